@@ -1,0 +1,1 @@
+"""The choices a user has, as data: safe to import anywhere."""

@@ -1,0 +1,34 @@
+"""Figures that can be watched during training; all follow from one confusion matrix (runs/figures.py)."""
+
+from typing import Literal
+
+MetricName = Literal[
+    "accuracy",
+    "balanced_accuracy",
+    "macro_precision",
+    "macro_recall",
+    "macro_f1",
+    "weighted_precision",
+    "weighted_recall",
+    "weighted_f1",
+    "mcc",
+    "loss",
+]
+
+METRICS: dict[MetricName, str] = {
+    "accuracy": "share of images that are right",
+    "balanced_accuracy": "mean recall of the classes that have images",
+    "macro_precision": "mean precision of the classes",
+    "macro_recall": "mean recall of the classes",
+    "macro_f1": "mean F1 of the classes",
+    "weighted_precision": "mean precision, classes weighted by their images",
+    "weighted_recall": "mean recall, classes weighted by their images",
+    "weighted_f1": "mean F1, classes weighted by their images",
+    "mcc": "Matthews correlation coefficient",
+    "loss": "the loss itself; lower is better",
+}
+
+
+def higher_is_better(metric: MetricName) -> bool:
+    """Whether a larger value of the figure is the better one."""
+    return metric != "loss"

@@ -1,0 +1,80 @@
+"""What can go wrong, as sentences for the user.
+
+    MiaError                exit 1
+    ├── ConfigError         exit 2   a flag, a field or a file of settings
+    │   ├── DeviceError              a GPU that is asked for and cannot be used
+    │   └── WeightsError             pretrained weights: not here, cut short, of another network
+    ├── DataError           exit 3   images and labels
+    │   ├── DecodeError              one image cannot be read (skipped and counted, mostly)
+    │   ├── StoreError               labels.db: corrupt, full disk, read-only, locked
+    │   └── LabelFileError           a file of labels that is refused
+    └── RunError            exit 1   a run that failed, or a run folder that is not one
+        └── CheckpointError          a checkpoint that cannot be used
+
+The message names the thing that is wrong, the hint says the way out.
+`str(error)` is both, one sentence each.
+"""
+
+from typing import ClassVar
+
+
+class MiaError(Exception):
+    """An error a user can do something about.
+
+    Args:
+        message: One sentence that names the thing.
+        hint: One sentence that says what to do; None where the message says it all.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}" if self.hint else self.message
+
+    def __reduce__(self) -> tuple[type["MiaError"], tuple[str, str | None]]:
+        return type(self), (self.message, self.hint)
+
+
+class ConfigError(MiaError):
+    """A flag, a field or a settings file asks for what cannot be."""
+
+    exit_code = 2
+
+
+class DeviceError(ConfigError):
+    """A GPU was asked for and cannot be used."""
+
+
+class WeightsError(ConfigError):
+    """Pretrained weights are not here, cut short, or of another network."""
+
+
+class DataError(MiaError):
+    """Images or labels do not allow what was asked for."""
+
+    exit_code = 3
+
+
+class DecodeError(DataError):
+    """One image cannot be read."""
+
+
+class StoreError(DataError):
+    """labels.db cannot be read or written."""
+
+
+class LabelFileError(DataError):
+    """A file of labels is refused; nothing of it was imported."""
+
+
+class RunError(MiaError):
+    """A run failed, or a folder is not a run."""
+
+
+class CheckpointError(RunError):
+    """A checkpoint cannot be used for what was asked."""

@@ -1,0 +1,126 @@
+"""Every file and folder name that mia-tui puts on a disk.
+
+`DATASET/mia/` is visible on purpose: copying `DATASET/*` would lose a dot
+folder in silence. Where that name is taken by the user's own data, or the
+folders of the dataset are classes (other programs read every folder there as
+a class), the state lies beside the dataset, in `DATASET.mia/`.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from mia_tui.errors import ConfigError
+
+STATE_FOLDER = "mia"
+LABELS_DB = "labels.db"
+RUNS_FOLDER = "runs"
+BACKUPS_FOLDER = "backups"
+
+_APP = "mia-tui"
+
+
+@dataclass(frozen=True)
+class StateFolder:
+    """The folder that holds a dataset's labels and runs. It need not exist yet."""
+
+    root: Path
+
+    @property
+    def labels_db(self) -> Path:
+        return self.root / LABELS_DB
+
+    @property
+    def runs(self) -> Path:
+        return self.root / RUNS_FOLDER
+
+    @property
+    def backups(self) -> Path:
+        return self.root / BACKUPS_FOLDER
+
+
+def find_state(dataset: Path, state: Path | None = None, *, class_folders: bool = False) -> StateFolder:
+    """Where the state of a dataset lies, or will lie once something is saved.
+
+    Args:
+        dataset: Folder of images.
+        state: What the user named with --state; wins over everything else.
+        class_folders: Whether the dataset's folders are its classes.
+    """
+    if state is not None:
+        if state.exists() and not state.is_dir():
+            raise ConfigError(f"--state {state} is a file.", "Name a folder.")
+        return StateFolder(state)
+    inside, beside = state_places(dataset)
+    if is_state_folder(inside):
+        return StateFolder(inside)
+    if is_state_folder(beside) or inside.exists() or class_folders:
+        return StateFolder(beside)
+    return StateFolder(inside)
+
+
+def state_places(dataset: Path) -> tuple[Path, Path]:
+    """Where the state of a dataset may lie: in it, beside it."""
+    resolved = dataset.resolve()
+    return dataset / STATE_FOLDER, resolved.with_name(resolved.name + ".mia")
+
+
+def is_state_folder(folder: Path) -> bool:
+    """Whether a folder is a state folder: it holds a labels.db (a class may be called mia, too)."""
+    return (folder / LABELS_DB).is_file()
+
+
+def user_cache() -> Path:
+    """Folder for what can be made again: scan indexes. Private to the user."""
+    import platformdirs
+
+    return _private(Path(platformdirs.user_cache_dir(_APP)))
+
+
+def user_state() -> Path:
+    """Folder for what this user did last: recent datasets and runs. Private to the user."""
+    import platformdirs
+
+    return _private(Path(platformdirs.user_state_dir(_APP)))
+
+
+def _private(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder
+
+
+_CONTROL = re.compile(
+    "[\x00-\x1f\x7f-\x9f\ud800-\udfff\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    "\ufeff\ufff9-\uffff\U000e0000-\U000e0fff\U0010eeee]"
+)
+
+
+def printable(text: object) -> str:
+    """A name from a file or class as one inert line: control and direction characters become \\x1b, \\u202e."""
+    return _CONTROL.sub(_escape, str(text))
+
+
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    if 0xDC80 <= code <= 0xDCFF:  # a byte that is not UTF-8, as os.fsdecode gives it
+        return f"\\x{code - 0xDC00:02x}"
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65536 else f"\\U{code:08x}"
+
+
+def encode_name(path: str) -> str:
+    """A path as JSON and CSV hold it: bytes that are not UTF-8 as %XX, % as %25."""
+    return "".join(
+        "%25" if c == "%" else f"%{ord(c) - 0xDC00:02X}" if 0xDC80 <= ord(c) <= 0xDCFF else c for c in path
+    )
+
+
+def decode_name(text: str) -> str:
+    """The inverse of `encode_name`."""
+    if "%" not in text:
+        return text
+    raw = re.sub(
+        rb"%([0-9A-Fa-f]{2})",
+        lambda m: bytes([int(m.group(1), 16)]),
+        text.encode("utf-8", "surrogateescape"),
+    )
+    return raw.decode("utf-8", "surrogateescape")
