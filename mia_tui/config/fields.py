@@ -1,0 +1,252 @@
+"""The fields of TrainConfig as a list: what command line, settings files and forms are made from.
+
+A field is known by its name (`batch_size`) in files and by its option
+(`--batch-size`) on the command line. `check_value` is the one place that
+holds a value against a field's kind and limits, wherever it came from.
+"""
+
+import difflib
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal, get_args, get_type_hints
+
+import msgspec.inspect
+
+from mia_tui.config.train import TrainConfig
+from mia_tui.errors import ConfigError
+from mia_tui.paths import printable
+
+Kind = Literal["text", "whole", "real", "switch", "choice"]
+Value = str | int | float | bool
+
+# Fields that the command line sets by an option of another name.
+_OPTIONS = {"width": "--size", "height": "--size", "color": "--color/--mono"}
+_WORDS: dict[Kind, str] = {
+    "text": "a text",
+    "whole": "a whole number",
+    "real": "a number",
+    "switch": "true or false",
+    "choice": "a word",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One setting of a training run.
+
+    Attributes:
+        optional: Whether it may be left out (None), which its description explains.
+        choices: The words allowed; empty unless `kind` is "choice".
+        group: Heading it stands under.
+        unit: Of its value; "" where it has none.
+        pattern: Regular expression a text must match; None where any will do.
+    """
+
+    name: str
+    kind: Kind
+    default: Value | None
+    optional: bool
+    choices: tuple[str, ...]
+    group: str
+    description: str
+    unit: str
+    gt: float | None = None
+    ge: float | None = None
+    lt: float | None = None
+    le: float | None = None
+    min_length: int = 0
+    pattern: str | None = None
+
+    @property
+    def option(self) -> str:
+        """Its option on the command line."""
+        return _OPTIONS.get(self.name, "--" + self.name.replace("_", "-"))
+
+    @property
+    def limits(self) -> str:
+        """Its limits in words, such as `over 0, at most 20`; "" where it has none."""
+        pairs = (("over", self.gt), ("at least", self.ge), ("below", self.lt), ("at most", self.le))
+        return ", ".join(f"{word} {limit:g}" for word, limit in pairs if limit is not None)
+
+    @property
+    def help(self) -> str:
+        """What it means, with choices, unit, limits and default."""
+        default = "" if self.default is None else f"default {self._default_word}"
+        words = ", ".join(word for word in (self.unit, self.limits, default) if word)
+        choices = f" One of {', '.join(self.choices)}." if self.choices else ""
+        return f"{self.description}{choices}" + (f" [{words}]" if words else "")
+
+    @property
+    def _default_word(self) -> str:
+        words = _words(self.option)
+        if self.kind == "switch" and len(words) == 2:
+            return words[0] if self.default else words[1]
+        return show_value(self.default) if self.default is not None else ""
+
+
+@cache
+def fields() -> tuple[Field, ...]:
+    """Every field of TrainConfig, in its order."""
+    info = msgspec.inspect.type_info(TrainConfig)
+    assert isinstance(info, msgspec.inspect.StructType)
+    return tuple(_field(item) for item in info.fields)
+
+
+def find_field(name: str, *, where: str) -> Field:
+    """The field of that name.
+
+    Raises:
+        ConfigError: If there is none; the nearest names are suggested. `where` is the file, for the message.
+    """
+    known = {field.name: field for field in fields()}
+    if name in known:
+        return known[name]
+    by_option = [field.name for field in known.values() if name in _words(field.option)]
+    near = by_option or difflib.get_close_matches(name, known, n=3)
+    joint = " and " if len(by_option) > 1 else " or "
+    hint = f"Did you mean {joint.join(near)}?" if near else "`mia-tui train --help` lists the settings."
+    raise ConfigError(f"There is no setting {printable(name)!r}, which {where} names.", hint)
+
+
+def parse_value(field: Field, text: str) -> Value:
+    """A value from the text a user typed for the option of that field.
+
+    Raises:
+        ConfigError: If the text is no value of its kind or lies outside its limits.
+    """
+    return check_value(field, _read(field, text), shown=field.option)
+
+
+def check_value(field: Field, value: object, *, shown: str) -> Value:
+    """The value, if the field can have it; a whole number becomes a float where one is wanted.
+
+    Args:
+        field: The field.
+        value: From a file or the command line.
+        shown: How the user knows the field, such as `--epochs` or `epochs in train.toml`.
+
+    Raises:
+        ConfigError: If it has the wrong type or lies outside its limits.
+    """
+    if field.kind == "real" and type(value) is int:
+        value = float(value)
+    if field.kind == "switch" and isinstance(value, bool):
+        return value
+    if field.kind == "choice":
+        return _checked_choice(field, value, shown)
+    if field.kind == "text" and isinstance(value, str):
+        return _checked_text(field, value, shown)
+    wanted = {"whole": int, "real": float}.get(field.kind)
+    if type(value) is wanted and isinstance(value, int | float):
+        return _checked_number(field, value, shown)
+    raise ConfigError(f"{shown} is {_quoted(value)}.", f"It takes {_WORDS[field.kind]}.")
+
+
+def show_value(value: Value) -> str:
+    """A value as help and messages write it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def nearest(word: str, words: Iterable[str]) -> str:
+    """`Did you mean …?` with the words nearest to one that does not exist, or a list of all of them."""
+    known = list(words)
+    near = difflib.get_close_matches(word.lower(), known, n=3)
+    return (
+        f"Did you mean {' or '.join(near)}?" if near else f"It takes {', '.join(known[:-1])} or {known[-1]}."
+    )
+
+
+def _words(option: str) -> list[str]:
+    return [part.removeprefix("--") for part in option.split("/")]
+
+
+def _field(item: msgspec.inspect.Field) -> Field:
+    about = item.type
+    assert isinstance(about, msgspec.inspect.Metadata), item.name
+    kind, optional = about.type, False
+    if isinstance(kind, msgspec.inspect.UnionType):
+        kind, optional = (
+            next(part for part in kind.types if not isinstance(part, msgspec.inspect.NoneType)),
+            True,
+        )
+    extra: dict[str, Any] = about.extra or {}
+    return Field(
+        name=item.name,
+        default=item.default,
+        optional=optional,
+        group=extra["group"],
+        description=(about.extra_json_schema or {})["description"],
+        unit=extra["unit"],
+        **_kind_and_limits(kind, get_args(get_type_hints(TrainConfig)[item.name])),
+    )
+
+
+def _kind_and_limits(kind: msgspec.inspect.Type, choices: tuple[Any, ...]) -> dict[str, Any]:
+    match kind:
+        case msgspec.inspect.LiteralType():
+            return {"kind": "choice", "choices": choices}
+        case msgspec.inspect.BoolType():
+            return {"kind": "switch", "choices": ()}
+        case msgspec.inspect.IntType() | msgspec.inspect.FloatType():
+            name = "whole" if isinstance(kind, msgspec.inspect.IntType) else "real"
+            limits = {limit: getattr(kind, limit) for limit in ("gt", "ge", "lt", "le")}
+            return {"kind": name, "choices": (), **limits}
+        case msgspec.inspect.StrType():
+            return {
+                "kind": "text",
+                "choices": (),
+                "min_length": kind.min_length or 0,
+                "pattern": kind.pattern,
+            }
+    raise TypeError(f"No option can be made for {kind}.")
+
+
+def _read(field: Field, text: str) -> object:
+    """The text as a number or switch where the field wants one; as it is where it is none."""
+    if field.kind == "switch":
+        return {"yes": True, "true": True, "no": False, "false": False}.get(text.lower(), text)
+    reader = {"whole": int, "real": float}.get(field.kind)
+    if reader is None:
+        return text
+    try:
+        return reader(text)
+    except ValueError:
+        return text
+
+
+def _checked_choice(field: Field, value: object, shown: str) -> str:
+    if isinstance(value, str) and value in field.choices:
+        return value
+    raise ConfigError(f"{shown} is {_quoted(value)}.", nearest(str(value), field.choices))
+
+
+def _checked_text(field: Field, value: str, shown: str) -> str:
+    if len(value) < field.min_length:
+        raise ConfigError(f"{shown} is empty.", f"It takes: {field.description}")
+    if field.pattern is not None and not re.search(field.pattern, value):
+        raise ConfigError(f"{shown} is {_quoted(value)}.", f"It takes {field.description}")
+    return value
+
+
+def _checked_number(field: Field, value: int | float, shown: str) -> int | float:
+    inside = (
+        math.isfinite(value)
+        and (field.gt is None or value > field.gt)
+        and (field.ge is None or value >= field.ge)
+        and (field.lt is None or value < field.lt)
+        and (field.le is None or value <= field.le)
+    )
+    if inside:
+        return value
+    unit = f" {field.unit}" if field.unit not in ("", field.name) else ""
+    limits = field.limits or "finite"
+    raise ConfigError(f"{shown} is {value:g}{unit}.", f"It must be {limits}.")
+
+
+def _quoted(value: object) -> str:
+    return f"{printable(value)!r}" if isinstance(value, str) else printable(value)

@@ -1,0 +1,70 @@
+"""Settings files: TOML, one `name = value` a line, names as in TrainConfig."""
+
+import json
+import tomllib
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+
+from mia_tui.config.fields import Field, Value, check_value, fields, find_field
+from mia_tui.config.train import TrainConfig
+from mia_tui.errors import ConfigError
+from mia_tui.paths import printable
+
+
+def load_config(path: Path) -> dict[str, Value]:
+    """The settings a file names; those it leaves out are not in the answer.
+
+    Raises:
+        ConfigError: If the file cannot be read, is not TOML, or names a setting or value there is none of.
+    """
+    name = printable(path)
+    try:
+        # A path whose bytes are not UTF-8 survives as lone surrogates; some editors begin with a mark.
+        text = path.read_bytes().decode("utf-8", "surrogateescape").removeprefix("\ufeff")
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"There is no settings file {name}.", "Check the name given with --config."
+        ) from error
+    except OSError as error:
+        raise ConfigError(f"The settings file {name} cannot be read: {error.strerror}.") from error
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        hint = 'A setting is a line such as  epochs = 15  or  backbone = "resnet18".'
+        raise ConfigError(f"The settings file {name} is not TOML: {error}.", hint) from error
+    return {
+        key: check_value(find_field(key, where=name), value, shown=f"{key} in {name}")
+        for key, value in values.items()
+    }
+
+
+def save_config(config: TrainConfig) -> str:
+    """The settings as the text of a file that `load_config` reads back to the same.
+
+    Every setting has its meaning, unit and limits above it; one that is left out is a comment.
+    """
+    return "\n".join(_lines(config))
+
+
+def _lines(config: TrainConfig) -> Iterator[str]:
+    yield "# Settings of `mia-tui train`, for its --config."
+    for group, members in groupby(fields(), key=lambda field: field.group):
+        yield f"\n# ---- {group} ----"
+        for field in members:
+            yield f"# {field.help}"
+            yield _line(field, getattr(config, field.name))
+    yield ""
+
+
+def _line(field: Field, value: Value | None) -> str:
+    return f"# {field.name} =" if value is None else f"{field.name} = {_literal(value)}"
+
+
+def _literal(value: Value) -> str:
+    """A value as TOML writes it. JSON's strings are TOML's, but for the delete character."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return repr(value)

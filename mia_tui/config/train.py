@@ -1,0 +1,231 @@
+"""Every setting of a training run, with range, unit and meaning on the field.
+
+The command line, config files and the form are all made from this record. The
+defaults are our own, chosen by measurement (README); `recipes.py` holds the
+predecessor's.
+"""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from mia_tui.catalog.losses import LossName
+from mia_tui.catalog.metrics import MetricName
+from mia_tui.catalog.optimizers import OptimizerName
+from mia_tui.catalog.schedules import ScheduleName
+
+Scaling = Literal["auto", "zero_one", "minus_one_one", "imagenet"]
+Geometry = Literal["squash", "letterbox", "crop"]
+Resize = Literal["nearest", "linear", "cubic", "lanczos"]
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
+Cache = Literal["auto", "device", "ram", "none"]
+LabelSource = Literal["auto", "folders", "store"]
+Frames = Literal["first", "all"]
+RecipeName = Literal["default", "mia"]
+
+
+def _about(group: str, description: str, unit: str = "", **limits: Any) -> Meta:
+    return Meta(description=description, extra={"group": group, "unit": unit}, **limits)
+
+
+def _network(description: str, **limits: Any) -> Meta:
+    return _about("Network", description, **limits)
+
+
+def _input(description: str, unit: str = "", **limits: Any) -> Meta:
+    return _about("Input", description, unit, **limits)
+
+
+def _loss(description: str, **limits: Any) -> Meta:
+    return _about("Loss and metric", description, **limits)
+
+
+def _optimizer(description: str, unit: str = "", **limits: Any) -> Meta:
+    return _about("Optimizer", description, unit, **limits)
+
+
+def _run(description: str, unit: str = "", **limits: Any) -> Meta:
+    return _about("Run", description, unit, **limits)
+
+
+def _split(description: str, **limits: Any) -> Meta:
+    return _about("Data", description, **limits)
+
+
+def _augment(description: str, unit: str = "", **limits: Any) -> Meta:
+    return _about("Augmentation", description, unit, **limits)
+
+
+def _chance(description: str) -> Meta:
+    return _augment(f"Probability of {description}; 0 is never.", ge=0.0, le=1.0)
+
+
+class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a training run is asked to do. Names of files are as the user typed them."""
+
+    backbone: Annotated[
+        str, _network("Network; `mia-tui backbones` lists them, timm:NAME is any other of timm.")
+    ] = "resnet18"
+    weights: Annotated[
+        str, _network("Weights to start from: none, imagenet, or a file or folder of weights.", min_length=1)
+    ] = "none"
+    drop_rate: Annotated[float, _network("Dropout in front of the head.", ge=0.0, lt=1.0)] = 0.0
+    drop_path_rate: Annotated[
+        float, _network("Stochastic depth; not every backbone has it.", ge=0.0, lt=1.0)
+    ] = 0.0
+    ema_decay: Annotated[
+        float,
+        _network(
+            "Decay of a running mean of the weights that is validated and saved; 0 is off.", ge=0.0, lt=1.0
+        ),
+    ] = 0.0
+
+    width: Annotated[int, _input("Input width.", "pixels", ge=8, le=4096)] = 224
+    height: Annotated[int, _input("Input height.", "pixels", ge=8, le=4096)] = 224
+    color: Annotated[bool, _input("Colour (red, green, blue) or mono (one channel).")] = True
+    geometry: Annotated[
+        Geometry,
+        _input("How an image meets the input size: squash, letterbox (borders black) or crop (the middle)."),
+    ] = "squash"
+    resize: Annotated[Resize, _input("How images are resized, always with anti-aliasing.")] = "cubic"
+    scaling: Annotated[
+        Scaling,
+        _input(
+            "What the network is fed: zero_one (0..1), minus_one_one (-1..1), imagenet (mean and deviation "
+            "of ImageNet), auto (what the weights expect; imagenet without weights)."
+        ),
+    ] = "auto"
+    max_megapixels: Annotated[float, _input("Larger images are skipped and named.", "megapixels", gt=0.0)] = (
+        120.0
+    )
+    frames: Annotated[Frames, _input("Frames taken of animated GIF and WebP files.")] = "first"
+
+    loss: Annotated[LossName, _loss("Loss.")] = "cross_entropy"
+    focal_gamma: Annotated[
+        float, _loss("Focusing strength of the focal loss; 0 is cross entropy.", ge=0.0, le=10.0)
+    ] = 2.0
+    label_smoothing: Annotated[
+        float, _loss("Share of each target spread over all classes.", ge=0.0, lt=1.0)
+    ] = 0.0
+    class_weights: Annotated[
+        str,
+        _loss(
+            "none, inverse, effective, or by hand: NAME=WEIGHT,NAME=WEIGHT (others weigh 1).", min_length=1
+        ),
+    ] = "none"
+    effective_beta: Annotated[
+        float, _loss("Beta of the effective number of images (Cui et al. 2019).", gt=0.0, lt=1.0)
+    ] = 0.999
+    metric: Annotated[
+        MetricName, _loss("Figure on the validation part that decides which epoch is best.")
+    ] = "macro_f1"
+
+    optimizer: Annotated[OptimizerName, _optimizer("Optimizer.")] = "adamw"
+    lr: Annotated[
+        Annotated[float, Meta(gt=0.0)] | None,  # msgspec takes limits inside a union only
+        _optimizer("Learning rate at the start; left out, the optimizer's own default."),
+    ] = None
+    weight_decay: Annotated[float, _optimizer("Weight decay; biases and norms are spared.", ge=0.0)] = 0.01
+    momentum: Annotated[float, _optimizer("Momentum of SGD (Nesterov).", ge=0.0, lt=1.0)] = 0.9
+    schedule: Annotated[ScheduleName, _optimizer("Course of the learning rate.")] = "cosine"
+    plateau_factor: Annotated[float, _optimizer("plateau: factor.", gt=0.0, lt=1.0)] = 0.2
+    plateau_patience: Annotated[int, _optimizer("plateau: epochs without improvement.", "epochs", ge=1)] = 5
+    step_factor: Annotated[float, _optimizer("step: factor.", gt=0.0, lt=1.0)] = 0.5
+    step_epochs: Annotated[int, _optimizer("step: epochs between two factors.", "epochs", ge=1)] = 25
+    min_lr: Annotated[float, _optimizer("Floor of the learning rate.", ge=0.0)] = 1e-6
+    warmup_epochs: Annotated[float, _optimizer("cosine: epochs of linear warm-up.", "epochs", ge=0.0)] = 1.0
+
+    epochs: Annotated[int, _run("Passes over the training part.", "epochs", ge=1)] = 15
+    batch_size: Annotated[int, _run("Images a step.", "images", ge=1)] = 32
+    early_stop: Annotated[
+        int, _run("Stop after so many epochs without improvement; 0 is never.", "epochs", ge=0)
+    ] = 0
+    seed: Annotated[
+        int, _run("Varies first weights, order and augmentation (not the split).", ge=0, le=2**31 - 1)
+    ] = 0
+    deterministic: Annotated[bool, _run("Repeatable to the bit on a GPU, too; slower.")] = False
+    device: Annotated[
+        str, _run("auto, cpu, cuda, cuda:N or mps.", pattern="^(auto|cpu|mps|cuda(:[0-9]+)?)$")
+    ] = "auto"
+    precision: Annotated[
+        Precision, _run("Arithmetic of the network; auto takes bf16 where the device gains from it.")
+    ] = "auto"
+    cache: Annotated[
+        Cache,
+        _run("Where decoded images are kept: device, ram, none (read anew each epoch), auto (by size)."),
+    ] = "auto"
+    threads: Annotated[
+        Annotated[int, Meta(ge=1)] | None,
+        _run("CPU threads; left out, one for each core this process may use.", "threads"),
+    ] = None
+
+    labels: Annotated[
+        LabelSource, _split("Where labels come from: the folders' names, the store, or auto.")
+    ] = "auto"
+    val_fraction: Annotated[float, _split("Share of the labelled images for validation.", ge=0.0, lt=1.0)] = (
+        0.2
+    )
+    test_fraction: Annotated[
+        float, _split("Share of the labelled images kept for a test.", ge=0.0, lt=1.0)
+    ] = 0.0
+    group_by: Annotated[
+        str | None,
+        _split(
+            "Regular expression; images whose paths agree in its groups (or its whole match) stay in one part."
+        ),
+    ] = None
+    split_seed: Annotated[int, _split("Varies the split.", ge=0, le=2**31 - 1)] = 0
+    val: Annotated[str | None, _split("A folder of labelled images that validates instead of a split.")] = (
+        None
+    )
+
+    flip_horizontal: Annotated[float, _chance("a flip left to right")] = 0.5
+    flip_vertical: Annotated[float, _chance("a flip upside down")] = 0.5
+    rotate90: Annotated[float, _chance("a turn by 90, 180 or 270 degrees (square inputs only)")] = 0.0
+    blur: Annotated[float, _chance("a Gaussian blur")] = 0.0
+    blur_sigma: Annotated[float, _augment("Blur: largest sigma.", "pixels", gt=0.0, le=20.0)] = 3.0
+    piecewise_affine: Annotated[float, _chance("moving the points of a grid about")] = 0.0
+    piecewise_scale_min: Annotated[
+        float,
+        _augment("Piecewise affine: smallest deviation of a point, as a share of the image.", ge=0.0, le=0.2),
+    ] = 0.01
+    piecewise_scale_max: Annotated[
+        float,
+        _augment("Piecewise affine: largest deviation of a point, as a share of the image.", ge=0.0, le=0.2),
+    ] = 0.05
+    dropout: Annotated[float, _chance("blacking out pixels or patches (one or the other)")] = 0.0
+    dropout_pixels_min: Annotated[float, _augment("Pixel dropout: smallest share.", ge=0.0, le=1.0)] = 0.01
+    dropout_pixels_max: Annotated[float, _augment("Pixel dropout: largest share.", ge=0.0, le=1.0)] = 0.1
+    dropout_pixels_per_channel: Annotated[float, _chance("pixel dropout in each colour on its own")] = 0.5
+    dropout_patches_min: Annotated[float, _augment("Patch dropout: smallest share.", ge=0.0, le=1.0)] = 0.03
+    dropout_patches_max: Annotated[float, _augment("Patch dropout: largest share.", ge=0.0, le=1.0)] = 0.15
+    dropout_patch_size_min: Annotated[
+        float,
+        _augment(
+            "Patch dropout: the grid of patches has at least this share of the image's pixels a side.",
+            gt=0.0,
+            le=1.0,
+        ),
+    ] = 0.02
+    dropout_patch_size_max: Annotated[
+        float,
+        _augment(
+            "Patch dropout: the grid of patches has at most this share of the image's pixels a side.",
+            gt=0.0,
+            le=1.0,
+        ),
+    ] = 0.05
+    dropout_patches_per_channel: Annotated[float, _chance("patch dropout in each colour on its own")] = 0.2
+    affine: Annotated[float, _chance("scaling, shifting, shearing and rotating together")] = 0.0
+    affine_scale_min: Annotated[float, _augment("Affine: smallest scale, x and y apart.", gt=0.0, le=1.0)] = (
+        0.8
+    )
+    affine_scale_max: Annotated[float, _augment("Affine: largest scale, x and y apart.", ge=1.0, le=10.0)] = (
+        1.2
+    )
+    affine_shift: Annotated[
+        float, _augment("Affine: largest shift, as a share of width and height.", ge=0.0, le=1.0)
+    ] = 0.2
+    affine_shear: Annotated[float, _augment("Affine: largest shear.", "degrees", ge=0.0, lt=90.0)] = 16.0
+    affine_rotate: Annotated[float, _augment("Affine: largest rotation.", "degrees", ge=0.0, le=180.0)] = 45.0

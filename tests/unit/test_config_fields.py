@@ -1,0 +1,94 @@
+"""The fields of TrainConfig as a list."""
+
+import math
+
+import pytest
+
+from mia_tui.config.fields import Field, check_value, fields, find_field, parse_value
+from mia_tui.config.train import TrainConfig
+from mia_tui.errors import ConfigError
+
+FIELDS = {field.name: field for field in fields()}
+
+
+def test_every_setting_is_a_field_in_its_order() -> None:
+    assert tuple(FIELDS) == TrainConfig.__struct_fields__
+
+
+@pytest.mark.parametrize("field", fields(), ids=lambda field: field.name)
+def test_help_of_a_field_has_a_sentence_its_unit_its_limits_and_its_default(field: Field) -> None:
+    assert field.description.endswith(".")
+    assert field.unit in field.help
+    assert field.limits in field.help
+    assert all(choice in field.help for choice in field.choices)
+    assert ("default " in field.help) == (field.default is not None)
+
+
+@pytest.mark.parametrize("field", fields(), ids=lambda field: field.name)
+def test_the_default_of_a_field_lies_within_its_own_limits(field: Field) -> None:
+    if field.default is not None:
+        assert check_value(field, field.default, shown=field.option) == field.default
+
+
+def test_choices_stand_in_the_order_they_are_written_in() -> None:
+    assert FIELDS["geometry"].choices == ("squash", "letterbox", "crop")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("epochs", "3", 3),
+        ("lr", "1e-3", 1e-3),
+        ("lr", "1", 1.0),
+        ("color", "no", False),
+        ("loss", "kl", "kl"),
+    ],
+)
+def test_a_text_becomes_a_value_of_the_fields_kind(name: str, text: str, value: object) -> None:
+    parsed = parse_value(FIELDS[name], text)
+    assert (parsed, type(parsed)) == (value, type(value))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "sentence"),
+    [
+        ("epochs", "0", "--epochs is 0. It must be at least 1."),
+        ("epochs", "3.5", "--epochs is '3.5'. It takes a whole number."),
+        ("width", "4097", "--size is 4097 pixels. It must be at least 8, at most 4096."),
+        ("drop_rate", "1", "--drop-rate is 1. It must be at least 0, below 1."),
+        ("lr", "0", "--lr is 0. It must be over 0."),
+        ("lr", "nan", "--lr is nan. It must be over 0."),
+        ("lr", "inf", "--lr is inf. It must be over 0."),
+        ("loss", "focl", "--loss is 'focl'. Did you mean focal?"),
+        ("loss", "x\x1b[2J", "--loss is 'x\\\\x1b[2J'. It takes cross_entropy, focal or kl."),
+        ("device", "gpu", "--device is 'gpu'. It takes auto, cpu, cuda, cuda:N or mps."),
+        ("weights", "", "--weights is empty."),
+    ],
+)
+def test_a_value_that_cannot_be_is_named_with_what_can(name: str, text: str, sentence: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_value(FIELDS[name], text)
+    assert str(caught.value).startswith(sentence)
+
+
+@pytest.mark.parametrize(("name", "value"), [("epochs", True), ("epochs", 3.0), ("lr", "1"), ("color", 1)])
+def test_a_value_of_another_type_is_refused(name: str, value: object) -> None:
+    with pytest.raises(ConfigError):
+        check_value(FIELDS[name], value, shown=name)
+
+
+def test_no_limit_lets_a_number_pass_that_is_not_finite() -> None:
+    for field in fields():
+        if field.kind == "real":
+            with pytest.raises(ConfigError):
+                check_value(field, math.nan, shown=field.name)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("epoch", "epochs"), ("size", "width and height"), ("mono", "color"), ("batch-size", "batch_size")],
+)
+def test_an_unknown_setting_is_answered_with_the_one_that_was_meant(name: str, hint: str) -> None:
+    with pytest.raises(ConfigError, match="There is no setting") as caught:
+        find_field(name, where="train.toml")
+    assert hint in str(caught.value)
