@@ -1,0 +1,1 @@
+"""Images and labels on disk: standard library, numpy and Pillow only."""

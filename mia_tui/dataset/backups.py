@@ -1,0 +1,67 @@
+"""A copy of labels.db a day, seven of them, in the folder beside it."""
+
+import os
+import sqlite3
+from contextlib import suppress
+from pathlib import Path
+
+from mia_tui.dataset.shared_folder import follow_folder, make_folder
+from mia_tui.paths import BACKUPS_FOLDER
+
+KEPT = 7
+
+_PATTERN = "labels-*.db"
+
+
+def copy_daily(connection: sqlite3.Connection, path: Path, today: str) -> None:
+    """Copy the labels as they are before today's first change, unless that was done.
+
+    A copy that cannot be made (full disk, no right to) does not keep anybody from labelling.
+
+    Args:
+        connection: Of `path`, outside a transaction.
+        path: The labels.db.
+        today: As 2026-11-23.
+
+    Raises:
+        sqlite3.Error: If labels.db itself turns out to be damaged.
+    """
+    copy = path.parent / BACKUPS_FOLDER / f"labels-{today}.db"
+    if copy.exists():
+        return
+    temporary = copy.with_name(f".{copy.name}.{os.getpid()}")
+    try:
+        _copy(connection, temporary)
+        temporary.replace(copy)
+    except sqlite3.Error as error:
+        if is_damage(error):
+            raise
+    except OSError:
+        pass
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+    for old in newest_copies(path)[KEPT:]:
+        with suppress(OSError):
+            old.unlink()
+
+
+def newest_copies(path: Path) -> list[Path]:
+    """The copies of a labels.db, newest first."""
+    return sorted((path.parent / BACKUPS_FOLDER).glob(_PATTERN), reverse=True)
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether SQLite found that the file itself is not what it should be."""
+    # The lowest 8 bits are the primary code, https://www.sqlite.org/rescode.html
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def _copy(connection: sqlite3.Connection, temporary: Path) -> None:
+    make_folder(temporary.parent)
+    temporary.unlink(missing_ok=True)
+    # A name need not be UTF-8, so it goes in as bytes.
+    connection.execute("VACUUM INTO CAST(? AS TEXT)", (os.fsencode(temporary.absolute()),))
+    follow_folder(temporary)
+    with temporary.open("rb+") as file:
+        os.fsync(file.fileno())

@@ -1,0 +1,58 @@
+"""Names, colours and keys of classes: what is allowed, and what is next."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+from mia_tui.dataset.model import ImageClass
+from mia_tui.errors import DataError
+from mia_tui.paths import printable
+
+# Okabe & Ito, "Color Universal Design", 2008, without black; then Paul Tol's "muted" scheme.
+COLOURS = (
+    "#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7", "#cc6677",
+    "#332288", "#ddcc77", "#117733", "#88ccee", "#882255", "#44aa99", "#999933", "#aa4499",
+)  # fmt: skip
+KEYS = "1234567890abcdefghijklmnopqrstuvwxyz"
+
+_COLOUR = re.compile("#[0-9a-f]{6}")
+
+
+def class_name(text: str) -> str:
+    """The name of a class as it is stored and compared.
+
+    Spaces around it are dropped, letters composed (an umlaut is the same on a Mac), characters that
+    would steer a terminal and bytes that are not UTF-8 made visible as \\x1b.
+    """
+    return unicodedata.normalize("NFC", printable(text.strip()))
+
+
+def free_colour(classes: Sequence[ImageClass]) -> str:
+    """The first colour of the palette that no class has; from the start again when all are taken."""
+    used = {other.colour for other in classes}
+    return next((colour for colour in COLOURS if colour not in used), COLOURS[len(classes) % len(COLOURS)])
+
+
+def free_key(classes: Iterable[ImageClass]) -> str | None:
+    """The first key that no class has; None when all are taken."""
+    used = {other.key for other in classes}
+    return next((key for key in KEYS if key not in used), None)
+
+
+def check_class(name: str, colour: str, key: str | None, others: Iterable[ImageClass]) -> None:
+    """Refuse what a class cannot be.
+
+    Raises:
+        DataError: If the name is empty, name or key are taken, or colour or key are not what they should be.
+    """
+    if not name:
+        raise DataError("A class needs a name.")
+    if not _COLOUR.fullmatch(colour):
+        raise DataError(f"The colour {printable(colour)} of class {name} is none.", "Write it as #rrggbb.")
+    if key is not None and (len(key) != 1 or not key.isprintable() or key.isspace()):
+        raise DataError(f"The key {printable(key)!r} of class {name} is none.", "Give one character.")
+    for other in others:
+        if other.name == name:
+            raise DataError(f"There is a class {name} already.", "Give another name.")
+        if key is not None and other.key == key:
+            raise DataError(f"The key {key} belongs to class {other.name}.", "Give another key.")

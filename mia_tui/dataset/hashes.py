@@ -1,0 +1,62 @@
+"""Telling files apart by their bytes: for copies of an image, and files that were moved or changed."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+
+from mia_tui.dataset.model import ImageFile
+from mia_tui.dataset.scan_index import ScanIndex, each
+
+
+def file_hash(path: Path) -> str:
+    """BLAKE2b of a file's bytes, 40 hex digits.
+
+    Raises:
+        OSError: If the file cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, partial(hashlib.blake2b, digest_size=20)).hexdigest()
+
+
+def file_hashes(root: Path, files: Iterable[ImageFile]) -> dict[str, str]:
+    """Hashes of files, read only where they are not known from an earlier time.
+
+    Args:
+        root: Folder of the dataset.
+        files: With size and time.
+
+    Returns:
+        Path to hash; files that cannot be read are missing.
+    """
+    index = ScanIndex(root)
+    known = {file: index.hash(file) for file in files}
+    unknown = [file for file, hash in known.items() if hash is None]
+    for file, hash in zip(unknown, each(partial(_hash_or_none, root), unknown), strict=True):
+        known[file] = hash
+        index.remember(file, hash=hash)
+    index.save()
+    return {file.path: hash for file, hash in known.items() if hash is not None}
+
+
+def duplicate_groups(root: Path, files: Iterable[ImageFile]) -> dict[str, str]:
+    """Hashes of the files that may have a copy: those whose size occurs more than once.
+
+    Args:
+        root: Folder of the dataset.
+        files: With size and time, as `scan` gives them.
+
+    Returns:
+        Path to hash; equal hashes are equal bytes. Files that cannot be read are missing.
+    """
+    files = list(files)
+    sizes = Counter(file.size for file in files)
+    return file_hashes(root, (file for file in files if sizes[file.size] > 1))
+
+
+def _hash_or_none(root: Path, file: ImageFile) -> str | None:
+    try:
+        return file_hash(root / file.path)
+    except OSError:
+        return None

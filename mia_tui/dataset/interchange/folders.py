@@ -1,0 +1,113 @@
+"""Class folders: each folder of the dataset is a class, with or without train/val/test above them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from mia_tui.dataset.class_book import class_name
+from mia_tui.dataset.interchange.labelfile import LabelFile
+from mia_tui.dataset.model import ImageKey, Part
+from mia_tui.dataset.scan import natural_key
+from mia_tui.errors import DataError
+from mia_tui.paths import printable
+
+PART_FOLDERS: dict[str, Part] = {
+    "train": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "test": "test",
+}
+"""Top folders with these names, in any case of letters, are parts; the level below holds the classes."""
+
+
+@dataclass(frozen=True)
+class ClassFolders:
+    """A tree of class folders.
+
+    Attributes:
+        names: Class names in natural order.
+        labels: Position in `names` of each image.
+        parts: Part of each image where the top folders are parts; else empty.
+    """
+
+    names: tuple[str, ...]
+    labels: dict[ImageKey, int]
+    parts: dict[ImageKey, Part]
+
+
+def read_class_folders(keys: Iterable[ImageKey], *, single: bool = False) -> ClassFolders | None:
+    """The classes of a tree of folders, or None if its folders are not classes.
+
+    They are if every image lies exactly one folder deep: below the part, where the top folders are parts.
+
+    Args:
+        keys: The images of the dataset.
+        single: Whether one class alone is enough. One folder of images, as `images/`, is rarely a class,
+            so it counts only where the user said that folders are classes.
+    """
+    keys = list(keys)
+    if class_folders_fault(keys, single=single) is not None:
+        return None
+    depth = _part_depth(keys)
+    folder_names = {key.path.split("/")[depth] for key in keys}
+    names = sorted({class_name(folder) for folder in folder_names}, key=natural_key)
+    position = {name: index for index, name in enumerate(names)}
+    return ClassFolders(
+        names=tuple(names),
+        labels={key: position[class_name(key.path.split("/")[depth])] for key in keys},
+        parts={key: PART_FOLDERS[key.path.split("/")[0].casefold()] for key in keys} if depth else {},
+    )
+
+
+def class_folders_fault(keys: Iterable[ImageKey], *, single: bool = False) -> str | None:
+    """Why the folders are not classes, as a sentence; None if they are."""
+    keys = list(keys)
+    if not keys:
+        return "There are no images."
+    loose = next((key.path for key in keys if "/" not in key.path), None)
+    if loose is not None:
+        return f"{printable(loose)} lies in no folder."
+    tops = {key.path.split("/")[0] for key in keys}
+    parts = sorted(top for top in tops if top.casefold() in PART_FOLDERS)
+    others = sorted(tops.difference(parts), key=natural_key)
+    if parts and others:
+        part, other = printable(parts[0]), printable(others[0])
+        return f"The folder {part} is a part of the dataset by its name, {other} beside it is not."
+    depth = 1 if parts else 0
+    wrong = next((key.path for key in keys if key.path.count("/") != depth + 1), None)
+    if wrong is not None:
+        wanted = f"one folder below {printable(wrong.split('/')[0])}" if parts else "exactly one folder deep"
+        return f"{printable(wrong)} does not lie {wanted}."
+    classes = {class_name(key.path.split("/")[depth]) for key in keys}
+    if "" in classes:
+        return "One of the folders has a blank name."
+    if len(classes) == 1 and not single:
+        return f"All images lie in one folder, {classes.pop()}."
+    return None
+
+
+def folder_labels(keys: Iterable[ImageKey], *, name: str) -> LabelFile:
+    """The labels of class folders, to be imported.
+
+    Raises:
+        DataError: If the folders are not classes; the sentence says why.
+    """
+    keys = list(keys)
+    folders = read_class_folders(keys, single=True)
+    if folders is None:
+        raise not_class_folders(keys, name)
+    labels = {key: folders.names[index] for key, index in folders.labels.items()}
+    return LabelFile(name=name, labels=labels, source="folders")
+
+
+def not_class_folders(keys: Iterable[ImageKey], name: str) -> DataError:
+    """The error for a dataset whose folders were said to be classes and are not."""
+    return DataError(
+        f"The folders of {printable(name)} are not classes: {class_folders_fault(keys, single=True)}",
+        "Put every image into one folder per class (train, val and test may stand above them), "
+        "or import labels from a CSV file.",
+    )
+
+
+def _part_depth(keys: Sequence[ImageKey]) -> int:
+    return 1 if keys[0].path.split("/")[0].casefold() in PART_FOLDERS else 0

@@ -1,0 +1,230 @@
+"""Writing a dataset as class folders, for programs that take each folder as a class."""
+
+import os
+import shutil
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from PIL import Image
+
+from mia_tui.dataset.interchange.folders import PART_FOLDERS
+from mia_tui.dataset.interchange.output import cannot_write
+from mia_tui.dataset.model import ImageKey, Part
+from mia_tui.dataset.wording import counted, name_some
+from mia_tui.errors import DataError
+from mia_tui.paths import printable
+
+Transfer = Literal["copy", "hardlink", "symlink"]
+
+
+@dataclass(frozen=True)
+class FoldersExport:
+    """What `write_class_folders` did.
+
+    Attributes:
+        files: Number of files written.
+        skipped: Images that could not be copied, each with the reason.
+        frames: How many of the files are single frames taken out of a stack.
+    """
+
+    files: int
+    skipped: tuple[str, ...]
+    frames: int
+
+    def __str__(self) -> str:
+        text = f"{counted(self.files, 'file')} written"
+        if self.frames:
+            text += f", {counted(self.frames, 'frame')} of stacks among them"
+        if self.skipped:
+            text += f"; {counted(len(self.skipped), 'image')} left out: {name_some(self.skipped)}"
+        return text + "."
+
+
+def write_class_folders(
+    out: Path,
+    dataset: Path,
+    labels: Mapping[ImageKey, int],
+    classes: Sequence[str],
+    *,
+    keys: Iterable[ImageKey],
+    parts: Mapping[ImageKey, Part] | None = None,
+    transfer: Transfer = "copy",
+) -> FoldersExport:
+    """Write a folder per class with the images of that class in it; the dataset stays as it is.
+
+    A stack whose frames all carry one class and lie in one part stays one file; other labelled frames become
+    TIFF files of their own, pixels as they are. Names that occur more than once in a class get -2, -3.
+
+    Args:
+        out: A folder that does not exist yet or is empty; appears when all is written.
+        dataset: Folder of images.
+        labels: Position in `classes` of each image.
+        classes: Names.
+        keys: All images of the dataset, labelled or not.
+        parts: With it, folders train, val and test stand above the classes; images without a part go to
+            train.
+        transfer: Copies, hard links (a copy where the disk allows none), or symbolic links.
+
+    Raises:
+        DataError: If `out` lies inside the dataset, is not empty, cannot be written, or a class name cannot
+            be the name of a folder.
+    """
+    _check_target(out, dataset)
+    _check_names([classes[index] for index in sorted(set(labels.values()))], with_parts=parts is not None)
+    partial = out.with_name(f".{out.name}.partial")
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        try:
+            result = _write_all(partial, dataset, _plan(labels, classes, keys, parts), transfer)
+            if out.exists():
+                out.rmdir()
+            partial.rename(out)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+    except OSError as error:
+        raise cannot_write(out, error) from error
+    return result
+
+
+def _check_target(out: Path, dataset: Path) -> None:
+    resolved, inside = out.resolve(), dataset.resolve()
+    if resolved == inside or inside in resolved.parents:
+        raise DataError(
+            f"{printable(out)} lies inside the dataset.", "Its images would count twice; name another folder."
+        )
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise DataError(f"{printable(out)} exists and is not an empty folder.", "Name a new folder.")
+
+
+def _check_names(names: Iterable[str], *, with_parts: bool) -> None:
+    for name in names:
+        reason = None
+        if "/" in name or "\0" in name:
+            reason = "holds a slash"
+        elif name.startswith("."):
+            reason = "starts with a dot"
+        elif len(os.fsencode(name)) > 255:
+            reason = "is too long"
+        elif name.casefold() in PART_FOLDERS and not with_parts:
+            reason = "would be taken for a part of the dataset"
+        if reason:
+            raise DataError(
+                f"The class {printable(name)} cannot be a folder: its name {reason}.",
+                "Rename the class, or export to CSV.",
+            )
+
+
+@dataclass(frozen=True)
+class _Item:
+    """One file to write: `frame` None means the file as it is."""
+
+    source: str
+    frame: int | None
+    folder: str
+
+
+def _plan(
+    labels: Mapping[ImageKey, int],
+    classes: Sequence[str],
+    keys: Iterable[ImageKey],
+    parts: Mapping[ImageKey, Part] | None,
+) -> list[_Item]:
+    frames: dict[str, list[ImageKey]] = defaultdict(list)
+    for key in keys:
+        frames[key.path].append(key)
+    items = []
+    for path, stack in frames.items():
+        folders = {
+            key: classes[labels[key]]
+            if parts is None
+            else f"{parts.get(key, 'train')}/{classes[labels[key]]}"
+            for key in stack
+            if key in labels
+        }
+        if len(folders) == len(stack) and len(set(folders.values())) == 1:
+            items.append(_Item(path, None, folders[stack[0]]))
+        else:
+            items += [_Item(path, key.frame, folder) for key, folder in folders.items()]
+    return items
+
+
+def _write_all(root: Path, dataset: Path, items: Sequence[_Item], transfer: Transfer) -> FoldersExport:
+    names = _unique_names(items)
+    skipped, written, frames = [], 0, 0
+    for item, name in zip(items, names, strict=True):
+        source, target = dataset / item.source, root / item.folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        fault = _transfer(source, target, item.frame, transfer)
+        if fault:
+            skipped.append(f"{printable(item.source)}: {fault}")
+            continue
+        written += 1
+        frames += item.frame is not None
+    return FoldersExport(files=written, skipped=tuple(skipped), frames=frames)
+
+
+def _transfer(source: Path, target: Path, frame: int | None, transfer: Transfer) -> str | None:
+    """Put one file in its place; the reason where the source cannot be read.
+
+    Raises:
+        OSError: If the target cannot be written.
+    """
+    if frame is not None:
+        return _write_frame(source, target, frame)
+    if not source.is_file():
+        return "it is gone"
+    if not os.access(source, os.R_OK):
+        return "it may not be read"
+    if transfer == "symlink":
+        target.symlink_to(source.resolve())
+    elif transfer == "copy" or not _hard_linked(source, target):
+        shutil.copy2(source, target)
+    return None
+
+
+def _hard_linked(source: Path, target: Path) -> bool:
+    try:
+        target.hardlink_to(source.resolve())
+    except OSError:  # another disk, or one without hard links
+        return False
+    return True
+
+
+def _write_frame(source: Path, target: Path, frame: int) -> str | None:
+    try:
+        with Image.open(source) as image:
+            image.seek(frame)
+            single = image.copy()
+    except (OSError, EOFError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        return str(error) or type(error).__name__
+    single.save(target, format="TIFF")
+    return None
+
+
+def _unique_names(items: Sequence[_Item]) -> list[str]:
+    """A name for each file: its own where it is the only one of that name in its folder."""
+    wanted = [_wanted_name(item) for item in items]
+    # Compared without case: the folders may go to a Windows or macOS disk.
+    taken = {(item.folder, name.casefold()) for item, name in zip(items, wanted, strict=True)}
+    seen: set[tuple[str, str]] = set()
+    names = []
+    for item, name in zip(items, wanted, strict=True):
+        place = (item.folder, name.casefold())
+        stem, dot, suffix = name.rpartition(".")
+        number = 1
+        while place in seen or (number > 1 and place in taken):
+            number += 1
+            place = (item.folder, f"{stem}-{number}{dot}{suffix}".casefold())
+        seen.add(place)
+        names.append(name if number == 1 else f"{stem}-{number}{dot}{suffix}")
+    return names
+
+
+def _wanted_name(item: _Item) -> str:
+    name = item.source.rpartition("/")[2]
+    return name if item.frame is None else f"{Path(name).stem}_{item.frame:03d}.tif"

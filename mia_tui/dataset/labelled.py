@@ -1,0 +1,219 @@
+"""Which images are labelled, and with what: by the names of their folders, or in the store."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from mia_tui.config.train import LabelSource
+from mia_tui.dataset.interchange.folders import (
+    ClassFolders,
+    class_folders_fault,
+    not_class_folders,
+    read_class_folders,
+)
+from mia_tui.dataset.model import ImageClass, ImageKey, Part
+from mia_tui.dataset.scan import Scan
+from mia_tui.dataset.store import Label, LabelStore
+from mia_tui.dataset.wording import counted, name_some
+from mia_tui.errors import DataError
+from mia_tui.paths import StateFolder, printable
+
+META_SOURCE = "source"
+"""Key in the store's meta table: "folders" or "store", where labels came from last."""
+
+Source = Literal["folders", "store"]
+
+
+@dataclass(frozen=True)
+class NamedClass:
+    """A class; `id` is that of labels.db, or a number from 1 where the store does not know it."""
+
+    id: int
+    name: str
+
+
+@dataclass(frozen=True)
+class LabelledSet:
+    """The labelled images of a dataset.
+
+    Attributes:
+        source: Where the labels come from.
+        classes: Those with at least one image, in the order of the store or the natural order of folders.
+        labels: Position in `classes` of each image, in dataset order.
+        parts: Part of each image fixed by a top folder train, val or test; else empty.
+        missing: Labels of images that are not there any more.
+        notes: Sentences about what was noticed.
+    """
+
+    source: Source
+    classes: tuple[NamedClass, ...]
+    labels: dict[ImageKey, int]
+    parts: dict[ImageKey, Part]
+    missing: int
+    notes: tuple[str, ...]
+
+
+def labelled_images(
+    scan: Scan,
+    dataset: Path,
+    state: StateFolder,
+    *,
+    source: LabelSource = "auto",
+    keep_empty: bool = False,
+    annotator: str | None = None,
+) -> LabelledSet:
+    """The labelled images of a dataset; writes nothing.
+
+    A store with labels wins over folders, unless folders were the source last time. Where folders are the
+    source, a label that a person gave wins over the folder.
+
+    Args:
+        scan: The dataset's images.
+        dataset: Its folder, for sentences.
+        state: Where its labels.db is, if there is one.
+        source: folders, store, or auto.
+        keep_empty: Whether classes without images stay, so that a position is that of the store (exports).
+        annotator: Who looks.
+
+    Raises:
+        DataError: If nothing is labelled, or folders were asked for and are not classes.
+        StoreError: If labels.db cannot be read.
+    """
+    known = _read_store(state, annotator)
+    if source == "folders" or (source == "auto" and known.source == "folders"):
+        folders = read_class_folders(scan.keys, single=True)
+        if folders is None:
+            raise not_class_folders(scan.keys, str(dataset))
+        return _from_folders(scan, folders, known, keep_empty)
+    if known.labels:
+        return _from_store(scan, dataset, known, source, keep_empty)
+    folders = read_class_folders(scan.keys) if source == "auto" else None
+    if folders is None:
+        raise _no_labels(scan, dataset, source)
+    return _from_folders(scan, folders, known, keep_empty)
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What labels.db says; empty where there is none."""
+
+    classes: tuple[ImageClass, ...] = ()
+    labels: Mapping[ImageKey, Label] = field(default_factory=dict)
+    source: str | None = None
+
+
+def _read_store(state: StateFolder, annotator: str | None) -> _Known:
+    store = LabelStore.open_existing(state.labels_db, annotator=annotator)
+    if store is None:
+        return _Known()
+    with store:
+        return _Known(tuple(store.classes(archived=True)), store.labels(), store.meta(META_SOURCE))
+
+
+def _from_store(
+    scan: Scan, dataset: Path, known: _Known, source: LabelSource, keep_empty: bool
+) -> LabelledSet:
+    active = {image_class.id: image_class for image_class in known.classes if not image_class.archived}
+    here = set(scan.keys)
+    missing = sum(key not in here for key in known.labels)
+    ids = {
+        key: known.labels[key].class_id
+        for key in scan.keys
+        if key in known.labels and known.labels[key].class_id in active
+    }
+    if not ids:
+        raise DataError(
+            f"No image of {printable(dataset)} is labelled: the labels kept for it "
+            f"({len(known.labels):,}) belong to images that are not there or to deleted classes.",
+            "Were the images moved? Name the folder that the labels were made in.",
+        )
+    notes = _store_notes(scan, known, ids, {} if keep_empty else active, missing)
+    if source == "auto" and len(ids) < len(scan.keys) and read_class_folders(scan.keys) is not None:
+        notes.append(
+            "The folders look like classes, too; pass --labels folders to take the classes from them."
+        )
+    names = [NamedClass(image_class.id, image_class.name) for image_class in active.values()]
+    classes, labels = _numbered(names, ids, keep_empty)
+    return LabelledSet("store", classes, labels, {}, missing, tuple(notes))
+
+
+def _store_notes(
+    scan: Scan, known: _Known, ids: Mapping[ImageKey, int], active: Mapping[int, ImageClass], missing: int
+) -> list[str]:
+    notes = []
+    deleted = sum(key in known.labels and key not in ids for key in scan.keys)
+    if missing:
+        notes.append(f"{counted(missing, 'label')} of images that are not there any more.")
+    if deleted:
+        notes.append(f"{counted(deleted, 'image')} of deleted classes left out.")
+    used = set(ids.values())
+    empty = [image_class.name for image_class in active.values() if image_class.id not in used]
+    if empty:
+        notes.append(f"Classes without images left out: {name_some(empty)}.")
+    return notes
+
+
+def _from_folders(scan: Scan, folders: ClassFolders, known: _Known, keep_empty: bool) -> LabelledSet:
+    """Classes of the folders, with a person's labels over them."""
+    here = set(scan.keys)
+    classes = _folder_classes(folders, known.classes)
+    by_name = {named.name: named.id for named in classes}
+    ids = {key: by_name[folders.names[index]] for key, index in folders.labels.items()}
+    active = {image_class.id for image_class in known.classes if not image_class.archived}
+    decided, moved = [], []
+    for key, label in known.labels.items():
+        if key not in here or label.class_id not in active or ids[key] == label.class_id:
+            continue
+        if label.source == "import":
+            moved.append(key)
+        else:
+            decided.append(key)
+            ids[key] = label.class_id
+    notes = []
+    if decided:
+        notes.append(
+            f"{counted(len(decided), 'image')} in another class than the folder's, as a person decided: "
+            f"{name_some(key.path for key in decided)}."
+        )
+    if moved:
+        notes.append(
+            f"{counted(len(moved), 'image')} moved to another class folder: "
+            f"{name_some(key.path for key in moved)}."
+        )
+    used, labels = _numbered(classes, {key: ids[key] for key in scan.keys}, keep_empty)
+    missing = sum(key not in here for key in known.labels)
+    return LabelledSet("folders", used, labels, dict(folders.parts), missing, tuple(notes))
+
+
+def _folder_classes(folders: ClassFolders, stored: Iterable[ImageClass]) -> list[NamedClass]:
+    """The folders' classes in their order, then those of the store; ids of the store where names agree."""
+    stored = list(stored)
+    ids = {image_class.name: image_class.id for image_class in stored if not image_class.archived}
+    free = max((image_class.id for image_class in stored), default=0) + 1
+    classes = []
+    for name in folders.names:
+        classes.append(NamedClass(ids.get(name, free), name))
+        free += name not in ids
+    others = (name for name in ids if name not in set(folders.names))
+    return classes + [NamedClass(ids[name], name) for name in others]
+
+
+def _numbered(
+    classes: Iterable[NamedClass], ids: Mapping[ImageKey, int], keep_empty: bool
+) -> tuple[tuple[NamedClass, ...], dict[ImageKey, int]]:
+    """The classes, without the empty ones unless they are kept, and each image's position among them."""
+    used = set(ids.values())
+    kept = tuple(named for named in classes if keep_empty or named.id in used)
+    position = {named.id: index for index, named in enumerate(kept)}
+    return kept, {key: position[class_id] for key, class_id in ids.items()}
+
+
+def _no_labels(scan: Scan, dataset: Path, source: LabelSource) -> DataError:
+    fault = class_folders_fault(scan.keys)
+    reason = "" if fault is None or source == "store" else f" Its folders are not classes: {fault}"
+    return DataError(
+        f"{printable(dataset)} has no labels.{reason}",
+        f"Import them with `mia-tui labels import {printable(dataset)} FILE.csv` (columns file,class), or "
+        "put the images into one folder per class.",
+    )

@@ -1,0 +1,85 @@
+"""The schema of labels.db, as the steps that lead to it.
+
+Step n takes a file from `user_version` n-1 to n. A step that was published is
+never changed again: later wishes are a later step.
+"""
+
+import sqlite3
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        """CREATE TABLE class (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,  -- never given twice: old changes and runs name it
+            name TEXT NOT NULL UNIQUE,
+            colour TEXT NOT NULL,
+            key TEXT UNIQUE,
+            position INTEGER NOT NULL,
+            archived INTEGER NOT NULL DEFAULT 0
+        )""",
+        """CREATE TABLE image (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            path BLOB NOT NULL,                    -- relative, os.fsencode
+            frame INTEGER NOT NULL,
+            size INTEGER,                          -- size, time and hash as last seen
+            mtime_ns INTEGER,
+            hash TEXT,
+            missing INTEGER NOT NULL DEFAULT 0,
+            flagged INTEGER NOT NULL DEFAULT 0,    -- content changed under a label
+            skipped INTEGER NOT NULL DEFAULT 0,
+            note TEXT,
+            UNIQUE (path, frame)
+        )""",
+        """CREATE TABLE label (
+            image_id INTEGER PRIMARY KEY REFERENCES image (id),
+            class_id INTEGER NOT NULL REFERENCES class (id),
+            updated_at REAL NOT NULL,              -- Unix seconds
+            annotator TEXT NOT NULL,
+            source TEXT NOT NULL CHECK (source IN ('person', 'import', 'accepted'))
+        )""",
+        """CREATE TABLE change (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            batch INTEGER NOT NULL,                -- id of the first change of the same action
+            at REAL NOT NULL,
+            annotator TEXT NOT NULL,
+            kind TEXT NOT NULL,
+            target_id INTEGER NOT NULL,            -- of a class for kind class, else of an image
+            before TEXT,                           -- JSON; NULL is: there was none
+            after TEXT,
+            undoes INTEGER REFERENCES change (id)
+        )""",
+        "CREATE INDEX change_target ON change (kind, target_id)",
+        """CREATE TABLE split (
+            image_id INTEGER PRIMARY KEY REFERENCES image (id),
+            part TEXT NOT NULL CHECK (part IN ('train', 'val', 'test'))
+        )""",
+        "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    ),
+)
+
+VERSION = len(MIGRATIONS)
+
+
+def schema_version(connection: sqlite3.Connection) -> int:
+    """Version of a file's schema; 0 is a file without one."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring a file to the present schema: every step, or none.
+
+    Args:
+        connection: In autocommit mode, outside a transaction.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for step in MIGRATIONS[
+            schema_version(connection) :
+        ]:  # asked again: another program may have been first
+            for statement in step:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise

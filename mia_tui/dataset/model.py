@@ -1,0 +1,40 @@
+"""What a dataset is made of: images (one per frame), classes, labels."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Part = Literal["train", "val", "test"]
+PARTS: tuple[Part, ...] = ("train", "val", "test")
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class ImageKey:
+    """Names one image of a dataset: a label belongs to this, never to a position in a list.
+
+    `path` is relative to the dataset, with / between folders, as `os.fsdecode` gives it
+    (bytes that are not UTF-8 are lone surrogates). `frame` counts from 0; files of one image have frame 0.
+    """
+
+    path: str
+    frame: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFile:
+    """One file the scan found. Size in bytes and time are None until the stat was made."""
+
+    path: str
+    size: int | None = None
+    mtime_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageClass:
+    """One class of a dataset; `id` is stable, name and colour (#rrggbb) may change."""
+
+    id: int
+    name: str
+    colour: str
+    key: str | None
+    position: int
+    archived: bool = False

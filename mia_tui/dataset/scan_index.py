@@ -1,0 +1,124 @@
+"""What the scan had to open files for, kept for the next time: frame counts and hashes.
+
+A cache in the user's cache folder, one file for each dataset. An entry counts
+only while size and time of its file are unchanged. A folder that cannot be
+written, or a damaged file, costs time and nothing else.
+"""
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from mia_tui.dataset.model import ImageFile
+from mia_tui.paths import user_cache
+
+# A file that was changed twice within a tick of its file system's clock looks unchanged; so what is
+# younger than this is not kept. FAT counts in steps of two seconds.
+_SETTLED_NS = 2_000_000_000
+
+_TRIED = 64  # calls made one by one to see whether threads are worth it
+_SLOW_S = 2e-4  # a local stat takes 2 us, one over a network 200 us and more
+_THREADS = 16
+
+_In = TypeVar("_In")
+_Out = TypeVar("_Out")
+
+
+class _Entry(msgspec.Struct, array_like=True):
+    size: int
+    mtime_ns: int
+    frames: int | None = None
+    hash: str | None = None
+
+
+class ScanIndex:
+    """Frame counts and hashes of one dataset, as far as they are known and still true.
+
+    Args:
+        root: The dataset's folder.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._file = _index_file(root)
+        self._entries = _read(self._file)
+        self._changed = False
+
+    def frames(self, file: ImageFile) -> int | None:
+        entry = self._entry(file)
+        return entry.frames if entry else None
+
+    def hash(self, file: ImageFile) -> str | None:
+        entry = self._entry(file)
+        return entry.hash if entry else None
+
+    def remember(self, file: ImageFile, *, frames: int | None = None, hash: str | None = None) -> None:
+        """Note what was found out about a file whose size and time are known."""
+        if file.size is None or file.mtime_ns is None or file.mtime_ns > time.time_ns() - _SETTLED_NS:
+            return
+        entry = self._entry(file) or _Entry(file.size, file.mtime_ns)
+        entry.frames = entry.frames if frames is None else frames
+        entry.hash = entry.hash if hash is None else hash
+        self._entries[os.fsencode(file.path)] = entry
+        self._changed = True
+
+    def save(self) -> None:
+        """Write what is new; in silence where that cannot be."""
+        if not self._changed or self._file is None:
+            return
+        temporary = self._file.with_name(f"{self._file.name}.{os.getpid()}")
+        try:
+            self._file.parent.mkdir(exist_ok=True)
+            temporary.write_bytes(msgspec.msgpack.encode(self._entries))
+            temporary.replace(self._file)
+        except OSError:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+        self._changed = False
+
+    def _entry(self, file: ImageFile) -> _Entry | None:
+        entry = self._entries.get(os.fsencode(file.path))
+        if entry is None or (entry.size, entry.mtime_ns) != (file.size, file.mtime_ns):
+            return None
+        return entry
+
+
+def each(function: Callable[[_In], _Out], items: Iterable[_In]) -> Iterator[_Out]:
+    """`map`, in threads where the first calls were slow (a disk across a network). Keeps the order."""
+    source = iter(items)
+    started = time.perf_counter()
+    first = [function(item) for item in islice(source, _TRIED)]
+    slow = time.perf_counter() - started > _SLOW_S * len(first)
+    yield from first
+    if not slow:
+        yield from map(function, source)
+        return
+    pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="scan")
+    try:
+        yield from pool.map(function, source)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _index_file(root: Path) -> Path | None:
+    name = hashlib.blake2b(os.fsencode(root.resolve()), digest_size=16).hexdigest()
+    try:
+        return user_cache() / "scan" / f"{name}.msgpack"
+    except OSError:
+        return None
+
+
+def _read(file: Path | None) -> dict[bytes, _Entry]:
+    if file is None:
+        return {}
+    try:
+        return msgspec.msgpack.decode(file.read_bytes(), type=dict[bytes, _Entry])
+    except (OSError, msgspec.DecodeError):
+        return {}

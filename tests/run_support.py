@@ -1,0 +1,116 @@
+"""Runs, events, small disks and child processes for the tests of mia_tui/runs."""
+
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import mia_tui
+from mia_tui.config.train import TrainConfig
+from mia_tui.paths import StateFolder
+from mia_tui.runs.events import EpochEnded, Place, RunEnded, RunStarted, StepEnded
+from mia_tui.runs.job import JobClass, Sample, TrainJob
+from mia_tui.runs.layout import RunDir
+
+SOURCES = Path(mia_tui.__file__).resolve().parent.parent
+
+
+def make_job(
+    state: Path, *, created_at: float = 1000.0, command: str = "mia-tui train x", **config: object
+) -> TrainJob:
+    return TrainJob(
+        config=TrainConfig(**config),
+        dataset=str(state.parent),
+        state=str(state),
+        classes=[JobClass(1, "cat"), JobClass(2, "dog")],
+        threads=1,
+        command=command,
+        created_at=created_at,
+        version="0.1.0",
+    )
+
+
+def make_run(
+    state: Path,
+    *,
+    name: str = "resnet18",
+    created_at: float | None = None,
+    samples: Sequence[Sample] = (),
+    **config: object,
+) -> RunDir:
+    job = make_job(state, created_at=time.time() if created_at is None else created_at, **config)
+    return RunDir.create(StateFolder(state), job, samples, name=name)
+
+
+def started(
+    attempt: int = 1, resumed_at: Place | None = None, *, t: float = 1.0, steps: int = 10
+) -> RunStarted:
+    return RunStarted(
+        t=t,
+        protocol=1,
+        attempt=attempt,
+        resumed_at=resumed_at,
+        kind="train",
+        pid=1,
+        host="here",
+        boot_id="",
+        versions={},
+        device="cpu",
+        total_epochs=5,
+        steps_per_epoch=steps,
+    )
+
+
+def step(epoch: int, number: int, loss: float = 0.5) -> StepEnded:
+    return StepEnded(
+        t=2.0, epoch=epoch, step=number, loss=loss, lr=0.001, images_per_s=100.0, memory_bytes=1000
+    )
+
+
+def epoch_row(epoch: int, **val: float) -> EpochEnded:
+    return EpochEnded(t=3.0, epoch=epoch, train={"loss": 1.0}, val=val or None, elapsed_s=epoch * 10.0)
+
+
+def finished(t: float = 9.0) -> RunEnded:
+    return RunEnded(t=t, outcome="finished")
+
+
+def python(code: str, *arguments: object, prefix: Sequence[str] = ()) -> list[str]:
+    """A command that runs some Python with this package in reach."""
+    head = (
+        f"import sys; sys.path.insert(0, {str(SOURCES)!r}); sys.path.insert(0, {str(SOURCES / 'tests')!r})\n"
+    )
+    return [*prefix, sys.executable, "-c", head + textwrap.dedent(code), *map(str, arguments)]
+
+
+def run_python(code: str, *arguments: object, prefix: Sequence[str] = ()) -> str:
+    """What some Python prints; fails if it fails."""
+    done = subprocess.run(
+        python(code, *arguments, prefix=prefix), capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def on_small_disk(
+    folder: Path, code: str, *arguments: object, options: str = "size=1m", finally_: str = ""
+) -> str:
+    """Run Python with a small disk of its own mounted at `folder`; without root, in a user namespace.
+
+    `finally_` is a shell command between mounting and running, such as one that makes the disk read-only.
+    """
+    folder.mkdir(exist_ok=True)
+    script = f'mount -t tmpfs -o {options} none "$0" && {finally_ or "true"} && exec "$@"'
+    rights = ["-m"] if os.geteuid() == 0 else ["-r", "-m"]
+    return run_python(code, *arguments, prefix=["unshare", *rights, "sh", "-c", script, str(folder)])
+
+
+def wait_for(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
+    """Wait until something holds; fails if it does not."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)

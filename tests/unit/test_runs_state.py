@@ -1,0 +1,214 @@
+import itertools
+import math
+from pathlib import Path
+
+import pytest
+from run_support import epoch_row, finished, make_run, started, step
+
+from mia_tui.errors import RunError
+from mia_tui.runs.eventlog import EventLog
+from mia_tui.runs.events import (
+    CheckpointSaved,
+    Confusion,
+    Event,
+    Failure,
+    KnownEvent,
+    Phase,
+    Place,
+    Progress,
+    RunEnded,
+    UnknownEvent,
+    Warned,
+)
+from mia_tui.runs.layout import RunDir
+from mia_tui.runs.state import MOST_POINTS, MOST_WARNINGS, RunState, read_state
+
+
+def state_of(*events: KnownEvent | UnknownEvent, **fields: object) -> RunState:
+    state = RunState(**fields)
+    for event in events:
+        state.apply(event)
+    return state
+
+
+def saved(epoch: int, *, is_best: bool) -> CheckpointSaved:
+    return CheckpointSaved(t=4.0, path="checkpoints/last.pt", epoch=epoch, is_best=is_best)
+
+
+def test_a_run_is_told_from_its_events() -> None:
+    state = state_of(
+        started(),
+        Phase(t=1.5, name="training", message="on the CPU"),
+        step(1, 1),
+        epoch_row(1, macro_f1=0.5),
+        saved(1, is_best=True),
+        Confusion(t=4.0, epoch=1, split="val", file="confusion/best.json"),
+    )
+    assert (state.attempt, state.phase, state.phase_message) == (1, "training", "on the CPU")
+    assert state.last_step == step(1, 1)
+    assert state.epochs == [epoch_row(1, macro_f1=0.5)]
+    assert state.checkpoint == state.best_checkpoint == saved(1, is_best=True)
+    assert state.confusions["confusion/best.json"].epoch == 1
+    assert (state.outcome, state.elapsed_s, state.updated_at) == (None, 10.0, 4.0)
+
+
+@pytest.mark.parametrize("kind", KnownEvent.__args__)
+def test_every_event_changes_the_state(kind: type[Event]) -> None:
+    examples: list[KnownEvent] = [
+        started(),
+        Phase(t=1.0, name="waiting"),
+        step(1, 1),
+        epoch_row(1),
+        Confusion(t=1.0, epoch=1, split="val", file="x"),
+        Progress(t=1.0, done=1, total=2),
+        saved(1, is_best=False),
+        Warned(t=1.0, message="x"),
+        RunEnded(t=1.0, outcome="failed", error=Failure("RunError", "x")),
+    ]
+    event = next(event for event in examples if type(event) is kind)
+    told, fresh = vars(state_of(event)), vars(RunState())
+    changed = {name for name in fresh if name != "steps" and told[name] != fresh[name]} - {"updated_at"}
+    assert changed
+
+
+def test_figures_of_zero_nan_and_none_keep_their_rows() -> None:
+    rows = [
+        epoch_row(1, macro_f1=0.0),
+        epoch_row(2),
+        epoch_row(3, macro_f1=math.nan),
+        epoch_row(4, macro_f1=0.1),
+    ]
+    state = state_of(started(), *rows)
+    assert [row.epoch for row in state.epochs] == [1, 2, 3, 4]
+    assert state.epochs[0].val == {"macro_f1": 0.0}
+    assert state.epochs[1].val is None
+    assert state.best == rows[3]
+
+
+@pytest.mark.parametrize(
+    ("place", "kept"),
+    [
+        (Place(3, 4), [1, 2]),
+        (Place(3, 0), [1, 2]),
+        (Place(3, 10), [1, 2, 3]),
+        (Place(4, 0), [1, 2, 3]),
+        (None, []),
+    ],
+)
+def test_a_new_attempt_drops_what_came_later_than_its_place(place: Place | None, kept: list[int]) -> None:
+    rows = [epoch_row(epoch, macro_f1=0.1 * epoch) for epoch in (1, 2, 3, 4)]
+    bests = [saved(epoch, is_best=True) for epoch in (1, 2, 3, 4)]
+    matrix = Confusion(t=4.0, epoch=4, split="val", file="confusion/last.json")
+    state = state_of(started(), *(event for pair in zip(rows, bests, strict=True) for event in pair), matrix)
+    state.apply(started(2, place))
+    assert [row.epoch for row in state.epochs] == kept
+    assert state.best_checkpoint == (bests[kept[-1] - 1] if kept else None)
+    assert state.confusions == {}
+
+
+def test_after_resuming_every_epoch_has_one_row() -> None:
+    state = state_of(started(), step(1, 10), epoch_row(1, macro_f1=0.1), step(2, 5), step(2, 9))
+    state.apply(epoch_row(2, macro_f1=0.2))
+    state.apply(started(2, Place(2, 5)))
+    assert [(point.epoch, point.step) for point in state.steps.points] == [(1, 10), (2, 5)]
+    assert state.last_step == step(2, 5)
+    state.apply(epoch_row(2, macro_f1=0.3))
+    state.apply(epoch_row(3, macro_f1=0.4))
+    assert [(row.epoch, row.val) for row in state.epochs] == [
+        (1, {"macro_f1": 0.1}),
+        (2, {"macro_f1": 0.3}),
+        (3, {"macro_f1": 0.4}),
+    ]
+
+
+def test_a_stop_between_training_and_validation_gives_one_row() -> None:
+    state = state_of(
+        started(), epoch_row(1, macro_f1=0.1), started(2, Place(1, 10)), epoch_row(1, macro_f1=0.1)
+    )
+    assert [row.epoch for row in state.epochs] == [1]
+
+
+def test_the_best_epoch_is_the_first_of_equal_ones() -> None:
+    rows = [epoch_row(1, macro_f1=0.5, loss=0.3), epoch_row(2, macro_f1=0.9, loss=0.4)]
+    rows += [epoch_row(3, macro_f1=0.9, loss=0.2), epoch_row(4, macro_f1=0.1, loss=math.nan)]
+    assert state_of(*rows).best == rows[1]
+    by_loss = state_of(*rows, metric="loss")
+    assert (by_loss.best, by_loss.best_value) == (rows[2], 0.2)
+
+
+def test_without_figures_of_validation_no_epoch_is_best() -> None:
+    state = state_of(epoch_row(1), epoch_row(2, macro_f1=math.nan))
+    assert state.best is None and state.best_value is None
+
+
+def test_steps_of_a_long_run_stay_a_bounded_even_curve() -> None:
+    state = state_of(*(step(1, number) for number in range(1, 100_001)))
+    points = [point.step for point in state.steps.points]
+    assert MOST_POINTS / 4 < len(points) < MOST_POINTS
+    gaps = {after - before for before, after in itertools.pairwise(points)}
+    assert len(gaps) == 1
+    assert points[-1] > 99_000
+    assert state.last_step == step(1, 100_000)
+
+
+def test_a_cut_curve_stays_even() -> None:
+    state = state_of(*(step(1, number) for number in range(MOST_POINTS * 3)))
+    state.apply(started(2, Place(1, 3003)))
+    for number in range(3004, MOST_POINTS * 3):
+        state.apply(step(1, number))
+    points = [point.step for point in state.steps.points]
+    assert points == sorted(set(points))
+    assert max(after - before for before, after in itertools.pairwise(points)) <= 8
+
+
+def test_a_warning_said_again_after_resuming_counts_once() -> None:
+    warning = Warned(t=1.0, message="x.png was skipped.")
+    state = state_of(started(), warning, started(2, Place(1, 0)), Warned(t=9.0, message="x.png was skipped."))
+    assert (state.warnings, state.warning_count) == ([warning], 1)
+
+
+def test_warnings_without_end_are_counted_and_the_first_kept() -> None:
+    state = state_of(*(Warned(t=1.0, message=f"image {index}") for index in range(MOST_WARNINGS + 50)))
+    assert (len(state.warnings), state.warning_count) == (MOST_WARNINGS, MOST_WARNINGS + 50)
+
+
+def test_a_new_attempt_forgets_how_the_last_one_ended() -> None:
+    failed = RunEnded(t=5.0, outcome="failed", error=Failure("RunError", "The disk is full."))
+    state = state_of(started(t=1.0), epoch_row(1), failed)
+    assert (state.outcome, state.ended_at) == ("failed", 5.0)
+    assert state.error is not None and state.error.message == "The disk is full."
+    state.apply(started(2, Place(2, 0), t=7.0))
+    assert (state.outcome, state.error, state.ended_at) == (None, None, None)
+    assert (state.attempt, state.first_started_at) == (2, 1.0)
+
+
+def test_an_attempt_that_is_still_importing_has_not_ended() -> None:
+    state = state_of(started(), RunEnded(t=5.0, outcome="stopped"), Phase(t=6.0, name="importing"))
+    assert (state.outcome, state.ended_at, state.phase) == (None, None, "importing")
+
+
+def test_progress_belongs_to_its_phase() -> None:
+    state = state_of(Phase(t=1.0, name="loading"), Progress(t=1.0, done=3, total=9))
+    assert state.progress == (3, 9)
+    state.apply(Phase(t=2.0, name="training"))
+    assert state.progress is None
+
+
+def test_a_state_is_read_from_the_log_past_its_bad_lines(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "mia", metric="accuracy")
+    assert read_state(run).attempt == 0
+    with EventLog(run.events) as log:
+        log.append(started())
+    with run.events.open("ab") as file:
+        file.write(b'{"type":"tea_made","t":1}\n{"type":"epoch_en')
+    with EventLog(run.events) as log:
+        log.append(epoch_row(1, accuracy=0.5, macro_f1=0.4))
+        log.append(finished())
+    state = read_state(run)
+    assert (state.outcome, state.best_value) == ("finished", 0.5)
+    assert (state.bad_lines, state.unknown_events) == (1, 1)
+
+
+def test_the_state_of_no_run_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="is not a run"):
+        read_state(RunDir(tmp_path))
