@@ -1,0 +1,1 @@
+"""The protocol between a worker and whoever watches it; no torch, no terminal."""

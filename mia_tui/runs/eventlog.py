@@ -1,0 +1,214 @@
+"""events.jsonl: whole lines in, whole lines out.
+
+One writer (the worker that holds the lock), any number of readers. A line goes
+out in one write; after a line that was cut (a kill, a full disk) the next one
+begins with a newline, so the damage stays in one line, which readers count and
+skip. Nothing is ever truncated: a reader may stand anywhere in the file.
+"""
+
+import math
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+from mia_tui.paths import printable
+from mia_tui.runs.events import Event, KnownEvent, Progress, StepEnded, UnknownEvent
+from mia_tui.runs.files import FULL_DISK, disk_error, follow_folder
+
+_CHUNK_BYTES = 1 << 20
+_TAIL_BYTES = 1 << 16
+
+
+class EventLog:
+    """The writing end; safe to use from several threads.
+
+    On a full disk the run goes on: what the run's rows are made of (epochs, checkpoints, its end) waits in
+    memory and is written as soon as there is room; steps and progress are dropped.
+
+    Attributes:
+        waiting: Number of events that a full disk has not taken yet.
+
+    Raises:
+        RunError: If the file cannot be opened for writing.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._mutex = threading.Lock()
+        self._waiting: list[bytes] = []
+        is_new = not path.exists()
+        try:
+            self._descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
+        except OSError as error:
+            raise disk_error(error, path) from error
+        if is_new:
+            follow_folder(path)
+        self._torn = self._ends_mid_line()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
+    def append(self, event: Event) -> None:
+        """Add an event as one line.
+
+        Raises:
+            RunError: If the file cannot be written for another reason than a full disk.
+        """
+        line = encode_event(event)
+        with self._mutex:
+            self._write_waiting()
+            if not self._write(line) and not isinstance(event, StepEnded | Progress):
+                self._waiting.append(line)
+
+    def close(self) -> None:
+        """Write what waits, if there is room, and close the file."""
+        with self._mutex:
+            if self._descriptor >= 0:
+                self._write_waiting()
+                os.close(self._descriptor)
+                self._descriptor = -1
+
+    def _write_waiting(self) -> None:
+        while self._waiting and self._write(self._waiting[0]):
+            del self._waiting[0]
+
+    def _write(self, line: bytes) -> bool:
+        """Whether the line is in the file; False on a full disk."""
+        if self._waiting and line is not self._waiting[0]:
+            return False  # order is kept: what came first goes first
+        data = b"\n" + line if self._torn else line
+        try:
+            written = os.write(self._descriptor, data)
+        except OSError as error:
+            if error.errno in FULL_DISK:
+                return False
+            raise disk_error(error, self._path) from error
+        self._torn = written < len(data)
+        return written >= len(data) - 1  # without its newline it is whole, too: the next line brings one
+
+    def _ends_mid_line(self) -> bool:
+        size = os.fstat(self._descriptor).st_size
+        return size > 0 and os.pread(self._descriptor, 1, size - 1) != b"\n"
+
+
+class EventReader:
+    """The reading end: remembers how far it has read.
+
+    Attributes:
+        bad_lines: Whole lines so far that were no events.
+        offset: Bytes of the file that were read; always the beginning of a line.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.bad_lines = 0
+        self.offset = 0
+        self._path = path
+
+    def read_new(self) -> list[KnownEvent | UnknownEvent]:
+        """The events of all lines that became whole since the last call; none if there is no file yet."""
+        return list(self.iter_new())
+
+    def iter_new(self) -> Iterator[KnownEvent | UnknownEvent]:
+        """Like `read_new`, in bounded memory: a run of weeks has hundreds of megabytes."""
+        try:
+            file = self._path.open("rb")
+        except FileNotFoundError:
+            return
+        with file:
+            file.seek(self.offset)
+            rest = b""
+            while chunk := file.read(_CHUNK_BYTES):
+                lines = (rest + chunk).split(b"\n")
+                rest = lines.pop()
+                for line in lines:
+                    self.offset += len(line) + 1
+                    yield from self._decode(line)
+
+    def _decode(self, line: bytes) -> Iterator[KnownEvent | UnknownEvent]:
+        if not line:  # the newline that was added after a torn line
+            return
+        event = decode_event(line)
+        if event is None:
+            self.bad_lines += 1
+        else:
+            yield event
+
+
+def last_event(path: Path) -> KnownEvent | None:
+    """The last known event of a log, read from its end; None if there is none."""
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return None
+    with file:
+        size = file.seek(0, os.SEEK_END)
+        window = _TAIL_BYTES
+        while True:
+            start = max(0, size - window)
+            file.seek(start)
+            lines = file.read(size - start).split(b"\n")[1 if start else 0 : -1]
+            for line in reversed(lines):
+                event = decode_event(line)
+                if event is not None and not isinstance(event, UnknownEvent):
+                    return event
+            if not start:
+                return None
+            window *= 8
+
+
+# Not strict, because that is how msgspec reads "nan", "inf" and "-inf" as numbers.
+_DECODER: msgspec.json.Decoder[KnownEvent] = msgspec.json.Decoder(KnownEvent, strict=False)
+_KNOWN_TYPES = frozenset(kind.__struct_config__.tag for kind in KnownEvent.__args__)
+
+
+def encode_event(event: Event) -> bytes:
+    """An event as its line, newline included."""
+    return msgspec.json.encode(_writable(msgspec.to_builtins(event))) + b"\n"
+
+
+def decode_event(line: bytes) -> KnownEvent | UnknownEvent | None:
+    """The event of a line; None if it is torn or bad."""
+    try:
+        return _DECODER.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _decode_unknown(line)
+
+
+def _decode_unknown(line: bytes) -> UnknownEvent | None:
+    try:
+        raw = msgspec.json.decode(line, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    kind = raw.get("type")
+    return UnknownEvent(raw) if isinstance(kind, str) and kind not in _KNOWN_TYPES else None
+
+
+def _writable(value: Any) -> Any:
+    """What JSON can hold: numbers that are not finite as strings, text without lone surrogates."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, str):
+        return (
+            value
+            if value.isascii()
+            else "".join(c if not "\ud800" <= c <= "\udfff" else printable(c) for c in value)
+        )
+    if isinstance(value, dict):
+        return {_writable(key): _writable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_writable(item) for item in value]
+    return value

@@ -1,0 +1,127 @@
+"""What a worker says: one JSON object a line in events.jsonl.
+
+`t` is Unix seconds. Changing what a field means raises PROTOCOL. Numbers that
+are not finite are written as the strings nan, inf, -inf, because JSON has no
+word for them and msgspec would write null.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+
+PROTOCOL = 1
+
+Outcome = Literal["finished", "stopped", "failed"]
+PhaseName = Literal["waiting", "importing", "loading", "training", "evaluating", "exporting"]
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A place in a run: `step` steps of epoch `epoch` (from 1) are done."""
+
+    epoch: int
+    step: int
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+    """Any event; `t` is when it happened, Unix seconds."""
+
+    t: float
+
+
+class RunStarted(Event, frozen=True, kw_only=True, tag="run_started"):
+    """A worker took the run; `attempt` counts from 1, `resumed_at` is None at a fresh start."""
+
+    protocol: int
+    attempt: int
+    resumed_at: Place | None
+    kind: str
+    pid: int
+    host: str
+    boot_id: str
+    versions: dict[str, str]
+    device: str
+    total_epochs: int
+    steps_per_epoch: int
+
+
+class Phase(Event, frozen=True, kw_only=True, tag="phase"):
+    """What the worker is busy with."""
+
+    name: PhaseName
+    message: str = ""
+
+
+class StepEnded(Event, frozen=True, kw_only=True, tag="step_ended"):
+    """A step (at most five a second are told); `memory_bytes` is the device's peak, or the process's on a CPU."""
+
+    epoch: int
+    step: int
+    loss: float
+    lr: float
+    images_per_s: float
+    memory_bytes: int
+
+
+class EpochEnded(Event, frozen=True, kw_only=True, tag="epoch_ended"):
+    """Figures of an epoch; `val` is None without a validation part. `elapsed_s`: of the run, without pauses."""
+
+    epoch: int
+    train: dict[str, float]
+    val: dict[str, float] | None
+    elapsed_s: float
+
+
+class Confusion(Event, frozen=True, kw_only=True, tag="confusion"):
+    """A confusion matrix was written to `file`, relative to the run."""
+
+    epoch: int
+    split: str
+    file: str
+
+
+class Progress(Event, frozen=True, kw_only=True, tag="progress"):
+    """`done` of `total` images of the present phase."""
+
+    done: int
+    total: int
+
+
+class CheckpointSaved(Event, frozen=True, kw_only=True, tag="checkpoint_saved"):
+    """A checkpoint is on disk; `path` is relative to the run."""
+
+    path: str
+    epoch: int
+    is_best: bool
+
+
+class Warned(Event, frozen=True, kw_only=True, tag="warning"):
+    """Something the user should know; the run goes on."""
+
+    message: str
+    hint: str | None = None
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """Why a run failed; `kind` is the class of the error."""
+
+    kind: str
+    message: str
+    hint: str | None = None
+
+
+class RunEnded(Event, frozen=True, kw_only=True, tag="run_ended"):
+    """The last word of an attempt."""
+
+    outcome: Outcome
+    error: Failure | None = None
+
+
+class UnknownEvent(msgspec.Struct, frozen=True):
+    """An event of a later version of this program."""
+
+    raw: dict[str, Any]
+
+
+KnownEvent = (
+    RunStarted | Phase | StepEnded | EpochEnded | Confusion | Progress | CheckpointSaved | Warned | RunEnded
+)

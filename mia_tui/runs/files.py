@@ -1,0 +1,134 @@
+"""Writing files that others read at any moment: whole or not at all.
+
+A file that is replaced goes through a temporary name in its own folder, fsync
+and rename. The temporary name is the same each time, so a worker that is
+killed again and again leaves one half-written checkpoint behind, not many.
+
+Everything made here follows the group and mode of the folder it lies in: a
+dataset folder shared by a group stays shared, a private one private.
+"""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from mia_tui.errors import MiaError, RunError
+from mia_tui.paths import printable
+
+FULL_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+_STATE_HINT = "or put labels and runs elsewhere with --state DIR."
+
+
+def disk_error(error: OSError, path: Path, kind: type[MiaError] = RunError) -> MiaError:
+    """The sentence for a file or folder that could not be written.
+
+    Args:
+        error: What the system said.
+        path: The file or folder that was to be written.
+        kind: Class of the error that is returned (not raised).
+    """
+    name = printable(path)
+    if error.errno == errno.ENOSPC:
+        return kind(f"The disk that holds {name} is full.", f"Free some space, {_STATE_HINT}")
+    if error.errno == errno.EDQUOT:
+        return kind(
+            f"Your quota on the disk that holds {name} is used up.", f"Free some space, {_STATE_HINT}"
+        )
+    if error.errno == errno.EFBIG:
+        return kind(f"{name} would be larger than your limit on the size of files.", "`ulimit -f` shows it.")
+    if error.errno == errno.EROFS:
+        return kind(f"{name} lies on a read-only disk.", "Put labels and runs elsewhere with --state DIR.")
+    if error.errno in _FORBIDDEN:
+        return kind(f"{name} may not be written by you.", f"Ask its owner, {_STATE_HINT}")
+    reason = error.strerror or type(error).__name__
+    return kind(f"{name} cannot be written: {reason}.", "Put labels and runs elsewhere with --state DIR.")
+
+
+@contextmanager
+def replacing(path: Path, *, sync: bool = True) -> Iterator[BinaryIO]:
+    """A new content for `path`, which appears there whole when the block ends without an error.
+
+    Args:
+        path: File to make or replace; its folder exists.
+        sync: Whether the content must survive a power loss (not worth its time for a heartbeat).
+
+    Raises:
+        RunError: If the disk does not take it; `path` is as it was before.
+    """
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        try:
+            with temporary.open("wb") as file:
+                follow_folder(temporary)
+                yield file
+                file.flush()
+                if sync:
+                    os.fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise disk_error(error, path) from error
+    except RuntimeError as error:  # torch.save says "unexpected pos" after the system's own word
+        if isinstance(error.__context__, OSError):
+            raise disk_error(error.__context__, path) from error
+        raise
+    if sync:
+        _sync_folder(path.parent)
+
+
+def write_atomically(path: Path, data: bytes, *, sync: bool = True) -> None:
+    """Replace the content of a file; see `replacing`."""
+    with replacing(path, sync=sync) as file:
+        file.write(data)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and what is missing above it.
+
+    Raises:
+        RunError: If the disk does not take it.
+    """
+    missing = [path]
+    while not missing[-1].parent.exists():
+        missing.append(missing[-1].parent)
+    for folder in reversed(missing):
+        try:
+            folder.mkdir()
+            follow_folder(folder)
+        except FileExistsError:
+            if not folder.is_dir():
+                raise RunError(f"{printable(folder)} is a file, a folder was to be there.") from None
+        except OSError as error:
+            raise disk_error(error, folder) from error
+
+
+def follow_folder(path: Path) -> None:
+    """Give a new file or folder the group and mode of the folder it lies in, as far as this user may.
+
+    Never writable by everybody, even below a folder like /tmp.
+    """
+    try:
+        above, own = path.parent.stat(), path.stat()
+        if own.st_gid != above.st_gid:
+            os.chown(path, -1, above.st_gid)
+    except OSError:  # a group that this user is not in
+        return
+    mode = (above.st_mode & 0o2775 | 0o700) if path.is_dir() else (above.st_mode & 0o664 | 0o600)
+    with suppress(OSError):
+        path.chmod(mode)
+
+
+def _sync_folder(folder: Path) -> None:
+    with suppress(OSError):  # some network file systems refuse to sync a folder
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

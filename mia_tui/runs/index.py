@@ -1,0 +1,175 @@
+"""Finding runs: those of a dataset, those of this user."""
+
+import difflib
+import os
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from mia_tui.catalog.metrics import MetricName
+from mia_tui.errors import ConfigError, RunError
+from mia_tui.paths import StateFolder, decode_name, encode_name, printable, state_places, user_state
+from mia_tui.runs.events import EpochEnded
+from mia_tui.runs.files import write_atomically
+from mia_tui.runs.layout import RunDir
+from mia_tui.runs.state import best_epoch, read_state
+
+_RECENT = "recent-runs"
+_MOST_RECENT = 100
+_NAMED = 5
+_LIST_HINT = "`mia-tui runs list DATASET` lists the runs of a dataset."
+
+
+class _Dated(msgspec.Struct, frozen=True):
+    created_at: float
+
+
+def list_runs(state: StateFolder) -> list[RunDir]:
+    """The runs of a dataset, oldest first; folders that are no runs are passed over.
+
+    Raises:
+        RunError: If the folder of runs cannot be read.
+    """
+    try:
+        with os.scandir(state.runs) as entries:
+            folders = [Path(entry.path) for entry in entries if entry.is_dir()]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise RunError(f"{printable(state.runs)} cannot be read: {error.strerror}.") from error
+    return _oldest_first([run for run in map(RunDir, folders) if run.exists()])
+
+
+def find_run(text: str, *, dataset: Path | None = None, state: Path | None = None) -> RunDir:
+    """The run that a user means.
+
+    Args:
+        text: A folder; a run's name or the beginning of one; `last`; or `best`, the run of the dataset whose
+            best epoch has the best value of the newest run's metric.
+        dataset: The dataset whose runs are looked through; None are this user's recent runs.
+        state: What the user named with --state.
+
+    Raises:
+        ConfigError: If no run, or more than one, is meant.
+        RunError: If `text` is a folder that holds no run.
+    """
+    runs = runs_of(dataset, state)
+    where = _where(dataset, state)
+    if text == "last":
+        if not runs:
+            raise ConfigError(f"There is no run {where} yet.", "Start one with `mia-tui train DATASET`.")
+        return runs[-1]
+    if text == "best":
+        if dataset is None and state is None:
+            raise ConfigError("The best run of which dataset?", "Name it with --dataset.")
+        return _best(runs, where)
+    exact = [run for run in runs if run.name == text]
+    if not exact and RunDir(Path(text)).exists():
+        return RunDir(Path(text))
+    found = exact or [run for run in runs if run.name.startswith(text)]
+    if not found and Path(text).is_dir():
+        return RunDir.open(Path(text))
+    return _only(found, text, runs, where)
+
+
+def remember_run(run: RunDir) -> None:
+    """Note a run as this user's newest. Silent where the user's folder cannot be written."""
+    with suppress(OSError):
+        file = user_state() / _RECENT
+        with file.open("ab") as lines:
+            lines.write(msgspec.json.encode(encode_name(str(run.path.resolve()))) + b"\n")
+        _shorten(file)
+
+
+def recent_runs() -> list[RunDir]:
+    """The runs of this user that still exist, the newest last."""
+    try:
+        lines = (user_state() / _RECENT).read_bytes().splitlines()
+    except OSError:
+        return []
+    paths = dict.fromkeys(
+        path for line in reversed(lines) if (path := _path(line))
+    )  # the last mention counts
+    return [run for run in map(RunDir, reversed(paths)) if run.exists()]
+
+
+def runs_of(dataset: Path | None, state: Path | None) -> list[RunDir]:
+    """The runs of a dataset (or of this user, if none is named), oldest first.
+
+    Args:
+        dataset: Folder of images; its state may lie in it or beside it.
+        state: What the user named with --state; then only that folder counts.
+
+    Raises:
+        ConfigError: If the dataset is not a folder.
+    """
+    if state is not None:
+        return list_runs(StateFolder(state))
+    if dataset is None:
+        return recent_runs()
+    if not dataset.is_dir():
+        raise ConfigError(f"The dataset {printable(dataset)} is not a folder.", "Check its path.")
+    places = state_places(dataset)  # both, with a labels.db or without: a moved state must not hide runs
+    return _oldest_first([run for place in places for run in list_runs(StateFolder(place))])
+
+
+def _path(line: bytes) -> Path | None:
+    try:
+        return Path(decode_name(msgspec.json.decode(line, type=str)))
+    except (msgspec.DecodeError, UnicodeDecodeError):  # cut by a full disk
+        return None
+
+
+def _shorten(file: Path) -> None:
+    lines = file.read_bytes().splitlines(keepends=True)
+    if len(lines) > 2 * _MOST_RECENT:
+        with suppress(RunError):
+            write_atomically(file, b"".join(lines[-_MOST_RECENT:]))
+
+
+def _where(dataset: Path | None, state: Path | None) -> str:
+    if dataset is None and state is None:
+        return "among your recent ones"
+    return f"in {printable(dataset if dataset is not None else state)}"
+
+
+def _oldest_first(runs: list[RunDir]) -> list[RunDir]:
+    return sorted(runs, key=lambda run: (_created_at(run), run.name))
+
+
+def _created_at(run: RunDir) -> float:
+    try:
+        return msgspec.json.decode((run.path / "job.json").read_bytes(), type=_Dated).created_at
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return 0.0
+
+
+def _best(runs: list[RunDir], where: str) -> RunDir:
+    rated: list[tuple[RunDir, EpochEnded]] = []
+    metric: MetricName = "macro_f1"
+    for run in runs:
+        with suppress(RunError):  # one damaged run does not hide the others
+            state = read_state(run)
+            if state.best is not None:
+                rated.append((run, state.best))
+                metric = state.metric
+    best = best_epoch([row for _, row in rated], metric)
+    for run, row in rated:
+        if row is best:
+            return run
+    raise ConfigError(f"No run {where} has figures of a validation part yet.", "Name one, or use `last`.")
+
+
+def _only(found: list[RunDir], text: str, runs: list[RunDir], where: str) -> RunDir:
+    if len(found) == 1:
+        return found[0]
+    name = printable(text)
+    if not found:
+        near = difflib.get_close_matches(text, [run.name for run in runs], n=1)
+        hint = f"Did you mean {printable(near[0])}?" if near else _LIST_HINT
+        raise ConfigError(f"There is no run called {name} {where}.", hint)
+    names = ", ".join(printable(run.path) for run in found[-_NAMED:])
+    raise ConfigError(
+        f"{len(found)} runs {where} begin with {name}: {names}.", "Name more of it, or the folder."
+    )

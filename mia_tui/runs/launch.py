@@ -1,0 +1,144 @@
+"""Starting a worker that outlives the program that started it."""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import mia_tui
+from mia_tui.errors import RunError
+from mia_tui.paths import printable
+from mia_tui.runs.control import clear_stop
+from mia_tui.runs.files import disk_error, follow_folder
+from mia_tui.runs.layout import RunDir
+from mia_tui.runs.liveness import read_record, run_status
+
+WORKER_MODULE = "mia_tui.worker"
+
+_LOG_LINES = 5
+_INSTALLED = ("site-packages", "dist-packages")
+# The shell only changes the folder and then becomes the worker: posix_spawn, which alone can reset the
+# signals without running Python between fork and exec, has no word for the folder.
+_SHELL_LINE = 'cd / && exec "$0" "$@"'
+
+_children: set[int] = set()
+
+
+def spawn(run: RunDir, *, nice: int = 0) -> int:
+    """Start `python -m mia_tui.worker RUN` in a session of its own.
+
+    Its input is closed, its output goes to worker.log, its signals are as the system gives them, its folder
+    is /, so that neither a closed terminal nor this program's end reaches it.
+
+    Args:
+        run: The run to work on.
+        nice: Added to the worker's niceness; 0 to 19.
+
+    Returns:
+        The worker's process number.
+
+    Raises:
+        RunError: If the run is being worked on, or the worker cannot be started.
+    """
+    if run_status(run) == "running":
+        raise RunError(
+            f"The run {printable(run.name)} is already being worked on.",
+            "Watch it with `mia-tui runs follow`.",
+        )
+    clear_stop(run)
+    _reap()
+    command = [sys.executable, "-P", "-m", WORKER_MODULE, str(run.path.resolve())]
+    try:
+        log = os.open(run.worker_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    except OSError as error:
+        raise disk_error(error, run.worker_log) from error
+    try:
+        follow_folder(run.worker_log)
+        os.utime(run.worker_log)  # its age tells watchers that a worker is on its way
+        pid = _start(command, log)
+    except OSError as error:
+        raise RunError(f"The worker cannot be started: {error.strerror}.") from error
+    finally:
+        os.close(log)
+    _children.add(pid)
+    if nice:
+        os.setpriority(os.PRIO_PROCESS, pid, nice)
+    return pid
+
+
+def wait_until_taken(run: RunDir, pid: int, *, timeout_s: float = 30.0) -> bool:
+    """Wait until a spawned worker has its run; False if it needs longer.
+
+    Raises:
+        RunError: If the worker ended without taking the run; tells the end of its log.
+    """
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        ended = _has_ended(pid)  # first: it may take the run and end in between
+        record = read_record(run)
+        if record is not None and record.pid == pid:
+            return True
+        if ended:
+            raise RunError(
+                f"The worker of the run {printable(run.name)} ended at once: {_last_words(run)}",
+                f"{printable(run.worker_log)} says more.",
+            )
+        time.sleep(0.05)
+    return False
+
+
+def _start(command: list[str], log: int) -> int:
+    return os.posix_spawn(
+        "/bin/sh",
+        ["sh", "-c", _SHELL_LINE, *command],
+        _environment(),
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_DUP2, log, 1),
+            (os.POSIX_SPAWN_DUP2, log, 2),
+        ],
+        setsid=True,
+        setsigmask=[],
+        setsigdef=_resettable_signals(),
+    )
+
+
+def _environment() -> dict[str, str]:
+    environment = dict(os.environ)
+    environment.setdefault(
+        "PYTHONFAULTHANDLER", "1"
+    )  # a crash in a driver leaves its traceback in worker.log
+    home = Path(mia_tui.__file__).resolve().parent.parent
+    if home.name not in _INSTALLED:  # run from its sources: nothing else tells the worker where they are
+        above = environment.get("PYTHONPATH")
+        environment["PYTHONPATH"] = f"{home}{os.pathsep}{above}" if above else str(home)
+    return environment
+
+
+def _resettable_signals() -> list[int]:
+    return sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
+
+
+def _has_ended(pid: int) -> bool:
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
+    except ChildProcessError:  # taken leave of before
+        return True
+
+
+def _reap() -> None:
+    """Take leave of workers that ended, so that a long-lived app collects no zombies."""
+    for pid in list(_children):
+        if _has_ended(pid):
+            _children.discard(pid)
+
+
+def _last_words(run: RunDir) -> str:
+    """The end of the worker's log as one sentence."""
+    try:
+        text = run.worker_log.read_bytes()[-4096:].decode("utf-8", "replace")
+    except OSError:
+        text = ""
+    lines = [printable(line.strip()) for line in text.splitlines() if line.strip()]
+    return (" / ".join(lines[-_LOG_LINES:]) or "it left no word").rstrip(".") + "."

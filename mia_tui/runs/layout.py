@@ -1,0 +1,222 @@
+"""The folder of a run: what lies where, and how it is made and read.
+
+    20261123-1432-resnet50v2/
+        job.json            what to do; written last, so a folder without it is no run (yet)
+        samples.jsonl       the labelled images, as they were at the start
+        worker.json         who works on it, with a heartbeat
+        worker.lock         held for as long as the worker lives
+        stop                exists: somebody asked it to stop
+        events.jsonl        what happened
+        worker.log          output and tracebacks of a detached worker
+        confusion/          last.json, best.json
+        predictions/
+        checkpoints/        last.pt, best.safetensors, model.json
+
+Every string in job.json and samples.jsonl is in the form of
+`paths.encode_name`: JSON cannot hold names that are not UTF-8.
+"""
+
+import re
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from mia_tui.errors import ConfigError, RunError
+from mia_tui.paths import StateFolder, decode_name, encode_name, printable
+from mia_tui.runs.files import disk_error, follow_folder, make_folder, write_atomically
+from mia_tui.runs.job import Sample, TrainJob
+
+_JOB, _SAMPLES = "job.json", "samples.jsonl"
+_LONGEST_NAME = 60
+
+
+@dataclass(frozen=True)
+class RunDir:
+    """A run by its folder. Making the object touches no disk; `open` and `create` do."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, state: StateFolder, job: TrainJob, samples: Sequence[Sample], *, name: str) -> "RunDir":
+        """Make the folder of a new run and write its job.
+
+        Args:
+            state: Where the dataset's runs lie; made if it does not exist.
+            job: What to do; its `created_at` gives the folder its date.
+            samples: The images; a snapshot, labelling may go on.
+            name: Last part of the folder's name, mostly the backbone.
+
+        Raises:
+            ConfigError: If nothing can be written there; names --state.
+        """
+        try:
+            make_folder(state.runs)
+            run = cls(_new_folder(state.runs, job.created_at, name))
+            try:
+                write_atomically(run.path / _SAMPLES, b"".join(_encode_samples(samples)))
+                write_atomically(run.path / _JOB, _encode_job(job))
+            except RunError:
+                shutil.rmtree(run.path, ignore_errors=True)
+                raise
+        except RunError as error:
+            raise ConfigError(error.message, error.hint) from error
+        return run
+
+    @classmethod
+    def open(cls, path: Path) -> "RunDir":
+        """The run in a folder that is there.
+
+        Raises:
+            RunError: If the folder is missing or holds no run.
+        """
+        run = cls(path)
+        if not run.exists():
+            what = "is not a run: it holds no job.json" if path.is_dir() else "is not a folder"
+            raise RunError(
+                f"{printable(path)} {what}.", "`mia-tui runs list DATASET` lists the runs of a dataset."
+            )
+        return run
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def events(self) -> Path:
+        return self.path / "events.jsonl"
+
+    @property
+    def worker_log(self) -> Path:
+        return self.path / "worker.log"
+
+    @property
+    def worker_json(self) -> Path:
+        return self.path / "worker.json"
+
+    @property
+    def worker_lock(self) -> Path:
+        return self.path / "worker.lock"
+
+    @property
+    def stop(self) -> Path:
+        return self.path / "stop"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def last_checkpoint(self) -> Path:
+        """Everything that resuming needs."""
+        return self.checkpoints / "last.pt"
+
+    @property
+    def best_weights(self) -> Path:
+        """The weights of the best epoch, with what prediction needs in their metadata."""
+        return self.checkpoints / "best.safetensors"
+
+    @property
+    def model_json(self) -> Path:
+        return self.checkpoints / "model.json"
+
+    @property
+    def predictions(self) -> Path:
+        return self.path / "predictions"
+
+    def confusion(self, which: Literal["last", "best"]) -> Path:
+        """File of the confusion matrix of the last or the best epoch."""
+        return self.path / "confusion" / f"{which}.json"
+
+    def exists(self) -> bool:
+        """Whether the folder holds a run."""
+        return (self.path / _JOB).is_file()
+
+    def job(self) -> TrainJob:
+        """What the run is asked to do.
+
+        Raises:
+            RunError: If the folder holds no run, or one that this version cannot read.
+        """
+        raw = self._read(_JOB)
+        try:
+            return msgspec.convert(_map_strings(msgspec.json.decode(raw), decode_name), TrainJob)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise RunError(
+                f"This version of mia-tui cannot read {_JOB} of the run {printable(self.name)}: {error}.",
+                "It was written by another version or is damaged; start a new run.",
+            ) from error
+
+    def samples(self) -> list[Sample]:
+        """The images of the run, in the order they were given.
+
+        Raises:
+            RunError: If the file is missing or damaged.
+        """
+        decoder = msgspec.json.Decoder(Sample)
+        try:
+            return [_decode_sample(sample) for sample in decoder.decode_lines(self._read(_SAMPLES))]
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise RunError(
+                f"{_SAMPLES} of the run {printable(self.name)} is damaged: {error}.", "Start a new run."
+            ) from error
+
+    def _read(self, name: str) -> bytes:
+        try:
+            return (self.path / name).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            raise RunError(
+                f"{printable(self.path)} is not a run: it holds no {name}.",
+                "`mia-tui runs list DATASET` lists the runs of a dataset.",
+            ) from None
+        except OSError as error:
+            raise RunError(f"{printable(self.path / name)} cannot be read: {error.strerror}.") from error
+
+
+def _new_folder(runs: Path, created_at: float, name: str) -> Path:
+    words = re.sub(r"[^A-Za-z0-9._]+", "-", name).strip("-.")[:_LONGEST_NAME] or "run"
+    stem = time.strftime("%Y%m%d-%H%M-", time.localtime(created_at)) + words
+    number = 1
+    while True:
+        folder = runs / (stem if number == 1 else f"{stem}-{number}")
+        try:
+            folder.mkdir()  # the only test that two programs cannot both pass
+        except FileExistsError:
+            number += 1
+        except OSError as error:
+            raise disk_error(error, folder) from error
+        else:
+            follow_folder(folder)
+            return folder
+
+
+def _encode_job(job: TrainJob) -> bytes:
+    encoded = msgspec.json.encode(_map_strings(msgspec.to_builtins(job), encode_name))
+    return msgspec.json.format(encoded, indent=2) + b"\n"
+
+
+def _encode_samples(samples: Sequence[Sample]) -> Iterator[bytes]:
+    encoder = msgspec.json.Encoder()
+    for sample in samples:
+        path = encode_name(sample.path)
+        yield encoder.encode(sample if path == sample.path else msgspec.structs.replace(sample, path=path))
+        yield b"\n"
+
+
+def _decode_sample(sample: Sample) -> Sample:
+    path = decode_name(sample.path)
+    return sample if path == sample.path else msgspec.structs.replace(sample, path=path)
+
+
+def _map_strings(value: Any, change: Any) -> Any:
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, dict):
+        return {key: _map_strings(item, change) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_map_strings(item, change) for item in value]
+    return value

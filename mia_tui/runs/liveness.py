@@ -1,0 +1,249 @@
+"""Whether a worker lives: a lock that the kernel lets go of at any death.
+
+The worker holds `fcntl.lockf` on worker.lock. Not `flock`: loader processes
+inherit it and keep it after the worker's death. Closing any descriptor of that
+file drops the lock, so the worker's process must never open it again; a table
+of what this process holds guards against that. Watchers ask with F_GETLK and
+never lock: locking to look makes some starts of workers fail.
+
+Where locks do not reach (another host, a file system without them), worker.json
+speaks: process number and start time on the same host, a heartbeat elsewhere.
+"""
+
+import errno
+import fcntl
+import os
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+import msgspec
+
+from mia_tui.errors import RunError
+from mia_tui.paths import printable
+from mia_tui.runs.eventlog import last_event
+from mia_tui.runs.events import RunEnded
+from mia_tui.runs.files import disk_error, follow_folder, write_atomically
+from mia_tui.runs.layout import RunDir
+from mia_tui.runs.system import boot_id, host_name, lock_holder, process_runs, start_time
+
+Status = Literal["created", "starting", "running", "lost", "unknown", "finished", "stopped", "failed"]
+
+HEARTBEAT_S = 5.0
+SILENT_S = 120.0
+STARTING_S = 30.0
+
+_NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
+
+_held: dict[tuple[int, int], int] = {}  # (device, inode) of a lock file -> the process that holds it
+
+
+class WorkerRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """worker.json: who works on a run, or did last.
+
+    Attributes:
+        pid: Process number on its host.
+        host: Name of the host.
+        boot_id: Changes with each start of the host; empty where the system has none.
+        start_time: When the process started, in clock ticks after the boot; None where unknown.
+        started_at: When it took the run, Unix seconds.
+        heartbeat: When it last said that it lives, Unix seconds.
+        locked: Whether the file system gave it a lock.
+        released: Whether it let go of the run by itself.
+    """
+
+    pid: int
+    host: str
+    boot_id: str
+    start_time: int | None
+    started_at: float
+    heartbeat: float
+    locked: bool
+    released: bool = False
+
+
+@dataclass(frozen=True)
+class LockProbe:
+    """Answer to the question who holds a run's lock; `pid` is None where this host cannot name the holder."""
+
+    held: bool
+    pid: int | None = None
+
+
+class WorkerLock:
+    """Holds a run for this process, with a heartbeat, until the block ends or the process dies.
+
+    Raises:
+        RunError: On entering, if another worker has the run, or nothing can be written.
+    """
+
+    def __init__(self, run: RunDir, *, heartbeat_s: float = HEARTBEAT_S) -> None:
+        self._run = run
+        self._heartbeat_s = heartbeat_s
+        self._descriptor = -1
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+
+    def __enter__(self) -> Self:
+        # Asked before the file is opened: a lock does not stop the process that holds it, and not every
+        # network file system carries locks from host to host.
+        if run_status(self._run) == "running":
+            raise _taken(self._run, read_record(self._run))
+        locked = self._take()
+        now = time.time()
+        self._record = WorkerRecord(
+            pid=os.getpid(),
+            host=host_name(),
+            boot_id=boot_id(),
+            start_time=start_time(os.getpid()),
+            started_at=now,
+            heartbeat=now,
+            locked=locked,
+        )
+        try:
+            self._write(self._record)
+        except RunError:
+            self._let_go()
+            raise
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ending.set()
+        self._thread.join()
+        with suppress(RunError):  # a full disk: the free lock tells the same
+            self._write(msgspec.structs.replace(self._record, heartbeat=time.time(), released=True))
+        self._let_go()
+
+    def _take(self) -> bool:
+        """Lock the file; False where the file system has no locks."""
+        path = self._run.worker_lock
+        try:
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError as error:
+            raise disk_error(error, path) from error
+        try:
+            fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in _NO_LOCKS:
+                return False
+            os.close(self._descriptor)
+            raise _taken(self._run, read_record(self._run)) from error
+        follow_folder(path)
+        _held[_identity(path)] = os.getpid()
+        return True
+
+    def _let_go(self) -> None:
+        with suppress(FileNotFoundError):
+            _held.pop(_identity(self._run.worker_lock), None)
+        os.close(self._descriptor)
+
+    def _beat(self) -> None:
+        while not self._ending.wait(self._heartbeat_s):
+            with suppress(RunError):  # a full disk or a network drive away for a while: the run goes on
+                self._write(msgspec.structs.replace(self._record, heartbeat=time.time()))
+
+    def _write(self, record: WorkerRecord) -> None:
+        write_atomically(self._run.worker_json, msgspec.json.encode(record), sync=False)
+
+
+def run_status(run: RunDir, *, now: float | None = None) -> Status:
+    """What a run is doing, by asking and never by locking.
+
+    Args:
+        run: Any run folder.
+        now: Unix seconds; None is the present.
+    """
+    now = time.time() if now is None else now
+    record = read_record(run)  # before the lock: whoever wrote it had the lock
+    if probe_lock(run).held:
+        return "running"
+    ended = last_event(run.events)  # after the lock: a worker writes its last event before it lets go
+    if isinstance(ended, RunEnded) and not _died_since(ended, record):
+        return ended.outcome
+    if record is None:
+        return _before_the_worker(run, now)
+    status = _by_record(record, now)
+    return "running" if status == "lost" and probe_lock(run).held else status
+
+
+def probe_lock(run: RunDir) -> LockProbe:
+    """Who holds the lock of a run, without touching the lock."""
+    path = run.worker_lock
+    try:
+        if _held.get(_identity(path)) == os.getpid():
+            return LockProbe(held=True, pid=os.getpid())
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:  # no worker yet, or a folder that this user may not read
+        return LockProbe(held=False)
+    try:
+        return LockProbe(*lock_holder(descriptor))
+    finally:
+        os.close(descriptor)
+
+
+def read_record(run: RunDir) -> WorkerRecord | None:
+    """The record of the run's newest worker; None if there was none."""
+    try:
+        return msgspec.json.decode(run.worker_json.read_bytes(), type=WorkerRecord)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def process_lives(record: WorkerRecord) -> bool:
+    """Whether the process of a record of this host still runs; a zombie does not."""
+    return process_runs(record.pid, record.start_time)
+
+
+def is_on_this_host(record: WorkerRecord) -> bool:
+    """Whether the record's process number means something here."""
+    return record.host == host_name() and record.boot_id == boot_id()
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    stat = path.stat()
+    return stat.st_dev, stat.st_ino
+
+
+def _before_the_worker(run: RunDir, now: float) -> Status:
+    times = [path.stat().st_mtime for path in (run.path / "job.json", run.worker_log) if path.exists()]
+    if times and now - max(times) < STARTING_S:
+        return "starting"
+    return "lost" if run.worker_lock.exists() or run.events.exists() else "created"
+
+
+def _died_since(ended: RunEnded, record: WorkerRecord | None) -> bool:
+    """Whether a later attempt died before its first event; one that let go changed nothing."""
+    return record is not None and not record.released and ended.t < record.started_at
+
+
+def _by_record(record: WorkerRecord, now: float) -> Status:
+    """The status of a run whose lock is free and whose log has no end."""
+    if record.released:
+        return "lost"
+    if is_on_this_host(record):
+        return "running" if not record.locked and process_lives(record) else "lost"
+    if record.locked and _same_kernel(record):  # another container: its locks are seen from here
+        return "lost"
+    if record.host == host_name():  # this host was restarted
+        return "lost"
+    return "running" if now - record.heartbeat < SILENT_S else "unknown"
+
+
+def _same_kernel(record: WorkerRecord) -> bool:
+    return record.boot_id != "" and record.boot_id == boot_id()
+
+
+def _taken(run: RunDir, record: WorkerRecord | None) -> RunError:
+    who = f"process {record.pid} on {printable(record.host)}" if record else "another process"
+    return RunError(
+        f"The run {printable(run.name)} is already being worked on by {who}.",
+        "Watch it with `mia-tui runs follow`, or end it with `mia-tui runs stop`; after a crash of that host "
+        f"it is free again within {SILENT_S:.0f} seconds.",
+    )

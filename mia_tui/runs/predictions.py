@@ -1,0 +1,284 @@
+"""Predictions on disk: streamed to OUT.partial.jsonl, converted at the end, gone on with after a kill.
+
+The partial file begins with a line that says which network predicted what; only a file that says the same is
+gone on with. Its lines follow the dataset's order: where that order has changed since, the rest is done anew.
+"""
+
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO, TextIO
+
+import msgspec
+
+from mia_tui.dataset.model import ImageKey
+from mia_tui.errors import ConfigError, DataError
+from mia_tui.paths import decode_name, encode_name, printable
+from mia_tui.runs.card import ModelCard
+from mia_tui.runs.files import disk_error, replacing
+
+FORMATS = (".csv", ".jsonl", ".parquet")
+
+_ROWS_AT_ONCE = 10_000
+_NAMED = 5
+
+
+class Row(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One image: probabilities of the classes, or why there are none. `file` is as `paths.encode_name` gives it."""
+
+    file: str
+    frame: int
+    probabilities: list[float] | None = None
+    problem: str | None = None
+
+    @property
+    def key(self) -> ImageKey:
+        return ImageKey(decode_name(self.file), self.frame)
+
+
+class Header(msgspec.Struct, frozen=True):
+    """What a partial file is of; two equal ones would predict the same."""
+
+    images: str
+    weights: str
+    classes: list[str]
+    run: str
+    tta: bool
+
+
+def make_header(images: Path, weights: Path, card: ModelCard, *, tta: bool) -> Header:
+    """The header for predicting `images` with the network in `weights`, which is known by its content."""
+    digest = blake2b(digest_size=16)
+    with weights.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return Header(
+        images=encode_name(str(images.resolve())),
+        weights=digest.hexdigest(),
+        classes=[encode_name(item.name) for item in card.classes],
+        run=encode_name(card.run),
+        tta=tta,
+    )
+
+
+def check_format(out: Path) -> None:
+    """Refuse an ending that no format has, before anything is predicted.
+
+    Raises:
+        ConfigError: If the ending is unknown, the folder is missing, or .parquet lacks its package.
+    """
+    if out.suffix.lower() not in FORMATS:
+        raise ConfigError(f"--out {printable(out)} has no known ending.", f"Use one of {', '.join(FORMATS)}.")
+    if not out.absolute().parent.is_dir():
+        raise ConfigError(f"The folder of --out {printable(out)} does not exist.", "Make it first.")
+    if out.is_dir():
+        raise ConfigError(f"--out {printable(out)} is a folder.", "Name a file.")
+    if out.suffix.lower() == ".parquet":
+        try:
+            import pyarrow.parquet  # noqa: F401
+        except ImportError:
+            raise ConfigError(
+                "Parquet files need the package pyarrow.",
+                "Install it with `pip install 'mia-tui[parquet]'`, or use .csv.",
+            ) from None
+
+
+def partial_path(out: Path) -> Path:
+    """Where predictions are collected until they are complete."""
+    return out.with_name(out.name + ".partial.jsonl")
+
+
+class PartialFile:
+    """The growing file; a context manager.
+
+    Args:
+        out: The file wanted in the end.
+        header: What is predicted.
+        keys: The images, in order.
+
+    Attributes:
+        done: Rows an earlier attempt left that are still right.
+
+    Raises:
+        RunError: If the disk does not take it.
+    """
+
+    def __init__(self, out: Path, header: Header, keys: Sequence[ImageKey]) -> None:
+        self.path = partial_path(out)
+        self.done, size = _usable(self.path, header, keys)
+        try:
+            self._file: BinaryIO = self.path.open("r+b" if size else "wb")
+            self._file.truncate(size)
+            self._file.seek(size)
+        except OSError as error:
+            raise disk_error(error, self.path) from error
+        if not size:
+            self._write(msgspec.json.encode(header) + b"\n")
+
+    def append(self, rows: Iterable[Row]) -> None:
+        """Add rows, in the order of the keys."""
+        self._write(b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
+
+    def close(self) -> None:
+        """Close the file and leave it, to be gone on with."""
+        self._file.close()
+
+    def _write(self, data: bytes) -> None:
+        try:
+            self._file.write(data)
+            self._file.flush()
+        except OSError as error:
+            raise disk_error(error, self.path) from error
+
+
+@dataclass
+class Summary:
+    """What predictions came to.
+
+    Attributes:
+        by_class: Images predicted as each class.
+        problems: The first images that could not be read, each with the reason.
+        problem_count: How many there were.
+    """
+
+    by_class: Counter[str] = field(default_factory=Counter)
+    problems: list[str] = field(default_factory=list)
+    problem_count: int = 0
+
+    def add_problem(self, row: Row) -> None:
+        self.problem_count += 1
+        if len(self.problems) < _NAMED:
+            self.problems.append(f"{printable(decode_name(row.file))}: {row.problem}")
+
+
+def convert(out: Path, header: Header) -> Summary:
+    """Turn the partial file into the file wanted, and remove it.
+
+    Raises:
+        DataError: If no image could be read; nothing is written.
+        RunError: If the disk does not take it.
+    """
+    partial, summary = partial_path(out), Summary()
+    write = {".csv": _write_csv, ".jsonl": _write_jsonl, ".parquet": _write_parquet}[out.suffix.lower()]
+    with replacing(out) as file:
+        write(file, header, _predicted(partial, header, summary))
+        if not summary.by_class:
+            raise DataError(
+                f"None of the images can be read: {'; '.join(summary.problems)}.", "Check the files."
+            )
+    partial.unlink()
+    return summary
+
+
+def _predicted(partial: Path, header: Header, summary: Summary) -> Iterator[Row]:
+    """The rows that have probabilities; all are counted on the way."""
+    for row in read_rows(partial):
+        if row.probabilities is None:
+            summary.add_problem(row)
+        else:
+            summary.by_class[header.classes[_best(row)]] += 1
+            yield row
+
+
+def read_rows(partial: Path) -> Iterator[Row]:
+    """The rows of a partial file; a torn last line is not one."""
+    decoder = msgspec.json.Decoder(Row)
+    with partial.open("rb") as file:
+        next(file, None)  # the header
+        for line in file:
+            if line.endswith(b"\n"):
+                yield decoder.decode(line)
+
+
+def _usable(partial: Path, header: Header, keys: Sequence[ImageKey]) -> tuple[int, int]:
+    """Rows of an earlier attempt that are still right, and the bytes they take with their header."""
+    decoder = msgspec.json.Decoder(Row)
+    try:
+        with partial.open("rb") as file:
+            first = next(file, b"")
+            if msgspec.json.decode(first, type=Header) != header:
+                return 0, 0
+            rows, size = 0, len(first)
+            for line, key in zip(file, keys, strict=False):
+                if not line.endswith(b"\n") or decoder.decode(line).key != key:
+                    break
+                rows, size = rows + 1, size + len(line)
+            return rows, size
+    except (FileNotFoundError, msgspec.DecodeError):
+        return 0, 0
+
+
+def _best(row: Row) -> int:
+    """The class with the highest probability, the first of equal ones."""
+    assert row.probabilities is not None
+    return max(range(len(row.probabilities)), key=row.probabilities.__getitem__)
+
+
+def _columns(header: Header) -> list[str]:
+    return ["file", "frame", "class", "probability", *(f"p_{name}" for name in header.classes), "run"]
+
+
+def _values(row: Row, header: Header) -> list[Any]:
+    assert row.probabilities is not None
+    best = _best(row)
+    return [
+        row.file,
+        row.frame,
+        header.classes[best],
+        row.probabilities[best],
+        *row.probabilities,
+        header.run,
+    ]
+
+
+def _write_csv(file: BinaryIO, header: Header, rows: Iterable[Row]) -> None:
+    with _text(file) as text:
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(_columns(header))
+        writer.writerows([_short(value) for value in _values(row, header)] for row in rows)
+
+
+def _write_jsonl(file: BinaryIO, header: Header, rows: Iterable[Row]) -> None:
+    columns = _columns(header)
+    for row in rows:
+        record = dict(zip(columns, _values(row, header), strict=True))
+        file.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")
+
+
+def _write_parquet(file: BinaryIO, header: Header, rows: Iterable[Row]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns = _columns(header)
+    kinds = [pa.string(), pa.int64(), pa.string(), *[pa.float32()] * (1 + len(header.classes)), pa.string()]
+    schema = pa.schema(list(zip(columns, kinds, strict=True)))
+    source = iter(rows)
+    with pq.ParquetWriter(file, schema) as writer:
+        while chunk := [_values(row, header) for row in islice(source, _ROWS_AT_ONCE)]:
+            arrays = [
+                pa.array(column, kind) for column, kind in zip(zip(*chunk, strict=True), kinds, strict=True)
+            ]
+            writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
+
+
+@contextmanager
+def _text(file: BinaryIO) -> Iterator[TextIO]:
+    """A text face of a binary file, which stays open."""
+    text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
+    try:
+        yield text
+    finally:
+        text.flush()
+        text.detach()
+
+
+def _short(value: Any) -> Any:
+    """Probabilities with six digits that count."""
+    return f"{value:.6g}" if isinstance(value, float) else value

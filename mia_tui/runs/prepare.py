@@ -1,0 +1,243 @@
+"""From a dataset and settings to a job: which images, which classes, which part each image is in."""
+
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from mia_tui import __version__
+from mia_tui.config.class_weights import class_weight_values
+from mia_tui.config.train import Frames, LabelSource, TrainConfig
+from mia_tui.dataset.interchange.folders import read_class_folders
+from mia_tui.dataset.labelled import LabelledSet, labelled_images
+from mia_tui.dataset.model import PARTS, ImageKey, Part
+from mia_tui.dataset.scan import Scan, duplicate_groups, scan
+from mia_tui.dataset.split import SplitRule, stored_rule, stored_split
+from mia_tui.dataset.store import LabelStore
+from mia_tui.dataset.wording import counted, name_some
+from mia_tui.errors import ConfigError, DataError
+from mia_tui.paths import StateFolder, find_state, printable
+from mia_tui.runs.job import JobClass, Sample, TrainJob
+from mia_tui.runs.layout import RunDir
+from mia_tui.runs.system import usable_cores
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A scanned folder, its labels, and the place of its state; nothing was written."""
+
+    root: Path
+    scan: Scan
+    state: StateFolder
+    labelled: LabelledSet
+
+    @property
+    def notes(self) -> list[str]:
+        """What was noticed while reading it, a sentence each."""
+        problems = [f"{printable(problem.path)}: {problem.message}" for problem in self.scan.problems]
+        said = list(self.labelled.notes)
+        if problems:
+            said.append(f"{counted(len(problems), 'place')} could not be looked into: {name_some(problems)}.")
+        if self.labelled.missing:
+            said.append(f"{counted(self.labelled.missing, 'label')} of images that are not there any more.")
+        return said
+
+
+def read_dataset(
+    root: Path,
+    state: Path | None = None,
+    *,
+    frames: Frames = "first",
+    source: LabelSource = "auto",
+    annotator: str | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Dataset:
+    """Scan a folder and read its labels.
+
+    Args:
+        root: Folder of images.
+        state: What the user named with --state.
+        frames: Frames taken of animated files.
+        source: Where labels come from.
+        annotator: Who looks.
+        progress: Told how many images were found so far.
+
+    Raises:
+        DataError: If there are no images or no labels.
+        StoreError: If labels.db cannot be read.
+    """
+    found = scan(root, frames=frames, progress=progress)
+    place = find_state(root, state, class_folders=read_class_folders(found.keys) is not None)
+    labelled = labelled_images(found, root, place, source=source, annotator=annotator)
+    return Dataset(root, found, place, labelled)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A job that can be started.
+
+    Attributes:
+        notes: What the user should know before the start, a sentence each.
+        counts: Images of each part, by class name.
+        class_weights: What each class counts in the loss; None for equal weights.
+    """
+
+    job: TrainJob
+    samples: list[Sample]
+    state: StateFolder
+    notes: list[str]
+    counts: dict[str, dict[Part, int]]
+    class_weights: list[float] | None
+
+    def create(self) -> RunDir:
+        """Write the run's folder."""
+        name = re.sub(r"^timm:", "", self.job.config.backbone)
+        return RunDir.create(self.state, self.job, self.samples, name=name)
+
+
+def prepare_training(
+    dataset: Dataset,
+    config: TrainConfig,
+    *,
+    given: Collection[str] = (),
+    command: str = "",
+    annotator: str | None = None,
+) -> Prepared:
+    """Settle everything a run needs, and store the split if this is the dataset's first training.
+
+    Args:
+        dataset: As `read_dataset` gives it.
+        config: Settings.
+        given: Fields that the user named. A split that is stored already decides those of its fields that
+            are not among them.
+        command: The command line that does the same again.
+        annotator: Who trains, for a new labels.db.
+
+    Raises:
+        DataError: If there are fewer than two classes, or a class has no image to train on.
+        ConfigError: If settings do not fit the data: another split than the stored one, unknown class names.
+        StoreError: If the split cannot be stored.
+    """
+    labelled = dataset.labelled
+    names = [named.name for named in labelled.classes]
+    if len(names) < 2:
+        raise DataError(
+            f"All labelled images of {printable(dataset.root)} are of one class, {printable(names[0])}.",
+            "Training needs at least two classes.",
+        )
+    if config.val is None:
+        config, parts, warnings = _split(dataset, config, given, annotator)
+        validation: list[Sample] = []
+    else:
+        parts, warnings = _all_to_train(dataset, config, annotator)
+        validation, more = _validation_folder(Path(config.val), names, config)
+        warnings += more
+    samples = [
+        Sample(path=key.path, frame=key.frame, class_index=index, split=parts[key])
+        for key, index in labelled.labels.items()
+    ] + validation
+    counts = _counts(samples, names)
+    _refuse_empty_classes(counts)
+    job = TrainJob(
+        config=config,
+        dataset=str(dataset.root.resolve()),
+        state=str(dataset.state.root.resolve()),
+        classes=[JobClass(named.id, named.name) for named in labelled.classes],
+        threads=config.threads or usable_cores(),
+        command=command,
+        created_at=time.time(),
+        version=__version__,
+    )
+    weights = class_weight_values(
+        config.class_weights, [counts[name]["train"] for name in names], names, config.effective_beta
+    )
+    return Prepared(job, samples, dataset.state, [*dataset.notes, *warnings], counts, weights)
+
+
+def _split(
+    dataset: Dataset, config: TrainConfig, given: Collection[str], annotator: str | None
+) -> tuple[TrainConfig, Mapping[ImageKey, Part], list[str]]:
+    """Parts by the stored split; the settings come back with what it decided."""
+    hashes = duplicate_groups(dataset.root, dataset.scan.files)
+    with LabelStore(dataset.state.labels_db, annotator=annotator) as store:
+        stored = stored_rule(store)
+        if stored is not None:
+            kept = {
+                "val_fraction": stored.val_fraction,
+                "test_fraction": stored.test_fraction,
+                "group_by": stored.group_by,
+                "split_seed": stored.seed,
+            }
+            config = msgspec.structs.replace(
+                config, **{name: value for name, value in kept.items() if name not in given}
+            )
+        rule = SplitRule(config.val_fraction, config.test_fraction, config.group_by, config.split_seed)
+        split = stored_split(store, dataset.labelled, rule, hashes)
+    return config, split.parts, list(split.warnings)
+
+
+def _all_to_train(
+    dataset: Dataset, config: TrainConfig, annotator: str | None
+) -> tuple[Mapping[ImageKey, Part], list[str]]:
+    """Everything trains, since another folder validates; what was kept for a test stays out of it."""
+    if config.test_fraction:
+        raise ConfigError(
+            "--test-fraction needs a split, and --val takes its place.", "Leave out one of them."
+        )
+    known: dict[ImageKey, Part] = dict(dataset.labelled.parts)
+    store = LabelStore.open_existing(dataset.state.labels_db, annotator=annotator)
+    if store is not None:
+        with store:
+            known.update(store.parts())
+    parts: dict[ImageKey, Part] = {
+        key: "test" if known.get(key) == "test" else "train" for key in dataset.labelled.labels
+    }
+    kept = sum(part == "test" for part in parts.values())
+    return parts, [f"{counted(kept, 'image')} of the test part are not trained on."] if kept else []
+
+
+def _validation_folder(folder: Path, names: list[str], config: TrainConfig) -> tuple[list[Sample], list[str]]:
+    """The labelled images of --val, by absolute path; classes are matched by name.
+
+    Raises:
+        DataError: If none of its classes is trained.
+    """
+    other = read_dataset(folder, frames=config.frames)
+    position = {name: index for index, name in enumerate(names)}
+    classes = [named.name for named in other.labelled.classes]
+    samples = [
+        Sample(
+            path=str(folder.resolve() / key.path),
+            frame=key.frame,
+            class_index=position[classes[index]],
+            split="val",
+        )
+        for key, index in other.labelled.labels.items()
+        if classes[index] in position
+    ]
+    if not samples:
+        raise DataError(
+            f"The classes of {printable(folder)} ({name_some(classes)}) are none of {name_some(names)}.",
+            "Name a folder with the same classes, or leave out --val.",
+        )
+    unknown = [name for name in classes if name not in position]
+    notes = [f"Classes of {printable(folder)} that are not trained are left out: {name_some(unknown)}."]
+    return samples, [*other.notes, *(notes if unknown else [])]
+
+
+def _counts(samples: list[Sample], names: list[str]) -> dict[str, dict[Part, int]]:
+    tally = Counter((sample.class_index, sample.split) for sample in samples)
+    return {name: {part: tally[index, part] for part in PARTS} for index, name in enumerate(names)}
+
+
+def _refuse_empty_classes(counts: dict[str, dict[Part, int]]) -> None:
+    for name, of in counts.items():
+        if not of["train"]:
+            raise DataError(
+                f"The class {printable(name)} has no image to train on.",
+                "Label more images of it, or make another split with `mia-tui labels split --new`.",
+            )

@@ -1,0 +1,231 @@
+"""What a run looks like by now: events folded into one record.
+
+`RunState.apply` is the only place that interprets events; the command line,
+the app and the tests read `RunState`.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from mia_tui.catalog.metrics import MetricName, higher_is_better
+from mia_tui.runs.eventlog import EventReader
+from mia_tui.runs.events import (
+    CheckpointSaved,
+    Confusion,
+    EpochEnded,
+    Failure,
+    KnownEvent,
+    Outcome,
+    Phase,
+    PhaseName,
+    Place,
+    Progress,
+    RunEnded,
+    RunStarted,
+    StepEnded,
+    UnknownEvent,
+    Warned,
+)
+from mia_tui.runs.layout import RunDir
+
+_Row = TypeVar("_Row", EpochEnded, CheckpointSaved)
+
+MOST_POINTS = 2000
+MOST_WARNINGS = 200
+
+
+class StepCurve:
+    """Steps of a run for a curve, in bounded memory: at `MOST_POINTS` every second one is dropped.
+
+    Attributes:
+        points: Steps in order, evenly thinned; the newest step is not always among them.
+    """
+
+    def __init__(self) -> None:
+        self.points: list[StepEnded] = []
+        self._stride = 1
+        self._count = 0
+
+    def add(self, step: StepEnded) -> None:
+        """Take in the next step."""
+        if self._count % self._stride == 0:
+            self.points.append(step)
+        self._count += 1
+        if len(self.points) >= MOST_POINTS:
+            self.points = self.points[::2]
+            self._stride *= 2
+
+    def cut(self, place: Place) -> None:
+        """Drop what came later than a place."""
+        self.points = [s for s in self.points if (s.epoch, s.step) <= (place.epoch, place.step)]
+        self._count = len(self.points) * self._stride
+
+
+@dataclass
+class RunState:
+    """A run as its events tell it. Times are Unix seconds; None means that it has not happened.
+
+    Attributes:
+        metric: Figure of the validation part that decides which epoch is best.
+        started: The newest attempt's start.
+        first_started_at: Start of the first attempt.
+        updated_at: Time of the last event.
+        phase: What the worker was busy with last.
+        progress: (done, total) images of that phase.
+        epochs: One row an epoch, in order, also after resuming.
+        steps: A thinned curve of the steps.
+        last_step: The newest step.
+        checkpoint: The newest checkpoint.
+        best_checkpoint: The newest checkpoint that was the best.
+        confusions: The newest event of each file of a confusion matrix.
+        warnings: Each warning once, the first `MOST_WARNINGS` of them.
+        warning_count: How many different warnings there were.
+        outcome: How the newest attempt ended; None while it has not.
+        error: Why it failed.
+        unknown_events: Events of a later version that were passed over.
+        bad_lines: Lines of the log that could not be read.
+    """
+
+    metric: MetricName = "macro_f1"
+    started: RunStarted | None = None
+    first_started_at: float | None = None
+    updated_at: float | None = None
+    phase: PhaseName | None = None
+    phase_message: str = ""
+    progress: tuple[int, int] | None = None
+    epochs: list[EpochEnded] = field(default_factory=list)
+    steps: StepCurve = field(default_factory=StepCurve)
+    last_step: StepEnded | None = None
+    checkpoint: CheckpointSaved | None = None
+    confusions: dict[str, Confusion] = field(default_factory=dict)
+    warnings: list[Warned] = field(default_factory=list)
+    warning_count: int = 0
+    outcome: Outcome | None = None
+    ended_at: float | None = None
+    error: Failure | None = None
+    unknown_events: int = 0
+    bad_lines: int = 0
+    _bests: list[CheckpointSaved] = field(default_factory=list)
+    _warned: set[tuple[str, str | None]] = field(default_factory=set)
+
+    def apply(self, event: KnownEvent | UnknownEvent) -> None:
+        """Fold the next event in."""
+        if isinstance(event, UnknownEvent):
+            self.unknown_events += 1
+            return
+        self.updated_at = event.t
+        self.outcome = self.error = self.ended_at = None  # whatever follows an end belongs to a new attempt
+        match event:
+            case RunStarted():
+                self._start(event)
+            case Phase():
+                self.phase, self.phase_message, self.progress = event.name, event.message, None
+            case Progress():
+                self.progress = (event.done, event.total)
+            case StepEnded():
+                self.last_step = event
+                self.steps.add(event)
+            case EpochEnded():
+                _append_in_order(self.epochs, event)
+            case CheckpointSaved():
+                self._save(event)
+            case Confusion():
+                self.confusions[event.file] = event
+            case Warned():
+                self._warn(event)
+            case RunEnded():
+                self.outcome, self.error, self.ended_at = event.outcome, event.error, event.t
+
+    @property
+    def attempt(self) -> int:
+        """Number of the newest attempt, from 1; 0 before the first."""
+        return self.started.attempt if self.started else 0
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds of work up to the end of the last epoch, without pauses between attempts."""
+        return self.epochs[-1].elapsed_s if self.epochs else 0.0
+
+    @property
+    def best(self) -> EpochEnded | None:
+        """The best epoch by `metric`; see `best_epoch`."""
+        return best_epoch(self.epochs, self.metric)
+
+    @property
+    def best_value(self) -> float | None:
+        """The figure of the best epoch."""
+        return _value(self.best, self.metric) if self.best else None
+
+    @property
+    def best_checkpoint(self) -> CheckpointSaved | None:
+        return self._bests[-1] if self._bests else None
+
+    def _start(self, event: RunStarted) -> None:
+        self.started = event
+        self.first_started_at = event.t if self.first_started_at is None else self.first_started_at
+        self.phase, self.phase_message, self.progress = None, "", None
+        self._cut(event.resumed_at or Place(epoch=0, step=0), event.steps_per_epoch)
+
+    def _cut(self, place: Place, steps_per_epoch: int) -> None:
+        """Drop what came later than the place a new attempt begins at."""
+        done = place.epoch if place.step >= steps_per_epoch else place.epoch - 1
+        self.epochs = [row for row in self.epochs if row.epoch <= done]
+        self.steps.cut(place)
+        self.last_step = self.steps.points[-1] if self.steps.points else None
+        self._bests = [saved for saved in self._bests if saved.epoch <= done]
+        self.confusions = {file: event for file, event in self.confusions.items() if event.epoch <= done}
+        if self.checkpoint and self.checkpoint.epoch > place.epoch:
+            self.checkpoint = self.best_checkpoint
+
+    def _save(self, event: CheckpointSaved) -> None:
+        self.checkpoint = event
+        if event.is_best:
+            _append_in_order(self._bests, event)
+
+    def _warn(self, event: Warned) -> None:
+        said = (event.message, event.hint)
+        if said in self._warned or self.warning_count >= MOST_WARNINGS * 100:
+            return  # an attempt after resuming says the same again; the set must not grow without end
+        self._warned.add(said)
+        self.warning_count += 1
+        if len(self.warnings) < MOST_WARNINGS:
+            self.warnings.append(event)
+
+
+def best_epoch(rows: Iterable[EpochEnded], metric: MetricName) -> EpochEnded | None:
+    """The best epoch by a figure of the validation part (without one: the training part), the first of equals.
+
+    Returns:
+        None if no epoch has that figure, or it is always NaN.
+    """
+    sign = 1 if higher_is_better(metric) else -1
+    rated = [(sign * value, row) for row in rows if not math.isnan(value := _value(row, metric))]
+    return max(rated, key=lambda pair: pair[0], default=(0.0, None))[1]
+
+
+def _value(row: EpochEnded, metric: MetricName) -> float:
+    figures = row.train if row.val is None else row.val  # without validation the training part is judged
+    return figures.get(metric, math.nan)
+
+
+def _append_in_order(rows: list[_Row], row: _Row) -> None:
+    """Add a row, replacing what an earlier attempt said of the same epoch."""
+    while rows and rows[-1].epoch >= row.epoch:
+        rows.pop()
+    rows.append(row)
+
+
+def read_state(run: RunDir) -> RunState:
+    """The state of a run from its whole log.
+
+    Raises:
+        RunError: If the folder is not a run.
+    """
+    state = RunState(metric=run.job().config.metric)
+    reader = EventReader(run.events)
+    for event in reader.iter_new():
+        state.apply(event)
+    state.bad_lines = reader.bad_lines
+    return state

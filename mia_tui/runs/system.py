@@ -1,0 +1,85 @@
+"""What the operating system knows about hosts, processes and locks."""
+
+import fcntl
+import os
+import socket
+import struct
+import sys
+from functools import cache
+from pathlib import Path
+
+_IS_MAC = sys.platform == "darwin"
+_FLOCK = "qqihh" if _IS_MAC else "hhqqi4x"  # struct flock of fcntl(2), 64 bits
+
+
+def host_name() -> str:
+    """Name of this host."""
+    return socket.gethostname()
+
+
+@cache
+def boot_id() -> str:
+    """Identity of the running kernel; empty where the system has none."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+def start_time(pid: int) -> int | None:
+    """When a process started, in clock ticks after the boot; None where that is unknown."""
+    stat = _process_stat(pid)
+    return int(stat[19]) if stat else None
+
+
+def process_runs(pid: int, started: int | None) -> bool:
+    """Whether a process of this host runs; a zombie does not, nor another one that got its number.
+
+    Args:
+        pid: Its number.
+        started: Its `start_time`; None where that was unknown.
+    """
+    stat = _process_stat(pid)
+    if stat is not None:
+        return stat[0] not in "ZX" and started in (None, int(stat[19]))
+    if not _IS_MAC:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's: it runs
+        return True
+    return True
+
+
+def lock_holder(descriptor: int) -> tuple[bool, int | None]:
+    """Whether another process holds a lock on an open file, asked with F_GETLK, and which.
+
+    The process is None where this host cannot name it (another container or host), and the answer is no where
+    the file system has no locks.
+    """
+    question = (0, 0, 0, fcntl.F_WRLCK, os.SEEK_SET) if _IS_MAC else (fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+    try:
+        answer = struct.unpack(_FLOCK, fcntl.fcntl(descriptor, fcntl.F_GETLK, struct.pack(_FLOCK, *question)))
+    except OSError:
+        return False, None
+    kind, pid = (answer[3], answer[2]) if _IS_MAC else (answer[0], answer[4])
+    if kind == fcntl.F_UNLCK:
+        return False, None
+    return True, pid if pid > 0 else None
+
+
+def _process_stat(pid: int) -> list[str] | None:
+    """Fields of /proc/PID/stat from the state on; the name before it may hold anything, even brackets."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return None
+
+
+def usable_cores() -> int:
+    """Cores this process may use: a Slurm job has fewer than the machine."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,316 @@
+"""Workers as real processes, without any training: locks, deaths, stops, starts."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from run_support import finished, make_run, python, run_python, started, wait_for
+
+from mia_tui.errors import RunError
+from mia_tui.runs import launch
+from mia_tui.runs.control import request_stop
+from mia_tui.runs.eventlog import EventLog
+from mia_tui.runs.layout import RunDir
+from mia_tui.runs.liveness import WorkerLock, probe_lock, read_record, run_status
+
+pytestmark = pytest.mark.e2e
+
+HOLD = """
+    import time
+    from pathlib import Path
+    from mia_tui.runs.control import StopRequest
+    from mia_tui.runs.eventlog import EventLog
+    from mia_tui.runs.events import RunEnded
+    from mia_tui.runs.layout import RunDir
+    from mia_tui.runs.liveness import WorkerLock
+    run = RunDir(Path(sys.argv[1]))
+    with WorkerLock(run), EventLog(run.events) as log, StopRequest(run) as stop:
+        stop.install_signals(foreground=False)
+        print("held", flush=True)
+        while not stop.requested():
+            time.sleep(0.01)
+        log.append(RunEnded(t=time.time(), outcome="stopped"))
+        print("signal", stop.signal, flush=True)
+"""
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunDir:
+    return make_run(tmp_path / "mia")
+
+
+@pytest.fixture
+def worker(run: RunDir) -> Iterator[subprocess.Popen[str]]:
+    """A process that holds the run until it is asked to stop."""
+    process = subprocess.Popen(python(HOLD, run.path), stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None and process.stdout.readline() == "held\n"
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def last_words(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.communicate(timeout=20)[0].strip()
+
+
+def test_a_second_worker_is_refused_and_the_first_goes_on(run: RunDir, worker: subprocess.Popen[str]) -> None:
+    with pytest.raises(RunError, match=f"process {worker.pid} on "):
+        WorkerLock(run).__enter__()
+    assert run_status(run) == "running"
+    assert probe_lock(run).pid == worker.pid
+
+
+def test_a_killed_worker_is_lost_even_as_a_zombie(run: RunDir, worker: subprocess.Popen[str]) -> None:
+    worker.kill()
+    wait_for(lambda: run_status(run) == "lost")
+    assert worker.returncode is None  # nobody has waited for it: it is a zombie still
+    worker.wait()
+    assert run_status(run) == "lost"
+    with WorkerLock(run):
+        assert run_status(run) == "running"
+
+
+def test_a_stop_reaches_the_worker_by_signal(run: RunDir, worker: subprocess.Popen[str]) -> None:
+    assert request_stop(run).signalled
+    assert last_words(worker) == f"signal {signal.SIGTERM.value}"
+    assert run_status(run) == "stopped"
+    assert not run.stop.exists()
+
+
+def test_a_stop_reaches_the_worker_by_file_alone(run: RunDir, worker: subprocess.Popen[str]) -> None:
+    run.stop.touch()
+    assert last_words(worker) == "signal None"
+    assert run_status(run) == "stopped"
+
+
+def test_a_hangup_does_not_end_the_worker(run: RunDir, worker: subprocess.Popen[str]) -> None:
+    os.kill(worker.pid, signal.SIGHUP)
+    time.sleep(0.1)
+    assert run_status(run) == "running"
+
+
+def test_loader_processes_do_not_keep_the_lock_of_a_killed_worker(run: RunDir) -> None:
+    code = """
+        import os, time
+        from pathlib import Path
+        from mia_tui.runs.layout import RunDir
+        from mia_tui.runs.liveness import WorkerLock, run_status
+        run = RunDir(Path(sys.argv[1]))
+        lock = WorkerLock(run).__enter__()
+        if child := os.fork():
+            print(child, flush=True)
+        else:
+            assert run_status(run) == "running"   # asking opens the file: not the parent's lock to lose
+        time.sleep(60)
+    """
+    process = subprocess.Popen(python(code, run.path), stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    loader = int(process.stdout.readline())
+    try:
+        time.sleep(0.2)
+        assert run_status(run) == "running"
+        process.kill()
+        wait_for(lambda: run_status(run) == "lost")
+        os.kill(loader, 0)
+    finally:
+        os.kill(loader, signal.SIGKILL)
+        process.communicate()
+
+
+def test_no_start_fails_and_nothing_seems_lost_while_watchers_look(run: RunDir) -> None:
+    code = """
+        import time
+        from pathlib import Path
+        from mia_tui.runs.eventlog import EventLog
+        from mia_tui.runs.events import RunEnded
+        from mia_tui.runs.layout import RunDir
+        from mia_tui.runs.liveness import WorkerLock
+        run = RunDir(Path(sys.argv[1]))
+        log = EventLog(run.events)
+        for _ in range(2000):
+            with WorkerLock(run):
+                log.append(RunEnded(t=time.time(), outcome="finished"))
+        print("done")
+    """
+    seen: Counter[str] = Counter()
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.is_set():
+            seen[run_status(run)] += 1
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        assert run_python(code, run.path) == "done"
+    finally:
+        over.set()
+        watcher.join()
+    assert set(seen) <= {"starting", "running", "finished"}, seen
+    assert seen["running"] > 10 and seen["finished"] > 10
+
+
+def test_a_lock_of_another_container_is_seen_but_not_signalled(
+    run: RunDir, worker: subprocess.Popen[str]
+) -> None:
+    code = """
+        from pathlib import Path
+        from mia_tui.runs.control import request_stop
+        from mia_tui.runs.layout import RunDir
+        from mia_tui.runs.liveness import probe_lock
+        run = RunDir(Path(sys.argv[1]))
+        print(probe_lock(run), request_stop(run).signalled)
+    """
+    rights = ["-r"] if os.geteuid() else []
+    said = run_python(code, run.path, prefix=["unshare", *rights, "--pid", "--fork"])
+    assert said == "LockProbe(held=True, pid=None) False"
+    assert last_words(worker) == "signal None"
+
+
+SPAWNED = """
+import json, os, signal, sys, time
+from pathlib import Path
+from mia_tui.runs.layout import RunDir
+from mia_tui.runs.liveness import WorkerLock
+
+print("to the log", flush=True)
+run = RunDir(Path(sys.argv[1]))
+mode = os.environ.get("FAKE_WORKER", "hold")
+if mode == "fail":
+    sys.exit("ImportError: no torch here")
+with WorkerLock(run):
+    ignored = [number for number in signal.valid_signals() if signal.getsignal(number) == signal.SIG_IGN]
+    told = {
+        "folder": os.getcwd(), "session": os.getsid(0) == os.getpid(), "input": sys.stdin.read(),
+        "ignored": sorted(set(ignored) - {signal.SIGPIPE, signal.SIGXFSZ}), "nice": os.nice(0),
+        "blocked": sorted(signal.pthread_sigmask(signal.SIG_BLOCK, [])), "stop": run.stop.exists(),
+        "path": sys.path[0],
+    }
+    (run.path / "told.tmp").write_text(json.dumps(told))
+    (run.path / "told.tmp").rename(run.path / "told.json")
+    while mode == "hold":
+        time.sleep(0.05)
+"""
+
+
+@pytest.fixture
+def fake_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`spawn` starts a module that tells about itself instead of training."""
+    (tmp_path / "modules").mkdir()
+    (tmp_path / "modules" / "fake_worker.py").write_text(SPAWNED)
+    monkeypatch.setattr(launch, "WORKER_MODULE", "fake_worker")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "modules"))
+
+
+def test_a_spawned_worker_stands_on_its_own(run: RunDir, fake_worker: None) -> None:
+    run.stop.touch()
+    spawn = f"""
+        import signal
+        from pathlib import Path
+        from mia_tui.runs import launch
+        from mia_tui.runs.layout import RunDir
+        launch.WORKER_MODULE = "fake_worker"
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+        print(launch.spawn(RunDir(Path({str(run.path)!r})), nice=3))
+    """
+    pid = int(run_python(spawn))  # whoever started it is gone by now
+    try:
+        told_file = run.path / "told.json"
+        wait_for(told_file.exists)
+        told = json.loads(told_file.read_text())
+        assert told.pop("path") != ""
+        assert told == {
+            "folder": "/",
+            "session": True,
+            "input": "",
+            "ignored": [],
+            "nice": os.nice(0) + 3,
+            "blocked": [],
+            "stop": False,
+        }
+        assert run.worker_log.read_text() == "to the log\n"
+        assert run_status(run) == "running"
+        assert read_record(run).pid == pid
+    finally:
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_a_start_is_awaited_and_a_second_one_refused(run: RunDir, fake_worker: None) -> None:
+    pid = launch.spawn(run)
+    try:
+        assert launch.wait_until_taken(run, pid)
+        with pytest.raises(RunError, match="already being worked on"):
+            launch.spawn(run)
+        assert not launch.wait_until_taken(run, 1 << 30, timeout_s=0.0)
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+def test_a_worker_that_fails_at_once_is_quoted(
+    run: RunDir, fake_worker: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_WORKER", "fail")
+    pid = launch.spawn(run)
+    with pytest.raises(
+        RunError, match=r"ended at once: to the log / ImportError: no torch here\. .*worker\.log"
+    ):
+        launch.wait_until_taken(run, pid)
+
+
+def test_a_worker_that_is_done_at_once_counts_as_started(
+    run: RunDir, fake_worker: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_WORKER", "quick")
+    pid = launch.spawn(run)
+    wait_for(lambda: (run.path / "told.json").exists())
+    assert launch.wait_until_taken(run, pid)
+
+
+def test_workers_that_ended_leave_no_zombies(
+    tmp_path: Path, fake_worker: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_WORKER", "fail")
+    first = launch.spawn(make_run(tmp_path / "mia"))
+    wait_for(lambda: Path(f"/proc/{first}/stat").read_text().rpartition(")")[2].split()[0] == "Z")
+    second = launch.spawn(make_run(tmp_path / "mia"))
+    assert not Path(f"/proc/{first}").exists()
+    os.waitpid(second, 0)
+
+
+def test_an_ended_run_is_spawned_again_and_its_log_goes_on(
+    run: RunDir, fake_worker: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_WORKER", "fail")
+    with EventLog(run.events) as log:
+        log.append(started())
+        log.append(finished())
+    for _ in range(2):
+        os.waitpid(launch.spawn(run), 0)
+    assert run.worker_log.read_text().count("to the log") == 2
+
+
+def test_a_folder_that_takes_no_log_is_one_sentence(run: RunDir, fake_worker: None) -> None:
+    run.worker_log.mkdir()
+    with pytest.raises(RunError, match=r"worker\.log cannot be written"):
+        launch.spawn(run)
+
+
+def test_a_python_that_is_gone_is_told_from_the_log(
+    run: RunDir, fake_worker: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    pid = launch.spawn(run)
+    with pytest.raises(RunError, match=r"ended at once: .*/nowhere/python"):
+        launch.wait_until_taken(run, pid)
