@@ -1,0 +1,179 @@
+"""What a run keeps on disk: last.pt to go on from, best.safetensors to use.
+
+The two are saved together, so that the best weights on disk never come from
+an epoch that a resumed run has yet to reach:
+
+1. best.next.safetensors is written,
+2. last.pt is replaced; it names the best epoch and thereby decides,
+3. best.next.safetensors takes the place of best.safetensors.
+
+A kill between 2 and 3 is mended by `settle_best` at the next start. Every
+file is written under another name, synced and renamed.
+"""
+
+import io
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from mia_tui.engine.backbones import build_model
+from mia_tui.errors import CheckpointError
+from mia_tui.paths import printable
+from mia_tui.runs.card import CARD_KEY, ModelCard
+from mia_tui.runs.files import make_folder, replacing, write_atomically
+from mia_tui.runs.layout import RunDir
+
+STATE_FORMAT = 1
+
+Weights = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class BestWeights:
+    """The weights of the best epoch so far, on the CPU, and what is known about them."""
+
+    card: ModelCard
+    weights: Weights
+
+
+def copy_weights(model: nn.Module) -> Weights:
+    """The model's weights and buffers as contiguous CPU tensors that no later step changes."""
+    return {
+        name: value.detach().to("cpu", copy=True).contiguous() for name, value in model.state_dict().items()
+    }
+
+
+def save_checkpoint(run: RunDir, state: dict[str, Any], best: BestWeights | None) -> None:
+    """Save the state to resume from and, if they are new, the best weights with it.
+
+    Args:
+        run: The run.
+        state: Tensors, numbers, strings, lists and dicts only; `best_epoch` names the epoch of `best`.
+        best: Weights of a new best epoch; None if the ones on disk still are the best.
+
+    Raises:
+        RunError: If the disk is full or read-only; what was saved before is left as it was.
+    """
+    make_folder(run.checkpoints)
+    if best is not None:
+        metadata = {CARD_KEY: msgspec.json.encode(best.card).decode()}
+        write_atomically(_next_best(run), safetensors.torch.save(best.weights, metadata))
+    buffer = io.BytesIO()
+    torch.save({"format": STATE_FORMAT, **state}, buffer)
+    with replacing(run.last_checkpoint) as file:
+        file.write(buffer.getbuffer())
+    if best is not None:
+        _publish_best(run)
+
+
+def load_state(run: RunDir) -> dict[str, Any] | None:
+    """The state `save_checkpoint` saved last; None if none was saved yet.
+
+    Raises:
+        CheckpointError: If it is damaged or of a later version.
+    """
+    if not run.last_checkpoint.exists():
+        return None
+    try:
+        state: dict[str, Any] = torch.load(run.last_checkpoint, map_location="cpu", weights_only=True)
+    except (RuntimeError, OSError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        raise CheckpointError(
+            f"{printable(run.last_checkpoint)} is damaged.",
+            "Start the run anew; its best weights may still be good.",
+        ) from error
+    if state.get("format") != STATE_FORMAT:
+        raise CheckpointError(
+            f"{printable(run.last_checkpoint)} was saved by a later version.", "Update mia-tui."
+        )
+    return state
+
+
+def settle_best(run: RunDir, best_epoch: int) -> None:
+    """Finish or drop what a kill in the middle of `save_checkpoint` left; call before resuming.
+
+    Args:
+        run: The run.
+        best_epoch: What last.pt says; 0 where it knows of none.
+    """
+    pending = _next_best(run)
+    if not pending.exists():
+        return
+    if read_card(pending).epoch == best_epoch:
+        _publish_best(run)
+    else:
+        pending.unlink()
+
+
+def read_card(path: Path) -> ModelCard:
+    """The model card inside a weights file.
+
+    Raises:
+        CheckpointError: If there is no such file, it is damaged, or has no card.
+    """
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+        return msgspec.json.decode(metadata[CARD_KEY], type=ModelCard)
+    except FileNotFoundError as error:
+        raise CheckpointError(
+            f"{printable(path)} does not exist.", "A run has weights once its first epoch is saved."
+        ) from error
+    except KeyError as error:
+        raise CheckpointError(
+            f"{printable(path)} was not saved by mia-tui.", "To start from such weights, use train --weights."
+        ) from error
+    except (OSError, safetensors.SafetensorError, msgspec.DecodeError) as error:
+        raise CheckpointError(
+            f"{printable(path)} is damaged.", "Take another run or a copy of the file."
+        ) from error
+
+
+def card_of(path: Path) -> ModelCard | None:
+    """The card of a weights file that mia-tui saved; None for any other file."""
+    try:
+        return read_card(path)
+    except CheckpointError:
+        return None
+
+
+def load_model(path: Path) -> tuple[nn.Module, ModelCard]:
+    """A trained network from its weights file, on the CPU, in eval mode.
+
+    Raises:
+        CheckpointError: As `read_card`, or if the weights do not fit the network the card names.
+    """
+    card = read_card(path)
+    model = build_model(
+        card.backbone,
+        num_classes=len(card.classes),
+        in_channels=3 if card.color else 1,
+        drop_rate=card.drop_rate,
+        drop_path_rate=card.drop_path_rate,
+        input_size=(card.height, card.width),
+    )
+    try:
+        model.load_state_dict(safetensors.torch.load_file(path))
+    except (RuntimeError, safetensors.SafetensorError) as error:
+        raise CheckpointError(
+            f"The weights in {printable(path)} do not fit {card.backbone}.",
+            "The file may be damaged; take another run.",
+        ) from error
+    return model.eval(), card
+
+
+def _next_best(run: RunDir) -> Path:
+    return run.checkpoints / "best.next.safetensors"
+
+
+def _publish_best(run: RunDir) -> None:
+    _next_best(run).replace(run.best_weights)
+    write_atomically(
+        run.model_json, msgspec.json.format(msgspec.json.encode(read_card(run.best_weights)), indent=2)
+    )

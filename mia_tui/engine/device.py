@@ -1,0 +1,160 @@
+"""Where a network runs: which device, which arithmetic, how much memory, and why a GPU is not used."""
+
+import os
+import resource
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from mia_tui.config.train import Precision
+from mia_tui.errors import DeviceError
+from mia_tui.runs.gpus import list_gpus, nvidia_device_present
+
+Arithmetic = Literal["fp32", "bf16", "fp16"]
+
+_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass(frozen=True)
+class DeviceChoice:
+    """The device a run uses; `warning` says why a GPU that is there is not it."""
+
+    device: torch.device
+    warning: str | None = None
+
+
+def pick_device(name: str) -> DeviceChoice:
+    """The device for `auto`, `cpu`, `mps`, `cuda` or `cuda:N`.
+
+    `auto` and `cuda` take the visible GPU with the most free memory.
+
+    Raises:
+        DeviceError: If the device asked for by name cannot be used.
+    """
+    kind, _, index = name.partition(":")
+    if kind == "cpu":
+        return DeviceChoice(torch.device("cpu"))
+    if kind == "mps":
+        if not torch.backends.mps.is_available():
+            raise DeviceError("torch finds no Apple GPU here.", "Use --device cpu.")
+        return DeviceChoice(torch.device("mps"))
+    if torch.cuda.is_available():
+        return DeviceChoice(torch.device("cuda", _cuda_index(index)))
+    reason = why_no_gpu()
+    if kind == "cuda":
+        raise DeviceError(
+            f"--device {name} cannot be used: {reason or 'there is no NVIDIA GPU here.'}", "Use --device cpu."
+        )
+    return DeviceChoice(torch.device("cpu"), reason)
+
+
+def why_no_gpu() -> str | None:
+    """Why torch cannot use the NVIDIA GPU of this machine; None if it has none, or torch can use it."""
+    if torch.cuda.is_available() or not (nvidia_device_present() or list_gpus()):
+        return None
+    if torch.version.cuda is None:
+        return (
+            f"this machine has an NVIDIA GPU, but torch {torch.__version__} was built without CUDA; "
+            "install a CUDA build of torch."
+        )
+    if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
+        return "this machine has an NVIDIA GPU, but CUDA_VISIBLE_DEVICES hides it; unset it."
+    gpus = list_gpus()
+    if not gpus:
+        return (
+            "this machine has an NVIDIA device, but its driver does not answer; `nvidia-smi` should say why."
+        )
+    return (
+        f"the driver {gpus[0].driver} cannot run CUDA {torch.version.cuda}, which torch {torch.__version__} "
+        "was built for; install a torch built for an older CUDA, or a newer driver."
+    )
+
+
+def describe(device: torch.device) -> str:
+    """The device in words, such as `NVIDIA H200` or `CPU, 2 threads`."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    if device.type == "mps":
+        return "Apple GPU"
+    return f"CPU, {torch.get_num_threads()} threads"
+
+
+def resolve_precision(precision: Precision, device: torch.device) -> Arithmetic:
+    """What `auto` means here: bf16 where the device has instructions for it, fp32 elsewhere.
+
+    Two cores with AVX-512 BF16 trained resnet18 at 96 pixels 1.6 times faster so.
+
+    Raises:
+        DeviceError: If fp16 is asked for on a CPU.
+    """
+    if precision == "fp16" and device.type != "cuda":
+        raise DeviceError("--precision fp16 needs an NVIDIA GPU.", "Use bf16 or fp32.")
+    if precision != "auto":
+        return precision
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.get_device_capability(device) >= (8, 0) else "fp16"
+    if device.type == "cpu" and _cpu_has_bf16():
+        return "bf16"
+    return "fp32"
+
+
+def autocast(device: torch.device, arithmetic: Arithmetic) -> AbstractContextManager[object]:
+    """The context a forward pass runs in."""
+    if arithmetic == "fp32":
+        return nullcontext()
+    return torch.autocast(device.type, dtype=_DTYPES[arithmetic])
+
+
+def set_up(device: torch.device, *, threads: int, deterministic: bool) -> None:
+    """Process-wide settings of torch; call once, before the first network is built."""
+    torch.set_num_threads(threads)
+    if deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        # warn_only: the few operations without a repeatable form are named in the log instead of ending the run.
+        torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.backends.cudnn.benchmark = device.type == "cuda" and not deterministic
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+        torch.backends.cuda.matmul.allow_tf32 = not deterministic
+        torch.backends.cudnn.allow_tf32 = not deterministic
+
+
+def peak_memory_bytes(device: torch.device) -> int:
+    """Most memory taken so far: on the GPU, or by this process."""
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_reserved(device))
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error of torch means that memory ran out, on a GPU or in the machine."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    text = str(error)
+    return isinstance(error, RuntimeError) and ("can't allocate memory" in text or "ALLOC_FAILED" in text)
+
+
+def release_memory(device: torch.device) -> None:
+    """Give cached blocks back, after memory ran out."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+
+
+def _cuda_index(text: str) -> int:
+    count = torch.cuda.device_count()
+    if text:
+        if int(text) >= count:
+            raise DeviceError(
+                f"--device cuda:{text} does not exist.", f"The GPUs here are cuda:0 to cuda:{count - 1}."
+            )
+        return int(text)
+    free = {gpu.uuid.removeprefix("GPU-"): gpu.free_bytes for gpu in list_gpus()}
+    uuids = [str(torch.cuda.get_device_properties(index).uuid) for index in range(count)]
+    return max(range(count), key=lambda index: free.get(uuids[index], 0))
+
+
+def _cpu_has_bf16() -> bool:
+    # torch has no public question for this; get_cpu_capability() stops at AVX512.
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

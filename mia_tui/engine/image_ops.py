@@ -1,0 +1,142 @@
+"""Blurring and warping a batch, every image by parameters of its own.
+
+Each image is computed alone: its pixels are the same to the bit whatever else is in the batch. That is why
+blurring is shifted sums and not a grouped convolution, which may choose its algorithm by the number of
+images. Beyond the border an image goes on as its reflection about the middle of its outermost pixels.
+"""
+
+from functools import lru_cache
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+Sampling = Literal["nearest", "bilinear"]
+
+GRID_POINTS = 4  # a side, for `move_grid` (imgaug's default)
+
+_BLUR_REACH = 3.0  # sigmas; what lies beyond weighs 0.3 % of the whole
+_MIN_SIGMA = 1e-3  # pixels; a kernel of one weight, without a division by 0
+
+
+def blur(images: Tensor, kernels: Tensor) -> Tensor:
+    """Gaussian blur.
+
+    Args:
+        images: Shape (K, C, H, W), float32.
+        kernels: From `gaussian_kernels`, on the device of the images.
+
+    Returns:
+        Same shape and device.
+    """
+    return _convolve(_convolve(images, kernels, dim=2), kernels, dim=3)
+
+
+def gaussian_kernels(sigmas: Tensor) -> Tensor:
+    """Right halves of Gaussian kernels, the middle first.
+
+    Every kernel ends at its own reach and is 0 beyond, so the broadest one of a batch changes no other.
+
+    Args:
+        sigmas: Pixels, shape (K,), float64, on the CPU; at least one.
+
+    Returns:
+        Shape (K, 1 + reach), float32; a whole kernel sums to 1.
+    """
+    sigmas = sigmas.clamp(min=_MIN_SIGMA).unsqueeze(1)
+    reach = (sigmas * _BLUR_REACH).ceil()
+    steps = torch.arange(int(reach.max()) + 1, dtype=torch.float64)
+    half = torch.exp(-0.5 * (steps / sigmas) ** 2) * (steps <= reach)
+    return (half / (2 * half.sum(1, keepdim=True) - half[:, :1])).float()
+
+
+def move_grid(images: Tensor, moves: Tensor) -> Tensor:
+    """Piecewise affine: move the points of a grid, and what lies between them linearly.
+
+    Args:
+        images: Shape (K, C, H, W), float32.
+        moves: How far from each point its pixel is fetched, x and y, pixels: shape
+            (K, 2, GRID_POINTS ** 2), row by row, float32, on the device of the images.
+
+    Returns:
+        Same shape and device.
+    """
+    height, width = images.shape[2:]
+    vertices, weights = _triangles(height, width, images.device)
+    field = moves[:, :, vertices[0]] * weights[0]  # (K, 2, H * W)
+    for corner in (1, 2):
+        field += moves[:, :, vertices[corner]] * weights[corner]
+    x_move, y_move = field.view(-1, 2, height, width).unbind(1)
+    across, down = _positions(height, width, images.device)
+    return _sample(images, across + x_move, down + y_move, "bilinear")
+
+
+def warp(images: Tensor, matrices: Tensor, sampling: Sampling) -> Tensor:
+    """Affine map.
+
+    Args:
+        images: Shape (K, C, H, W), float32.
+        matrices: From pixels (x, y, 1) of the result to pixels (x, y) of the image: shape (K, 2, 3),
+            float32, on the device of the images.
+        sampling: How pixels between pixels are made.
+
+    Returns:
+        Same shape and device.
+    """
+    across, down = _positions(images.shape[2], images.shape[3], images.device)
+    m = matrices.view(-1, 6, 1, 1)
+    x = m[:, 0] * across + m[:, 1] * down + m[:, 2]
+    y = m[:, 3] * across + m[:, 4] * down + m[:, 5]
+    return _sample(images, x, y, sampling)
+
+
+def _convolve(images: Tensor, kernels: Tensor, *, dim: int) -> Tensor:
+    """Each image with its own symmetric kernel (K, 1 + reach) along one dimension."""
+    size, reach = images.shape[dim], kernels.shape[1] - 1
+    padded = images.index_select(dim, _reflected(size, reach, images.device))
+    weights = kernels.T.reshape(1 + reach, -1, 1, 1, 1)
+    total = padded.narrow(dim, reach, size) * weights[0]
+    for step in range(1, 1 + reach):
+        pair = padded.narrow(dim, reach - step, size) + padded.narrow(dim, reach + step, size)
+        total += pair.mul_(weights[step])
+    return total
+
+
+def _reflected(size: int, reach: int, device: torch.device) -> Tensor:
+    """Positions -reach..size-1+reach as positions in the image, shape (size + 2 * reach,), int64."""
+    period = max(1, 2 * (size - 1))
+    index = torch.arange(-reach, size + reach, device=device).abs() % period
+    return torch.minimum(index, period - index)
+
+
+@lru_cache(maxsize=4)
+def _triangles(height: int, width: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """The three points of the triangle each pixel lies in, (3, H * W), int64, and their weights, float32.
+
+    The points are a regular grid from corner to corner; each of its cells is cut along its diagonal.
+    """
+    cells = GRID_POINTS - 1
+    y = torch.linspace(0, cells, height, dtype=torch.float64).repeat_interleave(width)
+    x = torch.linspace(0, cells, width, dtype=torch.float64).repeat(height)
+    top, left = y.floor().clamp(max=cells - 1), x.floor().clamp(max=cells - 1)
+    v, u = y - top, x - left
+    first = (top * GRID_POINTS + left).long()
+    second = first + torch.where(u >= v, 1, GRID_POINTS)  # right of the diagonal, or below it
+    third = first + GRID_POINTS + 1
+    larger, smaller = torch.maximum(u, v), torch.minimum(u, v)
+    weights = torch.stack((1 - larger, larger - smaller, smaller)).float()
+    return torch.stack((first, second, third)).to(device), weights.to(device)
+
+
+def _positions(height: int, width: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """x of each column, (W,), and y of each row, (H, 1), pixels, float32."""
+    across = torch.arange(width, device=device, dtype=torch.float32)
+    return across, torch.arange(height, device=device, dtype=torch.float32).unsqueeze(1)
+
+
+def _sample(images: Tensor, x: Tensor, y: Tensor, sampling: Sampling) -> Tensor:
+    """Each pixel of the result from place (x, y), pixels, shapes (K, H, W)."""
+    height, width = images.shape[2:]
+    grid = torch.stack((x * (2 / max(1, width - 1)) - 1, y * (2 / max(1, height - 1)) - 1), 3)
+    return F.grid_sample(images, grid, sampling, padding_mode="reflection", align_corners=True)

@@ -1,0 +1,142 @@
+"""Optimizers, and the course of the learning rate.
+
+The rate of a step is a function of its place in the run (and, for `plateau`,
+of the figures so far), never of how often something was called: a resumed run
+has the same rates as an unbroken one.
+"""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from mia_tui.catalog.optimizers import OPTIMIZERS
+from mia_tui.config.train import TrainConfig
+
+PLATEAU_MIN_DELTA = 1e-4
+"""A smaller change is no improvement. Source: Keras, ReduceLROnPlateau, which the predecessor uses."""
+
+
+def base_lr(config: TrainConfig) -> float:
+    """The learning rate a run starts from: the user's, or the optimizer's own."""
+    return OPTIMIZERS[config.optimizer].lr if config.lr is None else config.lr
+
+
+def make_optimizer(model: nn.Module, config: TrainConfig) -> Optimizer:
+    """The optimizer of a run, over the parameters that are to be trained.
+
+    Weight decay spares parameters of one dimension: biases, and the scale and shift of norms.
+    """
+    groups = list(_parameter_groups(model, config.weight_decay))
+    lr = base_lr(config)
+    match config.optimizer:
+        case "adam":
+            return torch.optim.Adam(groups, lr=lr)
+        case "adamw":
+            return torch.optim.AdamW(groups, lr=lr)
+        case "adamax":
+            return torch.optim.Adamax(groups, lr=lr)
+        case "adadelta":
+            return torch.optim.Adadelta(groups, lr=lr)
+        case "adagrad":
+            return torch.optim.Adagrad(groups, lr=lr)
+        case "sgd":
+            # torch refuses Nesterov without momentum, where the two are the same thing anyway.
+            return torch.optim.SGD(groups, lr=lr, momentum=config.momentum, nesterov=config.momentum > 0)
+
+
+class Schedule:
+    """Sets the learning rate of an optimizer, step by step.
+
+    Args:
+        optimizer: All its groups get the same rate.
+        config: What the rate starts from and which course it takes.
+        steps_per_epoch: Steps of a whole epoch.
+    """
+
+    def __init__(self, optimizer: Optimizer, config: TrainConfig, steps_per_epoch: int) -> None:
+        self._optimizer = optimizer
+        self._config = config
+        self._steps_per_epoch = steps_per_epoch
+        self._base = base_lr(config)
+        self._floor = min(config.min_lr, self._base)
+        self._reductions = 0
+        self._best: float | None = None
+        self._stale_epochs = 0
+        self.set_step(1, 0)
+
+    @property
+    def lr(self) -> float:
+        """The rate the next step takes."""
+        return self._lr
+
+    def set_step(self, epoch: int, step: int) -> None:
+        """Set the rate for the step that comes next.
+
+        Args:
+            epoch: From 1.
+            step: Steps of this epoch that are done, from 0.
+        """
+        self._lr = max(self._floor, self._rate(epoch, step))
+        for group in self._optimizer.param_groups:
+            group["lr"] = self._lr
+
+    def epoch_ended(self, value: float, higher_is_better: bool) -> None:
+        """Tell `plateau` the watched figure of an epoch; nan is no improvement. Others do not care."""
+        if self._config.schedule != "plateau":
+            return
+        gain = math.inf if self._best is None else (value - self._best) * (1 if higher_is_better else -1)
+        if not math.isnan(value) and gain > PLATEAU_MIN_DELTA:
+            self._best = value
+            self._stale_epochs = 0
+            return
+        self._stale_epochs += 1
+        if self._stale_epochs >= self._config.plateau_patience:
+            self._reductions += 1
+            self._stale_epochs = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """What `plateau` has seen; the rest follows from the place in the run."""
+        return {"reductions": self._reductions, "best": self._best, "stale_epochs": self._stale_epochs}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from what `state_dict` gave; call `set_step` afterwards."""
+        self._reductions = int(state["reductions"])
+        self._best = state["best"]
+        self._stale_epochs = int(state["stale_epochs"])
+
+    def _rate(self, epoch: int, step: int) -> float:
+        config = self._config
+        match config.schedule:
+            case "constant":
+                return self._base
+            case "plateau":
+                return self._base * config.plateau_factor**self._reductions
+            case "step":
+                return self._base * config.step_factor ** ((epoch - 1) // config.step_epochs)
+            case "cosine":
+                return self._cosine((epoch - 1) * self._steps_per_epoch + step)
+
+    def _cosine(self, done: int) -> float:
+        """Linear warm-up (half of the run at most), then half a cosine down to the floor.
+
+        Source: Loshchilov & Hutter, "SGDR", 2017, eq. 5, without restarts.
+        """
+        total = self._config.epochs * self._steps_per_epoch
+        warmup = min(round(self._config.warmup_epochs * self._steps_per_epoch), total // 2)
+        if done < warmup:
+            return self._base * (done + 1) / warmup
+        progress = min(1.0, (done - warmup) / max(1, total - warmup))
+        return self._floor + (self._base - self._floor) * (1 + math.cos(math.pi * progress)) / 2
+
+
+def _parameter_groups(model: nn.Module, weight_decay: float) -> Iterator[dict[str, Any]]:
+    trained = [p for p in model.parameters() if p.requires_grad]
+    decayed = [p for p in trained if p.ndim > 1]
+    spared = [p for p in trained if p.ndim <= 1]
+    for params, decay in ((decayed, weight_decay), (spared, 0.0)):
+        if params:
+            yield {"params": params, "weight_decay": decay}

@@ -1,0 +1,131 @@
+"""python -m mia_tui.worker RUN: does what a run's job asks for.
+
+The order matters: the lock comes first, so that a watcher knows within
+milliseconds who works on the run; torch, whose import takes seconds, comes
+after the first event.
+"""
+
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mia_tui.errors import MiaError, RunError
+from mia_tui.paths import printable
+from mia_tui.runs.control import StopRequest
+from mia_tui.runs.eventlog import EventLog
+from mia_tui.runs.events import Event, Failure, Outcome, Phase, RunEnded
+from mia_tui.runs.layout import RunDir
+from mia_tui.runs.liveness import WorkerLock
+from mia_tui.runs.state import read_state
+from mia_tui.runs.system import boot_id, host_name
+
+if TYPE_CHECKING:
+    from mia_tui.engine.train import Identity
+
+Observe = Callable[[Event], None]
+
+_PACKAGES = ("mia-tui", "torch", "torchvision", "timm", "torchmetrics", "pillow", "numpy")
+
+
+@dataclass(frozen=True)
+class Result:
+    """How an attempt ended; `signal` is the one that stopped it, `error` what made it fail."""
+
+    outcome: Outcome
+    signal: int | None = None
+    error: MiaError | None = None
+
+
+def work(run: RunDir, *, foreground: bool, observe: Observe | None = None) -> Result:
+    """Do a run's job in this process: from its last checkpoint on, if there is one.
+
+    Args:
+        run: The run.
+        foreground: Whether a person waits for it at a terminal; a second Ctrl-C then ends it at once.
+        observe: Told every event after it was written.
+
+    Raises:
+        RunError: If another worker has the run, it is finished, or its folder cannot be written.
+    """
+    with WorkerLock(run), StopRequest(run) as stop, EventLog(run.events) as log:
+        stop.install_signals(foreground=foreground)
+        state = read_state(run)
+        if state.outcome == "finished":
+            raise RunError(
+                f"The run {printable(run.name)} is finished.", "Start a new one with `mia-tui train`."
+            )
+
+        def emit(event: Event) -> None:
+            log.append(event)
+            if observe is not None:
+                observe(event)
+
+        result = _attempt(run, state.attempt + 1, emit, stop)
+        emit(RunEnded(t=time.time(), outcome=result.outcome, error=_failure(result.error)))
+        return result
+
+
+def _attempt(run: RunDir, number: int, emit: Observe, stop: StopRequest) -> Result:
+    """One attempt; whatever goes wrong becomes its result, and the traceback goes to worker.log."""
+    try:
+        emit(Phase(t=time.time(), name="importing", message="loading torch"))
+        from mia_tui.engine.train import train
+
+        outcome = train(run, run.job(), run.samples(), _identity(number), emit, stop.requested)
+        return Result(outcome, stop.signal if outcome == "stopped" else None)
+    except MiaError as error:
+        _log_traceback(run)
+        return Result("failed", error=error)
+    except Exception as error:  # noqa: BLE001  # the surface: the run's log must say how it ended
+        _log_traceback(run)
+        message = f"The run failed: {type(error).__name__}: {printable(error)}."
+        return Result("failed", error=RunError(message, f"{printable(run.worker_log)} holds the traceback."))
+
+
+def _failure(error: MiaError | None) -> Failure | None:
+    return None if error is None else Failure(type(error).__name__, error.message, error.hint)
+
+
+def _identity(attempt: int) -> "Identity":
+    from mia_tui.engine.train import Identity
+
+    return Identity(attempt, os.getpid(), host_name(), boot_id(), _versions())
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": ".".join(map(str, sys.version_info[:3]))}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _log_traceback(run: RunDir) -> None:
+    text = f"{time.strftime('%Y-%m-%d %H:%M:%S')}\n{traceback.format_exc()}\n"
+    try:
+        with run.worker_log.open("a", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+    except OSError:  # a full disk may be what went wrong
+        sys.stderr.write(text)
+
+
+def main() -> int:
+    """The worker of a detached run; returns an exit code."""
+    try:
+        result = work(RunDir.open(Path(sys.argv[1])), foreground=False)
+    except MiaError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    return result.error.exit_code if result.error is not None else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,292 @@
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+import mia_tui.engine.data.images as images_module
+import mia_tui.engine.data.reader as reader_module
+from mia_tui.config.train import TrainConfig
+from mia_tui.dataset.decode import decode_fitted
+from mia_tui.engine.data.images import ImageStore, LoadingStopped, choose_place, open_images
+from mia_tui.errors import ConfigError
+from mia_tui.runs.job import Sample
+
+CPU = torch.device("cpu")
+CACHES = ("device", "ram", "none")
+BROKEN = (2, 5)
+
+
+def make_config(cache: str = "ram", **fields: object) -> TrainConfig:
+    return TrainConfig(**{"cache": cache, "width": 20, "height": 16, **fields})  # type: ignore[arg-type]
+
+
+def sample(path: str, frame: int = 0) -> Sample:
+    return Sample(path, 0, "train", frame)
+
+
+def noise(seed: int, *shape: int) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+
+
+@pytest.fixture
+def samples(tmp_path: Path) -> list[Sample]:
+    """Eight samples in tmp_path: rows 2 (cut short) and 5 (missing) cannot be read."""
+    for index, name in enumerate(("a.png", "b.jpg", "sub/c.bmp", "[d] é.png")):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(noise(index, 40 + index, 50, 3)).save(path)
+    whole = (tmp_path / "a.png").read_bytes()
+    (tmp_path / "cut.png").write_bytes(whole[: len(whole) // 2])
+    pages = [Image.fromarray(noise(10 + page, 30, 30)) for page in range(3)]
+    pages[0].save(tmp_path / "stack.tif", save_all=True, append_images=pages[1:])
+    return [
+        sample("a.png"),
+        sample("b.jpg"),
+        sample("cut.png"),
+        sample("sub/c.bmp"),
+        sample("stack.tif", 2),
+        sample("missing.png"),
+        sample(str(tmp_path / "[d] é.png")),  # absolute, as of --val FOLDER
+        sample("stack.tif"),
+    ]
+
+
+def plain(item: Sample, root: Path, config: TrainConfig) -> np.ndarray:
+    return decode_fitted(
+        root / item.path,
+        item.frame,
+        width=config.width,
+        height=config.height,
+        color=config.color,
+        geometry=config.geometry,
+        resize=config.resize,
+        max_megapixels=config.max_megapixels,
+    )
+
+
+@pytest.mark.parametrize("cache", CACHES)
+@pytest.mark.parametrize(
+    "fields", [{}, {"color": False}, {"geometry": "letterbox", "resize": "nearest"}, {"geometry": "crop"}]
+)
+def test_every_cache_gives_the_pixels_of_the_one_decoder(
+    samples: list[Sample], tmp_path: Path, cache: str, fields: dict[str, object]
+) -> None:
+    config = make_config(cache, **fields)
+    rows = torch.tensor([7, 0, 6, 4, 3, 1])
+    with open_images(samples, tmp_path, config, CPU) as store:
+        assert store.place == cache
+        pixels, kept = store.fetch(rows)
+    assert pixels.dtype == torch.uint8 and kept.tolist() == list(range(6))
+    assert pixels.shape == (6, 3 if config.color else 1, 16, 20)
+    assert pixels.is_contiguous(memory_format=torch.channels_last)
+    for row, got in zip(rows.tolist(), pixels, strict=True):
+        assert np.array_equal(got.permute(1, 2, 0).numpy(), plain(samples[row], tmp_path, config))
+
+
+@pytest.mark.parametrize("cache", CACHES)
+def test_unreadable_images_are_left_out_and_named(samples: list[Sample], tmp_path: Path, cache: str) -> None:
+    config = make_config(cache)
+    with open_images(samples, tmp_path, config, CPU) as store:
+        pixels, kept = store.fetch(torch.tensor([5, 4, 2, 0]))
+        assert kept.tolist() == [1, 3]
+        assert np.array_equal(pixels[0].permute(1, 2, 0).numpy(), plain(samples[4], tmp_path, config))
+        assert set(store.skipped) == set(BROKEN)
+        assert "cut.png" in store.skipped[2] and "missing.png" in store.skipped[5]
+        pixels, kept = store.fetch(torch.tensor(BROKEN))
+        assert pixels.shape == (0, 3, 16, 20) and kept.shape == (0,)
+
+
+def test_a_name_that_is_not_utf8_is_read(tmp_path: Path) -> None:
+    name = b"cell \xff\xe9.png".decode("utf-8", "surrogateescape")
+    Image.fromarray(noise(0, 20, 20, 3)).save(tmp_path / "cell.png")
+    (tmp_path / "cell.png").rename(tmp_path / name)
+    with open_images([sample(name)], tmp_path, make_config(), CPU) as store:
+        assert len(store.fetch(torch.tensor([0]))[1]) == 1
+
+
+def test_no_samples_are_no_error(tmp_path: Path) -> None:
+    for cache in CACHES:
+        with open_images([], tmp_path, make_config(cache), CPU) as store:
+            assert store.fetch(torch.tensor([], dtype=torch.int64))[0].shape == (0, 3, 16, 20)
+
+
+@pytest.mark.parametrize("cache", CACHES)
+def test_rows_skipped_before_a_break_are_not_tried_again(
+    samples: list[Sample], tmp_path: Path, cache: str
+) -> None:
+    before = {0: "a.png was damaged then."}
+    with open_images(samples, tmp_path, make_config(cache), CPU, skipped=before) as store:
+        assert store.fetch(torch.arange(2))[1].tolist() == [1]
+        assert store.skipped[0] == before[0]
+    assert before == {0: "a.png was damaged then."}
+
+
+def test_a_file_that_goes_away_during_a_run_stays_skipped(samples: list[Sample], tmp_path: Path) -> None:
+    everything = torch.arange(8)
+    with open_images(samples, tmp_path, make_config("none"), CPU) as store:
+        assert 0 in store.fetch(everything)[1]
+        away = (tmp_path / "a.png").rename(tmp_path / "away.png")
+        assert 0 not in store.fetch(everything)[1]
+        away.rename(tmp_path / "a.png")
+        assert 0 not in store.fetch(everything)[1]
+        assert "a.png" in store.skipped[0]
+
+
+class Decodings:
+    """Stands in for the decoder; images are blank, and the red of each is its row."""
+
+    def __init__(self, work: Callable[[], None] = lambda: None) -> None:
+        self.rows: list[int] = []
+        self._work = work
+
+    def __call__(self, path: Path, frame: int, **size: object) -> np.ndarray:
+        self._work()
+        self.rows.append(frame)
+        return np.full((16, 20, 3), frame % 256, dtype=np.uint8)
+
+
+@pytest.fixture
+def decodings(monkeypatch: pytest.MonkeyPatch) -> Decodings:
+    stand_in = Decodings()
+    monkeypatch.setattr(reader_module, "decode_fitted", stand_in)
+    return stand_in
+
+
+def many(count: int) -> list[Sample]:
+    return [sample("x.png", frame) for frame in range(count)]
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def reds(store: ImageStore, rows: Tensor) -> list[int]:
+    return store.fetch(rows)[0][:, 0, 0, 0].tolist()
+
+
+def test_batches_are_decoded_ahead_but_not_the_whole_epoch(decodings: Decodings, tmp_path: Path) -> None:
+    plan = [torch.arange(start, start + 10) for start in range(0, 100, 10)]
+    with open_images(many(100), tmp_path, make_config("none"), CPU) as store:
+        store.prefetch(plan)
+        wait_for(lambda: len(decodings.rows) == 20)
+        assert reds(store, plan[0]) == list(range(10))
+        wait_for(lambda: len(decodings.rows) == 30)
+        time.sleep(0.05)
+        assert sorted(decodings.rows) == list(range(30))
+        for batch in plan[1:]:
+            assert reds(store, batch) == batch.tolist()
+        assert sorted(decodings.rows) == list(range(100))
+
+
+def test_other_batches_than_planned_are_given_too(decodings: Decodings, tmp_path: Path) -> None:
+    plan = [torch.arange(start, start + 5) for start in range(0, 30, 5)]
+    with open_images(many(100), tmp_path, make_config("none"), CPU) as store:
+        store.prefetch(plan)
+        assert reds(store, torch.tensor([50, 3])) == [50, 3]
+        assert reds(store, plan[1]) == plan[1].tolist()  # passes over the first one
+        assert reds(store, plan[2]) == plan[2].tolist()
+        store.prefetch([torch.tensor([70, 71])])
+        assert reds(store, torch.tensor([70, 71])) == [70, 71]
+        assert reds(store, plan[0]) == plan[0].tolist()
+    assert decodings.rows.count(10) == 1
+
+
+def test_loading_tells_how_far_it_is_and_ends_with_all(decodings: Decodings, tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    with open_images(
+        many(500), tmp_path, make_config(), CPU, on_progress=lambda *at: told.append(at)
+    ) as store:
+        assert reds(store, torch.arange(500)) == [row % 256 for row in range(500)]
+    assert told[-1] == (500, 500)
+    assert told == sorted(set(told))
+    assert len(told) < 50
+
+
+def test_loading_can_be_stopped_at_any_image(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    stand_in = Decodings(work=lambda: time.sleep(0.002))
+    monkeypatch.setattr(reader_module, "decode_fitted", stand_in)
+    asked: list[None] = []
+
+    def should_stop() -> bool:
+        asked.append(None)
+        return len(asked) >= 5
+
+    with pytest.raises(LoadingStopped):
+        open_images(many(10_000), tmp_path, make_config(), CPU, should_stop=should_stop)
+    assert len(asked) == 5
+    wait_for(lambda: not decoders())
+    assert len(stand_in.rows) < 300
+
+
+def decoders() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name.startswith("decode")]
+
+
+@pytest.mark.parametrize("cache", CACHES)
+def test_no_thread_is_left_behind(samples: list[Sample], tmp_path: Path, cache: str) -> None:
+    with open_images(samples, tmp_path, make_config(cache), CPU) as store:
+        store.prefetch([torch.arange(8)])
+        store.fetch(torch.arange(4))
+    wait_for(lambda: not decoders())
+
+
+def test_a_fault_of_ours_is_not_taken_for_a_broken_image(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def fault() -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(reader_module, "decode_fitted", Decodings(work=fault))
+    with pytest.raises(ZeroDivisionError):
+        open_images(many(3), tmp_path, make_config(), CPU)
+
+
+@pytest.fixture
+def free_memory(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], None]:
+    def set_free(device: int, ram: int) -> None:
+        monkeypatch.setattr(images_module, "free_device_bytes", lambda _: device)
+        monkeypatch.setattr(images_module, "free_ram_bytes", lambda: ram)
+
+    return set_free
+
+
+@pytest.mark.parametrize(
+    ("device", "free_on_device", "free_ram", "expected"),
+    [
+        ("cuda:0", 4000, 0, "device"),
+        ("cuda:0", 2000, 2000, "ram"),
+        ("cuda:0", 2000, 1500, "none"),
+        ("cpu", 4000, 4000, "ram"),
+        ("cpu", 4000, 1500, "none"),
+    ],
+)
+def test_auto_takes_the_fastest_place_with_room(
+    free_memory: Callable[[int, int], None], device: str, free_on_device: int, free_ram: int, expected: str
+) -> None:
+    one = 16 * 20 * 3
+    free_memory(free_on_device * one, free_ram * one)
+    assert choose_place(1000, make_config("auto"), torch.device(device)) == expected
+
+
+@pytest.mark.parametrize("cache", ["device", "ram"])
+def test_a_cache_that_cannot_hold_the_images_is_refused_in_a_sentence(
+    free_memory: Callable[[int, int], None], cache: str
+) -> None:
+    free_memory(10**9, 10**9)
+    with pytest.raises(ConfigError, match=r"images take 9\.6 GB, and 1\.0 GB are free .*--cache none"):
+        choose_place(10_000_000, make_config(cache), CPU)
+
+
+def test_mono_images_need_a_third(free_memory: Callable[[int, int], None]) -> None:
+    free_memory(0, 2 * 1000 * 16 * 20)
+    assert choose_place(1000, make_config("auto", color=False), CPU) == "ram"
+    assert choose_place(1000, make_config("auto"), CPU) == "none"

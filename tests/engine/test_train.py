@@ -1,0 +1,262 @@
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from disc_support import draw_disc
+from PIL import Image
+from training_support import assert_same_weights, last_weights, make_run, train
+
+from mia_tui.engine import learner as learner_module
+from mia_tui.engine import train as train_module
+from mia_tui.errors import CheckpointError, DataError, RunError
+from mia_tui.runs.events import EpochEnded, RunStarted, Warned
+from mia_tui.runs.layout import RunDir
+from mia_tui.runs.state import read_state
+
+
+@pytest.fixture(autouse=True)
+def every_step_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(train_module, "TELL_EVERY_S", 0.0)
+    monkeypatch.setattr("mia_tui.runs.control._LOOK_EVERY_S", 0.0)
+
+
+@pytest.fixture(autouse=True)
+def threads_stay_as_they_were() -> Iterator[None]:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def rows_of(run: RunDir) -> list[int]:
+    return [row.epoch for row in read_state(run).epochs]
+
+
+def test_a_run_leaves_weights_figures_and_one_row_an_epoch(discs: Path) -> None:
+    run = make_run(discs)
+    result, _ = train(run)
+    assert result.outcome == "finished"
+    assert rows_of(run) == [1, 2, 3]
+    assert run.best_weights.exists() and run.model_json.exists()
+    assert run.confusion("last").exists() and run.confusion("best").exists()
+    assert not run.stop.exists()
+
+
+def test_a_run_stopped_in_mid_epoch_and_resumed_has_the_weights_of_an_unbroken_one(discs: Path) -> None:
+    whole, broken = make_run(discs), make_run(discs)
+    train(whole)
+    result, _ = train(broken, stop_after=(2, 2))
+    assert result.outcome == "stopped"
+    result, events = train(broken)
+    assert result.outcome == "finished"
+    started = next(event for event in events if isinstance(event, RunStarted))
+    assert (started.resumed_at.epoch, started.resumed_at.step, started.attempt) == (2, 2, 2)
+    assert_same_weights(broken, whole)
+    assert rows_of(broken) == [1, 2, 3]
+    assert [r.train for r in read_state(broken).epochs] == [r.train for r in read_state(whole).epochs]
+
+
+def test_a_run_stopped_during_validation_goes_on_with_it(
+    discs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, broken = make_run(discs), make_run(discs)
+    train(whole)
+    steps = train_module._Training(
+        broken, broken.job(), broken.samples(), print, bool, torch.device("cpu"), None
+    )
+    result, _ = train(broken, stop_after=(2, steps.steps_per_epoch))
+    assert result.outcome == "stopped"
+    assert rows_of(broken) == [1]
+    train(broken)
+    assert_same_weights(broken, whole)
+    assert rows_of(broken) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("cache", ["none", "device"])
+def test_every_cache_gives_the_same_weights(discs: Path, cache: str) -> None:
+    (discs / "red" / "cell-3.png").write_bytes(b"")  # a broken image must not make a difference either
+    in_memory, other = make_run(discs, cache="ram"), make_run(discs, cache=cache)
+    train(in_memory)
+    train(other)
+    assert_same_weights(other, in_memory)
+
+
+def test_another_seed_gives_other_weights_with_the_same_split(discs: Path) -> None:
+    one, two = make_run(discs, epochs=1), make_run(discs, epochs=1, seed=1)
+    assert one.samples() == two.samples()
+    train(one)
+    train(two)
+    second = last_weights(two)
+    assert any(not torch.equal(value, second[name]) for name, value in last_weights(one).items())
+
+
+def test_shuffled_labels_give_chance_level(discs: Path, tmp_path: Path) -> None:
+    noise = tmp_path / "noise"
+    for index in range(32):
+        draw_disc(noise / "ab"[index % 2], f"{index}.png", size_px=40, red=index % 4 < 2, seed=index)
+    run = make_run(noise, epochs=2, val_fraction=0.5)
+    train(run)
+    assert max(row.val["balanced_accuracy"] for row in read_state(run).epochs if row.val) < 0.85
+
+
+def test_a_finished_run_is_not_resumed(discs: Path) -> None:
+    run = make_run(discs, epochs=1)
+    train(run)
+    with pytest.raises(RunError, match="is finished"):
+        train(run)
+
+
+def test_without_validation_the_training_part_is_watched(discs: Path) -> None:
+    run = make_run(discs, epochs=2, val_fraction=0.0)
+    train(run)
+    state = read_state(run)
+    assert [row.val for row in state.epochs] == [None, None]
+    assert state.best is not None
+
+
+def test_early_stop_ends_a_run_that_does_not_get_better(discs: Path) -> None:
+    run = make_run(discs, epochs=30, early_stop=2, lr=1e-8, min_lr=0.0, schedule="constant", ema_decay=0.0)
+    result, _ = train(run)
+    assert result.outcome == "finished"
+    state = read_state(run)
+    assert state.best is not None
+    assert len(state.epochs) == state.best.epoch + 2 < 30
+
+
+def test_a_broken_image_is_named_and_left_out(discs: Path) -> None:
+    (discs / "blue" / "cell-1.png").write_bytes((discs / "blue" / "cell-1.png").read_bytes()[:200])
+    run = make_run(discs, epochs=1)
+    result, events = train(run)
+    assert result.outcome == "finished"
+    warnings = [event.message for event in events if isinstance(event, Warned)]
+    assert len(warnings) == 1 and "blue/cell-1.png" in warnings[0] and "1 image is left out" in warnings[0]
+
+
+@pytest.mark.parametrize("cache", ["ram", "none"])
+def test_a_class_without_a_readable_image_ends_the_run(discs: Path, cache: str) -> None:
+    for path in (discs / "blue").iterdir():
+        path.write_bytes(b"not an image")
+    result, _ = train(make_run(discs, cache=cache))
+    assert result.outcome == "failed"
+    assert isinstance(result.error, DataError) and "blue" in str(result.error)
+
+
+def test_a_loss_that_is_no_number_ends_the_run_with_a_sentence(discs: Path) -> None:
+    run = make_run(discs, lr=1e30, optimizer="sgd", schedule="constant", weight_decay=0.0)
+    result, _ = train(run)
+    assert result.outcome == "failed"
+    assert "The loss became" in str(result.error) and "--lr" in str(result.error)
+    assert "Traceback" in run.worker_log.read_text()
+
+
+def test_a_metric_of_zero_keeps_its_row(discs: Path) -> None:
+    run = make_run(discs, lr=1e-12, min_lr=0.0, schedule="constant", metric="mcc", epochs=2, ema_decay=0.0)
+    _, events = train(run)
+    ended = [event for event in events if isinstance(event, EpochEnded)]
+    assert len(ended) == 2
+    assert all(event.val and not math.isnan(event.val["mcc"]) for event in ended)
+
+
+class OutOfMemory:
+    """A network that runs out of memory above a number of images."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+        build = learner_module.build_model
+
+        def limited(*args: object, **options: object) -> torch.nn.Module:
+            model = build(*args, **options)
+            model.register_forward_pre_hook(self.refuse)
+            return model
+
+        self.most = most
+        self.sizes: list[int] = []
+        monkeypatch.setattr(learner_module, "build_model", limited)
+
+    def refuse(self, model: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        if len(inputs[0]) > self.most:
+            raise torch.OutOfMemoryError("out of memory, on purpose")
+        self.sizes.append(len(inputs[0]))
+
+
+def test_when_memory_runs_out_the_micro_batch_halves_and_the_run_goes_on(
+    discs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit = OutOfMemory(monkeypatch, most=3)
+    run = make_run(discs, epochs=1)
+    result, events = train(run)
+    assert result.outcome == "finished"
+    messages = [event.message for event in events if isinstance(event, Warned)]
+    assert any("4 images at a time" in message for message in messages)
+    assert any("2 images at a time" in message for message in messages)
+    assert max(limit.sizes) <= 3
+    assert torch.load(run.last_checkpoint, weights_only=True)["learner"]["micro_batch"] == 2
+
+
+def test_when_two_images_are_too_many_the_run_ends_with_a_sentence(
+    discs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    OutOfMemory(monkeypatch, most=1)
+    result, _ = train(make_run(discs))
+    assert result.outcome == "failed"
+    assert "Memory ran out with 2 images of 32 × 32 pixels" in str(result.error)
+
+
+def test_added_up_gradients_are_those_of_the_whole_batch() -> None:
+    from mia_tui.config.train import TrainConfig
+    from mia_tui.engine.learner import Learner
+
+    images, targets = torch.rand(8, 3, 32, 32), torch.arange(8) % 3
+    grads = []
+    for micro_batch in (8, 3):
+        learner = Learner(
+            TrainConfig(backbone="vgg16", batch_size=8, loss="focal", label_smoothing=0.1),  # no batch norm
+            num_classes=3,
+            class_weights=torch.tensor([1.0, 2.0, 0.5]),
+            device=torch.device("cpu"),
+            arithmetic="fp32",
+            steps_per_epoch=1,
+            warn=lambda message, hint: None,
+        )
+        learner.micro_batch = micro_batch
+        assert learner._gradients(images, targets) is not None
+        grads.append([parameter.grad for parameter in learner.model.parameters()])
+    for whole, added in zip(*grads, strict=True):
+        torch.testing.assert_close(whole, added, rtol=1e-3, atol=1e-6)
+
+
+def test_a_damaged_checkpoint_is_a_sentence(discs: Path) -> None:
+    run = make_run(discs)
+    train(run, stop_after=(1, 2))
+    run.last_checkpoint.write_bytes(run.last_checkpoint.read_bytes()[:1000])
+    result, _ = train(run)
+    assert isinstance(result.error, CheckpointError) and "is damaged" in str(result.error)
+
+
+def test_training_starts_from_the_weights_and_scaling_of_an_earlier_run(discs: Path) -> None:
+    first = make_run(discs, epochs=1, scaling="zero_one")
+    train(first)
+    second = make_run(discs, epochs=1, weights=str(first.best_weights))
+    result, _ = train(second)
+    assert result.outcome == "finished"
+    from mia_tui.engine.checkpoint import read_card
+
+    assert read_card(second.best_weights).mean == [0.0, 0.0, 0.0]
+
+
+def test_a_pure_red_image_reaches_the_network_as_red(tmp_path: Path) -> None:
+    from mia_tui.config.train import TrainConfig
+    from mia_tui.engine.data.feed import Feed
+    from mia_tui.runs.job import Sample
+
+    Image.new("RGB", (40, 40), (255, 0, 0)).save(tmp_path / "red.png")
+    config = TrainConfig(width=32, height=32, scaling="zero_one")
+    feed = Feed(
+        [Sample(path="red.png", class_index=0, split="val")],
+        tmp_path,
+        config,
+        torch.device("cpu"),
+        scaling=((0.0,) * 3, (1.0,) * 3),
+    )
+    batch = next(feed.plain_batches(feed.rows("val")))
+    assert batch.images[0, :, 5, 5].tolist() == [1.0, 0.0, 0.0]

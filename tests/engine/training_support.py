@@ -1,0 +1,78 @@
+"""Small runs in this process or another, for the tests of training."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+
+from mia_tui.config.check import make_config
+from mia_tui.runs.events import Event
+from mia_tui.runs.layout import RunDir
+from mia_tui.runs.prepare import prepare_training, read_dataset
+from mia_tui.worker import Result, work
+
+# A network of 32 pixels with everything on that draws random numbers.
+EVERYTHING = {
+    "backbone": "timm:test_resnet",  # half a million parameters, batch norm, dropout
+    "width": 32,
+    "height": 32,
+    "epochs": 3,
+    "batch_size": 8,
+    "drop_rate": 0.2,
+    "schedule": "plateau",
+    "plateau_patience": 1,
+    "early_stop": 5,
+    "ema_decay": 0.9,
+    "rotate90": 0.5,
+    "blur": 0.4,
+    "piecewise_affine": 0.3,
+    "dropout": 0.3,
+    "affine": 0.5,
+    "threads": 1,
+    "precision": "fp32",
+}
+
+
+def make_run(dataset: Path, **settings: object) -> RunDir:
+    """A run that nobody has worked on yet."""
+    config = make_config(flags={**EVERYTHING, **settings})
+    return prepare_training(read_dataset(dataset), config).create()
+
+
+def train(run: RunDir, *, stop_after: tuple[int, int] | None = None) -> tuple[Result, list[Event]]:
+    """Work on a run in this process; ask it to stop once (epoch, step) was told."""
+    events: list[Event] = []
+
+    def observe(event: Event) -> None:
+        events.append(event)
+        if stop_after is not None and (getattr(event, "epoch", 0), getattr(event, "step", 0)) == stop_after:
+            run.stop.touch()
+
+    return work(run, foreground=False, observe=observe), events
+
+
+def last_weights(run: RunDir) -> dict[str, torch.Tensor]:
+    """The weights in last.pt, as trained and as averaged."""
+    learner = torch.load(run.last_checkpoint, weights_only=True)["learner"]
+    averaged = {f"ema.{name}": value for name, value in (learner["ema"] or {}).items()}
+    return {**learner["model"], **averaged}
+
+
+def assert_same_weights(run: RunDir, other: RunDir) -> None:
+    """Equal to the bit."""
+    found, wanted = last_weights(run), last_weights(other)
+    assert found.keys() == wanted.keys()
+    for name in found:
+        assert torch.equal(found[name], wanted[name]), name
+
+
+def start_worker(run: RunDir, setup: str = "") -> subprocess.Popen[bytes]:
+    """A worker of its own that saves after every epoch; `setup` is Python run before it starts."""
+    code = (
+        "import sys, mia_tui.engine.train as train, mia_tui.worker as worker\n"
+        "train.SAVE_EVERY_S = 0.0\ntrain.TELL_EVERY_S = 0.0\n"
+        f"{setup}\n"
+        "sys.argv = ['worker', sys.argv[1]]\nsys.exit(worker.main())"
+    )
+    return subprocess.Popen([sys.executable, "-c", code, str(run.path)])
