@@ -1,0 +1,79 @@
+"""`mia-tui demo`: everything once, on images it draws itself, by the commands a user would type."""
+
+import shlex
+from pathlib import Path
+
+import click
+
+from mia_tui.cli.options import Command, json_option, path_argument
+from mia_tui.cli.report import Report
+from mia_tui.errors import ConfigError
+from mia_tui.paths import printable
+
+DEFAULT_FOLDER = Path("mia-demo")
+
+# Chosen for about a minute of training on two CPU cores.
+TRAIN_OPTIONS = ("--backbone", "resnet18", "--size", "64", "--epochs", "15", "--test-fraction", "0.2")
+
+
+@click.command("demo", cls=Command)
+@path_argument("folder", required=False)
+@json_option
+def command(folder: Path | None, as_json: bool) -> int:
+    """Draw stained blood cells into FOLDER (mia-demo), label them, train, judge and predict.
+
+    Nothing is downloaded; training takes about a minute on two CPU cores.
+    """
+    report = Report(as_json=as_json)
+    home = folder or DEFAULT_FOLDER
+    _render(report, home)
+    for arguments in _steps(home):
+        report.say()
+        report.say(f"$ {shlex.join(['mia-tui', *arguments])}")
+        code = _call([*arguments, *(["--json"] if as_json else [])])
+        if code:
+            return code
+    _tell_how_to_go_on(report, home)
+    return 0
+
+
+def _render(report: Report, home: Path) -> None:
+    from mia_tui.dataset.demo import IMAGES, render_demo
+
+    if home.exists() and (not home.is_dir() or (any(home.iterdir()) and not (home / IMAGES).is_dir())):
+        raise ConfigError(
+            f"{printable(home)} is there already and holds something else.",
+            "Name a new folder: `mia-tui demo FOLDER`.",
+        )
+    images = render_demo(home)
+    classes = len({class_name for _, class_name in images})
+    report.say(f"Drew {len(images)} cells of {classes} classes into {printable(home / IMAGES)}.")
+
+
+def _steps(home: Path) -> list[list[str]]:
+    from mia_tui.dataset.demo import IMAGES, LABELS
+
+    dataset = str(home)
+    run = ["--run", "last"]
+    return [
+        ["labels", "import", dataset, str(home / LABELS)],
+        ["train", dataset, *TRAIN_OPTIONS],
+        ["evaluate", dataset, *run, "--split", "test"],
+        ["predict", str(home / IMAGES), *run, "--dataset", dataset, "--out", str(home / "predictions.csv")],
+    ]
+
+
+def _call(arguments: list[str]) -> int:
+    from mia_tui.cli.main import command as program
+
+    code = program.main(arguments, prog_name="mia-tui", standalone_mode=False)
+    return code if isinstance(code, int) else 0
+
+
+def _tell_how_to_go_on(report: Report, home: Path) -> None:
+    name = shlex.quote(str(home))
+    report.say()
+    report.say("Go on with")
+    report.say(f"  mia-tui runs show last --dataset {name}")
+    report.say(f"  mia-tui train {name} --backbone mobilenetv2 --size 96 --epochs 30 --detach")
+    report.say("  mia-tui train --help")

@@ -1,0 +1,154 @@
+"""`mia-tui doctor`: what this machine has, and what stands in the way."""
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import click
+import msgspec
+
+from mia_tui import __version__
+from mia_tui.cli.options import Command, dataset_option, json_option, state_option
+from mia_tui.cli.report import STDOUT, Report
+from mia_tui.cli.torch_probe import TorchFacts, probe_torch
+from mia_tui.config.weights_cache import hub_cache, torch_cache
+from mia_tui.paths import find_state, printable, user_cache, user_state
+from mia_tui.runs.gpus import list_gpus
+from mia_tui.runs.outlive import detach_risk
+
+Verdict = Literal["ok", "note", "bad"]
+
+_GIB = 1 << 30
+_LITTLE_SPACE = 2 * _GIB  # a run of a large network keeps about this: weights, optimizer, best weights
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at; `hint` says what to do where it is not ok."""
+
+    topic: str
+    verdict: Verdict
+    text: str
+    hint: str | None = None
+
+
+@click.command("doctor", cls=Command)
+@dataset_option
+@state_option
+@json_option
+def command(dataset: Path | None, state: Path | None, as_json: bool) -> int:
+    """Check this machine: Python, torch, GPU, disks, terminal.
+
+    With --dataset or --state, also whether labels and runs can be written there. The exit code is 1 if
+    something stands in the way of training.
+    """
+    report = Report(as_json=as_json)
+    bad = False
+    for finding in examine(dataset, state):
+        bad = bad or finding.verdict == "bad"
+        _tell(report, finding)
+    return 1 if bad else 0
+
+
+def examine(dataset: Path | None, state: Path | None) -> Iterator[Finding]:
+    """Everything doctor looks at, in order; importing torch takes some seconds."""
+    yield Finding("mia-tui", "ok", f"{__version__} in {printable(Path(sys.prefix))}")
+    yield Finding("Python", "ok", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
+    yield Finding("Cores", "ok", f"{_usable_cores()} usable")
+    facts = probe_torch()
+    yield _torch(facts)
+    if facts.error is None:
+        yield _device(facts)
+    yield from _gpus()
+    yield from _folders(dataset, state)
+    yield _weights()
+    yield _terminal()
+    risk = detach_risk()
+    if risk is not None:
+        yield Finding("Detached runs", "note", risk.message, risk.hint)
+
+
+def _tell(report: Report, finding: Finding) -> None:
+    report.record(msgspec.to_builtins(finding))
+    mark = {"ok": "", "note": "note: ", "bad": "PROBLEM: "}[finding.verdict]
+    report.say(f"{finding.topic:<15} {mark}{finding.text}" + (f" {finding.hint}" if finding.hint else ""))
+
+
+def _usable_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _torch(facts: TorchFacts) -> Finding:
+    if facts.error is not None:
+        hint = "Install it anew: https://pytorch.org/get-started/locally says which one fits."
+        return Finding("torch", "bad", f"cannot be used: {facts.error}", hint)
+    build = f"CUDA {facts.cuda}" if facts.cuda else "no CUDA"
+    versions = f"torch {facts.torch} ({build}), timm {facts.timm}"
+    return Finding("torch", "ok", f"{versions}, imported in {facts.seconds:.1f} s")
+
+
+def _device(facts: TorchFacts) -> Finding:
+    text = f"{facts.device}, arithmetic {facts.precision}"
+    if facts.warning is None:
+        return Finding("Training on", "ok", text)
+    return Finding("Training on", "bad", f"{text}: {facts.warning}")
+
+
+def _gpus() -> Iterator[Finding]:
+    gpus = list_gpus()
+    for gpu in gpus:
+        free = f"{gpu.free_bytes / _GIB:.1f} of {gpu.total_bytes / _GIB:.1f} GiB free"
+        yield Finding("GPU", "ok", f"{gpu.name}, {free}, driver {gpu.driver}")
+    if not gpus:
+        hint = "On a cluster the login node often has none; ask for one in a job."
+        yield Finding("GPU", "note", "this machine shows no NVIDIA GPU.", hint)
+
+
+def _folders(dataset: Path | None, state: Path | None) -> Iterator[Finding]:
+    for topic, place in (("Cache", user_cache), ("User state", user_state)):
+        try:
+            yield _folder(topic, place())
+        except OSError as error:
+            # Both only spare time: the scan index is made anew, `last` knows no run.
+            yield Finding(topic, "note", f"cannot be made: {error.strerror}.")
+    if dataset is not None or state is not None:
+        root = find_state(dataset or Path(), state).root
+        yield _folder("Labels, runs", root, "Name another folder with --state DIR.")
+
+
+def _folder(topic: str, folder: Path, hint: str | None = None) -> Finding:
+    """Whether a folder can be written, and how much room there is. Nothing is written to find out."""
+    place = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    name = printable(folder)
+    if not os.access(place, os.W_OK | os.X_OK):
+        return Finding(topic, "bad" if hint else "note", f"{name} cannot be written.", hint)
+    free = shutil.disk_usage(place).free
+    text = f"{name}, {free / _GIB:.1f} GiB free"
+    if free < _LITTLE_SPACE:
+        return Finding(topic, "note", f"{text}; a run of a large network needs more.", hint)
+    return Finding(topic, "ok", text)
+
+
+def _weights() -> Finding:
+    from mia_tui.catalog.backbones import BACKBONES
+    from mia_tui.config.weights_cache import weights_here
+
+    count = sum(weights_here(name) for name in BACKBONES)
+    places = f"{printable(hub_cache())} and {printable(torch_cache())}"
+    return Finding("Weights", "ok", f"ImageNet's of {count} of {len(BACKBONES)} backbones, in {places}")
+
+
+def _terminal() -> Finding:
+    if not STDOUT.isatty():
+        return Finding("Terminal", "ok", "none: no moving bars")
+    size = shutil.get_terminal_size()
+    encoding = str(sys.stdout.encoding)
+    text = f"{os.environ.get('TERM', 'TERM not set')}, {size.columns}x{size.lines}, {encoding}"
+    if "utf" not in encoding.lower():
+        return Finding("Terminal", "note", text, "Names may look odd; set LANG=C.UTF-8.")
+    return Finding("Terminal", "ok", text)

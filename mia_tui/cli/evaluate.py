@@ -1,0 +1,141 @@
+"""`mia-tui evaluate`: figures of a trained network on labelled images."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mia_tui.cli.options import Command, Option, dataset_argument, json_option, state_options
+from mia_tui.cli.report import Report
+from mia_tui.cli.using import find_network, load_network, network_options
+from mia_tui.errors import DataError
+from mia_tui.paths import printable
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from mia_tui.engine.predict import Predictor
+    from mia_tui.runs.judged import JudgedImages
+
+_FIGURES = (
+    "accuracy",
+    "balanced_accuracy",
+    "macro_precision",
+    "macro_recall",
+    "macro_f1",
+    "weighted_f1",
+    "mcc",
+)
+
+
+@click.command("evaluate", cls=Command)
+@dataset_argument
+@network_options
+@click.option(
+    "--split",
+    cls=Option,
+    type=click.Choice(["val", "test", "all"]),
+    help="Part of the images; left out: test if there is one, else val, and all of a dataset the run does not know.",
+)
+@click.option(
+    "--labels",
+    cls=Option,
+    type=click.Choice(["auto", "folders", "store"]),
+    default="auto",
+    show_default=True,
+    help="Where labels come from.",
+)
+@json_option
+@state_options
+def command(
+    dataset: Path,
+    run_text: str,
+    device: str,
+    precision: str,
+    batch_size: int,
+    tta: bool,
+    split: str | None,
+    labels: str,
+    as_json: bool,
+    state: Path | None,
+    annotator: str | None,
+) -> None:
+    """Judge a trained network on the labelled images of DATASET.
+
+    Classes are matched by name. What the run was trained on is never taken for unseen.
+    """
+    from mia_tui.runs.judged import judged_images
+    from mia_tui.runs.prepare import read_dataset
+
+    report = Report(as_json=as_json)
+    run, weights = find_network(run_text, dataset, state)
+    network = load_network(report, weights, device, precision)
+    with report.counting("Looking for images") as bar:
+        found = read_dataset(
+            dataset,
+            state,
+            frames=network.card.frames,
+            source=labels,  # type: ignore[arg-type]
+            annotator=annotator,
+            progress=lambda done: bar.update(done),
+        )
+    judged = judged_images(found, network.card, run, split)  # type: ignore[arg-type]
+    for note in (*found.notes, *judged.notes):
+        report.warn(note)
+    confusion = _judge(report, network, dataset, judged, batch_size, tta)
+    _tell(report, confusion, judged, [item.name for item in network.card.classes])
+
+
+def _judge(
+    report: Report, network: "Predictor", root: Path, judged: "JudgedImages", batch_size: int, tta: bool
+) -> "np.ndarray":
+    """The confusion matrix (C, C), rows truth; unreadable images are named and left out."""
+    import numpy as np
+
+    from mia_tui.dataset.wording import counted, name_some
+
+    classes = len(network.card.classes)
+    confusion = np.zeros((classes, classes), np.int64)
+    problems = []
+    with report.counting("Judging", total=len(judged.truth)) as bar:
+        predictions = network.predict(root, judged.truth, batch_size=batch_size, tta=tta)
+        for done, prediction in enumerate(predictions, start=1):
+            if prediction.probabilities is None:
+                problems.append(f"{printable(prediction.key.path)}: {prediction.problem}")
+            else:
+                confusion[judged.truth[prediction.key], prediction.probabilities.argmax()] += 1
+            bar.update(done, len(judged.truth))
+    if problems:
+        report.warn(
+            f"{counted(len(problems), 'image')} could not be read and are left out: {name_some(problems)}."
+        )
+    if not confusion.any():
+        raise DataError(f"None of the labelled images of {printable(root)} can be read.", "Check the files.")
+    return confusion
+
+
+def _tell(report: Report, confusion: "np.ndarray", judged: "JudgedImages", classes: list[str]) -> None:
+    import msgspec
+
+    from mia_tui.runs.figures import figures, per_class
+
+    values = figures(confusion)
+    rows = [msgspec.to_builtins(row) for row in per_class(confusion, classes)]
+    samples = int(confusion.sum())
+    report.say(f"{samples:,} images of the part {judged.split}:")
+    report.confusion(confusion.tolist(), classes)
+    report.say()
+    report.per_class(rows)
+    report.say()
+    report.table(("figure", "value"), [(name.replace("_", " "), values[name]) for name in _FIGURES])
+    report.record(
+        {
+            "split": judged.split,
+            "samples": samples,
+            "trained_on": judged.trained_on,
+            **{name: values[name] for name in _FIGURES},
+            "classes": classes,
+            "per_class": rows,
+            "confusion": confusion.tolist(),
+        }
+    )

@@ -1,0 +1,266 @@
+"""`mia-tui labels`: labels in and out, how many there are, and the split."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import click
+
+from mia_tui.cli.labels_export import Transfer, export_csv, export_folders, export_mia
+from mia_tui.cli.labels_import import Format, choose_format, read_labels_of
+from mia_tui.cli.labels_stats import parts_of, tell_counts
+from mia_tui.cli.options import (
+    Decorator,
+    Function,
+    Group,
+    Option,
+    dataset_argument,
+    field_option,
+    json_option,
+    path_argument,
+    require_command,
+    state_options,
+)
+from mia_tui.cli.report import Report
+from mia_tui.paths import StateFolder, find_state
+
+if TYPE_CHECKING:
+    from mia_tui.config.train import Frames, LabelSource
+    from mia_tui.dataset.scan import Scan
+    from mia_tui.dataset.split import SplitRule
+    from mia_tui.runs.prepare import Dataset
+
+
+def _format_option(help: str) -> Decorator:
+    return click.option("--format", "file_format", cls=Option, type=click.Choice(get_args(Format)), help=help)
+
+
+def _where_options(function: Function) -> Function:
+    """--labels, --frames, --state and --annotator; they arrive as `**where` for `_dataset`."""
+    return field_option("labels")(field_option("frames")(state_options(function)))
+
+
+@click.group("labels", cls=Group, invoke_without_command=True)
+@click.pass_context
+def command(ctx: click.Context) -> None:
+    """Import, export, count and split labels."""
+    require_command(ctx)
+
+
+@command.command("import")
+@dataset_argument
+@path_argument("file", required=False)
+@_format_option(
+    "csv: FILE (file,class). folders: the dataset's folders. mia: label folders beside the images."
+)
+@click.option("--classes", cls=Option, metavar="A,B,…", help="Names of MIA's class numbers, from 0.")
+@click.option(
+    "--unknown-classes",
+    cls=Option,
+    type=click.Choice(("create", "refuse")),
+    default="create",
+    help="Classes the dataset does not have yet. [default create]",
+)
+@click.option(
+    "--unmatched",
+    cls=Option,
+    type=click.Choice(("skip", "refuse")),
+    default="skip",
+    help="Rows that name no image. [default skip]",
+)
+@field_option("frames")
+@state_options
+@json_option
+def import_command(
+    dataset: Path,
+    file: Path | None,
+    file_format: Format | None,
+    classes: str | None,
+    unknown_classes: Literal["create", "refuse"],
+    unmatched: Literal["skip", "refuse"],
+    frames: "Frames | None",
+    state: Path | None,
+    annotator: str | None,
+    as_json: bool,
+) -> None:
+    """Put labels of another program into DATASET.
+
+    A CSV file has a first line with the columns file and class (frame is optional). Nothing is half imported:
+    refused is refused as a whole.
+    """
+    from mia_tui.dataset.interchange.apply import import_labels
+    from mia_tui.dataset.store import LabelStore
+    from mia_tui.dataset.wording import counted, name_some
+
+    report = Report(as_json=as_json)
+    chosen = choose_format(file, file_format, classes)
+    found, place = _scan(report, dataset, state, frames)
+    read = read_labels_of(dataset, found, chosen, file, classes)
+    with LabelStore(place.labels_db, annotator=annotator) as store:
+        done = import_labels(store, read, unknown_classes=unknown_classes, unmatched=unmatched)
+    report.say(f"{counted(done.images, 'image')} labelled, {done.changed:,} of them new or changed.")
+    if done.created:
+        report.say(f"New classes: {name_some(done.created, limit=20)}.")
+    for note in done.notes:
+        report.warn(note)
+    report.record(
+        {
+            "images": done.images,
+            "changed": done.changed,
+            "created": done.created,
+            "skipped": done.skipped,
+            "kept": done.kept,
+            "notes": done.notes,
+        }
+    )
+
+
+@command.command("export")
+@dataset_argument
+@path_argument("file", required=False)
+@_format_option(
+    "csv: to FILE, or to stdout. folders: to the folder FILE. mia: beside the images, or to FILE."
+)
+@click.option(
+    "--transfer",
+    cls=Option,
+    type=click.Choice(get_args(Transfer)),
+    default="copy",
+    help="How --format folders brings the images there. [default copy]",
+)
+@click.option(
+    "--parts", cls=Option, is_flag=True, help="--format folders: train, val and test above the classes."
+)
+@click.option(
+    "--overwrite", cls=Option, is_flag=True, help="--format mia: replace label files that are there."
+)
+@_where_options
+def export_command(
+    dataset: Path,
+    file: Path | None,
+    file_format: Format | None,
+    transfer: Transfer,
+    parts: bool,
+    overwrite: bool,
+    **where: Any,
+) -> None:
+    """Write the labels of DATASET for other programs."""
+    report = Report()
+    found = _dataset(report, dataset, **where)
+    names = [item.name for item in found.labelled.classes]
+    if file_format == "folders":
+        export_folders(report, found, names, file, transfer, parts_of(found) if parts else None)
+    elif file_format == "mia":
+        export_mia(report, found, names, file, overwrite)
+    else:
+        export_csv(report, found, names, file)
+
+
+@command.command("stats")
+@dataset_argument
+@_where_options
+@json_option
+def stats_command(
+    dataset: Path,
+    as_json: bool,
+    **where: Any,
+) -> None:
+    """Count the images of each class and part of DATASET."""
+    report = Report(as_json=as_json)
+    found = _dataset(report, dataset, **where)
+    tell_counts(report, found, parts_of(found))
+
+
+@command.command("split")
+@dataset_argument
+@click.option("--new", cls=Option, is_flag=True, help="Make the split anew, by the options given.")
+@field_option("val_fraction")
+@field_option("test_fraction")
+@field_option("group_by")
+@field_option("split_seed")
+@_where_options
+@json_option
+def split_command(
+    dataset: Path,
+    new: bool,
+    val_fraction: float | None,
+    test_fraction: float | None,
+    group_by: str | None,
+    split_seed: int | None,
+    as_json: bool,
+    **where: Any,
+) -> None:
+    """Make the split of DATASET into train, val and test, or show the one there is.
+
+    Labels that came since the split was made join it. Networks trained before a --new split have seen images
+    that validate or test now.
+    """
+    from mia_tui.dataset.scan import duplicate_groups
+    from mia_tui.dataset.split import new_split, stored_rule, stored_split
+    from mia_tui.dataset.store import LabelStore
+
+    report = Report(as_json=as_json)
+    found = _dataset(report, dataset, **where)
+    hashes = duplicate_groups(found.root, found.scan.files)
+    given = {
+        "val_fraction": val_fraction,
+        "test_fraction": test_fraction,
+        "group_by": group_by,
+        "seed": split_seed,
+    }
+    with LabelStore(found.state.labels_db, annotator=where["annotator"]) as store:
+        rule = _rule(stored_rule(store), given)
+        make = new_split if new else stored_split
+        split = make(store, found.labelled, rule, hashes)
+    for warning in split.warnings:
+        report.warn(warning)
+    tell_counts(report, found, split.parts)
+
+
+def _scan(
+    report: Report, dataset: Path, state: Path | None, frames: "Frames | None"
+) -> "tuple[Scan, StateFolder]":
+    from mia_tui.dataset.interchange.folders import read_class_folders
+    from mia_tui.dataset.scan import scan
+    from mia_tui.dataset.wording import counted, name_some
+
+    with report.counting("Looking for images") as bar:
+        found = scan(dataset, frames=frames or "first", progress=lambda done: bar.update(done))
+    if found.problems:
+        named = name_some(f"{problem.path}: {problem.message}" for problem in found.problems)
+        report.warn(f"{counted(len(found.problems), 'place')} could not be looked into: {named}.")
+    return found, find_state(dataset, state, class_folders=read_class_folders(found.keys) is not None)
+
+
+def _dataset(
+    report: Report,
+    dataset: Path,
+    *,
+    state: Path | None,
+    labels: "LabelSource | None",
+    frames: "Frames | None",
+    annotator: str | None,
+) -> "Dataset":
+    from mia_tui.runs.prepare import read_dataset
+
+    with report.counting("Looking for images") as bar:
+        found = read_dataset(
+            dataset,
+            state,
+            frames=frames or "first",
+            source=labels or "auto",
+            annotator=annotator,
+            progress=lambda done: bar.update(done),
+        )
+    for note in found.notes:
+        report.warn(note)
+    return found
+
+
+def _rule(stored: "SplitRule | None", given: dict[str, Any]) -> "SplitRule":
+    """The stored rule, or the usual one, with what the user asked for instead."""
+    import msgspec
+
+    from mia_tui.dataset.split import SplitRule
+
+    asked = {name: value for name, value in given.items() if value is not None}
+    return msgspec.structs.replace(stored or SplitRule(), **asked)

@@ -1,0 +1,56 @@
+"""What `mia-tui labels export` writes: a CSV file, class folders, or MIA's label folders."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from mia_tui.cli.report import Report
+from mia_tui.errors import ConfigError
+from mia_tui.paths import printable
+
+if TYPE_CHECKING:
+    from mia_tui.dataset.model import ImageKey, Part
+    from mia_tui.runs.prepare import Dataset
+
+Transfer = Literal["copy", "hardlink", "symlink"]
+
+
+def export_csv(report: Report, found: "Dataset", names: list[str], file: Path | None) -> None:
+    """Labels as file,frame,class: to a file, or to stdout."""
+    from mia_tui.dataset.interchange.csv import write_labels
+    from mia_tui.dataset.wording import counted
+
+    count = write_labels(file if file is not None else report.data(), found.labelled.labels, names)
+    if file is not None:
+        report.say(f"{counted(count, 'label')} written to {printable(file)}.")
+
+
+def export_folders(
+    report: Report,
+    found: "Dataset",
+    names: list[str],
+    out: Path | None,
+    transfer: Transfer,
+    parts: "dict[ImageKey, Part] | None",
+) -> None:
+    """A folder per class, below a folder per part if parts are given."""
+    from mia_tui.dataset.interchange.folders_export import write_class_folders
+
+    if out is None:
+        raise ConfigError(
+            "--format folders needs a folder to write to.", "`mia-tui labels export DATASET FOLDER`."
+        )
+    done = write_class_folders(
+        out, found.root, found.labelled.labels, names, keys=found.scan.keys, parts=parts, transfer=transfer
+    )
+    report.say(str(done))
+
+
+def export_mia(report: Report, found: "Dataset", names: list[str], out: Path | None, overwrite: bool) -> None:
+    """A label file per image, as MIA reads them."""
+    from mia_tui.dataset.interchange.mia_export import write_mia
+
+    done = write_mia(found.root, found.scan, found.labelled.labels, names, out=out, overwrite=overwrite)
+    numbers = ", ".join(f"{number} {printable(name)}" for name, number in done.numbers.items())
+    report.say(f"{done.files:,} label files written; MIA's class numbers: {numbers}.")
+    for note in done.notes:
+        report.warn(note)

@@ -1,0 +1,57 @@
+"""What `mia-tui labels import` reads: a CSV file, the dataset's folders, or MIA's label folders."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from mia_tui.errors import ConfigError
+from mia_tui.paths import printable
+
+if TYPE_CHECKING:
+    from mia_tui.dataset.interchange.labelfile import LabelFile
+    from mia_tui.dataset.scan import Scan
+
+Format = Literal["csv", "folders", "mia"]
+
+
+def choose_format(file: Path | None, file_format: Format | None, classes: str | None) -> Format:
+    """The format that is meant, after checking that the options fit it.
+
+    Raises:
+        ConfigError: If they do not.
+    """
+    chosen = file_format or ("csv" if file is not None else None)
+    if chosen is None:
+        raise ConfigError("Which labels?", "Name a CSV file, or pass --format folders or --format mia.")
+    if chosen == "csv" and file is None:
+        raise ConfigError("--format csv needs a file.", "`mia-tui labels import DATASET FILE.csv`.")
+    if chosen != "csv" and file is not None:
+        raise ConfigError(
+            f"--format {chosen} reads what lies in the dataset, not {printable(file)}.", "Leave the file out."
+        )
+    if classes is not None and chosen != "mia":
+        raise ConfigError("--classes names the numbers of --format mia.", "Leave it out.")
+    return chosen
+
+
+def read_labels_of(
+    dataset: Path, found: "Scan", chosen: Format, file: Path | None, classes: str | None
+) -> "LabelFile":
+    """The labels of a format; nothing is written yet.
+
+    Raises:
+        DataError: If there are none, or they cannot be read.
+    """
+    if chosen == "folders":
+        from mia_tui.dataset.interchange.folders import folder_labels
+
+        return folder_labels(found.keys, name=printable(dataset))
+    if chosen == "mia":
+        from mia_tui.dataset.interchange.mia import read_mia
+
+        return read_mia(
+            dataset, found, None if classes is None else [name.strip() for name in classes.split(",")]
+        )
+    from mia_tui.dataset.interchange.csv import read_labels
+
+    assert file is not None
+    return read_labels(file, found, dataset=dataset)

@@ -1,0 +1,281 @@
+"""Options that several commands share, and the settings of a run as options.
+
+The options of `train` are made from the fields of TrainConfig, so that a new
+field is an option, a line of help and a message without another word here.
+"""
+
+import difflib
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import click
+
+from mia_tui.errors import ConfigError, MiaError
+from mia_tui.paths import printable
+
+if TYPE_CHECKING:
+    from mia_tui.config.fields import Field
+    from mia_tui.config.train import TrainConfig
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_GENERAL = "General"
+
+
+class Decorator(Protocol):
+    """What adds an option to a command's function."""
+
+    def __call__(self, function: Function, /) -> Function:
+        """The function with the option."""
+
+
+class Option(click.Option):
+    """An option that help lists under a heading."""
+
+    def __init__(self, *args: Any, section: str = _GENERAL, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.section = section
+
+
+class Command(click.Command):
+    """A command whose help has headings, and that refuses an option given twice."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        _refuse_repeats(self.make_parser(ctx).parse_args(list(args))[2])
+        return super().parse_args(ctx, args)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            if record is not None:
+                sections.setdefault(getattr(param, "section", _GENERAL), []).append(record)
+        # The settings come first: they are what the command is about.
+        for title in sorted(sections, key=lambda title: title == _GENERAL):
+            with formatter.section(title if len(sections) > 1 else "Options"):
+                formatter.write_dl(sections[title])
+
+
+class Group(click.Group):
+    """A group of commands that answers a slip with the nearest name."""
+
+    command_class = Command
+    what = "command"
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if not name.startswith("-") and self.get_command(ctx, name) is None:
+            raise self.unknown_command(name)
+        return super().resolve_command(ctx, args)
+
+    def unknown_command(self, name: str) -> MiaError:
+        """What to say about a name that is no command."""
+        known = self.list_commands(click.get_current_context())
+        near = difflib.get_close_matches(name.lower(), known, n=2)
+        hint = f"Did you mean {' or '.join(near)}?" if near else f"The commands are {join_names(known)}."
+        return ConfigError(f"There is no {self.what} {printable(name)!r}.", hint)
+
+
+def require_command(ctx: click.Context) -> None:
+    """For groups that do nothing by themselves; they are made with `invoke_without_command=True`."""
+    if ctx.invoked_subcommand is None and isinstance(ctx.command, click.Group):
+        names = join_names(ctx.command.list_commands(ctx))
+        raise ConfigError(
+            f"`{ctx.command_path}` needs a command: {names}.", f"See `{ctx.command_path} --help`."
+        )
+
+
+def join_names(names: Iterable[str]) -> str:
+    """`a, b and c`."""
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def path_argument(name: str, *, required: bool = True) -> Decorator:
+    """A positional file or folder. Whoever opens it asks whether it exists: that message knows more."""
+    return click.argument(name, type=click.Path(path_type=Path), required=required)
+
+
+def path_option(flag: str, help: str, *, required: bool = False) -> Decorator:
+    """An option that names a file or folder."""
+    return click.option(flag, cls=Option, type=click.Path(path_type=Path), help=help, required=required)
+
+
+def dataset_argument(function: Function) -> Function:
+    """DATASET, the folder of images; arrives as `dataset: Path`."""
+    return path_argument("dataset")(function)
+
+
+def dataset_option(function: Function) -> Function:
+    """--dataset where none is positional; arrives as `dataset: Path | None`."""
+    help = "Folder of images whose runs are meant, where RUN is a name, best or last."
+    return path_option("--dataset", help)(function)
+
+
+def run_argument(function: Function) -> Function:
+    """RUN; arrives as `run: str`, for `runs.index.find_run`."""
+    return click.argument("run")(function)
+
+
+def state_option(function: Function) -> Function:
+    """--state; arrives as `state: Path | None`."""
+    help = "Folder for labels and runs, where the dataset's own cannot be written."
+    return path_option("--state", help)(function)
+
+
+def state_options(function: Function) -> Function:
+    """--state and --annotator; arrive as `state: Path | None` and `annotator: str | None`."""
+    named = click.option(
+        "--annotator", cls=Option, metavar="NAME", help="Who labels; your login name if left out."
+    )
+    return state_option(named(function))
+
+
+def json_option(function: Function) -> Function:
+    """--json; arrives as `as_json: bool`."""
+    help = "One JSON object a line on stdout, all prose on stderr."
+    return click.option("--json", "as_json", cls=Option, is_flag=True, help=help)(function)
+
+
+def settings_options(function: Function) -> Function:
+    """Every setting of a run as an option, with --recipe and --config.
+
+    They arrive as keyword arguments: one for each field (None: not given), `size`, `recipe` and
+    `config_file`. Collect them with `**settings` for `read_settings`.
+    """
+    from mia_tui.config.fields import fields
+
+    for field in reversed(fields()):
+        if field.name == "height":
+            continue
+        function = (_size_option() if field.name == "width" else _setting_option(field, field.group))(
+            function
+        )
+    recipe = click.option(
+        "--recipe",
+        cls=Option,
+        metavar="NAME",
+        help="Settings to start from: default, or mia (the predecessor's).",
+    )
+    file = click.option(
+        "--config",
+        "config_file",
+        cls=Option,
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help="A file of settings (TOML), which the options given here win over.",
+    )
+    return recipe(file(function))
+
+
+def read_settings(settings: dict[str, Any]) -> "TrainConfig":
+    """The TrainConfig that the options of `settings_options` ask for.
+
+    Raises:
+        ConfigError: If a value is impossible or two contradict each other.
+    """
+    from mia_tui.config.check import make_config
+    from mia_tui.config.toml import load_config
+
+    file = settings["config_file"]
+    return make_config(
+        recipe=settings["recipe"] or "default",
+        file_values=load_config(file) if file is not None else {},
+        flags=_flags(settings),
+    )
+
+
+def field_option(name: str) -> Decorator:
+    """A setting of a run as an option of another command; arrives by the field's name, None if not given."""
+    from mia_tui.config.fields import find_field
+
+    return _setting_option(find_field(name, where="the command line"), section=_GENERAL)
+
+
+def given_fields(settings: dict[str, Any]) -> list[str]:
+    """The fields of TrainConfig that the user named, on the command line or in the settings file."""
+    from mia_tui.config.toml import load_config
+
+    file = settings["config_file"]
+    names = [name for name, value in _flags(settings).items() if value is not None]
+    return [*names, *(load_config(file) if file is not None else ())]
+
+
+def given_settings(settings: dict[str, Any]) -> list[str]:
+    """The options of `settings_options` that the user typed, such as `--batch-size`."""
+    from mia_tui.config.fields import find_field
+
+    names = [name for name, value in _flags(settings).items() if value is not None]
+    options = [find_field(name, where="the command line").option for name in names]
+    others = {"--recipe": settings["recipe"], "--config": settings["config_file"]}
+    return list(dict.fromkeys(options)) + [option for option, value in others.items() if value is not None]
+
+
+def _flags(settings: dict[str, Any]) -> dict[str, Any]:
+    values = {
+        name: value for name, value in settings.items() if name not in ("recipe", "config_file", "size")
+    }
+    if settings["size"] is not None:
+        values["width"], values["height"] = settings["size"]
+    return values
+
+
+def _setting_option(field: "Field", section: str) -> Decorator:
+    if field.kind == "switch":
+        flag = field.option if "/" in field.option else f"{field.option}/--no-{field.option[2:]}"
+        return click.option(flag, field.name, cls=Option, section=section, default=None, help=field.help)
+    return click.option(
+        field.option, field.name, cls=Option, section=section, type=_FieldType(field), help=field.help
+    )
+
+
+def _size_option() -> Decorator:
+    from mia_tui.config.fields import find_field
+
+    width = find_field("width", where="the command line")
+    help = f"Input width and height: 96 is square, 128x96 is width by height. [{width.unit}, {width.limits}, "
+    return click.option(
+        "--size", cls=Option, section=width.group, type=_Size(), help=f"{help}default {width.default}]"
+    )
+
+
+class _FieldType(click.ParamType):  # type: ignore[type-arg]  # no generic in click 8.1
+    """A value of one field; kind and limits are the field's."""
+
+    def __init__(self, field: "Field") -> None:
+        self.field = field
+        self.name = {"whole": "number", "real": "number", "choice": "word"}.get(field.kind, "text")
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from mia_tui.config.fields import parse_value
+
+        return parse_value(self.field, value)
+
+
+class _Size(click.ParamType):  # type: ignore[type-arg]  # no generic in click 8.1
+    """`96` or `128x96`: width and height in pixels."""
+
+    name = "size"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        match = re.fullmatch(r"([0-9]{1,6})(?:[xX×]([0-9]{1,6}))?", value)
+        if match is None:
+            raise ConfigError(f"--size is {printable(value)!r}.", "It takes 96 or, width first, 128x96.")
+        return int(match[1]), int(match[2] or match[1])
+
+
+def _refuse_repeats(params: list[click.Parameter]) -> None:
+    """click takes the last of two silently, which hides a slip in a long command line."""
+    seen = set()
+    for param in params:
+        if param.name in seen and isinstance(param, click.Option) and not param.multiple:
+            raise ConfigError(
+                f"{'/'.join([*param.opts, *param.secondary_opts])} is given twice.", "Leave one out."
+            )
+        seen.add(param.name)

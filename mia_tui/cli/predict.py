@@ -1,0 +1,150 @@
+"""`mia-tui predict`: the classes of images, by a trained network."""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mia_tui.cli.options import (
+    Command,
+    Option,
+    dataset_option,
+    json_option,
+    path_argument,
+    path_option,
+    state_options,
+)
+from mia_tui.cli.report import Report
+from mia_tui.cli.using import find_network, load_network, network_options
+from mia_tui.paths import printable
+
+if TYPE_CHECKING:
+    from mia_tui.dataset.model import ImageKey
+    from mia_tui.engine.predict import Predictor
+    from mia_tui.runs.predictions import Header, PartialFile, Row
+
+_ROWS_AT_ONCE = 256
+
+
+@click.command("predict", cls=Command)
+@path_argument("images")
+@network_options
+@path_option("--out", "Where predictions go: .csv, .jsonl or .parquet by its ending.", required=True)
+@click.option(
+    "--frames",
+    cls=Option,
+    type=click.Choice(["first", "all"]),
+    help="Frames of animated files; as trained if left out.",
+)
+@dataset_option
+@json_option
+@state_options
+def command(
+    images: Path,
+    run_text: str,
+    out: Path,
+    device: str,
+    precision: str,
+    batch_size: int,
+    tta: bool,
+    frames: str | None,
+    dataset: Path | None,
+    as_json: bool,
+    state: Path | None,
+    annotator: str | None,
+) -> None:
+    """Predict the classes of IMAGES, a file or a folder with all that is below it.
+
+    The file has one row an image, in their order, with the probability of every class. Broken off, the same
+    command goes on where it was.
+    """
+    from mia_tui.runs.predictions import PartialFile, check_format, make_header
+
+    report = Report(as_json=as_json)
+    check_format(out)
+    _, weights = find_network(run_text, dataset or (images if images.is_dir() else None), state)
+    network = load_network(report, weights, device, precision)
+    root, keys = _find_images(report, images, frames or network.card.frames)
+    header = make_header(root, weights, network.card, tta=tta)
+    partial = PartialFile(out, header, keys)
+    try:
+        _predict(report, network, root, keys, partial, batch_size, tta)
+    finally:
+        partial.close()
+    _tell(report, out, header)
+
+
+def _find_images(report: Report, images: Path, frames: str) -> "tuple[Path, Sequence[ImageKey]]":
+    from mia_tui.dataset.decode import count_frames
+    from mia_tui.dataset.model import ImageKey
+    from mia_tui.dataset.scan import scan
+    from mia_tui.dataset.wording import counted, name_some
+
+    if images.is_file():
+        pages = range(count_frames(images, animated=frames))  # type: ignore[arg-type]
+        return images.absolute().parent, [ImageKey(images.name, page) for page in pages]
+    with report.counting("Looking for images") as bar:
+        found = scan(images, frames=frames, progress=lambda done: bar.update(done))  # type: ignore[arg-type]
+    if found.problems:
+        named = name_some(f"{printable(problem.path)}: {problem.message}" for problem in found.problems)
+        report.warn(f"{counted(len(found.problems), 'place')} could not be looked into: {named}.")
+    return images, found.keys
+
+
+def _predict(
+    report: Report,
+    network: "Predictor",
+    root: Path,
+    keys: "Sequence[ImageKey]",
+    partial: "PartialFile",
+    batch_size: int,
+    tta: bool,
+) -> None:
+    if partial.done:
+        report.say(f"{partial.done:,} images are predicted already; going on from there.")
+    rows = _rows(network, root, islice(keys, partial.done, None), batch_size, tta)
+    with report.counting("Predicting", total=len(keys)) as bar:
+        done = partial.done
+        while chunk := list(islice(rows, _ROWS_AT_ONCE)):
+            partial.append(chunk)
+            done += len(chunk)
+            bar.update(done, len(keys))
+
+
+def _rows(
+    network: "Predictor", root: Path, keys: "Iterator[ImageKey]", batch_size: int, tta: bool
+) -> "Iterator[Row]":
+    from mia_tui.paths import encode_name
+    from mia_tui.runs.predictions import Row
+
+    for prediction in network.predict(root, keys, batch_size=batch_size, tta=tta):
+        probabilities = None if prediction.probabilities is None else prediction.probabilities.tolist()
+        yield Row(encode_name(prediction.key.path), prediction.key.frame, probabilities, prediction.problem)
+
+
+def _tell(report: Report, out: Path, header: "Header") -> None:
+    """Write the file that was asked for and say what is in it."""
+    from mia_tui.dataset.wording import counted
+    from mia_tui.runs.predictions import convert
+
+    summary = convert(out, header)
+    if summary.problem_count:
+        more = summary.problem_count - len(summary.problems)
+        named = "; ".join(summary.problems) + (f"; and {more:,} more" if more else "")
+        report.warn(f"{counted(summary.problem_count, 'image')} could not be read and are left out: {named}.")
+    predicted = summary.by_class.total()
+    report.say(f"{counted(predicted, 'prediction')} in {printable(out)}:")
+    rows = [
+        (printable(name), count, f"{count / predicted:.1%}") for name, count in summary.by_class.most_common()
+    ]
+    report.table(("class", "images", "share"), rows)
+    report.record(
+        {
+            "out": str(out),
+            "predicted": predicted,
+            "skipped": summary.problem_count,
+            "classes": summary.by_class,
+        }
+    )

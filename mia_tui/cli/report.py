@@ -1,0 +1,290 @@
+"""Everything that leaves the command line: stdout, stderr and exit codes.
+
+What a command answers goes to stdout. With --json that is one object a line
+and nothing else, and all prose goes to stderr. Warnings, errors and moving
+bars always go to stderr.
+
+A stream that nobody reads any more (the terminal is gone, the pipe is closed)
+is given up for good and in silence: a training run in front goes on without
+it. rich is imported only where a bar moves.
+"""
+
+import errno
+import io
+import json
+import math
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol, TextIO, cast
+
+import click
+
+from mia_tui.cli import tables
+from mia_tui.errors import MiaError
+from mia_tui.paths import printable, user_state
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from mia_tui.runs.state import RunState
+
+INTERRUPTED = 130
+
+
+class Outlet:
+    """stdout or stderr, given up for good once it cannot be written."""
+
+    encoding = "utf-8"
+
+    def __init__(self, name: Literal["stdout", "stderr"]) -> None:
+        self._name = name
+        self.gone = False
+        self.error: OSError | None = None  # why it was given up, where that is worth an exit code
+
+    def write(self, text: str) -> int:
+        stream = getattr(sys, self._name)
+        if self.gone or stream is None:
+            return len(text)
+        try:
+            stream.write(text)
+        except UnicodeEncodeError:
+            self._write_escaped(text)
+        except OSError as error:
+            self._give_up(error)
+        except ValueError:  # closed by somebody else
+            self.gone = True
+        return len(text)
+
+    def flush(self) -> None:
+        stream = getattr(sys, self._name)
+        if self.gone or stream is None:
+            return
+        try:
+            stream.flush()
+        except OSError as error:
+            self._give_up(error)
+        except ValueError:
+            self.gone = True
+
+    def isatty(self) -> bool:
+        """Whether a person's terminal is at the other end."""
+        stream = getattr(sys, self._name)
+        try:
+            return not self.gone and stream is not None and stream.isatty()
+        except ValueError:
+            return False
+
+    def fileno(self) -> int:
+        """For rich, which asks the terminal's size."""
+        return int(getattr(sys, self._name).fileno())
+
+    def _write_escaped(self, text: str) -> None:
+        encoding = getattr(sys, self._name).encoding or "ascii"
+        self.write(text.encode(encoding, "backslashreplace").decode(encoding))
+
+    def _give_up(self, error: OSError) -> None:
+        self.gone = True
+        if error.errno not in (errno.EPIPE, errno.EIO):
+            self.error = error
+        self._point_to_nowhere()
+
+    def _point_to_nowhere(self) -> None:
+        """What Python still holds in its buffer would raise again at exit; let it run into /dev/null."""
+        try:
+            number = self.fileno()
+            if number in (1, 2):
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, number)
+                os.close(nowhere)
+        except (OSError, ValueError):
+            pass  # no file behind the stream, so nothing to empty at exit
+
+
+STDOUT = Outlet("stdout")
+STDERR = Outlet("stderr")
+
+
+class Bar(Protocol):
+    """Something that counts up in front of the user."""
+
+    def update(self, done: int, total: int | None = None) -> None:
+        """So many are done."""
+
+
+class Report:
+    """What one command tells its user.
+
+    Args:
+        as_json: Whether --json was given.
+    """
+
+    def __init__(self, *, as_json: bool = False) -> None:
+        self.as_json = as_json
+        self._moving: Progress | None = None
+
+    def say(self, text: str = "") -> None:
+        """A line of prose: on stdout, or on stderr with --json."""
+        self._line(STDERR if self.as_json else STDOUT, text)
+
+    def warn(self, message: str, hint: str | None = None) -> None:
+        """A warning on stderr; the command goes on."""
+        self._line(STDERR, f"Warning: {message}" + (f" {hint}" if hint else ""))
+
+    def note(self, text: str) -> None:
+        """A line on stderr that is no part of the answer."""
+        self._line(STDERR, text)
+
+    def record(self, record: object) -> None:
+        """One JSON object (a mapping or a msgspec Struct) as a line on stdout; without --json nothing.
+
+        Numbers that are not finite become the strings nan, inf and -inf, as in events.jsonl.
+        """
+        if self.as_json:
+            self._line(STDOUT, json.dumps(_plain(record), allow_nan=False))
+
+    def line(self, encoded: bytes) -> None:
+        """A line of events.jsonl as it is, on stdout; without --json nothing."""
+        if self.as_json:
+            self._line(STDOUT, encoded.decode("utf-8", "backslashreplace").removesuffix("\n"))
+
+    def data(self) -> TextIO:
+        """stdout for the content of a file: UTF-8, whatever the terminal takes."""
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8")
+        return cast(TextIO, STDOUT)
+
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        """A table with a line of headings; numbers stand to the right."""
+        for line in tables.table(columns, rows):
+            self.say(line)
+
+    def per_class(self, rows: Sequence[Mapping[str, object]]) -> None:
+        """The figures of each class ({class, support, precision, recall, f1}), as in `evaluate --json`."""
+        for line in tables.per_class(rows):
+            self.say(line)
+
+    def confusion(self, counts: Sequence[Sequence[int]], classes: Sequence[str]) -> None:
+        """A confusion matrix, rows truth; with many classes the commonest mix-ups instead."""
+        for line in tables.confusion(counts, classes):
+            self.say(line)
+
+    def epochs(self, state: "RunState") -> None:
+        """The table of a run's epochs, the best one marked."""
+        from mia_tui.cli.progress import epoch_table
+
+        total = state.started.total_epochs if state.started else len(state.epochs)
+        for line in epoch_table(state.epochs, state.metric, total=total, best=state.best):
+            self.say(line)
+
+    @property
+    def deaf(self) -> bool:
+        """Whether nobody reads the answer any more, so that going on to tell it is of no use."""
+        return STDOUT.gone
+
+    @property
+    def moves(self) -> bool:
+        """Whether bars may move: stderr is a terminal."""
+        return STDERR.isatty()
+
+    @contextmanager
+    def counting(self, title: str, *, unit: str = "images", total: int | None = None) -> Iterator[Bar]:
+        """A bar on a terminal, a plain line now and then elsewhere; both on stderr."""
+        from mia_tui.cli.progress import MovingBar, PlainBar
+
+        if not self.moves:
+            yield PlainBar(self, title, unit, total)
+            return
+        with self.moving() as progress:
+            yield MovingBar(progress, title, unit, total)
+
+    @contextmanager
+    def moving(self) -> "Iterator[Progress]":
+        """A rich Progress on stderr; what is said meanwhile appears above it."""
+        from mia_tui.cli.progress import open_progress
+
+        with open_progress(STDERR) as progress:
+            self._moving = progress
+            try:
+                yield progress
+            finally:
+                self._moving = None
+
+    def _line(self, outlet: Outlet, text: str) -> None:
+        if self._moving is not None and outlet.isatty():
+            self._moving.console.out(text, highlight=False)
+            return
+        outlet.write(text + "\n")
+        outlet.flush()
+
+
+def run(body: Callable[[], object]) -> int:
+    """Run a command and turn whatever comes of it into an exit code, and at most one sentence on stderr.
+
+    Args:
+        body: What to do; an int it returns is the exit code.
+    """
+    try:
+        result = body()
+        code = result if isinstance(result, int) else 0
+    except MiaError as error:
+        code = _fail(str(error), error.exit_code)
+    except click.ClickException as error:
+        code = _fail(_usage(error), error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        code = _fail("Stopped.", INTERRUPTED)
+    except Exception as error:  # noqa: BLE001  # the surface: no traceback may reach the user
+        code = _fail(_unexpected(error), 1)
+    STDOUT.flush()
+    STDERR.flush()
+    if STDOUT.error is not None and code == 0:
+        code = _fail(f"The output could not be written: {STDOUT.error.strerror}.", 1)
+    return code
+
+
+def _fail(sentence: str, code: int) -> int:
+    STDERR.write(sentence + "\n")
+    return code
+
+
+def _usage(error: click.ClickException) -> str:
+    message = printable(error.format_message())
+    sentence = message if message.endswith((".", "?")) else f"{message}."
+    context = getattr(error, "ctx", None)
+    return f"{sentence} See `{context.command_path} --help`." if context is not None else sentence
+
+
+def _unexpected(error: Exception) -> str:
+    """A fault of this program: the traceback goes to a file, the user gets its name."""
+    text = "".join(traceback.format_exception(error))
+    what = f"This is a fault in mia-tui: {type(error).__name__}: {printable(error)}."
+    try:
+        path = _save(text)
+    except OSError:
+        return f"{what} Please report it with these lines:\n{text}"
+    return f"{what} Please report it with the file {printable(path)}."
+
+
+def _save(text: str) -> Path:
+    path = user_state() / f"error-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
+    path.write_text(f"{' '.join(sys.argv)}\n\n{text}", encoding="utf-8", errors="backslashreplace")
+    return path
+
+
+def _plain(value: object) -> object:
+    """A record as what JSON has words for."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if hasattr(value, "__struct_fields__"):
+        import msgspec
+
+        return _plain(msgspec.to_builtins(value))
+    return value

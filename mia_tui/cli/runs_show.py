@@ -1,0 +1,201 @@
+"""What `runs list` and `runs show` say about a run, for people and as JSON."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from mia_tui.cli.progress import clock
+from mia_tui.cli.report import Report
+from mia_tui.dataset.model import PARTS
+from mia_tui.dataset.wording import counted, name_some
+from mia_tui.paths import encode_name, printable
+from mia_tui.runs.job import TrainJob
+from mia_tui.runs.layout import RunDir
+from mia_tui.runs.liveness import Status, run_status
+from mia_tui.runs.state import RunState, read_state
+
+if TYPE_CHECKING:
+    from mia_tui.runs.figures import SavedConfusion
+
+_WARNINGS_SHOWN = 5
+
+STATUS_WORDS: dict[Status, str] = {
+    "created": "never started; `mia-tui train --resume {run}` starts it",
+    "starting": "starting",
+    "running": "running",
+    "lost": "lost: its worker died; `mia-tui train --resume {run}` goes on from its last checkpoint",
+    "unknown": "unknown: its worker is on another host and silent",
+    "finished": "finished",
+    "stopped": "stopped; `mia-tui train --resume {run}` goes on",
+    "failed": "failed",
+}
+
+
+@dataclass(frozen=True)
+class RunView:
+    """A run as it is shown; `best` is the confusion matrix of its best epoch, None before there is one."""
+
+    run: RunDir
+    job: TrainJob
+    state: RunState
+    status: Status
+    best: "SavedConfusion | None"
+
+    @property
+    def images(self) -> dict[str, int]:
+        """Images of each part that has any."""
+        counts = Counter(sample.split for sample in self.run.samples())
+        return {part: counts[part] for part in PARTS if counts[part]}
+
+
+def status_sentence(run: RunDir, status: Status) -> str:
+    """What a run is doing, with the way on where there is one."""
+    return STATUS_WORDS[status].format(run=printable(run.path))
+
+
+def list_row(run: RunDir) -> dict[str, Any]:
+    """One run as an object of `runs list --json`.
+
+    Raises:
+        RunError: If the run cannot be read.
+    """
+    return _summary(run, run.job(), read_state(run), run_status(run))
+
+
+def print_list(report: Report, rows: Sequence[dict[str, Any]], *, with_dataset: bool) -> None:
+    """The answer of `runs list`."""
+    for row in rows:
+        report.record(row)
+    if report.as_json:
+        return
+    if not rows:
+        report.say("There are no runs yet. Start one with `mia-tui train DATASET`.")
+        return
+    columns = ["run", "status", "epochs", "metric", "best", *(["dataset"] if with_dataset else [])]
+    report.table(columns, [_cells(row)[: len(columns)] for row in rows])
+
+
+def view_run(run: RunDir) -> RunView:
+    """All there is to show of a run.
+
+    Raises:
+        RunError: If the run cannot be read.
+    """
+    from mia_tui.runs.figures import load_confusion
+
+    file = run.confusion("best")
+    best = load_confusion(file) if file.exists() else None
+    return RunView(run, run.job(), read_state(run), run_status(run), best)
+
+
+def print_run(report: Report, view: RunView) -> None:
+    """The answer of `runs show`."""
+    if report.as_json:
+        report.record(_record(view))
+        return
+    for title, text in _facts(view):
+        report.say(f"{title:<11} {text}")
+    _print_trouble(report, view.state)
+    if view.state.epochs:
+        report.say()
+        report.epochs(view.state)
+    if view.best is not None:
+        _print_best(report, view.best)
+
+
+def _summary(run: RunDir, job: TrainJob, state: RunState, status: Status) -> dict[str, Any]:
+    return {
+        "run": run.name,
+        "path": encode_name(str(run.path.resolve())),
+        "dataset": encode_name(job.dataset),
+        "status": status,
+        "backbone": job.config.backbone,
+        "epoch": state.epochs[-1].epoch if state.epochs else 0,
+        "epochs": job.config.epochs,
+        "metric": job.config.metric,
+        "best": state.best_value,
+        "best_epoch": state.best.epoch if state.best else None,
+        "created_at": job.created_at,
+    }
+
+
+def _cells(row: dict[str, Any]) -> list[object]:
+    epochs = f"{row['epoch']}/{row['epochs']}"
+    return [row["run"], row["status"], epochs, row["metric"], row["best"], row["dataset"]]
+
+
+def _record(view: RunView) -> dict[str, Any]:
+    state = view.state
+    return {
+        **_summary(view.run, view.job, state, view.status),
+        "attempts": state.attempt,
+        "elapsed_s": state.elapsed_s,
+        "classes": [item.name for item in view.job.classes],
+        "images": view.images,
+        "config": view.job.config,
+        "command": view.job.command,
+        "history": [{"epoch": row.epoch, "train": row.train, "val": row.val} for row in state.epochs],
+        "warnings": [warning.message for warning in state.warnings],
+        "error": state.error,
+        "best_figures": None if view.best is None else _figures(view.best),
+    }
+
+
+def _figures(best: "SavedConfusion") -> dict[str, Any]:
+    from mia_tui.runs.figures import figures, per_class
+
+    return {
+        "epoch": best.epoch,
+        "split": best.split,
+        **figures(best.counts),
+        "classes": list(best.classes),
+        "per_class": per_class(best.counts, best.classes),
+        "confusion": best.counts.tolist(),
+    }
+
+
+def _facts(view: RunView) -> list[tuple[str, str]]:
+    job, state, config = view.job, view.state, view.job.config
+    classes = name_some((item.name for item in job.classes), limit=12)
+    images = ", ".join(f"{counted(count, 'image')} in {part}" for part, count in view.images.items())
+    facts = [
+        ("Run", printable(view.run.path)),
+        ("Status", status_sentence(view.run, view.status)),
+        ("Dataset", printable(job.dataset)),
+        ("Images", images),
+        ("Classes", f"{len(job.classes)}: {classes}"),
+        (
+            "Network",
+            f"{config.backbone}, {config.width}x{config.height} pixels, weights {printable(config.weights)}",
+        ),
+        ("Command", printable(job.command)),
+    ]
+    if state.started is not None:
+        attempts = f", {counted(state.attempt, 'attempt')}" if state.attempt > 1 else ""
+        facts.append(("Time", f"{clock(state.elapsed_s)} on {state.started.device}{attempts}"))
+    if state.best is not None and state.best_value is not None:
+        facts.append(("Best", f"epoch {state.best.epoch}, {config.metric} {state.best_value:.4f}"))
+    return facts
+
+
+def _print_trouble(report: Report, state: RunState) -> None:
+    for warning in state.warnings[:_WARNINGS_SHOWN]:
+        report.say(f"{'Warning':<11} {warning.message}")
+    hidden = state.warning_count - _WARNINGS_SHOWN
+    if hidden > 0:
+        report.say(f"{'':<11} and {counted(hidden, 'warning')} more; --json has them")
+    if state.error is not None:
+        report.say(f"{'Error':<11} {state.error.message} {state.error.hint or ''}".rstrip())
+
+
+def _print_best(report: Report, best: "SavedConfusion") -> None:
+    from mia_tui.runs.figures import per_class
+
+    report.say()
+    report.say(f"Epoch {best.epoch} on {best.split}:")
+    report.per_class(msgspec.to_builtins(per_class(best.counts, best.classes)))
+    report.say()
+    report.confusion(best.counts.tolist(), best.classes)

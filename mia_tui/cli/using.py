@@ -1,0 +1,99 @@
+"""What predict and evaluate share: which network, on which device."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from mia_tui.cli.options import Option
+from mia_tui.cli.report import Report
+from mia_tui.errors import ConfigError
+
+if TYPE_CHECKING:
+    from mia_tui.engine.predict import Predictor
+    from mia_tui.runs.layout import RunDir
+
+Function = TypeVar("Function", bound=Callable[..., object])
+
+
+def network_options(function: Function) -> Function:
+    """--run, --device, --precision, --batch-size and --tta; arrive under these names."""
+    for option in reversed(
+        (
+            click.option(
+                "--run",
+                "run_text",
+                cls=Option,
+                metavar="RUN",
+                required=True,
+                help="The network: a run's folder or name, best, last, or a weights file (.safetensors).",
+            ),
+            click.option(
+                "--device",
+                cls=Option,
+                default="auto",
+                show_default=True,
+                help="auto, cpu, cuda, cuda:N or mps.",
+            ),
+            click.option(
+                "--precision",
+                cls=Option,
+                type=click.Choice(["auto", "fp32", "bf16", "fp16"]),
+                default="auto",
+                show_default=True,
+                help="Arithmetic of the network.",
+            ),
+            click.option(
+                "--batch-size",
+                cls=Option,
+                type=click.IntRange(min=1),
+                default=64,
+                show_default=True,
+                help="Images a batch.",
+            ),
+            click.option(
+                "--tta",
+                cls=Option,
+                is_flag=True,
+                help="Average over flips and quarter turns: slower, steadier.",
+            ),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+def find_network(text: str, dataset: Path | None, state: Path | None) -> "tuple[RunDir | None, Path]":
+    """The run and the weights file that --run means; no run for a file outside of one."""
+    from mia_tui.runs.index import find_run
+    from mia_tui.runs.layout import RunDir
+
+    path = Path(text)
+    if path.suffix == ".safetensors":
+        if not path.is_file():
+            raise ConfigError(f"There is no weights file {path}.", "Check --run.")
+        above = RunDir(path.resolve().parent.parent)
+        return (above if above.exists() else None), path
+    try:
+        run = find_run(text, dataset=dataset, state=state)
+    except ConfigError:
+        if text == "best" or dataset is None:
+            raise
+        run = find_run(text)  # judging a dataset that has no runs of its own
+    return run, run.best_weights
+
+
+def load_network(report: Report, weights: Path, device: str, precision: str) -> "Predictor":
+    """The network on its device; imports torch, which takes seconds."""
+    from mia_tui.engine.predict import Predictor
+    from mia_tui.runs.system import usable_cores
+
+    network = Predictor(weights, device=device, precision=precision, threads=usable_cores())  # type: ignore[arg-type]
+    if network.warning:
+        report.warn(f"Working on the CPU: {network.warning}")
+    card = network.card
+    report.say(
+        f"Network: {card.backbone} of run {card.run}, epoch {card.epoch}, {len(card.classes)} classes."
+    )
+    return network

@@ -1,0 +1,85 @@
+"""What really gets imported at run time; import-linter sees only what is written."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from run_support import python, run_python
+
+import mia_tui
+
+HEAVY = ("torch", "torchvision", "timm", "torchmetrics", "rich", "numpy", "PIL", "msgspec", "pynvml")
+TORCH = ("torch", "torchvision", "timm", "torchmetrics")
+
+MODULES = sorted(
+    ".".join(path.relative_to(Path(mia_tui.__file__).parent.parent).with_suffix("").parts).removesuffix(
+        ".__init__"
+    )
+    for path in Path(mia_tui.__file__).parent.rglob("*.py")
+)
+WITHOUT_TORCH = [
+    name for name in MODULES if not name.startswith("mia_tui.engine") and name != "mia_tui.worker"
+]
+BELOW_CLI = [
+    name
+    for name in MODULES
+    if not name.startswith("mia_tui.cli") and name not in ("mia_tui.__main__", "mia_tui.worker")
+]
+
+LOADED = """
+    import importlib
+    forbidden, *names = sys.argv[1:]
+    for name in names:
+        importlib.import_module(name)
+        found = [module for module in forbidden.split(",") if module in sys.modules]
+        if found:
+            sys.exit(f"{name} imports {found}")
+"""
+CALLED = """
+    from mia_tui.__main__ import main
+    forbidden, *sys.argv[1:] = sys.argv[1:]
+    try:
+        main()
+    except SystemExit as end:
+        assert not end.code, end.code
+    found = [module for module in forbidden.split(",") if module in sys.modules]
+    sys.exit(f"{found} imported" if found else 0)
+"""
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"]])
+def test_help_and_version_import_nothing_heavy(words: list[str]) -> None:
+    run_python(CALLED, ",".join(HEAVY), *words)
+
+
+def test_only_engine_and_worker_import_torch() -> None:
+    run_python(LOADED, ",".join(TORCH), *WITHOUT_TORCH)
+
+
+def test_nothing_below_the_command_line_imports_rich_or_click() -> None:
+    names = [name for name in BELOW_CLI if not name.startswith("mia_tui.engine")]
+    run_python(LOADED, "rich,click", *names)
+
+
+@pytest.mark.parametrize(
+    "name", ["demo", "train", "predict", "evaluate", "labels", "runs", "backbones", "doctor"]
+)
+def test_help_of_a_command_imports_neither_torch_nor_rich(name: str) -> None:
+    run_python(CALLED, ",".join((*TORCH, "rich", "numpy", "PIL")), name, "--help")
+
+
+def test_commands_that_need_no_network_do_not_import_torch(discs: Path) -> None:
+    for words in (
+        ["backbones"],
+        ["runs", "list"],
+        ["labels", "import", discs, "--format", "folders"],
+        ["labels", "split", discs],
+        ["labels", "stats", discs],
+        ["labels", "export", discs],
+    ):
+        run_python(CALLED, ",".join((*TORCH, "rich")), *words)
+
+
+def test_a_module_that_imports_too_much_is_caught() -> None:
+    done = subprocess.run(python(LOADED, "msgspec", "mia_tui.config.train"), capture_output=True, check=False)
+    assert done.returncode == 1

@@ -1,0 +1,151 @@
+"""`mia-tui doctor`."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from cli_support import Mia
+from run_support import run_python
+
+from mia_tui.cli import doctor, torch_probe
+from mia_tui.cli.torch_probe import TorchFacts, probe_torch
+from mia_tui.runs.gpus import Gpu
+
+GOOD = TorchFacts(torch="2.9.0", timm="1.0.31", device="CPU, 2 threads", precision="bf16", seconds=4.0)
+
+
+@pytest.fixture
+def facts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """torch works; asking it anew in every test would take seconds."""
+    monkeypatch.setattr(doctor, "probe_torch", lambda: GOOD)
+    monkeypatch.setattr(doctor, "list_gpus", lambda: [])
+
+
+@pytest.mark.usefixtures("facts")
+def test_a_machine_that_can_train_leaves_with_0(mia: Mia) -> None:
+    answer = mia("doctor")
+    assert (answer.code, answer.err) == (0, "")
+    for topic in (
+        "mia-tui",
+        "Python",
+        "torch",
+        "Training on",
+        "GPU",
+        "Cache",
+        "User state",
+        "Weights",
+        "Terminal",
+    ):
+        assert any(line.startswith(topic) for line in answer.out.splitlines()), topic
+    assert "torch 2.9.0 (no CUDA), timm 1.0.31" in answer.out
+
+
+@pytest.mark.usefixtures("facts")
+def test_every_finding_is_an_object(mia: Mia) -> None:
+    records = [json.loads(line) for line in mia("doctor", "--json").out.splitlines()]
+    assert all(list(record) == ["topic", "verdict", "text", "hint"] for record in records)
+    assert {record["verdict"] for record in records} <= {"ok", "note"}
+
+
+@pytest.mark.usefixtures("facts")
+def test_a_gpu_that_torch_cannot_use_is_a_problem_with_its_reason(
+    mia: Mia, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reason = "this machine has an NVIDIA GPU, but torch 2.9.0 was built without CUDA; install a CUDA build."
+    monkeypatch.setattr(
+        doctor, "probe_torch", lambda: TorchFacts(torch="2.9.0", device="CPU", warning=reason)
+    )
+    monkeypatch.setattr(
+        doctor, "list_gpus", lambda: [Gpu("GPU-1", "NVIDIA H200", 2 << 30, 1 << 30, 0, "550.1")]
+    )
+    answer = mia("doctor")
+    assert answer.code == 1
+    assert f"PROBLEM: CPU, arithmetic : {reason}" in answer.out
+    assert "NVIDIA H200, 1.0 of 2.0 GiB free, driver 550.1" in answer.out
+
+
+@pytest.mark.usefixtures("facts")
+def test_no_gpu_is_said_with_where_one_may_be(mia: Mia) -> None:
+    assert (
+        "note: this machine shows no NVIDIA GPU. On a cluster the login node often has none"
+        in mia("doctor").out
+    )
+
+
+@pytest.mark.usefixtures("facts")
+def test_torch_that_cannot_be_imported_is_a_problem(mia: Mia, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "probe_torch", lambda: TorchFacts(error="ImportError: libcudart.so.12"))
+    answer = mia("doctor")
+    assert answer.code == 1
+    assert "PROBLEM: cannot be used: ImportError: libcudart.so.12" in answer.out
+    assert "Training on" not in answer.out
+
+
+@pytest.mark.usefixtures("facts")
+def test_looking_at_a_dataset_writes_nothing_there(mia: Mia, tmp_path: Path) -> None:
+    assert f"Labels, runs    {tmp_path / 'mia'}, " in mia("doctor", "--dataset", tmp_path).out
+    assert f"{tmp_path / 'elsewhere'}, " in mia("doctor", "--state", tmp_path / "elsewhere").out
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("facts")
+def test_a_place_that_cannot_be_written_is_a_problem_that_names_state(
+    mia: Mia, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: not str(path).startswith(str(tmp_path)))
+    answer = mia("doctor", "--dataset", tmp_path)
+    assert answer.code == 1
+    assert (
+        f"PROBLEM: {tmp_path / 'mia'} cannot be written. Name another folder with --state DIR." in answer.out
+    )
+
+
+@pytest.mark.usefixtures("facts")
+def test_user_folders_that_cannot_be_made_are_only_a_note(
+    mia: Mia, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    taken = tmp_path / "file"
+    taken.touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(taken))
+    answer = mia("doctor")
+    assert answer.code == 0
+    assert "Cache           note: cannot be made: Not a directory." in answer.out
+
+
+@pytest.mark.usefixtures("facts")
+def test_a_run_that_would_end_with_its_job_is_said(mia: Mia, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLURM_JOB_ID", "77")
+    assert "Detached runs   note: This terminal belongs to Slurm job 77" in mia("doctor").out
+
+
+def test_torch_is_asked_in_a_process_of_its_own() -> None:
+    code = """
+        from mia_tui.cli.torch_probe import probe_torch
+        facts = probe_torch()
+        assert "torch" not in sys.modules
+        print(facts.error, facts.torch, facts.device.startswith("CPU") or facts.device)
+    """
+    error, version, device = run_python(code).split(maxsplit=2)
+    assert error == "None"
+    assert version[0].isdigit()
+    assert device
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("raise ImportError('libcudart.so.12: cannot open shared object file')", "libcudart.so.12"),
+        ("import os; os._exit(139)", "its process ended with code 139."),
+        ("import time; time.sleep(60)", "did not end within 1 s"),
+    ],
+)
+def test_torch_that_fails_crashes_or_hangs_is_told_and_not_suffered(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str, words: str
+) -> None:
+    (tmp_path / "timm.py").write_text(content)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(torch_probe, "_LONGEST_S", 1.0)
+    error = probe_torch().error
+    assert error is not None
+    assert words in error

@@ -1,0 +1,236 @@
+"""`mia-tui labels`."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cli_support import Mia
+from PIL import Image
+
+
+def files_below(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
+
+
+def counts(mia: Mia, dataset: Path, *more: object) -> dict[str, dict[str, int]]:
+    """Images of each class and part, as `labels stats --json` has them."""
+    record = json.loads(mia("labels", "stats", dataset, "--json", *more).out)
+    return {row.pop("class"): row for row in record["classes"]}
+
+
+@pytest.fixture
+def cells(tmp_path: Path) -> Path:
+    """Twenty-four images in one folder, no labels."""
+    root = tmp_path / "cells"
+    root.mkdir()
+    for index in range(24):
+        Image.new("RGB", (20, 20), (index * 10, 0, 90)).save(root / f"cell{index}.png")
+    return root
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    """Labels of twenty of them: fifteen round, five long."""
+    rows = [f"cell{index}.png,{'long' if index % 4 == 3 else 'round'}" for index in range(20)]
+    file = tmp_path / "labels.csv"
+    file.write_text("\n".join(["file,class", *rows]) + "\n")
+    return file
+
+
+@pytest.fixture
+def labelled(mia: Mia, cells: Path, table: Path) -> Path:
+    assert mia("labels", "import", cells, table).code == 0
+    return cells
+
+
+def test_labels_of_a_csv_file_are_imported_and_counted(mia: Mia, cells: Path, table: Path) -> None:
+    answer = mia("labels", "import", cells, table)
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.out.splitlines() == [
+        "20 images labelled, 20 of them new or changed.",
+        "New classes: long, round.",
+    ]
+    assert mia("labels", "stats", cells).out.splitlines() == [
+        "class  images",
+        "long        5",
+        "round      15",
+        "",
+        "24 images, 4 without a label.",
+        "There is no split yet; the first training makes one, or `mia-tui labels split`.",
+    ]
+
+
+def test_an_import_as_json_is_one_object(mia: Mia, cells: Path, table: Path) -> None:
+    answer = mia("labels", "import", cells, table, "--json")
+    assert json.loads(answer.out) == {
+        "images": 20,
+        "changed": 20,
+        "created": ["long", "round"],
+        "skipped": 0,
+        "kept": 0,
+        "notes": [],
+    }
+
+
+def test_rows_that_name_no_image_are_named_and_skipped_or_refuse_all(
+    mia: Mia, cells: Path, table: Path
+) -> None:
+    with table.open("a") as file:
+        file.write("gone.png,round\n")
+    refused = mia("labels", "import", cells, table, "--unmatched", "refuse")
+    assert refused.code == 3
+    assert "gone.png" in refused.err
+    assert mia("labels", "stats", cells).code == 3  # nothing was imported
+    skipped = mia("labels", "import", cells, table)
+    assert skipped.code == 0
+    assert skipped.err == "Warning: 1 row names no image of the dataset: gone.png.\n"
+
+
+def test_classes_the_dataset_lacks_can_be_refused(mia: Mia, labelled: Path, table: Path) -> None:
+    table.write_text("file,class\ncell0.png,square\n")
+    answer = mia("labels", "import", labelled, table, "--unknown-classes", "refuse")
+    assert answer.code == 3
+    assert "square" in answer.err
+    assert set(counts(mia, labelled)) == {"long", "round"}
+
+
+@pytest.mark.parametrize(
+    ("words", "start"),
+    [
+        ([], "Which labels? Name a CSV file, or pass --format folders or --format mia."),
+        (["--format", "csv"], "--format csv needs a file."),
+        (["x.csv", "--format", "mia"], "--format mia reads what lies in the dataset, not x.csv."),
+        (["x.csv", "--format", "folders"], "--format folders reads what lies in the dataset, not x.csv."),
+        (["x.csv", "--classes", "a,b"], "--classes names the numbers of --format mia."),
+        (["x.csv", "--format", "xml"], "Invalid value for '--format'"),
+    ],
+)
+def test_an_import_that_makes_no_sense_is_refused(
+    mia: Mia, cells: Path, words: list[str], start: str
+) -> None:
+    answer = mia("labels", "import", cells, *words)
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.startswith(start)
+
+
+@pytest.mark.parametrize("command", ["import", "export", "stats", "split"])
+def test_a_missing_dataset_is_a_fault_of_the_data(mia: Mia, tmp_path: Path, command: str) -> None:
+    words = ["--format", "folders"] if command == "import" else []
+    answer = mia("labels", command, tmp_path / "none", *words)
+    assert answer.code == 3
+    assert answer.err.startswith(f"There is no folder {tmp_path / 'none'}.")
+
+
+@pytest.mark.parametrize("command", ["export", "stats", "split"])
+def test_a_dataset_without_labels_is_told_how_to_get_them(mia: Mia, cells: Path, command: str) -> None:
+    answer = mia("labels", command, cells)
+    assert answer.code == 3
+    assert "mia-tui labels import" in answer.err
+
+
+def test_looking_writes_nothing(mia: Mia, discs: Path) -> None:
+    before = files_below(discs.parent)
+    assert mia("labels", "stats", discs).code == 0
+    assert mia("labels", "export", discs).code == 0
+    assert files_below(discs.parent) == before
+
+
+def test_exported_labels_can_be_imported_again(mia: Mia, labelled: Path, tmp_path: Path) -> None:
+    answer = mia("labels", "export", labelled)
+    assert answer.out.splitlines()[:2] == ["file,frame,class", "cell0.png,0,round"]
+    file = tmp_path / "out.csv"
+    assert mia("labels", "export", labelled, file).out == f"20 labels written to {file}.\n"
+    assert file.read_text() == answer.out
+    again = mia("labels", "import", labelled, file)
+    assert again.out == "20 images labelled, 0 of them new or changed.\n"
+
+
+def test_class_folders_are_imported_and_exported(mia: Mia, discs: Path, tmp_path: Path) -> None:
+    answer = mia("labels", "import", discs, "--format", "folders")
+    assert answer.out.startswith("36 images labelled, 36 of them new or changed.")
+    out = tmp_path / "out"
+    assert mia("labels", "export", discs, out, "--format", "folders").out == "36 files written.\n"
+    assert len(list((out / "red").iterdir())) == 24
+    mia("labels", "split", discs)
+    parted = tmp_path / "parted"
+    assert (
+        mia("labels", "export", discs, parted, "--format", "folders", "--parts", "--transfer", "symlink").code
+        == 0
+    )
+    assert sorted(path.name for path in parted.iterdir()) == ["train", "val"]
+    assert counts(mia, parted)["red"]["images"] == 24
+
+
+def test_exporting_folders_needs_a_place(mia: Mia, labelled: Path) -> None:
+    answer = mia("labels", "export", labelled, "--format", "folders")
+    assert answer.code == 2
+    assert answer.err.startswith("--format folders needs a folder to write to.")
+
+
+def test_mias_label_folders_are_written_and_read(mia: Mia, labelled: Path, tmp_path: Path) -> None:
+    answer = mia("labels", "export", labelled, "--format", "mia")
+    assert answer.out == "20 label files written; MIA's class numbers: 0 long, 1 round.\n"
+    again = mia("labels", "export", labelled, "--format", "mia")
+    assert again.code == 3
+    assert "--overwrite" in again.err
+    assert mia("labels", "export", labelled, "--format", "mia", "--overwrite").code == 0
+    read = mia("labels", "import", labelled, "--format", "mia", "--classes", "long, round")
+    assert read.out == "20 images labelled, 0 of them new or changed.\n"
+
+
+def test_the_split_is_made_once_and_anew_only_when_asked(mia: Mia, labelled: Path) -> None:
+    made = mia("labels", "split", labelled)
+    assert made.code == 0
+    first = counts(mia, labelled)
+    assert first["round"] == {"images": 15, "train": 12, "val": 3, "test": 0}
+    assert mia("labels", "split", labelled).out == made.out
+    other = mia("labels", "split", labelled, "--val-fraction", 0.4)
+    assert other.code == 2
+    assert "mia-tui labels split" in other.err
+    assert "--new" in other.err
+    assert counts(mia, labelled) == first
+    assert mia("labels", "split", labelled, "--new", "--val-fraction", 0.4, "--test-fraction", 0.2).code == 0
+    assert counts(mia, labelled)["round"] == {"images": 15, "train": 6, "val": 6, "test": 3}
+
+
+def test_a_new_split_keeps_what_it_is_not_told(mia: Mia, labelled: Path) -> None:
+    mia("labels", "split", labelled, "--val-fraction", 0.4)
+    mia("labels", "split", labelled, "--new", "--split-seed", 7)
+    assert counts(mia, labelled)["round"]["val"] == 6
+
+
+def test_labels_and_split_can_lie_elsewhere(mia: Mia, cells: Path, table: Path, tmp_path: Path) -> None:
+    state = tmp_path / "elsewhere"
+    before = files_below(cells)
+    assert mia("labels", "import", cells, table, "--state", state, "--annotator", "ada").code == 0
+    assert mia("labels", "split", cells, "--state", state).code == 0
+    assert files_below(cells) == before
+    assert counts(mia, cells, "--state", state)["round"]["val"] == 3
+
+
+def test_the_source_of_labels_can_be_chosen(mia: Mia, discs: Path, tmp_path: Path) -> None:
+    file = tmp_path / "labels.csv"
+    file.write_text("file,class\nred/cell-0.png,odd\nblue/cell-0.png,even\n")
+    mia("labels", "import", discs, file)
+    assert set(counts(mia, discs, "--labels", "store")) == {"odd", "even"}
+    assert {"red", "blue"} <= set(counts(mia, discs, "--labels", "folders"))
+
+
+def test_frames_of_a_moving_image_count_when_asked(mia: Mia, tmp_path: Path) -> None:
+    root = tmp_path / "moving"
+    for name in ("a", "b"):
+        (root / name).mkdir(parents=True)
+        noise = np.random.default_rng(0).integers(0, 255, (3, 16, 16), np.uint8)
+        first, *rest = [Image.fromarray(frame) for frame in noise]
+        first.save(root / name / "x.gif", save_all=True, append_images=rest)
+    assert counts(mia, root)["a"]["images"] == 1
+    assert counts(mia, root, "--frames", "all")["a"]["images"] == 3
+
+
+def test_a_class_name_cannot_steer_the_terminal(mia: Mia, cells: Path, table: Path) -> None:
+    table.write_text("file,class\ncell0.png,\x1b[2Jred\ncell1.png,blue\n")
+    answer = mia("labels", "import", cells, table)
+    stats = mia("labels", "stats", cells)
+    assert "\x1b" not in answer.out + answer.err + stats.out + stats.err
+    assert "\\x1b[2Jred" in stats.out

@@ -1,0 +1,132 @@
+"""Which commands there are, what help says, and how slips are answered."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from cli_support import Mia
+
+from mia_tui import __version__
+from mia_tui.cli.main import COMMANDS, LazyGroup, command
+from mia_tui.cli.options import Option
+from mia_tui.config.fields import Field, fields
+from mia_tui.config.recipes import RECIPES
+
+
+def all_commands() -> Iterator[tuple[str, click.Command]]:
+    """Every command with the words that call it."""
+    context = click.Context(command)
+    for name in COMMANDS:
+        loaded = command.get_command(context, name)
+        assert loaded is not None
+        yield name, loaded
+        if isinstance(loaded, click.Group):
+            yield from ((f"{name} {below}", loaded.commands[below]) for below in loaded.commands)
+
+
+EVERY = dict(all_commands())
+
+
+def test_help_names_every_command_with_what_it_is_for(mia: Mia) -> None:
+    answer = mia("--help")
+    assert answer.code == 0
+    for name, (_, summary) in COMMANDS.items():
+        assert f"  {name}" in answer.out
+        assert summary in answer.out
+
+
+def test_the_version_is_said(mia: Mia) -> None:
+    assert mia("--version").out == f"mia-tui {__version__}\n"
+
+
+@pytest.mark.parametrize("words", EVERY)
+def test_every_command_explains_itself_and_each_of_its_options(mia: Mia, words: str) -> None:
+    answer = mia(*words.split(), "--help")
+    assert answer.code == 0
+    assert EVERY[words].help
+    for param in EVERY[words].params:
+        if isinstance(param, click.Option):
+            assert param.help, param.name
+            assert param.opts[0] in answer.out
+
+
+@pytest.mark.parametrize("words", EVERY)
+def test_every_line_of_help_fits_a_terminal_of_80_columns(mia: Mia, words: str) -> None:
+    assert max(map(len, mia(*words.split(), "--help").out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("field", fields(), ids=lambda field: field.name)
+def test_every_setting_is_an_option_of_train_with_its_help(mia: Mia, field: Field) -> None:
+    answer = mia("train", "--help")
+    assert all(option in answer.out for option in field.option.split("/"))
+    if field.name not in ("width", "height"):  # --size speaks for both
+        assert field.help in " ".join(answer.out.split())
+
+
+def test_the_recipes_are_named_in_the_help_of_train(mia: Mia) -> None:
+    line = " ".join(mia("train", "--help").out.split())
+    assert all(name in line.split("--recipe")[1].split("--config")[0] for name in RECIPES)
+
+
+def test_a_commands_name_wins_over_a_folder_of_that_name(
+    mia: Mia, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("backbones").mkdir()
+    assert "resnet18" in mia("backbones").out
+    answer = mia("./backbones")
+    assert answer.code == 2
+    assert answer.err.startswith(
+        "The app is not part of this version, so the folder ./backbones cannot be opened."
+    )
+
+
+def test_alone_it_says_that_the_app_is_not_here_and_which_commands_are(mia: Mia) -> None:
+    answer = mia()
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.startswith("The app is not part of this version")
+    assert all(name in answer.err for name in COMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "start"),
+    [
+        (["trian"], 2, "There is no command or folder 'trian'. Did you mean train?"),
+        (["pretict"], 2, "There is no command or folder 'pretict'. Did you mean predict?"),
+        (["zzz"], 2, "There is no command or folder 'zzz'. The commands are demo, train,"),
+        (["\x1b[2Jzzz"], 2, "There is no command or folder '\\\\x1b[2Jzzz'."),
+        (["runs"], 2, "`mia-tui runs` needs a command: "),
+        (["runs", "lst"], 2, "There is no command 'lst'. Did you mean list?"),
+        (["train", "x", "--epoch", "3"], 2, "No such option"),
+        (["train", "x", "--epochs", "3", "--epochs", "4"], 2, "--epochs is given twice."),
+        (["train", "x", "--color", "--mono"], 2, "--color/--mono is given twice."),
+        (["train", "x", "--size", "big"], 2, "--size is 'big'. It takes 96 or, width first, 128x96."),
+        (["train", "x", "--epochs"], 2, "Option '--epochs' requires an argument."),
+        (["backbones", "x"], 2, "Got unexpected extra argument (x). See `mia-tui backbones --help`."),
+    ],
+)
+def test_a_slip_is_answered_in_one_line(mia: Mia, words: list[str], code: int, start: str) -> None:
+    answer = mia(*words)
+    assert (answer.code, answer.out) == (code, "")
+    assert answer.err.startswith(start)
+    assert answer.err.count("\n") == 1
+
+
+def test_a_file_in_place_of_a_command_is_named(mia: Mia, tmp_path: Path) -> None:
+    file = tmp_path / "a.png"
+    file.touch()
+    assert mia(file).err.startswith(f"{file} is neither a command nor a folder.")
+
+
+def test_settings_come_before_the_general_options_in_help() -> None:
+    train = EVERY["train"]
+    sections = list(dict.fromkeys(p.section for p in train.params if isinstance(p, Option)))
+    assert set(sections) >= {field.group for field in fields()}
+    assert train.get_help(click.Context(train)).index("Network:") < train.get_help(
+        click.Context(train)
+    ).index("General:")
+
+
+def test_the_group_loads_no_command_that_it_does_not_know() -> None:
+    assert LazyGroup().get_command(click.Context(command), "nothing") is None

@@ -1,0 +1,301 @@
+"""`mia-tui runs`."""
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cli_support import Mia
+from run_support import epoch_row, finished, make_run, python, started, wait_for
+
+from mia_tui.dataset.model import Part
+from mia_tui.runs.eventlog import EventLog
+from mia_tui.runs.events import Event, Failure, RunEnded, Warned
+from mia_tui.runs.figures import SavedConfusion, save_confusion
+from mia_tui.runs.index import remember_run
+from mia_tui.runs.job import Sample
+from mia_tui.runs.layout import RunDir
+from mia_tui.runs.liveness import run_status
+
+FAILED = RunEnded(t=9.0, outcome="failed", error=Failure("RunError", "The loss became NaN.", "Lower --lr."))
+
+# A worker that takes a run, writes an epoch, and ends when it is asked to.
+WORKER = """
+    import sys, time
+    from pathlib import Path
+    from run_support import epoch_row, finished, started
+    from mia_tui.runs.control import StopRequest
+    from mia_tui.runs.eventlog import EventLog
+    from mia_tui.runs.events import RunEnded
+    from mia_tui.runs.layout import RunDir
+    from mia_tui.runs.liveness import WorkerLock
+    run = RunDir(Path(sys.argv[1]))
+    with WorkerLock(run), EventLog(run.events) as log, StopRequest(run) as stop:
+        stop.install_signals(foreground=False)
+        log.append(started())
+        log.append(epoch_row(1, loss=0.9, macro_f1=0.5))
+        while not stop.requested():
+            time.sleep(0.02)
+        log.append(RunEnded(t=9.0, outcome="stopped"))
+"""
+
+
+def tell(run: RunDir, *events: Event) -> None:
+    with EventLog(run.events) as log:
+        for event in events:
+            log.append(event)
+
+
+def aged(run: RunDir) -> RunDir:
+    """As if it had been made long ago; a young run counts as starting."""
+    os.utime(run.path / "job.json", (1000.0, 1000.0))
+    return run
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    root = tmp_path / "cells"
+    (root / "mia").mkdir(parents=True)
+    (root / "mia" / "labels.db").touch()
+    return root
+
+
+@pytest.fixture
+def run(dataset: Path) -> RunDir:
+    """A finished run of two epochs, the first of them the best."""
+    parts: list[Part] = ["train", "train", "train", "val", "val"]
+    samples = [
+        Sample(path=f"{index}.png", class_index=index % 2, split=part) for index, part in enumerate(parts)
+    ]
+    made = make_run(dataset / "mia", samples=samples, created_at=time.time(), epochs=2)
+    tell(
+        made,
+        started(),
+        epoch_row(1, loss=0.9, macro_f1=0.75),
+        Warned(t=2.0, message="1 image was skipped."),
+        epoch_row(2, loss=0.8, macro_f1=0.5),
+        finished(),
+    )
+    counts = np.array([[3, 1], [0, 2]])
+    save_confusion(made.confusion("best"), SavedConfusion(1, "val", ("cat", "dog"), counts))
+    return made
+
+
+@contextmanager
+def worker(run: RunDir) -> Iterator["subprocess.Popen[bytes]"]:
+    child = subprocess.Popen(python(WORKER, run.path))
+    try:
+        wait_for(lambda: run.events.exists() and run.events.read_text().count("\n") >= 2)
+        yield child
+    finally:
+        child.kill()
+        child.wait()
+
+
+def test_the_runs_of_a_dataset_are_listed_oldest_first(mia: Mia, dataset: Path, run: RunDir) -> None:
+    older = aged(make_run(dataset / "mia", name="vgg16", created_at=1000.0, backbone="vgg16"))
+    answer = mia("runs", "list", dataset)
+    lines = answer.out.splitlines()
+    assert answer.code == 0
+    assert lines[0].split() == ["run", "status", "epochs", "metric", "best"]
+    assert lines[1].split() == [older.name, "created", "0/15", "macro_f1", "–"]
+    assert lines[2].split() == [run.name, "finished", "2/2", "macro_f1", "0.7500"]
+
+
+def test_without_a_dataset_ones_own_recent_runs_are_listed(mia: Mia, dataset: Path, run: RunDir) -> None:
+    assert mia("runs", "list").out.startswith("There are no runs yet.")
+    remember_run(run)
+    lines = mia("runs", "list").out.splitlines()
+    assert lines[1].split()[-1] == str(dataset)
+
+
+def test_each_run_is_a_line_of_json(mia: Mia, dataset: Path, run: RunDir) -> None:
+    (record,) = map(json.loads, mia("runs", "list", dataset, "--json").out.splitlines())
+    assert record["path"] == str(run.path)
+    assert {key: record[key] for key in ("status", "epoch", "epochs", "metric", "best", "best_epoch")} == {
+        "status": "finished",
+        "epoch": 2,
+        "epochs": 2,
+        "metric": "macro_f1",
+        "best": 0.75,
+        "best_epoch": 1,
+    }
+
+
+def test_a_damaged_run_is_named_and_hides_no_other(mia: Mia, dataset: Path, run: RunDir) -> None:
+    damaged = make_run(dataset / "mia", name="vgg16")
+    (damaged.path / "job.json").write_text("{")
+    answer = mia("runs", "list", dataset)
+    assert answer.code == 0
+    assert run.name in answer.out
+    assert damaged.name in answer.err
+
+
+def test_a_missing_dataset_is_said(mia: Mia, tmp_path: Path) -> None:
+    answer = mia("runs", "list", tmp_path / "none")
+    assert answer.code == 2
+    assert "is not a folder" in answer.err
+
+
+def test_runs_kept_elsewhere_are_found_by_state(mia: Mia, tmp_path: Path) -> None:
+    made = make_run(tmp_path / "elsewhere")
+    assert made.name in mia("runs", "list", "--state", tmp_path / "elsewhere").out
+    assert made.name in mia("runs", "show", "last", "--state", tmp_path / "elsewhere").out
+
+
+@pytest.mark.parametrize("text", ["last", "best", "name", "folder"])
+def test_a_run_is_shown_however_it_is_named(mia: Mia, dataset: Path, run: RunDir, text: str) -> None:
+    word = {"name": run.name, "folder": str(run.path)}.get(text, text)
+    answer = mia("runs", "show", word, "--dataset", dataset)
+    assert answer.code == 0
+    for line in (
+        "Status      finished",
+        "Images      3 images in train, 2 images in val",
+        "Classes     2: cat, dog",
+        "Best        epoch 1, macro_f1 0.7500",
+        "Warning     1 image was skipped.",
+        "cat                  3    1",
+    ):
+        assert line in answer.out.splitlines()
+
+
+def test_a_run_as_json_has_its_settings_its_history_and_the_figures_of_its_best_epoch(
+    mia: Mia, run: RunDir
+) -> None:
+    record = json.loads(mia("runs", "show", run.path, "--json").out)
+    assert record["images"] == {"train": 3, "val": 2}
+    assert record["config"]["epochs"] == 2
+    assert [row["epoch"] for row in record["history"]] == [1, 2]
+    assert record["warnings"] == ["1 image was skipped."]
+    assert record["best_figures"]["confusion"] == [[3, 1], [0, 2]]
+    assert record["best_figures"]["accuracy"] == pytest.approx(5 / 6)
+    assert record["best_figures"]["per_class"][0]["class"] == "cat"
+
+
+def test_a_run_that_was_never_started_is_shown_too(mia: Mia, tmp_path: Path) -> None:
+    made = aged(make_run(tmp_path / "mia", created_at=1000.0))
+    assert "never started" in mia("runs", "show", made.path).out
+
+
+def test_why_a_run_failed_is_shown(mia: Mia, tmp_path: Path) -> None:
+    made = make_run(tmp_path / "mia")
+    tell(made, started(), FAILED)
+    assert "Error       The loss became NaN. Lower --lr." in mia("runs", "show", made.path).out
+
+
+def test_a_run_that_nobody_knows_is_answered_with_the_nearest(mia: Mia, dataset: Path, run: RunDir) -> None:
+    answer = mia("runs", "show", run.name + "x", "--dataset", dataset)
+    assert answer.code == 2
+    assert f"Did you mean {run.name}?" in answer.err
+
+
+def test_following_a_finished_run_tells_its_epochs_and_ends(mia: Mia, run: RunDir) -> None:
+    answer = mia("runs", "follow", run.path)
+    assert answer.code == 0
+    assert "best" in answer.out
+    assert answer.out.endswith(f"{run.name} is finished.\n")
+
+
+def test_following_a_failed_or_lost_run_leaves_with_1(mia: Mia, tmp_path: Path) -> None:
+    failed = make_run(tmp_path / "mia")
+    tell(failed, started(), FAILED)
+    answer = mia("runs", "follow", failed.path)
+    assert (answer.code, answer.err) == (1, "Warning: The loss became NaN. Lower --lr.\n")
+    lost = aged(make_run(tmp_path / "mia", name="lost"))
+    tell(lost, started())
+    answer = mia("runs", "follow", lost.path)
+    assert answer.code == 1
+    assert "--resume" in answer.out
+
+
+def test_following_as_json_repeats_every_event(mia: Mia, run: RunDir) -> None:
+    with run.events.open("a") as file:
+        file.write('{"type":"of a later version","t":1.0}\n')
+    lines = mia("runs", "follow", run.path, "--json").out.splitlines()
+    assert [json.loads(line) for line in lines] == [
+        json.loads(line) for line in run.events.read_text().splitlines()
+    ]
+
+
+def test_a_run_can_be_followed_and_stopped_while_it_works(mia: Mia, tmp_path: Path) -> None:
+    made = make_run(tmp_path / "mia")
+    with worker(made) as child:
+        watcher = subprocess.Popen(
+            python("from mia_tui.__main__ import main; main()", "runs", "follow", made.path),
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert watcher.stdout is not None
+        head = [watcher.stdout.readline() for _ in range(2)]
+        answer = mia("runs", "stop", made.path)
+        assert (
+            answer.out
+            == f"{made.name} is asked to stop; it ends after its present step, with a checkpoint.\n"
+        )
+        assert child.wait(20) == 0
+        rest = watcher.stdout.read()
+        watcher.stdout.close()
+        assert watcher.wait(20) == 0
+    assert head[1].split()[0] == "1/5"
+    assert f"{made.name} is stopped; `mia-tui train --resume {made.path}` goes on." in rest
+    assert run_status(made) == "stopped"
+
+
+def test_ctrl_c_while_following_leaves_the_run_alone(tmp_path: Path) -> None:
+    made = make_run(tmp_path / "mia")
+    code = "import _thread, threading; threading.Timer(1.0, _thread.interrupt_main).start()\n"
+    with worker(made):
+        done = subprocess.run(
+            python(code + "from mia_tui.__main__ import main; main()", "runs", "follow", made.path),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 130
+        assert f"The run {made.name} goes on;" in done.stderr
+        assert run_status(made) == "running"
+
+
+def test_a_watcher_that_nobody_reads_ends(tmp_path: Path) -> None:
+    made = make_run(tmp_path / "mia")
+    with worker(made):
+        script = '"$@" | head -n 1'
+        command = python("from mia_tui.__main__ import main; main()", "runs", "follow", made.path, "--json")
+        writer = subprocess.Popen(["sh", "-c", script, "sh", *command], stdout=subprocess.PIPE)
+        assert writer.stdout is not None
+        assert b"run_started" in writer.stdout.readline()
+        with EventLog(made.events) as log:
+            log.append(epoch_row(2, loss=0.1))
+            wait_for(lambda: writer.poll() is not None or log.append(epoch_row(3, loss=0.1)) is not None)
+        writer.stdout.close()
+
+
+def test_stopping_a_run_that_is_not_running_says_what_it_is(mia: Mia, run: RunDir) -> None:
+    answer = mia("runs", "stop", run.path)
+    assert answer.code == 0
+    assert answer.out == f"{run.name} is not being worked on; its status is finished.\n"
+    assert not run.stop.exists()
+
+
+def test_a_worker_that_does_not_hear_can_be_killed_after_a_while(mia: Mia, tmp_path: Path) -> None:
+    made = make_run(tmp_path / "mia")
+    deaf = WORKER.replace("while not stop.requested():", "while True:")
+    child = subprocess.Popen(python(deaf, made.path))
+    try:
+        wait_for(lambda: made.events.exists() and made.events.read_text().count("\n") >= 2)
+        first = mia("runs", "stop", made.path, "--kill")
+        assert first.code == 1
+        assert "is asked to stop" in first.out
+        made.stop.write_text(json.dumps({"asked_at": time.time() - 60}))
+        assert "--kill` ends it at once" in mia("runs", "stop", made.path).out
+        assert "was ended" in mia("runs", "stop", made.path, "--kill").out
+        assert child.wait(20) < 0
+    finally:
+        child.kill()
+        child.wait()
