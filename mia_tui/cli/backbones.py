@@ -26,7 +26,7 @@ def command(as_json: bool) -> None:
         return
     report.table(_COLUMNS, [_row(row) for row in BACKBONES.values()])
     report.say()
-    report.say("weights: here (on this disk), to fetch (from the internet) or – (nobody published any).")
+    report.say("Weights: here (on this disk), to fetch (by internet), – (none published).")
 
 
 def _record(row: Backbone) -> dict[str, object]:

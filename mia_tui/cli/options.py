@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _GENERAL = "General"
+# Whoever opens a path asks whether it exists and may be read: that message knows more than click's.
+_PATH = click.Path(path_type=Path, readable=False)
 
 
 class Decorator(Protocol):
@@ -96,13 +98,13 @@ def join_names(names: Iterable[str]) -> str:
 
 
 def path_argument(name: str, *, required: bool = True) -> Decorator:
-    """A positional file or folder. Whoever opens it asks whether it exists: that message knows more."""
-    return click.argument(name, type=click.Path(path_type=Path), required=required)
+    """A positional file or folder; arrives as a Path that need not exist."""
+    return click.argument(name, type=_PATH, required=required)
 
 
 def path_option(flag: str, help: str, *, required: bool = False) -> Decorator:
     """An option that names a file or folder."""
-    return click.option(flag, cls=Option, type=click.Path(path_type=Path), help=help, required=required)
+    return click.option(flag, cls=Option, type=_PATH, help=help, required=required)
 
 
 def dataset_argument(function: Function) -> Function:
@@ -166,7 +168,7 @@ def settings_options(function: Function) -> Function:
         "config_file",
         cls=Option,
         metavar="FILE",
-        type=click.Path(path_type=Path),
+        type=_PATH,
         help="A file of settings (TOML), which the options given here win over.",
     )
     return recipe(file(function))

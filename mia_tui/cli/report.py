@@ -188,8 +188,8 @@ class Report:
 
     @property
     def moves(self) -> bool:
-        """Whether bars may move: stderr is a terminal."""
-        return STDERR.isatty()
+        """Whether bars may move: stderr is a terminal that can take lines back."""
+        return STDERR.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
     @contextmanager
     def counting(self, title: str, *, unit: str = "images", total: int | None = None) -> Iterator[Bar]:

@@ -11,6 +11,7 @@ import click
 from mia_tui.cli.options import (
     Command,
     Option,
+    given_fields,
     given_settings,
     json_option,
     path_argument,
@@ -23,6 +24,7 @@ from mia_tui.errors import ConfigError
 from mia_tui.paths import printable
 
 if TYPE_CHECKING:
+    from mia_tui.config.train import TrainConfig
     from mia_tui.runs.layout import RunDir
     from mia_tui.runs.prepare import Prepared
     from mia_tui.worker import Result
@@ -82,7 +84,7 @@ def _create(
     from mia_tui.runs.index import remember_run
     from mia_tui.runs.prepare import prepare_training, read_dataset
 
-    config = read_settings(settings)
+    config = with_absolute_paths(read_settings(settings))
     with report.counting("Looking for images") as bar:
         found = read_dataset(
             dataset,
@@ -92,13 +94,32 @@ def _create(
             annotator=annotator,
             progress=lambda done: bar.update(done),
         )
-    given = {option.removeprefix("--").replace("-", "_") for option in given_settings(settings)}
     command_line = shlex.join(["mia-tui", *sys.argv[1:]])
-    prepared = prepare_training(found, config, given=given, command=command_line, annotator=annotator)
+    prepared = prepare_training(
+        found, config, given=given_fields(settings), command=command_line, annotator=annotator
+    )
     tell_prepared(report, prepared, found.labelled.source)
     run = prepared.create()
     remember_run(run)
     return run
+
+
+def with_absolute_paths(config: "TrainConfig") -> "TrainConfig":
+    """The settings with whole paths: a detached worker stands in another folder.
+
+    Raises:
+        WeightsError: If there is no file of weights where one is named.
+    """
+    import msgspec
+
+    from mia_tui.config.weights_cache import given_weights
+
+    weights, val = config.weights, config.val
+    if weights not in ("none", "imagenet"):
+        weights = str(given_weights(config.backbone, weights).resolve())
+    return msgspec.structs.replace(
+        config, weights=weights, val=None if val is None else str(Path(val).resolve())
+    )
 
 
 def tell_prepared(report: Report, prepared: "Prepared", source: str) -> None:

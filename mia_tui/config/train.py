@@ -126,7 +126,10 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         Annotated[float, Meta(gt=0.0)] | None,  # msgspec takes limits inside a union only
         _optimizer("Learning rate at the start; left out, the optimizer's own default."),
     ] = None
-    weight_decay: Annotated[float, _optimizer("Weight decay; biases and norms are spared.", ge=0.0)] = 0.01
+    weight_decay: Annotated[
+        Annotated[float, Meta(ge=0.0)] | None,
+        _optimizer("Weight decay (biases and norms are spared); left out, the optimizer's own default."),
+    ] = None
     momentum: Annotated[float, _optimizer("Momentum of SGD (Nesterov).", ge=0.0, lt=1.0)] = 0.9
     schedule: Annotated[ScheduleName, _optimizer("Course of the learning rate.")] = "cosine"
     plateau_factor: Annotated[float, _optimizer("plateau: factor.", gt=0.0, lt=1.0)] = 0.2

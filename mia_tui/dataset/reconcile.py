@@ -9,7 +9,7 @@ import os
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -128,10 +128,15 @@ def _image_ids(connection: sqlite3.Connection, path: str, condition: str = "") -
 def _compare(plan: Plan, known: Stored, file: ImageFile, hash: str | None) -> None:
     if known.missing:
         plan.returned.append(file.path)
-    if known.labelled and _is_other_content(known, file, hash):
+    is_other = _is_other_content(known, file, hash)
+    if is_other and known.labelled:
         plan.changed.append(file.path)
-    untouched = (known.size, known.mtime_ns) == (file.size, file.mtime_ns)
-    now = _seen(file, known.hash if untouched and hash is None else hash, known.labelled)
+    if (
+        hash is None and not is_other and known.labelled
+    ):  # nothing new, or not readable now: what was known stays
+        now = replace(known, missing=False)
+    else:
+        now = _seen(file, hash, known.labelled)
     if now != known:
         plan.facts[file.path] = now
 

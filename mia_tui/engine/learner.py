@@ -40,6 +40,7 @@ class Learner:
         arithmetic: Type of the forward pass; weights and loss stay float32.
         steps_per_epoch: For the schedule.
         warn: Told when memory ran out and the micro-batch was halved.
+        say: Told when weights are downloaded.
         resumed: Whether `load_state_dict` follows, so that no file of weights is needed any more.
     """
 
@@ -53,6 +54,7 @@ class Learner:
         arithmetic: Arithmetic,
         steps_per_epoch: int,
         warn: Warn,
+        say: Callable[[str], None] | None = None,
         resumed: bool = False,
     ) -> None:
         self.config = config
@@ -78,7 +80,7 @@ class Learner:
                 self.model, config.backbone, in_channels=in_channels, height=config.height, width=config.width
             )
         if config.weights != "none" and not resumed:
-            path = find_weights(config.backbone, config.weights)
+            path = find_weights(config.backbone, config.weights, on_download=say)
             load_weights(self.model, path, backbone=config.backbone, in_channels=in_channels)
         self.model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.ema = ModelEmaV3(self.model, config.ema_decay, use_warmup=True) if config.ema_decay else None
@@ -174,7 +176,8 @@ class Learner:
     def _denominator(self, targets: Tensor) -> Tensor:
         """Of the whole batch: it depends on the targets only, so it is known before the first micro-batch."""
         no_logits = torch.zeros(len(targets), self._num_classes, device=self.device)
-        return self.loss_terms(no_logits, targets)[1].sum()
+        weights = self.loss_terms(no_logits, targets)[1].sum()
+        return weights.clamp_min(torch.finfo(weights.dtype).tiny)  # every image of a class that weighs 0
 
     def state_dict(self) -> dict[str, Any]:
         """All that must be kept to go on exactly: tensors and plain values."""

@@ -25,12 +25,18 @@ def base_lr(config: TrainConfig) -> float:
     return OPTIMIZERS[config.optimizer].lr if config.lr is None else config.lr
 
 
+def base_weight_decay(config: TrainConfig) -> float:
+    """The weight decay of a run: the user's, or the optimizer's own."""
+    default = OPTIMIZERS[config.optimizer].weight_decay
+    return default if config.weight_decay is None else config.weight_decay
+
+
 def make_optimizer(model: nn.Module, config: TrainConfig) -> Optimizer:
     """The optimizer of a run, over the parameters that are to be trained.
 
     Weight decay spares parameters of one dimension: biases, and the scale and shift of norms.
     """
-    groups = list(_parameter_groups(model, config.weight_decay))
+    groups = list(_parameter_groups(model, base_weight_decay(config)))
     lr = base_lr(config)
     match config.optimizer:
         case "adam":

@@ -198,6 +198,7 @@ class _Training:
             arithmetic=self.arithmetic,
             steps_per_epoch=self.steps_per_epoch,
             warn=self.warn,
+            say=lambda message: self._phase("loading", message),
             resumed=self._state is not None,
         )
         if self._state is not None:

@@ -4,7 +4,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -122,6 +122,7 @@ def prepare_training(
         ConfigError: If settings do not fit the data: another split than the stored one, unknown class names.
         StoreError: If the split cannot be stored.
     """
+    dataset, followed = _follow_files(dataset, config, annotator)
     labelled = dataset.labelled
     names = [named.name for named in labelled.classes]
     if len(names) < 2:
@@ -155,7 +156,43 @@ def prepare_training(
     weights = class_weight_values(
         config.class_weights, [counts[name]["train"] for name in names], names, config.effective_beta
     )
-    return Prepared(job, samples, dataset.state, [*dataset.notes, *warnings], counts, weights)
+    notes = [*dataset.notes, *followed, *warnings, *_doubts(config)]
+    return Prepared(job, samples, dataset.state, notes, counts, weights)
+
+
+def _follow_files(dataset: Dataset, config: TrainConfig, annotator: str | None) -> tuple[Dataset, list[str]]:
+    """Let labels go with files that were moved, and say which images are not what was labelled."""
+    store = LabelStore.open_existing(dataset.state.labels_db, annotator=annotator)
+    if store is None:
+        return dataset, []
+    with store:
+        found = store.reconcile(dataset.scan.files, dataset.root)
+        flagged = store.flagged()
+    notes = []
+    if found.relinked:
+        moved = [f"{old} (now {new})" for old, new in found.relinked]
+        notes.append(f"{counted(len(moved), 'label')} went with files that were moved: {name_some(moved)}.")
+        labelled = labelled_images(
+            dataset.scan, dataset.root, dataset.state, source=config.labels, annotator=annotator
+        )
+        dataset = replace(dataset, labelled=labelled)
+    doubtful = [key.path for key in dataset.labelled.labels if key in flagged]
+    if doubtful:
+        notes.append(
+            f"{counted(len(doubtful), 'image')} changed since they were labelled, or are flagged: "
+            f"{name_some(doubtful)}. They are trained on with the label they have."
+        )
+    return dataset, notes
+
+
+def _doubts(config: TrainConfig) -> list[str]:
+    """Settings that are allowed and seldom meant."""
+    if config.loss == "focal" and config.label_smoothing:
+        return [
+            "With --label-smoothing the focal loss no longer pulls predictions to the smoothed targets; "
+            "leave out one of them."
+        ]
+    return []
 
 
 def _split(

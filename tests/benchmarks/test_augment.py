@@ -72,4 +72,4 @@ def test_augmentation_against_a_training_step(capsys: pytest.CaptureFixture[str]
         cost_ms = ms_per_image(work, device, repeats=20)
         lines.append(f"{name:>24}: {cost_ms:.3f} ms an image, {100 * cost_ms / step_ms:.1f} % of the step")
     with capsys.disabled():
-        print("", *lines, sep="\n")  # noqa: T201
+        print("", *lines, sep="\n")

@@ -22,7 +22,7 @@ def test_help_is_there_at_once(capsys: pytest.CaptureFixture[str]) -> None:
     pairs = [(seconds("-c", "pass"), seconds("-m", "mia_tui", "--help")) for _ in range(ROUNDS + 1)][1:]
     floor, helped = (statistics.median(column) for column in zip(*pairs, strict=True))
     with capsys.disabled():
-        print(  # noqa: T201
+        print(
             f"\npython -c pass: {floor * 1000:.0f} ms; mia-tui --help: {helped * 1000:.0f} ms; "
             f"more: {(helped - floor) * 1000:.0f} ms (target under {TARGET_S * 1000:.0f} ms)"
         )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from cli_support import Mia
-from run_support import run_python
+from run_support import on_small_disk, run_python
 
 from mia_tui.cli import doctor, torch_probe
 from mia_tui.cli.torch_probe import TorchFacts, probe_torch
@@ -99,6 +99,17 @@ def test_a_place_that_cannot_be_written_is_a_problem_that_names_state(
     assert (
         f"PROBLEM: {tmp_path / 'mia'} cannot be written. Name another folder with --state DIR." in answer.out
     )
+
+
+def test_a_read_only_disk_is_found_out_without_writing(tmp_path: Path) -> None:
+    code = """
+        from pathlib import Path
+        from mia_tui.cli.doctor import _folder
+        print(_folder("Labels, runs", Path(sys.argv[1]) / "cells" / "mia", "Use --state.").verdict)
+    """
+    disk = tmp_path / "disk"
+    assert on_small_disk(disk, code, disk, options="ro") == "bad"
+    assert on_small_disk(disk, code, disk, options="size=1m") == "note"  # little room
 
 
 @pytest.mark.usefixtures("facts")

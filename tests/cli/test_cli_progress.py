@@ -73,6 +73,16 @@ def test_on_a_terminal_the_same_lines_stand_above_the_bars(
         assert text in err
 
 
+def test_on_a_terminal_that_cannot_take_lines_back_there_are_plain_lines(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setattr(report.STDERR, "isatty", lambda: True)
+    with EpochProgress(Report(), metric="macro_f1") as show:
+        show(epoch_row(1, loss=0.9, macro_f1=0.5))
+    assert "1/1" in capsys.readouterr().out
+
+
 def test_after_resuming_it_says_where_it_goes_on_and_the_earlier_epochs_are_there(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -1,0 +1,146 @@
+import shutil
+from pathlib import Path
+
+import pytest
+from disc_support import draw_disc
+
+from mia_tui.config.check import make_config
+from mia_tui.dataset.interchange.apply import import_labels
+from mia_tui.dataset.interchange.folders import folder_labels
+from mia_tui.dataset.labelled import labelled_images
+from mia_tui.dataset.scan import scan
+from mia_tui.dataset.split import SplitRule, new_split
+from mia_tui.dataset.store import LabelStore
+from mia_tui.errors import ConfigError, DataError
+from mia_tui.paths import find_state
+from mia_tui.runs.prepare import Prepared, prepare_training, read_dataset
+
+
+def prepare(root: Path, *, given: tuple[str, ...] = (), **settings: object) -> Prepared:
+    config = make_config(flags={"width": 32, "height": 32, **settings})
+    return prepare_training(read_dataset(root), config, given=given)
+
+
+def parts(prepared: Prepared) -> dict[str, str]:
+    return {sample.path: sample.split for sample in prepared.samples}
+
+
+def flatten(root: Path) -> Path:
+    """The discs in one folder, labelled in the store."""
+    flat = root.with_name("flat")
+    flat.mkdir()
+    with LabelStore(flat / "mia" / "labels.db") as store:
+        file = folder_labels(scan(root).keys, name="discs")
+        for path in root.rglob("*.png"):
+            shutil.copy2(path, flat / f"{path.parent.name}-{path.name}")
+        by_path = {key.path: name for key, name in file.labels.items()}
+        keys = scan(flat).keys
+        labels = {key: by_path[key.path.replace("-", "/", 1)] for key in keys}
+        import_labels(store, type(file)(name="discs", labels=labels))
+    return flat
+
+
+def test_a_second_training_has_the_same_split(discs: Path) -> None:
+    first, second = prepare(discs), prepare(discs, seed=5)
+    assert parts(first) == parts(second)
+    assert first.counts == {
+        "blue": {"train": 10, "val": 2, "test": 0},
+        "red": {"train": 19, "val": 5, "test": 0},
+    }
+
+
+def test_a_new_image_joins_and_no_other_moves(discs: Path) -> None:
+    before = parts(prepare(discs))
+    draw_disc(discs / "red", "cell-new.png", size_px=40, red=True, seed=999)
+    after = parts(prepare(discs))
+    assert {path: after[path] for path in before} == before
+    assert set(after) - set(before) == {"red/cell-new.png"}
+
+
+def test_the_stored_split_decides_what_the_user_leaves_open(discs: Path) -> None:
+    found = scan(discs)
+    state = find_state(discs, class_folders=True)
+    with LabelStore(state.labels_db) as store:
+        rule = SplitRule(val_fraction=0.5, test_fraction=0.1, seed=3)
+        new_split(store, labelled_images(found, discs, state), rule)
+    prepared = prepare(discs)
+    assert (prepared.job.config.val_fraction, prepared.job.config.test_fraction) == (0.5, 0.1)
+    with pytest.raises(ConfigError, match="labels split"):
+        prepare(discs, val_fraction=0.3, given=("val_fraction",))
+
+
+def test_a_folder_can_validate_and_its_classes_match_by_name(discs: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    draw_disc(other / "red", "a.png", size_px=40, red=True, seed=1)
+    draw_disc(other / "green", "b.png", size_px=40, red=True, seed=2)
+    prepared = prepare(discs, val=str(other))
+    validating = [sample for sample in prepared.samples if sample.split == "val"]
+    assert [sample.path for sample in validating] == [str(other.resolve() / "red" / "a.png")]
+    assert prepared.job.classes[validating[0].class_index].name == "red"
+    assert sum(sample.split == "train" for sample in prepared.samples) == 36
+    assert any("green" in note for note in prepared.notes)
+
+
+def test_a_folder_with_other_classes_cannot_validate(discs: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    draw_disc(other / "cat", "a.png", size_px=40, red=True, seed=1)
+    draw_disc(other / "dog", "a.png", size_px=40, red=True, seed=2)
+    with pytest.raises(DataError, match="none of blue, red"):
+        prepare(discs, val=str(other))
+
+
+def test_a_moved_file_keeps_its_label_and_that_is_said(discs: Path) -> None:
+    flat = flatten(discs)
+    prepare(flat)
+    (flat / "deep").mkdir()
+    (flat / "red-cell-3.png").rename(flat / "deep" / "moved.png")
+    (flat / "blue-cell-2.png").write_bytes((flat / "red-cell-1.png").read_bytes())
+    prepared = prepare(flat)
+    names = {sample.path: prepared.job.classes[sample.class_index].name for sample in prepared.samples}
+    assert names["deep/moved.png"] == "red" and "red-cell-3.png" not in names
+    said = " ".join(prepared.notes)
+    assert "red-cell-3.png (now deep/moved.png)" in said
+    assert "blue-cell-2.png" in said and "changed since" in said
+
+
+def test_a_label_of_a_missing_file_is_not_trained_on(discs: Path) -> None:
+    flat = flatten(discs)
+    (flat / "red-cell-3.png").unlink()
+    prepared = prepare(flat)
+    assert len(prepared.samples) == 35
+    assert any("not there any more" in note for note in prepared.notes)
+
+
+def test_equal_stems_do_not_swap_labels(tmp_path: Path) -> None:
+    root = tmp_path / "set"
+    for index, name in enumerate(["cell.png", "cell-2.png", "cell.bmp", "cell-10.png"]):
+        draw_disc(root / "ab"[index % 2], name, size_px=40, red=True, seed=index)
+        draw_disc(root / "ab"[index % 2], f"more-{name}", size_px=40, red=True, seed=50 + index)
+    prepared = prepare(root)
+    for sample in prepared.samples:
+        assert prepared.job.classes[sample.class_index].name == sample.path.split("/")[0]
+
+
+def test_one_class_is_not_enough(tmp_path: Path) -> None:
+    draw_disc(tmp_path / "set" / "only", "a.png", size_px=40, red=True, seed=1)
+    with pytest.raises(DataError, match="one class, only"):
+        prepare_training(read_dataset(tmp_path / "set", source="folders"), make_config())
+
+
+def test_weights_by_hand_for_an_unknown_class_are_refused(discs: Path) -> None:
+    with pytest.raises(ConfigError, match="rad"):
+        prepare(discs, class_weights="rad=2")
+    assert prepare(discs, class_weights="red=2").class_weights == [1.0, 2.0]
+
+
+def test_a_test_part_is_never_trained_on_even_with_a_validation_folder(discs: Path, tmp_path: Path) -> None:
+    kept = {
+        path
+        for path, part in parts(prepare(discs, test_fraction=0.25, given=("test_fraction",))).items()
+        if part == "test"
+    }
+    other = tmp_path / "other"
+    draw_disc(other / "red", "a.png", size_px=40, red=True, seed=1)
+    draw_disc(other / "blue", "b.png", size_px=40, red=False, seed=2)
+    later = parts(prepare(discs, val=str(other)))
+    assert kept and {path for path, part in later.items() if part == "test"} == kept
