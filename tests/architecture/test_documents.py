@@ -1,0 +1,44 @@
+"""The README and the code tell the same."""
+
+import re
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from mia_tui.catalog.losses import LossName
+from mia_tui.catalog.optimizers import OptimizerName
+from mia_tui.catalog.schedules import ScheduleName
+from mia_tui.cli.main import COMMANDS
+from mia_tui.config.fields import fields
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_stands_in_the_readme(name: str) -> None:
+    assert f"mia-tui {name}" in README
+
+
+@pytest.mark.parametrize("choice", [*get_args(LossName), *get_args(OptimizerName), *get_args(ScheduleName)])
+def test_every_loss_optimizer_and_schedule_stands_in_the_readme(choice: str) -> None:
+    assert f"`{choice}`" in README
+
+
+def test_the_readme_names_no_option_that_train_does_not_have() -> None:
+    known = {word for field in fields() for word in field.option.split("/")}
+    others = "--detach --json --resume --run --out --dataset --state --config --recipe --format --classes --tta --help"
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", README))
+    assert named <= known | set(others.split())
+
+
+def test_every_picture_of_the_readme_is_there() -> None:
+    for picture in re.findall(r"!\[[^]]*\]\(([^)]+)\)", README):
+        assert (ROOT / picture).is_file(), picture
+
+
+def test_the_check_runs_the_test_command_of_the_readme() -> None:
+    command, tests = re.search(r"\n(pip install -e [^\n]+) && (pytest)\n", README).groups()  # type: ignore[union-attr]
+    steps = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert command.removeprefix("pip install ") in steps and f"\n{tests}" in steps
