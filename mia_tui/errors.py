@@ -9,7 +9,7 @@
     │   ├── StoreError               labels.db: corrupt, full disk, read-only, locked
     │   └── LabelFileError           a file of labels that is refused
     └── RunError            exit 1   a run that failed, or a run folder that is not one
-        └── CheckpointError          a checkpoint that cannot be used
+        └── CheckpointError  exit 3   a file of weights or a checkpoint that cannot be used
 
 The message names the thing that is wrong, the hint says the way out.
 `str(error)` is both, one sentence each.
@@ -77,4 +77,6 @@ class RunError(MiaError):
 
 
 class CheckpointError(RunError):
-    """A checkpoint cannot be used for what was asked."""
+    """A checkpoint cannot be used for what was asked; it is data like images and labels."""
+
+    exit_code = 3

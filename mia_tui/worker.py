@@ -26,7 +26,7 @@ from mia_tui.runs.state import read_state
 from mia_tui.runs.system import boot_id, host_name
 
 if TYPE_CHECKING:
-    from mia_tui.engine.train import Identity
+    from mia_tui.engine.tell import Identity
 
 Observe = Callable[[Event], None]
 
@@ -83,9 +83,10 @@ def _attempt(run: RunDir, number: int, emit: Observe, stop: StopRequest) -> Resu
         _log_traceback(run)
         return Result("failed", error=error)
     except Exception as error:  # noqa: BLE001  # the surface: the run's log must say how it ended
-        _log_traceback(run)
-        message = f"The run failed: {type(error).__name__}: {printable(error)}."
-        return Result("failed", error=RunError(message, f"{printable(run.worker_log)} holds the traceback."))
+        hint = f"{printable(run.worker_log)} holds the traceback." if _log_traceback(run) else None
+        first_line = next(iter(str(error).strip().splitlines()), "no reason given")  # CUDA says much more
+        message = f"The run failed: {type(error).__name__}: {printable(first_line)}."
+        return Result("failed", error=RunError(message, hint))
 
 
 def _failure(error: MiaError | None) -> Failure | None:
@@ -93,7 +94,7 @@ def _failure(error: MiaError | None) -> Failure | None:
 
 
 def _identity(attempt: int) -> "Identity":
-    from mia_tui.engine.train import Identity
+    from mia_tui.engine.tell import Identity
 
     return Identity(attempt, os.getpid(), host_name(), boot_id(), _versions())
 
@@ -108,13 +109,15 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _log_traceback(run: RunDir) -> None:
+def _log_traceback(run: RunDir) -> bool:
+    """Whether worker.log took the traceback; it does not when a full disk is what went wrong."""
     text = f"{time.strftime('%Y-%m-%d %H:%M:%S')}\n{traceback.format_exc()}\n"
     try:
         with run.worker_log.open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
-    except OSError:  # a full disk may be what went wrong
-        sys.stderr.write(text)
+    except OSError:
+        return False
+    return True
 
 
 def main() -> int:

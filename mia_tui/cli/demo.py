@@ -38,9 +38,10 @@ def command(folder: Path | None, as_json: bool) -> int:
 
 
 def _render(report: Report, home: Path) -> None:
-    from mia_tui.dataset.demo import IMAGES, render_demo
+    from mia_tui.dataset.demo import IMAGES, holds_demo, render_demo
 
-    if home.exists() and (not home.is_dir() or (any(home.iterdir()) and not (home / IMAGES).is_dir())):
+    is_free = not home.exists() or (home.is_dir() and not any(home.iterdir()))
+    if not is_free and not holds_demo(home):
         raise ConfigError(
             f"{printable(home)} is there already and holds something else.",
             "Name a new folder: `mia-tui demo FOLDER`.",

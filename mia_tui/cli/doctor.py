@@ -13,13 +13,16 @@ import click
 import msgspec
 
 from mia_tui import __version__
+from mia_tui.catalog.backbones import BACKBONES
 from mia_tui.cli.options import Command, dataset_option, json_option, state_option
 from mia_tui.cli.report import STDOUT, Report
 from mia_tui.cli.torch_probe import TorchFacts, probe_torch
-from mia_tui.config.weights_cache import hub_cache, torch_cache
-from mia_tui.paths import find_state, printable, user_cache, user_state
+from mia_tui.config.weights_cache import hub_cache, torch_cache, weights_here
+from mia_tui.errors import DataError
+from mia_tui.paths import StateFolder, find_state, printable, user_cache, user_state
 from mia_tui.runs.gpus import list_gpus
 from mia_tui.runs.outlive import detach_risk
+from mia_tui.runs.system import usable_cores
 
 Verdict = Literal["ok", "note", "bad"]
 
@@ -44,8 +47,8 @@ class Finding:
 def command(dataset: Path | None, state: Path | None, as_json: bool) -> int:
     """Check this machine: Python, torch, GPU, disks, terminal.
 
-    With --dataset or --state, also whether labels and runs can be written there. The exit code is 1 if
-    something stands in the way of training.
+    With --dataset or --state, also whether there are images, and whether labels and runs can be written. The
+    exit code is 1 if something stands in the way of training.
     """
     report = Report(as_json=as_json)
     bad = False
@@ -59,7 +62,7 @@ def examine(dataset: Path | None, state: Path | None) -> Iterator[Finding]:
     """Everything doctor looks at, in order; importing torch takes some seconds."""
     yield Finding("mia-tui", "ok", f"{__version__} in {printable(Path(sys.prefix))}")
     yield Finding("Python", "ok", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
-    yield Finding("Cores", "ok", f"{_usable_cores()} usable")
+    yield Finding("Cores", "ok", f"{usable_cores()} usable")
     facts = probe_torch()
     yield _torch(facts)
     if facts.error is None:
@@ -77,10 +80,6 @@ def _tell(report: Report, finding: Finding) -> None:
     report.record(msgspec.to_builtins(finding))
     mark = {"ok": "", "note": "note: ", "bad": "PROBLEM: "}[finding.verdict]
     report.say(f"{finding.topic:<15} {mark}{finding.text}" + (f" {finding.hint}" if finding.hint else ""))
-
-
-def _usable_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _torch(facts: TorchFacts) -> Finding:
@@ -116,9 +115,30 @@ def _folders(dataset: Path | None, state: Path | None) -> Iterator[Finding]:
         except OSError as error:
             # Both only spare time: the scan index is made anew, `last` knows no run.
             yield Finding(topic, "note", f"cannot be made: {error.strerror}.")
-    if dataset is not None or state is not None:
-        root = find_state(dataset or Path(), state).root
-        yield _folder("Labels, runs", root, "Name another folder with --state DIR.")
+    if dataset is not None:
+        yield from _dataset(dataset, state)
+    elif state is not None:
+        yield _labels_and_runs(find_state(Path(), state))
+
+
+def _dataset(dataset: Path, state: Path | None) -> Iterator[Finding]:
+    """Its images; they decide where labels and runs go."""
+    from mia_tui.dataset.interchange.folders import read_class_folders
+    from mia_tui.dataset.scan import scan
+    from mia_tui.dataset.wording import counted
+
+    try:
+        found = scan(dataset)
+    except DataError as error:
+        yield Finding("Dataset", "bad", error.message, error.hint)
+        return
+    yield Finding("Dataset", "ok", f"{counted(len(found.keys), 'image')} in {printable(dataset)}")
+    class_folders = read_class_folders(found.keys) is not None
+    yield _labels_and_runs(find_state(dataset, state, class_folders=class_folders))
+
+
+def _labels_and_runs(place: StateFolder) -> Finding:
+    return _folder("Labels, runs", place.root, "Name another folder with --state DIR.")
 
 
 def _folder(topic: str, folder: Path, hint: str | None = None) -> Finding:
@@ -135,12 +155,10 @@ def _folder(topic: str, folder: Path, hint: str | None = None) -> Finding:
 
 
 def _weights() -> Finding:
-    from mia_tui.catalog.backbones import BACKBONES
-    from mia_tui.config.weights_cache import weights_here
-
     count = sum(weights_here(name) for name in BACKBONES)
     places = f"{printable(hub_cache())} and {printable(torch_cache())}"
-    return Finding("Weights", "ok", f"ImageNet's of {count} of {len(BACKBONES)} backbones, in {places}")
+    text = f"ImageNet weights of {count} of {len(BACKBONES)} backbones are on this disk, in {places}"
+    return Finding("Weights", "ok", text)
 
 
 def _terminal() -> Finding:

@@ -54,6 +54,7 @@ def command(
     precision: str,
     batch_size: int,
     tta: bool,
+    max_megapixels: float | None,
     split: str | None,
     labels: str,
     as_json: bool,
@@ -69,7 +70,7 @@ def command(
 
     report = Report(as_json=as_json)
     run, weights = find_network(run_text, dataset, state)
-    network = load_network(report, weights, device, precision)
+    network = load_network(report, weights, device, precision, max_megapixels)
     with report.counting("Looking for images") as bar:
         found = read_dataset(
             dataset,

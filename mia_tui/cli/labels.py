@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import click
 
-from mia_tui.cli.labels_export import Transfer, export_csv, export_folders, export_mia
+from mia_tui.cli.labels_export import Transfer, check_options, export_csv, export_folders, export_mia
 from mia_tui.cli.labels_import import Format, choose_format, read_labels_of
 from mia_tui.cli.labels_stats import parts_of, tell_counts
+from mia_tui.cli.looking import scan_images
 from mia_tui.cli.options import (
     Decorator,
     Function,
@@ -87,16 +88,16 @@ def import_command(
     A CSV file has a first line with the columns file and class (frame is optional). Nothing is half imported:
     refused is refused as a whole.
     """
-    from mia_tui.dataset.interchange.apply import import_labels
-    from mia_tui.dataset.store import LabelStore
+    from mia_tui.dataset.interchange.apply import import_into
     from mia_tui.dataset.wording import counted, name_some
 
     report = Report(as_json=as_json)
     chosen = choose_format(file, file_format, classes)
     found, place = _scan(report, dataset, state, frames)
     read = read_labels_of(dataset, found, chosen, file, classes)
-    with LabelStore(place.labels_db, annotator=annotator) as store:
-        done = import_labels(store, read, unknown_classes=unknown_classes, unmatched=unmatched)
+    done = import_into(
+        place.labels_db, read, annotator=annotator, unknown_classes=unknown_classes, unmatched=unmatched
+    )
     report.say(f"{counted(done.images, 'image')} labelled, {done.changed:,} of them new or changed.")
     if done.created:
         report.say(f"New classes: {name_some(done.created, limit=20)}.")
@@ -124,7 +125,6 @@ def import_command(
     "--transfer",
     cls=Option,
     type=click.Choice(get_args(Transfer)),
-    default="copy",
     help="How --format folders brings the images there. [default copy]",
 )
 @click.option(
@@ -138,17 +138,20 @@ def export_command(
     dataset: Path,
     file: Path | None,
     file_format: Format | None,
-    transfer: Transfer,
+    transfer: Transfer | None,
     parts: bool,
     overwrite: bool,
     **where: Any,
 ) -> None:
     """Write the labels of DATASET for other programs."""
     report = Report()
-    found = _dataset(report, dataset, **where)
+    check_options(file_format or "csv", file, transfer=transfer, parts=parts, overwrite=overwrite)
+    # A class's number in MIA's files is its place in the store, whether or not it has images now.
+    found = _dataset(report, dataset, keep_empty=file_format == "mia", **where)
     names = [item.name for item in found.labelled.classes]
     if file_format == "folders":
-        export_folders(report, found, names, file, transfer, parts_of(found) if parts else None)
+        assert file is not None
+        export_folders(report, found, names, file, transfer or "copy", parts_of(found) if parts else None)
     elif file_format == "mia":
         export_mia(report, found, names, file, overwrite)
     else:
@@ -195,7 +198,7 @@ def split_command(
     that validate or test now.
     """
     from mia_tui.dataset.scan import duplicate_groups
-    from mia_tui.dataset.split import new_split, stored_rule, stored_split
+    from mia_tui.dataset.split import check_rule, new_split, stored_split
     from mia_tui.dataset.store import LabelStore
 
     report = Report(as_json=as_json)
@@ -207,8 +210,9 @@ def split_command(
         "group_by": group_by,
         "seed": split_seed,
     }
+    rule = _rule(found.state, given)
+    check_rule(rule, found.labelled.labels)  # before a store is made for it
     with LabelStore(found.state.labels_db, annotator=where["annotator"]) as store:
-        rule = _rule(stored_rule(store), given)
         make = new_split if new else stored_split
         split = make(store, found.labelled, rule, hashes)
     for warning in split.warnings:
@@ -220,14 +224,8 @@ def _scan(
     report: Report, dataset: Path, state: Path | None, frames: "Frames | None"
 ) -> "tuple[Scan, StateFolder]":
     from mia_tui.dataset.interchange.folders import read_class_folders
-    from mia_tui.dataset.scan import scan
-    from mia_tui.dataset.wording import counted, name_some
 
-    with report.counting("Looking for images") as bar:
-        found = scan(dataset, frames=frames or "first", progress=lambda done: bar.update(done))
-    if found.problems:
-        named = name_some(f"{problem.path}: {problem.message}" for problem in found.problems)
-        report.warn(f"{counted(len(found.problems), 'place')} could not be looked into: {named}.")
+    found = scan_images(report, dataset, frames or "first")
     return found, find_state(dataset, state, class_folders=read_class_folders(found.keys) is not None)
 
 
@@ -239,28 +237,31 @@ def _dataset(
     labels: "LabelSource | None",
     frames: "Frames | None",
     annotator: str | None,
+    keep_empty: bool = False,
 ) -> "Dataset":
-    from mia_tui.runs.prepare import read_dataset
+    from mia_tui.dataset.labelled import labelled_images
+    from mia_tui.runs.prepare import Dataset
 
-    with report.counting("Looking for images") as bar:
-        found = read_dataset(
-            dataset,
-            state,
-            frames=frames or "first",
-            source=labels or "auto",
-            annotator=annotator,
-            progress=lambda done: bar.update(done),
-        )
-    for note in found.notes:
+    found, place = _scan(report, dataset, state, frames)
+    labelled = labelled_images(
+        found, dataset, place, source=labels or "auto", keep_empty=keep_empty, annotator=annotator
+    )
+    for note in labelled.notes:
         report.warn(note)
-    return found
+    return Dataset(dataset, found, place, labelled)
 
 
-def _rule(stored: "SplitRule | None", given: dict[str, Any]) -> "SplitRule":
+def _rule(place: StateFolder, given: dict[str, Any]) -> "SplitRule":
     """The stored rule, or the usual one, with what the user asked for instead."""
     import msgspec
 
-    from mia_tui.dataset.split import SplitRule
+    from mia_tui.dataset.split import SplitRule, stored_rule
+    from mia_tui.dataset.store import LabelStore
 
+    store = LabelStore.open_existing(place.labels_db)
+    stored = None
+    if store is not None:
+        with store:
+            stored = stored_rule(store)
     asked = {name: value for name, value in given.items() if value is not None}
     return msgspec.structs.replace(stored or SplitRule(), **asked)

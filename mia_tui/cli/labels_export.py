@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from mia_tui.cli.labels_import import Format
 from mia_tui.cli.report import Report
 from mia_tui.errors import ConfigError
 from mia_tui.paths import printable
@@ -12,6 +13,28 @@ if TYPE_CHECKING:
     from mia_tui.runs.prepare import Dataset
 
 Transfer = Literal["copy", "hardlink", "symlink"]
+
+
+def check_options(
+    chosen: Format, file: Path | None, *, transfer: Transfer | None, parts: bool, overwrite: bool
+) -> None:
+    """Refuse options that the format has no use for, and a missing folder.
+
+    Raises:
+        ConfigError: If there are any.
+    """
+    needed: tuple[tuple[str, bool, Format], ...] = (
+        ("--transfer", transfer is not None, "folders"),
+        ("--parts", parts, "folders"),
+        ("--overwrite", overwrite, "mia"),
+    )
+    for option, given, wanted in needed:
+        if given and chosen != wanted:
+            raise ConfigError(f"{option} is for --format {wanted}.", "Leave it out.")
+    if chosen == "folders" and file is None:
+        raise ConfigError(
+            "--format folders needs a folder to write to.", "`mia-tui labels export DATASET FOLDER`."
+        )
 
 
 def export_csv(report: Report, found: "Dataset", names: list[str], file: Path | None) -> None:
@@ -28,17 +51,13 @@ def export_folders(
     report: Report,
     found: "Dataset",
     names: list[str],
-    out: Path | None,
+    out: Path,
     transfer: Transfer,
     parts: "dict[ImageKey, Part] | None",
 ) -> None:
     """A folder per class, below a folder per part if parts are given."""
     from mia_tui.dataset.interchange.folders_export import write_class_folders
 
-    if out is None:
-        raise ConfigError(
-            "--format folders needs a folder to write to.", "`mia-tui labels export DATASET FOLDER`."
-        )
     done = write_class_folders(
         out, found.root, found.labelled.labels, names, keys=found.scan.keys, parts=parts, transfer=transfer
     )

@@ -48,10 +48,21 @@ def read_labels_of(
     if chosen == "mia":
         from mia_tui.dataset.interchange.mia import read_mia
 
-        return read_mia(
-            dataset, found, None if classes is None else [name.strip() for name in classes.split(",")]
-        )
+        return read_mia(dataset, found, None if classes is None else _names_of(classes))
     from mia_tui.dataset.interchange.csv import read_labels
 
     assert file is not None
     return read_labels(file, found, dataset=dataset)
+
+
+def _names_of(classes: str) -> list[str]:
+    """The names given by --classes: each number has one of its own, or classes would be merged in silence."""
+    names = [name.strip() for name in classes.split(",")]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if "" in names:
+        raise ConfigError("--classes leaves a number without a name.", "Write A,B,C; the first is number 0.")
+    if twice is not None:
+        raise ConfigError(
+            f"--classes names {printable(twice)} twice.", "Give each of MIA's numbers its own name."
+        )
+    return names

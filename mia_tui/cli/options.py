@@ -52,7 +52,7 @@ class Command(click.Command):
         sections: dict[str, list[tuple[str, str]]] = {}
         for param in self.get_params(ctx):
             record = param.get_help_record(ctx)
-            if record is not None:
+            if record is not None and isinstance(param, click.Option):  # the usage line has the arguments
                 sections.setdefault(getattr(param, "section", _GENERAL), []).append(record)
         # The settings come first: they are what the command is about.
         for title in sorted(sections, key=lambda title: title == _GENERAL):

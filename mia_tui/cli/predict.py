@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mia_tui.cli.looking import scan_images
 from mia_tui.cli.options import (
     Command,
     Option,
@@ -14,7 +15,7 @@ from mia_tui.cli.options import (
     json_option,
     path_argument,
     path_option,
-    state_options,
+    state_option,
 )
 from mia_tui.cli.report import Report
 from mia_tui.cli.using import find_network, load_network, network_options
@@ -40,7 +41,7 @@ _ROWS_AT_ONCE = 256
 )
 @dataset_option
 @json_option
-@state_options
+@state_option
 def command(
     images: Path,
     run_text: str,
@@ -49,23 +50,26 @@ def command(
     precision: str,
     batch_size: int,
     tta: bool,
+    max_megapixels: float | None,
     frames: str | None,
     dataset: Path | None,
     as_json: bool,
     state: Path | None,
-    annotator: str | None,
 ) -> None:
     """Predict the classes of IMAGES, a file or a folder with all that is below it.
 
     The file has one row an image, in their order, with the probability of every class. Broken off, the same
     command goes on where it was.
     """
+    from mia_tui.dataset.scan import check_root
     from mia_tui.runs.predictions import PartialFile, check_format, make_header
 
     report = Report(as_json=as_json)
     check_format(out)
+    if not images.is_file():
+        check_root(images)
     _, weights = find_network(run_text, dataset or (images if images.is_dir() else None), state)
-    network = load_network(report, weights, device, precision)
+    network = load_network(report, weights, device, precision, max_megapixels)
     root, keys = _find_images(report, images, frames or network.card.frames)
     header = make_header(root, weights, network.card, tta=tta)
     partial = PartialFile(out, header, keys)
@@ -79,18 +83,11 @@ def command(
 def _find_images(report: Report, images: Path, frames: str) -> "tuple[Path, Sequence[ImageKey]]":
     from mia_tui.dataset.decode import count_frames
     from mia_tui.dataset.model import ImageKey
-    from mia_tui.dataset.scan import scan
-    from mia_tui.dataset.wording import counted, name_some
 
     if images.is_file():
         pages = range(count_frames(images, animated=frames))  # type: ignore[arg-type]
         return images.absolute().parent, [ImageKey(images.name, page) for page in pages]
-    with report.counting("Looking for images") as bar:
-        found = scan(images, frames=frames, progress=lambda done: bar.update(done))  # type: ignore[arg-type]
-    if found.problems:
-        named = name_some(f"{printable(problem.path)}: {problem.message}" for problem in found.problems)
-        report.warn(f"{counted(len(found.problems), 'place')} could not be looked into: {named}.")
-    return images, found.keys
+    return images, scan_images(report, images, frames).keys  # type: ignore[arg-type]
 
 
 def _predict(

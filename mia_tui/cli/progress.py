@@ -13,6 +13,8 @@ from typing import IO, TYPE_CHECKING, cast
 
 from mia_tui.catalog.metrics import MetricName
 from mia_tui.cli.report import Bar, Outlet, Report
+from mia_tui.dataset.wording import counted
+from mia_tui.paths import printable
 from mia_tui.runs.events import (
     EpochEnded,
     Event,
@@ -129,7 +131,7 @@ class EpochProgress(AbstractContextManager["EpochProgress"]):
     def _start(self, event: RunStarted) -> None:
         place = event.resumed_at
         if place is None:
-            count = f"{event.total_epochs} epochs of {event.steps_per_epoch:,} steps"
+            count = f"{counted(event.total_epochs, 'epoch')} of {counted(event.steps_per_epoch, 'step')}"
             self._report.say(f"Training on {event.device}: {count}.")
         else:
             self._report.say(
@@ -266,7 +268,7 @@ def clock(seconds: float) -> str:
 
 def phase_title(name: PhaseName, message: str) -> str:
     """What a worker is busy with: its own words, or those for the phase."""
-    words = message.rstrip(".") or PHASES[name]
+    words = printable(message).rstrip(".") or PHASES[name]
     return words[:1].upper() + words[1:]
 
 

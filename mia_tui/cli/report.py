@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, TextIO, cast
 import click
 
 from mia_tui.cli import tables
-from mia_tui.errors import MiaError
+from mia_tui.errors import ConfigError, MiaError
 from mia_tui.paths import printable, user_state
 
 if TYPE_CHECKING:
@@ -34,6 +34,21 @@ if TYPE_CHECKING:
     from mia_tui.runs.state import RunState
 
 INTERRUPTED = 130
+
+# What a disk says about a name or a right; anything else from the system is a fault of this program.
+_REFUSALS = frozenset(
+    {
+        errno.EACCES,
+        errno.EPERM,
+        errno.ENAMETOOLONG,
+        errno.ELOOP,
+        errno.EIO,
+        errno.ESTALE,
+        errno.ENOSPC,
+        errno.EDQUOT,
+        errno.EROFS,
+    }
+)
 
 
 class Outlet:
@@ -109,6 +124,13 @@ STDOUT = Outlet("stdout")
 STDERR = Outlet("stderr")
 
 
+class _Shown:
+    """The content of a file on a terminal, which names in it must not steer."""
+
+    def write(self, text: str) -> int:
+        return STDOUT.write("\n".join(map(printable, text.split("\n"))))
+
+
 class Bar(Protocol):
     """Something that counts up in front of the user."""
 
@@ -129,15 +151,15 @@ class Report:
 
     def say(self, text: str = "") -> None:
         """A line of prose: on stdout, or on stderr with --json."""
-        self._line(STDERR if self.as_json else STDOUT, text)
+        self._prose(STDERR if self.as_json else STDOUT, text)
 
     def warn(self, message: str, hint: str | None = None) -> None:
         """A warning on stderr; the command goes on."""
-        self._line(STDERR, f"Warning: {message}" + (f" {hint}" if hint else ""))
+        self._prose(STDERR, f"Warning: {message}" + (f" {hint}" if hint else ""))
 
     def note(self, text: str) -> None:
         """A line on stderr that is no part of the answer."""
-        self._line(STDERR, text)
+        self._prose(STDERR, text)
 
     def record(self, record: object) -> None:
         """One JSON object (a mapping or a msgspec Struct) as a line on stdout; without --json nothing.
@@ -147,13 +169,10 @@ class Report:
         if self.as_json:
             self._line(STDOUT, json.dumps(_plain(record), allow_nan=False))
 
-    def line(self, encoded: bytes) -> None:
-        """A line of events.jsonl as it is, on stdout; without --json nothing."""
-        if self.as_json:
-            self._line(STDOUT, encoded.decode("utf-8", "backslashreplace").removesuffix("\n"))
-
     def data(self) -> TextIO:
-        """stdout for the content of a file: UTF-8, whatever the terminal takes."""
+        """stdout for the content of a file: UTF-8 as it is; on a terminal its lines are made inert."""
+        if STDOUT.isatty():
+            return cast(TextIO, _Shown())
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(encoding="utf-8")
         return cast(TextIO, STDOUT)
@@ -214,6 +233,10 @@ class Report:
             finally:
                 self._moving = None
 
+    def _prose(self, outlet: Outlet, text: str) -> None:
+        """Inert whatever names are in it: those of another's run or file must not steer this terminal."""
+        self._line(outlet, printable(text))
+
     def _line(self, outlet: Outlet, text: str) -> None:
         if self._moving is not None and outlet.isatty():
             self._moving.console.out(text, highlight=False)
@@ -238,7 +261,8 @@ def run(body: Callable[[], object]) -> int:
     except (KeyboardInterrupt, click.Abort):
         code = _fail("Stopped.", INTERRUPTED)
     except Exception as error:  # noqa: BLE001  # the surface: no traceback may reach the user
-        code = _fail(_unexpected(error), 1)
+        refused = _refused(error)
+        code = _fail(refused, ConfigError.exit_code) if refused else _fail(_unexpected(error), 1)
     STDOUT.flush()
     STDERR.flush()
     if STDOUT.error is not None and code == 0:
@@ -247,7 +271,7 @@ def run(body: Callable[[], object]) -> int:
 
 
 def _fail(sentence: str, code: int) -> int:
-    STDERR.write(sentence + "\n")
+    STDERR.write("\n".join(map(printable, sentence.split("\n"))) + "\n")
     return code
 
 
@@ -256,6 +280,13 @@ def _usage(error: click.ClickException) -> str:
     sentence = message if message.endswith((".", "?")) else f"{message}."
     context = getattr(error, "ctx", None)
     return f"{sentence} See `{context.command_path} --help`." if context is not None else sentence
+
+
+def _refused(error: Exception) -> str | None:
+    """A name the disk does not take, or a place that may not be looked into; None for a fault of ours."""
+    if not isinstance(error, OSError) or error.errno not in _REFUSALS or error.filename is None:
+        return None
+    return f"{os.fsdecode(error.filename)} cannot be used: {error.strerror}."
 
 
 def _unexpected(error: Exception) -> str:

@@ -18,7 +18,7 @@ Function = TypeVar("Function", bound=Callable[..., object])
 
 
 def network_options(function: Function) -> Function:
-    """--run, --device, --precision, --batch-size and --tta; arrive under these names."""
+    """--run, --device, --precision, --batch-size, --tta and --max-megapixels; arrive under these names."""
     for option in reversed(
         (
             click.option(
@@ -47,7 +47,7 @@ def network_options(function: Function) -> Function:
             click.option(
                 "--batch-size",
                 cls=Option,
-                type=click.IntRange(min=1),
+                type=click.IntRange(min=1, max=1_000_000),
                 default=64,
                 show_default=True,
                 help="Images a batch.",
@@ -58,6 +58,12 @@ def network_options(function: Function) -> Function:
                 is_flag=True,
                 help="Average over flips and quarter turns: slower, steadier.",
             ),
+            click.option(
+                "--max-megapixels",
+                cls=Option,
+                type=click.FloatRange(min=0.0, min_open=True),
+                help="Larger images are skipped and named; as trained if left out.",
+            ),
         )
     ):
         function = option(function)
@@ -65,10 +71,18 @@ def network_options(function: Function) -> Function:
 
 
 def find_network(text: str, dataset: Path | None, state: Path | None) -> "tuple[RunDir | None, Path]":
-    """The run and the weights file that --run means; no run for a file outside of one."""
+    """The run and the weights file that --run means; no run for a file outside of one.
+
+    Raises:
+        DataError: If the dataset is no folder.
+        ConfigError: If there is no such run or file.
+    """
+    from mia_tui.dataset.scan import check_root
     from mia_tui.runs.index import find_run
     from mia_tui.runs.layout import RunDir
 
+    if dataset is not None:
+        check_root(dataset)  # first: it must not lead to another dataset's run, nor wait for torch
     path = Path(text)
     if path.suffix == ".safetensors":
         if not path.is_file():
@@ -84,12 +98,20 @@ def find_network(text: str, dataset: Path | None, state: Path | None) -> "tuple[
     return run, run.best_weights
 
 
-def load_network(report: Report, weights: Path, device: str, precision: str) -> "Predictor":
+def load_network(
+    report: Report, weights: Path, device: str, precision: str, max_megapixels: float | None
+) -> "Predictor":
     """The network on its device; imports torch, which takes seconds."""
     from mia_tui.engine.predict import Predictor
     from mia_tui.runs.system import usable_cores
 
-    network = Predictor(weights, device=device, precision=precision, threads=usable_cores())  # type: ignore[arg-type]
+    network = Predictor(
+        weights,
+        device=device,
+        precision=precision,  # type: ignore[arg-type]
+        threads=usable_cores(),
+        max_megapixels=max_megapixels,
+    )
     if network.warning:
         report.warn(f"Working on the CPU: {network.warning}")
     card = network.card

@@ -1,6 +1,5 @@
 """From recipe, settings file and flags to one TrainConfig, and what its fields must be to each other."""
 
-import re
 from collections.abc import Mapping
 from typing import get_args
 
@@ -10,6 +9,7 @@ from mia_tui.catalog.backbones import find_backbone
 from mia_tui.config.class_weights import parse_class_weights
 from mia_tui.config.fields import Value, check_value, find_field, nearest
 from mia_tui.config.recipes import RECIPES
+from mia_tui.config.split import check_split
 from mia_tui.config.train import RecipeName, TrainConfig
 from mia_tui.errors import ConfigError, WeightsError
 from mia_tui.paths import printable
@@ -61,11 +61,6 @@ def check_config(config: TrainConfig) -> None:
     parse_class_weights(config.class_weights)
     _check_pairs(config)
     _check_split(config)
-    if config.rotate90 > 0 and config.width != config.height:
-        raise ConfigError(
-            f"--rotate90 needs a square input, and --size is {config.width}x{config.height}.",
-            "Take a square size, or --rotate90 0.",
-        )
 
 
 def _recipe(name: str) -> Mapping[str, Value]:
@@ -119,17 +114,4 @@ def _check_pairs(config: TrainConfig) -> None:
 def _check_split(config: TrainConfig) -> None:
     if config.val is not None and config.val_fraction > 0:
         _refuse_two_validations({_VAL: config.val, _VAL_FRACTION: config.val_fraction})
-    if config.val_fraction + config.test_fraction >= 1:
-        raise ConfigError(
-            f"--val-fraction {config.val_fraction:g} and --test-fraction {config.test_fraction:g} "
-            "leave nothing to train on.",
-            "Their sum must be below 1.",
-        )
-    if config.group_by is not None:
-        try:
-            re.compile(config.group_by)
-        except re.error as error:
-            raise ConfigError(
-                f"--group-by {printable(config.group_by)!r} is not a regular expression: {error}.",
-                "Example: --group-by 'slide([0-9]+)_' keeps the images of a slide together.",
-            ) from error
+    check_split(config.val_fraction, config.test_fraction, config.group_by)

@@ -24,6 +24,7 @@ Value = str | int | float | bool
 
 # Fields that the command line sets by an option of another name.
 _OPTIONS = {"width": "--size", "height": "--size", "color": "--color/--mono"}
+_LARGEST = 2**63 - 1  # of the whole numbers a run's files can hold
 _WORDS: dict[Kind, str] = {
     "text": "a text",
     "whole": "a whole number",
@@ -131,6 +132,8 @@ def check_value(field: Field, value: object, *, shown: str) -> Value:
     Raises:
         ConfigError: If it has the wrong type or lies outside its limits.
     """
+    if type(value) is int and abs(value) > _LARGEST:
+        raise ConfigError(f"{shown} is a number of {len(str(abs(value)))} digits.", "Give a smaller one.")
     if field.kind == "real" and type(value) is int:
         value = float(value)
     if field.kind == "switch" and isinstance(value, bool):
@@ -245,7 +248,7 @@ def _checked_number(field: Field, value: int | float, shown: str) -> int | float
         return value
     unit = f" {field.unit}" if field.unit not in ("", field.name) else ""
     limits = field.limits or "finite"
-    raise ConfigError(f"{shown} is {value:g}{unit}.", f"It must be {limits}.")
+    raise ConfigError(f"{shown} is {show_value(value)}{unit}.", f"It must be {limits}.")
 
 
 def _quoted(value: object) -> str:

@@ -30,7 +30,7 @@ def load_config(path: Path) -> dict[str, Value]:
         raise ConfigError(f"The settings file {name} cannot be read: {error.strerror}.") from error
     try:
         values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # besides TOML's own: numbers and nesting beyond all sense
         hint = 'A setting is a line such as  epochs = 15  or  backbone = "resnet18".'
         raise ConfigError(f"The settings file {name} is not TOML: {error}.", hint) from error
     return {

@@ -139,7 +139,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     min_lr: Annotated[float, _optimizer("Floor of the learning rate.", ge=0.0)] = 1e-6
     warmup_epochs: Annotated[float, _optimizer("cosine: epochs of linear warm-up.", "epochs", ge=0.0)] = 1.0
 
-    epochs: Annotated[int, _run("Passes over the training part.", "epochs", ge=1)] = 15
+    epochs: Annotated[int, _run("Passes over the training part.", "epochs", ge=1)] = 20
     batch_size: Annotated[int, _run("Images a step.", "images", ge=1)] = 32
     early_stop: Annotated[
         int, _run("Stop after so many epochs without improvement; 0 is never.", "epochs", ge=0)
@@ -175,7 +175,8 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     group_by: Annotated[
         str | None,
         _split(
-            "Regular expression; images whose paths agree in its groups (or its whole match) stay in one part."
+            "Regular expression; images whose paths agree in its groups (or its whole match) stay in one part. "
+            "Empty is none."
         ),
     ] = None
     split_seed: Annotated[int, _split("Varies the split.", ge=0, le=2**31 - 1)] = 0
@@ -185,7 +186,9 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     flip_horizontal: Annotated[float, _chance("a flip left to right")] = 0.5
     flip_vertical: Annotated[float, _chance("a flip upside down")] = 0.5
-    rotate90: Annotated[float, _chance("a turn by 90, 180 or 270 degrees (square inputs only)")] = 0.0
+    rotate90: Annotated[
+        float, _chance("a turn by 90, 180 or 270 degrees; by 180 where the input is not square")
+    ] = 0.75
     blur: Annotated[float, _chance("a Gaussian blur")] = 0.0
     blur_sigma: Annotated[float, _augment("Blur: largest sigma.", "pixels", gt=0.0, le=20.0)] = 3.0
     piecewise_affine: Annotated[float, _chance("moving the points of a grid about")] = 0.0

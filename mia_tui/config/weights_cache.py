@@ -16,7 +16,6 @@ from mia_tui.catalog.backbones import BACKBONES, HUB, TIMM_PREFIX, Backbone
 from mia_tui.errors import WeightsError
 from mia_tui.paths import printable
 
-NO_WEIGHTS = "none"
 IMAGENET_WEIGHTS = "imagenet"
 TIMM_HUB = "timm/"
 HUB_FILES = ("model.safetensors", "pytorch_model.bin")

@@ -5,9 +5,11 @@ differ in size, shape, stain and place, some overlap, and similar classes run in
 slide.
 """
 
+import io
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 from PIL import Image
@@ -62,18 +64,26 @@ def render_demo(folder: Path, *, count: int = 320, seed: int = 0, size_px: int =
     Raises:
         DataError: If the folder cannot be written.
     """
-    classes = _shuffled_classes(count, seed)
-    names = [f"{IMAGES}/cell_{number:04d}.png" for number in range(1, count + 1)]
+    images = _named_classes(count, seed)
     try:
-        (folder / IMAGES).mkdir(parents=True, exist_ok=True)
-        for number, (name, class_name) in enumerate(zip(names, classes, strict=True)):
+        folder.mkdir(parents=True, exist_ok=True)
+        _write_labels(folder / LABELS, images)  # first: by it `holds_demo` knows a demo that was broken off
+        (folder / IMAGES).mkdir(exist_ok=True)
+        for number, (name, class_name) in enumerate(images):
             render_cell(class_name, seed=seed, number=number, size_px=size_px).save(folder / name)
     except OSError as error:
         raise cannot_write(folder, error) from error
-    order = list(SHARES)
-    labels = {ImageKey(name): order.index(c) for name, c in zip(names, classes, strict=True)}
-    write_labels(folder / LABELS, labels, order)
-    return list(zip(names, classes, strict=True))
+    return images
+
+
+def holds_demo(folder: Path, *, count: int = 320, seed: int = 0) -> bool:
+    """Whether `render_demo` with these arguments began in this folder, so that it may write there again."""
+    expected = io.StringIO()
+    _write_labels(expected, _named_classes(count, seed))
+    try:
+        return (folder / LABELS).read_bytes() == expected.getvalue().encode()
+    except OSError:
+        return False
 
 
 def render_cell(class_name: str, *, seed: int, number: int, size_px: int) -> Image.Image:
@@ -83,6 +93,17 @@ def render_cell(class_name: str, *, seed: int, number: int, size_px: int) -> Ima
     _background_cells(scene, crowded=class_name == "erythrocyte")
     _CELLS[class_name](scene)
     return scene.photograph(size_px)
+
+
+def _named_classes(count: int, seed: int) -> list[tuple[str, str]]:
+    """Path and class of each image."""
+    classes = _shuffled_classes(count, seed)
+    return [(f"{IMAGES}/cell_{number:04d}.png", name) for number, name in enumerate(classes, start=1)]
+
+
+def _write_labels(target: Path | TextIO, images: list[tuple[str, str]]) -> None:
+    order = list(SHARES)
+    write_labels(target, {ImageKey(path): order.index(name) for path, name in images}, order)
 
 
 def _shuffled_classes(count: int, seed: int) -> list[str]:

@@ -3,9 +3,8 @@
 import re
 from collections.abc import Iterable, Mapping
 
+from mia_tui.config.split import compile_pattern
 from mia_tui.dataset.model import ImageKey
-from mia_tui.errors import ConfigError
-from mia_tui.paths import printable
 
 
 def group_images(
@@ -34,21 +33,6 @@ def group_images(
         for mark in _marks(path, pattern, hashes or {}):
             _join(parent, first.setdefault(mark, path), path)
     return {key: _root(parent, key.path) for key in keys}
-
-
-def compile_pattern(group_by: str) -> re.Pattern[str]:
-    """The pattern of --group-by.
-
-    Raises:
-        ConfigError: If it is not a regular expression.
-    """
-    try:
-        return re.compile(group_by)
-    except re.error as error:
-        raise ConfigError(
-            f"--group-by {printable(group_by)} is not a regular expression: {error}.",
-            "Write what images of one group have in common, as 'slide([0-9]+)'.",
-        ) from error
 
 
 def _marks(path: str, pattern: re.Pattern[str] | None, hashes: Mapping[str, str]) -> list[object]:

@@ -115,8 +115,7 @@ def _from_store(
     scan: Scan, dataset: Path, known: _Known, source: LabelSource, keep_empty: bool
 ) -> LabelledSet:
     active = {image_class.id: image_class for image_class in known.classes if not image_class.archived}
-    here = set(scan.keys)
-    missing = sum(key not in here for key in known.labels)
+    missing, notes = _missing(scan, known)
     ids = {
         key: known.labels[key].class_id
         for key in scan.keys
@@ -128,7 +127,7 @@ def _from_store(
             f"({len(known.labels):,}) belong to images that are not there or to deleted classes.",
             "Were the images moved? Name the folder that the labels were made in.",
         )
-    notes = _store_notes(scan, known, ids, {} if keep_empty else active, missing)
+    notes += _store_notes(scan, known, ids, {} if keep_empty else active)
     if source == "auto" and len(ids) < len(scan.keys) and read_class_folders(scan.keys) is not None:
         notes.append(
             "The folders look like classes, too; pass --labels folders to take the classes from them."
@@ -139,12 +138,10 @@ def _from_store(
 
 
 def _store_notes(
-    scan: Scan, known: _Known, ids: Mapping[ImageKey, int], active: Mapping[int, ImageClass], missing: int
+    scan: Scan, known: _Known, ids: Mapping[ImageKey, int], active: Mapping[int, ImageClass]
 ) -> list[str]:
     notes = []
     deleted = sum(key in known.labels and key not in ids for key in scan.keys)
-    if missing:
-        notes.append(f"{counted(missing, 'label')} of images that are not there any more.")
     if deleted:
         notes.append(f"{counted(deleted, 'image')} of deleted classes left out.")
     used = set(ids.values())
@@ -152,6 +149,21 @@ def _store_notes(
     if empty:
         notes.append(f"Classes without images left out: {name_some(empty)}.")
     return notes
+
+
+def _missing(scan: Scan, known: _Known) -> tuple[int, list[str]]:
+    """How many labels are of files that are not there; and sentences about labels without an image here."""
+    here, files = set(scan.keys), {file.path for file in scan.files}
+    missing = sum(key.path not in files for key in known.labels)
+    frames = sum(key not in here for key in known.labels) - missing
+    notes = []
+    if missing:
+        notes.append(f"{counted(missing, 'label')} of images that are not there any more.")
+    if frames:
+        notes.append(
+            f"{counted(frames, 'label')} of frames that are left out; --frames all takes those of animated files."
+        )
+    return missing, notes
 
 
 def _from_folders(scan: Scan, folders: ClassFolders, known: _Known, keep_empty: bool) -> LabelledSet:
@@ -170,7 +182,7 @@ def _from_folders(scan: Scan, folders: ClassFolders, known: _Known, keep_empty: 
         else:
             decided.append(key)
             ids[key] = label.class_id
-    notes = []
+    missing, notes = _missing(scan, known)
     if decided:
         notes.append(
             f"{counted(len(decided), 'image')} in another class than the folder's, as a person decided: "
@@ -182,7 +194,6 @@ def _from_folders(scan: Scan, folders: ClassFolders, known: _Known, keep_empty: 
             f"{name_some(key.path for key in moved)}."
         )
     used, labels = _numbered(classes, {key: ids[key] for key in scan.keys}, keep_empty)
-    missing = sum(key not in here for key in known.labels)
     return LabelledSet("folders", used, labels, dict(folders.parts), missing, tuple(notes))
 
 

@@ -12,6 +12,7 @@ place if it has one inside the dataset.
 
 import os
 import re
+import stat
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from mia_tui.dataset.decode import ANIMATED_SUFFIXES, IMAGE_SUFFIXES, STACK_SUFF
 from mia_tui.dataset.hashes import duplicate_groups, file_hash
 from mia_tui.dataset.model import ImageFile, ImageKey
 from mia_tui.dataset.scan_index import ScanIndex, each
+from mia_tui.dataset.wording import counted, name_some
 from mia_tui.errors import DataError, DecodeError
 from mia_tui.paths import LABELS_DB, printable
 
@@ -64,6 +66,16 @@ class Scan:
     files: tuple[ImageFile, ...]
     problems: tuple[ScanProblem, ...]
 
+    @property
+    def notes(self) -> list[str]:
+        """What could not be looked at, as a sentence for the user."""
+        if not self.problems:
+            return []
+        named = name_some(
+            f"{problem.path} ({problem.message.removesuffix('.')})" for problem in self.problems
+        )
+        return [f"{counted(len(self.problems), 'place')} could not be looked into: {named}."]
+
 
 def scan(root: Path, *, frames: Frames = "first", progress: Callable[[int], None] | None = None) -> Scan:
     """Find all images of a folder and how many frames each file has.
@@ -80,7 +92,7 @@ def scan(root: Path, *, frames: Frames = "first", progress: Callable[[int], None
     Raises:
         DataError: If the folder is not there, is a file, cannot be read, or holds no images.
     """
-    _check_root(root)
+    check_root(root)
     problems: list[ScanProblem] = []
     found = []
     for file in scan_files(root, problems=problems):
@@ -215,12 +227,22 @@ def _folders_above(root: Path) -> Iterator[tuple[int, int]]:
         yield status.st_dev, status.st_ino
 
 
-def _check_root(root: Path) -> None:
-    if root.is_dir():
-        return
-    if root.exists():
+def check_root(root: Path) -> None:
+    """Refuse a dataset that is no folder.
+
+    Raises:
+        DataError: If it is a file, or is not there.
+    """
+    try:
+        mode = root.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        raise DataError(f"There is no folder {printable(root)}.", "Check how it is spelt.") from None
+    except OSError as error:
+        raise DataError(
+            f"{printable(root)} cannot be looked into: {error.strerror}.", "Name a folder you may read."
+        ) from error
+    if not stat.S_ISDIR(mode):
         raise DataError(f"{printable(root)} is a file.", "Name the folder that holds the images.")
-    raise DataError(f"There is no folder {printable(root)}.", "Check how it is spelt.")
 
 
 def _no_images(root: Path, problems: list[ScanProblem]) -> DataError:

@@ -5,13 +5,14 @@ moving the images that have a part already.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
+from mia_tui.config.split import check_split, compile_pattern
 from mia_tui.dataset.allot import Unit, allot, tally_of
-from mia_tui.dataset.groups import compile_pattern, group_images
+from mia_tui.dataset.groups import group_images
 from mia_tui.dataset.labelled import META_SOURCE, LabelledSet
 from mia_tui.dataset.model import PARTS, ImageKey, Part
 from mia_tui.dataset.split_warnings import class_warnings, copies_of_two_classes
@@ -35,7 +36,8 @@ class SplitRule(msgspec.Struct, frozen=True):
     Attributes:
         val_fraction: Share of each class for validation.
         test_fraction: Share of each class kept for a test.
-        group_by: Regular expression on the path; images that agree in it stay together.
+        group_by: Regular expression on the path; images that agree in it stay together. An empty one,
+            in which all would agree, is none.
         seed: Varies the split.
     """
 
@@ -43,6 +45,10 @@ class SplitRule(msgspec.Struct, frozen=True):
     test_fraction: float = 0.0
     group_by: str | None = None
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.group_by == "":
+            msgspec.structs.force_setattr(self, "group_by", None)
 
     def shares(self) -> dict[Part, float]:
         """The share of each part."""
@@ -61,24 +67,20 @@ class Split:
     warnings: tuple[str, ...]
 
 
-def check_rule(rule: SplitRule) -> None:
-    """Refuse a rule that cannot be followed.
+def check_rule(rule: SplitRule, images: Collection[ImageKey]) -> None:
+    """Refuse a rule that these images cannot be split by; asked before a store is made for the split.
 
     Raises:
         ConfigError: If a fraction is not a share, nothing is left to train on, or the pattern is not a
-            regular expression.
+            regular expression or fits none of the images.
     """
-    for name, value in (("--val-fraction", rule.val_fraction), ("--test-fraction", rule.test_fraction)):
-        if not 0.0 <= value < 1.0:
-            raise ConfigError(f"{name} {value:g} is not a share.", "Give a number from 0 to below 1.")
-    if rule.val_fraction + rule.test_fraction >= 1.0:
+    check_split(rule.val_fraction, rule.test_fraction, rule.group_by)
+    alone = _without_group(images, rule)
+    if alone and len(alone) == len({key.path for key in images}):
         raise ConfigError(
-            f"--val-fraction {rule.val_fraction:g} and --test-fraction {rule.test_fraction:g} leave nothing "
-            "to train on.",
-            "Their sum must be below 1.",
+            f"--group-by {printable(rule.group_by)!r} fits none of the images.",
+            f"It is searched in paths like {printable(alone[0])}.",
         )
-    if rule.group_by is not None:
-        compile_pattern(rule.group_by)
 
 
 def make_split(
@@ -127,7 +129,7 @@ def stored_split(
         ConfigError: If the rule cannot be followed or differs from the stored one.
         StoreError: If the split cannot be written.
     """
-    check_rule(rule)
+    check_rule(rule, labelled.labels)
     stored = stored_rule(store)
     if stored is not None and stored != rule:
         raise _other_rule(stored, rule)
@@ -153,7 +155,7 @@ def new_split(
         ConfigError: If the rule cannot be followed.
         StoreError: If the split cannot be written.
     """
-    check_rule(rule)
+    check_rule(rule, labelled.labels)
     split = _split(labelled, rule, {}, hashes or {})
     with store.transaction():
         _keep_rule(store, rule)
@@ -279,16 +281,16 @@ def _other_rule(stored: SplitRule, rule: SplitRule) -> ConfigError:
     return ConfigError(f"This dataset was split with {' and '.join(differing)}.", _NEW)
 
 
-def _pattern_warnings(labels: Mapping[ImageKey, int], rule: SplitRule) -> list[str]:
+def _without_group(images: Iterable[ImageKey], rule: SplitRule) -> list[str]:
+    """Paths that the pattern does not fit, sorted; none where there is no pattern."""
     if rule.group_by is None:
         return []
     pattern = compile_pattern(rule.group_by)
-    alone = sorted({key.path for key in labels if not pattern.search(key.path)})
-    if alone and len(alone) == len({key.path for key in labels}):
-        raise ConfigError(
-            f"--group-by {printable(rule.group_by)} fits none of the images.",
-            f"It is searched in paths like {printable(alone[0])}.",
-        )
+    return sorted({key.path for key in images if not pattern.search(key.path)})
+
+
+def _pattern_warnings(labels: Mapping[ImageKey, int], rule: SplitRule) -> list[str]:
+    alone = _without_group(labels, rule)
     if not alone:
         return []
     return [

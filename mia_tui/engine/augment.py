@@ -23,7 +23,6 @@ from torch import Tensor
 from mia_tui.config.train import TrainConfig
 from mia_tui.engine.data.random import Stream, uniforms, uniforms_at
 from mia_tui.engine.image_ops import GRID_POINTS, Sampling, blur, gaussian_kernels, move_grid, warp
-from mia_tui.errors import ConfigError
 
 _MIN_PATCHES = 3  # a side (imgaug 0.4); fewer could black out the whole image
 
@@ -43,8 +42,6 @@ def augment(images: Tensor, config: TrainConfig, *, seed: int, epoch: int, sampl
     Returns:
         Same shape, dtype, device and memory format; `images` itself where everything is off.
 
-    Raises:
-        ConfigError: If turns by 90 degrees are asked for and the images are not square.
     """
     if not is_augmented(config):
         return images
@@ -110,14 +107,10 @@ def _flip(batch: _Batch, stream: Stream, probability: float, *, dim: int) -> Non
 
 def _rotate90(batch: _Batch, config: TrainConfig) -> None:
     height, width = batch.images.shape[2:]
-    if config.rotate90 and height != width:
-        raise ConfigError(
-            f"Turns by 90 degrees need a square input, and this one is {width} x {height} pixels.",
-            "Set --rotate90 0, or a square --size.",
-        )
+    possible = (1, 2, 3) if height == width else (2,)
     rows, drawn = batch.chosen(Stream.ROTATE90, config.rotate90, 1)
-    turns = 1 + (drawn[:, 0] * 3).to(torch.int64)
-    for turn in (1, 2, 3):
+    turns = torch.tensor(possible)[(drawn[:, 0] * len(possible)).to(torch.int64)]
+    for turn in possible:
         batch.replace(rows[turns == turn], partial(torch.rot90, k=turn, dims=(2, 3)))
 
 

@@ -70,7 +70,8 @@ def save_checkpoint(run: RunDir, state: dict[str, Any], best: BestWeights | None
     with replacing(run.last_checkpoint) as file:
         file.write(buffer.getbuffer())
     if best is not None:
-        _publish_best(run)
+        _next_best(run).replace(run.best_weights)
+        _write_model_json(run, best.card)
 
 
 def load_state(run: RunDir) -> dict[str, Any] | None:
@@ -103,12 +104,14 @@ def settle_best(run: RunDir, best_epoch: int) -> None:
         best_epoch: What last.pt says; 0 where it knows of none.
     """
     pending = _next_best(run)
-    if not pending.exists():
-        return
-    if read_card(pending).epoch == best_epoch:
-        _publish_best(run)
-    else:
-        pending.unlink()
+    if pending.exists():
+        if read_card(pending).epoch == best_epoch:
+            pending.replace(run.best_weights)
+        else:
+            pending.unlink()
+    card = card_of(run.best_weights)
+    if card is not None:  # the kill may have come before its readable copy
+        _write_model_json(run, card)
 
 
 def read_card(path: Path) -> ModelCard:
@@ -172,8 +175,7 @@ def _next_best(run: RunDir) -> Path:
     return run.checkpoints / "best.next.safetensors"
 
 
-def _publish_best(run: RunDir) -> None:
-    _next_best(run).replace(run.best_weights)
-    write_atomically(
-        run.model_json, msgspec.json.format(msgspec.json.encode(read_card(run.best_weights)), indent=2)
-    )
+def _write_model_json(run: RunDir, card: ModelCard) -> None:
+    text = msgspec.json.format(msgspec.json.encode(card), indent=2)
+    if not run.model_json.exists() or run.model_json.read_bytes() != text:
+        write_atomically(run.model_json, text)

@@ -1,6 +1,7 @@
 """Where a network runs: which device, which arithmetic, how much memory, and why a GPU is not used."""
 
 import os
+import re
 import resource
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -41,8 +42,12 @@ def pick_device(name: str) -> DeviceChoice:
             raise DeviceError("torch finds no Apple GPU here.", "Use --device cpu.")
         return DeviceChoice(torch.device("mps"))
     if torch.cuda.is_available():
-        return DeviceChoice(torch.device("cuda", _cuda_index(index)))
-    reason = why_no_gpu()
+        chosen = _cuda_index(index)
+        reason = _why_no_kernels(chosen)
+        if reason is None:
+            return DeviceChoice(torch.device("cuda", chosen))
+    else:
+        reason = why_no_gpu()
     if kind == "cuda":
         raise DeviceError(
             f"--device {name} cannot be used: {reason or 'there is no NVIDIA GPU here.'}", "Use --device cpu."
@@ -112,8 +117,8 @@ def set_up(device: torch.device, *, threads: int, deterministic: bool) -> None:
     torch.set_num_threads(threads)
     if deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        # warn_only: the few operations without a repeatable form are named in the log instead of ending the run.
-        torch.use_deterministic_algorithms(True, warn_only=True)
+    # warn_only: the few operations without a repeatable form are named in the log instead of ending the run.
+    torch.use_deterministic_algorithms(deterministic, warn_only=True)
     torch.backends.cudnn.benchmark = device.type == "cuda" and not deterministic
     if device.type == "cuda":
         torch.cuda.set_device(device)
@@ -151,8 +156,28 @@ def _cuda_index(text: str) -> int:
             )
         return int(text)
     free = {gpu.uuid.removeprefix("GPU-"): gpu.free_bytes for gpu in list_gpus()}
-    uuids = [str(torch.cuda.get_device_properties(index).uuid) for index in range(count)]
-    return max(range(count), key=lambda index: free.get(uuids[index], 0))
+    uuids = [str(torch.cuda.get_device_properties(index).uuid).removeprefix("GPU-") for index in range(count)]
+    # First of all one that this torch was built for: an old card for the screen may have the most free memory.
+    return max(range(count), key=lambda index: (_why_no_kernels(index) is None, free.get(uuids[index], 0)))
+
+
+def _why_no_kernels(index: int) -> str | None:
+    """Why torch cannot compute on a GPU that its driver knows; None if it can.
+
+    Source: NVIDIA, "CUDA C++ Programming Guide": machine code (sm_86) runs on its own and later minor versions of
+    the same major one, intermediate code (compute_90) on every later version.
+    """
+    here = torch.cuda.get_device_capability(index)
+    built = [re.fullmatch(r"(sm|compute)_(\d+)(\d)", name) for name in torch.cuda.get_arch_list()]
+    versions = [(found[1], (int(found[2]), int(found[3]))) for found in built if found]
+    if not versions or any(
+        version <= here and (kind == "compute" or version[0] == here[0]) for kind, version in versions
+    ):
+        return None
+    return (
+        f"the {torch.cuda.get_device_name(index)} has compute capability {here[0]}.{here[1]}, which torch "
+        f"{torch.__version__} was not built for; install another build of torch."
+    )
 
 
 def _cpu_has_bf16() -> bool:

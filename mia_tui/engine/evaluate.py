@@ -39,6 +39,8 @@ def evaluate(
     for batch in batches:
         if should_stop():
             return None
+        if not len(batch.targets):  # none of its images can be read
+            continue
         logits = infer(model, batch.images, device, arithmetic)
         counter.update(logits, batch.targets)
         numerators, denominators = loss_terms(logits, batch.targets)

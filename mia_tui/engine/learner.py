@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from mia_tui.catalog.backbones import TIMM_PREFIX
 from mia_tui.config.train import TrainConfig
+from mia_tui.dataset.wording import counted
 from mia_tui.engine.backbones import build_model, check_input
 from mia_tui.engine.device import Arithmetic, autocast, is_out_of_memory, release_memory
 from mia_tui.engine.losses import loss_terms
@@ -66,10 +67,18 @@ class Learner:
         self._num_classes = num_classes
         self._class_weights = None if class_weights is None else class_weights.to(device)
         torch.manual_seed(config.seed)
-        in_channels = 3 if config.color else 1
-        self.model: nn.Module = build_model(
+        self.model = self._build(say, resumed)
+        self.model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.ema = ModelEmaV3(self.model, config.ema_decay, use_warmup=True) if config.ema_decay else None
+        self.optimizer = make_optimizer(self.model, config)
+        self.schedule = Schedule(self.optimizer, config, steps_per_epoch)
+        self._scaler = torch.amp.GradScaler(device.type, enabled=arithmetic == "fp16")
+
+    def _build(self, say: Callable[[str], None] | None, resumed: bool) -> nn.Module:
+        config, in_channels = self.config, 3 if self.config.color else 1
+        model = build_model(
             config.backbone,
-            num_classes=num_classes,
+            num_classes=self._num_classes,
             in_channels=in_channels,
             drop_rate=config.drop_rate,
             drop_path_rate=config.drop_path_rate,
@@ -77,16 +86,12 @@ class Learner:
         )
         if config.backbone.startswith(TIMM_PREFIX):  # no table knows its smallest size
             check_input(
-                self.model, config.backbone, in_channels=in_channels, height=config.height, width=config.width
+                model, config.backbone, in_channels=in_channels, height=config.height, width=config.width
             )
         if config.weights != "none" and not resumed:
             path = find_weights(config.backbone, config.weights, on_download=say)
-            load_weights(self.model, path, backbone=config.backbone, in_channels=in_channels)
-        self.model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.ema = ModelEmaV3(self.model, config.ema_decay, use_warmup=True) if config.ema_decay else None
-        self.optimizer = make_optimizer(self.model, config)
-        self.schedule = Schedule(self.optimizer, config, steps_per_epoch)
-        self._scaler = torch.amp.GradScaler(device.type, enabled=arithmetic == "fp16")
+            load_weights(model, path, backbone=config.backbone, in_channels=in_channels)
+        return model
 
     @property
     def judged_model(self) -> nn.Module:
@@ -105,7 +110,7 @@ class Learner:
             targets: Class ids, shape (N,), int64.
 
         Raises:
-            RunError: If memory runs out even for a pair of images.
+            RunError: If memory runs out even for two images, or three that must stay together.
         """
         self.model.train()
         result = self._gradients(images, targets)
@@ -139,6 +144,13 @@ class Learner:
             if not is_out_of_memory(error):
                 raise
             return None
+        except ValueError as error:
+            if "more than 1 value per channel" not in str(error):
+                raise
+            raise RunError(
+                f"Batch normalisation in {self.config.backbone} cannot train on one image of this size at a time.",
+                "Take --batch-size 2 or more, or a larger --size.",
+            ) from error
         return StepResult(numerator, denominator, torch.cat(logits))
 
     def _parts(self, count: int) -> int:
@@ -149,13 +161,15 @@ class Learner:
     def _halve_micro_batch(self, batch: int) -> None:
         self.optimizer.zero_grad(set_to_none=True)
         release_memory(self.device)
-        tried = min(self.micro_batch, batch)
-        if tried <= 2:
+        parts = self._parts(batch)
+        tried = -(-batch // parts)
+        self.micro_batch = -(-tried // 2)
+        if self._parts(batch) == parts:  # two or three images cannot be halved
             raise RunError(
-                f"Memory ran out with {tried} images of {self.config.width} × {self.config.height} pixels.",
+                f"Memory ran out with {counted(tried, 'image')} of "
+                f"{self.config.width} × {self.config.height} pixels.",
                 "Take a smaller input (--size), a smaller backbone, or another GPU.",
             )
-        self.micro_batch = -(-tried // 2)
         self._warn(
             f"Memory ran out; batches of {self.config.batch_size} are now computed "
             f"{self.micro_batch} images at a time, with the gradients added up.",

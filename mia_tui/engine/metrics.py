@@ -52,10 +52,6 @@ class ConfusionCounter:
         counts: npt.NDArray[np.int64] = self._metric.compute().cpu().numpy().copy()
         return counts
 
-    def reset(self) -> None:
-        """Start again from zero."""
-        self._metric.reset()
-
 
 class _ConfusionMatrix(Metric):
     """torchmetrics' own confusion matrix needs N x C^2 numbers under deterministic algorithms (2 GB for a

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import torch
 from torch import Tensor
@@ -42,6 +43,7 @@ class Predictor:
         device: As in `device.pick_device`.
         precision: As in `device.resolve_precision`.
         threads: CPU threads, for the network and for decoding.
+        max_megapixels: Larger images are not read; None is as in training.
 
     Attributes:
         card: What is known about the network.
@@ -53,7 +55,13 @@ class Predictor:
     """
 
     def __init__(
-        self, weights: Path, *, device: str = "auto", precision: Precision = "auto", threads: int
+        self,
+        weights: Path,
+        *,
+        device: str = "auto",
+        precision: Precision = "auto",
+        threads: int,
+        max_megapixels: float | None = None,
     ) -> None:
         choice = pick_device(device)
         set_up(choice.device, threads=threads, deterministic=False)
@@ -61,6 +69,8 @@ class Predictor:
         self._device, self._threads = choice.device, threads
         self._arithmetic = resolve_precision(precision, choice.device)
         model, self.card = load_model(weights)
+        if max_megapixels is not None:
+            self.card = msgspec.structs.replace(self.card, max_megapixels=max_megapixels)
         self._model = model.to(choice.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def predict(
@@ -72,7 +82,7 @@ class Predictor:
             root: Folder that the keys' paths are relative to.
             keys: The images; may be a generator.
             batch_size: Images a batch; computed in pieces when memory runs out.
-            tta: Average over flips and quarter turns (flips only where the input is not square).
+            tta: Average over flips and quarter turns (half turns where the input is not square).
         """
         for batch, images in _decoded(self.card, root, keys, batch_size, self._threads):
             rows = iter(self._probabilities([image for image in images if not isinstance(image, str)], tta))
@@ -91,10 +101,11 @@ class Predictor:
         )  # (N, channels, H, W)
         inputs = standardise(to_unit(pixels), tuple(self.card.mean), tuple(self.card.std))
         total = torch.zeros(len(images), len(self.card.classes), device=self._device)
-        chosen = list(views(inputs)) if tta else [inputs]
-        for view in chosen:
+        count = 0
+        for view in views(inputs) if tta else (inputs,):  # one at a time: eight need the memory of eight
             total += torch.softmax(infer(self._model, view, self._device, self._arithmetic), dim=1)
-        probabilities: np.ndarray = (total / len(chosen)).cpu().numpy()
+            count += 1
+        probabilities: np.ndarray = (total / count).cpu().numpy()
         return probabilities
 
 

@@ -9,9 +9,10 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -31,51 +32,25 @@ from mia_tui.engine.data.feed import Feed
 from mia_tui.engine.data.order import batches
 from mia_tui.engine.data.reader import LoadingStopped
 from mia_tui.engine.data.scaling import Channels, channel_scaling
-from mia_tui.engine.device import describe, peak_memory_bytes, pick_device, resolve_precision, set_up
+from mia_tui.engine.device import describe, is_out_of_memory, pick_device, resolve_precision, set_up
 from mia_tui.engine.evaluate import Scores, evaluate
 from mia_tui.engine.learner import Learner
 from mia_tui.engine.metrics import ConfusionCounter
+from mia_tui.engine.tell import Emit, Identity, StepTeller, Teller
 from mia_tui.engine.weights import find_weights
-from mia_tui.errors import DataError, RunError
+from mia_tui.errors import CheckpointError, DataError, RunError
 from mia_tui.paths import printable
 from mia_tui.runs.card import ModelCard
-from mia_tui.runs.events import (
-    PROTOCOL,
-    CheckpointSaved,
-    Confusion,
-    EpochEnded,
-    Event,
-    Outcome,
-    Phase,
-    PhaseName,
-    Place,
-    RunStarted,
-    StepEnded,
-    Warned,
-)
-from mia_tui.runs.events import Progress as Loaded
-from mia_tui.runs.figures import SavedConfusion, figures, save_confusion
+from mia_tui.runs.events import Outcome, Place
+from mia_tui.runs.figures import SavedConfusion, figures
 from mia_tui.runs.job import Sample, TrainJob
 from mia_tui.runs.layout import RunDir
-
-Emit = Callable[[Event], None]
 
 SAVE_EVERY_S = 60.0
 """A checkpoint is saved at an epoch's end, but no more often than this; and at every stop."""
 
 TELL_EVERY_S = 0.2
 """Steps are told no more often than this."""
-
-
-@dataclass(frozen=True)
-class Identity:
-    """Who runs this attempt; filled by the worker."""
-
-    attempt: int
-    pid: int
-    host: str
-    boot_id: str
-    versions: dict[str, str]
 
 
 @dataclass
@@ -119,28 +94,23 @@ def train(
     """
     choice = pick_device(job.config.device)
     set_up(choice.device, threads=job.threads, deterministic=job.config.deterministic)
-    state = load_state(run)
-    training = _Training(run, job, samples, emit, should_stop, choice.device, state)
-    resumed_at = None if state is None else Place(training.progress.epoch, training.progress.step)
-    emit(
-        RunStarted(
-            t=time.time(),
-            protocol=PROTOCOL,
-            attempt=identity.attempt,
-            resumed_at=resumed_at,
-            kind="train",
-            pid=identity.pid,
-            host=identity.host,
-            boot_id=identity.boot_id,
-            versions=identity.versions,
-            device=describe(choice.device),
-            total_epochs=job.config.epochs,
-            steps_per_epoch=training.steps_per_epoch,
-        )
-    )
+    # The state is handed over, not kept: it is as large as the network and its optimizer.
+    training = _Training(run, job, samples, emit, should_stop, choice.device, load_state(run))
+    training.tell_start(identity)
     if choice.warning:
-        training.warn(f"Training on the CPU: {choice.warning}")
-    return training.run_epochs() if training.load() else "stopped"
+        training.tell.warn(f"Training on the CPU: {choice.warning}")
+    try:
+        return training.run_epochs() if training.load() else "stopped"
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise RunError(
+            f"Memory ran out on {describe(choice.device)}.",
+            "Take a smaller input (--size), a smaller backbone, --cache none or another GPU; what others use "
+            "counts, too.",
+        ) from error
+    finally:
+        training.close()
 
 
 class _Training:
@@ -157,59 +127,96 @@ class _Training:
         state: dict[str, Any] | None,
     ) -> None:
         self.run, self.job, self.config = run, job, job.config
-        self.samples, self.device = samples, device
-        self.emit, self.should_stop = emit, should_stop
+        # Images of the test part are never looked at here.
+        self.samples, self.device = [sample for sample in samples if sample.split != "test"], device
+        self.tell, self.should_stop = Teller(run, emit), should_stop
         counts = torch.zeros(len(job.classes), len(job.classes), dtype=torch.int64)
         self.progress = Progress(**state["progress"]) if state else Progress(counts)
         self.arithmetic = state["arithmetic"] if state else resolve_precision(self.config.precision, device)
         self.scaling = _channels(*state["scaling"]) if state else starting_scaling(self.config)
         self._state = state
-        train_count = sum(sample.split == "train" for sample in samples)
+        train_count = sum(sample.split == "train" for sample in self.samples)
         self.steps_per_epoch = len(batches(torch.arange(train_count), self.config.batch_size))
-        self.judged_on = "val" if any(sample.split == "val" for sample in samples) else "train"
+        self.judged_on = "val" if any(sample.split == "val" for sample in self.samples) else "train"
         self._pending_best: BestWeights | None = None
+        self._pending_matrix: SavedConfusion | None = None
         self._started = time.monotonic()
         self._saved_at = float("-inf")
         self._named_skipped: dict[int, str] = state["skipped"] if state else {}
+        self._open = ExitStack()
+
+    def tell_start(self, identity: Identity) -> None:
+        """Say who goes on from where."""
+        progress = self.progress
+        self.tell.started(
+            identity,
+            device=describe(self.device),
+            resumed_at=None if self._state is None else Place(progress.epoch, progress.step),
+            total_epochs=self.config.epochs,
+            steps_per_epoch=self.steps_per_epoch,
+        )
+
+    def close(self) -> None:
+        """Let go of threads."""
+        self._open.close()
 
     def load(self) -> bool:
         """Read the images and build the network; False if told to stop meanwhile."""
-        self._phase("loading", "reading images")
+        self.tell.phase("loading", "reading images")
         try:
-            self.feed = Feed(
-                self.samples,
-                Path(self.job.dataset),
-                self.config,
-                self.device,
-                scaling=self.scaling,
-                on_progress=self._tell_progress,
-                should_stop=self.should_stop,
-                skipped=self._named_skipped,
-            )
+            self.feed = self._read_images()
         except LoadingStopped:
             return False
+        self._open.callback(self.feed.close)
         self._check_skipped()
-        self._phase("loading", f"building {self.config.backbone}")
-        self.learner = Learner(
+        self.tell.phase("loading", f"building {self.config.backbone}")
+        self.learner = self._build_learner()
+        if self._state is not None:
+            self._restore(self._state)
+            self._state = None
+        return True
+
+    def _read_images(self) -> Feed:
+        return Feed(
+            self.samples,
+            Path(self.job.dataset),
+            self.config,
+            self.device,
+            scaling=self.scaling,
+            on_progress=self.tell.loaded,
+            should_stop=self.should_stop,
+            skipped=self._named_skipped,
+        )
+
+    def _build_learner(self) -> Learner:
+        return Learner(
             self.config,
             num_classes=len(self.job.classes),
             class_weights=self._class_weights(),
             device=self.device,
             arithmetic=self.arithmetic,
             steps_per_epoch=self.steps_per_epoch,
-            warn=self.warn,
-            say=lambda message: self._phase("loading", message),
+            warn=self.tell.warn,
+            say=lambda message: self.tell.phase("loading", message),
             resumed=self._state is not None,
         )
-        if self._state is not None:
-            self.learner.load_state_dict(self._state["learner"])
-            settle_best(self.run, self.progress.best_epoch)
-            self._state = None
-        return True
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        try:
+            self.learner.load_state_dict(state["learner"])
+        except (RuntimeError, ValueError, KeyError) as error:
+            if is_out_of_memory(error):
+                raise
+            raise CheckpointError(
+                f"{printable(self.run.last_checkpoint)} does not fit {self.config.backbone} as it is built here.",
+                "Another version of timm or torch saved it (events.jsonl names them): go on with that one, or "
+                "start a new run.",
+            ) from error
+        settle_best(self.run, self.progress.best_epoch)
 
     def run_epochs(self) -> Outcome:
-        self._phase("training", f"on {describe(self.device)}, {self.arithmetic}")
-        while self.progress.epoch <= self.config.epochs and not self._is_early_stop():
+        self.tell.phase("training", f"on {describe(self.device)}, {self.arithmetic}")
+        while not self._is_over():
             if not (self._train_epoch() and self._end_epoch()):
                 self._save()
                 return "stopped"
@@ -222,20 +229,26 @@ class _Training:
         """The steps of the present epoch that are still to do; False if told to stop before its last step."""
         progress, counter = self.progress, ConfusionCounter(len(self.job.classes), self.device)
         sums = torch.tensor(progress.sums, device=self.device)
-        teller = _Teller(self)
+        steps = StepTeller(self.tell, self.device, every_s=TELL_EVERY_S, check_loss=self._check_loss)
         for batch in self.feed.training_batches(progress.epoch, start=progress.step):
             self.learner.schedule.set_step(progress.epoch, progress.step)
             progress.step += 1
-            if len(batch.targets) > 1:
+            if len(batch.targets) >= min(2, self.config.batch_size):  # batch norm cannot train on one image
                 result = self.learner.step(batch.images, batch.targets)
                 sums += torch.stack([result.numerator, result.denominator])
-                teller.step_ended(result.numerator / result.denominator, len(batch.targets))
+                steps.step_ended(
+                    Place(progress.epoch, progress.step),
+                    result.numerator / result.denominator,
+                    self.learner.schedule.lr,
+                    len(batch.targets),
+                )
                 counter.update(result.logits, batch.targets)
             if self.should_stop():
                 break
         progress.sums = sums.tolist()
         progress.confusion += torch.from_numpy(counter.counts())
-        self.check_loss(_ratio(progress.sums))
+        if progress.sums[1]:  # 0 where no image of the steps so far can be read
+            self._check_loss(_ratio(progress.sums))
         return progress.step >= self.steps_per_epoch
 
     def _end_epoch(self) -> bool:
@@ -258,12 +271,14 @@ class _Training:
             self._pending_best = BestWeights(self._card(value), copy_weights(self.learner.judged_model))
         progress.epoch, progress.step = progress.epoch + 1, 0
         progress.sums, progress.confusion = [0.0, 0.0], torch.zeros_like(progress.confusion)
-        if time.monotonic() - self._saved_at >= SAVE_EVERY_S:
+        if (
+            time.monotonic() - self._saved_at >= SAVE_EVERY_S and not self._is_over()
+        ):  # the end is saved anyway
             self._save()
         return True
 
     def _validate(self) -> Scores | None:
-        return evaluate(
+        scores = evaluate(
             self.learner.judged_model,
             self.feed.plain_batches(self.feed.rows("val")),
             num_classes=len(self.job.classes),
@@ -272,24 +287,20 @@ class _Training:
             loss_terms=self.learner.loss_terms,
             should_stop=self.should_stop,
         )
+        if scores is not None and not scores.confusion.any():
+            self._name_skipped()
+            raise DataError(
+                "No image of the validation part can be read.",
+                "Check the files that were named as unreadable, or train with --val-fraction 0.",
+            )
+        return scores
 
     def _tell_epoch(self, values: dict[str, dict[str, float]], judged: Scores, is_best: bool) -> None:
-        epoch, classes = self.progress.epoch, tuple(item.name for item in self.job.classes)
-        self.emit(
-            EpochEnded(
-                t=time.time(),
-                epoch=epoch,
-                train=values["train"],
-                val=values.get("val"),
-                elapsed_s=self._elapsed(),
-            )
-        )
-        confusion = SavedConfusion(epoch, self.judged_on, classes, judged.confusion)
-        which: tuple[Literal["last", "best"], ...] = ("last", "best") if is_best else ("last",)
-        for path in map(self.run.confusion, which):
-            save_confusion(path, confusion)
-            file = str(path.relative_to(self.run.path))
-            self.emit(Confusion(t=time.time(), epoch=epoch, split=self.judged_on, file=file))
+        names = tuple(item.name for item in self.job.classes)
+        matrix = SavedConfusion(self.progress.epoch, self.judged_on, names, judged.confusion)
+        self.tell.epoch(values, matrix, self._elapsed())
+        if is_best:
+            self._pending_matrix = matrix
 
     def _is_better(self, value: float) -> bool:
         best = self.progress.best_value
@@ -299,13 +310,15 @@ class _Training:
             return True
         return value > best if higher_is_better(self.config.metric) else value < best
 
-    def _is_early_stop(self) -> bool:
+    def _is_over(self) -> bool:
+        epochs, patience = self.config.epochs, self.config.early_stop
         waited = self.progress.epoch - 1 - self.progress.best_epoch
-        return bool(self.config.early_stop) and waited >= self.config.early_stop
+        return self.progress.epoch > epochs or 0 < patience <= waited
 
     # Checkpoints
 
     def _save(self) -> None:
+        self._name_skipped()
         self.progress.elapsed_s = self._elapsed()
         self._started = time.monotonic()
         best = self._pending_best
@@ -317,19 +330,15 @@ class _Training:
             "learner": self.learner.state_dict(),
             "skipped": self._named_skipped,
         }
+        if self._pending_matrix is not None:  # with the weights, so that a failure in between leaves neither
+            self.tell.confusion(self._pending_matrix, "best")
         save_checkpoint(self.run, state, best)
-        self._pending_best = None
+        self._pending_best = self._pending_matrix = None
         self._saved_at = time.monotonic()
         begun = self.progress.epoch if self.progress.step else self.progress.epoch - 1
-        for path in (self.run.last_checkpoint, *([self.run.best_weights] if best else [])):
-            self.emit(
-                CheckpointSaved(
-                    t=time.time(),
-                    path=str(path.relative_to(self.run.path)),
-                    epoch=best.card.epoch if best and path == self.run.best_weights else begun,
-                    is_best=path == self.run.best_weights,
-                )
-            )
+        self.tell.saved(self.run.last_checkpoint, begun, is_best=False)
+        if best is not None:
+            self.tell.saved(self.run.best_weights, best.card.epoch, is_best=True)
 
     def _card(self, value: float) -> ModelCard:
         config = self.config
@@ -358,19 +367,10 @@ class _Training:
 
     # Watching over it
 
-    def warn(self, message: str, hint: str | None = None) -> None:
-        self.emit(Warned(t=time.time(), message=message, hint=hint))
-
-    def _phase(self, name: PhaseName, message: str) -> None:
-        self.emit(Phase(t=time.time(), name=name, message=message))
-
-    def _tell_progress(self, done: int, total: int) -> None:
-        self.emit(Loaded(t=time.time(), done=done, total=total))
-
     def _elapsed(self) -> float:
         return self.progress.elapsed_s + time.monotonic() - self._started
 
-    def check_loss(self, loss: float) -> None:
+    def _check_loss(self, loss: float) -> None:
         """Stop the run if the loss is no number any more; what was saved before stays good."""
         if not math.isfinite(loss):
             raise RunError(
@@ -378,17 +378,21 @@ class _Training:
                 "Start again with a lower learning rate (--lr) or with --precision fp32.",
             )
 
-    def _check_skipped(self) -> None:
-        """Name images that could not be read, and refuse to go on without any image of a class."""
+    def _name_skipped(self) -> None:
+        """Name the images that turned out to be unreadable since the last time."""
         skipped = self.feed.images.skipped
         new = sorted(set(skipped) - set(self._named_skipped))
         if new:
             self._named_skipped.update({row: skipped[row] for row in new})
-            self.warn(_skipped_sentence([(self.samples[row].path, skipped[row]) for row in new]))
+            self.tell.skipped([(self.samples[row].path, skipped[row]) for row in new])
+
+    def _check_skipped(self) -> None:
+        """Name unreadable images, and refuse to go on without any image of a class."""
+        self._name_skipped()
         readable = Counter(
             sample.class_index
             for row, sample in enumerate(self.samples)
-            if sample.split == "train" and row not in skipped
+            if sample.split == "train" and row not in self._named_skipped
         )
         for index, item in enumerate(self.job.classes):
             if not readable[index]:
@@ -408,44 +412,6 @@ class _Training:
         return None if values is None else torch.tensor(values, dtype=torch.float32)
 
 
-class _Teller:
-    """Tells steps, at most one every TELL_EVERY_S, and looks whether the loss is still a number.
-
-    Reading the loss waits for a GPU, so there it is read only when it is told.
-    """
-
-    def __init__(self, training: _Training) -> None:
-        self._training = training
-        self._waits = training.device.type != "cpu"
-        self._told_at = time.monotonic()
-        self._images = 0
-
-    def step_ended(self, loss: Tensor, images: int) -> None:
-        self._images += images
-        elapsed = time.monotonic() - self._told_at
-        if self._waits and elapsed < TELL_EVERY_S:
-            return
-        value = float(loss)
-        self._training.check_loss(value)
-        if elapsed >= TELL_EVERY_S:
-            self._tell(value, elapsed)
-
-    def _tell(self, loss: float, elapsed: float) -> None:
-        training = self._training
-        training.emit(
-            StepEnded(
-                t=time.time(),
-                epoch=training.progress.epoch,
-                step=training.progress.step,
-                loss=loss,
-                lr=training.learner.schedule.lr,
-                images_per_s=self._images / elapsed,
-                memory_bytes=peak_memory_bytes(training.device),
-            )
-        )
-        self._told_at, self._images = time.monotonic(), 0
-
-
 def starting_scaling(config: TrainConfig) -> tuple[Channels, Channels]:
     """Mean and deviation of each channel: of the settings, or of the model that training starts from."""
     if config.scaling == "auto" and config.weights not in ("none", "imagenet"):
@@ -461,10 +427,3 @@ def _channels(mean: Sequence[float], std: Sequence[float]) -> tuple[Channels, Ch
 
 def _ratio(sums: list[float]) -> float:
     return sums[0] / sums[1] if sums[1] else float("nan")
-
-
-def _skipped_sentence(skipped: list[tuple[str, str]]) -> str:
-    named = "; ".join(f"{printable(path)}: {reason}" for path, reason in skipped[:5])
-    more = f"; and {len(skipped) - 5} more" if len(skipped) > 5 else ""
-    images = "1 image is" if len(skipped) == 1 else f"{len(skipped)} images are"
-    return f"{images} left out because they cannot be read: {named}{more}."

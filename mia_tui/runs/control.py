@@ -16,7 +16,8 @@ from typing import Any, Self
 
 import msgspec
 
-from mia_tui.runs.files import disk_error, follow_folder
+from mia_tui.dataset.shared_folder import follow_folder
+from mia_tui.runs.files import disk_error
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.liveness import (
     Status,
@@ -105,13 +106,14 @@ class StopRequest:
     Leaving gives the signals back and removes the stop file: it was heard.
 
     Attributes:
-        signal: Number of the signal that asked; None for the stop file, or if nobody asked.
+        signal: Number of the first signal that asked; None for the stop file alone, or if nobody asked.
     """
 
     def __init__(self, run: RunDir) -> None:
         self.signal: int | None = None
         self._run = run
         self._asked_at: float | None = None
+        self._signalled_at: float | None = None
         self._looked_at = float("-inf")
         self._foreground = False
         self._previous: dict[signal.Signals, Any] = {}
@@ -163,10 +165,10 @@ class StopRequest:
 
     def _hear(self, number: int, frame: FrameType | None) -> None:
         now = time.monotonic()
-        if self._asked_at is None:
-            self._asked_at = now
+        if self._signalled_at is None:  # perhaps after the stop file: whoever writes one mostly signals, too
+            self._asked_at = self._signalled_at = now
             self.signal = number
-        elif self._foreground and number == signal.SIGINT and now - self._asked_at > _IMPATIENT_AFTER_S:
+        elif self._foreground and number == signal.SIGINT and now - self._signalled_at > _IMPATIENT_AFTER_S:
             raise KeyboardInterrupt
 
 

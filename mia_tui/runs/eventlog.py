@@ -16,9 +16,10 @@ from typing import Any, Self
 
 import msgspec
 
+from mia_tui.dataset.shared_folder import follow_folder
 from mia_tui.paths import printable
 from mia_tui.runs.events import Event, KnownEvent, Progress, StepEnded, UnknownEvent
-from mia_tui.runs.files import FULL_DISK, disk_error, follow_folder
+from mia_tui.runs.files import FULL_DISK, disk_error
 
 _CHUNK_BYTES = 1 << 20
 _TAIL_BYTES = 1 << 16

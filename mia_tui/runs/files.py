@@ -15,6 +15,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from mia_tui.dataset import shared_folder
+from mia_tui.dataset.shared_folder import follow_folder
 from mia_tui.errors import MiaError, RunError
 from mia_tui.paths import printable
 
@@ -95,34 +97,13 @@ def make_folder(path: Path) -> None:
     Raises:
         RunError: If the disk does not take it.
     """
-    missing = [path]
-    while not missing[-1].parent.exists():
-        missing.append(missing[-1].parent)
-    for folder in reversed(missing):
-        try:
-            folder.mkdir()
-            follow_folder(folder)
-        except FileExistsError:
-            if not folder.is_dir():
-                raise RunError(f"{printable(folder)} is a file, a folder was to be there.") from None
-        except OSError as error:
-            raise disk_error(error, folder) from error
-
-
-def follow_folder(path: Path) -> None:
-    """Give a new file or folder the group and mode of the folder it lies in, as far as this user may.
-
-    Never writable by everybody, even below a folder like /tmp.
-    """
     try:
-        above, own = path.parent.stat(), path.stat()
-        if own.st_gid != above.st_gid:
-            os.chown(path, -1, above.st_gid)
-    except OSError:  # a group that this user is not in
-        return
-    mode = (above.st_mode & 0o2775 | 0o700) if path.is_dir() else (above.st_mode & 0o664 | 0o600)
-    with suppress(OSError):
-        path.chmod(mode)
+        shared_folder.make_folder(path)
+    except FileExistsError as error:
+        name = printable(error.filename or path)
+        raise RunError(f"{name} is a file, a folder was to be there.") from None
+    except OSError as error:
+        raise disk_error(error, Path(error.filename or path)) from error
 
 
 def _sync_folder(folder: Path) -> None:

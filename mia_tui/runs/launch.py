@@ -7,10 +7,11 @@ import time
 from pathlib import Path
 
 import mia_tui
+from mia_tui.dataset.shared_folder import follow_folder
 from mia_tui.errors import RunError
 from mia_tui.paths import printable
 from mia_tui.runs.control import clear_stop
-from mia_tui.runs.files import disk_error, follow_folder
+from mia_tui.runs.files import disk_error
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.liveness import read_record, run_status
 

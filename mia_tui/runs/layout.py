@@ -26,9 +26,10 @@ from typing import Any, Literal
 
 import msgspec
 
+from mia_tui.dataset.shared_folder import follow_folder
 from mia_tui.errors import ConfigError, RunError
 from mia_tui.paths import StateFolder, decode_name, encode_name, printable
-from mia_tui.runs.files import disk_error, follow_folder, make_folder, write_atomically
+from mia_tui.runs.files import disk_error, make_folder, write_atomically
 from mia_tui.runs.job import Sample, TrainJob
 
 _JOB, _SAMPLES = "job.json", "samples.jsonl"

@@ -23,11 +23,12 @@ from typing import Literal, Self
 
 import msgspec
 
+from mia_tui.dataset.shared_folder import follow_folder
 from mia_tui.errors import RunError
 from mia_tui.paths import printable
 from mia_tui.runs.eventlog import last_event
 from mia_tui.runs.events import RunEnded
-from mia_tui.runs.files import disk_error, follow_folder, write_atomically
+from mia_tui.runs.files import disk_error, write_atomically
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.system import boot_id, host_name, lock_holder, process_runs, start_time
 

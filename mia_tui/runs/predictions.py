@@ -51,6 +51,7 @@ class Header(msgspec.Struct, frozen=True):
     classes: list[str]
     run: str
     tta: bool
+    max_megapixels: float
 
 
 def make_header(images: Path, weights: Path, card: ModelCard, *, tta: bool) -> Header:
@@ -65,6 +66,7 @@ def make_header(images: Path, weights: Path, card: ModelCard, *, tta: bool) -> H
         classes=[encode_name(item.name) for item in card.classes],
         run=encode_name(card.run),
         tta=tta,
+        max_megapixels=card.max_megapixels,
     )
 
 

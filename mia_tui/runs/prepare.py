@@ -42,8 +42,6 @@ class Dataset:
         said = list(self.labelled.notes)
         if problems:
             said.append(f"{counted(len(problems), 'place')} could not be looked into: {name_some(problems)}.")
-        if self.labelled.missing:
-            said.append(f"{counted(self.labelled.missing, 'label')} of images that are not there any more.")
         return said
 
 

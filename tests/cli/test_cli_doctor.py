@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from cli_support import Mia
+from PIL import Image
 from run_support import on_small_disk, run_python
 
 from mia_tui.cli import doctor, torch_probe
@@ -84,15 +85,31 @@ def test_torch_that_cannot_be_imported_is_a_problem(mia: Mia, monkeypatch: pytes
 
 @pytest.mark.usefixtures("facts")
 def test_looking_at_a_dataset_writes_nothing_there(mia: Mia, tmp_path: Path) -> None:
-    assert f"Labels, runs    {tmp_path / 'mia'}, " in mia("doctor", "--dataset", tmp_path).out
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    answer = mia("doctor", "--dataset", tmp_path)
+    assert f"Dataset         1 image in {tmp_path}\n" in answer.out
+    assert f"Labels, runs    {tmp_path / 'mia'}, " in answer.out
     assert f"{tmp_path / 'elsewhere'}, " in mia("doctor", "--state", tmp_path / "elsewhere").out
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+@pytest.mark.usefixtures("facts")
+def test_the_place_beside_class_folders_is_looked_at(mia: Mia, discs: Path) -> None:
+    assert f"Labels, runs    {discs}.mia, " in mia("doctor", "--dataset", discs).out
+
+
+@pytest.mark.usefixtures("facts")
+def test_a_dataset_that_is_not_there_is_a_problem(mia: Mia, tmp_path: Path) -> None:
+    answer = mia("doctor", "--dataset", tmp_path / "none")
+    assert answer.code == 1
+    assert f"Dataset         PROBLEM: There is no folder {tmp_path / 'none'}. Check" in answer.out
 
 
 @pytest.mark.usefixtures("facts")
 def test_a_place_that_cannot_be_written_is_a_problem_that_names_state(
     mia: Mia, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
     monkeypatch.setattr(os, "access", lambda path, mode: not str(path).startswith(str(tmp_path)))
     answer = mia("doctor", "--dataset", tmp_path)
     assert answer.code == 1

@@ -8,6 +8,9 @@ import pytest
 from cli_support import Mia
 from PIL import Image
 
+from mia_tui.dataset.scan import scan
+from mia_tui.dataset.store import LabelStore
+
 
 def files_below(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*")}
@@ -179,6 +182,107 @@ def test_mias_label_folders_are_written_and_read(mia: Mia, labelled: Path, tmp_p
     assert read.out == "20 images labelled, 0 of them new or changed.\n"
 
 
+def test_mias_numbers_stay_when_a_class_has_no_images_left(mia: Mia, labelled: Path, tmp_path: Path) -> None:
+    relabelled = tmp_path / "round.csv"
+    rows = [f"cell{index}.png,round" for index in range(24)]
+    relabelled.write_text("\n".join(["file,class", *rows]) + "\n")
+    mia("labels", "import", labelled, relabelled)
+    answer = mia("labels", "export", labelled, "--format", "mia")
+    assert answer.out == "24 label files written; MIA's class numbers: 0 long, 1 round.\n"
+    assert answer.err == ""
+    read = mia("labels", "import", labelled, "--format", "mia", "--classes", "long,round")
+    assert read.out == "24 images labelled, 0 of them new or changed.\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "start"),
+    [
+        (["--transfer", "copy"], "--transfer is for --format folders."),
+        (["--format", "mia", "--parts"], "--parts is for --format folders."),
+        (["--format", "csv", "--overwrite"], "--overwrite is for --format mia."),
+    ],
+)
+def test_an_option_that_a_format_has_no_use_for_is_refused(
+    mia: Mia, labelled: Path, words: list[str], start: str
+) -> None:
+    answer = mia("labels", "export", labelled, *words)
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.startswith(start)
+
+
+@pytest.mark.parametrize(
+    ("content", "words", "code"),
+    [
+        ("file,class\nnope.png,round\n", [], 3),
+        ("file,class\ncell0.png,round\nnope.png,round\n", ["--unmatched", "refuse"], 3),
+        ("file,class\ncell0.png,round\n", ["--unknown-classes", "refuse"], 3),
+        ("no header\n", [], 3),
+    ],
+)
+def test_a_refused_import_leaves_nothing_behind(
+    mia: Mia, cells: Path, tmp_path: Path, content: str, words: list[str], code: int
+) -> None:
+    file = tmp_path / "refused.csv"
+    file.write_text(content)
+    before = files_below(tmp_path)
+    assert mia("labels", "import", cells, file, *words).code == code
+    assert files_below(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("classes", "start"),
+    [
+        ("long,,round", "--classes leaves a number without a name."),
+        ("a, b,a", "--classes names a twice."),
+    ],
+)
+def test_each_of_mias_numbers_needs_a_name_of_its_own(
+    mia: Mia, labelled: Path, classes: str, start: str
+) -> None:
+    mia("labels", "export", labelled, "--format", "mia")
+    answer = mia("labels", "import", labelled, "--format", "mia", "--classes", classes)
+    assert answer.code == 2
+    assert answer.err.startswith(start)
+
+
+@pytest.mark.parametrize(
+    "words", [["--val-fraction", 0.6, "--test-fraction", 0.5], ["--group-by", "zzz"], ["--group-by", "("]]
+)
+def test_a_refused_split_leaves_nothing_behind(mia: Mia, discs: Path, words: list[object]) -> None:
+    before = files_below(discs.parent)
+    assert mia("labels", "split", discs, *words).code == 2
+    assert files_below(discs.parent) == before
+
+
+def test_an_empty_pattern_takes_the_groups_away_again(mia: Mia, labelled: Path) -> None:
+    mia("labels", "split", labelled, "--group-by", "cell([0-9])")
+    answer = mia("labels", "split", labelled, "--new", "--group-by", "")
+    assert (answer.code, answer.err) == (0, "")
+    assert counts(mia, labelled)["round"] == {"images": 15, "train": 12, "val": 3, "test": 0}
+
+
+def test_labels_of_missing_and_of_changed_files_are_counted_without_writing(mia: Mia, labelled: Path) -> None:
+    state = labelled / "mia" / "labels.db"
+    with LabelStore(state) as store:
+        store.reconcile(scan(labelled).files, labelled)
+        (labelled / "cell1.png").unlink()
+        Image.new("RGB", (21, 21)).save(labelled / "cell2.png")
+        store.reconcile(scan(labelled).files, labelled)
+    before = state.read_bytes()
+    answer = mia("labels", "stats", labelled)
+    assert answer.err == "Warning: 1 label of images that are not there any more.\n"
+    assert "1 image changed since labelled, so the label may be wrong: cell2.png." in answer.out
+    record = json.loads(mia("labels", "stats", labelled, "--json").out)
+    assert (record["missing"], record["flagged"]) == (1, 1)
+    assert state.read_bytes() == before
+
+
+def test_labels_of_missing_files_are_counted_where_folders_are_the_classes(mia: Mia, discs: Path) -> None:
+    mia("labels", "import", discs, "--format", "folders")
+    (discs / "red" / "cell-3.png").unlink()
+    assert mia("labels", "stats", discs).err == "Warning: 1 label of images that are not there any more.\n"
+
+
 def test_the_split_is_made_once_and_anew_only_when_asked(mia: Mia, labelled: Path) -> None:
     made = mia("labels", "split", labelled)
     assert made.code == 0
@@ -207,6 +311,13 @@ def test_labels_and_split_can_lie_elsewhere(mia: Mia, cells: Path, table: Path, 
     assert mia("labels", "split", cells, "--state", state).code == 0
     assert files_below(cells) == before
     assert counts(mia, cells, "--state", state)["round"]["val"] == 3
+
+
+def test_what_cannot_be_looked_into_is_named_in_a_sentence(mia: Mia, labelled: Path) -> None:
+    (labelled / "dead\x1b.png").symlink_to("nothing")
+    assert mia("labels", "stats", labelled).err == (
+        "Warning: 1 place could not be looked into: dead\\x1b.png (The link leads nowhere).\n"
+    )
 
 
 def test_the_source_of_labels_can_be_chosen(mia: Mia, discs: Path, tmp_path: Path) -> None:

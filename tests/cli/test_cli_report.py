@@ -88,19 +88,45 @@ def test_with_json_prose_goes_to_stderr_and_records_to_stdout(capsys: pytest.Cap
     told.table(["a"], [[1]])
     told.warn("careful", "Do this.")
     told.record({"value": float("nan"), "most": float("inf"), "least": -float("inf"), "list": (1.5, None)})
-    told.line(b'{"type":"phase"}\n')
     out, err = capsys.readouterr()
     assert [json.loads(line) for line in out.splitlines()] == [
-        {"value": "nan", "most": "inf", "least": "-inf", "list": [1.5, None]},
-        {"type": "phase"},
+        {"value": "nan", "most": "inf", "least": "-inf", "list": [1.5, None]}
     ]
     assert err == "prose\na\n1\nWarning: careful Do this.\n"
+
+
+def test_whatever_is_said_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    told = Report()
+    told.say("of run \x1b[2J")
+    told.note("from \x9b31m")
+    told.warn("a \u202e name", "Mend\x07 it.")
+    run(raising(MiaError("class \x1b]0;x is wrong.")))
+    assert capsys.readouterr() == (
+        "of run \\x1b[2J\n",
+        "from \\x9b31m\nWarning: a \\u202e name Mend\\x07 it.\nclass \\x1b]0;x is wrong.\n",
+    )
+
+
+def test_the_content_of_a_file_is_inert_on_a_terminal_and_whole_elsewhere(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Report().data().write("a\x1b,b\n")
+    monkeypatch.setattr(report.STDOUT, "isatty", lambda: True)
+    Report().data().write("a\x1b,b\n")
+    assert capsys.readouterr().out == "a\x1b,b\na\\x1b,b\n"
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.ENAMETOOLONG, errno.ESTALE])
+def test_a_place_the_disk_refuses_is_no_fault_of_ours(
+    capsys: pytest.CaptureFixture[str], number: int
+) -> None:
+    assert run(raising(OSError(number, os.strerror(number), "cells\x1b"))) == 2
+    assert capsys.readouterr().err == f"cells\\x1b cannot be used: {os.strerror(number)}.\n"
 
 
 def test_without_json_there_are_no_records(capsys: pytest.CaptureFixture[str]) -> None:
     told = Report()
     told.record({"a": 1})
-    told.line(b"{}\n")
     told.say("prose")
     assert capsys.readouterr() == ("prose\n", "")
 
@@ -207,7 +233,7 @@ def test_a_terminal_that_lacks_a_character_gets_an_escape_and_no_fault() -> None
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     code = "from mia_tui.cli.report import Report; Report().say('Größe \\udcff 細胞')"
     done = subprocess.run(python(code), env=environment, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (0, "Gr\\xf6\\xdfe \\udcff \\u7d30\\u80de\n")
+    assert (done.returncode, done.stdout) == (0, "Gr\\xf6\\xdfe \\xff \\u7d30\\u80de\n")
 
 
 def test_the_content_of_a_file_goes_to_stdout_as_utf_8_on_any_terminal() -> None:

@@ -13,6 +13,7 @@ import pytest
 from cli_support import Mia
 from run_support import epoch_row, finished, make_run, python, started, wait_for
 
+from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.model import Part
 from mia_tui.runs.eventlog import EventLog
 from mia_tui.runs.events import Event, Failure, RunEnded, Warned
@@ -103,7 +104,7 @@ def test_the_runs_of_a_dataset_are_listed_oldest_first(mia: Mia, dataset: Path, 
     lines = answer.out.splitlines()
     assert answer.code == 0
     assert lines[0].split() == ["run", "status", "epochs", "metric", "best"]
-    assert lines[1].split() == [older.name, "created", "0/15", "macro_f1", "–"]
+    assert lines[1].split() == [older.name, "created", f"0/{TrainConfig().epochs}", "macro_f1", "–"]
     assert lines[2].split() == [run.name, "finished", "2/2", "macro_f1", "0.7500"]
 
 

@@ -6,11 +6,10 @@ from torch import Tensor
 from mia_tui.config.train import TrainConfig
 from mia_tui.engine.augment import augment, is_augmented
 from mia_tui.engine.data.random import Stream, uniforms
-from mia_tui.errors import ConfigError
 
-OFF = {"flip_horizontal": 0.0, "flip_vertical": 0.0}
+OFF = {"flip_horizontal": 0.0, "flip_vertical": 0.0, "rotate90": 0.0}
 EACH: dict[str, dict[str, float]] = {
-    "flips": {"flip_horizontal": 0.5, "flip_vertical": 0.5},
+    "flips": {**OFF, "flip_horizontal": 0.5, "flip_vertical": 0.5},
     "rotate90": {**OFF, "rotate90": 0.7},
     "blur": {**OFF, "blur": 0.6},
     "piecewise_affine": {**OFF, "piecewise_affine": 0.6},
@@ -143,9 +142,12 @@ def test_flips_are_left_to_right_and_upside_down() -> None:
     assert torch.equal(run(images, make_config(flip_vertical=1.0)), images.flip(2))
 
 
-def test_turns_by_90_degrees_need_a_square() -> None:
-    with pytest.raises(ConfigError, match=r"square input.* 20 x 10 pixels"):
-        run(pictures(2, 3, 10, 20), make_config(rotate90=0.5))
+def test_an_input_that_is_not_square_is_turned_by_180_degrees_only() -> None:
+    images = pictures(40, 3, 10, 20)
+    after = run(images, make_config(rotate90=0.5))
+    turned = changed(images, after)
+    assert 5 < int(turned.sum()) < 35
+    assert torch.equal(after[turned], torch.rot90(images[turned], 2, (2, 3)))
 
 
 def test_blur_is_up_to_the_largest_sigma() -> None:

@@ -25,7 +25,6 @@ def every_grey(channels: int) -> torch.Tensor:
         ({"backbone": "resnet50", "weights": "imagenet"}, IMAGENET),
         ({"backbone": "timm:vit_tiny_patch16_224", "weights": "imagenet"}, HALF),
         ({"backbone": "timm:convnext_tiny", "weights": "some/file.safetensors"}, IMAGENET),
-        ({"backbone": "timm:no_such_network", "weights": "imagenet"}, IMAGENET),
         ({"backbone": "xception", "weights": "imagenet", "scaling": "imagenet"}, IMAGENET),
         ({"scaling": "minus_one_one"}, HALF),
         ({"scaling": "zero_one"}, ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))),
@@ -45,6 +44,8 @@ def test_mono_takes_the_mean_of_the_three_colours() -> None:
 def test_an_unknown_backbone_is_a_sentence() -> None:
     with pytest.raises(ConfigError, match="no backbone 'resnet17'"):
         channel_scaling(TrainConfig(backbone="resnet17", weights="imagenet"))
+    with pytest.raises(ConfigError, match="timm has no model 'no_such_network'"):
+        channel_scaling(TrainConfig(backbone="timm:no_such_network", weights="imagenet"))
 
 
 @pytest.mark.parametrize("color", [True, False])

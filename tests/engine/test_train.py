@@ -1,4 +1,6 @@
 import math
+import threading
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -6,12 +8,16 @@ import pytest
 import torch
 from disc_support import draw_disc
 from PIL import Image
+from run_support import wait_for
 from training_support import assert_same_weights, last_weights, make_run, train
 
 from mia_tui.engine import learner as learner_module
 from mia_tui.engine import train as train_module
+from mia_tui.engine.checkpoint import read_card, settle_best
 from mia_tui.errors import CheckpointError, DataError, RunError
-from mia_tui.runs.events import EpochEnded, RunStarted, Warned
+from mia_tui.runs.control import StopRequest
+from mia_tui.runs.events import CheckpointSaved, EpochEnded, Progress, RunStarted, Warned
+from mia_tui.runs.figures import load_confusion
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.state import read_state
 
@@ -239,8 +245,6 @@ def test_training_starts_from_the_weights_and_scaling_of_an_earlier_run(discs: P
     second = make_run(discs, epochs=1, weights=str(first.best_weights))
     result, _ = train(second)
     assert result.outcome == "finished"
-    from mia_tui.engine.checkpoint import read_card
-
     assert read_card(second.best_weights).mean == [0.0, 0.0, 0.0]
 
 
@@ -260,3 +264,191 @@ def test_a_pure_red_image_reaches_the_network_as_red(tmp_path: Path) -> None:
     )
     batch = next(feed.plain_batches(feed.rows("val")))
     assert batch.images[0, :, 5, 5].tolist() == [1.0, 0.0, 0.0]
+
+
+def test_a_batch_size_of_one_trains_where_batch_norm_sees_more_than_one_value(discs: Path) -> None:
+    run = make_run(discs, epochs=1, batch_size=1, width=64, height=64)
+    result, _ = train(run)
+    assert result.outcome == "finished"
+    assert torch.load(run.last_checkpoint, weights_only=True)["learner"]["steps_done"] == 29
+    result, _ = train(make_run(discs, epochs=1, batch_size=1))
+    assert result.outcome == "failed" and "--batch-size 2" in str(result.error)
+
+
+def break_files(run: RunDir, part: str, *, keep: int = 0) -> list[Path]:
+    """Make the images of a part unreadable, but for the first few."""
+    home = Path(run.job().dataset)
+    paths = [home / sample.path for sample in run.samples() if sample.split == part][keep:]
+    for path in paths:
+        path.rename(path.with_suffix(".kept"))
+        path.write_bytes(b"not an image")
+    return paths
+
+
+def mend_files(paths: list[Path]) -> None:
+    for path in paths:
+        path.with_suffix(".kept").replace(path)
+
+
+def test_images_found_unreadable_before_a_stop_are_named_and_stay_out(discs: Path) -> None:
+    run = make_run(discs, epochs=2, cache="none")
+    broken = break_files(run, "train", keep=15)
+    result, events = train(run, stop_after=(1, 3))
+    assert result.outcome == "stopped"
+    assert sum(isinstance(event, Warned) for event in events) == 1
+    skipped = torch.load(run.last_checkpoint, weights_only=True)["skipped"]
+    assert 0 < len(skipped) <= len(broken)
+    mend_files(broken)
+    result, events = train(run)
+    assert result.outcome == "finished"
+    assert not [event for event in events if isinstance(event, Warned)]
+    assert torch.load(run.last_checkpoint, weights_only=True)["skipped"] == skipped
+
+
+def test_a_stop_before_any_image_could_be_read_is_a_stop_and_no_loss_of_nan(
+    discs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(discs, epochs=1, cache="none")
+    broken = break_files(run, "train")
+    monkeypatch.setattr(StopRequest, "requested", lambda self: True)
+    result, _ = train(run)
+    assert result.outcome == "stopped"
+    assert torch.load(run.last_checkpoint, weights_only=True)["progress"]["step"] == 1
+    mend_files(broken)
+
+
+def test_images_of_the_test_part_are_not_looked_at(discs: Path) -> None:
+    run = make_run(discs, epochs=1, test_fraction=0.2)
+    break_files(run, "test")
+    result, events = train(run)
+    assert result.outcome == "finished"
+    assert not [event for event in events if isinstance(event, Warned)]
+    totals = {event.total for event in events if isinstance(event, Progress)}
+    assert totals == {sum(sample.split != "test" for sample in run.samples())}
+
+
+@pytest.mark.parametrize("cache", ["ram", "none"])
+def test_a_validation_part_that_cannot_be_read_ends_the_run(discs: Path, cache: str) -> None:
+    run = make_run(discs, cache=cache)
+    break_files(run, "val")
+    result, events = train(run)
+    assert isinstance(result.error, DataError) and "validation part" in str(result.error)
+    assert [event for event in events if isinstance(event, Warned)]
+
+
+def test_the_end_of_a_run_is_saved_once(discs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(train_module, "SAVE_EVERY_S", 0.0)
+    _, events = train(make_run(discs, epochs=2))
+    saved = [event.epoch for event in events if isinstance(event, CheckpointSaved) and not event.is_best]
+    assert saved == [1, 2]
+
+
+def test_a_resumed_run_does_not_keep_the_checkpoint_in_memory(
+    discs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class State(dict):  # type: ignore[type-arg]
+        pass
+
+    run = make_run(discs, epochs=2)
+    train(run, stop_after=(1, 2))
+    read: list[weakref.ref[State]] = []
+    load = train_module.load_state
+
+    def watched(run: RunDir) -> State:
+        state = State(load(run))  # type: ignore[arg-type]
+        read.append(weakref.ref(state))
+        return state
+
+    monkeypatch.setattr(train_module, "load_state", watched)
+    alive: list[bool] = []
+    step = learner_module.Learner.step
+
+    def looking(self: learner_module.Learner, *batch: torch.Tensor) -> learner_module.StepResult:
+        alive.append(read[0]() is not None)
+        return step(self, *batch)
+
+    monkeypatch.setattr(learner_module.Learner, "step", looking)
+    assert train(run)[0].outcome == "finished"
+    assert alive and not any(alive)
+
+
+def test_no_thread_reads_images_after_a_run(discs: Path) -> None:
+    train(make_run(discs, cache="none"), stop_after=(1, 2))
+    wait_for(lambda: not any(thread.name.startswith("decode") for thread in threading.enumerate()))
+
+
+def test_memory_that_runs_out_beside_the_steps_is_a_sentence(
+    discs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nMore words.")
+
+    monkeypatch.setattr("torch.optim.AdamW.step", full)
+    result, _ = train(make_run(discs))
+    assert isinstance(result.error, RunError)
+    assert str(result.error).startswith("Memory ran out on CPU")
+
+
+def test_three_images_are_not_halved_because_one_of_them_would_be_alone(
+    discs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    OutOfMemory(monkeypatch, most=2)
+    result, _ = train(make_run(discs, batch_size=3))
+    assert "Memory ran out with 3 images of 32 × 32 pixels" in str(result.error)
+
+
+def test_six_images_are_computed_in_pairs(discs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limit = OutOfMemory(monkeypatch, most=2)
+    learner = learner_module.Learner(
+        make_run(discs, batch_size=6).job().config,
+        num_classes=2,
+        class_weights=None,
+        device=torch.device("cpu"),
+        arithmetic="fp32",
+        steps_per_epoch=1,
+        warn=lambda message, hint: None,
+    )
+    limit.sizes.clear()  # of the black image that was tried
+    learner.step(torch.rand(6, 3, 32, 32), torch.arange(6) % 2)
+    assert limit.sizes == [2, 2, 2]
+
+
+def test_the_readable_copy_of_the_card_is_made_up_for_after_a_kill(discs: Path) -> None:
+    run = make_run(discs, epochs=1)
+    train(run)
+    text = run.model_json.read_bytes()
+    run.model_json.write_bytes(b"{}")
+    settle_best(run, best_epoch=1)
+    assert run.model_json.read_bytes() == text
+
+
+def test_the_best_matrix_is_that_of_the_best_weights_after_a_failure(
+    discs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(discs, epochs=6, metric="loss", early_stop=0, lr=0.003, ema_decay=0.0)
+    evaluate, calls = train_module.evaluate, []
+
+    def fails_in_the_end(*args: object, **options: object) -> object:
+        calls.append(1)
+        if len(calls) == 6:
+            raise RuntimeError("the driver has gone\nand more lines about it")
+        return evaluate(*args, **options)
+
+    monkeypatch.setattr(train_module, "evaluate", fails_in_the_end)
+    result, _ = train(run)
+    assert "RuntimeError: the driver has gone." in str(result.error) and "more lines" not in str(result.error)
+    best = read_state(run).best
+    assert (
+        best is not None and best.epoch > 1
+    )  # told, and never saved: the first save was less than a minute ago
+    assert load_confusion(run.confusion("best")).epoch == read_card(run.best_weights).epoch == 1
+
+
+def test_a_checkpoint_that_does_not_fit_the_network_any_more_is_a_sentence(discs: Path) -> None:
+    run = make_run(discs)
+    train(run, stop_after=(1, 2))
+    state = torch.load(run.last_checkpoint, weights_only=True)
+    del state["learner"]["model"]["fc.weight"]
+    torch.save(state, run.last_checkpoint)
+    result, _ = train(run)
+    assert isinstance(result.error, CheckpointError) and "does not fit timm:test_resnet" in str(result.error)

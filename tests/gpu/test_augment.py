@@ -5,10 +5,8 @@ from mia_tui.config.train import TrainConfig
 from mia_tui.engine.augment import augment
 from mia_tui.engine.data.random import Stream, uniforms
 
-pytestmark = [
-    pytest.mark.gpu,
-    pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device here"),
-]
+pytestmark = pytest.mark.gpu
+
 ALL = {"blur": 0.4, "piecewise_affine": 0.3, "dropout": 0.3, "affine": 0.5, "rotate90": 0.5}
 
 

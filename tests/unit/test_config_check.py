@@ -143,7 +143,6 @@ def test_weights_that_nobody_published_are_said_so() -> None:
             {"dropout_pixels_max": 0.001},
             "--dropout-pixels-min 0.01 is larger than --dropout-pixels-max 0.001.",
         ),
-        ({"rotate90": 0.5, "width": 64}, "--rotate90 needs a square input, and --size is 64x224."),
         ({"val_fraction": 0.5, "test_fraction": 0.5}, "leave nothing to train on."),
         ({"group_by": "("}, "--group-by '(' is not a regular expression"),
         ({"class_weights": "invers"}, "Did you mean inverse?"),

@@ -42,7 +42,7 @@ def test_groups_are_joined_across_kinds():
 
 
 def test_a_pattern_that_is_no_regular_expression_is_refused_in_a_sentence():
-    with pytest.raises(ConfigError, match="--group-by slide\\( is not a regular expression"):
+    with pytest.raises(ConfigError, match="--group-by 'slide\\(' is not a regular expression"):
         group_images([ImageKey("a.png")], group_by="slide(")
 
 

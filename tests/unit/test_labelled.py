@@ -71,6 +71,17 @@ def test_labels_of_missing_files_are_counted_and_left_out(state, tmp_path):
     assert found.notes == ("1 label of images that are not there any more.",)
 
 
+def test_labels_of_frames_that_are_not_taken_are_not_called_missing(state, tmp_path):
+    with LabelStore(state.labels_db) as store:
+        known = store.add_class("x")
+        store.set_labels([(ImageKey("a.gif", frame), known.id) for frame in range(3)], source="import")
+    found = labelled_images(scan_of("a.gif"), tmp_path, state)
+    assert (len(found.labels), found.missing) == (1, 0)
+    assert found.notes == (
+        "2 labels of frames that are left out; --frames all takes those of animated files.",
+    )
+
+
 def test_a_store_with_labels_wins_over_folders_and_says_that_there_are_folders(state, tmp_path):
     store_of(state, {"blue/a.png": "x", "red/a.png": "y"}, classes=("x", "y"))
     found, names = look(FOLDERS, state, tmp_path)

@@ -89,7 +89,7 @@ def test_a_number_beyond_the_names_is_refused(tmp_path):
     draw(tmp_path, "a.png")
     put(tmp_path, f"{LABEL_FOLDER}/a.npz", np.array(2))
     with pytest.raises(
-        LabelFileError, match=r"up to number 2, but 2 classes are named: x, y\. Name 3 classes"
+        LabelFileError, match=r"up to number 2, but only 2 names came with --classes: x, y\. Name 3"
     ):
         read_mia(tmp_path, scan(tmp_path), ["x", "y"])
 

@@ -182,6 +182,20 @@ def test_signals_ask_for_a_stop_and_are_given_back(run: RunDir, number: signal.S
     assert signal.getsignal(number) is before
 
 
+def test_a_signal_after_the_stop_file_is_heard_too_and_is_no_second_ctrl_c(
+    run: RunDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    run.stop.touch()
+    with StopRequest(run) as stop:
+        stop.install_signals(foreground=True)
+        assert stop.requested() and stop.signal is None
+        clock[0] += 5.0
+        signal.raise_signal(signal.SIGINT)
+        assert stop.signal == signal.SIGINT
+
+
 def test_a_hangup_is_not_heard(run: RunDir) -> None:
     with StopRequest(run) as stop:
         stop.install_signals(foreground=True)

@@ -1,7 +1,8 @@
 """From a file of labels to the store: all that was asked for in one transaction, or nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from mia_tui.dataset.class_book import class_name
@@ -38,6 +39,36 @@ class ImportReport:
     notes: tuple[str, ...]
 
 
+def import_into(
+    path: Path,
+    file: LabelFile,
+    *,
+    annotator: str | None = None,
+    unknown_classes: UnknownClasses = "create",
+    unmatched: Unmatched = "skip",
+) -> ImportReport:
+    """`import_labels` into a labels.db that need not be there yet; it is made only for a file that is taken.
+
+    Args:
+        path: The labels.db.
+        file: What was read.
+        annotator: Who imports; the login name if left out.
+        unknown_classes: As for `import_labels`.
+        unmatched: As for `import_labels`.
+
+    Raises:
+        LabelFileError: If the file is refused; nothing is imported or made.
+        StoreError: If the store cannot be read or written; nothing is imported.
+    """
+    existing = LabelStore.open_existing(path)
+    if existing is None:
+        check_file(file, unknown_classes=unknown_classes, unmatched=unmatched)
+    else:
+        existing.close()
+    with LabelStore(path, annotator=annotator) as store:
+        return import_labels(store, file, unknown_classes=unknown_classes, unmatched=unmatched)
+
+
 def import_labels(
     store: LabelStore,
     file: LabelFile,
@@ -60,10 +91,11 @@ def import_labels(
         LabelFileError: If rows or classes are refused, or the file has no usable label; nothing is imported.
         StoreError: If the store cannot be written; nothing is imported.
     """
-    faults = check_file(file, unmatched=unmatched)
+    known = {image_class.name for image_class in store.classes()}
+    faults = check_file(file, known=known, unknown_classes=unknown_classes, unmatched=unmatched)
     names = {key: class_name(name) for key, name in file.labels.items()}
     with store.transaction():
-        ids, created = _class_ids(store, file, set(names.values()), unknown_classes)
+        ids, created = _class_ids(store, file, create=unknown_classes == "create")
         wanted = {key: ids[name] for key, name in names.items()}
         present = store.labels()
         kept = _kept(file, wanted, present)
@@ -87,11 +119,23 @@ def import_labels(
     )
 
 
-def check_file(file: LabelFile, *, unmatched: Unmatched = "skip") -> list[str]:
-    """What of a file cannot be used, as sentences; asked before a store is made for it.
+def check_file(
+    file: LabelFile,
+    *,
+    known: Collection[str] = (),
+    unknown_classes: UnknownClasses = "create",
+    unmatched: Unmatched = "skip",
+) -> list[str]:
+    """What of a file cannot be used, as sentences; asked before anything is written.
+
+    Args:
+        file: What was read.
+        known: Names of the classes the dataset has.
+        unknown_classes: As for `import_labels`.
+        unmatched: As for `import_labels`.
 
     Raises:
-        LabelFileError: If rows are refused, or the file has no usable label.
+        LabelFileError: If rows or classes are refused, or the file has no usable label.
     """
     faults = _faults(file)
     if unmatched == "refuse" and _skipped(file):
@@ -100,6 +144,13 @@ def check_file(file: LabelFile, *, unmatched: Unmatched = "skip") -> list[str]:
         raise LabelFileError(
             f"{file.name} labels no image of the dataset. {' '.join(faults)}".rstrip(),
             "File names count from the dataset's folder, as cells/a.png.",
+        )
+    unknown = [name for name in _class_names(file) if name not in known]
+    if unknown_classes == "refuse" and unknown:
+        raise LabelFileError(
+            f"{file.name} names {counted(len(unknown), 'class', 'classes')} that the dataset does not have: "
+            f"{name_some(unknown)}.",
+            "Pass --unknown-classes create, or mend the names; nothing was imported.",
         )
     return faults
 
@@ -128,25 +179,19 @@ def _faults(file: LabelFile) -> list[str]:
     return faults
 
 
-def _class_ids(
-    store: LabelStore, file: LabelFile, used: set[str], unknown_classes: UnknownClasses
-) -> tuple[dict[str, int], list[str]]:
-    """The id of each class the file names; classes the dataset lacks are created, and returned in order."""
+def _class_names(file: LabelFile) -> list[str]:
+    """The classes that images of the file have, in natural order."""
+    return sorted({class_name(name) for name in file.labels.values()}, key=natural_key)
+
+
+def _class_ids(store: LabelStore, file: LabelFile, *, create: bool) -> tuple[dict[str, int], list[str]]:
+    """The id of each class; those of the file that the dataset lacks are created, and returned in order."""
     ids = {known.name: known.id for known in store.classes()}
-    ordered = [class_name(name) for name in file.classes] or sorted(used, key=natural_key)
-    unknown = [name for name in dict.fromkeys(ordered) if name not in ids]
-    if unknown_classes == "refuse" and not used <= ids.keys():
-        unknown = [name for name in unknown if name in used]
-        raise LabelFileError(
-            f"{file.name} names {counted(len(unknown), 'class', 'classes')} that the dataset does not have: "
-            f"{name_some(unknown)}.",
-            "Allow new classes, or mend the names; nothing was imported.",
-        )
-    if unknown_classes == "create":
-        for name in unknown:
-            ids[name] = store.add_class(name).id
-        return ids, unknown
-    return ids, []
+    ordered = [class_name(name) for name in file.classes] or _class_names(file)
+    created = [name for name in dict.fromkeys(ordered) if name not in ids] if create else []
+    for name in created:
+        ids[name] = store.add_class(name).id
+    return ids, created
 
 
 def _kept(

@@ -226,8 +226,8 @@ def _class_names(numbers: Iterable[int], class_names: Sequence[str] | None) -> l
         return [f"class {number}" for number in range(highest + 1)]
     if highest >= len(class_names):
         raise LabelFileError(
-            f"MIA's labels go up to number {highest}, but {counted(len(class_names), 'class', 'classes')} "
-            f"are named: {name_some(class_names)}.",
+            f"MIA's labels go up to number {highest}, but only {counted(len(class_names), 'name')} "
+            f"came with --classes: {name_some(class_names)}.",
             f"Name {highest + 1} classes, the first is number 0.",
         )
     return list(class_names)

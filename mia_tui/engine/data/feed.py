@@ -84,14 +84,20 @@ class Feed:
             images = augment(
                 to_unit(pixels), self.config, seed=self.config.seed, epoch=epoch, samples=samples
             )
-            yield Batch(standardise(images, *self._scaling), self._targets[chosen[kept]].to(self._device))
+            yield Batch(standardise(images, *self._scaling), self._targets_of(samples))
 
     def plain_batches(self, rows: Tensor) -> Iterator[Batch]:
         """Batches of the given rows in their order, not augmented."""
         for chosen, pixels, kept in self._fetch(batches(rows, self.config.batch_size, keep_single=True)):
-            yield Batch(
-                standardise(to_unit(pixels), *self._scaling), self._targets[chosen[kept]].to(self._device)
-            )
+            yield Batch(standardise(to_unit(pixels), *self._scaling), self._targets_of(chosen[kept]))
+
+    def close(self) -> None:
+        """Let go of the threads that read images; there are no more batches."""
+        self.images.close()
+
+    def _targets_of(self, rows: Tensor) -> Tensor:
+        # Without non_blocking the CPU would wait at every step for all that the GPU still has to do.
+        return self._targets[rows].to(self._device, non_blocking=True)
 
     def _fetch(self, wanted: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         self.images.prefetch(wanted)

@@ -1,6 +1,5 @@
 """Decoding many images in threads."""
 
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,6 +13,7 @@ from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.decode import decode_fitted
 from mia_tui.errors import DecodeError
 from mia_tui.runs.job import Sample
+from mia_tui.runs.system import usable_cores
 
 Told = Callable[[int, int], None]
 ShouldStop = Callable[[], bool]
@@ -155,11 +155,4 @@ class Watch:
 
 
 def _threads(config: TrainConfig) -> int:
-    return max(_LEAST_THREADS, config.threads or _cores())
-
-
-def _cores() -> int:
-    """Cores this process may use: a Slurm job has fewer than the machine."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return max(_LEAST_THREADS, config.threads or usable_cores())

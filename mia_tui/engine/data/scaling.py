@@ -1,7 +1,7 @@
 """From the uint8 pixels of the store to the numbers a network is fed.
 
 Training augments between the two steps, in the range 0..1, so that black is 0 for every scaling:
-`to_unit`, `augment`, `standardise`. Everything else calls `normalise`, which is the two steps in one.
+`to_unit`, `augment`, `standardise`. Everything else leaves the middle one out.
 """
 
 from functools import lru_cache
@@ -9,8 +9,9 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from mia_tui.catalog.backbones import HALF, IMAGENET, TIMM_PREFIX, Normalisation, find_backbone
+from mia_tui.catalog.backbones import HALF, IMAGENET, Normalisation
 from mia_tui.config.train import TrainConfig
+from mia_tui.engine.backbones import expected_normalisation
 
 Channels = tuple[float, ...]
 
@@ -73,21 +74,4 @@ def _chosen(config: TrainConfig) -> Normalisation:
         case "imagenet":
             return IMAGENET
         case "auto":
-            return IMAGENET if config.weights == "none" else _expected(config.backbone)
-
-
-@lru_cache(maxsize=8)
-def _expected(backbone: str) -> Normalisation:
-    """What the published weights of a backbone expect."""
-    row = find_backbone(backbone)
-    return row.normalisation if row is not None else _expected_by_timm(backbone.removeprefix(TIMM_PREFIX))
-
-
-def _expected_by_timm(name: str) -> Normalisation:
-    from timm.models import get_pretrained_cfg
-
-    weights = get_pretrained_cfg(name, allow_unregistered=True)
-    mean, std = (tuple(map(float, weights.mean)), tuple(map(float, weights.std))) if weights else ((), ())
-    if len(mean) != 3 or len(std) != 3:  # no weights known, or weights for other than three channels
-        return IMAGENET
-    return Normalisation((mean[0], mean[1], mean[2]), (std[0], std[1], std[2]))
+            return IMAGENET if config.weights == "none" else expected_normalisation(config.backbone)

@@ -1,0 +1,25 @@
+"""Looking for images in front of the user."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mia_tui.cli.report import Report
+
+if TYPE_CHECKING:
+    from mia_tui.config.train import Frames
+    from mia_tui.dataset.scan import Scan
+
+
+def scan_images(report: Report, folder: Path, frames: "Frames") -> "Scan":
+    """All images of a folder; what could not be looked into is warned of.
+
+    Raises:
+        DataError: If the folder is not there or holds no images.
+    """
+    from mia_tui.dataset.scan import scan
+
+    with report.counting("Looking for images") as bar:
+        found = scan(folder, frames=frames, progress=lambda done: bar.update(done))
+    for note in found.notes:
+        report.warn(note)
+    return found

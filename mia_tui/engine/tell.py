@@ -1,0 +1,178 @@
+"""What a watcher learns of a training run: its events, and the confusion matrices beside them."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from mia_tui.dataset.wording import NAMED
+from mia_tui.engine.device import peak_memory_bytes
+from mia_tui.paths import printable
+from mia_tui.runs.events import (
+    PROTOCOL,
+    CheckpointSaved,
+    Confusion,
+    EpochEnded,
+    Event,
+    Phase,
+    PhaseName,
+    Place,
+    RunStarted,
+    StepEnded,
+    Warned,
+)
+from mia_tui.runs.events import Progress as Loaded
+from mia_tui.runs.figures import SavedConfusion, save_confusion
+from mia_tui.runs.layout import RunDir
+
+Emit = Callable[[Event], None]
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who runs this attempt; filled by the worker."""
+
+    attempt: int
+    pid: int
+    host: str
+    boot_id: str
+    versions: dict[str, str]
+
+
+class Teller:
+    """Puts what happens in a run into events."""
+
+    def __init__(self, run: RunDir, emit: Emit) -> None:
+        self._run = run
+        self.emit = emit
+
+    def started(
+        self,
+        identity: Identity,
+        *,
+        device: str,
+        resumed_at: Place | None,
+        total_epochs: int,
+        steps_per_epoch: int,
+    ) -> None:
+        self.emit(
+            RunStarted(
+                t=time.time(),
+                protocol=PROTOCOL,
+                attempt=identity.attempt,
+                resumed_at=resumed_at,
+                kind="train",
+                pid=identity.pid,
+                host=identity.host,
+                boot_id=identity.boot_id,
+                versions=identity.versions,
+                device=device,
+                total_epochs=total_epochs,
+                steps_per_epoch=steps_per_epoch,
+            )
+        )
+
+    def phase(self, name: PhaseName, message: str) -> None:
+        self.emit(Phase(t=time.time(), name=name, message=message))
+
+    def loaded(self, done: int, total: int) -> None:
+        """So many of the images are read."""
+        self.emit(Loaded(t=time.time(), done=done, total=total))
+
+    def warn(self, message: str, hint: str | None = None) -> None:
+        self.emit(Warned(t=time.time(), message=message, hint=hint))
+
+    def skipped(self, images: Sequence[tuple[str, str]]) -> None:
+        """Name images that were left out, each with the reason."""
+        named = "; ".join(f"{printable(path)}: {reason}" for path, reason in images[:NAMED])
+        more = f"; and {len(images) - NAMED} more" if len(images) > NAMED else ""
+        are = "1 image is" if len(images) == 1 else f"{len(images)} images are"
+        self.warn(f"{are} left out because they cannot be read: {named}{more}.")
+
+    def epoch(self, values: dict[str, dict[str, float]], judged: SavedConfusion, elapsed_s: float) -> None:
+        """An epoch ended.
+
+        Args:
+            values: Figures by name, of `train` and, with a validation part, of `val`.
+            judged: The matrix behind the figures that count.
+            elapsed_s: Seconds of work so far.
+        """
+        self.emit(
+            EpochEnded(
+                t=time.time(),
+                epoch=judged.epoch,
+                train=values["train"],
+                val=values.get("val"),
+                elapsed_s=elapsed_s,
+            )
+        )
+        self.confusion(judged, "last")
+
+    def confusion(self, judged: SavedConfusion, which: Literal["last", "best"]) -> None:
+        """Write a confusion matrix, and say where.
+
+        Raises:
+            RunError: If the disk does not take it.
+        """
+        path = self._run.confusion(which)
+        save_confusion(path, judged)
+        self.emit(Confusion(t=time.time(), epoch=judged.epoch, split=judged.split, file=self._relative(path)))
+
+    def saved(self, path: Path, epoch: int, *, is_best: bool) -> None:
+        """A checkpoint is on disk."""
+        self.emit(CheckpointSaved(t=time.time(), path=self._relative(path), epoch=epoch, is_best=is_best))
+
+    def _relative(self, path: Path) -> str:
+        return str(path.relative_to(self._run.path))
+
+
+class StepTeller:
+    """Tells the steps of an epoch, at most one every `every_s`, and has their loss checked.
+
+    Reading the loss waits for a GPU, so there it is read only when it is told.
+
+    Args:
+        teller: Whom it goes through.
+        device: Where the losses are.
+        every_s: Seconds between two of them.
+        check_loss: Called with each loss that is read.
+    """
+
+    def __init__(
+        self, teller: Teller, device: torch.device, *, every_s: float, check_loss: Callable[[float], None]
+    ) -> None:
+        self._teller = teller
+        self._device = device
+        self._every_s = every_s
+        self._check_loss = check_loss
+        self._told_at = time.monotonic()
+        self._images = 0
+
+    def step_ended(self, place: Place, loss: Tensor, lr: float, images: int) -> None:
+        """A step ended: `loss` is a scalar on the device, `images` were in its batch."""
+        self._images += images
+        elapsed = time.monotonic() - self._told_at
+        if self._device.type != "cpu" and elapsed < self._every_s:
+            return
+        value = float(loss)
+        self._check_loss(value)
+        if elapsed >= self._every_s:
+            self._tell(place, value, lr, elapsed)
+
+    def _tell(self, place: Place, loss: float, lr: float, elapsed: float) -> None:
+        self._teller.emit(
+            StepEnded(
+                t=time.time(),
+                epoch=place.epoch,
+                step=place.step,
+                loss=loss,
+                lr=lr,
+                images_per_s=self._images / elapsed,
+                memory_bytes=peak_memory_bytes(self._device),
+            )
+        )
+        self._told_at, self._images = time.monotonic(), 0

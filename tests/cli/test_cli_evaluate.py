@@ -1,0 +1,136 @@
+"""`mia-tui evaluate`: which images are judged, and the figures of them."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from cli_support import Mia
+from disc_support import draw_disc
+from sklearn import metrics
+from training_commands import assert_refused, runs_of, train
+
+from mia_tui.runs.layout import RunDir
+
+
+@pytest.fixture(autouse=True)
+def threads_stay_as_they_were() -> Iterator[None]:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def run(mia: Mia, discs: Path) -> RunDir:
+    answer = train(mia, discs, "--lr", 0.003, "--test-fraction", 0.2)
+    assert answer.code == 0, answer.err
+    return runs_of(discs)[0]
+
+
+def evaluate(mia: Mia, dataset: Path, run: RunDir | Path, *more: object) -> dict:
+    answer = mia(
+        "evaluate", dataset, "--run", getattr(run, "path", run), "--json", "--precision", "fp32", *more
+    )
+    assert answer.code == 0, answer.err
+    record = json.loads(answer.out)
+    record["said"] = answer.err
+    return record
+
+
+def count(run: RunDir, part: str) -> int:
+    return sum(sample.split == part for sample in run.samples())
+
+
+def test_the_answer_as_json_has_the_agreed_fields(mia: Mia, discs: Path, run: RunDir) -> None:
+    record = evaluate(mia, discs, run)
+    record.pop("said")
+    assert list(record) == [
+        "split",
+        "samples",
+        "trained_on",
+        "accuracy",
+        "balanced_accuracy",
+        "macro_precision",
+        "macro_recall",
+        "macro_f1",
+        "weighted_f1",
+        "mcc",
+        "classes",
+        "per_class",
+        "confusion",
+    ]
+    assert record["classes"] == ["blue", "red"]
+    assert [list(row) for row in record["per_class"]] == [
+        ["class", "support", "precision", "recall", "f1"]
+    ] * 2
+
+
+def test_the_figures_are_those_of_the_predictions(mia: Mia, discs: Path, run: RunDir, tmp_path: Path) -> None:
+    record = evaluate(mia, discs, run, "--split", "all")
+    out = tmp_path / "p.jsonl"
+    assert mia("predict", discs, "--run", run.path, "--out", out, "--precision", "fp32").code == 0
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    truth, predicted = [row["file"].split("/")[0] for row in rows], [row["class"] for row in rows]
+    assert record["confusion"] == metrics.confusion_matrix(truth, predicted).tolist()
+    assert record["accuracy"] == pytest.approx(metrics.accuracy_score(truth, predicted))
+    assert record["macro_f1"] == pytest.approx(metrics.f1_score(truth, predicted, average="macro"))
+    assert record["mcc"] == pytest.approx(metrics.matthews_corrcoef(truth, predicted))
+
+
+def test_what_was_trained_on_is_not_judged_as_unseen(mia: Mia, discs: Path, run: RunDir) -> None:
+    assert count(run, "test") and count(run, "val")
+    by_default = evaluate(mia, discs, run)
+    assert (by_default["split"], by_default["samples"]) == ("test", count(run, "test"))
+    validation = evaluate(mia, discs, run, "--split", "val")
+    assert (validation["split"], validation["samples"]) == ("val", count(run, "val"))
+    assert by_default["trained_on"] == validation["trained_on"] == 0
+    everything = evaluate(mia, discs, run, "--split", "all")
+    assert (everything["samples"], everything["trained_on"]) == (36, count(run, "train"))
+    assert f"{count(run, 'train')} of the 36 images were trained on" in everything["said"]
+
+
+def test_a_later_split_does_not_make_what_was_trained_on_unseen(mia: Mia, discs: Path, run: RunDir) -> None:
+    assert mia("labels", "split", discs, "--new", "--test-fraction", 0.6, "--split-seed", 7).code == 0
+    assert evaluate(mia, discs, run, "--split", "test")["samples"] == count(run, "test")
+
+
+def test_new_images_of_the_dataset_are_judged_as_unseen(mia: Mia, discs: Path, run: RunDir) -> None:
+    draw_disc(discs / "red", "new.png", size_px=40, red=True, seed=999)
+    record = evaluate(mia, discs, run)
+    assert (record["samples"], record["trained_on"]) == (count(run, "test") + 1, 0)
+
+
+def test_another_dataset_is_judged_whole_with_its_classes_matched_by_name(
+    mia: Mia, discs: Path, run: RunDir, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    for index in range(4):
+        draw_disc(other / "a-red-like", f"{index}.png", size_px=40, red=True, seed=200 + index)
+        draw_disc(other / "red", f"{index}.png", size_px=40, red=True, seed=300 + index)
+    draw_disc(other / "blue", "0.png", size_px=40, red=False, seed=400)
+    record = evaluate(mia, other, run)
+    assert (record["split"], record["samples"], record["classes"]) == ("all", 5, ["blue", "red"])
+    assert [sum(row) for row in record["confusion"]] == [1, 4]
+    assert "4 images of classes that the network does not know are left out: a-red-like" in record["said"]
+
+
+def test_a_copy_of_the_dataset_elsewhere_is_found_by_the_newest_run(
+    mia: Mia, discs: Path, run: RunDir, tmp_path: Path
+) -> None:
+    copy = Path(shutil.copytree(discs, tmp_path / "copy"))
+    assert evaluate(mia, copy, Path("last"))["samples"] == 36
+
+
+def test_a_part_without_images_is_said(mia: Mia, discs: Path) -> None:
+    assert train(mia, discs).code == 0
+    answer = mia("evaluate", discs, "--run", "last", "--split", "test")
+    assert_refused(answer, 3, "no labelled image in the part test", "--split val, test or all")
+
+
+def test_for_people_there_are_tables(mia: Mia, discs: Path, run: RunDir) -> None:
+    answer = mia("evaluate", discs, "--run", "best", "--tta")
+    assert answer.code == 0
+    assert f"{count(run, 'test')} images of the part test:" in answer.out
+    assert all(word in answer.out for word in ("macro f1", "mcc", "precision", "blue", "red"))

@@ -1,0 +1,198 @@
+"""`mia-tui predict`: rows in the dataset's order, every probability, gone on with after a kill."""
+
+import csv
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from cli_support import Answer, Mia
+from disc_support import draw_disc
+from PIL import Image
+from training_commands import assert_refused, runs_of, train
+
+from mia_tui.dataset.scan import scan
+from mia_tui.runs.layout import RunDir
+from mia_tui.runs.predictions import partial_path
+
+
+@pytest.fixture(autouse=True)
+def threads_stay_as_they_were() -> Iterator[None]:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def run(mia: Mia, discs: Path) -> RunDir:
+    answer = train(mia, discs, "--lr", 0.003)
+    assert answer.code == 0, answer.err
+    return runs_of(discs)[0]
+
+
+def predict(mia: Mia, images: Path, run: RunDir, out: Path, *more: object) -> Answer:
+    return mia("predict", images, "--run", run.path, "--out", out, "--precision", "fp32", *more)
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_format_holds_the_same_rows_in_the_datasets_order(
+    mia: Mia, discs: Path, run: RunDir, tmp_path: Path
+) -> None:
+    import pyarrow.parquet as pq
+
+    answers = [predict(mia, discs, run, tmp_path / f"p{kind}") for kind in (".csv", ".jsonl", ".parquet")]
+    assert [(answer.code, answer.err) for answer in answers] == [(0, "")] * 3
+    table = read_csv(tmp_path / "p.csv")
+    lines = [json.loads(line) for line in (tmp_path / "p.jsonl").read_text().splitlines()]
+    columns = pq.read_table(tmp_path / "p.parquet")
+    assert list(table[0]) == list(lines[0]) == columns.column_names
+    assert list(table[0]) == ["file", "frame", "class", "probability", "p_blue", "p_red", "run"]
+    files = [key.path for key in scan(discs).keys]
+    assert files.index("blue/cell-2.png") < files.index("blue/cell-10.png")
+    assert [row["file"] for row in table] == [row["file"] for row in lines] == files
+    assert columns["file"].to_pylist() == files
+    for row, line, share in zip(table, lines, columns["p_red"].to_pylist(), strict=True):
+        assert row["class"] == line["class"] == max(("blue", "red"), key=lambda name: line[f"p_{name}"])
+        assert line["p_blue"] + line["p_red"] == pytest.approx(1)
+        assert line["probability"] == max(line["p_blue"], line["p_red"])
+        assert float(row["p_red"]) == pytest.approx(line["p_red"], abs=1e-5) == pytest.approx(share, abs=1e-5)
+        assert row["run"] == run.name
+    assert not list(tmp_path.glob("*.partial*"))
+
+
+def test_predictions_as_json_are_summed_up_in_one_object(
+    mia: Mia, discs: Path, run: RunDir, tmp_path: Path
+) -> None:
+    answer = predict(mia, discs, run, tmp_path / "p.csv", "--json")
+    record = json.loads(answer.out)
+    assert record["out"] == str(tmp_path / "p.csv")
+    assert (record["predicted"], record["skipped"]) == (36, 0)
+    assert sum(record["classes"].values()) == 36
+
+
+@pytest.mark.parametrize("torn", ["", '{"file":"red/ce'])
+def test_broken_off_predictions_are_gone_on_with(
+    mia: Mia, discs: Path, run: RunDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, torn: str
+) -> None:
+    from mia_tui.cli import predict as predict_module
+    from mia_tui.engine.predict import Predictor
+
+    monkeypatch.setattr(predict_module, "_ROWS_AT_ONCE", 5)
+    whole, broken = tmp_path / "whole.csv", tmp_path / "broken.csv"
+    predict(mia, discs, run, whole, "--batch-size", 4)
+    real, asked = Predictor.predict, []
+
+    def fail_at_twenty(self, root, keys, **options):
+        for done, prediction in enumerate(real(self, root, keys, **options)):
+            if done == 20 and not asked:
+                raise KeyboardInterrupt
+            yield prediction
+
+    monkeypatch.setattr(Predictor, "predict", fail_at_twenty)
+    answer = predict(mia, discs, run, broken, "--batch-size", 4)
+    assert answer.code == 130
+    assert not broken.exists()
+    partial = partial_path(broken)
+    assert len(partial.read_text().splitlines()) == 1 + 20
+    with partial.open("a") as file:
+        file.write(torn)
+
+    def count(self, root, keys, **options):
+        keys = list(keys)
+        asked.extend(keys)
+        return real(self, root, keys, **options)
+
+    monkeypatch.setattr(Predictor, "predict", count)
+    answer = predict(mia, discs, run, broken, "--batch-size", 4)
+    assert answer.code == 0
+    assert "20 images are predicted already" in answer.out
+    assert len(asked) == 16
+    assert broken.read_bytes() == whole.read_bytes()
+    assert not partial.exists()
+
+
+@pytest.mark.parametrize("other", [("--tta",), ("--max-megapixels", 5)])
+def test_what_another_command_left_is_not_gone_on_with(
+    mia: Mia, discs: Path, run: RunDir, tmp_path: Path, other: tuple[object, ...]
+) -> None:
+    out = tmp_path / "p.csv"
+    predict(mia, discs, run, out)
+    before = read_csv(out)
+    header = '{"images":"x","weights":"y","classes":[],"run":"z","tta":false,"max_megapixels":1.0}\n'
+    row = '{"file":"blue/cell-0.png","frame":0,"probabilities":[0.25,0.75]}\n'
+    partial_path(out).write_text(header + row)
+    answer = predict(mia, discs, run, out, *other)
+    assert answer.code == 0 and "already" not in answer.out
+    assert len(read_csv(out)) == len(before)
+
+
+def test_averaging_over_turns_is_the_same_for_a_turned_image(
+    mia: Mia, discs: Path, run: RunDir, tmp_path: Path
+) -> None:
+    folder = tmp_path / "turned"
+    draw_disc(folder, "0.png", size_px=32, red=True, seed=7)
+    with Image.open(folder / "0.png") as image:
+        image.transpose(Image.Transpose.ROTATE_90).save(folder / "1.png")
+        image.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(folder / "2.png")
+    predict(mia, folder, run, tmp_path / "plain.csv")
+    predict(mia, folder, run, tmp_path / "tta.csv", "--tta")
+    plain, averaged = (
+        [float(row["p_red"]) for row in read_csv(tmp_path / f"{n}.csv")] for n in ("plain", "tta")
+    )
+    assert averaged == pytest.approx([averaged[0]] * 3, abs=1e-4)
+    assert plain != averaged
+
+
+def test_folders_below_are_looked_into_and_any_name_comes_back(
+    mia: Mia, discs: Path, run: RunDir, tmp_path: Path
+) -> None:
+    deep = tmp_path / "images" / "a" / "b ,\n"
+    draw_disc(deep, 'c "d".png', size_px=40, red=True, seed=1)
+    raw = os.fsdecode(b"\xff%.png")
+    shutil.copy(deep / 'c "d".png', tmp_path / "images" / raw)
+    (tmp_path / "images" / "notes.txt").write_text("no image")
+    assert predict(mia, tmp_path / "images", run, tmp_path / "p.csv").code == 0
+    assert [row["file"] for row in read_csv(tmp_path / "p.csv")] == ["%FF%25.png", 'a/b ,\n/c "d".png']
+
+
+def test_a_single_file_and_every_page_of_a_stack_are_predicted(
+    mia: Mia, discs: Path, run: RunDir, tmp_path: Path
+) -> None:
+    stack, out = tmp_path / "stack.tif", tmp_path / "p.csv"
+    pages = [Image.open(discs / "red" / f"cell-{index}.png") for index in range(3)]
+    pages[0].save(stack, save_all=True, append_images=pages[1:])
+    assert predict(mia, stack, run, out).code == 0
+    assert [(row["file"], row["frame"]) for row in read_csv(out)] == [("stack.tif", str(i)) for i in range(3)]
+    stacked = [row["p_red"] for row in read_csv(out)]
+    for index in range(3):
+        assert predict(mia, discs / "red" / f"cell-{index}.png", run, out).code == 0
+        (row,) = read_csv(out)
+        assert (row["file"], row["frame"]) == (f"cell-{index}.png", "0")
+        assert float(row["p_red"]) == pytest.approx(float(stacked[index]), abs=1e-4)
+
+
+def test_a_weights_file_works_without_its_run(mia: Mia, discs: Path, run: RunDir, tmp_path: Path) -> None:
+    alone = tmp_path / "net.safetensors"
+    shutil.move(run.best_weights, alone)
+    shutil.rmtree(run.path)
+    answer = mia("predict", discs, "--run", alone, "--out", tmp_path / "p.csv")
+    assert answer.code == 0
+    assert len(read_csv(tmp_path / "p.csv")) == 36
+
+
+@pytest.mark.parametrize(
+    ("out", "words"),
+    [("p.xlsx", (".csv, .jsonl, .parquet",)), ("no/p.csv", ("does not exist",)), ("d.csv", ("is a folder",))],
+)
+def test_a_file_that_cannot_be_made_is_said_before_anything_is_predicted(
+    mia: Mia, discs: Path, tmp_path: Path, out: str, words: tuple[str, ...]
+) -> None:
+    (tmp_path / "d.csv").mkdir()
+    assert_refused(mia("predict", discs, "--run", "last", "--out", tmp_path / out), 2, *words)

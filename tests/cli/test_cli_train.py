@@ -1,0 +1,88 @@
+"""`mia-tui train` in this process: what it says, writes and leaves."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from cli_support import Mia
+from disc_support import draw_disc
+from training_commands import assert_refused, runs_of, train
+
+from mia_tui.runs.state import read_state
+
+
+@pytest.fixture(autouse=True)
+def threads_stay_as_they_were() -> Iterator[None]:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def test_a_training_tells_classes_epochs_and_the_figures_of_the_best(mia: Mia, discs: Path) -> None:
+    answer = train(mia, discs, "--epochs", 2)
+    assert (answer.code, answer.err) == (0, "")
+    (run,) = runs_of(discs)
+    lines = [line.split() for line in answer.out.splitlines()]
+    assert ["red", "19", "5", "0"] in lines and ["blue", "10", "2", "0"] in lines
+    assert [words[0] for words in lines if words and words[0] in ("1/2", "2/2")] == ["1/2", "2/2"]
+    assert "Best epoch:" in answer.out and "judged on the validation part" in answer.out
+    assert all(word in answer.out for word in ("precision", "recall", "f1"))
+    assert f"Weights: {run.best_weights}" in answer.out
+
+
+def test_with_json_stdout_is_the_events_and_nothing_else(mia: Mia, discs: Path) -> None:
+    answer = train(mia, discs, "--json")
+    assert answer.code == 0
+    told = [json.loads(line) for line in answer.out.splitlines()]
+    (run,) = runs_of(discs)
+    kept = [json.loads(line) for line in run.events.read_text().splitlines()]
+    assert told == kept
+    kinds = {record["type"] for record in told}
+    assert kinds >= {"run_started", "phase", "epoch_ended", "confusion", "checkpoint_saved", "run_ended"}
+
+
+def test_a_finished_run_is_remembered_and_not_resumed(mia: Mia, discs: Path) -> None:
+    assert train(mia, discs).code == 0
+    (run,) = runs_of(discs)
+    assert_refused(mia("train", "--resume", "last"), 1, f"The run {run.name} is finished")
+    assert run.name in mia("runs", "list").out
+
+
+def test_the_settings_of_a_run_are_those_given(mia: Mia, discs: Path, tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text('loss = "focal"\nlr = 0.5\nmetric = "accuracy"\n')
+    assert train(mia, discs, "--config", file, "--lr", 0.01, "--mono", "--class-weights", "red=2").code == 0
+    config = runs_of(discs)[0].job().config
+    assert (config.loss, config.lr, config.metric) == ("focal", 0.01, "accuracy")
+    assert (config.color, config.class_weights, config.width) == (False, "red=2", 32)
+
+
+def test_another_folder_can_validate(mia: Mia, discs: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    for index in range(3):
+        draw_disc(other / "red", f"{index}.png", size_px=40, red=True, seed=index)
+        draw_disc(other / "green", f"{index}.png", size_px=40, red=False, seed=index)
+    answer = train(mia, discs, "--val", other)
+    assert answer.code == 0
+    assert "green" in answer.err
+    (run,) = runs_of(discs)
+    assert {(s.split, s.path.startswith("/")) for s in run.samples()} == {("train", False), ("val", True)}
+    assert read_state(run).epochs[0].val is not None
+
+
+def test_labels_of_images_that_are_gone_are_counted_once(mia: Mia, discs: Path) -> None:
+    assert train(mia, discs).code == 0
+    assert mia("labels", "import", discs, "--format", "folders").code == 0
+    (discs / "red" / "cell-3.png").unlink()
+    answer = train(mia, discs, "--labels", "store")
+    assert answer.code == 0
+    assert answer.err.count("not there any more") == 1
+
+
+def test_the_state_can_lie_elsewhere(mia: Mia, discs: Path, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    assert train(mia, discs, "--state", state).code == 0
+    assert (state / "labels.db").exists() and not runs_of(discs)
+    assert "finished" in mia("runs", "list", "--state", state).out
