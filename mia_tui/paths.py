@@ -62,7 +62,7 @@ def find_state(dataset: Path, state: Path | None = None, *, class_folders: bool 
 def state_places(dataset: Path) -> tuple[Path, Path]:
     """Where the state of a dataset may lie: in it, beside it."""
     resolved = dataset.resolve()
-    return dataset / STATE_FOLDER, resolved.with_name(resolved.name + ".mia")
+    return dataset / STATE_FOLDER, resolved.parent / f"{resolved.name}.mia"
 
 
 def is_state_folder(folder: Path) -> bool:

@@ -92,6 +92,7 @@ def _create(
             frames=config.frames,
             source=config.labels,
             annotator=annotator,
+            follow=True,
             progress=lambda done: bar.update(done),
         )
     command_line = shlex.join(["mia-tui", *sys.argv[1:]])

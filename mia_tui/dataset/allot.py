@@ -159,8 +159,10 @@ class _Deal:
                     self._fetch(class_index, part)
 
     def _fetch(self, class_index: int, part: Part) -> None:
-        """Move the smallest unit that its part can spare."""
-        candidates = [unit for unit in self.units if class_index in unit.classes and self._can_spare(unit)]
+        """Move the smallest unit that its part can spare; train takes one in any case."""
+        holding = [unit for unit in self.units if class_index in unit.classes]
+        spare = [unit for unit in holding if self._can_spare(unit)]
+        candidates = spare or (holding if part == "train" else [])
         if candidates:
             unit = min(candidates, key=lambda candidate: len(candidate.keys))
             self.tally.add(self.places[unit.name], unit.classes, -1)

@@ -10,6 +10,7 @@ from typing import Literal
 import torch
 
 from mia_tui.config.train import Precision
+from mia_tui.dataset.wording import counted
 from mia_tui.errors import DeviceError
 from mia_tui.runs.gpus import list_gpus, nvidia_device_present
 
@@ -83,7 +84,7 @@ def describe(device: torch.device) -> str:
         return torch.cuda.get_device_name(device)
     if device.type == "mps":
         return "Apple GPU"
-    return f"CPU, {torch.get_num_threads()} threads"
+    return f"CPU, {counted(torch.get_num_threads(), 'thread')}"
 
 
 def resolve_precision(precision: Precision, device: torch.device) -> Arithmetic:

@@ -4,7 +4,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -16,7 +16,7 @@ from mia_tui.dataset.interchange.folders import read_class_folders
 from mia_tui.dataset.labelled import LabelledSet, labelled_images
 from mia_tui.dataset.model import PARTS, ImageKey, Part
 from mia_tui.dataset.scan import Scan, duplicate_groups, scan
-from mia_tui.dataset.split import SplitRule, stored_rule, stored_split
+from mia_tui.dataset.split import SplitRule, check_rule, stored_rule, stored_split
 from mia_tui.dataset.store import LabelStore
 from mia_tui.dataset.wording import counted, name_some
 from mia_tui.errors import ConfigError, DataError
@@ -28,21 +28,22 @@ from mia_tui.runs.system import usable_cores
 
 @dataclass(frozen=True)
 class Dataset:
-    """A scanned folder, its labels, and the place of its state; nothing was written."""
+    """A scanned folder, its labels, and the place of its state.
+
+    Attributes:
+        followed: What became of labelled files, a sentence each; empty where nothing was followed.
+    """
 
     root: Path
     scan: Scan
     state: StateFolder
     labelled: LabelledSet
+    followed: list[str] = field(default_factory=list)
 
     @property
     def notes(self) -> list[str]:
         """What was noticed while reading it, a sentence each."""
-        problems = [f"{printable(problem.path)}: {problem.message}" for problem in self.scan.problems]
-        said = list(self.labelled.notes)
-        if problems:
-            said.append(f"{counted(len(problems), 'place')} could not be looked into: {name_some(problems)}.")
-        return said
+        return [*self.scan.notes, *self.followed, *self.labelled.notes]
 
 
 def read_dataset(
@@ -52,9 +53,10 @@ def read_dataset(
     frames: Frames = "first",
     source: LabelSource = "auto",
     annotator: str | None = None,
+    follow: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> Dataset:
-    """Scan a folder and read its labels.
+    """Scan a folder and read its labels; writes nothing unless labels are to follow their files.
 
     Args:
         root: Folder of images.
@@ -62,16 +64,18 @@ def read_dataset(
         frames: Frames taken of animated files.
         source: Where labels come from.
         annotator: Who looks.
+        follow: Whether labels go with files that were moved, which is written down.
         progress: Told how many images were found so far.
 
     Raises:
         DataError: If there are no images or no labels.
-        StoreError: If labels.db cannot be read.
+        StoreError: If labels.db cannot be read, or written where labels follow.
     """
     found = scan(root, frames=frames, progress=progress)
     place = find_state(root, state, class_folders=read_class_folders(found.keys) is not None)
+    followed = _follow_files(found, root, place, annotator) if follow else []
     labelled = labelled_images(found, root, place, source=source, annotator=annotator)
-    return Dataset(root, found, place, labelled)
+    return Dataset(root, found, place, labelled, followed)
 
 
 @dataclass(frozen=True)
@@ -120,7 +124,6 @@ def prepare_training(
         ConfigError: If settings do not fit the data: another split than the stored one, unknown class names.
         StoreError: If the split cannot be stored.
     """
-    dataset, followed = _follow_files(dataset, config, annotator)
     labelled = dataset.labelled
     names = [named.name for named in labelled.classes]
     if len(names) < 2:
@@ -154,33 +157,27 @@ def prepare_training(
     weights = class_weight_values(
         config.class_weights, [counts[name]["train"] for name in names], names, config.effective_beta
     )
-    notes = [*dataset.notes, *followed, *warnings, *_doubts(config)]
+    notes = [*dataset.notes, *warnings, *_doubts(config)]
     return Prepared(job, samples, dataset.state, notes, counts, weights)
 
 
-def _follow_files(dataset: Dataset, config: TrainConfig, annotator: str | None) -> tuple[Dataset, list[str]]:
-    """Let labels go with files that were moved, and say which images are not what was labelled."""
-    store = LabelStore.open_existing(dataset.state.labels_db, annotator=annotator)
+def _follow_files(found: Scan, root: Path, state: StateFolder, annotator: str | None) -> list[str]:
+    """Let labels go with files that were moved, and name images that are not what was labelled."""
+    store = LabelStore.open_existing(state.labels_db, annotator=annotator)
     if store is None:
-        return dataset, []
+        return []
     with store:
-        found = store.reconcile(dataset.scan.files, dataset.root)
-        flagged = store.flagged()
+        moved = [f"{old} (now {new})" for old, new in store.reconcile(found.files, root).relinked]
+        doubtful = [key.path for key in store.flagged()]
     notes = []
-    if found.relinked:
-        moved = [f"{old} (now {new})" for old, new in found.relinked]
+    if moved:
         notes.append(f"{counted(len(moved), 'label')} went with files that were moved: {name_some(moved)}.")
-        labelled = labelled_images(
-            dataset.scan, dataset.root, dataset.state, source=config.labels, annotator=annotator
-        )
-        dataset = replace(dataset, labelled=labelled)
-    doubtful = [key.path for key in dataset.labelled.labels if key in flagged]
     if doubtful:
         notes.append(
             f"{counted(len(doubtful), 'image')} changed since they were labelled, or are flagged: "
             f"{name_some(doubtful)}. They are trained on with the label they have."
         )
-    return dataset, notes
+    return notes
 
 
 def _doubts(config: TrainConfig) -> list[str]:
@@ -197,22 +194,31 @@ def _split(
     dataset: Dataset, config: TrainConfig, given: Collection[str], annotator: str | None
 ) -> tuple[TrainConfig, Mapping[ImageKey, Part], list[str]]:
     """Parts by the stored split; the settings come back with what it decided."""
+    stored = _stored_rule(dataset.state, annotator)
+    if stored is not None:
+        kept = {
+            "val_fraction": stored.val_fraction,
+            "test_fraction": stored.test_fraction,
+            "group_by": stored.group_by,
+            "split_seed": stored.seed,
+        }
+        config = msgspec.structs.replace(
+            config, **{name: value for name, value in kept.items() if name not in given}
+        )
+    rule = SplitRule(config.val_fraction, config.test_fraction, config.group_by, config.split_seed)
+    check_rule(rule, dataset.labelled.labels)  # before a store is made for it
     hashes = duplicate_groups(dataset.root, dataset.scan.files)
     with LabelStore(dataset.state.labels_db, annotator=annotator) as store:
-        stored = stored_rule(store)
-        if stored is not None:
-            kept = {
-                "val_fraction": stored.val_fraction,
-                "test_fraction": stored.test_fraction,
-                "group_by": stored.group_by,
-                "split_seed": stored.seed,
-            }
-            config = msgspec.structs.replace(
-                config, **{name: value for name, value in kept.items() if name not in given}
-            )
-        rule = SplitRule(config.val_fraction, config.test_fraction, config.group_by, config.split_seed)
         split = stored_split(store, dataset.labelled, rule, hashes)
     return config, split.parts, list(split.warnings)
+
+
+def _stored_rule(state: StateFolder, annotator: str | None) -> SplitRule | None:
+    store = LabelStore.open_existing(state.labels_db, annotator=annotator)
+    if store is None:
+        return None
+    with store:
+        return stored_rule(store)
 
 
 def _all_to_train(

@@ -37,7 +37,7 @@ EVERYTHING = {
 def make_run(dataset: Path, **settings: object) -> RunDir:
     """A run that nobody has worked on yet."""
     config = make_config(flags={**EVERYTHING, **settings})
-    return prepare_training(read_dataset(dataset), config).create()
+    return prepare_training(read_dataset(dataset, follow=True), config).create()
 
 
 def train(run: RunDir, *, stop_after: tuple[int, int] | None = None) -> tuple[Result, list[Event]]:

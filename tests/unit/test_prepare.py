@@ -18,7 +18,7 @@ from mia_tui.runs.prepare import Prepared, prepare_training, read_dataset
 
 def prepare(root: Path, *, given: tuple[str, ...] = (), **settings: object) -> Prepared:
     config = make_config(flags={"width": 32, "height": 32, **settings})
-    return prepare_training(read_dataset(root), config, given=given)
+    return prepare_training(read_dataset(root, follow=True), config, given=given)
 
 
 def parts(prepared: Prepared) -> dict[str, str]:
@@ -101,6 +101,21 @@ def test_a_moved_file_keeps_its_label_and_that_is_said(discs: Path) -> None:
     said = " ".join(prepared.notes)
     assert "red-cell-3.png (now deep/moved.png)" in said
     assert "blue-cell-2.png" in said and "changed since" in said
+
+
+def test_a_dataset_moved_as_a_whole_keeps_its_labels(discs: Path) -> None:
+    flat = flatten(discs)
+    prepare(flat)
+    (flat / "deep").mkdir()
+    for path in list(flat.glob("*.png")):
+        path.rename(flat / "deep" / path.name)
+    assert len(prepare(flat).samples) == 36
+
+
+def test_a_pattern_that_fits_nothing_leaves_no_store_behind(discs: Path) -> None:
+    with pytest.raises(ConfigError, match="fits none"):
+        prepare(discs, group_by="zzz")
+    assert not find_state(discs, class_folders=True).labels_db.exists()
 
 
 def test_a_label_of_a_missing_file_is_not_trained_on(discs: Path) -> None:

@@ -352,3 +352,10 @@ def test_tens_of_thousands_of_labels_are_split_in_a_second_or_two():
     found = counts(split_of(labels), labels)
     assert time.process_time() - start < 6
     assert sum(found["val"]) == pytest.approx(6_000, abs=7)
+
+
+def test_train_gets_an_image_of_each_class_before_any_other_part() -> None:
+    labels = {ImageKey("a.png"): 0, ImageKey("b.png"): 0}
+    for seed in range(20):
+        parts = make_split(labels, {}, SplitRule(val_fraction=0.5, test_fraction=0.3, seed=seed)).parts
+        assert "train" in parts.values(), seed
