@@ -42,19 +42,26 @@ class Result:
     error: MiaError | None = None
 
 
-def work(run: RunDir, *, foreground: bool, observe: Observe | None = None) -> Result:
+def work(
+    run: RunDir,
+    *,
+    foreground: bool,
+    observe: Observe | None = None,
+    on_signal: Callable[[], None] | None = None,
+) -> Result:
     """Do a run's job in this process: from its last checkpoint on, if there is one.
 
     Args:
         run: The run.
         foreground: Whether a person waits for it at a terminal; a second Ctrl-C then ends it at once.
         observe: Told every event after it was written.
+        on_signal: Called at the first signal that asks to stop.
 
     Raises:
         RunError: If another worker has the run, it is finished, or its folder cannot be written.
     """
     with WorkerLock(run), StopRequest(run) as stop, EventLog(run.events) as log:
-        stop.install_signals(foreground=foreground)
+        stop.install_signals(foreground=foreground, on_signal=on_signal)
         state = read_state(run)
         if state.outcome == "finished":
             raise RunError(

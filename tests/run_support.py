@@ -22,7 +22,7 @@ def make_job(
     state: Path, *, created_at: float = 1000.0, command: str = "mia-tui train x", **config: object
 ) -> TrainJob:
     return TrainJob(
-        config=TrainConfig(**config),
+        config=TrainConfig(**{"metric": "macro_f1", **config}),
         dataset=str(state.parent),
         state=str(state),
         classes=[JobClass(1, "cat"), JobClass(2, "dog")],

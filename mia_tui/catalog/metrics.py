@@ -32,3 +32,11 @@ METRICS: dict[MetricName, str] = {
 def higher_is_better(metric: MetricName) -> bool:
     """Whether a larger value of the figure is the better one."""
     return metric != "loss"
+
+
+def shown_metric(metric: MetricName) -> MetricName:
+    """The figure to show for a run that watches `metric`.
+
+    A loss tells epochs of one run apart, but says little to a person and nothing across runs with other losses.
+    """
+    return "macro_f1" if metric == "loss" else metric

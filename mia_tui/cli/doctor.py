@@ -15,7 +15,8 @@ import msgspec
 from mia_tui import __version__
 from mia_tui.catalog.backbones import BACKBONES
 from mia_tui.cli.options import Command, dataset_option, json_option, state_option
-from mia_tui.cli.report import STDOUT, Report
+from mia_tui.cli.outlet import STDOUT
+from mia_tui.cli.report import Report
 from mia_tui.cli.torch_probe import TorchFacts, probe_torch
 from mia_tui.config.weights_cache import hub_cache, torch_cache, weights_here
 from mia_tui.errors import DataError
@@ -79,7 +80,8 @@ def examine(dataset: Path | None, state: Path | None) -> Iterator[Finding]:
 def _tell(report: Report, finding: Finding) -> None:
     report.record(msgspec.to_builtins(finding))
     mark = {"ok": "", "note": "note: ", "bad": "PROBLEM: "}[finding.verdict]
-    report.say(f"{finding.topic:<15} {mark}{finding.text}" + (f" {finding.hint}" if finding.hint else ""))
+    hint = f" {finding.hint}" if finding.hint else ""
+    report.say(f"{finding.topic:<15} {mark}{finding.text}{hint}", hang=16)
 
 
 def _torch(facts: TorchFacts) -> Finding:
@@ -87,7 +89,7 @@ def _torch(facts: TorchFacts) -> Finding:
         hint = "Install it anew: https://pytorch.org/get-started/locally says which one fits."
         return Finding("torch", "bad", f"cannot be used: {facts.error}", hint)
     build = f"CUDA {facts.cuda}" if facts.cuda else "no CUDA"
-    versions = f"torch {facts.torch} ({build}), timm {facts.timm}"
+    versions = f"{facts.torch} ({build}), timm {facts.timm}"
     return Finding("torch", "ok", f"{versions}, imported in {facts.seconds:.1f} s")
 
 

@@ -45,10 +45,18 @@ _FIGURES = (
     show_default=True,
     help="Where labels come from.",
 )
+@click.option(
+    "--dataset",
+    "trained",
+    cls=Option,
+    type=click.Path(path_type=Path),
+    help="Dataset whose runs RUN is looked for in; left out: DATASET, then your newest runs.",
+)
 @json_option
 @state_options
 def command(
     dataset: Path,
+    trained: Path | None,
     run_text: str,
     device: str,
     precision: str,
@@ -69,7 +77,7 @@ def command(
     from mia_tui.runs.prepare import read_dataset
 
     report = Report(as_json=as_json)
-    run, weights = find_network(run_text, dataset, state)
+    run, weights = find_network(run_text, trained or dataset, None if trained else state)
     network = load_network(report, weights, device, precision, max_megapixels)
     with report.counting("Looking for images") as bar:
         found = read_dataset(
@@ -84,7 +92,9 @@ def command(
     for note in (*found.notes, *judged.notes):
         report.warn(note)
     confusion = _judge(report, network, dataset, judged, batch_size, tta)
-    _tell(report, confusion, judged, [item.name for item in network.card.classes])
+    classes = [item.name for item in network.card.classes]
+    _warn_of_absent_classes(report, confusion, classes)
+    _tell(report, confusion, judged, classes)
 
 
 def _judge(
@@ -113,6 +123,19 @@ def _judge(
     if not confusion.any():
         raise DataError(f"None of the labelled images of {printable(root)} can be read.", "Check the files.")
     return confusion
+
+
+def _warn_of_absent_classes(report: Report, confusion: "np.ndarray", classes: list[str]) -> None:
+    """A class that is predicted without having an image counts as 0 in the macro means: say so."""
+    from mia_tui.dataset.wording import name_some
+
+    predicted, truth = confusion.sum(axis=0), confusion.sum(axis=1)
+    absent = [name for name, p, t in zip(classes, predicted, truth, strict=True) if p and not t]
+    if absent:
+        report.warn(
+            f"No image is of class {name_some(absent)}, and some were taken for it: "
+            "it counts as 0 in the macro figures, not in balanced accuracy."
+        )
 
 
 def _tell(report: Report, confusion: "np.ndarray", judged: "JudgedImages", classes: list[str]) -> None:

@@ -7,7 +7,7 @@ import click
 
 from mia_tui.cli.labels_export import Transfer, check_options, export_csv, export_folders, export_mia
 from mia_tui.cli.labels_import import Format, choose_format, read_labels_of
-from mia_tui.cli.labels_stats import parts_of, tell_counts
+from mia_tui.cli.labels_stats import parts_of, rule_of, tell_counts, tell_rule, tell_split, without_fixed
 from mia_tui.cli.looking import scan_images
 from mia_tui.cli.options import (
     Decorator,
@@ -27,12 +27,15 @@ from mia_tui.paths import StateFolder, find_state
 if TYPE_CHECKING:
     from mia_tui.config.train import Frames, LabelSource
     from mia_tui.dataset.scan import Scan
-    from mia_tui.dataset.split import SplitRule
     from mia_tui.runs.prepare import Dataset
 
 
+def _choice(*words: str) -> "click.Choice[str]":
+    return click.Choice(words, case_sensitive=False)
+
+
 def _format_option(help: str) -> Decorator:
-    return click.option("--format", "file_format", cls=Option, type=click.Choice(get_args(Format)), help=help)
+    return click.option("--format", "file_format", cls=Option, type=_choice(*get_args(Format)), help=help)
 
 
 def _where_options(function: Function) -> Function:
@@ -47,7 +50,7 @@ def command(ctx: click.Context) -> None:
     require_command(ctx)
 
 
-@command.command("import")
+@command.command("import", short_help="Put labels of another program in.")
 @dataset_argument
 @path_argument("file", required=False)
 @_format_option(
@@ -57,14 +60,14 @@ def command(ctx: click.Context) -> None:
 @click.option(
     "--unknown-classes",
     cls=Option,
-    type=click.Choice(("create", "refuse")),
+    type=_choice("create", "refuse"),
     default="create",
     help="Classes the dataset does not have yet. [default create]",
 )
 @click.option(
     "--unmatched",
     cls=Option,
-    type=click.Choice(("skip", "refuse")),
+    type=_choice("skip", "refuse"),
     default="skip",
     help="Rows that name no image. [default skip]",
 )
@@ -115,16 +118,17 @@ def import_command(
     )
 
 
-@command.command("export")
+@command.command("export", short_help="Write labels for other programs.")
 @dataset_argument
 @path_argument("file", required=False)
 @_format_option(
-    "csv: to FILE, or to stdout. folders: to the folder FILE. mia: beside the images, or to FILE."
+    "csv: to FILE (with tabs if it ends in .tsv), or to stdout. folders: to the folder FILE. "
+    "mia: beside the images, or to FILE."
 )
 @click.option(
     "--transfer",
     cls=Option,
-    type=click.Choice(get_args(Transfer)),
+    type=_choice(*get_args(Transfer)),
     help="How --format folders brings the images there. [default copy]",
 )
 @click.option(
@@ -158,7 +162,7 @@ def export_command(
         export_csv(report, found, names, file)
 
 
-@command.command("stats")
+@command.command("stats", short_help="Count images by class and part.")
 @dataset_argument
 @_where_options
 @json_option
@@ -167,13 +171,15 @@ def stats_command(
     as_json: bool,
     **where: Any,
 ) -> None:
-    """Count the images of each class and part of DATASET."""
+    """Count the images of each class and part of DATASET, and say what its split follows."""
     report = Report(as_json=as_json)
     found = _dataset(report, dataset, **where)
-    tell_counts(report, found, parts_of(found))
+    rule = rule_of(found.state)
+    tell_counts(report, found, parts_of(found), rule)
+    tell_rule(report, found, rule)
 
 
-@command.command("split")
+@command.command("split", short_help="Make or show the split.")
 @dataset_argument
 @click.option("--new", cls=Option, is_flag=True, help="Make the split anew, by the options given.")
 @field_option("val_fraction")
@@ -194,30 +200,36 @@ def split_command(
 ) -> None:
     """Make the split of DATASET into train, val and test, or show the one there is.
 
-    Labels that came since the split was made join it. Networks trained before a --new split have seen images
+    With --new, what no option says stays as it was. Top folders named val and test fix their parts. Labels that
+    came since the split was made join it. Networks trained before a --new split have seen images
     that validate or test now.
     """
+    import msgspec
+
     from mia_tui.dataset.scan import duplicate_groups
-    from mia_tui.dataset.split import check_rule, new_split, stored_split
+    from mia_tui.dataset.split import SplitRule, check_rule, new_split, stored_split
     from mia_tui.dataset.store import LabelStore
 
     report = Report(as_json=as_json)
     found = _dataset(report, dataset, **where)
     hashes = duplicate_groups(found.root, found.scan.files)
-    given = {
+    given: dict[str, Any] = {
         "val_fraction": val_fraction,
         "test_fraction": test_fraction,
         "group_by": group_by,
         "seed": split_seed,
     }
-    rule = _rule(found.state, given)
+    given = without_fixed(report, found, {name: value for name, value in given.items() if value is not None})
+    old = rule_of(found.state)
+    rule = msgspec.structs.replace(old or SplitRule(), **given)
     check_rule(rule, found.labelled.labels)  # before a store is made for it
     with LabelStore(found.state.labels_db, annotator=where["annotator"]) as store:
         make = new_split if new else stored_split
         split = make(store, found.labelled, rule, hashes)
     for warning in split.warnings:
         report.warn(warning)
-    tell_counts(report, found, split.parts)
+    tell_counts(report, found, split.parts, rule)
+    tell_split(report, found, rule, old=old, given=given, new=new)
 
 
 def _scan(
@@ -249,19 +261,3 @@ def _dataset(
     for note in labelled.notes:
         report.warn(note)
     return Dataset(dataset, found, place, labelled)
-
-
-def _rule(place: StateFolder, given: dict[str, Any]) -> "SplitRule":
-    """The stored rule, or the usual one, with what the user asked for instead."""
-    import msgspec
-
-    from mia_tui.dataset.split import SplitRule, stored_rule
-    from mia_tui.dataset.store import LabelStore
-
-    store = LabelStore.open_existing(place.labels_db)
-    stored = None
-    if store is not None:
-        with store:
-            stored = stored_rule(store)
-    asked = {name: value for name, value in given.items() if value is not None}
-    return msgspec.structs.replace(stored or SplitRule(), **asked)

@@ -1,4 +1,4 @@
-"""What `mia-tui labels export` writes: a CSV file, class folders, or MIA's label folders."""
+"""What `mia-tui labels export` writes: a CSV or TSV file, class folders, or MIA's label folders."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -38,7 +38,7 @@ def check_options(
 
 
 def export_csv(report: Report, found: "Dataset", names: list[str], file: Path | None) -> None:
-    """Labels as file,frame,class: to a file, or to stdout."""
+    """Labels as file,frame,class: to a file (with tabs if it ends in .tsv), or to stdout."""
     from mia_tui.dataset.interchange.csv import write_labels
     from mia_tui.dataset.wording import counted
 

@@ -1,14 +1,17 @@
-"""How many images each class and part of a dataset has."""
+"""How many images each class and part of a dataset has, and what its split follows."""
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
 
 from mia_tui.cli.report import Report
 from mia_tui.dataset.model import PARTS
 from mia_tui.dataset.wording import counted, name_some
+from mia_tui.paths import StateFolder, printable
 
 if TYPE_CHECKING:
     from mia_tui.dataset.model import ImageKey, Part
+    from mia_tui.dataset.split import SplitRule
     from mia_tui.runs.prepare import Dataset
 
 
@@ -35,8 +38,91 @@ def flagged_of(found: "Dataset") -> list[str]:
     return [key.path for key in found.labelled.labels if key in flagged]
 
 
-def tell_counts(report: Report, found: "Dataset", parts: "dict[ImageKey, Part]") -> None:
-    """Images of each class and part, and labels that may not fit any more."""
+def rule_of(place: StateFolder) -> "SplitRule | None":
+    """The rule of the stored split; None before there is one."""
+    from mia_tui.dataset.split import stored_rule
+    from mia_tui.dataset.store import LabelStore
+
+    store = LabelStore.open_existing(place.labels_db)
+    if store is None:
+        return None
+    with store:
+        return stored_rule(store)
+
+
+def without_fixed(report: Report, found: "Dataset", given: dict[str, Any]) -> dict[str, Any]:
+    """What is asked of the rule, by its fields, but for fractions of parts that a top folder fixes: warned of."""
+    fixed = [part for part in _folders(found) if f"{part}_fraction" in given]
+    for part in fixed:
+        report.warn(f"--{part}-fraction has no effect: the folder {part} fixes which images {part} has.")
+    return {
+        name: value for name, value in given.items() if name not in [f"{part}_fraction" for part in fixed]
+    }
+
+
+def tell_rule(report: Report, found: "Dataset", rule: "SplitRule | None") -> None:
+    """What the split follows, for whoever only looks; nothing before there is one."""
+    folders = _folders(found)
+    if rule is not None:
+        report.say(f"The split follows: {_sentence(rule, folders)}.")
+    elif folders:
+        report.say(f"The parts are those of the top folders {' and '.join(folders)}.")
+
+
+def tell_split(
+    report: Report,
+    found: "Dataset",
+    rule: "SplitRule",
+    *,
+    old: "SplitRule | None",
+    given: Collection[str],
+    new: bool,
+) -> None:
+    """Whether the split was there, was made or was made anew, and by which rule.
+
+    Args:
+        report: Where it is told.
+        found: The dataset.
+        rule: What the split follows.
+        old: What it followed before; None if there was no split.
+        given: Fields of the rule that the user asked for.
+        new: Whether --new was given.
+    """
+    how = "was made just now" if old is None else "was made anew" if new else "was there already"
+    folders = _folders(found)
+    report.say(f"The split {how}: {_sentence(rule, folders)}.")
+    told = {f"{part}_fraction" for part in folders}.union(given)
+    kept = [words for name, words in _words(rule, folders).items() if name not in told]
+    if new and old is not None and kept:
+        report.say(f"Kept from the old split's rule: {', '.join(kept)}.")
+
+
+def _sentence(rule: "SplitRule", folders: "Collection[Part]") -> str:
+    """The rule, such as `val fraction 0.2, test fraction 0, no groups, seed 0`."""
+    return ", ".join(_words(rule, folders).values())
+
+
+def _words(rule: "SplitRule", folders: "Collection[Part]") -> dict[str, str]:
+    """What the split follows, by the rule's fields; a fraction is not followed where a folder fixes the part."""
+    shares = {"val": rule.val_fraction, "test": rule.test_fraction}
+    words = {
+        f"{part}_fraction": f"{part} as its folder" if part in folders else f"{part} fraction {share:g}"
+        for part, share in shares.items()
+    }
+    groups = "no groups" if rule.group_by is None else f"grouped by {printable(rule.group_by)!r}"
+    return {**words, "group_by": groups, "seed": f"seed {rule.seed}"}
+
+
+def _folders(found: "Dataset") -> "list[Part]":
+    """Parts that a top folder of that name fixes."""
+    parts = set(found.labelled.parts.values())
+    return [part for part in PARTS if part in parts]
+
+
+def tell_counts(
+    report: Report, found: "Dataset", parts: "dict[ImageKey, Part]", rule: "SplitRule | None"
+) -> None:
+    """Images of each class and part, and labels that may not fit any more; `rule` is for --json."""
     labelled = found.labelled
     counts = Counter((index, parts.get(key)) for key, index in labelled.labels.items())
     rows = [
@@ -68,6 +154,7 @@ def tell_counts(report: Report, found: "Dataset", parts: "dict[ImageKey, Part]")
             "missing": labelled.missing,
             "flagged": len(flagged),
             "source": labelled.source,
+            "rule": rule,
             "classes": rows,
         }
     )

@@ -5,7 +5,6 @@ field is an option, a line of help and a message without another word here.
 """
 
 import difflib
-import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -91,6 +90,17 @@ def require_command(ctx: click.Context) -> None:
         )
 
 
+def unknown_option(error: click.NoSuchOption) -> str:
+    """What to say about an option that a command does not have: click's own guesses go far astray."""
+    known = error.ctx.command.get_params(error.ctx) if error.ctx is not None else []
+    words = [word.lstrip("-") for param in known for word in (*param.opts, *param.secondary_opts)]
+    typed = error.option_name.lstrip("-").lower()
+    near = difflib.get_close_matches(typed, words, n=2, cutoff=0.75)
+    near = near or [word for word in words if len(typed) > 2 and word.startswith(typed)][:2]
+    hint = f" Did you mean {' or '.join(f'--{word}' for word in near)}?" if near else ""
+    return f"There is no option {printable(error.option_name)}.{hint}"
+
+
 def join_names(names: Iterable[str]) -> str:
     """`a, b and c`."""
     *most, last = names
@@ -169,7 +179,7 @@ def settings_options(function: Function) -> Function:
         cls=Option,
         metavar="FILE",
         type=_PATH,
-        help="A file of settings (TOML), which the options given here win over.",
+        help="A file of settings (TOML), which the options given here win over; --show-config prints one.",
     )
     return recipe(file(function))
 
@@ -266,10 +276,9 @@ class _Size(click.ParamType):  # type: ignore[type-arg]  # no generic in click 8
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[int, int]:
-        match = re.fullmatch(r"([0-9]{1,6})(?:[xX×]([0-9]{1,6}))?", value)
-        if match is None:
-            raise ConfigError(f"--size is {printable(value)!r}.", "It takes 96 or, width first, 128x96.")
-        return int(match[1]), int(match[2] or match[1])
+        from mia_tui.config.fields import parse_size
+
+        return parse_size(value, shown="--size")
 
 
 def _refuse_repeats(params: list[click.Parameter]) -> None:

@@ -19,6 +19,7 @@ from mia_tui.cli.options import (
 )
 from mia_tui.cli.report import Report
 from mia_tui.cli.using import find_network, load_network, network_options
+from mia_tui.errors import DataError
 from mia_tui.paths import printable
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ _ROWS_AT_ONCE = 256
 @click.option(
     "--frames",
     cls=Option,
-    type=click.Choice(["first", "all"]),
+    type=click.Choice(["first", "all"], case_sensitive=False),
     help="Frames of animated files; as trained if left out.",
 )
 @dataset_option
@@ -61,13 +62,11 @@ def command(
     The file has one row an image, in their order, with the probability of every class. Broken off, the same
     command goes on where it was.
     """
-    from mia_tui.dataset.scan import check_root
     from mia_tui.runs.predictions import PartialFile, check_format, make_header
 
     report = Report(as_json=as_json)
     check_format(out)
-    if not images.is_file():
-        check_root(images)
+    _check_images(images)
     _, weights = find_network(run_text, dataset or (images if images.is_dir() else None), state)
     network = load_network(report, weights, device, precision, max_megapixels)
     root, keys = _find_images(report, images, frames or network.card.frames)
@@ -78,6 +77,16 @@ def command(
     finally:
         partial.close()
     _tell(report, out, header)
+
+
+def _check_images(images: Path) -> None:
+    """Refuse what is neither a file nor a folder, before torch is imported for it."""
+    from mia_tui.dataset.scan import check_root
+
+    if not images.exists():
+        raise DataError(f"There is no file or folder {printable(images)}.", "Check how it is spelt.")
+    if not images.is_file():
+        check_root(images)
 
 
 def _find_images(report: Report, images: Path, frames: str) -> "tuple[Path, Sequence[ImageKey]]":

@@ -11,8 +11,9 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, cast
 
-from mia_tui.catalog.metrics import MetricName
-from mia_tui.cli.report import Bar, Outlet, Report
+from mia_tui.catalog.metrics import MetricName, shown_metric
+from mia_tui.cli.outlet import Outlet
+from mia_tui.cli.report import Bar, Report
 from mia_tui.dataset.wording import counted
 from mia_tui.paths import printable
 from mia_tui.runs.events import (
@@ -151,9 +152,9 @@ class EpochProgress(AbstractContextManager["EpochProgress"]):
     def _show_epoch(self, row: EpochEnded) -> None:
         if not self._headed:
             self._headed = True
-            self._report.say(epoch_heading(self._metric))
+            self._report.row(epoch_heading(self._metric))
         total = self.state.started.total_epochs if self.state.started else row.epoch
-        self._report.say(epoch_line(row, self._metric, total=total, is_best=row is self.state.best))
+        self._report.row(epoch_line(row, self._metric, total=total, is_best=row is self.state.best))
 
 
 class _Bars:
@@ -238,14 +239,14 @@ class PlainBar:
 
 def epoch_heading(metric: MetricName) -> str:
     """The headings above `epoch_line`."""
-    figure = "" if metric == "loss" else f"{metric:>20}"
+    figure = f"{shown_metric(metric):>20}"
     return f"{'epoch':>9}{'train loss':>13}{'val loss':>11}{figure}{'elapsed':>10}"
 
 
 def epoch_line(row: EpochEnded, metric: MetricName, *, total: int, is_best: bool) -> str:
     """One epoch: losses, the watched figure on the validation part, hours:minutes:seconds."""
     val = row.val or {}
-    figure = "" if metric == "loss" else f"{_figure(val.get(metric)):>20}"
+    figure = f"{_figure(val.get(shown_metric(metric))):>20}"
     losses = f"{_figure(row.train.get('loss')):>13}{_figure(val.get('loss')):>11}"
     mark = "  best" if is_best else ""
     return f"{f'{row.epoch}/{total}':>9}{losses}{figure}{clock(row.elapsed_s):>10}{mark}"

@@ -2,11 +2,9 @@
 
 What a command answers goes to stdout. With --json that is one object a line
 and nothing else, and all prose goes to stderr. Warnings, errors and moving
-bars always go to stderr.
+bars always go to stderr. On a terminal, prose is broken at words to its width.
 
-A stream that nobody reads any more (the terminal is gone, the pipe is closed)
-is given up for good and in silence: a training run in front goes on without
-it. rich is imported only where a bar moves.
+rich is imported only where a bar moves.
 """
 
 import errno
@@ -20,11 +18,14 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol, TextIO, cast
+from typing import TYPE_CHECKING, Protocol, TextIO, cast
 
 import click
 
 from mia_tui.cli import tables
+from mia_tui.cli.options import unknown_option
+from mia_tui.cli.outlet import STDERR, STDOUT, Outlet
+from mia_tui.cli.wrap import wrap
 from mia_tui.errors import ConfigError, MiaError
 from mia_tui.paths import printable, user_state
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from mia_tui.runs.state import RunState
 
 INTERRUPTED = 130
+
+_WARNING = "Warning: "
 
 # What a disk says about a name or a right; anything else from the system is a fault of this program.
 _REFUSALS = frozenset(
@@ -49,79 +52,6 @@ _REFUSALS = frozenset(
         errno.EROFS,
     }
 )
-
-
-class Outlet:
-    """stdout or stderr, given up for good once it cannot be written."""
-
-    encoding = "utf-8"
-
-    def __init__(self, name: Literal["stdout", "stderr"]) -> None:
-        self._name = name
-        self.gone = False
-        self.error: OSError | None = None  # why it was given up, where that is worth an exit code
-
-    def write(self, text: str) -> int:
-        stream = getattr(sys, self._name)
-        if self.gone or stream is None:
-            return len(text)
-        try:
-            stream.write(text)
-        except UnicodeEncodeError:
-            self._write_escaped(text)
-        except OSError as error:
-            self._give_up(error)
-        except ValueError:  # closed by somebody else
-            self.gone = True
-        return len(text)
-
-    def flush(self) -> None:
-        stream = getattr(sys, self._name)
-        if self.gone or stream is None:
-            return
-        try:
-            stream.flush()
-        except OSError as error:
-            self._give_up(error)
-        except ValueError:
-            self.gone = True
-
-    def isatty(self) -> bool:
-        """Whether a person's terminal is at the other end."""
-        stream = getattr(sys, self._name)
-        try:
-            return not self.gone and stream is not None and stream.isatty()
-        except ValueError:
-            return False
-
-    def fileno(self) -> int:
-        """For rich, which asks the terminal's size."""
-        return int(getattr(sys, self._name).fileno())
-
-    def _write_escaped(self, text: str) -> None:
-        encoding = getattr(sys, self._name).encoding or "ascii"
-        self.write(text.encode(encoding, "backslashreplace").decode(encoding))
-
-    def _give_up(self, error: OSError) -> None:
-        self.gone = True
-        if error.errno not in (errno.EPIPE, errno.EIO):
-            self.error = error
-        self._point_to_nowhere()
-
-    def _point_to_nowhere(self) -> None:
-        """What Python still holds in its buffer would raise again at exit; let it run into /dev/null."""
-        try:
-            number = self.fileno()
-            if number in (1, 2):
-                nowhere = os.open(os.devnull, os.O_WRONLY)
-                os.dup2(nowhere, number)
-                os.close(nowhere)
-        except (OSError, ValueError):
-            pass  # no file behind the stream, so nothing to empty at exit
-
-
-STDOUT = Outlet("stdout")
-STDERR = Outlet("stderr")
 
 
 class _Shown:
@@ -149,13 +79,17 @@ class Report:
         self.as_json = as_json
         self._moving: Progress | None = None
 
-    def say(self, text: str = "") -> None:
-        """A line of prose: on stdout, or on stderr with --json."""
-        self._prose(STDERR if self.as_json else STDOUT, text)
+    def say(self, text: str = "", *, hang: int = 2) -> None:
+        """Prose: on stdout, or on stderr with --json; `hang` indents what a terminal needs more lines for."""
+        self._prose(self._answers, text, hang)
+
+    def row(self, text: str) -> None:
+        """A line that has its layout already, as those of a table; goes where `say` goes, never broken."""
+        self._line(self._answers, printable(text))
 
     def warn(self, message: str, hint: str | None = None) -> None:
         """A warning on stderr; the command goes on."""
-        self._prose(STDERR, f"Warning: {message}" + (f" {hint}" if hint else ""))
+        self._prose(STDERR, f"{_WARNING}{message}" + (f" {hint}" if hint else ""), len(_WARNING))
 
     def note(self, text: str) -> None:
         """A line on stderr that is no part of the answer."""
@@ -180,17 +114,21 @@ class Report:
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """A table with a line of headings; numbers stand to the right."""
         for line in tables.table(columns, rows):
-            self.say(line)
+            self.row(line)
 
     def per_class(self, rows: Sequence[Mapping[str, object]]) -> None:
         """The figures of each class ({class, support, precision, recall, f1}), as in `evaluate --json`."""
         for line in tables.per_class(rows):
-            self.say(line)
+            self.row(line)
+
+    def figures(self, values: Mapping[str, float]) -> None:
+        """The figures of a whole confusion matrix (`runs.figures.figures`), those that `evaluate` tells."""
+        self.table(("figure", "value"), [(name.replace("_", " "), values[name]) for name in tables.FIGURES])
 
     def confusion(self, counts: Sequence[Sequence[int]], classes: Sequence[str]) -> None:
         """A confusion matrix, rows truth; with many classes the commonest mix-ups instead."""
         for line in tables.confusion(counts, classes):
-            self.say(line)
+            self.row(line)
 
     def epochs(self, state: "RunState") -> None:
         """The table of a run's epochs, the best one marked."""
@@ -198,7 +136,7 @@ class Report:
 
         total = state.started.total_epochs if state.started else len(state.epochs)
         for line in epoch_table(state.epochs, state.metric, total=total, best=state.best):
-            self.say(line)
+            self.row(line)
 
     @property
     def deaf(self) -> bool:
@@ -233,9 +171,13 @@ class Report:
             finally:
                 self._moving = None
 
-    def _prose(self, outlet: Outlet, text: str) -> None:
+    @property
+    def _answers(self) -> Outlet:
+        return STDERR if self.as_json else STDOUT
+
+    def _prose(self, outlet: Outlet, text: str, hang: int = 2) -> None:
         """Inert whatever names are in it: those of another's run or file must not steer this terminal."""
-        self._line(outlet, printable(text))
+        self._line(outlet, _fitted(outlet, printable(text), hang))
 
     def _line(self, outlet: Outlet, text: str) -> None:
         if self._moving is not None and outlet.isatty():
@@ -271,12 +213,20 @@ def run(body: Callable[[], object]) -> int:
 
 
 def _fail(sentence: str, code: int) -> int:
-    STDERR.write("\n".join(map(printable, sentence.split("\n"))) + "\n")
+    first, *more = map(printable, sentence.split("\n"))  # more is a traceback
+    STDERR.write("\n".join([_fitted(STDERR, first), *more]) + "\n")
     return code
 
 
+def _fitted(outlet: Outlet, text: str, hang: int = 2) -> str:
+    columns = outlet.columns()
+    return text if columns is None else wrap(text, columns, hang=hang)
+
+
 def _usage(error: click.ClickException) -> str:
-    message = printable(error.format_message())
+    message = printable(
+        unknown_option(error) if isinstance(error, click.NoSuchOption) else error.format_message()
+    )
     sentence = message if message.endswith((".", "?")) else f"{message}."
     context = getattr(error, "ctx", None)
     return f"{sentence} See `{context.command_path} --help`." if context is not None else sentence

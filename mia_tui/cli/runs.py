@@ -27,6 +27,13 @@ from mia_tui.runs.liveness import Status, run_status
 from mia_tui.runs.state import RunState
 
 _LOOK_EVERY_S = 0.5
+# Why there is nothing to stop, after the name of the run.
+_IDLE: dict[Status, str] = {
+    "lost": "lost its worker",
+    "finished": "is finished",
+    "stopped": "is stopped already",
+    "failed": "has failed",
+}
 _AT_WORK: frozenset[Status] = frozenset({"starting", "running", "unknown"})
 
 
@@ -41,7 +48,7 @@ def command(ctx: click.Context) -> None:
     require_command(ctx)
 
 
-@command.command("list")
+@command.command("list", short_help="List runs, newest last.")
 @path_argument("dataset", required=False)
 @state_option
 @json_option
@@ -57,17 +64,17 @@ def list_command(dataset: Path | None, state: Path | None, as_json: bool) -> Non
     print_list(report, rows, with_dataset=dataset is None and state is None)
 
 
-@command.command("show")
+@command.command("show", short_help="Show one run: settings, epochs, figures.")
 @run_argument
 @dataset_option
 @state_option
 @json_option
 def show_command(run: str, dataset: Path | None, state: Path | None, as_json: bool) -> None:
-    """Show one run: settings, epochs, figures of its best epoch."""
+    """Show one run: settings that are not the defaults, epochs, figures of its best epoch."""
     print_run(Report(as_json=as_json), view_run(find_run(run, dataset=dataset, state=state)))
 
 
-@command.command("follow")
+@command.command("follow", short_help="Watch a run until it ends.")
 @run_argument
 @dataset_option
 @state_option
@@ -88,7 +95,7 @@ def follow_command(run: str, dataset: Path | None, state: Path | None, as_json: 
     return 0 if status in ("finished", "stopped") else 1
 
 
-@command.command("stop")
+@command.command("stop", short_help="Ask a run to stop, with a checkpoint.")
 @run_argument
 @dataset_option
 @state_option
@@ -110,7 +117,8 @@ def stop_command(run: str, dataset: Path | None, state: Path | None, kill: bool)
 def _stop_sentence(run: RunDir, result: StopResult) -> str:
     name = printable(run.name)
     if result.asked_at is None:
-        return f"{name} is not being worked on; its status is {status_sentence(run, result.status)}."
+        why = _IDLE.get(result.status, f"is {result.status}")
+        return f"There is nothing to stop: the run {name} {why}."
     if result.may_kill:
         ago = time.time() - result.asked_at
         return (

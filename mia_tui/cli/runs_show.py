@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from mia_tui.catalog.metrics import shown_metric
 from mia_tui.cli.progress import clock
 from mia_tui.cli.report import Report
+from mia_tui.cli.tables import table, width
+from mia_tui.config.fields import Value, fields, show_value
+from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.model import PARTS
 from mia_tui.dataset.wording import counted, name_some
 from mia_tui.paths import encode_name, printable
@@ -21,6 +25,9 @@ if TYPE_CHECKING:
     from mia_tui.runs.figures import SavedConfusion
 
 _WARNINGS_SHOWN = 5
+_HANG = 12  # where the text of a fact begins
+_LIST_COLUMNS = 80
+_LEAST_DATASET = 16
 
 STATUS_WORDS: dict[Status, str] = {
     "created": "never started; `mia-tui train --resume {run}` starts it",
@@ -51,6 +58,20 @@ class RunView:
         return {part: counts[part] for part in PARTS if counts[part]}
 
 
+def settings_sentence(config: TrainConfig) -> str:
+    """The settings that differ from the defaults, named as in a settings file."""
+    usual = TrainConfig()
+    changed = [field for field in fields() if getattr(config, field.name) != getattr(usual, field.name)]
+    if not changed:
+        return "the defaults"
+    shown = [f"{field.name} {_shown(getattr(config, field.name))}" for field in changed]
+    return f"{', '.join(shown)}; otherwise the defaults"
+
+
+def _shown(value: Value | None) -> str:
+    return "none" if value is None else printable(show_value(value))
+
+
 def status_sentence(run: RunDir, status: Status) -> str:
     """What a run is doing, with the way on where there is one."""
     return STATUS_WORDS[status].format(run=printable(run.path))
@@ -74,8 +95,15 @@ def print_list(report: Report, rows: Sequence[dict[str, Any]], *, with_dataset: 
     if not rows:
         report.say("There are no runs yet. Start one with `mia-tui train DATASET`.")
         return
-    columns = ["run", "status", "epochs", "metric", "best", *(["dataset"] if with_dataset else [])]
-    report.table(columns, [_cells(row)[: len(columns)] for row in rows])
+    columns = ["run", "status", "epochs", "metric", "best"]
+    cells = [_cells(row) for row in rows]
+    if with_dataset:
+        used = max(width(line) for line in table(columns, cells))
+        room = max(_LIST_COLUMNS - used - 2, _LEAST_DATASET)
+        columns.append("dataset")
+        for line, row in zip(cells, rows, strict=True):
+            line.append(_end_of_path(printable(row["dataset"]), room))
+    report.table(columns, cells)
 
 
 def view_run(run: RunDir) -> RunView:
@@ -97,7 +125,7 @@ def print_run(report: Report, view: RunView) -> None:
         report.record(_record(view))
         return
     for title, text in _facts(view):
-        report.say(f"{title:<11} {text}")
+        report.say(f"{title:<11} {text}", hang=_HANG)
     _print_trouble(report, view.state)
     if view.state.epochs:
         report.say()
@@ -115,7 +143,7 @@ def _summary(run: RunDir, job: TrainJob, state: RunState, status: Status) -> dic
         "backbone": job.config.backbone,
         "epoch": state.epochs[-1].epoch if state.epochs else 0,
         "epochs": job.config.epochs,
-        "metric": job.config.metric,
+        "metric": shown_metric(job.config.metric),
         "best": state.best_value,
         "best_epoch": state.best.epoch if state.best else None,
         "created_at": job.created_at,
@@ -124,7 +152,16 @@ def _summary(run: RunDir, job: TrainJob, state: RunState, status: Status) -> dic
 
 def _cells(row: dict[str, Any]) -> list[object]:
     epochs = f"{row['epoch']}/{row['epochs']}"
-    return [row["run"], row["status"], epochs, row["metric"], row["best"], row["dataset"]]
+    return [row["run"], row["status"], epochs, row["metric"], row["best"]]
+
+
+def _end_of_path(path: str, room: int) -> str:
+    """A path, or as many of its last folders as there is room for, at least one; --json has all of it."""
+    if width(path) <= room:
+        return path
+    folders = path.split("/")
+    ends = ["…/" + "/".join(folders[first:]) for first in range(1, len(folders))]
+    return next((end for end in ends if width(end) <= room), ends[-1] if ends else path)
 
 
 def _record(view: RunView) -> dict[str, Any]:
@@ -171,31 +208,36 @@ def _facts(view: RunView) -> list[tuple[str, str]]:
             "Network",
             f"{config.backbone}, {config.width}x{config.height} pixels, weights {printable(config.weights)}",
         ),
+        ("Settings", settings_sentence(config)),
         ("Command", printable(job.command)),
     ]
     if state.started is not None:
         attempts = f", {counted(state.attempt, 'attempt')}" if state.attempt > 1 else ""
         facts.append(("Time", f"{clock(state.elapsed_s)} on {state.started.device}{attempts}"))
     if state.best is not None and state.best_value is not None:
-        facts.append(("Best", f"epoch {state.best.epoch}, {config.metric} {state.best_value:.4f}"))
+        facts.append(
+            ("Best", f"epoch {state.best.epoch}, {shown_metric(config.metric)} {state.best_value:.4f}")
+        )
     return facts
 
 
 def _print_trouble(report: Report, state: RunState) -> None:
     for warning in state.warnings[:_WARNINGS_SHOWN]:
-        report.say(f"{'Warning':<11} {warning.message}")
+        report.say(f"{'Warning':<11} {warning.message}", hang=_HANG)
     hidden = state.warning_count - _WARNINGS_SHOWN
     if hidden > 0:
-        report.say(f"{'':<11} and {counted(hidden, 'warning')} more; --json has them")
+        report.say(f"{'':<11} and {counted(hidden, 'warning')} more; --json has them", hang=_HANG)
     if state.error is not None:
-        report.say(f"{'Error':<11} {state.error.message} {state.error.hint or ''}".rstrip())
+        report.say(f"{'Error':<11} {state.error.message} {state.error.hint or ''}".rstrip(), hang=_HANG)
 
 
 def _print_best(report: Report, best: "SavedConfusion") -> None:
-    from mia_tui.runs.figures import per_class
+    from mia_tui.runs.figures import figures, per_class
 
     report.say()
     report.say(f"Epoch {best.epoch} on {best.split}:")
+    report.confusion(best.counts.tolist(), best.classes)
+    report.say()
     report.per_class(msgspec.to_builtins(per_class(best.counts, best.classes)))
     report.say()
-    report.confusion(best.counts.tolist(), best.classes)
+    report.figures(figures(best.counts))

@@ -10,6 +10,16 @@ from mia_tui.paths import printable
 _WIDEST_MATRIX = 12
 _MIX_UPS = 10
 _LONGEST_HEADING = 12
+# Those of runs/figures.py that are told of a confusion matrix; --json has all of them.
+FIGURES = (
+    "accuracy",
+    "balanced_accuracy",
+    "macro_precision",
+    "macro_recall",
+    "macro_f1",
+    "weighted_f1",
+    "mcc",
+)
 _NUMBER = re.compile(r"[-+]?[0-9][0-9,.]*|nan|–")
 
 

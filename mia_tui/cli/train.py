@@ -1,13 +1,18 @@
 """`mia-tui train`: start or resume a run, in front or detached."""
 
+import os
 import shlex
+import shutil
 import signal
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from mia_tui import errors
 from mia_tui.cli.options import (
     Command,
     Option,
@@ -31,6 +36,9 @@ if TYPE_CHECKING:
 
 TERMINATED = 143
 
+_STARTING_S = 30.0
+_LOOK_EVERY_S = 0.1
+
 
 @click.command("train", cls=Command)
 @path_argument("dataset", required=False)
@@ -39,12 +47,19 @@ TERMINATED = 143
 @click.option(
     "--detach", cls=Option, is_flag=True, help="Train in the background; the terminal may be closed."
 )
+@click.option(
+    "--show-config",
+    cls=Option,
+    is_flag=True,
+    help="Print the settings, as recipe, file and options make them, as a file for --config, and do no more.",
+)
 @json_option
 @state_options
 def command(
     dataset: Path | None,
     resume: str | None,
     detach: bool,
+    show_config: bool,
     as_json: bool,
     state: Path | None,
     annotator: str | None,
@@ -56,6 +71,8 @@ def command(
     there.
     """
     report = Report(as_json=as_json)
+    if show_config:
+        return _show_config(report, resume, settings)
     if resume is not None:
         run = _find(resume, dataset, state, given_settings(settings))
     elif dataset is None:
@@ -67,15 +84,37 @@ def command(
     return run_in_front(report, run)
 
 
+def _show_config(report: Report, resume: str | None, settings: dict[str, Any]) -> int:
+    from mia_tui.config.toml import save_config
+
+    if resume is not None:
+        raise ConfigError(
+            "--show-config is for a new run, and a resumed one keeps its settings.",
+            f"They are in `mia-tui runs show {shlex.quote(resume)} --json`.",
+        )
+    config = read_settings(settings)
+    report.record(config)
+    if not report.as_json:
+        report.data().write(save_config(config))
+    return 0
+
+
 def _find(text: str, dataset: Path | None, state: Path | None, given: list[str]) -> "RunDir":
     from mia_tui.runs.index import find_run
+    from mia_tui.runs.liveness import run_status
 
     if given:
         raise ConfigError(
             f"A resumed run keeps its settings, so {', '.join(given)} cannot be given.",
-            "Leave them out, or start a new run.",
+            "Leave them out, or start a new run from its weights: --weights RUN/checkpoints/best.safetensors.",
         )
-    return find_run(text, dataset=dataset, state=state)
+    run = find_run(text, dataset=dataset, state=state)
+    if run_status(run) == "finished":
+        raise ConfigError(
+            f"The run {printable(run.name)} is finished, so there is nothing to go on with.",
+            f"To train on from its weights: --weights {shlex.quote(str(run.best_weights))}.",
+        )
+    return run
 
 
 def _create(
@@ -150,11 +189,49 @@ def start_detached(report: Report, run: "RunDir") -> int:
         report.warn(risk.message, risk.hint)
     pid = spawn(run)
     wait_until_taken(run, pid)
+    _wait_until_started(run)
     report.say(f"The run {run.name} goes on in the background (process {pid}).")
     report.say(f"Watch it: mia-tui runs follow {shlex.quote(str(run.path))}")
     report.say(f"Stop it:  mia-tui runs stop {shlex.quote(str(run.path))}")
     report.record({"type": "run", "name": run.name, "path": str(run.path), "pid": pid})
     return 0
+
+
+def _wait_until_started(run: "RunDir") -> None:
+    """Wait until the worker has begun, or knows why it cannot: seconds, mostly for importing torch.
+
+    Raises:
+        MiaError: What made the worker fail.
+    """
+    from mia_tui.runs.state import read_state
+
+    deadline = time.monotonic() + _STARTING_S
+    while time.monotonic() < deadline:
+        state = read_state(run)
+        if state.error is not None:
+            kind = getattr(errors, state.error.kind, errors.RunError)
+            error: errors.MiaError = kind(state.error.message, state.error.hint)
+            _drop_stillborn(run, error)
+            raise error
+        if state.started is not None:
+            return
+        time.sleep(_LOOK_EVERY_S)
+
+
+def _drop_stillborn(run: "RunDir", error: "errors.MiaError") -> None:
+    """Remove a run that a mistake of the user ended before anything was trained, so that `last` means no corpse."""
+    from mia_tui.runs.state import read_state
+
+    state = read_state(run)
+    untouched = state.attempt <= 1 and not state.epochs and not run.last_checkpoint.exists()
+    if untouched and isinstance(error, errors.ConfigError | errors.DataError):
+        shutil.rmtree(run.path, ignore_errors=True)
+
+
+def _tell_stopping() -> None:
+    """Acknowledge Ctrl-C at once; past all buffers, since it comes in the middle of anything."""
+    with suppress(OSError):
+        os.write(2, b"\nStopping after this step ...\n")
 
 
 def run_in_front(report: Report, run: "RunDir") -> int:
@@ -173,9 +250,12 @@ def run_in_front(report: Report, run: "RunDir") -> int:
             report.record(event)
             progress(event)
 
-        result = work(run, foreground=True, observe=observe)
+        result = work(run, foreground=True, observe=observe, on_signal=_tell_stopping)
+    if result.error is not None:
+        _drop_stillborn(run, result.error)
     if result.outcome == "finished":
         tell_best(report, run)
+        _tell_next(report, run)
     return _exit_code(report, run, result)
 
 
@@ -183,7 +263,7 @@ def tell_best(report: Report, run: "RunDir") -> None:
     """The best epoch of a run: its confusion matrix and the figures of each class."""
     import msgspec
 
-    from mia_tui.runs.figures import load_confusion, per_class
+    from mia_tui.runs.figures import figures, load_confusion, per_class
 
     path = run.confusion("best")
     if not path.exists():
@@ -196,7 +276,15 @@ def tell_best(report: Report, run: "RunDir") -> None:
     report.say()
     report.per_class([msgspec.to_builtins(row) for row in per_class(best.counts, best.classes)])
     report.say()
+    values = figures(best.counts)
+    shown = ("accuracy", "balanced_accuracy", "macro_f1", "mcc")
+    report.say(", ".join(f"{name.replace('_', ' ')} {values[name]:.4f}" for name in shown))
     report.say(f"Weights: {printable(run.best_weights)}")
+
+
+def _tell_next(report: Report, run: "RunDir") -> None:
+    report.say(f"Judge it on other images: mia-tui evaluate FOLDER --run {shlex.quote(str(run.path))}")
+    report.say(f"Predict:  mia-tui predict FOLDER --run {shlex.quote(str(run.path))} --out predictions.csv")
 
 
 def _exit_code(report: Report, run: "RunDir", result: "Result") -> int:

@@ -8,7 +8,8 @@ import click
 
 from mia_tui.cli.options import Option
 from mia_tui.cli.report import Report
-from mia_tui.errors import ConfigError
+from mia_tui.errors import ConfigError, RunError
+from mia_tui.paths import printable
 
 if TYPE_CHECKING:
     from mia_tui.engine.predict import Predictor
@@ -95,7 +96,23 @@ def find_network(text: str, dataset: Path | None, state: Path | None) -> "tuple[
         if text == "best" or dataset is None:
             raise
         run = find_run(text)  # judging a dataset that has no runs of its own
+    if not run.best_weights.exists():
+        raise _without_weights(run)
     return run, run.best_weights
+
+
+def _without_weights(run: "RunDir") -> RunError:
+    from mia_tui.paths import StateFolder
+    from mia_tui.runs.index import list_runs
+    from mia_tui.runs.liveness import run_status
+
+    status = run_status(run)
+    beside = list_runs(StateFolder(run.path.parent.parent))
+    others = [other for other in beside if other.best_weights.exists()]
+    hint = "A run has weights once its first epoch is saved."
+    if others:
+        hint = f"The newest run beside it that has some: --run {printable(others[-1].path)}."
+    return RunError(f"The run {printable(run.name)} has no weights; it is {status}.", hint)
 
 
 def load_network(

@@ -2,11 +2,13 @@
 
 A field is known by its name (`batch_size`) in files and by its option
 (`--batch-size`) on the command line. `check_value` is the one place that
-holds a value against a field's kind and limits, wherever it came from.
+holds a value against a field's kind and limits, wherever it came from. Width
+and height also go by one name, `size`.
 """
 
 import difflib
 import math
+import operator
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -25,6 +27,7 @@ Value = str | int | float | bool
 # Fields that the command line sets by an option of another name.
 _OPTIONS = {"width": "--size", "height": "--size", "color": "--color/--mono"}
 _LARGEST = 2**63 - 1  # of the whole numbers a run's files can hold
+_SIZE = re.compile(r"([0-9]{1,6})(?:[xX×]([0-9]{1,6}))?")
 _WORDS: dict[Kind, str] = {
     "text": "a text",
     "whole": "a whole number",
@@ -121,8 +124,22 @@ def parse_value(field: Field, text: str) -> Value:
     return check_value(field, _read(field, text), shown=field.option)
 
 
+def parse_size(text: str, *, shown: str) -> tuple[int, int]:
+    """Width and height from `96` (a square) or `128x96`; limits are not looked at.
+
+    Raises:
+        ConfigError: If it is neither. `shown` is how the user knows it, such as `--size`.
+    """
+    match = _SIZE.fullmatch(text)
+    if match is None:
+        raise ConfigError(f"{shown} is {_quoted(text)}.", "It takes 96 or, width first, 128x96.")
+    return int(match[1]), int(match[2] or match[1])
+
+
 def check_value(field: Field, value: object, *, shown: str) -> Value:
-    """The value, if the field can have it; a whole number becomes a float where one is wanted.
+    """The value, if the field can have it.
+
+    A whole number becomes a float where one is wanted, and a choice is known in any letter case.
 
     Args:
         field: The field.
@@ -158,10 +175,15 @@ def show_value(value: Value) -> str:
 def nearest(word: str, words: Iterable[str]) -> str:
     """`Did you mean …?` with the words nearest to one that does not exist, or a list of all of them."""
     known = list(words)
-    near = difflib.get_close_matches(word.lower(), known, n=3)
+    near = _holding(word, known) or difflib.get_close_matches(word.lower(), known, n=3)
     return (
         f"Did you mean {' or '.join(near)}?" if near else f"It takes {', '.join(known[:-1])} or {known[-1]}."
     )
+
+
+def _holding(word: str, words: list[str]) -> list[str]:
+    """The words that a part of is the one typed: macro_f1 and weighted_f1 for f1."""
+    return [each for each in words if word.lower() in each.split("_")]
 
 
 def _words(option: str) -> list[str]:
@@ -223,8 +245,9 @@ def _read(field: Field, text: str) -> object:
 
 
 def _checked_choice(field: Field, value: object, shown: str) -> str:
-    if isinstance(value, str) and value in field.choices:
-        return value
+    for choice in field.choices:
+        if isinstance(value, str) and value.lower() == choice.lower():
+            return choice
     raise ConfigError(f"{shown} is {_quoted(value)}.", nearest(str(value), field.choices))
 
 
@@ -237,18 +260,27 @@ def _checked_text(field: Field, value: str, shown: str) -> str:
 
 
 def _checked_number(field: Field, value: int | float, shown: str) -> int | float:
-    inside = (
-        math.isfinite(value)
-        and (field.gt is None or value > field.gt)
-        and (field.ge is None or value >= field.ge)
-        and (field.lt is None or value < field.lt)
-        and (field.le is None or value <= field.le)
-    )
-    if inside:
+    broken = _broken_limit(field, value)
+    if broken is None:
         return value
     unit = f" {field.unit}" if field.unit not in ("", field.name) else ""
-    limits = field.limits or "finite"
-    raise ConfigError(f"{shown} is {show_value(value)}{unit}.", f"It must be {limits}.")
+    raise ConfigError(f"{shown} is {show_value(value)}{unit}.", f"It must be {broken}.")
+
+
+def _broken_limit(field: Field, value: int | float) -> str | None:
+    """What a number would have to be, such as `at least 8`; None if it is that."""
+    if not math.isfinite(value):
+        return "a finite number"
+    limits = (
+        ("over", field.gt, operator.gt),
+        ("at least", field.ge, operator.ge),
+        ("below", field.lt, operator.lt),
+        ("at most", field.le, operator.le),
+    )
+    for word, limit, holds in limits:
+        if limit is not None and not holds(value, limit):
+            return f"{word} {limit:g}"
+    return None
 
 
 def _quoted(value: object) -> str:

@@ -1,12 +1,15 @@
-"""Settings files: TOML, one `name = value` a line, names as in TrainConfig."""
+"""Settings files: TOML, one `name = value` a line, names as in TrainConfig.
+
+As on the command line, a name may have dashes (`batch-size`), and `size` (96 or "128x96") is width and height.
+"""
 
 import json
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
 
-from mia_tui.config.fields import Field, Value, check_value, fields, find_field
+from mia_tui.config.fields import Field, Value, check_value, fields, find_field, parse_size
 from mia_tui.config.train import TrainConfig
 from mia_tui.errors import ConfigError
 from mia_tui.paths import printable
@@ -16,7 +19,8 @@ def load_config(path: Path) -> dict[str, Value]:
     """The settings a file names; those it leaves out are not in the answer.
 
     Raises:
-        ConfigError: If the file cannot be read, is not TOML, or names a setting or value there is none of.
+        ConfigError: If the file cannot be read, is not TOML, or names a setting or value there is
+            none of, or one setting twice.
     """
     name = printable(path)
     try:
@@ -33,10 +37,7 @@ def load_config(path: Path) -> dict[str, Value]:
     except (ValueError, RecursionError) as error:  # besides TOML's own: numbers and nesting beyond all sense
         hint = 'A setting is a line such as  epochs = 15  or  backbone = "resnet18".'
         raise ConfigError(f"The settings file {name} is not TOML: {error}.", hint) from error
-    return {
-        key: check_value(find_field(key, where=name), value, shown=f"{key} in {name}")
-        for key, value in values.items()
-    }
+    return _checked(values, name)
 
 
 def save_config(config: TrainConfig) -> str:
@@ -45,6 +46,30 @@ def save_config(config: TrainConfig) -> str:
     Every setting has its meaning, unit and limits above it; one that is left out is a comment.
     """
     return "\n".join(_lines(config))
+
+
+def _checked(values: Mapping[str, object], name: str) -> dict[str, Value]:
+    """The values of a file by the names of their fields; `name` is the file, for messages."""
+    checked: dict[str, Value] = {}
+    for key, value in values.items():
+        shown = f"{key} in {name}"
+        for field_name, part in _by_field(key, value, shown):
+            field = find_field(field_name, where=name)
+            if field.name in checked:
+                raise ConfigError(f"{name} sets {field.name} twice.", "Leave one of the lines out.")
+            checked[field.name] = check_value(field, part, shown=shown)
+    return checked
+
+
+def _by_field(key: str, value: object, shown: str) -> Iterator[tuple[str, object]]:
+    """A line of a file as names of fields and their values."""
+    if key != "size":
+        named = key.replace("-", "_")
+        yield (named if named in TrainConfig.__struct_fields__ else key), value  # a slip stays as typed
+    elif isinstance(value, str):
+        yield from zip(("width", "height"), parse_size(value, shown=shown), strict=True)
+    else:
+        yield from (("width", value), ("height", value))
 
 
 def _lines(config: TrainConfig) -> Iterator[str]:

@@ -118,8 +118,12 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         float, _loss("Beta of the effective number of images (Cui et al. 2019).", gt=0.0, lt=1.0)
     ] = 0.999
     metric: Annotated[
-        MetricName, _loss("Figure on the validation part that decides which epoch is best.")
-    ] = "macro_f1"
+        MetricName,
+        _loss(
+            "Figure on the validation part that decides which epoch is best. The loss is the default: it tells "
+            "epochs apart where a few hundred images give the same share of right ones."
+        ),
+    ] = "loss"
 
     optimizer: Annotated[OptimizerName, _optimizer("Optimizer.")] = "adamw"
     lr: Annotated[

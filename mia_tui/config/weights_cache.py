@@ -6,6 +6,7 @@ environment: HF_HUB_CACHE, HF_HOME, TORCH_HOME, XDG_CACHE_HOME. A folder named
 by the user may be such a cache, or simply hold a file of weights.
 """
 
+import difflib
 import os
 import re
 from collections.abc import Iterator
@@ -104,9 +105,10 @@ def given_weights(backbone: str, weights: str) -> Path:
     if path.is_file():
         return path
     if not path.is_dir():
+        near = difflib.get_close_matches(weights.lower(), (IMAGENET_WEIGHTS, "none"), n=1, cutoff=0.75)
+        hint = "--weights takes none, imagenet, or a file or folder of weights."
         raise WeightsError(
-            f"There are no weights at {printable(weights)}.",
-            "--weights takes none, imagenet, or a file or folder of weights.",
+            f"There are no weights at {printable(weights)}.", f"Did you mean {near[0]}?" if near else hint
         )
     return _file_in(path, backbone)
 

@@ -88,7 +88,9 @@ class Teller:
 
     def skipped(self, images: Sequence[tuple[str, str]]) -> None:
         """Name images that were left out, each with the reason."""
-        named = "; ".join(f"{printable(path)}: {reason}" for path, reason in images[:NAMED])
+        named = "; ".join(
+            f"{printable(path)} ({reason.removesuffix('.')})" for path, reason in images[:NAMED]
+        )
         more = f"; and {len(images) - NAMED} more" if len(images) > NAMED else ""
         are = "1 image is" if len(images) == 1 else f"{len(images)} images are"
         self.warn(f"{are} left out because they cannot be read: {named}{more}.")

@@ -20,6 +20,7 @@ from torch import Tensor
 from mia_tui.catalog.metrics import higher_is_better
 from mia_tui.config.class_weights import class_weight_values
 from mia_tui.config.train import TrainConfig
+from mia_tui.engine.backbones import timm_name
 from mia_tui.engine.checkpoint import (
     BestWeights,
     card_of,
@@ -96,6 +97,7 @@ def train(
     set_up(choice.device, threads=job.threads, deterministic=job.config.deterministic)
     # The state is handed over, not kept: it is as large as the network and its optimizer.
     training = _Training(run, job, samples, emit, should_stop, choice.device, load_state(run))
+    training.check_network()
     training.tell_start(identity)
     if choice.warning:
         training.tell.warn(f"Training on the CPU: {choice.warning}")
@@ -145,6 +147,12 @@ class _Training:
         self._named_skipped: dict[int, str] = state["skipped"] if state else {}
         self._open = ExitStack()
 
+    def check_network(self) -> None:
+        """See that the network and its weights can be had, before seconds go into reading images."""
+        timm_name(self.config.backbone)
+        if self._state is None and self.config.weights != "none":
+            find_weights(self.config.backbone, self.config.weights, on_download=self._tell_loading)
+
     def tell_start(self, identity: Identity) -> None:
         """Say who goes on from where."""
         progress = self.progress
@@ -188,6 +196,9 @@ class _Training:
             skipped=self._named_skipped,
         )
 
+    def _tell_loading(self, message: str) -> None:
+        self.tell.phase("loading", message)
+
     def _build_learner(self) -> Learner:
         return Learner(
             self.config,
@@ -197,7 +208,7 @@ class _Training:
             arithmetic=self.arithmetic,
             steps_per_epoch=self.steps_per_epoch,
             warn=self.tell.warn,
-            say=lambda message: self.tell.phase("loading", message),
+            say=self._tell_loading,
             resumed=self._state is not None,
         )
 

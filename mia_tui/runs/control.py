@@ -9,6 +9,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from types import FrameType, TracebackType
@@ -116,6 +117,7 @@ class StopRequest:
         self._signalled_at: float | None = None
         self._looked_at = float("-inf")
         self._foreground = False
+        self._on_signal: Callable[[], None] | None = None
         self._previous: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
@@ -130,7 +132,7 @@ class StopRequest:
         with suppress(OSError):
             self._run.stop.unlink(missing_ok=True)
 
-    def install_signals(self, *, foreground: bool) -> None:
+    def install_signals(self, *, foreground: bool, on_signal: Callable[[], None] | None = None) -> None:
         """Let signals ask for a stop, and a closed terminal (SIGHUP) do nothing.
 
         Does nothing outside the main thread, where Python allows no handlers.
@@ -138,10 +140,11 @@ class StopRequest:
         Args:
             foreground: Whether a person sits in front; then a second Ctrl-C raises KeyboardInterrupt.
                 Only after two seconds, because some launchers pass one Ctrl-C on twice.
+            on_signal: Called at the first signal, between two instructions of whatever is going on.
         """
         if threading.current_thread() is not threading.main_thread():
             return
-        self._foreground = foreground
+        self._foreground, self._on_signal = foreground, on_signal
         for number in _STOP_SIGNALS:
             self._previous[number] = signal.signal(number, self._hear)
         self._previous[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -168,6 +171,8 @@ class StopRequest:
         if self._signalled_at is None:  # perhaps after the stop file: whoever writes one mostly signals, too
             self._asked_at = self._signalled_at = now
             self.signal = number
+            if self._on_signal is not None:
+                self._on_signal()
         elif self._foreground and number == signal.SIGINT and now - self._signalled_at > _IMPATIENT_AFTER_S:
             raise KeyboardInterrupt
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from mia_tui.catalog.metrics import MetricName
+from mia_tui.catalog.metrics import MetricName, shown_metric
 from mia_tui.errors import ConfigError, RunError
 from mia_tui.paths import StateFolder, decode_name, encode_name, printable, state_places, user_state
 from mia_tui.runs.events import EpochEnded
@@ -153,7 +153,7 @@ def _best(runs: list[RunDir], where: str) -> RunDir:
             state = read_state(run)
             if state.best is not None:
                 rated.append((run, state.best))
-                metric = state.metric
+                metric = shown_metric(state.metric)
     best = best_epoch([row for _, row in rated], metric)
     for run, row in rated:
         if row is best:
@@ -165,11 +165,17 @@ def _only(found: list[RunDir], text: str, runs: list[RunDir], where: str) -> Run
     if len(found) == 1:
         return found[0]
     name = printable(text)
+    if not found and os.sep in text:
+        if Path(text).exists():
+            raise ConfigError(f"{name} is a file, not the folder of a run.", _LIST_HINT)
+        raise ConfigError(f"There is no folder {name}.", _LIST_HINT)
     if not found:
         near = difflib.get_close_matches(text, [run.name for run in runs], n=1)
         hint = f"Did you mean {printable(near[0])}?" if near else _LIST_HINT
         raise ConfigError(f"There is no run called {name} {where}.", hint)
     names = ", ".join(printable(run.path) for run in found[-_NAMED:])
+    if len(found) > _NAMED:
+        names += f" and {len(found) - _NAMED:,} more"
     raise ConfigError(
         f"{len(found)} runs {where} begin with {name}: {names}.", "Name more of it, or the folder."
     )

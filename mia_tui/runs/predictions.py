@@ -22,7 +22,7 @@ from mia_tui.dataset.model import ImageKey
 from mia_tui.errors import ConfigError, DataError
 from mia_tui.paths import decode_name, encode_name, printable
 from mia_tui.runs.card import ModelCard
-from mia_tui.runs.files import disk_error, replacing
+from mia_tui.runs.files import replacing
 
 FORMATS = (".csv", ".jsonl", ".parquet")
 
@@ -109,7 +109,7 @@ class PartialFile:
         done: Rows an earlier attempt left that are still right.
 
     Raises:
-        RunError: If the disk does not take it.
+        DataError: If the disk does not take it.
     """
 
     def __init__(self, out: Path, header: Header, keys: Sequence[ImageKey]) -> None:
@@ -120,7 +120,8 @@ class PartialFile:
             self._file.truncate(size)
             self._file.seek(size)
         except OSError as error:
-            raise disk_error(error, self.path) from error
+            raise _cannot_write(out, error) from error
+        self._out = out
         if not size:
             self._write(msgspec.json.encode(header) + b"\n")
 
@@ -137,7 +138,7 @@ class PartialFile:
             self._file.write(data)
             self._file.flush()
         except OSError as error:
-            raise disk_error(error, self.path) from error
+            raise _cannot_write(self._out, error) from error
 
 
 @dataclass
@@ -187,6 +188,11 @@ def _predicted(partial: Path, header: Header, summary: Summary) -> Iterator[Row]
         else:
             summary.by_class[header.classes[_best(row)]] += 1
             yield row
+
+
+def _cannot_write(out: Path, error: OSError) -> DataError:
+    reason = error.strerror or type(error).__name__
+    return DataError(f"--out {printable(out)} cannot be written: {reason}.", "Name a file elsewhere.")
 
 
 def read_rows(partial: Path) -> Iterator[Row]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from mia_tui.catalog.metrics import MetricName, higher_is_better
+from mia_tui.catalog.metrics import MetricName, higher_is_better, shown_metric
 from mia_tui.runs.eventlog import EventReader
 from mia_tui.runs.events import (
     CheckpointSaved,
@@ -155,8 +155,11 @@ class RunState:
 
     @property
     def best_value(self) -> float | None:
-        """The figure of the best epoch."""
-        return _value(self.best, self.metric) if self.best else None
+        """The figure to show of the best epoch: the watched one, or macro F1 where the loss is watched."""
+        if self.best is None:
+            return None
+        value = _value(self.best, shown_metric(self.metric))
+        return None if math.isnan(value) else value
 
     @property
     def best_checkpoint(self) -> CheckpointSaved | None:

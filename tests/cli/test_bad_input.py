@@ -29,7 +29,6 @@ def threads_stay_as_they_were() -> Iterator[None]:
 WITH_A_FOLDER = [
     ("train",),
     ("evaluate", "--run", "last"),
-    ("predict", "--run", "last", "--out", "p.csv"),
     ("predict", ".", "--run", "last", "--out", "p.csv", "--dataset"),
     ("labels", "stats"),
 ]
@@ -39,6 +38,11 @@ WITH_A_FOLDER = [
 def test_a_missing_folder_is_said(mia: Mia, tmp_path: Path, words: tuple[str, ...]) -> None:
     answer = mia(*words, tmp_path / "nowhere")
     assert_refused(answer, 3, f"There is no folder {tmp_path / 'nowhere'}")
+
+
+def test_missing_images_may_be_a_file_or_a_folder(mia: Mia, tmp_path: Path) -> None:
+    answer = mia("predict", tmp_path / "nowhere", "--run", "last", "--out", "p.csv")
+    assert_refused(answer, 3, f"There is no file or folder {tmp_path / 'nowhere'}")
 
 
 def test_a_file_in_place_of_a_folder_is_said(mia: Mia, discs: Path) -> None:

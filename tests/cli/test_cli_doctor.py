@@ -9,7 +9,7 @@ from cli_support import Mia
 from PIL import Image
 from run_support import on_small_disk, run_python
 
-from mia_tui.cli import doctor, torch_probe
+from mia_tui.cli import doctor, report, torch_probe
 from mia_tui.cli.torch_probe import TorchFacts, probe_torch
 from mia_tui.runs.gpus import Gpu
 
@@ -39,7 +39,7 @@ def test_a_machine_that_can_train_leaves_with_0(mia: Mia) -> None:
         "Terminal",
     ):
         assert any(line.startswith(topic) for line in answer.out.splitlines()), topic
-    assert "torch 2.9.0 (no CUDA), timm 1.0.31" in answer.out
+    assert "torch           2.9.0 (no CUDA), timm 1.0.31" in answer.out
 
 
 @pytest.mark.usefixtures("facts")
@@ -177,3 +177,14 @@ def test_torch_that_fails_crashes_or_hangs_is_told_and_not_suffered(
     error = probe_torch().error
     assert error is not None
     assert words in error
+
+
+@pytest.mark.usefixtures("facts")
+def test_on_a_terminal_long_findings_go_on_below_their_text(
+    mia: Mia, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report.STDOUT, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = mia("doctor").out.splitlines()
+    place = next(index for index, line in enumerate(lines) if line.startswith("GPU"))
+    assert lines[place + 1].startswith(" " * 16 + "node often has none;")

@@ -134,3 +134,39 @@ def test_for_people_there_are_tables(mia: Mia, discs: Path, run: RunDir) -> None
     assert answer.code == 0
     assert f"{count(run, 'test')} images of the part test:" in answer.out
     assert all(word in answer.out for word in ("macro f1", "mcc", "precision", "blue", "red"))
+
+
+def test_the_run_of_another_dataset_is_named_with_dataset(
+    mia: Mia, discs: Path, run: RunDir, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(discs / "red", other / "red")
+    shutil.copytree(discs / "blue", other / "blue")
+    answer = mia("evaluate", other, "--run", "best", "--dataset", discs, "--json", "--precision", "fp32")
+    assert answer.code == 0, answer.err
+    assert json.loads(answer.out)["samples"] == 36
+
+
+def test_a_class_that_is_predicted_without_having_images_is_said(
+    mia: Mia, discs: Path, run: RunDir, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    draw_disc(other / "red", "a.png", size_px=40, red=False, seed=1)
+    draw_disc(other / "red", "b.png", size_px=40, red=True, seed=2)
+    for index in range(30):  # all labelled red, half of them blue: some are taken for blue
+        draw_disc(other / "red", f"c{index}.png", size_px=40, red=index % 2 == 0, seed=index)
+    record = evaluate(mia, other, run, "--labels", "folders")
+    predicted_blue = sum(row[0] for row in record["confusion"])
+    assert ("No image is of class blue" in record["said"]) == (predicted_blue > 0)
+
+
+def test_a_run_without_weights_is_said_with_the_one_that_has_some(mia: Mia, discs: Path, run: RunDir) -> None:
+    from mia_tui.runs.layout import RunDir as Folder
+
+    newer = run.path.with_name("29990101-0000-later")
+    newer.mkdir()
+    shutil.copy(run.path / "job.json", newer)
+    shutil.copy(run.path / "samples.jsonl", newer)
+    assert Folder(newer).exists()
+    answer = mia("evaluate", discs, "--run", newer)
+    assert_refused(answer, 1, "has no weights", f"--run {run.path}")

@@ -149,6 +149,13 @@ def test_exported_labels_can_be_imported_again(mia: Mia, labelled: Path, tmp_pat
     assert again.out == "20 images labelled, 0 of them new or changed.\n"
 
 
+def test_labels_are_exported_with_tabs_to_a_file_named_so(mia: Mia, labelled: Path, tmp_path: Path) -> None:
+    file = tmp_path / "out.tsv"
+    assert mia("labels", "export", labelled, file).code == 0
+    assert file.read_text().splitlines()[:2] == ["file\tframe\tclass", "cell0.png\t0\tround"]
+    assert mia("labels", "import", labelled, file).out.startswith("20 images labelled, 0 of them new")
+
+
 def test_class_folders_are_imported_and_exported(mia: Mia, discs: Path, tmp_path: Path) -> None:
     answer = mia("labels", "import", discs, "--format", "folders")
     assert answer.out.startswith("36 images labelled, 36 of them new or changed.")
@@ -288,7 +295,11 @@ def test_the_split_is_made_once_and_anew_only_when_asked(mia: Mia, labelled: Pat
     assert made.code == 0
     first = counts(mia, labelled)
     assert first["round"] == {"images": 15, "train": 12, "val": 3, "test": 0}
-    assert mia("labels", "split", labelled).out == made.out
+    rule = "val fraction 0.2, test fraction 0, no groups, seed 0."
+    assert made.out.splitlines()[-1] == f"The split was made just now: {rule}"
+    shown = mia("labels", "split", labelled).out.splitlines()
+    assert shown == [*made.out.splitlines()[:-1], f"The split was there already: {rule}"]
+    assert mia("labels", "stats", labelled).out.splitlines()[-1] == f"The split follows: {rule}"
     other = mia("labels", "split", labelled, "--val-fraction", 0.4)
     assert other.code == 2
     assert "mia-tui labels split" in other.err
@@ -300,8 +311,39 @@ def test_the_split_is_made_once_and_anew_only_when_asked(mia: Mia, labelled: Pat
 
 def test_a_new_split_keeps_what_it_is_not_told(mia: Mia, labelled: Path) -> None:
     mia("labels", "split", labelled, "--val-fraction", 0.4)
-    mia("labels", "split", labelled, "--new", "--split-seed", 7)
+    answer = mia("labels", "split", labelled, "--new", "--split-seed", 7, "--group-by", "cell([0-9]+)")
+    assert answer.out.splitlines()[-2:] == [
+        "The split was made anew: val fraction 0.4, test fraction 0, grouped by 'cell([0-9]+)', seed 7.",
+        "Kept from the old split's rule: val fraction 0.4, test fraction 0.",
+    ]
     assert counts(mia, labelled)["round"]["val"] == 6
+    record = json.loads(mia("labels", "stats", labelled, "--json").out)
+    assert record["rule"] == {
+        "val_fraction": 0.4,
+        "test_fraction": 0.0,
+        "group_by": "cell([0-9]+)",
+        "seed": 7,
+    }
+
+
+def test_a_fraction_for_a_part_that_a_folder_fixes_is_said_to_have_no_effect(
+    mia: Mia, discs: Path, tmp_path: Path
+) -> None:
+    mia("labels", "split", discs)
+    parted = tmp_path / "parted"
+    mia("labels", "export", discs, parted, "--format", "folders", "--parts")
+    stats = mia("labels", "stats", parted).out
+    assert stats.endswith("The parts are those of the top folders train and val.\n")
+    answer = mia("labels", "split", parted, "--val-fraction", 0.4, "--test-fraction", 0.1)
+    assert answer.err.splitlines()[0] == (
+        "Warning: --val-fraction has no effect: the folder val fixes which images val has."
+    )
+    assert "--test-fraction has no effect" not in answer.err
+    assert "made just now: val as its folder, test fraction 0.1, no groups, seed 0." in answer.out
+    again = mia("labels", "split", parted, "--val-fraction", 0.3, "--new")
+    assert again.code == 0
+    assert again.out.endswith("Kept from the old split's rule: test fraction 0.1, no groups, seed 0.\n")
+    assert mia("labels", "split", parted, "--val-fraction", 0.5).code == 0
 
 
 def test_labels_and_split_can_lie_elsewhere(mia: Mia, cells: Path, table: Path, tmp_path: Path) -> None:

@@ -98,13 +98,20 @@ def test_alone_it_says_that_the_app_is_not_here_and_which_commands_are(mia: Mia)
         (["\x1b[2Jzzz"], 2, "There is no command or folder '\\\\x1b[2Jzzz'."),
         (["runs"], 2, "`mia-tui runs` needs a command: "),
         (["runs", "lst"], 2, "There is no command 'lst'. Did you mean list?"),
-        (["train", "x", "--epoch", "3"], 2, "No such option"),
+        (
+            ["train", "x", "--epoch", "3"],
+            2,
+            "There is no option --epoch. Did you mean --epochs? See `mia-tui train --help`.\n",
+        ),
+        (["train", "x", "--batch", "3"], 2, "There is no option --batch. Did you mean --batch-size? See"),
+        (["train", "x", "--zzz"], 2, "There is no option --zzz. See `mia-tui train --help`.\n"),
+        (["--versoin"], 2, "There is no option --versoin. Did you mean --version? See `mia-tui --help`.\n"),
         (["train", "x", "--epochs", "3", "--epochs", "4"], 2, "--epochs is given twice."),
         (["train", "x", "--color", "--mono"], 2, "--color/--mono is given twice."),
         (["train", "x", "--size", "big"], 2, "--size is 'big'. It takes 96 or, width first, 128x96."),
         (["train", "x", "--seed", "1" * 400], 2, "--seed is a number of 400 digits."),
         (["train", "x", "--epochs", "1" * 20], 2, "--epochs is a number of 20 digits."),
-        (["train", "x", "--lr", "inf"], 2, "--lr is inf. It must be over 0."),
+        (["train", "x", "--lr", "inf"], 2, "--lr is inf. It must be a finite number."),
         (["x" * 300], 2, f"{'x' * 300} cannot be used: File name too long."),
         (["labels", "stats", "x" * 300], 3, f"{'x' * 300} cannot be looked into: File name too long."),
         (["train", "x" * 300], 3, f"{'x' * 300} cannot be looked into: File name too long."),
@@ -136,3 +143,8 @@ def test_settings_come_before_the_general_options_in_help() -> None:
 
 def test_the_group_loads_no_command_that_it_does_not_know() -> None:
     assert LazyGroup().get_command(click.Context(command), "nothing") is None
+
+
+@pytest.mark.parametrize("group", ["labels", "runs"])
+def test_no_summary_of_a_command_is_cut(mia: Mia, group: str) -> None:
+    assert "..." not in mia(group, "--help").out.split("Commands:")[1]

@@ -128,7 +128,7 @@ def test_zero_is_a_figure_and_not_a_missing_one(capsys: pytest.CaptureFixture[st
     assert lines[2].split() == ["2/2", "1.0000", "nan", "nan", "0:20"]
 
 
-def test_the_loss_as_watched_figure_has_one_column(capsys: pytest.CaptureFixture[str]) -> None:
+def test_where_the_loss_is_watched_macro_f1_is_shown_beside_it(capsys: pytest.CaptureFixture[str]) -> None:
     with EpochProgress(Report(), metric="loss") as show:
         show(epoch_row(1, loss=0.5))
     assert capsys.readouterr().out.splitlines()[0].split() == [
@@ -137,6 +137,7 @@ def test_the_loss_as_watched_figure_has_one_column(capsys: pytest.CaptureFixture
         "loss",
         "val",
         "loss",
+        "macro_f1",
         "elapsed",
     ]
 

@@ -7,6 +7,7 @@ import os
 import pty
 import subprocess
 import sys
+import termios
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +18,8 @@ from run_support import python
 
 from mia_tui import errors
 from mia_tui.cli import report
-from mia_tui.cli.report import Outlet, Report, run
+from mia_tui.cli.outlet import Outlet
+from mia_tui.cli.report import Report, run
 from mia_tui.errors import MiaError
 
 MIA = [sys.executable, "-m", "mia_tui"]
@@ -272,3 +274,35 @@ def test_on_a_terminal_a_bar_moves_on_stderr_and_lines_appear_above_it(
     assert "Predicting" in err
     assert "Warning: careful [bold]" in err
     assert "\x1b[" in err
+
+
+def test_prose_is_broken_at_words_on_a_terminal_and_nowhere_else(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+    told = Report()
+    text = "one two three four five six"
+    told.say(text)
+    told.warn(text)
+    assert capsys.readouterr() == (f"{text}\n", f"Warning: {text}\n")
+    for outlet in (report.STDOUT, report.STDERR):
+        monkeypatch.setattr(outlet, "isatty", lambda: True)
+    told.say(text, hang=4)
+    told.row(text)
+    told.warn(text)
+    run(raising(MiaError("The thing", "is wrong here.")))
+    assert capsys.readouterr() == (
+        f"one two three four\n    five six\n{text}\n",
+        "Warning: one two\n      three four\n      five six\nThe thing is wrong\n  here.\n",
+    )
+
+
+def test_a_terminal_tells_its_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    master, slave = pty.openpty()
+    with os.fdopen(master, "w"), os.fdopen(slave, "w") as terminal:
+        monkeypatch.setattr(sys, "stdout", terminal)
+        outlet = Outlet("stdout")
+        assert outlet.columns() == 80  # a fresh one tells 0
+        termios.tcsetwinsize(terminal.fileno(), (24, 50))
+        assert outlet.columns() == 50

@@ -7,12 +7,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from cli_support import Mia
 from run_support import epoch_row, finished, make_run, python, started, wait_for
 
+from mia_tui.cli.runs_show import settings_sentence
+from mia_tui.cli.tables import FIGURES
 from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.model import Part
 from mia_tui.runs.eventlog import EventLog
@@ -112,7 +115,8 @@ def test_without_a_dataset_ones_own_recent_runs_are_listed(mia: Mia, dataset: Pa
     assert mia("runs", "list").out.startswith("There are no runs yet.")
     remember_run(run)
     lines = mia("runs", "list").out.splitlines()
-    assert lines[1].split()[-1] == str(dataset)
+    assert str(dataset).endswith(lines[1].split()[-1].removeprefix("…"))
+    assert max(map(len, lines)) <= 80
 
 
 def test_each_run_is_a_line_of_json(mia: Mia, dataset: Path, run: RunDir) -> None:
@@ -160,9 +164,31 @@ def test_a_run_is_shown_however_it_is_named(mia: Mia, dataset: Path, run: RunDir
         "Classes     2: cat, dog",
         "Best        epoch 1, macro_f1 0.7500",
         "Warning     1 image was skipped.",
+        "Settings    metric macro_f1, epochs 2; otherwise the defaults",
         "cat                  3    1",
+        "macro f1           0.8286",
     ):
         assert line in answer.out.splitlines()
+
+
+def test_the_figures_of_a_run_come_as_evaluate_tells_them(mia: Mia, run: RunDir) -> None:
+    out = mia("runs", "show", run.path).out
+    places = [out.index(heading) for heading in ("\ntruth \\ predicted", "precision", "\nfigure")]
+    assert places == sorted(places)
+    told = [line.rsplit(maxsplit=1)[0] for line in out.splitlines()[-7:]]
+    assert told == [name.replace("_", " ") for name in FIGURES]
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({}, "the defaults"),
+        ({"lr": 0.5, "color": False}, "color no, lr 0.5; otherwise the defaults"),
+        ({"group_by": "a\x1b"}, "group_by a\\x1b; otherwise the defaults"),
+    ],
+)
+def test_settings_that_are_not_the_defaults_are_named(changes: dict[str, Any], sentence: str) -> None:
+    assert settings_sentence(TrainConfig(**changes)) == sentence
 
 
 def test_a_run_as_json_has_its_settings_its_history_and_the_figures_of_its_best_epoch(
@@ -193,6 +219,23 @@ def test_a_run_that_nobody_knows_is_answered_with_the_nearest(mia: Mia, dataset:
     answer = mia("runs", "show", run.name + "x", "--dataset", dataset)
     assert answer.code == 2
     assert f"Did you mean {run.name}?" in answer.err
+
+
+def test_a_run_folder_that_is_not_there_is_called_a_folder(mia: Mia, tmp_path: Path) -> None:
+    answer = mia("runs", "follow", tmp_path / "nope")
+    assert answer.code == 2
+    assert answer.err.startswith(f"There is no folder {tmp_path / 'nope'}. ")
+    (tmp_path / "file").touch()
+    assert "is a file, not the folder of a run." in mia("runs", "show", tmp_path / "file").err
+
+
+def test_of_many_runs_that_are_meant_five_are_named(mia: Mia, dataset: Path) -> None:
+    for index in range(13):
+        make_run(dataset / "mia", name=f"net{index}", created_at=1_700_000_000.0)
+    answer = mia("runs", "show", "2", "--dataset", dataset)
+    assert answer.code == 2
+    assert answer.err.count(str(dataset / "mia")) == 5
+    assert " and 8 more." in answer.err
 
 
 def test_following_a_finished_run_tells_its_epochs_and_ends(mia: Mia, run: RunDir) -> None:
@@ -280,7 +323,7 @@ def test_a_watcher_that_nobody_reads_ends(tmp_path: Path) -> None:
 def test_stopping_a_run_that_is_not_running_says_what_it_is(mia: Mia, run: RunDir) -> None:
     answer = mia("runs", "stop", run.path)
     assert answer.code == 0
-    assert answer.out == f"{run.name} is not being worked on; its status is finished.\n"
+    assert answer.out == f"There is nothing to stop: the run {run.name} is finished.\n"
     assert not run.stop.exists()
 
 

@@ -1,10 +1,12 @@
 """From options to TrainConfig."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import click
 import pytest
+from cli_support import Mia
 
 from mia_tui.cli.options import Command, given_fields, given_settings, read_settings, settings_options
 from mia_tui.config.fields import Field, fields
@@ -111,3 +113,26 @@ def test_given_settings_are_named_as_typed() -> None:
 def test_a_value_out_of_range_is_refused_before_anything_is_done() -> None:
     with pytest.raises(ConfigError, match="--epochs is 0"):
         settings_of("--epochs", 0)
+
+
+def test_the_settings_can_be_shown_as_a_file_that_gives_them_again(mia: Mia, tmp_path: Path) -> None:
+    file = tmp_path / "train.toml"
+    file.write_text("batch-size = 16\nsize = 64\n")
+    answer = mia("train", "--recipe", "mia", "--config", file, "--epochs", 3, "--show-config")
+    assert (answer.code, answer.err) == (0, "")
+    again = tmp_path / "again.toml"
+    again.write_text(answer.out)
+    config = config_of("--config", again)
+    assert config == config_of("--recipe", "mia", "--batch-size", 16, "--size", 64, "--epochs", 3)
+    record = json.loads(mia("train", "--show-config", "--size", 64, "--json").out)
+    assert (record["width"], record["height"]) == (64, 64)
+
+
+def test_a_resumed_run_shows_its_settings_elsewhere(mia: Mia) -> None:
+    answer = mia("train", "--resume", "last", "--show-config")
+    assert (answer.code, answer.out) == (2, "")
+    assert "`mia-tui runs show last --json`" in answer.err
+
+
+def test_a_choice_is_known_in_any_letter_case() -> None:
+    assert config_of("--optimizer", "Adam").optimizer == "adam"

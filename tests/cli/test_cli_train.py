@@ -46,7 +46,7 @@ def test_with_json_stdout_is_the_events_and_nothing_else(mia: Mia, discs: Path) 
 def test_a_finished_run_is_remembered_and_not_resumed(mia: Mia, discs: Path) -> None:
     assert train(mia, discs).code == 0
     (run,) = runs_of(discs)
-    assert_refused(mia("train", "--resume", "last"), 1, f"The run {run.name} is finished")
+    assert_refused(mia("train", "--resume", "last"), 2, f"The run {run.name} is finished", "--weights")
     assert run.name in mia("runs", "list").out
 
 
@@ -86,3 +86,25 @@ def test_the_state_can_lie_elsewhere(mia: Mia, discs: Path, tmp_path: Path) -> N
     assert train(mia, discs, "--state", state).code == 0
     assert (state / "labels.db").exists() and not runs_of(discs)
     assert "finished" in mia("runs", "list", "--state", state).out
+
+
+def test_a_mistake_that_only_the_worker_sees_leaves_no_run_behind(mia: Mia, discs: Path) -> None:
+    answer = train(mia, discs, backbone="timm:resnet81x")
+    assert_refused(answer, 2, "timm has no model 'resnet81x'")
+    assert "Reading images" not in answer.out
+    assert runs_of(discs) == []
+
+
+def test_a_detached_run_that_cannot_begin_is_said_at_once(mia: Mia, discs: Path) -> None:
+    answer = train(mia, discs, "--detach", backbone="timm:resnet81x")
+    assert_refused(answer, 2, "timm has no model 'resnet81x'")
+    assert "in the background" not in answer.out
+    assert runs_of(discs) == []
+
+
+def test_the_end_of_a_training_says_how_to_go_on(mia: Mia, discs: Path) -> None:
+    answer = train(mia, discs)
+    (run,) = runs_of(discs)
+    assert f"mia-tui evaluate FOLDER --run {run.path}" in answer.out
+    assert f"mia-tui predict FOLDER --run {run.path}" in answer.out
+    assert "macro f1 " in answer.out

@@ -42,6 +42,7 @@ def test_choices_stand_in_the_order_they_are_written_in() -> None:
         ("lr", "1", 1.0),
         ("color", "no", False),
         ("loss", "kl", "kl"),
+        ("optimizer", "AdamW", "adamw"),
     ],
 )
 def test_a_text_becomes_a_value_of_the_fields_kind(name: str, text: str, value: object) -> None:
@@ -54,12 +55,15 @@ def test_a_text_becomes_a_value_of_the_fields_kind(name: str, text: str, value: 
     [
         ("epochs", "0", "--epochs is 0. It must be at least 1."),
         ("epochs", "3.5", "--epochs is '3.5'. It takes a whole number."),
-        ("width", "4097", "--size is 4097 pixels. It must be at least 8, at most 4096."),
-        ("drop_rate", "1", "--drop-rate is 1. It must be at least 0, below 1."),
+        ("width", "4097", "--size is 4097 pixels. It must be at most 4096."),
+        ("width", "7", "--size is 7 pixels. It must be at least 8."),
+        ("drop_rate", "1", "--drop-rate is 1. It must be below 1."),
+        ("drop_rate", "-1", "--drop-rate is -1. It must be at least 0."),
         ("lr", "0", "--lr is 0. It must be over 0."),
-        ("lr", "nan", "--lr is nan. It must be over 0."),
-        ("lr", "inf", "--lr is inf. It must be over 0."),
+        ("lr", "nan", "--lr is nan. It must be a finite number."),
+        ("lr", "inf", "--lr is inf. It must be a finite number."),
         ("loss", "focl", "--loss is 'focl'. Did you mean focal?"),
+        ("metric", "f1", "--metric is 'f1'. Did you mean macro_f1 or weighted_f1?"),
         ("loss", "x\x1b[2J", "--loss is 'x\\\\x1b[2J'. It takes cross_entropy, focal or kl."),
         ("device", "gpu", "--device is 'gpu'. It takes auto, cpu, cuda, cuda:N or mps."),
         ("weights", "", "--weights is empty."),

@@ -51,13 +51,35 @@ def test_a_file_names_only_what_it_changes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("size = 96", {"width": 96, "height": 96}),
+        ('size = "128x96"', {"width": 128, "height": 96}),
+        ("batch-size = 8", {"batch_size": 8}),
+    ],
+)
+def test_a_file_may_name_settings_as_the_command_line_does(
+    tmp_path: Path, text: str, values: dict[str, int]
+) -> None:
+    file = tmp_path / "train.toml"
+    file.write_text(text)
+    assert load_config(file) == values
+
+
+@pytest.mark.parametrize(
     ("text", "words"),
     [
         ("epochs = 0", "epochs in train.toml is 0. It must be at least 1."),
         ("epoch = 3", "There is no setting 'epoch', which train.toml names. Did you mean epochs"),
+        ("epoch-s = 3", "There is no setting 'epoch-s', which train.toml names. Did you mean epochs"),
+        ("batch-size = 3\nbatch_size = 4", "train.toml sets batch_size twice. Leave one of the lines out."),
+        ("width = 96\nsize = 64", "train.toml sets width twice."),
+        ("size = 'big'", "size in train.toml is 'big'. It takes 96 or, width first, 128x96."),
+        ("size = '128x7'", "size in train.toml is 7 pixels. It must be at least 8."),
+        ("size = 9.5", "size in train.toml is 9.5. It takes a whole number."),
         ("epochs = 3\nepochs = 4", "is not TOML"),
         ("epochs: 3", "A setting is a line such as"),
-        ("lr = nan", "It must be over 0."),
+        ("lr = nan", "It must be a finite number."),
         (f"lr = {'1' * 400}", "lr in train.toml is a number of 400 digits."),
         (f"lr = {'1' * 5000}", "is not TOML"),
         ("lr = " + "[" * 5000, "is not TOML"),

@@ -246,3 +246,12 @@ def test_outside_the_main_thread_the_file_still_works(run: RunDir) -> None:
 def test_a_run_folder_that_vanished_is_no_request(run: RunDir) -> None:
     stop = StopRequest(RunDir(run.path / "gone"))
     assert not stop.requested()
+
+
+def test_the_first_signal_is_acknowledged_and_only_that(run: RunDir) -> None:
+    heard: list[int] = []
+    with StopRequest(run) as stop:
+        stop.install_signals(foreground=True, on_signal=lambda: heard.append(1))
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
+        assert stop.requested() and heard == [1]

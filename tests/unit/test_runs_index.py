@@ -147,9 +147,17 @@ def test_best_is_the_run_whose_best_epoch_has_the_best_value(dataset: Path) -> N
 
 def test_best_of_runs_that_watched_different_figures_goes_by_the_newest_runs_figure(dataset: Path) -> None:
     first = a_run(dataset, "a", day=1, metric="accuracy")
-    rate(first, accuracy=0.99, loss=0.1)
+    rate(first, accuracy=0.99, mcc=0.1)
+    second = a_run(dataset, "b", day=2, metric="mcc")
+    rate(second, accuracy=0.5, mcc=0.3)
+    assert find_run("best", dataset=dataset) == second
+
+
+def test_runs_that_watch_their_losses_are_compared_by_macro_f1(dataset: Path) -> None:
+    first = a_run(dataset, "a", day=1, metric="loss")
+    rate(first, macro_f1=0.9, loss=0.5)
     second = a_run(dataset, "b", day=2, metric="loss")
-    rate(second, accuracy=0.5, loss=0.3)
+    rate(second, macro_f1=0.8, loss=0.01)  # another loss, perhaps: its size says nothing
     assert find_run("best", dataset=dataset) == first
 
 

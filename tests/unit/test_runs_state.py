@@ -133,7 +133,7 @@ def test_the_best_epoch_is_the_first_of_equal_ones() -> None:
     rows += [epoch_row(3, macro_f1=0.9, loss=0.2), epoch_row(4, macro_f1=0.1, loss=math.nan)]
     assert state_of(*rows).best == rows[1]
     by_loss = state_of(*rows, metric="loss")
-    assert (by_loss.best, by_loss.best_value) == (rows[2], 0.2)
+    assert (by_loss.best, by_loss.best_value) == (rows[2], 0.9)  # chosen by the loss, shown by macro F1
 
 
 def test_without_figures_of_validation_no_epoch_is_best() -> None:

@@ -157,3 +157,14 @@ def test_a_folder_without_weights_and_a_missing_path_are_refused_in_a_sentence(t
     with pytest.raises(WeightsError, match=r"no weights at .*imagenot") as caught:
         given_weights("resnet18", str(tmp_path / "imagenot"))
     assert "none, imagenet, or a file or folder" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"), [("imagenett", "imagenet"), ("ImageNet", "imagenet"), ("nome", "none")]
+)
+def test_a_slip_in_the_word_for_weights_is_answered_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str, meant: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(WeightsError, match=rf"Did you mean {meant}\?"):
+        given_weights("resnet18", word)

@@ -77,6 +77,8 @@ def read_labels(path: Path, scan: Scan, *, dataset: Path | None = None) -> Label
 def write_labels(target: Path | TextIO, labels: Mapping[ImageKey, int], classes: Sequence[str]) -> int:
     """Write labels as `file,frame,class`, sorted as given; frames count from 0.
 
+    Tabs stand between the columns of a file that ends in .tsv, commas in any other.
+
     The frame always stands in the file: without it a row would mean every frame of a stack.
 
     Args:
@@ -94,7 +96,13 @@ def write_labels(target: Path | TextIO, labels: Mapping[ImageKey, int], classes:
     rows = [(encode_name(key.path), key.frame, classes[index]) for key, index in labels.items()]
     # Before Python 3.13 csv does not quote a lone carriage return, and reads it as the end of the row.
     odd = any("\r" in file or "\r" in class_name for file, _, class_name in rows)
-    writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL if odd else csv.QUOTE_MINIMAL)
+    tabs = isinstance(target, Path) and target.suffix.lower() == ".tsv"
+    writer = csv.writer(
+        text,
+        delimiter="\t" if tabs else ",",
+        lineterminator="\n",
+        quoting=csv.QUOTE_ALL if odd else csv.QUOTE_MINIMAL,
+    )
     writer.writerow(("file", "frame", "class"))
     writer.writerows(rows)
     if isinstance(target, Path):
