@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mia_tui.cli import tables
 from mia_tui.cli.options import Command, Option, dataset_argument, json_option, state_options
 from mia_tui.cli.report import Report
 from mia_tui.cli.using import find_network, load_network, network_options
@@ -17,16 +18,6 @@ if TYPE_CHECKING:
     from mia_tui.engine.predict import Predictor
     from mia_tui.runs.judged import JudgedImages
 
-_FIGURES = (
-    "accuracy",
-    "balanced_accuracy",
-    "macro_precision",
-    "macro_recall",
-    "macro_f1",
-    "weighted_f1",
-    "mcc",
-)
-
 
 @click.command("evaluate", cls=Command)
 @dataset_argument
@@ -34,13 +25,13 @@ _FIGURES = (
 @click.option(
     "--split",
     cls=Option,
-    type=click.Choice(["val", "test", "all"]),
+    type=click.Choice(["val", "test", "all"], case_sensitive=False),
     help="Part of the images; left out: test if there is one, else val, and all of a dataset the run does not know.",
 )
 @click.option(
     "--labels",
     cls=Option,
-    type=click.Choice(["auto", "folders", "store"]),
+    type=click.Choice(["auto", "folders", "store"], case_sensitive=False),
     default="auto",
     show_default=True,
     help="Where labels come from.",
@@ -151,13 +142,13 @@ def _tell(report: Report, confusion: "np.ndarray", judged: "JudgedImages", class
     report.say()
     report.per_class(rows)
     report.say()
-    report.table(("figure", "value"), [(name.replace("_", " "), values[name]) for name in _FIGURES])
+    report.figures(values)
     report.record(
         {
             "split": judged.split,
             "samples": samples,
             "trained_on": judged.trained_on,
-            **{name: values[name] for name in _FIGURES},
+            **{name: values[name] for name in tables.FIGURES},
             "classes": classes,
             "per_class": rows,
             "confusion": confusion.tolist(),

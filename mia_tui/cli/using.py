@@ -40,7 +40,7 @@ def network_options(function: Function) -> Function:
             click.option(
                 "--precision",
                 cls=Option,
-                type=click.Choice(["auto", "fp32", "bf16", "fp16"]),
+                type=click.Choice(["auto", "fp32", "bf16", "fp16"], case_sensitive=False),
                 default="auto",
                 show_default=True,
                 help="Arithmetic of the network.",
