@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -292,17 +293,15 @@ def test_a_run_can_be_followed_and_stopped_while_it_works(mia: Mia, tmp_path: Pa
 
 def test_ctrl_c_while_following_leaves_the_run_alone(tmp_path: Path) -> None:
     made = make_run(tmp_path / "mia")
-    code = "import _thread, threading; threading.Timer(1.0, _thread.interrupt_main).start()\n"
+    command = python("from mia_tui.__main__ import main; main()", "runs", "follow", made.path)
     with worker(made):
-        done = subprocess.run(
-            python(code + "from mia_tui.__main__ import main; main()", "runs", "follow", made.path),
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert done.returncode == 130
-        assert f"The run {made.name} goes on;" in done.stderr
+        watcher = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert watcher.stdout is not None
+        assert watcher.stdout.readline()  # now it follows
+        watcher.send_signal(signal.SIGINT)
+        _, err = watcher.communicate(timeout=60)
+        assert watcher.returncode == 130
+        assert f"The run {made.name} goes on;" in err
         assert run_status(made) == "running"
 
 
