@@ -22,7 +22,7 @@ TRAIN_OPTIONS = ("--backbone", "resnet18", "--size", "64", "--epochs", "15", "--
 def command(folder: Path | None, as_json: bool) -> int:
     """Draw stained blood cells into FOLDER (mia-demo), label them, train, judge and predict.
 
-    Nothing is downloaded; training takes about a minute on two CPU cores.
+    Nothing is downloaded; all of it takes about a minute on two CPU cores.
     """
     report = Report(as_json=as_json)
     home = folder or DEFAULT_FOLDER
