@@ -293,7 +293,9 @@ def test_a_run_can_be_followed_and_stopped_while_it_works(mia: Mia, tmp_path: Pa
 
 def test_ctrl_c_while_following_leaves_the_run_alone(tmp_path: Path) -> None:
     made = make_run(tmp_path / "mia")
-    command = python("from mia_tui.__main__ import main; main()", "runs", "follow", made.path)
+    # Started from the background of a shell, this process ignores SIGINT, and so would its children.
+    heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    command = python(heed + "from mia_tui.__main__ import main; main()", "runs", "follow", made.path)
     with worker(made):
         watcher = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         assert watcher.stdout is not None
