@@ -7,6 +7,7 @@
     ├── DataError           exit 3   images and labels
     │   ├── DecodeError              one image cannot be read (skipped and counted, mostly)
     │   ├── StoreError               labels.db: corrupt, full disk, read-only, locked
+    │   ├── StoreConflict            undo or redo of what somebody else changed since
     │   └── LabelFileError           a file of labels that is refused
     └── RunError            exit 1   a run that failed, or a run folder that is not one
         └── CheckpointError  exit 3   a file of weights or a checkpoint that cannot be used
@@ -66,6 +67,10 @@ class DecodeError(DataError):
 
 class StoreError(DataError):
     """labels.db cannot be read or written."""
+
+
+class StoreConflict(DataError):
+    """An undo or redo would overwrite what somebody else did; nothing was changed."""
 
 
 class LabelFileError(DataError):

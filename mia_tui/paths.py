@@ -84,6 +84,18 @@ def user_state() -> Path:
     return _private(Path(platformdirs.user_state_dir(_APP)))
 
 
+def user_config() -> Path:
+    """Folder of what this user set. It need not exist: only the user writes there."""
+    import platformdirs
+
+    return Path(platformdirs.user_config_dir(_APP))
+
+
+def user_config_file() -> Path:
+    """The user's settings of the app, see `config.user`."""
+    return user_config() / "config.toml"
+
+
 def _private(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     return folder

@@ -27,6 +27,20 @@ from mia_tui.runs.system import usable_cores
 
 Verdict = Literal["ok", "note", "bad"]
 
+_GRAPHICS: dict[str, str] = {
+    "kitty": "in full by the kitty protocol",
+    "iterm2": "in full by the iTerm2 protocol",
+    "sixel": "in full by sixel",
+    "half": "coarse, of half blocks",
+    "none": "not shown",
+}
+_COLOURS: dict[str, str] = {
+    "true": "16 million colours",
+    "256": "256 colours",
+    "16": "16 colours",
+    "none": "no colours",
+}
+
 _GIB = 1 << 30
 _LITTLE_SPACE = 2 * _GIB  # a run of a large network keeps about this: weights, optimizer, best weights
 
@@ -72,6 +86,8 @@ def examine(dataset: Path | None, state: Path | None) -> Iterator[Finding]:
     yield from _folders(dataset, state)
     yield _weights()
     yield _terminal()
+    if STDOUT.isatty():
+        yield _graphics()
     risk = detach_risk()
     if risk is not None:
         yield Finding("Detached runs", "note", risk.message, risk.hint)
@@ -172,3 +188,25 @@ def _terminal() -> Finding:
     if "utf" not in encoding.lower():
         return Finding("Terminal", "note", text, "Names may look odd; set LANG=C.UTF-8.")
     return Finding("Terminal", "ok", text)
+
+
+def _graphics() -> Finding:
+    """What this terminal can show of an image."""
+    from mia_tui.terminal.ask import ask_terminal
+
+    terminal = ask_terminal()
+    cells = f"{terminal.cell_width_px}x{terminal.cell_height_px} pixels a cell"
+    words = [
+        _GRAPHICS[terminal.graphics],
+        _COLOURS[terminal.colours],
+        cells if terminal.cell_known else f"{cells} guessed",
+        *([terminal.brand] if terminal.brand else []),
+        *([f"inside {terminal.multiplexer}"] if terminal.multiplexer else []),
+    ]
+    text = printable(", ".join(words))
+    if terminal.graphics not in ("half", "none"):
+        return Finding("Images", "ok", text)
+    hint = None
+    if terminal.graphics == "half" and terminal.multiplexer:
+        hint = f"Outside of {terminal.multiplexer} the same terminal may show them in full."
+    return Finding("Images", "note", f"{text}. {terminal.note or ''}".rstrip(), hint)

@@ -1,18 +1,25 @@
-"""The command `mia-tui`: which commands there are; each is loaded when it is called.
+"""The command `mia-tui`: the app on a folder, or one of the commands, each loaded when it is called.
 
 Help for the whole program comes from the table below, so that it needs nothing
-but click: numpy, Pillow, rich and torch stay where they are used.
+but click: numpy, Pillow, rich, textual and torch stay where they are used.
 """
 
+import difflib
+import os
+import shlex
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from mia_tui import __version__
-from mia_tui.cli.options import Group, join_names
-from mia_tui.errors import ConfigError, MiaError
+from mia_tui.cli.options import Group, Option, graphics_option, join_names, refuse_repeats, state_options
+from mia_tui.errors import ConfigError, DataError, MiaError
 from mia_tui.paths import printable
+
+if TYPE_CHECKING:
+    from mia_tui.config.user import GraphicsWish
 
 # name: (module:attribute, what help says)
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -22,15 +29,35 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "evaluate": ("mia_tui.cli.evaluate:command", "Judge a trained network on labelled images."),
     "labels": ("mia_tui.cli.labels:command", "Import, export, count and split labels."),
     "runs": ("mia_tui.cli.runs:command", "List, show, follow and stop training runs."),
+    "show": ("mia_tui.cli.show:command", "Print an image in the terminal."),
     "backbones": ("mia_tui.cli.backbones:command", "List the networks to choose from."),
     "doctor": ("mia_tui.cli.doctor:command", "Check this machine: Python, torch, GPU, disks, terminal."),
 }
 
 
-class LazyGroup(Group):
-    """Knows its commands by name and loads only the one that is called."""
+class Program(Group):
+    """A command if the first word is one, else the app on the folder it names.
+
+    Options of the app may stand before or after its folder.
+    """
 
     what = "command or folder"
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        word = self._first_word(args)
+        is_command = word is None or word in COMMANDS
+        if word is not None and not is_command and not Path(word).is_dir():
+            raise self.unknown_command(word)
+        ctx.allow_interspersed_args = not is_command
+        refuse_repeats(self.make_parser(ctx).parse_args(list(args))[2])
+        if is_command:
+            return super().parse_args(ctx, args)
+        folder, *more = click.Command.parse_args(self, ctx, args)  # a group's own would look for a command
+        if more:
+            raise _one_folder(folder, more[0], ctx)
+        ctx.params["dataset"] = Path(folder)
+        ctx.args = []
+        return []
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -43,36 +70,113 @@ class LazyGroup(Group):
         assert isinstance(loaded, click.Command), cmd_name
         return loaded
 
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        formatter.write_usage(ctx.command_path, "[DATASET] [OPTIONS]")
+        formatter.write_usage(ctx.command_path, "COMMAND [ARGS]...", prefix=" " * len("Usage: "))
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
 
     def unknown_command(self, name: str) -> MiaError:
-        """A folder opens the app one day; anything else is a slip."""
+        """A path that is no folder, or a slip."""
         path = Path(name)
-        if path.is_dir():
-            return _no_app(f"so the folder {printable(name)} cannot be opened")
         if path.exists():
-            return ConfigError(f"{printable(name)} is neither a command nor a folder.", _commands_hint())
-        return super().unknown_command(name)
+            return _file_instead(path)
+        if os.sep in name:
+            return DataError(f"There is no folder {printable(name)}.", "Check how it is spelt.")
+        near = difflib.get_close_matches(name.lower(), [*COMMANDS, *_folders_here()], n=2)
+        hint = f"Did you mean {' or '.join(map(printable, near))}?" if near else _commands_hint()
+        return ConfigError(f"There is no {self.what} {printable(name)!r}.", hint)
+
+    def _first_word(self, args: list[str]) -> str | None:
+        """The first word that is neither an option nor the value of one."""
+        takes_value = {
+            opt
+            for param in self.params
+            for opt in param.opts
+            if isinstance(param, Option) and not param.is_flag
+        }
+        words = iter(args)
+        for word in words:
+            if word == "--":
+                return next(words, None)
+            if not word.startswith("-") or word == "-":
+                return word
+            if word in takes_value:
+                next(words, None)
+        return None
 
 
-def _no_app(consequence: str) -> ConfigError:
-    return ConfigError(f"The app is not part of this version, {consequence}.", _commands_hint())
+def _one_folder(folder: str, more: str, ctx: click.Context) -> Exception:
+    if more in COMMANDS:
+        return ConfigError(
+            f"The command {more} stands behind the folder {printable(folder)}.",
+            f"It comes first: `mia-tui {more} {_typed(folder)}`.",
+        )
+    return click.UsageError(f"Got unexpected extra argument ({more})", ctx)
+
+
+def _file_instead(path: Path) -> ConfigError:
+    from mia_tui.dataset.decode import IMAGE_SUFFIXES
+
+    name = printable(path)
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        return ConfigError(
+            f"{name} is an image.",
+            f"`mia-tui show {_typed(path)}` prints it; `mia-tui {_typed(path.parent)}` opens its folder.",
+        )
+    return ConfigError(f"{name} is neither a command nor a folder.", _commands_hint())
+
+
+def _typed(path: object) -> str:
+    """A path as it is typed into a shell."""
+    return shlex.quote(printable(path))
+
+
+def _folders_here() -> list[str]:
+    try:
+        with os.scandir() as entries:
+            return [entry.name for entry in entries if entry.is_dir()]
+    except OSError:
+        return []
 
 
 def _commands_hint() -> str:
     return f"The commands are {join_names(COMMANDS)}; `mia-tui COMMAND --help` explains one."
 
 
-@click.group(cls=LazyGroup, invoke_without_command=True)
+@click.group(cls=Program, invoke_without_command=True)
+@state_options
+@graphics_option
 @click.version_option(__version__, prog_name="mia-tui", message="%(prog)s %(version)s")
 @click.pass_context
-def command(ctx: click.Context) -> None:
+def command(
+    ctx: click.Context,
+    state: Path | None,
+    annotator: str | None,
+    graphics: "GraphicsWish | None",
+    dataset: Path | None = None,
+) -> int | None:
     """Sort images into classes, train a network on them, predict the rest.
 
-    `mia-tui demo` shows all of it in about a minute. A command's name wins over a folder of that name:
-    ./train is the folder.
+    `mia-tui DATASET` opens a folder of images in the app, `mia-tui` alone asks which one. `mia-tui demo` shows
+    what the commands do in about a minute. A command's name wins over a folder of that name: ./train is the
+    folder.
     """
-    if ctx.invoked_subcommand is None:
-        raise _no_app("so `mia-tui` alone opens nothing")
+    name = ctx.invoked_subcommand
+    if name is None:
+        from mia_tui.cli.open import open_dataset
+
+        return open_dataset(dataset, state=state, annotator=annotator, graphics=graphics)
+    _refuse_options_of_the_app(ctx, name)
+    return None
+
+
+def _refuse_options_of_the_app(ctx: click.Context, name: str) -> None:
+    given = [param.opts[0] for param in ctx.command.params if ctx.params.get(param.name or "") is not None]
+    if given:
+        raise ConfigError(
+            f"{join_names(given)} stands before the command {name}.",
+            f"Its own options come behind it: `mia-tui {name} --help` lists them.",
+        )

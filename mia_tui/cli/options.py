@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+GRAPHICS = ("auto", "kitty", "iterm2", "sixel", "half", "none")  # none: no images, only words
+
 _GENERAL = "General"
 # Whoever opens a path asks whether it exists and may be read: that message knows more than click's.
 _PATH = click.Path(path_type=Path, readable=False)
@@ -44,7 +46,7 @@ class Command(click.Command):
     """A command whose help has headings, and that refuses an option given twice."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        _refuse_repeats(self.make_parser(ctx).parse_args(list(args))[2])
+        refuse_repeats(self.make_parser(ctx).parse_args(list(args))[2])
         return super().parse_args(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -101,6 +103,21 @@ def unknown_option(error: click.NoSuchOption) -> str:
     return f"There is no option {printable(error.option_name)}.{hint}"
 
 
+def refuse_repeats(params: list[click.Parameter]) -> None:
+    """Refuse an option given twice: click takes the last, which hides a slip in a long command line.
+
+    Raises:
+        ConfigError: If one of the parsed parameters comes twice.
+    """
+    seen = set()
+    for param in params:
+        if param.name in seen and isinstance(param, click.Option) and not param.multiple:
+            raise ConfigError(
+                f"{'/'.join([*param.opts, *param.secondary_opts])} is given twice.", "Leave one out."
+            )
+        seen.add(param.name)
+
+
 def join_names(names: Iterable[str]) -> str:
     """`a, b and c`."""
     *most, last = names
@@ -145,6 +162,16 @@ def state_options(function: Function) -> Function:
         "--annotator", cls=Option, metavar="NAME", help="Who labels; your login name if left out."
     )
     return state_option(named(function))
+
+
+def graphics_option(function: Function) -> Function:
+    """--graphics; arrives as `graphics: str | None`, None where the user's settings decide."""
+    return click.option(
+        "--graphics",
+        cls=Option,
+        type=click.Choice(GRAPHICS, case_sensitive=False),
+        help="How images are drawn; found out by asking the terminal if left out.",
+    )(function)
 
 
 def json_option(function: Function) -> Function:
@@ -279,14 +306,3 @@ class _Size(click.ParamType):  # type: ignore[type-arg]  # no generic in click 8
         from mia_tui.config.fields import parse_size
 
         return parse_size(value, shown="--size")
-
-
-def _refuse_repeats(params: list[click.Parameter]) -> None:
-    """click takes the last of two silently, which hides a slip in a long command line."""
-    seen = set()
-    for param in params:
-        if param.name in seen and isinstance(param, click.Option) and not param.multiple:
-            raise ConfigError(
-                f"{'/'.join([*param.opts, *param.secondary_opts])} is given twice.", "Leave one out."
-            )
-        seen.add(param.name)

@@ -1,5 +1,6 @@
 """`mia-tui predict`: the classes of images, by a trained network."""
 
+import shlex
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -19,12 +20,13 @@ from mia_tui.cli.options import (
 )
 from mia_tui.cli.report import Report
 from mia_tui.cli.using import find_network, load_network, network_options
-from mia_tui.errors import DataError
+from mia_tui.errors import ConfigError, DataError
 from mia_tui.paths import printable
 
 if TYPE_CHECKING:
     from mia_tui.dataset.model import ImageKey
     from mia_tui.engine.predict import Predictor
+    from mia_tui.runs.layout import RunDir
     from mia_tui.runs.predictions import Header, PartialFile, Row
 
 _ROWS_AT_ONCE = 256
@@ -33,7 +35,11 @@ _ROWS_AT_ONCE = 256
 @click.command("predict", cls=Command)
 @path_argument("images")
 @network_options
-@path_option("--out", "Where predictions go: .csv, .jsonl or .parquet by its ending.", required=True)
+@path_option(
+    "--out",
+    "Where predictions go: .csv, .jsonl or .parquet by its ending. Left out, they go to the run's folder as "
+    "suggestions for the app.",
+)
 @click.option(
     "--frames",
     cls=Option,
@@ -46,7 +52,7 @@ _ROWS_AT_ONCE = 256
 def command(
     images: Path,
     run_text: str,
-    out: Path,
+    out: Path | None,
     device: str,
     precision: str,
     batch_size: int,
@@ -60,14 +66,18 @@ def command(
     """Predict the classes of IMAGES, a file or a folder with all that is below it.
 
     The file has one row an image, in their order, with the probability of every class. Broken off, the same
-    command goes on where it was.
+    command goes on where it was. Without --out, IMAGES is a dataset with the run in it, and the app shows what
+    the network thinks of each image, as suggestions.
     """
     from mia_tui.runs.predictions import PartialFile, check_format, make_header
 
     report = Report(as_json=as_json)
-    check_format(out)
+    if out is not None:
+        check_format(out)
     _check_images(images)
-    _, weights = find_network(run_text, dataset or (images if images.is_dir() else None), state)
+    run, weights = find_network(run_text, dataset or (images if images.is_dir() else None), state)
+    suggests = out is None
+    out = out or _place_of_suggestions(run, images, state)
     network = load_network(report, weights, device, precision, max_megapixels)
     root, keys = _find_images(report, images, frames or network.card.frames)
     header = make_header(root, weights, network.card, tta=tta)
@@ -76,7 +86,32 @@ def command(
         _predict(report, network, root, keys, partial, batch_size, tta)
     finally:
         partial.close()
-    _tell(report, out, header)
+    _tell(report, out, header, images if suggests else None)
+
+
+def _place_of_suggestions(run: "RunDir | None", images: Path, state: Path | None) -> Path:
+    """The file in the run's folder.
+
+    Raises:
+        ConfigError: If the images are not the dataset that the run belongs to.
+        RunError: If the disk does not take a folder there.
+    """
+    from mia_tui.runs.files import make_folder
+    from mia_tui.runs.index import runs_of
+
+    hint = "Name a file with --out."
+    if run is None:
+        raise ConfigError("A weights file outside of a run has no place for suggestions.", hint)
+    if not images.is_dir():
+        raise ConfigError(f"{printable(images)} is a file, and suggestions are for a whole dataset.", hint)
+    if run.path.resolve() not in {each.path.resolve() for each in runs_of(images, state)}:
+        raise ConfigError(
+            f"The run {printable(run.name)} is not one of {printable(images)}, so the app would not find "
+            "suggestions there.",
+            hint,
+        )
+    make_folder(run.predictions)
+    return run.suggestions
 
 
 def _check_images(images: Path) -> None:
@@ -130,22 +165,26 @@ def _rows(
         yield Row(encode_name(prediction.key.path), prediction.key.frame, probabilities, prediction.problem)
 
 
-def _tell(report: Report, out: Path, header: "Header") -> None:
-    """Write the file that was asked for and say what is in it."""
+def _tell(report: Report, out: Path, header: "Header", dataset: Path | None) -> None:
+    """Write the file that was asked for, or suggestions for the dataset, and say what is in it."""
     from mia_tui.dataset.wording import counted
     from mia_tui.runs.predictions import convert
+    from mia_tui.runs.suggestions import write_suggestions
 
-    summary = convert(out, header)
+    summary = convert(out, header, write_suggestions if dataset is not None else None)
     if summary.problem_count:
         more = summary.problem_count - len(summary.problems)
         named = "; ".join(summary.problems) + (f"; and {more:,} more" if more else "")
         report.warn(f"{counted(summary.problem_count, 'image')} could not be read and are left out: {named}.")
     predicted = summary.by_class.total()
-    report.say(f"{counted(predicted, 'prediction')} in {printable(out)}:")
+    what = "prediction" if dataset is None else "suggestion"
+    report.say(f"{counted(predicted, what)} in {printable(out)}:")
     rows = [
         (printable(name), count, f"{count / predicted:.1%}") for name, count in summary.by_class.most_common()
     ]
     report.table(("class", "images", "share"), rows)
+    if dataset is not None:
+        report.say(f"`mia-tui {shlex.quote(str(dataset))}` shows them.")
     report.record(
         {
             "out": str(out),

@@ -1,4 +1,4 @@
-"""The fields of TrainConfig as a list: what command line, settings files and forms are made from.
+"""The fields of a record of settings as a list: what command line, settings files and forms are made from.
 
 A field is known by its name (`batch_size`) in files and by its option
 (`--batch-size`) on the command line. `check_value` is the one place that
@@ -39,7 +39,7 @@ _WORDS: dict[Kind, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One setting of a training run.
+    """One setting, of a training run or of the user.
 
     Attributes:
         optional: Whether it may be left out (None), which its description explains.
@@ -94,9 +94,15 @@ class Field:
 @cache
 def fields() -> tuple[Field, ...]:
     """Every field of TrainConfig, in its order."""
-    info = msgspec.inspect.type_info(TrainConfig)
+    return fields_of(TrainConfig)
+
+
+def fields_of(record: type[msgspec.Struct]) -> tuple[Field, ...]:
+    """Every field of a record that carries description, group and unit, in its order."""
+    info = msgspec.inspect.type_info(record)
     assert isinstance(info, msgspec.inspect.StructType)
-    return tuple(_field(item) for item in info.fields)
+    hints = get_type_hints(record)
+    return tuple(_field(item, get_args(hints[item.name])) for item in info.fields)
 
 
 def find_field(name: str, *, where: str) -> Field:
@@ -190,7 +196,7 @@ def _words(option: str) -> list[str]:
     return [part.removeprefix("--") for part in option.split("/")]
 
 
-def _field(item: msgspec.inspect.Field) -> Field:
+def _field(item: msgspec.inspect.Field, choices: tuple[Any, ...]) -> Field:
     about = item.type
     assert isinstance(about, msgspec.inspect.Metadata), item.name
     kind, optional = about.type, False
@@ -207,7 +213,7 @@ def _field(item: msgspec.inspect.Field) -> Field:
         group=extra["group"],
         description=(about.extra_json_schema or {})["description"],
         unit=extra["unit"],
-        **_kind_and_limits(kind, get_args(get_type_hints(TrainConfig)[item.name])),
+        **_kind_and_limits(kind, choices),
     )
 
 

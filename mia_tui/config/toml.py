@@ -22,22 +22,40 @@ def load_config(path: Path) -> dict[str, Value]:
         ConfigError: If the file cannot be read, is not TOML, or names a setting or value there is
             none of, or one setting twice.
     """
+    try:
+        values = read_toml(
+            path, example='A setting is a line such as  epochs = 15  or  backbone = "resnet18".'
+        )
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"There is no settings file {printable(path)}.", "Check the name given with --config."
+        ) from error
+    return _checked(values, printable(path))
+
+
+def read_toml(path: Path, *, example: str) -> dict[str, object]:
+    """What a settings file says, before anything is checked.
+
+    Args:
+        path: The file.
+        example: How a line looks, for whoever wrote one that is not TOML.
+
+    Raises:
+        ConfigError: If the file cannot be read or is not TOML.
+        FileNotFoundError: If there is none.
+    """
     name = printable(path)
     try:
         # A path whose bytes are not UTF-8 survives as lone surrogates; some editors begin with a mark.
         text = path.read_bytes().decode("utf-8", "surrogateescape").removeprefix("\ufeff")
-    except FileNotFoundError as error:
-        raise ConfigError(
-            f"There is no settings file {name}.", "Check the name given with --config."
-        ) from error
+    except FileNotFoundError:
+        raise
     except OSError as error:
         raise ConfigError(f"The settings file {name} cannot be read: {error.strerror}.") from error
     try:
-        values = tomllib.loads(text)
+        return tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # besides TOML's own: numbers and nesting beyond all sense
-        hint = 'A setting is a line such as  epochs = 15  or  backbone = "resnet18".'
-        raise ConfigError(f"The settings file {name} is not TOML: {error}.", hint) from error
-    return _checked(values, name)
+        raise ConfigError(f"The settings file {name} is not TOML: {error}.", example) from error
 
 
 def save_config(config: TrainConfig) -> str:

@@ -52,6 +52,8 @@ def check_class(name: str, colour: str, key: str | None, others: Iterable[ImageC
     if key is not None and (len(key) != 1 or not key.isprintable() or key.isspace()):
         raise DataError(f"The key {printable(key)!r} of class {name} is none.", "Give one character.")
     for other in others:
+        if other.name == name and other.archived:
+            raise DataError(f"There is an archived class {name}.", "Restore it, or give another name.")
         if other.name == name:
             raise DataError(f"There is a class {name} already.", "Give another name.")
         if key is not None and other.key == key:

@@ -4,7 +4,7 @@ Colour is always red, green, blue. Transparent pixels lie on white, as viewers
 show them. Exif orientation is applied, colour profiles are not. Images of more
 than 8 bits are shown through a window of their own, see `tonal_window`. Every
 fault of a file is a DecodeError with a sentence; nothing here keeps state, so
-any number of threads may decode at once.
+any number of threads may decode at once. For the screen see `upright`.
 """
 
 import struct
@@ -160,18 +160,23 @@ def _load(
     with _reading(path), Image.open(path, formats=_FORMATS) as image:
         _seek(image, frame, path)
         _refuse_too_large(image, max_megapixels, path)
-        if deep.has_deep_colour(image):
-            with Image.open(path, formats=_FORMATS) as again:
-                _seek(again, frame, path)
-                picture = deep.show_deep_colour(image, again)
-        else:
-            if wanted is not None and isinstance(image, JpegImageFile):
-                _draft(image, *wanted)
-            picture = _to_8_bit(image)
-        orientation = _orientation(image)  # last: PNG may keep it behind the pixels
-        if orientation in _UPRIGHT:
-            picture = picture.transpose(_UPRIGHT[orientation])
-        return picture.convert("RGB" if color else "L")
+        if wanted is not None and isinstance(image, JpegImageFile):
+            _draft(image, *wanted)
+        return _open_upright(image, path, frame, deep.OUTSIDE).convert("RGB" if color else "L")
+
+
+def _open_upright(
+    image: ImageFile.ImageFile, path: Path, frame: int, outside: tuple[float, float]
+) -> Image.Image:
+    """The pixels of an opened image, upright, mode RGB or L."""
+    if deep.has_deep_colour(image):
+        with Image.open(path, formats=_FORMATS) as again:
+            _seek(again, frame, path)
+            picture = deep.show_deep_colour(image, again, outside)
+    else:
+        picture = _to_8_bit(image, outside)
+    orientation = _orientation(image)  # last: PNG may keep it behind the pixels
+    return picture.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else picture
 
 
 @contextmanager
@@ -237,15 +242,17 @@ def _draft(image: JpegImageFile, width: int, height: int, geometry: Geometry) ->
     image.draft(None, doubled[::-1] if turned else doubled)
 
 
-def _to_8_bit(image: ImageFile.ImageFile) -> Image.Image:
+def _to_8_bit(image: ImageFile.ImageFile, outside: tuple[float, float]) -> Image.Image:
     image.load()
     if image.mode in deep.GREY_MODES:
-        return deep.show_deep_grey(image)
+        return deep.show_deep_grey(image, outside)
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
         white = Image.new("RGBA", rgba.size, "white")
         return Image.alpha_composite(white, rgba).convert("RGB")
-    return image.convert("L" if image.mode in ("1", "L") else "RGB")
+    if image.mode in ("L", "RGB"):
+        return image
+    return image.convert("L" if image.mode == "1" else "RGB")
 
 
 def _scaled(size: tuple[int, int], width: int, height: int, geometry: Geometry) -> tuple[int, int]:

@@ -15,9 +15,9 @@ from PIL import Image, ImageFile, TiffImagePlugin
 GREY_MODES = frozenset({"I", "F", "I;16", "I;16L", "I;16B", "I;16N"})
 _DEEP_COLOUR = frozenset(f"{bands};16{order}" for bands in ("RGB", "RGBA") for order in "LBN")
 
-# Share of pixels outside the window at either end. ImageJ's auto contrast leaves out 0.175 % at each; 0.1 %
-# keeps small bright things apart and still ignores nine hot pixels in an image of 96 x 96.
-_OUTSIDE = 0.001
+# Shares of pixels outside the window at the dark and at the bright end. ImageJ's auto contrast leaves out 0.175 %
+# at each; 0.1 % keeps small bright things apart and still ignores nine hot pixels in an image of 96 x 96.
+OUTSIDE = (0.001, 0.001)
 _SAMPLED = 1_000_000  # values the percentiles are taken from; all of 120 megapixels would take seconds
 _BLOCK = 1_000_000  # values turned into 8 bit at once, so that float64 stays small
 
@@ -30,7 +30,9 @@ def has_deep_colour(image: ImageFile.ImageFile) -> bool:
     return _has_raw_planes(image) or any(_raw_mode(tile) in _DEEP_COLOUR for tile in image.tile)
 
 
-def show_deep_colour(image: ImageFile.ImageFile, again: ImageFile.ImageFile) -> Image.Image:
+def show_deep_colour(
+    image: ImageFile.ImageFile, again: ImageFile.ImageFile, outside: tuple[float, float] = OUTSIDE
+) -> Image.Image:
     """An image of 16 bits per colour in 8.
 
     Pillow reads either byte of a 16-bit value, so the file is read once for each.
@@ -38,21 +40,22 @@ def show_deep_colour(image: ImageFile.ImageFile, again: ImageFile.ImageFile) -> 
     Args:
         image: Opened, not loaded.
         again: The same file and frame, opened a second time.
+        outside: See `tonal_window`.
 
     Returns:
         Mode RGB, transparent pixels on white.
     """
     upper, lower = _read_byte(image, upper=True), _read_byte(again, upper=False)
     values = upper.astype(np.uint16) << 8 | lower  # (H, W, 3 or 4)
-    shown = tonal_window(values[:, :, :3])
+    shown = tonal_window(values[:, :, :3], outside)
     if values.shape[2] == 4:
         opaque = values[:, :, 3:].astype(np.float32) / 65535
         shown = (shown * opaque + 255 * (1 - opaque) + 0.5).astype(np.uint8)
     return Image.fromarray(shown)
 
 
-def show_deep_grey(image: Image.Image) -> Image.Image:
-    """A loaded image of one of GREY_MODES in 8 bits, mode L."""
+def show_deep_grey(image: Image.Image, outside: tuple[float, float] = OUTSIDE) -> Image.Image:
+    """A loaded image of one of GREY_MODES in 8 bits, mode L, through a `tonal_window`."""
     values = np.asarray(image)
     inverted = False
     if isinstance(image, TiffImagePlugin.TiffImageFile):
@@ -62,21 +65,23 @@ def show_deep_grey(image: Image.Image) -> Image.Image:
             values = values.view(
                 np.uint32
             )  # Pillow has signed numbers only: the upper half would come out dark
-    shown = tonal_window(values)
+    # Where white is zero, the dark end is that of the high numbers.
+    shown = tonal_window(values, outside[::-1] if inverted else outside)
     return Image.fromarray(255 - shown if inverted else shown)
 
 
-def tonal_window(values: np.ndarray) -> np.ndarray:
+def tonal_window(values: np.ndarray, outside: tuple[float, float] = OUTSIDE) -> np.ndarray:
     """Values of any depth in 8 bits, by a straight line between two percentiles.
 
     Args:
         values: Any shape, integer or float. NaN is shown as the darkest, infinities as the ends.
+        outside: Shares of the values outside the window at its low and its high end, together below 1.
 
     Returns:
         uint8, same shape. An image of one value keeps its place in the range of its type
         (0..65535 for integers, 0..1 for floats), so full white stays white.
     """
-    low, high = _window(values)
+    low, high = _window(values, outside)
     if low == high:
         low, high = 0.0, 1.0 if values.dtype.kind == "f" else 65535.0
     shown = np.empty(values.shape, np.uint8)
@@ -88,13 +93,13 @@ def tonal_window(values: np.ndarray) -> np.ndarray:
     return shown
 
 
-def _window(values: np.ndarray) -> tuple[float, float]:
+def _window(values: np.ndarray, outside: tuple[float, float]) -> tuple[float, float]:
     flat = values.reshape(-1)
     sample = _finite(flat[:: max(1, flat.size // _SAMPLED)])
     if sample.size:
         # Rounded inwards: in an image of any size the single darkest and brightest pixel lie outside.
-        first = int(np.ceil(_OUTSIDE * (sample.size - 1)))
-        last = int(np.floor((1 - _OUTSIDE) * (sample.size - 1)))
+        first = int(np.ceil(outside[0] * (sample.size - 1)))
+        last = int(np.floor((1 - outside[1]) * (sample.size - 1)))
         ordered = np.partition(sample, (first, last))
         if ordered[first] < ordered[last]:
             return float(ordered[first]), float(ordered[last])

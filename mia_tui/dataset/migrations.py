@@ -54,6 +54,15 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         )""",
         "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     ),
+    (
+        # do, undo, redo: steps of a person. auto: what following moved and changed files wrote; until now,
+        # only that wrote paths and set flags.
+        "ALTER TABLE change ADD COLUMN step TEXT NOT NULL DEFAULT 'do'",
+        "UPDATE change SET step = 'auto' WHERE kind = 'path' OR (kind = 'flag' AND after = 'true')",
+        # One entry for each step of a person, however many images it was about.
+        "CREATE INDEX change_step ON change (annotator, id, step) WHERE id = batch AND step != 'auto'",
+        "CREATE INDEX change_undoes ON change (undoes) WHERE undoes IS NOT NULL",
+    ),
 )
 
 VERSION = len(MIGRATIONS)

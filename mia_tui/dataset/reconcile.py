@@ -1,58 +1,72 @@
 """What became of the files that labels belong to: moved, changed, gone, back again.
 
-A plan is made first, without writing; a dataset where nothing happened is not
-written to. Hashes are read once for each labelled file, because a file that
-was moved can only be known again if its hash was known before.
+A plan is made first, without writing, in any thread; a dataset where nothing
+happened is not written to. Hashes are read once for each labelled file,
+because a file that was moved can only be known again if its hash was known
+before: all at once for a training, or by `note_facts` in idle time, so that
+opening a dataset reads only files where something looks off.
 """
 
 import os
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from mia_tui.dataset import rows
 from mia_tui.dataset.hashes import file_hashes
+from mia_tui.dataset.history import Notes, rejected_moves
 from mia_tui.dataset.model import ImageFile
-from mia_tui.paths import encode_name
+from mia_tui.paths import decode_name, encode_name
 
-NoteChange = Callable[[Literal["flag", "path"], int, object, object], None]
+Hashing = Literal["all", "doubtful"]
 
 
 @dataclass(frozen=True)
 class Reconciled:
-    """What `LabelStore.reconcile` found; paths are relative to the dataset.
+    """What `LabelStore.follow` found and wrote; paths are relative to the dataset.
 
     Attributes:
         missing: Files with a label that are not there; the labels stay.
         relinked: (old, new): files that were moved; their labels went with them.
         changed: Files whose content is another than the one that was labelled; flagged just now.
         returned: Files that had been missing.
+        batch: What `LabelStore.undo` takes to undo it; None if nothing came into the history.
     """
 
     missing: tuple[str, ...]
     relinked: tuple[tuple[str, str], ...]
     changed: tuple[str, ...]
     returned: tuple[str, ...]
+    batch: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
 class Stored:
-    """What labels.db knows of a file: of all its frames together."""
+    """What labels.db knows of a file: of all its frames together.
+
+    `rejected` are paths of files that a person said this one did not move to.
+    """
 
     size: int | None
     mtime_ns: int | None
     hash: str | None
     missing: bool
     labelled: bool
+    rejected: frozenset[str] = frozenset()
 
 
 @dataclass
 class Plan:
-    """What is to be written. `facts` are size, time and hash as they are now."""
+    """What is to be written. `facts` are size, time and hash as they are now.
 
-    absent: list[str] = field(default_factory=list)
+    `missing` are files with a label that are not there, `newly_absent` all files not known to be gone yet.
+    """
+
+    missing: list[str] = field(default_factory=list)
+    newly_absent: list[str] = field(default_factory=list)
     relinked: list[tuple[str, str]] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     returned: list[str] = field(default_factory=list)
@@ -61,68 +75,118 @@ class Plan:
 
 def read_stored(connection: sqlite3.Connection) -> dict[str, Stored]:
     """All files that labels.db knows, by path."""
-    rows = connection.execute(
+    rejected: defaultdict[str, set[str]] = defaultdict(set)
+    for old, new in rejected_moves(connection):
+        rejected[decode_name(old)].add(decode_name(new))
+    found = connection.execute(
         """SELECT path, MAX(size), MAX(mtime_ns), MAX(hash), MAX(missing), COUNT(label.image_id)
         FROM image LEFT JOIN label ON label.image_id = image.id GROUP BY path ORDER BY MIN(image.id)"""
     )
-    return {
-        os.fsdecode(path): Stored(size, mtime_ns, hash, bool(missing), bool(labels))
-        for path, size, mtime_ns, hash, missing, labels in rows
-    }
+    stored = {}
+    for name, size, mtime_ns, hash, missing, labels in found:
+        path = os.fsdecode(name)
+        moves = frozenset(rejected.get(path, ()))
+        stored[path] = Stored(size, mtime_ns, hash, bool(missing), bool(labels), moves)
+    return stored
 
 
-def make_plan(stored: Mapping[str, Stored], files: Sequence[ImageFile], root: Path) -> Plan:
-    """Compare what was known with what is there.
+def make_plan(
+    stored: Mapping[str, Stored], files: Sequence[ImageFile], root: Path, *, hashing: Hashing = "all"
+) -> Plan:
+    """Compare what was known with what is there. Reads files, writes nothing, needs no store.
 
     Args:
         stored: From `read_stored`.
         files: The dataset as it is, with sizes and times.
         root: Its folder, for files whose hash is needed.
+        hashing: "all" reads labelled files whose hash is not known, too, so that they can be followed
+            later; "doubtful" only files that look touched, or like the new place of a missing one.
     """
     present = {file.path: file for file in files}
     here = {path: present[path] for path in stored if path in present}
     gone = {path: known for path, known in stored.items() if path not in present}
     strangers = _candidates(gone.values(), (file for file in files if file.path not in stored))
-    to_read = [file for path, file in here.items() if _wants_hash(stored[path], file)]
-    hashes = file_hashes(root, [*to_read, *strangers])
+    to_read = [file for path, file in here.items() if _wants_hash(stored[path], file, hashing)]
+    wanted = [*to_read, *strangers]
+    hashes = file_hashes(root, wanted) if wanted else {}
 
     plan = Plan()
     for path, file in here.items():
         _compare(plan, stored[path], file, hashes.get(path))
     plan.relinked = _pair_up(gone, strangers, hashes)
     for old, new in plan.relinked:
-        plan.facts[new] = _seen(present[new], gone[old].hash, gone[old].labelled)
+        plan.facts[new] = _seen(present[new], gone[old].hash, gone[old])
     moved = {old for old, _ in plan.relinked}
-    plan.absent = [path for path in gone if path not in moved]
+    absent = [path for path in gone if path not in moved]
+    plan.missing = [path for path in absent if stored[path].labelled]
+    plan.newly_absent = [path for path in absent if not stored[path].missing]
     return plan
 
 
-def carry_out(
-    connection: sqlite3.Connection, plan: Plan, newly_absent: Iterable[str], note_change: NoteChange
-) -> None:
-    """Write a plan, within a transaction of the caller."""
+def has_work(plan: Plan) -> bool:
+    """Whether there is anything to write."""
+    return bool(plan.newly_absent or plan.facts or plan.relinked)
+
+
+def report(plan: Plan, relinked: Iterable[tuple[str, str]] = (), batch: int | None = None) -> Reconciled:
+    """What came of a plan."""
+    return Reconciled(tuple(plan.missing), tuple(relinked), tuple(plan.changed), tuple(plan.returned), batch)
+
+
+def carry_out(connection: sqlite3.Connection, plan: Plan, notes: Notes) -> Reconciled:
+    """Write a plan, within a transaction of the caller; it may be some time old.
+
+    Moves are left out that somebody else made meanwhile, or whose new file got a label of its own.
+    """
     connection.executemany(
-        "UPDATE image SET missing = 1 WHERE path = ?", ((os.fsencode(path),) for path in newly_absent)
+        "UPDATE image SET missing = 1 WHERE path = ?", ((os.fsencode(path),) for path in plan.newly_absent)
     )
-    for old, new in plan.relinked:
-        for image_id in _image_ids(connection, old):
-            connection.execute("UPDATE image SET path = ? WHERE id = ?", (os.fsencode(new), image_id))
-            note_change("path", image_id, encode_name(old), encode_name(new))
+    relinked = [(old, new) for old, new in plan.relinked if _relink(connection, notes, old, new)]
     for path in plan.changed:
-        for image_id in _image_ids(
-            connection, path, "AND id IN (SELECT image_id FROM label) AND NOT flagged"
-        ):
-            connection.execute("UPDATE image SET flagged = 1 WHERE id = ?", (image_id,))
-            note_change("flag", image_id, False, True)
+        _flag(connection, notes, path)
     connection.executemany(
         "UPDATE image SET size = ?, mtime_ns = ?, hash = ?, missing = 0 WHERE path = ?",
         ((now.size, now.mtime_ns, now.hash, os.fsencode(path)) for path, now in plan.facts.items()),
     )
+    return report(plan, relinked, notes.written_batch)
 
 
-def _image_ids(connection: sqlite3.Connection, path: str, condition: str = "") -> list[int]:
-    rows = connection.execute(f"SELECT id FROM image WHERE path = ? {condition}", (os.fsencode(path),))
-    return [row[0] for row in rows]
+def note_facts(connection: sqlite3.Connection, facts: Iterable[tuple[ImageFile, str]]) -> int:
+    """Keep size, time and hash of labelled files, within a transaction of the caller.
+
+    A file whose known hash is another one is left alone: it changed under its label, and `make_plan` is to
+    see that.
+
+    Returns:
+        How many images got them.
+    """
+    return connection.executemany(
+        """UPDATE image SET size = ?, mtime_ns = ?, hash = ? WHERE path = ?
+        AND EXISTS (SELECT 1 FROM label WHERE image_id = image.id) AND (hash IS NULL OR hash = ?)""",
+        ((file.size, file.mtime_ns, hash, os.fsencode(file.path), hash) for file, hash in facts),
+    ).rowcount
+
+
+def _relink(connection: sqlite3.Connection, notes: Notes, old: str, new: str) -> bool:
+    old_name, new_name = os.fsencode(old), os.fsencode(new)
+    if connection.execute("SELECT 1 FROM image WHERE path = ?", (new_name,)).fetchone():
+        return False
+    ids = [row[0] for row in connection.execute("SELECT id FROM image WHERE path = ?", (old_name,))]
+    connection.execute("UPDATE image SET path = ? WHERE path = ?", (new_name, old_name))
+    notes.add_many(("path", id, encode_name(old), encode_name(new), None) for id in ids)
+    return bool(ids)
+
+
+def _flag(connection: sqlite3.Connection, notes: Notes, path: str) -> None:
+    found = connection.execute(
+        f"""SELECT id, flagged FROM image JOIN label ON image_id = id
+        WHERE path = ? AND NOT flagged & {rows.CONTENT_CHANGED}""",
+        (os.fsencode(path),),
+    ).fetchall()
+    for id, before in found:
+        after = before | rows.CONTENT_CHANGED
+        connection.execute("UPDATE image SET flagged = ? WHERE id = ?", (after, id))
+        notes.add("flag", id, before, after)
 
 
 def _compare(plan: Plan, known: Stored, file: ImageFile, hash: str | None) -> None:
@@ -136,7 +200,7 @@ def _compare(plan: Plan, known: Stored, file: ImageFile, hash: str | None) -> No
     ):  # nothing new, or not readable now: what was known stays
         now = replace(known, missing=False)
     else:
-        now = _seen(file, hash, known.labelled)
+        now = _seen(file, hash, known)
     if now != known:
         plan.facts[file.path] = now
 
@@ -147,11 +211,13 @@ def _is_other_content(known: Stored, file: ImageFile, hash: str | None) -> bool:
     return known.hash is not None and hash is not None and known.hash != hash
 
 
-def _wants_hash(known: Stored, file: ImageFile) -> bool:
+def _wants_hash(known: Stored, file: ImageFile, hashing: Hashing) -> bool:
     """New to us, or touched since. Files without a label need no finding again."""
-    return known.labelled and (
-        known.hash is None or (known.size, known.mtime_ns) != (file.size, file.mtime_ns)
-    )
+    if not known.labelled:
+        return False
+    if known.hash is None:
+        return hashing == "all"
+    return (known.size, known.mtime_ns) != (file.size, file.mtime_ns)
 
 
 def _candidates(gone: Iterable[Stored], new: Iterable[ImageFile]) -> list[ImageFile]:
@@ -172,6 +238,7 @@ def _pair_up(
         for old, known in gone.items()
         if known.hash is not None
         for new in homes.get(known.hash, ())
+        if new not in known.rejected
     ]
     taken: dict[str, str] = {}
     used: set[str] = set()
@@ -192,5 +259,5 @@ def _common_end(one: str, other: str) -> int:
     return count
 
 
-def _seen(file: ImageFile, hash: str | None, labelled: bool) -> Stored:
-    return Stored(file.size, file.mtime_ns, hash, False, labelled)
+def _seen(file: ImageFile, hash: str | None, known: Stored) -> Stored:
+    return replace(known, size=file.size, mtime_ns=file.mtime_ns, hash=hash, missing=False)

@@ -47,7 +47,7 @@ class ScanIndex:
     """
 
     def __init__(self, root: Path) -> None:
-        self._file = _index_file(root)
+        self._file = cache_file(root, "scan", "msgpack")
         self._entries = _read(self._file)
         self._changed = False
 
@@ -73,14 +73,7 @@ class ScanIndex:
         """Write what is new; in silence where that cannot be."""
         if not self._changed or self._file is None:
             return
-        temporary = self._file.with_name(f"{self._file.name}.{os.getpid()}")
-        try:
-            self._file.parent.mkdir(exist_ok=True)
-            temporary.write_bytes(msgspec.msgpack.encode(self._entries))
-            temporary.replace(self._file)
-        except OSError:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
+        write_cache(self._file, msgspec.msgpack.encode(self._entries))
         self._changed = False
 
     def _entry(self, file: ImageFile) -> _Entry | None:
@@ -107,12 +100,31 @@ def each(function: Callable[[_In], _Out], items: Iterable[_In]) -> Iterator[_Out
         pool.shutdown(cancel_futures=True)
 
 
-def _index_file(root: Path) -> Path | None:
+def cache_file(root: Path, kind: str, suffix: str) -> Path | None:
+    """The file in the user's cache folder that belongs to a dataset; None where there is no such folder.
+
+    Args:
+        root: The dataset's folder.
+        kind: Name of the folder in the cache folder.
+        suffix: Ending of the file, without the dot.
+    """
     name = hashlib.blake2b(os.fsencode(root.resolve()), digest_size=16).hexdigest()
     try:
-        return user_cache() / "scan" / f"{name}.msgpack"
+        return user_cache() / kind / f"{name}.{suffix}"
     except OSError:
         return None
+
+
+def write_cache(file: Path, content: bytes) -> None:
+    """Replace a file of the cache as a whole; in silence where it cannot be written."""
+    temporary = file.with_name(f"{file.name}.{os.getpid()}")
+    try:
+        file.parent.mkdir(exist_ok=True)
+        temporary.write_bytes(content)
+        temporary.replace(file)
+    except OSError:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def _read(file: Path | None) -> dict[bytes, _Entry]:

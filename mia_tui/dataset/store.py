@@ -2,34 +2,38 @@
 
 SQLite, with a journal that also works across NFS, Lustre and GPFS (WAL does
 not), synced at each commit: a label that was acknowledged survives a power
-loss. `change` is append-only and says who did what and when; labels can be
-rebuilt from it. One object belongs to one thread. Names of files are bytes
-(`os.fsencode`), so any name goes in and comes out unharmed.
+loss. `change` is append-only and says who did what and when; labels and classes
+can be rebuilt from it. One object belongs to one thread. Names of files are
+bytes (`os.fsencode`), so any name goes in and comes out unharmed.
+
+This is the face: transactions and plain reading. What a write does stands in
+labelling, class_edits, marks, undo and reconcile.
 """
 
 import getpass
 import os
 import sqlite3
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
-from mia_tui.dataset import rows
-from mia_tui.dataset.backups import copy_daily
-from mia_tui.dataset.class_book import check_class, class_name, free_colour, free_key
-from mia_tui.dataset.migrations import VERSION, migrate, schema_version
+from mia_tui.dataset import class_edits, labelling, rows, undo
+from mia_tui.dataset import history as history_table
+from mia_tui.dataset import marks as image_marks
+from mia_tui.dataset import reconcile as files_seen
+from mia_tui.dataset.migrations import schema_version
 from mia_tui.dataset.model import ImageClass, ImageFile, ImageKey, Part
-from mia_tui.dataset.reconcile import Reconciled, carry_out, make_plan, read_stored
-from mia_tui.dataset.records import Change, ChangeKind, Label, Source
+from mia_tui.dataset.reconcile import Plan, Reconciled, Stored
+from mia_tui.dataset.records import Change, Label, Mark, Source, Step
 from mia_tui.dataset.store_errors import telling
 from mia_tui.dataset.store_file import connect, make_file
+from mia_tui.dataset.store_writes import StoreWrites
 from mia_tui.errors import StoreError
 from mia_tui.paths import printable
 
-__all__ = ["Change", "Label", "LabelStore", "Source", "login_name"]
+__all__ = ["Change", "Label", "LabelStore", "Mark", "Source", "Step", "login_name"]
 
 
 class LabelStore:
@@ -44,10 +48,9 @@ class LabelStore:
     """
 
     def __init__(self, path: Path, *, annotator: str | None = None) -> None:
-        is_new = make_file(path)
+        make_file(path)
         self._take(path, connect(path), annotator)
-        if is_new:
-            self._copied = _today()  # there is nothing to copy
+        self._writes.migrate()
 
     @classmethod
     def open_existing(cls, path: Path, *, annotator: str | None = None) -> Self | None:
@@ -74,17 +77,7 @@ class LabelStore:
         self.path = path
         self.annotator = printable(annotator or login_name())
         self._db = connection
-        self._copied = ""  # the day of the last copy
-        self._depth = 0
-        self._batch: int | None = None
-        with telling(path):
-            version = schema_version(connection)
-            if version > VERSION:
-                raise StoreError(
-                    f"{printable(path)} was written by a later version of mia-tui.", "Update mia-tui."
-                )
-            if version < VERSION:
-                migrate(connection)
+        self._writes = StoreWrites(path, connection, self.annotator)
 
     def __enter__(self) -> Self:
         return self
@@ -106,38 +99,16 @@ class LabelStore:
         Raises:
             StoreError: If the file cannot be written; it is as it was before.
         """
-        if self._depth:
+        with self._writes.transaction():
             yield
-            return
-        with telling(self.path):
-            today = _today()
-            if self._copied != today:
-                copy_daily(self._db, self.path, today)
-                self._copied = today
-            self._db.execute("BEGIN IMMEDIATE")
-            self._depth, self._batch = 1, None
-            try:
-                yield
-                self._db.execute("COMMIT")
-            except BaseException:
-                with suppress(sqlite3.Error):  # SQLite may have done so itself
-                    self._db.execute("ROLLBACK")
-                raise
-            finally:
-                self._depth = 0
 
     def classes(self, *, archived: bool = False) -> list[ImageClass]:
         """The classes by position; without those put away, unless asked for."""
         with telling(self.path):
-            found = self._db.execute(
-                """SELECT id, name, colour, key, position, archived FROM class
-                WHERE archived <= ? ORDER BY position, id""",
-                (archived,),
-            )
-            return [rows.to_class(row) for row in found]
+            return class_edits.read_classes(self._db, archived=archived)
 
     def add_class(self, name: str, *, colour: str | None = None, key: str | None = None) -> ImageClass:
-        """Add a class at the end.
+        """Add a class at the end. An archived one of this name is used again if it has no labels.
 
         Args:
             name: Stored in the form of `class_book.class_name`.
@@ -147,27 +118,49 @@ class LabelStore:
         Raises:
             DataError: If name, colour or key are not what they should be, or taken.
         """
-        name = class_name(name)
-        with self.transaction():
-            others = self.classes(archived=True)
-            colour = free_colour(others) if colour is None else colour.lower()
-            key = free_key(others) if key is None else key
-            check_class(name, colour, key, others)
-            position = max((other.position for other in others), default=-1) + 1
-            cursor = self._db.execute(
-                "INSERT INTO class (name, colour, key, position) VALUES (?, ?, ?, ?)",
-                (name, colour, key, position),
-            )
-            added = ImageClass(int(cursor.lastrowid or 0), name, colour, key, position)
-            self._note_change("class", added.id, None, added)
-            return added
+        with self._writes.transaction() as notes:
+            return class_edits.add_class(self._db, notes, name, colour, key)
+
+    def rename_class(self, class_id: int, name: str) -> ImageClass:
+        """Give a class, archived or not, another name; DataError if it is taken."""
+        with self._writes.transaction() as notes:
+            return class_edits.rename_class(self._db, notes, class_id, name)
+
+    def recolour_class(self, class_id: int, colour: str) -> ImageClass:
+        """Give a class another colour, #rrggbb."""
+        with self._writes.transaction() as notes:
+            return class_edits.recolour_class(self._db, notes, class_id, colour)
+
+    def set_class_key(self, class_id: int, key: str | None) -> ImageClass:
+        """Give a class another key, or none; DataError if it is taken."""
+        with self._writes.transaction() as notes:
+            return class_edits.set_class_key(self._db, notes, class_id, key)
+
+    def move_class(self, class_id: int, position: int) -> ImageClass:
+        """Put a class at a place among the others, from 0; beyond the last is last."""
+        with self._writes.transaction() as notes:
+            return class_edits.move_class(self._db, notes, class_id, position)
+
+    def archive_class(self, class_id: int) -> ImageClass:
+        """Put a class away: its labels stay with it and count nowhere, its key is free."""
+        with self._writes.transaction() as notes:
+            return class_edits.archive_class(self._db, notes, class_id)
+
+    def restore_class(self, class_id: int) -> ImageClass:
+        """Bring an archived class back with its labels, and with its key unless that is taken."""
+        with self._writes.transaction() as notes:
+            return class_edits.restore_class(self._db, notes, class_id)
+
+    def merge_class(self, class_id: int, into: int) -> int:
+        """Move the labels of a class, archived or not, to another and archive it; returns how many moved."""
+        with self._writes.transaction() as notes:
+            return class_edits.merge_class(self._db, notes, class_id, into)
 
     def labels(self) -> dict[ImageKey, Label]:
         """All labels, those of missing images included."""
         with telling(self.path):
             found = self._db.execute(
-                """SELECT path, frame, class_id, annotator, source, updated_at
-                FROM label JOIN image ON image.id = label.image_id"""
+                f"SELECT path, frame, {rows.LABEL_COLUMNS} FROM label JOIN image ON image.id = image_id"
             )
             return {ImageKey(os.fsdecode(row[0]), row[1]): Label(*row[2:]) for row in found}
 
@@ -184,11 +177,52 @@ class LabelStore:
             How many images changed.
 
         Raises:
+            DataError: If a class is not there, or archived; nothing changed.
             StoreError: If the file cannot be written; nothing changed.
         """
-        now = time.time()
-        with self.transaction():
-            return sum(self._set_label(key, class_id, source, now) for key, class_id in items)
+        with self._writes.transaction() as notes:
+            return labelling.set_labels(self._db, notes, items, source)
+
+    def marks(self) -> dict[ImageKey, Mark]:
+        """Flags, skips and notes of the images that have any."""
+        with telling(self.path):
+            return image_marks.read_marks(self._db)
+
+    def set_flagged(self, keys: Iterable[ImageKey], flagged: bool) -> int:
+        """Flag images, or take flags away, those of changed content too; returns how many changed."""
+        with self._writes.transaction() as notes:
+            return image_marks.set_flagged(self._db, notes, keys, flagged)
+
+    def set_skipped(self, keys: Iterable[ImageKey], skipped: bool) -> int:
+        """Mark images as passed over on purpose, or not; returns how many changed."""
+        with self._writes.transaction() as notes:
+            return image_marks.set_skipped(self._db, notes, keys, skipped)
+
+    def set_note(self, key: ImageKey, note: str | None) -> int:
+        """Put a note of one line on an image; None or an empty one takes it away. Returns how many changed."""
+        with self._writes.transaction() as notes:
+            return image_marks.set_note(self._db, notes, key, note)
+
+    def undo(self, batch: int | None = None) -> Step | None:
+        """Take back this annotator's newest action that still stands, imports included.
+
+        What `follow` wrote is no action of theirs, and is taken back only if it is named.
+
+        Args:
+            batch: `Reconciled.batch`: take back what that `follow` wrote, instead.
+
+        Returns:
+            What was done; None if there is nothing to undo.
+
+        Raises:
+            StoreConflict: If somebody else changed the same things since; nothing changed.
+            StoreError: If the file cannot be written; nothing changed.
+        """
+        return self._turn("undo", batch)
+
+    def redo(self) -> Step | None:
+        """Bring back what this annotator undid last, unless they did something else since; as `undo`."""
+        return self._turn("redo", None)
 
     def parts(self) -> dict[ImageKey, Part]:
         """The split: which part each image belongs to."""
@@ -225,31 +259,52 @@ class LabelStore:
     def history(self) -> Iterator[Change]:
         """Every change, oldest first."""
         with telling(self.path):
-            found = self._db.execute(
-                """SELECT change.id, batch, at, annotator, kind, target_id, path, frame, before, after, undoes
-                FROM change LEFT JOIN image ON kind != 'class' AND image.id = target_id ORDER BY change.id"""
-            )
-            yield from map(rows.to_change, found)
+            yield from history_table.changes_after(self._db, 0)
+
+    def last_change(self) -> int:
+        """Id of the newest change; 0 if there is none."""
+        with telling(self.path):
+            return history_table.last_change(self._db)
+
+    def changes_since(self, change_id: int) -> list[Change]:
+        """Changes newer than one, by anybody, oldest first."""
+        with telling(self.path):
+            return list(history_table.changes_after(self._db, change_id))
+
+    def data_version(self) -> int:
+        """Another number than before means that somebody else wrote; quicker than `changes_since`."""
+        with telling(self.path):
+            return int(self._db.execute("PRAGMA data_version").fetchone()[0])
 
     def missing(self) -> set[ImageKey]:
         """Images with a label that were not there at the last `reconcile`."""
-        with telling(self.path):
-            found = self._db.execute(
-                "SELECT path, frame FROM image JOIN label ON label.image_id = image.id WHERE missing"
-            )
-            return {ImageKey(os.fsdecode(path), frame) for path, frame in found}
+        return self._keys("SELECT path, frame FROM image JOIN label ON image_id = image.id WHERE missing")
 
     def flagged(self) -> set[ImageKey]:
         """Images whose content changed under their label; labelling them again takes the flag away."""
-        with telling(self.path):
-            found = self._db.execute("SELECT path, frame FROM image WHERE flagged")
-            return {ImageKey(os.fsdecode(path), frame) for path, frame in found}
+        return self._keys(f"SELECT path, frame FROM image WHERE flagged & {rows.CONTENT_CHANGED}")
 
-    def reconcile(self, files: Sequence[ImageFile], root: Path) -> Reconciled:
-        """Follow what happened to the files since labels were made; nothing is written if nothing happened.
+    def stored_files(self) -> dict[str, Stored]:
+        """The files that something is known of, by path: what `make_plan` compares with."""
+        with telling(self.path):
+            return files_seen.read_stored(self._db)
+
+    def follow(self, plan: Plan) -> Reconciled:
+        """Write a plan of `make_plan`; nothing is written if nothing happened.
 
         Missing files are marked, moved ones (a new file of equal content) keep their labels, and images
-        whose content changed under a label are flagged. Reads each labelled file once, for its hash.
+        whose content changed under a label are flagged.
+
+        Raises:
+            StoreError: If there is something to write and that cannot be.
+        """
+        if not files_seen.has_work(plan):
+            return files_seen.report(plan)
+        with self._writes.transaction("auto") as notes:
+            return files_seen.carry_out(self._db, plan, notes)
+
+    def reconcile(self, files: Sequence[ImageFile], root: Path) -> Reconciled:
+        """`follow` what happened to the files. Reads each labelled file once, for its hash.
 
         Args:
             files: All files of the dataset, with sizes and times, as `scan` gives them.
@@ -258,57 +313,28 @@ class LabelStore:
         Raises:
             StoreError: If there is something to write and that cannot be.
         """
+        return self.follow(files_seen.make_plan(self.stored_files(), files, root))
+
+    def note_facts(self, facts: Iterable[tuple[ImageFile, str]]) -> int:
+        """Keep size, time and hash of files with a label, so that they are known again after a move.
+
+        No action of anybody, and not in the history. A file known by another hash is left to `follow`.
+
+        Returns:
+            How many images got them.
+        """
+        with self.transaction():
+            return files_seen.note_facts(self._db, facts)
+
+    def _turn(self, step: Literal["undo", "redo"], batch: int | None) -> Step | None:
+        if self._writes.notes is not None:
+            raise RuntimeError(f"{step} is an action of its own, not part of a transaction")
+        with self._writes.transaction(step) as notes:
+            return undo.turn(self._db, notes, batch)
+
+    def _keys(self, query: str) -> set[ImageKey]:
         with telling(self.path):
-            stored = read_stored(self._db)
-        plan = make_plan(stored, files, root)
-        newly_absent = [path for path in plan.absent if not stored[path].missing]
-        if newly_absent or plan.facts or plan.relinked:
-            with self.transaction():
-                carry_out(self._db, plan, newly_absent, self._note_change)
-        missing = tuple(path for path in plan.absent if stored[path].labelled)
-        return Reconciled(missing, tuple(plan.relinked), tuple(plan.changed), tuple(plan.returned))
-
-    def _set_label(self, key: ImageKey, class_id: int | None, source: Source, now: float) -> bool:
-        image_id = rows.image_id(self._db, key, make=class_id is not None)
-        if image_id is None:
-            return False
-        before = rows.label_of(self._db, image_id)
-        flagged = rows.is_flagged(self._db, image_id)
-        if class_id is None:
-            after = None
-            self._db.execute("DELETE FROM label WHERE image_id = ?", (image_id,))
-        else:
-            if before and (before.class_id, before.source) == (class_id, source) and not flagged:
-                return False
-            after = Label(class_id, self.annotator, source, now)
-            self._db.execute(
-                "INSERT OR REPLACE INTO label VALUES (?, ?, ?, ?, ?)",
-                (image_id, class_id, now, self.annotator, source),
-            )
-        if flagged:
-            self._db.execute("UPDATE image SET flagged = 0 WHERE id = ?", (image_id,))
-            self._note_change("flag", image_id, True, False)
-        if before is None and after is None:
-            return False
-        self._note_change("label", image_id, before, after)
-        return True
-
-    def _note_change(self, kind: ChangeKind, target_id: int, before: object, after: object) -> None:
-        cursor = self._db.execute(
-            """INSERT INTO change (batch, at, annotator, kind, target_id, before, after)
-            VALUES (COALESCE(?, (SELECT COALESCE(MAX(id), 0) + 1 FROM change)), ?, ?, ?, ?, ?, ?)""",
-            (
-                self._batch,
-                time.time(),
-                self.annotator,
-                kind,
-                target_id,
-                rows.to_json(before),
-                rows.to_json(after),
-            ),
-        )
-        if self._batch is None:
-            self._batch = cursor.lastrowid
+            return {ImageKey(os.fsdecode(path), frame) for path, frame in self._db.execute(query)}
 
 
 def login_name() -> str:
@@ -317,7 +343,3 @@ def login_name() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return f"user {os.getuid()}"
-
-
-def _today() -> str:
-    return time.strftime("%Y-%m-%d")

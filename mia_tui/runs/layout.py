@@ -9,7 +9,7 @@
         events.jsonl        what happened
         worker.log          output and tracebacks of a detached worker
         confusion/          last.json, best.json
-        predictions/
+        predictions/        suggestions.jsonl
         checkpoints/        last.pt, best.safetensors, model.json
 
 Every string in job.json and samples.jsonl is in the form of
@@ -128,6 +128,11 @@ class RunDir:
     @property
     def predictions(self) -> Path:
         return self.path / "predictions"
+
+    @property
+    def suggestions(self) -> Path:
+        """What the network of this run thinks of the dataset's images, see `runs.suggestions`."""
+        return self.predictions / "suggestions.jsonl"
 
     def confusion(self, which: Literal["last", "best"]) -> Path:
         """File of the confusion matrix of the last or the best epoch."""

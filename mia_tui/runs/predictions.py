@@ -8,7 +8,7 @@ import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -52,6 +52,9 @@ class Header(msgspec.Struct, frozen=True):
     run: str
     tta: bool
     max_megapixels: float
+
+
+Writer = Callable[[BinaryIO, Header, Iterable[Row]], None]
 
 
 def make_header(images: Path, weights: Path, card: ModelCard, *, tta: bool) -> Header:
@@ -161,15 +164,21 @@ class Summary:
             self.problems.append(f"{printable(decode_name(row.file))}: {row.problem}")
 
 
-def convert(out: Path, header: Header) -> Summary:
+def convert(out: Path, header: Header, write: Writer | None = None) -> Summary:
     """Turn the partial file into the file wanted, and remove it.
+
+    Args:
+        out: The file wanted; it appears whole, or not at all.
+        header: That of the partial file.
+        write: Writes the rows that have probabilities; None goes by the ending of `out`.
 
     Raises:
         DataError: If no image could be read; nothing is written.
         RunError: If the disk does not take it.
     """
     partial, summary = partial_path(out), Summary()
-    write = {".csv": _write_csv, ".jsonl": _write_jsonl, ".parquet": _write_parquet}[out.suffix.lower()]
+    by_ending = {".csv": _write_csv, ".jsonl": _write_jsonl, ".parquet": _write_parquet}
+    write = write or by_ending[out.suffix.lower()]
     with replacing(out) as file:
         write(file, header, _predicted(partial, header, summary))
         if not summary.by_class:
@@ -186,13 +195,13 @@ def _predicted(partial: Path, header: Header, summary: Summary) -> Iterator[Row]
         if row.probabilities is None:
             summary.add_problem(row)
         else:
-            summary.by_class[header.classes[_best(row)]] += 1
+            summary.by_class[header.classes[best_class(row)]] += 1
             yield row
 
 
 def _cannot_write(out: Path, error: OSError) -> DataError:
     reason = error.strerror or type(error).__name__
-    return DataError(f"--out {printable(out)} cannot be written: {reason}.", "Name a file elsewhere.")
+    return DataError(f"{printable(out)} cannot be written: {reason}.", "Name a file elsewhere with --out.")
 
 
 def read_rows(partial: Path) -> Iterator[Row]:
@@ -203,6 +212,12 @@ def read_rows(partial: Path) -> Iterator[Row]:
         for line in file:
             if line.endswith(b"\n"):
                 yield decoder.decode(line)
+
+
+def best_class(row: Row) -> int:
+    """The class with the highest probability, the first of equal ones; the row has some."""
+    assert row.probabilities is not None
+    return max(range(len(row.probabilities)), key=row.probabilities.__getitem__)
 
 
 def _usable(partial: Path, header: Header, keys: Sequence[ImageKey]) -> tuple[int, int]:
@@ -223,19 +238,13 @@ def _usable(partial: Path, header: Header, keys: Sequence[ImageKey]) -> tuple[in
         return 0, 0
 
 
-def _best(row: Row) -> int:
-    """The class with the highest probability, the first of equal ones."""
-    assert row.probabilities is not None
-    return max(range(len(row.probabilities)), key=row.probabilities.__getitem__)
-
-
 def _columns(header: Header) -> list[str]:
     return ["file", "frame", "class", "probability", *(f"p_{name}" for name in header.classes), "run"]
 
 
 def _values(row: Row, header: Header) -> list[Any]:
     assert row.probabilities is not None
-    best = _best(row)
+    best = best_class(row)
     return [
         row.file,
         row.frame,

@@ -7,8 +7,10 @@ import pytest
 from run_support import python, run_python
 
 import mia_tui
+from mia_tui.cli.main import COMMANDS
 
-HEAVY = ("torch", "torchvision", "timm", "torchmetrics", "rich", "numpy", "PIL", "msgspec", "pynvml")
+SCREEN = ("textual", "textual_image")
+HEAVY = ("torch", "torchvision", "timm", "torchmetrics", "rich", *SCREEN, "numpy", "PIL", "msgspec", "pynvml")
 TORCH = ("torch", "torchvision", "timm", "torchmetrics")
 
 MODULES = sorted(
@@ -23,8 +25,10 @@ WITHOUT_TORCH = [
 BELOW_CLI = [
     name
     for name in MODULES
-    if not name.startswith("mia_tui.cli") and name not in ("mia_tui.__main__", "mia_tui.worker")
+    if not name.startswith(("mia_tui.cli", "mia_tui.tui"))
+    and name not in ("mia_tui.__main__", "mia_tui.worker")
 ]
+APP = [name for name in MODULES if name.startswith("mia_tui.tui")]
 
 LOADED = """
     import importlib
@@ -56,16 +60,18 @@ def test_only_engine_and_worker_import_torch() -> None:
     run_python(LOADED, ",".join(TORCH), *WITHOUT_TORCH)
 
 
-def test_nothing_below_the_command_line_imports_rich_or_click() -> None:
+def test_nothing_below_the_app_and_the_command_line_imports_what_draws_or_parses_it() -> None:
     names = [name for name in BELOW_CLI if not name.startswith("mia_tui.engine")]
-    run_python(LOADED, "rich,click", *names)
+    run_python(LOADED, ",".join(("rich", "click", *SCREEN)), *names)
 
 
-@pytest.mark.parametrize(
-    "name", ["demo", "train", "predict", "evaluate", "labels", "runs", "backbones", "doctor"]
-)
-def test_help_of_a_command_imports_neither_torch_nor_rich(name: str) -> None:
-    run_python(CALLED, ",".join((*TORCH, "rich", "numpy", "PIL")), name, "--help")
+def test_the_app_imports_neither_the_engine_nor_click_nor_a_library_that_asks_the_terminal() -> None:
+    run_python(LOADED, "mia_tui.engine,mia_tui.cli,click,textual_image", *APP)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_of_a_command_imports_neither_torch_nor_rich_nor_textual(name: str) -> None:
+    run_python(CALLED, ",".join((*TORCH, *SCREEN, "rich", "numpy", "PIL")), name, "--help")
 
 
 def test_commands_that_need_no_network_do_not_import_torch(discs: Path) -> None:
@@ -76,8 +82,13 @@ def test_commands_that_need_no_network_do_not_import_torch(discs: Path) -> None:
         ["labels", "split", discs],
         ["labels", "stats", discs],
         ["labels", "export", discs],
+        ["show", discs / "red" / "cell-0.png", "--graphics", "none"],
     ):
-        run_python(CALLED, ",".join((*TORCH, "rich")), *words)
+        run_python(CALLED, ",".join((*TORCH, *SCREEN, "rich")), *words)
+
+
+def test_printing_an_image_imports_neither_torch_nor_textual(discs: Path) -> None:
+    run_python(CALLED, ",".join((*TORCH, "textual")), "show", discs / "red" / "cell-0.png")
 
 
 def test_a_module_that_imports_too_much_is_caught() -> None:

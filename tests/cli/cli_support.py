@@ -1,7 +1,14 @@
 """The command line in this process: what it prints and the code it leaves with."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import ModuleType
+
+import pytest
+
+from mia_tui.cli.outlet import Outlet
+from mia_tui.terminal.model import Terminal
 
 
 @dataclass(frozen=True)
@@ -12,3 +19,30 @@ class Answer:
 
 
 Mia = Callable[..., Answer]
+
+
+def make_terminal(graphics: str = "half", colours: str = "true", **more: object) -> Terminal:
+    """A terminal with cells of 10x20 pixels."""
+    return Terminal(
+        graphics=graphics,  # type: ignore[arg-type]
+        colours=colours,  # type: ignore[arg-type]
+        cell_width_px=10,
+        cell_height_px=20,
+        cell_known=True,
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def on_terminal(monkeypatch: pytest.MonkeyPatch, terminal: Terminal) -> list[str]:
+    """stdout is that terminal from now on, and answers so; how it is asked is listed."""
+    asked: list[str] = []
+
+    def ask_terminal(wanted: str = "auto") -> Terminal:
+        asked.append(wanted)
+        return terminal
+
+    ask = ModuleType("ask")
+    vars(ask)["ask_terminal"] = ask_terminal
+    monkeypatch.setitem(sys.modules, "mia_tui.terminal.ask", ask)
+    monkeypatch.setattr(Outlet, "isatty", lambda self: True)
+    return asked

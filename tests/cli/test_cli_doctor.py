@@ -5,13 +5,14 @@ import os
 from pathlib import Path
 
 import pytest
-from cli_support import Mia
+from cli_support import Mia, make_terminal, on_terminal
 from PIL import Image
 from run_support import on_small_disk, run_python
 
-from mia_tui.cli import doctor, report, torch_probe
+from mia_tui.cli import doctor, torch_probe
 from mia_tui.cli.torch_probe import TorchFacts, probe_torch
 from mia_tui.runs.gpus import Gpu
+from mia_tui.terminal.model import Terminal
 
 GOOD = TorchFacts(torch="2.9.0", timm="1.0.31", device="CPU, 2 threads", precision="bf16", seconds=4.0)
 
@@ -183,8 +184,38 @@ def test_torch_that_fails_crashes_or_hangs_is_told_and_not_suffered(
 def test_on_a_terminal_long_findings_go_on_below_their_text(
     mia: Mia, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(report.STDOUT, "isatty", lambda: True)
+    on_terminal(monkeypatch, make_terminal())
     monkeypatch.setenv("COLUMNS", "80")
     lines = mia("doctor").out.splitlines()
     place = next(index for index, line in enumerate(lines) if line.startswith("GPU"))
     assert lines[place + 1].startswith(" " * 16 + "node often has none;")
+
+
+@pytest.mark.usefixtures("facts")
+@pytest.mark.parametrize(
+    ("terminal", "said"),
+    [
+        (
+            make_terminal("kitty", brand="kitty(0.35)"),
+            "in full by the kitty protocol, 16 million colours, 10x20 pixels a cell, kitty(0.35)",
+        ),
+        (make_terminal("half", "256"), "note: coarse, of half blocks, 256 colours, 10x20 pixels a cell."),
+        (
+            make_terminal("half", multiplexer="tmux", note="tmux lets no pictures through."),
+            "note: coarse, of half blocks, 16 million colours, 10x20 pixels a cell, inside tmux. tmux lets no "
+            "pictures through. Outside of tmux the same terminal may show them in full.",
+        ),
+        (make_terminal("none", "none"), "note: not shown, no colours, 10x20 pixels a cell."),
+    ],
+)
+def test_what_the_terminal_shows_of_images_is_told(
+    mia: Mia, monkeypatch: pytest.MonkeyPatch, terminal: Terminal, said: str
+) -> None:
+    on_terminal(monkeypatch, terminal)
+    monkeypatch.setenv("COLUMNS", "1000")
+    assert f"\nImages          {said}\n" in mia("doctor").out
+
+
+@pytest.mark.usefixtures("facts")
+def test_without_a_terminal_nothing_is_asked_about_images(mia: Mia) -> None:
+    assert "Images" not in mia("doctor").out

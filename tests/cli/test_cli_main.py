@@ -8,7 +8,7 @@ import pytest
 from cli_support import Mia
 
 from mia_tui import __version__
-from mia_tui.cli.main import COMMANDS, LazyGroup, command
+from mia_tui.cli.main import COMMANDS, Program, command
 from mia_tui.cli.options import Option
 from mia_tui.config.fields import Field, fields
 from mia_tui.config.recipes import RECIPES
@@ -69,26 +69,6 @@ def test_the_recipes_are_named_in_the_help_of_train(mia: Mia) -> None:
     assert all(name in line.split("--recipe")[1].split("--config")[0] for name in RECIPES)
 
 
-def test_a_commands_name_wins_over_a_folder_of_that_name(
-    mia: Mia, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("backbones").mkdir()
-    assert "resnet18" in mia("backbones").out
-    answer = mia("./backbones")
-    assert answer.code == 2
-    assert answer.err.startswith(
-        "The app is not part of this version, so the folder ./backbones cannot be opened."
-    )
-
-
-def test_alone_it_says_that_the_app_is_not_here_and_which_commands_are(mia: Mia) -> None:
-    answer = mia()
-    assert (answer.code, answer.out) == (2, "")
-    assert answer.err.startswith("The app is not part of this version")
-    assert all(name in answer.err for name in COMMANDS)
-
-
 @pytest.mark.parametrize(
     ("words", "code", "start"),
     [
@@ -127,7 +107,7 @@ def test_a_slip_is_answered_in_one_line(mia: Mia, words: list[str], code: int, s
 
 
 def test_a_file_in_place_of_a_command_is_named(mia: Mia, tmp_path: Path) -> None:
-    file = tmp_path / "a.png"
+    file = tmp_path / "a.csv"
     file.touch()
     assert mia(file).err.startswith(f"{file} is neither a command nor a folder.")
 
@@ -142,7 +122,7 @@ def test_settings_come_before_the_general_options_in_help() -> None:
 
 
 def test_the_group_loads_no_command_that_it_does_not_know() -> None:
-    assert LazyGroup().get_command(click.Context(command), "nothing") is None
+    assert Program().get_command(click.Context(command), "nothing") is None
 
 
 @pytest.mark.parametrize("group", ["labels", "runs"])

@@ -15,8 +15,10 @@ from PIL import Image
 from training_commands import assert_refused, runs_of, train
 
 from mia_tui.dataset.scan import scan
+from mia_tui.paths import StateFolder
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.predictions import partial_path
+from mia_tui.runs.suggestions import newest_suggestions
 
 
 @pytest.fixture(autouse=True)
@@ -185,6 +187,35 @@ def test_a_weights_file_works_without_its_run(mia: Mia, discs: Path, run: RunDir
     answer = mia("predict", discs, "--run", alone, "--out", tmp_path / "p.csv")
     assert answer.code == 0
     assert len(read_csv(tmp_path / "p.csv")) == 36
+
+
+def test_without_out_the_predictions_are_suggestions_for_the_app(
+    mia: Mia, discs: Path, run: RunDir, tmp_path: Path
+) -> None:
+    answer = mia("predict", discs, "--run", "last", "--precision", "fp32")
+    assert (answer.code, answer.err) == (0, "")
+    assert f"36 suggestions in {run.suggestions}:" in answer.out
+    assert answer.out.endswith(f"`mia-tui {discs}` shows them.\n")
+    assert [path.name for path in run.predictions.iterdir()] == ["suggestions.jsonl"]
+    predict(mia, discs, run, tmp_path / "p.csv")
+    found = newest_suggestions(StateFolder(run.path.parent.parent), discs)
+    assert found is not None
+    assert (found.run, found.classes) == (run.name, ("blue", "red"))
+    for key, best, confidence, row in zip(
+        found.keys, found.best, found.confidence, read_csv(tmp_path / "p.csv"), strict=True
+    ):
+        assert (key.path, found.classes[best]) == (row["file"], row["class"])
+        assert confidence == pytest.approx(float(row["probability"]), abs=1e-4)
+    copy = tmp_path / "copy"
+    shutil.copytree(discs, copy)
+    alone = tmp_path / "net.safetensors"
+    shutil.copy(run.best_weights, alone)
+    for images, network, words in (
+        (copy, run.path, f"The run {run.name} is not one of {copy}"),
+        (discs, alone, "A weights file outside of a run"),
+        (discs / "red" / "cell-0.png", run.path, "cell-0.png is a file"),
+    ):
+        assert_refused(mia("predict", images, "--run", network), 2, words, "Name a file with --out.")
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,11 @@ import pytest
 from PIL import Image
 
 from mia_tui.dataset import hashes
-from mia_tui.dataset.model import ImageKey
-from mia_tui.dataset.reconcile import Reconciled
+from mia_tui.dataset.model import ImageFile, ImageKey
+from mia_tui.dataset.reconcile import Reconciled, make_plan
 from mia_tui.dataset.scan import scan
 from mia_tui.dataset.store import LabelStore
-from mia_tui.errors import DataError
+from mia_tui.errors import DataError, StoreConflict
 
 NOTHING = Reconciled((), (), (), ())
 
@@ -214,3 +214,170 @@ def test_an_empty_dataset_makes_everything_missing_and_forgets_nothing(store: La
         path.rename(root / path.name)
     assert look(store, root).returned == ("a.png", "b.png")
     assert classes_of(store) == {"a.png": 1, "b.png": 2}
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the files that are read for their hash."""
+    names: list[str] = []
+    original = hashes.file_hash
+    monkeypatch.setattr(hashes, "file_hash", lambda path: (names.append(path.name), original(path))[1])
+    return names
+
+
+def glance(store: LabelStore, root: Path) -> Reconciled:
+    """As the app does at opening."""
+    return store.follow(make_plan(store.stored_files(), scan(root).files, root, hashing="doubtful"))
+
+
+def test_opening_reads_no_file_where_nothing_looks_off(
+    store: LabelStore, root: Path, read: list[str]
+) -> None:
+    put(root, **{f"many{i}": "the content of many" for i in range(20)})
+    store.set_labels([(ImageKey(f"many{i}.png"), 1) for i in range(20)], source="person")
+    before = store.path.read_bytes()
+    assert glance(store, root) == NOTHING
+    assert read == []
+    assert store.path.read_bytes() == before
+    look(store, root)  # as a training does
+    assert len(read) == 20
+
+
+def test_opening_reads_what_was_touched_and_where_a_missing_file_may_be(
+    store: LabelStore, root: Path, read: list[str]
+) -> None:
+    os.utime(root / "b.png", (1, 1))
+    (root / "a.png").rename(root / "moved.png")
+    put(root, other="a content of another size")
+    done = glance(store, root)
+    assert done == Reconciled((), (("a.png", "moved.png"),), (), ())
+    assert sorted(read) == ["b.png", "moved.png"]
+    assert glance(store, root) == NOTHING
+    assert len(read) == 2
+
+
+def test_facts_noted_in_idle_time_let_a_file_be_followed(store: LabelStore, root: Path) -> None:
+    store.set_labels([(ImageKey("c.png"), 1)], source="person")
+    last = store.last_change()
+    [file] = [file for file in scan(root).files if file.path == "c.png"]
+    assert store.note_facts([(file, hashes.file_hash(root / "c.png"))]) == 1
+    assert store.last_change() == last
+    (root / "c.png").rename(root / "moved.png")
+    assert glance(store, root).relinked == (("c.png", "moved.png"),)
+
+
+def test_facts_are_noted_of_labelled_files_only_and_hide_no_change(store: LabelStore, root: Path) -> None:
+    store.set_note(ImageKey("c.png"), "no label")
+    known = store.stored_files()
+    strange = [(ImageFile(path, 1, 1), "0" * 40) for path in ("a.png", "c.png", "new.png")]
+    assert store.note_facts(strange) == 0
+    assert store.stored_files() == known
+    store.note_facts([(ImageFile("a.png", 12, 77), known["a.png"].hash or "")])
+    assert store.stored_files()["a.png"].mtime_ns == 77
+
+
+def test_following_files_does_not_stand_in_the_way_of_undo(store: LabelStore, root: Path) -> None:
+    (root / "a.png").rename(root / "moved.png")
+    put(root, b="content of z")
+    done = look(store, root)
+    assert (done.relinked, done.changed) == ((("a.png", "moved.png"),), ("b.png",))
+    step = store.undo()
+    assert step is not None
+    assert step.what == "Undid: 2 images to different classes."
+    assert {change.image for change in step.changes} == {ImageKey("moved.png"), ImageKey("b.png")}
+
+
+def test_a_move_is_undone_by_naming_it_and_not_made_again(store: LabelStore, root: Path) -> None:
+    (root / "a.png").rename(root / "moved.png")
+    done = look(store, root)
+    step = store.undo(done.batch)
+    assert step is not None
+    assert step.what == "Undid: link of moved.png to a moved file."
+    assert [change.image for change in step.changes] == [ImageKey("a.png")]
+    assert classes_of(store) == {"a.png": 1, "b.png": 2}
+    assert store.missing() == {ImageKey("a.png")}
+    assert look(store, root) == Reconciled(("a.png",), (), (), ())
+    assert store.undo(done.batch) is None
+    step = store.redo()
+    assert step is not None
+    assert [change.image for change in step.changes] == [ImageKey("moved.png")]
+    assert classes_of(store) == {"moved.png": 1, "b.png": 2}
+    assert store.missing() == set()
+    assert look(store, root) == NOTHING
+    assert store.undo() is not None  # asked for by hand, so it is the next to go
+    (root / "moved.png").rename(root / "a.png")
+    assert look(store, root).returned == ("a.png",)
+    (root / "a.png").rename(root / "elsewhere.png")
+    assert look(store, root).relinked == (("a.png", "elsewhere.png"),)
+
+
+def test_a_move_is_not_undone_once_its_image_was_labelled_again(store: LabelStore, root: Path) -> None:
+    (root / "a.png").rename(root / "moved.png")
+    done = look(store, root)
+    with LabelStore(store.path, annotator="berta") as berta:
+        berta.set_labels([(ImageKey("moved.png"), 2)], source="person")
+    with pytest.raises(StoreConflict, match=r"Undo would overwrite a change of moved\.png by berta; nothing"):
+        store.undo(done.batch)
+    assert classes_of(store) == {"moved.png": 2, "b.png": 2}
+
+
+def test_a_move_is_not_undone_where_another_image_has_the_name(store: LabelStore, root: Path) -> None:
+    (root / "a.png").rename(root / "moved.png")
+    done = look(store, root)
+    store.set_labels([(ImageKey("a.png"), 2)], source="person")
+    with pytest.raises(StoreConflict, match=r"Undo would need the name a\.png, which another image has"):
+        store.undo(done.batch)
+
+
+def test_only_what_following_wrote_is_undone_by_name(store: LabelStore, root: Path) -> None:
+    [label, *_] = [change for change in store.history() if change.kind == "label"]
+    assert look(store, root).batch is None
+    assert store.undo(label.batch) is None
+    assert store.undo(12345) is None
+    put(root, a="content of z")
+    done = look(store, root)
+    step = store.undo(done.batch)
+    assert step is not None
+    assert store.flagged() == set()
+
+
+def test_a_label_given_to_the_new_file_meanwhile_is_not_overwritten(store: LabelStore, root: Path) -> None:
+    (root / "a.png").rename(root / "moved.png")
+    plan = make_plan(store.stored_files(), scan(root).files, root)
+    with LabelStore(store.path, annotator="berta") as berta:
+        berta.set_labels([(ImageKey("moved.png"), 2)], source="person")
+    assert store.follow(plan).relinked == ()
+    assert classes_of(store) == {"a.png": 1, "moved.png": 2, "b.png": 2}
+
+
+def test_two_who_follow_the_same_move_make_it_once(store: LabelStore, root: Path) -> None:
+    (root / "a.png").rename(root / "moved.png")
+    files = scan(root).files
+    with LabelStore(store.path, annotator="berta") as berta:
+        plans = [make_plan(each.stored_files(), files, root) for each in (store, berta)]
+        assert berta.follow(plans[1]).relinked == (("a.png", "moved.png"),)
+        assert store.follow(plans[0]).relinked == ()
+    assert classes_of(store) == {"moved.png": 1, "b.png": 2}
+    assert look(store, root) == NOTHING
+
+
+def test_a_label_is_undone_even_after_its_flag_came_back(store: LabelStore, root: Path) -> None:
+    put(root, a="content of z")
+    look(store, root)
+    store.set_labels([(ImageKey("a.png"), 2)], source="person")
+    put(root, a="content of y, changed again")
+    look(store, root)
+    assert store.flagged() == {ImageKey("a.png")}
+    assert store.undo() is not None
+    assert classes_of(store)["a.png"] == 1
+    assert store.flagged() == {ImageKey("a.png")}
+
+
+def test_a_person_can_say_that_changed_content_is_fine(store: LabelStore, root: Path) -> None:
+    put(root, a="content of z")
+    look(store, root)
+    assert store.set_flagged([ImageKey("a.png")], False) == 1
+    assert store.marks() == {}
+    assert look(store, root) == NOTHING
+    store.undo()
+    assert store.flagged() == {ImageKey("a.png")}

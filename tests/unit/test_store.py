@@ -77,7 +77,7 @@ def test_a_dataset_with_a_name_that_is_not_utf_8_works(tmp_path: Path) -> None:
     path = tmp_path / os.fsdecode(b"d\xe9 %41?#") / "labels.db"
     with LabelStore(path) as store:
         store.add_class("round")
-        store._copied = ""  # as if yesterday had been another day
+        store._writes.copied_on = ""  # as if yesterday had been another day
         store.set_labels([(A, 1)], source="person")
     assert path.is_file()
     assert len(backups.newest_copies(path)) == 1
@@ -119,7 +119,7 @@ def test_an_action_is_one_batch_of_the_history(store: LabelStore) -> None:
 
 
 def test_an_unknown_class_is_refused_whole(store: LabelStore) -> None:
-    with pytest.raises(sqlite3.IntegrityError):
+    with pytest.raises(DataError, match=r"There is no class with the number 99\. Choose another class\."):
         store.set_labels([(A, 1), (B, 99)], source="person")
     assert store.labels() == {}
     assert store.set_labels([(A, 1)], source="person") == 1
@@ -324,7 +324,7 @@ def test_a_failed_migration_leaves_the_file_as_it_was(db: Path, monkeypatch: pyt
     with monkeypatch.context() as patch:
         patch.setattr("mia_tui.dataset.migrations.MIGRATIONS", broken)
         patch.setattr("mia_tui.dataset.migrations.VERSION", len(broken))
-        patch.setattr("mia_tui.dataset.store.VERSION", len(broken))
+        patch.setattr("mia_tui.dataset.store_writes.VERSION", len(broken))
         with pytest.raises(StoreError):
             LabelStore(db)
     with LabelStore(db) as store:
@@ -370,7 +370,7 @@ def test_a_busy_labels_db_is_waited_for_and_then_said(
 ) -> None:
     monkeypatch.setattr("mia_tui.dataset.store_file.BUSY_TIMEOUT_S", 0.1)
     with LabelStore(db) as other:
-        other._copied = store._copied
+        other._writes.copied_on = store._writes.copied_on
         store._db.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreError, match="Another program has been writing"):
             other.set_labels([(A, 1)], source="person")
@@ -490,7 +490,7 @@ def test_files_follow_the_group_and_mode_of_the_dataset(tmp_path: Path, mode: in
     path = data / "mia" / "labels.db"
     with LabelStore(path) as store:
         store.add_class("round")
-        store._copied = ""
+        store._writes.copied_on = ""
         store.set_labels([(A, 1)], source="person")
     [copy] = backups.newest_copies(path)
     for file in (path, path.with_name("labels.db-journal"), copy):
@@ -505,7 +505,7 @@ def test_a_copy_is_kept_of_each_day_and_seven_of_them(
     store: LabelStore, db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for day in range(1, 11):
-        monkeypatch.setattr("mia_tui.dataset.store._today", lambda day=day: f"2026-11-{day:02}")
+        monkeypatch.setattr("mia_tui.dataset.store_writes._today", lambda day=day: f"2026-11-{day:02}")
         for _ in range(2):
             store.set_labels([(A, 1 + day % 2)], source="person")
             store.set_labels([(ImageKey(f"{day}.png"), 1)], source="person")
@@ -525,7 +525,7 @@ def test_no_copy_is_made_by_looking_or_of_nothing(store: LabelStore, db: Path) -
 
 def test_a_copy_that_cannot_be_made_keeps_nobody_from_labelling(store: LabelStore, db: Path) -> None:
     (db.parent / "backups").write_text("in the way")
-    store._copied = ""
+    store._writes.copied_on = ""
     assert store.set_labels([(A, 1)], source="person") == 1
 
 

@@ -1,0 +1,48 @@
+"""`mia-tui [DATASET]`: the app on a folder of images."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mia_tui.cli.outlet import STDOUT
+from mia_tui.errors import ConfigError
+
+if TYPE_CHECKING:
+    from mia_tui.config.user import GraphicsWish
+
+
+def open_dataset(
+    dataset: Path | None, *, state: Path | None, annotator: str | None, graphics: "GraphicsWish | None"
+) -> int:
+    """Open the app and return its exit code.
+
+    Args:
+        dataset: Folder of images; the app asks for one if it is None.
+        state: What the user named with --state.
+        annotator: What the user named with --annotator.
+        graphics: What the user named with --graphics; the user's settings decide if it is None.
+
+    Raises:
+        ConfigError: If there is no terminal, or the user's settings are wrong.
+    """
+    _require_terminal()
+    from mia_tui.config.user import load_user_config
+    from mia_tui.paths import user_config_file
+    from mia_tui.tui.actions import ACTIONS
+    from mia_tui.tui.start import open_app
+
+    user = load_user_config(user_config_file(), actions={action.id: action.keys for action in ACTIONS})
+    return open_app(dataset, state=state, annotator=annotator, graphics=graphics or user.graphics, user=user)
+
+
+def _require_terminal() -> None:
+    """Refuse to draw the app where nobody can see it or press a key."""
+    hint = (
+        "Without one, `mia-tui labels import` labels, `mia-tui train` trains and `mia-tui predict` predicts; "
+        "`mia-tui --help` lists all commands."
+    )
+    if not (STDOUT.isatty() and sys.stdin is not None and sys.stdin.isatty()):
+        raise ConfigError("The app needs a terminal, and there is none at stdin and stdout.", hint)
+    if os.environ.get("TERM") == "dumb":
+        raise ConfigError("The app needs a terminal that can move its cursor; TERM is dumb.", hint)

@@ -1,0 +1,147 @@
+"""`mia-tui show`: one image in the terminal, without the app."""
+
+import os
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mia_tui.cli.options import Command, Option, graphics_option, path_argument
+from mia_tui.cli.outlet import STDOUT
+from mia_tui.cli.report import Report
+from mia_tui.errors import DataError
+from mia_tui.paths import printable
+
+if TYPE_CHECKING:
+    from mia_tui.dataset.facts import ImageFacts
+    from mia_tui.terminal.model import Terminal
+
+_PIPE_COLUMNS = 80
+_MOST_CELLS = 290  # each way: kitty has signs for 297 rows and columns
+_GUESSED_CELL_PX = 10, 20  # where nobody can be asked
+_LINES_BELOW = 2  # the facts and the prompt
+
+
+@click.command("show", cls=Command)
+@path_argument("image")
+@graphics_option
+@click.option(
+    "--frame",
+    cls=Option,
+    type=click.IntRange(min=0),
+    default=0,
+    help="Page or frame of a stack or animation, from 0.",
+)
+@click.option(
+    "--width",
+    "columns",
+    cls=Option,
+    type=click.IntRange(min=1, max=_MOST_CELLS),
+    metavar="COLUMNS",
+    help="Columns the image takes; as many as fit if left out.",
+)
+@click.option(
+    "--max-megapixels",
+    cls=Option,
+    type=click.FloatRange(min=0.0, min_open=True),
+    default=120.0,
+    help="Larger images are refused.",
+)
+def command(
+    image: Path, graphics: str | None, frame: int, columns: int | None, max_megapixels: float
+) -> None:
+    """Print IMAGE in the terminal, and below it its size, depth and frames.
+
+    It is drawn as the network sees it before its size is changed: upright, in 8 bits. In a pipe it is made of
+    grey characters; --graphics half puts coloured half blocks there, the others their own sequences.
+    """
+    from mia_tui.dataset.facts import read_facts
+
+    report = Report()
+    _check_file(image)
+    facts = read_facts(image, frame, max_megapixels=max_megapixels)
+    terminal = _ask(graphics or "auto")
+    if terminal.note:
+        report.note(terminal.note)
+    if terminal.graphics != "none":
+        _draw(report, image, frame, facts, terminal, columns, max_megapixels)
+    report.say(_in_words(image, facts, frame))
+
+
+def _check_file(image: Path) -> None:
+    if image.is_dir():
+        name = printable(image)
+        raise DataError(
+            f"{name} is a folder.", f"`mia-tui {shlex.quote(name)}` opens it; `mia-tui show` takes one image."
+        )
+    if not image.exists():
+        raise DataError(f"There is no file {printable(image)}.", "Check how it is spelt.")
+
+
+def _ask(wanted: str) -> "Terminal":
+    """What the terminal can do; a pipe takes whatever is wanted, and characters by itself."""
+    from mia_tui.terminal.model import Terminal
+
+    if STDOUT.isatty():
+        from mia_tui.terminal.ask import ask_terminal
+
+        return ask_terminal(wanted)  # type: ignore[arg-type]  # click let only these words pass
+    width, height = _GUESSED_CELL_PX
+    return Terminal(
+        graphics="half" if wanted == "auto" else wanted,  # type: ignore[arg-type]
+        colours="none" if wanted == "auto" else "true",
+        cell_width_px=width,
+        cell_height_px=height,
+        cell_known=False,
+    )
+
+
+def _draw(
+    report: Report,
+    image: Path,
+    frame: int,
+    facts: "ImageFacts",
+    terminal: "Terminal",
+    columns: int | None,
+    max_megapixels: float,
+) -> None:
+    from mia_tui.cli.pictures import draw
+    from mia_tui.dataset.decode import decode_fitted
+
+    size = _cells(facts, terminal, columns)
+    box = size[0] * terminal.cell_width_px, size[1] * terminal.cell_height_px
+    width, height = min(facts.width, box[0]), min(facts.height, box[1])  # the encoders enlarge
+    pixels = decode_fitted(image, frame, width=width, height=height, max_megapixels=max_megapixels)
+    text = draw(pixels, size, terminal)
+    if STDOUT.isatty():
+        STDOUT.write(text)
+        STDOUT.flush()
+    else:
+        report.data().write(text)
+
+
+def _cells(facts: "ImageFacts", terminal: "Terminal", columns: int | None) -> tuple[int, int]:
+    """Columns and rows that the image takes, in its proportions."""
+    widest, most_rows = columns or _PIPE_COLUMNS, _MOST_CELLS
+    screen = STDOUT.columns()
+    if screen is not None:
+        widest = min(columns or screen, screen, _MOST_CELLS)
+        if columns is None or terminal.graphics != "half":  # text may scroll away above, pixels may not
+            most_rows = min(_screen_rows() - _LINES_BELOW, _MOST_CELLS)
+    cell_width, cell_height = terminal.cell_width_px, terminal.cell_height_px
+    scale = min(widest * cell_width / facts.width, max(1, most_rows) * cell_height / facts.height)
+    across, down = facts.width * scale / cell_width, facts.height * scale / cell_height
+    return min(widest, max(1, round(across))), min(max(1, most_rows), max(1, round(down)))
+
+
+def _screen_rows() -> int:
+    try:
+        return os.get_terminal_size(STDOUT.fileno()).lines or 24
+    except (OSError, ValueError):
+        return 24
+
+
+def _in_words(image: Path, facts: "ImageFacts", frame: int) -> str:
+    text = f"{printable(image.name)}: {facts.width:,} × {facts.height:,} pixels, {facts.depth}"
+    return f"{text}; frame {frame} of {facts.frames:,}, from 0" if facts.frames > 1 else text

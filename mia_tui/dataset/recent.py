@@ -1,0 +1,150 @@
+"""The datasets this user opened last, and the image they were at: one file in the user's state folder.
+
+A line a visit, appended; the last mention of a dataset counts. Nothing fails
+where the folder cannot be written, or the file is damaged: less is remembered.
+"""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.scan_index import write_cache
+from mia_tui.paths import decode_name, encode_name, user_state
+
+MOST = 50
+"""Datasets that are remembered."""
+
+_FILE = "recent-datasets"
+_PRIVATE = 0o600
+_LONGEST_BYTES = 64 << 10  # with lines of usual length, four times what MOST datasets take
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recent:
+    """A dataset that was opened.
+
+    Attributes:
+        path: Absolute.
+        state: What was named with --state then; None if nothing.
+        position: The image that was looked at last; None if none.
+        images: How many there were; None where that was not known.
+        labels: As `images`.
+        at: When it was left, Unix seconds.
+    """
+
+    path: Path
+    state: Path | None = None
+    position: ImageKey | None = None
+    images: int | None = None
+    labels: int | None = None
+    at: float = 0.0
+
+
+class _Line(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A visit as it is written; names in the form of `paths.encode_name`."""
+
+    path: str
+    at: float
+    state: str | None = None
+    image: str | None = None
+    frame: int = 0
+    images: int | None = None
+    labels: int | None = None
+
+
+def remember_dataset(
+    path: Path,
+    state: Path | None,
+    position: ImageKey | None,
+    *,
+    images: int | None = None,
+    labels: int | None = None,
+) -> None:
+    """Note a dataset as the one opened last. Silent where the user's folder cannot be written.
+
+    Args:
+        path: Its folder.
+        state: What was named with --state.
+        position: The image to come back to; None keeps what was noted before.
+        images: How many it has; None keeps what was noted before.
+        labels: As `images`.
+    """
+    with suppress(OSError):
+        known = _find(path)
+        if known is not None:
+            position = known.position if position is None else position
+            images = known.images if images is None else images
+            labels = known.labels if labels is None else labels
+        line = _Line(
+            encode_name(str(path.resolve())),
+            time.time(),
+            None if state is None else encode_name(str(state.resolve())),
+            None if position is None else encode_name(position.path),
+            0 if position is None else position.frame,
+            images,
+            labels,
+        )
+        file = user_state() / _FILE
+        descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, _PRIVATE)
+        with os.fdopen(descriptor, "ab") as lines:
+            lines.write(msgspec.json.encode(line) + b"\n")
+        if file.stat().st_size > _LONGEST_BYTES:
+            _shorten(file)
+
+
+def recent_datasets() -> list[Recent]:
+    """The datasets of this user, the newest first, whether they are still there or not."""
+    with suppress(OSError):
+        return [_to_recent(line) for line in _newest((user_state() / _FILE).read_bytes())]
+    return []
+
+
+def last_position(path: Path) -> ImageKey | None:
+    """The image at which a dataset was left; None where that is not known."""
+    with suppress(OSError):
+        known = _find(path)
+        return None if known is None else known.position
+    return None
+
+
+def _find(path: Path) -> Recent | None:
+    resolved = path.resolve()
+    return next((known for known in recent_datasets() if known.path == resolved), None)
+
+
+def _newest(content: bytes) -> list[_Line]:
+    """The last line of each dataset, the newest first; lines that were cut (a full disk) are passed over."""
+    lines: dict[str, _Line] = {}
+    for line in _decoded(reversed(content.splitlines())):
+        lines.setdefault(line.path, line)
+        if len(lines) == MOST:
+            break
+    return list(lines.values())
+
+
+def _decoded(lines: Iterator[bytes]) -> Iterator[_Line]:
+    for line in lines:
+        with suppress(msgspec.DecodeError, UnicodeDecodeError):
+            yield msgspec.json.decode(line, type=_Line)
+
+
+def _shorten(file: Path) -> None:
+    kept = reversed(_newest(file.read_bytes()))
+    write_cache(file, b"".join(msgspec.json.encode(line) + b"\n" for line in kept))
+
+
+def _to_recent(line: _Line) -> Recent:
+    return Recent(
+        path=Path(decode_name(line.path)),
+        state=None if line.state is None else Path(decode_name(line.state)),
+        position=None if line.image is None else ImageKey(decode_name(line.image), line.frame),
+        images=line.images,
+        labels=line.labels,
+        at=line.at,
+    )

@@ -1,0 +1,149 @@
+"""Walking through a dataset's folders: its images, one by one, in the order a person would count them.
+
+Nothing is asked of a file but its name and kind, so a slow disk does not hold
+up the first picture: it is there before the second folder is opened.
+
+Order: the files of a folder, then its folders, both counted as people count
+(cell2 before cell10). Folders that are links come last and only where they
+lead to something not seen yet, so each image has one name, that of its real
+place if it has one inside the dataset.
+"""
+
+import os
+import re
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mia_tui.dataset.decode import IMAGE_SUFFIXES
+from mia_tui.dataset.model import ImageFile
+from mia_tui.paths import LABELS_DB
+
+NaturalKey = tuple[tuple[str | int, ...], str]
+
+
+@dataclass(frozen=True, slots=True)
+class ScanProblem:
+    """A file or folder that could not be looked at; `path` is relative to the dataset."""
+
+    path: str
+    message: str
+
+
+def scan_files(root: Path, *, problems: list[ScanProblem] | None = None) -> Iterator[ImageFile]:
+    """The image files below a folder, one by one, without their sizes.
+
+    Hidden files and folders, and folders that hold a labels.db, are left out. Each folder is visited once,
+    whatever links lead to it.
+
+    Args:
+        root: Folder of the dataset.
+        problems: Gets what cannot be looked at; the rest is found all the same.
+    """
+    walk = _Walk(root, [] if problems is None else problems)
+    walk.seen.update(_folders_above(root))
+    yield from walk.files("")
+    while walk.links:
+        yield from walk.files(walk.links.popleft())
+
+
+def natural_key(name: str) -> NaturalKey:
+    """Sorts names as people count: cell2 before cell10, whatever the case of letters."""
+    parts = _NUMBER.split(name.casefold())
+    return tuple(int(part) if i % 2 else part for i, part in enumerate(parts)), name
+
+
+_NUMBER = re.compile("([0-9]+)")
+
+
+@dataclass
+class _Walk:
+    """One pass over a dataset; `seen` are folders by device and inode, `links` wait for the end."""
+
+    root: Path
+    problems: list[ScanProblem]
+    seen: set[tuple[int, int]] = field(default_factory=set)
+    links: deque[str] = field(default_factory=deque)
+
+    def files(self, start: str) -> Iterator[ImageFile]:
+        """Images in and below one folder (relative; "" is the dataset)."""
+        waiting = [start]
+        while waiting:
+            folder = waiting.pop()
+            try:
+                images, folders = self._look_into(folder)
+            except OSError as error:
+                self._note(folder, f"The folder cannot be opened: {error.strerror}.")
+                continue
+            prefix = f"{folder}/" if folder else ""
+            for entry in images:
+                if not entry.is_symlink() or self._leads_to_a_file(entry, prefix + entry.name):
+                    yield ImageFile(prefix + entry.name)
+            waiting.extend(prefix + name for name in reversed(folders))
+
+    def _look_into(self, folder: str) -> tuple[list[os.DirEntry[str]], list[str]]:
+        """Images (links with an image's suffix among them, whatever they lead to) and folders, in order."""
+        path = os.path.join(self.root, folder)  # noqa: PTH118  (Path would cost more than the rest)
+        status = os.stat(path)  # noqa: PTH116
+        identity = (status.st_dev, status.st_ino)
+        if identity in self.seen:
+            return [], []
+        images, folders, links = [], [], []
+        with os.scandir(path) as entries:
+            for entry in entries:
+                name = entry.name
+                if name.startswith("."):
+                    continue
+                if name == LABELS_DB and folder and entry.is_file():
+                    return [], []
+                if _has_image_suffix(name) and (entry.is_symlink() or entry.is_file(follow_symlinks=False)):
+                    images.append(entry)
+                elif entry.is_dir(follow_symlinks=False):
+                    folders.append(name)
+                elif entry.is_symlink() and _is_folder(entry):
+                    links.append(name)
+        self.seen.add(identity)
+        images.sort(key=lambda entry: natural_key(entry.name))
+        links.sort(key=natural_key)
+        self.links.extend(f"{folder}/{name}" if folder else name for name in links)
+        return images, sorted(folders, key=natural_key)
+
+    def _leads_to_a_file(self, link: os.DirEntry[str], path: str) -> bool:
+        """Asked only when it is the link's turn: a folder of 100,000 links shows its first image at once."""
+        try:
+            if link.is_file():
+                return True
+            if link.is_dir():
+                self.links.append(path)
+                return False
+        except OSError as error:
+            self._note(path, f"The link cannot be followed: {error.strerror}.")
+            return False
+        self._note(path, "The link leads nowhere.")
+        return False
+
+    def _note(self, path: str, message: str) -> None:
+        self.problems.append(ScanProblem(path, message))
+
+
+def _has_image_suffix(name: str) -> bool:
+    stem, dot, suffix = name.rpartition(".")
+    return bool(stem) and f"{dot}{suffix.lower()}" in IMAGE_SUFFIXES
+
+
+def _is_folder(link: os.DirEntry[str]) -> bool:
+    try:
+        return link.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
+def _folders_above(root: Path) -> Iterator[tuple[int, int]]:
+    """A link to a folder that holds the dataset is a loop, too."""
+    for folder in root.resolve().parents:
+        try:
+            status = folder.stat()
+        except OSError:
+            continue
+        yield status.st_dev, status.st_ino

@@ -1,0 +1,87 @@
+"""What is asked of a terminal, and what its answers mean.
+
+The last question, DA1, is one that every terminal answers, and answers come in
+the order of the questions: after its answer nothing more is to come.
+"""
+
+import re
+from dataclasses import dataclass
+
+from mia_tui.paths import printable
+
+_SAVE, _RESTORE_AND_WIPE = b"\x1b7", b"\x1b8\x1b[K"
+_KITTY = b"\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\"
+_TRUE_COLOUR = b"\x1b[48;2;1;2;3m\x1bP$qm\x1b\\\x1b[0m"  # set one, ask which is set (DECRQSS)
+_CELL_PX, _SCREEN_PX = b"\x1b[16t", b"\x1b[14t"
+_SIXEL_COLOURS, _SIXEL_PX = b"\x1b[?1;1;0S", b"\x1b[?2;1;0S"  # XTSMGRAPHICS
+_BRAND = b"\x1b[>q"  # XTVERSION
+_LAST = b"\x1b[c"  # DA1
+
+# Terminals that write these strings of the kitty protocol on the screen put them where they are wiped again.
+QUESTIONS = (
+    _SAVE + _KITTY + _TRUE_COLOUR + _RESTORE_AND_WIPE
+    + _BRAND + _CELL_PX + _SCREEN_PX + _SIXEL_COLOURS + _SIXEL_PX + _LAST
+)  # fmt: skip
+# tmux takes the kitty string for a window title, GNU screen hands strings on to the terminal around it, whose
+# answers come after screen's own; the Linux console of old writes them out.
+QUESTIONS_WITHOUT_STRINGS = _BRAND + _CELL_PX + _SCREEN_PX + _LAST
+
+_LAST_ANSWER = re.compile(rb"\x1b\[\?([\d;]*)c")
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a terminal said. The defaults are what follows from silence."""
+
+    complete: bool = False
+    """Whether the last question was answered, so that nothing more will come."""
+    kitty: bool = False
+    """Whether it shows pictures by the kitty protocol."""
+    sixel: bool = False
+    true_colour: bool = False
+    """Whether it remembers a colour of 24 bits."""
+    brand: str = ""
+    cell_px: tuple[int, int] | None = None
+    """Width and height of a cell."""
+    screen_px: tuple[int, int] | None = None
+    sixel_colours: int | None = None
+    sixel_max_px: tuple[int, int] | None = None
+
+
+def is_complete(data: bytes) -> bool:
+    """Whether the last answer is among these bytes."""
+    return _LAST_ANSWER.search(data) is not None
+
+
+def read_answers(data: bytes) -> Answers:
+    """The meaning of what came from a terminal, key presses between the answers left out."""
+    last = _LAST_ANSWER.search(data)
+    brand = re.search(rb"\x1bP>\|([^\x1b]{0,200})\x1b\\", data)
+    colours = _numbers(rb"\x1b\[\?1;0;(\d{1,5})S", data)
+    return Answers(
+        complete=last is not None,
+        kitty=b"\x1b_Gi=31;OK\x1b\\" in data,
+        sixel=last is not None and b"4" in last.group(1).split(b";")[1:],
+        true_colour=re.search(rb"\x1bP1\$r[\d:;]*48[:;]2[:;]{1,2}1[:;]2[:;]3", data) is not None,
+        brand=printable(brand.group(1).decode("utf-8", "replace")) if brand else "",
+        cell_px=_size(rb"\x1b\[6;(\d{1,5});(\d{1,5})t", data),
+        screen_px=_size(rb"\x1b\[4;(\d{1,5});(\d{1,5})t", data),
+        sixel_colours=colours[0] if colours else None,
+        sixel_max_px=_numbers_pair(rb"\x1b\[\?2;0;(\d{1,6});(\d{1,6})S", data),
+    )
+
+
+def _numbers(pattern: bytes, data: bytes) -> tuple[int, ...]:
+    match = re.search(pattern, data)
+    return tuple(map(int, match.groups())) if match else ()
+
+
+def _numbers_pair(pattern: bytes, data: bytes) -> tuple[int, int] | None:
+    found = _numbers(pattern, data)
+    return (found[0], found[1]) if len(found) == 2 and min(found) > 0 else None
+
+
+def _size(pattern: bytes, data: bytes) -> tuple[int, int] | None:
+    """Width and height from an answer that tells height first."""
+    found = _numbers_pair(pattern, data)
+    return (found[1], found[0]) if found else None

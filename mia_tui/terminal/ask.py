@@ -1,0 +1,143 @@
+"""Asks a terminal what it can do. Once, before the app starts: an answer that comes later is taken for key presses,
+and a digit in it would label an image.
+"""
+
+import fcntl
+import os
+import select
+import struct
+import termios
+import time
+import tty
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+
+from mia_tui.terminal.answers import (
+    QUESTIONS,
+    QUESTIONS_WITHOUT_STRINGS,
+    Answers,
+    is_complete,
+    read_answers,
+)
+from mia_tui.terminal.choose import Wanted, Window, choose_terminal, multiplexer_of
+from mia_tui.terminal.model import Terminal
+
+TIMEOUT_S = 2.0  # a line around the world with two hops takes 0.6 s
+_STDOUT = 1
+
+
+def ask_terminal(
+    wanted: Wanted = "auto",
+    *,
+    timeout_s: float = TIMEOUT_S,
+    terminal_fd: int | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Terminal:
+    """What the terminal can do.
+
+    Keys pressed meanwhile are lost. Where the terminal did not answer in time (`Terminal.answered`),
+    late answers may still arrive: do not take digits and letters for keys at first.
+
+    Args:
+        wanted: How pictures shall be shown, see `choose.choose_terminal`.
+        timeout_s: How long to wait for the last answer.
+        terminal_fd: The terminal, open for reading and writing; the one of this process if None.
+        environment: os.environ if None.
+    """
+    environment = os.environ if environment is None else environment
+    with _terminal(terminal_fd) as fd:
+        if fd is None:
+            return _nowhere(wanted, environment, "The output is not a terminal.")
+        if environment.get("TERM", "") in ("dumb", ""):
+            return _nowhere(wanted, environment, "This terminal (TERM=dumb) can only write lines.")
+        answers = Answers()
+        if _in_foreground(fd):
+            answers = read_answers(_ask(fd, _questions(environment), timeout_s))
+        return choose_terminal(wanted, answers, _window(fd), environment)
+
+
+@contextmanager
+def _terminal(given: int | None) -> Iterator[int | None]:
+    """A terminal open for reading and writing, or None."""
+    if given is not None:
+        yield given if os.isatty(given) else None
+        return
+    if not os.isatty(_STDOUT):
+        yield None
+        return
+    try:
+        fd = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
+    except OSError:
+        yield None
+        return
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _nowhere(wanted: Wanted, environment: Mapping[str, str], reason: str) -> Terminal:
+    """A terminal that shows no pictures. Nothing was asked, so nothing is to come."""
+    terminal = choose_terminal("none", Answers(complete=True), None, {**environment, "TERM": "dumb"})
+    return replace(terminal, note=None if wanted == "none" else f"{reason} Images are not shown.")
+
+
+def _in_foreground(fd: int) -> bool:
+    """Whether this process may ask; in the background, that would stop it."""
+    try:
+        return os.tcgetpgrp(fd) == os.getpgrp()
+    except OSError:
+        return True  # a terminal that does not control this process
+
+
+def _questions(environment: Mapping[str, str]) -> bytes:
+    careful = multiplexer_of(environment) or environment.get("TERM") == "linux"
+    return QUESTIONS_WITHOUT_STRINGS if careful else QUESTIONS
+
+
+def _ask(fd: int, questions: bytes, timeout_s: float) -> bytes:
+    """Send questions; what comes until the last answer, or until time is over."""
+    until = time.monotonic() + timeout_s
+    data = b""
+    with _unbuffered(fd):
+        while questions:
+            if not _is_ready(fd, until, writing=True):
+                return data
+            questions = questions[os.write(fd, questions) :]
+        while not is_complete(data) and _is_ready(fd, until):
+            try:
+                part = os.read(fd, 4096)
+            except OSError:
+                break
+            if not part:
+                break
+            data += part
+    return data
+
+
+@contextmanager
+def _unbuffered(fd: int) -> Iterator[None]:
+    """Answers are neither shown nor kept until a line ends. Leaves no byte of them behind."""
+    before = termios.tcgetattr(fd)
+    try:
+        tty.setcbreak(fd, termios.TCSANOW)
+        yield
+    finally:
+        termios.tcflush(fd, termios.TCIFLUSH)
+        termios.tcsetattr(fd, termios.TCSANOW, before)
+
+
+def _is_ready(fd: int, until: float, *, writing: bool = False) -> bool:
+    wait_s = max(0.0, until - time.monotonic())
+    readable, writable, _ = select.select([] if writing else [fd], [fd] if writing else [], [], wait_s)
+    return bool(readable or writable)
+
+
+def _window(fd: int) -> Window | None:
+    try:
+        packed = fcntl.ioctl(fd, termios.TIOCGWINSZ, b"\0" * 8)
+    except OSError:
+        return None
+    rows, columns, width_px, height_px = struct.unpack("HHHH", packed)
+    return Window(columns, rows, width_px, height_px)

@@ -1,0 +1,178 @@
+"""From a terminal's answers and the environment to what will be used."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from mia_tui.terminal.answers import Answers
+from mia_tui.terminal.model import Colours, Graphics, Multiplexer, Terminal
+
+Wanted = Graphics | Literal["auto"]
+
+_GUESSED_CELL_PX = (10, 20)
+_SENSIBLE_CELL_PX = range(3, 200)
+_LEAST_SIXEL_COLOURS = 8
+
+# XTVERSION starts so, case ignored; environment variables do not survive ssh, except LC_TERMINAL.
+_ITERM2_BRANDS = ("iterm2", "wezterm", "mintty")
+_ITERM2_PROGRAMS = ("iterm.app", "iterm2", "wezterm", "mintty")
+_KITTY_BRANDS = ("kitty", "ghostty")
+_COLOUR_SYSTEMS: dict[str, Colours] = {"truecolor": "true", "256": "256", "standard": "16"}
+
+
+@dataclass(frozen=True)
+class Window:
+    """What the kernel knows of a terminal's window (TIOCGWINSZ); pixels are 0 where nobody told it."""
+
+    columns: int
+    rows: int
+    width_px: int
+    height_px: int
+
+
+def choose_terminal(
+    wanted: Wanted, answers: Answers, window: Window | None, environment: Mapping[str, str]
+) -> Terminal:
+    """What a terminal can do, and which way of showing pictures follows.
+
+    What the user wants wins wherever it can be had. Otherwise, the best the terminal is known for: kitty,
+    iTerm2's protocol, sixel if the size of cells is known, half blocks. NO_COLOR keeps pictures of pixels,
+    which are content, and rules out half blocks, which are made of colours, unless they are asked for.
+    """
+    multiplexer = multiplexer_of(environment, answers.brand)
+    cell, cell_known = _cell(answers, window)
+    colours = _colours(answers, environment, multiplexer)
+    if wanted == "half" and colours == "none":
+        colours = _colours(answers, {**environment, "NO_COLOR": ""}, multiplexer)
+    graphics, note = _graphics(wanted, answers, environment, multiplexer, colours, cell_known)
+    return Terminal(
+        graphics=graphics,
+        colours=colours,
+        cell_width_px=cell[0],
+        cell_height_px=cell[1],
+        cell_known=cell_known,
+        brand=answers.brand,
+        multiplexer=multiplexer,
+        unicode=_has_unicode(environment),
+        note=note,
+        answered=answers.complete,
+        sixel_colours=max(_LEAST_SIXEL_COLOURS, min(256, answers.sixel_colours or 256)),
+        sixel_max_px=answers.sixel_max_px,
+    )
+
+
+def multiplexer_of(environment: Mapping[str, str], brand: str = "") -> Multiplexer:
+    """Whether tmux or GNU screen stands between; on a guess, screen, which can do less."""
+    if brand.lower().startswith("tmux"):
+        return "tmux"
+    if (
+        brand
+    ):  # GNU screen tells no brand; the variables of a shell in tmux also reach a window opened from it
+        return ""
+    term = environment.get("TERM", "")
+    if environment.get("TMUX") or term.startswith("tmux"):
+        return "tmux"
+    return "screen" if environment.get("STY") or term.startswith("screen") else ""
+
+
+def _graphics(
+    wanted: Wanted,
+    answers: Answers,
+    environment: Mapping[str, str],
+    multiplexer: Multiplexer,
+    colours: Colours,
+    cell_known: bool,
+) -> tuple[Graphics, str | None]:
+    without_pixels: Graphics = "none" if colours == "none" else "half"
+    if wanted == "none":
+        return "none", None
+    if wanted == "half":
+        return "half", None
+    if wanted != "auto":
+        obstacle = _obstacle(wanted, answers, multiplexer, cell_known)
+        if obstacle is not None:
+            return without_pixels, f"{obstacle} {_instead(without_pixels)}"
+        if multiplexer == "tmux" and wanted == "kitty":
+            return wanted, "Pictures pass through tmux only with 'set -g allow-passthrough on' in tmux.conf."
+        return wanted, None
+    if not answers.complete:
+        return without_pixels, (
+            f"The terminal did not say what it can show. {_instead(without_pixels)} Another way: --graphics."
+        )
+    if not multiplexer:
+        if answers.kitty or answers.brand.lower().startswith(_KITTY_BRANDS):
+            return "kitty", None
+        if _knows_iterm2(answers, environment):
+            return "iterm2", None
+    if answers.sixel and multiplexer != "screen":
+        if cell_known:
+            return "sixel", None
+        return without_pixels, f"The terminal does not tell the size of its cells. {_instead(without_pixels)}"
+    return without_pixels, None
+
+
+def _obstacle(wanted: Graphics, answers: Answers, multiplexer: Multiplexer, cell_known: bool) -> str | None:
+    """Why a protocol of pixels cannot be had, a sentence."""
+    if multiplexer == "screen":
+        return "GNU screen does not pass pictures on."
+    if multiplexer == "tmux" and wanted == "iterm2":
+        return "tmux does not pass pictures of iTerm2's protocol on."
+    if multiplexer == "tmux" and wanted == "sixel" and not answers.sixel:
+        return "This tmux does not show sixel pictures: that takes tmux 3.4 and a terminal that shows them."
+    if wanted == "sixel" and not cell_known:
+        return "Sixel pictures need the size of a cell in pixels, which this terminal does not tell."
+    return None
+
+
+def _instead(graphics: Graphics) -> str:
+    return "Images are shown in half blocks." if graphics == "half" else "Images are not shown."
+
+
+def _knows_iterm2(answers: Answers, environment: Mapping[str, str]) -> bool:
+    if answers.brand:  # it knows better than variables that may come from another terminal
+        if answers.brand.lower().startswith("xterm.js"):
+            return answers.sixel  # VS Code says so only where images are switched on
+        return answers.brand.lower().startswith(_ITERM2_BRANDS)
+    program = environment.get("TERM_PROGRAM", "").lower()
+    if program == "vscode":
+        return answers.sixel
+    return program in _ITERM2_PROGRAMS or environment.get("LC_TERMINAL", "").lower() in _ITERM2_PROGRAMS
+
+
+def _cell(answers: Answers, window: Window | None) -> tuple[tuple[int, int], bool]:
+    """Width and height of a cell in pixels, and whether they are more than a guess."""
+    found = [answers.cell_px]  # first: the kernel's figures are wrong over some ssh servers
+    if window is not None and window.columns > 0 and window.rows > 0:
+        found.append((window.width_px // window.columns, window.height_px // window.rows))
+        if answers.screen_px is not None:
+            found.append((answers.screen_px[0] // window.columns, answers.screen_px[1] // window.rows))
+    for size in found:
+        if size is not None and size[0] in _SENSIBLE_CELL_PX and size[1] in _SENSIBLE_CELL_PX:
+            return size, True
+    return _GUESSED_CELL_PX, False
+
+
+def _colours(answers: Answers, environment: Mapping[str, str], multiplexer: Multiplexer) -> Colours:
+    term = environment.get("TERM", "")
+    if term == "dumb" or environment.get("NO_COLOR"):
+        return "none"
+    chosen = _COLOUR_SYSTEMS.get(environment.get("TEXTUAL_COLOR_SYSTEM", ""))
+    if chosen is not None:
+        return chosen
+    if multiplexer == "screen":
+        return "256"  # before version 5, and the variables below are those of the terminal around it
+    if term == "linux":
+        return "16"
+    if environment.get("COLORTERM", "").lower() in ("truecolor", "24bit"):
+        return "true"
+    # tmux turns colours into what its terminal has. A terminal that tells its brand, or shows pictures, is young.
+    if multiplexer == "tmux" or answers.true_colour or answers.kitty or answers.brand:
+        return "true"
+    return "256" if "256color" in term else "16"
+
+
+def _has_unicode(environment: Mapping[str, str]) -> bool:
+    """By the locale, in the order in which the C library asks. Without any, terminals of today have it."""
+    names = (environment.get(name) for name in ("LC_ALL", "LC_CTYPE", "LANG"))
+    locale = next((name for name in names if name), "utf8")
+    return "utf8" in locale.lower().replace("-", "")

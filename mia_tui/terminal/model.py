@@ -1,0 +1,89 @@
+"""The records of this room: a terminal, a panel of cells on it, a picture for that panel."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+Graphics = Literal["kitty", "iterm2", "sixel", "half", "none"]
+Colours = Literal["true", "256", "16", "none"]
+Multiplexer = Literal["", "tmux", "screen"]
+
+# A sequence of the kitty protocol, alone or wrapped for tmux (which doubles the escapes inside).
+_SEQUENCE = re.compile(r".*?(?<!\x1b)\x1b\\", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Terminal:
+    """What a terminal can do, as `ask.ask_terminal` found out."""
+
+    graphics: Graphics
+    """How pictures are shown: pixels by one of three protocols, coloured half blocks, or not at all."""
+    colours: Colours
+    cell_width_px: int
+    cell_height_px: int
+    cell_known: bool
+    """Whether the terminal told the size of its cells; else it is a guess, good for proportions only."""
+    brand: str = ""
+    """Name and version by its own account, printable; empty where it told none."""
+    multiplexer: Multiplexer = ""
+    unicode: bool = True
+    """Whether characters beyond ASCII can be shown."""
+    note: str | None = None
+    """Why pictures are not shown as asked for, a sentence for the user; None where they are."""
+    answered: bool = True
+    """Whether the answers are read to their end. Where not, late ones arrive as key presses."""
+    sixel_colours: int = 256
+    """Colour registers."""
+    sixel_max_px: tuple[int, int] | None = None
+    """Largest width and height of a sixel image; None is no limit that it told of."""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """The cells a picture may cover."""
+
+    columns: int
+    rows: int
+    cell_width_px: int
+    cell_height_px: int
+
+    @property
+    def box_px(self) -> tuple[int, int]:
+        """Width and height in pixels of the terminal."""
+        return self.columns * self.cell_width_px, self.rows * self.cell_height_px
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture, encoded for one panel of one terminal."""
+
+    panel: Panel
+    lines: tuple[str, ...]
+    """One for each row of the panel: text of exactly panel.columns cells with its colours, ends with a reset.
+    Blank where pixels lie."""
+    cells: np.ndarray | None
+    """Half blocks: the upper and the lower colour of every cell covered, uint8, shape (rows, columns, 2, 3),
+    to draw rows that something else covers in part. None where pixels are shown."""
+    graphics: str
+    """What paints the pixels, to be written with the cursor at (x, y); empty for half blocks."""
+    x: int
+    """First column covered, from 0."""
+    y: int
+    columns: int
+    """Columns covered; 0 where nothing is shown."""
+    rows: int
+    ahead: str
+    """kitty: the pixels. To be sent once before `graphics`, earlier if the line is idle. Else empty."""
+    image_id: int
+    """kitty: the number that `ahead` stores the pixels under; else 0."""
+    size_bytes: int
+    """What `lines` and `graphics` take as UTF-8, without `ahead`."""
+    is_coarse: bool
+    """Whether less is shown than the panel could show, because of a limit in bytes."""
+
+    @property
+    def ahead_chunks(self) -> tuple[str, ...]:
+        """`ahead` in pieces of about 4 KiB. All must be sent, in order and with no other picture between."""
+        return tuple(_SEQUENCE.findall(self.ahead))

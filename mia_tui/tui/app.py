@@ -1,0 +1,123 @@
+"""The app: its screens, its keys, its end."""
+
+import asyncio
+import threading
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from textual import on
+from textual.app import App, SystemCommand
+from textual.screen import Screen
+
+from mia_tui.dataset.listing_cache import load_listing
+from mia_tui.tui.actions import ACTIONS, keymap
+from mia_tui.tui.context import Context
+from mia_tui.tui.driver import TerminalDriver, leave_at_once
+from mia_tui.tui.screens.home import HomeScreen
+from mia_tui.tui.screens.label import LabelScreen
+from mia_tui.tui.services.desk import Desk
+
+HUNG_UP = 129
+"""Exit code where the terminal has gone: 128 and SIGHUP."""
+
+_WRITING_S = 5.0
+_ANSWER_S = 0.25
+
+
+class MiaApp(App[int]):
+    """The whole app.
+
+    Args:
+        context: What screens share.
+        dataset: Folder to open; None opens the home screen.
+
+    Attributes:
+        fault: What ended the app, if it was a fault of this program.
+    """
+
+    TITLE = "mia-tui"
+    CSS_PATH = "app.tcss"
+    ENABLE_COMMAND_PALETTE = True
+
+    def __init__(self, context: Context, dataset: Path | None) -> None:
+        super().__init__(driver_class=TerminalDriver, watch_css=False)
+        self.context = context
+        self.link = context.link
+        self._dataset = dataset
+        self._desk: Desk | None = None
+        self.fault: Exception | None = None
+        self.set_keymap(keymap(context.user.keys))
+
+    def on_mount(self) -> None:
+        threading.excepthook = self._thread_failed
+        self.set_interval(1.0, self.link.expire)
+        if self._dataset is None:
+            self.push_screen(HomeScreen(self.context))
+        else:
+            self.open_dataset(self._dataset, self.context.state)
+        if self.context.terminal.note:
+            self.notify(self.context.terminal.note, severity="warning", markup=False)
+
+    @on(HomeScreen.Opened)
+    def _open(self, event: HomeScreen.Opened) -> None:
+        self.open_dataset(event.dataset, event.state or self.context.state)
+
+    def open_dataset(self, dataset: Path, state: Path | None) -> None:
+        """Label a folder of images; what was open before is closed by its screen."""
+        context = replace(self.context, state=state)
+        desk = Desk(dataset, state=state, annotator=context.annotator, listing=load_listing(dataset))
+        self._desk = desk
+        self.push_screen(LabelScreen(desk, context), self._left)
+
+    def _left(self, _: None) -> None:
+        """A labelling screen was left for home."""
+        if not isinstance(self.screen, HomeScreen):
+            self.push_screen(HomeScreen(self.context))
+
+    def write_terminal(self, data: str) -> None:
+        """Send something to the terminal that is no part of a screen: a picture ahead of time."""
+        if self._driver is not None:
+            self._driver.write(data)
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        if isinstance(screen, LabelScreen):
+            for action in ACTIONS:
+                if action.id in screen.commands.by_name:
+                    yield SystemCommand(
+                        action.title, action.help, lambda name=action.id: screen.action_obey(name)
+                    )
+        yield from super().get_system_commands(screen)
+
+    async def action_quit(self) -> None:
+        """Close, once everything that was pressed before is done."""
+        screen = self.screen
+        if isinstance(screen, LabelScreen):
+            screen.do(self._close)
+        else:
+            await self._close()
+
+    async def _close(self) -> None:
+        if isinstance(self.screen, LabelScreen):
+            self.screen.remember()
+        if self.link.busy:  # an answer that came after the end would stand in the shell
+            await asyncio.sleep(_ANSWER_S)
+        self.exit(0)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """End the app; who started it says what happened (Textual would print the traceback)."""
+        if self.fault is None:
+            self.fault = error
+        self.exit(return_code=1)
+
+    def _thread_failed(self, failure: threading.ExceptHookArgs) -> None:
+        """A fault in a thread ends the app as one on a screen does, rather than leave half of it working."""
+        if isinstance(failure.exc_value, Exception) and self.is_running:
+            self.call_later(self._handle_exception, failure.exc_value)
+
+    def terminal_is_gone(self) -> None:
+        """Called in a thread: write what was pressed, then end at once; there is nothing left to draw on."""
+        if self._desk is not None:
+            self._desk.keeper.drain(_WRITING_S)
+        leave_at_once(HUNG_UP)

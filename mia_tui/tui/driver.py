@@ -1,0 +1,75 @@
+"""The terminal as the app drives it: writes that never block, an end when the terminal is gone.
+
+Textual's private parts that the app leans on are all here: `_file`, which it
+writes to, and its parser's message for the answer to CSI 6n.
+"""
+
+import os
+import select
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any, cast
+
+from textual import events
+from textual.drivers.linux_driver import LinuxDriver
+from textual.message import Message
+
+from mia_tui.tui.services.outlet import Outlet
+
+if TYPE_CHECKING:
+    from mia_tui.tui.app import MiaApp
+
+DEAF_S = 10.0
+"""So long, letters, digits and signs are not taken for keys where the terminal has not answered."""
+
+_LAST_BYTES_S = 2.0
+
+
+class TerminalDriver(LinuxDriver):
+    """Textual's driver, with an `Outlet` to write to and a watch on the terminal's life."""
+
+    def __init__(self, app: "MiaApp", **options: Any) -> None:
+        super().__init__(app, **options)
+        file = sys.__stderr__ if sys.__stderr__ is not None and sys.__stderr__.isatty() else sys.__stdout__
+        assert file is not None, "the command line has looked for a terminal"
+        self._mia = app
+        self._outlet = Outlet(file, self._tell_gone)
+        self._deaf_until = time.monotonic() + DEAF_S
+        self._file = cast(Any, self._outlet)
+        threading.Thread(target=self._watch, name="hang-up", daemon=True).start()
+
+    def process_message(self, message: Message) -> None:
+        """Take out the answers to pictures, and for a while what may be the late answer to a question."""
+        if isinstance(message, events.CursorPosition):
+            self._loop.call_soon_threadsafe(self._mia.link.answered)
+        elif not (self._is_deaf() and isinstance(message, events.Key) and message.is_printable):
+            super().process_message(message)
+
+    def _is_deaf(self) -> bool:
+        """A terminal that has not answered in time may still do so, and its digits would label an image."""
+        return not self._mia.context.terminal.answered and time.monotonic() < self._deaf_until
+
+    def close(self) -> None:
+        super().close()
+        self._outlet.drain(_LAST_BYTES_S)
+
+    def _watch(self) -> None:
+        """Wait for the terminal to hang up; Textual would read its end for ever, at full speed."""
+        poll = select.poll()
+        poll.register(self.fileno, 0)  # errors and hang-ups are told without being asked for
+        ended = select.POLLHUP | select.POLLERR
+        if any(event & ended for _, event in poll.poll()):  # macOS answers POLLNVAL where it cannot watch
+            self._tell_gone()
+
+    def _tell_gone(self) -> None:
+        self._mia.terminal_is_gone()
+
+    def suspend_application_mode(self) -> None:
+        super().suspend_application_mode()
+        self._outlet.drain(_LAST_BYTES_S)
+
+
+def leave_at_once(code: int) -> None:
+    """End the process now; there is no terminal left to tidy up."""
+    os._exit(code)

@@ -1,0 +1,79 @@
+"""The lists of the labelling screen: what to show, in which order, which class, which folder."""
+
+from rich.text import Text
+
+from mia_tui.dataset.filters import ORDERS, STATES, Filter, Order, State
+from mia_tui.dataset.model import ImageClass
+from mia_tui.dataset.session import LabelSession
+from mia_tui.tui.screens.dialogs import Choice, PickDialog
+from mia_tui.tui.screens.label_words import STATE_WORDS
+from mia_tui.tui.widgets.ink import Ink
+
+_ORDER_WORDS = {
+    "name": "by name",
+    "time": "by time, oldest first",
+    "class": "by class",
+    "confidence": "by the model's confidence, least sure first",
+}
+
+
+def filters(session: LabelSession, ink: Ink) -> PickDialog[Filter]:
+    """Which images are shown; text and folder of the present filter stay."""
+    present = session.filter
+    choices = [
+        Choice(_words(state), Filter(state, None, present.text, present.folder))
+        for state in STATES
+        if state != "class"
+    ]
+    counts = session.counts()
+    for image_class in session.classes:
+        name = f"class {image_class.name} ({counts.get(image_class.id, 0):,})"
+        filter = Filter("class", image_class.id, present.text, present.folder)
+        choices.append(Choice(name, filter, _chip(image_class, ink)))
+    if not present.is_all:
+        choices.insert(1, Choice("everything, whatever text and folder", Filter()))
+    return PickDialog("Show which images?", choices, ink)
+
+
+def orders(ink: Ink) -> PickDialog[tuple[Order, bool]]:
+    """The order of the images; the flag turns it round."""
+    choices = [
+        Choice(f"{_ORDER_WORDS[order]}{', the other way round' if reverse else ''}", (order, reverse))
+        for order in ORDERS
+        for reverse in (False, True)
+    ]
+    return PickDialog("In which order?", choices, ink)
+
+
+def classes(
+    session: LabelSession, ink: Ink, *, title: str = "Which class?", leave_out: int | None = None
+) -> PickDialog[int]:
+    """One of the classes."""
+    choices = [
+        Choice(image_class.name, image_class.id, _chip(image_class, ink))
+        for image_class in session.classes
+        if image_class.id != leave_out
+    ]
+    return PickDialog(title, choices, ink)
+
+
+def folders(session: LabelSession, ink: Ink) -> PickDialog[Filter]:
+    """The tree of folders, with how many images lie in and below each."""
+    present = session.filter
+    choices = [
+        Choice(f"the whole dataset ({len(session.listing):,})", Filter(present.state, present.class_id))
+    ]
+    for folder in session.listing.folders():
+        if not folder.path:
+            continue
+        name = f"{'  ' * (folder.depth - 1)}{folder.path} ({folder.images_below:,})"
+        choices.append(Choice(name, Filter(present.state, present.class_id, "", folder.path)))
+    return PickDialog("Show the images of which folder?", choices, ink)
+
+
+def _words(state: State) -> str:
+    return f"images {STATE_WORDS[state]}" if state != "all" else "all images"
+
+
+def _chip(image_class: ImageClass, ink: Ink) -> Text:
+    return Text(f" {image_class.key or ' '} ", style=ink.chip(image_class.colour))

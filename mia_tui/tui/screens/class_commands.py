@@ -1,0 +1,312 @@
+"""What the keys of the list of classes do. Every change is one step, and says how many labels it touches.
+
+No widget is touched here: a command asks, writes through the desk and says
+what came of it. What is refused (a name that is taken) is asked again, with the
+reason and what was typed.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Protocol, TypeVar
+
+from rich.text import Text
+from textual.screen import ModalScreen
+
+from mia_tui.dataset.class_book import COLOURS
+from mia_tui.dataset.model import ImageClass
+from mia_tui.dataset.store import LabelStore
+from mia_tui.dataset.wording import counted, name_some
+from mia_tui.errors import DataError, StoreError
+from mia_tui.paths import printable
+from mia_tui.tui.screens import choosing
+from mia_tui.tui.screens.dialogs import Choice, PickDialog, Question, TextDialog
+from mia_tui.tui.services.desk import Desk
+from mia_tui.tui.services.obeying import Command
+from mia_tui.tui.widgets.ink import Ink
+
+Answer = TypeVar("Answer")
+
+# Names of the colours of `class_book.COLOURS`, in its order.
+_COLOUR_NAMES = (
+    "orange", "sky blue", "green", "yellow", "blue", "vermilion", "pink", "rose", "indigo", "sand",
+    "dark green", "cyan", "wine", "teal", "olive", "purple",
+)  # fmt: skip
+
+
+class ClassFace(Protocol):
+    """What commands need of the screen."""
+
+    def say(self, message: str) -> None:
+        """A word below the table, until the next command."""
+
+    async def ask(self, dialog: ModalScreen[Answer]) -> Answer | None:
+        """Let the person answer; None if they think better of it."""
+
+    @property
+    def known(self) -> Sequence[ImageClass]:
+        """The classes as they are shown, archived ones last."""
+
+    @property
+    def chosen(self) -> ImageClass | None:
+        """The class under the cursor."""
+
+    @property
+    def counts(self) -> Mapping[int, int]:
+        """Labels of each class."""
+
+    def go_to(self, class_id: int) -> None:
+        """Put the cursor on a class."""
+
+    def close(self, class_id: int | None) -> None:
+        """Leave, with a class to be the current one."""
+
+
+class ClassCommands:
+    """The commands of the list of classes.
+
+    Args:
+        desk: The dataset.
+        face: The screen.
+        ink: Characters and styles, for dialogs.
+
+    Attributes:
+        by_name: Every command, by the id of its action.
+    """
+
+    def __init__(self, desk: Desk, face: ClassFace, ink: Ink) -> None:
+        self._desk, self._face, self._ink = desk, face, ink
+        self.by_name: dict[str, Command] = {
+            "add": self._add,
+            "rename": self._with_class(self._rename),
+            "recolour": self._with_class(self._recolour),
+            "set_key": self._with_class(self._set_key),
+            "move_up": self._with_class(partial(self._move, -1)),
+            "move_down": self._with_class(partial(self._move, 1)),
+            "merge": self._with_class(self._merge),
+            "archive": self._with_class(self._archive_or_restore),
+            "undo": partial(self._step_back, redo=False),
+            "redo": partial(self._step_back, redo=True),
+            "use": self._with_class(self._use),
+            "close": self._close,
+        }
+
+    def _with_class(self, command: Callable[[ImageClass], Awaitable[None]]) -> Command:
+        """A command for the class under the cursor, as it is when its turn comes."""
+
+        async def obey() -> None:
+            chosen = self._face.chosen
+            if chosen is None:
+                self._face.say("There is no class yet: A adds some.")
+            else:
+                await command(replace(chosen, name=printable(chosen.name)))
+
+        return obey
+
+    async def _add(self) -> None:
+        text = error = ""
+        while True:
+            dialog = TextDialog(
+                "Which classes are there?",
+                value=text,
+                hint="One name, or many with commas between them. Enter adds them, Esc does nothing.",
+                error=error,
+                several=True,
+            )
+            answer = await self._face.ask(dialog)
+            names = _names_in(answer or "")
+            if answer is None or not names:
+                return
+            text = answer
+            try:
+                added = await self._desk.write(partial(_add_all, names), _of(names))
+            except StoreError:
+                raise
+            except DataError as refusal:
+                error = str(refusal)
+                continue
+            if self._desk.session.current_class is None:
+                self._desk.session.choose_class(added[0].id)
+            self._face.go_to(added[0].id)
+            self._face.say(f"Added {name_some((new.name for new in added), 3)}.")
+            return
+
+    async def _rename(self, chosen: ImageClass) -> None:
+        def dialog(text: str, error: str) -> ModalScreen[str | None]:
+            return TextDialog(f"Another name for {chosen.name}", value=text, error=error)
+
+        def write(name: str) -> Callable[[LabelStore], ImageClass]:
+            return lambda store: store.rename_class(chosen.id, name)
+
+        after = await self._edit(chosen, chosen.name, dialog, write)
+        if after is not None and after.name != chosen.name:
+            self._face.say(f"{chosen.name} is {after.name} now; {self._has(chosen)}.")
+
+    async def _recolour(self, chosen: ImageClass) -> None:
+        def dialog(_: str, error: str) -> ModalScreen[str | None]:
+            return PickDialog(
+                f"Another colour for {chosen.name}",
+                self._colours(),
+                self._ink,
+                hint="Enter takes it, Esc does nothing. Or type a colour as #rrggbb.",
+                typed=_typed_colour,
+                error=error,
+            )
+
+        def write(colour: str) -> Callable[[LabelStore], ImageClass]:
+            return lambda store: store.recolour_class(chosen.id, colour)
+
+        after = await self._edit(chosen, chosen.colour, dialog, write)
+        if after is not None and after.colour != chosen.colour:
+            self._face.say(f"{chosen.name} has the colour {after.colour} now; {self._has(chosen)}.")
+
+    async def _set_key(self, chosen: ImageClass) -> None:
+        if chosen.archived:
+            self._face.say(f"{chosen.name} is archived, so it needs no key. X brings it back.")
+            return
+
+        def dialog(text: str, error: str) -> ModalScreen[str | None]:
+            hint = "A letter or a digit; empty for none. Enter takes it, Esc does nothing."
+            return TextDialog(f"Which key picks {chosen.name}?", value=text, hint=hint, error=error)
+
+        def write(key: str) -> Callable[[LabelStore], ImageClass]:
+            if key and not (len(key) == 1 and key.isalnum()):
+                raise DataError("The key of a class is one letter or digit.", "Others belong to commands.")
+            return lambda store: store.set_class_key(chosen.id, key or None)
+
+        after = await self._edit(chosen, chosen.key or "", dialog, write)
+        if after is not None and after.key != chosen.key:
+            self._face.say(
+                f"{after.key} picks {chosen.name} now." if after.key else f"No key picks {chosen.name}."
+            )
+
+    async def _edit(
+        self,
+        chosen: ImageClass,
+        text: str,
+        dialog: Callable[[str, str], ModalScreen[str | None]],
+        write: Callable[[str], Callable[[LabelStore], ImageClass]],
+    ) -> ImageClass | None:
+        """Ask for a value until it is taken or the person thinks better of it; the class as it is then."""
+        error = ""
+        while True:
+            answer = await self._face.ask(dialog(text, error))
+            if answer is None:
+                return None
+            text = answer
+            try:
+                return await self._desk.write(write(answer.strip()), f"class {chosen.name}")
+            except StoreError:
+                raise
+            except DataError as refusal:
+                error = str(refusal)
+
+    async def _move(self, by: int, chosen: ImageClass) -> None:
+        if chosen.archived:
+            self._face.say("Archived classes stand at the end. X brings it back.")
+            return
+        order = [other.id for other in self._face.known if not other.archived]
+        place = order.index(chosen.id) + by
+        if 0 <= place < len(order):
+            await self._desk.write(
+                lambda store: store.move_class(chosen.id, place), f"place of class {chosen.name}"
+            )
+            self._face.go_to(chosen.id)
+
+    async def _merge(self, chosen: ImageClass) -> None:
+        title = f"Move the labels of {chosen.name} to which class?"
+        dialog = choosing.classes(self._desk.session, self._ink, title=title, leave_out=chosen.id)
+        wanted: int | None = await self._face.ask(dialog)
+        into = None if wanted is None else self._desk.session.class_of(wanted)
+        if into is None:
+            return
+        count = self._face.counts.get(chosen.id, 0)
+        text = (
+            f"{_labels_move(count)} from {chosen.name} to {into.name}, and {chosen.name} is archived. "
+            "Undo takes it back."
+        )
+        if not await self._agreed(f"Merge {chosen.name} into {into.name}?", text, "Merge"):
+            return
+        moved = await self._desk.write(
+            lambda store: store.merge_class(chosen.id, into.id), f"class {chosen.name} into {into.name}"
+        )
+        self._face.go_to(into.id)
+        self._face.say(f"{_labels_move(moved)} from {chosen.name} to {into.name}; {chosen.name} is archived.")
+
+    async def _archive_or_restore(self, chosen: ImageClass) -> None:
+        count = self._face.counts.get(chosen.id, 0)
+        if chosen.archived:
+            after = await self._desk.write(
+                lambda store: store.restore_class(chosen.id), f"class {chosen.name} back"
+            )
+            self._face.go_to(after.id)
+            self._face.say(f"{chosen.name} is back with {counted(count, 'label')}.")
+            return
+        text = (
+            f"{counted(count, 'image')} {'has' if count == 1 else 'have'} this label. "
+            "It stays with them, but counts nowhere until the class is brought back."
+        )
+        if count and not await self._agreed(f"Archive {chosen.name}?", text, "Archive"):
+            return
+        await self._desk.write(lambda store: store.archive_class(chosen.id), f"class {chosen.name} archived")
+        self._face.say(f"{chosen.name} is archived with {counted(count, 'label')}. X brings it back.")
+
+    async def _agreed(self, title: str, text: str, word: str) -> bool:
+        answers = [("Cancel", False), (word, True)]
+        return bool(await self._face.ask(Question(self._ink.shown(title), self._ink.shown(text), answers)))
+
+    async def _step_back(self, *, redo: bool) -> None:
+        step = await self._desk.step_back(redo=redo)
+        if step is None:
+            self._face.say(
+                "There is nothing to bring back." if redo else "There is nothing of yours to undo."
+            )
+        else:
+            self._face.say(step[0])
+
+    async def _use(self, chosen: ImageClass) -> None:
+        if chosen.archived:
+            self._face.say(f"{chosen.name} is archived. X brings it back.")
+        else:
+            self._face.close(chosen.id)
+
+    async def _close(self) -> None:
+        self._face.close(None)
+
+    def _has(self, chosen: ImageClass) -> str:
+        count = self._face.counts.get(chosen.id, 0)
+        return f"{counted(count, 'image')} {'has' if count == 1 else 'have'} it"
+
+    def _colours(self) -> list[Choice[str]]:
+        """The palette that is safe for colour-blind eyes; which class has a colour already."""
+        owners: dict[str, list[str]] = {}
+        for image_class in self._face.known:
+            owners.setdefault(image_class.colour, []).append(image_class.name)
+        choices = []
+        for colour, name in zip(COLOURS, _COLOUR_NAMES, strict=True):
+            used = f", of {name_some(owners[colour], 2)}" if colour in owners else ""
+            mark = Text("   ", style=self._ink.chip(colour)) if self._ink.colours else None
+            choices.append(Choice(f"{name} {colour}{used}", colour, mark))
+        return choices
+
+
+def _names_in(text: str) -> list[str]:
+    """Names with commas between them, each once."""
+    return list(dict.fromkeys(name for part in text.split(",") if (name := part.strip())))
+
+
+def _add_all(names: Sequence[str], store: LabelStore) -> list[ImageClass]:
+    with store.transaction():
+        return [store.add_class(name) for name in names]
+
+
+def _of(names: Sequence[str]) -> str:
+    return f"class {names[0]}" if len(names) == 1 else counted(len(names), "class", "classes")
+
+
+def _typed_colour(text: str) -> str | None:
+    return text.strip() if text.strip().startswith("#") else None
+
+
+def _labels_move(count: int) -> str:
+    return f"{counted(count, 'label')} {'moves' if count == 1 else 'move'}"

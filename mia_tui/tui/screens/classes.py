@@ -1,0 +1,188 @@
+"""The classes of a dataset: add, rename, recolour, reorder, merge, archive; each a step that undo takes back."""
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, TypeVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from mia_tui.dataset.model import ImageClass
+from mia_tui.errors import MiaError
+from mia_tui.tui.actions import shown_key
+from mia_tui.tui.context import Context
+from mia_tui.tui.screens.class_commands import ClassCommands
+from mia_tui.tui.screens.more_actions import CLASS_ACTIONS
+from mia_tui.tui.services.desk import Desk
+from mia_tui.tui.services.obeying import CommandQueue
+from mia_tui.tui.widgets.class_table import ClassTable
+
+Answer = TypeVar("Answer")
+
+_NEWS_S = 1.0
+
+
+class ClassesScreen(ModalScreen[int | None]):
+    """The list of classes; ends with the class that is to be the current one, or None.
+
+    Args:
+        desk: The dataset.
+        context: What screens share.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(
+            Binding(",".join(action.keys), f"obey('{action.id}')", action.title, tooltip=action.help)
+            for action in CLASS_ACTIONS
+        ),
+        Binding("down", "move(1)", show=False),
+        Binding("up", "move(-1)", show=False),
+        Binding("pagedown", "page(1)", show=False),
+        Binding("pageup", "page(-1)", show=False),
+        Binding("home", "move(-1000000)", show=False),
+        Binding("end", "move(1000000)", show=False),
+    ]
+    AUTO_FOCUS = ""
+
+    def __init__(self, desk: Desk, context: Context) -> None:
+        super().__init__()
+        self._desk, self._ink = desk, context.ink
+        self.commands = ClassCommands(desk, self, context.ink)
+        self.queue = CommandQueue(
+            begin=self._begin, done=self._ask_anew, failed=self._fail, slow=self._say_slow
+        )
+        self._table = ClassTable(context.ink, id="class-table")
+        self._heading = Static(id="class-heading", markup=False)
+        self._message = Static(id="class-message", markup=False)
+        self._keys = Static(classes="hint", markup=False)
+        self._known: tuple[ImageClass, ...] = tuple(desk.session.classes)
+        self._counts: Mapping[int, int] = {}
+        self._wanted: int | None = desk.session.current_class  # the class the cursor is on
+        self._line = 0
+        self._seen: object = None
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog wide", id="classes-dialog"):
+            yield Static("Classes", classes="title", markup=False)
+            yield self._heading
+            yield self._table
+            yield self._message
+            yield self._keys
+
+    def on_mount(self) -> None:
+        self.run_worker(self.queue.run(), group="commands", name="commands")
+        self.queue.do(self._reload)
+        self.set_interval(_NEWS_S, self._look_for_news)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._show)
+
+    # For the commands
+
+    def say(self, message: str) -> None:
+        self._message.update(self._ink.shown(message))
+
+    async def ask(self, dialog: ModalScreen[Answer]) -> Answer | None:
+        return await self.app.push_screen_wait(dialog)
+
+    @property
+    def known(self) -> Sequence[ImageClass]:
+        return self._known
+
+    @property
+    def chosen(self) -> ImageClass | None:
+        return self._known[self._line] if self._line < len(self._known) else None
+
+    @property
+    def counts(self) -> Mapping[int, int]:
+        return self._counts
+
+    def go_to(self, class_id: int) -> None:
+        self._wanted = class_id
+
+    def close(self, class_id: int | None) -> None:
+        if class_id is not None:
+            self._desk.session.choose_class(class_id)
+        self.dismiss(class_id)
+
+    # Keys
+
+    def action_obey(self, name: str) -> None:
+        self.queue.do(self.commands.by_name[name])
+
+    def action_move(self, by: int) -> None:
+        self._put(self._line + by)
+
+    def action_page(self, by: int) -> None:
+        self._put(self._line + by * self._table.page)
+
+    @on(ClassTable.Picked)
+    def _pick(self, event: ClassTable.Picked) -> None:
+        self._put(event.line)
+
+    def _put(self, line: int) -> None:
+        self._line = max(0, min(line, len(self._known) - 1))
+        self._wanted = None
+        self._show()
+
+    # What is known
+
+    async def _reload(self) -> None:
+        """Take over what labels.db says; the cursor stays on its class."""
+        chosen = self.chosen
+        wanted = self._wanted if self._wanted is not None else chosen.id if chosen else None
+        self._seen = self._signature()
+        self._known = await self._desk.all_classes()
+        self._counts = await self._desk.label_counts()
+        places = [line for line, image_class in enumerate(self._known) if image_class.id == wanted]
+        self._line = places[0] if places else max(0, min(self._line, len(self._known) - 1))
+        self._wanted = None
+        if not self._known:
+            self.say("There is no class yet: A adds some.")
+
+    def _ask_anew(self) -> None:
+        """After each command; one that changed nothing costs nothing."""
+        if self.is_running and self._signature() != self._seen:
+            self.queue.do(self._reload)
+        elif self.is_running:
+            self._show()
+
+    def _look_for_news(self) -> None:
+        """Others may have changed the classes, too."""
+        if self.queue.idle and self._signature() != self._seen:
+            self.queue.do(self._reload)
+
+    def _signature(self) -> object:
+        session = self._desk.session
+        return session.classes, dict(session.counts())
+
+    def _show(self) -> None:
+        if self.is_attached and self._table.size.width:
+            self._keys.update(_keys(self._table.size.width))
+            self._heading.update(self._table.heading(self._table.size.width))
+            self._table.show(self._known, self._counts, self._line)
+
+    def _begin(self) -> None:
+        """What was said stays until something else is said: reloading is a command, too."""
+
+    def _fail(self, error: MiaError, dropped: int) -> None:
+        self.say(str(error))
+
+    def _say_slow(self, waiting: int) -> None:
+        if self._desk.keeper.busy_since is not None:
+            self.say("Saving")
+
+
+def _keys(columns: int) -> str:
+    """All keys in lines; a key never stands in another line than what it does."""
+    lines = [""]
+    for action in CLASS_ACTIONS:
+        key = shown_key(action.keys[0])
+        phrase = f"{key.upper() if len(key) == 1 else key} {action.title.lower()}"
+        if lines[-1] and len(lines[-1]) + 2 + len(phrase) > columns:
+            lines.append("")
+        lines[-1] += f"  {phrase}" if lines[-1] else phrase
+    return "\n".join(lines)

@@ -1,0 +1,289 @@
+"""Many images at once: mark some, give all of them a class in one step.
+
+Layout and handlers; what the keys do stands in `grid_commands`. The cursor is
+the session's current image, so the labelling screen and this one agree on it.
+"""
+
+import os
+import time
+from dataclasses import replace
+from functools import partial
+from typing import ClassVar, TypeVar
+
+from rich.style import Style
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.screen import ModalScreen, Screen
+from textual.widgets import Footer
+
+from mia_tui.dataset.decode import MAX_MEGAPIXELS
+from mia_tui.dataset.looking import Look
+from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.wording import counted
+from mia_tui.errors import MiaError
+from mia_tui.terminal.model import Terminal
+from mia_tui.tui.actions import ACTIONS, bindings, key_name, shown_key
+from mia_tui.tui.context import Context
+from mia_tui.tui.screens.classes import ClassesScreen
+from mia_tui.tui.screens.grid_commands import GridCommands
+from mia_tui.tui.screens.help import HelpScreen
+from mia_tui.tui.screens.label_words import framing, shown_filter
+from mia_tui.tui.screens.more_actions import GRID_ACTIONS, MOVES, SHARED
+from mia_tui.tui.services.desk import Desk
+from mia_tui.tui.services.obeying import CommandQueue
+from mia_tui.tui.services.prefetch import Prefetch, Ready, Wish
+from mia_tui.tui.widgets.class_bar import ClassBar
+from mia_tui.tui.widgets.grid_view import GridView
+from mia_tui.tui.widgets.text_line import Piece, TextLine
+
+Answer = TypeVar("Answer")
+
+_NEWS_S = 0.5
+_LINE_S = 0.2  # after so long a line of tiles is painted although some of its pictures are not made
+_BUSY_S = 0.03
+_PAGE_S = 0.5  # what the pictures of a page may take on a slow line
+_STEP_BYTES = 256
+
+
+class GridScreen(Screen[bool]):
+    """The images of a dataset as tiles. Ends with True where an image was opened, False where not.
+
+    Args:
+        desk: The dataset.
+        context: What screens share.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(
+            Binding(
+                ",".join(map(key_name, action.keys)),
+                f"obey('{action.id}')",
+                action.title,
+                show=action.in_footer,
+                key_display=shown_key(action.keys[0]),
+                tooltip=action.help,
+            )
+            for action in GRID_ACTIONS
+        ),
+        *(Binding(key, f"obey('{where}')", show=False) for key, where in MOVES.items()),
+        *(Binding(f"shift+{key}", f"obey('mark_{where}')", show=False) for key, where in MOVES.items()),
+        *bindings(action for action in ACTIONS if action.id in SHARED),
+    ]
+    AUTO_FOCUS = ""
+
+    class Made(Message):
+        """A picture is ready."""
+
+        def __init__(self, ready: Ready) -> None:
+            super().__init__()
+            self.ready = ready
+
+    def __init__(self, desk: Desk, context: Context) -> None:
+        super().__init__()
+        self.desk, self.session, self.context = desk, desk.session, context
+        self.commands = GridCommands(desk, self, context.ink)
+        self.queue = CommandQueue(begin=self._begin, done=self._show, failed=self._fail, slow=self._say_slow)
+        self._message = ""
+        self._came_from = self.session.current_row
+        self._late: set[int] = set()  # places whose picture has come and is not painted
+        self._painting = False  # whether a timer will paint them
+        self._max_bytes: int | None = None
+        terminal = _for_tiles(context.terminal)
+        self._grid = GridView(self.session, self._picture, terminal, context.link, context.ink, id="grid")
+        self._class_bar = ClassBar(context.ink, id="classes")
+        self._facts, self._status = TextLine(context.ink, id="facts"), TextLine(context.ink, id="status")
+        self._prefetch = Prefetch(
+            desk.dataset,
+            terminal,
+            threads=2 if (os.cpu_count() or 1) >= 4 else 1,
+            on_ready=self._tell,
+            max_megapixels=MAX_MEGAPIXELS,
+        )
+
+    def compose(self) -> ComposeResult:
+        yield self._grid
+        yield self._facts
+        yield self._class_bar
+        yield self._status
+        yield Footer(compact=True, show_command_palette=False)
+
+    def on_mount(self) -> None:
+        self.run_worker(self.queue.run(), group="commands", name="commands")
+        self.set_interval(_NEWS_S, self._show)
+        self.call_after_refresh(self._show)
+
+    def on_unmount(self) -> None:
+        self._prefetch.close()
+
+    # For the commands
+
+    def say(self, message: str) -> None:
+        self._message = message
+
+    async def ask(self, dialog: ModalScreen[Answer]) -> Answer | None:
+        return await self.app.push_screen_wait(dialog)
+
+    async def show_classes(self) -> None:
+        await self.ask(ClassesScreen(self.desk, self.context))
+
+    async def show_help(self) -> None:
+        await self.ask(HelpScreen(self.context))
+
+    @property
+    def per_line(self) -> int:
+        return self._grid.lattice.per_line
+
+    @property
+    def per_page(self) -> int:
+        return self._grid.per_page
+
+    def resize_tiles(self, by: int) -> bool:
+        return self._grid.resize_tiles(by)
+
+    def leave(self, *, opened: bool) -> None:
+        self.session.clear_selection()
+        if not opened and self._came_from is not None:
+            self.session.go_to(self._came_from)
+        self.dismiss(opened)
+
+    # What comes from outside
+
+    def action_obey(self, name: str) -> None:
+        self.queue.do(self.commands.by_name[name])
+
+    def on_key(self, event: events.Key) -> None:
+        """Letters and digits belong to classes."""
+        character = event.character
+        if character is not None and len(character) == 1 and character.isalnum():
+            event.stop()
+            self.queue.do(partial(self.commands.use_key, character))
+
+    @on(GridView.Picked)
+    def _pick(self, event: GridView.Picked) -> None:
+        self.queue.do(partial(self.commands.go_to, event.position, mark=event.mark, through=event.through))
+        if event.opened:
+            self.action_obey("open")
+
+    @on(ClassBar.Picked)
+    def _pick_class(self, event: ClassBar.Picked) -> None:
+        self.queue.do(partial(self.commands.use_class, event.class_id))
+
+    @on(GridView.Moved)
+    def _see_others(self) -> None:
+        self._order()
+        self._grid.update()
+
+    @on(Made)
+    def _take_picture(self, event: Made) -> None:
+        """Lines of tiles are painted when they are complete, or after a while."""
+        ready = event.ready
+        row = self.session.listing.row(ready.wish.key)
+        if row is not None and self.session.state_of(row).problem != ready.problem:
+            self.session.set_problem(row, ready.problem)
+        places = [place for place in self._grid.seen if int(self.session.view[place]) == row]
+        if not places:
+            return
+        self._late.update(places)
+        if not self._painting:
+            self._paint_lines(time.monotonic() + _LINE_S)
+
+    def on_screen_resume(self) -> None:
+        self._show()
+
+    def _tell(self, ready: Ready) -> None:
+        """From a thread; after the screen has gone there is nobody to tell."""
+        if self.is_running:
+            self.post_message(self.Made(ready))
+
+    # Painting
+
+    def _begin(self) -> None:
+        self._message = ""
+
+    def _fail(self, error: MiaError, dropped: int) -> None:
+        text = str(error)
+        if dropped:
+            text += f" {counted(dropped, 'key')} pressed meanwhile had no effect."
+        self.notify(text, severity="error", timeout=2 * self.context.user.toast_s, markup=False)
+
+    def _say_slow(self, waiting: int) -> None:
+        if self.desk.keeper.busy_since is not None:
+            self._message = "Saving" + (f", {counted(waiting, 'key')} waiting" if waiting else "")
+            self._show_lines()
+
+    def _show(self) -> None:
+        """Paint what is different now, be it by a key or by what others did."""
+        if not self.is_current or not self._grid.size.width:
+            return
+        self._grid.update()
+        self._class_bar.show(
+            self.session.classes, self.session.counts(), self.session.current_class, auto=False
+        )
+        self._show_lines()
+
+    def _show_lines(self) -> None:
+        session, ink = self.session, self.context.ink
+        row, count = session.current_row, session.selected_count
+        left: list[Piece] = [("No images", None)]
+        right: list[Piece] = []
+        if row is not None and session.position is not None:
+            left = [(f"{session.position + 1:,}/{len(session.view):,}  ", Style(bold=True))]
+            left.append((ink.fit_left(session.listing.path(row), 60), None))
+            right = [(framing(session.state_of(row), ink).text, None)]
+        shown = shown_filter(session.filter, session)
+        if shown:
+            right.append((f"  [{shown}]", ink.dim()))
+        self._facts.show(left, right)
+        marked = f"{counted(count, 'image')} marked: a class key labels them" if count else "Space marks"
+        words = f"{session.labelled:,} labelled{ink.separator}{session.unlabelled:,} left"
+        self._status.show(
+            [(self._message or marked, Style(bold=bool(self._message or count)))], [(words, ink.dim())]
+        )
+
+    # Pictures
+
+    def _picture(self, key: ImageKey) -> Ready | None:
+        return self._prefetch.get(self._wish(key))
+
+    def _wish(self, key: ImageKey) -> Wish:
+        return Wish(key, Look(), self._grid.lattice.panel, self._max_bytes)
+
+    def _order(self) -> None:
+        """Have the tiles made that are seen, then those of the next page, then of the one before."""
+        seen, view = self._grid.seen, self.session.view
+        budget = self.context.link.budget(_PAGE_S)
+        self._max_bytes = (
+            None
+            if budget is None or not seen
+            else max(_STEP_BYTES, budget // len(seen) // _STEP_BYTES * _STEP_BYTES)
+        )
+        more = len(seen)
+        places = [*seen, *range(seen.stop, min(len(view), seen.stop + more))]
+        places += range(max(0, seen.start - more), seen.start)
+        self._late.clear()
+        self._prefetch.want([self._wish(self.session.listing.key(int(view[place]))) for place in places])
+
+    def _paint_lines(self, late_at: float) -> None:
+        """Paint lines of tiles that are complete, all of them once it is late; none while some are on their way."""
+        self._painting = False
+        if not self.context.link.busy:
+            per_line, is_late = self._grid.lattice.per_line, time.monotonic() >= late_at
+            for line in {place // per_line for place in self._late}:
+                places = [place for place in self._grid.seen if place // per_line == line]
+                if is_late or all(self._has_picture(place) for place in places):
+                    self._late.difference_update(range(line * per_line, (line + 1) * per_line))
+                    self._grid.paint_line_of(line * per_line)
+            self._grid.update()
+        if self._late:
+            self._painting = True
+            self.set_timer(_BUSY_S, partial(self._paint_lines, late_at))
+
+    def _has_picture(self, place: int) -> bool:
+        return self._picture(self.session.listing.key(int(self.session.view[place]))) is not None
+
+
+def _for_tiles(terminal: Terminal) -> Terminal:
+    """Tiles are half blocks whatever the terminal has: dozens of images would fill its memory and the line."""
+    return replace(terminal, graphics="none" if terminal.colours == "none" else "half")

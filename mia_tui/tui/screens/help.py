@@ -1,0 +1,154 @@
+"""All keys, with the user's own in force; what the frame says; how this terminal shows images."""
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import ClassVar
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from mia_tui.paths import printable
+from mia_tui.terminal.model import Terminal
+from mia_tui.tui.actions import ACTIONS, Action, shown_key
+from mia_tui.tui.context import Context
+from mia_tui.tui.screens.more_actions import CLASS_ACTIONS, GRID_ACTIONS, MARK_THROUGH
+from mia_tui.tui.widgets.ink import Ink
+
+WIDE_COLUMNS = 120
+"""From this width on, keys stand in two columns."""
+
+_WIDEST = 170
+_EXAMPLE_COLOUR = "#e69f00"
+_EXAMPLE_COLUMNS = 12
+
+_GRAPHICS = {
+    "kitty": "as pixels, by the kitty protocol",
+    "iterm2": "as pixels, by iTerm2's protocol",
+    "sixel": "as pixels, by sixels",
+    "half": "as half blocks: two pixels for each character",
+    "none": "not at all: this terminal has no colours",
+}
+_COLOURS = {"true": "16 million colours", "256": "256 colours", "16": "16 colours", "none": "no colours"}
+_HINTS = (
+    "Letters and digits pick classes; F9 makes them assign at once.",
+    "F1 may open the terminal's own help: = and Space do the same as F1 and F2. On a Mac, hold Fn for F-keys.",
+    "Every key can be changed in the settings file, which mia-tui doctor names.",
+)
+
+
+class HelpScreen(ModalScreen[None]):
+    """The keys.
+
+    Args:
+        context: What screens share.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,question_mark,enter,q", "dismiss", "Close"),
+        Binding("down", "scroll(1)", show=False),
+        Binding("up", "scroll(-1)", show=False),
+        Binding("pagedown,space", "scroll_page(1)", show=False),
+        Binding("pageup", "scroll_page(-1)", show=False),
+        Binding("home", "scroll(-10000)", show=False),
+        Binding("end", "scroll(10000)", show=False),
+    ]
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        sections = _sections((*ACTIONS, *GRID_ACTIONS, MARK_THROUGH, *CLASS_ACTIONS), context)
+        self._sections = [*sections, _legend(context.ink), _showing(context.terminal)]
+        self._columns = [Static(classes="help-column"), Static(classes="help-column")]
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog", id="help-dialog"):
+            yield Static("Keys", classes="title", markup=False)
+            with VerticalScroll(id="help-scroll", can_focus=False), Horizontal(id="help-columns"):
+                yield from self._columns
+            yield Static("Arrows and page keys scroll, Esc closes.", classes="hint", markup=False)
+
+    def on_resize(self) -> None:
+        is_wide = self.size.width >= WIDE_COLUMNS
+        parts = _halves(self._sections) if is_wide else (self._sections, [])
+        self._columns[1].display = is_wide
+        self.query_one("#help-dialog").styles.width = min(_WIDEST, self.size.width - 4)
+        for column, part in zip(self._columns, parts, strict=True):
+            column.update(Group(*(section for section, _ in part)))
+
+    def action_scroll(self, lines: int) -> None:
+        self.query_one("#help-scroll").scroll_relative(y=lines, animate=False)
+
+    def action_scroll_page(self, pages: int) -> None:
+        scroll = self.query_one("#help-scroll")
+        scroll.scroll_relative(y=pages * max(1, scroll.size.height - 1), animate=False)
+
+
+Section = tuple[RenderableType, int]
+"""What is shown, and about how many lines it takes."""
+
+
+def keys_in_force(action: Action, context: Context) -> str:
+    """The keys of a command, the user's own if there are any."""
+    keys: Iterable[str] = context.user.keys.get(action.id, action.keys)
+    return "  ".join(map(shown_key, keys)) or "no key"
+
+
+def _sections(actions: Sequence[Action], context: Context) -> list[Section]:
+    sections: list[Section] = []
+    for heading, group in groupby(actions, key=lambda action: action.section):
+        rows = [(keys_in_force(action, context), action.help) for action in group]
+        sections.append((Group(_heading(heading), _table(rows), Text("")), len(rows) + 2))
+    return sections
+
+
+def _legend(ink: Ink) -> Section:
+    words = (
+        ("label", "a person's label"),
+        ("suggestion", "a model's suggestion; Enter takes it as the label"),
+        ("none", "no label"),
+    )
+    table = Table.grid(padding=(0, 2))
+    for kind, meaning in words:
+        pattern = (ink.pattern(kind) * _EXAMPLE_COLUMNS)[:_EXAMPLE_COLUMNS]
+        colour = None if kind == "none" else _EXAMPLE_COLOUR
+        table.add_row(Text(pattern, style=ink.frame(kind, colour)), Text(meaning))
+    return Group(_heading("The frame around an image"), table, Text("")), len(words) + 2
+
+
+def _showing(terminal: Terminal) -> Section:
+    words = [f"Images are shown {_GRAPHICS[terminal.graphics]}; {_COLOURS[terminal.colours]}."]
+    if terminal.brand:
+        where = f", in {terminal.multiplexer}" if terminal.multiplexer else ""
+        words.append(f"The terminal is {printable(terminal.brand)}{where}.")
+    if terminal.note:
+        words.append(printable(terminal.note))
+    texts = [Text(text) for text in (*words, *_HINTS)]
+    return Group(_heading("This terminal"), *texts), 2 * len(texts) + 1
+
+
+def _heading(text: str) -> Text:
+    return Text(text, style="bold underline")
+
+
+def _table(rows: Iterable[tuple[str, str]]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(width=18)
+    table.add_column()
+    for keys, meaning in rows:
+        table.add_row(Text(keys, style="bold"), Text(meaning))
+    return table
+
+
+def _halves(sections: Sequence[Section]) -> tuple[list[Section], list[Section]]:
+    """Two columns of about the same length, the order kept."""
+    total, used = sum(lines for _, lines in sections), 0
+    for number, (_, lines) in enumerate(sections):
+        if used + lines / 2 >= total / 2:
+            return list(sections[:number]), list(sections[number:])
+        used += lines
+    return list(sections), []

@@ -1,0 +1,52 @@
+"""What the first screen says about folders, datasets and runs: plain functions, no widgets."""
+
+import time
+from pathlib import Path
+
+from mia_tui.dataset.recent import Recent
+from mia_tui.dataset.wording import counted
+from mia_tui.tui.services.folders import FolderContent
+from mia_tui.tui.services.run_watch import LiveRun
+
+
+def content_words(content: FolderContent | None) -> str:
+    """What is in a folder; empty while that is not known."""
+    if content is None:
+        return ""
+    if content.problem is not None:
+        return "cannot be looked into"
+    words = (
+        [counted(content.images, "image") + (" and more" if content.more else "")] if content.images else []
+    )
+    if content.folders:
+        words.append(counted(len(content.folders), "folder"))
+    return ", ".join(words) or "empty"
+
+
+def recent_words(recent: Recent, now: float) -> str:
+    """What is known of a dataset since the last visit, and when that was."""
+    words = [] if recent.images is None else [counted(recent.images, "image")]
+    if recent.labels is not None:
+        words.append(counted(recent.labels, "label"))
+    then, today = time.localtime(recent.at), time.localtime(now)
+    is_today = then[:3] == today[:3]
+    words.append(time.strftime("today %H:%M" if is_today else "%Y-%m-%d %H:%M", then))
+    return ", ".join(words)
+
+
+def run_words(run: LiveRun) -> str:
+    """A run at work in one line."""
+    words = [
+        run.name,
+        {"unknown": "silent, its worker is on another host"}.get(run.status, run.phase or run.status),
+    ]
+    if run.total_epochs is not None:
+        words.append(f"epoch {min(run.epoch + 1, run.total_epochs)} of {run.total_epochs}")
+    if run.best is not None:
+        words.append(f"best {run.metric.replace('_', ' ')} {run.best:.3f}")
+    return f"{', '.join(words)}, in {run.dataset}"
+
+
+def why_none(base: Path, content: FolderContent) -> str:
+    """Why no folder is listed."""
+    return content.problem or f"No such folder in {base}"

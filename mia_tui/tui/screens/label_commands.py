@@ -1,0 +1,290 @@
+"""What the keys of the labelling screen do: each command by its name in `actions.ACTIONS`.
+
+No widget is touched here: a command changes the desk, the session or the look,
+says a word about it, or asks through a dialog. The screen paints what is
+different afterwards.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Protocol, TypeVar
+
+from textual.screen import ModalScreen
+
+from mia_tui.dataset.filters import Filter
+from mia_tui.dataset.session import Applied
+from mia_tui.tui.screens import choosing
+from mia_tui.tui.screens.dialogs import TextDialog
+from mia_tui.tui.services.desk import Desk
+from mia_tui.tui.services.glance import Glance
+from mia_tui.tui.services.obeying import Command
+from mia_tui.tui.widgets.ink import Ink
+
+Answer = TypeVar("Answer")
+
+
+class Face(Protocol):
+    """What commands need of a screen."""
+
+    def say(self, message: str) -> None:
+        """A word in the status line, until the next command."""
+
+    async def ask(self, dialog: ModalScreen[Answer]) -> Answer | None:
+        """Let the person answer; None if they think better of it."""
+
+    @property
+    def page(self) -> int:
+        """Images on a page of the list."""
+
+
+class LabelCommands:
+    """The commands of one labelling screen.
+
+    Args:
+        desk: The dataset.
+        glance: How images are looked at.
+        face: The screen.
+        ink: Characters and styles, for dialogs.
+        auto: Whether to begin in auto mode.
+
+    Attributes:
+        auto: Whether the key of a class assigns and goes on.
+        by_name: Every command, by its name.
+    """
+
+    def __init__(self, desk: Desk, glance: Glance, face: Face, ink: Ink, *, auto: bool) -> None:
+        self._desk, self._session, self._glance, self._face, self._ink = desk, desk.session, glance, face, ink
+        self.auto = auto
+        self.by_name: dict[str, Command] = {
+            "assign": partial(self._assign, advance=False),
+            "assign_next": partial(self._assign, advance=True),
+            "accept": self._accept,
+            "clear": self._clear,
+            "undo": partial(self._step_back, redo=False),
+            "redo": partial(self._step_back, redo=True),
+            "auto": self._toggle_auto,
+            "pick": self._choose_class,
+            "next": partial(self._move, 1),
+            "previous": partial(self._move, -1),
+            "page_next": lambda: self._move(face.page),
+            "page_previous": lambda: self._move(-face.page),
+            "first": partial(self._go, self._session.first),
+            "last": partial(self._go, self._session.last),
+            "next_unlabelled": partial(self._unlabelled, backwards=False),
+            "previous_unlabelled": partial(self._unlabelled, backwards=True),
+            "frame_next": partial(self._move_frame, 1),
+            "frame_previous": partial(self._move_frame, -1),
+            "skip": self._skip,
+            "flag": self._flag,
+            "note": self._note,
+            "find": self._find,
+            "filter": self._choose_filter,
+            "order": self._choose_order,
+            "folders": self._choose_folder,
+        }
+        self.by_name |= {name: partial(self._look, change) for name, change in self._looks().items()}
+
+    # Labelling
+
+    async def use_key(self, character: str) -> None:
+        """The key of a class was pressed."""
+        image_class = self._session.class_of_key(character)
+        if image_class is None:
+            self._face.say(f"No class has the key {character}.")
+        else:
+            await self.use_class(image_class.id)
+
+    async def use_class(self, class_id: int) -> None:
+        """Make a class the current one; in auto mode assign it and go on."""
+        self._session.choose_class(class_id)
+        if self.auto:
+            await self._assign(advance=True)
+
+    async def go_to(self, row: int) -> None:
+        """Show another image of the list."""
+        await self._go(partial(self._session.go_to, row))
+
+    async def move(self, by: int) -> None:
+        """Show the image so many places on."""
+        await self._move(by)
+
+    async def _assign(self, *, advance: bool) -> None:
+        key = self._session.current
+        if key is None:
+            return
+        if self._session.current_class is None and not await self._add_first_class():
+            return
+        chosen = self._session.current_class
+        assert chosen is not None
+        await self._desk.assign([key], chosen)
+        if advance:
+            self._advance()
+
+    async def _add_first_class(self) -> bool:
+        name = await self._face.ask(TextDialog("There is no class yet. What is the first one called?"))
+        if not name:
+            return False
+        await self._desk.add_class(name)
+        return True
+
+    def _advance(self) -> None:
+        if self._session.move(1):
+            self._glance.next_image()
+            return
+        left = self._session.unlabelled
+        rest = f"{left:,} have no label: F3 goes there." if left else "All have a label."
+        self._face.say(f"This was the last image of the list. {rest}")
+
+    async def _accept(self) -> None:
+        row, key = self._session.current_row, self._session.current
+        suggestion = None if row is None else self._session.state_of(row).suggestion
+        if suggestion is None or key is None:
+            self._face.say("No model suggests anything for this image.")
+            return
+        await self._desk.assign([key], suggestion.id, source="accepted")
+        self._advance()
+
+    async def _clear(self) -> None:
+        key = self._session.current
+        if key is not None and not await self._desk.clear([key]):
+            self._face.say("This image has no label.")
+
+    async def _step_back(self, *, redo: bool) -> None:
+        step = await self._desk.step_back(redo=redo)
+        if step is None:
+            self._face.say(
+                "There is nothing to bring back." if redo else "There is nothing of yours to undo."
+            )
+            return
+        words, applied = step
+        self._face.say(words + self._reveal(applied))
+
+    def _reveal(self, applied: Applied) -> str:
+        """Go where something changed; what to say about it."""
+        if not len(applied.rows) or self._session.current_row in applied.rows:
+            return ""
+        self._glance.next_image()
+        return " All images are shown again." if self._session.reveal(int(applied.rows[0])) else ""
+
+    async def _toggle_auto(self) -> None:
+        self.auto = not self.auto
+        self._face.say(
+            "Auto mode: the key of a class assigns it and goes on." if self.auto else "Auto mode is off."
+        )
+
+    async def _choose_class(self) -> None:
+        chosen = await self._face.ask(choosing.classes(self._session, self._ink))
+        if chosen is not None:
+            await self.use_class(chosen)
+
+    # Moving
+
+    async def _go(self, move: Callable[[], bool], stuck: str = "") -> None:
+        if move():
+            self._glance.next_image()
+        else:
+            self._face.say(stuck)
+
+    async def _move(self, by: int) -> None:
+        end = "last" if by > 0 else "first"
+        await self._go(partial(self._session.move, by), f"This is the {end} image of the list.")
+
+    async def _unlabelled(self, *, backwards: bool) -> None:
+        where = "before" if backwards else "behind"
+        left = self._session.unlabelled
+        stuck = f"No image {where} this one is without a label." if left else "All images have a label."
+        await self._go(partial(self._session.next_unlabelled, backwards=backwards), stuck)
+
+    async def _move_frame(self, by: int) -> None:
+        row = self._session.current_row
+        if row is None:
+            return
+        frame = self._session.listing.frame(row) + by
+        if not 0 <= frame < self._session.listing.frames_of(row):
+            self._face.say("There is no further frame in this file.")
+        elif self._session.reveal(row + by):
+            self._face.say("All images are shown again.")
+
+    # Marks
+
+    async def _skip(self) -> None:
+        row, key = self._session.current_row, self._session.current
+        if row is None or key is None:
+            return
+        skipped = self._session.state_of(row).skipped
+        await self._desk.skip([key], not skipped)
+        if not skipped:
+            self._advance()
+
+    async def _flag(self) -> None:
+        row, key = self._session.current_row, self._session.current
+        if row is not None and key is not None:
+            await self._desk.flag([key], not self._session.state_of(row).flagged)
+
+    async def _note(self) -> None:
+        row, key = self._session.current_row, self._session.current
+        if row is None or key is None:
+            return
+        old = self._session.state_of(row).note or ""
+        text = await self._face.ask(TextDialog(f"Note on {self._ink.fit_left(key.path, 50)}", value=old))
+        if text is not None and text.strip() != old:
+            await self._desk.note(key, text.strip() or None)
+
+    # Lists
+
+    async def _find(self) -> None:
+        present = self._session.filter
+        hint = "Enter shows the images with this in their path; empty shows all."
+        text = await self._face.ask(TextDialog("Find files", value=present.text, hint=hint))
+        if text is not None:
+            self._filter(Filter(present.state, present.class_id, text.strip(), present.folder))
+
+    def _filter(self, wanted: Filter | None) -> None:
+        if wanted is None:
+            return
+        self._session.set_filter(wanted)
+        if not len(self._session.view):
+            self._face.say("No image is like that; F5 shows others.")
+
+    async def _choose_filter(self) -> None:
+        self._filter(await self._face.ask(choosing.filters(self._session, self._ink)))
+
+    async def _choose_folder(self) -> None:
+        self._filter(await self._face.ask(choosing.folders(self._session, self._ink)))
+
+    async def _choose_order(self) -> None:
+        wanted = await self._face.ask(choosing.orders(self._ink))
+        if wanted is not None:
+            self._session.set_order(wanted[0], reverse=wanted[1])
+
+    # Looking
+
+    def _looks(self) -> dict[str, Callable[[], Any]]:
+        glance = self._glance
+        return {
+            "zoom_in": lambda: glance.zoom(1),
+            "zoom_out": lambda: glance.zoom(-1),
+            "pan_left": lambda: glance.pan(-1, 0),
+            "pan_right": lambda: glance.pan(1, 0),
+            "pan_up": lambda: glance.pan(0, -1),
+            "pan_down": lambda: glance.pan(0, 1),
+            "brighter": lambda: glance.brighten(1),
+            "darker": lambda: glance.brighten(-1),
+            "more_contrast": lambda: glance.contrast(1),
+            "less_contrast": lambda: glance.contrast(-1),
+            "window": glance.next_window,
+            "invert": glance.invert,
+            "channel": glance.next_channel,
+            "reset_look": glance.reset,
+            "keep_look": self._toggle_keep,
+        }
+
+    async def _look(self, change: Callable[[], Any]) -> None:
+        change()
+
+    def _toggle_keep(self) -> None:
+        self._glance.keep = not self._glance.keep
+        kept = (
+            "The next image is shown like this one." if self._glance.keep else "Each image is shown afresh."
+        )
+        self._face.say(kept)

@@ -1,0 +1,127 @@
+"""What the labelling screen says about an image, the view and the work: plain functions, no widgets."""
+
+import time
+from collections.abc import Sequence
+
+from rich.style import Style
+
+from mia_tui.dataset.filters import Filter
+from mia_tui.dataset.looking import View
+from mia_tui.dataset.session import LabelSession, RowState
+from mia_tui.paths import printable
+from mia_tui.tui.services.desk import Saved
+from mia_tui.tui.widgets.class_frame import Framing
+from mia_tui.tui.widgets.ink import Ink
+from mia_tui.tui.widgets.text_line import Piece
+
+_BOLD = Style(bold=True)
+
+STATE_WORDS = {
+    "all": "all images",
+    "unlabelled": "without a label",
+    "labelled": "with a label",
+    "class": "of one class",
+    "flagged": "flagged",
+    "skipped": "skipped",
+    "noted": "with a note",
+    "suggested": "with a model's suggestion only",
+    "differs": "where label and suggestion differ",
+    "unreadable": "that cannot be read",
+}
+
+
+def framing(state: RowState | None, ink: Ink) -> Framing:
+    """The frame around an image."""
+    if state is None:
+        return Framing("", "none")
+    notes = [
+        sign for sign, shown in ((f"{ink.flag} flagged", state.flagged), ("skipped", state.skipped)) if shown
+    ]
+    if state.image_class is not None:
+        origin = {"import": " (imported)", "accepted": " (accepted)"}.get(state.source or "", "")
+        if state.differs and state.suggestion is not None:
+            notes.insert(0, f"model: {_suggested(state)}")
+        return Framing(
+            f"{state.image_class.name}{origin}", "label", state.image_class.colour, ink.separator.join(notes)
+        )
+    if state.suggestion is not None:
+        text = f"{_suggested(state)}  Enter accepts"
+        return Framing(text, "suggestion", state.suggestion.colour, ink.separator.join(notes))
+    return Framing("no label", "none", None, ink.separator.join(notes))
+
+
+def facts(
+    session: LabelSession, view: View | None, box_px: tuple[int, int], looks: Sequence[str], ink: Ink
+) -> tuple[list[Piece], list[Piece]]:
+    """The line about the image: where it stands, its name; size and look on the right."""
+    row = session.current_row
+    if row is None or session.position is None:
+        return [(shown_filter(session.filter, session) or "No images", None)], []
+    key = session.listing.key(row)
+    left: list[Piece] = [(f"{session.position + 1:,}/{len(session.view):,}  ", _BOLD)]
+    left.append((ink.fit_left(key.path, 70), None))
+    frames = session.listing.frames_of(row)
+    if frames > 1:
+        left.append((f"  frame {key.frame + 1}/{frames}", None))
+    note = session.state_of(row).note
+    if note:
+        left.append((f"  {ink.noted} {printable(note)}", Style(italic=True)))
+    right = list(looks)
+    if view is not None:
+        right.insert(0, f"{view.image_width:,}x{view.image_height:,} px")
+        right.insert(1, f"{view.scale_in(box_px) * 100:.0f} %")
+    shown = shown_filter(session.filter, session)
+    if shown:
+        right.insert(0, f"[{shown}]")
+    return left, [(ink.separator.join(right), ink.dim())]
+
+
+def status(
+    session: LabelSession,
+    saved: Saved | None,
+    annotator: str,
+    message: str,
+    now: float,
+    ink: Ink,
+    *,
+    scanned: bool,
+) -> tuple[list[Piece], list[Piece]]:
+    """The line about the work: done, left, pace; what was saved last and who works on the right."""
+    words = [f"{session.labelled:,} labelled", f"{session.unlabelled:,} left"]
+    missing = session.missing if scanned else 0
+    for count, word in ((session.skipped, "skipped"), (session.flagged, "flagged"), (missing, "missing")):
+        if count:
+            words.append(f"{count:,} {word}")
+    if not scanned:
+        words.append("looking for more")
+    pace = session.pace.per_minute(now)
+    if pace is not None:
+        words.append(f"{pace:.0f}/min")
+    left: list[Piece] = [(message + "  ", _BOLD)] if message else []
+    left.append((ink.separator.join(words), None))
+    right = annotator
+    if saved is not None:
+        clock = time.strftime("%H:%M:%S", time.localtime(saved.at))
+        right = f"saved {clock} {ink.fit_left(saved.what, 36)}{ink.separator}{annotator}"
+    return left, [(right, ink.dim())]
+
+
+def shown_filter(filter: Filter, session: LabelSession) -> str:
+    """What is shown, in words; empty where all is."""
+    words = []
+    if filter.class_id is not None:
+        image_class = session.class_of(filter.class_id)
+        words.append(f"class {image_class.name}" if image_class else "a class")
+    elif filter.state != "all":
+        words.append(STATE_WORDS[filter.state])
+    if filter.text:
+        words.append(f'"{filter.text}"')
+    if filter.folder:
+        words.append(f"in {filter.folder}")
+    return ", ".join(words)
+
+
+def _suggested(state: RowState) -> str:
+    assert state.suggestion is not None
+    sure = "" if state.confidence is None else f" {state.confidence:.0%}"
+    return f"{state.suggestion.name}?{sure}"

@@ -1,0 +1,203 @@
+"""The one thread that reads and writes labels.db for the app.
+
+Everything is done in the order it was asked for. A label counts as set when
+its commit has come back: only then the screen moves. labels.db appears with
+the first thing written, never by looking.
+"""
+
+import asyncio
+import queue
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Generic, TypeVar, cast
+
+from mia_tui.dataset.model import ImageClass, ImageKey
+from mia_tui.dataset.records import Change, Label, Mark
+from mia_tui.dataset.store import LabelStore
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What labels.db says; empty where there is none.
+
+    Attributes:
+        classes: Those put away included.
+        change: Id of the newest row of history that is in it.
+    """
+
+    classes: tuple[ImageClass, ...] = ()
+    labels: dict[ImageKey, Label] = field(default_factory=dict)
+    marks: dict[ImageKey, Mark] = field(default_factory=dict)
+    change: int = 0
+    source: str | None = None
+
+
+@dataclass(frozen=True)
+class Written(Generic[Value]):
+    """What a write returned, and everything that is new in the history since, others' changes too."""
+
+    value: Value
+    changes: list[Change]
+
+
+class Keeper:
+    """Reads and writes labels.db in a thread of its own.
+
+    Args:
+        path: The labels.db; it need not exist.
+        annotator: Who labels; the login name if left out.
+
+    Attributes:
+        path: May be changed until the first write.
+        annotator: The name that labels get.
+        busy_since: When the job at work was begun (`time.monotonic`), None while there is none.
+        saved_at: When the last write was committed (Unix seconds), None before the first.
+    """
+
+    def __init__(self, path: Path, annotator: str) -> None:
+        self.path = path
+        self.annotator = annotator
+        self.busy_since: float | None = None
+        self.saved_at: float | None = None
+        self._store: LabelStore | None = None
+        self._seen = 0  # id of the last change that was given out
+        self._version: int | None = None
+        self._jobs: queue.Queue[tuple[Callable[[], object], Future[object]] | None] = queue.Queue()
+        self._thread = threading.Thread(target=self._work, name="labels", daemon=True)
+        self._thread.start()
+
+    async def load(self) -> Snapshot:
+        """Everything labels.db says.
+
+        Raises:
+            StoreError: If it is there and cannot be read.
+        """
+        return await self._ask(self._load)
+
+    async def write(self, job: Callable[[LabelStore], Value]) -> Written[Value]:
+        """Do something with the store, which is made if it is not there.
+
+        Args:
+            job: Runs in the keeper's thread.
+
+        Raises:
+            StoreError: If it cannot be written; nothing changed.
+        """
+        return await self._ask(lambda: self._write(job))
+
+    async def read(self, job: Callable[[LabelStore], Value]) -> Value | None:
+        """Ask the store something; None where there is none yet.
+
+        Raises:
+            StoreError: If it cannot be read.
+        """
+        return await self._ask(lambda: self._read(job))
+
+    async def news(self) -> list[Change] | None:
+        """What others wrote since the last time; None where labels.db has just appeared (load it then).
+
+        Raises:
+            StoreError: If it cannot be read.
+        """
+        return await self._ask(self._news)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether labels.db is there and open."""
+        return self._store is not None
+
+    @property
+    def pending(self) -> int:
+        """Jobs that wait, the one at work not counted."""
+        return self._jobs.qsize()
+
+    def end(self) -> None:
+        """End once everything that was asked for is written."""
+        self._jobs.put(None)
+
+    def drain(self, timeout_s: float) -> None:
+        """Wait until everything that was asked for is written, then end; for the end of the app."""
+        self.end()
+        self._thread.join(timeout_s)
+
+    async def _ask(self, job: Callable[[], Value]) -> Value:
+        future: Future[Value] = Future()
+        self._jobs.put((job, cast("Future[object]", future)))
+        return await asyncio.wrap_future(future)
+
+    def _work(self) -> None:
+        while (item := self._jobs.get()) is not None:
+            job, future = item
+            if not future.set_running_or_notify_cancel():
+                continue
+            self.busy_since = time.monotonic()
+            try:
+                value = job()
+            except BaseException as error:  # noqa: BLE001  # raised again where it was asked
+                self.busy_since = None
+                future.set_exception(error)
+            else:
+                self.busy_since = None
+                future.set_result(value)
+        if self._store is not None:
+            self._store.close()
+
+    def _load(self) -> Snapshot:
+        from mia_tui.dataset.labelled import META_SOURCE
+
+        store = self._existing()
+        if store is None:
+            return Snapshot()
+        self._seen = store.last_change()  # first: what comes meanwhile is given out twice rather than never
+        self._version = store.data_version()
+        return Snapshot(
+            tuple(store.classes(archived=True)),
+            store.labels(),
+            store.marks(),
+            self._seen,
+            store.meta(META_SOURCE),
+        )
+
+    def _existing(self) -> LabelStore | None:
+        if self._store is None:
+            self._store = LabelStore.open_existing(self.path, annotator=self.annotator)
+        return self._store
+
+    def _write(self, job: Callable[[LabelStore], Value]) -> Written[Value]:
+        if self._store is None:
+            self._store = LabelStore(self.path, annotator=self.annotator)
+        before = self._seen
+        value = job(self._store)
+        changes = self._changes(self._store)
+        if self._seen != before:
+            self.saved_at = time.time()
+        return Written(value, changes)
+
+    def _read(self, job: Callable[[LabelStore], Value]) -> Value | None:
+        store = self._existing()
+        return None if store is None else job(store)
+
+    def _news(self) -> list[Change] | None:
+        was_there = self._store is not None
+        store = self._existing()
+        if store is None:
+            return []
+        if not was_there:
+            return None
+        version = store.data_version()
+        if version == self._version:
+            return []
+        self._version = version
+        return self._changes(store)
+
+    def _changes(self, store: LabelStore) -> list[Change]:
+        changes = store.changes_since(self._seen)
+        if changes:
+            self._seen = changes[-1].id
+        return changes

@@ -1,0 +1,59 @@
+"""Finding a dataset's images while the app runs: the first at once, the rest behind it.
+
+What was found the last time is shown first; the scan then replaces it only if
+something is different now.
+"""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from mia_tui.config.train import Frames
+from mia_tui.dataset.lister import Found, list_images
+from mia_tui.dataset.listing_cache import save_listing
+from mia_tui.errors import DataError
+
+
+class Opening:
+    """Scans a dataset in a thread. All callbacks are made in that thread.
+
+    Args:
+        root: Folder of the dataset.
+        frames: Whether animated files are one image or all of their frames.
+        on_batch: Told the paths found, in order, while they are found.
+        on_found: Told everything at the end.
+        on_failed: Told why the dataset cannot be looked into.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        frames: Frames,
+        on_batch: Callable[[list[str]], None],
+        on_found: Callable[[Found], None],
+        on_failed: Callable[[DataError], None],
+    ) -> None:
+        self._root, self._frames = root, frames
+        self._on_batch, self._on_found, self._on_failed = on_batch, on_found, on_failed
+        self._stopped = threading.Event()
+
+    def start(self) -> None:
+        threading.Thread(target=self._work, name="scan", daemon=True).start()
+
+    def stop(self) -> None:
+        """End soon; nothing is told any more."""
+        self._stopped.set()
+
+    def _work(self) -> None:
+        try:
+            found = list_images(
+                self._root, frames=self._frames, on_batch=self._on_batch, stop=self._stopped.is_set
+            )
+        except DataError as error:
+            if not self._stopped.is_set():
+                self._on_failed(error)
+            return
+        if found is not None and not self._stopped.is_set():
+            save_listing(self._root, found.listing)
+            self._on_found(found)

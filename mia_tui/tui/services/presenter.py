@@ -1,0 +1,235 @@
+"""Decides which picture is painted when.
+
+Never a second picture while one is on its way; the newest wish wins. On a slow
+line a coarse picture goes first, the fine one when the person rests on the
+image. With kitty the next image is sent ahead while nothing else is to do.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from mia_tui.dataset.looking import Look
+from mia_tui.dataset.model import ImageKey
+from mia_tui.terminal.model import Panel, Picture, Terminal
+from mia_tui.terminal.pictures import forget_picture
+from mia_tui.tui.services.link import ASK, Link
+from mia_tui.tui.services.prefetch import Prefetch, Ready, Wish
+
+COARSE_S = 0.1  # what a coarse picture may take on its way
+FINE_S = 0.3  # what its refinement may take
+PART_S = 0.035  # what one part of it may take, where it has parts: a key's answer waits behind that
+REST_S = 0.25  # resting on an image so long, its refinement is sent
+AHEAD_S = 0.05
+AHEAD_SLOW_S = 0.6
+UNKNOWN_S = 0.12  # after so long the old picture gives way to a card that says what is being loaded
+
+_KEPT_IN_TERMINAL = 8
+_PIECE_BYTES = 1 << 18
+_STEP_BYTES = 4096  # budgets are rounded, so that a cached picture fits the next budget
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What is to be seen: an image, a look, a panel; `ahead` are likely next ones."""
+
+    key: ImageKey
+    look: Look
+    panel: Panel
+    ahead: tuple[ImageKey, ...] = ()
+
+
+class Presenter:
+    """Brings scenes to the screen.
+
+    Args:
+        prefetch: Makes the pictures.
+        link: The line to the terminal.
+        terminal: What it can do.
+        paint: Paints what is ready (or its problem); with a number of bytes, only so much of it.
+        more: Paints the next part; whether there was one.
+        card: Says that an image is being loaded.
+        write: Sends bytes to the terminal without painting.
+        later: Calls a function after so many seconds, returning what cancels that.
+    """
+
+    def __init__(
+        self,
+        prefetch: Prefetch,
+        link: Link,
+        terminal: Terminal,
+        *,
+        paint: Callable[[Ready, int | None], None],
+        more: Callable[[], bool],
+        card: Callable[[ImageKey], None],
+        write: Callable[[str], None],
+        later: Callable[[float, Callable[[], None]], Callable[[], None]],
+    ) -> None:
+        self._prefetch, self._link, self._terminal = prefetch, link, terminal
+        self._paint, self._more, self._card = paint, more, card
+        self._write, self._later = write, later
+        self._scene: Scene | None = None
+        self._fine = False  # whether the refinement is due
+        self._painted: Wish | None = None
+        self._cancels: list[Callable[[], None]] = []
+        self._sent: OrderedDict[Wish, Picture] = OrderedDict()  # kitty: what the terminal holds
+        self._chunks: list[str] = []  # of a picture that is being sent ahead
+        link.on_free = self._step
+
+    def show(self, scene: Scene) -> None:
+        """Bring an image to the screen as soon as that can be; nothing is painted where it is there already."""
+        old, self._scene = self._scene, scene
+        if old is not None and replace(old, ahead=scene.ahead) == scene:
+            if old != scene:
+                self._order()
+            return
+        self._fine = False
+        self._painted = None
+        self._cancel()
+        self._order()
+        self._step()
+        if self._painted is None:
+            self._after(UNKNOWN_S, self._give_way)
+
+    def ready(self) -> None:
+        """A picture was made."""
+        self._step()
+
+    @property
+    def held(self) -> tuple[Wish, ...]:
+        """Pictures that the terminal holds (kitty)."""
+        return tuple(self._sent)
+
+    def hide(self) -> None:
+        """Stop painting: another screen lies over the picture."""
+        self._scene = None
+        self._cancel()
+
+    def _step(self) -> None:
+        """Paint what is due, if it is there and the line is free."""
+        if self._scene is None or self._link.busy:
+            return
+        if self._chunks:
+            self._send_chunk()
+            return
+        wish = self._due(self._scene)
+        if wish == self._painted:
+            self._more()
+            return
+        ready = self._prefetch.get(wish)
+        if ready is None:
+            self._order()
+            return
+        if ready.picture is not None and not self._has_data(wish, ready.picture):
+            self._send(wish, ready.picture)
+            if self._chunks:
+                return
+        self._cancel()
+        self._painted = wish
+        self._paint(ready, self._link.budget(PART_S) if self._fine else None)
+        if not self._fine and self._is_coarse(wish):
+            self._after(REST_S, self._refine)
+        elif self._terminal.graphics == "kitty":
+            self._after(AHEAD_SLOW_S if self._link.is_slow else AHEAD_S, self._send_ahead)
+
+    def _due(self, scene: Scene) -> Wish:
+        """The picture to paint now. What the terminal holds already costs nothing."""
+        best = Wish(scene.key, scene.look, scene.panel)
+        fine = replace(best, max_bytes=self._budget(FINE_S))
+        held = [wish for wish in self._sent if replace(wish, max_bytes=None) == best]
+        if held:
+            finest = max(held, key=_fineness)
+            if not self._fine or _fineness(finest) >= _fineness(fine):
+                return finest
+        return fine if self._fine else replace(best, max_bytes=self._budget(COARSE_S))
+
+    def _is_coarse(self, wish: Wish) -> bool:
+        return _fineness(wish) < _fineness(replace(wish, max_bytes=self._budget(FINE_S)))
+
+    def _budget(self, seconds: float) -> int | None:
+        size = self._link.budget(seconds)
+        return None if size is None else max(_STEP_BYTES, size // _STEP_BYTES * _STEP_BYTES)
+
+    def _order(self) -> None:
+        """Have made what is due, then its refinement, then the likely next ones."""
+        scene = self._scene
+        if scene is None:
+            return
+        wishes = [self._due(scene)]
+        if self._link.is_slow and not self._fine:
+            wishes.append(Wish(scene.key, scene.look, scene.panel, self._budget(FINE_S)))
+        for key in scene.ahead:
+            wishes.append(Wish(key, scene.look, scene.panel, self._budget(COARSE_S)))
+            if self._terminal.graphics == "kitty":
+                wishes.append(Wish(key, scene.look, scene.panel, self._budget(FINE_S)))
+        self._prefetch.want(list(dict.fromkeys(wishes)))
+
+    def _refine(self) -> None:
+        self._fine = True
+        self._order()
+        self._step()
+
+    def _give_way(self) -> None:
+        if self._scene is not None and self._painted is None:
+            self._card(self._scene.key)
+
+    def _has_data(self, wish: Wish, picture: Picture) -> bool:
+        """Whether the terminal has all it needs to show a picture; but for kitty it always has."""
+        return not picture.ahead or wish in self._sent
+
+    def _send(self, wish: Wish, picture: Picture) -> None:
+        """kitty: the image itself; a refinement in pieces, so that keys are answered between them."""
+        self._remember(wish, picture)
+        if self._fine and self._link.is_slow:
+            self._chunks = list(picture.ahead_chunks)
+            self._send_chunk()
+        else:
+            self._write(picture.ahead)
+            self._link.also(len(picture.ahead))
+
+    def _send_ahead(self) -> None:
+        """kitty: send the next image while nothing else is to do, piece by piece."""
+        scene = self._scene
+        if scene is None or not scene.ahead:
+            return
+        if self._link.busy:
+            self._after(AHEAD_S, self._send_ahead)
+            return
+        wish = Wish(scene.ahead[0], scene.look, scene.panel, self._budget(FINE_S))
+        ready = self._prefetch.get(wish)
+        if ready is None:
+            self._order()  # the speed may have become another one since, and with it what is wanted
+            self._after(AHEAD_S, self._send_ahead)
+        elif ready.picture is not None and not self._has_data(wish, ready.picture):
+            self._remember(wish, ready.picture)
+            self._chunks = list(ready.picture.ahead_chunks)
+            self._send_chunk()
+
+    def _send_chunk(self) -> None:
+        """A few pieces, and the question whether they have arrived: a key's answer waits for no more."""
+        wanted = self._link.budget(PART_S) or _PIECE_BYTES
+        taken, size = 0, 0
+        while taken < len(self._chunks) and size < wanted:
+            size += len(self._chunks[taken])
+            taken += 1
+        self._write("".join(self._chunks[:taken]) + ASK)
+        del self._chunks[:taken]
+        self._link.sent(size)
+
+    def _remember(self, wish: Wish, picture: Picture) -> None:
+        self._sent[wish] = picture
+        while len(self._sent) > _KEPT_IN_TERMINAL:
+            _, old = self._sent.popitem(last=False)
+            self._write(forget_picture(old.image_id, self._terminal))
+
+    def _after(self, seconds: float, action: Callable[[], None]) -> None:
+        self._cancels.append(self._later(seconds, action))
+
+    def _cancel(self) -> None:
+        for cancel in self._cancels:
+            cancel()
+        self._cancels.clear()
+
+
+def _fineness(wish: Wish) -> float:
+    return float("inf") if wish.max_bytes is None else wish.max_bytes

@@ -1,0 +1,59 @@
+"""Opening the app: what the terminal can do is asked before anything is drawn."""
+
+import gc
+import os
+from pathlib import Path
+
+from mia_tui.config.user import UserConfig
+from mia_tui.dataset.scan import check_root
+from mia_tui.terminal.ask import ask_terminal
+from mia_tui.terminal.choose import Wanted
+from mia_tui.terminal.model import Terminal
+
+_COLOUR_SYSTEMS = {"true": "truecolor", "256": "256", "16": "standard", "none": "standard"}
+
+
+def open_app(
+    dataset: Path | None, *, state: Path | None, annotator: str | None, graphics: Wanted, user: UserConfig
+) -> int:
+    """Run the app until it is closed.
+
+    Args:
+        dataset: Folder of images; None opens the home screen.
+        state: What the user named with --state.
+        annotator: What the user named with --annotator.
+        graphics: auto, or the way to draw pictures.
+        user: What the user set.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        DataError: If the dataset is no folder.
+    """
+    if dataset is not None:
+        check_root(dataset)
+    terminal = _ask(graphics, user)
+    from mia_tui.tui.app import MiaApp
+    from mia_tui.tui.context import Context
+    from mia_tui.tui.services.link import Link
+    from mia_tui.tui.widgets.ink import Ink
+
+    context = Context(terminal, Ink(terminal), Link(), user, state, annotator)
+    app = MiaApp(context, dataset)
+    gc.freeze()  # what is imported stays: looking through it again and again held up keys for 30 ms
+    code = app.run()
+    if app.fault is not None:
+        raise app.fault
+    return code or 0
+
+
+def _ask(graphics: Wanted, user: UserConfig) -> Terminal:
+    """What the terminal can do; Textual, which is not imported yet, takes its colours from the environment."""
+    if user.colours == "none":
+        os.environ["NO_COLOR"] = "1"
+    elif user.colours != "auto":
+        os.environ["TEXTUAL_COLOR_SYSTEM"] = _COLOUR_SYSTEMS[user.colours]
+    terminal = ask_terminal(graphics)
+    os.environ["TEXTUAL_COLOR_SYSTEM"] = _COLOUR_SYSTEMS[terminal.colours]
+    return terminal

@@ -1,0 +1,142 @@
+"""The classes: key, colour, name and how many images each has; the current one marked."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.geometry import Region
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+
+from mia_tui.dataset.model import ImageClass
+from mia_tui.tui.widgets.ink import Ink
+
+NAME_COLUMNS = 24
+
+
+@dataclass(frozen=True)
+class _Chip:
+    """One class as it is drawn; `x` and `columns` are its place in its line."""
+
+    image_class: ImageClass
+    segments: tuple[Segment, ...]
+    columns: int
+
+
+class ClassBar(Widget, can_focus=False):
+    """As many classes as its lines hold, the current one always among them.
+
+    Args:
+        ink: Characters and styles.
+    """
+
+    class Picked(Message):
+        """A class was clicked."""
+
+        def __init__(self, class_id: int) -> None:
+            super().__init__()
+            self.class_id = class_id
+
+    def __init__(self, ink: Ink, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._ink = ink
+        self._shown: tuple[ImageClass, ...] = ()
+        self._counts: Mapping[int, int] = {}
+        self._current: int | None = None
+        self._auto = False
+        self._lines: list[list[_Chip]] = []
+        self._strips: list[Strip] = []
+
+    def show(
+        self, classes: Sequence[ImageClass], counts: Mapping[int, int], current: int | None, *, auto: bool
+    ) -> None:
+        """Paint the classes as they are now."""
+        self._shown, self._counts = tuple(classes), dict(counts)
+        self._current, self._auto = current, auto
+        self._lay_out()
+
+    def wanted_lines(self, columns: int, most: int) -> int:
+        """Lines that all classes would take."""
+        return max(1, min(most, len(self._arranged(self._shown, columns))))
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        strips = [*self._strips, *[Strip.blank(self.size.width)] * self.size.height][: self.size.height]
+        return [strip.crop(crop.x, crop.right) for strip in strips[crop.y : crop.bottom]]
+
+    def on_resize(self) -> None:
+        self._lay_out()
+
+    def on_click(self, event: events.Click) -> None:
+        if event.y < len(self._lines):
+            x = 0
+            for chip in self._lines[event.y]:
+                if x <= event.x < x + chip.columns:
+                    self.post_message(self.Picked(chip.image_class.id))
+                x += chip.columns
+
+    def _lay_out(self) -> None:
+        """Only lines that differ from what is on the screen are painted."""
+        width, height = self.size
+        if not width or not height:
+            return
+        self._lines, hidden = self._fitting(width, height)
+        strips = [self._strip(line, width) for line in self._lines]
+        if not self._shown:
+            strips = [Strip([Segment(self._ink.pad("No classes yet: F8 adds some.", width))], width)]
+        if hidden:
+            more = f" {self._ink.more} {hidden:,} more, / finds"
+            strips[-1] = strips[-1].crop(0, width - len(more)).extend_cell_length(width - len(more))
+            strips[-1] = Strip.join([strips[-1], Strip([Segment(more, self._ink.dim())], len(more))])
+        old, self._strips = self._strips, strips
+        for y in range(max(len(old), len(strips))):
+            if y >= len(old) or y >= len(strips) or old[y] != strips[y]:
+                self.refresh(Region(0, y, width, 1))
+
+    def _fitting(self, width: int, height: int) -> tuple[list[list[_Chip]], int]:
+        """The lines from the first class on, or those around the current one."""
+        lines = self._arranged(self._shown, width)
+        if len(lines) <= height:
+            return lines, 0
+        at = next((n for n, line in enumerate(lines) if any(self._is_current(chip) for chip in line)), 0)
+        top = min(max(0, at - height // 2), len(lines) - height)
+        shown = lines[top : top + height]
+        return shown, len(self._shown) - sum(map(len, shown))
+
+    def _arranged(self, classes: Sequence[ImageClass], width: int) -> list[list[_Chip]]:
+        lines: list[list[_Chip]] = [[]]
+        used = 0
+        for image_class in classes:
+            chip = self._chip(image_class)
+            if used and used + chip.columns > width:
+                lines.append([])
+                used = 0
+            lines[-1].append(chip)
+            used += chip.columns
+        return lines
+
+    def _chip(self, image_class: ImageClass) -> _Chip:
+        ink, current = self._ink, image_class.id == self._current
+        key = image_class.key or " "
+        name = ink.fit(image_class.name, NAME_COLUMNS)
+        count = f"{self._counts.get(image_class.id, 0):,}"
+        pointer = (">>" if self._auto else ink.pointer) if current else ""
+        lead = f"{pointer:<2}" if self._auto else f"{pointer:<1}"
+        name_style = Style(bold=True, underline=True) if current else Style()
+        segments = (
+            Segment(lead, Style(bold=True)),
+            Segment(f" {key} ", ink.chip(image_class.colour, current=current)),
+            Segment(" "),
+            Segment(name, name_style),
+            Segment(f" {count}  ", ink.dim()),
+        )
+        return _Chip(image_class, segments, sum(ink.width(segment.text) for segment in segments))
+
+    def _is_current(self, chip: _Chip) -> bool:
+        return chip.image_class.id == self._current
+
+    def _strip(self, line: Sequence[_Chip], width: int) -> Strip:
+        segments = [segment for chip in line for segment in chip.segments]
+        return Strip(segments, sum(chip.columns for chip in line)).adjust_cell_length(width)

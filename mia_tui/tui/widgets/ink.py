@@ -1,0 +1,122 @@
+"""Characters and styles, by what the terminal has: colours or none, Unicode or ASCII."""
+
+from functools import lru_cache
+
+from rich.cells import cell_len, set_cell_size
+from rich.color import Color
+from rich.style import Style
+
+from mia_tui.paths import printable
+from mia_tui.terminal.model import Terminal
+
+_GREY = "#808080"
+_DARK, _LIGHT = "#000000", "#ffffff"
+
+
+class Ink:
+    """How things are drawn on one terminal.
+
+    Args:
+        terminal: What it can do.
+    """
+
+    def __init__(self, terminal: Terminal) -> None:
+        self.colours = terminal.colours != "none"
+        self.unicode = terminal.unicode
+        self.dot = "·" if self.unicode else "."
+        self.more = "…" if self.unicode else "~"
+        self.flag = "⚑" if self.unicode else "!"
+        self.skipped = "↷" if self.unicode else ">"
+        self.noted = "✎" if self.unicode else '"'
+        self.broken = "✗" if self.unicode else "x"
+        self.pointer = "▸" if self.unicode else ">"
+        self.separator = " · " if self.unicode else " | "
+
+    def pattern(self, kind: str) -> str:
+        """What a side of a frame is made of; the first character is that of upright sides."""
+        if kind == "label":
+            if self.colours:
+                return " "  # on the colour of the class
+            return "█" if self.unicode else "#"
+        if kind == "suggestion":
+            return "━━ " if self.unicode else "== "
+        return "·" if self.unicode else "."
+
+    def frame(self, kind: str, colour: str | None) -> Style:
+        """The style of a frame's sides."""
+        if not self.colours:
+            return Style(bold=kind == "label")
+        if kind == "label":
+            return style(bg=colour or _GREY)
+        return style(fg=colour or _GREY)
+
+    def words(self, kind: str, colour: str | None) -> Style:
+        """The style of the words in a frame."""
+        if not self.colours:
+            return Style(reverse=kind == "label", bold=True)
+        if kind == "label":
+            return style(fg=contrast(colour or _GREY), bg=colour or _GREY, bold=True)
+        return style(fg=colour or _GREY, bold=kind == "suggestion")
+
+    def chip(self, colour: str, *, current: bool = False) -> Style:
+        """The style of a class's key, in lists and in the class bar."""
+        if not self.colours:
+            return Style(reverse=True, bold=current, underline=current)
+        return style(fg=contrast(colour), bg=colour, bold=True)
+
+    def dim(self) -> Style:
+        return Style(dim=True)
+
+    def width(self, text: str) -> int:
+        """Cells that a text takes."""
+        return cell_len(text)
+
+    def fit(self, text: str, columns: int) -> str:
+        """A text, cut with an ellipsis where it is too wide; inert whatever is in it."""
+        text = self.shown(text)
+        if cell_len(text) <= columns:
+            return text
+        return set_cell_size(text, max(0, columns - 1)) + self.more if columns > 0 else ""
+
+    def fit_left(self, text: str, columns: int) -> str:
+        """The same, keeping the end: of a path the file's name is what tells."""
+        text = self.shown(text)
+        if cell_len(text) <= columns:
+            return text
+        if columns <= 1:
+            return self.more[:columns]
+        kept = text[-(columns - 1) :]
+        while cell_len(kept) > columns - 1:
+            kept = kept[1:]
+        return self.more + kept
+
+    def pad(self, text: str, columns: int) -> str:
+        """A text cut or filled up to so many cells."""
+        text = self.fit(text, columns)
+        return text + " " * (columns - cell_len(text))
+
+    def shown(self, text: str) -> str:
+        """A name from a file or class as this terminal can show it, steering nothing."""
+        text = printable(text)
+        return text if self.unicode else text.encode("ascii", "replace").decode()
+
+
+@lru_cache(maxsize=1024)
+def style(*, fg: str | None = None, bg: str | None = None, bold: bool = False) -> Style:
+    """A style, made once: parsing colours is what costs."""
+    return Style(
+        color=None if fg is None else Color.parse(fg),
+        bgcolor=None if bg is None else Color.parse(bg),
+        bold=bold,
+    )
+
+
+def contrast(colour: str) -> str:
+    """Black or white, whichever is read more easily on a colour (WCAG relative luminance)."""
+    red, green, blue = (_linear(int(colour[i : i + 2], 16) / 255) for i in (1, 3, 5))
+    luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    return _DARK if luminance > 0.179 else _LIGHT
+
+
+def _linear(value: float) -> float:
+    return value / 12.92 if value <= 0.04045 else float(((value + 0.055) / 1.055) ** 2.4)

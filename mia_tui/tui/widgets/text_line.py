@@ -1,0 +1,62 @@
+"""One line of text that is painted only when it says something else."""
+
+from collections.abc import Sequence
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from mia_tui.tui.widgets.ink import Ink
+
+Piece = tuple[str, Style | None]
+
+
+class TextLine(Widget, can_focus=False):
+    """Pieces of text from the left and from the right; what is on the right gives way first.
+
+    Args:
+        ink: Characters that this terminal has.
+    """
+
+    def __init__(self, ink: Ink, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._ink = ink
+        self._left: tuple[Piece, ...] = ()
+        self._right: tuple[Piece, ...] = ()
+        self._made: Strip | None = None
+
+    def show(self, left: Sequence[Piece], right: Sequence[Piece] = ()) -> None:
+        """Say this from now on."""
+        if (tuple(left), tuple(right)) != (self._left, self._right):
+            self._left, self._right = tuple(left), tuple(right)
+            self._made = None
+            self.refresh()
+
+    @property
+    def text(self) -> str:
+        """What it says, without styles."""
+        return "".join(text for text, _ in (*self._left, *self._right))
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        if self._made is None or self._made.cell_length != self.size.width:
+            self._made = self._line(self.size.width)
+        return [self._made.crop(crop.x, crop.right)] * crop.height
+
+    def _line(self, width: int) -> Strip:
+        ink = self._ink
+        left = [(ink.shown(text), style) for text, style in self._left]
+        right = [(ink.shown(text), style) for text, style in self._right]
+        taken = sum(ink.width(text) for text, _ in left)
+        if taken + 2 + sum(ink.width(text) for text, _ in right) > width:
+            right = []
+        segments, used = [], 0
+        for text, style in left:
+            shown = ink.fit(text, max(0, width - used))
+            segments.append(Segment(shown, style))
+            used += ink.width(shown)
+        gap = width - used - sum(ink.width(text) for text, _ in right)
+        segments.append(Segment(" " * max(0, gap)))
+        segments += [Segment(text, style) for text, style in right]
+        return Strip([segment for segment in segments if segment.text]).adjust_cell_length(width)

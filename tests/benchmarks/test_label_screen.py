@@ -1,0 +1,210 @@
+"""The labelling screen through a real pty: from a key to the last byte of what it paints, and what that costs.
+
+    pytest -m benchmark tests/benchmarks/test_label_screen.py -s
+
+Takes five minutes. The photos are made up; their sizes in each encoding are near the medians of ImageNet's.
+"""
+
+import statistics
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from photo_support import make_huge_photo, make_large_photos, make_photos
+from screen_timing import (
+    GRAPHICS,
+    SCREEN,
+    Times,
+    add_classes,
+    arrivals,
+    first_picture_s,
+    largest_stall_ms,
+    linked,
+    peer,
+    pictures_at,
+    times_of,
+    watched,
+)
+from terminal_driver import TerminalApp, python_app
+
+from mia_tui.dataset.store import LabelStore
+
+pytestmark = pytest.mark.benchmark
+
+PRESSES = 100
+SLOW = 2e6  # bit/s
+PEERS = {"half": "half", "sixel": "sixel", "kitty": "tgp"}
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    return make_photos(tmp_path_factory.mktemp("photos"), 24)
+
+
+@pytest.fixture
+def dataset(tmp_path: Path, photos: list[Path]) -> Path:
+    """As many rows as the peer has, so that both lists have the same to do."""
+    return linked(tmp_path / "images", photos, 2000)
+
+
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str]) -> Iterator[list[str]]:
+    """Lines put here are printed after the test, past pytest's capture."""
+    lines: list[str] = []
+    yield lines
+    with capsys.disabled():
+        print("", *lines, sep="\n")
+
+
+def open_app(
+    dataset: Path, home: Path, graphics: str, *, command: list[str] | None = None, **terminal: object
+) -> TerminalApp:
+    """The app at rest on its first image."""
+    app = TerminalApp(
+        command or python_app(dataset, "--graphics", graphics),
+        home=home,
+        kind=GRAPHICS[graphics],
+        columns=SCREEN[0],
+        rows=SCREEN[1],
+        environment={"STALLS": str(home / "stalls")},
+        **terminal,  # type: ignore[arg-type]
+    )
+    first_picture_s(app)
+    app.quiet(1.0)
+    return app
+
+
+@pytest.mark.parametrize("graphics", GRAPHICS)
+def test_f2_and_f1_on_a_photo(
+    dataset: Path, photos: list[Path], tmp_path: Path, say: list[str], graphics: str
+) -> None:
+    """The next image is ready ahead; the peer shows the same photos in the same run."""
+    with open_app(dataset, tmp_path, graphics) as app:
+        app.press("f2")
+        answers = []
+        for _ in range(PRESSES):
+            app.quiet(0.12)
+            answers.append(app.measure("f2"))
+        f2 = times_of(answers)
+        paints = [answer.said.paints for answer in answers]
+        f1_answers = []
+        for number in range(30):
+            app.press(str(number % 4 + 1))
+            app.quiet(0.1)
+            f1_answers.append(app.measure("f1"))
+        f1 = times_of(f1_answers)
+    say.append(f"F2 {graphics:>6}: {f2}, paints {statistics.mean(paints):.2f}")
+    say.append(f"F1 {graphics:>6}: {f1}, paints {statistics.mean(a.said.paints for a in f1_answers):.2f}")
+    if graphics in PEERS:
+        theirs = measure_peer(PEERS[graphics], photos[0].parent, tmp_path, GRAPHICS[graphics])
+        say.append(f"   textual-image: {theirs}")
+        say.append(f"   {theirs.median / f2.median:.1f} times as fast")
+
+
+def measure_peer(widget: str, folder: Path, home: Path, kind: str) -> Times:
+    app = TerminalApp(peer(widget, folder), home=home, kind=kind, columns=SCREEN[0] + 3, rows=SCREEN[1])
+    with app:
+        app.wait_for("photo-0000")
+        app.quiet(1.0)
+        answers = []
+        for _ in range(20):
+            answers.append(app.measure("f2", quiet_s=0.4))
+    return Times(
+        [1000 * answer.last_s for answer in answers], [len(answer.data) / 1024 for answer in answers]
+    )
+
+
+@pytest.mark.parametrize("graphics", GRAPHICS)
+def test_f2_over_2_mbit_s(dataset: Path, tmp_path: Path, say: list[str], graphics: str) -> None:
+    command = watched(dataset, "--graphics", graphics)
+    with open_app(dataset, tmp_path, graphics, command=command, bits_per_s=SLOW) as app:
+        first, last = [], []
+        for _ in range(7):
+            app.quiet(1.0)
+            mark, pressed_at = app.mark(), time.perf_counter()
+            app.press("f2")
+            app.quiet(1.0)
+            seen = pictures_at(app.chunks(mark))
+            first.append(1000 * (seen[0] - pressed_at))
+            last.append(1000 * (seen[-1] - pressed_at))
+        say.append(
+            f"2 Mbit/s, F2 {graphics:>6}: first picture after median {statistics.median(first):.0f} ms, largest "
+            f"{max(first):.0f} ms; at its best after {statistics.median(last):.0f} ms"
+        )
+        say.append(f"   {hold_f2(app, dataset)}")
+        begun = time.perf_counter() - 30
+        app.press("ctrl+q")
+        app.wait()
+    say.append(f"   largest stall of the event loop: {largest_stall_ms(tmp_path / 'stalls', begun):.0f} ms")
+
+
+def hold_f2(app: TerminalApp, dataset: Path) -> str:
+    """F2 held for a second: how fast keys are answered, and how soon it is quiet."""
+    app.quiet(1.5)
+    before, mark = count_labels(dataset), app.mark()
+    pressed = app.hold("f2")
+    app.quiet(2.0)
+    chunks = app.chunks(mark)
+    shown = arrivals(chunks)
+    first = shown[0][1] if shown else 0
+    waits = [
+        min((at for at, number in shown if number >= first + place), default=float("inf")) - at_press
+        for place, at_press in enumerate(pressed)
+    ]
+    picture = pictures_at(chunks)[-1] - pressed[-1]
+    return (
+        f"held for 1 s: keys answered after median {1000 * statistics.median(waits):.0f} ms, largest "
+        f"{1000 * max(waits):.0f} ms; the last list row {1000 * (shown[-1][0] - pressed[-1]):.0f} ms, the last "
+        f"picture {1000 * picture:.0f} ms, the last byte {1000 * (chunks[-1][0] - pressed[-1]):.0f} ms after the "
+        f"last key; labels {count_labels(dataset) - before} of {len(pressed)}"
+    )
+
+
+def count_labels(dataset: Path) -> int:
+    store = LabelStore.open_existing(dataset / "mia" / "labels.db")
+    assert store is not None
+    with store:
+        return len(store.labels())
+
+
+@pytest.mark.parametrize("graphics", GRAPHICS)
+def test_photos_of_12_megapixels(large: list[Path], tmp_path: Path, say: list[str], graphics: str) -> None:
+    dataset = linked(tmp_path / "images", large, 1200)
+    with open_app(dataset, tmp_path, graphics) as app:
+        ready, jumps = [], []
+        for _ in range(12):
+            app.quiet(0.6)
+            ready.append(app.measure("f2"))
+        for _ in range(12):
+            app.quiet(0.6)
+            jumps.append(app.measure("pagedown", quiet_s=0.3))
+    say.append(f"12 MP {graphics:>6}: ready ahead {times_of(ready)}")
+    say.append(f"12 MP {graphics:>6}: jump        {times_of(jumps)}")
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    return make_large_photos(tmp_path_factory.mktemp("large"), 6)
+
+
+def test_a_photo_of_100_megapixels(tmp_path: Path, photos: list[Path], say: list[str]) -> None:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for number, photo in enumerate(photos[:12]):
+        (folder / f"photo-{number:05}.jpg").hardlink_to(photo)
+    make_huge_photo(folder / "photo-99999.jpg")
+    add_classes(folder)
+    for graphics in GRAPHICS:
+        with open_app(folder, tmp_path, graphics) as app:
+            before = app.memory_bytes()
+            answer = app.measure("end", quiet_s=1.0)
+            more = app.memory_bytes(peak=True) - before
+        say.append(
+            f"100 MP {graphics:>6}: {1000 * answer.painted_s:.0f} ms, {more / 2**20:.0f} MiB more than before"
+        )
+
+
+def test_f2_held_on_a_fast_line(dataset: Path, tmp_path: Path, say: list[str]) -> None:
+    with open_app(dataset, tmp_path, "half") as app:
+        say.append(f"half, fast line, {hold_f2(app, dataset)}")

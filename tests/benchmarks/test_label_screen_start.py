@@ -1,0 +1,199 @@
+"""Starting the app, large datasets, and the app at rest, through a real pty.
+
+pytest -m benchmark tests/benchmarks/test_label_screen_start.py -s
+"""
+
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from photo_support import make_photos
+from screen_timing import SCREEN, add_classes, first_picture_s, largest_stall_ms, linked, watched
+from terminal_driver import TerminalApp, python_app
+
+pytestmark = pytest.mark.benchmark
+
+ROUNDS = 8
+MILLION = 1_000_000
+BARE = """
+from textual.app import App
+from textual.widgets import Static
+class Bare(App):
+    def compose(self):
+        yield Static("first paint")
+Bare().run()
+"""
+
+# The names are made up, their folders are links to one with images: so the app can open any of them.
+MADE_UP = """
+    from mia_tui.dataset import lister
+    from mia_tui.dataset.model import ImageFile
+    def made_up(root, **options):
+        for folder in range(1000):
+            for number in range(1000):
+                yield ImageFile(f"plate-{folder:03}/cell-{number:03}.jpg")
+    lister.scan_files = made_up
+"""
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    return make_photos(tmp_path_factory.mktemp("photos"), 12)
+
+
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str]) -> Iterator[list[str]]:
+    """Lines put here are printed after the test, past pytest's capture."""
+    lines: list[str] = []
+    yield lines
+    with capsys.disabled():
+        print("", *lines, sep="\n")
+
+
+def screen_of(command: list[str], home: Path, kind: str = "plain") -> TerminalApp:
+    environment = {"STALLS": str(home / "stalls")}
+    return TerminalApp(
+        command, home=home, kind=kind, columns=SCREEN[0], rows=SCREEN[1], environment=environment
+    )
+
+
+def bare_s(home: Path) -> float:
+    """From the start of a bare Textual app to its first paint."""
+    with screen_of([sys.executable, "-c", BARE], home) as app:
+        app.quiet(0.5)
+        return next(at for at, data in app.chunks() if b"first paint" in data) - app.started_at
+
+
+def open_s(dataset: Path, home: Path, kind: str = "plain") -> float:
+    """From the start of the app to its first picture; it is left by its own key, so that it keeps what it found."""
+    with screen_of(python_app(dataset), home, kind) as app:
+        taken = first_picture_s(app)
+        app.quiet(0.5)
+        app.press("ctrl+q")
+        app.wait()
+        return taken
+
+
+def test_cold_start(tmp_path: Path, photos: list[Path], say: list[str]) -> None:
+    dataset = linked(tmp_path / "images", photos, 100)
+    bare, half, sixel = [], [], []
+    for _ in range(ROUNDS + 1):  # the first one fills the caches of the disk
+        bare.append(bare_s(tmp_path))
+        half.append(open_s(dataset, tmp_path))
+        sixel.append(open_s(dataset, tmp_path, "xterm-sixel"))
+    floor, ours, theirs = (1000 * statistics.median(times[1:]) for times in (bare, half, sixel))
+    say.append(
+        f"Cold start: bare Textual app {floor:.0f} ms, first picture {ours:.0f} ms with half blocks, "
+        f"{theirs:.0f} ms with sixel (allowed: {1.3 * floor + 150:.0f} ms)"
+    )
+
+
+def test_60_000_images_on_a_second_opening(tmp_path: Path, photos: list[Path], say: list[str]) -> None:
+    dataset = linked(tmp_path / "images", photos, 60_000)
+    first = open_s(dataset, tmp_path)
+    with screen_of(python_app(dataset), tmp_path) as app:  # lets the scan come to its end
+        app.wait_for("60,000")
+        app.quiet(1.0)
+        app.press("ctrl+q")
+        app.wait()
+    again = statistics.median(open_s(dataset, tmp_path) for _ in range(3))
+    with screen_of(python_app(dataset), tmp_path) as app:
+        app.wait_for("60,000")
+        whole = time.perf_counter() - app.started_at
+    say.append(
+        f"60,000 images: first picture {1000 * first:.0f} ms at the first opening, {1000 * again:.0f} ms at the "
+        f"second, all of them counted {1000 * whole:.0f} ms after the start"
+    )
+
+
+def test_1_000_000_images(tmp_path: Path, photos: list[Path], say: list[str]) -> None:
+    dataset = make_plates(tmp_path / "images", photos)
+    command = watched(dataset, "--graphics", "half", before=MADE_UP)
+    with screen_of(command, tmp_path) as app:
+        first = first_picture_s(app)
+        app.wait_for("1,000,000", timeout_s=120)
+        app.quiet(2.0, timeout_s=60)
+        app.press("ctrl+q")
+        app.wait()
+    first_stall = largest_stall_ms(tmp_path / "stalls", 0)
+    with screen_of(command, tmp_path) as app:
+        again = first_picture_s(app)
+        begun = time.perf_counter()
+        lines = list(drive(app))
+        memory = app.memory_bytes(peak=True)
+        app.press("ctrl+q")
+        app.wait()
+    say.append(
+        f"1,000,000 images: first picture {1000 * first:.0f} ms at the first opening (largest stall "
+        f"{first_stall:.0f} ms), {1000 * again:.0f} ms at the second"
+    )
+    say.extend(lines)
+    say.append(
+        f"   largest stall {largest_stall_ms(tmp_path / 'stalls', begun):.0f} ms, memory at most "
+        f"{memory / 2**20:.0f} MiB"
+    )
+
+
+def make_plates(folder: Path, photos: list[Path]) -> Path:
+    """A million paths that lead to images: 1,000 links to one folder of 1,000."""
+    plate = folder.parent / "plate"
+    plate.mkdir()
+    for number in range(1000):
+        (plate / f"cell-{number:03}.jpg").hardlink_to(photos[number % len(photos)])
+    folder.mkdir()
+    for number in range(1000):
+        (folder / f"plate-{number:03}").symlink_to(plate)
+    return add_classes(folder)
+
+
+def drive(app: TerminalApp) -> Iterator[str]:
+    """Keys pressed while the scan is at work behind, and how long each took to its last paint."""
+    steps = {
+        "F2": ["f2"] * 10,
+        "next": ["right"] * 10,
+        "page": ["pagedown"] * 10,
+        "end": ["end"],
+        "home": ["home"],
+        "next unlabelled": ["f3"] * 3,
+    }
+    for name, keys in steps.items():
+        answers = [app.measure(key, quiet_s=0.2) for key in keys]
+        first = [1000 * answer.first_s for answer in answers]
+        last = [1000 * answer.painted_s for answer in answers]
+        yield (
+            f"   {name}: answered after {statistics.median(first):.0f} ms (largest {max(first):.0f}), painted "
+            f"after {statistics.median(last):.0f} ms (largest {max(last):.0f})"
+        )
+    yield f"   find: {find_ms(app):.0f} ms from Enter to the rows found"
+
+
+def find_ms(app: TerminalApp) -> float:
+    """Shows only the images whose path holds a text."""
+    app.press("ctrl+f")
+    app.quiet(0.3)
+    app.type(b"plate-777")
+    app.quiet(0.3)
+    pressed_at, mark = time.perf_counter(), app.mark()
+    app.press("enter")
+    app.wait_for("plate-777/cell-000.jpg")
+    app.quiet(0.5)
+    return 1000 * (app.chunks(mark)[0][0] - pressed_at)
+
+
+def test_at_rest(tmp_path: Path, photos: list[Path], say: list[str]) -> None:
+    dataset = linked(tmp_path / "images", photos, 1000)
+    with screen_of(python_app(dataset), tmp_path) as app:
+        first_picture_s(app)
+        app.press("f2")
+        app.quiet(2.0)
+        before, begun, mark = app.cpu_s(), time.perf_counter(), app.mark()
+        time.sleep(15)
+        share = (app.cpu_s() - before) / (time.perf_counter() - begun)
+        written = len(app.raw(mark))
+        memory = app.memory_bytes()
+    say.append(
+        f"At rest: {100 * share:.2f} % of a core, {written / 15:.0f} bytes/s written, {memory / 2**20:.0f} MiB"
+    )

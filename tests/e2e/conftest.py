@@ -1,0 +1,29 @@
+"""The app on a pty, ended after the test, and a dataset for it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from screen_support import Open, make_dataset
+from terminal_driver import TerminalApp, python_app
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Open]:
+    """Opens the app on a pty; all of them are ended after the test."""
+    opened: list[TerminalApp] = []
+
+    def open_app(*arguments: object, command: list[str] | None = None, **terminal: object) -> TerminalApp:
+        opened.append(TerminalApp(command or python_app(*arguments), home=tmp_path / "home", **terminal))  # type: ignore[arg-type]
+        return opened[-1]
+
+    yield open_app
+    for app in opened:
+        app.kill()
+        app.hang_up()
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    """A dataset of 30 small images and two classes, without a label."""
+    return make_dataset(tmp_path / "images", 30)

@@ -1,0 +1,245 @@
+"""The app from outside: a real process on a pty, its keys, its paints, and what is in labels.db after anything."""
+
+import os
+import re
+import signal
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from photo_support import make_photos
+from PIL import Image
+from run_support import wait_for
+from screen_support import Open, add_classes, current_image, labels_in, marks_on, opened, wrapped
+from terminal_driver import KINDS, Kind, late, python_app
+
+from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.store import LabelStore
+
+pytestmark = pytest.mark.e2e
+
+TELL_KEYS = """
+    import os
+    from textual import events
+    from textual.app import App
+    real = App.on_event
+    async def told(self, event):
+        if isinstance(event, events.Key):
+            with open(os.environ["TELL"], "a") as file:
+                print(event.key, file=file)
+        await real(self, event)
+    App.on_event = told
+"""
+TELL_MODULES = """
+    import atexit, os
+    from pathlib import Path
+    atexit.register(lambda: Path(os.environ["TELL"]).write_text("\\n".join(sys.modules)))
+"""
+
+
+def test_f2_labels_an_image_and_goes_on(start: Open, images: Path) -> None:
+    app = opened(start(images))
+    assert current_image(app) == "image-000.png"
+    app.press("2", "f2")
+    wait_for(lambda: current_image(app) == "image-001.png")
+    assert {path: (label.class_id, label.source) for path, label in labels_in(images).items()} == {
+        "image-000.png": (2, "person")
+    }
+    assert marks_on(app.screen())["image-000.png"] == "2"
+    app.press("f1")
+    wait_for(lambda: marks_on(app.screen())["image-001.png"] == "2")
+    frame = app.screen().splitlines()
+    assert any("long" in line[33:] for line in frame[:4]), "the class is not named in the frame"
+    app.press("left", "delete")
+    wait_for(lambda: list(labels_in(images)) == ["image-001.png"])
+    app.press("ctrl+z")
+    wait_for(lambda: len(labels_in(images)) == 2)
+    app.press("ctrl+q")
+    assert app.wait() == 0
+
+
+@pytest.mark.parametrize("delay_s", [0.12, 0.4, 3.0])
+def test_a_late_answer_of_the_terminal_is_no_key(
+    start: Open, images: Path, tmp_path: Path, delay_s: float
+) -> None:
+    """Letters and digits of an answer would pick classes, and set them in auto mode."""
+    told = tmp_path / "keys"
+    prompt = opened(start(images, "--graphics", "half", kind="xterm-sixel"))
+    command = wrapped(TELL_KEYS, images, "--graphics", "half")
+    app = start(command=command, kind=late("xterm-sixel", delay_s), environment={"TELL": str(told)})
+    opened(app)
+    app.quiet(1.0)
+    if delay_s > 2:
+        time.sleep(delay_s)
+    assert not told.exists(), f"the app took the answer for keys: {told.read_text().split()}"
+    assert without_picture(app.screen()) == without_picture(prompt.screen())
+    assert labels_in(images) == {}
+    app.press("f2")
+    wait_for(lambda: len(labels_in(images)) == 1)
+    assert labels_in(images)["image-000.png"].class_id == 1
+    assert set(told.read_text().split()) == {"f2"}
+
+
+def without_picture(screen: str) -> str:
+    """A slow line has another picture of the same image."""
+    return re.sub(r"[▀▄█ ]+", " ", screen)
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_it_finds_out_what_the_terminal_can_do(start: Open, images: Path, kind: Kind) -> None:
+    app = start(images, kind=kind, rows=40)
+    app.wait_for("image-000.png")
+    app.quiet(0.3)
+    said = app.said()
+    seen = {
+        "sixel": said.sixel > 0,
+        "iterm2": said.iterm2 > 0,
+        "kitty": said.kitty["p"] + said.kitty["T"] > 0,
+    }
+    wanted = {"xterm-sixel": "sixel", "iterm2": "iterm2", "kitty": "kitty"}
+    [name] = [name for name, known in KINDS.items() if known == kind]
+    assert [way for way, used in seen.items() if used] == ([wanted[name]] if name in wanted else [])
+    app.press("f2")
+    wait_for(lambda: len(labels_in(images)) == 1)
+
+
+def test_it_ends_when_its_terminal_is_gone(start: Open, images: Path) -> None:
+    deaf = ["sh", "-c", 'trap "" HUP; exec "$@"', "sh", *python_app(images)]
+    for command in (None, deaf):
+        app = opened(start(images, command=command))
+        app.press("f2")
+        wait_for(lambda: "image-000.png" in labels_in(images))
+        app.hang_up()
+        app.wait(2.0)
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+def test_it_ends_at_a_signal_and_tidies_up(start: Open, images: Path, number: signal.Signals) -> None:
+    app = opened(start(images))
+    app.send(number)
+    app.wait(3.0)
+    app.quiet(0.1)
+    assert b"\x1b[?1049l" in app.raw(), "the terminal was left in the app's screen"
+
+
+def test_an_app_at_rest_uses_no_processor(start: Open, images: Path) -> None:
+    """Under 1 % is what is wanted; the limit here leaves room for a busy machine."""
+    app = opened(start(images))
+    app.press("f2")
+    app.quiet(1.0)
+    before, begun = app.cpu_s(), time.monotonic()
+    time.sleep(4.0)
+    assert app.cpu_s() - before < 0.05 * (time.monotonic() - begun)
+
+
+def test_there_is_no_torch_in_the_process(start: Open, images: Path, tmp_path: Path) -> None:
+    told = tmp_path / "modules"
+    app = opened(start(command=wrapped(TELL_MODULES, images), environment={"TELL": str(told)}))
+    app.press("f2", "f1", "right", "?", "escape", "ctrl+q")
+    app.wait()
+    modules = told.read_text().split()
+    assert "textual" in modules
+    assert not {"torch", "torchvision", "timm", "torchmetrics"} & set(modules)
+
+
+@pytest.mark.parametrize(
+    ("graphics", "kind", "kibibytes"),
+    [
+        ("half", "plain", 200),
+        ("iterm2", "iterm2", 90),
+        ("kitty", "kitty", 220),
+        ("sixel", "xterm-sixel", 850),
+    ],
+)
+def test_a_key_costs_few_bytes_and_one_paint(
+    start: Open, tmp_path: Path, graphics: str, kind: str, kibibytes: int
+) -> None:
+    """A picture of 120x40 cells. Times belong to the benchmarks."""
+    photos = tmp_path / "photos"
+    make_photos(photos, 6)
+    add_classes(photos / "mia" / "labels.db")
+    app = start(photos, "--graphics", graphics, kind=kind, columns=157, rows=46)
+    app.wait_for("photo-0000.jpg")
+    app.quiet(1.0)
+    app.measure("f2", quiet_s=1.0)  # the first label makes things that stay
+    for _ in range(2):
+        answer = app.measure("f2", quiet_s=1.0)
+        assert len(answer.data) <= kibibytes * 1024
+        assert 1 <= answer.said.paints <= 2
+        assert answer.said.pictures <= 2
+        answer = app.measure("f1", quiet_s=0.5)
+        assert len(answer.data) <= 8 * 1024
+        assert answer.said.paints == 1
+        assert answer.said.pictures == 0
+
+
+HOSTILE = (
+    b"image-1\x1b]0;PWNED\x07.png",
+    b"image-2\x1b[31mRED\x1b[2J.png",
+    b"image-3\xc2\x9b2J.png",
+    b"image-4\nsecond line\ttab.png",
+    "image-5\u202egnp.exe\u200b.png".encode(),
+    b"image-6-" + b"n" * 243 + b".png",
+    b"image-7-caf\xe9.png",
+    b"image-8[bold][@click=app.quit]x[nope].png",
+    b"image-9\x1bP0q#0;2;0;0;0~\x1b\\.png",
+    b"image-a\x1b_Ga=T,f=24;AAAA\x1b\\.png",
+    b"image-b\x08\x7f.png",
+)
+
+
+def test_hostile_names_never_reach_the_terminal_raw(start: Open, tmp_path: Path) -> None:
+    folder = tmp_path / "hostile"
+    folder.mkdir()
+    for name in HOSTILE:
+        Image.new("RGB", (8, 6), "red").save(folder / "x.png")
+        (folder / "x.png").rename(os.fsdecode(bytes(folder) + b"/" + name))
+    db = folder / "mia" / "labels.db"
+    add_classes(db)
+    with closing(sqlite3.connect(db)) as connection, connection:  # another program may have put it there
+        connection.execute(
+            "UPDATE class SET name = ? WHERE id = 1", ("A\x1b]0;CLASS\x07\x1b[31mB\u202eC\nD[/x]",)
+        )
+    app = start(folder, "--graphics", "half")
+    app.wait_for("image-1")
+    app.quiet(0.3)
+    app.press(
+        *["f2"] * (len(HOSTILE) - 1), "f1", "f8", "escape", "f7", "escape", "ctrl+f", "escape", "home", "end"
+    )
+    wait_for(lambda: len(labels_in(folder)) == len(HOSTILE))
+    assert {os.fsencode(path) for path in labels_in(folder)} == set(HOSTILE)
+    app.quiet(0.5)
+    assert "\\x1b" in app.screen()
+    app.press("ctrl+q")
+    app.wait()
+    app.quiet(0.1)
+    raw = app.raw()
+    text = raw.decode()  # strictly: no byte that is not UTF-8
+    for poison in ("\x1b]0;PWNED", "\x1b[31mRED", "\x9b", "\u202e", "\u200b", "\x1bP0q#0;2;0", "\x1b_Ga=T,f=24",
+                   "\x1b]0;CLASS", "\x1b[31mB"):  # fmt: skip
+        assert poison not in text, f"{poison!r} reached the terminal"
+    assert not re.search(r"[\x00-\x06\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f]", text)
+
+
+def test_two_people_see_each_others_labels_and_undo_only_their_own(start: Open, images: Path) -> None:
+    anna = opened(start(images, "--annotator", "anna"))
+    bob = opened(start(images, "--annotator", "bob"))
+    anna.press("f2")
+    wait_for(lambda: marks_on(bob.screen())["image-000.png"] == "1", timeout_s=2.0)
+    bob.press("right", "2", "f2")
+    wait_for(lambda: marks_on(anna.screen())["image-001.png"] == "2", timeout_s=2.0)
+    anna.press("ctrl+z")
+    wait_for(lambda: list(labels_in(images)) == ["image-001.png"])
+    assert labels_in(images)["image-001.png"].annotator == "bob"
+    anna.press("home", "f1")
+    wait_for(lambda: "image-000.png" in labels_in(images))
+    bob.press("home", "f1")
+    wait_for(lambda: labels_in(images)["image-000.png"].annotator == "bob")
+    anna.press("ctrl+z")
+    anna.wait_for("bob")
+    anna.quiet(0.3)
+    assert labels_in(images)["image-000.png"].class_id == 2
+    with LabelStore(images / "mia" / "labels.db") as store:
+        assert ImageKey("image-001.png") in store.labels()

@@ -1,0 +1,282 @@
+"""Runs a program on a pty and plays the terminal: answers its questions, presses keys, times what it paints."""
+
+import fcntl
+import os
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pyte
+from terminal_stream import KINDS, Answer, Answerer, Kind, Said, take_apart, weigh, whole_sequences
+
+KEYS = {
+    **{f"f{n}": f"\x1bO{'PQRS'[n - 1]}" for n in range(1, 5)},
+    **{f"f{n}": f"\x1b[{code}~" for n, code in zip(range(5, 13), (15, 17, 18, 19, 20, 21, 23, 24), strict=True)},
+    "up": "\x1b[A", "down": "\x1b[B", "right": "\x1b[C", "left": "\x1b[D", "end": "\x1b[F", "home": "\x1b[H",
+    **{name: f"\x1b[{n}~" for name, n in (("insert", 2), ("delete", 3), ("pageup", 5), ("pagedown", 6))},
+    "enter": "\r", "escape": "\x1b", "tab": "\t", "shift+tab": "\x1b[Z", "space": " ", "backspace": "\x7f",
+    "shift+f3": "\x1b[1;2R",
+}  # fmt: skip
+QUIET_S = 0.06
+_PIECE_BYTES = 512  # read at once from a slow link: 2 ms at 2 Mbit/s
+_KEPT = ("PATH", "LANG", "LC_ALL", "PYTHONPATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
+
+
+def key_bytes(key: str) -> bytes:
+    """What a terminal sends for a key: a name of `KEYS`, ctrl+letter, or the character itself."""
+    if key.startswith("ctrl+") and len(key) == 6:
+        return bytes([ord(key[-1]) & 0x1F])
+    return KEYS.get(key, key).encode()
+
+
+class TerminalApp:
+    """A program on a pty of its own.
+
+    Args:
+        command: What to run.
+        home: Folder for HOME and all the XDG folders.
+        kind: What kind of terminal to play, by name or as it is.
+        columns: Width of the screen in cells.
+        rows: Height of the screen in cells.
+        cell_px: Size of a cell, (0, 0) for a terminal that does not know it.
+        colorterm: COLORTERM; None leaves it out, as ssh does.
+        bits_per_s: Speed of the link to the terminal; None is as fast as it goes. About 20 KiB more lie in the
+            kernel's buffer, as they would in a socket's.
+        environment: More variables.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        home: Path,
+        kind: str | Kind = "plain",
+        columns: int = 120,
+        rows: int = 40,
+        cell_px: tuple[int, int] = (10, 20),
+        colorterm: str | None = "truecolor",
+        bits_per_s: float | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.kind = KINDS[kind] if isinstance(kind, str) else kind
+        self.bits_per_s = bits_per_s
+        self._picture = pyte.Screen(columns, rows)
+        self._stream = pyte.ByteStream(self._picture)
+        self._drawn, self._unfinished = 0, b""
+        self._chunks: list[tuple[float, bytes]] = []
+        self._answerer = Answerer(self.kind, columns, rows, cell_px)
+        self._due: deque[tuple[float, bytes]] = deque()
+        self._closing = threading.Event()
+        self._master, slave = os.openpty()
+        set_size(slave, columns, rows, cell_px)
+        variables = clean_environment(home) | dict(self.kind.environment) | dict(environment or {})
+        if colorterm is not None:
+            variables["COLORTERM"] = colorterm
+        self.started_at = time.perf_counter()
+        self.process = subprocess.Popen(
+            command,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env=variables,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        )
+        os.close(slave)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()
+        self.hang_up()
+
+    # What was written
+
+    def raw(self, start: int = 0) -> bytes:
+        """All that was written, from chunk number `start` on."""
+        return b"".join(data for _, data in self._chunks[start:])
+
+    def mark(self) -> int:
+        """A place in what was written, for `raw`."""
+        return len(self._chunks)
+
+    def said(self) -> Said:
+        return take_apart(self.raw())[1]
+
+    def picture(self) -> pyte.Screen:
+        """The screen as drawn, without graphics: `buffer[row][column]` has data, fg and bg."""
+        end = self.mark()
+        whole, self._unfinished = whole_sequences(
+            self._unfinished + b"".join(data for _, data in self._chunks[self._drawn : end])
+        )
+        self._drawn = end
+        self._stream.feed(take_apart(whole)[0])
+        return self._picture
+
+    def screen(self) -> str:
+        """The text on the screen."""
+        return "\n".join(line.rstrip() for line in self.picture().display)
+
+    def quiet(self, seconds: float = QUIET_S, *, timeout_s: float = 30.0) -> None:
+        """Wait until nothing was written for some time."""
+        begun = time.perf_counter()
+        while True:
+            now = time.perf_counter()
+            last = max(self._chunks[-1][0] if self._chunks else begun, begun)
+            if now - last >= seconds:
+                return
+            assert now - begun < timeout_s, "the program does not come to rest"
+            time.sleep(min(0.005, seconds - (now - last)))
+
+    def wait_for(self, text: str, *, timeout_s: float = 20.0) -> str:
+        """Wait until the screen shows a text; returns the screen."""
+        deadline = time.monotonic() + timeout_s
+        while text not in (shown := self.screen()):
+            ended = self.process.poll()
+            assert ended is None, f"ended with {ended}, the screen shows:\n{shown}"
+            assert time.monotonic() < deadline, f"waited in vain for {text!r}, the screen shows:\n{shown}"
+            time.sleep(0.03)
+        return shown
+
+    # What is typed
+
+    def type(self, data: bytes) -> None:
+        """Send bytes as they are."""
+        os.write(self._master, data)
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.type(key_bytes(key))
+
+    def measure(self, key: str, *, quiet_s: float = QUIET_S, timeout_s: float = 20.0) -> Answer:
+        """Press a key and wait until all it caused was written."""
+        start = self.mark()
+        pressed_at = time.perf_counter()
+        self.press(key)
+        while self.mark() == start:
+            assert time.perf_counter() - pressed_at < timeout_s, f"no answer to {key}"
+            time.sleep(0.001)
+        self.quiet(quiet_s)
+        return weigh(self._chunks[start:], pressed_at)
+
+    def hold(self, key: str, *, seconds: float = 1.0, per_s: float = 30.0) -> list[float]:
+        """Press a key again and again, as a keyboard does; when, on the clock of `chunks`."""
+        begun = time.perf_counter()
+        times = []
+        for number in range(round(seconds * per_s)):
+            time.sleep(max(0.0, begun + number / per_s - time.perf_counter()))
+            times.append(time.perf_counter())
+            self.press(key)
+        return times
+
+    def chunks(self, start: int = 0) -> list[tuple[float, bytes]]:
+        """What was written, in pieces with the time each was read."""
+        return self._chunks[start:]
+
+    # The process
+
+    def memory_bytes(self, *, peak: bool = False) -> int:
+        """Resident memory now, or at its highest."""
+        name = "VmHWM:" if peak else "VmRSS:"
+        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith(name):
+                return int(line.split()[1]) * 1024
+        raise AssertionError("the process has ended")
+
+    def cpu_s(self) -> float:
+        """Processor time used so far by all threads."""
+        after_name = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")
+
+    def send(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(self.process.pid, number)
+
+    def kill(self) -> None:
+        self.send(signal.SIGKILL)
+        self.process.wait()
+
+    def wait(self, timeout_s: float = 10.0) -> int:
+        """Exit code, once the process has ended."""
+        return self.process.wait(timeout_s)
+
+    def hang_up(self) -> None:
+        """Close the terminal, as a lost connection does."""
+        if not self._closing.is_set():
+            self._closing.set()
+            self._reader.join()
+            os.close(self._master)
+
+    def _read(self) -> None:
+        """The thread that reads all that is written, at the speed of the link, and answers."""
+        free_at = 0.0
+        while not self._closing.is_set():
+            now = time.perf_counter()
+            while self._due and self._due[0][0] <= now:
+                os.write(self._master, self._due.popleft()[1])
+            wait_s = max(0.0, self._due[0][0] - now) if self._due else 0.05
+            if free_at > now and self.bits_per_s:
+                time.sleep(free_at - now)
+            if not select.select([self._master], [], [], min(wait_s, 0.05))[0]:
+                continue
+            try:
+                data = os.read(self._master, _PIECE_BYTES if self.bits_per_s else 65536)
+            except OSError:  # EIO: nobody holds the other end any more
+                return
+            now = time.perf_counter()
+            if self.bits_per_s:
+                free_at = max(free_at, now - 0.005) + len(data) * 8 / self.bits_per_s
+                now = free_at
+            self._chunks.append((now, data))
+            for answer in self._answerer.answers(data):
+                self._due.append((now + self.kind.delay_s, answer))
+
+
+def late(kind: str, delay_s: float) -> Kind:
+    """A terminal behind a slow link: every answer comes late."""
+    return replace(KINDS[kind], delay_s=delay_s)
+
+
+def python_app(*arguments: object) -> list[str]:
+    """The command that opens the app."""
+    return [sys.executable, "-m", "mia_tui", *map(str, arguments)]
+
+
+def clean_environment(home: Path) -> dict[str, str]:
+    """An environment without traces of the terminal the tests run in."""
+    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    folders = {
+        name: str(home / name.lower())
+        for name in ("XDG_CACHE_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")
+    }
+    return {
+        "LANG": "C.UTF-8",
+        **kept,
+        "HOME": str(home),
+        "TERM": "xterm-256color",
+        "LOGNAME": "tester",
+        **folders,
+    }
+
+
+def set_size(terminal: int, columns: int, rows: int, cell_px: tuple[int, int]) -> None:
+    """Set a terminal's size in cells and pixels."""
+    size = struct.pack("HHHH", rows, columns, columns * cell_px[0], rows * cell_px[1])
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, size)

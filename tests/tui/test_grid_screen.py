@@ -1,0 +1,310 @@
+"""The grid: tiles, cursor, marks, and one class for many images in one step."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from textual.pilot import Pilot
+from tui_support import (
+    label,
+    labels_in,
+    make_context,
+    make_images,
+    press,
+    record_paints,
+    run,
+    screen_text,
+    settle,
+    shown,
+    wait_until,
+)
+
+from mia_tui.dataset.listing import Listing
+from mia_tui.dataset.model import ImageFile
+from mia_tui.tui.screens.grid import GridScreen
+from mia_tui.tui.services.desk import Desk
+from mia_tui.tui.widgets.grid_view import GridView
+
+WIDE = 120, 40
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    folder = make_images(tmp_path / "images", 60, classes=["round", "long"])
+    label(folder, "round", ["image-001.png", "image-003.png"])
+    return folder
+
+
+def captions(pilot: Pilot[Any]) -> list[str]:
+    """The lines above the tiles."""
+    grid = pilot.app.screen.query_one(GridView)
+    lines = screen_text(pilot.app).splitlines()
+    return [lines[y] for y in range(0, grid.size.height, grid.lattice.line_rows)]
+
+
+async def wait_for_pictures(pilot: Pilot[Any]) -> None:
+    screen: Any = pilot.app.screen
+    await wait_until(pilot, lambda: all(map(screen._has_picture, screen._grid.seen)) and not screen._late)
+    await pilot.pause()
+
+
+def test_tiles_say_their_class_in_words_and_in_a_pattern(dataset: Path) -> None:
+    async def test() -> None:
+        async with shown(dataset, GridScreen) as pilot:
+            session = pilot.app.desk.session
+            rows = np.array([session.listing.key(2)])
+            session.set_suggestions(list(rows), np.array([2], np.int32), np.array([0.9], np.float32))
+            await press(pilot, "right", "left")
+            first = captions(pilot)[0]
+            assert first.startswith("▸  · ···")
+            assert " 1 round  " in first
+            assert "(2)long? ━" in first
+            assert "1/60  image-000.png" in screen_text(pilot.app)
+
+    run(test())
+
+
+def test_pictures_come_in_and_a_move_of_the_cursor_is_cheap(dataset: Path) -> None:
+    async def test() -> None:
+        async with shown(dataset, GridScreen, size=WIDE) as pilot:
+            painted = record_paints(pilot.app)
+            pilot.app.refresh()
+            await wait_for_pictures(pilot)
+            assert any("48;2;" in text and len(text) > 10_000 for text in painted)
+            for key in ("right", "down", "left", "up", "space", "shift+right"):
+                painted.clear()
+                await press(pilot, key)
+                assert 0 < sum(len(text.encode()) for text in painted) < 4096, key
+
+    run(test())
+
+
+def test_the_arrows_move_by_tiles_and_lines(dataset: Path) -> None:
+    async def test() -> None:
+        async with shown(dataset, GridScreen) as pilot:
+            session, line = pilot.app.desk.session, pilot.app.screen.per_line
+            await press(pilot, "down")
+            assert session.position == line
+            await press(pilot, "up", "up")
+            assert session.position == 0
+            assert "This is the first line." in screen_text(pilot.app)
+            await press(pilot, "pagedown")
+            assert session.position == pilot.app.screen.per_page
+            await press(pilot, "end", "right")
+            assert session.position == 59
+            assert "This is the last image." in screen_text(pilot.app)
+            await press(pilot, "home")
+            assert session.position == 0
+
+    run(test())
+
+
+def test_a_class_key_labels_the_image_under_the_cursor(dataset: Path) -> None:
+    async def test() -> None:
+        async with shown(dataset, GridScreen) as pilot:
+            await press(pilot, "2")
+            assert labels_in(dataset)["image-000.png"].class_id == 2
+            await press(pilot, "right", "right", "equals_sign")
+            assert labels_in(dataset)["image-002.png"].class_id == 2
+            await press(pilot, "delete")
+            assert "image-002.png" not in labels_in(dataset)
+
+    run(test())
+
+
+def test_marked_images_get_their_class_in_one_step(dataset: Path) -> None:
+    async def test() -> None:
+        async with shown(dataset, GridScreen) as pilot:
+            await press(pilot, "space", "right", "right", "space")
+            assert "2 images marked" in screen_text(pilot.app)
+            await press(pilot, "2")
+            assert "2 images labelled as long." in screen_text(pilot.app)
+            assert {path for path, entry in labels_in(dataset).items() if entry.class_id == 2} == {
+                "image-000.png",
+                "image-002.png",
+            }
+            assert pilot.app.desk.session.selected_count == 0
+            await press(pilot, "ctrl+z")
+            assert set(labels_in(dataset)) == {"image-001.png", "image-003.png"}
+            assert pilot.app.desk.session.selected_count == 2  # to be labelled otherwise
+            await press(pilot, "escape", "ctrl+y")
+            assert len(labels_in(dataset)) == 4
+
+    run(test())
+
+
+def test_more_than_twenty_images_are_labelled_only_after_a_question_with_their_number(dataset: Path) -> None:
+    async def test() -> None:
+        async with shown(dataset, GridScreen) as pilot:
+            await press(pilot, "ctrl+a", "2")
+            assert "Label 60 images as long?" in screen_text(pilot.app)
+            await press(pilot, "enter")  # the careful answer has the focus
+            assert len(labels_in(dataset)) == 2
+            await press(pilot, "2", "l")
+            assert "60 images labelled as long." in screen_text(pilot.app)
+            assert len(labels_in(dataset)) == 60
+            await press(pilot, "ctrl+z")
+            assert 'Undid: 60 images to "long".' in screen_text(pilot.app)
+            assert len(labels_in(dataset)) == 2
+
+    run(test())
+
+
+def test_shift_and_arrows_mark_a_range_and_give_it_back(dataset: Path) -> None:
+    async def test() -> None:
+        async with shown(dataset, GridScreen) as pilot:
+            session, line = pilot.app.desk.session, pilot.app.screen.per_line
+            await press(pilot, "shift+right", "shift+right")
+            assert session.selected.tolist() == [0, 1, 2]
+            await press(pilot, "shift+left")
+            assert session.selected.tolist() == [0, 1]
+            await press(pilot, "shift+down")
+            assert session.selected.tolist() == list(range(line + 2))
+            await press(pilot, "right", "right", "right", "shift+left")
+            assert session.selected.tolist() == list(range(line + 2)) + [line + 3, line + 4]
+            await press(pilot, "escape")
+            assert session.selected_count == 0
+
+    run(test())
+
+
+def test_going_back_over_marks_of_before_leaves_them(dataset: Path) -> None:
+    async def test() -> None:
+        async with shown(dataset, GridScreen) as pilot:
+            session = pilot.app.desk.session
+            await press(pilot, "right", "space", "left", "shift+right", "shift+right", "shift+left", "shift+left")
+            assert session.selected.tolist() == [0, 1]
+
+    run(test())
+
+
+def test_escape_clears_marks_then_goes_back_to_the_image_one_came_from(dataset: Path) -> None:
+    async def test() -> None:
+        async with shown(dataset, GridScreen) as pilot:
+            await press(pilot, "right", "right", "space", "escape")
+            assert not pilot.app.ended
+            await press(pilot, "escape")
+            assert pilot.app.ended and pilot.app.result is False
+            assert pilot.app.desk.session.position == 0
+
+    run(test())
+
+
+def test_enter_opens_the_image_under_the_cursor(dataset: Path) -> None:
+    async def test() -> None:
+        async with shown(dataset, GridScreen) as pilot:
+            await press(pilot, "right", "right", "enter")
+            assert pilot.app.result is True
+            assert pilot.app.desk.session.position == 2
+
+    run(test())
+
+
+def test_plus_and_minus_change_the_size_of_tiles(dataset: Path) -> None:
+    async def test() -> None:
+        async with shown(dataset, GridScreen, size=WIDE) as pilot:
+            screen = pilot.app.screen
+            before = screen.per_line
+            await press(pilot, "minus")
+            assert screen.per_line > before
+            await press(pilot, *["minus"] * 5)
+            assert "These are the smallest tiles." in screen_text(pilot.app)
+            await press(pilot, *["plus"] * 9)
+            assert "These are the largest tiles." in screen_text(pilot.app)
+            await press(pilot, "right")
+            assert captions(pilot)[0].lstrip().startswith("▸")
+
+    run(test())
+
+
+def test_a_filter_leaves_no_mark_on_what_it_hides(dataset: Path) -> None:
+    async def test() -> None:
+        async with shown(dataset, GridScreen) as pilot:
+            await press(pilot, "ctrl+a", "f5", "down", "enter")  # those without a label
+            assert "[without a label]" in screen_text(pilot.app)
+            assert "58 images marked" in screen_text(pilot.app)
+            await press(pilot, "f6", "down", "enter")
+            assert pilot.app.desk.session.reverse
+
+    run(test())
+
+
+def test_the_mouse_moves_and_marks(dataset: Path) -> None:
+    async def test() -> None:
+        async with shown(dataset, GridScreen) as pilot:
+            session, grid = pilot.app.desk.session, pilot.app.screen.query_one(GridView)
+            pitch = grid.lattice.pitch
+            await pilot.click(GridView, offset=(pitch + 2, 2))
+            await settle(pilot)
+            assert session.position == 1
+            await pilot.click(GridView, offset=(2, 2), control=True)
+            await settle(pilot)
+            assert session.selected.tolist() == [0]
+            await pilot.click(GridView, offset=(2 * pitch + 2, 2), shift=True)
+            await settle(pilot)
+            assert session.selected.tolist() == [0, 1, 2]
+
+    run(test())
+
+
+def test_an_image_that_cannot_be_read_says_so_in_its_tile(tmp_path: Path) -> None:
+    folder = make_images(tmp_path / "images", 3, classes=["round"])
+    (folder / "image-001.png").write_bytes(b"no image")
+
+    async def test() -> None:
+        async with shown(folder, GridScreen) as pilot:
+            await wait_for_pictures(pilot)
+            await wait_until(pilot, lambda: "cannot be read" in screen_text(pilot.app))
+            assert " ✗ " in captions(pilot)[0]
+
+    run(test())
+
+
+def test_without_colours_tiles_show_names_marks_and_patterns(dataset: Path) -> None:
+    async def test() -> None:
+        context = make_context(colours="none", graphics="none", unicode=False)
+        async with shown(dataset, GridScreen, context=context) as pilot:
+            await press(pilot, "space")
+            text = screen_text(pilot.app)
+            assert captions(pilot)[0].startswith(">* . ....")
+            assert text.isascii() or all(ord(c) < 128 or c in "▁▂▃▄▅▆▇█" for c in text)  # the scrollbar
+
+    run(test())
+
+
+def test_a_million_images_open_scroll_and_are_marked(tmp_path: Path) -> None:
+    folder = make_images(tmp_path / "images", 1, classes=["round"])
+
+    def make(desk: Desk, context: Any) -> GridScreen:
+        files = [ImageFile(f"{number // 1000:04}/{number:07}.png") for number in range(1_000_000)]
+        desk.session.replace_listing(Listing.of_files(files))
+        return GridScreen(desk, context)
+
+    async def test() -> None:
+        async with shown(folder, make) as pilot:
+            await press(pilot, "end")
+            assert "1,000,000/1,000,000  0999/0999999.png" in screen_text(pilot.app)
+            await press(pilot, "ctrl+a")
+            assert "1,000,000 images marked" in screen_text(pilot.app)
+            await press(pilot, "home", "1")
+            assert "Label 1,000,000 images as round?" in screen_text(pilot.app)
+            await press(pilot, "escape", "escape")
+
+    run(test())
+
+
+def test_a_hostile_file_name_reaches_no_terminal(tmp_path: Path) -> None:
+    folder = make_images(tmp_path / "images", 2, classes=["round"])
+    (folder / "image-000.png").rename(folder / "a\x1b[2J\u202e[b].png")
+
+    async def test() -> None:
+        async with shown(folder, GridScreen) as pilot:
+            painted = record_paints(pilot.app)
+            pilot.app.refresh()
+            await press(pilot, "space", "1")
+            await wait_for_pictures(pilot)
+            assert "a\\x1b[2J\\u202e[b].png" in screen_text(pilot.app)
+            assert not any("\x1b[2J" in text or "\u202e" in text for text in painted)
+
+    run(test())

@@ -1,0 +1,130 @@
+"""The line to the terminal: what is on its way, how fast it goes, and that writing never holds up the app."""
+
+import os
+import pty
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from mia_tui.tui.services.link import Link
+from mia_tui.tui.services.outlet import Outlet
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def test_a_picture_is_on_its_way_until_the_terminal_has_answered(clock: Clock) -> None:
+    link, freed = Link(clock), []
+    link.on_free = lambda: freed.append(clock.now)
+    link.sent(50_000)
+    link.sent(3_000)
+    assert link.busy
+    clock.now += 0.1
+    link.answered()
+    assert link.busy and not freed
+    link.answered()
+    assert not link.busy and freed == [clock.now]
+
+
+def test_the_speed_is_that_of_what_arrived_less_the_way_there_and_back(clock: Clock) -> None:
+    link = Link(clock)
+    link.sent(100)
+    clock.now += 0.05
+    link.answered()
+    assert link.bytes_per_s is None
+    link.sent(50_000)
+    clock.now += 0.25
+    link.answered()
+    assert link.bytes_per_s == pytest.approx(250_000)
+    assert link.is_slow
+    assert link.budget(0.1) == pytest.approx(19_660, abs=1), "by steps, so that budgets do not waver"
+
+
+def test_bytes_sent_ahead_count_with_the_picture_behind_them(clock: Clock) -> None:
+    link = Link(clock)
+    link.also(90_000)
+    link.sent(10_000)
+    clock.now += 1
+    link.answered()
+    assert link.bytes_per_s == pytest.approx(100_000)
+
+
+def test_a_line_that_becomes_slower_is_believed_at_once_and_a_faster_one_by_halves(clock: Clock) -> None:
+    link = Link(clock)
+    for took, expected in ((0.01, 10_000_000), (1.0, 100_000), (0.1, 550_000)):
+        link.sent(100_000)
+        clock.now += took
+        link.answered()
+        assert link.bytes_per_s == pytest.approx(expected, rel=0.01)
+    assert link.budget(0.1) is None, "a fast line has no budget"
+
+
+def test_a_terminal_that_never_answers_holds_nothing_back(clock: Clock) -> None:
+    link = Link(clock)
+    for _ in range(2):
+        link.sent(10_000)
+        clock.now += 1
+        link.expire()
+        assert link.busy, "a second is no loss yet"
+        clock.now += 10
+        link.expire()
+        assert not link.busy
+    assert not link.asks
+    link.sent(10_000)
+    assert not link.busy
+
+
+def test_an_answer_to_nothing_is_no_fault(clock: Clock) -> None:
+    link = Link(clock)
+    link.answered()
+    assert not link.busy and link.bytes_per_s is None
+
+
+@pytest.fixture
+def terminal() -> Iterator[tuple[int, int]]:
+    ends = pty.openpty()
+    yield ends
+    for end in ends:
+        try:
+            os.close(end)
+        except OSError:
+            assert end == ends[0], "only the test's end may be closed already"
+
+
+def test_writing_never_waits_for_a_terminal_that_takes_nothing(terminal: tuple[int, int]) -> None:
+    reader, writer = terminal
+    outlet = Outlet(os.fdopen(os.dup(writer), "w"), lambda: None)
+    started = time.monotonic()
+    for _ in range(200):
+        outlet.write("x" * 10_000)
+    assert time.monotonic() - started < 1.0, "2 MB into a terminal that reads nothing"
+    read = 0
+    while read < 2_000_000:
+        read += len(os.read(reader, 1 << 16))
+    outlet.drain(5.0)
+    assert read == 2_000_000
+
+
+def test_a_terminal_that_is_gone_is_told_once(terminal: tuple[int, int]) -> None:
+    reader, writer = terminal
+    gone = threading.Event()
+    calls: list[int] = []
+    outlet = Outlet(os.fdopen(os.dup(writer), "w"), lambda: (calls.append(1), gone.set())[0])
+    os.close(reader)
+    outlet.write("hello")
+    assert gone.wait(5)
+    outlet.write("more")
+    outlet.drain(1.0)
+    assert calls == [1]

@@ -1,0 +1,230 @@
+"""Which picture is painted when: never two on their way, the newest wins, coarse first on a slow line."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from mia_tui.dataset.looking import Look, View
+from mia_tui.dataset.model import ImageKey
+from mia_tui.terminal.model import Graphics, Panel, Picture, Terminal
+from mia_tui.tui.services.link import ASK, Link
+from mia_tui.tui.services.prefetch import Ready, Wish
+from mia_tui.tui.services.presenter import COARSE_S, FINE_S, REST_S, UNKNOWN_S, Presenter, Scene
+
+PANEL = Panel(10, 5, 10, 20)
+A, B, C = ImageKey("a.png"), ImageKey("b.png"), ImageKey("c.png")
+
+
+class FakePrefetch:
+    """Makes what it is told to make, when it is told to."""
+
+    def __init__(self) -> None:
+        self.made: dict[Wish, Ready] = {}
+        self.wanted: list[Wish] = []
+        self.ids = 0
+
+    def get(self, wish: Wish) -> Ready | None:
+        return self.made.get(wish)
+
+    def want(self, wishes: list[Wish]) -> None:
+        self.wanted = list(wishes)
+
+    def make(self, wish: Wish, *, kitty: bool = False) -> Ready:
+        self.ids += 1
+        count = min(30, (wish.max_bytes or 120_000) // 4000) if kitty else 0
+        ahead = "".join(f"\x1b_Gm={int(n + 1 < count)};{'x' * 3980}\x1b\\" for n in range(count))
+        lines = tuple(" " * PANEL.columns for _ in range(PANEL.rows))
+        picture = Picture(
+            PANEL,
+            lines,
+            None,
+            "G",
+            0,
+            0,
+            10,
+            5,
+            ahead,
+            self.ids if kitty else 0,
+            100,
+            wish.max_bytes is not None,
+        )
+        view = View(np.zeros((1, 1, 3), np.uint8), 1, 1, 1.0, 0, 0, 1, 1)
+        self.made[wish] = Ready(wish, picture, view)
+        return self.made[wish]
+
+
+@dataclass
+class Stage:
+    """A presenter with everything around it."""
+
+    graphics: Graphics = "sixel"
+    now: float = 0.0
+    painted: list[Wish] = field(default_factory=list)
+    cards: list[ImageKey] = field(default_factory=list)
+    written: list[str] = field(default_factory=list)
+    timers: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.link = Link(lambda: self.now)
+        self.prefetch = FakePrefetch()
+        self.presenter = Presenter(
+            self.prefetch,  # type: ignore[arg-type]  # as much of it as is used
+            self.link,
+            Terminal(self.graphics, "true", 10, 20, True),
+            paint=self.paint,
+            more=lambda: False,
+            card=self.cards.append,
+            write=self.written.append,
+            later=self.later,
+        )
+
+    def paint(self, ready: Ready, part_bytes: int | None) -> None:
+        self.painted.append(ready.wish)
+        self.link.sent(20_000)
+
+    def made(self, ready: Ready) -> None:
+        self.presenter.ready()
+
+    def later(self, seconds: float, action: Callable[[], None]) -> Callable[[], None]:
+        timer = (self.now + seconds, action)
+        self.timers.append(timer)
+        return lambda: self.timers.remove(timer) if timer in self.timers else None
+
+    def wait(self, seconds: float) -> None:
+        until = self.now + seconds
+        while due := sorted(
+            (timer for timer in self.timers if timer[0] <= until), key=lambda timer: timer[0]
+        ):
+            self.timers.remove(due[0])
+            self.now = due[0][0]
+            due[0][1]()
+        self.now = until
+
+    def answer(self, after: float = 0.001) -> None:
+        self.now += after
+        self.link.answered()
+
+    def live(self, seconds: float, *, bytes_per_s: float) -> None:
+        """Let time pass: pictures get made, the terminal answers."""
+        until = self.now + seconds
+        while self.now < until:
+            for wish in self.prefetch.wanted:
+                if wish not in self.prefetch.made:
+                    self.made(self.prefetch.make(wish, kitty=self.graphics == "kitty"))
+            if self.link.busy:
+                self.answer(self.link.flying_bytes / bytes_per_s)
+            else:
+                self.wait(0.02)
+
+    def make_slow(self) -> None:
+        """2 Mbit/s, as measured."""
+        self.link.sent(25_000)
+        self.answer(0.1)
+        assert self.link.is_slow
+
+
+def scene(key: ImageKey, *ahead: ImageKey) -> Scene:
+    return Scene(key, Look(), PANEL, ahead)
+
+
+def test_what_is_ready_is_painted_at_once() -> None:
+    stage = Stage()
+    wish = Wish(A, Look(), PANEL)
+    stage.prefetch.make(wish)
+    stage.presenter.show(scene(A))
+    assert stage.painted == [wish]
+    stage.presenter.show(scene(A))
+    assert stage.painted == [wish], "the same again is not painted again"
+
+
+def test_what_is_not_ready_is_painted_when_it_is() -> None:
+    stage = Stage()
+    stage.presenter.show(scene(A, B))
+    assert stage.painted == [] and [wish.key for wish in stage.prefetch.wanted] == [A, B]
+    stage.made(stage.prefetch.make(Wish(A, Look(), PANEL)))
+    assert [wish.key for wish in stage.painted] == [A]
+
+
+def test_an_image_that_takes_long_gives_the_panel_to_a_card() -> None:
+    stage = Stage()
+    stage.presenter.show(scene(A))
+    stage.wait(UNKNOWN_S + 0.01)
+    assert stage.cards == [A]
+
+
+def test_a_picture_on_its_way_holds_back_others_and_the_newest_wins() -> None:
+    stage = Stage()
+    for key in (A, B, C):
+        stage.prefetch.make(Wish(key, Look(), PANEL))
+        stage.presenter.show(scene(key))
+    assert [wish.key for wish in stage.painted] == [A]
+    stage.answer()
+    assert [wish.key for wish in stage.painted] == [A, C], "B was never sent"
+
+
+def test_a_slow_line_gets_a_coarse_picture_first_and_the_fine_one_at_rest() -> None:
+    stage = Stage()
+    stage.make_slow()
+    stage.presenter.show(scene(A))
+    coarse, fine = stage.prefetch.wanted
+    assert coarse.max_bytes is not None and fine.max_bytes is not None
+    assert coarse.max_bytes <= 250_000 * COARSE_S < fine.max_bytes <= 250_000 * FINE_S
+    stage.made(stage.prefetch.make(coarse))
+    stage.prefetch.make(fine)
+    assert stage.painted == [coarse]
+    stage.answer(0.08)
+    assert stage.painted == [coarse], "not before the person rests on it"
+    stage.wait(REST_S)
+    assert [wish.key for wish in stage.painted] == [A, A]
+    assert stage.painted[1].max_bytes is not None and stage.painted[1].max_bytes > coarse.max_bytes
+
+
+def test_going_on_takes_the_refinement_back() -> None:
+    stage = Stage()
+    stage.make_slow()
+    for key in (A, B):
+        stage.presenter.show(scene(key))
+        coarse = stage.prefetch.wanted[0]
+        stage.made(stage.prefetch.make(coarse))
+        stage.answer(0.08)
+    assert [wish.key for wish in stage.painted] == [A, B]
+    stage.wait(REST_S + 0.1)
+    assert all(wish.key == B for wish in stage.painted[1:])
+
+
+@pytest.mark.parametrize("slow", [False, True])
+def test_with_kitty_the_next_image_is_sent_ahead_and_shown_without_its_data(slow: bool) -> None:
+    stage = Stage("kitty")
+    if slow:
+        stage.make_slow()
+    stage.presenter.show(scene(A, B))
+    stage.live(3.0, bytes_per_s=250_000 if slow else 50e6)
+    assert "".join(stage.written).count("\x1b_Gm=0") == len(stage.presenter.held), "whole images only"
+    pieces = [piece for piece in stage.written if piece.endswith(ASK)]
+    if slow:
+        assert max(map(len, pieces)) < 15_000, "a key's answer waits behind one piece"
+    assert not stage.link.busy and B in {wish.key for wish in stage.presenter.held}
+    before, painted = len(stage.written), len(stage.painted)
+    stage.presenter.show(scene(B, C))
+    assert [wish.key for wish in stage.painted[painted:]] == [B], "at once"
+    assert stage.written[before:] == [], "the terminal has the data already"
+
+
+def test_the_terminal_keeps_few_images_and_is_told_to_forget_the_others() -> None:
+    stage = Stage("kitty")
+    keys = [ImageKey(f"{n}.png") for n in range(12)]
+    for key in keys:
+        stage.presenter.show(scene(key))
+        stage.live(0.5, bytes_per_s=50e6)
+    assert sum("a=d" in piece for piece in stage.written) == 4
+
+
+def test_nothing_is_painted_under_another_screen() -> None:
+    stage = Stage()
+    stage.presenter.show(scene(A))
+    stage.presenter.hide()
+    stage.made(stage.prefetch.make(Wish(A, Look(), PANEL)))
+    stage.wait(1.0)
+    assert stage.painted == [] and stage.cards == []

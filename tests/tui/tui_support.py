@@ -1,0 +1,202 @@
+"""The app without a terminal: opens a dataset in it, presses keys, waits until everything is done, reads the screen."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from PIL import Image
+from textual.app import App
+from textual.pilot import Pilot
+from textual.screen import Screen
+
+import mia_tui.tui
+
+from mia_tui.config.user import UserConfig
+from mia_tui.dataset.lister import list_images
+from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.records import Label
+from mia_tui.dataset.store import LabelStore
+from mia_tui.terminal.model import Terminal
+from mia_tui.tui.actions import key_name, keymap
+from mia_tui.tui.context import Context
+from mia_tui.tui.services.desk import Desk
+from mia_tui.tui.services.link import ASK, Link
+from mia_tui.tui.widgets.ink import Ink
+
+Value = TypeVar("Value")
+
+SMALL = 80, 24
+WAIT_S = 20.0
+
+TERMINAL = Terminal(
+    graphics="half", colours="true", cell_width_px=10, cell_height_px=20, cell_known=True, unicode=True
+)
+
+
+def run(test: Coroutine[Any, Any, Value]) -> Value:
+    """Run a test that waits for the app."""
+    return asyncio.run(test)
+
+
+def make_context(terminal: Terminal = TERMINAL, *, user: UserConfig | None = None, **changes: Any) -> Context:
+    """What screens share, on a terminal that is not there."""
+    terminal = replace(terminal, **changes)
+    return Context(terminal, Ink(terminal), Link(), user or UserConfig(), None, "ann")
+
+
+def make_images(folder: Path, count: int, *, classes: Sequence[str] = ()) -> Path:
+    """A dataset of small images, with some classes if they are named, without a label."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(count):
+        pixels = np.random.default_rng(number).integers(0, 255, (12, 16, 3), np.uint8)
+        Image.fromarray(pixels).save(folder / f"image-{number:03}.png")
+    if classes:
+        with LabelStore(folder / "mia" / "labels.db") as store:
+            for name in classes:
+                store.add_class(name)
+    return folder
+
+
+def labels_in(dataset: Path) -> dict[str, Label]:
+    """Labels by path."""
+    store = LabelStore.open_existing(dataset / "mia" / "labels.db")
+    if store is None:
+        return {}
+    with store:
+        return {key.path: label for key, label in store.labels().items()}
+
+
+def label(dataset: Path, name: str, paths: Sequence[str], *, annotator: str = "ann") -> None:
+    """Put images into a class, as somebody else's program would."""
+    with LabelStore(dataset / "mia" / "labels.db", annotator=annotator) as store:
+        [wanted] = [image_class for image_class in store.classes() if image_class.name == name]
+        store.set_labels([(ImageKey(path), wanted.id) for path in paths], source="person")
+
+
+@asynccontextmanager
+async def opened(
+    dataset: Path | None, *, size: tuple[int, int] = SMALL, context: Context | None = None
+) -> AsyncIterator[Pilot[int]]:
+    """The app with a dataset, once its images are found and everything is done."""
+    from mia_tui.tui.app import MiaApp
+
+    app = MiaApp(context or make_context(), dataset)
+    async with app.run_test(size=size) as pilot:
+        await settle(pilot)
+        yield pilot
+    if app.fault is not None:
+        raise app.fault
+
+
+@asynccontextmanager
+async def shown(
+    dataset: Path,
+    make: Callable[[Desk, Context], Screen[Any]],
+    *,
+    size: tuple[int, int] = SMALL,
+    context: Context | None = None,
+) -> AsyncIterator[Pilot[None]]:
+    """One screen over a dataset whose images and labels are known."""
+    context = context or make_context()
+    desk = Desk(dataset, state=None, annotator=context.annotator)
+    found = list_images(dataset)
+    assert found is not None
+    desk.session.replace_listing(found.listing)
+
+    async with OneScreen(context, desk, make).run_test(size=size) as pilot:
+        await settle(pilot)
+        yield pilot
+
+
+class OneScreen(App[None]):
+    """Shows one screen as the app would. `result` is what the screen ended with, `ended` whether it did.
+
+    Args:
+        context: What screens share.
+        desk: The dataset; loaded at the start.
+        make: Makes the screen.
+    """
+
+    CSS_PATH = Path(mia_tui.tui.__file__).with_name("app.tcss")
+
+    def __init__(self, context: Context, desk: Desk, make: Callable[[Desk, Context], Screen[Any]]) -> None:
+        super().__init__()
+        self.context, self.link, self.desk, self._make = context, context.link, desk, make
+        self.ended, self.result = False, None
+        self.set_keymap(keymap(context.user.keys))
+
+    async def on_mount(self) -> None:
+        await self.desk.load()
+        self.push_screen(self._make(self.desk, self.context), self._end)
+
+    def _end(self, result: Any) -> None:
+        self.ended, self.result = True, result
+
+
+def record_paints(app: App[Any]) -> list[str]:
+    """From now on, what goes to the terminal, paint by paint; its questions are answered at once."""
+    painted: list[str] = []
+
+    def display(screen: Screen[Any], renderable: Any) -> None:
+        if renderable is not None and app._batch_count == 0:
+            painted.append(renderable.render_segments(app.console))
+            for _ in range(painted[-1].count(ASK)):
+                app.link.answered()  # type: ignore[attr-defined]  # every app of ours has one
+
+    app._display = display  # type: ignore[method-assign]
+    return painted
+
+
+async def settle(pilot: Pilot[Any]) -> None:
+    """Wait until the scan is over, every command is obeyed and nothing is to be painted."""
+    await wait_until(pilot, lambda: all(map(_is_settled, pilot.app.screen_stack)))
+    await pilot.pause()
+
+
+async def press(pilot: Pilot[Any], *keys: str) -> None:
+    """Press keys, and wait until they are obeyed: a dialog that they opened is there."""
+    for key in keys:
+        await pilot.press(key)
+        await pilot.pause()
+        await wait_until(pilot, lambda: _is_settled(pilot.app.screen))
+    await pilot.pause()
+
+
+async def type_text(pilot: Pilot[Any], text: str) -> None:
+    """Type into the line that has the focus."""
+    await pilot.press(*("space" if character == " " else key_name(character) for character in text))
+
+
+async def wait_until(pilot: Pilot[Any], is_so: Callable[[], bool]) -> None:
+    """Wait for something to be so; fails after a while with what is on the screen."""
+    end = time.monotonic() + WAIT_S
+    while not is_so():
+        assert time.monotonic() < end, f"waited in vain; the screen says\n{screen_text(pilot.app)}"
+        await pilot.pause(0.01)
+
+
+def screen_text(app: App[Any]) -> str:
+    """What is on the screen, line by line, without styles."""
+    return "\n".join(line.rstrip() for line in screen_lines(app))
+
+
+def told(app: App[Any]) -> str:
+    """All messages that are shown now, one after the other."""
+    return " ".join(notification.message for notification in app._notifications)
+
+
+def screen_lines(app: App[Any]) -> list[str]:
+    """What is on the screen, each line in its full width."""
+    return [strip.text for strip in app.screen._compositor.render_strips()]
+
+
+def _is_settled(screen: Screen[Any]) -> bool:
+    """Whether a screen has nothing to do: no command waits, nothing is looked for."""
+    queue = getattr(screen, "queue", None) or getattr(screen, "_queue", None)
+    is_looking = not getattr(screen, "idle", True) or getattr(screen, "_growing", False)
+    return (queue is None or queue.idle) and not is_looking

@@ -1,0 +1,368 @@
+"""What labels.db and its history say is what the session knows, image by image and in figures."""
+
+import time
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from listing_support import (
+    CLASSES,
+    FLAT,
+    FLOWER,
+    ROUND,
+    change,
+    class_row,
+    label,
+    labelled,
+    listing_of,
+    moved_label,
+    session_of,
+)
+
+from mia_tui.dataset.filters import Filter
+from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.pace import Pace
+from mia_tui.dataset.records import Mark
+from mia_tui.dataset.session import LabelSession
+from mia_tui.dataset.store import LabelStore
+from mia_tui.errors import DataError
+
+A, B, C = ImageKey("a.png"), ImageKey("b.png"), ImageKey("c.png")
+
+
+def classes_of(session: LabelSession) -> dict[str, str | None]:
+    found = {}
+    for row in range(len(session.listing)):
+        image_class = session.state_of(row).image_class
+        found[session.listing.path(row)] = None if image_class is None else image_class.name
+    return found
+
+
+def test_labels_marks_and_classes_are_loaded() -> None:
+    session = session_of("a.png", "b.png", "c.png")
+    session.load(
+        CLASSES, {A: label(1), B: label(5, "accepted")}, {B: Mark(True, True, "two cells"), C: Mark(note="?")}
+    )
+    first, second, third = (session.state_of(row) for row in range(3))
+    assert (first.image_class, first.source, first.flagged) == (ROUND, "person", False)
+    assert (second.image_class, second.source) == (FLOWER, "accepted")
+    assert (second.flagged, second.skipped, second.note) == (True, True, "two cells")
+    assert (third.image_class, third.source, third.note) == (None, None, "?")
+    assert session.counts() == {1: 1, 2: 0, 5: 1}
+    assert session.by_source == {"person": 1, "import": 0, "accepted": 1}
+    assert (session.labelled, session.unlabelled, session.skipped, session.flagged) == (2, 1, 1, 1)
+
+
+def test_loading_again_replaces_what_was_known() -> None:
+    session = session_of("a.png", "b.png")
+    session.load(CLASSES, {A: label(1), C: label(1)}, {A: Mark(True, True, "x")})
+    session.load(CLASSES, {B: label(2)}, {})
+    assert classes_of(session) == {"a.png": None, "b.png": "flat"}
+    assert (session.flagged, session.skipped, session.missing) == (0, 0, 0)
+    assert session.state_of(0).note is None
+
+
+def test_loading_pauses_for_the_screen_and_shows_what_there_is_so_far() -> None:
+    paths = [f"{number}.png" for number in range(20_000)]
+    session = session_of(*paths)
+    labels = {ImageKey(path): label(1) for path in paths}
+    done = [session.labelled for _ in session.load_in_steps(CLASSES, labels, {ImageKey("1.png"): Mark(True)})]
+    assert done[0] == 0
+    assert sorted(done) == done
+    assert done[-1] == 20_000
+    assert len(done) > 3
+    assert session.flagged == 1
+
+
+def test_labels_of_images_that_are_not_listed_wait_for_them() -> None:
+    session = session_of("a.png")
+    session.load(CLASSES, {B: label(1), C: label(2)}, {C: Mark(True, note="later")})
+    assert (session.missing, session.labelled) == (2, 0)
+    session.extend(["b.png"])
+    assert (session.missing, session.counts()[1]) == (1, 1)
+    session.replace_listing(listing_of("a.png", "b.png", "c.png"))
+    assert (session.missing, session.counts()) == (0, {1: 1, 2: 1, 5: 0})
+    assert (session.state_of(2).flagged, session.state_of(2).note) == (True, "later")
+    session.replace_listing(listing_of("a.png"))
+    assert (session.missing, session.labelled, session.flagged) == (2, 0, 0)
+
+
+def test_frames_of_a_stack_have_labels_of_their_own() -> None:
+    session = LabelSession(listing_of("s.tif"))
+    session.load(CLASSES, {ImageKey("s.tif", 0): label(1), ImageKey("s.tif", 2): label(2)}, {})
+    assert (session.labelled, session.missing) == (1, 1)
+    session.replace_listing(listing_of("s.tif", frames={"s.tif": 3}))
+    found = [session.state_of(row).image_class for row in range(3)]
+    assert found == [ROUND, None, FLAT]
+
+
+def test_changes_say_which_rows_to_draw_and_who_made_them() -> None:
+    session = session_of("a.png", "b.png", "c.png")
+    applied = session.apply(
+        [
+            labelled("c.png", 2),
+            labelled("a.png", 1, annotator="bob"),
+            change("flag", "a.png", True, annotator="bob"),
+            change("skip", "b.png", True, annotator="carol"),
+            change("note", "not listed.png", "?", annotator="carol"),
+        ]
+    )
+    assert applied.rows.tolist() == [0, 1, 2]
+    assert applied.rows.dtype == np.int32
+    assert (applied.by_others, applied.others) == (4, ("bob", "carol"))
+    assert not applied.classes_changed
+    assert session.apply([]).rows.tolist() == []
+
+
+def test_the_last_of_several_changes_counts() -> None:
+    session = session_of("a.png")
+    session.apply([labelled("a.png", 1), labelled("a.png", None), labelled("a.png", 2)])
+    assert session.counts() == {1: 0, 2: 1, 5: 0}
+    session.apply([labelled("a.png", None), change("note", "a.png", "x"), change("note", "a.png", None)])
+    assert session.labelled == 0
+    assert session.state_of(0).note is None
+
+
+def test_a_change_applied_twice_does_no_harm() -> None:
+    session = session_of("a.png", "b.png")
+    changes = [labelled("a.png", 1), change("flag", "b.png", True), labelled("gone.png", 1), class_row(ROUND)]
+    for _ in range(2):
+        session.apply(changes)
+        assert (session.labelled, session.flagged, session.missing) == (1, 1, 1)
+
+
+def test_a_moved_file_takes_along_what_was_decided() -> None:
+    session = session_of("a.png", "b.png")
+    session.load(CLASSES, {A: label(1), C: label(2)}, {A: Mark(True, False, "x")})
+    applied = session.apply([change("path", "b.png", "b.png", before="a.png")])
+    assert applied.rows.tolist() == [0, 1]
+    assert classes_of(session) == {"a.png": None, "b.png": "round"}
+    assert (session.state_of(1).flagged, session.state_of(1).note, session.state_of(0).note) == (
+        True,
+        "x",
+        None,
+    )
+    session.apply([change("path", "d.png", "d.png", before="b.png")])
+    assert (session.labelled, session.missing) == (0, 2)
+    session.apply([change("path", "a.png", "a.png", before="c.png")])
+    assert (classes_of(session)["a.png"], session.missing) == ("flat", 1)
+
+
+def test_a_label_given_before_a_file_moved_goes_with_it() -> None:
+    """Each row of the history names its image as it is called now, not as it was called then."""
+    session = session_of("a.png", "b%.png")
+    session.apply([labelled("b%.png", 1), change("path", "b%.png", "b%25.png", before="a.png")])
+    assert classes_of(session) == {"a.png": None, "b%.png": "round"}
+
+
+def test_archived_classes_count_nowhere_until_they_are_back() -> None:
+    session = session_of("a.png", "b.png")
+    session.load(CLASSES, {A: label(1), B: label(2)}, {})
+    session.apply([class_row(replace(ROUND, archived=True, key=None))])
+    assert [image_class.id for image_class in session.classes] == [2, 5]
+    assert session.counts() == {2: 1, 5: 0}
+    assert (session.labelled, session.unlabelled) == (1, 1)
+    assert (session.state_of(0).image_class, session.state_of(0).source) == (None, None)
+    former = session.class_of(1)
+    assert former is not None and former.archived
+    assert not session.next_unlabelled()
+    session.last()
+    assert session.next_unlabelled(backwards=True)
+    session.set_filter(Filter("labelled"))
+    assert session.view.tolist() == [1]
+    session.apply([class_row(ROUND)])
+    assert session.counts() == {1: 1, 2: 1, 5: 0}
+
+
+def test_classes_change_as_the_history_says() -> None:
+    session = session_of("a.png")
+    new = replace(FLAT, id=9, name="new", key="n", position=3)
+    assert session.apply([class_row(new)]).classes_changed
+    assert session.class_of_key("n") == new
+    session.apply([class_row(replace(ROUND, name="other", position=7))])
+    assert [image_class.name for image_class in session.classes] == ["flat", "Flower", "new", "other"]
+    session.apply([class_row(None, id=9)])
+    assert session.class_of(9) is None
+    assert session.counts() == {2: 0, 5: 0, 1: 0}
+
+
+def test_the_current_class_is_one_that_there_is() -> None:
+    session = LabelSession(listing_of("a.png"))
+    assert session.current_class is None
+    session.apply([class_row(ROUND)])
+    assert session.current_class == 1
+    session.apply([class_row(FLAT), class_row(FLOWER)])
+    session.choose_class(2)
+    session.choose_class(99)
+    assert session.current_class == 2
+    session.apply([class_row(replace(FLAT, archived=True))])
+    assert session.current_class == 5  # the one that stands there now
+    session.apply([class_row(replace(FLOWER, archived=True))])
+    assert session.current_class == 1
+    session.apply([class_row(replace(ROUND, archived=True))])
+    assert session.current_class is None
+
+
+def test_the_current_class_becomes_the_one_it_was_merged_into() -> None:
+    session = session_of("a.png", "b.png")
+    session.load(CLASSES, {A: label(1), B: label(1)}, {})
+    session.apply([moved_label("b.png", 1, 2, batch=1)])  # an image put right is no merge
+    session.apply([moved_label("a.png", 1, 5, batch=2), class_row(replace(ROUND, archived=True), batch=2)])
+    assert session.current_class == 5
+
+
+def test_a_class_is_found_by_its_key_in_either_case() -> None:
+    session = session_of("a.png")
+    assert session.class_of_key("1") == ROUND
+    assert session.class_of_key("F") == FLOWER
+    assert session.class_of_key("x") is None
+    capital = replace(FLAT, id=7, name="capital", key="F", position=9)
+    session.apply([class_row(capital)])
+    assert (session.class_of_key("F"), session.class_of_key("f")) == (capital, FLOWER)
+
+
+def test_classes_are_found_by_what_is_typed() -> None:
+    session = session_of("a.png")
+    session.apply([class_row(replace(ROUND, id=8, name="low flat", position=0)),
+                   class_row(replace(ROUND, id=9, name="flatter", position=1))])  # fmt: skip
+    assert [image_class.name for image_class in session.find_classes("FL")] == [
+        "flat", "flatter", "Flower", "low flat",
+    ]  # fmt: skip
+    assert session.find_classes("flat")[0] == FLAT
+    assert len(session.find_classes(" ")) == 5
+    assert session.find_classes("zzz") == []
+
+
+def test_suggestions_stay_beside_labels_and_are_replaced_as_a_whole() -> None:
+    session = session_of("a.png", "b.png", "c.png")
+    session.apply([labelled("a.png", 1)])
+    ids = np.array([2, 5, 0], np.int32)
+    session.set_suggestions([A, B, C], ids, np.array([0.5, 0.25, 0.9], np.float32))
+    first, second, third = (session.state_of(row) for row in range(3))
+    assert (first.image_class, first.suggestion, first.confidence, first.differs) == (ROUND, FLAT, 0.5, True)
+    assert (second.image_class, second.suggestion, second.differs) == (None, FLOWER, False)
+    assert (third.suggestion, third.confidence) == (None, None)
+    session.apply([class_row(replace(FLOWER, archived=True))])
+    assert session.state_of(1).suggestion is None
+    session.set_filter(Filter("suggested"))
+    assert len(session.view) == 0
+    session.set_suggestions([C], np.array([2], np.int32), np.array([1], np.float32))
+    assert session.state_of(0).suggestion is None
+    assert session.state_of(2).suggestion == FLAT
+
+
+def test_suggestions_wait_for_images_and_survive_a_reload() -> None:
+    session = session_of("a.png")
+    session.set_suggestions([A, B, C], np.array([2, 5, 1], np.int32), np.full(3, 0.5, np.float32))
+    session.load(CLASSES, {B: label(1)}, {})
+    assert session.state_of(0).suggestion == FLAT
+    session.extend(["b.png"])
+    assert (session.state_of(1).suggestion, session.state_of(1).image_class) == (FLOWER, ROUND)
+    session.set_suggestions([], np.empty(0, np.int32), np.empty(0, np.float32))
+    session.extend(["c.png"])
+    assert [session.state_of(row).suggestion for row in range(3)] == [None] * 3
+
+
+def test_a_problem_is_known_until_the_image_can_be_shown() -> None:
+    session = session_of("a.png", "b.png")
+    session.set_problem(0, "It is cut short.")
+    session.set_problem(1, "The file is gone.", missing=True)
+    assert (session.state_of(0).problem, session.state_of(0).missing) == ("It is cut short.", False)
+    assert (session.state_of(1).problem, session.state_of(1).missing) == ("The file is gone.", True)
+    session.load(CLASSES, {}, {})
+    assert session.state_of(0).problem is not None
+    session.set_problem(0, None)
+    assert session.state_of(0).problem is None
+
+
+def test_the_pace_is_that_of_the_last_minutes() -> None:
+    pace = Pace()
+    assert pace.per_minute(0.0) is None
+    for second in range(60):
+        pace.note_label(float(second))
+    assert pace.per_minute(60.0) == pytest.approx(59)
+    assert pace.per_minute(230.0) == pytest.approx(60 * 9 / 180, rel=0.05)
+    assert pace.per_minute(1000.0) is None
+    pace.note_label(1000.0)
+    pace.note_label(1000.5)
+    assert pace.per_minute(1001.0) is None  # two keys are no pace yet
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["label", "label", "clear", "flag", "skip", "note", "undo", "redo", "archive", "restore",
+                         "merge", "rename", "add", "move"]),
+        st.integers(0, 1),
+        st.integers(0, 4),
+        st.integers(1, 4),
+    ),
+    max_size=25,
+)  # fmt: skip
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(STEPS, st.lists(st.integers(0, 25)))
+def test_applying_the_history_gives_what_loading_from_scratch_gives(
+    tmp_path: Path, steps: list[tuple[str, int, int, int]], looks: list[int]
+) -> None:
+    path = tmp_path / str(time.monotonic_ns()) / "labels.db"
+    listing = ("a.png", "b.png", "c.png")
+    keys = [ImageKey(name) for name in (*listing, "gone.png", "away.png")]
+    with LabelStore(path, annotator="anna") as anna, LabelStore(path, annotator="bob") as bob:
+        for name in ("one", "two", "three"):
+            anna.add_class(name)
+        session = LabelSession(listing_of(*listing), annotator="anna")
+        session.load(anna.classes(archived=True), anna.labels(), anna.marks())
+        seen = anna.last_change()
+        for number, (what, who, image, class_id) in enumerate(steps):
+            take_step((anna, bob)[who], what, keys[image], class_id)
+            if number in looks or number == len(steps) - 1:
+                session.apply(anna.changes_since(seen))
+                seen = anna.last_change()
+                scratch = LabelSession(listing_of(*listing), annotator="anna")
+                scratch.load(anna.classes(archived=True), anna.labels(), anna.marks())
+                assert figures(session) == figures(scratch)
+
+
+def take_step(store: LabelStore, what: str, key: ImageKey, class_id: int) -> None:
+    active = {image_class.id for image_class in store.classes()}
+    known = {image_class.id for image_class in store.classes(archived=True)}
+    if what == "label" and class_id in active:
+        store.set_labels([(key, class_id)], source="person")
+    elif what == "clear":
+        store.set_labels([(key, None)], source="person")
+    elif what == "flag":
+        store.set_flagged([key], class_id % 2 == 0)
+    elif what == "skip":
+        store.set_skipped([key], class_id % 2 == 0)
+    elif what == "note":
+        store.set_note(key, None if class_id == 1 else f"note {class_id}")
+    elif what in ("undo", "redo"):
+        with suppress(DataError):  # somebody else changed the same
+            store.undo() if what == "undo" else store.redo()
+    elif what == "archive" and class_id in active:
+        store.archive_class(class_id)
+    elif what == "restore" and class_id in known - active:
+        store.restore_class(class_id)
+    elif what == "merge" and len(active) > 1 and class_id in active:
+        store.merge_class(class_id, min(active - {class_id}))
+    elif what == "rename" and class_id in known:
+        store.rename_class(class_id, f"{class_id} again {len(known)}")
+    elif what == "add" and len(known) < 4:
+        store.add_class(f"new {len(known)}")
+    elif what == "move" and class_id in active:
+        store.move_class(class_id, 0)
+
+
+def figures(session: LabelSession) -> object:
+    return (
+        [session.state_of(row) for row in range(len(session.listing))],
+        session.classes,
+        session.counts(),
+        session.by_source,
+        (session.labelled, session.unlabelled, session.skipped, session.flagged, session.missing),
+    )
