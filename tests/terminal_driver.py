@@ -31,6 +31,7 @@ KEYS = {
 }  # fmt: skip
 QUIET_S = 0.06
 _PIECE_BYTES = 512  # read at once from a slow link: 2 ms at 2 Mbit/s
+_ESCAPE_S = 0.2
 _KEPT = ("PATH", "LANG", "LC_ALL", "PYTHONPATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
 
 
@@ -162,8 +163,11 @@ class TerminalApp:
         os.write(self._master, data)
 
     def press(self, *keys: str) -> None:
+        """Press keys one after the other; behind Esc there is a pause, or it would begin another key."""
         for key in keys:
             self.type(key_bytes(key))
+            if key == "escape":
+                time.sleep(_ESCAPE_S)
 
     def measure(self, key: str, *, quiet_s: float = QUIET_S, timeout_s: float = 20.0) -> Answer:
         """Press a key and wait until all it caused was written."""

@@ -154,7 +154,10 @@ class Answerer:
             return f"\x1b]{asked[:2]};rgb:{ground}\x1b\\".encode()
         if match.lastgroup == "dcs":
             if asked == "$qm":
-                return b"\x1bP1$r" + (self._sgr if self._kind.has_truecolour else b"0") + b"m\x1b\\"
+                set_ = re.sub(
+                    rb"([34]8);2;(\d+);(\d+);(\d+)", rb"0;\1:2::\2:\3:\4", self._sgr
+                )  # as xterm says it
+                return b"\x1bP1$r" + (set_ if self._kind.has_truecolour else b"0") + b"m\x1b\\"
             return f"\x1bP0{asked[0]}r\x1b\\".encode()
         if asked.endswith("$p"):
             has_mode = asked == "?2026$p"

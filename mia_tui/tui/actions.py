@@ -2,13 +2,16 @@
 
 Letters and digits belong to classes, so commands are function keys, ctrl and
 punctuation. Keys are written as people write them; Textual's names for them
-are made in `bindings`.
+are made in `bindings`. The table itself does without Textual, which may be imported
+only when the terminal has been asked for its colours.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from textual.binding import Binding
+if TYPE_CHECKING:
+    from textual.binding import Binding
 
 
 @dataclass(frozen=True)
@@ -121,8 +124,10 @@ ACTION_IDS = tuple(action.id for action in ACTIONS)
 _OF_THE_APP = frozenset({"command_palette", "quit"})
 
 
-def bindings(actions: Iterable[Action] = ACTIONS) -> list[Binding]:
+def bindings(actions: Iterable[Action] = ACTIONS) -> "list[Binding]":
     """The table as bindings of a screen; the user's keys replace them by their id."""
+    from textual.binding import Binding
+
     return [
         Binding(
             ",".join(map(key_name, action.keys)),
@@ -153,6 +158,8 @@ _SHOWN = {
     "space": "Space",
     "enter": "Enter",
     "delete": "Del",
+    "insert": "Ins",
+    "escape": "Esc",
     "backspace": "Backspace",
     "left": "Left",
     "right": "Right",

@@ -18,6 +18,7 @@ from mia_tui.tui.driver import TerminalDriver, leave_at_once
 from mia_tui.tui.screens.home import HomeScreen
 from mia_tui.tui.screens.label import LabelScreen
 from mia_tui.tui.services.desk import Desk
+from mia_tui.tui.services.obeying import CommandQueue
 
 HUNG_UP = 129
 """Exit code where the terminal has gone: 128 and SIGHUP."""
@@ -92,15 +93,16 @@ class MiaApp(App[int]):
 
     async def action_quit(self) -> None:
         """Close, once everything that was pressed before is done."""
-        screen = self.screen
-        if isinstance(screen, LabelScreen):
-            screen.do(self._close)
+        queue = getattr(self.screen, "queue", None)
+        if isinstance(queue, CommandQueue):
+            queue.do(self._close)
         else:
             await self._close()
 
     async def _close(self) -> None:
-        if isinstance(self.screen, LabelScreen):
-            self.screen.remember()
+        for screen in self.screen_stack:
+            if isinstance(screen, LabelScreen):
+                screen.remember()
         if self.link.busy:  # an answer that came after the end would stand in the shell
             await asyncio.sleep(_ANSWER_S)
         self.exit(0)

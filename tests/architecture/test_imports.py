@@ -94,3 +94,8 @@ def test_printing_an_image_imports_neither_torch_nor_textual(discs: Path) -> Non
 def test_a_module_that_imports_too_much_is_caught() -> None:
     done = subprocess.run(python(LOADED, "msgspec", "mia_tui.config.train"), capture_output=True, check=False)
     assert done.returncode == 1
+
+
+def test_textual_is_not_imported_before_the_terminal_has_told_its_colours() -> None:
+    """Textual takes its colours from the environment when it is imported, and never looks again."""
+    run_python(LOADED, "textual", "mia_tui.cli.open", "mia_tui.tui.actions", "mia_tui.tui.start")

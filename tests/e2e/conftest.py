@@ -14,7 +14,8 @@ def start(tmp_path: Path) -> Iterator[Open]:
     opened: list[TerminalApp] = []
 
     def open_app(*arguments: object, command: list[str] | None = None, **terminal: object) -> TerminalApp:
-        opened.append(TerminalApp(command or python_app(*arguments), home=tmp_path / "home", **terminal))  # type: ignore[arg-type]
+        options = {"home": tmp_path / "home", **terminal}
+        opened.append(TerminalApp(command or python_app(*arguments), **options))  # type: ignore[arg-type]
         return opened[-1]
 
     yield open_app

@@ -2,8 +2,11 @@
 
 import os
 import re
+import shlex
+import shutil
 import signal
 import sqlite3
+import subprocess
 import time
 from contextlib import closing
 from pathlib import Path
@@ -13,7 +16,7 @@ from photo_support import make_photos
 from PIL import Image
 from run_support import wait_for
 from screen_support import Open, add_classes, current_image, labels_in, marks_on, opened, wrapped
-from terminal_driver import KINDS, Kind, late, python_app
+from terminal_driver import KINDS, Kind, clean_environment, late, python_app
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store import LabelStore
@@ -68,7 +71,12 @@ def test_a_late_answer_of_the_terminal_is_no_key(
     told = tmp_path / "keys"
     prompt = opened(start(images, "--graphics", "half", kind="xterm-sixel"))
     command = wrapped(TELL_KEYS, images, "--graphics", "half")
-    app = start(command=command, kind=late("xterm-sixel", delay_s), environment={"TELL": str(told)})
+    app = start(
+        command=command,
+        home=tmp_path / "other",  # both are a first start
+        kind=late("xterm-sixel", delay_s),
+        environment={"TELL": str(told)},
+    )
     opened(app)
     app.quiet(1.0)
     if delay_s > 2:
@@ -115,13 +123,38 @@ def test_it_ends_when_its_terminal_is_gone(start: Open, images: Path) -> None:
         app.wait(2.0)
 
 
-@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
-def test_it_ends_at_a_signal_and_tidies_up(start: Open, images: Path, number: signal.Signals) -> None:
+def test_it_ends_at_a_signal_and_leaves_the_terminal_tidy(start: Open, images: Path) -> None:
     app = opened(start(images))
-    app.send(number)
+    app.send(signal.SIGTERM)
     app.wait(3.0)
     app.quiet(0.1)
     assert b"\x1b[?1049l" in app.raw(), "the terminal was left in the app's screen"
+    assert b"\x1b[?25h" in app.raw(), "the cursor was left hidden"
+
+
+@pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")
+def test_it_works_in_tmux(images: Path, tmp_path: Path) -> None:
+    """No graphics get through it by themselves, so half blocks are what it shows."""
+    home = clean_environment(tmp_path / "home")
+
+    def tmux(*words: str) -> str:
+        command = ["tmux", "-f", "/dev/null", "-S", str(tmp_path / "tmux"), *words]
+        return subprocess.run(command, env=home, capture_output=True, text=True, check=True).stdout
+
+    def screen() -> str:
+        return tmux("capture-pane", "-p")
+
+    tmux("new-session", "-d", "-x", "120", "-y", "40", shlex.join(python_app(images)))
+    try:
+        wait_for(lambda: "▀" in screen())
+        tmux("send-keys", "2", "F2")
+        wait_for(lambda: marks_on(screen()).get("image-000.png") == "2")
+        assert labels_in(images)["image-000.png"].class_id == 2
+        assert "image-001.png" in marks_on(screen())[""]
+        tmux("send-keys", "C-z")
+        wait_for(lambda: labels_in(images) == {})
+    finally:
+        tmux("kill-server")
 
 
 def test_an_app_at_rest_uses_no_processor(start: Open, images: Path) -> None:

@@ -8,7 +8,6 @@ import pytest
 from PIL import Image
 from tui_support import (
     label,
-    labels_in,
     make_context,
     make_images,
     opened,

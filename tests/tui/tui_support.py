@@ -1,4 +1,4 @@
-"""The app without a terminal: opens a dataset in it, presses keys, waits until everything is done, reads the screen."""
+"""The app without a terminal: open a dataset, press keys, wait until everything is done, read the screen."""
 
 import asyncio
 import time
@@ -15,7 +15,6 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 
 import mia_tui.tui
-
 from mia_tui.config.user import UserConfig
 from mia_tui.dataset.lister import list_images
 from mia_tui.dataset.model import ImageKey

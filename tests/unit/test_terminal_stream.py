@@ -21,7 +21,7 @@ def answered(kind: str, *pieces: bytes) -> list[bytes]:
         ("mute", b"\x1b[3;7Hx\x1b[6n", b"\x1b[3;7R"),
         ("plain", b"\x1b[?2026$p", b"\x1b[?2026;2$y"),
         ("plain", b"\x1b[?2048$p", b"\x1b[?2048;0$y"),
-        ("plain", b"\x1b[48;2;1;2;3m\x1bP$qm\x1b\\", b"\x1bP1$r48;2;1;2;3m\x1b\\"),
+        ("plain", b"\x1b[48;2;1;2;3m\x1bP$qm\x1b\\", b"\x1bP1$r0;48:2::1:2:3m\x1b\\"),
     ],
 )
 def test_questions_are_answered_however_they_are_cut(kind: str, asked: bytes, answer: bytes) -> None:

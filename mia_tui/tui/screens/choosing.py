@@ -1,13 +1,23 @@
-"""The lists of the labelling screen: what to show, in which order, which class, which folder."""
+"""The lists to choose from: what to show, in which order, which class, which colour, which folder."""
+
+from collections.abc import Sequence
 
 from rich.text import Text
 
+from mia_tui.dataset.class_book import COLOURS
 from mia_tui.dataset.filters import ORDERS, STATES, Filter, Order, State
 from mia_tui.dataset.model import ImageClass
 from mia_tui.dataset.session import LabelSession
+from mia_tui.dataset.wording import name_some
 from mia_tui.tui.screens.dialogs import Choice, PickDialog
 from mia_tui.tui.screens.label_words import STATE_WORDS
 from mia_tui.tui.widgets.ink import Ink
+
+# Names of the colours of `class_book.COLOURS`, in its order.
+_COLOUR_NAMES = (
+    "orange", "sky blue", "green", "yellow", "blue", "vermilion", "pink", "rose", "indigo", "sand",
+    "dark green", "cyan", "wine", "teal", "olive", "purple",
+)  # fmt: skip
 
 _ORDER_WORDS = {
     "name": "by name",
@@ -57,6 +67,27 @@ def classes(
     return PickDialog(title, choices, ink)
 
 
+def colours(title: str, known: Sequence[ImageClass], ink: Ink, error: str = "") -> PickDialog[str]:
+    """One of the colours that are safe for colour-blind eyes, or any as #rrggbb.
+
+    Args:
+        title: The question.
+        known: All classes, to say which one has a colour already.
+        ink: Characters and styles.
+        error: Why the last answer was refused.
+    """
+    owners: dict[str, list[str]] = {}
+    for image_class in known:
+        owners.setdefault(image_class.colour, []).append(image_class.name)
+    choices = []
+    for colour, name in zip(COLOURS, _COLOUR_NAMES, strict=True):
+        used = f", of {name_some(owners[colour], 2)}" if colour in owners else ""
+        mark = Text("   ", style=ink.chip(colour)) if ink.colours else None
+        choices.append(Choice(f"{name} {colour}{used}", colour, mark))
+    hint = "Enter takes it, Esc does nothing; #rrggbb can be typed."
+    return PickDialog(title, choices, ink, hint=hint, typed=_typed_colour, error=error)
+
+
 def folders(session: LabelSession, ink: Ink) -> PickDialog[Filter]:
     """The tree of folders, with how many images lie in and below each."""
     present = session.filter
@@ -77,3 +108,7 @@ def _words(state: State) -> str:
 
 def _chip(image_class: ImageClass, ink: Ink) -> Text:
     return Text(f" {image_class.key or ' '} ", style=ink.chip(image_class.colour))
+
+
+def _typed_colour(text: str) -> str | None:
+    return text.strip() if text.strip().startswith("#") else None

@@ -10,28 +10,20 @@ from dataclasses import replace
 from functools import partial
 from typing import Protocol, TypeVar
 
-from rich.text import Text
 from textual.screen import ModalScreen
 
-from mia_tui.dataset.class_book import COLOURS
 from mia_tui.dataset.model import ImageClass
 from mia_tui.dataset.store import LabelStore
 from mia_tui.dataset.wording import counted, name_some
 from mia_tui.errors import DataError, StoreError
 from mia_tui.paths import printable
 from mia_tui.tui.screens import choosing
-from mia_tui.tui.screens.dialogs import Choice, PickDialog, Question, TextDialog
+from mia_tui.tui.screens.dialogs import Question, TextDialog
 from mia_tui.tui.services.desk import Desk
 from mia_tui.tui.services.obeying import Command
 from mia_tui.tui.widgets.ink import Ink
 
 Answer = TypeVar("Answer")
-
-# Names of the colours of `class_book.COLOURS`, in its order.
-_COLOUR_NAMES = (
-    "orange", "sky blue", "green", "yellow", "blue", "vermilion", "pink", "rose", "indigo", "sand",
-    "dark green", "cyan", "wine", "teal", "olive", "purple",
-)  # fmt: skip
 
 
 class ClassFace(Protocol):
@@ -144,14 +136,7 @@ class ClassCommands:
 
     async def _recolour(self, chosen: ImageClass) -> None:
         def dialog(_: str, error: str) -> ModalScreen[str | None]:
-            return PickDialog(
-                f"Another colour for {chosen.name}",
-                self._colours(),
-                self._ink,
-                hint="Enter takes it, Esc does nothing. Or type a colour as #rrggbb.",
-                typed=_typed_colour,
-                error=error,
-            )
+            return choosing.colours(f"Another colour for {chosen.name}", self._face.known, self._ink, error)
 
         def write(colour: str) -> Callable[[LabelStore], ImageClass]:
             return lambda store: store.recolour_class(chosen.id, colour)
@@ -277,18 +262,6 @@ class ClassCommands:
         count = self._face.counts.get(chosen.id, 0)
         return f"{counted(count, 'image')} {'has' if count == 1 else 'have'} it"
 
-    def _colours(self) -> list[Choice[str]]:
-        """The palette that is safe for colour-blind eyes; which class has a colour already."""
-        owners: dict[str, list[str]] = {}
-        for image_class in self._face.known:
-            owners.setdefault(image_class.colour, []).append(image_class.name)
-        choices = []
-        for colour, name in zip(COLOURS, _COLOUR_NAMES, strict=True):
-            used = f", of {name_some(owners[colour], 2)}" if colour in owners else ""
-            mark = Text("   ", style=self._ink.chip(colour)) if self._ink.colours else None
-            choices.append(Choice(f"{name} {colour}{used}", colour, mark))
-        return choices
-
 
 def _names_in(text: str) -> list[str]:
     """Names with commas between them, each once."""
@@ -302,10 +275,6 @@ def _add_all(names: Sequence[str], store: LabelStore) -> list[ImageClass]:
 
 def _of(names: Sequence[str]) -> str:
     return f"class {names[0]}" if len(names) == 1 else counted(len(names), "class", "classes")
-
-
-def _typed_colour(text: str) -> str | None:
-    return text.strip() if text.strip().startswith("#") else None
 
 
 def _labels_move(count: int) -> str:

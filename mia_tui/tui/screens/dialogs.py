@@ -125,9 +125,9 @@ class PickDialog(ModalScreen[Value | None], Generic[Value]):
             yield Static(self._title, classes="title", markup=False)
             if self._searchable:
                 yield Input(placeholder="type to find", id="text")
-            yield OptionList(id="list")
             if self._error:
                 yield Static(self._error, classes="error", markup=False)
+            yield OptionList(id="choices")
             yield Static(self._hint, classes="hint", markup=False)
 
     def on_mount(self) -> None:

@@ -11,13 +11,13 @@ from typing import Protocol, TypeVar
 
 from textual.screen import ModalScreen
 
-from mia_tui.dataset.filters import Filter
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.session import Applied
 from mia_tui.dataset.wording import counted
 from mia_tui.tui.screens import choosing
-from mia_tui.tui.screens.dialogs import Question, TextDialog
+from mia_tui.tui.screens.dialogs import Question
 from mia_tui.tui.screens.grid_marks import Marks
+from mia_tui.tui.screens.list_commands import list_commands
 from mia_tui.tui.screens.more_actions import MOVES
 from mia_tui.tui.services.desk import Desk
 from mia_tui.tui.services.obeying import Command
@@ -88,15 +88,12 @@ class GridCommands:
             "next_unlabelled": partial(self._unlabelled, backwards=False),
             "previous_unlabelled": partial(self._unlabelled, backwards=True),
             "flag": self._flag,
-            "find": self._find,
-            "filter": self._choose_filter,
-            "order": self._choose_order,
-            "folders": self._choose_folder,
             "classes": face.show_classes,
             "help": face.show_help,
             "zoom_in": partial(self._resize, 1),
             "zoom_out": partial(self._resize, -1),
         }
+        self.by_name |= list_commands(desk.session, face, ink)
         for where in MOVES.values():
             self.by_name[where] = partial(self._move, where, marking=False)
             self.by_name[f"mark_{where}"] = partial(self._move, where, marking=True)
@@ -282,31 +279,3 @@ class GridCommands:
         if len(rows) > 1:
             self._marks.replace(rows)
         return " All images are shown again." if shown_all else ""
-
-    # Lists
-
-    def _filter(self, wanted: Filter | None) -> None:
-        if wanted is None:
-            return
-        self._marks.end_range()
-        self._session.set_filter(wanted)
-        if not len(self._session.view):
-            self._face.say("No image is like that; F5 shows others.")
-
-    async def _find(self) -> None:
-        present = self._session.filter
-        hint = "Enter shows the images with this in their path; empty shows all."
-        text = await self._face.ask(TextDialog("Find files", value=present.text, hint=hint))
-        if text is not None:
-            self._filter(Filter(present.state, present.class_id, text.strip(), present.folder))
-
-    async def _choose_filter(self) -> None:
-        self._filter(await self._face.ask(choosing.filters(self._session, self._ink)))
-
-    async def _choose_folder(self) -> None:
-        self._filter(await self._face.ask(choosing.folders(self._session, self._ink)))
-
-    async def _choose_order(self) -> None:
-        wanted = await self._face.ask(choosing.orders(self._ink))
-        if wanted is not None:
-            self._session.set_order(wanted[0], reverse=wanted[1])

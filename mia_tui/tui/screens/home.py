@@ -7,7 +7,6 @@ slow disk delays a number and never a key.
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -21,7 +20,7 @@ from textual.widgets import Footer, Input, Static
 from mia_tui.dataset.recent import Recent, recent_datasets
 from mia_tui.tui.context import Context
 from mia_tui.tui.screens.help import HelpScreen
-from mia_tui.tui.screens.home_words import content_words, recent_words, run_words, why_none
+from mia_tui.tui.screens.home_words import Line, content_words, lines_for, recent_words, run_words
 from mia_tui.tui.services.folders import FolderLooker
 from mia_tui.tui.services.path_typing import PathTyping, common_beginning, matching
 from mia_tui.tui.services.run_watch import LiveRun, RunWatch
@@ -31,15 +30,6 @@ _RECENT_SHOWN = 8
 _RUNS_SHOWN = 5
 _PAGE = 10
 _WELCOME = "Choose a dataset, or type the folder that holds the images. Enter opens it."
-
-
-@dataclass(frozen=True)
-class _Line:
-    """A line of the list; `folder` is None for a heading."""
-
-    folder: Path | None
-    text: str
-    recent: Recent | None = None
 
 
 class HomeScreen(Screen[None]):
@@ -89,7 +79,7 @@ class HomeScreen(Screen[None]):
         self._ink = context.ink
         self._typing = PathTyping(Path.cwd())
         self._recent: list[Recent] = []
-        self._lines: list[_Line] = []
+        self._lines: list[Line] = []
         self._cursor: int | None = None
         self._put = ""  # what this screen put into the line last
         self._wanted: tuple[Path, Path | None] | None = None  # to be opened once it was looked into
@@ -270,18 +260,8 @@ class HomeScreen(Screen[None]):
 
     def _build(self, *, keep: Path | None) -> None:
         """The lines for what is typed; the cursor stays on a folder that is still there."""
-        text = self._input.value
-        base, rest = self._typing.parts(text)
-        lines: list[_Line] = []
-        if not text and self._recent:
-            lines.append(_Line(None, "Recent datasets"))
-            lines += [_Line(recent.path, str(recent.path), recent) for recent in self._recent]
-        content = self._looker.get(base)
-        names = matching(content.folders, rest) if content is not None else []
-        lines.append(
-            _Line(None, f"Folders in {base}" if names or content is None else why_none(base, content))
-        )
-        lines += [_Line(base / name, f"{name}/") for name in names]
+        base, rest = self._typing.parts(self._input.value)
+        lines = lines_for(base, rest, self._looker.get(base), [] if self._input.value else self._recent)
         self._lines = lines
         if keep is not None:
             self._cursor = next((n for n, line in enumerate(lines) if line.folder == keep), None)

@@ -1,12 +1,43 @@
 """What the first screen says about folders, datasets and runs: plain functions, no widgets."""
 
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from mia_tui.dataset.recent import Recent
 from mia_tui.dataset.wording import counted
 from mia_tui.tui.services.folders import FolderContent
+from mia_tui.tui.services.path_typing import matching
 from mia_tui.tui.services.run_watch import LiveRun
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the list; `folder` is None for a heading."""
+
+    folder: Path | None
+    text: str
+    recent: Recent | None = None
+
+
+def lines_for(
+    base: Path, beginning: str, content: FolderContent | None, recent: Sequence[Recent]
+) -> list[Line]:
+    """The lines of the list.
+
+    Args:
+        base: The folder that is typed so far.
+        beginning: Of the name of a folder in it.
+        content: What is in `base`; None while that is not known.
+        recent: Datasets that come first.
+    """
+    lines = [Line(None, "Recent datasets")] if recent else []
+    lines += [Line(dataset.path, str(dataset.path), dataset) for dataset in recent]
+    names = matching(content.folders, beginning) if content is not None else []
+    why_none = "" if content is None or names else content.problem or f"No such folder in {base}"
+    lines.append(Line(None, why_none or f"Folders in {base}"))
+    return [*lines, *(Line(base / name, f"{name}/") for name in names)]
 
 
 def content_words(content: FolderContent | None) -> str:
@@ -45,8 +76,3 @@ def run_words(run: LiveRun) -> str:
     if run.best is not None:
         words.append(f"best {run.metric.replace('_', ' ')} {run.best:.3f}")
     return f"{', '.join(words)}, in {run.dataset}"
-
-
-def why_none(base: Path, content: FolderContent) -> str:
-    """Why no folder is listed."""
-    return content.problem or f"No such folder in {base}"

@@ -117,7 +117,7 @@ class LabelScreen(Screen[None]):
             "help": self._open_help,
             "home": self._go_home,
         }
-        self._queue = CommandQueue(
+        self.queue = CommandQueue(
             begin=self._begin, done=self._show, failed=self._say_failed, slow=self._say_slow
         )
         self._message = "" if recent_datasets() else _FIRST_HINT
@@ -199,7 +199,7 @@ class LabelScreen(Screen[None]):
 
     def do(self, command: Command) -> None:
         """Obey a command when those before it are done."""
-        self._queue.do(command)
+        self.queue.do(command)
 
     def on_key(self, event: events.Key) -> None:
         """Letters and digits belong to classes."""
@@ -272,7 +272,7 @@ class LabelScreen(Screen[None]):
 
     async def _obey(self) -> None:
         await self._load()
-        await self._queue.run()
+        await self.queue.run()
 
     def _begin(self) -> None:
         self._message = ""
@@ -376,7 +376,8 @@ class LabelScreen(Screen[None]):
             self.say(f"{counted(report.changed, 'image')} labelled by their folders; ctrl+z undoes it.")
 
     async def _open_grid(self) -> None:
-        await self.app.push_screen_wait(GridScreen(self.desk, self.context))
+        if await self.app.push_screen_wait(GridScreen(self.desk, self.context)):
+            self.glance.next_image()
 
     async def _open_classes(self) -> None:
         chosen = await self.ask(ClassesScreen(self.desk, self.context))

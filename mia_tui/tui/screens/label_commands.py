@@ -7,30 +7,20 @@ different afterwards.
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
-from textual.screen import ModalScreen
-
-from mia_tui.dataset.filters import Filter
 from mia_tui.dataset.session import Applied
 from mia_tui.tui.screens import choosing
 from mia_tui.tui.screens.dialogs import TextDialog
+from mia_tui.tui.screens.list_commands import Face, list_commands
 from mia_tui.tui.services.desk import Desk
 from mia_tui.tui.services.glance import Glance
 from mia_tui.tui.services.obeying import Command
 from mia_tui.tui.widgets.ink import Ink
 
-Answer = TypeVar("Answer")
 
-
-class Face(Protocol):
-    """What commands need of a screen."""
-
-    def say(self, message: str) -> None:
-        """A word in the status line, until the next command."""
-
-    async def ask(self, dialog: ModalScreen[Answer]) -> Answer | None:
-        """Let the person answer; None if they think better of it."""
+class LabelFace(Face, Protocol):
+    """What these commands need of a screen."""
 
     @property
     def page(self) -> int:
@@ -52,7 +42,7 @@ class LabelCommands:
         by_name: Every command, by its name.
     """
 
-    def __init__(self, desk: Desk, glance: Glance, face: Face, ink: Ink, *, auto: bool) -> None:
+    def __init__(self, desk: Desk, glance: Glance, face: LabelFace, ink: Ink, *, auto: bool) -> None:
         self._desk, self._session, self._glance, self._face, self._ink = desk, desk.session, glance, face, ink
         self.auto = auto
         self.by_name: dict[str, Command] = {
@@ -77,11 +67,8 @@ class LabelCommands:
             "skip": self._skip,
             "flag": self._flag,
             "note": self._note,
-            "find": self._find,
-            "filter": self._choose_filter,
-            "order": self._choose_order,
-            "folders": self._choose_folder,
         }
+        self.by_name |= list_commands(self._session, face, ink)
         self.by_name |= {name: partial(self._look, change) for name, change in self._looks().items()}
 
     # Labelling
@@ -229,33 +216,6 @@ class LabelCommands:
         text = await self._face.ask(TextDialog(f"Note on {self._ink.fit_left(key.path, 50)}", value=old))
         if text is not None and text.strip() != old:
             await self._desk.note(key, text.strip() or None)
-
-    # Lists
-
-    async def _find(self) -> None:
-        present = self._session.filter
-        hint = "Enter shows the images with this in their path; empty shows all."
-        text = await self._face.ask(TextDialog("Find files", value=present.text, hint=hint))
-        if text is not None:
-            self._filter(Filter(present.state, present.class_id, text.strip(), present.folder))
-
-    def _filter(self, wanted: Filter | None) -> None:
-        if wanted is None:
-            return
-        self._session.set_filter(wanted)
-        if not len(self._session.view):
-            self._face.say("No image is like that; F5 shows others.")
-
-    async def _choose_filter(self) -> None:
-        self._filter(await self._face.ask(choosing.filters(self._session, self._ink)))
-
-    async def _choose_folder(self) -> None:
-        self._filter(await self._face.ask(choosing.folders(self._session, self._ink)))
-
-    async def _choose_order(self) -> None:
-        wanted = await self._face.ask(choosing.orders(self._ink))
-        if wanted is not None:
-            self._session.set_order(wanted[0], reverse=wanted[1])
 
     # Looking
 

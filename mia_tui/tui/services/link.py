@@ -42,7 +42,7 @@ class Link:
         self._also = 0
         self._step = 0.0  # bytes a second that budgets go by: a power of two, or half as much again
         self.bytes_per_s: float | None = None
-        self.on_free: Callable[[], None] = lambda: None
+        self.on_free: Callable[[], object] = lambda: None
 
     @property
     def busy(self) -> bool:

@@ -20,6 +20,7 @@ COARSE_S = 0.1  # what a coarse picture may take on its way
 FINE_S = 0.3  # what its refinement may take
 PART_S = 0.035  # what one part of it may take, where it has parts: a key's answer waits behind that
 REST_S = 0.25  # resting on an image so long, its refinement is sent
+PAINTED_S = 0.015  # after so long a picture is painted, and the next ones may be made
 AHEAD_S = 0.05
 AHEAD_SLOW_S = 0.6
 UNKNOWN_S = 0.12  # after so long the old picture gives way to a card that says what is being loaded
@@ -86,9 +87,11 @@ class Presenter:
         self._fine = False
         self._painted = None
         self._cancel()
-        self._order()
-        self._step()
-        if self._painted is None:
+        if self._step():
+            # What is made ahead would hold up the interpreter while this picture is painted.
+            self._after(PAINTED_S, self._order)
+        else:
+            self._order()
             self._after(UNKNOWN_S, self._give_way)
 
     def ready(self) -> None:
@@ -105,25 +108,25 @@ class Presenter:
         self._scene = None
         self._cancel()
 
-    def _step(self) -> None:
-        """Paint what is due, if it is there and the line is free."""
+    def _step(self) -> bool:
+        """Paint what is due, if it is there and the line is free; whether that was done."""
         if self._scene is None or self._link.busy:
-            return
+            return False
         if self._chunks:
             self._send_chunk()
-            return
+            return False
         wish = self._due(self._scene)
         if wish == self._painted:
             self._more()
-            return
+            return False
         ready = self._prefetch.get(wish)
         if ready is None:
             self._order()
-            return
+            return False
         if ready.picture is not None and not self._has_data(wish, ready.picture):
             self._send(wish, ready.picture)
             if self._chunks:
-                return
+                return False
         self._cancel()
         self._painted = wish
         self._paint(ready, self._link.budget(PART_S) if self._fine else None)
@@ -131,6 +134,7 @@ class Presenter:
             self._after(REST_S, self._refine)
         elif self._terminal.graphics == "kitty":
             self._after(AHEAD_SLOW_S if self._link.is_slow else AHEAD_S, self._send_ahead)
+        return True
 
     def _due(self, scene: Scene) -> Wish:
         """The picture to paint now. What the terminal holds already costs nothing."""

@@ -1,0 +1,54 @@
+"""Which images are shown, and in which order: commands of every screen that shows the session's view."""
+
+from typing import Protocol, TypeVar
+
+from textual.screen import ModalScreen
+
+from mia_tui.dataset.filters import Filter
+from mia_tui.dataset.session import LabelSession
+from mia_tui.tui.screens import choosing
+from mia_tui.tui.screens.dialogs import TextDialog
+from mia_tui.tui.services.obeying import Command
+from mia_tui.tui.widgets.ink import Ink
+
+Answer = TypeVar("Answer")
+
+
+class Face(Protocol):
+    """What these commands need of a screen."""
+
+    def say(self, message: str) -> None:
+        """A word in the status line, until the next command."""
+
+    async def ask(self, dialog: ModalScreen[Answer]) -> Answer | None:
+        """Let the person answer; None if they think better of it."""
+
+
+def list_commands(session: LabelSession, face: Face, ink: Ink) -> dict[str, Command]:
+    """The commands by the id of their action: find, filter, order, folders."""
+
+    def show(wanted: Filter | None) -> None:
+        if wanted is not None:
+            session.set_filter(wanted)
+            if not len(session.view):
+                face.say("No image is like that; F5 shows others.")
+
+    async def find() -> None:
+        present = session.filter
+        hint = "Enter shows the images with this in their path; empty shows all."
+        text = await face.ask(TextDialog("Find files", value=present.text, hint=hint))
+        if text is not None:
+            show(Filter(present.state, present.class_id, text.strip(), present.folder))
+
+    async def choose_filter() -> None:
+        show(await face.ask(choosing.filters(session, ink)))
+
+    async def choose_folder() -> None:
+        show(await face.ask(choosing.folders(session, ink)))
+
+    async def choose_order() -> None:
+        wanted = await face.ask(choosing.orders(ink))
+        if wanted is not None:
+            session.set_order(wanted[0], reverse=wanted[1])
+
+    return {"find": find, "filter": choose_filter, "order": choose_order, "folders": choose_folder}

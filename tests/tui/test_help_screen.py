@@ -1,0 +1,68 @@
+"""The keys on the screen: all of them, the user's own among them, at 80 columns and at 160."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from tui_support import make_context, make_images, press, run, screen_text, shown
+
+from mia_tui.config.user import UserConfig
+from mia_tui.tui.actions import ACTIONS
+from mia_tui.tui.context import Context
+from mia_tui.tui.screens.help import HelpScreen, keys_in_force
+from mia_tui.tui.screens.more_actions import CLASS_ACTIONS, GRID_ACTIONS
+
+
+def make(_: Any, context: Context) -> HelpScreen:
+    return HelpScreen(context)
+
+
+async def read(pilot: Pilot[Any]) -> str:
+    """Everything, page by page."""
+    pages = [screen_text(pilot.app)]
+    for _ in range(20):
+        await press(pilot, "pagedown")
+        pages.append(screen_text(pilot.app))
+        if pages[-1] == pages[-2]:
+            break
+    return "\n".join(pages)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 50)])
+def test_every_command_stands_there_with_its_keys(tmp_path: Path, size: tuple[int, int]) -> None:
+    async def test() -> None:
+        context = make_context()
+        async with shown(make_images(tmp_path / "images", 1), make, size=size) as pilot:
+            text = await read(pilot)
+            for action in (*ACTIONS, *GRID_ACTIONS, *CLASS_ACTIONS):
+                assert keys_in_force(action, context).split("  ")[0] in text
+                assert action.help.split()[0] in text
+            assert "a person's label" in text and "a model's suggestion" in text
+            assert "half blocks" in text and "hold Fn" in text
+            await press(pilot, "escape")
+            assert pilot.app.ended
+
+    run(test())
+
+
+def test_the_users_own_keys_are_shown(tmp_path: Path) -> None:
+    async def test() -> None:
+        context = make_context(user=UserConfig(keys={"undo": ("f11",), "flag": ()}))
+        async with shown(make_images(tmp_path / "images", 1), make, context=context) as pilot:
+            text = await read(pilot)
+            assert "F11" in text
+            assert "no key" in text
+
+    run(test())
+
+
+def test_why_pictures_are_not_shown_as_asked_for_is_said(tmp_path: Path) -> None:
+    async def test() -> None:
+        context = make_context(note="This terminal has no sixels.", brand="foot(1.2)", multiplexer="tmux")
+        async with shown(make_images(tmp_path / "images", 1), make, context=context) as pilot:
+            text = await read(pilot)
+            assert "This terminal has no sixels." in text
+            assert "foot(1.2), in tmux" in text
+
+    run(test())

@@ -1,0 +1,199 @@
+"""The first screen: recent datasets, typing and browsing folders, runs at work."""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.app import App
+from textual.pilot import Pilot
+from tui_support import (
+    SMALL,
+    OneScreen,
+    make_context,
+    make_images,
+    press,
+    run,
+    screen_text,
+    settle,
+    type_text,
+    wait_until,
+)
+
+from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.recent import remember_dataset
+from mia_tui.tui.screens.home import HomeScreen
+from mia_tui.tui.screens.home_words import run_words
+from mia_tui.tui.services.run_watch import LiveRun
+
+
+class HomeApp(App[None]):
+    """Shows the first screen and keeps what it opens."""
+
+    CSS_PATH = OneScreen.CSS_PATH
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.opened: list[Path] = []
+
+    def on_mount(self) -> None:
+        self.push_screen(HomeScreen(make_context()))
+
+    def on_home_screen_opened(self, event: HomeScreen.Opened) -> None:
+        self.opened.append(event.dataset)
+
+
+@asynccontextmanager
+async def home() -> Any:
+    async with HomeApp().run_test(size=SMALL) as pilot:
+        await settle(pilot)
+        yield pilot
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The working folder and home: cells (4 images, a folder more), celery, and a folder with a hostile name."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    make_images(tmp_path / "cells", 4)
+    make_images(tmp_path / "cells" / "more", 2)
+    (tmp_path / "celery").mkdir()
+    (tmp_path / "x\x1b[2J[b]").mkdir()
+    yield tmp_path
+
+
+async def enter(pilot: Pilot[None], *keys: str) -> None:
+    for key in keys:
+        await pilot.press(key)
+        await settle(pilot)
+
+
+def test_recent_datasets_stand_first_with_what_was_known_of_them(place: Path) -> None:
+    remember_dataset(place / "gone", None, None)
+    remember_dataset(place / "cells", None, ImageKey("image-001.png"), images=1234, labels=17)
+
+    async def test() -> None:
+        async with home() as pilot:
+            text = screen_text(pilot.app)
+            assert "Recent datasets" in text
+            assert "1,234 images, 17 labels, today" in text
+            assert "not there now" in text
+            await enter(pilot, "enter")
+            assert pilot.app.opened == [place / "cells"]
+
+    run(test())
+
+
+def test_folders_are_listed_with_their_images(place: Path) -> None:
+    async def test() -> None:
+        async with home() as pilot:
+            await wait_until(pilot, lambda: "4 images, 1 folder" in screen_text(pilot.app))
+            assert "celery/" in screen_text(pilot.app)
+
+    run(test())
+
+
+def test_tab_completes_as_far_as_names_agree(place: Path) -> None:
+    async def test() -> None:
+        async with home() as pilot:
+            await type_text(pilot, "~/c")
+            await enter(pilot, "tab")
+            assert "~/cel\n" in screen_text(pilot.app)
+            await type_text(pilot, "l")
+            await enter(pilot, "tab")
+            assert "~/cells/\n" in screen_text(pilot.app)
+            await enter(pilot, "enter")
+            assert pilot.app.opened == [place / "cells"]
+
+    run(test())
+
+
+def test_arrows_go_into_folders_and_out_again(place: Path) -> None:
+    async def test() -> None:
+        async with home() as pilot:
+            await enter(pilot, "down", "down", "right")
+            assert "~/cells/\n" in screen_text(pilot.app)
+            assert "▸more/" in screen_text(pilot.app)
+            await enter(pilot, "left")
+            assert "▸cells/" in screen_text(pilot.app)
+            await enter(pilot, "right", "enter")
+            assert pilot.app.opened == [place / "cells" / "more"]
+
+    run(test())
+
+
+def test_what_is_no_folder_is_refused_in_a_sentence(place: Path) -> None:
+    async def test() -> None:
+        async with home() as pilot:
+            await type_text(pilot, "~/nowhere")
+            await enter(pilot, "enter")
+            assert "There is no folder" in screen_text(pilot.app)
+            await enter(pilot, "escape")
+            await type_text(pilot, "cells/image-000.png")
+            await enter(pilot, "enter")
+            assert "is a file." in screen_text(pilot.app)
+            assert pilot.app.opened == []
+
+    run(test())
+
+
+def test_a_folder_that_may_not_be_read_is_named(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scandir = os.scandir
+
+    def refuse(path: Any) -> Any:  # root may look into every folder, whatever its mode
+        if Path(os.fsdecode(path)).name == "celery":
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+
+    async def test() -> None:
+        async with home() as pilot:
+            await wait_until(pilot, lambda: "cannot be looked into" in screen_text(pilot.app))
+
+    run(test())
+
+
+def test_a_folder_with_a_hostile_name_can_be_opened_and_steers_nothing(place: Path) -> None:
+    async def test() -> None:
+        async with home() as pilot:
+            await enter(pilot, "down", "down", "down", "right")
+            text = screen_text(pilot.app)
+            assert "~/x\\x1b[2J[b]/" in text
+            assert "\x1b" not in text
+            await enter(pilot, "enter")
+            assert pilot.app.opened == [place / "x\x1b[2J[b]"]
+
+    run(test())
+
+
+def test_runs_at_work_are_told(place: Path) -> None:
+    live = LiveRun("20261123-1432-resnet50v2", Path("/data"), "running", "training", 2, 10, "macro_f1", 0.913)
+
+    async def test() -> None:
+        async with home() as pilot:
+            assert "Runs at work" not in screen_text(pilot.app)
+            pilot.app.screen.post_message(HomeScreen.RunsSeen((live,)))
+            await wait_until(pilot, lambda: "Runs at work" in screen_text(pilot.app))
+            assert "epoch 3 of 10, best macro f1 0.913" in screen_text(pilot.app)
+
+    run(test())
+
+
+def test_a_run_that_has_said_nothing_yet_is_told_in_one_line() -> None:
+    live = LiveRun("run", Path("/data"), "starting", "", 0, None, "accuracy", None)
+    assert run_words(live) == "run, starting, in /data"
+
+
+def test_f1_shows_the_keys(place: Path) -> None:
+    async def test() -> None:
+        async with home() as pilot:
+            await press(pilot, "f1")
+            assert "Labelling" in screen_text(pilot.app)
+            await press(pilot, "escape")
+            assert "Recent" in screen_text(pilot.app) or "Folders in" in screen_text(pilot.app)
+
+    run(test())
