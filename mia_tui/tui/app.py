@@ -1,9 +1,11 @@
 """The app: its screens, its keys, its end."""
 
 import asyncio
+import signal
 import threading
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +55,8 @@ class MiaApp(App[int]):
 
     def on_mount(self) -> None:
         threading.excepthook = self._thread_failed
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, partial(self._end, 128 + number))
         self.set_interval(1.0, self.link.expire)
         if self._dataset is None:
             self.push_screen(HomeScreen(self.context))
@@ -93,19 +97,22 @@ class MiaApp(App[int]):
 
     async def action_quit(self) -> None:
         """Close, once everything that was pressed before is done."""
+        self._end(0)
+
+    def _end(self, code: int) -> None:
         queue = getattr(self.screen, "queue", None)
         if isinstance(queue, CommandQueue):
-            queue.do(self._close)
+            queue.do(partial(self._close, code))
         else:
-            await self._close()
+            self.run_worker(self._close(code))
 
-    async def _close(self) -> None:
+    async def _close(self, code: int) -> None:
         for screen in self.screen_stack:
             if isinstance(screen, LabelScreen):
                 screen.remember()
         if self.link.busy:  # an answer that came after the end would stand in the shell
             await asyncio.sleep(_ANSWER_S)
-        self.exit(0)
+        self.exit(code)
 
     def _handle_exception(self, error: Exception) -> None:
         """End the app; who started it says what happened (Textual would print the traceback)."""

@@ -118,9 +118,10 @@ class LabelScreen(Screen[None]):
             "home": self._go_home,
         }
         self.queue = CommandQueue(
-            begin=self._begin, done=self._show, failed=self._say_failed, slow=self._say_slow
+            begin=self._begin, done=self._done, failed=self._say_failed, slow=self._say_slow
         )
         self._message = "" if recent_datasets() else _FIRST_HINT
+        self._saving = ""
         self._return_to = last_position(desk.dataset)
         self._scanned = False  # whether all files are known
         self.idle = False  # whether what comes of that is done, too
@@ -278,6 +279,11 @@ class LabelScreen(Screen[None]):
         self._message = ""
         self._busy_at = time.monotonic()
 
+    def _done(self) -> None:
+        if self.queue.idle:
+            self._saving = ""
+        self._show()
+
     def _say_failed(self, error: MiaError, dropped: int) -> None:
         self._say_error(error)
         if dropped:
@@ -286,7 +292,7 @@ class LabelScreen(Screen[None]):
 
     def _say_slow(self, waiting: int) -> None:
         if self.desk.keeper.busy_since is not None:
-            self._message = "Saving" + (f", {counted(waiting, 'key')} waiting" if waiting else "")
+            self._saving = "Saving" + (f", {counted(waiting, 'key')} waiting" if waiting else "")
             self._show_lines()
 
     async def _load(self) -> None:
@@ -439,7 +445,13 @@ class LabelScreen(Screen[None]):
         box_px = self._image.panel.box_px
         self._facts.show(*facts(self.session, self.glance.view, box_px, self.glance.words(), ink))
         line = status(
-            self.session, self.desk.saved, self.desk.annotator, self._message, now, ink, scanned=self._scanned
+            self.session,
+            self.desk.saved,
+            self.desk.annotator,
+            self._saving or self._message,
+            now,
+            ink,
+            scanned=self._scanned,
         )
         self._status.show(*line)
 

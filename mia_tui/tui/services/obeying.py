@@ -13,7 +13,7 @@ from mia_tui.errors import MiaError
 Command = Callable[[], Awaitable[None]]
 
 SLOW_S = 0.15
-"""A command that takes longer is said to be saving."""
+"""Keys that wait longer are said to be waiting."""
 
 
 class CommandQueue:
@@ -23,7 +23,7 @@ class CommandQueue:
         begin: Called before each command: what the last one said is over.
         done: Called after each: paint what is different.
         failed: Called with the error, and how many commands behind it were dropped.
-        slow: Called with how many commands wait, where one takes longer than a blink.
+        slow: Called with how many commands wait, once what was asked for takes longer than a blink.
     """
 
     def __init__(
@@ -37,6 +37,7 @@ class CommandQueue:
         self._begin, self._done, self._failed, self._slow = begin, done, failed, slow
         self._waiting: asyncio.Queue[Command] = asyncio.Queue()
         self._at_work = False
+        self._busy_since: float | None = None  # since when there is something to do
 
     @property
     def idle(self) -> bool:
@@ -49,11 +50,14 @@ class CommandQueue:
 
     async def run(self) -> None:
         """Obey for as long as the screen is there."""
+        loop = asyncio.get_running_loop()
         while True:
             command = await self._waiting.get()
             self._at_work = True
+            if self._busy_since is None:
+                self._busy_since = loop.time()
             self._begin()
-            saying = asyncio.get_running_loop().call_later(SLOW_S, self._say_slow)
+            saying = loop.call_at(max(loop.time() + 0.01, self._busy_since + SLOW_S), self._say_slow)
             try:
                 await command()
             except MiaError as error:
@@ -61,6 +65,8 @@ class CommandQueue:
             finally:
                 saying.cancel()
                 self._at_work = False
+            if self._waiting.empty():
+                self._busy_since = None
             self._done()
 
     def _say_slow(self) -> None:
