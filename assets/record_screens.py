@@ -20,7 +20,7 @@ from PIL import Image, ImageColor
 from mia_tui.dataset.class_book import COLOURS
 from mia_tui.dataset.demo import SHARES, render_demo
 from mia_tui.dataset.model import ImageKey
-from mia_tui.dataset.store import LabelStore
+from mia_tui.dataset.store.label_store import LabelStore
 
 ASSETS = Path(__file__).resolve().parent
 COUNT, SIZE_PX, LABELLED = 120, 360, 34

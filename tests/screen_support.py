@@ -9,8 +9,8 @@ from PIL import Image
 from run_support import python
 from terminal_driver import TerminalApp
 
-from mia_tui.dataset.records import Label
-from mia_tui.dataset.store import LabelStore
+from mia_tui.dataset.store.label_store import LabelStore
+from mia_tui.dataset.store.records import Label
 
 Open = Callable[..., TerminalApp]
 

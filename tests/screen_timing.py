@@ -13,7 +13,7 @@ from run_support import python
 from terminal_driver import TerminalApp
 from terminal_stream import PAINT_END, Answer, take_apart
 
-from mia_tui.dataset.store import LabelStore
+from mia_tui.dataset.store.label_store import LabelStore
 
 PANEL = 120, 40
 SCREEN = 157, 46  # has a panel of 120x40 for the image beside list and frame

@@ -208,7 +208,7 @@ def split_command(
 
     from mia_tui.dataset.scan import duplicate_groups
     from mia_tui.dataset.split import SplitRule, check_rule, new_split, stored_split
-    from mia_tui.dataset.store import LabelStore
+    from mia_tui.dataset.store.label_store import LabelStore
 
     report = Report(as_json=as_json)
     found = _dataset(report, dataset, **where)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def parts_of(found: "Dataset") -> "dict[ImageKey, Part]":
     """The part of each image that has one; looking makes none."""
-    from mia_tui.dataset.store import LabelStore
+    from mia_tui.dataset.store.label_store import LabelStore
 
     store = LabelStore.open_existing(found.state.labels_db)
     if store is None:
@@ -28,7 +28,7 @@ def parts_of(found: "Dataset") -> "dict[ImageKey, Part]":
 
 def flagged_of(found: "Dataset") -> list[str]:
     """Labelled images that are flagged: another content than the one that was labelled."""
-    from mia_tui.dataset.store import LabelStore
+    from mia_tui.dataset.store.label_store import LabelStore
 
     store = LabelStore.open_existing(found.state.labels_db)
     if store is None:
@@ -41,7 +41,7 @@ def flagged_of(found: "Dataset") -> list[str]:
 def rule_of(place: StateFolder) -> "SplitRule | None":
     """The rule of the stored split; None before there is one."""
     from mia_tui.dataset.split import stored_rule
-    from mia_tui.dataset.store import LabelStore
+    from mia_tui.dataset.store.label_store import LabelStore
 
     store = LabelStore.open_existing(place.labels_db)
     if store is None:

@@ -118,7 +118,7 @@ def _one_folder(folder: str, more: str, ctx: click.Context) -> Exception:
 
 
 def _file_instead(path: Path) -> ConfigError:
-    from mia_tui.dataset.decode import IMAGE_SUFFIXES
+    from mia_tui.dataset.pixels.decode import IMAGE_SUFFIXES
 
     name = printable(path)
     if path.suffix.lower() in IMAGE_SUFFIXES:

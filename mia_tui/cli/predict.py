@@ -125,8 +125,8 @@ def _check_images(images: Path) -> None:
 
 
 def _find_images(report: Report, images: Path, frames: str) -> "tuple[Path, Sequence[ImageKey]]":
-    from mia_tui.dataset.decode import count_frames
     from mia_tui.dataset.model import ImageKey
+    from mia_tui.dataset.pixels.decode import count_frames
 
     if images.is_file():
         pages = range(count_frames(images, animated=frames))  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ from mia_tui.dataset.interchange.folders import (
 )
 from mia_tui.dataset.model import ImageClass, ImageKey, Part
 from mia_tui.dataset.scan import Scan
-from mia_tui.dataset.store import Label, LabelStore
+from mia_tui.dataset.store.label_store import Label, LabelStore
 from mia_tui.dataset.wording import counted, name_some
 from mia_tui.errors import DataError
 from mia_tui.paths import StateFolder, printable

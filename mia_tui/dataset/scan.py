@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from mia_tui.config.train import Frames
-from mia_tui.dataset.decode import ANIMATED_SUFFIXES, IMAGE_SUFFIXES, STACK_SUFFIXES, count_frames
 from mia_tui.dataset.hashes import duplicate_groups, file_hash
 from mia_tui.dataset.model import ImageFile, ImageKey
+from mia_tui.dataset.pixels.decode import ANIMATED_SUFFIXES, IMAGE_SUFFIXES, STACK_SUFFIXES, count_frames
 from mia_tui.dataset.scan_index import ScanIndex, each
 from mia_tui.dataset.walk import NaturalKey, ScanProblem, natural_key, scan_files
 from mia_tui.dataset.wording import counted, name_some

@@ -16,7 +16,7 @@ from mia_tui.dataset.groups import group_images
 from mia_tui.dataset.labelled import META_SOURCE, LabelledSet
 from mia_tui.dataset.model import PARTS, ImageKey, Part
 from mia_tui.dataset.split_warnings import class_warnings, copies_of_two_classes
-from mia_tui.dataset.store import LabelStore
+from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.dataset.wording import counted, name_some
 from mia_tui.errors import ConfigError
 from mia_tui.paths import printable

@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mia_tui.dataset.decode import IMAGE_SUFFIXES
 from mia_tui.dataset.model import ImageFile
+from mia_tui.dataset.pixels.decode import IMAGE_SUFFIXES
 from mia_tui.paths import LABELS_DB
 
 NaturalKey = tuple[tuple[str | int, ...], str]

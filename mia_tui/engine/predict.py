@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from mia_tui.config.train import Precision
-from mia_tui.dataset.decode import decode_fitted
 from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.pixels.decode import decode_fitted
 from mia_tui.engine.checkpoint import load_model
 from mia_tui.engine.data.scaling import standardise, to_unit
 from mia_tui.engine.device import pick_device, resolve_precision, set_up

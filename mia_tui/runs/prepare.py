@@ -17,7 +17,7 @@ from mia_tui.dataset.labelled import LabelledSet, labelled_images
 from mia_tui.dataset.model import PARTS, ImageKey, Part
 from mia_tui.dataset.scan import Scan, duplicate_groups, scan
 from mia_tui.dataset.split import SplitRule, check_rule, stored_rule, stored_split
-from mia_tui.dataset.store import LabelStore
+from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.dataset.wording import counted, name_some
 from mia_tui.errors import ConfigError, DataError
 from mia_tui.paths import StateFolder, find_state, printable

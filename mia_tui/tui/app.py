@@ -13,7 +13,7 @@ from textual import on
 from textual.app import App, SystemCommand
 from textual.screen import Screen
 
-from mia_tui.dataset.listing_cache import load_listing
+from mia_tui.dataset.listing.cache import load_listing
 from mia_tui.tui.actions import ACTIONS, keymap
 from mia_tui.tui.context import Context
 from mia_tui.tui.driver import TerminalDriver, leave_at_once

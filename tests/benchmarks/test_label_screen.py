@@ -28,7 +28,7 @@ from screen_timing import (
 )
 from terminal_driver import TerminalApp, python_app
 
-from mia_tui.dataset.store import LabelStore
+from mia_tui.dataset.store.label_store import LabelStore
 
 pytestmark = pytest.mark.benchmark
 

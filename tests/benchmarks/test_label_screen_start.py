@@ -29,7 +29,7 @@ Bare().run()
 
 # The names are made up, their folders are links to one with images: so the app can open any of them.
 MADE_UP = """
-    from mia_tui.dataset import lister
+    from mia_tui.dataset.listing import lister
     from mia_tui.dataset.model import ImageFile
     def made_up(root, **options):
         for folder in range(1000):

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mia_tui.dataset.filters import Filter
-from mia_tui.dataset.lister import list_images
-from mia_tui.dataset.listing import Listing
-from mia_tui.dataset.listing_cache import load_listing, save_listing
+from mia_tui.dataset.listing.cache import load_listing, save_listing
+from mia_tui.dataset.listing.lister import list_images
+from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageClass, ImageFile, ImageKey
-from mia_tui.dataset.records import Change, Label
-from mia_tui.dataset.session import LabelSession
+from mia_tui.dataset.session.filters import Filter
+from mia_tui.dataset.session.session import LabelSession
+from mia_tui.dataset.store.records import Change, Label
 
 pytestmark = pytest.mark.benchmark
 

@@ -9,7 +9,7 @@ from cli_support import Mia
 from PIL import Image
 
 from mia_tui.dataset.scan import scan
-from mia_tui.dataset.store import LabelStore
+from mia_tui.dataset.store.label_store import LabelStore
 
 
 def files_below(folder: Path) -> set[str]:

@@ -19,7 +19,7 @@ from screen_support import Open, add_classes, current_image, labels_in, marks_on
 from terminal_driver import KINDS, Kind, clean_environment, late, python_app
 
 from mia_tui.dataset.model import ImageKey
-from mia_tui.dataset.store import LabelStore
+from mia_tui.dataset.store.label_store import LabelStore
 
 pytestmark = pytest.mark.e2e
 

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.e2e
 SLOW_COMMIT = """
     import time
     from contextlib import contextmanager
-    from mia_tui.dataset.store import LabelStore
+    from mia_tui.dataset.store.label_store import LabelStore
     real = LabelStore.transaction
     @contextmanager
     def transaction(self):

@@ -20,7 +20,7 @@ from tui_support import (
     wait_until,
 )
 
-from mia_tui.dataset.listing import Listing
+from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageFile
 from mia_tui.tui.screens.grid import GridScreen
 from mia_tui.tui.services.desk import Desk

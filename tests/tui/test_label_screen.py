@@ -23,7 +23,7 @@ from tui_support import (
 
 from mia_tui.config.user import UserConfig
 from mia_tui.dataset.model import ImageKey
-from mia_tui.dataset.store import LabelStore
+from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.tui.actions import ACTIONS
 
 WIDE = 130, 42

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from mia_tui.dataset.looking import Look, View
 from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.pixels.looking import Look, View
 from mia_tui.terminal.model import Graphics, Panel, Picture, Terminal
 from mia_tui.tui.services.link import ASK, Link
 from mia_tui.tui.services.prefetch import Ready, Wish

@@ -16,10 +16,10 @@ from textual.screen import Screen
 
 import mia_tui.tui
 from mia_tui.config.user import UserConfig
-from mia_tui.dataset.lister import list_images
+from mia_tui.dataset.listing.lister import list_images
 from mia_tui.dataset.model import ImageKey
-from mia_tui.dataset.records import Label
-from mia_tui.dataset.store import LabelStore
+from mia_tui.dataset.store.label_store import LabelStore
+from mia_tui.dataset.store.records import Label
 from mia_tui.terminal.model import Terminal
 from mia_tui.tui.actions import key_name, keymap
 from mia_tui.tui.context import Context

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from mia_tui.dataset.listing import Listing
+from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageClass, ImageFile, ImageKey
-from mia_tui.dataset.records import Change, ChangeKind, Label, Source
-from mia_tui.dataset.session import LabelSession
+from mia_tui.dataset.session.session import LabelSession
+from mia_tui.dataset.store.records import Change, ChangeKind, Label, Source
 
 ROUND = ImageClass(1, "round", "#e69f00", "1", 0)
 FLAT = ImageClass(2, "flat", "#56b4e9", "2", 1)

@@ -8,7 +8,7 @@ import pytest
 from mia_tui.dataset.interchange.apply import import_labels
 from mia_tui.dataset.interchange.labelfile import LabelFile
 from mia_tui.dataset.model import ImageClass, ImageKey
-from mia_tui.dataset.store import LabelStore
+from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import DataError
 
 A, B, C = ImageKey("a.png"), ImageKey("b.png"), ImageKey("c.png")

@@ -9,7 +9,7 @@ import pytest
 from image_support import deep_png, huge_png, raw_tiff
 from PIL import Image
 
-from mia_tui.dataset.decode import count_frames, decode, decode_fitted, fit
+from mia_tui.dataset.pixels.decode import count_frames, decode, decode_fitted, fit
 from mia_tui.errors import DecodeError
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's about odd tags; decode drops them

@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from run_support import on_small_disk
 
-from mia_tui.dataset import history
-from mia_tui.dataset.migrations import MIGRATIONS, VERSION, schema_version
 from mia_tui.dataset.model import ImageKey
-from mia_tui.dataset.records import Mark, Step
-from mia_tui.dataset.store import Label, LabelStore
+from mia_tui.dataset.store import history
+from mia_tui.dataset.store.label_store import Label, LabelStore
+from mia_tui.dataset.store.migrations import MIGRATIONS, VERSION, schema_version
+from mia_tui.dataset.store.records import Mark, Step
 from mia_tui.errors import DataError, StoreConflict, StoreError
 
 A, B, C = ImageKey("a.png"), ImageKey("b.png"), ImageKey("stack.tif", 7)
@@ -440,7 +440,7 @@ def test_an_undo_on_a_full_disk_is_said_and_nothing_is_lost(tmp_path: Path) -> N
         """
         from pathlib import Path
         from mia_tui.dataset.model import ImageKey
-        from mia_tui.dataset.store import LabelStore
+        from mia_tui.dataset.store.label_store import LabelStore
         from mia_tui.errors import StoreError
         folder = Path(sys.argv[1])
         store = LabelStore(folder / "mia" / "labels.db")

@@ -7,7 +7,7 @@ from mia_tui.dataset.interchange.folders import folder_labels
 from mia_tui.dataset.interchange.labelfile import LabelFile
 from mia_tui.dataset.labelled import META_SOURCE
 from mia_tui.dataset.model import ImageKey
-from mia_tui.dataset.store import LabelStore
+from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import DataError, LabelFileError, StoreError
 
 A, B, C = ImageKey("a.png"), ImageKey("b.png"), ImageKey("c.png")

@@ -10,9 +10,9 @@ import pytest
 from listing_support import keys_of
 from PIL import Image
 
-from mia_tui.dataset import lister
-from mia_tui.dataset.lister import list_images
-from mia_tui.dataset.listing import Listing
+from mia_tui.dataset.listing import lister
+from mia_tui.dataset.listing.lister import list_images
+from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageFile, ImageKey
 from mia_tui.dataset.scan import scan
 from mia_tui.dataset.walk import ScanProblem

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from listing_support import keys_of, listing_of
 
-from mia_tui.dataset import path_index
-from mia_tui.dataset.listing import Listing
-from mia_tui.dataset.listing_folders import Folder
+from mia_tui.dataset.listing import path_index
+from mia_tui.dataset.listing.folders import Folder
+from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageFile, ImageKey
 
 HOSTILE = [

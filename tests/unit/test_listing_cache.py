@@ -12,8 +12,8 @@ from listing_support import keys_of, listing_of
 
 from mia_tui import paths
 from mia_tui.dataset import scan_index
-from mia_tui.dataset.listing import Listing
-from mia_tui.dataset.listing_cache import load_listing, save_listing
+from mia_tui.dataset.listing.cache import load_listing, save_listing
+from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageFile, ImageKey
 
 NAMES = st.binary(min_size=1, max_size=12).filter(lambda name: b"\0" not in name).map(os.fsdecode)

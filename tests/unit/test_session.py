@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from listing_support import CLASSES, keys_of, label, labelled, listing_of, session_of
 
-from mia_tui.dataset.filters import ORDERS, STATES, Filter
-from mia_tui.dataset.listing import Listing
+from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageFile, ImageKey
-from mia_tui.dataset.records import Mark
-from mia_tui.dataset.session import LabelSession
+from mia_tui.dataset.session.filters import ORDERS, STATES, Filter
+from mia_tui.dataset.session.session import LabelSession
+from mia_tui.dataset.store.records import Mark
 
 FIVE = ("a.png", "b.png", "c.png", "d.png", "e.png")
 

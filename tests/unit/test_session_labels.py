@@ -23,12 +23,12 @@ from listing_support import (
     session_of,
 )
 
-from mia_tui.dataset.filters import Filter
 from mia_tui.dataset.model import ImageKey
-from mia_tui.dataset.pace import Pace
-from mia_tui.dataset.records import Mark
-from mia_tui.dataset.session import LabelSession
-from mia_tui.dataset.store import LabelStore
+from mia_tui.dataset.session.filters import Filter
+from mia_tui.dataset.session.pace import Pace
+from mia_tui.dataset.session.session import LabelSession
+from mia_tui.dataset.store.label_store import LabelStore
+from mia_tui.dataset.store.records import Mark
 from mia_tui.errors import DataError
 
 A, B, C = ImageKey("a.png"), ImageKey("b.png"), ImageKey("c.png")

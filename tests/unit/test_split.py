@@ -18,7 +18,7 @@ from mia_tui.dataset.split import (
     stored_split,
     strictest,
 )
-from mia_tui.dataset.store import LabelStore
+from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import ConfigError
 
 

@@ -12,11 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from run_support import on_small_disk, python
 
-from mia_tui.dataset import backups, store_errors
 from mia_tui.dataset.class_book import COLOURS, KEYS, class_name
-from mia_tui.dataset.migrations import MIGRATIONS, VERSION
 from mia_tui.dataset.model import ImageKey
-from mia_tui.dataset.store import Label, LabelStore
+from mia_tui.dataset.store import backups
+from mia_tui.dataset.store import sqlite_errors as store_errors
+from mia_tui.dataset.store.label_store import Label, LabelStore
+from mia_tui.dataset.store.migrations import MIGRATIONS, VERSION
 from mia_tui.errors import DataError, StoreError
 
 A, B, C = ImageKey("a.png"), ImageKey("b.png"), ImageKey("stack.tif", 7)
@@ -297,7 +298,7 @@ def test_a_label_that_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
         import os
         from pathlib import Path
         from mia_tui.dataset.model import ImageKey
-        from mia_tui.dataset.store import LabelStore
+        from mia_tui.dataset.store.label_store import LabelStore
         store = LabelStore(Path(sys.argv[1]))
         store.add_class("round")
         store.set_labels([(ImageKey("a.png"), 1)], source="person")
@@ -322,9 +323,9 @@ def test_a_failed_migration_leaves_the_file_as_it_was(db: Path, monkeypatch: pyt
     broken = (*MIGRATIONS, ("CREATE TABLE more (id INTEGER)", "CREATE TABLE nonsense ("))
     LabelStore(db).close()
     with monkeypatch.context() as patch:
-        patch.setattr("mia_tui.dataset.migrations.MIGRATIONS", broken)
-        patch.setattr("mia_tui.dataset.migrations.VERSION", len(broken))
-        patch.setattr("mia_tui.dataset.store_writes.VERSION", len(broken))
+        patch.setattr("mia_tui.dataset.store.migrations.MIGRATIONS", broken)
+        patch.setattr("mia_tui.dataset.store.migrations.VERSION", len(broken))
+        patch.setattr("mia_tui.dataset.store.writes.VERSION", len(broken))
         with pytest.raises(StoreError):
             LabelStore(db)
     with LabelStore(db) as store:
@@ -368,7 +369,7 @@ def test_a_text_file_called_labels_db_is_damaged(db: Path) -> None:
 def test_a_busy_labels_db_is_waited_for_and_then_said(
     store: LabelStore, db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mia_tui.dataset.store_file.BUSY_TIMEOUT_S", 0.1)
+    monkeypatch.setattr("mia_tui.dataset.store.file.BUSY_TIMEOUT_S", 0.1)
     with LabelStore(db) as other:
         other._writes.copied_on = store._writes.copied_on
         store._db.execute("BEGIN IMMEDIATE")
@@ -393,7 +394,7 @@ def test_a_full_disk_is_said_and_the_labels_stay(tmp_path: Path) -> None:
         """
         from pathlib import Path
         from mia_tui.dataset.model import ImageKey
-        from mia_tui.dataset.store import LabelStore
+        from mia_tui.dataset.store.label_store import LabelStore
         from mia_tui.errors import StoreError
         folder = Path(sys.argv[1])
         store = LabelStore(folder / "mia" / "labels.db")
@@ -424,7 +425,7 @@ def test_a_full_disk_at_the_start_is_said(tmp_path: Path) -> None:
         tmp_path / "disk",
         """
         from pathlib import Path
-        from mia_tui.dataset.store import LabelStore
+        from mia_tui.dataset.store.label_store import LabelStore
         from mia_tui.errors import StoreError
         folder = Path(sys.argv[1])
         (folder / "ballast").write_bytes(b"x" * 12288)
@@ -450,7 +451,7 @@ def test_a_read_only_disk_can_be_read_and_refuses_in_a_sentence(
         """
         from pathlib import Path
         from mia_tui.dataset.model import ImageKey
-        from mia_tui.dataset.store import LabelStore
+        from mia_tui.dataset.store.label_store import LabelStore
         from mia_tui.errors import StoreError
         folder = Path(sys.argv[1])
         store = LabelStore.open_existing(folder / "labels.db")
@@ -505,7 +506,7 @@ def test_a_copy_is_kept_of_each_day_and_seven_of_them(
     store: LabelStore, db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for day in range(1, 11):
-        monkeypatch.setattr("mia_tui.dataset.store_writes._today", lambda day=day: f"2026-11-{day:02}")
+        monkeypatch.setattr("mia_tui.dataset.store.writes._today", lambda day=day: f"2026-11-{day:02}")
         for _ in range(2):
             store.set_labels([(A, 1 + day % 2)], source="person")
             store.set_labels([(ImageKey(f"{day}.png"), 1)], source="person")

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mia_tui.config.train import TrainConfig
-from mia_tui.dataset.decode import decode_fitted
+from mia_tui.dataset.pixels.decode import decode_fitted
 from mia_tui.errors import DecodeError
 from mia_tui.runs.job import Sample
 from mia_tui.runs.system import usable_cores

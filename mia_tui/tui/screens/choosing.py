@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from mia_tui.dataset.class_book import COLOURS
-from mia_tui.dataset.filters import ORDERS, STATES, Filter, Order, State
 from mia_tui.dataset.model import ImageClass
-from mia_tui.dataset.session import LabelSession
+from mia_tui.dataset.session.filters import ORDERS, STATES, Filter, Order, State
+from mia_tui.dataset.session.session import LabelSession
 from mia_tui.dataset.wording import name_some
 from mia_tui.tui.screens.dialogs import Choice, PickDialog
 from mia_tui.tui.screens.label_words import STATE_WORDS

@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 from textual.screen import ModalScreen
 
 from mia_tui.dataset.model import ImageClass
-from mia_tui.dataset.store import LabelStore
+from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.dataset.wording import counted, name_some
 from mia_tui.errors import DataError, StoreError
 from mia_tui.paths import printable

@@ -18,9 +18,9 @@ from textual.message import Message
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Footer
 
-from mia_tui.dataset.decode import MAX_MEGAPIXELS
-from mia_tui.dataset.looking import Look
 from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.pixels.decode import MAX_MEGAPIXELS
+from mia_tui.dataset.pixels.looking import Look
 from mia_tui.dataset.wording import counted
 from mia_tui.errors import MiaError
 from mia_tui.terminal.model import Terminal

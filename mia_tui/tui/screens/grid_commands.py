@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 from textual.screen import ModalScreen
 
 from mia_tui.dataset.model import ImageKey
-from mia_tui.dataset.session import Applied
+from mia_tui.dataset.session.session import Applied
 from mia_tui.dataset.wording import counted
 from mia_tui.tui.screens import choosing
 from mia_tui.tui.screens.dialogs import Question

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from mia_tui.dataset.row_table import Rows
-from mia_tui.dataset.session import LabelSession
+from mia_tui.dataset.session.row_table import Rows
+from mia_tui.dataset.session.session import LabelSession
 
 
 class Marks:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
-from mia_tui.dataset.session import Applied
+from mia_tui.dataset.session.session import Applied
 from mia_tui.tui.screens import choosing
 from mia_tui.tui.screens.dialogs import TextDialog
 from mia_tui.tui.screens.list_commands import Face, list_commands

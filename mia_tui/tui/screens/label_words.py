@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 from rich.style import Style
 
-from mia_tui.dataset.filters import Filter
-from mia_tui.dataset.looking import View
-from mia_tui.dataset.session import LabelSession, RowState
+from mia_tui.dataset.pixels.looking import View
+from mia_tui.dataset.session.filters import Filter
+from mia_tui.dataset.session.session import LabelSession, RowState
 from mia_tui.paths import printable
 from mia_tui.tui.services.desk import Saved
 from mia_tui.tui.widgets.class_frame import Framing

@@ -4,8 +4,8 @@ from typing import Protocol, TypeVar
 
 from textual.screen import ModalScreen
 
-from mia_tui.dataset.filters import Filter
-from mia_tui.dataset.session import LabelSession
+from mia_tui.dataset.session.filters import Filter
+from mia_tui.dataset.session.session import LabelSession
 from mia_tui.tui.screens import choosing
 from mia_tui.tui.screens.dialogs import TextDialog
 from mia_tui.tui.services.obeying import Command

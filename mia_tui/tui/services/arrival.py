@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mia_tui.dataset.lister import Found
-from mia_tui.dataset.reconcile import Reconciled, has_work, make_plan
+from mia_tui.dataset.listing.lister import Found
+from mia_tui.dataset.store.reconcile import Reconciled, has_work, make_plan
 from mia_tui.dataset.wording import counted, name_some
 from mia_tui.runs.suggestions import Suggestions, newest_suggestions
 from mia_tui.tui.services.desk import Desk

@@ -17,11 +17,11 @@ from typing import TypeVar
 from mia_tui.dataset.class_book import class_name
 from mia_tui.dataset.interchange.apply import ImportReport, import_labels
 from mia_tui.dataset.interchange.folders import folder_labels, read_class_folders
-from mia_tui.dataset.listing import Listing
+from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageClass, ImageKey
-from mia_tui.dataset.records import Change, Source
-from mia_tui.dataset.session import Applied, LabelSession
-from mia_tui.dataset.store import LabelStore, login_name
+from mia_tui.dataset.session.session import Applied, LabelSession
+from mia_tui.dataset.store.label_store import LabelStore, login_name
+from mia_tui.dataset.store.records import Change, Source
 from mia_tui.dataset.wording import counted
 from mia_tui.paths import find_state, printable
 from mia_tui.tui.services.keeper import Keeper, Written

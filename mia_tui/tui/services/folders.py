@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mia_tui.dataset.decode import IMAGE_SUFFIXES
+from mia_tui.dataset.pixels.decode import IMAGE_SUFFIXES
 from mia_tui.dataset.scan import check_root
 from mia_tui.dataset.walk import natural_key
 from mia_tui.errors import DataError

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import TypeVar
 
-from mia_tui.dataset.looking import Look, View
+from mia_tui.dataset.pixels.looking import Look, View
 
 Option = TypeVar("Option")
 

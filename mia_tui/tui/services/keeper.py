@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Generic, TypeVar, cast
 
 from mia_tui.dataset.model import ImageClass, ImageKey
-from mia_tui.dataset.records import Change, Label, Mark
-from mia_tui.dataset.store import LabelStore
+from mia_tui.dataset.store.label_store import LabelStore
+from mia_tui.dataset.store.records import Change, Label, Mark
 
 Value = TypeVar("Value")
 

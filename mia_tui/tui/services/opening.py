@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mia_tui.config.train import Frames
-from mia_tui.dataset.lister import Found, list_images
-from mia_tui.dataset.listing_cache import save_listing
+from mia_tui.dataset.listing.cache import save_listing
+from mia_tui.dataset.listing.lister import Found, list_images
 from mia_tui.errors import DataError
 
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 
-from mia_tui.dataset.looking import Look, Pixels, View, load_pixels, load_view
 from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.pixels.looking import Look, Pixels, View, load_pixels, load_view
 from mia_tui.errors import DecodeError
 from mia_tui.terminal.model import Panel, Picture, Terminal
 from mia_tui.terminal.pictures import draw_picture, useful_px

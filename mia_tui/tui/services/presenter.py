@@ -9,8 +9,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from mia_tui.dataset.looking import Look
 from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.pixels.looking import Look
 from mia_tui.terminal.model import Panel, Picture, Terminal
 from mia_tui.terminal.pictures import forget_picture
 from mia_tui.tui.services.link import ASK, Link

@@ -18,7 +18,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from mia_tui.dataset.model import ImageKey
-from mia_tui.dataset.session import LabelSession
+from mia_tui.dataset.session.session import LabelSession
 from mia_tui.terminal.model import Picture, Terminal
 from mia_tui.tui.services.link import ASK, Link
 from mia_tui.tui.services.prefetch import Ready

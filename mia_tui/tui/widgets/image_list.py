@@ -10,7 +10,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from mia_tui.dataset.session import LabelSession, RowState
+from mia_tui.dataset.session.session import LabelSession, RowState
 from mia_tui.tui.widgets.ink import Ink
 
 _MARK_COLUMNS = 3

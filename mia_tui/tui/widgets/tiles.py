@@ -6,7 +6,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from mia_tui.dataset.session import RowState
+from mia_tui.dataset.session.session import RowState
 from mia_tui.terminal.model import Panel, Terminal
 from mia_tui.tui.widgets.ink import Ink, style
 

@@ -1,0 +1,83 @@
+"""The list of images of the last visit, shown at once while the scan looks what is there now.
+
+One file for each dataset in the user's cache folder. It is made anew at any
+time, so a folder that cannot be written, or a file that is damaged, only
+means that the first picture waits for the scan.
+"""
+
+import zlib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from mia_tui.dataset.listing.arrays import ListingArrays
+from mia_tui.dataset.listing.listing import Listing
+from mia_tui.dataset.scan_index import cache_file, write_cache
+
+_FIRST = b"mia-tui listing 1 %08x\n"  # the number is the checksum of all that follows
+_KINDS = {
+    "names": np.uint8,
+    "ends": np.int64,
+    "first_rows": np.int32,
+    "sizes": np.int64,
+    "mtimes_ns": np.int64,
+    "turns": np.int32,
+}
+_ALIGNED = 8  # bytes; arrays that begin anywhere are slow
+
+
+class _Head(msgspec.Struct):
+    """The second line: how many images, and how long the arrays are that follow."""
+
+    images: int
+    lengths: dict[str, int]
+
+
+def load_listing(root: Path) -> Listing | None:
+    """The images that a dataset had at the last visit; None if that is not known."""
+    file = cache_file(root, "listing", "bin")
+    if file is None:
+        return None
+    try:
+        content = file.read_bytes()
+    except OSError:
+        return None
+    arrays = _read(content)
+    return None if arrays is None else Listing(arrays)
+
+
+def save_listing(root: Path, listing: Listing) -> None:
+    """Keep the images of a dataset for the next visit; in silence where that cannot be."""
+    file = cache_file(root, "listing", "bin")
+    if file is None:
+        return
+    parts = listing.arrays
+    arrays: list[NDArray[Any]] = [getattr(parts, name).astype(kind) for name, kind in _KINDS.items()]
+    head = _Head(parts.images, dict(zip(_KINDS, map(len, arrays), strict=True)))
+    content = _padded(msgspec.json.encode(head) + b"\n", _FIRST % 0)
+    content += b"".join(_padded(array.tobytes()) for array in arrays)
+    write_cache(file, _FIRST % zlib.crc32(content) + content)
+
+
+def _padded(content: bytes, before: bytes = b"") -> bytes:
+    return content + bytes(-len(before + content) % _ALIGNED)
+
+
+def _read(content: bytes) -> ListingArrays | None:
+    start = len(_FIRST % 0)
+    end = content.find(b"\n", start) + 1
+    if not end or content[:start] != _FIRST % zlib.crc32(memoryview(content)[start:]):
+        return None
+    try:
+        head = msgspec.json.decode(content[start:end], type=_Head)
+        start = end + -end % _ALIGNED
+        arrays = {}
+        for name, kind in _KINDS.items():
+            arrays[name] = np.frombuffer(content, kind, head.lengths[name], start)
+            start += arrays[name].nbytes + -arrays[name].nbytes % _ALIGNED
+    except (msgspec.DecodeError, KeyError, ValueError):  # whole, but of another version
+        return None
+    return ListingArrays(**arrays, images=head.images)

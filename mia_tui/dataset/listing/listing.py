@@ -1,0 +1,278 @@
+"""All images of a dataset in order: a million of them in 100 MB, each found by its row or by its key.
+
+A row counts images (frames), a file is what they lie in; where no file holds
+several they are the same. Paths stand as bytes in one array, with a zero
+behind each, as no name can hold one. A screen may ask for anything here
+without being held up, and extend it, except for what says so.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mia_tui.dataset.listing.arrays import ListingArrays, no_images
+from mia_tui.dataset.listing.columns import Column
+from mia_tui.dataset.listing.folders import Folder, add_up, is_below, parent_of
+from mia_tui.dataset.listing.match import match_files
+from mia_tui.dataset.listing.path_table import PathTable
+from mia_tui.dataset.model import ImageFile, ImageKey
+
+Rows = NDArray[np.int32]
+
+_UNKNOWN_SIZE = -1
+
+
+class Listing:
+    """The images of a dataset in its order; more can be put at the end.
+
+    Args:
+        arrays: From another listing's `arrays`; empty if left out.
+    """
+
+    def __init__(self, arrays: ListingArrays | None = None) -> None:
+        arrays = no_images() if arrays is None else arrays
+        self._paths = PathTable(arrays.names, arrays.ends)
+        self._first_rows = Column(arrays.first_rows)
+        self._sizes = Column(arrays.sizes)
+        self._mtimes_ns = Column(arrays.mtimes_ns)
+        self._turns = Column(arrays.turns)
+        self._images = arrays.images
+        self._folders: list[str] = []  # of each turn, as far as they were asked for
+        self._by_time: Rows | None = None
+
+    @classmethod
+    def of_files(cls, files: Sequence[ImageFile], frames: Mapping[str, int] | None = None) -> Self:
+        """A listing of files whose sizes and times are known, as far as they are.
+
+        Args:
+            files: In the dataset's order, each once.
+            frames: How many images a file holds, where it is not one.
+        """
+        listing = cls()
+        paths = [file.path for file in files]
+        counts = np.fromiter(((frames or {}).get(path, 1) for path in paths), np.int32, len(paths))
+        sizes = (_UNKNOWN_SIZE if file.size is None else file.size for file in files)
+        listing._add(
+            paths,
+            counts,
+            np.fromiter(sizes, np.int64, len(paths)),
+            np.fromiter((file.mtime_ns or 0 for file in files), np.int64, len(paths)),
+        )
+        return listing
+
+    def extend(self, paths: Sequence[str]) -> None:
+        """Put files at the end, one image each; none of them may be listed yet.
+
+        Raises:
+            ValueError: If a path holds a zero, as no file's can.
+        """
+        count = len(paths)
+        self._add(
+            paths,
+            np.ones(count, np.int32),
+            np.full(count, _UNKNOWN_SIZE, np.int64),
+            np.zeros(count, np.int64),
+        )
+
+    def _add(
+        self,
+        paths: Sequence[str],
+        frames: NDArray[np.int32],
+        sizes: NDArray[np.int64],
+        mtimes_ns: NDArray[np.int64],
+    ) -> None:
+        if not paths:
+            return
+        files = len(self._paths)
+        folders = [parent_of(path) for path in paths]
+        before = [parent_of(self._paths.path(files - 1)) if files else None, *folders]
+        turns = [number for number, folder in enumerate(folders) if folder != before[number]]
+        rows_before = np.cumsum(frames, dtype=np.int32) - frames
+        self._paths.append(paths)
+        self._turns.append(np.array(turns, np.int32) + np.int32(files))
+        self._first_rows.append(rows_before + np.int32(self._images))
+        self._sizes.append(sizes)
+        self._mtimes_ns.append(mtimes_ns)
+        self._images += int(frames.sum())
+        self._by_time = None
+
+    @property
+    def arrays(self) -> ListingArrays:
+        """What it consists of; not to be written to, and good until it is extended."""
+        return ListingArrays(
+            self._paths.names,
+            self._paths.ends,
+            self._first_rows.values,
+            self._sizes.values,
+            self._mtimes_ns.values,
+            self._turns.values,
+            self._images,
+        )
+
+    def __len__(self) -> int:
+        return self._images
+
+    @property
+    def files(self) -> int:
+        """How many files the images lie in."""
+        return len(self._paths)
+
+    def key(self, row: int) -> ImageKey:
+        """The image of a row.
+
+        Raises:
+            IndexError: If there is no such row; rows are not counted from the end.
+        """
+        file = self._file_of(row)
+        return ImageKey(self._paths.path(file), row - int(self._first_rows.values[file]))
+
+    def path(self, row: int) -> str:
+        return self._paths.path(self._file_of(row))
+
+    def frame(self, row: int) -> int:
+        return row - int(self._first_rows.values[self._file_of(row)])
+
+    @property
+    def has_one_image_per_file(self) -> bool:
+        return self._images == len(self._paths)
+
+    def is_stack(self, row: int) -> bool:
+        """Whether the file of a row holds several images."""
+        return self.frames_of(row) > 1
+
+    def frames_of(self, row: int) -> int:
+        """How many images the file of a row holds."""
+        file = self._file_of(row)
+        return self._end_row(file) - int(self._first_rows.values[file])
+
+    def row(self, key: ImageKey) -> int | None:
+        """The row of an image; None if it is not listed."""
+        file = self._paths.number(key.path)
+        if file is None or key.frame < 0:
+            return None
+        row = int(self._first_rows.values[file]) + key.frame
+        return row if row < self._end_row(file) else None
+
+    def rows(self, keys: Sequence[ImageKey]) -> Rows:
+        """The row of each image, int32; -1 where it is not listed. A million take a second."""
+        files = self._paths.numbers([key.path for key in keys])
+        frames = np.fromiter((key.frame for key in keys), np.int64, len(keys))
+        return self._rows_at(files, frames)
+
+    def rows_from(self, other: "Listing") -> Rows:
+        """The row here of each row of another listing, int32; -1 where the image is not here.
+
+        Where they are all but equal it takes milliseconds, else up to a second for a million.
+        """
+
+        def look_up(start: int, stop: int) -> NDArray[np.int32]:
+            return self._paths.numbers(other._paths.between(start, stop))
+
+        files = match_files(other.arrays, self.arrays, look_up)
+        counts = other._counts()
+        frames = np.arange(len(other)) - np.repeat(other._first_rows.values, counts)
+        return self._rows_at(np.repeat(files, counts), frames)
+
+    def same_images(self, other: "Listing") -> bool:
+        """Whether both list the same images in the same order, whatever their sizes and times are."""
+        one, two = self.arrays, other.arrays
+        return (
+            one.images == two.images
+            and np.array_equal(one.first_rows, two.first_rows)
+            and np.array_equal(one.names, two.names)
+        )
+
+    def same_files(self, other: "Listing") -> bool:
+        """Whether sizes and times are the same, too: whether there is nothing new to keep."""
+        one, two = self.arrays, other.arrays
+        return (
+            self.same_images(other)
+            and np.array_equal(one.sizes, two.sizes)
+            and np.array_equal(one.mtimes_ns, two.mtimes_ns)
+        )
+
+    def contains_text(self, text: str, start: int = 0) -> NDArray[np.bool_]:
+        """For each row, whether its path contains a text, whatever the case of letters.
+
+        Args:
+            text: Composed and decomposed letters are the same.
+            start: First row asked about; it has to be the first one of its file.
+        """
+        file = self._file_of(start) if start else 0
+        found = self._paths.with_text(text, file)
+        return found if self.has_one_image_per_file else np.repeat(found, self._counts()[file:])
+
+    def folder_of(self, row: int) -> str:
+        """The folder of an image, relative to the dataset; empty for the dataset itself."""
+        return parent_of(self.path(row))
+
+    def folders(self) -> list[Folder]:
+        """The folders with images and those above them, each followed by what is in it."""
+        return add_up(self._folder_names(), self._rows_of_turns())
+
+    def in_folder(self, folder: str) -> NDArray[np.bool_]:
+        """For each row, whether it lies in a folder or below it; "" is the dataset."""
+        inside = [is_below(name, folder) for name in self._folder_names()]
+        return np.repeat(np.array(inside, np.bool_), self._rows_of_turns())
+
+    @property
+    def sizes(self) -> NDArray[np.int64]:
+        """Bytes of the file of each row; -1 where not known."""
+        return self._for_rows(self._sizes.values)
+
+    @property
+    def mtimes_ns(self) -> NDArray[np.int64]:
+        """Time of the file of each row, Unix nanoseconds; 0 where not known."""
+        return self._for_rows(self._mtimes_ns.values)
+
+    def mtime_ns(self, row: int) -> int:
+        """Time of the file of a row, Unix nanoseconds; 0 where not known."""
+        return int(self._mtimes_ns.values[self._file_of(row)])
+
+    @property
+    def by_time(self) -> Rows:
+        """All rows, oldest first, those of equal time in order, those of unknown time last; kept for later."""
+        if self._by_time is None:
+            times = self.mtimes_ns
+            times = np.where(times == 0, np.iinfo(np.int64).max, times)
+            self._by_time = np.argsort(times, kind="stable").astype(np.int32)
+        return self._by_time
+
+    def _file_of(self, row: int) -> int:
+        if not 0 <= row < self._images:
+            raise IndexError(f"no row {row} among {self._images}")
+        if self.has_one_image_per_file:
+            return row
+        return int(self._first_rows.values.searchsorted(row, side="right")) - 1
+
+    def _end_row(self, file: int) -> int:
+        rows = self._first_rows.values
+        return int(rows[file + 1]) if file + 1 < len(rows) else self._images
+
+    def _rows_at(self, files: NDArray[np.int32], frames: NDArray[np.int64]) -> Rows:
+        if not len(self._paths):
+            return np.full(len(files), -1, np.int32)
+        first, end = self._first_rows.values, np.append(self._first_rows.values[1:], self._images)
+        rows: NDArray[np.int64] = first[files] + frames
+        rows[(files < 0) | (frames < 0) | (rows >= end[files])] = -1
+        return rows.astype(np.int32)
+
+    def _counts(self) -> NDArray[np.int32]:
+        counts: NDArray[np.int32] = np.diff(self._first_rows.values, append=np.int32(self._images))
+        return counts
+
+    def _for_rows(self, values: NDArray[Any]) -> NDArray[Any]:
+        return values if self.has_one_image_per_file else np.repeat(values, self._counts())
+
+    def _rows_of_turns(self) -> NDArray[np.int32]:
+        firsts = self._first_rows.values[self._turns.values]
+        counts: NDArray[np.int32] = np.diff(firsts, append=np.int32(self._images))
+        return counts
+
+    def _folder_names(self) -> list[str]:
+        """The folder at each turn."""
+        known = len(self._folders)
+        self._folders += [parent_of(self._paths.path(int(file))) for file in self._turns.values[known:]]
+        return self._folders

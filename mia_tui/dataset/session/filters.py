@@ -1,0 +1,134 @@
+"""Which images are shown, and in which order."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mia_tui.dataset.session.class_list import ClassList
+from mia_tui.dataset.session.image_states import ImageStates
+from mia_tui.dataset.session.row_table import FLAGGED, MISSING, NOTED, SKIPPED, UNREADABLE, Rows, RowTable
+
+State = Literal[
+    "all",
+    "unlabelled",
+    "labelled",
+    "class",
+    "flagged",
+    "skipped",
+    "noted",
+    "suggested",
+    "differs",
+    "unreadable",
+]
+STATES: tuple[State, ...] = (
+    "all", "unlabelled", "labelled", "class", "flagged", "skipped", "noted", "suggested", "differs",
+    "unreadable",
+)  # fmt: skip
+
+Order = Literal["name", "time", "class", "confidence"]
+ORDERS: tuple[Order, ...] = ("name", "time", "class", "confidence")
+
+_BITS = {"flagged": FLAGGED, "skipped": SKIPPED, "noted": NOTED, "unreadable": MISSING | UNREADABLE}
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which images are shown; all conditions hold together.
+
+    Attributes:
+        state: suggested: a model says something and no label does; differs: it says something else than the
+            label; unreadable: missing or damaged, as far as they were looked at.
+        class_id: Images of this class; where `state` is suggested, those the model puts into it.
+        text: Stands somewhere in the path, whatever the case of letters.
+        folder: The image lies in this folder or below it; empty is everywhere.
+    """
+
+    state: State = "all"
+    class_id: int | None = None
+    text: str = ""
+    folder: str = ""
+
+    @property
+    def is_all(self) -> bool:
+        """Whether nothing is left out."""
+        return self == Filter()
+
+
+def matching(filter: Filter, states: ImageStates, classes: ClassList, start: int = 0) -> NDArray[np.bool_]:
+    """For each row, whether it is to be shown.
+
+    Args:
+        filter: All its conditions.
+        states: The images.
+        classes: Labels of archived ones are none.
+        start: First row asked about; it has to be the first one of its file.
+    """
+    shown = _in_state(filter, states.table, classes, start)
+    if filter.text:
+        shown &= states.listing.contains_text(filter.text, start)
+    if filter.folder:
+        shown &= states.listing.in_folder(filter.folder)[start:]
+    return shown
+
+
+def is_labelled(table: RowTable, classes: ClassList, start: int = 0) -> NDArray[np.bool_]:
+    """For each row, whether it has a label of an active class."""
+    return classes.are_active(len(table.labels))[table.class_ids[start:]]
+
+
+def in_order(
+    shown: NDArray[np.bool_], order: Order, reverse: bool, states: ImageStates, classes: ClassList
+) -> Rows:
+    """The rows to be shown, int32, in order; rows of equal rank as they are listed.
+
+    What has no rank (no label, no confidence, no time) comes last, reversed or not.
+    """
+    if order == "name":
+        ranked, rest = np.flatnonzero(shown), np.empty(0, np.intp)
+    elif order == "time":
+        rows = states.listing.by_time
+        rows = rows[shown[rows]]
+        unknown = states.listing.mtimes_ns[rows] == 0
+        ranked, rest = rows[~unknown], rows[unknown]
+    elif order == "class":
+        labelled = is_labelled(states.table, classes)
+        ranked, rest = np.flatnonzero(shown & labelled), np.flatnonzero(shown & ~labelled)
+        places = classes.places(len(states.table.labels))[states.table.class_ids[ranked]]
+        ranked = ranked[np.argsort(places, kind="stable")]
+    else:
+        sure = ~np.isnan(states.table.confidences)
+        ranked, rest = _by_confidence(shown & sure, states.table), np.flatnonzero(shown & ~sure)
+    if reverse:
+        ranked = ranked[::-1]
+    return np.concatenate((ranked, rest)).astype(np.int32)
+
+
+def _in_state(filter: Filter, table: RowTable, classes: ClassList, start: int) -> NDArray[np.bool_]:
+    labelled = is_labelled(table, classes, start)
+    class_ids, suggestions = table.class_ids[start:], table.suggestions[start:]
+    suggested = classes.are_active(len(table.labels))[suggestions]
+    shown: NDArray[np.bool_]
+    if filter.state in _BITS:
+        shown = (table.bits[start:] & _BITS[filter.state]) != 0
+    elif filter.state == "all":
+        shown = np.ones(len(labelled), np.bool_)
+    elif filter.state == "unlabelled":
+        shown = ~labelled
+    elif filter.state == "suggested":
+        shown = ~labelled & suggested
+    elif filter.state == "differs":
+        shown = labelled & suggested & (suggestions != class_ids)
+    else:
+        shown = labelled
+    if filter.class_id is not None:
+        shown &= (suggestions if filter.state == "suggested" else class_ids) == filter.class_id
+    return shown
+
+
+def _by_confidence(shown: NDArray[np.bool_], table: RowTable) -> NDArray[np.intp]:
+    """Lowest first. Floats that are not negative are ordered as their bits are; a row makes each unique."""
+    rows = np.flatnonzero(shown)
+    bits = (np.maximum(table.confidences[rows], 0) + np.float32(0)).view(np.uint32).astype(np.int64)
+    return np.sort(bits << 32 | rows) & 0xFFFFFFFF

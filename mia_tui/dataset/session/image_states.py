@@ -1,0 +1,207 @@
+"""What is known of each image, whether it is listed or not: labels belong to keys, rows come and go."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from math import nan
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mia_tui.dataset.listing.listing import Listing
+from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.session.row_table import FLAGGED, NOTED, SKIPPED, Known, Rows, RowTable, source_code
+from mia_tui.dataset.store.records import Label, Mark
+
+_LOADED, _MARKED = 8192, 1024  # labels and marks at a time, within a frame or two
+
+
+class ImageStates:
+    """What is known of the images of a listing, and of images that are not in it.
+
+    The latter come into force when a listing brings them: their files may be missing, or not found yet.
+
+    Attributes:
+        table: By row of the listing.
+        missing: How many labels belong to images that are not listed.
+    """
+
+    def __init__(self, listing: Listing) -> None:
+        self.listing = listing
+        self.table = RowTable(len(listing))
+        self.missing = 0
+        self._absent: dict[ImageKey, Known] = {}
+
+    def load_in_steps(
+        self, labels: Mapping[ImageKey, Label], marks: Mapping[ImageKey, Mark]
+    ) -> Iterator[None]:
+        """Take over labels and marks instead of those known before, a frame's worth at a time."""
+        self._clear_decisions()
+        yield
+        items = iter(labels.items())
+        while part := list(islice(items, _LOADED)):
+            class_ids = [label.class_id for _, label in part]
+            self.set_labels(
+                [key for key, _ in part], class_ids, [source_code(label.source) for _, label in part]
+            )
+            yield
+        marked = iter(marks.items())
+        while some := list(islice(marked, _MARKED)):
+            for key, mark in some:
+                self.set_bit(key, FLAGGED, mark.flagged)
+                self.set_bit(key, SKIPPED, mark.skipped)
+                self.set_note(key, mark.note)
+            yield
+
+    def set_labels(self, keys: Sequence[ImageKey], class_ids: Sequence[int], sources: Sequence[int]) -> Rows:
+        """Label images, each once; class 0 with source 0 takes labels away. Returns the rows that are listed."""
+        if len(keys) == 1:
+            return self._set_label(keys[0], class_ids[0], sources[0])
+        rows = self.listing.rows(keys)
+        here = rows >= 0
+        self.table.set_labels(
+            rows[here], np.array(class_ids, np.int32)[here], np.array(sources, np.uint8)[here]
+        )
+        for at in np.flatnonzero(~here).tolist():
+            self._label_absent(keys[at], class_ids[at], sources[at])
+        return rows[here]
+
+    def set_bit(self, key: ImageKey, bit: int, on: bool) -> int | None:
+        """Set or clear FLAGGED or SKIPPED. Returns the row, if it is listed."""
+
+        def change(known: Known) -> None:
+            known.bits = known.bits | bit if on else known.bits & ~bit
+
+        row = self.listing.row(key)
+        if row is None:
+            self._change_absent(key, change)
+        else:
+            self.table.set_bit(row, bit, on)
+        return row
+
+    def set_note(self, key: ImageKey, note: str | None) -> int | None:
+        """Put a note on an image, or take it away. Returns the row, if it is listed."""
+
+        def change(known: Known) -> None:
+            known.note = note
+            known.bits = known.bits & ~NOTED if note is None else known.bits | NOTED
+
+        row = self.listing.row(key)
+        if row is None:
+            self._change_absent(key, change)
+        else:
+            self.table.set_note(row, note)
+        return row
+
+    def move(self, old: ImageKey, new: ImageKey) -> list[int]:
+        """A file was moved: what people decided goes with it. Returns the rows concerned."""
+        from_row, to_row = self.listing.row(old), self.listing.row(new)
+        known = self._take_absent(old) if from_row is None else self.table.take(from_row)
+        if to_row is None:
+            self._put_absent(new, known)
+        else:
+            self.table.put(to_row, known)
+        return [row for row in (from_row, to_row) if row is not None]
+
+    def set_suggestions(
+        self, keys: Sequence[ImageKey], class_ids: NDArray[np.int32], confidences: NDArray[np.float32]
+    ) -> None:
+        """What a model says, instead of what was said before; class 0 is nothing."""
+        self.table.clear_suggestions()
+        for key in [key for key, known in self._absent.items() if known.suggestion]:
+            self._change_absent(key, _forget_suggestion)
+        rows = self.listing.rows(keys)
+        here = rows >= 0
+        self.table.set_suggestions(rows[here], class_ids[here], confidences[here])
+        for at in np.flatnonzero(~here & (class_ids != 0)).tolist():
+            known = self._absent.setdefault(keys[at], Known())
+            known.suggestion, known.confidence = int(class_ids[at]), float(confidences[at])
+
+    def extend(self, paths: Sequence[str]) -> None:
+        """The listing gets more files, one image each."""
+        first = len(self.listing)
+        self.listing.extend(paths)
+        self.table.grow(len(self.listing) - first)
+        if self._absent:
+            self._settle((first + number, ImageKey(path)) for number, path in enumerate(paths))
+
+    def replace(self, listing: Listing, placed: Rows) -> None:
+        """Another listing; `placed` is the new row of each row, -1 where the image is not there any more."""
+        gone = np.flatnonzero((placed < 0) & self._has_anything())
+        lost = {self.listing.key(row): self.table.known(row) for row in gone.tolist()}
+        self.table = self.table.moved(placed, len(listing))
+        self.listing = listing
+        keys = list(self._absent)
+        rows = listing.rows(keys).tolist()
+        self._settle((row, key) for row, key in zip(rows, keys, strict=True) if row >= 0)
+        self._absent.update(lost)
+        self.missing += sum(known.class_id != 0 for known in lost.values())
+
+    def _clear_decisions(self) -> None:
+        """Forget labels and marks, before they are loaded anew."""
+        self.table.clear_decisions()
+        absent, self._absent, self.missing = self._absent, {}, 0
+        for key, known in absent.items():
+            if known.suggestion:
+                self._absent[key] = Known(suggestion=known.suggestion, confidence=known.confidence)
+
+    def _has_anything(self) -> NDArray[np.bool_]:
+        table = self.table
+        marked = (table.bits & (FLAGGED | SKIPPED | NOTED)) != 0
+        has: NDArray[np.bool_] = (table.class_ids != 0) | (table.suggestions != 0) | marked
+        return has
+
+    def _settle(self, places: Iterable[tuple[int, ImageKey]]) -> None:
+        """Images that are listed now."""
+        for row, key in places:
+            known = self._absent.pop(key, None)
+            if known is not None:
+                self.missing -= known.class_id != 0
+                self.table.put(row, known)
+
+    def _set_label(self, key: ImageKey, class_id: int, source: int) -> Rows:
+        row = self.listing.row(key)
+        if row is None:
+            self._label_absent(key, class_id, source)
+            return np.empty(0, np.int32)
+        self.table.set_label(row, class_id, source)
+        return np.array([row], np.int32)
+
+    def _label_absent(self, key: ImageKey, class_id: int, source: int) -> None:
+        def change(known: Known) -> None:
+            known.class_id, known.source = class_id, source
+
+        self._change_absent(key, change)
+
+    def _change_absent(self, key: ImageKey, change: Callable[[Known], None]) -> None:
+        known = self._absent.get(key) or Known()
+        before = known.class_id != 0
+        change(known)
+        self.missing += (known.class_id != 0) - before
+        if known.is_nothing:
+            self._absent.pop(key, None)
+        else:
+            self._absent[key] = known
+
+    def _take_absent(self, key: ImageKey) -> Known:
+        taken = Known()
+
+        def change(known: Known) -> None:
+            taken.class_id, taken.source, taken.bits, taken.note = (
+                known.class_id, known.source, known.bits, known.note,
+            )  # fmt: skip
+            known.class_id, known.source, known.bits, known.note = 0, 0, 0, None
+
+        self._change_absent(key, change)
+        return taken
+
+    def _put_absent(self, key: ImageKey, decided: Known) -> None:
+        def change(known: Known) -> None:
+            known.class_id, known.source, known.bits, known.note = (
+                decided.class_id, decided.source, decided.bits, decided.note,
+            )  # fmt: skip
+
+        self._change_absent(key, change)
+
+
+def _forget_suggestion(known: Known) -> None:
+    known.suggestion, known.confidence = 0, nan

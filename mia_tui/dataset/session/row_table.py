@@ -1,0 +1,245 @@
+"""What is known of each image of a listing, in arrays by row, with running totals."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import nan
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mia_tui.dataset.listing.columns import Column
+from mia_tui.dataset.store.records import Source
+
+SOURCES: tuple[Source, ...] = ("person", "import", "accepted")
+FLAGGED, SKIPPED, NOTED, MISSING, UNREADABLE = 1, 2, 4, 8, 16
+BITS = (FLAGGED, SKIPPED, NOTED, MISSING, UNREADABLE)
+
+_PER_CLASS = len(SOURCES) + 1  # labels of each source; 0 is no label
+
+Rows = NDArray[np.int32]
+
+
+def source_code(source: Source) -> int:
+    """A source as a number; 0 is no label."""
+    return SOURCES.index(source) + 1
+
+
+@dataclass(slots=True)
+class Known:
+    """What is known of one image.
+
+    Attributes:
+        class_id: 0 without a label.
+        source: As `source_code` gives it; 0 without a label.
+        bits: FLAGGED, SKIPPED, NOTED.
+        note: None if there is none.
+        suggestion: Id of the class a model suggests; 0 if none.
+        confidence: Of the suggestion, 0 to 1; not a number if none.
+    """
+
+    class_id: int = 0
+    source: int = 0
+    bits: int = 0
+    note: str | None = None
+    suggestion: int = 0
+    confidence: float = nan
+
+    @property
+    def is_nothing(self) -> bool:
+        return not (self.class_id or self.bits or self.suggestion)
+
+
+class RowTable:
+    """Labels, marks and suggestions by row. The arrays are for reading: totals are kept along.
+
+    Attributes:
+        notes: By row, where there is one.
+        problems: Why an image cannot be shown, by row, where it cannot.
+    """
+
+    def __init__(self, rows: int = 0) -> None:
+        self._class_ids = Column(np.zeros(rows, np.int32))
+        self._sources = Column(np.zeros(rows, np.uint8))
+        self._bits = Column(np.zeros(rows, np.uint8))
+        self._suggestions = Column(np.zeros(rows, np.int32))
+        self._confidences = Column(np.full(rows, nan, np.float32))
+        self.notes: dict[int, str] = {}
+        self.problems: dict[int, str] = {}
+        self._labels = np.zeros((1, _PER_CLASS), np.int64)  # by class and source
+        self._with_bit = dict.fromkeys(BITS, 0)
+
+    def __len__(self) -> int:
+        return len(self._class_ids)
+
+    @property
+    def class_ids(self) -> NDArray[np.int32]:
+        return self._class_ids.values
+
+    @property
+    def sources(self) -> NDArray[np.uint8]:
+        return self._sources.values
+
+    @property
+    def bits(self) -> NDArray[np.uint8]:
+        return self._bits.values
+
+    @property
+    def suggestions(self) -> NDArray[np.int32]:
+        return self._suggestions.values
+
+    @property
+    def confidences(self) -> NDArray[np.float32]:
+        return self._confidences.values
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """How many labels there are, shape (more than any class id, sources + 1); row 0 means nothing."""
+        return self._labels
+
+    def labels_of(self, class_ids: Iterable[int]) -> dict[int, int]:
+        """How many labels each class has."""
+        totals = self._labels.sum(axis=1).tolist()
+        return {class_id: totals[class_id] if class_id < len(totals) else 0 for class_id in class_ids}
+
+    def labels_by_source(self, class_ids: Iterable[int]) -> dict[Source, int]:
+        """How many labels of these classes come from where."""
+        known = [class_id for class_id in class_ids if class_id < len(self._labels)]
+        totals = self._labels[known].sum(axis=0).tolist()
+        return {source: totals[source_code(source)] for source in SOURCES}
+
+    def with_bit(self, bit: int) -> int:
+        """How many images have a bit."""
+        return self._with_bit[bit]
+
+    def grow(self, rows: int) -> None:
+        """More images of which nothing is known."""
+        for column, value in self._columns():
+            column.append(np.full(rows, value, column.values.dtype))
+
+    def set_labels(self, rows: Rows, class_ids: NDArray[np.int32], sources: NDArray[np.uint8]) -> None:
+        """Label images, each once; class 0 with source 0 takes labels away."""
+        self._count_labels(rows, -1)
+        self.class_ids[rows] = class_ids
+        self.sources[rows] = sources
+        self._count_labels(rows, 1)
+
+    def set_label(self, row: int, class_id: int, source: int) -> None:
+        """As `set_labels` does, at once."""
+        self._make_room(class_id)
+        self._labels[self.class_ids[row], self.sources[row]] -= 1
+        self.class_ids[row], self.sources[row] = class_id, source
+        self._labels[class_id, source] += 1
+
+    def set_bit(self, row: int, bit: int, on: bool) -> None:
+        """Set or clear a bit."""
+        before = int(self.bits[row])
+        after = before | bit if on else before & ~bit
+        self.bits[row] = after
+        self._with_bit[bit] += (after != before) * (1 if on else -1)
+
+    def set_note(self, row: int, note: str | None) -> None:
+        """Put a note on an image, or take it away."""
+        self.set_bit(row, NOTED, note is not None)
+        if note is None:
+            self.notes.pop(row, None)
+        else:
+            self.notes[row] = note
+
+    def set_problem(self, row: int, problem: str | None, *, missing: bool) -> None:
+        """Note why an image cannot be shown, or that it can."""
+        self.set_bit(row, MISSING, problem is not None and missing)
+        self.set_bit(row, UNREADABLE, problem is not None and not missing)
+        if problem is None:
+            self.problems.pop(row, None)
+        else:
+            self.problems[row] = problem
+
+    def set_suggestions(
+        self, rows: Rows, class_ids: NDArray[np.int32], confidences: NDArray[np.float32]
+    ) -> None:
+        """What a model says of these images."""
+        self._make_room(int(class_ids.max(initial=0)))
+        self.suggestions[rows] = class_ids
+        self.confidences[rows] = confidences
+
+    def clear_suggestions(self) -> None:
+        self.suggestions[:] = 0
+        self.confidences[:] = nan
+
+    def clear_decisions(self) -> None:
+        """Forget labels and marks; suggestions and problems stay."""
+        self.class_ids[:] = 0
+        self.sources[:] = 0
+        self.bits[:] = self.bits & (MISSING | UNREADABLE)
+        self.notes.clear()
+        self._labels[:] = 0
+        self._with_bit.update({FLAGGED: 0, SKIPPED: 0, NOTED: 0})
+
+    def take(self, row: int) -> Known:
+        """What people decided about an image, and forget it."""
+        known = self.known(row)
+        self.put(row, Known())
+        known.suggestion, known.confidence = 0, nan
+        return known
+
+    def put(self, row: int, known: Known) -> None:
+        """Replace what people decided about an image; a suggestion only if there is one."""
+        self.set_label(row, known.class_id, known.source)
+        self.set_bit(row, FLAGGED, bool(known.bits & FLAGGED))
+        self.set_bit(row, SKIPPED, bool(known.bits & SKIPPED))
+        self.set_note(row, known.note)
+        if known.suggestion:
+            self._make_room(known.suggestion)
+            self.suggestions[row], self.confidences[row] = known.suggestion, known.confidence
+
+    def known(self, row: int) -> Known:
+        """What is known of an image."""
+        return Known(
+            int(self.class_ids[row]),
+            int(self.sources[row]),
+            int(self.bits[row]) & (FLAGGED | SKIPPED | NOTED),
+            self.notes.get(row),
+            int(self.suggestions[row]),
+            float(self.confidences[row]),
+        )
+
+    def moved(self, placed: Rows, rows: int) -> "RowTable":
+        """The same for another listing.
+
+        Args:
+            placed: New row of each row; -1 where the image is not there any more.
+            rows: How many there are then.
+        """
+        other = RowTable(rows)
+        here = np.flatnonzero(placed >= 0)
+        for (mine, _), (theirs, _) in zip(self._columns(), other._columns(), strict=True):
+            theirs.values[placed[here]] = mine.values[here]
+        other.notes = {int(placed[row]): note for row, note in self.notes.items() if placed[row] >= 0}
+        other.problems = {int(placed[row]): why for row, why in self.problems.items() if placed[row] >= 0}
+        other._make_room(len(self._labels) - 1)
+        other._count_labels(np.arange(rows, dtype=np.int32), 1)
+        other._with_bit = {bit: int(np.count_nonzero(other.bits & bit)) for bit in BITS}
+        return other
+
+    def _columns(self) -> list[tuple[Column, Any]]:
+        """With what stands for nothing."""
+        return [
+            (self._class_ids, 0),
+            (self._sources, 0),
+            (self._bits, 0),
+            (self._suggestions, 0),
+            (self._confidences, nan),
+        ]
+
+    def _count_labels(self, rows: Rows, sign: int) -> None:
+        if not len(rows):
+            return
+        codes = self.class_ids[rows] * _PER_CLASS + self.sources[rows]
+        self._make_room(int(codes.max()) // _PER_CLASS)
+        self._labels += sign * np.bincount(codes, minlength=self._labels.size).reshape(self._labels.shape)
+
+    def _make_room(self, class_id: int) -> None:
+        if class_id >= len(self._labels):
+            more = np.zeros((class_id + 1 - len(self._labels), _PER_CLASS), np.int64)
+            self._labels = np.concatenate((self._labels, more))

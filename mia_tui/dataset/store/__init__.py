@@ -1,0 +1,1 @@
+"""labels.db: what people decided, who did what and when, and how it is taken back."""

@@ -1,0 +1,92 @@
+"""Transactions on labels.db: all of an action or nothing, after today's copy, in the present schema."""
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from mia_tui.dataset.store.backups import copy_daily
+from mia_tui.dataset.store.history import Notes, StepKind
+from mia_tui.dataset.store.migrations import VERSION, migrate, schema_version
+from mia_tui.dataset.store.sqlite_errors import telling
+from mia_tui.errors import StoreError
+from mia_tui.paths import printable
+
+
+class StoreWrites:
+    """What may write to an open labels.db.
+
+    Args:
+        path: For sentences, and for the folder of the copies.
+        connection: In autocommit mode. Nothing is written before the first transaction.
+        annotator: Who acts.
+
+    Attributes:
+        notes: The history of the transaction that is open; None outside of any.
+        copied_on: Day of the last copy, as 2026-11-23.
+
+    Raises:
+        StoreError: If the file is of a later version, or cannot be read.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, annotator: str) -> None:
+        self.notes: Notes | None = None
+        self._path = path
+        self._connection = connection
+        self._annotator = annotator
+        with telling(path):
+            version = schema_version(connection)
+        if version > VERSION:
+            raise StoreError(
+                f"{printable(path)} was written by a later version of mia-tui.", "Update mia-tui."
+            )
+        self.copied_on = "" if version else _today()  # there is nothing to copy
+        self._is_current = version == VERSION
+
+    @contextmanager
+    def transaction(self, step: StepKind = "do") -> Iterator[Notes]:
+        """The transaction that is open, or a new one, with the rows it adds to the history.
+
+        Raises:
+            StoreError: If the file cannot be written; it is as it was before.
+        """
+        if self.notes is not None:
+            yield self.notes
+            return
+        self.migrate()
+        with telling(self._path):
+            self._copy()
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                self.notes = Notes(self._connection, self._annotator, step)
+                yield self.notes
+                self._connection.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):  # SQLite may have done so itself
+                    self._connection.execute("ROLLBACK")
+                raise
+            finally:
+                self.notes = None
+
+    def migrate(self) -> None:
+        """Bring the file to the present schema, after today's copy. Who only looks has no need of it.
+
+        Raises:
+            StoreError: If the file cannot be written; it is as it was before.
+        """
+        if not self._is_current:
+            with telling(self._path):
+                self._copy()
+                migrate(self._connection)
+            self._is_current = True
+
+    def _copy(self) -> None:
+        today = _today()
+        if self.copied_on != today:
+            copy_daily(self._connection, self._path, today)
+            self.copied_on = today
+
+
+def _today() -> str:
+    return time.strftime("%Y-%m-%d")
