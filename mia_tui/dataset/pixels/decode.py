@@ -7,56 +7,27 @@ fault of a file is a DecodeError with a sentence; nothing here keeps state, so
 any number of threads may decode at once. For the screen see `upright`.
 """
 
-import struct
-import warnings
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
 from mia_tui.config.train import Frames, Geometry, Resize
 from mia_tui.dataset.pixels import deep
-from mia_tui.errors import DecodeError
-from mia_tui.paths import printable
+from mia_tui.dataset.pixels.reading import (
+    FORMATS,
+    MAX_MEGAPIXELS,
+    open_upright,
+    orientation_of,
+    reading,
+    refuse_too_large,
+    seek,
+)
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"})
 STACK_SUFFIXES = frozenset({".tif", ".tiff"})
 ANIMATED_SUFFIXES = frozenset({".gif", ".webp"})
-
-MAX_MEGAPIXELS = 120.0
-
-# A wrong suffix on one of these is no fault. Formats that start other programs (EPS) stay out.
-_FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "WEBP", "TIFF", "PPM", "JPEG2000")
-
-# What Pillow's readers raise on damaged bytes; 55,000 randomly changed files of ten formats raised no other.
-_DAMAGED = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    LookupError,
-    TypeError,
-    ArithmeticError,
-    AttributeError,
-    RuntimeError,
-    struct.error,
-    zlib.error,
-)
-
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-_EXIF_ORIENTATION = 0x0112
 
 # Pillow widens each of these by the scale when it makes an image smaller, which is the anti-aliasing;
 # its own NEAREST picks single pixels, so nearest is the box, which equals it where an image grows.
@@ -66,11 +37,6 @@ _FILTERS: dict[Resize, Image.Resampling] = {
     "cubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
-
-# Pillow's own limit is one number for the whole process; ours is a setting and a sentence.
-Image.MAX_IMAGE_PIXELS = None
-# What Pillow warns of (odd tags, odd palettes) is none of the user's business; what it cannot read is raised.
-warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 
 def count_frames(path: Path, *, animated: Frames = "first") -> int:
@@ -83,7 +49,7 @@ def count_frames(path: Path, *, animated: Frames = "first") -> int:
     Raises:
         DecodeError: If the file is not an image or cannot be opened.
     """
-    with _reading(path), Image.open(path, formats=_FORMATS) as image:
+    with reading(path), Image.open(path, formats=FORMATS) as image:
         if image.format == "TIFF" or (image.format in ("GIF", "WEBP") and animated == "all"):
             return int(getattr(image, "n_frames", 1))
         return 1
@@ -157,102 +123,20 @@ def _load(
     path: Path, frame: int, color: bool, max_megapixels: float, wanted: tuple[int, int, Geometry] | None
 ) -> Image.Image:
     """One upright image in mode RGB or L."""
-    with _reading(path), Image.open(path, formats=_FORMATS) as image:
-        _seek(image, frame, path)
-        _refuse_too_large(image, max_megapixels, path)
+    with reading(path), Image.open(path, formats=FORMATS) as image:
+        seek(image, frame, path)
+        refuse_too_large(image, max_megapixels, path)
         if wanted is not None and isinstance(image, JpegImageFile):
             _draft(image, *wanted)
-        return _open_upright(image, path, frame, deep.OUTSIDE).convert("RGB" if color else "L")
-
-
-def _open_upright(
-    image: ImageFile.ImageFile, path: Path, frame: int, outside: tuple[float, float]
-) -> Image.Image:
-    """The pixels of an opened image, upright, mode RGB or L."""
-    if deep.has_deep_colour(image):
-        with Image.open(path, formats=_FORMATS) as again:
-            _seek(again, frame, path)
-            picture = deep.show_deep_colour(image, again, outside)
-    else:
-        picture = _to_8_bit(image, outside)
-    orientation = _orientation(image)  # last: PNG may keep it behind the pixels
-    return picture.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else picture
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    name = printable(path.name)
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise DecodeError(f"{name} is not there any more.") from error
-    except PermissionError as error:
-        raise DecodeError(f"{name} may not be read by you.") from error
-    except UnidentifiedImageError as error:
-        if _is_empty(path):
-            raise DecodeError(f"{name} is empty (0 bytes).") from error
-        raise DecodeError(f"{name} is not an image, or of a kind that cannot be read.") from error
-    except MemoryError as error:
-        raise DecodeError(f"{name} needs more memory than there is.") from error
-    except _DAMAGED as error:
-        raise DecodeError(f"{name} is cut short or damaged.") from error
-
-
-def _is_empty(path: Path) -> bool:
-    try:
-        return path.stat().st_size == 0
-    except OSError:
-        return False
-
-
-def _seek(image: Image.Image, frame: int, path: Path) -> None:
-    if frame == 0:
-        return
-    try:
-        image.seek(frame)
-    except EOFError as error:
-        raise DecodeError(f"{printable(path.name)} has no frame {frame} (frames count from 0).") from error
-
-
-def _refuse_too_large(image: Image.Image, max_megapixels: float, path: Path) -> None:
-    megapixels = image.width * image.height / 1e6
-    if megapixels > max_megapixels:
-        raise DecodeError(
-            f"{printable(path.name)} has {image.width:,} × {image.height:,} pixels "
-            f"({megapixels:,.1f} megapixels), the limit is {max_megapixels:g}.",
-            "Raise it with --max-megapixels (max_megapixels in a settings file).",
-        )
-
-
-def _orientation(image: Image.Image) -> int:
-    """Exif orientation, 1 where there is none. Pillow turns TIFF pages by itself."""
-    if image.format == "TIFF":
-        return 1
-    try:
-        return int(image.getexif().get(_EXIF_ORIENTATION, 1))
-    except _DAMAGED:  # the pixels may be whole where the Exif block is not
-        return 1
+        return open_upright(image, path, frame, deep.OUTSIDE).convert("RGB" if color else "L")
 
 
 def _draft(image: JpegImageFile, width: int, height: int, geometry: Geometry) -> None:
-    turned = _orientation(image) >= 5
+    turned = orientation_of(image) >= 5
     size = (image.height, image.width) if turned else image.size
     scaled = _scaled(size, width, height, geometry)
     doubled = (2 * scaled[0], 2 * scaled[1])
     image.draft(None, doubled[::-1] if turned else doubled)
-
-
-def _to_8_bit(image: ImageFile.ImageFile, outside: tuple[float, float]) -> Image.Image:
-    image.load()
-    if image.mode in deep.GREY_MODES:
-        return deep.show_deep_grey(image, outside)
-    if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, "white")
-        return Image.alpha_composite(white, rgba).convert("RGB")
-    if image.mode in ("L", "RGB"):
-        return image
-    return image.convert("L" if image.mode == "1" else "RGB")
 
 
 def _scaled(size: tuple[int, int], width: int, height: int, geometry: Geometry) -> tuple[int, int]:

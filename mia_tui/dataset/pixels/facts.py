@@ -6,13 +6,13 @@ from pathlib import Path
 from PIL import Image, ImageFile
 
 from mia_tui.dataset.pixels import deep
-from mia_tui.dataset.pixels.decode import (
-    _FORMATS,
+from mia_tui.dataset.pixels.reading import (
+    FORMATS,
     MAX_MEGAPIXELS,
-    _orientation,
-    _reading,
-    _refuse_too_large,
-    _seek,
+    orientation_of,
+    reading,
+    refuse_too_large,
+    seek,
 )
 
 _DEPTHS = {
@@ -56,12 +56,12 @@ def read_facts(path: Path, frame: int = 0, *, max_megapixels: float = MAX_MEGAPI
     Raises:
         DecodeError: If the file is missing, damaged, not an image, too large, or has no such frame.
     """
-    with _reading(path), Image.open(path, formats=_FORMATS) as image:
+    with reading(path), Image.open(path, formats=FORMATS) as image:
         frames = int(getattr(image, "n_frames", 1))
-        _seek(image, frame, path)
-        _refuse_too_large(image, max_megapixels, path)
+        seek(image, frame, path)
+        refuse_too_large(image, max_megapixels, path)
         depth = _depth(image)
-        turned = _orientation(image) in range(
+        turned = orientation_of(image) in range(
             5, 9
         )  # after depth: it loads a PNG, which may keep it at its end
         width, height = image.size[::-1] if turned else image.size

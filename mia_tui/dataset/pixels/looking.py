@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from mia_tui.dataset.pixels import deep, tones
-from mia_tui.dataset.pixels.decode import MAX_MEGAPIXELS
+from mia_tui.dataset.pixels.reading import MAX_MEGAPIXELS
 from mia_tui.dataset.pixels.upright import Upright, decode_upright
 
 Channel = Literal["all", "red", "green", "blue"]

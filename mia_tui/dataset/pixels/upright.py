@@ -7,14 +7,14 @@ from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
 from mia_tui.dataset.pixels import deep
-from mia_tui.dataset.pixels.decode import (
-    _FORMATS,
+from mia_tui.dataset.pixels.reading import (
+    FORMATS,
     MAX_MEGAPIXELS,
-    _open_upright,
-    _orientation,
-    _reading,
-    _refuse_too_large,
-    _seek,
+    open_upright,
+    orientation_of,
+    reading,
+    refuse_too_large,
+    seek,
 )
 
 # So much smaller than it is shown a JPEG may come out of the decoder: 4000 x 3000 on 1067 x 800 pixels takes half of
@@ -56,14 +56,14 @@ def decode_upright(
     Raises:
         DecodeError: As for `decode.decode`.
     """
-    with _reading(path), Image.open(path, formats=_FORMATS) as image:
-        _seek(image, frame, path)
-        _refuse_too_large(image, max_megapixels, path)
+    with reading(path), Image.open(path, formats=FORMATS) as image:
+        seek(image, frame, path)
+        refuse_too_large(image, max_megapixels, path)
         full_size = None
         if box_px is not None and isinstance(image, JpegImageFile):
             full_size = _draft(image, box_px)
         is_deep = deep.has_deep_colour(image)
-        picture = _open_upright(image, path, frame, outside)
+        picture = open_upright(image, path, frame, outside)
         width, height = full_size or picture.size
         return Upright(picture, width, height, is_deep or image.mode in deep.GREY_MODES)
 
@@ -71,7 +71,7 @@ def decode_upright(
 def _draft(image: JpegImageFile, box_px: tuple[float, float]) -> tuple[int, int]:
     """Let a file be read reduced. Returns its upright size at full resolution."""
     width, height = image.size
-    upright = (height, width) if _orientation(image) >= 5 else (width, height)
+    upright = (height, width) if orientation_of(image) >= 5 else (width, height)
     scale = _SHORTFALL * min(1.0, box_px[0] / upright[0], box_px[1] / upright[1])
     image.draft(None, (max(1, int(width * scale)), max(1, int(height * scale))))
     return upright

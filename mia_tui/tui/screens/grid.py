@@ -19,8 +19,8 @@ from textual.screen import ModalScreen, Screen
 from textual.widgets import Footer
 
 from mia_tui.dataset.model import ImageKey
-from mia_tui.dataset.pixels.decode import MAX_MEGAPIXELS
 from mia_tui.dataset.pixels.looking import Look
+from mia_tui.dataset.pixels.reading import MAX_MEGAPIXELS
 from mia_tui.dataset.wording import counted
 from mia_tui.errors import MiaError
 from mia_tui.terminal.model import Terminal

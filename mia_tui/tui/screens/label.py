@@ -21,7 +21,7 @@ from textual.widgets import Footer
 
 from mia_tui.dataset.listing.lister import Found
 from mia_tui.dataset.model import ImageKey
-from mia_tui.dataset.pixels.decode import MAX_MEGAPIXELS
+from mia_tui.dataset.pixels.reading import MAX_MEGAPIXELS
 from mia_tui.dataset.recent import last_position, recent_datasets, remember_dataset
 from mia_tui.dataset.wording import counted, name_some
 from mia_tui.errors import DataError, MiaError
