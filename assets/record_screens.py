@@ -124,7 +124,8 @@ def shrink(path: Path) -> int:
     image = Image.open(path).convert("RGB")
     often = sorted(image.getcolors(1 << 24) or [], key=lambda found: -found[0])
     flat = [channel for colour in COLOURS for channel in ImageColor.getrgb(colour)]
-    flat += [channel for _, colour in often[: FLAT_COLOURS - len(COLOURS)] for channel in colour]
+    for _, colour in often[: FLAT_COLOURS - len(COLOURS)]:
+        flat += colour  # type: ignore[arg-type]  # of an RGB image
     for colours in (160, 96, 48, 24, 8):
         others = image.quantize(colours).getpalette() or []
         palette = Image.new("P", (1, 1))

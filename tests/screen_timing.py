@@ -88,9 +88,10 @@ def watched(*arguments: object, before: str = "pass") -> list[str]:
     return python(WATCHED.replace("{before}", before.strip()), *arguments)
 
 
-def largest_stall_ms(file: Path, since: float) -> float:
-    """The longest that the event loop of a watched app, which has ended, was late after a moment."""
-    return 1000 * max((late for at, late in json.loads(file.read_text()) if at >= since), default=0.0)
+def largest_stall_ms(file: Path, since: float, until: float) -> float:
+    """The longest that the event loop of a watched app, which has ended, was late between two moments."""
+    stalls = json.loads(file.read_text())
+    return 1000 * max((late for at, late in stalls if since <= at <= until), default=0.0)
 
 
 def add_classes(dataset: Path, count: int = 4) -> Path:
@@ -129,6 +130,12 @@ def pictures_at(chunks: Sequence[tuple[float, bytes]]) -> list[float]:
         if _shows_cells(paint) or take_apart(paint)[1].pictures:
             found.append(clock.at(match.end()))
     return found
+
+
+def time_of(chunks: Sequence[tuple[float, bytes]], text: str) -> float:
+    """When a text had arrived."""
+    clock = _Clock(chunks)
+    return clock.at(clock.data.index(text.encode()) + len(text.encode()))
 
 
 def _shows_cells(paint: bytes) -> bool:

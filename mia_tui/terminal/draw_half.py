@@ -59,6 +59,11 @@ def draw_half(pixels: np.ndarray, panel: Panel, terminal: Terminal, max_bytes: i
     colours: Colours = "256" if terminal.colours == "none" else terminal.colours
     cells = place.columns * place.rows
     margin = no_picture(panel).size_bytes - cells
+
+    def draw(number: int) -> Picture:
+        is_coarse = number > 0 and limit < usual
+        return _half_blocks(pixels, panel, place, _LADDER[number], colours, terminal.unicode, is_coarse)
+
     drawn: dict[int, Picture] = {}
     detail = 1.0  # how much more this picture takes than the photo of the ladder
     for _ in range(_TRIES):
@@ -68,14 +73,17 @@ def draw_half(pixels: np.ndarray, panel: Panel, terminal: Terminal, max_bytes: i
             number += 1 if drawn[number].size_bytes > limit else -1
         if not 0 <= number < len(_LADDER) or number in drawn:
             break
-        rung = _LADDER[number]
-        is_coarse = number > 0 and limit < usual
-        drawn[number] = _half_blocks(pixels, panel, place, rung, colours, terminal.unicode, is_coarse)
-        detail = max(0.1, drawn[number].size_bytes - margin) / (cells * rung.cell_bytes)
+        drawn[number] = draw(number)
+        detail = max(0.1, drawn[number].size_bytes - margin) / (cells * _LADDER[number].cell_bytes)
         if number == 0 and drawn[0].size_bytes <= limit:
             break
     fitting = [number for number, picture in drawn.items() if picture.size_bytes <= limit]
-    return drawn[min(fitting)] if fitting else no_picture(panel, is_coarse=True)
+    if fitting:
+        return drawn[min(fitting)]
+    # The guesses were all too large: step by step then, rather than show nothing.
+    smaller = map(draw, range(max(drawn) + 1, len(_LADDER)))
+    fits_at_last = (picture for picture in smaller if picture.size_bytes <= limit)
+    return next(fits_at_last, no_picture(panel, is_coarse=True))
 
 
 def _half_blocks(

@@ -89,9 +89,9 @@ def test_f2_and_f1_on_a_photo(
         f2 = times_of(answers)
         paints = [answer.said.paints for answer in answers]
         f1_answers = []
-        for number in range(30):
+        for number in range(25):
             app.press(str(number % 4 + 1))
-            app.quiet(0.1)
+            app.quiet()
             f1_answers.append(app.measure("f1"))
         f1 = times_of(f1_answers)
     say.append(f"F2 {graphics:>6}: {f2}, paints {statistics.mean(paints):.2f}")
@@ -108,7 +108,7 @@ def measure_peer(widget: str, folder: Path, home: Path, kind: str) -> Times:
         app.wait_for("photo-0000")
         app.quiet(1.0)
         answers = []
-        for _ in range(20):
+        for _ in range(12):
             answers.append(app.measure("f2", quiet_s=0.4))
     return Times(
         [1000 * answer.last_s for answer in answers], [len(answer.data) / 1024 for answer in answers]
@@ -119,8 +119,9 @@ def measure_peer(widget: str, folder: Path, home: Path, kind: str) -> Times:
 def test_f2_over_2_mbit_s(dataset: Path, tmp_path: Path, say: list[str], graphics: str) -> None:
     command = watched(dataset, "--graphics", graphics)
     with open_app(dataset, tmp_path, graphics, command=command, bits_per_s=SLOW) as app:
+        begun = time.perf_counter()
         first, last = [], []
-        for _ in range(7):
+        for _ in range(5):
             app.quiet(1.0)
             mark, pressed_at = app.mark(), time.perf_counter()
             app.press("f2")
@@ -133,10 +134,11 @@ def test_f2_over_2_mbit_s(dataset: Path, tmp_path: Path, say: list[str], graphic
             f"{max(first):.0f} ms; at its best after {statistics.median(last):.0f} ms"
         )
         say.append(f"   {hold_f2(app, dataset)}")
-        begun = time.perf_counter() - 30
+        ended = time.perf_counter()
         app.press("ctrl+q")
         app.wait()
-    say.append(f"   largest stall of the event loop: {largest_stall_ms(tmp_path / 'stalls', begun):.0f} ms")
+    stall = largest_stall_ms(tmp_path / "stalls", begun, ended)
+    say.append(f"   largest stall of the event loop: {stall:.0f} ms")
 
 
 def hold_f2(app: TerminalApp, dataset: Path) -> str:
@@ -173,10 +175,10 @@ def test_photos_of_12_megapixels(large: list[Path], tmp_path: Path, say: list[st
     dataset = linked(tmp_path / "images", large, 1200)
     with open_app(dataset, tmp_path, graphics) as app:
         ready, jumps = [], []
-        for _ in range(12):
+        for _ in range(10):
             app.quiet(0.6)
             ready.append(app.measure("f2"))
-        for _ in range(12):
+        for _ in range(8):
             app.quiet(0.6)
             jumps.append(app.measure("pagedown", quiet_s=0.3))
     say.append(f"12 MP {graphics:>6}: ready ahead {times_of(ready)}")
@@ -196,7 +198,7 @@ def test_a_photo_of_100_megapixels(tmp_path: Path, photos: list[Path], say: list
     make_huge_photo(folder / "photo-99999.jpg")
     add_classes(folder)
     for graphics in GRAPHICS:
-        with open_app(folder, tmp_path, graphics) as app:
+        with open_app(folder, tmp_path / graphics, graphics) as app:  # each a first visit
             before = app.memory_bytes()
             answer = app.measure("end", quiet_s=1.0)
             more = app.memory_bytes(peak=True) - before

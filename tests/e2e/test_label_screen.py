@@ -16,7 +16,8 @@ from photo_support import make_photos
 from PIL import Image
 from run_support import wait_for
 from screen_support import Open, add_classes, current_image, labels_in, marks_on, opened, wrapped
-from terminal_driver import KINDS, Kind, clean_environment, late, python_app
+from terminal_driver import clean_environment, late, python_app
+from terminal_stream import KINDS, Kind
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store.label_store import LabelStore

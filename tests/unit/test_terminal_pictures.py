@@ -316,3 +316,19 @@ def test_half_blocks_need_no_more_pixels_than_two_for_each_half_cell() -> None:
     assert useful_px(LARGE, a_terminal()) == (240, 160)
     assert useful_px(LARGE, a_terminal(graphics="kitty")) == (1200, 800)
     assert useful_px(Panel(0, 0, 10, 20), a_terminal()) == (1, 1)
+
+
+@pytest.mark.parametrize("seed", [473, 1219, 1234, 1524, 1544])
+def test_without_a_limit_something_is_always_shown(seed: int) -> None:
+    """Tiles of some noisy images were left blank: each guess at their size was a little too large."""
+    random = np.random.default_rng(seed)
+    columns, strength, rows = int(random.integers(10, 26)), random.uniform(1, 90), int(random.integers(4, 12))
+    y, x = np.mgrid[: 4 * rows, : 2 * columns]
+    inner, outer = random.uniform(0, 255, (2, 3))
+    is_inside = np.hypot(x - columns, y - 2 * rows) < random.uniform(3, 14)
+    pixels = np.where(is_inside[..., None], inner, outer) + random.standard_normal((*x.shape, 3)) * strength
+    panel = Panel(columns, rows, 9, 19)
+    picture = draw_picture(
+        pixels.clip(0, 255).astype(np.uint8), panel, a_terminal(cell_width_px=9, cell_height_px=19)
+    )
+    assert picture.columns > 0

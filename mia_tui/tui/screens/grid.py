@@ -262,7 +262,7 @@ class GridScreen(Screen[bool]):
         more = len(seen)
         places = [*seen, *range(seen.stop, min(len(view), seen.stop + more))]
         places += range(max(0, seen.start - more), seen.start)
-        self._late.clear()
+        self._late.intersection_update(seen)  # made already and not painted yet
         self._prefetch.want([self._wish(self.session.listing.key(int(view[place]))) for place in places])
 
     def _paint_lines(self, late_at: float) -> None:
