@@ -59,7 +59,7 @@ class FakePrefetch:
 class Stage:
     """A presenter with everything around it."""
 
-    graphics: Graphics = "sixel"
+    graphics: Graphics = "iterm2"
     now: float = 0.0
     painted: list[Wish] = field(default_factory=list)
     cards: list[ImageKey] = field(default_factory=list)
@@ -219,6 +219,31 @@ def test_the_terminal_keeps_few_images_and_is_told_to_forget_the_others() -> Non
         stage.presenter.show(scene(key))
         stage.live(0.5, bytes_per_s=50e6)
     assert sum("a=d" in piece for piece in stage.written) == 4
+
+
+def test_sixel_shows_a_coarse_picture_while_the_fine_one_is_made() -> None:
+    stage = Stage("sixel")
+    stage.presenter.show(scene(A))
+    coarse, fine = stage.prefetch.wanted
+    assert coarse.max_bytes is not None and fine.max_bytes is None
+    stage.made(stage.prefetch.make(coarse))
+    stage.answer()
+    assert stage.painted == [coarse]
+    stage.made(stage.prefetch.make(fine))
+    assert stage.painted == [coarse, fine], "without a rest: the line is fast"
+
+
+def test_a_speed_that_wavers_paints_nothing_again() -> None:
+    stage = Stage()
+    stage.make_slow()
+    stage.presenter.show(scene(A))
+    stage.live(2.0, bytes_per_s=250_000)
+    painted = len(stage.painted)
+    for bytes_per_s in (2_000_000, 100_000, 400_000, 3_000_000):
+        stage.link.sent(40_000)
+        stage.answer(40_000 / bytes_per_s)
+        stage.live(1.0, bytes_per_s=bytes_per_s)
+    assert len(stage.painted) == painted
 
 
 def test_nothing_is_painted_under_another_screen() -> None:

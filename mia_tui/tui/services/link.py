@@ -18,7 +18,8 @@ ASK = "\x1b[6n"
 SLOW_BYTES_PER_S = 500_000
 """4 Mbit/s: below it, a coarse picture goes first."""
 
-_MEASURED_BYTES = 6_000  # less tells more of the way there and back than of the speed
+_PROBE_BYTES = 1_000  # so few take no time of their own: they tell the way there and back
+_MEASURED_BYTES = 16_000  # less tells more of that than of the speed
 _LOST_S = 3.0
 _LOST_TWICE = 2
 
@@ -101,8 +102,9 @@ class Link:
         return 4 * self.flying_bytes / (self.bytes_per_s or float("inf"))
 
     def _measure(self, took_s: float, size: int) -> None:
-        if size < _MEASURED_BYTES:
+        if size < _PROBE_BYTES:
             self._shortest_s = took_s if self._shortest_s is None else min(took_s, self._shortest_s)
+        if size < _MEASURED_BYTES:
             return
         speed = size / max(took_s - (self._shortest_s or 0.0), 1e-4)
         # A line that became slower is believed at once, one that became faster by halves.

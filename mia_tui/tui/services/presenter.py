@@ -8,6 +8,7 @@ image. With kitty the next image is sent ahead while nothing else is to do.
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.pixels.looking import Look
@@ -20,6 +21,7 @@ COARSE_S = 0.1  # what a coarse picture may take on its way
 FINE_S = 0.3  # what its refinement may take
 PART_S = 0.035  # what one part of it may take, where it has parts: a key's answer waits behind that
 REST_S = 0.25  # resting on an image so long, its refinement is sent
+QUICK_BYTES = 48_000  # a coarse picture that is made at once, while sixel takes a tenth of a second
 PAINTED_S = 0.015  # after so long a picture is painted, and the next ones may be made
 AHEAD_S = 0.05
 AHEAD_SLOW_S = 0.6
@@ -28,6 +30,10 @@ UNKNOWN_S = 0.12  # after so long the old picture gives way to a card that says 
 _KEPT_IN_TERMINAL = 8
 _PIECE_BYTES = 1 << 18
 _STEP_BYTES = 4096  # budgets are rounded, so that a cached picture fits the next budget
+
+
+Stage = Literal["nothing", "resting", "refining", "fine"]
+"""Of the present image: nothing painted; a coarse picture, while the line rests; its refinement due; all done."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +76,7 @@ class Presenter:
         self._paint, self._more, self._card = paint, more, card
         self._write, self._later = write, later
         self._scene: Scene | None = None
-        self._fine = False  # whether the refinement is due
+        self._stage: Stage = "nothing"
         self._painted: Wish | None = None
         self._cancels: list[Callable[[], None]] = []
         self._sent: OrderedDict[Wish, Picture] = OrderedDict()  # kitty: what the terminal holds
@@ -84,7 +90,7 @@ class Presenter:
             if old != scene:
                 self._order()
             return
-        self._fine = False
+        self._stage = "nothing"
         self._painted = None
         self._cancel()
         if self._step():
@@ -115,40 +121,58 @@ class Presenter:
         if self._chunks:
             self._send_chunk()
             return False
-        wish = self._due(self._scene)
-        if wish == self._painted:
-            self._more()
+        if self._stage != "nothing" and self._more():
+            return True
+        due = [] if self._stage in ("resting", "fine") else self._due(self._scene)
+        ready = next((ready for wish in due if (ready := self._prefetch.get(wish)) is not None), None)
+        if ready is None or ready.wish == self._painted:
             return False
-        ready = self._prefetch.get(wish)
-        if ready is None:
-            self._order()
-            return False
-        if ready.picture is not None and not self._has_data(wish, ready.picture):
-            self._send(wish, ready.picture)
+        if ready.picture is not None and not self._has_data(ready.wish, ready.picture):
+            self._send(ready.wish, ready.picture)
             if self._chunks:
                 return False
-        self._cancel()
-        self._painted = wish
-        self._paint(ready, self._link.budget(PART_S) if self._fine else None)
-        if not self._fine and self._is_coarse(wish):
-            self._after(REST_S, self._refine)
-        elif self._terminal.graphics == "kitty":
-            self._after(AHEAD_SLOW_S if self._link.is_slow else AHEAD_S, self._send_ahead)
+        self._present(self._scene, ready)
         return True
 
-    def _due(self, scene: Scene) -> Wish:
-        """The picture to paint now. What the terminal holds already costs nothing."""
-        best = Wish(scene.key, scene.look, scene.panel)
-        fine = replace(best, max_bytes=self._budget(FINE_S))
-        held = [wish for wish in self._sent if replace(wish, max_bytes=None) == best]
-        if held:
-            finest = max(held, key=_fineness)
-            if not self._fine or _fineness(finest) >= _fineness(fine):
-                return finest
-        return fine if self._fine else replace(best, max_bytes=self._budget(COARSE_S))
+    def _present(self, scene: Scene, ready: Ready) -> None:
+        self._cancel()
+        self._painted = ready.wish
+        self._paint(ready, self._link.budget(PART_S))
+        if _fineness(ready.wish) >= _fineness(self._fine(scene)):
+            self._stage = "fine"
+            if self._terminal.graphics == "kitty":
+                self._after(AHEAD_SLOW_S if self._link.is_slow else AHEAD_S, self._send_ahead)
+        elif self._link.is_slow and self._stage == "nothing":
+            self._stage = "resting"
+            self._after(REST_S, self._refine)
+        else:
+            self._stage = "refining"
+            self._order()
 
-    def _is_coarse(self, wish: Wish) -> bool:
-        return _fineness(wish) < _fineness(replace(wish, max_bytes=self._budget(FINE_S)))
+    def _due(self, scene: Scene) -> list[Wish]:
+        """The pictures to paint now, the best of them that is ready.
+
+        What the terminal holds already costs nothing. A slow line takes a coarse picture at first. Sixel takes
+        so long to make that a coarse picture fills the time.
+        """
+        fine = self._fine(scene)
+        if self._stage == "refining":
+            return [fine]
+        best = replace(fine, max_bytes=None)
+        held = sorted(
+            (wish for wish in self._sent if replace(wish, max_bytes=None) == best),
+            key=_fineness,
+            reverse=True,
+        )
+        if self._link.is_slow:
+            return [*held, self._coarse(scene)]
+        return [fine, *held, *([self._coarse(scene)] if self._terminal.graphics == "sixel" else [])]
+
+    def _fine(self, scene: Scene) -> Wish:
+        return Wish(scene.key, scene.look, scene.panel, self._budget(FINE_S))
+
+    def _coarse(self, scene: Scene) -> Wish:
+        return Wish(scene.key, scene.look, scene.panel, self._budget(COARSE_S) or QUICK_BYTES)
 
     def _budget(self, seconds: float) -> int | None:
         size = self._link.budget(seconds)
@@ -159,17 +183,20 @@ class Presenter:
         scene = self._scene
         if scene is None:
             return
-        wishes = [self._due(scene)]
-        if self._link.is_slow and not self._fine:
-            wishes.append(Wish(scene.key, scene.look, scene.panel, self._budget(FINE_S)))
+        slow, kitty = self._link.is_slow, self._terminal.graphics == "kitty"
+        wishes: list[Wish] = []
+        if self._stage == "nothing":
+            wishes += reversed(self._due(scene))  # the quickest to make first
+        if self._stage != "fine":
+            wishes.append(self._fine(scene))
         for key in scene.ahead:
-            wishes.append(Wish(key, scene.look, scene.panel, self._budget(COARSE_S)))
-            if self._terminal.graphics == "kitty":
-                wishes.append(Wish(key, scene.look, scene.panel, self._budget(FINE_S)))
+            following = replace(scene, key=key)
+            wishes += [self._coarse(following)] if slow else []
+            wishes += [self._fine(following)] if kitty or not slow else []
         self._prefetch.want(list(dict.fromkeys(wishes)))
 
     def _refine(self) -> None:
-        self._fine = True
+        self._stage = "refining"
         self._order()
         self._step()
 
@@ -182,9 +209,9 @@ class Presenter:
         return not picture.ahead or wish in self._sent
 
     def _send(self, wish: Wish, picture: Picture) -> None:
-        """kitty: the image itself; a refinement in pieces, so that keys are answered between them."""
+        """kitty: the image itself; on a slow line in pieces, so that keys are answered between them."""
         self._remember(wish, picture)
-        if self._fine and self._link.is_slow:
+        if self._link.is_slow:
             self._chunks = list(picture.ahead_chunks)
             self._send_chunk()
         else:
@@ -199,7 +226,7 @@ class Presenter:
         if self._link.busy:
             self._after(AHEAD_S, self._send_ahead)
             return
-        wish = Wish(scene.ahead[0], scene.look, scene.panel, self._budget(FINE_S))
+        wish = self._fine(replace(scene, key=scene.ahead[0]))
         ready = self._prefetch.get(wish)
         if ready is None:
             self._order()  # the speed may have become another one since, and with it what is wanted
