@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from textual import on
 from textual.app import App, SystemCommand
 from textual.screen import Screen
 
@@ -17,10 +16,12 @@ from mia_tui.dataset.listing.cache import load_listing
 from mia_tui.tui.actions import ACTIONS, keymap
 from mia_tui.tui.context import Context
 from mia_tui.tui.driver import TerminalDriver, leave_at_once
-from mia_tui.tui.screens.home import HomeScreen
 from mia_tui.tui.screens.label import LabelScreen
 from mia_tui.tui.services.desk import Desk
 from mia_tui.tui.services.obeying import CommandQueue
+
+if TYPE_CHECKING:
+    from mia_tui.tui.screens.home import HomeScreen
 
 HUNG_UP = 129
 """Exit code where the terminal has gone: 128 and SIGHUP."""
@@ -59,14 +60,13 @@ class MiaApp(App[int]):
             asyncio.get_running_loop().add_signal_handler(number, partial(self._end, 128 + number))
         self.set_interval(1.0, self.link.expire)
         if self._dataset is None:
-            self.push_screen(HomeScreen(self.context))
+            self._go_home()
         else:
             self.open_dataset(self._dataset, self.context.state)
         if self.context.terminal.note:
             self.notify(self.context.terminal.note, severity="warning", markup=False)
 
-    @on(HomeScreen.Opened)
-    def _open(self, event: HomeScreen.Opened) -> None:
+    def on_home_screen_opened(self, event: "HomeScreen.Opened") -> None:
         self.open_dataset(event.dataset, event.state or self.context.state)
 
     def open_dataset(self, dataset: Path, state: Path | None) -> None:
@@ -77,7 +77,12 @@ class MiaApp(App[int]):
         self.push_screen(LabelScreen(desk, context), self._left)
 
     def _left(self, _: None) -> None:
-        """A labelling screen was left for home."""
+        """A labelling screen was left."""
+        self._go_home()
+
+    def _go_home(self) -> None:
+        from mia_tui.tui.screens.home import HomeScreen  # 20 ms that opening a dataset need not take
+
         if not isinstance(self.screen, HomeScreen):
             self.push_screen(HomeScreen(self.context))
 

@@ -41,7 +41,9 @@ def open_app(
 
     context = Context(terminal, Ink(terminal), Link(), user, state, annotator)
     app = MiaApp(context, dataset)
-    gc.freeze()  # what is imported stays: looking through it again and again held up keys for 30 ms
+    # A look through a million images' worth of objects holds up keys for 70-260 ms, and finds nothing. The
+    # labelling screen enables it again when all that is known of a dataset is loaded, and leaves that out.
+    gc.disable()
     code = app.run()
     if app.fault is not None:
         raise app.fault

@@ -5,6 +5,7 @@ each, `_show` paints what is different.
 """
 
 import asyncio
+import gc
 import os
 import time
 from collections.abc import Callable
@@ -27,10 +28,6 @@ from mia_tui.dataset.wording import counted, name_some
 from mia_tui.errors import DataError, MiaError
 from mia_tui.tui.actions import bindings
 from mia_tui.tui.context import Context
-from mia_tui.tui.screens.classes import ClassesScreen
-from mia_tui.tui.screens.dialogs import Question
-from mia_tui.tui.screens.grid import GridScreen
-from mia_tui.tui.screens.help import HelpScreen
 from mia_tui.tui.screens.label_commands import LabelCommands
 from mia_tui.tui.screens.label_words import facts, framing, status
 from mia_tui.tui.services.arrival import follow_files, take_suggestions
@@ -339,6 +336,8 @@ class LabelScreen(Screen[None]):
         """The scan is over: what it found is the dataset now. Keys are answered meanwhile."""
         try:
             await self._take_found(found)
+            gc.freeze()  # what is loaded stays; see `start`
+            gc.enable()
             self.idle = True
             await self._ask_about_folders()
         except MiaError as error:
@@ -374,6 +373,8 @@ class LabelScreen(Screen[None]):
         folders = None if self.session.classes or self.desk.source else self.desk.class_folders()
         if folders is None:
             return
+        from mia_tui.tui.screens.dialogs import Question
+
         named = name_some(f"{name} ({count:,})" for name, count in folders.items())
         if await self.ask(
             Question("Are these folders classes?", _ABOUT_FOLDERS.format(named), _FOLDER_ANSWERS)
@@ -382,16 +383,24 @@ class LabelScreen(Screen[None]):
             self.say(f"{counted(report.changed, 'image')} labelled by their folders; ctrl+z undoes it.")
 
     async def _open_grid(self) -> None:
+        from mia_tui.tui.screens.grid import (
+            GridScreen,  # this and others below: 60 ms that the start need not take
+        )
+
         if await self.app.push_screen_wait(GridScreen(self.desk, self.context)):
             self.glance.next_image()
 
     async def _open_classes(self) -> None:
+        from mia_tui.tui.screens.classes import ClassesScreen
+
         chosen = await self.ask(ClassesScreen(self.desk, self.context))
         if chosen is not None:
             self.session.choose_class(chosen)
         self._lay_out()
 
     async def _open_help(self) -> None:
+        from mia_tui.tui.screens.help import HelpScreen
+
         await self.ask(HelpScreen(self.context))
 
     async def _go_home(self) -> None:

@@ -10,8 +10,6 @@ from functools import partial
 from typing import Any, Protocol
 
 from mia_tui.dataset.session.session import Applied
-from mia_tui.tui.screens import choosing
-from mia_tui.tui.screens.dialogs import TextDialog
 from mia_tui.tui.screens.list_commands import Face, list_commands
 from mia_tui.tui.services.desk import Desk
 from mia_tui.tui.services.glance import Glance
@@ -108,6 +106,10 @@ class LabelCommands:
             self._advance()
 
     async def _add_first_class(self) -> bool:
+        from mia_tui.tui.screens.dialogs import (
+            TextDialog,  # this and others below: the start need not wait for it
+        )
+
         name = await self._face.ask(TextDialog("There is no class yet. What is the first one called?"))
         if not name:
             return False
@@ -160,6 +162,8 @@ class LabelCommands:
         )
 
     async def _choose_class(self) -> None:
+        from mia_tui.tui.screens import choosing
+
         chosen = await self._face.ask(choosing.classes(self._session, self._ink))
         if chosen is not None:
             await self.use_class(chosen)
@@ -212,6 +216,8 @@ class LabelCommands:
         row, key = self._session.current_row, self._session.current
         if row is None or key is None:
             return
+        from mia_tui.tui.screens.dialogs import TextDialog
+
         old = self._session.state_of(row).note or ""
         text = await self._face.ask(TextDialog(f"Note on {self._ink.fit_left(key.path, 50)}", value=old))
         if text is not None and text.strip() != old:

@@ -6,8 +6,6 @@ from textual.screen import ModalScreen
 
 from mia_tui.dataset.session.filters import Filter
 from mia_tui.dataset.session.session import LabelSession
-from mia_tui.tui.screens import choosing
-from mia_tui.tui.screens.dialogs import TextDialog
 from mia_tui.tui.services.obeying import Command
 from mia_tui.tui.widgets.ink import Ink
 
@@ -34,6 +32,10 @@ def list_commands(session: LabelSession, face: Face, ink: Ink) -> dict[str, Comm
                 face.say("No image is like that; F5 shows others.")
 
     async def find() -> None:
+        from mia_tui.tui.screens.dialogs import (
+            TextDialog,  # this and others below: the start need not wait for it
+        )
+
         present = session.filter
         hint = "Enter shows the images with this in their path; empty shows all."
         text = await face.ask(TextDialog("Find files", value=present.text, hint=hint))
@@ -41,12 +43,18 @@ def list_commands(session: LabelSession, face: Face, ink: Ink) -> dict[str, Comm
             show(Filter(present.state, present.class_id, text.strip(), present.folder))
 
     async def choose_filter() -> None:
+        from mia_tui.tui.screens import choosing
+
         show(await face.ask(choosing.filters(session, ink)))
 
     async def choose_folder() -> None:
+        from mia_tui.tui.screens import choosing
+
         show(await face.ask(choosing.folders(session, ink)))
 
     async def choose_order() -> None:
+        from mia_tui.tui.screens import choosing
+
         wanted = await face.ask(choosing.orders(ink))
         if wanted is not None:
             session.set_order(wanted[0], reverse=wanted[1])
