@@ -1,4 +1,4 @@
-"""Makes the pictures of the README: runs the demo in a terminal of its own and draws what it printed.
+"""Makes the picture of the demo for the README: runs it in a terminal of its own and draws what it printed.
 
 python assets/record.py
 """
@@ -10,22 +10,19 @@ import sys
 import tempfile
 from pathlib import Path
 
-from PIL import Image
 from rich.console import Console
 from rich.text import Text
 
 ASSETS = Path(__file__).resolve().parent
 COLUMNS = 92
-SHOWN = 3, 4  # rows and columns of the sheet of cells
 
 
 def main() -> None:
-    """Write demo.svg and cells.png beside this file."""
+    """Write demo.svg beside this file."""
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         printed = run_in_terminal([sys.executable, "-m", "mia_tui", "demo"])
         draw_terminal("$ mia-tui demo\n" + printed, ASSETS / "demo.svg")
-        draw_sheet(Path("mia-demo") / "images", ASSETS / "cells.png")
 
 
 def run_in_terminal(command: list[str]) -> str:
@@ -46,16 +43,6 @@ def draw_terminal(text: str, path: Path) -> None:
     console = Console(record=True, width=COLUMNS, file=io.StringIO())
     console.print(Text.from_ansi(text))
     path.write_text(console.export_svg(title="mia-tui demo"))
-
-
-def draw_sheet(images: Path, path: Path) -> None:
-    """The first images side by side."""
-    tiles = [Image.open(file) for file in sorted(images.iterdir())[: SHOWN[0] * SHOWN[1]]]
-    size = tiles[0].width + 4
-    sheet = Image.new("RGB", (size * SHOWN[1], size * SHOWN[0]), "white")
-    for index, tile in enumerate(tiles):
-        sheet.paste(tile, (index % SHOWN[1] * size + 2, index // SHOWN[1] * size + 2))
-    sheet.quantize(64).save(path, optimize=True)
 
 
 if __name__ == "__main__":

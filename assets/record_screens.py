@@ -35,8 +35,6 @@ SCENES: dict[str, tuple[str, Sequence[str]]] = {
     "label-sixel": ("sixel", ["F3", "1", "F1"]),
     "label-half": ("half", ["F3", "1", "F1"]),
     "grid": ("sixel", ["F3", "F7"]),
-    "classes": ("half", ["F3", "F8"]),
-    "keys": ("half", ["F3", "question"]),
 }
 
 

@@ -11,6 +11,8 @@ from mia_tui.catalog.optimizers import OptimizerName
 from mia_tui.catalog.schedules import ScheduleName
 from mia_tui.cli.main import COMMANDS
 from mia_tui.config.fields import fields
+from mia_tui.config.user import user_fields
+from mia_tui.tui.actions import ACTIONS, shown_key
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -29,9 +31,21 @@ def test_every_loss_optimizer_and_schedule_stands_in_the_readme(choice: str) -> 
 def test_the_readme_names_no_option_that_train_does_not_have() -> None:
     known = {word for field in fields() for word in field.option.split("/")}
     others = "--detach --json --resume --run --out --dataset --state --config --recipe"
-    others += " --format --classes --tta --help --show-config"
+    others += " --format --classes --tta --help --show-config --annotator --graphics"
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", README))
     assert named <= known | set(others.split())
+
+
+@pytest.mark.parametrize("setting", [field.name for field in user_fields()])
+def test_every_setting_of_the_app_stands_in_the_readme(setting: str) -> None:
+    assert f"\n{setting} = " in README
+
+
+def test_the_readme_names_the_keys_that_the_app_has() -> None:
+    known = {shown_key(key) for action in ACTIONS for key in action.keys} | {"Delete", "\\|"}
+    table = README[README.index("| key | does |") : README.index("The frame is solid")]
+    named = re.findall(r"`([^`]+)`", table)
+    assert {"F1", "F2", "F3", "F4", "F5", "F6", "F7", "F8", "F9"} <= set(named) <= known
 
 
 def test_every_picture_of_the_readme_is_there() -> None:
