@@ -52,6 +52,7 @@ class MiaApp(App[int]):
         self._dataset = dataset
         self._desk: Desk | None = None
         self.fault: Exception | None = None
+        type(self).NOTIFICATION_TIMEOUT = context.user.toast_s
         self.set_keymap(keymap(context.user.keys))
 
     def on_mount(self) -> None:

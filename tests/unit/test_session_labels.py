@@ -225,18 +225,6 @@ def test_a_class_is_found_by_its_key_in_either_case() -> None:
     assert (session.class_of_key("F"), session.class_of_key("f")) == (capital, FLOWER)
 
 
-def test_classes_are_found_by_what_is_typed() -> None:
-    session = session_of("a.png")
-    session.apply([class_row(replace(ROUND, id=8, name="low flat", position=0)),
-                   class_row(replace(ROUND, id=9, name="flatter", position=1))])  # fmt: skip
-    assert [image_class.name for image_class in session.find_classes("FL")] == [
-        "flat", "flatter", "Flower", "low flat",
-    ]  # fmt: skip
-    assert session.find_classes("flat")[0] == FLAT
-    assert len(session.find_classes(" ")) == 5
-    assert session.find_classes("zzz") == []
-
-
 def test_suggestions_stay_beside_labels_and_are_replaced_as_a_whole() -> None:
     session = session_of("a.png", "b.png", "c.png")
     session.apply([labelled("a.png", 1)])

@@ -64,16 +64,6 @@ class ClassList:
         by_key = {image_class.key: image_class for image_class in self.active}
         return by_key.get(char) or by_key.get(char.lower())
 
-    def find(self, text: str) -> list[ImageClass]:
-        """The active classes whose name contains a text: the one of that name, then those that begin with it."""
-        wanted = text.strip().casefold()
-
-        def rank(image_class: ImageClass) -> int:
-            name = image_class.name.casefold()
-            return 0 if name == wanted else 1 if name.startswith(wanted) else 2
-
-        return sorted((found for found in self.active if wanted in found.name.casefold()), key=rank)
-
     def are_active(self, ids: int) -> NDArray[np.bool_]:
         """For each id below a number, whether it is an active class; never for 0."""
         active = np.zeros(max(ids, 1), np.bool_)

@@ -237,10 +237,6 @@ class LabelSession:
     def class_of_key(self, char: str) -> ImageClass | None:
         return self._classes.of_key(char)
 
-    def find_classes(self, text: str) -> list[ImageClass]:
-        """Classes whose name contains a text, those that begin with it first; all for none."""
-        return self._classes.find(text)
-
     def state_of(self, row: int) -> RowState:
         """What is known of an image."""
         return row_state(self._states.table, self._classes, row)

@@ -133,6 +133,7 @@ class LabelScreen(Screen[None]):
         self._facts, self._status = TextLine(ink, id="facts"), TextLine(ink, id="status")
         self._opening = Opening(
             desk.dataset,
+            known=self.session.listing if len(self.session.listing) else None,
             frames="first",
             on_batch=lambda paths: self._tell(self.Listed(paths)),
             on_found=lambda found: self._tell(self.Scanned(found)),

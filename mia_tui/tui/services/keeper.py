@@ -57,14 +57,12 @@ class Keeper:
         path: May be changed until the first write.
         annotator: The name that labels get.
         busy_since: When the job at work was begun (`time.monotonic`), None while there is none.
-        saved_at: When the last write was committed (Unix seconds), None before the first.
     """
 
     def __init__(self, path: Path, annotator: str) -> None:
         self.path = path
         self.annotator = annotator
         self.busy_since: float | None = None
-        self.saved_at: float | None = None
         self._store: LabelStore | None = None
         self._seen = 0  # id of the last change that was given out
         self._version: int | None = None
@@ -111,11 +109,6 @@ class Keeper:
     def is_open(self) -> bool:
         """Whether labels.db is there and open."""
         return self._store is not None
-
-    @property
-    def pending(self) -> int:
-        """Jobs that wait, the one at work not counted."""
-        return self._jobs.qsize()
 
     def end(self) -> None:
         """End once everything that was asked for is written."""
@@ -172,11 +165,8 @@ class Keeper:
     def _write(self, job: Callable[[LabelStore], Value]) -> Written[Value]:
         if self._store is None:
             self._store = LabelStore(self.path, annotator=self.annotator)
-        before = self._seen
         value = job(self._store)
         changes = self._changes(self._store)
-        if self._seen != before:
-            self.saved_at = time.time()
         return Written(value, changes)
 
     def _read(self, job: Callable[[LabelStore], Value]) -> Value | None:

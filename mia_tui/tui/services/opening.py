@@ -11,6 +11,7 @@ from pathlib import Path
 from mia_tui.config.train import Frames
 from mia_tui.dataset.listing.cache import save_listing
 from mia_tui.dataset.listing.lister import Found, list_images
+from mia_tui.dataset.listing.listing import Listing
 from mia_tui.errors import DataError
 
 
@@ -19,6 +20,7 @@ class Opening:
 
     Args:
         root: Folder of the dataset.
+        known: What was found the last time; kept anew only if something is different now.
         frames: Whether animated files are one image or all of their frames.
         on_batch: Told the paths found, in order, while they are found.
         on_found: Told everything at the end.
@@ -29,12 +31,13 @@ class Opening:
         self,
         root: Path,
         *,
+        known: Listing | None,
         frames: Frames,
         on_batch: Callable[[list[str]], None],
         on_found: Callable[[Found], None],
         on_failed: Callable[[DataError], None],
     ) -> None:
-        self._root, self._frames = root, frames
+        self._root, self._known, self._frames = root, known, frames
         self._on_batch, self._on_found, self._on_failed = on_batch, on_found, on_failed
         self._stopped = threading.Event()
 
@@ -55,5 +58,6 @@ class Opening:
                 self._on_failed(error)
             return
         if found is not None and not self._stopped.is_set():
-            save_listing(self._root, found.listing)
+            if self._known is None or not self._known.same_files(found.listing):
+                save_listing(self._root, found.listing)
             self._on_found(found)

@@ -97,15 +97,6 @@ class Prefetch:
             self._wishes = list(wishes)
             self._changed.notify_all()
 
-    def forget(self, key: ImageKey) -> None:
-        """Forget an image whose file has changed."""
-        with self._changed:
-            for wish in [wish for wish in self._cache if wish.key == key]:
-                self._drop(wish)
-            for wish in [wish for wish in self._views if wish.key == key]:
-                del self._views[wish]
-            self._pixels = None
-
     def close(self) -> None:
         """End the threads; what is being made is dropped."""
         with self._changed:

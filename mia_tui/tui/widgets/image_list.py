@@ -134,7 +134,7 @@ class ImageList(ScrollView, can_focus=False):
 
     def _shown_name(self, row: int) -> str:
         key = self._session.listing.key(row)
-        return f"{key.path} [{key.frame}]" if self._session.listing.frames_of(row) > 1 else key.path
+        return f"{key.path} [{key.frame}]" if self._session.listing.is_stack(row) else key.path
 
     def _refresh_line(self, position: int | None) -> None:
         if position is None:
