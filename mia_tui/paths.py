@@ -67,7 +67,10 @@ def state_places(dataset: Path) -> tuple[Path, Path]:
 
 def is_state_folder(folder: Path) -> bool:
     """Whether a folder is a state folder: it holds a labels.db (a class may be called mia, too)."""
-    return (folder / LABELS_DB).is_file()
+    try:
+        return (folder / LABELS_DB).is_file()
+    except OSError:  # a folder that this user may not enter
+        return False
 
 
 def user_cache() -> Path:

@@ -7,12 +7,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App, SystemCommand
+from textual.binding import BindingType
 from textual.screen import Screen
 
 from mia_tui.dataset.listing.cache import load_listing
+from mia_tui.paths import printable
 from mia_tui.tui.actions import ACTIONS, keymap
 from mia_tui.tui.context import Context
 from mia_tui.tui.driver import TerminalDriver, leave_at_once
@@ -30,7 +32,7 @@ _WRITING_S = 5.0
 _ANSWER_S = 0.25
 
 
-class MiaApp(App[int]):
+class MiaApp(App[int], inherit_bindings=False):
     """The whole app.
 
     Args:
@@ -41,6 +43,7 @@ class MiaApp(App[int]):
         fault: What ended the app, if it was a fault of this program.
     """
 
+    BINDINGS: ClassVar[list[BindingType]] = []  # each screen has its own, with the user's keys
     TITLE = "mia-tui"
     CSS_PATH = "app.tcss"
     ENABLE_COMMAND_PALETTE = True
@@ -68,7 +71,7 @@ class MiaApp(App[int]):
             self.notify(self.context.terminal.note, severity="warning", markup=False)
 
     def on_home_screen_opened(self, event: "HomeScreen.Opened") -> None:
-        self.open_dataset(event.dataset, event.state or self.context.state)
+        self.open_dataset(event.dataset, event.state)
 
     def open_dataset(self, dataset: Path, state: Path | None) -> None:
         """Label a folder of images; what was open before is closed by its screen."""
@@ -86,6 +89,10 @@ class MiaApp(App[int]):
 
         if not isinstance(self.screen, HomeScreen):
             self.push_screen(HomeScreen(self.context))
+
+    def notify(self, message: str, **options: Any) -> None:
+        """Show a message; names in it steer nothing."""
+        super().notify(printable(message), **{"markup": False, **options})
 
     def write_terminal(self, data: str) -> None:
         """Send something to the terminal that is no part of a screen: a picture ahead of time."""
@@ -108,7 +115,7 @@ class MiaApp(App[int]):
     def _end(self, code: int) -> None:
         queue = getattr(self.screen, "queue", None)
         if isinstance(queue, CommandQueue):
-            queue.do(partial(self._close, code))
+            queue.do(partial(self._close, code), keep=True)
         else:
             self.run_worker(self._close(code))
 
@@ -132,7 +139,7 @@ class MiaApp(App[int]):
             self.call_later(self._handle_exception, failure.exc_value)
 
     def terminal_is_gone(self) -> None:
-        """Called in a thread: write what was pressed, then end at once; there is nothing left to draw on."""
+        """Called in a thread: let what is being written end, then end at once; there is nothing left to draw on."""
         if self._desk is not None:
             self._desk.keeper.drain(_WRITING_S)
         leave_at_once(HUNG_UP)

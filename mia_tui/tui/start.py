@@ -55,6 +55,7 @@ def _ask(graphics: Wanted, user: UserConfig) -> Terminal:
     if user.colours == "none":
         os.environ["NO_COLOR"] = "1"
     elif user.colours != "auto":
+        os.environ.pop("NO_COLOR", None)
         os.environ["TEXTUAL_COLOR_SYSTEM"] = _COLOUR_SYSTEMS[user.colours]
     terminal = ask_terminal(graphics)
     os.environ["TEXTUAL_COLOR_SYSTEM"] = _COLOUR_SYSTEMS[terminal.colours]

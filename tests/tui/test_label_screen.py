@@ -1,6 +1,7 @@
 """The labelling screen by its keys: what they write, where they go, what is to be seen then."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,8 @@ from mia_tui.config.user import UserConfig
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.tui.actions import ACTIONS
+from mia_tui.tui.screens.home import HomeScreen
+from mia_tui.tui.widgets.image_view import ImageView
 
 WIDE = 130, 42
 
@@ -191,7 +194,8 @@ def test_next_unlabelled_passes_over_labelled_and_skipped_images(cells: Path) ->
             await press(pilot, "f2", "f4", "home", "f3")
             assert "3/6" in screen_text(pilot.app)
             await press(pilot, "ctrl+r")
-            assert "No image before" in screen_text(pilot.app)
+            text = screen_text(pilot.app)
+            assert "6/6" in text and "Went on from the end" in text
 
     run(test())
 
@@ -282,6 +286,9 @@ def test_class_folders_are_taken_for_classes_only_when_the_person_says_so(discs:
             assert "red (24)" in screen_text(pilot.app)
             assert not (discs.parent / "discs.mia").exists()
             await pilot.press("y")
+            await pilot.pause()
+            assert names_in(discs.parent / "discs") == {}, "a letter may have been meant for a class"
+            await pilot.press("right", "enter")
             await wait_until(pilot, lambda: "36 images labelled by their folders" in screen_text(pilot.app))
         assert (discs.parent / "discs.mia" / "labels.db").is_file(), "beside the folders, not among them"
         assert not (discs / "mia").exists()
@@ -305,7 +312,7 @@ def test_new_files_of_class_folders_get_their_class_at_the_next_opening(discs: P
     async def test() -> None:
         async with opened(discs, size=WIDE) as pilot:
             await wait_until(pilot, lambda: "Are these folders classes?" in screen_text(pilot.app))
-            await pilot.press("y")
+            await pilot.press("right", "enter")
             await wait_until(pilot, lambda: "36 labelled" in screen_text(pilot.app))
             await settle(pilot)
             await press(pilot, "delete")
@@ -402,3 +409,69 @@ def test_letters_and_digits_belong_to_classes_alone() -> None:
     keys = [key for action in ACTIONS for key in action.keys]
     assert not [key for key in keys if len(key) == 1 and key.isalnum()]
     assert len(keys) == len(set(keys)), "one key starts one command"
+
+
+def test_undo_goes_to_my_image_whatever_others_labelled_meanwhile(cells: Path) -> None:
+    async def test() -> None:
+        async with opened(cells) as pilot:
+            await press(pilot, "right", "right", "right", "f1")
+            label(cells, "flat", ["image-000.png"], annotator="bob")
+            await press(pilot, "ctrl+z")
+            assert "4/6" in screen_text(pilot.app)
+        assert names_in(cells) == {"image-000.png": "flat"}
+
+    run(test())
+
+
+def test_the_labels_of_somebody_who_is_first_appear_beside_class_folders(discs: Path) -> None:
+    """Before the first label, nobody knows whether it will lie in the dataset or beside it."""
+
+    async def test() -> None:
+        async with opened(discs, size=WIDE) as pilot:
+            await wait_until(pilot, lambda: "Are these folders classes?" in screen_text(pilot.app))
+            await pilot.press("enter")
+            await settle(pilot)
+            with LabelStore(discs.parent / "discs.mia" / "labels.db", annotator="bob") as store:
+                found = store.add_class("blue")
+                store.set_labels([(ImageKey("blue/cell-0.png"), found.id)], source="person")
+            await wait_until(pilot, lambda: "1 labelled" in screen_text(pilot.app))
+
+    run(test())
+
+
+def test_a_state_named_for_one_dataset_is_not_that_of_the_next(cells: Path, tmp_path: Path) -> None:
+    other = make_images(tmp_path / "other", 6)
+    context = replace(make_context(), state=tmp_path / "labels-of-cells")
+
+    async def test() -> None:
+        async with opened(cells, context=context) as pilot:
+            app = pilot.app
+            app.on_home_screen_opened(HomeScreen.Opened(other, None))  # type: ignore[attr-defined]
+            await settle(pilot)
+            assert app.screen.desk.state.root == other / "mia"  # type: ignore[attr-defined]
+
+    run(test())
+
+
+def test_a_filter_shows_another_image_afresh(cells: Path) -> None:
+    async def test() -> None:
+        async with opened(cells) as pilot:
+            await press(pilot, "+", "+", "ctrl+f")
+            await type_text(pilot, "004")
+            await pilot.press("enter")
+            await settle(pilot)
+            assert pilot.app.screen.glance.look.zoom == 1  # type: ignore[attr-defined]
+
+    run(test())
+
+
+def test_names_in_messages_and_cards_steer_nothing(cells: Path) -> None:
+    async def test() -> None:
+        async with opened(cells) as pilot:
+            pilot.app.screen.notify("run \x1b]0;evil\x07")
+            assert "\x1b" not in told(pilot.app)
+            pilot.app.screen.query_one(ImageView).show_card("Loading \x1b[2J.png")
+            await pilot.pause()
+            assert "\\x1b[2J.png" in screen_text(pilot.app)
+
+    run(test())

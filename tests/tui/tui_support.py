@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 from textual.app import App
 from textual.pilot import Pilot
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
 
 import mia_tui.tui
 from mia_tui.config.user import UserConfig
@@ -153,7 +153,14 @@ def record_paints(app: App[Any]) -> list[str]:
 
 async def settle(pilot: Pilot[Any]) -> None:
     """Wait until the scan is over, every command is obeyed and nothing is to be painted."""
-    await wait_until(pilot, lambda: all(map(_is_settled, pilot.app.screen_stack)))
+    await wait_until(
+        pilot,
+        lambda: (
+            _is_settled(pilot.app.screen)
+            if isinstance(pilot.app.screen, ModalScreen)  # a command waits for its answer
+            else all(map(_is_settled, pilot.app.screen_stack))
+        ),
+    )
     await pilot.pause()
 
 

@@ -230,7 +230,7 @@ def test_another_listing_keeps_image_labels_and_what_is_shown() -> None:
     assert session.counts() == {1: 0, 2: 1, 5: 0}
     assert session.missing == 1
     assert session.state_of(4).problem == "It is cut short."
-    assert session.selected_keys() == [ImageKey("d.png")]
+    assert session.selected_keys()() == [ImageKey("d.png")]
     session.replace_listing(listing_of("c.png"))
     assert (session.counts()[1], session.missing) == (1, 1)
 
@@ -301,7 +301,7 @@ def test_marked_images_are_those_between_two_places_of_the_view() -> None:
     session.toggle(4)
     assert [session.is_selected(row) for row in range(5)] == [True, False, True, False, True]
     assert session.selected_count == 3
-    assert session.selected_keys() == [ImageKey("a.png"), ImageKey("c.png"), ImageKey("e.png")]
+    assert session.selected_keys()() == [ImageKey("a.png"), ImageKey("c.png"), ImageKey("e.png")]
     session.clear_selection()
     assert session.selected_count == 0
 
@@ -311,7 +311,7 @@ def test_what_a_filter_hides_is_not_marked_any_more() -> None:
     session = session_of(*FIVE)
     session.select_range(4, 0)
     session.set_filter(Filter(text="b"))
-    assert session.selected_keys() == [ImageKey("b.png")]
+    assert session.selected_keys()() == [ImageKey("b.png")]
     session.select_range(0, 1)  # one of them is not shown
     assert session.selected_count == 1
 

@@ -5,7 +5,7 @@ person's own and those of others, and never runs ahead of them. Rows are those
 of the listing; keys stay true when another listing comes.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -292,8 +292,10 @@ class LabelSession:
     def clear_selection(self) -> None:
         self._selection.clear()
 
-    def selected_keys(self) -> list[ImageKey]:
-        return [self.listing.key(row) for row in self.selected.tolist()]
+    def selected_keys(self) -> Callable[[], list[ImageKey]]:
+        """What makes the keys of the marked images; may be called in a thread, whatever is listed meanwhile."""
+        listing, rows = self.listing, self.selected.tolist()
+        return lambda: [listing.key(row) for row in rows]
 
     def _in_order(self, shown: NDArray[np.bool_]) -> Rows:
         return in_order(shown, self.order, self.reverse, self._states, self._classes)

@@ -186,6 +186,7 @@ class Question(ModalScreen[Value | None], Generic[Value]):
         title: The question.
         text: What to know before answering.
         answers: (text, value); the first has the focus.
+        letters: Whether a first letter answers; not where the question comes unasked, while somebody types.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -194,8 +195,11 @@ class Question(ModalScreen[Value | None], Generic[Value]):
         Binding("left,up", "app.focus_previous", show=False),
     ]
 
-    def __init__(self, title: str, text: str, answers: Sequence[tuple[str, Value]]) -> None:
+    def __init__(
+        self, title: str, text: str, answers: Sequence[tuple[str, Value]], *, letters: bool = True
+    ) -> None:
         super().__init__()
+        self._letters = letters
         self._title, self._text, self._answers = title, text, answers
 
     def compose(self) -> ComposeResult:
@@ -213,6 +217,8 @@ class Question(ModalScreen[Value | None], Generic[Value]):
 
     def on_key(self, event: Key) -> None:
         """The first letter of an answer answers."""
+        if not self._letters:
+            return
         for text, value in self._answers:
             if event.character and text[:1].casefold() == event.character.casefold():
                 event.stop()

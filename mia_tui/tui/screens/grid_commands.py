@@ -250,7 +250,7 @@ class GridCommands:
     async def _meant(self) -> Sequence[ImageKey]:
         """The marked images, or the one under the cursor."""
         if self._session.selected_count:
-            return await asyncio.to_thread(self._session.selected_keys)  # a million take a second
+            return await asyncio.to_thread(self._session.selected_keys())  # a million take a second
         return [self._session.current] if self._session.current is not None else []
 
     async def _agreed(self, title: str, count: int, word: str) -> bool:

@@ -119,6 +119,8 @@ class LabelScreen(Screen[None]):
         )
         self._message = "" if recent_datasets() else _FIRST_HINT
         self._saving = ""
+        self._visit: object = None  # what was noted last
+        self._looked_at: ImageKey | None = None
         self._return_to = last_position(desk.dataset)
         self._scanned = False  # whether all files are known
         self.idle = False  # whether what comes of that is done, too
@@ -169,6 +171,7 @@ class LabelScreen(Screen[None]):
     def on_mount(self) -> None:
         self._list.styles.width = self.context.user.list_width
         self._opening.start()
+        self.app.app_resume_signal.subscribe(self, lambda _: self._presenter.terminal_forgot())
         self.run_worker(self._obey(), group="commands", name="commands")
         self.run_worker(self._follow_news(), group="news", name="news")
         self.run_worker(self._use_idle_time(), group="idle", name="idle")
@@ -339,11 +342,11 @@ class LabelScreen(Screen[None]):
             await self._take_found(found)
             gc.freeze()  # what is loaded stays; see `start`
             gc.enable()
-            self.idle = True
-            await self._ask_about_folders()
         except MiaError as error:
             self._say_error(error)
         self.idle = True
+        if not self.session.classes and not self.desk.source and self.desk.class_folders() is not None:
+            self.do(self._ask_about_folders)  # in its turn: never over a dialog that somebody is typing into
         self._show()
 
     async def _take_found(self, found: Found) -> None:
@@ -353,13 +356,19 @@ class LabelScreen(Screen[None]):
         self.session.replace_listing(found.listing, placed)
         self._return()
         self._show()
-        for note in [*found.notes, *await follow_files(self.desk, found)]:
+        try:
+            notes = await follow_files(self.desk, found)
+        except MiaError as error:  # labels that cannot be written can be looked at, and suggestions too
+            self._say_error(error)
+            notes = []
+        for note in [*found.notes, *notes]:
             self.notify(note, severity="warning", markup=False)
         new = await self.desk.take_new_files()
         if new:
             self.notify(f"{counted(new, 'new image')} took the class of their folder.", markup=False)
         suggested = await take_suggestions(self.desk)
         if suggested:
+            self._list.forget()
             self.notify(suggested, markup=False)
 
     def _return(self) -> None:
@@ -378,7 +387,9 @@ class LabelScreen(Screen[None]):
 
         named = name_some(f"{name} ({count:,})" for name, count in folders.items())
         if await self.ask(
-            Question("Are these folders classes?", _ABOUT_FOLDERS.format(named), _FOLDER_ANSWERS)
+            Question(
+                "Are these folders classes?", _ABOUT_FOLDERS.format(named), _FOLDER_ANSWERS, letters=False
+            )
         ):
             report = await self.desk.take_folders()
             self.say(f"{counted(report.changed, 'image')} labelled by their folders; ctrl+z undoes it.")
@@ -412,7 +423,11 @@ class LabelScreen(Screen[None]):
         """Note where the person was, for the next time."""
         session = self.session
         images, labels = len(session.listing), session.labelled
-        remember_dataset(self.desk.dataset, self.context.state, session.current, images=images, labels=labels)
+        visit = (session.current, images, labels)
+        if visit != self._visit:
+            self._visit = visit
+            path, state = self.desk.dataset, self.context.state
+            remember_dataset(path, state, session.current, images=images, labels=labels)
 
     async def _toggle_list(self) -> None:
         self._list_wanted = not self._list.display
@@ -441,8 +456,12 @@ class LabelScreen(Screen[None]):
             self._presenter.hide()
             self._image.show_card(self._why_empty())
             return
+        key = session.listing.key(row)
+        if key != self._looked_at:
+            self._looked_at = key
+            self.glance.next_image()
         ahead = tuple(session.listing.key(other) for other in session.neighbours(_AHEAD, _BEHIND))
-        self._presenter.show(Scene(session.listing.key(row), self.glance.look, self._image.panel, ahead))
+        self._presenter.show(Scene(key, self.glance.look, self._image.panel, ahead))
 
     def _show_classes(self) -> None:
         session = self.session

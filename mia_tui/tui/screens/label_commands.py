@@ -181,10 +181,12 @@ class LabelCommands:
         await self._go(partial(self._session.move, by), f"This is the {end} image of the list.")
 
     async def _unlabelled(self, *, backwards: bool) -> None:
-        where = "before" if backwards else "behind"
-        left = self._session.unlabelled
-        stuck = f"No image {where} this one is without a label." if left else "All images have a label."
-        await self._go(partial(self._session.next_unlabelled, backwards=backwards), stuck)
+        if self._session.next_unlabelled(backwards=backwards):
+            return
+        if self._session.next_unlabelled(backwards=backwards, wrap=True):
+            self._face.say(f"Went on from the {'end' if backwards else 'beginning'} of the list.")
+        else:
+            self._face.say("No image that is shown is without a label.")
 
     async def _move_frame(self, by: int) -> None:
         row = self._session.current_row

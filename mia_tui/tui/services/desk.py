@@ -9,10 +9,12 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
+
+import numpy as np
 
 from mia_tui.dataset.class_book import class_name
 from mia_tui.dataset.interchange.apply import ImportReport, import_labels
@@ -62,9 +64,10 @@ class Desk:
         self.source: str | None = None
         self._touched: list[int] = []
         self._labelled: dict[str, None] = {}  # files without a fingerprint yet
+        self._loading = False
         self._asked_state = state
         self.state = find_state(dataset, state)
-        self.keeper = Keeper(self.state.labels_db, self.annotator)
+        self.keeper = Keeper(lambda: find_state(dataset, state).labels_db, self.annotator)
 
     async def load(self) -> None:
         """Take over what labels.db says.
@@ -74,8 +77,12 @@ class Desk:
         """
         snapshot = await self.keeper.load()
         self.source = snapshot.source
-        for _ in self.session.load_in_steps(snapshot.classes, snapshot.labels, snapshot.marks):
-            await asyncio.sleep(0)  # between two steps, keys are answered
+        self._loading = True
+        try:
+            for _ in self.session.load_in_steps(snapshot.classes, snapshot.labels, snapshot.marks):
+                await asyncio.sleep(0)  # between two steps, keys are answered
+        finally:
+            self._loading = False
 
     async def news(self) -> Applied | None:
         """Take over what others wrote; None if nothing.
@@ -83,6 +90,8 @@ class Desk:
         Raises:
             StoreError: If labels.db cannot be read.
         """
+        if self._loading:  # what came now would be overwritten by the snapshot, which is older
+            return None
         changes = await self.keeper.news()
         if changes is None:
             await self.load()
@@ -158,7 +167,7 @@ class Desk:
         return await self.write(lambda store: store.set_note(key, text), f"{_of([key])}: note")
 
     async def step_back(self, *, redo: bool = False) -> tuple[str, Applied] | None:
-        """Undo or redo my last step: the sentence about it, and what changed; None if there is none.
+        """Undo or redo my last step: the sentence about it, and what it changed; None if there is none.
 
         Raises:
             StoreError: If somebody else changed the same since, or nothing can be written.
@@ -169,6 +178,9 @@ class Desk:
         applied = self._take_over(written.changes)
         if written.value is None:
             return None
+        images = [change.image for change in written.value.changes if change.image is not None]
+        rows = self.session.listing.rows(list(dict.fromkeys(images)))
+        applied = replace(applied, rows=np.sort(rows[rows >= 0]))  # mine only: others may have labelled, too
         self.saved = Saved(written.value.what, time.time())
         return written.value.what, applied
 
@@ -251,7 +263,7 @@ class Desk:
         if self.keeper.is_open or self._asked_state is not None:
             return
         self.state = find_state(self.dataset, None, class_folders=self.class_folders() is not None)
-        self.keeper.path = self.state.labels_db
+        self.keeper.make_at = self.state.labels_db
 
     def _take_over(self, changes: Sequence[Change]) -> Applied:
         applied = self.session.apply(changes)

@@ -2,7 +2,7 @@
 
 A file that is renamed later is known again by its content, so its label goes
 with it. Reading every file while a person labels would slow the pictures down;
-so it is done when no key was pressed for a while, and at the end.
+so it is done when no key was pressed for a while.
 """
 
 import asyncio

@@ -50,20 +50,22 @@ class Keeper:
     """Reads and writes labels.db in a thread of its own.
 
     Args:
-        path: The labels.db; it need not exist.
+        find: Where the labels.db is, or will be; asked until there is one, for somebody else may make it.
         annotator: Who labels; the login name if left out.
 
     Attributes:
-        path: May be changed until the first write.
+        make_at: Where to make a labels.db if there is none; None is where `find` says.
         annotator: The name that labels get.
         busy_since: When the job at work was begun (`time.monotonic`), None while there is none.
     """
 
-    def __init__(self, path: Path, annotator: str) -> None:
-        self.path = path
+    def __init__(self, find: Callable[[], Path], annotator: str) -> None:
+        self.make_at: Path | None = None
+        self._find = find
         self.annotator = annotator
         self.busy_since: float | None = None
         self._store: LabelStore | None = None
+        self._loaded = False
         self._seen = 0  # id of the last change that was given out
         self._version: int | None = None
         self._jobs: queue.Queue[tuple[Callable[[], object], Future[object]] | None] = queue.Queue()
@@ -147,26 +149,25 @@ class Keeper:
         store = self._existing()
         if store is None:
             return Snapshot()
-        self._seen = store.last_change()  # first: what comes meanwhile is given out twice rather than never
-        self._version = store.data_version()
-        return Snapshot(
-            tuple(store.classes(archived=True)),
-            store.labels(),
-            store.marks(),
-            self._seen,
-            store.meta(META_SOURCE),
+        seen, version = store.last_change(), store.data_version()  # first: better given out twice than never
+        snapshot = Snapshot(
+            tuple(store.classes(archived=True)), store.labels(), store.marks(), seen, store.meta(META_SOURCE)
         )
+        self._seen, self._version, self._loaded = seen, version, True
+        return snapshot
 
     def _existing(self) -> LabelStore | None:
         if self._store is None:
-            self._store = LabelStore.open_existing(self.path, annotator=self.annotator)
+            self._store = LabelStore.open_existing(self._find(), annotator=self.annotator)
         return self._store
 
     def _write(self, job: Callable[[LabelStore], Value]) -> Written[Value]:
-        if self._store is None:
-            self._store = LabelStore(self.path, annotator=self.annotator)
-        value = job(self._store)
-        changes = self._changes(self._store)
+        store = self._existing()
+        if store is None:
+            store = self._store = LabelStore(self.make_at or self._find(), annotator=self.annotator)
+            self._loaded = True  # it is empty
+        value = job(store)
+        changes = self._changes(store)
         return Written(value, changes)
 
     def _read(self, job: Callable[[LabelStore], Value]) -> Value | None:
@@ -174,11 +175,10 @@ class Keeper:
         return None if store is None else job(store)
 
     def _news(self) -> list[Change] | None:
-        was_there = self._store is not None
         store = self._existing()
         if store is None:
             return []
-        if not was_there:
+        if not self._loaded:  # it has just appeared, or could not be read the last time
             return None
         version = store.data_version()
         if version == self._version:

@@ -36,6 +36,7 @@ class CommandQueue:
     ) -> None:
         self._begin, self._done, self._failed, self._slow = begin, done, failed, slow
         self._waiting: asyncio.Queue[Command] = asyncio.Queue()
+        self._kept: list[Command] = []
         self._at_work = False
         self._busy_since: float | None = None  # since when there is something to do
 
@@ -44,8 +45,15 @@ class CommandQueue:
         """Whether everything that was asked for is done."""
         return not self._at_work and self._waiting.empty()
 
-    def do(self, command: Command) -> None:
-        """Obey a command when those before it are done."""
+    def do(self, command: Command, *, keep: bool = False) -> None:
+        """Obey a command when those before it are done.
+
+        Args:
+            command: What to do.
+            keep: Whether it is done even where one before it fails: the end of the app.
+        """
+        if keep:
+            self._kept.append(command)
         self._waiting.put_nowait(command)
 
     async def run(self) -> None:
@@ -76,4 +84,6 @@ class CommandQueue:
         dropped = self._waiting.qsize()
         while not self._waiting.empty():
             self._waiting.get_nowait()
-        return dropped
+        for command in self._kept:
+            self._waiting.put_nowait(command)
+        return dropped - len(self._kept)

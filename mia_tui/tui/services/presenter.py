@@ -111,6 +111,11 @@ class Presenter:
 
     def hide(self) -> None:
         """Stop painting: another screen lies over the picture."""
+        if (
+            self._chunks
+        ):  # a picture that is begun must be sent to its end before anything else is said of pictures
+            self._write("".join(self._chunks))
+            self._chunks.clear()
         self._scene = None
         self._cancel()
 
@@ -201,8 +206,12 @@ class Presenter:
         self._step()
 
     def _give_way(self) -> None:
-        if self._scene is not None and self._painted is None:
+        if self._scene is not None and self._painted is None and not self._chunks:
             self._card(self._scene.key)
+
+    def terminal_forgot(self) -> None:
+        """The terminal holds no pictures any more: the app was stopped and goes on."""
+        self._sent.clear()
 
     def _has_data(self, wish: Wish, picture: Picture) -> bool:
         """Whether the terminal has all it needs to show a picture; but for kitty it always has."""

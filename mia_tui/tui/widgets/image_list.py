@@ -12,6 +12,7 @@ from textual.strip import Strip
 
 from mia_tui.dataset.session.session import LabelSession, RowState
 from mia_tui.tui.widgets.ink import Ink
+from mia_tui.tui.widgets.tiles import class_letter
 
 _MARK_COLUMNS = 3
 _MANY = 200  # touched rows; finding out which are seen costs more than painting all lines
@@ -38,11 +39,15 @@ class ImageList(ScrollView, can_focus=False):
         self._ink = ink
         self._painted: int | None = None  # the line that is marked as current
         self._shown = (-1, -1)  # images and generation of the view
+        self._classes_shown = session.classes
         self._made: dict[int, Strip] = {}  # lines by position
         self._made_for = (0, 0)  # first line and width
 
     def update(self, touched: Sequence[int]) -> None:
         """Paint what is different now: images of the view, marks of touched rows, the current line."""
+        if self._session.classes != self._classes_shown:
+            self._classes_shown = self._session.classes
+            self.forget()
         images, position = len(self._session.view), self._session.position
         if (images, self._session.view_generation) != self._shown:
             self._shown = images, self._session.view_generation
@@ -56,6 +61,11 @@ class ImageList(ScrollView, can_focus=False):
                 self._refresh_line(line)
             self._painted = position
         self._scroll_into_view(position)
+
+    def forget(self) -> None:
+        """Paint all lines anew: what a model says, or a class, is another one."""
+        self._made = {}
+        self.refresh()
 
     def _refresh_rows(self, touched: Sequence[int]) -> None:
         if len(touched) > _MANY:
@@ -118,12 +128,13 @@ class ImageList(ScrollView, can_focus=False):
         if state.problem is not None:
             return f" {self._ink.broken} ", Style(bold=True)
         if state.image_class is not None:
-            return f" {_short(state.image_class.key, state.image_class.name)} ", self._ink.chip(
-                state.image_class.colour
+            return (
+                f" {class_letter(state.image_class.key, state.image_class.name, self._ink)} ",
+                self._ink.chip(state.image_class.colour),
             )
         if state.suggestion is not None:
             style = self._ink.frame("suggestion", state.suggestion.colour)
-            return f"({_short(state.suggestion.key, state.suggestion.name)})", style
+            return f"({class_letter(state.suggestion.key, state.suggestion.name, self._ink)})", style
         return f" {self._ink.dot} ", self._ink.dim()
 
     def _signs(self, state: RowState) -> str:
@@ -151,7 +162,3 @@ class ImageList(ScrollView, can_focus=False):
         top, height = int(self.scroll_offset.y), self.size.height
         if height and not top <= position < top + height:
             self.scroll_to(y=max(0, position - height // 2), animate=False, immediate=True, force=True)
-
-
-def _short(key: str | None, name: str) -> str:
-    return key if key is not None else (name[:1] or "?")

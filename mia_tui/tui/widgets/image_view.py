@@ -18,6 +18,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
+from mia_tui.paths import printable
 from mia_tui.terminal.model import Panel, Picture, Terminal
 from mia_tui.terminal.pictures import hide_picture
 from mia_tui.tui.services.link import ASK, Link
@@ -160,7 +161,7 @@ class ImageView(Widget, can_focus=False):
         top = max(0, (height - len(lines)) // 2)
         strips = [Strip.blank(width)] * height
         for row, text in enumerate(lines[:height]):
-            shown = Text(text, no_wrap=True, overflow="ellipsis", end="")
+            shown = Text(printable(text), no_wrap=True, overflow="ellipsis", end="")
             shown.truncate(width, overflow="ellipsis")
             shown.align("center", width)
             strips[top + row] = Strip(shown.render(self.app.console), width)

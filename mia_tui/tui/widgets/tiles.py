@@ -113,16 +113,17 @@ def _chip(state: RowState, ink: Ink) -> tuple[str, Style]:
     if state.problem is not None:
         return f" {ink.broken} ", Style(bold=True)
     if state.image_class is not None:
-        return f" {_short(state.image_class.key, state.image_class.name, ink)} ", ink.chip(
+        return f" {class_letter(state.image_class.key, state.image_class.name, ink)} ", ink.chip(
             state.image_class.colour
         )
     if state.suggestion is not None:
-        short = _short(state.suggestion.key, state.suggestion.name, ink)
+        short = class_letter(state.suggestion.key, state.suggestion.name, ink)
         return f"({short})", ink.frame("suggestion", state.suggestion.colour)
     sign = ink.flag if state.flagged else ink.skipped if state.skipped else ink.dot
     return f" {sign} ", ink.dim() if sign == ink.dot else style(bold=True)
 
 
-def _short(key: str | None, name: str, ink: Ink) -> str:
+def class_letter(key: str | None, name: str, ink: Ink) -> str:
+    """One cell that stands for a class: its key, else the first letter of its name."""
     letter = ink.shown(key if key is not None else name[:1])
     return letter if ink.width(letter) == 1 else "?"
