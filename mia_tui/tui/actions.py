@@ -121,6 +121,8 @@ ACTIONS: tuple[Action, ...] = (
 
 ACTION_IDS = tuple(action.id for action in ACTIONS)
 
+# In a narrow terminal the footer shows what comes first: how to label, how to learn more, how to get out.
+_FIRST = {"assign": 0, "assign_next": 1, "help": 2, "quit": 3}
 _OF_THE_APP = frozenset({"command_palette", "quit"})
 
 
@@ -128,6 +130,7 @@ def bindings(actions: Iterable[Action] = ACTIONS) -> "list[Binding]":
     """The table as bindings of a screen; the user's keys replace them by their id."""
     from textual.binding import Binding
 
+    ordered = sorted(actions, key=lambda action: _FIRST.get(action.id, len(_FIRST)))
     return [
         Binding(
             ",".join(map(key_name, action.keys)),
@@ -138,7 +141,7 @@ def bindings(actions: Iterable[Action] = ACTIONS) -> "list[Binding]":
             tooltip=action.help,
             id=action.id,
         )
-        for action in actions
+        for action in ordered
     ]
 
 

@@ -152,7 +152,9 @@ class ClassCommands:
 
         def dialog(text: str, error: str) -> ModalScreen[str | None]:
             hint = "A letter or a digit; empty for none. Enter takes it, Esc does nothing."
-            return TextDialog(f"Which key picks {chosen.name}?", value=text, hint=hint, error=error)
+            now = f" It is {chosen.key} now." if chosen.key else ""
+            title = f"Which key picks {chosen.name}?{now}"
+            return TextDialog(title, value=text if error else "", hint=hint, error=error)
 
         def write(key: str) -> Callable[[LabelStore], ImageClass]:
             if key and not (len(key) == 1 and key.isalnum()):

@@ -209,6 +209,8 @@ class Question(ModalScreen[Value | None], Generic[Value]):
             with Horizontal(classes="answers"):
                 for number, (text, _) in enumerate(self._answers):
                     yield Button(Text(text), id=f"answer-{number}", compact=True)
+            letters = ", a first letter answers" if self._letters else ""
+            yield Static(f"Arrows choose, Enter takes it{letters}, Esc does nothing.", classes="hint")
 
     @on(Button.Pressed)
     def take(self, event: Button.Pressed) -> None:

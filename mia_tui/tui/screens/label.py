@@ -497,7 +497,11 @@ class LabelScreen(Screen[None]):
         elif ready.picture is not None:
             self._image.show(ready.picture, part_bytes=part_bytes)
         else:
-            self._image.show_card("This image cannot be shown", ready.problem or "", "Labelling goes on")
+            self._image.show_card(
+                "This image cannot be shown",
+                ready.problem or "",
+                "F4 skips it; F1 and F2 label it all the same",
+            )
         row = self.session.listing.row(ready.wish.key)
         if row is not None and self.session.state_of(row).problem != ready.problem:
             self.session.set_problem(row, ready.problem)

@@ -110,11 +110,13 @@ class LabelCommands:
             TextDialog,  # this and others below: the start need not wait for it
         )
 
-        name = await self._face.ask(TextDialog("There is no class yet. What is the first one called?"))
-        if not name:
-            return False
-        await self._desk.add_class(name)
-        return True
+        title = "There is no class yet. What is the first one called? More of them: with commas between."
+        text = await self._face.ask(TextDialog(title, hint="Enter gives this image the first of them."))
+        names = [name for name in map(str.strip, (text or "").split(",")) if name]
+        added = [await self._desk.add_class(name) for name in names]
+        if added:
+            self._session.choose_class(added[0].id)
+        return bool(added)
 
     def _advance(self) -> None:
         if self._session.move(1):
