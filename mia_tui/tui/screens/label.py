@@ -292,7 +292,7 @@ class LabelScreen(Screen[None]):
             self.notify(text, severity="warning", markup=False)
 
     def _say_slow(self, waiting: int) -> None:
-        if self.desk.keeper.busy_since is not None:
+        if not self._covered and (waiting or self.desk.keeper.busy_since is not None):
             self._saving = "Saving" + (f", {counted(waiting, 'key')} waiting" if waiting else "")
             self._show_lines()
 
