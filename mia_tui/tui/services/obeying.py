@@ -75,6 +75,8 @@ class CommandQueue:
                 self._at_work = False
             if self._waiting.empty():
                 self._busy_since = None
+            elif loop.time() - self._busy_since > SLOW_S:
+                self._say_slow()
             self._done()
 
     def _say_slow(self) -> None:
