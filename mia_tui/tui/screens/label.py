@@ -57,6 +57,7 @@ _CLASS_LINES = 3
 _LOW_ROWS = 30  # in a lower terminal classes have one line
 _AHEAD, _BEHIND = 3, 1
 _IDLE_S = 2.0
+_STILL_SAVING_S = 0.3
 
 _ABOUT_FOLDERS = (
     "The folders look like classes: {}.\n\nTaken as classes, every image gets the label of its folder; you can "
@@ -281,9 +282,14 @@ class LabelScreen(Screen[None]):
         self._busy_at = time.monotonic()
 
     def _done(self) -> None:
-        if self.queue.idle:
-            self._saving = ""
+        if self.queue.idle and self._saving:  # not at once: the next key may be on its way
+            _later(_STILL_SAVING_S, self._stop_saying)
         self._show()
+
+    def _stop_saying(self) -> None:
+        if self.queue.idle and self._saving:
+            self._saving = ""
+            self._show_lines()
 
     def _say_failed(self, error: MiaError, dropped: int) -> None:
         self._say_error(error)

@@ -15,6 +15,8 @@ Command = Callable[[], Awaitable[None]]
 SLOW_S = 0.15
 """Keys that wait longer are said to be waiting."""
 
+_PAUSE_S = 0.1  # keys also wait in Textual's own queue, and come out of it one by one
+
 
 class CommandQueue:
     """Obeys commands. `run` is to be run as a worker of the screen.
@@ -38,7 +40,8 @@ class CommandQueue:
         self._waiting: asyncio.Queue[Command] = asyncio.Queue()
         self._kept: list[Command] = []
         self._at_work = False
-        self._busy_since: float | None = None  # since when there is something to do
+        self._busy_since: float | None = None  # since when there is something to do, but for short pauses
+        self._ended_at = 0.0  # when the last command was done
 
     @property
     def idle(self) -> bool:
@@ -62,7 +65,7 @@ class CommandQueue:
         while True:
             command = await self._waiting.get()
             self._at_work = True
-            if self._busy_since is None:
+            if self._busy_since is None or loop.time() - self._ended_at > _PAUSE_S:
                 self._busy_since = loop.time()
             self._begin()
             saying = loop.call_at(max(loop.time() + 0.01, self._busy_since + SLOW_S), self._say_slow)
@@ -73,9 +76,8 @@ class CommandQueue:
             finally:
                 saying.cancel()
                 self._at_work = False
-            if self._waiting.empty():
-                self._busy_since = None
-            elif loop.time() - self._busy_since > SLOW_S:
+            self._ended_at = loop.time()
+            if not self._waiting.empty() and self._ended_at - self._busy_since > SLOW_S:
                 self._say_slow()
             self._done()
 
