@@ -356,3 +356,9 @@ def test_any_walk_stays_within_what_is_shown(data: st.DataObject) -> None:
         if session.position is not None:
             assert view[session.position] == session.current_row
         assert session.labelled + session.unlabelled == len(session.listing)
+
+
+def test_only_chosen_images_are_shown_and_those_that_are_gone_are_passed_over() -> None:
+    session = session_of(*FIVE)
+    session.set_filter(Filter(among=(ImageKey("c.png"), ImageKey("gone.png"), ImageKey("a.png"))))
+    assert shown(session) == ["a.png", "c.png"]

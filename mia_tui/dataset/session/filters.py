@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.session.class_list import ClassList
 from mia_tui.dataset.session.image_states import ImageStates
 from mia_tui.dataset.session.row_table import FLAGGED, MISSING, NOTED, SKIPPED, UNREADABLE, Rows, RowTable
@@ -43,12 +44,16 @@ class Filter:
         class_id: Images of this class; where `state` is suggested, those the model puts into it.
         text: Stands somewhere in the path, whatever the case of letters.
         folder: The image lies in this folder or below it; empty is everywhere.
+        among: Only these images; None are all.
+        among_words: What those are, for the person.
     """
 
     state: State = "all"
     class_id: int | None = None
     text: str = ""
     folder: str = ""
+    among: tuple[ImageKey, ...] | None = None
+    among_words: str = ""
 
     @property
     def is_all(self) -> bool:
@@ -70,6 +75,11 @@ def matching(filter: Filter, states: ImageStates, classes: ClassList, start: int
         shown &= states.listing.contains_text(filter.text, start)
     if filter.folder:
         shown &= states.listing.in_folder(filter.folder)[start:]
+    if filter.among is not None:
+        rows = states.listing.rows(filter.among) - start
+        chosen = np.zeros(len(shown), np.bool_)
+        chosen[rows[rows >= 0]] = True
+        shown &= chosen
     return shown
 
 

@@ -1,6 +1,7 @@
 """The lists to choose from: what to show, in which order, which class, which colour, which folder."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rich.text import Text
 
@@ -31,14 +32,14 @@ def filters(session: LabelSession, ink: Ink) -> PickDialog[Filter]:
     """Which images are shown; text and folder of the present filter stay."""
     present = session.filter
     choices = [
-        Choice(_words(state), Filter(state, None, present.text, present.folder))
+        Choice(_words(state), replace(present, state=state, class_id=None))
         for state in STATES
         if state != "class"
     ]
     counts = session.counts()
     for image_class in session.classes:
         name = f"class {image_class.name} ({counts.get(image_class.id, 0):,})"
-        filter = Filter("class", image_class.id, present.text, present.folder)
+        filter = replace(present, state="class", class_id=image_class.id)
         choices.append(Choice(name, filter, _chip(image_class, ink)))
     if not present.is_all:
         choices.insert(1, Choice("everything, whatever text and folder", Filter()))
@@ -92,13 +93,13 @@ def folders(session: LabelSession, ink: Ink) -> PickDialog[Filter]:
     """The tree of folders, with how many images lie in and below each."""
     present = session.filter
     choices = [
-        Choice(f"the whole dataset ({len(session.listing):,})", Filter(present.state, present.class_id))
+        Choice(f"the whole dataset ({len(session.listing):,})", replace(present, text="", folder=""))
     ]
     for folder in session.listing.folders():
         if not folder.path:
             continue
         name = f"{'  ' * (folder.depth - 1)}{folder.path} ({folder.images_below:,})"
-        choices.append(Choice(name, Filter(present.state, present.class_id, "", folder.path)))
+        choices.append(Choice(name, replace(present, text="", folder=folder.path)))
     return PickDialog("Show the images of which folder?", choices, ink)
 
 

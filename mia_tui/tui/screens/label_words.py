@@ -118,6 +118,8 @@ def shown_filter(filter: Filter, session: LabelSession) -> str:
         words.append(f'"{filter.text}"')
     if filter.folder:
         words.append(f"in {filter.folder}")
+    if filter.among is not None:
+        words.append(filter.among_words)
     return ", ".join(words)
 
 

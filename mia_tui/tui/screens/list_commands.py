@@ -1,5 +1,6 @@
 """Which images are shown, and in which order: commands of every screen that shows the session's view."""
 
+from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from textual.screen import ModalScreen
@@ -40,7 +41,7 @@ def list_commands(session: LabelSession, face: Face, ink: Ink) -> dict[str, Comm
         hint = "Enter shows the images with this in their path; empty shows all."
         text = await face.ask(TextDialog("Find files", value=present.text, hint=hint))
         if text is not None:
-            show(Filter(present.state, present.class_id, text.strip(), present.folder))
+            show(replace(present, text=text.strip()))
 
     async def choose_filter() -> None:
         from mia_tui.tui.screens import choosing

@@ -1,0 +1,34 @@
+"""Where a screen stands, and where it sends the person next."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mia_tui.dataset.model import ImageKey
+
+
+@dataclass(frozen=True)
+class Place:
+    """A dataset in front of one person.
+
+    Attributes:
+        dataset: Folder of images.
+        state: What was named with --state.
+        annotator: Who trains and labels.
+    """
+
+    dataset: Path
+    state: Path | None
+    annotator: str
+
+
+@dataclass(frozen=True)
+class OpenImages:
+    """Images that the person wants to see on the labelling screen; the answer of the screens of runs.
+
+    Attributes:
+        title: What they are, such as `truth basophil, predicted monocyte`.
+        keys: The images, in the order to see them in.
+    """
+
+    title: str
+    keys: tuple[ImageKey, ...]
