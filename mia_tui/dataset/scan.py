@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple
 
 from mia_tui.config.train import Frames
 from mia_tui.dataset.hashes import duplicate_groups, file_hash
@@ -35,8 +35,6 @@ __all__ = [
 
 _TOLD_EVERY = 1000  # files between two calls of `progress`
 
-_Item = TypeVar("_Item")
-
 
 @dataclass(frozen=True)
 class Scan:
@@ -58,17 +56,13 @@ class Scan:
         return problem_notes(self.problems)
 
 
-@dataclass(frozen=True)
-class Measured:
-    """Files that are there.
+class Measured(NamedTuple):
+    """A file that is there, with the number of images it holds."""
 
-    Attributes:
-        files: With size and time, in the order they were found.
-        frames: How many images a file holds, by its path, where there may be several.
-    """
-
-    files: tuple[ImageFile, ...]
-    frames: dict[str, int]
+    path: str
+    size: int
+    mtime_ns: int
+    frames: int
 
 
 def scan(root: Path, *, frames: Frames = "first", progress: Callable[[int], None] | None = None) -> Scan:
@@ -89,44 +83,50 @@ def scan(root: Path, *, frames: Frames = "first", progress: Callable[[int], None
     check_root(root)
     problems: list[ScanProblem] = []
     found = []
-    for file in scan_files(root, problems=problems):
-        found.append(file)
+    for path in scan_files(root, problems=problems):
+        found.append(path)
         if progress is not None and len(found) % _TOLD_EVERY == 0:
             progress(len(found))
-    measured = measure(root, found, frames, problems)
-    counts = measured.frames
-    keys = (
-        ImageKey(file.path, frame) for file in measured.files for frame in range(counts.get(file.path, 1))
-    )
+    files, keys = [], []
+    for path, size, mtime_ns, count in measure(root, found, frames, problems):
+        files.append(ImageFile(path, size, mtime_ns))
+        keys += [ImageKey(path, frame) for frame in range(count)]
     if progress is not None:
-        progress(len(measured.files))
-    return Scan(tuple(keys), measured.files, tuple(problems))
+        progress(len(files))
+    return Scan(tuple(keys), tuple(files), tuple(problems))
 
 
 def measure(
-    root: Path,
-    found: Sequence[ImageFile],
-    frames: Frames,
-    problems: list[ScanProblem],
-    *,
-    heed: Callable[[], None] | None = None,
-) -> Measured:
-    """Find out size, time and number of frames of files; in threads where the disk is slow.
+    root: Path, found: Iterable[str], frames: Frames, problems: list[ScanProblem]
+) -> Iterator[Measured]:
+    """Find out size, time and number of images of files, one after the other; in threads where the disk is slow.
 
     Args:
         root: Folder of the dataset.
         found: Its files, from `scan_files`.
         frames: As for `scan`.
         problems: Gets the files that are not there any more.
-        heed: Called between files; what it raises ends the work.
 
     Raises:
         DataError: If there is no file.
     """
-    files = tuple(_heeding(_with_sizes(root, found, problems), heed))
-    if not files:
+    index = ScanIndex(root)
+    suffixes = STACK_SUFFIXES | ANIMATED_SUFFIXES if frames == "all" else STACK_SUFFIXES
+    is_empty = True
+    try:
+        for file, count in each(partial(_look_at, root, os.fspath(root), frames, suffixes, index), found):
+            if isinstance(count, OSError):
+                message = f"The file cannot be looked at: {count.strerror}."
+                problems.append(ScanProblem(file.path, message))
+                continue
+            is_empty = False
+            if count is not None and index.frames(file) is None:
+                index.remember(file, frames=count)
+            yield Measured(file.path, file.size or 0, file.mtime_ns or 0, count or 1)
+    finally:
+        index.save()
+    if is_empty:
         raise _no_images(root, problems)
-    return Measured(files, _frame_counts(root, files, frames, heed))
 
 
 def problem_notes(problems: Sequence[ScanProblem]) -> list[str]:
@@ -164,52 +164,21 @@ def _no_images(root: Path, problems: list[ScanProblem]) -> DataError:
     return DataError(f"There are no images in {printable(root)}.", hint)
 
 
-def _heeding(items: Iterable[_Item], heed: Callable[[], None] | None) -> Iterator[_Item]:
-    for item in items:
-        if heed is not None:
-            heed()
-        yield item
-
-
-def _with_sizes(root: Path, files: Sequence[ImageFile], problems: list[ScanProblem]) -> Iterator[ImageFile]:
-    folder = os.fspath(root)
-    for file, status in zip(files, each(partial(_stat, folder), files), strict=True):
-        if isinstance(status, OSError):
-            problems.append(ScanProblem(file.path, f"The file cannot be looked at: {status.strerror}."))
-        else:
-            yield ImageFile(file.path, status.st_size, status.st_mtime_ns)
-
-
-def _stat(root: str, file: ImageFile) -> os.stat_result | OSError:
+def _look_at(
+    root: Path, folder: str, frames: Frames, suffixes: frozenset[str], index: ScanIndex, path: str
+) -> tuple[ImageFile, int | OSError | None]:
+    """Size and time of a file, and its number of images where it may hold several and they can be counted."""
     try:
-        return os.stat(f"{root}/{file.path}")  # noqa: PTH116  (100,000 of them)
+        status = os.stat(f"{folder}/{path}")  # noqa: PTH116  (100,000 of them)
     except OSError as error:
-        return error
-
-
-def _frame_counts(
-    root: Path, files: Iterable[ImageFile], frames: Frames, heed: Callable[[], None] | None
-) -> dict[str, int]:
-    suffixes = STACK_SUFFIXES | ANIMATED_SUFFIXES if frames == "all" else STACK_SUFFIXES
-    stacks = [file for file in files if os.path.splitext(file.path)[1].lower() in suffixes]  # noqa: PTH122
-    if not stacks:
-        return {}
-    index = ScanIndex(root)
-    counts = {file.path: index.frames(file) or 1 for file in stacks}
-    unknown = [file for file in stacks if index.frames(file) is None]
-    counted_now = _heeding(each(partial(_count_or_none, root, frames), unknown), heed)
+        return ImageFile(path), error
+    file = ImageFile(path, status.st_size, status.st_mtime_ns)
+    if os.path.splitext(path)[1].lower() not in suffixes:  # noqa: PTH122
+        return file, None
+    known = index.frames(file)
+    if known is not None:
+        return file, known
     try:
-        for file, count in zip(unknown, counted_now, strict=True):
-            if count is not None:
-                counts[file.path] = count
-                index.remember(file, frames=count)
-    finally:
-        index.save()
-    return counts
-
-
-def _count_or_none(root: Path, frames: Frames, file: ImageFile) -> int | None:
-    try:
-        return count_frames(root / file.path, animated=frames)
+        return file, count_frames(root / path, animated=frames)
     except DecodeError:
-        return None
+        return file, None

@@ -27,6 +27,7 @@ _SETTLED_NS = 2_000_000_000
 _TRIED = 64  # calls made one by one to see whether threads are worth it
 _SLOW_S = 2e-4  # a local stat takes 2 us, one over a network 200 us and more
 _THREADS = 16
+_IN_THREADS = 4096  # calls that are waiting at a time: a million would take a gigabyte
 
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
@@ -95,7 +96,8 @@ def each(function: Callable[[_In], _Out], items: Iterable[_In]) -> Iterator[_Out
         return
     pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="scan")
     try:
-        yield from pool.map(function, source)
+        while some := list(islice(source, _IN_THREADS)):
+            yield from pool.map(function, some)
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -115,12 +117,13 @@ def cache_file(root: Path, kind: str, suffix: str) -> Path | None:
         return None
 
 
-def write_cache(file: Path, content: bytes) -> None:
-    """Replace a file of the cache as a whole; in silence where it cannot be written."""
+def write_cache(file: Path, *content: bytes | memoryview) -> None:
+    """Replace a file of the cache as a whole, by these parts; in silence where it cannot be written."""
     temporary = file.with_name(f"{file.name}.{os.getpid()}")
     try:
         file.parent.mkdir(exist_ok=True)
-        temporary.write_bytes(content)
+        with temporary.open("wb") as new:
+            new.writelines(content)
         temporary.replace(file)
     except OSError:
         with suppress(OSError):

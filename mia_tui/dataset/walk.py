@@ -9,16 +9,19 @@ lead to something not seen yet, so each image has one name, that of its real
 place if it has one inside the dataset.
 """
 
+import heapq
 import os
 import re
+import stat
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mia_tui.dataset.model import ImageFile
 from mia_tui.dataset.pixels.decode import IMAGE_SUFFIXES
 from mia_tui.paths import LABELS_DB
+
+_SORTED = 8192  # names that are sorted together
 
 NaturalKey = tuple[tuple[str | int, ...], str]
 
@@ -31,8 +34,8 @@ class ScanProblem:
     message: str
 
 
-def scan_files(root: Path, *, problems: list[ScanProblem] | None = None) -> Iterator[ImageFile]:
-    """The image files below a folder, one by one, without their sizes.
+def scan_files(root: Path, *, problems: list[ScanProblem] | None = None) -> Iterator[str]:
+    """The image files below a folder, one by one: paths relative to it.
 
     Hidden files and folders, and folders that hold a labels.db, are left out. Each folder is visited once,
     whatever links lead to it.
@@ -66,65 +69,75 @@ class _Walk:
     seen: set[tuple[int, int]] = field(default_factory=set)
     links: deque[str] = field(default_factory=deque)
 
-    def files(self, start: str) -> Iterator[ImageFile]:
+    def files(self, start: str) -> Iterator[str]:
         """Images in and below one folder (relative; "" is the dataset)."""
         waiting = [start]
         while waiting:
             folder = waiting.pop()
             try:
-                images, folders = self._look_into(folder)
+                images, links, folders = self._look_into(folder)
             except OSError as error:
                 self._note(folder, f"The folder cannot be opened: {error.strerror}.")
                 continue
             prefix = f"{folder}/" if folder else ""
-            for entry in images:
-                if not entry.is_symlink() or self._leads_to_a_file(entry, prefix + entry.name):
-                    yield ImageFile(prefix + entry.name)
+            for name in images:
+                if name not in links or self._leads_to_a_file(prefix + name):
+                    yield prefix + name
             waiting.extend(prefix + name for name in reversed(folders))
 
-    def _look_into(self, folder: str) -> tuple[list[os.DirEntry[str]], list[str]]:
-        """Images (links with an image's suffix among them, whatever they lead to) and folders, in order."""
+    def _look_into(self, folder: str) -> tuple[Iterable[str], set[str], list[str]]:
+        """Names of images, which of them are links (to whatever it may be), and names of folders, in order."""
         path = os.path.join(self.root, folder)  # noqa: PTH118  (Path would cost more than the rest)
         status = os.stat(path)  # noqa: PTH116
         identity = (status.st_dev, status.st_ino)
         if identity in self.seen:
-            return [], []
-        images, folders, links = [], [], []
+            return (), set(), []
+        images, image_links, folders, links = [], set(), [], []
         with os.scandir(path) as entries:
             for entry in entries:
                 name = entry.name
                 if name.startswith("."):
                     continue
                 if name == LABELS_DB and folder and entry.is_file():
-                    return [], []
-                if _has_image_suffix(name) and (entry.is_symlink() or entry.is_file(follow_symlinks=False)):
-                    images.append(entry)
+                    return (), set(), []
+                is_image = _has_image_suffix(name)
+                if is_image and entry.is_file(follow_symlinks=False):
+                    images.append(name)
+                elif is_image and entry.is_symlink():
+                    images.append(name)
+                    image_links.add(name)
                 elif entry.is_dir(follow_symlinks=False):
                     folders.append(name)
                 elif entry.is_symlink() and _is_folder(entry):
                     links.append(name)
         self.seen.add(identity)
-        images.sort(key=lambda entry: natural_key(entry.name))
         links.sort(key=natural_key)
         self.links.extend(f"{folder}/{name}" if folder else name for name in links)
-        return images, sorted(folders, key=natural_key)
+        return _in_natural_order(images), image_links, sorted(folders, key=natural_key)
 
-    def _leads_to_a_file(self, link: os.DirEntry[str], path: str) -> bool:
+    def _leads_to_a_file(self, path: str) -> bool:
         """Asked only when it is the link's turn: a folder of 100,000 links shows its first image at once."""
         try:
-            if link.is_file():
-                return True
-            if link.is_dir():
-                self.links.append(path)
-                return False
+            mode = os.stat(os.path.join(self.root, path)).st_mode  # noqa: PTH116, PTH118
+        except FileNotFoundError:
+            mode = 0
         except OSError as error:
             self._note(path, f"The link cannot be followed: {error.strerror}.")
             return False
-        self._note(path, "The link leads nowhere.")
-        return False
+        if stat.S_ISDIR(mode):
+            self.links.append(path)
+        elif not stat.S_ISREG(mode):
+            self._note(path, "The link leads nowhere.")
+        return stat.S_ISREG(mode)
 
     def _note(self, path: str, message: str) -> None:
         self.problems.append(ScanProblem(path, message))
+
+
+def _in_natural_order(names: list[str]) -> Iterator[str]:
+    """Sorted piece by piece: sorting a million names at once would hold up a screen for seconds."""
+    pieces = (names[start : start + _SORTED] for start in range(0, len(names), _SORTED))
+    return heapq.merge(*(sorted(piece, key=natural_key) for piece in pieces), key=natural_key)
 
 
 def _has_image_suffix(name: str) -> bool:

@@ -11,9 +11,10 @@ from listing_support import keys_of
 from PIL import Image
 
 from mia_tui.dataset.listing import lister
+from mia_tui.dataset.listing.arrays import ListingArrays, paths_of
 from mia_tui.dataset.listing.lister import list_images
 from mia_tui.dataset.listing.listing import Listing
-from mia_tui.dataset.model import ImageFile, ImageKey
+from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.scan import scan
 from mia_tui.dataset.walk import ScanProblem
 from mia_tui.errors import DataError
@@ -36,26 +37,37 @@ def test_batches_come_in_order_and_the_first_is_one_image(tmp_path: Path) -> Non
     names = [f"{folder}/{number}.png" for folder in ("a", "b") for number in range(40)]
     put(tmp_path, *names)
     batches: list[list[str]] = []
-    list_images(tmp_path, on_batch=batches.append)
+    list_images(tmp_path, on_batch=lambda part: batches.append(paths_of(part)))
     assert batches[0] == ["a/0.png"]
     assert [path for batch in batches for path in batch] == names
     sizes = [len(batch) for batch in batches]
     assert all(size <= 1 + sum(sizes[:number]) for number, size in enumerate(sizes))
 
 
+def test_no_batch_is_larger_than_a_screen_takes_over_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path, *(f"{number}.png" for number in range(100)))
+    monkeypatch.setattr(lister, "_BATCH", 10)
+    sizes: list[int] = []
+    list_images(tmp_path, on_batch=lambda part: sizes.append(part.images))
+    assert sum(sizes) == 100
+    assert max(sizes) <= 11
+
+
 def test_what_waits_is_told_after_a_blink_however_little_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def slowly(root: Path, *, problems: list[ScanProblem]) -> Iterator[ImageFile]:
+    def slowly(root: Path, *, problems: list[ScanProblem]) -> Iterator[str]:
         for number in range(40):
             if number == 35:
                 time.sleep(0.06)
-            yield ImageFile(f"{number}.png")
+            yield f"{number}.png"
 
     put(tmp_path, *(f"{number}.png" for number in range(40)))
     monkeypatch.setattr(lister, "scan_files", slowly)
     batches: list[list[str]] = []
-    list_images(tmp_path, on_batch=batches.append)
+    list_images(tmp_path, on_batch=lambda part: batches.append(paths_of(part)))
     assert any(batch[-1] == "35.png" for batch in batches)
 
 
@@ -66,7 +78,7 @@ def test_at_the_end_everything_is_known_as_a_scan_knows_it(tmp_path: Path) -> No
     found, scanned = list_images(tmp_path), scan(tmp_path)
     assert found is not None
     assert tuple(keys_of(found.listing)) == scanned.keys
-    assert found.files == scanned.files
+    assert tuple(found.listing.files_at([file.path for file in scanned.files])) == scanned.files
     assert found.problems == scanned.problems
     assert found.notes == scanned.notes != []
     files = {file.path: file for file in scanned.files}
@@ -86,7 +98,7 @@ def test_animations_have_their_frames_where_all_are_asked_for(tmp_path: Path) ->
 def test_batches_and_end_tell_of_the_same_files(tmp_path: Path) -> None:
     put(tmp_path, *(f"{number}.png" for number in range(30)))
     growing = Listing()
-    found = list_images(tmp_path, on_batch=growing.extend)
+    found = list_images(tmp_path, on_batch=growing.append)
     assert found is not None
     assert growing.same_images(found.listing)
     again = list_images(tmp_path)
@@ -99,7 +111,12 @@ def test_it_ends_soon_when_nobody_wants_to_know_any_more(tmp_path: Path, after: 
     put(tmp_path, *(f"{number}.png" for number in range(10)), *(f"x{number}.tif" for number in range(10)))
     asked = iter(range(1000))
     told: list[str] = []
-    assert list_images(tmp_path, on_batch=told.extend, stop=lambda: next(asked) >= after) is None
+    assert (
+        list_images(
+            tmp_path, on_batch=lambda part: told.extend(paths_of(part)), stop=lambda: next(asked) >= after
+        )
+        is None
+    )
     assert len(told) <= after
     assert next(asked) == after + 1
 
@@ -109,7 +126,7 @@ def test_a_file_that_vanishes_meanwhile_is_told_and_left_out(
 ) -> None:
     put(tmp_path, "a.png", "b.png")
 
-    def then_gone(paths: list[str]) -> None:
+    def then_gone(part: ListingArrays) -> None:
         (tmp_path / "a.png").unlink(missing_ok=True)
 
     found = list_images(tmp_path, on_batch=then_gone)

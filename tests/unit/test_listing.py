@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from listing_support import keys_of, listing_of
 
-from mia_tui.dataset.listing import path_index
+from mia_tui.dataset.listing import path_index, path_table
+from mia_tui.dataset.listing.arrays import arrays_of, written
 from mia_tui.dataset.listing.folders import Folder
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageFile, ImageKey
@@ -86,8 +87,46 @@ def test_a_name_cannot_hold_a_zero() -> None:
         Listing().extend(["a\0b.png"])
 
 
+def test_what_cannot_be_a_name_is_not_listed() -> None:
+    listing = listing_of("a.png", "b.png")
+    for path in ("a\0b.png", "\ud800.png", "", "a.png\0"):
+        assert listing.row(ImageKey(path)) is None
+        assert listing.rows([ImageKey("a.png"), ImageKey(path), ImageKey("b.png")]).tolist() == [0, -1, 1]
+
+
+def test_hashes_of_many_are_those_of_each_and_differ(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(path_index, "_AT_ONCE", 100)
+    paths = [f"{'x' * (number % 130)}/{number}.png" for number in range(500)]
+    hashes = path_index.hashes_of(*written(paths)).tolist()
+    assert len(set(hashes)) == 500
+    assert hashes == [int(path_index.hashes_of(*written([path]))[0]) for path in paths]
+
+
+def test_parts_put_behind_each_other_make_the_same_listing() -> None:
+    paths = ["1.png", "2.png", "a/1.png", "a/2.png", "a/3.png", "b/1.png"]
+    whole = listing_of(*paths)
+    for cut in range(len(paths)):
+        parted = Listing()
+        for part in (paths[:cut], paths[cut:]):
+            parted.append(arrays_of(part, sizes=[1] * len(part), mtimes_ns=[1] * len(part)))
+        assert parted.same_files(whole)
+        assert parted.arrays.turns.tolist() == whole.arrays.turns.tolist() == [0, 2, 5]
+        assert parted.folders() == whole.folders()
+
+
+def test_files_are_found_by_their_paths_and_by_their_sizes() -> None:
+    files = [ImageFile("a.tif", 5, 1), ImageFile("b.png", 6, 2), ImageFile("c.png", 7, 3)]
+    listing = Listing.of_files(files, {"a.tif": 2})
+    assert listing.files_at(["c.png", "gone.png", "a.tif"]) == [files[2], files[0]]
+    assert listing.files_of_sizes({6, 7, 99}) == files[1:]
+    assert listing.keys_beside(["b.png", "gone.png"]) == [
+        *(ImageKey("a.tif", n) for n in (0, 1)),
+        ImageKey("c.png"),
+    ]
+
+
 def test_paths_whose_hashes_collide_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(path_index, "hash_of", lambda path: len(path))
+    monkeypatch.setattr(path_table, "hashes_of", lambda names, ends: np.diff(ends, prepend=0))
     paths = [f"{number:03}.png" for number in range(50)]
     listing = Listing()
     for path in paths:

@@ -4,6 +4,7 @@ import os
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -126,12 +127,13 @@ def test_a_write_that_fails_leaves_what_was_kept_before(
 ) -> None:
     save_listing(tmp_path, listing_of("a.png"))
 
-    def full(self: Path, content: bytes) -> int:
+    def full(self: Path, mode: str) -> IO[bytes]:
         self.touch()
-        raise OSError(28, "No space left on device")
+        return open("/dev/full", mode)  # noqa: PTH123  # Path.open is what is replaced
 
-    monkeypatch.setattr(Path, "write_bytes", full)
-    save_listing(tmp_path, listing_of("b.png"))
+    with monkeypatch.context() as full_disk:
+        full_disk.setattr(Path, "open", full)
+        save_listing(tmp_path, listing_of("b.png"))
     listing = load_listing(tmp_path)
     assert listing is not None
     assert listing.path(0) == "a.png"

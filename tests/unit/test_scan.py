@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mia_tui import paths
-from mia_tui.dataset import hashes, scan_index
+from mia_tui.dataset import hashes, scan_index, walk
 from mia_tui.dataset import scan as scan_module
-from mia_tui.dataset.model import ImageFile, ImageKey
+from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.scan import ScanProblem, duplicate_groups, file_hash, natural_key, scan, scan_files
 from mia_tui.errors import DataError
 
@@ -35,7 +35,7 @@ def put(root: Path, *names: str) -> Path:
 
 
 def found(root: Path) -> list[str]:
-    return [file.path for file in scan_files(root)]
+    return list(scan_files(root))
 
 
 def stack(path: Path, pages: int) -> Path:
@@ -129,7 +129,7 @@ def test_linked_images_count_and_dead_links_are_told(tmp_path: Path) -> None:
     (root / "circle.png").symlink_to("circle.png")
     (root / "c.png").symlink_to(store)
     problems: list[ScanProblem] = []
-    assert [file.path for file in scan_files(root, problems=problems)] == [
+    assert list(scan_files(root, problems=problems)) == [
         "a.png", "b.png", "folder/x.png", "c.png/1.png",
     ]  # fmt: skip
     assert [problem.path for problem in problems] == ["circle.png", "dead.png"]
@@ -163,7 +163,7 @@ def test_a_folder_that_may_not_be_opened_is_told_and_the_rest_is_found(tmp_path:
             folder.chmod(0o755)
     problems: list[ScanProblem] = []
     with as_nobody():
-        files = [file.path for file in scan_files(root, problems=problems)]
+        files = list(scan_files(root, problems=problems))
     (root / "b").chmod(0o755)
     assert files == ["a/1.png", "c/3.png"]
     assert problems == [ScanProblem("b", "The folder cannot be opened: Permission denied.")]
@@ -207,7 +207,7 @@ def test_the_first_image_needs_no_stat_of_any_file(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(os, "scandir", careful)
     monkeypatch.setattr(os, "stat", counting)
     files = scan_files(tmp_path)
-    assert next(files).path == "0.png"
+    assert next(files) == "0.png"
     assert not [path for path in asked if path.endswith(".png")]
     assert str(tmp_path / "sub") not in asked
     assert len(list(files)) == 100
@@ -343,14 +343,22 @@ def test_a_file_that_vanishes_during_the_scan_is_told(
 ) -> None:
     put(tmp_path, "a.png", "b.png")
 
-    def then_gone(root: Path, *, problems: list[ScanProblem]) -> Iterator[ImageFile]:
-        yield from (ImageFile("a.png"), ImageFile("b.png"))
+    def then_gone(root: Path, *, problems: list[ScanProblem]) -> Iterator[str]:
+        yield from ("a.png", "b.png")
         (root / "a.png").unlink()
 
     monkeypatch.setattr(scan_module, "scan_files", then_gone)
     result = scan(tmp_path)
     assert result.keys == (ImageKey("b.png"),)
     assert result.problems[0].path == "a.png"
+
+
+def test_names_sorted_piece_by_piece_are_in_natural_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(walk, "_SORTED", 3)
+    put(tmp_path, *(f"cell{number}.png" for number in range(25)))
+    assert found(tmp_path) == [f"cell{number}.png" for number in range(25)]
 
 
 def test_natural_order_is_total_and_ignores_case_first() -> None:

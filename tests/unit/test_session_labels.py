@@ -24,6 +24,7 @@ from listing_support import (
 )
 
 from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.session import changes as changes_module
 from mia_tui.dataset.session.filters import Filter
 from mia_tui.dataset.session.pace import Pace
 from mia_tui.dataset.session.session import LabelSession
@@ -354,3 +355,33 @@ def figures(session: LabelSession) -> object:
         session.by_source,
         (session.labelled, session.unlabelled, session.skipped, session.flagged, session.missing),
     )
+
+
+def test_skipped_images_are_not_left_to_do_unless_they_wait_for_a_label_all_the_same() -> None:
+    session = session_of("a.png", "b.png", "c.png", "d.png")
+    session.load(CLASSES, {A: label(1)}, {A: Mark(skipped=True), B: Mark(skipped=True)})
+    assert (session.labelled, session.unlabelled, session.skipped, session.left) == (1, 3, 2, 2)
+    session.load(CLASSES, {}, {})
+    assert session.left == session.unlabelled == 4
+
+
+def test_a_large_step_is_taken_over_in_parts_and_ends_as_if_it_were_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = [f"{number}.png" for number in range(100)]
+    history = [
+        class_row(ROUND),
+        *(labelled(name, 1) for name in names),
+        *(labelled(name, 2) for name in names[:30]),
+    ]
+    at_once, in_parts = session_of(*names), session_of(*names)
+    expected = at_once.apply(history)
+    monkeypatch.setattr(changes_module, "_STEP", 7)
+    pauses, steps = 0, in_parts.apply_in_steps(history)
+    with pytest.raises(StopIteration) as end:
+        while True:
+            next(steps)
+            pauses += 1
+    assert pauses == len(history) // 7
+    assert end.value.value.rows.tolist() == expected.rows.tolist()
+    assert in_parts.counts() == at_once.counts() == {1: 70, 2: 30, 5: 0}

@@ -55,14 +55,20 @@ def save_listing(root: Path, listing: Listing) -> None:
     if file is None:
         return
     parts = listing.arrays
-    arrays: list[NDArray[Any]] = [getattr(parts, name).astype(kind) for name, kind in _KINDS.items()]
+    arrays: list[NDArray[Any]] = [
+        getattr(parts, name).astype(kind, copy=False) for name, kind in _KINDS.items()
+    ]
     head = _Head(parts.images, dict(zip(_KINDS, map(len, arrays), strict=True)))
-    content = _padded(msgspec.json.encode(head) + b"\n", _FIRST % 0)
-    content += b"".join(_padded(array.tobytes()) for array in arrays)
-    write_cache(file, _FIRST % zlib.crc32(content) + content)
+    content: list[bytes | memoryview] = [_padded(msgspec.json.encode(head) + b"\n", _FIRST % 0)]
+    for array in arrays:  # as they are: a copy of all would take as much memory again
+        content += [array.data, bytes(-array.nbytes % _ALIGNED)]
+    checksum = 0
+    for part in content:
+        checksum = zlib.crc32(part, checksum)
+    write_cache(file, _FIRST % checksum, *content)
 
 
-def _padded(content: bytes, before: bytes = b"") -> bytes:
+def _padded(content: bytes, before: bytes) -> bytes:
     return content + bytes(-len(before + content) % _ALIGNED)
 
 

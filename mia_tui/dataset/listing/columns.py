@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-_SPARE = 4  # a quarter more than is needed: few copies, little memory
+_ROOM = 4  # times what is needed: what was never written to takes no memory, and copies are rare and small
 
 
 class Column:
@@ -37,7 +37,7 @@ class Column:
             return  # what it was made of may be read-only
         needed = self._count + len(values)
         if needed > len(self._buffer):
-            grown = np.empty(needed + needed // _SPARE, self._buffer.dtype)
+            grown = np.empty(_ROOM * needed, self._buffer.dtype)
             grown[: self._count] = self.values
             self._buffer = grown
         self._buffer[self._count : needed] = values

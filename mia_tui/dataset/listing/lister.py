@@ -1,17 +1,20 @@
 """Finding the images of a dataset while a person looks at the first of them."""
 
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 
 from mia_tui.config.train import Frames
+from mia_tui.dataset.listing.arrays import ListingArrays, arrays_of, paths_of
 from mia_tui.dataset.listing.listing import Listing
-from mia_tui.dataset.model import ImageFile
 from mia_tui.dataset.scan import check_root, measure, problem_notes
 from mia_tui.dataset.walk import ScanProblem, scan_files
 
 _BATCH_S = 0.05  # what a person does not see as a wait
+_BATCH = 16_384  # files; a screen takes so many over within a frame
 
 
 @dataclass(frozen=True)
@@ -20,12 +23,10 @@ class Found:
 
     Attributes:
         listing: The images with sizes, times and frames.
-        files: One for each file, in the same order, for `LabelStore.reconcile`.
         problems: What could not be looked at.
     """
 
     listing: Listing
-    files: tuple[ImageFile, ...]
     problems: tuple[ScanProblem, ...]
 
     @property
@@ -42,7 +43,7 @@ def list_images(
     root: Path,
     *,
     frames: Frames = "first",
-    on_batch: Callable[[list[str]], None] | None = None,
+    on_batch: Callable[[ListingArrays], None] | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Found | None:
     """Find all images of a folder, telling of them as they are found.
@@ -50,8 +51,8 @@ def list_images(
     Args:
         root: Folder of the dataset.
         frames: As for `scan.scan`.
-        on_batch: Gets the paths in order: the first at once, then so many that it is called at most 20 times
-            a second once there are many. Stacks stand for one image until the end. Called in this thread.
+        on_batch: Gets the files in order, for `Listing.append`: the first at once, then what is found within
+            a blink, up to some thousands. Stacks stand for one image until the end. Called in this thread.
         stop: Asked between files whether to end.
 
     Returns:
@@ -61,46 +62,52 @@ def list_images(
         DataError: If the folder is not there, is a file, cannot be read, or holds no images.
     """
 
-    def heed() -> None:
-        if stop():
-            raise _StoppedError
+    def heeding(items: Iterable[str]) -> Iterator[str]:
+        for item in items:
+            if stop():
+                raise _StoppedError
+            yield item
 
     check_root(root)
     problems: list[ScanProblem] = []
-    teller = _Teller(on_batch)
-    found = []
+    parts: deque[ListingArrays] = deque()
     try:
-        for file in scan_files(root, problems=problems):
-            heed()
-            found.append(file)
-            teller.note(file.path)
-        teller.tell()
-        measured = measure(root, found, frames, problems, heed=heed)
+        for paths in _batches(heeding(scan_files(root, problems=problems))):
+            parts.append(arrays_of(paths))
+            if on_batch is not None:
+                on_batch(parts[-1])
+        listing = _measured(root, frames, heeding(_taken_out(parts)), problems)
     except _StoppedError:
         return None
-    listing = Listing.of_files(measured.files, measured.frames)
     _ = listing.by_time  # sorting a million takes as long as a person waits for a key; here nobody does
-    return Found(listing, measured.files, tuple(problems))
+    return Found(listing, tuple(problems))
 
 
-class _Teller:
-    """Passes paths on in batches: as many as were told before, or what came within a blink."""
+def _batches(paths: Iterator[str]) -> Iterator[list[str]]:
+    """As many as were told before, or what came within a blink."""
+    waiting: list[str] = []
+    told, told_at = 0, 0.0
+    for path in paths:
+        waiting.append(path)
+        is_many = len(waiting) > min(told, _BATCH)  # a slow folder never holds back more than half
+        if is_many or time.monotonic() - told_at > _BATCH_S:
+            yield waiting
+            told += len(waiting)
+            waiting, told_at = [], time.monotonic()
+    if waiting:
+        yield waiting
 
-    def __init__(self, on_batch: Callable[[list[str]], None] | None) -> None:
-        self._on_batch = on_batch
-        self._waiting: list[str] = []
-        self._told = 0
-        self._told_at = 0.0
 
-    def note(self, path: str) -> None:
-        self._waiting.append(path)
-        is_many = len(self._waiting) > self._told  # a slow folder never holds back more than half
-        if is_many or time.monotonic() - self._told_at > _BATCH_S:
-            self.tell()
+def _taken_out(parts: deque[ListingArrays]) -> Iterator[str]:
+    """The paths of parts, which are given up one by one: all of them take 70 MB for a million."""
+    while parts:
+        yield from paths_of(parts.popleft())
 
-    def tell(self) -> None:
-        if self._waiting and self._on_batch is not None:
-            self._on_batch(self._waiting)
-        self._told += len(self._waiting)
-        self._waiting = []
-        self._told_at = time.monotonic()
+
+def _measured(root: Path, frames: Frames, paths: Iterator[str], problems: list[ScanProblem]) -> Listing:
+    listing = Listing()
+    files = measure(root, paths, frames, problems)
+    for first in files:
+        names, sizes, times, counts = zip(*chain([first], islice(files, _BATCH)), strict=True)
+        listing.append(arrays_of(names, sizes=sizes, mtimes_ns=times, frames=counts))
+    return Listing(listing.arrays)  # with all paths indexed at once they are found faster

@@ -6,13 +6,13 @@ behind each, as no name can hold one. A screen may ask for anything here
 without being held up, and extend it, except for what says so.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mia_tui.dataset.listing.arrays import ListingArrays, no_images
+from mia_tui.dataset.listing.arrays import UNKNOWN_SIZE, ListingArrays, arrays_of, no_images
 from mia_tui.dataset.listing.columns import Column
 from mia_tui.dataset.listing.folders import Folder, add_up, is_below, parent_of
 from mia_tui.dataset.listing.match import match_files
@@ -20,8 +20,6 @@ from mia_tui.dataset.listing.path_table import PathTable
 from mia_tui.dataset.model import ImageFile, ImageKey
 
 Rows = NDArray[np.int32]
-
-_UNKNOWN_SIZE = -1
 
 
 class Listing:
@@ -50,17 +48,14 @@ class Listing:
             files: In the dataset's order, each once.
             frames: How many images a file holds, where it is not one.
         """
-        listing = cls()
-        paths = [file.path for file in files]
-        counts = np.fromiter(((frames or {}).get(path, 1) for path in paths), np.int32, len(paths))
-        sizes = (_UNKNOWN_SIZE if file.size is None else file.size for file in files)
-        listing._add(
-            paths,
-            counts,
-            np.fromiter(sizes, np.int64, len(paths)),
-            np.fromiter((file.mtime_ns or 0 for file in files), np.int64, len(paths)),
+        return cls(
+            arrays_of(
+                [file.path for file in files],
+                sizes=[UNKNOWN_SIZE if file.size is None else file.size for file in files],
+                mtimes_ns=[file.mtime_ns or 0 for file in files],
+                frames=[(frames or {}).get(file.path, 1) for file in files],
+            )
         )
-        return listing
 
     def extend(self, paths: Sequence[str]) -> None:
         """Put files at the end, one image each; none of them may be listed yet.
@@ -68,34 +63,20 @@ class Listing:
         Raises:
             ValueError: If a path holds a zero, as no file's can.
         """
-        count = len(paths)
-        self._add(
-            paths,
-            np.ones(count, np.int32),
-            np.full(count, _UNKNOWN_SIZE, np.int64),
-            np.zeros(count, np.int64),
-        )
+        self.append(arrays_of(paths))
 
-    def _add(
-        self,
-        paths: Sequence[str],
-        frames: NDArray[np.int32],
-        sizes: NDArray[np.int64],
-        mtimes_ns: NDArray[np.int64],
-    ) -> None:
-        if not paths:
-            return
+    def append(self, part: ListingArrays) -> None:
+        """Put files at the end; none of them may be listed yet. It costs a screen nothing."""
         files = len(self._paths)
-        folders = [parent_of(path) for path in paths]
-        before = [parent_of(self._paths.path(files - 1)) if files else None, *folders]
-        turns = [number for number, folder in enumerate(folders) if folder != before[number]]
-        rows_before = np.cumsum(frames, dtype=np.int32) - frames
-        self._paths.append(paths)
-        self._turns.append(np.array(turns, np.int32) + np.int32(files))
-        self._first_rows.append(rows_before + np.int32(self._images))
-        self._sizes.append(sizes)
-        self._mtimes_ns.append(mtimes_ns)
-        self._images += int(frames.sum())
+        if not len(part.ends):
+            return
+        self._paths.append(part.names, part.ends)
+        goes_on = files > 0 and parent_of(self._paths.path(files - 1)) == parent_of(self._paths.path(files))
+        self._turns.append(part.turns[1 if goes_on else 0 :] + np.int32(files))
+        self._first_rows.append(part.first_rows + np.int32(self._images))
+        self._sizes.append(part.sizes)
+        self._mtimes_ns.append(part.mtimes_ns)
+        self._images += part.images
         self._by_time = None
 
     @property
@@ -239,6 +220,39 @@ class Listing:
             times = np.where(times == 0, np.iinfo(np.int64).max, times)
             self._by_time = np.argsort(times, kind="stable").astype(np.int32)
         return self._by_time
+
+    def files_at(self, paths: Sequence[str]) -> list[ImageFile]:
+        """Those of these files that are listed."""
+        numbers = self._paths.numbers(paths)
+        return self._files(numbers[numbers >= 0])
+
+    def files_of_sizes(self, sizes: Collection[int]) -> list[ImageFile]:
+        """The files that have one of these sizes."""
+        return self._files(np.flatnonzero(np.isin(self._sizes.values, list(sizes))))
+
+    def keys_beside(self, paths: Sequence[str]) -> list[ImageKey]:
+        """All images but those of these files; slow for a million, so for a thread."""
+        is_new = np.ones(len(self._paths), np.bool_)
+        numbers = self._paths.numbers(paths)
+        is_new[numbers[numbers >= 0]] = False
+        counts = self._counts()
+        files = np.flatnonzero(is_new)
+        return [
+            ImageKey(path, frame)
+            for path, count in zip(self._some_paths(files), counts[files].tolist(), strict=True)
+            for frame in range(count)
+        ]
+
+    def _files(self, numbers: NDArray[Any]) -> list[ImageFile]:
+        sizes, times = self._sizes.values[numbers].tolist(), self._mtimes_ns.values[numbers].tolist()
+        found = zip(self._some_paths(numbers), sizes, times, strict=True)
+        return [
+            ImageFile(path, None if size == UNKNOWN_SIZE else size, time or None)
+            for path, size, time in found
+        ]
+
+    def _some_paths(self, numbers: NDArray[Any]) -> Iterator[str]:
+        return (self._paths.path(number) for number in numbers.tolist())
 
     def _file_of(self, row: int) -> int:
         if not 0 <= row < self._images:

@@ -1,7 +1,6 @@
 """Which files of one listing are which of another: mostly the same ones at the same places."""
 
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,25 +35,28 @@ def match_files(old: ListingArrays, new: ListingArrays, look_up: FilesOf) -> NDA
 
 
 def are_paths(
-    paths: Sequence[str], files: NDArray[np.int32], names: NDArray[np.uint8], ends: NDArray[np.int64]
+    names: NDArray[np.uint8],
+    ends: NDArray[np.int64],
+    files: NDArray[np.int32],
+    their_names: NDArray[np.uint8],
+    their_ends: NDArray[np.int64],
 ) -> NDArray[np.bool_]:
     """For each path, whether it is that of a file.
 
     Args:
-        paths: At least one.
+        names: The paths as bytes, each with a zero behind it.
+        ends: Where the next path begins, for each.
         files: A number for each path.
-        names: The files' paths as bytes, each with a zero behind it.
-        ends: Where the next path begins, for each file.
+        their_names: The files' paths, at least one, in the same form.
+        their_ends: The same of them.
     """
-    written = [os.fsencode(path) + b"\0" for path in paths]
-    lengths = np.fromiter(map(len, written), np.int64, len(written))
-    starts = np.where(files > 0, ends[files - 1], 0)
-    same: NDArray[np.bool_] = ends[files] - starts == lengths
-    begins = np.cumsum(lengths) - lengths
-    places = np.repeat(starts - begins, lengths) + np.arange(int(lengths.sum()))
-    theirs = names[np.minimum(places, len(names) - 1)]  # where lengths differ it may reach beyond the end
-    equal = theirs == np.frombuffer(b"".join(written), np.uint8)
-    same &= np.logical_and.reduceat(equal, begins)
+    lengths = np.diff(ends, prepend=0)
+    starts = np.where(files > 0, their_ends[files - 1], 0)
+    same: NDArray[np.bool_] = their_ends[files] - starts == lengths
+    begins = ends - lengths
+    places = np.repeat(starts - begins, lengths) + np.arange(len(names))
+    theirs = their_names[np.minimum(places, len(their_names) - 1)]  # it may reach beyond the end if longer
+    same &= np.logical_and.reduceat(theirs == names, begins)
     return same
 
 

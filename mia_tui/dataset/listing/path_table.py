@@ -6,12 +6,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from mia_tui.dataset.listing.arrays import written
 from mia_tui.dataset.listing.columns import Column
 from mia_tui.dataset.listing.match import are_paths
 from mia_tui.dataset.listing.path_index import PathIndex, hashes_of
 from mia_tui.dataset.listing.search import paths_with
 
-_AT_ONCE = 65_536  # paths that are strings at the same time
+_AT_ONCE = 65_536  # paths that are looked for together
 
 
 class PathTable:
@@ -25,28 +26,16 @@ class PathTable:
     def __init__(self, names: NDArray[np.uint8], ends: NDArray[np.int64]) -> None:
         self._names, self._ends = Column(names), Column(ends)
         self._index = PathIndex()
-        starts = range(0, len(ends), _AT_ONCE)
-        parts = (self.between(start, min(start + _AT_ONCE, len(ends))) for start in starts)
-        self._index.add(hashes_of(path for part in parts for path in part))
+        self._index.add(hashes_of(names, ends))
 
     def __len__(self) -> int:
         return len(self._ends)
 
-    def append(self, paths: Sequence[str]) -> None:
-        """Put paths at the end.
-
-        Raises:
-            ValueError: If one holds a zero, as no file's can.
-        """
-        if not paths:
-            return
-        names = np.frombuffer(os.fsencode("\0".join(paths) + "\0"), np.uint8)
-        ends = np.flatnonzero(names == 0) + 1
-        if len(ends) != len(paths):
-            raise ValueError("a path holds a zero byte")
+    def append(self, names: NDArray[np.uint8], ends: NDArray[np.int64]) -> None:
+        """Put paths at the end, in the same form."""
+        self._index.add(hashes_of(names, ends))
         self._ends.append(ends + len(self._names))
         self._names.append(names)
-        self._index.add(hashes_of(paths))
 
     @property
     def names(self) -> NDArray[np.uint8]:
@@ -72,7 +61,9 @@ class PathTable:
 
     def number(self, path: str) -> int | None:
         """The number of a path; None if it is not there."""
-        return next((found for found in self._index.candidates(path) if self.path(found) == path), None)
+        names, ends = _sought([path])
+        (wanted,) = hashes_of(names, ends)
+        return next((found for found in self._index.candidates(wanted) if self.path(found) == path), None)
 
     def numbers(self, paths: Sequence[str]) -> NDArray[np.int32]:
         """The number of each path; -1 where it is not there."""
@@ -88,13 +79,30 @@ class PathTable:
         return paths_with(text, self.names[base:], self.ends[start:] - base)
 
     def _numbers_of_some(self, paths: Sequence[str]) -> NDArray[np.int32]:
-        found = self._index.first_candidates(paths)
-        known = np.flatnonzero(found >= 0)
-        if not len(known):
+        sought = _sought(paths)
+        found = self._index.first_candidates(hashes_of(*sought))
+        if not len(self):
             return found
-        wanted = [paths[at] for at in known.tolist()]
-        same = are_paths(wanted, found[known], self.names, self.ends)
-        for at in np.flatnonzero(~same).tolist():  # another path has its hash
-            number = self.number(wanted[at])
-            found[known[at]] = -1 if number is None else number
+        is_same = are_paths(*sought, np.maximum(found, 0), self.names, self.ends)
+        for at in np.flatnonzero((found >= 0) & ~is_same).tolist():  # another path has its hash
+            number = self.number(paths[at])
+            found[at] = -1 if number is None else number
         return found
+
+
+def _sought(paths: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Paths that are looked for, as bytes: one that cannot be a file's name is empty, which no file's is."""
+    try:
+        names, ends = written(paths)
+        if len(ends) == len(paths):
+            return names, ends
+    except UnicodeEncodeError:
+        pass
+    return written([path if _can_be(path) else "" for path in paths])
+
+
+def _can_be(path: str) -> bool:
+    try:
+        return b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        return False

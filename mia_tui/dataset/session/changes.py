@@ -1,6 +1,7 @@
 """What rows of the history do to what is known of images and classes."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,9 +10,12 @@ from numpy.typing import NDArray
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.session.class_list import ClassList, class_of_dict
 from mia_tui.dataset.session.image_states import ImageStates
-from mia_tui.dataset.session.row_table import FLAGGED, SKIPPED, Rows, source_code
+from mia_tui.dataset.session.row_table import FLAGGED, NOTED, SKIPPED, Rows, source_code
 from mia_tui.dataset.store.records import Change
 from mia_tui.paths import decode_name
+
+_STEP = 2048  # changes that are carried out within a frame or two
+_MARKS = {"flag": FLAGGED, "skip": SKIPPED, "note": NOTED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +35,10 @@ class Applied:
     others: tuple[str, ...]
 
 
-def apply_changes(
+def apply_in_steps(
     changes: Sequence[Change], states: ImageStates, classes: ClassList, annotator: str
-) -> Applied:
-    """Carry out rows of the history; to do so twice does no harm.
+) -> Generator[None, None, Applied]:
+    """Carry out rows of the history, a frame's worth at a time; to do so twice does no harm.
 
     Args:
         changes: Oldest first, as `LabelStore.changes_since` gives them.
@@ -42,30 +46,41 @@ def apply_changes(
         classes: The classes.
         annotator: Who is not counted among the others.
     """
-    rows: list[int | None] = []
-    for change in changes:
-        # Every row names its image as it is called now, so files move before anything else is looked at.
-        if change.kind == "path" and change.image is not None:
-            frame = change.image.frame
-            old, new = ImageKey(decode_name(change.before), frame), ImageKey(decode_name(change.after), frame)
-            rows += states.move(old, new)
-    labelled = _apply_labels(changes, states)
-    for change in changes:
-        if change.image is None:
-            continue
-        if change.kind == "flag":
-            rows.append(states.set_bit(change.image, FLAGGED, bool(change.after)))
-        elif change.kind == "skip":
-            rows.append(states.set_bit(change.image, SKIPPED, bool(change.after)))
-        elif change.kind == "note":
-            rows.append(states.set_note(change.image, change.after))
-    edits = [(change.target_id, class_of_dict(change.after)) for change in changes if change.kind == "class"]
+    # Every row names its image as it is called now, so files move before anything else is looked at.
+    moves = [change for change in changes if change.kind == "path"]
+    rows: list[int | None] = [row for change in moves for row in _move(change, states)]
+    labelled, edits, others = [], [], Counter[str]()
+    for start in range(0, len(changes), _STEP):
+        if start:
+            yield
+        some = changes[start : start + _STEP]
+        labelled.append(_apply_labels(some, states))
+        rows += [_apply_mark(change, states) for change in some if change.kind in _MARKS]
+        edits += [
+            (change.target_id, class_of_dict(change.after)) for change in some if change.kind == "class"
+        ]
+        others.update(change.annotator for change in some)
     if edits:
         classes.change(edits, _merged(changes))
-    by_others = [change.annotator for change in changes if change.annotator != annotator]
+    del others[annotator]
     marked = np.array([row for row in rows if row is not None], np.int32)
-    touched: NDArray[np.int32] = np.unique(np.concatenate((labelled, marked)))
-    return Applied(touched, bool(edits), len(by_others), tuple(sorted(set(by_others))))
+    touched: NDArray[np.int32] = np.unique(np.concatenate((*labelled, marked)))
+    return Applied(touched, bool(edits), others.total(), tuple(sorted(others)))
+
+
+def _move(change: Change, states: ImageStates) -> list[int]:
+    if change.image is None:
+        return []
+    old, new = decode_name(change.before), decode_name(change.after)
+    return states.move(ImageKey(old, change.image.frame), ImageKey(new, change.image.frame))
+
+
+def _apply_mark(change: Change, states: ImageStates) -> int | None:
+    if change.image is None:
+        return None
+    if change.kind == "note":
+        return states.set_note(change.image, change.after)
+    return states.set_bit(change.image, _MARKS[change.kind], bool(change.after))
 
 
 def _apply_labels(changes: Sequence[Change], states: ImageStates) -> Rows:
@@ -73,8 +88,9 @@ def _apply_labels(changes: Sequence[Change], states: ImageStates) -> Rows:
     last = {change.image: change.after for change in changes if change.kind == "label" and change.image}
     if not last:
         return np.empty(0, np.int32)
-    class_ids = [0 if label is None else int(label["class_id"]) for label in last.values()]
-    sources = [0 if label is None else source_code(label["source"]) for label in last.values()]
+    labels = last.values()
+    class_ids = [0 if label is None else int(label["class_id"]) for label in labels]
+    sources = [0 if label is None else source_code(label["source"]) for label in labels]
     return states.set_labels(list(last), class_ids, sources)
 
 

@@ -7,6 +7,7 @@ from math import nan
 import numpy as np
 from numpy.typing import NDArray
 
+from mia_tui.dataset.listing.arrays import ListingArrays, paths_of
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.session.row_table import FLAGGED, NOTED, SKIPPED, Known, Rows, RowTable, source_code
@@ -116,13 +117,13 @@ class ImageStates:
             known = self._absent.setdefault(keys[at], Known())
             known.suggestion, known.confidence = int(class_ids[at]), float(confidences[at])
 
-    def extend(self, paths: Sequence[str]) -> None:
+    def append(self, part: ListingArrays) -> None:
         """The listing gets more files, one image each."""
         first = len(self.listing)
-        self.listing.extend(paths)
+        self.listing.append(part)
         self.table.grow(len(self.listing) - first)
         if self._absent:
-            self._settle((first + number, ImageKey(path)) for number, path in enumerate(paths))
+            self._settle((first + number, ImageKey(path)) for number, path in enumerate(paths_of(part)))
 
     def replace(self, listing: Listing, placed: Rows) -> None:
         """Another listing; `placed` is the new row of each row, -1 where the image is not there any more."""

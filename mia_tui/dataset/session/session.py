@@ -5,14 +5,15 @@ person's own and those of others, and never runs ahead of them. Rows are those
 of the listing; keys stay true when another listing comes.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mia_tui.dataset.listing.arrays import ListingArrays, arrays_of
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageClass, ImageKey
-from mia_tui.dataset.session.changes import Applied, apply_changes
+from mia_tui.dataset.session.changes import Applied, apply_in_steps
 from mia_tui.dataset.session.class_list import ClassList
 from mia_tui.dataset.session.filters import Filter, Order, in_order, is_labelled, matching
 from mia_tui.dataset.session.image_states import ImageStates
@@ -58,10 +59,14 @@ class LabelSession:
 
     def extend(self, paths: Sequence[str]) -> None:
         """More files were found, one image each. Those that the filter shows come to the end of the view."""
+        self.append(arrays_of(paths))
+
+    def append(self, part: ListingArrays) -> None:
+        """As `extend`, without any work for a screen."""
         start = len(self.listing)
-        self._states.extend(paths)
+        self._states.append(part)
         self._selection.grow(len(self.listing) - start)
-        if paths:
+        if part.images:
             shown = matching(self.filter, self._states, self._classes, start)
             self._view.append((np.flatnonzero(shown) + start).astype(np.int32))
 
@@ -106,7 +111,17 @@ class LabelSession:
 
     def apply(self, changes: Sequence[Change]) -> Applied:
         """Take over rows of the history, own and others', oldest first. What is shown stays shown."""
-        return apply_changes(changes, self._states, self._classes, self.annotator)
+        steps = self.apply_in_steps(changes)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                applied: Applied = end.value
+                return applied
+
+    def apply_in_steps(self, changes: Sequence[Change]) -> Generator[None, None, Applied]:
+        """As `apply`, with pauses for the screen. Apply what is changed meanwhile after the last step."""
+        return apply_in_steps(changes, self._states, self._classes, self.annotator)
 
     def set_suggestions(
         self, keys: Sequence[ImageKey], class_ids: NDArray[np.int32], confidences: NDArray[np.float32]
@@ -259,6 +274,19 @@ class LabelSession:
         return len(self.listing) - self.labelled
 
     @property
+    def left(self) -> int:
+        """Images that wait for a label: those without one that were not skipped."""
+        return self.unlabelled - self._skipped_unlabelled()
+
+    def _skipped_unlabelled(self) -> int:
+        table = self._states.table
+        if not self.skipped:
+            return 0
+        rows = np.flatnonzero(table.bits & SKIPPED)
+        active = self._classes.are_active(len(table.labels))
+        return int(np.count_nonzero(~active[table.class_ids[rows]]))
+
+    @property
     def skipped(self) -> int:
         return self._states.table.with_bit(SKIPPED)
 
@@ -284,6 +312,10 @@ class LabelSession:
     def toggle(self, row: int) -> None:
         """Mark an image, or take its mark away."""
         self._selection.toggle(row)
+
+    def select(self, rows: Rows) -> None:
+        """Mark images, too."""
+        self._selection.add(rows)
 
     def select_range(self, a: int, b: int) -> None:
         """Mark everything shown from one row to another, in either direction; nothing if one is not shown."""

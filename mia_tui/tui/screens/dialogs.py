@@ -10,10 +10,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.events import Key, Paste
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from mia_tui.tui.screens.overlay import Overlay
 from mia_tui.tui.widgets.ink import Ink
 
 Value = TypeVar("Value")
@@ -21,7 +21,7 @@ Value = TypeVar("Value")
 _SHOWN = 500  # of a very long list; typing finds the rest
 
 
-class TextDialog(ModalScreen[str | None]):
+class TextDialog(Overlay[str | None]):
     """Asks for a line of text; None if the person thinks better of it.
 
     Args:
@@ -83,7 +83,7 @@ class Choice(Generic[Value]):
     mark: Text | None = None
 
 
-class PickDialog(ModalScreen[Value | None], Generic[Value]):
+class PickDialog(Overlay[Value | None], Generic[Value]):
     """A choice from a list; typing narrows it down.
 
     Args:
@@ -179,7 +179,7 @@ class PickDialog(ModalScreen[Value | None], Generic[Value]):
         return text if choice.mark is None else Text.assemble(choice.mark, " ", text)
 
 
-class Question(ModalScreen[Value | None], Generic[Value]):
+class Question(Overlay[Value | None], Generic[Value]):
     """A question with a few answers; the first is the careful one.
 
     Args:

@@ -7,7 +7,6 @@ session. So the screen shows what is in labels.db, never what was hoped for.
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -23,12 +22,17 @@ from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageClass, ImageKey
 from mia_tui.dataset.session.session import Applied, LabelSession
 from mia_tui.dataset.store.label_store import LabelStore, login_name
-from mia_tui.dataset.store.records import Change, Source
+from mia_tui.dataset.store.records import Change, Source, Step
+from mia_tui.dataset.store.writable import why_unwritable
 from mia_tui.dataset.wording import counted
+from mia_tui.errors import StoreReplaced
 from mia_tui.paths import find_state, printable
 from mia_tui.tui.services.keeper import Keeper, Written
+from mia_tui.tui.services.overwritten import overwritten_words
 
 Value = TypeVar("Value")
+
+_ALL_TOUCHED = 1000  # rows; where so many are others, lists are painted anew
 
 
 @dataclass(frozen=True)
@@ -63,8 +67,9 @@ class Desk:
         self.saved: Saved | None = None
         self.source: str | None = None
         self._touched: list[int] = []
+        self._warnings: list[str] = []
         self._labelled: dict[str, None] = {}  # files without a fingerprint yet
-        self._loading = False
+        self._taking = asyncio.Lock()  # what labels.db says is taken over in order, a step at a time
         self._asked_state = state
         self.state = find_state(dataset, state)
         self.keeper = Keeper(lambda: find_state(dataset, state).labels_db, self.annotator)
@@ -75,14 +80,8 @@ class Desk:
         Raises:
             StoreError: If it is there and cannot be read.
         """
-        snapshot = await self.keeper.load()
-        self.source = snapshot.source
-        self._loading = True
-        try:
-            for _ in self.session.load_in_steps(snapshot.classes, snapshot.labels, snapshot.marks):
-                await asyncio.sleep(0)  # between two steps, keys are answered
-        finally:
-            self._loading = False
+        async with self._taking:
+            await self._load()
 
     async def news(self) -> Applied | None:
         """Take over what others wrote; None if nothing.
@@ -90,18 +89,24 @@ class Desk:
         Raises:
             StoreError: If labels.db cannot be read.
         """
-        if self._loading:  # what came now would be overwritten by the snapshot, which is older
+        if self._taking.locked():
             return None
-        changes = await self.keeper.news()
-        if changes is None:
-            await self.load()
-            return Applied(self.session.view[:0], True, 0, ())
-        return self._take_over(changes) if changes else None
+        async with self._taking:
+            changes = await self.keeper.news()
+            if changes is None:
+                await self._load()
+                return Applied(self.session.view[:0], True, 0, ())
+            return await self._take_over(changes) if changes else None
 
     def touched(self) -> list[int]:
         """Rows whose label or marks changed since this was asked the last time."""
         touched, self._touched = self._touched, []
         return touched
+
+    def warnings(self) -> list[str]:
+        """Sentences about what was written that a person should know; each is given out once."""
+        warnings, self._warnings = self._warnings, []
+        return warnings
 
     async def write(self, job: Callable[[LabelStore], Value], what: str) -> Value:
         """Do something with the store and take over what became of it.
@@ -113,17 +118,18 @@ class Desk:
         Raises:
             StoreError: If it cannot be written; nothing changed.
         """
+        meant = self.keeper.taken
         await self._settle_place()
-        written: Written[Value] = await self.keeper.write(job)
-        self._take_over(written.changes)
+        async with self._taking:
+            written = await self._write(job, meant)
+            await self._take_over(written.changes)
         if written.changes:
             self.saved = Saved(what, time.time())
         return written.value
 
     async def assign(self, keys: Sequence[ImageKey], class_id: int, *, source: Source = "person") -> int:
         """Put images into a class, as one step. Returns how many changed."""
-        image_class = self.session.class_of(class_id)
-        name = image_class.name if image_class else "?"
+        name = self._class_name(class_id)
         items = [(key, class_id) for key in keys]
         changed = await self.write(
             lambda store: store.set_labels(items, source=source), f"{_of(keys)} = {name}"
@@ -172,17 +178,28 @@ class Desk:
         Raises:
             StoreError: If somebody else changed the same since, or nothing can be written.
         """
+        return await self._turn(lambda store: store.redo() if redo else store.undo())
+
+    async def undo_links(self) -> tuple[str, Applied] | None:
+        """Take back that labels went along with files that were moved; as `step_back`."""
+        return await self._turn(lambda store: store.undo_links())
+
+    async def _turn(self, job: Callable[[LabelStore], Step | None]) -> tuple[str, Applied] | None:
+        meant = self.keeper.taken
         if await self.keeper.read(lambda store: True) is None:
             return None  # nothing was ever written, and undo is not to make a labels.db
-        written = await self.keeper.write(lambda store: store.redo() if redo else store.undo())
-        applied = self._take_over(written.changes)
-        if written.value is None:
+        async with self._taking:
+            written = await self._write(job, meant)
+            applied = await self._take_over(written.changes)
+        step = written.value
+        if step is None:
             return None
-        images = [change.image for change in written.value.changes if change.image is not None]
-        rows = self.session.listing.rows(list(dict.fromkeys(images)))
-        applied = replace(applied, rows=np.sort(rows[rows >= 0]))  # mine only: others may have labelled, too
-        self.saved = Saved(written.value.what, time.time())
-        return written.value.what, applied
+        if applied.by_others:  # they are not of this step
+            images = {change.image for change in step.changes if change.image is not None}
+            rows = self.session.listing.rows(list(images))
+            applied = replace(applied, rows=np.sort(rows[rows >= 0]))
+        self.saved = Saved(step.what, time.time())
+        return step.what, applied
 
     async def add_class(self, name: str) -> ImageClass:
         """Add a class at the end and make it the current one."""
@@ -205,11 +222,7 @@ class Desk:
         Raises:
             StoreError: If labels.db cannot be read.
         """
-
-        def count(store: LabelStore) -> Mapping[int, int]:
-            return Counter(label.class_id for label in store.labels().values())
-
-        return await self.keeper.read(count) or {}
+        return await self.keeper.read(lambda store: store.label_counts()) or {}
 
     async def take_folders(self) -> ImportReport:
         """Make the dataset's folders its classes, and the labels of the images in them.
@@ -232,9 +245,8 @@ class Desk:
         """
         if self.source != "folders" or self.class_folders() is None:
             return 0
-        known = await self.keeper.read(lambda store: set(store.stored_files())) or set()
-        keys = await asyncio.to_thread(self.all_keys)
-        new = [key for key in keys if key.path not in known]
+        known = await self.keeper.read(lambda store: list(store.stored_files())) or []
+        new = await asyncio.to_thread(self.session.listing.keys_beside, known)
         if not new:
             return 0
         file = await asyncio.to_thread(lambda: folder_labels(new, name=str(self.dataset)))
@@ -255,8 +267,27 @@ class Desk:
 
     def all_keys(self) -> list[ImageKey]:
         """Every image; slow for a million, so for a thread."""
-        listing = self.session.listing
-        return [listing.key(row) for row in range(len(listing))]
+        return self.session.listing.keys_beside(())
+
+    async def _write(self, job: Callable[[LabelStore], Value], meant: int) -> Written[Value]:
+        """Write what was meant for one labels.db; where another is there now, load that instead."""
+        try:
+            written = await self.keeper.write(job, taken=meant)
+        except StoreReplaced:
+            await self._load()
+            raise
+        if written.overwritten:
+            self._warnings.append(overwritten_words(written.overwritten, self._class_name))
+        return written
+
+    def _class_name(self, class_id: int) -> str:
+        image_class = self.session.class_of(class_id)
+        return printable(image_class.name) if image_class else "?"
+
+    async def why_unwritable(self) -> str | None:
+        """Why nothing can be saved here, as a sentence; None where nothing speaks against it. Writes nothing."""
+        place = find_state(self.dataset, self._asked_state, class_folders=self.class_folders() is not None)
+        return await asyncio.to_thread(why_unwritable, place.labels_db)
 
     async def _settle_place(self) -> None:
         """Before the first write: labels of class folders lie beside them, not among them."""
@@ -265,10 +296,23 @@ class Desk:
         self.state = find_state(self.dataset, None, class_folders=self.class_folders() is not None)
         self.keeper.make_at = self.state.labels_db
 
-    def _take_over(self, changes: Sequence[Change]) -> Applied:
-        applied = self.session.apply(changes)
-        self._touched += applied.rows.tolist()
-        return applied
+    async def _load(self) -> None:
+        snapshot = await self.keeper.load()
+        self.source, self.saved = snapshot.source, None
+        for _ in self.session.load_in_steps(snapshot.classes, snapshot.labels, snapshot.marks):
+            await asyncio.sleep(0)  # between two steps, keys are answered
+        self._touched = list(range(min(len(self.session.listing), _ALL_TOUCHED)))
+
+    async def _take_over(self, changes: Sequence[Change]) -> Applied:
+        steps = self.session.apply_in_steps(changes)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                applied: Applied = end.value
+                self._touched += applied.rows.tolist()
+                return applied
+            await asyncio.sleep(0)
 
 
 def _of(keys: Sequence[ImageKey]) -> str:
