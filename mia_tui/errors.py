@@ -7,6 +7,7 @@
     ├── DataError           exit 3   images and labels
     │   ├── DecodeError              one image cannot be read (skipped and counted, mostly)
     │   ├── StoreError               labels.db: corrupt, full disk, read-only, locked
+    │   │   └── StoreReplaced        another file is there now, or none
     │   ├── StoreConflict            undo or redo of what somebody else changed since
     │   └── LabelFileError           a file of labels that is refused
     └── RunError            exit 1   a run that failed, or a run folder that is not one
@@ -67,6 +68,10 @@ class DecodeError(DataError):
 
 class StoreError(DataError):
     """labels.db cannot be read or written."""
+
+
+class StoreReplaced(StoreError):
+    """labels.db was replaced or taken away while it was open; what it said is out of date."""
 
 
 class StoreConflict(DataError):

@@ -159,9 +159,19 @@ def state_option(function: Function) -> Function:
 def state_options(function: Function) -> Function:
     """--state and --annotator; arrive as `state: Path | None` and `annotator: str | None`."""
     named = click.option(
-        "--annotator", cls=Option, metavar="NAME", help="Who labels; your login name if left out."
+        "--annotator",
+        cls=Option,
+        metavar="NAME",
+        callback=_named,
+        help="Who labels; your login name if left out.",
     )
     return state_option(named(function))
+
+
+def _named(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not value.strip():
+        raise ConfigError("--annotator is empty.", "Name who labels, or leave the option out.")
+    return value if value is None else value.strip()
 
 
 def graphics_option(function: Function) -> Function:

@@ -61,7 +61,7 @@ def command(
     report = Report()
     _check_file(image)
     facts = read_facts(image, frame, max_megapixels=max_megapixels)
-    terminal = _ask(graphics or "auto")
+    terminal = _ask(graphics or _usual_graphics())
     if terminal.note:
         report.note(terminal.note)
     if terminal.graphics != "none":
@@ -77,6 +77,15 @@ def _check_file(image: Path) -> None:
         )
     if not image.exists():
         raise DataError(f"There is no file {printable(image)}.", "Check how it is spelt.")
+
+
+def _usual_graphics() -> str:
+    """How the user's settings say that images are drawn; they are about a terminal, so a pipe goes without."""
+    if not STDOUT.isatty():
+        return "auto"
+    from mia_tui.cli.open import user_settings
+
+    return user_settings().graphics
 
 
 def _ask(wanted: str) -> "Terminal":

@@ -15,6 +15,7 @@ from run_support import python, run_python
 
 from mia_tui.cli import show
 from mia_tui.cli.pictures import draw
+from mia_tui.paths import user_config_file
 
 SGR = re.compile(r"\x1b\[[0-9;]*m")
 QUERIES = ("\x1b[c", "\x1b[0c", "\x1b[16t", "\x1b[14t", "\x1b[>q", "\x1b[6n", "a=q")
@@ -273,3 +274,28 @@ def test_an_image_reaches_a_pipe_of_another_process_as_utf_8(red: Path) -> None:
         python(code, red, "--width", "4"), capture_output=True, check=True, env={"PATH": "", "LC_ALL": "C"}
     )
     assert done.stdout.decode("utf-8").splitlines()[0] == "░░░░"
+
+
+def test_on_a_terminal_the_users_settings_say_how_images_are_drawn_unless_the_command_does(
+    mia: Mia, red: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user_config_file().parent.mkdir(parents=True)
+    user_config_file().write_text('graphics = "none"\n')
+    assert "▀" not in (piped := mia("show", red).out) and len(piped.splitlines()) > 1, "a pipe is no terminal"
+    asked = on_terminal(monkeypatch, make_terminal())
+    mia("show", red)
+    mia("show", red, "--graphics", "half")
+    assert asked == ["none", "half"]
+    user_config_file().write_text("graphics = 3\n")
+    answer = mia("show", red)
+    assert answer.code == 2 and "graphics in" in answer.err
+
+
+@pytest.mark.parametrize("name", ["", "  "])
+def test_an_annotator_without_a_name_is_refused(mia: Mia, tmp_path: Path, name: str) -> None:
+    for command in ([tmp_path], ["labels", "import", tmp_path]):
+        answer = (
+            mia("--annotator", name, *command) if len(command) == 1 else mia(*command, "--annotator", name)
+        )
+        assert (answer.code, answer.out) == (2, "")
+        assert "--annotator is empty. Name who labels, or leave the option out." in answer.err

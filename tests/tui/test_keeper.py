@@ -1,13 +1,15 @@
 """The thread of the labels: what could not be read is read again, and commands that must be done are."""
 
 import asyncio
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
-from mia_tui.errors import MiaError, StoreError
+from mia_tui.errors import MiaError, StoreError, StoreReplaced
 from mia_tui.tui.services.desk import Desk
 from mia_tui.tui.services.keeper import Keeper
 from mia_tui.tui.services.obeying import CommandQueue
@@ -54,7 +56,7 @@ def test_what_comes_while_labels_are_loaded_is_not_overwritten_by_them(tmp_path:
         desk = Desk(tmp_path, state=None, annotator="ann")
         desk.session.extend(["a.png"])
         loading = asyncio.create_task(desk.load())
-        while not desk._loading:
+        while not desk.keeper._loaded:
             await asyncio.sleep(0)
         with LabelStore(path, annotator="bob") as store:
             added = store.add_class("flat")
@@ -96,3 +98,137 @@ def test_the_end_of_the_app_is_not_dropped_with_what_waits_behind_a_failed_write
 
     asyncio.run(test())
     assert done == ["dropped 1", "end"]
+
+
+def another_store(path: Path, *classes: str, annotator: str = "bob") -> None:
+    """A labels.db as a backup brings it back: with `classes`, and a.png in the last of them."""
+    with LabelStore(path, annotator=annotator) as store:
+        added = [store.add_class(name) for name in classes]
+        store.set_labels([(ImageKey("a.png"), added[-1].id)], source="person")
+
+
+def by_rename(path: Path, new: Path) -> None:
+    new.replace(path)
+
+
+def by_writing_over(path: Path, new: Path) -> None:
+    shutil.copyfile(new, path)
+
+
+@pytest.mark.parametrize("bring", [by_rename, by_writing_over])
+def test_a_labels_db_brought_back_from_a_backup_is_said_and_read_and_takes_the_next_label(
+    tmp_path: Path, bring: Callable[[Path, Path], None]
+) -> None:
+    path = labelled(tmp_path)
+
+    async def test() -> None:
+        desk = Desk(tmp_path, state=None, annotator="ann")
+        desk.session.extend(["a.png", "b.png"])
+        await desk.load()
+        another_store(tmp_path / "backup.db", "flat", "round", "oval")
+        bring(path, tmp_path / "backup.db")
+        with pytest.raises(StoreReplaced, match="replaced by another file while the app was open"):
+            await desk.news()
+        assert await desk.news() is not None, "it is loaded now"
+        assert [known.name for known in desk.session.classes] == ["flat", "round", "oval"]
+        state = desk.session.state_of(0)
+        assert state.image_class is not None and state.image_class.name == "oval"
+        await desk.assign([ImageKey("b.png")], desk.session.classes[0].id)
+        desk.keeper.drain(5.0)
+
+    asyncio.run(test())
+    with LabelStore(path) as store:
+        assert sorted(key.path for key in store.labels()) == ["a.png", "b.png"]
+
+
+@pytest.mark.parametrize("bring", [by_rename, by_writing_over])
+def test_a_label_pressed_before_the_other_file_was_read_is_refused_not_given_to_another_class(
+    tmp_path: Path, bring: Callable[[Path, Path], None]
+) -> None:
+    path = labelled(tmp_path)
+
+    async def test() -> None:
+        desk = Desk(tmp_path, state=None, annotator="ann")
+        desk.session.extend(["a.png", "b.png"])
+        await desk.load()
+        another_store(tmp_path / "backup.db", "flat", "round")
+        bring(path, tmp_path / "backup.db")
+        [round_] = desk.session.classes
+        with pytest.raises(StoreReplaced, match=r"not saved.*replaced"):
+            await desk.assign([ImageKey("b.png")], round_.id)
+        assert [known.name for known in desk.session.classes] == ["flat", "round"], "loaded at once"
+        assert await desk.news() is None, "it was said already"
+        await desk.assign([ImageKey("b.png")], desk.session.classes[1].id)
+        desk.keeper.drain(5.0)
+
+    asyncio.run(test())
+    with LabelStore(path) as store:
+        names = {known.id: known.name for known in store.classes()}
+        assert {key.path: names[label.class_id] for key, label in store.labels().items()} == {
+            "a.png": "round",
+            "b.png": "round",
+        }
+
+
+def test_a_key_that_waits_while_another_file_is_loaded_is_not_written_into_it(tmp_path: Path) -> None:
+    path = labelled(tmp_path)
+
+    async def test() -> None:
+        desk = Desk(tmp_path, state=None, annotator="ann")
+        desk.session.extend(["a.png", "b.png"])
+        await desk.load()
+        another_store(tmp_path / "backup.db", "flat", "round")
+        (tmp_path / "backup.db").replace(path)
+        with pytest.raises(StoreReplaced):
+            await desk.news()
+        loading = asyncio.create_task(desk.news())
+        waiting = asyncio.create_task(desk.assign([ImageKey("b.png")], desk.session.classes[0].id))
+        await loading
+        with pytest.raises(StoreReplaced):
+            await waiting
+        desk.keeper.drain(5.0)
+
+    asyncio.run(test())
+    with LabelStore(path) as store:
+        assert [key.path for key in store.labels()] == ["a.png"]
+
+
+def test_a_deleted_labels_db_is_said_and_nothing_is_written_into_the_void(tmp_path: Path) -> None:
+    path = labelled(tmp_path)
+
+    async def test() -> None:
+        desk = Desk(tmp_path, state=None, annotator="ann")
+        desk.session.extend(["a.png", "b.png"])
+        await desk.load()
+        shutil.rmtree(path.parent)
+        [round_] = desk.session.classes
+        with pytest.raises(StoreReplaced, match=r"not saved.*deleted or moved away"):
+            await desk.assign([ImageKey("b.png")], round_.id)
+        assert not path.exists() and not desk.session.classes and desk.session.labelled == 0
+        added = await desk.add_class("oval")
+        await desk.assign([ImageKey("b.png")], added.id)
+        desk.keeper.drain(5.0)
+
+    asyncio.run(test())
+    with LabelStore(path) as store:
+        assert [key.path for key in store.labels()] == ["b.png"]
+
+
+def test_work_for_idle_time_that_meets_another_file_leaves_the_saying_to_the_news(tmp_path: Path) -> None:
+    path = labelled(tmp_path)
+
+    async def test() -> None:
+        keeper = Keeper(lambda: path, "ann")
+        await keeper.load()
+        another_store(tmp_path / "backup.db", "flat")
+        (tmp_path / "backup.db").replace(path)
+        with pytest.raises(StoreReplaced):
+            await keeper.write(lambda store: store.note_facts([]))
+        with pytest.raises(StoreReplaced):
+            await keeper.news()
+        assert await keeper.news() is None
+        await keeper.load()
+        assert await keeper.news() == []
+        keeper.drain(5.0)
+
+    asyncio.run(test())

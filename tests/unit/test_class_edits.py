@@ -221,3 +221,18 @@ def test_an_id_is_never_given_twice(store: LabelStore) -> None:
     store.undo()
     assert names(store) == ["round", "flat", "odd"]
     assert store.add_class("other").id == 5
+
+
+def test_a_step_about_many_classes_names_them(store: LabelStore) -> None:
+    with store.transaction():
+        store.add_class("new")
+        store.add_class("newer")
+    step = store.undo()
+    assert step is not None and step.what == 'Undid: classes "new", "newer" added.'
+    step = store.redo()
+    assert step is not None and step.what == 'Redid: classes "new", "newer" added.'
+    with store.transaction():
+        store.rename_class(ROUND, "circle")
+        store.recolour_class(FLAT, "#000000")
+    step = store.undo()
+    assert step is not None and step.what == 'Undid: what became of the classes "circle", "flat".'

@@ -381,3 +381,19 @@ def test_a_person_can_say_that_changed_content_is_fine(store: LabelStore, root: 
     assert look(store, root) == NOTHING
     store.undo()
     assert store.flagged() == {ImageKey("a.png")}
+
+
+def test_the_newest_move_that_stands_is_undone_without_naming_it_and_linked_again_by_redo(
+    store: LabelStore, root: Path
+) -> None:
+    assert store.undo_links() is None
+    (root / "a.png").rename(root / "moved.png")
+    look(store, root)
+    (root / "c.png").write_text("another content")
+    store.set_labels([(ImageKey("c.png"), 1)], source="person")
+    step = store.undo_links()
+    assert step is not None and step.what == "Undid: link of moved.png to a moved file."
+    assert classes_of(store) == {"a.png": 1, "b.png": 2, "c.png": 1}
+    assert store.undo_links() is None
+    assert store.redo() is not None
+    assert classes_of(store) == {"moved.png": 1, "b.png": 2, "c.png": 1}

@@ -1,6 +1,7 @@
 """labels.db keeps what people decided, through any mishap, and says in a sentence when it cannot."""
 
 import os
+import shutil
 import sqlite3
 import stat
 import subprocess
@@ -18,7 +19,7 @@ from mia_tui.dataset.store import backups
 from mia_tui.dataset.store import sqlite_errors as store_errors
 from mia_tui.dataset.store.label_store import Label, LabelStore
 from mia_tui.dataset.store.migrations import MIGRATIONS, VERSION
-from mia_tui.errors import DataError, StoreError
+from mia_tui.errors import DataError, StoreError, StoreReplaced
 
 A, B, C = ImageKey("a.png"), ImageKey("b.png"), ImageKey("stack.tif", 7)
 
@@ -540,3 +541,33 @@ def test_damage_found_while_copying_is_said(store: LabelStore, db: Path) -> None
     with LabelStore(db) as again, pytest.raises(StoreError, match="is damaged"):
         again.set_meta("x", "y")
     assert not backups.newest_copies(db)
+
+
+def test_a_store_knows_whether_its_file_is_still_the_one_of_that_name(store: LabelStore, db: Path) -> None:
+    assert store.is_in_place()
+    copy = db.with_name("copy.db")
+    shutil.copyfile(db, copy)
+    copy.replace(db)
+    assert not store.is_in_place()
+    db.unlink()
+    assert not store.is_in_place()
+
+
+def test_a_store_knows_whether_an_older_copy_was_written_over_its_file(store: LabelStore, db: Path) -> None:
+    older = db.with_name("older.db")
+    shutil.copyfile(db, older)
+    store.set_labels([(A, 1)], source="person")
+    mark = store.last_mark()
+    assert store.holds(mark)
+    shutil.copyfile(older, db)
+    assert store.is_in_place() and not store.holds(mark)
+    store.set_labels([(A, 2)], source="person")
+    assert store.last_mark()[0] == mark[0] and not store.holds(mark), "another change has its number now"
+
+
+def test_a_write_into_a_file_that_was_taken_away_is_refused_with_what_happened(
+    store: LabelStore, db: Path
+) -> None:
+    shutil.rmtree(db.parent)
+    with pytest.raises(StoreReplaced, match="replaced or taken away while it was open; nothing was saved"):
+        store.set_labels([(A, 1)], source="person")

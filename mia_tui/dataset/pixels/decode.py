@@ -19,10 +19,9 @@ from mia_tui.dataset.pixels.reading import (
     FORMATS,
     MAX_MEGAPIXELS,
     open_upright,
+    opened,
     orientation_of,
     reading,
-    refuse_too_large,
-    seek,
 )
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"})
@@ -123,9 +122,7 @@ def _load(
     path: Path, frame: int, color: bool, max_megapixels: float, wanted: tuple[int, int, Geometry] | None
 ) -> Image.Image:
     """One upright image in mode RGB or L."""
-    with reading(path), Image.open(path, formats=FORMATS) as image:
-        seek(image, frame, path)
-        refuse_too_large(image, max_megapixels, path)
+    with opened(path, frame, max_megapixels) as image:
         if wanted is not None and isinstance(image, JpegImageFile):
             _draft(image, *wanted)
         return open_upright(image, path, frame, deep.OUTSIDE).convert("RGB" if color else "L")

@@ -3,17 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, ImageFile
+from PIL import ImageFile
 
 from mia_tui.dataset.pixels import deep
-from mia_tui.dataset.pixels.reading import (
-    FORMATS,
-    MAX_MEGAPIXELS,
-    orientation_of,
-    reading,
-    refuse_too_large,
-    seek,
-)
+from mia_tui.dataset.pixels.reading import MAX_MEGAPIXELS, opened, orientation_of
 
 _DEPTHS = {
     "1": "1 bit, black and white",
@@ -56,10 +49,8 @@ def read_facts(path: Path, frame: int = 0, *, max_megapixels: float = MAX_MEGAPI
     Raises:
         DecodeError: If the file is missing, damaged, not an image, too large, or has no such frame.
     """
-    with reading(path), Image.open(path, formats=FORMATS) as image:
+    with opened(path, frame, max_megapixels) as image:
         frames = int(getattr(image, "n_frames", 1))
-        seek(image, frame, path)
-        refuse_too_large(image, max_megapixels, path)
         depth = _depth(image)
         turned = orientation_of(image) in range(
             5, 9

@@ -56,7 +56,7 @@ def open_upright(
     """The pixels of an opened image, upright, mode RGB or L."""
     if deep.has_deep_colour(image):
         with Image.open(path, formats=FORMATS) as again:
-            seek(again, frame, path)
+            _seek(again, frame, path)
             picture = deep.show_deep_colour(image, again, outside)
     else:
         picture = _to_8_bit(image, outside)
@@ -65,7 +65,21 @@ def open_upright(
 
 
 @contextmanager
+def opened(path: Path, frame: int, max_megapixels: float) -> Iterator[ImageFile.ImageFile]:
+    """One frame of an image file, opened and not decoded yet.
+
+    Raises:
+        DecodeError: For every fault of the file, found here or by whoever uses it within.
+    """
+    with reading(path), Image.open(path, formats=FORMATS) as image:
+        _seek(image, frame, path)
+        _refuse_too_large(image, max_megapixels, path)
+        yield image
+
+
+@contextmanager
 def reading(path: Path) -> Iterator[None]:
+    """Turns what Pillow raises about a file into a DecodeError."""
     name = printable(path.name)
     try:
         yield
@@ -90,7 +104,7 @@ def _is_empty(path: Path) -> bool:
         return False
 
 
-def seek(image: Image.Image, frame: int, path: Path) -> None:
+def _seek(image: Image.Image, frame: int, path: Path) -> None:
     if frame == 0:
         return
     try:
@@ -99,7 +113,7 @@ def seek(image: Image.Image, frame: int, path: Path) -> None:
         raise DecodeError(f"{printable(path.name)} has no frame {frame} (frames count from 0).") from error
 
 
-def refuse_too_large(image: Image.Image, max_megapixels: float, path: Path) -> None:
+def _refuse_too_large(image: Image.Image, max_megapixels: float, path: Path) -> None:
     megapixels = image.width * image.height / 1e6
     if megapixels > max_megapixels:
         raise DecodeError(

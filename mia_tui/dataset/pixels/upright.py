@@ -7,15 +7,7 @@ from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
 from mia_tui.dataset.pixels import deep
-from mia_tui.dataset.pixels.reading import (
-    FORMATS,
-    MAX_MEGAPIXELS,
-    open_upright,
-    orientation_of,
-    reading,
-    refuse_too_large,
-    seek,
-)
+from mia_tui.dataset.pixels.reading import MAX_MEGAPIXELS, open_upright, opened, orientation_of
 
 # So much smaller than it is shown a JPEG may come out of the decoder: 4000 x 3000 on 1067 x 800 pixels takes half of
 # the time, and is enlarged by 6 %.
@@ -56,9 +48,7 @@ def decode_upright(
     Raises:
         DecodeError: As for `decode.decode`.
     """
-    with reading(path), Image.open(path, formats=FORMATS) as image:
-        seek(image, frame, path)
-        refuse_too_large(image, max_megapixels, path)
+    with opened(path, frame, max_megapixels) as image:
         full_size = None
         if box_px is not None and isinstance(image, JpegImageFile):
             full_size = _draft(image, box_px)

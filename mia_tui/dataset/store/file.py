@@ -10,6 +10,9 @@ from mia_tui.dataset.store.sqlite_errors import BUSY_TIMEOUT_S, telling
 from mia_tui.errors import StoreError
 from mia_tui.paths import printable
 
+Identity = tuple[int, int]
+"""Of a file: device and inode."""
+
 
 def make_file(path: Path) -> bool:
     """Make an empty labels.db, and its folder, where there is none.
@@ -35,6 +38,15 @@ def make_file(path: Path) -> bool:
         ) from error
     follow_folder(path)
     return True
+
+
+def identity(path: Path) -> Identity | None:
+    """Tells the file of this name from another that takes its place; None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def connect(path: Path) -> sqlite3.Connection:

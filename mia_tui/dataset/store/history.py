@@ -130,6 +130,14 @@ def is_standing_auto(connection: sqlite3.Connection, batch: int) -> bool:
     return row is not None
 
 
+def newest_links(connection: sqlite3.Connection) -> int | None:
+    """The newest batch of following files that linked moved ones and was not taken back."""
+    row = connection.execute(
+        f"SELECT batch FROM change WHERE kind = 'path' AND step = 'auto' AND {_STANDS} ORDER BY id DESC LIMIT 1"
+    ).fetchone()
+    return None if row is None else row[0]
+
+
 def last_annotator(connection: sqlite3.Connection, kind: ChangeKind, target_id: int) -> str:
     """Who changed a target last; "somebody" if nobody did."""
     row = connection.execute(

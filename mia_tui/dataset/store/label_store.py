@@ -6,7 +6,7 @@ loss. `change` is append-only and says who did what and when; labels and classes
 can be rebuilt from it. One object belongs to one thread. Names of files are
 bytes (`os.fsencode`), so any name goes in and comes out unharmed.
 
-This is the face: transactions and plain reading. What a write does stands in
+This is the face: what can be asked stands in reading, what a write does in
 labelling, class_edits, marks, undo and reconcile.
 """
 
@@ -24,9 +24,10 @@ from mia_tui.dataset.store import class_edits, labelling, rows, undo
 from mia_tui.dataset.store import history as history_table
 from mia_tui.dataset.store import marks as image_marks
 from mia_tui.dataset.store import reconcile as files_seen
-from mia_tui.dataset.store.file import connect, make_file
+from mia_tui.dataset.store.file import Identity, connect, identity, make_file
 from mia_tui.dataset.store.migrations import schema_version
-from mia_tui.dataset.store.reconcile import Plan, Reconciled, Stored
+from mia_tui.dataset.store.reading import StoreReading
+from mia_tui.dataset.store.reconcile import Plan, Reconciled
 from mia_tui.dataset.store.records import Change, Label, Mark, Source, Step
 from mia_tui.dataset.store.sqlite_errors import telling
 from mia_tui.dataset.store.writes import StoreWrites
@@ -36,7 +37,7 @@ from mia_tui.paths import printable
 __all__ = ["Change", "Label", "LabelStore", "Mark", "Source", "Step", "login_name"]
 
 
-class LabelStore:
+class LabelStore(StoreReading):
     """Labels, classes and split of one dataset.
 
     Args:
@@ -49,7 +50,7 @@ class LabelStore:
 
     def __init__(self, path: Path, *, annotator: str | None = None) -> None:
         make_file(path)
-        self._take(path, connect(path), annotator)
+        self._take(path, identity(path), connect(path), annotator)
         self._writes.migrate()
 
     @classmethod
@@ -64,19 +65,22 @@ class LabelStore:
                 return None
         except OSError as error:
             raise StoreError(f"{printable(path)} cannot be looked at: {error.strerror}.") from error
+        opened = identity(path)  # before: a file that takes its place meanwhile is noticed at the next look
         connection = connect(path)
         with telling(path):
             if schema_version(connection) == 0:  # a first write that never came to its end
                 connection.close()
                 return None
         store = cls.__new__(cls)
-        store._take(path, connection, annotator)
+        store._take(path, opened, connection, annotator)
         return store
 
-    def _take(self, path: Path, connection: sqlite3.Connection, annotator: str | None) -> None:
-        self.path = path
+    def _take(
+        self, path: Path, opened: Identity | None, connection: sqlite3.Connection, annotator: str | None
+    ) -> None:
+        super().__init__(path, connection)
         self.annotator = printable(annotator or login_name())
-        self._db = connection
+        self._opened = opened
         self._writes = StoreWrites(path, connection, self.annotator)
 
     def __enter__(self) -> Self:
@@ -90,6 +94,10 @@ class LabelStore:
     def close(self) -> None:
         self._db.close()
 
+    def is_in_place(self) -> bool:
+        """Whether what is open is still the file of this name: it may have been replaced, moved or deleted."""
+        return identity(self.path) == self._opened
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Everything within is written together or not at all, as one action of the history.
@@ -101,11 +109,6 @@ class LabelStore:
         """
         with self._writes.transaction():
             yield
-
-    def classes(self, *, archived: bool = False) -> list[ImageClass]:
-        """The classes by position; without those put away, unless asked for."""
-        with telling(self.path):
-            return class_edits.read_classes(self._db, archived=archived)
 
     def add_class(self, name: str, *, colour: str | None = None, key: str | None = None) -> ImageClass:
         """Add a class at the end. An archived one of this name is used again if it has no labels.
@@ -156,14 +159,6 @@ class LabelStore:
         with self._writes.transaction() as notes:
             return class_edits.merge_class(self._db, notes, class_id, into)
 
-    def labels(self) -> dict[ImageKey, Label]:
-        """All labels, those of missing images included."""
-        with telling(self.path):
-            found = self._db.execute(
-                f"SELECT path, frame, {rows.LABEL_COLUMNS} FROM label JOIN image ON image.id = image_id"
-            )
-            return {ImageKey(os.fsdecode(row[0]), row[1]): Label(*row[2:]) for row in found}
-
     def set_labels(self, items: Iterable[tuple[ImageKey, int | None]], *, source: Source) -> int:
         """Label images, or take labels away: all of them together, or none.
 
@@ -182,11 +177,6 @@ class LabelStore:
         """
         with self._writes.transaction() as notes:
             return labelling.set_labels(self._db, notes, items, source)
-
-    def marks(self) -> dict[ImageKey, Mark]:
-        """Flags, skips and notes of the images that have any."""
-        with telling(self.path):
-            return image_marks.read_marks(self._db)
 
     def set_flagged(self, keys: Iterable[ImageKey], flagged: bool) -> int:
         """Flag images, or take flags away, those of changed content too; returns how many changed."""
@@ -218,19 +208,19 @@ class LabelStore:
             StoreConflict: If somebody else changed the same things since; nothing changed.
             StoreError: If the file cannot be written; nothing changed.
         """
-        return self._turn("undo", batch)
+        with self._step("undo") as notes:
+            return undo.turn(self._db, notes, batch)
+
+    def undo_links(self) -> Step | None:
+        """Take back the newest linking of moved files by `follow` that stands; as `undo`."""
+        with self._step("undo") as notes:
+            batch = history_table.newest_links(self._db)
+            return None if batch is None else undo.turn(self._db, notes, batch)
 
     def redo(self) -> Step | None:
         """Bring back what this annotator undid last, unless they did something else since; as `undo`."""
-        return self._turn("redo", None)
-
-    def parts(self) -> dict[ImageKey, Part]:
-        """The split: which part each image belongs to."""
-        with telling(self.path):
-            found = self._db.execute(
-                "SELECT path, frame, part FROM split JOIN image ON image.id = split.image_id"
-            )
-            return {ImageKey(os.fsdecode(path), frame): part for path, frame, part in found}
+        with self._step("redo") as notes:
+            return undo.turn(self._db, notes, None)
 
     def set_parts(self, parts: Mapping[ImageKey, Part], *, replace: bool = False) -> None:
         """Put images into parts; others keep theirs, or lose them with `replace`."""
@@ -242,12 +232,6 @@ class LabelStore:
                 ((rows.image_id(self._db, key), part) for key, part in parts.items()),
             )
 
-    def meta(self, key: str) -> str | None:
-        """A setting that belongs to the labels."""
-        with telling(self.path):
-            row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-            return None if row is None else str(row[0])
-
     def set_meta(self, key: str, value: str | None) -> None:
         """Keep a setting; None forgets it."""
         with self.transaction():
@@ -255,39 +239,6 @@ class LabelStore:
                 self._db.execute("DELETE FROM meta WHERE key = ?", (key,))
             else:
                 self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
-
-    def history(self) -> Iterator[Change]:
-        """Every change, oldest first."""
-        with telling(self.path):
-            yield from history_table.changes_after(self._db, 0)
-
-    def last_change(self) -> int:
-        """Id of the newest change; 0 if there is none."""
-        with telling(self.path):
-            return history_table.last_change(self._db)
-
-    def changes_since(self, change_id: int) -> list[Change]:
-        """Changes newer than one, by anybody, oldest first."""
-        with telling(self.path):
-            return list(history_table.changes_after(self._db, change_id))
-
-    def data_version(self) -> int:
-        """Another number than before means that somebody else wrote; quicker than `changes_since`."""
-        with telling(self.path):
-            return int(self._db.execute("PRAGMA data_version").fetchone()[0])
-
-    def missing(self) -> set[ImageKey]:
-        """Images with a label that were not there at the last `reconcile`."""
-        return self._keys("SELECT path, frame FROM image JOIN label ON image_id = image.id WHERE missing")
-
-    def flagged(self) -> set[ImageKey]:
-        """Images whose content changed under their label; labelling them again takes the flag away."""
-        return self._keys(f"SELECT path, frame FROM image WHERE flagged & {rows.CONTENT_CHANGED}")
-
-    def stored_files(self) -> dict[str, Stored]:
-        """The files that something is known of, by path: what `make_plan` compares with."""
-        with telling(self.path):
-            return files_seen.read_stored(self._db)
 
     def follow(self, plan: Plan) -> Reconciled:
         """Write a plan of `make_plan`; nothing is written if nothing happened.
@@ -326,15 +277,12 @@ class LabelStore:
         with self.transaction():
             return files_seen.note_facts(self._db, facts)
 
-    def _turn(self, step: Literal["undo", "redo"], batch: int | None) -> Step | None:
+    @contextmanager
+    def _step(self, step: Literal["undo", "redo"]) -> Iterator[history_table.Notes]:
         if self._writes.notes is not None:
             raise RuntimeError(f"{step} is an action of its own, not part of a transaction")
         with self._writes.transaction(step) as notes:
-            return undo.turn(self._db, notes, batch)
-
-    def _keys(self, query: str) -> set[ImageKey]:
-        with telling(self.path):
-            return {ImageKey(os.fsdecode(path), frame) for path, frame in self._db.execute(query)}
+            yield notes
 
 
 def login_name() -> str:

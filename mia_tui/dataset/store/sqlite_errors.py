@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mia_tui.dataset.store.backups import is_damage, newest_copies
-from mia_tui.errors import StoreError
+from mia_tui.errors import StoreError, StoreReplaced
 from mia_tui.paths import printable
 
 BUSY_TIMEOUT_S = 5.0
@@ -45,6 +45,10 @@ def store_error(error: sqlite3.Error, path: Path) -> StoreError:
     primary = extended & 0xFF
     if primary == sqlite3.SQLITE_FULL:
         return StoreError(f"The disk that holds {name} is full.", f"Free some space, or {_ELSEWHERE}")
+    if extended == sqlite3.SQLITE_READONLY_DBMOVED:
+        return StoreReplaced(
+            f"{name} was replaced or taken away while it was open; nothing was saved.", "Open it again."
+        )
     if primary in _FORBIDDEN:
         return StoreError(f"{name} cannot be written.", f"Ask for write access, or {_ELSEWHERE}")
     if primary in _BUSY:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mia_tui.dataset.store.records import Change
-from mia_tui.dataset.wording import counted
+from mia_tui.dataset.wording import counted, name_some
 from mia_tui.paths import printable
 
 
@@ -62,9 +62,7 @@ def _merged(classes: Sequence[Change], labels: Sequence[Change], names: Mapping[
 
 def _class(classes: Sequence[Change], names: Mapping[int, str]) -> str:
     if len(classes) > 1:
-        return (
-            "order of classes" if all(_fields(c) == {"position"} for c in classes) else "changes of classes"
-        )
+        return _many_classes(classes, names)
     [change] = classes
     name = _quoted(names[change.target_id])
     if change.before is None:
@@ -78,6 +76,17 @@ def _class(classes: Sequence[Change], names: Mapping[int, str]) -> str:
         return f"class {_quoted(change.before['name'])} renamed to {_quoted(change.after['name'])}"
     what = {"colour": "colour", "key": "key", "position": "place"}
     return f"{' and '.join(what[field] for field in sorted(fields))} of class {name}"
+
+
+def _many_classes(classes: Sequence[Change], names: Mapping[int, str]) -> str:
+    if all(_fields(change) == {"position"} for change in classes):
+        return "order of classes"
+    some = name_some(f'"{names[target_id]}"' for target_id in dict.fromkeys(c.target_id for c in classes))
+    if all(change.before is None for change in classes):
+        return f"classes {some} added"
+    if all(change.after is None for change in classes):
+        return f"classes {some} taken away"
+    return f"what became of the classes {some}"
 
 
 def _fields(change: Change) -> set[str]:

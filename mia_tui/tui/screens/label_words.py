@@ -26,7 +26,7 @@ STATE_WORDS = {
     "noted": "with a note",
     "suggested": "with a model's suggestion only",
     "differs": "where label and suggestion differ",
-    "unreadable": "that cannot be read",
+    "unreadable": "that cannot be read, or are gone",
 }
 
 
@@ -87,7 +87,7 @@ def status(
     scanned: bool,
 ) -> tuple[list[Piece], list[Piece]]:
     """The line about the work: done, left, pace; what was saved last and who works on the right."""
-    words = [f"{session.labelled:,} labelled", f"{session.unlabelled:,} left"]
+    words = [f"{session.labelled:,} labelled", f"{session.left:,} left"]
     missing = session.missing if scanned else 0
     for count, word in ((session.skipped, "skipped"), (session.flagged, "flagged"), (missing, "missing")):
         if count:

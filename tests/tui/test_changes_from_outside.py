@@ -1,0 +1,321 @@
+"""What changes under the open app: image files, labels.db, and what others label at the same moment."""
+
+import os
+import shutil
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from textual.pilot import Pilot
+from tui_support import (
+    TERMINAL,
+    label,
+    labels_in,
+    make_images,
+    opened,
+    press,
+    run,
+    screen_lines,
+    screen_text,
+    told,
+    wait_until,
+)
+
+from mia_tui.dataset.interchange.apply import import_into
+from mia_tui.dataset.interchange.csv import read_labels
+from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.pixels.looking import Look
+from mia_tui.dataset.scan import scan
+from mia_tui.dataset.store.label_store import LabelStore
+from mia_tui.terminal.model import Panel
+from mia_tui.tui.services.prefetch import Prefetch, Ready, Wish
+
+WIDE = 130, 42
+FIRST = "image-000.png"
+
+
+@pytest.fixture
+def cells(tmp_path: Path) -> Path:
+    return make_images(tmp_path / "cells", 6, classes=("round", "flat"))
+
+
+def one_colour(path: Path, colour: tuple[int, int, int]) -> None:
+    """An image of one colour, put in place as a program does that writes beside it first."""
+    beside = path.with_name("beside.tmp")
+    Image.fromarray(np.full((12, 16, 3), colour, np.uint8)).save(beside, "PNG")
+    beside.replace(path)
+
+
+def shows(pilot: Pilot[Any], colour: tuple[int, int, int]) -> bool:
+    """Whether the picture on the screen is of this colour alone."""
+    picture = pilot.app.screen._image.picture  # type: ignore[attr-defined]
+    return picture is not None and bool((picture.cells == colour).all())
+
+
+def test_an_image_that_was_replaced_is_shown_as_it_is_when_one_comes_back_to_it(cells: Path) -> None:
+    one_colour(cells / FIRST, (255, 0, 0))
+
+    async def test() -> None:
+        async with opened(cells, size=WIDE) as pilot:
+            await wait_until(pilot, lambda: shows(pilot, (255, 0, 0)))
+            await press(pilot, "right")
+            one_colour(cells / FIRST, (0, 0, 255))
+            await press(pilot, "left")
+            await wait_until(pilot, lambda: shows(pilot, (0, 0, 255)))
+
+    run(test())
+
+
+def test_a_card_goes_when_the_file_can_be_read_again(cells: Path) -> None:
+    (cells / FIRST).write_bytes(b"half a file")
+
+    async def test() -> None:
+        async with opened(cells, size=WIDE) as pilot:
+            await wait_until(pilot, lambda: "cannot be shown" in screen_text(pilot.app))
+            await press(pilot, "right")
+            one_colour(cells / FIRST, (0, 255, 0))
+            await press(pilot, "left")
+            await wait_until(pilot, lambda: shows(pilot, (0, 255, 0)))
+            assert "✗" not in screen_text(pilot.app), "nor in the list"
+
+    run(test())
+
+
+def test_a_file_that_is_gone_is_shown_as_gone_keeps_its_label_and_comes_back(cells: Path) -> None:
+    async def test() -> None:
+        async with opened(cells, size=WIDE) as pilot:
+            await press(pilot, "f2")
+            (cells / FIRST).rename(cells.parent / "away.png")
+            await press(pilot, "left")
+            await wait_until(pilot, lambda: "This file is gone" in screen_text(pilot.app))
+            text = screen_text(pilot.app)
+            assert "image-000.png: not there any more at " in text and "A label it has is kept" in text
+            assert " ∅ ▸image-000.png" in text
+            assert "round" in screen_lines(pilot.app)[0]
+            (cells.parent / "away.png").rename(cells / FIRST)
+            await press(pilot, "right", "left")
+            await wait_until(pilot, lambda: "This file is gone" not in screen_text(pilot.app))
+            await wait_until(pilot, lambda: "∅" not in screen_text(pilot.app))
+        assert list(labels_in(cells)) == [FIRST]
+
+    run(test())
+
+
+def test_files_are_looked_at_in_the_thread_of_the_pictures_never_in_that_of_the_keys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one_colour(tmp_path / "a.png", (9, 9, 9))
+    stamp, threads = Prefetch._stamp, []
+
+    def watched(self: Prefetch, key: ImageKey) -> object:
+        threads.append(threading.current_thread())
+        return stamp(self, key)
+
+    monkeypatch.setattr(Prefetch, "_stamp", watched)
+    made, changed = threading.Event(), threading.Event()
+    prefetch = Prefetch(
+        tmp_path,
+        TERMINAL,
+        threads=1,
+        on_ready=lambda _: made.set(),
+        max_megapixels=1,
+        on_changed=lambda _: changed.set(),
+    )
+    wish = Wish(ImageKey("a.png"), Look(), Panel(8, 4, 10, 20))
+    coarse = Wish(wish.key, wish.look, wish.panel, 10_000)
+    prefetch.want([wish, coarse])
+    assert made.wait(5)
+    while prefetch.get(coarse) is None:
+        made.wait(0.01)
+    first = prefetch.get(wish)
+    os.utime(tmp_path / "a.png", ns=(1, 1))
+    prefetch.want([], shown=wish)
+    assert changed.wait(5)
+    assert prefetch.get(wish) is None and prefetch.get(coarse) is None, "nothing of the old file is kept"
+    prefetch.want([wish])
+    while prefetch.get(wish) is None:
+        made.wait(0.01)
+    again = prefetch.get(wish)
+    assert isinstance(first, Ready) and isinstance(again, Ready) and again.view is not first.view
+    assert threading.main_thread() not in threads
+    prefetch.close()
+
+
+def by_rename(path: Path, new: Path) -> None:
+    new.replace(path)
+
+
+def by_writing_over(path: Path, new: Path) -> None:
+    shutil.copyfile(new, path)
+
+
+@pytest.mark.parametrize("bring", [by_rename, by_writing_over])
+def test_a_backup_brought_back_under_the_app_is_said_and_shown(
+    cells: Path, tmp_path: Path, bring: Callable[[Path, Path], None]
+) -> None:
+    backup = tmp_path / "backup.db"
+    with LabelStore(backup, annotator="bob") as store:
+        oval = store.add_class("oval")
+        store.set_labels([(ImageKey("image-001.png"), oval.id)], source="person")
+
+    async def test() -> None:
+        async with opened(cells, size=WIDE) as pilot:
+            await press(pilot, "f2", "f2", "left")
+            bring(cells / "mia" / "labels.db", backup)
+            await wait_until(pilot, lambda: "was replaced by another file" in told(pilot.app))
+            await wait_until(pilot, lambda: "oval" in screen_lines(pilot.app)[0])
+            text = screen_text(pilot.app)
+            assert "1 labelled · 5 left" in text and "round" not in text
+            assert " 1  image-000.png" not in text, "the list is painted anew"
+            await press(pilot, "left", "f2")
+        assert sorted(labels_in(cells)) == [FIRST, "image-001.png"]
+
+    run(test())
+
+
+def test_a_key_pressed_before_a_deleted_labels_db_was_noticed_is_refused_and_said(cells: Path) -> None:
+    async def test() -> None:
+        async with opened(cells, size=WIDE) as pilot:
+            await press(pilot, "f2", "f2")
+            shutil.rmtree(cells / "mia")
+            await press(pilot, "f2")
+            assert "not saved" in told(pilot.app) and "was deleted or moved away" in told(pilot.app)
+            assert "3/6" in screen_text(pilot.app), "the screen does not move without the label"
+            assert "0 labelled" in screen_text(pilot.app)
+            assert not (cells / "mia").exists()
+
+    run(test())
+
+
+def test_who_replaces_a_label_that_somebody_gave_just_now_is_told_and_undo_brings_it_back(
+    cells: Path,
+) -> None:
+    async def test() -> None:
+        async with opened(cells, size=WIDE) as pilot:
+            label(cells, "flat", [FIRST], annotator="anna")
+            await press(pilot, "f2")
+            assert (
+                "anna labelled image-000.png flat a moment ago; your round replaced it; ctrl+z brings anna's "
+                "label back." in told(pilot.app)
+            )
+            assert labels_in(cells)[FIRST].annotator == "ann"
+            await press(pilot, "ctrl+z")
+            assert "flat" in screen_lines(pilot.app)[0]
+        assert (labels_in(cells)[FIRST].class_id, labels_in(cells)[FIRST].annotator) == (2, "anna")
+
+    run(test())
+
+
+def test_nothing_is_told_where_the_others_label_could_be_seen_or_is_the_same(cells: Path) -> None:
+    async def test() -> None:
+        async with opened(cells, size=WIDE) as pilot:
+            label(cells, "flat", [FIRST], annotator="anna")
+            await wait_until(pilot, lambda: "flat" in screen_lines(pilot.app)[0])
+            await press(pilot, "f2")
+            label(cells, "round", ["image-001.png"], annotator="anna")
+            await press(pilot, "f2")
+            assert "anna" not in told(pilot.app)
+
+    run(test())
+
+
+def test_who_takes_an_unseen_label_away_or_overwrites_many_is_told(cells: Path) -> None:
+    async def test() -> None:
+        async with opened(cells, size=WIDE) as pilot:
+            label(cells, "flat", [FIRST], annotator="anna")
+            await press(pilot, "delete")
+            assert "anna labelled image-000.png flat a moment ago; you took that away; ctrl+z" in told(
+                pilot.app
+            )
+            label(cells, "flat", [FIRST, "image-001.png"], annotator="anna")
+            desk = pilot.app.screen.desk  # type: ignore[attr-defined]
+            await desk.assign([ImageKey(FIRST), ImageKey("image-001.png"), ImageKey("image-002.png")], 1)
+            [words] = desk.warnings()
+            assert words == (
+                "anna labelled 2 of these images a moment ago; your step replaced that; ctrl+z brings those "
+                "labels back."
+            )
+
+    run(test())
+
+
+def test_the_linking_of_moved_files_is_undone_by_the_command_that_the_message_names(cells: Path) -> None:
+    async def test() -> None:
+        async with opened(cells, size=WIDE) as pilot:
+            await press(pilot, "f1")
+            screen = pilot.app.screen
+            screen._busy_at = 0.0  # type: ignore[attr-defined]  # as if nobody had pressed a key for a while
+            await wait_until(pilot, lambda: not screen.desk.labelled_count)  # type: ignore[attr-defined]
+            await screen.desk.keeper.read(lambda store: None)  # type: ignore[attr-defined]
+        (cells / FIRST).rename(cells / "renamed.png")
+        async with opened(cells, size=WIDE) as pilot:
+            name = "Undo the linking of moved files"
+            await wait_until(pilot, lambda: f"To undo that: ctrl+p, {name}" in told(pilot.app))
+            titles = [found.title for found in pilot.app.get_system_commands(pilot.app.screen)]
+            assert any(title.startswith(name) for title in titles)
+            pilot.app.screen.action_obey("unlink")  # type: ignore[attr-defined]
+            await press(pilot)
+            await wait_until(pilot, lambda: "link of renamed.png to a moved file" in screen_text(pilot.app))
+            assert list(labels_in(cells)) == [FIRST]
+            await press(pilot, "ctrl+y")
+            assert list(labels_in(cells)) == ["renamed.png"]
+            await press(pilot, "ctrl+z")
+            pilot.app.screen.action_obey("unlink")  # type: ignore[attr-defined]
+            await press(pilot)
+            await wait_until(pilot, lambda: "No label went along" in screen_text(pilot.app))
+        async with opened(cells, size=WIDE) as pilot:
+            assert "moved" not in told(pilot.app)
+        assert list(labels_in(cells)) == [FIRST]
+
+    run(test())
+
+
+@pytest.mark.parametrize(("who", "undone"), [("bob", False), ("ann", True)])
+def test_an_import_while_the_app_is_open_is_shown_within_two_seconds_and_undone_by_who_made_it(
+    cells: Path, tmp_path: Path, who: str, undone: bool
+) -> None:
+    table = tmp_path / "labels.csv"
+    table.write_text("file,class\nimage-000.png,oval\nimage-001.png,flat\n")
+
+    async def test() -> None:
+        async with opened(cells, size=WIDE) as pilot:
+            import_into(cells / "mia" / "labels.db", read_labels(table, scan(cells)), annotator=who)
+            for _ in range(20):
+                await pilot.pause(0.1)
+                if "oval" in screen_lines(pilot.app)[0]:
+                    break
+            text = screen_text(pilot.app)
+            assert "oval (imported)" in text and "2 labelled" in text and "3  oval 1" in text
+            await press(pilot, "ctrl+z")
+            assert ("nothing of yours to undo" in screen_text(pilot.app)) is not undone
+            assert ("import of 2 labels" in screen_text(pilot.app)) is undone
+        assert len(labels_in(cells)) == (0 if undone else 2)
+
+    run(test())
+
+
+def test_classes_that_others_add_get_the_lines_they_need(cells: Path) -> None:
+    async def test() -> None:
+        async with opened(cells, size=WIDE) as pilot:
+            with LabelStore(cells / "mia" / "labels.db", annotator="bob") as store:
+                for number in range(8):
+                    store.add_class(f"longer name {number}")
+            await wait_until(pilot, lambda: "longer name 7" in screen_text(pilot.app))
+            assert "round" in screen_text(pilot.app)
+
+    run(test())
+
+
+def test_images_that_were_skipped_are_not_left_to_do(cells: Path) -> None:
+    async def test() -> None:
+        async with opened(cells, size=WIDE) as pilot:
+            await press(pilot, "f2", "f4", "f4")
+            assert "1 labelled · 3 left · 2 skipped" in screen_text(pilot.app)
+            await press(pilot, "f2", "f2", "f2")
+            assert "All others have a label; 2 skipped." in screen_text(pilot.app)
+
+    run(test())
