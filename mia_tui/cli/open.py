@@ -9,7 +9,7 @@ from mia_tui.cli.outlet import STDOUT
 from mia_tui.errors import ConfigError
 
 if TYPE_CHECKING:
-    from mia_tui.config.user import GraphicsWish
+    from mia_tui.config.user import GraphicsWish, UserConfig
 
 
 def open_dataset(
@@ -27,13 +27,23 @@ def open_dataset(
         ConfigError: If there is no terminal, or the user's settings are wrong.
     """
     _require_terminal()
-    from mia_tui.config.user import load_user_config
-    from mia_tui.paths import user_config_file
-    from mia_tui.tui.actions import ACTIONS
     from mia_tui.tui.start import open_app
 
-    user = load_user_config(user_config_file(), actions={action.id: action.keys for action in ACTIONS})
+    user = user_settings()
     return open_app(dataset, state=state, annotator=annotator, graphics=graphics or user.graphics, user=user)
+
+
+def user_settings() -> "UserConfig":
+    """What this user set for the app.
+
+    Raises:
+        ConfigError: If the settings are wrong.
+    """
+    from mia_tui.config.user import load_user_config
+    from mia_tui.paths import user_config_file
+    from mia_tui.tui.actions import SCOPES
+
+    return load_user_config(user_config_file(), screens=[scope.keys for scope in SCOPES.values()])
 
 
 def _require_terminal() -> None:

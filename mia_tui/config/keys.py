@@ -1,11 +1,15 @@
-"""Keys as people write them: `f1`, `ctrl+z`, `space`, `=`; which of them a command may have.
+"""Keys as people write them: `f1`, `ctrl+z`, `space`, `=`; which of them a command may have on which screen.
 
-Letters and digits pick classes, so no command has one. Terminals send the
-same byte for some keys (ctrl+i is tab), and nothing at all for others
-(ctrl with most punctuation), which is said where it is asked for.
+Letters and digits pick classes where images are shown, so no command has one
+there. Terminals send the same byte for some keys (ctrl+i is tab), and nothing
+at all for others (ctrl with most punctuation), which is said where it is asked
+for.
 """
 
 import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
 
 from mia_tui.errors import ConfigError
 from mia_tui.paths import printable
@@ -29,18 +33,60 @@ _SAME = {"ctrl+i": "tab", "ctrl+m": "enter", "ctrl+h": "backspace"}
 _WANTED = "A key is f1 to f20, a sign such as = or !, a name such as space or pageup, or ctrl+ with a letter."
 
 
-def check_key(text: str, *, shown: str) -> str:
+Typed = Literal["nothing", "classes", "text"]
+"""What letters and signs do on a screen: nothing by themselves; letters and digits pick classes; all are typed."""
+
+
+@dataclass(frozen=True)
+class KeyTable:
+    """The commands of one screen.
+
+    Attributes:
+        name: Of the screen, as in `grid.mark`.
+        where: For sentences, such as `in the grid`.
+        keys: By command, the keys it has by itself.
+        typed: Which keys no command can have.
+    """
+
+    name: str
+    where: str
+    keys: Mapping[str, tuple[str, ...]]
+    typed: Typed = "nothing"
+
+    def can_have(self, key: str) -> bool:
+        """Whether a command of this screen can have a key."""
+        return not (_is_typed(key) if self.typed == "text" else self.typed == "classes" and _is_letter(key))
+
+
+def keys_in_force(table: KeyTable, wanted: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """The keys of a screen's commands.
+
+    Args:
+        table: The screen.
+        wanted: What the user set: `grid.mark` counts in the grid alone, and there before `mark`, which counts on
+            every screen that has the command and can have the key.
+    """
+    found = {}
+    for command, own in table.keys.items():
+        plain = wanted.get(command, own)
+        fitting = tuple(key for key in plain if table.can_have(key))
+        found[command] = wanted.get(f"{table.name}.{command}", fitting if fitting or not plain else own)
+    return found
+
+
+def check_key(text: str, *, shown: str, typed: Typed = "classes") -> str:
     """A key in the one way it is written here.
 
     Args:
         text: As the user wrote it.
         shown: Where, such as `keys.undo in config.toml`.
+        typed: What letters and signs do on the screen of that command.
 
     Raises:
-        ConfigError: If there is no such key, or it is a letter or digit.
+        ConfigError: If there is no such key, or no command can have it there.
     """
     *modifiers, last = _parts(text)
-    if len(last) == 1 and last.isalnum() and modifiers in ([], ["shift"]):
+    if len(last) == 1 and last.isalnum() and modifiers in ([], ["shift"]) and typed == "classes":
         raise ConfigError(
             f"{shown} names {printable(text)!r}: letters and digits belong to classes.", _WANTED
         )
@@ -49,7 +95,19 @@ def check_key(text: str, *, shown: str) -> str:
     key = "+".join([*sorted(set(modifiers)), last])
     if key in _SAME:
         raise ConfigError(f"{shown} names {key}, which is {_SAME[key]} to a terminal.", "Take another key.")
+    if typed == "text" and _is_typed(key):
+        raise ConfigError(
+            f"{shown} names {printable(text)!r}, which is typed there.", "Take a key such as f6."
+        )
     return key
+
+
+def _is_letter(key: str) -> bool:
+    return len(key) == 1 and key.isalnum()
+
+
+def _is_typed(key: str) -> bool:
+    return len(key) == 1 or key in ("space", "backspace")
 
 
 def _parts(text: str) -> list[str]:

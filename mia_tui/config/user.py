@@ -4,14 +4,15 @@
     colours = "256"
     keep_look = true
 
-    [keys]                   # the id of a command and all its keys; `?` in the app lists them
+    [keys]                   # the id of a command and all its keys, on every screen that has it
     undo = ["ctrl+z", "f11"]
     flag = []                # none
+    "grid.mark" = ["insert"] # on one screen only; also as  mark = …  below [keys.grid]
 
 Commands that are not named keep their keys.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -20,7 +21,7 @@ import msgspec
 from msgspec import Meta
 
 from mia_tui.config.fields import Field, Value, check_value, fields_of, nearest
-from mia_tui.config.keys import check_key
+from mia_tui.config.keys import KeyTable, Typed, check_key, keys_in_force
 from mia_tui.config.toml import read_toml
 from mia_tui.errors import ConfigError
 from mia_tui.paths import printable
@@ -48,7 +49,7 @@ class UserSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UserConfig(UserSettings, frozen=True, kw_only=True):
-    """Everything in the file. `keys` holds the commands whose keys the user set, by id; () is no key."""
+    """Everything in the file. `keys` holds the commands whose keys the user set, by id or screen.id; () is none."""
 
     keys: dict[str, tuple[str, ...]] = {}
 
@@ -59,23 +60,23 @@ def user_fields() -> tuple[Field, ...]:
     return fields_of(UserSettings)
 
 
-def load_user_config(path: Path, *, actions: Mapping[str, Iterable[str]]) -> UserConfig:
+def load_user_config(path: Path, *, screens: Sequence[KeyTable]) -> UserConfig:
     """The user's settings; the defaults if there is no file.
 
     Args:
         path: The file, see `paths.user_config_file`.
-        actions: Every command of the app by its id, with the keys it has by itself.
+        screens: Every command of the app with the keys it has by itself, by screen.
 
     Raises:
         ConfigError: If the file cannot be read, is not TOML, names a setting, command, key or value there is none
-            of, or gives one key to two commands.
+            of, or gives one key to two commands of a screen.
     """
     try:
         values = read_toml(path, example=_EXAMPLE)
     except FileNotFoundError:
         return UserConfig()
     name = printable(path)
-    keys = _checked_keys(values.pop(_KEYS, {}), actions, name)
+    keys = _checked_keys(values.pop(_KEYS, {}), screens, name)
     settings: dict[str, Any] = {}
     for key, value in values.items():
         field, checked = _checked(key, value, name)
@@ -95,48 +96,79 @@ def _checked(key: str, value: object, name: str) -> tuple[str, Value]:
     return field.name, check_value(field, value, shown=f"{field.name} in {name}")
 
 
-def _checked_keys(
-    table: object, actions: Mapping[str, Iterable[str]], name: str
-) -> dict[str, tuple[str, ...]]:
+def _checked_keys(table: object, screens: Sequence[KeyTable], name: str) -> dict[str, tuple[str, ...]]:
     if not isinstance(table, dict):
         raise ConfigError(f"{_KEYS} in {name} is no table.", _EXAMPLE)
     keys: dict[str, tuple[str, ...]] = {}
-    for action, wanted in table.items():
-        if action not in actions:
-            raise ConfigError(
-                f"There is no command {printable(action)!r}, which [keys] in {name} names.",
-                nearest(action, actions),
-            )
-        keys[action] = _key_list(wanted, f"{_KEYS}.{action} in {name}")
-    _refuse_shared(keys, actions, name)
+    for command, wanted in _flat(table, {screen.name for screen in screens}):
+        shown = f"{_KEYS}.{printable(command)} in {name}"
+        if command in keys:
+            raise ConfigError(f"{shown} is set twice.", "Leave one of the lines out.")
+        typed = _typed_with(command, screens, name)
+        keys[command] = _key_list(wanted, shown, typed)
+    for screen in screens:
+        _refuse_shared(keys, screen, name)
     return keys
 
 
-def _key_list(wanted: object, shown: str) -> tuple[str, ...]:
+def _flat(table: Mapping[str, object], screens: set[str]) -> Iterator[tuple[str, object]]:
+    """`grid.mark = …` without quotes is a table in the table."""
+    for command, wanted in table.items():
+        if isinstance(wanted, dict) and command in screens:
+            yield from ((f"{command}.{below}", value) for below, value in wanted.items())
+        else:
+            yield command, wanted
+
+
+def _typed_with(command: str, screens: Sequence[KeyTable], name: str) -> Typed:
+    """What letters and signs do where a command is; where that is on several screens, classes count."""
+    screen, dot, own = command.rpartition(".")
+    having = [each for each in screens if own in each.keys and (not dot or each.name == screen)]
+    if not having:
+        on_screen = [each for each in screens if each.name == screen]
+        known = [f"{each.name}.{own}" for each in on_screen for own in each.keys]
+        known = known or list(dict.fromkeys(own for each in screens for own in each.keys))
+        raise ConfigError(
+            f"There is no command {printable(command)!r}, which [keys] in {name} names.",
+            nearest(command, known),
+        )
+    kinds = {each.typed for each in having}
+    return "classes" if "classes" in kinds else "nothing" if "nothing" in kinds else "text"
+
+
+def _key_list(wanted: object, shown: str, typed: Typed) -> tuple[str, ...]:
     listed = [wanted] if isinstance(wanted, str) else wanted
     if not isinstance(listed, list) or not all(isinstance(key, str) for key in listed):
         raise ConfigError(f"{shown} is {printable(wanted)}.", 'It takes a list of keys, such as ["f1", "="].')
-    return tuple(check_key(key, shown=shown) for key in listed)
+    keys = tuple(check_key(key, shown=shown, typed=typed) for key in listed)
+    for key in keys:
+        if keys.count(key) > 1:
+            raise ConfigError(f"{shown} names {printable(key)} twice.", "Leave one out.")
+    return keys
 
 
-def _refuse_shared(
-    keys: Mapping[str, tuple[str, ...]], actions: Mapping[str, Iterable[str]], name: str
-) -> None:
-    """One key starts one command; what keeps its own keys counts as well."""
-    owner = {key: action for action, own in actions.items() if action not in keys for key in own}
-    for action, wanted in keys.items():
-        for key in wanted:
-            if key in owner:
-                raise _shared(key, owner[key], action, name, is_set=owner[key] in keys)
-            owner[key] = action
+def _refuse_shared(wanted: Mapping[str, tuple[str, ...]], screen: KeyTable, name: str) -> None:
+    """On a screen, one key starts one command; what keeps its own keys counts as well."""
+    owners: dict[str, str] = {}
+    keys = keys_in_force(screen, wanted)
+    for command in sorted(keys, key=lambda command: _is_set(command, screen, wanted)):
+        for key in keys[command]:
+            if key in owners:
+                raise _shared(key, owners[key], command, screen, wanted, name)
+            owners[key] = command
 
 
-def _shared(key: str, first: str, second: str, name: str, *, is_set: bool) -> ConfigError:
-    if first == second:
-        return ConfigError(f"keys.{first} in {name} names {printable(key)} twice.", "Leave one out.")
+def _shared(
+    key: str, first: str, second: str, screen: KeyTable, wanted: Mapping[str, tuple[str, ...]], name: str
+) -> ConfigError:
     what = f"[keys] in {name} gives {printable(key)} to {second}"
-    if is_set:
-        return ConfigError(f"{what} and to {first}.", "Leave one out.")
+    if _is_set(first, screen, wanted):
+        return ConfigError(f"{what} and to {first} {screen.where}.", "Leave one out.")
     return ConfigError(
-        f"{what}, and {first} has it by itself.", f"Give {first} other keys as well, or none: []."
+        f"{what}, and {first} has it by itself {screen.where}.",
+        f"Give {screen.name}.{first} other keys as well, or none: [].",
     )
+
+
+def _is_set(command: str, screen: KeyTable, wanted: Mapping[str, tuple[str, ...]]) -> bool:
+    return command in wanted or f"{screen.name}.{command}" in wanted

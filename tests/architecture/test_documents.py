@@ -12,7 +12,8 @@ from mia_tui.catalog.schedules import ScheduleName
 from mia_tui.cli.main import COMMANDS
 from mia_tui.config.fields import fields
 from mia_tui.config.user import user_fields
-from mia_tui.tui.actions import ACTIONS, shown_key
+from mia_tui.tui.actions import ACTIONS
+from mia_tui.tui.key_bindings import shown_key
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -17,6 +17,7 @@ from tui_support import (
     screen_text,
     settle,
     shown,
+    type_text,
     wait_until,
 )
 
@@ -226,7 +227,9 @@ def test_a_filter_leaves_no_mark_on_what_it_hides(dataset: Path) -> None:
             await press(pilot, "ctrl+a", "f5", "down", "enter")  # those without a label
             assert "[without a label]" in screen_text(pilot.app)
             assert "58 images marked" in screen_text(pilot.app)
-            await press(pilot, "f6", "down", "enter")
+            await press(pilot, "f6")
+            assert "by time, newest first" in screen_text(pilot.app)
+            await press(pilot, "down", "enter")
             assert pilot.app.desk.session.reverse
 
     run(test())
@@ -308,5 +311,82 @@ def test_a_hostile_file_name_reaches_no_terminal(tmp_path: Path) -> None:
             await wait_for_pictures(pilot)
             assert "a\\x1b[2J\\u202e[b].png" in screen_text(pilot.app)
             assert not any("\x1b[2J" in text or "\u202e" in text for text in painted)
+
+    run(test())
+
+
+def test_marked_images_are_skipped_in_one_step(dataset: Path) -> None:
+    async def test() -> None:
+        async with shown(dataset, GridScreen) as pilot:
+            session = pilot.app.desk.session
+            left = session.left
+            await press(pilot, "space", "right", "right", "space", "f4")
+            assert "2 images skipped." in screen_text(pilot.app)
+            assert (session.skipped, session.left) == (2, left - 2)
+            await press(pilot, "f4")
+            assert "1 image no longer skipped." in screen_text(pilot.app)
+            await press(pilot, "ctrl+z", "ctrl+z")
+            assert (session.skipped, session.left) == (0, left)
+
+    run(test())
+
+
+def test_marked_images_get_one_note_in_one_step(dataset: Path) -> None:
+    async def test() -> None:
+        async with shown(dataset, GridScreen) as pilot:
+            session = pilot.app.desk.session
+            await press(pilot, "space", "right", "space", "ctrl+n")
+            assert "Note on 2 images" in screen_text(pilot.app)
+            await type_text(pilot, "torn")
+            await press(pilot, "enter")
+            assert "2 images have a note now." in screen_text(pilot.app)
+            assert [session.state_of(row).note for row in range(3)] == ["torn", "torn", None]
+            await press(pilot, "ctrl+z")
+            assert session.state_of(0).note is None and session.state_of(1).note is None
+
+    run(test())
+
+
+def test_skips_and_notes_of_many_images_are_asked_about_with_their_number(dataset: Path) -> None:
+    async def test() -> None:
+        async with shown(dataset, GridScreen) as pilot:
+            await press(pilot, "ctrl+a", "f4")
+            assert "Skip 60 images?" in screen_text(pilot.app)
+            await press(pilot, "escape", "ctrl+n", "x", "enter")
+            assert "Write a note on 60 images?" in screen_text(pilot.app)
+            await press(pilot, "enter")  # the careful answer has the focus
+            assert pilot.app.desk.session.skipped == 0
+            assert pilot.app.desk.session.state_of(0).note is None
+
+    run(test())
+
+
+def test_a_range_ends_where_the_order_changes_meanwhile(dataset: Path) -> None:
+    async def test() -> None:
+        async with shown(dataset, GridScreen) as pilot:
+            session = pilot.app.desk.session
+            await press(pilot, "right", "shift+right", "shift+right")
+            assert session.selected.tolist() == [1, 2, 3]
+            session.set_order("name", reverse=True)
+            await press(pilot, "shift+right")  # from image 3 to image 2, which is marked already
+            await press(pilot, "shift+left")
+            assert session.selected.tolist() == [1, 2, 3], "marks of another order are not taken back"
+
+    run(test())
+
+
+def test_a_range_and_the_way_back_hold_where_images_come_in_meanwhile(dataset: Path) -> None:
+    async def test() -> None:
+        async with shown(dataset, GridScreen) as pilot:
+            session = pilot.app.desk.session
+            await press(pilot, "right", "shift+right")
+            assert session.selected.tolist() == [1, 2]
+            paths = ["a.png", "b.png", *(f"image-{number:03}.png" for number in range(60))]
+            session.replace_listing(Listing.of_files([ImageFile(path) for path in paths]))
+            assert session.selected.tolist() == [3, 4]
+            await press(pilot, "shift+left")
+            assert session.selected.tolist() == [3, 4]
+            await press(pilot, "escape", "escape")
+            assert session.current.path == "image-000.png", "the image one came from"
 
     run(test())

@@ -8,10 +8,10 @@ from textual.pilot import Pilot
 from tui_support import make_context, make_images, press, run, screen_text, shown
 
 from mia_tui.config.user import UserConfig
-from mia_tui.tui.actions import ACTIONS
+from mia_tui.tui.actions import SCOPES
 from mia_tui.tui.context import Context
-from mia_tui.tui.screens.help import HelpScreen, keys_in_force
-from mia_tui.tui.screens.more_actions import CLASS_ACTIONS, GRID_ACTIONS
+from mia_tui.tui.key_bindings import shown_key
+from mia_tui.tui.screens.help import HelpScreen
 
 
 def make(_: Any, context: Context) -> HelpScreen:
@@ -32,12 +32,12 @@ async def read(pilot: Pilot[Any]) -> str:
 @pytest.mark.parametrize("size", [(80, 24), (160, 50)])
 def test_every_command_stands_there_with_its_keys(tmp_path: Path, size: tuple[int, int]) -> None:
     async def test() -> None:
-        context = make_context()
         async with shown(make_images(tmp_path / "images", 1), make, size=size) as pilot:
             text = await read(pilot)
-            for action in (*ACTIONS, *GRID_ACTIONS, *CLASS_ACTIONS):
-                assert keys_in_force(action, context).split("  ")[0] in text
-                assert action.help.split()[0] in text
+            for name in SCOPES:
+                for action in SCOPES[name].actions:
+                    assert shown_key(action.keys[0]) in text if action.keys else "no key" in text, action
+                    assert action.help.split()[0] in text
             assert "a person's label" in text and "a model's suggestion" in text
             assert "half blocks" in text and "hold Fn" in text
             await press(pilot, "escape")
@@ -64,5 +64,22 @@ def test_why_pictures_are_not_shown_as_asked_for_is_said(tmp_path: Path) -> None
             text = await read(pilot)
             assert "This terminal has no sixels." in text
             assert "foot(1.2), in tmux" in text
+
+    run(test())
+
+
+@pytest.mark.parametrize("name", ["grid", "classes", "home"])
+def test_help_on_another_screen_shows_the_keys_of_that_screen_alone(tmp_path: Path, name: str) -> None:
+    async def test() -> None:
+        def of_screen(_: Any, context: Context) -> HelpScreen:
+            return HelpScreen(context, name)
+
+        async with shown(make_images(tmp_path / "images", 1), of_screen) as pilot:
+            text = await read(pilot)
+            for action in SCOPES[name].actions:
+                assert action.help.split(".")[0][:30] in text, action
+            assert "Show the image brighter" not in text
+            await press(pilot, "f1" if name == "home" else "question_mark")
+            assert pilot.app.ended, "what opens it closes it"
 
     run(test())

@@ -25,8 +25,10 @@ from tui_support import (
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.recent import remember_dataset
+from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.tui.screens.home import HomeScreen
 from mia_tui.tui.screens.home_words import run_words
+from mia_tui.tui.services.folders import look_into
 from mia_tui.tui.services.run_watch import LiveRun
 
 
@@ -130,7 +132,9 @@ def test_what_is_no_folder_is_refused_in_a_sentence(place: Path) -> None:
         async with home() as pilot:
             await type_text(pilot, "~/nowhere")
             await enter(pilot, "enter")
-            assert "There is no folder" in screen_text(pilot.app)
+            text = screen_text(pilot.app)
+            assert "There is no folder" in text
+            assert text.count("No folder") + text.count("no folder") == 1, "it is said once"
             await enter(pilot, "escape")
             await type_text(pilot, "cells/image-000.png")
             await enter(pilot, "enter")
@@ -178,22 +182,33 @@ def test_runs_at_work_are_told(place: Path) -> None:
             assert "Runs at work" not in screen_text(pilot.app)
             pilot.app.screen.post_message(HomeScreen.RunsSeen((live,)))
             await wait_until(pilot, lambda: "Runs at work" in screen_text(pilot.app))
-            assert "epoch 3 of 10, best macro f1 0.913" in screen_text(pilot.app)
+            assert "resnet50v2, epoch 3 of 10, best macro f1 0.913, in /data" in screen_text(pilot.app)
 
     run(test())
 
 
 def test_a_run_that_has_said_nothing_yet_is_told_in_one_line() -> None:
     live = LiveRun("run", Path("/data"), "starting", "", 0, None, "accuracy", None)
-    assert run_words(live) == "run, starting, in /data"
+    assert run_words(live) == "run, starting"
 
 
 def test_f1_shows_the_keys(place: Path) -> None:
     async def test() -> None:
         async with home() as pilot:
             await press(pilot, "f1")
-            assert "Labelling" in screen_text(pilot.app)
+            assert "On the first screen" in screen_text(pilot.app)
+            assert "Complete the name that is typed" in screen_text(pilot.app)
             await press(pilot, "escape")
             assert "Recent" in screen_text(pilot.app) or "Folders in" in screen_text(pilot.app)
 
     run(test())
+
+
+def test_where_labels_and_runs_are_kept_is_no_folder_to_open(place: Path) -> None:
+    make_images(place / "cells", 1, classes=["round"])  # labels in cells/mia
+    with LabelStore(place / "discs.mia" / "labels.db") as store:
+        store.add_class("round")
+    (place / "runs.mia" / "runs").mkdir(parents=True)
+    (place / "mia").mkdir()  # a folder that is only called so
+    assert look_into(place).folders == ("celery", "cells", "mia", "x\x1b[2J[b]")
+    assert look_into(place / "cells").folders == ("more",)

@@ -4,11 +4,22 @@ from pathlib import Path
 
 import pytest
 
+from mia_tui.config.keys import KeyTable, keys_in_force
 from mia_tui.config.user import UserConfig, load_user_config, user_fields
 from mia_tui.errors import ConfigError
 from mia_tui.paths import user_config, user_config_file
 
-ACTIONS = {"assign": ("f1", "="), "next": ("right",), "page_next": ("pagedown",), "undo": ("ctrl+z",)}
+SCREENS = (
+    KeyTable(
+        "label",
+        "on the labelling screen",
+        {"assign": ("f1", "="), "next": ("right",), "page_next": ("pagedown",), "undo": ("ctrl+z",)},
+        "classes",
+    ),
+    KeyTable("grid", "in the grid", {"mark": ("space",), "open": ("enter",), "undo": ("ctrl+z",)}, "classes"),
+    KeyTable("classes", "in the list of classes", {"add": ("a",), "undo": ("ctrl+z",)}),
+    KeyTable("home", "on the first screen", {"open": ("enter",), "undo": ("f1",)}, "text"),
+)
 
 
 @pytest.fixture
@@ -18,7 +29,7 @@ def file(tmp_path: Path) -> Path:
 
 def load(file: Path, text: str) -> UserConfig:
     file.write_text(text, encoding="utf-8")
-    return load_user_config(file, actions=ACTIONS)
+    return load_user_config(file, screens=SCREENS)
 
 
 def refusal(file: Path, text: str) -> str:
@@ -30,7 +41,7 @@ def refusal(file: Path, text: str) -> str:
 def test_the_file_lies_in_the_users_folder_of_settings_and_looking_makes_nothing() -> None:
     assert user_config_file() == user_config() / "config.toml"
     assert user_config().name == "mia-tui"
-    assert load_user_config(user_config_file(), actions=ACTIONS) == UserConfig()
+    assert load_user_config(user_config_file(), screens=SCREENS) == UserConfig()
     assert not user_config().exists()
 
 
@@ -49,7 +60,7 @@ def test_every_setting_is_read(file: Path) -> None:
         toast_s = 3
         [keys]
         undo = ["Ctrl+Z", "f11"]
-        next = "space"
+        next = "f12"
         page_next = []
     """
     assert load(file, text) == UserConfig(
@@ -59,7 +70,7 @@ def test_every_setting_is_read(file: Path) -> None:
         keep_look=True,
         list_width=40,
         toast_s=3.0,
-        keys={"undo": ("ctrl+z", "f11"), "next": ("space",), "page_next": ()},
+        keys={"undo": ("ctrl+z", "f11"), "next": ("f12",), "page_next": ()},
     )
 
 
@@ -86,7 +97,7 @@ def test_every_setting_explains_itself() -> None:
     ],
 )
 def test_keys_are_written_as_people_write_them(file: Path, written: str, key: str) -> None:
-    assert load(file, f'keys.undo = ["{written}"]').keys == {"undo": (key,)}
+    assert load(file, f'keys.next = ["{written}"]').keys == {"next": (key,)}
 
 
 @pytest.mark.parametrize(
@@ -144,11 +155,42 @@ def test_a_key_that_is_none_or_belongs_to_classes_is_refused(file: Path, key: st
         ('keys.undo = ["f5", "F5"]', "keys.undo in config.toml names f5 twice. Leave one out."),
         (
             'keys.undo = "f5"\nkeys.next = "f5"',
-            "[keys] in config.toml gives f5 to next and to undo. Leave one out.",
+            "[keys] in config.toml gives f5 to undo and to next on the labelling screen. Leave one out.",
         ),
         (
             'keys.undo = "f1"',
-            "[keys] in config.toml gives f1 to undo, and assign has it by itself. Give assign other keys as well,",
+            "[keys] in config.toml gives f1 to undo, and assign has it by itself on the labelling screen. "
+            "Give label.assign other keys as well, or none: [].",
+        ),
+        (
+            'keys.grid.mark = "enter"',
+            "[keys] in config.toml gives enter to mark, and open has it by itself in the grid. "
+            "Give grid.open other keys as well, or none: [].",
+        ),
+        (
+            'keys.undo = "space"',
+            "[keys] in config.toml gives space to undo, and mark has it by itself in the grid.",
+        ),
+        (
+            'keys.mark = "f5"\nkeys.grid.open = "f5"',
+            "[keys] in config.toml gives f5 to open and to mark in the grid. Leave one out.",
+        ),
+        (
+            'keys.grid.mark = "m"',
+            "keys.grid.mark in config.toml names 'm': letters and digits belong to classes.",
+        ),
+        ('keys.undo = "m"', "keys.undo in config.toml names 'm': letters and digits belong to classes."),
+        (
+            'keys.home.open = "?"',
+            "keys.home.open in config.toml names '?', which is typed there. Take a key such as f6.",
+        ),
+        (
+            "keys.grid.marc = []",
+            "There is no command 'grid.marc', which [keys] in config.toml names. Did you mean grid.mark?",
+        ),
+        (
+            'keys.grid.mark = "f5"\nkeys."grid.mark" = "f6"',
+            "keys.grid.mark in config.toml is set twice. Leave one of the lines out.",
         ),
         ("keys = ", "The settings file config.toml is not TOML: Invalid value"),
     ],
@@ -165,4 +207,31 @@ def test_two_commands_may_change_keys_with_each_other(file: Path) -> None:
 def test_a_file_that_cannot_be_read_is_said(file: Path) -> None:
     file.mkdir()
     with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
-        load_user_config(file, actions=ACTIONS)
+        load_user_config(file, screens=SCREENS)
+
+
+def in_force(config: UserConfig, screen: int) -> dict[str, tuple[str, ...]]:
+    return keys_in_force(SCREENS[screen], config.keys)
+
+
+def test_a_key_for_one_screen_counts_there_before_the_one_for_all_screens(file: Path) -> None:
+    config = load(file, 'keys.undo = "f11"\nkeys.grid.undo = ["f12"]')
+    assert config.keys == {"undo": ("f11",), "grid.undo": ("f12",)}
+    assert [in_force(config, screen)["undo"] for screen in range(3)] == [("f11",), ("f12",), ("f11",)]
+
+
+def test_a_screens_commands_may_be_named_in_quotes_too(file: Path) -> None:
+    assert load(file, '[keys]\n"grid.mark" = []\n').keys == {"grid.mark": ()}
+    assert in_force(load(file, "[keys.grid]\nmark = []\n"), 1)["mark"] == ()
+
+
+def test_letters_may_be_keys_where_none_picks_a_class(file: Path) -> None:
+    assert in_force(load(file, 'keys.classes.add = "n"'), 2)["add"] == ("n",)
+    assert in_force(load(file, 'keys.add = "n"'), 2)["add"] == ("n",)
+
+
+def test_where_a_line_is_typed_into_a_sign_stays_a_sign(file: Path) -> None:
+    config = load(file, 'keys.undo = ["@"]')
+    assert in_force(config, 0)["undo"] == ("@",)
+    assert in_force(config, 3)["undo"] == ("f1",), "it keeps its own key there"
+    assert in_force(load(file, 'keys.undo = ["@", "f12"]'), 3)["undo"] == ("f12",)

@@ -21,10 +21,10 @@ _COLOUR_NAMES = (
 )  # fmt: skip
 
 _ORDER_WORDS = {
-    "name": "by name",
-    "time": "by time, oldest first",
-    "class": "by class",
-    "confidence": "by the model's confidence, least sure first",
+    "name": ("by name, from A to Z", "by name, from Z to A"),
+    "time": ("by time, oldest first", "by time, newest first"),
+    "class": ("by class, in the order of the classes", "by class, the last class first"),
+    "confidence": ("by the model's confidence, least sure first", "by the model's confidence, surest first"),
 }
 
 
@@ -47,11 +47,11 @@ def filters(session: LabelSession, ink: Ink) -> PickDialog[Filter]:
 
 
 def orders(ink: Ink) -> PickDialog[tuple[Order, bool]]:
-    """The order of the images; the flag turns it round."""
+    """The order of the images, and whether it is the other way round."""
     choices = [
-        Choice(f"{_ORDER_WORDS[order]}{', the other way round' if reverse else ''}", (order, reverse))
+        Choice(words, (order, reverse))
         for order in ORDERS
-        for reverse in (False, True)
+        for words, reverse in zip(_ORDER_WORDS[order], (False, True), strict=True)
     ]
     return PickDialog("In which order?", choices, ink)
 
@@ -92,9 +92,7 @@ def colours(title: str, known: Sequence[ImageClass], ink: Ink, error: str = "") 
 def folders(session: LabelSession, ink: Ink) -> PickDialog[Filter]:
     """The tree of folders, with how many images lie in and below each."""
     present = session.filter
-    choices = [
-        Choice(f"the whole dataset ({len(session.listing):,})", replace(present, text="", folder=""))
-    ]
+    choices = [Choice(f"the whole dataset ({len(session.listing):,})", replace(present, text="", folder=""))]
     for folder in session.listing.folders():
         if not folder.path:
             continue

@@ -8,7 +8,7 @@ reason and what was typed.
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from textual.screen import ModalScreen
 
@@ -19,21 +19,15 @@ from mia_tui.errors import DataError, StoreError
 from mia_tui.paths import printable
 from mia_tui.tui.screens import choosing
 from mia_tui.tui.screens.dialogs import Question, TextDialog
+from mia_tui.tui.screens.list_commands import Face
+from mia_tui.tui.screens.session_commands import step_back
 from mia_tui.tui.services.desk import Desk
 from mia_tui.tui.services.obeying import Command
 from mia_tui.tui.widgets.ink import Ink
 
-Answer = TypeVar("Answer")
 
-
-class ClassFace(Protocol):
-    """What commands need of the screen."""
-
-    def say(self, message: str) -> None:
-        """A word below the table, until the next command."""
-
-    async def ask(self, dialog: ModalScreen[Answer]) -> Answer | None:
-        """Let the person answer; None if they think better of it."""
+class ClassFace(Face, Protocol):
+    """What these commands need of the screen."""
 
     @property
     def known(self) -> Sequence[ImageClass]:
@@ -47,8 +41,21 @@ class ClassFace(Protocol):
     def counts(self) -> Mapping[int, int]:
         """Labels of each class."""
 
+    def key(self, command: str) -> str:
+        """The key of a command, as people read it."""
+
     def go_to(self, class_id: int) -> None:
         """Put the cursor on a class."""
+
+    def move(self, by: int) -> None:
+        """Move the cursor by so many lines, to the end at most."""
+
+    @property
+    def page(self) -> int:
+        """Lines that are seen at once."""
+
+    async def show_help(self) -> None:
+        """Show the keys until they are closed."""
 
     def close(self, class_id: int | None) -> None:
         """Leave, with a class to be the current one."""
@@ -77,10 +84,17 @@ class ClassCommands:
             "move_down": self._with_class(partial(self._move, 1)),
             "merge": self._with_class(self._merge),
             "archive": self._with_class(self._archive_or_restore),
-            "undo": partial(self._step_back, redo=False),
-            "redo": partial(self._step_back, redo=True),
+            "undo": partial(step_back, desk, face, redo=False),
+            "redo": partial(step_back, desk, face, redo=True),
             "use": self._with_class(self._use),
             "close": self._close,
+            "help": face.show_help,
+            "up": partial(self._go, lambda: -1),
+            "down": partial(self._go, lambda: 1),
+            "page_previous": partial(self._go, lambda: -face.page),
+            "page_next": partial(self._go, lambda: face.page),
+            "first": partial(self._go, lambda: -len(face.known)),
+            "last": partial(self._go, lambda: len(face.known)),
         }
 
     def _with_class(self, command: Callable[[ImageClass], Awaitable[None]]) -> Command:
@@ -89,7 +103,7 @@ class ClassCommands:
         async def obey() -> None:
             chosen = self._face.chosen
             if chosen is None:
-                self._face.say("There is no class yet: A adds some.")
+                self._face.say(f"There is no class yet: {self._face.key('add')} adds some.")
             else:
                 await command(replace(chosen, name=printable(chosen.name)))
 
@@ -147,7 +161,9 @@ class ClassCommands:
 
     async def _set_key(self, chosen: ImageClass) -> None:
         if chosen.archived:
-            self._face.say(f"{chosen.name} is archived, so it needs no key. X brings it back.")
+            self._face.say(
+                f"{chosen.name} is archived, so it needs no key. {self._face.key('archive')} brings it back."
+            )
             return
 
         def dialog(text: str, error: str) -> ModalScreen[str | None]:
@@ -190,7 +206,7 @@ class ClassCommands:
 
     async def _move(self, by: int, chosen: ImageClass) -> None:
         if chosen.archived:
-            self._face.say("Archived classes stand at the end. X brings it back.")
+            self._face.say(f"Archived classes stand at the end. {self._face.key('archive')} brings it back.")
             return
         order = [other.id for other in self._face.known if not other.archived]
         place = order.index(chosen.id) + by
@@ -236,26 +252,22 @@ class ClassCommands:
         if count and not await self._agreed(f"Archive {chosen.name}?", text, "Archive"):
             return
         await self._desk.write(lambda store: store.archive_class(chosen.id), f"class {chosen.name} archived")
-        self._face.say(f"{chosen.name} is archived with {counted(count, 'label')}. X brings it back.")
+        self._face.say(
+            f"{chosen.name} is archived with {counted(count, 'label')}. {self._face.key('archive')} brings it back."
+        )
 
     async def _agreed(self, title: str, text: str, word: str) -> bool:
         answers = [("Cancel", False), (word, True)]
         return bool(await self._face.ask(Question(self._ink.shown(title), self._ink.shown(text), answers)))
 
-    async def _step_back(self, *, redo: bool) -> None:
-        step = await self._desk.step_back(redo=redo)
-        if step is None:
-            self._face.say(
-                "There is nothing to bring back." if redo else "There is nothing of yours to undo."
-            )
-        else:
-            self._face.say(step[0])
-
     async def _use(self, chosen: ImageClass) -> None:
         if chosen.archived:
-            self._face.say(f"{chosen.name} is archived. X brings it back.")
+            self._face.say(f"{chosen.name} is archived. {self._face.key('archive')} brings it back.")
         else:
             self._face.close(chosen.id)
+
+    async def _go(self, by: Callable[[], int]) -> None:
+        self._face.move(by())
 
     async def _close(self) -> None:
         self._face.close(None)

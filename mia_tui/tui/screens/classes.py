@@ -1,28 +1,32 @@
 """The classes of a dataset: add, rename, recolour, reorder, merge, archive; each a step that undo takes back."""
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, TypeVar
+from typing import TypeVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from mia_tui.dataset.model import ImageClass
 from mia_tui.errors import MiaError
-from mia_tui.tui.actions import shown_key
+from mia_tui.tui.actions import SCOPES
 from mia_tui.tui.context import Context
+from mia_tui.tui.key_bindings import bind_keys, keys_of, shown_key
 from mia_tui.tui.screens.class_commands import ClassCommands
-from mia_tui.tui.screens.more_actions import CLASS_ACTIONS
 from mia_tui.tui.services.desk import Desk
 from mia_tui.tui.services.obeying import CommandQueue
-from mia_tui.tui.widgets.class_table import ClassTable
+from mia_tui.tui.widgets.class_table import ClassLine, ClassTable
 
 Answer = TypeVar("Answer")
 
 _NEWS_S = 1.0
+_TOLD = (
+    "add", "rename", "recolour", "set_key", "move_up", "move_down", "merge", "archive", "undo", "redo", "use",
+    "close", "help",
+)  # fmt: skip
+"""Commands that are named below the list."""
 
 
 class ClassesScreen(ModalScreen[int | None]):
@@ -33,23 +37,13 @@ class ClassesScreen(ModalScreen[int | None]):
         context: What screens share.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        *(
-            Binding(",".join(action.keys), f"obey('{action.id}')", action.title, tooltip=action.help)
-            for action in CLASS_ACTIONS
-        ),
-        Binding("down", "move(1)", show=False),
-        Binding("up", "move(-1)", show=False),
-        Binding("pagedown", "page(1)", show=False),
-        Binding("pageup", "page(-1)", show=False),
-        Binding("home", "move(-1000000)", show=False),
-        Binding("end", "move(1000000)", show=False),
-    ]
+    SCOPE = "classes"
     AUTO_FOCUS = ""
 
     def __init__(self, desk: Desk, context: Context) -> None:
         super().__init__()
-        self._desk, self._ink = desk, context.ink
+        bind_keys(self, self.SCOPE, context.user.keys)
+        self._desk, self._ink, self._shared = desk, context.ink, context
         self.commands = ClassCommands(desk, self, context.ink)
         self.queue = CommandQueue(
             begin=self._begin, done=self._ask_anew, failed=self._fail, slow=self._say_slow
@@ -63,6 +57,7 @@ class ClassesScreen(ModalScreen[int | None]):
         self._wanted: int | None = desk.session.current_class  # the class the cursor is on
         self._line = 0
         self._seen: object = None
+        self._in_force = keys_of(self.SCOPE, context.user.keys)
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog wide", id="classes-dialog"):
@@ -100,6 +95,9 @@ class ClassesScreen(ModalScreen[int | None]):
     def counts(self) -> Mapping[int, int]:
         return self._counts
 
+    def key(self, command: str) -> str:
+        return _read(self._in_force[command] or self._in_force["command_palette"])
+
     def go_to(self, class_id: int) -> None:
         self._wanted = class_id
 
@@ -113,11 +111,17 @@ class ClassesScreen(ModalScreen[int | None]):
     def action_obey(self, name: str) -> None:
         self.queue.do(self.commands.by_name[name])
 
-    def action_move(self, by: int) -> None:
+    def move(self, by: int) -> None:
         self._put(self._line + by)
 
-    def action_page(self, by: int) -> None:
-        self._put(self._line + by * self._table.page)
+    @property
+    def page(self) -> int:
+        return self._table.page
+
+    async def show_help(self) -> None:
+        from mia_tui.tui.screens.help import HelpScreen
+
+        await self.ask(HelpScreen(self._shared, self.SCOPE))
 
     @on(ClassTable.Picked)
     def _pick(self, event: ClassTable.Picked) -> None:
@@ -141,7 +145,7 @@ class ClassesScreen(ModalScreen[int | None]):
         self._line = places[0] if places else max(0, min(self._line, len(self._known) - 1))
         self._wanted = None
         if not self._known:
-            self.say("There is no class yet: A adds some.")
+            self.say(f"There is no class yet: {self.key('add')} adds some.")
 
     def _ask_anew(self) -> None:
         """After each command; one that changed nothing costs nothing."""
@@ -161,9 +165,10 @@ class ClassesScreen(ModalScreen[int | None]):
 
     def _show(self) -> None:
         if self.is_attached and self._table.size.width:
-            self._keys.update(_keys(self._table.size.width))
+            self._keys.update(_keys(self._table.size.width, self._in_force))
             self._heading.update(self._table.heading(self._table.size.width))
-            self._table.show(self._known, self._counts, self._line)
+            lines = [ClassLine(known, self._counts.get(known.id, 0)) for known in self._known]
+            self._table.show(lines, self._line)
 
     def _begin(self) -> None:
         """What was said stays until something else is said: reloading is a command, too."""
@@ -176,12 +181,20 @@ class ClassesScreen(ModalScreen[int | None]):
             self.say("Saving")
 
 
-def _keys(columns: int) -> str:
-    """All keys in lines; a key never stands in another line than what it does."""
+def _read(keys: Sequence[str]) -> str:
+    """The first of these keys; letters as on a keyboard."""
+    key = shown_key(keys[0]) if keys else "no key"
+    return key.upper() if len(key) == 1 else key
+
+
+def _keys(columns: int, in_force: Mapping[str, Sequence[str]]) -> str:
+    """The keys of this list in lines; a key never stands in another line than what it does."""
     lines = [""]
-    for action in CLASS_ACTIONS:
-        key = shown_key(action.keys[0])
-        phrase = f"{key.upper() if len(key) == 1 else key} {action.title.lower()}"
+    titles = {action.id: action.title for action in SCOPES["classes"].actions}
+    for name in _TOLD:
+        if not in_force[name]:
+            continue
+        phrase = f"{_read(in_force[name])} {titles[name].lower()}"
         if lines[-1] and len(lines[-1]) + 2 + len(phrase) > columns:
             lines.append("")
         lines[-1] += f"  {phrase}" if lines[-1] else phrase

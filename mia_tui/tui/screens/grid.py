@@ -8,12 +8,11 @@ import os
 import time
 from dataclasses import replace
 from functools import partial
-from typing import ClassVar, TypeVar
+from typing import TypeVar
 
 from rich.style import Style
 from textual import events, on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Footer
@@ -24,13 +23,12 @@ from mia_tui.dataset.pixels.reading import MAX_MEGAPIXELS
 from mia_tui.dataset.wording import counted
 from mia_tui.errors import MiaError
 from mia_tui.terminal.model import Terminal
-from mia_tui.tui.actions import ACTIONS, bindings, key_name, shown_key
 from mia_tui.tui.context import Context
+from mia_tui.tui.key_bindings import bind_keys
 from mia_tui.tui.screens.classes import ClassesScreen
 from mia_tui.tui.screens.grid_commands import GridCommands
 from mia_tui.tui.screens.help import HelpScreen
 from mia_tui.tui.screens.label_words import framing, shown_filter
-from mia_tui.tui.screens.more_actions import GRID_ACTIONS, MOVES, SHARED
 from mia_tui.tui.services.desk import Desk
 from mia_tui.tui.services.obeying import CommandQueue
 from mia_tui.tui.services.prefetch import Prefetch, Ready, Wish
@@ -55,22 +53,7 @@ class GridScreen(Screen[bool]):
         context: What screens share.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        *(
-            Binding(
-                ",".join(map(key_name, action.keys)),
-                f"obey('{action.id}')",
-                action.title,
-                show=action.in_footer,
-                key_display=shown_key(action.keys[0]),
-                tooltip=action.help,
-            )
-            for action in GRID_ACTIONS
-        ),
-        *(Binding(key, f"obey('{where}')", show=False) for key, where in MOVES.items()),
-        *(Binding(f"shift+{key}", f"obey('mark_{where}')", show=False) for key, where in MOVES.items()),
-        *bindings(action for action in ACTIONS if action.id in SHARED),
-    ]
+    SCOPE = "grid"
     AUTO_FOCUS = ""
 
     class Made(Message):
@@ -82,11 +65,12 @@ class GridScreen(Screen[bool]):
 
     def __init__(self, desk: Desk, context: Context) -> None:
         super().__init__()
+        bind_keys(self, self.SCOPE, context.user.keys)
         self.desk, self.session, self.context = desk, desk.session, context
         self.commands = GridCommands(desk, self, context.ink)
         self.queue = CommandQueue(begin=self._begin, done=self._show, failed=self._fail, slow=self._say_slow)
         self._message = ""
-        self._came_from = self.session.current_row
+        self._came_from = self.session.current
         self._late: set[int] = set()  # places whose picture has come and is not painted
         self._painting = False  # whether a timer will paint them
         self._max_bytes: int | None = None
@@ -129,7 +113,7 @@ class GridScreen(Screen[bool]):
         await self.ask(ClassesScreen(self.desk, self.context))
 
     async def show_help(self) -> None:
-        await self.ask(HelpScreen(self.context))
+        await self.ask(HelpScreen(self.context, self.SCOPE))
 
     @property
     def per_line(self) -> int:
@@ -144,8 +128,9 @@ class GridScreen(Screen[bool]):
 
     def leave(self, *, opened: bool) -> None:
         self.session.clear_selection()
-        if not opened and self._came_from is not None:
-            self.session.go_to(self._came_from)
+        row = None if opened or self._came_from is None else self.session.listing.row(self._came_from)
+        if row is not None:
+            self.session.go_to(row)
         self.dismiss(opened)
 
     # What comes from outside
@@ -162,7 +147,10 @@ class GridScreen(Screen[bool]):
 
     @on(GridView.Picked)
     def _pick(self, event: GridView.Picked) -> None:
-        self.queue.do(partial(self.commands.go_to, event.position, mark=event.mark, through=event.through))
+        if event.position >= len(self.session.view):
+            return
+        key = self.session.listing.key(int(self.session.view[event.position]))  # places may change till then
+        self.queue.do(partial(self.commands.go_to, key, mark=event.mark, through=event.through))
         if event.opened:
             self.action_obey("open")
 
@@ -181,7 +169,7 @@ class GridScreen(Screen[bool]):
         ready = event.ready
         row = self.session.listing.row(ready.wish.key)
         if row is not None and self.session.state_of(row).problem != ready.problem:
-            self.session.set_problem(row, ready.problem)
+            self.session.set_problem(row, ready.problem, missing=ready.missing)
         places = [place for place in self._grid.seen if int(self.session.view[place]) == row]
         if not places:
             return
@@ -217,6 +205,8 @@ class GridScreen(Screen[bool]):
         """Paint what is different now, be it by a key or by what others did."""
         if not self.is_current or not self._grid.size.width:
             return
+        for warning in self.desk.warnings():
+            self.notify(warning, severity="warning", markup=False)
         self._grid.update()
         self._class_bar.show(
             self.session.classes, self.session.counts(), self.session.current_class, auto=False
@@ -237,7 +227,7 @@ class GridScreen(Screen[bool]):
             right.append((f"  [{shown}]", ink.dim()))
         self._facts.show(left, right)
         marked = f"{counted(count, 'image')} marked: a class key labels them" if count else "Space marks"
-        words = f"{session.labelled:,} labelled{ink.separator}{session.unlabelled:,} left"
+        words = f"{session.labelled:,} labelled{ink.separator}{session.left:,} left"
         self._status.show(
             [(self._message or marked, Style(bold=bool(self._message or count)))], [(words, ink.dim())]
         )

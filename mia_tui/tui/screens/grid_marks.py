@@ -16,6 +16,7 @@ class Marks:
     def __init__(self, session: LabelSession) -> None:
         self._session = session
         self._anchor: int | None = None  # row that the range begins at
+        self._seen: object = None  # what was listed and in which order when the range began
         self._ranged: Rows = session.view[:0]  # rows that it has marked
 
     def through(self, before: int | None) -> None:
@@ -27,8 +28,9 @@ class Marks:
         session, row = self._session, self._session.current_row
         if row is None or before is None:
             return
-        if self._anchor is None:
-            self._anchor, self._ranged = before, session.view[:0]
+        seen = session.listing, session.view_generation
+        if self._anchor is None or self._seen != seen:  # in another order, a range would hold other images
+            self._anchor, self._ranged, self._seen = before, session.view[:0], seen
         wanted = self._between(self._anchor, row)
         for other in np.setdiff1d(self._ranged, wanted).tolist():
             session.toggle(other)
@@ -48,8 +50,7 @@ class Marks:
     def replace(self, rows: Rows) -> None:
         """Mark these rows and no others, as far as they are shown."""
         self.forget()
-        for row in rows[np.isin(rows, self._session.view)].tolist():
-            self._session.toggle(row)
+        self._session.select(rows[np.isin(rows, self._session.view)])
 
     def _between(self, first: int, last: int) -> Rows:
         view = self._session.view

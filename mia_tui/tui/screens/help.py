@@ -1,6 +1,6 @@
 """All keys, with the user's own in force; what the frame says; how this terminal shows images."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from typing import ClassVar
 
@@ -10,14 +10,15 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.events import Key
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from mia_tui.paths import printable
 from mia_tui.terminal.model import Terminal
-from mia_tui.tui.actions import ACTIONS, Action, shown_key
+from mia_tui.tui.actions import SCOPES, Action
 from mia_tui.tui.context import Context
-from mia_tui.tui.screens.more_actions import CLASS_ACTIONS, GRID_ACTIONS, MARK_THROUGH
+from mia_tui.tui.key_bindings import key_name, keys_of, shown_key
 from mia_tui.tui.widgets.ink import Ink
 
 WIDE_COLUMNS = 120
@@ -47,10 +48,11 @@ class HelpScreen(ModalScreen[None]):
 
     Args:
         context: What screens share.
+        scope: The screen whose keys are shown; those of the labelling screen are all keys there are.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,question_mark,enter,q", "dismiss", "Close"),
+        Binding("escape,enter,q", "dismiss", "Close"),
         Binding("down", "scroll(1)", show=False),
         Binding("up", "scroll(-1)", show=False),
         Binding("pagedown,space", "scroll_page(1)", show=False),
@@ -59,10 +61,13 @@ class HelpScreen(ModalScreen[None]):
         Binding("end", "scroll(10000)", show=False),
     ]
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, scope: str = "label") -> None:
         super().__init__()
-        sections = _sections((*ACTIONS, *GRID_ACTIONS, MARK_THROUGH, *CLASS_ACTIONS), context)
-        self._sections = [*sections, _legend(context.ink), _showing(context.terminal)]
+        self._closed_by = {key_name(key) for key in keys_of(scope, context.user.keys)["help"]}
+        scopes = tuple(SCOPES) if scope == "label" else (scope,)
+        sections = [section for name in scopes for section in _sections(name, context, scope)]
+        legend = [_legend(context.ink)] if scope in ("label", "grid") else []
+        self._sections = [*sections, *legend, _showing(context.terminal)]
         self._columns = [Static(classes="help-column"), Static(classes="help-column")]
 
     def compose(self) -> ComposeResult:
@@ -80,6 +85,12 @@ class HelpScreen(ModalScreen[None]):
         for column, part in zip(self._columns, parts, strict=True):
             column.update(Group(*(section for section, _ in part)))
 
+    def on_key(self, event: Key) -> None:
+        """What opened it closes it."""
+        if event.key in self._closed_by:
+            event.stop()
+            self.dismiss()
+
     def action_scroll(self, lines: int) -> None:
         self.query_one("#help-scroll").scroll_relative(y=lines, animate=False)
 
@@ -92,18 +103,30 @@ Section = tuple[RenderableType, int]
 """What is shown, and about how many lines it takes."""
 
 
-def keys_in_force(action: Action, context: Context) -> str:
-    """The keys of a command, the user's own if there are any."""
-    keys: Iterable[str] = context.user.keys.get(action.id, action.keys)
-    return "  ".join(map(shown_key, keys)) or "no key"
-
-
-def _sections(actions: Sequence[Action], context: Context) -> list[Section]:
+def _sections(name: str, context: Context, own: str) -> list[Section]:
+    """The commands of a screen; of one that is not this, those that only it has."""
+    known = () if name == own else SCOPES[own].actions
+    keys = keys_of(name, context.user.keys)
+    actions = [action for action in SCOPES[name].actions if action not in known]
     sections: list[Section] = []
-    for heading, group in groupby(actions, key=lambda action: action.section):
-        rows = [(keys_in_force(action, context), action.help) for action in group]
+    for heading, group in groupby(sorted(actions, key=_section_place(actions)), key=_section):
+        rows = [(_words(keys[action.id]), action.help) for action in group]
         sections.append((Group(_heading(heading), _table(rows), Text("")), len(rows) + 2))
     return sections
+
+
+def _section(action: Action) -> str:
+    return action.section
+
+
+def _section_place(actions: Sequence[Action]) -> Callable[[Action], int]:
+    """Sections in the order in which they begin."""
+    order = list(dict.fromkeys(map(_section, actions)))
+    return lambda action: order.index(action.section)
+
+
+def _words(keys: Sequence[str]) -> str:
+    return "  ".join(map(shown_key, keys)) or "no key"
 
 
 def _legend(ink: Ink) -> Section:

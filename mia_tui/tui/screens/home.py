@@ -6,19 +6,18 @@ slow disk delays a number and never a key.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Footer, Input, Static
 
 from mia_tui.dataset.recent import Recent, recent_datasets
 from mia_tui.tui.context import Context
+from mia_tui.tui.key_bindings import bind_keys
 from mia_tui.tui.screens.help import HelpScreen
 from mia_tui.tui.screens.home_words import Line, content_words, lines_for, recent_words, run_words
 from mia_tui.tui.services.folders import FolderLooker
@@ -29,7 +28,7 @@ from mia_tui.tui.widgets.entry_list import Entry, EntryList
 _RECENT_SHOWN = 8
 _RUNS_SHOWN = 5
 _PAGE = 10
-_WELCOME = "Choose a dataset, or type the folder that holds the images. Enter opens it."
+_WELCOME = "Type the folder of the images or choose it with the arrows; Enter opens it."
 
 
 class HomeScreen(Screen[None]):
@@ -39,18 +38,7 @@ class HomeScreen(Screen[None]):
         context: What screens share.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("tab", "complete", "Complete", key_display="Tab", priority=True),
-        Binding("down", "move(1)", show=False, priority=True),
-        Binding("up", "move(-1)", show=False, priority=True),
-        Binding("pagedown", f"move({_PAGE})", show=False, priority=True),
-        Binding("pageup", f"move(-{_PAGE})", show=False, priority=True),
-        Binding("right", "go_in", "Into the folder", key_display="Right", priority=True),
-        Binding("left", "go_out", "Out of it", key_display="Left", priority=True),
-        Binding("escape", "start_anew", "Start anew", key_display="Esc", priority=True),
-        Binding("f1", "show_keys", "Keys", key_display="F1"),
-        Binding("ctrl+q", "app.quit", "Quit", key_display="Ctrl+Q"),
-    ]
+    SCOPE = "home"
 
     class Opened(Message):
         """A dataset is to be opened; `state` is what was named with --state the last time."""
@@ -75,12 +63,26 @@ class HomeScreen(Screen[None]):
 
     def __init__(self, context: Context) -> None:
         super().__init__()
+        bind_keys(self, self.SCOPE, context.user.keys, before_focus=True)
+        self._commands: dict[str, Callable[[], None]] = {
+            "open": self._open,
+            "up": lambda: self._move(-1),
+            "down": lambda: self._move(1),
+            "page_previous": lambda: self._move(-_PAGE),
+            "page_next": lambda: self._move(_PAGE),
+            "go_in": self._go_in,
+            "go_out": self._go_out,
+            "complete": self._complete,
+            "start_anew": self._start_anew,
+            "help": self._show_keys,
+        }
         self.context = context
         self._ink = context.ink
         self._typing = PathTyping(Path.cwd())
         self._recent: list[Recent] = []
         self._lines: list[Line] = []
         self._cursor: int | None = None
+        self._refused = False  # whether it is said why what is typed cannot be opened
         self._put = ""  # what this screen put into the line last
         self._wanted: tuple[Path, Path | None] | None = None  # to be opened once it was looked into
         self._input = Input(placeholder="a folder, such as ~/images", id="folder", select_on_focus=False)
@@ -136,10 +138,13 @@ class HomeScreen(Screen[None]):
             return
         self._put = event.value
         self._cursor = None
+        self._refused = False
         self._say(_WELCOME)
         self._build(keep=None)
 
-    @on(Input.Submitted)
+    def action_obey(self, name: str) -> None:
+        self._commands[name]()
+
     def _open(self) -> None:
         line = self._lines[self._cursor] if self._cursor is not None else None
         if line is not None and line.folder is not None:
@@ -158,7 +163,7 @@ class HomeScreen(Screen[None]):
             self._cursor = event.line
             self._show()
 
-    def action_move(self, by: int) -> None:
+    def _move(self, by: int) -> None:
         places = [number for number, line in enumerate(self._lines) if line.folder is not None]
         if not places:
             return
@@ -169,7 +174,7 @@ class HomeScreen(Screen[None]):
             self._cursor = None if at < 0 else places[min(at, len(places) - 1)]
         self._show()
 
-    def action_go_in(self) -> None:
+    def _go_in(self) -> None:
         """Into the folder under the cursor; without a cursor the key moves in the line."""
         folder = self._lines[self._cursor].folder if self._cursor is not None else None
         if folder is None:
@@ -179,7 +184,7 @@ class HomeScreen(Screen[None]):
             self._cursor = 1 if len(self._lines) > 1 else None
             self._show()
 
-    def action_go_out(self) -> None:
+    def _go_out(self) -> None:
         if self._cursor is None:
             self._input.action_cursor_left()
             return
@@ -188,7 +193,7 @@ class HomeScreen(Screen[None]):
             self._fill(self._typing.text_of(base.parent))
             self._build(keep=base)
 
-    def action_complete(self) -> None:
+    def _complete(self) -> None:
         base, rest = self._typing.parts(self._input.value)
         content = self._looker.get(base)
         if content is None:
@@ -199,15 +204,13 @@ class HomeScreen(Screen[None]):
             self._fill(self._typing.text_of(base / names[0]))
         elif len(common) > len(rest):
             self._fill(self._input.value[: len(self._input.value) - len(rest)] + self._ink.shown(common))
-        elif not names:
-            self._say(content.problem or "No folder here begins like that.")
 
-    def action_start_anew(self) -> None:
+    def _start_anew(self) -> None:
         self._fill("")
         self._say(_WELCOME)
 
-    def action_show_keys(self) -> None:
-        self.app.push_screen(HelpScreen(self.context))
+    def _show_keys(self) -> None:
+        self.app.push_screen(HelpScreen(self.context, self.SCOPE))
 
     # Opening
 
@@ -230,18 +233,23 @@ class HomeScreen(Screen[None]):
                 self.post_message(self.Opened(folder, state))
             elif content is not None:
                 self._say(content.problem or "")
+                self._refused = True
         line = self._lines[self._cursor] if self._cursor is not None else None
         self._build(keep=line.folder if line else None)
 
     @on(RunsSeen)
     def _take_runs(self, event: RunsSeen) -> None:
         self._runs.display = bool(event.runs)
-        words = [
-            self._ink.fit(run_words(run), max(10, self.size.width - 2)) for run in event.runs[:_RUNS_SHOWN]
-        ]
+        words = [self._run_line(run) for run in event.runs[:_RUNS_SHOWN]]
         if len(event.runs) > _RUNS_SHOWN:
             words.append(f"and {len(event.runs) - _RUNS_SHOWN:,} more")
         self._runs.update("\n".join(["Runs at work", *words]))
+
+    def _run_line(self, run: LiveRun) -> str:
+        """A run in one line; of the folder the end is seen."""
+        width = max(10, self.size.width - 2)
+        words = self._ink.fit(f"{run_words(run)}, in ", width)
+        return words + self._ink.fit_left(str(run.dataset), width - self._ink.width(words))
 
     def _tell(self, message: Message) -> None:
         """From a thread; after the screen has gone there is nobody to tell."""
@@ -253,6 +261,7 @@ class HomeScreen(Screen[None]):
     def _fill(self, text: str) -> None:
         """Put a text into the line."""
         self._put = text
+        self._refused = False
         self._input.value = text
         self._input.cursor_position = len(text)
         self._cursor = None
@@ -261,7 +270,8 @@ class HomeScreen(Screen[None]):
     def _build(self, *, keep: Path | None) -> None:
         """The lines for what is typed; the cursor stays on a folder that is still there."""
         base, rest = self._typing.parts(self._input.value)
-        lines = lines_for(base, rest, self._looker.get(base), [] if self._input.value else self._recent)
+        recent = [] if self._input.value else self._recent
+        lines = lines_for(base, rest, self._looker.get(base), recent, refused=self._refused)
         self._lines = lines
         if keep is not None:
             self._cursor = next((n for n, line in enumerate(lines) if line.folder == keep), None)

@@ -22,7 +22,12 @@ class Line:
 
 
 def lines_for(
-    base: Path, beginning: str, content: FolderContent | None, recent: Sequence[Recent]
+    base: Path,
+    beginning: str,
+    content: FolderContent | None,
+    recent: Sequence[Recent],
+    *,
+    refused: bool = False,
 ) -> list[Line]:
     """The lines of the list.
 
@@ -31,13 +36,22 @@ def lines_for(
         beginning: Of the name of a folder in it.
         content: What is in `base`; None while that is not known.
         recent: Datasets that come first.
+        refused: Whether it is said already why what is typed cannot be opened.
     """
     lines = [Line(None, "Recent datasets")] if recent else []
     lines += [Line(dataset.path, str(dataset.path), dataset) for dataset in recent]
     names = matching(content.folders, beginning) if content is not None else []
-    why_none = "" if content is None or names else content.problem or f"No such folder in {base}"
-    lines.append(Line(None, why_none or f"Folders in {base}"))
+    if names or not refused:
+        lines.append(Line(None, _heading(base, beginning, content, names)))
     return [*lines, *(Line(base / name, f"{name}/") for name in names)]
+
+
+def _heading(base: Path, beginning: str, content: FolderContent | None, names: Sequence[str]) -> str:
+    if content is None or names:
+        return f"Folders in {base}"
+    if content.problem is not None:
+        return content.problem
+    return f"No folder in {base} begins like that" if beginning else f"No folder in {base}"
 
 
 def content_words(content: FolderContent | None) -> str:
@@ -66,13 +80,14 @@ def recent_words(recent: Recent, now: float) -> str:
 
 
 def run_words(run: LiveRun) -> str:
-    """A run at work in one line."""
-    words = [
-        run.name,
-        {"unknown": "silent, its worker is on another host"}.get(run.status, run.phase or run.status),
-    ]
+    """What a run at work is at."""
+    words = [run.name]
+    if run.status == "unknown":
+        words.append("silent, its worker is on another host")
+    elif run.total_epochs is None:
+        words.append(run.phase or run.status)
     if run.total_epochs is not None:
         words.append(f"epoch {min(run.epoch + 1, run.total_epochs)} of {run.total_epochs}")
     if run.best is not None:
         words.append(f"best {run.metric.replace('_', ' ')} {run.best:.3f}")
-    return f"{', '.join(words)}, in {run.dataset}"
+    return ", ".join(words)

@@ -10,10 +10,10 @@ from functools import partial
 from typing import Any, Protocol
 
 from mia_tui.dataset.session.session import Applied
-from mia_tui.tui.screens.list_commands import Face, list_commands
+from mia_tui.tui.screens.list_commands import Face
+from mia_tui.tui.screens.session_commands import SessionCommands
 from mia_tui.tui.services.desk import Desk
 from mia_tui.tui.services.glance import Glance
-from mia_tui.tui.services.obeying import Command
 from mia_tui.tui.widgets.ink import Ink
 
 
@@ -25,7 +25,7 @@ class LabelFace(Face, Protocol):
         """Images on a page of the list."""
 
 
-class LabelCommands:
+class LabelCommands(SessionCommands):
     """The commands of one labelling screen.
 
     Args:
@@ -41,43 +41,30 @@ class LabelCommands:
     """
 
     def __init__(self, desk: Desk, glance: Glance, face: LabelFace, ink: Ink, *, auto: bool) -> None:
-        self._desk, self._session, self._glance, self._face, self._ink = desk, desk.session, glance, face, ink
-        self.auto = auto
-        self.by_name: dict[str, Command] = {
+        super().__init__(desk, face, ink)
+        self._glance, self.auto = glance, auto
+        self.by_name |= {
             "assign": partial(self._assign, advance=False),
             "assign_next": partial(self._assign, advance=True),
             "accept": self._accept,
             "clear": self._clear,
-            "undo": partial(self._step_back, redo=False),
-            "redo": partial(self._step_back, redo=True),
+            "unlink": self._unlink,
             "auto": self._toggle_auto,
-            "pick": self._choose_class,
             "next": partial(self._move, 1),
             "previous": partial(self._move, -1),
             "page_next": lambda: self._move(face.page),
             "page_previous": lambda: self._move(-face.page),
             "first": partial(self._go, self._session.first),
             "last": partial(self._go, self._session.last),
-            "next_unlabelled": partial(self._unlabelled, backwards=False),
-            "previous_unlabelled": partial(self._unlabelled, backwards=True),
             "frame_next": partial(self._move_frame, 1),
             "frame_previous": partial(self._move_frame, -1),
             "skip": self._skip,
             "flag": self._flag,
             "note": self._note,
         }
-        self.by_name |= list_commands(self._session, face, ink)
         self.by_name |= {name: partial(self._look, change) for name, change in self._looks().items()}
 
     # Labelling
-
-    async def use_key(self, character: str) -> None:
-        """The key of a class was pressed."""
-        image_class = self._session.class_of_key(character)
-        if image_class is None:
-            self._face.say(f"No class has the key {character}.")
-        else:
-            await self.use_class(image_class.id)
 
     async def use_class(self, class_id: int) -> None:
         """Make a class the current one; in auto mode assign it and go on."""
@@ -122,8 +109,10 @@ class LabelCommands:
         if self._session.move(1):
             self._glance.next_image()
             return
-        left = self._session.unlabelled
+        left, skipped = self._session.left, self._session.skipped
         rest = f"{left:,} have no label: F3 goes there." if left else "All have a label."
+        if not left and skipped:
+            rest = f"All others have a label; {skipped:,} skipped."
         self._face.say(f"This was the last image of the list. {rest}")
 
     async def _accept(self) -> None:
@@ -140,17 +129,14 @@ class LabelCommands:
         if key is not None and not await self._desk.clear([key]):
             self._face.say("This image has no label.")
 
-    async def _step_back(self, *, redo: bool) -> None:
-        step = await self._desk.step_back(redo=redo)
+    async def _unlink(self) -> None:
+        step = await self._desk.undo_links()
         if step is None:
-            self._face.say(
-                "There is nothing to bring back." if redo else "There is nothing of yours to undo."
-            )
-            return
-        words, applied = step
-        self._face.say(words + self._reveal(applied))
+            self._face.say("No label went along with a moved file.")
+        else:
+            self._face.say(f"{step[0]} ctrl+y links again.")
 
-    def _reveal(self, applied: Applied) -> str:
+    def reveal(self, applied: Applied) -> str:
         """Go where something changed; what to say about it."""
         if not len(applied.rows) or self._session.current_row in applied.rows:
             return ""
@@ -163,13 +149,6 @@ class LabelCommands:
             "Auto mode: the key of a class assigns it and goes on." if self.auto else "Auto mode is off."
         )
 
-    async def _choose_class(self) -> None:
-        from mia_tui.tui.screens import choosing
-
-        chosen = await self._face.ask(choosing.classes(self._session, self._ink))
-        if chosen is not None:
-            await self.use_class(chosen)
-
     # Moving
 
     async def _go(self, move: Callable[[], bool], stuck: str = "") -> None:
@@ -181,14 +160,6 @@ class LabelCommands:
     async def _move(self, by: int) -> None:
         end = "last" if by > 0 else "first"
         await self._go(partial(self._session.move, by), f"This is the {end} image of the list.")
-
-    async def _unlabelled(self, *, backwards: bool) -> None:
-        if self._session.next_unlabelled(backwards=backwards):
-            return
-        if self._session.next_unlabelled(backwards=backwards, wrap=True):
-            self._face.say(f"Went on from the {'end' if backwards else 'beginning'} of the list.")
-        else:
-            self._face.say("No image that is shown is without a label.")
 
     async def _move_frame(self, by: int) -> None:
         row = self._session.current_row

@@ -14,7 +14,7 @@ from mia_tui.dataset.pixels.decode import IMAGE_SUFFIXES
 from mia_tui.dataset.scan import check_root
 from mia_tui.dataset.walk import natural_key
 from mia_tui.errors import DataError
-from mia_tui.paths import printable
+from mia_tui.paths import STATE_FOLDER, StateFolder, is_state_folder, printable
 
 _THREADS = 2
 _MOST = 200_000  # entries of a folder that are looked at
@@ -25,7 +25,7 @@ class FolderContent:
     """What lies directly in a folder.
 
     Attributes:
-        folders: Names, as people count; hidden ones among them.
+        folders: Names, as people count; hidden ones among them, but not where labels and runs are kept.
         images: Files with the suffix of an image.
         more: Whether there was more than anybody wants to count.
         problem: Why it cannot be looked into, a sentence; None where it can.
@@ -113,7 +113,7 @@ def look_into(folder: Path) -> FolderContent:
                     break
                 if _has_image_suffix(entry.name):
                     images += 1
-                elif _is_folder(entry):
+                elif _is_folder(entry) and not _is_state(entry):
                     folders.append(entry.name)
     except DataError as error:
         return FolderContent(problem=str(error))
@@ -125,6 +125,14 @@ def look_into(folder: Path) -> FolderContent:
 def _has_image_suffix(name: str) -> bool:
     stem, dot, suffix = name.rpartition(".")
     return bool(stem) and f"{dot}{suffix.lower()}" in IMAGE_SUFFIXES
+
+
+def _is_state(entry: os.DirEntry[str]) -> bool:
+    """Whether labels and runs of a dataset are kept there: nothing to open."""
+    if entry.name != STATE_FOLDER and not entry.name.endswith(f".{STATE_FOLDER}"):
+        return False
+    folder = Path(entry.path)
+    return is_state_folder(folder) or os.path.isdir(StateFolder(folder).runs)  # noqa: PTH112  # Path's raises
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

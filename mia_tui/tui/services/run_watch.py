@@ -1,24 +1,21 @@
-"""The runs that are at work, looked at each second in a thread."""
+"""Runs, looked at each second in a thread: those at work, for the first screen; all of a dataset, for its room."""
 
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from mia_tui.catalog.metrics import MetricName, shown_metric
+from mia_tui.catalog.metrics import MetricName
 from mia_tui.errors import RunError
 from mia_tui.paths import StateFolder, state_places
-from mia_tui.runs.eventlog import EventReader
 from mia_tui.runs.index import list_runs, recent_runs
-from mia_tui.runs.layout import RunDir
-from mia_tui.runs.liveness import Status, run_status
-from mia_tui.runs.state import RunState
-
-LIVE: frozenset[Status] = frozenset({"starting", "running", "unknown"})
+from mia_tui.runs.queue import lives
+from mia_tui.runs.room import Room, RoomRow, RowStatus, RunLook
 
 _EVERY_S = 1.0
 _SEARCH_EVERY = 10  # looks; a run that was started elsewhere appears after so many
+_IDLE_EVERY = 2  # looks; hundreds of runs that have ended are asked less often than those at work
 _MOST = 20  # runs of this user, and of each dataset, that are looked at
 
 
@@ -29,22 +26,70 @@ class LiveRun:
     Attributes:
         name: Of its folder.
         dataset: Folder of its images.
-        status: starting, running, or unknown (its worker is elsewhere and silent).
+        status: starting, waiting, running, or unknown (its worker is elsewhere and silent).
         phase: What its worker is busy with; empty before it says so.
         epoch: Epochs that are done.
-        total_epochs: None before it said how many there will be.
+        total_epochs: None before it has begun.
         metric: The figure in `best`.
         best: The best value so far; None before there is one.
     """
 
     name: str
     dataset: Path
-    status: Status
+    status: RowStatus
     phase: str
     epoch: int
     total_epochs: int | None
     metric: MetricName
     best: float | None
+
+
+class RepeatedLook:
+    """A thread that looks each second until it is stopped.
+
+    Args:
+        look: What to do; called in the thread.
+        name: Of the thread.
+    """
+
+    def __init__(self, look: Callable[[], None], *, name: str) -> None:
+        self._look, self._name = look, name
+        self._wake = threading.Event()
+        self._wanted = threading.Event()
+        self._wanted.set()
+        self._ended = False
+
+    def start(self) -> None:
+        threading.Thread(target=self._work, name=self._name, daemon=True).start()
+
+    @property
+    def stopped(self) -> bool:
+        return self._ended
+
+    def stop(self) -> None:
+        """End soon."""
+        self._ended = True
+        self._wanted.set()
+        self._wake.set()
+
+    def look_now(self) -> None:
+        """Do not wait for the next second."""
+        self._wake.set()
+
+    def pause(self) -> None:
+        """Look no more until `go_on`: nobody sees it."""
+        self._wanted.clear()
+
+    def go_on(self) -> None:
+        self._wanted.set()
+        self._wake.set()
+
+    def _work(self) -> None:
+        while not self._ended:
+            self._look()
+            self._wake.wait(_EVERY_S)
+            self._wake.clear()
+            self._wanted.wait()
 
 
 class RunWatch:
@@ -59,28 +104,27 @@ class RunWatch:
         self, datasets: list[tuple[Path, Path | None]], on_runs: Callable[[tuple[LiveRun, ...]], None]
     ) -> None:
         self._datasets, self._on_runs = datasets, on_runs
-        self._stopped = threading.Event()
-        self._followed: dict[Path, _Followed] = {}
+        self._followed: dict[Path, RunLook] = {}
+        self._told: tuple[LiveRun, ...] | None = None
+        self._looks = 0
+        self._thread = RepeatedLook(self._look, name="runs")
 
     def start(self) -> None:
-        threading.Thread(target=self._work, name="runs", daemon=True).start()
+        self._thread.start()
 
     def stop(self) -> None:
         """End soon; nothing is told any more."""
-        self._stopped.set()
+        self._thread.stop()
 
-    def _work(self) -> None:
-        told: tuple[LiveRun, ...] | None = None
-        look = 0
-        while not self._stopped.is_set():
-            if look % _SEARCH_EVERY == 0:
-                self._search()
-            runs = tuple(run for followed in self._followed.values() if (run := followed.look()) is not None)
-            if runs != told and not self._stopped.is_set():
-                told = runs
-                self._on_runs(runs)
-            look += 1
-            self._stopped.wait(_EVERY_S)
+    def _look(self) -> None:
+        if self._looks % _SEARCH_EVERY == 0:
+            self._search()
+        self._looks += 1
+        rows = (followed.look() for followed in self._followed.values())
+        runs = tuple(_live(row) for row in rows if row is not None and row.lives)
+        if runs != self._told and not self._thread.stopped:
+            self._told = runs
+            self._on_runs(runs)
 
     def _search(self) -> None:
         """The runs that are at work now, the newest first."""
@@ -89,52 +133,52 @@ class RunWatch:
             for place in state_places(dataset) if state is None else (state,):
                 with suppress(RunError):
                     found += list_runs(StateFolder(place))[-_MOST:]
-        live = {run.path.resolve(): run for run in found if _status(run) in LIVE}
+        live = {run.path.resolve(): run for run in found if lives(run)}
         newest = sorted(live, key=lambda path: path.name, reverse=True)
-        self._followed = {path: self._followed.get(path) or _Followed(live[path]) for path in newest}
+        self._followed = {path: self._followed.get(path) or RunLook(live[path]) for path in newest}
 
 
-@dataclass
-class _Followed:
-    """A run that was at work when it was looked for."""
+class RoomWatch:
+    """Looks at all runs of a dataset until it is stopped.
 
-    run: RunDir
-    reader: EventReader | None = None
-    state: RunState = field(default_factory=RunState)
-    dataset: Path = Path()
+    Args:
+        room: Them.
+        on_rows: Called, in the thread, with all of them where anything is different from before.
+        on_trouble: Called, in the thread, with why they cannot be looked at.
+    """
 
-    def look(self) -> LiveRun | None:
-        """What it is at; None once it is not at work any more, or cannot be read."""
-        status = _status(self.run)
-        if status not in LIVE:
-            return None
+    def __init__(
+        self,
+        room: Room,
+        on_rows: Callable[[tuple[RoomRow, ...]], None],
+        on_trouble: Callable[[RunError], None],
+    ) -> None:
+        self._room, self._on_rows, self._on_trouble = room, on_rows, on_trouble
+        self._told: tuple[RoomRow, ...] | None = None
+        self._looks = 0
+        self.thread = RepeatedLook(self._look, name="room")
+
+    def _look(self) -> None:
         try:
-            reader = self.reader or self._begin()
-            for event in reader.iter_new():
-                self.state.apply(event)
-        except (RunError, OSError):
-            return None
-        state = self.state
-        return LiveRun(
-            self.run.name,
-            self.dataset,
-            status,
-            state.phase or "",
-            state.epochs[-1].epoch if state.epochs else 0,
-            state.started.total_epochs if state.started else None,
-            shown_metric(state.metric),
-            state.best_value,
-        )
-
-    def _begin(self) -> EventReader:
-        job = self.run.job()
-        self.dataset, self.state = Path(job.dataset), RunState(metric=job.config.metric)
-        self.reader = EventReader(self.run.events)
-        return self.reader
+            self._looks += 1
+            first = self._on_rows if self._told is None else None
+            rows = self._room.look(first, live_only=self._looks % _IDLE_EVERY != 0)
+        except RunError as error:
+            self._on_trouble(error)
+            return
+        if rows != self._told and not self.thread.stopped:
+            self._told = rows
+            self._on_rows(rows)
 
 
-def _status(run: RunDir) -> Status:
-    try:
-        return run_status(run)
-    except OSError:  # the folder went away, or may not be read
-        return "lost"
+def _live(row: RoomRow) -> LiveRun:
+    return LiveRun(
+        row.run.name,
+        Path(row.job.dataset) if row.job is not None else row.run.path,
+        row.status,
+        row.phase,
+        row.epochs,
+        row.total_epochs if row.has_begun else None,
+        row.metric,
+        row.best,
+    )

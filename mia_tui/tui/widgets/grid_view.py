@@ -256,7 +256,9 @@ class GridView(ScrollView, can_focus=False):
         """What stands where there is no picture (yet): the name, and why if it cannot be read."""
         columns, rows = tiles.panel.columns, tiles.panel.rows
         name = self._ink.fit_left(key.path, columns)
-        texts = [name, f"{self._ink.broken} unreadable"] if ready is not None and ready.problem else [name]
+        texts = [name]
+        if ready is not None and ready.problem:
+            texts += [f"{self._ink.gone} gone" if ready.missing else f"{self._ink.broken} unreadable"]
         top = max(0, (rows - len(texts)) // 2)
         lines = [""] * top + texts
         return tuple(

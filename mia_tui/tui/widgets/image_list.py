@@ -15,6 +15,7 @@ from mia_tui.tui.widgets.ink import Ink
 from mia_tui.tui.widgets.tiles import class_letter
 
 _MARK_COLUMNS = 3
+_KEPT = 500  # lines made before: half of those of a page are seen again when it is turned
 _MANY = 200  # touched rows; finding out which are seen costs more than painting all lines
 
 
@@ -41,7 +42,7 @@ class ImageList(ScrollView, can_focus=False):
         self._shown = (-1, -1)  # images and generation of the view
         self._classes_shown = session.classes
         self._made: dict[int, Strip] = {}  # lines by position
-        self._made_for = (0, 0)  # first line and width
+        self._made_for = 0  # width
 
     def update(self, touched: Sequence[int]) -> None:
         """Paint what is different now: images of the view, marks of touched rows, the current line."""
@@ -75,6 +76,8 @@ class ImageList(ScrollView, can_focus=False):
         top = int(self.scroll_offset.y)
         seen = self._session.view[top : top + self.size.height].tolist()
         wanted = set(touched)
+        if not wanted.issubset(seen):  # lines out of sight may show them, too
+            self._made = {at: line for at, line in self._made.items() if 0 <= at - top < len(seen)}
         for line, row in enumerate(seen):
             if row in wanted:
                 self._refresh_line(top + line)
@@ -82,8 +85,8 @@ class ImageList(ScrollView, can_focus=False):
     def render_lines(self, crop: Region) -> list[Strip]:
         """Lines that were made before, but for those that were touched: asked for whenever anything is painted."""
         top, width = int(self.scroll_offset.y), self.size.width
-        if self._made_for != (top, width):
-            self._made, self._made_for = {}, (top, width)
+        if self._made_for != width or len(self._made) > _KEPT:
+            self._made, self._made_for = {}, width
         lines = []
         for position in range(top + crop.y, top + crop.bottom):
             line = self._made.get(position)
@@ -126,7 +129,7 @@ class ImageList(ScrollView, can_focus=False):
     def _mark(self, state: RowState) -> tuple[str, Style]:
         """Three cells: ` k ` on the colour of the class, `(k)` for a suggestion."""
         if state.problem is not None:
-            return f" {self._ink.broken} ", Style(bold=True)
+            return f" {self._ink.gone if state.missing else self._ink.broken} ", Style(bold=True)
         if state.image_class is not None:
             return (
                 f" {class_letter(state.image_class.key, state.image_class.name, self._ink)} ",

@@ -29,6 +29,7 @@ class Ink:
         self.skipped = "↷" if self.unicode else ">"
         self.noted = "✎" if self.unicode else '"'
         self.broken = "✗" if self.unicode else "x"
+        self.gone = "∅" if self.unicode else "?"
         self.pointer = "▸" if self.unicode else ">"
         self.separator = " · " if self.unicode else " | "
 

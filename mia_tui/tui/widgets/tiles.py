@@ -111,7 +111,7 @@ def _look(kind: str, colour: str | None, ink: Ink) -> Style:
 def _chip(state: RowState, ink: Ink) -> tuple[str, Style]:
     """Three cells: ` k ` on the colour of the class, `(k)` for a suggestion."""
     if state.problem is not None:
-        return f" {ink.broken} ", Style(bold=True)
+        return f" {ink.gone if state.missing else ink.broken} ", Style(bold=True)
     if state.image_class is not None:
         return f" {class_letter(state.image_class.key, state.image_class.name, ink)} ", ink.chip(
             state.image_class.colour

@@ -1,0 +1,107 @@
+"""The table of `actions` as Textual's bindings, with the user's keys in force, and as people read it."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from mia_tui.config.keys import keys_in_force
+from mia_tui.tui.actions import SCOPES
+
+if TYPE_CHECKING:
+    from textual.binding import Binding
+    from textual.screen import Screen
+
+Wanted = Mapping[str, tuple[str, ...]]
+"""The user's keys, as `UserConfig.keys` has them."""
+
+_OF_THE_APP = frozenset({"command_palette", "quit"})
+
+
+def bind_keys(screen: "Screen[Any]", scope: str, wanted: Wanted, *, before_focus: bool = False) -> None:
+    """Give a screen the keys of its commands, each of which calls `action_obey` with its id.
+
+    Textual's own keymap is not used: it cannot take a command all its keys away, and works it out at each key.
+
+    Args:
+        screen: Being made.
+        scope: Its name in `SCOPES`.
+        wanted: What the user set.
+        before_focus: Whether they come before what the widget with the focus does with a key.
+    """
+    from textual.binding import BindingsMap
+
+    made = BindingsMap(_bindings(scope, wanted, before_focus=before_focus))
+    others = {
+        key: known
+        for key, known in screen._bindings.key_to_bindings.items()
+        if key not in made.key_to_bindings
+    }
+    screen._bindings = BindingsMap.from_keys({**made.key_to_bindings, **others})
+
+
+def keys_of(scope: str, wanted: Wanted) -> dict[str, tuple[str, ...]]:
+    """The keys in force on a screen, by command."""
+    return keys_in_force(SCOPES[scope].keys, wanted)
+
+
+def palette_lines(scope: str, wanted: Wanted) -> list[tuple[str, str, str]]:
+    """The commands of a screen for the palette: id, title with its keys, help."""
+    keys = keys_of(scope, wanted)
+    return [
+        (action.id, "  ".join([action.title, *map(shown_key, keys[action.id])]), action.help)
+        for action in SCOPES[scope].actions
+        if action.id != "command_palette"
+    ]
+
+
+def _bindings(scope: str, wanted: Wanted, *, before_focus: bool) -> "list[Binding]":
+    """Those that the footer shows come first: it shows them in this order."""
+    from textual.binding import Binding
+
+    footer, keys = SCOPES[scope].footer, keys_of(scope, wanted)
+    places = {name: place for place, name in enumerate(footer)}
+    return [
+        Binding(
+            ",".join(map(key_name, keys[action.id])),
+            f"app.{action.id}" if action.id in _OF_THE_APP else f"obey('{action.id}')",
+            action.title,
+            show=action.id in places,
+            key_display=shown_key(keys[action.id][0]),
+            tooltip=action.help,
+            priority=before_focus,
+        )
+        for action in sorted(SCOPES[scope].actions, key=lambda action: places.get(action.id, len(places)))
+        if keys[action.id]
+    ]
+
+
+def key_name(key: str) -> str:
+    """Textual's name of a key: `=` is equals_sign; f1, ctrl+z and the like stay."""
+    from textual.keys import _character_to_key
+
+    return _character_to_key(key) if len(key) == 1 else key
+
+
+_SHOWN = {
+    "space": "Space",
+    "enter": "Enter",
+    "delete": "Del",
+    "insert": "Ins",
+    "escape": "Esc",
+    "backspace": "Backspace",
+    "left": "Left",
+    "right": "Right",
+    "up": "Up",
+    "down": "Down",
+    "pagedown": "PgDn",
+    "pageup": "PgUp",
+    "home": "Home",
+    "end": "End",
+    "tab": "Tab",
+}
+
+
+def shown_key(key: str) -> str:
+    """A key as help shows it: F1, Ctrl+Z, =."""
+    *modifiers, last = key.split("+") if len(key) > 1 else [key]
+    last = _SHOWN.get(last, last.upper() if len(last) > 1 or modifiers else last)
+    return "+".join([*(word.capitalize() for word in modifiers), last])

@@ -1,0 +1,149 @@
+"""What is done to many images at once: label, clear, skip, flag, note.
+
+Whatever concerns many images says how many, asks first above `MANY`, and is
+one step of the history.
+"""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+
+from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.session.session import RowState
+from mia_tui.dataset.store.label_store import LabelStore
+from mia_tui.dataset.wording import counted
+from mia_tui.tui.screens.dialogs import Question, TextDialog
+from mia_tui.tui.screens.list_commands import Face
+from mia_tui.tui.screens.session_commands import SessionCommands
+from mia_tui.tui.services.desk import Desk
+from mia_tui.tui.widgets.ink import Ink
+
+MANY = 20
+"""With more images than this, a command asks first."""
+
+_NOTE_HINT = "Enter writes it on all of them; empty takes notes away, Esc does nothing."
+
+
+class ManyCommands(SessionCommands):
+    """The commands that concern the marked images, or the one under the cursor where none is marked.
+
+    Args:
+        desk: The dataset.
+        face: The screen.
+        ink: Characters and styles, for dialogs.
+    """
+
+    def __init__(self, desk: Desk, face: Face, ink: Ink) -> None:
+        super().__init__(desk, face, ink)
+        self.by_name |= {
+            "assign": self._assign_current,
+            "clear": self._clear,
+            "skip": self._skip,
+            "flag": self._flag,
+            "note": self._note,
+        }
+
+    def forget_marks(self) -> None:
+        """Take all marks away: what they were meant for is done."""
+        raise NotImplementedError
+
+    async def use_class(self, class_id: int) -> None:
+        """Give the images this class; it is the current class from now on."""
+        self._session.choose_class(class_id)
+        image_class = self._session.class_of(class_id)
+        keys = await self._meant()
+        if image_class is None or not keys:
+            return
+        name = self._ink.shown(image_class.name)
+        if not await self._agreed(f"Label {counted(len(keys), 'image')} as {name}?", len(keys), "Label"):
+            return
+        changed = await self._desk.assign(keys, class_id)
+        self.forget_marks()
+        if len(keys) > 1:
+            same = len(keys) - changed
+            rest = f"; {same:,} had this label already" if same else ""
+            self._face.say(f"{counted(changed, 'image')} labelled as {name}{rest}.")
+
+    async def _assign_current(self) -> None:
+        current = self._session.current_class
+        if current is None:
+            self._face.say("There is no class yet: F8 adds some.")
+        else:
+            await self.use_class(current)
+
+    async def _clear(self) -> None:
+        keys = await self._meant()
+        title = f"Take the labels of {counted(len(keys), 'image')} away?"
+        if not keys or not await self._agreed(title, len(keys), "Take away"):
+            return
+        changed = await self._desk.clear(keys)
+        self.forget_marks()
+        self._face.say(
+            f"{counted(changed, 'image')} without a label now." if changed else "There was no label."
+        )
+
+    async def _skip(self) -> None:
+        """Skip all, or take the marks away where all are skipped."""
+        keys = await self._meant()
+        skipped = not all(state.skipped for state in self._states(keys))
+        images = counted(len(keys), "image")
+        title = f"Skip {images}?" if skipped else f"Skip {images} no longer?"
+        if not keys or not await self._agreed(title, len(keys), "Skip" if skipped else "Take back"):
+            return
+        changed = await self._desk.skip(keys, skipped)
+        self.forget_marks()
+        self._face.say(f"{counted(changed, 'image')} {'skipped' if skipped else 'no longer skipped'}.")
+
+    async def _flag(self) -> None:
+        """Flag all, or take the flags away where all have one."""
+        keys = await self._meant()
+        flagged = not all(state.flagged for state in self._states(keys))
+        images = counted(len(keys), "image")
+        title = f"Flag {images}?" if flagged else f"Take the flags of {images} away?"
+        if not keys or not await self._agreed(title, len(keys), "Flag" if flagged else "Take away"):
+            return
+        changed = await self._desk.flag(keys, flagged)
+        self.forget_marks()
+        self._face.say(f"{counted(changed, 'image')} {'flagged' if flagged else 'no longer flagged'}.")
+
+    async def _note(self) -> None:
+        """One note for all of them."""
+        keys = await self._meant()
+        if not keys:
+            return
+        images = counted(len(keys), "image")
+        if len(keys) > 1:
+            dialog = TextDialog(f"Note on {images}, instead of those they have", hint=_NOTE_HINT)
+        else:
+            old = next((state.note for state in self._states(keys)), None)
+            dialog = TextDialog(f"Note on {self._ink.fit_left(keys[0].path, 50)}", value=old or "")
+        text = await self._face.ask(dialog)
+        if text is None or not await self._agreed(f"Write a note on {images}?", len(keys), "Write"):
+            return
+        note = text.strip() or None
+        changed = await self._desk.write(lambda store: _note_all(store, keys, note), f"{images}: note")
+        self.forget_marks()
+        said = "has a note now" if note else "has no note any more"
+        said = said if changed == 1 else said.replace("has", "have", 1)
+        self._face.say(f"{counted(changed, 'image')} {said}." if changed else "No note is different now.")
+
+    async def _meant(self) -> Sequence[ImageKey]:
+        """The marked images, or the one under the cursor."""
+        if self._session.selected_count:
+            return await asyncio.to_thread(self._session.selected_keys())  # a million take a second
+        return [self._session.current] if self._session.current is not None else []
+
+    def _states(self, keys: Sequence[ImageKey]) -> Iterator[RowState]:
+        rows = self._session.listing.rows(keys).tolist()
+        return (self._session.state_of(row) for row in rows if row >= 0)
+
+    async def _agreed(self, title: str, count: int, word: str) -> bool:
+        if count <= MANY:
+            return True
+        answers = [("Cancel", False), (word, True)]
+        text = "It is one step: undo takes all of it back."
+        return bool(await self._face.ask(Question(title, text, answers)))
+
+
+def _note_all(store: LabelStore, keys: Sequence[ImageKey], note: str | None) -> int:
+    with store.transaction():
+        return sum(store.set_note(key, note) for key in keys)

@@ -1,0 +1,199 @@
+"""One table of keys: no clashes in it, the user's keys on every screen, the palette with keys."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from tui_support import (
+    labels_in,
+    make_context,
+    make_images,
+    opened,
+    press,
+    run,
+    screen_text,
+    settle,
+    shown,
+    type_text,
+    wait_until,
+)
+
+from mia_tui.config.user import UserConfig, load_user_config
+from mia_tui.tui.actions import SCOPES
+from mia_tui.tui.context import Context
+from mia_tui.tui.key_bindings import palette_lines
+from mia_tui.tui.screens.classes import ClassesScreen
+from mia_tui.tui.screens.grid import GridScreen
+from mia_tui.tui.screens.home import HomeScreen
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    return make_images(tmp_path / "images", 12, classes=["round", "long"])
+
+
+def with_keys(**keys: tuple[str, ...]) -> Context:
+    """A user who set these keys; `grid__mark` is grid.mark."""
+    return make_context(user=UserConfig(keys={name.replace("__", "."): keys[name] for name in keys}))
+
+
+@pytest.mark.parametrize("name", SCOPES)
+def test_one_key_starts_one_command_and_none_that_the_screen_needs_for_itself(name: str) -> None:
+    scope = SCOPES[name]
+    keys = [key for action in scope.actions for key in action.keys]
+    assert len(keys) == len(set(keys))
+    assert all(map(scope.keys.can_have, keys))
+    ids = [action.id for action in scope.actions]
+    assert len(ids) == len(set(ids)) and set(scope.footer) <= set(ids)
+
+
+@pytest.mark.parametrize("name", SCOPES)
+def test_every_command_of_every_screen_can_have_a_key_of_the_users(name: str, tmp_path: Path) -> None:
+    tables = [scope.keys for scope in SCOPES.values()]
+    file = tmp_path / "config.toml"
+    lines = [f'{name}.{action.id} = "alt+f{n % 12 + 1}"' for n, action in enumerate(SCOPES[name].actions)]
+    for line in lines:
+        file.write_text(f"[keys]\n{line}\n", encoding="utf-8")
+        assert len(load_user_config(file, screens=tables).keys) == 1
+
+
+def test_every_command_of_the_table_is_one_of_its_screen(dataset: Path) -> None:
+    async def test() -> None:
+        for make, name in ((GridScreen, "grid"), (ClassesScreen, "classes")):
+            async with shown(dataset, make) as pilot:
+                known: Any = pilot.app.screen
+                ids = {action.id for action in SCOPES[name].actions}
+                assert ids - set(known.commands.by_name) == {"command_palette", "quit"}
+        async with opened(None) as pilot:
+            known = pilot.app.screen
+            ids = {action.id for action in SCOPES["home"].actions}
+            assert ids - set(known._commands) == {"command_palette", "quit"}
+
+    run(test())
+
+
+def test_the_users_keys_count_in_the_grid(dataset: Path) -> None:
+    async def test() -> None:
+        context = with_keys(grid__mark=("insert",), grid__right=("tab",), undo=("f11",), clear=())
+        async with shown(dataset, GridScreen, context=context) as pilot:
+            session: Any = pilot.app.desk.session  # type: ignore[attr-defined]
+            await press(pilot, "space")
+            assert session.selected_count == 0, "its own key is the user's to give away"
+            await press(pilot, "insert", "tab", "insert", "2")
+            assert len(labels_in(dataset)) == 2
+            assert "Insert" not in screen_text(pilot.app) and "Ins Mark" in screen_text(pilot.app)
+            await press(pilot, "home", "delete")
+            assert len(labels_in(dataset)) == 2, "a command without keys has none"
+            await press(pilot, "ctrl+z")
+            assert len(labels_in(dataset)) == 2
+            await press(pilot, "f11")
+            assert not labels_in(dataset)
+
+    run(test())
+
+
+def test_the_users_keys_count_in_the_list_of_classes(dataset: Path) -> None:
+    async def test() -> None:
+        context = with_keys(classes__add=("n",), undo=("f11",), archive=("f12",))
+        async with shown(dataset, ClassesScreen, context=context) as pilot:
+            assert "N add" in screen_text(pilot.app) and "F11 undo" in screen_text(pilot.app)
+            await press(pilot, "n")
+            await type_text(pilot, "odd")
+            await press(pilot, "enter")
+            assert "Added odd." in screen_text(pilot.app)
+            await press(pilot, "ctrl+z")
+            assert " odd " in screen_text(pilot.app)
+            await press(pilot, "f11")
+            assert " odd " not in screen_text(pilot.app)
+            await press(pilot, "end", "f12")
+            assert "F12 brings it back." in screen_text(pilot.app)
+            await press(pilot, "home", "enter")
+            assert pilot.app.result == 1  # type: ignore[attr-defined]
+
+    run(test())
+
+
+def test_the_users_keys_count_on_the_first_screen(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    async def test() -> None:
+        context = with_keys(home__down=("ctrl+j",), home__open=("f6",), help=("f12", "?"))
+        async with opened(None, context=context) as pilot:
+            await press(pilot, "f12")
+            assert "On the first screen" in screen_text(pilot.app)
+            await press(pilot, "f12")
+            await type_text(pilot, "?")
+            assert isinstance(pilot.app.screen, HomeScreen), "a sign is typed"
+            await press(pilot, "escape", "ctrl+j", "enter")
+            assert isinstance(pilot.app.screen, HomeScreen)
+            await pilot.press("f6")
+            await wait_until(pilot, lambda: not isinstance(pilot.app.screen, HomeScreen))
+            await settle(pilot)
+            assert "image-000.png" in screen_text(pilot.app)
+
+    run(test())
+
+
+def test_the_palette_has_the_key_that_the_user_gave_it_and_no_other(dataset: Path) -> None:
+    async def test() -> None:
+        async with opened(dataset, context=with_keys(command_palette=("f12",))) as pilot:
+            await press(pilot, "ctrl+p")
+            assert "Assign, next  F2" not in screen_text(pilot.app)
+            await open_palette(pilot, "f12")
+
+    run(test())
+
+
+def test_the_palette_shows_keys_and_obeys(dataset: Path) -> None:
+    async def test() -> None:
+        async with opened(dataset, context=with_keys(undo=("f11",))) as pilot:
+            await open_palette(pilot)
+            await type_text(pilot, "flag")
+            await wait_until(pilot, lambda: "Flag  !" in screen_text(pilot.app))
+            await press(pilot, "down", "enter")
+            await settle(pilot)
+            await wait_until(pilot, lambda: "flagged" in screen_text(pilot.app))
+        assert ("undo", "Undo  F11") in [line[:2] for line in palette_lines("label", {"undo": ("f11",)})]
+
+    run(test())
+
+
+def test_the_palette_of_the_grid_has_the_commands_of_the_grid(dataset: Path) -> None:
+    async def test() -> None:
+        async with opened(dataset) as pilot:
+            await press(pilot, "f7")
+            await open_palette(pilot)
+            await type_text(pilot, "mark all")
+            await wait_until(pilot, lambda: "Mark all  Ctrl+A" in screen_text(pilot.app))
+            await press(pilot, "down", "enter")
+            await wait_until(pilot, lambda: "12 images marked" in screen_text(pilot.app))
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("", "F1 Assign F2 Assign, next ? Keys Ctrl+Q Quit Ctrl+Z Undo F8 Classes Ctrl+L List"),
+        ("f7", "Space Mark F1 Assign Enter Open Esc Back ? Keys Ctrl+Z Undo F4 Skip Ctrl+Q Quit"),
+    ],
+)
+def test_the_footer_at_80_columns_shows_what_matters_and_no_half_words(
+    dataset: Path, key: str, words: str
+) -> None:
+    """The list of files is hidden there: the footer says what shows it."""
+
+    async def test() -> None:
+        async with opened(dataset) as pilot:
+            await press(pilot, *filter(None, [key]))
+            await wait_until(pilot, lambda: screen_text(pilot.app).splitlines()[-1].strip() == words)
+
+    run(test())
+
+
+async def open_palette(pilot: Pilot[Any], key: str = "ctrl+p") -> None:
+    await pilot.press(key)
+    await wait_until(pilot, lambda: "Ctrl+" in screen_text(pilot.app) and "Search" in screen_text(pilot.app))
