@@ -87,6 +87,16 @@ def describe(device: torch.device) -> str:
     return f"CPU, {counted(torch.get_num_threads(), 'thread')}"
 
 
+def gpu_uuids() -> list[str]:
+    """What names the GPUs for good, in torch's order; empty where torch can use none."""
+    if not torch.cuda.is_available():
+        return []
+    return [
+        str(torch.cuda.get_device_properties(index).uuid).removeprefix("GPU-")
+        for index in range(torch.cuda.device_count())
+    ]
+
+
 def resolve_precision(precision: Precision, device: torch.device) -> Arithmetic:
     """What `auto` means here: bf16 where the device has instructions for it, fp32 elsewhere.
 
@@ -157,7 +167,7 @@ def _cuda_index(text: str) -> int:
             )
         return int(text)
     free = {gpu.uuid.removeprefix("GPU-"): gpu.free_bytes for gpu in list_gpus()}
-    uuids = [str(torch.cuda.get_device_properties(index).uuid).removeprefix("GPU-") for index in range(count)]
+    uuids = gpu_uuids()
     # First of all one that this torch was built for: an old card for the screen may have the most free memory.
     return max(range(count), key=lambda index: (_why_no_kernels(index) is None, free.get(uuids[index], 0)))
 

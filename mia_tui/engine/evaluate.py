@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from mia_tui.engine.data.feed import Batch
 from mia_tui.engine.device import Arithmetic, autocast, is_out_of_memory, release_memory
-from mia_tui.engine.metrics import ConfusionCounter
+from mia_tui.engine.metrics import ConfusionCounter, Predictions
 from mia_tui.errors import RunError
 
 LossTerms = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
@@ -17,10 +17,18 @@ LossTerms = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 @dataclass(frozen=True)
 class Scores:
-    """Confusion matrix (C, C), int64, rows truth and columns predictions; mean loss."""
+    """How a network did.
+
+    Attributes:
+        confusion: Shape (C, C), int64, rows truth and columns predictions.
+        loss: Mean of the images.
+        predicted: Class that each sample was given, shape (samples,), int32; see `metrics.Predictions`. None where
+            nobody asks for it.
+    """
 
     confusion: np.ndarray
     loss: float
+    predicted: Tensor | None = None
 
 
 def evaluate(
@@ -28,13 +36,14 @@ def evaluate(
     batches: Iterable[Batch],
     *,
     num_classes: int,
+    num_samples: int,
     device: torch.device,
     arithmetic: Arithmetic,
     loss_terms: LossTerms,
     should_stop: Callable[[], bool],
 ) -> Scores | None:
     """Judge a network on every batch; None if it was told to stop before the last one."""
-    counter = ConfusionCounter(num_classes, device)
+    counter, predictions = ConfusionCounter(num_classes, device), Predictions(num_samples, device)
     sums = torch.zeros(2, device=device)
     for batch in batches:
         if should_stop():
@@ -43,10 +52,12 @@ def evaluate(
             continue
         logits = infer(model, batch.images, device, arithmetic)
         counter.update(logits, batch.targets)
+        predictions.update(batch.rows, logits)
         numerators, denominators = loss_terms(logits, batch.targets)
         sums += torch.stack([numerators.sum(), denominators.sum()])
     numerator, denominator = sums.tolist()
-    return Scores(counter.counts(), numerator / denominator if denominator else float("nan"))
+    loss = numerator / denominator if denominator else float("nan")
+    return Scores(counter.counts(), loss, predictions.classes())
 
 
 def infer(model: nn.Module, images: Tensor, device: torch.device, arithmetic: Arithmetic) -> Tensor:

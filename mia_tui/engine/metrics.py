@@ -12,6 +12,7 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from mia_tui.errors import RunError
+from mia_tui.runs.judgements import NOT_JUDGED
 
 
 class ConfusionCounter:
@@ -51,6 +52,29 @@ class ConfusionCounter:
             return np.zeros((self._num_classes, self._num_classes), np.int64)
         counts: npt.NDArray[np.int64] = self._metric.compute().cpu().numpy().copy()
         return counts
+
+
+class Predictions:
+    """The class that each sample was given; like the counter it asks nothing of the device before the end.
+
+    Args:
+        count: N samples.
+        device: That of the logits.
+        so_far: What an earlier attempt found in the same epoch, shape (N,); None for nothing.
+    """
+
+    def __init__(self, count: int, device: torch.device | str = "cpu", so_far: Tensor | None = None) -> None:
+        start = torch.full((count,), NOT_JUDGED) if so_far is None else so_far
+        self._classes = start.to(device, torch.int32, copy=True)
+
+    def update(self, rows: Tensor, logits: Tensor) -> None:
+        """Take in a batch: rows (N,), int64, on any device; logits (N, C)."""
+        rows = rows.to(self._classes.device, non_blocking=True)
+        self._classes[rows] = logits.argmax(dim=1).to(torch.int32)
+
+    def classes(self) -> Tensor:
+        """Position of the class of each sample, shape (N,), int32, on the CPU; `NOT_JUDGED` where there is none."""
+        return self._classes.cpu().clone()
 
 
 class _ConfusionMatrix(Metric):

@@ -27,6 +27,7 @@ from mia_tui.runs.events import (
 )
 from mia_tui.runs.events import Progress as Loaded
 from mia_tui.runs.figures import SavedConfusion, save_confusion
+from mia_tui.runs.judgements import Judgements, judgements_file, save_judgements
 from mia_tui.runs.layout import RunDir
 
 Emit = Callable[[Event], None]
@@ -41,6 +42,14 @@ class Identity:
     host: str
     boot_id: str
     versions: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The confusion matrix of an epoch, and the class that each image was given."""
+
+    matrix: SavedConfusion
+    judgements: Judgements
 
 
 class Teller:
@@ -95,18 +104,18 @@ class Teller:
         are = "1 image is" if len(images) == 1 else f"{len(images)} images are"
         self.warn(f"{are} left out because they cannot be read: {named}{more}.")
 
-    def epoch(self, values: dict[str, dict[str, float]], judged: SavedConfusion, elapsed_s: float) -> None:
+    def epoch(self, values: dict[str, dict[str, float]], judged: Judged, elapsed_s: float) -> None:
         """An epoch ended.
 
         Args:
             values: Figures by name, of `train` and, with a validation part, of `val`.
-            judged: The matrix behind the figures that count.
+            judged: What is behind the figures that count.
             elapsed_s: Seconds of work so far.
         """
         self.emit(
             EpochEnded(
                 t=time.time(),
-                epoch=judged.epoch,
+                epoch=judged.matrix.epoch,
                 train=values["train"],
                 val=values.get("val"),
                 elapsed_s=elapsed_s,
@@ -114,15 +123,16 @@ class Teller:
         )
         self.confusion(judged, "last")
 
-    def confusion(self, judged: SavedConfusion, which: Literal["last", "best"]) -> None:
-        """Write a confusion matrix, and say where.
+    def confusion(self, judged: Judged, which: Literal["last", "best"]) -> None:
+        """Write a confusion matrix with what was said of each image, and say where.
 
         Raises:
             RunError: If the disk does not take it.
         """
-        path = self._run.confusion(which)
-        save_confusion(path, judged)
-        self.emit(Confusion(t=time.time(), epoch=judged.epoch, split=judged.split, file=self._relative(path)))
+        path, matrix = self._run.confusion(which), judged.matrix
+        save_judgements(judgements_file(self._run, which), judged.judgements)
+        save_confusion(path, matrix)
+        self.emit(Confusion(t=time.time(), epoch=matrix.epoch, split=matrix.split, file=self._relative(path)))
 
     def saved(self, path: Path, epoch: int, *, is_best: bool) -> None:
         """A checkpoint is on disk."""

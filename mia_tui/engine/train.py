@@ -10,20 +10,18 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from mia_tui.catalog.metrics import higher_is_better
 from mia_tui.config.class_weights import class_weight_values
-from mia_tui.config.train import TrainConfig
 from mia_tui.engine.backbones import timm_name
 from mia_tui.engine.checkpoint import (
     BestWeights,
-    card_of,
     copy_weights,
     load_state,
     save_checkpoint,
@@ -32,12 +30,12 @@ from mia_tui.engine.checkpoint import (
 from mia_tui.engine.data.feed import Feed
 from mia_tui.engine.data.order import batches
 from mia_tui.engine.data.reader import LoadingStopped
-from mia_tui.engine.data.scaling import Channels, channel_scaling
 from mia_tui.engine.device import describe, is_out_of_memory, pick_device, resolve_precision, set_up
 from mia_tui.engine.evaluate import Scores, evaluate
 from mia_tui.engine.learner import Learner
-from mia_tui.engine.metrics import ConfusionCounter
-from mia_tui.engine.tell import Emit, Identity, StepTeller, Teller
+from mia_tui.engine.metrics import ConfusionCounter, Predictions
+from mia_tui.engine.progress import Progress, channels, make_card, starting_scaling
+from mia_tui.engine.tell import Emit, Identity, Judged, StepTeller, Teller
 from mia_tui.engine.weights import find_weights
 from mia_tui.errors import CheckpointError, DataError, RunError
 from mia_tui.paths import printable
@@ -45,6 +43,7 @@ from mia_tui.runs.card import ModelCard
 from mia_tui.runs.events import Outcome, Place
 from mia_tui.runs.figures import SavedConfusion, figures
 from mia_tui.runs.job import Sample, TrainJob
+from mia_tui.runs.judgements import NOT_JUDGED, Judgements
 from mia_tui.runs.layout import RunDir
 
 SAVE_EVERY_S = 60.0
@@ -52,32 +51,6 @@ SAVE_EVERY_S = 60.0
 
 TELL_EVERY_S = 0.2
 """Steps are told no more often than this."""
-
-
-@dataclass
-class Progress:
-    """Where a run is, beside the weights.
-
-    Attributes:
-        confusion: Counts of the present epoch so far, shape (C, C), int64, rows truth.
-        epoch: The present epoch, from 1.
-        step: Steps of it that are done.
-        best_epoch: 0 before the first.
-        best_value: Of the watched figure.
-        elapsed_s: Seconds of work in this and earlier attempts, up to the last checkpoint.
-        sums: Numerator and denominator of the present epoch's loss so far.
-    """
-
-    confusion: Tensor
-    epoch: int = 1
-    step: int = 0
-    best_epoch: int = 0
-    best_value: float | None = None
-    elapsed_s: float = 0.0
-    sums: list[float] = field(default_factory=lambda: [0.0, 0.0])
-
-    def state_dict(self) -> dict[str, Any]:
-        return dict(vars(self))
 
 
 def train(
@@ -130,18 +103,20 @@ class _Training:
     ) -> None:
         self.run, self.job, self.config = run, job, job.config
         # Images of the test part are never looked at here.
-        self.samples, self.device = [sample for sample in samples if sample.split != "test"], device
+        self.places = [place for place, sample in enumerate(samples) if sample.split != "test"]
+        self.samples, self.device = [samples[place] for place in self.places], device
+        self._sample_count = len(samples)
         self.tell, self.should_stop = Teller(run, emit), should_stop
         counts = torch.zeros(len(job.classes), len(job.classes), dtype=torch.int64)
         self.progress = Progress(**state["progress"]) if state else Progress(counts)
         self.arithmetic = state["arithmetic"] if state else resolve_precision(self.config.precision, device)
-        self.scaling = _channels(*state["scaling"]) if state else starting_scaling(self.config)
+        self.scaling = channels(*state["scaling"]) if state else starting_scaling(self.config)
         self._state = state
         train_count = sum(sample.split == "train" for sample in self.samples)
         self.steps_per_epoch = len(batches(torch.arange(train_count), self.config.batch_size))
         self.judged_on = "val" if any(sample.split == "val" for sample in self.samples) else "train"
         self._pending_best: BestWeights | None = None
-        self._pending_matrix: SavedConfusion | None = None
+        self._pending_matrix: Judged | None = None
         self._started = time.monotonic()
         self._saved_at = float("-inf")
         self._named_skipped: dict[int, str] = state["skipped"] if state else {}
@@ -227,7 +202,7 @@ class _Training:
 
     def run_epochs(self) -> Outcome:
         self.tell.phase("training", f"on {describe(self.device)}, {self.arithmetic}")
-        while not self._is_over():
+        while not self.progress.is_over(self.config):
             if not (self._train_epoch() and self._end_epoch()):
                 self._save()
                 return "stopped"
@@ -239,6 +214,7 @@ class _Training:
     def _train_epoch(self) -> bool:
         """The steps of the present epoch that are still to do; False if told to stop before its last step."""
         progress, counter = self.progress, ConfusionCounter(len(self.job.classes), self.device)
+        predictions = self._training_predictions()
         sums = torch.tensor(progress.sums, device=self.device)
         steps = StepTeller(self.tell, self.device, every_s=TELL_EVERY_S, check_loss=self._check_loss)
         for batch in self.feed.training_batches(progress.epoch, start=progress.step):
@@ -254,19 +230,28 @@ class _Training:
                     len(batch.targets),
                 )
                 counter.update(result.logits, batch.targets)
+                if predictions is not None:
+                    predictions.update(batch.rows, result.logits)
             if self.should_stop():
                 break
         progress.sums = sums.tolist()
         progress.confusion += torch.from_numpy(counter.counts())
+        progress.predicted = None if predictions is None else predictions.classes()
         if progress.sums[1]:  # 0 where no image of the steps so far can be read
-            self._check_loss(_ratio(progress.sums))
+            self._check_loss(progress.loss)
         return progress.step >= self.steps_per_epoch
+
+    def _training_predictions(self) -> Predictions | None:
+        """Where no part is set aside the training images are judged, as they are trained on."""
+        if self.judged_on != "train":
+            return None
+        return Predictions(len(self.samples), self.device, self.progress.predicted)
 
     def _end_epoch(self) -> bool:
         """Validate, tell and save; False if told to stop during validation."""
         progress = self.progress
         self._check_skipped()
-        scores = {"train": Scores(progress.confusion.numpy(), _ratio(progress.sums))}
+        scores = {"train": Scores(progress.confusion.numpy(), progress.loss, progress.predicted)}
         if self.judged_on == "val":
             validated = self._validate()
             if validated is None:
@@ -274,16 +259,15 @@ class _Training:
             scores["val"] = validated
         values = {part: {"loss": s.loss, **figures(s.confusion)} for part, s in scores.items()}
         value = values[self.judged_on][self.config.metric]
-        is_best = self._is_better(value)
+        is_best = progress.is_better(value, self.config.metric)
         self._tell_epoch(values, scores[self.judged_on], is_best)
         self.learner.schedule.epoch_ended(value, higher_is_better(self.config.metric))
         if is_best:
             progress.best_epoch, progress.best_value = progress.epoch, value
             self._pending_best = BestWeights(self._card(value), copy_weights(self.learner.judged_model))
-        progress.epoch, progress.step = progress.epoch + 1, 0
-        progress.sums, progress.confusion = [0.0, 0.0], torch.zeros_like(progress.confusion)
-        if (
-            time.monotonic() - self._saved_at >= SAVE_EVERY_S and not self._is_over()
+        progress.begin_next()
+        if time.monotonic() - self._saved_at >= SAVE_EVERY_S and not self.progress.is_over(
+            self.config
         ):  # the end is saved anyway
             self._save()
         return True
@@ -293,6 +277,7 @@ class _Training:
             self.learner.judged_model,
             self.feed.plain_batches(self.feed.rows("val")),
             num_classes=len(self.job.classes),
+            num_samples=len(self.samples),
             device=self.device,
             arithmetic=self.arithmetic,
             loss_terms=self.learner.loss_terms,
@@ -309,22 +294,17 @@ class _Training:
     def _tell_epoch(self, values: dict[str, dict[str, float]], judged: Scores, is_best: bool) -> None:
         names = tuple(item.name for item in self.job.classes)
         matrix = SavedConfusion(self.progress.epoch, self.judged_on, names, judged.confusion)
-        self.tell.epoch(values, matrix, self._elapsed())
+        told = Judged(matrix, self._judgements(judged.predicted))
+        self.tell.epoch(values, told, self._elapsed())
         if is_best:
-            self._pending_matrix = matrix
+            self._pending_matrix = told
 
-    def _is_better(self, value: float) -> bool:
-        best = self.progress.best_value
-        if value != value:  # NaN is never the best
-            return False
-        if best is None:
-            return True
-        return value > best if higher_is_better(self.config.metric) else value < best
-
-    def _is_over(self) -> bool:
-        epochs, patience = self.config.epochs, self.config.early_stop
-        waited = self.progress.epoch - 1 - self.progress.best_epoch
-        return self.progress.epoch > epochs or 0 < patience <= waited
+    def _judgements(self, predicted: Tensor | None) -> Judgements:
+        """By position in samples.jsonl, where the images of the test part stand, too."""
+        of_all = np.full(self._sample_count, NOT_JUDGED, np.int64)
+        if predicted is not None:
+            of_all[self.places] = predicted.numpy()
+        return Judgements(self.progress.epoch, self.judged_on, of_all)
 
     # Checkpoints
 
@@ -352,28 +332,13 @@ class _Training:
             self.tell.saved(self.run.best_weights, best.card.epoch, is_best=True)
 
     def _card(self, value: float) -> ModelCard:
-        config = self.config
-        mean, std = self.scaling
-        return ModelCard(
-            backbone=config.backbone,
-            classes=self.job.classes,
-            width=config.width,
-            height=config.height,
-            color=config.color,
-            geometry=config.geometry,
-            resize=config.resize,
-            mean=list(mean),
-            std=list(std),
-            max_megapixels=config.max_megapixels,
-            frames=config.frames,
-            drop_rate=config.drop_rate,
-            drop_path_rate=config.drop_path_rate,
-            run=self.run.path.name,
+        return make_card(
+            self.job,
+            self.run.path.name,
+            self.scaling,
             epoch=self.progress.epoch,
-            metric=config.metric,
             value=value,
             judged_on=self.judged_on,
-            version=self.job.version,
         )
 
     # Watching over it
@@ -421,20 +386,3 @@ class _Training:
             self.config.effective_beta,
         )
         return None if values is None else torch.tensor(values, dtype=torch.float32)
-
-
-def starting_scaling(config: TrainConfig) -> tuple[Channels, Channels]:
-    """Mean and deviation of each channel: of the settings, or of the model that training starts from."""
-    if config.scaling == "auto" and config.weights not in ("none", "imagenet"):
-        card = card_of(find_weights(config.backbone, config.weights))
-        if card is not None and card.color == config.color:
-            return _channels(card.mean, card.std)
-    return channel_scaling(config)
-
-
-def _channels(mean: Sequence[float], std: Sequence[float]) -> tuple[Channels, Channels]:
-    return tuple(mean), tuple(std)
-
-
-def _ratio(sums: list[float]) -> float:
-    return sums[0] / sums[1] if sums[1] else float("nan")

@@ -21,7 +21,7 @@ from mia_tui.paths import printable
 from mia_tui.runs.events import Event, KnownEvent, Progress, StepEnded, UnknownEvent
 from mia_tui.runs.files import FULL_DISK, disk_error
 
-_CHUNK_BYTES = 1 << 20
+_CHUNK_BYTES = 1 << 16  # what was decoded is soon free again: half the time that megabytes take
 _TAIL_BYTES = 1 << 16
 
 
@@ -125,6 +125,11 @@ class EventReader:
 
     def iter_new(self) -> Iterator[KnownEvent | UnknownEvent]:
         """Like `read_new`, in bounded memory: a run of weeks has hundreds of megabytes."""
+        for events in self.iter_batches():
+            yield from events
+
+    def iter_batches(self) -> Iterator[list[KnownEvent | UnknownEvent]]:
+        """The same, some hundreds at a time: 200,000 steps are read in 0.1 s so, one by one in 0.3 s."""
         try:
             file = self._path.open("rb")
         except FileNotFoundError:
@@ -133,11 +138,16 @@ class EventReader:
             file.seek(self.offset)
             rest = b""
             while chunk := file.read(_CHUNK_BYTES):
-                lines = (rest + chunk).split(b"\n")
-                rest = lines.pop()
-                for line in lines:
-                    self.offset += len(line) + 1
-                    yield from self._decode(line)
+                lines, newline, rest = (rest + chunk).rpartition(b"\n")
+                if newline:
+                    self.offset += len(lines) + 1
+                    yield self._decode_lines(lines)
+
+    def _decode_lines(self, lines: bytes) -> list[KnownEvent | UnknownEvent]:
+        try:
+            return list(_DECODER.decode_lines(lines))
+        except (msgspec.DecodeError, UnicodeDecodeError):  # one of them is bad, or of a later version
+            return [event for line in lines.split(b"\n") for event in self._decode(line)]
 
     def _decode(self, line: bytes) -> Iterator[KnownEvent | UnknownEvent]:
         if not line:  # the newline that was added after a torn line

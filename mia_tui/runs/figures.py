@@ -180,6 +180,7 @@ def _matrix(file: _File) -> Matrix:
     if file.rows is not None:
         return np.array(file.rows, dtype=np.int64).reshape(size, size)
     counts = np.zeros((size, size), dtype=np.int64)
-    for row, column, count in file.cells or ():
-        counts[row, column] = count
+    if file.cells:
+        rows, columns, values = np.array(file.cells, dtype=np.int64).T
+        counts[rows, columns] = values
     return counts

@@ -5,9 +5,10 @@ the app and the tests read `RunState`.
 """
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import TypeVar
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from typing import TypeVar, cast
 
 from mia_tui.catalog.metrics import MetricName, higher_is_better, shown_metric
 from mia_tui.runs.eventlog import EventReader
@@ -48,14 +49,25 @@ class StepCurve:
         self._stride = 1
         self._count = 0
 
-    def add(self, step: StepEnded) -> None:
-        """Take in the next step."""
-        if self._count % self._stride == 0:
-            self.points.append(step)
-        self._count += 1
-        if len(self.points) >= MOST_POINTS:
-            self.points = self.points[::2]
-            self._stride *= 2
+    def add(self, steps: Sequence[StepEnded]) -> None:
+        """Take in the next steps."""
+        begin = 0
+        while begin < len(steps):
+            first = begin + -self._count % self._stride
+            room = MOST_POINTS - len(self.points)
+            end = min(len(steps), first + (room - 1) * self._stride + 1)
+            self.points += steps[first : end : self._stride]
+            self._count += end - begin
+            begin = end
+            if len(self.points) >= MOST_POINTS:
+                self.points = self.points[::2]
+                self._stride *= 2
+
+    def copy(self) -> "StepCurve":
+        """The curve as it is now."""
+        other = StepCurve()
+        other.points, other._stride, other._count = list(self.points), self._stride, self._count
+        return other
 
     def cut(self, place: Place) -> None:
         """Drop what came later than a place."""
@@ -109,6 +121,16 @@ class RunState:
     bad_lines: int = 0
     _bests: list[CheckpointSaved] = field(default_factory=list)
     _warned: set[tuple[str, str | None]] = field(default_factory=set)
+    _best_of: tuple[object, EpochEnded | None] | None = None
+
+    def apply_all(self, events: Iterable[KnownEvent | UnknownEvent]) -> None:
+        """Fold the next events in; steps, of which there are most, all at once."""
+        for kind, group in groupby(events, type):
+            if kind is StepEnded:
+                self._take_steps(cast("list[StepEnded]", list(group)))
+            else:
+                for event in group:
+                    self.apply(event)
 
     def apply(self, event: KnownEvent | UnknownEvent) -> None:
         """Fold the next event in."""
@@ -125,8 +147,7 @@ class RunState:
             case Progress():
                 self.progress = (event.done, event.total)
             case StepEnded():
-                self.last_step = event
-                self.steps.add(event)
+                self._take_steps([event])
             case EpochEnded():
                 _append_in_order(self.epochs, event)
             case CheckpointSaved():
@@ -151,7 +172,11 @@ class RunState:
     @property
     def best(self) -> EpochEnded | None:
         """The best epoch by `metric`; see `best_epoch`."""
-        return best_epoch(self.epochs, self.metric)
+        rows = self.epochs
+        known = (self.metric, len(rows), rows[-1] if rows else None)
+        if self._best_of is None or self._best_of[0] != known:
+            self._best_of = known, best_epoch(rows, self.metric)  # a screen asks for it several times a paint
+        return self._best_of[1]
 
     @property
     def best_value(self) -> float | None:
@@ -164,6 +189,24 @@ class RunState:
     @property
     def best_checkpoint(self) -> CheckpointSaved | None:
         return self._bests[-1] if self._bests else None
+
+    def copy(self) -> "RunState":
+        """The state as it is now, for another thread than the one that goes on folding."""
+        return replace(
+            self,
+            epochs=list(self.epochs),
+            steps=self.steps.copy(),
+            confusions=dict(self.confusions),
+            warnings=list(self.warnings),
+            _bests=list(self._bests),
+            _warned=set(),  # of no use to who only reads
+        )
+
+    def _take_steps(self, steps: list[StepEnded]) -> None:
+        self.last_step = steps[-1]
+        self.updated_at = self.last_step.t
+        self.outcome = self.error = self.ended_at = None
+        self.steps.add(steps)
 
     def _start(self, event: RunStarted) -> None:
         self.started = event
@@ -228,7 +271,7 @@ def read_state(run: RunDir) -> RunState:
     """
     state = RunState(metric=run.job().config.metric)
     reader = EventReader(run.events)
-    for event in reader.iter_new():
-        state.apply(event)
+    for events in reader.iter_batches():
+        state.apply_all(events)
     state.bad_lines = reader.bad_lines
     return state

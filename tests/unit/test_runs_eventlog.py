@@ -273,3 +273,15 @@ def test_the_last_event_is_found_from_the_end(tmp_path: Path, monkeypatch: pytes
     assert last_event(path) == finished()
     path.write_bytes(b"rubbish\n" * 1000)
     assert last_event(path) is None
+
+
+def test_a_bad_line_among_thousands_costs_itself_only(tmp_path: Path) -> None:
+    lines = [encode_event(step(1, number)) for number in range(5000)]
+    lines[2500] = b'{"type":"step_ended","t":1,"ep\n'
+    lines[2600] = b'{"type":"of_the_future","t":1}\n'
+    (tmp_path / "e").write_bytes(b"".join(lines))
+    reader = EventReader(tmp_path / "e")
+    batches = list(reader.iter_batches())
+    read = [event for batch in batches for event in batch]
+    assert len(batches) > 3 and reader.bad_lines == 1
+    assert sum(isinstance(event, UnknownEvent) for event in read) == 1 and len(read) == 4999

@@ -141,6 +141,38 @@ def test_without_figures_of_validation_no_epoch_is_best() -> None:
     assert state.best is None and state.best_value is None
 
 
+@pytest.mark.parametrize("size", [1, 7, 999, 5000])
+def test_events_in_batches_give_the_state_that_they_give_one_by_one(size: int) -> None:
+    events: list[KnownEvent] = [started(steps=2000)]
+    for number in range(1, 7):
+        events += [step(number, place, loss=1 / place) for place in range(1, 1500)]
+        events.append(epoch_row(number, macro_f1=0.1 * number))
+        if number == 4:
+            events += [RunEnded(t=4.0, outcome="stopped"), started(2, Place(4, 700), steps=2000)]
+    batched = RunState()
+    for start in range(0, len(events), size):
+        batched.apply_all(events[start : start + size])
+    one_by_one = state_of(*events)
+    assert vars(batched.steps) == vars(one_by_one.steps)
+    assert {**vars(batched), "steps": None} == {**vars(one_by_one), "steps": None}
+
+
+def test_a_copy_of_a_state_stays_as_it_is_while_events_go_on() -> None:
+    state = state_of(started(), step(1, 1), epoch_row(1, macro_f1=0.5), saved(1, is_best=True))
+    copied = state.copy()
+    state.apply_all([step(2, 1), step(2, 2), epoch_row(2, macro_f1=0.6), saved(2, is_best=True)])
+    state.apply_all(
+        [Warned(t=1.0, message="x"), Confusion(t=1.0, epoch=2, split="val", file="x"), finished()]
+    )
+    assert (len(copied.epochs), len(copied.steps.points), copied.warnings, copied.confusions) == (
+        1,
+        1,
+        [],
+        {},
+    )
+    assert copied.best_checkpoint == saved(1, is_best=True) and copied.outcome is None
+
+
 def test_steps_of_a_long_run_stay_a_bounded_even_curve() -> None:
     state = state_of(*(step(1, number) for number in range(1, 100_001)))
     points = [point.step for point in state.steps.points]

@@ -19,10 +19,17 @@ from mia_tui.runs.job import Sample
 
 @dataclass(frozen=True)
 class Batch:
-    """Images (N, channels, H, W), float32, normalised, channels last; targets (N,), int64; both on the device."""
+    """Some images of a run.
+
+    Attributes:
+        images: Shape (N, channels, H, W), float32, normalised, channels last; on the device.
+        targets: Shape (N,), int64, on the device.
+        rows: Their rows among the samples, shape (N,), int64, on the CPU.
+    """
 
     images: Tensor
     targets: Tensor
+    rows: Tensor
 
 
 class Feed:
@@ -84,12 +91,13 @@ class Feed:
             images = augment(
                 to_unit(pixels), self.config, seed=self.config.seed, epoch=epoch, samples=samples
             )
-            yield Batch(standardise(images, *self._scaling), self._targets_of(samples))
+            yield Batch(standardise(images, *self._scaling), self._targets_of(samples), samples)
 
     def plain_batches(self, rows: Tensor) -> Iterator[Batch]:
         """Batches of the given rows in their order, not augmented."""
         for chosen, pixels, kept in self._fetch(batches(rows, self.config.batch_size, keep_single=True)):
-            yield Batch(standardise(to_unit(pixels), *self._scaling), self._targets_of(chosen[kept]))
+            samples = chosen[kept]
+            yield Batch(standardise(to_unit(pixels), *self._scaling), self._targets_of(samples), samples)
 
     def close(self) -> None:
         """Let go of the threads that read images; there are no more batches."""
