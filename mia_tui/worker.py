@@ -1,8 +1,8 @@
 """python -m mia_tui.worker RUN: does what a run's job asks for.
 
 The order matters: the lock comes first, so that a watcher knows within
-milliseconds who works on the run; torch, whose import takes seconds, comes
-after the first event.
+milliseconds who works on the run; then the wait for a run that it is queued
+behind, in little memory; torch, whose import takes seconds, comes last.
 """
 
 import os
@@ -22,6 +22,7 @@ from mia_tui.runs.eventlog import EventLog
 from mia_tui.runs.events import Event, Failure, Outcome, Phase, RunEnded
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.liveness import WorkerLock
+from mia_tui.runs.queue import wait_for_turn
 from mia_tui.runs.state import read_state
 from mia_tui.runs.system import boot_id, host_name
 
@@ -81,10 +82,13 @@ def work(
 def _attempt(run: RunDir, number: int, emit: Observe, stop: StopRequest) -> Result:
     """One attempt; whatever goes wrong becomes its result, and the traceback goes to worker.log."""
     try:
+        job = run.job()
+        if not wait_for_turn(run, job, emit, stop.requested):
+            return Result("stopped", stop.signal)
         emit(Phase(t=time.time(), name="importing", message="loading torch"))
         from mia_tui.engine.train import train
 
-        outcome = train(run, run.job(), run.samples(), _identity(number), emit, stop.requested)
+        outcome = train(run, job, run.samples(), _identity(number), emit, stop.requested)
         return Result(outcome, stop.signal if outcome == "stopped" else None)
     except MiaError as error:
         _log_traceback(run)

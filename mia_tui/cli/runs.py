@@ -15,7 +15,7 @@ from mia_tui.cli.options import (
     state_option,
 )
 from mia_tui.cli.report import INTERRUPTED, Report
-from mia_tui.cli.runs_show import list_row, print_list, print_run, status_sentence, view_run
+from mia_tui.cli.runs_show import list_row, print_list, print_run, view_run
 from mia_tui.errors import RunError
 from mia_tui.paths import printable
 from mia_tui.runs.control import KILL_AFTER_S, StopResult, kill_worker, request_stop
@@ -25,15 +25,9 @@ from mia_tui.runs.index import find_run, runs_of
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.liveness import Status, run_status
 from mia_tui.runs.state import RunState
+from mia_tui.runs.words import nothing_to_stop, status_sentence
 
 _LOOK_EVERY_S = 0.5
-# Why there is nothing to stop, after the name of the run.
-_IDLE: dict[Status, str] = {
-    "lost": "lost its worker",
-    "finished": "is finished",
-    "stopped": "is stopped already",
-    "failed": "has failed",
-}
 _AT_WORK: frozenset[Status] = frozenset({"starting", "running", "unknown"})
 
 
@@ -117,8 +111,7 @@ def stop_command(run: str, dataset: Path | None, state: Path | None, kill: bool)
 def _stop_sentence(run: RunDir, result: StopResult) -> str:
     name = printable(run.name)
     if result.asked_at is None:
-        why = _IDLE.get(result.status, f"is {result.status}")
-        return f"There is nothing to stop: the run {name} {why}."
+        return nothing_to_stop(run, result.status)
     if result.may_kill:
         ago = time.time() - result.asked_at
         return (

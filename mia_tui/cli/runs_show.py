@@ -20,6 +20,7 @@ from mia_tui.runs.job import TrainJob
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.liveness import Status, run_status
 from mia_tui.runs.state import RunState, read_state
+from mia_tui.runs.words import shown_status, status_sentence
 
 if TYPE_CHECKING:
     from mia_tui.runs.figures import SavedConfusion
@@ -28,17 +29,6 @@ _WARNINGS_SHOWN = 5
 _HANG = 12  # where the text of a fact begins
 _LIST_COLUMNS = 80
 _LEAST_DATASET = 16
-
-STATUS_WORDS: dict[Status, str] = {
-    "created": "never started; `mia-tui train --resume {run}` starts it",
-    "starting": "starting",
-    "running": "running",
-    "lost": "lost: its worker died; `mia-tui train --resume {run}` goes on from its last checkpoint",
-    "unknown": "unknown: its worker is on another host and silent",
-    "finished": "finished",
-    "stopped": "stopped; `mia-tui train --resume {run}` goes on",
-    "failed": "failed",
-}
 
 
 @dataclass(frozen=True)
@@ -70,11 +60,6 @@ def settings_sentence(config: TrainConfig) -> str:
 
 def _shown(value: Value | None) -> str:
     return "none" if value is None else printable(show_value(value))
-
-
-def status_sentence(run: RunDir, status: Status) -> str:
-    """What a run is doing, with the way on where there is one."""
-    return STATUS_WORDS[status].format(run=printable(run.path))
 
 
 def list_row(run: RunDir) -> dict[str, Any]:
@@ -139,7 +124,7 @@ def _summary(run: RunDir, job: TrainJob, state: RunState, status: Status) -> dic
         "run": run.name,
         "path": encode_name(str(run.path.resolve())),
         "dataset": encode_name(job.dataset),
-        "status": status,
+        "status": shown_status(status, state),
         "backbone": job.config.backbone,
         "epoch": state.epochs[-1].epoch if state.epochs else 0,
         "epochs": job.config.epochs,
@@ -200,7 +185,7 @@ def _facts(view: RunView) -> list[tuple[str, str]]:
     images = ", ".join(f"{counted(count, 'image')} in {part}" for part, count in view.images.items())
     facts = [
         ("Run", printable(view.run.path)),
-        ("Status", status_sentence(view.run, view.status)),
+        ("Status", _status(view)),
         ("Dataset", printable(job.dataset)),
         ("Images", images),
         ("Classes", f"{len(job.classes)}: {classes}"),
@@ -219,6 +204,13 @@ def _facts(view: RunView) -> list[tuple[str, str]]:
             ("Best", f"epoch {state.best.epoch}, {shown_metric(config.metric)} {state.best_value:.4f}")
         )
     return facts
+
+
+def _status(view: RunView) -> str:
+    shown = shown_status(view.status, view.state)
+    if shown == "waiting" and view.state.phase_message:
+        return printable(view.state.phase_message)
+    return status_sentence(view.run, shown)
 
 
 def _print_trouble(report: Report, state: RunState) -> None:

@@ -2,17 +2,14 @@
 
 import os
 import shlex
-import shutil
 import signal
 import sys
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from mia_tui import errors
 from mia_tui.cli.options import (
     Command,
     Option,
@@ -29,15 +26,11 @@ from mia_tui.errors import ConfigError
 from mia_tui.paths import printable
 
 if TYPE_CHECKING:
-    from mia_tui.config.train import TrainConfig
     from mia_tui.runs.layout import RunDir
     from mia_tui.runs.prepare import Prepared
     from mia_tui.worker import Result
 
 TERMINATED = 143
-
-_STARTING_S = 30.0
-_LOOK_EVERY_S = 0.1
 
 
 @click.command("train", cls=Command)
@@ -46,6 +39,13 @@ _LOOK_EVERY_S = 0.1
 @click.option("--resume", cls=Option, metavar="RUN", help="Go on with a run: a folder, a name, best or last.")
 @click.option(
     "--detach", cls=Option, is_flag=True, help="Train in the background; the terminal may be closed."
+)
+@click.option(
+    "--after",
+    cls=Option,
+    metavar="RUN",
+    help="Begin when another run has ended, however it ends, and those that wait for it already; with --detach "
+    "in the background, else this terminal waits.",
 )
 @click.option(
     "--show-config",
@@ -59,6 +59,7 @@ def command(
     dataset: Path | None,
     resume: str | None,
     detach: bool,
+    after: str | None,
     show_config: bool,
     as_json: bool,
     state: Path | None,
@@ -75,10 +76,11 @@ def command(
         return _show_config(report, resume, settings)
     if resume is not None:
         run = _find(resume, dataset, state, given_settings(settings))
+        run.put_behind(None if after is None else _ahead(report, after, dataset, state))
     elif dataset is None:
         raise ConfigError("Train on which images?", "Name a folder: `mia-tui train DATASET`.")
     else:
-        run = _create(report, dataset, state, annotator, settings)
+        run = _create(report, dataset, state, annotator, settings, after=after)
     if detach:
         return start_detached(report, run)
     return run_in_front(report, run)
@@ -118,12 +120,19 @@ def _find(text: str, dataset: Path | None, state: Path | None, given: list[str])
 
 
 def _create(
-    report: Report, dataset: Path, state: Path | None, annotator: str | None, settings: dict[str, Any]
+    report: Report,
+    dataset: Path,
+    state: Path | None,
+    annotator: str | None,
+    settings: dict[str, Any],
+    *,
+    after: str | None,
 ) -> "RunDir":
     from mia_tui.runs.index import remember_run
-    from mia_tui.runs.prepare import prepare_training, read_dataset
+    from mia_tui.runs.prepare import prepare_training, read_dataset, with_absolute_paths
 
     config = with_absolute_paths(read_settings(settings))
+    ahead = None if after is None else _ahead(report, after, dataset, state)
     with report.counting("Looking for images") as bar:
         found = read_dataset(
             dataset,
@@ -139,27 +148,23 @@ def _create(
         found, config, given=given_fields(settings), command=command_line, annotator=annotator
     )
     tell_prepared(report, prepared, found.labelled.source)
-    run = prepared.create()
+    run = prepared.create(after=ahead)
     remember_run(run)
     return run
 
 
-def with_absolute_paths(config: "TrainConfig") -> "TrainConfig":
-    """The settings with whole paths: a detached worker stands in another folder.
+def _ahead(report: Report, after: str, dataset: Path | None, state: Path | None) -> "RunDir | None":
+    """The run to wait for: the last of those that wait for the one that was named; None if none is at work."""
+    from mia_tui.runs.index import find_run, runs_of
+    from mia_tui.runs.queue import last_behind
 
-    Raises:
-        WeightsError: If there is no file of weights where one is named.
-    """
-    import msgspec
-
-    from mia_tui.config.weights_cache import given_weights
-
-    weights, val = config.weights, config.val
-    if weights not in ("none", "imagenet"):
-        weights = str(given_weights(config.backbone, weights).resolve())
-    return msgspec.structs.replace(
-        config, weights=weights, val=None if val is None else str(Path(val).resolve())
-    )
+    named = find_run(after, dataset=dataset, state=state)
+    ahead = last_behind(named, runs_of(dataset, state))
+    if ahead is None:
+        report.note(f"The run {printable(named.name)} has ended, so this one begins at once.")
+    else:
+        report.say(f"It begins when the run {printable(ahead.name)} has ended.")
+    return ahead
 
 
 def tell_prepared(report: Report, prepared: "Prepared", source: str) -> None:
@@ -181,6 +186,7 @@ def tell_prepared(report: Report, prepared: "Prepared", source: str) -> None:
 
 def start_detached(report: Report, run: "RunDir") -> int:
     """Start a worker of its own and say how to watch it."""
+    from mia_tui.runs.housekeeping import wait_until_started
     from mia_tui.runs.launch import spawn, wait_until_taken
     from mia_tui.runs.outlive import detach_risk
 
@@ -189,43 +195,13 @@ def start_detached(report: Report, run: "RunDir") -> int:
         report.warn(risk.message, risk.hint)
     pid = spawn(run)
     wait_until_taken(run, pid)
-    _wait_until_started(run)
-    report.say(f"The run {run.name} goes on in the background (process {pid}).")
+    wait_until_started(run)
+    doing = "goes on" if run.job().after is None else "waits for its turn"
+    report.say(f"The run {run.name} {doing} in the background (process {pid}).")
     report.say(f"Watch it: mia-tui runs follow {shlex.quote(str(run.path))}")
     report.say(f"Stop it:  mia-tui runs stop {shlex.quote(str(run.path))}")
     report.record({"type": "run", "name": run.name, "path": str(run.path), "pid": pid})
     return 0
-
-
-def _wait_until_started(run: "RunDir") -> None:
-    """Wait until the worker has begun, or knows why it cannot: seconds, mostly for importing torch.
-
-    Raises:
-        MiaError: What made the worker fail.
-    """
-    from mia_tui.runs.state import read_state
-
-    deadline = time.monotonic() + _STARTING_S
-    while time.monotonic() < deadline:
-        state = read_state(run)
-        if state.error is not None:
-            kind = getattr(errors, state.error.kind, errors.RunError)
-            error: errors.MiaError = kind(state.error.message, state.error.hint)
-            _drop_stillborn(run, error)
-            raise error
-        if state.started is not None:
-            return
-        time.sleep(_LOOK_EVERY_S)
-
-
-def _drop_stillborn(run: "RunDir", error: "errors.MiaError") -> None:
-    """Remove a run that a mistake of the user ended before anything was trained, so that `last` means no corpse."""
-    from mia_tui.runs.state import read_state
-
-    state = read_state(run)
-    untouched = state.attempt <= 1 and not state.epochs and not run.last_checkpoint.exists()
-    if untouched and isinstance(error, errors.ConfigError | errors.DataError):
-        shutil.rmtree(run.path, ignore_errors=True)
 
 
 def _tell_stopping() -> None:
@@ -239,6 +215,7 @@ def run_in_front(report: Report, run: "RunDir") -> int:
     from mia_tui.cli.progress import EpochProgress
     from mia_tui.runs.control import clear_stop
     from mia_tui.runs.events import Event
+    from mia_tui.runs.housekeeping import drop_stillborn
     from mia_tui.runs.state import read_state
     from mia_tui.worker import work
 
@@ -252,7 +229,7 @@ def run_in_front(report: Report, run: "RunDir") -> int:
 
         result = work(run, foreground=True, observe=observe, on_signal=_tell_stopping)
     if result.error is not None:
-        _drop_stillborn(run, result.error)
+        drop_stillborn(run, result.error)
     if result.outcome == "finished":
         tell_best(report, run)
         _tell_next(report, run)

@@ -129,12 +129,8 @@ def stored_split(
         ConfigError: If the rule cannot be followed or differs from the stored one.
         StoreError: If the split cannot be written.
     """
-    check_rule(rule, labelled.labels)
-    stored = stored_rule(store)
-    if stored is not None and stored != rule:
-        raise _other_rule(stored, rule)
-    before = store.parts() if stored is not None else {}
-    split = _split(labelled, rule, before, hashes or {})
+    stored, before = _stands(store, rule)
+    split = _planned(labelled, rule, before, hashes)
     with store.transaction():
         if stored is None:
             _keep_rule(store, rule)
@@ -144,6 +140,21 @@ def stored_split(
         if store.meta(META_SOURCE) != labelled.source:
             store.set_meta(META_SOURCE, labelled.source)
     return split
+
+
+def foresee_split(
+    store: LabelStore | None,
+    labelled: LabelledSet,
+    rule: SplitRule,
+    hashes: Mapping[str, str] | None = None,
+) -> Split:
+    """What `stored_split` would answer; nothing is written. `store` is None where there is none yet.
+
+    Raises:
+        ConfigError: As `stored_split`.
+    """
+    before = {} if store is None else _stands(store, rule)[1]
+    return _planned(labelled, rule, before, hashes)
 
 
 def new_split(
@@ -167,6 +178,23 @@ def new_split(
 def strictest(parts: Iterable[Part]) -> Part:
     """Of several parts the one that keeps most away from training: test, then val, then train."""
     return max(parts, key=PARTS.index)
+
+
+def _stands(store: LabelStore, rule: SplitRule) -> tuple[SplitRule | None, Mapping[ImageKey, Part]]:
+    """The stored rule and the parts that stand by it; refuses another rule."""
+    stored = stored_rule(store)
+    if stored is None:
+        return None, {}
+    if stored != rule:
+        raise _other_rule(stored, rule)
+    return stored, store.parts()
+
+
+def _planned(
+    labelled: LabelledSet, rule: SplitRule, before: Mapping[ImageKey, Part], hashes: Mapping[str, str] | None
+) -> Split:
+    check_rule(rule, labelled.labels)
+    return _split(labelled, rule, before, hashes or {})
 
 
 def _extend(

@@ -30,6 +30,9 @@ from mia_tui.runs.liveness import (
 )
 
 KILL_AFTER_S = 10.0
+GONE_S = 15.0
+"""So long a run's folder must be gone until that means stop: a network drive may come back."""
+
 _LOOK_EVERY_S = 1.0
 _IMPATIENT_AFTER_S = 2.0
 _STOPPABLE: frozenset[Status] = frozenset({"created", "starting", "running", "unknown"})
@@ -89,6 +92,11 @@ def kill_worker(run: RunDir) -> bool:
     return _signal(run, signal.SIGKILL)
 
 
+def is_within_reach(run: RunDir) -> bool:
+    """Whether the run's worker is a process of this host, known beyond doubt."""
+    return _known_pid(run) is not None
+
+
 def clear_stop(run: RunDir) -> None:
     """Take back a request to stop; whoever starts a worker does this first.
 
@@ -116,6 +124,7 @@ class StopRequest:
         self._asked_at: float | None = None
         self._signalled_at: float | None = None
         self._looked_at = float("-inf")
+        self._gone_since: float | None = None
         self._foreground = False
         self._on_signal: Callable[[], None] | None = None
         self._previous: dict[signal.Signals, Any] = {}
@@ -162,9 +171,14 @@ class StopRequest:
     def _file_is_there(self) -> bool:
         try:
             # Not exists(): NFS remembers for half a minute that a file is not there, but reads folders anew.
-            return self._run.stop.name in os.listdir(self._run.path)  # noqa: PTH208
+            found = self._run.stop.name in os.listdir(self._run.path)  # noqa: PTH208
+        except FileNotFoundError:
+            self._gone_since = self._looked_at if self._gone_since is None else self._gone_since
+            return self._looked_at - self._gone_since >= GONE_S
         except OSError:
             return False
+        self._gone_since = None
+        return found
 
     def _hear(self, number: int, frame: FrameType | None) -> None:
         now = time.monotonic()

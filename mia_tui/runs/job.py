@@ -23,6 +23,7 @@ class TrainJob(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=
         threads: CPU threads of the worker (another number gives other weights).
         command: The command line that does the same again.
         created_at: Unix seconds.
+        after: Absolute path of the run whose end it waits for; None starts at once.
     """
 
     config: TrainConfig
@@ -33,6 +34,7 @@ class TrainJob(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=
     command: str
     created_at: float
     version: str
+    after: str | None = None
 
 
 class Sample(msgspec.Struct, frozen=True, rename={"class_index": "class"}, omit_defaults=True):

@@ -18,6 +18,7 @@ from mia_tui.runs.liveness import read_record, run_status
 WORKER_MODULE = "mia_tui.worker"
 
 _LOG_LINES = 5
+_NICE_ON_CPU = 5
 _INSTALLED = ("site-packages", "dist-packages")
 # The shell only changes the folder and then becomes the worker: posix_spawn, which alone can reset the
 # signals without running Python between fork and exec, has no word for the folder.
@@ -68,6 +69,15 @@ def spawn(run: RunDir, *, nice: int = 0) -> int:
     return pid
 
 
+def niceness(device: str) -> int:
+    """How much a worker steps back for the app that starts it: a GPU does its work elsewhere, a CPU beside us.
+
+    Args:
+        device: The setting of that name.
+    """
+    return 0 if _may_use_gpu(device) else _NICE_ON_CPU
+
+
 def wait_until_taken(run: RunDir, pid: int, *, timeout_s: float = 30.0) -> bool:
     """Wait until a spawned worker has its run; False if it needs longer.
 
@@ -87,6 +97,17 @@ def wait_until_taken(run: RunDir, pid: int, *, timeout_s: float = 30.0) -> bool:
             )
         time.sleep(0.05)
     return False
+
+
+def _may_use_gpu(device: str) -> bool:
+    from mia_tui.runs.gpus import list_gpus
+
+    if device == "cpu":
+        return False
+    if sys.platform == "darwin":
+        return True
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
+    return not hidden and bool(list_gpus())
 
 
 def _start(command: list[str], log: int) -> int:

@@ -1,7 +1,8 @@
 """The folder of a run: what lies where, and how it is made and read.
 
     20261123-1432-resnet50v2/
-        job.json            what to do; written last, so a folder without it is no run (yet)
+        job.json            what to do; written last, so a folder without it is no run (yet); only whom it
+                            waits for may change later
         samples.jsonl       the labelled images, as they were at the start
         worker.json         who works on it, with a heartbeat
         worker.lock         held for as long as the worker lives
@@ -141,6 +142,16 @@ class RunDir:
     def exists(self) -> bool:
         """Whether the folder holds a run."""
         return (self.path / _JOB).is_file()
+
+    def put_behind(self, other: "RunDir | None") -> None:
+        """Let the run's next worker wait for another run to end; None lets it begin at once.
+
+        Raises:
+            RunError: If the run cannot be read, or its job not be written.
+        """
+        job, after = self.job(), None if other is None else str(other.path.resolve())
+        if job.after != after:
+            write_atomically(self.path / _JOB, _encode_job(msgspec.structs.replace(job, after=after)))
 
     def job(self) -> TrainJob:
         """What the run is asked to do.

@@ -37,6 +37,7 @@ Status = Literal["created", "starting", "running", "lost", "unknown", "finished"
 HEARTBEAT_S = 5.0
 SILENT_S = 120.0
 STARTING_S = 30.0
+_LOOK_EVERY_S = 0.2
 
 _NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
 
@@ -92,7 +93,8 @@ class WorkerLock:
     def __enter__(self) -> Self:
         # Asked before the file is opened: a lock does not stop the process that holds it, and not every
         # network file system carries locks from host to host.
-        if run_status(self._run) == "running":
+        status = run_status(self._run)
+        if status == "running" or (status == "unknown" and _beats(self._run, 2 * self._heartbeat_s)):
             raise _taken(self._run, read_record(self._run))
         locked = self._take()
         now = time.time()
@@ -174,6 +176,40 @@ def run_status(run: RunDir, *, now: float | None = None) -> Status:
     return "running" if status == "lost" and probe_lock(run).held else status
 
 
+class Pulse:
+    """Tells the status of one run to whoever looks at it again and again.
+
+    A worker on another host is judged by whether its heart is seen to beat, since the clocks of two hosts may
+    be far apart, and either may be put right at any time.
+    """
+
+    def __init__(self) -> None:
+        self._heartbeat: float | None = None
+        self._since = 0.0
+        self._has_beaten = False
+
+    def status(self, run: RunDir, *, tick: float | None = None) -> Status:
+        """The status now.
+
+        Args:
+            run: Always the same run.
+            tick: Seconds of a clock that is never put right; None is the present.
+        """
+        tick = time.monotonic() if tick is None else tick
+        status = run_status(run)
+        record = read_record(run)
+        if status not in ("running", "unknown") or record is None or not _is_foreign(record):
+            self._heartbeat, self._has_beaten = None, False
+            return status
+        if record.heartbeat != self._heartbeat:
+            self._has_beaten = self._heartbeat is not None
+            self._heartbeat, self._since = record.heartbeat, tick
+        silent = tick - self._since >= SILENT_S
+        if self._has_beaten:
+            return "unknown" if silent else "running"
+        return "unknown" if silent else status
+
+
 def probe_lock(run: RunDir) -> LockProbe:
     """Who holds the lock of a run, without touching the lock."""
     path = run.worker_lock
@@ -214,7 +250,7 @@ def _identity(path: Path) -> tuple[int, int]:
 
 def _before_the_worker(run: RunDir, now: float) -> Status:
     times = [path.stat().st_mtime for path in (run.path / "job.json", run.worker_log) if path.exists()]
-    if times and now - max(times) < STARTING_S:
+    if times and abs(now - max(times)) < STARTING_S:  # a clock that was put back makes nothing start for ever
         return "starting"
     return "lost" if run.worker_lock.exists() or run.events.exists() else "created"
 
@@ -234,7 +270,21 @@ def _by_record(record: WorkerRecord, now: float) -> Status:
         return "lost"
     if record.host == host_name():  # this host was restarted
         return "lost"
-    return "running" if now - record.heartbeat < SILENT_S else "unknown"
+    return "running" if abs(now - record.heartbeat) < SILENT_S else "unknown"
+
+
+def _is_foreign(record: WorkerRecord) -> bool:
+    return record.host != host_name() and not record.released and not _same_kernel(record)
+
+
+def _beats(run: RunDir, within_s: float) -> bool:
+    """Whether a worker elsewhere lives after all: its clock may be another than ours."""
+    before, deadline = read_record(run), time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        time.sleep(min(_LOOK_EVERY_S, within_s))
+        if read_record(run) != before:
+            return True
+    return False
 
 
 def _same_kernel(record: WorkerRecord) -> bool:

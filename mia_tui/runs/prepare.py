@@ -12,11 +12,12 @@ import msgspec
 from mia_tui import __version__
 from mia_tui.config.class_weights import class_weight_values
 from mia_tui.config.train import Frames, LabelSource, TrainConfig
+from mia_tui.config.weights_cache import IMAGENET_WEIGHTS, given_weights
 from mia_tui.dataset.interchange.folders import read_class_folders
 from mia_tui.dataset.labelled import LabelledSet, labelled_images
 from mia_tui.dataset.model import PARTS, ImageKey, Part
 from mia_tui.dataset.scan import Scan, duplicate_groups, scan
-from mia_tui.dataset.split import SplitRule, check_rule, stored_rule, stored_split
+from mia_tui.dataset.split import Split, SplitRule, check_rule, foresee_split, stored_rule, stored_split
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.dataset.wording import counted, name_some
 from mia_tui.errors import ConfigError, DataError
@@ -95,10 +96,13 @@ class Prepared:
     counts: dict[str, dict[Part, int]]
     class_weights: list[float] | None
 
-    def create(self) -> RunDir:
-        """Write the run's folder."""
+    def create(self, *, after: RunDir | None = None) -> RunDir:
+        """Write the run's folder; `after` is a run whose end it waits for."""
         name = re.sub(r"^timm:", "", self.job.config.backbone)
-        return RunDir.create(self.state, self.job, self.samples, name=name)
+        job = self.job
+        if after is not None:
+            job = msgspec.structs.replace(job, after=str(after.path.resolve()))
+        return RunDir.create(self.state, job, self.samples, name=name)
 
 
 def prepare_training(
@@ -108,6 +112,7 @@ def prepare_training(
     given: Collection[str] = (),
     command: str = "",
     annotator: str | None = None,
+    keep: bool = True,
 ) -> Prepared:
     """Settle everything a run needs, and store the split if this is the dataset's first training.
 
@@ -118,6 +123,7 @@ def prepare_training(
             are not among them.
         command: The command line that does the same again.
         annotator: Who trains, for a new labels.db.
+        keep: Whether the split is stored; for a look ahead it is not, and nothing of the dataset is written.
 
     Raises:
         DataError: If there are fewer than two classes, or a class has no image to train on.
@@ -132,7 +138,7 @@ def prepare_training(
             "Training needs at least two classes.",
         )
     if config.val is None:
-        config, parts, warnings = _split(dataset, config, given, annotator)
+        config, parts, warnings = _split(dataset, config, given, annotator, keep)
         validation: list[Sample] = []
     else:
         parts, warnings = _all_to_train(dataset, config, annotator)
@@ -159,6 +165,20 @@ def prepare_training(
     )
     notes = [*dataset.notes, *warnings, *_doubts(config)]
     return Prepared(job, samples, dataset.state, notes, counts, weights)
+
+
+def with_absolute_paths(config: TrainConfig) -> TrainConfig:
+    """The settings with whole paths: a detached worker stands in another folder.
+
+    Raises:
+        WeightsError: If there is no file of weights where one is named.
+    """
+    weights, val = config.weights, config.val
+    if weights not in ("none", IMAGENET_WEIGHTS):
+        weights = str(given_weights(config.backbone, weights).resolve())
+    return msgspec.structs.replace(
+        config, weights=weights, val=None if val is None else str(Path(val).resolve())
+    )
 
 
 def _follow_files(found: Scan, root: Path, state: StateFolder, annotator: str | None) -> list[str]:
@@ -191,7 +211,7 @@ def _doubts(config: TrainConfig) -> list[str]:
 
 
 def _split(
-    dataset: Dataset, config: TrainConfig, given: Collection[str], annotator: str | None
+    dataset: Dataset, config: TrainConfig, given: Collection[str], annotator: str | None, keep: bool
 ) -> tuple[TrainConfig, Mapping[ImageKey, Part], list[str]]:
     """Parts by the stored split; the settings come back with what it decided."""
     stored = _stored_rule(dataset.state, annotator)
@@ -208,9 +228,21 @@ def _split(
     rule = SplitRule(config.val_fraction, config.test_fraction, config.group_by, config.split_seed)
     check_rule(rule, dataset.labelled.labels)  # before a store is made for it
     hashes = duplicate_groups(dataset.root, dataset.scan.files)
-    with LabelStore(dataset.state.labels_db, annotator=annotator) as store:
-        split = stored_split(store, dataset.labelled, rule, hashes)
+    if keep:
+        with LabelStore(dataset.state.labels_db, annotator=annotator) as store:
+            split = stored_split(store, dataset.labelled, rule, hashes)
+    else:
+        split = _foreseen(dataset, rule, hashes, annotator)
     return config, split.parts, list(split.warnings)
+
+
+def _foreseen(dataset: Dataset, rule: SplitRule, hashes: Mapping[str, str], annotator: str | None) -> Split:
+    """The split as it would be stored."""
+    store = LabelStore.open_existing(dataset.state.labels_db, annotator=annotator)
+    if store is None:
+        return foresee_split(None, dataset.labelled, rule, hashes)
+    with store:
+        return foresee_split(store, dataset.labelled, rule, hashes)
 
 
 def _stored_rule(state: StateFolder, annotator: str | None) -> SplitRule | None:

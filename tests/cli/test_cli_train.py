@@ -108,3 +108,19 @@ def test_the_end_of_a_training_says_how_to_go_on(mia: Mia, discs: Path) -> None:
     assert f"mia-tui evaluate FOLDER --run {run.path}" in answer.out
     assert f"mia-tui predict FOLDER --run {run.path}" in answer.out
     assert "macro f1 " in answer.out
+
+
+def test_a_run_behind_one_that_has_ended_begins_at_once(mia: Mia, discs: Path) -> None:
+    assert train(mia, discs).code == 0
+    answer = train(mia, discs, "--after", "last")
+    assert answer.code == 0, answer.err
+    first, second = runs_of(discs)
+    assert f"The run {first.name} has ended, so this one begins at once." in answer.err
+    assert second.job().after is None
+
+
+def test_a_run_behind_one_that_is_not_there_is_refused_before_anything_is_written(
+    mia: Mia, discs: Path
+) -> None:
+    assert_refused(train(mia, discs, "--after", "nothing"), 2, "nothing")
+    assert runs_of(discs) == []

@@ -255,3 +255,26 @@ def test_the_first_signal_is_acknowledged_and_only_that(run: RunDir) -> None:
         signal.raise_signal(signal.SIGTERM)
         signal.raise_signal(signal.SIGTERM)
         assert stop.requested() and heard == [1]
+
+
+def test_a_worker_whose_folder_was_deleted_stops_but_not_for_a_drive_that_comes_back(
+    run: RunDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(control.time, "monotonic", lambda: now[0])
+    elsewhere = run.path.with_name("elsewhere")
+
+    def asked(after_s: float) -> bool:
+        now[0] += after_s
+        return request.requested()
+
+    with StopRequest(run) as request:
+        assert not asked(2.0)
+        run.path.rename(elsewhere)
+        assert not asked(2.0)
+        assert not asked(control.GONE_S - 1.0)
+        elsewhere.rename(run.path)
+        assert not asked(2.0)
+        run.path.rename(elsewhere)
+        assert not asked(2.0)
+        assert asked(control.GONE_S)

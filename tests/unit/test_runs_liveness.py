@@ -3,6 +3,7 @@ import fcntl
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from mia_tui.runs.layout import RunDir
 from mia_tui.runs.liveness import (
     SILENT_S,
     STARTING_S,
+    Pulse,
     WorkerLock,
     WorkerRecord,
     probe_lock,
@@ -170,8 +172,38 @@ def test_a_run_that_lives_on_another_host_is_not_taken(run: RunDir) -> None:
     with pytest.raises(RunError, match=r"process \d+ on elsewhere.*within 120 seconds"):
         WorkerLock(run).__enter__()
     leave(run, record(host="elsewhere", boot_id="x", heartbeat=time.time() - SILENT_S))
-    with WorkerLock(run):
+    with WorkerLock(run, heartbeat_s=0.02):
         assert run_status(run) == "running"
+
+
+def test_a_run_is_not_taken_from_a_host_whose_clock_is_wrong_while_its_heart_beats(run: RunDir) -> None:
+    leave(run, record(host="elsewhere", boot_id="x", heartbeat=5000.0))
+    assert run_status(run) == "unknown"
+    beat = threading.Timer(0.3, leave, (run, record(host="elsewhere", boot_id="x", heartbeat=5005.0)))
+    beat.start()
+    with pytest.raises(RunError, match="on elsewhere"):
+        WorkerLock(run, heartbeat_s=5.0).__enter__()
+    beat.join()
+
+
+@pytest.mark.parametrize("skew_s", [-1e6, 0.0, 1e6])
+def test_a_watcher_believes_a_beating_heart_whatever_the_clock_of_its_host(
+    run: RunDir, skew_s: float
+) -> None:
+    pulse, there = Pulse(), time.time() + skew_s
+    leave(run, record(host="elsewhere", boot_id="x", heartbeat=there))
+    assert pulse.status(run, tick=0.0) == ("running" if skew_s == 0.0 else "unknown")
+    leave(run, record(host="elsewhere", boot_id="x", heartbeat=there + 5.0))
+    assert pulse.status(run, tick=5.0) == "running"
+    assert pulse.status(run, tick=5.0 + SILENT_S - 1) == "running"
+    assert pulse.status(run, tick=5.0 + SILENT_S) == "unknown"
+    leave(run, record(host="elsewhere", boot_id="x", heartbeat=there + 200.0))
+    assert pulse.status(run, tick=200.0) == "running"
+
+
+def test_a_clock_that_was_put_back_leaves_nothing_starting(run: RunDir) -> None:
+    run.worker_log.touch()
+    assert run_status(run, now=time.time() - 3600.0) != "starting"
 
 
 def test_a_damaged_record_is_as_none(run: RunDir) -> None:

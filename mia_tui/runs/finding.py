@@ -1,0 +1,16 @@
+"""Something that would hurt a training."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that would hurt.
+
+    Attributes:
+        message: What it is, one sentence.
+        hint: What to do.
+    """
+
+    message: str
+    hint: str

@@ -1,0 +1,156 @@
+"""What becomes of runs: started again, run anew, deleted; and those that died before they lived."""
+
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from mia_tui import errors
+from mia_tui.config.train import TrainConfig
+from mia_tui.errors import MiaError, RunError
+from mia_tui.paths import printable
+from mia_tui.runs.control import is_within_reach, kill_worker, request_stop
+from mia_tui.runs.files import disk_error
+from mia_tui.runs.index import remember_run
+from mia_tui.runs.launch import niceness, spawn, wait_until_taken
+from mia_tui.runs.layout import RunDir
+from mia_tui.runs.liveness import Status, read_record, run_status
+from mia_tui.runs.state import read_state
+
+_LIVE: frozenset[Status] = frozenset({"starting", "running", "unknown"})
+_STARTING_S = 30.0
+_SAVING_S = 10.0
+_DYING_S = 5.0
+_LOOK_EVERY_S = 0.1
+
+
+def resume_run(run: RunDir, *, after: RunDir | None = None) -> None:
+    """Start a worker that goes on where the run's last checkpoint is; returns when it has the run.
+
+    Args:
+        run: One that has ended, or was lost; it keeps its settings.
+        after: The run whose end it waits for; None begins at once, also where it waited for another before.
+
+    Raises:
+        RunError: If the run is finished or being worked on, or the worker cannot be started.
+    """
+    config = run.job().config
+    if run_status(run) == "finished":
+        raise RunError(
+            f"The run {printable(run.name)} is finished, so there is nothing to go on with.",
+            "Start a new one from its weights.",
+        )
+    if run_status(run) != "running":
+        run.put_behind(after)
+    remember_run(run)
+    wait_until_taken(run, spawn(run, nice=niceness(config.device)))
+
+
+def rerun_config(run: RunDir) -> TrainConfig:
+    """The settings to train once more with, on the labels of today.
+
+    Raises:
+        RunError: If the run cannot be read.
+    """
+    return run.job().config
+
+
+def changed_config(run: RunDir) -> TrainConfig:
+    """The settings of a new run that goes on from the best weights of another; to be changed before it starts.
+
+    Raises:
+        RunError: If the run cannot be read, or has saved no weights yet.
+    """
+    config = run.job().config
+    if not run.best_weights.is_file():
+        raise RunError(
+            f"The run {printable(run.name)} has saved no weights yet.", "Run it again from the start instead."
+        )
+    return msgspec.structs.replace(config, weights=str(run.best_weights.resolve()))
+
+
+def delete_run(run: RunDir) -> None:
+    """Remove a run with its checkpoints; one that is being worked on is stopped first. Takes seconds then.
+
+    A worker that does not stop within ten seconds is killed: what it would save goes away, too.
+
+    Raises:
+        RunError: If its worker is on another host, or does not end, or files cannot be removed.
+    """
+    if run_status(run) in _LIVE:
+        _end_worker(run)
+    _remove(run)
+
+
+def drop_stillborn(run: RunDir, error: MiaError) -> None:
+    """Remove a run that a mistake of the user ended before anything was trained, so that `last` means no corpse."""
+    state = read_state(run)
+    untouched = state.attempt <= 1 and not state.epochs and not run.last_checkpoint.exists()
+    if untouched and isinstance(error, errors.ConfigError | errors.DataError):
+        shutil.rmtree(run.path, ignore_errors=True)
+
+
+def wait_until_started(run: RunDir) -> None:
+    """Wait until the worker has begun or waits for another run, or knows why it cannot: seconds, for torch.
+
+    Raises:
+        MiaError: What made the worker fail; the run is then removed if it was the user's mistake.
+    """
+    deadline = time.monotonic() + _STARTING_S
+    while time.monotonic() < deadline:
+        state = read_state(run)
+        if state.error is not None:
+            kind = getattr(errors, state.error.kind, RunError)
+            error: MiaError = kind(state.error.message, state.error.hint)
+            drop_stillborn(run, error)
+            raise error
+        if state.started is not None or state.phase == "waiting":
+            return
+        time.sleep(_LOOK_EVERY_S)
+
+
+def _end_worker(run: RunDir) -> None:
+    name = printable(run.name)
+    if _waited(lambda: run_status(run) != "starting", _STARTING_S) and run_status(run) not in _LIVE:
+        return
+    if not is_within_reach(run):
+        record = read_record(run)
+        where = f"on {printable(record.host)}" if record is not None else "elsewhere"
+        raise RunError(
+            f"The run {name} may be being worked on {where}, so it is not deleted.",
+            "Stop it, there if need be, and delete it when it has ended.",
+        )
+    request_stop(run)
+    if _waited(lambda: run_status(run) not in _LIVE, _SAVING_S):
+        return
+    kill_worker(run)
+    if not _waited(lambda: run_status(run) not in _LIVE, _DYING_S):
+        raise RunError(f"The worker of the run {name} does not end, so the run is not deleted.")
+
+
+def _waited(condition: Callable[[], bool], timeout_s: float) -> bool:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_LOOK_EVERY_S)
+    return True
+
+
+def _remove(run: RunDir) -> None:
+    """job.json goes first: what is left if this is interrupted is no run any more."""
+    try:
+        (run.path / "job.json").unlink(missing_ok=True)
+        _remove_tree(run.path)
+    except OSError as error:
+        raise disk_error(error, Path(error.filename or run.path)) from error
+
+
+def _remove_tree(folder: Path) -> None:
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:  # somebody else deletes it, too
+        if folder.exists():
+            shutil.rmtree(folder)

@@ -1,0 +1,59 @@
+"""What a run is doing, in words: the same ones on the command line and in the app."""
+
+from typing import Literal
+
+from mia_tui.paths import printable
+from mia_tui.runs.layout import RunDir
+from mia_tui.runs.liveness import Status
+from mia_tui.runs.state import RunState
+
+ShownStatus = Literal[Status, "waiting"]
+
+STATUS_WORDS: dict[ShownStatus, str] = {
+    "created": "never started",
+    "starting": "starting",
+    "waiting": "waiting",
+    "running": "running",
+    "lost": "lost: its worker died",
+    "unknown": "unknown: its worker is on another host and silent",
+    "finished": "finished",
+    "stopped": "stopped",
+    "failed": "failed",
+}
+
+LIVE: frozenset[ShownStatus] = frozenset({"starting", "waiting", "running", "unknown"})
+"""A worker has such a run, or is on its way, or may have it."""
+
+RESUMABLE: frozenset[ShownStatus] = frozenset({"created", "lost", "stopped", "failed"})
+
+# Why there is nothing to stop, after the name of the run.
+_IDLE: dict[Status, str] = {
+    "lost": "lost its worker",
+    "finished": "is finished",
+    "stopped": "is stopped already",
+    "failed": "has failed",
+}
+_WAYS_ON: dict[ShownStatus, str] = {
+    "created": "starts it",
+    "lost": "goes on from its last checkpoint",
+    "stopped": "goes on",
+}
+
+
+def shown_status(status: Status, state: RunState) -> ShownStatus:
+    """A status as people see it: a worker that waits for another run does not train."""
+    is_waiting = status == "running" and state.phase == "waiting" and state.outcome is None
+    return "waiting" if is_waiting else status
+
+
+def status_sentence(run: RunDir, status: ShownStatus) -> str:
+    """What a run is doing, with the command that goes on where there is one."""
+    way_on = _WAYS_ON.get(status)
+    if way_on is None:
+        return STATUS_WORDS[status]
+    return f"{STATUS_WORDS[status]}; `mia-tui train --resume {printable(run.path)}` {way_on}"
+
+
+def nothing_to_stop(run: RunDir, status: Status) -> str:
+    """Why a run is not asked to stop, a sentence."""
+    return f"There is nothing to stop: the run {printable(run.name)} {_IDLE.get(status, f'is {status}')}."

@@ -1,0 +1,195 @@
+"""What becomes of runs: deleted, run anew, gone on with; live workers are real processes."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from run_support import epoch_row, finished, make_run, python, started, wait_for
+
+from mia_tui.errors import ConfigError, RunError
+from mia_tui.runs import housekeeping
+from mia_tui.runs.eventlog import EventLog
+from mia_tui.runs.events import Failure, Phase, RunEnded
+from mia_tui.runs.housekeeping import (
+    changed_config,
+    delete_run,
+    drop_stillborn,
+    rerun_config,
+    resume_run,
+    wait_until_started,
+)
+from mia_tui.runs.layout import RunDir
+from mia_tui.runs.liveness import WorkerLock, WorkerRecord, run_status
+
+HOLD = """
+    import time
+    from pathlib import Path
+    from mia_tui.runs.control import StopRequest
+    from mia_tui.runs.layout import RunDir
+    from mia_tui.runs.liveness import WorkerLock
+    run = RunDir(Path(sys.argv[1]))
+    with WorkerLock(run), StopRequest(run) as stop:
+        stop.install_signals(foreground=False)
+        print("held", flush=True)
+        while not stop.requested():
+            time.sleep(0.01)
+        (run.path.parent.parent / "saved").touch()
+"""
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunDir:
+    return make_run(tmp_path / "mia", created_at=1e9)
+
+
+@pytest.fixture
+def worker(run: RunDir) -> Iterator[subprocess.Popen[str]]:
+    """A process that holds the run until it is asked to stop."""
+    process = subprocess.Popen(python(HOLD, run.path), stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None and process.stdout.readline() == "held\n"
+    yield process
+    process.kill()
+    process.communicate()
+
+
+@pytest.fixture(autouse=True)
+def settled(run: RunDir) -> None:
+    """The run was made long ago."""
+    os.utime(run.path / "job.json", (1e9, 1e9))
+
+
+def test_an_ended_run_is_deleted_with_all_it_has(run: RunDir) -> None:
+    run.checkpoints.mkdir()
+    run.best_weights.write_bytes(b"weights")
+    delete_run(run)
+    assert not run.path.exists()
+
+
+def test_a_live_run_is_stopped_first_with_a_word_to_its_worker(
+    run: RunDir, worker: subprocess.Popen[str], tmp_path: Path
+) -> None:
+    delete_run(run)
+    assert not run.path.exists()
+    assert worker.wait(5) == 0
+    assert (tmp_path / "mia" / "saved").exists()
+
+
+def test_a_worker_that_hangs_is_killed_before_its_run_is_deleted(
+    run: RunDir, worker: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(housekeeping, "_SAVING_S", 0.3)
+    os.kill(worker.pid, signal.SIGSTOP)
+    delete_run(run)
+    assert not run.path.exists()
+    assert worker.wait(5) == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("silent_s", [0.0, 1000.0])
+def test_a_run_whose_worker_is_on_another_host_is_not_deleted(run: RunDir, silent_s: float) -> None:
+    record = WorkerRecord(
+        pid=1,
+        host="gpu3",
+        boot_id="x",
+        start_time=1,
+        started_at=1.0,
+        heartbeat=time.time() - silent_s,
+        locked=True,
+    )
+    run.worker_json.write_bytes(msgspec.json.encode(record))
+    with pytest.raises(RunError, match=r"on gpu3, so it is not deleted\. Stop it"):
+        delete_run(run)
+    assert run.exists()
+
+
+def test_a_damaged_run_is_deleted_and_so_are_remains(run: RunDir) -> None:
+    (run.path / "job.json").write_bytes(b"\xff")
+    os.utime(run.path / "job.json", (1e9, 1e9))
+    delete_run(run)
+    assert not run.path.exists()
+    run.path.mkdir()
+    run.events.touch()
+    delete_run(run)
+    assert not run.path.exists()
+
+
+def test_a_run_that_is_gone_already_is_no_fault(run: RunDir) -> None:
+    shutil.rmtree(run.path)
+    delete_run(run)
+
+
+def test_a_deletion_that_is_cut_short_leaves_no_run(run: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path / "checkpoints"))
+
+    monkeypatch.setattr(housekeeping.shutil, "rmtree", refuse)
+    with pytest.raises(RunError, match=r"checkpoints may not be written by you"):
+        delete_run(run)
+    assert not run.exists()
+
+
+def test_a_run_is_run_again_with_its_settings_and_changed_from_its_best_weights(run: RunDir) -> None:
+    assert rerun_config(run) == run.job().config
+    with pytest.raises(RunError, match="has saved no weights yet"):
+        changed_config(run)
+    run.checkpoints.mkdir()
+    run.best_weights.write_bytes(b"weights")
+    changed = changed_config(run)
+    assert changed.weights == str(run.best_weights.resolve())
+    assert msgspec.structs.replace(changed, weights="none") == msgspec.structs.replace(
+        run.job().config, weights="none"
+    )
+
+
+def test_a_finished_run_is_not_resumed(run: RunDir) -> None:
+    with EventLog(run.events) as log:
+        log.append(started())
+        log.append(finished())
+    with pytest.raises(RunError, match="is finished, so there is nothing to go on with"):
+        resume_run(run)
+
+
+def test_a_run_at_work_is_not_resumed(run: RunDir) -> None:
+    with WorkerLock(run), pytest.raises(RunError, match="already being worked on"):
+        resume_run(run)
+
+
+@pytest.mark.parametrize(("trained", "kept"), [(False, False), (True, True)])
+def test_what_died_of_a_mistake_before_it_trained_is_removed(run: RunDir, trained: bool, kept: bool) -> None:
+    with EventLog(run.events) as log:
+        if trained:
+            log.append(started())
+            log.append(epoch_row(1))
+        log.append(RunEnded(t=9.0, outcome="failed", error=Failure("ConfigError", "No such GPU.", None)))
+    with pytest.raises(ConfigError, match="No such GPU"):
+        wait_until_started(run)
+    assert run.exists() == kept
+
+
+def test_what_died_of_another_cause_is_kept(run: RunDir) -> None:
+    drop_stillborn(run, RunError("The worker ended at once."))
+    assert run.exists()
+
+
+def test_a_run_that_waits_for_another_counts_as_started(run: RunDir) -> None:
+    with EventLog(run.events) as log:
+        log.append(Phase(t=1.0, name="waiting", message="waiting for the run A to end"))
+    begun = time.monotonic()
+    wait_until_started(run)
+    assert time.monotonic() - begun < 1.0
+
+
+def test_a_worker_on_its_way_is_awaited_before_its_run_is_deleted(
+    run: RunDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run.worker_log.touch()  # as `spawn` leaves it
+    assert run_status(run) == "starting"
+    process = subprocess.Popen(python(HOLD, run.path), stdout=subprocess.PIPE, text=True)
+    delete_run(run)
+    assert process.wait(10) == 0
+    wait_for(lambda: not run.path.exists())
