@@ -1,0 +1,61 @@
+"""The images behind a class or a cell of a run's confusion matrix, as images of the dataset that is open."""
+
+import os
+from pathlib import Path
+
+from mia_tui.dataset.model import ImageKey
+from mia_tui.errors import RunError
+from mia_tui.paths import printable
+from mia_tui.runs.judgements import images_judged, judgements_file, load_judgements
+from mia_tui.runs.layout import RunDir
+from mia_tui.runs.verdict import Verdict
+from mia_tui.tui.places import OpenImages, Place
+
+
+def images_behind(
+    run: RunDir, place: Place, verdict: Verdict, *, truth: int, predicted: int | None = None
+) -> OpenImages:
+    """The images that were judged, those mistaken first. Reads files, so for a thread.
+
+    Args:
+        run: The run.
+        place: The dataset that is open.
+        verdict: What is on the screen.
+        truth: Position of their class.
+        predicted: Position of the class that they were taken for; None takes all of `truth`.
+
+    Raises:
+        RunError: If there are none, or the run does not tell which they are.
+    """
+    judgements = load_judgements(judgements_file(run, verdict.which))
+    if judgements is None:
+        raise RunError(
+            f"The run {printable(run.name)} does not tell which images these are: an earlier version trained it.",
+            "Run it again to be able to open them.",
+        )
+    if judgements.epoch != verdict.matrix.epoch:
+        raise RunError("Another epoch has ended meanwhile.", "Look again.")
+    job = run.job()
+    found = images_judged(run.samples(), judgements, truth=truth, predicted=predicted)
+    keys = tuple(
+        key for image in found if (key := _in_dataset(image, Path(job.dataset), place.dataset)) is not None
+    )
+    title = f"truth {printable(job.classes[truth].name)}"
+    if predicted is not None:
+        title += f", predicted {printable(job.classes[predicted].name)}"
+    if not found:
+        raise RunError(f"There is no image with {title}.")
+    if not keys:
+        raise RunError(f"The images with {title} lie outside this dataset.")
+    return OpenImages(title, keys)
+
+
+def _in_dataset(image: ImageKey, trained_on: Path, dataset: Path) -> ImageKey | None:
+    """An image of a run by its place in the dataset that is open; None if it lies elsewhere."""
+    home = dataset.resolve()
+    if not Path(image.path).is_absolute() and trained_on.resolve() == home:
+        return image
+    path = trained_on.resolve() / image.path
+    if not path.is_relative_to(home):
+        return None
+    return ImageKey(path.relative_to(home).as_posix().replace(os.sep, "/"), image.frame)

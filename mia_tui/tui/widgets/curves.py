@@ -1,0 +1,102 @@
+"""Curves on the screen: as many plots as there is room for, and only lines that differ are painted anew."""
+
+from collections.abc import Sequence
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from mia_tui.tui.widgets.ink import Ink, style
+from mia_tui.tui.widgets.plots import LEAST_COLUMNS, LEAST_ROWS, Curve, Plot, Stroke, draw
+
+_COLOURS: dict[Stroke, str] = {"line": "#e69f00", "dashes": "#56b4e9", "dots": "#8c8c8c"}
+_WIDE = 2  # plots side by side
+_STACKED_ROWS = 11  # of each plot where there is one above the other
+
+
+class Curves(Widget, can_focus=False):
+    """Plots, as many of them as there is room for.
+
+    Args:
+        ink: Characters and styles.
+    """
+
+    def __init__(self, ink: Ink, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._ink = ink
+        self._plots: tuple[Plot, ...] = ()
+        self._first = 0
+        self._lines: list[Strip] = []
+
+    def show(self, plots: Sequence[Plot]) -> None:
+        """Paint these from now on."""
+        self._plots = tuple(plots)
+        self._make()
+
+    def turn(self) -> bool:
+        """Show the plots that there was no room for; False if all are shown."""
+        across, down = self._room()
+        if across * down >= len(self._plots):
+            return False
+        self._first = (self._first + across * down) % len(self._plots)
+        self._make()
+        return True
+
+    def on_resize(self) -> None:
+        self._first = 0
+        self._make()
+
+    def render_line(self, y: int) -> Strip:
+        return self._lines[y] if y < len(self._lines) else Strip.blank(self.size.width, Style())
+
+    def _room(self) -> tuple[int, int]:
+        """How many plots fit beside each other, and above."""
+        across = max(1, min(_WIDE, len(self._plots), self.size.width // (LEAST_COLUMNS + 2)))
+        return across, max(1, min(-(-len(self._plots) // across), self.size.height // _STACKED_ROWS))
+
+    def _make(self) -> None:
+        """Draw, and have those lines painted that are different."""
+        if self.size.width < LEAST_COLUMNS or self.size.height < LEAST_ROWS:
+            lines = [Strip([Segment("The window is too small for curves.", Style())])]
+        else:
+            lines = self._grid()
+        old, self._lines = self._lines, lines
+        changed = [
+            Region(0, y, self.size.width, 1)
+            for y in range(max(len(old), len(lines)))
+            if y >= len(old) or y >= len(lines) or old[y] != lines[y]
+        ]
+        if changed:
+            self.refresh(*changed)
+
+    def _grid(self) -> list[Strip]:
+        across, down = self._room()
+        shown = self._plots[self._first : self._first + across * down]
+        columns, rows = self.size.width // across, self.size.height // down
+        lines: list[Strip] = []
+        for start in range(0, len(shown), across):
+            drawn = [self._drawn(plot, columns - 2, rows) for plot in shown[start : start + across]]
+            lines += [
+                Strip.join(parts).adjust_cell_length(self.size.width, Style())
+                for parts in zip(*drawn, strict=True)
+            ]
+        return lines
+
+    def _drawn(self, plot: Plot, columns: int, rows: int) -> list[Strip]:
+        styles = [self._style(curve) for curve in plot.curves]
+        gap = Segment("  ", Style())  # NO_COLOR does without segments that have no style
+        lines = draw(plot, columns, rows, unicode=self._ink.unicode)
+        return [
+            Strip(
+                [*(Segment(text, Style() if who is None else styles[who]) for text, who in line), gap],
+                columns + 2,
+            )
+            for line in lines
+        ]
+
+    def _style(self, curve: Curve) -> Style:
+        if self._ink.colours:
+            return style(fg=curve.colour or _COLOURS[curve.stroke])
+        return Style(bold=curve.stroke == "line", dim=curve.stroke == "dots")
