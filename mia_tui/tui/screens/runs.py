@@ -1,0 +1,195 @@
+"""The run room: all runs of a dataset, kept current; opens, starts, stops, resumes, compares and deletes them."""
+
+from typing import TypeVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Footer, Static
+
+from mia_tui.errors import MiaError, RunError
+from mia_tui.runs.room import Room, RoomRow
+from mia_tui.tui.context import Context
+from mia_tui.tui.key_bindings import bind_keys, keys_of, shown_key
+from mia_tui.tui.places import OpenImages, Place
+from mia_tui.tui.screens.runs_commands import RunsCommands
+from mia_tui.tui.screens.runs_view import RoomView, detail
+from mia_tui.tui.services.obeying import Command, CommandQueue
+from mia_tui.tui.services.run_watch import RoomWatch
+from mia_tui.tui.widgets.run_table import RunLine, RunTable
+
+Answer = TypeVar("Answer")
+
+
+class RunsScreen(Screen[OpenImages | None]):
+    """The runs of a dataset; ends with images that the person wants to see, or None.
+
+    Args:
+        place: The dataset, and who is there.
+        context: What screens share.
+    """
+
+    SCOPE = "runs"
+    AUTO_FOCUS = ""
+
+    class Seen(Message):
+        """The runs are other than before."""
+
+        def __init__(self, rows: tuple[RoomRow, ...]) -> None:
+            super().__init__()
+            self.rows = rows
+
+    class Unseen(Message):
+        """The folder of runs cannot be read."""
+
+        def __init__(self, error: RunError) -> None:
+            super().__init__()
+            self.error = error
+
+    def __init__(self, place: Place, context: Context) -> None:
+        super().__init__()
+        bind_keys(self, self.SCOPE, context.user.keys)
+        self._place, self._shared, self._ink = place, context, context.ink
+        self.view = RoomView()
+        self.commands = RunsCommands(place, self.view, self, context)
+        self.queue = CommandQueue(begin=self._begin, done=self._show, failed=self._fail, slow=lambda _: None)
+        self._looked = False
+        self._title = Static(id="room-title", markup=False)
+        self._heading = Static(id="room-heading", markup=False)
+        self._table = RunTable(context.ink, id="room-table")
+        self._detail = Static(id="room-detail", markup=False)
+        self._message = Static(id="room-message", markup=False)
+        self._watch = RoomWatch(
+            Room.of_dataset(place.dataset, place.state),
+            lambda rows: self._tell(self.Seen(rows)),
+            lambda error: self._tell(self.Unseen(error)),
+        )
+
+    def compose(self) -> ComposeResult:
+        yield self._title
+        yield self._heading
+        yield self._table
+        yield self._detail
+        yield self._message
+        yield Footer(compact=True, show_command_palette=False)
+
+    def on_mount(self) -> None:
+        self._watch.thread.start()
+        self.run_worker(self.queue.run(), group="commands", name="commands")
+
+    def on_unmount(self) -> None:
+        self._watch.thread.stop()
+
+    def on_screen_suspend(self) -> None:
+        self._watch.thread.pause()
+
+    def on_screen_resume(self) -> None:
+        self._watch.thread.go_on()
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._show)
+
+    @property
+    def idle(self) -> bool:
+        """Whether the runs have been looked at."""
+        return self._looked
+
+    # For the commands
+
+    def say(self, message: str) -> None:
+        self._message.update(self._ink.shown(message))
+
+    def warn(self, message: str) -> None:
+        self.notify(
+            self._ink.shown(message), severity="warning", timeout=2 * self._shared.user.toast_s, markup=False
+        )
+
+    async def ask(self, dialog: Screen[Answer]) -> Answer | None:
+        return await self.app.push_screen_wait(dialog)
+
+    def beside(self, work: Command) -> None:
+        self.run_worker(work(), group="beside")
+
+    def look_now(self) -> None:
+        self._watch.thread.look_now()
+
+    def close(self, answer: OpenImages | None) -> None:
+        self.dismiss(answer)
+
+    async def show_help(self) -> None:
+        from mia_tui.tui.screens.help import HelpScreen
+
+        await self.ask(HelpScreen(self._shared, self.SCOPE))
+
+    @property
+    def page(self) -> int:
+        return self._table.page
+
+    # What comes from outside
+
+    def action_obey(self, name: str) -> None:
+        moves = self.commands.moves()
+        if name in moves:
+            self.view.put(self.view.line + moves[name])
+            self._show()
+        else:
+            self.queue.do(self.commands.by_name[name])
+
+    @on(RunTable.Picked)
+    def _pick(self, event: RunTable.Picked) -> None:
+        self.view.put(event.line)
+        self._show()
+
+    @on(Seen)
+    def _take(self, event: Seen) -> None:
+        self._looked = True
+        self.view.take(event.rows)
+        self._show()
+
+    @on(Unseen)
+    def _take_trouble(self, event: Unseen) -> None:
+        self._looked = True
+        self.view.take(())
+        self.say(str(event.error))
+        self._show()
+
+    def _tell(self, message: Message) -> None:
+        """From the thread; after the screen has gone there is nobody to tell."""
+        if self.is_running:
+            self.post_message(message)
+
+    # What is shown
+
+    def _begin(self) -> None:
+        self.say("")
+
+    def _fail(self, error: MiaError, dropped: int) -> None:
+        self.say(str(error))
+        self._show()
+
+    def _show(self) -> None:
+        if not (self.is_attached and self._table.size.width):
+            return
+        columns, view, ink = self.size.width, self.view, self._ink
+        self._title.update(ink.fit(view.title(self._place.dataset), columns))
+        self._heading.update(self._table.heading(self._table.size.width))
+        lines = [RunLine(row, row.run.path in view.marked) for row in view.shown]
+        self._table.show(lines, view.line if lines else None)
+        self._detail.update(self._words())
+
+    def _words(self) -> str:
+        """What is to be said of the run under the cursor."""
+        row = self.view.current
+        if row is not None:
+            return "\n".join(self._ink.shown(line) for line in detail(row))
+        if not self._looked:
+            return "Looking for runs"
+        if self.view.known:
+            return "No run is in this state."
+        new = keys_of(self.SCOPE, self._shared.user.keys)["new"]
+        return (
+            f"There are no runs yet. {shown_key(new[0]).upper()} trains one."
+            if new
+            else "There are no runs yet."
+        )

@@ -1,0 +1,449 @@
+"""The run room: what it shows of each run, what its keys do, what it asks before it deletes."""
+
+import os
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from run_support import epoch_row, finished, make_run, started, step
+from textual.app import App
+from textual.pilot import Pilot
+from textual.screen import Screen
+from tui_support import OneScreen, make_context, press, run, screen_text, settle, wait_until
+
+from mia_tui.errors import RunError
+from mia_tui.runs.control import StopResult
+from mia_tui.runs.eventlog import EventLog
+from mia_tui.runs.events import Phase
+from mia_tui.runs.layout import RunDir
+from mia_tui.runs.liveness import WorkerLock, WorkerRecord
+from mia_tui.tui.context import Context
+from mia_tui.tui.places import OpenImages, Place
+from mia_tui.tui.screens import runs_commands
+from mia_tui.tui.screens.runs import RunsScreen
+from mia_tui.tui.services.desk import Desk
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    folder = tmp_path / "cells"
+    (folder / "mia").mkdir(parents=True)
+    return folder
+
+
+def ended(dataset: Path, *values: float, name: str, created_at: float = 1.7e9, **config: Any) -> RunDir:
+    run = make_run(dataset / "mia", name=name, created_at=created_at, **{"backbone": name, **config})
+    os.utime(run.path / "job.json", (1e9, 1e9))
+    with EventLog(run.events) as log:
+        log.append(started(t=1.0))
+        for number, value in enumerate(values, 1):
+            log.append(msgspec.structs.replace(epoch_row(number, macro_f1=value), t=1.0 + 10 * number))
+        log.append(finished(t=1.0 + 10 * len(values)))
+    return run
+
+
+def three(dataset: Path) -> list[RunDir]:
+    """A good run, a better one that is newer, and the newest, which is the worst."""
+    return [
+        ended(dataset, 0.5, name="vgg16", created_at=1.7e9),
+        ended(dataset, 0.4, 0.9, name="vgg19", created_at=1.71e9, batch_size=7),
+        ended(dataset, 0.1, name="densenet121", created_at=1.72e9),
+    ]
+
+
+@asynccontextmanager
+async def room(
+    dataset: Path, *, size: tuple[int, int] = (80, 24), context: Context | None = None
+) -> AsyncIterator[Pilot[None]]:
+    shared = context or make_context()
+
+    def make(_: Desk, context: Context) -> RunsScreen:
+        return RunsScreen(Place(dataset, None, "ann"), context)
+
+    async with OneScreen(shared, Desk(dataset, state=None, annotator="ann"), make).run_test(
+        size=size
+    ) as pilot:
+        await settle(pilot)
+        yield pilot
+
+
+def line_of(app: App[Any], words: str) -> list[str]:
+    [line] = [line for line in screen_text(app).splitlines()[2:-6] if words in line]
+    return line.split()
+
+
+def order_of(app: App[Any]) -> list[str]:
+    names = ("vgg16", "vgg19", "densenet121")
+    lines = screen_text(app).splitlines()[2:-6]
+    return [name for line in lines for name in names if name in line]
+
+
+def test_it_shows_state_network_epochs_figure_time_and_start_of_each_run(dataset: Path) -> None:
+    three(dataset)
+
+    async def test() -> None:
+        async with room(dataset) as pilot:
+            words = line_of(pilot.app, "vgg19")
+            assert words[:6] == ["finished", "vgg19", "2/20", "0.9000", "macro_f1", "0:20"]
+            assert words[6:] == [time.strftime("%Y-%m-%d", time.localtime(1.71e9))]
+            assert order_of(pilot.app) == ["densenet121", "vgg19", "vgg16"]
+            assert "Runs of cells: 3" in screen_text(pilot.app)
+
+    run(test())
+
+
+def test_without_runs_it_says_which_key_trains_one(dataset: Path) -> None:
+    async def test() -> None:
+        async with room(dataset) as pilot:
+            assert "There are no runs yet. N trains one." in screen_text(pilot.app)
+            await press(pilot, "enter", "s", "r", "x", "v", "space", "u", "a", "c")
+            assert not pilot.app.ended
+
+    run(test())
+
+
+@pytest.mark.parametrize("unicode", [True, False])
+def test_states_are_told_apart_in_words_also_without_colour(dataset: Path, unicode: bool) -> None:
+    ended(dataset, 0.5, name="vgg16")
+    make_run(dataset / "mia", name="new", created_at=time.time())
+    waiting = make_run(dataset / "mia", name="queued")
+    elsewhere = make_run(dataset / "mia", name="there")
+    record = WorkerRecord(
+        pid=1, host="gpu3", boot_id="x", start_time=1, started_at=1.0, heartbeat=1.0, locked=True
+    )
+    elsewhere.worker_json.write_bytes(msgspec.json.encode(record))
+    lost = make_run(dataset / "mia", name="dead")
+    with WorkerLock(lost), EventLog(lost.events) as log:
+        log.append(started())
+    damaged = make_run(dataset / "mia", name="bad")
+    (damaged.path / "job.json").write_text("{")
+
+    async def test() -> None:
+        context = make_context(colours="none", unicode=unicode, graphics="none")
+        with WorkerLock(waiting), EventLog(waiting.events) as log:
+            log.append(Phase(t=1.0, name="waiting", message="waiting for the run A to end"))
+            async with room(dataset, context=context) as pilot:
+                text = screen_text(pilot.app)
+                for state in ("finished", "starting", "waiting", "unknown", "lost", "damaged"):
+                    assert sum(line[3:].startswith(state) for line in text.splitlines()) == 1, state
+                if not unicode:
+                    assert text.isascii()
+
+    run(test())
+
+
+def test_a_run_at_work_moves_without_a_key(dataset: Path) -> None:
+    live = make_run(dataset / "mia", name="vgg16", created_at=1.7e9, epochs=9)
+
+    async def test() -> None:
+        with WorkerLock(live), EventLog(live.events) as log:
+            log.append(started(t=1.0))
+            async with room(dataset) as pilot:
+                assert "0/9" in line_of(pilot.app, "running")
+                log.append(epoch_row(1, macro_f1=0.5))
+                log.append(msgspec.structs.replace(step(2, 1), t=65.0))
+                await wait_until(pilot, lambda: "1/9" in line_of(pilot.app, "running"))
+                log.append(finished(t=70.0))
+
+    run(test())
+
+
+def test_a_run_whose_worker_dies_is_shown_as_lost(dataset: Path) -> None:
+    live = make_run(dataset / "mia", name="vgg16", created_at=1.7e9)
+
+    async def test() -> None:
+        lock = WorkerLock(live)
+        with lock, EventLog(live.events) as log:
+            log.append(started(t=1.0))
+            async with room(dataset) as pilot:
+                assert line_of(pilot.app, "resnet")[1] == "running"
+                lock.__exit__(None, None, None)
+                await wait_until(pilot, lambda: line_of(pilot.app, "resnet")[1] == "lost")
+                assert "Its worker died." in screen_text(pilot.app)
+                lock._descriptor = os.open(os.devnull, os.O_RDONLY)  # closed once more at the end
+
+    run(test())
+
+
+def test_rows_are_sorted_by_what_is_chosen_and_the_cursor_stays_on_its_run(dataset: Path) -> None:
+    three(dataset)
+
+    async def test() -> None:
+        async with room(dataset) as pilot:
+            await press(pilot, "down", "down", "o", "down", "down", "down", "down", "enter")
+            assert order_of(pilot.app) == ["vgg19", "vgg16", "densenet121"]
+            assert "sorted by best" in screen_text(pilot.app)
+            assert line_of(pilot.app, "vgg16")[0] == "▸"
+
+    run(test())
+
+
+def test_a_filter_shows_the_runs_in_some_state(dataset: Path) -> None:
+    three(dataset)
+    lost = make_run(dataset / "mia", name="dead", backbone="resnet18")
+    with WorkerLock(lost), EventLog(lost.events) as log:
+        log.append(started())
+
+    async def test() -> None:
+        async with room(dataset) as pilot:
+            await press(pilot, "f")
+            assert "to resume (1)" in screen_text(pilot.app)
+            await press(pilot, "down", "down", "down", "enter")
+            assert order_of(pilot.app) == [] and "resnet18" in screen_text(pilot.app)
+            await press(pilot, "f", "down", "enter")
+            assert "No run is in this state." in screen_text(pilot.app)
+
+    run(test())
+
+
+def test_a_run_is_deleted_after_a_question_and_only_then(dataset: Path) -> None:
+    runs = three(dataset)
+
+    async def test() -> None:
+        async with room(dataset) as pilot:
+            await press(pilot, "x")
+            assert f"Delete {runs[2].name}?" in screen_text(pilot.app)
+            await press(pilot, "enter")  # the careful answer has the focus
+            assert runs[2].exists()
+            await press(pilot, "x", "d")
+            await wait_until(pilot, lambda: not runs[2].path.exists())
+            await wait_until(pilot, lambda: order_of(pilot.app) == ["vgg19", "vgg16"])
+            assert f"{runs[2].name} is deleted." in screen_text(pilot.app)
+
+    run(test())
+
+
+def test_marked_runs_are_deleted_together_and_a_failure_is_said(
+    dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = three(dataset)
+
+    def delete(run: RunDir) -> None:
+        if run == runs[1]:
+            raise RunError("It may be being worked on.")
+        real(run)
+
+    real = runs_commands.delete_run
+    monkeypatch.setattr(runs_commands, "delete_run", delete)
+
+    async def test() -> None:
+        async with room(dataset) as pilot:
+            await press(pilot, "space", "space", "x")
+            assert "Delete 2 runs?" in screen_text(pilot.app)
+            await press(pilot, "d")
+            await wait_until(pilot, lambda: order_of(pilot.app) == ["vgg19", "vgg16"])
+            assert [note.message for note in pilot.app._notifications] == ["It may be being worked on."]
+
+    run(test())
+
+
+def test_a_live_run_is_said_to_be_stopped_before_it_is_deleted(dataset: Path) -> None:
+    live = make_run(dataset / "mia", name="vgg16", created_at=1.7e9)
+
+    async def test() -> None:
+        with WorkerLock(live):
+            async with room(dataset) as pilot:
+                await press(pilot, "x")
+                assert "It is at work and will be stopped first." in " ".join(
+                    screen_text(pilot.app).replace("│", " ").split()
+                )
+                await press(pilot, "escape")
+        assert live.exists()
+
+    run(test())
+
+
+def test_a_damaged_run_is_explained_and_can_be_deleted(dataset: Path) -> None:
+    bad = ended(dataset, 0.5, name="vgg16")
+    (bad.path / "job.json").write_text("{")
+    os.utime(bad.path / "job.json", (1e9, 1e9))
+
+    async def test() -> None:
+        async with room(dataset) as pilot:
+            await press(pilot, "enter")
+            assert f"{bad.name} is damaged." in screen_text(pilot.app)
+            await press(pilot, "r")
+            assert "cannot read job.json" in screen_text(pilot.app)
+            await press(pilot, "x", "d")
+            await wait_until(pilot, lambda: not bad.path.exists())
+
+    run(test())
+
+
+def test_two_marked_runs_are_compared_by_figures_and_differing_settings(dataset: Path) -> None:
+    three(dataset)
+
+    async def test() -> None:
+        async with room(dataset, size=(80, 30)) as pilot:
+            await press(pilot, "v")
+            assert "Mark two runs or more with Space" in screen_text(pilot.app)
+            await press(pilot, "down", "space", "space", "v")
+            text = screen_text(pilot.app)
+            assert "macro f1" in text
+            settings = {line.split()[0]: line.split()[1:] for line in text.splitlines() if line.strip()}
+            assert settings["batch_size"] == ["7", "64"] or settings["batch_size"][0] == "7"
+            assert settings["backbone"] == ["vgg19", "vgg16"]
+            assert "epochs" not in settings
+            await press(pilot, "escape")
+            assert "2 marked" in screen_text(pilot.app)
+            await press(pilot, "escape")
+            assert "marked" not in screen_text(pilot.app)
+            await press(pilot, "escape")
+            assert pilot.app.ended and pilot.app.result is None
+
+    run(test())
+
+
+def test_stop_says_what_it_comes_to(dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    three(dataset)
+
+    async def test() -> None:
+        async with room(dataset) as pilot:
+            await press(pilot, "s")
+            assert "There is nothing to stop" in screen_text(pilot.app)
+            monkeypatch.setattr(
+                runs_commands, "request_stop", lambda run: StopResult("running", 1.0, signalled=True)
+            )
+            await press(pilot, "s")
+            assert "is asked to stop; it ends after its present step" in " ".join(
+                screen_text(pilot.app).split()
+            )
+            killed: list[RunDir] = []
+            monkeypatch.setattr(runs_commands, "kill_worker", killed.append)
+            monkeypatch.setattr(
+                runs_commands, "request_stop", lambda run: StopResult("running", 1.0, may_kill=True)
+            )
+            await press(pilot, "s", "escape")
+            assert not killed
+            await press(pilot, "s", "e")
+            assert len(killed) == 1
+
+    run(test())
+
+
+def test_resume_and_queue_start_workers_and_errors_are_sentences(
+    dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = ended(dataset, 0.5, name="vgg16", created_at=1.7e9)
+    lost = make_run(dataset / "mia", name="dead", created_at=1.71e9)
+    with WorkerLock(lost), EventLog(lost.events) as log:
+        log.append(started())
+    live = make_run(dataset / "mia", name="live", created_at=1.72e9)
+    calls: list[tuple[RunDir, RunDir | None]] = []
+    monkeypatch.setattr(runs_commands, "resume_run", lambda run, after: calls.append((run, after)))
+
+    async def test() -> None:
+        with WorkerLock(live):
+            async with room(dataset) as pilot:
+                await press(pilot, "u")
+                assert "is running already." in screen_text(pilot.app)
+                await press(pilot, "down", "r")
+                assert f"{lost.name} goes on with its settings." in screen_text(pilot.app)
+                await press(pilot, "u")
+                assert f"when {live.name}" in " ".join(screen_text(pilot.app).split())
+                assert calls == [(lost, None), (lost, live)]
+                monkeypatch.undo()
+                await press(pilot, "down", "r")
+                assert f"The run {done.name} is finished" in " ".join(screen_text(pilot.app).split())
+
+    run(test())
+
+
+def test_what_the_run_screen_wants_to_open_is_passed_on(
+    dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    three(dataset)
+    wanted = OpenImages("truth cat, predicted dog", ())
+    opened: list[RunDir] = []
+
+    class Fake(Screen[OpenImages | None]):
+        def __init__(self, run: RunDir, place: Place, context: Context) -> None:
+            super().__init__()
+            opened.append(run)
+
+        def on_mount(self) -> None:
+            self.dismiss(wanted)
+
+    monkeypatch.setattr("mia_tui.tui.screens.run.RunScreen", Fake)
+
+    async def test() -> None:
+        async with room(dataset) as pilot:
+            await press(pilot, "down")
+            await pilot.press("enter")
+            await wait_until(pilot, lambda: pilot.app.ended)
+            assert pilot.app.result == wanted
+            assert [run.name[-5:] for run in opened] == ["vgg19"]
+
+    run(test())
+
+
+@pytest.mark.parametrize("key", ["n", "a", "c"])
+def test_the_form_gets_the_settings_of_the_run(
+    dataset: Path, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    [best, *_] = [ended(dataset, 0.5, name="vgg16", batch_size=7)]
+    best.checkpoints.mkdir()
+    best.best_weights.write_bytes(b"weights")
+    asked: list[Any] = []
+
+    class Fake(Screen[RunDir | None]):
+        def __init__(self, place: Place, context: Context, *, base: Any = None, title: str = "") -> None:
+            super().__init__()
+            asked.append(base)
+
+        def on_mount(self) -> None:
+            self.dismiss(None)
+
+    monkeypatch.setattr("mia_tui.tui.screens.train.TrainScreen", Fake)
+
+    async def test() -> None:
+        async with room(dataset) as pilot:
+            await pilot.press(key)
+            await wait_until(pilot, lambda: bool(asked))
+            await settle(pilot)
+        if key == "n":
+            assert asked == [None]
+        else:
+            assert asked[0].batch_size == 7
+            assert asked[0].weights == (str(best.best_weights.resolve()) if key == "c" else "none")
+
+    run(test())
+
+
+def test_control_characters_in_names_reach_no_terminal(dataset: Path) -> None:
+    evil = ended(dataset, 0.5, name="vgg16")
+    evil.path.rename(evil.path.with_name("\x1b]0;evil\x07\x9b31m"))
+
+    async def test() -> None:
+        async with room(dataset) as pilot:
+            await press(pilot, "space", "x")
+            text = screen_text(pilot.app)
+            assert "\\x1b]0;evil" in text
+            assert "\x1b" not in text and "\x07" not in text and "\x9b" not in text
+            await press(pilot, "escape")
+
+    run(test())
+
+
+@pytest.mark.parametrize("unicode", [True, False])
+def test_runs_are_compared_where_the_terminal_has_no_colours(
+    dataset: Path, monkeypatch: pytest.MonkeyPatch, unicode: bool
+) -> None:
+    three(dataset)
+    monkeypatch.setenv("NO_COLOR", "1")
+    context = make_context(colours="none", unicode=unicode, graphics="none")
+
+    async def test() -> None:
+        async with room(dataset, context=context) as pilot:
+            await press(pilot, "space", "space", "v")
+            text = screen_text(pilot.app)
+            assert "AA A" in text and "BB B" in text, "curves are not told apart by letters"
+            assert "batch_size" in text
+            if not unicode:
+                assert text.isascii()
+
+    run(test())
