@@ -19,7 +19,7 @@ PANEL = 120, 40
 SCREEN = 157, 46  # has a panel of 120x40 for the image beside list and frame
 GRAPHICS = {"half": "plain", "iterm2": "iterm2", "kitty": "kitty", "sixel": "xterm-sixel"}
 
-_CELLS = 100  # half blocks in a paint, or
+_CELLS = 20  # half blocks in a paint (a part of a coarse picture has no more), or
 _COLOURS = 250  # changes of colour: list, frame and class bar have fewer
 _CURRENT = re.compile(
     rb"\xe2\x96\xb8[^0-9\x1b]*([0-9]+)\.jpg"

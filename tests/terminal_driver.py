@@ -194,6 +194,10 @@ class TerminalApp:
         """What was written, in pieces with the time each was read."""
         return self._chunks[start:]
 
+    def zoom(self, columns: int, rows: int, cell_px: tuple[int, int]) -> None:
+        """Make the window another one; the program is told by a signal."""
+        set_size(self._master, columns, rows, cell_px)
+
     # The process
 
     def memory_bytes(self, *, peak: bool = False) -> int:

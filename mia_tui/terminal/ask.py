@@ -9,7 +9,7 @@ import struct
 import termios
 import time
 import tty
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -32,6 +32,7 @@ def ask_terminal(
     *,
     timeout_s: float = TIMEOUT_S,
     terminal_fd: int | None = None,
+    meanwhile: Callable[[], object] = lambda: None,
     environment: Mapping[str, str] | None = None,
 ) -> Terminal:
     """What the terminal can do.
@@ -43,6 +44,7 @@ def ask_terminal(
         wanted: How pictures shall be shown, see `choose.choose_terminal`.
         timeout_s: How long to wait for the last answer.
         terminal_fd: The terminal, open for reading and writing; the one of this process if None.
+        meanwhile: Done between question and answer, instead of waiting.
         environment: os.environ if None.
     """
     environment = os.environ if environment is None else environment
@@ -53,8 +55,18 @@ def ask_terminal(
             return _nowhere(wanted, environment, "This terminal (TERM=dumb) can only write lines.")
         answers = Answers()
         if _in_foreground(fd):
-            answers = read_answers(_ask(fd, _questions(environment), timeout_s))
-        return choose_terminal(wanted, answers, _window(fd), environment)
+            answers = read_answers(_ask(fd, _questions(environment), timeout_s, meanwhile))
+        return choose_terminal(wanted, answers, window_of(fd), environment)
+
+
+def window_of(fd: int) -> Window | None:
+    """What the kernel knows of a terminal's window; None where it is no terminal."""
+    try:
+        packed = fcntl.ioctl(fd, termios.TIOCGWINSZ, b"\0" * 8)
+    except OSError:
+        return None
+    rows, columns, width_px, height_px = struct.unpack("HHHH", packed)
+    return Window(columns, rows, width_px, height_px)
 
 
 @contextmanager
@@ -96,7 +108,7 @@ def _questions(environment: Mapping[str, str]) -> bytes:
     return QUESTIONS_WITHOUT_STRINGS if careful else QUESTIONS
 
 
-def _ask(fd: int, questions: bytes, timeout_s: float) -> bytes:
+def _ask(fd: int, questions: bytes, timeout_s: float, meanwhile: Callable[[], object]) -> bytes:
     """Send questions; what comes until the last answer, or until time is over."""
     until = time.monotonic() + timeout_s
     data = b""
@@ -105,6 +117,7 @@ def _ask(fd: int, questions: bytes, timeout_s: float) -> bytes:
             if not _is_ready(fd, until, writing=True):
                 return data
             questions = questions[os.write(fd, questions) :]
+        meanwhile()
         while not is_complete(data) and _is_ready(fd, until):
             try:
                 part = os.read(fd, 4096)
@@ -132,12 +145,3 @@ def _is_ready(fd: int, until: float, *, writing: bool = False) -> bool:
     wait_s = max(0.0, until - time.monotonic())
     readable, writable, _ = select.select([] if writing else [fd], [fd] if writing else [], [], wait_s)
     return bool(readable or writable)
-
-
-def _window(fd: int) -> Window | None:
-    try:
-        packed = fcntl.ioctl(fd, termios.TIOCGWINSZ, b"\0" * 8)
-    except OSError:
-        return None
-    rows, columns, width_px, height_px = struct.unpack("HHHH", packed)
-    return Window(columns, rows, width_px, height_px)

@@ -83,7 +83,7 @@ def draw_iterm2(pixels: np.ndarray, panel: Panel, max_bytes: int | None) -> Pict
 
     graphics, is_coarse = _fitting(
         no_larger(pixels, *place.size_px(panel)),
-        None if max_bytes is None else max_bytes - no_picture(panel).size_bytes,
+        None if max_bytes is None else max_bytes - make_picture(panel, place, graphics="-").size_bytes,
         [sender(quality) for quality in _JPEG_QUALITIES],
         sender(_JPEG_QUALITY_QUICK),
         _JPEG_BYTES_PER_PX,

@@ -58,10 +58,10 @@ def as_png(pixels: np.ndarray, colours: int, *, quick: bool = False) -> bytes:
 def transmission(png: bytes, image_id: int, terminal: Terminal) -> str:
     """What stores a PNG in the terminal under a number, and shows nothing."""
     data = b64encode(png).decode("ascii")
-    number = _number(image_id, terminal)
+    stored = number(image_id, terminal)
     sequences = []
     for start in range(0, len(data), _CHUNK):
-        control = f"a=t,t=d,f=100,i={number}," if start == 0 else ""
+        control = f"a=t,t=d,f=100,i={stored}," if start == 0 else ""
         more = int(start + _CHUNK < len(data))
         sequences.append(_command(f"{control}q=2,m={more}", terminal, data[start : start + _CHUNK]))
     return "".join(sequences)
@@ -73,13 +73,13 @@ def placement(image_id: int, columns: int, rows: int, terminal: Terminal) -> str
         where = "U=1"
     else:
         where = f"p=1,C=1,z={_BELOW}" if _draws_below(terminal) else "p=1,C=1"
-    return _command(f"a=p,i={_number(image_id, terminal)},{where},c={columns},r={rows},q=2", terminal)
+    return _command(f"a=p,i={number(image_id, terminal)},{where},c={columns},r={rows},q=2", terminal)
 
 
 def placeholders(image_id: int, columns: int, row: int, terminal: Terminal) -> str:
     """The cells of one row of a picture in tmux. The first says where it belongs, the others follow it."""
     marks = _marks()
-    start = f"\x1b[38;5;{_number(image_id, terminal)}m{_PLACEHOLDER}{marks[row]}{marks[0]}"
+    start = f"\x1b[38;5;{number(image_id, terminal)}m{_PLACEHOLDER}{marks[row]}{marks[0]}"
     return f"{start}{_PLACEHOLDER * (columns - 1)}\x1b[39m"
 
 
@@ -87,7 +87,14 @@ def deletion(image_id: int, terminal: Terminal, *, stored: bool) -> str:
     """What takes a picture off the screen, and out of the terminal's memory if `stored`."""
     if terminal.multiplexer == "tmux" and not stored:
         return ""  # it is gone with its cells
-    return _command(f"a=d,d={'I' if stored else 'i'},i={_number(image_id, terminal)},q=2", terminal)
+    return _command(f"a=d,d={'I' if stored else 'i'},i={number(image_id, terminal)},q=2", terminal)
+
+
+def number(image_id: int, terminal: Terminal) -> int:
+    """In tmux the number is a colour of the placeholders, and only 256 of those reach every terminal unchanged."""
+    if terminal.multiplexer == "tmux":
+        return (image_id - 1) % 255 + 1
+    return max(1, image_id)
 
 
 def _draws_below(terminal: Terminal) -> bool:
@@ -100,13 +107,6 @@ def _command(control: str, terminal: Terminal, data: str = "") -> str:
     if terminal.multiplexer != "tmux":
         return sequence
     return "\x1bPtmux;" + sequence.replace("\x1b", "\x1b\x1b") + "\x1b\\"
-
-
-def _number(image_id: int, terminal: Terminal) -> int:
-    """In tmux the number is a colour of the placeholders, and only 256 of those reach every terminal unchanged."""
-    if terminal.multiplexer == "tmux":
-        return (image_id - 1) % 255 + 1
-    return max(1, image_id)
 
 
 @cache

@@ -79,7 +79,7 @@ def make_picture(
         rows: Text of the covered cells, one for each row of `place`; None is blank.
         cells: See `Picture`, as all below.
     """
-    blank = " " * panel.columns + RESET
+    blank = " " * panel.columns + RESET if _wiped_by_text(graphics) else _erased(panel.columns)
     lines = [blank] * max(0, panel.rows)
     if rows is not None:
         left, right = " " * place.x, " " * (panel.columns - place.x - place.columns)
@@ -99,6 +99,16 @@ def make_picture(
         size_bytes=size_bytes,
         is_coarse=is_coarse,
     )
+
+
+def _wiped_by_text(graphics: str) -> bool:
+    """Half blocks have blanks as text, and sixel pixels may outlive an erased cell."""
+    return not graphics or graphics.startswith("\x1bP")
+
+
+def _erased(columns: int) -> str:
+    """Blanks without writing them (ECH, CUF): 5 KB less for 40 lines, 20 ms on a line of 2 Mbit/s."""
+    return f"{RESET}\x1b[{columns}X\x1b[{columns}C"
 
 
 def no_picture(panel: Panel, *, is_coarse: bool = False) -> Picture:

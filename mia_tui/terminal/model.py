@@ -61,7 +61,7 @@ class Picture:
 
     panel: Panel
     lines: tuple[str, ...]
-    """One for each row of the panel: text of exactly panel.columns cells with its colours, ends with a reset.
+    """One for each row of the panel: fills exactly panel.columns cells, with its colours, and leaves none set.
     Blank where pixels lie."""
     cells: np.ndarray | None
     """Half blocks: the upper and the lower colour of every cell covered, uint8, shape (rows, columns, 2, 3),

@@ -63,3 +63,8 @@ def hide_picture(image_id: int, terminal: Terminal) -> str:
 def forget_picture(image_id: int, terminal: Terminal) -> str:
     """What takes a kitty picture off the screen and out of the terminal's memory. Else empty."""
     return kitty.deletion(image_id, terminal, stored=True) if terminal.graphics == "kitty" else ""
+
+
+def stored_number(image_id: int, terminal: Terminal) -> int:
+    """The number that kitty keeps a picture under; one sent later under the same number takes its place."""
+    return kitty.number(image_id, terminal)

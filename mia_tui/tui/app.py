@@ -15,11 +15,12 @@ from textual.screen import Screen
 
 from mia_tui.dataset.listing.cache import load_listing
 from mia_tui.paths import printable
-from mia_tui.tui.actions import ACTIONS, keymap
 from mia_tui.tui.context import Context
 from mia_tui.tui.driver import TerminalDriver, leave_at_once
+from mia_tui.tui.key_bindings import palette_lines
 from mia_tui.tui.screens.label import LabelScreen
 from mia_tui.tui.services.desk import Desk
+from mia_tui.tui.services.head_start import HeadStart
 from mia_tui.tui.services.obeying import CommandQueue
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class MiaApp(App[int], inherit_bindings=False):
     Args:
         context: What screens share.
         dataset: Folder to open; None opens the home screen.
+        head_start: What was read of it already.
 
     Attributes:
         fault: What ended the app, if it was a fault of this program.
@@ -46,17 +48,17 @@ class MiaApp(App[int], inherit_bindings=False):
     BINDINGS: ClassVar[list[BindingType]] = []  # each screen has its own, with the user's keys
     TITLE = "mia-tui"
     CSS_PATH = "app.tcss"
-    ENABLE_COMMAND_PALETTE = True
+    ENABLE_COMMAND_PALETTE = False  # by a fixed key, that is
 
-    def __init__(self, context: Context, dataset: Path | None) -> None:
+    def __init__(self, context: Context, dataset: Path | None, head_start: HeadStart | None = None) -> None:
         super().__init__(driver_class=TerminalDriver, watch_css=False)
         self.context = context
         self.link = context.link
-        self._dataset = dataset
+        self._dataset, self._head_start = dataset, head_start
         self._desk: Desk | None = None
         self.fault: Exception | None = None
         type(self).NOTIFICATION_TIMEOUT = context.user.toast_s
-        self.set_keymap(keymap(context.user.keys))
+        self.use_command_palette = True
 
     def on_mount(self) -> None:
         threading.excepthook = self._thread_failed
@@ -76,9 +78,11 @@ class MiaApp(App[int], inherit_bindings=False):
     def open_dataset(self, dataset: Path, state: Path | None) -> None:
         """Label a folder of images; what was open before is closed by its screen."""
         context = replace(self.context, state=state)
-        desk = Desk(dataset, state=state, annotator=context.annotator, listing=load_listing(dataset))
+        head_start, self._head_start = self._head_start, None
+        listing = load_listing(dataset) if head_start is None else head_start.listing()
+        desk = Desk(dataset, state=state, annotator=context.annotator, listing=listing)
         self._desk = desk
-        self.push_screen(LabelScreen(desk, context), self._left)
+        self.push_screen(LabelScreen(desk, context, head_start), self._left)
 
     def _left(self, _: None) -> None:
         """A labelling screen was left."""
@@ -100,13 +104,14 @@ class MiaApp(App[int], inherit_bindings=False):
             self._driver.write(data)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        if isinstance(screen, LabelScreen):
-            for action in ACTIONS:
-                if action.id in screen.commands.by_name:
-                    yield SystemCommand(
-                        action.title, action.help, lambda name=action.id: screen.action_obey(name)
-                    )
-        yield from super().get_system_commands(screen)
+        scope = getattr(screen, "SCOPE", None)
+        if scope is not None:
+            for name, title, help in palette_lines(scope, self.context.user.keys):
+                do = self.action_quit if name == "quit" else partial(screen.action_obey, name)  # type: ignore[attr-defined]
+                yield SystemCommand(title, help, do)
+        yield SystemCommand(
+            "Theme", "Other colours for this app, until it is closed.", self.action_change_theme
+        )
 
     async def action_quit(self) -> None:
         """Close, once everything that was pressed before is done."""

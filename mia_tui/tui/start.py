@@ -1,7 +1,12 @@
-"""Opening the app: what the terminal can do is asked before anything is drawn."""
+"""Opening the app: what the terminal can do is asked before anything is drawn.
+
+Most of the time until the first image is spent in importing Textual. The terminal answers meanwhile, and the first
+image is read.
+"""
 
 import gc
 import os
+import shutil
 from pathlib import Path
 
 from mia_tui.config.user import UserConfig
@@ -9,6 +14,7 @@ from mia_tui.dataset.scan import check_root
 from mia_tui.terminal.ask import ask_terminal
 from mia_tui.terminal.choose import Wanted
 from mia_tui.terminal.model import Terminal
+from mia_tui.tui.services.head_start import HeadStart
 
 _COLOUR_SYSTEMS = {"true": "truecolor", "256": "256", "16": "standard", "none": "standard"}
 
@@ -17,6 +23,10 @@ def open_app(
     dataset: Path | None, *, state: Path | None, annotator: str | None, graphics: Wanted, user: UserConfig
 ) -> int:
     """Run the app until it is closed.
+
+    Garbage is not looked for at first: in what is imported there is none, and a look through a million images'
+    worth of objects holds up keys for 70-260 ms. The labelling screen enables it again when all that is known of
+    a dataset is loaded, and leaves that out.
 
     Args:
         dataset: Folder of images; None opens the home screen.
@@ -31,8 +41,12 @@ def open_app(
     Raises:
         DataError: If the dataset is no folder.
     """
+    gc.disable()
+    head_start = None
     if dataset is not None:
         check_root(dataset)
+        columns, rows = shutil.get_terminal_size()
+        head_start = HeadStart(dataset, columns=columns, rows=rows)
     terminal = _ask(graphics, user)
     from mia_tui.tui.app import MiaApp
     from mia_tui.tui.context import Context
@@ -40,10 +54,7 @@ def open_app(
     from mia_tui.tui.widgets.ink import Ink
 
     context = Context(terminal, Ink(terminal), Link(), user, state, annotator)
-    app = MiaApp(context, dataset)
-    # A look through a million images' worth of objects holds up keys for 70-260 ms, and finds nothing. The
-    # labelling screen enables it again when all that is known of a dataset is loaded, and leaves that out.
-    gc.disable()
+    app = MiaApp(context, dataset, head_start)
     code = app.run()
     if app.fault is not None:
         raise app.fault
@@ -51,12 +62,18 @@ def open_app(
 
 
 def _ask(graphics: Wanted, user: UserConfig) -> Terminal:
-    """What the terminal can do; Textual, which is not imported yet, takes its colours from the environment."""
+    """What the terminal can do; Textual is imported while it answers, and told the colours afterwards."""
     if user.colours == "none":
         os.environ["NO_COLOR"] = "1"
     elif user.colours != "auto":
         os.environ.pop("NO_COLOR", None)
         os.environ["TEXTUAL_COLOR_SYSTEM"] = _COLOUR_SYSTEMS[user.colours]
-    terminal = ask_terminal(graphics)
-    os.environ["TEXTUAL_COLOR_SYSTEM"] = _COLOUR_SYSTEMS[terminal.colours]
+    terminal = ask_terminal(graphics, meanwhile=_import_app)
+    from textual import constants
+
+    vars(constants)["COLOR_SYSTEM"] = _COLOUR_SYSTEMS[terminal.colours]  # it was read when it was imported
     return terminal
+
+
+def _import_app() -> None:
+    import mia_tui.tui.app  # noqa: F401  # this alone is what takes the time

@@ -11,13 +11,12 @@ from pathlib import Path
 
 import pytest
 from photo_support import make_photos
-from screen_timing import SCREEN, add_classes, first_picture_s, largest_stall_ms, linked, time_of, watched
+from screen_timing import SCREEN, first_picture_s, linked
 from terminal_driver import TerminalApp, python_app
 
 pytestmark = pytest.mark.benchmark
 
 ROUNDS = 5
-MILLION = 1_000_000
 BARE = """
 from textual.app import App
 from textual.widgets import Static
@@ -25,17 +24,6 @@ class Bare(App):
     def compose(self):
         yield Static("first paint")
 Bare().run()
-"""
-
-# The names are made up, their folders are links to one with images: so the app can open any of them.
-MADE_UP = """
-    from mia_tui.dataset.listing import lister
-    from mia_tui.dataset.model import ImageFile
-    def made_up(root, **options):
-        for folder in range(1000):
-            for number in range(1000):
-                yield ImageFile(f"plate-{folder:03}/cell-{number:03}.jpg")
-    lister.scan_files = made_up
 """
 
 
@@ -107,80 +95,6 @@ def test_60_000_images_on_a_second_opening(tmp_path: Path, photos: list[Path], s
         f"60,000 images: first picture {1000 * first:.0f} ms at the first opening, {1000 * again:.0f} ms at the "
         f"second, all of them counted {1000 * whole:.0f} ms after the start"
     )
-
-
-def test_1_000_000_images(tmp_path: Path, photos: list[Path], say: list[str]) -> None:
-    dataset = make_plates(tmp_path / "images", photos)
-    command = watched(dataset, "--graphics", "half", before=MADE_UP)
-    with screen_of(command, tmp_path) as app:
-        first = first_picture_s(app)
-        app.wait_for("1,000,000", timeout_s=120)
-        app.quiet(2.0, timeout_s=60)
-        ended = time.perf_counter()
-        app.press("ctrl+q")
-        app.wait()
-    first_stall = largest_stall_ms(tmp_path / "stalls", 0, ended)
-    with screen_of(command, tmp_path) as app:
-        again = first_picture_s(app)
-        begun = time.perf_counter()
-        lines = list(drive(app))
-        ended = time.perf_counter()
-        memory = app.memory_bytes(peak=True)
-        app.press("ctrl+q")
-        app.wait()
-    stall = largest_stall_ms(tmp_path / "stalls", begun, ended)
-    say.append(
-        f"1,000,000 images: first picture {1000 * first:.0f} ms at the first opening (largest stall "
-        f"{first_stall:.0f} ms), {1000 * again:.0f} ms at the second"
-    )
-    say.extend(lines)
-    say.append(f"   largest stall {stall:.0f} ms, memory at most {memory / 2**20:.0f} MiB")
-
-
-def make_plates(folder: Path, photos: list[Path]) -> Path:
-    """A million paths that lead to images: 1,000 links to one folder of 1,000."""
-    plate = folder.parent / "plate"
-    plate.mkdir()
-    for number in range(1000):
-        (plate / f"cell-{number:03}.jpg").hardlink_to(photos[number % len(photos)])
-    folder.mkdir()
-    for number in range(1000):
-        (folder / f"plate-{number:03}").symlink_to(plate)
-    return add_classes(folder)
-
-
-def drive(app: TerminalApp) -> Iterator[str]:
-    """Keys pressed while the scan is at work behind, and how long each took to its last paint."""
-    steps = {
-        "F2": ["f2"] * 10,
-        "next": ["right"] * 10,
-        "page": ["pagedown"] * 10,
-        "end": ["end"],
-        "home": ["home"],
-        "next unlabelled": ["f3"] * 3,
-    }
-    for name, keys in steps.items():
-        answers = [app.measure(key, quiet_s=0.2) for key in keys]
-        first = [1000 * answer.first_s for answer in answers]
-        last = [1000 * answer.painted_s for answer in answers]
-        yield (
-            f"   {name}: answered after {statistics.median(first):.0f} ms (largest {max(first):.0f}), painted "
-            f"after {statistics.median(last):.0f} ms (largest {max(last):.0f})"
-        )
-    yield f"   find: {find_ms(app):.0f} ms from Enter to the rows found"
-
-
-def find_ms(app: TerminalApp) -> float:
-    """Shows only the images whose path holds a text."""
-    app.press("ctrl+f")
-    app.quiet(0.3)
-    app.type(b"plate-777")
-    app.quiet(0.3)
-    pressed_at, mark = time.perf_counter(), app.mark()
-    app.press("enter")
-    app.wait_for("plate-777/cell-000.jpg")
-    app.quiet(0.5)
-    return 1000 * (time_of(app.chunks(mark), "plate-777/cell-000.jpg") - pressed_at)
 
 
 def test_at_rest(tmp_path: Path, photos: list[Path], say: list[str]) -> None:

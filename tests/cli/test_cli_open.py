@@ -12,6 +12,7 @@ from cli_support import Mia
 from PIL import Image
 
 from mia_tui.cli.outlet import Outlet
+from mia_tui.config.keys import KeyTable
 from mia_tui.config.user import UserConfig
 from mia_tui.paths import user_config_file
 
@@ -34,7 +35,8 @@ def app(monkeypatch: pytest.MonkeyPatch) -> App:
     app = App()
     start, actions = ModuleType("start"), ModuleType("actions")
     vars(start)["open_app"] = app.open_app
-    vars(actions)["ACTIONS"] = (SimpleNamespace(id="undo", keys=("ctrl+z",)),)
+    table = KeyTable("label", "on the labelling screen", {"undo": ("ctrl+z",)}, "classes")
+    vars(actions)["SCOPES"] = {"label": SimpleNamespace(keys=table)}
     monkeypatch.setitem(sys.modules, "mia_tui.tui.start", start)
     monkeypatch.setitem(sys.modules, "mia_tui.tui.actions", actions)
     monkeypatch.setattr(Outlet, "isatty", lambda self: True)

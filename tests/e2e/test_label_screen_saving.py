@@ -21,22 +21,24 @@ from screen_support import (
     wrapped,
 )
 from terminal_driver import python_app
+from terminal_stream import PAINT_END
 
 pytestmark = pytest.mark.e2e
 
-SLOW_COMMIT = """
+COMMIT_S = 0.05
+SLOW_COMMIT = f"""
     import time
     from contextlib import contextmanager
-    from mia_tui.dataset.store.label_store import LabelStore
-    real = LabelStore.transaction
+    from mia_tui.dataset.store.writes import StoreWrites
+    real = StoreWrites.transaction
     @contextmanager
-    def transaction(self):
-        outermost = not self._depth
-        with real(self):
-            yield
-            if outermost:
-                time.sleep(0.05)
-    LabelStore.transaction = transaction
+    def transaction(self, *step):
+        is_outermost = self.notes is None
+        with real(self, *step) as notes:
+            yield notes
+            if is_outermost:
+                time.sleep({COMMIT_S})
+    StoreWrites.transaction = transaction
 """
 
 
@@ -104,8 +106,9 @@ def test_a_full_disk_is_said_and_nothing_is_lost(start: Open, tmp_path: Path) ->
 def test_a_read_only_folder_is_said(start: Open, images: Path) -> None:
     mount = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0"'
     app = opened(start(command=on_disk(images, python_app(images), mount)))
+    app.wait_for("Labels cannot be saved")  # before any key
     app.press("f2")
-    app.wait_for("--state")
+    app.wait_for("Ask for")
     assert current_image(app) == "image-000.png"
     app.press("right")
     wait_for(lambda: current_image(app) == "image-001.png")
@@ -132,8 +135,25 @@ def test_a_locked_database_is_waited_for_and_then_said(start: Open, images: Path
 
 
 def test_keys_queue_while_saving_is_slow_and_none_is_lost(start: Open, images: Path) -> None:
+    """Every commit takes 50 ms more, and 20 keys come at once; the app says that it is saving and goes on."""
     app = opened(start(command=wrapped(SLOW_COMMIT, images)))
+    start_of_keys, pressed_at = app.mark(), time.monotonic()
     app.press(*["f2"] * 20)
+    app.wait_for("Saving", timeout_s=10 * COMMIT_S)
+    assert current_image(app) != "image-020.png", "it says so only when all is saved"
     wait_for(lambda: len(labels_in(images)) == 20)
+    assert time.monotonic() - pressed_at >= 20 * COMMIT_S, "the commits were not slow"
     wait_for(lambda: current_image(app) == "image-020.png")
+    assert app.raw(start_of_keys).count(PAINT_END) >= 15, "the screen stood still meanwhile"
     assert {label.class_id for label in labels_in(images).values()} == {1}
+    wait_for(lambda: "Saving" not in app.screen())
+
+
+def test_a_commit_that_is_not_slow_enough_to_wait_for_is_not_spoken_of(start: Open, images: Path) -> None:
+    app = opened(start(command=wrapped(SLOW_COMMIT, images)))
+    start_of_keys = app.mark()
+    for number in range(4):
+        app.press("f2")
+        wait_for(lambda done=number + 1: current_image(app) == f"image-{done:03}.png")
+    app.quiet(0.3)
+    assert b"Saving" not in app.raw(start_of_keys)

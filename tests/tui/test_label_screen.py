@@ -355,11 +355,11 @@ def test_the_app_returns_to_the_image_where_one_was(cells: Path) -> None:
 def test_the_first_start_says_which_keys_label(cells: Path) -> None:
     async def test() -> None:
         async with opened(cells, size=WIDE) as pilot:
-            assert "F1 assigns, F2 assigns and goes on" in screen_text(pilot.app)
+            assert "F1 or = assigns; F2 or Space assigns and goes on" in screen_text(pilot.app)
             await press(pilot, "right")
             await pilot.press("ctrl+q")
         async with opened(cells, size=WIDE) as pilot:
-            assert "F1 assigns, F2 assigns and goes on" not in screen_text(pilot.app)
+            assert "F1 or = assigns; F2 or Space assigns and goes on" not in screen_text(pilot.app)
 
     run(test())
 

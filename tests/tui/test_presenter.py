@@ -8,10 +8,19 @@ import pytest
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.pixels.looking import Look, View
-from mia_tui.terminal.model import Graphics, Panel, Picture, Terminal
+from mia_tui.terminal.model import Graphics, Multiplexer, Panel, Picture, Terminal
 from mia_tui.tui.services.link import ASK, Link
 from mia_tui.tui.services.prefetch import Ready, Wish
-from mia_tui.tui.services.presenter import COARSE_S, FINE_S, REST_S, UNKNOWN_S, Presenter, Scene
+from mia_tui.tui.services.presenter import (
+    COARSE_S,
+    FINE_S,
+    PAINTED_S,
+    PART_S,
+    REST_S,
+    UNKNOWN_S,
+    Presenter,
+    Scene,
+)
 
 PANEL = Panel(10, 5, 10, 20)
 A, B, C = ImageKey("a.png"), ImageKey("b.png"), ImageKey("c.png")
@@ -28,7 +37,7 @@ class FakePrefetch:
     def get(self, wish: Wish) -> Ready | None:
         return self.made.get(wish)
 
-    def want(self, wishes: list[Wish]) -> None:
+    def want(self, wishes: list[Wish], *, shown: Wish | None = None) -> None:
         self.wanted = list(wishes)
 
     def make(self, wish: Wish, *, kitty: bool = False) -> Ready:
@@ -60,6 +69,7 @@ class Stage:
     """A presenter with everything around it."""
 
     graphics: Graphics = "iterm2"
+    multiplexer: Multiplexer = ""
     now: float = 0.0
     painted: list[Wish] = field(default_factory=list)
     cards: list[ImageKey] = field(default_factory=list)
@@ -72,12 +82,13 @@ class Stage:
         self.presenter = Presenter(
             self.prefetch,  # type: ignore[arg-type]  # as much of it as is used
             self.link,
-            Terminal(self.graphics, "true", 10, 20, True),
+            Terminal(self.graphics, "true", 10, 20, True, multiplexer=self.multiplexer),
             paint=self.paint,
             more=lambda: False,
             card=self.cards.append,
             write=self.written.append,
             later=self.later,
+            clock=lambda: self.now,
         )
 
     def paint(self, ready: Ready, part_bytes: int | None) -> None:
@@ -142,9 +153,18 @@ def test_what_is_ready_is_painted_at_once() -> None:
 def test_what_is_not_ready_is_painted_when_it_is() -> None:
     stage = Stage()
     stage.presenter.show(scene(A, B))
-    assert stage.painted == [] and [wish.key for wish in stage.prefetch.wanted] == [A, B]
+    assert stage.painted == [] and [wish.key for wish in stage.prefetch.wanted] == [A]
     stage.made(stage.prefetch.make(Wish(A, Look(), PANEL)))
     assert [wish.key for wish in stage.painted] == [A]
+
+
+def test_the_next_images_are_made_when_the_present_one_is_painted() -> None:
+    stage = Stage()
+    stage.presenter.show(scene(A, B))
+    stage.made(stage.prefetch.make(Wish(A, Look(), PANEL)))
+    assert B not in [wish.key for wish in stage.prefetch.wanted], "it would hold up the paint"
+    stage.wait(PAINTED_S)
+    assert [wish.key for wish in stage.prefetch.wanted] == [B]
 
 
 def test_an_image_that_takes_long_gives_the_panel_to_a_card() -> None:
@@ -179,6 +199,21 @@ def test_a_slow_line_gets_a_coarse_picture_first_and_the_fine_one_at_rest() -> N
     stage.wait(REST_S)
     assert [wish.key for wish in stage.painted] == [A, A]
     assert stage.painted[1].max_bytes is not None and stage.painted[1].max_bytes > coarse.max_bytes
+
+
+def test_while_a_key_is_held_a_picture_without_parts_is_as_small_as_a_part() -> None:
+    stage = Stage()
+    stage.make_slow()
+    stage.presenter.show(scene(A))
+    stage.wait(0.03)
+    stage.presenter.show(scene(B))
+    passed, _ = stage.prefetch.wanted
+    assert passed.max_bytes is not None and passed.max_bytes <= max(4096, 250_000 * PART_S)
+    stage.made(stage.prefetch.make(passed))
+    assert stage.painted == [passed]
+    stage.live(REST_S + 1.0, bytes_per_s=250_000)
+    fine = stage.painted[-1]
+    assert fine.key == B and fine.max_bytes is not None and fine.max_bytes > 250_000 * COARSE_S
 
 
 def test_going_on_takes_the_refinement_back() -> None:
@@ -221,6 +256,33 @@ def test_the_terminal_keeps_few_images_and_is_told_to_forget_the_others() -> Non
     assert sum("a=d" in piece for piece in stage.written) == 4
 
 
+def test_the_picture_that_is_seen_is_not_forgotten() -> None:
+    stage = Stage("kitty")
+    keys = [ImageKey(f"{n}.png") for n in range(8)]
+    for key in keys:
+        stage.presenter.show(scene(key))
+        stage.live(0.5, bytes_per_s=50e6)
+    stage.presenter.show(scene(keys[0], ImageKey("new.png")))  # the one that was sent first
+    stage.live(1.0, bytes_per_s=50e6)
+    held = {wish.key for wish in stage.presenter.held}
+    assert {keys[0], ImageKey("new.png")} <= held and keys[1] not in held
+
+
+def test_two_pictures_in_the_terminal_never_have_one_number() -> None:
+    """In tmux there are 255: a picture made long ago has the number of a new one."""
+    stage = Stage("kitty", "tmux")
+    stage.prefetch.make(Wish(A, Look(), PANEL), kitty=True)  # number 1
+    stage.prefetch.ids = 255
+    stage.prefetch.make(Wish(B, Look(), PANEL), kitty=True)  # number 1 again
+    stage.presenter.show(scene(A, B))
+    stage.live(1.0, bytes_per_s=50e6)
+    assert [wish.key for wish in stage.presenter.held] == [A], "A is on the screen, and would become B"
+    stage.presenter.show(scene(B, A))
+    stage.live(1.0, bytes_per_s=50e6)
+    assert [wish.key for wish in stage.painted] == [A, B]
+    assert [wish.key for wish in stage.presenter.held] == [B], "A is gone and would be sent again"
+
+
 def test_sixel_shows_a_coarse_picture_while_the_fine_one_is_made() -> None:
     stage = Stage("sixel")
     stage.presenter.show(scene(A))
@@ -253,3 +315,23 @@ def test_nothing_is_painted_under_another_screen() -> None:
     stage.made(stage.prefetch.make(Wish(A, Look(), PANEL)))
     stage.wait(1.0)
     assert stage.painted == [] and stage.cards == []
+
+
+def test_an_image_whose_file_is_another_one_is_painted_anew_and_the_terminal_forgets_the_old_one() -> None:
+    stage = Stage("kitty")
+    wish = Wish(A, Look(), PANEL)
+    stage.prefetch.make(wish, kitty=True)
+    stage.presenter.show(scene(A))
+    stage.answer()
+    assert stage.painted == [wish] and stage.presenter.held == (wish,)
+    del stage.prefetch.made[wish]
+    stage.presenter.renew(A)
+    assert stage.presenter.held == () and "a=d" in stage.written[-1]
+    assert wish in stage.prefetch.wanted
+    stage.made(stage.prefetch.make(wish, kitty=True))
+    assert stage.painted == [wish, wish]
+    stage.answer()
+    stage.presenter.renew(B)
+    assert stage.painted == [wish, wish] and stage.presenter.held == (wish,), (
+        "another image is no concern of it"
+    )

@@ -21,8 +21,8 @@ from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.dataset.store.records import Label
 from mia_tui.terminal.model import Terminal
-from mia_tui.tui.actions import key_name, keymap
 from mia_tui.tui.context import Context
+from mia_tui.tui.key_bindings import key_name
 from mia_tui.tui.services.desk import Desk
 from mia_tui.tui.services.link import ASK, Link
 from mia_tui.tui.widgets.ink import Ink
@@ -127,7 +127,6 @@ class OneScreen(App[None]):
         super().__init__()
         self.context, self.link, self.desk, self._make = context, context.link, desk, make
         self.ended, self.result = False, None
-        self.set_keymap(keymap(context.user.keys))
 
     async def on_mount(self) -> None:
         await self.desk.load()
@@ -204,5 +203,5 @@ def screen_lines(app: App[Any]) -> list[str]:
 def _is_settled(screen: Screen[Any]) -> bool:
     """Whether a screen has nothing to do: no command waits, nothing is looked for."""
     queue = getattr(screen, "queue", None) or getattr(screen, "_queue", None)
-    is_looking = not getattr(screen, "idle", True) or getattr(screen, "_growing", False)
+    is_looking = not getattr(screen, "idle", True)
     return (queue is None or queue.idle) and not is_looking

@@ -123,6 +123,12 @@ def test_nothing_is_left_for_the_app_to_read(fakes: list[FakeTerminal]) -> None:
     assert fakes[0].left() == b""
 
 
+def test_what_came_while_something_else_was_done_is_an_answer_and_no_key(fakes: list[FakeTerminal]) -> None:
+    terminal = asked(fakes, KITTY, timeout_s=0.2, meanwhile=lambda: time.sleep(0.4))
+    assert terminal.answered and terminal.graphics == "kitty"
+    assert fakes[0].left() == b""
+
+
 def test_silence_ends_in_half_blocks_and_a_sentence(fakes: list[FakeTerminal]) -> None:
     before = time.monotonic()
     terminal = asked(fakes, timeout_s=0.2)

@@ -303,6 +303,14 @@ def test_the_marks_of_placeholders_are_kittys() -> None:
     assert marks[-1] == "\U0001d244"
 
 
+@pytest.mark.parametrize("graphics", ["kitty", "iterm2"])
+def test_cells_below_a_picture_are_wiped_without_writing_blanks(photo: np.ndarray, graphics: str) -> None:
+    picture = draw_picture(photo, LARGE, a_terminal(graphics=graphics), image_id=1)
+    for line in picture.lines:
+        assert line == f"\x1b[0m\x1b[{LARGE.columns}X\x1b[{LARGE.columns}C"
+    assert sum(map(len, picture.lines)) < 1024
+
+
 def test_iterm2_gets_a_file_without_a_name(photo: np.ndarray) -> None:
     picture = draw_picture(photo, LARGE, a_terminal(graphics="iterm2"))
     head = picture.graphics.partition(":")[0]

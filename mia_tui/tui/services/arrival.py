@@ -1,15 +1,138 @@
-"""What happens once all files of a dataset are known: labels follow them, models' suggestions appear."""
+"""A dataset's images come in: first those found so far, then all of them, and what that means for labels.
+
+Once all files are known, labels follow those that moved, new files take the class of their folder, models'
+suggestions appear, and the person is asked about folders that look like classes. Keys are answered meanwhile.
+"""
 
 import asyncio
-from pathlib import Path
+import gc
+from collections.abc import Mapping
+from typing import Protocol
 
 import numpy as np
 
+from mia_tui.dataset.listing.arrays import ListingArrays
 from mia_tui.dataset.listing.lister import Found
-from mia_tui.dataset.store.reconcile import Reconciled, has_work, make_plan
+from mia_tui.dataset.listing.listing import Listing
+from mia_tui.dataset.store.reconcile import Plan, Reconciled, Stored, has_work, make_plan
 from mia_tui.dataset.wording import counted, name_some
-from mia_tui.runs.suggestions import Suggestions, newest_suggestions
+from mia_tui.errors import DataError, MiaError, StoreError
+from mia_tui.tui.services.bookmark import Bookmark
 from mia_tui.tui.services.desk import Desk
+from mia_tui.tui.services.obeying import Command
+
+_ABOUT_FOLDERS = (
+    "The folders look like classes: {}.\n\nTaken as classes, every image gets the label of its folder; you can "
+    "correct them, and undo it all."
+)
+
+
+class ArrivalFace(Protocol):
+    """What an arrival needs of a screen."""
+
+    def show(self, *, anew: bool = False) -> None:
+        """Paint what is different now; every row of the list if it is to be done anew."""
+
+    def say(self, message: str) -> None:
+        """A word in the status line, until the next command."""
+
+    def tell(self, message: str, *, warning: bool = False) -> None:
+        """A message that stays for some seconds."""
+
+    def say_error(self, error: MiaError) -> None:
+        """The same for what went wrong."""
+
+    def do(self, command: Command) -> None:
+        """Obey a command when those before it are done."""
+
+    async def confirm(self, title: str, text: str, *, no: str, yes: str) -> bool:
+        """Let the person decide; no if they think better of it."""
+
+
+class Arrival:
+    """The images of one dataset, from what is known of the last time to all that are there now.
+
+    Args:
+        desk: The dataset.
+        bookmark: Where the person was the last time.
+        face: The screen.
+
+    Attributes:
+        growing: Whether images are shown as they are found: nothing was known from the last time.
+        scanned: Whether all files are known.
+        idle: Whether what comes of that is done, too.
+    """
+
+    def __init__(self, desk: Desk, bookmark: Bookmark, face: ArrivalFace) -> None:
+        self._desk, self._session, self._bookmark, self._face = desk, desk.session, bookmark, face
+        self.growing = not len(self._session.listing)
+        self.scanned = False
+        self.idle = False
+        self._unwritable: str | None = None  # why nothing can be saved
+
+    def take_part(self, part: ListingArrays) -> None:
+        """The scan found more images."""
+        if self.growing:
+            self._session.append(part)
+            self._face.show()
+
+    async def take(self, outcome: Found | DataError) -> None:
+        """The scan is over: what it found is the dataset now."""
+        self.growing, self.scanned = False, True
+        try:
+            if isinstance(outcome, DataError):
+                raise outcome
+            await self._take_found(outcome)
+            gc.freeze()  # what is loaded stays; see `start`
+            gc.enable()
+        except MiaError as error:
+            self._face.say_error(error)
+        self.idle = True
+        if not self._unwritable and self._folders() is not None:
+            self._face.do(self._ask_about_folders)  # in its turn: never over a dialog that is typed into
+        self._face.show()
+
+    async def _take_found(self, found: Found) -> None:
+        placed = await asyncio.to_thread(found.listing.rows_from, self._session.listing)
+        self._session.replace_listing(found.listing, placed)
+        self._bookmark.go_back()
+        self._face.show()
+        self._unwritable = await self._desk.why_unwritable()
+        if self._unwritable:
+            self._face.say_error(StoreError(self._unwritable))
+        try:
+            notes = [] if self._unwritable else await follow_files(self._desk, found)
+        except MiaError as error:  # labels that cannot be written can be looked at, and suggestions too
+            self._face.say_error(error)
+            notes = []
+        for note in [*found.notes, *notes]:
+            self._face.tell(note, warning=True)
+        new = 0 if self._unwritable else await self._desk.take_new_files()
+        if new:
+            self._face.tell(f"{counted(new, 'new image')} took the class of their folder.")
+        suggested = await take_suggestions(self._desk)
+        if suggested:
+            self._face.show(anew=True)
+            self._face.tell(suggested)
+
+    def _folders(self) -> dict[str, int] | None:
+        """Folders that look like classes, where labels came from nowhere else."""
+        return None if self._session.classes or self._desk.source else self._desk.class_folders()
+
+    async def _ask_about_folders(self) -> None:
+        """Folders that look like classes are taken for them only if the person says so."""
+        folders = self._folders()
+        if folders is None:
+            return
+        named = name_some(f"{name} ({count:,})" for name, count in folders.items())
+        if await self._face.confirm(
+            "Are these folders classes?",
+            _ABOUT_FOLDERS.format(named),
+            no="No, I label by hand",
+            yes="Yes, take them",
+        ):
+            report = await self._desk.take_folders()
+            self._face.say(f"{counted(report.changed, 'image')} labelled by their folders; ctrl+z undoes it.")
 
 
 async def follow_files(desk: Desk, found: Found) -> list[str]:
@@ -26,15 +149,25 @@ async def follow_files(desk: Desk, found: Found) -> list[str]:
     stored = await desk.keeper.read(lambda store: store.stored_files())
     if not stored:
         return []
-    plan = await asyncio.to_thread(make_plan, stored, found.files, desk.dataset, hashing="doubtful")
+    plan = await asyncio.to_thread(_plan, desk, found.listing, stored)
     if not has_work(plan):
         return _words(Reconciled(tuple(plan.missing), (), (), ()))
     return _words(await desk.write(lambda store: store.follow(plan), "what became of the files"))
 
 
+def _plan(desk: Desk, listing: Listing, stored: Mapping[str, Stored]) -> Plan:
+    """For a thread. Of files that labels.db does not know, only those are of interest that may be missing ones."""
+    here = {file.path: file for file in listing.files_at(list(stored))}
+    sizes = {known.size for path, known in stored.items() if path not in here and known.size is not None}
+    here |= {file.path: file for file in listing.files_of_sizes(sizes)}
+    return make_plan(stored, list(here.values()), desk.dataset, hashing="doubtful")
+
+
 async def take_suggestions(desk: Desk) -> str | None:
     """Show what the newest prediction says about the dataset's images; a sentence about it."""
-    found = await asyncio.to_thread(_newest, desk, desk.dataset)
+    from mia_tui.runs.suggestions import newest_suggestions  # the first picture need not wait for it
+
+    found = await asyncio.to_thread(newest_suggestions, desk.state, desk.dataset)
     if found is None:
         return None
     ids = {image_class.name: image_class.id for image_class in desk.session.classes}
@@ -48,16 +181,13 @@ async def take_suggestions(desk: Desk) -> str | None:
     return f"{counted(len(keys), 'suggestion')} of the run {found.run}.{left_out}"
 
 
-def _newest(desk: Desk, root: Path) -> Suggestions | None:
-    return newest_suggestions(desk.state, root)
-
-
 def _words(done: Reconciled) -> list[str]:
     words = []
     if done.relinked:
         moved = name_some(f"{old} to {new}" for old, new in done.relinked)
         words.append(
-            f"{counted(len(done.relinked), 'file was', 'files were')} moved; labels went along: {moved}."
+            f"{counted(len(done.relinked), 'file was', 'files were')} moved; labels went along: {moved}. "
+            "To undo that: ctrl+p, Undo the linking of moved files."
         )
     if done.changed:
         count = counted(len(done.changed), "labelled image")

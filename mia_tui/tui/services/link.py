@@ -20,6 +20,7 @@ SLOW_BYTES_PER_S = 500_000
 
 _PROBE_BYTES = 1_000  # so few take no time of their own: they tell the way there and back
 _MEASURED_BYTES = 16_000  # less tells more of that than of the speed
+_FASTER = 1.5
 _LOST_S = 3.0
 _LOST_TWICE = 2
 
@@ -107,9 +108,10 @@ class Link:
         if size < _MEASURED_BYTES:
             return
         speed = size / max(took_s - (self._shortest_s or 0.0), 1e-4)
-        # A line that became slower is believed at once, one that became faster by halves.
+        # A line that became slower is believed at once, one that became faster step by step: what lay in some
+        # buffer arrives at once now and then, and the next picture would hold up every key.
         old = self.bytes_per_s
-        self.bytes_per_s = speed if old is None or speed < old else (old + speed) / 2
+        self.bytes_per_s = speed if old is None else min(speed, _FASTER * old)
         if not 0.9 * self._step <= self.bytes_per_s <= 2 * self._step:
             self._step = _round_down(self.bytes_per_s)
 

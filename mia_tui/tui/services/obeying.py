@@ -6,6 +6,7 @@ meant for other images than it would act on now, and is dropped.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 
 from mia_tui.errors import MiaError
@@ -13,9 +14,7 @@ from mia_tui.errors import MiaError
 Command = Callable[[], Awaitable[None]]
 
 SLOW_S = 0.15
-"""Keys that wait longer are said to be waiting."""
-
-_PAUSE_S = 0.1  # keys also wait in Textual's own queue, and come out of it one by one
+"""What is not done so long after it was asked for is said to take its time."""
 
 
 class CommandQueue:
@@ -25,7 +24,7 @@ class CommandQueue:
         begin: Called before each command: what the last one said is over.
         done: Called after each: paint what is different.
         failed: Called with the error, and how many commands behind it were dropped.
-        slow: Called with how many commands wait, once what was asked for takes longer than a blink.
+        slow: Called with how many commands wait, when one is at work that was asked for more than a blink ago.
     """
 
     def __init__(
@@ -37,11 +36,9 @@ class CommandQueue:
         slow: Callable[[int], None],
     ) -> None:
         self._begin, self._done, self._failed, self._slow = begin, done, failed, slow
-        self._waiting: asyncio.Queue[Command] = asyncio.Queue()
+        self._waiting: asyncio.Queue[tuple[float, Command]] = asyncio.Queue()  # since when, and what
         self._kept: list[Command] = []
         self._at_work = False
-        self._busy_since: float | None = None  # since when there is something to do, but for short pauses
-        self._ended_at = 0.0  # when the last command was done
 
     @property
     def idle(self) -> bool:
@@ -57,18 +54,17 @@ class CommandQueue:
         """
         if keep:
             self._kept.append(command)
-        self._waiting.put_nowait(command)
+        self._waiting.put_nowait((time.monotonic(), command))
 
     async def run(self) -> None:
         """Obey for as long as the screen is there."""
         loop = asyncio.get_running_loop()
         while True:
-            command = await self._waiting.get()
+            asked_at, command = await self._waiting.get()
             self._at_work = True
-            if self._busy_since is None or loop.time() - self._ended_at > _PAUSE_S:
-                self._busy_since = loop.time()
             self._begin()
-            saying = loop.call_at(max(loop.time() + 0.01, self._busy_since + SLOW_S), self._say_slow)
+            left_s = asked_at + SLOW_S - time.monotonic()
+            saying = loop.call_later(max(0.0, left_s), self._say_slow)
             try:
                 await command()
             except MiaError as error:
@@ -76,9 +72,6 @@ class CommandQueue:
             finally:
                 saying.cancel()
                 self._at_work = False
-            self._ended_at = loop.time()
-            if not self._waiting.empty() and self._ended_at - self._busy_since > SLOW_S:
-                self._say_slow()
             self._done()
 
     def _say_slow(self) -> None:
@@ -89,5 +82,5 @@ class CommandQueue:
         while not self._waiting.empty():
             self._waiting.get_nowait()
         for command in self._kept:
-            self._waiting.put_nowait(command)
+            self._waiting.put_nowait((time.monotonic(), command))
         return dropped - len(self._kept)

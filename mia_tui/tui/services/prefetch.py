@@ -3,6 +3,9 @@
 A wish says image, look, panel and how many bytes it may have; what is made
 lies in a cache. Decoded pixels are kept apart from encoded pictures: a coarse
 picture, its refinement and another size of the same image decode it once.
+
+A file may become another one while the app is open. So what is wished for
+again is looked at again, and made anew where size or time are others now.
 """
 
 import threading
@@ -17,6 +20,7 @@ from mia_tui.dataset.pixels.looking import Look, Pixels, View, load_pixels, load
 from mia_tui.errors import DecodeError
 from mia_tui.terminal.model import Panel, Picture, Terminal
 from mia_tui.terminal.pictures import draw_picture, useful_px
+from mia_tui.tui.services.head_start import HeadStart
 
 _PICTURE_BYTES = 64 << 20
 _VIEWS = 24  # of at most a panel's pixels each, 3 MB
@@ -32,6 +36,10 @@ class Wish:
     max_bytes: int | None = None
 
 
+Stamp = tuple[int, int] | None
+"""Time and size of a file; None where it cannot be looked at."""
+
+
 @dataclass(frozen=True)
 class Ready:
     """A wish come true, or why it cannot.
@@ -39,12 +47,16 @@ class Ready:
     Attributes:
         view: What the picture shows of the image; None where it cannot be read.
         problem: Why there is no picture, as a sentence.
+        missing: Whether that is because the file is gone.
+        stamp: Of the file that it was made from.
     """
 
     wish: Wish
     picture: Picture | None
     view: View | None
     problem: str | None = None
+    missing: bool = False
+    stamp: Stamp = None
 
 
 class Prefetch:
@@ -56,6 +68,9 @@ class Prefetch:
         threads: One leaves a core of two to the app; encoders release the interpreter's lock.
         on_ready: Called in a thread of the prefetch for each picture made.
         max_megapixels: Larger images are not read.
+        on_changed: Called in a thread when the file of an image is found to be another one than its pictures
+            were made from; they are not kept.
+        head_start: What was read already.
     """
 
     def __init__(
@@ -66,19 +81,23 @@ class Prefetch:
         threads: int,
         on_ready: Callable[[Ready], None],
         max_megapixels: float,
+        on_changed: Callable[[ImageKey], None] = lambda _: None,
+        head_start: HeadStart | None = None,
     ) -> None:
         self._root = root
         self._terminal = terminal
-        self._on_ready = on_ready
+        self._on_ready, self._on_changed = on_ready, on_changed
         self._max_megapixels = max_megapixels
+        self._head_start = head_start
         self._ids = count(1)
         self._changed = threading.Condition()
         self._wishes: list[Wish] = []
+        self._doubts: list[Wish] = []  # made already; their files are to be looked at again
         self._making: set[Wish] = set()
         self._cache: OrderedDict[Wish, Ready] = OrderedDict()
         self._bytes = 0
-        self._views: OrderedDict[Wish, View] = OrderedDict()
-        self._pixels: tuple[ImageKey, Pixels] | None = None
+        self._views: OrderedDict[tuple[Wish, Stamp], View] = OrderedDict()
+        self._pixels: tuple[tuple[ImageKey, Stamp], Pixels] | None = None
         self._ended = False
         for number in range(threads):
             threading.Thread(target=self._work, name=f"pictures-{number}", daemon=True).start()
@@ -91,10 +110,17 @@ class Prefetch:
                 self._cache.move_to_end(wish)
             return ready
 
-    def want(self, wishes: Sequence[Wish]) -> None:
-        """What to make now, the most urgent first; earlier wishes that are not begun are dropped."""
+    def want(self, wishes: Sequence[Wish], *, shown: Wish | None = None) -> None:
+        """What to make now, the most urgent first; earlier wishes that are not begun are dropped.
+
+        Args:
+            wishes: Where one is made already, its file is looked at again.
+            shown: What is on the screen: its file is looked at, too.
+        """
         with self._changed:
             self._wishes = list(wishes)
+            asked = wishes if shown is None else (shown, *wishes)
+            self._doubts = [wish for wish in dict.fromkeys(asked) if wish in self._cache]
             self._changed.notify_all()
 
     def close(self) -> None:
@@ -104,40 +130,67 @@ class Prefetch:
             self._changed.notify_all()
 
     def _work(self) -> None:
-        while (wish := self._next()) is not None:
+        while (task := self._next()) is not None:
+            wish, is_made = task
+            if is_made:
+                self._look_again(wish)
+                continue
             ready = self._make(wish)
             with self._changed:
                 self._making.discard(wish)
                 self._keep(ready)
             self._on_ready(ready)
 
-    def _next(self) -> Wish | None:
+    def _next(self) -> tuple[Wish, bool] | None:
+        """A wish, and whether it is made already and only to be looked at again."""
         with self._changed:
             while not self._ended:
+                if self._doubts:
+                    return self._doubts.pop(0), True
                 for wish in self._wishes:
                     if wish not in self._cache and wish not in self._making:
                         self._making.add(wish)
-                        return wish
+                        return wish, False
                 self._changed.wait()
             return None
 
-    def _make(self, wish: Wish) -> Ready:
+    def _look_again(self, wish: Wish) -> None:
+        """Drop every picture of an image whose file is another one now."""
+        stamp = self._stamp(wish.key)
+        with self._changed:
+            ready = self._cache.get(wish)
+            if ready is None or ready.stamp == stamp:
+                return
+            for other in [other for other in self._cache if other.key == wish.key]:
+                self._drop(other)
+        self._on_changed(wish.key)
+
+    def _stamp(self, key: ImageKey) -> Stamp:
         try:
-            view = self._view(wish)
+            status = (self._root / key.path).stat()
+        except (OSError, ValueError):
+            return None
+        return status.st_mtime_ns, status.st_size
+
+    def _make(self, wish: Wish) -> Ready:
+        stamp = self._stamp(wish.key)  # before: a file that changes meanwhile is made anew at the next look
+        try:
+            view = self._view(wish, stamp)
         except DecodeError as error:
-            return Ready(wish, None, None, str(error))
+            gone = isinstance(error.__cause__, FileNotFoundError)
+            return Ready(wish, None, None, str(error), gone, stamp)
         picture = draw_picture(
             view.pixels, wish.panel, self._terminal, max_bytes=wish.max_bytes, image_id=next(self._ids)
         )
-        return Ready(wish, picture, view)
+        return Ready(wish, picture, view, stamp=stamp)
 
-    def _view(self, wish: Wish) -> View:
-        decoded = replace(wish, max_bytes=None)
+    def _view(self, wish: Wish, stamp: Stamp) -> View:
+        decoded = replace(wish, max_bytes=None), stamp
         with self._changed:
             view = self._views.get(decoded)
         if view is None:
             view = load_view(
-                self._source(wish),
+                self._source(wish, stamp),
                 wish.key.frame,
                 useful_px(wish.panel, self._terminal),
                 wish.look,
@@ -149,16 +202,23 @@ class Prefetch:
                     self._views.popitem(last=False)
         return view
 
-    def _source(self, wish: Wish) -> Path | Pixels:
-        """The file; for an enlarged image its pixels, kept so that moving over it does not decode it again."""
+    def _source(self, wish: Wish, stamp: Stamp) -> Path | Pixels:
+        """The file, or pixels: of the first image, which was read early; of an enlarged one, which are kept so
+        that moving over it does not decode it again."""
         path = self._root / wish.key.path
         if wish.look.zoom <= 1:
-            return path
+            return self._read_early(wish) or path
         kept = self._pixels
-        if kept is None or kept[0] != wish.key:
+        if kept is None or kept[0] != (wish.key, stamp):
             pixels = load_pixels(path, wish.key.frame, max_megapixels=self._max_megapixels)
-            kept = self._pixels = (wish.key, pixels)
+            kept = self._pixels = ((wish.key, stamp), pixels)
         return kept[1]
+
+    def _read_early(self, wish: Wish) -> Pixels | None:
+        head_start, self._head_start = self._head_start, None
+        return (
+            None if head_start is None else head_start.take(wish.key, useful_px(wish.panel, self._terminal))
+        )
 
     def _keep(self, ready: Ready) -> None:
         self._cache[ready.wish] = ready

@@ -5,7 +5,7 @@ line a coarse picture goes first, the fine one when the person rests on the
 image. With kitty the next image is sent ahead while nothing else is to do.
 """
 
-from collections import OrderedDict
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -13,13 +13,14 @@ from typing import Literal
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.pixels.looking import Look
 from mia_tui.terminal.model import Panel, Picture, Terminal
-from mia_tui.terminal.pictures import forget_picture
 from mia_tui.tui.services.link import ASK, Link
 from mia_tui.tui.services.prefetch import Prefetch, Ready, Wish
+from mia_tui.tui.services.stock import Stock
 
 COARSE_S = 0.1  # what a coarse picture may take on its way
 FINE_S = 0.3  # what its refinement may take
-PART_S = 0.035  # what one part of it may take, where it has parts: a key's answer waits behind that
+PART_S = 0.025  # what one part of it may take, where it has parts: a key's answer waits behind that
+HURRY_S = 0.15  # images that follow each other so soon are passed over: a held key
 REST_S = 0.25  # resting on an image so long, its refinement is sent
 QUICK_BYTES = 48_000  # a coarse picture that is made at once, while sixel takes a tenth of a second
 PAINTED_S = 0.015  # after so long a picture is painted, and the next ones may be made
@@ -27,9 +28,8 @@ AHEAD_S = 0.05
 AHEAD_SLOW_S = 0.6
 UNKNOWN_S = 0.12  # after so long the old picture gives way to a card that says what is being loaded
 
-_KEPT_IN_TERMINAL = 8
 _PIECE_BYTES = 1 << 18
-_STEP_BYTES = 4096  # budgets are rounded, so that a cached picture fits the next budget
+_STEP_BYTES = 1024  # budgets are rounded, so that a cached picture fits the next budget
 
 
 Stage = Literal["nothing", "resting", "refining", "fine"]
@@ -58,6 +58,7 @@ class Presenter:
         card: Says that an image is being loaded.
         write: Sends bytes to the terminal without painting.
         later: Calls a function after so many seconds, returning what cancels that.
+        clock: Seconds, for tests.
     """
 
     def __init__(
@@ -71,15 +72,18 @@ class Presenter:
         card: Callable[[ImageKey], None],
         write: Callable[[str], None],
         later: Callable[[float, Callable[[], None]], Callable[[], None]],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._prefetch, self._link, self._terminal = prefetch, link, terminal
         self._paint, self._more, self._card = paint, more, card
-        self._write, self._later = write, later
+        self._write, self._later, self._clock = write, later, clock
         self._scene: Scene | None = None
+        self._shown_at = -HURRY_S
+        self._hurried = False
         self._stage: Stage = "nothing"
         self._painted: Wish | None = None
         self._cancels: list[Callable[[], None]] = []
-        self._sent: OrderedDict[Wish, Picture] = OrderedDict()  # kitty: what the terminal holds
+        self._stock = Stock(terminal, write)
         self._chunks: list[str] = []  # of a picture that is being sent ahead
         link.on_free = self._step
 
@@ -90,13 +94,12 @@ class Presenter:
             if old != scene:
                 self._order()
             return
+        now = self._clock()
+        self._hurried, self._shown_at = now - self._shown_at < HURRY_S, now
         self._stage = "nothing"
         self._painted = None
         self._cancel()
-        if self._step():
-            # What is made ahead would hold up the interpreter while this picture is painted.
-            self._after(PAINTED_S, self._order)
-        else:
+        if not self._step():
             self._order()
             self._after(UNKNOWN_S, self._give_way)
 
@@ -104,20 +107,34 @@ class Presenter:
         """A picture was made."""
         self._step()
 
+    def renew(self, key: ImageKey) -> None:
+        """The file of an image is another one now: what was painted or sent of it is out of date."""
+        stale = [wish for wish in self._stock.wishes if wish.key == key]
+        if stale:
+            self._flush()
+        for wish in stale:
+            self._stock.forget(wish)
+        if self._scene is not None and self._scene.key == key:
+            self._stage, self._painted = "nothing", None
+            self._cancel()
+            self._order()
+
     @property
     def held(self) -> tuple[Wish, ...]:
         """Pictures that the terminal holds (kitty)."""
-        return tuple(self._sent)
+        return self._stock.wishes
 
     def hide(self) -> None:
         """Stop painting: another screen lies over the picture."""
-        if (
-            self._chunks
-        ):  # a picture that is begun must be sent to its end before anything else is said of pictures
-            self._write("".join(self._chunks))
-            self._chunks.clear()
+        self._flush()
         self._scene = None
         self._cancel()
+
+    def _flush(self) -> None:
+        """A picture that is begun must be sent to its end before anything else is said of pictures."""
+        if self._chunks:
+            self._write("".join(self._chunks))
+            self._chunks.clear()
 
     def _step(self) -> bool:
         """Paint what is due, if it is there and the line is free; whether that was done."""
@@ -142,13 +159,16 @@ class Presenter:
     def _present(self, scene: Scene, ready: Ready) -> None:
         self._cancel()
         self._painted = ready.wish
+        self._stock.seen(ready.wish)
         self._paint(ready, self._link.budget(PART_S))
         if _fineness(ready.wish) >= _fineness(self._fine(scene)):
             self._stage = "fine"
+            self._after(PAINTED_S, self._order)
             if self._terminal.graphics == "kitty":
                 self._after(AHEAD_SLOW_S if self._link.is_slow else AHEAD_S, self._send_ahead)
         elif self._link.is_slow and self._stage == "nothing":
             self._stage = "resting"
+            self._after(PAINTED_S, self._order)
             self._after(REST_S, self._refine)
         else:
             self._stage = "refining"
@@ -165,7 +185,7 @@ class Presenter:
             return [fine]
         best = replace(fine, max_bytes=None)
         held = sorted(
-            (wish for wish in self._sent if replace(wish, max_bytes=None) == best),
+            (wish for wish in self._stock.wishes if replace(wish, max_bytes=None) == best),
             key=_fineness,
             reverse=True,
         )
@@ -177,14 +197,20 @@ class Presenter:
         return Wish(scene.key, scene.look, scene.panel, self._budget(FINE_S))
 
     def _coarse(self, scene: Scene) -> Wish:
-        return Wish(scene.key, scene.look, scene.panel, self._budget(COARSE_S) or QUICK_BYTES)
+        """A first picture. iTerm2's have no parts: while a key is held they are as small as a part."""
+        whole = self._terminal.graphics == "iterm2" and self._hurried
+        size = self._budget(PART_S if whole else COARSE_S)
+        return Wish(scene.key, scene.look, scene.panel, size or QUICK_BYTES)
 
     def _budget(self, seconds: float) -> int | None:
         size = self._link.budget(seconds)
         return None if size is None else max(_STEP_BYTES, size // _STEP_BYTES * _STEP_BYTES)
 
     def _order(self) -> None:
-        """Have made what is due, then its refinement, then the likely next ones."""
+        """Have made what is due, then its refinement, then the likely next ones.
+
+        These wait for the paint: their making would hold it up. On a slow line there is time for both.
+        """
         scene = self._scene
         if scene is None:
             return
@@ -194,11 +220,11 @@ class Presenter:
             wishes += reversed(self._due(scene))  # the quickest to make first
         if self._stage != "fine":
             wishes.append(self._fine(scene))
-        for key in scene.ahead:
+        for key in scene.ahead if slow or self._stage == "fine" else ():
             following = replace(scene, key=key)
             wishes += [self._coarse(following)] if slow else []
             wishes += [self._fine(following)] if kitty or not slow else []
-        self._prefetch.want(list(dict.fromkeys(wishes)))
+        self._prefetch.want(list(dict.fromkeys(wishes)), shown=self._painted)
 
     def _refine(self) -> None:
         self._stage = "refining"
@@ -211,15 +237,15 @@ class Presenter:
 
     def terminal_forgot(self) -> None:
         """The terminal holds no pictures any more: the app was stopped and goes on."""
-        self._sent.clear()
+        self._stock.clear()
 
     def _has_data(self, wish: Wish, picture: Picture) -> bool:
         """Whether the terminal has all it needs to show a picture; but for kitty it always has."""
-        return not picture.ahead or wish in self._sent
+        return not picture.ahead or wish in self._stock
 
     def _send(self, wish: Wish, picture: Picture) -> None:
         """kitty: the image itself; on a slow line in pieces, so that keys are answered between them."""
-        self._remember(wish, picture)
+        self._stock.add(wish, picture)
         if self._link.is_slow:
             self._chunks = list(picture.ahead_chunks)
             self._send_chunk()
@@ -241,7 +267,9 @@ class Presenter:
             self._order()  # the speed may have become another one since, and with it what is wanted
             self._after(AHEAD_S, self._send_ahead)
         elif ready.picture is not None and not self._has_data(wish, ready.picture):
-            self._remember(wish, ready.picture)
+            if self._painted in self._stock.namesakes(wish, ready.picture):
+                return  # what is seen would become the next image; that one is sent when it is due
+            self._stock.add(wish, ready.picture)
             self._chunks = list(ready.picture.ahead_chunks)
             self._send_chunk()
 
@@ -255,12 +283,6 @@ class Presenter:
         self._write("".join(self._chunks[:taken]) + ASK)
         del self._chunks[:taken]
         self._link.sent(size)
-
-    def _remember(self, wish: Wish, picture: Picture) -> None:
-        self._sent[wish] = picture
-        while len(self._sent) > _KEPT_IN_TERMINAL:
-            _, old = self._sent.popitem(last=False)
-            self._write(forget_picture(old.image_id, self._terminal))
 
     def _after(self, seconds: float, action: Callable[[], None]) -> None:
         self._cancels.append(self._later(seconds, action))

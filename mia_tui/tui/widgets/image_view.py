@@ -19,6 +19,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from mia_tui.paths import printable
+from mia_tui.terminal.cells import Cells
 from mia_tui.terminal.model import Panel, Picture, Terminal
 from mia_tui.terminal.pictures import hide_picture
 from mia_tui.tui.services.link import ASK, Link
@@ -35,7 +36,7 @@ class ImageView(Widget, can_focus=False):
     """
 
     class Resized(Message):
-        """The panel has another size; pictures for the old one do not fit."""
+        """The panel has another size, in cells or in pixels; pictures for the old one do not fit."""
 
     def __init__(
         self, terminal: Terminal, link: Link, write: Callable[[str], None], *, id: str | None = None
@@ -43,6 +44,7 @@ class ImageView(Widget, can_focus=False):
         super().__init__(id=id)
         self._write = write
         self._terminal = terminal
+        self._cells = Cells(terminal)
         self._link = link
         self._picture: Picture | None = None
         self._lines: list[Strip] = []
@@ -53,10 +55,7 @@ class ImageView(Widget, can_focus=False):
     @property
     def panel(self) -> Panel:
         """The cells there are for a picture."""
-        terminal = self._terminal
-        return Panel(
-            max(1, self.size.width), max(1, self.size.height), terminal.cell_width_px, terminal.cell_height_px
-        )
+        return Panel(max(1, self.size.width), max(1, self.size.height), *self._cells.size_px)
 
     @property
     def picture(self) -> Picture | None:
@@ -114,9 +113,15 @@ class ImageView(Widget, can_focus=False):
         return [line.crop(crop.x, crop.right) for line in lines]
 
     def on_resize(self) -> None:
+        self._cells.look_again()
         self._lines = []
         self._parts.clear()
         self.post_message(self.Resized())
+
+    def window_changed(self) -> None:
+        """The terminal's window is another one, though this panel may have as many cells as before."""
+        if self._cells.look_again():
+            self.post_message(self.Resized())
 
     def _strips(self, picture: Picture, ends: Container[int], part_bytes: int) -> list[Strip]:
         """The lines; each part ends with the question whether it has arrived."""

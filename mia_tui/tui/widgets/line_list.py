@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Generic, TypeVar
 
 from rich.segment import Segment
+from rich.style import Style
 from textual import events
 from textual.geometry import Region, Size
 from textual.message import Message
@@ -13,6 +14,8 @@ from textual.strip import Strip
 from mia_tui.tui.widgets.ink import Ink
 
 Entry = TypeVar("Entry")
+
+_PLAIN = Style()  # with NO_COLOR, Textual fails on segments without a style
 
 
 class LineList(ScrollView, Generic[Entry], can_focus=False):
@@ -73,9 +76,9 @@ class LineList(ScrollView, Generic[Entry], can_focus=False):
     def render_line(self, y: int) -> Strip:
         line, width = y + int(self.scroll_offset.y), self.size.width
         if not 0 <= line < len(self._entries):
-            return Strip.blank(width)
+            return Strip.blank(width, _PLAIN)
         segments = self.line(self._entries[line], width, is_current=line == self._cursor)
-        return Strip(segments).adjust_cell_length(width)
+        return Strip(segments).adjust_cell_length(width, _PLAIN)
 
     def on_click(self, event: events.Click) -> None:
         line = event.y + int(self.scroll_offset.y)

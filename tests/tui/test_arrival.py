@@ -1,0 +1,118 @@
+"""What the end of a scan means for labels, without a screen."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from tui_support import label, labels_in, make_images
+
+from mia_tui.dataset.listing.lister import list_images
+from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.recent import remember_dataset
+from mia_tui.errors import DataError, MiaError
+from mia_tui.tui.services.arrival import Arrival
+from mia_tui.tui.services.bookmark import Bookmark
+from mia_tui.tui.services.desk import Desk
+
+
+@dataclass
+class Face:
+    """A screen that writes down what it is told."""
+
+    yes: bool = False
+    said: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+    commands: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+
+    def show(self, *, anew: bool = False) -> None:
+        pass
+
+    def say(self, message: str) -> None:
+        self.said.append(message)
+
+    def tell(self, message: str, *, warning: bool = False) -> None:
+        self.said.append(message)
+
+    def say_error(self, error: MiaError) -> None:
+        self.errors.append(str(error))
+
+    def do(self, command: Callable[[], Awaitable[None]]) -> None:
+        self.commands.append(command)
+
+    async def confirm(self, title: str, text: str, *, no: str, yes: str) -> bool:
+        self.asked.append(text)
+        return self.yes
+
+
+def arrive(dataset: Path, face: Face, outcome: DataError | None = None) -> tuple[Desk, Arrival]:
+    """Scan a dataset, and do all that comes of it."""
+
+    async def work() -> tuple[Desk, Arrival]:
+        desk = Desk(dataset, state=None, annotator="ann")
+        arrival = Arrival(desk, Bookmark(dataset, desk.session, None), face)
+        await desk.load()
+        found = outcome or list_images(dataset)
+        assert found is not None and arrival.growing and not arrival.scanned
+        await arrival.take(found)
+        for command in face.commands:
+            await command()
+        desk.keeper.drain(5.0)
+        return desk, arrival
+
+    return asyncio.run(work())
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> Path:
+    for name in ("round", "flat"):
+        make_images(tmp_path / "cells" / name, 2)
+    return tmp_path / "cells"
+
+
+def test_all_images_are_there_when_the_scan_is_over(tmp_path: Path) -> None:
+    face = Face()
+    desk, arrival = arrive(make_images(tmp_path, 3), face)
+    assert len(desk.session.listing) == 3
+    assert arrival.scanned and arrival.idle and not arrival.growing
+    assert face.errors == [] and face.asked == []
+
+
+def test_the_place_of_the_last_visit_is_found_again_when_its_image_is(tmp_path: Path) -> None:
+    make_images(tmp_path, 3)
+    remember_dataset(tmp_path, None, ImageKey("image-001.png"))
+    desk, _ = arrive(tmp_path, Face())
+    assert desk.session.current == ImageKey("image-001.png")
+
+
+def test_a_folder_that_cannot_be_looked_into_is_said_and_the_arrival_ends(tmp_path: Path) -> None:
+    face = Face()
+    _, arrival = arrive(tmp_path, face, DataError("There are no images.", "Choose another folder."))
+    assert arrival.idle and "There are no images." in face.errors[0]
+
+
+@pytest.mark.parametrize(("yes", "labelled"), [(True, 4), (False, 0)])
+def test_folders_become_classes_only_where_the_person_agrees(folders: Path, yes: bool, labelled: int) -> None:
+    face = Face(yes)
+    desk, _ = arrive(folders, face)
+    assert "flat (2), round (2)" in face.asked[0] or "round (2), flat (2)" in face.asked[0]
+    assert desk.session.labelled == labelled
+
+
+def test_nobody_is_asked_about_folders_where_there_are_classes_already(folders: Path) -> None:
+    make_images(folders, 0, classes=["mine"])
+    face = Face()
+    arrive(folders, face)
+    assert face.asked == []
+
+
+def test_a_label_is_kept_where_its_file_is_gone_and_that_is_said(tmp_path: Path) -> None:
+    make_images(tmp_path, 2, classes=["round"])
+    label(tmp_path, "round", ["image-000.png"])
+    (tmp_path / "image-000.png").unlink()
+    face = Face()
+    arrive(tmp_path, face)
+    assert list(labels_in(tmp_path)) == ["image-000.png"]
+    assert face.said == ["1 labelled file cannot be found; their labels are kept: image-000.png."]

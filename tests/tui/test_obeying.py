@@ -1,0 +1,47 @@
+"""Commands one after the other: when it is said that they take their time."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from mia_tui.tui.services.obeying import SLOW_S, CommandQueue
+
+
+def said_of(commands: int, each_s: float, *, pause_s: float = 0.0) -> list[int]:
+    """What is said of commands that are asked for one after the other: how many waited, each time."""
+    said: list[int] = []
+    queue = CommandQueue(
+        begin=lambda: None, done=lambda: None, failed=lambda error, dropped: None, slow=said.append
+    )
+
+    def command() -> Awaitable[None]:
+        return asyncio.sleep(each_s)
+
+    async def test() -> None:
+        worker = asyncio.create_task(queue.run())
+        for _ in range(commands):
+            queue.do(command)
+            await until(lambda: not pause_s or queue.idle)
+            await asyncio.sleep(pause_s)
+        await until(lambda: queue.idle)
+        worker.cancel()
+
+    async def until(is_so: Callable[[], bool]) -> None:
+        while not is_so():
+            await asyncio.sleep(0.001)
+
+    asyncio.run(test())
+    return said
+
+
+def test_commands_that_wait_long_are_spoken_of_though_each_is_quick() -> None:
+    said = said_of(20, SLOW_S / 5)
+    assert said and said == sorted(said, reverse=True), "fewer and fewer wait"
+    assert 10 <= said[0] < 20 and said[-1] == 0
+
+
+def test_one_command_that_takes_long_is_spoken_of() -> None:
+    assert said_of(1, SLOW_S + 0.1) == [0]
+
+
+def test_quick_commands_are_not_spoken_of_however_many_follow_each_other() -> None:
+    assert said_of(20, SLOW_S / 15, pause_s=0.001) == []
