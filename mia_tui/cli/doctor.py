@@ -17,13 +17,13 @@ from mia_tui.catalog.backbones import BACKBONES
 from mia_tui.cli.options import Command, dataset_option, json_option, state_option
 from mia_tui.cli.outlet import STDOUT
 from mia_tui.cli.report import Report
-from mia_tui.cli.torch_probe import TorchFacts, probe_torch
 from mia_tui.config.weights_cache import hub_cache, torch_cache, weights_here
 from mia_tui.errors import DataError
 from mia_tui.paths import StateFolder, find_state, printable, user_cache, user_state
 from mia_tui.runs.gpus import list_gpus
 from mia_tui.runs.outlive import detach_risk
 from mia_tui.runs.system import usable_cores
+from mia_tui.runs.torch_probe import TorchFacts, probe_torch
 
 Verdict = Literal["ok", "note", "bad"]
 

@@ -1,15 +1,16 @@
 """From recipe, settings file and flags to one TrainConfig, and what its fields must be to each other."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import get_args
 
 import msgspec
 
-from mia_tui.catalog.backbones import find_backbone
+from mia_tui.catalog.backbones import BACKBONES, Backbone, find_backbone
 from mia_tui.config.class_weights import parse_class_weights
 from mia_tui.config.fields import Value, check_value, find_field, nearest
 from mia_tui.config.recipes import RECIPES
-from mia_tui.config.split import check_split
+from mia_tui.config.split import check_split, compile_pattern
 from mia_tui.config.train import RecipeName, TrainConfig
 from mia_tui.errors import ConfigError, WeightsError
 from mia_tui.paths import printable
@@ -57,10 +58,19 @@ def check_config(config: TrainConfig) -> None:
         ConfigError: With a sentence that names the flags.
         WeightsError: If nobody published the weights asked for.
     """
-    _check_backbone(config)
-    parse_class_weights(config.class_weights)
-    _check_pairs(config)
-    _check_split(config)
+    for error in find_faults(config).values():
+        raise error
+
+
+def find_faults(config: TrainConfig) -> dict[str, ConfigError]:
+    """What `check_config` refuses, by the field to change, for a form that shows all faults at once."""
+    faults = {}
+    for name, check in _CHECKS.items():
+        try:
+            check(config)
+        except ConfigError as error:
+            faults[name] = error
+    return faults
 
 
 def _recipe(name: str) -> Mapping[str, Value]:
@@ -79,39 +89,72 @@ def _refuse_two_validations(layer: Mapping[str, object]) -> None:
 
 
 def _check_backbone(config: TrainConfig) -> None:
-    backbone = find_backbone(config.backbone)
-    if backbone is None:  # any other model of timm: only building it tells
-        return
-    if min(config.width, config.height) < backbone.min_size:
-        raise ConfigError(
-            f"--size {config.width}x{config.height} is too small for {backbone.name}.",
-            f"It needs at least {backbone.min_size} pixels a side.",
-        )
-    if config.drop_path_rate > 0 and not backbone.drop_path:
-        raise ConfigError(
-            f"--drop-path-rate is not offered by {backbone.name}.", "Use --drop-rate, or another backbone."
-        )
-    if config.weights == "imagenet" and backbone.tag is None:
+    find_backbone(config.backbone)
+
+
+def _check_weights(config: TrainConfig) -> None:
+    backbone = _known_backbone(config)
+    if backbone is not None and config.weights == "imagenet" and backbone.tag is None:
         raise WeightsError(
             f"Nobody published ImageNet weights for {backbone.name}.",
             "Use --weights none, a file of your own, or another backbone.",
         )
 
 
-def _check_pairs(config: TrainConfig) -> None:
-    for name in TrainConfig.__struct_fields__:
-        if not name.endswith("_min"):
-            continue
-        other = name.removesuffix("_min") + "_max"
-        low, high = getattr(config, name), getattr(config, other)
-        if low > high:
-            options = [find_field(each, where="the settings").option for each in (name, other)]
-            raise ConfigError(
-                f"{options[0]} {low:g} is larger than {options[1]} {high:g}.", "Swap them, or give both."
-            )
+def _check_drop_path(config: TrainConfig) -> None:
+    backbone = _known_backbone(config)
+    if backbone is not None and config.drop_path_rate > 0 and not backbone.drop_path:
+        raise ConfigError(
+            f"--drop-path-rate is not offered by {backbone.name}.", "Use --drop-rate, or another backbone."
+        )
 
 
-def _check_split(config: TrainConfig) -> None:
+def _check_size(config: TrainConfig) -> None:
+    backbone = _known_backbone(config)
+    if backbone is not None and min(config.width, config.height) < backbone.min_size:
+        raise ConfigError(
+            f"--size {config.width}x{config.height} is too small for {backbone.name}.",
+            f"It needs at least {backbone.min_size} pixels a side.",
+        )
+
+
+def _known_backbone(config: TrainConfig) -> Backbone | None:
+    """None for one that is not in the catalogue: of any other model of timm only building it tells."""
+    return BACKBONES.get(config.backbone)
+
+
+def _check_pair(name: str, other: str, config: TrainConfig) -> None:
+    low, high = getattr(config, name), getattr(config, other)
+    if low > high:
+        options = [find_field(each, where="the settings").option for each in (name, other)]
+        raise ConfigError(
+            f"{options[0]} {low:g} is larger than {options[1]} {high:g}.", "Swap them, or give both."
+        )
+
+
+def _check_val(config: TrainConfig) -> None:
     if config.val is not None and config.val_fraction > 0:
         _refuse_two_validations({_VAL: config.val, _VAL_FRACTION: config.val_fraction})
-    check_split(config.val_fraction, config.test_fraction, config.group_by)
+
+
+def _check_group_by(config: TrainConfig) -> None:
+    if config.group_by is not None:
+        compile_pattern(config.group_by)
+
+
+# In the order in which they are told where only one is; each under the field to change.
+_CHECKS: dict[str, Callable[[TrainConfig], object]] = {
+    "backbone": _check_backbone,
+    "width": _check_size,
+    "drop_path_rate": _check_drop_path,
+    "weights": _check_weights,
+    "class_weights": lambda config: parse_class_weights(config.class_weights),
+    **{
+        name: partial(_check_pair, name, name.removesuffix("_min") + "_max")
+        for name in TrainConfig.__struct_fields__
+        if name.endswith("_min")
+    },
+    "val": _check_val,
+    "val_fraction": lambda config: check_split(config.val_fraction, config.test_fraction, None),
+    "group_by": _check_group_by,
+}

@@ -26,6 +26,7 @@ Value = str | int | float | bool
 
 # Fields that the command line sets by an option of another name.
 _OPTIONS = {"width": "--size", "height": "--size", "color": "--color/--mono"}
+_LARGE = 1e6  # from here on, :g writes whole numbers with a power of ten
 _LARGEST = 2**63 - 1  # of the whole numbers a run's files can hold
 _SIZE = re.compile(r"([0-9]{1,6})(?:[xX×]([0-9]{1,6}))?")
 _WORDS: dict[Kind, str] = {
@@ -73,7 +74,7 @@ class Field:
     def limits(self) -> str:
         """Its limits in words, such as `over 0, at most 20`; "" where it has none."""
         pairs = (("over", self.gt), ("at least", self.ge), ("below", self.lt), ("at most", self.le))
-        return ", ".join(f"{word} {limit:g}" for word, limit in pairs if limit is not None)
+        return ", ".join(f"{word} {_limit(limit)}" for word, limit in pairs if limit is not None)
 
     @property
     def help(self) -> str:
@@ -121,13 +122,18 @@ def find_field(name: str, *, where: str) -> Field:
     raise ConfigError(f"There is no setting {printable(name)!r}, which {where} names.", hint)
 
 
-def parse_value(field: Field, text: str) -> Value:
-    """A value from the text a user typed for the option of that field.
+def parse_value(field: Field, text: str, *, shown: str = "") -> Value:
+    """A value from the text a user typed for a field.
+
+    Args:
+        field: The field.
+        text: What was typed.
+        shown: How the user knows the field; its option if left out.
 
     Raises:
         ConfigError: If the text is no value of its kind or lies outside its limits.
     """
-    return check_value(field, _read(field, text), shown=field.option)
+    return check_value(field, _read(field, text), shown=shown or field.option)
 
 
 def parse_size(text: str, *, shown: str) -> tuple[int, int]:
@@ -285,8 +291,13 @@ def _broken_limit(field: Field, value: int | float) -> str | None:
     )
     for word, limit, holds in limits:
         if limit is not None and not holds(value, limit):
-            return f"{word} {limit:g}"
+            return f"{word} {_limit(limit)}"
     return None
+
+
+def _limit(limit: float) -> str:
+    """A limit in words; no power of ten where it is a whole number."""
+    return f"{limit:,.0f}" if limit >= _LARGE and limit == int(limit) else f"{limit:g}"
 
 
 def _quoted(value: object) -> str:

@@ -11,6 +11,7 @@ from mia_tui.cli.main import COMMANDS
 
 SCREEN = ("textual", "textual_image")
 HEAVY = ("torch", "torchvision", "timm", "torchmetrics", "rich", *SCREEN, "numpy", "PIL", "msgspec", "pynvml")
+HEADLESS = ("mia_tui.worker", "mia_tui.previewer")  # processes of their own
 TORCH = ("torch", "torchvision", "timm", "torchmetrics")
 
 MODULES = sorted(
@@ -19,14 +20,11 @@ MODULES = sorted(
     )
     for path in Path(mia_tui.__file__).parent.rglob("*.py")
 )
-WITHOUT_TORCH = [
-    name for name in MODULES if not name.startswith("mia_tui.engine") and name != "mia_tui.worker"
-]
+WITHOUT_TORCH = [name for name in MODULES if not name.startswith("mia_tui.engine") and name not in HEADLESS]
 BELOW_CLI = [
     name
     for name in MODULES
-    if not name.startswith(("mia_tui.cli", "mia_tui.tui"))
-    and name not in ("mia_tui.__main__", "mia_tui.worker")
+    if not name.startswith(("mia_tui.cli", "mia_tui.tui")) and name not in ("mia_tui.__main__", *HEADLESS)
 ]
 APP = [name for name in MODULES if name.startswith("mia_tui.tui")]
 

@@ -96,3 +96,9 @@ def test_an_unknown_setting_is_answered_with_the_one_that_was_meant(name: str, h
     with pytest.raises(ConfigError, match="There is no setting") as caught:
         find_field(name, where="train.toml")
     assert hint in str(caught.value)
+
+
+def test_a_large_limit_is_written_in_full() -> None:
+    assert FIELDS["seed"].limits == "at least 0, at most 2,147,483,647"
+    with pytest.raises(ConfigError, match="at most 2,147,483,647"):
+        parse_value(FIELDS["seed"], str(2**31))

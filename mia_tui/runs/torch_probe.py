@@ -11,7 +11,7 @@ from mia_tui.paths import printable
 _PROBE = """
 import json, sys
 import timm, torch
-from mia_tui.engine.device import describe, pick_device, resolve_precision
+from mia_tui.engine.device import describe, gpu_uuids, pick_device, resolve_precision
 choice = pick_device("auto")
 json.dump({
     "torch": torch.__version__,
@@ -20,6 +20,7 @@ json.dump({
     "device": describe(choice.device),
     "precision": resolve_precision("auto", choice.device),
     "warning": choice.warning,
+    "gpus": gpu_uuids(),
 }, sys.stdout)
 """
 _LONGEST_S = 180.0  # a first import from a slow network disk has taken a minute and more
@@ -33,6 +34,7 @@ class TorchFacts(msgspec.Struct, frozen=True):
         device: What training would use, in words.
         precision: Arithmetic it would use.
         warning: Why a GPU that is there is not used.
+        gpus: UUID of cuda:0, cuda:1, …, without the GPU- in front; the driver may number them otherwise.
         seconds: Time to import torch and look.
         error: Why torch cannot be used at all; the rest is empty then.
     """
@@ -43,6 +45,7 @@ class TorchFacts(msgspec.Struct, frozen=True):
     device: str = ""
     precision: str = ""
     warning: str | None = None
+    gpus: tuple[str, ...] = ()
     seconds: float = 0.0
     error: str | None = None
 

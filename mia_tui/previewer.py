@@ -1,0 +1,111 @@
+"""`python -m mia_tui.previewer`: augmented images for the form, by the very code that training runs.
+
+A process of its own, since importing torch holds the interpreter for seconds.
+It reads requests from its input and writes answers to its output (`runs.preview`),
+and ends when its input does: with the app, however that ends.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import IO
+
+import msgspec
+import numpy as np
+import torch
+
+from mia_tui.dataset.pixels.decode import decode_fitted, fit
+from mia_tui.engine.augment import augment
+from mia_tui.engine.data.scaling import to_unit
+from mia_tui.errors import MiaError
+from mia_tui.runs.preview import PreviewAnswer, PreviewRequest, decode_request, encode_line
+
+_NICE = 10  # the app and a training go first
+_GAP_PX = 1
+
+
+def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
+    """Answer requests until there are no more."""
+    _say(answers, PreviewAnswer(0))
+    for line in requests:
+        request = decode_request(line)
+        try:
+            sheet = make_sheet(request)
+        except (MiaError, RuntimeError, ValueError) as error:
+            _say(answers, PreviewAnswer(request.number, error=str(error).splitlines()[0]))
+            continue
+        height, width, _ = sheet.shape
+        _say(answers, PreviewAnswer(request.number, sheet.tobytes(), width, height))
+
+
+def make_sheet(request: PreviewRequest) -> np.ndarray:
+    """The images of a request beside and below each other: uint8, shape (H, W, 3).
+
+    Raises:
+        DecodeError: If an image cannot be read.
+    """
+    config = request.config
+    images = np.stack(
+        [
+            decode_fitted(
+                Path(request.root) / row.path,
+                row.frame,
+                width=config.width,
+                height=config.height,
+                color=config.color,
+                geometry=config.geometry,
+                resize=config.resize,
+                max_megapixels=config.max_megapixels,
+            )
+            for row in request.rows
+        ]
+    )  # (N, H, W, C)
+    batch = to_unit(torch.from_numpy(images).permute(0, 3, 1, 2))
+    samples = torch.tensor([row.row for row in request.rows], dtype=torch.int64)
+    columns = [images]
+    for epoch in range(1, request.columns):
+        changed = augment(batch, config, seed=config.seed, epoch=epoch, samples=samples)
+        bytes_ = changed.clamp(0, 1).mul(255).round().to(torch.uint8)
+        columns.append(bytes_.permute(0, 2, 3, 1).contiguous().numpy())
+    return _sheet(columns, request.tile_px)
+
+
+def _sheet(columns: list[np.ndarray], tile_px: int) -> np.ndarray:
+    """Columns of images, each (N, H, W, C), as one image with gaps between."""
+    _, height, width, _ = columns[0].shape
+    scale = min(1.0, tile_px / max(width, height))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    lines = [
+        np.concatenate([_tile(column[row], size) for column in columns], axis=1)
+        for row in range(len(columns[0]))
+    ]
+    return np.concatenate(lines)[:-_GAP_PX, :-_GAP_PX]
+
+
+def _tile(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """An image of three colours at a size, with a gap on the right and below."""
+    small = fit(image, *size, geometry="squash", resize="linear")
+    if small.shape[2] == 1:
+        small = small.repeat(3, axis=2)
+    return np.pad(small, ((0, _GAP_PX), (0, _GAP_PX), (0, 0)))
+
+
+def _say(answers: IO[bytes], answer: PreviewAnswer) -> None:
+    answers.write(encode_line(answer))
+    answers.flush()
+
+
+def main() -> None:
+    """Serve the process that started this one."""
+    os.nice(_NICE)
+    torch.set_num_threads(1)
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what a library prints must not stand among the answers
+    try:
+        serve(sys.stdin.buffer, answers)
+    except (BrokenPipeError, KeyboardInterrupt, msgspec.DecodeError):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,213 @@
+"""Images that would hurt a training: unreadable, of one tone, copies of each other.
+
+What was found out about a file is kept in the user's cache for as long as the
+file stays as it is, and looking has an end: 30,000 photographs would take minutes.
+"""
+
+import os
+import random
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import msgspec
+
+from mia_tui.config.train import TrainConfig
+from mia_tui.dataset.hashes import file_hashes
+from mia_tui.dataset.model import ImageFile
+from mia_tui.dataset.pixels.decode import decode, decode_fitted
+from mia_tui.dataset.scan_index import cache_file, write_cache
+from mia_tui.dataset.wording import counted, name_some
+from mia_tui.errors import DecodeError
+from mia_tui.runs.finding import Finding
+from mia_tui.runs.job import Sample
+from mia_tui.runs.system import usable_cores
+
+_TOLD_EVERY_S = 0.1
+_SMALL_PX = 32
+_TOGETHER = 64  # files given to the threads at a time
+_HASHED_TOGETHER = 500
+_ONE_TONE = "one tone"
+
+Told = Callable[[int, int], None]
+
+
+class Stopped(Exception):
+    """The person did not want to wait."""
+
+
+@dataclass
+class Watch:
+    """Time and patience."""
+
+    end: float
+    told: Told
+    should_stop: Callable[[], bool]
+    next_told: float = 0.0
+
+    def __call__(self, done: int, total: int) -> bool:
+        """Whether there is time for more.
+
+        Raises:
+            Stopped: If nobody wants to know any more.
+        """
+        if self.should_stop():
+            raise Stopped
+        now = time.monotonic()
+        if now >= self.next_told:
+            self.next_told = now + _TOLD_EVERY_S
+            self.told(done, total)
+        return now < self.end
+
+
+class Files:
+    """Size and time of the files of samples, and what is known of them from another time."""
+
+    def __init__(self, root: Path, samples: Iterable[Sample]) -> None:
+        self.root = root
+        self.stats: dict[str, tuple[int, int]] = {}
+        for path in dict.fromkeys(sample.path for sample in samples):
+            try:
+                status = os.stat(root / path)  # noqa: PTH116  (30,000 of them)
+            except OSError:
+                continue
+            self.stats[path] = (status.st_size, status.st_mtime_ns)
+        self._cache = cache_file(root, "checks", "msgpack")
+        self._known = _read_known(self._cache)
+        self._changed = False
+
+    def known(self, sample: Sample, limits: str) -> str | None:
+        """What was found out before; None if nothing was, or the file is another now."""
+        entry = self._known.get(_key(sample, limits))
+        return None if entry is None or entry[:2] != self.stats.get(sample.path) else entry[2]
+
+    def remember(self, sample: Sample, limits: str, verdict: str) -> None:
+        stats = self.stats.get(sample.path)
+        if stats is not None:
+            self._known[_key(sample, limits)] = (*stats, verdict)
+            self._changed = True
+
+    def save(self) -> None:
+        if self._changed and self._cache is not None:
+            write_cache(self._cache, msgspec.msgpack.encode(self._known))
+
+
+def look_into(
+    files: Files, samples: Sequence[Sample], config: TrainConfig, watch: Watch
+) -> tuple[dict[int, str], int]:
+    """What is wrong with images, by row ("" is nothing); and how many were looked into."""
+    limits = f"{config.max_megapixels:g}"
+    verdicts = {
+        row: known for row, sample in enumerate(samples) if (known := files.known(sample, limits)) is not None
+    }
+    rest = [row for row in range(len(samples)) if row not in verdicts]
+    random.Random(0).shuffle(rest)  # where time runs out, what was seen stands for all
+
+    def look(row: int) -> str:
+        return _verdict(files.root, samples[row], config.max_megapixels)
+
+    source = iter(rest)
+    with ThreadPoolExecutor(usable_cores(), thread_name_prefix="check") as pool:
+        while watch(len(verdicts), len(samples)) and (some := list(islice(source, _TOGETHER))):
+            for row, verdict in zip(some, pool.map(look, some), strict=True):
+                verdicts[row] = verdict
+                files.remember(samples[row], limits, verdict)
+    files.save()
+    return verdicts, len(verdicts)
+
+
+def bad_images(samples: Sequence[Sample], verdicts: dict[int, str]) -> Iterator[Finding]:
+    unreadable = [row for row, verdict in verdicts.items() if verdict not in ("", _ONE_TONE)]
+    if unreadable:
+        named = name_some(
+            f"{samples[row].path} ({verdicts[row].rstrip('.')})" for row in sorted(unreadable)[:3]
+        )
+        more = f" and {len(unreadable) - 3:,} more" if len(unreadable) > 3 else ""
+        yield Finding(
+            f"{counted(len(unreadable), 'image')} cannot be read: {named}{more}.",
+            "The run leaves them out; mend or remove the files to have them in it.",
+        )
+    flat = [samples[row].path for row in sorted(verdicts) if verdicts[row] == _ONE_TONE]
+    if flat:
+        yield Finding(
+            f"{counted(len(flat), 'image')} of one single tone: {name_some(flat)}.",
+            "Nothing can be learnt from them; take their labels away.",
+        )
+
+
+def copies(files: Files, samples: Sequence[Sample], watch: Watch) -> Iterator[Finding]:
+    """Files of the same bytes: those in several parts make the figures look better than they are."""
+    parts: dict[str, str] = {sample.path: sample.split for sample in samples}
+    groups: dict[str, list[str]] = defaultdict(list)
+    for path, digest in _hashes(files, watch).items():
+        groups[digest].append(path)
+    same = [sorted(paths) for paths in groups.values() if len(paths) > 1]
+    leaking = [paths for paths in same if len({parts[path] for path in paths}) > 1]
+    if leaking:
+        named = name_some(
+            " = ".join(f"{path} ({parts[path]})" for path in paths[:2]) for paths in leaking[:3]
+        )
+        yield Finding(
+            f"{counted(len(leaking), 'image')} stand both in the training part and in another: {named}.",
+            "Figures on that part come out too good; remove the copies, or make a new split with "
+            "`mia-tui labels split --new`.",
+        )
+    inside = [paths for paths in same if paths not in leaking]
+    if inside:
+        count = sum(len(paths) - 1 for paths in inside)
+        named = name_some(" = ".join(paths[:2]) for paths in inside[:3])
+        yield Finding(
+            f"{counted(count, 'image is a copy', 'images are copies')} of another in the same part: {named}.",
+            "They count twice; remove them if that is not meant.",
+        )
+
+
+def _verdict(root: Path, sample: Sample, max_megapixels: float) -> str:
+    """Why an image cannot be read, `one tone`, or "" where all is well."""
+    path = root / sample.path
+    try:
+        small = decode_fitted(
+            path,
+            sample.frame,
+            width=_SMALL_PX,
+            height=_SMALL_PX,
+            resize="nearest",
+            max_megapixels=max_megapixels,
+        )
+        if small.min() != small.max() and (small != small[0, 0]).any():
+            return ""
+        # Hardly anything in the small one: only the whole image tells.
+        whole = decode(path, sample.frame, max_megapixels=max_megapixels)
+    except DecodeError as error:
+        return error.message
+    return "" if (whole != whole[0, 0]).any() else _ONE_TONE
+
+
+def _hashes(files: Files, watch: Watch) -> dict[str, str]:
+    """Hashes of the files whose size occurs more than once, as far as time allows."""
+    sizes = Counter(size for size, _ in files.stats.values())
+    alike = [ImageFile(path, *stats) for path, stats in files.stats.items() if sizes[stats[0]] > 1]
+    known: dict[str, str] = {}
+    source = iter(alike)
+    while some := list(islice(source, _HASHED_TOGETHER)):
+        known.update(file_hashes(files.root, some))
+        if not watch(len(files.stats), len(files.stats)):
+            break
+    return known
+
+
+def _key(sample: Sample, limits: str) -> bytes:
+    return os.fsencode(f"{sample.frame}/{limits}/{sample.path}")
+
+
+def _read_known(file: Path | None) -> dict[bytes, tuple[int, int, str]]:
+    if file is None:
+        return {}
+    try:
+        return msgspec.msgpack.decode(file.read_bytes(), type=dict[bytes, tuple[int, int, str]])
+    except (OSError, msgspec.DecodeError):
+        return {}

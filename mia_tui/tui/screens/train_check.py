@@ -1,0 +1,217 @@
+"""What would hurt a training, shown before it starts; Enter starts anyway, Esc goes back to the form."""
+
+import asyncio
+import threading
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from mia_tui.config.train import TrainConfig
+from mia_tui.dataset.wording import counted
+from mia_tui.errors import MiaError
+from mia_tui.paths import printable
+from mia_tui.runs.checks import Checked, check_start
+from mia_tui.runs.checks_images import Stopped
+from mia_tui.runs.index import list_runs
+from mia_tui.runs.layout import RunDir
+from mia_tui.runs.prepare import Dataset, Prepared, prepare_training, read_dataset, with_absolute_paths
+from mia_tui.runs.queue import last_in_line
+from mia_tui.tui.context import Context
+from mia_tui.tui.places import Place
+from mia_tui.tui.screens.dialogs import Question
+from mia_tui.tui.services.form import in_words
+from mia_tui.tui.services.starting import start_run
+from mia_tui.tui.widgets.config_form import fault_style
+
+_SHOWN_EVERY_S = 0.1
+
+
+class CheckScreen(ModalScreen[RunDir | None]):
+    """Ends with the run that was started or queued; None goes back to the form.
+
+    Args:
+        place: The dataset.
+        context: What screens share.
+        config: The settings.
+        given: Those that somebody named; a stored split decides the others.
+        command: The command line that does the same.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "start", "Start"),
+        Binding("escape", "give_up", "Back"),
+        Binding("down", "scroll(1)", show=False),
+        Binding("up", "scroll(-1)", show=False),
+        Binding("pagedown", "scroll(8)", show=False),
+        Binding("pageup", "scroll(-8)", show=False),
+    ]
+
+    def __init__(
+        self, place: Place, context: Context, config: TrainConfig, given: frozenset[str], command: str
+    ) -> None:
+        super().__init__()
+        self._place, self._ink = place, context.ink
+        self._config, self._given, self._command = config, given, command
+        self._stop = threading.Event()
+        self._done = (0, 0)
+        self._prepared: tuple[Dataset, Prepared] | None = None
+        self._ahead: RunDir | None = None
+        self._anyway = ""
+        self._is_checked = self._is_starting = self._has_failed = False
+        self._body = Static(id="check-body", markup=False)
+        self._hint = Static(classes="hint", markup=False)
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog wide", id="check-dialog"):
+            yield Static("Check before the start", classes="title", markup=False)
+            with VerticalScroll(id="check-scroll", can_focus=False):
+                yield self._body
+            yield self._hint
+
+    def on_mount(self) -> None:
+        self.set_interval(_SHOWN_EVERY_S, self._show_progress)
+        self._show_progress()
+        self.run_worker(self._check(), name="check")
+
+    def on_unmount(self) -> None:
+        self._stop.set()
+
+    @property
+    def idle(self) -> bool:
+        """Whether the list is there, or why there is none."""
+        return (self._is_checked or self._has_failed) and not self._is_starting
+
+    def action_give_up(self) -> None:
+        if not self._is_starting:
+            self._stop.set()
+            self.dismiss(None)
+
+    def action_scroll(self, lines: int) -> None:
+        self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
+
+    async def action_start(self) -> None:
+        if self._prepared is None or self._is_starting or self._has_failed:
+            return
+        self._is_starting = True
+        self.run_worker(self._start(), name="start")
+
+    async def _check(self) -> None:
+        try:
+            made, self._ahead = await asyncio.to_thread(self._prepare)
+            self._prepared = made
+            checked = await asyncio.to_thread(
+                check_start, made[1], told=self._told, should_stop=self._stop.is_set
+            )
+        except Stopped:
+            return
+        except MiaError as error:
+            self._fail(error)
+            return
+        self._is_checked = True
+        self._show(made[1], checked)
+
+    async def _start(self) -> None:
+        after = None
+        if self._ahead is not None:
+            answers = [(f"After {printable(self._ahead.name)}", "after"), ("Start now", "now")]
+            text = "A run of this dataset is at work. Two at once slow each other down."
+            answer = await self.app.push_screen_wait(Question("When?", text, answers))
+            if answer is None:
+                self._is_starting = False
+                self._say_keys()
+                return
+            after = self._ahead if answer == "after" else None
+        self._stop.set()
+        self._hint.update(f"Starting the worker {self._ink.more}")
+        try:
+            run = await asyncio.to_thread(self._begin, after)
+        except MiaError as error:
+            self._is_starting = False
+            self._fail(error)
+            return
+        self.dismiss(run)
+
+    # In threads
+
+    def _prepare(self) -> tuple[tuple[Dataset, Prepared], RunDir | None]:
+        config = with_absolute_paths(self._config)
+        found = read_dataset(
+            self._place.dataset,
+            self._place.state,
+            frames=config.frames,
+            source=config.labels,
+            annotator=self._place.annotator,
+            follow=True,
+            progress=lambda done: self._told(0, done),
+        )
+        prepared = self._settle(found, config, keep=False)
+        return (found, prepared), last_in_line(list_runs(prepared.state))
+
+    def _begin(self, after: RunDir | None) -> RunDir:
+        """Store the split, write the run's folder, start its worker."""
+        assert self._prepared is not None
+        found, foreseen = self._prepared
+        return start_run(self._settle(found, foreseen.job.config, keep=True), after=after)
+
+    def _settle(self, found: Dataset, config: TrainConfig, *, keep: bool) -> Prepared:
+        return prepare_training(
+            found,
+            config,
+            given=self._given,
+            command=self._command,
+            annotator=self._place.annotator,
+            keep=keep,
+        )
+
+    def _told(self, done: int, total: int) -> None:
+        self._done = (done, total)
+
+    # What is seen
+
+    def _show_progress(self) -> None:
+        if self._is_checked or self._has_failed:
+            return
+        done, total = self._done
+        if self._prepared is None:
+            found = f": {total:,}" if total else ""
+            words = f"Looking for images{found} {self._ink.more}"
+        else:
+            words = f"Looking into the images: {done:,} of {total:,} {self._ink.more}"
+        self._body.update(words)
+        if not self._is_starting:
+            skips = "Enter starts without waiting, " if self._prepared is not None else ""
+            self._hint.update(f"{skips}Esc goes back to the form.")
+
+    def _show(self, prepared: Prepared, checked: Checked) -> None:
+        ink = self._ink
+        text = Text()
+        for finding in checked.findings:
+            text.append(f"{ink.pointer} {ink.shown(finding.message)}\n", style="bold")
+            text.append(f"  {ink.shown(finding.hint)}\n")
+        for note in prepared.notes:
+            text.append(f"{ink.pointer} {ink.shown(note)}\n")
+        if not text:
+            text.append("Nothing that would hurt was found.\n", style="bold")
+        looked = (
+            f"Looked into all {counted(checked.total, 'image')}."
+            if checked.is_whole
+            else f"Looked into {checked.looked_at:,} of {counted(checked.total, 'image')}; more takes too long."
+        )
+        text.append(looked, style="dim")
+        self._body.update(text)
+        self._anyway = " anyway" if checked.findings else ""
+        if not self._is_starting:
+            self._say_keys()
+
+    def _say_keys(self) -> None:
+        self._hint.update(f"Enter starts{self._anyway}, Esc goes back to the form.")
+
+    def _fail(self, error: MiaError) -> None:
+        self._has_failed = True
+        self._body.update(Text(self._ink.shown(in_words(error)), style=fault_style(self._ink)))
+        self._hint.update("Esc goes back to the form; nothing there is lost.")

@@ -1,0 +1,265 @@
+"""The settings of a training as a person types them: a text by field, faults in words, which fields matter now.
+
+Free of Textual. The fields, their limits and their meaning are those of the
+command line (`config.fields`); nothing here knows how a form looks.
+"""
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+
+import msgspec
+
+from mia_tui.config.check import find_faults, make_config
+from mia_tui.config.command import value_text
+from mia_tui.config.fields import Field, Value, fields, parse_value
+from mia_tui.config.toml import load_config, save_config
+from mia_tui.config.train import TrainConfig
+from mia_tui.errors import ConfigError, MiaError
+
+SPLIT_FIELDS = ("val_fraction", "test_fraction", "group_by", "split_seed")
+"""Those that a stored split decides where nobody names them."""
+
+_TITLES = {"lr": "learning rate", "min_lr": "lowest learning rate", "color": "colour"}
+_OPTION = re.compile(r"--[a-z][a-z0-9-]*")
+
+Rule = Callable[[TrainConfig], bool]
+
+# A probability, and the beginning of the names that matter where it is over 0.
+_CHANCES = (
+    ("blur", "blur_"),
+    ("piecewise_affine", "piecewise_"),
+    ("dropout", "dropout_"),
+    ("affine", "affine_"),
+)
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """What the texts mean.
+
+    Attributes:
+        config: With defaults in place of what cannot be read or does not matter.
+        faults: A sentence or two by field.
+    """
+
+    config: TrainConfig
+    faults: Mapping[str, str]
+
+
+class Form:
+    """Settings being typed.
+
+    Args:
+        config: What the form starts with.
+
+    Attributes:
+        given: Fields that the person or a file named; a stored split decides the others of `SPLIT_FIELDS`.
+    """
+
+    def __init__(self, config: TrainConfig | None = None) -> None:
+        self.given: set[str] = set()
+        self._texts: dict[str, str] = {}
+        self._read: _Reading | None = None
+        self.take(config or TrainConfig())
+
+    def take(self, config: TrainConfig, *, given: Collection[str] = ()) -> None:
+        """Show other settings; `given` are those that somebody named."""
+        self._texts = {field.name: _shown(getattr(config, field.name)) for field in fields()}
+        self.given = set(given)
+        self._read = None
+
+    def take_recipe(self, name: str) -> None:
+        """Start again from a recipe."""
+        self.take(make_config(recipe=name))
+
+    def load(self, path: Path) -> None:
+        """Take the settings of a file, and the defaults for those that it leaves out.
+
+        Raises:
+            ConfigError: If the file cannot be read or asks for what cannot be; the form stays as it is.
+        """
+        values = load_config(path)
+        self.take(make_config(file_values=values), given=values.keys())
+
+    def save(self, path: Path) -> None:
+        """Write the settings to a file that `load` and `--config` read.
+
+        Raises:
+            ConfigError: If there are faults, or the file cannot be written.
+        """
+        config = self.config
+        if config is None:
+            raise ConfigError("The settings have faults, so they are not saved.", "Mend them first.")
+        try:
+            path.write_bytes(save_config(config).encode("utf-8", "surrogateescape"))
+        except OSError as error:
+            raise ConfigError(
+                f"The settings cannot be saved there: {error.strerror}.", "Name another file."
+            ) from error
+
+    def text(self, name: str) -> str:
+        """What stands in a field."""
+        return self._texts[name]
+
+    def set_text(self, name: str, text: str) -> None:
+        """Type something into a field. A square input stays one when its width is changed."""
+        if name == "width" and self._texts["height"] == self._texts["width"]:
+            self._texts["height"] = text
+        self._texts[name] = text
+        self.given.add(name)
+        self._read = None
+
+    def reset(self, name: str) -> None:
+        """Put the default back."""
+        self._texts[name] = _shown(field_of(name).default)
+        self.given.discard(name)
+        self._read = None
+
+    def decide(self, values: Mapping[str, Value | None]) -> bool:
+        """Show what a stored split decided, where nobody named something else; whether anything changed."""
+        texts = {name: _shown(value) for name, value in values.items() if name not in self.given}
+        changed = any(self._texts[name] != text for name, text in texts.items())
+        if changed:
+            self._texts |= texts
+            self._read = None
+        return changed
+
+    def is_changed(self, name: str) -> bool:
+        """Whether something else than the default stands in a field."""
+        return self._texts[name] != _shown(field_of(name).default)
+
+    def matters(self, name: str) -> bool:
+        """Whether a field has an effect, as the others are now."""
+        return _matters(name, self.values)
+
+    @property
+    def faults(self) -> Mapping[str, str]:
+        """What is wrong, in words, by field; only fields that matter have faults."""
+        return self._reading.faults
+
+    @property
+    def values(self) -> TrainConfig:
+        """The settings, with defaults in place of what is wrong or does not matter."""
+        return self._reading.config
+
+    @property
+    def config(self) -> TrainConfig | None:
+        """The settings; None while there are faults."""
+        return None if self.faults else self.values
+
+    @property
+    def _reading(self) -> _Reading:
+        if self._read is None:
+            self._read = _read(self._texts)
+        return self._read
+
+
+@cache
+def field_of(name: str) -> Field:
+    """The field of a name."""
+    return next(field for field in fields() if field.name == name)
+
+
+def title_of(name: str) -> str:
+    """How people know a field, such as `batch size`."""
+    return _TITLES.get(name, name.replace("_", " "))
+
+
+def groups() -> list[str]:
+    """The headings, in their order."""
+    return list(dict.fromkeys(field.group for field in fields()))
+
+
+def in_words(error: MiaError) -> str:
+    """What a message of the command line says, with the names of the form in place of its options."""
+    return _OPTION.sub(lambda match: _by_option().get(match[0], match[0]), str(error))
+
+
+def field_named_in(error: ConfigError) -> str | None:
+    """The field whose option a message of the command line names first."""
+    names = {field.option: field.name for field in fields()}
+    return next((names[option] for option in _OPTION.findall(str(error)) if option in names), None)
+
+
+@cache
+def _by_option() -> dict[str, str]:
+    return {
+        "--size": "size",
+        **{field.option: title_of(field.name) for field in fields() if field.name not in ("width", "height")},
+    }
+
+
+def _shown(value: Value | None) -> str:
+    return "" if value is None else value_text(value)
+
+
+def _read(texts: Mapping[str, str]) -> _Reading:
+    values: dict[str, Value | None] = {}
+    own: dict[str, str] = {}
+    for field in fields():
+        try:
+            values[field.name] = _value(field, texts[field.name])
+        except ConfigError as error:
+            own[field.name] = str(error)
+    config = msgspec.structs.replace(TrainConfig(), **values)
+    if config.val is not None:  # it takes the place of a split
+        config = msgspec.structs.replace(config, val_fraction=0.0, test_fraction=0.0)
+    config = _without_idle(config)
+    faults = {name: in_words(error) for name, error in find_faults(config).items() if name not in own}
+    faults = {name: text for name, text in (own | faults).items() if _matters(name, config)}
+    ordered = {field.name: faults[field.name] for field in fields() if field.name in faults}
+    return _Reading(config, ordered)
+
+
+def _without_idle(config: TrainConfig) -> TrainConfig:
+    """With defaults where a setting has no effect, so that it can neither be at fault nor clutter a command."""
+    idle = {
+        field.name: field.default
+        for field in fields()
+        if field.name not in SPLIT_FIELDS and not _matters(field.name, config)
+    }
+    return msgspec.structs.replace(config, **idle)
+
+
+def _value(field: Field, text: str) -> Value | None:
+    if field.optional and not text.strip():
+        return None
+    if field.kind != "text":
+        text = text.strip()
+    return parse_value(field, text, shown=title_of(field.name).capitalize())
+
+
+def _matters(name: str, config: TrainConfig) -> bool:
+    rule = _RULES.get(name)
+    return rule is None or rule(config)
+
+
+def _is_split(config: TrainConfig) -> bool:
+    return config.val is None
+
+
+def _is_likely(chance: str, config: TrainConfig) -> bool:
+    return bool(getattr(config, chance) > 0)
+
+
+_RULES: dict[str, Rule] = {
+    "focal_gamma": lambda config: config.loss == "focal",
+    "effective_beta": lambda config: config.class_weights.strip() == "effective",
+    "momentum": lambda config: config.optimizer == "sgd",
+    "plateau_factor": lambda config: config.schedule == "plateau",
+    "plateau_patience": lambda config: config.schedule == "plateau",
+    "step_factor": lambda config: config.schedule == "step",
+    "step_epochs": lambda config: config.schedule == "step",
+    "warmup_epochs": lambda config: config.schedule == "cosine",
+    "min_lr": lambda config: config.schedule != "constant",
+    **dict.fromkeys(SPLIT_FIELDS, _is_split),
+    **{
+        name: partial(_is_likely, chance)
+        for chance, beginning in _CHANCES
+        for name in TrainConfig.__struct_fields__
+        if name.startswith(beginning) and name != chance
+    },
+}

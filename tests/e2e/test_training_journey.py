@@ -1,0 +1,185 @@
+"""A person's way through a training in tmux: label, train from the form, watch, leave, come back, stop, resume, finish."""
+
+import os
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from run_support import wait_for
+from terminal_driver import python_app
+from tmux_support import TmuxApp
+
+from mia_tui.dataset.demo import render_demo
+from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.store.label_store import LabelStore
+from mia_tui.paths import StateFolder
+from mia_tui.runs.control import request_stop
+from mia_tui.runs.index import list_runs
+from mia_tui.runs.layout import RunDir
+from mia_tui.runs.liveness import run_status
+from mia_tui.runs.state import read_state
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.skipif(shutil.which("tmux") is None, reason="there is no tmux"),
+]
+
+COUNT, SIZE_PX, LEFT = 60, 48, 4
+EPOCHS = 400  # more than a test waits for: it is stopped, and then told by its own form to end sooner
+SLOW_S = 90.0
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[Path]:
+    """A demo set of which all but the first few images are labelled; its workers are stopped in the end."""
+    folder = tmp_path / "demo"
+    images = sorted(render_demo(folder, count=COUNT, size_px=SIZE_PX))
+    (folder / "labels.csv").unlink()
+    with LabelStore(folder / "mia" / "labels.db", annotator="anna") as store:
+        ids = {name: store.add_class(name).id for name in sorted({name for _, name in images})}
+        store.set_labels([(ImageKey(path), ids[name]) for path, name in images[LEFT:]], source="person")
+    yield folder
+    for run in runs_of(folder):
+        request_stop(run)
+        wait_for(lambda run=run: run_status(run) not in ("starting", "running"), timeout_s=SLOW_S)
+
+
+def runs_of(folder: Path) -> list[RunDir]:
+    return list_runs(StateFolder(folder / "mia"))
+
+
+def open_app(folder: Path, *, columns: int = 120, rows: int = 40) -> TmuxApp:
+    return TmuxApp(
+        python_app(folder, "--graphics", "half"), folder=folder.parent, columns=columns, rows=rows
+    )
+
+
+def epochs_of(run: RunDir) -> int:
+    return len(read_state(run).epochs)
+
+
+def fill_in(app: TmuxApp, epochs: int) -> None:
+    """Size 32, this many epochs, batches of 8: the fields as they stand in the form."""
+    app.press("PageDown")  # to Input
+    for _ in range(2):
+        app.press("C-u")
+        app.type("32")
+        app.press("Down")
+    app.press("PageDown", "PageDown", "PageDown")  # to Run
+    app.press("C-u")
+    app.type(str(epochs))
+    app.wait_for(f"--size 32 --epochs {epochs}")
+
+
+def test_label_train_leave_come_back_stop_resume_finish(demo: Path) -> None:
+    with open_app(demo) as app:
+        app.wait_for(f"{COUNT - LEFT} labelled")
+        app.press("1", "F2", "2", "F2")
+        app.wait_for(f"{COUNT - LEFT + 2} labelled")
+
+        app.press("C-t")
+        app.wait_for("Train on demo", "to train", "mia-tui train")
+        fill_in(app, EPOCHS)
+        app.press("F5")
+        app.wait_for("Check before the start", "Enter starts")
+        app.press("Enter")
+        app.wait_for("resnet18", "Loading the libraries")
+        app.wait_for("epoch 3/", "loss", timeout_s=SLOW_S)
+        [run] = runs_of(demo)
+        before = app.screen()
+        wait_for(lambda: app.screen() != before, timeout_s=SLOW_S)  # curves move
+
+        app.press("C-q")
+        app.wait_until_ended()
+    assert run_status(run) == "running"
+    seen = epochs_of(run)
+    wait_for(lambda: epochs_of(run) > seen, timeout_s=SLOW_S)  # without any app
+
+    with open_app(demo) as app:
+        app.wait_for(f"{COUNT - LEFT + 2} labelled")
+        app.press("C-u")
+        app.wait_for("running", "resnet18")
+        app.press("Enter")
+        app.wait_for("[1 Curves]", "best", "epoch ")
+        app.press("s")
+        app.wait_for("Stopped after", timeout_s=SLOW_S)
+        stopped_at = epochs_of(run)
+        assert run_status(run) == "stopped"
+
+        app.press("r")
+        app.wait_for("running")
+        wait_for(lambda: epochs_of(run) > stopped_at + 1, timeout_s=SLOW_S)
+        epochs = [row.epoch for row in read_state(run).epochs]
+        assert epochs == list(range(1, len(epochs) + 1)), "an epoch is there twice, or missing"
+        assert read_state(run).attempt == 2
+
+        app.press("s")
+        app.wait_for("Stopped after", timeout_s=SLOW_S)
+        app.press("Escape", "Escape")
+        app.wait_for(f"{COUNT - LEFT + 2} labelled")
+        app.press("C-q")
+        app.wait_until_ended()
+
+
+def test_a_short_run_finishes_under_an_app_at_80x24(demo: Path) -> None:
+    with open_app(demo, columns=80, rows=24) as app:
+        app.wait_for(f"{COUNT - LEFT} labelled")
+        app.press("C-t")
+        app.wait_for("Train on demo", "to train")
+        fill_in(app, 2)
+        app.press("F5")
+        app.wait_for("Enter starts")
+        app.press("Enter")
+        app.wait_for("Finished", timeout_s=SLOW_S)
+        [run] = runs_of(demo)
+        wait_for(lambda: run_status(run) == "finished")
+        assert run.best_weights.exists()
+        app.press("4")
+        app.wait_for("predicted")
+        app.press("Escape")
+        app.wait_for("labelled")
+
+
+def test_kill_9_of_the_app_leaves_the_run_alone(demo: Path) -> None:
+
+    with open_app(demo) as app:
+        app.wait_for(f"{COUNT - LEFT} labelled")
+        app.press("C-t")
+        app.wait_for("Train on demo", "to train")
+        fill_in(app, EPOCHS)
+        app.press("F5")
+        app.wait_for("Enter starts")
+        app.press("Enter")
+        app.wait_for("epoch 2/", timeout_s=SLOW_S)
+        [run] = runs_of(demo)
+        os.kill(app.pid, signal.SIGKILL)
+        app.wait_until_ended()
+    seen = epochs_of(run)
+    wait_for(lambda: epochs_of(run) > seen, timeout_s=SLOW_S)
+    assert run_status(run) == "running"
+
+
+def test_labelling_goes_on_while_a_run_trains(demo: Path) -> None:
+    with open_app(demo) as app:
+        app.wait_for(f"{COUNT - LEFT} labelled")
+        app.press("C-t")
+        app.wait_for("Train on demo", "to train")
+        fill_in(app, EPOCHS)
+        app.press("F5")
+        app.wait_for("Enter starts")
+        app.press("Enter")
+        app.wait_for("epoch 2/", timeout_s=SLOW_S)
+        app.press("Escape")
+        app.wait_for(f"{COUNT - LEFT} labelled")
+        for n in range(LEFT):
+            app.press("1", "F2")
+            app.wait_for(f"{COUNT - LEFT + n + 1} labelled")
+        [run] = runs_of(demo)
+        assert run_status(run) == "running"
+        seen, until = epochs_of(run), time.monotonic() + SLOW_S
+        while epochs_of(run) <= seen:
+            assert time.monotonic() < until
+            time.sleep(0.2)

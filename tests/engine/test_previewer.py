@@ -1,0 +1,117 @@
+"""The helper that augments images for the form: it runs what training runs, and ends with its parent."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from run_support import SOURCES, python, wait_for
+
+from mia_tui.config.train import TrainConfig
+from mia_tui.dataset.pixels.decode import decode_fitted
+from mia_tui.engine.augment import augment
+from mia_tui.engine.data.scaling import to_unit
+from mia_tui.errors import DecodeError
+from mia_tui.previewer import make_sheet
+from mia_tui.runs.job import Sample
+from mia_tui.runs.preview import PreviewRequest, Row, decode_request, encode_line
+from mia_tui.runs.system import process_runs
+from mia_tui.tui.services.form_preview import Previewer
+
+CONFIG = TrainConfig(width=32, height=32, rotate90=1.0, seed=7)
+
+
+def request(root: Path, *names: str, config: TrainConfig = CONFIG, tile_px: int = 32) -> PreviewRequest:
+    rows = tuple(Row(number + 5, name, 0) for number, name in enumerate(names))
+    return PreviewRequest(1, config, str(root), rows, 3, tile_px)
+
+
+def test_the_sheet_shows_each_image_as_it_is_and_as_the_first_epochs_train_on_it(discs: Path) -> None:
+    names = ("red/cell-0.png", "blue/cell-1.png")
+    sheet = make_sheet(request(discs, *names))
+    assert sheet.shape == (65, 98, 3)
+    for line, name in enumerate(names):
+        plain = decode_fitted(discs / name, width=32, height=32)
+        assert (sheet[33 * line : 33 * line + 32, :32] == plain).all()
+        for epoch in (1, 2):
+            batch = to_unit(torch.from_numpy(plain)[None].permute(0, 3, 1, 2))
+            samples = torch.tensor([line + 5])
+            seen = augment(batch, CONFIG, seed=7, epoch=epoch, samples=samples)[0].permute(1, 2, 0)
+            expected = seen.mul(255).round().to(torch.uint8).numpy()
+            tile = sheet[33 * line : 33 * line + 32, 33 * epoch : 33 * epoch + 32]
+            assert (tile == expected).all()
+
+
+def test_large_and_mono_images_fit_their_tiles(discs: Path) -> None:
+    config = TrainConfig(width=64, height=32, color=False)
+    sheet = make_sheet(request(discs, "red/cell-0.png", config=config, tile_px=16))
+    assert sheet.shape == (8, 3 * 16 + 2, 3)
+    assert (sheet[..., 0] == sheet[..., 1]).all()
+
+
+def test_an_image_that_cannot_be_read_is_a_sentence(discs: Path) -> None:
+    (discs / "red" / "cell-0.png").write_bytes(b"no image")
+    with pytest.raises(DecodeError, match=r"cell-0\.png"):
+        make_sheet(request(discs, "red/cell-0.png"))
+
+
+def test_names_that_are_not_utf_8_come_through() -> None:
+    odd = request(Path("/data/\udcff"), "a\udcfe%.png")
+    assert decode_request(encode_line(odd)) == odd
+
+
+def test_the_helper_answers_the_last_wish_and_ends_when_it_is_closed(discs: Path) -> None:
+    sheets: list[np.ndarray | str] = []
+    ready: list[float] = []
+    previewer = Previewer(sheets.append, lambda: ready.append(time.monotonic()))
+    rows = [(0, Sample(path="red/cell-0.png", class_index=0, split="train"))]
+    started = time.monotonic()
+    for flip in (0.0, 0.5, 1.0):
+        config = TrainConfig(width=32, height=32, flip_horizontal=flip, flip_vertical=0.0, rotate90=0.0)
+        previewer.want(config, discs, rows, 32)
+    assert time.monotonic() - started < 1.0  # nobody waits for torch
+    wait_for(lambda: bool(sheets), timeout_s=60.0)
+    assert ready
+    sheet = sheets[-1]
+    assert not isinstance(sheet, str)
+    assert (sheet[:, 33:65] == sheet[:, :32][:, ::-1]).all()  # the last wish: always flipped
+    process = previewer._process
+    assert process is not None
+    previewer.close()
+    wait_for(lambda: not process_runs(process.pid, None))
+    assert len(sheets) == 1
+
+
+def test_the_helper_ends_with_a_parent_that_is_killed() -> None:
+    code = """
+        import subprocess, time
+        child = subprocess.Popen([sys.executable, "-m", "mia_tui.previewer"], stdin=subprocess.PIPE, stdout=2)
+        print(child.pid, flush=True)
+        time.sleep(60)
+    """
+    with subprocess.Popen(
+        python(code), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=SOURCES
+    ) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        assert process_runs(pid, None)
+        parent.kill()
+        parent.wait()
+        wait_for(lambda: not process_runs(pid, None), timeout_s=60.0)
+
+
+def test_a_helper_that_cannot_start_says_so_and_takes_nothing_with_it(
+    discs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    sheets: list[np.ndarray | str] = []
+    previewer = Previewer(sheets.append, lambda: None)
+    rows = [(0, Sample(path="red/cell-0.png", class_index=0, split="train"))]
+    previewer.want(CONFIG, discs, rows, 32)
+    wait_for(lambda: bool(sheets))
+    assert "The preview has ended" in str(sheets[0])
+    previewer.want(CONFIG, discs, rows, 32)
+    previewer.close()
