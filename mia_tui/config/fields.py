@@ -17,7 +17,6 @@ from typing import Any, Literal, get_args, get_type_hints
 
 import msgspec.inspect
 
-from mia_tui.config.train import TrainConfig
 from mia_tui.errors import ConfigError
 from mia_tui.paths import printable
 
@@ -95,6 +94,8 @@ class Field:
 @cache
 def fields() -> tuple[Field, ...]:
     """Every field of TrainConfig, in its order."""
+    from mia_tui.config.train import TrainConfig  # the app needs the fields of its own settings alone
+
     return fields_of(TrainConfig)
 
 

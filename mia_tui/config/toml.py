@@ -4,12 +4,12 @@ As on the command line, a name may have dashes (`batch-size`), and `size` (96 or
 """
 
 import json
-import tomllib
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
 
 from mia_tui.config.fields import Field, Value, check_value, fields, find_field, parse_size
+from mia_tui.config.toml_file import read_toml
 from mia_tui.config.train import TrainConfig
 from mia_tui.errors import ConfigError
 from mia_tui.paths import printable
@@ -31,31 +31,6 @@ def load_config(path: Path) -> dict[str, Value]:
             f"There is no settings file {printable(path)}.", "Check the name given with --config."
         ) from error
     return _checked(values, printable(path))
-
-
-def read_toml(path: Path, *, example: str) -> dict[str, object]:
-    """What a settings file says, before anything is checked.
-
-    Args:
-        path: The file.
-        example: How a line looks, for whoever wrote one that is not TOML.
-
-    Raises:
-        ConfigError: If the file cannot be read or is not TOML.
-        FileNotFoundError: If there is none.
-    """
-    name = printable(path)
-    try:
-        # A path whose bytes are not UTF-8 survives as lone surrogates; some editors begin with a mark.
-        text = path.read_bytes().decode("utf-8", "surrogateescape").removeprefix("\ufeff")
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise ConfigError(f"The settings file {name} cannot be read: {error.strerror}.") from error
-    try:
-        return tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # besides TOML's own: numbers and nesting beyond all sense
-        raise ConfigError(f"The settings file {name} is not TOML: {error}.", example) from error
 
 
 def save_config(config: TrainConfig) -> str:

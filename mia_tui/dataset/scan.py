@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from mia_tui.config.train import Frames
 from mia_tui.dataset.hashes import duplicate_groups, file_hash
 from mia_tui.dataset.model import ImageFile, ImageKey
 from mia_tui.dataset.pixels.decode import ANIMATED_SUFFIXES, IMAGE_SUFFIXES, STACK_SUFFIXES, count_frames
@@ -21,6 +20,9 @@ from mia_tui.dataset.walk import NaturalKey, ScanProblem, natural_key, scan_file
 from mia_tui.dataset.wording import counted, name_some
 from mia_tui.errors import DataError, DecodeError
 from mia_tui.paths import printable
+
+if TYPE_CHECKING:
+    from mia_tui.config.train import Frames
 
 __all__ = [
     "NaturalKey",
@@ -65,7 +67,7 @@ class Measured(NamedTuple):
     frames: int
 
 
-def scan(root: Path, *, frames: Frames = "first", progress: Callable[[int], None] | None = None) -> Scan:
+def scan(root: Path, *, frames: "Frames" = "first", progress: Callable[[int], None] | None = None) -> Scan:
     """Find all images of a folder and how many frames each file has.
 
     Only files that may hold several images are opened (TIFF; GIF and WebP if `frames` is all), and only
@@ -97,7 +99,7 @@ def scan(root: Path, *, frames: Frames = "first", progress: Callable[[int], None
 
 
 def measure(
-    root: Path, found: Iterable[str], frames: Frames, problems: list[ScanProblem]
+    root: Path, found: Iterable[str], frames: "Frames", problems: list[ScanProblem]
 ) -> Iterator[Measured]:
     """Find out size, time and number of images of files, one after the other; in threads where the disk is slow.
 
@@ -165,7 +167,7 @@ def _no_images(root: Path, problems: list[ScanProblem]) -> DataError:
 
 
 def _look_at(
-    root: Path, folder: str, frames: Frames, suffixes: frozenset[str], index: ScanIndex, path: str
+    root: Path, folder: str, frames: "Frames", suffixes: frozenset[str], index: ScanIndex, path: str
 ) -> tuple[ImageFile, int | OSError | None]:
     """Size and time of a file, and its number of images where it may hold several and they can be counted."""
     try:

@@ -4,7 +4,6 @@ Most of the time until the first image is spent in importing Textual. The termin
 image is read.
 """
 
-import gc
 import os
 import shutil
 from pathlib import Path
@@ -24,9 +23,9 @@ def open_app(
 ) -> int:
     """Run the app until it is closed.
 
-    Garbage is not looked for at first: in what is imported there is none, and a look through a million images'
-    worth of objects holds up keys for 70-260 ms. The labelling screen enables it again when all that is known of
-    a dataset is loaded, and leaves that out.
+    Garbage is not looked for at first, since `cli.open`: in what is imported there is none, and a look through a
+    million images' worth of objects holds up keys for 70-260 ms. The labelling screen enables it again when all
+    that is known of a dataset is loaded, and leaves that out.
 
     Args:
         dataset: Folder of images; None opens the home screen.
@@ -41,7 +40,6 @@ def open_app(
     Raises:
         DataError: If the dataset is no folder.
     """
-    gc.disable()
     head_start = None
     if dataset is not None:
         check_root(dataset)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from image_support import deep_png, huge_png, raw_tiff
 from PIL import Image
+from run_support import run_python
 
 from mia_tui.dataset.pixels.decode import count_frames, decode, decode_fitted, fit
 from mia_tui.errors import DecodeError
@@ -465,3 +466,17 @@ def test_pillows_own_limit_and_warnings_stay_out_of_the_way(
     with pytest.raises(DecodeError, match="cut short"):
         decode(tmp_path / "wide.png")
     assert not [warning for warning in recwarn if "Decompression" in str(warning.message)]
+
+
+def test_opening_an_image_imports_only_the_readers_of_formats_that_are_read(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.jpg")
+    run_python(
+        """
+        from pathlib import Path
+        from mia_tui.dataset.pixels.reading import opened
+        with opened(Path(sys.argv[1]), 0, 10.0):
+            pass
+        assert "PIL.FpxImagePlugin" not in sys.modules
+        """,
+        tmp_path / "a.jpg",
+    )

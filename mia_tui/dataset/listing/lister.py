@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mia_tui.config.train import Frames
 from mia_tui.dataset.listing.arrays import ListingArrays, arrays_of, paths_of
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.scan import check_root, measure, problem_notes
 from mia_tui.dataset.walk import ScanProblem, scan_files
+
+if TYPE_CHECKING:
+    from mia_tui.config.train import Frames
 
 _BATCH_S = 0.05  # what a person does not see as a wait
 _BATCH = 16_384  # files; a screen takes so many over within a frame
@@ -42,7 +45,7 @@ class _StoppedError(Exception):
 def list_images(
     root: Path,
     *,
-    frames: Frames = "first",
+    frames: "Frames" = "first",
     on_batch: Callable[[ListingArrays], None] | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Found | None:
@@ -104,7 +107,7 @@ def _taken_out(parts: deque[ListingArrays]) -> Iterator[str]:
         yield from paths_of(parts.popleft())
 
 
-def _measured(root: Path, frames: Frames, paths: Iterator[str], problems: list[ScanProblem]) -> Listing:
+def _measured(root: Path, frames: "Frames", paths: Iterator[str], problems: list[ScanProblem]) -> Listing:
     listing = Listing()
     files = measure(root, paths, frames, problems)
     for first in files:

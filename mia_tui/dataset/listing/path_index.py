@@ -1,6 +1,6 @@
 """Which number a path has, among a million, without a Python object or a step of Python for each."""
 
-import secrets
+import os
 from collections.abc import Iterator
 
 import numpy as np
@@ -11,7 +11,7 @@ _AT_ONCE = 1 << 18  # bytes that are hashed together: what is made of them stays
 
 # The hash of a path is a polynomial over its bytes, whose base is another one in each process: nobody can
 # choose names that collide. It is taken of many at once, each divided by the power where its path begins.
-_BASE = secrets.randbits(64) | 1
+_BASE = int.from_bytes(os.urandom(8), "little") | 1
 _INVERSE = pow(_BASE, -1, 1 << 64)
 
 Run = tuple[NDArray[np.int64], NDArray[np.int32]]

@@ -8,21 +8,24 @@ any number of threads may decode at once. For the screen see `upright`.
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
-from mia_tui.config.train import Frames, Geometry, Resize
 from mia_tui.dataset.pixels import deep
 from mia_tui.dataset.pixels.reading import (
-    FORMATS,
     MAX_MEGAPIXELS,
+    formats_of,
     open_upright,
     opened,
     orientation_of,
     reading,
 )
+
+if TYPE_CHECKING:
+    from mia_tui.config.train import Frames, Geometry, Resize
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"})
 STACK_SUFFIXES = frozenset({".tif", ".tiff"})
@@ -30,7 +33,7 @@ ANIMATED_SUFFIXES = frozenset({".gif", ".webp"})
 
 # Pillow widens each of these by the scale when it makes an image smaller, which is the anti-aliasing;
 # its own NEAREST picks single pixels, so nearest is the box, which equals it where an image grows.
-_FILTERS: dict[Resize, Image.Resampling] = {
+_FILTERS: dict["Resize", Image.Resampling] = {
     "nearest": Image.Resampling.BOX,
     "linear": Image.Resampling.BILINEAR,
     "cubic": Image.Resampling.BICUBIC,
@@ -38,7 +41,7 @@ _FILTERS: dict[Resize, Image.Resampling] = {
 }
 
 
-def count_frames(path: Path, *, animated: Frames = "first") -> int:
+def count_frames(path: Path, *, animated: "Frames" = "first") -> int:
     """How many images a file holds: the pages of a TIFF, the frames of a GIF or WebP if asked for.
 
     Args:
@@ -48,7 +51,7 @@ def count_frames(path: Path, *, animated: Frames = "first") -> int:
     Raises:
         DecodeError: If the file is not an image or cannot be opened.
     """
-    with reading(path), Image.open(path, formats=FORMATS) as image:
+    with reading(path), Image.open(path, formats=formats_of(path)) as image:
         if image.format == "TIFF" or (image.format in ("GIF", "WEBP") and animated == "all"):
             return int(getattr(image, "n_frames", 1))
         return 1
@@ -74,7 +77,7 @@ def decode(
     return _pixels(_load(path, frame, color, max_megapixels, None))
 
 
-def fit(image: np.ndarray, width: int, height: int, *, geometry: Geometry, resize: Resize) -> np.ndarray:
+def fit(image: np.ndarray, width: int, height: int, *, geometry: "Geometry", resize: "Resize") -> np.ndarray:
     """An image at a network's input size.
 
     Args:
@@ -99,8 +102,8 @@ def decode_fitted(
     width: int,
     height: int,
     color: bool = True,
-    geometry: Geometry = "squash",
-    resize: Resize = "cubic",
+    geometry: "Geometry" = "squash",
+    resize: "Resize" = "cubic",
     max_megapixels: float = MAX_MEGAPIXELS,
 ) -> np.ndarray:
     """`decode` and `fit` in one, faster for large JPEG files.
@@ -119,7 +122,7 @@ def decode_fitted(
 
 
 def _load(
-    path: Path, frame: int, color: bool, max_megapixels: float, wanted: tuple[int, int, Geometry] | None
+    path: Path, frame: int, color: bool, max_megapixels: float, wanted: tuple[int, int, "Geometry"] | None
 ) -> Image.Image:
     """One upright image in mode RGB or L."""
     with opened(path, frame, max_megapixels) as image:
@@ -128,7 +131,7 @@ def _load(
         return open_upright(image, path, frame, deep.OUTSIDE).convert("RGB" if color else "L")
 
 
-def _draft(image: JpegImageFile, width: int, height: int, geometry: Geometry) -> None:
+def _draft(image: JpegImageFile, width: int, height: int, geometry: "Geometry") -> None:
     turned = orientation_of(image) >= 5
     size = (image.height, image.width) if turned else image.size
     scaled = _scaled(size, width, height, geometry)
@@ -136,7 +139,7 @@ def _draft(image: JpegImageFile, width: int, height: int, geometry: Geometry) ->
     image.draft(None, doubled[::-1] if turned else doubled)
 
 
-def _scaled(size: tuple[int, int], width: int, height: int, geometry: Geometry) -> tuple[int, int]:
+def _scaled(size: tuple[int, int], width: int, height: int, geometry: "Geometry") -> tuple[int, int]:
     """Size that the whole image gets, of which a crop then keeps the middle."""
     if geometry == "squash":
         return width, height
@@ -145,7 +148,7 @@ def _scaled(size: tuple[int, int], width: int, height: int, geometry: Geometry) 
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
-def _fit(image: Image.Image, width: int, height: int, geometry: Geometry, resize: Resize) -> Image.Image:
+def _fit(image: Image.Image, width: int, height: int, geometry: "Geometry", resize: "Resize") -> Image.Image:
     if geometry == "crop":
         return image.resize((width, height), _FILTERS[resize], _middle(image.size, width, height))
     scaled = _scaled(image.size, width, height, geometry)

@@ -7,13 +7,16 @@ something is different now.
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mia_tui.config.train import Frames
 from mia_tui.dataset.listing.arrays import ListingArrays
 from mia_tui.dataset.listing.cache import save_listing
 from mia_tui.dataset.listing.lister import Found, list_images
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.errors import DataError
+
+if TYPE_CHECKING:
+    from mia_tui.config.train import Frames
 
 
 class Opening:
@@ -33,7 +36,7 @@ class Opening:
         root: Path,
         *,
         known: Listing | None,
-        frames: Frames,
+        frames: "Frames",
         on_batch: Callable[[ListingArrays], None],
         on_found: Callable[[Found], None],
         on_failed: Callable[[DataError], None],

@@ -1,0 +1,33 @@
+"""Reading a TOML file of settings, whatever stands in it."""
+
+from pathlib import Path
+
+from mia_tui.errors import ConfigError
+from mia_tui.paths import printable
+
+
+def read_toml(path: Path, *, example: str) -> dict[str, object]:
+    """What a settings file says, before anything is checked.
+
+    Args:
+        path: The file.
+        example: How a line looks, for whoever wrote one that is not TOML.
+
+    Raises:
+        ConfigError: If the file cannot be read or is not TOML.
+        FileNotFoundError: If there is none.
+    """
+    name = printable(path)
+    try:
+        # A path whose bytes are not UTF-8 survives as lone surrogates; some editors begin with a mark.
+        text = path.read_bytes().decode("utf-8", "surrogateescape").removeprefix("\ufeff")
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise ConfigError(f"The settings file {name} cannot be read: {error.strerror}.") from error
+    import tomllib  # most users have no such file, and the app starts the sooner
+
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # besides TOML's own: numbers and nesting beyond all sense
+        raise ConfigError(f"The settings file {name} is not TOML: {error}.", example) from error
