@@ -16,7 +16,7 @@ class TmuxApp:
 
     Args:
         command: What to run.
-        folder: For the server's socket and for HOME; outlives the server, so a second app finds the first one's files.
+        folder: For the server's socket and for HOME, which a second app finds again.
         columns: Width of the screen in cells.
         rows: Height of the screen in cells.
         environment: More variables.

@@ -1,4 +1,4 @@
-"""A person's way through a training in tmux: label, train from the form, watch, leave, come back, stop, resume, finish."""
+"""A training in tmux as a person goes through it: label, start, watch, leave, come back, stop, resume, finish."""
 
 import os
 import shutil
@@ -52,9 +52,7 @@ def runs_of(folder: Path) -> list[RunDir]:
 
 
 def open_app(folder: Path, *, columns: int = 120, rows: int = 40) -> TmuxApp:
-    return TmuxApp(
-        python_app(folder, "--graphics", "half"), folder=folder.parent, columns=columns, rows=rows
-    )
+    return TmuxApp(python_app(folder, "--graphics", "half"), folder=folder.parent, columns=columns, rows=rows)
 
 
 def epochs_of(run: RunDir) -> int:
