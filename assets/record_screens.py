@@ -1,8 +1,9 @@
-"""Makes the pictures of the app for the README: labels a rendered dataset in a real xterm on a screen of its own.
+"""Makes the pictures of the app for the README: labels and trains in a real xterm on a screen of its own.
 
     python assets/record_screens.py
 
-Needs Xvfb, xterm (built with sixel, as most are), xdotool and ImageMagick's import.
+Takes about four minutes on two cores, most of them for training. Needs Xvfb, xterm (built with sixel, as most are),
+xdotool and ImageMagick's import.
 """
 
 import os
@@ -13,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image, ImageColor
@@ -23,38 +25,62 @@ from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
 
 ASSETS = Path(__file__).resolve().parent
-COUNT, SIZE_PX, LABELLED = 120, 360, 34
+LABELLED = 34
 SHOWN = "neutrophil"  # the class of the first image without a label
 FLAT_COLOURS = 96  # those of the app itself, kept as they are
 COLUMNS, ROWS, FONT_SIZE = 124, 36, 10
 MOST_BYTES = 150_000
 SETTLE_S = 1.5
+WATCHED_EPOCHS = 14  # of the run at work, before it is looked at
+PATIENCE_S = 900.0
 
-# What is pressed before each picture, with how it is drawn.
-SCENES: dict[str, tuple[str, Sequence[str]]] = {
-    "label-sixel": ("sixel", ["F3", "1", "F1"]),
-    "label-half": ("half", ["F3", "1", "F1"]),
-    "grid": ("sixel", ["F3", "F7"]),
+
+@dataclass(frozen=True)
+class Scene:
+    """What is pressed before a picture.
+
+    Attributes:
+        keys: Names of xdotool; a number is seconds to wait.
+        graphics: How images are drawn.
+        is_trained: Of the dataset with runs, else of the one where labels are still missing.
+    """
+
+    keys: Sequence[str | float]
+    graphics: str = "sixel"
+    is_trained: bool = True
+
+
+SCENES = {
+    "label-sixel": Scene(["F3", "1", "F1"], is_trained=False),
+    "label-half": Scene(["F3", "1", "F1"], graphics="half", is_trained=False),
+    "grid": Scene(["F3", "F7"], is_trained=False),
+    "train": Scene(["ctrl+t", *["Next"] * 6, 15.0]),
+    "run": Scene(["ctrl+u", "Down", "Return"]),
+    "runs": Scene(["ctrl+u", "Down"]),
+    "confusion": Scene(["ctrl+u", "End", "Return", "4", *["Right"] * 4]),
 }
 
 
 def main() -> None:
     """Write the pictures beside this file; names on the command line choose among them."""
-    wanted = sys.argv[1:] or list(SCENES)
+    wanted = {name: SCENES[name] for name in sys.argv[1:] or SCENES}
     with tempfile.TemporaryDirectory() as folder:
         dataset = make_dataset(Path(folder) / "blood-smear")
-        for name in wanted:
-            graphics, keys = SCENES[name]
-            copy = Path(folder) / name / dataset.name
-            shutil.copytree(dataset, copy)
-            path = ASSETS / f"{name}.png"
-            record(copy, graphics, keys, path)
-            sys.stdout.write(f"{path.name}: {shrink(path):,} bytes\n")
+        for name, scene in wanted.items():
+            if not scene.is_trained:
+                copy = Path(folder) / name / dataset.name
+                shutil.copytree(dataset, copy)
+                picture(copy, name, scene)
+        trained = {name: scene for name, scene in wanted.items() if scene.is_trained}
+        if trained:
+            with runs_of(Path(folder) / "runs" / "blood-cells") as dataset:
+                for name, scene in trained.items():
+                    picture(dataset, name, scene)
 
 
 def make_dataset(folder: Path) -> Path:
     """Images of blood cells, the first of them labelled."""
-    images = sorted(render_demo(folder, count=COUNT, size_px=SIZE_PX))
+    images = sorted(render_demo(folder, count=120, size_px=360))
     (folder / "labels.csv").unlink()
     with LabelStore(folder / "mia" / "labels.db", annotator="anna") as store:
         ids = {name: store.add_class(name).id for name in SHARES}
@@ -64,13 +90,60 @@ def make_dataset(folder: Path) -> Path:
     return folder
 
 
-def record(dataset: Path, graphics: str, keys: Sequence[str], path: Path) -> None:
+@contextmanager
+def runs_of(folder: Path) -> Iterator[Path]:
+    """A labelled dataset with two runs that are finished, one at work and one that waits for it."""
+    folder.mkdir(parents=True)
+    render_demo(folder)
+
+    def call(*arguments: str) -> None:
+        program = [sys.executable, "-m", "mia_tui", *arguments]
+        subprocess.run(
+            program, cwd=folder.parent, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+
+    train = ("train", folder.name, "--size", "48")
+    call("labels", "import", folder.name, f"{folder.name}/labels.csv")
+    call(*train, "--epochs", "12", "--backbone", "resnet18")
+    call(*train, "--epochs", "12", "--backbone", "seresnet18", "--loss", "focal")
+    call(*train, "--epochs", "60", "--backbone", "resnet34", "--detach")
+    call(*train, "--epochs", "20", "--backbone", "resnext50", "--after", "last", "--detach")
+    at_work, waiting = sorted((folder / "mia" / "runs").iterdir(), key=lambda run: run.stat().st_ctime_ns)[
+        -2:
+    ]
+    try:
+        wait_for_epochs(at_work / "events.jsonl", WATCHED_EPOCHS)
+        yield folder
+    finally:
+        for run in (waiting, at_work):
+            call("runs", "stop", str(run))
+            call("runs", "follow", str(run))  # its folder may go only when it has ended
+
+
+def wait_for_epochs(events: Path, count: int) -> None:
+    """Return when a run has come so far."""
+    end = time.monotonic() + PATIENCE_S
+    while not events.exists() or events.read_text(encoding="utf-8").count('"epoch_ended"') < count:
+        if time.monotonic() > end:
+            raise TimeoutError(f"{events} holds fewer than {count} epochs after {PATIENCE_S:.0f} s.")
+        time.sleep(SETTLE_S)
+
+
+def picture(dataset: Path, name: str, scene: Scene) -> None:
+    """Take one picture and say how large it is."""
+    path = ASSETS / f"{name}.png"
+    record(dataset, scene, path)
+    sys.stdout.write(f"{path.name}: {shrink(path):,} bytes\n")
+
+
+def record(dataset: Path, scene: Scene, path: Path) -> None:
     """One picture: the app in an xterm after some keys."""
-    with screen() as display, terminal(dataset, graphics, display):
+    with screen() as display, terminal(dataset, scene.graphics, display):
         time.sleep(SETTLE_S * 2)
-        for key in keys:
-            subprocess.run(["xdotool", "key", key], env=display, check=True)
-            time.sleep(SETTLE_S)
+        for key in scene.keys:
+            if isinstance(key, str):
+                subprocess.run(["xdotool", "key", key], env=display, check=True)
+            time.sleep(SETTLE_S if isinstance(key, str) else key)
         subprocess.run(["import", "-window", "root", "-trim", str(path)], env=display, check=True)
 
 

@@ -12,11 +12,13 @@ from mia_tui.catalog.schedules import ScheduleName
 from mia_tui.cli.main import COMMANDS
 from mia_tui.config.fields import fields
 from mia_tui.config.user import user_fields
-from mia_tui.tui.actions import ACTIONS
+from mia_tui.runs.words import STATUS_WORDS
+from mia_tui.tui.actions import ACTIONS, SCOPES
 from mia_tui.tui.key_bindings import shown_key
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+_KEY = r".|F\d+|Enter|Space|Esc|Tab|PgDn|PgUp|Ctrl\+."
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -32,7 +34,7 @@ def test_every_loss_optimizer_and_schedule_stands_in_the_readme(choice: str) -> 
 def test_the_readme_names_no_option_that_train_does_not_have() -> None:
     known = {word for field in fields() for word in field.option.split("/")}
     others = "--detach --json --resume --run --out --dataset --state --config --recipe"
-    others += " --format --classes --tta --help --show-config --annotator --graphics"
+    others += " --format --classes --tta --help --show-config --annotator --graphics --after"
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", README))
     assert named <= known | set(others.split())
 
@@ -47,6 +49,27 @@ def test_the_readme_names_the_keys_that_the_app_has() -> None:
     table = README[README.index("| key | does |") : README.index("The frame is solid")]
     named = re.findall(r"`([^`]+)`", table)
     assert {"F1", "F2", "F3", "F4", "F5", "F6", "F7", "F8", "F9"} <= set(named) <= known
+
+
+def test_the_readme_names_the_keys_of_form_run_and_run_room() -> None:
+    section = README[README.index("## Training from the app") : README.index("## Training settings")]
+    form, run, room = (section.index(start) for start in ("**Ctrl+T", "**The run screen", "**Ctrl+U"))
+    for scope, words in (("train", section[form:run]), ("run", section[run:room]), ("runs", section[room:])):
+        known = {shown_key(key) for action in SCOPES[scope].actions for key in action.keys}
+        named = {word for word in re.findall(r"`([^`\n]+)`", words) if re.fullmatch(_KEY, word)}
+        assert named and named <= known, scope
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_the_readme_names_every_screen_whose_keys_can_be_changed(scope: str) -> None:
+    settings = README[README.index("**Settings**") : README.index("## Labels")]
+    assert f"`{scope}`" in settings
+
+
+@pytest.mark.parametrize("status", ["waiting", "running", "stopped", "failed", "lost", "unknown"])
+def test_the_readme_says_what_a_state_of_a_run_means(status: str) -> None:
+    assert status in STATUS_WORDS
+    assert re.search(rf"^\| [a-z, ]*\b{status}\b[a-z, ]* \|", README, re.MULTILINE)
 
 
 def test_every_picture_of_the_readme_is_there() -> None:

@@ -141,7 +141,8 @@ class ConfusionMatrix(Widget, can_focus=False):
     def render_lines(self, crop: Region) -> list[Strip]:
         width = self.size.width
         lines = [self._line(y).adjust_cell_length(width) for y in range(crop.y, crop.bottom)]
-        return [line.crop(crop.x, crop.right) for line in lines]
+        ground = self.rich_style
+        return [line.crop(crop.x, crop.right).apply_style(ground) for line in lines]
 
     def _line(self, y: int) -> Strip:
         if self._verdict is None:

@@ -49,7 +49,8 @@ class Curves(Widget, can_focus=False):
         self._make()
 
     def render_line(self, y: int) -> Strip:
-        return self._lines[y] if y < len(self._lines) else Strip.blank(self.size.width, Style())
+        line = self._lines[y] if y < len(self._lines) else Strip.blank(self.size.width, Style())
+        return line.apply_style(self.rich_style)
 
     def _room(self) -> tuple[int, int]:
         """How many plots fit beside each other, and above."""

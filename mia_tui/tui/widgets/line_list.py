@@ -74,11 +74,11 @@ class LineList(ScrollView, Generic[Entry], can_focus=False):
         return True
 
     def render_line(self, y: int) -> Strip:
-        line, width = y + int(self.scroll_offset.y), self.size.width
+        line, width, ground = y + int(self.scroll_offset.y), self.size.width, self.rich_style
         if not 0 <= line < len(self._entries):
-            return Strip.blank(width, _PLAIN)
+            return Strip.blank(width, ground)
         segments = self.line(self._entries[line], width, is_current=line == self._cursor)
-        return Strip(segments).adjust_cell_length(width, _PLAIN)
+        return Strip(segments).adjust_cell_length(width, _PLAIN).apply_style(ground)
 
     def on_click(self, event: events.Click) -> None:
         line = event.y + int(self.scroll_offset.y)

@@ -74,6 +74,9 @@ class RowList(ScrollView, can_focus=False):
         return max(1, self.size.height - 1)
 
     def render_line(self, y: int) -> Strip:
+        return self._line(y).apply_style(self.rich_style)
+
+    def _line(self, y: int) -> Strip:
         width, row = self.size.width, y - 1 + int(self.scroll_offset.y)
         if y == 0:
             heading = self._ink.fit(self._heading(width), width)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from rich.segment import Segment
 from rich.style import Style
 
+from mia_tui.runs.pace import clock
 from mia_tui.runs.room import RoomRow, RowStatus
 from mia_tui.tui.widgets.ink import style
 from mia_tui.tui.widgets.line_list import LineList
@@ -69,9 +70,10 @@ class RunTable(LineList[RunLine]):
         best = "" if row.best is None else f"{row.best:.4f}"
         metric = row.metric if row.job is not None else ""
         network = row.backbone or row.run.name
+        elapsed = clock(row.elapsed_s) if row.elapsed_s else ""
         return (
             f" {ink.pad(network, at.network)} {epochs:>{_EPOCHS}} {best:>{_BEST}} {ink.pad(metric, at.metric)} "
-            f"{_clock(row.elapsed_s):>{_TIME}} {_when(row.created_at):<{_STARTED}}"
+            f"{elapsed:>{_TIME}} {_when(row.created_at):<{_STARTED}}"
         )
 
     def _state_style(self, status: RowStatus) -> Style:
@@ -83,15 +85,6 @@ def _columns(width: int) -> _Columns:
     room = max(0, width - _FIXED)
     metric = max(_LEAST_METRIC, min(_MOST_METRIC, int(room * _METRIC_SHARE)))
     return _Columns(max(_LEAST_NETWORK, room - metric), metric)
-
-
-def _clock(seconds: float) -> str:
-    """`1:02:03`, or `2:03` below an hour; empty before there is any."""
-    if not seconds:
-        return ""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def _when(t: float) -> str:

@@ -44,7 +44,9 @@ class SectionTabs(Widget, can_focus=False):
             for number, name in enumerate(self._names)
         ]
         first = self._first(segments)
-        return Strip(segments[first:]).adjust_cell_length(self.size.width, Style())
+        return (
+            Strip(segments[first:]).adjust_cell_length(self.size.width, Style()).apply_style(self.rich_style)
+        )
 
     def on_click(self, event: events.Click) -> None:
         first = self._first([Segment(f" {name} ") for name in self._names])

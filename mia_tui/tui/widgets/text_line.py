@@ -18,11 +18,12 @@ class TextLine(Widget, can_focus=False):
 
     Args:
         ink: Characters that this terminal has.
+        bare: Keep the terminal's own background, as beside images; else that of the app.
     """
 
-    def __init__(self, ink: Ink, *, id: str | None = None) -> None:
+    def __init__(self, ink: Ink, *, id: str | None = None, bare: bool = False) -> None:
         super().__init__(id=id)
-        self._ink = ink
+        self._ink, self._bare = ink, bare
         self._left: tuple[Piece, ...] = ()
         self._right: tuple[Piece, ...] = ()
         self._made: Strip | None = None
@@ -42,7 +43,8 @@ class TextLine(Widget, can_focus=False):
     def render_lines(self, crop: Region) -> list[Strip]:
         if self._made is None or self._made.cell_length != self.size.width:
             self._made = self._line(self.size.width)
-        return [self._made.crop(crop.x, crop.right)] * crop.height
+        seen = self._made.crop(crop.x, crop.right)
+        return [seen if self._bare else seen.apply_style(self.rich_style)] * crop.height
 
     def _line(self, width: int) -> Strip:
         ink = self._ink
