@@ -61,7 +61,7 @@ def command(
     report = Report()
     _check_file(image)
     facts = read_facts(image, frame, max_megapixels=max_megapixels)
-    terminal = _ask(graphics or _usual_graphics())
+    terminal = _ask(graphics)
     if terminal.note:
         report.note(terminal.note)
     if terminal.graphics != "none":
@@ -79,24 +79,20 @@ def _check_file(image: Path) -> None:
         raise DataError(f"There is no file {printable(image)}.", "Check how it is spelt.")
 
 
-def _usual_graphics() -> str:
-    """How the user's settings say that images are drawn; they are about a terminal, so a pipe goes without."""
-    if not STDOUT.isatty():
-        return "auto"
-    from mia_tui.cli.open import user_settings
-
-    return user_settings().graphics
-
-
-def _ask(wanted: str) -> "Terminal":
-    """What the terminal can do; a pipe takes whatever is wanted, and characters by itself."""
+def _ask(graphics: str | None) -> "Terminal":
+    """What the terminal can do, and the user's settings want; a pipe takes whatever is wanted, else characters."""
     from mia_tui.terminal.model import Terminal
 
     if STDOUT.isatty():
+        from mia_tui.cli.open import user_settings
         from mia_tui.terminal.ask import ask_terminal
+        from mia_tui.terminal.choose import with_colours
 
-        return ask_terminal(wanted)  # type: ignore[arg-type]  # click let only these words pass
+        user = user_settings()
+        environment = with_colours(os.environ, user.colours)
+        return ask_terminal(graphics or user.graphics, environment=environment)  # type: ignore[arg-type]  # by click
     width, height = _GUESSED_CELL_PX
+    wanted = graphics or "auto"
     return Terminal(
         graphics="half" if wanted == "auto" else wanted,  # type: ignore[arg-type]
         colours="none" if wanted == "auto" else "true",

@@ -20,6 +20,17 @@ _KITTY_BRANDS = ("kitty", "ghostty")
 _COLOUR_SYSTEMS: dict[str, Colours] = {"truecolor": "true", "256": "256", "standard": "16"}
 
 
+def with_colours(environment: Mapping[str, str], wanted: Literal["auto"] | Colours) -> dict[str, str]:
+    """The environment in which a terminal is taken to have these colours, whatever it says; auto: as it is."""
+    if wanted == "auto":
+        return dict(environment)
+    if wanted == "none":
+        return {**environment, "NO_COLOR": "1"}
+    [system] = [name for name, colours in _COLOUR_SYSTEMS.items() if colours == wanted]
+    others = {name: value for name, value in environment.items() if name != "NO_COLOR"}
+    return {**others, "TEXTUAL_COLOR_SYSTEM": system}
+
+
 @dataclass(frozen=True)
 class Window:
     """What the kernel knows of a terminal's window (TIOCGWINSZ); pixels are 0 where nobody told it."""

@@ -223,6 +223,7 @@ _RUNS_ACTIONS: tuple[Action, ...] = (
         "again", ("a",), "Run again", "Train with its settings on the labels of today, as a new run.", _RUNS
     ),
     Action("queue", ("u",), "Queue", "Go on, or run again, when the runs at work have ended.", _RUNS),
+    Action("predict", ("p",), "Predict", "Let its best weights suggest a class for every image.", _RUNS),
     Action(
         "delete", ("x", "delete"), "Delete", "Delete it, or those marked, with all that was saved.", _RUNS
     ),
@@ -264,6 +265,7 @@ _RUN_ACTIONS: tuple[Action, ...] = (
     Action(
         "again", ("a",), "Run again", "Train with its settings on the labels of today, as a new run.", _RUN
     ),
+    Action("predict", ("p",), "Predict", "Let its best weights suggest a class for every image.", _RUN),
     Action("delete", ("x", "delete"), "Delete", "Delete it with all that was saved.", _RUN),
     Action("open", ("enter",), "Open images", "See the images of the class or cell under the cursor.", _RUN),
     *(Action(f"pane_{name}", (key,), title, help, _RUN) for name, key, title, help in _PANES),
@@ -369,7 +371,7 @@ SCOPES: dict[str, Scope] = {
                 *_shared("page_next", "page_previous", "first", "last", "help"),
                 *_ANYWHERE,
             ),
-            "open new stop resume leave help delete compare again queue change mark order filter quit",
+            "open new stop resume leave help predict delete compare again queue change mark order filter quit",
         ),
         _scope(
             "run",
@@ -379,7 +381,7 @@ SCOPES: dict[str, Scope] = {
                 *_shared("page_next", "page_previous", "first", "last", "help"),
                 *_ANYWHERE,
             ),
-            "leave stop resume open pane_next help which_epoch matrix again change delete log_scale quit",
+            "leave stop resume open pane_next help predict which_epoch matrix again change delete log_scale quit",
         ),
         _scope(
             "compare",

@@ -1,7 +1,8 @@
 """The terminal as the app drives it: writes that never block, an end when the terminal is gone.
 
-Textual's private parts that the app leans on are all here: `_file`, which it
-writes to, and its parser's message for the answer to CSI 6n.
+Of Textual's private parts, it leans on `_file`, which Textual writes to, and on
+its parser's message for the answer to CSI 6n. (`quick_paint`, `overlay` and
+`key_bindings` name those that they lean on.)
 """
 
 import os

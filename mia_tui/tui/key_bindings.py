@@ -1,6 +1,7 @@
 """The table of `actions` as Textual's bindings, with the user's keys in force, and as people read it."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mia_tui.config.keys import keys_in_force
@@ -8,11 +9,13 @@ from mia_tui.tui.actions import SCOPES
 
 if TYPE_CHECKING:
     from textual.binding import Binding
+    from textual.events import Key
     from textual.screen import Screen
 
 Wanted = Mapping[str, tuple[str, ...]]
 """The user's keys, as `UserConfig.keys` has them."""
 
+_OBEY = re.compile(r"obey\('(\w+)'\)")
 _OF_THE_APP = frozenset({"command_palette", "quit"})
 
 
@@ -38,9 +41,34 @@ def bind_keys(screen: "Screen[Any]", scope: str, wanted: Wanted, *, before_focus
     screen._bindings = BindingsMap.from_keys({**made.key_to_bindings, **others})
 
 
+def obey_key(screen: "Screen[Any]", event: "Key") -> bool:
+    """Obey a command of the screen's own at once; False if the key is none.
+
+    For screens that take keys themselves, too: Textual looks for a binding only when the key has come back to
+    the app, and what was pressed behind it in the same burst is then done before it.
+    """
+    for binding in screen._bindings.key_to_bindings.get(event.key, ()):
+        found = _OBEY.fullmatch(binding.action)
+        if found is not None:
+            event.stop()
+            screen.action_obey(found[1])  # type: ignore[attr-defined]
+            return True
+    return False
+
+
 def keys_of(scope: str, wanted: Wanted) -> dict[str, tuple[str, ...]]:
     """The keys in force on a screen, by command."""
     return keys_in_force(SCOPES[scope].keys, wanted)
+
+
+def said_key(scope: str, keys: Mapping[str, Sequence[str]], command: str) -> str:
+    """The key of a command for a sentence, letters as on a keyboard; where it has none, how the palette does it."""
+    if keys[command]:
+        key = shown_key(keys[command][0])
+        return key.upper() if len(key) == 1 else key
+    title = next(action.title for action in SCOPES[scope].actions if action.id == command)
+    palette = keys["command_palette"]
+    return f"{shown_key(palette[0])}, {title}" if palette else title
 
 
 def palette_lines(scope: str, wanted: Wanted) -> list[tuple[str, str, str]]:

@@ -1,7 +1,7 @@
 """The command line in this process: what it prints and the code it leaves with."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import ModuleType
 
@@ -34,11 +34,11 @@ def make_terminal(graphics: str = "half", colours: str = "true", **more: object)
 
 
 def on_terminal(monkeypatch: pytest.MonkeyPatch, terminal: Terminal) -> list[str]:
-    """stdout is that terminal from now on, and answers so; how it is asked is listed."""
+    """stdout is that terminal from now on, and answers so; how it is asked is listed, colours that are set too."""
     asked: list[str] = []
 
-    def ask_terminal(wanted: str = "auto") -> Terminal:
-        asked.append(wanted)
+    def ask_terminal(wanted: str = "auto", environment: Mapping[str, str] | None = None) -> Terminal:
+        asked.append(" ".join(filter(None, (wanted, (environment or {}).get("TEXTUAL_COLOR_SYSTEM")))))
         return terminal
 
     ask = ModuleType("ask")

@@ -286,6 +286,9 @@ def test_on_a_terminal_the_users_settings_say_how_images_are_drawn_unless_the_co
     mia("show", red)
     mia("show", red, "--graphics", "half")
     assert asked == ["none", "half"]
+    user_config_file().write_text('colours = "256"\n')
+    mia("show", red)
+    assert asked[2:] == ["auto 256"]
     user_config_file().write_text("graphics = 3\n")
     answer = mia("show", red)
     assert answer.code == 2 and "graphics in" in answer.err

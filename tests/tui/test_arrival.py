@@ -39,6 +39,9 @@ class Face:
     def say_error(self, error: MiaError) -> None:
         self.errors.append(str(error))
 
+    def key(self, command: str) -> str:
+        return f"<{command}>"
+
     def do(self, command: Callable[[], Awaitable[None]]) -> None:
         self.commands.append(command)
 

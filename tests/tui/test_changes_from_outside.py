@@ -1,5 +1,6 @@
 """What changes under the open app: image files, labels.db, and what others label at the same moment."""
 
+import asyncio
 import os
 import shutil
 import threading
@@ -21,18 +22,21 @@ from tui_support import (
     run,
     screen_lines,
     screen_text,
+    settle,
     told,
     wait_until,
 )
 
 from mia_tui.dataset.interchange.apply import import_into
 from mia_tui.dataset.interchange.csv import read_labels
+from mia_tui.dataset.listing.lister import list_images
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.pixels.looking import Look
 from mia_tui.dataset.scan import scan
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.terminal.model import Panel
 from mia_tui.tui.services.prefetch import Prefetch, Ready, Wish
+from mia_tui.tui.widgets.image_list import ImageList
 
 WIDE = 130, 42
 FIRST = "image-000.png"
@@ -199,7 +203,7 @@ def test_who_replaces_a_label_that_somebody_gave_just_now_is_told_and_undo_bring
             label(cells, "flat", [FIRST], annotator="anna")
             await press(pilot, "f2")
             assert (
-                "anna labelled image-000.png flat a moment ago; your round replaced it; ctrl+z brings anna's "
+                "anna labelled image-000.png flat a moment ago; your round replaced it; undo brings anna's "
                 "label back." in told(pilot.app)
             )
             assert labels_in(cells)[FIRST].annotator == "ann"
@@ -228,7 +232,7 @@ def test_who_takes_an_unseen_label_away_or_overwrites_many_is_told(cells: Path) 
         async with opened(cells, size=WIDE) as pilot:
             label(cells, "flat", [FIRST], annotator="anna")
             await press(pilot, "delete")
-            assert "anna labelled image-000.png flat a moment ago; you took that away; ctrl+z" in told(
+            assert "anna labelled image-000.png flat a moment ago; you took that away; undo" in told(
                 pilot.app
             )
             label(cells, "flat", [FIRST, "image-001.png"], annotator="anna")
@@ -236,7 +240,7 @@ def test_who_takes_an_unseen_label_away_or_overwrites_many_is_told(cells: Path) 
             await desk.assign([ImageKey(FIRST), ImageKey("image-001.png"), ImageKey("image-002.png")], 1)
             [words] = desk.warnings()
             assert words == (
-                "anna labelled 2 of these images a moment ago; your step replaced that; ctrl+z brings those "
+                "anna labelled 2 of these images a moment ago; your step replaced that; undo brings those "
                 "labels back."
             )
 
@@ -254,7 +258,7 @@ def test_the_linking_of_moved_files_is_undone_by_the_command_that_the_message_na
         (cells / FIRST).rename(cells / "renamed.png")
         async with opened(cells, size=WIDE) as pilot:
             name = "Undo the linking of moved files"
-            await wait_until(pilot, lambda: f"To undo that: ctrl+p, {name}" in told(pilot.app))
+            await wait_until(pilot, lambda: f"To undo that: Ctrl+P, {name}" in told(pilot.app))
             titles = [found.title for found in pilot.app.get_system_commands(pilot.app.screen)]
             assert any(title.startswith(name) for title in titles)
             pilot.app.screen.action_obey("unlink")  # type: ignore[attr-defined]
@@ -317,5 +321,51 @@ def test_images_that_were_skipped_are_not_left_to_do(cells: Path) -> None:
             assert "1 labelled · 3 left · 2 skipped" in screen_text(pilot.app)
             await press(pilot, "f2", "f2", "f2")
             assert "All others have a label; 2 skipped." in screen_text(pilot.app)
+
+    run(test())
+
+
+def test_an_image_that_is_replaced_while_it_is_on_the_screen_is_shown_as_it_is(cells: Path) -> None:
+    one_colour(cells / FIRST, (255, 0, 0))
+
+    async def test() -> None:
+        async with opened(cells, size=WIDE) as pilot:
+            await wait_until(pilot, lambda: shows(pilot, (255, 0, 0)))
+            one_colour(cells / FIRST, (0, 0, 255))
+            await wait_until(pilot, lambda: shows(pilot, (0, 0, 255)))
+
+    run(test())
+
+
+def test_a_click_means_the_image_that_was_clicked_whatever_is_listed_by_then(cells: Path) -> None:
+    async def test() -> None:
+        async with opened(cells, size=WIDE) as pilot:
+            screen: Any = pilot.app.screen
+            gate = asyncio.Event()
+
+            async def wait() -> None:
+                await gate.wait()
+
+            screen.do(wait)
+            screen.post_message(ImageList.Picked(3))
+            await pilot.pause()
+            make_images(cells.parent / "more", 1)
+            (cells.parent / "more" / FIRST).rename(cells / "a-new-one.png")
+            found = list_images(cells)
+            assert found is not None
+            screen.session.replace_listing(found.listing)
+            gate.set()
+            await settle(pilot)
+            assert screen.session.current == ImageKey("image-003.png")
+
+    run(test())
+
+
+def test_a_click_on_a_line_that_is_not_there_any_more_does_nothing(cells: Path) -> None:
+    async def test() -> None:
+        async with opened(cells, size=WIDE) as pilot:
+            pilot.app.screen.post_message(ImageList.Picked(60))
+            await settle(pilot)
+            assert "1/6" in screen_text(pilot.app)
 
     run(test())

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from textual.pilot import Pilot
 from tui_support import (
+    TERMINAL,
     label,
     labels_in,
     make_context,
@@ -23,6 +24,7 @@ from tui_support import (
 
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageFile
+from mia_tui.terminal.cells import Cells
 from mia_tui.tui.screens.grid import GridScreen
 from mia_tui.tui.services.desk import Desk
 from mia_tui.tui.widgets.grid_view import GridView
@@ -388,5 +390,21 @@ def test_a_range_and_the_way_back_hold_where_images_come_in_meanwhile(dataset: P
             assert session.selected.tolist() == [3, 4]
             await press(pilot, "escape", "escape")
             assert session.current.path == "image-000.png", "the image one came from"
+
+    run(test())
+
+
+def test_tiles_keep_their_shape_when_the_font_is_zoomed(dataset: Path) -> None:
+    async def test() -> None:
+        async with shown(dataset, GridScreen, size=WIDE) as pilot:
+            grid: Any = pilot.app.screen.query_one(GridView)
+            now = [(10, 20)]
+            grid._cells = Cells(TERMINAL, measure=lambda: now[0])
+            before = grid.lattice.panel
+            now[0] = (20, 20)
+            pilot.app.screen.on_resize()  # type: ignore[attr-defined]
+            await settle(pilot)
+            after = grid.lattice.panel
+            assert after.cell_width_px == 20 and abs(after.columns - before.columns / 2) <= 1
 
     run(test())

@@ -205,7 +205,7 @@ def test_a_deleted_labels_db_is_said_and_nothing_is_written_into_the_void(tmp_pa
         with pytest.raises(StoreReplaced, match=r"not saved.*deleted or moved away"):
             await desk.assign([ImageKey("b.png")], round_.id)
         assert not path.exists() and not desk.session.classes and desk.session.labelled == 0
-        added = await desk.add_class("oval")
+        added = await desk.write(lambda store: store.add_class("oval"), "class oval")
         await desk.assign([ImageKey("b.png")], added.id)
         desk.keeper.drain(5.0)
 

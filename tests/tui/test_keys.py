@@ -22,10 +22,11 @@ from tui_support import (
 from mia_tui.config.user import UserConfig, load_user_config
 from mia_tui.tui.actions import SCOPES
 from mia_tui.tui.context import Context
-from mia_tui.tui.key_bindings import palette_lines
+from mia_tui.tui.key_bindings import keys_of, palette_lines, said_key
 from mia_tui.tui.screens.classes import ClassesScreen
 from mia_tui.tui.screens.grid import GridScreen
 from mia_tui.tui.screens.home import HomeScreen
+from mia_tui.tui.screens.label_words import first_hint
 
 
 @pytest.fixture
@@ -197,3 +198,39 @@ def test_the_footer_at_80_columns_shows_what_matters_and_no_half_words(
 async def open_palette(pilot: Pilot[Any], key: str = "ctrl+p") -> None:
     await pilot.press(key)
     await wait_until(pilot, lambda: "Ctrl+" in screen_text(pilot.app) and "Search" in screen_text(pilot.app))
+
+
+def test_sentences_name_the_keys_that_the_user_gave(dataset: Path, tmp_path: Path) -> None:
+    own = with_keys(
+        filter=("f12",), next_unlabelled=("f14",), assign=("f15",), assign_next=("f16",), classes=("f17",)
+    )
+
+    async def test() -> None:
+        async with opened(dataset, context=own) as pilot:
+            await press(pilot, "end", "f16")
+            assert "F14 goes there" in screen_text(pilot.app)
+            await press(pilot, "ctrl+f")
+            await type_text(pilot, "nowhere")
+            await press(pilot, "enter")
+            assert "F12 shows others" in screen_text(pilot.app) and "F5" not in screen_text(pilot.app)
+        (tmp_path / "plain").mkdir()
+        (tmp_path / "plain" / "broken.png").write_bytes(b"no image")
+        async with opened(tmp_path / "plain", context=own) as pilot:
+            await wait_until(pilot, lambda: "F15 and F16 label it" in screen_text(pilot.app))
+            assert "No classes yet: F17 adds some." in screen_text(pilot.app)
+
+    run(test())
+
+
+def test_a_command_without_a_key_is_named_as_the_palette_has_it() -> None:
+    keys = keys_of("label", {"filter": (), "command_palette": ("f12",)})
+    assert said_key("label", keys, "filter") == "F12, Filter"
+    assert said_key("label", keys_of("label", {"filter": (), "command_palette": ()}), "filter") == "Filter"
+    assert said_key("classes", keys_of("classes", {}), "add") == "A"
+
+
+def test_the_first_start_names_the_keys_in_force() -> None:
+    assert first_hint(keys_of("label", {})) == (
+        "F1 or = assigns; F2 or Space assigns and goes on; ? shows all keys."
+    )
+    assert first_hint(keys_of("label", {"assign": ("f15",)})).startswith("F15 assigns; ")

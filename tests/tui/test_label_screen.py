@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from tui_support import (
+    burst,
     label,
     make_context,
     make_images,
@@ -47,6 +48,13 @@ def names_in(dataset: Path) -> dict[str, str]:
         return {key.path: names[found.class_id] for key, found in store.labels().items()}
 
 
+def has_fingerprint(dataset: Path, path: str) -> bool:
+    store = LabelStore.open_existing(dataset / "mia" / "labels.db")
+    assert store is not None
+    with store:
+        return store.stored_files()[path].hash is not None
+
+
 def test_f2_labels_and_goes_on_and_f1_labels_and_stays(cells: Path) -> None:
     async def test() -> None:
         async with opened(cells) as pilot:
@@ -63,6 +71,20 @@ def test_equals_and_space_do_what_f1_and_f2_do(cells: Path) -> None:
             await press(pilot, "space", "=")
             assert "2/6" in screen_text(pilot.app)
         assert list(names_in(cells)) == ["image-000.png", "image-001.png"]
+
+    run(test())
+
+
+def test_keys_that_come_in_one_burst_are_obeyed_in_their_order(cells: Path) -> None:
+    async def test() -> None:
+        async with opened(cells) as pilot:
+            await burst(pilot, "f2", "2", "f2", "1", "f2", "2", "f1")
+        assert names_in(cells) == {
+            "image-000.png": "round",
+            "image-001.png": "flat",
+            "image-002.png": "round",
+            "image-003.png": "flat",
+        }
 
     run(test())
 
@@ -330,8 +352,7 @@ def test_a_file_that_was_renamed_keeps_its_label_and_that_is_said(cells: Path) -
             await press(pilot, "f1")
             screen = pilot.app.screen
             screen._busy_at = 0.0  # type: ignore[attr-defined]  # as if nobody had pressed a key for a while
-            await wait_until(pilot, lambda: not screen.desk.labelled_count)  # type: ignore[attr-defined]
-            await screen.desk.keeper.read(lambda store: None)  # type: ignore[attr-defined]
+            await wait_until(pilot, lambda: has_fingerprint(cells, "image-000.png"))
         (cells / "image-000.png").rename(cells / "renamed.png")
         async with opened(cells, size=WIDE) as pilot:
             await wait_until(pilot, lambda: "1 file was moved; labels went along" in told(pilot.app))

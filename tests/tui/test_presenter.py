@@ -335,3 +335,15 @@ def test_an_image_whose_file_is_another_one_is_painted_anew_and_the_terminal_for
     assert stage.painted == [wish, wish] and stage.presenter.held == (wish,), (
         "another image is no concern of it"
     )
+
+
+def test_after_the_app_was_stopped_and_goes_on_kitty_gets_the_picture_again() -> None:
+    stage = Stage("kitty")
+    wish = Wish(A, Look(), PANEL)
+    ready = stage.prefetch.make(wish, kitty=True)
+    stage.presenter.show(scene(A))
+    stage.answer()
+    sent = len(stage.written)
+    stage.presenter.terminal_forgot()
+    assert ready.picture is not None and stage.written[sent:] == [ready.picture.ahead]
+    assert stage.painted == [wish, wish] and stage.presenter.held == (wish,)

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 from PIL import Image
 from textual.app import App
+from textual.events import Key
 from textual.pilot import Pilot
 from textual.screen import ModalScreen, Screen
 
@@ -31,6 +32,7 @@ Value = TypeVar("Value")
 
 SMALL = 80, 24
 WAIT_S = 20.0
+_CONTROLS = {"ctrl+u": "\x15"}
 
 TERMINAL = Terminal(
     graphics="half", colours="true", cell_width_px=10, cell_height_px=20, cell_known=True, unicode=True
@@ -170,6 +172,15 @@ async def press(pilot: Pilot[Any], *keys: str) -> None:
         await pilot.pause()
         await wait_until(pilot, lambda: _is_settled(pilot.app.screen))
     await pilot.pause()
+
+
+async def burst(pilot: Pilot[Any], *keys: str) -> None:
+    """Keys that come all at once, as over a slow connection."""
+    for key in keys:
+        name = key_name(key)
+        pilot.app.post_message(Key(name, key if len(key) == 1 else _CONTROLS.get(name)))
+    await pilot.pause()
+    await settle(pilot)
 
 
 async def type_text(pilot: Pilot[Any], text: str) -> None:

@@ -111,7 +111,7 @@ def test_parts_put_behind_each_other_make_the_same_listing() -> None:
             parted.append(arrays_of(part, sizes=[1] * len(part), mtimes_ns=[1] * len(part)))
         assert parted.same_files(whole)
         assert parted.arrays.turns.tolist() == whole.arrays.turns.tolist() == [0, 2, 5]
-        assert parted.folders() == whole.folders()
+        assert parted.folders_later()() == whole.folders_later()()
 
 
 def test_files_are_found_by_their_paths_and_by_their_sizes() -> None:
@@ -209,7 +209,7 @@ def test_text_marks_every_frame_of_a_stack() -> None:
 def test_folders_are_a_tree_with_counts() -> None:
     listing = listing_of("top.png", "a/1.png", "a/b/c/2.tif", "a/b/c/3.png", "d/4.png", "a/link/5.png",
                          frames={"a/b/c/2.tif": 3})  # fmt: skip
-    assert listing.folders() == [
+    assert listing.folders_later()() == [
         Folder("", 1, 8),
         Folder("a", 1, 6),
         Folder("a/b", 0, 4),
@@ -217,7 +217,7 @@ def test_folders_are_a_tree_with_counts() -> None:
         Folder("a/link", 1, 1),
         Folder("d", 1, 1),
     ]
-    assert [folder.depth for folder in listing.folders()] == [0, 1, 2, 3, 2, 1]
+    assert [folder.depth for folder in listing.folders_later()()] == [0, 1, 2, 3, 2, 1]
     assert listing.folder_of(2) == "a/b/c"
     assert listing.folder_of(0) == ""
 
@@ -234,7 +234,7 @@ def test_in_folder_counts_what_lies_below_but_no_namesake() -> None:
 
 def test_a_million_folders_of_one_name_length_are_not_mixed_up() -> None:
     listing = listing_of("aa/1.png", "ab/1.png", "ab/2.png", "ba/1.png")
-    assert [(folder.path, folder.images) for folder in listing.folders()[1:]] == [
+    assert [(folder.path, folder.images) for folder in listing.folders_later()()[1:]] == [
         ("aa", 1),
         ("ab", 2),
         ("ba", 1),

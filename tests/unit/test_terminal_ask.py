@@ -16,7 +16,7 @@ import pytest
 from mia_tui.terminal import ask
 from mia_tui.terminal.answers import QUESTIONS, QUESTIONS_WITHOUT_STRINGS, Answers, read_answers
 from mia_tui.terminal.ask import ask_terminal
-from mia_tui.terminal.choose import Window, choose_terminal
+from mia_tui.terminal.choose import Window, choose_terminal, with_colours
 from mia_tui.terminal.model import Terminal
 
 XTERM = {"TERM": "xterm-256color", "LANG": "en_GB.UTF-8"}
@@ -325,3 +325,14 @@ def test_the_size_of_a_cell_is_what_the_terminal_says(
 def test_unicode_follows_the_locale(locale: dict[str, str], unicode: bool) -> None:
     terminal = choose_terminal("auto", Answers(True), None, {"TERM": "xterm"} | locale)
     assert terminal.unicode == unicode
+
+
+@pytest.mark.parametrize("wanted", ["true", "256", "16", "none"])
+@pytest.mark.parametrize("environment", [{}, {"NO_COLOR": "1"}, {"COLORTERM": "truecolor"}])
+def test_a_terminal_has_the_colours_that_the_user_says(wanted: str, environment: dict[str, str]) -> None:
+    told = with_colours(XTERM | environment, wanted)  # type: ignore[arg-type]
+    assert choose_terminal("auto", Answers(True), None, told).colours == wanted
+
+
+def test_auto_leaves_the_colours_to_the_terminal() -> None:
+    assert with_colours({"NO_COLOR": "1"}, "auto") == {"NO_COLOR": "1"}

@@ -6,7 +6,7 @@ behind each, as no name can hold one. A screen may ask for anything here
 without being held up, and extend it, except for what says so.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -189,9 +189,13 @@ class Listing:
         """The folder of an image, relative to the dataset; empty for the dataset itself."""
         return parent_of(self.path(row))
 
-    def folders(self) -> list[Folder]:
-        """The folders with images and those above them, each followed by what is in it."""
-        return add_up(self._folder_names(), self._rows_of_turns())
+    def folders_later(self) -> Callable[[], list[Folder]]:
+        """What finds the folders with images and those above them, each followed by what is in it.
+
+        It takes 100 ms for many folders, so it may be called in a thread, whatever is put at the end meanwhile.
+        """
+        turns, counts = self._turns.values, self._rows_of_turns()
+        return lambda: add_up([parent_of(self._paths.path(file)) for file in turns.tolist()], counts)
 
     def in_folder(self, folder: str) -> NDArray[np.bool_]:
         """For each row, whether it lies in a folder or below it; "" is the dataset."""

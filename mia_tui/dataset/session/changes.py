@@ -5,7 +5,6 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.session.class_list import ClassList, class_of_dict
@@ -14,7 +13,8 @@ from mia_tui.dataset.session.row_table import FLAGGED, NOTED, SKIPPED, Rows, sou
 from mia_tui.dataset.store.records import Change
 from mia_tui.paths import decode_name
 
-_STEP = 2048  # changes that are carried out within a frame or two
+_STEP = 2048  # labels that are carried out within a frame or two
+_MARK_STEP = 256  # marks, which are carried out one by one
 _MARKS = {"flag": FLAGGED, "skip": SKIPPED, "note": NOTED}
 
 
@@ -55,7 +55,11 @@ def apply_in_steps(
             yield
         some = changes[start : start + _STEP]
         labelled.append(_apply_labels(some, states))
-        rows += [_apply_mark(change, states) for change in some if change.kind in _MARKS]
+        marks = [change for change in some if change.kind in _MARKS]
+        for first in range(0, len(marks), _MARK_STEP):
+            if first:
+                yield
+            rows += [_apply_mark(change, states) for change in marks[first : first + _MARK_STEP]]
         edits += [
             (change.target_id, class_of_dict(change.after)) for change in some if change.kind == "class"
         ]
@@ -64,8 +68,15 @@ def apply_in_steps(
         classes.change(edits, _merged(changes))
     del others[annotator]
     marked = np.array([row for row in rows if row is not None], np.int32)
-    touched: NDArray[np.int32] = np.unique(np.concatenate((*labelled, marked)))
+    touched = _each_once(np.concatenate((*labelled, marked)))
     return Applied(touched, bool(edits), others.total(), tuple(sorted(others)))
+
+
+def _each_once(rows: Rows) -> Rows:
+    """Ascending. (numpy's `unique` takes ten times as long.)"""
+    rows = np.sort(rows)
+    once: Rows = rows[np.diff(rows, prepend=np.int32(-1)) != 0]
+    return once
 
 
 def _move(change: Change, states: ImageStates) -> list[int]:

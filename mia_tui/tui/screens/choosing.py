@@ -6,6 +6,7 @@ from dataclasses import replace
 from rich.text import Text
 
 from mia_tui.dataset.class_book import COLOURS
+from mia_tui.dataset.listing.folders import Folder
 from mia_tui.dataset.model import ImageClass
 from mia_tui.dataset.session.filters import ORDERS, STATES, Filter, Order, State
 from mia_tui.dataset.session.session import LabelSession
@@ -89,11 +90,11 @@ def colours(title: str, known: Sequence[ImageClass], ink: Ink, error: str = "") 
     return PickDialog(title, choices, ink, hint=hint, typed=_typed_colour, error=error)
 
 
-def folders(session: LabelSession, ink: Ink) -> PickDialog[Filter]:
+def folders(session: LabelSession, found: Sequence[Folder], ink: Ink) -> PickDialog[Filter]:
     """The tree of folders, with how many images lie in and below each."""
     present = session.filter
     choices = [Choice(f"the whole dataset ({len(session.listing):,})", replace(present, text="", folder=""))]
-    for folder in session.listing.folders():
+    for folder in found:
         if not folder.path:
             continue
         name = f"{'  ' * (folder.depth - 1)}{folder.path} ({folder.images_below:,})"

@@ -18,6 +18,7 @@ from mia_tui.dataset.wording import counted, name_some
 from mia_tui.errors import DataError, StoreError
 from mia_tui.paths import printable
 from mia_tui.tui.screens import choosing
+from mia_tui.tui.screens.adding import add_classes
 from mia_tui.tui.screens.dialogs import Question, TextDialog
 from mia_tui.tui.screens.list_commands import Face
 from mia_tui.tui.screens.session_commands import step_back
@@ -40,9 +41,6 @@ class ClassFace(Face, Protocol):
     @property
     def counts(self) -> Mapping[int, int]:
         """Labels of each class."""
-
-    def key(self, command: str) -> str:
-        """The key of a command, as people read it."""
 
     def go_to(self, class_id: int) -> None:
         """Put the cursor on a class."""
@@ -104,38 +102,24 @@ class ClassCommands:
             chosen = self._face.chosen
             if chosen is None:
                 self._face.say(f"There is no class yet: {self._face.key('add')} adds some.")
+            elif (known := self._desk.session.class_of(chosen.id)) is None or known.name != chosen.name:
+                self._face.say(
+                    "Somebody changed the classes just now: look again."
+                )  # or another labels.db is there
             else:
                 await command(replace(chosen, name=printable(chosen.name)))
 
         return obey
 
     async def _add(self) -> None:
-        text = error = ""
-        while True:
-            dialog = TextDialog(
-                "Which classes are there?",
-                value=text,
-                hint="One name, or many with commas between them. Enter adds them, Esc does nothing.",
-                error=error,
-                several=True,
-            )
-            answer = await self._face.ask(dialog)
-            names = _names_in(answer or "")
-            if answer is None or not names:
-                return
-            text = answer
-            try:
-                added = await self._desk.write(partial(_add_all, names), _of(names))
-            except StoreError:
-                raise
-            except DataError as refusal:
-                error = str(refusal)
-                continue
-            if self._desk.session.current_class is None:
-                self._desk.session.choose_class(added[0].id)
-            self._face.go_to(added[0].id)
-            self._face.say(f"Added {name_some((new.name for new in added), 3)}.")
+        hint = "One name, or many with commas between them. Enter adds them, Esc does nothing."
+        added = await add_classes(self._desk, self._face, "Which classes are there?", hint)
+        if not added:
             return
+        if self._desk.session.current_class is None:
+            self._desk.session.choose_class(added[0].id)
+        self._face.go_to(added[0].id)
+        self._face.say(f"Added {name_some((new.name for new in added), 3)}.")
 
     async def _rename(self, chosen: ImageClass) -> None:
         def dialog(text: str, error: str) -> ModalScreen[str | None]:
@@ -275,20 +259,6 @@ class ClassCommands:
     def _has(self, chosen: ImageClass) -> str:
         count = self._face.counts.get(chosen.id, 0)
         return f"{counted(count, 'image')} {'has' if count == 1 else 'have'} it"
-
-
-def _names_in(text: str) -> list[str]:
-    """Names with commas between them, each once."""
-    return list(dict.fromkeys(name for part in text.split(",") if (name := part.strip())))
-
-
-def _add_all(names: Sequence[str], store: LabelStore) -> list[ImageClass]:
-    with store.transaction():
-        return [store.add_class(name) for name in names]
-
-
-def _of(names: Sequence[str]) -> str:
-    return f"class {names[0]}" if len(names) == 1 else counted(len(names), "class", "classes")
 
 
 def _labels_move(count: int) -> str:

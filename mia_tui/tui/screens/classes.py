@@ -13,8 +13,9 @@ from mia_tui.dataset.model import ImageClass
 from mia_tui.errors import MiaError
 from mia_tui.tui.actions import SCOPES
 from mia_tui.tui.context import Context
-from mia_tui.tui.key_bindings import bind_keys, keys_of, shown_key
+from mia_tui.tui.key_bindings import bind_keys, keys_of, said_key
 from mia_tui.tui.screens.class_commands import ClassCommands
+from mia_tui.tui.screens.overlay import Overlay
 from mia_tui.tui.services.desk import Desk
 from mia_tui.tui.services.obeying import CommandQueue
 from mia_tui.tui.widgets.class_table import ClassLine, ClassTable
@@ -81,7 +82,8 @@ class ClassesScreen(ModalScreen[int | None]):
         self._message.update(self._ink.shown(message))
 
     async def ask(self, dialog: ModalScreen[Answer]) -> Answer | None:
-        return await self.app.push_screen_wait(dialog)
+        answer = self.app.push_screen_wait(dialog)
+        return await (self._desk.answered(answer) if isinstance(dialog, Overlay) else answer)
 
     @property
     def known(self) -> Sequence[ImageClass]:
@@ -96,7 +98,7 @@ class ClassesScreen(ModalScreen[int | None]):
         return self._counts
 
     def key(self, command: str) -> str:
-        return _read(self._in_force[command] or self._in_force["command_palette"])
+        return said_key(self.SCOPE, self._in_force, command)
 
     def go_to(self, class_id: int) -> None:
         self._wanted = class_id
@@ -181,12 +183,6 @@ class ClassesScreen(ModalScreen[int | None]):
             self.say("Saving")
 
 
-def _read(keys: Sequence[str]) -> str:
-    """The first of these keys; letters as on a keyboard."""
-    key = shown_key(keys[0]) if keys else "no key"
-    return key.upper() if len(key) == 1 else key
-
-
 def _keys(columns: int, in_force: Mapping[str, Sequence[str]]) -> str:
     """The keys of this list in lines; a key never stands in another line than what it does."""
     lines = [""]
@@ -194,7 +190,7 @@ def _keys(columns: int, in_force: Mapping[str, Sequence[str]]) -> str:
     for name in _TOLD:
         if not in_force[name]:
             continue
-        phrase = f"{_read(in_force[name])} {titles[name].lower()}"
+        phrase = f"{said_key('classes', in_force, name)} {titles[name].lower()}"
         if lines[-1] and len(lines[-1]) + 2 + len(phrase) > columns:
             lines.append("")
         lines[-1] += f"  {phrase}" if lines[-1] else phrase

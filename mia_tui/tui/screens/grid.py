@@ -24,11 +24,12 @@ from mia_tui.dataset.wording import counted
 from mia_tui.errors import MiaError
 from mia_tui.terminal.model import Terminal
 from mia_tui.tui.context import Context
-from mia_tui.tui.key_bindings import bind_keys
+from mia_tui.tui.key_bindings import bind_keys, keys_of, obey_key, said_key
 from mia_tui.tui.screens.classes import ClassesScreen
 from mia_tui.tui.screens.grid_commands import GridCommands
 from mia_tui.tui.screens.help import HelpScreen
 from mia_tui.tui.screens.label_words import framing, shown_filter
+from mia_tui.tui.screens.overlay import Overlay
 from mia_tui.tui.services.desk import Desk
 from mia_tui.tui.services.obeying import CommandQueue
 from mia_tui.tui.services.prefetch import Prefetch, Ready, Wish
@@ -66,6 +67,7 @@ class GridScreen(Screen[bool]):
     def __init__(self, desk: Desk, context: Context) -> None:
         super().__init__()
         bind_keys(self, self.SCOPE, context.user.keys)
+        self._keys = keys_of(self.SCOPE, context.user.keys)
         self.desk, self.session, self.context = desk, desk.session, context
         self.commands = GridCommands(desk, self, context.ink)
         self.queue = CommandQueue(begin=self._begin, done=self._show, failed=self._fail, slow=self._say_slow)
@@ -76,8 +78,11 @@ class GridScreen(Screen[bool]):
         self._max_bytes: int | None = None
         terminal = _for_tiles(context.terminal)
         self._grid = GridView(self.session, self._picture, terminal, context.link, context.ink, id="grid")
-        self._class_bar = ClassBar(context.ink, id="classes")
-        self._facts, self._status = TextLine(context.ink, id="facts"), TextLine(context.ink, id="status")
+        self._class_bar = ClassBar(
+            context.ink, adds=self.key("classes"), finds=self.key("pick"), id="classes"
+        )
+        self._facts = TextLine(context.ink, id="facts", bare=True)
+        self._status = TextLine(context.ink, id="status", bare=True)
         self._prefetch = Prefetch(
             desk.dataset,
             terminal,
@@ -98,6 +103,9 @@ class GridScreen(Screen[bool]):
         self.set_interval(_NEWS_S, self._show)
         self.call_after_refresh(self._show)
 
+    def on_resize(self) -> None:
+        self._grid.window_changed()
+
     def on_unmount(self) -> None:
         self._prefetch.close()
 
@@ -107,7 +115,11 @@ class GridScreen(Screen[bool]):
         self._message = message
 
     async def ask(self, dialog: ModalScreen[Answer]) -> Answer | None:
-        return await self.app.push_screen_wait(dialog)
+        answer = self.app.push_screen_wait(dialog)
+        return await (self.desk.answered(answer) if isinstance(dialog, Overlay) else answer)
+
+    def key(self, command: str) -> str:
+        return said_key(self.SCOPE, self._keys, command)
 
     async def show_classes(self) -> None:
         await self.ask(ClassesScreen(self.desk, self.context))
@@ -140,6 +152,8 @@ class GridScreen(Screen[bool]):
 
     def on_key(self, event: events.Key) -> None:
         """Letters and digits belong to classes."""
+        if obey_key(self, event):
+            return
         character = event.character
         if character is not None and len(character) == 1 and character.isalnum():
             event.stop()
@@ -221,7 +235,7 @@ class GridScreen(Screen[bool]):
         if row is not None and session.position is not None:
             left = [(f"{session.position + 1:,}/{len(session.view):,}  ", Style(bold=True))]
             left.append((ink.fit_left(session.listing.path(row), 60), None))
-            right = [(framing(session.state_of(row), ink).text, None)]
+            right = [(framing(session.state_of(row), ink, self.key("open")).text, None)]
         shown = shown_filter(session.filter, session)
         if shown:
             right.append((f"  [{shown}]", ink.dim()))

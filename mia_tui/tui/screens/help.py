@@ -18,7 +18,7 @@ from mia_tui.paths import printable
 from mia_tui.terminal.model import Terminal
 from mia_tui.tui.actions import SCOPES, Action
 from mia_tui.tui.context import Context
-from mia_tui.tui.key_bindings import key_name, keys_of, shown_key
+from mia_tui.tui.key_bindings import key_name, keys_of, said_key, shown_key
 from mia_tui.tui.widgets.ink import Ink
 
 WIDE_COLUMNS = 120
@@ -37,8 +37,8 @@ _GRAPHICS = {
 }
 _COLOURS = {"true": "16 million colours", "256": "256 colours", "16": "16 colours", "none": "no colours"}
 _HINTS = (
-    "Letters and digits pick classes; F9 makes them assign at once.",
-    "F1 may open the terminal's own help: = and Space do the same as F1 and F2. On a Mac, hold Fn for F-keys.",
+    "Letters and digits pick classes; {auto} makes them assign at once.",
+    "F1 may open the terminal's own help; a command does the same by each of its keys. On a Mac, hold Fn for F-keys.",
     "Every key can be changed in the settings file, which mia-tui doctor names.",
 )
 
@@ -66,8 +66,11 @@ class HelpScreen(ModalScreen[None]):
         self._closed_by = {key_name(key) for key in keys_of(scope, context.user.keys)["help"]}
         scopes = tuple(SCOPES) if scope == "label" else (scope,)
         sections = [section for name in scopes for section in _sections(name, context, scope)]
-        legend = [_legend(context.ink)] if scope in ("label", "grid") else []
-        self._sections = [*sections, *legend, _showing(context.terminal)]
+        keys = keys_of("label", context.user.keys)
+        legend = (
+            [_legend(context.ink, said_key("label", keys, "accept"))] if scope in ("label", "grid") else []
+        )
+        self._sections = [*sections, *legend, _showing(context.terminal, said_key("label", keys, "auto"))]
         self._columns = [Static(classes="help-column"), Static(classes="help-column")]
 
     def compose(self) -> ComposeResult:
@@ -129,10 +132,10 @@ def _words(keys: Sequence[str]) -> str:
     return "  ".join(map(shown_key, keys)) or "no key"
 
 
-def _legend(ink: Ink) -> Section:
+def _legend(ink: Ink, accept: str) -> Section:
     words = (
         ("label", "a person's label"),
-        ("suggestion", "a model's suggestion; Enter takes it as the label"),
+        ("suggestion", f"a model's suggestion; {accept} takes it as the label"),
         ("none", "no label"),
     )
     table = Table.grid(padding=(0, 2))
@@ -143,14 +146,14 @@ def _legend(ink: Ink) -> Section:
     return Group(_heading("The frame around an image"), table, Text("")), len(words) + 2
 
 
-def _showing(terminal: Terminal) -> Section:
+def _showing(terminal: Terminal, auto: str) -> Section:
     words = [f"Images are shown {_GRAPHICS[terminal.graphics]}; {_COLOURS[terminal.colours]}."]
     if terminal.brand:
         where = f", in {terminal.multiplexer}" if terminal.multiplexer else ""
         words.append(f"The terminal is {printable(terminal.brand)}{where}.")
     if terminal.note:
         words.append(printable(terminal.note))
-    texts = [Text(text) for text in (*words, *_HINTS)]
+    texts = [Text(text) for text in (*words, *(hint.format(auto=auto) for hint in _HINTS))]
     return Group(_heading("This terminal"), *texts), 2 * len(texts) + 1
 
 

@@ -20,6 +20,7 @@ from mia_tui.tui.context import Context
 from mia_tui.tui.key_bindings import bind_keys
 from mia_tui.tui.screens.help import HelpScreen
 from mia_tui.tui.screens.home_words import Line, content_words, lines_for, recent_words, run_words
+from mia_tui.tui.services import garbage
 from mia_tui.tui.services.folders import FolderLooker
 from mia_tui.tui.services.path_typing import PathTyping, common_beginning, matching
 from mia_tui.tui.services.run_watch import LiveRun, RunWatch
@@ -105,6 +106,7 @@ class HomeScreen(Screen[None]):
 
     def on_screen_resume(self) -> None:
         """Shown, for the first time or again: what was done meanwhile counts."""
+        self.call_after_refresh(garbage.begin_afresh)
         self._recent = recent_datasets()[:_RECENT_SHOWN]
         for recent in self._recent:
             self._looker.forget(recent.path)

@@ -22,13 +22,13 @@ from mia_tui.dataset.recent import recent_datasets
 from mia_tui.dataset.wording import counted
 from mia_tui.errors import DataError, MiaError
 from mia_tui.tui.context import Context
-from mia_tui.tui.key_bindings import bind_keys
+from mia_tui.tui.key_bindings import bind_keys, keys_of, obey_key, said_key
 from mia_tui.tui.quick_paint import paint_quickly
 from mia_tui.tui.screens.label_commands import LabelCommands
 from mia_tui.tui.screens.label_pictures import Pictures, later
-from mia_tui.tui.screens.label_words import facts, framing, status
+from mia_tui.tui.screens.label_words import facts, first_hint, framing, status
 from mia_tui.tui.screens.side_screens import side_screens
-from mia_tui.tui.services.arrival import Arrival
+from mia_tui.tui.services.arrival import Arrival, take_suggestions
 from mia_tui.tui.services.bookmark import Bookmark
 from mia_tui.tui.services.desk import Desk
 from mia_tui.tui.services.glance import Glance
@@ -46,6 +46,7 @@ from mia_tui.tui.widgets.text_line import TextLine
 
 if TYPE_CHECKING:
     from mia_tui.tui.app import MiaApp
+    from mia_tui.tui.services.run_news import RunNews, RunNewsWatch
 
 Answer = TypeVar("Answer")
 
@@ -57,8 +58,7 @@ _LOW_ROWS = 30  # in a lower terminal classes have one line
 _AHEAD, _BEHIND = 3, 1
 _STILL_SAVING_S = 0.3
 _SCAN_BY_S = 0.5  # the scan begins by then, even where no picture comes
-
-_FIRST_HINT = "F1 or = assigns; F2 or Space assigns and goes on; ? shows all keys."
+_RUNS_AFTER_S = 2.0  # runs are looked at when the first pictures have come
 
 
 class _Middle(Horizontal):
@@ -88,6 +88,13 @@ class LabelScreen(Screen[None]):
             super().__init__()
             self.part = part
 
+    class RunsTold(Message):
+        """Something became of the dataset's runs."""
+
+        def __init__(self, news: "RunNews") -> None:
+            super().__init__()
+            self.news = news
+
     class Scanned(Message):
         """The scan is over."""
 
@@ -98,6 +105,7 @@ class LabelScreen(Screen[None]):
     def __init__(self, desk: Desk, context: Context, head_start: HeadStart | None = None) -> None:
         super().__init__()
         bind_keys(self, self.SCOPE, context.user.keys)
+        self._keys = keys_of(self.SCOPE, context.user.keys)
         paint_quickly(self)
         self.desk, self.session, self.context = desk, desk.session, context
         self.glance = Glance(keep=context.user.keep_look)
@@ -111,18 +119,19 @@ class LabelScreen(Screen[None]):
         self.queue = CommandQueue(
             begin=self._begin, done=self._done, failed=self._say_failed, slow=self._say_slow
         )
-        self._message = "" if recent_datasets() else _FIRST_HINT
+        self._message = "" if recent_datasets() else first_hint(self._keys)
         self._saving = ""
         self._looked_at: ImageKey | None = None
         self._classes_shown = self.session.classes
         self._covered = False  # by another screen or a dialog
         self._busy_at = time.monotonic()  # when the last command began
+        self._runs: RunNewsWatch | None = None
         self._list_wanted: bool | None = None  # None: by the width of the terminal
         self._image = ImageView(context.terminal, context.link, self._write, id="image")
         self._frame = ClassFrame(self._image, ink, id="frame")
         self._list = ImageList(self.session, ink, id="list")
-        self._class_bar = ClassBar(ink, id="classes")
-        self._facts, self._status = TextLine(ink, id="facts"), TextLine(ink, id="status")
+        self._class_bar = ClassBar(ink, adds=self.key("classes"), finds=self.key("pick"), id="classes")
+        self._facts, self._status = (TextLine(ink, id=name, bare=True) for name in ("facts", "status"))
         self._bookmark = Bookmark(desk.dataset, self.session, context.state)
         self._arrival = Arrival(desk, self._bookmark, self)
         self._opening = Opening(
@@ -141,6 +150,10 @@ class LabelScreen(Screen[None]):
             made=lambda: self._tell(self.Made()),
             painted=self._take_view,
             write=self._write,
+            unreadable=(
+                f"{self.key('skip')} skips it; {self.key('assign')} and {self.key('assign_next')} label it "
+                "all the same"
+            ),
             head_start=head_start,
         )
 
@@ -161,11 +174,14 @@ class LabelScreen(Screen[None]):
             later(_SCAN_BY_S, self._opening.start)
         self.app.app_resume_signal.subscribe(self, lambda _: self._pictures.terminal_forgot())
         self.run_worker(self._obey(), name="commands")
+        later(_RUNS_AFTER_S, self._watch_runs)
         self.run_worker(follow_news(self.desk, came=self.show, failed=self.say_error), name="news")
         upkeep = use_idle_time(self.desk, is_idle=self._is_idle, remember=self.remember)
         self.run_worker(upkeep, name="upkeep")
 
     def on_unmount(self) -> None:
+        if self._runs is not None:
+            self._runs.stop()
         self._opening.stop()
         self._pictures.close()
         self.desk.keeper.end()
@@ -176,7 +192,14 @@ class LabelScreen(Screen[None]):
         self._message = message
 
     async def ask(self, dialog: Screen[Answer]) -> Answer | None:
-        return await self.app.push_screen_wait(dialog)
+        from mia_tui.tui.screens.overlay import Overlay  # a dialog has imported it
+
+        answer = self.app.push_screen_wait(dialog)
+        return await (self.desk.answered(answer) if isinstance(dialog, Overlay) else answer)
+
+    def key(self, command: str) -> str:
+        """The key of a command, as people read it."""
+        return said_key(self.SCOPE, self._keys, command)
 
     async def confirm(self, title: str, text: str, *, no: str, yes: str) -> bool:
         from mia_tui.tui.screens.dialogs import Question
@@ -205,6 +228,8 @@ class LabelScreen(Screen[None]):
 
     def on_key(self, event: events.Key) -> None:
         """Letters and digits belong to classes."""
+        if obey_key(self, event):
+            return
         character = event.character
         if character is not None and len(character) == 1 and character.isalnum():
             event.stop()
@@ -223,6 +248,29 @@ class LabelScreen(Screen[None]):
     def _take_scan(self, event: Scanned) -> None:
         self.run_worker(self._arrival.take(event.outcome), name="arrival")
 
+    def _watch_runs(self) -> None:
+        # After the first picture, which need not wait for it.
+        from mia_tui.tui.services.run_news import RunNewsWatch
+
+        if self.is_running:
+            self._runs = RunNewsWatch(
+                self.desk.dataset, self.context.state, lambda news: self._tell(self.RunsTold(news))
+            )
+            self._runs.start()
+
+    @on(RunsTold)
+    async def _take_run_news(self, event: RunsTold) -> None:
+        for sentence in event.news.ended:
+            self.tell(f"{sentence} {self.key('runs')} shows it.")
+        if event.news.suggested and self._arrival.idle:
+            self.do(self._take_suggestions)
+
+    async def _take_suggestions(self) -> None:
+        suggested = await take_suggestions(self.desk)
+        if suggested:
+            self.show(anew=True)
+            self.tell(suggested)
+
     def on_resize(self) -> None:
         self._image.window_changed()
 
@@ -233,7 +281,11 @@ class LabelScreen(Screen[None]):
 
     @on(ImageList.Picked)
     def _pick_image(self, event: ImageList.Picked) -> None:
-        self.do(partial(self.commands.go_to, int(self.session.view[event.position])))
+        if event.position < len(self.session.view):
+            key = self.session.listing.key(
+                int(self.session.view[event.position])
+            )  # rows may be others till then
+            self.do(partial(self.commands.go_to, key))
 
     @on(ClassBar.Picked)
     def _pick_class(self, event: ClassBar.Picked) -> None:
@@ -345,7 +397,8 @@ class LabelScreen(Screen[None]):
             return
         session, row = self.session, self.session.current_row
         self._list.update(self.desk.touched())
-        self._frame.show(framing(None if row is None else session.state_of(row), self.context.ink))
+        state = None if row is None else session.state_of(row)
+        self._frame.show(framing(state, self.context.ink, self.key("accept")))
         if session.classes != self._classes_shown:  # others may have added some: they may need more lines
             self._classes_shown = session.classes
             self.lay_out()
@@ -359,6 +412,8 @@ class LabelScreen(Screen[None]):
         if key != self._looked_at:
             self._looked_at = key
             self.glance.next_image()
+        if not self._image.size:  # not laid out yet: a picture for no room would only be in the way
+            return
         ahead = tuple(session.listing.key(other) for other in session.neighbours(_AHEAD, _BEHIND))
         self._pictures.show(Scene(key, self.glance.look, self._image.panel, ahead))
 
@@ -386,7 +441,9 @@ class LabelScreen(Screen[None]):
     def _why_empty(self) -> str:
         if self._arrival.growing:
             return "Looking for images"
-        return "No image is like that: F5 shows others" if len(self.session.listing) else "No images"
+        if not len(self.session.listing):
+            return "No images"
+        return f"No image is like that: {self.key('filter')} shows others"
 
     def _take_view(self, ready: Ready) -> None:
         """An image is shown now, or it is said why it cannot be."""

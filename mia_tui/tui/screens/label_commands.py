@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
+from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.session.session import Applied
 from mia_tui.tui.screens.list_commands import Face
 from mia_tui.tui.screens.session_commands import SessionCommands
@@ -72,9 +73,11 @@ class LabelCommands(SessionCommands):
         if self.auto:
             await self._assign(advance=True)
 
-    async def go_to(self, row: int) -> None:
-        """Show another image of the list."""
-        await self._go(partial(self._session.go_to, row))
+    async def go_to(self, key: ImageKey) -> None:
+        """Show another image of the list; nothing happens where it is there no more."""
+        row = self._session.listing.row(key)
+        if row is not None:
+            await self._go(partial(self._session.go_to, row))
 
     async def move(self, by: int) -> None:
         """Show the image so many places on."""
@@ -93,14 +96,11 @@ class LabelCommands(SessionCommands):
             self._advance()
 
     async def _add_first_class(self) -> bool:
-        from mia_tui.tui.screens.dialogs import (
-            TextDialog,  # this and others below: the start need not wait for it
-        )
+        from mia_tui.tui.screens.adding import add_classes  # this and others below: the start need not wait
 
         title = "There is no class yet. What is the first one called? More of them: with commas between."
-        text = await self._face.ask(TextDialog(title, hint="Enter gives this image the first of them."))
-        names = [name for name in map(str.strip, (text or "").split(",")) if name]
-        added = [await self._desk.add_class(name) for name in names]
+        hint = "Enter gives this image the first of them."
+        added = await add_classes(self._desk, self._face, title, hint)
         if added:
             self._session.choose_class(added[0].id)
         return bool(added)
@@ -110,7 +110,8 @@ class LabelCommands(SessionCommands):
             self._glance.next_image()
             return
         left, skipped = self._session.left, self._session.skipped
-        rest = f"{left:,} have no label: F3 goes there." if left else "All have a label."
+        key = self._face.key("next_unlabelled")
+        rest = f"{left:,} have no label: {key} goes there." if left else "All have a label."
         if not left and skipped:
             rest = f"All others have a label; {skipped:,} skipped."
         self._face.say(f"This was the last image of the list. {rest}")
@@ -134,7 +135,7 @@ class LabelCommands(SessionCommands):
         if step is None:
             self._face.say("No label went along with a moved file.")
         else:
-            self._face.say(f"{step[0]} ctrl+y links again.")
+            self._face.say(f"{step[0]} {self._face.key('redo')} links again.")
 
     def reveal(self, applied: Applied) -> str:
         """Go where something changed; what to say about it."""

@@ -28,6 +28,7 @@ class Pictures:
         made: Called in a thread for each picture that was made; call `ready` in the app's thread then.
         painted: Called when an image is shown, or why it cannot be.
         write: Sends bytes to the terminal without painting.
+        unreadable: What can be done about an image that cannot be read, a sentence.
         head_start: What was read already.
     """
 
@@ -41,9 +42,10 @@ class Pictures:
         made: Callable[[], None],
         painted: Callable[[Ready], None],
         write: Callable[[str], None],
+        unreadable: str,
         head_start: HeadStart | None = None,
     ) -> None:
-        self._terminal, self._view, self._painted = terminal, view, painted
+        self._terminal, self._view, self._painted, self._unreadable = terminal, view, painted, unreadable
         self._changed: deque[ImageKey] = deque()  # images whose files are found to be others
         self._missed: dict[ImageKey, str] = {}  # images whose files are gone, and when that was noticed
         self._prefetch = Prefetch(
@@ -110,7 +112,7 @@ class Pictures:
             self._view.show_card(
                 "This image cannot be shown",
                 ready.problem or "",
-                "F4 skips it; F1 and F2 label it all the same",
+                self._unreadable,
             )
         self._painted(ready)
 

@@ -1,7 +1,7 @@
 """What the labelling screen says about an image, the view and the work: plain functions, no widgets."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.style import Style
 
@@ -9,6 +9,7 @@ from mia_tui.dataset.pixels.looking import View
 from mia_tui.dataset.session.filters import Filter
 from mia_tui.dataset.session.session import LabelSession, RowState
 from mia_tui.paths import printable
+from mia_tui.tui.key_bindings import shown_key
 from mia_tui.tui.services.desk import Saved
 from mia_tui.tui.widgets.class_frame import Framing
 from mia_tui.tui.widgets.ink import Ink
@@ -30,8 +31,8 @@ STATE_WORDS = {
 }
 
 
-def framing(state: RowState | None, ink: Ink) -> Framing:
-    """The frame around an image."""
+def framing(state: RowState | None, ink: Ink, accept: str) -> Framing:
+    """The frame around an image; `accept` is the key that takes a model's suggestion."""
     if state is None:
         return Framing("", "none")
     notes = [
@@ -45,7 +46,7 @@ def framing(state: RowState | None, ink: Ink) -> Framing:
             f"{state.image_class.name}{origin}", "label", state.image_class.colour, ink.separator.join(notes)
         )
     if state.suggestion is not None:
-        text = f"{_suggested(state)}  Enter accepts"
+        text = f"{_suggested(state)}  {accept} accepts"
         return Framing(text, "suggestion", state.suggestion.colour, ink.separator.join(notes))
     return Framing("no label", "none", None, ink.separator.join(notes))
 
@@ -127,3 +128,15 @@ def _suggested(state: RowState) -> str:
     assert state.suggestion is not None
     sure = "" if state.confidence is None else f" {state.confidence:.0%}"
     return f"{state.suggestion.name}?{sure}"
+
+
+def first_hint(keys: Mapping[str, Sequence[str]]) -> str:
+    """Which keys label, for the first start."""
+
+    def either(command: str) -> str:
+        return " or ".join(map(shown_key, keys[command][:2])) or "a key of yours"
+
+    return (
+        f"{either('assign')} assigns; {either('assign_next')} assigns and goes on; "
+        f"{either('help')} shows all keys."
+    )

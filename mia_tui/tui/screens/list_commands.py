@@ -1,5 +1,6 @@
 """Which images are shown, and in which order: commands of every screen that shows the session's view."""
 
+import asyncio
 from dataclasses import replace
 from typing import Protocol, TypeVar
 
@@ -22,6 +23,9 @@ class Face(Protocol):
     async def ask(self, dialog: ModalScreen[Answer]) -> Answer | None:
         """Let the person answer; None if they think better of it."""
 
+    def key(self, command: str) -> str:
+        """The key of a command, as people read it."""
+
 
 def list_commands(session: LabelSession, face: Face, ink: Ink) -> dict[str, Command]:
     """The commands by the id of their action: find, filter, order, folders."""
@@ -30,7 +34,7 @@ def list_commands(session: LabelSession, face: Face, ink: Ink) -> dict[str, Comm
         if wanted is not None:
             session.set_filter(wanted)
             if not len(session.view):
-                face.say("No image is like that; F5 shows others.")
+                face.say(f"No image is like that; {face.key('filter')} shows others.")
 
     async def find() -> None:
         from mia_tui.tui.screens.dialogs import (
@@ -51,7 +55,8 @@ def list_commands(session: LabelSession, face: Face, ink: Ink) -> dict[str, Comm
     async def choose_folder() -> None:
         from mia_tui.tui.screens import choosing
 
-        show(await face.ask(choosing.folders(session, ink)))
+        found = await asyncio.to_thread(session.listing.folders_later())
+        show(await face.ask(choosing.folders(session, found, ink)))
 
     async def choose_order() -> None:
         from mia_tui.tui.screens import choosing

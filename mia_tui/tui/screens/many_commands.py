@@ -66,7 +66,7 @@ class ManyCommands(SessionCommands):
     async def _assign_current(self) -> None:
         current = self._session.current_class
         if current is None:
-            self._face.say("There is no class yet: F8 adds some.")
+            self._face.say(f"There is no class yet: {self._face.key('classes')} adds some.")
         else:
             await self.use_class(current)
 

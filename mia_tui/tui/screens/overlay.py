@@ -17,7 +17,8 @@ class Overlay(ModalScreen[Answer]):
 
     Textual would paint the screen below segment by segment, to dim it: over a picture of half blocks each dialog
     then holds up keys for 100-200 ms. Here its lines are taken as they are, and only what the dialog cuts
-    becomes segments. Where pictures are graphics, which would cover the dialog, Textual's way is cheap.
+    becomes segments. Where pictures are graphics, which would cover the dialog, Textual's way is cheap. The
+    compositor and what it renders are private parts of Textual's.
     """
 
     def render_lines(self, crop: Region) -> list[Strip]:

@@ -23,6 +23,9 @@ class OpenerFace(Protocol):
     def say(self, message: str) -> None:
         """A word in the status line, until the next command."""
 
+    def key(self, command: str) -> str:
+        """The key of a command, as people read it."""
+
     def lay_out(self) -> None:
         """Make room for other classes than before."""
 
@@ -68,7 +71,7 @@ def side_screens(desk: Desk, context: Context, glance: Glance, face: OpenerFace)
         if images is not None:
             desk.session.set_filter(Filter(among=images.keys, among_words=images.title))
             if not len(desk.session.view):
-                face.say("These images are not in the folder any more; F5 shows others.")
+                face.say(f"These images are not in the folder any more; {face.key('filter')} shows others.")
 
     return {
         "grid": open_grid,

@@ -5,7 +5,6 @@ suggestions appear, and the person is asked about folders that look like classes
 """
 
 import asyncio
-import gc
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -17,6 +16,7 @@ from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.store.reconcile import Plan, Reconciled, Stored, has_work, make_plan
 from mia_tui.dataset.wording import counted, name_some
 from mia_tui.errors import DataError, MiaError, StoreError
+from mia_tui.tui.services import garbage
 from mia_tui.tui.services.bookmark import Bookmark
 from mia_tui.tui.services.desk import Desk
 from mia_tui.tui.services.obeying import Command
@@ -41,6 +41,9 @@ class ArrivalFace(Protocol):
 
     def say_error(self, error: MiaError) -> None:
         """The same for what went wrong."""
+
+    def key(self, command: str) -> str:
+        """The key of a command, as people read it."""
 
     def do(self, command: Command) -> None:
         """Obey a command when those before it are done."""
@@ -83,12 +86,11 @@ class Arrival:
             if isinstance(outcome, DataError):
                 raise outcome
             await self._take_found(outcome)
-            gc.freeze()  # what is loaded stays; see `start`
-            gc.enable()
         except MiaError as error:
             self._face.say_error(error)
+        garbage.begin()
         self.idle = True
-        if not self._unwritable and self._folders() is not None:
+        if not self._unwritable and await self._folders() is not None:
             self._face.do(self._ask_about_folders)  # in its turn: never over a dialog that is typed into
         self._face.show()
 
@@ -101,7 +103,9 @@ class Arrival:
         if self._unwritable:
             self._face.say_error(StoreError(self._unwritable))
         try:
-            notes = [] if self._unwritable else await follow_files(self._desk, found)
+            notes = (
+                [] if self._unwritable else await follow_files(self._desk, found, self._face.key("unlink"))
+            )
         except MiaError as error:  # labels that cannot be written can be looked at, and suggestions too
             self._face.say_error(error)
             notes = []
@@ -115,13 +119,13 @@ class Arrival:
             self._face.show(anew=True)
             self._face.tell(suggested)
 
-    def _folders(self) -> dict[str, int] | None:
+    async def _folders(self) -> dict[str, int] | None:
         """Folders that look like classes, where labels came from nowhere else."""
-        return None if self._session.classes or self._desk.source else self._desk.class_folders()
+        return None if self._session.classes or self._desk.source else await self._desk.class_folders()
 
     async def _ask_about_folders(self) -> None:
         """Folders that look like classes are taken for them only if the person says so."""
-        folders = self._folders()
+        folders = await self._folders()
         if folders is None:
             return
         named = name_some(f"{name} ({count:,})" for name, count in folders.items())
@@ -131,14 +135,19 @@ class Arrival:
             no="No, I label by hand",
             yes="Yes, take them",
         ):
-            report = await self._desk.take_folders()
-            self._face.say(f"{counted(report.changed, 'image')} labelled by their folders; ctrl+z undoes it.")
+            report, undo = await self._desk.take_folders(), self._face.key("undo")
+            self._face.say(f"{counted(report.changed, 'image')} labelled by their folders; {undo} undoes it.")
 
 
-async def follow_files(desk: Desk, found: Found) -> list[str]:
+async def follow_files(desk: Desk, found: Found, unlink: str) -> list[str]:
     """Let labels follow files that were moved, and notice those that are gone or changed.
 
     Only files where something looks off are read; nothing is written where nothing happened.
+
+    Args:
+        desk: The dataset.
+        found: What is there now.
+        unlink: The key that undoes the linking of moved files, for the sentence about it.
 
     Returns:
         Sentences for the user.
@@ -151,8 +160,8 @@ async def follow_files(desk: Desk, found: Found) -> list[str]:
         return []
     plan = await asyncio.to_thread(_plan, desk, found.listing, stored)
     if not has_work(plan):
-        return _words(Reconciled(tuple(plan.missing), (), (), ()))
-    return _words(await desk.write(lambda store: store.follow(plan), "what became of the files"))
+        return _words(Reconciled(tuple(plan.missing), (), (), ()), unlink)
+    return _words(await desk.write(lambda store: store.follow(plan), "what became of the files"), unlink)
 
 
 def _plan(desk: Desk, listing: Listing, stored: Mapping[str, Stored]) -> Plan:
@@ -181,13 +190,13 @@ async def take_suggestions(desk: Desk) -> str | None:
     return f"{counted(len(keys), 'suggestion')} of the run {found.run}.{left_out}"
 
 
-def _words(done: Reconciled) -> list[str]:
+def _words(done: Reconciled, unlink: str) -> list[str]:
     words = []
     if done.relinked:
         moved = name_some(f"{old} to {new}" for old, new in done.relinked)
         words.append(
             f"{counted(len(done.relinked), 'file was', 'files were')} moved; labels went along: {moved}. "
-            "To undo that: ctrl+p, Undo the linking of moved files."
+            f"To undo that: {unlink}."
         )
     if done.changed:
         count = counted(len(done.changed), "labelled image")

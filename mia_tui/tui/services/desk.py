@@ -7,19 +7,18 @@ session. So the screen shows what is in labels.db, never what was hoped for.
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from mia_tui.dataset.class_book import class_name
-from mia_tui.dataset.interchange.apply import ImportReport, import_labels
-from mia_tui.dataset.interchange.folders import folder_labels, read_class_folders
+from mia_tui.dataset.listing.folders import Folder
 from mia_tui.dataset.listing.listing import Listing
-from mia_tui.dataset.model import ImageClass, ImageKey
+from mia_tui.dataset.model import ImageClass, ImageFile, ImageKey
+from mia_tui.dataset.session.row_table import Rows
 from mia_tui.dataset.session.session import Applied, LabelSession
 from mia_tui.dataset.store.label_store import LabelStore, login_name
 from mia_tui.dataset.store.records import Change, Source, Step
@@ -30,9 +29,13 @@ from mia_tui.paths import find_state, printable
 from mia_tui.tui.services.keeper import Keeper, Written
 from mia_tui.tui.services.overwritten import overwritten_words
 
+if TYPE_CHECKING:
+    from mia_tui.dataset.interchange.apply import ImportReport
+
 Value = TypeVar("Value")
 
 _ALL_TOUCHED = 1000  # rows; where so many are others, lists are painted anew
+_AT_ONCE = 4096  # changes
 
 
 @dataclass(frozen=True)
@@ -122,22 +125,37 @@ class Desk:
         await self._settle_place()
         async with self._taking:
             written = await self._write(job, meant)
+            is_mine = any(change.annotator == self.annotator for change in written.changes)
             await self._take_over(written.changes)
-        if written.changes:
+        if is_mine:
             self.saved = Saved(what, time.time())
         return written.value
 
     async def assign(self, keys: Sequence[ImageKey], class_id: int, *, source: Source = "person") -> int:
         """Put images into a class, as one step. Returns how many changed."""
         name = self._class_name(class_id)
-        items = [(key, class_id) for key in keys]
-        changed = await self.write(
-            lambda store: store.set_labels(items, source=source), f"{_of(keys)} = {name}"
-        )
-        self._labelled |= dict.fromkeys(key.path for key in keys)
+        paths: dict[str, None] = {}
+
+        def job(store: LabelStore) -> int:  # what takes time for many is done in its thread
+            changed = store.set_labels(((key, class_id) for key in keys), source=source)
+            paths.update(dict.fromkeys(key.path for key in keys))
+            return changed
+
+        changed = await self.write(job, f"{_of(keys)} = {name}")
+        self._labelled |= paths
         if len(keys) == 1:
             self.session.pace.note_label(time.monotonic())
         return changed
+
+    async def keep_facts(self, facts: Sequence[tuple[ImageFile, str]]) -> None:
+        """Keep what files are known again by; nobody's step, so nothing is said of it.
+
+        Raises:
+            StoreError: If it cannot be written.
+        """
+        async with self._taking:
+            written = await self.keeper.write(lambda store: store.note_facts(facts))
+            await self._take_over(written.changes)  # others' labels that came in between
 
     def take_labelled(self, most: int) -> list[str]:
         """Some of the files that were labelled and have no fingerprint yet; each is given out once."""
@@ -153,9 +171,9 @@ class Desk:
 
     async def clear(self, keys: Sequence[ImageKey]) -> int:
         """Take labels away, as one step. Returns how many changed."""
-        items = [(key, None) for key in keys]
         return await self.write(
-            lambda store: store.set_labels(items, source="person"), f"{_of(keys)}: no label"
+            lambda store: store.set_labels(((key, None) for key in keys), source="person"),
+            f"{_of(keys)}: no label",
         )
 
     async def flag(self, keys: Sequence[ImageKey], flagged: bool) -> int:
@@ -201,11 +219,20 @@ class Desk:
         self.saved = Saved(step.what, time.time())
         return step.what, applied
 
-    async def add_class(self, name: str) -> ImageClass:
-        """Add a class at the end and make it the current one."""
-        added = await self.write(lambda store: store.add_class(name), f"class {class_name(name)}")
-        self.session.choose_class(added.id)
-        return added
+    async def answered(self, answer: Awaitable[Value]) -> Value:
+        """Wait for a person's answer, which is about the labels.db that they saw.
+
+        Raises:
+            StoreReplaced: If another one is there by now, whose classes may be others.
+        """
+        asked = self.keeper.taken
+        value = await answer
+        if value is not None and self.keeper.taken != asked:
+            raise StoreReplaced(
+                "labels.db was replaced by another file while you were asked, so nothing was done.",
+                "What is in it is shown now; if your answer still holds, give it again.",
+            )
+        return value
 
     async def all_classes(self) -> tuple[ImageClass, ...]:
         """Every class, those put away behind the others.
@@ -224,12 +251,15 @@ class Desk:
         """
         return await self.keeper.read(lambda store: store.label_counts()) or {}
 
-    async def take_folders(self) -> ImportReport:
+    async def take_folders(self) -> "ImportReport":
         """Make the dataset's folders its classes, and the labels of the images in them.
 
         Raises:
             DataError: If the folders are not classes (any more).
         """
+        from mia_tui.dataset.interchange.apply import import_labels
+        from mia_tui.dataset.interchange.folders import folder_labels
+
         keys = await asyncio.to_thread(self.all_keys)
         file = await asyncio.to_thread(lambda: folder_labels(keys, name=str(self.dataset)))
         report = await self.write(
@@ -243,8 +273,11 @@ class Desk:
 
         A person's decision stays: an image whose label was taken away is known, and not labelled again.
         """
-        if self.source != "folders" or self.class_folders() is None:
+        if self.source != "folders" or await self.class_folders() is None:
             return 0
+        from mia_tui.dataset.interchange.apply import import_labels
+        from mia_tui.dataset.interchange.folders import folder_labels
+
         known = await self.keeper.read(lambda store: list(store.stored_files())) or []
         new = await asyncio.to_thread(self.session.listing.keys_beside, known)
         if not new:
@@ -253,17 +286,10 @@ class Desk:
         report = await self.write(lambda store: import_labels(store, file), counted(len(new), "folder label"))
         return report.changed
 
-    def class_folders(self) -> dict[str, int] | None:
+    async def class_folders(self) -> dict[str, int] | None:
         """Classes and their images, where the dataset's folders look like classes as far as it is known."""
-        folders = [folder for folder in self.session.listing.folders() if folder.images]
-        places = {ImageKey(f"{folder.path}/x" if folder.path else "x"): folder.images for folder in folders}
-        found = read_class_folders(places, single=self.source == "folders")
-        if found is None:
-            return None
-        counts = dict.fromkeys(found.names, 0)
-        for key, position in found.labels.items():
-            counts[found.names[position]] += places[key]
-        return counts
+        find, single = self.session.listing.folders_later(), self.source == "folders"
+        return await asyncio.to_thread(lambda: _classes_in(find(), single=single))
 
     def all_keys(self) -> list[ImageKey]:
         """Every image; slow for a million, so for a thread."""
@@ -286,14 +312,16 @@ class Desk:
 
     async def why_unwritable(self) -> str | None:
         """Why nothing can be saved here, as a sentence; None where nothing speaks against it. Writes nothing."""
-        place = find_state(self.dataset, self._asked_state, class_folders=self.class_folders() is not None)
+        place = find_state(
+            self.dataset, self._asked_state, class_folders=await self.class_folders() is not None
+        )
         return await asyncio.to_thread(why_unwritable, place.labels_db)
 
     async def _settle_place(self) -> None:
         """Before the first write: labels of class folders lie beside them, not among them."""
         if self.keeper.is_open or self._asked_state is not None:
             return
-        self.state = find_state(self.dataset, None, class_folders=self.class_folders() is not None)
+        self.state = find_state(self.dataset, None, class_folders=await self.class_folders() is not None)
         self.keeper.make_at = self.state.labels_db
 
     async def _load(self) -> None:
@@ -303,16 +331,43 @@ class Desk:
             await asyncio.sleep(0)  # between two steps, keys are answered
         self._touched = list(range(min(len(self.session.listing), _ALL_TOUCHED)))
 
-    async def _take_over(self, changes: Sequence[Change]) -> Applied:
+    async def _take_over(self, changes: list[Change]) -> Applied:
+        """Carry out what is new in the history, with pauses for keys; nothing is left in the list."""
         steps = self.session.apply_in_steps(changes)
         while True:
             try:
                 next(steps)
             except StopIteration as end:
                 applied: Applied = end.value
-                self._touched += applied.rows.tolist()
-                return applied
+                break
             await asyncio.sleep(0)
+        self._touch(applied.rows)
+        while changes:  # to let go of 100,000 at once takes 40 ms
+            del changes[-_AT_ONCE:]
+            await asyncio.sleep(0)
+        return applied
+
+    def _touch(self, rows: Rows) -> None:
+        """A screen that is not seen does not ask for them; so many need not be kept apart."""
+        self._touched = (self._touched + rows[:_ALL_TOUCHED].tolist())[-_ALL_TOUCHED:]
+
+
+def _classes_in(folders: Sequence[Folder], *, single: bool) -> dict[str, int] | None:
+    """How many images each class has, if all folders with images are classes."""
+    from mia_tui.dataset.interchange.folders import read_class_folders  # not needed for the first image
+
+    places = {
+        ImageKey(f"{folder.path}/x" if folder.path else "x"): folder.images
+        for folder in folders
+        if folder.images
+    }
+    found = read_class_folders(places, single=single)
+    if found is None:
+        return None
+    counts = dict.fromkeys(found.names, 0)
+    for key, position in found.labels.items():
+        counts[found.names[position]] += places[key]
+    return counts
 
 
 def _of(keys: Sequence[ImageKey]) -> str:

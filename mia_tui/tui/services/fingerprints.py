@@ -28,7 +28,7 @@ async def take_fingerprints(desk: Desk, *, most: int = AT_ONCE) -> int:
         return 0
     facts = await asyncio.to_thread(_facts, desk.dataset, paths)
     if facts:
-        await desk.keeper.write(lambda store: store.note_facts(facts))
+        await desk.keep_facts(facts)
     return desk.labelled_count
 
 

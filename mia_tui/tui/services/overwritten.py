@@ -37,14 +37,14 @@ def overwritten_words(found: Sequence[Change], name_of: Callable[[int], str]) ->
         images = counted(len(found), "of these images", "of these images")
         return (
             f"{name_some(people)} labelled {images} a moment ago; your step replaced that; "
-            "ctrl+z brings those labels back."
+            "undo brings those labels back."
         )
     [change], [who] = found, people
     image = printable(change.image.path) if change.image is not None else "this image"
     theirs = name_of(change.before["class_id"])
     yours = "you took that away" if change.after is None else f"your {name_of(change.after['class_id'])}"
     did = "" if change.after is None else " replaced it"
-    return f"{who} labelled {image} {theirs} a moment ago; {yours}{did}; ctrl+z brings {who}'s label back."
+    return f"{who} labelled {image} {theirs} a moment ago; {yours}{did}; undo brings {who}'s label back."
 
 
 def _replaces(change: Change) -> bool:

@@ -5,10 +5,13 @@ lies in a cache. Decoded pixels are kept apart from encoded pictures: a coarse
 picture, its refinement and another size of the same image decode it once.
 
 A file may become another one while the app is open. So what is wished for
-again is looked at again, and made anew where size or time are others now.
+again is looked at again, and made anew where size or time are others now; the
+file of the image on the screen is looked at each second.
 """
 
+import math
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -23,6 +26,7 @@ from mia_tui.terminal.pictures import draw_picture, useful_px
 from mia_tui.tui.services.head_start import HeadStart
 
 _PICTURE_BYTES = 64 << 20
+_SHOWN_S = 1.0  # the file of what is on the screen is looked at so often
 _VIEWS = 24  # of at most a panel's pixels each, 3 MB
 
 
@@ -93,6 +97,8 @@ class Prefetch:
         self._changed = threading.Condition()
         self._wishes: list[Wish] = []
         self._doubts: list[Wish] = []  # made already; their files are to be looked at again
+        self._shown: Wish | None = None  # on the screen
+        self._look_at = math.inf  # when its file is looked at next
         self._making: set[Wish] = set()
         self._cache: OrderedDict[Wish, Ready] = OrderedDict()
         self._bytes = 0
@@ -115,10 +121,12 @@ class Prefetch:
 
         Args:
             wishes: Where one is made already, its file is looked at again.
-            shown: What is on the screen: its file is looked at, too.
+            shown: What is on the screen: its file is looked at, too, and each second from now on.
         """
         with self._changed:
             self._wishes = list(wishes)
+            self._shown = shown
+            self._look_at = math.inf if shown is None else time.monotonic() + _SHOWN_S
             asked = wishes if shown is None else (shown, *wishes)
             self._doubts = [wish for wish in dict.fromkeys(asked) if wish in self._cache]
             self._changed.notify_all()
@@ -151,7 +159,11 @@ class Prefetch:
                     if wish not in self._cache and wish not in self._making:
                         self._making.add(wish)
                         return wish, False
-                self._changed.wait()
+                wait_s = self._look_at - time.monotonic()
+                if wait_s <= 0 and self._shown is not None:
+                    self._look_at = time.monotonic() + _SHOWN_S
+                    return self._shown, True
+                self._changed.wait(None if self._shown is None else wait_s)
             return None
 
     def _look_again(self, wish: Wish) -> None:

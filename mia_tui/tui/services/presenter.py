@@ -115,8 +115,7 @@ class Presenter:
         for wish in stale:
             self._stock.forget(wish)
         if self._scene is not None and self._scene.key == key:
-            self._stage, self._painted = "nothing", None
-            self._cancel()
+            self._begin_anew()
             self._order()
 
     @property
@@ -238,6 +237,16 @@ class Presenter:
     def terminal_forgot(self) -> None:
         """The terminal holds no pictures any more: the app was stopped and goes on."""
         self._stock.clear()
+        self._chunks.clear()
+        if self._scene is not None:
+            self._begin_anew()
+            if not self._step():
+                self._order()
+
+    def _begin_anew(self) -> None:
+        """What is on the screen is not the image any more."""
+        self._stage, self._painted = "nothing", None
+        self._cancel()
 
     def _has_data(self, wish: Wish, picture: Picture) -> bool:
         """Whether the terminal has all it needs to show a picture; but for kitty it always has."""

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from mia_tui.errors import MiaError
+from mia_tui.tui.services import garbage
 from mia_tui.tui.services.desk import Desk
 from mia_tui.tui.services.fingerprints import take_fingerprints
 
@@ -35,16 +36,20 @@ async def follow_news(desk: Desk, *, came: Callable[[], None], failed: Callable[
 
 
 async def use_idle_time(desk: Desk, *, is_idle: Callable[[], bool], remember: Callable[[], None]) -> None:
-    """Note the place, and take fingerprints of what was labelled, while nobody presses a key. Never ends.
+    """Note the place, take fingerprints, look for garbage, while nobody presses a key. Never ends.
 
     Args:
         desk: The dataset.
         is_idle: Whether nobody pressed a key for a while.
         remember: Notes where the person is.
     """
+    is_tidy = False  # since the last key
     while True:
         await asyncio.sleep(IDLE_S)
         remember()
+        if is_idle() and not is_tidy:
+            garbage.collect()
+        is_tidy = is_idle()
         while is_idle():
             try:
                 if not await take_fingerprints(desk):

@@ -31,6 +31,8 @@ class ClassBar(Widget, can_focus=False):
 
     Args:
         ink: Characters and styles.
+        adds: The key that adds classes.
+        finds: The key that finds one by its name.
     """
 
     class Picked(Message):
@@ -40,9 +42,9 @@ class ClassBar(Widget, can_focus=False):
             super().__init__()
             self.class_id = class_id
 
-    def __init__(self, ink: Ink, *, id: str | None = None) -> None:
+    def __init__(self, ink: Ink, *, adds: str, finds: str, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._ink = ink
+        self._ink, self._adds, self._finds = ink, adds, finds
         self._shown: tuple[ImageClass, ...] = ()
         self._counts: Mapping[int, int] = {}
         self._current: int | None = None
@@ -85,9 +87,10 @@ class ClassBar(Widget, can_focus=False):
         self._lines, hidden = self._fitting(width, height)
         strips = [self._strip(line, width) for line in self._lines]
         if not self._shown:
-            strips = [Strip([Segment(self._ink.pad("No classes yet: F8 adds some.", width))], width)]
+            words = f"No classes yet: {self._adds} adds some."
+            strips = [Strip([Segment(self._ink.pad(words, width))], width)]
         if hidden:
-            more = f" {self._ink.more} {hidden:,} more, / finds"
+            more = f" {self._ink.more} {hidden:,} more, {self._finds} finds"
             strips[-1] = strips[-1].crop(0, width - len(more)).extend_cell_length(width - len(more))
             strips[-1] = Strip.join([strips[-1], Strip([Segment(more, self._ink.dim())], len(more))])
         old, self._strips = self._strips, strips

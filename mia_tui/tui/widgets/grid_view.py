@@ -19,6 +19,7 @@ from textual.strip import Strip
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.session.session import LabelSession
+from mia_tui.terminal.cells import Cells
 from mia_tui.terminal.model import Picture, Terminal
 from mia_tui.tui.services.link import ASK, Link
 from mia_tui.tui.services.prefetch import Ready
@@ -65,7 +66,7 @@ class GridView(ScrollView, can_focus=False):
     ) -> None:
         super().__init__(id=id)
         self._session, self._picture = session, picture
-        self._terminal, self._link, self._ink = terminal, link, ink
+        self._cells, self._link, self._ink = Cells(terminal), link, ink
         self._size_step: int | None = None  # None: by the height of the terminal
         self._shown = (-1, -1)  # images and generation of the view
         self._position: int | None = None  # that was scrolled to last
@@ -75,7 +76,7 @@ class GridView(ScrollView, can_focus=False):
     @property
     def lattice(self) -> Lattice:
         """How the tiles lie now."""
-        return lattice(max(1, self._columns), max(1, self.size.height), self._step, self._terminal)
+        return lattice(max(1, self._columns), max(1, self.size.height), self._step, self._cells.size_px)
 
     @property
     def _step(self) -> int:
@@ -126,7 +127,13 @@ class GridView(ScrollView, can_focus=False):
         return [self._line(y + top).crop(crop.x, crop.right) for y in range(crop.y, crop.bottom)]
 
     def on_resize(self) -> None:
+        self._cells.look_again()
         self._lay_out()
+
+    def window_changed(self) -> None:
+        """The terminal's window is another one, though there may be as many cells as before."""
+        if self._cells.look_again():
+            self._lay_out()
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)

@@ -7,7 +7,7 @@ from rich.style import Style
 from textual.strip import Strip
 
 from mia_tui.dataset.session.session import RowState
-from mia_tui.terminal.model import Panel, Terminal
+from mia_tui.terminal.model import Panel
 from mia_tui.tui.widgets.ink import Ink, style
 
 TILE_ROWS = (3, 5, 8, 12, 18, 27)
@@ -50,19 +50,19 @@ class Lattice:
         return None if column >= self.per_line else y // self.line_rows * self.per_line + column
 
 
-def lattice(width: int, height: int, size: int, terminal: Terminal) -> Lattice:
+def lattice(width: int, height: int, size: int, cell_px: tuple[int, int]) -> Lattice:
     """The tiles for a grid of so many cells.
 
     Args:
         width: Columns of the grid.
         height: Its rows.
         size: Place in `TILE_ROWS`.
-        terminal: For the shape of its cells.
+        cell_px: Width and height of a cell.
     """
     rows = max(1, min(TILE_ROWS[size], height - 1))
-    wanted = round(rows * _SHAPE * terminal.cell_height_px / terminal.cell_width_px)
+    wanted = round(rows * _SHAPE * cell_px[1] / cell_px[0])
     columns = max(1, min(max(wanted, _NARROWEST), width - GAP))
-    panel = Panel(columns, rows, terminal.cell_width_px, terminal.cell_height_px)
+    panel = Panel(columns, rows, *cell_px)
     return Lattice(panel, max(1, width // (columns + GAP)))
 
 

@@ -1,0 +1,162 @@
+"""What becomes of runs while somebody labels, and predicting the rest of a dataset from the screens of runs."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+from run_support import epoch_row, make_run, started, wait_for
+from tui_support import make_images, opened, press, run, screen_text, told, wait_until
+
+from mia_tui.errors import RunError
+from mia_tui.runs import suggesting
+from mia_tui.runs.eventlog import EventLog
+from mia_tui.runs.events import RunEnded
+from mia_tui.runs.layout import RunDir
+from mia_tui.runs.liveness import WorkerLock
+from mia_tui.runs.predictions import Header, Row
+from mia_tui.runs.suggesting import Suggesting
+from mia_tui.runs.suggestions import write_suggestions
+from mia_tui.tui.screens import label as label_screen
+from mia_tui.tui.services.run_news import RunNews, RunNewsWatch
+
+
+@pytest.fixture
+def cells(tmp_path: Path) -> Path:
+    return make_images(tmp_path / "cells", 3, classes=("round", "flat"))
+
+
+@pytest.fixture
+def trained(cells: Path) -> RunDir:
+    made = make_run(cells / "mia")
+    os.utime(made.path / "job.json", (1e9, 1e9))
+    made.checkpoints.mkdir()
+    made.best_weights.write_bytes(b"weights")
+    return made
+
+
+def suggest(made: RunDir, dataset: Path) -> None:
+    """As `mia-tui predict` leaves it: all images are round."""
+    made.predictions.mkdir(exist_ok=True)
+    header = Header(str(dataset.resolve()), "w", ["round", "flat"], made.name, False, 100.0)
+    rows = [Row(path.name, 0, [0.9, 0.1]) for path in sorted(dataset.glob("*.png"))]
+    with made.suggestions.open("wb") as file:
+        write_suggestions(file, header, rows)
+
+
+def test_a_run_that_ends_is_news_and_one_that_had_ended_is_none(cells: Path, trained: RunDir) -> None:
+    news: list[RunNews] = []
+    watch = RunNewsWatch(cells, None, news.append)
+    watch.look()
+    assert news == []
+    watch = RunNewsWatch(cells, None, news.append)
+    with WorkerLock(trained), EventLog(trained.events) as log:
+        for event in (started(), epoch_row(1, macro_f1=0.931)):
+            log.append(event)
+        watch.look()
+        assert news == []
+        log.append(RunEnded(t=time.time(), outcome="finished"))
+    watch.look()
+    watch.look()
+    assert news == [RunNews((f"The run {trained.name} has finished, best macro f1 0.93.",), False)]
+
+
+def test_a_run_whose_worker_dies_is_told_to_be_lost(cells: Path, trained: RunDir) -> None:
+    news: list[RunNews] = []
+    watch = RunNewsWatch(cells, None, news.append)
+    with WorkerLock(trained), EventLog(trained.events) as log:
+        log.append(started())
+        watch.look()
+    watch.look()
+    assert [each.ended for each in news] == [(f"The run {trained.name} was lost: its worker died.",)]
+
+
+def test_new_suggestions_appear_on_the_open_labelling_screen(
+    cells: Path, trained: RunDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(label_screen, "_RUNS_AFTER_S", 0.0)
+
+    async def test() -> None:
+        async with opened(cells) as pilot:
+            screen = pilot.app.screen
+            await wait_until(pilot, lambda: screen._runs is not None and screen._runs._stamp is not None)
+            suggest(trained, cells)
+            await wait_until(pilot, lambda: "3 suggestions of the run" in told(pilot.app))
+            assert "round" in screen_text(pilot.app).splitlines()[0]
+            await press(pilot, "enter")
+            assert "2/3" in screen_text(pilot.app)
+
+    run(test())
+
+
+PREDICTS = """
+import sys, time
+from pathlib import Path
+print(sys.argv[1:])
+folder = Path(sys.argv[sys.argv.index("--run") + 1]) / "predictions"
+(folder / "suggestions.jsonl.partial.jsonl").write_text("heading\\none\\ntwo\\n")
+while not (folder / "go").exists():
+    time.sleep(0.02)
+sys.exit(int((folder / "go").read_text()))
+"""
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Instead of `mia-tui predict`: waits for a file that tells its exit code."""
+    program = tmp_path / "predicts.py"
+    program.write_text(PREDICTS)
+    start = suggesting.start_program
+    monkeypatch.setattr(
+        suggesting, "start_program", lambda words, log: start([words[0], str(program), *words[4:]], log)
+    )
+
+
+def test_a_prediction_counts_what_is_done_and_is_never_started_twice(
+    cells: Path, trained: RunDir, stand_in: None
+) -> None:
+    work = Suggesting(trained, cells, cells / "mia")
+    wait_for(lambda: work.done() == 2)
+    assert not work.has_ended()
+    with pytest.raises(RunError, match="is predicting already"):
+        Suggesting(trained, cells, None)
+    (trained.predictions / "go").write_text("0")
+    wait_for(work.has_ended)
+    words = work.log.read_text()
+    assert str(trained.path) in words and "'predict'" in words and str(cells / "mia") in words
+    again = Suggesting(trained, cells, None)
+    wait_for(again.has_ended)
+
+
+def test_a_prediction_that_fails_says_why(cells: Path, trained: RunDir, stand_in: None) -> None:
+    trained.predictions.mkdir()
+    (trained.predictions / "go").write_text("3")
+    work = Suggesting(trained, cells, None)
+    with pytest.raises(RunError, match=r"The prediction failed: .*--json"):
+        wait_for(work.has_ended)
+
+
+@pytest.mark.parametrize("keys", [("ctrl+u", "p"), ("ctrl+u", "enter", "p")], ids=["room", "run"])
+def test_p_predicts_from_the_room_and_from_the_run(
+    cells: Path, trained: RunDir, stand_in: None, keys: tuple[str, ...]
+) -> None:
+    async def test() -> None:
+        async with opened(cells, size=(120, 40)) as pilot:
+            await press(pilot, *keys)
+            await wait_until(pilot, lambda: "2 are done" in screen_text(pilot.app))
+            (trained.predictions / "go").write_text("0")
+            await wait_until(pilot, lambda: "All images are predicted" in screen_text(pilot.app))
+
+    run(test())
+
+
+def test_without_weights_p_says_so(cells: Path, trained: RunDir) -> None:
+    trained.best_weights.unlink()
+    (trained.checkpoints / "other").touch()
+
+    async def test() -> None:
+        async with opened(cells, size=(120, 40)) as pilot:
+            await press(pilot, "ctrl+u", "p")
+            assert "has saved no weights yet" in screen_text(pilot.app)
+
+    run(test())

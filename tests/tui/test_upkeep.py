@@ -1,0 +1,165 @@
+"""What goes on beside the keys: news of others, and work for idle time."""
+
+import asyncio
+import gc
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tui_support import label, make_images
+
+from mia_tui.dataset.listing.lister import list_images
+from mia_tui.dataset.model import ImageKey
+from mia_tui.errors import MiaError, StoreError
+from mia_tui.tui.services import garbage, upkeep
+from mia_tui.tui.services.desk import Desk
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    dataset = make_images(tmp_path / "cells", 4, classes=("round",))
+    found = list_images(dataset)
+    assert found is not None
+    desk = Desk(dataset, state=None, annotator="ann", listing=found.listing)
+    yield desk
+    desk.keeper.drain(5)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upkeep, "NEWS_S", 0.01)
+    monkeypatch.setattr(upkeep, "IDLE_S", 0.01)
+
+
+async def until(is_so: object, work: asyncio.Task[None]) -> None:
+    """Wait, at most some seconds, then end the work."""
+    for _ in range(500):
+        if is_so():  # type: ignore[operator]
+            break
+        await asyncio.sleep(0.01)
+    work.cancel()
+    assert is_so()  # type: ignore[operator]
+
+
+def test_what_others_label_is_told_once(desk: Desk) -> None:
+    async def test() -> None:
+        await desk.load()
+        came: list[int] = []
+        work = asyncio.create_task(
+            upkeep.follow_news(desk, came=lambda: came.append(desk.session.labelled), failed=print)
+        )
+        label(desk.dataset, "round", ["image-001.png"], annotator="bea")
+        await until(lambda: came == [1], work)
+
+    asyncio.run(test())
+
+
+def test_a_store_that_cannot_be_read_is_told_once_until_it_can_be_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing, looks, failed = [True], [0], list[MiaError]()
+
+    async def news() -> None:
+        looks[0] += 1
+        if failing[0]:
+            raise StoreError("It cannot be read.")
+
+    monkeypatch.setattr(desk, "news", news)
+
+    async def test() -> None:
+        work = asyncio.create_task(upkeep.follow_news(desk, came=lambda: None, failed=failed.append))
+        while looks[0] < 4:
+            await asyncio.sleep(0.01)
+        assert len(failed) == 1
+        failing[0] = False
+        at = looks[0]
+        while looks[0] < at + 2:
+            await asyncio.sleep(0.01)
+        failing[0] = True
+        await until(lambda: len(failed) == 2, work)
+
+    asyncio.run(test())
+
+
+def test_fingerprints_are_taken_only_while_nobody_presses_a_key(desk: Desk) -> None:
+    async def test() -> None:
+        await desk.load()
+        await desk.assign([ImageKey("image-000.png")], desk.session.classes[0].id)
+        idle, noted = [False], [0]
+
+        def remember() -> None:
+            noted[0] += 1
+
+        work = asyncio.create_task(upkeep.use_idle_time(desk, is_idle=lambda: idle[0], remember=remember))
+        while noted[0] < 4:
+            await asyncio.sleep(0.01)
+        assert desk.labelled_count == 1
+        idle[0] = True
+        await until(lambda: desk.labelled_count == 0, work)
+
+    asyncio.run(test())
+
+
+def test_garbage_is_looked_for_once_when_the_keys_rest(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    idle, looked, noted = [False], [0], [0]
+    monkeypatch.setattr(garbage, "collect", lambda: looked.__setitem__(0, looked[0] + 1))
+
+    async def rounds(count: int) -> None:
+        end = noted[0] + count
+        while noted[0] < end:
+            await asyncio.sleep(0.01)
+
+    async def test() -> None:
+        work = asyncio.create_task(
+            upkeep.use_idle_time(
+                desk, is_idle=lambda: idle[0], remember=lambda: noted.__setitem__(0, noted[0] + 1)
+            )
+        )
+        await rounds(3)
+        assert looked == [0]
+        idle[0] = True
+        await rounds(4)
+        assert looked == [1]
+        idle[0] = False
+        await rounds(3)
+        idle[0] = True
+        await until(lambda: looked == [2], work)
+
+    asyncio.run(test())
+
+
+@pytest.fixture
+def collector() -> Iterator[None]:
+    before = gc.get_threshold(), gc.isenabled()
+    yield
+    gc.unfreeze()
+    gc.set_threshold(*before[0])
+    (gc.enable if before[1] else gc.disable)()
+
+
+def test_no_full_look_for_garbage_starts_by_itself(collector: None) -> None:
+    gc.disable()
+    garbage.begin()
+    assert gc.isenabled() and gc.get_freeze_count()
+    before = gc.get_stats()[2]["collections"]
+    kept = [[number] for number in range(300_000)]
+    assert gc.get_stats()[2]["collections"] == before and len(kept) == 300_000
+
+
+def test_what_a_dataset_left_behind_is_garbage_when_another_screen_comes(collector: None) -> None:
+    class Left:
+        gone = False
+
+        def __init__(self) -> None:
+            self.me = self
+
+        def __del__(self) -> None:
+            Left.gone = True
+
+    left = Left()
+    garbage.begin()
+    del left
+    garbage.collect()
+    assert not Left.gone, "what was known by then is not looked through"
+    garbage.begin_afresh()
+    assert Left.gone
