@@ -29,6 +29,7 @@ from mia_tui.runs.events import (
     UnknownEvent,
     Warned,
 )
+from mia_tui.runs.pace import clock
 from mia_tui.runs.state import RunState
 
 if TYPE_CHECKING:
@@ -258,13 +259,6 @@ def epoch_table(
     """Heading and a line for each epoch."""
     lines = [epoch_line(row, metric, total=total, is_best=row is best) for row in rows]
     return [epoch_heading(metric), *lines] if lines else []
-
-
-def clock(seconds: float) -> str:
-    """`1:02:03`, or `2:03` below an hour."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def phase_title(name: PhaseName, message: str) -> str:

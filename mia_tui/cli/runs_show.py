@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from mia_tui.catalog.metrics import shown_metric
-from mia_tui.cli.progress import clock
 from mia_tui.cli.report import Report
 from mia_tui.cli.tables import table, width
 from mia_tui.config.fields import Value, fields, show_value
@@ -19,6 +18,7 @@ from mia_tui.paths import encode_name, printable
 from mia_tui.runs.job import TrainJob
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.liveness import Status, run_status
+from mia_tui.runs.pace import clock
 from mia_tui.runs.state import RunState, read_state
 from mia_tui.runs.words import shown_status, status_sentence
 

@@ -91,13 +91,19 @@ def write_atomically(path: Path, data: bytes, *, sync: bool = True) -> None:
         file.write(data)
 
 
-def make_folder(path: Path) -> None:
-    """Make a folder and what is missing above it.
+def make_folder(path: Path, *, parents: bool = False) -> None:
+    """Make a folder, if it is not there.
+
+    Args:
+        path: The folder.
+        parents: Whether to make what is missing above it, too. A worker must not: its run may have been deleted.
 
     Raises:
         RunError: If the disk does not take it.
     """
     try:
+        if not parents:
+            path.parent.stat()
         shared_folder.make_folder(path)
     except FileExistsError as error:
         name = printable(error.filename or path)

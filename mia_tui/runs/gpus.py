@@ -4,13 +4,18 @@ Silent where there is no driver: `list_gpus` is then empty. NVML numbers GPUs
 otherwise than CUDA does, so they are matched by UUID.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """One GPU; memory in bytes, load in percent (None where the driver does not tell)."""
+    """One GPU; memory in bytes, load in percent (None where the driver does not tell).
+
+    `pids` are the processes that compute on it, as far as the driver tells.
+    """
 
     uuid: str
     name: str
@@ -18,6 +23,7 @@ class Gpu:
     free_bytes: int
     load_percent: int | None
     driver: str
+    pids: frozenset[int] = frozenset()
 
 
 def list_gpus() -> list[Gpu]:
@@ -34,6 +40,21 @@ def list_gpus() -> list[Gpu]:
         return []
     finally:
         pynvml.nvmlShutdown()
+
+
+def gpus_of_process(gpus: Sequence[Gpu], pid: int, name: str) -> tuple[Gpu, ...]:
+    """The GPUs that a process computes on; none where that cannot be told.
+
+    In a container the driver may name other process numbers, or none: then the only one of its name is meant.
+
+    Args:
+        gpus: Those of this machine.
+        pid: The process.
+        name: What the process says its GPU is called.
+    """
+    used = tuple(gpu for gpu in gpus if pid in gpu.pids and gpu.name == name)
+    alike = tuple(gpu for gpu in gpus if gpu.name == name)
+    return used or (alike if len(alike) == 1 else ())
 
 
 def nvidia_device_present() -> bool:
@@ -57,7 +78,17 @@ def _gpu(index: int) -> Gpu:
         free_bytes=int(memory.free),
         load_percent=load,
         driver=_text(pynvml.nvmlSystemGetDriverVersion()),
+        pids=frozenset(_pids(handle)),
     )
+
+
+def _pids(handle: Any) -> list[int]:
+    import pynvml
+
+    try:
+        return [int(process.pid) for process in pynvml.nvmlDeviceGetComputeRunningProcesses(handle)]
+    except pynvml.NVMLError:
+        return []
 
 
 def _text(value: str | bytes) -> str:

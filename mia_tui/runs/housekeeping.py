@@ -9,6 +9,7 @@ import msgspec
 
 from mia_tui import errors
 from mia_tui.config.train import TrainConfig
+from mia_tui.dataset.wording import name_some
 from mia_tui.errors import MiaError, RunError
 from mia_tui.paths import printable
 from mia_tui.runs.control import is_within_reach, kill_worker, request_stop
@@ -24,6 +25,7 @@ _STARTING_S = 30.0
 _SAVING_S = 10.0
 _DYING_S = 5.0
 _LOOK_EVERY_S = 0.1
+_NAMED = 3
 
 
 def resume_run(run: RunDir, *, after: RunDir | None = None) -> None:
@@ -74,11 +76,17 @@ def changed_config(run: RunDir) -> TrainConfig:
 def delete_run(run: RunDir) -> None:
     """Remove a run with its checkpoints; one that is being worked on is stopped first. Takes seconds then.
 
-    A worker that does not stop within ten seconds is killed: what it would save goes away, too.
+    A worker that does not stop within ten seconds is killed: what it would save goes away, too. Only what a run
+    writes is removed: files that a person put into its folder stay, and so does the folder then.
 
     Raises:
-        RunError: If its worker is on another host, or does not end, or files cannot be removed.
+        RunError: If its worker is on another host, or does not end, or files cannot be removed, or others stay.
     """
+    if run.path.is_symlink():
+        raise RunError(
+            f"The run {printable(run.name)} is a link to another folder, so it is not deleted.",
+            f"Remove the link {printable(run.path)} or the folder that it leads to by hand.",
+        )
     if run_status(run) in _LIVE:
         _end_worker(run)
     _remove(run)
@@ -142,15 +150,29 @@ def _waited(condition: Callable[[], bool], timeout_s: float) -> bool:
 def _remove(run: RunDir) -> None:
     """job.json goes first: what is left if this is interrupted is no run any more."""
     try:
-        (run.path / "job.json").unlink(missing_ok=True)
-        _remove_tree(run.path)
+        for path in run.own_files():
+            _remove_tree(path)
+        others = sorted(path.name for path in run.path.iterdir())
+        if not others:
+            run.path.rmdir()
+    except FileNotFoundError:  # somebody else deletes it, too
+        return
     except OSError as error:
         raise disk_error(error, Path(error.filename or run.path)) from error
+    if others:
+        raise RunError(
+            f"The run {printable(run.name)} is deleted; its folder {printable(run.path)} stays, since it holds "
+            f"other files: {name_some(others[:_NAMED])}."
+        )
 
 
-def _remove_tree(folder: Path) -> None:
+def _remove_tree(path: Path) -> None:
+    """A file, a link (not what it leads to), or a folder with all that is in it."""
+    if path.is_symlink() or not path.is_dir():
+        path.unlink(missing_ok=True)
+        return
     try:
-        shutil.rmtree(folder)
+        shutil.rmtree(path)
     except FileNotFoundError:  # somebody else deletes it, too
-        if folder.exists():
-            shutil.rmtree(folder)
+        if path.exists():
+            shutil.rmtree(path)

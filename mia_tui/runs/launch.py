@@ -58,7 +58,7 @@ def spawn(run: RunDir, *, nice: int = 0) -> int:
     try:
         follow_folder(run.worker_log)
         os.utime(run.worker_log)  # its age tells watchers that a worker is on its way
-        pid = _start(command, log)
+        pid = start_program(command, log)
     except OSError as error:
         raise RunError(f"The worker cannot be started: {error.strerror}.") from error
     finally:
@@ -92,7 +92,7 @@ def wait_until_taken(run: RunDir, pid: int, *, timeout_s: float = 30.0) -> bool:
             return True
         if ended:
             raise RunError(
-                f"The worker of the run {printable(run.name)} ended at once: {_last_words(run)}",
+                f"The worker of the run {printable(run.name)} ended at once: {last_words(run.worker_log)}",
                 f"{printable(run.worker_log)} says more.",
             )
         time.sleep(0.05)
@@ -110,7 +110,8 @@ def _may_use_gpu(device: str) -> bool:
     return not hidden and bool(list_gpus())
 
 
-def _start(command: list[str], log: int) -> int:
+def start_program(command: list[str], log: int) -> int:
+    """Start a program of this package in a session of its own, input closed, output to `log`; its process number."""
     return os.posix_spawn(
         "/bin/sh",
         ["sh", "-c", _SHELL_LINE, *command],
@@ -156,10 +157,10 @@ def _reap() -> None:
             _children.discard(pid)
 
 
-def _last_words(run: RunDir) -> str:
-    """The end of the worker's log as one sentence."""
+def last_words(log: Path) -> str:
+    """The end of a log as one sentence."""
     try:
-        text = run.worker_log.read_bytes()[-4096:].decode("utf-8", "replace")
+        text = log.read_bytes()[-4096:].decode("utf-8", "replace")
     except OSError:
         text = ""
     lines = [printable(line.strip()) for line in text.splitlines() if line.strip()]

@@ -57,7 +57,7 @@ class RunDir:
             ConfigError: If nothing can be written there; names --state.
         """
         try:
-            make_folder(state.runs)
+            make_folder(state.runs, parents=True)
             run = cls(_new_folder(state.runs, job.created_at, name))
             try:
                 write_atomically(run.path / _SAMPLES, b"".join(_encode_samples(samples)))
@@ -138,6 +138,15 @@ class RunDir:
     def confusion(self, which: Literal["last", "best"]) -> Path:
         """File of the confusion matrix of the last or the best epoch."""
         return self.path / "confusion" / f"{which}.json"
+
+    def own_files(self) -> list[Path]:
+        """All that this program writes into the folder; job.json first: without it there is no run."""
+        files = (
+            *(self.path / _JOB, self.path / _SAMPLES, self.events, self.worker_log, self.worker_json),
+            *(self.worker_lock, self.stop),
+        )
+        halves = (file.with_name(f".{file.name}.tmp") for file in files)  # see `files.replacing`
+        return [*files, *halves, self.confusion("best").parent, self.predictions, self.checkpoints]
 
     def exists(self) -> bool:
         """Whether the folder holds a run."""

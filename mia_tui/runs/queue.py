@@ -18,7 +18,7 @@ from mia_tui.runs.events import Event, Phase
 from mia_tui.runs.index import list_runs
 from mia_tui.runs.job import TrainJob
 from mia_tui.runs.layout import RunDir
-from mia_tui.runs.liveness import Status, run_status
+from mia_tui.runs.liveness import Status, read_record, run_status
 
 _LIVE: frozenset[Status] = frozenset({"starting", "running", "unknown"})
 _LOOK_EVERY_S = 1.0
@@ -32,7 +32,7 @@ def wait_for_turn(
     ahead = _ahead(run, job)
     told = ""
     while True:
-        first = next((other for other in ahead if lives(other)), None)
+        first = next((other for other in ahead if lives(other) and not _fell_behind(other, run)), None)
         if first is None:
             return True
         words = _words(first)
@@ -110,6 +110,20 @@ def _after(run: RunDir) -> str | None:
         return run.job().after
     except RunError:  # deleted, or damaged
         return None
+
+
+def _fell_behind(other: RunDir, run: RunDir) -> bool:
+    """Whether a run that was ahead was stopped and queued anew behind this one: each would wait for the other."""
+    home = str(run.path.resolve())
+    seen: set[str] = set()
+    here = _after(other)
+    while here is not None and here != home and here not in seen:
+        seen.add(here)
+        here = _after(RunDir(Path(here)))
+    if here != home:
+        return False
+    theirs, ours = read_record(other), read_record(run)
+    return theirs is not None and ours is not None and theirs.started_at > ours.started_at
 
 
 def _words(run: RunDir) -> str:

@@ -8,7 +8,9 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
-from typing import TypeVar, cast
+from typing import cast
+
+import msgspec
 
 from mia_tui.catalog.metrics import MetricName, higher_is_better, shown_metric
 from mia_tui.runs.eventlog import EventReader
@@ -30,8 +32,6 @@ from mia_tui.runs.events import (
     Warned,
 )
 from mia_tui.runs.layout import RunDir
-
-_Row = TypeVar("_Row", EpochEnded, CheckpointSaved)
 
 MOST_POINTS = 2000
 MOST_WARNINGS = 200
@@ -89,8 +89,7 @@ class RunState:
         epochs: One row an epoch, in order, also after resuming.
         steps: A thinned curve of the steps.
         last_step: The newest step.
-        checkpoint: The newest checkpoint.
-        best_checkpoint: The newest checkpoint that was the best.
+        checkpoint: The newest one that resuming goes on from.
         confusions: The newest event of each file of a confusion matrix.
         warnings: Each warning once, the first `MOST_WARNINGS` of them.
         warning_count: How many different warnings there were.
@@ -119,7 +118,6 @@ class RunState:
     error: Failure | None = None
     unknown_events: int = 0
     bad_lines: int = 0
-    _bests: list[CheckpointSaved] = field(default_factory=list)
     _warned: set[tuple[str, str | None]] = field(default_factory=set)
     _best_of: tuple[object, EpochEnded | None] | None = None
 
@@ -151,7 +149,8 @@ class RunState:
             case EpochEnded():
                 _append_in_order(self.epochs, event)
             case CheckpointSaved():
-                self._save(event)
+                # The best weights are told behind the checkpoint: there is nothing to go on from in them.
+                self.checkpoint = self.checkpoint if event.is_best else event
             case Confusion():
                 self.confusions[event.file] = event
             case Warned():
@@ -186,10 +185,6 @@ class RunState:
         value = _value(self.best, shown_metric(self.metric))
         return None if math.isnan(value) else value
 
-    @property
-    def best_checkpoint(self) -> CheckpointSaved | None:
-        return self._bests[-1] if self._bests else None
-
     def copy(self) -> "RunState":
         """The state as it is now, for another thread than the one that goes on folding."""
         return replace(
@@ -198,7 +193,6 @@ class RunState:
             steps=self.steps.copy(),
             confusions=dict(self.confusions),
             warnings=list(self.warnings),
-            _bests=list(self._bests),
             _warned=set(),  # of no use to who only reads
         )
 
@@ -220,15 +214,11 @@ class RunState:
         self.epochs = [row for row in self.epochs if row.epoch <= done]
         self.steps.cut(place)
         self.last_step = self.steps.points[-1] if self.steps.points else None
-        self._bests = [saved for saved in self._bests if saved.epoch <= done]
         self.confusions = {file: event for file, event in self.confusions.items() if event.epoch <= done}
         if self.checkpoint and self.checkpoint.epoch > place.epoch:
-            self.checkpoint = self.best_checkpoint
-
-    def _save(self, event: CheckpointSaved) -> None:
-        self.checkpoint = event
-        if event.is_best:
-            _append_in_order(self._bests, event)
+            self.checkpoint = (
+                msgspec.structs.replace(self.checkpoint, epoch=place.epoch) if place.epoch else None
+            )
 
     def _warn(self, event: Warned) -> None:
         said = (event.message, event.hint)
@@ -256,7 +246,7 @@ def _value(row: EpochEnded, metric: MetricName) -> float:
     return figures.get(metric, math.nan)
 
 
-def _append_in_order(rows: list[_Row], row: _Row) -> None:
+def _append_in_order(rows: list[EpochEnded], row: EpochEnded) -> None:
     """Add a row, replacing what an earlier attempt said of the same epoch."""
     while rows and rows[-1].epoch >= row.epoch:
         rows.pop()

@@ -16,10 +16,11 @@ import pytest
 from run_support import epoch_row, finished, make_run, python, started, step, wait_for
 from tui_support import make_context
 
+from mia_tui.runs import liveness
 from mia_tui.runs.eventlog import EventLog, encode_event
 from mia_tui.runs.events import Confusion, Phase, RunEnded
 from mia_tui.runs.figures import SavedConfusion, save_confusion
-from mia_tui.runs.gpus import Gpu
+from mia_tui.runs.gpus import Gpu, gpus_of_process
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.liveness import SILENT_S as REMOTE_SILENT_S
 from mia_tui.runs.liveness import WorkerLock, WorkerRecord
@@ -118,13 +119,13 @@ def test_the_last_words_of_a_worker_come_with_its_end(
     write(run, started(), epoch_row(1, macro_f1=0.5))
     watch = follow(run, clock)
     looked(watch, clock)
-    ask = run_follow.run_status
+    ask = liveness.run_status
 
     def ends_meanwhile(asked: RunDir) -> object:
         write(run, epoch_row(2, macro_f1=0.7), finished())
         return ask(asked)
 
-    monkeypatch.setattr(run_follow, "run_status", ends_meanwhile)
+    monkeypatch.setattr(liveness, "run_status", ends_meanwhile)
     snapshot = looked(watch, clock)
     assert (snapshot.status, snapshot.state.outcome, len(snapshot.state.epochs)) == (
         "finished",
@@ -189,9 +190,10 @@ def test_a_worker_of_another_host_is_unknown_after_two_minutes_and_never_lost(
     write(run, msgspec.structs.replace(started(), host="elsewhere"), step(1, 1))
     watch = follow(run, clock)
     assert looked(watch, clock).status == "running"
-    silent = msgspec.structs.replace(record, heartbeat=now - REMOTE_SILENT_S - 1)
-    run.worker_json.write_bytes(msgspec.json.encode(silent))
-    assert looked(watch, clock).status == "unknown"
+    assert looked(watch, clock, after_s=REMOTE_SILENT_S + 1).status == "unknown"
+    beats = msgspec.structs.replace(record, heartbeat=now - 9_000)  # its clock was put back
+    run.worker_json.write_bytes(msgspec.json.encode(beats))
+    assert looked(watch, clock).status == "running"
 
 
 def test_of_a_deleted_folder_that_is_said_and_what_was_known_stays(run: RunDir, clock: Clock) -> None:
@@ -342,3 +344,16 @@ def test_memory_and_load_are_those_of_the_kind_of_gpu_that_the_run_has_on_this_m
         assert [found.name for found in snapshot.gpus] == ["GPU A"] * shown
         words = figures_line(snapshot, make_context().ink)
         assert ("GPU load 63 %, 20 GB of 80 GB in use" in words) == bool(shown)
+
+
+def test_of_several_gpus_alike_only_the_one_that_the_worker_computes_on_is_shown() -> None:
+    def gpu(uuid: str, name: str, *pids: int) -> Gpu:
+        return Gpu(uuid, name, 80, 40, 50, "580", frozenset(pids))
+
+    mine, idle, other = gpu("a", "H100", 7, 8), gpu("b", "H100"), gpu("c", "L4", 9)
+    assert gpus_of_process([idle, mine, other], 7, "H100") == (mine,)
+    assert gpus_of_process([idle, mine, other], 1, "H100") == (), "which of the two cannot be told"
+    assert gpus_of_process([idle, other], 1, "L4") == (other,)
+    assert gpus_of_process([mine, other], 9, "H100") == (mine,), (
+        "an old number of another process says nothing"
+    )

@@ -13,6 +13,7 @@ from textual.pilot import Pilot
 from tui_support import (
     SMALL,
     TERMINAL,
+    burst,
     make_context,
     make_images,
     press,
@@ -567,5 +568,49 @@ def test_a_pasted_text_goes_into_the_field_as_one_inert_line(discs: Path) -> Non
             pilot.app.screen.post_message(Paste("slide\x1b[31m([0-9]+)\n"))
             await pilot.pause()
             assert "slide[31m([0-9]+)" in command(pilot)
+
+    run(test())
+
+
+def test_keys_that_come_in_one_burst_go_to_the_field_they_were_meant_for(discs: Path) -> None:
+    async def test() -> None:
+        async with form(discs, size=WIDE) as pilot:
+            await burst(pilot, "pagedown", "ctrl+u", "3", "2", "down", "ctrl+u", "4", "8", "up")
+            await settle(pilot)
+            assert command(pilot) == "--size 32x48"
+
+    run(test())
+
+
+def test_settings_of_a_run_that_are_left_again_do_not_take_the_place_of_what_was_typed(discs: Path) -> None:
+    async def test() -> None:
+        async with form(discs, size=WIDE) as pilot:
+            await burst(pilot, "pagedown", "ctrl+u", "6", "4", "escape")
+        async with form(discs, size=WIDE, base=TrainConfig(epochs=7)) as pilot:
+            assert command(pilot) == "--epochs 7"
+            await press(pilot, "escape")
+        async with form(discs, size=WIDE) as pilot:
+            assert command(pilot) == "--size 64"
+
+    run(test())
+
+
+def test_a_command_that_needs_more_lines_than_there_are_names_every_option(
+    discs: Path, tmp_path: Path
+) -> None:
+    far = tmp_path / ("a-folder-with-a-name-of-many-letters-" + "x" * 25) / "discs"
+    far.parent.mkdir()
+    discs.rename(far)
+
+    async def test() -> None:
+        async with form(far, base=TrainConfig(width=32, height=32, epochs=2, batch_size=8)) as pilot:
+            shown = " ".join(text(pilot).split())
+            assert "/discs --size 32 --epochs 2 --batch-size 8" in shown
+        long = TrainConfig(
+            width=32, height=32, epochs=2, loss="focal", optimizer="adamw", class_weights="balanced",
+            label_smoothing=0.125, drop_rate=0.25, schedule="step", metric="accuracy", weight_decay=0.0625,
+        )  # fmt: skip
+        async with form(far, base=long) as pilot:
+            assert any(row.endswith("…") for row in text(pilot).splitlines()), "what is cut is said to be"
 
     run(test())

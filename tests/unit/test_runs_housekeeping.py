@@ -118,14 +118,35 @@ def test_a_damaged_run_is_deleted_and_so_are_remains(run: RunDir) -> None:
     assert not run.path.exists()
 
 
+def test_files_that_are_not_the_runs_own_survive_its_deletion(run: RunDir) -> None:
+    own = run.path / "cells"
+    (own / "mia").mkdir(parents=True)
+    (own / "mia" / "labels.db").write_bytes(b"labels")
+    run.predictions.symlink_to(own)
+    with pytest.raises(RunError, match=r"is deleted; its folder .* stays, since it holds other files: cells"):
+        delete_run(run)
+    assert [path.name for path in run.path.iterdir()] == ["cells"]
+    assert (own / "mia" / "labels.db").read_bytes() == b"labels"
+
+
+def test_a_run_that_is_a_link_is_not_deleted_and_neither_is_what_it_leads_to(run: RunDir) -> None:
+    link = RunDir(run.path.with_name("link"))
+    link.path.symlink_to(run.path)
+    with pytest.raises(RunError, match="is a link to another folder, so it is not deleted"):
+        delete_run(link)
+    assert link.path.is_symlink() and run.exists()
+
+
 def test_a_run_that_is_gone_already_is_no_fault(run: RunDir) -> None:
     shutil.rmtree(run.path)
     delete_run(run)
 
 
 def test_a_deletion_that_is_cut_short_leaves_no_run(run: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    run.checkpoints.mkdir()
+
     def refuse(path: Path) -> None:
-        raise PermissionError(13, "Permission denied", str(path / "checkpoints"))
+        raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(housekeeping.shutil, "rmtree", refuse)
     with pytest.raises(RunError, match=r"checkpoints may not be written by you"):

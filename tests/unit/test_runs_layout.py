@@ -233,3 +233,9 @@ def test_a_folder_that_may_not_be_written_names_state(
     monkeypatch.setattr(Path, "mkdir", refuse)  # root may write anywhere, so the refusal is made here
     with pytest.raises(ConfigError, match=r"may not be written by you\. .*--state DIR"):
         make_run(tmp_path / "mia")
+
+
+def test_what_a_worker_saves_does_not_bring_a_deleted_run_back(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="No such file"):
+        make_folder(tmp_path / "run" / "checkpoints")
+    assert not (tmp_path / "run").exists()

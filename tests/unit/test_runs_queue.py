@@ -129,6 +129,28 @@ def test_two_runs_behind_the_same_one_do_not_begin_together(tmp_path: Path) -> N
     assert waiting.goes_on()
 
 
+def test_a_run_that_is_stopped_and_queued_at_the_end_lets_those_go_that_waited_for_it(
+    tmp_path: Path, locks: ExitStack
+) -> None:
+    first = make(tmp_path, 1)
+    second = make(tmp_path, 2, first)
+    third = make(tmp_path, 3, second)
+    with WorkerLock(first):
+        with WorkerLock(second):
+            at_third = locks.enter_context(ExitStack())
+            at_third.enter_context(WorkerLock(third))
+            earlier = Waiting(third)
+            assert earlier.still_waits()
+        second.put_behind(third)
+        locks.enter_context(WorkerLock(second))
+        later = Waiting(second)
+        assert later.still_waits() and earlier.still_waits()
+    assert earlier.goes_on()
+    assert later.still_waits(), "never both at once"
+    at_third.close()
+    assert later.goes_on()
+
+
 def test_a_silent_worker_elsewhere_is_waited_for_and_said_so(tmp_path: Path) -> None:
     first = make(tmp_path, 1)
     record = WorkerRecord(

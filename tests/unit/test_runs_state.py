@@ -41,13 +41,14 @@ def test_a_run_is_told_from_its_events() -> None:
         Phase(t=1.5, name="training", message="on the CPU"),
         step(1, 1),
         epoch_row(1, macro_f1=0.5),
+        saved(2, is_best=False),
         saved(1, is_best=True),
         Confusion(t=4.0, epoch=1, split="val", file="confusion/best.json"),
     )
     assert (state.attempt, state.phase, state.phase_message) == (1, "training", "on the CPU")
     assert state.last_step == step(1, 1)
     assert state.epochs == [epoch_row(1, macro_f1=0.5)]
-    assert state.checkpoint == state.best_checkpoint == saved(1, is_best=True)
+    assert state.checkpoint == saved(2, is_best=False), "the best weights are nothing to go on from"
     assert state.confusions["confusion/best.json"].epoch == 1
     assert (state.outcome, state.elapsed_s, state.updated_at) == (None, 10.0, 4.0)
 
@@ -100,9 +101,10 @@ def test_a_new_attempt_drops_what_came_later_than_its_place(place: Place | None,
     bests = [saved(epoch, is_best=True) for epoch in (1, 2, 3, 4)]
     matrix = Confusion(t=4.0, epoch=4, split="val", file="confusion/last.json")
     state = state_of(started(), *(event for pair in zip(rows, bests, strict=True) for event in pair), matrix)
+    state.apply(saved(4, is_best=False))
     state.apply(started(2, place))
     assert [row.epoch for row in state.epochs] == kept
-    assert state.best_checkpoint == (bests[kept[-1] - 1] if kept else None)
+    assert state.checkpoint == (None if place is None else saved(place.epoch, is_best=False))
     assert state.confusions == {}
 
 
@@ -158,9 +160,9 @@ def test_events_in_batches_give_the_state_that_they_give_one_by_one(size: int) -
 
 
 def test_a_copy_of_a_state_stays_as_it_is_while_events_go_on() -> None:
-    state = state_of(started(), step(1, 1), epoch_row(1, macro_f1=0.5), saved(1, is_best=True))
+    state = state_of(started(), step(1, 1), epoch_row(1, macro_f1=0.5), saved(1, is_best=False))
     copied = state.copy()
-    state.apply_all([step(2, 1), step(2, 2), epoch_row(2, macro_f1=0.6), saved(2, is_best=True)])
+    state.apply_all([step(2, 1), step(2, 2), epoch_row(2, macro_f1=0.6), saved(2, is_best=False)])
     state.apply_all(
         [Warned(t=1.0, message="x"), Confusion(t=1.0, epoch=2, split="val", file="x"), finished()]
     )
@@ -170,7 +172,7 @@ def test_a_copy_of_a_state_stays_as_it_is_while_events_go_on() -> None:
         [],
         {},
     )
-    assert copied.best_checkpoint == saved(1, is_best=True) and copied.outcome is None
+    assert copied.checkpoint == saved(1, is_best=False) and copied.outcome is None
 
 
 def test_steps_of_a_long_run_stay_a_bounded_even_curve() -> None:

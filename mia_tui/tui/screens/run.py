@@ -4,6 +4,7 @@ Layout and handlers. `run_follow` reads the run in a thread; what is said stands
 in `run_words`, what the pages show in `run_pages`, what keys do in `run_commands`.
 """
 
+from functools import partial
 from typing import TypeVar
 
 from rich.style import Style
@@ -22,7 +23,7 @@ from mia_tui.tui.places import OpenImages, Place
 from mia_tui.tui.screens.run_commands import RunCommands
 from mia_tui.tui.screens.run_pages import RunPages
 from mia_tui.tui.screens.run_words import bars, doing, figures_line, is_bad, status_words
-from mia_tui.tui.services.obeying import CommandQueue
+from mia_tui.tui.services.obeying import Command, CommandQueue
 from mia_tui.tui.services.run_follow import RunFollow, Snapshot
 from mia_tui.tui.widgets.confusion import ConfusionMatrix
 from mia_tui.tui.widgets.ink import style
@@ -68,7 +69,7 @@ class RunScreen(Screen[OpenImages | None]):
         self._snapshot: Snapshot | None = None
         self._message = ""
         self._doing_text = ""
-        self._follow = RunFollow(run, self._tell)
+        self._follow = RunFollow(run, partial(self._tell, run))
 
     def compose(self) -> ComposeResult:
         yield self._head
@@ -100,8 +101,17 @@ class RunScreen(Screen[OpenImages | None]):
         return self._snapshot is not None
 
     def say(self, message: str) -> None:
+        if not self.is_running:  # what goes on beside has something to say, and the screen was left
+            return
         self._message = message
         self._said.show([(message, Style(bold=True))])
+
+    def warn(self, error: MiaError) -> None:
+        timeout_s = 2 * self.context.user.toast_s
+        self.app.notify(str(error), severity="error", timeout=timeout_s, markup=False)
+
+    def beside(self, work: Command) -> None:
+        self.app.run_worker(work(), group="beside")
 
     async def ask(self, dialog: Screen[Answer]) -> Answer | None:
         return await self.app.push_screen_wait(dialog)
@@ -112,7 +122,7 @@ class RunScreen(Screen[OpenImages | None]):
     def follow(self, run: RunDir) -> None:
         self._follow.close()
         self.run, self._snapshot = run, None
-        self._follow = RunFollow(run, self._tell)
+        self._follow = RunFollow(run, partial(self._tell, run))
         self._follow.start()
 
     def leave(self, images: OpenImages | None) -> None:
@@ -143,10 +153,10 @@ class RunScreen(Screen[OpenImages | None]):
     def on_screen_resume(self) -> None:
         self._show()
 
-    def _tell(self, snapshot: Snapshot) -> None:
+    def _tell(self, run: RunDir, snapshot: Snapshot) -> None:
         """From the thread; after the screen has gone there is nobody to tell."""
         if self.is_running:
-            self.post_message(self.News(self.run, snapshot))
+            self.post_message(self.News(run, snapshot))
 
     # Painting
 

@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar
 from textual.screen import Screen
 
 from mia_tui.config.train import TrainConfig
+from mia_tui.errors import MiaError
 from mia_tui.paths import printable
 from mia_tui.runs.control import kill_worker, request_stop
 from mia_tui.runs.layout import RunDir
@@ -38,6 +39,12 @@ class RunFace(Protocol):
     async def ask(self, dialog: Screen[Answer]) -> Answer | None:
         """Show another screen until the person leaves it; what came of it."""
 
+    def warn(self, error: MiaError) -> None:
+        """Show what went wrong, wherever the person is."""
+
+    def beside(self, work: Command) -> None:
+        """Do something that takes long beside the commands that follow, also when the screen is left."""
+
     def look_now(self) -> None:
         """See at once what became of the run."""
 
@@ -64,6 +71,7 @@ class RunCommands:
             "resume": self._resume,
             "change": self._change,
             "again": self._again,
+            "predict": self._predict,
             "delete": self._delete,
             "open": self._open,
             "log_scale": self._log_scale,
@@ -178,6 +186,13 @@ class RunCommands:
             self._face.say("Deleting.")
             await asyncio.to_thread(delete_run, run)
             self._face.leave(None)
+
+    async def _predict(self) -> None:
+        from mia_tui.tui.services.suggest import start_suggesting, tell_suggesting
+
+        face = self._face
+        work = await asyncio.to_thread(start_suggesting, face.run, self._place)
+        face.beside(lambda: tell_suggesting(work, say=face.say, failed=face.warn))
 
     # What is seen
 

@@ -98,10 +98,11 @@ class RunsScreen(Screen[OpenImages | None]):
     # For the commands
 
     def say(self, message: str) -> None:
-        self._message.update(self._ink.shown(message))
+        if self.is_running:  # what goes on beside may have something to say when the room was left
+            self._message.update(self._ink.shown(message))
 
     def warn(self, message: str) -> None:
-        self.notify(
+        self.app.notify(
             self._ink.shown(message), severity="warning", timeout=2 * self._shared.user.toast_s, markup=False
         )
 
@@ -109,7 +110,7 @@ class RunsScreen(Screen[OpenImages | None]):
         return await self.app.push_screen_wait(dialog)
 
     def beside(self, work: Command) -> None:
-        self.run_worker(work(), group="beside")
+        self.app.run_worker(work(), group="beside")
 
     def look_now(self) -> None:
         self._watch.thread.look_now()

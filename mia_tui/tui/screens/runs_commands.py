@@ -42,7 +42,7 @@ class RoomFace(Protocol):
         """Show another screen until the person leaves it; what came of it."""
 
     def beside(self, work: Command) -> None:
-        """Do something that takes long beside the commands that follow."""
+        """Do something that takes long beside the commands that follow, also when the room is left."""
 
     def look_now(self) -> None:
         """Look at the runs at once."""
@@ -76,6 +76,7 @@ class RunsCommands:
             "change": self._change,
             "again": self._again,
             "queue": self._queue,
+            "predict": self._predict,
             "delete": self._delete,
             "mark": self._mark,
             "compare": self._compare,
@@ -186,6 +187,16 @@ class RunsCommands:
         when = "" if ahead is None else f" when {ahead.name} has ended"
         self._face.say(f"{run.name} goes on with its settings{when}.")
         self._face.look_now()
+
+    async def _predict(self) -> None:
+        from mia_tui.tui.services.suggest import start_suggesting, tell_suggesting
+
+        if (row := self._view.current) is not None:
+            face = self._face
+            work = await asyncio.to_thread(start_suggesting, row.run, self._place)
+            face.beside(
+                lambda: tell_suggesting(work, say=face.say, failed=lambda error: face.warn(str(error)))
+            )
 
     # Ending
 

@@ -1,9 +1,11 @@
 """The form of a training: the settings of the command line, section by section, checked while they are typed."""
 
 import os
+import textwrap
 from pathlib import Path
 from typing import TypeVar
 
+from rich.cells import chop_cells
 from rich.text import Text
 from textual import events, on
 from textual.app import ComposeResult
@@ -19,7 +21,7 @@ from mia_tui.errors import MiaError
 from mia_tui.paths import printable
 from mia_tui.runs.layout import RunDir
 from mia_tui.tui.context import Context
-from mia_tui.tui.key_bindings import bind_keys
+from mia_tui.tui.key_bindings import bind_keys, obey_key
 from mia_tui.tui.places import Place
 from mia_tui.tui.screens.train_commands import TrainCommands
 from mia_tui.tui.screens.train_panel import data_panel, machine_panel, network_panel, weights_panel
@@ -56,7 +58,7 @@ class TrainScreen(Screen[RunDir | None]):
     Args:
         place: The dataset.
         context: What screens share.
-        base: Settings to start from; None takes up what was typed before, or the defaults.
+        base: Settings to start from; None takes up what was typed before, or the defaults, and keeps what is typed.
         title: What this is about; the dataset if left out.
     """
 
@@ -84,8 +86,10 @@ class TrainScreen(Screen[RunDir | None]):
         bind_keys(self, self.SCOPE, context.user.keys)
         self.place, self.context, self._ink = place, context, context.ink
         self._title = title or f"Train on {printable(place.dataset.resolve().name)}"
-        self._draft = (place.dataset.resolve(), place.state)
-        self.view = FormView(Form(base) if base is not None else _drafts.get(self._draft) or Form())
+        # What starts from a run's settings is not what was typed before, and does not take its place.
+        self._draft = (place.dataset.resolve(), place.state) if base is None else None
+        kept = None if self._draft is None else _drafts.get(self._draft)
+        self.view = FormView(kept or Form(base))
         self.machine: Machine | None = None
         self.outlook: Outlook | None = None
         self.preview = PreviewPane(place, context, id="train-preview")
@@ -155,9 +159,9 @@ class TrainScreen(Screen[RunDir | None]):
 
     def leave(self, run: RunDir | None) -> None:
         """End; what is typed stays for the next time, unless it was started."""
-        if run is None:
+        if self._draft is not None and run is None:
             _drafts[self._draft] = self.view.form
-        else:
+        elif self._draft is not None:
             _drafts.pop(self._draft, None)
         self.dismiss(run)
 
@@ -174,7 +178,7 @@ class TrainScreen(Screen[RunDir | None]):
 
     def on_key(self, event: events.Key) -> None:
         """Letters go into the field, or open its list; what is left are editing keys."""
-        if event.key == "ctrl+i":  # some terminals say so for Tab
+        if obey_key(self, event):
             return
         character = event.character if event.is_printable else None
         if character is not None:
@@ -293,12 +297,21 @@ class TrainScreen(Screen[RunDir | None]):
 
     def _shown_command(self) -> str:
         """The command line; where it is long, the path gives way to the options, and is copied whole."""
-        room = _COMMAND_LINES * max(10, self.size.width - 1)
-        shown = f"$ {self.command}"
-        if self._ink.width(shown) > room:
+        shown, width = f"$ {self.command}", max(10, self.size.width - 2)
+        lines = self._wrapped(shown, width)
+        if len(lines) > _COMMAND_LINES:
             folder = quoted(os.fspath(self.place.dataset))
             shown = shown.replace(folder, f"{self._ink.more}/{quoted(self.place.dataset.name)}", 1)
-        return self._ink.fit(shown, room)
+            lines = self._wrapped(shown, width)
+        if len(lines) > _COMMAND_LINES:  # the last line says that there is more
+            last = " ".join(lines[_COMMAND_LINES - 1 :])
+            lines = [*lines[: _COMMAND_LINES - 1], self._ink.fit(last, width)]
+        return "\n".join(lines)
+
+    def _wrapped(self, text: str, width: int) -> list[str]:
+        """Lines of a text, broken between words: the widget would do it by itself, and cut what is too much."""
+        lines = textwrap.wrap(self._ink.shown(text), width, break_on_hyphens=False, replace_whitespace=False)
+        return [piece for line in lines for piece in chop_cells(line, width)]
 
     def _help_text(self) -> Text:
         view, ink = self.view, self._ink

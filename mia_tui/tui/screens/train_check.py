@@ -60,7 +60,6 @@ class CheckScreen(ModalScreen[RunDir | None]):
         self._stop = threading.Event()
         self._done = (0, 0)
         self._prepared: tuple[Dataset, Prepared] | None = None
-        self._ahead: RunDir | None = None
         self._anyway = ""
         self._is_checked = self._is_starting = self._has_failed = False
         self._body = Static(id="check-body", markup=False)
@@ -102,8 +101,7 @@ class CheckScreen(ModalScreen[RunDir | None]):
 
     async def _check(self) -> None:
         try:
-            made, self._ahead = await asyncio.to_thread(self._prepare)
-            self._prepared = made
+            made = self._prepared = await asyncio.to_thread(self._prepare)
             checked = await asyncio.to_thread(
                 check_start, made[1], told=self._told, should_stop=self._stop.is_set
             )
@@ -116,16 +114,16 @@ class CheckScreen(ModalScreen[RunDir | None]):
         self._show(made[1], checked)
 
     async def _start(self) -> None:
-        after = None
-        if self._ahead is not None:
-            answers = [(f"After {printable(self._ahead.name)}", "after"), ("Start now", "now")]
+        after, ahead = None, await asyncio.to_thread(self._last_at_work)
+        if ahead is not None:
+            answers = [(f"After {printable(ahead.name)}", "after"), ("Start now", "now")]
             text = "A run of this dataset is at work. Two at once slow each other down."
             answer = await self.app.push_screen_wait(Question("When?", text, answers))
             if answer is None:
                 self._is_starting = False
                 self._say_keys()
                 return
-            after = self._ahead if answer == "after" else None
+            after = ahead if answer == "after" else None
         self._stop.set()
         self._hint.update(f"Starting the worker {self._ink.more}")
         try:
@@ -138,7 +136,7 @@ class CheckScreen(ModalScreen[RunDir | None]):
 
     # In threads
 
-    def _prepare(self) -> tuple[tuple[Dataset, Prepared], RunDir | None]:
+    def _prepare(self) -> tuple[Dataset, Prepared]:
         config = with_absolute_paths(self._config)
         found = read_dataset(
             self._place.dataset,
@@ -149,8 +147,12 @@ class CheckScreen(ModalScreen[RunDir | None]):
             follow=True,
             progress=lambda done: self._told(0, done),
         )
-        prepared = self._settle(found, config, keep=False)
-        return (found, prepared), last_in_line(list_runs(prepared.state))
+        return found, self._settle(found, config, keep=False)
+
+    def _last_at_work(self) -> RunDir | None:
+        """Asked when the person starts: minutes may have gone by since the check."""
+        assert self._prepared is not None
+        return last_in_line(list_runs(self._prepared[1].state))
 
     def _begin(self, after: RunDir | None) -> RunDir:
         """Store the split, write the run's folder, start its worker."""

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from mia_tui.errors import RunError
 from mia_tui.paths import printable
 from mia_tui.runs.eventlog import EventReader
-from mia_tui.runs.gpus import Gpu, list_gpus, nvidia_device_present
+from mia_tui.runs.gpus import Gpu, gpus_of_process, list_gpus, nvidia_device_present
 from mia_tui.runs.job import TrainJob
 from mia_tui.runs.layout import RunDir
-from mia_tui.runs.liveness import run_status
+from mia_tui.runs.liveness import Pulse
 from mia_tui.runs.state import RunState
 from mia_tui.runs.system import host_name
 from mia_tui.runs.verdict import Verdict, Which, load_verdict
@@ -43,7 +43,7 @@ class Snapshot:
         is_gone: Whether its folder has been deleted; the rest is then what was known last.
         is_stopping: Whether its worker was asked to stop and still works.
         silent_s: Whole seconds without an event, seen by this watcher; None while events come or no worker lives.
-        gpus: The GPUs of this machine of the kind that the run uses.
+        gpus: The GPUs of this machine that the run is known to use.
         verdict: The confusion matrix that was asked for; None before there is one.
         trouble: Why something cannot be read, a sentence; empty where all can.
     """
@@ -78,7 +78,7 @@ class RunFollow:
         self.run = run
         self._on_change, self._clock = on_change, clock
         self._closed, self._wake = threading.Event(), threading.Event()
-        self._log = _Log(run)
+        self._log, self._pulse = _Log(run), Pulse()
         self._job: TrainJob | None = None
         self._status: ShownStatus = "created"
         self._is_gone = self._is_stopping = False
@@ -168,7 +168,8 @@ class RunFollow:
                 return
             if self._job is None:
                 self._read_job()
-            was, self._status = self._status, shown_status(run_status(self.run), self._log.state)
+            status = self._pulse.status(self.run, tick=self._clock())
+            was, self._status = self._status, shown_status(status, self._log.state)
             self._is_stopping = self._status in LIVE and self.run.stop.exists()
         except OSError as error:  # deleted while we looked, or a network drive away for a while
             self._trouble = f"The folder of the run cannot be read: {error.strerror}."
@@ -195,8 +196,7 @@ class RunFollow:
         elif now - self._gpus_at >= GPU_EVERY_S:
             self._gpus_at = now
             if "CPU" not in started.device and nvidia_device_present():
-                # Those of the run's kind: which of several alike it uses, only its worker knows.
-                self._gpus = tuple(gpu for gpu in list_gpus() if gpu.name == started.device)
+                self._gpus = gpus_of_process(list_gpus(), started.pid, started.device)
 
     def _judge(self) -> None:
         """Read the confusion matrix that is wanted, if it is another one than before."""
