@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mia_tui.config.keys import keys_in_force
@@ -17,6 +18,21 @@ Wanted = Mapping[str, tuple[str, ...]]
 
 _OBEY = re.compile(r"obey\('(\w+)'\)")
 _OF_THE_APP = frozenset({"command_palette", "quit"})
+
+
+@dataclass(frozen=True)
+class KeyHint:
+    """What the last line of a screen says of a command.
+
+    Attributes:
+        key: As people read it.
+        title: Of the command.
+        action: As Textual's bindings have it.
+    """
+
+    key: str
+    title: str
+    action: str
 
 
 def bind_keys(screen: "Screen[Any]", scope: str, wanted: Wanted, *, before_focus: bool = False) -> None:
@@ -61,6 +77,16 @@ def keys_of(scope: str, wanted: Wanted) -> dict[str, tuple[str, ...]]:
     return keys_in_force(SCOPES[scope].keys, wanted)
 
 
+def key_hints(scope: str, wanted: Wanted) -> list[KeyHint]:
+    """The keys that the last line of a screen shows, in their order; a command without a key is left out."""
+    keys, titles = keys_of(scope, wanted), {action.id: action.title for action in SCOPES[scope].actions}
+    return [
+        KeyHint(shown_key(keys[name][0]), titles[name], _action(name))
+        for name in SCOPES[scope].footer
+        if keys[name]
+    ]
+
+
 def said_key(scope: str, keys: Mapping[str, Sequence[str]], command: str) -> str:
     """The key of a command for a sentence, letters as on a keyboard; where it has none, how the palette does it."""
     if keys[command]:
@@ -82,24 +108,24 @@ def palette_lines(scope: str, wanted: Wanted) -> list[tuple[str, str, str]]:
 
 
 def _bindings(scope: str, wanted: Wanted, *, before_focus: bool) -> "list[Binding]":
-    """Those that the footer shows come first: it shows them in this order."""
     from textual.binding import Binding
 
-    footer, keys = SCOPES[scope].footer, keys_of(scope, wanted)
-    places = {name: place for place, name in enumerate(footer)}
+    keys = keys_of(scope, wanted)
     return [
         Binding(
             ",".join(map(key_name, keys[action.id])),
-            f"app.{action.id}" if action.id in _OF_THE_APP else f"obey('{action.id}')",
+            _action(action.id),
             action.title,
-            show=action.id in places,
-            key_display=shown_key(keys[action.id][0]),
-            tooltip=action.help,
+            show=False,
             priority=before_focus,
         )
-        for action in sorted(SCOPES[scope].actions, key=lambda action: places.get(action.id, len(places)))
+        for action in SCOPES[scope].actions
         if keys[action.id]
     ]
+
+
+def _action(command: str) -> str:
+    return f"app.{command}" if command in _OF_THE_APP else f"obey('{command}')"
 
 
 def key_name(key: str) -> str:

@@ -22,11 +22,13 @@ from tui_support import (
 from mia_tui.config.user import UserConfig, load_user_config
 from mia_tui.tui.actions import SCOPES
 from mia_tui.tui.context import Context
-from mia_tui.tui.key_bindings import keys_of, palette_lines, said_key
+from mia_tui.tui.key_bindings import key_hints, keys_of, palette_lines, said_key
 from mia_tui.tui.screens.classes import ClassesScreen
 from mia_tui.tui.screens.grid import GridScreen
+from mia_tui.tui.screens.help import HelpScreen
 from mia_tui.tui.screens.home import HomeScreen
 from mia_tui.tui.screens.label_words import first_hint
+from mia_tui.tui.widgets.key_line import KeyLine
 
 
 @pytest.fixture
@@ -234,3 +236,17 @@ def test_the_first_start_names_the_keys_in_force() -> None:
         "F1 or = assigns; F2 or Space assigns and goes on; ? shows all keys."
     )
     assert first_hint(keys_of("label", {"assign": ("f15",)})).startswith("F15 assigns; ")
+
+
+def test_the_last_line_shows_whole_hints_and_a_click_does_what_the_key_does(dataset: Path) -> None:
+    async def look() -> None:
+        async with opened(dataset, size=(80, 24)) as pilot:
+            app = pilot.app
+            line = screen_text(app).splitlines()[-1].rstrip()
+            hints = [f"{hint.key} {hint.title}" for hint in key_hints("label", {})]
+            assert line == " ".join(hints)[: len(line)] and line.endswith(tuple(hints))
+            await pilot.click(KeyLine, offset=(line.index("? Keys"), 0))
+            await settle(pilot)
+            assert isinstance(app.screen, HelpScreen)
+
+    run(look())

@@ -9,7 +9,7 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from mia_tui.catalog.metrics import METRICS, MetricName, shown_metric
 from mia_tui.config.fields import fields, show_value
@@ -20,9 +20,10 @@ from mia_tui.runs.figures import figures, load_confusion
 from mia_tui.runs.room import RoomRow
 from mia_tui.runs.state import RunState, read_state
 from mia_tui.tui.context import Context
-from mia_tui.tui.key_bindings import bind_keys
+from mia_tui.tui.key_bindings import bind_keys, key_hints
 from mia_tui.tui.widgets.curves import Curves
 from mia_tui.tui.widgets.ink import Ink
+from mia_tui.tui.widgets.key_line import KeyLine
 from mia_tui.tui.widgets.plots import Curve, Plot
 
 MOST = 8
@@ -51,6 +52,7 @@ class CompareScreen(Screen[None]):
     def __init__(self, rows: Sequence[RoomRow], context: Context) -> None:
         super().__init__()
         bind_keys(self, self.SCOPE, context.user.keys)
+        self._key_line = KeyLine(context.ink, key_hints(self.SCOPE, context.user.keys))
         self._rows, self._more = tuple(rows[:MOST]), len(rows) - MOST
         self._shared, self._ink = context, context.ink
         # Without colours, dots of one run look like those of another: letters do not.
@@ -66,7 +68,7 @@ class CompareScreen(Screen[None]):
         with VerticalScroll(id="compare-tables", can_focus=False):
             yield self._best
             yield self._settings
-        yield Footer(compact=True, show_command_palette=False)
+        yield self._key_line
 
     def on_mount(self) -> None:
         self.run_worker(self._load(), name="compare")

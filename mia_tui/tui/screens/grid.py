@@ -15,7 +15,6 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.message import Message
 from textual.screen import ModalScreen, Screen
-from textual.widgets import Footer
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.pixels.looking import Look
@@ -24,7 +23,7 @@ from mia_tui.dataset.wording import counted
 from mia_tui.errors import MiaError
 from mia_tui.terminal.model import Terminal
 from mia_tui.tui.context import Context
-from mia_tui.tui.key_bindings import bind_keys, keys_of, obey_key, said_key
+from mia_tui.tui.key_bindings import bind_keys, key_hints, keys_of, obey_key, said_key
 from mia_tui.tui.screens.classes import ClassesScreen
 from mia_tui.tui.screens.grid_commands import GridCommands
 from mia_tui.tui.screens.help import HelpScreen
@@ -35,6 +34,7 @@ from mia_tui.tui.services.obeying import CommandQueue
 from mia_tui.tui.services.prefetch import Prefetch, Ready, Wish
 from mia_tui.tui.widgets.class_bar import ClassBar
 from mia_tui.tui.widgets.grid_view import GridView
+from mia_tui.tui.widgets.key_line import KeyLine
 from mia_tui.tui.widgets.text_line import Piece, TextLine
 
 Answer = TypeVar("Answer")
@@ -67,6 +67,7 @@ class GridScreen(Screen[bool]):
     def __init__(self, desk: Desk, context: Context) -> None:
         super().__init__()
         bind_keys(self, self.SCOPE, context.user.keys)
+        self._key_line = KeyLine(context.ink, key_hints(self.SCOPE, context.user.keys), bare=True)
         self._keys = keys_of(self.SCOPE, context.user.keys)
         self.desk, self.session, self.context = desk, desk.session, context
         self.commands = GridCommands(desk, self, context.ink)
@@ -96,7 +97,7 @@ class GridScreen(Screen[bool]):
         yield self._facts
         yield self._class_bar
         yield self._status
-        yield Footer(compact=True, show_command_palette=False)
+        yield self._key_line
 
     def on_mount(self) -> None:
         self.run_worker(self.queue.run(), group="commands", name="commands")

@@ -13,11 +13,11 @@ from textual import on
 from textual.app import ComposeResult
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Input, Static
 
 from mia_tui.dataset.recent import Recent, recent_datasets
 from mia_tui.tui.context import Context
-from mia_tui.tui.key_bindings import bind_keys
+from mia_tui.tui.key_bindings import bind_keys, key_hints
 from mia_tui.tui.screens.help import HelpScreen
 from mia_tui.tui.screens.home_words import Line, content_words, lines_for, recent_words, run_words
 from mia_tui.tui.services import garbage
@@ -25,6 +25,7 @@ from mia_tui.tui.services.folders import FolderLooker
 from mia_tui.tui.services.path_typing import PathTyping, common_beginning, matching
 from mia_tui.tui.services.run_watch import LiveRun, RunWatch
 from mia_tui.tui.widgets.entry_list import Entry, EntryList
+from mia_tui.tui.widgets.key_line import KeyLine
 
 _RECENT_SHOWN = 8
 _RUNS_SHOWN = 5
@@ -65,6 +66,7 @@ class HomeScreen(Screen[None]):
     def __init__(self, context: Context) -> None:
         super().__init__()
         bind_keys(self, self.SCOPE, context.user.keys, before_focus=True)
+        self._key_line = KeyLine(context.ink, key_hints(self.SCOPE, context.user.keys))
         self._commands: dict[str, Callable[[], None]] = {
             "open": self._open,
             "up": lambda: self._move(-1),
@@ -99,7 +101,7 @@ class HomeScreen(Screen[None]):
         yield self._message
         yield self._list
         yield self._runs
-        yield Footer(compact=True, show_command_palette=False)
+        yield self._key_line
 
     def on_mount(self) -> None:
         self._input.focus()

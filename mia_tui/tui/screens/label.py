@@ -13,7 +13,6 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Footer
 
 from mia_tui.dataset.listing.arrays import ListingArrays
 from mia_tui.dataset.listing.lister import Found
@@ -22,7 +21,7 @@ from mia_tui.dataset.recent import recent_datasets
 from mia_tui.dataset.wording import counted
 from mia_tui.errors import DataError, MiaError
 from mia_tui.tui.context import Context
-from mia_tui.tui.key_bindings import bind_keys, keys_of, obey_key, said_key
+from mia_tui.tui.key_bindings import bind_keys, key_hints, keys_of, obey_key, said_key
 from mia_tui.tui.quick_paint import paint_quickly
 from mia_tui.tui.screens.label_commands import LabelCommands
 from mia_tui.tui.screens.label_pictures import Pictures, later
@@ -42,6 +41,7 @@ from mia_tui.tui.widgets.class_bar import ClassBar
 from mia_tui.tui.widgets.class_frame import ClassFrame
 from mia_tui.tui.widgets.image_list import ImageList
 from mia_tui.tui.widgets.image_view import ImageView
+from mia_tui.tui.widgets.key_line import KeyLine
 from mia_tui.tui.widgets.text_line import TextLine
 
 if TYPE_CHECKING:
@@ -105,6 +105,7 @@ class LabelScreen(Screen[None]):
     def __init__(self, desk: Desk, context: Context, head_start: HeadStart | None = None) -> None:
         super().__init__()
         bind_keys(self, self.SCOPE, context.user.keys)
+        self._key_line = KeyLine(context.ink, key_hints(self.SCOPE, context.user.keys), bare=True)
         self._keys = keys_of(self.SCOPE, context.user.keys)
         paint_quickly(self)
         self.desk, self.session, self.context = desk, desk.session, context
@@ -164,7 +165,7 @@ class LabelScreen(Screen[None]):
         yield self._facts
         yield self._class_bar
         yield self._status
-        yield Footer(compact=True, show_command_palette=False)
+        yield self._key_line
 
     def on_mount(self) -> None:
         self._list.styles.width = self.context.user.list_width

@@ -12,13 +12,13 @@ from textual import on
 from textual.app import ComposeResult
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from mia_tui.dataset.wording import counted
 from mia_tui.errors import MiaError
 from mia_tui.runs.layout import RunDir
 from mia_tui.tui.context import Context
-from mia_tui.tui.key_bindings import bind_keys
+from mia_tui.tui.key_bindings import bind_keys, key_hints
 from mia_tui.tui.places import OpenImages, Place
 from mia_tui.tui.screens.run_commands import RunCommands
 from mia_tui.tui.screens.run_pages import RunPages
@@ -27,6 +27,7 @@ from mia_tui.tui.services.obeying import Command, CommandQueue
 from mia_tui.tui.services.run_follow import RunFollow, Snapshot
 from mia_tui.tui.widgets.confusion import ConfusionMatrix
 from mia_tui.tui.widgets.ink import style
+from mia_tui.tui.widgets.key_line import KeyLine
 from mia_tui.tui.widgets.row_list import RowList
 from mia_tui.tui.widgets.text_line import TextLine
 
@@ -57,6 +58,7 @@ class RunScreen(Screen[OpenImages | None]):
     def __init__(self, run: RunDir, place: Place, context: Context) -> None:
         super().__init__()
         bind_keys(self, self.SCOPE, context.user.keys)
+        self._key_line = KeyLine(context.ink, key_hints(self.SCOPE, context.user.keys))
         ink = context.ink
         self.run, self.context = run, context
         self.pages = RunPages(ink, id="run-pages")
@@ -80,7 +82,7 @@ class RunScreen(Screen[OpenImages | None]):
         yield self._tabs
         yield self.pages
         yield self._said
-        yield Footer(compact=True, show_command_palette=False)
+        yield self._key_line
 
     def on_mount(self) -> None:
         self.run_worker(self.queue.run(), group="commands", name="commands")

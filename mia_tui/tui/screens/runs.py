@@ -6,17 +6,18 @@ from textual import on
 from textual.app import ComposeResult
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from mia_tui.errors import MiaError, RunError
 from mia_tui.runs.room import Room, RoomRow
 from mia_tui.tui.context import Context
-from mia_tui.tui.key_bindings import bind_keys, keys_of, shown_key
+from mia_tui.tui.key_bindings import bind_keys, key_hints, keys_of, shown_key
 from mia_tui.tui.places import OpenImages, Place
 from mia_tui.tui.screens.runs_commands import RunsCommands
 from mia_tui.tui.screens.runs_view import RoomView, detail
 from mia_tui.tui.services.obeying import Command, CommandQueue
 from mia_tui.tui.services.run_watch import RoomWatch
+from mia_tui.tui.widgets.key_line import KeyLine
 from mia_tui.tui.widgets.run_table import RunLine, RunTable
 
 Answer = TypeVar("Answer")
@@ -50,6 +51,7 @@ class RunsScreen(Screen[OpenImages | None]):
     def __init__(self, place: Place, context: Context) -> None:
         super().__init__()
         bind_keys(self, self.SCOPE, context.user.keys)
+        self._key_line = KeyLine(context.ink, key_hints(self.SCOPE, context.user.keys))
         self._place, self._shared, self._ink = place, context, context.ink
         self.view = RoomView()
         self.commands = RunsCommands(place, self.view, self, context)
@@ -72,7 +74,7 @@ class RunsScreen(Screen[OpenImages | None]):
         yield self._table
         yield self._detail
         yield self._message
-        yield Footer(compact=True, show_command_palette=False)
+        yield self._key_line
 
     def on_mount(self) -> None:
         self._watch.thread.start()

@@ -12,7 +12,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.message import Message
 from textual.screen import ModalScreen, Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from mia_tui.config.command import quoted, train_command
 from mia_tui.config.train import TrainConfig
@@ -21,7 +21,7 @@ from mia_tui.errors import MiaError
 from mia_tui.paths import printable
 from mia_tui.runs.layout import RunDir
 from mia_tui.tui.context import Context
-from mia_tui.tui.key_bindings import bind_keys, obey_key
+from mia_tui.tui.key_bindings import bind_keys, key_hints, obey_key
 from mia_tui.tui.places import Place
 from mia_tui.tui.screens.train_commands import TrainCommands
 from mia_tui.tui.screens.train_panel import data_panel, machine_panel, network_panel, weights_panel
@@ -34,6 +34,7 @@ from mia_tui.tui.services.form_words import help_of, note_of
 from mia_tui.tui.services.obeying import CommandQueue
 from mia_tui.tui.widgets.config_form import ConfigForm, fault_style
 from mia_tui.tui.widgets.entry_list import Entry, EntryList
+from mia_tui.tui.widgets.key_line import KeyLine
 from mia_tui.tui.widgets.section_tabs import SectionTabs
 from mia_tui.tui.widgets.text_line import TextLine
 
@@ -84,6 +85,7 @@ class TrainScreen(Screen[RunDir | None]):
     ) -> None:
         super().__init__()
         bind_keys(self, self.SCOPE, context.user.keys)
+        self._key_line = KeyLine(context.ink, key_hints(self.SCOPE, context.user.keys))
         self.place, self.context, self._ink = place, context, context.ink
         self._title = title or f"Train on {printable(place.dataset.resolve().name)}"
         # What starts from a run's settings is not what was typed before, and does not take its place.
@@ -117,7 +119,7 @@ class TrainScreen(Screen[RunDir | None]):
         yield self._help
         yield self._command
         yield self._message
-        yield Footer(compact=True, show_command_palette=False)
+        yield self._key_line
 
     def on_mount(self) -> None:
         self.run_worker(self.queue.run(), group="commands", name="commands")

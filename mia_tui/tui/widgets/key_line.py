@@ -1,0 +1,54 @@
+"""The last line of a screen: its most used keys, to press or to click.
+
+Textual's Footer does the same with a widget for each key, which takes 50 ms when the app starts.
+"""
+
+from collections.abc import Sequence
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.strip import Strip
+
+from mia_tui.tui.key_bindings import KeyHint
+from mia_tui.tui.widgets.ink import Ink
+from mia_tui.tui.widgets.text_line import TextLine
+
+_KEY = Style(bold=True)
+
+
+class KeyLine(TextLine):
+    """Keys that fit into the line as a whole, the first ones first.
+
+    Args:
+        ink: Characters that this terminal has.
+        hints: What to show.
+        bare: Keep the terminal's own background, as beside images; else that of the app.
+    """
+
+    def __init__(self, ink: Ink, hints: Sequence[KeyHint], *, bare: bool = False) -> None:
+        super().__init__(ink, id="keys", bare=bare)
+        self._hints = tuple(hints)
+        self._ends: list[tuple[int, str]] = []  # where each that is shown ends
+
+    @property
+    def text(self) -> str:
+        return " ".join(f"{hint.key} {hint.title}" for hint in self._hints)
+
+    async def on_click(self, event: events.Click) -> None:
+        for end, action in self._ends:
+            if event.x < end:
+                await self.screen.run_action(action)
+                return
+
+    def _line(self, width: int) -> Strip:
+        segments: list[Segment] = []
+        self._ends, used = [], 0
+        for hint in self._hints:
+            columns = self._ink.width(f"{hint.key} {hint.title}")
+            if used + columns > width:
+                break
+            segments += [Segment(hint.key, _KEY), Segment(f" {hint.title} ", self._ink.dim())]
+            used += columns + 1
+            self._ends.append((used, hint.action))
+        return Strip(segments).adjust_cell_length(width)
