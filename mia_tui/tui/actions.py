@@ -336,7 +336,7 @@ SCOPES: dict[str, Scope] = {
             "label",
             "on the labelling screen",
             _LABEL_ACTIONS,
-            "assign assign_next help quit undo classes list next_unlabelled skip filter grid",
+            "assign assign_next help quit undo classes list train next_unlabelled skip filter grid",
             typed="classes",
         ),
         _scope(

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 from tui_support import (
+    burst,
     labels_in,
     make_context,
     make_images,
@@ -29,6 +30,7 @@ from mia_tui.tui.screens.help import HelpScreen
 from mia_tui.tui.screens.home import HomeScreen
 from mia_tui.tui.screens.label_words import first_hint
 from mia_tui.tui.widgets.key_line import KeyLine
+from mia_tui.tui.widgets.text_field import TextField
 
 
 @pytest.fixture
@@ -236,6 +238,16 @@ def test_the_first_start_names_the_keys_in_force() -> None:
         "F1 or = assigns; F2 or Space assigns and goes on; ? shows all keys."
     )
     assert first_hint(keys_of("label", {"assign": ("f15",)})).startswith("F15 assigns; ")
+
+
+def test_a_burst_of_typing_is_obeyed_in_order(dataset: Path) -> None:
+    async def look() -> None:
+        async with opened(dataset) as pilot:
+            await press(pilot, "/")
+            await burst(pilot, "x", "backspace", "l", "o", "z", "backspace", "n")
+            assert pilot.app.screen.query_one(TextField).value == "lon"
+
+    run(look())
 
 
 def test_the_last_line_shows_whole_hints_and_a_click_does_what_the_key_does(dataset: Path) -> None:

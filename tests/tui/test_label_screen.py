@@ -25,6 +25,7 @@ from tui_support import (
 
 from mia_tui.config.user import UserConfig
 from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.session.session import LabelSession
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.tui.actions import ACTIONS
 from mia_tui.tui.screens.home import HomeScreen
@@ -494,5 +495,22 @@ def test_names_in_messages_and_cards_steer_nothing(cells: Path) -> None:
             pilot.app.screen.query_one(ImageView).show_card("Loading \x1b[2J.png")
             await pilot.pause()
             assert "\\x1b[2J.png" in screen_text(pilot.app)
+
+    run(test())
+
+
+def test_a_suggestion_that_replaces_a_label_says_so_and_undo_brings_the_label_back(cells: Path) -> None:
+    async def test() -> None:
+        async with opened(cells, size=WIDE) as pilot:
+            session: LabelSession = pilot.app.screen.session  # type: ignore[attr-defined]
+            key = session.listing.key(0)
+            await press(pilot, "1", "f1")
+            before = names_in(cells)
+            session.set_suggestions([key], np.array([2], np.int32), np.array([0.9], np.float32))
+            await press(pilot, "enter")
+            assert names_in(cells) != before
+            assert f"replaced {before[key.path]} of" in screen_text(pilot.app)
+            await press(pilot, "ctrl+z")
+            assert names_in(cells) == before
 
     run(test())

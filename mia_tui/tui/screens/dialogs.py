@@ -15,6 +15,7 @@ from textual.widgets.option_list import Option
 
 from mia_tui.tui.screens.overlay import Overlay
 from mia_tui.tui.widgets.ink import Ink
+from mia_tui.tui.widgets.text_field import TextField
 
 Value = TypeVar("Value")
 
@@ -50,7 +51,7 @@ class TextDialog(Overlay[str | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Static(self._title, classes="title", markup=False)
-            yield (_LinesInput if self._several else Input)(self._value, id="text", select_on_focus=False)
+            yield (_LinesField if self._several else TextField)(self._value, id="text", select_on_focus=False)
             if self._error:
                 yield Static(self._error, classes="error", markup=False)
             yield Static(self._hint, classes="hint", markup=False)
@@ -63,7 +64,7 @@ class TextDialog(Overlay[str | None]):
         self.dismiss(None)
 
 
-class _LinesInput(Input):
+class _LinesField(TextField):
     """A line that takes pasted lines as a list."""
 
     def on_paste(self, event: Paste) -> None:
@@ -124,7 +125,7 @@ class PickDialog(Overlay[Value | None], Generic[Value]):
         with Vertical(classes="dialog"):
             yield Static(self._title, classes="title", markup=False)
             if self._searchable:
-                yield Input(placeholder="type to find", id="text")
+                yield TextField(placeholder="type to find", id="text")
             if self._error:
                 yield Static(self._error, classes="error", markup=False)
             yield OptionList(id="choices")

@@ -26,6 +26,7 @@ from mia_tui.tui.services.path_typing import PathTyping, common_beginning, match
 from mia_tui.tui.services.run_watch import LiveRun, RunWatch
 from mia_tui.tui.widgets.entry_list import Entry, EntryList
 from mia_tui.tui.widgets.key_line import KeyLine
+from mia_tui.tui.widgets.text_field import TextField
 
 _RECENT_SHOWN = 8
 _RUNS_SHOWN = 5
@@ -88,7 +89,7 @@ class HomeScreen(Screen[None]):
         self._refused = False  # whether it is said why what is typed cannot be opened
         self._put = ""  # what this screen put into the line last
         self._wanted: tuple[Path, Path | None] | None = None  # to be opened once it was looked into
-        self._input = Input(placeholder="a folder, such as ~/images", id="folder", select_on_focus=False)
+        self._input = TextField(placeholder="a folder, such as ~/images", id="folder", select_on_focus=False)
         self._list = EntryList(context.ink, id="entries")
         self._message = Static(_WELCOME, id="home-message", markup=False)
         self._runs = Static(id="runs", markup=False)

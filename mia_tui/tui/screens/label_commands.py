@@ -118,12 +118,15 @@ class LabelCommands(SessionCommands):
 
     async def _accept(self) -> None:
         row, key = self._session.current_row, self._session.current
-        suggestion = None if row is None else self._session.state_of(row).suggestion
-        if suggestion is None or key is None:
+        state = None if row is None else self._session.state_of(row)
+        if state is None or state.suggestion is None or key is None:
             self._face.say("No model suggests anything for this image.")
             return
-        await self._desk.assign([key], suggestion.id, source="accepted")
+        await self._desk.assign([key], state.suggestion.id, source="accepted")
         self._advance()
+        if state.image_class is not None and state.differs:
+            names = f"{state.suggestion.name} replaced {state.image_class.name}"
+            self._face.say(f"{names} of {key.path}; {self._face.key('undo')} takes that back.")
 
     async def _clear(self) -> None:
         key = self._session.current

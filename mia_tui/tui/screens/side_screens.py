@@ -5,6 +5,7 @@ from typing import Protocol, TypeVar
 from textual.screen import Screen
 
 from mia_tui.dataset.session.filters import Filter
+from mia_tui.dataset.wording import counted
 from mia_tui.tui.context import Context
 from mia_tui.tui.places import OpenImages, Place
 from mia_tui.tui.services.desk import Desk
@@ -70,8 +71,9 @@ def side_screens(desk: Desk, context: Context, glance: Glance, face: OpenerFace)
     def look_at(images: OpenImages | None) -> None:
         if images is not None:
             desk.session.set_filter(Filter(among=images.keys, among_words=images.title))
-            if not len(desk.session.view):
-                face.say(f"These images are not in the folder any more; {face.key('filter')} shows others.")
+            shown, back = len(desk.session.view), f"{face.key('filter')} shows others again."
+            words = f"{counted(shown, 'image')}: {images.title}." if shown else "They are not there any more."
+            face.say(f"{words} {back}")
 
     return {
         "grid": open_grid,

@@ -204,8 +204,10 @@ class TrainScreen(Screen[RunDir | None]):
         elif text == " ":
             self.action_obey("open")
         elif self.view.kind(self.view.name) != "switch":
-            self.commands.begun = text
-            self.action_obey("open")
+            is_first = not self.commands.begun
+            self.commands.begun += text  # several may come in one burst
+            if is_first:
+                self.action_obey("open")
 
     @on(ConfigForm.Pressed)
     def _pressed(self, event: ConfigForm.Pressed) -> None:

@@ -67,13 +67,15 @@ class TrainCommands:
         self._here = await asyncio.to_thread(backbones_here)
 
     async def _open(self) -> None:
-        view, begun = self._view, self.begun
-        self.begun = ""
+        view = self._view
         field = field_of(view.name)
         if field.kind == "switch":
             view.change(1)
         elif field.kind == "choice" or view.name in LISTED:
-            chosen = await self._choose(begun)
+            try:
+                chosen = await self._choose(self.begun)
+            finally:
+                self.begun = ""
             if chosen is not None:
                 view.set(chosen)
         else:
