@@ -20,7 +20,8 @@ SCREEN = 157, 46  # has a panel of 120x40 for the image beside list and frame
 GRAPHICS = {"half": "plain", "iterm2": "iterm2", "kitty": "kitty", "sixel": "xterm-sixel"}
 
 _CELLS = 20  # half blocks in a paint (a part of a coarse picture has no more), or
-_COLOURS = 250  # changes of colour: list, frame and class bar have fewer
+_COLOURS = 30  # different colours: list, frame and class bar have fewer
+_COLOUR = re.compile(rb"8;2;[0-9;]+m")
 _CURRENT = re.compile(
     rb"\xe2\x96\xb8[^0-9\x1b]*([0-9]+)\.jpg"
 )  # the pointer in the list, and the image's number
@@ -139,7 +140,7 @@ def time_of(chunks: Sequence[tuple[float, bytes]], text: str) -> float:
 
 
 def _shows_cells(paint: bytes) -> bool:
-    return paint.count("▀".encode()) >= _CELLS or paint.count(b"8;2;") >= _COLOURS
+    return paint.count("▀".encode()) >= _CELLS or len(set(_COLOUR.findall(paint))) >= _COLOURS
 
 
 def arrivals(chunks: Sequence[tuple[float, bytes]]) -> list[tuple[float, int]]:
