@@ -72,6 +72,17 @@ def fill_in(app: TmuxApp, epochs: int) -> None:
     app.wait_for(f"--size 32 --epochs {epochs}")
 
 
+def train_for_long(app: TmuxApp) -> None:
+    """From the labelling screen through the form to the second epoch of a run."""
+    app.press("C-t")
+    app.wait_for("Train on demo", "to train")
+    fill_in(app, EPOCHS)
+    app.press("F5")
+    app.wait_for("Enter starts")
+    app.press("Enter")
+    app.wait_for("epoch 2/", timeout_s=SLOW_S)
+
+
 def test_label_train_leave_come_back_stop_resume_finish(demo: Path) -> None:
     with open_app(demo) as app:
         app.wait_for(f"{COUNT - LEFT} labelled")
@@ -145,13 +156,7 @@ def test_kill_9_of_the_app_leaves_the_run_alone(demo: Path) -> None:
 
     with open_app(demo) as app:
         app.wait_for(f"{COUNT - LEFT} labelled")
-        app.press("C-t")
-        app.wait_for("Train on demo", "to train")
-        fill_in(app, EPOCHS)
-        app.press("F5")
-        app.wait_for("Enter starts")
-        app.press("Enter")
-        app.wait_for("epoch 2/", timeout_s=SLOW_S)
+        train_for_long(app)
         [run] = runs_of(demo)
         os.kill(app.pid, signal.SIGKILL)
         app.wait_until_ended()
@@ -163,13 +168,7 @@ def test_kill_9_of_the_app_leaves_the_run_alone(demo: Path) -> None:
 def test_labelling_goes_on_while_a_run_trains(demo: Path) -> None:
     with open_app(demo) as app:
         app.wait_for(f"{COUNT - LEFT} labelled")
-        app.press("C-t")
-        app.wait_for("Train on demo", "to train")
-        fill_in(app, EPOCHS)
-        app.press("F5")
-        app.wait_for("Enter starts")
-        app.press("Enter")
-        app.wait_for("epoch 2/", timeout_s=SLOW_S)
+        train_for_long(app)
         app.press("Escape")
         app.wait_for(f"{COUNT - LEFT} labelled")
         for n in range(LEFT):

@@ -5,6 +5,7 @@ one step of the history.
 """
 
 import asyncio
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 
 from mia_tui.dataset.model import ImageKey
@@ -42,9 +43,9 @@ class ManyCommands(SessionCommands):
             "note": self._note,
         }
 
+    @abstractmethod
     def forget_marks(self) -> None:
         """Take all marks away: what they were meant for is done."""
-        raise NotImplementedError
 
     async def use_class(self, class_id: int) -> None:
         """Give the images this class; it is the current class from now on."""

@@ -4,6 +4,7 @@ No widget is touched here: a command changes the desk or the session, says a
 word about it, or asks through a dialog.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
 
@@ -14,7 +15,7 @@ from mia_tui.tui.services.obeying import Command
 from mia_tui.tui.widgets.ink import Ink
 
 
-class SessionCommands:
+class SessionCommands(ABC):
     """The commands that such screens share; each screen adds its own.
 
     Args:
@@ -45,13 +46,13 @@ class SessionCommands:
         else:
             await self.use_class(image_class.id)
 
+    @abstractmethod
     async def use_class(self, class_id: int) -> None:
         """A class was chosen."""
-        raise NotImplementedError
 
+    @abstractmethod
     def reveal(self, applied: Applied) -> str:
         """Go where something changed; what to say about it."""
-        raise NotImplementedError
 
     async def _pick(self) -> None:
         from mia_tui.tui.screens import choosing  # the start need not wait for it
