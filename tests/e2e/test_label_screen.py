@@ -26,6 +26,10 @@ from mia_tui.dataset.store.label_store import LabelStore
 pytestmark = pytest.mark.e2e
 
 SIXEL_HEIGHT = re.compile(rb'\x1bP[0-9;]*q"1;1;[0-9]+;([0-9]+)')
+FAST_LINE = """
+    from mia_tui.tui.services.link import Link
+    Link.is_slow = False  # a busy machine reads late, and the line would be taken for a slow one
+"""
 TELL_KEYS = """
     import os
     from textual import events
@@ -214,7 +218,8 @@ def test_a_key_costs_few_bytes_and_one_paint(
     photos = tmp_path / "photos"
     make_photos(photos, 6)
     add_classes(photos / "mia" / "labels.db")
-    app = start(photos, "--graphics", graphics, kind=kind, columns=157, rows=46)
+    command = wrapped(FAST_LINE, photos, "--graphics", graphics)
+    app = start(command=command, kind=kind, columns=157, rows=46)
     app.wait_for("photo-0000.jpg")
     app.quiet(1.0)
     app.measure("f2", quiet_s=1.0)  # the first label makes things that stay
