@@ -8,16 +8,20 @@ import numpy as np
 from mia_tui.terminal import iterm2, kitty
 from mia_tui.terminal.layout import centred, make_picture, no_larger, no_picture, place_in, resized, scaled
 from mia_tui.terminal.model import Panel, Picture, Terminal
-from mia_tui.terminal.palette import palette_of, with_palette
+from mia_tui.terminal.palette import FEW_SAMPLED_PX, SAMPLED_PX, palette_of, with_palette
 from mia_tui.terminal.sixel import STRIP, sixel_stream
 
 # What a sixel picture may take where nobody sets a limit: small ones all they need, others 600 KiB for 120 x 40
 # cells. tmux refuses one of more than 1 MB.
 _SIXEL_SMALL_BYTES, _SIXEL_BYTES_PER_PX, _SIXEL_BYTES = 400_000, 0.6, 900_000
-_SIXEL_COLOURS = (256, 128, 64, 48, 32, 24, 16, 8)
 _SIXEL_FINE_CELLS, _SIXEL_MANY_COLOURS = 60 * 20, 64  # in more cells, 256 colours would be 1.5 MB
-_SIXEL_LEAST_BYTES_PER_PX = 0.05  # with less, a photo keeps too few colours to be worth the time
+_SIXEL_LEAST_COLOURS = 8
+_SIXEL_LEAST_BYTES_PER_PX = 0.08  # with less, a photo keeps too few colours to be worth the time
 _SAMPLED = 8  # one strip in so many tells the size of all
+_GROWTH = 0.4  # bytes grow with colours to about this power, measured on photos from 16 to 256 colours
+_SAFE, _AIMED, _CLOSE = 0.96, 0.92, 0.82  # of a limit, for estimates, which are wrong by 4 %
+_HOPELESS = 1.1
+_ESTIMATES = 4  # of 5 ms each, while a stream that turns out too large has taken 50 ms
 
 # Where nobody sets a limit, 0.2 megapixels may take 150 KiB by kitty and 60 KiB by iTerm2, with base64; what is
 # fuller of detail gets fewer colours or a lower quality. 64 colours are 30 dB, JPEG quality 50 is 29 dB.
@@ -36,17 +40,13 @@ def draw_sixel(pixels: np.ndarray, panel: Panel, terminal: Terminal, max_bytes: 
     limit = usual if max_bytes is None else min(usual, max_bytes - no_picture(panel).size_bytes)
     if limit < usual and limit < width * height * _SIXEL_LEAST_BYTES_PER_PX:
         return None
-    enlarged = resized(pixels, width, height)
     place = centred(panel, -(-width // panel.cell_width_px), -(-height // panel.cell_height_px))
     fine = place.columns * place.rows <= _SIXEL_FINE_CELLS
     most = min(terminal.sixel_colours, 256 if fine else _SIXEL_MANY_COLOURS)
-    choices = [colours for colours in _SIXEL_COLOURS if colours <= most]
-    for colours in _hopeful(choices, _sixel_bytes(enlarged, choices[0]), limit):
-        stream = _sixel(enlarged, colours)
-        if len(stream) <= limit:
-            is_coarse = limit < usual and colours < choices[0]
-            return make_picture(panel, place, graphics=stream, is_coarse=is_coarse)
-    return None
+    stream, colours = _sixel_within(resized(pixels, width, height), most, limit)
+    if stream is None:
+        return None
+    return make_picture(panel, place, graphics=stream, is_coarse=limit < usual and colours < most)
 
 
 def draw_kitty(
@@ -102,28 +102,44 @@ def _sixel_size(pixels: np.ndarray, panel: Panel, terminal: Terminal) -> tuple[i
     return max(1, min(box_width, round(width * scale))), max(1, min(box_height, round(height * scale)))
 
 
-def _sixel(pixels: np.ndarray, colours: int) -> str:
-    image = with_palette(pixels, colours)
-    return sixel_stream(np.asarray(image), palette_of(image))
+def _sixel_within(pixels: np.ndarray, most: int, limit: int) -> tuple[str | None, int]:
+    """A sixel stream within a limit, and its colours; None where even the fewest are too many."""
+    colours = _promising_colours(pixels, most, limit)
+    while colours:
+        stream = _sixel(pixels, colours)
+        if len(stream) <= limit:
+            return stream, colours
+        few = max(_SIXEL_LEAST_COLOURS, colours * 3 // 4)
+        colours = few if few < colours else 0
+    return None, 0
 
 
-def _hopeful(choices: list[int], size_bytes: int, limit: int) -> list[int]:
-    """The numbers of colours that may fit a limit, given the size in the first of them."""
-    if size_bytes <= limit:
-        return choices
-    # Bytes grow with colours to the power of 0.45, measured on photos from 24 to 256 colours; 1.1 is for doubt.
-    most = choices[0] * (1.1 * limit / size_bytes) ** (1 / 0.45)
-    return [colours for colours in choices if colours <= most]
-
-
-def _sixel_bytes(pixels: np.ndarray, colours: int) -> int:
-    """About the bytes that a picture takes."""
+def _promising_colours(pixels: np.ndarray, most: int, limit: int) -> int:
+    """As many colours as seem to fit a limit, going by the size of some strips; 0 if none do."""
     strips = pixels.shape[0] // STRIP
     if strips < 2 * _SAMPLED:
-        return 0  # so few that it is as well tried
+        return most  # so few strips that it is as well tried
     whole = pixels[: strips * STRIP].reshape(strips, STRIP, *pixels.shape[1:])
-    sample = np.ascontiguousarray(whole[_SAMPLED // 2 :: _SAMPLED])
-    return int(len(_sixel(sample.reshape(-1, *pixels.shape[1:]), colours)) * strips / len(sample))
+    some = np.ascontiguousarray(whole[_SAMPLED // 2 :: _SAMPLED])
+    sample, share = some.reshape(-1, *pixels.shape[1:]), len(some) / strips
+    fitting, too_many, colours = _SIXEL_LEAST_COLOURS, most + 1, most
+    for _ in range(_ESTIMATES):
+        filled = len(_sixel(sample, colours, sampled_px=FEW_SAMPLED_PX)) / share / limit
+        if filled <= _SAFE:
+            fitting = colours
+        else:
+            too_many = colours
+        if too_many <= _SIXEL_LEAST_COLOURS:
+            return 0 if filled > _HOPELESS else _SIXEL_LEAST_COLOURS
+        if _CLOSE <= filled <= _SAFE or too_many - fitting <= 1:
+            break
+        colours = max(fitting, min(too_many - 1, round(colours * (_AIMED / filled) ** (1 / _GROWTH))))
+    return fitting
+
+
+def _sixel(pixels: np.ndarray, colours: int, *, sampled_px: int = SAMPLED_PX) -> str:
+    image = with_palette(pixels, colours, sampled_px=sampled_px)
+    return sixel_stream(np.asarray(image), palette_of(image))
 
 
 def _fitting(

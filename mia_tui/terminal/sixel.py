@@ -71,21 +71,24 @@ def _runs(places: np.ndarray, colours: int) -> tuple[np.ndarray, np.ndarray, np.
         First column, row (strip * colours + colour), character and length of each, shape (N,).
     """
     height, width = places.shape
-    y = np.arange(height, dtype=np.uint32)[:, None]
-    row = y // STRIP * np.uint32(colours) + places
-    # One number for each pixel that sorts by strip, colour, column, and holds its row of the strip in 3 bits.
-    key = (row * np.uint32(width) + np.arange(width, dtype=np.uint32)) << np.uint32(3) | y % STRIP
-    key = np.sort(key, axis=None)
-    cell, bit = key >> np.uint32(3), np.uint8(1) << (key & np.uint32(7)).astype(np.uint8)
-    first = np.flatnonzero(_starts(cell))
-    sixel = np.add.reduceat(bit, first, dtype=np.uint8) + np.uint8(_ZERO)
-    cell = cell[first].astype(np.int64)
-    column, row = cell % width, cell // width
-    begins = _starts(row) | _starts(sixel)
+    strips = -(-height // STRIP)
+    # A cell for every strip, colour and column, in the order in which they are sent; a bit for each row in it.
+    rows = np.zeros(strips * colours * width, np.uint8)
+    columns = np.arange(width)
+    for bit in range(STRIP):
+        cells = places[bit::STRIP].astype(np.intp)
+        cells += np.arange(len(cells))[:, None] * colours
+        cells *= width
+        cells += columns
+        rows[cells] |= np.uint8(1 << bit)  # a column has one pixel in a row: no cell twice
+    cell = np.flatnonzero(rows)
+    sixel = rows[cell] + np.uint8(_ZERO)
+    begins = _starts(sixel)
     begins[1:] |= np.diff(cell) != 1
+    begins |= cell % width == 0
     start = np.flatnonzero(begins)
-    length = np.diff(start, append=len(cell))
-    return column[start], row[start], sixel[start], length
+    row, column = np.divmod(cell[start], width)
+    return column, row, sixel[start], np.diff(start, append=len(cell))
 
 
 def _starts(values: np.ndarray) -> np.ndarray:

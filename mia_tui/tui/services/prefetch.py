@@ -146,8 +146,10 @@ class Prefetch:
             ready = self._make(wish)
             with self._changed:
                 self._making.discard(wish)
-                self._keep(ready)
-            self._on_ready(ready)
+                if ready is not None:
+                    self._keep(ready)
+            if ready is not None:
+                self._on_ready(ready)
 
     def _next(self) -> tuple[Wish, bool] | None:
         """A wish, and whether it is made already and only to be looked at again."""
@@ -184,13 +186,17 @@ class Prefetch:
             return None
         return status.st_mtime_ns, status.st_size
 
-    def _make(self, wish: Wish) -> Ready:
+    def _make(self, wish: Wish) -> Ready | None:
+        """None where it is not wanted any more: the person has gone on, and drawing would hold up what is wanted."""
         stamp = self._stamp(wish.key)  # before: a file that changes meanwhile is made anew at the next look
         try:
             view = self._view(wish, stamp)
         except DecodeError as error:
             gone = isinstance(error.__cause__, FileNotFoundError)
             return Ready(wish, None, None, str(error), gone, stamp)
+        with self._changed:
+            if wish not in self._wishes:
+                return None
         picture = draw_picture(
             view.pixels, wish.panel, self._terminal, max_bytes=wish.max_bytes, image_id=next(self._ids)
         )
