@@ -30,37 +30,33 @@ def sixel_stream(places: np.ndarray, palette: np.ndarray) -> str:
 
 def _body(places: np.ndarray, colours: int) -> str:
     column, row, sixel, length = _runs(places, colours)  # row: strip * colours + colour
-    starts_row = np.diff(row, prepend=-1) != 0
-    strip, colour = row // colours, row % colours
-    starts_strip = np.diff(strip, prepend=0) != 0
-    end = column + length
-    gap = np.where(starts_row, column, column - np.concatenate([end[:1] * 0, end[:-1]]))
+    first = np.flatnonzero(np.diff(row, prepend=-1))  # of each row
+    strip, colour = np.divmod(row[first], colours)
+    gap = column.copy()
+    gap[1:] -= column[:-1] + length[:-1]
+    gap[first] = column[first]
 
     # Every run becomes: [$ or -][# colour][! gap ?][! length sixel], each part only where there is something to say.
-    separator_bytes = starts_row.copy()
-    separator_bytes[0] = False
-    colour_bytes = np.where(starts_row, 1 + _DIGITS[colour], 0)
     gap_bytes = np.where(gap > 3, 2 + _DIGITS[gap], gap)
     run_bytes = np.where(length > 3, 2 + _DIGITS[length], length)
-    total = separator_bytes + colour_bytes + gap_bytes + run_bytes
-    ends = np.cumsum(total)
-    stream = np.full(int(ends[-1]), _ZERO, np.uint8)  # so gaps of 1 to 3 are there already
+    lead_bytes = gap_bytes.copy()
+    lead_bytes[first] += 2 + _DIGITS[colour]
+    lead_bytes[0] -= 1  # nothing to separate
 
-    place = ends - total
-    stream[place[separator_bytes]] = np.where(starts_strip[separator_bytes], _NEXT, _RETURN)
-    place = place + separator_bytes
-    _put_number(stream, place[starts_row], _COLOUR, colour[starts_row])
-    place = place + colour_bytes
+    # A gap of up to 3 is as many blanks, a run of up to 3 as many sixels: both are there when each is repeated as
+    # often as its part has bytes. The rest is written over that.
+    parts = np.empty((len(sixel), 2), np.uint8)
+    parts[:, 0], parts[:, 1] = _ZERO, sixel
+    stream = np.repeat(parts.ravel(), np.stack([lead_bytes, run_bytes], axis=1).ravel())
+    run_place = np.cumsum(lead_bytes + run_bytes) - run_bytes
+    place = (run_place - lead_bytes)[first]
+    stream[place[1:]] = np.where(np.diff(strip), _NEXT, _RETURN)
+    place[1:] += 1
+    _put_number(stream, place, _COLOUR, colour)
     wide = gap > 3
-    _put_number(stream, place[wide], _REPEAT, gap[wide])
-    place = place + gap_bytes
+    _put_number(stream, (run_place - gap_bytes)[wide], _REPEAT, gap[wide])
     wide = length > 3
-    after = _put_number(stream, place[wide], _REPEAT, length[wide])
-    stream[after] = sixel[wide]
-    for count in (1, 2, 3):
-        short = length == count
-        for offset in range(count):
-            stream[place[short] + offset] = sixel[short]
+    _put_number(stream, run_place[wide], _REPEAT, length[wide])
     return stream.tobytes().decode("ascii")
 
 
@@ -74,14 +70,13 @@ def _runs(places: np.ndarray, colours: int) -> tuple[np.ndarray, np.ndarray, np.
     strips = -(-height // STRIP)
     # A cell for every strip, colour and column, in the order in which they are sent; a bit for each row in it.
     rows = np.zeros(strips * colours * width, np.uint8)
-    columns = np.arange(width)
+    corner = np.arange(strips)[:, None] * (colours * width) + np.arange(width)
     for bit in range(STRIP):
         cells = places[bit::STRIP].astype(np.intp)
-        cells += np.arange(len(cells))[:, None] * colours
         cells *= width
-        cells += columns
+        cells += corner[: len(cells)]
         rows[cells] |= np.uint8(1 << bit)  # a column has one pixel in a row: no cell twice
-    cell = np.flatnonzero(rows)
+    cell = np.flatnonzero(rows != 0)  # of truths, four times as fast as of numbers
     sixel = rows[cell] + np.uint8(_ZERO)
     begins = _starts(sixel)
     begins[1:] |= np.diff(cell) != 1
@@ -98,12 +93,10 @@ def _starts(values: np.ndarray) -> np.ndarray:
     return starts
 
 
-def _put_number(stream: np.ndarray, place: np.ndarray, mark: int, number: np.ndarray) -> np.ndarray:
-    """Write a mark and a decimal number at each place. Returns the places after them."""
+def _put_number(stream: np.ndarray, place: np.ndarray, mark: int, number: np.ndarray) -> None:
+    """Write a mark and a decimal number at each place."""
     stream[place] = mark
     digits = _DIGITS[number]
     for power in range(4):
         here = digits > power
         stream[place[here] + digits[here] - power] = 48 + number[here] // 10**power % 10
-    after: np.ndarray = place + 1 + digits
-    return after
