@@ -29,6 +29,7 @@ def open_dataset(
     """
     _require_terminal()
     gc.disable()  # there is no garbage in what is imported: 10 ms; `start` tells how it goes on
+    _import_numpy()
     from mia_tui.tui.start import open_app
 
     user = user_settings()
@@ -45,7 +46,22 @@ def user_settings() -> "UserConfig":
     from mia_tui.paths import user_config_file
     from mia_tui.tui.actions import SCOPES
 
-    return load_user_config(user_config_file(), screens=[scope.keys for scope in SCOPES.values()])
+    return load_user_config(user_config_file(), screens=(scope.keys for scope in SCOPES.values()))
+
+
+def _import_numpy() -> None:
+    """Have numpy without a thread of OpenBLAS for each core.
+
+    They spin for 70 ms when they are started, on the core that reads the first image, and the app multiplies no
+    matrices. Programs that it starts do not inherit that.
+    """
+    name = "OPENBLAS_NUM_THREADS"
+    if name in os.environ:
+        return
+    os.environ[name] = "1"
+    import numpy  # noqa: F401  # imported for what it does
+
+    del os.environ[name]
 
 
 def _require_terminal() -> None:

@@ -1,0 +1,26 @@
+"""How the app has numpy."""
+
+from run_support import run_python
+
+
+def test_numpy_comes_without_a_thread_for_each_core_and_what_the_app_starts_does_not_inherit_that() -> None:
+    run_python("""
+        import os
+        from mia_tui.cli.open import _import_numpy
+        os.environ.pop("OPENBLAS_NUM_THREADS", None)
+        _import_numpy()
+        assert "numpy" in sys.modules
+        assert "OPENBLAS_NUM_THREADS" not in os.environ
+        tasks = "/proc/self/task"
+        assert not os.path.isdir(tasks) or len(os.listdir(tasks)) == 1
+    """)
+
+
+def test_who_has_said_how_many_threads_there_shall_be_is_obeyed() -> None:
+    run_python("""
+        import os
+        from mia_tui.cli.open import _import_numpy
+        os.environ["OPENBLAS_NUM_THREADS"] = "2"
+        _import_numpy()
+        assert os.environ["OPENBLAS_NUM_THREADS"] == "2"
+    """)
