@@ -1,24 +1,26 @@
 """What would hurt a training, found before it starts; each finding says what to do, and none forbids the start.
 
-What is asked of the files stands in `checks_images`, of the machine in `checks_machine`.
+What is asked of the files stands in `checks_images`, of the machine in `checks_machine`. Labelled images, which the
+run uses, are looked into as a whole, as far as time allows. Of the others, which are predicted later, only the head
+is read: 30,000 of them take some seconds, and one whose end is missing is not found here.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mia_tui.dataset.wording import counted, name_some
 from mia_tui.paths import printable
-from mia_tui.runs.checks_images import Files, Watch, bad_images, copies, look_into
+from mia_tui.runs.checks_images import Files, Watch, bad_images, copies, look_into, open_each, unopened
 from mia_tui.runs.checks_machine import detaching, disk, gpus, weights
 from mia_tui.runs.finding import Finding
-from mia_tui.runs.prepare import Prepared
+from mia_tui.runs.prepare import Dataset, Prepared
 
 SMALL_CLASS = 10
 """Images to train on below which a class is said to be small."""
 
-_LOOKING_S = 20.0
+_LOOKING_S, _OPENING_S = 20.0, 5.0
 
 
 @dataclass(frozen=True)
@@ -29,31 +31,55 @@ class Checked:
         findings: What would hurt, the gravest first.
         looked_at: Images that were looked into.
         total: Images that the run would use.
+        others_opened: Files without a label of which it was seen whether they can be opened.
+        others: Files without a label.
     """
 
     findings: tuple[Finding, ...]
     looked_at: int
     total: int
+    others_opened: int = 0
+    others: int = 0
 
     @property
     def is_whole(self) -> bool:
         return self.looked_at == self.total
 
+    @property
+    def scope(self) -> str:
+        """What was looked at, and what was not, in a sentence or two."""
+        labelled = counted(self.total, "labelled image")
+        if self.is_whole:
+            said = f"Looked into all {labelled}."
+        else:
+            said = f"Looked into {self.looked_at:,} of {labelled}; more takes too long."
+        if not self.others:
+            return said
+        if self.others_opened == self.others:
+            return f"{said} The {self.others:,} without a label were opened, not looked into."
+        return (
+            f"{said} Of {self.others:,} without a label {self.others_opened:,} were opened, not looked into."
+        )
+
 
 def check_start(
     prepared: Prepared,
+    others: Sequence[str] = (),
     *,
     told: Callable[[int, int], None] = lambda done, total: None,
     should_stop: Callable[[], bool] = lambda: False,
     limit_s: float = _LOOKING_S,
+    others_limit_s: float = _OPENING_S,
 ) -> Checked:
     """Look for what would hurt a training that is about to start.
 
     Args:
         prepared: The job, with its samples.
+        others: Files of the dataset without a label, as `without_label` gives them.
         told: Told how many images were looked at, and of how many.
         should_stop: Asked often.
         limit_s: After so long no more images are looked into.
+        others_limit_s: After so long no more of the others are opened.
 
     Raises:
         Stopped: If `should_stop` said so.
@@ -63,16 +89,26 @@ def check_start(
     root = Path(prepared.job.dataset)
     files = Files(root, prepared.samples)
     verdicts, looked_at = look_into(files, prepared.samples, config, watch)
+    same = list(copies(files, prepared.samples, watch))
+    watch = Watch(time.monotonic() + others_limit_s, told, should_stop)
+    faults, opened = open_each(root, others, config.max_megapixels, watch)
     findings = [
         *bad_images(prepared.samples, verdicts),
-        *copies(files, prepared.samples, watch),
+        *same,
         *_small_classes(prepared),
         *disk(prepared),
         *weights(config),
         *gpus(config),
         *detaching(),
+        *unopened(faults),
     ]
-    return Checked(tuple(findings), looked_at, len(prepared.samples))
+    return Checked(tuple(findings), looked_at, len(prepared.samples), opened, len(others))
+
+
+def without_label(dataset: Dataset) -> list[str]:
+    """The files of a dataset of which no image has a label."""
+    labelled = {key.path for key in dataset.labelled.labels}
+    return [file.path for file in dataset.scan.files if file.path not in labelled]
 
 
 def _small_classes(prepared: Prepared) -> Iterator[Finding]:

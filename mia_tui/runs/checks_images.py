@@ -8,7 +8,7 @@ import os
 import random
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -20,6 +20,7 @@ from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.hashes import file_hashes
 from mia_tui.dataset.model import ImageFile
 from mia_tui.dataset.pixels.decode import decode, decode_fitted
+from mia_tui.dataset.pixels.reading import opened
 from mia_tui.dataset.scan_index import cache_file, write_cache
 from mia_tui.dataset.wording import counted, name_some
 from mia_tui.errors import DecodeError
@@ -30,7 +31,7 @@ from mia_tui.runs.system import usable_cores
 _TOLD_EVERY_S = 0.1
 _SMALL_PX = 32
 _TOGETHER = 64  # files given to the threads at a time
-_HASHED_TOGETHER = 500
+_HASHED_TOGETHER = _OPENED_TOGETHER = 500
 _ONE_TONE = "one tone"
 
 Told = Callable[[int, int], None]
@@ -136,6 +137,43 @@ def bad_images(samples: Sequence[Sample], verdicts: dict[int, str]) -> Iterator[
         yield Finding(
             f"{counted(len(flat), 'image')} of one single tone: {name_some(flat)}.",
             "Nothing can be learnt from them; take their labels away.",
+        )
+
+
+def open_each(
+    root: Path, paths: Sequence[str], max_megapixels: float, watch: Watch
+) -> tuple[dict[str, str], int]:
+    """Why files cannot be opened as images, by path; and how many were tried, in no order.
+
+    Only the head of each is read, 0.1 ms where decoding takes 10: one that breaks off in the middle is not found.
+    """
+    faults: dict[str, str] = {}
+    rest = list(paths)
+    random.Random(0).shuffle(rest)
+
+    def look(path: str) -> str:
+        try:
+            with opened(root / path, 0, max_megapixels):
+                return ""
+        except DecodeError as error:
+            return error.message
+
+    tried, source = 0, iter(rest)
+    with ThreadPoolExecutor(usable_cores(), thread_name_prefix="check") as pool:
+        while watch(tried, len(rest)) and (some := list(islice(source, _OPENED_TOGETHER))):
+            faults |= {path: why for path, why in zip(some, pool.map(look, some), strict=True) if why}
+            tried += len(some)
+    return faults, tried
+
+
+def unopened(faults: Mapping[str, str]) -> Iterator[Finding]:
+    """Files without a label that are no images."""
+    if faults:
+        named = name_some(f"{path} ({faults[path].rstrip('.')})" for path in sorted(faults)[:3])
+        more = f" and {len(faults) - 3:,} more" if len(faults) > 3 else ""
+        yield Finding(
+            f"{counted(len(faults), 'image')} without a label cannot be opened: {named}{more}.",
+            "The training does without them, and they get no prediction later; mend or remove the files.",
         )
 
 

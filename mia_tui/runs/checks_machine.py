@@ -53,6 +53,12 @@ def gpu_words(gpu: Gpu) -> str:
     return f"{printable(gpu.name)}, {gpu.free_bytes / 1e9:.1f} of {_gb(gpu.total_bytes)} free{load}"
 
 
+def short_gpu_words(gpu: Gpu) -> str:
+    """The same without its name, such as `70.1 GB free, 3 %`."""
+    load = "" if gpu.load_percent is None else f", {gpu.load_percent} %"
+    return f"{_gb(gpu.free_bytes)} free{load}"
+
+
 def disk(prepared: Prepared) -> Iterator[Finding]:
     need = checkpoint_bytes(prepared.job.config)
     free = _free_bytes(Path(prepared.job.state))

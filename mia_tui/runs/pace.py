@@ -2,6 +2,10 @@
 
 Nothing here is reckoned from the time of day, which people and networks set:
 epochs tell seconds of work, steps tell images a second.
+
+What an attempt begins with is no measure of what follows: its first epoch holds the reading of the images and the
+building of the network, its first steps hold the warming up (on recorded runs the time left came out 2 to 22 times
+too long). So these are left out, and before there is something else no time is told.
 """
 
 import math
@@ -11,7 +15,9 @@ from statistics import median
 
 from mia_tui.runs.state import RunState
 
-_STEPS, _EPOCHS = 5, 5  # the newest ones, whose median counts
+_STEPS, _EPOCHS = 7, 5  # the newest ones, whose median counts
+_WARMING_STEPS = 2  # told ones that an attempt begins with
+_LEAST_STEPS = 4  # told ones after them, below which they say nothing
 
 
 @dataclass(frozen=True)
@@ -23,16 +29,14 @@ class Pace:
         step: Steps of it that are done.
         steps_per_epoch: Steps that it has.
         total_epochs: Epochs that the run has, unless it stops early.
-        images_per_s: Of the newest steps; None before there are any.
-        epoch_left_s: Seconds to the end of the epoch's steps; None where unknown.
-        run_left_s: Seconds to the last epoch's end; None where unknown.
+        epoch_left_s: About how many seconds to the end of the epoch's steps; None where there is not enough to go by.
+        run_left_s: About how many seconds to the last epoch's end; None where there is not enough to go by.
     """
 
     epoch: int
     step: int
     steps_per_epoch: int
     total_epochs: int
-    images_per_s: float | None
     epoch_left_s: float | None
     run_left_s: float | None
 
@@ -60,16 +64,16 @@ def pace_of(state: RunState, batch_size: int) -> Pace | None:
         return None
     epoch, step = _place(state)
     steps = started.steps_per_epoch
-    speed = _speed(state)
-    step_s = None if speed is None else batch_size / speed
-    per_epoch = _epoch_s(state) or (None if step_s is None else step_s * steps)
+    step_s = _step_s(state, batch_size)
+    per_epoch = _epoch_s(state)
+    if per_epoch is None and step_s is not None:
+        per_epoch = step_s * steps  # without validation, of which nothing is known before an epoch has ended
     to_do = max(0.0, started.total_epochs - (epoch - 1) - _share(step, steps))
     return Pace(
         epoch=min(epoch, started.total_epochs),
         step=step if epoch <= started.total_epochs else steps,
         steps_per_epoch=steps,
         total_epochs=started.total_epochs,
-        images_per_s=speed,
         epoch_left_s=None if step_s is None else step_s * max(0, steps - step),
         run_left_s=None if per_epoch is None else per_epoch * to_do,
     )
@@ -94,20 +98,31 @@ def _place(state: RunState) -> tuple[int, int]:
     return done + 1, 0
 
 
-def _speed(state: RunState) -> float | None:
-    newest = [*state.steps.points[-_STEPS:], *([state.last_step] if state.last_step is not None else [])]
+def _step_s(state: RunState, batch_size: int) -> float | None:
+    """Seconds a step takes by the newest ones of this attempt; None where that is not known yet."""
+    begun, newest = _begun_at(state), list(state.steps.points[-_STEPS - _WARMING_STEPS :])
+    if state.last_step is not None and state.last_step not in newest[-1:]:
+        newest.append(state.last_step)
+    told = [step for step in newest if (step.epoch, step.step) > begun]
+    warm = told[_WARMING_STEPS:]
     speeds = [
-        step.images_per_s for step in newest if math.isfinite(step.images_per_s) and step.images_per_s > 0
+        step.images_per_s for step in warm if math.isfinite(step.images_per_s) and step.images_per_s > 0
     ]
-    return median(speeds) if speeds else None
+    return batch_size / median(speeds) if len(speeds) >= _LEAST_STEPS else None
 
 
 def _epoch_s(state: RunState) -> float | None:
-    """Seconds an epoch takes, its validation included."""
-    newest = state.epochs[-_EPOCHS - 1 :]
-    times = [newest[0].elapsed_s] if newest and newest[0].epoch == 1 else []
-    times += [later.elapsed_s - earlier.elapsed_s for earlier, later in pairwise(newest)]
+    """Seconds an epoch takes, its validation included; None before this attempt has done one as a whole."""
+    first, _ = _begun_at(state)
+    newest = [row for row in state.epochs[-_EPOCHS - 1 :] if row.epoch >= first]
+    times = [later.elapsed_s - earlier.elapsed_s for earlier, later in pairwise(newest)]
     return median(times) if times and min(times) >= 0 else None
+
+
+def _begun_at(state: RunState) -> tuple[int, int]:
+    """The epoch and the step behind which this attempt began."""
+    resumed = None if state.started is None else state.started.resumed_at
+    return (1, 0) if resumed is None else (resumed.epoch, resumed.step)
 
 
 def _share(done: float, total: float) -> float:

@@ -13,7 +13,18 @@ from run_support import epoch_row, finished, make_run, started, step
 from textual.app import App
 from textual.pilot import Pilot
 from textual.screen import Screen
-from tui_support import OneScreen, make_context, press, run, screen_text, settle, wait_until
+from tui_support import (
+    OneScreen,
+    labels_in,
+    make_context,
+    make_images,
+    opened,
+    press,
+    run,
+    screen_text,
+    settle,
+    wait_until,
+)
 
 from mia_tui.errors import RunError
 from mia_tui.runs.control import StopResult
@@ -24,6 +35,7 @@ from mia_tui.runs.liveness import WorkerLock, WorkerRecord
 from mia_tui.tui.context import Context
 from mia_tui.tui.places import OpenImages, Place
 from mia_tui.tui.screens import runs_commands
+from mia_tui.tui.screens.compare import _settings_text
 from mia_tui.tui.screens.runs import RunsScreen
 from mia_tui.tui.services.desk import Desk
 
@@ -57,12 +69,16 @@ def three(dataset: Path) -> list[RunDir]:
 
 @asynccontextmanager
 async def room(
-    dataset: Path, *, size: tuple[int, int] = (80, 24), context: Context | None = None
+    dataset: Path,
+    *,
+    size: tuple[int, int] = (80, 24),
+    context: Context | None = None,
+    started: RunDir | None = None,
 ) -> AsyncIterator[Pilot[None]]:
     shared = context or make_context()
 
     def make(_: Desk, context: Context) -> RunsScreen:
-        return RunsScreen(Place(dataset, None, "ann"), context)
+        return RunsScreen(Place(dataset, None, "ann"), context, started=started)
 
     async with OneScreen(shared, Desk(dataset, state=None, annotator="ann"), make).run_test(
         size=size
@@ -379,6 +395,78 @@ def test_what_the_run_screen_wants_to_open_is_passed_on(
             assert [run.name[-5:] for run in opened] == ["vgg19"]
 
     run(test())
+
+
+class Form(Screen[RunDir | None]):
+    """A form that starts a run at once."""
+
+    starts: RunDir
+
+    def __init__(self, place: Place, context: Context) -> None:
+        super().__init__()
+
+    def on_mount(self) -> None:
+        self.dismiss(self.starts)
+
+
+def test_back_from_a_run_that_the_form_started_is_the_run_room_with_its_cursor_there_and_labels_nothing(
+    dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_images(dataset, 3, classes=["cat"])
+    three(dataset)
+    Form.starts = ended(dataset, 0.2, name="resnet34", created_at=1.69e9)  # not at the top
+    monkeypatch.setattr("mia_tui.tui.screens.train.TrainScreen", Form)
+
+    async def test() -> None:
+        async with opened(dataset) as pilot:
+            await pilot.press("ctrl+t")
+            await wait_until(pilot, lambda: "[1 Curves]" in screen_text(pilot.app))
+            await press(pilot, "escape")
+            assert "Runs of cells: 4" in screen_text(pilot.app)
+            await press(pilot, "space")
+            assert line_of(pilot.app, "resnet34")[:3] == ["▸*", "finished", "resnet34"]
+            await press(pilot, "escape", "escape")
+            assert "0 labelled" in screen_text(pilot.app)
+        assert labels_in(dataset) == {}
+
+    run(test())
+
+
+def test_a_run_that_waits_for_another_is_shown_in_the_room(dataset: Path) -> None:
+    ahead, waiting = three(dataset)[:2]
+    job = msgspec.structs.replace(waiting.job(), after=str(ahead.path))
+    (waiting.path / "job.json").write_bytes(msgspec.json.encode(job))
+
+    async def test() -> None:
+        async with room(dataset, started=waiting) as pilot:
+            assert "Runs of cells: 3" in screen_text(pilot.app)
+            assert waiting.name in screen_text(pilot.app).splitlines()[-5]
+
+    run(test())
+
+
+def test_at_80_columns_marks_are_seen_beside_a_long_name_and_metrics_are_named_whole(tmp_path: Path) -> None:
+    dataset = tmp_path / ("cells-" * 15)
+    ended(dataset, 0.5, name="vgg16")
+
+    async def test() -> None:
+        async with room(dataset) as pilot:
+            await press(pilot, "space")
+            assert screen_text(pilot.app).splitlines()[0].endswith("1 marked")
+            assert "best macro_f1 in epoch 1" in screen_text(pilot.app)
+
+    run(test())
+
+
+def test_many_differing_settings_are_listed_whole_where_a_table_has_no_room() -> None:
+    table = [
+        ["setting", *"ABCDEFGH"],
+        ["loss", *["cross_entropy", "focal"] * 4],
+        ["lr", *["0.001"] * 7, "0.1"],
+    ]
+    shown = _settings_text(table, 78, make_context().ink).plain.splitlines()
+    assert shown == ["loss  ACEG cross_entropy  BDFH focal", "lr  ABCDEFG 0.001  H 0.1"]
+    assert "cross_entropy" in _settings_text(table, 200, make_context().ink).plain.splitlines()[1]
 
 
 @pytest.mark.parametrize("key", ["n", "a", "c"])

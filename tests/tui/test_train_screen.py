@@ -140,7 +140,7 @@ def test_counts_of_classes_and_parts_are_shown_and_nothing_is_written(discs: Pat
     async def test() -> None:
         async with form(discs) as pilot:
             await to_section(pilot, "Data")
-            assert "2 classes from names of folders" in text(pilot)
+            assert "2 classes from folder names" in text(pilot)
             assert "29 to train, 7 to validate" in text(pilot)
             await to_field(pilot, "val_fraction")
             await type_text(pilot, "0.5")
@@ -309,7 +309,7 @@ def test_a_start_checks_first_then_stores_the_split_and_ends_with_the_run(discs:
         async with form(discs, base=TrainConfig(width=32, height=32)) as pilot:
             await press(pilot, "f5")
             await settle(pilot)
-            assert "Looked into all 36 images." in text(pilot)
+            assert "Looked into all 36 labelled images." in text(pilot)
             assert not discs.with_name("discs.mia").exists()
             await pilot.press("enter")
             await wait_until(pilot, lambda: pilot.app.ended)  # type: ignore[attr-defined]
@@ -463,6 +463,29 @@ def test_gpus_are_listed_with_memory_load_and_whether_they_are_busy_in_the_order
             await type_text(pilot, "cuda:1")
             await press(pilot, "enter")
             assert "--device cuda:1" in command(pilot)
+
+    run(test())
+
+
+def test_at_80_columns_eight_gpus_are_seen_and_no_help_is_cut(
+    discs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cards = [
+        Gpu(f"GPU-{n}", "NVIDIA H100 80GB HBM3", 80_000_000_000, 8_000_000_000, 97, "550") for n in range(8)
+    ]
+    monkeypatch.setattr(form_machine, "list_gpus", lambda: cards)
+    monkeypatch.setattr(
+        form_machine, "_torch", lambda: TorchFacts(torch="2.9", gpus=tuple(map(str, range(8))))
+    )
+
+    async def test() -> None:
+        async with form(discs, title="Train on from " + "n" * 70) as pilot:
+            assert "29 to train, 7 to validate" in text(pilot), "a long title gives way"
+            assert "Apache-2.0." in text(pilot), "the last word about the network"
+            await to_section(pilot, "Optimizer")
+            assert "0.001 by default" in text(pilot)
+            await to_section(pilot, "Run")
+            await wait_until(pilot, lambda: "cuda:7: BUSY: 8.0 GB free" in text(pilot))
 
     run(test())
 

@@ -10,8 +10,10 @@ from PIL import Image
 
 from mia_tui.config.check import make_config
 from mia_tui.config.train import TrainConfig
+from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.runs import checks_images, checks_machine
-from mia_tui.runs.checks import Checked, check_start
+from mia_tui.runs.checks import Checked, check_start, without_label
 from mia_tui.runs.checks_images import Stopped
 from mia_tui.runs.checks_machine import checkpoint_bytes, is_busy
 from mia_tui.runs.gpus import Gpu
@@ -106,6 +108,40 @@ def test_where_time_runs_out_it_says_how_many_were_looked_at(discs: Path) -> Non
     checked = check_start(prepared(discs), limit_s=0)
     assert (checked.looked_at, checked.total) == (0, 36)
     assert not checked.is_whole
+
+
+def label_all_but(discs: Path, *names: str) -> Path:
+    """The same images in one folder, with the class that their folder named as their label, but for some."""
+    root = discs.parent / "labelled"
+    root.mkdir()
+    with LabelStore(root / "mia" / "labels.db") as store:
+        for name in ("red", "blue"):
+            wanted = store.add_class(name).id
+            for file in sorted((discs / name).iterdir()):
+                copy = root / f"{name}-{file.name}"
+                shutil.copy(file, copy)
+                if copy.name not in names:
+                    store.set_labels([(ImageKey(copy.name), wanted)], source="person")
+    return root
+
+
+def test_images_without_a_label_are_opened_too_and_those_that_cannot_be_are_named(discs: Path) -> None:
+    root = label_all_but(discs, "red-cell-0.png", "red-cell-1.png", "blue-cell-2.png")
+    (root / "red-cell-1.png").write_bytes(b"no image")
+    found = read_dataset(root)
+    ready = prepare_training(found, make_config(flags={"device": "cpu"}), keep=False)
+    others = without_label(found)
+    assert sorted(others) == ["blue-cell-2.png", "red-cell-0.png", "red-cell-1.png"]
+    checked = check_start(ready, others)
+    assert "1 image without a label cannot be opened: red-cell-1.png (" in words(checked)
+    assert (checked.others_opened, checked.others) == (3, 3)
+    assert (
+        checked.scope
+        == "Looked into all 33 labelled images. The 3 without a label were opened, not looked into."
+    )
+    hasty = check_start(ready, others, others_limit_s=0)
+    assert hasty.scope.endswith("Of 3 without a label 0 were opened, not looked into.")
+    assert "without a label" not in check_start(prepared(discs)).scope
 
 
 def test_nobody_has_to_wait_for_the_end(discs: Path) -> None:

@@ -96,7 +96,7 @@ class CompareScreen(Screen[None]):
         shown = _FIGURES if self.size.width >= _WIDE else _FIGURES_IN_LITTLE_ROOM
         table, room = _best_table(self._rows, self._states, best, shown), self.size.width - 2
         self._best.update(_text(table, room, self._ink, name_at=1))
-        text = _text(_settings_table(self._rows), room, self._ink, name_at=0)
+        text = _settings_text(_settings_table(self._rows), room, self._ink)
         if self._more > 0:
             text.append(f"{counted(self._more, 'more marked run')} not shown.")
         self._settings.update(text)
@@ -158,7 +158,7 @@ def _best_table(
     lines = [["", "run", "epochs", "best", *(name.replace("_", " ") for name in names)]]
     for letter, row, state, values in zip(_LETTERS, rows, states, best, strict=False):
         shown = [f"{values[name]:.4f}" if name in values else "" for name in names]
-        epoch = f"epoch {state.best.epoch}" if state.best is not None else ""
+        epoch = f"{state.best.epoch}" if state.best is not None else ""
         lines.append([letter, row.run.name, f"{row.epochs}/{row.total_epochs}", epoch, *shown])
     return lines
 
@@ -174,6 +174,24 @@ def _settings_table(rows: Sequence[RoomRow]) -> list[list[str]]:
     if not lines:
         return [["All settings are the same."]]
     return [["setting", *_LETTERS[: len(configs)]], *lines]
+
+
+def _settings_text(table: Sequence[Sequence[str]], columns: int, ink: Ink) -> Text:
+    """The table where there is room for it, else a line a setting: each value with the runs that have it."""
+    widths = [max(ink.width(ink.shown(line[place])) for line in table) for place in range(len(table[0]))]
+    if sum(widths) + 2 * len(widths) <= columns:
+        return _text(table, columns, ink, name_at=0)
+    text = Text()
+    for name, *values in table[1:]:
+        text.append(name, "bold")
+        for value in dict.fromkeys(values):
+            text.append("  ")
+            for number, other in enumerate(values):
+                if other == value:
+                    text.append(_LETTERS[number], _letter_style(number, ink))
+            text.append(f" {ink.shown(value)}")
+        text.append("\n")
+    return text
 
 
 def _text(table: Sequence[Sequence[str]], columns: int, ink: Ink, *, name_at: int) -> Text:

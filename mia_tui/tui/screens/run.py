@@ -67,9 +67,9 @@ class RunScreen(Screen[OpenImages | None]):
         self._head, self._doing = TextLine(ink, id="run-title"), Static(id="run-doing", markup=False)
         self._epoch_bar, self._run_bar = TextLine(ink, id="run-epoch-bar"), TextLine(ink, id="run-bar")
         self._figures, self._tabs = TextLine(ink, id="run-figures"), TextLine(ink, id="run-tabs")
-        self._said = TextLine(ink, id="run-message")
+        self._said = Static(id="run-message", markup=False)
         self._snapshot: Snapshot | None = None
-        self._message = ""
+        self._message = self._message_shown = ""
         self._doing_text = ""
         self._follow = RunFollow(run, partial(self._tell, run))
 
@@ -106,7 +106,7 @@ class RunScreen(Screen[OpenImages | None]):
         if not self.is_running:  # what goes on beside has something to say, and the screen was left
             return
         self._message = message
-        self._said.show([(message, Style(bold=True))])
+        self._show_message()
 
     def warn(self, error: MiaError) -> None:
         timeout_s = 2 * self.context.user.toast_s
@@ -180,7 +180,7 @@ class RunScreen(Screen[OpenImages | None]):
         if not self.is_current or not self.size.width:
             return
         snapshot, ink = self._snapshot, self.context.ink
-        self._said.show([(self._message, Style(bold=True))] if self._message else [])
+        self._show_message()
         self._tabs.show(self.pages.tabs())
         if snapshot is None:
             self._head.show([(self.run.name, Style(bold=True))])
@@ -189,23 +189,38 @@ class RunScreen(Screen[OpenImages | None]):
         self.pages.show(snapshot)
         self._follow.want(self.pages.wants)
         self._tabs.show(self.pages.tabs())
-        network = "" if snapshot.job is None else f"  {snapshot.job.config.backbone}"
-        self._head.show(
-            [(self.run.name, Style(bold=True)), (network, ink.dim())],
-            [(status_words(snapshot), self._status_style(snapshot))],
-        )
+        self._show_head(snapshot)
         self._say_doing(doing(snapshot))
         for line, pieces in zip(
             (self._epoch_bar, self._run_bar), bars(snapshot, self.size.width, ink), strict=True
         ):
             line.display = bool(pieces)
             line.show(pieces)
-        self._figures.show([(figures_line(snapshot, ink), ink.dim())])
+        self._figures.show([(figures_line(snapshot, self.size.width, ink), ink.dim())])
+
+    def _show_head(self, snapshot: Snapshot) -> None:
+        """Name, network and state; a long name leaves out the network, which is in it, then gives way itself."""
+        ink, state = self.context.ink, status_words(snapshot)
+        room = self.size.width - ink.width(state) - 2
+        network = "" if snapshot.job is None else f"  {snapshot.job.config.backbone}"
+        if ink.width(self.run.name + network) > room:
+            network = ""
+        self._head.show(
+            [(ink.fit(self.run.name, room), Style(bold=True)), (network, ink.dim())],
+            [(state, self._status_style(snapshot))],
+        )
+
+    def _show_message(self) -> None:
+        if self._message != self._message_shown:
+            self._message_shown = self._message
+            self._said.update(self.context.ink.shown(self._message))
 
     def _say_doing(self, text: str) -> None:
         if text != self._doing_text:
             self._doing_text = text
             self._doing.update(self.context.ink.shown(text))
+            # Textual asks once for another height: where a layout came between two texts it keeps that of the first.
+            self.call_after_refresh(self._doing.refresh, layout=True)
 
     def _status_style(self, snapshot: Snapshot) -> Style:
         if not is_bad(snapshot):

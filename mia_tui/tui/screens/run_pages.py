@@ -205,12 +205,14 @@ class RunPages(Vertical):
             self._list.show_confusions(verdict)
         else:
             self._matrix.show_matrix(verdict)
-        self._cell_words.show([(self._words_of_cell(), None)])
+        words, has_images = self._words_of_cell()
+        self._cell_words.show([(words, None)], [("Enter opens them", self._ink.dim())] if has_images else [])
 
-    def _words_of_cell(self) -> str:
+    def _words_of_cell(self) -> tuple[str, bool]:
+        """A sentence, and whether there are images of it."""
         chosen = self.chosen
         if chosen is None or chosen.predicted is None:
-            return "No image was mistaken."
+            return "No image was mistaken.", False
         matrix = chosen.verdict.matrix
         count = int(matrix.counts[chosen.truth, chosen.predicted])
         of_class = int(matrix.counts[chosen.truth].sum())
@@ -219,8 +221,8 @@ class RunPages(Vertical):
         )
         what = "recognised" if chosen.truth == chosen.predicted else f"taken for {predicted}"
         if not count:
-            return f"{truth} {what}: no image"
-        return f"{truth} {what}: {counted(count, 'image')}, {count / of_class:.0%} of the class; Enter opens them"
+            return f"{truth} {what}: no image", False
+        return f"{truth} {what}: {counted(count, 'image')}, {count / of_class:.0%} of the class", True
 
     def _verdict_words(self, snapshot: Snapshot) -> str:
         verdict = snapshot.verdict
@@ -234,7 +236,7 @@ class RunPages(Vertical):
         total = int(matrix.counts.sum())
         best = snapshot.state.best
         is_newest = verdict.which == "last" or best is None or best.epoch == matrix.epoch
-        which = f"{verdict.which.capitalize()} epoch" if is_newest else "Best epoch that is saved so far"
+        which = f"{verdict.which.capitalize()} epoch" if is_newest else "Best saved epoch"
         return (
             f"{which}, {matrix.epoch:,}, on {self._ink.shown(matrix.split)}: "
             f"{counted(total, 'image')}, {verdict.mistakes:,} mistaken, macro F1 {verdict.figures['macro_f1']:.3f}"

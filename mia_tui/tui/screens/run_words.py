@@ -137,25 +137,44 @@ def _epoch_words(pace: Pace) -> str:
 
 
 def _left(seconds: float) -> str:
-    return f"{clock(seconds)} left"
+    return f"about {clock(seconds)} left"
 
 
-def figures_line(snapshot: Snapshot, ink: Ink) -> str:
-    """Speed, rate, memory and load, of the newest step."""
+def figures_line(snapshot: Snapshot, columns: int, ink: Ink) -> str:
+    """Speed, rate, memory and load, of the newest step; in little room without the device, then in short."""
+    state = snapshot.state
+    device = [printable(state.started.device)] if state.started is not None else []
+    step, gpus = _step_parts(snapshot), _gpu_parts(snapshot)
+    for parts in ([*device, *step, *gpus], [*step, *gpus]):
+        line = ink.separator.join(parts)
+        if ink.width(line) <= columns:
+            return line
+    # The GPU's own figure holds that of the run.
+    return ink.separator.join([*(step[:-1] if gpus else step), *_gpu_parts(snapshot, short=True)])
+
+
+def _step_parts(snapshot: Snapshot) -> list[str]:
+    """The memory last."""
     state, step = snapshot.state, snapshot.state.last_step
-    parts = [printable(state.started.device)] if state.started is not None else []
+    parts = []
     if step is not None:
         parts += [f"loss {shorten(step.loss)}", f"lr {shorten(step.lr)}"]
         if snapshot.status == "running" and state.phase == "training":
             parts.append(f"{step.images_per_s:,.0f} images/s")
         parts.append(f"memory {size(step.memory_bytes)}")
-    if snapshot.gpus:
-        loads = [f"{gpu.load_percent} %" for gpu in snapshot.gpus if gpu.load_percent is not None]
-        used = [
-            f"{size(gpu.total_bytes - gpu.free_bytes)} of {size(gpu.total_bytes)}" for gpu in snapshot.gpus
-        ]
-        parts.append(f"GPU load {' / '.join(loads) or 'unknown'}, {' / '.join(used)} in use")
-    return ink.separator.join(parts)
+    return parts
+
+
+def _gpu_parts(snapshot: Snapshot, *, short: bool = False) -> list[str]:
+    if not snapshot.gpus:
+        return []
+    loads = " / ".join(f"{gpu.load_percent} %" for gpu in snapshot.gpus if gpu.load_percent is not None)
+    used = " / ".join(
+        f"{size(gpu.total_bytes - gpu.free_bytes)} of {size(gpu.total_bytes)}" for gpu in snapshot.gpus
+    )
+    if short:
+        return [f"GPU {loads or '?'}, {used}"]
+    return [f"GPU load {loads or 'unknown'}, {used} in use"]
 
 
 def size(count: int) -> str:

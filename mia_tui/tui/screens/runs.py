@@ -1,5 +1,6 @@
 """The run room: all runs of a dataset, kept current; opens, starts, stops, resumes, compares and deletes them."""
 
+from functools import partial
 from typing import TypeVar
 
 from textual import on
@@ -9,6 +10,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from mia_tui.errors import MiaError, RunError
+from mia_tui.runs.layout import RunDir
 from mia_tui.runs.room import Room, RoomRow
 from mia_tui.tui.context import Context
 from mia_tui.tui.key_bindings import bind_keys, key_hints, keys_of, shown_key
@@ -22,6 +24,8 @@ from mia_tui.tui.widgets.run_table import RunLine, RunTable
 
 Answer = TypeVar("Answer")
 
+_LEAST_NAME = 8  # of the dataset
+
 
 class RunsScreen(Screen[OpenImages | None]):
     """The runs of a dataset; ends with images that the person wants to see, or None.
@@ -29,6 +33,7 @@ class RunsScreen(Screen[OpenImages | None]):
     Args:
         place: The dataset, and who is there.
         context: What screens share.
+        started: A run that was just started, to be watched first; back from it is here.
     """
 
     SCOPE = "runs"
@@ -48,7 +53,7 @@ class RunsScreen(Screen[OpenImages | None]):
             super().__init__()
             self.error = error
 
-    def __init__(self, place: Place, context: Context) -> None:
+    def __init__(self, place: Place, context: Context, *, started: RunDir | None = None) -> None:
         super().__init__()
         bind_keys(self, self.SCOPE, context.user.keys)
         self._key_line = KeyLine(context.ink, key_hints(self.SCOPE, context.user.keys))
@@ -56,7 +61,7 @@ class RunsScreen(Screen[OpenImages | None]):
         self.view = RoomView()
         self.commands = RunsCommands(place, self.view, self, context)
         self.queue = CommandQueue(begin=self._begin, done=self._show, failed=self._fail, slow=lambda _: None)
-        self._looked = False
+        self._started, self._looked = started, False
         self._title = Static(id="room-title", markup=False)
         self._heading = Static(id="room-heading", markup=False)
         self._table = RunTable(context.ink, id="room-table")
@@ -79,6 +84,8 @@ class RunsScreen(Screen[OpenImages | None]):
     def on_mount(self) -> None:
         self._watch.thread.start()
         self.run_worker(self.queue.run(), group="commands", name="commands")
+        if self._started is not None:
+            self.queue.do(partial(self.commands.take_started, self._started))
 
     def on_unmount(self) -> None:
         self._watch.thread.stop()
@@ -175,7 +182,10 @@ class RunsScreen(Screen[OpenImages | None]):
         if not (self.is_attached and self._table.size.width):
             return
         columns, view, ink = self.size.width, self.view, self._ink
-        self._title.update(ink.fit(view.title(self._place.dataset), columns))
+        name = ink.shown(self._place.dataset.name or str(self._place.dataset))
+        too_much = ink.width(view.title(name)) - columns  # the name gives way to what is said of the runs
+        name = ink.fit(name, max(_LEAST_NAME, ink.width(name) - max(0, too_much)))
+        self._title.update(ink.fit(view.title(name), columns))
         self._heading.update(self._table.heading(self._table.size.width))
         lines = [RunLine(row, row.run.path in view.marked) for row in view.shown]
         self._table.show(lines, view.line if lines else None)

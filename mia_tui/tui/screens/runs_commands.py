@@ -146,7 +146,7 @@ class RunsCommands:
     async def _change(self) -> None:
         if (row := self._view.current) is not None:
             config = await asyncio.to_thread(changed_config, row.run)
-            await self._train(config, f"Train on from the best weights of {printable(row.run.name)}")
+            await self._train(config, f"Train on from {printable(row.run.name)}")
 
     async def _queue(self) -> None:
         row = self._view.current
@@ -167,8 +167,11 @@ class RunsCommands:
         from mia_tui.tui.screens.train import TrainScreen
 
         run = await self._face.ask(TrainScreen(self._place, self._context, base=base, title=title))
-        if run is None:
-            return
+        if run is not None:
+            await self.take_started(run)
+
+    async def take_started(self, run: RunDir) -> None:
+        """Go to a run that was just started, and watch it, unless it waits for another one."""
         self._view.want(run.path)
         self._face.look_now()
         if (await asyncio.to_thread(run.job)).after is None:

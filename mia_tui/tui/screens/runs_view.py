@@ -76,9 +76,9 @@ class RoomView:
         """How many runs a filter would show."""
         return sum(1 for _ in _passing(self.known, filter))
 
-    def title(self, dataset: Path) -> str:
-        """What is shown, in a line."""
-        words = [f"Runs of {printable(dataset.name or dataset)}: {len(self.known):,}"]
+    def title(self, dataset: str) -> str:
+        """What is shown of a dataset's runs, in a line."""
+        words = [f"Runs of {dataset}: {len(self.known):,}"]
         states = Counter(row.status for row in self.known)
         words += [f"{states[state]:,} {state}" for state in ("running", "waiting", "lost") if states[state]]
         if self.filter != "all":
@@ -106,7 +106,7 @@ def detail(row: RoomRow) -> tuple[str, str]:
     if row.phase and row.status == "running":
         words.append(row.phase)
     if row.best_epoch is not None:
-        words.append(f"best in epoch {row.best_epoch}")
+        words.append(f"best {row.metric} in epoch {row.best_epoch}")
     return ", ".join(map(printable, words)), printable(row.note)
 
 

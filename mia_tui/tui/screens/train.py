@@ -280,7 +280,9 @@ class TrainScreen(Screen[RunDir | None]):
         self._tabs.show([name if "fault" not in words else f"{name}!" for name, words in sections], number)
         self._sections.show([Entry(name, words) for name, words in sections], number)
         self._form.show(*view.lines())
-        self._heading.show([(self._title, None)], [(self._state_words, None)])
+        state = self._state_words  # a long title gives way to it
+        title = self._ink.fit(self._title, self.size.width - self._ink.width(state) - 2)
+        self._heading.show([(title, None)], [(state, None)])
         self._help.update(self._help_text())
         self._command.update(Text(self._shown_command()))
         self._side.update(self._panel())
@@ -336,7 +338,7 @@ class TrainScreen(Screen[RunDir | None]):
             config = self.view.form.values
             return network_panel(config, self.commands.weights_here(config.backbone), ink)
         if section == "Run":
-            return machine_panel(self.machine, width, ink)
+            return machine_panel(self.machine, width, rows, ink)
         if section == "Loss and metric":
             return weights_panel(self.outlook, width, rows, ink)
         if section in ("Data", "Input", "Optimizer"):

@@ -12,10 +12,9 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from mia_tui.config.train import TrainConfig
-from mia_tui.dataset.wording import counted
 from mia_tui.errors import MiaError
 from mia_tui.paths import printable
-from mia_tui.runs.checks import Checked, check_start
+from mia_tui.runs.checks import Checked, check_start, without_label
 from mia_tui.runs.checks_images import Stopped
 from mia_tui.runs.index import list_runs
 from mia_tui.runs.layout import RunDir
@@ -102,9 +101,7 @@ class CheckScreen(ModalScreen[RunDir | None]):
     async def _check(self) -> None:
         try:
             made = self._prepared = await asyncio.to_thread(self._prepare)
-            checked = await asyncio.to_thread(
-                check_start, made[1], told=self._told, should_stop=self._stop.is_set
-            )
+            checked = await asyncio.to_thread(self._look, *made)
         except Stopped:
             return
         except MiaError as error:
@@ -148,6 +145,9 @@ class CheckScreen(ModalScreen[RunDir | None]):
             progress=lambda done: self._told(0, done),
         )
         return found, self._settle(found, config, keep=False)
+
+    def _look(self, found: Dataset, prepared: Prepared) -> Checked:
+        return check_start(prepared, without_label(found), told=self._told, should_stop=self._stop.is_set)
 
     def _last_at_work(self) -> RunDir | None:
         """Asked when the person starts: minutes may have gone by since the check."""
@@ -199,12 +199,7 @@ class CheckScreen(ModalScreen[RunDir | None]):
             text.append(f"{ink.pointer} {ink.shown(note)}\n")
         if not text:
             text.append("Nothing that would hurt was found.\n", style="bold")
-        looked = (
-            f"Looked into all {counted(checked.total, 'image')}."
-            if checked.is_whole
-            else f"Looked into {checked.looked_at:,} of {counted(checked.total, 'image')}; more takes too long."
-        )
-        text.append(looked, style="dim")
+        text.append(checked.scope, style="dim")
         self._body.update(text)
         self._anyway = " anyway" if checked.findings else ""
         if not self._is_starting:

@@ -1,5 +1,8 @@
 """What stands beside the fields of a section: counts of the data, class weights, GPUs, facts of the network."""
 
+import textwrap
+from collections.abc import Iterable, Sequence
+
 from rich.text import Text
 
 from mia_tui.catalog.backbones import BACKBONES, Backbone
@@ -12,8 +15,9 @@ from mia_tui.tui.services.form_words import gmacs_at
 from mia_tui.tui.widgets.config_form import fault_style
 from mia_tui.tui.widgets.ink import Ink
 
-_NUMBER = 7  # columns of a number
+_NUMBER = 7  # columns of a number, or more where one needs them
 _LEAST_NAME = 8
+_OTHER_ROWS = 3  # beside the devices
 
 
 def data_panel(outlook: Outlook | None, width: int, rows: int, ink: Ink) -> Text:
@@ -22,19 +26,20 @@ def data_panel(outlook: Outlook | None, width: int, rows: int, ink: Ink) -> Text
         return Text(f"Looking for images {ink.more}", style="dim")
     if outlook.problem:
         return _problem(outlook.problem, ink)
-    name_width = max(_LEAST_NAME, width - 3 * _NUMBER)
-    where = "names of folders" if outlook.source == "folders" else "the labels here"
+    totals = outlook.totals
+    number = _number_width(totals.values())
+    name_width = max(_LEAST_NAME, width - 3 * number)
+    where = "folder names" if outlook.source == "folders" else "the labels here"
     text = Text(no_wrap=True, overflow="ellipsis")
     text.append(f"{counted(len(outlook.counts), 'class', 'classes')} from {where}\n", style="bold")
-    text.append(_row("", ("train", "val", "test"), name_width, ink), style="dim")
+    text.append(_row("", ("train", "val", "test"), name_width, number, ink), style="dim")
     room = max(1, rows - 3)
     for name, of in _shown(outlook, room):
-        text.append(_row(name, [f"{of[part]:,}" for part in PARTS], name_width, ink))
+        text.append(_row(name, [f"{of[part]:,}" for part in PARTS], name_width, number, ink))
     left = len(outlook.counts) - len(_shown(outlook, room))
     if left > 0:
         text.append(f"and {left:,} classes with more\n", style="dim")
-    totals = outlook.totals
-    text.append(_row("all", [f"{totals[part]:,}" for part in PARTS], name_width, ink), style="bold")
+    text.append(_row("all", [f"{totals[part]:,}" for part in PARTS], name_width, number, ink), style="bold")
     return text
 
 
@@ -42,24 +47,29 @@ def weights_panel(outlook: Outlook | None, width: int, rows: int, ink: Ink) -> T
     """What each class counts in the loss."""
     if outlook is None or outlook.problem:
         return data_panel(outlook, width, rows, ink)
-    name_width = max(_LEAST_NAME, width - 2 * _NUMBER - 2)
+    number = _number_width(of["train"] for of in outlook.counts.values())
+    name_width = max(_LEAST_NAME, width - 2 * number - 2)
     text = Text(no_wrap=True, overflow="ellipsis")
     text.append("What classes count in the loss\n", style="bold")
-    text.append(_row("", ("images", "weight"), name_width, ink), style="dim")
+    text.append(_row("", ("images", "weight"), name_width, number, ink), style="dim")
     names = list(outlook.counts)
     for name, of in _shown(outlook, max(1, rows - 2)):
         weight = 1.0 if outlook.weights is None else outlook.weights[names.index(name)]
-        text.append(_row(name, (f"{of['train']:,}", f"{weight:.3g}"), name_width, ink))
+        text.append(_row(name, (f"{of['train']:,}", f"{weight:.3g}"), name_width, number, ink))
     return text
 
 
-def machine_panel(machine: Machine | None, width: int, ink: Ink) -> Text:
-    """The devices, and why there is no GPU."""
+def machine_panel(machine: Machine | None, width: int, rows: int, ink: Ink) -> Text:
+    """The devices, and why there is no GPU; of many GPUs memory and load alone (their list has the names)."""
     if machine is None:
         return Text(f"Looking for GPUs {ink.more}", style="dim")
     text = Text()
     text.append("Where it can train\n", style="bold")
-    for name, words in machine.named():
+    named = machine.named()
+    taken = sum(len(textwrap.wrap(f"{name}: {words}", width)) for name, words in named)
+    if taken + _OTHER_ROWS > rows:
+        named = machine.named(short=True)
+    for name, words in named:
         busy = words.startswith("BUSY")
         text.append(f"{name}: ", style="bold" if not busy else fault_style(ink))
         text.append(f"{ink.shown(words)}\n", style=fault_style(ink) if busy else "")
@@ -79,7 +89,7 @@ def network_panel(config: TrainConfig, weights_are_here: bool | None, ink: Ink) 
     text.append(f"{row.name}\n", style="bold")
     facts = (
         ("parameters", f"{row.params / 1e6:.1f} million"),
-        ("cost an image", f"{gmacs_at(row, config):.2g} G multiply-adds"),
+        ("multiply-adds", f"{gmacs_at(row, config):.2g} G an image"),
         ("", f"at {config.width}x{config.height} pixels"),
         ("trained at", f"{row.input_size} pixels"),
         ("at least", f"{row.min_size} pixels a side"),
@@ -95,7 +105,7 @@ def network_panel(config: TrainConfig, weights_are_here: bool | None, ink: Ink) 
 
 def _weights(row: Backbone, here: bool | None) -> str:
     if row.tag is None:
-        return "nobody published any"
+        return "none published"
     return "" if here is None else "on this disk" if here else "to be downloaded"
 
 
@@ -112,5 +122,10 @@ def _shown(outlook: Outlook, room: int) -> list[tuple[str, dict[str, int]]]:
     return [(name, {str(part): count for part, count in of.items()}) for name, of in rows[: max(1, room - 1)]]
 
 
-def _row(name: str, numbers: "tuple[str, ...] | list[str]", name_width: int, ink: Ink) -> str:
-    return ink.pad(name, name_width) + "".join(f"{number:>{_NUMBER}}" for number in numbers) + "\n"
+def _row(name: str, numbers: Sequence[str], name_width: int, number_width: int, ink: Ink) -> str:
+    return ink.pad(name, name_width) + "".join(f"{number:>{number_width}}" for number in numbers) + "\n"
+
+
+def _number_width(numbers: Iterable[int]) -> int:
+    """Columns of each number, so that the largest has a gap before it."""
+    return max(_NUMBER, 1 + max((len(f"{number:,}") for number in numbers), default=0))

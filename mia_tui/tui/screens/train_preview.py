@@ -1,6 +1,7 @@
 """Augmented images beside the fields of the augmentation: as training would see them, never in the way of typing."""
 
 import random
+import textwrap
 import threading
 from dataclasses import replace
 
@@ -24,7 +25,7 @@ from mia_tui.tui.widgets.image_view import ImageView
 
 _MOST_LINES = 6
 _MOST_TILE_PX = 160
-_CAPTION = "As it is, then as the first epochs see it."
+_CAPTION = "First as it is, then augmented."
 
 
 class PreviewPane(Vertical):
@@ -118,7 +119,7 @@ class PreviewPane(Vertical):
             return
         self._wanted = wanted
         if not self._previewer.is_ready:
-            self._say("Loading torch, which takes some seconds")
+            self._say("Loading torch: some seconds")
         width, _ = panel.box_px
         self._previewer.want(self._config, self._place.dataset, chosen, min(_MOST_TILE_PX, width // COLUMNS))
 
@@ -173,7 +174,8 @@ class PreviewPane(Vertical):
         self._words = text
         if self._image.picture is None:
             waiting = "" if text.endswith(".") else f" {self._ink.more}"
-            self._image.show_card(f"{printable(text)}{waiting}")
+            width = max(10, self._image.size.width)
+            self._image.show_card(*textwrap.wrap(f"{printable(text)}{waiting}", width))
         else:
             self._caption.update(self._ink.shown(text))
 

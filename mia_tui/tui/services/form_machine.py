@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from mia_tui.paths import printable
-from mia_tui.runs.checks_machine import gpu_words, is_busy
+from mia_tui.runs.checks_machine import gpu_words, is_busy, short_gpu_words
 from mia_tui.runs.gpus import Gpu, list_gpus, nvidia_device_present
 from mia_tui.runs.torch_probe import TorchFacts, probe_torch
 
@@ -39,19 +39,18 @@ class Machine:
             return "There is an NVIDIA device, but its driver does not answer; nvidia-smi should say why."
         return "There is no NVIDIA GPU on this machine, so training runs on the CPU."
 
-    def named(self) -> list[tuple[str, str]]:
-        """The devices to choose from, each with words about it."""
+    def named(self, *, short: bool = False) -> list[tuple[str, str]]:
+        """The devices to choose from, each with words about it; `short` leaves out what GPUs are called."""
         rows = [("auto", "the GPU with most free memory, else the CPU"), ("cpu", "the processor")]
         if sys.platform == "darwin":
             rows.append(("mps", "the Apple GPU"))
         by_uuid = {gpu.uuid.removeprefix("GPU-"): gpu for gpu in self.gpus}
         order = self.torch.gpus if self.torch is not None and not self.torch.error else tuple(by_uuid)
+        words_of = short_gpu_words if short else gpu_words
         for number, uuid in enumerate(order):
             gpu = by_uuid.get(uuid)
             busy = "BUSY: " if gpu is not None and is_busy(gpu) else ""
-            rows.append(
-                (f"cuda:{number}", f"{busy}{gpu_words(gpu)}" if gpu is not None else "a part of a GPU")
-            )
+            rows.append((f"cuda:{number}", "a part of a GPU" if gpu is None else f"{busy}{words_of(gpu)}"))
         return rows
 
 

@@ -27,8 +27,8 @@ def left_out(name: str, config: TrainConfig) -> str:
     """What an empty field means, shown in its place; "" where empty means nothing."""
     own = OPTIMIZERS[config.optimizer]
     return {
-        "lr": f"{own.lr:g}, the default of {own.title}",
-        "weight_decay": f"{own.weight_decay:g}, the default of {own.title}",
+        "lr": f"{own.lr:g} by default",
+        "weight_decay": f"{own.weight_decay:g} by default",
         "threads": f"{usable_cores()}, all cores of this process",
         "group_by": "none",
         "val": "none: a share of the images",
