@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.screen import Screen
@@ -18,10 +19,11 @@ from mia_tui.paths import printable
 from mia_tui.tui.context import Context
 from mia_tui.tui.driver import TerminalDriver, leave_at_once
 from mia_tui.tui.key_bindings import palette_lines
-from mia_tui.tui.screens.label import LabelScreen
+from mia_tui.tui.screens.label import LOW_ROWS, NARROW_COLUMNS, LabelScreen
 from mia_tui.tui.services.desk import Desk
 from mia_tui.tui.services.head_start import HeadStart
 from mia_tui.tui.services.obeying import CommandQueue
+from mia_tui.tui.services.read_messages import ReadMessages
 
 if TYPE_CHECKING:
     from mia_tui.tui.screens.home import HomeScreen
@@ -49,6 +51,9 @@ class MiaApp(App[int], inherit_bindings=False):
     TITLE = "mia-tui"
     CSS_PATH = "app.tcss"
     ENABLE_COMMAND_PALETTE = False  # by a fixed key, that is
+    # Where messages find room depends on them: app.tcss.
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (NARROW_COLUMNS, "-wide")]  # noqa: RUF012  # as Textual has it
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (LOW_ROWS, "-high")]  # noqa: RUF012
 
     def __init__(self, context: Context, dataset: Path | None, head_start: HeadStart | None = None) -> None:
         super().__init__(driver_class=TerminalDriver, watch_css=False)
@@ -56,6 +61,7 @@ class MiaApp(App[int], inherit_bindings=False):
         self.link = context.link
         self._dataset, self._head_start = dataset, head_start
         self._desk: Desk | None = None
+        self._read_messages = ReadMessages(self)
         self.fault: Exception | None = None
         type(self).NOTIFICATION_TIMEOUT = context.user.toast_s
         self.use_command_palette = True
@@ -71,6 +77,11 @@ class MiaApp(App[int], inherit_bindings=False):
             self.open_dataset(self._dataset, self.context.state)
         if self.context.terminal.note:
             self.notify(self.context.terminal.note, severity="warning", markup=False)
+
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.Key) and not event.is_forwarded:
+            self._read_messages.pressed(event.key)
+        await super().on_event(event)
 
     def on_home_screen_opened(self, event: "HomeScreen.Opened") -> None:
         self.open_dataset(event.dataset, event.state)

@@ -12,6 +12,7 @@ from tui_support import (
     labels_in,
     make_context,
     make_images,
+    opened,
     press,
     record_paints,
     run,
@@ -23,9 +24,13 @@ from tui_support import (
 )
 
 from mia_tui.dataset.listing.listing import Listing
-from mia_tui.dataset.model import ImageFile
+from mia_tui.dataset.model import ImageFile, ImageKey
 from mia_tui.terminal.cells import Cells
+from mia_tui.tui.places import OpenImages
 from mia_tui.tui.screens.grid import GridScreen
+from mia_tui.tui.screens.label import LabelScreen
+from mia_tui.tui.screens.runs import RunsScreen
+from mia_tui.tui.screens.train import TrainScreen
 from mia_tui.tui.services.desk import Desk
 from mia_tui.tui.widgets.grid_view import GridView
 
@@ -321,14 +326,14 @@ def test_marked_images_are_skipped_in_one_step(dataset: Path) -> None:
     async def test() -> None:
         async with shown(dataset, GridScreen) as pilot:
             session = pilot.app.desk.session
-            left = session.left
+            left = session.tally.left
             await press(pilot, "space", "right", "right", "space", "f4")
             assert "2 images skipped." in screen_text(pilot.app)
-            assert (session.skipped, session.left) == (2, left - 2)
+            assert (session.tally.skipped, session.tally.left) == (2, left - 2)
             await press(pilot, "f4")
             assert "1 image no longer skipped." in screen_text(pilot.app)
             await press(pilot, "ctrl+z", "ctrl+z")
-            assert (session.skipped, session.left) == (0, left)
+            assert (session.tally.skipped, session.tally.left) == (0, left)
 
     run(test())
 
@@ -357,8 +362,22 @@ def test_skips_and_notes_of_many_images_are_asked_about_with_their_number(datase
             await press(pilot, "escape", "ctrl+n", "x", "enter")
             assert "Write a note on 60 images?" in screen_text(pilot.app)
             await press(pilot, "enter")  # the careful answer has the focus
-            assert pilot.app.desk.session.skipped == 0
+            assert pilot.app.desk.session.tally.skipped == 0
             assert pilot.app.desk.session.state_of(0).note is None
+
+    run(test())
+
+
+@pytest.mark.parametrize(("key", "question"), [("!", "Flag 60 images?"), ("f4", "Skip 60 images?")])
+def test_marks_of_many_images_are_known_without_looking_them_up_one_by_one(
+    dataset: Path, monkeypatch: pytest.MonkeyPatch, key: str, question: str
+) -> None:
+    async def test() -> None:
+        async with shown(dataset, GridScreen) as pilot:
+            monkeypatch.setattr(Listing, "rows", lambda *_: pytest.fail("a million take seconds"))
+            await press(pilot, "ctrl+a", key)
+            assert question in screen_text(pilot.app)
+            await press(pilot, "escape")
 
     run(test())
 
@@ -406,5 +425,37 @@ def test_tiles_keep_their_shape_when_the_font_is_zoomed(dataset: Path) -> None:
             await settle(pilot)
             after = grid.lattice.panel
             assert after.cell_width_px == 20 and abs(after.columns - before.columns / 2) <= 1
+
+    run(test())
+
+
+def test_training_and_the_runs_are_reached_from_the_grid_and_lead_back_to_it(dataset: Path) -> None:
+    async def test() -> None:
+        async with opened(dataset) as pilot:
+            await press(pilot, "f7", "right")
+            for key, there in (("ctrl+t", TrainScreen), ("ctrl+u", RunsScreen)):
+                await pilot.press(key)
+                await wait_until(pilot, lambda there=there: isinstance(pilot.app.screen, there))
+                await pilot.press("escape")
+                await wait_until(pilot, lambda: isinstance(pilot.app.screen, GridScreen))
+                assert "2/60  image-001.png" in screen_text(pilot.app)
+            await press(pilot, "escape")
+            assert isinstance(pilot.app.screen, LabelScreen)
+
+    run(test())
+
+
+def test_images_of_a_run_that_were_asked_for_in_the_grid_are_shown_in_the_grid(dataset: Path) -> None:
+    async def test() -> None:
+        async with opened(dataset) as pilot:
+            await press(pilot, "f7")
+            await pilot.press("ctrl+u")
+            await wait_until(pilot, lambda: isinstance(pilot.app.screen, RunsScreen))
+            wrong = tuple(ImageKey(f"image-00{number}.png") for number in (1, 3))
+            pilot.app.screen.dismiss(OpenImages("truth round, predicted long", wrong))
+            await wait_until(pilot, lambda: isinstance(pilot.app.screen, GridScreen))
+            await press(pilot)
+            text = screen_text(pilot.app)
+            assert "1/2  image-001.png" in text and "2 images: truth round, predicted long." in text
 
     run(test())

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 from textual.app import App
+from textual.events import Paste
 from textual.pilot import Pilot
 from tui_support import (
     SMALL,
     OneScreen,
+    burst,
     make_context,
     make_images,
     press,
@@ -190,6 +192,31 @@ def test_runs_at_work_are_told(place: Path) -> None:
 def test_a_run_that_has_said_nothing_yet_is_told_in_one_line() -> None:
     live = LiveRun("run", Path("/data"), "starting", "", 0, None, "accuracy", None)
     assert run_words(live) == "run, starting"
+
+
+def test_enter_tab_and_escape_are_obeyed_after_what_was_typed_before_them_in_one_burst(place: Path) -> None:
+    async def test() -> None:
+        async with home() as pilot:
+            await burst(pilot, *"cells/more", "enter")
+            assert pilot.app.opened == [place / "cells" / "more"]
+            await burst(pilot, "escape", *"cells/m", "tab", "enter")
+            assert pilot.app.opened[1:] == [place / "cells" / "more"]
+            await burst(pilot, *"x", "escape", *"cells", "enter")
+            assert pilot.app.opened[2:] == [place / "cells"]
+
+    run(test())
+
+
+def test_enter_behind_a_pasted_folder_opens_that_folder(place: Path) -> None:
+    remember_dataset(place / "cells", None, ImageKey("image-001.png"))
+
+    async def test() -> None:
+        async with home() as pilot:
+            pilot.app.post_message(Paste(str(place / "celery")))
+            await burst(pilot, "enter")
+            assert pilot.app.opened == [place / "celery"], "not the recent dataset under the cursor"
+
+    run(test())
 
 
 def test_f1_shows_the_keys(place: Path) -> None:

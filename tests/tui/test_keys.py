@@ -182,14 +182,14 @@ def test_the_palette_of_the_grid_has_the_commands_of_the_grid(dataset: Path) -> 
 @pytest.mark.parametrize(
     ("key", "words"),
     [
-        ("", "F1 Assign F2 Assign, next ? Keys Ctrl+Q Quit Ctrl+Z Undo F8 Classes Ctrl+L List"),
-        ("f7", "Space Mark F1 Assign Enter Open Esc Back ? Keys Ctrl+Z Undo F4 Skip Ctrl+Q Quit"),
+        ("", "F1 Assign F2 Assign, next ? Keys Ctrl+Q Quit Ctrl+Z Undo F8 Classes Ctrl+T Train"),
+        ("f7", "Space Mark F1 Assign Enter Open Esc Back ? Keys Ctrl+Z Undo F4 Skip Ctrl+T Train"),
     ],
 )
 def test_the_footer_at_80_columns_shows_what_matters_and_no_half_words(
     dataset: Path, key: str, words: str
 ) -> None:
-    """The list of files is hidden there: the footer says what shows it."""
+    """Training is what labels are for, so it is one of them."""
 
     async def test() -> None:
         async with opened(dataset) as pilot:
@@ -262,3 +262,20 @@ def test_the_last_line_shows_whole_hints_and_a_click_does_what_the_key_does(data
             assert isinstance(app.screen, HelpScreen)
 
     run(look())
+
+
+def test_a_list_is_narrowed_by_what_was_typed_before_an_arrow_of_the_same_burst(tmp_path: Path) -> None:
+    folder = make_images(tmp_path / "many", 3, classes=["round", "long", "red", "rare"])
+
+    async def test() -> None:
+        async with opened(folder) as pilot:
+            await press(pilot, "/")
+            await burst(pilot, "r", "a", "down", "up", "enter")
+            await burst(pilot, "f1")
+            assert labels_in(folder)["image-000.png"].class_id == 4
+            await press(pilot, "/")
+            await burst(pilot, "r", "down", "enter")
+            await burst(pilot, "f1")
+            assert labels_in(folder)["image-000.png"].class_id == 3
+
+    run(test())

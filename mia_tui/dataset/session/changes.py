@@ -48,18 +48,19 @@ def apply_in_steps(
     """
     # Every row names its image as it is called now, so files move before anything else is looked at.
     moves = [change for change in changes if change.kind == "path"]
-    rows: list[int | None] = [row for change in moves for row in _move(change, states)]
-    labelled, edits, others = [], [], Counter[str]()
+    touched = [_known([row for change in moves for row in _move(change, states)])]
+    edits, others = [], Counter[str]()
     for start in range(0, len(changes), _STEP):
         if start:
             yield
         some = changes[start : start + _STEP]
-        labelled.append(_apply_labels(some, states))
+        touched.append(_apply_labels(some, states))
         marks = [change for change in some if change.kind in _MARKS]
         for first in range(0, len(marks), _MARK_STEP):
             if first:
                 yield
-            rows += [_apply_mark(change, states) for change in marks[first : first + _MARK_STEP]]
+            few = marks[first : first + _MARK_STEP]
+            touched.append(_known([_apply_mark(change, states) for change in few]))
         edits += [
             (change.target_id, class_of_dict(change.after)) for change in some if change.kind == "class"
         ]
@@ -67,9 +68,13 @@ def apply_in_steps(
     if edits:
         classes.change(edits, _merged(changes))
     del others[annotator]
-    marked = np.array([row for row in rows if row is not None], np.int32)
-    touched = _each_once(np.concatenate((*labelled, marked)))
-    return Applied(touched, bool(edits), others.total(), tuple(sorted(others)))
+    rows = _each_once(np.concatenate(touched))
+    return Applied(rows, bool(edits), others.total(), tuple(sorted(others)))
+
+
+def _known(rows: Sequence[int | None]) -> Rows:
+    """Those that are listed. Of a million numbers in one list an array takes as long as a person waits."""
+    return np.array([row for row in rows if row is not None], np.int32)
 
 
 def _each_once(rows: Rows) -> Rows:

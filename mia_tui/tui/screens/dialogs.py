@@ -19,6 +19,7 @@ from mia_tui.tui.widgets.text_field import TextField
 
 Value = TypeVar("Value")
 
+_MOVES = {"down": 1, "up": -1, "pagedown": 10, "pageup": -10}
 _SHOWN = 500  # of a very long list; typing finds the rest
 
 
@@ -99,10 +100,7 @@ class PickDialog(Overlay[Value | None], Generic[Value]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "give_up", "Cancel"),
-        Binding("down", "move(1)", show=False, priority=True),
-        Binding("up", "move(-1)", show=False, priority=True),
-        Binding("pagedown", "move(10)", show=False, priority=True),
-        Binding("pageup", "move(-10)", show=False, priority=True),
+        *(Binding(key, f"move({by})", show=False) for key, by in _MOVES.items()),
     ]
 
     def __init__(
@@ -120,12 +118,13 @@ class PickDialog(Overlay[Value | None], Generic[Value]):
         self._title, self._choices, self._ink = title, choices, ink
         self._hint, self._searchable, self._typed, self._error = hint, searchable, typed, error
         self._found = list(choices)
+        self._narrowed_to = ""
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Static(self._title, classes="title", markup=False)
             if self._searchable:
-                yield TextField(placeholder="type to find", id="text")
+                yield TextField(placeholder="type to find", id="text", before=self._move_in_turn)
             if self._error:
                 yield Static(self._error, classes="error", markup=False)
             yield OptionList(id="choices")
@@ -137,8 +136,12 @@ class PickDialog(Overlay[Value | None], Generic[Value]):
             self.query_one(Input).focus()
 
     @on(Input.Changed)
-    def narrow(self, event: Input.Changed) -> None:
-        wanted = event.value.casefold()
+    def narrow(self) -> None:
+        text = self.query_one(Input).value
+        if text == self._narrowed_to:
+            return
+        self._narrowed_to = text
+        wanted = text.casefold()
         found = [choice for choice in self._choices if wanted in choice.text.casefold()]
         # A sort keeps the order of equals: those that begin with it come first.
         self._found = sorted(found, key=lambda choice: not choice.text.casefold().startswith(wanted))
@@ -156,6 +159,16 @@ class PickDialog(Overlay[Value | None], Generic[Value]):
     def take(self, event: OptionList.OptionSelected) -> None:
         if event.option_index < len(self._found):
             self.dismiss(self._found[event.option_index].value)
+
+    def _move_in_turn(self, event: Key) -> bool:
+        """Of one burst, text before the key may not have been told yet."""
+        by = _MOVES.get(event.key)
+        if by is None:
+            return False
+        event.stop()
+        self.narrow()
+        self.action_move(by)
+        return True
 
     def action_move(self, by: int) -> None:
         options = self.query_one(OptionList)

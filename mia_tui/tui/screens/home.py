@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.message import Message
 from textual.screen import Screen
@@ -17,7 +17,7 @@ from textual.widgets import Input, Static
 
 from mia_tui.dataset.recent import Recent, recent_datasets
 from mia_tui.tui.context import Context
-from mia_tui.tui.key_bindings import bind_keys, key_hints
+from mia_tui.tui.key_bindings import bind_keys, key_hints, obey_key
 from mia_tui.tui.screens.help import HelpScreen
 from mia_tui.tui.screens.home_words import Line, content_words, lines_for, recent_words, run_words
 from mia_tui.tui.services import garbage
@@ -66,7 +66,7 @@ class HomeScreen(Screen[None]):
 
     def __init__(self, context: Context) -> None:
         super().__init__()
-        bind_keys(self, self.SCOPE, context.user.keys, before_focus=True)
+        bind_keys(self, self.SCOPE, context.user.keys)
         self._key_line = KeyLine(context.ink, key_hints(self.SCOPE, context.user.keys))
         self._commands: dict[str, Callable[[], None]] = {
             "open": self._open,
@@ -89,7 +89,12 @@ class HomeScreen(Screen[None]):
         self._refused = False  # whether it is said why what is typed cannot be opened
         self._put = ""  # what this screen put into the line last
         self._wanted: tuple[Path, Path | None] | None = None  # to be opened once it was looked into
-        self._input = TextField(placeholder="a folder, such as ~/images", id="folder", select_on_focus=False)
+        self._input = TextField(
+            placeholder="a folder, such as ~/images",
+            id="folder",
+            select_on_focus=False,
+            before=lambda event: obey_key(self, event),
+        )
         self._list = EntryList(context.ink, id="entries")
         self._message = Static(_WELCOME, id="home-message", markup=False)
         self._runs = Static(id="runs", markup=False)
@@ -138,16 +143,20 @@ class HomeScreen(Screen[None]):
     # Keys
 
     @on(Input.Changed)
-    def _typed(self, event: Input.Changed) -> None:
-        if event.value == self._put:
+    def _take_typed(self) -> None:
+        if self._input.value == self._put:
             return
-        self._put = event.value
+        self._put = self._input.value
         self._cursor = None
         self._refused = False
         self._say(_WELCOME)
         self._build(keep=None)
 
+    def on_key(self, event: events.Key) -> None:
+        obey_key(self, event)
+
     def action_obey(self, name: str) -> None:
+        self._take_typed()  # of one burst, text before the key may not have been told yet
         self._commands[name]()
 
     def _open(self) -> None:

@@ -6,10 +6,12 @@ one step of the history.
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+
+import numpy as np
 
 from mia_tui.dataset.model import ImageKey
-from mia_tui.dataset.session.session import RowState
+from mia_tui.dataset.session.row_table import FLAGGED, SKIPPED, Rows
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.dataset.wording import counted
 from mia_tui.tui.screens.dialogs import Question, TextDialog
@@ -84,8 +86,8 @@ class ManyCommands(SessionCommands):
 
     async def _skip(self) -> None:
         """Skip all, or take the marks away where all are skipped."""
+        skipped = not self._session.all_have(self._meant_rows(), SKIPPED)
         keys = await self._meant()
-        skipped = not all(state.skipped for state in self._states(keys))
         images = counted(len(keys), "image")
         title = f"Skip {images}?" if skipped else f"Skip {images} no longer?"
         if not keys or not await self._agreed(title, len(keys), "Skip" if skipped else "Take back"):
@@ -96,8 +98,8 @@ class ManyCommands(SessionCommands):
 
     async def _flag(self) -> None:
         """Flag all, or take the flags away where all have one."""
+        flagged = not self._session.all_have(self._meant_rows(), FLAGGED)
         keys = await self._meant()
-        flagged = not all(state.flagged for state in self._states(keys))
         images = counted(len(keys), "image")
         title = f"Flag {images}?" if flagged else f"Take the flags of {images} away?"
         if not keys or not await self._agreed(title, len(keys), "Flag" if flagged else "Take away"):
@@ -115,7 +117,8 @@ class ManyCommands(SessionCommands):
         if len(keys) > 1:
             dialog = TextDialog(f"Note on {images}, instead of those they have", hint=_NOTE_HINT)
         else:
-            old = next((state.note for state in self._states(keys)), None)
+            row = self._session.listing.row(keys[0])
+            old = None if row is None else self._session.state_of(row).note
             dialog = TextDialog(f"Note on {self._ink.fit_left(keys[0].path, 50)}", value=old or "")
         text = await self._face.ask(dialog)
         if text is None or not await self._agreed(f"Write a note on {images}?", len(keys), "Write"):
@@ -133,9 +136,11 @@ class ManyCommands(SessionCommands):
             return await asyncio.to_thread(self._session.selected_keys())  # a million take a second
         return [self._session.current] if self._session.current is not None else []
 
-    def _states(self, keys: Sequence[ImageKey]) -> Iterator[RowState]:
-        rows = self._session.listing.rows(keys).tolist()
-        return (self._session.state_of(row) for row in rows if row >= 0)
+    def _meant_rows(self) -> Rows:
+        if self._session.selected_count:
+            return self._session.selected
+        row = self._session.current_row
+        return self._session.view[:0] if row is None else np.array([row], np.int32)
 
     async def _agreed(self, title: str, count: int, word: str) -> bool:
         if count <= MANY:

@@ -1,0 +1,117 @@
+"""Messages lie where nothing is read, and make room once they were read."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets._toast import Toast
+from tui_support import SMALL, make_context, make_images, press, record_paints, run, settle, told, wait_until
+
+from mia_tui.tui.app import MiaApp
+from mia_tui.tui.services import read_messages
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    return make_images(tmp_path / "images", 12, classes=["round", "long"])
+
+
+@asynccontextmanager
+async def opened(dataset: Path, *, size: tuple[int, int] = SMALL) -> AsyncIterator[Pilot[int]]:
+    """The app with messages, which tests are spared elsewhere."""
+    async with MiaApp(make_context(), dataset).run_test(size=size, notifications=True) as pilot:
+        await settle(pilot)
+        yield pilot
+
+
+async def tell(pilot: Pilot[Any], message: str, severity: Any = "information") -> None:
+    pilot.app.notify(message, severity=severity, timeout=3600)  # so it does not go by itself
+    await wait_until(pilot, lambda: any(toast.region.height for toast in pilot.app.screen.query(Toast)))
+
+
+def test_a_message_that_was_read_goes_at_the_next_key_and_an_error_only_at_escape(
+    dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(read_messages, "READ_S", 0.0)
+
+    async def test() -> None:
+        async with opened(dataset) as pilot:
+            await tell(pilot, "Something came.")
+            await tell(pilot, "Something is wrong.", "error")
+            await press(pilot, "right")
+            await wait_until(pilot, lambda: told(pilot.app) == "Something is wrong.")
+            await press(pilot, "right", "escape")
+            await wait_until(pilot, lambda: not pilot.app.screen.query(Toast))
+            assert told(pilot.app) == ""
+
+    run(test())
+
+
+def test_a_message_that_has_just_come_stays_whatever_is_pressed(
+    dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(read_messages, "READ_S", 30.0)
+    monkeypatch.setattr(read_messages, "AFTER_KEY_S", 0.0)
+
+    async def test() -> None:
+        async with opened(dataset) as pilot:
+            await tell(pilot, "Something came.")
+            await press(pilot, "right", "f1", "escape")
+            await pilot.pause(0.1)
+            assert told(pilot.app) == "Something came."
+
+    run(test())
+
+
+def test_a_key_that_takes_a_message_away_is_answered_first_in_one_paint(
+    dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(read_messages, "READ_S", 0.0)
+    monkeypatch.setattr(read_messages, "AFTER_KEY_S", 0.5)
+
+    async def test() -> None:
+        async with opened(dataset) as pilot:
+            await press(pilot, "1", "f1", "2")
+            await tell(pilot, "Something came.")
+            painted = record_paints(pilot.app)
+            await press(pilot, "f1")
+            assert len([paint for paint in painted if paint]) == 1 and told(pilot.app)
+            await wait_until(pilot, lambda: not told(pilot.app))
+
+    run(test())
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+@pytest.mark.parametrize("keys", [(), ("f7",)])
+def test_messages_never_lie_over_the_lines_at_the_bottom(
+    dataset: Path, size: tuple[int, int], keys: tuple[str, ...]
+) -> None:
+    async def test() -> None:
+        async with opened(dataset, size=size) as pilot:
+            await press(pilot, *keys)
+            for number in range(3):
+                pilot.app.notify(f"{number}: " + "something came that takes words. " * 3)
+            await wait_until(
+                pilot, lambda: any(toast.region.height for toast in pilot.app.screen.query(Toast))
+            )
+            await pilot.pause(0.1)
+            top = pilot.app.screen.query_one("#facts").region.y
+            toasts = [toast.region for toast in pilot.app.screen.query(Toast)]
+            assert len(toasts) == 3
+            assert all(toast.height and toast.y >= 0 and toast.bottom <= top for toast in toasts)
+            assert all(toast.right <= size[0] for toast in toasts)
+
+    run(test())
+
+
+def test_beside_the_list_a_message_leaves_the_image_free(dataset: Path) -> None:
+    async def test() -> None:
+        async with opened(dataset, size=(120, 40)) as pilot:
+            await tell(pilot, "something came that takes many words. " * 3)
+            [toast] = pilot.app.screen.query(Toast)
+            assert toast.region.right <= pilot.app.screen.query_one("#image").region.x
+
+    run(test())
