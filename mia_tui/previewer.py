@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 import torch
 
-from mia_tui.dataset.pixels.decode import decode_fitted, fit
+from mia_tui.dataset.pixels.decode import decode_input, fit
 from mia_tui.engine.augment import augment
 from mia_tui.engine.data.scaling import to_unit
 from mia_tui.errors import MiaError
@@ -45,20 +45,9 @@ def make_sheet(request: PreviewRequest) -> np.ndarray:
         DecodeError: If an image cannot be read.
     """
     config = request.config
+    root = Path(request.root)
     images = np.stack(
-        [
-            decode_fitted(
-                Path(request.root) / row.path,
-                row.frame,
-                width=config.width,
-                height=config.height,
-                color=config.color,
-                geometry=config.geometry,
-                resize=config.resize,
-                max_megapixels=config.max_megapixels,
-            )
-            for row in request.rows
-        ]
+        [decode_input(root / row.path, row.frame, config) for row in request.rows]
     )  # (N, H, W, C)
     batch = to_unit(torch.from_numpy(images).permute(0, 3, 1, 2))
     samples = torch.tensor([row.row for row in request.rows], dtype=torch.int64)

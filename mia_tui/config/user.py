@@ -12,7 +12,7 @@
 Commands that are not named keep their keys.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -60,12 +60,13 @@ def user_fields() -> tuple[Field, ...]:
     return fields_of(UserSettings)
 
 
-def load_user_config(path: Path, *, screens: Sequence[KeyTable]) -> UserConfig:
+def load_user_config(path: Path, *, screens: Iterable[KeyTable]) -> UserConfig:
     """The user's settings; the defaults if there is no file.
 
     Args:
         path: The file, see `paths.user_config_file`.
-        screens: Every command of the app with the keys it has by itself, by screen.
+        screens: Every command of the app with the keys it has by itself, by screen; asked for where the file sets
+            keys.
 
     Raises:
         ConfigError: If the file cannot be read, is not TOML, names a setting, command, key or value there is none
@@ -76,7 +77,7 @@ def load_user_config(path: Path, *, screens: Sequence[KeyTable]) -> UserConfig:
     except FileNotFoundError:
         return UserConfig()
     name = printable(path)
-    keys = _checked_keys(values.pop(_KEYS, {}), screens, name)
+    keys = _checked_keys(values.pop(_KEYS), tuple(screens), name) if _KEYS in values else {}
     settings: dict[str, Any] = {}
     for key, value in values.items():
         field, checked = _checked(key, value, name)

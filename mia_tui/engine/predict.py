@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mia_tui.config.train import Precision
 from mia_tui.dataset.model import ImageKey
-from mia_tui.dataset.pixels.decode import decode_fitted
+from mia_tui.dataset.pixels.decode import decode_input
 from mia_tui.engine.checkpoint import load_model
 from mia_tui.engine.data.scaling import standardise, to_unit
 from mia_tui.engine.device import pick_device, resolve_precision, set_up
@@ -135,15 +135,6 @@ def _decoded(
 
 def _decode(card: ModelCard, root: Path, key: ImageKey) -> np.ndarray | str:
     try:
-        return decode_fitted(
-            root / key.path,
-            key.frame,
-            width=card.width,
-            height=card.height,
-            color=card.color,
-            geometry=card.geometry,
-            resize=card.resize,
-            max_megapixels=card.max_megapixels,
-        )
+        return decode_input(root / key.path, key.frame, card)
     except DecodeError as error:
         return error.message

@@ -13,7 +13,7 @@ from mia_tui.cli.main import COMMANDS
 from mia_tui.config.fields import fields
 from mia_tui.config.user import user_fields
 from mia_tui.runs.words import STATUS_WORDS
-from mia_tui.tui.actions import ACTIONS, SCOPES
+from mia_tui.tui.actions import SCOPES
 from mia_tui.tui.key_bindings import shown_key
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,7 +45,7 @@ def test_every_setting_of_the_app_stands_in_the_readme(setting: str) -> None:
 
 
 def test_the_readme_names_the_keys_that_the_app_has() -> None:
-    known = {shown_key(key) for action in ACTIONS for key in action.keys} | {"Delete", "\\|"}
+    known = {shown_key(key) for action in SCOPES["label"].actions for key in action.keys} | {"Delete", "\\|"}
     table = README[README.index("| key | does |") : README.index("The frame is solid")]
     named = re.findall(r"`([^`]+)`", table)
     assert {"F1", "F2", "F3", "F4", "F5", "F6", "F7", "F8", "F9"} <= set(named) <= known

@@ -27,6 +27,7 @@ BELOW_CLI = [
     if not name.startswith(("mia_tui.cli", "mia_tui.tui")) and name not in ("mia_tui.__main__", *HEADLESS)
 ]
 APP = [name for name in MODULES if name.startswith("mia_tui.tui")]
+KEY_TABLES = [name for name in MODULES if name.startswith("mia_tui.tui.actions")]
 
 LOADED = """
     import importlib
@@ -96,4 +97,21 @@ def test_a_module_that_imports_too_much_is_caught() -> None:
 
 def test_textual_is_not_imported_before_the_terminal_has_told_its_colours() -> None:
     """Textual takes its colours from the environment when it is imported, and never looks again."""
-    run_python(LOADED, "textual", "mia_tui.cli.open", "mia_tui.tui.actions", "mia_tui.tui.start")
+    run_python(LOADED, "textual", "mia_tui.cli.open", *KEY_TABLES, "mia_tui.tui.start")
+
+
+def test_the_keys_of_a_screen_are_imported_with_that_screen(tmp_path: Path) -> None:
+    """Labelling at the start needs one table of eight, unless the user sets keys."""
+    run_python(
+        """
+        from mia_tui.cli.open import user_settings
+        import mia_tui.tui.screens.label
+        from mia_tui.tui.key_bindings import key_hints
+        user_settings()
+        key_hints("label", {})
+        tables = {name.rpartition(".")[2] for name in sys.modules if name.startswith("mia_tui.tui.actions.")}
+        assert tables == {"model", "label"}, tables
+        key_hints("grid", {})
+        assert "mia_tui.tui.actions.grid" in sys.modules
+        """
+    )

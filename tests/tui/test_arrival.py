@@ -101,7 +101,7 @@ def test_folders_become_classes_only_where_the_person_agrees(folders: Path, yes:
     face = Face(yes)
     desk, _ = arrive(folders, face)
     assert "flat (2), round (2)" in face.asked[0] or "round (2), flat (2)" in face.asked[0]
-    assert desk.session.labelled == labelled
+    assert desk.session.tally.labelled == labelled
 
 
 def test_nobody_is_asked_about_folders_where_there_are_classes_already(folders: Path) -> None:

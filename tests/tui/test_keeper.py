@@ -204,7 +204,7 @@ def test_a_deleted_labels_db_is_said_and_nothing_is_written_into_the_void(tmp_pa
         [round_] = desk.session.classes
         with pytest.raises(StoreReplaced, match=r"not saved.*deleted or moved away"):
             await desk.assign([ImageKey("b.png")], round_.id)
-        assert not path.exists() and not desk.session.classes and desk.session.labelled == 0
+        assert not path.exists() and not desk.session.classes and desk.session.tally.labelled == 0
         added = await desk.write(lambda store: store.add_class("oval"), "class oval")
         await desk.assign([ImageKey("b.png")], added.id)
         desk.keeper.drain(5.0)

@@ -17,7 +17,7 @@ from mia_tui.runs.liveness import WorkerLock
 from mia_tui.runs.predictions import Header, Row
 from mia_tui.runs.suggesting import Suggesting
 from mia_tui.runs.suggestions import write_suggestions
-from mia_tui.tui.screens import label as label_screen
+from mia_tui.tui.screens import label_outside
 from mia_tui.tui.services.run_news import RunNews, RunNewsWatch
 
 
@@ -74,12 +74,12 @@ def test_a_run_whose_worker_dies_is_told_to_be_lost(cells: Path, trained: RunDir
 def test_new_suggestions_appear_on_the_open_labelling_screen(
     cells: Path, trained: RunDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(label_screen, "_RUNS_AFTER_S", 0.0)
+    monkeypatch.setattr(label_outside, "_RUNS_AFTER_S", 0.0)
 
     async def test() -> None:
         async with opened(cells) as pilot:
-            screen = pilot.app.screen
-            await wait_until(pilot, lambda: screen._runs is not None and screen._runs._stamp is not None)
+            outside = pilot.app.screen._outside  # type: ignore[attr-defined]
+            await wait_until(pilot, lambda: outside.runs is not None and outside.runs._stamp is not None)
             suggest(trained, cells)
             await wait_until(pilot, lambda: "3 suggestions of the run" in told(pilot.app))
             assert "round" in screen_text(pilot.app).splitlines()[0]

@@ -5,7 +5,12 @@ import pytest
 from labels_support import draw, draw_stack, scan_of
 from PIL import Image
 
-from mia_tui.dataset.interchange.folders import class_folders_fault, folder_labels, read_class_folders
+from mia_tui.dataset.interchange.folders import (
+    class_folders_fault,
+    folder_labels,
+    images_by_class,
+    read_class_folders,
+)
 from mia_tui.dataset.interchange.folders_export import write_class_folders
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.scan import scan
@@ -65,6 +70,16 @@ def test_other_trees_are_no_class_folders_and_the_reason_is_said(paths, says):
 
 def test_one_folder_alone_is_a_class_where_the_user_says_that_folders_are_classes():
     assert classes_of("red/a.png", single=True) == {"red/a.png": "red"}
+
+
+def test_numbers_of_images_by_folder_tell_the_classes_as_the_images_themselves_do():
+    assert images_by_class({"": 0, "train": 0, "train/red": 3, "val/red": 2, "val/blue": 1}) == {
+        "blue": 1,
+        "red": 5,
+    }
+    assert images_by_class({"": 1, "red": 3, "blue": 2}) is None, "one lies in no folder"
+    assert images_by_class({"red": 3, "blue": 0}) is None, "one folder alone"
+    assert images_by_class({"red": 3}, single=True) == {"red": 3}
 
 
 def test_frames_of_a_stack_get_the_class_of_its_folder():

@@ -1,6 +1,6 @@
 """Class folders: each folder of the dataset is a class, with or without train/val/test above them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mia_tui.dataset.class_book import class_name
@@ -57,6 +57,27 @@ def read_class_folders(keys: Iterable[ImageKey], *, single: bool = False) -> Cla
         labels={key: position[class_name(key.path.split("/")[depth])] for key in keys},
         parts={key: PART_FOLDERS[key.path.split("/")[0].casefold()] for key in keys} if depth else {},
     )
+
+
+def images_by_class(folders: Mapping[str, int], *, single: bool = False) -> dict[str, int] | None:
+    """How many images each class has, if all folders with images are classes; else None.
+
+    Args:
+        folders: How many images lie in each folder itself, by its path in the dataset; "" is the dataset.
+        single: As for `read_class_folders`.
+    """
+    places = {
+        ImageKey(f"{path}/x" if path else "x"): images  # any image of that folder
+        for path, images in folders.items()
+        if images
+    }
+    found = read_class_folders(places, single=single)
+    if found is None:
+        return None
+    counts = dict.fromkeys(found.names, 0)
+    for key, position in found.labels.items():
+        counts[found.names[position]] += places[key]
+    return counts
 
 
 def class_folders_fault(keys: Iterable[ImageKey], *, single: bool = False) -> str | None:

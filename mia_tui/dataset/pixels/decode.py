@@ -8,7 +8,7 @@ any number of threads may decode at once. For the screen see `upright`.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from PIL import Image
@@ -119,6 +119,41 @@ def decode_fitted(
     """
     picture = _load(path, frame, color, max_megapixels, (width, height, geometry))
     return _pixels(_fit(picture, width, height, geometry, resize))
+
+
+class NetworkInput(Protocol):
+    """How a network gets its images: the settings of a training, and what a trained model says of itself."""
+
+    @property
+    def width(self) -> int: ...
+    @property
+    def height(self) -> int: ...
+    @property
+    def color(self) -> bool: ...
+    @property
+    def geometry(self) -> "Geometry": ...
+    @property
+    def resize(self) -> "Resize": ...
+    @property
+    def max_megapixels(self) -> float: ...
+
+
+def decode_input(path: Path, frame: int, wanted: NetworkInput) -> np.ndarray:
+    """`decode_fitted` for a network: the same pixels in training, prediction and preview.
+
+    Raises:
+        DecodeError: As for `decode`.
+    """
+    return decode_fitted(
+        path,
+        frame,
+        width=wanted.width,
+        height=wanted.height,
+        color=wanted.color,
+        geometry=wanted.geometry,
+        resize=wanted.resize,
+        max_megapixels=wanted.max_megapixels,
+    )
 
 
 def _load(

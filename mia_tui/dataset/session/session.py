@@ -19,10 +19,11 @@ from mia_tui.dataset.session.filters import Filter, Order, in_order, is_labelled
 from mia_tui.dataset.session.image_states import ImageStates
 from mia_tui.dataset.session.pace import Pace
 from mia_tui.dataset.session.row_state import RowState, row_state
-from mia_tui.dataset.session.row_table import FLAGGED, SKIPPED, Rows
+from mia_tui.dataset.session.row_table import SKIPPED, Rows
 from mia_tui.dataset.session.selection import Selection
+from mia_tui.dataset.session.tally import Tally
 from mia_tui.dataset.session.view import View
-from mia_tui.dataset.store.records import Change, Label, Mark, Source
+from mia_tui.dataset.store.records import Change, Label, Mark
 
 __all__ = ["Applied", "LabelSession", "RowState"]
 
@@ -36,6 +37,7 @@ class LabelSession:
 
     Attributes:
         pace: How fast the person labels.
+        tally: How many images are labelled, left, skipped, flagged.
         filter: Which images are shown.
         order: In which order.
         reverse: Whether from its end.
@@ -49,6 +51,7 @@ class LabelSession:
         self.reverse = False
         self._states = ImageStates(listing)
         self._classes = ClassList()
+        self.tally = Tally(self._states, self._classes)
         self._view = View()
         self._selection = Selection(len(listing))
         self.refresh_view()
@@ -256,47 +259,9 @@ class LabelSession:
         """What is known of an image."""
         return row_state(self._states.table, self._classes, row)
 
-    def counts(self) -> dict[int, int]:
-        """How many images each class has, archived ones left out, in order."""
-        return self._states.table.labels_of([image_class.id for image_class in self.classes])
-
-    @property
-    def by_source(self) -> dict[Source, int]:
-        """How many labels come from where."""
-        return self._states.table.labels_by_source([image_class.id for image_class in self.classes])
-
-    @property
-    def labelled(self) -> int:
-        return sum(self.by_source.values())
-
-    @property
-    def unlabelled(self) -> int:
-        return len(self.listing) - self.labelled
-
-    @property
-    def left(self) -> int:
-        """Images that wait for a label: those without one that were not skipped."""
-        return self.unlabelled - self._skipped_unlabelled()
-
-    def _skipped_unlabelled(self) -> int:
-        table = self._states.table
-        if not self.skipped:
-            return 0
-        rows = np.flatnonzero(table.bits & SKIPPED)
-        active = self._classes.are_active(len(table.labels))
-        return int(np.count_nonzero(~active[table.class_ids[rows]]))
-
-    @property
-    def skipped(self) -> int:
-        return self._states.table.with_bit(SKIPPED)
-
-    @property
-    def flagged(self) -> int:
-        return self._states.table.with_bit(FLAGGED)
-
-    @property
-    def missing(self) -> int:  # labels of images that are not listed: gone, or not found yet
-        return self._states.missing
+    def all_have(self, rows: Rows, bit: int) -> bool:
+        """Whether each of these images is FLAGGED, or SKIPPED (of `row_table`)."""
+        return bool(np.all(self._states.table.bits[rows] & bit))
 
     @property
     def selected(self) -> Rows:  # ascending

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mia_tui.config.train import TrainConfig
-from mia_tui.dataset.pixels.decode import decode_fitted
+from mia_tui.dataset.pixels.decode import decode_input
 from mia_tui.errors import DecodeError
 from mia_tui.runs.job import Sample
 from mia_tui.runs.system import usable_cores
@@ -61,18 +61,9 @@ class ImageReader:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _read(self, row: int, into: np.ndarray) -> str | None:
-        sample, config = self._samples[row], self._config
+        sample = self._samples[row]
         try:
-            into[...] = decode_fitted(
-                self._root / sample.path,
-                sample.frame,
-                width=config.width,
-                height=config.height,
-                color=config.color,
-                geometry=config.geometry,
-                resize=config.resize,
-                max_megapixels=config.max_megapixels,
-            )
+            into[...] = decode_input(self._root / sample.path, sample.frame, self._config)
         except DecodeError as error:
             return error.message
         return None

@@ -37,7 +37,7 @@ def filters(session: LabelSession, ink: Ink) -> PickDialog[Filter]:
         for state in STATES
         if state != "class"
     ]
-    counts = session.counts()
+    counts = session.tally.by_class
     for image_class in session.classes:
         name = f"class {image_class.name} ({counts.get(image_class.id, 0):,})"
         filter = replace(present, state="class", class_id=image_class.id)

@@ -6,7 +6,7 @@ from typing import TypeVar
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
 from mia_tui.dataset.model import ImageClass
@@ -81,7 +81,7 @@ class ClassesScreen(ModalScreen[int | None]):
     def say(self, message: str) -> None:
         self._message.update(self._ink.shown(message))
 
-    async def ask(self, dialog: ModalScreen[Answer]) -> Answer | None:
+    async def ask(self, dialog: Screen[Answer]) -> Answer | None:
         answer = self.app.push_screen_wait(dialog)
         return await (self._desk.answered(answer) if isinstance(dialog, Overlay) else answer)
 
@@ -163,7 +163,7 @@ class ClassesScreen(ModalScreen[int | None]):
 
     def _signature(self) -> object:
         session = self._desk.session
-        return session.classes, dict(session.counts())
+        return session.classes, session.tally.by_class
 
     def _show(self) -> None:
         if self.is_attached and self._table.size.width:

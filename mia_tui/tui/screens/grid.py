@@ -8,13 +8,11 @@ import os
 import time
 from dataclasses import replace
 from functools import partial
-from typing import TypeVar
 
 from rich.style import Style
-from textual import events, on
+from textual import on
 from textual.app import ComposeResult
 from textual.message import Message
-from textual.screen import ModalScreen, Screen
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.pixels.looking import Look
@@ -23,21 +21,17 @@ from mia_tui.dataset.wording import counted
 from mia_tui.errors import MiaError
 from mia_tui.terminal.model import Terminal
 from mia_tui.tui.context import Context
-from mia_tui.tui.key_bindings import bind_keys, key_hints, keys_of, obey_key, said_key
 from mia_tui.tui.screens.classes import ClassesScreen
 from mia_tui.tui.screens.grid_commands import GridCommands
 from mia_tui.tui.screens.help import HelpScreen
 from mia_tui.tui.screens.label_words import framing, shown_filter
-from mia_tui.tui.screens.overlay import Overlay
+from mia_tui.tui.screens.session_screen import SessionScreen
+from mia_tui.tui.screens.side_screens import run_screens
 from mia_tui.tui.services.desk import Desk
 from mia_tui.tui.services.obeying import CommandQueue
 from mia_tui.tui.services.prefetch import Prefetch, Ready, Wish
-from mia_tui.tui.widgets.class_bar import ClassBar
 from mia_tui.tui.widgets.grid_view import GridView
-from mia_tui.tui.widgets.key_line import KeyLine
-from mia_tui.tui.widgets.text_line import Piece, TextLine
-
-Answer = TypeVar("Answer")
+from mia_tui.tui.widgets.text_line import Piece
 
 _NEWS_S = 0.5
 _LINE_S = 0.2  # after so long a line of tiles is painted although some of its pictures are not made
@@ -46,7 +40,7 @@ _PAGE_S = 0.5  # what the pictures of a page may take on a slow line
 _STEP_BYTES = 256
 
 
-class GridScreen(Screen[bool]):
+class GridScreen(SessionScreen[bool]):
     """The images of a dataset as tiles. Ends with True where an image was opened, False where not.
 
     Args:
@@ -55,7 +49,7 @@ class GridScreen(Screen[bool]):
     """
 
     SCOPE = "grid"
-    AUTO_FOCUS = ""
+    commands: GridCommands
 
     class Made(Message):
         """A picture is ready."""
@@ -65,12 +59,9 @@ class GridScreen(Screen[bool]):
             self.ready = ready
 
     def __init__(self, desk: Desk, context: Context) -> None:
-        super().__init__()
-        bind_keys(self, self.SCOPE, context.user.keys)
-        self._key_line = KeyLine(context.ink, key_hints(self.SCOPE, context.user.keys), bare=True)
-        self._keys = keys_of(self.SCOPE, context.user.keys)
-        self.desk, self.session, self.context = desk, desk.session, context
+        super().__init__(desk, context)
         self.commands = GridCommands(desk, self, context.ink)
+        self.commands.by_name |= run_screens(desk, context, self)
         self.queue = CommandQueue(begin=self._begin, done=self._show, failed=self._fail, slow=self._say_slow)
         self._message = ""
         self._came_from = self.session.current
@@ -79,11 +70,6 @@ class GridScreen(Screen[bool]):
         self._max_bytes: int | None = None
         terminal = _for_tiles(context.terminal)
         self._grid = GridView(self.session, self._picture, terminal, context.link, context.ink, id="grid")
-        self._class_bar = ClassBar(
-            context.ink, adds=self.key("classes"), finds=self.key("pick"), id="classes"
-        )
-        self._facts = TextLine(context.ink, id="facts", bare=True)
-        self._status = TextLine(context.ink, id="status", bare=True)
         self._prefetch = Prefetch(
             desk.dataset,
             terminal,
@@ -115,13 +101,6 @@ class GridScreen(Screen[bool]):
     def say(self, message: str) -> None:
         self._message = message
 
-    async def ask(self, dialog: ModalScreen[Answer]) -> Answer | None:
-        answer = self.app.push_screen_wait(dialog)
-        return await (self.desk.answered(answer) if isinstance(dialog, Overlay) else answer)
-
-    def key(self, command: str) -> str:
-        return said_key(self.SCOPE, self._keys, command)
-
     async def show_classes(self) -> None:
         await self.ask(ClassesScreen(self.desk, self.context))
 
@@ -148,30 +127,14 @@ class GridScreen(Screen[bool]):
 
     # What comes from outside
 
-    def action_obey(self, name: str) -> None:
-        self.queue.do(self.commands.by_name[name])
-
-    def on_key(self, event: events.Key) -> None:
-        """Letters and digits belong to classes."""
-        if obey_key(self, event):
-            return
-        character = event.character
-        if character is not None and len(character) == 1 and character.isalnum():
-            event.stop()
-            self.queue.do(partial(self.commands.use_key, character))
-
     @on(GridView.Picked)
     def _pick(self, event: GridView.Picked) -> None:
         if event.position >= len(self.session.view):
             return
         key = self.session.listing.key(int(self.session.view[event.position]))  # places may change till then
-        self.queue.do(partial(self.commands.go_to, key, mark=event.mark, through=event.through))
+        self.do(partial(self.commands.go_to, key, mark=event.mark, through=event.through))
         if event.opened:
             self.action_obey("open")
-
-    @on(ClassBar.Picked)
-    def _pick_class(self, event: ClassBar.Picked) -> None:
-        self.queue.do(partial(self.commands.use_class, event.class_id))
 
     @on(GridView.Moved)
     def _see_others(self) -> None:
@@ -206,10 +169,8 @@ class GridScreen(Screen[bool]):
         self._message = ""
 
     def _fail(self, error: MiaError, dropped: int) -> None:
-        text = str(error)
-        if dropped:
-            text += f" {counted(dropped, 'key')} pressed meanwhile had no effect."
-        self.notify(text, severity="error", timeout=2 * self.context.user.toast_s, markup=False)
+        more = f" {counted(dropped, 'key')} pressed meanwhile had no effect." if dropped else ""
+        self.say_error(error, more)
 
     def _say_slow(self, waiting: int) -> None:
         if self.desk.keeper.busy_since is not None:
@@ -221,10 +182,10 @@ class GridScreen(Screen[bool]):
         if not self.is_current or not self._grid.size.width:
             return
         for warning in self.desk.warnings():
-            self.notify(warning, severity="warning", markup=False)
+            self.tell(warning, warning=True)
         self._grid.update()
         self._class_bar.show(
-            self.session.classes, self.session.counts(), self.session.current_class, auto=False
+            self.session.classes, self.session.tally.by_class, self.session.current_class, auto=False
         )
         self._show_lines()
 
@@ -242,7 +203,7 @@ class GridScreen(Screen[bool]):
             right.append((f"  [{shown}]", ink.dim()))
         self._facts.show(left, right)
         marked = f"{counted(count, 'image')} marked: a class key labels them" if count else "Space marks"
-        words = f"{session.labelled:,} labelled{ink.separator}{session.left:,} left"
+        words = f"{session.tally.labelled:,} labelled{ink.separator}{session.tally.left:,} left"
         self._status.show(
             [(self._message or marked, Style(bold=bool(self._message or count)))], [(words, ink.dim())]
         )

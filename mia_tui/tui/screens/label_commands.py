@@ -1,4 +1,4 @@
-"""What the keys of the labelling screen do: each command by its name in `actions.ACTIONS`.
+"""What the keys of the labelling screen do: each command by its id in `actions.label`.
 
 No widget is touched here: a command changes the desk, the session or the look,
 says a word about it, or asks through a dialog. The screen paints what is
@@ -109,7 +109,7 @@ class LabelCommands(SessionCommands):
         if self._session.move(1):
             self._glance.next_image()
             return
-        left, skipped = self._session.left, self._session.skipped
+        left, skipped = self._session.tally.left, self._session.tally.skipped
         key = self._face.key("next_unlabelled")
         rest = f"{left:,} have no label: {key} goes there." if left else "All have a label."
         if not left and skipped:

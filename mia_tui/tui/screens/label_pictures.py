@@ -5,83 +5,106 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable
-from pathlib import Path
+from typing import Protocol
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.pixels.reading import MAX_MEGAPIXELS
-from mia_tui.terminal.model import Terminal
+from mia_tui.tui.context import Context
+from mia_tui.tui.services.desk import Desk
+from mia_tui.tui.services.glance import Glance
 from mia_tui.tui.services.head_start import HeadStart
-from mia_tui.tui.services.link import Link
 from mia_tui.tui.services.prefetch import Prefetch, Ready
 from mia_tui.tui.services.presenter import Presenter, Scene
 from mia_tui.tui.widgets.image_view import ImageView
+
+_AHEAD, _BEHIND = 3, 1
+
+
+class PicturesFace(Protocol):
+    """What is needed of the screen."""
+
+    def key(self, command: str) -> str:
+        """The key of a command, as people read it."""
+
+    def hand_over(self, act: Callable[[], None]) -> None:
+        """For threads: have something done in the app's thread, as long as the screen is there."""
+
+    def write_terminal(self, data: str) -> None:
+        """Send bytes to the terminal without painting."""
 
 
 class Pictures:
     """Brings one image after the other into a view.
 
     Args:
-        dataset: Folder of the images.
-        terminal: What it can do.
-        link: The line to it.
+        desk: The dataset.
+        context: What screens share.
+        glance: How images are looked at.
         view: Where pictures are shown.
-        made: Called in a thread for each picture that was made; call `ready` in the app's thread then.
+        face: The screen.
         painted: Called when an image is shown, or why it cannot be.
-        write: Sends bytes to the terminal without painting.
-        unreadable: What can be done about an image that cannot be read, a sentence.
         head_start: What was read already.
     """
 
     def __init__(
         self,
-        dataset: Path,
-        terminal: Terminal,
-        link: Link,
+        desk: Desk,
+        context: Context,
+        glance: Glance,
         view: ImageView,
+        face: PicturesFace,
         *,
-        made: Callable[[], None],
         painted: Callable[[Ready], None],
-        write: Callable[[str], None],
-        unreadable: str,
         head_start: HeadStart | None = None,
     ) -> None:
-        self._terminal, self._view, self._painted, self._unreadable = terminal, view, painted, unreadable
+        terminal = context.terminal
+        self._session, self._glance, self._view = desk.session, glance, view
+        self._terminal, self._face, self._painted = terminal, face, painted
+        self._looked_at: ImageKey | None = None
         self._changed: deque[ImageKey] = deque()  # images whose files are found to be others
         self._missed: dict[ImageKey, str] = {}  # images whose files are gone, and when that was noticed
         self._prefetch = Prefetch(
-            dataset,
+            desk.dataset,
             terminal,
             threads=2 if (os.cpu_count() or 1) >= 4 else 1,
-            on_ready=lambda ready: made(),
+            on_ready=lambda ready: face.hand_over(self._ready),
             max_megapixels=MAX_MEGAPIXELS,
-            on_changed=lambda key: self._note_change(key, made),
+            on_changed=self._note_change,
             head_start=head_start,
         )
         self._presenter = Presenter(
             self._prefetch,
-            link,
+            context.link,
             terminal,
             paint=self._paint,
             more=view.more,
             card=lambda key: view.show_card(f"Loading {key.path}"),
-            write=write,
+            write=face.write_terminal,
             later=later,
         )
         self.terminal_forgot = self._presenter.terminal_forgot
 
-    def _note_change(self, key: ImageKey, tell: Callable[[], None]) -> None:
+    def _note_change(self, key: ImageKey) -> None:  # in a thread
         self._changed.append(key)
-        tell()
+        self._face.hand_over(self._ready)
 
-    def ready(self) -> None:
-        """Pictures were made, or are out of date: `made` was called."""
+    def _ready(self) -> None:
+        """Pictures were made, or are out of date."""
         while self._changed:
             self._presenter.renew(self._changed.popleft())
         self._presenter.ready()
 
-    def show(self, scene: Scene) -> None:
-        """Bring an image to the screen as soon as that can be."""
-        self._presenter.show(scene)
+    def show(self, row: int) -> None:
+        """Bring an image of the session to the screen as soon as that can be."""
+        session = self._session
+        key = session.listing.key(row)
+        if key != self._looked_at:
+            self._looked_at = key
+            self._glance.next_image()
+        if not self._view.size:  # not laid out yet: a picture for no room would only be in the way
+            return
+        ahead = tuple(session.listing.key(other) for other in session.neighbours(_AHEAD, _BEHIND))
+        self._presenter.show(Scene(key, self._glance.look, self._view.panel, ahead))
 
     def show_card(self, *lines: str) -> None:
         """Say something instead of an image."""
@@ -109,12 +132,12 @@ class Pictures:
         elif ready.missing:
             self._view.show_card(*self._gone(key))
         else:
-            self._view.show_card(
-                "This image cannot be shown",
-                ready.problem or "",
-                self._unreadable,
-            )
+            self._view.show_card("This image cannot be shown", ready.problem or "", self._way_out())
         self._painted(ready)
+
+    def _way_out(self) -> str:
+        skip, assign, assign_next = map(self._face.key, ("skip", "assign", "assign_next"))
+        return f"{skip} skips it; {assign} and {assign_next} label it all the same"
 
     def _gone(self, key: ImageKey) -> tuple[str, ...]:
         noticed = self._missed.setdefault(key, time.strftime("%H:%M"))

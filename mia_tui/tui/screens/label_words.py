@@ -88,9 +88,10 @@ def status(
     scanned: bool,
 ) -> tuple[list[Piece], list[Piece]]:
     """The line about the work: done, left, pace; what was saved last and who works on the right."""
-    words = [f"{session.labelled:,} labelled", f"{session.left:,} left"]
-    missing = session.missing if scanned else 0
-    for count, word in ((session.skipped, "skipped"), (session.flagged, "flagged"), (missing, "missing")):
+    tally = session.tally
+    words = [f"{tally.labelled:,} labelled", f"{tally.left:,} left"]
+    missing = tally.missing if scanned else 0
+    for count, word in ((tally.skipped, "skipped"), (tally.flagged, "flagged"), (missing, "missing")):
         if count:
             words.append(f"{count:,} {word}")
     if not scanned:
@@ -105,6 +106,15 @@ def status(
         clock = time.strftime("%H:%M:%S", time.localtime(saved.at))
         right = f"saved {clock} {ink.fit_left(saved.what, 36)}{ink.separator}{annotator}"
     return left, [(right, ink.dim())]
+
+
+def why_empty(session: LabelSession, other: str, *, growing: bool) -> str:
+    """Why there is no image to show; `other` is the key that shows others."""
+    if growing:
+        return "Looking for images"
+    if not len(session.listing):
+        return "No images"
+    return f"No image is like that: {other} shows others"
 
 
 def shown_filter(filter: Filter, session: LabelSession) -> str:

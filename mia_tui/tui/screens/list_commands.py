@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 from typing import Protocol, TypeVar
 
-from textual.screen import ModalScreen
+from textual.screen import Screen
 
 from mia_tui.dataset.session.filters import Filter
 from mia_tui.dataset.session.session import LabelSession
@@ -20,8 +20,8 @@ class Face(Protocol):
     def say(self, message: str) -> None:
         """A word in the status line, until the next command."""
 
-    async def ask(self, dialog: ModalScreen[Answer]) -> Answer | None:
-        """Let the person answer; None if they think better of it."""
+    async def ask(self, dialog: Screen[Answer]) -> Answer | None:
+        """Show another screen until the person leaves it; what came of it, None if they think better of it."""
 
     def key(self, command: str) -> str:
         """The key of a command, as people read it."""

@@ -19,6 +19,7 @@ from mia_tui.errors import DataError, MiaError, StoreError
 from mia_tui.tui.services import garbage
 from mia_tui.tui.services.bookmark import Bookmark
 from mia_tui.tui.services.desk import Desk
+from mia_tui.tui.services.folder_labels import take_folders, take_new_files
 from mia_tui.tui.services.obeying import Command
 
 _ABOUT_FOLDERS = (
@@ -111,7 +112,7 @@ class Arrival:
             notes = []
         for note in [*found.notes, *notes]:
             self._face.tell(note, warning=True)
-        new = 0 if self._unwritable else await self._desk.take_new_files()
+        new = 0 if self._unwritable else await take_new_files(self._desk)
         if new:
             self._face.tell(f"{counted(new, 'new image')} took the class of their folder.")
         suggested = await take_suggestions(self._desk)
@@ -135,7 +136,7 @@ class Arrival:
             no="No, I label by hand",
             yes="Yes, take them",
         ):
-            report, undo = await self._desk.take_folders(), self._face.key("undo")
+            report, undo = await take_folders(self._desk), self._face.key("undo")
             self._face.say(f"{counted(report.changed, 'image')} labelled by their folders; {undo} undoes it.")
 
 

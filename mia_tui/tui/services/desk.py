@@ -11,31 +11,24 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
-from mia_tui.dataset.listing.folders import Folder
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageClass, ImageFile, ImageKey
-from mia_tui.dataset.session.row_table import Rows
 from mia_tui.dataset.session.session import Applied, LabelSession
 from mia_tui.dataset.store.label_store import LabelStore, login_name
-from mia_tui.dataset.store.records import Change, Source, Step
+from mia_tui.dataset.store.records import Source, Step
 from mia_tui.dataset.store.writable import why_unwritable
 from mia_tui.dataset.wording import counted
 from mia_tui.errors import StoreReplaced
 from mia_tui.paths import find_state, printable
+from mia_tui.tui.services.intake import Intake
 from mia_tui.tui.services.keeper import Keeper, Written
 from mia_tui.tui.services.overwritten import overwritten_words
 
-if TYPE_CHECKING:
-    from mia_tui.dataset.interchange.apply import ImportReport
-
 Value = TypeVar("Value")
-
-_ALL_TOUCHED = 1000  # rows; where so many are others, lists are painted anew
-_AT_ONCE = 4096  # changes
 
 
 @dataclass(frozen=True)
@@ -69,7 +62,7 @@ class Desk:
         self.session = LabelSession(listing if listing is not None else Listing(), annotator=self.annotator)
         self.saved: Saved | None = None
         self.source: str | None = None
-        self._touched: list[int] = []
+        self._intake = Intake(self.session)
         self._warnings: list[str] = []
         self._labelled: dict[str, None] = {}  # files without a fingerprint yet
         self._taking = asyncio.Lock()  # what labels.db says is taken over in order, a step at a time
@@ -99,12 +92,11 @@ class Desk:
             if changes is None:
                 await self._load()
                 return Applied(self.session.view[:0], True, 0, ())
-            return await self._take_over(changes) if changes else None
+            return await self._intake.take(changes) if changes else None
 
     def touched(self) -> list[int]:
         """Rows whose label or marks changed since this was asked the last time."""
-        touched, self._touched = self._touched, []
-        return touched
+        return self._intake.touched()
 
     def warnings(self) -> list[str]:
         """Sentences about what was written that a person should know; each is given out once."""
@@ -126,7 +118,7 @@ class Desk:
         async with self._taking:
             written = await self._write(job, meant)
             is_mine = any(change.annotator == self.annotator for change in written.changes)
-            await self._take_over(written.changes)
+            await self._intake.take(written.changes)
         if is_mine:
             self.saved = Saved(what, time.time())
         return written.value
@@ -155,7 +147,7 @@ class Desk:
         """
         async with self._taking:
             written = await self.keeper.write(lambda store: store.note_facts(facts))
-            await self._take_over(written.changes)  # others' labels that came in between
+            await self._intake.take(written.changes)  # others' labels that came in between
 
     def take_labelled(self, most: int) -> list[str]:
         """Some of the files that were labelled and have no fingerprint yet; each is given out once."""
@@ -208,7 +200,7 @@ class Desk:
             return None  # nothing was ever written, and undo is not to make a labels.db
         async with self._taking:
             written = await self._write(job, meant)
-            applied = await self._take_over(written.changes)
+            applied = await self._intake.take(written.changes)
         step = written.value
         if step is None:
             return None
@@ -251,49 +243,17 @@ class Desk:
         """
         return await self.keeper.read(lambda store: store.label_counts()) or {}
 
-    async def take_folders(self) -> "ImportReport":
-        """Make the dataset's folders its classes, and the labels of the images in them.
-
-        Raises:
-            DataError: If the folders are not classes (any more).
-        """
-        from mia_tui.dataset.interchange.apply import import_labels
-        from mia_tui.dataset.interchange.folders import folder_labels
-
-        keys = await asyncio.to_thread(self.all_keys)
-        file = await asyncio.to_thread(lambda: folder_labels(keys, name=str(self.dataset)))
-        report = await self.write(
-            lambda store: import_labels(store, file), counted(len(file.labels), "folder label")
-        )
-        self.source = "folders"
-        return report
-
-    async def take_new_files(self) -> int:
-        """Where folders are the classes, label the files that labels.db has never heard of. Returns how many.
-
-        A person's decision stays: an image whose label was taken away is known, and not labelled again.
-        """
-        if self.source != "folders" or await self.class_folders() is None:
-            return 0
-        from mia_tui.dataset.interchange.apply import import_labels
-        from mia_tui.dataset.interchange.folders import folder_labels
-
-        known = await self.keeper.read(lambda store: list(store.stored_files())) or []
-        new = await asyncio.to_thread(self.session.listing.keys_beside, known)
-        if not new:
-            return 0
-        file = await asyncio.to_thread(lambda: folder_labels(new, name=str(self.dataset)))
-        report = await self.write(lambda store: import_labels(store, file), counted(len(new), "folder label"))
-        return report.changed
-
     async def class_folders(self) -> dict[str, int] | None:
         """Classes and their images, where the dataset's folders look like classes as far as it is known."""
         find, single = self.session.listing.folders_later(), self.source == "folders"
-        return await asyncio.to_thread(lambda: _classes_in(find(), single=single))
 
-    def all_keys(self) -> list[ImageKey]:
-        """Every image; slow for a million, so for a thread."""
-        return self.session.listing.keys_beside(())
+        def look() -> dict[str, int] | None:
+            from mia_tui.dataset.interchange.folders import images_by_class  # not needed for the first image
+
+            folders = {folder.path: folder.images for folder in find()}
+            return images_by_class(folders, single=single)
+
+        return await asyncio.to_thread(look)
 
     async def _write(self, job: Callable[[LabelStore], Value], meant: int) -> Written[Value]:
         """Write what was meant for one labels.db; where another is there now, load that instead."""
@@ -327,47 +287,7 @@ class Desk:
     async def _load(self) -> None:
         snapshot = await self.keeper.load()
         self.source, self.saved = snapshot.source, None
-        for _ in self.session.load_in_steps(snapshot.classes, snapshot.labels, snapshot.marks):
-            await asyncio.sleep(0)  # between two steps, keys are answered
-        self._touched = list(range(min(len(self.session.listing), _ALL_TOUCHED)))
-
-    async def _take_over(self, changes: list[Change]) -> Applied:
-        """Carry out what is new in the history, with pauses for keys; nothing is left in the list."""
-        steps = self.session.apply_in_steps(changes)
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                applied: Applied = end.value
-                break
-            await asyncio.sleep(0)
-        self._touch(applied.rows)
-        while changes:  # to let go of 100,000 at once takes 40 ms
-            del changes[-_AT_ONCE:]
-            await asyncio.sleep(0)
-        return applied
-
-    def _touch(self, rows: Rows) -> None:
-        """A screen that is not seen does not ask for them; so many need not be kept apart."""
-        self._touched = (self._touched + rows[:_ALL_TOUCHED].tolist())[-_ALL_TOUCHED:]
-
-
-def _classes_in(folders: Sequence[Folder], *, single: bool) -> dict[str, int] | None:
-    """How many images each class has, if all folders with images are classes."""
-    from mia_tui.dataset.interchange.folders import read_class_folders  # not needed for the first image
-
-    places = {
-        ImageKey(f"{folder.path}/x" if folder.path else "x"): folder.images
-        for folder in folders
-        if folder.images
-    }
-    found = read_class_folders(places, single=single)
-    if found is None:
-        return None
-    counts = dict.fromkeys(found.names, 0)
-    for key, position in found.labels.items():
-        counts[found.names[position]] += places[key]
-    return counts
+        await self._intake.load(snapshot)
 
 
 def _of(keys: Sequence[ImageKey]) -> str:

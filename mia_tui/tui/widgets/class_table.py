@@ -6,6 +6,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 from mia_tui.dataset.model import ImageClass
+from mia_tui.tui.widgets.ink import Ink
 from mia_tui.tui.widgets.line_list import LineList
 
 _KEY, _COLOUR, _IMAGES, _STATE = 3, 7, 11, 8
@@ -23,12 +24,15 @@ class ClassLine:
 class ClassTable(LineList[ClassLine], can_focus=True):
     """One line a class."""
 
+    def __init__(self, ink: Ink, *, id: str | None = None) -> None:
+        super().__init__(ink, self._look_of, id=id)
+
     def heading(self, columns: int) -> str:
         """The line above the table."""
         name = max(4, columns - _FIXED)
         return f" {'key':<{_KEY}}  {'colour':<{_COLOUR}}  {'name':<{name}}{'images':>{_IMAGES}}"
 
-    def line(self, entry: ClassLine, width: int, *, is_current: bool) -> list[Segment]:
+    def _look_of(self, entry: ClassLine, width: int, *, is_current: bool) -> list[Segment]:
         ink, image_class = self._ink, entry.image_class
         look = Style(reverse=is_current, dim=image_class.archived)
         state = "archived" if image_class.archived else ""

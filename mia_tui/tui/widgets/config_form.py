@@ -25,6 +25,9 @@ class ConfigForm(LineList[FormLine]):
             super().__init__()
             self.line, self.on_value = line, on_value
 
+    def __init__(self, ink: Ink, *, id: str | None = None) -> None:
+        super().__init__(ink, self._look_of, id=id)
+
     def can_pick(self, entry: FormLine) -> bool:
         return entry.kind != "fault"
 
@@ -35,7 +38,7 @@ class ConfigForm(LineList[FormLine]):
             on_value = event.x > self._entries[line].title_width + 2
             self.post_message(self.Pressed(line, on_value=on_value))
 
-    def line(self, entry: FormLine, width: int, *, is_current: bool) -> list[Segment]:
+    def _look_of(self, entry: FormLine, width: int, *, is_current: bool) -> list[Segment]:
         ink = self._ink
         if entry.kind == "fault":
             text = f"  {ink.broken} {entry.title}"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from rich.segment import Segment
 from rich.style import Style
 
+from mia_tui.tui.widgets.ink import Ink
 from mia_tui.tui.widgets.line_list import LineList
 
 _RIGHT_SHARE = 0.6  # of a line, at most, for what stands on the right
@@ -22,10 +23,13 @@ class Entry:
 class EntryList(LineList[Entry]):
     """Lines of text."""
 
+    def __init__(self, ink: Ink, *, id: str | None = None) -> None:
+        super().__init__(ink, self._look_of, id=id)
+
     def can_pick(self, entry: Entry) -> bool:
         return not entry.is_heading
 
-    def line(self, entry: Entry, width: int, *, is_current: bool) -> list[Segment]:
+    def _look_of(self, entry: Entry, width: int, *, is_current: bool) -> list[Segment]:
         ink = self._ink
         if entry.is_heading:
             return [Segment(ink.pad(entry.left, width), Style(bold=True))]

@@ -1,7 +1,7 @@
 """A list of lines with one of them under the cursor; painted line by line, so that thousands cost nothing."""
 
 from collections.abc import Sequence
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from rich.segment import Segment
 from rich.style import Style
@@ -14,15 +14,23 @@ from textual.strip import Strip
 from mia_tui.tui.widgets.ink import Ink
 
 Entry = TypeVar("Entry")
+Shown = TypeVar("Shown", contravariant=True)
 
 _PLAIN = Style()  # with NO_COLOR, Textual fails on segments without a style
 
 
+class LineOf(Protocol[Shown]):
+    """How an entry looks."""
+
+    def __call__(self, entry: Shown, width: int, /, *, is_current: bool) -> list[Segment]: ...
+
+
 class LineList(ScrollView, Generic[Entry], can_focus=False):
-    """Entries, one a line. A list says with `line` how an entry looks.
+    """Entries, one a line.
 
     Args:
         ink: Characters and styles.
+        line: How an entry looks. Given rather than overridden: no class of Textual can be abstract.
     """
 
     class Picked(Message):
@@ -32,9 +40,9 @@ class LineList(ScrollView, Generic[Entry], can_focus=False):
             super().__init__()
             self.line = line
 
-    def __init__(self, ink: Ink, *, id: str | None = None) -> None:
+    def __init__(self, ink: Ink, line: LineOf[Entry], *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._ink = ink
+        self._ink, self._line = ink, line
         self._entries: tuple[Entry, ...] = ()
         self._cursor: int | None = None
 
@@ -65,10 +73,6 @@ class LineList(ScrollView, Generic[Entry], can_focus=False):
         """Lines that are seen at once."""
         return max(1, self.size.height)
 
-    def line(self, entry: Entry, width: int, *, is_current: bool) -> list[Segment]:
-        """How an entry looks."""
-        raise NotImplementedError
-
     def can_pick(self, entry: Entry) -> bool:
         """Whether an entry can be chosen."""
         return True
@@ -77,7 +81,7 @@ class LineList(ScrollView, Generic[Entry], can_focus=False):
         line, width, ground = y + int(self.scroll_offset.y), self.size.width, self.rich_style
         if not 0 <= line < len(self._entries):
             return Strip.blank(width, ground)
-        segments = self.line(self._entries[line], width, is_current=line == self._cursor)
+        segments = self._line(self._entries[line], width, is_current=line == self._cursor)
         return Strip(segments).adjust_cell_length(width, _PLAIN).apply_style(ground)
 
     def on_click(self, event: events.Click) -> None:

@@ -8,7 +8,7 @@ from rich.style import Style
 
 from mia_tui.runs.pace import clock
 from mia_tui.runs.room import RoomRow, RowStatus
-from mia_tui.tui.widgets.ink import style
+from mia_tui.tui.widgets.ink import Ink, style
 from mia_tui.tui.widgets.line_list import LineList
 
 _STATE, _EPOCHS, _BEST, _TIME, _STARTED = 9, 9, 7, 8, 12
@@ -46,6 +46,9 @@ class RunLine:
 class RunTable(LineList[RunLine]):
     """One line a run, one of them under the cursor, some of them marked."""
 
+    def __init__(self, ink: Ink, *, id: str | None = None) -> None:
+        super().__init__(ink, self._look_of, id=id)
+
     def heading(self, columns: int) -> str:
         """The line above the table."""
         at = _columns(columns)
@@ -55,7 +58,7 @@ class RunTable(LineList[RunLine]):
             f"{'time':>{_TIME}} {'started':<{_STARTED}}"
         )[:columns]
 
-    def line(self, entry: RunLine, width: int, *, is_current: bool) -> list[Segment]:
+    def _look_of(self, entry: RunLine, width: int, *, is_current: bool) -> list[Segment]:
         row, look = entry.row, Style(reverse=is_current)
         return [
             Segment(self._ink.pointer if is_current else " ", Style(bold=True)),

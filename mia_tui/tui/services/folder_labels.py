@@ -1,0 +1,48 @@
+"""Folders that are classes: the labels of the images in them, and of those that come later."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.wording import counted
+from mia_tui.tui.services.desk import Desk
+
+if TYPE_CHECKING:
+    from mia_tui.dataset.interchange.apply import ImportReport
+
+
+async def take_folders(desk: Desk) -> "ImportReport":
+    """Make the dataset's folders its classes, and the labels of the images in them.
+
+    Raises:
+        DataError: If the folders are not classes (any more).
+        StoreError: If the labels cannot be written.
+    """
+    listing = desk.session.listing
+    keys = await asyncio.to_thread(lambda: listing.keys_beside(()))  # slow for a million
+    report = await _take(desk, keys)
+    desk.source = "folders"
+    return report
+
+
+async def take_new_files(desk: Desk) -> int:
+    """Where folders are the classes, label the files that labels.db has never heard of. Returns how many.
+
+    A person's decision stays: an image whose label was taken away is known, and not labelled again.
+    """
+    if desk.source != "folders" or await desk.class_folders() is None:
+        return 0
+    known = await desk.keeper.read(lambda store: list(store.stored_files())) or []
+    new = await asyncio.to_thread(desk.session.listing.keys_beside, known)
+    return (await _take(desk, new)).changed if new else 0
+
+
+async def _take(desk: Desk, keys: Sequence[ImageKey]) -> "ImportReport":
+    from mia_tui.dataset.interchange.apply import import_labels  # the first picture need not wait for it
+    from mia_tui.dataset.interchange.folders import folder_labels
+
+    file = await asyncio.to_thread(lambda: folder_labels(keys, name=str(desk.dataset)))
+    return await desk.write(
+        lambda store: import_labels(store, file), counted(len(file.labels), "folder label")
+    )
