@@ -46,7 +46,7 @@ def make_run(
 
 
 def started(
-    attempt: int = 1, resumed_at: Place | None = None, *, t: float = 1.0, steps: int = 10
+    attempt: int = 1, resumed_at: Place | None = None, *, t: float = 1.0, steps: int = 10, total: int = 5
 ) -> RunStarted:
     return RunStarted(
         t=t,
@@ -59,7 +59,7 @@ def started(
         boot_id="",
         versions={},
         device="cpu",
-        total_epochs=5,
+        total_epochs=total,
         steps_per_epoch=steps,
     )
 
@@ -89,7 +89,7 @@ def python(code: str, *arguments: object, prefix: Sequence[str] = ()) -> list[st
 def run_python(code: str, *arguments: object, prefix: Sequence[str] = ()) -> str:
     """What some Python prints; fails if it fails."""
     done = subprocess.run(
-        python(code, *arguments, prefix=prefix), capture_output=True, text=True, timeout=120, check=False
+        python(code, *arguments, prefix=prefix), capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
@@ -108,7 +108,7 @@ def on_small_disk(
     return run_python(code, *arguments, prefix=["unshare", *rights, "sh", "-c", script, str(folder)])
 
 
-def wait_for(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
+def wait_for(condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
     """Wait until something holds; fails if it does not."""
     deadline = time.monotonic() + timeout_s
     while not condition():

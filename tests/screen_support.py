@@ -72,5 +72,5 @@ def current_image(app: TerminalApp) -> str:
 def opened(app: TerminalApp) -> TerminalApp:
     """The app, once its first image was painted."""
     app.wait_for("image-000.png")
-    app.quiet(0.2)
+    app.rest()
     return app

@@ -1,6 +1,7 @@
 """Runs a program on a pty and plays the terminal: answers its questions, presses keys, times what it paints."""
 
 import fcntl
+import math
 import os
 import select
 import signal
@@ -32,6 +33,7 @@ KEYS = {
 QUIET_S = 0.06
 _PIECE_BYTES = 512  # read at once from a slow link: 2 ms at 2 Mbit/s
 _ESCAPE_S = 0.2
+_LOOK_S = 0.02
 _KEPT = ("PATH", "LANG", "LC_ALL", "PYTHONPATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
 
 
@@ -80,6 +82,7 @@ class TerminalApp:
         self._answerer = Answerer(self.kind, columns, rows, cell_px)
         self._due: deque[tuple[float, bytes]] = deque()
         self._closing = threading.Event()
+        self._nothing_at = 0.0  # when nothing was there to be read
         self._master, slave = os.openpty()
         set_size(slave, columns, rows, cell_px)
         variables = clean_environment(home) | dict(self.kind.environment) | dict(environment or {})
@@ -135,18 +138,26 @@ class TerminalApp:
         """The text on the screen."""
         return "\n".join(line.rstrip() for line in self.picture().display)
 
-    def quiet(self, seconds: float = QUIET_S, *, timeout_s: float = 30.0) -> None:
-        """Wait until nothing was written for some time."""
+    def quiet(self, seconds: float = QUIET_S, *, timeout_s: float = 60.0) -> None:
+        """Wait until nothing was written for some time; it is no silence while this process did not listen."""
         begun = time.perf_counter()
         while True:
-            now = time.perf_counter()
             last = max(self._chunks[-1][0] if self._chunks else begun, begun)
-            if now - last >= seconds:
+            if self._nothing_at - last >= seconds:
                 return
-            assert now - begun < timeout_s, "the program does not come to rest"
-            time.sleep(min(0.005, seconds - (now - last)))
+            assert time.perf_counter() - begun < timeout_s, "the program does not come to rest"
+            time.sleep(0.005)
 
-    def wait_for(self, text: str, *, timeout_s: float = 20.0) -> str:
+    def rest(self, seconds: float = 0.2) -> None:
+        """Wait until nothing was written for some time and the program has nothing to do.
+
+        On a busy machine it may be silent because it waits for a processor.
+        """
+        self.quiet(seconds)
+        while not self._is_asleep():
+            self.quiet(seconds)
+
+    def wait_for(self, text: str, *, timeout_s: float = 60.0) -> str:
         """Wait until the screen shows a text; returns the screen."""
         deadline = time.monotonic() + timeout_s
         while text not in (shown := self.screen()):
@@ -167,17 +178,19 @@ class TerminalApp:
         for key in keys:
             self.type(key_bytes(key))
             if key == "escape":
-                time.sleep(_ESCAPE_S)
+                self._let_read()
 
-    def measure(self, key: str, *, quiet_s: float = QUIET_S, timeout_s: float = 20.0) -> Answer:
-        """Press a key and wait until all it caused was written."""
+    def measure(
+        self, key: str, *, quiet_s: float = QUIET_S, at_rest: bool = False, timeout_s: float = 60.0
+    ) -> Answer:
+        """Press a key and wait until all it caused was written; `at_rest`, and until nothing more is to do."""
         start = self.mark()
         pressed_at = time.perf_counter()
         self.press(key)
         while self.mark() == start:
             assert time.perf_counter() - pressed_at < timeout_s, f"no answer to {key}"
             time.sleep(0.001)
-        self.quiet(quiet_s)
+        (self.rest if at_rest else self.quiet)(quiet_s)
         return weigh(self._chunks[start:], pressed_at)
 
     def hold(self, key: str, *, seconds: float = 1.0, per_s: float = 30.0) -> list[float]:
@@ -197,6 +210,12 @@ class TerminalApp:
     def zoom(self, columns: int, rows: int, cell_px: tuple[int, int]) -> None:
         """Make the window another one; the program is told by a signal."""
         set_size(self._master, columns, rows, cell_px)
+
+    def _let_read(self) -> None:
+        for _ in range(20):  # a program that works on and on reads in between
+            time.sleep(_ESCAPE_S)
+            if self._is_asleep():
+                return
 
     # The process
 
@@ -221,7 +240,15 @@ class TerminalApp:
         self.send(signal.SIGKILL)
         self.process.wait()
 
-    def wait(self, timeout_s: float = 10.0) -> int:
+    def _is_asleep(self) -> bool:
+        """Whether no thread of the program computes, or waits for a processor or a disk."""
+        try:
+            stats = [path.read_text() for path in Path(f"/proc/{self.process.pid}/task").glob("*/stat")]
+        except (FileNotFoundError, ProcessLookupError):  # a thread has ended
+            return self.process.poll() is not None
+        return not any(stat.rpartition(")")[2].split()[0] in "RD" for stat in stats)
+
+    def wait(self, timeout_s: float = 30.0) -> int:
         """Exit code, once the process has ended."""
         return self.process.wait(timeout_s)
 
@@ -234,15 +261,23 @@ class TerminalApp:
 
     def _read(self) -> None:
         """The thread that reads all that is written, at the speed of the link, and answers."""
+        try:
+            self._read_all()
+        finally:
+            self._nothing_at = math.inf
+
+    def _read_all(self) -> None:
         free_at = 0.0
         while not self._closing.is_set():
             now = time.perf_counter()
             while self._due and self._due[0][0] <= now:
                 os.write(self._master, self._due.popleft()[1])
-            wait_s = max(0.0, self._due[0][0] - now) if self._due else 0.05
+            wait_s = max(0.0, self._due[0][0] - now) if self._due else _LOOK_S
             if free_at > now and self.bits_per_s:
                 time.sleep(free_at - now)
-            if not select.select([self._master], [], [], min(wait_s, 0.05))[0]:
+            looked_at = time.perf_counter()
+            if not select.select([self._master], [], [], min(wait_s, _LOOK_S))[0]:
+                self._nothing_at = looked_at
                 continue
             try:
                 data = os.read(self._master, _PIECE_BYTES if self.bits_per_s else 65536)

@@ -58,7 +58,7 @@ class TmuxApp:
         words = ["capture-pane", "-p", "-t", "app", *(["-e"] if colours else [])]
         return self._run(*words, check=False)
 
-    def wait_for(self, *texts: str, timeout_s: float = 30.0) -> str:
+    def wait_for(self, *texts: str, timeout_s: float = 60.0) -> str:
         """The screen once all these texts stand on it."""
         until = time.monotonic() + timeout_s
         while True:
@@ -73,7 +73,7 @@ class TmuxApp:
         """The program's process."""
         return int(self._run("list-panes", "-t", "app", "-F", "#{pane_pid}"))
 
-    def wait_until_ended(self, timeout_s: float = 15.0) -> None:
+    def wait_until_ended(self, timeout_s: float = 60.0) -> None:
         """Wait until the program has ended, and its server with it."""
         until = time.monotonic() + timeout_s
         while self._run("list-sessions", check=False):

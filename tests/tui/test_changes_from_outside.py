@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 from textual.pilot import Pilot
 from tui_support import (
+    NEWS_WITHIN_S,
     TERMINAL,
     label,
     labels_in,
@@ -35,6 +36,7 @@ from mia_tui.dataset.pixels.looking import Look
 from mia_tui.dataset.scan import scan
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.terminal.model import Panel
+from mia_tui.tui.services import upkeep
 from mia_tui.tui.services.prefetch import Prefetch, Ready, Wish
 from mia_tui.tui.widgets.image_list import ImageList
 
@@ -132,13 +134,13 @@ def test_files_are_looked_at_in_the_thread_of_the_pictures_never_in_that_of_the_
     wish = Wish(ImageKey("a.png"), Look(), Panel(8, 4, 10, 20))
     coarse = Wish(wish.key, wish.look, wish.panel, 10_000)
     prefetch.want([wish, coarse])
-    assert made.wait(5)
+    assert made.wait(60)
     while prefetch.get(coarse) is None:
         made.wait(0.01)
     first = prefetch.get(wish)
     os.utime(tmp_path / "a.png", ns=(1, 1))
     prefetch.want([], shown=wish)
-    assert changed.wait(5)
+    assert changed.wait(60)
     assert prefetch.get(wish) is None and prefetch.get(coarse) is None, "nothing of the old file is kept"
     prefetch.want([wish])
     while prefetch.get(wish) is None:
@@ -181,7 +183,9 @@ def test_a_backup_brought_back_under_the_app_is_said_and_shown(
     run(test())
 
 
-def test_a_key_pressed_before_a_deleted_labels_db_was_noticed_is_refused_and_said(cells: Path) -> None:
+def test_a_key_pressed_before_a_deleted_labels_db_was_noticed_is_refused_and_said(
+    cells: Path, no_news: None
+) -> None:
     async def test() -> None:
         async with opened(cells, size=WIDE) as pilot:
             await press(pilot, "f2", "f2")
@@ -195,8 +199,14 @@ def test_a_key_pressed_before_a_deleted_labels_db_was_noticed_is_refused_and_sai
     run(test())
 
 
+@pytest.fixture
+def no_news(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What others do is not seen before a key is pressed, however long that takes."""
+    monkeypatch.setattr(upkeep, "NEWS_S", 600.0)
+
+
 def test_who_replaces_a_label_that_somebody_gave_just_now_is_told_and_undo_brings_it_back(
-    cells: Path,
+    cells: Path, no_news: None
 ) -> None:
     async def test() -> None:
         async with opened(cells, size=WIDE) as pilot:
@@ -227,7 +237,7 @@ def test_nothing_is_told_where_the_others_label_could_be_seen_or_is_the_same(cel
     run(test())
 
 
-def test_who_takes_an_unseen_label_away_or_overwrites_many_is_told(cells: Path) -> None:
+def test_who_takes_an_unseen_label_away_or_overwrites_many_is_told(cells: Path, no_news: None) -> None:
     async def test() -> None:
         async with opened(cells, size=WIDE) as pilot:
             label(cells, "flat", [FIRST], annotator="anna")
@@ -288,10 +298,7 @@ def test_an_import_while_the_app_is_open_is_shown_within_two_seconds_and_undone_
     async def test() -> None:
         async with opened(cells, size=WIDE) as pilot:
             import_into(cells / "mia" / "labels.db", read_labels(table, scan(cells)), annotator=who)
-            for _ in range(20):
-                await pilot.pause(0.1)
-                if "oval" in screen_lines(pilot.app)[0]:
-                    break
+            await wait_until(pilot, lambda: "oval" in screen_lines(pilot.app)[0], timeout_s=NEWS_WITHIN_S)
             text = screen_text(pilot.app)
             assert "oval (imported)" in text and "2 labelled" in text and "3  oval 1" in text
             await press(pilot, "ctrl+z")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from tui_support import (
+    NEWS_WITHIN_S,
     burst,
     label,
     make_context,
@@ -27,7 +28,7 @@ from mia_tui.config.user import UserConfig
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.session.session import LabelSession
 from mia_tui.dataset.store.label_store import LabelStore
-from mia_tui.tui.actions import ACTIONS
+from mia_tui.tui.actions import SCOPES
 from mia_tui.tui.screens.home import HomeScreen
 from mia_tui.tui.widgets.image_view import ImageView
 
@@ -189,11 +190,7 @@ def test_what_others_label_appears_within_two_seconds(cells: Path) -> None:
     async def test() -> None:
         async with opened(cells) as pilot:
             label(cells, "flat", ["image-000.png"], annotator="bob")
-            for _ in range(20):
-                await pilot.pause(0.1)
-                if "flat" in screen_lines(pilot.app)[0]:
-                    return
-            raise AssertionError(screen_text(pilot.app))
+            await wait_until(pilot, lambda: "flat" in screen_lines(pilot.app)[0], timeout_s=NEWS_WITHIN_S)
 
     run(test())
 
@@ -367,7 +364,7 @@ def test_the_app_returns_to_the_image_where_one_was(cells: Path) -> None:
         async with opened(cells) as pilot:
             await press(pilot, "right", "right", "right")
             await pilot.press("ctrl+q")
-            await pilot.pause(0.1)
+            await wait_until(pilot, lambda: pilot.app._exit)
         async with opened(cells) as pilot:
             assert "4/6" in screen_text(pilot.app)
 
@@ -380,6 +377,7 @@ def test_the_first_start_says_which_keys_label(cells: Path) -> None:
             assert "F1 or = assigns; F2 or Space assigns and goes on" in screen_text(pilot.app)
             await press(pilot, "right")
             await pilot.press("ctrl+q")
+            await wait_until(pilot, lambda: pilot.app._exit)
         async with opened(cells, size=WIDE) as pilot:
             assert "F1 or = assigns; F2 or Space assigns and goes on" not in screen_text(pilot.app)
 
@@ -421,14 +419,14 @@ def test_every_command_of_the_table_is_one_of_the_screen(cells: Path) -> None:
     async def test() -> None:
         async with opened(cells) as pilot:
             known = set(pilot.app.screen.commands.by_name)  # type: ignore[attr-defined]
-            assert {action.id for action in ACTIONS} - known == {"command_palette", "quit"}
-            assert known <= {action.id for action in ACTIONS}
+            assert {action.id for action in SCOPES["label"].actions} - known == {"command_palette", "quit"}
+            assert known <= {action.id for action in SCOPES["label"].actions}
 
     run(test())
 
 
 def test_letters_and_digits_belong_to_classes_alone() -> None:
-    keys = [key for action in ACTIONS for key in action.keys]
+    keys = [key for action in SCOPES["label"].actions for key in action.keys]
     assert not [key for key in keys if len(key) == 1 and key.isalnum()]
     assert len(keys) == len(set(keys)), "one key starts one command"
 

@@ -1,9 +1,30 @@
 """Commands one after the other: when it is said that they take their time."""
 
 import asyncio
+import selectors
 from collections.abc import Awaitable, Callable
+from unittest.mock import patch
 
 from mia_tui.tui.services.obeying import SLOW_S, CommandQueue
+
+
+class Sleepless(selectors.SelectSelector):
+    """Time goes on where somebody waits for it, and only there: a busy machine makes nothing late."""
+
+    now = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        self.now += timeout or 0.0
+        return super().select(0)
+
+
+class Loop(asyncio.SelectorEventLoop):
+    def __init__(self) -> None:
+        self.clock = Sleepless()
+        super().__init__(self.clock)
+
+    def time(self) -> float:
+        return self.clock.now
 
 
 def said_of(commands: int, each_s: float, *, pause_s: float = 0.0) -> list[int]:
@@ -29,7 +50,10 @@ def said_of(commands: int, each_s: float, *, pause_s: float = 0.0) -> list[int]:
         while not is_so():
             await asyncio.sleep(0.001)
 
-    asyncio.run(test())
+    loop = Loop()
+    with patch("mia_tui.tui.services.obeying.time.monotonic", loop.time):
+        loop.run_until_complete(test())
+    loop.close()
     return said
 
 

@@ -1,13 +1,16 @@
 """Looking what is new in a dataset that was open before: after the first picture, or a little later without any."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.pilot import Pilot
 from tui_support import make_context, make_images, opened, run, wait_until
 
 from mia_tui.tui.app import MiaApp
-from mia_tui.tui.screens import label as label_screen
+from mia_tui.tui.screens import label_outside
 from mia_tui.tui.screens.label import LabelScreen
 
 
@@ -26,14 +29,20 @@ def known(tmp_path: Path) -> Path:
     return dataset
 
 
-async def images_within(dataset: Path, seconds: float) -> int:
-    """How many images are listed so long after the start."""
+@asynccontextmanager
+async def started(dataset: Path) -> AsyncIterator[tuple[Pilot[int], LabelScreen]]:
+    """The app and its labelling screen, whatever is still to come."""
     app = MiaApp(make_context(), dataset)
     async with app.run_test(size=(100, 30)) as pilot:
         await wait_until(pilot, lambda: isinstance(app.screen, LabelScreen))
-        await pilot.pause(seconds)
         screen: Any = app.screen
-        return len(screen.session.listing)
+        yield pilot, screen
+
+
+async def come_by_themselves(dataset: Path, count: int) -> None:
+    """So many images are listed in the end."""
+    async with started(dataset) as (pilot, screen):
+        await wait_until(pilot, lambda: len(screen.session.listing) == count)
 
 
 def without_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,16 +53,22 @@ def test_without_a_picture_the_scan_begins_after_a_while(
     known: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     without_pictures(monkeypatch)
-    monkeypatch.setattr(label_screen, "_SCAN_BY_S", 0.05)
-    assert run(images_within(known, 1.5)) == 4
+    monkeypatch.setattr(label_outside, "_SCAN_BY_S", 0.05)
+    run(come_by_themselves(known, 4))
 
 
 def test_till_then_it_leaves_the_disk_to_the_picture(known: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     without_pictures(monkeypatch)
-    monkeypatch.setattr(label_screen, "_SCAN_BY_S", 60.0)
-    assert run(images_within(known, 1.0)) == 3
+    monkeypatch.setattr(label_outside, "_SCAN_BY_S", 600.0)
+
+    async def test() -> None:
+        async with started(known) as (pilot, screen):
+            await pilot.pause(1.0)
+            assert len(screen.session.listing) == 3
+
+    run(test())
 
 
 def test_it_begins_when_the_first_picture_is_shown(known: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(label_screen, "_SCAN_BY_S", 60.0)
-    assert run(images_within(known, 1.5)) == 4
+    monkeypatch.setattr(label_outside, "_SCAN_BY_S", 600.0)
+    run(come_by_themselves(known, 4))

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,10 +33,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def until(is_so: object, work: asyncio.Task[None]) -> None:
-    """Wait, at most some seconds, then end the work."""
-    for _ in range(500):
-        if is_so():  # type: ignore[operator]
-            break
+    """Wait, at most half a minute, then end the work."""
+    end = time.monotonic() + 30
+    while not is_so() and time.monotonic() < end:  # type: ignore[operator]
         await asyncio.sleep(0.01)
     work.cancel()
     assert is_so()  # type: ignore[operator]
@@ -46,7 +46,7 @@ def test_what_others_label_is_told_once(desk: Desk) -> None:
         await desk.load()
         came: list[int] = []
         work = asyncio.create_task(
-            upkeep.follow_news(desk, came=lambda: came.append(desk.session.labelled), failed=print)
+            upkeep.follow_news(desk, came=lambda: came.append(desk.session.tally.labelled), failed=print)
         )
         label(desk.dataset, "round", ["image-001.png"], annotator="bea")
         await until(lambda: came == [1], work)

@@ -31,7 +31,11 @@ from mia_tui.tui.widgets.ink import Ink
 Value = TypeVar("Value")
 
 SMALL = 80, 24
-WAIT_S = 20.0
+WAIT_S = 60.0
+NEWS_WITHIN_S = 4 * 2.0
+"""Promised are two seconds; the machine may be busy."""
+LASTING = UserConfig(toast_s=60.0)
+"""Messages stay until a test has come to read them."""
 _CONTROLS = {"ctrl+u": "\x15"}
 
 TERMINAL = Terminal(
@@ -47,7 +51,7 @@ def run(test: Coroutine[Any, Any, Value]) -> Value:
 def make_context(terminal: Terminal = TERMINAL, *, user: UserConfig | None = None, **changes: Any) -> Context:
     """What screens share, on a terminal that is not there."""
     terminal = replace(terminal, **changes)
-    return Context(terminal, Ink(terminal), Link(), user or UserConfig(), None, "ann")
+    return Context(terminal, Ink(terminal), Link(), user or LASTING, None, "ann")
 
 
 def make_images(folder: Path, count: int, *, classes: Sequence[str] = ()) -> Path:
@@ -188,9 +192,9 @@ async def type_text(pilot: Pilot[Any], text: str) -> None:
     await pilot.press(*("space" if character == " " else key_name(character) for character in text))
 
 
-async def wait_until(pilot: Pilot[Any], is_so: Callable[[], bool]) -> None:
+async def wait_until(pilot: Pilot[Any], is_so: Callable[[], bool], *, timeout_s: float = WAIT_S) -> None:
     """Wait for something to be so; fails after a while with what is on the screen."""
-    end = time.monotonic() + WAIT_S
+    end = time.monotonic() + timeout_s
     while not is_so():
         assert time.monotonic() < end, f"waited in vain; the screen says\n{screen_text(pilot.app)}"
         await pilot.pause(0.01)

@@ -76,7 +76,7 @@ def test_a_live_run_is_stopped_first_with_a_word_to_its_worker(
 ) -> None:
     delete_run(run)
     assert not run.path.exists()
-    assert worker.wait(5) == 0
+    assert worker.wait(30) == 0
     assert (tmp_path / "mia" / "saved").exists()
 
 
@@ -87,7 +87,7 @@ def test_a_worker_that_hangs_is_killed_before_its_run_is_deleted(
     os.kill(worker.pid, signal.SIGSTOP)
     delete_run(run)
     assert not run.path.exists()
-    assert worker.wait(5) == -signal.SIGKILL
+    assert worker.wait(30) == -signal.SIGKILL
 
 
 @pytest.mark.parametrize("silent_s", [0.0, 1000.0])
@@ -202,7 +202,7 @@ def test_a_run_that_waits_for_another_counts_as_started(run: RunDir) -> None:
         log.append(Phase(t=1.0, name="waiting", message="waiting for the run A to end"))
     begun = time.monotonic()
     wait_until_started(run)
-    assert time.monotonic() - begun < 1.0
+    assert time.monotonic() - begun < housekeeping._STARTING_S / 2
 
 
 def test_a_worker_on_its_way_is_awaited_before_its_run_is_deleted(
@@ -212,5 +212,5 @@ def test_a_worker_on_its_way_is_awaited_before_its_run_is_deleted(
     assert run_status(run) == "starting"
     process = subprocess.Popen(python(HOLD, run.path), stdout=subprocess.PIPE, text=True)
     delete_run(run)
-    assert process.wait(10) == 0
+    assert process.wait(30) == 0
     wait_for(lambda: not run.path.exists())

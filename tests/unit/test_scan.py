@@ -409,13 +409,14 @@ def test_a_hash_is_blake2b_of_the_bytes(tmp_path: Path) -> None:
 def test_threads_are_used_only_where_calls_are_slow_and_keep_the_order(
     monkeypatch: pytest.MonkeyPatch, slow: bool
 ) -> None:
+    clock = [0.0]
     monkeypatch.setattr(scan_index, "_TRIED", 3)
+    monkeypatch.setattr(scan_index.time, "perf_counter", lambda: clock[0])
     used: set[str] = set()
 
     def work(item: int) -> int:
         used.add(threading.current_thread().name)
-        if slow:
-            time.sleep(0.001)
+        clock[0] += 1e-3 if slow else 1e-5
         return item * 2
 
     assert list(scan_index.each(work, range(40))) == [item * 2 for item in range(40)]

@@ -53,9 +53,10 @@ def test_labels_marks_and_classes_are_loaded() -> None:
     assert (second.image_class, second.source) == (FLOWER, "accepted")
     assert (second.flagged, second.skipped, second.note) == (True, True, "two cells")
     assert (third.image_class, third.source, third.note) == (None, None, "?")
-    assert session.counts() == {1: 1, 2: 0, 5: 1}
-    assert session.by_source == {"person": 1, "import": 0, "accepted": 1}
-    assert (session.labelled, session.unlabelled, session.skipped, session.flagged) == (2, 1, 1, 1)
+    assert session.tally.by_class == {1: 1, 2: 0, 5: 1}
+    assert session.tally.by_source == {"person": 1, "import": 0, "accepted": 1}
+    tally = session.tally
+    assert (tally.labelled, tally.unlabelled, tally.skipped, tally.flagged) == (2, 1, 1, 1)
 
 
 def test_loading_again_replaces_what_was_known() -> None:
@@ -63,7 +64,7 @@ def test_loading_again_replaces_what_was_known() -> None:
     session.load(CLASSES, {A: label(1), C: label(1)}, {A: Mark(True, True, "x")})
     session.load(CLASSES, {B: label(2)}, {})
     assert classes_of(session) == {"a.png": None, "b.png": "flat"}
-    assert (session.flagged, session.skipped, session.missing) == (0, 0, 0)
+    assert (session.tally.flagged, session.tally.skipped, session.tally.missing) == (0, 0, 0)
     assert session.state_of(0).note is None
 
 
@@ -71,31 +72,34 @@ def test_loading_pauses_for_the_screen_and_shows_what_there_is_so_far() -> None:
     paths = [f"{number}.png" for number in range(20_000)]
     session = session_of(*paths)
     labels = {ImageKey(path): label(1) for path in paths}
-    done = [session.labelled for _ in session.load_in_steps(CLASSES, labels, {ImageKey("1.png"): Mark(True)})]
+    done = [
+        session.tally.labelled
+        for _ in session.load_in_steps(CLASSES, labels, {ImageKey("1.png"): Mark(True)})
+    ]
     assert done[0] == 0
     assert sorted(done) == done
     assert done[-1] == 20_000
     assert len(done) > 3
-    assert session.flagged == 1
+    assert session.tally.flagged == 1
 
 
 def test_labels_of_images_that_are_not_listed_wait_for_them() -> None:
     session = session_of("a.png")
     session.load(CLASSES, {B: label(1), C: label(2)}, {C: Mark(True, note="later")})
-    assert (session.missing, session.labelled) == (2, 0)
+    assert (session.tally.missing, session.tally.labelled) == (2, 0)
     session.extend(["b.png"])
-    assert (session.missing, session.counts()[1]) == (1, 1)
+    assert (session.tally.missing, session.tally.by_class[1]) == (1, 1)
     session.replace_listing(listing_of("a.png", "b.png", "c.png"))
-    assert (session.missing, session.counts()) == (0, {1: 1, 2: 1, 5: 0})
+    assert (session.tally.missing, session.tally.by_class) == (0, {1: 1, 2: 1, 5: 0})
     assert (session.state_of(2).flagged, session.state_of(2).note) == (True, "later")
     session.replace_listing(listing_of("a.png"))
-    assert (session.missing, session.labelled, session.flagged) == (2, 0, 0)
+    assert (session.tally.missing, session.tally.labelled, session.tally.flagged) == (2, 0, 0)
 
 
 def test_frames_of_a_stack_have_labels_of_their_own() -> None:
     session = LabelSession(listing_of("s.tif"))
     session.load(CLASSES, {ImageKey("s.tif", 0): label(1), ImageKey("s.tif", 2): label(2)}, {})
-    assert (session.labelled, session.missing) == (1, 1)
+    assert (session.tally.labelled, session.tally.missing) == (1, 1)
     session.replace_listing(listing_of("s.tif", frames={"s.tif": 3}))
     found = [session.state_of(row).image_class for row in range(3)]
     assert found == [ROUND, None, FLAT]
@@ -122,9 +126,9 @@ def test_changes_say_which_rows_to_draw_and_who_made_them() -> None:
 def test_the_last_of_several_changes_counts() -> None:
     session = session_of("a.png")
     session.apply([labelled("a.png", 1), labelled("a.png", None), labelled("a.png", 2)])
-    assert session.counts() == {1: 0, 2: 1, 5: 0}
+    assert session.tally.by_class == {1: 0, 2: 1, 5: 0}
     session.apply([labelled("a.png", None), change("note", "a.png", "x"), change("note", "a.png", None)])
-    assert session.labelled == 0
+    assert session.tally.labelled == 0
     assert session.state_of(0).note is None
 
 
@@ -133,7 +137,7 @@ def test_a_change_applied_twice_does_no_harm() -> None:
     changes = [labelled("a.png", 1), change("flag", "b.png", True), labelled("gone.png", 1), class_row(ROUND)]
     for _ in range(2):
         session.apply(changes)
-        assert (session.labelled, session.flagged, session.missing) == (1, 1, 1)
+        assert (session.tally.labelled, session.tally.flagged, session.tally.missing) == (1, 1, 1)
 
 
 def test_a_moved_file_takes_along_what_was_decided() -> None:
@@ -148,9 +152,9 @@ def test_a_moved_file_takes_along_what_was_decided() -> None:
         None,
     )
     session.apply([change("path", "d.png", "d.png", before="b.png")])
-    assert (session.labelled, session.missing) == (0, 2)
+    assert (session.tally.labelled, session.tally.missing) == (0, 2)
     session.apply([change("path", "a.png", "a.png", before="c.png")])
-    assert (classes_of(session)["a.png"], session.missing) == ("flat", 1)
+    assert (classes_of(session)["a.png"], session.tally.missing) == ("flat", 1)
 
 
 def test_a_label_given_before_a_file_moved_goes_with_it() -> None:
@@ -165,8 +169,8 @@ def test_archived_classes_count_nowhere_until_they_are_back() -> None:
     session.load(CLASSES, {A: label(1), B: label(2)}, {})
     session.apply([class_row(replace(ROUND, archived=True, key=None))])
     assert [image_class.id for image_class in session.classes] == [2, 5]
-    assert session.counts() == {2: 1, 5: 0}
-    assert (session.labelled, session.unlabelled) == (1, 1)
+    assert session.tally.by_class == {2: 1, 5: 0}
+    assert (session.tally.labelled, session.tally.unlabelled) == (1, 1)
     assert (session.state_of(0).image_class, session.state_of(0).source) == (None, None)
     former = session.class_of(1)
     assert former is not None and former.archived
@@ -176,7 +180,7 @@ def test_archived_classes_count_nowhere_until_they_are_back() -> None:
     session.set_filter(Filter("labelled"))
     assert session.view.tolist() == [1]
     session.apply([class_row(ROUND)])
-    assert session.counts() == {1: 1, 2: 1, 5: 0}
+    assert session.tally.by_class == {1: 1, 2: 1, 5: 0}
 
 
 def test_classes_change_as_the_history_says() -> None:
@@ -188,7 +192,7 @@ def test_classes_change_as_the_history_says() -> None:
     assert [image_class.name for image_class in session.classes] == ["flat", "Flower", "new", "other"]
     session.apply([class_row(None, id=9)])
     assert session.class_of(9) is None
-    assert session.counts() == {2: 0, 5: 0, 1: 0}
+    assert session.tally.by_class == {2: 0, 5: 0, 1: 0}
 
 
 def test_the_current_class_is_one_that_there_is() -> None:
@@ -348,21 +352,23 @@ def take_step(store: LabelStore, what: str, key: ImageKey, class_id: int) -> Non
 
 
 def figures(session: LabelSession) -> object:
+    tally = session.tally
     return (
         [session.state_of(row) for row in range(len(session.listing))],
         session.classes,
-        session.counts(),
-        session.by_source,
-        (session.labelled, session.unlabelled, session.skipped, session.flagged, session.missing),
+        tally.by_class,
+        tally.by_source,
+        (tally.labelled, tally.unlabelled, tally.skipped, tally.flagged, tally.missing),
     )
 
 
 def test_skipped_images_are_not_left_to_do_unless_they_wait_for_a_label_all_the_same() -> None:
     session = session_of("a.png", "b.png", "c.png", "d.png")
     session.load(CLASSES, {A: label(1)}, {A: Mark(skipped=True), B: Mark(skipped=True)})
-    assert (session.labelled, session.unlabelled, session.skipped, session.left) == (1, 3, 2, 2)
+    tally = session.tally
+    assert (tally.labelled, tally.unlabelled, tally.skipped, tally.left) == (1, 3, 2, 2)
     session.load(CLASSES, {}, {})
-    assert session.left == session.unlabelled == 4
+    assert tally.left == tally.unlabelled == 4
 
 
 def test_a_large_step_is_taken_over_in_parts_and_ends_as_if_it_were_one(
@@ -384,4 +390,4 @@ def test_a_large_step_is_taken_over_in_parts_and_ends_as_if_it_were_one(
             pauses += 1
     assert pauses == len(history) // 7
     assert end.value.value.rows.tolist() == expected.rows.tolist()
-    assert in_parts.counts() == at_once.counts() == {1: 70, 2: 30, 5: 0}
+    assert in_parts.tally.by_class == at_once.tally.by_class == {1: 70, 2: 30, 5: 0}
