@@ -148,13 +148,15 @@ class TerminalApp:
             assert time.perf_counter() - begun < timeout_s, "the program does not come to rest"
             time.sleep(0.005)
 
-    def rest(self, seconds: float = 0.2) -> None:
+    def rest(self, seconds: float = 0.2, *, timeout_s: float = 60.0) -> None:
         """Wait until nothing was written for some time and the program has nothing to do.
 
         On a busy machine it may be silent because it waits for a processor.
         """
+        deadline = time.monotonic() + timeout_s
         self.quiet(seconds)
         while not self._is_asleep():
+            assert time.monotonic() < deadline, "the program is always busy"
             self.quiet(seconds)
 
     def wait_for(self, text: str, *, timeout_s: float = 60.0) -> str:

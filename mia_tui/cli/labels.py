@@ -135,7 +135,7 @@ def import_command(
     "--parts", cls=Option, is_flag=True, help="--format folders: train, val and test above the classes."
 )
 @click.option(
-    "--overwrite", cls=Option, is_flag=True, help="--format mia: replace label files that are there."
+    "--overwrite", cls=Option, is_flag=True, help="Replace FILE, or MIA's label files, that are there."
 )
 @_where_options
 def export_command(

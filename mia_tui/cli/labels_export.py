@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 from mia_tui.cli.labels_import import Format
 from mia_tui.cli.report import Report
-from mia_tui.errors import ConfigError
+from mia_tui.errors import ConfigError, DataError
 from mia_tui.paths import printable
 
 if TYPE_CHECKING:
@@ -18,19 +18,25 @@ Transfer = Literal["copy", "hardlink", "symlink"]
 def check_options(
     chosen: Format, file: Path | None, *, transfer: Transfer | None, parts: bool, overwrite: bool
 ) -> None:
-    """Refuse options that the format has no use for, and a missing folder.
+    """Refuse options that the format has no use for, a missing folder, and a file that is there already.
 
     Raises:
-        ConfigError: If there are any.
+        ConfigError: If there are options without a use, or no folder is named.
+        DataError: If a file would be replaced and nobody said that it may be.
     """
-    needed: tuple[tuple[str, bool, Format], ...] = (
-        ("--transfer", transfer is not None, "folders"),
-        ("--parts", parts, "folders"),
-        ("--overwrite", overwrite, "mia"),
+    needed: tuple[tuple[str, bool, tuple[Format, ...]], ...] = (
+        ("--transfer", transfer is not None, ("folders",)),
+        ("--parts", parts, ("folders",)),
+        ("--overwrite", overwrite, ("csv", "mia")),
     )
     for option, given, wanted in needed:
-        if given and chosen != wanted:
-            raise ConfigError(f"{option} is for --format {wanted}.", "Leave it out.")
+        if given and chosen not in wanted:
+            raise ConfigError(f"{option} is for --format {' or '.join(wanted)}.", "Leave it out.")
+    if chosen == "csv" and file is not None and file.is_file() and not overwrite:
+        raise DataError(
+            f"{printable(file)} is there already, and nothing was written.",
+            "Pass --overwrite to replace it, or name another file.",
+        )
     if chosen == "folders" and file is None:
         raise ConfigError(
             "--format folders needs a folder to write to.", "`mia-tui labels export DATASET FOLDER`."

@@ -55,11 +55,8 @@ class Checked:
             said = f"Looked into {self.looked_at:,} of {labelled}; more takes too long."
         if not self.others:
             return said
-        if self.others_opened == self.others:
-            return f"{said} The {self.others:,} without a label were opened, not looked into."
-        return (
-            f"{said} Of {self.others:,} without a label {self.others_opened:,} were opened, not looked into."
-        )
+        others = counted(self.others, "image")
+        return f"{said} Only tried to open: {self.others_opened:,} of {others} without a label."
 
 
 def check_start(

@@ -10,6 +10,7 @@ dataset folder shared by a group stays shared, a private one private.
 
 import errno
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,6 +23,7 @@ from mia_tui.paths import printable
 
 FULL_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+_FULL_BYTES = 16 * 1024  # less than any figure or checkpoint
 _STATE_HINT = "or put labels and runs elsewhere with --state DIR."
 
 
@@ -110,6 +112,31 @@ def make_folder(path: Path, *, parents: bool = False) -> None:
         raise RunError(f"{name} is a file, a folder was to be there.") from None
     except OSError as error:
         raise disk_error(error, Path(error.filename or path)) from error
+
+
+def is_full(folder: Path) -> bool:
+    """Whether the disk that holds a folder takes next to nothing any more; a used up quota is not seen.
+
+    Raises:
+        OSError: If the folder cannot be looked at.
+    """
+    disk = os.statvfs(folder)
+    return disk.f_blocks > 0 and disk.f_bavail * disk.f_frsize < _FULL_BYTES
+
+
+def check_room(folder: Path) -> None:
+    """See that a folder takes a small file, by writing one that is gone at once.
+
+    Raises:
+        RunError: If it does not; says why.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(_FULL_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise disk_error(error, folder) from error
 
 
 def _sync_folder(folder: Path) -> None:

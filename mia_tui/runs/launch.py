@@ -8,23 +8,25 @@ from pathlib import Path
 
 import mia_tui
 from mia_tui.dataset.shared_folder import follow_folder
-from mia_tui.errors import RunError
+from mia_tui.errors import MiaError, RunError
 from mia_tui.paths import printable
 from mia_tui.runs.control import clear_stop
-from mia_tui.runs.files import disk_error
+from mia_tui.runs.files import check_room, disk_error
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.liveness import read_record, run_status
 
 WORKER_MODULE = "mia_tui.worker"
 
 _LOG_LINES = 5
+_NO_WORD = "it left no word."
 _NICE_ON_CPU = 5
 _INSTALLED = ("site-packages", "dist-packages")
 # The shell only changes the folder and then becomes the worker: posix_spawn, which alone can reset the
 # signals without running Python between fork and exec, has no word for the folder.
 _SHELL_LINE = 'cd / && exec "$0" "$@"'
 
-_children: set[int] = set()
+_children: dict[int, int] = {}
+"""Where each worker's own words begin in its run's log: before them stand those of earlier ones."""
 
 
 def spawn(run: RunDir, *, nice: int = 0) -> int:
@@ -57,13 +59,14 @@ def spawn(run: RunDir, *, nice: int = 0) -> int:
         raise disk_error(error, run.worker_log) from error
     try:
         follow_folder(run.worker_log)
+        begin = os.fstat(log).st_size
         os.utime(run.worker_log)  # its age tells watchers that a worker is on its way
         pid = start_program(command, log)
     except OSError as error:
         raise RunError(f"The worker cannot be started: {error.strerror}.") from error
     finally:
         os.close(log)
-    _children.add(pid)
+    _children[pid] = begin
     if nice:
         os.setpriority(os.PRIO_PROCESS, pid, nice)
     return pid
@@ -82,8 +85,9 @@ def wait_until_taken(run: RunDir, pid: int, *, timeout_s: float = 30.0) -> bool:
     """Wait until a spawned worker has its run; False if it needs longer.
 
     Raises:
-        RunError: If the worker ended without taking the run; tells the end of its log.
+        RunError: If the worker ended without taking the run; tells the end of its log, or that the disk is full.
     """
+    begin = _children.get(pid, 0)
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         ended = _has_ended(pid)  # first: it may take the run and end in between
@@ -91,12 +95,24 @@ def wait_until_taken(run: RunDir, pid: int, *, timeout_s: float = 30.0) -> bool:
         if record is not None and record.pid == pid:
             return True
         if ended:
-            raise RunError(
-                f"The worker of the run {printable(run.name)} ended at once: {last_words(run.worker_log)}",
-                f"{printable(run.worker_log)} says more.",
-            )
+            raise _ended_at_once(run, begin)
         time.sleep(0.05)
     return False
+
+
+def _ended_at_once(run: RunDir, begin: int) -> MiaError:
+    """Why a worker never took its run: on a full disk its own words found no room."""
+    words = last_words(run.worker_log, begin=begin)
+    what = f"The worker of the run {printable(run.name)} ended at once"
+    if words != _NO_WORD:
+        return RunError(f"{what}: {words}", f"{printable(run.worker_log)} says more.")
+    try:
+        check_room(run.path)
+    except MiaError as error:
+        return error
+    return RunError(
+        f"{what}: {words}", f"`mia-tui train --resume {printable(run.path)}` tries again in front."
+    )
 
 
 def _may_use_gpu(device: str) -> bool:
@@ -154,14 +170,14 @@ def _reap() -> None:
     """Take leave of workers that ended, so that a long-lived app collects no zombies."""
     for pid in list(_children):
         if _has_ended(pid):
-            _children.discard(pid)
+            _children.pop(pid, None)
 
 
-def last_words(log: Path) -> str:
-    """The end of a log as one sentence."""
+def last_words(log: Path, *, begin: int = 0) -> str:
+    """The end of a log as one sentence; what stands before byte `begin` is left out."""
     try:
-        text = log.read_bytes()[-4096:].decode("utf-8", "replace")
+        text = log.read_bytes()[begin:][-4096:].decode("utf-8", "replace")
     except OSError:
         text = ""
     lines = [printable(line.strip()) for line in text.splitlines() if line.strip()]
-    return (" / ".join(lines[-_LOG_LINES:]) or "it left no word").rstrip(".") + "."
+    return " / ".join(lines[-_LOG_LINES:]).rstrip(".") + "." if lines else _NO_WORD

@@ -123,6 +123,7 @@ def _promising_colours(pixels: np.ndarray, most: int, limit: int) -> int:
     some = np.ascontiguousarray(whole[_SAMPLED // 2 :: _SAMPLED])
     sample, share = some.reshape(-1, *pixels.shape[1:]), len(some) / strips
     fitting, too_many, colours = _SIXEL_LEAST_COLOURS, most + 1, most
+    growth, before = _GROWTH, (0, 0.0)
     for _ in range(_ESTIMATES):
         filled = len(_sixel(sample, colours, sampled_px=FEW_SAMPLED_PX)) / share / limit
         if filled <= _SAFE:
@@ -133,7 +134,10 @@ def _promising_colours(pixels: np.ndarray, most: int, limit: int) -> int:
             return 0 if filled > _HOPELESS else _SIXEL_LEAST_COLOURS
         if _CLOSE <= filled <= _SAFE or too_many - fitting <= 1:
             break
-        colours = max(fitting, min(too_many - 1, round(colours * (_AIMED / filled) ** (1 / _GROWTH))))
+        if before[0] not in (0, colours):  # grey pictures grow twice as fast as those with colours
+            growth = max(0.1, float(np.log(filled / before[1]) / np.log(colours / before[0])))
+        before = colours, filled
+        colours = max(fitting, min(too_many - 1, round(colours * (_AIMED / filled) ** (1 / growth))))
     return fitting
 
 

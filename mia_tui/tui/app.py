@@ -19,6 +19,7 @@ from mia_tui.paths import printable
 from mia_tui.tui.context import Context
 from mia_tui.tui.driver import TerminalDriver, leave_at_once
 from mia_tui.tui.key_bindings import palette_lines
+from mia_tui.tui.key_turns import KeyTurns
 from mia_tui.tui.screens.label import LOW_ROWS, NARROW_COLUMNS, LabelScreen
 from mia_tui.tui.services.desk import Desk
 from mia_tui.tui.services.head_start import HeadStart
@@ -62,6 +63,7 @@ class MiaApp(App[int], inherit_bindings=False):
         self._dataset, self._head_start = dataset, head_start
         self._desk: Desk | None = None
         self._read_messages = ReadMessages(self)
+        self._key_turns = KeyTurns(self, super().on_event)
         self.fault: Exception | None = None
         type(self).NOTIFICATION_TIMEOUT = context.user.toast_s
         self.use_command_palette = True
@@ -79,9 +81,12 @@ class MiaApp(App[int], inherit_bindings=False):
             self.notify(self.context.terminal.note, severity="warning", markup=False)
 
     async def on_event(self, event: events.Event) -> None:
-        if isinstance(event, events.Key) and not event.is_forwarded:
+        if not isinstance(event, events.Key | events.Paste) or event.is_forwarded:
+            await super().on_event(event)
+            return
+        if isinstance(event, events.Key):
             self._read_messages.pressed(event.key)
-        await super().on_event(event)
+        await self._key_turns.take(event)
 
     def on_home_screen_opened(self, event: "HomeScreen.Opened") -> None:
         self.open_dataset(event.dataset, event.state)

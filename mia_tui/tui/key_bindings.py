@@ -1,7 +1,7 @@
 """The table of `actions` as Textual's bindings, with the user's keys in force, and as people read it."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +35,9 @@ class KeyHint:
     action: str
 
 
-def bind_keys(screen: "Screen[Any]", scope: str, wanted: Wanted, *, before_focus: bool = False) -> None:
+def bind_keys(
+    screen: "Screen[Any]", scope: str, wanted: Wanted, *, only: Container[str] | None = None
+) -> None:
     """Give a screen the keys of its commands, each of which calls `action_obey` with its id.
 
     Textual's own keymap is not used: it cannot take a command all its keys away, and works it out at each key.
@@ -44,11 +46,11 @@ def bind_keys(screen: "Screen[Any]", scope: str, wanted: Wanted, *, before_focus
         screen: Being made.
         scope: Its name in `SCOPES`.
         wanted: What the user set.
-        before_focus: Whether they come before what the widget with the focus does with a key.
+        only: Ids of the commands that it has, where those are not all of the table.
     """
     from textual.binding import BindingsMap
 
-    made = BindingsMap(_bindings(scope, wanted, before_focus=before_focus))
+    made = BindingsMap(_bindings(scope, wanted, only))
     others = {
         key: known
         for key, known in screen._bindings.key_to_bindings.items()
@@ -64,6 +66,10 @@ def obey_key(screen: "Screen[Any]", event: "Key") -> bool:
     the app, and what was pressed behind it in the same burst is then done before it.
     """
     for binding in screen._bindings.key_to_bindings.get(event.key, ()):
+        if binding.action.startswith("app."):  # a field must not take the key for its own
+            event.stop()
+            screen.call_later(screen.run_action, binding.action)
+            return True
         found = _OBEY.fullmatch(binding.action)
         if found is not None:
             event.stop()
@@ -107,7 +113,7 @@ def palette_lines(scope: str, wanted: Wanted) -> list[tuple[str, str, str]]:
     ]
 
 
-def _bindings(scope: str, wanted: Wanted, *, before_focus: bool) -> "list[Binding]":
+def _bindings(scope: str, wanted: Wanted, only: Container[str] | None) -> "list[Binding]":
     from textual.binding import Binding
 
     keys = keys_of(scope, wanted)
@@ -117,10 +123,9 @@ def _bindings(scope: str, wanted: Wanted, *, before_focus: bool) -> "list[Bindin
             _action(action.id),
             action.title,
             show=False,
-            priority=before_focus,
         )
         for action in SCOPES[scope].actions
-        if keys[action.id]
+        if keys[action.id] and (only is None or action.id in only)
     ]
 
 

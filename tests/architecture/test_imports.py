@@ -100,7 +100,7 @@ def test_textual_is_not_imported_before_the_terminal_has_told_its_colours() -> N
     run_python(LOADED, "textual", "mia_tui.cli.open", *KEY_TABLES, "mia_tui.tui.start")
 
 
-def test_the_keys_of_a_screen_are_imported_with_that_screen(tmp_path: Path) -> None:
+def test_the_keys_of_a_screen_are_imported_with_that_screen() -> None:
     """Labelling at the start needs one table of eight, unless the user sets keys."""
     run_python(
         """

@@ -8,11 +8,10 @@ up; their sizes in each encoding are near the medians of ImageNet's.
 
 import statistics
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from photo_support import make_huge_photo, make_large_photos, make_photos
+from photo_support import make_huge_photo, make_large_photos
 from screen_timing import (
     GRAPHICS,
     SCREEN,
@@ -39,23 +38,9 @@ SLOW = 2e6  # bit/s
 PEERS = {"half": "half", "sixel": "sixel", "kitty": "tgp"}
 
 
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    return make_photos(tmp_path_factory.mktemp("photos"), 24)
-
-
 @pytest.fixture
 def dataset(tmp_path: Path, photos: list[Path]) -> Path:
     return linked(tmp_path / "images", photos, PEER_ROWS)
-
-
-@pytest.fixture
-def say(capsys: pytest.CaptureFixture[str]) -> Iterator[list[str]]:
-    """Lines put here are printed after the test, past pytest's capture."""
-    lines: list[str] = []
-    yield lines
-    with capsys.disabled():
-        print("", *lines, sep="\n")
 
 
 def open_app(

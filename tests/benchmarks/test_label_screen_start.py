@@ -6,11 +6,9 @@ pytest -m benchmark tests/benchmarks/test_label_screen_start.py -s
 import statistics
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from photo_support import make_photos
 from screen_timing import SCREEN, first_picture_s, linked
 from terminal_driver import TerminalApp, python_app
 
@@ -25,20 +23,6 @@ class Bare(App):
         yield Static("first paint")
 Bare().run()
 """
-
-
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    return make_photos(tmp_path_factory.mktemp("photos"), 12)
-
-
-@pytest.fixture
-def say(capsys: pytest.CaptureFixture[str]) -> Iterator[list[str]]:
-    """Lines put here are printed after the test, past pytest's capture."""
-    lines: list[str] = []
-    yield lines
-    with capsys.disabled():
-        print("", *lines, sep="\n")
 
 
 def screen_of(command: list[str], home: Path, kind: str = "plain") -> TerminalApp:

@@ -1,11 +1,9 @@
 """What people get wrong: one sentence and exit code 2 or 3 for a run; broken files are skipped and named."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 from cli_support import Answer, Mia
 from disc_support import draw_disc
 from image_support import huge_png
@@ -15,12 +13,7 @@ from training_commands import assert_refused, runs_of, train
 
 from mia_tui.paths import StateFolder
 
-
-@pytest.fixture(autouse=True)
-def threads_stay_as_they_were() -> Iterator[None]:
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("threads_stay_as_they_were")
 
 
 # A whole run

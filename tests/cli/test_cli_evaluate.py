@@ -2,11 +2,9 @@
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 from cli_support import Mia
 from disc_support import draw_disc
 from sklearn import metrics
@@ -14,12 +12,7 @@ from training_commands import assert_refused, runs_of, train
 
 from mia_tui.runs.layout import RunDir
 
-
-@pytest.fixture(autouse=True)
-def threads_stay_as_they_were() -> Iterator[None]:
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("threads_stay_as_they_were")
 
 
 @pytest.fixture

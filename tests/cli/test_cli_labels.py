@@ -149,6 +149,17 @@ def test_exported_labels_can_be_imported_again(mia: Mia, labelled: Path, tmp_pat
     assert again.out == "20 images labelled, 0 of them new or changed.\n"
 
 
+def test_a_file_that_is_there_is_replaced_only_when_asked(mia: Mia, labelled: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.csv"
+    other.write_text("what somebody else needs")
+    refused = mia("labels", "export", labelled, other)
+    assert (refused.code, refused.out) == (3, "")
+    assert refused.err.startswith(f"{other} is there already, and nothing was written. Pass --overwrite")
+    assert other.read_text() == "what somebody else needs"
+    assert mia("labels", "export", labelled, other, "--overwrite").out == f"20 labels written to {other}.\n"
+    assert other.read_text().startswith("file,frame,class")
+
+
 def test_labels_are_exported_with_tabs_to_a_file_named_so(mia: Mia, labelled: Path, tmp_path: Path) -> None:
     file = tmp_path / "out.tsv"
     assert mia("labels", "export", labelled, file).code == 0
@@ -206,7 +217,7 @@ def test_mias_numbers_stay_when_a_class_has_no_images_left(mia: Mia, labelled: P
     [
         (["--transfer", "copy"], "--transfer is for --format folders."),
         (["--format", "mia", "--parts"], "--parts is for --format folders."),
-        (["--format", "csv", "--overwrite"], "--overwrite is for --format mia."),
+        (["x", "--format", "folders", "--overwrite"], "--overwrite is for --format csv or mia."),
     ],
 )
 def test_an_option_that_a_format_has_no_use_for_is_refused(

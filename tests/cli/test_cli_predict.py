@@ -4,11 +4,9 @@ import csv
 import json
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 from cli_support import Answer, Mia
 from disc_support import draw_disc
 from PIL import Image
@@ -20,12 +18,7 @@ from mia_tui.runs.layout import RunDir
 from mia_tui.runs.predictions import partial_path
 from mia_tui.runs.suggestions import newest_suggestions
 
-
-@pytest.fixture(autouse=True)
-def threads_stay_as_they_were() -> Iterator[None]:
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("threads_stay_as_they_were")
 
 
 @pytest.fixture

@@ -1,23 +1,16 @@
 """`mia-tui train` in this process: what it says, writes and leaves."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 from cli_support import Mia
 from disc_support import draw_disc
 from training_commands import assert_refused, runs_of, train
 
 from mia_tui.runs.state import read_state
 
-
-@pytest.fixture(autouse=True)
-def threads_stay_as_they_were() -> Iterator[None]:
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("threads_stay_as_they_were")
 
 
 def test_a_training_tells_classes_epochs_and_the_figures_of_the_best(mia: Mia, discs: Path) -> None:

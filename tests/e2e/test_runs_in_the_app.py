@@ -220,3 +220,93 @@ def test_on_a_full_disk_a_run_at_work_is_seen_stopped_and_deleted(tmp_path: Path
     """
     # Its last word found no room: all that can be seen is that no worker has it any more.
     assert on_small_disk(tmp_path / "disk", code, tmp_path / "disk") in ("stopped", "lost")
+
+
+def test_on_the_screen_of_a_run_a_full_disk_is_said_and_with_space_again_it_goes_on(
+    discs: Path, tmp_path: Path
+) -> None:
+    code = """
+        import os, signal
+        from contextlib import suppress
+        from pathlib import Path
+        from run_support import wait_for
+        from terminal_driver import TerminalApp, python_app
+        from mia_tui.config.train import TrainConfig
+        from mia_tui.runs.liveness import read_record, run_status
+        from mia_tui.runs.prepare import prepare_training, read_dataset
+        from mia_tui.runs.state import read_state
+        disk, discs, home = map(Path, sys.argv[1:])
+        config = TrainConfig(
+            backbone="timm:test_resnet", width=32, height=32, batch_size=8, epochs=5000, threads=1,
+            precision="fp32",
+        )
+        run = prepare_training(read_dataset(discs, disk / "state"), config).create()
+        os.utime(run.path / "job.json", (1e9, 1e9))
+        ballast = disk / "ballast"
+
+        def said(app):
+            # State and figures of a run, above its pages: what a message says that lies below does not count.
+            return " ".join(app.screen().partition("1 Curves")[0].split())
+
+        def shows(app, *words):
+            wait_for(lambda: all(word in said(app) for word in words), 180.0)
+
+        def epochs():
+            return [row.epoch for row in read_state(run).epochs]
+
+        def watch_it_die_on_a_full_disk(app):
+            shows(app, "running", "Training on")
+            wait_for(lambda: read_state(run).checkpoint is not None, 180.0)
+            with ballast.open("wb", buffering=0) as file:
+                with suppress(OSError):
+                    while True:
+                        file.write(bytes(4096))
+            # Whether there was room for its last word is chance; that the disk is full is said either way.
+            wait_for(lambda: run_status(run) in ("failed", "lost"), 180.0)
+            shows(app, run_status(run), "The disk that holds", "is full", "ree some space")
+            assert "step " not in said(app) and "images/s" not in said(app), app.screen()
+
+        with TerminalApp(
+            python_app(discs, "--state", disk / "state"), home=home, columns=80, rows=24
+        ) as app:
+            try:
+                app.wait_for("Assign")
+                app.press("ctrl+u")
+                app.wait_for("created")
+                app.press("enter")
+                app.wait_for("R starts it")
+                app.press("r")
+                watch_it_die_on_a_full_disk(app)
+                seen = len(epochs())
+
+                app.press("escape")
+                app.wait_for("Runs of discs")
+                app.press("enter")
+                app.wait_for("1 Curves")
+                before = app.screen().count("is full")
+                app.press("r")  # in vain: a worker cannot even say that it is there
+                wait_for(lambda: app.screen().count("is full") > before, 60.0)
+                assert "left no word" not in app.screen(), app.screen()
+                wait_for(lambda: run_status(run) in ("failed", "lost"), 60.0)
+                shows(app, run_status(run), "is full")
+
+                ballast.unlink()
+                app.press("escape")
+                app.wait_for("Runs of discs")
+                app.press("r")
+                wait_for(lambda: len(epochs()) > seen and run_status(run) == "running", 180.0)
+                app.press("enter")
+                shows(app, "running", "Training on")
+                assert "is full" not in said(app), app.screen()
+                app.press("s")
+                shows(app, "stopped", "R goes on from its checkpoint")
+            finally:
+                record = read_record(run)
+                if record is not None and not record.released:
+                    with suppress(ProcessLookupError):
+                        os.kill(record.pid, signal.SIGKILL)
+        assert epochs() == list(range(1, len(epochs()) + 1)), "an epoch is missing or twice there"
+        print(run_status(run))
+    """
+    disk = tmp_path / "disk"
+    assert on_small_disk(disk, code, disk, discs, tmp_path / "home", options="size=24m") == "stopped"

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from run_support import finished, make_run, python, run_python, started, wait_for
+from run_support import finished, make_run, on_small_disk, python, run_python, started, wait_for
 
 from mia_tui.errors import RunError
 from mia_tui.runs import launch
@@ -267,6 +267,40 @@ def test_a_worker_that_fails_at_once_is_quoted(
         RunError, match=r"ended at once: to the log / ImportError: no torch here\. .*worker\.log"
     ):
         launch.wait_until_taken(run, pid)
+
+
+def test_of_a_worker_that_fails_at_once_only_its_own_words_are_quoted(
+    run: RunDir, fake_worker: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run.worker_log.write_text("what an earlier one said\n")
+    monkeypatch.setenv("FAKE_WORKER", "fail")
+    pid = launch.spawn(run)
+    with pytest.raises(RunError, match="ended at once: to the log / ImportError"):
+        launch.wait_until_taken(run, pid)
+
+
+def test_a_worker_that_a_full_disk_leaves_without_a_word_is_told_as_that(tmp_path: Path) -> None:
+    code = """
+        from pathlib import Path
+        from run_support import make_run
+        from mia_tui.errors import RunError
+        from mia_tui.runs import launch
+        disk = Path(sys.argv[1])
+        run = make_run(disk / "mia")
+        run.worker_log.write_bytes(b"Traceback\\nof an earlier failure\\n".ljust(4096))  # a page to its end
+        with (disk / "ballast").open("wb", buffering=0) as file:
+            try:
+                while True:
+                    file.write(bytes(4096))
+            except OSError:
+                pass
+        try:
+            launch.wait_until_taken(run, launch.spawn(run))
+        except RunError as error:
+            print(error)
+    """
+    said = on_small_disk(tmp_path / "disk", code, tmp_path / "disk")
+    assert said.startswith("The disk that holds ") and "is full. Free some space" in said, said
 
 
 def test_a_worker_that_is_done_at_once_counts_as_started(

@@ -1,7 +1,6 @@
 import math
 import threading
 import weakref
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,18 +20,13 @@ from mia_tui.runs.figures import load_confusion
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.state import read_state
 
+pytestmark = pytest.mark.usefixtures("threads_stay_as_they_were")
+
 
 @pytest.fixture(autouse=True)
 def every_step_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(train_module, "TELL_EVERY_S", 0.0)
     monkeypatch.setattr("mia_tui.runs.control._LOOK_EVERY_S", 0.0)
-
-
-@pytest.fixture(autouse=True)
-def threads_stay_as_they_were() -> Iterator[None]:
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
 
 
 def rows_of(run: RunDir) -> list[int]:

@@ -119,3 +119,10 @@ def test_a_label_is_kept_where_its_file_is_gone_and_that_is_said(tmp_path: Path)
     arrive(tmp_path, face)
     assert list(labels_in(tmp_path)) == ["image-000.png"]
     assert face.said == ["1 labelled file cannot be found; their labels are kept: image-000.png."]
+
+
+def test_one_look_for_new_images_at_a_time_and_suggestions_still_come_meanwhile(tmp_path: Path) -> None:
+    _, arrival = arrive(make_images(tmp_path, 1), Face())
+    assert arrival.look_again() and not arrival.idle
+    assert not arrival.look_again()
+    assert arrival.opened, "a run that ends now has its suggestions shown"

@@ -34,6 +34,7 @@ from mia_tui.dataset.listing.lister import list_images
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.pixels.looking import Look
 from mia_tui.dataset.scan import scan
+from mia_tui.dataset.session.filters import Filter
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.terminal.model import Panel
 from mia_tui.tui.services import upkeep
@@ -233,6 +234,20 @@ def test_nothing_is_told_where_the_others_label_could_be_seen_or_is_the_same(cel
             label(cells, "round", ["image-001.png"], annotator="anna")
             await press(pilot, "f2")
             assert "anna" not in told(pilot.app)
+
+    run(test())
+
+
+def test_what_others_label_joins_the_filter_it_fits(cells: Path) -> None:
+    async def test() -> None:
+        async with opened(cells, size=WIDE) as pilot:
+            pilot.app.screen.session.set_filter(Filter("class", class_id=2))  # type: ignore[attr-defined]
+            await press(pilot, "right")
+            assert "No image is like that" in screen_text(pilot.app)
+            label(cells, "flat", ["image-001.png"], annotator="anna")
+            await wait_until(pilot, lambda: "1/1  image-001.png" in screen_text(pilot.app))
+            label(cells, "flat", [FIRST], annotator="ann")  # by me, in another program
+            await wait_until(pilot, lambda: "2/2  image-001.png" in screen_text(pilot.app))
 
     run(test())
 

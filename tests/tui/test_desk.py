@@ -12,6 +12,7 @@ from tui_support import label, labels_in, make_images
 from mia_tui.dataset.listing import listing
 from mia_tui.dataset.listing.lister import list_images
 from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.session import changes
 from mia_tui.errors import StoreReplaced
 from mia_tui.tui.services.desk import Desk
 from mia_tui.tui.services.fingerprints import take_fingerprints
@@ -138,5 +139,55 @@ def test_folders_are_looked_at_in_a_thread(cells: Path, monkeypatch: pytest.Monk
         monkeypatch.setattr(listing, "parent_of", watched)
         await desk.class_folders()
         assert threads and threading.main_thread() not in threads
+
+    run(test())
+
+
+def test_others_may_work_while_thousands_of_marks_are_taken_over(
+    cells: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changes, "_STEP", 50)
+    keys = [ImageKey(f"{number}.png") for number in range(1000)]
+
+    desk: Desk
+
+    async def turns_while(work: Coroutine[Any, Any, object]) -> int:
+        """How often the event loop came round after the write."""
+        task, turns = asyncio.create_task(work), 0
+        while not task.done():
+            turns += desk.keeper.busy_since is None
+            await asyncio.sleep(0)
+        await task
+        return turns
+
+    async def test() -> None:
+        nonlocal desk
+        desk = await at(cells)
+        desk.session.extend([key.path for key in keys])
+        for work in (
+            lambda: desk.flag(keys, True),
+            lambda: desk.skip(keys, True),
+            lambda: desk.step_back(),
+            lambda: desk.step_back(redo=True),
+        ):
+            assert await turns_while(work()) >= len(keys) // 50
+        assert (desk.session.tally.flagged, desk.session.tally.skipped) == (1000, 1000)
+
+    run(test())
+
+
+def test_what_an_undo_shows_leaves_out_what_others_did_meanwhile(cells: Path) -> None:
+    async def test() -> None:
+        desk = await at(cells)
+        await desk.flag([A], True)
+        label(cells, "flat", [B.path], annotator="bea")
+        done = await desk.step_back()
+        assert done is not None
+        assert (done[0], done[1].rows.tolist(), done[1].others) == (
+            f"Undid: {A.path} flagged.",
+            [0],
+            ("bea",),
+        )
+        assert class_name_at(desk, B) == "flat"
 
     run(test())

@@ -25,6 +25,7 @@ from tui_support import (
 
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageFile, ImageKey
+from mia_tui.dataset.session.filters import Filter
 from mia_tui.terminal.cells import Cells
 from mia_tui.tui.places import OpenImages
 from mia_tui.tui.screens.grid import GridScreen
@@ -69,6 +70,9 @@ def test_tiles_say_their_class_in_words_and_in_a_pattern(dataset: Path) -> None:
             assert " 1 round  " in first
             assert "(2)long? ━" in first
             assert "1/60  image-000.png" in screen_text(pilot.app)
+            await press(pilot, "right", "right")
+            assert "long? 90%" in screen_text(pilot.app)
+            assert "accepts" not in screen_text(pilot.app), "Enter opens the image here"
 
     run(test())
 
@@ -197,6 +201,65 @@ def test_escape_clears_marks_then_goes_back_to_the_image_one_came_from(dataset: 
             await press(pilot, "escape")
             assert pilot.app.ended and pilot.app.result is False
             assert pilot.app.desk.session.position == 0
+
+    run(test())
+
+
+def test_marks_are_kept_while_an_image_is_looked_at_closely(dataset: Path) -> None:
+    async def test() -> None:
+        async with opened(dataset) as pilot:
+            for back in ("enter", "f7"):
+                await press(pilot, "f7", "space", "right", back)
+                assert isinstance(pilot.app.screen, LabelScreen)
+                await press(pilot, "f7")
+                assert " still marked: a class key labels them, Esc takes the marks away." in screen_text(
+                    pilot.app
+                )
+                await press(pilot, "right", "left")
+                marked = pilot.app.screen.session.selected_count
+                assert f"{marked} image{'s' if marked > 1 else ''} marked" in screen_text(pilot.app)
+                await press(pilot, "escape", "escape", "f7")
+                assert "marked" not in screen_text(pilot.app)
+                await press(pilot, "escape")
+
+    run(test())
+
+
+def test_what_is_shown_is_said_beside_a_long_name(tmp_path: Path) -> None:
+    folder = make_images(tmp_path / "images", 3, classes=["round"])
+    for path in folder.glob("*.png"):
+        path.rename(path.with_name(f"{path.stem}-{'of-a-long-series-' * 6}end.png"))
+
+    async def test() -> None:
+        async with opened(folder) as pilot:
+            session = pilot.app.screen.session
+            words = "of the run 20261123-1432-resnet50v2, truth round, predicted long"
+            session.set_filter(Filter(among=tuple(map(session.listing.key, range(2))), among_words=words))
+            for keys in (("right",), ("f7", "right")):
+                await press(pilot, *keys)
+                [line] = [line for line in screen_text(pilot.app).splitlines() if line.startswith("2/2")]
+                assert "end.png" in line and "[of the run 20261123-1432-resnet50v2" in line and "…]" in line
+
+    run(test())
+
+
+def test_all_images_lets_go_of_those_of_a_run(dataset: Path) -> None:
+    async def test() -> None:
+        async with shown(dataset, GridScreen) as pilot:
+            session = pilot.app.desk.session
+            keys = tuple(map(session.listing.key, range(3)))
+            session.set_filter(Filter(among=keys, among_words="truth round"))
+            await press(pilot, "f5", "down", "enter")
+            assert "[without a label, truth round]" in screen_text(pilot.app)
+            await press(pilot, "f5", "enter")
+            assert session.filter.is_all and "1/60" in screen_text(pilot.app)
+            session.set_filter(Filter(among=keys, among_words="truth round", text="image"))
+            await press(pilot, "f5")
+            assert 'all images, "image"' in screen_text(pilot.app)
+            await press(pilot, "enter")
+            assert session.filter == Filter(text="image")
+            await press(pilot, "f5", "down", "enter")
+            assert session.filter.is_all
 
     run(test())
 

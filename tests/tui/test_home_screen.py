@@ -194,6 +194,12 @@ def test_a_run_that_has_said_nothing_yet_is_told_in_one_line() -> None:
     assert run_words(live) == "run, starting"
 
 
+def test_a_queued_run_waits_for_the_one_before_it_whatever_figures_it_has_from_earlier() -> None:
+    phase = "waiting for the run first to end"
+    live = LiveRun("run", Path("/data"), "waiting", phase, 2, 10, "macro_f1", 0.9)
+    assert run_words(live) == "run, waiting for the run first to end"
+
+
 def test_enter_tab_and_escape_are_obeyed_after_what_was_typed_before_them_in_one_burst(place: Path) -> None:
     async def test() -> None:
         async with home() as pilot:

@@ -107,6 +107,14 @@ def another_store(path: Path, *classes: str, annotator: str = "bob") -> None:
         store.set_labels([(ImageKey("a.png"), added[-1].id)], source="person")
 
 
+async def desk_in(folder: Path) -> Desk:
+    """Ann's, with two images."""
+    desk = Desk(folder, state=None, annotator="ann")
+    desk.session.extend(["a.png", "b.png"])
+    await desk.load()
+    return desk
+
+
 def by_rename(path: Path, new: Path) -> None:
     new.replace(path)
 
@@ -122,9 +130,7 @@ def test_a_labels_db_brought_back_from_a_backup_is_said_and_read_and_takes_the_n
     path = labelled(tmp_path)
 
     async def test() -> None:
-        desk = Desk(tmp_path, state=None, annotator="ann")
-        desk.session.extend(["a.png", "b.png"])
-        await desk.load()
+        desk = await desk_in(tmp_path)
         another_store(tmp_path / "backup.db", "flat", "round", "oval")
         bring(path, tmp_path / "backup.db")
         with pytest.raises(StoreReplaced, match="replaced by another file while the app was open"):
@@ -148,9 +154,7 @@ def test_a_label_pressed_before_the_other_file_was_read_is_refused_not_given_to_
     path = labelled(tmp_path)
 
     async def test() -> None:
-        desk = Desk(tmp_path, state=None, annotator="ann")
-        desk.session.extend(["a.png", "b.png"])
-        await desk.load()
+        desk = await desk_in(tmp_path)
         another_store(tmp_path / "backup.db", "flat", "round")
         bring(path, tmp_path / "backup.db")
         [round_] = desk.session.classes
@@ -174,9 +178,7 @@ def test_a_key_that_waits_while_another_file_is_loaded_is_not_written_into_it(tm
     path = labelled(tmp_path)
 
     async def test() -> None:
-        desk = Desk(tmp_path, state=None, annotator="ann")
-        desk.session.extend(["a.png", "b.png"])
-        await desk.load()
+        desk = await desk_in(tmp_path)
         another_store(tmp_path / "backup.db", "flat", "round")
         (tmp_path / "backup.db").replace(path)
         with pytest.raises(StoreReplaced):
@@ -197,9 +199,7 @@ def test_a_deleted_labels_db_is_said_and_nothing_is_written_into_the_void(tmp_pa
     path = labelled(tmp_path)
 
     async def test() -> None:
-        desk = Desk(tmp_path, state=None, annotator="ann")
-        desk.session.extend(["a.png", "b.png"])
-        await desk.load()
+        desk = await desk_in(tmp_path)
         shutil.rmtree(path.parent)
         [round_] = desk.session.classes
         with pytest.raises(StoreReplaced, match=r"not saved.*deleted or moved away"):

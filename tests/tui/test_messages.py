@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from run_support import make_run
 from textual.pilot import Pilot
 from textual.widgets._toast import Toast
 from tui_support import SMALL, make_context, make_images, press, record_paints, run, settle, told, wait_until
@@ -70,7 +71,7 @@ def test_a_key_that_takes_a_message_away_is_answered_first_in_one_paint(
     dataset: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(read_messages, "READ_S", 0.0)
-    monkeypatch.setattr(read_messages, "AFTER_KEY_S", 0.5)
+    monkeypatch.setattr(read_messages, "AFTER_KEY_S", 600.0)
 
     async def test() -> None:
         async with opened(dataset) as pilot:
@@ -79,7 +80,6 @@ def test_a_key_that_takes_a_message_away_is_answered_first_in_one_paint(
             painted = record_paints(pilot.app)
             await press(pilot, "f1")
             assert len([paint for paint in painted if paint]) == 1 and told(pilot.app)
-            await wait_until(pilot, lambda: not told(pilot.app))
 
     run(test())
 
@@ -113,5 +113,45 @@ def test_beside_the_list_a_message_leaves_the_image_free(dataset: Path) -> None:
             await tell(pilot, "something came that takes many words. " * 3)
             [toast] = pilot.app.screen.query(Toast)
             assert toast.region.right <= pilot.app.screen.query_one("#image").region.x
+
+    run(test())
+
+
+LONG = "The run 20261124-2234-resnet18 failed, best macro F1 0.97. " + "The disk that holds it is full. " * 5
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
+def test_in_the_form_of_a_training_a_message_lies_over_no_field_and_no_line_below(
+    dataset: Path, size: tuple[int, int]
+) -> None:
+    async def test() -> None:
+        async with opened(dataset, size=size) as pilot:
+            await press(pilot, "ctrl+t")
+            await tell(pilot, LONG)
+            screen = pilot.app.screen
+            [toast] = [toast.region for toast in screen.query(Toast)]
+            assert toast.x >= screen.query_one("#train-form").region.right and toast.right <= size[0]
+            assert toast.bottom <= screen.query_one("#train-help").region.y and toast.y >= 1
+
+    run(test())
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
+def test_over_the_figures_of_a_run_a_message_is_low_and_its_head_and_last_lines_stay_free(
+    dataset: Path, size: tuple[int, int]
+) -> None:
+    make_run(dataset / "mia", created_at=1e9)
+
+    async def test() -> None:
+        async with opened(dataset, size=size) as pilot:
+            await press(pilot, "ctrl+u")
+            await wait_until(pilot, lambda: pilot.app.screen.idle)  # type: ignore[attr-defined]
+            await press(pilot, "enter")
+            await tell(pilot, LONG)
+            screen = pilot.app.screen
+            [toast] = [toast.region for toast in screen.query(Toast)]
+            assert 1 <= toast.height <= 4
+            assert toast.bottom <= screen.query_one("#run-message").region.y
+            assert toast.y > screen.query_one("#run-pages").region.y
 
     run(test())

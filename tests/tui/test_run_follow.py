@@ -18,14 +18,14 @@ from tui_support import make_context
 
 from mia_tui.runs import liveness
 from mia_tui.runs.eventlog import EventLog, encode_event
-from mia_tui.runs.events import Confusion, Phase, RunEnded
+from mia_tui.runs.events import Confusion, Failure, Phase, RunEnded
 from mia_tui.runs.figures import SavedConfusion, save_confusion
 from mia_tui.runs.gpus import Gpu, gpus_of_process
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.liveness import SILENT_S as REMOTE_SILENT_S
 from mia_tui.runs.liveness import WorkerLock, WorkerRecord
 from mia_tui.runs.system import host_name
-from mia_tui.tui.screens.run_words import figures_line
+from mia_tui.tui.screens.run_words import doing, figures_line
 from mia_tui.tui.services import run_follow
 from mia_tui.tui.services.run_follow import SILENT_S, RunFollow, Snapshot
 
@@ -142,6 +142,45 @@ def test_a_worker_that_says_nothing_is_running_and_its_silence_is_told(run: RunD
         assert looked(watch, clock, after_s=SILENT_S + 2).silent_s == SILENT_S + 2
         write(run, step(1, 2))
         assert looked(watch, clock).silent_s is None
+
+
+def test_what_a_silent_worker_did_last_is_not_told_as_its_speed_of_now(run: RunDir, clock: Clock) -> None:
+    with WorkerLock(run):
+        write(run, started(), Phase(t=time.time(), name="training"), step(1, 1))
+        watch = follow(run, clock)
+        assert "100 images/s" in figures_line(looked(watch, clock), 120, make_context().ink)
+        silent = looked(watch, clock, after_s=SILENT_S + 2)
+        assert "images/s" not in figures_line(silent, 120, make_context().ink)
+
+
+def test_that_a_full_disk_keeps_a_worker_from_telling_is_said_while_it_is_so(
+    run: RunDir, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = {"full": True}
+    monkeypatch.setattr(run_follow, "is_full", lambda folder: disk["full"] and folder == run.path)
+    with WorkerLock(run):
+        write(run, started(), Phase(t=time.time(), name="training", message="on the CPU"), step(1, 1))
+        watch = follow(run, clock)
+        assert "no step" not in doing(looked(watch, clock))
+        assert doing(looked(watch, clock, after_s=SILENT_S + 2)) == (
+            "Training on the CPU; no step for 12 s. The disk that holds its folder is full: nothing can be told or "
+            "saved until some space is free."
+        )
+    assert doing(looked(watch, clock)) == (
+        "Its worker died. The disk that holds its folder is full: free some space, then R goes on from the beginning."
+    )
+    disk["full"] = False
+    assert doing(looked(watch, clock)) == "Its worker died; R goes on from the beginning."
+
+
+def test_of_a_run_that_failed_it_is_said_when_since_its_reason_may_be_gone(run: RunDir, clock: Clock) -> None:
+    failure = Failure("RunError", "The disk that holds x is full.", "Free some space.")
+    then = time.mktime((2020, 5, 4, 3, 2, 1, 0, 0, -1))
+    write(run, started(), RunEnded(t=then, outcome="failed", error=failure))
+    watch = follow(run, clock)
+    assert doing(looked(watch, clock)) == "Failed 2020-05-04: The disk that holds x is full. Free some space."
+    write(run, RunEnded(t=1e300, outcome="failed", error=failure))  # a clock gone mad
+    assert doing(looked(watch, clock)) == "The disk that holds x is full. Free some space."
 
 
 def test_clocks_that_jump_make_no_silence(run: RunDir, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -340,8 +379,9 @@ def test_memory_and_load_are_those_of_the_kind_of_gpu_that_the_run_has_on_this_m
         write(run, msgspec.structs.replace(started(), host=host or host_name(), device=device), step(1, 1))
         snapshot = looked(follow(run, clock), clock)
         assert [found.name for found in snapshot.gpus] == ["GPU A"] * shown
-        words = figures_line(snapshot, make_context().ink)
+        words, short = (figures_line(snapshot, columns, make_context().ink) for columns in (120, 50))
         assert ("GPU load 63 %, 20 GB of 80 GB in use" in words) == bool(shown)
+        assert ("GPU 63 %, 20 GB of 80 GB" in short) == bool(shown)
 
 
 def test_of_several_gpus_alike_only_the_one_that_the_worker_computes_on_is_shown() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from run_support import epoch_row, make_run, started, wait_for
-from tui_support import make_images, opened, press, run, screen_text, told, wait_until
+from tui_support import make_images, opened, press, run, screen_text, told, type_text, wait_until
 
 from mia_tui.errors import RunError
 from mia_tui.runs import suggesting
@@ -85,6 +85,29 @@ def test_new_suggestions_appear_on_the_open_labelling_screen(
             assert "round" in screen_text(pilot.app).splitlines()[0]
             await press(pilot, "enter")
             assert "2/3" in screen_text(pilot.app)
+
+    run(test())
+
+
+def test_a_filter_for_suggestions_shows_those_that_come_after_it_was_chosen(
+    cells: Path, trained: RunDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(label_outside, "_RUNS_AFTER_S", 0.0)
+
+    async def test() -> None:
+        async with opened(cells) as pilot:
+            outside = pilot.app.screen._outside  # type: ignore[attr-defined]
+            await wait_until(pilot, lambda: outside.runs is not None and outside.runs._stamp is not None)
+            await press(pilot, "f5")
+            await type_text(pilot, "suggestion only")
+            await press(pilot, "enter")
+            assert "No image is like that" in screen_text(pilot.app)
+            await press(pilot, "enter")
+            assert "There is no image to accept a suggestion for." in screen_text(pilot.app)
+            suggest(trained, cells)
+            await wait_until(pilot, lambda: "1/3  image-000.png" in screen_text(pilot.app))
+            assert "No image is like that" not in screen_text(pilot.app)
+            assert "round" in screen_text(pilot.app).splitlines()[0]
 
     run(test())
 

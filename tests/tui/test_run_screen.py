@@ -229,7 +229,10 @@ def test_a_failed_run_says_why_and_what_to_do_and_its_warnings_have_a_page(tmp_p
 
     async def test() -> None:
         async with watched(run) as pilot:
-            await see(pilot, "The loss became nan in epoch 1, step 3. Start again with a lower --lr.")
+            await see(pilot, ": The loss became nan in epoch 1, step 3.")
+            await see(pilot, "lower --lr.")  # on the next line
+            said = " ".join(screen_text(pilot.app).split())
+            assert "Failed 2286-11-2" in said and "step 3. Start again with a lower --lr." in said
             assert "failed" in screen_lines(pilot.app)[0] and "6 Messages (2)" in screen_text(pilot.app)
             await press(pilot, "6")
             assert "Warning: Two images are gone. Look." in screen_text(pilot.app)

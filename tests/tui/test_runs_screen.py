@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from run_support import epoch_row, finished, make_run, started, step
 from textual.app import App
+from textual.events import Key
 from textual.pilot import Pilot
 from textual.screen import Screen
 from tui_support import (
@@ -36,6 +37,7 @@ from mia_tui.tui.context import Context
 from mia_tui.tui.places import OpenImages, Place
 from mia_tui.tui.screens import runs_commands
 from mia_tui.tui.screens.compare import _settings_text
+from mia_tui.tui.screens.run import RunScreen
 from mia_tui.tui.screens.runs import RunsScreen
 from mia_tui.tui.services.desk import Desk
 
@@ -233,6 +235,19 @@ def test_a_run_is_deleted_after_a_question_and_only_then(dataset: Path) -> None:
     run(test())
 
 
+def test_space_marks_a_run_and_stays_on_it_as_it_does_in_the_grid(dataset: Path) -> None:
+    three(dataset)
+
+    async def test() -> None:
+        async with room(dataset) as pilot:
+            await press(pilot, "space")
+            assert "1 marked" in screen_text(pilot.app)
+            await press(pilot, "space")
+            assert "marked" not in screen_text(pilot.app).splitlines()[0]
+
+    run(test())
+
+
 def test_marked_runs_are_deleted_together_and_a_failure_is_said(
     dataset: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -248,11 +263,45 @@ def test_marked_runs_are_deleted_together_and_a_failure_is_said(
 
     async def test() -> None:
         async with room(dataset) as pilot:
-            await press(pilot, "space", "space", "x")
+            await press(pilot, "space", "down", "space", "x")
             assert "Delete 2 runs?" in screen_text(pilot.app)
             await press(pilot, "d")
             await wait_until(pilot, lambda: order_of(pilot.app) == ["vgg19", "vgg16"])
             assert [note.message for note in pilot.app._notifications] == ["It may be being worked on."]
+
+    run(test())
+
+
+def test_what_is_pressed_behind_the_key_that_opens_the_room_labels_nothing_when_it_is_left(
+    tmp_path: Path,
+) -> None:
+    images = make_images(tmp_path / "images", 3, classes=["round", "long"])
+
+    async def test() -> None:
+        async with opened(images) as pilot:
+            for key in ("ctrl+u", "2", "f2"):  # all at once, as over a slow connection
+                pilot.app.post_message(Key(key, key if len(key) == 1 else None))
+            await wait_until(pilot, lambda: isinstance(pilot.app.screen, RunsScreen))
+            await press(pilot, "escape")
+            await settle(pilot)
+            assert not labels_in(images)
+
+    run(test())
+
+
+def test_what_is_pressed_behind_the_key_that_opens_a_run_is_not_obeyed_when_the_room_is_back(
+    dataset: Path,
+) -> None:
+    ended(dataset, 0.5, name="vgg16")
+
+    async def test() -> None:
+        async with room(dataset) as pilot:
+            for key in ("enter", "x"):  # all at once, as over a slow connection
+                pilot.app.post_message(Key(key, None))
+            await wait_until(pilot, lambda: isinstance(pilot.app.screen, RunScreen))
+            await press(pilot, "escape")
+            await pilot.pause(0.1)
+            assert isinstance(pilot.app.screen, RunsScreen), screen_text(pilot.app)
 
     run(test())
 
@@ -297,7 +346,7 @@ def test_two_marked_runs_are_compared_by_figures_and_differing_settings(dataset:
         async with room(dataset, size=(80, 30)) as pilot:
             await press(pilot, "v")
             assert "Mark two runs or more with Space" in screen_text(pilot.app)
-            await press(pilot, "down", "space", "space", "v")
+            await press(pilot, "down", "space", "down", "space", "v")
             text = screen_text(pilot.app)
             assert "macro f1" in text
             settings = {line.split()[0]: line.split()[1:] for line in text.splitlines() if line.strip()}
@@ -422,7 +471,7 @@ def test_back_from_a_run_that_the_form_started_is_the_run_room_with_its_cursor_t
             await pilot.press("ctrl+t")
             await wait_until(pilot, lambda: "[1 Curves]" in screen_text(pilot.app))
             await press(pilot, "escape")
-            assert "Runs of cells: 4" in screen_text(pilot.app)
+            await wait_until(pilot, lambda: "Runs of cells: 4" in screen_text(pilot.app))
             await press(pilot, "space")
             assert line_of(pilot.app, "resnet34")[:3] == ["▸*", "finished", "resnet34"]
             await press(pilot, "escape", "escape")
@@ -527,7 +576,7 @@ def test_runs_are_compared_where_the_terminal_has_no_colours(
 
     async def test() -> None:
         async with room(dataset, context=context) as pilot:
-            await press(pilot, "space", "space", "v")
+            await press(pilot, "space", "down", "space", "v")
             text = screen_text(pilot.app)
             assert "AA A" in text and "BB B" in text, "curves are not told apart by letters"
             assert "batch_size" in text

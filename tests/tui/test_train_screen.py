@@ -34,9 +34,10 @@ from mia_tui.runs.prepare import Prepared, prepare_training, read_dataset
 from mia_tui.runs.torch_probe import TorchFacts
 from mia_tui.tui.context import Context
 from mia_tui.tui.places import Place
-from mia_tui.tui.screens import train, train_check, train_preview
+from mia_tui.tui.screens import train_check, train_preview
 from mia_tui.tui.screens.train import TrainScreen
 from mia_tui.tui.services import form_machine
+from mia_tui.tui.services.form_drafts import forget_drafts
 
 WIDE = 120, 40
 
@@ -73,7 +74,7 @@ async def form(
 @pytest.fixture(autouse=True)
 def no_helpers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is remembered from another test, no GPU is looked for, no worker started."""
-    train._drafts.clear()
+    forget_drafts()
     monkeypatch.setattr(form_machine, "list_gpus", list)
     monkeypatch.setattr(form_machine, "nvidia_device_present", lambda: False)
     monkeypatch.setattr(train_check, "start_run", create_only)

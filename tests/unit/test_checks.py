@@ -137,10 +137,10 @@ def test_images_without_a_label_are_opened_too_and_those_that_cannot_be_are_name
     assert (checked.others_opened, checked.others) == (3, 3)
     assert (
         checked.scope
-        == "Looked into all 33 labelled images. The 3 without a label were opened, not looked into."
+        == "Looked into all 33 labelled images. Only tried to open: 3 of 3 images without a label."
     )
     hasty = check_start(ready, others, others_limit_s=0)
-    assert hasty.scope.endswith("Of 3 without a label 0 were opened, not looked into.")
+    assert hasty.scope.endswith("Only tried to open: 0 of 3 images without a label.")
     assert "without a label" not in check_start(prepared(discs)).scope
 
 

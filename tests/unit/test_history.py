@@ -1,5 +1,6 @@
 """Undo and redo without end, across actions, people and restarts, and never over somebody else's work."""
 
+import gc
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,10 +12,10 @@ from hypothesis import strategies as st
 from run_support import on_small_disk
 
 from mia_tui.dataset.model import ImageKey
-from mia_tui.dataset.store import history
+from mia_tui.dataset.store import history, labelling, marks, rows, undo
 from mia_tui.dataset.store.label_store import Label, LabelStore
 from mia_tui.dataset.store.migrations import MIGRATIONS, VERSION, schema_version
-from mia_tui.dataset.store.records import Mark, Step
+from mia_tui.dataset.store.records import Change, Mark, Step
 from mia_tui.errors import DataError, StoreConflict, StoreError
 
 A, B, C = ImageKey("a.png"), ImageKey("b.png"), ImageKey("stack.tif", 7)
@@ -50,6 +51,10 @@ def state_of(store: LabelStore) -> tuple[object, ...]:
     return store.labels(), store.classes(archived=True), store.marks()
 
 
+def made_by(store: LabelStore, step: Step) -> list[Change]:
+    return [change for change in store.history() if change.batch == step.batch]
+
+
 def what(step: Step | None) -> str:
     assert step is not None
     return step.what
@@ -61,7 +66,9 @@ def test_the_very_first_label_can_be_undone(anna: LabelStore) -> None:
     step = anna.undo()
     assert what(step) == 'Undid: a.png to "round".'
     assert step is not None
-    assert [(change.kind, change.image, change.after) for change in step.changes] == [("label", A, None)]
+    assert [(change.kind, change.image, change.after) for change in made_by(anna, step)] == [
+        ("label", A, None)
+    ]
     assert anna.labels() == {}
 
 
@@ -325,6 +332,122 @@ def test_marks_are_kept_and_undone(anna: LabelStore, db: Path) -> None:
         anna.redo()
     with LabelStore(db) as again:
         assert again.marks() == expected
+
+
+@pytest.fixture
+def in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is done together for a million images is a part of three here."""
+    for module in (labelling, marks, undo):
+        monkeypatch.setattr(module, "_AT_ONCE", 3)
+    monkeypatch.setattr(rows, "_TOGETHER", 2)
+
+
+@pytest.mark.usefixtures("in_parts")
+@pytest.mark.parametrize(
+    ("act", "says"),
+    [
+        (lambda s, keys: s.set_flagged(keys, True), "20 images flagged"),
+        (lambda s, keys: s.set_skipped(keys, True), "20 images skipped"),
+        (lambda s, keys: s.set_notes(keys, " two\ncells "), "note of 20 images"),
+        (
+            lambda s, keys: s.set_labels([(key, ROUND) for key in keys], source="person"),
+            '20 images to "round"',
+        ),
+    ],
+)
+def test_what_is_done_to_many_images_in_parts_is_one_step(
+    anna: LabelStore, berta: LabelStore, act: Any, says: str
+) -> None:
+    keys = [ImageKey(f"{number}.png") for number in range(20)]
+    start = state_of(anna)
+    assert act(anna, keys + keys[5:15]) == 20  # an image that is named twice changes once
+    assert act(anna, keys) == 0
+    done, seen = state_of(anna), anna.last_change()
+    assert [change.image for change in anna.history()][-20:] == keys
+    assert what(anna.undo()) == f"Undid: {says}."
+    assert state_of(anna) == start
+    assert [change.image for change in anna.changes_since(seen)] == keys[::-1]
+    assert what(anna.redo()) == f"Redid: {says}."
+    assert state_of(anna) == done
+    assert anna.undo() is not None and anna.undo() is None
+
+
+@pytest.mark.usefixtures("in_parts")
+@pytest.mark.parametrize(
+    ("mine", "theirs"),
+    [
+        (lambda s, keys: s.set_flagged(keys, True), lambda s, key: s.set_flagged([key], False)),
+        (lambda s, keys: s.set_skipped(keys, True), lambda s, key: s.set_skipped([key], False)),
+        (lambda s, keys: s.set_notes(keys, "mine"), lambda s, key: s.set_note(key, "theirs")),
+        (
+            lambda s, keys: s.set_labels([(key, ROUND) for key in keys], source="person"),
+            lambda s, key: s.set_labels([(key, FLAT)], source="person"),
+        ),
+    ],
+)
+@pytest.mark.parametrize("place", [0, 10, 19])
+def test_undo_of_many_stops_whole_where_somebody_else_changed_one_of_them_since(
+    anna: LabelStore, berta: LabelStore, mine: Any, theirs: Any, place: int
+) -> None:
+    keys = [ImageKey(f"{number}.png") for number in range(20)]
+    mine(anna, keys)
+    theirs(berta, keys[place])
+    before = state_of(anna), list(anna.history())
+    with pytest.raises(StoreConflict, match=rf"Undo would overwrite a change of .* of {place}\.png by berta"):
+        anna.undo()
+    assert (state_of(anna), list(anna.history())) == before
+    berta.undo()
+    anna.undo()
+    mine(berta, keys[place : place + 1])
+    with pytest.raises(StoreConflict, match=rf"Redo would overwrite a change of .* of {place}\.png by berta"):
+        anna.redo()
+
+
+@pytest.mark.usefixtures("in_parts")
+def test_marks_that_one_transaction_set_and_took_away_again_are_undone_whole(anna: LabelStore) -> None:
+    keys = [ImageKey(f"{number}.png") for number in range(10)]
+    anna.set_notes(keys[::2], "before")
+    before = state_of(anna)
+    with anna.transaction():
+        for on in (True, False, True):
+            anna.set_flagged(keys, on)
+            anna.set_skipped(keys[:7], on)
+            anna.set_notes(keys, "x" if on else None)
+    after = state_of(anna)
+    anna.undo()
+    assert state_of(anna) == before
+    anna.redo()
+    assert state_of(anna) == after
+
+
+def test_an_undo_of_many_leaves_nothing_behind_that_would_be_let_go_of_at_once(anna: LabelStore) -> None:
+    """A million rows that the next step let go of held up the screen for a third of a second."""
+    anna.set_skipped([ImageKey(f"{number}.png") for number in range(500)], True)
+    before = changes_alive()
+    kept = [anna.undo(), anna.redo(), anna.undo()]
+    assert [what(step) for step in kept][1] == "Redid: 500 images skipped."
+    assert changes_alive() == before
+
+
+def changes_alive() -> int:
+    gc.collect()
+    return sum(isinstance(found, Change) for found in gc.get_objects())
+
+
+def test_marks_of_many_images_are_found_without_a_walk_through_all_images(anna: LabelStore) -> None:
+    """A walk for each part made a quarter of a million flags take a minute."""
+    asked: list[str] = []
+    anna._db.set_trace_callback(asked.append)
+    anna.set_skipped([A, B], True)
+    anna.set_skipped([A, B], False)
+    anna.set_labels([(A, ROUND), (B, ROUND)], source="person")
+    for _ in range(3):
+        anna.undo()
+    anna._db.set_trace_callback(None)
+    looked = [line for line in asked if line.startswith("SELECT")]
+    plans = [row[3] for line in looked for row in anna._db.execute(f"EXPLAIN QUERY PLAN {line}")]
+    assert any("wanted" in line for line in looked) and any("IN (SELECT" in line for line in looked)
+    assert not [plan for plan in plans if plan in ("SCAN image", "SCAN label")], plans
 
 
 def test_a_label_keeps_the_flag_of_a_person(anna: LabelStore) -> None:

@@ -295,3 +295,12 @@ def test_100_000_images_take_less_than_15_megabytes() -> None:
     tracemalloc.stop()
     assert taken < 15e6
     assert np.array_equal(listing.rows([ImageKey(path) for path in paths]), np.arange(100_000))
+
+
+def test_the_keys_of_many_rows_are_those_of_each() -> None:
+    listing = Listing.of_files(
+        [ImageFile(name, 1, 1) for name in ("a.png", "b/stack.tif", "b/\udcff.png", "c.png")],
+        frames={"b/stack.tif": 3},
+    )
+    for rows in ([0, 1, 2, 3, 4, 5], [0, 2, 5], [4], []):
+        assert listing.keys(np.array(rows, np.int32)) == [listing.key(row) for row in rows]

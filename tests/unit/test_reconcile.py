@@ -13,6 +13,7 @@ from mia_tui.dataset.model import ImageFile, ImageKey
 from mia_tui.dataset.scan import scan
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.dataset.store.reconcile import Reconciled, make_plan
+from mia_tui.dataset.store.records import Step
 from mia_tui.errors import DataError, StoreConflict
 
 NOTHING = Reconciled((), (), (), ())
@@ -276,6 +277,10 @@ def test_facts_are_noted_of_labelled_files_only_and_hide_no_change(store: LabelS
     assert store.stored_files()["a.png"].mtime_ns == 77
 
 
+def concerned(store: LabelStore, step: Step) -> list[ImageKey | None]:
+    return [change.image for change in store.history() if change.batch == step.batch]
+
+
 def test_following_files_does_not_stand_in_the_way_of_undo(store: LabelStore, root: Path) -> None:
     (root / "a.png").rename(root / "moved.png")
     put(root, b="content of z")
@@ -284,7 +289,19 @@ def test_following_files_does_not_stand_in_the_way_of_undo(store: LabelStore, ro
     step = store.undo()
     assert step is not None
     assert step.what == "Undid: 2 images to different classes."
-    assert {change.image for change in step.changes} == {ImageKey("moved.png"), ImageKey("b.png")}
+    assert set(concerned(store, step)) == {ImageKey("moved.png"), ImageKey("b.png")}
+
+
+def test_a_move_and_what_was_done_to_the_file_in_one_transaction_are_undone_together(
+    store: LabelStore, root: Path
+) -> None:
+    (root / "a.png").rename(root / "moved.png")
+    with store.transaction():
+        look(store, root)
+        store.set_flagged([ImageKey("moved.png")], True)
+    assert store.undo() is not None
+    assert classes_of(store) == {"a.png": 1, "b.png": 2}
+    assert store.marks() == {}
 
 
 def test_a_move_is_undone_by_naming_it_and_not_made_again(store: LabelStore, root: Path) -> None:
@@ -293,14 +310,14 @@ def test_a_move_is_undone_by_naming_it_and_not_made_again(store: LabelStore, roo
     step = store.undo(done.batch)
     assert step is not None
     assert step.what == "Undid: link of moved.png to a moved file."
-    assert [change.image for change in step.changes] == [ImageKey("a.png")]
+    assert concerned(store, step) == [ImageKey("a.png")]
     assert classes_of(store) == {"a.png": 1, "b.png": 2}
     assert store.missing() == {ImageKey("a.png")}
     assert look(store, root) == Reconciled(("a.png",), (), (), ())
     assert store.undo(done.batch) is None
     step = store.redo()
     assert step is not None
-    assert [change.image for change in step.changes] == [ImageKey("moved.png")]
+    assert concerned(store, step) == [ImageKey("moved.png")]
     assert classes_of(store) == {"moved.png": 1, "b.png": 2}
     assert store.missing() == set()
     assert look(store, root) == NOTHING

@@ -73,6 +73,47 @@ def test_labelling_does_not_take_an_image_away_before_the_view_is_refreshed() ->
     assert session.current == ImageKey("c.png")
 
 
+def test_suggestions_that_come_are_shown_by_a_filter_that_was_chosen_before() -> None:
+    session = session_of(*FIVE)
+    session.set_filter(Filter("suggested"))
+    assert shown(session) == []
+    suggest(session, b=(1, 0.9), d=(2, 0.5))
+    assert shown(session) == ["b.png", "d.png"]
+    assert session.current == ImageKey("b.png")
+
+
+def test_other_suggestions_take_images_out_of_the_filter_but_not_the_current_one() -> None:
+    session = session_of(*FIVE)
+    suggest(session, a=(1, 0.9), b=(1, 0.9), c=(1, 0.9))
+    session.set_filter(Filter("suggested"))
+    session.move(1)
+    session.select(session.view)
+    suggest(session, a=(0, 0.0), b=(0, 0.0), d=(2, 0.5))
+    assert shown(session) == ["b.png", "d.png"]
+    assert session.current == ImageKey("b.png")
+    assert session.selected.tolist() == [1]
+
+
+def test_suggestions_that_come_sort_images_by_confidence_anew() -> None:
+    session = session_of(*FIVE)
+    session.set_order("confidence")
+    session.move(2)
+    suggest(session, e=(1, 0.1), c=(1, 0.9), a=(1, 0.5))
+    assert shown(session) == ["e.png", "a.png", "c.png", "b.png", "d.png"]
+    assert session.current == ImageKey("c.png")
+
+
+def test_what_others_change_joins_the_filter_it_fits_and_takes_nothing_away() -> None:
+    session = session_of(*FIVE)
+    session.apply([labelled("a.png", 1), labelled("c.png", 1)])
+    session.set_filter(Filter("class", class_id=1))
+    session.move(1)
+    applied = session.apply([labelled("a.png", 2), labelled("b.png", 1), labelled("d.png", 2)])
+    session.join(applied.rows)
+    assert shown(session) == ["a.png", "b.png", "c.png"]
+    assert session.current == ImageKey("c.png")
+
+
 def test_a_filter_keeps_the_image_or_goes_to_the_next_that_fits() -> None:
     session = session_of(*FIVE)
     session.apply([labelled("b.png", 1), labelled("d.png", 1)])

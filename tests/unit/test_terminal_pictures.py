@@ -340,3 +340,19 @@ def test_without_a_limit_something_is_always_shown(seed: int) -> None:
         pixels.clip(0, 255).astype(np.uint8), panel, a_terminal(cell_width_px=9, cell_height_px=19)
     )
     assert picture.columns > 0
+
+
+@pytest.mark.parametrize("grey", [False, True])
+@pytest.mark.parametrize(
+    ("panel", "limit"), [(Panel(58, 20, 10, 20), 120_000), (Panel(120, 40, 10, 20), None)]
+)
+def test_a_sixel_picture_has_about_as_many_colours_as_fit(
+    photo: np.ndarray, grey: bool, panel: Panel, limit: int | None
+) -> None:
+    """They are guessed from a part of the picture; half as many again must be too many."""
+    pixels = np.repeat(photo[..., :1], 3, axis=2) if grey else photo
+    drawn = draw_picture(pixels, panel, a_terminal(graphics="sixel"), max_bytes=limit)
+    largest = limit or 0.6 * 1200 * 800
+    assert drawn.size_bytes > 0.7 * min(
+        largest, len(draw_picture(pixels, panel, a_terminal(graphics="sixel")).graphics)
+    )

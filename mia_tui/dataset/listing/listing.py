@@ -6,7 +6,7 @@ behind each, as no name can hold one. A screen may ask for anything here
 without being held up, and extend it, except for what says so.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -108,6 +108,12 @@ class Listing:
         """
         file = self._file_of(row)
         return ImageKey(self._paths.path(file), row - int(self._first_rows.values[file]))
+
+    def keys(self, rows: Rows) -> list[ImageKey]:
+        """As `key`, of many rows that are there; a hundred thousand take 100 ms."""
+        files = self._first_rows.values.searchsorted(rows, side="right") - 1
+        frames = (rows - self._first_rows.values[files]).tolist()
+        return list(map(ImageKey, self._paths.some(files), frames))
 
     def path(self, row: int) -> str:
         return self._paths.path(self._file_of(row))
@@ -243,20 +249,17 @@ class Listing:
         files = np.flatnonzero(is_new)
         return [
             ImageKey(path, frame)
-            for path, count in zip(self._some_paths(files), counts[files].tolist(), strict=True)
+            for path, count in zip(self._paths.some(files), counts[files].tolist(), strict=True)
             for frame in range(count)
         ]
 
     def _files(self, numbers: NDArray[Any]) -> list[ImageFile]:
         sizes, times = self._sizes.values[numbers].tolist(), self._mtimes_ns.values[numbers].tolist()
-        found = zip(self._some_paths(numbers), sizes, times, strict=True)
+        found = zip(self._paths.some(numbers), sizes, times, strict=True)
         return [
             ImageFile(path, None if size == UNKNOWN_SIZE else size, time or None)
             for path, size, time in found
         ]
-
-    def _some_paths(self, numbers: NDArray[Any]) -> Iterator[str]:
-        return (self._paths.path(number) for number in numbers.tolist())
 
     def _file_of(self, row: int) -> int:
         if not 0 <= row < self._images:

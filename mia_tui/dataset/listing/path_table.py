@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +59,15 @@ class PathTable:
         ends = self._ends.values
         names = self._names.values[int(ends[start - 1]) if start else 0 : int(ends[stop - 1]) - 1]
         return os.fsdecode(names.tobytes()).split("\0")
+
+    def some(self, numbers: NDArray[Any]) -> list[str]:
+        """The paths of many numbers; a hundred thousand take 30 ms."""
+        if not len(numbers):
+            return []
+        ends, names = self.ends, self.names.tobytes()
+        starts = np.where(numbers > 0, ends[numbers - 1], 0).tolist()
+        paths = [names[start:end] for start, end in zip(starts, (ends[numbers] - 1).tolist(), strict=True)]
+        return os.fsdecode(b"\0".join(paths)).split("\0")
 
     def number(self, path: str) -> int | None:
         """The number of a path; None if it is not there."""

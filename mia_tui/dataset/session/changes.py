@@ -1,21 +1,20 @@
 """What rows of the history do to what is known of images and classes."""
 
-from collections import Counter
-from collections.abc import Generator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.session.class_list import ClassList, class_of_dict
 from mia_tui.dataset.session.image_states import ImageStates
-from mia_tui.dataset.session.row_table import FLAGGED, NOTED, SKIPPED, Rows, source_code
-from mia_tui.dataset.store.records import Change
+from mia_tui.dataset.session.row_table import FLAGGED, SKIPPED, Rows, source_code
+from mia_tui.dataset.store.records import Change, ChangeKind
 from mia_tui.paths import decode_name
 
-_STEP = 2048  # labels that are carried out within a frame or two
-_MARK_STEP = 256  # marks, which are carried out one by one
-_MARKS = {"flag": FLAGGED, "skip": SKIPPED, "note": NOTED}
+_STEP = 2048  # changes that are carried out within a frame or two
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +47,13 @@ def apply_in_steps(
     """
     # Every row names its image as it is called now, so files move before anything else is looked at.
     moves = [change for change in changes if change.kind == "path"]
-    touched = [_known([row for change in moves for row in _move(change, states)])]
+    touched = [np.array([row for change in moves for row in _move(change, states)], np.int32)]
     edits, others = [], Counter[str]()
     for start in range(0, len(changes), _STEP):
         if start:
             yield
         some = changes[start : start + _STEP]
-        touched.append(_apply_labels(some, states))
-        marks = [change for change in some if change.kind in _MARKS]
-        for first in range(0, len(marks), _MARK_STEP):
-            if first:
-                yield
-            few = marks[first : first + _MARK_STEP]
-            touched.append(_known([_apply_mark(change, states) for change in few]))
+        touched += _apply_decisions(some, states)
         edits += [
             (change.target_id, class_of_dict(change.after)) for change in some if change.kind == "class"
         ]
@@ -70,11 +63,6 @@ def apply_in_steps(
     del others[annotator]
     rows = _each_once(np.concatenate(touched))
     return Applied(rows, bool(edits), others.total(), tuple(sorted(others)))
-
-
-def _known(rows: Sequence[int | None]) -> Rows:
-    """Those that are listed. Of a million numbers in one list an array takes as long as a person waits."""
-    return np.array([row for row in rows if row is not None], np.int32)
 
 
 def _each_once(rows: Rows) -> Rows:
@@ -91,23 +79,28 @@ def _move(change: Change, states: ImageStates) -> list[int]:
     return states.move(ImageKey(old, change.image.frame), ImageKey(new, change.image.frame))
 
 
-def _apply_mark(change: Change, states: ImageStates) -> int | None:
-    if change.image is None:
-        return None
-    if change.kind == "note":
-        return states.set_note(change.image, change.after)
-    return states.set_bit(change.image, _MARKS[change.kind], bool(change.after))
+def _apply_decisions(changes: Sequence[Change], states: ImageStates) -> list[Rows]:
+    """Labels, flags, skips and notes, all of a kind together; the last one of each image counts."""
+    last: defaultdict[ChangeKind, dict[ImageKey, Any]] = defaultdict(dict)
+    for change in changes:
+        if change.image is not None:
+            last[change.kind][change.image] = change.after
+    return [_DECIDE[kind](states, of_kind) for kind, of_kind in last.items() if kind in _DECIDE]
 
 
-def _apply_labels(changes: Sequence[Change], states: ImageStates) -> Rows:
-    """The last label of each image counts. 100,000 of them are one step."""
-    last = {change.image: change.after for change in changes if change.kind == "label" and change.image}
-    if not last:
-        return np.empty(0, np.int32)
+def _label(states: ImageStates, last: Mapping[ImageKey, Any]) -> Rows:
     labels = last.values()
     class_ids = [0 if label is None else int(label["class_id"]) for label in labels]
     sources = [0 if label is None else source_code(label["source"]) for label in labels]
     return states.set_labels(list(last), class_ids, sources)
+
+
+_DECIDE: dict[ChangeKind, Callable[[ImageStates, Mapping[ImageKey, Any]], Rows]] = {
+    "label": _label,
+    "flag": lambda states, last: states.set_bits(list(last), FLAGGED, list(last.values())),
+    "skip": lambda states, last: states.set_bits(list(last), SKIPPED, list(last.values())),
+    "note": lambda states, last: states.set_notes(list(last), list(last.values())),
+}
 
 
 def _merged(changes: Sequence[Change]) -> dict[int, int]:

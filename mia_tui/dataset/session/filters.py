@@ -83,6 +83,20 @@ def matching(filter: Filter, states: ImageStates, classes: ClassList, start: int
     return shown
 
 
+def joining(
+    changed: Rows, shown: Rows, filter: Filter, states: ImageStates, classes: ClassList
+) -> NDArray[np.bool_] | None:
+    """For each row, whether it was changed, is not shown and fits the filter; None where that is so of none."""
+    if filter.state == "all" and filter.class_id is None:  # no label or mark counts
+        return None
+    new = np.zeros(len(states.listing), np.bool_)
+    new[changed] = True
+    new[shown] = False
+    if new.any():
+        new &= matching(filter, states, classes)
+    return new if new.any() else None
+
+
 def is_labelled(table: RowTable, classes: ClassList, start: int = 0) -> NDArray[np.bool_]:
     """For each row, whether it has a label of an active class."""
     return classes.are_active(len(table.labels))[table.class_ids[start:]]

@@ -1,6 +1,7 @@
 """What is known of each image, whether it is listed or not: labels belong to keys, rows come and go."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from math import nan
 
@@ -13,7 +14,7 @@ from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.session.row_table import FLAGGED, NOTED, SKIPPED, Known, Rows, RowTable, source_code
 from mia_tui.dataset.store.records import Label, Mark
 
-_LOADED, _MARKED = 8192, 1024  # labels and marks at a time, within a frame or two
+_LOADED = 8192  # labels or marks at a time, within a frame or two
 
 
 class ImageStates:
@@ -46,11 +47,11 @@ class ImageStates:
             )
             yield
         marked = iter(marks.items())
-        while some := list(islice(marked, _MARKED)):
-            for key, mark in some:
-                self.set_bit(key, FLAGGED, mark.flagged)
-                self.set_bit(key, SKIPPED, mark.skipped)
-                self.set_note(key, mark.note)
+        while some := list(islice(marked, _LOADED)):
+            keys = [key for key, _ in some]
+            self.set_bits(keys, FLAGGED, [mark.flagged for _, mark in some])
+            self.set_bits(keys, SKIPPED, [mark.skipped for _, mark in some])
+            self.set_notes(keys, [mark.note for _, mark in some])
             yield
 
     def set_labels(self, keys: Sequence[ImageKey], class_ids: Sequence[int], sources: Sequence[int]) -> Rows:
@@ -66,32 +67,23 @@ class ImageStates:
             self._label_absent(keys[at], class_ids[at], sources[at])
         return rows[here]
 
-    def set_bit(self, key: ImageKey, bit: int, on: bool) -> int | None:
-        """Set or clear FLAGGED or SKIPPED. Returns the row, if it is listed."""
+    def set_bits(self, keys: Sequence[ImageKey], bit: int, on: Sequence[bool]) -> Rows:
+        """Set or clear FLAGGED or SKIPPED of images, each once. Returns the rows that are listed."""
+        rows = self.listing.rows(keys)
+        here = rows >= 0
+        self.table.set_bits(rows[here], bit, np.array(on, np.bool_)[here])
+        for at in np.flatnonzero(~here).tolist():
+            self._change_absent(keys[at], partial(_set_bit, bit=bit, on=on[at]))
+        return rows[here]
 
-        def change(known: Known) -> None:
-            known.bits = known.bits | bit if on else known.bits & ~bit
-
-        row = self.listing.row(key)
-        if row is None:
-            self._change_absent(key, change)
-        else:
-            self.table.set_bit(row, bit, on)
-        return row
-
-    def set_note(self, key: ImageKey, note: str | None) -> int | None:
-        """Put a note on an image, or take it away. Returns the row, if it is listed."""
-
-        def change(known: Known) -> None:
-            known.note = note
-            known.bits = known.bits & ~NOTED if note is None else known.bits | NOTED
-
-        row = self.listing.row(key)
-        if row is None:
-            self._change_absent(key, change)
-        else:
-            self.table.set_note(row, note)
-        return row
+    def set_notes(self, keys: Sequence[ImageKey], notes: Sequence[str | None]) -> Rows:
+        """Put notes on images, each once, or take them away. Returns the rows that are listed."""
+        rows = self.listing.rows(keys)
+        here = rows >= 0
+        self.table.set_notes(rows[here], [notes[at] for at in np.flatnonzero(here).tolist()])
+        for at in np.flatnonzero(~here).tolist():
+            self._change_absent(keys[at], partial(_set_note, note=notes[at]))
+        return rows[here]
 
     def move(self, old: ImageKey, new: ImageKey) -> list[int]:
         """A file was moved: what people decided goes with it. Returns the rows concerned."""
@@ -127,13 +119,11 @@ class ImageStates:
 
     def replace(self, listing: Listing, placed: Rows) -> None:
         """Another listing; `placed` is the new row of each row, -1 where the image is not there any more."""
-        gone = np.flatnonzero((placed < 0) & self._has_anything())
-        lost = {self.listing.key(row): self.table.known(row) for row in gone.tolist()}
+        gone = np.flatnonzero((placed < 0) & self._has_anything()).astype(np.int32)
+        lost = dict(zip(self.listing.keys(gone), self.table.known_of(gone), strict=True))
         self.table = self.table.moved(placed, len(listing))
         self.listing = listing
-        keys = list(self._absent)
-        rows = listing.rows(keys).tolist()
-        self._settle((row, key) for row, key in zip(rows, keys, strict=True) if row >= 0)
+        self._settle_absent()
         self._absent.update(lost)
         self.missing += sum(known.class_id != 0 for known in lost.values())
 
@@ -158,6 +148,15 @@ class ImageStates:
             if known is not None:
                 self.missing -= known.class_id != 0
                 self.table.put(row, known)
+
+    def _settle_absent(self) -> None:
+        """Those of the images not listed before that are now; they may be very many."""
+        keys = list(self._absent)
+        rows = self.listing.rows(keys)
+        here = np.flatnonzero(rows >= 0)
+        known = [self._absent.pop(keys[at]) for at in here.tolist()]
+        self.missing -= sum(one.class_id != 0 for one in known)
+        self.table.put_all(rows[here], known)
 
     def _set_label(self, key: ImageKey, class_id: int, source: int) -> Rows:
         row = self.listing.row(key)
@@ -206,3 +205,12 @@ class ImageStates:
 
 def _forget_suggestion(known: Known) -> None:
     known.suggestion, known.confidence = 0, nan
+
+
+def _set_bit(known: Known, *, bit: int, on: bool) -> None:
+    known.bits = known.bits | bit if on else known.bits & ~bit
+
+
+def _set_note(known: Known, *, note: str | None) -> None:
+    known.note = note
+    _set_bit(known, bit=NOTED, on=note is not None)

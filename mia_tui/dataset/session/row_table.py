@@ -1,6 +1,6 @@
 """What is known of each image of a listing, in arrays by row, with running totals."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import nan
 from typing import Any
@@ -138,6 +138,21 @@ class RowTable:
         self.bits[row] = after
         self._with_bit[bit] += (after != before) * (1 if on else -1)
 
+    def set_bits(self, rows: Rows, bit: int, on: NDArray[np.bool_]) -> None:
+        """Set or clear a bit of images, each once."""
+        before = self.bits[rows]
+        self.bits[rows] = np.where(on, before | bit, before & ~np.uint8(bit))
+        self._with_bit[bit] += int(np.count_nonzero(on)) - int(np.count_nonzero(before & bit))
+
+    def set_notes(self, rows: Rows, notes: Sequence[str | None]) -> None:
+        """Put notes on images, each once, or take them away."""
+        self.set_bits(rows, NOTED, np.array([note is not None for note in notes], np.bool_))
+        for row, note in zip(rows.tolist(), notes, strict=True):
+            if note is None:
+                self.notes.pop(row, None)
+            else:
+                self.notes[row] = note
+
     def set_note(self, row: int, note: str | None) -> None:
         """Put a note on an image, or take it away."""
         self.set_bit(row, NOTED, note is not None)
@@ -192,6 +207,30 @@ class RowTable:
         if known.suggestion:
             self._make_room(known.suggestion)
             self.suggestions[row], self.confidences[row] = known.suggestion, known.confidence
+
+    def put_all(self, rows: Rows, known: Sequence[Known]) -> None:
+        """As `put`, for images that each stand there once."""
+        self.set_labels(
+            rows,
+            np.array([one.class_id for one in known], np.int32),
+            np.array([one.source for one in known], np.uint8),
+        )
+        bits = np.array([one.bits for one in known], np.uint8)
+        for bit in (FLAGGED, SKIPPED):
+            self.set_bits(rows, bit, (bits & bit) != 0)
+        self.set_notes(rows, [one.note for one in known])
+        suggested = np.array([one.suggestion for one in known], np.int32)
+        has = suggested != 0
+        confidences = np.array([one.confidence for one in known], np.float32)
+        self.set_suggestions(rows[has], suggested[has], confidences[has])
+
+    def known_of(self, rows: Rows) -> list[Known]:
+        """As `known`, of many images."""
+        bits = self.bits[rows] & (FLAGGED | SKIPPED | NOTED)
+        columns = (self.class_ids[rows], self.sources[rows], bits)
+        notes = map(self.notes.get, rows.tolist())
+        model = (self.suggestions[rows].tolist(), self.confidences[rows].tolist())
+        return list(map(Known, *(column.tolist() for column in columns), notes, *model))
 
     def known(self, row: int) -> Known:
         """What is known of an image."""

@@ -15,7 +15,7 @@ from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageClass, ImageKey
 from mia_tui.dataset.session.changes import Applied, apply_in_steps
 from mia_tui.dataset.session.class_list import ClassList
-from mia_tui.dataset.session.filters import Filter, Order, in_order, is_labelled, matching
+from mia_tui.dataset.session.filters import Filter, Order, in_order, is_labelled, joining, matching
 from mia_tui.dataset.session.image_states import ImageStates
 from mia_tui.dataset.session.pace import Pace
 from mia_tui.dataset.session.row_state import RowState, row_state
@@ -129,7 +129,9 @@ class LabelSession:
     def set_suggestions(
         self, keys: Sequence[ImageKey], class_ids: NDArray[np.int32], confidences: NDArray[np.float32]
     ) -> None:
-        """What a model says, instead of what was said before.
+        """What a model says, instead of what was said before; a filter about that is asked again.
+
+        The current image stays, even where it does not fit: the next key is meant for it.
 
         Args:
             keys: Images; those that are not listed get theirs when they are.
@@ -138,6 +140,16 @@ class LabelSession:
         """
         confidences = np.where(class_ids == 0, np.float32(np.nan), confidences)
         self._states.set_suggestions(keys, class_ids, confidences)
+        if self.filter.state in ("suggested", "differs") or self.order == "confidence":
+            self.refresh_view(keeps_current=True)
+            self._selection.keep(self.view)
+
+    def join(self, rows: Rows) -> None:
+        """Of images that others changed, those that fit the filter now join the view; what is shown stays shown."""
+        new = joining(rows, self.view, self.filter, self._states, self._classes)
+        if new is not None:
+            same = np.arange(len(self.listing), dtype=np.int32)
+            self._view.follow(same, self._in_order(new), in_rows=self.order == "name", reverse=self.reverse)
 
     def set_problem(self, row: int, problem: str | None, *, missing: bool = False) -> None:
         """An image could not be shown, for this reason; None: it could."""
@@ -225,14 +237,15 @@ class LabelSession:
         self.order, self.reverse = order, reverse
         self.refresh_view()
 
-    def refresh_view(self) -> None:
+    def refresh_view(self, *, keeps_current: bool = False) -> None:
         """Ask the filter again: what does not fit any more since it was labelled goes, what fits now comes."""
         shown = matching(self.filter, self._states, self._classes)
         anchor = self._view.anchor
         if anchor is None:
             self._view.show(self._in_order(shown), 0)
             return
-        is_shown, shown[anchor] = bool(shown[anchor]), True  # to see where it would stand
+        is_shown = bool(shown[anchor]) or (keeps_current and self.position is not None)
+        shown[anchor] = True  # to see where it would stand
         self._view.show_around(self._in_order(shown), anchor, is_shown=is_shown)
 
     @property

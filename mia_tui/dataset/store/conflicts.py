@@ -18,11 +18,13 @@ class Turning:
         connection: Within a transaction that a refusal rolls back.
         annotator: Who wants that.
         word: For sentences.
+        batch: Of the rows that are added to the history meanwhile.
     """
 
     connection: sqlite3.Connection
     annotator: str
     word: Literal["Undo", "Redo"]
+    batch: int
 
     def overwritten(self, kind: ChangeKind, target_id: int, thing: str) -> StoreConflict:
         """The refusal where `thing` is not what the batch left behind."""

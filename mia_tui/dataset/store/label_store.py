@@ -190,8 +190,12 @@ class LabelStore(StoreReading):
 
     def set_note(self, key: ImageKey, note: str | None) -> int:
         """Put a note of one line on an image; None or an empty one takes it away. Returns how many changed."""
+        return self.set_notes([key], note)
+
+    def set_notes(self, keys: Iterable[ImageKey], note: str | None) -> int:
+        """Put the same note on images; as `set_note`."""
         with self._writes.transaction() as notes:
-            return image_marks.set_note(self._db, notes, key, note)
+            return image_marks.set_notes(self._db, notes, keys, note)
 
     def undo(self, batch: int | None = None) -> Step | None:
         """Take back this annotator's newest action that still stands, imports included.

@@ -1,18 +1,21 @@
-"""Giving images their labels: the writes that may concern a whole dataset, so rows go in together.
+"""Giving images their labels: writes that may concern a whole dataset, so rows go in together, in parts.
 
 Functions work within a transaction of the caller.
 """
 
 import sqlite3
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store import rows
 from mia_tui.dataset.store.history import Noted, Notes
+from mia_tui.dataset.store.long_lists import let_go
 from mia_tui.dataset.store.records import Label, Source
 from mia_tui.errors import DataError
+
+_AT_ONCE = 4096  # images
 
 
 def set_labels(
@@ -25,6 +28,19 @@ def set_labels(
     items = list(items)
     _check_classes(connection, {class_id for _, class_id in items if class_id is not None})
     now = time.time()
+    parts = (items[start : start + _AT_ONCE] for start in range(0, len(items), _AT_ONCE))
+    changed = sum(_set_some(connection, notes, part, source, now) for part in parts)
+    let_go(items)
+    return changed
+
+
+def _set_some(
+    connection: sqlite3.Connection,
+    notes: Notes,
+    items: Sequence[tuple[ImageKey, int | None]],
+    source: Source,
+    now: float,
+) -> int:
     seen: dict[ImageKey, rows.ImageRow] = {}  # as they are after the items so far
     noted: list[Noted] = []
     for key, class_id in items:
@@ -84,17 +100,7 @@ def _relabel(image: rows.ImageRow, label: Label | None) -> list[Noted]:
 
 
 def _write(connection: sqlite3.Connection, images: Collection[rows.ImageRow], flagged: set[int]) -> None:
-    connection.executemany(
-        f"INSERT OR REPLACE INTO label (image_id, {rows.LABEL_COLUMNS}) VALUES (?, ?, ?, ?, ?)",
-        (
-            (image.id, label.class_id, label.annotator, label.source, label.updated_at)
-            for image in images
-            if (label := image.label) is not None
-        ),
-    )
-    connection.executemany(
-        "DELETE FROM label WHERE image_id = ?", ((image.id,) for image in images if image.label is None)
-    )
+    rows.write_labels(connection, {image.id: image.label for image in images})
     connection.executemany(
         "UPDATE image SET flagged = ? WHERE id = ?",
         ((image.flagged, image.id) for image in images if image.id in flagged),

@@ -1,21 +1,24 @@
 """Flags, skips and notes of images: what is kept of them besides their class.
 
-Functions work within a transaction of the caller.
+They may concern a whole dataset, so rows are read and written together, some
+thousands at a time. Functions work within a transaction of the caller.
 """
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any, Literal
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store import rows
-from mia_tui.dataset.store.history import Notes
+from mia_tui.dataset.store.history import Noted, Notes
 from mia_tui.dataset.store.records import ChangeKind, Mark
 from mia_tui.paths import printable
 
 Column = Literal["flagged", "skipped", "note"]
 
+_AT_ONCE = 4096  # images: what is kept of them meanwhile is let go of in less time than a screen notices
 _KINDS: dict[Column, ChangeKind] = {"flagged": "flag", "skipped": "skip", "note": "note"}
 
 
@@ -38,10 +41,12 @@ def set_skipped(connection: sqlite3.Connection, notes: Notes, keys: Iterable[Ima
     return _set(connection, notes, keys, "skipped", lambda _: on, make=on)
 
 
-def set_note(connection: sqlite3.Connection, notes: Notes, key: ImageKey, text: str | None) -> int:
-    """Put a note on an image, or take it away; returns how many changed."""
+def set_notes(
+    connection: sqlite3.Connection, notes: Notes, keys: Iterable[ImageKey], text: str | None
+) -> int:
+    """Put one note on images, or take theirs away; returns how many changed."""
     note = one_line(text or "") or None
-    return _set(connection, notes, [key], "note", lambda _: note, make=note is not None)
+    return _set(connection, notes, keys, "note", lambda _: note, make=note is not None)
 
 
 def one_line(text: str) -> str:
@@ -49,15 +54,14 @@ def one_line(text: str) -> str:
     return printable(" ".join(text.split()))
 
 
-def write_mark(connection: sqlite3.Connection, image_id: int, column: Column, value: object) -> None:
-    """Write one column of an image."""
-    connection.execute(f"UPDATE image SET {column} = ? WHERE id = ?", (value, image_id))
+def write_marks(connection: sqlite3.Connection, column: Column, values: Iterable[tuple[object, int]]) -> None:
+    """Write one column of images: value and id of each."""
+    connection.executemany(f"UPDATE image SET {column} = ? WHERE id = ?", values)
 
 
-def mark_of(connection: sqlite3.Connection, image_id: int, column: Column) -> Any:
-    """What a column of an image holds, in the type the history has it."""
-    row = connection.execute(f"SELECT {column} FROM image WHERE id = ?", (image_id,)).fetchone()
-    return None if row is None else bool(row[0]) if column == "skipped" else row[0]
+def as_noted(column: Column, value: Any) -> Any:
+    """What a column holds, in the type the history has it."""
+    return bool(value) if column == "skipped" else value
 
 
 def _set(
@@ -69,15 +73,24 @@ def _set(
     *,
     make: bool,
 ) -> int:
-    noted = []
-    for key in keys:
-        image_id = rows.image_id(connection, key, make=make)
-        if image_id is None:
-            continue
-        before = mark_of(connection, image_id, column)
+    """Change a column of images; `change` gives the same when it is asked again about what it gave."""
+    keys, changed = iter(keys), 0
+    while part := list(dict.fromkeys(islice(keys, _AT_ONCE))):
+        if make:
+            rows.make_images(connection, part)
+        noted = list(_noted(connection, part, column, change))
+        write_marks(connection, column, ((after, image_id) for _, image_id, _, after, _ in noted))
+        notes.add_many(noted)
+        changed += len(noted)
+    return changed
+
+
+def _noted(
+    connection: sqlite3.Connection, keys: Sequence[ImageKey], column: Column, change: Callable[[Any], object]
+) -> Iterator[Noted]:
+    """What is to be changed, as the history has it; images of which nothing was ever said are passed over."""
+    for image_id, value in rows.images_with(connection, keys, column):
+        before = as_noted(column, value)
         after = change(before)
         if after != before:
-            write_mark(connection, image_id, column, after)
-            noted.append((_KINDS[column], image_id, before, after, None))
-    notes.add_many(noted)
-    return len(noted)
+            yield _KINDS[column], image_id, before, after, None

@@ -69,8 +69,8 @@ class Step:
 
     Attributes:
         what: A sentence for the user, as `Undid: 3 images to "round".`
-        changes: Rows of the history that it added; their images are those concerned.
+        batch: Of the rows that it added to the history; their images are those concerned.
     """
 
     what: str
-    changes: tuple[Change, ...]
+    batch: int

@@ -2,7 +2,9 @@
 
 import os
 import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -13,6 +15,8 @@ from mia_tui.dataset.store.records import Change, Label, Mark
 # Bits of image.flagged
 CONTENT_CHANGED = 1
 BY_PERSON = 2
+
+_TOGETHER = 400  # images of one query: SQLite before 3.32 takes 999 values
 
 CLASS_COLUMNS = "id, name, colour, key, position, archived"
 LABEL_COLUMNS = "class_id, annotator, source, updated_at"
@@ -38,6 +42,34 @@ def image_id(connection: sqlite3.Connection, key: ImageKey, *, make: bool = True
     return None if row is None else row[0]
 
 
+def make_images(connection: sqlite3.Connection, keys: Sequence[ImageKey]) -> None:
+    """Make the images that nothing was ever said about."""
+    connection.executemany(
+        "INSERT INTO image (path, frame) VALUES (?, ?) ON CONFLICT DO NOTHING",
+        ((os.fsencode(key.path), key.frame) for key in keys),
+    )
+
+
+def images_with(
+    connection: sqlite3.Connection, keys: Sequence[ImageKey], column: str
+) -> Iterator[tuple[int, Any]]:
+    """Id and a column of each image, in the order asked for; without those nothing was ever said about.
+
+    Args:
+        connection: Of labels.db.
+        keys: Images, each once.
+        column: Of the table `image`.
+    """
+    for start in range(0, len(keys), _TOGETHER):
+        names = [(os.fsencode(key.path), key.frame) for key in keys[start : start + _TOGETHER]]
+        # A cross join keeps to the order of its tables: each wanted image is looked up in the index.
+        yield from connection.execute(
+            f"""SELECT id, {column} FROM (VALUES {", ".join(["(?, ?)"] * len(names))}) AS wanted
+            CROSS JOIN image ON path = wanted.column1 AND frame = wanted.column2""",
+            list(chain.from_iterable(names)),
+        )
+
+
 def image_row(connection: sqlite3.Connection, key: ImageKey, *, make: bool) -> ImageRow | None:
     """An image with its label; without `make`, None if nothing was ever said about it."""
     name = (os.fsencode(key.path), key.frame)
@@ -54,21 +86,19 @@ def image_row(connection: sqlite3.Connection, key: ImageKey, *, make: bool) -> I
     return ImageRow(int(cursor.lastrowid or 0), 0, None)
 
 
-def label_of(connection: sqlite3.Connection, image_id: int) -> Label | None:
-    """The label of an image."""
-    row = connection.execute(f"SELECT {LABEL_COLUMNS} FROM label WHERE image_id = ?", (image_id,)).fetchone()
-    return None if row is None else Label(*row)
-
-
-def write_label(connection: sqlite3.Connection, image_id: int, label: Label | None) -> None:
-    """Give an image its label, or take it away."""
-    if label is None:
-        connection.execute("DELETE FROM label WHERE image_id = ?", (image_id,))
-    else:
-        connection.execute(
-            f"INSERT OR REPLACE INTO label (image_id, {LABEL_COLUMNS}) VALUES (?, ?, ?, ?, ?)",
-            (image_id, label.class_id, label.annotator, label.source, label.updated_at),
-        )
+def write_labels(connection: sqlite3.Connection, labels: Mapping[int, Label | None]) -> None:
+    """Give images their labels, by id, or take them away."""
+    connection.executemany(
+        f"INSERT OR REPLACE INTO label (image_id, {LABEL_COLUMNS}) VALUES (?, ?, ?, ?, ?)",
+        (
+            (id, label.class_id, label.annotator, label.source, label.updated_at)
+            for id, label in labels.items()
+            if label is not None
+        ),
+    )
+    connection.executemany(
+        "DELETE FROM label WHERE image_id = ?", ((id,) for id, label in labels.items() if label is None)
+    )
 
 
 def class_of(connection: sqlite3.Connection, class_id: int) -> ImageClass | None:

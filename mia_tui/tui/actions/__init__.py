@@ -12,7 +12,7 @@ from mia_tui.tui.actions.model import Action, Scope
 
 __all__ = ["SCOPES", "Action", "Scope"]
 
-_NAMES = ("label", "grid", "classes", "runs", "run", "compare", "train", "home")
+_NAMES = ("label", "grid", "classes", "runs", "run", "compare", "train", "home", "dialog", "help")
 
 
 class _Scopes(Mapping[str, Scope]):

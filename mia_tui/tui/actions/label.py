@@ -43,6 +43,13 @@ _ACTIONS: tuple[Action, ...] = (
     Action("filter", ("f5",), "Filter", "Show only some images: unlabelled, a class, flagged, …", _MARK),
     Action("order", ("f6",), "Sort", "Sort by name, time, class or confidence.", _MARK),
     Action("folders", ("ctrl+o",), "Folders", "Show only the images of one folder.", _MARK),
+    Action(
+        "rescan",
+        ("ctrl+g",),
+        "Look for new images",
+        "Find images that came since, and miss gone ones.",
+        _MARK,
+    ),
     Action("grid", ("f7",), "Grid", "See many images at once, mark some and set their class.", _MARK),
     Action("classes", ("f8",), "Classes", "Add, rename, recolour, reorder, merge or archive classes.", _MARK),
     Action("zoom_in", ("+",), "Zoom in", "Enlarge the image, up to single pixels.", _LOOK),

@@ -19,7 +19,7 @@ async def add_classes(desk: Desk, face: Face, title: str, hint: str) -> list[Ima
         desk: The dataset.
         face: The screen.
         title: The question.
-        hint: What Enter does.
+        hint: What taking it does, as for `TextDialog`.
 
     Returns:
         The new classes; none if the person thinks better of it.

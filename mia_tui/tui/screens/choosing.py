@@ -8,11 +8,11 @@ from rich.text import Text
 from mia_tui.dataset.class_book import COLOURS
 from mia_tui.dataset.listing.folders import Folder
 from mia_tui.dataset.model import ImageClass
-from mia_tui.dataset.session.filters import ORDERS, STATES, Filter, Order, State
+from mia_tui.dataset.session.filters import ORDERS, STATES, Filter, Order
 from mia_tui.dataset.session.session import LabelSession
 from mia_tui.dataset.wording import name_some
 from mia_tui.tui.screens.dialogs import Choice, PickDialog
-from mia_tui.tui.screens.label_words import STATE_WORDS
+from mia_tui.tui.screens.label_words import STATE_WORDS, shown_filter
 from mia_tui.tui.widgets.ink import Ink
 
 # Names of the colours of `class_book.COLOURS`, in its order.
@@ -30,19 +30,22 @@ _ORDER_WORDS = {
 
 
 def filters(session: LabelSession, ink: Ink) -> PickDialog[Filter]:
-    """Which images are shown; text and folder of the present filter stay."""
+    """Which images are shown; text and folder of the present filter stay, and of a run's images, some are shown."""
     present = session.filter
-    choices = [
-        Choice(_words(state), replace(present, state=state, class_id=None))
+    unbound = Filter(text=present.text, folder=present.folder)
+    narrowed = shown_filter(unbound, session)
+    choices = [Choice(f"all images, {narrowed}" if narrowed else "all images", unbound)]
+    choices += [
+        Choice(f"images {STATE_WORDS[state]}", replace(present, state=state, class_id=None))
         for state in STATES
-        if state != "class"
+        if state not in ("all", "class")
     ]
     counts = session.tally.by_class
     for image_class in session.classes:
         name = f"class {image_class.name} ({counts.get(image_class.id, 0):,})"
         filter = replace(present, state="class", class_id=image_class.id)
         choices.append(Choice(name, filter, _chip(image_class, ink)))
-    if not present.is_all:
+    if narrowed:
         choices.insert(1, Choice("everything, whatever text and folder", Filter()))
     return PickDialog("Show which images?", choices, ink)
 
@@ -86,7 +89,7 @@ def colours(title: str, known: Sequence[ImageClass], ink: Ink, error: str = "") 
         used = f", of {name_some(owners[colour], 2)}" if colour in owners else ""
         mark = Text("   ", style=ink.chip(colour)) if ink.colours else None
         choices.append(Choice(f"{name} {colour}{used}", colour, mark))
-    hint = "Enter takes it, Esc does nothing; #rrggbb can be typed."
+    hint = "{ok} takes it, {cancel} does nothing; #rrggbb can be typed."
     return PickDialog(title, choices, ink, hint=hint, typed=_typed_colour, error=error)
 
 
@@ -100,10 +103,6 @@ def folders(session: LabelSession, found: Sequence[Folder], ink: Ink) -> PickDia
         name = f"{'  ' * (folder.depth - 1)}{folder.path} ({folder.images_below:,})"
         choices.append(Choice(name, replace(present, text="", folder=folder.path)))
     return PickDialog("Show the images of which folder?", choices, ink)
-
-
-def _words(state: State) -> str:
-    return f"images {STATE_WORDS[state]}" if state != "all" else "all images"
 
 
 def _chip(image_class: ImageClass, ink: Ink) -> Text:

@@ -112,7 +112,7 @@ class ClassCommands:
         return obey
 
     async def _add(self) -> None:
-        hint = "One name, or many with commas between them. Enter adds them, Esc does nothing."
+        hint = "One name, or many with commas between them. {ok} adds them, {cancel} does nothing."
         added = await add_classes(self._desk, self._face, "Which classes are there?", hint)
         if not added:
             return
@@ -151,7 +151,7 @@ class ClassCommands:
             return
 
         def dialog(text: str, error: str) -> ModalScreen[str | None]:
-            hint = "A letter or a digit; empty for none. Enter takes it, Esc does nothing."
+            hint = "A letter or a digit; empty for none. {ok} takes it, {cancel} does nothing."
             now = f" It is {chosen.key} now." if chosen.key else ""
             title = f"Which key picks {chosen.name}?{now}"
             return TextDialog(title, value=text if error else "", hint=hint, error=error)

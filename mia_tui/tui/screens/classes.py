@@ -111,7 +111,7 @@ class ClassesScreen(ModalScreen[int | None]):
     # Keys
 
     def action_obey(self, name: str) -> None:
-        self.queue.do(self.commands.by_name[name])
+        self.queue.do(self.commands.by_name[name], opens=True)
 
     def move(self, by: int) -> None:
         self._put(self._line + by)

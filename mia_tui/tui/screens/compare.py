@@ -155,7 +155,7 @@ def _best_table(
     names: Sequence[str],
 ) -> list[list[str]]:
     """A line a run: its letter, and the figures of its best epoch."""
-    lines = [["", "run", "epochs", "best", *(name.replace("_", " ") for name in names)]]
+    lines = [["", "run", "epochs", "best at", *(name.replace("_", " ") for name in names)]]
     for letter, row, state, values in zip(_LETTERS, rows, states, best, strict=False):
         shown = [f"{values[name]:.4f}" if name in values else "" for name in names]
         epoch = f"{state.best.epoch}" if state.best is not None else ""

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Generic, TypeVar
+from functools import partial
+from typing import Generic, TypeVar
 
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.events import Key, Paste
 from textual.widgets import Button, Input, OptionList, Static
@@ -19,7 +19,8 @@ from mia_tui.tui.widgets.text_field import TextField
 
 Value = TypeVar("Value")
 
-_MOVES = {"down": 1, "up": -1, "pagedown": 10, "pageup": -10}
+_HINT = "{ok} takes it, {cancel} does nothing."
+_PAGE = 10
 _SHOWN = 500  # of a very long list; typing finds the rest
 
 
@@ -29,40 +30,36 @@ class TextDialog(Overlay[str | None]):
     Args:
         title: What is asked for.
         value: What stands there already.
-        hint: One line below.
+        hint: One line below; `{ok}` and `{cancel}` become the keys in force.
         error: Why the text that stands there was refused, a sentence.
         several: Whether pasted lines become one, with commas between them; else only the first counts.
     """
-
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "give_up", "Cancel")]
 
     def __init__(
         self,
         title: str,
         *,
         value: str = "",
-        hint: str = "Enter takes it, Esc does nothing.",
+        hint: str = _HINT,
         error: str = "",
         several: bool = False,
     ) -> None:
         super().__init__()
         self._title, self._value, self._hint, self._error = title, value, hint, error
         self._several = several
+        self.by_name = {"ok": self._take, "cancel": partial(self.dismiss, None)}
 
     def compose(self) -> ComposeResult:
+        field = _LinesField if self._several else TextField
         with Vertical(classes="dialog"):
             yield Static(self._title, classes="title", markup=False)
-            yield (_LinesField if self._several else TextField)(self._value, id="text", select_on_focus=False)
+            yield field(self._value, before=self.obeys, id="text", select_on_focus=False)
             if self._error:
                 yield Static(self._error, classes="error", markup=False)
-            yield Static(self._hint, classes="hint", markup=False)
+            yield Static(self.in_words(self._hint), classes="hint", markup=False)
 
-    @on(Input.Submitted)
-    def take(self, event: Input.Submitted) -> None:
-        self.dismiss(event.value)
-
-    def action_give_up(self) -> None:
-        self.dismiss(None)
+    def _take(self) -> None:
+        self.dismiss(self.query_one(Input).value)
 
 
 class _LinesField(TextField):
@@ -92,16 +89,11 @@ class PickDialog(Overlay[Value | None], Generic[Value]):
         title: What is asked for.
         choices: In the order they are shown.
         ink: Characters and styles.
-        hint: One line below.
+        hint: One line below; `{ok}` and `{cancel}` become the keys in force.
         searchable: Whether there is a line to type in.
         typed: What a typed text stands for where none of the choices holds it; None for nothing.
         error: Why the last choice was refused, a sentence.
     """
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "give_up", "Cancel"),
-        *(Binding(key, f"move({by})", show=False) for key, by in _MOVES.items()),
-    ]
 
     def __init__(
         self,
@@ -109,7 +101,7 @@ class PickDialog(Overlay[Value | None], Generic[Value]):
         choices: Sequence[Choice[Value]],
         ink: Ink,
         *,
-        hint: str = "Enter takes it, Esc does nothing.",
+        hint: str = _HINT,
         searchable: bool = True,
         typed: Callable[[str], Value | None] = lambda _: None,
         error: str = "",
@@ -119,16 +111,24 @@ class PickDialog(Overlay[Value | None], Generic[Value]):
         self._hint, self._searchable, self._typed, self._error = hint, searchable, typed, error
         self._found = list(choices)
         self._narrowed_to = ""
+        moves = {"down": 1, "up": -1, "page_next": _PAGE, "page_previous": -_PAGE}
+        if not searchable:  # else they move in the text
+            moves |= {"first": -len(choices), "last": len(choices)}
+        self.by_name = {
+            "ok": self._take_highlighted,
+            "cancel": partial(self.dismiss, None),
+            **{name: partial(self._move, by) for name, by in moves.items()},
+        }
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Static(self._title, classes="title", markup=False)
             if self._searchable:
-                yield TextField(placeholder="type to find", id="text", before=self._move_in_turn)
+                yield TextField(placeholder="type to find", id="text", before=self.obeys)
             if self._error:
                 yield Static(self._error, classes="error", markup=False)
-            yield OptionList(id="choices")
-            yield Static(self._hint, classes="hint", markup=False)
+            yield _Choices(id="choices")
+            yield Static(self.in_words(self._hint), classes="hint", markup=False)
 
     def on_mount(self) -> None:
         self._fill()
@@ -137,7 +137,7 @@ class PickDialog(Overlay[Value | None], Generic[Value]):
 
     @on(Input.Changed)
     def narrow(self) -> None:
-        text = self.query_one(Input).value
+        text = self._text
         if text == self._narrowed_to:
             return
         self._narrowed_to = text
@@ -147,12 +147,12 @@ class PickDialog(Overlay[Value | None], Generic[Value]):
         self._found = sorted(found, key=lambda choice: not choice.text.casefold().startswith(wanted))
         self._fill()
 
-    @on(Input.Submitted)
-    def take_highlighted(self, event: Input.Submitted) -> None:
-        place = self.query_one(OptionList).highlighted
-        if place is not None and place < len(self._found):
-            self.dismiss(self._found[place].value)
-        elif (value := self._typed(event.value)) is not None:
+    def _take_highlighted(self) -> None:
+        self.narrow()  # of one burst, text before the key may not have been told yet
+        place, shown = self.query_one(OptionList).highlighted, self._found[:_SHOWN]
+        if place is not None and place < len(shown):
+            self.dismiss(shown[place].value)
+        elif (value := self._typed(self._text)) is not None:
             self.dismiss(value)
 
     @on(OptionList.OptionSelected)
@@ -160,24 +160,16 @@ class PickDialog(Overlay[Value | None], Generic[Value]):
         if event.option_index < len(self._found):
             self.dismiss(self._found[event.option_index].value)
 
-    def _move_in_turn(self, event: Key) -> bool:
-        """Of one burst, text before the key may not have been told yet."""
-        by = _MOVES.get(event.key)
-        if by is None:
-            return False
-        event.stop()
+    def _move(self, by: int) -> None:
         self.narrow()
-        self.action_move(by)
-        return True
-
-    def action_move(self, by: int) -> None:
         options = self.query_one(OptionList)
         if options.option_count:
             at = options.highlighted or 0
             options.highlighted = max(0, min(options.option_count - 1, at + by))
 
-    def action_give_up(self) -> None:
-        self.dismiss(None)
+    @property
+    def _text(self) -> str:
+        return self.query_one(Input).value if self._searchable else ""
 
     def _fill(self) -> None:
         options = self.query_one(OptionList)
@@ -193,6 +185,10 @@ class PickDialog(Overlay[Value | None], Generic[Value]):
         return text if choice.mark is None else Text.assemble(choice.mark, " ", text)
 
 
+class _Choices(OptionList, inherit_bindings=False):
+    """Its keys are those of the dialog."""
+
+
 class Question(Overlay[Value | None], Generic[Value]):
     """A question with a few answers; the first is the careful one.
 
@@ -203,18 +199,18 @@ class Question(Overlay[Value | None], Generic[Value]):
         letters: Whether a first letter answers; not where the question comes unasked, while somebody types.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "give_up", "Cancel"),
-        Binding("right,down", "app.focus_next", show=False),
-        Binding("left,up", "app.focus_previous", show=False),
-    ]
-
     def __init__(
         self, title: str, text: str, answers: Sequence[tuple[str, Value]], *, letters: bool = True
     ) -> None:
         super().__init__()
         self._letters = letters
         self._title, self._text, self._answers = title, text, answers
+        self.by_name = {
+            "ok": self._take_focused,
+            "cancel": partial(self.dismiss, None),
+            **dict.fromkeys(("right", "down"), self.focus_next),
+            **dict.fromkeys(("left", "up"), self.focus_previous),
+        }
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
@@ -222,18 +218,26 @@ class Question(Overlay[Value | None], Generic[Value]):
             yield Static(self._text, markup=False)
             with Horizontal(classes="answers"):
                 for number, (text, _) in enumerate(self._answers):
-                    yield Button(Text(text), id=f"answer-{number}", compact=True)
+                    yield _Answer(Text(text), id=f"answer-{number}", compact=True)
             letters = ", a first letter answers" if self._letters else ""
-            yield Static(f"Arrows choose, Enter takes it{letters}, Esc does nothing.", classes="hint")
+            hint = f"{{left}} and {{right}} choose, {{ok}} takes it{letters}, {{cancel}} does nothing."
+            yield Static(self.in_words(hint), classes="hint", markup=False)
 
     @on(Button.Pressed)
     def take(self, event: Button.Pressed) -> None:
-        number = int((event.button.id or "answer-0").removeprefix("answer-"))
+        self._answer(event.button)
+
+    def _take_focused(self) -> None:
+        if isinstance(self.focused, Button):
+            self._answer(self.focused)
+
+    def _answer(self, button: Button) -> None:
+        number = int((button.id or "answer-0").removeprefix("answer-"))
         self.dismiss(self._answers[number][1])
 
     def on_key(self, event: Key) -> None:
         """The first letter of an answer answers."""
-        if not self._letters:
+        if not self._letters or not self.is_current:
             return
         for text, value in self._answers:
             if event.character and text[:1].casefold() == event.character.casefold():
@@ -241,5 +245,6 @@ class Question(Overlay[Value | None], Generic[Value]):
                 self.dismiss(value)
                 return
 
-    def action_give_up(self) -> None:
-        self.dismiss(None)
+
+class _Answer(Button, inherit_bindings=False):
+    """Its keys are those of the question."""

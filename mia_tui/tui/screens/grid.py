@@ -24,7 +24,7 @@ from mia_tui.tui.context import Context
 from mia_tui.tui.screens.classes import ClassesScreen
 from mia_tui.tui.screens.grid_commands import GridCommands
 from mia_tui.tui.screens.help import HelpScreen
-from mia_tui.tui.screens.label_words import framing, shown_filter
+from mia_tui.tui.screens.label_words import filter_words, framing
 from mia_tui.tui.screens.session_screen import SessionScreen
 from mia_tui.tui.screens.side_screens import run_screens
 from mia_tui.tui.services.desk import Desk
@@ -38,6 +38,7 @@ _LINE_S = 0.2  # after so long a line of tiles is painted although some of its p
 _BUSY_S = 0.03
 _PAGE_S = 0.5  # what the pictures of a page may take on a slow line
 _STEP_BYTES = 256
+_NAME, _LEAST_NAME = 60, 20  # columns of a file's name below the tiles
 
 
 class GridScreen(SessionScreen[bool]):
@@ -88,6 +89,10 @@ class GridScreen(SessionScreen[bool]):
     def on_mount(self) -> None:
         self.run_worker(self.queue.run(), group="commands", name="commands")
         self.set_interval(_NEWS_S, self._show)
+        marked = self.session.selected_count
+        if marked:
+            keys = f"a class key labels them, {self.key('leave')} takes the marks away"
+            self.say(f"{counted(marked, 'image')} still marked: {keys}.")
         self.call_after_refresh(self._show)
 
     def on_resize(self) -> None:
@@ -119,7 +124,6 @@ class GridScreen(SessionScreen[bool]):
         return self._grid.resize_tiles(by)
 
     def leave(self, *, opened: bool) -> None:
-        self.session.clear_selection()
         row = None if opened or self._came_from is None else self.session.listing.row(self._came_from)
         if row is not None:
             self.session.go_to(row)
@@ -194,13 +198,18 @@ class GridScreen(SessionScreen[bool]):
         row, count = session.current_row, session.selected_count
         left: list[Piece] = [("No images", None)]
         right: list[Piece] = []
+        shown = filter_words(session, self._facts.size.width, ink)
         if row is not None and session.position is not None:
-            left = [(f"{session.position + 1:,}/{len(session.view):,}  ", Style(bold=True))]
-            left.append((ink.fit_left(session.listing.path(row), 60), None))
-            right = [(framing(session.state_of(row), ink, self.key("open")).text, None)]
-        shown = shown_filter(session.filter, session)
+            place = f"{session.position + 1:,}/{len(session.view):,}  "
+            label = framing(session.state_of(row), ink, accept="").text
+            room = self._facts.size.width - ink.width(ink.shown(f"{place}  {label}  {shown}"))
+            label = label if room >= _LEAST_NAME else ""  # what is shown of the dataset is always said
+            room = self._facts.size.width - ink.width(ink.shown(f"{place}  {label}  {shown}"))
+            name = ink.fit_left(session.listing.path(row), min(_NAME, room))
+            left = [(place, Style(bold=True)), (name, None)]
+            right = [(label, None)]
         if shown:
-            right.append((f"  [{shown}]", ink.dim()))
+            right.append((f"  {shown}", ink.dim()))
         self._facts.show(left, right)
         marked = f"{counted(count, 'image')} marked: a class key labels them" if count else "Space marks"
         words = f"{session.tally.labelled:,} labelled{ink.separator}{session.tally.left:,} left"

@@ -1,17 +1,15 @@
 """All keys, with the user's own in force; what the frame says; how this terminal shows images."""
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from itertools import groupby
-from typing import ClassVar
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.events import Key
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from mia_tui.paths import printable
@@ -19,12 +17,14 @@ from mia_tui.terminal.model import Terminal
 from mia_tui.tui.actions import SCOPES, Action
 from mia_tui.tui.context import Context
 from mia_tui.tui.key_bindings import key_name, keys_of, said_key, shown_key
+from mia_tui.tui.screens.keyed_modal import KeyedModal
 from mia_tui.tui.widgets.ink import Ink
 
 WIDE_COLUMNS = 120
 """From this width on, keys stand in two columns."""
 
 _WIDEST = 170
+_ALL_LINES = 10_000
 _EXAMPLE_COLOUR = "#e69f00"
 _EXAMPLE_COLUMNS = 12
 
@@ -43,7 +43,7 @@ _HINTS = (
 )
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(KeyedModal[None]):
     """The keys.
 
     Args:
@@ -51,18 +51,19 @@ class HelpScreen(ModalScreen[None]):
         scope: The screen whose keys are shown; those of the labelling screen are all keys there are.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,enter,q", "dismiss", "Close"),
-        Binding("down", "scroll(1)", show=False),
-        Binding("up", "scroll(-1)", show=False),
-        Binding("pagedown,space", "scroll_page(1)", show=False),
-        Binding("pageup", "scroll_page(-1)", show=False),
-        Binding("home", "scroll(-10000)", show=False),
-        Binding("end", "scroll(10000)", show=False),
-    ]
+    KEYS = "help"
 
     def __init__(self, context: Context, scope: str = "label") -> None:
         super().__init__()
+        self.by_name = {
+            "close": self.dismiss,
+            "down": partial(self._scroll, 1),
+            "up": partial(self._scroll, -1),
+            "page_next": partial(self._scroll_page, 1),
+            "page_previous": partial(self._scroll_page, -1),
+            "first": partial(self._scroll, -_ALL_LINES),
+            "last": partial(self._scroll, _ALL_LINES),
+        }
         self._closed_by = {key_name(key) for key in keys_of(scope, context.user.keys)["help"]}
         scopes = tuple(SCOPES) if scope == "label" else (scope,)
         sections = [section for name in scopes for section in _sections(name, context, scope)]
@@ -78,7 +79,8 @@ class HelpScreen(ModalScreen[None]):
             yield Static("Keys", classes="title", markup=False)
             with VerticalScroll(id="help-scroll", can_focus=False), Horizontal(id="help-columns"):
                 yield from self._columns
-            yield Static("Arrows and page keys scroll, Esc closes.", classes="hint", markup=False)
+            words = "{down}, {up}, {page_next} and {page_previous} scroll, {close} closes."
+            yield Static(self.in_words(words), classes="hint", markup=False)
 
     def on_resize(self) -> None:
         is_wide = self.size.width >= WIDE_COLUMNS
@@ -90,14 +92,15 @@ class HelpScreen(ModalScreen[None]):
 
     def on_key(self, event: Key) -> None:
         """What opened it closes it."""
-        if event.key in self._closed_by:
+        if event.key in self._closed_by and self.is_current:
             event.stop()
+            event.prevent_default()  # it may be one of its own keys, too
             self.dismiss()
 
-    def action_scroll(self, lines: int) -> None:
+    def _scroll(self, lines: int) -> None:
         self.query_one("#help-scroll").scroll_relative(y=lines, animate=False)
 
-    def action_scroll_page(self, pages: int) -> None:
+    def _scroll_page(self, pages: int) -> None:
         scroll = self.query_one("#help-scroll")
         scroll.scroll_relative(y=pages * max(1, scroll.size.height - 1), animate=False)
 

@@ -80,7 +80,9 @@ def recent_words(recent: Recent, now: float) -> str:
 
 
 def run_words(run: LiveRun) -> str:
-    """What a run at work is at."""
+    """What a run at work is at, or what it waits for."""
+    if run.status == "waiting":  # figures it may have are of before it was queued
+        return f"{run.name}, {run.phase or run.status}"
     words = [run.name]
     if run.status == "unknown":
         words.append("silent, its worker is on another host")

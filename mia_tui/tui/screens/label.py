@@ -97,6 +97,7 @@ class LabelScreen(SessionScreen[None]):
         self._bookmark = Bookmark(desk.dataset, self.session, context.state)
         self._arrival = Arrival(desk, self._bookmark, self)
         self._outside = Outside(desk, context.state, self._arrival, self)
+        self.commands.by_name["rescan"] = self._outside.rescan
         self._lines = LabelLines(
             self._facts,
             self._status,

@@ -99,7 +99,7 @@ class LabelCommands(SessionCommands):
         from mia_tui.tui.screens.adding import add_classes  # this and others below: the start need not wait
 
         title = "There is no class yet. What is the first one called? More of them: with commas between."
-        hint = "Enter gives this image the first of them."
+        hint = "{ok} gives this image the first of them."
         added = await add_classes(self._desk, self._face, title, hint)
         if added:
             self._session.choose_class(added[0].id)
@@ -119,7 +119,10 @@ class LabelCommands(SessionCommands):
     async def _accept(self) -> None:
         row, key = self._session.current_row, self._session.current
         state = None if row is None else self._session.state_of(row)
-        if state is None or state.suggestion is None or key is None:
+        if state is None or key is None:
+            self._face.say("There is no image to accept a suggestion for.")
+            return
+        if state.suggestion is None:
             self._face.say("No model suggests anything for this image.")
             return
         await self._desk.assign([key], state.suggestion.id, source="accepted")

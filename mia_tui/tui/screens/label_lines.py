@@ -4,11 +4,11 @@ import time
 from collections.abc import Callable
 
 from mia_tui.dataset.wording import counted
-from mia_tui.tui.screens.label_pictures import later
 from mia_tui.tui.screens.label_words import facts, status
 from mia_tui.tui.services.arrival import Arrival
 from mia_tui.tui.services.desk import Desk
 from mia_tui.tui.services.glance import Glance
+from mia_tui.tui.services.later import later
 from mia_tui.tui.widgets.image_view import ImageView
 from mia_tui.tui.widgets.ink import Ink
 from mia_tui.tui.widgets.text_line import TextLine
@@ -72,7 +72,8 @@ class LabelLines:
         """Paint what is different now."""
         desk, glance, ink = self._desk, self._glance, self._ink
         box_px = self._image.panel.box_px
-        self._facts.show(*facts(desk.session, glance.view, box_px, glance.words(), ink))
+        columns = self._facts.size.width
+        self._facts.show(*facts(desk.session, glance.view, box_px, glance.words(), ink, columns))
         line = status(
             desk.session,
             desk.saved,

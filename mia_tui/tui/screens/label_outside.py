@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from mia_tui.dataset.listing.arrays import ListingArrays
 from mia_tui.dataset.listing.lister import Found
+from mia_tui.dataset.listing.listing import Listing
 from mia_tui.errors import DataError
-from mia_tui.tui.screens.label_pictures import later
 from mia_tui.tui.services.arrival import Arrival, ArrivalFace, take_suggestions
 from mia_tui.tui.services.desk import Desk
+from mia_tui.tui.services.later import later
 from mia_tui.tui.services.opening import Opening
 from mia_tui.tui.services.upkeep import follow_news
 
@@ -53,14 +54,7 @@ class Outside:
         self.runs: RunNewsWatch | None = None
         self._stopped = False
         listing = desk.session.listing
-        self._opening = Opening(
-            desk.dataset,
-            known=listing if len(listing) else None,
-            frames="first",
-            on_batch=lambda part: face.hand_over(partial(self._take_part, part)),
-            on_found=lambda found: face.hand_over(partial(self._take_scan, found)),
-            on_failed=lambda error: face.hand_over(partial(self._take_scan, error)),
-        )
+        self._opening = self._make_opening(listing if len(listing) else None)
 
     def start(self) -> None:
         """Begin to look; what can wait comes behind the first picture."""
@@ -84,6 +78,25 @@ class Outside:
         """Begin to look for files, unless that has begun already."""
         self._opening.start()
 
+    async def rescan(self) -> None:
+        """Look for files anew, beside the keys; what came of it is said at the end."""
+        if self._arrival.look_again():
+            self._opening = self._make_opening(self._desk.session.listing)
+            self._opening.start()
+        else:
+            self._face.say("The images are being looked for already.")
+
+    def _make_opening(self, known: Listing | None) -> Opening:
+        face = self._face
+        return Opening(
+            self._desk.dataset,
+            known=known,
+            frames="first",
+            on_batch=lambda part: face.hand_over(partial(self._take_part, part)),
+            on_found=lambda found: face.hand_over(partial(self._take_scan, found)),
+            on_failed=lambda error: face.hand_over(partial(self._take_scan, error)),
+        )
+
     def _take_part(self, part: ListingArrays) -> None:
         self._arrival.take_part(part)
         self._opening.taken()
@@ -106,7 +119,7 @@ class Outside:
     def _take_run_news(self, news: "RunNews") -> None:
         for sentence in news.ended:
             self._face.tell(f"{sentence} {self._face.key('runs')} shows it.")
-        if news.suggested and self._arrival.idle:
+        if news.suggested and self._arrival.opened:
             self._face.do(self._take_suggestions)
 
     async def _take_suggestions(self) -> None:

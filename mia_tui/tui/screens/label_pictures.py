@@ -1,6 +1,5 @@
 """The picture of the labelling screen: made in threads, shown when its turn comes, or a card that says why not."""
 
-import asyncio
 import os
 import time
 from collections import deque
@@ -13,6 +12,7 @@ from mia_tui.tui.context import Context
 from mia_tui.tui.services.desk import Desk
 from mia_tui.tui.services.glance import Glance
 from mia_tui.tui.services.head_start import HeadStart
+from mia_tui.tui.services.later import later
 from mia_tui.tui.services.prefetch import Prefetch, Ready
 from mia_tui.tui.services.presenter import Presenter, Scene
 from mia_tui.tui.widgets.image_view import ImageView
@@ -146,8 +146,3 @@ class Pictures:
             f"{key.path}: not there any more at {noticed}",
             "A label it has is kept, and is there again when the file is",
         )
-
-
-def later(seconds: float, action: Callable[[], None]) -> Callable[[], None]:
-    """Call a function of the event loop's thread after so many seconds; returns what cancels that."""
-    return asyncio.get_running_loop().call_later(seconds, action).cancel

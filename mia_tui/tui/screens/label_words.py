@@ -16,6 +16,7 @@ from mia_tui.tui.widgets.ink import Ink
 from mia_tui.tui.widgets.text_line import Piece
 
 _BOLD = Style(bold=True)
+_NAME_COLUMNS = 70
 
 STATE_WORDS = {
     "all": "all images",
@@ -32,7 +33,7 @@ STATE_WORDS = {
 
 
 def framing(state: RowState | None, ink: Ink, accept: str) -> Framing:
-    """The frame around an image; `accept` is the key that takes a model's suggestion."""
+    """The frame around an image; `accept` is the key that takes a model's suggestion, empty where none does."""
     if state is None:
         return Framing("", "none")
     notes = [
@@ -46,35 +47,58 @@ def framing(state: RowState | None, ink: Ink, accept: str) -> Framing:
             f"{state.image_class.name}{origin}", "label", state.image_class.colour, ink.separator.join(notes)
         )
     if state.suggestion is not None:
-        text = f"{_suggested(state)}  {accept} accepts"
+        text = _suggested(state) + (f"  {accept} accepts" if accept else "")
         return Framing(text, "suggestion", state.suggestion.colour, ink.separator.join(notes))
     return Framing("no label", "none", None, ink.separator.join(notes))
 
 
 def facts(
-    session: LabelSession, view: View | None, box_px: tuple[int, int], looks: Sequence[str], ink: Ink
+    session: LabelSession,
+    view: View | None,
+    box_px: tuple[int, int],
+    looks: Sequence[str],
+    ink: Ink,
+    columns: int,
 ) -> tuple[list[Piece], list[Piece]]:
-    """The line about the image: where it stands, its name; size and look on the right."""
+    """The line about the image: where it stands, its name; size and look on the right.
+
+    What is shown of the dataset is always said: size and look give way to it, then the beginning of the name.
+    """
     row = session.current_row
     if row is None or session.position is None:
         return [(shown_filter(session.filter, session) or "No images", None)], []
     key = session.listing.key(row)
-    left: list[Piece] = [(f"{session.position + 1:,}/{len(session.view):,}  ", _BOLD)]
-    left.append((ink.fit_left(key.path, 70), None))
+    place = f"{session.position + 1:,}/{len(session.view):,}  "
+    more: list[Piece] = []
     frames = session.listing.frames_of(row)
     if frames > 1:
-        left.append((f"  frame {key.frame + 1}/{frames}", None))
+        more.append((f"  frame {key.frame + 1}/{frames}", None))
     note = session.state_of(row).note
     if note:
-        left.append((f"  {ink.noted} {printable(note)}", Style(italic=True)))
+        more.append((f"  {ink.noted} {printable(note)}", Style(italic=True)))
     right = list(looks)
     if view is not None:
         right.insert(0, f"{view.image_width:,}x{view.image_height:,} px")
         right.insert(1, f"{view.scale_in(box_px) * 100:.0f} %")
+    shown = filter_words(session, columns, ink)
+    if not shown:
+        left = [(place, _BOLD), (ink.fit_left(key.path, _NAME_COLUMNS), None), *more]
+        return left, [(ink.separator.join(right), ink.dim())]
+    room = columns - ink.width(f"{place}  {shown}")
+    name = ink.fit_left(key.path, min(_NAME_COLUMNS, room))
+    left = [(place, _BOLD), (name, None)]
+    room -= ink.width(name)
+    for text, style in more:
+        left.append((ink.fit(text, room), style))
+        room -= ink.width(left[-1][0])
+    beside = ink.separator.join(["", *right])
+    return left, [(shown + (beside if ink.width(beside) <= room else ""), ink.dim())]
+
+
+def filter_words(session: LabelSession, columns: int, ink: Ink) -> str:
+    """What is shown of the dataset, in brackets and half a line at most; empty where all is."""
     shown = shown_filter(session.filter, session)
-    if shown:
-        right.insert(0, f"[{shown}]")
-    return left, [(ink.separator.join(right), ink.dim())]
+    return f"[{ink.fit(shown, columns // 2 - 2)}]" if shown else ""
 
 
 def status(

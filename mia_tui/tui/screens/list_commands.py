@@ -42,7 +42,7 @@ def list_commands(session: LabelSession, face: Face, ink: Ink) -> dict[str, Comm
         )
 
         present = session.filter
-        hint = "Enter shows the images with this in their path; empty shows all."
+        hint = "{ok} shows the images with this in their path; empty shows all."
         text = await face.ask(TextDialog("Find files", value=present.text, hint=hint))
         if text is not None:
             show(replace(present, text=text.strip()))

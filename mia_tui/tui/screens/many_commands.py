@@ -6,13 +6,13 @@ one step of the history.
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import numpy as np
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.session.row_table import FLAGGED, SKIPPED, Rows
-from mia_tui.dataset.store.label_store import LabelStore
+from mia_tui.dataset.store.long_lists import let_go
 from mia_tui.dataset.wording import counted
 from mia_tui.tui.screens.dialogs import Question, TextDialog
 from mia_tui.tui.screens.list_commands import Face
@@ -23,7 +23,7 @@ from mia_tui.tui.widgets.ink import Ink
 MANY = 20
 """With more images than this, a command asks first."""
 
-_NOTE_HINT = "Enter writes it on all of them; empty takes notes away, Esc does nothing."
+_NOTE_HINT = "{ok} writes it on all of them; empty takes notes away, {cancel} does nothing."
 
 
 class ManyCommands(SessionCommands):
@@ -59,10 +59,10 @@ class ManyCommands(SessionCommands):
         name = self._ink.shown(image_class.name)
         if not await self._agreed(f"Label {counted(len(keys), 'image')} as {name}?", len(keys), "Label"):
             return
-        changed = await self._desk.assign(keys, class_id)
-        self.forget_marks()
-        if len(keys) > 1:
-            same = len(keys) - changed
+        count, changed = len(keys), await self._desk.assign(keys, class_id)
+        await self._done(keys)
+        if count > 1:
+            same = count - changed
             rest = f"; {same:,} had this label already" if same else ""
             self._face.say(f"{counted(changed, 'image')} labelled as {name}{rest}.")
 
@@ -79,34 +79,39 @@ class ManyCommands(SessionCommands):
         if not keys or not await self._agreed(title, len(keys), "Take away"):
             return
         changed = await self._desk.clear(keys)
-        self.forget_marks()
+        await self._done(keys)
         self._face.say(
             f"{counted(changed, 'image')} without a label now." if changed else "There was no label."
         )
 
     async def _skip(self) -> None:
         """Skip all, or take the marks away where all are skipped."""
-        skipped = not self._session.all_have(self._meant_rows(), SKIPPED)
-        keys = await self._meant()
-        images = counted(len(keys), "image")
-        title = f"Skip {images}?" if skipped else f"Skip {images} no longer?"
-        if not keys or not await self._agreed(title, len(keys), "Skip" if skipped else "Take back"):
-            return
-        changed = await self._desk.skip(keys, skipped)
-        self.forget_marks()
-        self._face.say(f"{counted(changed, 'image')} {'skipped' if skipped else 'no longer skipped'}.")
+        ask, ask_back = ("Skip {}?", "Skip"), ("Skip {} no longer?", "Take back")
+        await self._mark_or_not(SKIPPED, self._desk.skip, ask, ask_back, "skipped")
 
     async def _flag(self) -> None:
         """Flag all, or take the flags away where all have one."""
-        flagged = not self._session.all_have(self._meant_rows(), FLAGGED)
+        ask, ask_back = ("Flag {}?", "Flag"), ("Take the flags of {} away?", "Take away")
+        await self._mark_or_not(FLAGGED, self._desk.flag, ask, ask_back, "flagged")
+
+    async def _mark_or_not(
+        self,
+        bit: int,
+        write: Callable[[Sequence[ImageKey], bool], Awaitable[int]],
+        ask: tuple[str, str],
+        ask_back: tuple[str, str],
+        done: str,
+    ) -> None:
+        """Set a bit of all images, or clear it where all have it; `ask` is a question and its answer."""
+        on = not self._session.all_have(self._meant_rows(), bit)
         keys = await self._meant()
-        images = counted(len(keys), "image")
-        title = f"Flag {images}?" if flagged else f"Take the flags of {images} away?"
-        if not keys or not await self._agreed(title, len(keys), "Flag" if flagged else "Take away"):
+        title, answer = ask if on else ask_back
+        title = title.format(counted(len(keys), "image"))
+        if not keys or not await self._agreed(title, len(keys), answer):
             return
-        changed = await self._desk.flag(keys, flagged)
-        self.forget_marks()
-        self._face.say(f"{counted(changed, 'image')} {'flagged' if flagged else 'no longer flagged'}.")
+        changed = await write(keys, on)
+        await self._done(keys)
+        self._face.say(f"{counted(changed, 'image')} {done if on else f'no longer {done}'}.")
 
     async def _note(self) -> None:
         """One note for all of them."""
@@ -124,13 +129,19 @@ class ManyCommands(SessionCommands):
         if text is None or not await self._agreed(f"Write a note on {images}?", len(keys), "Write"):
             return
         note = text.strip() or None
-        changed = await self._desk.write(lambda store: _note_all(store, keys, note), f"{images}: note")
-        self.forget_marks()
+        changed = await self._desk.write(lambda store: store.set_notes(keys, note), f"{images}: note")
+        await self._done(keys)
         said = "has a note now" if note else "has no note any more"
         said = said if changed == 1 else said.replace("has", "have", 1)
         self._face.say(f"{counted(changed, 'image')} {said}." if changed else "No note is different now.")
 
-    async def _meant(self) -> Sequence[ImageKey]:
+    async def _done(self, keys: list[ImageKey]) -> None:
+        """Take the marks away, and let go of what was meant: a million keys at once would hold up the screen."""
+        self.forget_marks()
+        if len(keys) > MANY:
+            await asyncio.to_thread(let_go, keys)
+
+    async def _meant(self) -> list[ImageKey]:
         """The marked images, or the one under the cursor."""
         if self._session.selected_count:
             return await asyncio.to_thread(self._session.selected_keys())  # a million take a second
@@ -148,8 +159,3 @@ class ManyCommands(SessionCommands):
         answers = [("Cancel", False), (word, True)]
         text = "It is one step: undo takes all of it back."
         return bool(await self._face.ask(Question(title, text, answers)))
-
-
-def _note_all(store: LabelStore, keys: Sequence[ImageKey], note: str | None) -> int:
-    with store.transaction():
-        return sum(store.set_note(key, note) for key in keys)

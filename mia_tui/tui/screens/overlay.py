@@ -3,16 +3,16 @@
 from typing import TypeVar
 
 from textual.geometry import Region
-from textual.screen import ModalScreen
 from textual.strip import Strip
 
 from mia_tui.tui.context import Context
+from mia_tui.tui.screens.keyed_modal import KeyedModal
 from mia_tui.tui.widgets.joined_strip import JoinedStrip
 
 Answer = TypeVar("Answer")
 
 
-class Overlay(ModalScreen[Answer]):
+class Overlay(KeyedModal[Answer]):
     """A dialog over a screen.
 
     Textual would paint the screen below segment by segment, to dim it: over a picture of half blocks each dialog

@@ -116,6 +116,7 @@ class RunScreen(Screen[OpenImages | None]):
         self.app.run_worker(work(), group="beside")
 
     async def ask(self, dialog: Screen[Answer]) -> Answer | None:
+        self.queue.forget_waiting()
         return await self.app.push_screen_wait(dialog)
 
     def look_now(self) -> None:
@@ -134,7 +135,7 @@ class RunScreen(Screen[OpenImages | None]):
     # What comes from outside
 
     def action_obey(self, name: str) -> None:
-        self.queue.do(self.commands.by_name[name])
+        self.queue.do(self.commands.by_name[name], opens=True)
 
     @on(News)
     def _take(self, event: News) -> None:

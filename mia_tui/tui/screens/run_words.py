@@ -15,7 +15,10 @@ from mia_tui.tui.services.run_follow import Snapshot
 from mia_tui.tui.widgets.axes import shorten
 from mia_tui.tui.widgets.ink import Ink
 from mia_tui.tui.widgets.progress_line import progress_pieces
+from mia_tui.tui.widgets.run_table import when
 from mia_tui.tui.widgets.text_line import Piece
+
+_FULL_DISK = "The disk that holds its folder is full"
 
 
 def status_words(snapshot: Snapshot) -> str:
@@ -41,6 +44,8 @@ def doing(snapshot: Snapshot) -> str:
     words = _at_work(snapshot) if snapshot.status in LIVE else _at_rest(snapshot)
     if snapshot.silent_s is not None:
         words = f"{words.rstrip('.')}; no {_awaited(snapshot.state)} for {_duration(snapshot.silent_s)}."
+    if snapshot.is_disk_full and snapshot.status in LIVE:
+        words += f" {_FULL_DISK}: nothing can be told or saved until some space is free."
     if snapshot.is_stopping:
         words += " It was asked to stop and saves first."
     return words
@@ -77,7 +82,9 @@ def _at_rest(snapshot: Snapshot) -> str:
         return "This run was never started; R starts it."
     if snapshot.status == "failed" and state.error is not None:
         hint = f" {printable(state.error.hint)}" if state.error.hint else ""
-        return f"{printable(state.error.message)}{hint}"
+        then = when(state.ended_at or 0.0)  # what it complains of may be otherwise by now
+        at = f"Failed {then}: " if then else ""
+        return f"{at}{printable(state.error.message)}{hint}"
     if snapshot.status == "finished":
         return f"Finished{_worked(state)}{_best(state)}."
     saved = (
@@ -85,6 +92,8 @@ def _at_rest(snapshot: Snapshot) -> str:
         if state.checkpoint is None
         else f"from its checkpoint of epoch {state.checkpoint.epoch}"
     )
+    if snapshot.status == "lost" and snapshot.is_disk_full:
+        return f"Its worker died{_worked(state)}. {_FULL_DISK}: free some space, then R goes on {saved}."
     if snapshot.status == "lost":
         return f"Its worker died{_worked(state)}; R goes on {saved}."
     return f"Stopped{_worked(state)}{_best(state)}; R goes on {saved}."
@@ -159,7 +168,7 @@ def _step_parts(snapshot: Snapshot) -> list[str]:
     parts = []
     if step is not None:
         parts += [f"loss {shorten(step.loss)}", f"lr {shorten(step.lr)}"]
-        if snapshot.status == "running" and state.phase == "training":
+        if snapshot.status == "running" and state.phase == "training" and snapshot.silent_s is None:
             parts.append(f"{step.images_per_s:,.0f} images/s")
         parts.append(f"memory {size(step.memory_bytes)}")
     return parts

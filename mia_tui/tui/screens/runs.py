@@ -116,6 +116,7 @@ class RunsScreen(Screen[OpenImages | None]):
         )
 
     async def ask(self, dialog: Screen[Answer]) -> Answer | None:
+        self.queue.forget_waiting()
         return await self.app.push_screen_wait(dialog)
 
     def beside(self, work: Command) -> None:
@@ -144,7 +145,7 @@ class RunsScreen(Screen[OpenImages | None]):
             self.view.put(self.view.line + moves[name])
             self._show()
         else:
-            self.queue.do(self.commands.by_name[name])
+            self.queue.do(self.commands.by_name[name], opens=True)
 
     @on(RunTable.Picked)
     def _pick(self, event: RunTable.Picked) -> None:

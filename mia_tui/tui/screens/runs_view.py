@@ -58,10 +58,9 @@ class RoomView:
         self.line = max(0, min(line, len(self.shown) - 1))
 
     def mark(self) -> None:
-        """Mark the run under the cursor, or take its mark away; the cursor goes on."""
+        """Mark the run under the cursor, or take its mark away; the cursor stays, as in the grid."""
         if self.current is not None:
             self.marked ^= {self.current.run.path}
-            self.put(self.line + 1)
 
     def unmark(self) -> bool:
         """Take all marks away; whether there were any."""

@@ -20,6 +20,13 @@ Answer = TypeVar("Answer")
 Result = TypeVar("Result")
 
 
+OPENING = frozenset(
+    {"classes", "filter", "find", "folders", "grid", "help", "home", "note", "order"}
+    | {"pick", "runs", "train", "unlink"}
+)
+"""Commands that open another screen or a dialog."""
+
+
 class SessionScreen(Screen[Result]):
     """A screen that shows the images of a session.
 
@@ -48,12 +55,23 @@ class SessionScreen(Screen[Result]):
         self._class_bar = ClassBar(ink, adds=self.key("classes"), finds=self.key("pick"), id="classes")
         self._facts, self._status = (TextLine(ink, id=name, bare=True) for name in ("facts", "status"))
 
+    def _compositor_refresh(self) -> None:
+        """Below a whole screen nothing of this one is seen; Textual would paint all of that one at each change.
+
+        Found images change the list 20 times a second. A private part of Textual's: it paints this one when it is
+        back, as it does any screen.
+        """
+        top = self.app.screen
+        if top is self or top.is_modal:
+            super()._compositor_refresh()
+
     # For the commands
 
     async def ask(self, dialog: Screen[Answer]) -> Answer | None:
         """Show another screen until the person leaves it; what came of it."""
         from mia_tui.tui.screens.overlay import Overlay  # a dialog has imported it
 
+        self.queue.forget_waiting()
         answer = self.app.push_screen_wait(dialog)
         return await (self.desk.answered(answer) if isinstance(dialog, Overlay) else answer)
 
@@ -73,7 +91,7 @@ class SessionScreen(Screen[Result]):
 
     def action_obey(self, name: str) -> None:
         """A key, the palette or the footer asks for a command."""
-        self.do(self.commands.by_name[name])
+        self.queue.do(self.commands.by_name[name], opens=name in OPENING)
 
     def do(self, command: Command) -> None:
         """Obey a command when those before it are done."""

@@ -1,11 +1,7 @@
 """The form of a training: the settings of the command line, section by section, checked while they are typed."""
 
-import os
-import textwrap
-from pathlib import Path
 from typing import TypeVar
 
-from rich.cells import chop_cells
 from rich.text import Text
 from textual import events, on
 from textual.app import ComposeResult
@@ -14,9 +10,8 @@ from textual.message import Message
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
-from mia_tui.config.command import quoted, train_command
+from mia_tui.config.command import train_command
 from mia_tui.config.train import TrainConfig
-from mia_tui.dataset.wording import counted
 from mia_tui.errors import MiaError
 from mia_tui.paths import printable
 from mia_tui.runs.layout import RunDir
@@ -24,15 +19,15 @@ from mia_tui.tui.context import Context
 from mia_tui.tui.key_bindings import bind_keys, key_hints, obey_key
 from mia_tui.tui.places import Place
 from mia_tui.tui.screens.train_commands import TrainCommands
-from mia_tui.tui.screens.train_panel import data_panel, machine_panel, network_panel, weights_panel
+from mia_tui.tui.screens.train_panel import Known, panel
 from mia_tui.tui.screens.train_preview import PreviewPane
-from mia_tui.tui.services.form import Form, field_of
+from mia_tui.tui.screens.train_words import help_text, shown_command, state_words
+from mia_tui.tui.services.form_drafts import Draft
 from mia_tui.tui.services.form_machine import Machine, look_at_machine
 from mia_tui.tui.services.form_outlook import Outlook, OutlookThread
 from mia_tui.tui.services.form_view import FormView
-from mia_tui.tui.services.form_words import help_of, note_of
 from mia_tui.tui.services.obeying import CommandQueue
-from mia_tui.tui.widgets.config_form import ConfigForm, fault_style
+from mia_tui.tui.widgets.config_form import ConfigForm
 from mia_tui.tui.widgets.entry_list import Entry, EntryList
 from mia_tui.tui.widgets.key_line import KeyLine
 from mia_tui.tui.widgets.section_tabs import SectionTabs
@@ -46,11 +41,7 @@ WIDE_COLUMNS = 110
 _SIDE_COLUMNS = 34
 _WIDE_SIDE_COLUMNS = 46
 _LEAST_FORM = 44  # without a side, where less would be left
-_COMMAND_LINES = 2
 _LOOK_AFTER_S = 0.3  # after the last key: looking takes the interpreter from the typing
-
-_drafts: dict[tuple[Path, Path | None], Form] = {}
-"""What was typed and not started, for as long as the app is there."""
 
 
 class TrainScreen(Screen[RunDir | None]):
@@ -88,10 +79,8 @@ class TrainScreen(Screen[RunDir | None]):
         self._key_line = KeyLine(context.ink, key_hints(self.SCOPE, context.user.keys))
         self.place, self.context, self._ink = place, context, context.ink
         self._title = title or f"Train on {printable(place.dataset.resolve().name)}"
-        # What starts from a run's settings is not what was typed before, and does not take its place.
-        self._draft = (place.dataset.resolve(), place.state) if base is None else None
-        kept = None if self._draft is None else _drafts.get(self._draft)
-        self.view = FormView(kept or Form(base))
+        self._draft = Draft(place, base)
+        self.view = FormView(self._draft.form)
         self.machine: Machine | None = None
         self.outlook: Outlook | None = None
         self.preview = PreviewPane(place, context, id="train-preview")
@@ -161,10 +150,7 @@ class TrainScreen(Screen[RunDir | None]):
 
     def leave(self, run: RunDir | None) -> None:
         """End; what is typed stays for the next time, unless it was started."""
-        if self._draft is not None and run is None:
-            _drafts[self._draft] = self.view.form
-        elif self._draft is not None:
-            _drafts.pop(self._draft, None)
+        self._draft.leave(is_started=run is not None)
         self.dismiss(run)
 
     # Keys
@@ -172,7 +158,7 @@ class TrainScreen(Screen[RunDir | None]):
     def action_obey(self, name: str) -> None:
         at_once = self.commands.at_once.get(name)
         if at_once is None:
-            self.queue.do(self.commands.by_name[name])
+            self.queue.do(self.commands.by_name[name], opens=True)
             return
         self.say("")
         at_once()
@@ -280,70 +266,17 @@ class TrainScreen(Screen[RunDir | None]):
         self._tabs.show([name if "fault" not in words else f"{name}!" for name, words in sections], number)
         self._sections.show([Entry(name, words) for name, words in sections], number)
         self._form.show(*view.lines())
-        state = self._state_words  # a long title gives way to it
+        state = state_words(view, self.outlook)  # a long title gives way to it
         title = self._ink.fit(self._title, self.size.width - self._ink.width(state) - 2)
         self._heading.show([(title, None)], [(state, None)])
-        self._help.update(self._help_text())
-        self._command.update(Text(self._shown_command()))
-        self._side.update(self._panel())
+        self._help.update(help_text(view, self._ink))
+        command = shown_command(self.command, self.place.dataset, self.size.width - 2, self._ink)
+        self._command.update(Text(command))
+        config = view.form.values
+        known = Known(self.commands.weights_here(config.backbone), self.machine, self.outlook)
+        self._side.update(panel(view.section, config, known, self._side.size, self._ink))
         self._lay_out()
         self._look_soon()
-
-    @property
-    def _state_words(self) -> str:
-        faults = self.view.faults
-        if faults:
-            return f"{counted(len(faults), 'fault')}: F5 shows the first"
-        if self.outlook is None:
-            return ""
-        if self.outlook.problem:
-            return "cannot train yet"
-        totals = self.outlook.totals
-        return f"{totals['train']:,} to train, {totals['val']:,} to validate"
-
-    def _shown_command(self) -> str:
-        """The command line; where it is long, the path gives way to the options, and is copied whole."""
-        shown, width = f"$ {self.command}", max(10, self.size.width - 2)
-        lines = self._wrapped(shown, width)
-        if len(lines) > _COMMAND_LINES:
-            folder = quoted(os.fspath(self.place.dataset))
-            shown = shown.replace(folder, f"{self._ink.more}/{quoted(self.place.dataset.name)}", 1)
-            lines = self._wrapped(shown, width)
-        if len(lines) > _COMMAND_LINES:  # the last line says that there is more
-            last = " ".join(lines[_COMMAND_LINES - 1 :])
-            lines = [*lines[: _COMMAND_LINES - 1], self._ink.fit(last, width)]
-        return "\n".join(lines)
-
-    def _wrapped(self, text: str, width: int) -> list[str]:
-        """Lines of a text, broken between words: the widget would do it by itself, and cut what is too much."""
-        lines = textwrap.wrap(self._ink.shown(text), width, break_on_hyphens=False, replace_whitespace=False)
-        return [piece for line in lines for piece in chop_cells(line, width)]
-
-    def _help_text(self) -> Text:
-        view, ink = self.view, self._ink
-        fault = view.faults.get(view.name)
-        text = Text()
-        if fault is not None:
-            text.append(f"{ink.broken} {ink.shown(fault)}\n", style=fault_style(ink))
-        text.append(ink.shown(help_of(field_of(view.name))))
-        note = note_of(view.name, view.form)
-        if note:
-            text.append(f"\n{ink.shown(note)}", style="dim")
-        return text
-
-    def _panel(self) -> Text:
-        width, rows = max(10, self._side.size.width), max(4, self._side.size.height)
-        section, ink = self.view.section, self._ink
-        if section == "Network":
-            config = self.view.form.values
-            return network_panel(config, self.commands.weights_here(config.backbone), ink)
-        if section == "Run":
-            return machine_panel(self.machine, width, rows, ink)
-        if section == "Loss and metric":
-            return weights_panel(self.outlook, width, rows, ink)
-        if section in ("Data", "Input", "Optimizer"):
-            return data_panel(self.outlook, width, rows, ink)
-        return Text("")
 
     def _lay_out(self) -> None:
         width = self.size.width

@@ -1,14 +1,12 @@
-"""What would hurt a training, shown before it starts; Enter starts anyway, Esc goes back to the form."""
+"""What would hurt a training, shown before it starts; the person starts anyway, or goes back to the form."""
 
 import asyncio
 import threading
-from typing import ClassVar
+from functools import partial
 
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from mia_tui.config.train import TrainConfig
@@ -23,14 +21,16 @@ from mia_tui.runs.queue import last_in_line
 from mia_tui.tui.context import Context
 from mia_tui.tui.places import Place
 from mia_tui.tui.screens.dialogs import Question
+from mia_tui.tui.screens.keyed_modal import KeyedModal
 from mia_tui.tui.services.form import in_words
 from mia_tui.tui.services.starting import start_run
 from mia_tui.tui.widgets.config_form import fault_style
 
 _SHOWN_EVERY_S = 0.1
+_PAGE = 8  # lines
 
 
-class CheckScreen(ModalScreen[RunDir | None]):
+class CheckScreen(KeyedModal[RunDir | None]):
     """Ends with the run that was started or queued; None goes back to the form.
 
     Args:
@@ -41,19 +41,16 @@ class CheckScreen(ModalScreen[RunDir | None]):
         command: The command line that does the same.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "start", "Start"),
-        Binding("escape", "give_up", "Back"),
-        Binding("down", "scroll(1)", show=False),
-        Binding("up", "scroll(-1)", show=False),
-        Binding("pagedown", "scroll(8)", show=False),
-        Binding("pageup", "scroll(-8)", show=False),
-    ]
-
     def __init__(
         self, place: Place, context: Context, config: TrainConfig, given: frozenset[str], command: str
     ) -> None:
         super().__init__()
+        moves = {"down": 1, "up": -1, "page_next": _PAGE, "page_previous": -_PAGE}
+        self.by_name = {
+            "ok": self._start_now,
+            "cancel": self._give_up,
+            **{name: partial(self._scroll, by) for name, by in moves.items()},
+        }
         self._place, self._ink = place, context.ink
         self._config, self._given, self._command = config, given, command
         self._stop = threading.Event()
@@ -84,15 +81,15 @@ class CheckScreen(ModalScreen[RunDir | None]):
         """Whether the list is there, or why there is none."""
         return (self._is_checked or self._has_failed) and not self._is_starting
 
-    def action_give_up(self) -> None:
+    def _give_up(self) -> None:
         if not self._is_starting:
             self._stop.set()
             self.dismiss(None)
 
-    def action_scroll(self, lines: int) -> None:
+    def _scroll(self, lines: int) -> None:
         self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
 
-    async def action_start(self) -> None:
+    def _start_now(self) -> None:
         if self._prepared is None or self._is_starting or self._has_failed:
             return
         self._is_starting = True
@@ -186,8 +183,8 @@ class CheckScreen(ModalScreen[RunDir | None]):
             words = f"Looking into the images: {done:,} of {total:,} {self._ink.more}"
         self._body.update(words)
         if not self._is_starting:
-            skips = "Enter starts without waiting, " if self._prepared is not None else ""
-            self._hint.update(f"{skips}Esc goes back to the form.")
+            skips = "{ok} starts without waiting, " if self._prepared is not None else ""
+            self._hint.update(self.in_words(f"{skips}{{cancel}} goes back to the form."))
 
     def _show(self, prepared: Prepared, checked: Checked) -> None:
         ink = self._ink
@@ -206,9 +203,9 @@ class CheckScreen(ModalScreen[RunDir | None]):
             self._say_keys()
 
     def _say_keys(self) -> None:
-        self._hint.update(f"Enter starts{self._anyway}, Esc goes back to the form.")
+        self._hint.update(self.in_words(f"{{ok}} starts{self._anyway}, {{cancel}} goes back to the form."))
 
     def _fail(self, error: MiaError) -> None:
         self._has_failed = True
         self._body.update(Text(self._ink.shown(in_words(error)), style=fault_style(self._ink)))
-        self._hint.update("Esc goes back to the form; nothing there is lost.")
+        self._hint.update(self.in_words("{cancel} goes back to the form; nothing there is lost."))

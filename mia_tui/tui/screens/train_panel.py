@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from rich.text import Text
 
@@ -15,9 +16,40 @@ from mia_tui.tui.services.form_words import gmacs_at
 from mia_tui.tui.widgets.config_form import fault_style
 from mia_tui.tui.widgets.ink import Ink
 
+_LEAST_COLUMNS, _LEAST_ROWS = 10, 4
 _NUMBER = 7  # columns of a number, or more where one needs them
 _LEAST_NAME = 8
 _OTHER_ROWS = 3  # beside the devices
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the form knows besides what is typed; None for what is not known yet.
+
+    Attributes:
+        weights_are_here: Whether the weights of the network in the form lie on this disk.
+        machine: Where it can train.
+        outlook: What the data say.
+    """
+
+    weights_are_here: bool | None
+    machine: Machine | None
+    outlook: Outlook | None
+
+
+def panel(section: str, config: TrainConfig, known: Known, size: tuple[int, int], ink: Ink) -> Text:
+    """What stands beside a section of the form; `size` is columns and rows."""
+    width, rows = max(_LEAST_COLUMNS, size[0]), max(_LEAST_ROWS, size[1])
+    match section:
+        case "Network":
+            return network_panel(config, known.weights_are_here, ink)
+        case "Run":
+            return machine_panel(known.machine, width, rows, ink)
+        case "Loss and metric":
+            return weights_panel(known.outlook, width, rows, ink)
+        case "Data" | "Input" | "Optimizer":
+            return data_panel(known.outlook, width, rows, ink)
+    return Text("")
 
 
 def data_panel(outlook: Outlook | None, width: int, rows: int, ink: Ink) -> Text:

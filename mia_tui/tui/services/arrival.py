@@ -63,8 +63,9 @@ class Arrival:
 
     Attributes:
         growing: Whether images are shown as they are found: nothing was known from the last time.
-        scanned: Whether all files are known.
+        scanned: Whether all files are known: no scan is at work.
         idle: Whether what comes of that is done, too.
+        opened: Whether it was done once; later, suggestions come when a run ends, and files when they are looked for.
     """
 
     def __init__(self, desk: Desk, bookmark: Bookmark, face: ArrivalFace) -> None:
@@ -72,6 +73,7 @@ class Arrival:
         self.growing = not len(self._session.listing)
         self.scanned = False
         self.idle = False
+        self.opened = False
         self._unwritable: str | None = None  # why nothing can be saved
 
     def take_part(self, part: ListingArrays) -> None:
@@ -80,28 +82,43 @@ class Arrival:
             self._session.append(part)
             self._face.show()
 
+    def look_again(self) -> bool:
+        """Files are looked for anew from now on; False if they still are."""
+        if not self.idle:
+            return False
+        self.scanned = self.idle = False
+        self._face.show()
+        return True
+
     async def take(self, outcome: Found | DataError) -> None:
         """The scan is over: what it found is the dataset now."""
         self.growing, self.scanned = False, True
+        is_first, came = not self.opened, 0
         try:
             if isinstance(outcome, DataError):
                 raise outcome
-            await self._take_found(outcome)
+            came = await self._take_found(outcome)
         except MiaError as error:
             self._face.say_error(error)
-        garbage.begin()
-        self.idle = True
-        if not self._unwritable and await self._folders() is not None:
+        if is_first:
+            garbage.begin()
+        self.idle = self.opened = True
+        if (is_first or came) and not self._unwritable and await self._folders() is not None:
             self._face.do(self._ask_about_folders)  # in its turn: never over a dialog that is typed into
         self._face.show()
 
-    async def _take_found(self, found: Found) -> None:
+    async def _take_found(self, found: Found) -> int:
+        """Take over what is there now, and say what that means. Returns how many images came."""
         placed = await asyncio.to_thread(found.listing.rows_from, self._session.listing)
-        self._session.replace_listing(found.listing, placed)
+        gone = int(np.count_nonzero(placed < 0))
+        came = len(found.listing) - len(placed) + gone
+        await self._desk.replace_listing(found.listing, placed)
         self._bookmark.go_back()
         self._face.show()
+        if self.opened:
+            self._face.tell(_difference(came, gone))
         self._unwritable = await self._desk.why_unwritable()
-        if self._unwritable:
+        if self._unwritable and not self.opened:
             self._face.say_error(StoreError(self._unwritable))
         try:
             notes = (
@@ -115,10 +132,11 @@ class Arrival:
         new = 0 if self._unwritable else await take_new_files(self._desk)
         if new:
             self._face.tell(f"{counted(new, 'new image')} took the class of their folder.")
-        suggested = await take_suggestions(self._desk)
+        suggested = None if self.opened else await take_suggestions(self._desk)
         if suggested:
             self._face.show(anew=True)
             self._face.tell(suggested)
+        return came
 
     async def _folders(self) -> dict[str, int] | None:
         """Folders that look like classes, where labels came from nowhere else."""
@@ -189,6 +207,12 @@ async def take_suggestions(desk: Desk) -> str | None:
     unknown = [name for name in found.classes if name not in ids]
     left_out = f" Classes you do not have are left out: {name_some(unknown)}." if unknown else ""
     return f"{counted(len(keys), 'suggestion')} of the run {found.run}.{left_out}"
+
+
+def _difference(came: int, gone: int) -> str:
+    """What a scan found that was not known, in words."""
+    words = counted(came, "new image") if came else "No new images"
+    return f"{words}, {counted(gone, 'is gone', 'are gone')}." if gone else f"{words}."
 
 
 def _words(done: Reconciled, unlink: str) -> list[str]:

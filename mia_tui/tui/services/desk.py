@@ -15,11 +15,11 @@ from typing import TypeVar
 
 import numpy as np
 
-from mia_tui.dataset.listing.listing import Listing
+from mia_tui.dataset.listing.listing import Listing, Rows
 from mia_tui.dataset.model import ImageClass, ImageFile, ImageKey
 from mia_tui.dataset.session.session import Applied, LabelSession
 from mia_tui.dataset.store.label_store import LabelStore, login_name
-from mia_tui.dataset.store.records import Source, Step
+from mia_tui.dataset.store.records import Change, Source, Step
 from mia_tui.dataset.store.writable import why_unwritable
 from mia_tui.dataset.wording import counted
 from mia_tui.errors import StoreReplaced
@@ -92,7 +92,12 @@ class Desk:
             if changes is None:
                 await self._load()
                 return Applied(self.session.view[:0], True, 0, ())
-            return await self._intake.take(changes) if changes else None
+            return await self._intake.take(changes, from_outside=True) if changes else None
+
+    async def replace_listing(self, listing: Listing, placed: Rows) -> None:
+        """The images are these now, for `LabelSession.replace_listing`; never between two steps of a change."""
+        async with self._taking:
+            self.session.replace_listing(listing, placed)
 
     def touched(self) -> list[int]:
         """Rows whose label or marks changed since this was asked the last time."""
@@ -200,12 +205,12 @@ class Desk:
             return None  # nothing was ever written, and undo is not to make a labels.db
         async with self._taking:
             written = await self._write(job, meant)
+            step = written.value
+            images = None if step is None else _others_left_out(written.changes, step.batch)
             applied = await self._intake.take(written.changes)
-        step = written.value
         if step is None:
             return None
-        if applied.by_others:  # they are not of this step
-            images = {change.image for change in step.changes if change.image is not None}
+        if images is not None:
             rows = self.session.listing.rows(list(images))
             applied = replace(applied, rows=np.sort(rows[rows >= 0]))
         self.saved = Saved(step.what, time.time())
@@ -288,6 +293,13 @@ class Desk:
         snapshot = await self.keeper.load()
         self.source, self.saved = snapshot.source, None
         await self._intake.load(snapshot)
+
+
+def _others_left_out(changes: Sequence[Change], batch: int) -> set[ImageKey] | None:
+    """Images of one step, where changes of others came with it; None where none did."""
+    if changes and changes[0].batch == changes[-1].batch == batch:  # the rows of a step lie together
+        return None
+    return {change.image for change in changes if change.batch == batch and change.image is not None}
 
 
 def _of(keys: Sequence[ImageKey]) -> str:

@@ -28,8 +28,13 @@ class Intake:
             await asyncio.sleep(0)
         self._touched = list(range(min(len(self._session.listing), _ALL_TOUCHED)))
 
-    async def take(self, changes: list[Change]) -> Applied:
-        """Carry out what is new in the history; nothing is left in the list."""
+    async def take(self, changes: list[Change], *, from_outside: bool = False) -> Applied:
+        """Carry out what is new in the history; nothing is left in the list.
+
+        Args:
+            changes: Oldest first.
+            from_outside: Whether another program wrote all of it, whoever used that.
+        """
         steps = self._session.apply_in_steps(changes)
         while True:
             try:
@@ -39,6 +44,8 @@ class Intake:
                 break
             await asyncio.sleep(0)
         self._touch(applied.rows)
+        if from_outside or applied.by_others:
+            self._session.join(applied.rows)
         while changes:  # to let go of 100,000 at once takes 40 ms
             del changes[-_AT_ONCE:]
             await asyncio.sleep(0)

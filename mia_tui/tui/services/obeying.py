@@ -8,6 +8,7 @@ meant for other images than it would act on now, and is dropped.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from typing import NamedTuple
 
 from mia_tui.errors import MiaError
 
@@ -15,6 +16,12 @@ Command = Callable[[], Awaitable[None]]
 
 SLOW_S = 0.15
 """What is not done so long after it was asked for is said to take its time."""
+
+
+class _Asked(NamedTuple):
+    at: float
+    command: Command
+    opens: bool
 
 
 class CommandQueue:
@@ -36,31 +43,43 @@ class CommandQueue:
         slow: Callable[[int], None],
     ) -> None:
         self._begin, self._done, self._failed, self._slow = begin, done, failed, slow
-        self._waiting: asyncio.Queue[tuple[float, Command]] = asyncio.Queue()  # since when, and what
+        self._waiting: asyncio.Queue[_Asked] = asyncio.Queue()
         self._kept: list[Command] = []
         self._at_work = False
+        self._opening = 0
+
+    @property
+    def opens(self) -> bool:
+        """Whether a command is due or at work that opens another screen: what is typed now is meant for that."""
+        return self._opening > 0
 
     @property
     def idle(self) -> bool:
         """Whether everything that was asked for is done."""
         return not self._at_work and self._waiting.empty()
 
-    def do(self, command: Command, *, keep: bool = False) -> None:
+    def do(self, command: Command, *, keep: bool = False, opens: bool = False) -> None:
         """Obey a command when those before it are done.
 
         Args:
             command: What to do.
             keep: Whether it is done even where one before it fails: the end of the app.
+            opens: Whether it opens another screen.
         """
         if keep:
             self._kept.append(command)
-        self._waiting.put_nowait((time.monotonic(), command))
+        self._opening += opens
+        self._waiting.put_nowait(_Asked(time.monotonic(), command, opens))
+
+    def forget_waiting(self) -> None:
+        """Another screen is shown: what was pressed behind the key that opened it was not meant for this one."""
+        self._drop_waiting()
 
     async def run(self) -> None:
         """Obey for as long as the screen is there."""
         loop = asyncio.get_running_loop()
         while True:
-            asked_at, command = await self._waiting.get()
+            asked_at, command, opens = await self._waiting.get()
             self._at_work = True
             self._begin()
             left_s = asked_at + SLOW_S - time.monotonic()
@@ -72,6 +91,7 @@ class CommandQueue:
             finally:
                 saying.cancel()
                 self._at_work = False
+                self._opening -= opens
             self._done()
 
     def _say_slow(self) -> None:
@@ -80,7 +100,7 @@ class CommandQueue:
     def _drop_waiting(self) -> int:
         dropped = self._waiting.qsize()
         while not self._waiting.empty():
-            self._waiting.get_nowait()
+            self._opening -= self._waiting.get_nowait().opens
         for command in self._kept:
-            self._waiting.put_nowait((time.monotonic(), command))
+            self._waiting.put_nowait(_Asked(time.monotonic(), command, False))
         return dropped - len(self._kept)

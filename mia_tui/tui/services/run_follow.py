@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from mia_tui.errors import RunError
 from mia_tui.paths import printable
 from mia_tui.runs.eventlog import EventReader
+from mia_tui.runs.files import is_full
 from mia_tui.runs.gpus import Gpu, gpus_of_process, list_gpus, nvidia_device_present
 from mia_tui.runs.job import TrainJob
 from mia_tui.runs.layout import RunDir
@@ -30,6 +31,7 @@ SILENT_S = 10.0
 """From so long without an event on, silence is told."""
 
 _HEAD_BYTES = 512
+_HINDERED = LIVE | {"lost"}  # by a full disk; of a failed run its worker could say why
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Snapshot:
         is_stopping: Whether its worker was asked to stop and still works.
         silent_s: Whole seconds without an event, seen by this watcher; None while events come or no worker lives.
         gpus: The GPUs of this machine that the run is known to use.
+        is_disk_full: Whether the run is at work, or lost, and nothing fits on the disk that holds its folder.
         verdict: The confusion matrix that was asked for; None before there is one.
         trouble: Why something cannot be read, a sentence; empty where all can.
     """
@@ -55,6 +58,7 @@ class Snapshot:
     is_stopping: bool = False
     silent_s: int | None = None
     gpus: tuple[Gpu, ...] = ()
+    is_disk_full: bool = False
     verdict: Verdict | None = None
     trouble: str = ""
 
@@ -81,7 +85,7 @@ class RunFollow:
         self._log, self._pulse = _Log(run), Pulse()
         self._job: TrainJob | None = None
         self._status: ShownStatus = "created"
-        self._is_gone = self._is_stopping = False
+        self._is_gone = self._is_stopping = self._is_disk_full = False
         self._heard_at = clock()
         self._asked_at = self._gpus_at = float("-inf")
         self._gpus: tuple[Gpu, ...] = ()
@@ -123,8 +127,8 @@ class RunFollow:
         self._judge()
         silent_s = self._silent_s(now)
         facts = (
-            self._status, self._is_gone, self._is_stopping, silent_s, self._gpus, self._verdict, self._all_trouble,
-            self._job,
+            self._status, self._is_gone, self._is_stopping, silent_s, self._gpus, self._is_disk_full, self._verdict,
+            self._all_trouble, self._job,
         )  # fmt: skip
         if not changed and facts == self._told:
             return None
@@ -137,6 +141,7 @@ class RunFollow:
             self._is_stopping,
             silent_s,
             self._gpus,
+            self._is_disk_full,
             self._verdict,
             self._all_trouble,
         )
@@ -171,6 +176,7 @@ class RunFollow:
             status = self._pulse.status(self.run, tick=self._clock())
             was, self._status = self._status, shown_status(status, self._log.state)
             self._is_stopping = self._status in LIVE and self.run.stop.exists()
+            self._is_disk_full = self._status in _HINDERED and is_full(self.run.path)
         except OSError as error:  # deleted while we looked, or a network drive away for a while
             self._trouble = f"The folder of the run cannot be read: {error.strerror}."
             return

@@ -27,7 +27,7 @@ class LiveRun:
         name: Of its folder.
         dataset: Folder of its images.
         status: starting, waiting, running, or unknown (its worker is elsewhere and silent).
-        phase: What its worker is busy with; empty before it says so.
+        phase: What its worker is busy with, or waits for; empty before it says so.
         epoch: Epochs that are done.
         total_epochs: None before it has begun.
         metric: The figure in `best`.

@@ -76,7 +76,7 @@ class RunTable(LineList[RunLine]):
         elapsed = clock(row.elapsed_s) if row.elapsed_s else ""
         return (
             f" {ink.pad(network, at.network)} {epochs:>{_EPOCHS}} {best:>{_BEST}} {ink.pad(metric, at.metric)} "
-            f"{elapsed:>{_TIME}} {_when(row.created_at):<{_STARTED}}"
+            f"{elapsed:>{_TIME}} {when(row.created_at):<{_STARTED}}"
         )
 
     def _state_style(self, status: RowStatus) -> Style:
@@ -84,16 +84,19 @@ class RunTable(LineList[RunLine]):
         return style(fg=colour, bold=True) if colour and self._ink.colours else Style()
 
 
+def when(t: float) -> str:
+    """Month and day with the time; of another year the date alone. Empty where unknown."""
+    if not t:
+        return ""
+    try:
+        then = time.localtime(t)
+    except (OverflowError, OSError, ValueError):  # a clock gone mad, or a damaged file
+        return ""
+    is_this_year = then.tm_year == time.localtime().tm_year
+    return time.strftime("%d %b %H:%M" if is_this_year else "%Y-%m-%d", then)
+
+
 def _columns(width: int) -> _Columns:
     room = max(0, width - _FIXED)
     metric = max(_LEAST_METRIC, min(_MOST_METRIC, int(room * _METRIC_SHARE)))
     return _Columns(max(_LEAST_NETWORK, room - metric), metric)
-
-
-def _when(t: float) -> str:
-    """Month and day with the time; of another year the date alone. Empty where unknown."""
-    if not t:
-        return ""
-    then = time.localtime(t)
-    is_this_year = then.tm_year == time.localtime().tm_year
-    return time.strftime("%d %b %H:%M" if is_this_year else "%Y-%m-%d", then)

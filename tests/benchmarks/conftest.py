@@ -1,0 +1,21 @@
+"""What the benchmarks of screens share: photos, and lines that are printed past pytest's capture."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from photo_support import make_photos
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    return make_photos(tmp_path_factory.mktemp("photos"), 24)
+
+
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str]) -> Iterator[list[str]]:
+    """Lines put here are printed after the test, past pytest's capture."""
+    lines: list[str] = []
+    yield lines
+    with capsys.disabled():
+        print("", *lines, sep="\n")

@@ -1,0 +1,110 @@
+"""Keys of one burst, each obeyed by the screen that the one before it opened."""
+
+import re
+from pathlib import Path
+
+import pytest
+from textual.events import Key
+from textual.pilot import Pilot
+from tui_support import labels_in, make_images, opened, press, run, screen_text, wait_until
+
+from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.store.label_store import LabelStore
+from mia_tui.tui.key_bindings import key_name
+from mia_tui.tui.screens.grid import GridScreen
+from mia_tui.tui.screens.label import LabelScreen
+from mia_tui.tui.screens.session_screen import OPENING
+
+FIRST = "image-000.png"
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    return make_images(tmp_path / "images", 12, classes=["round", "long", "red"])
+
+
+async def at_once(pilot: Pilot[int], *keys: str) -> None:
+    """Without waiting for anything between them or behind."""
+    for key in keys:
+        name = key_name(key)
+        pilot.app.post_message(
+            Key(name, key if len(key) == 1 else {"enter": "\r", "escape": "\x1b"}.get(name))
+        )
+
+
+def note_of(dataset: Path) -> str:
+    with LabelStore(dataset / "mia" / "labels.db") as store:
+        return store.marks()[ImageKey(FIRST)].note
+
+
+def test_a_note_is_typed_behind_the_key_that_opens_it_and_nothing_of_it_becomes_a_label(
+    dataset: Path,
+) -> None:
+    async def test() -> None:
+        async with opened(dataset) as pilot:
+            await at_once(pilot, "ctrl+n", *"n1o2 te", "enter", "2", "f1")
+            await wait_until(pilot, lambda: FIRST in labels_in(dataset))
+            assert labels_in(dataset)[FIRST].class_id == 2
+            assert note_of(dataset) == "n1o2 te"
+
+    run(test())
+    assert list(labels_in(dataset)) == [FIRST]
+
+
+def test_images_are_marked_behind_the_key_that_opens_the_grid(dataset: Path) -> None:
+    async def test() -> None:
+        async with opened(dataset) as pilot:
+            await at_once(pilot, "f7", "space", "right", "space")
+            await wait_until(pilot, lambda: "2 images marked" in screen_text(pilot.app))
+            assert isinstance(pilot.app.screen, GridScreen)
+            await at_once(pilot, "escape", "escape", "right")
+            await wait_until(pilot, lambda: "3/12  image-002.png" in screen_text(pilot.app))
+
+    run(test())
+    assert labels_in(dataset) == {}
+
+
+def test_a_class_is_picked_and_assigned_in_one_burst(dataset: Path) -> None:
+    async def test() -> None:
+        async with opened(dataset) as pilot:
+            await at_once(pilot, "/", "r", "enter", "down", "f1", "/", *"lo", "enter", "f2")
+            await wait_until(pilot, lambda: len(labels_in(dataset)) == 1)
+            await wait_until(pilot, lambda: "3/12  image-002.png" in screen_text(pilot.app))
+
+    run(test())
+    assert {path: label.class_id for path, label in labels_in(dataset).items()} == {"image-001.png": 2}
+
+
+def test_numbers_in_the_form_go_to_the_fields_they_are_typed_for(dataset: Path) -> None:
+    async def test() -> None:
+        async with opened(dataset, size=(120, 40)) as pilot:
+            await press(pilot, "ctrl+t")
+            for _ in range(80):
+                if re.search(r"▸ epochs", screen_text(pilot.app)):
+                    break
+                await press(pilot, "down")
+            await at_once(pilot, "3", "enter", "1", "6", "enter")
+            await wait_until(pilot, lambda: "--epochs 3 --batch-size 16" in screen_text(pilot.app))
+
+    run(test())
+
+
+def test_every_command_that_opens_another_screen_is_known_as_one(dataset: Path) -> None:
+    async def test() -> None:
+        async with opened(dataset) as pilot:
+            screen = pilot.app.screen
+            assert isinstance(screen, LabelScreen)
+            opens = set()
+            for name in screen.commands.by_name:
+                if name == "home":
+                    continue  # it ends the screen
+                screen.action_obey(name)
+                await pilot.pause()
+                await wait_until(pilot, lambda: pilot.app.screen is not screen or screen.queue.idle)
+                if pilot.app.screen is not screen:
+                    opens.add(name)
+                    while pilot.app.screen is not screen:
+                        await press(pilot, "escape")
+            assert opens | {"home", "unlink"} == OPENING
+
+    run(test())
