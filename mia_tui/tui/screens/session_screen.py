@@ -23,8 +23,9 @@ Result = TypeVar("Result")
 OPENING = frozenset(
     {"classes", "filter", "find", "folders", "grid", "help", "home", "note", "order"}
     | {"pick", "runs", "train", "unlink"}
+    | {"leave", "open"}  # of the grid
 )
-"""Commands that open another screen or a dialog."""
+"""Commands that open another screen or a dialog, or lead back: the next key is meant for what is there then."""
 
 
 class SessionScreen(Screen[Result]):
