@@ -51,6 +51,18 @@ async def rescan(pilot: Pilot[int]) -> None:
     await settle(pilot)
 
 
+def hold_looking(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Looking for images waits until the event is set."""
+    go_on = threading.Event()
+
+    def slowly(*args: Any, **options: Any) -> Any:
+        assert go_on.wait(60.0)
+        return list_images(*args, **options)
+
+    monkeypatch.setattr(opening, "list_images", slowly)
+    return go_on
+
+
 def test_images_that_came_are_shown_in_their_place_and_counted(cells: Path) -> None:
     async def test() -> None:
         async with opened(cells) as pilot:
@@ -135,15 +147,9 @@ def test_the_filter_stays_and_shows_what_it_would_show(cells: Path) -> None:
 def test_keys_are_obeyed_while_it_looks_and_a_second_look_waits(
     cells: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    go_on = threading.Event()
-
-    def slowly(*args: Any, **options: Any) -> Any:
-        assert go_on.wait(60.0)
-        return list_images(*args, **options)
-
     async def test() -> None:
         async with opened(cells) as pilot:
-            monkeypatch.setattr(opening, "list_images", slowly)
+            go_on = hold_looking(monkeypatch)
             bring(cells, "a.png")
             screen: Any = pilot.app.screen
             await pilot.press("ctrl+g")
@@ -161,15 +167,9 @@ def test_keys_are_obeyed_while_it_looks_and_a_second_look_waits(
 
 
 def test_the_grid_goes_on_where_it_is(cells: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    go_on = threading.Event()
-
-    def slowly(*args: Any, **options: Any) -> Any:
-        assert go_on.wait(60.0)
-        return list_images(*args, **options)
-
     async def test() -> None:
         async with opened(cells) as pilot:
-            monkeypatch.setattr(opening, "list_images", slowly)
+            go_on = hold_looking(monkeypatch)
             bring(cells, "a.png")
             screen: Any = pilot.app.screen
             await pilot.press("ctrl+g")
