@@ -429,6 +429,26 @@ def test_images_outside_the_dataset_are_left_out_and_that_is_said(tmp_path: Path
     run_test(test())
 
 
+def test_the_images_of_a_run_are_found_where_the_dataset_was_moved_to(tmp_path: Path) -> None:
+    before, after = tmp_path / "before", tmp_path / "after"
+    run = a_run(before)
+    for path, _, _ in CELLS:
+        (before / path).touch()
+    before.rename(after)
+    moved = RunDir(after / run.path.relative_to(before))
+
+    async def test() -> None:
+        async with watched(moved) as pilot:
+            await open_confusions(pilot)
+            await press(pilot, "right")
+            await pilot.press("enter")
+            await wait_until(pilot, lambda: pilot.app.ended)
+            keys = (ImageKey("b.png"), ImageKey("c.png"))
+            assert pilot.app.result == OpenImages("truth cat, predicted dog", keys)
+
+    run_test(test())
+
+
 # What can be done
 
 

@@ -38,7 +38,9 @@ def images_behind(
     job = run.job()
     found = images_judged(run.samples(), judgements, truth=truth, predicted=predicted)
     keys = tuple(
-        key for image in found if (key := _in_dataset(image, Path(job.dataset), place.dataset)) is not None
+        key
+        for image in found
+        if (key := _in_dataset(image, Path(job.dataset), run.path, place.dataset)) is not None
     )
     title = f"truth {printable(job.classes[truth].name)}"
     if predicted is not None:
@@ -50,12 +52,16 @@ def images_behind(
     return OpenImages(title, keys)
 
 
-def _in_dataset(image: ImageKey, trained_on: Path, dataset: Path) -> ImageKey | None:
-    """An image of a run by its place in the dataset that is open; None if it lies elsewhere."""
+def _in_dataset(image: ImageKey, trained_on: Path, run: Path, dataset: Path) -> ImageKey | None:
+    """An image of a run by its place in the dataset that is open; None if it lies elsewhere.
+
+    A dataset that was moved or copied has its runs with it: their images are where they were in it.
+    """
     home = dataset.resolve()
     if not Path(image.path).is_absolute() and trained_on.resolve() == home:
         return image
     path = trained_on.resolve() / image.path
     if not path.is_relative_to(home):
-        return None
+        has_come_along = run.resolve().is_relative_to(home) and (home / image.path).exists()
+        return image if has_come_along else None
     return ImageKey(path.relative_to(home).as_posix().replace(os.sep, "/"), image.frame)
