@@ -13,6 +13,7 @@ file is written under another name, synced and renamed.
 
 import io
 import pickle
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,9 +26,17 @@ from torch import Tensor, nn
 
 from mia_tui.engine.backbones import build_model
 from mia_tui.errors import CheckpointError
+from mia_tui.files import (
+    disk_error,
+    make_folder,
+    read,
+    remove,
+    rename,
+    replacing,
+    write_atomically,
+)
 from mia_tui.paths import printable
 from mia_tui.runs.card import CARD_KEY, ModelCard
-from mia_tui.runs.files import make_folder, replacing, write_atomically
 from mia_tui.runs.layout import RunDir
 
 STATE_FORMAT = 1
@@ -61,16 +70,16 @@ def save_checkpoint(run: RunDir, state: dict[str, Any], best: BestWeights | None
     Raises:
         RunError: If the disk is full or read-only; what was saved before is left as it was.
     """
-    make_folder(run.checkpoints)
+    make_folder(run.checkpoints, root=run.root)
     if best is not None:
         metadata = {CARD_KEY: msgspec.json.encode(best.card).decode()}
-        write_atomically(_next_best(run), safetensors.torch.save(best.weights, metadata))
+        write_atomically(_next_best(run), safetensors.torch.save(best.weights, metadata), root=run.root)
     buffer = io.BytesIO()
     torch.save({"format": STATE_FORMAT, **state}, buffer)
-    with replacing(run.last_checkpoint) as file:
+    with replacing(run.last_checkpoint, root=run.root) as file:
         file.write(buffer.getbuffer())
     if best is not None:
-        _next_best(run).replace(run.best_weights)
+        _take_over_best(run)
         _write_model_json(run, best.card)
 
 
@@ -106,9 +115,9 @@ def settle_best(run: RunDir, best_epoch: int) -> None:
     pending = _next_best(run)
     if pending.exists():
         if read_card(pending).epoch == best_epoch:
-            pending.replace(run.best_weights)
+            _take_over_best(run)
         else:
-            pending.unlink()
+            remove(pending, root=run.root)
     card = card_of(run.best_weights)
     if card is not None:  # the kill may have come before its readable copy
         _write_model_json(run, card)
@@ -175,7 +184,16 @@ def _next_best(run: RunDir) -> Path:
     return run.checkpoints / "best.next.safetensors"
 
 
+def _take_over_best(run: RunDir) -> None:
+    try:
+        rename(_next_best(run), run.best_weights.name, root=run.root)
+    except OSError as error:
+        raise disk_error(error, run.best_weights) from error
+
+
 def _write_model_json(run: RunDir, card: ModelCard) -> None:
     text = msgspec.json.format(msgspec.json.encode(card), indent=2)
-    if not run.model_json.exists() or run.model_json.read_bytes() != text:
-        write_atomically(run.model_json, text)
+    with suppress(OSError):
+        if read(run.model_json, root=run.root) == text:
+            return
+    write_atomically(run.model_json, text, root=run.root)

@@ -16,10 +16,9 @@ from typing import Any, Self
 
 import msgspec
 
-from mia_tui.dataset.shared_folder import follow_folder
+from mia_tui.files import FULL_DISK, disk_error, open_in_place, open_to_read
 from mia_tui.paths import printable
 from mia_tui.runs.events import Event, KnownEvent, Progress, StepEnded, UnknownEvent
-from mia_tui.runs.files import FULL_DISK, disk_error
 
 _CHUNK_BYTES = 1 << 16  # what was decoded is soon free again: half the time that megabytes take
 _TAIL_BYTES = 1 << 16
@@ -31,6 +30,10 @@ class EventLog:
     On a full disk the run goes on: what the run's rows are made of (epochs, checkpoints, its end) waits in
     memory and is written as soon as there is room; steps and progress are dropped.
 
+    Args:
+        path: The file; it is made where there is none.
+        root: As for `files.open_in_place`.
+
     Attributes:
         waiting: Number of events that a full disk has not taken yet.
 
@@ -38,17 +41,14 @@ class EventLog:
         RunError: If the file cannot be opened for writing.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, root: Path | None = None) -> None:
         self._path = path
         self._mutex = threading.Lock()
         self._waiting: list[bytes] = []
-        is_new = not path.exists()
         try:
-            self._descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
+            self._descriptor = open_in_place(path, root=root, append=True)
         except OSError as error:
             raise disk_error(error, path) from error
-        if is_new:
-            follow_folder(path)
         self._torn = self._ends_mid_line()
 
     def __enter__(self) -> Self:
@@ -131,7 +131,7 @@ class EventReader:
     def iter_batches(self) -> Iterator[list[KnownEvent | UnknownEvent]]:
         """The same, some hundreds at a time: 200,000 steps are read in 0.1 s so, one by one in 0.3 s."""
         try:
-            file = self._path.open("rb")
+            file = open_to_read(self._path)
         except FileNotFoundError:
             return
         with file:
@@ -162,7 +162,7 @@ class EventReader:
 def last_event(path: Path) -> KnownEvent | None:
     """The last known event of a log, read from its end; None if there is none."""
     try:
-        file = path.open("rb")
+        file = open_to_read(path)
     except FileNotFoundError:
         return None
     with file:

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mia_tui.errors import RunError
+from mia_tui.files import make_folder, read, write_atomically
 from mia_tui.paths import decode_name, encode_name, printable
-from mia_tui.runs.files import make_folder, write_atomically
 
 Matrix = npt.NDArray[np.int64]
 _Numbers = npt.NDArray[np.float64]
@@ -104,8 +104,13 @@ def per_class(confusion: Matrix, classes: tuple[str, ...] | list[str]) -> list[C
     ]
 
 
-def save_confusion(path: Path, confusion: SavedConfusion) -> None:
+def save_confusion(path: Path, confusion: SavedConfusion, *, root: Path | None = None) -> None:
     """Write a confusion matrix as JSON; sparse above 50 classes.
+
+    Args:
+        path: The file; its folder is made where it is missing.
+        confusion: What to write.
+        root: As for `files.new_content`.
 
     Raises:
         RunError: If the disk does not take it.
@@ -121,8 +126,8 @@ def save_confusion(path: Path, confusion: SavedConfusion) -> None:
         rows=None if sparse else counts.tolist(),
         cells=list(cells) if sparse else None,
     )
-    make_folder(path.parent)
-    write_atomically(path, msgspec.json.encode(file))
+    make_folder(path.parent, root=root)
+    write_atomically(path, msgspec.json.encode(file), root=root)
 
 
 def load_confusion(path: Path) -> SavedConfusion:
@@ -132,7 +137,7 @@ def load_confusion(path: Path) -> SavedConfusion:
         RunError: If the file is missing or damaged.
     """
     try:
-        file = msgspec.json.decode(path.read_bytes(), type=_File)
+        file = msgspec.json.decode(read(path), type=_File)
         counts = _matrix(file)
     except OSError as error:
         raise RunError(f"{printable(path)} cannot be read: {error.strerror}.") from error

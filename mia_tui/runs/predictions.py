@@ -20,9 +20,9 @@ import msgspec
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.errors import ConfigError, DataError
+from mia_tui.files import replacing
 from mia_tui.paths import decode_name, encode_name, printable
 from mia_tui.runs.card import ModelCard
-from mia_tui.runs.files import replacing
 
 FORMATS = (".csv", ".jsonl", ".parquet")
 

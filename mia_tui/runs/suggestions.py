@@ -18,6 +18,7 @@ import msgspec
 import numpy as np
 
 from mia_tui.dataset.model import ImageKey
+from mia_tui.files import open_to_read
 from mia_tui.paths import StateFolder, decode_name, encode_name
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.predictions import Header, Row, best_class
@@ -113,7 +114,7 @@ def newest_suggestions(state: StateFolder, root: Path) -> Suggestions | None:
 def _runs(state: StateFolder) -> list[RunDir]:
     try:
         with os.scandir(state.runs) as entries:
-            return [RunDir(Path(entry.path)) for entry in entries]
+            return [RunDir(Path(entry.path)) for entry in entries if entry.is_dir(follow_symlinks=False)]
     except OSError:
         return []
 
@@ -123,7 +124,7 @@ def _is_of(head: _Head, root: Path) -> bool:
 
 
 def _read_head(path: Path) -> _Head:
-    with path.open("rb") as file:
+    with open_to_read(path) as file:
         return _decode_head(file.readline())
 
 
@@ -141,7 +142,7 @@ def _read(run: RunDir) -> Suggestions:
     keys: list[ImageKey] = []
     best: list[np.ndarray] = []
     confidence: list[np.ndarray] = []
-    with run.suggestions.open("rb") as file:
+    with open_to_read(run.suggestions) as file:
         head = _decode_head(file.readline())
         for lines in _chunks(file):
             keys += [ImageKey(decode_name(line.file), line.frame) for line in lines]
