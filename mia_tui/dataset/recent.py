@@ -15,6 +15,7 @@ import msgspec
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.scan_index import write_cache
+from mia_tui.files import open_in_place, read
 from mia_tui.paths import decode_name, encode_name, user_state
 
 MOST = 50
@@ -91,8 +92,7 @@ def remember_dataset(
             labels,
         )
         file = user_state() / _FILE
-        descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, _PRIVATE)
-        with os.fdopen(descriptor, "ab") as lines:
+        with os.fdopen(open_in_place(file, append=True, mode=_PRIVATE), "wb") as lines:
             lines.write(msgspec.json.encode(line) + b"\n")
         if file.stat().st_size > _LONGEST_BYTES:
             _shorten(file)
@@ -101,7 +101,7 @@ def remember_dataset(
 def recent_datasets() -> list[Recent]:
     """The datasets of this user, the newest first, whether they are still there or not."""
     with suppress(OSError):
-        return [_to_recent(line) for line in _newest((user_state() / _FILE).read_bytes())]
+        return [_to_recent(line) for line in _newest(read(user_state() / _FILE))]
     return []
 
 
@@ -135,7 +135,7 @@ def _decoded(lines: Iterator[bytes]) -> Iterator[_Line]:
 
 
 def _shorten(file: Path) -> None:
-    kept = reversed(_newest(file.read_bytes()))
+    kept = reversed(_newest(read(file)))
     write_cache(file, b"".join(msgspec.json.encode(line) + b"\n" for line in kept))
 
 

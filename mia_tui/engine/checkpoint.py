@@ -29,6 +29,7 @@ from mia_tui.errors import CheckpointError
 from mia_tui.files import (
     disk_error,
     make_folder,
+    open_to_read,
     read,
     remove,
     rename,
@@ -92,7 +93,7 @@ def load_state(run: RunDir) -> dict[str, Any] | None:
     if not run.last_checkpoint.exists():
         return None
     try:
-        state: dict[str, Any] = torch.load(run.last_checkpoint, map_location="cpu", weights_only=True)
+        state: dict[str, Any] = _loaded(run)
     except (RuntimeError, OSError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
         raise CheckpointError(
             f"{printable(run.last_checkpoint)} is damaged.",
@@ -130,6 +131,7 @@ def read_card(path: Path) -> ModelCard:
         CheckpointError: If there is no such file, it is damaged, or has no card.
     """
     try:
+        open_to_read(path, follow=True).close()  # the library would wait for a named pipe
         with safetensors.safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
         return msgspec.json.decode(metadata[CARD_KEY], type=ModelCard)
@@ -178,6 +180,12 @@ def load_model(path: Path) -> tuple[nn.Module, ModelCard]:
             "The file may be damaged; take another run.",
         ) from error
     return model.eval(), card
+
+
+def _loaded(run: RunDir) -> dict[str, Any]:
+    with open_to_read(run.last_checkpoint, root=run.root) as file:
+        state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+        return state
 
 
 def _next_best(run: RunDir) -> Path:

@@ -24,6 +24,7 @@ from mia_tui.config import weights_cache
 from mia_tui.engine import download
 from mia_tui.engine.backbones import head_modules, head_names, timm_name
 from mia_tui.errors import WeightsError
+from mia_tui.files import open_to_read
 from mia_tui.paths import printable
 
 State = dict[str, Tensor]
@@ -90,7 +91,7 @@ def read_state(path: Path) -> State:
         WeightsError: If the file is missing, cut short, or holds something else.
     """
     try:
-        with path.open("rb") as file:
+        with open_to_read(path, follow=True) as file:
             start = file.read(9)
     except OSError as error:
         raise WeightsError(f"{printable(path)} cannot be read: {error.strerror or error}.") from error

@@ -24,6 +24,7 @@ from mia_tui.dataset.pixels.reading import opened
 from mia_tui.dataset.scan_index import cache_file, write_cache
 from mia_tui.dataset.wording import counted, name_some
 from mia_tui.errors import DecodeError
+from mia_tui.files import read
 from mia_tui.runs.finding import Finding
 from mia_tui.runs.job import Sample
 from mia_tui.runs.system import usable_cores
@@ -246,6 +247,6 @@ def _read_known(file: Path | None) -> dict[bytes, tuple[int, int, str]]:
     if file is None:
         return {}
     try:
-        return msgspec.msgpack.decode(file.read_bytes(), type=dict[bytes, tuple[int, int, str]])
+        return msgspec.msgpack.decode(read(file), type=dict[bytes, tuple[int, int, str]])
     except (OSError, msgspec.DecodeError):
         return {}

@@ -7,6 +7,7 @@ gone on with. Its lines follow the dataset's order: where that order has changed
 import csv
 import io
 import json
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ import msgspec
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.errors import ConfigError, DataError
-from mia_tui.files import replacing
+from mia_tui.files import open_in_place, open_to_read, remove, remove_leftovers, replacing
 from mia_tui.paths import decode_name, encode_name, printable
 from mia_tui.runs.card import ModelCard
 
@@ -60,7 +61,7 @@ Writer = Callable[[BinaryIO, Header, Iterable[Row]], None]
 def make_header(images: Path, weights: Path, card: ModelCard, *, tta: bool) -> Header:
     """The header for predicting `images` with the network in `weights`, which is known by its content."""
     digest = blake2b(digest_size=16)
-    with weights.open("rb") as file:
+    with open_to_read(weights, follow=True) as file:
         while chunk := file.read(1 << 20):
             digest.update(chunk)
     return Header(
@@ -107,6 +108,7 @@ class PartialFile:
         out: The file wanted in the end.
         header: What is predicted.
         keys: The images, in order.
+        root: As for `files.open_in_place`.
 
     Attributes:
         done: Rows an earlier attempt left that are still right.
@@ -115,11 +117,14 @@ class PartialFile:
         DataError: If the disk does not take it.
     """
 
-    def __init__(self, out: Path, header: Header, keys: Sequence[ImageKey]) -> None:
+    def __init__(
+        self, out: Path, header: Header, keys: Sequence[ImageKey], *, root: Path | None = None
+    ) -> None:
         self.path = partial_path(out)
+        remove_leftovers(out.parent, root=root, of=out.name.__eq__)
         self.done, size = _usable(self.path, header, keys)
         try:
-            self._file: BinaryIO = self.path.open("r+b" if size else "wb")
+            self._file: BinaryIO = os.fdopen(open_in_place(self.path, root=root), "r+b")
             self._file.truncate(size)
             self._file.seek(size)
         except OSError as error:
@@ -164,13 +169,14 @@ class Summary:
             self.problems.append(f"{printable(decode_name(row.file))}: {row.problem}")
 
 
-def convert(out: Path, header: Header, write: Writer | None = None) -> Summary:
+def convert(out: Path, header: Header, write: Writer | None = None, *, root: Path | None = None) -> Summary:
     """Turn the partial file into the file wanted, and remove it.
 
     Args:
         out: The file wanted; it appears whole, or not at all.
         header: That of the partial file.
         write: Writes the rows that have probabilities; None goes by the ending of `out`.
+        root: As for `files.new_content`.
 
     Raises:
         DataError: If no image could be read; nothing is written.
@@ -179,13 +185,13 @@ def convert(out: Path, header: Header, write: Writer | None = None) -> Summary:
     partial, summary = partial_path(out), Summary()
     by_ending = {".csv": _write_csv, ".jsonl": _write_jsonl, ".parquet": _write_parquet}
     write = write or by_ending[out.suffix.lower()]
-    with replacing(out) as file:
+    with replacing(out, root=root) as file:
         write(file, header, _predicted(partial, header, summary))
         if not summary.by_class:
             raise DataError(
                 f"None of the images can be read: {'; '.join(summary.problems)}.", "Check the files."
             )
-    partial.unlink()
+    remove(partial, root=root)
     return summary
 
 
@@ -207,7 +213,7 @@ def _cannot_write(out: Path, error: OSError) -> DataError:
 def read_rows(partial: Path) -> Iterator[Row]:
     """The rows of a partial file; a torn last line is not one."""
     decoder = msgspec.json.Decoder(Row)
-    with partial.open("rb") as file:
+    with open_to_read(partial) as file:
         next(file, None)  # the header
         for line in file:
             if line.endswith(b"\n"):
@@ -224,7 +230,7 @@ def _usable(partial: Path, header: Header, keys: Sequence[ImageKey]) -> tuple[in
     """Rows of an earlier attempt that are still right, and the bytes they take with their header."""
     decoder = msgspec.json.Decoder(Row)
     try:
-        with partial.open("rb") as file:
+        with open_to_read(partial) as file:
             first = next(file, b"")
             if msgspec.json.decode(first, type=Header) != header:
                 return 0, 0
@@ -234,7 +240,7 @@ def _usable(partial: Path, header: Header, keys: Sequence[ImageKey]) -> tuple[in
                     break
                 rows, size = rows + 1, size + len(line)
             return rows, size
-    except (FileNotFoundError, msgspec.DecodeError):
+    except (OSError, msgspec.DecodeError):  # what cannot be written either is said when that is tried
         return 0, 0
 
 

@@ -29,6 +29,7 @@ from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.scan import Scan, natural_key
 from mia_tui.dataset.wording import counted, name_some
 from mia_tui.errors import LabelFileError
+from mia_tui.files import open_to_read
 from mia_tui.paths import printable
 
 LABEL_FOLDER = "Classification_labels"
@@ -135,7 +136,7 @@ def read_number(path: Path) -> tuple[int, int]:
         LabelFileError: If the file is not a label file of MIA; the message is the reason only.
     """
     try:
-        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+        with open_to_read(path, follow=True) as file, zipfile.ZipFile(file) as archive:
             names = [info.filename for info in archive.infolist()]
             magic, number = (_number(archive, name) for name in names[:2])
     except BROKEN as error:

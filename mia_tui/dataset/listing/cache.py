@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from mia_tui.dataset.listing.arrays import ListingArrays
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.scan_index import cache_file, write_cache
+from mia_tui.files import read
 
 _FIRST = b"mia-tui listing 1 %08x\n"  # the number is the checksum of all that follows
 _KINDS = {
@@ -42,7 +43,7 @@ def load_listing(root: Path) -> Listing | None:
     if file is None:
         return None
     try:
-        content = file.read_bytes()
+        content = read(file)
     except OSError:
         return None
     arrays = _read(content)
