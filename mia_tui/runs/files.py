@@ -52,6 +52,11 @@ def disk_error(error: OSError, path: Path, kind: type[MiaError] = RunError) -> M
     return kind(f"{name} cannot be written: {reason}.", "Put labels and runs elsewhere with --state DIR.")
 
 
+def unreadable(path: Path, error: OSError) -> RunError:
+    """The sentence for a file of a run that is there and cannot be read."""
+    return RunError(f"{printable(path)} cannot be read: {error.strerror}.")
+
+
 @contextmanager
 def replacing(path: Path, *, sync: bool = True) -> Iterator[BinaryIO]:
     """A new content for `path`, which appears there whole when the block ends without an error.

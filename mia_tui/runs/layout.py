@@ -30,10 +30,13 @@ import msgspec
 from mia_tui.dataset.shared_folder import follow_folder
 from mia_tui.errors import ConfigError, RunError
 from mia_tui.paths import StateFolder, decode_name, encode_name, printable
-from mia_tui.runs.files import disk_error, make_folder, write_atomically
+from mia_tui.records import BadRecord, JsonReader, check, decode_json, read_bounded
+from mia_tui.runs.files import disk_error, make_folder, unreadable, write_atomically
 from mia_tui.runs.job import Sample, TrainJob
 
 _JOB, _SAMPLES = "job.json", "samples.jsonl"
+_MOST_BYTES = {_JOB: 1 << 25, _SAMPLES: 1 << 31}  # 100,000 classes; 20 million images
+_SAMPLE = JsonReader(Sample)
 _LONGEST_NAME = 60
 
 
@@ -168,14 +171,22 @@ class RunDir:
         Raises:
             RunError: If the folder holds no run, or one that this version cannot read.
         """
-        raw = self._read(_JOB)
+        raw = self.job_bytes()
         try:
-            return msgspec.convert(_map_strings(msgspec.json.decode(raw), decode_name), TrainJob)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            return check(_map_strings(decode_json(raw, dict[str, Any]), decode_name), TrainJob)
+        except BadRecord as error:
             raise RunError(
                 f"This version of mia-tui cannot read {_JOB} of the run {printable(self.name)}: {error}.",
                 "It was written by another version or is damaged; start a new run.",
             ) from error
+
+    def job_bytes(self) -> bytes:
+        """job.json as it stands.
+
+        Raises:
+            RunError: If there is none, or it cannot be read.
+        """
+        return self._read(_JOB)
 
     def samples(self) -> list[Sample]:
         """The images of the run, in the order they were given.
@@ -183,24 +194,27 @@ class RunDir:
         Raises:
             RunError: If the file is missing or damaged.
         """
-        decoder = msgspec.json.Decoder(Sample)
+        classes = len(self.job().classes)
         try:
-            return [_decode_sample(sample) for sample in decoder.decode_lines(self._read(_SAMPLES))]
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            samples = _SAMPLE.decode_lines(self._read(_SAMPLES))
+            if any(sample.class_index >= classes for sample in samples):
+                raise BadRecord(f"an image has a class beyond the {classes} of the run")
+            return [_decode_sample(sample) for sample in samples]
+        except BadRecord as error:
             raise RunError(
                 f"{_SAMPLES} of the run {printable(self.name)} is damaged: {error}.", "Start a new run."
             ) from error
 
     def _read(self, name: str) -> bytes:
         try:
-            return (self.path / name).read_bytes()
+            return read_bounded(self.path / name, _MOST_BYTES[name])
         except (FileNotFoundError, NotADirectoryError):
             raise RunError(
                 f"{printable(self.path)} is not a run: it holds no {name}.",
                 "`mia-tui runs list DATASET` lists the runs of a dataset.",
             ) from None
         except OSError as error:
-            raise RunError(f"{printable(self.path / name)} cannot be read: {error.strerror}.") from error
+            raise unreadable(self.path / name, error) from error
 
 
 def _new_folder(runs: Path, created_at: float, name: str) -> Path:
