@@ -26,6 +26,7 @@ RecipeName = Literal["default", "mia"]
 
 MOST_THREADS = 4096
 _MOST = 1_000_000  # epochs, images a step: beyond any use, and below what overflows
+_LARGEST = 1e300  # of rates: finite, also a few times over
 
 
 def _about(group: str, description: str, unit: str = "", **limits: Any) -> Meta:
@@ -130,11 +131,11 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     optimizer: Annotated[OptimizerName, _optimizer("Optimizer.")] = "adamw"
     lr: Annotated[
-        Annotated[float, Meta(gt=0.0, le=_MOST)] | None,  # msgspec takes limits inside a union only
+        Annotated[float, Meta(gt=0.0, le=_LARGEST)] | None,  # msgspec takes limits inside a union only
         _optimizer("Learning rate at the start; left out, the optimizer's own default."),
     ] = None
     weight_decay: Annotated[
-        Annotated[float, Meta(ge=0.0, le=_MOST)] | None,
+        Annotated[float, Meta(ge=0.0, le=_LARGEST)] | None,
         _optimizer("Weight decay (biases and norms are spared); left out, the optimizer's own default."),
     ] = None
     momentum: Annotated[float, _optimizer("Momentum of SGD (Nesterov).", ge=0.0, lt=1.0)] = 0.9
@@ -143,7 +144,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     plateau_patience: Annotated[int, _optimizer("plateau: epochs without improvement.", "epochs", ge=1, le=_MOST)] = 5
     step_factor: Annotated[float, _optimizer("step: factor.", gt=0.0, lt=1.0)] = 0.5
     step_epochs: Annotated[int, _optimizer("step: epochs between two factors.", "epochs", ge=1, le=_MOST)] = 25
-    min_lr: Annotated[float, _optimizer("Floor of the learning rate.", ge=0.0, le=_MOST)] = 1e-6
+    min_lr: Annotated[float, _optimizer("Floor of the learning rate.", ge=0.0, le=_LARGEST)] = 1e-6
     warmup_epochs: Annotated[float, _optimizer("cosine: epochs of linear warm-up.", "epochs", ge=0.0, le=_MOST)] = 1.0
 
     epochs: Annotated[int, _run("Passes over the training part.", "epochs", ge=1, le=_MOST)] = 20
