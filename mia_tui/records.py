@@ -85,7 +85,7 @@ def decode_msgpack(data: bytes, kind: type[T]) -> T:
         raise BadRecord(_reason(error)) from error
 
 
-def check(value: Any, kind: type[T]) -> T:
+def check(value: Any, kind: Any) -> Any:
     """A value that was decoded already, by another program's format, as a type with its limits.
 
     Raises:
@@ -105,8 +105,11 @@ def open_regular(path: Path) -> BinaryIO:
         OSError: If it is of another kind, or cannot be opened.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
         os.close(descriptor)
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
         raise OSError(errno.EINVAL, "it is not a regular file", str(path))
     return open(descriptor, "rb")  # noqa: PTH123  # a descriptor, not a path
 

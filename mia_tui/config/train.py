@@ -100,9 +100,9 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             "of ImageNet), auto (what the weights expect; imagenet without weights)."
         ),
     ] = "auto"
-    max_megapixels: Annotated[float, _input("Larger images are skipped and named.", "megapixels", gt=0.0, le=_MOST)] = (
-        120.0
-    )
+    max_megapixels: Annotated[
+        float, _input("Larger images are skipped and named.", "megapixels", gt=0.0, le=_MOST)
+    ] = 120.0
     frames: Annotated[Frames, _input("Frames taken of animated GIF and WebP files.")] = "first"
 
     loss: Annotated[LossName, _loss("Loss.")] = "cross_entropy"
@@ -141,11 +141,17 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     momentum: Annotated[float, _optimizer("Momentum of SGD (Nesterov).", ge=0.0, lt=1.0)] = 0.9
     schedule: Annotated[ScheduleName, _optimizer("Course of the learning rate.")] = "cosine"
     plateau_factor: Annotated[float, _optimizer("plateau: factor.", gt=0.0, lt=1.0)] = 0.2
-    plateau_patience: Annotated[int, _optimizer("plateau: epochs without improvement.", "epochs", ge=1, le=_MOST)] = 5
+    plateau_patience: Annotated[
+        int, _optimizer("plateau: epochs without improvement.", "epochs", ge=1, le=_MOST)
+    ] = 5
     step_factor: Annotated[float, _optimizer("step: factor.", gt=0.0, lt=1.0)] = 0.5
-    step_epochs: Annotated[int, _optimizer("step: epochs between two factors.", "epochs", ge=1, le=_MOST)] = 25
+    step_epochs: Annotated[int, _optimizer("step: epochs between two factors.", "epochs", ge=1, le=_MOST)] = (
+        25
+    )
     min_lr: Annotated[float, _optimizer("Floor of the learning rate.", ge=0.0, le=_LARGEST)] = 1e-6
-    warmup_epochs: Annotated[float, _optimizer("cosine: epochs of linear warm-up.", "epochs", ge=0.0, le=_MOST)] = 1.0
+    warmup_epochs: Annotated[
+        float, _optimizer("cosine: epochs of linear warm-up.", "epochs", ge=0.0, le=_MOST)
+    ] = 1.0
 
     epochs: Annotated[int, _run("Passes over the training part.", "epochs", ge=1, le=_MOST)] = 20
     batch_size: Annotated[int, _run("Images a step.", "images", ge=1, le=_MOST)] = 32

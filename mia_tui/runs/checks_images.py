@@ -21,9 +21,10 @@ from mia_tui.dataset.hashes import file_hashes
 from mia_tui.dataset.model import ImageFile
 from mia_tui.dataset.pixels.decode import decode, decode_fitted
 from mia_tui.dataset.pixels.reading import opened
-from mia_tui.dataset.scan_index import cache_file, write_cache
+from mia_tui.dataset.scan_index import MOST_CACHE_BYTES, cache_file, write_cache
 from mia_tui.dataset.wording import counted, name_some
 from mia_tui.errors import DecodeError
+from mia_tui.records import BadRecord, decode_msgpack, read_bounded
 from mia_tui.runs.finding import Finding
 from mia_tui.runs.job import Sample
 from mia_tui.runs.system import usable_cores
@@ -246,6 +247,6 @@ def _read_known(file: Path | None) -> dict[bytes, tuple[int, int, str]]:
     if file is None:
         return {}
     try:
-        return msgspec.msgpack.decode(file.read_bytes(), type=dict[bytes, tuple[int, int, str]])
-    except (OSError, msgspec.DecodeError):
+        return decode_msgpack(read_bounded(file, MOST_CACHE_BYTES), dict[bytes, tuple[int, int, str]])
+    except (OSError, BadRecord):
         return {}

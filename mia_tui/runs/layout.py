@@ -173,7 +173,9 @@ class RunDir:
         """
         raw = self.job_bytes()
         try:
-            return check(_map_strings(decode_json(raw, dict[str, Any]), decode_name), TrainJob)
+            values = _map_strings(decode_json(raw, dict[str, Any]), decode_name)
+            job: TrainJob = check(values, TrainJob)
+            return job
         except BadRecord as error:
             raise RunError(
                 f"This version of mia-tui cannot read {_JOB} of the run {printable(self.name)}: {error}.",

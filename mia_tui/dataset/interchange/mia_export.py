@@ -7,7 +7,14 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from mia_tui.dataset.interchange.mia import BROKEN, LABEL_FOLDER, MAGIC, by_folder_and_stem, frames_of
+from mia_tui.dataset.interchange.mia import (
+    BROKEN,
+    LABEL_FOLDER,
+    MAGIC,
+    by_folder_and_stem,
+    frames_of,
+    outlines,
+)
 from mia_tui.dataset.interchange.output import cannot_write, replace_file
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.scan import Scan
@@ -107,7 +114,6 @@ def _outlines(path: Path) -> list[np.ndarray[tuple[int, ...], np.dtype[np.generi
     if not path.exists():
         return []
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return [arrays[name] for name in arrays.files[2:]]
+        return outlines(path)
     except BROKEN:
         return []  # broken: nothing of it can be kept

@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from mia_tui.dataset.shared_folder import follow_folder, make_folder
+from mia_tui.dataset.store.migrations import check_schema
 from mia_tui.dataset.store.sqlite_errors import BUSY_TIMEOUT_S, telling
 from mia_tui.errors import StoreError
 from mia_tui.paths import printable
@@ -56,13 +57,15 @@ def connect(path: Path) -> sqlite3.Connection:
     it does not depend on a folder's entry being synced, so a power loss cannot take back the last label.
 
     Raises:
-        StoreError: If that cannot be.
+        StoreError: If that cannot be, or the file is no labels.db.
     """
     # The name goes in as percent-encoded bytes: it need not be UTF-8.
     uri = f"file:{quote(os.fsencode(path.absolute()))}?mode=rw"
     with telling(path):
         connection = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
         try:
+            connection.execute("PRAGMA trusted_schema = OFF")
+            check_schema(connection)  # before the journal: that of another program's file stays as it is
             connection.execute("PRAGMA journal_mode = PERSIST")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
