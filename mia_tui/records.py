@@ -7,11 +7,7 @@ whatever the bytes are. The reader then says which file is damaged and what can
 be done about it.
 """
 
-import errno
-import os
-import stat
-from pathlib import Path
-from typing import Annotated, Any, BinaryIO, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -95,37 +91,6 @@ def check(value: Any, kind: Any) -> Any:
         return msgspec.convert(value, kind)
     except _FAULTS as error:
         raise BadRecord(_reason(error)) from error
-
-
-def open_regular(path: Path) -> BinaryIO:
-    """A regular file, open for reading; nothing is waited for, as a FIFO would make one do.
-
-    Raises:
-        FileNotFoundError: If there is none.
-        OSError: If it is of another kind, or cannot be opened.
-    """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    mode = os.fstat(descriptor).st_mode
-    if not stat.S_ISREG(mode):
-        os.close(descriptor)
-        if stat.S_ISDIR(mode):
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
-    return open(descriptor, "rb")  # noqa: PTH123  # a descriptor, not a path
-
-
-def read_bounded(path: Path, most_bytes: int) -> bytes:
-    """The content of a regular file that is no larger than its kind ever gets.
-
-    Raises:
-        FileNotFoundError: If there is none.
-        OSError: If it is of another kind, larger, or cannot be read.
-    """
-    with open_regular(path) as file:
-        content = file.read(most_bytes + 1)
-    if len(content) > most_bytes:
-        raise OSError(errno.EFBIG, f"it is larger than {most_bytes >> 20} MB", str(path))
-    return content
 
 
 def _reason(error: Exception) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mia_tui.errors import MiaError, RunError
+from mia_tui.files import open_in_place
 from mia_tui.paths import printable
 from mia_tui.runs.control import StopRequest
 from mia_tui.runs.eventlog import EventLog
@@ -61,7 +62,7 @@ def work(
     Raises:
         RunError: If another worker has the run, it is finished, or its folder cannot be written.
     """
-    with WorkerLock(run), StopRequest(run) as stop, EventLog(run.events) as log:
+    with WorkerLock(run), StopRequest(run) as stop, EventLog(run.events, root=run.root) as log:
         stop.install_signals(foreground=foreground, on_signal=on_signal)
         state = read_state(run)
         if state.outcome == "finished":
@@ -124,7 +125,8 @@ def _log_traceback(run: RunDir) -> bool:
     """Whether worker.log took the traceback; it does not when a full disk is what went wrong."""
     text = f"{time.strftime('%Y-%m-%d %H:%M:%S')}\n{traceback.format_exc()}\n"
     try:
-        with run.worker_log.open("a", encoding="utf-8", errors="backslashreplace") as file:
+        descriptor = open_in_place(run.worker_log, root=run.root, append=True)
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
     except OSError:
         return False

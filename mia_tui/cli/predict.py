@@ -96,7 +96,7 @@ def _place_of_suggestions(run: "RunDir | None", images: Path, state: Path | None
         ConfigError: If the images are not the dataset that the run belongs to.
         RunError: If the disk does not take a folder there.
     """
-    from mia_tui.runs.files import make_folder
+    from mia_tui.files import make_folder
     from mia_tui.runs.index import runs_of
 
     hint = "Name a file with --out."

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 
 from mia_tui.catalog.backbones import BACKBONES, HUB, TIMM_PREFIX, Backbone
 from mia_tui.errors import WeightsError
+from mia_tui.files import read
 from mia_tui.paths import printable
-from mia_tui.records import read_bounded
 
 IMAGENET_WEIGHTS = "imagenet"
 TIMM_HUB = "timm/"
@@ -167,7 +167,7 @@ def _names(backbone: str) -> list[str]:
 def _snapshots(repo: Path) -> Iterator[Path]:
     """The snapshots of a hub entry, the one that `main` points at first."""
     try:
-        main = read_bounded(repo / "refs" / "main", _MOST_NAME_BYTES).decode().strip()
+        main = read(repo / "refs" / "main", follow=True, most_bytes=_MOST_NAME_BYTES).decode().strip()
         others = sorted((repo / "snapshots").iterdir())
     except (OSError, UnicodeDecodeError):  # no such entry, or none that can be read
         return

@@ -15,8 +15,9 @@ import msgspec
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.scan_index import write_cache
+from mia_tui.files import read
 from mia_tui.paths import decode_name, encode_name, user_state
-from mia_tui.records import BadRecord, Count, Frame, JsonReader, Text, Time, read_bounded
+from mia_tui.records import BadRecord, Count, Frame, JsonReader, Text, Time
 
 MOST = 50
 """Datasets that are remembered."""
@@ -106,7 +107,7 @@ def remember_dataset(
 def recent_datasets() -> list[Recent]:
     """The datasets of this user, the newest first, whether they are still there or not."""
     with suppress(OSError):
-        return [_to_recent(line) for line in _newest(read_bounded(user_state() / _FILE, _MOST_BYTES))]
+        return [_to_recent(line) for line in _newest(read(user_state() / _FILE, most_bytes=_MOST_BYTES))]
     return []
 
 
@@ -140,7 +141,7 @@ def _decoded(lines: Iterator[bytes]) -> Iterator[_Line]:
 
 
 def _shorten(file: Path) -> None:
-    kept = reversed(_newest(read_bounded(file, _MOST_BYTES)))
+    kept = reversed(_newest(read(file, most_bytes=_MOST_BYTES)))
     write_cache(file, b"".join(msgspec.json.encode(line) + b"\n" for line in kept))
 
 

@@ -19,8 +19,9 @@ import msgspec
 from msgspec import Meta
 
 from mia_tui.dataset.model import ImageFile
+from mia_tui.files import read
 from mia_tui.paths import user_cache
-from mia_tui.records import BadRecord, Count, decode_msgpack, read_bounded
+from mia_tui.records import BadRecord, Count, decode_msgpack
 
 # A file that was changed twice within a tick of its file system's clock looks unchanged; so what is
 # younger than this is not kept. FAT counts in steps of two seconds.
@@ -139,6 +140,6 @@ def _read(file: Path | None) -> dict[bytes, _Entry]:
     if file is None:
         return {}
     try:
-        return decode_msgpack(read_bounded(file, MOST_CACHE_BYTES), dict[bytes, _Entry])
+        return decode_msgpack(read(file, most_bytes=MOST_CACHE_BYTES), dict[bytes, _Entry])
     except (OSError, BadRecord):
         return {}

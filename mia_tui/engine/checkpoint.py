@@ -12,6 +12,7 @@ file is written under another name, synced and renamed.
 """
 
 import io
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,10 +28,19 @@ from mia_tui.engine.backbones import build_model
 from mia_tui.engine.device import Arithmetic
 from mia_tui.engine.torch_file import check_weights, load_torch_file
 from mia_tui.errors import CheckpointError
+from mia_tui.files import (
+    disk_error,
+    make_folder,
+    open_to_read,
+    read,
+    remove,
+    rename,
+    replacing,
+    write_atomically,
+)
 from mia_tui.paths import printable
-from mia_tui.records import BadRecord, Count, Elapsed, Frame, check, decode_json, open_regular, read_bounded
+from mia_tui.records import BadRecord, Count, Elapsed, Frame, check, decode_json
 from mia_tui.runs.card import CARD_KEY, Deviation, Mean, ModelCard
-from mia_tui.runs.files import make_folder, replacing, write_atomically
 from mia_tui.runs.layout import RunDir
 
 STATE_FORMAT = 1
@@ -94,16 +104,16 @@ def save_checkpoint(run: RunDir, state: dict[str, Any], best: BestWeights | None
     Raises:
         RunError: If the disk is full or read-only; what was saved before is left as it was.
     """
-    make_folder(run.checkpoints)
+    make_folder(run.checkpoints, root=run.root)
     if best is not None:
         metadata = {CARD_KEY: msgspec.json.encode(best.card).decode()}
-        write_atomically(_next_best(run), safetensors.torch.save(best.weights, metadata))
+        write_atomically(_next_best(run), safetensors.torch.save(best.weights, metadata), root=run.root)
     buffer = io.BytesIO()
     torch.save({"format": STATE_FORMAT, **state}, buffer)
-    with replacing(run.last_checkpoint) as file:
+    with replacing(run.last_checkpoint, root=run.root) as file:
         file.write(buffer.getbuffer())
     if best is not None:
-        _next_best(run).replace(run.best_weights)
+        _take_over_best(run)
         _write_model_json(run, best.card)
 
 
@@ -114,7 +124,7 @@ def load_state(run: RunDir) -> dict[str, Any] | None:
         CheckpointError: If it is damaged or of a later version.
     """
     try:
-        state = load_torch_file(run.last_checkpoint)
+        state = load_torch_file(run.last_checkpoint, root=run.root)
         version = check(state, _Version).format
         if version == STATE_FORMAT:
             check(state, _SavedState)
@@ -171,9 +181,9 @@ def settle_best(run: RunDir, best_epoch: int) -> None:
     pending = _next_best(run)
     if pending.exists():
         if read_card(pending).epoch == best_epoch:
-            pending.replace(run.best_weights)
+            _take_over_best(run)
         else:
-            pending.unlink()
+            remove(pending, root=run.root)
     card = card_of(run.best_weights)
     if card is not None:  # the kill may have come before its readable copy
         _write_model_json(run, card)
@@ -186,7 +196,7 @@ def read_card(path: Path) -> ModelCard:
         CheckpointError: If there is no such file, it is damaged, or has no card.
     """
     try:
-        open_regular(path).close()
+        open_to_read(path, follow=True).close()  # a named pipe would be waited for
         with safetensors.safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
         return decode_json(metadata[CARD_KEY], ModelCard)
@@ -253,11 +263,16 @@ def _next_best(run: RunDir) -> Path:
     return run.checkpoints / "best.next.safetensors"
 
 
+def _take_over_best(run: RunDir) -> None:
+    try:
+        rename(_next_best(run), run.best_weights.name, root=run.root)
+    except OSError as error:
+        raise disk_error(error, run.best_weights) from error
+
+
 def _write_model_json(run: RunDir, card: ModelCard) -> None:
     text = msgspec.json.format(msgspec.json.encode(card), indent=2)
-    try:
-        is_current = read_bounded(run.model_json, len(text)) == text
-    except OSError:  # none yet, or something else in its place
-        is_current = False
-    if not is_current:
-        write_atomically(run.model_json, text)
+    with suppress(OSError):
+        if read(run.model_json, root=run.root, most_bytes=len(text)) == text:
+            return
+    write_atomically(run.model_json, text, root=run.root)

@@ -130,8 +130,8 @@ class Teller:
             RunError: If the disk does not take it.
         """
         path, matrix = self._run.confusion(which), judged.matrix
-        save_judgements(judgements_file(self._run, which), judged.judgements)
-        save_confusion(path, matrix)
+        save_judgements(judgements_file(self._run, which), judged.judgements, root=self._run.root)
+        save_confusion(path, matrix, root=self._run.root)
         self.emit(Confusion(t=time.time(), epoch=matrix.epoch, split=matrix.split, file=self._relative(path)))
 
     def saved(self, path: Path, epoch: int, *, is_best: bool) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mia_tui.records import BadRecord, open_regular
+from mia_tui.files import open_to_read
+from mia_tui.records import BadRecord
 
 # What torch.load says of bytes that are no pickle, or another program's: it depends on where they go wrong.
 _FAULTS = (
@@ -32,15 +33,19 @@ class HoldsCode(BadRecord):
     """A file asks for more than tensors and plain values, which could run code; it was not opened."""
 
 
-def load_torch_file(path: Path) -> Any:
+def load_torch_file(path: Path, *, root: Path | None = None) -> Any:
     """Tensors (on the CPU) and plain values from a file, without running anything that stands in it.
+
+    Args:
+        path: The file.
+        root: For a file of ours, see `files.new_content`; None for one that the user named, which may be a link.
 
     Raises:
         BadRecord: If it is cut short, damaged, or something else.
         HoldsCode: If it holds other objects.
         OSError: If it cannot be read.
     """
-    with open_regular(path) as file:
+    with open_to_read(path, root=root, follow=root is None) as file:
         try:
             _check_sizes(file)
             return torch.load(file, map_location="cpu", weights_only=True)

@@ -24,8 +24,9 @@ from mia_tui.engine import download
 from mia_tui.engine.backbones import head_modules, head_names, timm_name
 from mia_tui.engine.torch_file import HoldsCode, check_weights, load_torch_file
 from mia_tui.errors import WeightsError
+from mia_tui.files import open_to_read
 from mia_tui.paths import printable
-from mia_tui.records import BadRecord, open_regular
+from mia_tui.records import BadRecord
 
 State = dict[str, Tensor]
 
@@ -91,7 +92,7 @@ def read_state(path: Path) -> State:
         WeightsError: If the file is missing, cut short, or holds something else.
     """
     try:
-        with open_regular(path) as file:
+        with open_to_read(path, follow=True) as file:
             start = file.read(9)
     except OSError as error:
         raise WeightsError(f"{printable(path)} cannot be read: {error.strerror or error}.") from error

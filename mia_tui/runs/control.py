@@ -17,8 +17,7 @@ from typing import Any, Self
 
 import msgspec
 
-from mia_tui.dataset.shared_folder import follow_folder
-from mia_tui.runs.files import disk_error
+from mia_tui.files import create, disk_error, read, remove
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.liveness import (
     Status,
@@ -35,6 +34,7 @@ GONE_S = 15.0
 
 _LOOK_EVERY_S = 1.0
 _IMPATIENT_AFTER_S = 2.0
+_MOST_BYTES = 1 << 12  # of the stop file, which has some dozens
 _STOPPABLE: frozenset[Status] = frozenset({"created", "starting", "running", "unknown"})
 # USR1 and USR2: what Slurm is mostly told to send some time before a job's end.
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
@@ -104,7 +104,7 @@ def clear_stop(run: RunDir) -> None:
         RunError: If the file cannot be removed.
     """
     try:
-        run.stop.unlink(missing_ok=True)
+        remove(run.stop, root=run.root)
     except OSError as error:
         raise disk_error(error, run.stop) from error
 
@@ -139,7 +139,7 @@ class StopRequest:
             signal.signal(number, handler)
         self._previous.clear()
         with suppress(OSError):
-            self._run.stop.unlink(missing_ok=True)
+            remove(self._run.stop, root=self._run.root)
 
     def install_signals(self, *, foreground: bool, on_signal: Callable[[], None] | None = None) -> None:
         """Let signals ask for a stop, and a closed terminal (SIGHUP) do nothing.
@@ -194,11 +194,10 @@ class StopRequest:
 def _ask(run: RunDir, now: float) -> float:
     """Write the stop file, unless there is one; when it was first asked."""
     try:
-        descriptor = os.open(run.stop, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        descriptor = create(run.stop, root=run.root)
     except FileExistsError:
         return _asked_at(run)
     try:
-        follow_folder(run.stop)
         with suppress(OSError):  # a full disk: an empty file says enough
             os.write(descriptor, msgspec.json.encode(StopFile(now)))
     finally:
@@ -208,9 +207,9 @@ def _ask(run: RunDir, now: float) -> float:
 
 def _asked_at(run: RunDir) -> float:
     try:
-        return msgspec.json.decode(run.stop.read_bytes(), type=StopFile).asked_at
+        return msgspec.json.decode(read(run.stop, most_bytes=_MOST_BYTES), type=StopFile).asked_at
     except (OSError, msgspec.DecodeError, UnicodeDecodeError):  # made by hand: `touch stop`
-        return run.stop.stat().st_mtime
+        return run.stop.lstat().st_mtime
 
 
 def _known_pid(run: RunDir) -> int | None:

@@ -16,11 +16,10 @@ from typing import Any, Self
 
 import msgspec
 
-from mia_tui.dataset.shared_folder import follow_folder
+from mia_tui.files import FULL_DISK, disk_error, open_in_place, open_to_read
 from mia_tui.paths import printable
-from mia_tui.records import BadRecord, JsonReader, open_regular
+from mia_tui.records import BadRecord, JsonReader
 from mia_tui.runs.events import Event, KnownEvent, Progress, StepEnded, UnknownEvent
-from mia_tui.runs.files import FULL_DISK, disk_error
 
 _CHUNK_BYTES = 1 << 16  # what was decoded is soon free again: half the time that megabytes take
 _TAIL_BYTES = 1 << 16
@@ -35,6 +34,10 @@ class EventLog:
     On a full disk the run goes on: what the run's rows are made of (epochs, checkpoints, its end) waits in
     memory and is written as soon as there is room; steps and progress are dropped.
 
+    Args:
+        path: The file; it is made where there is none.
+        root: As for `files.open_in_place`.
+
     Attributes:
         waiting: Number of events that a full disk has not taken yet.
 
@@ -42,17 +45,14 @@ class EventLog:
         RunError: If the file cannot be opened for writing.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, root: Path | None = None) -> None:
         self._path = path
         self._mutex = threading.Lock()
         self._waiting: list[bytes] = []
-        is_new = not path.exists()
         try:
-            self._descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
+            self._descriptor = open_in_place(path, root=root, append=True)
         except OSError as error:
             raise disk_error(error, path) from error
-        if is_new:
-            follow_folder(path)
         self._torn = self._ends_mid_line()
 
     def __enter__(self) -> Self:
@@ -140,7 +140,7 @@ class EventReader:
             OSError: If the file is no file, or cannot be read.
         """
         try:
-            file = open_regular(self._path)
+            file = open_to_read(self._path)
         except FileNotFoundError:
             return
         with file:
@@ -188,7 +188,7 @@ def last_event(path: Path) -> KnownEvent | None:
         OSError: If the file is no file, or cannot be read.
     """
     try:
-        file = open_regular(path)
+        file = open_to_read(path)
     except FileNotFoundError:
         return None
     with file:

@@ -15,9 +15,10 @@ import numpy.typing as npt
 from msgspec import Meta
 
 from mia_tui.errors import RunError
+from mia_tui.files import make_folder, read, write_atomically
 from mia_tui.paths import decode_name, encode_name, printable
-from mia_tui.records import Count, Frame, Text, decode_json, read_bounded
-from mia_tui.runs.files import make_folder, unreadable, write_atomically
+from mia_tui.records import Count, Frame, Text, decode_json
+from mia_tui.runs.layout import unreadable
 
 Matrix = npt.NDArray[np.int64]
 _Numbers = npt.NDArray[np.float64]
@@ -109,8 +110,13 @@ def per_class(confusion: Matrix, classes: tuple[str, ...] | list[str]) -> list[C
     ]
 
 
-def save_confusion(path: Path, confusion: SavedConfusion) -> None:
+def save_confusion(path: Path, confusion: SavedConfusion, *, root: Path | None = None) -> None:
     """Write a confusion matrix as JSON; sparse above 50 classes.
+
+    Args:
+        path: The file; its folder is made where it is missing.
+        confusion: What to write.
+        root: As for `files.new_content`.
 
     Raises:
         RunError: If the disk does not take it.
@@ -126,8 +132,8 @@ def save_confusion(path: Path, confusion: SavedConfusion) -> None:
         rows=None if sparse else counts.tolist(),
         cells=list(cells) if sparse else None,
     )
-    make_folder(path.parent)
-    write_atomically(path, msgspec.json.encode(file))
+    make_folder(path.parent, root=root)
+    write_atomically(path, msgspec.json.encode(file), root=root)
 
 
 def load_confusion(path: Path) -> SavedConfusion:
@@ -137,7 +143,7 @@ def load_confusion(path: Path) -> SavedConfusion:
         RunError: If the file is missing or damaged.
     """
     try:
-        file = decode_json(read_bounded(path, _MOST_BYTES), _File)
+        file = decode_json(read(path, most_bytes=_MOST_BYTES), _File)
         counts = _matrix(file)
     except OSError as error:
         raise unreadable(path, error) from error

@@ -1,6 +1,5 @@
 """What becomes of runs: started again, run anew, deleted; and those that died before they lived."""
 
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +10,9 @@ from mia_tui import errors
 from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.wording import name_some
 from mia_tui.errors import MiaError, RunError
+from mia_tui.files import disk_error, remove_leftovers, remove_tree
 from mia_tui.paths import printable
 from mia_tui.runs.control import is_within_reach, kill_worker, request_stop
-from mia_tui.runs.files import disk_error
 from mia_tui.runs.index import remember_run
 from mia_tui.runs.launch import niceness, spawn, wait_until_taken
 from mia_tui.runs.layout import RunDir
@@ -97,7 +96,7 @@ def drop_stillborn(run: RunDir, error: MiaError) -> None:
     state = read_state(run)
     untouched = state.attempt <= 1 and not state.epochs and not run.last_checkpoint.exists()
     if untouched and isinstance(error, errors.ConfigError | errors.DataError):
-        shutil.rmtree(run.path, ignore_errors=True)
+        run.drop()
 
 
 def wait_until_started(run: RunDir) -> None:
@@ -156,10 +155,11 @@ def _remove(run: RunDir) -> None:
     """job.json goes first: what is left if this is interrupted is no run any more."""
     try:
         for path in run.own_files():
-            _remove_tree(path)
+            remove_tree(path, root=run.root)
+        remove_leftovers(run.path, root=run.root)
         others = sorted(path.name for path in run.path.iterdir())
         if not others:
-            run.path.rmdir()
+            remove_tree(run.path, root=run.root)
     except FileNotFoundError:  # somebody else deletes it, too
         return
     except OSError as error:
@@ -169,15 +169,3 @@ def _remove(run: RunDir) -> None:
             f"The run {printable(run.name)} is deleted; its folder {printable(run.path)} stays, since it holds "
             f"other files: {name_some(others[:_NAMED])}."
         )
-
-
-def _remove_tree(path: Path) -> None:
-    """A file, a link (not what it leads to), or a folder with all that is in it."""
-    if path.is_symlink() or not path.is_dir():
-        path.unlink(missing_ok=True)
-        return
-    try:
-        shutil.rmtree(path)
-    except FileNotFoundError:  # somebody else deletes it, too
-        if path.exists():
-            shutil.rmtree(path)

@@ -9,10 +9,10 @@ import msgspec
 
 from mia_tui.catalog.metrics import MetricName, shown_metric
 from mia_tui.errors import ConfigError, RunError
+from mia_tui.files import open_in_place, read, write_atomically
 from mia_tui.paths import StateFolder, decode_name, encode_name, printable, state_places, user_state
-from mia_tui.records import BadRecord, Text, Time, decode_json, read_bounded
+from mia_tui.records import BadRecord, Text, Time, decode_json
 from mia_tui.runs.events import EpochEnded
-from mia_tui.runs.files import write_atomically
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.state import best_epoch, read_state
 
@@ -35,7 +35,7 @@ def list_runs(state: StateFolder) -> list[RunDir]:
     """
     try:
         with os.scandir(state.runs) as entries:
-            folders = [Path(entry.path) for entry in entries if entry.is_dir()]
+            folders = [Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
@@ -79,7 +79,7 @@ def remember_run(run: RunDir) -> None:
     """Note a run as this user's newest. Silent where the user's folder cannot be written."""
     with suppress(OSError):
         file = user_state() / _RECENT
-        with file.open("ab") as lines:
+        with os.fdopen(open_in_place(file, append=True, private=True), "wb") as lines:
             lines.write(msgspec.json.encode(encode_name(str(run.path.resolve()))) + b"\n")
         _shorten(file)
 
@@ -87,7 +87,7 @@ def remember_run(run: RunDir) -> None:
 def recent_runs() -> list[RunDir]:
     """The runs of this user that still exist, the newest last."""
     try:
-        lines = read_bounded(user_state() / _RECENT, _MOST_BYTES).splitlines()
+        lines = read(user_state() / _RECENT, most_bytes=_MOST_BYTES).splitlines()
     except OSError:
         return []
     paths = dict.fromkeys(
@@ -124,7 +124,7 @@ def _path(line: bytes) -> Path | None:
 
 
 def _shorten(file: Path) -> None:
-    lines = read_bounded(file, _MOST_BYTES).splitlines(keepends=True)
+    lines = read(file, most_bytes=_MOST_BYTES).splitlines(keepends=True)
     if len(lines) > 2 * _MOST_RECENT:
         with suppress(RunError):
             write_atomically(file, b"".join(lines[-_MOST_RECENT:]))

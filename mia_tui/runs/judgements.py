@@ -16,11 +16,11 @@ from msgspec import Meta
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.errors import RunError
+from mia_tui.files import make_folder, read, write_atomically
 from mia_tui.paths import printable
-from mia_tui.records import BadRecord, Count, Text, decode_json, read_bounded
-from mia_tui.runs.files import make_folder, unreadable, write_atomically
+from mia_tui.records import BadRecord, Count, Text, decode_json
 from mia_tui.runs.job import Sample
-from mia_tui.runs.layout import RunDir
+from mia_tui.runs.layout import RunDir, unreadable
 
 NOT_JUDGED = -1
 
@@ -54,15 +54,21 @@ def judgements_file(run: RunDir, which: Literal["last", "best"]) -> Path:
     return run.confusion(which).with_suffix(".predicted.json")
 
 
-def save_judgements(path: Path, judgements: Judgements) -> None:
+def save_judgements(path: Path, judgements: Judgements, *, root: Path | None = None) -> None:
     """Write them as JSON.
+
+    Args:
+        path: The file; its folder is made where it is missing.
+        judgements: What to write.
+        root: As for `files.new_content`.
 
     Raises:
         RunError: If the disk does not take it.
     """
     file = _File(epoch=judgements.epoch, split=judgements.split, predicted=judgements.predicted.tolist())
-    make_folder(path.parent)
-    write_atomically(path, msgspec.json.encode(file), sync=False)  # the matrix beside it is what must last
+    make_folder(path.parent, root=root)
+    # Not synced: the matrix beside it is what must last.
+    write_atomically(path, msgspec.json.encode(file), root=root, sync=False)
 
 
 def load_judgements(path: Path) -> Judgements | None:
@@ -72,7 +78,7 @@ def load_judgements(path: Path) -> Judgements | None:
         RunError: If it cannot be read, or is damaged.
     """
     try:
-        file = decode_json(read_bounded(path, _MOST_BYTES), _File)
+        file = decode_json(read(path, most_bytes=_MOST_BYTES), _File)
     except FileNotFoundError:
         return None
     except OSError as error:

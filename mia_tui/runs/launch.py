@@ -7,17 +7,17 @@ import time
 from pathlib import Path
 
 import mia_tui
-from mia_tui.dataset.shared_folder import follow_folder
 from mia_tui.errors import MiaError, RunError
+from mia_tui.files import check_room, disk_error, open_in_place, open_to_read
 from mia_tui.paths import printable
 from mia_tui.runs.control import clear_stop
-from mia_tui.runs.files import check_room, disk_error
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.liveness import read_record, run_status
 
 WORKER_MODULE = "mia_tui.worker"
 
 _LOG_LINES = 5
+_LAST_BYTES = 4096  # of a log, where its last lines are looked for
 _NO_WORD = "it left no word."
 _NICE_ON_CPU = 5
 _INSTALLED = ("site-packages", "dist-packages")
@@ -54,13 +54,12 @@ def spawn(run: RunDir, *, nice: int = 0) -> int:
     _reap()
     command = [sys.executable, "-P", "-m", WORKER_MODULE, str(run.path.resolve())]
     try:
-        log = os.open(run.worker_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+        log = open_in_place(run.worker_log, root=run.root, append=True)
     except OSError as error:
         raise disk_error(error, run.worker_log) from error
     try:
-        follow_folder(run.worker_log)
         begin = os.fstat(log).st_size
-        os.utime(run.worker_log)  # its age tells watchers that a worker is on its way
+        os.utime(log)  # its age tells watchers that a worker is on its way
         pid = start_program(command, log)
     except OSError as error:
         raise RunError(f"The worker cannot be started: {error.strerror}.") from error
@@ -176,7 +175,9 @@ def _reap() -> None:
 def last_words(log: Path, *, begin: int = 0) -> str:
     """The end of a log as one sentence; what stands before byte `begin` is left out."""
     try:
-        text = log.read_bytes()[begin:][-4096:].decode("utf-8", "replace")
+        with open_to_read(log) as file:
+            file.seek(max(begin, file.seek(0, os.SEEK_END) - _LAST_BYTES))
+            text = file.read(_LAST_BYTES).decode("utf-8", "replace")
     except OSError:
         text = ""
     lines = [printable(line.strip()) for line in text.splitlines() if line.strip()]

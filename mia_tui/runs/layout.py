@@ -18,20 +18,19 @@ Every string in job.json and samples.jsonl is in the form of
 """
 
 import re
-import shutil
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
-from mia_tui.dataset.shared_folder import follow_folder
 from mia_tui.errors import ConfigError, RunError
-from mia_tui.paths import StateFolder, decode_name, encode_name, printable
-from mia_tui.records import BadRecord, JsonReader, check, decode_json, read_bounded
-from mia_tui.runs.files import disk_error, make_folder, unreadable, write_atomically
+from mia_tui.files import add_new_folder, disk_error, make_folder, read, remove_tree, write_atomically
+from mia_tui.paths import RUNS_FOLDER, StateFolder, decode_name, encode_name, printable
+from mia_tui.records import BadRecord, JsonReader, check, decode_json
 from mia_tui.runs.job import Sample, TrainJob
 
 _JOB, _SAMPLES = "job.json", "samples.jsonl"
@@ -60,13 +59,13 @@ class RunDir:
             ConfigError: If nothing can be written there; names --state.
         """
         try:
-            make_folder(state.runs, parents=True)
+            make_folder(state.runs, root=state.root, parents=True)
             run = cls(_new_folder(state.runs, job.created_at, name))
             try:
-                write_atomically(run.path / _SAMPLES, b"".join(_encode_samples(samples)))
-                write_atomically(run.path / _JOB, _encode_job(job))
+                write_atomically(run.path / _SAMPLES, b"".join(_encode_samples(samples)), root=run.root)
+                write_atomically(run.path / _JOB, _encode_job(job), root=run.root)
             except RunError:
-                shutil.rmtree(run.path, ignore_errors=True)
+                run.drop()
                 raise
         except RunError as error:
             raise ConfigError(error.message, error.hint) from error
@@ -90,6 +89,12 @@ class RunDir:
     @property
     def name(self) -> str:
         return self.path.name
+
+    @property
+    def root(self) -> Path:
+        """From here on no link is followed, see `files`: the state folder, or what the run was copied into."""
+        above = self.path.parent
+        return above.parent if above.name == RUNS_FOLDER else above
 
     @property
     def events(self) -> Path:
@@ -146,10 +151,14 @@ class RunDir:
         """All that this program writes into the folder; job.json first: without it there is no run."""
         files = (
             *(self.path / _JOB, self.path / _SAMPLES, self.events, self.worker_log, self.worker_json),
-            *(self.worker_lock, self.stop),
+            *(self.worker_lock, self.stop, self.confusion("best").parent, self.predictions, self.checkpoints),
         )
-        halves = (file.with_name(f".{file.name}.tmp") for file in files)  # see `files.replacing`
-        return [*files, *halves, self.confusion("best").parent, self.predictions, self.checkpoints]
+        return list(files)
+
+    def drop(self) -> None:
+        """Remove the folder and all that is in it, as far as that can be."""
+        with suppress(OSError):
+            remove_tree(self.path, root=self.root)
 
     def exists(self) -> bool:
         """Whether the folder holds a run."""
@@ -163,7 +172,8 @@ class RunDir:
         """
         job, after = self.job(), None if other is None else str(other.path.resolve())
         if job.after != after:
-            write_atomically(self.path / _JOB, _encode_job(msgspec.structs.replace(job, after=after)))
+            changed = msgspec.structs.replace(job, after=after)
+            write_atomically(self.path / _JOB, _encode_job(changed), root=self.root)
 
     def job(self) -> TrainJob:
         """What the run is asked to do.
@@ -209,7 +219,7 @@ class RunDir:
 
     def _read(self, name: str) -> bytes:
         try:
-            return read_bounded(self.path / name, _MOST_BYTES[name])
+            return read(self.path / name, root=self.root, most_bytes=_MOST_BYTES[name])
         except (FileNotFoundError, NotADirectoryError):
             raise RunError(
                 f"{printable(self.path)} is not a run: it holds no {name}.",
@@ -219,6 +229,11 @@ class RunDir:
             raise unreadable(self.path / name, error) from error
 
 
+def unreadable(path: Path, error: OSError) -> RunError:
+    """The sentence for a file of a run that is there and cannot be read."""
+    return RunError(f"{printable(path)} cannot be read: {error.strerror}.")
+
+
 def _new_folder(runs: Path, created_at: float, name: str) -> Path:
     words = re.sub(r"[^A-Za-z0-9._]+", "-", name).strip("-.")[:_LONGEST_NAME] or "run"
     stem = time.strftime("%Y%m%d-%H%M-", time.localtime(created_at)) + words
@@ -226,13 +241,12 @@ def _new_folder(runs: Path, created_at: float, name: str) -> Path:
     while True:
         folder = runs / (stem if number == 1 else f"{stem}-{number}")
         try:
-            folder.mkdir()  # the only test that two programs cannot both pass
+            add_new_folder(folder, root=runs.parent)  # the only test that two programs cannot both pass
         except FileExistsError:
             number += 1
         except OSError as error:
             raise disk_error(error, folder) from error
         else:
-            follow_folder(folder)
             return folder
 
 

@@ -24,13 +24,20 @@ from typing import Annotated, Literal, Self
 import msgspec
 from msgspec import Meta
 
-from mia_tui.dataset.shared_folder import follow_folder
 from mia_tui.errors import RunError
+from mia_tui.files import (
+    OddFile,
+    disk_error,
+    open_in_place,
+    open_to_read,
+    read,
+    remove_leftovers,
+    write_atomically,
+)
 from mia_tui.paths import printable
-from mia_tui.records import BadRecord, Count, Text, Time, decode_json, read_bounded
+from mia_tui.records import BadRecord, Count, Text, Time, decode_json
 from mia_tui.runs.eventlog import last_event
 from mia_tui.runs.events import KnownEvent, RunEnded
-from mia_tui.runs.files import disk_error, write_atomically
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.system import boot_id, host_name, lock_holder, process_runs, start_time
 
@@ -40,11 +47,9 @@ HEARTBEAT_S = 5.0
 SILENT_S = 120.0
 STARTING_S = 30.0
 _LOOK_EVERY_S = 0.2
-_MOST_BYTES = 1 << 20
+_MOST_BYTES = 1 << 16  # of worker.json, which has some hundreds
 
 _NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
-
-_NO_FILE = frozenset({errno.EINVAL, errno.EISDIR, errno.ENXIO, errno.ENOTDIR, errno.ELOOP})
 
 _held: dict[tuple[int, int], int] = {}  # (device, inode) of a lock file -> the process that holds it
 
@@ -112,6 +117,9 @@ class WorkerLock:
             heartbeat=now,
             locked=locked,
         )
+        for folder in (self._run.checkpoints, self._run.confusion("best").parent):
+            remove_leftovers(folder, root=self._run.root)
+        remove_leftovers(self._run.path, root=self._run.root, of=self._run.worker_json.name.__eq__)
         try:
             self._write(self._record)
         except RunError:
@@ -133,7 +141,7 @@ class WorkerLock:
         """Lock the file; False where the file system has no locks."""
         path = self._run.worker_lock
         try:
-            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+            self._descriptor = open_in_place(path, root=self._run.root)
         except OSError as error:
             raise disk_error(error, path) from error
         try:
@@ -143,7 +151,6 @@ class WorkerLock:
                 return False
             os.close(self._descriptor)
             raise _taken(self._run, read_record(self._run)) from error
-        follow_folder(path)
         _held[_identity(path)] = os.getpid()
         return True
 
@@ -158,7 +165,7 @@ class WorkerLock:
                 self._write(msgspec.structs.replace(self._record, heartbeat=time.time()))
 
     def _write(self, record: WorkerRecord) -> None:
-        write_atomically(self._run.worker_json, msgspec.json.encode(record), sync=False)
+        write_atomically(self._run.worker_json, msgspec.json.encode(record), root=self._run.root, sync=False)
 
 
 def run_status(run: RunDir, *, now: float | None = None) -> Status:
@@ -221,19 +228,17 @@ def probe_lock(run: RunDir) -> LockProbe:
     try:
         if _held.get(_identity(path)) == os.getpid():
             return LockProbe(held=True, pid=os.getpid())
-        descriptor = os.open(path, os.O_RDONLY)
+        file = open_to_read(path)
     except OSError:  # no worker yet, or a folder that this user may not read
         return LockProbe(held=False)
-    try:
-        return LockProbe(*lock_holder(descriptor))
-    finally:
-        os.close(descriptor)
+    with file:
+        return LockProbe(*lock_holder(file.fileno()))
 
 
 def read_record(run: RunDir) -> WorkerRecord | None:
     """The record of the run's newest worker; None if there was none."""
     try:
-        return decode_json(read_bounded(run.worker_json, _MOST_BYTES), WorkerRecord)
+        return decode_json(read(run.worker_json, most_bytes=_MOST_BYTES), WorkerRecord)
     except (OSError, BadRecord):
         return None
 
@@ -252,10 +257,8 @@ def _last_word(run: RunDir) -> KnownEvent | None:
     """The last event of the run; None, too, where its log is no file: whoever reads that log says so."""
     try:
         return last_event(run.events)
-    except OSError as error:
-        if error.errno in _NO_FILE:
-            return None
-        raise
+    except OddFile:
+        return None
 
 
 def _identity(path: Path) -> tuple[int, int]:

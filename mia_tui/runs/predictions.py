@@ -21,10 +21,10 @@ from msgspec import Meta
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.errors import ConfigError, DataError
+from mia_tui.files import open_to_read, replacing
 from mia_tui.paths import decode_name, encode_name, printable
-from mia_tui.records import BadRecord, Frame, JsonReader, Text, decode_json, open_regular
+from mia_tui.records import BadRecord, Frame, JsonReader, Text, decode_json
 from mia_tui.runs.card import ModelCard
-from mia_tui.runs.files import replacing
 
 FORMATS = (".csv", ".jsonl", ".parquet")
 
@@ -66,7 +66,7 @@ Writer = Callable[[BinaryIO, Header, Iterable[Row]], None]
 def make_header(images: Path, weights: Path, card: ModelCard, *, tta: bool) -> Header:
     """The header for predicting `images` with the network in `weights`, which is known by its content."""
     digest = blake2b(digest_size=16)
-    with open_regular(weights) as file:
+    with open_to_read(weights, follow=True) as file:
         while chunk := file.read(1 << 20):
             digest.update(chunk)
     return Header(
@@ -216,7 +216,7 @@ def read_rows(partial: Path) -> Iterator[Row]:
     Raises:
         DataError: If a line is not what was written there.
     """
-    with open_regular(partial) as file:
+    with open_to_read(partial) as file:
         file.readline(_LONGEST_LINE_BYTES)  # the header
         while line := file.readline(_LONGEST_LINE_BYTES):
             if line.endswith(b"\n"):
@@ -238,7 +238,7 @@ def _usable(partial: Path, header: Header, keys: Sequence[ImageKey]) -> tuple[in
     """Rows of an earlier attempt that are still right, and the bytes they take with their header."""
     rows = size = 0
     try:
-        with open_regular(partial) as file:
+        with open_to_read(partial) as file:
             first = file.readline(_LONGEST_LINE_BYTES)
             if decode_json(first, Header) != header:
                 return 0, 0

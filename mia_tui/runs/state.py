@@ -31,8 +31,7 @@ from mia_tui.runs.events import (
     UnknownEvent,
     Warned,
 )
-from mia_tui.runs.files import unreadable
-from mia_tui.runs.layout import RunDir
+from mia_tui.runs.layout import RunDir, unreadable
 
 MOST_POINTS = 2000
 MOST_WARNINGS = 200

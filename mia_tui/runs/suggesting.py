@@ -7,10 +7,9 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from mia_tui.dataset.shared_folder import follow_folder
 from mia_tui.errors import RunError
+from mia_tui.files import disk_error, make_folder, open_in_place, open_to_read
 from mia_tui.paths import printable
-from mia_tui.runs.files import disk_error, make_folder
 from mia_tui.runs.launch import last_words, start_program
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.predictions import partial_path
@@ -36,7 +35,7 @@ class Suggesting:
             raise RunError(
                 f"The run {printable(run.name)} has saved no weights yet.", "Let it train for longer first."
             )
-        make_folder(run.predictions)
+        make_folder(run.predictions, root=run.root)
         self.log = run.predictions / "predict.log"
         self._partial = partial_path(run.suggestions)
         self._place = self._count = 0
@@ -44,12 +43,11 @@ class Suggesting:
         if state is not None:
             words += ["--state", str(state.resolve())]
         try:
-            log = os.open(self.log, os.O_RDWR | os.O_CREAT, 0o666)
+            log = open_in_place(self.log, root=run.root)
         except OSError as error:
             raise disk_error(error, self.log) from error
         try:
             self._claim(run, log)
-            follow_folder(self.log)
             os.truncate(log, 0)
             self._pid = start_program([sys.executable, "-P", "-m", "mia_tui", *words], log)
             if nice:
@@ -61,7 +59,7 @@ class Suggesting:
 
     def done(self) -> int:
         """Images predicted so far; reads what is new in its file."""
-        with suppress(OSError), self._partial.open("rb") as file:
+        with suppress(OSError), open_to_read(self._partial) as file:
             file.seek(self._place)
             while chunk := file.read(_CHUNK_BYTES):
                 self._count += chunk.count(b"\n")

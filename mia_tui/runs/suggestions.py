@@ -19,8 +19,9 @@ import numpy as np
 from msgspec import Meta
 
 from mia_tui.dataset.model import ImageKey
+from mia_tui.files import open_to_read
 from mia_tui.paths import StateFolder, decode_name, encode_name
-from mia_tui.records import BadRecord, Count, Frame, JsonReader, Text, Time, open_regular
+from mia_tui.records import BadRecord, Count, Frame, JsonReader, Text, Time
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.predictions import Header, Row, best_class
 
@@ -119,7 +120,7 @@ def newest_suggestions(state: StateFolder, root: Path) -> Suggestions | None:
 def _runs(state: StateFolder) -> list[RunDir]:
     try:
         with os.scandir(state.runs) as entries:
-            return [RunDir(Path(entry.path)) for entry in entries]
+            return [RunDir(Path(entry.path)) for entry in entries if entry.is_dir(follow_symlinks=False)]
     except OSError:
         return []
 
@@ -129,7 +130,7 @@ def _is_of(head: _Head, root: Path) -> bool:
 
 
 def _read_head(path: Path) -> _Head:
-    with open_regular(path) as file:
+    with open_to_read(path) as file:
         return _decode_head(file.readline(_LONGEST_HEAD_BYTES))
 
 
@@ -147,7 +148,7 @@ def _read(run: RunDir) -> Suggestions:
     keys: list[ImageKey] = []
     best: list[np.ndarray] = []
     confidence: list[np.ndarray] = []
-    with open_regular(run.suggestions) as file:
+    with open_to_read(run.suggestions) as file:
         head = _decode_head(file.readline(_LONGEST_HEAD_BYTES))
         for lines in _chunks(file):
             keys += [ImageKey(decode_name(line.file), line.frame) for line in lines]

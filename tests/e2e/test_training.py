@@ -248,7 +248,7 @@ def steps_of(run: RunDir, attempt: int) -> int:
 # Dies before the n-th file of a save is synced or renamed, or after the last; one that was to be synced is cut in
 # half, as a kill in the middle of writing leaves it.
 DIE_SAVING = """
-import mia_tui.runs.files as files
+import mia_tui.files as files
 from pathlib import Path
 left = [{point}]
 saving = [False]

@@ -32,8 +32,8 @@ from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.scan import Scan, natural_key
 from mia_tui.dataset.wording import counted, name_some
 from mia_tui.errors import LabelFileError
+from mia_tui.files import open_to_read
 from mia_tui.paths import printable
-from mia_tui.records import open_regular
 
 LABEL_FOLDER = "Classification_labels"
 MAGIC = 1234554321
@@ -147,7 +147,7 @@ def read_number(path: Path) -> tuple[int, int]:
         LabelFileError: If the file is not a label file of MIA; the message is the reason only.
     """
     try:
-        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
+        with open_to_read(path, follow=True) as file, zipfile.ZipFile(file) as archive:
             names = [info.filename for info in archive.infolist()]
             magic, number = (_number(archive, name) for name in names[:2])
     except BROKEN as error:
@@ -180,7 +180,7 @@ def outlines(path: Path) -> list[np.ndarray]:
     Raises:
         One of `BROKEN`.
     """
-    with open_regular(path) as file, zipfile.ZipFile(file) as archive:
+    with open_to_read(path, follow=True) as file, zipfile.ZipFile(file) as archive:
         return [_array(archive, info.filename, _LARGEST_OUTLINE) for info in archive.infolist()[2:]]
 
 

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from mia_tui.dataset.listing.arrays import ListingArrays
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.scan_index import MOST_CACHE_BYTES, cache_file, write_cache
-from mia_tui.records import Count, decode_json, read_bounded
+from mia_tui.files import read
+from mia_tui.records import Count, decode_json
 
 _FIRST = b"mia-tui listing 1 %08x\n"  # the number is the checksum of all that follows
 _KINDS = {
@@ -43,7 +44,7 @@ def load_listing(root: Path) -> Listing | None:
     if file is None:
         return None
     try:
-        content = read_bounded(file, MOST_CACHE_BYTES)
+        content = read(file, most_bytes=MOST_CACHE_BYTES)
     except OSError:
         return None
     arrays = _read(content)

@@ -5,7 +5,16 @@ import sqlite3
 from contextlib import suppress
 from pathlib import Path
 
-from mia_tui.dataset.shared_folder import follow_folder, make_folder
+from mia_tui.files import (
+    OddFile,
+    add_folder,
+    create,
+    identity,
+    remove,
+    remove_leftovers,
+    rename,
+    temporary_beside,
+)
 from mia_tui.paths import BACKUPS_FOLDER
 
 KEPT = 7
@@ -27,23 +36,18 @@ def copy_daily(connection: sqlite3.Connection, path: Path, today: str) -> None:
         sqlite3.Error: If labels.db itself turns out to be damaged.
     """
     copy = path.parent / BACKUPS_FOLDER / f"labels-{today}.db"
-    if copy.exists():
+    if os.path.lexists(copy):
         return
-    temporary = copy.with_name(f".{copy.name}.{os.getpid()}")
     try:
-        _copy(connection, temporary)
-        temporary.replace(copy)
+        _copy(connection, copy, path.parent)
     except sqlite3.Error as error:
         if is_damage(error):
             raise
     except OSError:
         pass
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
     for old in newest_copies(path)[KEPT:]:
         with suppress(OSError):
-            old.unlink()
+            remove(old, root=path.parent)
 
 
 def newest_copies(path: Path) -> list[Path]:
@@ -57,11 +61,22 @@ def is_damage(error: sqlite3.Error) -> bool:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
-def _copy(connection: sqlite3.Connection, temporary: Path) -> None:
-    make_folder(temporary.parent)
-    temporary.unlink(missing_ok=True)
-    # A name need not be UTF-8, so it goes in as bytes.
-    connection.execute("VACUUM INTO CAST(? AS TEXT)", (os.fsencode(temporary.absolute()),))
-    follow_folder(temporary)
-    with temporary.open("rb+") as file:
-        os.fsync(file.fileno())
+def _copy(connection: sqlite3.Connection, copy: Path, root: Path) -> None:
+    add_folder(copy.parent, root=root)
+    remove_leftovers(
+        copy.parent, root=root, of=lambda name: name != copy.name
+    )  # today's may be being written
+    temporary = temporary_beside(copy)
+    descriptor = create(temporary, root=root)
+    try:
+        # A name need not be UTF-8, so it goes in as bytes. SQLite writes to a file that is empty, and to no other.
+        connection.execute("VACUUM INTO CAST(? AS TEXT)", (os.fsencode(temporary.absolute()),))
+        status = os.fstat(descriptor)
+        if identity(temporary) != (status.st_dev, status.st_ino):
+            raise OddFile("it was replaced while it was written", temporary)
+        os.fsync(descriptor)
+        rename(temporary, copy.name, root=root)
+    finally:
+        os.close(descriptor)
+        with suppress(OSError):
+            remove(temporary, root=root)

@@ -24,14 +24,14 @@ from mia_tui.dataset.store import class_edits, labelling, rows, undo
 from mia_tui.dataset.store import history as history_table
 from mia_tui.dataset.store import marks as image_marks
 from mia_tui.dataset.store import reconcile as files_seen
-from mia_tui.dataset.store.file import Identity, connect, identity, make_file
+from mia_tui.dataset.store.file import connect, is_still, look_at, make_file
 from mia_tui.dataset.store.migrations import schema_version
 from mia_tui.dataset.store.reading import StoreReading
 from mia_tui.dataset.store.reconcile import Plan, Reconciled
 from mia_tui.dataset.store.records import Change, Label, Mark, Source, Step
 from mia_tui.dataset.store.sqlite_errors import telling
 from mia_tui.dataset.store.writes import StoreWrites
-from mia_tui.errors import StoreError
+from mia_tui.files import Identity
 from mia_tui.paths import printable
 
 __all__ = ["Change", "Label", "LabelStore", "Mark", "Source", "Step", "login_name"]
@@ -50,7 +50,8 @@ class LabelStore(StoreReading):
 
     def __init__(self, path: Path, *, annotator: str | None = None) -> None:
         make_file(path)
-        self._take(path, identity(path), connect(path), annotator)
+        opened = look_at(path)
+        self._take(path, opened, connect(path, opened), annotator)
         self._writes.migrate()
 
     @classmethod
@@ -60,13 +61,10 @@ class LabelStore(StoreReading):
         Raises:
             StoreError: If the file cannot be opened or understood.
         """
-        try:
-            if not path.is_file():
-                return None
-        except OSError as error:
-            raise StoreError(f"{printable(path)} cannot be looked at: {error.strerror}.") from error
-        opened = identity(path)  # before: a file that takes its place meanwhile is noticed at the next look
-        connection = connect(path)
+        opened = look_at(path)  # before: a file that takes its place meanwhile is noticed at the next look
+        if opened is None:
+            return None
+        connection = connect(path, opened)
         with telling(path):
             if schema_version(connection) == 0:  # a first write that never came to its end
                 connection.close()
@@ -96,7 +94,7 @@ class LabelStore(StoreReading):
 
     def is_in_place(self) -> bool:
         """Whether what is open is still the file of this name: it may have been replaced, moved or deleted."""
-        return identity(self.path) == self._opened
+        return is_still(self.path, self._opened)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

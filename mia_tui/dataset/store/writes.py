@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mia_tui.dataset.store.backups import copy_daily
+from mia_tui.dataset.store.file import look_at
 from mia_tui.dataset.store.history import Notes, StepKind
 from mia_tui.dataset.store.migrations import VERSION, migrate, schema_version
 from mia_tui.dataset.store.sqlite_errors import telling
@@ -56,6 +57,7 @@ class StoreWrites:
             return
         self.migrate()
         with telling(self._path):
+            look_at(self._path)  # each time: SQLite opens the journal anew
             self._copy()
             self._connection.execute("BEGIN IMMEDIATE")
             try:

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mia_tui.errors import RunError
+from mia_tui.files import is_full
 from mia_tui.paths import printable
 from mia_tui.runs.eventlog import EventReader
-from mia_tui.runs.files import is_full
 from mia_tui.runs.gpus import Gpu, gpus_of_process, list_gpus, nvidia_device_present
 from mia_tui.runs.job import TrainJob
 from mia_tui.runs.layout import RunDir

@@ -1,0 +1,522 @@
+"""The one way to make, replace, append to, lock, read and remove files and folders of ours.
+
+A dataset may lie in a folder that is shared with people one does not know: whatever is found where a file of
+ours is to be, somebody else may have put there. So
+
+- no symbolic link is followed at the last step, nor anywhere below `root`, the folder that the user named
+  (which may be a link of theirs): every folder from there on is opened by its descriptor,
+- what is replaced goes through a random name that is made exclusively, fsync and rename, so that others read
+  the old or the new content, whole,
+- group and mode are set on the descriptor: they follow the folder, so a dataset folder shared by a group stays
+  shared, a private one private,
+- only regular files are opened, and a named pipe, a socket or a device is named and never waited for,
+- what is changed in place (a log, a lock) has no second name by a hard link.
+
+What is refused for this is an `OddFile`, an OSError whose `strerror` says what lies there.
+"""
+
+import errno
+import os
+import re
+import secrets
+import shutil
+import stat
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from mia_tui.errors import MiaError, RunError
+from mia_tui.paths import printable
+
+Identity = tuple[int, int]
+"""Of a file: device and inode."""
+
+FULL_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+_FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+_FULL_BYTES = 16 * 1024  # less than any figure or checkpoint
+_STATE_HINT = "or put labels and runs elsewhere with --state DIR."
+_LONGEST_NAME_BYTES = 200  # of a name that a temporary one may repeat; file systems take 255
+_TEMPORARY = re.compile(
+    r"\.(?P<name>.+?)(?:\.[0-9a-f]{16})?\.tmp", re.DOTALL
+)  # without digits: of version 0.1.0
+_CAREFUL = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+# O_PATH: a folder that may be passed through need not be readable.
+_PASS_THROUGH = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
+_TRIES = 8
+_KINDS: tuple[tuple[Callable[[int], bool], str], ...] = (
+    (stat.S_ISLNK, "a symbolic link, which is not followed here"),
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+)
+
+
+class OddFile(OSError):
+    """Something else lies where a file or folder of ours is to be; `strerror` says what, as "it is a socket"."""
+
+    def __init__(self, what: str, path: Path) -> None:
+        super().__init__(errno.EINVAL, what, os.fspath(path))
+
+
+def disk_error(error: OSError, path: Path, kind: type[MiaError] = RunError) -> MiaError:
+    """The sentence for a file or folder that could not be written.
+
+    Args:
+        error: What the system said.
+        path: The file or folder that was to be written.
+        kind: Class of the error that is returned (not raised).
+    """
+    name = printable(path)
+    if isinstance(error, OddFile):
+        name = printable(error.filename)
+        return kind(f"{name} cannot be used: {error.strerror}.", f"Remove it, {_STATE_HINT}")
+    if error.errno == errno.ENOSPC:
+        return kind(f"The disk that holds {name} is full.", f"Free some space, {_STATE_HINT}")
+    if error.errno == errno.EDQUOT:
+        return kind(
+            f"Your quota on the disk that holds {name} is used up.", f"Free some space, {_STATE_HINT}"
+        )
+    if error.errno == errno.EFBIG:
+        return kind(f"{name} would be larger than your limit on the size of files.", "`ulimit -f` shows it.")
+    if error.errno == errno.EROFS:
+        return kind(f"{name} lies on a read-only disk.", "Put labels and runs elsewhere with --state DIR.")
+    if error.errno in _FORBIDDEN:
+        return kind(f"{name} may not be written by you.", f"Ask its owner, {_STATE_HINT}")
+    reason = error.strerror or type(error).__name__
+    return kind(f"{name} cannot be written: {reason}.", "Put labels and runs elsewhere with --state DIR.")
+
+
+@contextmanager
+def new_content(
+    path: Path, *, root: Path | None = None, sync: bool = True, mode: int | None = None
+) -> Iterator[BinaryIO]:
+    """A new content for `path`, which appears there whole when the block ends without an error.
+
+    Args:
+        path: File to make or replace; its folder exists. A link of this name is replaced, not followed.
+        root: The folder that the user named; no link is followed below it. None is the file's own folder.
+        sync: Whether the content must survive a power loss (not worth its time for a heartbeat).
+        mode: As `open` takes it, less the umask; None is the group and mode of the folder.
+
+    Raises:
+        OSError: If the disk does not take it; `path` is as it was before.
+    """
+    with _folder_of(path, root) as (folder, name):
+        temporary = _temporary_name(name)
+        descriptor = os.open(
+            temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | _CAREFUL, mode or 0o666, dir_fd=folder
+        )
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                if mode is None:
+                    _follow_folder(descriptor, folder)
+                yield file
+                file.flush()
+                if sync:
+                    os.fsync(file.fileno())
+            os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(temporary, dir_fd=folder)
+            raise
+        if sync:
+            _sync_folder(folder)
+
+
+@contextmanager
+def replacing(path: Path, *, root: Path | None = None, sync: bool = True) -> Iterator[BinaryIO]:
+    """`new_content`, for runs: with the group and mode of the folder.
+
+    Raises:
+        RunError: If the disk does not take it; `path` is as it was before.
+    """
+    try:
+        with new_content(path, root=root, sync=sync) as file:
+            yield file
+    except OSError as error:
+        raise disk_error(error, path) from error
+    except RuntimeError as error:  # torch.save says "unexpected pos" after the system's own word
+        if isinstance(error.__context__, OSError):
+            raise disk_error(error.__context__, path) from error
+        raise
+
+
+def write_atomically(path: Path, data: bytes, *, root: Path | None = None, sync: bool = True) -> None:
+    """Replace the content of a file; see `replacing`."""
+    with replacing(path, root=root, sync=sync) as file:
+        file.write(data)
+
+
+def rename(path: Path, name: str, *, root: Path | None = None) -> None:
+    """Give a file or folder another name in its own folder, where it takes the place of a file or an empty folder.
+
+    Raises:
+        OSError: If that cannot be.
+    """
+    with _folder_of(path, root) as (folder, old):
+        os.replace(old, name, src_dir_fd=folder, dst_dir_fd=folder)
+
+
+def open_in_place(
+    path: Path, *, root: Path | None = None, append: bool = False, private: bool = False
+) -> int:
+    """A descriptor to read and write a file as it is; it is made where there is none.
+
+    Args:
+        path: The file.
+        root: As for `new_content`.
+        append: Whether all that is written goes to the end.
+        private: Whether a new file is for this user alone; else it gets the group and mode of its folder.
+
+    Raises:
+        OSError: If that cannot be; `OddFile` for a link, a hard link, or what is no regular file.
+    """
+    flags = os.O_RDWR | (os.O_APPEND if append else 0)
+    with _folder_of(path, root) as (folder, name):
+        for _ in range(_TRIES):
+            try:
+                descriptor = _open_regular(name, folder, flags, path)
+            except FileNotFoundError:
+                try:
+                    return _create(name, folder, flags, private=private)
+                except FileExistsError:  # another program was quicker
+                    continue
+            try:
+                _refuse_odd(os.fstat(descriptor), path)
+            except OddFile:
+                os.close(descriptor)
+                raise
+            return descriptor
+    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), os.fspath(path))
+
+
+def identity(path: Path) -> Identity | None:
+    """Tells the file of this name, which others open by it, from another that takes its place; None for no file.
+
+    Raises:
+        OSError: If it cannot be looked at; `OddFile` for a link, a hard link, or what is no regular file.
+    """
+    try:
+        status = path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    _refuse_odd(status, path)
+    return status.st_dev, status.st_ino
+
+
+def temporary_beside(path: Path) -> Path:
+    """A name that nobody can foresee, of a file that is to be renamed to `path`; see `remove_leftovers`."""
+    return path.with_name(_temporary_name(path.name))
+
+
+def create(path: Path, *, root: Path | None = None, private: bool = False) -> int:
+    """A descriptor to read and write a new file.
+
+    Raises:
+        FileExistsError: If there is anything of that name.
+        OSError: If it cannot be made.
+    """
+    with _folder_of(path, root) as (folder, name):
+        return _create(name, folder, os.O_RDWR, private=private)
+
+
+def open_to_read(path: Path, *, root: Path | None = None, follow: bool = False) -> BinaryIO:
+    """Open a regular file for reading; anything else is never waited for.
+
+    Args:
+        path: The file.
+        root: As for `new_content`.
+        follow: Whether a link may lead to the file, which is for files of the user: images, weights.
+
+    Raises:
+        OSError: If that cannot be; `OddFile` for a link, or what is no regular file.
+    """
+    if follow:
+        descriptor = _open_followed(path)
+    else:
+        with _folder_of(path, root) as (folder, name):
+            descriptor = _open_regular(name, folder, os.O_RDONLY, path)
+    return os.fdopen(descriptor, "rb")
+
+
+def read(
+    path: Path, *, root: Path | None = None, follow: bool = False, most_bytes: int | None = None
+) -> bytes:
+    """The content of a regular file.
+
+    Args:
+        path: The file.
+        root: As for `new_content`.
+        follow: As for `open_to_read`.
+        most_bytes: A larger file is refused before it is read; None takes any.
+
+    Raises:
+        OSError: As `open_to_read`; `OddFile` for a file that is too large.
+    """
+    with open_to_read(path, root=root, follow=follow) as file:
+        if most_bytes is None:
+            return file.read()
+        content = file.read(most_bytes + 1)
+    if len(content) > most_bytes:
+        raise OddFile(f"it is larger than {most_bytes:,} bytes", path)
+    return content
+
+
+def make_folder(path: Path, *, root: Path | None = None, parents: bool = False) -> None:
+    """Make a folder, if it is not there.
+
+    Args:
+        path: The folder.
+        root: As for `new_content`; None is the folder above it.
+        parents: Whether to make what is missing above it, too. A worker must not: its run may have been deleted.
+
+    Raises:
+        RunError: If the disk does not take it, or something else is in its place.
+    """
+    try:
+        add_folder(path, root=root, parents=parents)
+    except OSError as error:
+        raise disk_error(error, Path(error.filename or path)) from error
+
+
+def add_folder(path: Path, *, root: Path | None = None, parents: bool = False) -> None:
+    """`make_folder` for other callers than runs.
+
+    Raises:
+        OSError: If that cannot be; `OddFile` for a link or a file in its place.
+    """
+    if not parents:
+        _add_folder(path, root)
+        return
+    place = path.parent if root is None else root
+    for folder in reversed([place, *place.parents]):
+        if not folder.is_dir():
+            _add_folder(folder, None)
+    for step in path.relative_to(place).parts:
+        place /= step
+        _add_folder(place, root)
+
+
+def add_new_folder(path: Path, *, root: Path | None = None) -> None:
+    """Make a folder that is not there yet, with the group and mode of the one it lies in.
+
+    Raises:
+        FileExistsError: If there is anything of that name.
+        OSError: If it cannot be made.
+    """
+    with _folder_of(path, root) as (folder, name):
+        os.mkdir(name, dir_fd=folder)
+        # Not O_PATH, whose descriptors take no mode.
+        made = os.open(name, os.O_RDONLY | os.O_DIRECTORY | _CAREFUL, dir_fd=folder)
+        try:
+            _follow_folder(made, folder)
+        finally:
+            os.close(made)
+
+
+def remove(path: Path, *, root: Path | None = None) -> None:
+    """Remove a file, or a link (not what it leads to); nothing if it is gone.
+
+    Raises:
+        OSError: If that cannot be.
+    """
+    with suppress(FileNotFoundError), _folder_of(path, root) as (folder, name):
+        os.unlink(name, dir_fd=folder)
+
+
+def remove_tree(path: Path, *, root: Path | None = None) -> None:
+    """Remove a file, a link (not what it leads to), or a folder with all that is in it; nothing if it is gone.
+
+    Raises:
+        OSError: If that cannot be.
+    """
+    with suppress(FileNotFoundError), _folder_of(path, root) as (folder, name):
+        if not stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+            os.unlink(name, dir_fd=folder)
+            return
+        try:
+            shutil.rmtree(name, dir_fd=folder)  # follows no links, not even those made meanwhile
+        except FileNotFoundError:  # somebody else deletes it, too
+            with suppress(FileNotFoundError):
+                shutil.rmtree(name, dir_fd=folder)
+
+
+def remove_leftovers(
+    folder: Path, *, root: Path | None = None, of: Callable[[str], bool] = lambda name: True
+) -> None:
+    """Remove what killed writers left under temporary names; only for who keeps others from writing there.
+
+    Args:
+        folder: Whose files were to be replaced.
+        root: As for `new_content`.
+        of: Whether leftovers of a file of this name are meant.
+    """
+    with suppress(OSError), _folder_of(folder / "any", root or folder.parent) as (place, _):
+        for name in _names_in(place):
+            match = _TEMPORARY.fullmatch(name)
+            if match is not None and of(match["name"]):
+                with suppress(OSError):
+                    os.unlink(name, dir_fd=place)
+
+
+def is_full(folder: Path) -> bool:
+    """Whether the disk that holds a folder takes next to nothing any more; a used up quota is not seen.
+
+    Raises:
+        OSError: If the folder cannot be looked at.
+    """
+    disk = os.statvfs(folder)
+    return disk.f_blocks > 0 and disk.f_bavail * disk.f_frsize < _FULL_BYTES
+
+
+def check_room(folder: Path) -> None:
+    """See that a folder takes a small file, by writing one that is gone at once.
+
+    Raises:
+        RunError: If it does not; says why.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(_FULL_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise disk_error(error, folder) from error
+
+
+@contextmanager
+def _folder_of(path: Path, root: Path | None) -> Iterator[tuple[int, str]]:
+    """The folder that holds `path`, as a descriptor that no link led to from `root` on; and the name in it."""
+    place = path.parent if root is None else root
+    descriptor = os.open(place, _PASS_THROUGH)
+    try:
+        for step in path.parent.relative_to(place).parts:
+            place /= step
+            below = _open_folder(step, descriptor, place)
+            os.close(descriptor)
+            descriptor = below
+        yield descriptor, path.name
+    except OSError as error:
+        if error.filename == path.name:  # what failed knows no more than the name
+            error.filename = os.fspath(path)
+        raise
+    finally:
+        os.close(descriptor)
+
+
+def _open_folder(name: str, folder: int, path: Path) -> int:
+    try:
+        return os.open(name, _PASS_THROUGH | os.O_NOFOLLOW, dir_fd=folder)
+    except OSError as error:
+        what = _what_lies_there(name, folder)
+        if what is not None:
+            raise OddFile(what or "it is a file", path) from error
+        raise type(error)(error.errno, error.strerror, os.fspath(path)) from None
+
+
+def _open_regular(name: str, folder: int, flags: int, path: Path) -> int:
+    """Open what is a regular file, by its name in a folder; `path` is for the error."""
+    try:
+        descriptor = os.open(name, flags | _CAREFUL, dir_fd=folder)
+    except OSError as error:
+        what = _what_lies_there(name, folder)
+        if what:
+            raise OddFile(what, path) from error
+        raise
+    return _only_regular(descriptor, path)
+
+
+def _open_followed(path: Path) -> int:
+    what = _odd(os.stat(path).st_mode)  # noqa: PTH116  # first: to open a device may do something
+    if what:
+        raise OddFile(what, path)
+    return _only_regular(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), path)
+
+
+def _only_regular(descriptor: int, path: Path) -> int:
+    what = _odd(os.fstat(descriptor).st_mode)
+    if what:
+        os.close(descriptor)
+        raise OddFile(what, path)
+    return descriptor
+
+
+def _create(name: str, folder: int, flags: int, *, private: bool) -> int:
+    flags |= os.O_CREAT | os.O_EXCL | _CAREFUL
+    descriptor = os.open(name, flags, 0o600 if private else 0o666, dir_fd=folder)
+    if not private:
+        _follow_folder(descriptor, folder)
+    return descriptor
+
+
+def _add_folder(path: Path, root: Path | None) -> None:
+    try:
+        add_new_folder(path, root=root)
+    except FileExistsError:
+        with _folder_of(path, root) as (folder, name):
+            os.close(_open_folder(name, folder, path))
+
+
+def _what_lies_there(name: str, folder: int) -> str | None:
+    """What is no regular file, as "it is a socket"; empty for a regular file, None for nothing."""
+    try:
+        return _odd(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
+    except OSError:
+        return None
+
+
+def _odd(mode: int) -> str:
+    if stat.S_ISREG(mode):
+        return ""
+    return "it is " + next((words for is_kind, words in _KINDS if is_kind(mode)), "a device")
+
+
+def _refuse_odd(status: os.stat_result, path: Path) -> None:
+    """Refuse what must not be changed in place."""
+    what = _odd(status.st_mode)
+    if not what and status.st_nlink > 1:
+        what = "it has a second name by a hard link, which would change, too"
+    if what:
+        raise OddFile(what, path)
+
+
+def _temporary_name(name: str) -> str:
+    short = name if len(os.fsencode(name)) <= _LONGEST_NAME_BYTES else "mia-tui"
+    return f".{short}.{secrets.token_hex(8)}.tmp"
+
+
+def _follow_folder(descriptor: int, folder: int) -> None:
+    """Give a new file or folder the group and mode of the folder it lies in, as far as this user may.
+
+    Never writable by everybody, even below a folder like /tmp.
+    """
+    above, own = os.fstat(folder), os.fstat(descriptor)
+    try:
+        if own.st_gid != above.st_gid:
+            os.fchown(descriptor, -1, above.st_gid)
+    except OSError:  # a group that this user is not in
+        return
+    is_folder = stat.S_ISDIR(own.st_mode)
+    mode = (above.st_mode & 0o2775 | 0o700) if is_folder else (above.st_mode & 0o664 | 0o600)
+    with suppress(OSError):
+        os.fchmod(descriptor, mode)
+
+
+def _names_in(folder: int) -> list[str]:
+    descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY, dir_fd=folder)
+    try:
+        return os.listdir(descriptor)  # noqa: PTH208
+    finally:
+        os.close(descriptor)
+
+
+def _sync_folder(folder: int) -> None:
+    with suppress(OSError):  # some network file systems refuse to sync a folder
+        descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY, dir_fd=folder)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
