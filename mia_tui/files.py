@@ -241,18 +241,21 @@ def open_to_read(path: Path, *, root: Path | None = None, follow: bool = False) 
     return os.fdopen(descriptor, "rb")
 
 
-def read(path: Path, *, root: Path | None = None, most_bytes: int | None = None) -> bytes:
+def read(
+    path: Path, *, root: Path | None = None, follow: bool = False, most_bytes: int | None = None
+) -> bytes:
     """The content of a regular file.
 
     Args:
-        path: The file; no link.
+        path: The file.
         root: As for `new_content`.
+        follow: As for `open_to_read`.
         most_bytes: A larger file is refused before it is read; None takes any.
 
     Raises:
         OSError: As `open_to_read`; `OddFile` for a file that is too large.
     """
-    with open_to_read(path, root=root) as file:
+    with open_to_read(path, root=root, follow=follow) as file:
         if most_bytes is None:
             return file.read()
         content = file.read(most_bytes + 1)

@@ -134,7 +134,7 @@ def decode_name(text: str) -> str:
     if "%" not in text:
         return text
     raw = re.sub(
-        rb"%([0-9A-Fa-f]{2})",
+        rb"%(?!00)([0-9A-Fa-f]{2})",  # no name holds a zero byte, and the system takes none
         lambda m: bytes([int(m.group(1), 16)]),
         text.encode("utf-8", "surrogateescape"),
     )

@@ -15,7 +15,7 @@ from mia_tui.cli.options import (
     state_option,
 )
 from mia_tui.cli.report import INTERRUPTED, Report
-from mia_tui.cli.runs_show import list_row, print_list, print_run, view_run
+from mia_tui.cli.runs_show import damaged_row, list_row, print_list, print_run, view_run
 from mia_tui.errors import RunError
 from mia_tui.paths import printable
 from mia_tui.runs.control import KILL_AFTER_S, StopResult, kill_worker, request_stop
@@ -55,6 +55,7 @@ def list_command(dataset: Path | None, state: Path | None, as_json: bool) -> Non
             rows.append(list_row(run))
         except RunError as error:  # one damaged run does not hide the others
             report.warn(str(error))
+            rows.append(damaged_row(run))
     print_list(report, rows, with_dataset=dataset is None and state is None)
 
 

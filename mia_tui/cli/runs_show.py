@@ -14,6 +14,7 @@ from mia_tui.config.fields import Value, fields, show_value
 from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.model import PARTS
 from mia_tui.dataset.wording import counted, name_some
+from mia_tui.errors import RunError
 from mia_tui.paths import encode_name, printable
 from mia_tui.runs.job import TrainJob
 from mia_tui.runs.layout import RunDir
@@ -33,19 +34,21 @@ _LEAST_DATASET = 16
 
 @dataclass(frozen=True)
 class RunView:
-    """A run as it is shown; `best` is the confusion matrix of its best epoch, None before there is one."""
+    """A run as it is shown.
+
+    Attributes:
+        best: The confusion matrix of its best epoch; None before there is one.
+        images: Of each part that has any.
+        troubles: What could not be read, a sentence each.
+    """
 
     run: RunDir
     job: TrainJob
     state: RunState
     status: Status
     best: "SavedConfusion | None"
-
-    @property
-    def images(self) -> dict[str, int]:
-        """Images of each part that has any."""
-        counts = Counter(sample.split for sample in self.run.samples())
-        return {part: counts[part] for part in PARTS if counts[part]}
+    images: dict[str, int]
+    troubles: tuple[str, ...]
 
 
 def settings_sentence(config: TrainConfig) -> str:
@@ -69,6 +72,23 @@ def list_row(run: RunDir) -> dict[str, Any]:
         RunError: If the run cannot be read.
     """
     return _summary(run, run.job(), read_state(run), run_status(run))
+
+
+def damaged_row(run: RunDir) -> dict[str, Any]:
+    """As `list_row`, of a run that cannot be read: it is there, and can be deleted."""
+    return {
+        "run": run.name,
+        "path": encode_name(str(run.path.resolve())),
+        "dataset": "",
+        "status": "damaged",
+        "backbone": "",
+        "epoch": 0,
+        "epochs": 0,
+        "metric": "",
+        "best": None,
+        "best_epoch": None,
+        "created_at": None,
+    }
 
 
 def print_list(report: Report, rows: Sequence[dict[str, Any]], *, with_dataset: bool) -> None:
@@ -99,13 +119,24 @@ def view_run(run: RunDir) -> RunView:
     """
     from mia_tui.runs.figures import load_confusion
 
-    file = run.confusion("best")
-    best = load_confusion(file) if file.exists() else None
-    return RunView(run, run.job(), read_state(run), run_status(run), best)
+    job, state, status, troubles = run.job(), read_state(run), run_status(run), []
+    best, images = None, Counter[str]()
+    try:
+        images.update(sample.split for sample in run.samples())
+    except RunError as error:
+        troubles.append(str(error))
+    try:
+        best = load_confusion(run.confusion("best")) if run.confusion("best").exists() else None
+    except RunError as error:
+        troubles.append(str(error))
+    counts: dict[str, int] = {part: images[part] for part in PARTS if images[part]}
+    return RunView(run, job, state, status, best, counts, tuple(troubles))
 
 
 def print_run(report: Report, view: RunView) -> None:
     """The answer of `runs show`."""
+    for trouble in view.troubles:
+        report.warn(trouble)
     if report.as_json:
         report.record(_record(view))
         return

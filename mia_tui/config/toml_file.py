@@ -3,7 +3,10 @@
 from pathlib import Path
 
 from mia_tui.errors import ConfigError
+from mia_tui.files import read
 from mia_tui.paths import printable
+
+_MOST_BYTES = 1 << 20
 
 
 def read_toml(path: Path, *, example: str) -> dict[str, object]:
@@ -20,7 +23,11 @@ def read_toml(path: Path, *, example: str) -> dict[str, object]:
     name = printable(path)
     try:
         # A path whose bytes are not UTF-8 survives as lone surrogates; some editors begin with a mark.
-        text = path.read_bytes().decode("utf-8", "surrogateescape").removeprefix("\ufeff")
+        text = (
+            read(path, follow=True, most_bytes=_MOST_BYTES)
+            .decode("utf-8", "surrogateescape")
+            .removeprefix("\ufeff")
+        )
     except FileNotFoundError:
         raise
     except OSError as error:

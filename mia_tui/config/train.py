@@ -24,6 +24,10 @@ LabelSource = Literal["auto", "folders", "store"]
 Frames = Literal["first", "all"]
 RecipeName = Literal["default", "mia"]
 
+MOST_THREADS = 4096
+_MOST = 1_000_000  # epochs, images a step: beyond any use, and below what overflows
+_LARGEST = 1e300  # of rates: finite, also a few times over
+
 
 def _about(group: str, description: str, unit: str = "", **limits: Any) -> Meta:
     return Meta(description=description, extra={"group": group, "unit": unit}, **limits)
@@ -96,9 +100,9 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             "of ImageNet), auto (what the weights expect; imagenet without weights)."
         ),
     ] = "auto"
-    max_megapixels: Annotated[float, _input("Larger images are skipped and named.", "megapixels", gt=0.0)] = (
-        120.0
-    )
+    max_megapixels: Annotated[
+        float, _input("Larger images are skipped and named.", "megapixels", gt=0.0, le=_MOST)
+    ] = 120.0
     frames: Annotated[Frames, _input("Frames taken of animated GIF and WebP files.")] = "first"
 
     loss: Annotated[LossName, _loss("Loss.")] = "cross_entropy"
@@ -127,26 +131,32 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     optimizer: Annotated[OptimizerName, _optimizer("Optimizer.")] = "adamw"
     lr: Annotated[
-        Annotated[float, Meta(gt=0.0)] | None,  # msgspec takes limits inside a union only
+        Annotated[float, Meta(gt=0.0, le=_LARGEST)] | None,  # msgspec takes limits inside a union only
         _optimizer("Learning rate at the start; left out, the optimizer's own default."),
     ] = None
     weight_decay: Annotated[
-        Annotated[float, Meta(ge=0.0)] | None,
+        Annotated[float, Meta(ge=0.0, le=_LARGEST)] | None,
         _optimizer("Weight decay (biases and norms are spared); left out, the optimizer's own default."),
     ] = None
     momentum: Annotated[float, _optimizer("Momentum of SGD (Nesterov).", ge=0.0, lt=1.0)] = 0.9
     schedule: Annotated[ScheduleName, _optimizer("Course of the learning rate.")] = "cosine"
     plateau_factor: Annotated[float, _optimizer("plateau: factor.", gt=0.0, lt=1.0)] = 0.2
-    plateau_patience: Annotated[int, _optimizer("plateau: epochs without improvement.", "epochs", ge=1)] = 5
+    plateau_patience: Annotated[
+        int, _optimizer("plateau: epochs without improvement.", "epochs", ge=1, le=_MOST)
+    ] = 5
     step_factor: Annotated[float, _optimizer("step: factor.", gt=0.0, lt=1.0)] = 0.5
-    step_epochs: Annotated[int, _optimizer("step: epochs between two factors.", "epochs", ge=1)] = 25
-    min_lr: Annotated[float, _optimizer("Floor of the learning rate.", ge=0.0)] = 1e-6
-    warmup_epochs: Annotated[float, _optimizer("cosine: epochs of linear warm-up.", "epochs", ge=0.0)] = 1.0
+    step_epochs: Annotated[int, _optimizer("step: epochs between two factors.", "epochs", ge=1, le=_MOST)] = (
+        25
+    )
+    min_lr: Annotated[float, _optimizer("Floor of the learning rate.", ge=0.0, le=_LARGEST)] = 1e-6
+    warmup_epochs: Annotated[
+        float, _optimizer("cosine: epochs of linear warm-up.", "epochs", ge=0.0, le=_MOST)
+    ] = 1.0
 
-    epochs: Annotated[int, _run("Passes over the training part.", "epochs", ge=1)] = 20
-    batch_size: Annotated[int, _run("Images a step.", "images", ge=1)] = 32
+    epochs: Annotated[int, _run("Passes over the training part.", "epochs", ge=1, le=_MOST)] = 20
+    batch_size: Annotated[int, _run("Images a step.", "images", ge=1, le=_MOST)] = 32
     early_stop: Annotated[
-        int, _run("Stop after so many epochs without improvement; 0 is never.", "epochs", ge=0)
+        int, _run("Stop after so many epochs without improvement; 0 is never.", "epochs", ge=0, le=_MOST)
     ] = 0
     seed: Annotated[
         int, _run("Varies first weights, order and augmentation (not the split).", ge=0, le=2**31 - 1)
@@ -163,7 +173,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         _run("Where decoded images are kept: device, ram, none (read anew each epoch), auto (by size)."),
     ] = "auto"
     threads: Annotated[
-        Annotated[int, Meta(ge=1)] | None,
+        Annotated[int, Meta(ge=1, le=MOST_THREADS)] | None,
         _run("CPU threads; left out, one for each core this process may use.", "threads"),
     ] = None
 

@@ -15,12 +15,14 @@ from urllib.parse import urlsplit
 
 from mia_tui.catalog.backbones import BACKBONES, HUB, TIMM_PREFIX, Backbone
 from mia_tui.errors import WeightsError
+from mia_tui.files import read
 from mia_tui.paths import printable
 
 IMAGENET_WEIGHTS = "imagenet"
 TIMM_HUB = "timm/"
 HUB_FILES = ("model.safetensors", "pytorch_model.bin")
 
+_MOST_NAME_BYTES = 4096
 _OWN_FILES = ("best.safetensors", "model.safetensors", "pytorch_model.bin", "pytorch_model.pth", "model.pth")
 _SUFFIXES = (".safetensors", ".pth", ".pth.tar", ".pt", ".bin")
 
@@ -165,13 +167,12 @@ def _names(backbone: str) -> list[str]:
 def _snapshots(repo: Path) -> Iterator[Path]:
     """The snapshots of a hub entry, the one that `main` points at first."""
     try:
-        main = (repo / "refs" / "main").read_text(encoding="utf-8").strip()
+        main = read(repo / "refs" / "main", follow=True, most_bytes=_MOST_NAME_BYTES).decode().strip()
         others = sorted((repo / "snapshots").iterdir())
-    except OSError:  # no such entry, or none that may be read
+    except (OSError, UnicodeDecodeError):  # no such entry, or none that can be read
         return
-    current = repo / "snapshots" / main
-    yield current
-    yield from (path for path in others if path != current)
+    yield from (path for path in others if path.name == main)
+    yield from (path for path in others if path.name != main)
 
 
 def _expanded(path: str) -> Path:

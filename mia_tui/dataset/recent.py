@@ -17,12 +17,14 @@ from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.scan_index import write_cache
 from mia_tui.files import open_in_place, read
 from mia_tui.paths import decode_name, encode_name, user_state
+from mia_tui.records import BadRecord, Count, Frame, JsonReader, Text, Time
 
 MOST = 50
 """Datasets that are remembered."""
 
 _FILE = "recent-datasets"
 _PRIVATE = 0o600
+_MOST_BYTES = 1 << 24
 _LONGEST_BYTES = 64 << 10  # with lines of usual length, four times what MOST datasets take
 
 
@@ -50,13 +52,16 @@ class Recent:
 class _Line(msgspec.Struct, frozen=True, omit_defaults=True):
     """A visit as it is written; names in the form of `paths.encode_name`."""
 
-    path: str
-    at: float
-    state: str | None = None
-    image: str | None = None
-    frame: int = 0
-    images: int | None = None
-    labels: int | None = None
+    path: Text
+    at: Time
+    state: Text | None = None
+    image: Text | None = None
+    frame: Frame = 0
+    images: Count | None = None
+    labels: Count | None = None
+
+
+_LINE = JsonReader(_Line)
 
 
 def remember_dataset(
@@ -101,7 +106,7 @@ def remember_dataset(
 def recent_datasets() -> list[Recent]:
     """The datasets of this user, the newest first, whether they are still there or not."""
     with suppress(OSError):
-        return [_to_recent(line) for line in _newest(read(user_state() / _FILE))]
+        return [_to_recent(line) for line in _newest(read(user_state() / _FILE, most_bytes=_MOST_BYTES))]
     return []
 
 
@@ -130,12 +135,12 @@ def _newest(content: bytes) -> list[_Line]:
 
 def _decoded(lines: Iterator[bytes]) -> Iterator[_Line]:
     for line in lines:
-        with suppress(msgspec.DecodeError, UnicodeDecodeError):
-            yield msgspec.json.decode(line, type=_Line)
+        with suppress(BadRecord):
+            yield _LINE.decode(line)
 
 
 def _shorten(file: Path) -> None:
-    kept = reversed(_newest(read(file)))
+    kept = reversed(_newest(read(file, most_bytes=_MOST_BYTES)))
     write_cache(file, b"".join(msgspec.json.encode(line) + b"\n" for line in kept))
 
 

@@ -13,13 +13,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
+from msgspec import Meta
 
 from mia_tui.dataset.model import ImageFile
 from mia_tui.files import add_folder, new_content, read, remove_leftovers
 from mia_tui.paths import user_cache
+from mia_tui.records import BadRecord, Count, decode_msgpack
 
 # A file that was changed twice within a tick of its file system's clock looks unchanged; so what is
 # younger than this is not kept. FAT counts in steps of two seconds.
@@ -27,6 +29,8 @@ _SETTLED_NS = 2_000_000_000
 
 _PRIVATE = 0o600
 _FORGOTTEN_S = 3600.0  # what a killed program left; nobody writes a cache for an hour
+MOST_CACHE_BYTES = 1 << 31
+_MOST_FRAMES = 10_000_000
 
 _TRIED = 64  # calls made one by one to see whether threads are worth it
 _SLOW_S = 2e-4  # a local stat takes 2 us, one over a network 200 us and more
@@ -38,10 +42,10 @@ _Out = TypeVar("_Out")
 
 
 class _Entry(msgspec.Struct, array_like=True):
-    size: int
+    size: Count
     mtime_ns: int
-    frames: int | None = None
-    hash: str | None = None
+    frames: Annotated[int, Meta(ge=1, le=_MOST_FRAMES)] | None = None
+    hash: Annotated[str, Meta(max_length=128)] | None = None
 
 
 class ScanIndex:
@@ -135,6 +139,6 @@ def _read(file: Path | None) -> dict[bytes, _Entry]:
     if file is None:
         return {}
     try:
-        return msgspec.msgpack.decode(read(file), type=dict[bytes, _Entry])
-    except (OSError, msgspec.DecodeError):
+        return decode_msgpack(read(file, most_bytes=MOST_CACHE_BYTES), dict[bytes, _Entry])
+    except (OSError, BadRecord):
         return {}

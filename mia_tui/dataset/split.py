@@ -7,8 +7,10 @@ moving the images that have a part already.
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from mia_tui.config.split import check_split, compile_pattern
 from mia_tui.dataset.allot import Unit, allot, tally_of
@@ -17,9 +19,11 @@ from mia_tui.dataset.labelled import META_SOURCE, LabelledSet
 from mia_tui.dataset.model import PARTS, ImageKey, Part
 from mia_tui.dataset.split_warnings import class_warnings, copies_of_two_classes
 from mia_tui.dataset.store.label_store import LabelStore
+from mia_tui.dataset.store.sqlite_errors import telling
 from mia_tui.dataset.wording import counted, name_some
 from mia_tui.errors import ConfigError
 from mia_tui.paths import printable
+from mia_tui.records import Count, decode_json
 
 META_SPLIT = "split_rule"
 """Key in the store's meta table: the rule the stored split was made by, as JSON."""
@@ -41,10 +45,10 @@ class SplitRule(msgspec.Struct, frozen=True):
         seed: Varies the split.
     """
 
-    val_fraction: float = 0.2
-    test_fraction: float = 0.0
+    val_fraction: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.2
+    test_fraction: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.0
     group_by: str | None = None
-    seed: int = 0
+    seed: Count = 0
 
     def __post_init__(self) -> None:
         if self.group_by == "":
@@ -111,7 +115,8 @@ def make_split(
 def stored_rule(store: LabelStore) -> SplitRule | None:
     """The rule of the stored split, None before there is one; a command takes its defaults from it."""
     text = store.meta(META_SPLIT)
-    return None if text is None else msgspec.json.decode(text, type=SplitRule)
+    with telling(store.path):
+        return None if text is None else decode_json(text, SplitRule)
 
 
 def stored_split(

@@ -12,19 +12,21 @@ file is written under another name, synced and renamed.
 """
 
 import io
-import pickle
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import safetensors
 import safetensors.torch
 import torch
+from msgspec import Meta
 from torch import Tensor, nn
 
 from mia_tui.engine.backbones import build_model
+from mia_tui.engine.device import Arithmetic
+from mia_tui.engine.torch_file import check_weights, load_torch_file
 from mia_tui.errors import CheckpointError
 from mia_tui.files import (
     disk_error,
@@ -37,12 +39,43 @@ from mia_tui.files import (
     write_atomically,
 )
 from mia_tui.paths import printable
-from mia_tui.runs.card import CARD_KEY, ModelCard
+from mia_tui.records import BadRecord, Count, Elapsed, Frame, check, decode_json
+from mia_tui.runs.card import CARD_KEY, Deviation, Mean, ModelCard
 from mia_tui.runs.layout import RunDir
 
 STATE_FORMAT = 1
 
 Weights = dict[str, Tensor]
+
+_Reals = Annotated[float, Meta(ge=-1e308, le=1e308)]
+
+
+class _Version(msgspec.Struct):
+    format: int
+
+
+class _SavedProgress(msgspec.Struct, forbid_unknown_fields=True):
+    """`engine.progress.Progress`, as it stands in last.pt."""
+
+    confusion: Tensor
+    epoch: Annotated[int, Meta(ge=1, le=2**53)]
+    step: Count
+    best_epoch: Count
+    best_value: _Reals | None
+    elapsed_s: Elapsed
+    sums: tuple[_Reals, _Reals]
+    predicted: Tensor | None
+
+
+class _SavedState(msgspec.Struct):
+    """last.pt; what is in `learner` is checked by `Learner.load_state_dict`."""
+
+    progress: _SavedProgress
+    best_epoch: Count
+    arithmetic: Arithmetic
+    scaling: tuple[list[Mean], list[Deviation]]
+    learner: dict[str, Any]
+    skipped: dict[Frame, str]
 
 
 @dataclass(frozen=True)
@@ -90,20 +123,52 @@ def load_state(run: RunDir) -> dict[str, Any] | None:
     Raises:
         CheckpointError: If it is damaged or of a later version.
     """
-    if not run.last_checkpoint.exists():
-        return None
     try:
-        state: dict[str, Any] = _loaded(run)
-    except (RuntimeError, OSError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
-        raise CheckpointError(
-            f"{printable(run.last_checkpoint)} is damaged.",
-            "Start the run anew; its best weights may still be good.",
-        ) from error
-    if state.get("format") != STATE_FORMAT:
+        state = load_torch_file(run.last_checkpoint, root=run.root)
+        version = check(state, _Version).format
+        if version == STATE_FORMAT:
+            check(state, _SavedState)
+    except FileNotFoundError:
+        return None
+    except (OSError, BadRecord) as error:
+        raise _damaged_state(run) from error
+    if version != STATE_FORMAT:
         raise CheckpointError(
             f"{printable(run.last_checkpoint)} was saved by a later version.", "Update mia-tui."
         )
-    return state
+    return dict(state)
+
+
+def check_fits(run: RunDir, state: dict[str, Any], *, classes: int, images: int, channels: int) -> None:
+    """Refuse a state that was saved for another job than the one it goes on with.
+
+    Args:
+        run: The run.
+        state: From `load_state`.
+        classes: Of the job.
+        images: That are trained on and validated.
+        channels: Of the network's input.
+
+    Raises:
+        CheckpointError: If it was.
+    """
+    counts, predicted = state["progress"]["confusion"], state["progress"]["predicted"]
+    fits = (
+        counts.shape == (classes, classes)
+        and counts.dtype == torch.int64
+        and (predicted is None or (predicted.shape == (images,) and predicted.dtype == torch.int32))
+        and all(len(values) == channels for values in state["scaling"])
+        and all(row < images for row in state["skipped"])
+    )
+    if not fits:
+        raise _damaged_state(run)
+
+
+def _damaged_state(run: RunDir) -> CheckpointError:
+    return CheckpointError(
+        f"{printable(run.last_checkpoint)} is damaged.",
+        "Start the run anew; its best weights may still be good.",
+    )
 
 
 def settle_best(run: RunDir, best_epoch: int) -> None:
@@ -131,10 +196,10 @@ def read_card(path: Path) -> ModelCard:
         CheckpointError: If there is no such file, it is damaged, or has no card.
     """
     try:
-        open_to_read(path, follow=True).close()  # the library would wait for a named pipe
+        open_to_read(path, follow=True).close()  # a named pipe would be waited for
         with safetensors.safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-        return msgspec.json.decode(metadata[CARD_KEY], type=ModelCard)
+        return decode_json(metadata[CARD_KEY], ModelCard)
     except FileNotFoundError as error:
         raise CheckpointError(
             f"{printable(path)} does not exist.", "A run has weights once its first epoch is saved."
@@ -143,7 +208,12 @@ def read_card(path: Path) -> ModelCard:
         raise CheckpointError(
             f"{printable(path)} was not saved by mia-tui.", "To start from such weights, use train --weights."
         ) from error
-    except (OSError, safetensors.SafetensorError, msgspec.DecodeError) as error:
+    except BadRecord as error:
+        raise CheckpointError(
+            f"The model card in {printable(path)} is damaged: {printable(error)}.",
+            "Take another run or a copy of the file.",
+        ) from error
+    except (OSError, safetensors.SafetensorError) as error:
         raise CheckpointError(
             f"{printable(path)} is damaged.", "Take another run or a copy of the file."
         ) from error
@@ -173,19 +243,20 @@ def load_model(path: Path) -> tuple[nn.Module, ModelCard]:
         input_size=(card.height, card.width),
     )
     try:
-        model.load_state_dict(safetensors.torch.load_file(path))
-    except (RuntimeError, safetensors.SafetensorError) as error:
+        weights = safetensors.torch.load_file(path)
+        check_weights(weights)
+        model.load_state_dict(weights)
+    except BadRecord as error:
+        raise CheckpointError(
+            f"The weights in {printable(path)} cannot be used: {printable(error)}.",
+            "Take another run or a copy of the file.",
+        ) from error
+    except (OSError, RuntimeError, safetensors.SafetensorError) as error:
         raise CheckpointError(
             f"The weights in {printable(path)} do not fit {card.backbone}.",
             "The file may be damaged; take another run.",
         ) from error
     return model.eval(), card
-
-
-def _loaded(run: RunDir) -> dict[str, Any]:
-    with open_to_read(run.last_checkpoint, root=run.root) as file:
-        state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
-        return state
 
 
 def _next_best(run: RunDir) -> Path:
@@ -202,6 +273,6 @@ def _take_over_best(run: RunDir) -> None:
 def _write_model_json(run: RunDir, card: ModelCard) -> None:
     text = msgspec.json.format(msgspec.json.encode(card), indent=2)
     with suppress(OSError):
-        if read(run.model_json, root=run.root) == text:
+        if read(run.model_json, root=run.root, most_bytes=len(text)) == text:
             return
     write_atomically(run.model_json, text, root=run.root)

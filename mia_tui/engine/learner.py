@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import torch
+from msgspec import Meta
 from timm.utils.model_ema import ModelEmaV3
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from mia_tui.catalog.backbones import TIMM_PREFIX
 from mia_tui.config.train import TrainConfig
@@ -17,6 +20,7 @@ from mia_tui.engine.losses import loss_terms
 from mia_tui.engine.optim import Schedule, make_optimizer
 from mia_tui.engine.weights import find_weights, load_weights
 from mia_tui.errors import RunError
+from mia_tui.records import Count, check
 
 Warn = Callable[[str, str | None], None]
 
@@ -28,6 +32,11 @@ class StepResult:
     numerator: Tensor
     denominator: Tensor
     logits: Tensor
+
+
+class _Counts(msgspec.Struct):
+    micro_batch: Annotated[int, Meta(ge=1, le=2**31)]
+    steps_done: Count
 
 
 class Learner:
@@ -208,15 +217,41 @@ class Learner:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from what `state_dict` gave."""
+        """Go on from what `state_dict` gave.
+
+        Raises:
+            RuntimeError: Or a ValueError, LookupError, TypeError or AttributeError, if it is of another network,
+                of another version, or damaged.
+        """
         self.model.load_state_dict(state["model"])
         if self.ema is not None:
             self.ema.module.load_state_dict(state["ema"])
+        own = [{name: type(value) for name, value in group.items()} for group in self.optimizer.param_groups]
         self.optimizer.load_state_dict(state["optimizer"])
+        _check_optimizer(self.optimizer, own)
         self.schedule.load_state_dict(state["schedule"])
         self._scaler.load_state_dict(state["scaler"])
-        self.micro_batch = state["micro_batch"]
-        self.steps_done = state["steps_done"]
+        counts = check(state, _Counts)
+        self.micro_batch, self.steps_done = counts.micro_batch, counts.steps_done
         torch.set_rng_state(state["random"])
         if self.device.type == "cuda" and state["random_cuda"] is not None:
             torch.cuda.set_rng_state(state["random_cuda"], self.device)
+
+
+def _check_optimizer(optimizer: Optimizer, own: list[dict[str, type]]) -> None:
+    """Refuse what the optimizer takes without looking, and would fall over at the next step.
+
+    Args:
+        optimizer: With the state that was loaded.
+        own: What kind of value each of its settings was before.
+
+    Raises:
+        ValueError: If a setting or a tensor is of another kind.
+    """
+    for group, kinds in zip(optimizer.param_groups, own, strict=True):
+        if any(name in group and type(group[name]) is not kind for name, kind in kinds.items()):
+            raise ValueError("settings of the optimizer are of another kind")
+    for parameter, values in optimizer.state.items():
+        for value in values.values():
+            if isinstance(value, Tensor) and value.ndim and value.shape != parameter.shape:
+                raise ValueError("the optimizer's state is of another network")

@@ -9,12 +9,14 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import torch
 from torch import nn
 from torch.optim import Optimizer
 
 from mia_tui.catalog.optimizers import OPTIMIZERS
 from mia_tui.config.train import TrainConfig
+from mia_tui.records import Count, check
 
 PLATEAU_MIN_DELTA = 1e-4
 """A smaller change is no improvement. Source: Keras, ReduceLROnPlateau, which the predecessor uses."""
@@ -52,6 +54,14 @@ def make_optimizer(model: nn.Module, config: TrainConfig) -> Optimizer:
         case "sgd":
             # torch refuses Nesterov without momentum, where the two are the same thing anyway.
             return torch.optim.SGD(groups, lr=lr, momentum=config.momentum, nesterov=config.momentum > 0)
+
+
+class _Saved(msgspec.Struct):
+    """What `plateau` has seen."""
+
+    reductions: Count
+    best: float | None
+    stale_epochs: Count
 
 
 class Schedule:
@@ -110,9 +120,8 @@ class Schedule:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from what `state_dict` gave; call `set_step` afterwards."""
-        self._reductions = int(state["reductions"])
-        self._best = state["best"]
-        self._stale_epochs = int(state["stale_epochs"])
+        saved = check(state, _Saved)
+        self._reductions, self._best, self._stale_epochs = saved.reductions, saved.best, saved.stale_epochs
 
     def _rate(self, epoch: int, step: int) -> float:
         config = self._config

@@ -22,6 +22,7 @@ from mia_tui.config.class_weights import class_weight_values
 from mia_tui.engine.backbones import timm_name
 from mia_tui.engine.checkpoint import (
     BestWeights,
+    check_fits,
     copy_weights,
     load_state,
     save_checkpoint,
@@ -112,6 +113,14 @@ class _Training:
         self.arithmetic = state["arithmetic"] if state else resolve_precision(self.config.precision, device)
         self.scaling = channels(*state["scaling"]) if state else starting_scaling(self.config)
         self._state = state
+        if state:
+            check_fits(
+                run,
+                state,
+                classes=len(job.classes),
+                images=len(self.samples),
+                channels=3 if self.config.color else 1,
+            )
         train_count = sum(sample.split == "train" for sample in self.samples)
         self.steps_per_epoch = len(batches(torch.arange(train_count), self.config.batch_size))
         self.judged_on = "val" if any(sample.split == "val" for sample in self.samples) else "train"
@@ -190,7 +199,7 @@ class _Training:
     def _restore(self, state: dict[str, Any]) -> None:
         try:
             self.learner.load_state_dict(state["learner"])
-        except (RuntimeError, ValueError, KeyError) as error:
+        except (RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
             if is_out_of_memory(error):
                 raise
             raise CheckpointError(

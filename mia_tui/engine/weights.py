@@ -6,7 +6,6 @@ resnet18 into a resnet34 (half of which stays random). Here the names and
 shapes of the features must agree exactly; only the head stays new.
 """
 
-import pickle
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -23,9 +22,11 @@ from mia_tui.catalog.backbones import HUB, find_backbone
 from mia_tui.config import weights_cache
 from mia_tui.engine import download
 from mia_tui.engine.backbones import head_modules, head_names, timm_name
+from mia_tui.engine.torch_file import HoldsCode, check_weights, load_torch_file
 from mia_tui.errors import WeightsError
 from mia_tui.files import open_to_read
 from mia_tui.paths import printable
+from mia_tui.records import BadRecord
 
 State = dict[str, Tensor]
 
@@ -97,20 +98,23 @@ def read_state(path: Path) -> State:
         raise WeightsError(f"{printable(path)} cannot be read: {error.strerror or error}.") from error
     try:
         # safetensors: eight bytes of length, then JSON. The content decides, since suffixes vary.
-        content = (
-            load_file(path) if start[8:] == b"{" else torch.load(path, map_location="cpu", weights_only=True)
-        )
-    except pickle.UnpicklingError as error:
-        if "GLOBAL" in str(error):
-            raise WeightsError(
-                f"{printable(path)} holds more than tensors and is not opened, since that could run code.",
-                "Save the state dict alone, or as safetensors.",
-            ) from error
+        content = load_file(path) if start[8:] == b"{" else load_torch_file(path)
+    except HoldsCode as error:
+        raise WeightsError(
+            f"{printable(path)} holds more than tensors and is not opened, since that could run code.",
+            "Save the state dict alone, or as safetensors.",
+        ) from error
+    # OSError: in a file cut short, a seek to before its start.
+    except (SafetensorError, RuntimeError, ValueError, OSError) as error:
         raise _unreadable(path) from error
-    # What comes of a file cut short depends on where the cut is; OSError is a seek to before its start.
-    except (SafetensorError, RuntimeError, EOFError, ValueError, LookupError, TypeError, OSError) as error:
-        raise _unreadable(path) from error
-    return _unwrapped(content, path)
+    state = _unwrapped(content, path)
+    try:
+        check_weights(state)
+    except BadRecord as error:
+        raise WeightsError(
+            f"The weights in {printable(path)} cannot be used: {printable(error)}.", "Name another file."
+        ) from error
+    return state
 
 
 def _published(backbone: str) -> tuple[str, str]:
@@ -159,7 +163,7 @@ def _unwrapped(content: Any, path: Path) -> State:
         inner = next((content[key] for key in _WRAPPERS if isinstance(content.get(key), Mapping)), content)
         state = {str(key): value for key, value in inner.items() if isinstance(value, Tensor)}
         if state and len(state) == len(inner):
-            return timm.models.clean_state_dict(state)
+            return dict(timm.models.clean_state_dict(state))
     raise WeightsError(f"{printable(path)} holds no weights by name.", "Save the state dict of the network.")
 
 
@@ -195,7 +199,7 @@ def _adapt_channels(model: nn.Module, state: State, in_channels: int) -> State:
     adapted = dict(state)
     for name in (first,) if isinstance(first, str) else first:
         weight = adapted.get(f"{name}.weight")
-        if weight is None or weight.ndim != 4 or weight.shape[1] == in_channels:
+        if weight is None or weight.ndim != 4 or weight.shape[1] in (0, in_channels):
             continue
         old = weight.shape[1]
         if in_channels == 1:

@@ -3,12 +3,21 @@
 `best.safetensors` carries the card in its metadata and works alone; model.json is a readable copy.
 """
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
 
 from mia_tui.config.train import Frames, Geometry, Resize
-from mia_tui.runs.job import JobClass
+from mia_tui.records import Count, Text
+from mia_tui.runs.job import Classes, check_classes
 
 CARD_KEY = "mia_tui"
+
+Side = Annotated[int, Meta(ge=8, le=4096)]
+Rate = Annotated[float, Meta(ge=0.0, lt=1.0)]
+Mean = Annotated[float, Meta(ge=-10.0, le=10.0)]
+Deviation = Annotated[float, Meta(gt=1e-6, le=1e6)]
 
 
 class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,22 +37,28 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
         judged_on: Part of the data the value comes from.
     """
 
-    backbone: str
-    classes: list[JobClass]
-    width: int
-    height: int
+    backbone: Text
+    classes: Classes
+    width: Side
+    height: Side
     color: bool
     geometry: Geometry
     resize: Resize
-    mean: list[float]
-    std: list[float]
-    max_megapixels: float
+    mean: list[Mean]
+    std: list[Deviation]
+    max_megapixels: Annotated[float, Meta(gt=0.0, le=1e6)]
     frames: Frames
-    drop_rate: float
-    drop_path_rate: float
-    run: str
-    epoch: int
-    metric: str
+    drop_rate: Rate
+    drop_path_rate: Rate
+    run: Text
+    epoch: Count
+    metric: Text
     value: float | None
-    judged_on: str
-    version: str
+    judged_on: Text
+    version: Text
+
+    def __post_init__(self) -> None:
+        check_classes(self.classes)
+        channels = 3 if self.color else 1
+        if not len(self.mean) == len(self.std) == channels:
+            raise ValueError(f"mean and std must be {channels} values each")

@@ -21,10 +21,11 @@ from mia_tui.dataset.hashes import file_hashes
 from mia_tui.dataset.model import ImageFile
 from mia_tui.dataset.pixels.decode import decode, decode_fitted
 from mia_tui.dataset.pixels.reading import opened
-from mia_tui.dataset.scan_index import cache_file, write_cache
+from mia_tui.dataset.scan_index import MOST_CACHE_BYTES, cache_file, write_cache
 from mia_tui.dataset.wording import counted, name_some
 from mia_tui.errors import DecodeError
 from mia_tui.files import read
+from mia_tui.records import BadRecord, decode_msgpack
 from mia_tui.runs.finding import Finding
 from mia_tui.runs.job import Sample
 from mia_tui.runs.system import usable_cores
@@ -247,6 +248,6 @@ def _read_known(file: Path | None) -> dict[bytes, tuple[int, int, str]]:
     if file is None:
         return {}
     try:
-        return msgspec.msgpack.decode(read(file), type=dict[bytes, tuple[int, int, str]])
-    except (OSError, msgspec.DecodeError):
+        return decode_msgpack(read(file, most_bytes=MOST_CACHE_BYTES), dict[bytes, tuple[int, int, str]])
+    except (OSError, BadRecord):
         return {}

@@ -18,10 +18,14 @@ import msgspec
 
 from mia_tui.files import FULL_DISK, disk_error, open_in_place, open_to_read
 from mia_tui.paths import printable
+from mia_tui.records import BadRecord, JsonReader
 from mia_tui.runs.events import Event, KnownEvent, Progress, StepEnded, UnknownEvent
 
 _CHUNK_BYTES = 1 << 16  # what was decoded is soon free again: half the time that megabytes take
 _TAIL_BYTES = 1 << 16
+_LONGEST_TAIL_BYTES = 1 << 24
+_LONGEST_LINE_BYTES = 1 << 22  # a warning that names thousands of files is a tenth of it
+_DEEPEST = 16  # levels of an unknown event
 
 
 class EventLog:
@@ -111,13 +115,14 @@ class EventReader:
 
     Attributes:
         bad_lines: Whole lines so far that were no events.
-        offset: Bytes of the file that were read; always the beginning of a line.
+        offset: Bytes of the file that were read: the beginning of a line, or a place in one that is too long.
     """
 
     def __init__(self, path: Path) -> None:
         self.bad_lines = 0
         self.offset = 0
         self._path = path
+        self._in_long_line = False
 
     def read_new(self) -> list[KnownEvent | UnknownEvent]:
         """The events of all lines that became whole since the last call; none if there is no file yet."""
@@ -129,7 +134,11 @@ class EventReader:
             yield from events
 
     def iter_batches(self) -> Iterator[list[KnownEvent | UnknownEvent]]:
-        """The same, some hundreds at a time: 200,000 steps are read in 0.1 s so, one by one in 0.3 s."""
+        """The same, some hundreds at a time: 200,000 steps are read in 0.1 s so, one by one in 0.3 s.
+
+        Raises:
+            OSError: If the file is no file, or cannot be read.
+        """
         try:
             file = open_to_read(self._path)
         except FileNotFoundError:
@@ -138,15 +147,28 @@ class EventReader:
             file.seek(self.offset)
             rest = b""
             while chunk := file.read(_CHUNK_BYTES):
+                if self._in_long_line:
+                    chunk = self._behind_long_line(chunk)
                 lines, newline, rest = (rest + chunk).rpartition(b"\n")
                 if newline:
                     self.offset += len(lines) + 1
                     yield self._decode_lines(lines)
+                if len(rest) > _LONGEST_LINE_BYTES:
+                    self.offset += len(rest)
+                    self.bad_lines += 1
+                    self._in_long_line, rest = True, b""
+
+    def _behind_long_line(self, chunk: bytes) -> bytes:
+        """What follows the line that is passed over; it is counted already."""
+        _, newline, rest = chunk.partition(b"\n")
+        self.offset += len(chunk) - len(rest)
+        self._in_long_line = not newline
+        return rest
 
     def _decode_lines(self, lines: bytes) -> list[KnownEvent | UnknownEvent]:
         try:
             return list(_DECODER.decode_lines(lines))
-        except (msgspec.DecodeError, UnicodeDecodeError):  # one of them is bad, or of a later version
+        except BadRecord:  # one of them is bad, or of a later version
             return [event for line in lines.split(b"\n") for event in self._decode(line)]
 
     def _decode(self, line: bytes) -> Iterator[KnownEvent | UnknownEvent]:
@@ -160,7 +182,11 @@ class EventReader:
 
 
 def last_event(path: Path) -> KnownEvent | None:
-    """The last known event of a log, read from its end; None if there is none."""
+    """The last known event of a log, read from its end; None if there is none, or none that can be found.
+
+    Raises:
+        OSError: If the file is no file, or cannot be read.
+    """
     try:
         file = open_to_read(path)
     except FileNotFoundError:
@@ -176,13 +202,14 @@ def last_event(path: Path) -> KnownEvent | None:
                 event = decode_event(line)
                 if event is not None and not isinstance(event, UnknownEvent):
                     return event
-            if not start:
+            if not start or window > _LONGEST_TAIL_BYTES:
                 return None
             window *= 8
 
 
 # Not strict, because that is how msgspec reads "nan", "inf" and "-inf" as numbers.
-_DECODER: msgspec.json.Decoder[KnownEvent] = msgspec.json.Decoder(KnownEvent, strict=False)
+_DECODER: JsonReader[KnownEvent] = JsonReader(KnownEvent, strict=False)  # type: ignore[arg-type]
+_ANY_OBJECT = JsonReader(dict[str, Any])
 _KNOWN_TYPES = frozenset(kind.__struct_config__.tag for kind in KnownEvent.__args__)
 
 
@@ -195,17 +222,25 @@ def decode_event(line: bytes) -> KnownEvent | UnknownEvent | None:
     """The event of a line; None if it is torn or bad."""
     try:
         return _DECODER.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except BadRecord:
         return _decode_unknown(line)
 
 
 def _decode_unknown(line: bytes) -> UnknownEvent | None:
     try:
-        raw = msgspec.json.decode(line, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        raw = _ANY_OBJECT.decode(line)
+    except BadRecord:
         return None
     kind = raw.get("type")
-    return UnknownEvent(raw) if isinstance(kind, str) and kind not in _KNOWN_TYPES else None
+    is_unknown = isinstance(kind, str) and kind not in _KNOWN_TYPES and _is_flat(raw, _DEEPEST)
+    return UnknownEvent(raw) if is_unknown else None
+
+
+def _is_flat(value: Any, levels: int) -> bool:
+    if not isinstance(value, dict | list):
+        return True
+    inner = value.values() if isinstance(value, dict) else value
+    return levels > 0 and all(_is_flat(item, levels - 1) for item in inner)
 
 
 def _writable(value: Any) -> Any:

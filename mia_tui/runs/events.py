@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from mia_tui.records import Count, Elapsed, Text, Time
+
 PROTOCOL = 1
 
 Outcome = Literal["finished", "stopped", "failed"]
@@ -18,30 +20,30 @@ PhaseName = Literal["waiting", "importing", "loading", "training", "evaluating",
 class Place(msgspec.Struct, frozen=True):
     """A place in a run: `step` steps of epoch `epoch` (from 1) are done."""
 
-    epoch: int
-    step: int
+    epoch: Count
+    step: Count
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
     """Any event; `t` is when it happened, Unix seconds."""
 
-    t: float
+    t: Time
 
 
 class RunStarted(Event, frozen=True, kw_only=True, tag="run_started"):
     """A worker took the run; `attempt` counts from 1, `resumed_at` is None at a fresh start."""
 
     protocol: int
-    attempt: int
+    attempt: Count
     resumed_at: Place | None
-    kind: str
-    pid: int
-    host: str
-    boot_id: str
+    kind: Text
+    pid: Count
+    host: Text
+    boot_id: Text
     versions: dict[str, str]
-    device: str
-    total_epochs: int
-    steps_per_epoch: int
+    device: Text
+    total_epochs: Count
+    steps_per_epoch: Count
 
 
 class Phase(Event, frozen=True, kw_only=True, tag="phase"):
@@ -54,43 +56,43 @@ class Phase(Event, frozen=True, kw_only=True, tag="phase"):
 class StepEnded(Event, frozen=True, kw_only=True, tag="step_ended"):
     """A step (at most five a second are told); `memory_bytes` is the device's peak, or the process's on a CPU."""
 
-    epoch: int
-    step: int
+    epoch: Count
+    step: Count
     loss: float
     lr: float
     images_per_s: float
-    memory_bytes: int
+    memory_bytes: Count
 
 
 class EpochEnded(Event, frozen=True, kw_only=True, tag="epoch_ended"):
     """Figures of an epoch; `val` is None without a validation part. `elapsed_s`: of the run, without pauses."""
 
-    epoch: int
+    epoch: Count
     train: dict[str, float]
     val: dict[str, float] | None
-    elapsed_s: float
+    elapsed_s: Elapsed
 
 
 class Confusion(Event, frozen=True, kw_only=True, tag="confusion"):
     """A confusion matrix was written to `file`, relative to the run."""
 
-    epoch: int
-    split: str
-    file: str
+    epoch: Count
+    split: Text
+    file: Text
 
 
 class Progress(Event, frozen=True, kw_only=True, tag="progress"):
     """`done` of `total` images of the present phase."""
 
-    done: int
-    total: int
+    done: Count
+    total: Count
 
 
 class CheckpointSaved(Event, frozen=True, kw_only=True, tag="checkpoint_saved"):
     """A checkpoint is on disk; `path` is relative to the run."""
 
-    path: str
-    epoch: int
+    path: Text
+    epoch: Count
     is_best: bool
 
 

@@ -7,19 +7,25 @@ neither in the truth nor among the predictions takes no part in a mean.
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
+from msgspec import Meta
 
 from mia_tui.errors import RunError
 from mia_tui.files import make_folder, read, write_atomically
 from mia_tui.paths import decode_name, encode_name, printable
+from mia_tui.records import Count, Frame, Text, decode_json
+from mia_tui.runs.layout import unreadable
 
 Matrix = npt.NDArray[np.int64]
 _Numbers = npt.NDArray[np.float64]
 
 _MOST_DENSE_CLASSES = 50
+_MOST_BYTES = 1 << 29
+_MOST_CLASSES = 10_000  # of a matrix that is read: 800 MB
 
 
 class ClassFigures(msgspec.Struct, frozen=True, rename={"name": "class"}):
@@ -52,11 +58,11 @@ class SavedConfusion:
 class _File(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The JSON: `rows` whole, or `cells` as [row, column, count] where most are 0."""
 
-    epoch: int
-    split: str
-    classes: list[str]
-    rows: list[list[int]] | None = None
-    cells: list[tuple[int, int, int]] | None = None
+    epoch: Count
+    split: Text
+    classes: Annotated[list[Text], Meta(min_length=1, max_length=_MOST_CLASSES)]
+    rows: list[list[Count]] | None = None
+    cells: list[tuple[Frame, Frame, Count]] | None = None
 
 
 def figures(confusion: Matrix) -> dict[str, float]:
@@ -137,11 +143,11 @@ def load_confusion(path: Path) -> SavedConfusion:
         RunError: If the file is missing or damaged.
     """
     try:
-        file = msgspec.json.decode(read(path), type=_File)
+        file = decode_json(read(path, most_bytes=_MOST_BYTES), _File)
         counts = _matrix(file)
     except OSError as error:
-        raise RunError(f"{printable(path)} cannot be read: {error.strerror}.") from error
-    except (msgspec.DecodeError, ValueError, IndexError) as error:
+        raise unreadable(path, error) from error
+    except (ValueError, IndexError) as error:
         raise RunError(f"{printable(path)} holds no confusion matrix: {error}.") from error
     return SavedConfusion(file.epoch, file.split, tuple(decode_name(name) for name in file.classes), counts)
 

@@ -109,13 +109,18 @@ def wait_until_started(run: RunDir) -> None:
     while time.monotonic() < deadline:
         state = read_state(run)
         if state.error is not None:
-            kind = getattr(errors, state.error.kind, RunError)
-            error: MiaError = kind(state.error.message, state.error.hint)
+            error = _kind(state.error.kind)(state.error.message, state.error.hint)
             drop_stillborn(run, error)
             raise error
         if state.started is not None or state.phase == "waiting":
             return
         time.sleep(_LOOK_EVERY_S)
+
+
+def _kind(name: str) -> type[MiaError]:
+    """The class of an error that a log names; the log may name anything."""
+    kind = getattr(errors, name, None)
+    return kind if isinstance(kind, type) and issubclass(kind, MiaError) else RunError
 
 
 def _end_worker(run: RunDir) -> None:

@@ -11,18 +11,20 @@ from mia_tui.catalog.metrics import MetricName, shown_metric
 from mia_tui.errors import ConfigError, RunError
 from mia_tui.files import open_in_place, read, write_atomically
 from mia_tui.paths import StateFolder, decode_name, encode_name, printable, state_places, user_state
+from mia_tui.records import BadRecord, Text, Time, decode_json
 from mia_tui.runs.events import EpochEnded
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.state import best_epoch, read_state
 
 _RECENT = "recent-runs"
 _MOST_RECENT = 100
+_MOST_BYTES = 1 << 24
 _NAMED = 5
 _LIST_HINT = "`mia-tui runs list DATASET` lists the runs of a dataset."
 
 
 class _Dated(msgspec.Struct, frozen=True):
-    created_at: float
+    created_at: Time
 
 
 def list_runs(state: StateFolder) -> list[RunDir]:
@@ -85,7 +87,7 @@ def remember_run(run: RunDir) -> None:
 def recent_runs() -> list[RunDir]:
     """The runs of this user that still exist, the newest last."""
     try:
-        lines = read(user_state() / _RECENT).splitlines()
+        lines = read(user_state() / _RECENT, most_bytes=_MOST_BYTES).splitlines()
     except OSError:
         return []
     paths = dict.fromkeys(
@@ -116,13 +118,13 @@ def runs_of(dataset: Path | None, state: Path | None) -> list[RunDir]:
 
 def _path(line: bytes) -> Path | None:
     try:
-        return Path(decode_name(msgspec.json.decode(line, type=str)))
-    except (msgspec.DecodeError, UnicodeDecodeError):  # cut by a full disk
+        return Path(decode_name(decode_json(line, Text)))
+    except BadRecord:  # cut by a full disk
         return None
 
 
 def _shorten(file: Path) -> None:
-    lines = read(file).splitlines(keepends=True)
+    lines = read(file, most_bytes=_MOST_BYTES).splitlines(keepends=True)
     if len(lines) > 2 * _MOST_RECENT:
         with suppress(RunError):
             write_atomically(file, b"".join(lines[-_MOST_RECENT:]))
@@ -140,8 +142,8 @@ def _oldest_first(runs: list[RunDir]) -> list[RunDir]:
 
 def _created_at(run: RunDir) -> float:
     try:
-        return msgspec.json.decode(read(run.path / "job.json"), type=_Dated).created_at
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return decode_json(run.job_bytes(), _Dated).created_at
+    except (RunError, BadRecord):
         return 0.0
 
 

@@ -1,16 +1,34 @@
 """What a worker is asked to do: job.json and samples.jsonl, written once by `RunDir.create`."""
 
-import msgspec
+from typing import Annotated
 
-from mia_tui.config.train import TrainConfig
+import msgspec
+from msgspec import Meta
+
+from mia_tui.config.train import MOST_THREADS, TrainConfig
 from mia_tui.dataset.model import Part
+from mia_tui.records import Count, Frame, Text, Time
 
 
 class JobClass(msgspec.Struct, frozen=True):
     """A class of a run. Its position in the job is its logit; `id` is that of labels.db, or of its folder."""
 
-    id: int
-    name: str
+    id: Count
+    name: Text
+
+
+Classes = Annotated[list[JobClass], Meta(min_length=1, max_length=100_000)]
+"""In the order of the logits."""
+
+
+def check_classes(classes: list[JobClass]) -> None:
+    """Refuse two classes of one name: they are told apart by nothing else.
+
+    Raises:
+        ValueError: If there are such.
+    """
+    if len({item.name for item in classes}) < len(classes):
+        raise ValueError("two classes have the same name")
 
 
 class TrainJob(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="train"):
@@ -27,14 +45,17 @@ class TrainJob(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=
     """
 
     config: TrainConfig
-    dataset: str
-    state: str
-    classes: list[JobClass]
-    threads: int
+    dataset: Text
+    state: Text
+    classes: Classes
+    threads: Annotated[int, Meta(ge=1, le=MOST_THREADS)]
     command: str
-    created_at: float
-    version: str
-    after: str | None = None
+    created_at: Time
+    version: Text
+    after: Text | None = None
+
+    def __post_init__(self) -> None:
+        check_classes(self.classes)
 
 
 class Sample(msgspec.Struct, frozen=True, rename={"class_index": "class"}, omit_defaults=True):
@@ -44,7 +65,7 @@ class Sample(msgspec.Struct, frozen=True, rename={"class_index": "class"}, omit_
     `paths.encode_name`, in memory as `os.fsdecode` gives it.
     """
 
-    path: str
-    class_index: int
+    path: Text
+    class_index: Frame
     split: Part
-    frame: int = 0
+    frame: Frame = 0

@@ -7,20 +7,24 @@ versions have none.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
+from msgspec import Meta
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.errors import RunError
 from mia_tui.files import make_folder, read, write_atomically
 from mia_tui.paths import printable
+from mia_tui.records import BadRecord, Count, Text, decode_json
 from mia_tui.runs.job import Sample
-from mia_tui.runs.layout import RunDir
+from mia_tui.runs.layout import RunDir, unreadable
 
 NOT_JUDGED = -1
+
+_MOST_BYTES = 1 << 28
 
 
 @dataclass(frozen=True)
@@ -40,9 +44,9 @@ class Judgements:
 
 
 class _File(msgspec.Struct, frozen=True, kw_only=True):
-    epoch: int
-    split: str
-    predicted: list[int]
+    epoch: Count
+    split: Text
+    predicted: list[Annotated[int, Meta(ge=NOT_JUDGED, le=2**31 - 1)]]
 
 
 def judgements_file(run: RunDir, which: Literal["last", "best"]) -> Path:
@@ -74,12 +78,12 @@ def load_judgements(path: Path) -> Judgements | None:
         RunError: If it cannot be read, or is damaged.
     """
     try:
-        file = msgspec.json.decode(read(path), type=_File)
+        file = decode_json(read(path, most_bytes=_MOST_BYTES), _File)
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise RunError(f"{printable(path)} cannot be read: {error.strerror}.") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise unreadable(path, error) from error
+    except BadRecord as error:
         raise RunError(f"{printable(path)} holds no predictions: {error}.") from error
     return Judgements(file.epoch, file.split, np.array(file.predicted, dtype=np.int64))
 

@@ -30,9 +30,12 @@ import msgspec
 from mia_tui.errors import ConfigError, RunError
 from mia_tui.files import add_new_folder, disk_error, make_folder, read, remove_tree, write_atomically
 from mia_tui.paths import RUNS_FOLDER, StateFolder, decode_name, encode_name, printable
+from mia_tui.records import BadRecord, JsonReader, check, decode_json
 from mia_tui.runs.job import Sample, TrainJob
 
 _JOB, _SAMPLES = "job.json", "samples.jsonl"
+_MOST_BYTES = {_JOB: 1 << 25, _SAMPLES: 1 << 31}  # 100,000 classes; 20 million images
+_SAMPLE = JsonReader(Sample)
 _LONGEST_NAME = 60
 
 
@@ -178,14 +181,24 @@ class RunDir:
         Raises:
             RunError: If the folder holds no run, or one that this version cannot read.
         """
-        raw = self._read(_JOB)
+        raw = self.job_bytes()
         try:
-            return msgspec.convert(_map_strings(msgspec.json.decode(raw), decode_name), TrainJob)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            values = _map_strings(decode_json(raw, dict[str, Any]), decode_name)
+            job: TrainJob = check(values, TrainJob)
+            return job
+        except BadRecord as error:
             raise RunError(
                 f"This version of mia-tui cannot read {_JOB} of the run {printable(self.name)}: {error}.",
                 "It was written by another version or is damaged; start a new run.",
             ) from error
+
+    def job_bytes(self) -> bytes:
+        """job.json as it stands.
+
+        Raises:
+            RunError: If there is none, or it cannot be read.
+        """
+        return self._read(_JOB)
 
     def samples(self) -> list[Sample]:
         """The images of the run, in the order they were given.
@@ -193,24 +206,32 @@ class RunDir:
         Raises:
             RunError: If the file is missing or damaged.
         """
-        decoder = msgspec.json.Decoder(Sample)
+        classes = len(self.job().classes)
         try:
-            return [_decode_sample(sample) for sample in decoder.decode_lines(self._read(_SAMPLES))]
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            samples = _SAMPLE.decode_lines(self._read(_SAMPLES))
+            if any(sample.class_index >= classes for sample in samples):
+                raise BadRecord(f"an image has a class beyond the {classes} of the run")
+            return [_decode_sample(sample) for sample in samples]
+        except BadRecord as error:
             raise RunError(
                 f"{_SAMPLES} of the run {printable(self.name)} is damaged: {error}.", "Start a new run."
             ) from error
 
     def _read(self, name: str) -> bytes:
         try:
-            return read(self.path / name, root=self.root)
+            return read(self.path / name, root=self.root, most_bytes=_MOST_BYTES[name])
         except (FileNotFoundError, NotADirectoryError):
             raise RunError(
                 f"{printable(self.path)} is not a run: it holds no {name}.",
                 "`mia-tui runs list DATASET` lists the runs of a dataset.",
             ) from None
         except OSError as error:
-            raise RunError(f"{printable(self.path / name)} cannot be read: {error.strerror}.") from error
+            raise unreadable(self.path / name, error) from error
+
+
+def unreadable(path: Path, error: OSError) -> RunError:
+    """The sentence for a file of a run that is there and cannot be read."""
+    return RunError(f"{printable(path)} cannot be read: {error.strerror}.")
 
 
 def _new_folder(runs: Path, created_at: float, name: str) -> Path:

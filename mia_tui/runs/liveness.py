@@ -19,15 +19,25 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 import msgspec
+from msgspec import Meta
 
 from mia_tui.errors import RunError
-from mia_tui.files import disk_error, open_in_place, open_to_read, read, remove_leftovers, write_atomically
+from mia_tui.files import (
+    OddFile,
+    disk_error,
+    open_in_place,
+    open_to_read,
+    read,
+    remove_leftovers,
+    write_atomically,
+)
 from mia_tui.paths import printable
+from mia_tui.records import BadRecord, Count, Text, Time, decode_json
 from mia_tui.runs.eventlog import last_event
-from mia_tui.runs.events import RunEnded
+from mia_tui.runs.events import KnownEvent, RunEnded
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.system import boot_id, host_name, lock_holder, process_runs, start_time
 
@@ -58,12 +68,12 @@ class WorkerRecord(msgspec.Struct, frozen=True, kw_only=True):
         released: Whether it let go of the run by itself.
     """
 
-    pid: int
-    host: str
-    boot_id: str
-    start_time: int | None
-    started_at: float
-    heartbeat: float
+    pid: Annotated[int, Meta(ge=1, le=2**31 - 1)]
+    host: Text
+    boot_id: Text
+    start_time: Count | None
+    started_at: Time
+    heartbeat: Time
     locked: bool
     released: bool = False
 
@@ -169,7 +179,7 @@ def run_status(run: RunDir, *, now: float | None = None) -> Status:
     record = read_record(run)  # before the lock: whoever wrote it had the lock
     if probe_lock(run).held:
         return "running"
-    ended = last_event(run.events)  # after the lock: a worker writes its last event before it lets go
+    ended = _last_word(run)  # after the lock: a worker writes its last event before it lets go
     if isinstance(ended, RunEnded) and not _died_since(ended, record):
         return ended.outcome
     if record is None:
@@ -228,8 +238,8 @@ def probe_lock(run: RunDir) -> LockProbe:
 def read_record(run: RunDir) -> WorkerRecord | None:
     """The record of the run's newest worker; None if there was none."""
     try:
-        return msgspec.json.decode(read(run.worker_json, most_bytes=_MOST_BYTES), type=WorkerRecord)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return decode_json(read(run.worker_json, most_bytes=_MOST_BYTES), WorkerRecord)
+    except (OSError, BadRecord):
         return None
 
 
@@ -241,6 +251,14 @@ def process_lives(record: WorkerRecord) -> bool:
 def is_on_this_host(record: WorkerRecord) -> bool:
     """Whether the record's process number means something here."""
     return record.host == host_name() and record.boot_id == boot_id()
+
+
+def _last_word(run: RunDir) -> KnownEvent | None:
+    """The last event of the run; None, too, where its log is no file: whoever reads that log says so."""
+    try:
+        return last_event(run.events)
+    except OddFile:
+        return None
 
 
 def _identity(path: Path) -> tuple[int, int]:

@@ -15,33 +15,39 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import Annotated, Any, BinaryIO, TextIO
 
 import msgspec
+from msgspec import Meta
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.errors import ConfigError, DataError
 from mia_tui.files import open_in_place, open_to_read, remove, remove_leftovers, replacing
 from mia_tui.paths import decode_name, encode_name, printable
+from mia_tui.records import BadRecord, Frame, JsonReader, Text, decode_json
 from mia_tui.runs.card import ModelCard
 
 FORMATS = (".csv", ".jsonl", ".parquet")
 
 _ROWS_AT_ONCE = 10_000
 _NAMED = 5
+_LONGEST_LINE_BYTES = 1 << 24
 
 
 class Row(msgspec.Struct, frozen=True, omit_defaults=True):
     """One image: probabilities of the classes, or why there are none. `file` is as `paths.encode_name` gives it."""
 
-    file: str
-    frame: int
-    probabilities: list[float] | None = None
+    file: Text
+    frame: Frame
+    probabilities: list[Annotated[float, Meta(ge=0.0, le=1.001)]] | None = None
     problem: str | None = None
 
     @property
     def key(self) -> ImageKey:
         return ImageKey(decode_name(self.file), self.frame)
+
+
+_ROW = JsonReader(Row)
 
 
 class Header(msgspec.Struct, frozen=True):
@@ -211,13 +217,21 @@ def _cannot_write(out: Path, error: OSError) -> DataError:
 
 
 def read_rows(partial: Path) -> Iterator[Row]:
-    """The rows of a partial file; a torn last line is not one."""
-    decoder = msgspec.json.Decoder(Row)
+    """The rows of a partial file; a torn last line is not one.
+
+    Raises:
+        DataError: If a line is not what was written there.
+    """
     with open_to_read(partial) as file:
-        next(file, None)  # the header
-        for line in file:
+        file.readline(_LONGEST_LINE_BYTES)  # the header
+        while line := file.readline(_LONGEST_LINE_BYTES):
             if line.endswith(b"\n"):
-                yield decoder.decode(line)
+                try:
+                    yield _ROW.decode(line)
+                except BadRecord as error:
+                    raise DataError(
+                        f"{printable(partial)} is damaged.", "Delete it and predict anew."
+                    ) from error
 
 
 def best_class(row: Row) -> int:
@@ -228,20 +242,32 @@ def best_class(row: Row) -> int:
 
 def _usable(partial: Path, header: Header, keys: Sequence[ImageKey]) -> tuple[int, int]:
     """Rows of an earlier attempt that are still right, and the bytes they take with their header."""
-    decoder = msgspec.json.Decoder(Row)
+    rows = size = 0
     try:
         with open_to_read(partial) as file:
-            first = next(file, b"")
-            if msgspec.json.decode(first, type=Header) != header:
+            first = file.readline(_LONGEST_LINE_BYTES)
+            if decode_json(first, Header) != header:
                 return 0, 0
-            rows, size = 0, len(first)
-            for line, key in zip(file, keys, strict=False):
-                if not line.endswith(b"\n") or decoder.decode(line).key != key:
+            size = len(first)
+            for key in keys:
+                line = file.readline(_LONGEST_LINE_BYTES)
+                if not line.endswith(b"\n") or not _is_of(_ROW.decode(line), key, header):
                     break
                 rows, size = rows + 1, size + len(line)
-            return rows, size
-    except (OSError, msgspec.DecodeError):  # what cannot be written either is said when that is tried
-        return 0, 0
+    except (OSError, BadRecord):  # none, or what is in its place is refused when it is to be written
+        pass
+    return rows, size
+
+
+def _is_of(row: Row, key: ImageKey, header: Header) -> bool:
+    """Whether a row says something of an image, by this network."""
+    if row.key != key:
+        return False
+    return (
+        row.problem is not None
+        if row.probabilities is None
+        else len(row.probabilities) == len(header.classes)
+    )
 
 
 def _columns(header: Header) -> list[str]:

@@ -31,7 +31,7 @@ from mia_tui.runs.events import (
     UnknownEvent,
     Warned,
 )
-from mia_tui.runs.layout import RunDir
+from mia_tui.runs.layout import RunDir, unreadable
 
 MOST_POINTS = 2000
 MOST_WARNINGS = 200
@@ -257,11 +257,14 @@ def read_state(run: RunDir) -> RunState:
     """The state of a run from its whole log.
 
     Raises:
-        RunError: If the folder is not a run.
+        RunError: If the folder is not a run, or its log cannot be read.
     """
     state = RunState(metric=run.job().config.metric)
     reader = EventReader(run.events)
-    for events in reader.iter_batches():
-        state.apply_all(events)
+    try:
+        for events in reader.iter_batches():
+            state.apply_all(events)
+    except OSError as error:
+        raise unreadable(run.events, error) from error
     state.bad_lines = reader.bad_lines
     return state

@@ -12,37 +12,43 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Annotated, BinaryIO
 
 import msgspec
 import numpy as np
+from msgspec import Meta
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.files import open_to_read
 from mia_tui.paths import StateFolder, decode_name, encode_name
+from mia_tui.records import BadRecord, Count, Frame, JsonReader, Text, Time
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.predictions import Header, Row, best_class
 
 _PROTOCOL = 1
 _BYTES_AT_ONCE = 1 << 20  # of lines that are records at the same time
+_LONGEST_HEAD_BYTES = 1 << 24  # 100,000 classes
 
 
 class _Head(msgspec.Struct, frozen=True):
     protocol: int
-    images: str
-    classes: list[str]
-    predicted_at: float
+    images: Text
+    classes: list[Text]
+    predicted_at: Time
 
 
 class _Line(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    file: str
-    frame: int
-    best: int
-    confidence: float
+    file: Text
+    frame: Frame
+    best: Frame
+    confidence: Annotated[float, Meta(ge=0.0, le=1.001)]
 
 
 class _End(msgspec.Struct, frozen=True):
-    rows: int
+    rows: Count
+
+
+_HEAD, _LINE, _END = JsonReader(_Head), JsonReader(_Line), JsonReader(_End)
 
 
 class _Damaged(Exception):
@@ -125,13 +131,13 @@ def _is_of(head: _Head, root: Path) -> bool:
 
 def _read_head(path: Path) -> _Head:
     with open_to_read(path) as file:
-        return _decode_head(file.readline())
+        return _decode_head(file.readline(_LONGEST_HEAD_BYTES))
 
 
 def _decode_head(line: bytes) -> _Head:
     try:
-        head = msgspec.json.decode(line, type=_Head)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        head = _HEAD.decode(line)
+    except BadRecord as error:
         raise _Damaged from error
     if head.protocol != _PROTOCOL or not head.classes:
         raise _Damaged
@@ -143,7 +149,7 @@ def _read(run: RunDir) -> Suggestions:
     best: list[np.ndarray] = []
     confidence: list[np.ndarray] = []
     with open_to_read(run.suggestions) as file:
-        head = _decode_head(file.readline())
+        head = _decode_head(file.readline(_LONGEST_HEAD_BYTES))
         for lines in _chunks(file):
             keys += [ImageKey(decode_name(line.file), line.frame) for line in lines]
             best.append(np.array([line.best for line in lines], np.int32))
@@ -163,15 +169,17 @@ def _read(run: RunDir) -> Suggestions:
 
 def _chunks(file: BinaryIO) -> Iterator[list[_Line]]:
     """The lines between the first and the last, which must say how many there are."""
-    decoder, count, end = msgspec.json.Decoder(_Line), 0, b""
+    count, end = 0, b""
     try:
-        while lines := file.readlines(_BYTES_AT_ONCE):
-            held = [end, *lines] if end else lines
-            end = held.pop()  # the last so far is the last of all, perhaps
-            rows = decoder.decode_lines(b"".join(held))
+        while chunk := file.read(_BYTES_AT_ONCE):  # longer than any line
+            held, _, rest = (end + chunk).rstrip(b"\n").rpartition(b"\n")
+            end = rest + chunk[len(chunk.rstrip(b"\n")) :]  # the last so far is the last of all, perhaps
+            if len(end) > _BYTES_AT_ONCE:
+                raise _Damaged
+            rows = _LINE.decode_lines(held)
             count += len(rows)
             yield rows
-        if not end.endswith(b"\n") or msgspec.json.decode(end, type=_End).rows != count:
+        if not end.endswith(b"\n") or _END.decode(end).rows != count:
             raise _Damaged
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except BadRecord as error:
         raise _Damaged from error

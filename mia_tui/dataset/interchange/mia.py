@@ -12,8 +12,11 @@ The format knows an image by its stem: `cell.tif` and `cell.png` would share a
 label. Reading calls that ambiguous, writing refuses it.
 """
 
+import math
 import os
 import re
+import struct
+import tokenize
 import zipfile
 import zlib
 from collections import defaultdict
@@ -37,13 +40,21 @@ MAGIC = 1234554321
 
 _MOST_CLASSES = 10_000  # a number beyond is a damaged file; a class is made for each number below it
 _LARGEST_NUMBER = 1 << 20  # bytes: the first two arrays hold one number each, more is no label
+_LARGEST_OUTLINE = 1 << 26
+# Of an archive, of its members, and of the line of Python that describes an array.
 BROKEN = (
     OSError,
     EOFError,
     ValueError,
-    KeyError,
-    NotImplementedError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    SyntaxError,
+    MemoryError,
     RuntimeError,
+    struct.error,
+    tokenize.TokenError,
     zipfile.BadZipFile,
     zlib.error,
 )
@@ -154,15 +165,41 @@ def _number(archive: zipfile.ZipFile, name: str) -> float:
     Raises:
         ValueError: If it holds more, or none, or not a number.
     """
-    if archive.getinfo(name).file_size > _LARGEST_NUMBER:
-        raise ValueError("more than one number")
-    array = np.load(BytesIO(archive.read(name)), allow_pickle=False)
+    array = _array(archive, name, _LARGEST_NUMBER)
     if array.size != 1 or array.dtype.kind not in "iufb":
         raise ValueError("not one number")
     value = float(array.reshape(-1)[0])
     if not np.isfinite(value):
         raise ValueError("not finite")
     return value
+
+
+def outlines(path: Path) -> list[np.ndarray]:
+    """The arrays behind the class number of a label file.
+
+    Raises:
+        One of `BROKEN`.
+    """
+    with open_to_read(path, follow=True) as file, zipfile.ZipFile(file) as archive:
+        return [_array(archive, info.filename, _LARGEST_OUTLINE) for info in archive.infolist()[2:]]
+
+
+def _array(archive: zipfile.ZipFile, name: str, most_bytes: int) -> np.ndarray:
+    """An array of an archive.
+
+    Raises:
+        ValueError: If it is larger, or its heading declares more than there is: numpy makes room first, then reads.
+    """
+    if archive.getinfo(name).file_size > most_bytes:
+        raise ValueError("too large")
+    content = BytesIO(archive.read(name))
+    version = np.lib.format.read_magic(content)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read(content)
+    if math.prod(shape) * dtype.itemsize != len(content.getbuffer()) - content.tell():
+        raise ValueError("not as large as it says")
+    content.seek(0)
+    return np.asarray(np.load(content, allow_pickle=False))
 
 
 def _npz_files(root: Path, found: _Found) -> Iterator[Path]:

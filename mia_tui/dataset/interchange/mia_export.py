@@ -7,13 +7,20 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from mia_tui.dataset.interchange.mia import BROKEN, LABEL_FOLDER, MAGIC, by_folder_and_stem, frames_of
+from mia_tui.dataset.interchange.mia import (
+    BROKEN,
+    LABEL_FOLDER,
+    MAGIC,
+    by_folder_and_stem,
+    frames_of,
+    outlines,
+)
 from mia_tui.dataset.interchange.output import FOLDER_MODE, cannot_write, replace_file
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.scan import Scan
 from mia_tui.dataset.wording import counted, name_some
 from mia_tui.errors import DataError
-from mia_tui.files import add_folder, open_to_read
+from mia_tui.files import add_folder
 from mia_tui.paths import printable
 
 
@@ -109,7 +116,6 @@ def _outlines(path: Path) -> list[np.ndarray[tuple[int, ...], np.dtype[np.generi
     if not path.exists():
         return []
     try:
-        with open_to_read(path) as file, np.load(file, allow_pickle=False) as arrays:
-            return [arrays[name] for name in arrays.files[2:]]
+        return outlines(path)
     except BROKEN:
         return []  # broken: nothing of it can be kept

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from mia_tui.dataset.listing.arrays import ListingArrays
 from mia_tui.dataset.listing.listing import Listing
-from mia_tui.dataset.scan_index import cache_file, write_cache
+from mia_tui.dataset.scan_index import MOST_CACHE_BYTES, cache_file, write_cache
 from mia_tui.files import read
+from mia_tui.records import Count, decode_json
 
 _FIRST = b"mia-tui listing 1 %08x\n"  # the number is the checksum of all that follows
 _KINDS = {
@@ -33,8 +34,8 @@ _ALIGNED = 8  # bytes; arrays that begin anywhere are slow
 class _Head(msgspec.Struct):
     """The second line: how many images, and how long the arrays are that follow."""
 
-    images: int
-    lengths: dict[str, int]
+    images: Count
+    lengths: dict[str, Count]
 
 
 def load_listing(root: Path) -> Listing | None:
@@ -43,7 +44,7 @@ def load_listing(root: Path) -> Listing | None:
     if file is None:
         return None
     try:
-        content = read(file)
+        content = read(file, most_bytes=MOST_CACHE_BYTES)
     except OSError:
         return None
     arrays = _read(content)
@@ -79,12 +80,12 @@ def _read(content: bytes) -> ListingArrays | None:
     if not end or content[:start] != _FIRST % zlib.crc32(memoryview(content)[start:]):
         return None
     try:
-        head = msgspec.json.decode(content[start:end], type=_Head)
+        head = decode_json(content[start:end], _Head)
         start = end + -end % _ALIGNED
         arrays = {}
         for name, kind in _KINDS.items():
             arrays[name] = np.frombuffer(content, kind, head.lengths[name], start)
             start += arrays[name].nbytes + -arrays[name].nbytes % _ALIGNED
-    except (msgspec.DecodeError, KeyError, ValueError):  # whole, but of another version
+    except (KeyError, ValueError):  # whole, but of another version
         return None
     return ListingArrays(**arrays, images=head.images)

@@ -14,6 +14,7 @@ from mia_tui.dataset.store import rows
 from mia_tui.dataset.store.history import Notes
 from mia_tui.dataset.store.labelling import move_labels
 from mia_tui.errors import DataError
+from mia_tui.records import BadRecord
 
 
 def read_classes(connection: sqlite3.Connection, *, archived: bool) -> list[ImageClass]:
@@ -21,7 +22,10 @@ def read_classes(connection: sqlite3.Connection, *, archived: bool) -> list[Imag
     found = connection.execute(
         f"SELECT {rows.CLASS_COLUMNS} FROM class WHERE archived <= ? ORDER BY position, id", (archived,)
     )
-    return [rows.to_class(row) for row in found]
+    classes = [rows.to_class(row) for row in found]
+    if len({known.name for known in classes}) < len(classes):
+        raise BadRecord("two classes have the same name")
+    return classes
 
 
 def add_class(
@@ -148,7 +152,7 @@ def _key_again(connection: sqlite3.Connection, class_id: int) -> str | None:
     found = connection.execute(
         "SELECT before FROM change WHERE kind = 'class' AND target_id = ? ORDER BY id DESC", (class_id,)
     )
-    values = (rows.from_json(before) for (before,) in found)
+    values = (rows.from_json("class", before) for (before,) in found)
     former = next((value["key"] for value in values if value and not value["archived"]), None)
     known = read_classes(connection, archived=False)
     taken = {other.key for other in known}

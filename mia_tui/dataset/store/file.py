@@ -5,6 +5,7 @@ import sqlite3
 from pathlib import Path
 from urllib.parse import quote
 
+from mia_tui.dataset.store.migrations import check_schema
 from mia_tui.dataset.store.sqlite_errors import BUSY_TIMEOUT_S, telling
 from mia_tui.errors import StoreError, StoreReplaced
 from mia_tui.files import Identity, OddFile, add_folder, create, identity
@@ -79,13 +80,15 @@ def connect(path: Path, opened: Identity | None) -> sqlite3.Connection:
         opened: What `look_at` said of it.
 
     Raises:
-        StoreError: If that cannot be.
+        StoreError: If that cannot be, or the file is no labels.db.
     """
     # The name goes in as percent-encoded bytes: it need not be UTF-8.
     uri = f"file:{quote(os.fsencode(path.absolute()))}?mode=rw"
     with telling(path):
         connection = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
         try:
+            connection.execute("PRAGMA trusted_schema = OFF")
+            check_schema(connection)  # before the journal: that of another program's file stays as it is
             connection.execute("PRAGMA journal_mode = PERSIST")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")

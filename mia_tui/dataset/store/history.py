@@ -154,10 +154,10 @@ def rejected_moves(connection: sqlite3.Connection) -> list[tuple[str, str]]:
     ).fetchall()
     is_undo: dict[int, bool] = {}
     for id, undoes, _, _ in found:
-        is_undo[id] = undoes is not None and not is_undo[undoes]
+        is_undo[id] = undoes is not None and not is_undo.get(undoes, False)
     turned = {undoes for _, undoes, _, _ in found}
     return [
-        (rows.from_json(after), rows.from_json(before))
+        (rows.from_json("path", after), rows.from_json("path", before))
         for id, _, before, after in found
         if is_undo[id] and id not in turned
     ]

@@ -5,6 +5,11 @@ never changed again: later wishes are a later step.
 """
 
 import sqlite3
+from contextlib import closing
+from functools import cache
+from itertools import chain
+
+from mia_tui.records import BadRecord
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
@@ -71,6 +76,44 @@ VERSION = len(MIGRATIONS)
 def schema_version(connection: sqlite3.Connection) -> int:
     """Version of a file's schema; 0 is a file without one."""
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def check_schema(connection: sqlite3.Connection) -> None:
+    """See that a file is a labels.db, or empty; reads only.
+
+    Raises:
+        BadRecord: If it belongs to another program, lacks a table or column, or acts by itself (triggers, views).
+    """
+    version = schema_version(connection)
+    kinds = dict(connection.execute("SELECT name, type FROM sqlite_master"))
+    if version == 0:
+        if "table" in kinds.values():
+            raise BadRecord("it is a database of another program")
+        return
+    if not kinds.keys() >= _columns(1).keys():
+        raise BadRecord("it is a database of another program")
+    if version > VERSION:
+        return
+    if version < 0 or not {"trigger", "view"}.isdisjoint(kinds.values()):
+        raise BadRecord("it was changed by another program")
+    for table, columns in _columns(version).items():
+        lacking = columns - _columns_of(connection, table)
+        if lacking:
+            raise BadRecord(f"its table {table} has no column {min(lacking)}")
+
+
+@cache
+def _columns(version: int) -> dict[str, frozenset[str]]:
+    """The columns of each table in a schema."""
+    with closing(sqlite3.connect(":memory:")) as model:
+        for statement in chain.from_iterable(MIGRATIONS[:version]):
+            model.execute(statement)
+        tables = model.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        return {table: _columns_of(model, table) for (table,) in tables}
+
+
+def _columns_of(connection: sqlite3.Connection, table: str) -> frozenset[str]:
+    return frozenset(row[1] for row in connection.execute(f'PRAGMA table_info("{table}")'))
 
 
 def migrate(connection: sqlite3.Connection) -> None:

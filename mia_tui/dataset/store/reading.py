@@ -4,6 +4,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from mia_tui.dataset.model import ImageClass, ImageKey, Part
 from mia_tui.dataset.store import class_edits, rows
@@ -13,6 +14,9 @@ from mia_tui.dataset.store import reconcile as files_seen
 from mia_tui.dataset.store.reconcile import Stored
 from mia_tui.dataset.store.records import Change, Label, Mark
 from mia_tui.dataset.store.sqlite_errors import telling
+from mia_tui.records import BadRecord, Count, Frame, Time, check
+
+_AT_ONCE = 4096  # rows
 
 
 class StoreReading:
@@ -35,10 +39,15 @@ class StoreReading:
     def labels(self) -> dict[ImageKey, Label]:
         """All labels, those of missing images included."""
         with telling(self.path):
-            found = self._db.execute(
-                f"SELECT path, frame, {rows.LABEL_COLUMNS} FROM label JOIN image ON image.id = image_id"
+            found = self._rows(
+                f"SELECT path, frame, {rows.LABEL_COLUMNS} FROM label JOIN image ON image.id = image_id",
+                tuple[bytes, Frame, *rows.LabelFields.__args__],  # type: ignore[name-defined]
             )
-            return {ImageKey(os.fsdecode(row[0]), row[1]): Label(*row[2:]) for row in found}
+            labels = {ImageKey(os.fsdecode(row[0]), row[1]): Label(*row[2:]) for row in found}
+            unknown = {label.class_id for label in labels.values()} - self._class_ids()
+            if unknown:
+                raise BadRecord(f"it has labels of class {min(unknown)}, and no such class")
+            return labels
 
     def label_counts(self) -> dict[int, int]:
         """How many labels each class has, archived classes and missing images included."""
@@ -53,8 +62,9 @@ class StoreReading:
     def parts(self) -> dict[ImageKey, Part]:
         """The split: which part each image belongs to."""
         with telling(self.path):
-            found = self._db.execute(
-                "SELECT path, frame, part FROM split JOIN image ON image.id = split.image_id"
+            found = self._rows(
+                "SELECT path, frame, part FROM split JOIN image ON image.id = split.image_id",
+                tuple[bytes, Frame, Part],
             )
             return {ImageKey(os.fsdecode(path), frame): part for path, frame, part in found}
 
@@ -78,7 +88,7 @@ class StoreReading:
         """Id and time of the newest change, for `holds`; of none, 0 and 0."""
         with telling(self.path):
             row = self._db.execute("SELECT id, at FROM change ORDER BY id DESC LIMIT 1").fetchone()
-            return (0, 0.0) if row is None else (row[0], row[1])
+            return (0, 0.0) if row is None else check(row, tuple[Count, Time])
 
     def holds(self, mark: tuple[int, float]) -> bool:
         """Whether a change is still in the history: not so where an older copy was written over the file."""
@@ -111,4 +121,14 @@ class StoreReading:
 
     def _keys(self, query: str) -> set[ImageKey]:
         with telling(self.path):
-            return {ImageKey(os.fsdecode(path), frame) for path, frame in self._db.execute(query)}
+            found = self._rows(query, tuple[bytes, Frame])
+            return {ImageKey(os.fsdecode(path), frame) for path, frame in found}
+
+    def _class_ids(self) -> set[int]:
+        return {id for (id,) in self._db.execute("SELECT id FROM class")}
+
+    def _rows(self, query: str, kind: Any) -> Iterator[Any]:
+        """What a query finds, each row of a kind; some thousands are checked at a time."""
+        found = self._db.execute(query)
+        while part := found.fetchmany(_AT_ONCE):
+            yield from check(part, list[kind])

@@ -5,12 +5,14 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
 import msgspec
+from msgspec import Meta
 
 from mia_tui.dataset.model import ImageClass, ImageKey
-from mia_tui.dataset.store.records import Change, Label, Mark
+from mia_tui.dataset.store.records import Change, ChangeKind, Label, Mark, Source
+from mia_tui.records import Count, Frame, JsonReader, Text, Time, check
 
 # Bits of image.flagged
 CONTENT_CHANGED = 1
@@ -22,6 +24,43 @@ CLASS_COLUMNS = "id, name, colour, key, position, archived"
 LABEL_COLUMNS = "class_id, annotator, source, updated_at"
 CHANGES = """SELECT change.id, batch, at, annotator, kind, target_id, path, frame, before, after, undoes
     FROM change LEFT JOIN image ON kind != 'class' AND image.id = target_id"""
+
+
+# SQLite keeps any value in any column, whatever the schema says.
+_Colour = Annotated[str, Meta(pattern=r"^#[0-9a-fA-F]{6}\Z")]
+_Key = Annotated[str, Meta(min_length=1, max_length=1)]
+_Name = Annotated[str, Meta(min_length=1, max_length=10_000)]
+ClassFields = tuple[Count, _Name, _Colour, _Key | None, int, bool | Annotated[int, Meta(ge=0, le=1)]]
+LabelFields = tuple[Count, str, Source, Time]
+_ChangeWhat = tuple[Count, Count, Time, str, ChangeKind, Count]  # id, batch, at, annotator, kind, target_id
+_ChangeOn = tuple[bytes | None, Frame | None, str | None, str | None, Count | None]  # the rest of CHANGES
+
+
+class _LabelValue(TypedDict):
+    class_id: Count
+    annotator: str
+    source: Source
+    updated_at: Time
+
+
+class _ClassValue(TypedDict):
+    id: Count
+    name: _Name
+    colour: _Colour
+    key: _Key | None
+    position: int
+    archived: bool
+
+
+# What a change has before and after it.
+_VALUES: dict[ChangeKind, JsonReader[Any]] = {
+    "label": JsonReader(_LabelValue),
+    "class": JsonReader(_ClassValue),
+    "flag": JsonReader(Count | bool),  # type: ignore[arg-type]
+    "skip": JsonReader(bool),
+    "note": JsonReader(str),
+    "path": JsonReader(Text),
+}
 
 
 @dataclass(slots=True)
@@ -79,7 +118,9 @@ def image_row(connection: sqlite3.Connection, key: ImageKey, *, make: bool) -> I
         name,
     ).fetchone()
     if row is not None:
-        return ImageRow(row[0], row[1], None if row[2] is None else Label(*row[2:]))
+        label = None if row[2] is None else Label(*check(row[2:], LabelFields))
+        id, flagged = check(row[:2], tuple[Count, Count])
+        return ImageRow(id, flagged, label)
     if not make:
         return None
     cursor = connection.execute("INSERT INTO image (path, frame) VALUES (?, ?)", name)
@@ -125,23 +166,46 @@ def write_class(connection: sqlite3.Connection, new: ImageClass) -> None:
 
 
 def to_class(row: tuple[Any, ...]) -> ImageClass:
-    """From `CLASS_COLUMNS`."""
-    id, name, colour, key, position, archived = row
+    """From `CLASS_COLUMNS`.
+
+    Raises:
+        BadRecord: If no class can be like that.
+    """
+    id, name, colour, key, position, archived = check(row, ClassFields)
     return ImageClass(id, name, colour, key, position, bool(archived))
 
 
+def to_key(path: Any, frame: Any) -> ImageKey:
+    """From the columns of an image.
+
+    Raises:
+        BadRecord: If one holds something else.
+    """
+    name, number = check((path, frame), tuple[bytes, Frame])
+    return ImageKey(os.fsdecode(name), number)
+
+
 def to_mark(flagged: int, skipped: int, note: str | None) -> Mark:
-    """From the columns of an image."""
+    """From the columns of an image.
+
+    Raises:
+        BadRecord: If one holds something else.
+    """
+    check((flagged, skipped, note), tuple[Count, Count, str | None])
     return Mark(bool(flagged), bool(skipped), note, bool(flagged & CONTENT_CHANGED))
 
 
 def to_change(row: tuple[Any, ...]) -> Change:
-    """From a row of `CHANGES`; a flag is still its bits."""
-    id, batch, at, annotator, kind, target_id, path, frame, before, after, undoes = row
-    image = None if path is None else ImageKey(os.fsdecode(path), frame)
-    return Change(
-        id, batch, at, annotator, kind, target_id, image, from_json(before), from_json(after), undoes
-    )
+    """From a row of `CHANGES`; a flag is still its bits.
+
+    Raises:
+        BadRecord: If no change can be like that.
+    """
+    id, batch, at, annotator, kind, target_id = check(row[:6], _ChangeWhat)
+    path, frame, before, after, undoes = check(row[6:], _ChangeOn)
+    image = None if path is None or frame is None else ImageKey(os.fsdecode(path), frame)
+    values = from_json(kind, before), from_json(kind, after)
+    return Change(id, batch, at, annotator, kind, target_id, image, *values, undoes)
 
 
 def to_json(value: object) -> str | None:
@@ -149,6 +213,10 @@ def to_json(value: object) -> str | None:
     return None if value is None else msgspec.json.encode(value).decode()
 
 
-def from_json(text: str | None) -> Any:
-    """The inverse of `to_json`."""
-    return None if text is None else msgspec.json.decode(text)
+def from_json(kind: ChangeKind, text: str | None) -> Any:
+    """The inverse of `to_json`, for a value of a change of this kind.
+
+    Raises:
+        BadRecord: If it is none.
+    """
+    return None if text is None else _VALUES[kind].decode(text)

@@ -8,6 +8,7 @@ from pathlib import Path
 from mia_tui.dataset.store.backups import is_damage, newest_copies
 from mia_tui.errors import StoreError, StoreReplaced
 from mia_tui.paths import printable
+from mia_tui.records import BadRecord
 
 BUSY_TIMEOUT_S = 5.0
 
@@ -29,9 +30,12 @@ _NO_LOCKS = frozenset(
 
 @contextmanager
 def telling(path: Path) -> Iterator[None]:
-    """Turns what SQLite raises about the file `path` into a StoreError, except mistakes of ours."""
+    """Turns what is wrong with the file `path` into a StoreError: what SQLite raises, except mistakes of ours,
+    and rows that are not what they should be."""
     try:
         yield
+    except BadRecord as error:
+        raise StoreError(f"{printable(path)} is damaged: {printable(error)}.", _backup_hint(path)) from error
     except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
         raise
     except sqlite3.Error as error:

@@ -118,7 +118,7 @@ def _was_archived(turning: Turning, class_id: int, change_id: int) -> bool:
         ORDER BY id DESC LIMIT 1""",
         (class_id, change_id),
     ).fetchone()
-    value = None if row is None else rows.from_json(row[0])
+    value = None if row is None else rows.from_json("class", row[0])
     return value is not None and bool(value["archived"])
 
 

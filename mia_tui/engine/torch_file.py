@@ -1,0 +1,88 @@
+"""Reading what `torch.save` wrote, from a file that anybody may have written."""
+
+import pickle
+import struct
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mia_tui.files import open_to_read
+from mia_tui.records import BadRecord
+
+# What torch.load says of bytes that are no pickle, or another program's: it depends on where they go wrong.
+_FAULTS = (
+    RuntimeError,
+    EOFError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+    MemoryError,
+    struct.error,
+    pickle.UnpicklingError,
+    zipfile.BadZipFile,
+)
+
+
+class HoldsCode(BadRecord):
+    """A file asks for more than tensors and plain values, which could run code; it was not opened."""
+
+
+def load_torch_file(path: Path, *, root: Path | None = None) -> Any:
+    """Tensors (on the CPU) and plain values from a file, without running anything that stands in it.
+
+    Args:
+        path: The file.
+        root: For a file of ours, see `files.new_content`; None for one that the user named, which may be a link.
+
+    Raises:
+        BadRecord: If it is cut short, damaged, or something else.
+        HoldsCode: If it holds other objects.
+        OSError: If it cannot be read.
+    """
+    with open_to_read(path, root=root, follow=root is None) as file:
+        try:
+            _check_sizes(file)
+            return torch.load(file, map_location="cpu", weights_only=True)
+        except pickle.UnpicklingError as error:
+            raise (HoldsCode if "GLOBAL" in str(error) else BadRecord)(str(error)) from error
+        except _FAULTS as error:
+            raise BadRecord(str(error)) from error
+
+
+def check_weights(weights: dict[str, Tensor]) -> None:
+    """Refuse tensors that no network can be made of.
+
+    Raises:
+        BadRecord: If one is sparse or quantised, has other numbers than reals, or such as are not finite.
+    """
+    for name, value in weights.items():
+        if value.layout != torch.strided or value.device.type != "cpu" or value.is_quantized:
+            raise BadRecord(f"{name} is no plain tensor")
+        if value.is_complex():
+            raise BadRecord(f"{name} holds complex numbers")
+        if value.is_floating_point() and not _is_finite(value):
+            raise BadRecord(f"{name} holds numbers that are not finite")
+
+
+def _is_finite(value: Tensor) -> bool:
+    if value.dtype.itemsize == 1:  # eight bits: torch has no arithmetic for them
+        value = value.float()
+    return bool(torch.isfinite(value).all())
+
+
+def _check_sizes(file: Any) -> None:
+    """torch.save packs nothing, so what a file says it holds cannot be more than the file."""
+    if not zipfile.is_zipfile(file):
+        file.seek(0)
+        return
+    with zipfile.ZipFile(file) as archive:
+        held = sum(entry.file_size for entry in archive.infolist())
+    if held > file.seek(0, 2):
+        raise BadRecord("it claims to hold more than it does")
+    file.seek(0)
