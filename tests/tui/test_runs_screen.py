@@ -22,6 +22,7 @@ from tui_support import (
     opened,
     press,
     run,
+    running,
     screen_text,
     settle,
     wait_until,
@@ -82,9 +83,8 @@ async def room(
     def make(_: Desk, context: Context) -> RunsScreen:
         return RunsScreen(Place(dataset, None, "ann"), context, started=started)
 
-    async with OneScreen(shared, Desk(dataset, state=None, annotator="ann"), make).run_test(
-        size=size
-    ) as pilot:
+    app = OneScreen(shared, Desk(dataset, state=None, annotator="ann"), make)
+    async with running(app, size=size) as pilot:
         await settle(pilot)
         yield pilot
 
