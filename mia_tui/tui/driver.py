@@ -13,9 +13,11 @@ import time
 from typing import TYPE_CHECKING, Any, cast
 
 from textual import events
+from textual.drivers import linux_driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 
+from mia_tui.tui.picture_answers import AnswerParser, PictureMissing
 from mia_tui.tui.services.outlet import Outlet
 
 if TYPE_CHECKING:
@@ -38,12 +40,15 @@ class TerminalDriver(LinuxDriver):
         self._outlet = Outlet(file, self._tell_gone)
         self._deaf_until = time.monotonic() + DEAF_S
         self._file = cast(Any, self._outlet)
+        vars(linux_driver)["XTermParser"] = AnswerParser  # Textual makes it when it begins to read
         threading.Thread(target=self._watch, name="hang-up", daemon=True).start()
 
     def process_message(self, message: Message) -> None:
         """Take out the answers to pictures, and for a while what may be the late answer to a question."""
         if isinstance(message, events.CursorPosition):
             self._loop.call_soon_threadsafe(self._mia.link.answered)
+        elif isinstance(message, PictureMissing):
+            self._loop.call_soon_threadsafe(self._mia.link.on_refused, message.number)
         elif not (self._is_deaf() and isinstance(message, events.Key) and message.is_printable):
             super().process_message(message)
 
