@@ -6,7 +6,7 @@ from base64 import b64decode
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 QUOTA_BYTES = 320 * 10**6
 _COMMAND = re.compile(rb"\x1b_G([^;\x1b]*)(?:;([^\x1b]*))?\x1b\\")
@@ -82,8 +82,11 @@ class KittyTerminal:
         self._loading = number, before + payload
         if control.get("m", "0") == "1":
             return
-        picture = Image.open(io.BytesIO(b64decode(self._loading[1]))).convert("RGB")
-        self._loading = None
+        file, self._loading = io.BytesIO(b64decode(self._loading[1])), None
+        try:
+            picture = Image.open(file).convert("RGB")
+        except UnidentifiedImageError:
+            return
         if number in self.images:
             replaced = self.images.pop(number)
             self._used -= 0 if self.counts_twice else replaced.size_bytes

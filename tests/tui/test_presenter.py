@@ -289,8 +289,12 @@ def test_at_the_end_nothing_stays_in_the_terminal() -> None:
     for key in (A, B):
         stage.presenter.show(scene(key, C))
         stage.live(1.0, bytes_per_s=50e6)
-    stage.presenter.close()
+    stage.presenter.put_away()
     assert sorted(numbers_deleted(stage)) == [1, 2, 3] and stage.presenter.held == ()
+    written = len(stage.written)
+    stage.presenter.show(scene(B, C))
+    stage.live(1.0, bytes_per_s=50e6)
+    assert len(stage.written) == written
 
 
 def test_a_picture_that_the_terminal_has_not_kept_is_sent_again() -> None:

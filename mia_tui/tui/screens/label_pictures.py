@@ -119,9 +119,13 @@ class Pictures:
         self._view.withdraw()
 
     def close(self) -> None:
-        """Make no more pictures, and leave none in the terminal."""
+        """Make no more pictures."""
         self._prefetch.close()
-        self._presenter.close()
+        self._presenter.stop()
+
+    def put_away(self) -> None:
+        """Leave none in the terminal, and show no more."""
+        self._presenter.put_away()
 
     def _paint(self, ready: Ready, part_bytes: int | None) -> None:
         view, key = ready.view, ready.wish.key

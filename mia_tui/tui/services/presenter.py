@@ -86,6 +86,7 @@ class Presenter:
         self._paint, self._more, self._card, self._say_refused = paint, more, card, refused
         self._write, self._later, self._clock = write, later, clock
         self._scene: Scene | None = None
+        self._is_over = False
         self._shown_at = -HURRY_S
         self._hurried = False
         self._painted: Ready | None = None
@@ -102,6 +103,8 @@ class Presenter:
 
     def show(self, scene: Scene) -> None:
         """Bring an image to the screen as soon as that can be; nothing is painted where it is there already."""
+        if self._is_over:
+            return
         old, self._scene = self._scene, scene
         is_new = old is None or replace(old, ahead=scene.ahead) != scene
         if is_new:
@@ -139,6 +142,10 @@ class Presenter:
     def hide(self) -> None:
         """Stop painting: another screen lies over the picture."""
         self._flush()
+        self.stop()
+
+    def stop(self) -> None:
+        """As `hide`, where nothing may be written any more."""
         self._scene = None
         self._ordered = None
         self._cancel()
@@ -151,10 +158,11 @@ class Presenter:
             self._begin_anew()
             self._update()
 
-    def close(self) -> None:
-        """Leave nothing in the terminal."""
+    def put_away(self) -> None:
+        """Stop painting for good, and leave nothing in the terminal."""
         self.hide()
         self._stock.close()
+        self._is_over = True
 
     # What happens
 
