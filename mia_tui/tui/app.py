@@ -142,7 +142,7 @@ class MiaApp(App[int], inherit_bindings=False):
     async def _close(self, code: int) -> None:
         for screen in self.screen_stack:
             if isinstance(screen, LabelScreen):
-                screen.remember()
+                screen.leave()
         if self.link.busy:  # an answer that came after the end would stand in the shell
             await asyncio.sleep(_ANSWER_S)
         self.exit(code)

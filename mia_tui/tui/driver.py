@@ -17,7 +17,7 @@ from textual import events
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 
-from mia_tui.tui.keyboard import Keyboard
+from mia_tui.tui.keyboard import Keyboard, PictureMissing
 from mia_tui.tui.services.outlet import Outlet
 
 if TYPE_CHECKING:
@@ -82,6 +82,8 @@ class TerminalDriver(LinuxDriver):
         """Take out the answers to pictures, and for a while what may be the late answer to a question."""
         if isinstance(message, events.CursorPosition):
             self._loop.call_soon_threadsafe(self._mia.link.answered)
+        elif isinstance(message, PictureMissing):
+            self._loop.call_soon_threadsafe(self._mia.link.on_refused, message.number)
         elif not (self._is_deaf() and isinstance(message, events.Key) and message.is_printable):
             super().process_message(message)
 

@@ -17,6 +17,8 @@ from textual import constants, events
 from textual._xterm_parser import XTermParser
 from textual.message import Message
 
+from mia_tui.terminal.kitty import missing_number
+
 _PASTE, _PASTE_END = b"\x1b[200~", b"\x1b[201~"
 
 # All that begins with Esc. CSI: F1 to F5 of the Linux console, a mouse report of old, rxvt's F keys with Shift, any
@@ -43,6 +45,14 @@ _REST_S = 1.0
 _PASTE_REST_S = 5.0
 """A paste of which nothing more has come for so long has lost its end; until then no key would count."""
 _LONGEST_PASTE = 1 << 20
+
+
+class PictureMissing(Message):
+    """kitty was to show a picture and has none of this number."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
 
 
 class Keyboard:
@@ -110,8 +120,10 @@ class Keyboard:
         if data == _PASTE:
             self._pasted = bytearray()
             return []
+        if data[1:2] in (b"]", b"P", b"_"):
+            return _answer(data)
         if data[1:2] not in (b"[", b"O"):
-            return [] if data[1:2] in (b"]", b"P", b"_") else self._keys(data)
+            return self._keys(data)
         if len(data) > _LONGEST or not data.isascii() or data == _PASTE_END or _is_no_window(data):
             return []
         found = self._parse(data.decode())
@@ -145,6 +157,12 @@ class Keyboard:
             self._parser.terminal_size = before.terminal_size
             self._parser.terminal_pixel_size = before.terminal_pixel_size
             return []
+
+
+def _answer(data: bytes) -> list[Message]:
+    """The event of what a terminal answers, where it is one that the app heeds."""
+    number = missing_number(data.decode("utf-8", "replace"))
+    return [] if number is None else [PictureMissing(number)]
 
 
 def _is_key_of(event: Message, character: str) -> bool:

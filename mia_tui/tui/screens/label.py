@@ -244,8 +244,13 @@ class LabelScreen(SessionScreen[None]):
         self.show()
 
     async def _go_home(self) -> None:
-        self.remember()
+        self.leave()
         self.dismiss()
+
+    def leave(self) -> None:
+        """Before it is closed: note where the person is, and leave no picture in the terminal."""
+        self.remember()
+        self._pictures.put_away()
 
     def remember(self) -> None:
         """Note where the person is, for the next time."""
