@@ -1,7 +1,7 @@
 """`mia-tui predict`: the classes of images, by a trained network."""
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -79,14 +79,14 @@ def command(
     suggests = out is None
     out = out or _place_of_suggestions(run, images, state)
     network = load_network(report, weights, device, precision, max_megapixels)
-    root, keys = _find_images(report, images, frames or network.card.frames)
+    root, keys, left_out = _find_images(report, images, frames or network.card.frames)
     header = make_header(root, weights, network.card, tta=tta)
     partial = PartialFile(out, header, keys)
     try:
         _predict(report, network, root, keys, partial, batch_size, tta)
     finally:
         partial.close()
-    _tell(report, out, header, images if suggests else None)
+    _tell(report, out, header, images if suggests else None, left_out)
 
 
 def _place_of_suggestions(run: "RunDir | None", images: Path, state: Path | None) -> Path:
@@ -124,14 +124,18 @@ def _check_images(images: Path) -> None:
         check_root(images)
 
 
-def _find_images(report: Report, images: Path, frames: str) -> "tuple[Path, Sequence[ImageKey]]":
+def _find_images(
+    report: Report, images: Path, frames: str
+) -> "tuple[Path, Sequence[ImageKey], Mapping[str, int]]":
+    """The folder, its images, and how many files of other kinds lie there, by ending."""
     from mia_tui.dataset.model import ImageKey
     from mia_tui.dataset.pixels.decode import count_frames
 
     if images.is_file():
         pages = range(count_frames(images, animated=frames))  # type: ignore[arg-type]
-        return images.absolute().parent, [ImageKey(images.name, page) for page in pages]
-    return images, scan_images(report, images, frames).keys  # type: ignore[arg-type]
+        return images.absolute().parent, [ImageKey(images.name, page) for page in pages], {}
+    found = scan_images(report, images, frames)  # type: ignore[arg-type]
+    return images, found.keys, found.left_out
 
 
 def _predict(
@@ -165,7 +169,9 @@ def _rows(
         yield Row(encode_name(prediction.key.path), prediction.key.frame, probabilities, prediction.problem)
 
 
-def _tell(report: Report, out: Path, header: "Header", dataset: Path | None) -> None:
+def _tell(
+    report: Report, out: Path, header: "Header", dataset: Path | None, left_out: Mapping[str, int]
+) -> None:
     """Write the file that was asked for, or suggestions for the dataset, and say what is in it."""
     from mia_tui.dataset.wording import counted
     from mia_tui.runs.predictions import convert
@@ -190,6 +196,7 @@ def _tell(report: Report, out: Path, header: "Header", dataset: Path | None) -> 
             "out": str(out),
             "predicted": predicted,
             "skipped": summary.problem_count,
+            "left_out": left_out,
             "classes": summary.by_class,
         }
     )
