@@ -398,3 +398,11 @@ def test_a_class_name_cannot_steer_the_terminal(mia: Mia, cells: Path, table: Pa
     stats = mia("labels", "stats", cells)
     assert "\x1b" not in answer.out + answer.err + stats.out + stats.err
     assert "\\x1b[2Jred" in stats.out
+
+
+def test_the_help_of_import_lists_every_name_a_column_may_have(mia: Mia) -> None:
+    from mia_tui.dataset.interchange.csv import HEADERS
+
+    text = mia("labels", "import", "--help").out.replace(",", " ").replace(";", " ").split()
+    missing = [name for usual, seldom in HEADERS.values() for name in (*usual, *seldom) if name not in text]
+    assert not missing
