@@ -135,7 +135,7 @@ def _find_images(
         pages = range(count_frames(images, animated=frames))  # type: ignore[arg-type]
         return images.absolute().parent, [ImageKey(images.name, page) for page in pages], {}
     found = scan_images(report, images, frames)  # type: ignore[arg-type]
-    return images, found.keys, found.left_out
+    return images, found.keys, found.left_out.kinds
 
 
 def _predict(

@@ -1,9 +1,11 @@
 """What lies in a dataset's folder and is no image of it: files of other kinds, and what no person put there."""
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
-from mia_tui.dataset.wording import NAMED, counted
+from mia_tui.dataset.wording import NAMED, counted, name_some
 from mia_tui.paths import LABELS_DB, printable
 
 LABEL_FOLDER = "Classification_labels"
@@ -77,18 +79,39 @@ def ending(name: str) -> str:
     return found if is_kind else ""
 
 
-def left_out_note(files: Mapping[str, int]) -> list[str]:
-    """`4 files of other kinds left out: 2 .heic, 2 .czi.`, the commonest first; none where there are none.
+@dataclass
+class LeftOut:
+    """What a scan passed over.
 
-    Args:
-        files: How many files there are of each ending.
+    Attributes:
+        kinds: How many files there are of each ending.
+        folders: Folders in which they are all there is, if some may be taken for pictures: perhaps a lost class.
     """
-    if not files:
-        return []
-    kinds = sorted(files, key=lambda kind: (kind not in _PICTURES, -files[kind], kind))
-    named = [f"{files[kind]:,} {printable(kind) or 'without an ending'}" for kind in kinds[:NAMED]]
-    more = len(kinds) - NAMED
-    rest = f" and {counted(more, 'more kind')}" if more > 0 else ""
-    count = sum(files.values())
-    what = counted(count, "file of another kind", "files of other kinds")
-    return [f"{what} left out: {', '.join(named)}{rest}."]
+
+    kinds: Counter[str] = field(default_factory=Counter)
+    folders: list[str] = field(default_factory=list)
+
+    def add(self, folder: str, names: Iterable[str], *, alone: bool) -> None:
+        """Count the files of a folder that are no images; `alone` if there is nothing else in it."""
+        if LABEL_FOLDER in folder.split("/"):
+            return
+        kinds = Counter(ending(name) for name in names if not is_system_file(name))
+        self.kinds.update(kinds)
+        if alone and folder and not _PICTURES.isdisjoint(kinds):
+            self.folders.append(folder)
+
+    @property
+    def notes(self) -> list[str]:
+        """`4 files of other kinds left out: 2 .czi, 2 .heic.`, pictures and the commonest first; none for none."""
+        if not self.kinds:
+            return []
+        kinds = sorted(self.kinds, key=lambda kind: (kind not in _PICTURES, -self.kinds[kind], kind))
+        named = [f"{self.kinds[kind]:,} {printable(kind) or 'without an ending'}" for kind in kinds[:NAMED]]
+        more = len(kinds) - NAMED
+        rest = f" and {counted(more, 'more kind')}" if more > 0 else ""
+        what = counted(self.kinds.total(), "file of another kind", "files of other kinds")
+        said = f"{what} left out: {', '.join(named)}{rest}."
+        if self.folders:
+            holding = "The folder {} holds" if len(self.folders) == 1 else "The folders {} hold"
+            said += f" {holding.format(name_some(self.folders))} nothing else."
+        return [said]

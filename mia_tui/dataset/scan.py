@@ -6,15 +6,14 @@ does both at once, `lister.list_images` shows what is found meanwhile.
 
 import os
 import stat
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from mia_tui.dataset.hashes import duplicate_groups, file_hash
-from mia_tui.dataset.left_out import left_out_note
+from mia_tui.dataset.left_out import LeftOut
 from mia_tui.dataset.model import ImageFile, ImageKey
 from mia_tui.dataset.pixels.decode import count_frames
 from mia_tui.dataset.pixels.reading import ANIMATED_SUFFIXES, IMAGE_SUFFIXES, STACK_SUFFIXES
@@ -49,18 +48,18 @@ class Scan:
         keys: One for each frame, in the dataset's order.
         files: One for each file, with size and time, in the same order.
         problems: What could not be looked at.
-        left_out: How many files of other kinds there are, by ending.
+        left_out: Files of other kinds.
     """
 
     keys: tuple[ImageKey, ...]
     files: tuple[ImageFile, ...]
     problems: tuple[ScanProblem, ...]
-    left_out: Mapping[str, int] = field(default_factory=dict)
+    left_out: LeftOut = field(default_factory=LeftOut)
 
     @property
     def notes(self) -> list[str]:
         """What could not be looked at and what was left out, a sentence each for the user."""
-        return [*problem_notes(self.problems), *left_out_note(self.left_out)]
+        return [*problem_notes(self.problems), *self.left_out.notes]
 
 
 class Measured(NamedTuple):
@@ -89,7 +88,7 @@ def scan(root: Path, *, frames: "Frames" = "first", progress: Callable[[int], No
     """
     check_root(root)
     problems: list[ScanProblem] = []
-    left_out: Counter[str] = Counter()
+    left_out = LeftOut()
     found = []
     for path in scan_files(root, problems=problems, left_out=left_out):
         found.append(path)
@@ -109,7 +108,7 @@ def measure(
     found: Iterable[str],
     frames: "Frames",
     problems: list[ScanProblem],
-    left_out: Mapping[str, int],
+    left_out: LeftOut,
 ) -> Iterator[Measured]:
     """Find out size, time and number of images of files, one after the other; in threads where the disk is slow.
 
@@ -168,9 +167,9 @@ def check_root(root: Path) -> None:
         raise DataError(f"{printable(root)} is a file.", "Name the folder that holds the images.")
 
 
-def _no_images(root: Path, problems: list[ScanProblem], left_out: Mapping[str, int]) -> DataError:
+def _no_images(root: Path, problems: list[ScanProblem], left_out: LeftOut) -> DataError:
     suffixes = ", ".join(sorted(suffix[1:] for suffix in IMAGE_SUFFIXES))
-    hint = " ".join((f"Images are files that end in {suffixes}.", *left_out_note(left_out)))
+    hint = " ".join((f"Images are files that end in {suffixes}.", *left_out.notes))
     if problems:
         first = problems[0]
         hint = f"{printable(first.path or root)}: {first.message}"

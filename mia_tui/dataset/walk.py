@@ -13,12 +13,12 @@ import heapq
 import os
 import re
 import stat
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mia_tui.dataset.left_out import LABEL_FOLDER, ending, is_system_file, is_system_folder
+from mia_tui.dataset.left_out import LeftOut, is_system_folder
 from mia_tui.dataset.pixels.reading import is_image_name
 from mia_tui.paths import LABELS_DB
 
@@ -36,7 +36,7 @@ class ScanProblem:
 
 
 def scan_files(
-    root: Path, *, problems: list[ScanProblem] | None = None, left_out: Counter[str] | None = None
+    root: Path, *, problems: list[ScanProblem] | None = None, left_out: LeftOut | None = None
 ) -> Iterator[str]:
     """The image files below a folder, one by one: paths relative to it.
 
@@ -46,9 +46,9 @@ def scan_files(
     Args:
         root: Folder of the dataset.
         problems: Gets what cannot be looked at; the rest is found all the same.
-        left_out: Counts the files that are no images by their ending, as `left_out.ending` gives it.
+        left_out: Gets the files that are no images by their ending.
     """
-    walk = _Walk(root, [] if problems is None else problems, Counter() if left_out is None else left_out)
+    walk = _Walk(root, [] if problems is None else problems, LeftOut() if left_out is None else left_out)
     walk.seen.update(_folders_above(root))
     yield from walk.files("")
     while walk.links:
@@ -70,7 +70,7 @@ class _Walk:
 
     root: Path
     problems: list[ScanProblem]
-    left_out: Counter[str]
+    left_out: LeftOut
     seen: set[tuple[int, int]] = field(default_factory=set)
     links: deque[str] = field(default_factory=deque)
 
@@ -119,8 +119,8 @@ class _Walk:
                 elif not is_image:
                     others.append(name)
         self.seen.add(identity)
-        if LABEL_FOLDER not in folder.split("/"):
-            self.left_out.update(ending(name) for name in others if not is_system_file(name))
+        if others:
+            self.left_out.add(folder, others, alone=not (images or folders or links))
         links.sort(key=natural_key)
         self.links.extend(f"{folder}/{name}" if folder else name for name in links)
         return _in_natural_order(images), image_links, sorted(folders, key=natural_key)

@@ -6,7 +6,7 @@ from labels_support import draw
 from PIL import Image
 
 from mia_tui.dataset import walk
-from mia_tui.dataset.left_out import ending, is_system_folder, left_out_note
+from mia_tui.dataset.left_out import LeftOut, ending, is_system_folder
 from mia_tui.dataset.listing.lister import list_images
 from mia_tui.dataset.pixels.decode import count_frames, decode
 from mia_tui.dataset.pixels.reading import IMAGE_SUFFIXES, is_image_name
@@ -45,13 +45,13 @@ def test_other_names_are_no_images(name):
 
 def test_files_of_other_kinds_are_counted_by_ending_by_both_ways_of_looking(tmp_path):
     draw(tmp_path, "a/1.png")
-    touch(tmp_path, "a/2.HEIC", "a/3.heic", "b/c/4.czi", "README", "volume.nii.gz")
+    touch(tmp_path, "a/2.HEIC", "a/3.heic", "b/c/4.czi", "b/c/5.png", "README", "volume.nii.gz")
     (tmp_path / "b" / "link.czi").symlink_to(tmp_path / "b" / "c" / "4.czi")
     counts = {".heic": 2, ".czi": 2, "": 1, ".nii.gz": 1}
-    assert scan(tmp_path).left_out == counts
+    assert scan(tmp_path).left_out.kinds == counts
     found = list_images(tmp_path)
     assert found is not None
-    assert found.left_out == counts
+    assert found.left_out.kinds == counts
     assert found.notes == scan(tmp_path).notes
     assert scan(tmp_path).notes == [
         "6 files of other kinds left out: 2 .czi, 2 .heic, 1 .nii.gz, 1 without an ending."
@@ -67,7 +67,7 @@ def test_what_programs_leave_for_themselves_is_neither_an_image_nor_counted(tmp_
     touch(tmp_path, f"mia/{LABELS_DB}", "mia/runs/r/events.jsonl", "Classification_labels/1.npz")
     found = scan(tmp_path)
     assert [file.path for file in found.files] == ["a/1.png"]
-    assert (found.left_out, found.notes) == ({}, [])
+    assert (found.left_out.kinds, found.notes) == ({}, [])
 
 
 @pytest.mark.parametrize(
@@ -108,21 +108,29 @@ def test_the_ending_of_a_name_is_what_says_a_kind(name, expected):
     assert ending(name) == expected
 
 
+def test_a_folder_that_holds_nothing_that_is_read_is_named_since_it_may_be_a_class(tmp_path):
+    draw(tmp_path, "a/1.png")
+    touch(tmp_path, "z/1.heic", "z/2.heic", "a/3.heic", "notes/readme.txt")
+    assert scan(tmp_path).notes == [
+        "4 files of other kinds left out: 3 .heic, 1 .txt. The folder z holds nothing else."
+    ]
+
+
 def test_the_sentence_names_pictures_first_and_ends():
     files = Counter({".txt": 9000, ".heic": 1, "": 2, **{f".k{number}": 1 for number in range(20)}})
     named = "1 .heic, 9,000 .txt, 2 without an ending, 1 .k0, 1 .k1 and 18 more kinds"
-    assert left_out_note(files) == [f"9,023 files of other kinds left out: {named}."]
-    assert left_out_note({".czi": 1}) == ["1 file of another kind left out: 1 .czi."]
+    assert LeftOut(files).notes == [f"9,023 files of other kinds left out: {named}."]
+    assert LeftOut(Counter({".czi": 1})).notes == ["1 file of another kind left out: 1 .czi."]
 
 
 def test_files_of_other_kinds_cost_no_look_at_the_disk(tmp_path, monkeypatch):
     touch(tmp_path, "a.png", *(f"{number}.czi" for number in range(50)))
-    counts: Counter[str] = Counter()
+    left_out = LeftOut()
     asked = []
     real = walk.os.stat
     monkeypatch.setattr(
         walk.os, "stat", lambda *args, **options: asked.append(args) or real(*args, **options)
     )
-    assert list(scan_files(tmp_path, left_out=counts)) == ["a.png"]
-    assert counts == {".czi": 50}
+    assert list(scan_files(tmp_path, left_out=left_out)) == ["a.png"]
+    assert left_out.kinds == {".czi": 50}
     assert not any(str(args[0]).endswith(".czi") for args in asked)

@@ -1,14 +1,14 @@
 """Finding the images of a dataset while a person looks at the first of them."""
 
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mia_tui.dataset.left_out import left_out_note
+from mia_tui.dataset.left_out import LeftOut
 from mia_tui.dataset.listing.arrays import ListingArrays, arrays_of, paths_of
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.scan import Measured, check_root, measure, problem_notes
@@ -28,17 +28,17 @@ class Found:
     Attributes:
         listing: The images with sizes, times and frames.
         problems: What could not be looked at.
-        left_out: How many files of other kinds there are, by ending.
+        left_out: Files of other kinds.
     """
 
     listing: Listing
     problems: tuple[ScanProblem, ...]
-    left_out: Mapping[str, int] = field(default_factory=dict)
+    left_out: LeftOut = field(default_factory=LeftOut)
 
     @property
     def notes(self) -> list[str]:
         """What could not be looked at and what was left out, a sentence each for the user."""
-        return [*problem_notes(self.problems), *left_out_note(self.left_out)]
+        return [*problem_notes(self.problems), *self.left_out.notes]
 
 
 class _StoppedError(Exception):
@@ -76,7 +76,7 @@ def list_images(
 
     check_root(root)
     problems: list[ScanProblem] = []
-    left_out: Counter[str] = Counter()
+    left_out = LeftOut()
     parts: deque[ListingArrays] = deque()
     try:
         for paths in _batches(heeding(scan_files(root, problems=problems, left_out=left_out))):
