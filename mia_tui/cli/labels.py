@@ -88,8 +88,22 @@ def import_command(
 ) -> None:
     """Put labels of another program into DATASET.
 
-    A CSV file has a first line with the columns file and class (frame is optional). Nothing is half imported:
-    refused is refused as a whole.
+    A CSV file has a first line that names its columns: file and class, and frame, counted from 0, if you like.
+    An empty frame means every frame. Nothing is half imported: refused is refused as a whole.
+
+    \b
+    The columns may also be called, in any case, with or without spaces, _ and -:
+      file   filename, filepath, path, image, imagename, imagefile,
+             imagepath, imagefilename, img, imgname, imgfile, imgpath,
+             fname; or else name, imageid, fileid, id
+      class  classname, classlabel, label, labels, labelname, category,
+             categoryname; or else target, groundtruth, truth,
+             annotation, tag, y
+      frame  frameindex, framenumber, frameno
+
+    Cells are separated by comma, semicolon, tab or bar, or as a line sep=; says; the text is UTF-8 or UTF-16. Paths
+    count from DATASET, from its parent, or from the folder of FILE. A bare file name is enough where it is unique;
+    of a path from another place (C:\\data\\a.png, /old/a.png) the longest ending that fits one image counts.
     """
     from mia_tui.dataset.interchange.apply import import_into
     from mia_tui.dataset.wording import counted, name_some

@@ -153,6 +153,7 @@ def tell_counts(
             "unlabelled": without,
             "missing": labelled.missing,
             "flagged": len(flagged),
+            "left_out": found.scan.left_out.kinds,
             "source": labelled.source,
             "rule": rule,
             "classes": rows,

@@ -4,6 +4,7 @@ import os
 import shlex
 import signal
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -169,6 +170,8 @@ def _ahead(report: Report, after: str, dataset: Path | None, state: Path | None)
 
 def tell_prepared(report: Report, prepared: "Prepared", source: str) -> None:
     """Say what a run is about to train on: classes, parts, weights, and what was noticed."""
+    from mia_tui.runs.events import Warned
+
     where = "the names of folders" if source == "folders" else "the dataset's labels"
     report.say(f"{len(prepared.counts)} classes from {where}:")
     columns = ["class", "train", "val", "test"]
@@ -182,6 +185,7 @@ def tell_prepared(report: Report, prepared: "Prepared", source: str) -> None:
     report.table(columns, rows)
     for note in prepared.notes:
         report.warn(note)
+        report.record(Warned(t=time.time(), message=note))
 
 
 def start_detached(report: Report, run: "RunDir") -> int:

@@ -82,7 +82,7 @@ def labelled_images(
     """
     known = _read_store(state, annotator)
     if source == "folders" or (source == "auto" and known.source == "folders"):
-        folders = read_class_folders(scan.keys, single=True)
+        folders = read_class_folders(scan.keys, told=True)
         if folders is None:
             raise not_class_folders(scan.keys, str(dataset))
         return _from_folders(scan, folders, known, keep_empty)
@@ -175,14 +175,17 @@ def _from_folders(scan: Scan, folders: ClassFolders, known: _Known, keep_empty: 
     active = {image_class.id for image_class in known.classes if not image_class.archived}
     decided, moved = [], []
     for key, label in known.labels.items():
-        if key not in here or label.class_id not in active or ids[key] == label.class_id:
+        if key not in here or label.class_id not in active or ids.get(key) == label.class_id:
             continue
-        if label.source == "import":
+        if key not in ids:
+            ids[key] = label.class_id
+        elif label.source == "import":
             moved.append(key)
         else:
             decided.append(key)
             ids[key] = label.class_id
     missing, notes = _missing(scan, known)
+    notes += folders.notes
     if decided:
         notes.append(
             f"{counted(len(decided), 'image')} in another class than the folder's, as a person decided: "
@@ -193,7 +196,7 @@ def _from_folders(scan: Scan, folders: ClassFolders, known: _Known, keep_empty: 
             f"{counted(len(moved), 'image')} moved to another class folder: "
             f"{name_some(key.path for key in moved)}."
         )
-    used, labels = _numbered(classes, {key: ids[key] for key in scan.keys}, keep_empty)
+    used, labels = _numbered(classes, {key: ids[key] for key in scan.keys if key in ids}, keep_empty)
     return LabelledSet("folders", used, labels, dict(folders.parts), missing, tuple(notes))
 
 
@@ -223,8 +226,11 @@ def _numbered(
 def _no_labels(scan: Scan, dataset: Path, source: LabelSource) -> DataError:
     fault = class_folders_fault(scan.keys)
     reason = "" if fault is None or source == "store" else f" Its folders are not classes: {fault}"
+    folders = read_class_folders(scan.keys, told=True)
+    way = "put the images into one folder per class"
+    if folders is not None:
+        way = f"pass --labels folders if the folders are classes all the same ({name_some(folders.names)})"
     return DataError(
         f"{printable(dataset)} has no labels.{reason}",
-        f"Import them with `mia-tui labels import {printable(dataset)} FILE.csv` (columns file,class), or "
-        "put the images into one folder per class.",
+        f"Import them with `mia-tui labels import {printable(dataset)} FILE.csv` (columns file,class), or {way}.",
     )

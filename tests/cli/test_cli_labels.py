@@ -398,3 +398,41 @@ def test_a_class_name_cannot_steer_the_terminal(mia: Mia, cells: Path, table: Pa
     stats = mia("labels", "stats", cells)
     assert "\x1b" not in answer.out + answer.err + stats.out + stats.err
     assert "\\x1b[2Jred" in stats.out
+
+
+def test_the_help_of_import_lists_every_name_a_column_may_have(mia: Mia) -> None:
+    from mia_tui.dataset.interchange.csv import HEADERS
+
+    text = mia("labels", "import", "--help").out.replace(",", " ").replace(";", " ").split()
+    missing = [name for usual, seldom in HEADERS.values() for name in (*usual, *seldom) if name not in text]
+    assert not missing
+
+
+def test_files_of_other_kinds_are_said_and_stand_in_the_record(mia: Mia, labelled: Path) -> None:
+    for name in ("a.heic", "b.HEIC", "c.czi", ".hidden.czi", "Thumbs.db"):
+        (labelled / name).touch()
+    answer = mia("labels", "stats", labelled, "--json")
+    assert answer.err.startswith("Warning: 3 files of other kinds left out: 2 .heic, 1 .czi.\n")
+    assert json.loads(answer.out)["left_out"] == {".heic": 2, ".czi": 1}
+
+
+def test_a_damaged_table_leaves_nothing_behind(mia: Mia, cells: Path, table: Path) -> None:
+    table.write_text('file,class\ncell0.png,"cat\ncell1.png,dog\n')
+    before = files_below(cells.parent)
+    answer = mia("labels", "import", cells, table)
+    assert (answer.code, answer.out) == (3, "")
+    assert answer.err.startswith("labels.csv, line 2 has a quote that is never closed.")
+    assert files_below(cells.parent) == before
+
+
+def test_what_was_matched_by_the_end_of_a_path_is_said(mia: Mia, cells: Path, table: Path) -> None:
+    table.write_text(
+        "sep=;\r\nFile Name;Label;frame\r\nC:\\data\\cell0.png;cat;0.0\r\n/old/place/cell1.png;dog;\r\n"
+    )
+    answer = mia("labels", "import", cells, table, "--json")
+    assert answer.code == 0
+    (note,) = json.loads(answer.out)["notes"]
+    assert note == (
+        "2 rows matched by the end of the path: C:\\data\\cell0.png is cell0.png, /old/place/cell1.png is cell1.png."
+    )
+    assert counts(mia, cells)["cat"]["images"] == 1

@@ -250,13 +250,13 @@ class Desk:
 
     async def class_folders(self) -> dict[str, int] | None:
         """Classes and their images, where the dataset's folders look like classes as far as it is known."""
-        find, single = self.session.listing.folders_later(), self.source == "folders"
+        find, told = self.session.listing.folders_later(), self.source == "folders"
 
         def look() -> dict[str, int] | None:
             from mia_tui.dataset.interchange.folders import images_by_class  # not needed for the first image
 
             folders = {folder.path: folder.images for folder in find()}
-            return images_by_class(folders, single=single)
+            return images_by_class(folders, told=told)
 
         return await asyncio.to_thread(look)
 
