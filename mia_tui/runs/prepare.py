@@ -74,7 +74,7 @@ def read_dataset(
     """
     found = scan(root, frames=frames, progress=progress)
     place = find_state(root, state, class_folders=read_class_folders(found.keys) is not None)
-    followed = _follow_files(found, root, place, annotator) if follow else []
+    followed = follow_files(found, root, place, annotator) if follow else []
     labelled = labelled_images(found, root, place, source=source, annotator=annotator)
     return Dataset(root, found, place, labelled, followed)
 
@@ -181,8 +181,14 @@ def with_absolute_paths(config: TrainConfig) -> TrainConfig:
     )
 
 
-def _follow_files(found: Scan, root: Path, state: StateFolder, annotator: str | None) -> list[str]:
-    """Let labels go with files that were moved, and name images that are not what was labelled."""
+def follow_files(found: Scan, root: Path, state: StateFolder, annotator: str | None) -> list[str]:
+    """Let labels go with files that were moved, and name images that are not what was labelled.
+
+    Every labelled file that has no hash yet is read for it.
+
+    Raises:
+        StoreError: If labels.db cannot be read, or what happened not be written.
+    """
     store = LabelStore.open_existing(state.labels_db, annotator=annotator)
     if store is None:
         return []

@@ -27,7 +27,7 @@ from mia_tui.dataset.store import reconcile as files_seen
 from mia_tui.dataset.store.file import Identity, connect, identity, make_file
 from mia_tui.dataset.store.migrations import schema_version
 from mia_tui.dataset.store.reading import StoreReading
-from mia_tui.dataset.store.reconcile import Plan, Reconciled
+from mia_tui.dataset.store.reconcile import Hashing, Plan, Reconciled
 from mia_tui.dataset.store.records import Change, Label, Mark, Source, Step
 from mia_tui.dataset.store.sqlite_errors import telling
 from mia_tui.dataset.store.writes import StoreWrites
@@ -258,17 +258,20 @@ class LabelStore(StoreReading):
         with self._writes.transaction("auto") as notes:
             return files_seen.carry_out(self._db, plan, notes)
 
-    def reconcile(self, files: Sequence[ImageFile], root: Path) -> Reconciled:
-        """`follow` what happened to the files. Reads each labelled file once, for its hash.
+    def reconcile(
+        self, files: Sequence[ImageFile], root: Path, *, hashing: Hashing = "all"
+    ) -> Reconciled:
+        """`follow` what happened to the files.
 
         Args:
             files: All files of the dataset, with sizes and times, as `scan` gives them.
             root: The dataset's folder.
+            hashing: As for `make_plan`; by default each labelled file is read once.
 
         Raises:
             StoreError: If there is something to write and that cannot be.
         """
-        return self.follow(files_seen.make_plan(self.stored_files(), files, root))
+        return self.follow(files_seen.make_plan(self.stored_files(), files, root, hashing=hashing))
 
     def note_facts(self, facts: Iterable[tuple[ImageFile, str]]) -> int:
         """Keep size, time and hash of files with a label, so that they are known again after a move.

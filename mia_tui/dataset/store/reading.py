@@ -14,6 +14,9 @@ from mia_tui.dataset.store.reconcile import Stored
 from mia_tui.dataset.store.records import Change, Label, Mark
 from mia_tui.dataset.store.sqlite_errors import telling
 
+_IMAGES_AT_ONCE = 4096  # a few milliseconds: a key may wait for it
+_FIRST = ImageKey("", -1)  # before every image
+
 
 class StoreReading:
     """The questions that a `LabelStore` answers.
@@ -108,6 +111,27 @@ class StoreReading:
         """The files that something is known of, by path: what `make_plan` compares with."""
         with telling(self.path):
             return files_seen.read_stored(self._db)
+
+    def files_without_hash(self, after: ImageKey = _FIRST) -> tuple[list[str], ImageKey | None]:
+        """Labelled files that would not be known again after a move: the next ones, some thousands at a time.
+
+        Args:
+            after: The second value of the call before.
+
+        Returns:
+            Paths, and how far was looked; None at the end.
+        """
+        with telling(self.path):
+            found = self._db.execute(
+                """SELECT path, hash IS NULL AND NOT missing AND EXISTS (SELECT 1 FROM label WHERE image_id = image.id)
+                , frame FROM image WHERE (path, frame) > (?, ?) ORDER BY path, frame LIMIT ?""",
+                (os.fsencode(after.path), after.frame, _IMAGES_AT_ONCE),
+            ).fetchall()
+        if not found:
+            return [], None
+        paths = dict.fromkeys(os.fsdecode(path) for path, wanted, _ in found if wanted)
+        last, _, frame = found[-1]
+        return list(paths), ImageKey(os.fsdecode(last), frame)
 
     def _keys(self, query: str) -> set[ImageKey]:
         with telling(self.path):
