@@ -27,6 +27,7 @@ from mia_tui.paths import StateFolder, find_state
 if TYPE_CHECKING:
     from mia_tui.config.train import Frames, LabelSource
     from mia_tui.dataset.scan import Scan
+    from mia_tui.dataset.store.label_store import LabelStore
     from mia_tui.runs.prepare import Dataset
 
 
@@ -104,7 +105,7 @@ def import_command(
         annotator=annotator,
         unknown_classes=unknown_classes,
         unmatched=unmatched,
-        first=lambda store: store.reconcile(found.files, dataset, hashing="doubtful"),
+        first=lambda store: _follow(store, found, dataset),
     )
     report.say(f"{counted(done.images, 'image')} labelled, {done.changed:,} of them new or changed.")
     if done.created:
@@ -171,9 +172,7 @@ def export_command(
         include_missing=include_missing,
     )
     # A class's number in MIA's files is its place in the store, whether or not it has images now.
-    found = _dataset(
-        report, dataset, keep_empty=file_format == "mia", keep_missing=include_missing, **where
-    )
+    found = _dataset(report, dataset, keep_empty=file_format == "mia", keep_missing=include_missing, **where)
     names = [item.name for item in found.labelled.classes]
     if file_format == "folders":
         assert file is not None
@@ -252,6 +251,12 @@ def split_command(
         report.warn(warning)
     tell_counts(report, found, split.parts, rule)
     tell_split(report, found, rule, old=old, given=given, new=new)
+
+
+def _follow(store: "LabelStore", found: "Scan", dataset: Path) -> None:
+    """Before an import: labels go with files that were moved, so that it finds them."""
+    store.note_root(dataset)
+    store.reconcile(found.files, dataset, hashing="doubtful")
 
 
 def _scan(

@@ -15,6 +15,7 @@ from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.model import PARTS
 from mia_tui.dataset.wording import counted, name_some
 from mia_tui.paths import encode_name, printable
+from mia_tui.runs.home import job_here
 from mia_tui.runs.job import TrainJob
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.liveness import Status, run_status
@@ -68,7 +69,7 @@ def list_row(run: RunDir) -> dict[str, Any]:
     Raises:
         RunError: If the run cannot be read.
     """
-    return _summary(run, run.job(), read_state(run), run_status(run))
+    return _summary(run, job_here(run), read_state(run), run_status(run))
 
 
 def print_list(report: Report, rows: Sequence[dict[str, Any]], *, with_dataset: bool) -> None:
@@ -101,7 +102,7 @@ def view_run(run: RunDir) -> RunView:
 
     file = run.confusion("best")
     best = load_confusion(file) if file.exists() else None
-    return RunView(run, run.job(), read_state(run), run_status(run), best)
+    return RunView(run, job_here(run), read_state(run), run_status(run), best)
 
 
 def print_run(report: Report, view: RunView) -> None:

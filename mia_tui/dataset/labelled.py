@@ -75,8 +75,9 @@ def labelled_images(
 ) -> LabelledSet:
     """The labelled images of a dataset; writes nothing.
 
-    Labels go with files that were moved, as `LabelStore.follow` would write it down. A store with labels wins over folders, unless folders were the source last time. Where folders are the
-    source, a label that a person gave wins over the folder.
+    Labels go with files that were moved, as `LabelStore.follow` would write it down. A store with labels wins
+    over folders, unless folders were the source last time. Where folders are the source, a label that a person
+    gave wins over the folder.
 
     Args:
         scan: The dataset's images.
@@ -194,9 +195,9 @@ def _missing(scan: Scan, known: _Known) -> tuple[int, list[str]]:
     frames = sum(key not in here for key in known.labels) - missing
     notes = []
     if known.moved:
-        moved = name_some(f"{old} (now {new})" for old, new in known.moved.items())
-        files = counted(len(known.moved), "file was", "files were")
-        notes.append(f"{files} moved; labels go along: {moved}.")
+        moves = name_some(f"{old} (now {new})" for old, new in known.moved.items())
+        count = counted(len(known.moved), "file was", "files were")
+        notes.append(f"{count} moved; labels go along: {moves}.")
     if missing:
         notes.append(f"{counted(missing, 'label')} of images that are not there any more.")
     if frames:

@@ -24,6 +24,7 @@ class TrainJob(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=
         command: The command line that does the same again.
         created_at: Unix seconds.
         after: Absolute path of the run whose end it waits for; None starts at once.
+        moved_to: Where the dataset was when it was named last, if not at `dataset`; for states that lie elsewhere.
     """
 
     config: TrainConfig
@@ -35,6 +36,7 @@ class TrainJob(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=
     created_at: float
     version: str
     after: str | None = None
+    moved_to: str | None = None
 
 
 class Sample(msgspec.Struct, frozen=True, rename={"class_index": "class"}, omit_defaults=True):

@@ -2,7 +2,7 @@
 
     20261123-1432-resnet50v2/
         job.json            what to do; written last, so a folder without it is no run (yet); only whom it
-                            waits for may change later
+                            waits for and where its dataset is may change later
         samples.jsonl       the labelled images, as they were at the start
         worker.json         who works on it, with a heartbeat
         worker.lock         held for as long as the worker lives
@@ -22,6 +22,7 @@ import shutil
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -160,7 +161,23 @@ class RunDir:
         """
         job, after = self.job(), None if other is None else str(other.path.resolve())
         if job.after != after:
-            write_atomically(self.path / _JOB, _encode_job(msgspec.structs.replace(job, after=after)))
+            self.replace_job(msgspec.structs.replace(job, after=after))
+
+    def replace_job(self, job: TrainJob) -> None:
+        """Write what may change of a job: whom it waits for, and where its dataset is.
+
+        Raises:
+            RunError: If it cannot be written.
+        """
+        write_atomically(self.path / _JOB, _encode_job(job))
+
+    def comes_after(self, job: TrainJob) -> "RunDir | None":
+        """The run that this one waits for: a run of the same dataset is found beside it, wherever that went."""
+        if job.after is None:
+            return None
+        after = Path(job.after)
+        is_beside = after.parent == StateFolder(Path(job.state)).runs
+        return RunDir(self.path.resolve().parent / after.name if is_beside else after)
 
     def job(self) -> TrainJob:
         """What the run is asked to do.
@@ -189,6 +206,21 @@ class RunDir:
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise RunError(
                 f"{_SAMPLES} of the run {printable(self.name)} is damaged: {error}.", "Start a new run."
+            ) from error
+
+    def some_samples(self, most: int) -> list[Sample]:
+        """The first images of the run.
+
+        Raises:
+            RunError: If the file is missing or damaged.
+        """
+        try:
+            with (self.path / _SAMPLES).open("rb") as file:
+                decoder = msgspec.json.Decoder(Sample)
+                return [_decode_sample(decoder.decode(line)) for line in islice(file, most)]
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise RunError(
+                f"{_SAMPLES} of the run {printable(self.name)} cannot be read: {error}."
             ) from error
 
     def _read(self, name: str) -> bytes:

@@ -237,6 +237,7 @@ def _split(
     if keep:
         with LabelStore(dataset.state.labels_db, annotator=annotator) as store:
             split = stored_split(store, dataset.labelled, rule, hashes)
+            store.note_root(dataset.root)
     else:
         split = _foreseen(dataset, rule, hashes, annotator)
     return config, split.parts, list(split.warnings)

@@ -466,7 +466,9 @@ def test_fingerprints_that_an_import_has_no_time_for_are_said_and_taken_by_the_n
     monkeypatch.setattr("mia_tui.cli.labels_import._FINGERPRINTS_S", -1.0)
     answer = mia("labels", "import", cells, table)
     assert answer.code == 0
-    assert "20 labelled images were not read yet, and lose their labels if they are renamed now." in answer.err
+    assert (
+        "20 labelled images were not read yet, and lose their labels if they are renamed now." in answer.err
+    )
     monkeypatch.undo()
     assert mia("labels", "import", cells, table).err == ""
     with LabelStore(cells / "mia" / "labels.db") as store:

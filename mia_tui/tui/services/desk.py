@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -161,8 +162,8 @@ class Desk:
             StoreError: If labels.db cannot be read.
         """
         while not self._labelled and self.owes_fingerprints:
-            after = (self._looked_up_to,) if self._looked_up_to is not None else ()
-            found = await self.keeper.read(lambda store, after=after: store.files_without_hash(*after))
+            after = self._looked_up_to
+            found = await self.keeper.read(partial(LabelStore.files_without_hash, after=after))
             paths, self._looked_up_to = found if found is not None else ([], None)
             self._has_looked = self._looked_up_to is None
             self._labelled |= dict.fromkeys(paths)

@@ -68,7 +68,7 @@ def _facts(
     root: Path, paths: Sequence[str], should_stop: Callable[[], bool]
 ) -> tuple[list[Fact], Sequence[str]]:
     """What was found out, and the files that were not come to; for a thread."""
-    facts = []
+    facts: list[Fact] = []
     for place, path in enumerate(paths):
         if should_stop():
             return facts, paths[place:]
