@@ -65,6 +65,19 @@ def state_places(dataset: Path) -> tuple[Path, Path]:
     return dataset / STATE_FOLDER, resolved.parent / f"{resolved.name}.mia"
 
 
+def is_same_folder(one: Path, other: Path) -> bool:
+    """Whether two paths lead to one folder: by links, or mounted at two places."""
+    try:
+        return one.samefile(other)
+    except OSError:  # one of them is gone
+        return one.resolve() == other.resolve()
+
+
+def is_of_this_dataset(state: Path, dataset: Path) -> bool:
+    """Whether a state folder has its usual place in or beside a dataset, by their names."""
+    return state in (dataset / STATE_FOLDER, dataset.with_name(f"{dataset.name}.{STATE_FOLDER}"))
+
+
 def is_state_folder(folder: Path) -> bool:
     """Whether a folder is a state folder: it holds a labels.db (a class may be called mia, too)."""
     try:

@@ -103,7 +103,8 @@ def _show_config(report: Report, resume: str | None, settings: dict[str, Any]) -
 
 
 def _find(text: str, dataset: Path | None, state: Path | None, given: list[str]) -> "RunDir":
-    from mia_tui.runs.index import find_run
+    from mia_tui.runs.home import settle
+    from mia_tui.runs.index import find_run, remember_run
     from mia_tui.runs.liveness import run_status
 
     if given:
@@ -117,6 +118,8 @@ def _find(text: str, dataset: Path | None, state: Path | None, given: list[str])
             f"The run {printable(run.name)} is finished, so there is nothing to go on with.",
             f"To train on from its weights: --weights {shlex.quote(str(run.best_weights))}.",
         )
+    settle(run, dataset)
+    remember_run(run)
     return run
 
 

@@ -75,7 +75,7 @@ def read_dataset(
     """
     found = scan(root, frames=frames, progress=progress)
     place = find_state(root, state, class_folders=read_class_folders(found.keys) is not None)
-    followed = _follow_files(found, root, place, annotator) if follow else []
+    followed = follow_files(found, root, place, annotator) if follow else []
     labelled = labelled_images(found, root, place, source=source, annotator=annotator)
     return Dataset(root, found, place, labelled, followed)
 
@@ -184,8 +184,14 @@ def with_absolute_paths(config: TrainConfig) -> TrainConfig:
     )
 
 
-def _follow_files(found: Scan, root: Path, state: StateFolder, annotator: str | None) -> list[str]:
-    """Let labels go with files that were moved, and name images that are not what was labelled."""
+def follow_files(found: Scan, root: Path, state: StateFolder, annotator: str | None) -> list[str]:
+    """Let labels go with files that were moved, and name images that are not what was labelled.
+
+    Every labelled file that has no hash yet is read for it.
+
+    Raises:
+        StoreError: If labels.db cannot be read, or what happened not be written.
+    """
     store = LabelStore.open_existing(state.labels_db, annotator=annotator)
     if store is None:
         return []
@@ -234,6 +240,7 @@ def _split(
     if keep:
         with LabelStore(dataset.state.labels_db, annotator=annotator) as store:
             split = stored_split(store, dataset.labelled, rule, hashes)
+            store.note_root(dataset.root)
     else:
         split = _foreseen(dataset, rule, hashes, annotator)
     return config, split.parts, list(split.warnings)

@@ -24,6 +24,7 @@ from mia_tui.tui.key_bindings import palette_lines
 from mia_tui.tui.key_turns import KeyTurns
 from mia_tui.tui.screens.label import LOW_ROWS, NARROW_COLUMNS, LabelScreen
 from mia_tui.tui.services.desk import Desk
+from mia_tui.tui.services.fingerprints import finish_fingerprints
 from mia_tui.tui.services.head_start import HeadStart
 from mia_tui.tui.services.obeying import CommandQueue
 from mia_tui.tui.services.read_messages import ReadMessages
@@ -143,6 +144,7 @@ class MiaApp(App[int], inherit_bindings=False):
         for screen in self.screen_stack:
             if isinstance(screen, LabelScreen):
                 screen.leave()
+                await finish_fingerprints(screen.desk)
         if self.link.busy:  # an answer that came after the end would stand in the shell
             await asyncio.sleep(_ANSWER_S)
         self.exit(code)

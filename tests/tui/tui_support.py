@@ -78,6 +78,14 @@ def labels_in(dataset: Path) -> dict[str, Label]:
         return {key.path: label for key, label in store.labels().items()}
 
 
+def without_fingerprint(dataset: Path) -> list[str]:
+    """Labelled files that would not be known again after a renaming."""
+    store = LabelStore.open_existing(dataset / "mia" / "labels.db")
+    assert store is not None
+    with store:
+        return store.files_without_hash()[0]
+
+
 def label(dataset: Path, name: str, paths: Sequence[str], *, annotator: str = "ann") -> None:
     """Put images into a class, as somebody else's program would."""
     with LabelStore(dataset / "mia" / "labels.db", annotator=annotator) as store:

@@ -29,6 +29,7 @@ from mia_tui.tui.screens.side_screens import side_screens
 from mia_tui.tui.services.arrival import Arrival
 from mia_tui.tui.services.bookmark import Bookmark
 from mia_tui.tui.services.desk import Desk
+from mia_tui.tui.services.fingerprints import finish_fingerprints
 from mia_tui.tui.services.glance import Glance
 from mia_tui.tui.services.head_start import HeadStart
 from mia_tui.tui.services.obeying import CommandQueue
@@ -245,6 +246,7 @@ class LabelScreen(SessionScreen[None]):
 
     async def _go_home(self) -> None:
         self.leave()
+        await finish_fingerprints(self.desk)
         self.dismiss()
 
     def leave(self) -> None:
