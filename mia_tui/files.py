@@ -22,8 +22,10 @@ import secrets
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
@@ -102,17 +104,14 @@ def new_content(
         mode: As `open` takes it, less the umask; None is the group and mode of the folder.
 
     Raises:
-        OSError: If the disk does not take it; `path` is as it was before.
+        OSError: If the disk does not take it; `path` is as it was before. `OddFile` for what is neither a regular
+            file nor a link.
     """
     with _folder_of(path, root) as (folder, name):
+        _refuse_to_replace(name, folder, path)
         temporary = _temporary_name(name)
-        descriptor = os.open(
-            temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | _CAREFUL, mode or 0o666, dir_fd=folder
-        )
         try:
-            with os.fdopen(descriptor, "wb") as file:
-                if mode is None:
-                    _follow_folder(descriptor, folder)
+            with os.fdopen(_create(temporary, folder, os.O_RDWR, mode), "wb") as file:
                 yield file
                 file.flush()
                 if sync:
@@ -161,7 +160,7 @@ def rename(path: Path, name: str, *, root: Path | None = None) -> None:
 
 
 def open_in_place(
-    path: Path, *, root: Path | None = None, append: bool = False, private: bool = False
+    path: Path, *, root: Path | None = None, append: bool = False, mode: int | None = None
 ) -> int:
     """A descriptor to read and write a file as it is; it is made where there is none.
 
@@ -169,7 +168,7 @@ def open_in_place(
         path: The file.
         root: As for `new_content`.
         append: Whether all that is written goes to the end.
-        private: Whether a new file is for this user alone; else it gets the group and mode of its folder.
+        mode: Of a new file, as for `new_content`.
 
     Raises:
         OSError: If that cannot be; `OddFile` for a link, a hard link, or what is no regular file.
@@ -181,7 +180,7 @@ def open_in_place(
                 descriptor = _open_regular(name, folder, flags, path)
             except FileNotFoundError:
                 try:
-                    return _create(name, folder, flags, private=private)
+                    return _create(name, folder, flags, mode)
                 except FileExistsError:  # another program was quicker
                     continue
             try:
@@ -212,7 +211,7 @@ def temporary_beside(path: Path) -> Path:
     return path.with_name(_temporary_name(path.name))
 
 
-def create(path: Path, *, root: Path | None = None, private: bool = False) -> int:
+def create(path: Path, *, root: Path | None = None, mode: int | None = None) -> int:
     """A descriptor to read and write a new file.
 
     Raises:
@@ -220,10 +219,10 @@ def create(path: Path, *, root: Path | None = None, private: bool = False) -> in
         OSError: If it cannot be made.
     """
     with _folder_of(path, root) as (folder, name):
-        return _create(name, folder, os.O_RDWR, private=private)
+        return _create(name, folder, os.O_RDWR, mode)
 
 
-def open_to_read(path: Path, *, root: Path | None = None, follow: bool = False) -> BinaryIO:
+def open_to_read(path: Path, *, root: Path | None = None, follow: bool = False) -> BufferedReader:
     """Open a regular file for reading; anything else is never waited for.
 
     Args:
@@ -282,33 +281,37 @@ def make_folder(path: Path, *, root: Path | None = None, parents: bool = False) 
         raise disk_error(error, Path(error.filename or path)) from error
 
 
-def add_folder(path: Path, *, root: Path | None = None, parents: bool = False) -> None:
-    """`make_folder` for other callers than runs.
+def add_folder(
+    path: Path, *, root: Path | None = None, parents: bool = False, mode: int | None = None
+) -> None:
+    """`make_folder` for other callers than runs; `mode` is that of new folders, as for `new_content`.
 
     Raises:
         OSError: If that cannot be; `OddFile` for a link or a file in its place.
     """
     if not parents:
-        _add_folder(path, root)
+        _add_folder(path, root, mode)
         return
     place = path.parent if root is None else root
     for folder in reversed([place, *place.parents]):
         if not folder.is_dir():
-            _add_folder(folder, None)
+            _add_folder(folder, None, mode)
     for step in path.relative_to(place).parts:
         place /= step
-        _add_folder(place, root)
+        _add_folder(place, root, mode)
 
 
-def add_new_folder(path: Path, *, root: Path | None = None) -> None:
-    """Make a folder that is not there yet, with the group and mode of the one it lies in.
+def add_new_folder(path: Path, *, root: Path | None = None, mode: int | None = None) -> None:
+    """Make a folder that is not there yet; `mode` as for `new_content`.
 
     Raises:
         FileExistsError: If there is anything of that name.
         OSError: If it cannot be made.
     """
     with _folder_of(path, root) as (folder, name):
-        os.mkdir(name, dir_fd=folder)
+        os.mkdir(name, 0o777 if mode is None else mode, dir_fd=folder)
+        if mode is not None:
+            return
         # Not O_PATH, whose descriptors take no mode.
         made = os.open(name, os.O_RDONLY | os.O_DIRECTORY | _CAREFUL, dir_fd=folder)
         try:
@@ -334,32 +337,34 @@ def remove_tree(path: Path, *, root: Path | None = None) -> None:
         OSError: If that cannot be.
     """
     with suppress(FileNotFoundError), _folder_of(path, root) as (folder, name):
-        if not stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
-            os.unlink(name, dir_fd=folder)
-            return
-        try:
-            shutil.rmtree(name, dir_fd=folder)  # follows no links, not even those made meanwhile
-        except FileNotFoundError:  # somebody else deletes it, too
-            with suppress(FileNotFoundError):
-                shutil.rmtree(name, dir_fd=folder)
+        _remove_tree(name, folder)
 
 
 def remove_leftovers(
-    folder: Path, *, root: Path | None = None, of: Callable[[str], bool] = lambda name: True
+    folder: Path,
+    *,
+    root: Path | None = None,
+    of: Callable[[str], bool] = lambda name: True,
+    older_than_s: float = 0.0,
 ) -> None:
-    """Remove what killed writers left under temporary names; only for who keeps others from writing there.
+    """Remove what killed writers left under temporary names.
+
+    Only for who keeps others from writing there, or with an age that no file reaches while it is written.
 
     Args:
         folder: Whose files were to be replaced.
         root: As for `new_content`.
         of: Whether leftovers of a file of this name are meant.
+        older_than_s: Younger ones stay.
     """
     with suppress(OSError), _folder_of(folder / "any", root or folder.parent) as (place, _):
         for name in _names_in(place):
             match = _TEMPORARY.fullmatch(name)
             if match is not None and of(match["name"]):
                 with suppress(OSError):
-                    os.unlink(name, dir_fd=place)
+                    status = os.stat(name, dir_fd=place, follow_symlinks=False)
+                    if time.time() - status.st_mtime >= older_than_s:
+                        _remove_tree(name, place)
 
 
 def is_full(folder: Path) -> bool:
@@ -447,17 +452,17 @@ def _only_regular(descriptor: int, path: Path) -> int:
     return descriptor
 
 
-def _create(name: str, folder: int, flags: int, *, private: bool) -> int:
+def _create(name: str, folder: int, flags: int, mode: int | None) -> int:
     flags |= os.O_CREAT | os.O_EXCL | _CAREFUL
-    descriptor = os.open(name, flags, 0o600 if private else 0o666, dir_fd=folder)
-    if not private:
+    descriptor = os.open(name, flags, 0o666 if mode is None else mode, dir_fd=folder)
+    if mode is None:
         _follow_folder(descriptor, folder)
     return descriptor
 
 
-def _add_folder(path: Path, root: Path | None) -> None:
+def _add_folder(path: Path, root: Path | None, mode: int | None) -> None:
     try:
-        add_new_folder(path, root=root)
+        add_new_folder(path, root=root, mode=mode)
     except FileExistsError:
         with _folder_of(path, root) as (folder, name):
             os.close(_open_folder(name, folder, path))
@@ -486,6 +491,15 @@ def _refuse_odd(status: os.stat_result, path: Path) -> None:
         raise OddFile(what, path)
 
 
+def _refuse_to_replace(name: str, folder: int, path: Path) -> None:
+    try:
+        mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISLNK(mode) and _odd(mode):
+        raise OddFile(_odd(mode), path)
+
+
 def _temporary_name(name: str) -> str:
     short = name if len(os.fsencode(name)) <= _LONGEST_NAME_BYTES else "mia-tui"
     return f".{short}.{secrets.token_hex(8)}.tmp"
@@ -506,6 +520,17 @@ def _follow_folder(descriptor: int, folder: int) -> None:
     mode = (above.st_mode & 0o2775 | 0o700) if is_folder else (above.st_mode & 0o664 | 0o600)
     with suppress(OSError):
         os.fchmod(descriptor, mode)
+
+
+def _remove_tree(name: str, folder: int) -> None:
+    if not stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+        os.unlink(name, dir_fd=folder)
+        return
+    try:
+        shutil.rmtree(name, dir_fd=folder)  # follows no links, not even those made meanwhile
+    except FileNotFoundError:  # somebody else deletes it, too
+        with suppress(FileNotFoundError):
+            shutil.rmtree(name, dir_fd=folder)
 
 
 def _names_in(folder: int) -> list[str]:

@@ -81,12 +81,13 @@ def command(
     network = load_network(report, weights, device, precision, max_megapixels)
     root, keys = _find_images(report, images, frames or network.card.frames)
     header = make_header(root, weights, network.card, tta=tta)
-    partial = PartialFile(out, header, keys)
+    root_of_run = run.root if suggests and run is not None else None
+    partial = PartialFile(out, header, keys, root=root_of_run)
     try:
         _predict(report, network, root, keys, partial, batch_size, tta)
     finally:
         partial.close()
-    _tell(report, out, header, images if suggests else None)
+    _tell(report, out, header, images if suggests else None, root_of_run)
 
 
 def _place_of_suggestions(run: "RunDir | None", images: Path, state: Path | None) -> Path:
@@ -110,7 +111,7 @@ def _place_of_suggestions(run: "RunDir | None", images: Path, state: Path | None
             "suggestions there.",
             hint,
         )
-    make_folder(run.predictions)
+    make_folder(run.predictions, root=run.root)
     return run.suggestions
 
 
@@ -165,13 +166,13 @@ def _rows(
         yield Row(encode_name(prediction.key.path), prediction.key.frame, probabilities, prediction.problem)
 
 
-def _tell(report: Report, out: Path, header: "Header", dataset: Path | None) -> None:
+def _tell(report: Report, out: Path, header: "Header", dataset: Path | None, root: Path | None) -> None:
     """Write the file that was asked for, or suggestions for the dataset, and say what is in it."""
     from mia_tui.dataset.wording import counted
     from mia_tui.runs.predictions import convert
     from mia_tui.runs.suggestions import write_suggestions
 
-    summary = convert(out, header, write_suggestions if dataset is not None else None)
+    summary = convert(out, header, write_suggestions if dataset is not None else None, root=root)
     if summary.problem_count:
         more = summary.problem_count - len(summary.problems)
         named = "; ".join(summary.problems) + (f"; and {more:,} more" if more else "")

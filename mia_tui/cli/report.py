@@ -27,6 +27,7 @@ from mia_tui.cli.options import unknown_option
 from mia_tui.cli.outlet import STDERR, STDOUT, Outlet
 from mia_tui.cli.wrap import wrap
 from mia_tui.errors import ConfigError, MiaError
+from mia_tui.files import create
 from mia_tui.paths import printable, user_state
 
 if TYPE_CHECKING:
@@ -252,7 +253,8 @@ def _unexpected(error: Exception) -> str:
 
 def _save(text: str) -> Path:
     path = user_state() / f"error-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
-    path.write_text(f"{' '.join(sys.argv)}\n\n{text}", encoding="utf-8", errors="backslashreplace")
+    with os.fdopen(create(path, mode=0o600), "w", encoding="utf-8", errors="backslashreplace") as file:
+        file.write(f"{' '.join(sys.argv)}\n\n{text}")
     return path
 
 

@@ -15,9 +15,10 @@ import numpy as np
 from PIL import Image
 
 from mia_tui.dataset.interchange.csv import write_labels
-from mia_tui.dataset.interchange.output import cannot_write
+from mia_tui.dataset.interchange.output import FILE_MODE, FOLDER_MODE, cannot_write
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.smear import Array, Scene, density_of, edge
+from mia_tui.files import add_folder, new_content
 
 IMAGES = "images"
 LABELS = "labels.csv"
@@ -66,11 +67,13 @@ def render_demo(folder: Path, *, count: int = 320, seed: int = 0, size_px: int =
     """
     images = _named_classes(count, seed)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        add_folder(folder, root=folder, parents=True, mode=FOLDER_MODE)
         _write_labels(folder / LABELS, images)  # first: by it `holds_demo` knows a demo that was broken off
-        (folder / IMAGES).mkdir(exist_ok=True)
+        add_folder(folder / IMAGES, root=folder, mode=FOLDER_MODE)
         for number, (name, class_name) in enumerate(images):
-            render_cell(class_name, seed=seed, number=number, size_px=size_px).save(folder / name)
+            image = render_cell(class_name, seed=seed, number=number, size_px=size_px)
+            with new_content(folder / name, root=folder, sync=False, mode=FILE_MODE) as file:
+                image.save(file, format="PNG")
     except OSError as error:
         raise cannot_write(folder, error) from error
     return images

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mia_tui.dataset.model import ImageFile
 from mia_tui.dataset.scan_index import ScanIndex, each
+from mia_tui.files import open_to_read
 
 
 def file_hash(path: Path) -> str:
@@ -16,7 +17,7 @@ def file_hash(path: Path) -> str:
     Raises:
         OSError: If the file cannot be read.
     """
-    with path.open("rb") as file:
+    with open_to_read(path, follow=True) as file:
         return hashlib.file_digest(file, partial(hashlib.blake2b, digest_size=20)).hexdigest()
 
 

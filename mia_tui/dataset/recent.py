@@ -15,7 +15,7 @@ import msgspec
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.scan_index import write_cache
-from mia_tui.files import read
+from mia_tui.files import open_in_place, read
 from mia_tui.paths import decode_name, encode_name, user_state
 from mia_tui.records import BadRecord, Count, Frame, JsonReader, Text, Time
 
@@ -97,8 +97,7 @@ def remember_dataset(
             labels,
         )
         file = user_state() / _FILE
-        descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, _PRIVATE)
-        with os.fdopen(descriptor, "ab") as lines:
+        with os.fdopen(open_in_place(file, append=True, mode=_PRIVATE), "wb") as lines:
             lines.write(msgspec.json.encode(line) + b"\n")
         if file.stat().st_size > _LONGEST_BYTES:
             _shorten(file)

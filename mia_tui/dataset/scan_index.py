@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Meta
 
 from mia_tui.dataset.model import ImageFile
-from mia_tui.files import read
+from mia_tui.files import add_folder, new_content, read, remove_leftovers
 from mia_tui.paths import user_cache
 from mia_tui.records import BadRecord, Count, decode_msgpack
 
@@ -29,6 +29,8 @@ _SETTLED_NS = 2_000_000_000
 
 MOST_CACHE_BYTES = 1 << 31
 _MOST_FRAMES = 10_000_000
+_PRIVATE = 0o600
+_FORGOTTEN_S = 3600.0  # what a killed program left; nobody writes a cache for an hour
 
 _TRIED = 64  # calls made one by one to see whether threads are worth it
 _SLOW_S = 2e-4  # a local stat takes 2 us, one over a network 200 us and more
@@ -125,15 +127,12 @@ def cache_file(root: Path, kind: str, suffix: str) -> Path | None:
 
 def write_cache(file: Path, *content: bytes | memoryview) -> None:
     """Replace a file of the cache as a whole, by these parts; in silence where it cannot be written."""
-    temporary = file.with_name(f"{file.name}.{os.getpid()}")
-    try:
-        file.parent.mkdir(exist_ok=True)
-        with temporary.open("wb") as new:
+    folder = file.parent
+    with suppress(OSError):
+        add_folder(folder)
+        with new_content(file, root=folder.parent, sync=False, mode=_PRIVATE) as new:
             new.writelines(content)
-        temporary.replace(file)
-    except OSError:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        remove_leftovers(folder, root=folder.parent, older_than_s=_FORGOTTEN_S)
 
 
 def _read(file: Path | None) -> dict[bytes, _Entry]:

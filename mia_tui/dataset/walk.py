@@ -110,6 +110,8 @@ class _Walk:
                     folders.append(name)
                 elif entry.is_symlink() and _is_folder(entry):
                     links.append(name)
+                elif is_image:
+                    self._note(f"{folder}/{name}" if folder else name, "It is no file with a content.")
         self.seen.add(identity)
         links.sort(key=natural_key)
         self.links.extend(f"{folder}/{name}" if folder else name for name in links)
@@ -127,7 +129,7 @@ class _Walk:
         if stat.S_ISDIR(mode):
             self.links.append(path)
         elif not stat.S_ISREG(mode):
-            self._note(path, "The link leads nowhere.")
+            self._note(path, "The link leads to no file." if mode else "The link leads nowhere.")
         return stat.S_ISREG(mode)
 
     def _note(self, path: str, message: str) -> None:

@@ -9,12 +9,9 @@ import hashlib
 import os
 import re
 import ssl
-import tempfile
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -22,6 +19,7 @@ from urllib.parse import urlsplit
 
 from mia_tui.config import weights_cache
 from mia_tui.errors import WeightsError
+from mia_tui.files import add_folder, new_content
 from mia_tui.paths import printable
 
 PROBE_S = 5.0
@@ -87,7 +85,8 @@ def from_url(url: str, folder: Path | None = None) -> Path:
     """
     path = (folder or weights_cache.torch_cache()) / weights_cache.url_name(url)
     try:
-        with _replacing(path) as file:
+        add_folder(path.parent, parents=True, mode=0o777)
+        with new_content(path, mode=0o666) as file:
             digest = _fetch(url, file)
             expected = re.search(r"-([0-9a-f]{8,})\.", path.name)
             if url.startswith("http:") and expected and not digest.startswith(expected[1]):
@@ -131,23 +130,6 @@ def _fetch(url: str, file: BinaryIO) -> str:
     if announced is not None and received != int(announced):
         raise OSError(f"only {received} of {announced} bytes came")
     return digest.hexdigest()
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """A temporary file beside `path` that takes its place if all goes well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".partial")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(0o644)  # mkstemp makes private files; this cache may be shared
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def _failed(url: str, error: BaseException) -> WeightsError:

@@ -79,7 +79,7 @@ def remember_run(run: RunDir) -> None:
     """Note a run as this user's newest. Silent where the user's folder cannot be written."""
     with suppress(OSError):
         file = user_state() / _RECENT
-        with os.fdopen(open_in_place(file, append=True, private=True), "wb") as lines:
+        with os.fdopen(open_in_place(file, append=True, mode=0o600), "wb") as lines:
             lines.write(msgspec.json.encode(encode_name(str(run.path.resolve()))) + b"\n")
         _shorten(file)
 

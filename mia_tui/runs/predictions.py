@@ -7,6 +7,7 @@ gone on with. Its lines follow the dataset's order: where that order has changed
 import csv
 import io
 import json
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from msgspec import Meta
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.errors import ConfigError, DataError
-from mia_tui.files import open_to_read, replacing
+from mia_tui.files import open_in_place, open_to_read, remove, remove_leftovers, replacing
 from mia_tui.paths import decode_name, encode_name, printable
 from mia_tui.records import BadRecord, Frame, JsonReader, Text, decode_json
 from mia_tui.runs.card import ModelCard
@@ -113,6 +114,7 @@ class PartialFile:
         out: The file wanted in the end.
         header: What is predicted.
         keys: The images, in order.
+        root: As for `files.open_in_place`.
 
     Attributes:
         done: Rows an earlier attempt left that are still right.
@@ -121,11 +123,14 @@ class PartialFile:
         DataError: If the disk does not take it.
     """
 
-    def __init__(self, out: Path, header: Header, keys: Sequence[ImageKey]) -> None:
+    def __init__(
+        self, out: Path, header: Header, keys: Sequence[ImageKey], *, root: Path | None = None
+    ) -> None:
         self.path = partial_path(out)
+        remove_leftovers(out.parent, root=root, of=out.name.__eq__)
         self.done, size = _usable(self.path, header, keys)
         try:
-            self._file: BinaryIO = self.path.open("r+b" if size else "wb")
+            self._file: BinaryIO = os.fdopen(open_in_place(self.path, root=root), "r+b")
             self._file.truncate(size)
             self._file.seek(size)
         except OSError as error:
@@ -170,13 +175,14 @@ class Summary:
             self.problems.append(f"{printable(decode_name(row.file))}: {row.problem}")
 
 
-def convert(out: Path, header: Header, write: Writer | None = None) -> Summary:
+def convert(out: Path, header: Header, write: Writer | None = None, *, root: Path | None = None) -> Summary:
     """Turn the partial file into the file wanted, and remove it.
 
     Args:
         out: The file wanted; it appears whole, or not at all.
         header: That of the partial file.
         write: Writes the rows that have probabilities; None goes by the ending of `out`.
+        root: As for `files.new_content`.
 
     Raises:
         DataError: If no image could be read; nothing is written.
@@ -185,13 +191,13 @@ def convert(out: Path, header: Header, write: Writer | None = None) -> Summary:
     partial, summary = partial_path(out), Summary()
     by_ending = {".csv": _write_csv, ".jsonl": _write_jsonl, ".parquet": _write_parquet}
     write = write or by_ending[out.suffix.lower()]
-    with replacing(out) as file:
+    with replacing(out, root=root) as file:
         write(file, header, _predicted(partial, header, summary))
         if not summary.by_class:
             raise DataError(
                 f"None of the images can be read: {'; '.join(summary.problems)}.", "Check the files."
             )
-    partial.unlink()
+    remove(partial, root=root)
     return summary
 
 

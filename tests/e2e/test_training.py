@@ -248,8 +248,6 @@ def steps_of(run: RunDir, attempt: int) -> int:
 # Dies before the n-th file of a save is synced or renamed, or after the last; one that was to be synced is cut in
 # half, as a kill in the middle of writing leaves it.
 DIE_SAVING = """
-import mia_tui.files as files
-from pathlib import Path
 left = [{point}]
 saving = [False]
 def count(cut=None):
@@ -259,20 +257,20 @@ def count(cut=None):
             if cut is not None:
                 os.truncate(f"/proc/self/fd/{{cut}}", os.fstat(cut).st_size // 2)
             die()
-real_fsync, real_replace, real_save = os.fsync, Path.replace, train.save_checkpoint
+real_fsync, real_replace, real_save = os.fsync, os.replace, train.save_checkpoint
 def fsync(number):
     if not os.path.isdir(f"/proc/self/fd/{{number}}"):
         count(cut=number)
     real_fsync(number)
-def replace(self, target):
+def replace(*names, **where):
     count()
-    return real_replace(self, target)
+    return real_replace(*names, **where)
 def save(run, state, best):
     saving[0] = best is not None and best.card.epoch == {epoch}
     real_save(run, state, best)
     if saving[0]:
         die()
-os.fsync, Path.replace, train.save_checkpoint = fsync, replace, save
+os.fsync, os.replace, train.save_checkpoint = fsync, replace, save
 """
 POINTS = 8  # three files are synced and renamed, one is renamed a second time; and the end
 

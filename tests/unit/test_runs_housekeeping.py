@@ -145,10 +145,10 @@ def test_a_run_that_is_gone_already_is_no_fault(run: RunDir) -> None:
 def test_a_deletion_that_is_cut_short_leaves_no_run(run: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
     run.checkpoints.mkdir()
 
-    def refuse(path: Path) -> None:
-        raise PermissionError(13, "Permission denied", str(path))
+    def refuse(name: str, **_: object) -> None:
+        raise PermissionError(13, "Permission denied", name)
 
-    monkeypatch.setattr(housekeeping.shutil, "rmtree", refuse)
+    monkeypatch.setattr(shutil, "rmtree", refuse)
     with pytest.raises(RunError, match=r"checkpoints may not be written by you"):
         delete_run(run)
     assert not run.exists()

@@ -10,7 +10,7 @@ import pytest
 from run_support import make_job, make_run, on_small_disk
 
 from mia_tui.errors import ConfigError, RunError
-from mia_tui.files import make_folder, replacing, write_atomically
+from mia_tui.files import make_folder, remove_leftovers, replacing, write_atomically
 from mia_tui.paths import StateFolder
 from mia_tui.runs.job import JobClass, Sample
 from mia_tui.runs.layout import RunDir
@@ -163,17 +163,23 @@ def test_an_error_of_the_disk_behind_another_error_is_the_one_told(tmp_path: Pat
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_a_killed_writer_left_is_used_up_by_the_next_one(tmp_path: Path) -> None:
-    (tmp_path / ".x.json.tmp").write_bytes(b"half a checkpoint")
-    write_atomically(tmp_path / "x.json", b"new")
-    assert [entry.name for entry in tmp_path.iterdir()] == ["x.json"]
+def test_what_killed_writers_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    for number in range(3):
+        (tmp_path / f".x.json.{number:016x}.tmp").write_bytes(b"half a checkpoint")
+    (tmp_path / ".y.json.0123456789abcdef.tmp").write_bytes(b"of another writer")
+    (tmp_path / ".x.json.swp").write_bytes(b"of an editor")
+    remove_leftovers(tmp_path, of="x.json".__eq__)
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == [
+        ".x.json.swp",
+        ".y.json.0123456789abcdef.tmp",
+    ]
 
 
 def test_a_file_where_a_folder_belongs_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "mia").write_bytes(b"")
     with pytest.raises(RunError, match="mia"):
         make_folder(tmp_path / "mia" / "runs")
-    with pytest.raises(RunError, match="is a file, a folder was to be there"):
+    with pytest.raises(RunError, match="cannot be used: it is a file"):
         make_folder(tmp_path / "mia")
 
 
@@ -230,7 +236,7 @@ def test_a_folder_that_may_not_be_written_names_state(
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "mkdir", refuse)  # root may write anywhere, so the refusal is made here
+    monkeypatch.setattr(os, "mkdir", refuse)  # root may write anywhere, so the refusal is made here
     with pytest.raises(ConfigError, match=r"may not be written by you\. .*--state DIR"):
         make_run(tmp_path / "mia")
 

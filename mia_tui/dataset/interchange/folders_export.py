@@ -2,19 +2,31 @@
 
 import os
 import shutil
+import stat
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 from PIL import Image
 
 from mia_tui.dataset.interchange.folders import PART_FOLDERS
-from mia_tui.dataset.interchange.output import cannot_write
+from mia_tui.dataset.interchange.output import FILE_MODE, FOLDER_MODE, cannot_write
 from mia_tui.dataset.model import ImageKey, Part
+from mia_tui.dataset.pixels.reading import open_image
 from mia_tui.dataset.wording import counted, name_some
-from mia_tui.errors import DataError
+from mia_tui.errors import DataError, DecodeError
+from mia_tui.files import (
+    add_folder,
+    add_new_folder,
+    create,
+    remove_leftovers,
+    remove_tree,
+    rename,
+    temporary_beside,
+)
 from mia_tui.paths import printable
 
 Transfer = Literal["copy", "hardlink", "symlink"]
@@ -74,17 +86,17 @@ def write_class_folders(
     """
     _check_target(out, dataset)
     _check_names([classes[index] for index in sorted(set(labels.values()))], with_parts=parts is not None)
-    partial = out.with_name(f".{out.name}.partial")
+    partial = temporary_beside(out)
     try:
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
+        add_folder(out.parent, root=out.parent, parents=True, mode=FOLDER_MODE)
+        remove_leftovers(out.parent, of=out.name.__eq__)
+        add_new_folder(partial, mode=FOLDER_MODE)
         try:
             result = _write_all(partial, dataset, _plan(labels, classes, keys, parts), transfer)
-            if out.exists():
-                out.rmdir()
-            partial.rename(out)
+            rename(partial, out.name)  # an empty folder gives way
         except BaseException:
-            shutil.rmtree(partial, ignore_errors=True)
+            with suppress(OSError):
+                remove_tree(partial)
             raise
     except OSError as error:
         raise cannot_write(out, error) from error
@@ -158,8 +170,8 @@ def _write_all(root: Path, dataset: Path, items: Sequence[_Item], transfer: Tran
     skipped, written, frames = [], 0, 0
     for item, name in zip(items, names, strict=True):
         source, target = dataset / item.source, root / item.folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        fault = _transfer(source, target, item.frame, transfer)
+        add_folder(target.parent, root=root, parents=True, mode=FOLDER_MODE)
+        fault = _transfer(source, target, item.frame, transfer, root)
         if fault:
             skipped.append(f"{printable(item.source)}: {fault}")
             continue
@@ -168,23 +180,40 @@ def _write_all(root: Path, dataset: Path, items: Sequence[_Item], transfer: Tran
     return FoldersExport(files=written, skipped=tuple(skipped), frames=frames)
 
 
-def _transfer(source: Path, target: Path, frame: int | None, transfer: Transfer) -> str | None:
-    """Put one file in its place; the reason where the source cannot be read.
+def _transfer(source: Path, target: Path, frame: int | None, transfer: Transfer, root: Path) -> str | None:
+    """Put one file in its place; the reason where the source is no image that can be read.
+
+    A file with the ending of an image may be a link to something else that was never meant to go out.
 
     Raises:
         OSError: If the target cannot be written.
     """
-    if frame is not None:
-        return _write_frame(source, target, frame)
-    if not source.is_file():
-        return "it is gone"
-    if not os.access(source, os.R_OK):
-        return "it may not be read"
-    if transfer == "symlink":
+    try:
+        with open_image(source) as (image, file):
+            single = None if frame is None else _frame_of(image, frame)
+            if single is None and transfer == "copy":
+                _copy(file, target, root)
+    except DecodeError as error:
+        return error.message.removeprefix(f"{printable(source.name)} ").removesuffix(".")
+    if single is not None:
+        with os.fdopen(create(target, root=root, mode=FILE_MODE), "wb") as new:
+            single.save(new, format="TIFF")
+    elif transfer == "symlink":
         target.symlink_to(source.resolve())
-    elif transfer == "copy" or not _hard_linked(source, target):
-        shutil.copy2(source, target)
+    elif transfer == "hardlink" and not _hard_linked(source, target):
+        return _transfer(source, target, frame, "copy", root)
     return None
+
+
+def _copy(file: BinaryIO, target: Path, root: Path) -> None:
+    """Copy an open file with its mode and times."""
+    status = os.fstat(file.fileno())
+    file.seek(0)
+    with os.fdopen(create(target, root=root, mode=FILE_MODE), "wb") as new:
+        shutil.copyfileobj(file, new)
+        new.flush()
+        os.fchmod(new.fileno(), stat.S_IMODE(status.st_mode) & 0o777)
+        os.utime(new.fileno(), ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 def _hard_linked(source: Path, target: Path) -> bool:
@@ -195,15 +224,14 @@ def _hard_linked(source: Path, target: Path) -> bool:
     return True
 
 
-def _write_frame(source: Path, target: Path, frame: int) -> str | None:
-    try:
-        with Image.open(source) as image:
-            image.seek(frame)
-            single = image.copy()
-    except (OSError, EOFError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        return str(error) or type(error).__name__
-    single.save(target, format="TIFF")
-    return None
+def _frame_of(image: Image.Image, frame: int) -> Image.Image:
+    """A frame, pixels as they are.
+
+    Raises:
+        DecodeError: If there is no such frame, or it is damaged.
+    """
+    image.seek(frame)
+    return image.copy()
 
 
 def _unique_names(items: Sequence[_Item]) -> list[str]:

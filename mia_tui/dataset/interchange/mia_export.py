@@ -15,11 +15,12 @@ from mia_tui.dataset.interchange.mia import (
     frames_of,
     outlines,
 )
-from mia_tui.dataset.interchange.output import cannot_write, replace_file
+from mia_tui.dataset.interchange.output import FOLDER_MODE, cannot_write, replace_file
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.scan import Scan
 from mia_tui.dataset.wording import counted, name_some
 from mia_tui.errors import DataError
+from mia_tui.files import add_folder
 from mia_tui.paths import printable
 
 
@@ -72,7 +73,7 @@ def write_mia(
             "Pass --overwrite, or name another folder to write to.",
         )
     for key, target in targets.items():
-        _write_number(target, labels[key])
+        _write_number(target, labels[key], (dataset / key.path).parent if out is None else out)
     late = sum(key.frame > 999 for key in labels)
     notes = (f"{counted(late, 'frame')} after 999: MIA reads the last three digits only.",) if late else ()
     return MiaExport(len(targets), {name: number for number, name in enumerate(classes)}, notes)
@@ -98,15 +99,16 @@ def _label_path(key: ImageKey, in_stack: bool) -> Path:
     return Path(folder, LABEL_FOLDER, inside)
 
 
-def _write_number(path: Path, number: int) -> None:
+def _write_number(path: Path, number: int, root: Path) -> None:
+    """Write a label file; the user's own folders may be links, what lies below `root` may not."""
     arrays = [np.array(MAGIC), np.array(number), *_outlines(path)]
     content = BytesIO()
     np.savez(content, *arrays)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        add_folder(path.parent, root=root, parents=True, mode=FOLDER_MODE)
     except OSError as error:
         raise cannot_write(path.parent, error) from error
-    replace_file(path, content.getvalue(), sync=False)
+    replace_file(path, content.getvalue(), root=root, sync=False)
 
 
 def _outlines(path: Path) -> list[np.ndarray[tuple[int, ...], np.dtype[np.generic]]]:

@@ -1,37 +1,31 @@
 """Writing files of labels: whole or not at all."""
 
-import os
-import secrets
 from pathlib import Path
 
 from mia_tui.errors import DataError
+from mia_tui.files import new_content
 from mia_tui.paths import printable
 
+# Less the umask: what is exported is like any other file of the user.
+FILE_MODE, FOLDER_MODE = 0o666, 0o777
 
-def replace_file(path: Path, content: bytes, *, sync: bool = True) -> None:
-    """Write a file under another name beside its place, then put it there at once.
+
+def replace_file(path: Path, content: bytes, *, root: Path | None = None, sync: bool = True) -> None:
+    """Write a file, which appears in its place at once.
 
     Args:
         path: The file.
         content: All of it.
+        root: As for `files.new_content`.
         sync: Whether to wait until it is on the disk; not worth it for thousands of files that can be
             written again.
 
     Raises:
         DataError: If the folder is missing, read-only or full.
     """
-    temporary = path.with_name(f".mia-tui-{secrets.token_hex(6)}")
     try:
-        try:
-            with temporary.open("xb") as file:
-                file.write(content)
-                if sync:
-                    file.flush()
-                    os.fsync(file.fileno())
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        with new_content(path, root=root, sync=sync, mode=FILE_MODE) as file:
+            file.write(content)
     except OSError as error:
         raise cannot_write(path, error) from error
 

@@ -17,11 +17,10 @@ from PIL.JpegImagePlugin import JpegImageFile
 from mia_tui.dataset.pixels import deep
 from mia_tui.dataset.pixels.reading import (
     MAX_MEGAPIXELS,
-    formats_of,
+    open_image,
     open_upright,
     opened,
     orientation_of,
-    reading,
 )
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ def count_frames(path: Path, *, animated: "Frames" = "first") -> int:
     Raises:
         DecodeError: If the file is not an image or cannot be opened.
     """
-    with reading(path), Image.open(path, formats=formats_of(path)) as image:
+    with open_image(path) as (image, _):
         if image.format == "TIFF" or (image.format in ("GIF", "WEBP") and animated == "all"):
             return int(getattr(image, "n_frames", 1))
         return 1

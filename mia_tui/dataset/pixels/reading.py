@@ -6,11 +6,13 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from mia_tui.dataset.pixels import deep
 from mia_tui.errors import DecodeError
+from mia_tui.files import OddFile, open_to_read
 from mia_tui.paths import printable
 
 MAX_MEGAPIXELS = 120.0
@@ -59,7 +61,7 @@ def open_upright(
 ) -> Image.Image:
     """The pixels of an opened image, upright, mode RGB or L."""
     if deep.has_deep_colour(image):
-        with Image.open(path, formats=formats_of(path)) as again:
+        with open_image(path) as (again, _):
             _seek(again, frame, path)
             picture = deep.show_deep_colour(image, again, outside)
     else:
@@ -75,10 +77,25 @@ def opened(path: Path, frame: int, max_megapixels: float) -> Iterator[ImageFile.
     Raises:
         DecodeError: For every fault of the file, found here or by whoever uses it within.
     """
-    with reading(path), Image.open(path, formats=formats_of(path)) as image:
+    with open_image(path) as (image, _):
         _seek(image, frame, path)
         _refuse_too_large(image, max_megapixels, path)
         yield image
+
+
+@contextmanager
+def open_image(path: Path) -> Iterator[tuple[ImageFile.ImageFile, BinaryIO]]:
+    """An image file, opened and not decoded yet, with the open file behind it.
+
+    Raises:
+        DecodeError: As `opened`; also for a named pipe or a device, which is never waited for.
+    """
+    with (
+        reading(path),
+        open_to_read(path, follow=True) as file,
+        Image.open(file, formats=formats_of(path)) as image,
+    ):
+        yield image, file
 
 
 def formats_of(path: Path) -> tuple[str, ...]:
@@ -101,6 +118,8 @@ def reading(path: Path) -> Iterator[None]:
         if _is_empty(path):
             raise DecodeError(f"{name} is empty (0 bytes).") from error
         raise DecodeError(f"{name} is not an image, or of a kind that cannot be read.") from error
+    except OddFile as error:
+        raise DecodeError(f"{name} cannot be read: {error.strerror}.") from error
     except MemoryError as error:
         raise DecodeError(f"{name} needs more memory than there is.") from error
     except _DAMAGED as error:

@@ -18,6 +18,7 @@ from mia_tui.config.fields import Field, Value, fields, parse_value
 from mia_tui.config.toml import load_config, save_config
 from mia_tui.config.train import TrainConfig
 from mia_tui.errors import ConfigError, MiaError
+from mia_tui.files import new_content
 
 SPLIT_FIELDS = ("val_fraction", "test_fraction", "group_by", "split_seed")
 """Those that a stored split decides where nobody names them."""
@@ -94,7 +95,8 @@ class Form:
         if config is None:
             raise ConfigError("The settings have faults, so they are not saved.", "Mend them first.")
         try:
-            path.write_bytes(save_config(config).encode("utf-8", "surrogateescape"))
+            with new_content(path, mode=0o666) as file:
+                file.write(save_config(config).encode("utf-8", "surrogateescape"))
         except OSError as error:
             raise ConfigError(
                 f"The settings cannot be saved there: {error.strerror}.", "Name another file."

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mia_tui.errors import RunError
-from mia_tui.files import is_full
+from mia_tui.files import is_full, open_to_read
 from mia_tui.paths import printable
 from mia_tui.runs.eventlog import EventReader
 from mia_tui.runs.gpus import Gpu, gpus_of_process, list_gpus, nvidia_device_present
@@ -259,7 +259,7 @@ class _Log:
 
     def _same_head(self) -> bool:
         """Whether this is the file that was read before, and not another one in its place."""
-        with self.run.events.open("rb") as file:
+        with open_to_read(self.run.events) as file:
             head = file.read(_HEAD_BYTES)
         is_same, self._head = head.startswith(self._head), head
         return is_same
