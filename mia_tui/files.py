@@ -435,7 +435,10 @@ def _open_regular(name: str, folder: int, flags: int, path: Path) -> int:
 
 
 def _open_followed(path: Path) -> int:
-    what = _odd(os.stat(path).st_mode)  # noqa: PTH116  # first: to open a device may do something
+    mode = os.stat(path).st_mode  # noqa: PTH116  # first: to open a device may do something
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+    what = _odd(mode)
     if what:
         raise OddFile(what, path)
     return _only_regular(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), path)

@@ -27,6 +27,7 @@ from mia_tui.runs.predictions import Header, Row, best_class
 
 _PROTOCOL = 1
 _BYTES_AT_ONCE = 1 << 20  # of lines that are records at the same time
+_LONGEST_LINE_BYTES = 1 << 21
 _LONGEST_HEAD_BYTES = 1 << 24  # 100,000 classes
 
 
@@ -175,10 +176,10 @@ def _chunks(file: BinaryIO) -> Iterator[list[_Line]]:
     """The lines between the first and the last, which must say how many there are."""
     count, end = 0, b""
     try:
-        while chunk := file.read(_BYTES_AT_ONCE):  # longer than any line
+        while chunk := file.read(_BYTES_AT_ONCE):
             held, _, rest = (end + chunk).rstrip(b"\n").rpartition(b"\n")
             end = rest + chunk[len(chunk.rstrip(b"\n")) :]  # the last so far is the last of all, perhaps
-            if len(end) > _BYTES_AT_ONCE:
+            if len(end) > _LONGEST_LINE_BYTES:
                 raise _Damaged
             rows = _LINE.decode_lines(held)
             count += len(rows)
