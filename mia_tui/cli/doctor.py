@@ -14,12 +14,14 @@ import msgspec
 
 from mia_tui import __version__
 from mia_tui.catalog.backbones import BACKBONES
+from mia_tui.cli.open import user_settings
 from mia_tui.cli.options import Command, dataset_option, json_option, state_option
 from mia_tui.cli.outlet import STDOUT
 from mia_tui.cli.report import Report
+from mia_tui.config.user import UserConfig
 from mia_tui.config.weights_cache import hub_cache, torch_cache, weights_here
-from mia_tui.errors import DataError
-from mia_tui.paths import StateFolder, find_state, printable, user_cache, user_state
+from mia_tui.errors import ConfigError, DataError
+from mia_tui.paths import StateFolder, find_state, printable, user_cache, user_config_file, user_state
 from mia_tui.runs.gpus import list_gpus
 from mia_tui.runs.outlive import detach_risk
 from mia_tui.runs.system import usable_cores
@@ -33,12 +35,6 @@ _GRAPHICS: dict[str, str] = {
     "sixel": "in full by sixel",
     "half": "coarse, of half blocks",
     "none": "not shown",
-}
-_COLOURS: dict[str, str] = {
-    "true": "16 million colours",
-    "256": "256 colours",
-    "16": "16 colours",
-    "none": "no colours",
 }
 
 _GIB = 1 << 30
@@ -85,9 +81,11 @@ def examine(dataset: Path | None, state: Path | None) -> Iterator[Finding]:
     yield from _gpus()
     yield from _folders(dataset, state)
     yield _weights()
+    settings, user = _settings()
+    yield settings
     yield _terminal()
     if STDOUT.isatty():
-        yield _graphics()
+        yield _graphics(user)
     risk = detach_risk()
     if risk is not None:
         yield Finding("Detached runs", "note", risk.message, risk.hint)
@@ -190,15 +188,29 @@ def _terminal() -> Finding:
     return Finding("Terminal", "ok", text)
 
 
-def _graphics() -> Finding:
-    """What this terminal can show of an image."""
-    from mia_tui.terminal.ask import ask_terminal
+def _settings() -> tuple[Finding, UserConfig]:
+    """The user's settings, by which the app goes; where they are wrong, the defaults."""
+    path = user_config_file()
+    try:
+        user = user_settings()
+    except ConfigError as error:
+        return Finding(
+            "Settings", "note", f"the app does not open: {error.message}", error.hint
+        ), UserConfig()
+    where = printable(path)
+    return Finding("Settings", "ok", where if path.exists() else f"none; they go into {where}"), user
 
-    terminal = ask_terminal()
+
+def _graphics(user: UserConfig) -> Finding:
+    """What the app shows of an image on this terminal."""
+    from mia_tui.terminal.ask import ask_terminal
+    from mia_tui.terminal.choose import with_colours
+
+    terminal = ask_terminal(user.graphics, environment=with_colours(os.environ, user.colours))
     cells = f"{terminal.cell_width_px}x{terminal.cell_height_px} pixels a cell"
     words = [
         _GRAPHICS[terminal.graphics],
-        _COLOURS[terminal.colours],
+        terminal.colours_in_words,
         cells if terminal.cell_known else f"{cells} guessed",
         *([terminal.brand] if terminal.brand else []),
         *([f"inside {terminal.multiplexer}"] if terminal.multiplexer else []),

@@ -260,5 +260,5 @@ class GridScreen(SessionScreen[bool]):
 
 
 def _for_tiles(terminal: Terminal) -> Terminal:
-    """Tiles are half blocks whatever the terminal has: dozens of images would fill its memory and the line."""
-    return replace(terminal, graphics="none" if terminal.colours == "none" else "half")
+    """Tiles are half blocks wherever pictures are shown: dozens of them would fill its memory and the line."""
+    return replace(terminal, graphics="none" if terminal.graphics == "none" else "half")

@@ -15,7 +15,7 @@ from mia_tui.tui.services.head_start import HeadStart
 from mia_tui.tui.services.later import later
 from mia_tui.tui.services.prefetch import Prefetch, Ready
 from mia_tui.tui.services.presenter import Presenter, Scene
-from mia_tui.tui.widgets.image_view import ImageView
+from mia_tui.tui.widgets.image_view import NO_IMAGES, ImageView
 
 _AHEAD, _BEHIND = 3, 1
 _REFUSED = "This terminal did not keep the picture", "--graphics half shows images in another way"
@@ -133,7 +133,7 @@ class Pictures:
             self._missed.pop(key, None)
         if view is not None and self._terminal.graphics == "none":
             size = f"{view.image_width:,} x {view.image_height:,} pixels"
-            self._view.show_card(key.path, size, "This terminal shows no images")
+            self._view.show_card(key.path, size, NO_IMAGES)
         elif ready.picture is not None:
             self._view.show(ready.picture, part_bytes=part_bytes)
         elif ready.missing:
