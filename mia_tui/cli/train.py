@@ -217,6 +217,7 @@ def run_in_front(report: Report, run: "RunDir") -> int:
     from mia_tui.runs.events import Event
     from mia_tui.runs.housekeeping import drop_stillborn
     from mia_tui.runs.state import read_state
+    from mia_tui.runs.words import left_out_sentences
     from mia_tui.worker import work
 
     report.say(f"Run {run.name} in {printable(run.path)}")
@@ -228,6 +229,8 @@ def run_in_front(report: Report, run: "RunDir") -> int:
             progress(event)
 
         result = work(run, foreground=True, observe=observe, on_signal=_tell_stopping)
+    for sentence in left_out_sentences(progress.state):
+        report.warn(sentence)
     if result.error is not None:
         drop_stillborn(run, result.error)
     if result.outcome == "finished":
