@@ -128,6 +128,7 @@ def _create(
     *,
     after: str | None,
 ) -> "RunDir":
+    from mia_tui.runs.checks_content import without_content
     from mia_tui.runs.index import remember_run
     from mia_tui.runs.prepare import prepare_training, read_dataset, with_absolute_paths
 
@@ -148,6 +149,9 @@ def _create(
         found, config, given=given_fields(settings), command=command_line, annotator=annotator
     )
     tell_prepared(report, prepared, found.labelled.source)
+    names = [item.name for item in prepared.job.classes]
+    for finding in without_content(Path(prepared.job.dataset), prepared.samples, names, prepared.job.config):
+        report.warn(finding.message, finding.hint)
     run = prepared.create(after=ahead)
     remember_run(run)
     return run

@@ -56,10 +56,12 @@ def at(kind: type[Event], action: Action, **wanted: object) -> Callable[[Event],
     done: list[bool] = []
 
     def look(event: Event) -> None:
-        if not done and isinstance(event, kind):
-            if all(getattr(event, name) == value for name, value in wanted.items()):
-                done.append(True)
-                action()
+        fits = isinstance(event, kind) and all(
+            getattr(event, name) == value for name, value in wanted.items()
+        )
+        if fits and not done:
+            done.append(True)
+            action()
 
     return look
 
@@ -75,10 +77,6 @@ def both(*looks: Callable[[Event], None]) -> Callable[[Event], None]:
 def soon(action: Action) -> Action:
     """The same in another thread, a little later: the run waits meanwhile."""
     return lambda: threading.Timer(0.2, action).start()
-
-
-def of_kind(events: list[Event], kind: type[Event]) -> list[Event]:
-    return [event for event in events if isinstance(event, kind)]
 
 
 def waits(events: list[Event]) -> list[str]:
