@@ -220,9 +220,13 @@ class _Training:
         except LoadingStopped:
             self._save()
             return "stopped"
-        except AwayError:
+        except AwayError as error:
             self._save()
-            raise
+            raise AwayError(
+                error.message,
+                "What was done until then is saved; when the disk is back, `mia-tui train --resume "
+                f"{printable(self.run.path)}` goes on.",
+            ) from error
         self._save()
         return "finished"
 

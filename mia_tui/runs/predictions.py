@@ -1,12 +1,14 @@
 """Predictions on disk: streamed to OUT.partial.jsonl, converted at the end, gone on with after a kill.
 
 The partial file begins with a line that says which network predicted what; only a file that says the same is
-gone on with. Its lines follow the dataset's order: where that order has changed since, the rest is done anew.
+gone on with. Its lines follow the dataset's order: where that order has changed since, the rest is done anew. What
+could not be read is tried again.
 """
 
 import csv
 import io
 import json
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -110,6 +112,7 @@ class PartialFile:
 
     Attributes:
         done: Rows an earlier attempt left that are still right.
+        faults: Images among them that could not be read then.
 
     Raises:
         DataError: If the disk does not take it.
@@ -117,7 +120,7 @@ class PartialFile:
 
     def __init__(self, out: Path, header: Header, keys: Sequence[ImageKey]) -> None:
         self.path = partial_path(out)
-        self.done, size = _usable(self.path, header, keys)
+        self.done, size, self.faults = _usable(self.path, header, keys)
         try:
             self._file: BinaryIO = self.path.open("r+b" if size else "wb")
             self._file.truncate(size)
@@ -131,6 +134,22 @@ class PartialFile:
     def append(self, rows: Iterable[Row]) -> None:
         """Add rows, in the order of the keys."""
         self._write(b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
+
+    def mend(self, rows: Iterable[Row]) -> None:
+        """Put rows of images that can be read by now in the place of those that say that they could not.
+
+        Raises:
+            RunError: If the disk does not take it.
+        """
+        better = {row.key: msgspec.json.encode(row) + b"\n" for row in rows}
+        decoder = msgspec.json.Decoder(Row)
+        self._file.close()
+        with replacing(self.path) as new, self.path.open("rb") as old:
+            new.write(next(old))  # the header
+            for line in islice(old, self.done):
+                new.write(better.get(decoder.decode(line).key, line))
+        self._file = self.path.open("r+b")
+        self._file.seek(0, os.SEEK_END)
 
     def close(self) -> None:
         """Close the file and leave it, to be gone on with."""
@@ -220,22 +239,24 @@ def best_class(row: Row) -> int:
     return max(range(len(row.probabilities)), key=row.probabilities.__getitem__)
 
 
-def _usable(partial: Path, header: Header, keys: Sequence[ImageKey]) -> tuple[int, int]:
-    """Rows of an earlier attempt that are still right, and the bytes they take with their header."""
+def _usable(partial: Path, header: Header, keys: Sequence[ImageKey]) -> tuple[int, int, list[ImageKey]]:
+    """Rows of an earlier attempt that are still right, the bytes they take with their header, and the faults."""
     decoder = msgspec.json.Decoder(Row)
     try:
         with partial.open("rb") as file:
             first = next(file, b"")
             if msgspec.json.decode(first, type=Header) != header:
-                return 0, 0
-            rows, size = 0, len(first)
+                return 0, 0, []
+            rows, size, faults = 0, len(first), []
             for line, key in zip(file, keys, strict=False):
-                if not line.endswith(b"\n") or decoder.decode(line).key != key:
+                if not line.endswith(b"\n") or (row := decoder.decode(line)).key != key:
                     break
                 rows, size = rows + 1, size + len(line)
-            return rows, size
+                if row.probabilities is None:
+                    faults.append(key)
+            return rows, size, faults
     except (FileNotFoundError, msgspec.DecodeError):
-        return 0, 0
+        return 0, 0, []
 
 
 def _columns(header: Header) -> list[str]:

@@ -78,6 +78,35 @@ class Presence:
             raise self._given_up()
         self._on_wait(None)
 
+    def read_again(
+        self,
+        rows: Sequence[int],
+        submit: Callable[[int], Future[Result]],
+        is_fault: Callable[[Result], bool],
+    ) -> dict[int, Result]:
+        """Read rows once more that could not be read, with the disk known to be there before and after that.
+
+        Args:
+            rows: That could not be read.
+            submit: Begins to read a row in a thread.
+            is_fault: Whether an answer says that it cannot be read.
+
+        Returns:
+            The newest answer of each row.
+
+        Raises:
+            LoadingStopped: If somebody asks to stop meanwhile.
+            AwayError: If the disk stays away.
+        """
+        answers: dict[int, Result] = {}
+        while rows:
+            self.wait(rows)
+            answers |= {row: self.result(future) for row, future in [(row, submit(row)) for row in rows]}
+            rows = [row for row in rows if is_fault(answers[row])]
+            if rows and not self.is_away(rows):
+                break
+        return answers
+
     def result(self, future: Future[Result]) -> Result:
         """What a thread that reads an image comes to; a disk that gives no answer counts as one that is away.
 
@@ -129,7 +158,7 @@ class Presence:
             return LoadingStopped()
         return AwayError(
             f"The images in {printable(self._root)} have been away for {away.AWAY_S / 60:.0f} minutes.",
-            "What was done until then is saved; go on when they are back.",
+            "Go on when they are back.",
         )
 
 

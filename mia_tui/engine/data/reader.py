@@ -151,14 +151,14 @@ class Pending:
         for position, future in enumerate(self._futures):
             problem = None if future is None else self._reader.presence.result(future)
             if problem is not None:
-                faults[position] = problem
+                faults[self._numbers[position]] = problem
             if after_each is not None:
                 after_each()
         faults = self._tried_again(faults)
         kept = []
         for position, row in enumerate(self._numbers):
-            if position in faults:
-                self._reader.left_out.setdefault(row, faults[position])
+            if row in faults:
+                self._reader.left_out.setdefault(row, faults[row])
             if row not in self._reader.left_out:  # also those that an earlier batch found unreadable
                 kept.append(position)
             self._reader.presence.tell(row, is_read=row not in self._reader.left_out)
@@ -173,19 +173,14 @@ class Pending:
                 future.cancel()
 
     def _tried_again(self, faults: dict[int, str]) -> dict[int, str]:
-        """What still cannot be read although the disk is there, before and after it was tried again."""
-        while faults:
-            rows = [self._numbers[position] for position in faults]
-            self._reader.presence.wait(rows)
-            futures = {
-                position: self._reader.submit(self._numbers[position], self._pixels[position])
-                for position in faults
-            }
-            problems = {p: self._reader.presence.result(future) for p, future in futures.items()}
-            faults = {position: problem for position, problem in problems.items() if problem is not None}
-            if faults and not self._reader.presence.is_away([self._numbers[position] for position in faults]):
-                break
-        return faults
+        """Why rows still cannot be read although the disk is there."""
+        places = {row: position for position, row in enumerate(self._numbers)}
+
+        def submit(row: int) -> Future[str | None]:
+            return self._reader.submit(row, self._pixels[places[row]])
+
+        answers = self._reader.presence.read_again(list(faults), submit, lambda problem: problem is not None)
+        return {row: problem for row, problem in answers.items() if problem is not None}
 
 
 class Watch:
