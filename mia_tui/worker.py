@@ -15,7 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mia_tui.errors import MiaError, RunError
+from mia_tui.errors import AwayError, MiaError, RunError
 from mia_tui.files import open_in_place
 from mia_tui.paths import printable
 from mia_tui.runs.control import StopRequest
@@ -38,7 +38,7 @@ _PACKAGES = ("mia-tui", "torch", "torchvision", "timm", "torchmetrics", "pillow"
 
 @dataclass(frozen=True)
 class Result:
-    """How an attempt ended; `signal` is the one that stopped it, `error` what made it fail."""
+    """How an attempt ended; `signal` is the one that stopped it, `error` what made it fail or give up waiting."""
 
     outcome: Outcome
     signal: int | None = None
@@ -94,6 +94,8 @@ def _attempt(run: RunDir, number: int, emit: Observe, stop: StopRequest) -> Resu
         check_home(run, job)
         outcome = train(run, job, samples_here(run, job), _identity(number), emit, stop.requested)
         return Result(outcome, stop.signal if outcome == "stopped" else None)
+    except AwayError as error:  # nothing is wrong with the run: it goes on when the disk is back
+        return Result("stopped", error=error)
     except MiaError as error:
         _log_traceback(run)
         return Result("failed", error=error)

@@ -25,7 +25,7 @@ from mia_tui.runs.index import find_run, runs_of
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.liveness import Status, run_status
 from mia_tui.runs.state import RunState
-from mia_tui.runs.words import nothing_to_stop, status_sentence
+from mia_tui.runs.words import left_out_sentences, nothing_to_stop, status_sentence
 
 _LOOK_EVERY_S = 0.5
 _AT_WORK: frozenset[Status] = frozenset({"starting", "running", "unknown"})
@@ -138,6 +138,8 @@ def _follow(report: Report, run: RunDir) -> Status:
                 break
             time.sleep(_LOOK_EVERY_S)
     report.say(f"{printable(run.name)} is {status_sentence(run, status)}.")
+    for sentence in left_out_sentences(show.state):
+        report.warn(sentence)
     if show.state.error is not None:
         report.warn(show.state.error.message, show.state.error.hint)
     return status

@@ -132,6 +132,7 @@ def _create(
     *,
     after: str | None,
 ) -> "RunDir":
+    from mia_tui.runs.checks_content import without_content
     from mia_tui.runs.index import remember_run
     from mia_tui.runs.prepare import prepare_training, read_dataset, with_absolute_paths
 
@@ -152,6 +153,9 @@ def _create(
         found, config, given=given_fields(settings), command=command_line, annotator=annotator
     )
     tell_prepared(report, prepared, found.labelled.source)
+    names = [item.name for item in prepared.job.classes]
+    for finding in without_content(Path(prepared.job.dataset), prepared.samples, names, prepared.job.config):
+        report.warn(finding.message, finding.hint)
     run = prepared.create(after=ahead)
     remember_run(run)
     return run
@@ -224,6 +228,7 @@ def run_in_front(report: Report, run: "RunDir") -> int:
     from mia_tui.runs.events import Event
     from mia_tui.runs.housekeeping import drop_stillborn
     from mia_tui.runs.state import read_state
+    from mia_tui.runs.words import left_out_sentences
     from mia_tui.worker import work
 
     report.say(f"Run {run.name} in {printable(run.path)}")
@@ -235,6 +240,8 @@ def run_in_front(report: Report, run: "RunDir") -> int:
             progress(event)
 
         result = work(run, foreground=True, observe=observe, on_signal=_tell_stopping)
+    for sentence in left_out_sentences(progress.state):
+        report.warn(sentence)
     if result.error is not None:
         drop_stillborn(run, result.error)
     if result.outcome == "finished":

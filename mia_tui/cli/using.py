@@ -136,3 +136,12 @@ def load_network(
         f"Network: {card.backbone} of run {card.run}, epoch {card.epoch}, {len(card.classes)} classes."
     )
     return network
+
+
+def tell_waiting(report: Report) -> Callable[[str | None], None]:
+    """Says why a command waits for its images, and when it goes on."""
+
+    def tell(message: str | None) -> None:
+        report.note("The images are back." if message is None else f"{message[:1].upper()}{message[1:]} ...")
+
+    return tell

@@ -18,6 +18,7 @@ from typing import Any, Self
 import msgspec
 
 from mia_tui.files import create, disk_error, read, remove
+from mia_tui.runs.away import AWAY_S, GONE_S
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.liveness import (
     Status,
@@ -29,8 +30,6 @@ from mia_tui.runs.liveness import (
 )
 
 KILL_AFTER_S = 10.0
-GONE_S = 15.0
-"""So long a run's folder must be gone until that means stop: a network drive may come back."""
 
 _LOOK_EVERY_S = 1.0
 _IMPATIENT_AFTER_S = 2.0
@@ -174,7 +173,9 @@ class StopRequest:
             found = self._run.stop.name in os.listdir(self._run.path)  # noqa: PTH208
         except FileNotFoundError:
             self._gone_since = self._looked_at if self._gone_since is None else self._gone_since
-            return self._looked_at - self._gone_since >= GONE_S
+            # With what it lies in, it is a network drive that may come back, rather than a run that was deleted.
+            patience_s = GONE_S if self._run.path.parent.is_dir() else AWAY_S
+            return self._looked_at - self._gone_since >= patience_s
         except OSError:
             return False
         self._gone_since = None

@@ -71,3 +71,8 @@ class Sample(msgspec.Struct, frozen=True, rename={"class_index": "class"}, omit_
     class_index: Frame
     split: Part
     frame: Frame = 0
+
+
+def image_name(sample: Sample) -> str:
+    """The path of a sample, with its frame where that is not the first."""
+    return f"{sample.path} frame {sample.frame}" if sample.frame else sample.path

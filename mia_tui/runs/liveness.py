@@ -155,8 +155,9 @@ class WorkerLock:
         return True
 
     def _let_go(self) -> None:
-        with suppress(FileNotFoundError):
-            _held.pop(_identity(self._run.worker_lock), None)
+        with suppress(OSError):
+            status = os.fstat(self._descriptor)  # the file may be deleted, or its drive away
+            _held.pop((status.st_dev, status.st_ino), None)
         os.close(self._descriptor)
 
     def _beat(self) -> None:

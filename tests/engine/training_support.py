@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -40,12 +41,18 @@ def make_run(dataset: Path, **settings: object) -> RunDir:
     return prepare_training(read_dataset(dataset, follow=True), config).create()
 
 
-def train(run: RunDir, *, stop_after: tuple[int, int] | None = None) -> tuple[Result, list[Event]]:
+def train(
+    run: RunDir,
+    *,
+    stop_after: tuple[int, int] | None = None,
+    on_event: Callable[[Event], None] = lambda event: None,
+) -> tuple[Result, list[Event]]:
     """Work on a run in this process; ask it to stop once (epoch, step) was told."""
     events: list[Event] = []
 
     def observe(event: Event) -> None:
         events.append(event)
+        on_event(event)
         if stop_after is not None and (getattr(event, "epoch", 0), getattr(event, "step", 0)) == stop_after:
             run.stop.touch()
 
