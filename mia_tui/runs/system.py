@@ -37,20 +37,10 @@ def process_runs(pid: int, started: int | None) -> bool:
 
     Args:
         pid: Its number.
-        started: Its `start_time`; None where that was unknown.
+        started: Its `start_time`; None, or a system that tells none, fits no process.
     """
     stat = _process_stat(pid)
-    if stat is not None:
-        return stat[0] not in "ZX" and started in (None, int(stat[19]))
-    if not _IS_MAC:
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # somebody else's: it runs
-        return True
-    return True
+    return stat is not None and stat[0] not in "ZX" and started == int(stat[19])
 
 
 def lock_holder(descriptor: int) -> tuple[bool, int | None]:
