@@ -16,7 +16,7 @@ from mia_tui.paths import printable
 from mia_tui.runs.control import kill_worker, request_stop
 from mia_tui.runs.files import disk_error
 from mia_tui.runs.index import remember_run
-from mia_tui.runs.launch import niceness, spawn, wait_until_taken
+from mia_tui.runs.launch import spawn, trains_on_cpu, wait_until_taken
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.liveness import Status, run_status
 from mia_tui.runs.state import read_state
@@ -48,7 +48,7 @@ def resume_run(run: RunDir, *, after: RunDir | None = None) -> None:
     if run_status(run) != "running":
         run.put_behind(after)
     remember_run(run)
-    wait_until_taken(run, spawn(run, nice=niceness(config.device)))
+    wait_until_taken(run, spawn(run, gives_way=trains_on_cpu(config.device)))
 
 
 def rerun_config(run: RunDir) -> TrainConfig:

@@ -1,5 +1,7 @@
 """What a worker is asked to do: job.json and samples.jsonl, written once by `RunDir.create`."""
 
+from typing import Annotated
+
 import msgspec
 
 from mia_tui.config.train import TrainConfig
@@ -20,7 +22,8 @@ class TrainJob(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=
         dataset: Absolute path of the folder that sample paths are relative to.
         state: Absolute path of the state folder the run lies in.
         classes: In the order of the logits.
-        threads: CPU threads of the worker (another number gives other weights).
+        threads: CPU threads of the worker (another number gives other weights); None until the first attempt
+            begins, which takes what is free then.
         command: The command line that does the same again.
         created_at: Unix seconds.
         after: Absolute path of the run whose end it waits for; None starts at once.
@@ -30,7 +33,7 @@ class TrainJob(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=
     dataset: str
     state: str
     classes: list[JobClass]
-    threads: int
+    threads: Annotated[int, msgspec.Meta(ge=1)] | None
     command: str
     created_at: float
     version: str

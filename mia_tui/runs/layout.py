@@ -2,7 +2,7 @@
 
     20261123-1432-resnet50v2/
         job.json            what to do; written last, so a folder without it is no run (yet); only whom it
-                            waits for may change later
+                            waits for and its threads may change later
         samples.jsonl       the labelled images, as they were at the start
         worker.json         who works on it, with a heartbeat
         worker.lock         held for as long as the worker lives
@@ -158,9 +158,22 @@ class RunDir:
         Raises:
             RunError: If the run cannot be read, or its job not be written.
         """
-        job, after = self.job(), None if other is None else str(other.path.resolve())
-        if job.after != after:
-            write_atomically(self.path / _JOB, _encode_job(msgspec.structs.replace(job, after=after)))
+        self._change_job(after=None if other is None else str(other.path.resolve()))
+
+    def put_threads(self, threads: int) -> TrainJob:
+        """Let the run's workers compute with so many threads from now on; the job as it is then.
+
+        Raises:
+            RunError: If the run cannot be read, or its job not be written.
+        """
+        return self._change_job(threads=threads)
+
+    def _change_job(self, **fields: Any) -> TrainJob:
+        job = self.job()
+        changed = msgspec.structs.replace(job, **fields)
+        if changed != job:
+            write_atomically(self.path / _JOB, _encode_job(changed))
+        return changed
 
     def job(self) -> TrainJob:
         """What the run is asked to do.

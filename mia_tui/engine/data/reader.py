@@ -12,8 +12,8 @@ from torch import Tensor
 from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.pixels.decode import decode_input
 from mia_tui.errors import DecodeError
+from mia_tui.runs.cores import usable_cores
 from mia_tui.runs.job import Sample
-from mia_tui.runs.system import usable_cores
 
 Told = Callable[[int, int], None]
 ShouldStop = Callable[[], bool]
