@@ -20,11 +20,12 @@ from mia_tui.cli.outlet import STDOUT
 from mia_tui.cli.report import Report
 from mia_tui.config.user import UserConfig
 from mia_tui.config.weights_cache import hub_cache, torch_cache, weights_here
+from mia_tui.dataset.wording import counted
 from mia_tui.errors import ConfigError, DataError
 from mia_tui.paths import StateFolder, find_state, printable, user_cache, user_config_file, user_state
+from mia_tui.runs.cores import Cores, CoreWatch
 from mia_tui.runs.gpus import list_gpus
 from mia_tui.runs.outlive import detach_risk
-from mia_tui.runs.system import usable_cores
 from mia_tui.runs.torch_probe import TorchFacts, probe_torch
 
 Verdict = Literal["ok", "note", "bad"]
@@ -73,7 +74,7 @@ def examine(dataset: Path | None, state: Path | None) -> Iterator[Finding]:
     """Everything doctor looks at, in order; importing torch takes some seconds."""
     yield Finding("mia-tui", "ok", f"{__version__} in {printable(Path(sys.prefix))}")
     yield Finding("Python", "ok", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
-    yield Finding("Cores", "ok", f"{usable_cores()} usable")
+    yield _cores(CoreWatch().cores())
     facts = probe_torch()
     yield _torch(facts)
     if facts.error is None:
@@ -96,6 +97,18 @@ def _tell(report: Report, finding: Finding) -> None:
     mark = {"ok": "", "note": "note: ", "bad": "PROBLEM: "}[finding.verdict]
     hint = f" {finding.hint}" if finding.hint else ""
     report.say(f"{finding.topic:<15} {mark}{finding.text}{hint}", hang=16)
+
+
+def _cores(cores: Cores) -> Finding:
+    load = os.getloadavg()[0]
+    threads = counted(cores.threads, "thread")
+    text = (
+        f"{cores.usable} usable, {cores.busy:.1f} kept busy by other programs (load {load:.1f}); a run would take "
+        f"{threads}"
+    )
+    if not cores.is_busy:
+        return Finding("Cores", "ok", text)
+    return Finding("Cores", "note", f"{text} instead of {cores.most}.", "Wait, or train with few threads.")
 
 
 def _torch(facts: TorchFacts) -> Finding:
@@ -141,7 +154,6 @@ def _dataset(dataset: Path, state: Path | None) -> Iterator[Finding]:
     """Its images; they decide where labels and runs go."""
     from mia_tui.dataset.interchange.folders import read_class_folders
     from mia_tui.dataset.scan import scan
-    from mia_tui.dataset.wording import counted
 
     try:
         found = scan(dataset)

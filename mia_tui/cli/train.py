@@ -70,13 +70,18 @@ def command(
     """Train a network on the labelled images of DATASET.
 
     Ctrl-C, `mia-tui runs stop` and `kill` end a run at its next step with a checkpoint; --resume goes on exactly
-    there.
+    there. Of the settings only --threads can be given to it.
     """
     report = Report(as_json=as_json)
     if show_config:
         return _show_config(report, resume, settings)
     if resume is not None:
+        threads = settings.pop("threads")
         run = _find(resume, dataset, state, given_settings(settings))
+        if threads is not None:
+            told = _change_threads(run, threads)
+            if told is not None and detach:  # in front the run says it itself
+                report.warn(*told)
         run.put_behind(None if after is None else _ahead(report, after, dataset, state))
     elif dataset is None:
         raise ConfigError("Train on which images?", "Name a folder: `mia-tui train DATASET`.")
@@ -121,6 +126,18 @@ def _find(text: str, dataset: Path | None, state: Path | None, given: list[str])
     settle(run, dataset)
     remember_run(run)
     return run
+
+
+def _change_threads(run: "RunDir", threads: int) -> tuple[str, str] | None:
+    """Let a run go on with another number of threads, unless it is being worked on; what is to be said of it."""
+    from mia_tui.runs.cores import other_threads
+    from mia_tui.runs.liveness import run_status
+
+    before = run.job().threads
+    if run_status(run) == "running" or before == threads:
+        return None
+    run.put_threads(threads)
+    return other_threads(before, threads) if before is not None and run.last_checkpoint.exists() else None
 
 
 def _create(

@@ -18,6 +18,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import torch
 from torch import Tensor
@@ -38,14 +39,16 @@ from mia_tui.engine.data.order import batches
 from mia_tui.engine.data.presence import LoadingStopped
 from mia_tui.engine.device import describe, is_out_of_memory, pick_device, resolve_precision, set_up
 from mia_tui.engine.evaluate import Scores, evaluate
-from mia_tui.engine.learner import Learner
+from mia_tui.engine.learner import Learner, StepResult
 from mia_tui.engine.metrics import ConfusionCounter, Predictions
 from mia_tui.engine.progress import Progress, channels, make_card, starting_scaling
 from mia_tui.engine.tell import Emit, Identity, Judged, StepTeller, Teller
+from mia_tui.engine.waiting import CoreWait
 from mia_tui.engine.weights import find_weights
 from mia_tui.errors import AwayError, CheckpointError, DataError, RunError
 from mia_tui.paths import encode_name, printable
 from mia_tui.runs.card import ModelCard
+from mia_tui.runs.cores import other_threads, usable_cores
 from mia_tui.runs.events import MOST_NAMED, LeftOut, Outcome, Place
 from mia_tui.runs.figures import SavedConfusion, figures
 from mia_tui.runs.job import Sample, TrainJob, image_name
@@ -74,11 +77,14 @@ def train(
         MiaError: If the run cannot start or go on; what was saved stays.
     """
     choice = pick_device(job.config.device)
-    set_up(choice.device, threads=job.threads, deterministic=job.config.deterministic)
+    threads = job.threads or usable_cores()
+    job = msgspec.structs.replace(job, config=msgspec.structs.replace(job.config, threads=threads))
+    set_up(choice.device, threads=threads, deterministic=job.config.deterministic)
     # The state is handed over, not kept: it is as large as the network and its optimizer.
     training = _Training(run, job, samples, emit, should_stop, choice.device, load_state(run))
     training.check_network()
     training.tell_start(identity)
+    training.tell_other_threads(threads)
     if choice.warning:
         training.tell.warn(f"Training on the CPU: {choice.warning}")
     try:
@@ -137,6 +143,7 @@ class _Training:
         self._left_out: dict[int, str] = state["skipped"] if state else {}
         self._named = set(self._left_out)
         self._open = ExitStack()
+        self._core_wait = CoreWait(self.tell.warn, torch.get_num_threads(), run.name)
 
     def check_network(self) -> None:
         """See that the network and its weights can be had, before seconds go into reading images."""
@@ -154,6 +161,12 @@ class _Training:
             total_epochs=self.config.epochs,
             steps_per_epoch=self.steps_per_epoch,
         )
+
+    def tell_other_threads(self, threads: int) -> None:
+        """Say so if the run goes on with another number of threads than its checkpoint was made with."""
+        before = threads if self._state is None else self._state.get("threads", threads)
+        if before != threads and self.device.type == "cpu":
+            self.tell.warn(*other_threads(before, threads))
 
     def close(self) -> None:
         """Let go of threads."""
@@ -266,7 +279,7 @@ class _Training:
                 if len(batch.targets) >= min(
                     2, self.config.batch_size
                 ):  # batch norm cannot train on one image
-                    result = self.learner.step(batch.images, batch.targets)
+                    result = self._step(batch.images, batch.targets)
                     sums += torch.stack([result.numerator, result.denominator])
                     steps.step_ended(
                         Place(progress.epoch, progress.step),
@@ -289,6 +302,11 @@ class _Training:
         if interrupted is not None:
             raise interrupted
         return progress.step >= self.steps_per_epoch
+
+    def _step(self, images: Tensor, targets: Tensor) -> StepResult:
+        if self.device.type != "cpu":
+            return self.learner.step(images, targets)
+        return self._core_wait.timed(self.learner.step, images, targets)
 
     def _training_predictions(self) -> Predictions | None:
         """Where no part is set aside the training images are judged, as they are trained on."""
@@ -388,6 +406,7 @@ class _Training:
             "scaling": [list(values) for values in self.scaling],
             "learner": self.learner.state_dict(),
             "skipped": self._left_out,
+            "threads": self.config.threads,
         }
         if self._pending_matrix is not None:  # with the weights, so that a failure in between leaves neither
             self.tell.confusion(self._pending_matrix, "best")

@@ -19,9 +19,9 @@ from mia_tui.dataset.wording import counted, name_some
 from mia_tui.errors import DecodeError
 from mia_tui.paths import printable
 from mia_tui.runs.checks_images import NO_NUMBERS, ONE_TONE, verdict_on
+from mia_tui.runs.cores import usable_cores
 from mia_tui.runs.finding import Finding
 from mia_tui.runs.job import Sample
-from mia_tui.runs.system import usable_cores
 
 _LOOKED_AT = 16  # images of a class
 _COMPARED = 64  # images of a set

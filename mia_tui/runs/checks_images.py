@@ -27,9 +27,9 @@ from mia_tui.dataset.wording import counted, name_some
 from mia_tui.errors import DecodeError
 from mia_tui.files import read
 from mia_tui.records import BadRecord, decode_msgpack
+from mia_tui.runs.cores import usable_cores
 from mia_tui.runs.finding import Finding
 from mia_tui.runs.job import Sample
-from mia_tui.runs.system import usable_cores
 
 _TOLD_EVERY_S = 0.1
 _SMALL_PX = 32

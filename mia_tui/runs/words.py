@@ -1,9 +1,11 @@
 """What a run is doing, in words: the same ones on the command line and in the app."""
 
+import time
 from typing import Literal
 
 from mia_tui.dataset.wording import NAMED, counted, name_some
 from mia_tui.paths import decode_name, printable
+from mia_tui.runs.control import StopResult
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.liveness import Status
 from mia_tui.runs.state import RunState, Spell
@@ -90,3 +92,22 @@ def _spell(spell: Spell) -> str:
     reason = next(iter(images.images.values()), "").rstrip(".")
     were = "1 image was" if images.count == 1 else f"{images.count:,} images were"
     return f"{were} left out of {epochs} ({', '.join(parts)}): {named}; {printable(reason)}."
+
+
+def stop_sentence(run: RunDir, result: StopResult) -> str:
+    """What came of asking a run to stop; says so where its worker got no signal."""
+    if result.asked_at is None:
+        return nothing_to_stop(run, result.status)
+    name = printable(run.name)
+    if result.signalled:
+        return f"{name} is asked to stop; it ends after its present step, with a checkpoint."
+    if result.is_late:
+        ago = time.time() - result.asked_at
+        return (
+            f"{name} was asked to stop {ago:.0f} s ago by its file `stop` and has not yet; it gets no signal, since "
+            f"{result.doubt}."
+        )
+    return (
+        f"{name} is asked to stop by its file `stop` alone, since {result.doubt}; a worker that reads it ends after "
+        "its present step, with a checkpoint."
+    )

@@ -18,8 +18,8 @@ from mia_tui.dataset.pixels.decode import decode_input
 from mia_tui.engine.data.presence import LoadingStopped, Presence
 from mia_tui.errors import DecodeError
 from mia_tui.runs.away import OnWait
+from mia_tui.runs.cores import usable_cores
 from mia_tui.runs.job import Sample
-from mia_tui.runs.system import usable_cores
 
 Told = Callable[[int, int], None]
 ShouldStop = Callable[[], bool]

@@ -1,6 +1,5 @@
 """The picture of the labelling screen: made in threads, shown when its turn comes, or a card that says why not."""
 
-import os
 import time
 from collections import deque
 from collections.abc import Callable
@@ -8,6 +7,7 @@ from typing import Protocol
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.pixels.reading import MAX_MEGAPIXELS
+from mia_tui.runs.cores import usable_cores
 from mia_tui.tui.context import Context
 from mia_tui.tui.services.desk import Desk
 from mia_tui.tui.services.glance import Glance
@@ -67,7 +67,7 @@ class Pictures:
         self._prefetch = Prefetch(
             desk.dataset,
             terminal,
-            threads=2 if (os.cpu_count() or 1) >= 4 else 1,
+            threads=2 if usable_cores() >= 4 else 1,
             on_ready=lambda ready: face.hand_over(self._ready),
             max_megapixels=MAX_MEGAPIXELS,
             on_changed=self._note_change,
