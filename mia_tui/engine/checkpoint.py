@@ -76,7 +76,7 @@ class _SavedState(msgspec.Struct):
     scaling: tuple[list[Mean], list[Deviation]]
     learner: dict[str, Any]
     skipped: dict[Frame, str]
-    threads: Frame | None = None  # None: chosen by the run, or not saved by an earlier version
+    threads: Count = 1  # missing in those of earlier versions
 
 
 @dataclass(frozen=True)
