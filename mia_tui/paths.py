@@ -65,6 +65,19 @@ def state_places(dataset: Path) -> tuple[Path, Path]:
     return dataset / STATE_FOLDER, resolved.parent / f"{resolved.name}.mia"
 
 
+def is_same_folder(one: Path, other: Path) -> bool:
+    """Whether two paths lead to one folder: by links, or mounted at two places."""
+    try:
+        return one.samefile(other)
+    except OSError:  # one of them is gone
+        return one.resolve() == other.resolve()
+
+
+def is_of_this_dataset(state: Path, dataset: Path) -> bool:
+    """Whether a state folder has its usual place in or beside a dataset, by their names."""
+    return state in (dataset / STATE_FOLDER, dataset.with_name(f"{dataset.name}.{STATE_FOLDER}"))
+
+
 def is_state_folder(folder: Path) -> bool:
     """Whether a folder is a state folder: it holds a labels.db (a class may be called mia, too)."""
     try:
@@ -127,6 +140,37 @@ def encode_name(path: str) -> str:
     return "".join(
         "%25" if c == "%" else f"%{ord(c) - 0xDC00:02X}" if 0xDC80 <= ord(c) <= 0xDCFF else c for c in path
     )
+
+
+def encode_class(name: str) -> str:
+    """The name of a class for a CSV file: as `encode_name`, but % only where %XX would be read there."""
+    return _UNLIKE_ITSELF.sub(lambda match: encode_name(match.group()), name)
+
+
+def encode_cell(text: str) -> str:
+    """A name, in the form of `encode_name` or `encode_class`, for a table that leaves: it steers no program.
+
+    Control characters are written %XX, and so is what makes a formula of a cell in a spreadsheet: = + - @ (also the
+    wide ones) at its beginning, or behind a separator that a spreadsheet may split it at. Numbers stay as they are, and
+    so does a sign that stands alone. `decode_name` undoes it.
+    """
+    text = encode_controls(text)
+    return text if _NUMBER.fullmatch(text) else _FORMULA.sub(_percent, text)
+
+
+def encode_controls(text: str) -> str:
+    """As `encode_cell`, for files that no spreadsheet opens: control characters alone."""
+    return _STEERING.sub(_percent, text)
+
+
+def _percent(match: re.Match[str]) -> str:
+    return "".join(f"%{byte:02X}" for byte in match.group().encode())
+
+
+_UNLIKE_ITSELF = re.compile("%(?=[0-9A-Fa-f]{2})|[\udc80-\udcff]")
+_STEERING = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f]")  # a newline stands in quotes
+_NUMBER = re.compile(r"[+-]?[0-9]+([.,][0-9]+)?([eE][+-]?[0-9]+)?")
+_FORMULA = re.compile(r"(?:(?<![^;,|\n])|(?<=[;,|\n] )|(?<=^ ))[=+\-@\uff1d\uff0b\uff0d\uff20](?=.)")
 
 
 def decode_name(text: str) -> str:

@@ -21,6 +21,7 @@ from mia_tui.paths import printable
 from mia_tui.runs.control import StopRequest
 from mia_tui.runs.eventlog import EventLog
 from mia_tui.runs.events import Event, Failure, Outcome, Phase, RunEnded
+from mia_tui.runs.home import check_home, job_here, samples_here
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.liveness import WorkerLock
 from mia_tui.runs.queue import wait_for_turn
@@ -89,7 +90,9 @@ def _attempt(run: RunDir, number: int, emit: Observe, stop: StopRequest) -> Resu
         emit(Phase(t=time.time(), name="importing", message="loading torch"))
         from mia_tui.engine.train import train
 
-        outcome = train(run, job, run.samples(), _identity(number), emit, stop.requested)
+        job = job_here(run)
+        check_home(run, job)
+        outcome = train(run, job, samples_here(run, job), _identity(number), emit, stop.requested)
         return Result(outcome, stop.signal if outcome == "stopped" else None)
     except MiaError as error:
         _log_traceback(run)

@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import Self
 
 import pyte
+from kitty_terminal import KittyTerminal
 from terminal_stream import KINDS, Answer, Answerer, Kind, Said, take_apart, weigh, whole_sequences
 
 KEYS = {
@@ -147,6 +148,11 @@ class TerminalApp:
                 return
             assert time.perf_counter() - begun < timeout_s, "the program does not come to rest"
             time.sleep(0.005)
+
+    @property
+    def kitty(self) -> KittyTerminal:
+        """The pictures in a terminal that shows them by the kitty protocol."""
+        return self._answerer.kitty
 
     def rest(self, seconds: float = 0.2, *, timeout_s: float = 60.0) -> None:
         """Wait until nothing was written for some time and the program has nothing to do.

@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from kitty_terminal import KittyTerminal
+
 PAINT_END = b"\x1b[?2026l"
 
 _CONTROL = re.compile(
@@ -113,6 +115,9 @@ class Answerer:
 
     def __init__(self, kind: Kind, columns: int, rows: int, cell_px: tuple[int, int]) -> None:
         self._kind = kind
+        self.kitty = KittyTerminal(
+            frees_unplaced=True, counts_twice=True
+        )  # as the oldest that is still about
         self._known = _known_answers(kind, columns, rows, *cell_px)
         self._open = b""  # perhaps the beginning of a question whose end has not come yet
         self._sgr = b"0"  # the colours that were set last
@@ -120,6 +125,8 @@ class Answerer:
 
     def answers(self, data: bytes) -> Iterator[bytes]:
         """What the terminal answers to the next bytes it reads, in this order."""
+        if self._kind.has_kitty_graphics and (missing := self.kitty.take(data)):
+            yield missing
         data = self._open + data
         end = 0
         for match in _QUESTION.finditer(data):

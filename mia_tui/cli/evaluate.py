@@ -15,8 +15,10 @@ from mia_tui.paths import printable
 if TYPE_CHECKING:
     import numpy as np
 
+    from mia_tui.config.train import Frames
     from mia_tui.engine.predict import Predictor
     from mia_tui.runs.judged import JudgedImages
+    from mia_tui.runs.prepare import Dataset
 
 
 @click.command("evaluate", cls=Command)
@@ -69,16 +71,22 @@ def command(
 
     report = Report(as_json=as_json)
     run, weights = find_network(run_text, trained or dataset, None if trained else state)
+
+    def read(frames: "Frames") -> "Dataset":
+        with report.counting("Looking for images") as bar:
+            return read_dataset(
+                dataset,
+                state,
+                frames=frames,
+                source=labels,  # type: ignore[arg-type]
+                annotator=annotator,
+                progress=lambda done: bar.update(done),
+            )
+
+    found = read("first")  # a fault of the labels is said before anybody waits for torch
     network = load_network(report, weights, device, precision, max_megapixels)
-    with report.counting("Looking for images") as bar:
-        found = read_dataset(
-            dataset,
-            state,
-            frames=network.card.frames,
-            source=labels,  # type: ignore[arg-type]
-            annotator=annotator,
-            progress=lambda done: bar.update(done),
-        )
+    if network.card.frames != "first":
+        found = read(network.card.frames)
     judged = judged_images(found, network.card, run, split)  # type: ignore[arg-type]
     for note in (*found.notes, *judged.notes):
         report.warn(note)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import click
 
 from mia_tui.cli.labels_export import Transfer, check_options, export_csv, export_folders, export_mia
-from mia_tui.cli.labels_import import Format, choose_format, read_labels_of
+from mia_tui.cli.labels_import import Format, choose_format, read_labels_of, take_fingerprints_of
 from mia_tui.cli.labels_stats import parts_of, rule_of, tell_counts, tell_rule, tell_split, without_fixed
 from mia_tui.cli.looking import scan_images
 from mia_tui.cli.options import (
@@ -27,6 +27,7 @@ from mia_tui.paths import StateFolder, find_state
 if TYPE_CHECKING:
     from mia_tui.config.train import Frames, LabelSource
     from mia_tui.dataset.scan import Scan
+    from mia_tui.dataset.store.label_store import LabelStore
     from mia_tui.runs.prepare import Dataset
 
 
@@ -88,8 +89,22 @@ def import_command(
 ) -> None:
     """Put labels of another program into DATASET.
 
-    A CSV file has a first line with the columns file and class (frame is optional). Nothing is half imported:
-    refused is refused as a whole.
+    A CSV file has a first line that names its columns: file and class, and frame, counted from 0, if you like.
+    An empty frame means every frame. Nothing is half imported: refused is refused as a whole.
+
+    \b
+    The columns may also be called, in any case, with or without spaces, _ and -:
+      file   filename, filepath, path, image, imagename, imagefile,
+             imagepath, imagefilename, img, imgname, imgfile, imgpath,
+             fname; or else name, imageid, fileid, id
+      class  classname, classlabel, label, labels, labelname, category,
+             categoryname; or else target, groundtruth, truth,
+             annotation, tag, y
+      frame  frameindex, framenumber, frameno
+
+    Cells are separated by comma, semicolon, tab or bar, or as a line sep=; says; the text is UTF-8 or UTF-16. Paths
+    count from DATASET, from its parent, or from the folder of FILE. A bare file name is enough where it is unique;
+    of a path from another place (C:\\data\\a.png, /old/a.png) the longest ending that fits one image counts.
     """
     from mia_tui.dataset.interchange.apply import import_into
     from mia_tui.dataset.wording import counted, name_some
@@ -99,13 +114,19 @@ def import_command(
     found, place = _scan(report, dataset, state, frames)
     read = read_labels_of(dataset, found, chosen, file, classes)
     done = import_into(
-        place.labels_db, read, annotator=annotator, unknown_classes=unknown_classes, unmatched=unmatched
+        place.labels_db,
+        read,
+        annotator=annotator,
+        unknown_classes=unknown_classes,
+        unmatched=unmatched,
+        first=lambda store: _follow(store, found, dataset),
     )
     report.say(f"{counted(done.images, 'image')} labelled, {done.changed:,} of them new or changed.")
     if done.created:
         report.say(f"New classes: {name_some(done.created, limit=20)}.")
     for note in done.notes:
         report.warn(note)
+    take_fingerprints_of(report, dataset, place.labels_db, annotator)
     report.record(
         {
             "images": done.images,
@@ -137,6 +158,12 @@ def import_command(
 @click.option(
     "--overwrite", cls=Option, is_flag=True, help="Replace FILE, or MIA's label files, that are there."
 )
+@click.option(
+    "--include-missing",
+    cls=Option,
+    is_flag=True,
+    help="--format csv: the labels of images that are not there, too.",
+)
 @_where_options
 def export_command(
     dataset: Path,
@@ -145,13 +172,21 @@ def export_command(
     transfer: Transfer | None,
     parts: bool,
     overwrite: bool,
+    include_missing: bool,
     **where: Any,
 ) -> None:
     """Write the labels of DATASET for other programs."""
     report = Report()
-    check_options(file_format or "csv", file, transfer=transfer, parts=parts, overwrite=overwrite)
+    check_options(
+        file_format or "csv",
+        file,
+        transfer=transfer,
+        parts=parts,
+        overwrite=overwrite,
+        include_missing=include_missing,
+    )
     # A class's number in MIA's files is its place in the store, whether or not it has images now.
-    found = _dataset(report, dataset, keep_empty=file_format == "mia", **where)
+    found = _dataset(report, dataset, keep_empty=file_format == "mia", keep_missing=include_missing, **where)
     names = [item.name for item in found.labelled.classes]
     if file_format == "folders":
         assert file is not None
@@ -159,7 +194,7 @@ def export_command(
     elif file_format == "mia":
         export_mia(report, found, names, file, overwrite)
     else:
-        export_csv(report, found, names, file)
+        export_csv(report, found, names, file, include_missing=include_missing)
 
 
 @command.command("stats", short_help="Count images by class and part.")
@@ -211,7 +246,7 @@ def split_command(
     from mia_tui.dataset.store.label_store import LabelStore
 
     report = Report(as_json=as_json)
-    found = _dataset(report, dataset, **where)
+    found = _dataset(report, dataset, follow=True, **where)
     hashes = duplicate_groups(found.root, found.scan.files)
     given: dict[str, Any] = {
         "val_fraction": val_fraction,
@@ -232,6 +267,12 @@ def split_command(
     tell_split(report, found, rule, old=old, given=given, new=new)
 
 
+def _follow(store: "LabelStore", found: "Scan", dataset: Path) -> None:
+    """Before an import: labels go with files that were moved, so that it finds them."""
+    store.note_root(dataset)
+    store.reconcile(found.files, dataset, hashing="doubtful")
+
+
 def _scan(
     report: Report, dataset: Path, state: Path | None, frames: "Frames | None"
 ) -> "tuple[Scan, StateFolder]":
@@ -250,13 +291,23 @@ def _dataset(
     frames: "Frames | None",
     annotator: str | None,
     keep_empty: bool = False,
+    keep_missing: bool = False,
+    follow: bool = False,
 ) -> "Dataset":
     from mia_tui.dataset.labelled import labelled_images
-    from mia_tui.runs.prepare import Dataset
+    from mia_tui.runs.prepare import Dataset, follow_files
 
     found, place = _scan(report, dataset, state, frames)
+    for note in follow_files(found, dataset, place, annotator) if follow else []:
+        report.warn(note)
     labelled = labelled_images(
-        found, dataset, place, source=labels or "auto", keep_empty=keep_empty, annotator=annotator
+        found,
+        dataset,
+        place,
+        source=labels or "auto",
+        keep_empty=keep_empty,
+        keep_missing=keep_missing,
+        annotator=annotator,
     )
     for note in labelled.notes:
         report.warn(note)

@@ -16,7 +16,13 @@ Transfer = Literal["copy", "hardlink", "symlink"]
 
 
 def check_options(
-    chosen: Format, file: Path | None, *, transfer: Transfer | None, parts: bool, overwrite: bool
+    chosen: Format,
+    file: Path | None,
+    *,
+    transfer: Transfer | None,
+    parts: bool,
+    overwrite: bool,
+    include_missing: bool,
 ) -> None:
     """Refuse options that the format has no use for, a missing folder, and a file that is there already.
 
@@ -28,6 +34,7 @@ def check_options(
         ("--transfer", transfer is not None, ("folders",)),
         ("--parts", parts, ("folders",)),
         ("--overwrite", overwrite, ("csv", "mia")),
+        ("--include-missing", include_missing, ("csv",)),
     )
     for option, given, wanted in needed:
         if given and chosen not in wanted:
@@ -43,12 +50,24 @@ def check_options(
         )
 
 
-def export_csv(report: Report, found: "Dataset", names: list[str], file: Path | None) -> None:
-    """Labels as file,frame,class: to a file (with tabs if it ends in .tsv), or to stdout."""
+def export_csv(
+    report: Report, found: "Dataset", names: list[str], file: Path | None, *, include_missing: bool
+) -> None:
+    """Labels as file,frame,class: to a file (with tabs if it ends in .tsv), or to stdout.
+
+    Those of images that are not there come last, where they are wanted.
+    """
     from mia_tui.dataset.interchange.csv import write_labels
     from mia_tui.dataset.wording import counted
 
-    count = write_labels(file if file is not None else report.data(), found.labelled.labels, names)
+    labels = dict(found.labelled.labels)
+    if include_missing:
+        away = found.labelled.away
+        names = [*names, *sorted(set(away.values()).difference(names))]
+        labels |= {key: names.index(away[key]) for key in sorted(away)}
+    elif found.labelled.away:
+        report.note("--include-missing exports the labels of images that are not there, too.")
+    count = write_labels(file if file is not None else report.data(), labels, names)
     if file is not None:
         report.say(f"{counted(count, 'label')} written to {printable(file)}.")
 

@@ -7,10 +7,13 @@ from mia_tui.errors import ConfigError
 from mia_tui.paths import printable
 
 if TYPE_CHECKING:
+    from mia_tui.cli.report import Report
     from mia_tui.dataset.interchange.labelfile import LabelFile
     from mia_tui.dataset.scan import Scan
 
 Format = Literal["csv", "folders", "mia"]
+
+_FINGERPRINTS_S = 60.0
 
 
 def choose_format(file: Path | None, file_format: Format | None, classes: str | None) -> Format:
@@ -53,6 +56,31 @@ def read_labels_of(
 
     assert file is not None
     return read_labels(file, found, dataset=dataset)
+
+
+def take_fingerprints_of(report: "Report", dataset: Path, labels_db: Path, annotator: str | None) -> None:
+    """Take the fingerprints of all labelled files that have none, for a minute at most: labels are safe already.
+
+    Raises:
+        StoreError: If they cannot be kept.
+    """
+    from mia_tui.dataset.fingerprints import take_fingerprints
+    from mia_tui.dataset.store.label_store import LabelStore
+    from mia_tui.dataset.wording import counted
+
+    with (
+        LabelStore(labels_db, annotator=annotator) as store,
+        report.counting("Reading what is labelled") as bar,
+    ):
+        left = take_fingerprints(
+            store, dataset, most_s=_FINGERPRINTS_S, progress=lambda done: bar.update(done)
+        )
+    if left:
+        report.warn(
+            f"{counted(left, 'labelled image')} were not read yet, and lose their labels if they are renamed now.",
+            "The next `mia-tui train` reads the rest, and so does the app while no key is pressed; "
+            "the same import again goes on, too.",
+        )
 
 
 def _names_of(classes: str) -> list[str]:

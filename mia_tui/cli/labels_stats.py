@@ -23,7 +23,8 @@ def parts_of(found: "Dataset") -> "dict[ImageKey, Part]":
     if store is None:
         return found.labelled.parts
     with store:
-        return {**found.labelled.parts, **store.parts()}
+        stored = {found.labelled.here(key): part for key, part in store.parts().items()}
+        return {**found.labelled.parts, **stored}
 
 
 def flagged_of(found: "Dataset") -> list[str]:
@@ -34,7 +35,7 @@ def flagged_of(found: "Dataset") -> list[str]:
     if store is None:
         return []
     with store:
-        flagged = store.flagged()
+        flagged = {found.labelled.here(key) for key in store.flagged()}
     return [key.path for key in found.labelled.labels if key in flagged]
 
 
@@ -153,6 +154,7 @@ def tell_counts(
             "unlabelled": without,
             "missing": labelled.missing,
             "flagged": len(flagged),
+            "left_out": found.scan.left_out.kinds,
             "source": labelled.source,
             "rule": rule,
             "classes": rows,

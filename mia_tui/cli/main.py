@@ -118,10 +118,10 @@ def _one_folder(folder: str, more: str, ctx: click.Context) -> Exception:
 
 
 def _file_instead(path: Path) -> ConfigError:
-    from mia_tui.dataset.pixels.decode import IMAGE_SUFFIXES
+    from mia_tui.dataset.pixels.reading import is_image_name
 
     name = printable(path)
-    if path.suffix.lower() in IMAGE_SUFFIXES:
+    if is_image_name(path.name):
         return ConfigError(
             f"{name} is an image.",
             f"`mia-tui show {_typed(path)}` prints it; `mia-tui {_typed(path.parent)}` opens its folder.",

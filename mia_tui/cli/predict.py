@@ -1,7 +1,7 @@
 """`mia-tui predict`: the classes of images, by a trained network."""
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -79,7 +79,7 @@ def command(
     suggests = out is None
     out = out or _place_of_suggestions(run, images, state)
     network = load_network(report, weights, device, precision, max_megapixels)
-    root, keys = _find_images(report, images, frames or network.card.frames)
+    root, keys, left_out = _find_images(report, images, frames or network.card.frames)
     header = make_header(root, weights, network.card, tta=tta)
     root_of_run = run.root if suggests and run is not None else None
     partial = PartialFile(out, header, keys, root=root_of_run)
@@ -87,7 +87,7 @@ def command(
         _predict(report, network, root, keys, partial, batch_size, tta)
     finally:
         partial.close()
-    _tell(report, out, header, images if suggests else None, root_of_run)
+    _tell(report, out, header, images if suggests else None, root_of_run, left_out)
 
 
 def _place_of_suggestions(run: "RunDir | None", images: Path, state: Path | None) -> Path:
@@ -125,14 +125,18 @@ def _check_images(images: Path) -> None:
         check_root(images)
 
 
-def _find_images(report: Report, images: Path, frames: str) -> "tuple[Path, Sequence[ImageKey]]":
+def _find_images(
+    report: Report, images: Path, frames: str
+) -> "tuple[Path, Sequence[ImageKey], Mapping[str, int]]":
+    """The folder, its images, and how many files of other kinds lie there, by ending."""
     from mia_tui.dataset.model import ImageKey
     from mia_tui.dataset.pixels.decode import count_frames
 
     if images.is_file():
         pages = range(count_frames(images, animated=frames))  # type: ignore[arg-type]
-        return images.absolute().parent, [ImageKey(images.name, page) for page in pages]
-    return images, scan_images(report, images, frames).keys  # type: ignore[arg-type]
+        return images.absolute().parent, [ImageKey(images.name, page) for page in pages], {}
+    found = scan_images(report, images, frames)  # type: ignore[arg-type]
+    return images, found.keys, found.left_out.kinds
 
 
 def _predict(
@@ -166,7 +170,14 @@ def _rows(
         yield Row(encode_name(prediction.key.path), prediction.key.frame, probabilities, prediction.problem)
 
 
-def _tell(report: Report, out: Path, header: "Header", dataset: Path | None, root: Path | None) -> None:
+def _tell(
+    report: Report,
+    out: Path,
+    header: "Header",
+    dataset: Path | None,
+    root: Path | None,
+    left_out: Mapping[str, int],
+) -> None:
     """Write the file that was asked for, or suggestions for the dataset, and say what is in it."""
     from mia_tui.dataset.wording import counted
     from mia_tui.runs.predictions import convert
@@ -191,6 +202,7 @@ def _tell(report: Report, out: Path, header: "Header", dataset: Path | None, roo
             "out": str(out),
             "predicted": predicted,
             "skipped": summary.problem_count,
+            "left_out": left_out,
             "classes": summary.by_class,
         }
     )

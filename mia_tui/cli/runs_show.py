@@ -16,6 +16,7 @@ from mia_tui.dataset.model import PARTS
 from mia_tui.dataset.wording import counted, name_some
 from mia_tui.errors import RunError
 from mia_tui.paths import encode_name, printable
+from mia_tui.runs.home import job_here
 from mia_tui.runs.job import TrainJob
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.liveness import Status, run_status
@@ -71,7 +72,7 @@ def list_row(run: RunDir) -> dict[str, Any]:
     Raises:
         RunError: If the run cannot be read.
     """
-    return _summary(run, run.job(), read_state(run), run_status(run))
+    return _summary(run, job_here(run), read_state(run), run_status(run))
 
 
 def damaged_row(run: RunDir) -> dict[str, Any]:
@@ -119,7 +120,7 @@ def view_run(run: RunDir) -> RunView:
     """
     from mia_tui.runs.figures import load_confusion
 
-    job, state, status, troubles = run.job(), read_state(run), run_status(run), []
+    job, state, status, troubles = job_here(run), read_state(run), run_status(run), []
     best, images = None, Counter[str]()
     try:
         images.update(sample.split for sample in run.samples())

@@ -4,6 +4,7 @@ import os
 import shlex
 import signal
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -102,7 +103,8 @@ def _show_config(report: Report, resume: str | None, settings: dict[str, Any]) -
 
 
 def _find(text: str, dataset: Path | None, state: Path | None, given: list[str]) -> "RunDir":
-    from mia_tui.runs.index import find_run
+    from mia_tui.runs.home import settle
+    from mia_tui.runs.index import find_run, remember_run
     from mia_tui.runs.liveness import run_status
 
     if given:
@@ -116,6 +118,8 @@ def _find(text: str, dataset: Path | None, state: Path | None, given: list[str])
             f"The run {printable(run.name)} is finished, so there is nothing to go on with.",
             f"To train on from its weights: --weights {shlex.quote(str(run.best_weights))}.",
         )
+    settle(run, dataset)
+    remember_run(run)
     return run
 
 
@@ -169,6 +173,8 @@ def _ahead(report: Report, after: str, dataset: Path | None, state: Path | None)
 
 def tell_prepared(report: Report, prepared: "Prepared", source: str) -> None:
     """Say what a run is about to train on: classes, parts, weights, and what was noticed."""
+    from mia_tui.runs.events import Warned
+
     where = "the names of folders" if source == "folders" else "the dataset's labels"
     report.say(f"{len(prepared.counts)} classes from {where}:")
     columns = ["class", "train", "val", "test"]
@@ -182,6 +188,7 @@ def tell_prepared(report: Report, prepared: "Prepared", source: str) -> None:
     report.table(columns, rows)
     for note in prepared.notes:
         report.warn(note)
+        report.record(Warned(t=time.time(), message=note))
 
 
 def start_detached(report: Report, run: "RunDir") -> int:

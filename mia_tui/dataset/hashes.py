@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
@@ -10,15 +10,27 @@ from mia_tui.dataset.model import ImageFile
 from mia_tui.dataset.scan_index import ScanIndex, each
 from mia_tui.files import open_to_read
 
+_CHUNK_BYTES = 1 << 20
 
-def file_hash(path: Path) -> str:
+
+def file_hash(path: Path, *, give_up: Callable[[], bool] = lambda: False) -> str:
     """BLAKE2b of a file's bytes, 40 hex digits.
+
+    Args:
+        path: The file.
+        give_up: Asked after each MiB; a large file on a slow disk takes minutes.
 
     Raises:
         OSError: If the file cannot be read.
+        TimeoutError: If it was given up.
     """
+    digest = hashlib.blake2b(digest_size=20)
     with open_to_read(path, follow=True) as file:
-        return hashlib.file_digest(file, partial(hashlib.blake2b, digest_size=20)).hexdigest()
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+            if give_up():
+                raise TimeoutError(f"reading {path} was given up")
+    return digest.hexdigest()
 
 
 def file_hashes(root: Path, files: Iterable[ImageFile]) -> dict[str, str]:

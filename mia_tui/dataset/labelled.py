@@ -1,7 +1,7 @@
 """Which images are labelled, and with what: by the names of their folders, or in the store."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +15,7 @@ from mia_tui.dataset.interchange.folders import (
 from mia_tui.dataset.model import ImageClass, ImageKey, Part
 from mia_tui.dataset.scan import Scan
 from mia_tui.dataset.store.label_store import Label, LabelStore
+from mia_tui.dataset.store.reconcile import find_moves
 from mia_tui.dataset.wording import counted, name_some
 from mia_tui.errors import DataError
 from mia_tui.paths import StateFolder, printable
@@ -44,6 +45,8 @@ class LabelledSet:
         parts: Part of each image fixed by a top folder train, val or test; else empty.
         missing: Labels of images that are not there any more.
         notes: Sentences about what was noticed.
+        away: The class of each label in `missing`, unless it was deleted.
+        moved: Where files lie now that labels.db knows by another path, old to new.
     """
 
     source: Source
@@ -52,6 +55,12 @@ class LabelledSet:
     parts: dict[ImageKey, Part]
     missing: int
     notes: tuple[str, ...]
+    away: Mapping[ImageKey, str] = field(default_factory=dict)
+    moved: Mapping[str, str] = field(default_factory=dict)
+
+    def here(self, key: ImageKey) -> ImageKey:
+        """An image of labels.db by the path that it has now."""
+        return replace(key, path=self.moved[key.path]) if key.path in self.moved else key
 
 
 def labelled_images(
@@ -61,12 +70,14 @@ def labelled_images(
     *,
     source: LabelSource = "auto",
     keep_empty: bool = False,
+    keep_missing: bool = False,
     annotator: str | None = None,
 ) -> LabelledSet:
     """The labelled images of a dataset; writes nothing.
 
-    A store with labels wins over folders, unless folders were the source last time. Where folders are the
-    source, a label that a person gave wins over the folder.
+    Labels go with files that were moved, as `LabelStore.follow` would write it down. A store with labels wins
+    over folders, unless folders were the source last time. Where folders are the source, a label that a person
+    gave wins over the folder.
 
     Args:
         scan: The dataset's images.
@@ -74,20 +85,21 @@ def labelled_images(
         state: Where its labels.db is, if there is one.
         source: folders, store, or auto.
         keep_empty: Whether classes without images stay, so that a position is that of the store (exports).
+        keep_missing: Whether labels of images that are not there are enough (exports).
         annotator: Who looks.
 
     Raises:
         DataError: If nothing is labelled, or folders were asked for and are not classes.
         StoreError: If labels.db cannot be read.
     """
-    known = _read_store(state, annotator)
+    known = _read_store(state, annotator, scan, dataset)
     if source == "folders" or (source == "auto" and known.source == "folders"):
-        folders = read_class_folders(scan.keys, single=True)
+        folders = read_class_folders(scan.keys, told=True)
         if folders is None:
             raise not_class_folders(scan.keys, str(dataset))
         return _from_folders(scan, folders, known, keep_empty)
     if known.labels:
-        return _from_store(scan, dataset, known, source, keep_empty)
+        return _from_store(scan, dataset, known, source, keep_empty, keep_missing)
     folders = read_class_folders(scan.keys) if source == "auto" else None
     if folders is None:
         raise _no_labels(scan, dataset, source)
@@ -101,27 +113,52 @@ class _Known:
     classes: tuple[ImageClass, ...] = ()
     labels: Mapping[ImageKey, Label] = field(default_factory=dict)
     source: str | None = None
+    moved: Mapping[str, str] = field(default_factory=dict)
+
+    def away(self, scan: Scan) -> dict[ImageKey, str]:
+        """The class of each label whose file is not there; without those of deleted classes."""
+        files = {file.path for file in scan.files}
+        names = {image_class.id: image_class.name for image_class in self.classes if not image_class.archived}
+        return {
+            key: names[label.class_id]
+            for key, label in self.labels.items()
+            if key.path not in files and label.class_id in names
+        }
 
 
-def _read_store(state: StateFolder, annotator: str | None) -> _Known:
+def _read_store(state: StateFolder, annotator: str | None, scan: Scan, dataset: Path) -> _Known:
     store = LabelStore.open_existing(state.labels_db, annotator=annotator)
     if store is None:
         return _Known()
     with store:
-        return _Known(tuple(store.classes(archived=True)), store.labels(), store.meta(META_SOURCE))
+        classes, labels = tuple(store.classes(archived=True)), store.labels()
+        moved = _moves(store, labels, scan, dataset)
+        if moved:
+            labels = {
+                replace(key, path=moved.get(key.path, key.path)): label for key, label in labels.items()
+            }
+        return _Known(classes, labels, store.meta(META_SOURCE), moved)
+
+
+def _moves(store: LabelStore, labels: Iterable[ImageKey], scan: Scan, dataset: Path) -> dict[str, str]:
+    here = {file.path for file in scan.files}
+    if all(key.path in here for key in labels):
+        return {}
+    return find_moves(store.stored_files(), scan.files, dataset)
 
 
 def _from_store(
-    scan: Scan, dataset: Path, known: _Known, source: LabelSource, keep_empty: bool
+    scan: Scan, dataset: Path, known: _Known, source: LabelSource, keep_empty: bool, keep_missing: bool
 ) -> LabelledSet:
     active = {image_class.id: image_class for image_class in known.classes if not image_class.archived}
     missing, notes = _missing(scan, known)
+    away = known.away(scan)
     ids = {
         key: known.labels[key].class_id
         for key in scan.keys
         if key in known.labels and known.labels[key].class_id in active
     }
-    if not ids:
+    if not ids and not (keep_missing and away):
         raise DataError(
             f"No image of {printable(dataset)} is labelled: the labels kept for it "
             f"({len(known.labels):,}) belong to images that are not there or to deleted classes.",
@@ -134,7 +171,7 @@ def _from_store(
         )
     names = [NamedClass(image_class.id, image_class.name) for image_class in active.values()]
     classes, labels = _numbered(names, ids, keep_empty)
-    return LabelledSet("store", classes, labels, {}, missing, tuple(notes))
+    return LabelledSet("store", classes, labels, {}, missing, tuple(notes), away, known.moved)
 
 
 def _store_notes(
@@ -157,6 +194,10 @@ def _missing(scan: Scan, known: _Known) -> tuple[int, list[str]]:
     missing = sum(key.path not in files for key in known.labels)
     frames = sum(key not in here for key in known.labels) - missing
     notes = []
+    if known.moved:
+        moves = name_some(f"{old} (now {new})" for old, new in known.moved.items())
+        count = counted(len(known.moved), "file was", "files were")
+        notes.append(f"{count} moved; labels go along: {moves}.")
     if missing:
         notes.append(f"{counted(missing, 'label')} of images that are not there any more.")
     if frames:
@@ -175,14 +216,17 @@ def _from_folders(scan: Scan, folders: ClassFolders, known: _Known, keep_empty: 
     active = {image_class.id for image_class in known.classes if not image_class.archived}
     decided, moved = [], []
     for key, label in known.labels.items():
-        if key not in here or label.class_id not in active or ids[key] == label.class_id:
+        if key not in here or label.class_id not in active or ids.get(key) == label.class_id:
             continue
-        if label.source == "import":
+        if key not in ids:
+            ids[key] = label.class_id
+        elif label.source == "import":
             moved.append(key)
         else:
             decided.append(key)
             ids[key] = label.class_id
     missing, notes = _missing(scan, known)
+    notes += folders.notes
     if decided:
         notes.append(
             f"{counted(len(decided), 'image')} in another class than the folder's, as a person decided: "
@@ -193,8 +237,9 @@ def _from_folders(scan: Scan, folders: ClassFolders, known: _Known, keep_empty: 
             f"{counted(len(moved), 'image')} moved to another class folder: "
             f"{name_some(key.path for key in moved)}."
         )
-    used, labels = _numbered(classes, {key: ids[key] for key in scan.keys}, keep_empty)
-    return LabelledSet("folders", used, labels, dict(folders.parts), missing, tuple(notes))
+    used, labels = _numbered(classes, {key: ids[key] for key in scan.keys if key in ids}, keep_empty)
+    parts = dict(folders.parts)
+    return LabelledSet("folders", used, labels, parts, missing, tuple(notes), known.away(scan), known.moved)
 
 
 def _folder_classes(folders: ClassFolders, stored: Iterable[ImageClass]) -> list[NamedClass]:
@@ -223,8 +268,11 @@ def _numbered(
 def _no_labels(scan: Scan, dataset: Path, source: LabelSource) -> DataError:
     fault = class_folders_fault(scan.keys)
     reason = "" if fault is None or source == "store" else f" Its folders are not classes: {fault}"
+    folders = read_class_folders(scan.keys, told=True)
+    way = "put the images into one folder per class"
+    if folders is not None:
+        way = f"pass --labels folders if the folders are classes all the same ({name_some(folders.names)})"
     return DataError(
         f"{printable(dataset)} has no labels.{reason}",
-        f"Import them with `mia-tui labels import {printable(dataset)} FILE.csv` (columns file,class), or "
-        "put the images into one folder per class.",
+        f"Import them with `mia-tui labels import {printable(dataset)} FILE.csv` (columns file,class), or {way}.",
     )

@@ -7,14 +7,16 @@ does both at once, `lister.list_images` shows what is found meanwhile.
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from mia_tui.dataset.hashes import duplicate_groups, file_hash
+from mia_tui.dataset.left_out import LeftOut
 from mia_tui.dataset.model import ImageFile, ImageKey
-from mia_tui.dataset.pixels.decode import ANIMATED_SUFFIXES, IMAGE_SUFFIXES, STACK_SUFFIXES, count_frames
+from mia_tui.dataset.pixels.decode import count_frames
+from mia_tui.dataset.pixels.reading import ANIMATED_SUFFIXES, IMAGE_SUFFIXES, STACK_SUFFIXES
 from mia_tui.dataset.scan_index import ScanIndex, each
 from mia_tui.dataset.walk import NaturalKey, ScanProblem, natural_key, scan_files
 from mia_tui.dataset.wording import counted, name_some
@@ -46,16 +48,18 @@ class Scan:
         keys: One for each frame, in the dataset's order.
         files: One for each file, with size and time, in the same order.
         problems: What could not be looked at.
+        left_out: Files of other kinds.
     """
 
     keys: tuple[ImageKey, ...]
     files: tuple[ImageFile, ...]
     problems: tuple[ScanProblem, ...]
+    left_out: LeftOut = field(default_factory=LeftOut)
 
     @property
     def notes(self) -> list[str]:
-        """What could not be looked at, as a sentence for the user."""
-        return problem_notes(self.problems)
+        """What could not be looked at and what was left out, a sentence each for the user."""
+        return [*problem_notes(self.problems), *self.left_out.notes]
 
 
 class Measured(NamedTuple):
@@ -84,22 +88,27 @@ def scan(root: Path, *, frames: "Frames" = "first", progress: Callable[[int], No
     """
     check_root(root)
     problems: list[ScanProblem] = []
+    left_out = LeftOut()
     found = []
-    for path in scan_files(root, problems=problems):
+    for path in scan_files(root, problems=problems, left_out=left_out):
         found.append(path)
         if progress is not None and len(found) % _TOLD_EVERY == 0:
             progress(len(found))
     files, keys = [], []
-    for path, size, mtime_ns, count in measure(root, found, frames, problems):
+    for path, size, mtime_ns, count in measure(root, found, frames, problems, left_out):
         files.append(ImageFile(path, size, mtime_ns))
         keys += [ImageKey(path, frame) for frame in range(count)]
     if progress is not None:
         progress(len(files))
-    return Scan(tuple(keys), tuple(files), tuple(problems))
+    return Scan(tuple(keys), tuple(files), tuple(problems), left_out)
 
 
 def measure(
-    root: Path, found: Iterable[str], frames: "Frames", problems: list[ScanProblem]
+    root: Path,
+    found: Iterable[str],
+    frames: "Frames",
+    problems: list[ScanProblem],
+    left_out: LeftOut,
 ) -> Iterator[Measured]:
     """Find out size, time and number of images of files, one after the other; in threads where the disk is slow.
 
@@ -108,6 +117,7 @@ def measure(
         found: Its files, from `scan_files`.
         frames: As for `scan`.
         problems: Gets the files that are not there any more.
+        left_out: Files of other kinds, named where there is no image.
 
     Raises:
         DataError: If there is no file.
@@ -128,7 +138,7 @@ def measure(
     finally:
         index.save()
     if is_empty:
-        raise _no_images(root, problems)
+        raise _no_images(root, problems, left_out)
 
 
 def problem_notes(problems: Sequence[ScanProblem]) -> list[str]:
@@ -157,9 +167,9 @@ def check_root(root: Path) -> None:
         raise DataError(f"{printable(root)} is a file.", "Name the folder that holds the images.")
 
 
-def _no_images(root: Path, problems: list[ScanProblem]) -> DataError:
+def _no_images(root: Path, problems: list[ScanProblem], left_out: LeftOut) -> DataError:
     suffixes = ", ".join(sorted(suffix[1:] for suffix in IMAGE_SUFFIXES))
-    hint = f"Images are files that end in {suffixes}."
+    hint = " ".join((f"Images are files that end in {suffixes}.", *left_out.notes))
     if problems:
         first = problems[0]
         hint = f"{printable(first.path or root)}: {first.message}"

@@ -18,7 +18,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mia_tui.dataset.pixels.decode import IMAGE_SUFFIXES
+from mia_tui.dataset.left_out import LeftOut, is_system_folder
+from mia_tui.dataset.pixels.reading import is_image_name
 from mia_tui.paths import LABELS_DB
 
 _SORTED = 8192  # names that are sorted together
@@ -34,17 +35,20 @@ class ScanProblem:
     message: str
 
 
-def scan_files(root: Path, *, problems: list[ScanProblem] | None = None) -> Iterator[str]:
+def scan_files(
+    root: Path, *, problems: list[ScanProblem] | None = None, left_out: LeftOut | None = None
+) -> Iterator[str]:
     """The image files below a folder, one by one: paths relative to it.
 
-    Hidden files and folders, and folders that hold a labels.db, are left out. Each folder is visited once,
-    whatever links lead to it.
+    Hidden files and folders, folders that hold a labels.db, and those that a storage box or a desktop made for
+    itself are passed over. Each folder is visited once, whatever links lead to it.
 
     Args:
         root: Folder of the dataset.
         problems: Gets what cannot be looked at; the rest is found all the same.
+        left_out: Gets the files that are no images by their ending.
     """
-    walk = _Walk(root, [] if problems is None else problems)
+    walk = _Walk(root, [] if problems is None else problems, LeftOut() if left_out is None else left_out)
     walk.seen.update(_folders_above(root))
     yield from walk.files("")
     while walk.links:
@@ -66,6 +70,7 @@ class _Walk:
 
     root: Path
     problems: list[ScanProblem]
+    left_out: LeftOut
     seen: set[tuple[int, int]] = field(default_factory=set)
     links: deque[str] = field(default_factory=deque)
 
@@ -92,7 +97,7 @@ class _Walk:
         identity = (status.st_dev, status.st_ino)
         if identity in self.seen:
             return (), set(), []
-        images, image_links, folders, links = [], set(), [], []
+        images, image_links, folders, links, others = [], set(), [], [], []
         with os.scandir(path) as entries:
             for entry in entries:
                 name = entry.name
@@ -100,19 +105,24 @@ class _Walk:
                     continue
                 if name == LABELS_DB and folder and entry.is_file():
                     return (), set(), []
-                is_image = _has_image_suffix(name)
+                is_image = is_image_name(name)
                 if is_image and entry.is_file(follow_symlinks=False):
                     images.append(name)
                 elif is_image and entry.is_symlink():
                     images.append(name)
                     image_links.add(name)
                 elif entry.is_dir(follow_symlinks=False):
-                    folders.append(name)
+                    if not is_system_folder(name):
+                        folders.append(name)
                 elif entry.is_symlink() and _is_folder(entry):
                     links.append(name)
                 elif is_image:
                     self._note(f"{folder}/{name}" if folder else name, "It is no file with a content.")
+                else:
+                    others.append(name)
         self.seen.add(identity)
+        if others:
+            self.left_out.add(folder, others, alone=not (images or folders or links))
         links.sort(key=natural_key)
         self.links.extend(f"{folder}/{name}" if folder else name for name in links)
         return _in_natural_order(images), image_links, sorted(folders, key=natural_key)
@@ -140,11 +150,6 @@ def _in_natural_order(names: list[str]) -> Iterator[str]:
     """Sorted piece by piece: sorting a million names at once would hold up a screen for seconds."""
     pieces = (names[start : start + _SORTED] for start in range(0, len(names), _SORTED))
     return heapq.merge(*(sorted(piece, key=natural_key) for piece in pieces), key=natural_key)
-
-
-def _has_image_suffix(name: str) -> bool:
-    stem, dot, suffix = name.rpartition(".")
-    return bool(stem) and f"{dot}{suffix.lower()}" in IMAGE_SUFFIXES
 
 
 def _is_folder(link: os.DirEntry[str]) -> bool:

@@ -196,7 +196,7 @@ def read_card(path: Path) -> ModelCard:
         CheckpointError: If there is no such file, it is damaged, or has no card.
     """
     try:
-        open_to_read(path, follow=True).close()  # the library would wait for a named pipe
+        open_to_read(path, follow=True).close()  # a named pipe would be waited for
         with safetensors.safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
         return decode_json(metadata[CARD_KEY], ModelCard)

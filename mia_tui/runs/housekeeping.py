@@ -13,6 +13,7 @@ from mia_tui.errors import MiaError, RunError
 from mia_tui.files import disk_error, remove_leftovers, remove_tree
 from mia_tui.paths import printable
 from mia_tui.runs.control import is_within_reach, kill_worker, request_stop
+from mia_tui.runs.home import job_here, settle
 from mia_tui.runs.index import remember_run
 from mia_tui.runs.launch import niceness, spawn, wait_until_taken
 from mia_tui.runs.layout import RunDir
@@ -27,14 +28,16 @@ _LOOK_EVERY_S = 0.1
 _NAMED = 3
 
 
-def resume_run(run: RunDir, *, after: RunDir | None = None) -> None:
+def resume_run(run: RunDir, *, after: RunDir | None = None, dataset: Path | None = None) -> None:
     """Start a worker that goes on where the run's last checkpoint is; returns when it has the run.
 
     Args:
         run: One that has ended, or was lost; it keeps its settings.
         after: The run whose end it waits for; None begins at once, also where it waited for another before.
+        dataset: The dataset that is open, for a state that does not lie with its dataset.
 
     Raises:
+        DataError: If its images are gone.
         RunError: If the run is finished or being worked on, or the worker cannot be started.
     """
     config = run.job().config
@@ -44,6 +47,7 @@ def resume_run(run: RunDir, *, after: RunDir | None = None) -> None:
             "Start a new one from its weights.",
         )
     if run_status(run) != "running":
+        settle(run, dataset)
         run.put_behind(after)
     remember_run(run)
     wait_until_taken(run, spawn(run, nice=niceness(config.device)))
@@ -55,7 +59,7 @@ def rerun_config(run: RunDir) -> TrainConfig:
     Raises:
         RunError: If the run cannot be read.
     """
-    return run.job().config
+    return job_here(run).config
 
 
 def changed_config(run: RunDir) -> TrainConfig:
@@ -64,7 +68,7 @@ def changed_config(run: RunDir) -> TrainConfig:
     Raises:
         RunError: If the run cannot be read, or has saved no weights yet.
     """
-    config = run.job().config
+    config = job_here(run).config
     if not run.best_weights.is_file():
         raise RunError(
             f"The run {printable(run.name)} has saved no weights yet.", "Run it again from the start instead."

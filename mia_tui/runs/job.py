@@ -42,6 +42,7 @@ class TrainJob(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=
         command: The command line that does the same again.
         created_at: Unix seconds.
         after: Absolute path of the run whose end it waits for; None starts at once.
+        moved_to: Where the dataset was when it was named last, if not at `dataset`; for states that lie elsewhere.
     """
 
     config: TrainConfig
@@ -53,6 +54,7 @@ class TrainJob(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=
     created_at: Time
     version: Text
     after: Text | None = None
+    moved_to: Text | None = None
 
     def __post_init__(self) -> None:
         check_classes(self.classes)

@@ -9,8 +9,9 @@ from typing import Literal
 from mia_tui.dataset.model import ImageKey, Part
 from mia_tui.dataset.wording import counted, name_some
 from mia_tui.errors import DataError
-from mia_tui.paths import printable
+from mia_tui.paths import is_same_folder, printable
 from mia_tui.runs.card import ModelCard
+from mia_tui.runs.home import job_here, samples_here
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.prepare import Dataset
 
@@ -71,12 +72,19 @@ def judged_images(
 
 
 def _parts_of_run(dataset: Dataset, run: RunDir | None) -> dict[ImageKey, Part]:
-    """Part in the run of each labelled image that it knows, by absolute path."""
+    """Part in the run of each labelled image that it knows, by absolute path; renamed ones by the path of today."""
     if run is None:
         return {}
-    home = Path(run.job().dataset)
-    known = {(str(home / sample.path), sample.frame): sample.split for sample in run.samples()}
+    job = job_here(run, dataset.root)
     root = dataset.root.resolve()
+    home = (
+        root if is_same_folder(root, Path(job.dataset)) else Path(job.dataset)
+    )  # a path of many, if mounted
+    moved = dataset.labelled.moved
+    known = {
+        (str(home / moved.get(sample.path, sample.path)), sample.frame): sample.split
+        for sample in samples_here(run, job)
+    }
     return {
         key: known[place]
         for key in dataset.labelled.labels

@@ -2,7 +2,7 @@
 
     20261123-1432-resnet50v2/
         job.json            what to do; written last, so a folder without it is no run (yet); only whom it
-                            waits for may change later
+                            waits for and where its dataset is may change later
         samples.jsonl       the labelled images, as they were at the start
         worker.json         who works on it, with a heartbeat
         worker.lock         held for as long as the worker lives
@@ -22,19 +22,29 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
 from mia_tui.errors import ConfigError, RunError
-from mia_tui.files import add_new_folder, disk_error, make_folder, read, remove_tree, write_atomically
+from mia_tui.files import (
+    add_new_folder,
+    disk_error,
+    make_folder,
+    open_to_read,
+    read,
+    remove_tree,
+    write_atomically,
+)
 from mia_tui.paths import RUNS_FOLDER, StateFolder, decode_name, encode_name, printable
 from mia_tui.records import BadRecord, JsonReader, check, decode_json
 from mia_tui.runs.job import Sample, TrainJob
 
 _JOB, _SAMPLES = "job.json", "samples.jsonl"
 _MOST_BYTES = {_JOB: 1 << 25, _SAMPLES: 1 << 31}  # 100,000 classes; 20 million images
+_LONGEST_LINE_BYTES = 1 << 20
 _SAMPLE = JsonReader(Sample)
 _LONGEST_NAME = 60
 
@@ -172,8 +182,23 @@ class RunDir:
         """
         job, after = self.job(), None if other is None else str(other.path.resolve())
         if job.after != after:
-            changed = msgspec.structs.replace(job, after=after)
-            write_atomically(self.path / _JOB, _encode_job(changed), root=self.root)
+            self.replace_job(msgspec.structs.replace(job, after=after))
+
+    def replace_job(self, job: TrainJob) -> None:
+        """Write what may change of a job: whom it waits for, and where its dataset is.
+
+        Raises:
+            RunError: If it cannot be written.
+        """
+        write_atomically(self.path / _JOB, _encode_job(job), root=self.root)
+
+    def comes_after(self, job: TrainJob) -> "RunDir | None":
+        """The run that this one waits for: a run of the same dataset is found beside it, wherever that went."""
+        if job.after is None:
+            return None
+        after = Path(job.after)
+        is_beside = after.parent == StateFolder(Path(job.state)).runs
+        return RunDir(self.path.resolve().parent / after.name if is_beside else after)
 
     def job(self) -> TrainJob:
         """What the run is asked to do.
@@ -215,6 +240,21 @@ class RunDir:
         except BadRecord as error:
             raise RunError(
                 f"{_SAMPLES} of the run {printable(self.name)} is damaged: {error}.", "Start a new run."
+            ) from error
+
+    def some_samples(self, most: int) -> list[Sample]:
+        """The first images of the run.
+
+        Raises:
+            RunError: If the file is missing or damaged.
+        """
+        try:
+            with open_to_read(self.path / _SAMPLES, root=self.root) as file:
+                lines = (file.readline(_LONGEST_LINE_BYTES) for _ in range(most))
+                return [_decode_sample(_SAMPLE.decode(line)) for line in takewhile(bool, lines)]
+        except (OSError, BadRecord) as error:
+            raise RunError(
+                f"{_SAMPLES} of the run {printable(self.name)} cannot be read: {error}."
             ) from error
 
     def _read(self, name: str) -> bytes:

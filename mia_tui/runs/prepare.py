@@ -1,9 +1,10 @@
 """From a dataset and settings to a job: which images, which classes, which part each image is in."""
 
 import re
+import shlex
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -74,7 +75,7 @@ def read_dataset(
     """
     found = scan(root, frames=frames, progress=progress)
     place = find_state(root, state, class_folders=read_class_folders(found.keys) is not None)
-    followed = _follow_files(found, root, place, annotator) if follow else []
+    followed = follow_files(found, root, place, annotator) if follow else []
     labelled = labelled_images(found, root, place, source=source, annotator=annotator)
     return Dataset(root, found, place, labelled, followed)
 
@@ -137,6 +138,8 @@ def prepare_training(
             f"All labelled images of {printable(dataset.root)} are of one class, {printable(names[0])}.",
             "Training needs at least two classes.",
         )
+    held_out: tuple[Part, ...] = ("val", "test") if config.val is None else ("test",)
+    _refuse_held_out_classes(dataset, names, held_out, annotator)
     if config.val is None:
         config, parts, warnings = _split(dataset, config, given, annotator, keep)
         validation: list[Sample] = []
@@ -149,7 +152,7 @@ def prepare_training(
         for key, index in labelled.labels.items()
     ] + validation
     counts = _counts(samples, names)
-    _refuse_empty_classes(counts)
+    _refuse_empty_classes(dataset, counts)
     job = TrainJob(
         config=config,
         dataset=str(dataset.root.resolve()),
@@ -181,8 +184,14 @@ def with_absolute_paths(config: TrainConfig) -> TrainConfig:
     )
 
 
-def _follow_files(found: Scan, root: Path, state: StateFolder, annotator: str | None) -> list[str]:
-    """Let labels go with files that were moved, and name images that are not what was labelled."""
+def follow_files(found: Scan, root: Path, state: StateFolder, annotator: str | None) -> list[str]:
+    """Let labels go with files that were moved, and name images that are not what was labelled.
+
+    Every labelled file that has no hash yet is read for it.
+
+    Raises:
+        StoreError: If labels.db cannot be read, or what happened not be written.
+    """
     store = LabelStore.open_existing(state.labels_db, annotator=annotator)
     if store is None:
         return []
@@ -231,6 +240,7 @@ def _split(
     if keep:
         with LabelStore(dataset.state.labels_db, annotator=annotator) as store:
             split = stored_split(store, dataset.labelled, rule, hashes)
+            store.note_root(dataset.root)
     else:
         split = _foreseen(dataset, rule, hashes, annotator)
     return config, split.parts, list(split.warnings)
@@ -307,10 +317,58 @@ def _counts(samples: list[Sample], names: list[str]) -> dict[str, dict[Part, int
     return {name: {part: tally[index, part] for part in PARTS} for index, name in enumerate(names)}
 
 
-def _refuse_empty_classes(counts: dict[str, dict[Part, int]]) -> None:
-    for name, of in counts.items():
-        if not of["train"]:
-            raise DataError(
-                f"The class {printable(name)} has no image to train on.",
-                "Label more images of it, or make another split with `mia-tui labels split --new`.",
-            )
+def _refuse_held_out_classes(
+    dataset: Dataset, names: Sequence[str], held_out: Collection[Part], annotator: str | None
+) -> None:
+    """Refuse classes whose images all lie in top folders that are not trained on; before a split is stored.
+
+    Raises:
+        DataError: If there is one; the way out names the folders.
+    """
+    labelled = dataset.labelled
+    trained = {index for key, index in labelled.labels.items() if labelled.parts.get(key) not in held_out}
+    held = {key: index for key, index in labelled.labels.items() if index not in trained}
+    if not held:
+        return
+    folders = sorted({key.path.split("/")[0] for key in held})
+    fixing = " and ".join(f"the folder {printable(folder)}" for folder in folders)
+    train = next((key.path.split("/")[0] for key, part in labelled.parts.items() if part == "train"), "train")
+    if not trained:
+        raise DataError(
+            f"{printable(dataset.root)} has no image to train on: all lie in {fixing}.",
+            f"Put images to train on into a folder {printable(train)} beside it, one folder per class, or train on "
+            f"one of them by itself: `mia-tui train {_typed(dataset.root / folders[0])}`.",
+        )
+    places = list(dict.fromkeys("/".join(key.path.split("/")[:2]) for key in held))
+    wanted = list(dict.fromkeys(f"{train}/{place.split('/')[1]}" for place in places))
+    anew = ""
+    if _stored_rule(dataset.state, annotator) is not None:  # what it held out stays so wherever the file goes
+        anew = f"; then make the split anew: `mia-tui labels split {_typed(dataset.root)} --new`"
+    raise DataError(
+        f"{_classes_have(names[index] for index in sorted(set(held.values())))} no image to train on: all lie in "
+        f"{name_some(places)}, and {fixing} fixes the part.",
+        f"Move some of them to {name_some(wanted)}, or take {name_some(places)} away{anew}.",
+    )
+
+
+def _refuse_empty_classes(dataset: Dataset, counts: dict[str, dict[Part, int]]) -> None:
+    empty = [name for name, of in counts.items() if not of["train"]]
+    if not empty:
+        return
+    hint = f"make another split with `mia-tui labels split {_typed(dataset.root)} --new`."
+    if dataset.labelled.parts:
+        hint = "take copies of them out of the folders val and test; then " + hint
+    raise DataError(f"{_classes_have(empty)} no image to train on.", f"Label more images, or {hint}")
+
+
+def _classes_have(names: Iterable[str]) -> str:
+    """`The class a has`, `The classes a, b have`."""
+    names = list(names)
+    return (
+        f"The class {printable(names[0])} has" if len(names) == 1 else f"The classes {name_some(names)} have"
+    )
+
+
+def _typed(path: Path) -> str:
+    """A path as it is typed into a shell."""
+    return shlex.quote(printable(path))

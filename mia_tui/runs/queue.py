@@ -82,20 +82,21 @@ def lives(run: RunDir) -> bool:
 def _ahead(run: RunDir, job: TrainJob) -> list[RunDir]:
     """All that must have ended first; fixed when the wait begins, since a deleted run tells nothing."""
     ahead: dict[str, RunDir] = {}
-    here = job.after
+    after = run.comes_after(job)
+    here = None if after is None else str(after.path.resolve())
     while here is not None and here not in ahead and here != str(run.path.resolve()):
         ahead[here] = RunDir(Path(here))
         here = _after(ahead[here])
-    return [*ahead.values(), *_queued_earlier(run, job, set(ahead))]
+    return [*ahead.values(), *_queued_earlier(run, set(ahead))]
 
 
-def _queued_earlier(run: RunDir, job: TrainJob, ahead: set[str]) -> list[RunDir]:
+def _queued_earlier(run: RunDir, ahead: set[str]) -> list[RunDir]:
     """Those that were queued before this one behind any of the runs ahead."""
     earlier: list[RunDir] = []
     if not ahead:
         return earlier
     with suppress(RunError):
-        for other in list_runs(StateFolder(Path(job.state))):
+        for other in list_runs(StateFolder(run.path.resolve().parent.parent)):
             path = str(other.path.resolve())
             if path == str(run.path.resolve()):
                 break
@@ -107,9 +108,10 @@ def _queued_earlier(run: RunDir, job: TrainJob, ahead: set[str]) -> list[RunDir]
 
 def _after(run: RunDir) -> str | None:
     try:
-        return run.job().after
+        after = run.comes_after(run.job())
     except RunError:  # deleted, or damaged
         return None
+    return None if after is None else str(after.path.resolve())
 
 
 def _fell_behind(other: RunDir, run: RunDir) -> bool:

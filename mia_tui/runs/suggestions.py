@@ -20,7 +20,7 @@ from msgspec import Meta
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.files import open_to_read
-from mia_tui.paths import StateFolder, decode_name, encode_name
+from mia_tui.paths import StateFolder, decode_name, is_same_folder, state_places
 from mia_tui.records import BadRecord, Count, Frame, JsonReader, Text, Time
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.predictions import Header, Row, best_class
@@ -95,8 +95,8 @@ def write_suggestions(file: BinaryIO, header: Header, rows: Iterable[Row]) -> No
 def newest_suggestions(state: StateFolder, root: Path) -> Suggestions | None:
     """The newest suggestions for the images of a dataset; None if there are none.
 
-    Files that are damaged or cut, are of another version, or of a folder other than `root` that still exists (this
-    one may have been moved) are passed over.
+    Files that are damaged or cut or of another version are passed over; and where the state does not lie in or
+    beside the dataset, those for another folder that still exists (this one may have been moved).
 
     Args:
         state: Where the dataset's runs lie.
@@ -108,7 +108,7 @@ def newest_suggestions(state: StateFolder, root: Path) -> Suggestions | None:
             head = _read_head(run.suggestions)
         except (OSError, _Damaged):
             continue
-        if _is_of(head, root):
+        if _is_of(head, root, state):
             dated.append((head.predicted_at, run))
     for _, run in sorted(dated, key=lambda pair: pair[0], reverse=True):
         try:
@@ -126,8 +126,12 @@ def _runs(state: StateFolder) -> list[RunDir]:
         return []
 
 
-def _is_of(head: _Head, root: Path) -> bool:
-    return head.images == encode_name(str(root.resolve())) or not Path(decode_name(head.images)).is_dir()
+def _is_of(head: _Head, root: Path, state: StateFolder) -> bool:
+    """Suggestions lie with a run of the dataset they are for; only a state that lies elsewhere can have several."""
+    if any(is_same_folder(state.root, place) for place in state_places(root)):
+        return True
+    images = Path(decode_name(head.images))
+    return is_same_folder(images, root) or not images.is_dir()
 
 
 def _read_head(path: Path) -> _Head:

@@ -8,7 +8,11 @@ pictures: there, cells hold a placeholder character which kitty, from 0.28 on,
 replaces by a part of the picture, and pixels pass through wrapped (tmux: set -g
 allow-passthrough on).
 
-Every command says q=2: no answer may come, it would arrive as key presses.
+Placements say q=1: where the terminal has not kept a picture, it says so, and `missing_number` reads that. All
+other commands say q=2: no answer may come. Nor may any in tmux, which takes it for key presses.
+
+Nothing is deleted with its data (d=I) unless everything that is not on the screen may go: kitty before 0.38.1 frees
+all of that with it (https://github.com/kovidgoyal/kitty/discussions/8129).
 
 Source: https://sw.kovidgoyal.net/kitty/graphics-protocol/
 """
@@ -73,7 +77,19 @@ def placement(image_id: int, columns: int, rows: int, terminal: Terminal) -> str
         where = "U=1"
     else:
         where = f"p=1,C=1,z={_BELOW}" if _draws_below(terminal) else "p=1,C=1"
-    return _command(f"a=p,i={number(image_id, terminal)},{where},c={columns},r={rows},q=2", terminal)
+    quiet = 1 if answers_placements(terminal) else 2
+    return _command(f"a=p,i={number(image_id, terminal)},{where},c={columns},r={rows},q={quiet}", terminal)
+
+
+def answers_placements(terminal: Terminal) -> bool:
+    """Whether the terminal says that it has no picture to place."""
+    return terminal.graphics == "kitty" and not terminal.multiplexer
+
+
+def missing_number(answer: str) -> int | None:
+    """The number in an answer to a placement, where the terminal has not that picture; else None."""
+    match = re.fullmatch(r"\x1b_G(?:[^;]*,)?i=(\d{1,10})\b[^;]*;(.*)\x1b\\", answer)
+    return int(match[1]) if match and match[2] != "OK" else None
 
 
 def placeholders(image_id: int, columns: int, row: int, terminal: Terminal) -> str:

@@ -3,7 +3,8 @@
 import asyncio
 import signal
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.screen import Screen
+from textual.worker import WorkerFailed
 
 from mia_tui.dataset.listing.cache import load_listing
 from mia_tui.paths import printable
@@ -22,6 +24,7 @@ from mia_tui.tui.key_bindings import palette_lines
 from mia_tui.tui.key_turns import KeyTurns
 from mia_tui.tui.screens.label import LOW_ROWS, NARROW_COLUMNS, LabelScreen
 from mia_tui.tui.services.desk import Desk
+from mia_tui.tui.services.fingerprints import finish_fingerprints
 from mia_tui.tui.services.head_start import HeadStart
 from mia_tui.tui.services.obeying import CommandQueue
 from mia_tui.tui.services.read_messages import ReadMessages
@@ -44,8 +47,6 @@ class MiaApp(App[int], inherit_bindings=False):
         dataset: Folder to open; None opens the home screen.
         head_start: What was read of it already.
 
-    Attributes:
-        fault: What ended the app, if it was a fault of this program.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = []  # each screen has its own, with the user's keys
@@ -64,12 +65,11 @@ class MiaApp(App[int], inherit_bindings=False):
         self._desk: Desk | None = None
         self._read_messages = ReadMessages(self)
         self._key_turns = KeyTurns(self, super().on_event)
-        self.fault: Exception | None = None
         type(self).NOTIFICATION_TIMEOUT = context.user.toast_s
         self.use_command_palette = True
 
     def on_mount(self) -> None:
-        threading.excepthook = self._thread_failed
+        asyncio.get_running_loop().set_exception_handler(self._task_failed)
         for number in (signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, partial(self._end, 128 + number))
         self.set_interval(1.0, self.link.expire)
@@ -143,21 +143,48 @@ class MiaApp(App[int], inherit_bindings=False):
     async def _close(self, code: int) -> None:
         for screen in self.screen_stack:
             if isinstance(screen, LabelScreen):
-                screen.remember()
+                screen.leave()
+                await finish_fingerprints(screen.desk)
         if self.link.busy:  # an answer that came after the end would stand in the shell
             await asyncio.sleep(_ANSWER_S)
         self.exit(code)
 
+    @property
+    def fault(self) -> Exception | None:
+        """What ended the app, or would have, if it was a fault of this program."""
+        return self._exception
+
+    @contextmanager
+    def watching_threads(self) -> Iterator[None]:
+        """Have a fault in a thread end the app as one on a screen does, rather than leave half of it working."""
+        before, threading.excepthook = threading.excepthook, self._thread_failed
+        try:
+            yield
+        finally:
+            threading.excepthook = before
+
     def _handle_exception(self, error: Exception) -> None:
         """End the app; who started it says what happened (Textual would print the traceback)."""
-        if self.fault is None:
-            self.fault = error
+        self._keep_fault(error)
+        self._exception_event.set()  # for Textual's pilot, which raises it in a test
         self.exit(return_code=1)
 
+    def _keep_fault(self, error: Exception) -> None:
+        """The first one counts, others follow from it. One in a worker is wrapped, and has its traceback inside."""
+        if self._exception is None:
+            inner = error.error if isinstance(error, WorkerFailed) else error
+            self._exception = inner if isinstance(inner, Exception) else error
+
     def _thread_failed(self, failure: threading.ExceptHookArgs) -> None:
-        """A fault in a thread ends the app as one on a screen does, rather than leave half of it working."""
-        if isinstance(failure.exc_value, Exception) and self.is_running:
+        if isinstance(failure.exc_value, Exception):
+            self._keep_fault(failure.exc_value)  # at once: the app may be closing
             self.call_later(self._handle_exception, failure.exc_value)
+
+    def _task_failed(self, _: asyncio.AbstractEventLoop, failure: dict[str, Any]) -> None:
+        """A fault in what the event loop does beside the screens, as handing on what a thread tells."""
+        error = failure.get("exception")
+        if isinstance(error, Exception):
+            self._handle_exception(error)
 
     def terminal_is_gone(self) -> None:
         """Called in a thread: let what is being written end, then end at once; there is nothing left to draw on."""

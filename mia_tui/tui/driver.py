@@ -1,8 +1,9 @@
-"""The terminal as the app drives it: writes that never block, an end when the terminal is gone.
+"""The terminal as the app drives it: writes that never block, any bytes for keys, an end when the terminal is gone.
 
-Of Textual's private parts, it leans on `_file`, which Textual writes to, and on
-its parser's message for the answer to CSI 6n. (`quick_paint`, `overlay` and
-`key_bindings` name those that they lean on.)
+Of Textual's private parts, it leans on `_file`, which Textual writes to, on
+`_writer_thread`, and on `_run_input_thread`, which it runs in a thread.
+(`keyboard`, `quick_paint`, `overlay` and `key_bindings` name those that they
+lean on.)
 """
 
 import os
@@ -16,6 +17,7 @@ from textual import events
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 
+from mia_tui.tui.keyboard import Keyboard, PictureMissing
 from mia_tui.tui.services.outlet import Outlet
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ DEAF_S = 10.0
 """So long, letters, digits and signs are not taken for keys where the terminal has not answered."""
 
 _LAST_BYTES_S = 2.0
+_LOOK_S = 0.1
+_AT_ONCE = 4096
 
 
 class TerminalDriver(LinuxDriver):
@@ -40,10 +44,46 @@ class TerminalDriver(LinuxDriver):
         self._file = cast(Any, self._outlet)
         threading.Thread(target=self._watch, name="hang-up", daemon=True).start()
 
+    def start_application_mode(self) -> None:
+        """Take the terminal; a fault on the way gives it back."""
+        try:
+            super().start_application_mode()  # type: ignore[no-untyped-call]
+        except BaseException:
+            if self._writer_thread is not None:
+                self.stop_application_mode()
+            raise
+
+    def _run_input_thread(self) -> None:
+        """A fault in it is one of the app, as in any other thread (Textual would print its traceback)."""
+        self.run_input_thread()
+
+    def run_input_thread(self) -> None:
+        """Read keys until the app ends, or stops for a while."""
+        keyboard = Keyboard()
+        while not self.exit_event.is_set():
+            if not select.select([self.fileno], [], [], _LOOK_S)[0]:
+                messages = keyboard.rest()
+            elif data := self._read():
+                messages = keyboard.feed(data)
+            else:
+                self._tell_gone()
+                return
+            for message in messages:
+                self.process_message(message)
+
+    def _read(self) -> bytes:
+        """What is there to be read; nothing where nothing can come any more."""
+        try:
+            return os.read(self.fileno, _AT_ONCE)
+        except OSError:
+            return b""
+
     def process_message(self, message: Message) -> None:
         """Take out the answers to pictures, and for a while what may be the late answer to a question."""
         if isinstance(message, events.CursorPosition):
             self._loop.call_soon_threadsafe(self._mia.link.answered)
+        elif isinstance(message, PictureMissing):
+            self._loop.call_soon_threadsafe(self._mia.link.on_refused, message.number)
         elif not (self._is_deaf() and isinstance(message, events.Key) and message.is_printable):
             super().process_message(message)
 

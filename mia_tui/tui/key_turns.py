@@ -22,6 +22,8 @@ _ROUNDS = 2  # what a widget makes of a key, as "submitted", goes the way behind
 _LOOK_S = 0.005
 _LONGEST_S = 0.5
 """A widget that is taken away takes a mark along; so long keys wait at most."""
+MOST_WAITING = 1_000
+"""About 5 s of work, and more than anybody types ahead: what comes beyond is a cat, or noise on the line."""
 
 
 class KeyTurns:
@@ -36,10 +38,20 @@ class KeyTurns:
         self._app, self._forward = app, forward
         self._waiting: deque[events.Event] = deque()
         self._turn = 0
+        self._full = False
         self._busy = False
 
     async def take(self, event: events.Event) -> None:
         """A key was pressed, or text was pasted."""
+        if len(self._waiting) >= MOST_WAITING:
+            if not self._full:
+                self._full = True
+                self._app.notify(
+                    f"Keys came faster than they can be obeyed; those after {MOST_WAITING:,} were left out.",
+                    severity="warning",
+                )
+            return
+        self._full = self._full and bool(self._waiting)
         self._waiting.append(event)
         await self._give()
 

@@ -53,10 +53,13 @@ def open_app(
 
     context = Context(terminal, Ink(terminal), Link(), user, state, annotator)
     app = MiaApp(context, dataset, head_start)
-    code = app.run()
+    with app.watching_threads():
+        code = app.run()
     if app.fault is not None:
         raise app.fault
-    return code or 0
+    if code is None:
+        raise RuntimeError("The app ended, and nobody had closed it")
+    return code
 
 
 def _ask(graphics: Wanted, user: UserConfig) -> Terminal:

@@ -32,7 +32,7 @@ from mia_tui.tui.screens.run import RunScreen
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tui"))
 
-from tui_support import make_context, record_paints
+from tui_support import make_context, record_paints, running
 
 pytestmark = pytest.mark.benchmark
 
@@ -80,7 +80,7 @@ async def measured(run: RunDir, size: tuple[int, int]) -> list[str]:
     opened = [await opening_s(run, size) for _ in range(OPENINGS)]
     lines = [f"opened with all curves: {_ms(opened)}"]
     before_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    async with _app(run).run_test(size=size) as pilot:
+    async with running(_app(run), size=size) as pilot:
         screen = await _until_shown(pilot)
         for key, page in (("1", "curves"), ("2", "epochs"), ("3", "classes"), ("4", "confusions")):
             await pilot.press(key)
@@ -112,7 +112,7 @@ async def measured(run: RunDir, size: tuple[int, int]) -> list[str]:
 
 async def opening_s(run: RunDir, size: tuple[int, int]) -> float:
     """From the key that opens the screen to the curves on it."""
-    async with _app(run, wait=True).run_test(size=size) as pilot:
+    async with running(_app(run, wait=True), size=size) as pilot:
         begun = time.perf_counter()
         pilot.app.open_run()
         await _until_shown(pilot)

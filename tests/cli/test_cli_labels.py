@@ -398,3 +398,132 @@ def test_a_class_name_cannot_steer_the_terminal(mia: Mia, cells: Path, table: Pa
     stats = mia("labels", "stats", cells)
     assert "\x1b" not in answer.out + answer.err + stats.out + stats.err
     assert "\\x1b[2Jred" in stats.out
+
+
+def test_the_help_of_import_lists_every_name_a_column_may_have(mia: Mia) -> None:
+    from mia_tui.dataset.interchange.csv import HEADERS
+
+    text = mia("labels", "import", "--help").out.replace(",", " ").replace(";", " ").split()
+    missing = [name for usual, seldom in HEADERS.values() for name in (*usual, *seldom) if name not in text]
+    assert not missing
+
+
+def test_files_of_other_kinds_are_said_and_stand_in_the_record(mia: Mia, labelled: Path) -> None:
+    for name in ("a.heic", "b.HEIC", "c.czi", ".hidden.czi", "Thumbs.db"):
+        (labelled / name).touch()
+    answer = mia("labels", "stats", labelled, "--json")
+    assert answer.err.startswith("Warning: 3 files of other kinds left out: 2 .heic, 1 .czi.\n")
+    assert json.loads(answer.out)["left_out"] == {".heic": 2, ".czi": 1}
+
+
+def test_a_damaged_table_leaves_nothing_behind(mia: Mia, cells: Path, table: Path) -> None:
+    table.write_text('file,class\ncell0.png,"cat\ncell1.png,dog\n')
+    before = files_below(cells.parent)
+    answer = mia("labels", "import", cells, table)
+    assert (answer.code, answer.out) == (3, "")
+    assert answer.err.startswith("labels.csv, line 2 has a quote that is never closed.")
+    assert files_below(cells.parent) == before
+
+
+def test_what_was_matched_by_the_end_of_a_path_is_said(mia: Mia, cells: Path, table: Path) -> None:
+    table.write_text(
+        "sep=;\r\nFile Name;Label;frame\r\nC:\\data\\cell0.png;cat;0.0\r\n/old/place/cell1.png;dog;\r\n"
+    )
+    answer = mia("labels", "import", cells, table, "--json")
+    assert answer.code == 0
+    (note,) = json.loads(answer.out)["notes"]
+    assert note == (
+        "2 rows matched by the end of the path: C:\\data\\cell0.png is cell0.png, /old/place/cell1.png is cell1.png."
+    )
+    assert counts(mia, cells)["cat"]["images"] == 1
+
+
+# Files that are renamed, with no app ever opened
+
+
+def rename(labelled: Path) -> None:
+    (labelled / "deeper").mkdir()
+    (labelled / "cell3.png").rename(labelled / "deeper" / "other.png")
+
+
+def test_an_export_finds_renamed_images_of_an_import_and_writes_nothing(mia: Mia, labelled: Path) -> None:
+    rename(labelled)
+    state = labelled / "mia" / "labels.db"
+    before = state.read_bytes()
+    answer = mia("labels", "export", labelled)
+    assert "deeper/other.png,0,long" in answer.out.splitlines()
+    assert "cell3.png" not in answer.out
+    assert answer.err == "Warning: 1 file was moved; labels go along: cell3.png (now deeper/other.png).\n"
+    assert counts(mia, labelled)["long"]["images"] == 5
+    assert state.read_bytes() == before
+
+
+def test_a_renamed_image_keeps_its_part_in_counts_and_when_the_split_is_gone_on_with(
+    mia: Mia, labelled: Path
+) -> None:
+    mia("labels", "split", labelled)
+    before = counts(mia, labelled)
+    with LabelStore(labelled / "mia" / "labels.db") as store:
+        part = {key.path: part for key, part in store.parts().items()}["cell3.png"]
+    rename(labelled)
+    assert counts(mia, labelled) == before
+    mia("labels", "split", labelled)
+    with LabelStore(labelled / "mia" / "labels.db") as store:
+        parts = {key.path: part for key, part in store.parts().items()}
+    assert parts["deeper/other.png"] == part
+    assert "cell3.png" not in parts
+
+
+def test_an_import_after_a_renaming_changes_the_label_that_went_along(
+    mia: Mia, labelled: Path, tmp_path: Path
+) -> None:
+    rename(labelled)
+    (tmp_path / "more.csv").write_text("file,class\ndeeper/other.png,flat\n")
+    mia("labels", "import", labelled, tmp_path / "more.csv")
+    with LabelStore(labelled / "mia" / "labels.db") as store:
+        assert len(store.labels()) == 20
+        store.undo()
+        names = {known.id: known.name for known in store.classes()}
+        labels = {key.path: names[label.class_id] for key, label in store.labels().items()}
+    assert labels["deeper/other.png"] == "long"
+
+
+def test_an_import_takes_fingerprints_of_what_earlier_programs_labelled(
+    mia: Mia, labelled: Path, table: Path
+) -> None:
+    with LabelStore(labelled / "mia" / "labels.db") as store, store.transaction():
+        store._db.execute("UPDATE image SET hash = NULL, size = NULL")
+    mia("labels", "import", labelled, table)
+    with LabelStore(labelled / "mia" / "labels.db") as store:
+        assert store.files_without_hash()[0] == []
+
+
+def test_fingerprints_that_an_import_has_no_time_for_are_said_and_taken_by_the_next(
+    mia: Mia, cells: Path, table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mia_tui.cli.labels_import._FINGERPRINTS_S", -1.0)
+    answer = mia("labels", "import", cells, table)
+    assert answer.code == 0
+    assert (
+        "20 labelled images were not read yet, and lose their labels if they are renamed now." in answer.err
+    )
+    monkeypatch.undo()
+    assert mia("labels", "import", cells, table).err == ""
+    with LabelStore(cells / "mia" / "labels.db") as store:
+        assert store.files_without_hash()[0] == []
+
+
+def test_labels_of_missing_images_are_exported_on_request(mia: Mia, labelled: Path, tmp_path: Path) -> None:
+    for path in labelled.glob("*.png"):
+        if path.name not in ("cell1.png", "cell22.png"):
+            path.unlink()
+    answer = mia("labels", "export", labelled)
+    assert answer.out.splitlines() == ["file,frame,class", "cell1.png,0,round"]
+    assert "--include-missing exports the labels of images that are not there, too." in answer.err
+    whole = mia("labels", "export", labelled, "--include-missing").out.splitlines()
+    assert len(whole) == 21
+    assert "cell3.png,0,long" in whole
+    (labelled / "cell1.png").unlink()  # not one labelled image is left
+    assert len(mia("labels", "export", labelled, "--include-missing").out.splitlines()) == 21
+    refused = mia("labels", "export", labelled, tmp_path / "out", "--format", "folders", "--include-missing")
+    assert (refused.code, refused.err) == (2, "--include-missing is for --format csv. Leave it out.\n")

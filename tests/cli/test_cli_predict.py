@@ -220,3 +220,17 @@ def test_a_file_that_cannot_be_made_is_said_before_anything_is_predicted(
 ) -> None:
     (tmp_path / "d.csv").mkdir()
     assert_refused(mia("predict", discs, "--run", "last", "--out", tmp_path / out), 2, *words)
+
+
+def test_files_of_other_kinds_are_said_by_predict_and_by_train(
+    mia: Mia, discs: Path, run: RunDir, tmp_path: Path
+) -> None:
+    (discs / "red" / "a.czi").touch()
+    answer = predict(mia, discs, run, tmp_path / "p.csv", "--json")
+    assert "Warning: 1 file of another kind left out: 1 .czi.\n" in answer.err
+    assert json.loads(answer.out)["left_out"] == {".czi": 1}
+    trained = train(mia, discs, "--json")
+    told = [json.loads(line) for line in trained.out.splitlines()]
+    assert ("warning", "1 file of another kind left out: 1 .czi.") in [
+        (event["type"], event.get("message")) for event in told
+    ]

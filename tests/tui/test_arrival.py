@@ -126,3 +126,40 @@ def test_one_look_for_new_images_at_a_time_and_suggestions_still_come_meanwhile(
     assert arrival.look_again() and not arrival.idle
     assert not arrival.look_again()
     assert arrival.opened, "a run that ends now has its suggestions shown"
+
+
+def test_files_of_other_kinds_are_said_once_and_again_only_when_they_change(tmp_path: Path) -> None:
+    make_images(tmp_path, 1)
+    (tmp_path / "a.heic").touch()
+    face = Face()
+
+    async def work() -> None:
+        desk = Desk(tmp_path, state=None, annotator="ann")
+        arrival = Arrival(desk, Bookmark(tmp_path, desk.session, None), face)
+        await desk.load()
+        for more in (None, None, "b.czi"):
+            if more:
+                (tmp_path / more).touch()
+            found = list_images(tmp_path)
+            assert found is not None
+            await arrival.take(found)
+
+    asyncio.run(work())
+    assert [said for said in face.said if "left out" in said] == [
+        "1 file of another kind left out: 1 .heic.",
+        "2 files of other kinds left out: 1 .czi, 1 .heic.",
+    ]
+
+
+def test_an_image_beside_class_folders_that_comes_later_gets_no_class_and_is_no_fault(folders: Path) -> None:
+    face = Face(yes=True)
+    arrive(folders, face)
+    make_images(folders, 1)
+    again = Face()
+    desk, _ = arrive(folders, again)
+    assert (again.errors, desk.session.tally.labelled, len(desk.session.listing)) == ([], 4, 5)
+    make_images(folders / "round" / "deeper", 3)
+    later = Face()
+    desk, _ = arrive(folders, later)
+    assert (later.errors, desk.session.tally.labelled) == ([], 7)
+    assert later.said == ["3 new images took the class of their folder."]

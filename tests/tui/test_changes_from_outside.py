@@ -26,6 +26,7 @@ from tui_support import (
     settle,
     told,
     wait_until,
+    without_fingerprint,
 )
 
 from mia_tui.dataset.interchange.apply import import_into
@@ -278,8 +279,7 @@ def test_the_linking_of_moved_files_is_undone_by_the_command_that_the_message_na
             await press(pilot, "f1")
             screen = pilot.app.screen
             screen._busy_at = 0.0  # type: ignore[attr-defined]  # as if nobody had pressed a key for a while
-            await wait_until(pilot, lambda: not screen.desk.labelled_count)  # type: ignore[attr-defined]
-            await screen.desk.keeper.read(lambda store: None)  # type: ignore[attr-defined]
+            await wait_until(pilot, lambda: not without_fingerprint(cells))
         (cells / FIRST).rename(cells / "renamed.png")
         async with opened(cells, size=WIDE) as pilot:
             name = "Undo the linking of moved files"

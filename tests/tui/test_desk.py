@@ -50,7 +50,7 @@ def test_what_others_label_while_fingerprints_are_taken_is_not_lost(cells: Path)
         desk = await at(cells)
         await desk.assign([A], desk.session.classes[0].id)
         label(cells, "flat", [B.path], annotator="bea")
-        await take_fingerprints(desk)
+        await take_fingerprints(desk, should_stop=lambda: False)
         await desk.news()
         assert class_name_at(desk, B) == "flat"
 

@@ -12,13 +12,13 @@ from textual.app import App
 from textual.events import Paste
 from textual.pilot import Pilot
 from tui_support import (
-    SMALL,
     OneScreen,
     burst,
     make_context,
     make_images,
     press,
     run,
+    running,
     screen_text,
     settle,
     type_text,
@@ -52,7 +52,7 @@ class HomeApp(App[None]):
 
 @asynccontextmanager
 async def home() -> Any:
-    async with HomeApp().run_test(size=SMALL) as pilot:
+    async with running(HomeApp()) as pilot:
         await settle(pilot)
         yield pilot
 

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from textual.events import Key
 from textual.pilot import Pilot
-from tui_support import labels_in, make_images, opened, press, run, screen_text, wait_until
+from tui_support import labels_in, make_images, opened, press, run, screen_text, settle, told, wait_until
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
+from mia_tui.tui import key_turns
 from mia_tui.tui.key_bindings import key_name
 from mia_tui.tui.screens.grid import GridScreen
 from mia_tui.tui.screens.label import LabelScreen
@@ -109,5 +110,23 @@ def test_every_command_that_opens_another_screen_is_known_as_one(dataset: Path) 
                     while pilot.app.screen is not screen:
                         await press(pilot, "escape")
             assert opens | {"home", "unlink", "leave", "open"} == OPENING
+
+    run(test())
+
+
+def test_keys_beyond_all_measure_are_left_out_and_it_says_so_once(
+    dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(key_turns, "MOST_WAITING", 3)
+
+    async def test() -> None:
+        async with opened(dataset) as pilot:
+            for _ in range(100):
+                pilot.app.post_message(Key("right", None))
+            pilot.app.post_message(Key("end", None))
+            await settle(pilot)
+            assert told(pilot.app).count("those after 3 were left out") == 1
+            await press(pilot, "home", "right", "f1")
+            assert list(labels_in(dataset)) == ["image-001.png"]
 
     run(test())

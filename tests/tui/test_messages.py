@@ -1,7 +1,6 @@
 """Messages lie where nothing is read, and make room once they were read."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +8,9 @@ import pytest
 from run_support import make_run
 from textual.pilot import Pilot
 from textual.widgets._toast import Toast
-from tui_support import SMALL, make_context, make_images, press, record_paints, run, settle, told, wait_until
+from tui_support import make_images, press, record_paints, run, told, wait_until
+from tui_support import opened as opened_without
 
-from mia_tui.tui.app import MiaApp
 from mia_tui.tui.services import read_messages
 
 
@@ -20,12 +19,8 @@ def dataset(tmp_path: Path) -> Path:
     return make_images(tmp_path / "images", 12, classes=["round", "long"])
 
 
-@asynccontextmanager
-async def opened(dataset: Path, *, size: tuple[int, int] = SMALL) -> AsyncIterator[Pilot[int]]:
-    """The app with messages, which tests are spared elsewhere."""
-    async with MiaApp(make_context(), dataset).run_test(size=size, notifications=True) as pilot:
-        await settle(pilot)
-        yield pilot
+opened = partial(opened_without, notifications=True)
+"""The app with messages, which tests are spared elsewhere."""
 
 
 async def tell(pilot: Pilot[Any], message: str, severity: Any = "information") -> None:

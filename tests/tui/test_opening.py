@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
-from tui_support import make_context, make_images, opened, run, wait_until
+from tui_support import make_context, make_images, opened, run, running, wait_until
 
 from mia_tui.tui.app import MiaApp
 from mia_tui.tui.screens import label_outside
@@ -33,7 +33,7 @@ def known(tmp_path: Path) -> Path:
 async def started(dataset: Path) -> AsyncIterator[tuple[Pilot[int], LabelScreen]]:
     """The app and its labelling screen, whatever is still to come."""
     app = MiaApp(make_context(), dataset)
-    async with app.run_test(size=(100, 30)) as pilot:
+    async with running(app, size=(100, 30)) as pilot:
         await wait_until(pilot, lambda: isinstance(app.screen, LabelScreen))
         screen: Any = app.screen
         yield pilot, screen

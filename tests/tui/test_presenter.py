@@ -1,7 +1,8 @@
 """Which picture is painted when: never two on their way, the newest wins, coarse first on a slow line."""
 
+import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from mia_tui.tui.services.prefetch import Ready, Wish
 from mia_tui.tui.services.presenter import (
     COARSE_S,
     FINE_S,
+    MOST_REFUSALS,
     PAINTED_S,
     PART_S,
     REST_S,
@@ -21,6 +23,7 @@ from mia_tui.tui.services.presenter import (
     Presenter,
     Scene,
 )
+from mia_tui.tui.services.stock import KEPT
 
 PANEL = Panel(10, 5, 10, 20)
 A, B, C = ImageKey("a.png"), ImageKey("b.png"), ImageKey("c.png")
@@ -33,6 +36,7 @@ class FakePrefetch:
         self.made: dict[Wish, Ready] = {}
         self.wanted: list[Wish] = []
         self.ids = 0
+        self.whole_bytes = 50_000  # with less, a picture is coarse
 
     def get(self, wish: Wish) -> Ready | None:
         return self.made.get(wish)
@@ -57,7 +61,7 @@ class FakePrefetch:
             ahead,
             self.ids if kitty else 0,
             100,
-            wish.max_bytes is not None,
+            wish.max_bytes is not None and wish.max_bytes < self.whole_bytes,
         )
         view = View(np.zeros((1, 1, 3), np.uint8), 1, 1, 1.0, 0, 0, 1, 1)
         self.made[wish] = Ready(wish, picture, view)
@@ -73,6 +77,7 @@ class Stage:
     now: float = 0.0
     painted: list[Wish] = field(default_factory=list)
     cards: list[ImageKey] = field(default_factory=list)
+    refused: list[ImageKey] = field(default_factory=list)
     written: list[str] = field(default_factory=list)
     timers: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
 
@@ -86,6 +91,7 @@ class Stage:
             paint=self.paint,
             more=lambda: False,
             card=self.cards.append,
+            refused=self.refused.append,
             write=self.written.append,
             later=self.later,
             clock=lambda: self.now,
@@ -247,25 +253,78 @@ def test_with_kitty_the_next_image_is_sent_ahead_and_shown_without_its_data(slow
     assert stage.written[before:] == [], "the terminal has the data already"
 
 
-def test_the_terminal_keeps_few_images_and_is_told_to_forget_the_others() -> None:
-    stage = Stage("kitty")
-    keys = [ImageKey(f"{n}.png") for n in range(12)]
-    for key in keys:
-        stage.presenter.show(scene(key))
-        stage.live(0.5, bytes_per_s=50e6)
-    assert sum("a=d" in piece for piece in stage.written) == 4
+def numbers_deleted(stage: Stage) -> list[int]:
+    return [int(number) for piece in stage.written for number in re.findall(r"a=d,d=I,i=(\d+)", piece)]
 
 
-def test_the_picture_that_is_seen_is_not_forgotten() -> None:
+def test_when_the_terminal_has_many_images_all_are_taken_out_but_the_one_that_is_seen() -> None:
     stage = Stage("kitty")
-    keys = [ImageKey(f"{n}.png") for n in range(8)]
-    for key in keys:
+    keys = [ImageKey(f"{n}.png") for n in range(KEPT + 1)]
+    for key in keys[:-1]:
         stage.presenter.show(scene(key))
         stage.live(0.5, bytes_per_s=50e6)
-    stage.presenter.show(scene(keys[0], ImageKey("new.png")))  # the one that was sent first
+    assert numbers_deleted(stage) == [] and len(stage.presenter.held) == KEPT
+    stage.presenter.show(scene(keys[-1]))
+    stage.live(0.5, bytes_per_s=50e6)
+    assert numbers_deleted(stage) == list(range(1, KEPT)), "the last is on the screen yet"
+    assert [wish.key for wish in stage.presenter.held] == [keys[-1]], "none of the others is trusted"
+
+
+def test_large_pictures_are_fewer() -> None:
+    stage = Stage("kitty")
+    screen = Panel(240, 67, 16, 32)  # 4K
+    for number in range(KEPT):
+        wish = Wish(ImageKey(f"{number}.png"), Look(), screen)
+        ready = stage.prefetch.make(wish, kitty=True)
+        assert ready.picture is not None
+        large = replace(ready.picture, panel=screen, columns=240, rows=67)
+        stage.prefetch.made[wish] = replace(ready, picture=large)
+        stage.presenter.show(Scene(wish.key, Look(), screen))
+        stage.answer()
+        assert len(stage.presenter.held) <= 4, "134 MB"
+
+
+def test_at_the_end_nothing_stays_in_the_terminal() -> None:
+    stage = Stage("kitty")
+    for key in (A, B):
+        stage.presenter.show(scene(key, C))
+        stage.live(1.0, bytes_per_s=50e6)
+    stage.presenter.put_away()
+    assert sorted(numbers_deleted(stage)) == [1, 2, 3] and stage.presenter.held == ()
+    written = len(stage.written)
+    stage.presenter.show(scene(B, C))
     stage.live(1.0, bytes_per_s=50e6)
-    held = {wish.key for wish in stage.presenter.held}
-    assert {keys[0], ImageKey("new.png")} <= held and keys[1] not in held
+    assert len(stage.written) == written
+
+
+def test_a_picture_that_the_terminal_has_not_kept_is_sent_again() -> None:
+    stage = Stage("kitty")
+    for key in (A, B, A):
+        stage.presenter.show(scene(key))
+        stage.live(0.3, bytes_per_s=50e6)
+    sent, painted = sent_images(stage), len(stage.painted)
+    stage.presenter.show(scene(B))
+    stage.link.on_refused(2)
+    assert stage.presenter.held == (), "others may be gone, too"
+    stage.answer()
+    assert [wish.key for wish in stage.painted[painted:]] == [B, B] and sent_images(stage) == sent + 1
+    stage.link.on_refused(77)
+    stage.answer()
+    assert len(stage.painted) == painted + 2, "that is not what is on the screen"
+
+
+def test_a_terminal_that_keeps_no_picture_at_all_is_not_asked_for_ever() -> None:
+    stage = Stage("kitty")
+    stage.prefetch.make(Wish(A, Look(), PANEL), kitty=True)
+    stage.presenter.show(scene(A))
+    while stage.link.busy:
+        stage.link.on_refused(1)
+        stage.answer()
+    assert len(stage.painted) == MOST_REFUSALS and stage.refused == [A]
+
+
+def sent_images(stage: Stage) -> int:
+    return "".join(stage.written).count("\x1b_Gm=0")
 
 
 def test_two_pictures_in_the_terminal_never_have_one_number() -> None:
@@ -326,7 +385,7 @@ def test_an_image_whose_file_is_another_one_is_painted_anew_and_the_terminal_for
     assert stage.painted == [wish] and stage.presenter.held == (wish,)
     del stage.prefetch.made[wish]
     stage.presenter.renew(A)
-    assert stage.presenter.held == () and "a=d" in stage.written[-1]
+    assert stage.presenter.held == () and numbers_deleted(stage) == [], "it goes with the next ones"
     assert wish in stage.prefetch.wanted
     stage.made(stage.prefetch.make(wish, kitty=True))
     assert stage.painted == [wish, wish]
@@ -345,5 +404,6 @@ def test_after_the_app_was_stopped_and_goes_on_kitty_gets_the_picture_again() ->
     stage.answer()
     sent = len(stage.written)
     stage.presenter.terminal_forgot()
-    assert ready.picture is not None and stage.written[sent:] == [ready.picture.ahead]
+    assert ready.picture is not None and stage.written[-1] == ready.picture.ahead
+    assert all("a=d,d=I" in piece for piece in stage.written[sent:-1])
     assert stage.painted == [wish, wish] and stage.presenter.held == (wish,)

@@ -11,7 +11,7 @@ from terminal_stream import take_apart
 from textual._compositor import Compositor, CompositorUpdate
 from textual.app import App
 from textual.geometry import Region
-from tui_support import make_context, make_images, opened, run, screen_text, settle, wait_until
+from tui_support import make_context, make_images, opened, run, running, screen_text, settle, wait_until
 
 from mia_tui.tui.app import MiaApp
 from mia_tui.tui.quick_paint import QuickCompositor
@@ -50,7 +50,7 @@ def seen(char: pyte.screens.Char) -> object:
 def test_it_paints_what_textual_would_paint(cells: Path, covered: bool) -> None:
     async def test() -> None:
         app, chance = MiaApp(make_context(), cells), random.Random(5)
-        async with app.run_test(size=SIZE, notifications=True) as pilot:
+        async with running(app, size=SIZE, notifications=True) as pilot:
             await settle(pilot)
             app.console._color_system = ColorSystem.TRUECOLOR  # a cut line of an image is made anew
             compositor = app.screen._compositor

@@ -540,7 +540,7 @@ def test_resuming_starts_a_worker_once(tmp_path: Path, monkeypatch: pytest.Monke
     run = an_idle_run(tmp_path)
     write(run, started(), RunEnded(t=1e10, outcome="stopped"))
     asked: list[RunDir] = []
-    monkeypatch.setattr("mia_tui.runs.housekeeping.resume_run", asked.append)
+    monkeypatch.setattr("mia_tui.runs.housekeeping.resume_run", lambda run, dataset: asked.append(run))
 
     async def test() -> None:
         async with watched(run) as pilot:

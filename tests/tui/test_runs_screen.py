@@ -22,6 +22,7 @@ from tui_support import (
     opened,
     press,
     run,
+    running,
     screen_text,
     settle,
     wait_until,
@@ -82,9 +83,8 @@ async def room(
     def make(_: Desk, context: Context) -> RunsScreen:
         return RunsScreen(Place(dataset, None, "ann"), context, started=started)
 
-    async with OneScreen(shared, Desk(dataset, state=None, annotator="ann"), make).run_test(
-        size=size
-    ) as pilot:
+    app = OneScreen(shared, Desk(dataset, state=None, annotator="ann"), make)
+    async with running(app, size=size) as pilot:
         await settle(pilot)
         yield pilot
 
@@ -399,7 +399,7 @@ def test_resume_and_queue_start_workers_and_errors_are_sentences(
         log.append(started())
     live = make_run(dataset / "mia", name="live", created_at=1.72e9)
     calls: list[tuple[RunDir, RunDir | None]] = []
-    monkeypatch.setattr(runs_commands, "resume_run", lambda run, after: calls.append((run, after)))
+    monkeypatch.setattr(runs_commands, "resume_run", lambda run, after, dataset: calls.append((run, after)))
 
     async def test() -> None:
         with WorkerLock(live):

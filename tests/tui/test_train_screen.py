@@ -18,6 +18,7 @@ from tui_support import (
     make_images,
     press,
     run,
+    running,
     screen_text,
     type_text,
     wait_until,
@@ -66,7 +67,7 @@ async def form(
 ) -> AsyncIterator[Pilot[None]]:
     place = Place(dataset, None, "ann")
     context = context or replace(make_context(), annotator=None)
-    async with FormApp(place, context, **options).run_test(size=size) as pilot:
+    async with running(FormApp(place, context, **options), size=size) as pilot:
         await settle(pilot)
         yield pilot
 

@@ -2,18 +2,22 @@
 
 import asyncio
 import gc
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tui_support import label, make_images
+from tui_support import label, make_images, opened, press, without_fingerprint
 
 from mia_tui.dataset.listing.lister import list_images
 from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import MiaError, StoreError
 from mia_tui.tui.services import garbage, upkeep
 from mia_tui.tui.services.desk import Desk
+from mia_tui.tui.services.fingerprints import finish_fingerprints, take_fingerprints
+from mia_tui.tui.services.folder_labels import take_folders
 
 
 @pytest.fixture
@@ -163,3 +167,80 @@ def test_what_a_dataset_left_behind_is_garbage_when_another_screen_comes(collect
     assert not Left.gone, "what was known by then is not looked through"
     garbage.begin_afresh()
     assert Left.gone
+
+
+def test_a_label_has_the_fingerprints_of_earlier_sessions_taken_and_looking_does_not(
+    desk: Desk,
+) -> None:
+    label(desk.dataset, "round", ["image-001.png", "image-002.png"], annotator="bea")
+
+    async def test() -> None:
+        await desk.load()
+        await finish_fingerprints(desk)
+        assert without_fingerprint(desk.dataset) == ["image-001.png", "image-002.png"]
+        await desk.assign([ImageKey("image-000.png")], desk.session.classes[0].id)
+        await finish_fingerprints(desk)
+        assert without_fingerprint(desk.dataset) == []
+
+    asyncio.run(test())
+
+
+def test_labels_of_folders_get_their_fingerprints_as_a_person_s_do(tmp_path: Path) -> None:
+    for name in ("round", "flat"):
+        make_images(tmp_path / "cells" / name, 2)
+    found = list_images(tmp_path / "cells")
+    assert found is not None
+    desk = Desk(tmp_path / "cells", state=None, annotator="ann", listing=found.listing)
+
+    async def test() -> None:
+        await take_folders(desk)
+        await finish_fingerprints(desk)
+        store = LabelStore.open_existing(desk.state.labels_db)
+        assert store is not None
+        with store:
+            assert len(store.labels()) == 4
+            assert store.files_without_hash()[0] == []
+
+    asyncio.run(test())
+
+
+def test_what_is_not_read_in_time_is_left_for_the_next_session(desk: Desk) -> None:
+    async def test() -> None:
+        await desk.load()
+        await desk.assign([ImageKey("image-000.png")], desk.session.classes[0].id)
+        await finish_fingerprints(desk, most_s=-1.0)
+        assert without_fingerprint(desk.dataset) == ["image-000.png"]
+        assert desk.owes_fingerprints
+        assert await take_fingerprints(desk, should_stop=lambda: True)
+        assert without_fingerprint(desk.dataset) == ["image-000.png"]
+        await finish_fingerprints(desk)
+        assert without_fingerprint(desk.dataset) == []
+
+    asyncio.run(test())
+
+
+def test_a_file_that_cannot_be_read_does_not_keep_the_others_from_their_fingerprints(desk: Desk) -> None:
+    async def test() -> None:
+        await desk.load()
+        await desk.assign([ImageKey(f"image-00{n}.png") for n in range(2)], desk.session.classes[0].id)
+        (desk.dataset / "image-000.png").unlink()
+        os.mkfifo(desk.dataset / "image-000.png")  # reading it would wait for ever
+        await finish_fingerprints(desk)
+        assert without_fingerprint(desk.dataset) == ["image-000.png"]
+        assert not desk.owes_fingerprints
+
+    asyncio.run(test())
+
+
+def test_a_label_set_just_before_quitting_has_its_fingerprint(tmp_path: Path) -> None:
+    dataset = make_images(tmp_path / "cells", 2, classes=("round",))
+
+    async def test() -> None:
+        async with opened(dataset) as pilot:
+            await press(pilot, "f1")
+            await pilot.press("ctrl+q")
+            while pilot.app.is_running and pilot.app.return_code is None:
+                await asyncio.sleep(0.01)
+
+    asyncio.run(test())
+    assert without_fingerprint(dataset) == []

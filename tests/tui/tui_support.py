@@ -1,9 +1,10 @@
 """The app without a terminal: open a dataset, press keys, wait until everything is done, read the screen."""
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,6 +23,7 @@ from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.dataset.store.records import Label
 from mia_tui.terminal.model import Terminal
+from mia_tui.tui.app import MiaApp
 from mia_tui.tui.context import Context
 from mia_tui.tui.key_bindings import key_name
 from mia_tui.tui.services.desk import Desk
@@ -76,6 +78,14 @@ def labels_in(dataset: Path) -> dict[str, Label]:
         return {key.path: label for key, label in store.labels().items()}
 
 
+def without_fingerprint(dataset: Path) -> list[str]:
+    """Labelled files that would not be known again after a renaming."""
+    store = LabelStore.open_existing(dataset / "mia" / "labels.db")
+    assert store is not None
+    with store:
+        return store.files_without_hash()[0]
+
+
 def label(dataset: Path, name: str, paths: Sequence[str], *, annotator: str = "ann") -> None:
     """Put images into a class, as somebody else's program would."""
     with LabelStore(dataset / "mia" / "labels.db", annotator=annotator) as store:
@@ -84,18 +94,48 @@ def label(dataset: Path, name: str, paths: Sequence[str], *, annotator: str = "a
 
 
 @asynccontextmanager
+async def running(
+    app: App[Value], *, size: tuple[int, int] = SMALL, notifications: bool = False
+) -> AsyncIterator[Pilot[Value]]:
+    """An app without a terminal; every test runs its app by this.
+
+    A fault in it fails the test, wherever it was: on a screen, in a worker, a timer or a thread, in what the event
+    loop was given to do, at its start or its end; and so does an app that ends with another code than 0.
+    """
+    faults: list[BaseException] = []
+
+    def note(failure: threading.ExceptHookArgs | dict[str, Any]) -> None:
+        error = failure.get("exception") if isinstance(failure, dict) else failure.exc_value
+        if error is not None:
+            faults.append(error)
+
+    before, threading.excepthook = threading.excepthook, note
+    asyncio.get_running_loop().set_exception_handler(lambda _, failure: note(failure))
+    try:
+        watching = app.watching_threads() if isinstance(app, MiaApp) else nullcontext()
+        with watching:
+            async with app.run_test(size=size, notifications=notifications) as pilot:
+                yield pilot
+    finally:
+        threading.excepthook = before
+        for fault in faults:
+            raise fault
+    assert app.return_code in (None, 0), f"the app ended with {app.return_code}"
+
+
+@asynccontextmanager
 async def opened(
-    dataset: Path | None, *, size: tuple[int, int] = SMALL, context: Context | None = None
+    dataset: Path | None,
+    *,
+    size: tuple[int, int] = SMALL,
+    context: Context | None = None,
+    notifications: bool = False,
 ) -> AsyncIterator[Pilot[int]]:
     """The app with a dataset, once its images are found and everything is done."""
-    from mia_tui.tui.app import MiaApp
-
     app = MiaApp(context or make_context(), dataset)
-    async with app.run_test(size=size) as pilot:
+    async with running(app, size=size, notifications=notifications) as pilot:
         await settle(pilot)
         yield pilot
-    if app.fault is not None:
-        raise app.fault
 
 
 @asynccontextmanager
@@ -113,7 +153,7 @@ async def shown(
     assert found is not None
     desk.session.replace_listing(found.listing)
 
-    async with OneScreen(context, desk, make).run_test(size=size) as pilot:
+    async with running(OneScreen(context, desk, make), size=size) as pilot:
         await settle(pilot)
         yield pilot
 

@@ -69,7 +69,7 @@ def test_other_trees_are_no_class_folders_and_the_reason_is_said(paths, says):
 
 
 def test_one_folder_alone_is_a_class_where_the_user_says_that_folders_are_classes():
-    assert classes_of("red/a.png", single=True) == {"red/a.png": "red"}
+    assert classes_of("red/a.png", told=True) == {"red/a.png": "red"}
 
 
 def test_numbers_of_images_by_folder_tell_the_classes_as_the_images_themselves_do():
@@ -79,7 +79,7 @@ def test_numbers_of_images_by_folder_tell_the_classes_as_the_images_themselves_d
     }
     assert images_by_class({"": 1, "red": 3, "blue": 2}) is None, "one lies in no folder"
     assert images_by_class({"red": 3, "blue": 0}) is None, "one folder alone"
-    assert images_by_class({"red": 3}, single=True) == {"red": 3}
+    assert images_by_class({"red": 3}, told=True) == {"red": 3}
 
 
 def test_frames_of_a_stack_get_the_class_of_its_folder():
@@ -95,7 +95,62 @@ def test_a_folder_whose_name_is_not_utf8_is_a_class_with_a_name_that_can_be_stor
 
 def test_importing_folders_that_are_no_classes_says_why():
     with pytest.raises(DataError, match=r"The folders of data are not classes: b\.png lies in no folder"):
-        folder_labels(scan_of("a/a.png", "b.png").keys, name="data")
+        folder_labels(scan_of("b.png", "c.png").keys, name="data")
+
+
+@pytest.mark.parametrize("top", ["training", "Training", "TRAIN"])
+def test_the_longer_names_of_parts_are_parts_too(top):
+    keys = scan_of(f"{top}/red/a.png", "validation/blue/b.png", "Testing/red/c.png").keys
+    folders = read_class_folders(keys)
+    assert folders is not None
+    assert (folders.names, list(folders.parts.values())) == (("blue", "red"), ["train", "val", "test"])
+
+
+def test_deeper_images_count_for_the_class_folder_above_them_where_the_user_said_so():
+    paths = ["red/a.png", "red/day 1/b.png", "blue/x/y/z/c.png"]
+    assert classes_of(*paths) is None
+    assert classes_of(*paths, told=True) == dict(zip(paths, ["red", "red", "blue"], strict=True))
+    below_parts = [f"train/{path}" for path in paths] + ["test/red/deep/d.png"]
+    assert classes_of(*below_parts) is None
+    assert list(classes_of(*below_parts, told=True).values()) == ["red", "red", "blue", "red"]
+
+
+def test_images_beside_the_class_folders_have_no_class_and_are_named_where_the_user_said_so():
+    keys = scan_of("cover.png", "red/a.png", "blue/b.png").keys
+    assert read_class_folders(keys) is None
+    assert class_folders_fault([*keys, ImageKey("d.png")]) == "cover.png, d.png lie in no folder."
+    folders = read_class_folders(keys, told=True)
+    assert [key.path for key in folders.labels] == ["red/a.png", "blue/b.png"]
+    assert folders.notes == ["1 image lies in no class folder: cover.png."]
+    below = read_class_folders(scan_of("train/x.png", "train/red/a.png", "val/red/b.png").keys, told=True)
+    assert (below.notes, len(below.parts)) == (["1 image lies in no class folder: train/x.png."], 3)
+    assert folder_labels(keys, name="data").notes == ("1 image lies in no class folder: cover.png.",)
+
+
+@pytest.mark.parametrize(
+    "paths", [["a.png"], ["train/a.png", "test/b.png"], ["test/x/a.png", "control/b.png"]]
+)
+def test_without_a_class_folder_there_are_no_classes_whatever_the_user_says(paths):
+    assert read_class_folders(scan_of(*paths).keys, told=True) is None
+
+
+def test_folders_that_nas_boxes_leave_do_not_block_class_folders(tmp_path):
+    draw(
+        tmp_path,
+        "red/a.png",
+        "blue/b.png",
+        "@eaDir/thumb.jpg",
+        "red/@eaDir/a.png/thumb.jpg",
+        "#recycle/old/c.png",
+    )
+    assert read_class_folders(scan(tmp_path).keys).names == ("blue", "red")
+
+
+def test_a_class_that_would_be_passed_over_as_a_folder_is_refused_on_export(tmp_path):
+    draw(tmp_path / "data", "a.png")
+    keys = scan(tmp_path / "data").keys
+    with pytest.raises(DataError, match="taken for a folder of the system"):
+        write_class_folders(tmp_path / "out", tmp_path / "data", {keys[0]: 0}, ["lost+found"], keys=keys)
 
 
 @pytest.mark.parametrize("transfer", ["copy", "hardlink", "symlink"])

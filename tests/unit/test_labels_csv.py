@@ -109,9 +109,9 @@ def test_per_cent_signs_are_taken_as_written_by_hand_and_as_we_write_them(tmp_pa
         ("", "it is empty"),
         ("a.png,x\n", "no columns file and class"),
         ("file,class,file\na.png,x,b.png\n", "two columns named file"),
-        ("file,class\na.png\n", "line 2 has 1 columns"),
-        ("file,class,frame\na.png,x,first\n", "frame first is not a whole number"),
-        ("file,class,frame\na.png,x,-1\n", "frame -1 is not a whole number"),
+        ("file,class\na.png\n", "line 2 has 1 column, the first line has 2"),
+        ("file,class,frame\na.png,x,first\n", "line 2 has the frame first, which is no whole number"),
+        ("file,class,frame\na.png,x,-1\n", "the frame -1, which is no whole number"),
         ("file,class\na.png,x\nb.png,y\na.png,y\n", "two classes: x in line 2, y in line 4"),
         (b"file,class\n\xff.png,x\n", "not UTF-8"),
         ('file,class\n"a.png' + "x" * 200_000 + '",x\n', "line"),
@@ -159,7 +159,7 @@ def test_what_is_written_reads_back_the_same_whatever_the_names(tmp_path_factory
     paths = sorted({key.path for key in labels})
     scan = scan_of(*paths, frames=dict.fromkeys(paths, 3))
     target = tmp_path_factory.mktemp("csv") / "labels.csv"
-    classes = ["x", 'y, "z"', "ü\r\nsecond line"]
+    classes = ["x", 'y, "z"', "ü; one line"]
     assert write_labels(target, labels, classes) == len(labels)
     back = read_labels(target, scan)
     assert back.labels == {key: classes[index] for key, index in labels.items()}

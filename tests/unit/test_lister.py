@@ -58,7 +58,7 @@ def test_no_batch_is_larger_than_a_screen_takes_over_at_once(
 def test_what_waits_is_told_after_a_blink_however_little_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def slowly(root: Path, *, problems: list[ScanProblem]) -> Iterator[str]:
+    def slowly(root: Path, *, problems: list[ScanProblem], **_: object) -> Iterator[str]:
         for number in range(40):
             if number == 35:
                 time.sleep(0.06)

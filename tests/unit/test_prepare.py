@@ -159,3 +159,80 @@ def test_a_test_part_is_never_trained_on_even_with_a_validation_folder(discs: Pa
     draw_disc(other / "blue", "b.png", size_px=40, red=False, seed=2)
     later = parts(prepare(discs, val=str(other)))
     assert kept and {path for path, part in later.items() if part == "test"} == kept
+
+
+def draw_parts(root: Path, *paths: str) -> Path:
+    for seed, path in enumerate(paths):
+        folder, _, name = path.rpartition("/")
+        draw_disc(root / folder, name, size_px=40, red=seed % 2 == 0, seed=seed)
+    return root
+
+
+@pytest.mark.parametrize("held", ["val", "Validation", "test"])
+def test_a_class_that_is_only_held_out_is_refused_with_a_way_out_that_works(
+    tmp_path: Path, held: str
+) -> None:
+    root = draw_parts(
+        tmp_path / "set",
+        "Training/a/1.png",
+        "Training/b/2.png",
+        f"{held}/a/3.png",
+        f"{held}/z/4.png",
+        f"{held}/z/5.png",
+    )
+    with pytest.raises(DataError) as caught:
+        prepare(root)
+    assert str(caught.value) == (
+        f"The class z has no image to train on: all lie in {held}/z, and the folder {held} fixes the part. "
+        f"Move some of them to Training/z, or take {held}/z away."
+    )
+    assert not find_state(root, class_folders=True).labels_db.exists(), "the split is not stored"
+    (root / "Training/z").mkdir()
+    (root / held / "z/4.png").rename(root / "Training/z/4.png")
+    assert prepare(root).counts["z"]["train"] == 1
+
+
+def test_where_a_split_is_stored_the_way_out_names_a_new_one(tmp_path: Path) -> None:
+    root = draw_parts(
+        tmp_path / "set", "train/a/1.png", "train/b/2.png", "val/a/3.png", "val/z/4.png", "val/z/5.png"
+    )
+    found = read_dataset(root)
+    with LabelStore(found.state.labels_db) as store:
+        new_split(store, found.labelled, SplitRule())
+    with pytest.raises(DataError, match=r"then make the split anew: `mia-tui labels split .*set --new`"):
+        prepare(root)
+    (root / "train/z").mkdir()
+    (root / "val/z/4.png").rename(root / "train/z/4.png")
+    found = read_dataset(root, follow=True)
+    with LabelStore(found.state.labels_db) as store:
+        new_split(store, found.labelled, SplitRule())
+    assert prepare(root).counts["z"]["train"] == 1
+
+
+def test_a_dataset_that_is_only_held_out_is_trained_on_by_the_folder_that_is_named(tmp_path: Path) -> None:
+    root = draw_parts(tmp_path / "set", *(f"val/{name}/{number}.png" for name in "ab" for number in range(3)))
+    (root / "train" / "a").mkdir(parents=True)
+    with pytest.raises(DataError, match=r"all lie in the folder val\..*`mia-tui train .*set/val`"):
+        prepare(root)
+    assert prepare(root / "val").counts["a"]["train"] >= 1
+
+
+def test_a_class_in_the_folder_val_trains_where_another_folder_validates(tmp_path: Path) -> None:
+    root = draw_parts(tmp_path / "set", "train/a/1.png", "train/b/2.png", "val/z/3.png")
+    other = draw_parts(tmp_path / "other", "a/4.png", "z/5.png")
+    assert prepare(root, val=str(other)).counts["z"]["train"] == 1
+
+
+def test_files_of_other_kinds_and_images_beside_the_classes_are_said_before_a_training(
+    tmp_path: Path,
+) -> None:
+    root = draw_parts(tmp_path / "set", "a/1.png", "a/deep/2.png", "b/3.png", "b/4.png", "cover.png")
+    (root / "b" / "5.czi").touch()
+    with pytest.raises(DataError, match=r"or pass --labels folders if the folders are classes .*\(a, b\)"):
+        read_dataset(root)
+    prepared = prepare_training(read_dataset(root, source="folders"), make_config())
+    assert {name: sum(of.values()) for name, of in prepared.counts.items()} == {"a": 2, "b": 2}
+    assert prepared.notes[:2] == [
+        "1 file of another kind left out: 1 .czi.",
+        "1 image lies in no class folder: cover.png.",
+    ]

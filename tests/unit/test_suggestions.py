@@ -134,14 +134,26 @@ def test_long_files_are_read_in_pieces(
     assert (found.keys, found.best.tolist()) == (KEYS, [1, 0, 0])
 
 
-def test_those_of_another_folder_are_passed_over_unless_it_was_moved(
+def test_a_dataset_that_was_copied_or_moved_has_its_suggestions_with_it(
     state: StateFolder, root: Path, tmp_path: Path
 ) -> None:
     suggest(state, root)
     shutil.copytree(root, tmp_path / "copy")
-    assert newest_suggestions(StateFolder(tmp_path / "copy" / "mia"), tmp_path / "copy") is None
+    assert newest_suggestions(StateFolder(tmp_path / "copy" / "mia"), tmp_path / "copy") is not None
+    (tmp_path / "link").symlink_to(root)
+    assert newest_suggestions(StateFolder(tmp_path / "link" / "mia"), tmp_path / "link") is not None
     moved = root.rename(tmp_path / "moved")
     assert newest_suggestions(StateFolder(moved / "mia"), moved) is not None
+
+
+def test_a_state_that_lies_elsewhere_has_suggestions_for_another_folder_passed_over_unless_it_was_moved(
+    root: Path, tmp_path: Path
+) -> None:
+    elsewhere = StateFolder(tmp_path / "elsewhere")
+    suggest(elsewhere, root)
+    shutil.copytree(root, tmp_path / "copy")
+    assert newest_suggestions(elsewhere, tmp_path / "copy") is None
+    assert newest_suggestions(elsewhere, root.rename(tmp_path / "moved")) is not None
 
 
 def test_a_newer_version_of_the_file_is_passed_over(state: StateFolder, root: Path) -> None:

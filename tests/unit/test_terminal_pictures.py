@@ -242,7 +242,9 @@ def test_kitty_sends_pixels_ahead_in_pieces_that_no_one_answers(photo: np.ndarra
     assert "a=t,t=d,f=100,i=70000," in picture.ahead_chunks[0]
     assert picture.ahead_chunks[-1].startswith("\x1b_Gq=2,m=0;")
     assert picture.image_id == 70_000
-    assert picture.graphics == "\x1b_Ga=p,i=70000,p=1,C=1,z=-1073741825,c=107,r=40,q=2\x1b\\"
+    assert picture.graphics == "\x1b_Ga=p,i=70000,p=1,C=1,z=-1073741825,c=107,r=40,q=1\x1b\\", (
+        "that it is not there is answered"
+    )
     assert psnr(sent_image(picture), photo) > 28
 
 

@@ -1,6 +1,6 @@
 """From a file of labels to the store: all that was asked for in one transaction, or nothing."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -46,6 +46,7 @@ def import_into(
     annotator: str | None = None,
     unknown_classes: UnknownClasses = "create",
     unmatched: Unmatched = "skip",
+    first: Callable[[LabelStore], object] = lambda store: None,
 ) -> ImportReport:
     """`import_labels` into a labels.db that need not be there yet; it is made only for a file that is taken.
 
@@ -55,6 +56,7 @@ def import_into(
         annotator: Who imports; the login name if left out.
         unknown_classes: As for `import_labels`.
         unmatched: As for `import_labels`.
+        first: Done with the store before: labels that are there follow their files.
 
     Raises:
         LabelFileError: If the file is refused; nothing is imported or made.
@@ -66,6 +68,7 @@ def import_into(
     else:
         existing.close()
     with LabelStore(path, annotator=annotator) as store:
+        first(store)
         return import_labels(store, file, unknown_classes=unknown_classes, unmatched=unmatched)
 
 

@@ -1,39 +1,72 @@
 """Labels as CSV: `file,class`, optionally `frame`, in and out.
 
 Names of files are in the form of `paths.encode_name`: bytes that are not UTF-8
-as %XX, % as %25. A file written by hand need not know that: what names an
-image as it stands is taken, too.
+as %XX, % as %25; what would steer a terminal or a spreadsheet is written so,
+too, also in names of classes (`paths.encode_cell`). A file written by hand
+need not know that: what names an image as it stands is taken, too.
 """
 
-import codecs
 import csv
 import io
-import os
-import unicodedata
+import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TextIO
 
+from mia_tui.dataset.interchange.csv_rows import Row, Table, open_table
+from mia_tui.dataset.interchange.image_names import Found, ImageNames, Miss
 from mia_tui.dataset.interchange.labelfile import LabelFile
 from mia_tui.dataset.interchange.output import replace_file
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.scan import Scan
+from mia_tui.dataset.wording import counted, name_some
 from mia_tui.errors import LabelFileError
-from mia_tui.paths import decode_name, encode_name, printable
+from mia_tui.paths import decode_name, encode_cell, encode_class, encode_name, printable
 
-Miss = Literal["unmatched", "outside", "ambiguous"]
+Column = Literal["file", "class", "frame"]
 
-_DELIMITERS = (",", ";", "\t")
-_HEADER_HINT = "Write a first line with the columns file and class (frame is optional): file,class"
+HEADERS: dict[Column, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "file": (
+        ("file", "filename", "filepath", "path", "image", "imagename", "imagefile", "imagepath", "imagefilename",
+         "img", "imgname", "imgfile", "imgpath", "fname"),
+        ("name", "imageid", "fileid", "id"),
+    ),
+    "class": (
+        ("class", "classname", "classlabel", "label", "labels", "labelname", "category", "categoryname"),
+        ("target", "groundtruth", "truth", "annotation", "tag", "y"),
+    ),
+    "frame": (("frame", "frameindex", "framenumber", "frameno"), ()),
+}  # fmt: skip
+"""What the columns may be called, in small letters without spaces, dots, hyphens and underscores. The first name
+wins where there are several; those of the second list count where there is none of the first."""
+
+_HEADER_HINT = (
+    "Write a first line with the columns file and class (frame is optional): file,class. "
+    "`mia-tui labels import --help` lists the other names they may have."
+)
+_NO_VALUE = frozenset({"nan", "<na>"})  # what pandas writes for an empty cell of a column made text
+_EVERY_FRAME = _NO_VALUE | {"", "na", "n/a", "none", "null"}
+_FRAME = re.compile(r"([0-9]{1,9})(\.0*|,0)?")  # 3.0: a column with empty cells is one of fractions to pandas
+
+
+@dataclass(frozen=True, slots=True)
+class _Label:
+    """What a row says."""
+
+    line: int
+    name: str
+    frame: int | None
+    class_name: str
 
 
 def read_labels(path: Path, scan: Scan, *, dataset: Path | None = None) -> LabelFile:
     """Read a CSV file of labels.
 
-    A first line names the columns, `file` and `class`, in any order, others are ignored. Separated by comma,
-    semicolon or tab, UTF-8 (with or without byte order mark) or UTF-16. A row without `frame` is meant for
-    every frame; one with it wins over that. A bare file name is enough where it is unique.
+    A first line names the columns (`HEADERS`), in any order, others are ignored. Separated by comma, semicolon, tab
+    or bar, or by what a line `sep=` before it says; UTF-8 (with or without byte order mark) or UTF-16. A row without
+    `frame` is meant for every frame; one with it wins over that. For the names of images see `ImageNames`.
 
     Args:
         path: The CSV file.
@@ -44,33 +77,30 @@ def read_labels(path: Path, scan: Scan, *, dataset: Path | None = None) -> Label
         LabelFileError: If the file cannot be read, has no such header, a row is malformed, or two rows give
             one image different classes.
     """
-    finder = _ImageFinder(scan, dataset)
-    name = printable(path.name)
-    every_frame: dict[ImageKey, tuple[str, int]] = {}
-    one_frame: dict[ImageKey, tuple[str, int]] = {}
-    misses: dict[Miss, list[str]] = {"unmatched": [], "outside": [], "ambiguous": []}
-    blank = 0
-    for line, cell, frame, class_name in _rows(path):
-        if not class_name:
-            blank += 1
-            continue
-        found, miss = finder.find(cell)
-        if found is None:
-            misses[miss].append(cell)
-            continue
-        keys = [key for key in finder.frames[found] if frame is None or key.frame == frame]
-        if not keys:
-            misses["unmatched"].append(f"{cell} (frame {frame})")
-        for key in keys:
-            _put(every_frame if frame is None else one_frame, key, class_name, line, name)
-    labels = {**every_frame, **one_frame}
+    images = ImageNames(scan, dataset, path)
+    with open_table(path) as table:
+        delimiter, columns, notes = _columns(table)
+        reading = _Reading(table.name, images)
+        for row in table.rows(delimiter):
+            label = _label(row, columns, len(table.headers[delimiter].cells), table)
+            found = images.find(label.name)
+            if found.path is None and label.class_name and columns["file"] in row.opened:
+                raise table.lines.refusal(
+                    row.opened[columns["file"]],
+                    "opens a quote around a name of several lines, which no image has",
+                    "Is it closed where it should be?",
+                )
+            reading.take(label, found)
+    notes += reading.take_by_ending()
+    labels = reading.labels
     return LabelFile(
-        name=name,
-        labels={key: labels[key][0] for key in scan.keys if key in labels},
-        unmatched=misses["unmatched"],
-        outside=misses["outside"],
-        ambiguous=misses["ambiguous"],
-        blank=blank,
+        name=table.name,
+        labels={key: labels[key] for key in scan.keys if key in labels},
+        unmatched=reading.misses["unmatched"],
+        outside=reading.misses["outside"],
+        ambiguous=reading.misses["ambiguous"],
+        blank=reading.blank,
+        notes=tuple(notes),
     )
 
 
@@ -93,16 +123,10 @@ def write_labels(target: Path | TextIO, labels: Mapping[ImageKey, int], classes:
         DataError: If the file cannot be written.
     """
     text = io.StringIO()
-    rows = [(encode_name(key.path), key.frame, classes[index]) for key, index in labels.items()]
-    # Before Python 3.13 csv does not quote a lone carriage return, and reads it as the end of the row.
-    odd = any("\r" in file or "\r" in class_name for file, _, class_name in rows)
+    names = [encode_cell(encode_class(name)) for name in classes]
+    rows = [(encode_cell(encode_name(key.path)), key.frame, names[index]) for key, index in labels.items()]
     tabs = isinstance(target, Path) and target.suffix.lower() == ".tsv"
-    writer = csv.writer(
-        text,
-        delimiter="\t" if tabs else ",",
-        lineterminator="\n",
-        quoting=csv.QUOTE_ALL if odd else csv.QUOTE_MINIMAL,
-    )
+    writer = csv.writer(text, delimiter="\t" if tabs else ",", lineterminator="\n")
     writer.writerow(("file", "frame", "class"))
     writer.writerows(rows)
     if isinstance(target, Path):
@@ -112,127 +136,191 @@ def write_labels(target: Path | TextIO, labels: Mapping[ImageKey, int], classes:
     return len(rows)
 
 
-def _put(
-    target: dict[ImageKey, tuple[str, int]], key: ImageKey, class_name: str, line: int, name: str
-) -> None:
-    known = target.setdefault(key, (class_name, line))
-    if known[0] != class_name:
-        raise LabelFileError(
-            f"{name} gives {printable(key.path)} two classes: {printable(known[0])} in line {known[1]}, "
-            f"{printable(class_name)} in line {line}.",
-            "Keep one of the two rows.",
-        )
+@dataclass
+class _Reading:
+    """The labels of a file, while its rows are gone through."""
+
+    file: str
+    images: ImageNames
+    every_frame: dict[ImageKey, _Label] = field(default_factory=dict)
+    one_frame: dict[ImageKey, _Label] = field(default_factory=dict)
+    named: set[str] = field(default_factory=set)
+    by_ending: list[tuple[_Label, Found]] = field(default_factory=list)
+    misses: dict[Miss, list[str]] = field(
+        default_factory=lambda: {"unmatched": [], "outside": [], "ambiguous": []}
+    )
+    blank: int = 0
+
+    @property
+    def labels(self) -> dict[ImageKey, str]:
+        """The class of each image: a row for one frame wins."""
+        return {key: label.class_name for key, label in (*self.every_frame.items(), *self.one_frame.items())}
+
+    def take(self, label: _Label, found: Found) -> None:
+        """Take over a row, or note why it is of no use."""
+        if not label.class_name:
+            self.blank += 1
+        elif found.path is None:
+            self.misses[found.miss].append(
+                label.name if label.name.strip() else f"line {label.line} (no name)"
+            )
+        elif found.ending:
+            self.by_ending.append((label, found))
+        else:
+            self.named.add(found.path)
+            self._put(label, found.path)
+
+    def take_by_ending(self) -> list[str]:
+        """Take over the rows of which only the end of the path fits, and say which those are.
+
+        Of several such paths that lead to one image the longest fit is meant, and none where an image is named in
+        full, too: /old/s2/a.png is not s1/a.png because s2 is not here.
+        """
+        best: dict[str, dict[str, int]] = defaultdict(dict)
+        for label, found in self.by_ending:
+            best[str(found.path)][_spelling(label.name)] = found.ending
+        taken = []
+        for label, found in self.by_ending:
+            path = str(found.path)
+            longest = max(best[path].values())
+            rivals = [name for name, ending in best[path].items() if ending == longest]
+            if path in self.named or found.ending < longest:
+                self.misses[found.miss].append(label.name)
+            elif len(rivals) > 1:
+                self.misses["ambiguous"].append(label.name)
+            else:
+                taken.append(f"{label.name} is {path}")
+                self._put(label, path)
+        if not taken:
+            return []
+        examples = name_some(dict.fromkeys(taken), limit=2)
+        return [f"{counted(len(taken), 'row')} matched by the end of the path: {examples}."]
+
+    def _put(self, label: _Label, path: str) -> None:
+        keys = [key for key in self.images.frames[path] if label.frame in (None, key.frame)]
+        if not keys:
+            self.misses["unmatched"].append(f"{label.name} (frame {label.frame})")
+        target = self.every_frame if label.frame is None else self.one_frame
+        for key in keys:
+            known = target.setdefault(key, label)
+            if known.class_name != label.class_name:
+                first, second = sorted((known, label), key=lambda each: each.line)
+                raise LabelFileError(
+                    f"{self.file} gives {printable(key.path)} two classes: {printable(first.class_name)} in line "
+                    f"{first.line}, {printable(second.class_name)} in line {second.line}.",
+                    "Keep one of the two rows.",
+                )
 
 
-def _rows(path: Path) -> Iterator[tuple[int, str, int | None, str]]:
-    """Rows as (line number, file, frame, class)."""
-    name = printable(path.name)
-    text = _text(path)
-    delimiter, columns = _header(text, name)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    try:
-        next(reader)
-        for row in reader:
-            if any(cell.strip() for cell in row):
-                yield (reader.line_num, *_cells(row, columns, reader.line_num, name))
-    except csv.Error as error:
-        raise LabelFileError(f"{name}, line {reader.line_num}: {error}.", "Mend that line.") from error
-
-
-def _cells(row: list[str], columns: dict[str, int], line: int, name: str) -> tuple[str, int | None, str]:
-    if len(row) <= max(columns.values()):
-        raise LabelFileError(
-            f"{name}, line {line} has {len(row)} columns, the first line has more.", "Mend that line."
-        )
-    frame = row[columns["frame"]].strip() if "frame" in columns else ""
-    if frame and not (frame.isascii() and frame.isdecimal()):
-        raise LabelFileError(
-            f"{name}, line {line}: frame {printable(frame)} is not a whole number.", "Frames count from 0."
-        )
-    return row[columns["file"]], int(frame) if frame else None, row[columns["class"]].strip()
-
-
-def _text(path: Path) -> str:
-    name = printable(path.name)
-    try:
-        raw = path.read_bytes()
-    except FileNotFoundError:
-        raise LabelFileError(f"There is no file {printable(path)}.", "Check the path.") from None
-    except OSError as error:
-        raise LabelFileError(f"{printable(path)} cannot be read: {error.strerror}.") from error
-    wide = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    try:
-        return raw.decode("utf-16" if wide else "utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise LabelFileError(f"{name} is not UTF-8 text.", "Save it as CSV UTF-8.") from error
-
-
-def _header(text: str, name: str) -> tuple[str, dict[str, int]]:
-    """The delimiter and the place of each known column."""
-    first = ""
-    for delimiter in _DELIMITERS:
-        try:
-            row = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
-        except csv.Error:
-            continue
-        first = first or delimiter.join(row)
-        cells = [cell.strip().casefold() for cell in row]
-        columns: dict[str, int] = {
-            column: cells.index(column) for column in ("file", "frame", "class") if column in cells
-        }
-        twice = [column for column in columns if cells.count(column) > 1]
-        if twice:
-            raise LabelFileError(f"{name} has two columns named {twice[0]}.", "Rename one of them.")
-        if "file" in columns and "class" in columns:
-            return delimiter, columns
+def _columns(table: Table) -> tuple[str, dict[Column, int], list[str]]:
+    """The delimiter, the place of each column, and a sentence about columns that might have been meant."""
+    for delimiter, row in table.headers.items():
+        names = [_plain(cell) for cell in row.cells]
+        places: dict[Column, int] = {}
+        notes = []
+        for column in HEADERS:
+            candidates = [place for place, name in enumerate(names) if _rank(column, name) is not None]
+            if candidates:
+                places[column] = _chosen(column, candidates, row, table.name)
+                notes += _not_read(column, places[column], candidates, row)
+        if "file" in places and "class" in places:
+            return delimiter, places, notes
+    cells = next(iter(table.headers.values())).cells
+    first = next(iter(table.headers)).join(cells)
     what = f"its first line is {printable(first[:60])!r}" if first.strip() else "it is empty"
-    raise LabelFileError(f"{name} has no columns file and class: {what}.", _HEADER_HINT)
+    raise LabelFileError(f"{table.name} has no columns file and class: {what}.", _HEADER_HINT)
 
 
-class _ImageFinder:
-    """Finds the image that a cell of a CSV file names."""
+def _plain(cell: str) -> str:
+    return re.sub(r"[\s_.-]+", "", cell).casefold()
 
-    def __init__(self, scan: Scan, dataset: Path | None) -> None:
-        self.frames: dict[str, list[ImageKey]] = defaultdict(list)
-        for key in scan.keys:
-            self.frames[key.path].append(key)
-        self._roots = [] if dataset is None else [str(dataset.absolute()), str(dataset.resolve())]
-        self._by_name: dict[str, list[str]] = defaultdict(list)
-        self._composed: dict[str, list[str]] = defaultdict(list)
-        for path in self.frames:
-            self._by_name[path.rpartition("/")[2]].append(path)
-            self._composed[unicodedata.normalize("NFC", path)].append(path)
 
-    def find(self, cell: str) -> tuple[str | None, Miss]:
-        """The path of the image; where there is none, the second value says why."""
-        texts = list(dict.fromkeys((decode_name(cell), cell, decode_name(cell.strip()), cell.strip())))
-        exact = next((text for text in texts if text in self.frames), None)
-        if exact is not None:
-            return exact, "unmatched"
-        outcomes = [self._look_further(text) for text in texts]
-        return next((outcome for outcome in outcomes if outcome[0] is not None), outcomes[0])
+def _rank(column: Column, name: str) -> int | None:
+    """0 for the column's own name, 1 for its other names, 2 for those that are seldom meant; None for no name."""
+    usual, seldom = HEADERS[column]
+    if name == usual[0]:
+        return 0
+    return 1 if name in usual else 2 if name in seldom else None
 
-    def _look_further(self, text: str) -> tuple[str | None, Miss]:
-        candidates = [self._relative(text), self._relative(text.replace("\\", "/"))]  # Windows writes a\\b
-        for candidate in candidates:
-            if candidate is not None and candidate in self.frames:
-                return candidate, "unmatched"
-        relative = candidates[0]
-        if relative is None:
-            return None, "outside"
-        # macOS writes é as e and an accent, a table as one character
-        paths = self._composed.get(unicodedata.normalize("NFC", relative), [])
-        if not paths and "/" not in relative:
-            paths = self._by_name.get(relative, [])
-        return (paths[0], "unmatched") if len(paths) == 1 else (None, "ambiguous" if paths else "unmatched")
 
-    def _relative(self, text: str) -> str | None:
-        """The path below the dataset with . and .. taken out, or None if it leads out of it."""
-        if text.startswith("/"):
-            flat = os.path.normpath(text)
-            for root in self._roots:
-                if flat.startswith(root.rstrip("/") + "/"):
-                    return flat[len(root.rstrip("/")) + 1 :]
-            return None
-        flat = os.path.normpath(text)
-        return None if flat == ".." or flat.startswith("../") else flat
+def _chosen(column: Column, candidates: Sequence[int], row: Row, file: str) -> int:
+    """The place of a column among those that may be it by their names.
+
+    Raises:
+        LabelFileError: If several may be it equally well.
+    """
+    ranks = {place: _rank(column, _plain(row.cells[place])) or 0 for place in candidates}
+    best = [place for place in candidates if ranks[place] == min(ranks.values())]
+    if len(best) > 1:
+        names = [row.cells[place].strip() for place in best]
+        same = len({_plain(name) for name in names}) == 1
+        what = f"named {printable(names[0])}" if same else f"that may be the {column}: {name_some(names)}"
+        raise LabelFileError(
+            f"{file} has two columns {what}."
+            if len(best) == 2
+            else f"{file} has {len(best)} columns {what}.",
+            f"Name the one that is meant {column}, and the others otherwise.",
+        )
+    return best[0]
+
+
+def _not_read(column: Column, chosen: int, candidates: Sequence[int], row: Row) -> list[str]:
+    names = [row.cells[place].strip() for place in candidates if place != chosen]
+    if not names:
+        return []
+    others = f"{name_some(names)} {'is' if len(names) == 1 else 'are'} not read"
+    return [f"The {column} is taken from the column {printable(row.cells[chosen].strip())}; {others}."]
+
+
+def _label(row: Row, columns: Mapping[Column, int], width: int, table: Table) -> _Label:
+    """What a row says; refuses one that is not as wide as the first line says."""
+    too_short = len(row.cells) <= max(columns["file"], columns["class"])
+    if too_short or any(cell.strip() for cell in row.cells[width:]):
+        raise table.lines.refusal(
+            row.line,
+            f"has {counted(len(row.cells), 'column')}, the first line has {width}",
+            "Mend that line." if too_short else "A name that holds the separator stands in quotes.",
+        )
+    return _Label(
+        row.line,
+        row.cells[columns["file"]],
+        _frame(row, columns, table),
+        _class(row, columns["class"], table),
+    )
+
+
+def _frame(row: Row, columns: Mapping[Column, int], table: Table) -> int | None:
+    place = columns.get("frame")
+    text = row.cells[place].strip() if place is not None and place < len(row.cells) else ""
+    if text.casefold() in _EVERY_FRAME:
+        return None
+    number = _FRAME.fullmatch(text)
+    if number is None:
+        raise table.lines.refusal(
+            row.line,
+            f"has the frame {printable(text)[:60]}, which is no whole number",
+            "Frames count from 0.",
+        )
+    return int(number.group(1))
+
+
+def _class(row: Row, place: int, table: Table) -> str:
+    text = row.cells[place].strip()
+    if place in row.opened:
+        raise table.lines.refusal(
+            row.opened[place],
+            "opens a quote around a class of several lines",
+            "Is it closed where it should be? A class is one line.",
+        )
+    if place in row.stray:
+        raise table.lines.refusal(
+            row.line,
+            f"has a quote in the middle of the class {printable(text)}",
+            'A name with quotes in it stands in quotes, and they are doubled: "a ""b"" c".',
+        )
+    return "" if text.casefold() in _NO_VALUE else decode_name(text)
+
+
+def _spelling(name: str) -> str:
+    """The same for all ways to write one path."""
+    return name.strip().replace("\\", "/")

@@ -1,4 +1,4 @@
-"""Class folders: each folder of the dataset is a class, with or without train/val/test above them."""
+"""Class folders: each folder of the dataset is a class, with or without parts (train, val, test) above them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,15 +7,18 @@ from mia_tui.dataset.class_book import class_name
 from mia_tui.dataset.interchange.labelfile import LabelFile
 from mia_tui.dataset.model import ImageKey, Part
 from mia_tui.dataset.scan import natural_key
+from mia_tui.dataset.wording import counted, name_some
 from mia_tui.errors import DataError
 from mia_tui.paths import printable
 
 PART_FOLDERS: dict[str, Part] = {
     "train": "train",
+    "training": "train",
     "val": "val",
     "valid": "val",
     "validation": "val",
     "test": "test",
+    "testing": "test",
 }
 """Top folders with these names, in any case of letters, are parts; the level below holds the classes."""
 
@@ -26,52 +29,64 @@ class ClassFolders:
 
     Attributes:
         names: Class names in natural order.
-        labels: Position in `names` of each image.
+        labels: Position in `names` of each image that lies in a class folder.
         parts: Part of each image where the top folders are parts; else empty.
+        loose: Images that lie beside the class folders, so they have no class.
     """
 
     names: tuple[str, ...]
     labels: dict[ImageKey, int]
     parts: dict[ImageKey, Part]
+    loose: tuple[ImageKey, ...] = ()
+
+    @property
+    def notes(self) -> list[str]:
+        """A sentence that names the images without a class, if there are some."""
+        if not self.loose:
+            return []
+        count = counted(len(self.loose), "image lies", "images lie")
+        return [f"{count} in no class folder: {name_some(key.path for key in self.loose)}."]
 
 
-def read_class_folders(keys: Iterable[ImageKey], *, single: bool = False) -> ClassFolders | None:
+def read_class_folders(keys: Iterable[ImageKey], *, told: bool = False) -> ClassFolders | None:
     """The classes of a tree of folders, or None if its folders are not classes.
 
     They are if every image lies exactly one folder deep: below the part, where the top folders are parts.
 
     Args:
         keys: The images of the dataset.
-        single: Whether one class alone is enough. One folder of images, as `images/`, is rarely a class,
-            so it counts only where the user said that folders are classes.
+        told: Whether the user said that folders are classes. Then images deeper below a class folder are of that
+            class, as in torchvision, those beside class folders have none, and one class is enough: one folder of
+            images, as `images/`, is rarely a class.
     """
     keys = list(keys)
-    if class_folders_fault(keys, single=single) is not None:
+    if class_folders_fault(keys, told=told) is not None:
         return None
     depth = _part_depth(keys)
-    folder_names = {key.path.split("/")[depth] for key in keys}
-    names = sorted({class_name(folder) for folder in folder_names}, key=natural_key)
+    folder_of = {key: key.path.split("/")[depth] for key in keys if key.path.count("/") > depth}
+    names = sorted({class_name(folder) for folder in folder_of.values()}, key=natural_key)
     position = {name: index for index, name in enumerate(names)}
     return ClassFolders(
         names=tuple(names),
-        labels={key: position[class_name(key.path.split("/")[depth])] for key in keys},
-        parts={key: PART_FOLDERS[key.path.split("/")[0].casefold()] for key in keys} if depth else {},
+        labels={key: position[class_name(folder)] for key, folder in folder_of.items()},
+        parts={key: PART_FOLDERS[_top(key).casefold()] for key in keys if "/" in key.path} if depth else {},
+        loose=tuple(key for key in keys if key not in folder_of),
     )
 
 
-def images_by_class(folders: Mapping[str, int], *, single: bool = False) -> dict[str, int] | None:
+def images_by_class(folders: Mapping[str, int], *, told: bool = False) -> dict[str, int] | None:
     """How many images each class has, if all folders with images are classes; else None.
 
     Args:
         folders: How many images lie in each folder itself, by its path in the dataset; "" is the dataset.
-        single: As for `read_class_folders`.
+        told: As for `read_class_folders`.
     """
     places = {
         ImageKey(f"{path}/x" if path else "x"): images  # any image of that folder
         for path, images in folders.items()
         if images
     }
-    found = read_class_folders(places, single=single)
+    found = read_class_folders(places, told=told)
     if found is None:
         return None
     counts = dict.fromkeys(found.names, 0)
@@ -80,29 +95,35 @@ def images_by_class(folders: Mapping[str, int], *, single: bool = False) -> dict
     return counts
 
 
-def class_folders_fault(keys: Iterable[ImageKey], *, single: bool = False) -> str | None:
+def class_folders_fault(keys: Iterable[ImageKey], *, told: bool = False) -> str | None:
     """Why the folders are not classes, as a sentence; None if they are."""
     keys = list(keys)
     if not keys:
         return "There are no images."
-    loose = next((key.path for key in keys if "/" not in key.path), None)
-    if loose is not None:
-        return f"{printable(loose)} lies in no folder."
-    tops = {key.path.split("/")[0] for key in keys}
+    inside = [key for key in keys if "/" in key.path]
+    if not inside:
+        return f"{printable(keys[0].path)} lies in no folder."
+    if len(inside) < len(keys) and not told:
+        loose = list(dict.fromkeys(key.path for key in keys if "/" not in key.path))
+        return f"{name_some(loose)} {'lies' if len(loose) == 1 else 'lie'} in no folder."
+    tops = {_top(key) for key in inside}
     parts = sorted(top for top in tops if top.casefold() in PART_FOLDERS)
     others = sorted(tops.difference(parts), key=natural_key)
     if parts and others:
         part, other = printable(parts[0]), printable(others[0])
         return f"The folder {part} is a part of the dataset by its name, {other} beside it is not."
     depth = 1 if parts else 0
-    wrong = next((key.path for key in keys if key.path.count("/") != depth + 1), None)
-    if wrong is not None:
-        wanted = f"one folder below {printable(wrong.split('/')[0])}" if parts else "exactly one folder deep"
-        return f"{printable(wrong)} does not lie {wanted}."
-    classes = {class_name(key.path.split("/")[depth]) for key in keys}
+    placed = [
+        key for key in inside if key.path.count("/") == depth + 1 or (told and key.path.count("/") > depth)
+    ]
+    if not placed or (len(placed) < len(inside) and not told):
+        wrong = next(key for key in inside if key.path.count("/") != depth + 1)
+        wanted = f"one folder below {printable(_top(wrong))}" if parts else "exactly one folder deep"
+        return f"{printable(wrong.path)} does not lie {wanted}."
+    classes = {class_name(key.path.split("/")[depth]) for key in placed}
     if "" in classes:
         return "One of the folders has a blank name."
-    if len(classes) == 1 and not single:
+    if len(classes) == 1 and not told:
         return f"All images lie in one folder, {classes.pop()}."
     return None
 
@@ -114,21 +135,25 @@ def folder_labels(keys: Iterable[ImageKey], *, name: str) -> LabelFile:
         DataError: If the folders are not classes; the sentence says why.
     """
     keys = list(keys)
-    folders = read_class_folders(keys, single=True)
+    folders = read_class_folders(keys, told=True)
     if folders is None:
         raise not_class_folders(keys, name)
     labels = {key: folders.names[index] for key, index in folders.labels.items()}
-    return LabelFile(name=name, labels=labels, source="folders")
+    return LabelFile(name=name, labels=labels, source="folders", notes=tuple(folders.notes))
 
 
 def not_class_folders(keys: Iterable[ImageKey], name: str) -> DataError:
     """The error for a dataset whose folders were said to be classes and are not."""
     return DataError(
-        f"The folders of {printable(name)} are not classes: {class_folders_fault(keys, single=True)}",
+        f"The folders of {printable(name)} are not classes: {class_folders_fault(keys, told=True)}",
         "Put every image into one folder per class (train, val and test may stand above them), "
         "or import labels from a CSV file.",
     )
 
 
 def _part_depth(keys: Sequence[ImageKey]) -> int:
-    return 1 if keys[0].path.split("/")[0].casefold() in PART_FOLDERS else 0
+    return 1 if any("/" in key.path and _top(key).casefold() in PART_FOLDERS for key in keys) else 0
+
+
+def _top(key: ImageKey) -> str:
+    return key.path.split("/")[0]

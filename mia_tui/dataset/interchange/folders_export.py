@@ -14,6 +14,7 @@ from PIL import Image
 
 from mia_tui.dataset.interchange.folders import PART_FOLDERS
 from mia_tui.dataset.interchange.output import FILE_MODE, FOLDER_MODE, cannot_write
+from mia_tui.dataset.left_out import is_system_folder
 from mia_tui.dataset.model import ImageKey, Part
 from mia_tui.dataset.pixels.reading import open_image
 from mia_tui.dataset.wording import counted, name_some
@@ -124,6 +125,8 @@ def _check_names(names: Iterable[str], *, with_parts: bool) -> None:
             reason = "is too long"
         elif name.casefold() in PART_FOLDERS and not with_parts:
             reason = "would be taken for a part of the dataset"
+        elif is_system_folder(name):
+            reason = "would be taken for a folder of the system"
         if reason:
             raise DataError(
                 f"The class {printable(name)} cannot be a folder: its name {reason}.",

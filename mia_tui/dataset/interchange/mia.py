@@ -28,6 +28,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from mia_tui.dataset.interchange.labelfile import LabelFile
+from mia_tui.dataset.left_out import LABEL_FOLDER
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.scan import Scan, natural_key
 from mia_tui.dataset.wording import counted, name_some
@@ -35,7 +36,6 @@ from mia_tui.errors import LabelFileError
 from mia_tui.files import open_to_read
 from mia_tui.paths import printable
 
-LABEL_FOLDER = "Classification_labels"
 MAGIC = 1234554321
 
 _MOST_CLASSES = 10_000  # a number beyond is a damaged file; a class is made for each number below it

@@ -3,14 +3,15 @@
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mia_tui.dataset.left_out import LeftOut
 from mia_tui.dataset.listing.arrays import ListingArrays, arrays_of, paths_of
 from mia_tui.dataset.listing.listing import Listing
-from mia_tui.dataset.scan import check_root, measure, problem_notes
+from mia_tui.dataset.scan import Measured, check_root, measure, problem_notes
 from mia_tui.dataset.walk import ScanProblem, scan_files
 
 if TYPE_CHECKING:
@@ -27,15 +28,17 @@ class Found:
     Attributes:
         listing: The images with sizes, times and frames.
         problems: What could not be looked at.
+        left_out: Files of other kinds.
     """
 
     listing: Listing
     problems: tuple[ScanProblem, ...]
+    left_out: LeftOut = field(default_factory=LeftOut)
 
     @property
     def notes(self) -> list[str]:
-        """What could not be looked at, as a sentence for the user."""
-        return problem_notes(self.problems)
+        """What could not be looked at and what was left out, a sentence each for the user."""
+        return [*problem_notes(self.problems), *self.left_out.notes]
 
 
 class _StoppedError(Exception):
@@ -73,17 +76,19 @@ def list_images(
 
     check_root(root)
     problems: list[ScanProblem] = []
+    left_out = LeftOut()
     parts: deque[ListingArrays] = deque()
     try:
-        for paths in _batches(heeding(scan_files(root, problems=problems))):
+        for paths in _batches(heeding(scan_files(root, problems=problems, left_out=left_out))):
             parts.append(arrays_of(paths))
             if on_batch is not None:
                 on_batch(parts[-1])
-        listing = _measured(root, frames, heeding(_taken_out(parts)), problems)
+        files = measure(root, heeding(_taken_out(parts)), frames, problems, left_out)
+        listing = _listed(files)
     except _StoppedError:
         return None
     _ = listing.by_time  # sorting a million takes as long as a person waits for a key; here nobody does
-    return Found(listing, tuple(problems))
+    return Found(listing, tuple(problems), left_out)
 
 
 def _batches(paths: Iterator[str]) -> Iterator[list[str]]:
@@ -107,9 +112,8 @@ def _taken_out(parts: deque[ListingArrays]) -> Iterator[str]:
         yield from paths_of(parts.popleft())
 
 
-def _measured(root: Path, frames: "Frames", paths: Iterator[str], problems: list[ScanProblem]) -> Listing:
+def _listed(files: Iterator[Measured]) -> Listing:
     listing = Listing()
-    files = measure(root, paths, frames, problems)
     for first in files:
         names, sizes, times, counts = zip(*chain([first], islice(files, _BATCH)), strict=True)
         listing.append(arrays_of(names, sizes=sizes, mtimes_ns=times, frames=counts))

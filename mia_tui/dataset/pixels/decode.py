@@ -26,10 +26,6 @@ from mia_tui.dataset.pixels.reading import (
 if TYPE_CHECKING:
     from mia_tui.config.train import Frames, Geometry, Resize
 
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"})
-STACK_SUFFIXES = frozenset({".tif", ".tiff"})
-ANIMATED_SUFFIXES = frozenset({".gif", ".webp"})
-
 # Pillow widens each of these by the scale when it makes an image smaller, which is the anti-aliasing;
 # its own NEAREST picks single pixels, so nearest is the box, which equals it where an image grows.
 _FILTERS: dict["Resize", Image.Resampling] = {

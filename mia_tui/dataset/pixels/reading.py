@@ -19,10 +19,18 @@ MAX_MEGAPIXELS = 120.0
 
 # A wrong suffix on one of these is no fault. Formats that start other programs (EPS) stay out.
 FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "WEBP", "TIFF", "PPM", "JPEG2000")
+# The one list of endings of images, each with what such a file is likely to be.
 _BY_SUFFIX = {
-    ".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP", ".gif": "GIF", ".webp": "WEBP", ".tif": "TIFF",
-    ".tiff": "TIFF",
+    ".png": "PNG", ".apng": "PNG",
+    ".jpg": "JPEG", ".jpeg": "JPEG", ".jpe": "JPEG", ".jfif": "JPEG", ".jif": "JPEG", ".jfi": "JPEG",
+    ".pjpeg": "JPEG", ".pjp": "JPEG",  # what browsers save JPEG files as
+    ".bmp": "BMP", ".dib": "BMP",
+    ".gif": "GIF", ".webp": "WEBP",
+    ".tif": "TIFF", ".tiff": "TIFF",
 }  # fmt: skip
+IMAGE_SUFFIXES = frozenset(_BY_SUFFIX)
+STACK_SUFFIXES = frozenset(suffix for suffix, kind in _BY_SUFFIX.items() if kind == "TIFF")
+ANIMATED_SUFFIXES = frozenset(suffix for suffix, kind in _BY_SUFFIX.items() if kind in ("GIF", "WEBP"))
 
 # What Pillow's readers raise on damaged bytes; 55,000 randomly changed files of ten formats raised no other.
 _DAMAGED = (
@@ -68,6 +76,12 @@ def open_upright(
         picture = _to_8_bit(image, outside)
     orientation = orientation_of(image)  # last: PNG may keep it behind the pixels
     return picture.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else picture
+
+
+def is_image_name(name: str) -> bool:
+    """Whether a file is an image by its ending, in any case of letters; a name that is all ending has none."""
+    stem, dot, suffix = name.rpartition(".")
+    return bool(stem) and f"{dot}{suffix.lower()}" in IMAGE_SUFFIXES
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from typing import Literal
 
 from mia_tui.dataset.store import rows
 from mia_tui.dataset.store.records import Change, ChangeKind
+from mia_tui.paths import decode_name
 
 StepKind = Literal["do", "undo", "redo", "auto"]
 Noted = tuple[ChangeKind, int, object, object, int | None]
@@ -145,6 +146,20 @@ def last_annotator(connection: sqlite3.Connection, kind: ChangeKind, target_id: 
         (kind, target_id),
     ).fetchone()
     return "somebody" if row is None else row[0]
+
+
+def moves_since(connection: sqlite3.Connection, at: float) -> dict[str, str]:
+    """Where files went since a time, as far as labels followed them: path then, path now."""
+    found = connection.execute(
+        """SELECT before, after FROM change WHERE kind = 'path' AND at >= ?
+        GROUP BY batch, before, after ORDER BY MIN(id)""",
+        (at,),
+    )
+    was: dict[str, str] = {}  # path then, by path now
+    for before, after in found:
+        old, new = (decode_name(rows.from_json("path", value)) for value in (before, after))
+        was[new] = was.pop(old, old)
+    return {then: now for now, then in was.items() if then != now}
 
 
 def rejected_moves(connection: sqlite3.Connection) -> list[tuple[str, str]]:

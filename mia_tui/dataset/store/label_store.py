@@ -26,13 +26,13 @@ from mia_tui.dataset.store import marks as image_marks
 from mia_tui.dataset.store import reconcile as files_seen
 from mia_tui.dataset.store.file import connect, is_still, look_at, make_file
 from mia_tui.dataset.store.migrations import schema_version
-from mia_tui.dataset.store.reading import StoreReading
-from mia_tui.dataset.store.reconcile import Plan, Reconciled
+from mia_tui.dataset.store.reading import META_ROOT, StoreReading
+from mia_tui.dataset.store.reconcile import Hashing, Plan, Reconciled
 from mia_tui.dataset.store.records import Change, Label, Mark, Source, Step
 from mia_tui.dataset.store.sqlite_errors import telling
 from mia_tui.dataset.store.writes import StoreWrites
 from mia_tui.files import Identity
-from mia_tui.paths import printable
+from mia_tui.paths import encode_name, printable
 
 __all__ = ["Change", "Label", "LabelStore", "Mark", "Source", "Step", "login_name"]
 
@@ -242,6 +242,12 @@ class LabelStore(StoreReading):
             else:
                 self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
+    def note_root(self, root: Path) -> None:
+        """Keep where the dataset is; nothing is written if that is known."""
+        text = encode_name(str(root.resolve()))
+        if self.meta(META_ROOT) != text:
+            self.set_meta(META_ROOT, text)
+
     def follow(self, plan: Plan) -> Reconciled:
         """Write a plan of `make_plan`; nothing is written if nothing happened.
 
@@ -256,17 +262,18 @@ class LabelStore(StoreReading):
         with self._writes.transaction("auto") as notes:
             return files_seen.carry_out(self._db, plan, notes)
 
-    def reconcile(self, files: Sequence[ImageFile], root: Path) -> Reconciled:
-        """`follow` what happened to the files. Reads each labelled file once, for its hash.
+    def reconcile(self, files: Sequence[ImageFile], root: Path, *, hashing: Hashing = "all") -> Reconciled:
+        """`follow` what happened to the files.
 
         Args:
             files: All files of the dataset, with sizes and times, as `scan` gives them.
             root: The dataset's folder.
+            hashing: As for `make_plan`; by default each labelled file is read once.
 
         Raises:
             StoreError: If there is something to write and that cannot be.
         """
-        return self.follow(files_seen.make_plan(self.stored_files(), files, root))
+        return self.follow(files_seen.make_plan(self.stored_files(), files, root, hashing=hashing))
 
     def note_facts(self, facts: Iterable[tuple[ImageFile, str]]) -> int:
         """Keep size, time and hash of files with a label, so that they are known again after a move.

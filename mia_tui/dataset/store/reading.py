@@ -14,9 +14,14 @@ from mia_tui.dataset.store import reconcile as files_seen
 from mia_tui.dataset.store.reconcile import Stored
 from mia_tui.dataset.store.records import Change, Label, Mark
 from mia_tui.dataset.store.sqlite_errors import telling
+from mia_tui.paths import decode_name
 from mia_tui.records import BadRecord, Count, Frame, Time, check
 
-_AT_ONCE = 4096  # rows
+_AT_ONCE = 4096  # rows: a few milliseconds, a key may wait for it
+META_ROOT = "root"
+"""Key in the meta table: the dataset's folder, absolute, as `encode_name` writes it."""
+
+_BEFORE_ALL = ImageKey("", -1)
 
 
 class StoreReading:
@@ -74,6 +79,16 @@ class StoreReading:
             row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
             return None if row is None else str(row[0])
 
+    def root(self) -> Path | None:
+        """The folder of the dataset at the last write that knew it."""
+        text = self.meta(META_ROOT)
+        return None if text is None else Path(decode_name(text))
+
+    def moves_since(self, at: float) -> dict[str, str]:
+        """Files that labels followed since a time (Unix seconds), path then to path now."""
+        with telling(self.path):
+            return history_table.moves_since(self._db, at)
+
     def history(self) -> Iterator[Change]:
         """Every change, oldest first."""
         with telling(self.path):
@@ -118,6 +133,29 @@ class StoreReading:
         """The files that something is known of, by path: what `make_plan` compares with."""
         with telling(self.path):
             return files_seen.read_stored(self._db)
+
+    def files_without_hash(self, after: ImageKey | None = None) -> tuple[list[str], ImageKey | None]:
+        """Labelled files that would not be known again after a move: the next ones, some thousands at a time.
+
+        Args:
+            after: The second value of the call before; None at first.
+
+        Returns:
+            Paths, and how far was looked; None at the end.
+        """
+        after = after or _BEFORE_ALL
+        with telling(self.path):
+            found = self._db.execute(
+                """SELECT path, frame, hash IS NULL AND NOT missing
+                AND EXISTS (SELECT 1 FROM label WHERE image_id = image.id)
+                FROM image WHERE (path, frame) > (?, ?) ORDER BY path, frame LIMIT ?""",
+                (os.fsencode(after.path), after.frame, _AT_ONCE),
+            ).fetchall()
+        if not found:
+            return [], None
+        paths = dict.fromkeys(os.fsdecode(path) for path, _, wanted in found if wanted)
+        last, frame, _ = found[-1]
+        return list(paths), ImageKey(os.fsdecode(last), frame)
 
     def _keys(self, query: str) -> set[ImageKey]:
         with telling(self.path):

@@ -3,8 +3,9 @@
 A plan is made first, without writing, in any thread; a dataset where nothing
 happened is not written to. Hashes are read once for each labelled file,
 because a file that was moved can only be known again if its hash was known
-before: all at once for a training, or by `note_facts` in idle time, so that
-opening a dataset reads only files where something looks off.
+before: all at once for a training, or by `note_facts` behind an import and in
+idle time (`dataset.fingerprints`), so that opening a dataset reads only files
+where something looks off.
 """
 
 import os
@@ -107,8 +108,7 @@ def make_plan(
     """
     present = {file.path: file for file in files}
     here = {path: present[path] for path in stored if path in present}
-    gone = {path: known for path, known in stored.items() if path not in present}
-    strangers = _candidates(gone.values(), (file for file in files if file.path not in stored))
+    gone, strangers = _gone_and_strangers(stored, files)
     to_read = [file for path, file in here.items() if _wants_hash(stored[path], file, hashing)]
     wanted = [*to_read, *strangers]
     hashes = file_hashes(root, wanted) if wanted else {}
@@ -124,6 +124,15 @@ def make_plan(
     plan.missing = [path for path in absent if stored[path].labelled]
     plan.newly_absent = [path for path in absent if not stored[path].missing]
     return plan
+
+
+def find_moves(stored: Mapping[str, Stored], files: Sequence[ImageFile], root: Path) -> dict[str, str]:
+    """Where files that are missing lie now, old path to new, for whoever only looks.
+
+    Reads new files of the size of a missing one, and nothing else.
+    """
+    gone, strangers = _gone_and_strangers(stored, files)
+    return dict(_pair_up(gone, strangers, file_hashes(root, strangers) if strangers else {}))
 
 
 def has_work(plan: Plan) -> bool:
@@ -223,9 +232,14 @@ def _wants_hash(known: Stored, file: ImageFile, hashing: Hashing) -> bool:
     return (known.size, known.mtime_ns) != (file.size, file.mtime_ns)
 
 
-def _candidates(gone: Iterable[Stored], new: Iterable[ImageFile]) -> list[ImageFile]:
-    sizes = {known.size for known in gone if known.hash is not None}
-    return [file for file in new if file.size in sizes]
+def _gone_and_strangers(
+    stored: Mapping[str, Stored], files: Sequence[ImageFile]
+) -> tuple[dict[str, Stored], list[ImageFile]]:
+    """What is known and not there, and the new files that may be it: those of an equal size."""
+    present = {file.path for file in files}
+    gone = {path: known for path, known in stored.items() if path not in present}
+    sizes = {known.size for known in gone.values() if known.hash is not None}
+    return gone, [file for file in files if file.size in sizes and file.path not in stored]
 
 
 def _pair_up(

@@ -29,6 +29,7 @@ from mia_tui.tui.screens.side_screens import side_screens
 from mia_tui.tui.services.arrival import Arrival
 from mia_tui.tui.services.bookmark import Bookmark
 from mia_tui.tui.services.desk import Desk
+from mia_tui.tui.services.fingerprints import finish_fingerprints
 from mia_tui.tui.services.glance import Glance
 from mia_tui.tui.services.head_start import HeadStart
 from mia_tui.tui.services.obeying import CommandQueue
@@ -244,8 +245,14 @@ class LabelScreen(SessionScreen[None]):
         self.show()
 
     async def _go_home(self) -> None:
-        self.remember()
+        self.leave()
+        await finish_fingerprints(self.desk)
         self.dismiss()
+
+    def leave(self) -> None:
+        """Before it is closed: note where the person is, and leave no picture in the terminal."""
+        self.remember()
+        self._pictures.put_away()
 
     def remember(self) -> None:
         """Note where the person is, for the next time."""

@@ -18,6 +18,7 @@ from mia_tui.tui.services.presenter import Presenter, Scene
 from mia_tui.tui.widgets.image_view import ImageView
 
 _AHEAD, _BEHIND = 3, 1
+_REFUSED = "This terminal did not keep the picture", "--graphics half shows images in another way"
 
 
 class PicturesFace(Protocol):
@@ -79,6 +80,7 @@ class Pictures:
             paint=self._paint,
             more=view.more,
             card=lambda key: view.show_card(f"Loading {key.path}"),
+            refused=lambda key: view.show_card(key.path, *_REFUSED),
             write=face.write_terminal,
             later=later,
         )
@@ -119,6 +121,11 @@ class Pictures:
     def close(self) -> None:
         """Make no more pictures."""
         self._prefetch.close()
+        self._presenter.stop()
+
+    def put_away(self) -> None:
+        """Leave none in the terminal, and show no more."""
+        self._presenter.put_away()
 
     def _paint(self, ready: Ready, part_bytes: int | None) -> None:
         view, key = ready.view, ready.wish.key

@@ -146,7 +146,7 @@ class RunCommands:
             )
             return
         self._face.say("Starting a worker.")
-        await asyncio.to_thread(resume_run, self._face.run)
+        await asyncio.to_thread(resume_run, self._face.run, dataset=self._place.dataset)
         self._face.say("Going on.")
         self._face.look_now()
 

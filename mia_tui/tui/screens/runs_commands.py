@@ -186,7 +186,7 @@ class RunsCommands:
         if risk is not None:
             self._face.warn(f"{risk.message} {risk.hint or ''}".rstrip())
         self._face.say(f"Starting {run.name}")
-        await asyncio.to_thread(resume_run, run, after=ahead)
+        await asyncio.to_thread(resume_run, run, after=ahead, dataset=self._place.dataset)
         when = "" if ahead is None else f" when {ahead.name} has ended"
         self._face.say(f"{run.name} goes on with its settings{when}.")
         self._face.look_now()

@@ -75,6 +75,7 @@ class Arrival:
         self.idle = False
         self.opened = False
         self._unwritable: str | None = None  # why nothing can be saved
+        self._told: list[str] = []  # what the last scan noticed: said once
 
     def take_part(self, part: ListingArrays) -> None:
         """The scan found more images."""
@@ -127,8 +128,9 @@ class Arrival:
         except MiaError as error:  # labels that cannot be written can be looked at, and suggestions too
             self._face.say_error(error)
             notes = []
-        for note in [*found.notes, *notes]:
+        for note in [*(note for note in found.notes if note not in self._told), *notes]:
             self._face.tell(note, warning=True)
+        self._told = found.notes
         new = 0 if self._unwritable else await take_new_files(self._desk)
         if new:
             self._face.tell(f"{counted(new, 'new image')} took the class of their folder.")

@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -64,7 +65,10 @@ class Desk:
         self.source: str | None = None
         self._intake = Intake(self.session)
         self._warnings: list[str] = []
-        self._labelled: dict[str, None] = {}  # files without a fingerprint yet
+        self._labelled: dict[str, None] = {}  # files that may have no fingerprint yet
+        self._looked_up_to: ImageKey | None = None  # for such files from earlier sessions; None: not at all
+        self._has_looked = False
+        self._is_written = False
         self._taking = asyncio.Lock()  # what labels.db says is taken over in order, a step at a time
         self._asked_state = state
         self.state = find_state(dataset, state)
@@ -130,16 +134,10 @@ class Desk:
 
     async def assign(self, keys: Sequence[ImageKey], class_id: int, *, source: Source = "person") -> int:
         """Put images into a class, as one step. Returns how many changed."""
-        name = self._class_name(class_id)
-        paths: dict[str, None] = {}
-
-        def job(store: LabelStore) -> int:  # what takes time for many is done in its thread
-            changed = store.set_labels(((key, class_id) for key in keys), source=source)
-            paths.update(dict.fromkeys(key.path for key in keys))
-            return changed
-
-        changed = await self.write(job, f"{_of(keys)} = {name}")
-        self._labelled |= paths
+        changed = await self.write(
+            lambda store: store.set_labels(((key, class_id) for key in keys), source=source),
+            f"{_of(keys)} = {self._class_name(class_id)}",
+        )
         if len(keys) == 1:
             self.session.pace.note_label(time.monotonic())
         return changed
@@ -154,16 +152,38 @@ class Desk:
             written = await self.keeper.write(lambda store: store.note_facts(facts))
             await self._intake.take(written.changes)  # others' labels that came in between
 
-    def take_labelled(self, most: int) -> list[str]:
-        """Some of the files that were labelled and have no fingerprint yet; each is given out once."""
+    async def take_labelled(self, most: int) -> list[str]:
+        """Some of the labelled files that may have no fingerprint yet; each is given out once.
+
+        Those labelled here come first, then those of earlier sessions, unless nothing was written here: to look
+        at a dataset takes no fingerprints.
+
+        Raises:
+            StoreError: If labels.db cannot be read.
+        """
+        while not self._labelled and self.owes_fingerprints:
+            after = self._looked_up_to
+            found = await self.keeper.read(partial(LabelStore.files_without_hash, after=after))
+            paths, self._looked_up_to = found if found is not None else ([], None)
+            self._has_looked = self._looked_up_to is None
+            self._labelled |= dict.fromkeys(paths)
         paths = list(islice(self._labelled, most))
         for path in paths:
             del self._labelled[path]
         return paths
 
+    def give_back(self, paths: Sequence[str]) -> None:
+        """These of the files that were taken are still to do."""
+        self._labelled |= dict.fromkeys(paths)
+
+    @property
+    def owes_fingerprints(self) -> bool:
+        """Whether there may be files for `take_labelled` to give out."""
+        return bool(self._labelled) or (self._is_written and not self._has_looked)
+
     @property
     def labelled_count(self) -> int:
-        """Files that `take_labelled` has not given out yet."""
+        """Files known to be given out by `take_labelled`."""
         return len(self._labelled)
 
     async def clear(self, keys: Sequence[ImageKey]) -> int:
@@ -250,13 +270,13 @@ class Desk:
 
     async def class_folders(self) -> dict[str, int] | None:
         """Classes and their images, where the dataset's folders look like classes as far as it is known."""
-        find, single = self.session.listing.folders_later(), self.source == "folders"
+        find, told = self.session.listing.folders_later(), self.source == "folders"
 
         def look() -> dict[str, int] | None:
             from mia_tui.dataset.interchange.folders import images_by_class  # not needed for the first image
 
             folders = {folder.path: folder.images for folder in find()}
-            return images_by_class(folders, single=single)
+            return images_by_class(folders, told=told)
 
         return await asyncio.to_thread(look)
 
@@ -267,6 +287,8 @@ class Desk:
         except StoreReplaced:
             await self._load()
             raise
+        self._labelled |= written.labelled
+        self._is_written |= bool(written.changes)
         if written.overwritten:
             self._warnings.append(overwritten_words(written.overwritten, self._class_name))
         return written

@@ -35,7 +35,11 @@ async def take_new_files(desk: Desk) -> int:
         return 0
     known = await desk.keeper.read(lambda store: list(store.stored_files())) or []
     new = await asyncio.to_thread(desk.session.listing.keys_beside, known)
-    return (await _take(desk, new)).changed if new else 0
+    from mia_tui.dataset.interchange.folders import read_class_folders
+
+    if read_class_folders(new, told=True) is None:  # all of them lie beside the class folders
+        return 0
+    return (await _take(desk, new)).changed
 
 
 async def _take(desk: Desk, keys: Sequence[ImageKey]) -> "ImportReport":

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mia_tui.dataset.pixels.decode import IMAGE_SUFFIXES
+from mia_tui.dataset.pixels.reading import is_image_name
 from mia_tui.dataset.scan import check_root
 from mia_tui.dataset.walk import natural_key
 from mia_tui.errors import DataError
@@ -111,7 +111,7 @@ def look_into(folder: Path) -> FolderContent:
                 seen += 1
                 if seen > _MOST:
                     break
-                if _has_image_suffix(entry.name):
+                if is_image_name(entry.name):
                     images += 1
                 elif _is_folder(entry) and not _is_state(entry):
                     folders.append(entry.name)
@@ -120,11 +120,6 @@ def look_into(folder: Path) -> FolderContent:
     except OSError as error:
         return FolderContent(problem=f"{printable(folder)} cannot be looked into: {error.strerror}.")
     return FolderContent(tuple(sorted(folders, key=natural_key)), images, seen > _MOST)
-
-
-def _has_image_suffix(name: str) -> bool:
-    stem, dot, suffix = name.rpartition(".")
-    return bool(stem) and f"{dot}{suffix.lower()}" in IMAGE_SUFFIXES
 
 
 def _is_state(entry: os.DirEntry[str]) -> bool:

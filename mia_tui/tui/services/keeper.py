@@ -51,11 +51,13 @@ class Written(Generic[Value]):
 
     Attributes:
         overwritten: Those of its changes that replaced labels of others which are new, too.
+        labelled: Paths of the images that got a label.
     """
 
     value: Value
     changes: list[Change]
     overwritten: list[Change]
+    labelled: dict[str, None]
 
 
 class Keeper:
@@ -212,7 +214,7 @@ class Keeper:
             self._lose(store)
             raise _not_saved(store.path) from None
         changes = self._changes(store)
-        return Written(value, changes, find_overwritten(changes, self.annotator))
+        return Written(value, changes, find_overwritten(changes, self.annotator), _labelled(changes))
 
     def _read(self, job: Callable[[LabelStore], Value]) -> Value | None:
         store = self._existing()
@@ -240,6 +242,14 @@ class Keeper:
         if changes:
             self._seen = changes[-1].id, changes[-1].at
         return changes
+
+
+def _labelled(changes: list[Change]) -> dict[str, None]:
+    return {
+        change.image.path: None
+        for change in changes
+        if change.kind == "label" and change.after is not None and change.image is not None
+    }
 
 
 def _replaced(path: Path) -> StoreReplaced:

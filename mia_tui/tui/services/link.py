@@ -20,6 +20,7 @@ SLOW_BYTES_PER_S = 500_000
 
 _PROBE_BYTES = 1_000  # so few take no time of their own: they tell the way there and back
 _MEASURED_BYTES = 16_000  # less tells more of that than of the speed
+_TELLING_BYTES = 4_000  # less may have lain in a buffer
 _FASTER = 1.5
 _LOST_S = 3.0
 _LOST_TWICE = 2
@@ -34,6 +35,7 @@ class Link:
     Attributes:
         bytes_per_s: Measured speed; None while nothing large was sent.
         on_free: Called when nothing is on its way any more.
+        on_refused: Called with the number of a picture that the terminal was to show and does not have (kitty).
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -45,6 +47,7 @@ class Link:
         self._step = 0.0  # bytes a second that budgets go by: a power of two, or half as much again
         self.bytes_per_s: float | None = None
         self.on_free: Callable[[], object] = lambda: None
+        self.on_refused: Callable[[int], object] = lambda _: None
 
     @property
     def busy(self) -> bool:
@@ -84,9 +87,9 @@ class Link:
 
     def answered(self) -> None:
         """The terminal answered the oldest question."""
+        self._lost = 0  # late as it may be, it answers
         if not self._flying:
             return
-        self._lost = 0
         sent_at, size = self._flying.popleft()
         self._measure(self._clock() - sent_at, size)
         if not self._flying:
@@ -105,12 +108,17 @@ class Link:
     def _measure(self, took_s: float, size: int) -> None:
         if size < _PROBE_BYTES:
             self._shortest_s = took_s if self._shortest_s is None else min(took_s, self._shortest_s)
-        if size < _MEASURED_BYTES:
+        old = self.bytes_per_s
+        if size >= _MEASURED_BYTES:
+            speed = size / max(took_s - (self._shortest_s or 0.0), 1e-4)
+        elif size >= _TELLING_BYTES and old is not None:
+            # The line is at least as fast as this. Were it not looked at, one that was taken for a very slow one
+            # would never be sent enough to find out that it is not.
+            speed = max(old, size / max(took_s, 1e-4))
+        else:
             return
-        speed = size / max(took_s - (self._shortest_s or 0.0), 1e-4)
         # A line that became slower is believed at once, one that became faster step by step: what lay in some
         # buffer arrives at once now and then, and the next picture would hold up every key.
-        old = self.bytes_per_s
         self.bytes_per_s = speed if old is None else min(speed, _FASTER * old)
         if not 0.9 * self._step <= self.bytes_per_s <= 2 * self._step:
             self._step = _round_down(self.bytes_per_s)

@@ -16,6 +16,7 @@ from mia_tui.files import is_full, open_to_read
 from mia_tui.paths import printable
 from mia_tui.runs.eventlog import EventReader
 from mia_tui.runs.gpus import Gpu, gpus_of_process, list_gpus, nvidia_device_present
+from mia_tui.runs.home import job_here
 from mia_tui.runs.job import TrainJob
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.liveness import Pulse
@@ -185,7 +186,7 @@ class RunFollow:
 
     def _read_job(self) -> None:
         try:
-            self._job = self.run.job()
+            self._job = job_here(self.run)
             self._log.state.metric = self._job.config.metric
         except RunError as error:
             self._trouble = str(error)

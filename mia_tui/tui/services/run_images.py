@@ -5,7 +5,8 @@ from pathlib import Path
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.errors import RunError
-from mia_tui.paths import printable
+from mia_tui.paths import is_same_folder, printable
+from mia_tui.runs.home import job_here, samples_here
 from mia_tui.runs.judgements import images_judged, judgements_file, load_judgements
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.verdict import Verdict
@@ -35,13 +36,11 @@ def images_behind(
         )
     if judgements.epoch != verdict.matrix.epoch:
         raise RunError("Another epoch has ended meanwhile.", "Look again.")
-    job = run.job()
-    found = images_judged(run.samples(), judgements, truth=truth, predicted=predicted)
-    keys = tuple(
-        key
-        for image in found
-        if (key := _in_dataset(image, Path(job.dataset), run.path, place.dataset)) is not None
-    )
+    job = job_here(run, place.dataset)
+    found = images_judged(samples_here(run, job), judgements, truth=truth, predicted=predicted)
+    root, trained_on = place.dataset.resolve(), Path(job.dataset)
+    home = root if is_same_folder(root, trained_on) else trained_on  # one folder may be mounted at two places
+    keys = tuple(key for image in found if (key := _in_dataset(image, home, root)) is not None)
     title = f"truth {printable(job.classes[truth].name)}"
     if predicted is not None:
         title += f", predicted {printable(job.classes[predicted].name)}"
@@ -52,16 +51,15 @@ def images_behind(
     return OpenImages(title, keys)
 
 
-def _in_dataset(image: ImageKey, trained_on: Path, run: Path, dataset: Path) -> ImageKey | None:
+def _in_dataset(image: ImageKey, home: Path, root: Path) -> ImageKey | None:
     """An image of a run by its place in the dataset that is open; None if it lies elsewhere.
 
-    A dataset that was moved or copied has its runs with it: their images are where they were in it.
+    Args:
+        image: As the run has it.
+        home: The folder that it was trained on, as it is now.
+        root: The dataset that is open.
     """
-    home = dataset.resolve()
-    if not Path(image.path).is_absolute() and trained_on.resolve() == home:
-        return image
-    path = trained_on.resolve() / image.path
-    if not path.is_relative_to(home):
-        has_come_along = run.resolve().is_relative_to(home) and (home / image.path).exists()
-        return image if has_come_along else None
-    return ImageKey(path.relative_to(home).as_posix().replace(os.sep, "/"), image.frame)
+    path = home / image.path  # --val FOLDER has whole paths
+    if not path.is_relative_to(root):
+        return None
+    return ImageKey(path.relative_to(root).as_posix().replace(os.sep, "/"), image.frame)

@@ -1,7 +1,13 @@
 """What kitty keeps: pictures that were sent once and are shown with a short sequence.
 
-Few of them, and no two under one number: inside tmux there are 255 numbers, so
-a picture made long ago may have that of a new one, and would turn into it.
+Few of them, and all are taken out together when there are too many. kitty
+before 0.38.1 knows no other way: whatever deletes one image there also frees
+every image that is not on the screen. Nothing is sent under a number that the
+terminal still knows, either: kitty 0.26 then counts both images against its
+quota (320 MB), and at the end of that frees all of them.
+
+A terminal may forget a picture by itself, too. So what is held here is a
+belief; `forget` ends it when the terminal says that it has no such picture.
 """
 
 from collections import OrderedDict
@@ -11,7 +17,11 @@ from mia_tui.terminal.model import Picture, Terminal
 from mia_tui.terminal.pictures import forget_picture, stored_number
 from mia_tui.tui.services.prefetch import Wish
 
-_KEPT = 8
+KEPT = 16
+KEPT_BYTES = 128 << 20
+"""Decoded, as the terminal keeps them; of 4K panels, three."""
+
+_BYTES_PER_PX = 4
 
 
 class Stock:
@@ -24,7 +34,9 @@ class Stock:
 
     def __init__(self, terminal: Terminal, write: Callable[[str], None]) -> None:
         self._terminal, self._write = terminal, write
-        self._held: OrderedDict[Wish, Picture] = OrderedDict()
+        self._held: OrderedDict[Wish, Picture] = OrderedDict()  # believed to be there
+        self._sent: dict[int, Picture] = {}  # by number, all that were not taken out yet
+        self._seen: int | None = None  # number of what is on the screen
 
     @property
     def wishes(self) -> tuple[Wish, ...]:
@@ -34,31 +46,49 @@ class Stock:
         return wish in self._held
 
     def add(self, wish: Wish, picture: Picture) -> None:
-        """A picture is being sent; what has its number, or is too much, is forgotten."""
-        for namesake in self.namesakes(wish, picture):
-            self.forget(namesake)
+        """A picture is about to be sent; what would be too much with it, or has its number, is taken out before."""
+        number = self._number(picture)
+        if number in self._sent or self._is_full(picture):
+            self._take_out(keeping=None if number == self._seen else self._seen)
         self._held[wish] = picture
-        while len(self._held) > _KEPT:
-            self.forget(next(iter(self._held)))
+        self._sent[number] = picture
 
     def seen(self, wish: Wish) -> None:
-        """What is on the screen is the last to be forgotten."""
+        """This is on the screen now, if it is one of them: it stays when others are taken out."""
         if wish in self._held:
-            self._held.move_to_end(wish)
+            self._seen = self._number(self._held[wish])
+
+    def would_change(self, picture: Picture) -> bool:
+        """Whether what is on the screen has the number of this picture, and would become it."""
+        return self._number(picture) == self._seen
 
     def forget(self, wish: Wish) -> None:
-        """Take a picture out of the terminal."""
-        self._write(forget_picture(self._held.pop(wish).image_id, self._terminal))
-
-    def namesakes(self, wish: Wish, picture: Picture) -> list[Wish]:
-        """Other pictures under the number of this one, which it would replace."""
-        number = stored_number(picture.image_id, self._terminal)
-        return [
-            other
-            for other, held in self._held.items()
-            if other != wish and stored_number(held.image_id, self._terminal) == number
-        ]
+        """A picture is not to be shown again; it is taken out with the next ones."""
+        self._held.pop(wish, None)
 
     def clear(self) -> None:
-        """The terminal has forgotten all by itself."""
+        """The terminal may have forgotten all of them."""
         self._held.clear()
+
+    def close(self) -> None:
+        """Take everything out of the terminal."""
+        self._take_out(keeping=None)
+
+    def _is_full(self, picture: Picture) -> bool:
+        pictures = (*self._sent.values(), picture)
+        return len(pictures) > KEPT or sum(map(_memory_bytes, pictures)) > KEPT_BYTES
+
+    def _take_out(self, *, keeping: int | None) -> None:
+        """What is on the screen may stay; that it does is not believed: it may not have been painted yet."""
+        self._held.clear()
+        for number in [number for number in self._sent if number != keeping]:
+            self._write(forget_picture(self._sent.pop(number).image_id, self._terminal))
+
+    def _number(self, picture: Picture) -> int:
+        return stored_number(picture.image_id, self._terminal)
+
+
+def _memory_bytes(picture: Picture) -> int:
+    """At most what the terminal keeps of a picture: pixels are never more than the cells have."""
+    panel = picture.panel
+    return picture.columns * panel.cell_width_px * picture.rows * panel.cell_height_px * _BYTES_PER_PX

@@ -52,7 +52,7 @@ async def use_idle_time(desk: Desk, *, is_idle: Callable[[], bool], remember: Ca
         is_tidy = is_idle()
         while is_idle():
             try:
-                if not await take_fingerprints(desk):
+                if not await take_fingerprints(desk, should_stop=lambda: not is_idle()):
                     break
             except MiaError:  # they spare somebody a search one day; the next label will say what is wrong
                 break

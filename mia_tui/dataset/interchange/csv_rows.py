@@ -1,0 +1,235 @@
+"""The rows of a CSV file, cell by cell, with the line that each begins in.
+
+Read line by line, so that a damaged file costs little memory, and strictly:
+where a quote is not closed, the rest of the file would be one cell. The csv
+module says neither that nor where the quote was opened.
+"""
+
+import codecs
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from mia_tui.errors import LabelFileError
+from mia_tui.paths import printable
+
+_LONGEST_LINE = 1_000_000  # characters: 50,000 columns of probabilities
+_LONGEST_CELL = 100_000  # characters: no path or name of a class is longer than a few thousand bytes
+
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_LOOKED_AT = 8  # bytes: the names of columns, of which every second byte is zero in UTF-16 without a mark
+
+_DELIMITERS = (",", ";", "\t", "|")
+_SEPARATOR_LINE = re.compile(r'"?sep=([^\w"\r\n])"?[,;\s]*', re.IGNORECASE)  # Excel's own first line
+_OPENING = re.compile(' *"')
+_SPACES = re.compile(" *")
+_BAD_BYTE = re.compile("[\udc80-\udcff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row.
+
+    Attributes:
+        line: Where it begins, from 1.
+        cells: Its cells, without their quotes.
+        opened: Line of the opening quote of each cell that goes over several lines, by the cell's place.
+        stray: Places of cells that hold a quote without being in quotes.
+    """
+
+    line: int
+    cells: list[str]
+    opened: dict[int, int]
+    stray: set[int]
+
+
+@dataclass(frozen=True)
+class Table:
+    """The first row with something in it, by each delimiter it may be meant by, and the rows behind it.
+
+    Attributes:
+        name: Of the file, for sentences.
+        headers: The first row, by delimiter; the one that a line `sep=` names, or else every common one.
+    """
+
+    name: str
+    headers: dict[str, Row]
+    lines: "_Lines"
+
+    def rows(self, delimiter: str) -> Iterator[Row]:
+        """The rows behind the first one that are not blank; once only.
+
+        Raises:
+            LabelFileError: If a quote is not closed or closes within a cell, or the text cannot be read.
+        """
+        for line in self.lines:
+            row = _row(line, delimiter, self.lines, self.lines)
+            if any(cell.strip() for cell in row.cells):
+                yield row
+
+
+@contextmanager
+def open_table(path: Path) -> Iterator[Table]:
+    """Open a CSV file: UTF-8, with or without byte order mark, or UTF-16.
+
+    Raises:
+        LabelFileError: If it cannot be read or is no text, also where that is found while rows are read.
+    """
+    try:
+        with path.open("rb") as raw:
+            text = io.TextIOWrapper(raw, _encoding(raw.peek(_LOOKED_AT)[:_LOOKED_AT]), newline="")
+            lines = _Lines(text, path)
+            yield Table(lines.name, _headers(lines), lines)
+    except FileNotFoundError:
+        raise LabelFileError(f"There is no file {printable(path)}.", "Check the path.") from None
+    except OSError as error:
+        raise LabelFileError(f"{printable(path)} cannot be read: {error.strerror}.") from error
+
+
+class _Lines(Iterator[str]):
+    """The lines of a text with their ends, whichever of the three kinds those are.
+
+    Attributes:
+        name: The file's, for sentences.
+        number: Of the line that came last, from 1.
+    """
+
+    def __init__(self, text: TextIO, path: Path) -> None:
+        self._text, self._path = text, path
+        self.name, self.number = printable(path.name), 0
+
+    def __next__(self) -> str:
+        try:
+            line = self._text.readline(_LONGEST_LINE)
+        except UnicodeError as error:
+            raise self._not_text(error) from error
+        if not line:
+            raise StopIteration
+        self.number += 1
+        if len(line) == _LONGEST_LINE and line[-1] not in "\r\n":
+            raise self.refusal(self.number, f"has more than {_LONGEST_LINE:,} characters")
+        if "\0" in line:
+            raise self.refusal(self.number, "holds a zero byte, so it is damaged or no text")
+        return line
+
+    def refusal(self, line: int, what: str, hint: str = "Mend that line.") -> LabelFileError:
+        """The error about a line of the file."""
+        return LabelFileError(f"{self.name}, line {line} {what}.", hint)
+
+    def _not_text(self, error: UnicodeError) -> LabelFileError:
+        if not isinstance(error, UnicodeDecodeError) or not error.encoding.startswith("utf-8"):
+            return LabelFileError(
+                f"{self.name} begins like UTF-16 text and is cut short or damaged.", "Save it as CSV UTF-8."
+            )
+        line = _line_of_bad_byte(self._path)
+        return LabelFileError(
+            f"{self.name} is not UTF-8 text{'' if line is None else f', as line {line} shows'}.",
+            "Save it as CSV UTF-8, or convert it: iconv -f WINDOWS-1252 -t UTF-8 OLD.csv > NEW.csv",
+        )
+
+
+def _encoding(head: bytes) -> str:
+    """What a file is written in, by its first bytes."""
+    marked = next((encoding for mark, encoding in _MARKS if head.startswith(mark)), None)
+    if marked is None and len(head) >= 4:
+        low, high = any(head[::2]), any(head[1::2])
+        marked = "utf-16-le" if low and not high else "utf-16-be" if high and not low else None
+    return marked or "utf-8"
+
+
+def _line_of_bad_byte(path: Path) -> int | None:
+    """The first line with a byte that is not UTF-8; None for what can be read once only."""
+    if not path.is_file():
+        return None
+    with path.open(encoding="utf-8", errors="surrogateescape", newline="") as text:
+        lines = enumerate(iter(lambda: text.readline(_LONGEST_LINE), ""), start=1)
+        return next((number for number, line in lines if _BAD_BYTE.search(line)), None)
+
+
+def _headers(lines: _Lines) -> dict[str, Row]:
+    first = next((line for line in lines if line.strip()), "")
+    said = _SEPARATOR_LINE.fullmatch(first)
+    if said is not None:
+        first = next((line for line in lines if line.strip()), "")
+    headers, faults = {}, []
+    for delimiter in _DELIMITERS if said is None else (said.group(1),):
+        try:
+            headers[delimiter] = _row(first, delimiter, lines, iter(()))
+        except LabelFileError as error:  # between commas "a";"b" is no row
+            faults.append(error)
+    if not headers:
+        raise faults[0]
+    return headers
+
+
+def _row(line: str, delimiter: str, lines: _Lines, further: Iterator[str]) -> Row:
+    """The row that begins with a line; `further` are the lines that its quotes may take in."""
+    row = Row(lines.number, [], {}, set())
+    if '"' not in line:
+        row.cells.extend(line.rstrip("\r\n").split(delimiter))
+        return row
+    at = 0
+    while True:
+        place, opening = len(row.cells), _OPENING.match(line, at)
+        if opening is not None:
+            opened = lines.number
+            cell, line, at = _quoted(line, opening.end(), lines, further)
+            at = _closed(line, at, delimiter)
+            if at < 0:
+                raise lines.refusal(
+                    opened,
+                    "has a quote that opens a cell and is closed in the middle of one",
+                    'Close it at the end of its cell; a quote that belongs to a name is written "".',
+                )
+            if lines.number > opened:
+                row.opened[place] = opened
+        else:
+            end = line.find(delimiter, at)
+            cell = line[at:end] if end >= 0 else line[at:].rstrip("\r\n")
+            at += len(cell)
+            if '"' in cell:
+                row.stray.add(place)
+        row.cells.append(cell)
+        if not line.startswith(delimiter, at):
+            return row
+        at += len(delimiter)
+
+
+def _quoted(line: str, at: int, lines: _Lines, further: Iterator[str]) -> tuple[str, str, int]:
+    """A cell from behind its opening quote: its text, the line it ends in, and the place behind its closing quote."""
+    opened, pieces, length = lines.number, [], 0
+    hint = "Close it, or take it away; nothing was imported."
+    while True:
+        end = line.find('"', at)
+        is_doubled = line.startswith('""', end) if end >= 0 else False
+        pieces.append(line[at:] if end < 0 else line[at : end + is_doubled])
+        length += len(pieces[-1])
+        if length > _LONGEST_CELL:
+            raise lines.refusal(
+                opened, f"has a quote that is not closed within {_LONGEST_CELL:,} characters", hint
+            )
+        if is_doubled:
+            at = end + 2
+        elif end >= 0:
+            return "".join(pieces), line, end + 1
+        else:
+            line, at = next(further, ""), 0
+            if not line:
+                raise lines.refusal(opened, "has a quote that is never closed", hint)
+
+
+def _closed(line: str, at: int, delimiter: str) -> int:
+    """Where the delimiter or the end of the line stands behind a closing quote; -1 if something else does."""
+    spaces = _SPACES.match(line, at)
+    at = spaces.end() if spaces is not None else at
+    return at if line.startswith(delimiter, at) or not line[at:].strip("\r\n") else -1

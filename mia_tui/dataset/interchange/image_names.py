@@ -1,0 +1,154 @@
+"""Finding the image that a file of labels means, by whatever path its author wrote."""
+
+import os
+import re
+import unicodedata
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import takewhile
+from pathlib import Path
+from typing import Literal
+
+from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.scan import Scan
+from mia_tui.paths import decode_name
+
+Miss = Literal["unmatched", "outside", "ambiguous"]
+
+# /a, \\server\a, C:\a, C:/a, ~/a, s3://a: from the root of some disk
+_ROOTED = re.compile(r"[\\/~]|[A-Za-z]:[\\/]|[A-Za-z][A-Za-z0-9+.-]*://")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a name leads to.
+
+    Attributes:
+        path: The image's file; None if there is none, or not only one.
+        ending: How many parts at the end of the name fit the image, where those before them were dropped;
+            0 if nothing was.
+        miss: What the name is where it leads to nothing.
+    """
+
+    path: str | None
+    ending: int = 0
+    miss: Miss = "unmatched"
+
+
+class ImageNames:
+    """The images of a dataset, to be found by the names that others gave them.
+
+    A name is looked for as it stands, then as a path from the dataset's folder, from the folder of the file of
+    labels, or from the folder that holds the dataset. A bare name, or a path, is enough where it is the end of one
+    image's path only. Of a path from the root of some disk, or one with backslashes, the longest ending counts that
+    fits an image.
+
+    Args:
+        scan: The images.
+        dataset: Their folder, if it is known.
+        beside: The file that the names stand in.
+    """
+
+    def __init__(self, scan: Scan, dataset: Path | None, beside: Path) -> None:
+        self.frames: dict[str, list[ImageKey]] = defaultdict(list)
+        for key in scan.keys:
+            self.frames[key.path].append(key)
+        self._roots = [] if dataset is None else [os.path.abspath(dataset), os.path.realpath(dataset)]  # noqa: PTH100
+        self._folders = [os.path.abspath(beside.parent), os.path.realpath(beside.parent)]  # noqa: PTH100
+        self._composed: dict[str, list[str]] = defaultdict(list)
+        for path in self.frames:
+            self._composed[_composed(path)].append(path)
+
+    def find(self, cell: str) -> Found:
+        """The image that a cell names."""
+        texts = list(dict.fromkeys((decode_name(cell), cell, decode_name(cell.strip()), cell.strip())))
+        for text in texts:
+            if text in self.frames:
+                return Found(text)
+        for text in texts:
+            if (path := self._placed(text)) is not None:
+                return Found(path)
+        outcomes = [self._by_ending(text) for text in texts]
+        return next((found for found in outcomes if found.path is not None), outcomes[0])
+
+    def _placed(self, text: str) -> str | None:
+        """The image that is a path's from one of the folders it may count from."""
+        for slashed in dict.fromkeys((text, text.replace("\\", "/"))):  # Windows writes a\b
+            for path in self._places(slashed):
+                if path in self.frames:
+                    return path
+                # macOS writes é as e and an accent, a table as one character
+                same = self._composed.get(_composed(path), [])
+                if len(same) == 1:
+                    return same[0]
+        return None
+
+    def _places(self, text: str) -> Iterable[str]:
+        """Paths below the dataset that a path may stand for, without . and .."""
+        if not text.startswith("/"):
+            yield os.path.normpath(text)
+        for folder in self._folders:
+            whole = os.path.normpath(os.path.join(folder, text))  # noqa: PTH118
+            for root in self._roots:
+                if whole.startswith(f"{root.rstrip('/')}/"):
+                    yield whole[len(root.rstrip("/")) + 1 :]
+        if self._roots:
+            name, _, rest = os.path.normpath(text).partition("/")
+            if rest and name == os.path.basename(self._roots[0]):  # noqa: PTH119
+                yield rest
+
+    def _by_ending(self, text: str) -> Found:
+        slashed = os.path.normpath(text.replace("\\", "/"))
+        parts = [part for part in slashed.split("/") if part]
+        is_rooted = _ROOTED.match(text) is not None
+        miss: Miss = "outside" if is_rooted or parts[:1] == [".."] else "unmatched"
+        fitting, paths = self._endings.longest(parts)
+        is_dropped = fitting < len(parts)
+        if not fitting or (is_dropped and not is_rooted and "\\" not in text):
+            return Found(None, miss=miss)
+        if len(paths) > 1:
+            return Found(None, miss="ambiguous")
+        return Found(paths[0], ending=fitting if is_dropped else 0, miss=miss)
+
+    @cached_property
+    def _endings(self) -> "_Endings":
+        return _Endings(self.frames)
+
+
+class _Endings:
+    """Paths sorted from their ends, to find those that end in most of another path."""
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        pairs = sorted((_from_the_end(path.split("/")), path) for path in paths)
+        self._keys, self._paths = [key for key, _ in pairs], [path for _, path in pairs]
+
+    def longest(self, parts: list[str]) -> tuple[int, list[str]]:
+        """How many parts at the end fit, and two of the paths at most that end in those."""
+        wanted = _from_the_end(parts)
+        at = bisect_left(self._keys, wanted)
+        # What fits most stands right before or behind the place of what is wanted.
+        fitting = max((_common(key, wanted) for key in self._keys[max(at - 1, 0) : at + 1]), default=0)
+        if not fitting:
+            return 0, []
+        start = _from_the_end(parts[-fitting:])
+        first = bisect_left(self._keys, start)
+        ends = zip(self._keys[first : first + 2], self._paths[first : first + 2], strict=True)
+        return fitting, [path for key, path in ends if key.startswith(start)]
+
+
+def _from_the_end(parts: list[str]) -> str:
+    """c/b/a/ of a/b/c."""
+    return _composed("/".join(reversed(parts))) + "/"
+
+
+def _common(one: str, other: str) -> int:
+    """How many parts two such texts begin with alike."""
+    pairs = zip(one[:-1].split("/"), other[:-1].split("/"), strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
+def _composed(path: str) -> str:
+    return unicodedata.normalize("NFC", path)
