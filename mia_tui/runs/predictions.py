@@ -24,7 +24,7 @@ from msgspec import Meta
 from mia_tui.dataset.model import ImageKey
 from mia_tui.errors import ConfigError, DataError
 from mia_tui.files import open_in_place, open_to_read, remove, remove_leftovers, replacing
-from mia_tui.paths import decode_name, encode_name, printable
+from mia_tui.paths import decode_name, encode_cell, encode_controls, encode_name, printable
 from mia_tui.records import BadRecord, Frame, JsonReader, Text, decode_json
 from mia_tui.runs.card import ModelCard
 
@@ -292,27 +292,28 @@ def _is_of(row: Row, key: ImageKey, header: Header) -> bool:
 
 
 def _columns(header: Header) -> list[str]:
-    return ["file", "frame", "class", "probability", *(f"p_{name}" for name in header.classes), "run"]
+    classes = (f"p_{encode_controls(name)}" for name in header.classes)
+    return ["file", "frame", "class", "probability", *classes, "run"]
 
 
 def _values(row: Row, header: Header) -> list[Any]:
     assert row.probabilities is not None
     best = best_class(row)
     return [
-        row.file,
+        encode_controls(row.file),
         row.frame,
-        header.classes[best],
+        encode_controls(header.classes[best]),
         row.probabilities[best],
         *row.probabilities,
-        header.run,
+        encode_controls(header.run),
     ]
 
 
 def _write_csv(file: BinaryIO, header: Header, rows: Iterable[Row]) -> None:
     with _text(file) as text:
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(_columns(header))
-        writer.writerows([_short(value) for value in _values(row, header)] for row in rows)
+        writer.writerow(map(_cell, _columns(header)))
+        writer.writerows(map(_cell, _values(row, header)) for row in rows)
 
 
 def _write_jsonl(file: BinaryIO, header: Header, rows: Iterable[Row]) -> None:
@@ -349,6 +350,8 @@ def _text(file: BinaryIO) -> Iterator[TextIO]:
         text.detach()
 
 
-def _short(value: Any) -> Any:
-    """Probabilities with six digits that count."""
-    return f"{value:.6g}" if isinstance(value, float) else value
+def _cell(value: Any) -> Any:
+    """Probabilities with six digits that count; names that no spreadsheet takes for a formula."""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return encode_cell(value) if isinstance(value, str) else value

@@ -1,8 +1,9 @@
 """Labels as CSV: `file,class`, optionally `frame`, in and out.
 
 Names of files are in the form of `paths.encode_name`: bytes that are not UTF-8
-as %XX, % as %25. A file written by hand need not know that: what names an
-image as it stands is taken, too.
+as %XX, % as %25; what would steer a terminal or a spreadsheet is written so,
+too, also in names of classes (`paths.encode_cell`). A file written by hand
+need not know that: what names an image as it stands is taken, too.
 """
 
 import csv
@@ -22,7 +23,7 @@ from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.scan import Scan
 from mia_tui.dataset.wording import counted, name_some
 from mia_tui.errors import LabelFileError
-from mia_tui.paths import encode_name, printable
+from mia_tui.paths import decode_name, encode_cell, encode_class, encode_name, printable
 
 Column = Literal["file", "class", "frame"]
 
@@ -122,16 +123,10 @@ def write_labels(target: Path | TextIO, labels: Mapping[ImageKey, int], classes:
         DataError: If the file cannot be written.
     """
     text = io.StringIO()
-    rows = [(encode_name(key.path), key.frame, classes[index]) for key, index in labels.items()]
-    # Before Python 3.13 csv does not quote a lone carriage return, and reads it as the end of the row.
-    odd = any("\r" in file or "\r" in class_name for file, _, class_name in rows)
+    names = [encode_cell(encode_class(name)) for name in classes]
+    rows = [(encode_cell(encode_name(key.path)), key.frame, names[index]) for key, index in labels.items()]
     tabs = isinstance(target, Path) and target.suffix.lower() == ".tsv"
-    writer = csv.writer(
-        text,
-        delimiter="\t" if tabs else ",",
-        lineterminator="\n",
-        quoting=csv.QUOTE_ALL if odd else csv.QUOTE_MINIMAL,
-    )
+    writer = csv.writer(text, delimiter="\t" if tabs else ",", lineterminator="\n")
     writer.writerow(("file", "frame", "class"))
     writer.writerows(rows)
     if isinstance(target, Path):
@@ -330,7 +325,7 @@ def _class(row: Row, place: int, table: Table) -> str:
             f"has a quote in the middle of the class {printable(text)}",
             'A name with quotes in it stands in quotes, and they are doubled: "a ""b"" c".',
         )
-    return "" if text.casefold() in _NO_VALUE else text
+    return "" if text.casefold() in _NO_VALUE else decode_name(text)
 
 
 def _spelling(name: str) -> str:
