@@ -1,20 +1,19 @@
 """Images and run folders that are away for a moment, or for good, while a run is at work."""
 
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from training_support import assert_same_weights, make_run, train
+from training_support import assert_same_weights, at, both, make_run, soon, train, waits
 
 from mia_tui.engine import train as train_module
 from mia_tui.engine.data import presence
 from mia_tui.engine.data import reader as reader_module
 from mia_tui.errors import AwayError, RunError
 from mia_tui.runs import away
-from mia_tui.runs.events import EpochEnded, Event, Phase, StepEnded, Warned
+from mia_tui.runs.events import EpochEnded, Phase, StepEnded, Warned
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.state import read_state
 from mia_tui.runs.words import left_out_sentences
@@ -22,7 +21,6 @@ from mia_tui.runs.words import left_out_sentences
 pytestmark = pytest.mark.usefixtures("threads_stay_as_they_were")
 
 HIDDEN = ".hidden"
-Action = Callable[[], object]
 
 
 @pytest.fixture(autouse=True)
@@ -49,38 +47,6 @@ def hide(paths: list[Path]) -> None:
 def bring_back(paths: list[Path]) -> None:
     for path in paths:
         path.with_suffix(HIDDEN).rename(path)
-
-
-def at(kind: type[Event], action: Action, **wanted: object) -> Callable[[Event], None]:
-    """Do something once, at the first event of a kind with these fields."""
-    done: list[bool] = []
-
-    def look(event: Event) -> None:
-        fits = isinstance(event, kind) and all(
-            getattr(event, name) == value for name, value in wanted.items()
-        )
-        if fits and not done:
-            done.append(True)
-            action()
-
-    return look
-
-
-def both(*looks: Callable[[Event], None]) -> Callable[[Event], None]:
-    def look(event: Event) -> None:
-        for one in looks:
-            one(event)
-
-    return look
-
-
-def soon(action: Action) -> Action:
-    """The same in another thread, a little later: the run waits meanwhile."""
-    return lambda: threading.Timer(0.2, action).start()
-
-
-def waits(events: list[Event]) -> list[str]:
-    return [event.message for event in events if isinstance(event, Phase) and event.name == "waiting"]
 
 
 @pytest.mark.parametrize("cache", ["none", "ram"])
