@@ -28,7 +28,7 @@ from typing import Any, Literal
 import msgspec
 
 from mia_tui.errors import ConfigError, RunError
-from mia_tui.files import add_new_folder, disk_error, make_folder, read, remove_tree, write_atomically
+from mia_tui.files import add_new_folder, disk_error, make_folder, read, remove, write_atomically
 from mia_tui.paths import RUNS_FOLDER, StateFolder, decode_name, encode_name, printable
 from mia_tui.runs.job import Sample, TrainJob
 
@@ -155,7 +155,7 @@ class RunDir:
     def drop(self) -> None:
         """Remove the folder and all that is in it, as far as that can be."""
         with suppress(OSError):
-            remove_tree(self.path, root=self.root)
+            remove(self.path, root=self.root)
 
     def exists(self) -> bool:
         """Whether the folder holds a run."""
