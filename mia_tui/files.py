@@ -21,7 +21,6 @@ import re
 import secrets
 import shutil
 import stat
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -38,7 +37,6 @@ Identity = tuple[int, int]
 FULL_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
-_FULL_BYTES = 16 * 1024  # less than any figure or checkpoint
 _STATE_HINT = "or put labels and runs elsewhere with --state DIR."
 _LONGEST_NAME_BYTES = 200  # of a name that a temporary one may repeat; file systems take 255
 _TEMPORARY = re.compile(
@@ -48,11 +46,12 @@ _CAREFUL = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 # O_PATH: a folder that may be passed through need not be readable.
 _PASS_THROUGH = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 _TRIES = 8
+_LINK = "it is a symbolic link, which is not followed here"
 _KINDS: tuple[tuple[Callable[[int], bool], str], ...] = (
-    (stat.S_ISLNK, "a symbolic link, which is not followed here"),
-    (stat.S_ISDIR, "a folder"),
-    (stat.S_ISFIFO, "a named pipe"),
-    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISLNK, _LINK),
+    (stat.S_ISDIR, "it is a folder"),
+    (stat.S_ISFIFO, "it is a named pipe"),
+    (stat.S_ISSOCK, "it is a socket"),
 )
 
 
@@ -108,7 +107,9 @@ def new_content(
             file nor a link.
     """
     with _folder_of(path, root) as (folder, name):
-        _refuse_to_replace(name, folder, path)
+        what = _what_lies_there(name, folder)
+        if what not in ("", _LINK):
+            raise OddFile(what, path)
         temporary = _temporary_name(name)
         try:
             with os.fdopen(_create(temporary, folder, os.O_RDWR, mode), "wb") as file:
@@ -320,32 +321,18 @@ def add_new_folder(path: Path, *, root: Path | None = None, mode: int | None = N
         os.mkdir(name, 0o777 if mode is None else mode, dir_fd=folder)
         if mode is not None:
             return
-        # Not O_PATH, whose descriptors take no mode.
-        made = os.open(name, os.O_RDONLY | os.O_DIRECTORY | _CAREFUL, dir_fd=folder)
-        try:
+        with _opened_folder(name, folder) as made:
             _follow_folder(made, folder)
-        finally:
-            os.close(made)
 
 
 def remove(path: Path, *, root: Path | None = None) -> None:
-    """Remove a file, or a link (not what it leads to); nothing if it is gone.
-
-    Raises:
-        OSError: If that cannot be.
-    """
-    with suppress(FileNotFoundError), _folder_of(path, root) as (folder, name):
-        os.unlink(name, dir_fd=folder)
-
-
-def remove_tree(path: Path, *, root: Path | None = None) -> None:
     """Remove a file, a link (not what it leads to), or a folder with all that is in it; nothing if it is gone.
 
     Raises:
         OSError: If that cannot be.
     """
     with suppress(FileNotFoundError), _folder_of(path, root) as (folder, name):
-        _remove_tree(name, folder)
+        _remove(name, folder)
 
 
 def remove_leftovers(
@@ -366,38 +353,15 @@ def remove_leftovers(
         older_than_s: Younger ones stay.
     """
     with suppress(OSError), _folder_of(folder / "any", root or folder.parent) as (place, _):
-        for name in _names_in(place):
+        with _opened_folder(".", place) as opened:
+            names = os.listdir(opened)  # noqa: PTH208
+        for name in names:
             match = _TEMPORARY.fullmatch(name)
             if match is not None and of(match["name"]):
                 with suppress(OSError):
                     status = os.stat(name, dir_fd=place, follow_symlinks=False)
                     if time.time() - status.st_mtime >= older_than_s:
-                        _remove_tree(name, place)
-
-
-def is_full(folder: Path) -> bool:
-    """Whether the disk that holds a folder takes next to nothing any more; a used up quota is not seen.
-
-    Raises:
-        OSError: If the folder cannot be looked at.
-    """
-    disk = os.statvfs(folder)
-    return disk.f_blocks > 0 and disk.f_bavail * disk.f_frsize < _FULL_BYTES
-
-
-def check_room(folder: Path) -> None:
-    """See that a folder takes a small file, by writing one that is gone at once.
-
-    Raises:
-        RunError: If it does not; says why.
-    """
-    try:
-        with tempfile.TemporaryFile(dir=folder) as file:
-            file.write(bytes(_FULL_BYTES))
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise disk_error(error, folder) from error
+                        _remove(name, place)
 
 
 @contextmanager
@@ -424,9 +388,8 @@ def _open_folder(name: str, folder: int, path: Path) -> int:
     try:
         return os.open(name, _PASS_THROUGH | os.O_NOFOLLOW, dir_fd=folder)
     except OSError as error:
-        what = _what_lies_there(name, folder)
-        if what is not None:
-            raise OddFile(what or "it is a file", path) from error
+        if error.errno in (errno.ENOTDIR, errno.ELOOP):
+            raise OddFile(_what_lies_there(name, folder) or "it is a file", path) from error
         raise type(error)(error.errno, error.strerror, os.fspath(path)) from None
 
 
@@ -476,18 +439,18 @@ def _add_folder(path: Path, root: Path | None, mode: int | None) -> None:
             os.close(_open_folder(name, folder, path))
 
 
-def _what_lies_there(name: str, folder: int) -> str | None:
-    """What is no regular file, as "it is a socket"; empty for a regular file, None for nothing."""
+def _what_lies_there(name: str, folder: int) -> str:
+    """What is no regular file, as "it is a socket"; else empty."""
     try:
         return _odd(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
     except OSError:
-        return None
+        return ""
 
 
 def _odd(mode: int) -> str:
     if stat.S_ISREG(mode):
         return ""
-    return "it is " + next((words for is_kind, words in _KINDS if is_kind(mode)), "a device")
+    return next((words for is_kind, words in _KINDS if is_kind(mode)), "it is a device")
 
 
 def _refuse_odd(status: os.stat_result, path: Path) -> None:
@@ -497,15 +460,6 @@ def _refuse_odd(status: os.stat_result, path: Path) -> None:
         what = "it has a second name by a hard link, which would change, too"
     if what:
         raise OddFile(what, path)
-
-
-def _refuse_to_replace(name: str, folder: int, path: Path) -> None:
-    try:
-        mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
-    except FileNotFoundError:
-        return
-    if not stat.S_ISLNK(mode) and _odd(mode):
-        raise OddFile(_odd(mode), path)
 
 
 def _temporary_name(name: str) -> str:
@@ -530,7 +484,7 @@ def _follow_folder(descriptor: int, folder: int) -> None:
         os.fchmod(descriptor, mode)
 
 
-def _remove_tree(name: str, folder: int) -> None:
+def _remove(name: str, folder: int) -> None:
     if not stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
         os.unlink(name, dir_fd=folder)
         return
@@ -541,18 +495,16 @@ def _remove_tree(name: str, folder: int) -> None:
             shutil.rmtree(name, dir_fd=folder)
 
 
-def _names_in(folder: int) -> list[str]:
-    descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY, dir_fd=folder)
+@contextmanager
+def _opened_folder(name: str, folder: int) -> Iterator[int]:
+    """Not O_PATH, whose descriptors can neither be listed nor synced nor get a mode."""
+    descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY | _CAREFUL, dir_fd=folder)
     try:
-        return os.listdir(descriptor)  # noqa: PTH208
+        yield descriptor
     finally:
         os.close(descriptor)
 
 
 def _sync_folder(folder: int) -> None:
-    with suppress(OSError):  # some network file systems refuse to sync a folder
-        descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY, dir_fd=folder)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    with suppress(OSError), _opened_folder(".", folder) as opened:  # some network file systems refuse that
+        os.fsync(opened)

@@ -18,7 +18,7 @@ from mia_tui.dataset.interchange.csv import write_labels
 from mia_tui.dataset.interchange.output import FILE_MODE, FOLDER_MODE, cannot_write
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.smear import Array, Scene, density_of, edge
-from mia_tui.files import add_folder, new_content
+from mia_tui.files import add_folder, new_content, read
 
 IMAGES = "images"
 LABELS = "labels.csv"
@@ -84,7 +84,7 @@ def holds_demo(folder: Path, *, count: int = 320, seed: int = 0) -> bool:
     expected = io.StringIO()
     _write_labels(expected, _named_classes(count, seed))
     try:
-        return (folder / LABELS).read_bytes() == expected.getvalue().encode()
+        return read(folder / LABELS) == expected.getvalue().encode()
     except OSError:
         return False
 

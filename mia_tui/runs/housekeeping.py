@@ -11,7 +11,7 @@ from mia_tui import errors
 from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.wording import name_some
 from mia_tui.errors import MiaError, RunError
-from mia_tui.files import disk_error, remove_leftovers, remove_tree
+from mia_tui.files import disk_error, remove, remove_leftovers
 from mia_tui.paths import printable
 from mia_tui.runs.control import kill_worker, request_stop
 from mia_tui.runs.home import job_here, settle
@@ -161,11 +161,11 @@ def _remove(run: RunDir) -> None:
     """job.json goes first: what is left if this is interrupted is no run any more."""
     try:
         for path in run.own_files():
-            remove_tree(path, root=run.root)
+            remove(path, root=run.root)
         remove_leftovers(run.path, root=run.root)
         others = sorted(path.name for path in run.path.iterdir())
         if not others:
-            remove_tree(run.path, root=run.root)
+            run.path.rmdir()
     except FileNotFoundError:  # somebody else deletes it, too
         return
     except OSError as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import mia_tui
 from mia_tui.errors import MiaError, RunError
-from mia_tui.files import check_room, disk_error, open_in_place, open_to_read
+from mia_tui.files import disk_error, open_in_place, open_to_read, remove, replacing
 from mia_tui.paths import printable
 from mia_tui.runs.control import clear_stop
 from mia_tui.runs.layout import RunDir
@@ -17,6 +17,7 @@ from mia_tui.runs.liveness import read_record, run_status
 WORKER_MODULE = "mia_tui.worker"
 
 _LOG_LINES = 5
+_ROOM_BYTES = 16 * 1024  # less than any figure or checkpoint
 _LAST_BYTES = 4096  # of a log, where its last lines are looked for
 _NO_WORD = "it left no word."
 _NICE = 5  # where the system has no SCHED_BATCH
@@ -118,12 +119,24 @@ def _ended_at_once(run: RunDir, begin: int) -> MiaError:
     if words != _NO_WORD:
         return RunError(f"{what}: {words}", f"{printable(run.worker_log)} says more.")
     try:
-        check_room(run.path)
+        _check_room(run)
     except MiaError as error:
         return error
     return RunError(
         f"{what}: {words}", f"`mia-tui train --resume {printable(run.path)}` tries again in front."
     )
+
+
+def _check_room(run: RunDir) -> None:
+    """See that the run's folder takes a small file, by writing one that is gone at once.
+
+    Raises:
+        RunError: If it does not; says why.
+    """
+    place = run.path / "room"
+    with replacing(place, root=run.root) as file:
+        file.write(bytes(_ROOM_BYTES))
+    remove(place, root=run.root)
 
 
 def _may_use_gpu(device: str) -> bool:

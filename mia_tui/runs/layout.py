@@ -35,7 +35,7 @@ from mia_tui.files import (
     make_folder,
     open_to_read,
     read,
-    remove_tree,
+    remove,
     write_atomically,
 )
 from mia_tui.paths import RUNS_FOLDER, StateFolder, decode_name, encode_name, printable
@@ -168,7 +168,7 @@ class RunDir:
     def drop(self) -> None:
         """Remove the folder and all that is in it, as far as that can be."""
         with suppress(OSError):
-            remove_tree(self.path, root=self.root)
+            remove(self.path, root=self.root)
 
     def exists(self) -> bool:
         """Whether the folder holds a run."""

@@ -8,6 +8,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
+_FULL_BYTES = 16 * 1024  # less than any figure or checkpoint
 _IS_MAC = sys.platform == "darwin"
 _FLOCK = "qqihh" if _IS_MAC else "hhqqi4x"  # struct flock of fcntl(2), 64 bits
 
@@ -66,3 +67,13 @@ def _process_stat(pid: int) -> list[str] | None:
         return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
     except OSError:
         return None
+
+
+def is_full(folder: Path) -> bool:
+    """Whether the disk that holds a folder takes next to nothing any more; a used up quota is not seen.
+
+    Raises:
+        OSError: If the folder cannot be looked at.
+    """
+    disk = os.statvfs(folder)
+    return disk.f_blocks > 0 and disk.f_bavail * disk.f_frsize < _FULL_BYTES

@@ -4,14 +4,14 @@ import os
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from listing_support import keys_of, listing_of
 
-from mia_tui import paths
+from mia_tui import files, paths
 from mia_tui.dataset import scan_index
 from mia_tui.dataset.listing.cache import load_listing, save_listing
 from mia_tui.dataset.listing.listing import Listing
@@ -127,12 +127,16 @@ def test_a_write_that_fails_leaves_what_was_kept_before(
 ) -> None:
     save_listing(tmp_path, listing_of("a.png"))
 
-    def full(self: Path, mode: str) -> IO[bytes]:
-        self.touch()
-        return open("/dev/full", mode)  # noqa: PTH123  # Path.open is what is replaced
+    make = files._create
+
+    def full(*of: Any) -> int:
+        descriptor, nothing_fits = make(*of), os.open("/dev/full", os.O_WRONLY)
+        os.dup2(nothing_fits, descriptor)
+        os.close(nothing_fits)
+        return descriptor
 
     with monkeypatch.context() as full_disk:
-        full_disk.setattr(Path, "open", full)
+        full_disk.setattr(files, "_create", full)
         save_listing(tmp_path, listing_of("b.png"))
     listing = load_listing(tmp_path)
     assert listing is not None

@@ -23,8 +23,8 @@ from mia_tui.files import (
     add_folder,
     add_new_folder,
     create,
+    remove,
     remove_leftovers,
-    remove_tree,
     rename,
     temporary_beside,
 )
@@ -97,7 +97,7 @@ def write_class_folders(
             rename(partial, out.name)  # an empty folder gives way
         except BaseException:
             with suppress(OSError):
-                remove_tree(partial)
+                remove(partial)
             raise
     except OSError as error:
         raise cannot_write(out, error) from error

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mia_tui.errors import RunError
-from mia_tui.files import is_full, open_to_read
+from mia_tui.files import open_to_read
 from mia_tui.paths import printable
 from mia_tui.runs.eventlog import EventReader
 from mia_tui.runs.gpus import Gpu, gpus_of_process, list_gpus, nvidia_device_present
@@ -21,7 +21,7 @@ from mia_tui.runs.job import TrainJob
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.liveness import Pulse
 from mia_tui.runs.state import RunState
-from mia_tui.runs.system import host_name
+from mia_tui.runs.system import host_name, is_full
 from mia_tui.runs.verdict import Verdict, Which, load_verdict
 from mia_tui.runs.words import LIVE, ShownStatus, shown_status
 
