@@ -74,11 +74,12 @@ def examine(dataset: Path | None, state: Path | None) -> Iterator[Finding]:
     """Everything doctor looks at, in order; importing torch takes some seconds."""
     yield Finding("mia-tui", "ok", f"{__version__} in {printable(Path(sys.prefix))}")
     yield Finding("Python", "ok", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
-    yield _cores(CoreWatch().cores())
+    cores = CoreWatch().cores()
+    yield _cores(cores)
     facts = probe_torch()
     yield _torch(facts)
     if facts.error is None:
-        yield _device(facts)
+        yield _device(facts, cores)
     yield from _gpus()
     yield from _folders(dataset, state)
     yield _weights()
@@ -108,7 +109,12 @@ def _cores(cores: Cores) -> Finding:
     )
     if not cores.is_busy:
         return Finding("Cores", "ok", text)
-    return Finding("Cores", "note", f"{text} instead of {cores.most}.", "Wait, or train with few threads.")
+    return Finding(
+        "Cores",
+        "note",
+        f"{text} instead of {cores.most}.",
+        "It would keep that number; wait until they have ended, or set --threads.",
+    )
 
 
 def _torch(facts: TorchFacts) -> Finding:
@@ -120,8 +126,10 @@ def _torch(facts: TorchFacts) -> Finding:
     return Finding("torch", "ok", f"{versions}, imported in {facts.seconds:.1f} s")
 
 
-def _device(facts: TorchFacts) -> Finding:
-    text = f"{facts.device}, arithmetic {facts.precision}"
+def _device(facts: TorchFacts, cores: Cores) -> Finding:
+    on_cpu = facts.device.startswith("CPU")
+    device = f"CPU, {counted(cores.threads, 'thread')}" if on_cpu else facts.device
+    text = f"{device}, arithmetic {facts.precision}"
     if facts.warning is None:
         return Finding("Training on", "ok", text)
     return Finding("Training on", "bad", f"{text}: {facts.warning}")

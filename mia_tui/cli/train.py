@@ -115,7 +115,8 @@ def _find(text: str, dataset: Path | None, state: Path | None, given: list[str])
     if given:
         raise ConfigError(
             f"A resumed run keeps its settings, so {', '.join(given)} cannot be given.",
-            "Leave them out, or start a new run from its weights: --weights RUN/checkpoints/best.safetensors.",
+            "Only --threads can; leave the others out, or start a new run from its weights: --weights "
+            "RUN/checkpoints/best.safetensors.",
         )
     run = find_run(text, dataset=dataset, state=state)
     if run_status(run) == "finished":

@@ -11,6 +11,7 @@ from run_support import on_small_disk, run_python
 
 from mia_tui.cli import doctor
 from mia_tui.runs import torch_probe
+from mia_tui.runs.cores import Cores
 from mia_tui.runs.gpus import Gpu
 from mia_tui.runs.torch_probe import TorchFacts, probe_torch
 from mia_tui.terminal.model import Terminal
@@ -64,8 +65,23 @@ def test_a_gpu_that_torch_cannot_use_is_a_problem_with_its_reason(
     )
     answer = mia("doctor")
     assert answer.code == 1
-    assert f"PROBLEM: CPU, arithmetic : {reason}" in answer.out
+    assert f"PROBLEM: CPU, 1 thread, arithmetic : {reason}" in answer.out
     assert "NVIDIA H200, 1.0 of 2.0 GiB free, driver 550.1" in answer.out
+
+
+@pytest.mark.usefixtures("facts")
+def test_busy_cores_are_a_note_with_the_threads_that_a_run_would_take(
+    mia: Mia, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Watch:
+        def cores(self) -> Cores:
+            return Cores(usable=8, busy=5.9, most=8)
+
+    monkeypatch.setattr(doctor, "CoreWatch", Watch)
+    out = " ".join(mia("doctor").out.split())
+    assert "note: 8 usable, 5.9 kept busy by other programs (load " in out
+    assert "a run would take 2 threads instead of 8. It would keep that number" in out
+    assert "Training on CPU, 2 threads, arithmetic bf16" in out
 
 
 @pytest.mark.usefixtures("facts")

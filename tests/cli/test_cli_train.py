@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from cli_support import Mia
 from disc_support import draw_disc
+from run_support import make_run
 from training_commands import assert_refused, runs_of, train
 
 from mia_tui.runs.state import read_state
@@ -117,3 +118,15 @@ def test_a_run_behind_one_that_is_not_there_is_refused_before_anything_is_writte
 ) -> None:
     assert_refused(train(mia, discs, "--after", "nothing"), 2, "nothing")
     assert runs_of(discs) == []
+
+
+def test_a_resumed_run_takes_another_number_of_threads_and_nothing_else(mia: Mia, tmp_path: Path) -> None:
+    run = make_run(tmp_path / "mia", created_at=1e9)
+    run.checkpoints.mkdir()
+    run.last_checkpoint.write_bytes(b"not one")
+    refused = mia("train", "--resume", run.path, "--threads", 2, "--epochs", 9)
+    assert_refused(refused, 2, "so --epochs cannot be given")
+    assert run.job().threads == 1
+    answer = mia("train", "--resume", run.path, "--threads", 2, "--detach")
+    assert "The run goes on with 2 threads, after 1:" in answer.err and "last.pt is damaged" in answer.err
+    assert run.job().threads == 2
