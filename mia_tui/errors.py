@@ -11,13 +11,24 @@
     │   ├── StoreConflict            undo or redo of what somebody else changed since
     │   └── LabelFileError           a file of labels that is refused
     └── RunError            exit 1   a run that failed, or a run folder that is not one
+        ├── AwayError                a disk that went away and did not come back: stopped, to be resumed
         └── CheckpointError  exit 3   a file of weights or a checkpoint that cannot be used
 
 The message names the thing that is wrong, the hint says the way out.
 `str(error)` is both, one sentence each.
 """
 
+import errno
 from typing import ClassVar
+
+UNREACHABLE = frozenset(
+    {
+        errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETDOWN,
+        errno.ENETUNREACH, errno.ECONNRESET, errno.ECONNREFUSED, errno.ECONNABORTED, errno.ENODEV, errno.ENXIO,
+        errno.ESHUTDOWN,
+    }
+)  # fmt: skip
+"""What the system says of a file on a disk that does not answer, as against one that is not there."""
 
 
 class MiaError(Exception):
@@ -84,6 +95,10 @@ class LabelFileError(DataError):
 
 class RunError(MiaError):
     """A run failed, or a folder is not a run."""
+
+
+class AwayError(RunError):
+    """A disk with images or a run went away and did not come back in time; what was saved stays good."""
 
 
 class CheckpointError(RunError):

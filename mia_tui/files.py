@@ -160,14 +160,20 @@ def rename(path: Path, name: str, *, root: Path | None = None) -> None:
 
 
 def open_in_place(
-    path: Path, *, root: Path | None = None, append: bool = False, mode: int | None = None
+    path: Path,
+    *,
+    root: Path | None = None,
+    append: bool = False,
+    make: bool = True,
+    mode: int | None = None,
 ) -> int:
-    """A descriptor to read and write a file as it is; it is made where there is none.
+    """A descriptor to read and write a file as it is.
 
     Args:
         path: The file.
         root: As for `new_content`.
         append: Whether all that is written goes to the end.
+        make: Whether it is made where there is none.
         mode: Of a new file, as for `new_content`.
 
     Raises:
@@ -179,6 +185,8 @@ def open_in_place(
             try:
                 descriptor = _open_regular(name, folder, flags, path)
             except FileNotFoundError:
+                if not make:
+                    raise
                 try:
                     return _create(name, folder, flags, mode)
                 except FileExistsError:  # another program was quicker

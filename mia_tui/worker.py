@@ -15,13 +15,17 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mia_tui.errors import MiaError, RunError
+from mia_tui.dataset.wording import counted
+from mia_tui.errors import AwayError, MiaError, RunError
 from mia_tui.files import open_in_place
 from mia_tui.paths import printable
 from mia_tui.runs.control import StopRequest
+from mia_tui.runs.cores import Cores, CoreWatch
 from mia_tui.runs.eventlog import EventLog
-from mia_tui.runs.events import Event, Failure, Outcome, Phase, RunEnded
+from mia_tui.runs.events import Event, Failure, Outcome, Phase, RunEnded, Warned
 from mia_tui.runs.home import check_home, job_here, samples_here
+from mia_tui.runs.job import TrainJob
+from mia_tui.runs.launch import trains_on_cpu
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.liveness import WorkerLock
 from mia_tui.runs.queue import wait_for_turn
@@ -38,7 +42,7 @@ _PACKAGES = ("mia-tui", "torch", "torchvision", "timm", "torchmetrics", "pillow"
 
 @dataclass(frozen=True)
 class Result:
-    """How an attempt ended; `signal` is the one that stopped it, `error` what made it fail."""
+    """How an attempt ended; `signal` is the one that stopped it, `error` what made it fail or give up waiting."""
 
     outcome: Outcome
     signal: int | None = None
@@ -88,12 +92,17 @@ def _attempt(run: RunDir, number: int, emit: Observe, stop: StopRequest) -> Resu
         if not wait_for_turn(run, job, emit, stop.requested):
             return Result("stopped", stop.signal)
         emit(Phase(t=time.time(), name="importing", message="loading torch"))
+        watch = CoreWatch() if job.threads is None else None
         from mia_tui.engine.train import train
 
+        if watch is not None:
+            _settle_threads(run, job, watch.cores(), emit)
         job = job_here(run)
         check_home(run, job)
         outcome = train(run, job, samples_here(run, job), _identity(number), emit, stop.requested)
         return Result(outcome, stop.signal if outcome == "stopped" else None)
+    except AwayError as error:  # nothing is wrong with the run: it goes on when the disk is back
+        return Result("stopped", error=error)
     except MiaError as error:
         _log_traceback(run)
         return Result("failed", error=error)
@@ -102,6 +111,18 @@ def _attempt(run: RunDir, number: int, emit: Observe, stop: StopRequest) -> Resu
         first_line = next(iter(str(error).strip().splitlines()), "no reason given")  # CUDA says much more
         message = f"The run failed: {type(error).__name__}: {printable(first_line)}."
         return Result("failed", error=RunError(message, hint))
+
+
+def _settle_threads(run: RunDir, job: TrainJob, cores: Cores, emit: Observe) -> TrainJob:
+    """Fix the number of threads for good, by what is free now."""
+    job = run.put_threads(cores.threads)
+    threads = counted(cores.threads, "thread")
+    emit(Phase(t=time.time(), name="importing", message=f"{threads}: {cores}"))
+    if cores.is_busy and trains_on_cpu(job.config.device):
+        message = f"The run computes with {threads}, since {cores}."
+        hint = f"It keeps that number; `mia-tui train --resume {printable(run.name)} --threads N` would change it."
+        emit(Warned(t=time.time(), message=message, hint=hint))
+    return job
 
 
 def _failure(error: MiaError | None) -> Failure | None:

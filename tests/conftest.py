@@ -16,6 +16,12 @@ def user_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
         monkeypatch.setenv(name, str(home / name.lower()))
 
 
+@pytest.fixture(autouse=True)
+def one_thread_whatever_else_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that is given no number of threads takes what is free; here always one, and says nothing about it."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
 @pytest.fixture
 def threads_stay_as_they_were() -> Iterator[None]:
     """What a run in this process sets is taken back."""

@@ -14,15 +14,18 @@ import msgspec
 
 from mia_tui import __version__
 from mia_tui.catalog.backbones import BACKBONES
+from mia_tui.cli.open import user_settings
 from mia_tui.cli.options import Command, dataset_option, json_option, state_option
 from mia_tui.cli.outlet import STDOUT
 from mia_tui.cli.report import Report
+from mia_tui.config.user import UserConfig
 from mia_tui.config.weights_cache import hub_cache, torch_cache, weights_here
-from mia_tui.errors import DataError
-from mia_tui.paths import StateFolder, find_state, printable, user_cache, user_state
+from mia_tui.dataset.wording import counted
+from mia_tui.errors import ConfigError, DataError
+from mia_tui.paths import StateFolder, find_state, printable, user_cache, user_config_file, user_state
+from mia_tui.runs.cores import Cores, CoreWatch
 from mia_tui.runs.gpus import list_gpus
 from mia_tui.runs.outlive import detach_risk
-from mia_tui.runs.system import usable_cores
 from mia_tui.runs.torch_probe import TorchFacts, probe_torch
 
 Verdict = Literal["ok", "note", "bad"]
@@ -33,12 +36,6 @@ _GRAPHICS: dict[str, str] = {
     "sixel": "in full by sixel",
     "half": "coarse, of half blocks",
     "none": "not shown",
-}
-_COLOURS: dict[str, str] = {
-    "true": "16 million colours",
-    "256": "256 colours",
-    "16": "16 colours",
-    "none": "no colours",
 }
 
 _GIB = 1 << 30
@@ -77,7 +74,7 @@ def examine(dataset: Path | None, state: Path | None) -> Iterator[Finding]:
     """Everything doctor looks at, in order; importing torch takes some seconds."""
     yield Finding("mia-tui", "ok", f"{__version__} in {printable(Path(sys.prefix))}")
     yield Finding("Python", "ok", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
-    yield Finding("Cores", "ok", f"{usable_cores()} usable")
+    yield _cores(CoreWatch().cores())
     facts = probe_torch()
     yield _torch(facts)
     if facts.error is None:
@@ -85,9 +82,11 @@ def examine(dataset: Path | None, state: Path | None) -> Iterator[Finding]:
     yield from _gpus()
     yield from _folders(dataset, state)
     yield _weights()
+    settings, user = _settings()
+    yield settings
     yield _terminal()
     if STDOUT.isatty():
-        yield _graphics()
+        yield _graphics(user)
     risk = detach_risk()
     if risk is not None:
         yield Finding("Detached runs", "note", risk.message, risk.hint)
@@ -98,6 +97,18 @@ def _tell(report: Report, finding: Finding) -> None:
     mark = {"ok": "", "note": "note: ", "bad": "PROBLEM: "}[finding.verdict]
     hint = f" {finding.hint}" if finding.hint else ""
     report.say(f"{finding.topic:<15} {mark}{finding.text}{hint}", hang=16)
+
+
+def _cores(cores: Cores) -> Finding:
+    load = os.getloadavg()[0]
+    threads = counted(cores.threads, "thread")
+    text = (
+        f"{cores.usable} usable, {cores.busy:.1f} kept busy by other programs (load {load:.1f}); a run would take "
+        f"{threads}"
+    )
+    if not cores.is_busy:
+        return Finding("Cores", "ok", text)
+    return Finding("Cores", "note", f"{text} instead of {cores.most}.", "Wait, or train with few threads.")
 
 
 def _torch(facts: TorchFacts) -> Finding:
@@ -143,7 +154,6 @@ def _dataset(dataset: Path, state: Path | None) -> Iterator[Finding]:
     """Its images; they decide where labels and runs go."""
     from mia_tui.dataset.interchange.folders import read_class_folders
     from mia_tui.dataset.scan import scan
-    from mia_tui.dataset.wording import counted
 
     try:
         found = scan(dataset)
@@ -190,15 +200,29 @@ def _terminal() -> Finding:
     return Finding("Terminal", "ok", text)
 
 
-def _graphics() -> Finding:
-    """What this terminal can show of an image."""
-    from mia_tui.terminal.ask import ask_terminal
+def _settings() -> tuple[Finding, UserConfig]:
+    """The user's settings, by which the app goes; where they are wrong, the defaults."""
+    path = user_config_file()
+    try:
+        user = user_settings()
+    except ConfigError as error:
+        return Finding(
+            "Settings", "note", f"the app does not open: {error.message}", error.hint
+        ), UserConfig()
+    where = printable(path)
+    return Finding("Settings", "ok", where if path.exists() else f"none; they go into {where}"), user
 
-    terminal = ask_terminal()
+
+def _graphics(user: UserConfig) -> Finding:
+    """What the app shows of an image on this terminal."""
+    from mia_tui.terminal.ask import ask_terminal
+    from mia_tui.terminal.choose import with_colours
+
+    terminal = ask_terminal(user.graphics, environment=with_colours(os.environ, user.colours))
     cells = f"{terminal.cell_width_px}x{terminal.cell_height_px} pixels a cell"
     words = [
         _GRAPHICS[terminal.graphics],
-        _COLOURS[terminal.colours],
+        terminal.colours_in_words,
         cells if terminal.cell_known else f"{cells} guessed",
         *([terminal.brand] if terminal.brand else []),
         *([f"inside {terminal.multiplexer}"] if terminal.multiplexer else []),

@@ -8,7 +8,7 @@ import click
 from mia_tui.cli import tables
 from mia_tui.cli.options import Command, Option, dataset_argument, json_option, state_options
 from mia_tui.cli.report import Report
-from mia_tui.cli.using import find_network, load_network, network_options
+from mia_tui.cli.using import find_network, load_network, network_options, tell_waiting
 from mia_tui.errors import DataError
 from mia_tui.paths import printable
 
@@ -108,7 +108,9 @@ def _judge(
     confusion = np.zeros((classes, classes), np.int64)
     problems = []
     with report.counting("Judging", total=len(judged.truth)) as bar:
-        predictions = network.predict(root, judged.truth, batch_size=batch_size, tta=tta)
+        predictions = network.predict(
+            root, judged.truth, batch_size=batch_size, tta=tta, on_wait=tell_waiting(report)
+        )
         for done, prediction in enumerate(predictions, start=1):
             if prediction.probabilities is None:
                 problems.append(f"{printable(prediction.key.path)}: {prediction.problem}")

@@ -55,7 +55,8 @@ def without_fixed(report: Report, found: "Dataset", given: dict[str, Any]) -> di
     """What is asked of the rule, by its fields, but for fractions of parts that a top folder fixes: warned of."""
     fixed = [part for part in _folders(found) if f"{part}_fraction" in given]
     for part in fixed:
-        report.warn(f"--{part}-fraction has no effect: the folder {part} fixes which images {part} has.")
+        fixing = " and ".join(_tops(found, part))
+        report.warn(f"--{part}-fraction has no effect: the folder {fixing} fixes which images {part} has.")
     return {
         name: value for name, value in given.items() if name not in [f"{part}_fraction" for part in fixed]
     }
@@ -67,7 +68,8 @@ def tell_rule(report: Report, found: "Dataset", rule: "SplitRule | None") -> Non
     if rule is not None:
         report.say(f"The split follows: {_sentence(rule, folders)}.")
     elif folders:
-        report.say(f"The parts are those of the top folders {' and '.join(folders)}.")
+        tops = [top for part in folders for top in _tops(found, part)]
+        report.say(f"The parts are those of the top folders {' and '.join(tops)}.")
 
 
 def tell_split(
@@ -118,6 +120,12 @@ def _folders(found: "Dataset") -> "list[Part]":
     """Parts that a top folder of that name fixes."""
     parts = set(found.labelled.parts.values())
     return [part for part in PARTS if part in parts]
+
+
+def _tops(found: "Dataset", part: "Part") -> list[str]:
+    """The top folders that are a part by their names, as they are written."""
+    parts = found.labelled.parts.items()
+    return sorted({printable(key.path.split("/")[0]) for key, of in parts if of == part})
 
 
 def tell_counts(

@@ -72,5 +72,8 @@ def _require_terminal() -> None:
     )
     if not (STDOUT.isatty() and sys.stdin is not None and sys.stdin.isatty()):
         raise ConfigError("The app needs a terminal, and there is none at stdin and stdout.", hint)
-    if os.environ.get("TERM") == "dumb":
-        raise ConfigError("The app needs a terminal that can move its cursor; TERM is dumb.", hint)
+    term = os.environ.get("TERM")
+    if term in (None, "", "dumb"):
+        raise ConfigError(
+            f"The app needs a terminal that can move its cursor; TERM is {term or 'not set'}.", hint
+        )

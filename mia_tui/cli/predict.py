@@ -19,8 +19,8 @@ from mia_tui.cli.options import (
     state_option,
 )
 from mia_tui.cli.report import Report
-from mia_tui.cli.using import find_network, load_network, network_options
-from mia_tui.errors import ConfigError, DataError
+from mia_tui.cli.using import find_network, load_network, network_options, tell_waiting
+from mia_tui.errors import AwayError, ConfigError, DataError
 from mia_tui.paths import printable
 
 if TYPE_CHECKING:
@@ -150,7 +150,10 @@ def _predict(
 ) -> None:
     if partial.done:
         report.say(f"{partial.done:,} images are predicted already; going on from there.")
-    rows = _rows(network, root, islice(keys, partial.done, None), batch_size, tta)
+    if partial.faults:
+        again = _rows(report, network, root, iter(partial.faults), batch_size, tta)
+        partial.mend(row for row in again if row.probabilities is not None)
+    rows = _rows(report, network, root, islice(keys, partial.done, None), batch_size, tta)
     with report.counting("Predicting", total=len(keys)) as bar:
         done = partial.done
         while chunk := list(islice(rows, _ROWS_AT_ONCE)):
@@ -160,14 +163,27 @@ def _predict(
 
 
 def _rows(
-    network: "Predictor", root: Path, keys: "Iterator[ImageKey]", batch_size: int, tta: bool
+    report: Report,
+    network: "Predictor",
+    root: Path,
+    keys: "Iterator[ImageKey]",
+    batch_size: int,
+    tta: bool,
 ) -> "Iterator[Row]":
     from mia_tui.paths import encode_name
     from mia_tui.runs.predictions import Row
 
-    for prediction in network.predict(root, keys, batch_size=batch_size, tta=tta):
-        probabilities = None if prediction.probabilities is None else prediction.probabilities.tolist()
-        yield Row(encode_name(prediction.key.path), prediction.key.frame, probabilities, prediction.problem)
+    try:
+        for prediction in network.predict(
+            root, keys, batch_size=batch_size, tta=tta, on_wait=tell_waiting(report)
+        ):
+            probabilities = None if prediction.probabilities is None else prediction.probabilities.tolist()
+            yield Row(
+                encode_name(prediction.key.path), prediction.key.frame, probabilities, prediction.problem
+            )
+    except AwayError as error:
+        hint = "The same command goes on where it was, once they are back."
+        raise AwayError(error.message, hint) from error
 
 
 def _tell(

@@ -20,6 +20,7 @@ from mia_tui.runs.events import (
     EpochEnded,
     Event,
     KnownEvent,
+    LeftOut,
     Phase,
     PhaseName,
     Place,
@@ -245,12 +246,24 @@ def epoch_heading(metric: MetricName) -> str:
 
 
 def epoch_line(row: EpochEnded, metric: MetricName, *, total: int, is_best: bool) -> str:
-    """One epoch: losses, the watched figure on the validation part, hours:minutes:seconds."""
+    """One epoch: losses, the watched figure on the validation part, hours:minutes:seconds.
+
+    Behind that of how many images the figures are, where some could not be read.
+    """
     val = row.val or {}
     figure = f"{_figure(val.get(shown_metric(metric))):>20}"
     losses = f"{_figure(row.train.get('loss')):>13}{_figure(val.get('loss')):>11}"
     mark = "  best" if is_best else ""
+    if row.left_out is not None:
+        mark += _judged(row.left_out)
     return f"{f'{row.epoch}/{total}':>9}{losses}{figure}{clock(row.elapsed_s):>10}{mark}"
+
+
+def _judged(left_out: LeftOut) -> str:
+    """`  val 5/8`: the part whose figures count, or the other where that one is whole."""
+    if left_out.val:
+        return f"  val {left_out.of_val - left_out.val:,}/{left_out.of_val:,}"
+    return f"  train {left_out.of_train - left_out.train:,}/{left_out.of_train:,}"
 
 
 def epoch_table(

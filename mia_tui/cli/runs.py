@@ -25,7 +25,7 @@ from mia_tui.runs.index import find_run, runs_of
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.liveness import Status, run_status
 from mia_tui.runs.state import RunState
-from mia_tui.runs.words import nothing_to_stop, status_sentence
+from mia_tui.runs.words import left_out_sentences, status_sentence, stop_sentence
 
 _LOOK_EVERY_S = 0.5
 _AT_WORK: frozenset[Status] = frozenset({"starting", "running", "unknown"})
@@ -102,7 +102,8 @@ def stop_command(run: str, dataset: Path | None, state: Path | None, kill: bool)
     report = Report()
     found = find_run(run, dataset=dataset, state=state)
     result = request_stop(found)
-    if kill and result.may_kill and kill_worker(found):
+    if kill and result.may_kill:
+        kill_worker(found)
         report.say(f"{printable(found.name)} was ended; what it did since its last checkpoint is lost.")
         return 0
     report.say(_stop_sentence(found, result))
@@ -110,16 +111,13 @@ def stop_command(run: str, dataset: Path | None, state: Path | None, kill: bool)
 
 
 def _stop_sentence(run: RunDir, result: StopResult) -> str:
-    name = printable(run.name)
-    if result.asked_at is None:
-        return nothing_to_stop(run, result.status)
-    if result.may_kill:
-        ago = time.time() - result.asked_at
-        return (
-            f"{name} was asked to stop {ago:.0f} s ago and has not yet; "
-            f"`mia-tui runs stop {name} --kill` ends it at once, without a checkpoint."
-        )
-    return f"{name} is asked to stop; it ends after its present step, with a checkpoint."
+    if result.asked_at is None or not result.may_kill:
+        return stop_sentence(run, result)
+    name, ago = printable(run.name), time.time() - result.asked_at
+    return (
+        f"{name} was asked to stop {ago:.0f} s ago and has not yet; "
+        f"`mia-tui runs stop {name} --kill` ends it at once, without a checkpoint."
+    )
 
 
 def _follow(report: Report, run: RunDir) -> Status:
@@ -138,6 +136,8 @@ def _follow(report: Report, run: RunDir) -> Status:
                 break
             time.sleep(_LOOK_EVERY_S)
     report.say(f"{printable(run.name)} is {status_sentence(run, status)}.")
+    for sentence in left_out_sentences(show.state):
+        report.warn(sentence)
     if show.state.error is not None:
         report.warn(show.state.error.message, show.state.error.hint)
     return status

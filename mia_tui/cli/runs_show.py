@@ -22,7 +22,7 @@ from mia_tui.runs.layout import RunDir
 from mia_tui.runs.liveness import Status, run_status
 from mia_tui.runs.pace import clock
 from mia_tui.runs.state import RunState, read_state
-from mia_tui.runs.words import shown_status, status_sentence
+from mia_tui.runs.words import left_out_sentences, shown_status, status_sentence
 
 if TYPE_CHECKING:
     from mia_tui.runs.figures import SavedConfusion
@@ -192,6 +192,14 @@ def _record(view: RunView) -> dict[str, Any]:
         "config": view.job.config,
         "command": view.job.command,
         "history": [{"epoch": row.epoch, "train": row.train, "val": row.val} for row in state.epochs],
+        "left_out": [
+            {
+                "first_epoch": spell.first,
+                "last_epoch": spell.last,
+                **msgspec.to_builtins(spell.images),
+            }
+            for spell in state.left_out
+        ],
         "warnings": [warning.message for warning in state.warnings],
         "error": state.error,
         "best_figures": None if view.best is None else _figures(view.best),
@@ -251,6 +259,8 @@ def _print_trouble(report: Report, state: RunState) -> None:
     hidden = state.warning_count - _WARNINGS_SHOWN
     if hidden > 0:
         report.say(f"{'':<11} and {counted(hidden, 'warning')} more; --json has them", hang=_HANG)
+    for sentence in left_out_sentences(state):
+        report.say(f"{'Left out':<11} {sentence}", hang=_HANG)
     if state.error is not None:
         report.say(f"{'Error':<11} {state.error.message} {state.error.hint or ''}".rstrip(), hang=_HANG)
 

@@ -70,13 +70,18 @@ def command(
     """Train a network on the labelled images of DATASET.
 
     Ctrl-C, `mia-tui runs stop` and `kill` end a run at its next step with a checkpoint; --resume goes on exactly
-    there.
+    there. Of the settings only --threads can be given to it.
     """
     report = Report(as_json=as_json)
     if show_config:
         return _show_config(report, resume, settings)
     if resume is not None:
+        threads = settings.pop("threads")
         run = _find(resume, dataset, state, given_settings(settings))
+        if threads is not None:
+            told = _change_threads(run, threads)
+            if told is not None and detach:  # in front the run says it itself
+                report.warn(*told)
         run.put_behind(None if after is None else _ahead(report, after, dataset, state))
     elif dataset is None:
         raise ConfigError("Train on which images?", "Name a folder: `mia-tui train DATASET`.")
@@ -123,6 +128,18 @@ def _find(text: str, dataset: Path | None, state: Path | None, given: list[str])
     return run
 
 
+def _change_threads(run: "RunDir", threads: int) -> tuple[str, str] | None:
+    """Let a run go on with another number of threads, unless it is being worked on; what is to be said of it."""
+    from mia_tui.runs.cores import other_threads
+    from mia_tui.runs.liveness import run_status
+
+    before = run.job().threads
+    if run_status(run) == "running" or before == threads:
+        return None
+    run.put_threads(threads)
+    return other_threads(before, threads) if before is not None and run.last_checkpoint.exists() else None
+
+
 def _create(
     report: Report,
     dataset: Path,
@@ -132,6 +149,7 @@ def _create(
     *,
     after: str | None,
 ) -> "RunDir":
+    from mia_tui.runs.checks_content import without_content
     from mia_tui.runs.index import remember_run
     from mia_tui.runs.prepare import prepare_training, read_dataset, with_absolute_paths
 
@@ -152,6 +170,9 @@ def _create(
         found, config, given=given_fields(settings), command=command_line, annotator=annotator
     )
     tell_prepared(report, prepared, found.labelled.source)
+    names = [item.name for item in prepared.job.classes]
+    for finding in without_content(Path(prepared.job.dataset), prepared.samples, names, prepared.job.config):
+        report.warn(finding.message, finding.hint)
     run = prepared.create(after=ahead)
     remember_run(run)
     return run
@@ -224,6 +245,7 @@ def run_in_front(report: Report, run: "RunDir") -> int:
     from mia_tui.runs.events import Event
     from mia_tui.runs.housekeeping import drop_stillborn
     from mia_tui.runs.state import read_state
+    from mia_tui.runs.words import left_out_sentences
     from mia_tui.worker import work
 
     report.say(f"Run {run.name} in {printable(run.path)}")
@@ -235,6 +257,8 @@ def run_in_front(report: Report, run: "RunDir") -> int:
             progress(event)
 
         result = work(run, foreground=True, observe=observe, on_signal=_tell_stopping)
+    for sentence in left_out_sentences(progress.state):
+        report.warn(sentence)
     if result.error is not None:
         drop_stillborn(run, result.error)
     if result.outcome == "finished":

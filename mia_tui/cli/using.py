@@ -8,6 +8,7 @@ import click
 
 from mia_tui.cli.options import Option
 from mia_tui.cli.report import Report
+from mia_tui.dataset.wording import counted
 from mia_tui.errors import ConfigError, RunError
 from mia_tui.paths import printable
 
@@ -119,20 +120,34 @@ def load_network(
     report: Report, weights: Path, device: str, precision: str, max_megapixels: float | None
 ) -> "Predictor":
     """The network on its device; imports torch, which takes seconds."""
-    from mia_tui.engine.predict import Predictor
-    from mia_tui.runs.system import usable_cores
+    from mia_tui.runs.cores import CoreWatch
 
+    watch = CoreWatch()
+    from mia_tui.engine.predict import Predictor
+
+    cores = watch.cores()
     network = Predictor(
         weights,
         device=device,
         precision=precision,  # type: ignore[arg-type]
-        threads=usable_cores(),
+        threads=cores.threads,
         max_megapixels=max_megapixels,
     )
     if network.warning:
         report.warn(f"Working on the CPU: {network.warning}")
+    if cores.is_busy:
+        report.note(f"It computes with {counted(cores.threads, 'thread')}, since {cores}.")
     card = network.card
     report.say(
         f"Network: {card.backbone} of run {card.run}, epoch {card.epoch}, {len(card.classes)} classes."
     )
     return network
+
+
+def tell_waiting(report: Report) -> Callable[[str | None], None]:
+    """Says why a command waits for its images, and when it goes on."""
+
+    def tell(message: str | None) -> None:
+        report.note("The images are back." if message is None else f"{message[:1].upper()}{message[1:]} ...")
+
+    return tell

@@ -174,7 +174,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ] = "auto"
     threads: Annotated[
         Annotated[int, Meta(ge=1, le=MOST_THREADS)] | None,
-        _run("CPU threads; left out, one for each core this process may use.", "threads"),
+        _run("CPU threads; left out, one for each core that is free when the run begins.", "threads"),
     ] = None
 
     labels: Annotated[

@@ -27,10 +27,10 @@ from mia_tui.records import BadRecord, Count, decode_msgpack
 # younger than this is not kept. FAT counts in steps of two seconds.
 _SETTLED_NS = 2_000_000_000
 
-_PRIVATE = 0o600
-_FORGOTTEN_S = 3600.0  # what a killed program left; nobody writes a cache for an hour
 MOST_CACHE_BYTES = 1 << 31
 _MOST_FRAMES = 10_000_000
+_PRIVATE = 0o600
+_FORGOTTEN_S = 3600.0  # what a killed program left; nobody writes a cache for an hour
 
 _TRIED = 64  # calls made one by one to see whether threads are worth it
 _SLOW_S = 2e-4  # a local stat takes 2 us, one over a network 200 us and more

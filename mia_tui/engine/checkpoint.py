@@ -76,6 +76,7 @@ class _SavedState(msgspec.Struct):
     scaling: tuple[list[Mean], list[Deviation]]
     learner: dict[str, Any]
     skipped: dict[Frame, str]
+    threads: Count = 1  # missing in those of earlier versions
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -16,10 +15,12 @@ from mia_tui.config.train import Precision
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.pixels.decode import decode_input
 from mia_tui.engine.checkpoint import load_model
+from mia_tui.engine.data.presence import Presence
 from mia_tui.engine.data.scaling import standardise, to_unit
 from mia_tui.engine.device import pick_device, resolve_precision, set_up
 from mia_tui.engine.evaluate import infer
 from mia_tui.errors import DecodeError
+from mia_tui.runs.away import OnWait
 from mia_tui.runs.card import ModelCard
 
 BATCHES_AHEAD = 3
@@ -74,17 +75,27 @@ class Predictor:
         self._model = model.to(choice.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def predict(
-        self, root: Path, keys: Iterable[ImageKey], *, batch_size: int = 64, tta: bool = False
+        self,
+        root: Path,
+        keys: Iterable[ImageKey],
+        *,
+        batch_size: int = 64,
+        tta: bool = False,
+        on_wait: OnWait | None = None,
     ) -> Iterator[Prediction]:
         """Predict images one after the other; what cannot be read says why.
 
         Args:
             root: Folder that the keys' paths are relative to.
-            keys: The images; may be a generator.
+            keys: The images.
             batch_size: Images a batch; computed in pieces when memory runs out.
             tta: Average over flips and quarter turns (half turns where the input is not square).
+            on_wait: Told why it waits where the disk with the images is away, and None when it goes on.
+
+        Raises:
+            AwayError: If that disk stays away.
         """
-        for batch, images in _decoded(self.card, root, keys, batch_size, self._threads):
+        for batch, images in _decoded(self.card, root, list(keys), batch_size, self._threads, on_wait):
             rows = iter(self._probabilities([image for image in images if not isinstance(image, str)], tta))
             for key, image in zip(batch, images, strict=True):
                 if isinstance(image, str):
@@ -119,18 +130,39 @@ def views(images: Tensor) -> Iterator[Tensor]:
 
 
 def _decoded(
-    card: ModelCard, root: Path, keys: Iterable[ImageKey], batch_size: int, threads: int
-) -> Iterator[tuple[tuple[ImageKey, ...], list[np.ndarray | str]]]:
-    with ThreadPoolExecutor(threads, thread_name_prefix="decode") as pool:
-        waiting: deque[tuple[tuple[ImageKey, ...], list[Future[np.ndarray | str]]]] = deque()
-        source = iter(keys)
-        while batch := tuple(islice(source, batch_size)):
-            waiting.append((batch, [pool.submit(_decode, card, root, key) for key in batch]))
+    card: ModelCard,
+    root: Path,
+    keys: Sequence[ImageKey],
+    batch_size: int,
+    threads: int,
+    on_wait: OnWait | None,
+) -> Iterator[tuple[Sequence[ImageKey], list[np.ndarray | str]]]:
+    presence = Presence(root, [key.path for key in keys], on_wait=on_wait)
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
+
+    def submit(row: int) -> Future[np.ndarray | str]:
+        return pool.submit(_decode, card, root, keys[row])
+
+    def images_of(rows: range, futures: Sequence[Future[np.ndarray | str]]) -> list[np.ndarray | str]:
+        answers = {row: presence.result(future) for row, future in zip(rows, futures, strict=True)}
+        faults = [row for row, answer in answers.items() if isinstance(answer, str)]
+        answers |= presence.read_again(faults, submit, lambda answer: isinstance(answer, str))
+        for row, answer in answers.items():
+            presence.tell(row, is_read=not isinstance(answer, str))
+        return list(answers.values())
+
+    try:
+        waiting: deque[tuple[range, list[Future[np.ndarray | str]]]] = deque()
+        for start in range(0, len(keys), batch_size):
+            rows = range(start, min(start + batch_size, len(keys)))
+            waiting.append((rows, [submit(row) for row in rows]))
             if len(waiting) > BATCHES_AHEAD:
                 ready, futures = waiting.popleft()
-                yield ready, [future.result() for future in futures]
+                yield keys[ready.start : ready.stop], images_of(ready, futures)
         for ready, futures in waiting:
-            yield ready, [future.result() for future in futures]
+            yield keys[ready.start : ready.stop], images_of(ready, futures)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _decode(card: ModelCard, root: Path, key: ImageKey) -> np.ndarray | str:

@@ -9,15 +9,17 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from mia_tui.dataset.wording import NAMED
+from mia_tui.dataset.wording import NAMED, counted
 from mia_tui.engine.device import peak_memory_bytes
 from mia_tui.paths import printable
+from mia_tui.runs.away import when_there
 from mia_tui.runs.events import (
     PROTOCOL,
     CheckpointSaved,
     Confusion,
     EpochEnded,
     Event,
+    LeftOut,
     Phase,
     PhaseName,
     Place,
@@ -53,11 +55,18 @@ class Judged:
 
 
 class Teller:
-    """Puts what happens in a run into events."""
+    """Puts what happens in a run into events.
 
-    def __init__(self, run: RunDir, emit: Emit) -> None:
+    Attributes:
+        waited_s: Seconds for which it waited for disks that were away.
+    """
+
+    def __init__(self, run: RunDir, emit: Emit, should_stop: Callable[[], bool]) -> None:
         self._run = run
         self.emit = emit
+        self._should_stop = should_stop
+        self.waited_s = self._waiting_since = 0.0
+        self._phase: tuple[PhaseName, str] = ("loading", "")
 
     def started(
         self,
@@ -86,6 +95,7 @@ class Teller:
         )
 
     def phase(self, name: PhaseName, message: str) -> None:
+        self._phase = name, message
         self.emit(Phase(t=time.time(), name=name, message=message))
 
     def loaded(self, done: int, total: int) -> None:
@@ -95,22 +105,47 @@ class Teller:
     def warn(self, message: str, hint: str | None = None) -> None:
         self.emit(Warned(t=time.time(), message=message, hint=hint))
 
-    def skipped(self, images: Sequence[tuple[str, str]]) -> None:
-        """Name images that were left out, each with the reason."""
+    def waits(self, message: str | None) -> None:
+        """The run waits for a disk to come back, or goes on with what it did before (None)."""
+        if message is not None:
+            self._waiting_since = time.monotonic()
+            self.emit(Phase(t=time.time(), name="waiting", message=message))
+            return
+        waited_s = time.monotonic() - self._waiting_since
+        self.waited_s += waited_s
+        self.warn(f"A disk was away or did not answer for {waited_s:.0f} s; the run waited and went on.")
+        self.emit(Phase(t=time.time(), name=self._phase[0], message=self._phase[1]))
+
+    def left_out(self, images: Sequence[tuple[str, str]], epoch: int) -> None:
+        """Name images that an epoch does without from now on, each with the reason."""
         named = "; ".join(
             f"{printable(path)} ({reason.removesuffix('.')})" for path, reason in images[:NAMED]
         )
-        more = f"; and {len(images) - NAMED} more" if len(images) > NAMED else ""
-        are = "1 image is" if len(images) == 1 else f"{len(images)} images are"
-        self.warn(f"{are} left out because they cannot be read: {named}{more}.")
+        more = f"; and {len(images) - NAMED:,} more" if len(images) > NAMED else ""
+        are = "1 image is" if len(images) == 1 else f"{len(images):,} images are"
+        self.warn(
+            f"{are} left out of epoch {epoch} because they cannot be read: {named}{more}.",
+            "Each epoch tries them again.",
+        )
 
-    def epoch(self, values: dict[str, dict[str, float]], judged: Judged, elapsed_s: float) -> None:
+    def back(self, count: int, epoch: int) -> None:
+        """Images that were left out of the epoch before can be read again."""
+        self.warn(f"{counted(count, 'image')} that could not be read can be, from epoch {epoch} on.")
+
+    def epoch(
+        self,
+        values: dict[str, dict[str, float]],
+        judged: Judged,
+        elapsed_s: float,
+        left_out: LeftOut | None,
+    ) -> None:
         """An epoch ended.
 
         Args:
             values: Figures by name, of `train` and, with a validation part, of `val`.
             judged: What is behind the figures that count.
             elapsed_s: Seconds of work so far.
+            left_out: Images that it did without; None if there were none.
         """
         self.emit(
             EpochEnded(
@@ -119,6 +154,7 @@ class Teller:
                 train=values["train"],
                 val=values.get("val"),
                 elapsed_s=elapsed_s,
+                left_out=left_out,
             )
         )
         self.confusion(judged, "last")
@@ -130,9 +166,17 @@ class Teller:
             RunError: If the disk does not take it.
         """
         path, matrix = self._run.confusion(which), judged.matrix
-        save_judgements(judgements_file(self._run, which), judged.judgements, root=self._run.root)
-        save_confusion(path, matrix, root=self._run.root)
+
+        def save() -> None:
+            save_judgements(judgements_file(self._run, which), judged.judgements, root=self._run.root)
+            save_confusion(path, matrix, root=self._run.root)
+
+        self.when_there(save)
         self.emit(Confusion(t=time.time(), epoch=matrix.epoch, split=matrix.split, file=self._relative(path)))
+
+    def when_there(self, action: Callable[[], None]) -> None:
+        """Do what writes into the run's folder, waiting while that is away; see `runs.away`."""
+        when_there(action, self._run.path, should_stop=self._should_stop, on_wait=self.waits)
 
     def saved(self, path: Path, epoch: int, *, is_best: bool) -> None:
         """A checkpoint is on disk."""

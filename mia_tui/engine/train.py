@@ -3,6 +3,11 @@
 `train` goes from epoch to epoch: steps, validation, checkpoint. Everything it
 must remember to go on exactly where it was stopped is in `Learner.state_dict`
 and `Progress`; everything a watcher learns goes through `emit`.
+
+Images that cannot be read are left out of an epoch and tried again at the start of the next, and of an attempt that
+begins with an epoch. Those left out of the present one are saved with it, so that an epoch that is resumed in its
+middle does without the same images. Where the disk with the images or with the run's folder is away, the loop waits
+between two steps, and gives up after `away.AWAY_S` with a checkpoint.
 """
 
 import math
@@ -13,6 +18,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import torch
 from torch import Tensor
@@ -30,20 +36,22 @@ from mia_tui.engine.checkpoint import (
 )
 from mia_tui.engine.data.feed import Feed
 from mia_tui.engine.data.order import batches
-from mia_tui.engine.data.reader import LoadingStopped
+from mia_tui.engine.data.presence import LoadingStopped
 from mia_tui.engine.device import describe, is_out_of_memory, pick_device, resolve_precision, set_up
 from mia_tui.engine.evaluate import Scores, evaluate
-from mia_tui.engine.learner import Learner
+from mia_tui.engine.learner import Learner, StepResult
 from mia_tui.engine.metrics import ConfusionCounter, Predictions
 from mia_tui.engine.progress import Progress, channels, make_card, starting_scaling
 from mia_tui.engine.tell import Emit, Identity, Judged, StepTeller, Teller
+from mia_tui.engine.waiting import CoreWait
 from mia_tui.engine.weights import find_weights
-from mia_tui.errors import CheckpointError, DataError, RunError
-from mia_tui.paths import printable
+from mia_tui.errors import AwayError, CheckpointError, DataError, RunError
+from mia_tui.paths import encode_name, printable
 from mia_tui.runs.card import ModelCard
-from mia_tui.runs.events import Outcome, Place
+from mia_tui.runs.cores import other_threads, usable_cores
+from mia_tui.runs.events import MOST_NAMED, LeftOut, Outcome, Place
 from mia_tui.runs.figures import SavedConfusion, figures
-from mia_tui.runs.job import Sample, TrainJob
+from mia_tui.runs.job import Sample, TrainJob, image_name
 from mia_tui.runs.judgements import NOT_JUDGED, Judgements
 from mia_tui.runs.layout import RunDir
 
@@ -65,14 +73,18 @@ def train(
     """Train until the last epoch, an early stop, or until told to stop; resumes by itself.
 
     Raises:
+        AwayError: If a disk was away for too long; if it was that of the images, all that was done is saved.
         MiaError: If the run cannot start or go on; what was saved stays.
     """
     choice = pick_device(job.config.device)
-    set_up(choice.device, threads=job.threads, deterministic=job.config.deterministic)
+    threads = job.threads or usable_cores()
+    job = msgspec.structs.replace(job, config=msgspec.structs.replace(job.config, threads=threads))
+    set_up(choice.device, threads=threads, deterministic=job.config.deterministic)
     # The state is handed over, not kept: it is as large as the network and its optimizer.
     training = _Training(run, job, samples, emit, should_stop, choice.device, load_state(run))
     training.check_network()
     training.tell_start(identity)
+    training.tell_other_threads(threads)
     if choice.warning:
         training.tell.warn(f"Training on the CPU: {choice.warning}")
     try:
@@ -107,7 +119,7 @@ class _Training:
         self.places = [place for place, sample in enumerate(samples) if sample.split != "test"]
         self.samples, self.device = [samples[place] for place in self.places], device
         self._sample_count = len(samples)
-        self.tell, self.should_stop = Teller(run, emit), should_stop
+        self.tell, self.should_stop = Teller(run, emit, should_stop), should_stop
         counts = torch.zeros(len(job.classes), len(job.classes), dtype=torch.int64)
         self.progress = Progress(**state["progress"]) if state else Progress(counts)
         self.arithmetic = state["arithmetic"] if state else resolve_precision(self.config.precision, device)
@@ -128,8 +140,10 @@ class _Training:
         self._pending_matrix: Judged | None = None
         self._started = time.monotonic()
         self._saved_at = float("-inf")
-        self._named_skipped: dict[int, str] = state["skipped"] if state else {}
+        self._left_out: dict[int, str] = state["skipped"] if state else {}
+        self._named = set(self._left_out)
         self._open = ExitStack()
+        self._core_wait = CoreWait(self.tell.warn, torch.get_num_threads(), run.name)
 
     def check_network(self) -> None:
         """See that the network and its weights can be had, before seconds go into reading images."""
@@ -148,6 +162,12 @@ class _Training:
             steps_per_epoch=self.steps_per_epoch,
         )
 
+    def tell_other_threads(self, threads: int) -> None:
+        """Say so if the run goes on with another number of threads than its checkpoint was made with."""
+        before = threads if self._state is None else self._state.get("threads", threads)
+        if before != threads and self.device.type == "cpu":
+            self.tell.warn(*other_threads(before, threads))
+
     def close(self) -> None:
         """Let go of threads."""
         self._open.close()
@@ -160,7 +180,9 @@ class _Training:
         except LoadingStopped:
             return False
         self._open.callback(self.feed.close)
-        self._check_skipped()
+        self._left_out = self.feed.images.left_out
+        self._name_left_out()
+        self._check_classes()
         self.tell.phase("loading", f"building {self.config.backbone}")
         self.learner = self._build_learner()
         if self._state is not None:
@@ -177,7 +199,8 @@ class _Training:
             scaling=self.scaling,
             on_progress=self.tell.loaded,
             should_stop=self.should_stop,
-            skipped=self._named_skipped,
+            left_out=self._left_out,
+            on_wait=self.tell.waits,
         )
 
     def _tell_loading(self, message: str) -> None:
@@ -211,14 +234,36 @@ class _Training:
 
     def run_epochs(self) -> Outcome:
         self.tell.phase("training", f"on {describe(self.device)}, {self.arithmetic}")
-        while not self.progress.is_over(self.config):
-            if not (self._train_epoch() and self._end_epoch()):
-                self._save()
-                return "stopped"
+        try:
+            while not self.progress.is_over(self.config):
+                self._begin_epoch()
+                if not (self._train_epoch() and self._end_epoch()):
+                    raise LoadingStopped
+        except LoadingStopped:
+            self._save()
+            return "stopped"
+        except AwayError as error:
+            self._save()
+            raise AwayError(
+                error.message,
+                "What was done until then is saved; when the disk is back, `mia-tui train --resume "
+                f"{printable(self.run.path)}` goes on.",
+            ) from error
         self._save()
         return "finished"
 
     # One epoch
+
+    def _begin_epoch(self) -> None:
+        """Try the images again that the epoch before did without; one resumed in its middle goes on without."""
+        if self.progress.step or not self._left_out:
+            return
+        before = len(self._left_out)
+        self.feed.images.try_again()
+        if len(self._left_out) < before:
+            self.tell.back(before - len(self._left_out), self.progress.epoch)
+        self._named &= self._left_out.keys()
+        self._check_classes()
 
     def _train_epoch(self) -> bool:
         """The steps of the present epoch that are still to do; False if told to stop before its last step."""
@@ -226,29 +271,42 @@ class _Training:
         predictions = self._training_predictions()
         sums = torch.tensor(progress.sums, device=self.device)
         steps = StepTeller(self.tell, self.device, every_s=TELL_EVERY_S, check_loss=self._check_loss)
-        for batch in self.feed.training_batches(progress.epoch, start=progress.step):
-            self.learner.schedule.set_step(progress.epoch, progress.step)
-            progress.step += 1
-            if len(batch.targets) >= min(2, self.config.batch_size):  # batch norm cannot train on one image
-                result = self.learner.step(batch.images, batch.targets)
-                sums += torch.stack([result.numerator, result.denominator])
-                steps.step_ended(
-                    Place(progress.epoch, progress.step),
-                    result.numerator / result.denominator,
-                    self.learner.schedule.lr,
-                    len(batch.targets),
-                )
-                counter.update(result.logits, batch.targets)
-                if predictions is not None:
-                    predictions.update(batch.rows, result.logits)
-            if self.should_stop():
-                break
+        interrupted: Exception | None = None
+        try:
+            for batch in self.feed.training_batches(progress.epoch, start=progress.step):
+                self.learner.schedule.set_step(progress.epoch, progress.step)
+                progress.step += 1
+                if len(batch.targets) >= min(
+                    2, self.config.batch_size
+                ):  # batch norm cannot train on one image
+                    result = self._step(batch.images, batch.targets)
+                    sums += torch.stack([result.numerator, result.denominator])
+                    steps.step_ended(
+                        Place(progress.epoch, progress.step),
+                        result.numerator / result.denominator,
+                        self.learner.schedule.lr,
+                        len(batch.targets),
+                    )
+                    counter.update(result.logits, batch.targets)
+                    if predictions is not None:
+                        predictions.update(batch.rows, result.logits)
+                if self.should_stop():
+                    break
+        except (LoadingStopped, AwayError) as error:  # while it waited for a batch: the steps before it count
+            interrupted = error
         progress.sums = sums.tolist()
         progress.confusion += torch.from_numpy(counter.counts())
         progress.predicted = None if predictions is None else predictions.classes()
         if progress.sums[1]:  # 0 where no image of the steps so far can be read
             self._check_loss(progress.loss)
+        if interrupted is not None:
+            raise interrupted
         return progress.step >= self.steps_per_epoch
+
+    def _step(self, images: Tensor, targets: Tensor) -> StepResult:
+        if self.device.type != "cpu":
+            return self.learner.step(images, targets)
+        return self._core_wait.timed(self.learner.step, images, targets)
 
     def _training_predictions(self) -> Predictions | None:
         """Where no part is set aside the training images are judged, as they are trained on."""
@@ -259,7 +317,8 @@ class _Training:
     def _end_epoch(self) -> bool:
         """Validate, tell and save; False if told to stop during validation."""
         progress = self.progress
-        self._check_skipped()
+        self._name_left_out()
+        self._check_classes()
         scores = {"train": Scores(progress.confusion.numpy(), progress.loss, progress.predicted)}
         if self.judged_on == "val":
             validated = self._validate()
@@ -282,9 +341,12 @@ class _Training:
         return True
 
     def _validate(self) -> Scores | None:
+        rows = self.feed.rows("val")
+        if self._left_out.keys() >= set(rows.tolist()):  # better now than never
+            self.feed.images.try_again(rows.tolist())
         scores = evaluate(
             self.learner.judged_model,
-            self.feed.plain_batches(self.feed.rows("val")),
+            self.feed.plain_batches(rows),
             num_classes=len(self.job.classes),
             num_samples=len(self.samples),
             device=self.device,
@@ -292,8 +354,8 @@ class _Training:
             loss_terms=self.learner.loss_terms,
             should_stop=self.should_stop,
         )
+        self._name_left_out()
         if scores is not None and not scores.confusion.any():
-            self._name_skipped()
             raise DataError(
                 "No image of the validation part can be read.",
                 "Check the files that were named as unreadable, or train with --val-fraction 0.",
@@ -304,9 +366,24 @@ class _Training:
         names = tuple(item.name for item in self.job.classes)
         matrix = SavedConfusion(self.progress.epoch, self.judged_on, names, judged.confusion)
         told = Judged(matrix, self._judgements(judged.predicted))
-        self.tell.epoch(values, told, self._elapsed())
+        self.tell.epoch(values, told, self._elapsed(), self._without())
         if is_best:
             self._pending_matrix = told
+
+    def _without(self) -> LeftOut | None:
+        """What the present epoch does without."""
+        if not self._left_out:
+            return None
+        of = Counter(sample.split for sample in self.samples)
+        left_out = Counter(self.samples[row].split for row in self._left_out)
+        named = sorted(self._left_out)[:MOST_NAMED]
+        return LeftOut(
+            train=left_out["train"],
+            of_train=of["train"],
+            val=left_out["val"],
+            of_val=of["val"],
+            images={encode_name(image_name(self.samples[row])): self._left_out[row] for row in named},
+        )
 
     def _judgements(self, predicted: Tensor | None) -> Judgements:
         """By position in samples.jsonl, where the images of the test part stand, too."""
@@ -318,9 +395,9 @@ class _Training:
     # Checkpoints
 
     def _save(self) -> None:
-        self._name_skipped()
+        self._name_left_out()
         self.progress.elapsed_s = self._elapsed()
-        self._started = time.monotonic()
+        self._started, self.tell.waited_s = time.monotonic(), 0.0
         best = self._pending_best
         state = {
             "progress": self.progress.state_dict(),
@@ -328,11 +405,12 @@ class _Training:
             "arithmetic": self.arithmetic,
             "scaling": [list(values) for values in self.scaling],
             "learner": self.learner.state_dict(),
-            "skipped": self._named_skipped,
+            "skipped": self._left_out,
+            "threads": self.config.threads,
         }
         if self._pending_matrix is not None:  # with the weights, so that a failure in between leaves neither
             self.tell.confusion(self._pending_matrix, "best")
-        save_checkpoint(self.run, state, best)
+        self.tell.when_there(lambda: save_checkpoint(self.run, state, best))
         self._pending_best = self._pending_matrix = None
         self._saved_at = time.monotonic()
         begun = self.progress.epoch if self.progress.step else self.progress.epoch - 1
@@ -353,7 +431,7 @@ class _Training:
     # Watching over it
 
     def _elapsed(self) -> float:
-        return self.progress.elapsed_s + time.monotonic() - self._started
+        return self.progress.elapsed_s + time.monotonic() - self._started - self.tell.waited_s
 
     def _check_loss(self, loss: float) -> None:
         """Stop the run if the loss is no number any more; what was saved before stays good."""
@@ -363,26 +441,24 @@ class _Training:
                 "Start again with a lower learning rate (--lr) or with --precision fp32.",
             )
 
-    def _name_skipped(self) -> None:
+    def _name_left_out(self) -> None:
         """Name the images that turned out to be unreadable since the last time."""
-        skipped = self.feed.images.skipped
-        new = sorted(set(skipped) - set(self._named_skipped))
+        new = sorted(self._left_out.keys() - self._named)
         if new:
-            self._named_skipped.update({row: skipped[row] for row in new})
-            self.tell.skipped([(self.samples[row].path, skipped[row]) for row in new])
+            self._named.update(new)
+            told = [(image_name(self.samples[row]), self._left_out[row]) for row in new]
+            self.tell.left_out(told, self.progress.epoch)
 
-    def _check_skipped(self) -> None:
-        """Name unreadable images, and refuse to go on without any image of a class."""
-        self._name_skipped()
-        readable = Counter(
-            sample.class_index
-            for row, sample in enumerate(self.samples)
-            if sample.split == "train" and row not in self._named_skipped
-        )
-        for index, item in enumerate(self.job.classes):
-            if not readable[index]:
+    def _check_classes(self) -> None:
+        """Refuse to go on without any image of a class, unless one of it can be read by now."""
+        rows_of: dict[int, list[int]] = {index: [] for index in range(len(self.job.classes))}
+        for row, sample in enumerate(self.samples):
+            if sample.split == "train":
+                rows_of[sample.class_index].append(row)
+        for index, rows in rows_of.items():
+            if self._left_out.keys() >= set(rows) and not self.feed.images.can_read_any(rows):
                 raise DataError(
-                    f"No image of class {printable(item.name)} is left to train on.",
+                    f"No image of class {printable(self.job.classes[index].name)} is left to train on.",
                     "Check the files that were named as unreadable, or label more images.",
                 )
 

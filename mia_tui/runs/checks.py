@@ -12,6 +12,7 @@ from pathlib import Path
 
 from mia_tui.dataset.wording import counted, name_some
 from mia_tui.paths import printable
+from mia_tui.runs.checks_content import without_content
 from mia_tui.runs.checks_images import Files, Watch, bad_images, copies, look_into, open_each, unopened
 from mia_tui.runs.checks_machine import detaching, disk, gpus, weights
 from mia_tui.runs.finding import Finding
@@ -89,7 +90,9 @@ def check_start(
     same = list(copies(files, prepared.samples, watch))
     watch = Watch(time.monotonic() + others_limit_s, told, should_stop)
     faults, opened = open_each(root, others, config.max_megapixels, watch)
+    names = [item.name for item in prepared.job.classes]
     findings = [
+        *without_content(root, prepared.samples, names, config, known=verdicts, should_stop=should_stop),
         *bad_images(prepared.samples, verdicts),
         *same,
         *_small_classes(prepared),

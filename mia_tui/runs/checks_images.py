@@ -1,4 +1,4 @@
-"""Images that would hurt a training: unreadable, of one tone, copies of each other.
+"""Images that would hurt a training: unreadable, of one tone or no number, copies of each other.
 
 What was found out about a file is kept in the user's cache for as long as the
 file stays as it is, and looking has an end: 30,000 photographs would take minutes.
@@ -15,6 +15,7 @@ from itertools import islice
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.hashes import file_hashes
@@ -26,15 +27,17 @@ from mia_tui.dataset.wording import counted, name_some
 from mia_tui.errors import DecodeError
 from mia_tui.files import read
 from mia_tui.records import BadRecord, decode_msgpack
+from mia_tui.runs.cores import usable_cores
 from mia_tui.runs.finding import Finding
 from mia_tui.runs.job import Sample
-from mia_tui.runs.system import usable_cores
 
 _TOLD_EVERY_S = 0.1
 _SMALL_PX = 32
 _TOGETHER = 64  # files given to the threads at a time
 _HASHED_TOGETHER = _OPENED_TOGETHER = 500
-_ONE_TONE = "one tone"
+
+# Verdicts on images that can be read and hold nothing to learn from.
+ONE_TONE, NO_NUMBERS = "one tone", "no numbers"
 
 Told = Callable[[int, int], None]
 
@@ -111,7 +114,7 @@ def look_into(
     random.Random(0).shuffle(rest)  # where time runs out, what was seen stands for all
 
     def look(row: int) -> str:
-        return _verdict(files.root, samples[row], config.max_megapixels)
+        return verdict_on(files.root, samples[row], config.max_megapixels)
 
     source = iter(rest)
     with ThreadPoolExecutor(usable_cores(), thread_name_prefix="check") as pool:
@@ -123,8 +126,37 @@ def look_into(
     return verdicts, len(verdicts)
 
 
+def verdict_on(root: Path, sample: Sample, max_megapixels: float) -> str:
+    """Why an image cannot be read, `ONE_TONE`, `NO_NUMBERS`, or "" where all is well."""
+    path = root / sample.path
+    try:
+        small = decode_fitted(
+            path,
+            sample.frame,
+            width=_SMALL_PX,
+            height=_SMALL_PX,
+            resize="nearest",
+            max_megapixels=max_megapixels,
+        )
+        if small.min() != small.max() and (small != small[0, 0]).any():
+            return ""
+        # Hardly anything in the small one: only the whole image tells.
+        whole = decode(path, sample.frame, max_megapixels=max_megapixels)
+        if (whole != whole[0, 0]).any():
+            return ""
+        return ONE_TONE if _holds_numbers(path, sample.frame, max_megapixels) else NO_NUMBERS
+    except DecodeError as error:
+        return error.message
+
+
+def _holds_numbers(path: Path, frame: int, max_megapixels: float) -> bool:
+    """Whether a value of an image is finite: images of floating point numbers may hold none."""
+    with opened(path, frame, max_megapixels) as image:
+        return image.mode != "F" or bool(np.isfinite(np.asarray(image)).any())
+
+
 def bad_images(samples: Sequence[Sample], verdicts: dict[int, str]) -> Iterator[Finding]:
-    unreadable = [row for row, verdict in verdicts.items() if verdict not in ("", _ONE_TONE)]
+    unreadable = [row for row, verdict in verdicts.items() if verdict not in ("", ONE_TONE, NO_NUMBERS)]
     if unreadable:
         named = name_some(
             f"{samples[row].path} ({verdicts[row].rstrip('.')})" for row in sorted(unreadable)[:3]
@@ -134,12 +166,13 @@ def bad_images(samples: Sequence[Sample], verdicts: dict[int, str]) -> Iterator[
             f"{counted(len(unreadable), 'image')} cannot be read: {named}{more}.",
             "The run leaves them out; mend or remove the files to have them in it.",
         )
-    flat = [samples[row].path for row in sorted(verdicts) if verdicts[row] == _ONE_TONE]
-    if flat:
-        yield Finding(
-            f"{counted(len(flat), 'image')} of one single tone: {name_some(flat)}.",
-            "Nothing can be learnt from them; take their labels away.",
-        )
+    for kind, what in ((ONE_TONE, "of one single tone"), (NO_NUMBERS, "with no number in them, only NaN")):
+        flat = [samples[row].path for row in sorted(verdicts) if verdicts[row] == kind]
+        if flat:
+            yield Finding(
+                f"{counted(len(flat), 'image')} {what}: {name_some(flat)}.",
+                "Nothing can be learnt from them; take their labels away.",
+            )
 
 
 def open_each(
@@ -204,27 +237,6 @@ def copies(files: Files, samples: Sequence[Sample], watch: Watch) -> Iterator[Fi
             f"{counted(count, 'image is a copy', 'images are copies')} of another in the same part: {named}.",
             "They count twice; remove them if that is not meant.",
         )
-
-
-def _verdict(root: Path, sample: Sample, max_megapixels: float) -> str:
-    """Why an image cannot be read, `one tone`, or "" where all is well."""
-    path = root / sample.path
-    try:
-        small = decode_fitted(
-            path,
-            sample.frame,
-            width=_SMALL_PX,
-            height=_SMALL_PX,
-            resize="nearest",
-            max_megapixels=max_megapixels,
-        )
-        if small.min() != small.max() and (small != small[0, 0]).any():
-            return ""
-        # Hardly anything in the small one: only the whole image tells.
-        whole = decode(path, sample.frame, max_megapixels=max_megapixels)
-    except DecodeError as error:
-        return error.message
-    return "" if (whole != whole[0, 0]).any() else _ONE_TONE
 
 
 def _hashes(files: Files, watch: Watch) -> dict[str, str]:

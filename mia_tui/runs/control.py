@@ -1,8 +1,9 @@
 """Asking a worker to stop, and being asked.
 
 A file `stop` in the run folder reaches a worker on any host and in any
-container; a signal, where the worker is known beyond doubt, is quicker. Either
-way the worker finishes its step, saves a checkpoint and says `run_ended`.
+container; a signal is quicker, and is sent only where the worker is proved to
+be ours (`own_worker`). Either way the worker finishes its step, saves a
+checkpoint and says `run_ended`.
 """
 
 import os
@@ -17,20 +18,15 @@ from typing import Any, Self
 
 import msgspec
 
+from mia_tui.errors import RunError
 from mia_tui.files import create, disk_error, read, remove
+from mia_tui.paths import printable
+from mia_tui.runs.away import AWAY_S, GONE_S
 from mia_tui.runs.layout import RunDir
-from mia_tui.runs.liveness import (
-    Status,
-    is_on_this_host,
-    probe_lock,
-    process_lives,
-    read_record,
-    run_status,
-)
+from mia_tui.runs.liveness import Status, run_status
+from mia_tui.runs.own_worker import signal_worker
 
 KILL_AFTER_S = 10.0
-GONE_S = 15.0
-"""So long a run's folder must be gone until that means stop: a network drive may come back."""
 
 _LOOK_EVERY_S = 1.0
 _IMPATIENT_AFTER_S = 2.0
@@ -53,14 +49,24 @@ class StopResult:
     Attributes:
         status: Of the run when it was asked; an ended or lost run is not asked.
         asked_at: When it was first asked, Unix seconds; None if it was not.
-        signalled: Whether the worker got a signal, too.
-        may_kill: Whether it was asked long ago and `kill_worker` can reach it.
+        doubt: Why the worker got no signal beside the file `stop`, as the end of a sentence; None if it got one.
+        is_late: Whether it was asked so long ago that it may be killed, if a signal can be sent.
     """
 
     status: Status
     asked_at: float | None = None
-    signalled: bool = False
-    may_kill: bool = False
+    doubt: str | None = None
+    is_late: bool = False
+
+    @property
+    def signalled(self) -> bool:
+        """Whether the worker got a signal, too."""
+        return self.asked_at is not None and self.doubt is None
+
+    @property
+    def may_kill(self) -> bool:
+        """Whether it was asked long ago and `kill_worker` can reach it."""
+        return self.is_late and self.signalled
 
 
 def request_stop(run: RunDir, *, now: float | None = None) -> StopResult:
@@ -80,21 +86,22 @@ def request_stop(run: RunDir, *, now: float | None = None) -> StopResult:
     try:
         asked_at = _ask(run, now)
     except OSError as error:
-        if _signal(run, signal.SIGTERM):
-            return StopResult(status, asked_at=now, signalled=True)
+        if signal_worker(run, signal.SIGTERM) is None:
+            return StopResult(status, asked_at=now)
         raise disk_error(error, run.stop) from error
-    may_kill = now - asked_at >= KILL_AFTER_S and _known_pid(run) is not None
-    return StopResult(status, asked_at, signalled=_signal(run, signal.SIGTERM), may_kill=may_kill)
+    doubt = signal_worker(run, signal.SIGTERM)
+    return StopResult(status, asked_at, doubt, is_late=now - asked_at >= KILL_AFTER_S)
 
 
-def kill_worker(run: RunDir) -> bool:
-    """Kill a run's worker (what it did since its last checkpoint is lost); False if it cannot be reached."""
-    return _signal(run, signal.SIGKILL)
+def kill_worker(run: RunDir) -> None:
+    """Kill a run's worker; what it did since its last checkpoint is lost.
 
-
-def is_within_reach(run: RunDir) -> bool:
-    """Whether the run's worker is a process of this host, known beyond doubt."""
-    return _known_pid(run) is not None
+    Raises:
+        RunError: If it has ended, or is not proved to be a process of this user.
+    """
+    doubt = signal_worker(run, signal.SIGKILL)
+    if doubt is not None:
+        raise RunError(f"The worker of the run {printable(run.name)} is not killed: {doubt}.")
 
 
 def clear_stop(run: RunDir) -> None:
@@ -174,7 +181,9 @@ class StopRequest:
             found = self._run.stop.name in os.listdir(self._run.path)  # noqa: PTH208
         except FileNotFoundError:
             self._gone_since = self._looked_at if self._gone_since is None else self._gone_since
-            return self._looked_at - self._gone_since >= GONE_S
+            # With what it lies in, it is a network drive that may come back, rather than a run that was deleted.
+            patience_s = GONE_S if self._run.path.parent.is_dir() else AWAY_S
+            return self._looked_at - self._gone_since >= patience_s
         except OSError:
             return False
         self._gone_since = None
@@ -210,24 +219,3 @@ def _asked_at(run: RunDir) -> float:
         return msgspec.json.decode(read(run.stop, most_bytes=_MOST_BYTES), type=StopFile).asked_at
     except (OSError, msgspec.DecodeError, UnicodeDecodeError):  # made by hand: `touch stop`
         return run.stop.lstat().st_mtime
-
-
-def _known_pid(run: RunDir) -> int | None:
-    """The worker's process, if it is beyond doubt: the record of this host and the lock name the same."""
-    record = read_record(run)
-    if record is None or record.released or not is_on_this_host(record):
-        return None
-    if record.locked:
-        return record.pid if probe_lock(run).pid == record.pid else None
-    return record.pid if process_lives(record) else None
-
-
-def _signal(run: RunDir, number: signal.Signals) -> bool:
-    pid = _known_pid(run)
-    if pid is None:
-        return False
-    try:
-        os.kill(pid, number)
-    except (ProcessLookupError, PermissionError):
-        return False
-    return True

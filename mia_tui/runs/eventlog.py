@@ -4,18 +4,22 @@ One writer (the worker that holds the lock), any number of readers. A line goes
 out in one write; after a line that was cut (a kill, a full disk) the next one
 begins with a newline, so the damage stays in one line, which readers count and
 skip. Nothing is ever truncated: a reader may stand anywhere in the file.
+
+What cannot be written now, because the disk is full or away for a moment, waits in memory.
 """
 
 import math
 import os
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import msgspec
 
+from mia_tui.errors import UNREACHABLE
 from mia_tui.files import FULL_DISK, disk_error, open_in_place, open_to_read
 from mia_tui.paths import printable
 from mia_tui.records import BadRecord, JsonReader
@@ -31,22 +35,22 @@ _DEEPEST = 16  # levels of an unknown event
 class EventLog:
     """The writing end; safe to use from several threads.
 
-    On a full disk the run goes on: what the run's rows are made of (epochs, checkpoints, its end) waits in
-    memory and is written as soon as there is room; steps and progress are dropped.
+    On a full disk, and on one that does not answer, the run goes on: what the run's rows are made of (epochs,
+    checkpoints, its end) waits in memory and is written as soon as that is possible; steps and progress are dropped.
 
     Args:
         path: The file; it is made where there is none.
         root: As for `files.open_in_place`.
 
     Attributes:
-        waiting: Number of events that a full disk has not taken yet.
+        waiting: Number of events that the disk has not taken yet.
 
     Raises:
         RunError: If the file cannot be opened for writing.
     """
 
     def __init__(self, path: Path, *, root: Path | None = None) -> None:
-        self._path = path
+        self._path, self._root = path, root
         self._mutex = threading.Lock()
         self._waiting: list[bytes] = []
         try:
@@ -71,7 +75,7 @@ class EventLog:
         """Add an event as one line.
 
         Raises:
-            RunError: If the file cannot be written for another reason than a full disk.
+            RunError: If the file cannot be written for another reason than a disk that is full or away.
         """
         line = encode_event(event)
         with self._mutex:
@@ -92,18 +96,28 @@ class EventLog:
             del self._waiting[0]
 
     def _write(self, line: bytes) -> bool:
-        """Whether the line is in the file; False on a full disk."""
+        """Whether the line is in the file; False where the disk is full or away."""
         if self._waiting and line is not self._waiting[0]:
             return False  # order is kept: what came first goes first
         data = b"\n" + line if self._torn else line
         try:
             written = os.write(self._descriptor, data)
         except OSError as error:
-            if error.errno in FULL_DISK:
-                return False
-            raise disk_error(error, self._path) from error
+            if error.errno in UNREACHABLE:
+                self._reopen()
+            elif error.errno not in FULL_DISK:
+                raise disk_error(error, self._path) from error
+            return False
         self._torn = written < len(data)
         return written >= len(data) - 1  # without its newline it is whole, too: the next line brings one
+
+    def _reopen(self) -> None:
+        """A network drive that was away gives the file again only to those that open it anew (ESTALE)."""
+        with suppress(OSError):  # still away; nothing is made here, since the run may have been deleted
+            descriptor = open_in_place(self._path, root=self._root, append=True, make=False)
+            os.close(self._descriptor)
+            self._descriptor = descriptor
+            self._torn = self._ends_mid_line()
 
     def _ends_mid_line(self) -> bool:
         size = os.fstat(self._descriptor).st_size

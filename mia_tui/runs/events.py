@@ -12,6 +12,8 @@ import msgspec
 from mia_tui.records import Count, Elapsed, Text, Time
 
 PROTOCOL = 1
+MOST_NAMED = 20
+"""So many of the images that an epoch did without are named in its event: a line a few hundred bytes long."""
 
 Outcome = Literal["finished", "stopped", "failed"]
 PhaseName = Literal["waiting", "importing", "loading", "training", "evaluating", "exporting"]
@@ -64,13 +66,34 @@ class StepEnded(Event, frozen=True, kw_only=True, tag="step_ended"):
     memory_bytes: Count
 
 
+class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
+    """Images that an epoch did without, because they could not be read."""
+
+    train: Count
+    """How many images of the training part."""
+    of_train: Count
+    """How many images the training part has."""
+    val: Count
+    of_val: Count
+    images: dict[str, str]
+    """The first `MOST_NAMED` of them, each with the reason; names as `paths.encode_name` gives them."""
+
+    @property
+    def count(self) -> int:
+        return self.train + self.val
+
+
 class EpochEnded(Event, frozen=True, kw_only=True, tag="epoch_ended"):
-    """Figures of an epoch; `val` is None without a validation part. `elapsed_s`: of the run, without pauses."""
+    """Figures of an epoch; `val` is None without a validation part. `elapsed_s`: of the run, without pauses.
+
+    `left_out` is None where every image could be read; runs of earlier versions never say.
+    """
 
     epoch: Count
     train: dict[str, float]
     val: dict[str, float] | None
     elapsed_s: Elapsed
+    left_out: LeftOut | None = None
 
 
 class Confusion(Event, frozen=True, kw_only=True, tag="confusion"):

@@ -114,7 +114,7 @@ def settle(run: RunDir, dataset: Path | None = None) -> None:
         and not _lies_with(written)
         and (written.moved_to or written.dataset) != job.dataset
     ):
-        run.replace_job(msgspec.structs.replace(written, moved_to=job.dataset))
+        run.put_dataset(Path(job.dataset))
 
 
 def _home(run: RunDir, job: TrainJob, dataset: Path | None) -> Path:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -12,12 +13,12 @@ from mia_tui.dataset.wording import name_some
 from mia_tui.errors import MiaError, RunError
 from mia_tui.files import disk_error, remove_leftovers, remove_tree
 from mia_tui.paths import printable
-from mia_tui.runs.control import is_within_reach, kill_worker, request_stop
+from mia_tui.runs.control import kill_worker, request_stop
 from mia_tui.runs.home import job_here, settle
 from mia_tui.runs.index import remember_run
-from mia_tui.runs.launch import niceness, spawn, wait_until_taken
+from mia_tui.runs.launch import spawn, trains_on_cpu, wait_until_taken
 from mia_tui.runs.layout import RunDir
-from mia_tui.runs.liveness import Status, read_record, run_status
+from mia_tui.runs.liveness import Status, run_status
 from mia_tui.runs.state import read_state
 
 _LIVE: frozenset[Status] = frozenset({"starting", "running", "unknown"})
@@ -50,7 +51,7 @@ def resume_run(run: RunDir, *, after: RunDir | None = None, dataset: Path | None
         settle(run, dataset)
         run.put_behind(after)
     remember_run(run)
-    wait_until_taken(run, spawn(run, nice=niceness(config.device)))
+    wait_until_taken(run, spawn(run, gives_way=trains_on_cpu(config.device)))
 
 
 def rerun_config(run: RunDir) -> TrainConfig:
@@ -79,11 +80,12 @@ def changed_config(run: RunDir) -> TrainConfig:
 def delete_run(run: RunDir) -> None:
     """Remove a run with its checkpoints; one that is being worked on is stopped first. Takes seconds then.
 
-    A worker that does not stop within ten seconds is killed: what it would save goes away, too. Only what a run
-    writes is removed: files that a person put into its folder stay, and so does the folder then.
+    A worker that does not stop within ten seconds is killed if it is proved to be a process of this user: what it
+    would save goes away, too. Only what a run writes is removed: files that a person put into its folder stay, and
+    so does the folder then.
 
     Raises:
-        RunError: If its worker is on another host, or does not end, or files cannot be removed, or others stay.
+        RunError: If its worker does not end, or files cannot be removed, or others stay.
     """
     if run.path.is_symlink():
         raise RunError(
@@ -131,17 +133,17 @@ def _end_worker(run: RunDir) -> None:
     name = printable(run.name)
     if _waited(lambda: run_status(run) != "starting", _STARTING_S) and run_status(run) not in _LIVE:
         return
-    if not is_within_reach(run):
-        record = read_record(run)
-        where = f"on {printable(record.host)}" if record is not None else "elsewhere"
-        raise RunError(
-            f"The run {name} may be being worked on {where}, so it is not deleted.",
-            "Stop it, there if need be, and delete it when it has ended.",
-        )
-    request_stop(run)
+    asked = request_stop(run)
     if _waited(lambda: run_status(run) not in _LIVE, _SAVING_S):
         return
-    kill_worker(run)
+    if asked.doubt is not None:
+        raise RunError(
+            f"The run {name} may be being worked on, so it is not deleted: it was asked to stop by its file `stop` "
+            f"alone, since {asked.doubt}.",
+            "Delete it when it has ended; if its worker is gone for good, remove its folder by hand.",
+        )
+    with suppress(RunError):  # it ended at the last moment
+        kill_worker(run)
     if not _waited(lambda: run_status(run) not in _LIVE, _DYING_S):
         raise RunError(f"The worker of the run {name} does not end, so the run is not deleted.")
 

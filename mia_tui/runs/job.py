@@ -38,7 +38,8 @@ class TrainJob(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=
         dataset: Absolute path of the folder that sample paths are relative to.
         state: Absolute path of the state folder the run lies in.
         classes: In the order of the logits.
-        threads: CPU threads of the worker (another number gives other weights).
+        threads: CPU threads of the worker (another number gives other weights); None until the first attempt
+            begins, which takes what is free then.
         command: The command line that does the same again.
         created_at: Unix seconds.
         after: Absolute path of the run whose end it waits for; None starts at once.
@@ -49,7 +50,7 @@ class TrainJob(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=
     dataset: Text
     state: Text
     classes: Classes
-    threads: Annotated[int, Meta(ge=1, le=MOST_THREADS)]
+    threads: Annotated[int, Meta(ge=1, le=MOST_THREADS)] | None
     command: str
     created_at: Time
     version: Text
@@ -71,3 +72,8 @@ class Sample(msgspec.Struct, frozen=True, rename={"class_index": "class"}, omit_
     class_index: Frame
     split: Part
     frame: Frame = 0
+
+
+def image_name(sample: Sample) -> str:
+    """The path of a sample, with its frame where that is not the first."""
+    return f"{sample.path} frame {sample.frame}" if sample.frame else sample.path

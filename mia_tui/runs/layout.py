@@ -2,7 +2,7 @@
 
     20261123-1432-resnet50v2/
         job.json            what to do; written last, so a folder without it is no run (yet); only whom it
-                            waits for and where its dataset is may change later
+                            waits for, its threads and where its dataset is may change later
         samples.jsonl       the labelled images, as they were at the start
         worker.json         who works on it, with a heartbeat
         worker.lock         held for as long as the worker lives
@@ -180,17 +180,30 @@ class RunDir:
         Raises:
             RunError: If the run cannot be read, or its job not be written.
         """
-        job, after = self.job(), None if other is None else str(other.path.resolve())
-        if job.after != after:
-            self.replace_job(msgspec.structs.replace(job, after=after))
+        self._change_job(after=None if other is None else str(other.path.resolve()))
 
-    def replace_job(self, job: TrainJob) -> None:
-        """Write what may change of a job: whom it waits for, and where its dataset is.
+    def put_threads(self, threads: int) -> TrainJob:
+        """Let the run's workers compute with so many threads from now on; the job as it is then.
 
         Raises:
-            RunError: If it cannot be written.
+            RunError: If the run cannot be read, or its job not be written.
         """
-        write_atomically(self.path / _JOB, _encode_job(job), root=self.root)
+        return self._change_job(threads=threads)
+
+    def put_dataset(self, folder: Path) -> None:
+        """Let the run's workers look for its images in another folder from now on.
+
+        Raises:
+            RunError: If the run cannot be read, or its job not be written.
+        """
+        self._change_job(moved_to=str(folder))
+
+    def _change_job(self, **fields: Any) -> TrainJob:
+        job = self.job()
+        changed = msgspec.structs.replace(job, **fields)
+        if changed != job:
+            write_atomically(self.path / _JOB, _encode_job(changed), root=self.root)
+        return changed
 
     def comes_after(self, job: TrainJob) -> "RunDir | None":
         """The run that this one waits for: a run of the same dataset is found beside it, wherever that went."""

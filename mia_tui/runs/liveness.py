@@ -7,7 +7,9 @@ of what this process holds guards against that. Watchers ask with F_GETLK and
 never lock: locking to look makes some starts of workers fail.
 
 Where locks do not reach (another host, a file system without them), worker.json
-speaks: process number and start time on the same host, a heartbeat elsewhere.
+speaks: process number and start time on the same host, a heartbeat elsewhere
+and where the system tells no start times. What it says decides what is shown;
+no signal follows from it alone (`own_worker`).
 """
 
 import errno
@@ -155,8 +157,9 @@ class WorkerLock:
         return True
 
     def _let_go(self) -> None:
-        with suppress(FileNotFoundError):
-            _held.pop(_identity(self._run.worker_lock), None)
+        with suppress(OSError):
+            status = os.fstat(self._descriptor)  # the file may be deleted, or its drive away
+            _held.pop((status.st_dev, status.st_ino), None)
         os.close(self._descriptor)
 
     def _beat(self) -> None:
@@ -226,13 +229,18 @@ def probe_lock(run: RunDir) -> LockProbe:
     """Who holds the lock of a run, without touching the lock."""
     path = run.worker_lock
     try:
-        if _held.get(_identity(path)) == os.getpid():
+        if holds_here(path.stat()):
             return LockProbe(held=True, pid=os.getpid())
         file = open_to_read(path)
     except OSError:  # no worker yet, or a folder that this user may not read
         return LockProbe(held=False)
     with file:
         return LockProbe(*lock_holder(file.fileno()))
+
+
+def holds_here(lock: os.stat_result) -> bool:
+    """Whether this process holds the run that a lock file belongs to."""
+    return _held.get((lock.st_dev, lock.st_ino)) == os.getpid()
 
 
 def read_record(run: RunDir) -> WorkerRecord | None:
@@ -282,13 +290,15 @@ def _by_record(record: WorkerRecord, now: float) -> Status:
     """The status of a run whose lock is free and whose log has no end."""
     if record.released:
         return "lost"
+    is_fresh = abs(now - record.heartbeat) < SILENT_S
     if is_on_this_host(record):
-        return "running" if not record.locked and process_lives(record) else "lost"
+        lives = is_fresh if record.start_time is None else process_lives(record)
+        return "running" if not record.locked and lives else "lost"
     if record.locked and _same_kernel(record):  # another container: its locks are seen from here
         return "lost"
     if record.host == host_name():  # this host was restarted
         return "lost"
-    return "running" if abs(now - record.heartbeat) < SILENT_S else "unknown"
+    return "running" if is_fresh else "unknown"
 
 
 def _is_foreign(record: WorkerRecord) -> bool:

@@ -1,7 +1,8 @@
 """Predictions on disk: streamed to OUT.partial.jsonl, converted at the end, gone on with after a kill.
 
 The partial file begins with a line that says which network predicted what; only a file that says the same is
-gone on with. Its lines follow the dataset's order: where that order has changed since, the rest is done anew.
+gone on with. Its lines follow the dataset's order: where that order has changed since, the rest is done anew. What
+could not be read is tried again.
 """
 
 import csv
@@ -118,6 +119,7 @@ class PartialFile:
 
     Attributes:
         done: Rows an earlier attempt left that are still right.
+        faults: Images among them that could not be read then.
 
     Raises:
         DataError: If the disk does not take it.
@@ -128,7 +130,7 @@ class PartialFile:
     ) -> None:
         self.path = partial_path(out)
         remove_leftovers(out.parent, root=root, of=out.name.__eq__)
-        self.done, size = _usable(self.path, header, keys)
+        self.done, size, self.faults = _usable(self.path, header, keys)
         try:
             self._file: BinaryIO = os.fdopen(open_in_place(self.path, root=root), "r+b")
             self._file.truncate(size)
@@ -142,6 +144,22 @@ class PartialFile:
     def append(self, rows: Iterable[Row]) -> None:
         """Add rows, in the order of the keys."""
         self._write(b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
+
+    def mend(self, rows: Iterable[Row]) -> None:
+        """Put rows of images that can be read by now in the place of those that say that they could not.
+
+        Raises:
+            RunError: If the disk does not take it.
+        """
+        better = {row.key: msgspec.json.encode(row) + b"\n" for row in rows}
+        decoder = msgspec.json.Decoder(Row)
+        self._file.close()
+        with replacing(self.path) as new, self.path.open("rb") as old:
+            new.write(next(old))  # the header
+            for line in islice(old, self.done):
+                new.write(better.get(decoder.decode(line).key, line))
+        self._file = self.path.open("r+b")
+        self._file.seek(0, os.SEEK_END)
 
     def close(self) -> None:
         """Close the file and leave it, to be gone on with."""
@@ -240,23 +258,26 @@ def best_class(row: Row) -> int:
     return max(range(len(row.probabilities)), key=row.probabilities.__getitem__)
 
 
-def _usable(partial: Path, header: Header, keys: Sequence[ImageKey]) -> tuple[int, int]:
-    """Rows of an earlier attempt that are still right, and the bytes they take with their header."""
+def _usable(partial: Path, header: Header, keys: Sequence[ImageKey]) -> tuple[int, int, list[ImageKey]]:
+    """Rows of an earlier attempt that are still right, the bytes they take with their header, and the faults."""
     rows = size = 0
+    faults: list[ImageKey] = []
     try:
         with open_to_read(partial) as file:
             first = file.readline(_LONGEST_LINE_BYTES)
             if decode_json(first, Header) != header:
-                return 0, 0
+                return 0, 0, []
             size = len(first)
             for key in keys:
                 line = file.readline(_LONGEST_LINE_BYTES)
-                if not line.endswith(b"\n") or not _is_of(_ROW.decode(line), key, header):
+                if not line.endswith(b"\n") or not _is_of(row := _ROW.decode(line), key, header):
                     break
                 rows, size = rows + 1, size + len(line)
+                if row.probabilities is None:
+                    faults.append(key)
     except (OSError, BadRecord):  # none, or what is in its place is refused when it is to be written
         pass
-    return rows, size
+    return rows, size, faults
 
 
 def _is_of(row: Row, key: ImageKey, header: Header) -> bool:

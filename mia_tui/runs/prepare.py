@@ -25,7 +25,6 @@ from mia_tui.errors import ConfigError, DataError
 from mia_tui.paths import StateFolder, find_state, printable
 from mia_tui.runs.job import JobClass, Sample, TrainJob
 from mia_tui.runs.layout import RunDir
-from mia_tui.runs.system import usable_cores
 
 
 @dataclass(frozen=True)
@@ -158,7 +157,7 @@ def prepare_training(
         dataset=str(dataset.root.resolve()),
         state=str(dataset.state.root.resolve()),
         classes=[JobClass(named.id, named.name) for named in labelled.classes],
-        threads=config.threads or usable_cores(),
+        threads=config.threads,
         command=command,
         created_at=time.time(),
         version=__version__,

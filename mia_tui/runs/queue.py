@@ -14,6 +14,7 @@ from pathlib import Path
 
 from mia_tui.errors import RunError
 from mia_tui.paths import StateFolder, printable
+from mia_tui.runs.away import stopped_within
 from mia_tui.runs.events import Event, Phase
 from mia_tui.runs.index import list_runs
 from mia_tui.runs.job import TrainJob
@@ -22,7 +23,6 @@ from mia_tui.runs.liveness import Status, read_record, run_status
 
 _LIVE: frozenset[Status] = frozenset({"starting", "running", "unknown"})
 _LOOK_EVERY_S = 1.0
-_LISTEN_EVERY_S = 0.1
 
 
 def wait_for_turn(
@@ -39,7 +39,7 @@ def wait_for_turn(
         if words != told:
             emit(Phase(t=time.time(), name="waiting", message=words))
             told = words
-        if _stopped_within(_LOOK_EVERY_S, should_stop):
+        if stopped_within(_LOOK_EVERY_S, should_stop):
             return False
 
 
@@ -134,12 +134,3 @@ def _words(run: RunDir) -> str:
         if run_status(run) == "unknown":
             return f"{words}; its worker is on another host and silent"
     return words
-
-
-def _stopped_within(seconds: float, should_stop: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + seconds
-    while not should_stop():
-        if time.monotonic() >= deadline:
-            return False
-        time.sleep(_LISTEN_EVERY_S)
-    return True

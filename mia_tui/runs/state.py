@@ -20,6 +20,7 @@ from mia_tui.runs.events import (
     EpochEnded,
     Failure,
     KnownEvent,
+    LeftOut,
     Outcome,
     Phase,
     PhaseName,
@@ -73,6 +74,21 @@ class StepCurve:
         """Drop what came later than a place."""
         self.points = [s for s in self.points if (s.epoch, s.step) <= (place.epoch, place.step)]
         self._count = len(self.points) * self._stride
+
+
+@dataclass(frozen=True)
+class Spell:
+    """Epochs in a row that did without the same images.
+
+    Attributes:
+        first: Number of the first epoch.
+        last: Number of the last one.
+        images: What they did without.
+    """
+
+    first: int
+    last: int
+    images: LeftOut
 
 
 @dataclass
@@ -184,6 +200,20 @@ class RunState:
             return None
         value = _value(self.best, shown_metric(self.metric))
         return None if math.isnan(value) else value
+
+    @property
+    def left_out(self) -> list[Spell]:
+        """Which images were left out of which epochs, in order."""
+        spells: list[Spell] = []
+        for row in self.epochs:
+            last = spells[-1] if spells else None
+            if row.left_out is None:
+                continue
+            if last is not None and last.last == row.epoch - 1 and last.images == row.left_out:
+                spells[-1] = replace(last, last=row.epoch)
+            else:
+                spells.append(Spell(row.epoch, row.epoch, row.left_out))
+        return spells
 
     def copy(self) -> "RunState":
         """The state as it is now, for another thread than the one that goes on folding."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from mia_tui.errors import RunError
 from mia_tui.files import disk_error, make_folder, open_in_place, open_to_read
 from mia_tui.paths import printable
-from mia_tui.runs.launch import last_words, start_program
+from mia_tui.runs.launch import give_way, last_words, start_program
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.predictions import partial_path
 
@@ -24,13 +24,13 @@ class Suggesting:
         run: Whose best weights predict.
         dataset: The images.
         state: What was named with --state.
-        nice: Added to its niceness.
+        gives_way: Whether it lets programs that wait for people go first.
 
     Raises:
         RunError: If there are no weights yet, it is at work already, or cannot be started.
     """
 
-    def __init__(self, run: RunDir, dataset: Path, state: Path | None, *, nice: int = 0) -> None:
+    def __init__(self, run: RunDir, dataset: Path, state: Path | None, *, gives_way: bool = False) -> None:
         if not run.best_weights.is_file():
             raise RunError(
                 f"The run {printable(run.name)} has saved no weights yet.", "Let it train for longer first."
@@ -50,8 +50,8 @@ class Suggesting:
             self._claim(run, log)
             os.truncate(log, 0)
             self._pid = start_program([sys.executable, "-P", "-m", "mia_tui", *words], log)
-            if nice:
-                os.setpriority(os.PRIO_PROCESS, self._pid, nice)
+            if gives_way:
+                give_way(self._pid)
         except OSError as error:
             raise RunError(f"The prediction cannot be started: {error.strerror}.") from error
         finally:

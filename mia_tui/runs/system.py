@@ -37,20 +37,10 @@ def process_runs(pid: int, started: int | None) -> bool:
 
     Args:
         pid: Its number.
-        started: Its `start_time`; None where that was unknown.
+        started: Its `start_time`; None, or a system that tells none, fits no process.
     """
     stat = _process_stat(pid)
-    if stat is not None:
-        return stat[0] not in "ZX" and started in (None, int(stat[19]))
-    if not _IS_MAC:
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # somebody else's: it runs
-        return True
-    return True
+    return stat is not None and stat[0] not in "ZX" and started == int(stat[19])
 
 
 def lock_holder(descriptor: int) -> tuple[bool, int | None]:
@@ -76,10 +66,3 @@ def _process_stat(pid: int) -> list[str] | None:
         return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
     except OSError:
         return None
-
-
-def usable_cores() -> int:
-    """Cores this process may use: a Slurm job has fewer than the machine."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -1,11 +1,14 @@
 """What a run is doing, in words: the same ones on the command line and in the app."""
 
+import time
 from typing import Literal
 
-from mia_tui.paths import printable
+from mia_tui.dataset.wording import NAMED, counted, name_some
+from mia_tui.paths import decode_name, printable
+from mia_tui.runs.control import StopResult
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.liveness import Status
-from mia_tui.runs.state import RunState
+from mia_tui.runs.state import RunState, Spell
 
 ShownStatus = Literal[Status, "waiting"]
 
@@ -26,6 +29,8 @@ LIVE: frozenset[ShownStatus] = frozenset({"starting", "waiting", "running", "unk
 
 RESUMABLE: frozenset[ShownStatus] = frozenset({"created", "lost", "stopped", "failed"})
 
+_SPELLS = 5
+
 # Why there is nothing to stop, after the name of the run.
 _IDLE: dict[Status, str] = {
     "lost": "lost its worker",
@@ -41,7 +46,7 @@ _WAYS_ON: dict[ShownStatus, str] = {
 
 
 def shown_status(status: Status, state: RunState) -> ShownStatus:
-    """A status as people see it: a worker that waits for another run does not train."""
+    """A status as people see it: a worker that waits, for another run or for a disk, does not train."""
     is_waiting = status == "running" and state.phase == "waiting" and state.outcome is None
     return "waiting" if is_waiting else status
 
@@ -57,3 +62,52 @@ def status_sentence(run: RunDir, status: ShownStatus) -> str:
 def nothing_to_stop(run: RunDir, status: Status) -> str:
     """Why a run is not asked to stop, a sentence."""
     return f"There is nothing to stop: the run {printable(run.name)} {_IDLE.get(status, f'is {status}')}."
+
+
+def left_out_sentences(state: RunState) -> list[str]:
+    """Which images were left out of which epochs; the last spells, where there were many."""
+    spells = state.left_out
+    said = [_spell(spell) for spell in spells[-_SPELLS:]]
+    hidden = len(spells) - len(said)
+    earlier = (
+        f"Images were left out {counted(hidden, 'time')} before that, too; `runs show --json` names them."
+    )
+    return [*([earlier] if hidden else []), *said]
+
+
+def _spell(spell: Spell) -> str:
+    images = spell.images
+    epochs = f"epoch {spell.first}" if spell.first == spell.last else f"epochs {spell.first}-{spell.last}"
+    parts = [
+        f"{count:,} of {of:,} to {what}"
+        for count, of, what in (
+            (images.train, images.of_train, "train on"),
+            (images.val, images.of_val, "validate"),
+        )
+        if count
+    ]
+    names = [decode_name(name) for name in images.images]
+    more = images.count - len(names[:NAMED])
+    named = name_some(names[:NAMED]) + (f" and {more:,} more" if more > 0 else "")
+    reason = next(iter(images.images.values()), "").rstrip(".")
+    were = "1 image was" if images.count == 1 else f"{images.count:,} images were"
+    return f"{were} left out of {epochs} ({', '.join(parts)}): {named}; {printable(reason)}."
+
+
+def stop_sentence(run: RunDir, result: StopResult) -> str:
+    """What came of asking a run to stop; says so where its worker got no signal."""
+    if result.asked_at is None:
+        return nothing_to_stop(run, result.status)
+    name = printable(run.name)
+    if result.signalled:
+        return f"{name} is asked to stop; it ends after its present step, with a checkpoint."
+    if result.is_late:
+        ago = time.time() - result.asked_at
+        return (
+            f"{name} was asked to stop {ago:.0f} s ago by its file `stop` and has not yet; it gets no signal, since "
+            f"{result.doubt}."
+        )
+    return (
+        f"{name} is asked to stop by its file `stop` alone, since {result.doubt}; a worker that reads it ends after "
+        "its present step, with a checkpoint."
+    )

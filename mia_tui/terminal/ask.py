@@ -52,7 +52,12 @@ def ask_terminal(
         if fd is None:
             return _nowhere(wanted, environment, "The output is not a terminal.")
         if environment.get("TERM", "") in ("dumb", ""):
-            return _nowhere(wanted, environment, "This terminal (TERM=dumb) can only write lines.")
+            reason = (
+                "This terminal (TERM=dumb) can only write lines."
+                if environment.get("TERM")
+                else "TERM is not set."
+            )
+            return _nowhere(wanted, environment, reason)
         answers = Answers()
         if _in_foreground(fd):
             answers = read_answers(_ask(fd, _questions(environment), timeout_s, meanwhile))

@@ -21,7 +21,10 @@ _COLOUR_SYSTEMS: dict[str, Colours] = {"truecolor": "true", "256": "256", "stand
 
 
 def with_colours(environment: Mapping[str, str], wanted: Literal["auto"] | Colours) -> dict[str, str]:
-    """The environment in which a terminal is taken to have these colours, whatever it says; auto: as it is."""
+    """The environment in which a terminal is taken to have these colours, whatever it says; auto: as it is.
+
+    With none, pictures keep those that it has.
+    """
     if wanted == "auto":
         return dict(environment)
     if wanted == "none":
@@ -47,14 +50,12 @@ def choose_terminal(
     """What a terminal can do, and which way of showing pictures follows.
 
     What the user wants wins wherever it can be had. Otherwise, the best the terminal is known for: kitty,
-    iTerm2's protocol, sixel if the size of cells is known, half blocks. NO_COLOR keeps pictures of pixels,
-    which are content, and rules out half blocks, which are made of colours, unless they are asked for.
+    iTerm2's protocol, sixel if the size of cells is known, half blocks. NO_COLOR takes the colours of the
+    interface; pictures are content and keep theirs, those made of half blocks, too.
     """
     multiplexer = multiplexer_of(environment, answers.brand)
     cell, cell_known = _cell(answers, window)
     colours = _colours(answers, environment, multiplexer)
-    if wanted == "half" and colours == "none":
-        colours = _colours(answers, {**environment, "NO_COLOR": ""}, multiplexer)
     graphics, note = _graphics(wanted, answers, environment, multiplexer, colours, cell_known)
     return Terminal(
         graphics=graphics,
@@ -65,6 +66,7 @@ def choose_terminal(
         brand=answers.brand,
         multiplexer=multiplexer,
         unicode=_has_unicode(environment),
+        colourless=colours == "none" or bool(environment.get("NO_COLOR")),
         note=note,
         answered=answers.complete,
         sixel_colours=max(_LEAST_SIXEL_COLOURS, min(256, answers.sixel_colours or 256)),
@@ -165,7 +167,7 @@ def _cell(answers: Answers, window: Window | None) -> tuple[tuple[int, int], boo
 
 def _colours(answers: Answers, environment: Mapping[str, str], multiplexer: Multiplexer) -> Colours:
     term = environment.get("TERM", "")
-    if term == "dumb" or environment.get("NO_COLOR"):
+    if term == "dumb":
         return "none"
     chosen = _COLOUR_SYSTEMS.get(environment.get("TEXTUAL_COLOR_SYSTEM", ""))
     if chosen is not None:

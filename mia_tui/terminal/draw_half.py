@@ -55,14 +55,14 @@ def draw_half(pixels: np.ndarray, panel: Panel, terminal: Terminal, max_bytes: i
     place = place_in(panel, (pixels.shape[1], pixels.shape[0]))
     usual = place.columns * place.rows * _BYTES_PER_CELL + panel.columns * panel.rows
     limit = usual if max_bytes is None else min(usual, max_bytes)
-    # Where sixel became half blocks in spite of NO_COLOR: the colours are the picture.
-    colours: Colours = "256" if terminal.colours == "none" else terminal.colours
     cells = place.columns * place.rows
     margin = no_picture(panel).size_bytes - cells
 
     def draw(number: int) -> Picture:
         is_coarse = number > 0 and limit < usual
-        return _half_blocks(pixels, panel, place, _LADDER[number], colours, terminal.unicode, is_coarse)
+        return _half_blocks(
+            pixels, panel, place, _LADDER[number], terminal.colours, terminal.unicode, is_coarse
+        )
 
     drawn: dict[int, Picture] = {}
     detail = 1.0  # how much more this picture takes than the photo of the ladder

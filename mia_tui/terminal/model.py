@@ -10,6 +10,13 @@ Graphics = Literal["kitty", "iterm2", "sixel", "half", "none"]
 Colours = Literal["true", "256", "16", "none"]
 Multiplexer = Literal["", "tmux", "screen"]
 
+_COLOURS: dict[Colours, str] = {
+    "true": "16 million colours",
+    "256": "256 colours",
+    "16": "16 colours",
+    "none": "no colours",
+}
+
 # A sequence of the kitty protocol, alone or wrapped for tmux (which doubles the escapes inside).
 _SEQUENCE = re.compile(r".*?(?<!\x1b)\x1b\\", re.DOTALL)
 
@@ -21,6 +28,7 @@ class Terminal:
     graphics: Graphics
     """How pictures are shown: pixels by one of three protocols, coloured half blocks, or not at all."""
     colours: Colours
+    """What it shows. Pictures use them, which are content; the interface only where `colourless` lets it."""
     cell_width_px: int
     cell_height_px: int
     cell_known: bool
@@ -30,6 +38,8 @@ class Terminal:
     multiplexer: Multiplexer = ""
     unicode: bool = True
     """Whether characters beyond ASCII can be shown."""
+    colourless: bool = False
+    """Whether all but pictures goes without colours, because NO_COLOR says so, or there are none."""
     note: str | None = None
     """Why pictures are not shown as asked for, a sentence for the user; None where they are."""
     answered: bool = True
@@ -38,6 +48,12 @@ class Terminal:
     """Colour registers."""
     sixel_max_px: tuple[int, int] | None = None
     """Largest width and height of a sixel image; None is no limit that it told of."""
+
+    @property
+    def colours_in_words(self) -> str:
+        """How many colours there are, and for what."""
+        shown = _COLOURS[self.colours]
+        return f"{shown} in pictures, none elsewhere" if self.colourless and self.colours != "none" else shown
 
 
 @dataclass(frozen=True)

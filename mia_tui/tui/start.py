@@ -11,7 +11,7 @@ from pathlib import Path
 from mia_tui.config.user import UserConfig
 from mia_tui.dataset.scan import check_root
 from mia_tui.terminal.ask import ask_terminal
-from mia_tui.terminal.choose import Wanted
+from mia_tui.terminal.choose import Wanted, with_colours
 from mia_tui.terminal.model import Terminal
 from mia_tui.tui.services.head_start import HeadStart
 
@@ -64,12 +64,12 @@ def open_app(
 
 def _ask(graphics: Wanted, user: UserConfig) -> Terminal:
     """What the terminal can do; Textual is imported while it answers, and told the colours afterwards."""
-    if user.colours == "none":
+    environment = with_colours(os.environ, user.colours)
+    terminal = ask_terminal(graphics, meanwhile=_import_app, environment=environment)
+    if terminal.colourless:
         os.environ["NO_COLOR"] = "1"
-    elif user.colours != "auto":
-        os.environ.pop("NO_COLOR", None)
-        os.environ["TEXTUAL_COLOR_SYSTEM"] = _COLOUR_SYSTEMS[user.colours]
-    terminal = ask_terminal(graphics, meanwhile=_import_app)
+    else:
+        os.environ.pop("NO_COLOR", None)  # Textual goes by its presence, even where it is empty
     from textual import constants
 
     vars(constants)["COLOR_SYSTEM"] = _COLOUR_SYSTEMS[terminal.colours]  # it was read when it was imported

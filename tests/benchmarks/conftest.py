@@ -7,6 +7,11 @@ import pytest
 from photo_support import make_photos
 
 
+@pytest.fixture(autouse=True)
+def as_many_threads_as_are_free(one_thread_whatever_else_runs: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS")
+
+
 @pytest.fixture(scope="session")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return make_photos(tmp_path_factory.mktemp("photos"), 24)

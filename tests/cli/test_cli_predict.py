@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,96 @@ def test_broken_off_predictions_are_gone_on_with(
     assert len(asked) == 16
     assert broken.read_bytes() == whole.read_bytes()
     assert not partial.exists()
+
+
+class Blink:
+    """Takes the images away when some were read; they come back while the command waits, or never."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, images: Path, *, comes_back: bool) -> None:
+        from mia_tui.engine import predict as engine
+        from mia_tui.runs import away
+
+        self.images, self.elsewhere, self.read = images, images.with_name("elsewhere"), 0
+        self._decode, self._lock, wait_until = engine._decode, threading.Lock(), away.wait_until
+
+        def wait(*arguments: object) -> bool:
+            threading.Timer(0.2, self.come_back).start()
+            return wait_until(*arguments)  # type: ignore[arg-type]
+
+        if comes_back:
+            monkeypatch.setattr(away, "wait_until", wait)
+        monkeypatch.setattr(engine, "_decode", self)
+        monkeypatch.setattr(away, "LOOK_EVERY_S", 0.02)
+        monkeypatch.setattr(away, "AWAY_S", 60.0 if comes_back else 0.1)
+
+    def __call__(self, *arguments: object) -> object:
+        with self._lock:
+            self.read += 1
+            if self.read == 20:
+                self.images.rename(self.elsewhere)
+        return self._decode(*arguments)
+
+    def come_back(self) -> None:
+        self.elsewhere.rename(self.images)
+
+
+def test_images_that_are_away_for_a_moment_are_waited_for_and_said(
+    mia: Mia, discs: Path, run: RunDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predict(mia, discs, run, tmp_path / "whole.csv", "--batch-size", 4)
+    Blink(monkeypatch, discs, comes_back=True)
+    answer = predict(mia, discs, run, tmp_path / "p.csv", "--batch-size", 4)
+    assert answer.code == 0
+    assert f"Waiting for the images in {discs} to come back" in answer.err.replace("\n", " ")
+    assert "The images are back." in answer.err and "left out" not in answer.err
+    assert (tmp_path / "p.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+
+
+def test_images_that_stay_away_end_the_command_and_it_goes_on_later(
+    mia: Mia, discs: Path, run: RunDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mia_tui.cli import predict as predict_module
+
+    predict(mia, discs, run, tmp_path / "whole.csv", "--batch-size", 4)
+    monkeypatch.setattr(predict_module, "_ROWS_AT_ONCE", 4)
+    with monkeypatch.context() as patch:
+        blink = Blink(patch, discs, comes_back=False)
+        answer = predict(mia, discs, run, tmp_path / "p.csv", "--batch-size", 4)
+    assert answer.code == 1 and not (tmp_path / "p.csv").exists()
+    assert "have been away" in answer.err and "same command goes on where it was" in answer.err.replace(
+        "\n", " "
+    )
+    blink.come_back()
+    answer = predict(mia, discs, run, tmp_path / "p.csv", "--batch-size", 4)
+    assert answer.code == 0 and "are predicted already" in answer.out
+    assert (tmp_path / "p.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+
+
+def test_images_that_could_not_be_read_are_tried_again_when_predicting_goes_on(
+    mia: Mia, discs: Path, run: RunDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mia_tui.cli import predict as predict_module
+    from mia_tui.runs.predictions import PartialFile
+
+    out, gone = tmp_path / "p.csv", discs / "blue" / "cell-1.png"
+    predict(mia, discs, run, tmp_path / "whole.csv", "--batch-size", 4)
+    monkeypatch.setattr(predict_module, "_ROWS_AT_ONCE", 4)
+    whole, append = gone.read_bytes(), PartialFile.append
+
+    def break_off(self: PartialFile, rows: object) -> None:
+        if self._file.tell() > 1000:
+            raise KeyboardInterrupt
+        append(self, rows)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PartialFile, "append", break_off)
+        gone.write_bytes(b"torn by a copy that is under way")
+        assert predict(mia, discs, run, out, "--batch-size", 4).code == 130
+    assert "problem" in partial_path(out).read_text()
+    gone.write_bytes(whole)
+    answer = predict(mia, discs, run, out, "--batch-size", 4)
+    assert answer.code == 0 and "left out" not in answer.err
+    assert out.read_bytes() == (tmp_path / "whole.csv").read_bytes()
 
 
 @pytest.mark.parametrize("other", [("--tta",), ("--max-megapixels", 5)])

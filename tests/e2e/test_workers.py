@@ -191,7 +191,8 @@ with WorkerLock(run):
     ignored = [number for number in signal.valid_signals() if signal.getsignal(number) == signal.SIG_IGN]
     told = {
         "folder": os.getcwd(), "session": os.getsid(0) == os.getpid(), "input": sys.stdin.read(),
-        "ignored": sorted(set(ignored) - {signal.SIGPIPE, signal.SIGXFSZ}), "nice": os.nice(0),
+        "ignored": sorted(set(ignored) - {signal.SIGPIPE, signal.SIGXFSZ}),
+        "batch": os.sched_getscheduler(0) == os.SCHED_BATCH,
         "blocked": sorted(signal.pthread_sigmask(signal.SIG_BLOCK, [])), "stop": run.stop.exists(),
         "path": sys.path[0],
     }
@@ -222,7 +223,7 @@ def test_a_spawned_worker_stands_on_its_own(run: RunDir, fake_worker: None) -> N
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
-        print(launch.spawn(RunDir(Path({str(run.path)!r})), nice=3))
+        print(launch.spawn(RunDir(Path({str(run.path)!r})), gives_way=True))
     """
     pid = int(run_python(spawn))  # whoever started it is gone by now
     try:
@@ -235,7 +236,7 @@ def test_a_spawned_worker_stands_on_its_own(run: RunDir, fake_worker: None) -> N
             "session": True,
             "input": "",
             "ignored": [],
-            "nice": os.nice(0) + 3,
+            "batch": True,
             "blocked": [],
             "stop": False,
         }

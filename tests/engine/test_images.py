@@ -97,8 +97,8 @@ def test_unreadable_images_are_left_out_and_named(samples: list[Sample], tmp_pat
         pixels, kept = store.fetch(torch.tensor([5, 4, 2, 0]))
         assert kept.tolist() == [1, 3]
         assert np.array_equal(pixels[0].permute(1, 2, 0).numpy(), plain(samples[4], tmp_path, config))
-        assert set(store.skipped) == set(BROKEN)
-        assert "cut.png" in store.skipped[2] and "missing.png" in store.skipped[5]
+        assert set(store.left_out) == set(BROKEN)
+        assert "cut.png" in store.left_out[2] and "missing.png" in store.left_out[5]
         pixels, kept = store.fetch(torch.tensor(BROKEN))
         assert pixels.shape == (0, 3, 16, 20) and kept.shape == (0,)
 
@@ -118,17 +118,26 @@ def test_no_samples_are_no_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("cache", CACHES)
-def test_rows_skipped_before_a_break_are_not_tried_again(
+def test_rows_left_out_of_an_epoch_before_a_break_stay_out_until_they_are_tried_again(
     samples: list[Sample], tmp_path: Path, cache: str
 ) -> None:
     before = {0: "a.png was damaged then."}
-    with open_images(samples, tmp_path, make_config(cache), CPU, skipped=before) as store:
+    with open_images(samples, tmp_path, make_config(cache), CPU, left_out=before) as store:
         assert store.fetch(torch.arange(2))[1].tolist() == [1]
-        assert store.skipped[0] == before[0]
+        assert store.left_out[0] == before[0]
+        store.try_again()
+        pixels, kept = store.fetch(torch.arange(2))
+        assert kept.tolist() == [0, 1]
+        assert np.array_equal(
+            pixels[0].permute(1, 2, 0).numpy(), plain(samples[0], tmp_path, make_config(cache))
+        )
+        assert 0 not in store.left_out
     assert before == {0: "a.png was damaged then."}
 
 
-def test_a_file_that_goes_away_during_a_run_stays_skipped(samples: list[Sample], tmp_path: Path) -> None:
+def test_a_file_that_goes_away_stays_out_until_it_is_tried_again(
+    samples: list[Sample], tmp_path: Path
+) -> None:
     everything = torch.arange(8)
     with open_images(samples, tmp_path, make_config("none"), CPU) as store:
         assert 0 in store.fetch(everything)[1]
@@ -136,7 +145,18 @@ def test_a_file_that_goes_away_during_a_run_stays_skipped(samples: list[Sample],
         assert 0 not in store.fetch(everything)[1]
         away.rename(tmp_path / "a.png")
         assert 0 not in store.fetch(everything)[1]
-        assert "a.png" in store.skipped[0]
+        assert "a.png" in store.left_out[0]
+        store.try_again()
+        assert 0 in store.fetch(everything)[1]
+        assert set(store.left_out) == set(BROKEN)
+
+
+def test_whether_any_of_some_rows_can_be_read_changes_nothing(samples: list[Sample], tmp_path: Path) -> None:
+    with open_images(samples, tmp_path, make_config("none"), CPU) as store:
+        store.fetch(torch.arange(8))
+        assert not store.can_read_any(BROKEN)
+        assert store.can_read_any([*BROKEN, 0])
+        assert set(store.left_out) == set(BROKEN)
 
 
 class Decodings:

@@ -17,7 +17,7 @@ from mia_tui.errors import DecodeError
 from mia_tui.previewer import make_sheet
 from mia_tui.runs.job import Sample
 from mia_tui.runs.preview import PreviewRequest, Row, decode_request, encode_line
-from mia_tui.runs.system import process_runs
+from mia_tui.runs.system import process_runs, start_time
 from mia_tui.tui.services.form_preview import Previewer
 
 CONFIG = TrainConfig(width=32, height=32, rotate90=1.0, seed=7)
@@ -78,8 +78,9 @@ def test_the_helper_answers_the_last_wish_and_ends_when_it_is_closed(discs: Path
     assert (sheet[:, 33:65] == sheet[:, :32][:, ::-1]).all()  # the last wish: always flipped
     process = previewer._process
     assert process is not None
+    began = start_time(process.pid)
     previewer.close()
-    wait_for(lambda: not process_runs(process.pid, None))
+    wait_for(lambda: not process_runs(process.pid, began))
     assert len(sheets) == 1
 
 
@@ -95,10 +96,11 @@ def test_the_helper_ends_with_a_parent_that_is_killed() -> None:
     ) as parent:
         assert parent.stdout is not None
         pid = int(parent.stdout.readline())
-        assert process_runs(pid, None)
+        began = start_time(pid)
+        assert process_runs(pid, began)
         parent.kill()
         parent.wait()
-        wait_for(lambda: not process_runs(pid, None), timeout_s=60.0)
+        wait_for(lambda: not process_runs(pid, began), timeout_s=60.0)
 
 
 def test_a_helper_that_cannot_start_says_so_and_takes_nothing_with_it(

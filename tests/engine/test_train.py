@@ -284,19 +284,24 @@ def mend_files(paths: list[Path]) -> None:
         path.with_suffix(".kept").replace(path)
 
 
-def test_images_found_unreadable_before_a_stop_are_named_and_stay_out(discs: Path) -> None:
+def test_images_found_unreadable_before_a_stop_are_named_once_and_tried_again_in_the_next_epoch(
+    discs: Path,
+) -> None:
     run = make_run(discs, epochs=2, cache="none")
     broken = break_files(run, "train", keep=15)
     result, events = train(run, stop_after=(1, 3))
     assert result.outcome == "stopped"
     assert sum(isinstance(event, Warned) for event in events) == 1
-    skipped = torch.load(run.last_checkpoint, weights_only=True)["skipped"]
-    assert 0 < len(skipped) <= len(broken)
+    left_out = torch.load(run.last_checkpoint, weights_only=True)["skipped"]
+    assert 0 < len(left_out) <= len(broken)
     mend_files(broken)
     result, events = train(run)
     assert result.outcome == "finished"
-    assert not [event for event in events if isinstance(event, Warned)]
-    assert torch.load(run.last_checkpoint, weights_only=True)["skipped"] == skipped
+    said = [event.message for event in events if isinstance(event, Warned)]
+    assert len(said) == 1 and "can be, from epoch 2 on" in said[0]
+    epochs = [event.left_out for event in events if isinstance(event, EpochEnded)]
+    assert epochs[0] is not None and epochs[0].train == len(left_out) and epochs[1] is None
+    assert torch.load(run.last_checkpoint, weights_only=True)["skipped"] == {}
 
 
 def test_a_stop_before_any_image_could_be_read_is_a_stop_and_no_loss_of_nan(

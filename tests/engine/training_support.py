@@ -2,15 +2,20 @@
 
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
 from mia_tui.config.check import make_config
-from mia_tui.runs.events import Event
+from mia_tui.runs.events import Event, Phase
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.prepare import prepare_training, read_dataset
 from mia_tui.worker import Result, work
+
+Action = Callable[[], object]
+Look = Callable[[Event], None]
 
 # A network of 32 pixels with everything on that draws random numbers.
 EVERYTHING = {
@@ -40,16 +45,57 @@ def make_run(dataset: Path, **settings: object) -> RunDir:
     return prepare_training(read_dataset(dataset, follow=True), config).create()
 
 
-def train(run: RunDir, *, stop_after: tuple[int, int] | None = None) -> tuple[Result, list[Event]]:
+def train(
+    run: RunDir,
+    *,
+    stop_after: tuple[int, int] | None = None,
+    on_event: Look = lambda event: None,
+) -> tuple[Result, list[Event]]:
     """Work on a run in this process; ask it to stop once (epoch, step) was told."""
     events: list[Event] = []
 
     def observe(event: Event) -> None:
         events.append(event)
+        on_event(event)
         if stop_after is not None and (getattr(event, "epoch", 0), getattr(event, "step", 0)) == stop_after:
             run.stop.touch()
 
     return work(run, foreground=False, observe=observe), events
+
+
+def at(kind: type[Event], action: Action, **wanted: object) -> Look:
+    """Do something once, at the first event of a kind with these fields."""
+    done: list[bool] = []
+
+    def look(event: Event) -> None:
+        fits = isinstance(event, kind) and all(
+            getattr(event, name) == value for name, value in wanted.items()
+        )
+        if fits and not done:
+            done.append(True)
+            action()
+
+    return look
+
+
+def both(*looks: Look) -> Look:
+    """All of them, one after the other."""
+
+    def look(event: Event) -> None:
+        for one in looks:
+            one(event)
+
+    return look
+
+
+def soon(action: Action) -> Action:
+    """The same in another thread, a little later: the run waits meanwhile."""
+    return lambda: threading.Timer(0.2, action).start()
+
+
+def waits(events: list[Event]) -> list[str]:
+    """What a run said that it waits for."""
+    return [event.message for event in events if isinstance(event, Phase) and event.name == "waiting"]
 
 
 def last_weights(run: RunDir) -> dict[str, torch.Tensor]:

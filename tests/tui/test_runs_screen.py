@@ -370,17 +370,22 @@ def test_stop_says_what_it_comes_to(dataset: Path, monkeypatch: pytest.MonkeyPat
         async with room(dataset) as pilot:
             await press(pilot, "s")
             assert "There is nothing to stop" in screen_text(pilot.app)
-            monkeypatch.setattr(
-                runs_commands, "request_stop", lambda run: StopResult("running", 1.0, signalled=True)
-            )
+            monkeypatch.setattr(runs_commands, "request_stop", lambda run: StopResult("running", 1.0))
             await press(pilot, "s")
             assert "is asked to stop; it ends after its present step" in " ".join(
                 screen_text(pilot.app).split()
             )
             killed: list[RunDir] = []
             monkeypatch.setattr(runs_commands, "kill_worker", killed.append)
+            doubt = "process 7 belongs to another user"
             monkeypatch.setattr(
-                runs_commands, "request_stop", lambda run: StopResult("running", 1.0, may_kill=True)
+                runs_commands, "request_stop", lambda run: StopResult("running", 1.0, doubt, is_late=True)
+            )
+            await press(pilot, "s", "e")
+            assert f"it gets no signal, since {doubt}." in " ".join(screen_text(pilot.app).split())
+            assert not killed
+            monkeypatch.setattr(
+                runs_commands, "request_stop", lambda run: StopResult("running", 1.0, is_late=True)
             )
             await press(pilot, "s", "escape")
             assert not killed

@@ -1,6 +1,8 @@
 """Every kind of image file comes out as the 8-bit pixels a person would see, or as one sentence."""
 
+import errno
 import io
+import os
 import threading
 from pathlib import Path
 
@@ -319,6 +321,18 @@ def test_what_is_no_image_is_said(tmp_path: Path, data: bytes, says: str) -> Non
 def test_a_file_that_is_gone_is_said(tmp_path: Path) -> None:
     with pytest.raises(DecodeError, match=r"gone\.png is not there any more"):
         decode(tmp_path / "gone.png")
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT])
+def test_a_file_on_a_drive_that_does_not_answer_is_not_called_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Image, "open", fail)
+    with pytest.raises(DecodeError, match=f"x.png cannot be read: {os.strerror(number)}"):
+        decode(tmp_path / "x.png")
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "bmp", "gif", "webp", "tif"])

@@ -25,6 +25,10 @@ def run(tmp_path: Path) -> RunDir:
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     """Signals that would have been sent."""
     signals: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "pidfd_open", lambda pid: os.dup(0))
+    monkeypatch.setattr(
+        signal, "pidfd_send_signal", lambda descriptor, number: signals.append((os.getpid(), number))
+    )
     monkeypatch.setattr(os, "kill", lambda pid, number: signals.append((pid, number)))
     return signals
 
@@ -51,7 +55,8 @@ def test_a_worker_in_doubt_gets_no_signal(
         change_record(run, **fields)
         result = request_stop(run, now=500.0)
         assert (result.signalled, result.asked_at) == (False, 500.0)
-        assert not kill_worker(run)
+        with pytest.raises(RunError, match="is not killed: "):
+            kill_worker(run)
     assert sent == []
 
 
@@ -61,7 +66,8 @@ def test_a_number_that_another_process_got_is_never_signalled(
     with WorkerLock(run):
         pass
     change_record(run, pid=os.getpid(), released=False)
-    assert not kill_worker(run)
+    with pytest.raises(RunError, match="does not hold its worker"):
+        kill_worker(run)
     assert sent == []
 
 
@@ -72,7 +78,7 @@ def test_a_second_request_after_ten_seconds_offers_to_kill(run: RunDir, sent: li
         assert (again.may_kill, again.asked_at) == (False, 500.0)
         late = request_stop(run, now=500.0 + KILL_AFTER_S)
         assert (late.may_kill, late.asked_at) == (True, 500.0)
-        assert kill_worker(run)
+        kill_worker(run)
         assert sent[-1] == (os.getpid(), signal.SIGKILL)
 
 

@@ -1,3 +1,4 @@
+import errno
 import math
 import os
 import threading
@@ -15,6 +16,7 @@ from mia_tui.runs.eventlog import EventLog, EventReader, decode_event, encode_ev
 from mia_tui.runs.events import (
     CheckpointSaved,
     Confusion,
+    EpochEnded,
     Event,
     Failure,
     KnownEvent,
@@ -255,12 +257,59 @@ def test_a_log_that_cannot_be_opened_is_one_sentence(tmp_path: Path) -> None:
 
 def test_another_failure_of_the_disk_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(descriptor: int, data: bytes) -> int:
-        raise OSError(5, "Input/output error")
+        raise OSError(errno.EINVAL, "Invalid argument")
 
     log = EventLog(tmp_path / "e")
     monkeypatch.setattr(os, "write", fail)
-    with pytest.raises(RunError, match="Input/output error"):
+    with pytest.raises(RunError, match="Invalid argument"):
         log.append(finished())
+
+
+@pytest.mark.parametrize("number", [errno.ESTALE, errno.EIO, errno.ENOTCONN, errno.ETIMEDOUT])
+def test_a_network_drive_that_was_away_gets_what_happened_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    write, is_away = os.write, True
+    log = EventLog(tmp_path / "e")
+    log.append(epoch_row(1))
+    stale = log._descriptor
+
+    def on_network(descriptor: int, data: bytes) -> int:
+        if is_away or descriptor == stale:  # an old descriptor stays stale
+            raise OSError(number, "away")
+        return write(descriptor, data)
+
+    monkeypatch.setattr(os, "write", on_network)
+    log.append(epoch_row(2))
+    log.append(step(3, 1))
+    assert log.waiting == 1
+    is_away = False
+    monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data))
+    log.append(epoch_row(3))
+    log.close()
+    epochs = [
+        event.epoch for event in EventReader(tmp_path / "e").read_new() if isinstance(event, EpochEnded)
+    ]
+    assert epochs == [1, 2, 3]
+
+
+def test_a_log_whose_file_is_stale_is_opened_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write, log = os.write, EventLog(tmp_path / "e")
+    inode, calls = os.fstat(log._descriptor).st_ino, []
+    (tmp_path / "e").rename(tmp_path / "old")
+    (tmp_path / "e").touch()
+
+    def on_network(descriptor: int, data: bytes) -> int:
+        calls.append(os.fstat(descriptor).st_ino)
+        if calls[-1] == inode:
+            raise OSError(errno.ESTALE, "Stale file handle")
+        return write(descriptor, data)
+
+    monkeypatch.setattr(os, "write", on_network)
+    log.append(epoch_row(1))
+    log.append(epoch_row(2))
+    assert calls[0] == inode and calls[-1] != inode
+    assert len(EventReader(tmp_path / "e").read_new()) == 2
 
 
 def test_the_last_event_is_found_from_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

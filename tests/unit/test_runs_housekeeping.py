@@ -91,7 +91,10 @@ def test_a_worker_that_hangs_is_killed_before_its_run_is_deleted(
 
 
 @pytest.mark.parametrize("silent_s", [0.0, 1000.0])
-def test_a_run_whose_worker_is_on_another_host_is_not_deleted(run: RunDir, silent_s: float) -> None:
+def test_a_run_whose_worker_is_on_another_host_is_asked_to_stop_and_not_deleted(
+    run: RunDir, monkeypatch: pytest.MonkeyPatch, silent_s: float
+) -> None:
+    monkeypatch.setattr(housekeeping, "_SAVING_S", 0.3)
     record = WorkerRecord(
         pid=1,
         host="gpu3",
@@ -102,9 +105,36 @@ def test_a_run_whose_worker_is_on_another_host_is_not_deleted(run: RunDir, silen
         locked=True,
     )
     run.worker_json.write_bytes(msgspec.json.encode(record))
-    with pytest.raises(RunError, match=r"on gpu3, so it is not deleted\. Stop it"):
+    with pytest.raises(
+        RunError, match=r"by its file `stop` alone, since its worker is on gpu3\. Delete it when"
+    ):
         delete_run(run)
-    assert run.exists()
+    assert run.exists() and run.stop.exists()
+
+
+def test_a_run_whose_record_names_somebody_elses_process_is_not_deleted_and_that_process_lives(
+    run: RunDir, worker: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(housekeeping, "_SAVING_S", 0.3)
+    other = make_run(run.path.parent.parent, name="planted")
+    other.worker_json.write_bytes(run.worker_json.read_bytes())
+    other.worker_lock.hardlink_to(run.worker_lock)
+    with pytest.raises(RunError, match=r"so it is not deleted: .* since its worker\.lock is a link\."):
+        delete_run(other)
+    assert other.exists() and other.stop.exists()
+    assert worker.poll() is None and not run.stop.exists()
+
+
+def test_a_worker_that_hangs_and_cannot_be_proved_ours_is_never_killed(
+    run: RunDir, worker: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(housekeeping, "_SAVING_S", 0.3)
+    os.kill(worker.pid, signal.SIGSTOP)
+    record = msgspec.json.decode(run.worker_json.read_bytes())
+    run.worker_json.write_bytes(msgspec.json.encode({**record, "start_time": None}))
+    with pytest.raises(RunError, match="does not tell when its worker started"):
+        delete_run(run)
+    assert run.exists() and worker.poll() is None
 
 
 def test_a_damaged_run_is_deleted_and_so_are_remains(run: RunDir) -> None:

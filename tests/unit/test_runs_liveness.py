@@ -284,6 +284,13 @@ def test_without_locks_another_process_of_the_same_number_counts_as_dead(run: Ru
     assert run_status(run) == "lost"
 
 
+def test_an_unknown_start_fits_no_process_so_the_heartbeat_tells(run: RunDir) -> None:
+    assert not process_runs(os.getpid(), None)
+    leave(run, record(start_time=None, locked=False, heartbeat=1000.0))
+    assert run_status(run, now=1000.0 + SILENT_S - 1) == "running"
+    assert run_status(run, now=1000.0 + SILENT_S) == "lost"
+
+
 def test_a_process_named_like_a_riddle_is_read_right(tmp_path: Path) -> None:
     name = tmp_path / "a) Z 1 (b"
     name.symlink_to("/bin/sleep")

@@ -22,7 +22,7 @@ from mia_tui.runs.queue import last_behind, last_in_line, lives, wait_for_turn
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue, "_LOOK_EVERY_S", 0.02)
-    monkeypatch.setattr(queue, "_LISTEN_EVERY_S", 0.01)
+    monkeypatch.setattr("mia_tui.runs.away._LISTEN_EVERY_S", 0.01)
     monkeypatch.setattr("mia_tui.runs.liveness.STARTING_S", 0.0)
 
 

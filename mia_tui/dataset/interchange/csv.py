@@ -213,7 +213,12 @@ class _Reading:
 
 
 def _columns(table: Table) -> tuple[str, dict[Column, int], list[str]]:
-    """The delimiter, the place of each column, and a sentence about columns that might have been meant."""
+    """The delimiter, the place of each column, and a sentence about columns that might have been meant.
+
+    Raises:
+        LabelFileError: If a column is missing, or several may be it.
+    """
+    missing = "columns file and class"
     for delimiter, row in table.headers.items():
         names = [_plain(cell) for cell in row.cells]
         places: dict[Column, int] = {}
@@ -225,10 +230,12 @@ def _columns(table: Table) -> tuple[str, dict[Column, int], list[str]]:
                 notes += _not_read(column, places[column], candidates, row)
         if "file" in places and "class" in places:
             return delimiter, places, notes
+        if "file" in places or "class" in places:
+            missing = "column class" if "file" in places else "column file"
     cells = next(iter(table.headers.values())).cells
     first = next(iter(table.headers)).join(cells)
     what = f"its first line is {printable(first[:60])!r}" if first.strip() else "it is empty"
-    raise LabelFileError(f"{table.name} has no columns file and class: {what}.", _HEADER_HINT)
+    raise LabelFileError(f"{table.name} has no {missing}: {what}.", _HEADER_HINT)
 
 
 def _plain(cell: str) -> str:

@@ -27,6 +27,10 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_WORKBOOKS = (
+    b"PK\x03\x04",
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+)  # of Excel and its like: .xlsx and .ods, .xls
 _LOOKED_AT = 8  # bytes: the names of columns, of which every second byte is zero in UTF-16 without a mark
 
 _DELIMITERS = (",", ";", "\t", "|")
@@ -87,7 +91,10 @@ def open_table(path: Path) -> Iterator[Table]:
     """
     try:
         with path.open("rb") as raw:
-            text = io.TextIOWrapper(raw, _encoding(raw.peek(_LOOKED_AT)[:_LOOKED_AT]), newline="")
+            head = raw.peek(_LOOKED_AT)[:_LOOKED_AT]
+            if head.startswith(_WORKBOOKS):
+                raise LabelFileError(f"{printable(path.name)} is a workbook.", "Save its table as CSV UTF-8.")
+            text = io.TextIOWrapper(raw, _encoding(head), newline="")
             lines = _Lines(text, path)
             yield Table(lines.name, _headers(lines), lines)
     except FileNotFoundError:

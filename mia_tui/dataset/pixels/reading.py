@@ -11,7 +11,7 @@ from typing import BinaryIO
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from mia_tui.dataset.pixels import deep
-from mia_tui.errors import DecodeError
+from mia_tui.errors import UNREACHABLE, DecodeError
 from mia_tui.files import OddFile, open_to_read
 from mia_tui.paths import printable
 
@@ -124,7 +124,7 @@ def reading(path: Path) -> Iterator[None]:
     name = printable(path.name)
     try:
         yield
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise DecodeError(f"{name} is not there any more.") from error
     except PermissionError as error:
         raise DecodeError(f"{name} may not be read by you.") from error
@@ -137,6 +137,8 @@ def reading(path: Path) -> Iterator[None]:
     except MemoryError as error:
         raise DecodeError(f"{name} needs more memory than there is.") from error
     except _DAMAGED as error:
+        if isinstance(error, OSError) and error.errno in UNREACHABLE:  # the bytes may be whole
+            raise DecodeError(f"{name} cannot be read: {error.strerror}.") from error
         raise DecodeError(f"{name} is cut short or damaged.") from error
 
 

@@ -14,6 +14,7 @@ from mia_tui.engine.data.images import ImageStore, open_images
 from mia_tui.engine.data.order import batches, epoch_order
 from mia_tui.engine.data.reader import ShouldStop, Told
 from mia_tui.engine.data.scaling import Channels, standardise, to_unit
+from mia_tui.runs.away import OnWait
 from mia_tui.runs.job import Sample
 
 
@@ -45,11 +46,13 @@ class Feed:
         device: Where batches are wanted.
         scaling: Mean and deviation of each channel, for pixels in 0..1.
         on_progress: Told (images done, images in all) while loading.
-        should_stop: Asked while loading.
-        skipped: Rows an earlier attempt could not read, with the reasons; they stay out.
+        should_stop: Asked while loading, and while waiting for images that are away.
+        left_out: Rows that are left out of the present epoch, with the reasons; see `images`.
+        on_wait: Told why it waits, and None when it goes on.
 
     Raises:
         LoadingStopped: If `should_stop` said so.
+        AwayError: If the disk with the images is away and stays so.
     """
 
     def __init__(
@@ -62,12 +65,20 @@ class Feed:
         scaling: tuple[Channels, Channels],
         on_progress: Told | None = None,
         should_stop: ShouldStop | None = None,
-        skipped: Mapping[int, str] | None = None,
+        left_out: Mapping[int, str] | None = None,
+        on_wait: OnWait | None = None,
     ) -> None:
         self.config = config
         self.samples = samples
         self.images: ImageStore = open_images(
-            samples, root, config, device, on_progress=on_progress, should_stop=should_stop, skipped=skipped
+            samples,
+            root,
+            config,
+            device,
+            on_progress=on_progress,
+            should_stop=should_stop,
+            left_out=left_out,
+            on_wait=on_wait,
         )
         self._device = device
         self._scaling = scaling

@@ -4,9 +4,14 @@
     ram      decoded once, kept in memory, copied batch by batch
     none     decoded anew for each batch, ahead of time (`prefetch`)
 
-All three decode by the same `ImageReader`, so the pixels are the same to the bit. An image that cannot be
-read is left out and named, never an error. Decoding runs in threads: Pillow lets go of Python's lock while it
-decodes and resizes, and threads need no copy of the process and no pickling.
+All three decode by the same `ImageReader`, so the pixels are the same to the bit. Decoding runs in threads: Pillow
+lets go of Python's lock while it decodes and resizes, and threads need no copy of the process and no pickling.
+
+An image that cannot be read is left out of an epoch and named, never an error. At the start of an epoch those that
+were left out of the last one are tried again (`try_again`); what cannot be read then stays out of the whole epoch,
+even if it comes back in its middle. Without a cache an image may turn out to be unreadable later in the epoch. Since
+each image is wanted once in an epoch, that leaves it out of the whole epoch as well, and nothing depends on when it
+was found out: `left_out` is all that must be saved for an epoch that is resumed to go on as it would have.
 """
 
 from collections import deque
@@ -15,13 +20,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Protocol, Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from mia_tui.config.train import TrainConfig
 from mia_tui.engine.data.memory import free_device_bytes, free_ram_bytes
-from mia_tui.engine.data.reader import ImageReader, LoadingStopped, Pending, ShouldStop, Told, Watch
+from mia_tui.engine.data.presence import LoadingStopped
+from mia_tui.engine.data.reader import ImageReader, Pending, ShouldStop, Told, Watch
 from mia_tui.errors import ConfigError
+from mia_tui.runs.away import OnWait
 from mia_tui.runs.job import Sample
 
 __all__ = ["ImageStore", "LoadingStopped", "Place", "ShouldStop", "Told", "choose_place", "open_images"]
@@ -39,8 +47,9 @@ class ImageStore(Protocol):
     """The images of a run, by row of its samples."""
 
     place: Place
-    skipped: dict[int, str]
-    """Rows whose image cannot be read, each with a sentence that says why. Grows while images are read."""
+    left_out: dict[int, str]
+    """Rows that are left out of the present epoch, each with a sentence that says why. Always the same object; grows
+    while images are read."""
 
     def fetch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """A batch.
@@ -51,7 +60,25 @@ class ImageStore(Protocol):
         Returns:
             The images that can be read, shape (M, C, H, W), uint8, channels last, on the device; and their
             positions in `rows`, ascending, shape (M,), int64, on the CPU. M may be 0.
+
+        Raises:
+            LoadingStopped: If somebody asked to stop while it waited for images that are away.
+            AwayError: If they stay away.
         """
+
+    def try_again(self, rows: Sequence[int] | None = None) -> None:
+        """See whether images that are left out can be read by now; those that can are left out no more.
+
+        Args:
+            rows: Some of those that are left out; None for all of them.
+
+        Raises:
+            LoadingStopped: If somebody asked to stop.
+            AwayError: If the disk they lie on stays away.
+        """
+
+    def can_read_any(self, rows: Sequence[int]) -> bool:
+        """Whether one of some rows can be read now, left out or not; changes nothing."""
 
     def prefetch(self, batches: Sequence[Tensor]) -> None:
         """Say which batches will be fetched next, in order; replaces what was said before."""
@@ -74,7 +101,8 @@ def open_images(
     *,
     on_progress: Told | None = None,
     should_stop: ShouldStop | None = None,
-    skipped: Mapping[int, str] | None = None,
+    left_out: Mapping[int, str] | None = None,
+    on_wait: OnWait | None = None,
 ) -> ImageStore:
     """The images of a run; decodes them all unless they are read anew each epoch.
 
@@ -84,22 +112,27 @@ def open_images(
         config: Its cache, threads, size, colour, geometry, resize and max_megapixels are read.
         device: Where batches are wanted.
         on_progress: Told (images done, images in all) while loading, at most 5 times a second.
-        should_stop: Asked after each image while loading.
-        skipped: Rows that were skipped before the run was broken off, with the reason. They are not tried
-            again: a run that goes on must not see other images than before.
+        should_stop: Asked after each image while loading, and while waiting for images that are away.
+        left_out: Rows that are left out of the present epoch, with the reasons, where that was begun before. They
+            are read by `try_again` only: an epoch that goes on must not see other images than before.
+        on_wait: Told why it waits, and None when it goes on.
 
     Raises:
         LoadingStopped: If `should_stop` said so.
+        AwayError: If the disk with the images is away and stays so.
         ConfigError: If the cache asked for does not fit.
     """
     place = choose_place(len(samples), config, device)
-    reader = ImageReader(samples, root, config, skipped=skipped or {})
+    reader = ImageReader(
+        samples, root, config, left_out=left_out or {}, should_stop=should_stop, on_wait=on_wait
+    )
     if place == "none":
         return _Streamed(reader, device)
     try:
         return _Kept(reader, device, place, Watch(len(samples), on_progress, should_stop))
-    finally:
+    except BaseException:
         reader.close()
+        raise
 
 
 def choose_place(count: int, config: TrainConfig, device: torch.device) -> Place:
@@ -133,11 +166,11 @@ def _check_fits(need: int, free: int, where: str) -> None:
 
 
 class _Store:
-    """What all stores share: a device, skipped rows, and being closed."""
+    """What all stores share: a device, rows that are left out, and being closed."""
 
     def __init__(self, reader: ImageReader, device: torch.device, place: Place) -> None:
         self.place: Place = place
-        self.skipped = reader.skipped
+        self.left_out = reader.left_out
         self._reader = reader
         self._device = device
 
@@ -151,6 +184,27 @@ class _Store:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def try_again(self, rows: Sequence[int] | None = None) -> None:
+        wanted = sorted(self.left_out) if rows is None else list(rows)
+        while wanted:
+            self._reader.presence.wait(wanted)
+            for row, pixels, problem in self._reader.read_each(wanted):
+                self._take_back(row, pixels)
+                if problem is None:
+                    del self.left_out[row]
+                else:
+                    self.left_out[row] = problem
+                self._reader.presence.tell(row, is_read=problem is None)
+            wanted = [row for row in wanted if row in self.left_out]
+            if wanted and not self._reader.presence.is_away(wanted):
+                break
+
+    def can_read_any(self, rows: Sequence[int]) -> bool:
+        return any(problem is None for _, _, problem in self._reader.read_each(rows))
+
+    def _take_back(self, row: int, pixels: np.ndarray | None) -> None:
+        """Keep the pixels (H, W, C) of an image that can be read again, where images are kept."""
 
     def _batch(self, pixels: Tensor) -> Tensor:
         """(M, H, W, C) anywhere to (M, C, H, W), channels last, on the device."""
@@ -180,6 +234,11 @@ class _Kept(_Store):
         rows = pending.rows[kept]
         self._pixels[rows.to(self._pixels.device)] = pixels.to(self._pixels.device)
         self._readable[rows] = True
+
+    def _take_back(self, row: int, pixels: np.ndarray | None) -> None:
+        if pixels is not None:
+            self._pixels[row] = torch.from_numpy(pixels)
+            self._readable[row] = True
 
     def fetch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         kept = self._readable[rows].nonzero().squeeze(1)

@@ -4,7 +4,6 @@ Layout and handlers; what the keys do stands in `grid_commands`. The cursor is
 the session's current image, so the labelling screen and this one agree on it.
 """
 
-import os
 import time
 from dataclasses import replace
 from functools import partial
@@ -19,6 +18,7 @@ from mia_tui.dataset.pixels.looking import Look
 from mia_tui.dataset.pixels.reading import MAX_MEGAPIXELS
 from mia_tui.dataset.wording import counted
 from mia_tui.errors import MiaError
+from mia_tui.runs.cores import usable_cores
 from mia_tui.terminal.model import Terminal
 from mia_tui.tui.context import Context
 from mia_tui.tui.screens.classes import ClassesScreen
@@ -74,7 +74,7 @@ class GridScreen(SessionScreen[bool]):
         self._prefetch = Prefetch(
             desk.dataset,
             terminal,
-            threads=2 if (os.cpu_count() or 1) >= 4 else 1,
+            threads=2 if usable_cores() >= 4 else 1,
             on_ready=self._tell,
             max_megapixels=MAX_MEGAPIXELS,
         )
@@ -260,5 +260,5 @@ class GridScreen(SessionScreen[bool]):
 
 
 def _for_tiles(terminal: Terminal) -> Terminal:
-    """Tiles are half blocks whatever the terminal has: dozens of images would fill its memory and the line."""
-    return replace(terminal, graphics="none" if terminal.colours == "none" else "half")
+    """Tiles are half blocks wherever pictures are shown: dozens of them would fill its memory and the line."""
+    return replace(terminal, graphics="none" if terminal.graphics == "none" else "half")

@@ -33,9 +33,8 @@ _GRAPHICS = {
     "iterm2": "as pixels, by iTerm2's protocol",
     "sixel": "as pixels, by sixels",
     "half": "as half blocks: two pixels for each character",
-    "none": "not at all: this terminal has no colours",
+    "none": 'not at all: graphics is set to "none"',
 }
-_COLOURS = {"true": "16 million colours", "256": "256 colours", "16": "16 colours", "none": "no colours"}
 _HINTS = (
     "Letters and digits pick classes; {auto} makes them assign at once.",
     "F1 may open the terminal's own help; a command does the same by each of its keys. On a Mac, hold Fn for F-keys.",
@@ -150,7 +149,7 @@ def _legend(ink: Ink, accept: str) -> Section:
 
 
 def _showing(terminal: Terminal, auto: str) -> Section:
-    words = [f"Images are shown {_GRAPHICS[terminal.graphics]}; {_COLOURS[terminal.colours]}."]
+    words = [f"Images are shown {_GRAPHICS[terminal.graphics]}; {terminal.colours_in_words}."]
     if terminal.brand:
         where = f", in {terminal.multiplexer}" if terminal.multiplexer else ""
         words.append(f"The terminal is {printable(terminal.brand)}{where}.")

@@ -1,6 +1,5 @@
 """The picture of the labelling screen: made in threads, shown when its turn comes, or a card that says why not."""
 
-import os
 import time
 from collections import deque
 from collections.abc import Callable
@@ -8,6 +7,7 @@ from typing import Protocol
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.pixels.reading import MAX_MEGAPIXELS
+from mia_tui.runs.cores import usable_cores
 from mia_tui.tui.context import Context
 from mia_tui.tui.services.desk import Desk
 from mia_tui.tui.services.glance import Glance
@@ -15,7 +15,7 @@ from mia_tui.tui.services.head_start import HeadStart
 from mia_tui.tui.services.later import later
 from mia_tui.tui.services.prefetch import Prefetch, Ready
 from mia_tui.tui.services.presenter import Presenter, Scene
-from mia_tui.tui.widgets.image_view import ImageView
+from mia_tui.tui.widgets.image_view import NO_IMAGES, ImageView
 
 _AHEAD, _BEHIND = 3, 1
 _REFUSED = "This terminal did not keep the picture", "--graphics half shows images in another way"
@@ -67,7 +67,7 @@ class Pictures:
         self._prefetch = Prefetch(
             desk.dataset,
             terminal,
-            threads=2 if (os.cpu_count() or 1) >= 4 else 1,
+            threads=2 if usable_cores() >= 4 else 1,
             on_ready=lambda ready: face.hand_over(self._ready),
             max_megapixels=MAX_MEGAPIXELS,
             on_changed=self._note_change,
@@ -133,7 +133,7 @@ class Pictures:
             self._missed.pop(key, None)
         if view is not None and self._terminal.graphics == "none":
             size = f"{view.image_width:,} x {view.image_height:,} pixels"
-            self._view.show_card(key.path, size, "This terminal shows no images")
+            self._view.show_card(key.path, size, NO_IMAGES)
         elif ready.picture is not None:
             self._view.show(ready.picture, part_bytes=part_bytes)
         elif ready.missing:

@@ -12,7 +12,7 @@ from mia_tui.paths import printable
 from mia_tui.runs.control import kill_worker, request_stop
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.liveness import run_status
-from mia_tui.runs.words import LIVE, RESUMABLE, nothing_to_stop
+from mia_tui.runs.words import LIVE, RESUMABLE, stop_sentence
 from mia_tui.tui.context import Context
 from mia_tui.tui.places import OpenImages, Place
 from mia_tui.tui.screens.dialogs import Question
@@ -106,10 +106,10 @@ class RunCommands:
         run = self._face.run
         result = await asyncio.to_thread(request_stop, run)
         self._face.look_now()
-        if result.asked_at is None:
-            self._face.say(nothing_to_stop(run, result.status))
-        elif result.may_kill:
+        if result.may_kill:
             await self._offer_kill()
+        elif result.asked_at is None or result.doubt is not None:
+            self._face.say(stop_sentence(run, result))
         else:
             self._face.say(
                 "Asked to stop: it ends its step and saves. If it does not, S again after 10 s offers to kill it."
@@ -128,10 +128,9 @@ class RunCommands:
         )
         if not kill:
             self._face.say("It goes on saving and stopping.")
-        elif await asyncio.to_thread(kill_worker, run):
-            self._face.say("Killed. R goes on from its last checkpoint.")
         else:
-            self._face.say("Its worker has ended meanwhile.")
+            await asyncio.to_thread(kill_worker, run)
+            self._face.say("Killed. R goes on from its last checkpoint.")
         self._face.look_now()
 
     async def _resume(self) -> None:

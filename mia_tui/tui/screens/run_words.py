@@ -10,7 +10,7 @@ from mia_tui.paths import printable
 from mia_tui.runs.job import TrainJob
 from mia_tui.runs.pace import Pace, clock, pace_of
 from mia_tui.runs.state import RunState
-from mia_tui.runs.words import LIVE, STATUS_WORDS
+from mia_tui.runs.words import LIVE, STATUS_WORDS, left_out_sentences
 from mia_tui.tui.services.run_follow import Snapshot
 from mia_tui.tui.widgets.axes import shorten
 from mia_tui.tui.widgets.ink import Ink
@@ -80,10 +80,10 @@ def _at_rest(snapshot: Snapshot) -> str:
     state = snapshot.state
     if snapshot.status == "created":
         return "This run was never started; R starts it."
-    if snapshot.status == "failed" and state.error is not None:
+    if snapshot.status in ("failed", "stopped") and state.error is not None:
         hint = f" {printable(state.error.hint)}" if state.error.hint else ""
         then = when(state.ended_at or 0.0)  # what it complains of may be otherwise by now
-        at = f"Failed {then}: " if then else ""
+        at = f"{snapshot.status.capitalize()} {then}: " if then else ""
         return f"{at}{printable(state.error.message)}{hint}"
     if snapshot.status == "finished":
         return f"Finished{_worked(state)}{_best(state)}."
@@ -226,6 +226,7 @@ def messages_text(snapshot: Snapshot) -> str:
     if state.error is not None:
         blocks.append(_said("Error", state.error.message, state.error.hint))
     blocks += [_said("Warning", warning.message, warning.hint) for warning in state.warnings]
+    blocks += left_out_sentences(state)
     hidden = state.warning_count - len(state.warnings)
     if hidden > 0:
         blocks.append(f"And {counted(hidden, 'warning')} more.")

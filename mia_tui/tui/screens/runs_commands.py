@@ -18,7 +18,7 @@ from mia_tui.runs.outlive import detach_risk
 from mia_tui.runs.queue import last_in_line
 from mia_tui.runs.room import RoomRow
 from mia_tui.runs.room_order import SORTS
-from mia_tui.runs.words import RESUMABLE, nothing_to_stop
+from mia_tui.runs.words import RESUMABLE, stop_sentence
 from mia_tui.tui.context import Context
 from mia_tui.tui.places import OpenImages, Place
 from mia_tui.tui.screens.runs_view import FILTERS, RoomView
@@ -208,9 +208,7 @@ class RunsCommands:
         if row is None:
             return
         result = await asyncio.to_thread(request_stop, row.run)
-        if result.asked_at is None:
-            self._face.say(nothing_to_stop(row.run, result.status))
-        elif result.may_kill and await self._confirm(
+        if result.may_kill and await self._confirm(
             f"End {printable(row.run.name)} at once?",
             "It was asked to stop and has not yet. What it did since its last checkpoint would be lost.",
             yes="End it",
@@ -218,9 +216,7 @@ class RunsCommands:
         ):
             await asyncio.to_thread(kill_worker, row.run)
         else:
-            self._face.say(
-                f"{row.run.name} is asked to stop; it ends after its present step, with a checkpoint."
-            )
+            self._face.say(stop_sentence(row.run, result))
         self._face.look_now()
 
     async def _delete(self) -> None:

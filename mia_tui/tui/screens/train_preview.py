@@ -21,7 +21,7 @@ from mia_tui.tui.context import Context
 from mia_tui.tui.places import Place
 from mia_tui.tui.services.form_outlook import Outlook
 from mia_tui.tui.services.form_preview import COLUMNS, Previewer
-from mia_tui.tui.widgets.image_view import ImageView
+from mia_tui.tui.widgets.image_view import NO_IMAGES, ImageView
 
 _MOST_LINES = 6
 _MOST_TILE_PX = 160
@@ -90,7 +90,7 @@ class PreviewPane(Vertical):
     def want(self, config: TrainConfig, outlook: Outlook | None) -> None:
         """Show images augmented by these settings, as soon as the helper can."""
         if self._terminal.graphics == "none":
-            self._say("This terminal shows no images.")
+            self._say(f"{NO_IMAGES}.")
             return
         if outlook is None or outlook.problem or not outlook.samples:
             self._say(outlook.problem if outlook is not None else "Looking for images")

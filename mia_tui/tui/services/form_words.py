@@ -10,7 +10,7 @@ from mia_tui.catalog.optimizers import OPTIMIZERS
 from mia_tui.catalog.schedules import SCHEDULES
 from mia_tui.config.fields import Field, show_value
 from mia_tui.config.train import TrainConfig
-from mia_tui.runs.system import usable_cores
+from mia_tui.runs.cores import usable_cores
 from mia_tui.tui.services.form import Form, field_of
 
 _MILLION, _BILLION = 1e6, 1e9
@@ -29,7 +29,7 @@ def left_out(name: str, config: TrainConfig) -> str:
     return {
         "lr": f"{own.lr:g} by default",
         "weight_decay": f"{own.weight_decay:g} by default",
-        "threads": f"{usable_cores()}, all cores of this process",
+        "threads": f"what is free at the start, at most {usable_cores()}",
         "group_by": "none",
         "val": "none: a share of the images",
     }.get(name, "")

@@ -3,7 +3,7 @@
 from mia_tui.errors import MiaError
 from mia_tui.runs.housekeeping import drop_stillborn
 from mia_tui.runs.index import remember_run
-from mia_tui.runs.launch import niceness, spawn, wait_until_taken
+from mia_tui.runs.launch import spawn, trains_on_cpu, wait_until_taken
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.prepare import Prepared
 
@@ -21,7 +21,7 @@ def start_run(prepared: Prepared, *, after: RunDir | None = None) -> RunDir:
     run = prepared.create(after=after)
     remember_run(run)
     try:
-        wait_until_taken(run, spawn(run, nice=niceness(prepared.job.config.device)))
+        wait_until_taken(run, spawn(run, gives_way=trains_on_cpu(prepared.job.config.device)))
     except MiaError as error:
         drop_stillborn(run, error)
         raise

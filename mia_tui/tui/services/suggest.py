@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from mia_tui.errors import MiaError
-from mia_tui.runs.launch import niceness
+from mia_tui.runs.launch import trains_on_cpu
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.suggesting import Suggesting
 from mia_tui.tui.places import Place
@@ -18,7 +18,7 @@ def start_suggesting(run: RunDir, place: Place) -> Suggesting:
     Raises:
         RunError: If it cannot be started.
     """
-    return Suggesting(run, place.dataset, place.state, nice=niceness("auto"))
+    return Suggesting(run, place.dataset, place.state, gives_way=trains_on_cpu("auto"))
 
 
 async def tell_suggesting(

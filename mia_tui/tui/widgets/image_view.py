@@ -25,6 +25,9 @@ from mia_tui.terminal.pictures import hide_picture
 from mia_tui.tui.services.link import ASK, Link
 from mia_tui.tui.widgets.raw_strip import RawStrip
 
+NO_IMAGES = 'Images are not shown: graphics is set to "none"'
+"""Nothing else keeps the app from showing them."""
+
 
 class ImageView(Widget, can_focus=False):
     """Shows one `Picture`, or a card of text where there is none.

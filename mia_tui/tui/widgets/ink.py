@@ -21,7 +21,7 @@ class Ink:
     """
 
     def __init__(self, terminal: Terminal) -> None:
-        self.colours = terminal.colours != "none"
+        self.colours = terminal.colours != "none" and not terminal.colourless
         self.unicode = terminal.unicode
         self.dot = "·" if self.unicode else "."
         self.more = "…" if self.unicode else "~"
