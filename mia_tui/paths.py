@@ -151,8 +151,8 @@ def encode_cell(text: str) -> str:
     """A name, in the form of `encode_name` or `encode_class`, for a table that leaves: it steers no program.
 
     Control characters are written %XX, and so is what makes a formula of a cell in a spreadsheet: = + - @ (also the
-    wide ones) at its beginning, or behind a separator that a spreadsheet may split it at. Numbers stay as they are, and
-    so does a sign that stands alone. `decode_name` undoes it.
+    wide ones) at its beginning, or behind a separator that a spreadsheet may split it at. Numbers stay as they are,
+    and so does a sign that stands alone. `decode_name` undoes it.
     """
     text = encode_controls(text)
     return text if _NUMBER.fullmatch(text) else _FORMULA.sub(_percent, text)

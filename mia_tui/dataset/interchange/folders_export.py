@@ -3,6 +3,7 @@
 import os
 import shutil
 import stat
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -14,6 +15,7 @@ from PIL import Image
 
 from mia_tui.dataset.interchange.folders import PART_FOLDERS
 from mia_tui.dataset.interchange.output import FILE_MODE, FOLDER_MODE, cannot_write
+from mia_tui.dataset.interchange.portable import portable, unportable
 from mia_tui.dataset.left_out import is_system_folder
 from mia_tui.dataset.model import ImageKey, Part
 from mia_tui.dataset.pixels.reading import open_image
@@ -41,16 +43,23 @@ class FoldersExport:
         files: Number of files written.
         skipped: Images that could not be copied, each with the reason.
         frames: How many of the files are single frames taken out of a stack.
+        renamed: Files whose names not every system can hold, each with its new one.
     """
 
     files: int
     skipped: tuple[str, ...]
     frames: int
+    renamed: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         text = f"{counted(self.files, 'file')} written"
         if self.frames:
             text += f", {counted(self.frames, 'frame')} of stacks among them"
+        if self.renamed:
+            text += (
+                f"; {counted(len(self.renamed), 'name')} that Windows cannot hold changed: "
+                f"{name_some(self.renamed)}"
+            )
         if self.skipped:
             text += f"; {counted(len(self.skipped), 'image')} left out: {name_some(self.skipped)}"
         return text + "."
@@ -69,7 +78,8 @@ def write_class_folders(
     """Write a folder per class with the images of that class in it; the dataset stays as it is.
 
     A stack whose frames all carry one class and lie in one part stays one file; other labelled frames become
-    TIFF files of their own, pixels as they are. Names that occur more than once in a class get -2, -3.
+    TIFF files of their own, pixels as they are. Names that occur more than once in a class get -2, -3, and what
+    Windows does not allow in the name of a file becomes an underscore.
 
     Args:
         out: A folder that does not exist yet or is empty; appears when all is written.
@@ -114,15 +124,13 @@ def _check_target(out: Path, dataset: Path) -> None:
         raise DataError(f"{printable(out)} exists and is not an empty folder.", "Name a new folder.")
 
 
-def _check_names(names: Iterable[str], *, with_parts: bool) -> None:
+def _check_names(names: Sequence[str], *, with_parts: bool) -> None:
     for name in names:
-        reason = None
-        if "/" in name or "\0" in name:
-            reason = "holds a slash"
+        reason = unportable(name)
+        if reason:
+            pass
         elif name.startswith("."):
             reason = "starts with a dot"
-        elif len(os.fsencode(name)) > 255:
-            reason = "is too long"
         elif name.casefold() in PART_FOLDERS and not with_parts:
             reason = "would be taken for a part of the dataset"
         elif is_system_folder(name):
@@ -131,6 +139,19 @@ def _check_names(names: Iterable[str], *, with_parts: bool) -> None:
             raise DataError(
                 f"The class {printable(name)} cannot be a folder: its name {reason}.",
                 "Rename the class, or export to CSV.",
+            )
+    _refuse_same_folder(names)
+
+
+def _refuse_same_folder(names: Sequence[str]) -> None:
+    """Two classes that are one folder on a disk that does not tell capitals apart, as on Windows and macOS."""
+    known: dict[str, str] = {}
+    for name in names:
+        other = known.setdefault(unicodedata.normalize("NFC", name).casefold(), name)
+        if other != name:
+            raise DataError(
+                f"The classes {printable(other)} and {printable(name)} would be one folder on Windows and macOS.",
+                "Rename one of them, or export to CSV.",
             )
 
 
@@ -170,7 +191,7 @@ def _plan(
 
 def _write_all(root: Path, dataset: Path, items: Sequence[_Item], transfer: Transfer) -> FoldersExport:
     names = _unique_names(items)
-    skipped, written, frames = [], 0, 0
+    skipped, renamed, written, frames = [], [], 0, 0
     for item, name in zip(items, names, strict=True):
         source, target = dataset / item.source, root / item.folder / name
         add_folder(target.parent, root=root, parents=True, mode=FOLDER_MODE)
@@ -178,9 +199,11 @@ def _write_all(root: Path, dataset: Path, items: Sequence[_Item], transfer: Tran
         if fault:
             skipped.append(f"{printable(item.source)}: {fault}")
             continue
+        if item.frame is None and unportable(source.name):
+            renamed.append(f"{printable(item.source)} is {item.folder}/{name}")
         written += 1
         frames += item.frame is not None
-    return FoldersExport(files=written, skipped=tuple(skipped), frames=frames)
+    return FoldersExport(files=written, skipped=tuple(skipped), frames=frames, renamed=tuple(renamed))
 
 
 def _transfer(source: Path, target: Path, frame: int | None, transfer: Transfer, root: Path) -> str | None:
@@ -258,4 +281,4 @@ def _unique_names(items: Sequence[_Item]) -> list[str]:
 
 def _wanted_name(item: _Item) -> str:
     name = item.source.rpartition("/")[2]
-    return name if item.frame is None else f"{Path(name).stem}_{item.frame:03d}.tif"
+    return portable(name if item.frame is None else f"{Path(name).stem}_{item.frame:03d}.tif")
