@@ -166,8 +166,8 @@ class MiaApp(App[int], inherit_bindings=False):
     def _handle_exception(self, error: Exception) -> None:
         """End the app; who started it says what happened (Textual would print the traceback)."""
         self._keep_fault(error)
-        self._exception_event.set()  # for Textual's pilot, which raises it in a test
         self.exit(return_code=1)
+        self._exception_event.set()  # for Textual's pilot, which raises it in a test
 
     def _keep_fault(self, error: Exception) -> None:
         """The first one counts, others follow from it. One in a worker is wrapped, and has its traceback inside."""

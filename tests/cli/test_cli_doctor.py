@@ -10,6 +10,7 @@ from PIL import Image
 from run_support import on_small_disk, run_python
 
 from mia_tui.cli import doctor
+from mia_tui.paths import user_config_file
 from mia_tui.runs import torch_probe
 from mia_tui.runs.cores import Cores
 from mia_tui.runs.gpus import Gpu
@@ -222,6 +223,10 @@ def test_on_a_terminal_long_findings_go_on_below_their_text(
             "note: coarse, of half blocks, 16 million colours, 10x20 pixels a cell, inside tmux. tmux lets no "
             "pictures through. Outside of tmux the same terminal may show them in full.",
         ),
+        (
+            make_terminal("half", colourless=True),
+            "note: coarse, of half blocks, 16 million colours in pictures, none elsewhere, 10x20 pixels a cell.",
+        ),
         (make_terminal("none", "none"), "note: not shown, no colours, 10x20 pixels a cell."),
     ],
 )
@@ -236,3 +241,19 @@ def test_what_the_terminal_shows_of_images_is_told(
 @pytest.mark.usefixtures("facts")
 def test_without_a_terminal_nothing_is_asked_about_images(mia: Mia) -> None:
     assert "Images" not in mia("doctor").out
+
+
+@pytest.mark.usefixtures("facts")
+def test_it_goes_by_the_settings_as_the_app_does_and_names_their_file(
+    mia: Mia, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = on_terminal(monkeypatch, make_terminal())
+    monkeypatch.setenv("COLUMNS", "1000")
+    file = user_config_file()
+    assert f"\nSettings        none; they go into {file}\n" in mia("doctor").out
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text('graphics = "sixel"\ncolours = "256"\n')
+    assert f"\nSettings        {file}\n" in mia("doctor").out
+    file.write_text('graphics = "cubes"\n')
+    assert "\nSettings        note: the app does not open: graphics in " in mia("doctor").out
+    assert asked == ["auto", "sixel 256", "auto"]

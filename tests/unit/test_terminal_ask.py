@@ -239,7 +239,7 @@ def chosen(wanted: str = "auto", environment: dict[str, str] | None = None, **an
         ({"sixel": True, "brand": "foot(1.16.2)"}, {"LC_TERMINAL": "iTerm2"}, "sixel"),
         ({"sixel": True, "cell_px": None}, {}, "half"),
         ({}, {}, "half"),
-        ({}, {"NO_COLOR": "1"}, "none"),
+        ({}, {"NO_COLOR": "1"}, "half"),
         ({"kitty": True}, {"NO_COLOR": "1"}, "kitty"),
         ({"brand": "tmux 3.3a"}, {"TMUX": "x", "LC_TERMINAL": "iTerm2"}, "half"),
         ({"brand": "tmux 3.4", "sixel": True}, {"TMUX": "x"}, "sixel"),
@@ -290,7 +290,8 @@ def test_what_is_wanted_wins_where_it_can_be_had(
         ({"STY": "1.pts", "COLORTERM": "truecolor"}, {}, "256"),
         ({"TMUX": "x", "TERM": "screen"}, {}, "true"),
         ({"TEXTUAL_COLOR_SYSTEM": "256", "COLORTERM": "truecolor"}, {}, "256"),
-        ({"NO_COLOR": "1", "COLORTERM": "truecolor"}, {}, "none"),
+        ({"NO_COLOR": "1", "COLORTERM": "truecolor"}, {}, "true"),
+        ({"NO_COLOR": "1"}, {}, "256"),
     ],
 )
 def test_colours_are_those_that_arrive(
@@ -340,7 +341,30 @@ def test_unicode_follows_the_locale(locale: dict[str, str], unicode: bool) -> No
 @pytest.mark.parametrize("environment", [{}, {"NO_COLOR": "1"}, {"COLORTERM": "truecolor"}])
 def test_a_terminal_has_the_colours_that_the_user_says(wanted: str, environment: dict[str, str]) -> None:
     told = with_colours(XTERM | environment, wanted)  # type: ignore[arg-type]
-    assert choose_terminal("auto", Answers(True), None, told).colours == wanted
+    terminal = choose_terminal("auto", Answers(True), None, told)
+    if wanted == "none":
+        own = choose_terminal("auto", Answers(True), None, XTERM | environment)
+        assert (terminal.colourless, terminal.colours) == (True, own.colours), "pictures keep theirs"
+    else:
+        assert (terminal.colourless, terminal.colours) == (False, wanted)
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({}, "16 million colours"),
+        ({"NO_COLOR": ""}, "16 million colours"),  # the convention: present and not empty
+        ({"NO_COLOR": "1"}, "16 million colours in pictures, none elsewhere"),
+        ({"NO_COLOR": "0"}, "16 million colours in pictures, none elsewhere"),
+        ({"TERM": "dumb"}, "no colours"),
+        ({"TERM": "dumb", "NO_COLOR": "1"}, "no colours"),
+    ],
+)
+def test_no_color_takes_the_colours_of_all_but_pictures(environment: dict[str, str], words: str) -> None:
+    terminal = chosen("auto", {"COLORTERM": "truecolor"} | environment)
+    assert terminal.colours_in_words == words
+    assert terminal.colourless == (words != "16 million colours")
+    assert (terminal.graphics == "half") == (environment.get("TERM") != "dumb")
 
 
 def test_auto_leaves_the_colours_to_the_terminal() -> None:
