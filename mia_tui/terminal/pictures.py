@@ -4,6 +4,8 @@ Over a slow line bytes decide how fast the next image is there, so every encoder
 can give up quality for bytes; see `draw_half` and `draw_pixels` for how.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from mia_tui.terminal import kitty
@@ -40,7 +42,10 @@ def draw_picture(
         drawn = draw_iterm2(pixels, panel, max_bytes)
     elif terminal.graphics == "sixel":
         drawn = draw_sixel(pixels, panel, terminal, max_bytes)
-    return drawn or draw_half(pixels, panel, terminal, max_bytes)
+    if drawn is not None:
+        return drawn
+    blocks = draw_half(pixels, panel, terminal, max_bytes)
+    return blocks if terminal.graphics == "half" else replace(blocks, is_coarse=True)
 
 
 def useful_px(panel: Panel, terminal: Terminal) -> tuple[int, int]:

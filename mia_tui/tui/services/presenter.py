@@ -26,9 +26,7 @@ from mia_tui.tui.services.stock import Stock
 COARSE_S = 0.1  # what a coarse picture may take on its way
 FINE_S = 0.3  # what its refinement may take
 REST_S = 0.25  # resting on an image so long, its refinement is sent
-LONG_REST_S = (
-    2.0  # and so long, a better one, which may take longer; twice as long, a still better one, and so on
-)
+LONG_REST_S = 1.0  # and so long, a better one, which may take longer; twice as long, a still better one
 PART_S = 0.025  # what one part of it may take, where it has parts: a key's answer waits behind that
 HURRY_S = 0.15  # images that follow each other so soon are passed over: a held key
 QUICK_BYTES = 48_000  # a coarse picture that is made at once, while sixel takes a tenth of a second
@@ -132,12 +130,6 @@ class Presenter:
     def held(self) -> tuple[Wish, ...]:
         """Pictures that the terminal holds (kitty)."""
         return self._stock.wishes
-
-    @property
-    def at_rest(self) -> bool:
-        """Whether the best picture there is of the present image is painted, and nothing is on its way."""
-        whole = self._painted is not None and not _is_coarse(self._painted)
-        return self._scene is None or (whole and not self._chunks and not self._link.busy)
 
     def hide(self) -> None:
         """Stop painting: another screen lies over the picture."""
@@ -292,7 +284,7 @@ class Presenter:
         """The best picture for as long as the person has rested on it.
 
         After a long rest, that is all there is to see where pictures have parts: keys are answered between them.
-        Others may take about a quarter of the time that was rested: who labels an image a second never waits.
+        Others may take at most half of the time that was rested: who labels an image a second never waits.
         """
         longer = max(0, self._rests - 1)
         in_parts = self._terminal.graphics in ("half", "kitty")
@@ -396,5 +388,5 @@ def _fineness(wish: Wish) -> float:
 
 
 def _is_coarse(ready: Ready) -> bool:
-    """Whether less is painted of an image than there is to see."""
-    return ready.picture is not None and ready.picture.is_coarse
+    """Whether less is painted of an image than can be."""
+    return ready.picture is not None and ready.picture.is_coarse and ready.wish.max_bytes is not None
