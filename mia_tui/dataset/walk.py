@@ -115,7 +115,8 @@ class _Walk:
                     if not is_system_folder(name):
                         folders.append(name)
                 elif entry.is_symlink() and _is_folder(entry):
-                    links.append(name)
+                    if not is_system_folder(name):
+                        links.append(name)
                 elif not is_image:
                     others.append(name)
         self.seen.add(identity)
