@@ -115,7 +115,8 @@ class _Walk:
                     if not is_system_folder(name):
                         folders.append(name)
                 elif entry.is_symlink() and _is_folder(entry):
-                    links.append(name)
+                    if not is_system_folder(name):
+                        links.append(name)
                 elif is_image:
                     self._note(f"{folder}/{name}" if folder else name, "It is no file with a content.")
                 else:

@@ -288,7 +288,7 @@ def _validation_folder(folder: Path, names: list[str], config: TrainConfig) -> t
     Raises:
         DataError: If none of its classes is trained.
     """
-    other = read_dataset(folder, frames=config.frames)
+    other = _read_validation(folder, config)
     position = {name: index for index, name in enumerate(names)}
     classes = [named.name for named in other.labelled.classes]
     samples = [
@@ -309,6 +309,16 @@ def _validation_folder(folder: Path, names: list[str], config: TrainConfig) -> t
     unknown = [name for name in classes if name not in position]
     notes = [f"Classes of {printable(folder)} that are not trained are left out: {name_some(unknown)}."]
     return samples, [*other.notes, *(notes if unknown else [])]
+
+
+def _read_validation(folder: Path, config: TrainConfig) -> Dataset:
+    """The folder's labels as they are found; by the names of its folders where only --labels folders finds some."""
+    try:
+        return read_dataset(folder, frames=config.frames)
+    except DataError:
+        if config.labels != "folders":
+            raise
+        return read_dataset(folder, frames=config.frames, source="folders")
 
 
 def _counts(samples: list[Sample], names: list[str]) -> dict[str, dict[Part, int]]:

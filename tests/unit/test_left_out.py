@@ -64,6 +64,8 @@ def test_what_programs_leave_for_themselves_is_neither_an_image_nor_counted(tmp_
     touch(
         tmp_path, "a/Thumbs.db", "a/desktop.ini", "a/.DS_Store", "a/1.png:Zone.Identifier", "a/~$table.xlsx"
     )
+    draw(tmp_path.parent / "waste", "old.png")
+    (tmp_path / "#recycle").symlink_to(tmp_path.parent / "waste")
     touch(tmp_path, f"mia/{LABELS_DB}", "mia/runs/r/events.jsonl", "Classification_labels/1.npz")
     found = scan(tmp_path)
     assert [file.path for file in found.files] == ["a/1.png"]

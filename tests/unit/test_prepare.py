@@ -217,6 +217,18 @@ def test_a_dataset_that_is_only_held_out_is_trained_on_by_the_folder_that_is_nam
     assert prepare(root / "val").counts["a"]["train"] >= 1
 
 
+def test_the_folder_that_validates_may_have_deeper_class_folders_too_where_the_user_said_so(
+    tmp_path: Path,
+) -> None:
+    root = draw_parts(tmp_path / "set", "a/1.png", "b/2.png", "b/deep/3.png")
+    other = draw_parts(tmp_path / "other", "a/4.png", "b/deep/5.png")
+    found = read_dataset(root, source="folders")
+    with pytest.raises(DataError, match="--labels folders"):
+        prepare_training(found, make_config(val=str(other)))
+    prepared = prepare_training(found, make_config(val=str(other), labels="folders"))
+    assert [of["val"] for of in prepared.counts.values()] == [1, 1]
+
+
 def test_a_class_in_the_folder_val_trains_where_another_folder_validates(tmp_path: Path) -> None:
     root = draw_parts(tmp_path / "set", "train/a/1.png", "train/b/2.png", "val/z/3.png")
     other = draw_parts(tmp_path / "other", "a/4.png", "z/5.png")
