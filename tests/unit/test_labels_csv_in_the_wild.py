@@ -249,7 +249,7 @@ def test_a_relative_path_counts_from_the_dataset_its_parent_or_the_files_own_fol
     dataset = tmp_path / "cells"
     dataset.mkdir()
     scan = scan_of("s1/a.png", "s1/b.png", "c.png", "s2/deep/d.png")
-    rows = ["s1/a.png,x", "cells/s1/b.png,x", "./cells/c.png,x", "deep/d.png,x", "other/s1/a.png,y"]
+    rows = ["s1/a.png,x", "my/cells/s1/b.png,x", "./cells/c.png,x", "deep/d.png,x", "other/s1/a.png,y"]
     found = read(tmp_path, "file,class\n" + "\n".join(rows) + "\n", scan, dataset=dataset)
     assert len(found.labels) == 4
     assert found.unmatched == ["other/s1/a.png"], "a folder that is not here may be another image's"

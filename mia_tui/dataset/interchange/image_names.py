@@ -42,7 +42,7 @@ class ImageNames:
     """The images of a dataset, to be found by the names that others gave them.
 
     A name is looked for as it stands, then as a path from the dataset's folder, from the folder of the file of
-    labels, or from the folder that holds the dataset. A bare name, or a path, is enough where it is the end of one
+    labels, or from any folder above a dataset of this name. A bare name, or a path, is enough where it is the end of one
     image's path only. Of a path from the root of some disk, or one with backslashes, the longest ending counts that
     fits an image.
 
@@ -96,9 +96,8 @@ class ImageNames:
                 if whole.startswith(f"{root.rstrip('/')}/"):
                     yield whole[len(root.rstrip("/")) + 1 :]
         if self._roots:
-            name, _, rest = os.path.normpath(text).partition("/")
-            if rest and name == os.path.basename(self._roots[0]):  # noqa: PTH119
-                yield rest
+            name, parts = os.path.basename(self._roots[0]), os.path.normpath(text).split("/")  # noqa: PTH119
+            yield from ("/".join(parts[at:]) for at in range(1, len(parts)) if parts[at - 1] == name)
 
     def _by_ending(self, text: str) -> Found:
         slashed = os.path.normpath(text.replace("\\", "/"))
