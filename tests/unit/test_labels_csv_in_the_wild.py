@@ -215,6 +215,12 @@ def test_a_path_of_another_place_is_matched_by_its_longest_ending_and_said(tmp_p
     assert found.notes == (f"1 row matched by the end of the path: {written} is s1/a.png.",)
 
 
+@pytest.mark.parametrize("written", ["/old/cells/a.png", "C:\\data\\cells\\a.png", "old\\cells\\a.png"])
+def test_a_path_of_another_place_is_said_also_where_the_dataset_has_kept_its_name(tmp_path, written):
+    found = read(tmp_path, f"file,class\n{written},cat\n", scan_of("a.png"), dataset=tmp_path / "cells")
+    assert found.notes == (f"1 row matched by the end of the path: {written} is a.png.",)
+
+
 def test_an_ending_that_fits_several_images_is_named_and_not_taken(tmp_path):
     found = read(
         tmp_path, "file,class\n/old/a.png,cat\n/old/b.png,dog\n", scan_of("s1/a.png", "s2/a.png", "b.png")
@@ -249,7 +255,7 @@ def test_a_relative_path_counts_from_the_dataset_its_parent_or_the_files_own_fol
     dataset = tmp_path / "cells"
     dataset.mkdir()
     scan = scan_of("s1/a.png", "s1/b.png", "c.png", "s2/deep/d.png")
-    rows = ["s1/a.png,x", "cells/s1/b.png,x", "./cells/c.png,x", "deep/d.png,x", "other/s1/a.png,y"]
+    rows = ["s1/a.png,x", "my/cells/s1/b.png,x", "./cells/c.png,x", "deep/d.png,x", "other/s1/a.png,y"]
     found = read(tmp_path, "file,class\n" + "\n".join(rows) + "\n", scan, dataset=dataset)
     assert len(found.labels) == 4
     assert found.unmatched == ["other/s1/a.png"], "a folder that is not here may be another image's"

@@ -224,8 +224,8 @@ def test_the_folder_that_validates_may_have_deeper_class_folders_too_where_the_u
     other = draw_parts(tmp_path / "other", "a/4.png", "b/deep/5.png")
     found = read_dataset(root, source="folders")
     with pytest.raises(DataError, match="--labels folders"):
-        prepare_training(found, make_config(val=str(other)))
-    prepared = prepare_training(found, make_config(val=str(other), labels="folders"))
+        prepare_training(found, make_config(flags={"val": str(other)}))
+    prepared = prepare_training(found, make_config(flags={"val": str(other), "labels": "folders"}))
     assert [of["val"] for of in prepared.counts.values()] == [1, 1]
 
 

@@ -42,9 +42,9 @@ class ImageNames:
     """The images of a dataset, to be found by the names that others gave them.
 
     A name is looked for as it stands, then as a path from the dataset's folder, from the folder of the file of
-    labels, or from the folder that holds the dataset. A bare name, or a path, is enough where it is the end of one
-    image's path only. Of a path from the root of some disk, or one with backslashes, the longest ending counts that
-    fits an image.
+    labels, or from any folder above a dataset of this name. A bare name, or a path, is enough where it is the end of
+    one image's path only. Of a path from the root of some disk, or one with backslashes, the longest ending counts
+    that fits an image.
 
     Args:
         scan: The images.
@@ -77,7 +77,7 @@ class ImageNames:
     def _placed(self, text: str) -> str | None:
         """The image that is a path's from one of the folders it may count from."""
         for slashed in dict.fromkeys((text, text.replace("\\", "/"))):  # Windows writes a\b
-            for path in self._places(slashed):
+            for path in self._places(slashed, elsewhere="\\" in text or _ROOTED.match(text) is not None):
                 if path in self.frames:
                     return path
                 # macOS writes é as e and an accent, a table as one character
@@ -86,8 +86,8 @@ class ImageNames:
                     return same[0]
         return None
 
-    def _places(self, text: str) -> Iterable[str]:
-        """Paths below the dataset that a path may stand for, without . and .."""
+    def _places(self, text: str, *, elsewhere: bool) -> Iterable[str]:
+        """Paths below the dataset that a path may stand for, without . and ..; `elsewhere` if of another computer."""
         if not text.startswith("/"):
             yield os.path.normpath(text)
         for folder in self._folders:
@@ -95,10 +95,9 @@ class ImageNames:
             for root in self._roots:
                 if whole.startswith(f"{root.rstrip('/')}/"):
                     yield whole[len(root.rstrip("/")) + 1 :]
-        if self._roots:
-            name, _, rest = os.path.normpath(text).partition("/")
-            if rest and name == os.path.basename(self._roots[0]):  # noqa: PTH119
-                yield rest
+        if self._roots and not elsewhere:
+            name, parts = os.path.basename(self._roots[0]), os.path.normpath(text).split("/")  # noqa: PTH119
+            yield from ("/".join(parts[at:]) for at in range(1, len(parts)) if parts[at - 1] == name)
 
     def _by_ending(self, text: str) -> Found:
         slashed = os.path.normpath(text.replace("\\", "/"))
