@@ -16,7 +16,7 @@ from typing import Any, Self
 
 import msgspec
 
-from mia_tui.files import FULL_DISK, disk_error, open_in_place, open_to_read
+from mia_tui.files import FULL_DISK, OddFile, disk_error, open_in_place, open_to_read
 from mia_tui.paths import printable
 from mia_tui.runs.events import Event, KnownEvent, Progress, StepEnded, UnknownEvent
 
@@ -160,10 +160,10 @@ class EventReader:
 
 
 def last_event(path: Path) -> KnownEvent | None:
-    """The last known event of a log, read from its end; None if there is none."""
+    """The last known event of a log, read from its end; None if there is none, or what lies there is no log."""
     try:
         file = open_to_read(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, OddFile):
         return None
     with file:
         size = file.seek(0, os.SEEK_END)
