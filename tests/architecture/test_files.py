@@ -37,6 +37,7 @@ EXCEPTIONS = {
     "runs/launch.py: os.utime": "of a descriptor",
     "runs/suggesting.py: os.truncate": "of a descriptor",
     "runs/predictions.py: self._file.truncate": "of a file that `files` opened",
+    "tui/widgets/image_view.py: shown.truncate": "of a line of text",
 }
 """What is allowed, and why."""
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mia_tui.dataset.store.backups import is_damage, newest_copies
+from mia_tui.dataset.store.locks import lacks_locks
 from mia_tui.errors import StoreError, StoreReplaced
 from mia_tui.paths import printable
 from mia_tui.records import BadRecord
@@ -55,6 +56,11 @@ def store_error(error: sqlite3.Error, path: Path) -> StoreError:
         )
     if primary in _FORBIDDEN:
         return StoreError(f"{name} cannot be written.", f"Ask for write access, or {_ELSEWHERE}")
+    if extended in _NO_LOCKS or primary == sqlite3.SQLITE_NOLFS or (primary in _BUSY and lacks_locks(path)):
+        return StoreError(
+            f"The disk that holds {name} does not support locks, without which labels could get lost.",
+            "Put the labels on another disk with --state DIR.",
+        )
     if primary in _BUSY:
         return StoreError(
             f"Another program has been writing to {name} for {BUSY_TIMEOUT_S:g} seconds.",
@@ -62,11 +68,6 @@ def store_error(error: sqlite3.Error, path: Path) -> StoreError:
         )
     if is_damage(error):
         return StoreError(f"{name} is damaged.", _backup_hint(path))
-    if extended in _NO_LOCKS or primary == sqlite3.SQLITE_NOLFS:
-        return StoreError(
-            f"The disk that holds {name} does not support locks, without which labels could get lost.",
-            "Put the labels on another disk with --state DIR.",
-        )
     return StoreError(f"{name} cannot be read or written: {error}.", f"Check the disk, or {_ELSEWHERE}")
 
 
