@@ -117,11 +117,12 @@ def _settle_threads(run: RunDir, job: TrainJob, cores: Cores, emit: Observe) -> 
     """Fix the number of threads for good, by what is free now."""
     job = run.put_threads(cores.threads)
     threads = counted(cores.threads, "thread")
-    emit(Phase(t=time.time(), name="importing", message=f"{threads}: {cores}"))
     if cores.is_busy and trains_on_cpu(job.config.device):
         message = f"The run computes with {threads}, since {cores}."
         hint = f"It keeps that number; `mia-tui train --resume {printable(run.name)} --threads N` would change it."
         emit(Warned(t=time.time(), message=message, hint=hint))
+    else:
+        emit(Phase(t=time.time(), name="importing", message=f"{threads}: {cores}"))
     return job
 
 

@@ -52,7 +52,8 @@ def demo(tmp_path: Path) -> Path:
 
 @contextmanager
 def busy_loops(count: int) -> Iterator[None]:
-    command = [sys.executable, "-ISc", "while True: pass"]
+    code = "import os; home = os.getppid()\nwhile os.getppid() == home: pass"  # nobody must outlive a broken test
+    command = [sys.executable, "-ISc", code]
     loops = [subprocess.Popen(command, start_new_session=True) for _ in range(count)]
     try:
         time.sleep(0.5)

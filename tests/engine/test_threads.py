@@ -8,7 +8,7 @@ from training_support import make_run, train
 
 from mia_tui import worker
 from mia_tui.runs.cores import Cores
-from mia_tui.runs.events import Event, RunStarted, Warned
+from mia_tui.runs.events import Event, Phase, RunStarted, Warned
 from mia_tui.runs.layout import RunDir
 
 pytestmark = pytest.mark.usefixtures("threads_stay_as_they_were")
@@ -18,6 +18,7 @@ pytestmark = pytest.mark.usefixtures("threads_stay_as_they_were")
 def every_step_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mia_tui.engine.train.TELL_EVERY_S", 0.0)
     monkeypatch.setattr("mia_tui.runs.control._LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr("mia_tui.engine.waiting._LOOKED_S", float("inf"))  # whatever else this machine does
 
 
 def find(monkeypatch: pytest.MonkeyPatch, cores: Cores | None) -> None:
@@ -67,6 +68,8 @@ def test_a_run_with_free_cores_takes_them_without_a_warning(
     find(monkeypatch, Cores(usable=2, busy=0.1, most=2))
     _, events = train(run)
     assert (run.job().threads, warnings_of(events)) == (2, [])
+    phases = [event.message for event in events if isinstance(event, Phase)]
+    assert "2 threads: other programs keep 0.1 of 2 cores busy" in phases
     assert torch.get_num_threads() == 2
 
 
