@@ -70,7 +70,7 @@ class MiaApp(App[int], inherit_bindings=False):
 
     def on_mount(self) -> None:
         asyncio.get_running_loop().set_exception_handler(self._task_failed)
-        for number in (signal.SIGTERM, signal.SIGHUP):
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, partial(self._end, 128 + number))
         self.set_interval(1.0, self.link.expire)
         if self._dataset is None:

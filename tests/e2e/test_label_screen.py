@@ -141,10 +141,13 @@ def test_it_ends_when_its_terminal_is_gone(start: Open, images: Path) -> None:
         app.wait()
 
 
-def test_it_ends_at_a_signal_and_leaves_the_terminal_tidy(start: Open, images: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+def test_it_ends_at_a_signal_and_leaves_the_terminal_tidy(
+    start: Open, images: Path, number: signal.Signals
+) -> None:
     app = opened(start(images))
-    app.send(signal.SIGTERM)
-    app.wait()
+    app.send(number)
+    assert app.wait() == 128 + number
     app.quiet()
     assert b"\x1b[?1049l" in app.raw(), "the terminal was left in the app's screen"
     assert b"\x1b[?25h" in app.raw(), "the cursor was left hidden"

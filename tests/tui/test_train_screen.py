@@ -525,7 +525,7 @@ def test_without_colours_and_unicode_everything_is_ascii_and_the_cursor_is_seen(
             ] == []
             await press(pilot, "backspace", "2")
             await to_section(pilot, "Augmentation")
-            await wait_until(pilot, lambda: "graphics is set to" in text(pilot))
+            await wait_until(pilot, lambda: "Images are not shown" in text(pilot))
 
     run(test())
 
