@@ -57,7 +57,8 @@ class Presenter:
         prefetch: Makes the pictures.
         link: The line to the terminal.
         terminal: What it can do.
-        paint: Paints what is ready (or its problem); with a number of bytes, only so much of it.
+        paint: Paints what is ready (or its problem); with a number of bytes, only so much of it; whether a
+            coarser picture of the same is there already.
         more: Paints the next part; whether there was one.
         card: Says that an image is being loaded.
         refused: Says that the terminal does not take an image.
@@ -72,7 +73,7 @@ class Presenter:
         link: Link,
         terminal: Terminal,
         *,
-        paint: Callable[[Ready, int | None], None],
+        paint: Callable[[Ready, int | None, bool], None],
         more: Callable[[], bool],
         card: Callable[[ImageKey], None],
         refused: Callable[[ImageKey], None],
@@ -239,7 +240,7 @@ class Presenter:
         first, self._painted = self._painted is None, ready
         self._settled = self._may_send_ahead = False
         self._stock.seen(ready.wish)
-        self._paint(ready, self._link.budget(PART_S))
+        self._paint(ready, self._link.budget(PART_S), not first)
         self._after(PAINTED_S, self._settle)
         if self._terminal.graphics == "kitty":
             self._after(AHEAD_SLOW_S if self._link.is_slow else AHEAD_S, self._look_ahead)
