@@ -285,11 +285,15 @@ class Presenter:
         """The best picture for as long as the person has rested on it.
 
         After a long rest, that is all there is to see where pictures have parts: keys are answered between them.
-        Others may take at most half of the time that was rested: who labels an image a second never waits.
+        Others may take about as long as was rested already: who labels an image a second never waits, and who looks
+        for long sees all. It grows so fast since the speed may be measured wrong: xterm on a busy machine takes
+        half blocks at 15 kB/s, and sixel much faster.
         """
         longer = max(0, self._rests - 1)
         in_parts = self._terminal.graphics in ("half", "kitty")
-        size = None if longer and in_parts else self._budget(FINE_S * 2**longer)
+        size = (
+            None if longer and in_parts else self._budget(FINE_S * (2 * 3 ** (longer - 1) if longer else 1))
+        )
         return Wish(scene.key, scene.look, scene.panel, size)
 
     def _coarse(self, scene: Scene) -> Wish:
