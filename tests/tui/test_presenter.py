@@ -97,7 +97,9 @@ class Stage:
             clock=lambda: self.now,
         )
 
-    def paint(self, ready: Ready, part_bytes: int | None) -> None:
+    def paint(self, ready: Ready, part_bytes: int | None, is_refined: bool) -> None:
+        before = replace(self.painted[-1], max_bytes=None) if self.painted else None
+        assert not is_refined or replace(ready.wish, max_bytes=None) == before
         self.painted.append(ready.wish)
         self.link.sent(20_000)
 

@@ -124,7 +124,7 @@ class World:
 
     # The view
 
-    def paint(self, ready: Ready, part_bytes: int | None) -> None:
+    def paint(self, ready: Ready, part_bytes: int | None, is_refined: bool) -> None:
         picture = ready.picture
         assert picture is not None
         text, before = picture.graphics, self.on_view

@@ -127,7 +127,7 @@ class Pictures:
         """Leave none in the terminal, and show no more."""
         self._presenter.put_away()
 
-    def _paint(self, ready: Ready, part_bytes: int | None) -> None:
+    def _paint(self, ready: Ready, part_bytes: int | None, is_refined: bool) -> None:
         view, key = ready.view, ready.wish.key
         if not ready.missing:
             self._missed.pop(key, None)
@@ -135,7 +135,7 @@ class Pictures:
             size = f"{view.image_width:,} x {view.image_height:,} pixels"
             self._view.show_card(key.path, size, NO_IMAGES)
         elif ready.picture is not None:
-            self._view.show(ready.picture, part_bytes=part_bytes)
+            self._view.show(ready.picture, part_bytes=part_bytes, is_refined=is_refined)
         elif ready.missing:
             self._view.show_card(*self._gone(key))
         else:

@@ -57,7 +57,8 @@ class Presenter:
         prefetch: Makes the pictures.
         link: The line to the terminal.
         terminal: What it can do.
-        paint: Paints what is ready (or its problem); with a number of bytes, only so much of it.
+        paint: Paints what is ready (or its problem); with a number of bytes, only so much of it; whether a
+            coarser picture of the same is there already.
         more: Paints the next part; whether there was one.
         card: Says that an image is being loaded.
         refused: Says that the terminal does not take an image.
@@ -72,7 +73,7 @@ class Presenter:
         link: Link,
         terminal: Terminal,
         *,
-        paint: Callable[[Ready, int | None], None],
+        paint: Callable[[Ready, int | None, bool], None],
         more: Callable[[], bool],
         card: Callable[[ImageKey], None],
         refused: Callable[[ImageKey], None],
@@ -239,7 +240,7 @@ class Presenter:
         first, self._painted = self._painted is None, ready
         self._settled = self._may_send_ahead = False
         self._stock.seen(ready.wish)
-        self._paint(ready, self._link.budget(PART_S))
+        self._paint(ready, self._link.budget(PART_S), not first)
         self._after(PAINTED_S, self._settle)
         if self._terminal.graphics == "kitty":
             self._after(AHEAD_SLOW_S if self._link.is_slow else AHEAD_S, self._look_ahead)
@@ -284,11 +285,15 @@ class Presenter:
         """The best picture for as long as the person has rested on it.
 
         After a long rest, that is all there is to see where pictures have parts: keys are answered between them.
-        Others may take at most half of the time that was rested: who labels an image a second never waits.
+        Others may take about as long as was rested already: who labels an image a second never waits, and who looks
+        for long sees all. It grows so fast since the speed may be measured wrong: xterm on a busy machine takes
+        half blocks at 15 kB/s, and sixel much faster.
         """
         longer = max(0, self._rests - 1)
         in_parts = self._terminal.graphics in ("half", "kitty")
-        size = None if longer and in_parts else self._budget(FINE_S * 2**longer)
+        size = (
+            None if longer and in_parts else self._budget(FINE_S * (2 * 3 ** (longer - 1) if longer else 1))
+        )
         return Wish(scene.key, scene.look, scene.panel, size)
 
     def _coarse(self, scene: Scene) -> Wish:

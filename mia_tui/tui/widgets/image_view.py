@@ -20,6 +20,7 @@ from textual.widget import Widget
 
 from mia_tui.paths import printable
 from mia_tui.terminal.cells import Cells
+from mia_tui.terminal.half import RESET
 from mia_tui.terminal.model import Panel, Picture, Terminal
 from mia_tui.terminal.pictures import hide_picture
 from mia_tui.tui.services.link import ASK, Link
@@ -64,14 +65,16 @@ class ImageView(Widget, can_focus=False):
     def picture(self) -> Picture | None:
         return self._picture
 
-    def show(self, picture: Picture, *, part_bytes: int | None = None) -> None:
+    def show(self, picture: Picture, *, part_bytes: int | None = None, is_refined: bool = False) -> None:
         """Paint a picture made for this panel.
 
         Args:
             picture: The picture.
             part_bytes: Paint only about so many bytes of it now, the rest by `more`: on a slow line a key's
                 answer then waits for no more than that. Pictures of pixels are painted whole.
+            is_refined: It is a better one of what is there: that is seen until the last byte has come.
         """
+        keeps = is_refined and self._picture is not None and not self._parts and bool(picture.graphics)
         self._replaced = self._hiding() if picture is not self._picture else ""
         self._picture = picture
         rows = picture.panel.rows
@@ -79,7 +82,7 @@ class ImageView(Widget, can_focus=False):
             rows = max(1, rows * part_bytes // max(1, picture.size_bytes))
         ends = {min(start + rows, picture.panel.rows) for start in range(0, picture.panel.rows, rows)}
         self._parts = deque(Region(0, end - rows, self.size.width, rows) for end in sorted(ends))
-        self._lines = self._strips(picture, ends, picture.size_bytes // len(ends))
+        self._lines = self._strips(picture, ends, picture.size_bytes // len(ends), keeps=keeps)
         self.more()
 
     def more(self) -> bool:
@@ -126,15 +129,23 @@ class ImageView(Widget, can_focus=False):
         if self._cells.look_again():
             self.post_message(self.Resized())
 
-    def _strips(self, picture: Picture, ends: Container[int], part_bytes: int) -> list[Strip]:
-        """The lines; each part ends with the question whether it has arrived."""
+    def _strips(
+        self, picture: Picture, ends: Container[int], part_bytes: int, *, keeps: bool = False
+    ) -> list[Strip]:
+        """The lines; each part ends with the question whether it has arrived.
+
+        Where `keeps`, they are written once: what is under the picture stays. Lines that wipe it follow, for when
+        something has lain over them.
+        """
         columns, last = picture.panel.columns, picture.panel.rows - 1
         strips: list[Strip] = []
         for row, text in enumerate(picture.lines):
             on_written = self._on_line if picture.graphics else None
+            if keeps:
+                text = _around(picture, row) or text
             if row + 1 in ends:
                 text += (self._overlay(picture) if row == last else "") + ASK
-                on_written = self._on_end(part_bytes)
+                on_written = self._on_end(picture, part_bytes, keeps=keeps)
             strips.append(RawStrip(text, columns, _plain_cells(picture, row), on_written))
         return strips
 
@@ -151,10 +162,12 @@ class ImageView(Widget, can_focus=False):
             self._torn = True
             self.call_after_refresh(self._mend)
 
-    def _on_end(self, size_bytes: int) -> Callable[[], None]:
+    def _on_end(self, picture: Picture, size_bytes: int, *, keeps: bool) -> Callable[[], None]:
         def written() -> None:
             self._torn = False
             self._link.sent(size_bytes)
+            if keeps and picture is self._picture:
+                self._lines = self._strips(picture, {picture.panel.rows}, size_bytes)
 
         return written
 
@@ -174,6 +187,15 @@ class ImageView(Widget, can_focus=False):
             shown.align("center", width)
             strips[top + row] = Strip(shown.render(self.app.console), width)
         return strips
+
+
+def _around(picture: Picture, row: int) -> str:
+    """A blank line but for the cells that a picture covers, less the last ones, which it may cover in part."""
+    kept = picture.columns - 1
+    if kept < 1 or not picture.y <= row < picture.y + picture.rows - 1:
+        return ""
+    right = picture.panel.columns - picture.x - kept
+    return f"{' ' * picture.x}\x1b[{kept}C{' ' * right}{RESET}"
 
 
 def _plain_cells(picture: Picture, row: int) -> Callable[[], list[Segment]]:
