@@ -20,7 +20,6 @@ from mia_tui.runs.events import (
     EpochEnded,
     Event,
     KnownEvent,
-    LeftOut,
     Phase,
     PhaseName,
     Place,
@@ -32,6 +31,7 @@ from mia_tui.runs.events import (
 )
 from mia_tui.runs.pace import clock
 from mia_tui.runs.state import RunState
+from mia_tui.runs.words import judged_images
 
 if TYPE_CHECKING:
     import rich.progress
@@ -255,15 +255,8 @@ def epoch_line(row: EpochEnded, metric: MetricName, *, total: int, is_best: bool
     losses = f"{_figure(row.train.get('loss')):>13}{_figure(val.get('loss')):>11}"
     mark = "  best" if is_best else ""
     if row.left_out is not None:
-        mark += _judged(row.left_out)
+        mark += f"  {judged_images(row)}"
     return f"{f'{row.epoch}/{total}':>9}{losses}{figure}{clock(row.elapsed_s):>10}{mark}"
-
-
-def _judged(left_out: LeftOut) -> str:
-    """`  val 5/8`: the part whose figures count, or the other where that one is whole."""
-    if left_out.val:
-        return f"  val {left_out.of_val - left_out.val:,}/{left_out.of_val:,}"
-    return f"  train {left_out.of_train - left_out.train:,}/{left_out.of_train:,}"
 
 
 def epoch_table(

@@ -22,7 +22,7 @@ from mia_tui.runs.layout import RunDir
 from mia_tui.runs.liveness import Status, run_status
 from mia_tui.runs.pace import clock
 from mia_tui.runs.state import RunState, read_state
-from mia_tui.runs.words import left_out_sentences, shown_status, status_sentence
+from mia_tui.runs.words import judged_in_epoch, left_out_sentences, shown_status, status_sentence
 
 if TYPE_CHECKING:
     from mia_tui.runs.figures import SavedConfusion
@@ -148,7 +148,7 @@ def print_run(report: Report, view: RunView) -> None:
         report.say()
         report.epochs(view.state)
     if view.best is not None:
-        _print_best(report, view.best)
+        _print_best(report, view.best, view.state)
 
 
 def _summary(run: RunDir, job: TrainJob, state: RunState, status: Status) -> dict[str, Any]:
@@ -265,11 +265,11 @@ def _print_trouble(report: Report, state: RunState) -> None:
         report.say(f"{'Error':<11} {state.error.message} {state.error.hint or ''}".rstrip(), hang=_HANG)
 
 
-def _print_best(report: Report, best: "SavedConfusion") -> None:
+def _print_best(report: Report, best: "SavedConfusion", state: RunState) -> None:
     from mia_tui.runs.figures import figures, per_class
 
     report.say()
-    report.say(f"Epoch {best.epoch} on {best.split}:")
+    report.say(f"Epoch {best.epoch} on {best.split}{judged_in_epoch(state, best.epoch)}:")
     report.confusion(best.counts.tolist(), best.classes)
     report.say()
     report.per_class(msgspec.to_builtins(per_class(best.counts, best.classes)))

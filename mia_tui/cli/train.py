@@ -29,6 +29,7 @@ from mia_tui.paths import printable
 if TYPE_CHECKING:
     from mia_tui.runs.layout import RunDir
     from mia_tui.runs.prepare import Prepared
+    from mia_tui.runs.state import RunState
     from mia_tui.worker import Result
 
 TERMINATED = 143
@@ -263,16 +264,17 @@ def run_in_front(report: Report, run: "RunDir") -> int:
     if result.error is not None:
         drop_stillborn(run, result.error)
     if result.outcome == "finished":
-        tell_best(report, run)
+        tell_best(report, run, progress.state)
         _tell_next(report, run)
     return _exit_code(report, run, result)
 
 
-def tell_best(report: Report, run: "RunDir") -> None:
+def tell_best(report: Report, run: "RunDir", state: "RunState") -> None:
     """The best epoch of a run: its confusion matrix and the figures of each class."""
     import msgspec
 
     from mia_tui.runs.figures import figures, load_confusion, per_class
+    from mia_tui.runs.words import judged_in_epoch
 
     path = run.confusion("best")
     if not path.exists():
@@ -280,7 +282,7 @@ def tell_best(report: Report, run: "RunDir") -> None:
     best = load_confusion(path)
     part = "validation part" if best.split == "val" else "training part"
     report.say()
-    report.say(f"Best epoch: {best.epoch}, judged on the {part}.")
+    report.say(f"Best epoch: {best.epoch}, judged on the {part}{judged_in_epoch(state, best.epoch)}.")
     report.confusion(best.counts.tolist(), best.classes)
     report.say()
     report.per_class([msgspec.to_builtins(row) for row in per_class(best.counts, best.classes)])

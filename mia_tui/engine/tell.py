@@ -122,10 +122,11 @@ class Teller:
             f"{printable(path)} ({reason.removesuffix('.')})" for path, reason in images[:NAMED]
         )
         more = f"; and {len(images) - NAMED:,} more" if len(images) > NAMED else ""
-        are = "1 image is" if len(images) == 1 else f"{len(images):,} images are"
+        one = len(images) == 1
+        are = "1 image is" if one else f"{len(images):,} images are"
         self.warn(
-            f"{are} left out of epoch {epoch} because they cannot be read: {named}{more}.",
-            "Each epoch tries them again.",
+            f"{are} left out of epoch {epoch} because {'it' if one else 'they'} cannot be read: {named}{more}.",
+            f"Each epoch tries {'it' if one else 'them'} again.",
         )
 
     def back(self, count: int, epoch: int) -> None:

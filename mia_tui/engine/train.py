@@ -177,12 +177,12 @@ class _Training:
         self.tell.phase("loading", "reading images")
         try:
             self.feed = self._read_images()
+            self._open.callback(self.feed.close)
+            self._left_out = self.feed.images.left_out
+            self._name_left_out()
+            self._check_classes()
         except LoadingStopped:
             return False
-        self._open.callback(self.feed.close)
-        self._left_out = self.feed.images.left_out
-        self._name_left_out()
-        self._check_classes()
         self.tell.phase("loading", f"building {self.config.backbone}")
         self.learner = self._build_learner()
         if self._state is not None:
@@ -342,7 +342,7 @@ class _Training:
 
     def _validate(self) -> Scores | None:
         rows = self.feed.rows("val")
-        if self._left_out.keys() >= set(rows.tolist()):  # better now than never
+        if self._left_out and self._left_out.keys() >= set(rows.tolist()):  # better now than never
             self.feed.images.try_again(rows.tolist())
         scores = evaluate(
             self.learner.judged_model,
@@ -451,9 +451,11 @@ class _Training:
 
     def _check_classes(self) -> None:
         """Refuse to go on without any image of a class, unless one of it can be read by now."""
-        rows_of: dict[int, list[int]] = {index: [] for index in range(len(self.job.classes))}
+        rows_of: dict[int, list[int]] = {self.samples[row].class_index: [] for row in self._left_out}
+        if not rows_of:
+            return
         for row, sample in enumerate(self.samples):
-            if sample.split == "train":
+            if sample.split == "train" and sample.class_index in rows_of:
                 rows_of[sample.class_index].append(row)
         for index, rows in rows_of.items():
             if self._left_out.keys() >= set(rows) and not self.feed.images.can_read_any(rows):

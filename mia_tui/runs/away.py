@@ -6,6 +6,7 @@ clock, so that a process that was suspended for an hour does not take that for a
 """
 
 import errno
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -78,7 +79,7 @@ def when_there(
         except (MiaError, OSError) as error:
             if not _is_away(error):
                 raise
-            deleted = folder.parent.is_dir() and not folder.exists()
+            deleted = was_deleted(folder)
             if looked >= looks(GONE_S if deleted or should_stop() else AWAY_S):
                 if deleted:
                     raise
@@ -94,6 +95,17 @@ def when_there(
             return result
         looked += 1
         time.sleep(LOOK_EVERY_S)
+
+
+def was_deleted(folder: Path) -> bool:
+    """Whether a folder is missing and what it lay in is there, as against a drive that is away with both."""
+    try:
+        folder.stat()
+    except FileNotFoundError:
+        return os.path.isdir(folder.parent)  # noqa: PTH112  (Path.is_dir raises where a drive does not answer)
+    except OSError:
+        pass
+    return False
 
 
 def _is_away(error: BaseException) -> bool:

@@ -21,7 +21,7 @@ import msgspec
 from mia_tui.errors import RunError
 from mia_tui.files import create, disk_error, read, remove
 from mia_tui.paths import printable
-from mia_tui.runs.away import AWAY_S, GONE_S
+from mia_tui.runs.away import AWAY_S, GONE_S, was_deleted
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.liveness import Status, run_status
 from mia_tui.runs.own_worker import signal_worker
@@ -181,8 +181,7 @@ class StopRequest:
             found = self._run.stop.name in os.listdir(self._run.path)  # noqa: PTH208
         except FileNotFoundError:
             self._gone_since = self._looked_at if self._gone_since is None else self._gone_since
-            # With what it lies in, it is a network drive that may come back, rather than a run that was deleted.
-            patience_s = GONE_S if self._run.path.parent.is_dir() else AWAY_S
+            patience_s = GONE_S if was_deleted(self._run.path) else AWAY_S
             return self._looked_at - self._gone_since >= patience_s
         except OSError:
             return False

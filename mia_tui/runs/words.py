@@ -6,6 +6,7 @@ from typing import Literal
 from mia_tui.dataset.wording import NAMED, counted, name_some
 from mia_tui.paths import decode_name, printable
 from mia_tui.runs.control import StopResult
+from mia_tui.runs.events import EpochEnded
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.liveness import Status
 from mia_tui.runs.state import RunState, Spell
@@ -73,6 +74,25 @@ def left_out_sentences(state: RunState) -> list[str]:
         f"Images were left out {counted(hidden, 'time')} before that, too; `runs show --json` names them."
     )
     return [*([earlier] if hidden else []), *said]
+
+
+def judged_images(row: EpochEnded) -> str:
+    """`val 5/8`: how many images the figures of an epoch are of, where some could not be read; else empty."""
+    left_out = row.left_out
+    if left_out is None:
+        return ""
+    if left_out.val or not left_out.train:
+        return f"val {left_out.of_val - left_out.val:,}/{left_out.of_val:,}"
+    return f"train {left_out.of_train - left_out.train:,}/{left_out.of_train:,}"
+
+
+def judged_in_epoch(state: RunState, epoch: int) -> str:
+    """` (5 of 8 images)`, behind the part that an epoch was judged on, where some of it could not be read."""
+    left_out = next((row.left_out for row in state.epochs if row.epoch == epoch), None)
+    if left_out is None:
+        return ""
+    out, of = (left_out.val, left_out.of_val) if left_out.of_val else (left_out.train, left_out.of_train)
+    return f" ({of - out:,} of {of:,} images)" if out else ""
 
 
 def _spell(spell: Spell) -> str:

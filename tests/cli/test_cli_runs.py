@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from cli_support import Mia
@@ -20,7 +21,7 @@ from mia_tui.cli.tables import FIGURES
 from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.model import Part
 from mia_tui.runs.eventlog import EventLog
-from mia_tui.runs.events import Event, Failure, RunEnded, Warned
+from mia_tui.runs.events import Event, Failure, LeftOut, RunEnded, Warned
 from mia_tui.runs.figures import SavedConfusion, save_confusion
 from mia_tui.runs.index import remember_run
 from mia_tui.runs.job import Sample
@@ -190,6 +191,31 @@ def test_the_figures_of_a_run_come_as_evaluate_tells_them(mia: Mia, run: RunDir)
 )
 def test_settings_that_are_not_the_defaults_are_named(changes: dict[str, Any], sentence: str) -> None:
     assert settings_sentence(TrainConfig(**changes)) == sentence
+
+
+def test_images_that_epochs_did_without_are_named_with_the_epochs(mia: Mia, dataset: Path) -> None:
+    run = make_run(dataset / "mia", created_at=time.time(), epochs=3)
+    left_out = LeftOut(
+        train=1, of_train=3, val=1, of_val=2, images={"a%1b.png": "a.png is not there any more."}
+    )
+    rows = [msgspec.structs.replace(epoch_row(n, macro_f1=0.5), left_out=left_out) for n in (2, 3)]
+    tell(run, started(), epoch_row(1, macro_f1=0.25), *rows, finished())
+    save_confusion(
+        run.confusion("best"), SavedConfusion(2, "val", ("cat", "dog"), np.array([[1, 0], [0, 0]]))
+    )
+    answer = mia("runs", "show", run.path)
+    assert "2 images were left out of epochs 2-3 (1 of 3 to train on, 1 of 2 to validate)" in answer.out
+    assert "\x1b" not in answer.out
+    assert "Epoch 2 on val (1 of 2 images):" in answer.out
+    assert [line.endswith("val 1/2") for line in answer.out.splitlines() if "/5 " in line] == [
+        False,
+        True,
+        True,
+    ]
+    record = json.loads(mia("runs", "show", run.path, "--json").out)
+    (spell,) = record["left_out"]
+    assert (spell["first_epoch"], spell["last_epoch"], spell["train"], spell["val"]) == (2, 3, 1, 1)
+    assert spell["images"] == {"a%1b.png": "a.png is not there any more."}
 
 
 def test_a_run_as_json_has_its_settings_its_history_and_the_figures_of_its_best_epoch(

@@ -3,9 +3,11 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from cli_support import Mia
 from disc_support import draw_disc
+from PIL import Image
 from run_support import make_run
 from training_commands import assert_refused, runs_of, train
 
@@ -24,6 +26,26 @@ def test_a_training_tells_classes_epochs_and_the_figures_of_the_best(mia: Mia, d
     assert "Best epoch:" in answer.out and "judged on the validation part" in answer.out
     assert all(word in answer.out for word in ("precision", "recall", "f1"))
     assert f"Weights: {run.best_weights}" in answer.out
+
+
+def test_the_end_of_a_training_names_images_it_did_without_and_their_epochs(mia: Mia, discs: Path) -> None:
+    for name in ("red/cell-0.png", "red/cell-1.png"):
+        (discs / name).write_bytes(b"not an image")
+    answer = train(mia, discs, "--epochs", 2)
+    assert answer.code == 0
+    said = " ".join(answer.err.split())
+    assert "2 images were left out of epochs 1-2 (" in said and "red/cell-0.png, red/cell-1.png; " in said
+
+
+def test_a_set_in_which_every_pixel_is_nan_is_said_before_it_is_trained_on(mia: Mia, tmp_path: Path) -> None:
+    for index in range(12):
+        path = tmp_path / "cells" / "ab"[index % 2] / f"{index}.tif"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((40 + index, 40), np.nan, np.float32)).save(path)
+    answer = train(mia, tmp_path / "cells")
+    assert answer.code == 0
+    said = " ".join(answer.err.split())
+    assert "Nothing can be learnt from this set: all 12 images that were looked at hold no numbers" in said
 
 
 def test_with_json_stdout_is_the_events_and_nothing_else(mia: Mia, discs: Path) -> None:

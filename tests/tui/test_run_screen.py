@@ -34,7 +34,16 @@ from mia_tui.dataset.model import ImageKey
 from mia_tui.paths import StateFolder
 from mia_tui.runs.control import StopFile
 from mia_tui.runs.eventlog import EventLog
-from mia_tui.runs.events import CheckpointSaved, Confusion, Failure, Phase, Progress, RunEnded, Warned
+from mia_tui.runs.events import (
+    CheckpointSaved,
+    Confusion,
+    Failure,
+    LeftOut,
+    Phase,
+    Progress,
+    RunEnded,
+    Warned,
+)
 from mia_tui.runs.figures import SavedConfusion, save_confusion
 from mia_tui.runs.gpus import Gpu
 from mia_tui.runs.job import JobClass, Sample
@@ -236,6 +245,38 @@ def test_a_failed_run_says_why_and_what_to_do_and_its_warnings_have_a_page(tmp_p
             assert "failed" in screen_lines(pilot.app)[0] and "6 Messages (2)" in screen_text(pilot.app)
             await press(pilot, "6")
             assert "Warning: Two images are gone. Look." in screen_text(pilot.app)
+
+    run_test(test())
+
+
+def test_images_that_epochs_did_without_are_told_beside_the_figures_and_by_name(tmp_path: Path) -> None:
+    run = an_idle_run(tmp_path)
+    left_out = LeftOut(train=0, of_train=9, val=2, of_val=5, images={"a.png": "a.png is not there any more."})
+    row = msgspec.structs.replace(epoch_row(2, macro_f1=0.75), left_out=left_out)
+    write(run, started(), epoch_row(1, macro_f1=0.5), row, finished(t=1e10))
+
+    async def test() -> None:
+        async with watched(run) as pilot:
+            await press(pilot, "2")
+            assert [line.split()[0] for line in screen_lines(pilot.app) if "val 3/5" in line] == ["2"]
+            await press(pilot, "6")
+            said = " ".join(screen_text(pilot.app).split())
+            assert "2 images were left out of epoch 2 (2 of 5 to validate): a.png" in said
+
+    run_test(test())
+
+
+def test_a_run_that_stopped_because_a_disk_was_away_says_so(tmp_path: Path) -> None:
+    run = an_idle_run(tmp_path)
+    error = Failure(
+        "AwayError", "The images in x have been away for 5 minutes.", "It goes on when they are back."
+    )
+    write(run, started(), epoch_row(1, macro_f1=0.5), RunEnded(t=1e10, outcome="stopped", error=error))
+
+    async def test() -> None:
+        async with watched(run) as pilot:
+            await see(pilot, "The images in x have been away for 5 minutes.")
+            assert "stopped" in screen_lines(pilot.app)[0]
 
     run_test(test())
 

@@ -284,3 +284,17 @@ def test_a_worker_whose_folder_was_deleted_stops_but_not_for_a_drive_that_comes_
         run.path.rename(elsewhere)
         assert not asked(2.0)
         assert asked(control.GONE_S)
+
+
+def test_a_worker_whose_folder_is_away_with_all_around_it_goes_on_for_minutes(
+    run: RunDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(control.time, "monotonic", lambda: now[0])
+    with StopRequest(run) as request:
+        run.path.parent.rename(run.path.parent.with_name("elsewhere"))
+        for _ in range(20):
+            now[0] += control.AWAY_S / 21
+            assert not request.requested()
+        now[0] += control.AWAY_S
+        assert request.requested()

@@ -73,7 +73,10 @@ class Presence:
         """
         if not self.is_away(rows):
             return
-        self._on_wait(f"waiting for the images in {printable(self._root)} to come back")
+        missing = printable(self._paths[rows[0]])
+        self._on_wait(
+            f"waiting for the images in {printable(self._root)} to come back; {missing} and others cannot be read"
+        )
         if not away.wait_until(lambda: not self.is_away(rows), self._should_stop):
             raise self._given_up()
         self._on_wait(None)

@@ -11,6 +11,7 @@ from textual.widgets import Static
 
 from mia_tui.dataset.wording import counted
 from mia_tui.runs.verdict import Verdict, Which
+from mia_tui.runs.words import judged_in_epoch
 from mia_tui.tui.screens.run_plots import plots_of
 from mia_tui.tui.screens.run_words import message_count, messages_text, settings_text
 from mia_tui.tui.services.run_follow import Snapshot
@@ -238,7 +239,8 @@ class RunPages(Vertical):
         is_newest = verdict.which == "last" or best is None or best.epoch == matrix.epoch
         which = f"{verdict.which.capitalize()} epoch" if is_newest else "Best saved epoch"
         return (
-            f"{which}, {matrix.epoch:,}, on {self._ink.shown(matrix.split)}: "
+            f"{which}, {matrix.epoch:,}, on {self._ink.shown(matrix.split)}"
+            f"{judged_in_epoch(snapshot.state, matrix.epoch)}: "
             f"{counted(total, 'image')}, {verdict.mistakes:,} mistaken, macro F1 {verdict.figures['macro_f1']:.3f}"
         )
 

@@ -8,6 +8,7 @@ from rich.style import Style
 from mia_tui.catalog.metrics import METRICS, MetricName, shown_metric
 from mia_tui.runs.events import EpochEnded
 from mia_tui.runs.pace import clock
+from mia_tui.runs.words import judged_images
 from mia_tui.tui.widgets.axes import shorten
 from mia_tui.tui.widgets.ink import Ink
 from mia_tui.tui.widgets.row_list import RowList
@@ -27,9 +28,10 @@ class EpochTable(RowList):
 
     def show_epochs(self, rows: Sequence[EpochEnded], metric: MetricName, best: EpochEnded | None) -> None:
         """Paint these epochs if they are others than before."""
+        room = max((len(judged_images(row)) for row in rows), default=0)
 
         def heading(width: int) -> str:
-            names = ["train loss", "val loss", *(_titled(name) for name in _figures(metric, width))]
+            names = ["train loss", "val loss", *(_titled(name) for name in _figures(metric, width - room))]
             cells = "".join(f"{name:>{_width(name)}}" for name in names)
             return f"{'epoch':>{_EPOCH}}{cells}{'time':>{_TIME}}"
 
@@ -39,9 +41,10 @@ class EpochTable(RowList):
             val = row.val if row.val is not None else {}
             judged = row.train if row.val is None else row.val
             cells = [_cell(row.train.get("loss"), "train loss"), _cell(val.get("loss"), "val loss")]
-            cells += [_cell(judged.get(name), _titled(name)) for name in _figures(metric, width)]
+            cells += [_cell(judged.get(name), _titled(name)) for name in _figures(metric, width - room)]
             mark = "  best" if is_best else ""
             text = f"{row.epoch:>{_EPOCH},}{''.join(cells)}{clock(row.elapsed_s):>{_TIME}}{mark:<{_MARK}}"
+            text += f"{judged_images(row):<{room}}"
             return [Segment(text, Style(bold=is_best, reverse=is_best and not self._ink.colours))]
 
         version = (len(rows), rows[-1] if rows else None, best.epoch if best is not None else None)
