@@ -126,3 +126,20 @@ def test_one_look_for_new_images_at_a_time_and_suggestions_still_come_meanwhile(
     assert arrival.look_again() and not arrival.idle
     assert not arrival.look_again()
     assert arrival.opened, "a run that ends now has its suggestions shown"
+
+
+@pytest.mark.parametrize("yes", [True, False])
+def test_labels_that_a_renaming_left_behind_are_taken_over_only_where_the_person_agrees(
+    folders: Path, yes: bool
+) -> None:
+    arrive(folders, Face(yes=True))
+    left = folders.with_name("cells.mia")
+    assert (left / "labels.db").exists()
+    renamed = folders.rename(folders.with_name("renamed"))
+    face = Face(yes=yes)
+    desk, _ = arrive(renamed, face)
+    assert "renamed has the images of cells, which is gone" in face.asked[0].replace(f"{renamed.parent}/", "")
+    assert face.errors == [] and len(face.asked) == 1
+    assert left.exists() is not yes
+    assert desk.session.tally.labelled == (4 if yes else 0)
+    assert (desk.state.root == renamed.with_name("renamed.mia")) is yes
