@@ -163,3 +163,23 @@ def test_a_run_without_weights_is_said_with_the_one_that_has_some(mia: Mia, disc
     assert Folder(newer).exists()
     answer = mia("evaluate", discs, "--run", newer)
     assert_refused(answer, 1, "has no weights", f"--run {run.path}")
+
+
+def test_what_was_trained_on_is_known_again_under_another_name_and_in_a_renamed_dataset(
+    mia: Mia, discs: Path
+) -> None:
+    mia("labels", "import", discs, "--format", "folders")
+    assert train(mia, discs, "--test-fraction", 0.2).code == 0
+    [run] = runs_of(discs)
+    trained_on = count(run, "train")
+    moved = next(sample.path for sample in run.samples() if sample.split == "train")
+    (discs / moved).rename((discs / moved).with_name("renamed.png"))
+    assert evaluate(mia, discs, run, "--split", "all")["trained_on"] == trained_on
+    mia("labels", "split", discs)  # writes down that its label went along
+    assert evaluate(mia, discs, run, "--split", "all")["trained_on"] == trained_on
+    renamed = discs.rename(discs.with_name("renamed"))
+    assert mia("labels", "adopt", renamed).code == 0
+    [run] = runs_of(renamed)
+    assert evaluate(mia, renamed, run, "--split", "all")["trained_on"] == trained_on
+    (renamed.parent / "link").symlink_to(renamed)
+    assert evaluate(mia, renamed.parent / "link", run, "--split", "all")["trained_on"] == trained_on

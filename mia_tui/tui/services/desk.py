@@ -148,8 +148,13 @@ class Desk:
         Raises:
             StoreError: If it cannot be written.
         """
+
+        def job(store: LabelStore) -> None:
+            store.note_root(self.dataset)
+            store.note_facts(facts)
+
         async with self._taking:
-            written = await self.keeper.write(lambda store: store.note_facts(facts))
+            written = await self.keeper.write(job)
             await self._intake.take(written.changes)  # others' labels that came in between
 
     async def take_labelled(self, most: int) -> list[str]:
