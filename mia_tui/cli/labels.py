@@ -22,7 +22,7 @@ from mia_tui.cli.options import (
     state_options,
 )
 from mia_tui.cli.report import Report
-from mia_tui.paths import StateFolder, find_state
+from mia_tui.paths import StateFolder, find_state, printable
 
 if TYPE_CHECKING:
     from mia_tui.config.train import Frames, LabelSource
@@ -111,7 +111,7 @@ def import_command(
 
     report = Report(as_json=as_json)
     chosen = choose_format(file, file_format, classes)
-    found, place = _scan(report, dataset, state, frames)
+    found, place = _scan(report, dataset, state, frames, writes=True)
     read = read_labels_of(dataset, found, chosen, file, classes)
     done = import_into(
         place.labels_db,
@@ -197,6 +197,34 @@ def export_command(
         export_csv(report, found, names, file, include_missing=include_missing)
 
 
+@command.command("adopt", short_help="Take over labels and runs after a renaming.")
+@dataset_argument
+@path_argument("left", required=False)
+def adopt_command(dataset: Path, left: Path | None) -> None:
+    """Take over the labels, split and runs of DATASET from before it was renamed.
+
+    Those of class folders lie beside them, in OLD.mia. LEFT is that folder; left out, it is looked for by the
+    images that it knows. It is renamed, and refused where DATASET has labels or runs of its own.
+    """
+    from mia_tui.errors import DataError
+    from mia_tui.runs.left_behind import adopt, find_left_behind
+
+    report = Report()
+    found = scan_images(report, dataset, "first")
+    if left is None:
+        left = find_left_behind(dataset, lambda: {file.path for file in found.files})
+    if left is None:
+        raise DataError(
+            f"There is no folder beside {printable(dataset)} whose labels fit its images and whose own dataset is "
+            "gone, or it has labels of its own.",
+            "Name the folder: `mia-tui labels adopt DATASET OLD.mia`.",
+        )
+    place = adopt(dataset, left)
+    report.say(
+        f"{printable(left)} is {printable(place.root)} now: labels, split and runs are those of before."
+    )
+
+
 @command.command("stats", short_help="Count images by class and part.")
 @dataset_argument
 @_where_options
@@ -261,6 +289,7 @@ def split_command(
     with LabelStore(found.state.labels_db, annotator=where["annotator"]) as store:
         make = new_split if new else stored_split
         split = make(store, found.labelled, rule, hashes)
+        store.note_root(found.root)
     for warning in split.warnings:
         report.warn(warning)
     tell_counts(report, found, split.parts, rule)
@@ -274,11 +303,20 @@ def _follow(store: "LabelStore", found: "Scan", dataset: Path) -> None:
 
 
 def _scan(
-    report: Report, dataset: Path, state: Path | None, frames: "Frames | None"
+    report: Report, dataset: Path, state: Path | None, frames: "Frames | None", *, writes: bool = False
 ) -> "tuple[Scan, StateFolder]":
     from mia_tui.dataset.interchange.folders import read_class_folders
+    from mia_tui.runs.left_behind import find_left_behind, left_behind_error
 
     found = scan_images(report, dataset, frames or "first")
+    left = (
+        None if state is not None else find_left_behind(dataset, lambda: {file.path for file in found.files})
+    )
+    if left is not None:
+        error = left_behind_error(dataset, left)
+        if writes:
+            raise error
+        report.warn(error.message, error.hint)
     return found, find_state(dataset, state, class_folders=read_class_folders(found.keys) is not None)
 
 
@@ -297,7 +335,7 @@ def _dataset(
     from mia_tui.dataset.labelled import labelled_images
     from mia_tui.runs.prepare import Dataset, follow_files
 
-    found, place = _scan(report, dataset, state, frames)
+    found, place = _scan(report, dataset, state, frames, writes=follow)
     for note in follow_files(found, dataset, place, annotator) if follow else []:
         report.warn(note)
     labelled = labelled_images(

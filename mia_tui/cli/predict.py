@@ -98,6 +98,7 @@ def _place_of_suggestions(run: "RunDir | None", images: Path, state: Path | None
         RunError: If the disk does not take a folder there.
     """
     from mia_tui.files import make_folder
+    from mia_tui.paths import is_same_folder
     from mia_tui.runs.index import runs_of
 
     hint = "Name a file with --out."
@@ -105,7 +106,7 @@ def _place_of_suggestions(run: "RunDir | None", images: Path, state: Path | None
         raise ConfigError("A weights file outside of a run has no place for suggestions.", hint)
     if not images.is_dir():
         raise ConfigError(f"{printable(images)} is a file, and suggestions are for a whole dataset.", hint)
-    if run.path.resolve() not in {each.path.resolve() for each in runs_of(images, state)}:
+    if not any(is_same_folder(run.path, each.path) for each in runs_of(images, state)):
         raise ConfigError(
             f"The run {printable(run.name)} is not one of {printable(images)}, so the app would not find "
             "suggestions there.",

@@ -2,12 +2,14 @@
 
 import difflib
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
 from mia_tui.catalog.metrics import MetricName, shown_metric
+from mia_tui.dataset.recent import recent_datasets
 from mia_tui.errors import ConfigError, RunError
 from mia_tui.files import open_in_place, read, write_atomically
 from mia_tui.paths import StateFolder, decode_name, encode_name, printable, state_places, user_state
@@ -59,6 +61,8 @@ def find_run(text: str, *, dataset: Path | None = None, state: Path | None = Non
     runs = runs_of(dataset, state)
     where = _where(dataset, state)
     if text == "last":
+        if dataset is None and state is None:
+            _refuse_if_moved(runs)
         if not runs:
             raise ConfigError(f"There is no run {where} yet.", "Start one with `mia-tui train DATASET`.")
         return runs[-1]
@@ -85,15 +89,17 @@ def remember_run(run: RunDir) -> None:
 
 
 def recent_runs() -> list[RunDir]:
-    """The runs of this user that still exist, the newest last."""
-    try:
-        lines = read(user_state() / _RECENT, most_bytes=_MOST_BYTES).splitlines()
-    except OSError:
-        return []
-    paths = dict.fromkeys(
-        path for line in reversed(lines) if (path := _path(line))
-    )  # the last mention counts
-    return [run for run in map(RunDir, reversed(paths)) if run.exists()]
+    """The runs of this user that still exist, the newest last; also those of datasets opened elsewhere since."""
+    found: dict[Path, RunDir] = {}
+    places: list[Path] | None = None
+    for path in _remembered():
+        run: RunDir | None = RunDir(path)
+        if not RunDir(path).exists():
+            places = _recent_states() if places is None else places
+            run = _moved(path, places)
+        if run is not None:
+            found.setdefault(run.path.resolve(), run)
+    return list(reversed(found.values()))
 
 
 def runs_of(dataset: Path | None, state: Path | None) -> list[RunDir]:
@@ -114,6 +120,48 @@ def runs_of(dataset: Path | None, state: Path | None) -> list[RunDir]:
         raise ConfigError(f"The dataset {printable(dataset)} is not a folder.", "Check its path.")
     places = state_places(dataset)  # both, with a labels.db or without: a moved state must not hide runs
     return _oldest_first([run for place in places for run in list_runs(StateFolder(place))])
+
+
+def _remembered() -> list[Path]:
+    """Where the runs of this user were, the newest first."""
+    try:
+        lines = read(user_state() / _RECENT, most_bytes=_MOST_BYTES).splitlines()
+    except OSError:
+        return []
+    return list(dict.fromkeys(path for line in reversed(lines) if (path := _path(line))))
+
+
+def _recent_states() -> list[Path]:
+    """The state folders of the datasets that this user opened last."""
+    return [
+        place
+        for known in recent_datasets()
+        for place in ((known.state,) if known.state is not None else state_places(known.path))
+    ]
+
+
+def _moved(path: Path, places: Iterable[Path]) -> RunDir | None:
+    """A run that is not where it was, in a dataset that was opened under another name since."""
+    if _was_deleted(path):
+        return None
+    runs = (RunDir(StateFolder(place).runs / path.name) for place in places)
+    return next((run for run in runs if run.exists()), None)
+
+
+def _was_deleted(path: Path) -> bool:
+    """Whether a run is gone and its dataset is not."""
+    return path.parent.parent.is_dir()
+
+
+def _refuse_if_moved(runs: list[RunDir]) -> None:
+    """`last` must not mean an older run because the dataset of the newest one was moved."""
+    newest = next((path for path in _remembered() if RunDir(path).exists() or not _was_deleted(path)), None)
+    if newest is None or RunDir(newest).exists() or any(run.name == newest.name for run in runs):
+        return
+    raise ConfigError(
+        f"Your newest run, {printable(newest.name)}, was in {printable(newest.parent.parent)}, which is gone.",
+        "If its dataset was moved, name that with --dataset; or name another run.",
+    )
 
 
 def _path(line: bytes) -> Path | None:

@@ -128,7 +128,7 @@ class PartialFile:
     def __init__(
         self, out: Path, header: Header, keys: Sequence[ImageKey], *, root: Path | None = None
     ) -> None:
-        self.path = partial_path(out)
+        self.path, self._root = partial_path(out), root
         remove_leftovers(out.parent, root=root, of=out.name.__eq__)
         self.done, size, self.faults = _usable(self.path, header, keys)
         try:
@@ -152,13 +152,12 @@ class PartialFile:
             RunError: If the disk does not take it.
         """
         better = {row.key: msgspec.json.encode(row) + b"\n" for row in rows}
-        decoder = msgspec.json.Decoder(Row)
         self._file.close()
-        with replacing(self.path) as new, self.path.open("rb") as old:
+        with replacing(self.path, root=self._root) as new, open_to_read(self.path, root=self._root) as old:
             new.write(next(old))  # the header
             for line in islice(old, self.done):
-                new.write(better.get(decoder.decode(line).key, line))
-        self._file = self.path.open("r+b")
+                new.write(better.get(_ROW.decode(line).key, line))
+        self._file = os.fdopen(open_in_place(self.path, root=self._root), "r+b")
         self._file.seek(0, os.SEEK_END)
 
     def close(self) -> None:

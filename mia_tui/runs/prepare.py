@@ -25,6 +25,12 @@ from mia_tui.errors import ConfigError, DataError
 from mia_tui.paths import StateFolder, find_state, printable
 from mia_tui.runs.job import JobClass, Sample, TrainJob
 from mia_tui.runs.layout import RunDir
+from mia_tui.runs.left_behind import (
+    find_left_behind,
+    left_behind_error,
+    left_behind_hint,
+    left_behind_words,
+)
 
 
 @dataclass(frozen=True)
@@ -69,12 +75,17 @@ def read_dataset(
         progress: Told how many images were found so far.
 
     Raises:
-        DataError: If there are no images or no labels.
+        DataError: If there are no images or no labels; if labels are to follow and a renaming left them behind.
         StoreError: If labels.db cannot be read, or written where labels follow.
     """
     found = scan(root, frames=frames, progress=progress)
     place = find_state(root, state, class_folders=read_class_folders(found.keys) is not None)
+    left = None if state is not None else find_left_behind(root, lambda: {file.path for file in found.files})
+    if left is not None and follow:
+        raise left_behind_error(root, left)
     followed = follow_files(found, root, place, annotator) if follow else []
+    if left is not None:
+        followed.append(f"{left_behind_words(root, left)} {left_behind_hint(root)}")
     labelled = labelled_images(found, root, place, source=source, annotator=annotator)
     return Dataset(root, found, place, labelled, followed)
 

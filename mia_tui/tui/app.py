@@ -144,6 +144,9 @@ class MiaApp(App[int], inherit_bindings=False):
         for screen in self.screen_stack:
             if isinstance(screen, LabelScreen):
                 screen.leave()
+                if screen.desk.owes_fingerprints:
+                    screen.say("Closing, once the last labelled images are read.")
+                    screen.show()
                 await finish_fingerprints(screen.desk)
         if self.link.busy:  # an answer that came after the end would stand in the shell
             await asyncio.sleep(_ANSWER_S)

@@ -178,3 +178,23 @@ def test_one_folder_of_images_is_refused_before_the_network_is_loaded_and_judged
         answer, 3, "has no labels", "--labels folders if the folders are classes all the same (red)"
     )
     assert evaluate(mia, tmp_path / "only", run, "--labels", "folders")["samples"] == 1
+
+
+def test_what_was_trained_on_is_known_again_under_another_name_and_in_a_renamed_dataset(
+    mia: Mia, discs: Path
+) -> None:
+    mia("labels", "import", discs, "--format", "folders")
+    assert train(mia, discs, "--test-fraction", 0.2).code == 0
+    [run] = runs_of(discs)
+    trained_on = count(run, "train")
+    moved = next(sample.path for sample in run.samples() if sample.split == "train")
+    (discs / moved).rename((discs / moved).with_name("renamed.png"))
+    assert evaluate(mia, discs, run, "--split", "all")["trained_on"] == trained_on
+    mia("labels", "split", discs)  # writes down that its label went along
+    assert evaluate(mia, discs, run, "--split", "all")["trained_on"] == trained_on
+    renamed = discs.rename(discs.with_name("renamed"))
+    assert mia("labels", "adopt", renamed).code == 0
+    [run] = runs_of(renamed)
+    assert evaluate(mia, renamed, run, "--split", "all")["trained_on"] == trained_on
+    (renamed.parent / "link").symlink_to(renamed)
+    assert evaluate(mia, renamed.parent / "link", run, "--split", "all")["trained_on"] == trained_on

@@ -527,3 +527,40 @@ def test_labels_of_missing_images_are_exported_on_request(mia: Mia, labelled: Pa
     assert len(mia("labels", "export", labelled, "--include-missing").out.splitlines()) == 21
     refused = mia("labels", "export", labelled, tmp_path / "out", "--format", "folders", "--include-missing")
     assert (refused.code, refused.err) == (2, "--include-missing is for --format csv. Leave it out.\n")
+
+
+# Class folders that are renamed
+
+
+def test_nothing_begins_anew_in_renamed_class_folders_until_the_old_labels_are_taken_over(
+    mia: Mia, discs: Path
+) -> None:
+    mia("labels", "split", discs, "--val-fraction", 0.4)
+    before = counts(mia, discs)
+    renamed, left = discs.with_name("renamed"), discs.with_name(f"{discs.name}.mia")
+    discs.rename(renamed)
+    for words in (
+        ("train", renamed),
+        ("labels", "split", renamed),
+        ("labels", "import", renamed, "--format", "folders"),
+    ):
+        answer = mia(*words)
+        assert answer.code == 3
+        assert f"labels adopt {renamed}" in answer.err and str(left) in answer.err
+    stats = mia("labels", "stats", renamed)
+    assert stats.code == 0 and "labels adopt" in stats.err
+    assert not renamed.with_name("renamed.mia").exists()
+    answer = mia("labels", "adopt", renamed)
+    assert (answer.code, answer.err) == (0, "")
+    assert counts(mia, renamed) == before
+    assert not left.exists()
+    refused = mia("labels", "adopt", renamed)
+    assert refused.code == 3 and "There is no folder beside" in refused.err
+
+
+def test_renamed_class_folders_begin_anew_where_the_state_is_named(
+    mia: Mia, discs: Path, tmp_path: Path
+) -> None:
+    mia("labels", "split", discs)
+    renamed = discs.rename(discs.with_name("renamed"))
+    assert mia("labels", "split", renamed, "--state", tmp_path / "fresh").code == 0

@@ -163,3 +163,20 @@ def test_an_image_beside_class_folders_that_comes_later_gets_no_class_and_is_no_
     desk, _ = arrive(folders, later)
     assert (later.errors, desk.session.tally.labelled) == ([], 7)
     assert later.said == ["3 new images took the class of their folder."]
+
+
+@pytest.mark.parametrize("yes", [True, False])
+def test_labels_that_a_renaming_left_behind_are_taken_over_only_where_the_person_agrees(
+    folders: Path, yes: bool
+) -> None:
+    arrive(folders, Face(yes=True))
+    left = folders.with_name("cells.mia")
+    assert (left / "labels.db").exists()
+    renamed = folders.rename(folders.with_name("renamed"))
+    face = Face(yes=yes)
+    desk, _ = arrive(renamed, face)
+    assert "renamed has the images of cells, which is gone" in face.asked[0].replace(f"{renamed.parent}/", "")
+    assert face.errors == [] and len(face.asked) == 1
+    assert left.exists() is not yes
+    assert desk.session.tally.labelled == (4 if yes else 0)
+    assert (desk.state.root == renamed.with_name("renamed.mia")) is yes

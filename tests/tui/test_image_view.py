@@ -6,7 +6,7 @@ import numpy as np
 import pyte
 import pytest
 from textual.app import App, ComposeResult
-from tui_support import make_context, run
+from tui_support import make_context, run, running
 
 from mia_tui.terminal.model import Picture, Terminal
 from mia_tui.terminal.pictures import draw_picture
@@ -39,7 +39,7 @@ def test_a_better_picture_leaves_what_it_covers_and_wipes_the_rest(shape: tuple[
             def compose(self) -> ComposeResult:
                 yield ImageView(SIXEL, link, lambda _: None)
 
-        async with Shown().run_test(size=(30, 12)) as pilot:
+        async with running(Shown(), size=(30, 12)) as pilot:
             view = pilot.app.query_one(ImageView)
             pixels = np.random.default_rng(1).integers(0, 255, (*shape, 3), np.uint8)
             size = view.size

@@ -1,9 +1,11 @@
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 from run_support import epoch_row, make_run, started
 
+from mia_tui.dataset.recent import remember_dataset
 from mia_tui.errors import ConfigError, RunError
 from mia_tui.paths import StateFolder, user_state
 from mia_tui.runs.eventlog import EventLog
@@ -175,3 +177,28 @@ def test_best_needs_a_dataset_and_figures(dataset: Path) -> None:
 def test_a_dataset_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="is not a folder"):
         find_run("last", dataset=tmp_path / "missing")
+
+
+def test_last_finds_the_newest_run_in_a_moved_dataset_that_was_opened_since(
+    dataset: Path, tmp_path: Path
+) -> None:
+    older = a_run(tmp_path / "other", "older")
+    newest = a_run(dataset, "newest")
+    for run in (older, newest):
+        remember_run(run)
+    moved = dataset.rename(tmp_path / "moved")
+    with pytest.raises(ConfigError, match=r"Your newest run, \S+-newest, was in \S+mia, which is gone"):
+        find_run("last")  # never an older run in its place
+    remember_dataset(moved, None, None)
+    assert find_run("last").path == moved / "mia" / "runs" / newest.name
+    shutil.rmtree(moved / "mia" / "runs" / newest.name)
+    remember_run(older)
+    assert find_run("last") == older
+
+
+def test_last_passes_over_runs_that_were_deleted(dataset: Path) -> None:
+    kept, deleted = a_run(dataset, "kept"), a_run(dataset, "deleted")
+    for run in (kept, deleted):
+        remember_run(run)
+    shutil.rmtree(deleted.path)
+    assert find_run("last") == kept

@@ -1,5 +1,6 @@
 """Whose turn it is: a run waits for all that is ahead of it, however that ends, and never for what has ended."""
 
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -181,3 +182,20 @@ def test_the_end_of_the_line_is_the_run_that_begins_last(tmp_path: Path, locks: 
     beside = make(tmp_path, 6)
     locks.enter_context(WorkerLock(beside))
     assert last_behind(first, list_runs(StateFolder(tmp_path))) == fourth
+
+
+def test_a_queue_goes_on_where_its_dataset_was_moved_to_and_a_copy_waits_for_its_own_runs(
+    tmp_path: Path, locks: ExitStack
+) -> None:
+    first = make(tmp_path / "cells" / "mia", 1)
+    second = make(tmp_path / "cells" / "mia", 2, first)
+    shutil.copytree(tmp_path / "cells", tmp_path / "copy")
+    (tmp_path / "cells").rename(tmp_path / "moved")
+    moved, copied = (tmp_path / name / "mia" / "runs" for name in ("moved", "copy"))
+    locks.enter_context(WorkerLock(RunDir(moved / first.name)))
+    waiting = Waiting(RunDir(moved / second.name))
+    assert waiting.still_waits()
+    assert Waiting(RunDir(copied / second.name)).goes_on()
+    assert last_behind(RunDir(moved / first.name), list_runs(StateFolder(moved.parent))) is not None
+    locks.close()
+    assert waiting.goes_on()

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mia_tui.errors import AwayError
+from mia_tui.files import open_to_read
 from mia_tui.paths import printable
 from mia_tui.runs import away
 
@@ -177,13 +178,8 @@ def _can_list(folder: Path) -> bool:
 def _can_open(path: Path) -> bool:
     """Whether a file gives its first byte: its size alone may be remembered from before."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open_to_read(path, follow=True) as file:
+            file.read(1)
     except OSError:
         return False
-    try:
-        os.read(descriptor, 1)
-    except OSError:
-        return False
-    finally:
-        os.close(descriptor)
     return True

@@ -16,6 +16,7 @@ from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.store.reconcile import Plan, Reconciled, Stored, has_work, make_plan
 from mia_tui.dataset.wording import counted, name_some
 from mia_tui.errors import DataError, MiaError, StoreError
+from mia_tui.paths import printable
 from mia_tui.tui.services import garbage
 from mia_tui.tui.services.bookmark import Bookmark
 from mia_tui.tui.services.desk import Desk
@@ -104,8 +105,11 @@ class Arrival:
         if is_first:
             garbage.begin()
         self.idle = self.opened = True
-        if (is_first or came) and not self._unwritable and await self._folders() is not None:
-            self._face.do(self._ask_about_folders)  # in its turn: never over a dialog that is typed into
+        if (is_first or came) and not self._unwritable:
+            if await self._desk.left_behind() is not None:
+                self._face.do(self._ask_about_left_behind)
+            elif await self._folders() is not None:
+                self._face.do(self._ask_about_folders)  # in its turn: never over a dialog that is typed into
         self._face.show()
 
     async def _take_found(self, found: Found) -> int:
@@ -143,6 +147,25 @@ class Arrival:
     async def _folders(self) -> dict[str, int] | None:
         """Folders that look like classes, where labels came from nowhere else."""
         return None if self._session.classes or self._desk.source else await self._desk.class_folders()
+
+    async def _ask_about_left_behind(self) -> None:
+        """Labels that a renaming left beside the old name are taken over only if the person says so."""
+        left = await self._desk.left_behind()
+        if left is None:
+            return
+        from mia_tui.runs.left_behind import adopt, left_behind_words
+
+        if await self._face.confirm(
+            "Take over what was there before the renaming?",
+            f"{left_behind_words(self._desk.dataset, left)}\n\nTaken over, {printable(left.name)} is renamed. "
+            "Otherwise labels and runs begin anew, with another split.",
+            no="No, begin anew",
+            yes="Yes, take it over",
+        ):
+            await asyncio.to_thread(adopt, self._desk.dataset, left)
+            await self._desk.news()
+            self._face.show(anew=True)
+            self._face.say(f"{printable(left.name)} is taken over.")
 
     async def _ask_about_folders(self) -> None:
         """Folders that look like classes are taken for them only if the person says so."""

@@ -148,8 +148,13 @@ class Desk:
         Raises:
             StoreError: If it cannot be written.
         """
+
+        def job(store: LabelStore) -> None:
+            store.note_root(self.dataset)
+            store.note_facts(facts)
+
         async with self._taking:
-            written = await self.keeper.write(lambda store: store.note_facts(facts))
+            written = await self.keeper.write(job)
             await self._intake.take(written.changes)  # others' labels that came in between
 
     async def take_labelled(self, most: int) -> list[str]:
@@ -304,6 +309,20 @@ class Desk:
         )
         return await asyncio.to_thread(why_unwritable, place.labels_db)
 
+    async def left_behind(self) -> Path | None:
+        """The state folder that a renaming left behind; None where there is none, or one of the new name."""
+        if self._asked_state is not None or self.keeper.is_open:
+            return None
+
+        listing = self.session.listing
+
+        def look() -> Path | None:
+            from mia_tui.runs.left_behind import find_left_behind  # the first picture need not wait for it
+
+            return find_left_behind(self.dataset, lambda: {key.path for key in listing.keys_beside(())})
+
+        return await asyncio.to_thread(look)
+
     async def _settle_place(self) -> None:
         """Before the first write: labels of class folders lie beside them, not among them."""
         if self.keeper.is_open or self._asked_state is not None:
@@ -313,6 +332,8 @@ class Desk:
 
     async def _load(self) -> None:
         snapshot = await self.keeper.load()
+        if self.keeper.is_open:
+            self.state = find_state(self.dataset, self._asked_state)
         self.source, self.saved = snapshot.source, None
         await self._intake.load(snapshot)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from mia_tui.catalog.metrics import MetricName
 from mia_tui.errors import RunError
 from mia_tui.paths import StateFolder, state_places
+from mia_tui.runs.home import job_here
 from mia_tui.runs.index import list_runs, recent_runs
 from mia_tui.runs.queue import lives
 from mia_tui.runs.room import Room, RoomRow, RowStatus, RunLook
@@ -171,10 +172,19 @@ class RoomWatch:
             self._on_rows(rows)
 
 
+def _dataset_of(row: RoomRow) -> Path:
+    if row.job is None:
+        return row.run.path
+    dataset = Path(row.job.dataset)
+    with suppress(RunError):
+        return dataset if dataset.is_dir() else Path(job_here(row.run).dataset)  # it was moved
+    return dataset
+
+
 def _live(row: RoomRow) -> LiveRun:
     return LiveRun(
         row.run.name,
-        Path(row.job.dataset) if row.job is not None else row.run.path,
+        _dataset_of(row),
         row.status,
         row.phase,
         row.epochs,
