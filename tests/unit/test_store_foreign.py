@@ -62,7 +62,7 @@ def test_a_journal_that_names_another_file_is_refused_before_sqlite_deletes_that
     db: Path, victim: Path
 ) -> None:
     db.with_name("labels.db-journal").write_bytes(journal_that_names(victim, db))
-    with pytest.raises(StoreError, match="labels.db-journal cannot be used: it names another file"):
+    with pytest.raises(StoreError, match=r"labels\.db-journal cannot be used: it names another file"):
         LabelStore.open_existing(db)
     with pytest.raises(StoreError, match="it names another file"):
         LabelStore(db)
@@ -112,7 +112,7 @@ COMPUTED = {
 @pytest.mark.parametrize("what", COMPUTED)
 def test_what_sqlite_would_compute_for_somebody_else_is_refused(db: Path, what: str) -> None:
     change(db, *COMPUTED[what])
-    with pytest.raises(StoreError, match="is damaged: its (table|index|trigger|view) .* by another program"):
+    with pytest.raises(StoreError, match=r"is damaged: its (table|index|trigger|view) .* by another program"):
         LabelStore(db)
 
 
