@@ -6,6 +6,7 @@ folders of the dataset are classes (other programs read every folder there as
 a class), the state lies beside the dataset, in `DATASET.mia/`.
 """
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,8 +62,16 @@ def find_state(dataset: Path, state: Path | None = None, *, class_folders: bool 
 
 def state_places(dataset: Path) -> tuple[Path, Path]:
     """Where the state of a dataset may lie: in it, beside it."""
-    resolved = dataset.resolve()
+    resolved = real_path(dataset)
     return dataset / STATE_FOLDER, resolved.parent / f"{resolved.name}.mia"
+
+
+def real_path(path: Path) -> Path:
+    """Where a path leads that nobody has looked at yet.
+
+    `Path.resolve` raises RuntimeError before Python 3.13 where links lead in a circle; this lets such a path be.
+    """
+    return Path(os.path.realpath(path))
 
 
 def is_same_folder(one: Path, other: Path) -> bool:
@@ -70,12 +79,18 @@ def is_same_folder(one: Path, other: Path) -> bool:
     try:
         return one.samefile(other)
     except OSError:  # one of them is gone
-        return one.resolve() == other.resolve()
+        return real_path(one) == real_path(other)
 
 
 def is_of_this_dataset(state: Path, dataset: Path) -> bool:
     """Whether a state folder has its usual place in or beside a dataset, by their names."""
-    return state in (dataset / STATE_FOLDER, dataset.with_name(f"{dataset.name}.{STATE_FOLDER}"))
+    return state in (dataset / STATE_FOLDER, dataset.parent / f"{dataset.name}.{STATE_FOLDER}")
+
+
+def dataset_beside(state: Path) -> Path | None:
+    """The dataset that a state folder lies beside, by its name; None where the name tells none, like `.mia`."""
+    name = state.name.removesuffix(f".{STATE_FOLDER}")
+    return state.parent / name if name and name != state.name else None
 
 
 def is_state_folder(folder: Path) -> bool:

@@ -12,11 +12,10 @@ from pathlib import Path
 
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import DataError, StoreError
-from mia_tui.paths import STATE_FOLDER, StateFolder, is_state_folder, printable, state_places
+from mia_tui.paths import StateFolder, dataset_beside, is_state_folder, printable, state_places
 from mia_tui.runs.index import list_runs
 from mia_tui.runs.queue import lives
 
-_ENDING = f".{STATE_FOLDER}"
 _ALIKE = 0.5
 """Share of the images known to labels.db that must be in the folder; some may have been deleted since."""
 
@@ -45,7 +44,7 @@ def left_behind_error(dataset: Path, left: Path) -> DataError:
 
 def left_behind_words(dataset: Path, left: Path) -> str:
     """A sentence about a state folder from `find_left_behind`."""
-    old = left.with_name(left.name.removesuffix(_ENDING))
+    old = dataset_beside(left) or left
     return (
         f"{printable(dataset)} has the images of {printable(old.name)}, which is gone: it seems to be renamed, and "
         f"its labels, split and runs are still in {printable(left)}."
@@ -79,8 +78,8 @@ def adopt(dataset: Path, left: Path) -> StateFolder:
         raise DataError(
             f"{printable(left)} holds no labels.db, so there is nothing to take over.", "Check its name."
         )
-    owner = left.with_name(left.name.removesuffix(_ENDING))
-    if owner != left and owner.exists():
+    owner = dataset_beside(left)
+    if owner is not None and owner.exists():
         raise DataError(
             f"{printable(left)} belongs to {printable(owner)}, which is there.",
             f"Copy it to {printable(beside)} if both are to have its labels.",
@@ -114,11 +113,12 @@ def _orphans(parent: Path) -> list[Path]:
     found = []
     with suppress(OSError), os.scandir(parent) as entries:
         for entry in entries:
-            if entry.name.endswith(_ENDING) and entry.is_dir(follow_symlinks=False):
-                folder = parent / entry.name
-                owner = folder.with_name(entry.name.removesuffix(_ENDING))
-                if owner != folder and not os.path.lexists(owner) and is_state_folder(folder):
-                    found.append(folder)
+            folder = parent / entry.name
+            owner = dataset_beside(folder)
+            if owner is None or os.path.lexists(owner) or not entry.is_dir(follow_symlinks=False):
+                continue
+            if is_state_folder(folder):
+                found.append(folder)
     return found
 
 
