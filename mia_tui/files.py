@@ -22,6 +22,7 @@ import secrets
 import shutil
 import stat
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from io import BufferedReader
@@ -44,6 +45,7 @@ _CAREFUL = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 # O_PATH: a folder that may be passed through need not be readable.
 _PASS_THROUGH = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 _TRIES = 8
+_locked: Counter[Identity] = Counter()  # files that this process holds locks on, see `hold`
 _LINK = "it is a symbolic link, which is not followed here"
 _KINDS: tuple[tuple[Callable[[int], bool], str], ...] = (
     (stat.S_ISLNK, _LINK),
@@ -211,6 +213,22 @@ def identity(path: Path) -> Identity | None:
         return None
     _refuse_odd(status, path)
     return status.st_dev, status.st_ino
+
+
+def hold(file: Identity) -> None:
+    """Let nothing here open a file by another name as long as this process has locks on it, until `let_go`.
+
+    Closing any descriptor of a file drops all locks that the process has on it (POSIX), and an image may be a link
+    to it or a second name of it.
+    """
+    _locked[file] += 1
+
+
+def let_go(file: Identity) -> None:
+    """The end of `hold`; each has one."""
+    _locked.subtract([file])
+    if not _locked[file]:
+        del _locked[file]
 
 
 def temporary_beside(path: Path) -> Path:
@@ -394,7 +412,11 @@ def _open_folder(name: str, folder: int, path: Path) -> int:
 def _open_regular(name: str, folder: int, flags: int, path: Path) -> int:
     """Open what is a regular file, by its name in a folder; `path` is for the error."""
     try:
+        if _locked:
+            _refuse_locked(os.stat(name, dir_fd=folder, follow_symlinks=False), path)
         descriptor = os.open(name, flags | _CAREFUL, dir_fd=folder)
+    except OddFile:
+        raise
     except OSError as error:
         what = _what_lies_there(name, folder)
         if what:
@@ -404,10 +426,11 @@ def _open_regular(name: str, folder: int, flags: int, path: Path) -> int:
 
 
 def _open_followed(path: Path) -> int:
-    mode = os.stat(path).st_mode  # noqa: PTH116  # first: to open a device may do something
-    if stat.S_ISDIR(mode):
+    status = os.stat(path)  # noqa: PTH116  # first: to open a device may do something
+    if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
-    what = _odd(mode)
+    _refuse_locked(status, path)
+    what = _odd(status.st_mode)
     if what:
         raise OddFile(what, path)
     return _only_regular(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), path)
@@ -458,6 +481,11 @@ def _refuse_odd(status: os.stat_result, path: Path) -> None:
         what = "it has a second name by a hard link, which would change, too"
     if what:
         raise OddFile(what, path)
+
+
+def _refuse_locked(status: os.stat_result, path: Path) -> None:
+    if (status.st_dev, status.st_ino) in _locked:
+        raise OddFile("it is a file that this program has locked", path)
 
 
 def _temporary_name(name: str) -> str:

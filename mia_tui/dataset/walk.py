@@ -58,10 +58,11 @@ def scan_files(
 def natural_key(name: str) -> NaturalKey:
     """Sorts names as people count: cell2 before cell10, whatever the case of letters."""
     parts = _NUMBER.split(name.casefold())
-    return tuple(int(part) if i % 2 else part for i, part in enumerate(parts)), name
+    return tuple(int(part[:_MOST_DIGITS]) if i % 2 else part for i, part in enumerate(parts)), name
 
 
 _NUMBER = re.compile("([0-9]+)")
+_MOST_DIGITS = 4000  # Python makes no number of more than 4300
 
 
 @dataclass

@@ -27,8 +27,11 @@ from msgspec import Meta
 
 from mia_tui.errors import RunError
 from mia_tui.files import (
+    Identity,
     OddFile,
     disk_error,
+    hold,
+    let_go,
     open_in_place,
     open_to_read,
     read,
@@ -98,6 +101,7 @@ class WorkerLock:
         self._run = run
         self._heartbeat_s = heartbeat_s
         self._descriptor = -1
+        self._file: Identity | None = None  # that is locked
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
@@ -153,13 +157,15 @@ class WorkerLock:
             os.close(self._descriptor)
             raise _taken(self._run, read_record(self._run)) from error
         status = os.fstat(self._descriptor)  # not by its name, which may mean another file by now
-        _held[status.st_dev, status.st_ino] = os.getpid()
+        self._file = status.st_dev, status.st_ino
+        _held[self._file] = os.getpid()
+        hold(self._file)
         return True
 
     def _let_go(self) -> None:
-        with suppress(OSError):
-            status = os.fstat(self._descriptor)  # the file may be deleted, or its drive away
-            _held.pop((status.st_dev, status.st_ino), None)
+        if self._file is not None:
+            _held.pop(self._file, None)
+            let_go(self._file)
         os.close(self._descriptor)
 
     def _beat(self) -> None:
