@@ -21,6 +21,7 @@ import msgspec
 from mia_tui.errors import RunError
 from mia_tui.files import create, disk_error, read, remove
 from mia_tui.paths import printable
+from mia_tui.records import BadRecord, Time, decode_json
 from mia_tui.runs.away import AWAY_S, GONE_S, was_deleted
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.liveness import Status, run_status
@@ -39,7 +40,7 @@ _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 class StopFile(msgspec.Struct, frozen=True):
     """Content of the file `stop`; its being there is what counts."""
 
-    asked_at: float
+    asked_at: Time
 
 
 @dataclass(frozen=True)
@@ -215,6 +216,6 @@ def _ask(run: RunDir, now: float) -> float:
 
 def _asked_at(run: RunDir) -> float:
     try:
-        return msgspec.json.decode(read(run.stop, most_bytes=_MOST_BYTES), type=StopFile).asked_at
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):  # made by hand: `touch stop`
+        return decode_json(read(run.stop, most_bytes=_MOST_BYTES), StopFile).asked_at
+    except (OSError, BadRecord):  # made by hand: `touch stop`
         return run.stop.lstat().st_mtime

@@ -21,9 +21,8 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from mia_tui.paths import printable
+from mia_tui.records import BadRecord, decode_json
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.liveness import WorkerRecord, holds_here, is_on_this_host
 from mia_tui.runs.system import boot_id, lock_holder, process_runs
@@ -62,10 +61,10 @@ def _own_record(run: RunDir) -> WorkerRecord:
     try:
         descriptor, _ = _open_own(run.worker_json)
         with closing(os.fdopen(descriptor, "rb")) as file:
-            record = msgspec.json.decode(file.read(_RECORD_BYTES), type=WorkerRecord)
+            record = decode_json(file.read(_RECORD_BYTES), WorkerRecord)
     except FileNotFoundError:
         raise _Doubt("no worker has taken it yet") from None
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (OSError, BadRecord):
         raise _Doubt("its worker.json cannot be read") from None
     if record.released:
         raise _Doubt("its worker has let go of it")
