@@ -111,7 +111,9 @@ class _Walk:
                 elif entry.is_symlink() and _is_folder(entry):
                     links.append(name)
                 elif is_image:
-                    self._note(f"{folder}/{name}" if folder else name, "It is no file with a content.")
+                    self._note(
+                        f"{folder}/{name}" if folder else name, "It is a named pipe, a socket or a device."
+                    )
         self.seen.add(identity)
         links.sort(key=natural_key)
         self.links.extend(f"{folder}/{name}" if folder else name for name in links)

@@ -65,11 +65,12 @@ def find_run(text: str, *, dataset: Path | None = None, state: Path | None = Non
             raise ConfigError("The best run of which dataset?", "Name it with --dataset.")
         return _best(runs, where)
     exact = [run for run in runs if run.name == text]
-    if not exact and RunDir(Path(text)).exists():
-        return RunDir(Path(text))
+    path = _named(text)
+    if not exact and RunDir(path).exists():
+        return RunDir(path)
     found = exact or [run for run in runs if run.name.startswith(text)]
-    if not found and Path(text).is_dir():
-        return RunDir.open(Path(text))
+    if not found and path.is_dir():
+        return RunDir.open(path)
     return _only(found, text, runs, where)
 
 
@@ -112,6 +113,12 @@ def runs_of(dataset: Path | None, state: Path | None) -> list[RunDir]:
         raise ConfigError(f"The dataset {printable(dataset)} is not a folder.", "Check its path.")
     places = state_places(dataset)  # both, with a labels.db or without: a moved state must not hide runs
     return _oldest_first([run for place in places for run in list_runs(StateFolder(place))])
+
+
+def _named(text: str) -> Path:
+    """A link that the user names is theirs; those that are found in a folder of runs are not followed."""
+    path = Path(text)
+    return path.resolve() if path.is_symlink() else path
 
 
 def _path(line: bytes) -> Path | None:
