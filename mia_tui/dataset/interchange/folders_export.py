@@ -220,7 +220,7 @@ def _transfer(source: Path, target: Path, frame: int | None, transfer: Transfer,
             if single is None and transfer == "copy":
                 _copy(file, target, root)
     except DecodeError as error:
-        return error.message.removeprefix(f"{printable(source.name)} ").removesuffix(".")
+        return error.message.replace(printable(source.name), "it", 1).removesuffix(".")
     if single is not None:
         with os.fdopen(create(target, root=root, mode=FILE_MODE), "wb") as new:
             single.save(new, format="TIFF")
