@@ -75,7 +75,7 @@ def is_same_folder(one: Path, other: Path) -> bool:
 
 def is_of_this_dataset(state: Path, dataset: Path) -> bool:
     """Whether a state folder has its usual place in or beside a dataset, by their names."""
-    return state in (dataset / STATE_FOLDER, dataset.with_name(f"{dataset.name}.{STATE_FOLDER}"))
+    return state in (dataset / STATE_FOLDER, Path(f"{dataset}.{STATE_FOLDER}"))
 
 
 def is_state_folder(folder: Path) -> bool:

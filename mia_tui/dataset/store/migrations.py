@@ -90,7 +90,7 @@ def check_schema(connection: sqlite3.Connection) -> None:
         if "table" in kinds.values():
             raise BadRecord("it is a database of another program")
         return
-    if not kinds.keys() >= _columns(1).keys():
+    if kinds.keys().isdisjoint(_columns(1)):
         raise BadRecord("it is a database of another program")
     if version > VERSION:
         return

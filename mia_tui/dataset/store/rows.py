@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from mia_tui.dataset.model import ImageClass, ImageKey
 from mia_tui.dataset.store.records import Change, ChangeKind, Label, Mark, Source
-from mia_tui.records import Count, Frame, JsonReader, Text, Time, check
+from mia_tui.records import BadRecord, Count, Frame, JsonReader, Text, Time, check
 
 # Bits of image.flagged
 CONTENT_CHANGED = 1
@@ -171,7 +171,10 @@ def to_class(row: tuple[Any, ...]) -> ImageClass:
     Raises:
         BadRecord: If no class can be like that.
     """
-    id, name, colour, key, position, archived = check(row, ClassFields)
+    try:
+        id, name, colour, key, position, archived = check(row, ClassFields)
+    except BadRecord as error:
+        raise BadRecord(f"its class {row[0]} has a name, colour, key or place that none can have") from error
     return ImageClass(id, name, colour, key, position, bool(archived))
 
 
