@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
+from textual.command import CommandList, CommandPalette
 from textual.screen import Screen
 from textual.worker import WorkerFailed
 
@@ -36,6 +37,17 @@ HUNG_UP = 129
 
 _WRITING_S = 5.0
 _ANSWER_S = 0.25
+
+
+class _Palette(CommandPalette):
+    """Textual's, which fails at PgUp and PgDn while its lines are not laid out, as in a window of two rows.
+
+    This leans on the names of Textual's action and of its table of lines.
+    """
+
+    def _action_command_list(self, action: str) -> None:
+        if self.query_one(CommandList)._index_to_line:
+            super()._action_command_list(action)
 
 
 class MiaApp(App[int], inherit_bindings=False):
@@ -127,6 +139,10 @@ class MiaApp(App[int], inherit_bindings=False):
         yield SystemCommand(
             "Theme", "Other colours for this app, until it is closed.", self.action_change_theme
         )
+
+    def action_command_palette(self) -> None:
+        if not CommandPalette.is_open(self):
+            self.push_screen(_Palette(id="--command-palette"))
 
     async def action_quit(self) -> None:
         """Close, once everything that was pressed before is done."""
