@@ -141,7 +141,7 @@ class MiaApp(App[int], inherit_bindings=False):
         )
 
     def action_command_palette(self) -> None:
-        if not CommandPalette.is_open(self):
+        if not CommandPalette.is_open(self):  # type: ignore[arg-type]  # it takes apps without a result only
             self.push_screen(_Palette(id="--command-palette"))
 
     async def action_quit(self) -> None:
@@ -192,7 +192,8 @@ class MiaApp(App[int], inherit_bindings=False):
     def _thread_failed(self, failure: threading.ExceptHookArgs) -> None:
         if isinstance(failure.exc_value, Exception):
             self._keep_fault(failure.exc_value)  # at once: the app may be closing
-            self.call_later(self._handle_exception, failure.exc_value)
+            if self.is_running:
+                self.call_later(self._handle_exception, failure.exc_value)
 
     def _task_failed(self, _: asyncio.AbstractEventLoop, failure: dict[str, Any]) -> None:
         """A fault in what the event loop does beside the screens, as handing on what a thread tells."""
