@@ -36,6 +36,7 @@ HUNG_UP = 129
 """Exit code where the terminal has gone: 128 and SIGHUP."""
 
 _WRITING_S = 5.0
+_PALETTE_COLUMNS = 20
 _ANSWER_S = 0.25
 
 
@@ -141,6 +142,9 @@ class MiaApp(App[int], inherit_bindings=False):
         )
 
     def action_command_palette(self) -> None:
+        if self.size.width < _PALETTE_COLUMNS:
+            self.notify("The window is too narrow for the list of commands.", severity="warning")
+            return
         if not CommandPalette.is_open(self):  # type: ignore[arg-type]  # it takes apps without a result only
             self.push_screen(_Palette(id="--command-palette"))
 
