@@ -216,7 +216,8 @@ def test_broken_files_are_skipped_counted_and_the_first_five_named(mia: Mia, dis
     red[5].write_bytes(b"\x89PNG\r\n\x1a\n")
     answer = train(mia, discs)
     assert answer.code == 0, answer.err
-    (warning,) = answer.err.splitlines()
+    warning, in_the_end = answer.err.splitlines()
+    assert "6 images were left out of epoch 1" in in_the_end
     assert warning.startswith("Warning: 6 images are left out")
     assert sum(path.name in warning for path in red) == 5
     assert "and 1 more" in warning
