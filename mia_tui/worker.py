@@ -6,6 +6,7 @@ behind, in little memory; torch, whose import takes seconds, comes last.
 """
 
 import os
+import signal
 import sys
 import time
 import traceback
@@ -19,7 +20,7 @@ from mia_tui.dataset.wording import counted
 from mia_tui.errors import AwayError, MiaError, RunError
 from mia_tui.files import open_in_place
 from mia_tui.paths import printable
-from mia_tui.runs.control import StopRequest
+from mia_tui.runs.control import STOP_SIGNALS, StopRequest
 from mia_tui.runs.cores import Cores, CoreWatch
 from mia_tui.runs.eventlog import EventLog
 from mia_tui.runs.events import Event, Failure, Outcome, Phase, RunEnded, Warned
@@ -160,6 +161,8 @@ def _log_traceback(run: RunDir) -> bool:
 
 def main() -> int:
     """The worker of a detached run; returns an exit code."""
+    # Whoever sees that the run is taken may ask by signal for a stop; that waits until it can be heard.
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:
         result = work(RunDir.open(Path(sys.argv[1])), foreground=False)
     except MiaError as error:
