@@ -111,7 +111,7 @@ def import_command(
 
     report = Report(as_json=as_json)
     chosen = choose_format(file, file_format, classes)
-    found, place = _scan(report, dataset, state, frames, writes=True)
+    found, place = _scan(report, dataset, state, frames, writes=True, label_file=file)
     read = read_labels_of(dataset, found, chosen, file, classes)
     done = import_into(
         place.labels_db,
@@ -303,12 +303,18 @@ def _follow(store: "LabelStore", found: "Scan", dataset: Path) -> None:
 
 
 def _scan(
-    report: Report, dataset: Path, state: Path | None, frames: "Frames | None", *, writes: bool = False
+    report: Report,
+    dataset: Path,
+    state: Path | None,
+    frames: "Frames | None",
+    *,
+    writes: bool = False,
+    label_file: Path | None = None,
 ) -> "tuple[Scan, StateFolder]":
     from mia_tui.dataset.interchange.folders import read_class_folders
     from mia_tui.runs.left_behind import find_left_behind, left_behind_error
 
-    found = scan_images(report, dataset, frames or "first")
+    found = scan_images(report, dataset, frames or "first", label_file=label_file)
     left = (
         None if state is not None else find_left_behind(dataset, lambda: {file.path for file in found.files})
     )

@@ -416,6 +416,14 @@ def test_files_of_other_kinds_are_said_and_stand_in_the_record(mia: Mia, labelle
     assert json.loads(answer.out)["left_out"] == {".heic": 2, ".czi": 1}
 
 
+def test_the_label_file_that_is_read_is_not_said_to_be_left_out(mia: Mia, cells: Path) -> None:
+    (cells / "decisions.csv").write_text("file,class\ncell0.png,cat\n")
+    assert "left out" not in mia("labels", "import", cells, cells / "decisions.csv").err
+    (cells / "more.csv").touch()
+    answer = mia("labels", "import", cells, cells / "decisions.csv")
+    assert "1 file of another kind left out: 1 .csv." in answer.err
+
+
 def test_a_damaged_table_leaves_nothing_behind(mia: Mia, cells: Path, table: Path) -> None:
     table.write_text('file,class\ncell0.png,"cat\ncell1.png,dog\n')
     before = files_below(cells.parent)
