@@ -207,16 +207,17 @@ def adopt_command(dataset: Path, left: Path | None) -> None:
     images that it knows. It is renamed, and refused where DATASET has labels or runs of its own.
     """
     from mia_tui.errors import DataError
-    from mia_tui.runs.left_behind import adopt, find_left_behind
+    from mia_tui.runs.left_behind import adopt, find_left_behind, refuse_own_state
 
     report = Report()
+    refuse_own_state(dataset)
     found = scan_images(report, dataset, "first")
     if left is None:
         left = find_left_behind(dataset, lambda: {file.path for file in found.files})
     if left is None:
         raise DataError(
             f"There is no folder beside {printable(dataset)} whose labels fit its images and whose own dataset is "
-            "gone, or it has labels of its own.",
+            "gone.",
             "Name the folder: `mia-tui labels adopt DATASET OLD.mia`.",
         )
     place = adopt(dataset, left)
