@@ -47,8 +47,8 @@ def left_behind_words(dataset: Path, left: Path) -> str:
     """A sentence about a state folder from `find_left_behind`."""
     old = left.with_name(left.name.removesuffix(_ENDING))
     return (
-        f"{printable(dataset)} has the images of {printable(old.name)}, which is gone: it seems to have been renamed, "
-        f"and its labels, split and runs are still in {printable(left)}."
+        f"{printable(dataset)} has the images of {printable(old.name)}, which is gone: it seems to have been "
+        f"renamed, and its labels, split and runs are still in {printable(left)}."
     )
 
 

@@ -145,7 +145,7 @@ class Arrival:
         return came
 
     async def _folders(self) -> dict[str, int] | None:
-        """Folders that look like classes, where labels came from nowhere else; a training takes them without the app."""
+        """Folders that look like classes, where labels came from nowhere else; a training does not ask."""
         is_open = not self._session.classes and self._desk.source in (None, "folders")
         return await self._desk.class_folders() if is_open else None
 
