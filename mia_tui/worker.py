@@ -24,7 +24,7 @@ from mia_tui.runs.control import STOP_SIGNALS, StopRequest
 from mia_tui.runs.cores import Cores, CoreWatch
 from mia_tui.runs.eventlog import EventLog
 from mia_tui.runs.events import Event, Failure, Outcome, Phase, RunEnded, Warned
-from mia_tui.runs.home import check_home, job_here, samples_here
+from mia_tui.runs.home import job_here, samples_here
 from mia_tui.runs.job import TrainJob
 from mia_tui.runs.launch import trains_on_cpu
 from mia_tui.runs.layout import RunDir
@@ -99,7 +99,6 @@ def _attempt(run: RunDir, number: int, emit: Observe, stop: StopRequest) -> Resu
         if watch is not None:
             _settle_threads(run, job, watch.cores(), emit)
         job = job_here(run)
-        check_home(run, job)
         outcome = train(run, job, samples_here(run, job), _identity(number), emit, stop.requested)
         return Result(outcome, stop.signal if outcome == "stopped" else None)
     except AwayError as error:  # nothing is wrong with the run: it goes on when the disk is back
