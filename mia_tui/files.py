@@ -39,9 +39,7 @@ FULL_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _STATE_HINT = "or put labels and runs elsewhere with --state DIR."
 _LONGEST_NAME_BYTES = 200  # of a name that a temporary one may repeat; file systems take 255
-_TEMPORARY = re.compile(
-    r"\.(?P<name>.+?)(?:\.[0-9a-f]{16})?\.tmp", re.DOTALL
-)  # without digits: of version 0.1.0
+_TEMPORARY = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{16}\.tmp", re.DOTALL)
 _CAREFUL = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 # O_PATH: a folder that may be passed through need not be readable.
 _PASS_THROUGH = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC

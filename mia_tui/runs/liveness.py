@@ -19,7 +19,6 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Literal, Self
 
@@ -160,7 +159,8 @@ class WorkerLock:
                 return False
             os.close(self._descriptor)
             raise _taken(self._run, read_record(self._run)) from error
-        _held[_identity(path)] = os.getpid()
+        status = os.fstat(self._descriptor)  # not by its name, which may mean another file by now
+        _held[status.st_dev, status.st_ino] = os.getpid()
         return True
 
     def _let_go(self) -> None:
@@ -279,11 +279,6 @@ def _last_word(run: RunDir) -> KnownEvent | None:
         return last_event(run.events)
     except OddFile:
         return None
-
-
-def _identity(path: Path) -> tuple[int, int]:
-    stat = path.stat()
-    return stat.st_dev, stat.st_ino
 
 
 def _before_the_worker(run: RunDir, now: float) -> Status:
