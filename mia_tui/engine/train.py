@@ -46,7 +46,7 @@ from mia_tui.engine.tell import Emit, Identity, Judged, StepTeller, Teller
 from mia_tui.engine.waiting import CoreWait
 from mia_tui.engine.weights import find_weights
 from mia_tui.errors import AwayError, CheckpointError, DataError, RunError
-from mia_tui.paths import encode_name, printable
+from mia_tui.paths import encode_name, printable, typed
 from mia_tui.runs.card import ModelCard
 from mia_tui.runs.cores import other_threads, usable_cores
 from mia_tui.runs.events import MOST_NAMED, LeftOut, Outcome, Place
@@ -247,7 +247,7 @@ class _Training:
             raise AwayError(
                 error.message,
                 "What was done until then is saved; when the disk is back, `mia-tui train --resume "
-                f"{printable(self.run.path)}` goes on.",
+                f"{typed(self.run.path)}` goes on.",
             ) from error
         self._save()
         return "finished"

@@ -28,7 +28,6 @@ from mia_tui.runs.liveness import WorkerRecord, holds_here, is_on_this_host
 from mia_tui.runs.system import boot_id, lock_holder, process_runs
 
 _RECORD_BYTES = 64 * 1024
-_LARGEST_PID = (1 << 31) - 1
 
 
 class _Doubt(Exception):
@@ -166,8 +165,6 @@ class _Process:
 
 @contextmanager
 def _process(pid: int) -> Iterator[_Process]:
-    if not 0 < pid <= _LARGEST_PID:  # 0 and below mean many processes
-        raise _Doubt(f"{pid} is no number of a process")
     handle = _pidfd(pid)
     try:
         yield _Process(pid, handle)
