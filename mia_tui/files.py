@@ -314,10 +314,9 @@ def add_new_folder(path: Path, *, root: Path | None = None, mode: int | None = N
     """
     with _folder_of(path, root) as (folder, name):
         os.mkdir(name, 0o777 if mode is None else mode, dir_fd=folder)
-        if mode is not None:
-            return
-        with _opened_folder(name, folder) as made:
-            _follow_folder(made, folder)
+        if mode is None:
+            with _opened_folder(name, folder) as made:
+                _follow_folder(made, folder)
 
 
 def remove(path: Path, *, root: Path | None = None) -> None:
