@@ -199,10 +199,11 @@ def _missing(scan: Scan, known: _Known) -> tuple[int, list[str]]:
         count = counted(len(known.moved), "file was", "files were")
         notes.append(f"{count} moved; labels go along: {moves}.")
     if missing:
-        notes.append(f"{counted(missing, 'label')} of images that are not there any more.")
+        notes.append(f"{counted(missing, 'labelled image is', 'labelled images are')} not there any more.")
     if frames:
         notes.append(
-            f"{counted(frames, 'label')} of frames that are left out; --frames all takes those of animated files."
+            f"{counted(frames, 'label is', 'labels are')} of frames that are left out; --frames all takes those of "
+            "animated files."
         )
     return missing, notes
 

@@ -34,7 +34,7 @@ _IMPATIENT_AFTER_S = 2.0
 _MOST_BYTES = 1 << 12  # of the stop file, which has some dozens
 _STOPPABLE: frozenset[Status] = frozenset({"created", "starting", "running", "unknown"})
 # USR1 and USR2: what Slurm is mostly told to send some time before a job's end.
-_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 
 
 class StopFile(msgspec.Struct, frozen=True):
@@ -162,10 +162,10 @@ class StopRequest:
         if threading.current_thread() is not threading.main_thread():
             return
         self._foreground, self._on_signal = foreground, on_signal
-        for number in _STOP_SIGNALS:
+        for number in STOP_SIGNALS:
             self._previous[number] = signal.signal(number, self._hear)
         self._previous[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
 
     def requested(self) -> bool:
         """Whether the worker should stop; looks for the file at most once a second."""

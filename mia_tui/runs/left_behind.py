@@ -47,8 +47,8 @@ def left_behind_words(dataset: Path, left: Path) -> str:
     """A sentence about a state folder from `find_left_behind`."""
     old = left.with_name(left.name.removesuffix(_ENDING))
     return (
-        f"{printable(dataset)} has the images of {printable(old.name)}, which is gone: it seems to be renamed, and "
-        f"its labels, split and runs are still in {printable(left)}."
+        f"{printable(dataset)} has the images of {printable(old.name)}, which is gone: it seems to have been "
+        f"renamed, and its labels, split and runs are still in {printable(left)}."
     )
 
 
@@ -68,13 +68,8 @@ def adopt(dataset: Path, left: Path) -> StateFolder:
             one of its runs is at work.
         StoreError: If its labels.db cannot be read or is in use, or it cannot be renamed.
     """
+    refuse_own_state(dataset)
     beside = state_places(dataset)[1]
-    for place in state_places(dataset):
-        if _holds_state(place):
-            raise DataError(
-                f"{printable(dataset)} has labels or runs of its own, in {printable(place)}.",
-                "Move that folder away first if it is not wanted.",
-            )
     if not is_state_folder(left):
         raise DataError(
             f"{printable(left)} holds no labels.db, so there is nothing to take over.", "Check its name."
@@ -103,6 +98,20 @@ def adopt(dataset: Path, left: Path) -> StateFolder:
             f"Rename it yourself, or pass --state {typed(left)} each time.",
         ) from error
     return StateFolder(beside)
+
+
+def refuse_own_state(dataset: Path) -> None:
+    """Take over nothing for a dataset that has something already.
+
+    Raises:
+        DataError: If it has labels or runs.
+    """
+    for place in state_places(dataset):
+        if _holds_state(place):
+            raise DataError(
+                f"{printable(dataset)} has labels or runs of its own, in {printable(place)}.",
+                "Move that folder away first if it is not wanted.",
+            )
 
 
 def _holds_state(place: Path) -> bool:

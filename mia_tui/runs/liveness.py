@@ -68,7 +68,7 @@ class WorkerRecord(msgspec.Struct, frozen=True, kw_only=True):
         released: Whether it let go of the run by itself.
     """
 
-    pid: Annotated[int, Meta(ge=1, le=2**31 - 1)]  # 0 and below mean many processes to a signal
+    pid: Annotated[int, Meta(ge=1, le=2**31 - 1)]  # 0 and below would mean many processes
     host: Text
     boot_id: Text
     start_time: Count | None
@@ -80,10 +80,17 @@ class WorkerRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class LockProbe:
-    """Answer to the question who holds a run's lock; `pid` is None where this host cannot name the holder."""
+    """Answer to the question who holds a run's lock.
+
+    Attributes:
+        held: Whether anybody does.
+        pid: The holder; None where this host cannot name it.
+        is_odd: Whether what lies there is no lock of ours, as a link.
+    """
 
     held: bool
     pid: int | None = None
+    is_odd: bool = False
 
 
 class WorkerLock:
@@ -179,13 +186,16 @@ def run_status(run: RunDir, *, now: float | None = None) -> Status:
     """
     now = time.time() if now is None else now
     record = read_record(run)  # before the lock: whoever wrote it had the lock
-    if probe_lock(run).held:
+    lock = probe_lock(run)
+    if lock.held:
         return "running"
     ended = _last_word(run)  # after the lock: a worker writes its last event before it lets go
     if isinstance(ended, RunEnded) and not _died_since(ended, record):
         return ended.outcome
     if record is None:
         return _before_the_worker(run, now)
+    if lock.is_odd:  # somebody put a link there: a worker may live all the same
+        return "unknown"
     status = _by_record(record, now)
     return "running" if status == "lost" and probe_lock(run).held else status
 
@@ -231,6 +241,8 @@ def probe_lock(run: RunDir) -> LockProbe:
         if holds_here(path.stat()):
             return LockProbe(held=True, pid=os.getpid())
         file = open_to_read(path)
+    except OddFile:
+        return LockProbe(held=False, is_odd=True)
     except OSError:  # no worker yet, or a folder that this user may not read
         return LockProbe(held=False)
     with file:
