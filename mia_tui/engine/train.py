@@ -271,14 +271,13 @@ class _Training:
         predictions = self._training_predictions()
         sums = torch.tensor(progress.sums, device=self.device)
         steps = StepTeller(self.tell, self.device, every_s=TELL_EVERY_S, check_loss=self._check_loss)
+        least = min(2, self.config.batch_size)  # batch norm cannot train on one image
         interrupted: Exception | None = None
         try:
             for batch in self.feed.training_batches(progress.epoch, start=progress.step):
                 self.learner.schedule.set_step(progress.epoch, progress.step)
                 progress.step += 1
-                if len(batch.targets) >= min(
-                    2, self.config.batch_size
-                ):  # batch norm cannot train on one image
+                if len(batch.targets) >= least:
                     result = self._step(batch.images, batch.targets)
                     sums += torch.stack([result.numerator, result.denominator])
                     steps.step_ended(
