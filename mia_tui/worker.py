@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from mia_tui.dataset.wording import counted
 from mia_tui.errors import AwayError, MiaError, RunError
 from mia_tui.files import open_in_place
-from mia_tui.paths import printable
+from mia_tui.paths import printable, typed
 from mia_tui.runs.control import STOP_SIGNALS, StopRequest
 from mia_tui.runs.cores import Cores, CoreWatch
 from mia_tui.runs.eventlog import EventLog
@@ -113,17 +113,18 @@ def _attempt(run: RunDir, number: int, emit: Observe, stop: StopRequest) -> Resu
         return Result("failed", error=RunError(message, hint))
 
 
-def _settle_threads(run: RunDir, job: TrainJob, cores: Cores, emit: Observe) -> TrainJob:
+def _settle_threads(run: RunDir, job: TrainJob, cores: Cores, emit: Observe) -> None:
     """Fix the number of threads for good, by what is free now."""
-    job = run.put_threads(cores.threads)
+    run.put_threads(cores.threads)
     threads = counted(cores.threads, "thread")
     if cores.is_busy and trains_on_cpu(job.config.device):
         message = f"The run computes with {threads}, since {cores}."
-        hint = f"It keeps that number; `mia-tui train --resume {printable(run.name)} --threads N` would change it."
+        hint = (
+            f"It keeps that number; `mia-tui train --resume {typed(run.name)} --threads N` would change it."
+        )
         emit(Warned(t=time.time(), message=message, hint=hint))
     else:
         emit(Phase(t=time.time(), name="importing", message=f"{threads}: {cores}"))
-    return job
 
 
 def _failure(error: MiaError | None) -> Failure | None:

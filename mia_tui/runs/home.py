@@ -16,7 +16,7 @@ import msgspec
 from mia_tui.config.weights_cache import IMAGENET_WEIGHTS
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import DataError, RunError, StoreError
-from mia_tui.paths import STATE_FOLDER, StateFolder, is_of_this_dataset, is_same_folder, printable
+from mia_tui.paths import STATE_FOLDER, StateFolder, is_of_this_dataset, is_same_folder, printable, typed
 from mia_tui.runs.job import Sample, TrainJob
 from mia_tui.runs.layout import RunDir
 
@@ -74,14 +74,14 @@ def check_home(run: RunDir, job: TrainJob) -> None:
         job: From `job_here`.
 
     Raises:
-        DataError: If the dataset's folder is gone, or holds none of the images, or the folder of --val is gone.
+        DataError: If the dataset's folder is gone, or that of --val.
     """
     home = Path(job.dataset)
     name = printable(run.name)
     if not home.is_dir():
         raise DataError(
             f"The images of the run {name} are gone: there is no folder {printable(home)}.",
-            f"If it was moved, name it: mia-tui train DATASET --state {printable(job.state)} --resume {name}.",
+            f"If it was moved, name it: mia-tui train DATASET --state {typed(job.state)} --resume {typed(run.name)}.",
         )
     if job.config.val is not None and not Path(job.config.val).is_dir():
         raise DataError(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import DataError, StoreError
-from mia_tui.paths import STATE_FOLDER, StateFolder, is_state_folder, printable, state_places
+from mia_tui.paths import STATE_FOLDER, StateFolder, is_state_folder, printable, state_places, typed
 from mia_tui.runs.index import list_runs
 from mia_tui.runs.queue import lives
 
@@ -55,7 +55,7 @@ def left_behind_words(dataset: Path, left: Path) -> str:
 def left_behind_hint(dataset: Path) -> str:
     """The way out."""
     return (
-        f"Take them over with `mia-tui labels adopt {printable(dataset)}`; to begin anew, name another folder "
+        f"Take them over with `mia-tui labels adopt {typed(dataset)}`; to begin anew, name another folder "
         "with --state."
     )
 
@@ -84,7 +84,7 @@ def adopt(dataset: Path, left: Path) -> StateFolder:
     if at_work is not None:
         raise DataError(
             f"The run {printable(at_work.name)} in {printable(left)} is at work.",
-            f"Stop it first: mia-tui runs stop {printable(at_work.path)}",
+            f"Stop it first: mia-tui runs stop {typed(at_work.path)}",
         )
     store = LabelStore.open_existing(StateFolder(left).labels_db)
     if store is not None:
@@ -95,7 +95,7 @@ def adopt(dataset: Path, left: Path) -> StateFolder:
     except OSError as error:
         raise StoreError(
             f"{printable(left)} cannot be renamed to {printable(beside)}: {error.strerror}.",
-            f"Rename it yourself, or pass --state {printable(left)} each time.",
+            f"Rename it yourself, or pass --state {typed(left)} each time.",
         ) from error
     return StateFolder(beside)
 

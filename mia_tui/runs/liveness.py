@@ -12,7 +12,6 @@ and where the system tells no start times. What it says decides what is shown;
 no signal follows from it alone (`own_worker`).
 """
 
-import errno
 import fcntl
 import os
 import threading
@@ -27,6 +26,8 @@ from msgspec import Meta
 
 from mia_tui.errors import RunError
 from mia_tui.files import (
+    NO_LOCKS,
+    Identity,
     OddFile,
     disk_error,
     open_in_place,
@@ -49,8 +50,6 @@ SILENT_S = 120.0
 STARTING_S = 30.0
 _LOOK_EVERY_S = 0.2
 _MOST_BYTES = 1 << 16  # of worker.json, which has some hundreds
-
-_NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
 
 _held: dict[tuple[int, int], int] = {}  # (device, inode) of a lock file -> the process that holds it
 
@@ -155,18 +154,16 @@ class WorkerLock:
         try:
             fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            if error.errno in _NO_LOCKS:
+            if error.errno in NO_LOCKS:
                 return False
             os.close(self._descriptor)
             raise _taken(self._run, read_record(self._run)) from error
-        status = os.fstat(self._descriptor)  # not by its name, which may mean another file by now
-        _held[status.st_dev, status.st_ino] = os.getpid()
+        _held[_identity(os.fstat(self._descriptor))] = os.getpid()
         return True
 
     def _let_go(self) -> None:
-        with suppress(OSError):
-            status = os.fstat(self._descriptor)  # the file may be deleted, or its drive away
-            _held.pop((status.st_dev, status.st_ino), None)
+        with suppress(OSError):  # its drive may be away
+            _held.pop(_identity(os.fstat(self._descriptor)), None)
         os.close(self._descriptor)
 
     def _beat(self) -> None:
@@ -252,7 +249,7 @@ def probe_lock(run: RunDir) -> LockProbe:
 
 def holds_here(lock: os.stat_result) -> bool:
     """Whether this process holds the run that a lock file belongs to."""
-    return _held.get((lock.st_dev, lock.st_ino)) == os.getpid()
+    return _held.get(_identity(lock)) == os.getpid()
 
 
 def read_record(run: RunDir) -> WorkerRecord | None:
@@ -279,6 +276,10 @@ def _last_word(run: RunDir) -> KnownEvent | None:
         return last_event(run.events)
     except OddFile:
         return None
+
+
+def _identity(file: os.stat_result) -> Identity:
+    return file.st_dev, file.st_ino
 
 
 def _before_the_worker(run: RunDir, now: float) -> Status:

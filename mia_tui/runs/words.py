@@ -4,7 +4,7 @@ import time
 from typing import Literal
 
 from mia_tui.dataset.wording import NAMED, counted, name_some
-from mia_tui.paths import decode_name, printable
+from mia_tui.paths import decode_name, printable, typed
 from mia_tui.runs.control import StopResult
 from mia_tui.runs.events import EpochEnded
 from mia_tui.runs.layout import RunDir
@@ -57,7 +57,7 @@ def status_sentence(run: RunDir, status: ShownStatus) -> str:
     way_on = _WAYS_ON.get(status)
     if way_on is None:
         return STATUS_WORDS[status]
-    return f"{STATUS_WORDS[status]}; `mia-tui train --resume {printable(run.path)}` {way_on}"
+    return f"{STATUS_WORDS[status]}; `mia-tui train --resume {typed(run.path)}` {way_on}"
 
 
 def nothing_to_stop(run: RunDir, status: Status) -> str:

@@ -59,7 +59,6 @@ class MiaApp(App[int], inherit_bindings=False):
         context: What screens share.
         dataset: Folder to open; None opens the home screen.
         head_start: What was read of it already.
-
     """
 
     BINDINGS: ClassVar[list[BindingType]] = []  # each screen has its own, with the user's keys

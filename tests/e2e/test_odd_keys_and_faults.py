@@ -141,7 +141,9 @@ def test_an_app_that_was_stopped_and_goes_on_is_painted_and_takes_each_key_once(
             app.rest(0.3)
     painted = app.raw().rindex(b"\x1b[?1049h")
     assert b"image-000.png" in app.raw()[painted:]
-    assert take_apart(app.raw()[painted:])[1].kitty["p"], "leaving its screen, the terminal forgot the picture"
+    assert take_apart(app.raw()[painted:])[1].kitty["p"], (
+        "leaving its screen, the terminal forgot the picture"
+    )
     for _ in range(3):
         app.press("right")
     wait_for(lambda: current_image(app) == "image-003.png")

@@ -83,8 +83,8 @@ def check_schema(connection: sqlite3.Connection) -> None:
     """See that a file is a labels.db, or empty; reads only.
 
     Raises:
-        BadRecord: If it belongs to another program, or holds what is not as it is made here: SQLite
-            computes triggers, views, checks, generated columns and indexes on expressions by itself, whoever wrote them.
+        BadRecord: If it belongs to another program, or holds what is not as it is made here: SQLite computes
+            triggers, views, checks, generated columns and indexes on expressions by itself, whoever wrote them.
     """
     version, found = schema_version(connection), _schema_of(connection)
     if version == 0:
