@@ -18,7 +18,6 @@ What is refused for this is an `OddFile`, an OSError whose `strerror` says what 
 import errno
 import os
 import re
-import secrets
 import shutil
 import stat
 import time
@@ -36,14 +35,15 @@ Identity = tuple[int, int]
 """Of a file: device and inode."""
 
 FULL_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
 
-_FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
-_STATE_HINT = "or put labels and runs elsewhere with --state DIR."
+_ELSEWHERE = "put labels and runs elsewhere with --state DIR."
 _LONGEST_NAME_BYTES = 200  # of a name that a temporary one may repeat; file systems take 255
 _TEMPORARY = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{16}\.tmp", re.DOTALL)
 _CAREFUL = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-# O_PATH: a folder that may be passed through need not be readable.
+# O_PATH: a folder that may be passed through need not be readable; it can then be neither listed nor synced.
 _PASS_THROUGH = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
+_TO_LIST = os.O_RDONLY | os.O_DIRECTORY | _CAREFUL
 _TRIES = 8
 _locked: Counter[Identity] = Counter()  # files that this process holds locks on, see `hold`
 _LINK = "it is a symbolic link, which is not followed here"
@@ -73,21 +73,22 @@ def disk_error(error: OSError, path: Path, kind: type[MiaError] = RunError) -> M
     name = printable(path)
     if isinstance(error, OddFile):
         name = printable(error.filename)
-        return kind(f"{name} cannot be used: {error.strerror}.", f"Remove it, {_STATE_HINT}")
-    if error.errno == errno.ENOSPC:
-        return kind(f"The disk that holds {name} is full.", f"Free some space, {_STATE_HINT}")
-    if error.errno == errno.EDQUOT:
-        return kind(
-            f"Your quota on the disk that holds {name} is used up.", f"Free some space, {_STATE_HINT}"
-        )
-    if error.errno == errno.EFBIG:
-        return kind(f"{name} would be larger than your limit on the size of files.", "`ulimit -f` shows it.")
-    if error.errno == errno.EROFS:
-        return kind(f"{name} lies on a read-only disk.", "Put labels and runs elsewhere with --state DIR.")
-    if error.errno in _FORBIDDEN:
-        return kind(f"{name} may not be written by you.", f"Ask its owner, {_STATE_HINT}")
+        return kind(f"{name} cannot be used: {error.strerror}.", f"Remove it, or {_ELSEWHERE}")
+    space, elsewhere = f"Free some space, or {_ELSEWHERE}", f"{_ELSEWHERE[:1].upper()}{_ELSEWHERE[1:]}"
+    forbidden = f"{name} may not be written by you.", f"Ask its owner, or {_ELSEWHERE}"
+    known = {
+        errno.ENOSPC: (f"The disk that holds {name} is full.", space),
+        errno.EDQUOT: (f"Your quota on the disk that holds {name} is used up.", space),
+        errno.EFBIG: (
+            f"{name} would be larger than your limit on the size of files.",
+            "`ulimit -f` shows it.",
+        ),
+        errno.EROFS: (f"{name} lies on a read-only disk.", elsewhere),
+        errno.EACCES: forbidden,
+        errno.EPERM: forbidden,
+    }
     reason = error.strerror or type(error).__name__
-    return kind(f"{name} cannot be written: {reason}.", "Put labels and runs elsewhere with --state DIR.")
+    return kind(*known.get(error.errno or 0, (f"{name} cannot be written: {reason}.", elsewhere)))
 
 
 @contextmanager
@@ -192,12 +193,7 @@ def open_in_place(
                     return _create(name, folder, flags, mode)
                 except FileExistsError:  # another program was quicker
                     continue
-            try:
-                _refuse_odd(os.fstat(descriptor), path)
-            except OddFile:
-                os.close(descriptor)
-                raise
-            return descriptor
+            return _unless(_odd_in_place(os.fstat(descriptor)), descriptor, path)
     raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), os.fspath(path))
 
 
@@ -211,7 +207,9 @@ def identity(path: Path) -> Identity | None:
         status = path.lstat()
     except (FileNotFoundError, NotADirectoryError):
         return None
-    _refuse_odd(status, path)
+    what = _odd_in_place(status)
+    if what:
+        raise OddFile(what, path)
     return status.st_dev, status.st_ino
 
 
@@ -281,12 +279,10 @@ def read(
         OSError: As `open_to_read`; `OddFile` for a file that is too large.
     """
     with open_to_read(path, root=root, follow=follow) as file:
-        if most_bytes is None:
-            return file.read()
-        content = file.read(most_bytes + 1)
-    if len(content) > most_bytes:
-        raise OddFile(f"it is larger than {most_bytes:,} bytes", path)
-    return content
+        # Not `read(most_bytes)`, which takes memory for so much before it reads anything.
+        if most_bytes is not None and os.fstat(file.fileno()).st_size > most_bytes:
+            raise OddFile(f"it is larger than {most_bytes:,} bytes", path)
+        return file.read()
 
 
 def make_folder(path: Path, *, root: Path | None = None, parents: bool = False) -> None:
@@ -335,10 +331,9 @@ def add_new_folder(path: Path, *, root: Path | None = None, mode: int | None = N
     """
     with _folder_of(path, root) as (folder, name):
         os.mkdir(name, 0o777 if mode is None else mode, dir_fd=folder)
-        if mode is not None:
-            return
-        with _opened_folder(name, folder) as made:
-            _follow_folder(made, folder)
+        if mode is None:
+            with _opened_folder(name, folder) as made:
+                _follow_folder(made, folder)
 
 
 def remove(path: Path, *, root: Path | None = None) -> None:
@@ -373,11 +368,12 @@ def remove_leftovers(
             names = os.listdir(opened)  # noqa: PTH208
         for name in names:
             match = _TEMPORARY.fullmatch(name)
-            if match is not None and of(match["name"]):
-                with suppress(OSError):
-                    status = os.stat(name, dir_fd=place, follow_symlinks=False)
-                    if time.time() - status.st_mtime >= older_than_s:
-                        _remove(name, place)
+            if match is None or not of(match["name"]):
+                continue
+            with suppress(OSError):
+                status = os.stat(name, dir_fd=place, follow_symlinks=False)
+                if time.time() - status.st_mtime >= older_than_s:
+                    _remove(name, place)
 
 
 @contextmanager
@@ -422,22 +418,21 @@ def _open_regular(name: str, folder: int, flags: int, path: Path) -> int:
         if what:
             raise OddFile(what, path) from error
         raise
-    return _only_regular(descriptor, path)
+    return _unless(_odd(os.fstat(descriptor).st_mode), descriptor, path)
 
 
 def _open_followed(path: Path) -> int:
     status = os.stat(path)  # noqa: PTH116  # first: to open a device may do something
-    if stat.S_ISDIR(status.st_mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
     _refuse_locked(status, path)
     what = _odd(status.st_mode)
     if what:
         raise OddFile(what, path)
-    return _only_regular(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), path)
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    return _unless(_odd(os.fstat(descriptor).st_mode), descriptor, path)
 
 
-def _only_regular(descriptor: int, path: Path) -> int:
-    what = _odd(os.fstat(descriptor).st_mode)
+def _unless(what: str, descriptor: int, path: Path) -> int:
+    """What was opened, unless something is said against it."""
     if what:
         os.close(descriptor)
         raise OddFile(what, path)
@@ -474,13 +469,11 @@ def _odd(mode: int) -> str:
     return next((words for is_kind, words in _KINDS if is_kind(mode)), "it is a device")
 
 
-def _refuse_odd(status: os.stat_result, path: Path) -> None:
-    """Refuse what must not be changed in place."""
-    what = _odd(status.st_mode)
-    if not what and status.st_nlink > 1:
-        what = "it has a second name by a hard link, which would change, too"
-    if what:
-        raise OddFile(what, path)
+def _odd_in_place(status: os.stat_result) -> str:
+    """As `_odd`, of what is to be changed where it is."""
+    if stat.S_ISREG(status.st_mode) and status.st_nlink > 1:
+        return "it has a second name by a hard link, which would change, too"
+    return _odd(status.st_mode)
 
 
 def _refuse_locked(status: os.stat_result, path: Path) -> None:
@@ -490,7 +483,7 @@ def _refuse_locked(status: os.stat_result, path: Path) -> None:
 
 def _temporary_name(name: str) -> str:
     short = name if len(os.fsencode(name)) <= _LONGEST_NAME_BYTES else "mia-tui"
-    return f".{short}.{secrets.token_hex(8)}.tmp"
+    return f".{short}.{os.urandom(8).hex()}.tmp"
 
 
 def _follow_folder(descriptor: int, folder: int) -> None:
@@ -523,8 +516,7 @@ def _remove(name: str, folder: int) -> None:
 
 @contextmanager
 def _opened_folder(name: str, folder: int) -> Iterator[int]:
-    """Not O_PATH, whose descriptors can neither be listed nor synced nor get a mode."""
-    descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY | _CAREFUL, dir_fd=folder)
+    descriptor = os.open(name, _TO_LIST, dir_fd=folder)
     try:
         yield descriptor
     finally:

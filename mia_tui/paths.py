@@ -8,6 +8,7 @@ a class), the state lies beside the dataset, in `DATASET.mia/`.
 
 import os
 import re
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -141,6 +142,11 @@ _CONTROL = re.compile(
 def printable(text: object) -> str:
     """A name from a file or class as one inert line: control and direction characters become \\x1b, \\u202e."""
     return _CONTROL.sub(_escape, str(text))
+
+
+def typed(path: object) -> str:
+    """A path as it is typed into a shell, for the commands that sentences name."""
+    return shlex.quote(printable(path))
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -89,7 +89,8 @@ def check(value: Any, kind: Any) -> Any:
     """
     try:
         return msgspec.convert(value, kind)
-    except _FAULTS as error:
+    # A value of another program's type, as a tensor where a mapping should be, may fail in its own way.
+    except (*_FAULTS, TypeError, AttributeError, LookupError) as error:
         raise BadRecord(_reason(error)) from error
 
 

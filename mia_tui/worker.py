@@ -6,6 +6,7 @@ behind, in little memory; torch, whose import takes seconds, comes last.
 """
 
 import os
+import signal
 import sys
 import time
 import traceback
@@ -18,12 +19,12 @@ from typing import TYPE_CHECKING
 from mia_tui.dataset.wording import counted
 from mia_tui.errors import AwayError, MiaError, RunError
 from mia_tui.files import open_in_place
-from mia_tui.paths import printable
-from mia_tui.runs.control import StopRequest
+from mia_tui.paths import printable, typed
+from mia_tui.runs.control import STOP_SIGNALS, StopRequest
 from mia_tui.runs.cores import Cores, CoreWatch
 from mia_tui.runs.eventlog import EventLog
 from mia_tui.runs.events import Event, Failure, Outcome, Phase, RunEnded, Warned
-from mia_tui.runs.home import check_home, job_here, samples_here
+from mia_tui.runs.home import job_here, samples_here
 from mia_tui.runs.job import TrainJob
 from mia_tui.runs.launch import trains_on_cpu
 from mia_tui.runs.layout import RunDir
@@ -98,7 +99,6 @@ def _attempt(run: RunDir, number: int, emit: Observe, stop: StopRequest) -> Resu
         if watch is not None:
             _settle_threads(run, job, watch.cores(), emit)
         job = job_here(run)
-        check_home(run, job)
         outcome = train(run, job, samples_here(run, job), _identity(number), emit, stop.requested)
         return Result(outcome, stop.signal if outcome == "stopped" else None)
     except AwayError as error:  # nothing is wrong with the run: it goes on when the disk is back
@@ -113,17 +113,18 @@ def _attempt(run: RunDir, number: int, emit: Observe, stop: StopRequest) -> Resu
         return Result("failed", error=RunError(message, hint))
 
 
-def _settle_threads(run: RunDir, job: TrainJob, cores: Cores, emit: Observe) -> TrainJob:
+def _settle_threads(run: RunDir, job: TrainJob, cores: Cores, emit: Observe) -> None:
     """Fix the number of threads for good, by what is free now."""
-    job = run.put_threads(cores.threads)
+    run.put_threads(cores.threads)
     threads = counted(cores.threads, "thread")
     if cores.is_busy and trains_on_cpu(job.config.device):
         message = f"The run computes with {threads}, since {cores}."
-        hint = f"It keeps that number; `mia-tui train --resume {printable(run.name)} --threads N` would change it."
+        hint = (
+            f"It keeps that number; `mia-tui train --resume {typed(run.name)} --threads N` would change it."
+        )
         emit(Warned(t=time.time(), message=message, hint=hint))
     else:
         emit(Phase(t=time.time(), name="importing", message=f"{threads}: {cores}"))
-    return job
 
 
 def _failure(error: MiaError | None) -> Failure | None:
@@ -160,6 +161,8 @@ def _log_traceback(run: RunDir) -> bool:
 
 def main() -> int:
     """The worker of a detached run; returns an exit code."""
+    # Whoever sees that the run is taken may ask by signal for a stop; that waits until it can be heard.
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:
         result = work(RunDir.open(Path(sys.argv[1])), foreground=False)
     except MiaError as error:

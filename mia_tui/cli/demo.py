@@ -22,7 +22,7 @@ TRAIN_OPTIONS = ("--backbone", "resnet18", "--size", "64", "--epochs", "15", "--
 def command(folder: Path | None, as_json: bool) -> int:
     """Draw stained blood cells into FOLDER (mia-demo), label them, train, judge and predict.
 
-    Nothing is downloaded; all of it takes about a minute on two CPU cores.
+    Nothing is downloaded; all of it takes about a minute on two free CPU cores.
     """
     report = Report(as_json=as_json)
     home = folder or DEFAULT_FOLDER
@@ -75,6 +75,7 @@ def _tell_how_to_go_on(report: Report, home: Path) -> None:
     name = shlex.quote(str(home))
     report.say()
     report.say("Go on with")
+    report.say(f"  mia-tui {name}")
     report.say(f"  mia-tui runs show last --dataset {name}")
     report.say(f"  mia-tui train {name} --backbone mobilenetv2 --size 96 --epochs 30 --detach")
     report.say("  mia-tui train --help")

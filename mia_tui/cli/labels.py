@@ -111,7 +111,7 @@ def import_command(
 
     report = Report(as_json=as_json)
     chosen = choose_format(file, file_format, classes)
-    found, place = _scan(report, dataset, state, frames, writes=True)
+    found, place = _scan(report, dataset, state, frames, writes=True, label_file=file)
     read = read_labels_of(dataset, found, chosen, file, classes)
     done = import_into(
         place.labels_db,
@@ -207,16 +207,17 @@ def adopt_command(dataset: Path, left: Path | None) -> None:
     images that it knows. It is renamed, and refused where DATASET has labels or runs of its own.
     """
     from mia_tui.errors import DataError
-    from mia_tui.runs.left_behind import adopt, find_left_behind
+    from mia_tui.runs.left_behind import adopt, find_left_behind, refuse_own_state
 
     report = Report()
+    refuse_own_state(dataset)
     found = scan_images(report, dataset, "first")
     if left is None:
         left = find_left_behind(dataset, lambda: {file.path for file in found.files})
     if left is None:
         raise DataError(
             f"There is no folder beside {printable(dataset)} whose labels fit its images and whose own dataset is "
-            "gone, or it has labels of its own.",
+            "gone.",
             "Name the folder: `mia-tui labels adopt DATASET OLD.mia`.",
         )
     place = adopt(dataset, left)
@@ -303,12 +304,18 @@ def _follow(store: "LabelStore", found: "Scan", dataset: Path) -> None:
 
 
 def _scan(
-    report: Report, dataset: Path, state: Path | None, frames: "Frames | None", *, writes: bool = False
+    report: Report,
+    dataset: Path,
+    state: Path | None,
+    frames: "Frames | None",
+    *,
+    writes: bool = False,
+    label_file: Path | None = None,
 ) -> "tuple[Scan, StateFolder]":
     from mia_tui.dataset.interchange.folders import read_class_folders
     from mia_tui.runs.left_behind import find_left_behind, left_behind_error
 
-    found = scan_images(report, dataset, frames or "first")
+    found = scan_images(report, dataset, frames or "first", label_file=label_file)
     left = (
         None if state is not None else find_left_behind(dataset, lambda: {file.path for file in found.files})
     )

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from mia_tui.dataset.scan import Scan
 
 
-def scan_images(report: Report, folder: Path, frames: "Frames") -> "Scan":
-    """All images of a folder; what could not be looked into is warned of.
+def scan_images(report: Report, folder: Path, frames: "Frames", *, label_file: Path | None = None) -> "Scan":
+    """All images of a folder; what could not be looked into is warned of, and files of other kinds but `label_file`.
 
     Raises:
         DataError: If the folder is not there or holds no images.
@@ -20,6 +20,8 @@ def scan_images(report: Report, folder: Path, frames: "Frames") -> "Scan":
 
     with report.counting("Looking for images") as bar:
         found = scan(folder, frames=frames, progress=lambda done: bar.update(done))
+    if label_file is not None and label_file.is_file() and folder.resolve() in label_file.resolve().parents:
+        found.left_out.forget(label_file.name)
     for note in found.notes:
         report.warn(note)
     return found

@@ -6,7 +6,6 @@ but click: numpy, Pillow, rich, textual and torch stay where they are used.
 
 import difflib
 import os
-import shlex
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +15,7 @@ import click
 from mia_tui import __version__
 from mia_tui.cli.options import Group, Option, graphics_option, join_names, refuse_repeats, state_options
 from mia_tui.errors import ConfigError, DataError, MiaError
-from mia_tui.paths import printable
+from mia_tui.paths import printable, typed
 
 if TYPE_CHECKING:
     from mia_tui.config.user import GraphicsWish
@@ -112,7 +111,7 @@ def _one_folder(folder: str, more: str, ctx: click.Context) -> Exception:
     if more in COMMANDS:
         return ConfigError(
             f"The command {more} stands behind the folder {printable(folder)}.",
-            f"It comes first: `mia-tui {more} {_typed(folder)}`.",
+            f"It comes first: `mia-tui {more} {typed(folder)}`.",
         )
     return click.UsageError(f"Got unexpected extra argument ({more})", ctx)
 
@@ -124,14 +123,9 @@ def _file_instead(path: Path) -> ConfigError:
     if is_image_name(path.name):
         return ConfigError(
             f"{name} is an image.",
-            f"`mia-tui show {_typed(path)}` prints it; `mia-tui {_typed(path.parent)}` opens its folder.",
+            f"`mia-tui show {typed(path)}` prints it; `mia-tui {typed(path.parent)}` opens its folder.",
         )
     return ConfigError(f"{name} is neither a command nor a folder.", _commands_hint())
-
-
-def _typed(path: object) -> str:
-    """A path as it is typed into a shell."""
-    return shlex.quote(printable(path))
 
 
 def _folders_here() -> list[str]:

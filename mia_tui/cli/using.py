@@ -136,7 +136,7 @@ def load_network(
     if network.warning:
         report.warn(f"Working on the CPU: {network.warning}")
     if cores.is_busy:
-        report.note(f"It computes with {counted(cores.threads, 'thread')}, since {cores}.")
+        report.note(f"Computing with {counted(cores.threads, 'thread')}, since {cores}.")
     card = network.card
     report.say(
         f"Network: {card.backbone} of run {card.run}, epoch {card.epoch}, {len(card.classes)} classes."

@@ -26,7 +26,7 @@ RecipeName = Literal["default", "mia"]
 
 MOST_THREADS = 4096
 _MOST = 1_000_000  # epochs, images a step: beyond any use, and below what overflows
-_LARGEST = 1e300  # of rates: finite, also a few times over
+_LARGEST = 1e6  # of rates: beyond any use, and below what overflows
 
 
 def _about(group: str, description: str, unit: str = "", **limits: Any) -> Meta:

@@ -18,7 +18,7 @@ from mia_tui.dataset.store.label_store import Label, LabelStore
 from mia_tui.dataset.store.reconcile import find_moves
 from mia_tui.dataset.wording import counted, name_some
 from mia_tui.errors import DataError
-from mia_tui.paths import StateFolder, printable
+from mia_tui.paths import StateFolder, printable, typed
 
 META_SOURCE = "source"
 """Key in the store's meta table: "folders" or "store", where labels came from last."""
@@ -199,10 +199,11 @@ def _missing(scan: Scan, known: _Known) -> tuple[int, list[str]]:
         count = counted(len(known.moved), "file was", "files were")
         notes.append(f"{count} moved; labels go along: {moves}.")
     if missing:
-        notes.append(f"{counted(missing, 'label')} of images that are not there any more.")
+        notes.append(f"{counted(missing, 'labelled image is', 'labelled images are')} not there any more.")
     if frames:
         notes.append(
-            f"{counted(frames, 'label')} of frames that are left out; --frames all takes those of animated files."
+            f"{counted(frames, 'label is', 'labels are')} of frames that are left out; --frames all takes those of "
+            "animated files."
         )
     return missing, notes
 
@@ -274,5 +275,5 @@ def _no_labels(scan: Scan, dataset: Path, source: LabelSource) -> DataError:
         way = f"pass --labels folders if the folders are classes all the same ({name_some(folders.names)})"
     return DataError(
         f"{printable(dataset)} has no labels.{reason}",
-        f"Import them with `mia-tui labels import {printable(dataset)} FILE.csv` (columns file,class), or {way}.",
+        f"Import them with `mia-tui labels import {typed(dataset)} FILE.csv` (columns file,class), or {way}.",
     )

@@ -31,6 +31,10 @@ _SYSTEM_FILES = frozenset(
         "icon\r",
         LABELS_DB,
         f"{LABELS_DB}-journal",
+        "labels.csv",  # what README calls our own tables, which often lie beside the images
+        "predictions.csv",
+        "predictions.jsonl",
+        "predictions.parquet",
     }
 )
 _DOWNLOAD_MARK = ":zone.identifier"  # Windows, copied to a disk that cannot hold it beside the file
@@ -99,6 +103,11 @@ class LeftOut:
         self.kinds.update(kinds)
         if alone and folder and not _PICTURES.isdisjoint(kinds):
             self.folders.append(folder)
+
+    def forget(self, name: str) -> None:
+        """A file that was counted is in use: it is the label file that is being read."""
+        if not is_system_file(name) and self.kinds[ending(name)]:
+            self.kinds -= Counter([ending(name)])
 
     @property
     def notes(self) -> list[str]:

@@ -119,7 +119,9 @@ class _Walk:
                     if not is_system_folder(name):
                         links.append(name)
                 elif is_image:
-                    self._note(f"{folder}/{name}" if folder else name, "It is no file with a content.")
+                    self._note(
+                        f"{folder}/{name}" if folder else name, "It is a named pipe, a socket or a device."
+                    )
                 else:
                     others.append(name)
         self.seen.add(identity)

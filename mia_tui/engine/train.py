@@ -46,7 +46,7 @@ from mia_tui.engine.tell import Emit, Identity, Judged, StepTeller, Teller
 from mia_tui.engine.waiting import CoreWait
 from mia_tui.engine.weights import find_weights
 from mia_tui.errors import AwayError, CheckpointError, DataError, RunError
-from mia_tui.paths import encode_name, printable
+from mia_tui.paths import encode_name, printable, typed
 from mia_tui.runs.card import ModelCard
 from mia_tui.runs.cores import other_threads, usable_cores
 from mia_tui.runs.events import MOST_NAMED, LeftOut, Outcome, Place
@@ -247,7 +247,7 @@ class _Training:
             raise AwayError(
                 error.message,
                 "What was done until then is saved; when the disk is back, `mia-tui train --resume "
-                f"{printable(self.run.path)}` goes on.",
+                f"{typed(self.run.path)}` goes on.",
             ) from error
         self._save()
         return "finished"
@@ -271,14 +271,13 @@ class _Training:
         predictions = self._training_predictions()
         sums = torch.tensor(progress.sums, device=self.device)
         steps = StepTeller(self.tell, self.device, every_s=TELL_EVERY_S, check_loss=self._check_loss)
+        least = min(2, self.config.batch_size)  # batch norm cannot train on one image
         interrupted: Exception | None = None
         try:
             for batch in self.feed.training_batches(progress.epoch, start=progress.step):
                 self.learner.schedule.set_step(progress.epoch, progress.step)
                 progress.step += 1
-                if len(batch.targets) >= min(
-                    2, self.config.batch_size
-                ):  # batch norm cannot train on one image
+                if len(batch.targets) >= least:
                     result = self._step(batch.images, batch.targets)
                     sums += torch.stack([result.numerator, result.denominator])
                     steps.step_ended(

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from mia_tui.dataset.wording import counted
-from mia_tui.paths import printable
+from mia_tui.paths import typed
 
 Result = TypeVar("Result")
 Warn = Callable[[str, str | None], None]
@@ -63,7 +63,7 @@ class CoreWait:
         if self._threads > 1:
             hint = (
                 "Its threads wait for each other. With one it may be faster: stop it, then `mia-tui train --resume "
-                f"{printable(self._run)} --threads 1`; the weights are then no longer equal to the bit."
+                f"{typed(self._run)} --threads 1`; the weights are then no longer equal to the bit."
             )
         self._warn(
             f"The machine is busy: steps take {times:.1f} times their processor time with "

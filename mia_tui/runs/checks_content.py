@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import blake2b
-from itertools import islice
 from pathlib import Path
 
 from mia_tui.config.train import TrainConfig
@@ -74,49 +73,66 @@ def without_content(
         should_stop: Asked often.
         limit_s: After so long no more images are looked at.
     """
-    deadline, known = time.monotonic() + limit_s, known or {}
-    classes = [_Class(name, [], []) for name in class_names]
+    known = known or {}
     order = list(range(len(samples)))
     random.Random(0).shuffle(order)
+    classes = [_Class(name, [], []) for name in class_names]
     for row in sorted(order, key=lambda row: row not in known):
         classes[samples[row].class_index].rows.append(row)
+
+    def verdict(row: int) -> str:
+        seen = known.get(row)
+        return verdict_on(root, samples[row], config.max_megapixels) if seen is None else seen
+
     with ThreadPoolExecutor(usable_cores(), thread_name_prefix="check") as pool:
-
-        def ask(question: Callable[[int], str], rows: Sequence[int]) -> Iterator[str]:
-            source = iter(rows)
-            while some := list(islice(source, _TOGETHER)):
-                if should_stop() or time.monotonic() > deadline:
-                    return
-                yield from pool.map(question, some)
-
-        def verdict(row: int) -> str:
-            seen = known.get(row)
-            return verdict_on(root, samples[row], config.max_megapixels) if seen is None else seen
-
-        def digest(row: int) -> str:
-            return _digest(root, samples[row], config.max_megapixels)
-
-        while wave := {item.next_row: item for item in classes if item.next_row is not None}:
-            answers = list(ask(verdict, [row for row in wave if row is not None]))
-            for item, answer in zip(wave.values(), answers, strict=False):
-                item.verdicts.append(answer)
-            if len(answers) < len(wave):
-                break
+        looks = _Looks(pool, time.monotonic() + limit_s, should_stop)
+        _look_at_classes(classes, looks, verdict)
         flat = [item for item in classes if item.flat and not item.shows_something]
         if flat:
             yield _of_one_tone(flat, classes)
             return
         shown = [item.rows[item.verdicts.index("")] for item in classes if item.shows_something]
-        more = [row for row in order[:_COMPARED] if row not in shown]
-        digests: list[str] = []
-        for found in ask(digest, [*shown[:2], *more]):
-            digests.append(found)
-            if found != digests[0]:
+        rows = [*shown[:2], *(row for row in order[:_COMPARED] if row not in shown)]
+        alike = _alike(looks.at(rows, lambda row: _digest(root, samples[row], config.max_megapixels)))
+    if alike > 1:
+        yield Finding(f"All {alike:,} images that were looked at are the same, pixel for pixel.", _HINT)
+
+
+@dataclass(frozen=True)
+class _Looks:
+    """Looks at rows in threads, for as long as there is time."""
+
+    pool: ThreadPoolExecutor
+    deadline: float
+    should_stop: Callable[[], bool]
+
+    def at(self, rows: Sequence[int], question: Callable[[int], str]) -> Iterator[str]:
+        """The answer for each row; ends early where time is up."""
+        for start in range(0, len(rows), _TOGETHER):
+            if self.should_stop() or time.monotonic() > self.deadline:
                 return
-    if len(digests) > 1 and digests[0]:
-        yield Finding(
-            f"All {len(digests):,} images that were looked at are the same, pixel for pixel.", _HINT
-        )
+            yield from self.pool.map(question, rows[start : start + _TOGETHER])
+
+
+def _look_at_classes(classes: Sequence[_Class], looks: _Looks, verdict: Callable[[int], str]) -> None:
+    """Look at one image of each class, and at more where those show nothing."""
+    while wave := [(item, row) for item in classes if (row := item.next_row) is not None]:
+        answers = list(looks.at([row for _, row in wave], verdict))
+        for (item, _), answer in zip(wave, answers, strict=False):
+            item.verdicts.append(answer)
+        if len(answers) < len(wave):
+            return
+
+
+def _alike(digests: Iterator[str]) -> int:
+    """How many images there are if all are the same; 0 as soon as one differs, or where the first cannot be read."""
+    first = next(digests, "")
+    count = 1
+    for digest in digests:
+        if digest != first:
+            return 0
+        count += 1
+    return count if first else 0
 
 
 def _of_one_tone(flat: Sequence[_Class], classes: Sequence[_Class]) -> Finding:

@@ -21,6 +21,7 @@ import msgspec
 from mia_tui.errors import RunError
 from mia_tui.files import create, disk_error, read, remove
 from mia_tui.paths import printable
+from mia_tui.records import BadRecord, Time, decode_json
 from mia_tui.runs.away import AWAY_S, GONE_S, was_deleted
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.liveness import Status, run_status
@@ -33,13 +34,13 @@ _IMPATIENT_AFTER_S = 2.0
 _MOST_BYTES = 1 << 12  # of the stop file, which has some dozens
 _STOPPABLE: frozenset[Status] = frozenset({"created", "starting", "running", "unknown"})
 # USR1 and USR2: what Slurm is mostly told to send some time before a job's end.
-_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 
 
 class StopFile(msgspec.Struct, frozen=True):
     """Content of the file `stop`; its being there is what counts."""
 
-    asked_at: float
+    asked_at: Time
 
 
 @dataclass(frozen=True)
@@ -161,10 +162,10 @@ class StopRequest:
         if threading.current_thread() is not threading.main_thread():
             return
         self._foreground, self._on_signal = foreground, on_signal
-        for number in _STOP_SIGNALS:
+        for number in STOP_SIGNALS:
             self._previous[number] = signal.signal(number, self._hear)
         self._previous[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
 
     def requested(self) -> bool:
         """Whether the worker should stop; looks for the file at most once a second."""
@@ -215,6 +216,6 @@ def _ask(run: RunDir, now: float) -> float:
 
 def _asked_at(run: RunDir) -> float:
     try:
-        return msgspec.json.decode(read(run.stop, most_bytes=_MOST_BYTES), type=StopFile).asked_at
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):  # made by hand: `touch stop`
+        return decode_json(read(run.stop, most_bytes=_MOST_BYTES), StopFile).asked_at
+    except (OSError, BadRecord):  # made by hand: `touch stop`
         return run.stop.lstat().st_mtime

@@ -161,9 +161,9 @@ def _groups(proc: Path, cgroup: Path) -> tuple[_Group, ...]:
             for top in (cgroup, cgroup / "unified"):
                 found += [group for folder in _around(top, path) if (group := _group_2(folder)) is not None]
         elif "cpu" in controllers.split(","):  # version 1
-            top, counted = cgroup / "cpu", cgroup / "cpuacct"
+            top, usage = cgroup / "cpu", cgroup / "cpuacct"
             for folder in _around(top, path):
-                group = _group_1(folder, counted / folder.relative_to(top))
+                group = _group_1(folder, usage / folder.relative_to(top))
                 if group is not None:
                     found.append(group)
     return tuple(found)
@@ -182,9 +182,9 @@ def _group_2(folder: Path) -> _Group | None:
     return _group(limit, period, used, 1e-6)
 
 
-def _group_1(folder: Path, counted: Path) -> _Group | None:
+def _group_1(folder: Path, usage: Path) -> _Group | None:
     limit, period = _text(folder / "cpu.cfs_quota_us").strip(), _text(folder / "cpu.cfs_period_us").strip()
-    return _group(limit, period, _text(counted / "cpuacct.usage").strip(), 1e-9)
+    return _group(limit, period, _text(usage / "cpuacct.usage").strip(), 1e-9)
 
 
 def _group(limit: str, period: str, used: str, unit_s: float) -> _Group | None:

@@ -24,6 +24,7 @@ from mia_tui.paths import (
     is_same_folder,
     printable,
     real_path,
+    typed,
 )
 from mia_tui.runs.job import Sample, TrainJob
 from mia_tui.runs.layout import RunDir
@@ -82,14 +83,14 @@ def check_home(run: RunDir, job: TrainJob) -> None:
         job: From `job_here`.
 
     Raises:
-        DataError: If the dataset's folder is gone, or holds none of the images, or the folder of --val is gone.
+        DataError: If the dataset's folder is gone, or that of --val.
     """
     home = Path(job.dataset)
     name = printable(run.name)
     if not home.is_dir():
         raise DataError(
             f"The images of the run {name} are gone: there is no folder {printable(home)}.",
-            f"If it was moved, name it: mia-tui train DATASET --state {printable(job.state)} --resume {name}.",
+            f"If it was moved, name it: mia-tui train DATASET --state {typed(job.state)} --resume {typed(run.name)}.",
         )
     if job.config.val is not None and not Path(job.config.val).is_dir():
         raise DataError(

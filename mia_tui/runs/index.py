@@ -71,11 +71,12 @@ def find_run(text: str, *, dataset: Path | None = None, state: Path | None = Non
             raise ConfigError("The best run of which dataset?", "Name it with --dataset.")
         return _best(runs, where)
     exact = [run for run in runs if run.name == text]
-    if not exact and RunDir(Path(text)).exists():
-        return RunDir(Path(text))
+    path = _named(text)
+    if not exact and RunDir(path).exists():
+        return RunDir(path)
     found = exact or [run for run in runs if run.name.startswith(text)]
-    if not found and Path(text).is_dir():
-        return RunDir.open(Path(text))
+    if not found and path.is_dir():
+        return RunDir.open(path)
     return _only(found, text, runs, where)
 
 
@@ -162,6 +163,12 @@ def _refuse_if_moved(runs: list[RunDir]) -> None:
         f"Your newest run, {printable(newest.name)}, was in {printable(newest.parent.parent)}, which is gone.",
         "If its dataset was moved, name that with --dataset; or name another run.",
     )
+
+
+def _named(text: str) -> Path:
+    """A link that the user names is theirs; those that are found in a folder of runs are not followed."""
+    path = Path(text)
+    return path.resolve() if path.is_symlink() else path
 
 
 def _path(line: bytes) -> Path | None:

@@ -10,15 +10,15 @@ from pathlib import Path
 import mia_tui
 from mia_tui.errors import MiaError, RunError
 from mia_tui.files import disk_error, open_in_place, open_to_read, remove, replacing
-from mia_tui.paths import printable
+from mia_tui.paths import printable, typed
 from mia_tui.runs.control import clear_stop
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.liveness import read_record, run_status
+from mia_tui.runs.system import FULL_BYTES
 
 WORKER_MODULE = "mia_tui.worker"
 
 _LOG_LINES = 5
-_ROOM_BYTES = 16 * 1024  # less than any figure or checkpoint
 _LAST_BYTES = 4096  # of a log, where its last lines are looked for
 _NO_WORD = "it left no word."
 _NICE = 5  # where the system has no SCHED_BATCH
@@ -124,9 +124,7 @@ def _ended_at_once(run: RunDir, begin: int) -> MiaError:
         _check_room(run)
     except MiaError as error:
         return error
-    return RunError(
-        f"{what}: {words}", f"`mia-tui train --resume {printable(run.path)}` tries again in front."
-    )
+    return RunError(f"{what}: {words}", f"`mia-tui train --resume {typed(run.path)}` tries again in front.")
 
 
 def _check_room(run: RunDir) -> None:
@@ -137,7 +135,7 @@ def _check_room(run: RunDir) -> None:
     """
     place = run.path / "room"
     with replacing(place, root=run.root) as file:
-        file.write(bytes(_ROOM_BYTES))
+        file.write(bytes(FULL_BYTES))
     remove(place, root=run.root)
 
 

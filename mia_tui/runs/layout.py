@@ -159,11 +159,18 @@ class RunDir:
 
     def own_files(self) -> list[Path]:
         """All that this program writes into the folder; job.json first: without it there is no run."""
-        files = (
-            *(self.path / _JOB, self.path / _SAMPLES, self.events, self.worker_log, self.worker_json),
-            *(self.worker_lock, self.stop, self.confusion("best").parent, self.predictions, self.checkpoints),
-        )
-        return list(files)
+        return [
+            self.path / _JOB,
+            self.path / _SAMPLES,
+            self.events,
+            self.worker_log,
+            self.worker_json,
+            self.worker_lock,
+            self.stop,
+            self.confusion("best").parent,
+            self.predictions,
+            self.checkpoints,
+        ]
 
     def drop(self) -> None:
         """Remove the folder and all that is in it, as far as that can be."""

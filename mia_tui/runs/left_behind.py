@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import DataError, StoreError
-from mia_tui.paths import StateFolder, dataset_beside, is_state_folder, printable, state_places
+from mia_tui.paths import StateFolder, dataset_beside, is_state_folder, printable, state_places, typed
 from mia_tui.runs.index import list_runs
 from mia_tui.runs.queue import lives
 
@@ -46,15 +46,15 @@ def left_behind_words(dataset: Path, left: Path) -> str:
     """A sentence about a state folder from `find_left_behind`."""
     old = dataset_beside(left) or left
     return (
-        f"{printable(dataset)} has the images of {printable(old.name)}, which is gone: it seems to be renamed, and "
-        f"its labels, split and runs are still in {printable(left)}."
+        f"{printable(dataset)} has the images of {printable(old.name)}, which is gone: it seems to have been "
+        f"renamed, and its labels, split and runs are still in {printable(left)}."
     )
 
 
 def left_behind_hint(dataset: Path) -> str:
     """The way out."""
     return (
-        f"Take them over with `mia-tui labels adopt {printable(dataset)}`; to begin anew, name another folder "
+        f"Take them over with `mia-tui labels adopt {typed(dataset)}`; to begin anew, name another folder "
         "with --state."
     )
 
@@ -67,13 +67,8 @@ def adopt(dataset: Path, left: Path) -> StateFolder:
             one of its runs is at work.
         StoreError: If its labels.db cannot be read or is in use, or it cannot be renamed.
     """
+    refuse_own_state(dataset)
     beside = state_places(dataset)[1]
-    for place in state_places(dataset):
-        if _holds_state(place):
-            raise DataError(
-                f"{printable(dataset)} has labels or runs of its own, in {printable(place)}.",
-                "Move that folder away first if it is not wanted.",
-            )
     if not is_state_folder(left):
         raise DataError(
             f"{printable(left)} holds no labels.db, so there is nothing to take over.", "Check its name."
@@ -88,7 +83,7 @@ def adopt(dataset: Path, left: Path) -> StateFolder:
     if at_work is not None:
         raise DataError(
             f"The run {printable(at_work.name)} in {printable(left)} is at work.",
-            f"Stop it first: mia-tui runs stop {printable(at_work.path)}",
+            f"Stop it first: mia-tui runs stop {typed(at_work.path)}",
         )
     store = LabelStore.open_existing(StateFolder(left).labels_db)
     if store is not None:
@@ -99,9 +94,23 @@ def adopt(dataset: Path, left: Path) -> StateFolder:
     except OSError as error:
         raise StoreError(
             f"{printable(left)} cannot be renamed to {printable(beside)}: {error.strerror}.",
-            f"Rename it yourself, or pass --state {printable(left)} each time.",
+            f"Rename it yourself, or pass --state {typed(left)} each time.",
         ) from error
     return StateFolder(beside)
+
+
+def refuse_own_state(dataset: Path) -> None:
+    """Take over nothing for a dataset that has something already.
+
+    Raises:
+        DataError: If it has labels or runs.
+    """
+    for place in state_places(dataset):
+        if _holds_state(place):
+            raise DataError(
+                f"{printable(dataset)} has labels or runs of its own, in {printable(place)}.",
+                "Move that folder away first if it is not wanted.",
+            )
 
 
 def _holds_state(place: Path) -> bool:

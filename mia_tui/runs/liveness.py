@@ -12,7 +12,6 @@ and where the system tells no start times. What it says decides what is shown;
 no signal follows from it alone (`own_worker`).
 """
 
-import errno
 import fcntl
 import os
 import threading
@@ -27,6 +26,7 @@ from msgspec import Meta
 
 from mia_tui.errors import RunError
 from mia_tui.files import (
+    NO_LOCKS,
     Identity,
     OddFile,
     disk_error,
@@ -53,8 +53,6 @@ STARTING_S = 30.0
 _LOOK_EVERY_S = 0.2
 _MOST_BYTES = 1 << 16  # of worker.json, which has some hundreds
 
-_NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
-
 _held: dict[tuple[int, int], int] = {}  # (device, inode) of a lock file -> the process that holds it
 
 
@@ -72,7 +70,7 @@ class WorkerRecord(msgspec.Struct, frozen=True, kw_only=True):
         released: Whether it let go of the run by itself.
     """
 
-    pid: Annotated[int, Meta(ge=1, le=2**31 - 1)]
+    pid: Annotated[int, Meta(ge=1, le=2**31 - 1)]  # 0 and below would mean many processes
     host: Text
     boot_id: Text
     start_time: Count | None
@@ -84,10 +82,17 @@ class WorkerRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class LockProbe:
-    """Answer to the question who holds a run's lock; `pid` is None where this host cannot name the holder."""
+    """Answer to the question who holds a run's lock.
+
+    Attributes:
+        held: Whether anybody does.
+        pid: The holder; None where this host cannot name it.
+        is_odd: Whether what lies there is no lock of ours, as a link.
+    """
 
     held: bool
     pid: int | None = None
+    is_odd: bool = False
 
 
 class WorkerLock:
@@ -152,12 +157,11 @@ class WorkerLock:
         try:
             fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            if error.errno in _NO_LOCKS:
+            if error.errno in NO_LOCKS:
                 return False
             os.close(self._descriptor)
             raise _taken(self._run, read_record(self._run)) from error
-        status = os.fstat(self._descriptor)  # not by its name, which may mean another file by now
-        self._file = status.st_dev, status.st_ino
+        self._file = _identity(os.fstat(self._descriptor))
         _held[self._file] = os.getpid()
         hold(self._file)
         return True
@@ -186,13 +190,16 @@ def run_status(run: RunDir, *, now: float | None = None) -> Status:
     """
     now = time.time() if now is None else now
     record = read_record(run)  # before the lock: whoever wrote it had the lock
-    if probe_lock(run).held:
+    lock = probe_lock(run)
+    if lock.held:
         return "running"
     ended = _last_word(run)  # after the lock: a worker writes its last event before it lets go
     if isinstance(ended, RunEnded) and not _died_since(ended, record):
         return ended.outcome
     if record is None:
         return _before_the_worker(run, now)
+    if lock.is_odd:  # somebody put a link there: a worker may live all the same
+        return "unknown"
     status = _by_record(record, now)
     return "running" if status == "lost" and probe_lock(run).held else status
 
@@ -238,6 +245,8 @@ def probe_lock(run: RunDir) -> LockProbe:
         if holds_here(path.stat()):
             return LockProbe(held=True, pid=os.getpid())
         file = open_to_read(path)
+    except OddFile:
+        return LockProbe(held=False, is_odd=True)
     except OSError:  # no worker yet, or a folder that this user may not read
         return LockProbe(held=False)
     with file:
@@ -246,7 +255,7 @@ def probe_lock(run: RunDir) -> LockProbe:
 
 def holds_here(lock: os.stat_result) -> bool:
     """Whether this process holds the run that a lock file belongs to."""
-    return _held.get((lock.st_dev, lock.st_ino)) == os.getpid()
+    return _held.get(_identity(lock)) == os.getpid()
 
 
 def read_record(run: RunDir) -> WorkerRecord | None:
@@ -273,6 +282,10 @@ def _last_word(run: RunDir) -> KnownEvent | None:
         return last_event(run.events)
     except OddFile:
         return None
+
+
+def _identity(file: os.stat_result) -> Identity:
+    return file.st_dev, file.st_ino
 
 
 def _before_the_worker(run: RunDir, now: float) -> Status:

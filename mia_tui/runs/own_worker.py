@@ -21,15 +21,13 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from mia_tui.paths import printable
+from mia_tui.records import BadRecord, decode_json
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.liveness import WorkerRecord, holds_here, is_on_this_host
 from mia_tui.runs.system import boot_id, lock_holder, process_runs
 
 _RECORD_BYTES = 64 * 1024
-_LARGEST_PID = (1 << 31) - 1
 
 
 class _Doubt(Exception):
@@ -62,10 +60,10 @@ def _own_record(run: RunDir) -> WorkerRecord:
     try:
         descriptor, _ = _open_own(run.worker_json)
         with closing(os.fdopen(descriptor, "rb")) as file:
-            record = msgspec.json.decode(file.read(_RECORD_BYTES), type=WorkerRecord)
+            record = decode_json(file.read(_RECORD_BYTES), WorkerRecord)
     except FileNotFoundError:
         raise _Doubt("no worker has taken it yet") from None
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (OSError, BadRecord):
         raise _Doubt("its worker.json cannot be read") from None
     if record.released:
         raise _Doubt("its worker has let go of it")
@@ -167,8 +165,6 @@ class _Process:
 
 @contextmanager
 def _process(pid: int) -> Iterator[_Process]:
-    if not 0 < pid <= _LARGEST_PID:  # 0 and below mean many processes
-        raise _Doubt(f"{pid} is no number of a process")
     handle = _pidfd(pid)
     try:
         yield _Process(pid, handle)

@@ -8,7 +8,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
-_FULL_BYTES = 16 * 1024  # less than any figure or checkpoint
+FULL_BYTES = 16 * 1024  # a disk is full that takes no more than this: less than any figure or checkpoint
 _IS_MAC = sys.platform == "darwin"
 _FLOCK = "qqihh" if _IS_MAC else "hhqqi4x"  # struct flock of fcntl(2), 64 bits
 
@@ -76,4 +76,4 @@ def is_full(folder: Path) -> bool:
         OSError: If the folder cannot be looked at.
     """
     disk = os.statvfs(folder)
-    return disk.f_blocks > 0 and disk.f_bavail * disk.f_frsize < _FULL_BYTES
+    return disk.f_blocks > 0 and disk.f_bavail * disk.f_frsize < FULL_BYTES

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
+from textual.command import CommandList, CommandPalette
 from textual.screen import Screen
 from textual.worker import WorkerFailed
 
@@ -36,7 +37,19 @@ HUNG_UP = 129
 """Exit code where the terminal has gone: 128 and SIGHUP."""
 
 _WRITING_S = 5.0
+_PALETTE_COLUMNS = 20
 _ANSWER_S = 0.25
+
+
+class _Palette(CommandPalette):
+    """Textual's, which fails at PgUp and PgDn while its lines are not laid out, as in a window of two rows.
+
+    This leans on the names of Textual's action and of its table of lines.
+    """
+
+    def _action_command_list(self, action: str) -> None:
+        if self.query_one(CommandList)._index_to_line:
+            super()._action_command_list(action)
 
 
 class MiaApp(App[int], inherit_bindings=False):
@@ -46,7 +59,6 @@ class MiaApp(App[int], inherit_bindings=False):
         context: What screens share.
         dataset: Folder to open; None opens the home screen.
         head_start: What was read of it already.
-
     """
 
     BINDINGS: ClassVar[list[BindingType]] = []  # each screen has its own, with the user's keys
@@ -129,6 +141,13 @@ class MiaApp(App[int], inherit_bindings=False):
             "Theme", "Other colours for this app, until it is closed.", self.action_change_theme
         )
 
+    def action_command_palette(self) -> None:
+        if self.size.width < _PALETTE_COLUMNS:
+            self.notify("The window is too narrow for the list of commands.", severity="warning")
+            return
+        if not CommandPalette.is_open(self):  # type: ignore[arg-type]  # it takes apps without a result only
+            self.push_screen(_Palette(id="--command-palette"))
+
     async def action_quit(self) -> None:
         """Close, once everything that was pressed before is done."""
         self._end(0)
@@ -181,7 +200,8 @@ class MiaApp(App[int], inherit_bindings=False):
     def _thread_failed(self, failure: threading.ExceptHookArgs) -> None:
         if isinstance(failure.exc_value, Exception):
             self._keep_fault(failure.exc_value)  # at once: the app may be closing
-            self.call_later(self._handle_exception, failure.exc_value)
+            if self.is_running:
+                self.call_later(self._handle_exception, failure.exc_value)
 
     def _task_failed(self, _: asyncio.AbstractEventLoop, failure: dict[str, Any]) -> None:
         """A fault in what the event loop does beside the screens, as handing on what a thread tells."""

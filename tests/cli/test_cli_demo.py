@@ -32,7 +32,9 @@ def test_a_folder_of_somebodys_images_is_left_alone(mia: Mia, tmp_path: Path) ->
 def test_a_demo_goes_into_an_empty_folder_and_again_into_its_own(mia: Mia, tmp_path: Path) -> None:
     assert mia("demo", tmp_path).code == 0
     (tmp_path / IMAGES / "cell_0007.png").unlink()  # broken off while drawing
-    assert mia("demo", tmp_path).code == 0
+    again = mia("demo", tmp_path)
+    assert again.code == 0
+    assert f"  mia-tui {tmp_path}\n" in again.out  # the app is what one wants to see next
     assert len(list((tmp_path / IMAGES).iterdir())) == 320
 
 

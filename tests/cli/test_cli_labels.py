@@ -288,7 +288,7 @@ def test_labels_of_missing_and_of_changed_files_are_counted_without_writing(mia:
         store.reconcile(scan(labelled).files, labelled)
     before = state.read_bytes()
     answer = mia("labels", "stats", labelled)
-    assert answer.err == "Warning: 1 label of images that are not there any more.\n"
+    assert answer.err == "Warning: 1 labelled image is not there any more.\n"
     assert "1 image changed since labelled, so the label may be wrong: cell2.png." in answer.out
     record = json.loads(mia("labels", "stats", labelled, "--json").out)
     assert (record["missing"], record["flagged"]) == (1, 1)
@@ -298,7 +298,7 @@ def test_labels_of_missing_and_of_changed_files_are_counted_without_writing(mia:
 def test_labels_of_missing_files_are_counted_where_folders_are_the_classes(mia: Mia, discs: Path) -> None:
     mia("labels", "import", discs, "--format", "folders")
     (discs / "red" / "cell-3.png").unlink()
-    assert mia("labels", "stats", discs).err == "Warning: 1 label of images that are not there any more.\n"
+    assert mia("labels", "stats", discs).err == "Warning: 1 labelled image is not there any more.\n"
 
 
 def test_the_split_is_made_once_and_anew_only_when_asked(mia: Mia, labelled: Path) -> None:
@@ -414,6 +414,14 @@ def test_files_of_other_kinds_are_said_and_stand_in_the_record(mia: Mia, labelle
     answer = mia("labels", "stats", labelled, "--json")
     assert answer.err.startswith("Warning: 3 files of other kinds left out: 2 .heic, 1 .czi.\n")
     assert json.loads(answer.out)["left_out"] == {".heic": 2, ".czi": 1}
+
+
+def test_the_label_file_that_is_read_is_not_said_to_be_left_out(mia: Mia, cells: Path) -> None:
+    (cells / "decisions.csv").write_text("file,class\ncell0.png,cat\n")
+    assert "left out" not in mia("labels", "import", cells, cells / "decisions.csv").err
+    (cells / "more.csv").touch()
+    answer = mia("labels", "import", cells, cells / "decisions.csv")
+    assert "1 file of another kind left out: 1 .csv." in answer.err
 
 
 def test_a_damaged_table_leaves_nothing_behind(mia: Mia, cells: Path, table: Path) -> None:
@@ -555,7 +563,7 @@ def test_nothing_begins_anew_in_renamed_class_folders_until_the_old_labels_are_t
     assert counts(mia, renamed) == before
     assert not left.exists()
     refused = mia("labels", "adopt", renamed)
-    assert refused.code == 3 and "There is no folder beside" in refused.err
+    assert refused.code == 3 and "renamed has labels or runs of its own, in " in refused.err
 
 
 def test_renamed_class_folders_begin_anew_where_the_state_is_named(

@@ -11,6 +11,7 @@ from tui_support import label, labels_in, make_images
 from mia_tui.dataset.listing.lister import list_images
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.recent import remember_dataset
+from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import DataError, MiaError
 from mia_tui.tui.services.arrival import Arrival
 from mia_tui.tui.services.bookmark import Bookmark
@@ -104,6 +105,36 @@ def test_folders_become_classes_only_where_the_person_agrees(folders: Path, yes:
     assert desk.session.tally.labelled == labelled
 
 
+def test_folders_that_a_training_took_are_asked_about_before_new_images_take_their_class(
+    folders: Path,
+) -> None:
+    with LabelStore(
+        folders.with_name("cells.mia") / "labels.db"
+    ) as store:  # what a training without the app leaves
+        store.set_meta("source", "folders")
+        store.set_parts(
+            {ImageKey(f"{name}/image-00{i}.png"): "train" for name in ("round", "flat") for i in (0, 1)}
+        )
+    face = Face(yes=True)
+    desk, _ = arrive(folders, face)
+    assert len(face.asked) == 1 and not any("took the class" in said for said in face.said)
+    assert desk.session.tally.labelled == 4
+
+
+def test_runs_that_are_taken_over_after_a_renaming_leave_the_question_about_the_folders(
+    folders: Path,
+) -> None:
+    with LabelStore(folders.with_name("cells.mia") / "labels.db") as store:
+        store.set_meta("source", "folders")
+        store.set_parts(
+            {ImageKey(f"{name}/image-00{i}.png"): "train" for name in ("round", "flat") for i in (0, 1)}
+        )
+    face = Face(yes=True)
+    desk, _ = arrive(folders.rename(folders.with_name("renamed")), face)
+    assert len(face.asked) == 2
+    assert desk.session.tally.labelled == 4
+
+
 def test_nobody_is_asked_about_folders_where_there_are_classes_already(folders: Path) -> None:
     make_images(folders, 0, classes=["mine"])
     face = Face()
@@ -118,7 +149,7 @@ def test_a_label_is_kept_where_its_file_is_gone_and_that_is_said(tmp_path: Path)
     face = Face()
     arrive(tmp_path, face)
     assert list(labels_in(tmp_path)) == ["image-000.png"]
-    assert face.said == ["1 labelled file cannot be found; their labels are kept: image-000.png."]
+    assert face.said == ["1 labelled file cannot be found; its label is kept: image-000.png."]
 
 
 def test_one_look_for_new_images_at_a_time_and_suggestions_still_come_meanwhile(tmp_path: Path) -> None:
@@ -176,7 +207,9 @@ def test_labels_that_a_renaming_left_behind_are_taken_over_only_where_the_person
     face = Face(yes=yes)
     desk, _ = arrive(renamed, face)
     assert "renamed has the images of cells, which is gone" in face.asked[0].replace(f"{renamed.parent}/", "")
-    assert face.errors == [] and len(face.asked) == 1
+    assert face.errors == [] and len(face.asked) == (1 if yes else 2), (
+        "the folders may be classes, as in any new dataset"
+    )
     assert left.exists() is not yes
     assert desk.session.tally.labelled == (4 if yes else 0)
     assert (desk.state.root == renamed.with_name("renamed.mia")) is yes

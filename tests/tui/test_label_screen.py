@@ -158,6 +158,18 @@ def test_undo_goes_to_the_image_concerned_across_images_and_restarts(cells: Path
     run(test())
 
 
+def test_what_was_saved_is_not_said_twice_beside_the_word_about_the_last_command(cells: Path) -> None:
+    async def test() -> None:
+        async with opened(cells, size=(160, 30)) as pilot:
+            await press(pilot, "f1")
+            assert "image-000.png = " in screen_text(pilot.app)
+            await press(pilot, "ctrl+z")
+            assert screen_text(pilot.app).count("Undid") == 1
+            assert " saved " in screen_text(pilot.app)
+
+    run(test())
+
+
 def test_undo_shows_all_images_again_where_the_filter_hid_the_one_concerned(cells: Path) -> None:
     async def test() -> None:
         async with opened(cells, size=WIDE) as pilot:

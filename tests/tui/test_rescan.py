@@ -121,7 +121,7 @@ def test_undo_takes_back_the_label_of_an_image_that_is_gone(cells: Path) -> None
             await press(pilot, "1", "f2")
             (cells / "image-000.png").unlink()
             await rescan(pilot)
-            assert "1 is gone." in told(pilot.app) and "their labels are kept" in told(pilot.app)
+            assert "1 is gone." in told(pilot.app) and "its label is kept" in told(pilot.app)
             assert "1 missing" in screen_text(pilot.app)
             await press(pilot, "ctrl+z")
             assert labels_in(cells) == {} and "missing" not in screen_text(pilot.app)

@@ -29,9 +29,11 @@ from tui_support import (
 )
 
 from mia_tui.errors import RunError
+from mia_tui.paths import StateFolder
 from mia_tui.runs.control import StopResult
 from mia_tui.runs.eventlog import EventLog
 from mia_tui.runs.events import Phase
+from mia_tui.runs.index import list_runs
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.liveness import WorkerLock, WorkerRecord
 from mia_tui.tui.context import Context
@@ -337,6 +339,25 @@ def test_a_damaged_run_is_explained_and_can_be_deleted(dataset: Path) -> None:
             await wait_until(pilot, lambda: not bad.path.exists())
 
     run(test())
+
+
+def test_runs_with_hostile_records_are_rows_and_the_others_go_on(dataset: Path) -> None:
+    good = ended(dataset, 0.5, name="good")
+    for name in ("deep", "folder"):
+        ended(dataset, 0.5, name=name)
+    by_name = {run.name.split("-")[-1]: run for run in list_runs(StateFolder(dataset / "mia"))}
+    (by_name["deep"].path / "job.json").write_bytes(b"[" * 200_000)
+    by_name["folder"].events.unlink()
+    by_name["folder"].events.mkdir()
+
+    async def test() -> None:
+        async with room(dataset) as pilot:
+            lines = screen_text(pilot.app).splitlines()
+            assert sum("damaged" in line for line in lines) >= 2
+            assert line_of(pilot.app, "finished")
+
+    run(test())
+    assert good.exists()
 
 
 def test_two_marked_runs_are_compared_by_figures_and_differing_settings(dataset: Path) -> None:

@@ -218,8 +218,8 @@ def test_images_that_are_gone_are_named_and_the_others_written(tmp_path):
     (data / "a.png").unlink()
     result = write_class_folders(out, data, dict.fromkeys(found.keys, 0), ["x"], keys=found.keys)
     assert result.files == 1
-    assert result.skipped == ("a.png: is not there any more",)
-    assert "1 image left out: a.png: is not there any more" in str(result)
+    assert result.skipped == ("a.png: it is not there any more",)
+    assert "1 image left out: a.png: it is not there any more" in str(result)
 
 
 @pytest.mark.parametrize(

@@ -330,6 +330,7 @@ def test_a_file_on_a_drive_that_does_not_answer_is_not_called_damaged(
     def fail(*_: object, **__: object) -> None:
         raise OSError(number, os.strerror(number))
 
+    (tmp_path / "x.png").touch()
     monkeypatch.setattr(Image, "open", fail)
     with pytest.raises(DecodeError, match=f"x.png cannot be read: {os.strerror(number)}"):
         decode(tmp_path / "x.png")

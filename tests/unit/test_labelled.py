@@ -68,7 +68,7 @@ def test_labels_of_missing_files_are_counted_and_left_out(state, tmp_path):
     found, names = look(FLAT, state, tmp_path)
     assert names == {"a.png": "x", "b.png": "y"}
     assert found.missing == 1
-    assert found.notes == ("1 label of images that are not there any more.",)
+    assert found.notes == ("1 labelled image is not there any more.",)
 
 
 def test_labels_of_frames_that_are_not_taken_are_not_called_missing(state, tmp_path):
@@ -78,7 +78,7 @@ def test_labels_of_frames_that_are_not_taken_are_not_called_missing(state, tmp_p
     found = labelled_images(scan_of("a.gif"), tmp_path, state)
     assert (len(found.labels), found.missing) == (1, 0)
     assert found.notes == (
-        "2 labels of frames that are left out; --frames all takes those of animated files.",
+        "2 labels are of frames that are left out; --frames all takes those of animated files.",
     )
 
 

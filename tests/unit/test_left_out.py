@@ -67,6 +67,7 @@ def test_what_programs_leave_for_themselves_is_neither_an_image_nor_counted(tmp_
     draw(tmp_path.parent / "waste", "old.png")
     (tmp_path / "#recycle").symlink_to(tmp_path.parent / "waste")
     touch(tmp_path, f"mia/{LABELS_DB}", "mia/runs/r/events.jsonl", "Classification_labels/1.npz")
+    touch(tmp_path, "labels.csv", "a/predictions.csv")  # by these names README calls our own tables
     found = scan(tmp_path)
     assert [file.path for file in found.files] == ["a/1.png"]
     assert (found.left_out.kinds, found.notes) == ({}, [])

@@ -28,12 +28,13 @@ from mia_tui.runs.layout import RunDir
 from mia_tui.runs.liveness import WorkerLock, WorkerRecord, run_status
 
 HOLD = """
-    import time
+    import signal, time
     from pathlib import Path
-    from mia_tui.runs.control import StopRequest
+    from mia_tui.runs.control import STOP_SIGNALS, StopRequest
     from mia_tui.runs.layout import RunDir
     from mia_tui.runs.liveness import WorkerLock
     run = RunDir(Path(sys.argv[1]))
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)  # as the worker does
     with WorkerLock(run), StopRequest(run) as stop:
         stop.install_signals(foreground=False)
         print("held", flush=True)

@@ -206,7 +206,7 @@ def test_two_commands_may_change_keys_with_each_other(file: Path) -> None:
 
 def test_a_file_that_cannot_be_read_is_said(file: Path) -> None:
     file.mkdir()
-    with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
+    with pytest.raises(ConfigError, match="cannot be read: it is a folder"):
         load_user_config(file, screens=SCREENS)
 
 

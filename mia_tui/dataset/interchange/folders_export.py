@@ -126,21 +126,24 @@ def _check_target(out: Path, dataset: Path) -> None:
 
 def _check_names(names: Sequence[str], *, with_parts: bool) -> None:
     for name in names:
-        reason = unportable(name)
-        if reason:
-            pass
-        elif name.startswith("."):
-            reason = "starts with a dot"
-        elif name.casefold() in PART_FOLDERS and not with_parts:
-            reason = "would be taken for a part of the dataset"
-        elif is_system_folder(name):
-            reason = "would be taken for a folder of the system"
-        if reason:
+        reason = _no_class_folder(name, with_parts)
+        if reason is not None:
             raise DataError(
                 f"The class {printable(name)} cannot be a folder: its name {reason}.",
                 "Rename the class, or export to CSV.",
             )
     _refuse_same_folder(names)
+
+
+def _no_class_folder(name: str, with_parts: bool) -> str | None:
+    """Why a folder of this name would not be read as a class, as "starts with a dot"; None if it would."""
+    if name.startswith("."):
+        return "starts with a dot"
+    if name.casefold() in PART_FOLDERS and not with_parts:
+        return "would be taken for a part of the dataset"
+    if is_system_folder(name):
+        return "would be taken for a folder of the system"
+    return unportable(name)
 
 
 def _refuse_same_folder(names: Sequence[str]) -> None:
@@ -220,7 +223,7 @@ def _transfer(source: Path, target: Path, frame: int | None, transfer: Transfer,
             if single is None and transfer == "copy":
                 _copy(file, target, root)
     except DecodeError as error:
-        return error.message.removeprefix(f"{printable(source.name)} ").removesuffix(".")
+        return error.message.replace(printable(source.name), "it", 1).removesuffix(".")
     if single is not None:
         with os.fdopen(create(target, root=root, mode=FILE_MODE), "wb") as new:
             single.save(new, format="TIFF")

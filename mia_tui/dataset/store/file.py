@@ -57,7 +57,8 @@ def look_at(path: Path) -> Identity | None:
     except OddFile as error:
         raise StoreError(
             f"{printable(error.filename)} cannot be used: {error.strerror}.",
-            "See who put it there and remove or replace it, or put the labels elsewhere with --state DIR.",
+            "See who put it there and remove it or replace it by a copy, "
+            "or put the labels elsewhere with --state DIR.",
         ) from error
     except OSError as error:
         raise StoreError(f"{printable(path)} cannot be looked at: {error.strerror}.") from error

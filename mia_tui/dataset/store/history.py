@@ -94,14 +94,14 @@ def last_change(connection: sqlite3.Connection) -> int:
 def changes_after(connection: sqlite3.Connection, change_id: int) -> Iterator[Change]:
     """Rows newer than one, oldest first, as they are given out."""
     found = connection.execute(f"{rows.CHANGES} WHERE change.id > ? ORDER BY change.id", (change_id,))
-    return map(given_out, map(rows.to_change, found))
+    return map(given_out, rows.changes(found))
 
 
 def batch_of(connection: sqlite3.Connection, batch: int) -> list[Change]:
     """The rows of one action, oldest first; flags are still their bits."""
     # Its rows lie together, so reading stops at the next one: no index on `batch` is needed.
     found = connection.execute(f"{rows.CHANGES} WHERE change.id >= ? ORDER BY change.id", (batch,))
-    return list(takewhile(lambda change: change.batch == batch, map(rows.to_change, found)))
+    return list(takewhile(lambda change: change.batch == batch, rows.changes(found)))
 
 
 def given_out(change: Change) -> Change:

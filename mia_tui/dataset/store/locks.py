@@ -4,15 +4,12 @@ SQLite cannot be asked: it takes ENOLCK, which a file system without locks answe
 and says after its timeout that the file is busy.
 """
 
-import errno
 import fcntl
 import os
 from contextlib import suppress
 from pathlib import Path
 
-from mia_tui.files import create, open_to_read, remove, temporary_beside
-
-NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
+from mia_tui.files import NO_LOCKS, create, open_to_read, remove, temporary_beside
 
 
 def lacks_locks(path: Path) -> bool:

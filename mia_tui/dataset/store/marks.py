@@ -4,6 +4,7 @@ They may concern a whole dataset, so rows are read and written together, some
 thousands at a time. Functions work within a transaction of the caller.
 """
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
@@ -26,7 +27,10 @@ def read_marks(connection: sqlite3.Connection) -> dict[ImageKey, Mark]:
     found = connection.execute(
         "SELECT path, frame, flagged, skipped, note FROM image WHERE flagged OR skipped OR note IS NOT NULL"
     )
-    return {rows.to_key(path, frame): rows.to_mark(*mark) for path, frame, *mark in found}
+    return {
+        ImageKey(os.fsdecode(path), frame): rows.to_mark(*mark)
+        for path, frame, *mark in rows.checked(found, rows.MarkFields)
+    }
 
 
 def set_flagged(connection: sqlite3.Connection, notes: Notes, keys: Iterable[ImageKey], on: bool) -> int:

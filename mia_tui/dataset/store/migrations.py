@@ -83,23 +83,28 @@ def check_schema(connection: sqlite3.Connection) -> None:
     """See that a file is a labels.db, or empty; reads only.
 
     Raises:
-        BadRecord: If it belongs to another program, or holds what is not as it is made here: SQLite
-            computes triggers, views, checks, generated columns and indexes on expressions, whoever wrote them.
+        BadRecord: If it belongs to another program, or holds what is not as it is made here: SQLite computes
+            triggers, views, checks, generated columns and indexes on expressions by itself, whoever wrote them.
     """
     version, found = schema_version(connection), _schema_of(connection)
     if version == 0:
         if any(kind == "table" for kind, _ in found):
             raise BadRecord("it is a database of another program")
         return
-    if not found.keys() >= _schema(1).keys():
+    if found.keys().isdisjoint(_schema(1)):
         raise BadRecord("it is a database of another program")
     if version > VERSION:
         return
+    if version < 0:
+        raise BadRecord("it was changed by another program")
     ours = _schema(version)
+    for kind, name in ours.keys() - found.keys():
+        if kind == "table":
+            raise BadRecord(f"its table {name} is missing")
     tables = {name for kind, name in ours if kind == "table"}
     for (kind, name), (table, sql) in found.items():
         if kind in ("trigger", "view") or (table in tables and (table, sql) != ours.get((kind, name))):
-            raise BadRecord(f"its {kind} {name} was made by another program")
+            raise BadRecord(f"its {kind} {name} was changed by another program")
 
 
 _Schema = dict[tuple[str, str], tuple[str, str]]

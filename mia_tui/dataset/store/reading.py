@@ -4,7 +4,6 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from mia_tui.dataset.model import ImageClass, ImageKey, Part
 from mia_tui.dataset.store import class_edits, rows
@@ -44,8 +43,10 @@ class StoreReading:
     def labels(self) -> dict[ImageKey, Label]:
         """All labels, those of missing images included."""
         with telling(self.path):
-            found = self._rows(
-                f"SELECT path, frame, {rows.LABEL_COLUMNS} FROM label JOIN image ON image.id = image_id",
+            found = rows.checked(
+                self._db.execute(
+                    f"SELECT path, frame, {rows.LABEL_COLUMNS} FROM label JOIN image ON image.id = image_id"
+                ),
                 tuple[bytes, Frame, *rows.LabelFields.__args__],  # type: ignore[name-defined]
             )
             labels = {ImageKey(os.fsdecode(row[0]), row[1]): Label(*row[2:]) for row in found}
@@ -67,8 +68,10 @@ class StoreReading:
     def parts(self) -> dict[ImageKey, Part]:
         """The split: which part each image belongs to."""
         with telling(self.path):
-            found = self._rows(
-                "SELECT path, frame, part FROM split JOIN image ON image.id = split.image_id",
+            found = rows.checked(
+                self._db.execute(
+                    "SELECT path, frame, part FROM split JOIN image ON image.id = split.image_id"
+                ),
                 tuple[bytes, Frame, Part],
             )
             return {ImageKey(os.fsdecode(path), frame): part for path, frame, part in found}
@@ -159,14 +162,8 @@ class StoreReading:
 
     def _keys(self, query: str) -> set[ImageKey]:
         with telling(self.path):
-            found = self._rows(query, tuple[bytes, Frame])
+            found = rows.checked(self._db.execute(query), tuple[bytes, Frame])
             return {ImageKey(os.fsdecode(path), frame) for path, frame in found}
 
     def _class_ids(self) -> set[int]:
         return {id for (id,) in self._db.execute("SELECT id FROM class")}
-
-    def _rows(self, query: str, kind: Any) -> Iterator[Any]:
-        """What a query finds, each row of a kind; some thousands are checked at a time."""
-        found = self._db.execute(query)
-        while part := found.fetchmany(_AT_ONCE):
-            yield from check(part, list[kind])

@@ -21,7 +21,7 @@ from mia_tui.dataset.model import ImageFile
 from mia_tui.dataset.store import rows
 from mia_tui.dataset.store.history import Notes, rejected_moves
 from mia_tui.paths import decode_name, encode_name
-from mia_tui.records import Count, check
+from mia_tui.records import Count
 
 Hashing = Literal["all", "doubtful"]
 _StoredFields = tuple[bytes, Count | None, int | None, str | None, Count, Count]
@@ -86,8 +86,7 @@ def read_stored(connection: sqlite3.Connection) -> dict[str, Stored]:
         FROM image LEFT JOIN label ON label.image_id = image.id GROUP BY path ORDER BY MIN(image.id)"""
     )
     stored = {}
-    for row in found:
-        name, size, mtime_ns, hash, missing, labels = check(row, _StoredFields)
+    for name, size, mtime_ns, hash, missing, labels in rows.checked(found, _StoredFields):
         path = os.fsdecode(name)
         moves = frozenset(rejected.get(path, ()))
         stored[path] = Stored(size, mtime_ns, hash, bool(missing), bool(labels), moves)

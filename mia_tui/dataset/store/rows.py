@@ -13,13 +13,14 @@ from msgspec import Meta
 from mia_tui.dataset.class_book import LONGEST_NAME
 from mia_tui.dataset.model import ImageClass, ImageKey
 from mia_tui.dataset.store.records import Change, ChangeKind, Label, Mark, Source
-from mia_tui.records import Count, Frame, JsonReader, Text, Time, check
+from mia_tui.records import BadRecord, Count, Frame, JsonReader, Text, Time, check
 
 # Bits of image.flagged
 CONTENT_CHANGED = 1
 BY_PERSON = 2
 
 _TOGETHER = 400  # images of one query: SQLite before 3.32 takes 999 values
+_FIRST, _MOST = 16, 4096  # rows checked together: a few for who stops soon, many since each then takes less
 
 CLASS_COLUMNS = "id, name, colour, key, position, archived"
 LABEL_COLUMNS = "class_id, annotator, source, updated_at"
@@ -33,8 +34,20 @@ _Key = Annotated[str, Meta(min_length=1, max_length=1)]
 _Name = Annotated[str, Meta(min_length=1, max_length=LONGEST_NAME)]
 ClassFields = tuple[Count, _Name, _Colour, _Key | None, int, bool | Annotated[int, Meta(ge=0, le=1)]]
 LabelFields = tuple[Count, str, Source, Time]
-_ChangeWhat = tuple[Count, Count, Time, str, ChangeKind, Count]  # id, batch, at, annotator, kind, target_id
-_ChangeOn = tuple[bytes | None, Frame | None, str | None, str | None, Count | None]  # the rest of CHANGES
+MarkFields = tuple[bytes, Frame, Count, Count, str | None]  # path, frame, flagged, skipped, note
+_ChangeFields = tuple[
+    Count,  # id
+    Count,  # batch
+    Time,  # at
+    str,  # annotator
+    ChangeKind,  # kind
+    Count,  # target_id
+    bytes | None,  # path
+    Frame | None,  # frame
+    str | None,  # before
+    str | None,  # after
+    Count | None,  # undoes
+]
 
 
 class _LabelValue(TypedDict):
@@ -62,6 +75,22 @@ _VALUES: dict[ChangeKind, JsonReader[Any]] = {
     "note": JsonReader(str),
     "path": JsonReader(Text),
 }
+
+
+def checked(found: sqlite3.Cursor, kind: Any) -> Iterator[Any]:
+    """What a query finds.
+
+    Args:
+        found: The answer.
+        kind: What each row must be, a tuple type with limits.
+
+    Raises:
+        BadRecord: If one is not.
+    """
+    most = _FIRST
+    while part := found.fetchmany(most):
+        yield from check(part, list[kind])
+        most = min(4 * most, _MOST)
 
 
 @dataclass(slots=True)
@@ -172,38 +201,29 @@ def to_class(row: tuple[Any, ...]) -> ImageClass:
     Raises:
         BadRecord: If no class can be like that.
     """
-    id, name, colour, key, position, archived = check(row, ClassFields)
+    try:
+        id, name, colour, key, position, archived = check(row, ClassFields)
+    except BadRecord as error:
+        raise BadRecord(f"its class {row[0]} has a name, colour, key or place that none can have") from error
     return ImageClass(id, name, colour, key, position, bool(archived))
 
 
-def to_key(path: Any, frame: Any) -> ImageKey:
-    """From the columns of an image.
-
-    Raises:
-        BadRecord: If one holds something else.
-    """
-    name, number = check((path, frame), tuple[bytes, Frame])
-    return ImageKey(os.fsdecode(name), number)
-
-
 def to_mark(flagged: int, skipped: int, note: str | None) -> Mark:
-    """From the columns of an image.
-
-    Raises:
-        BadRecord: If one holds something else.
-    """
-    check((flagged, skipped, note), tuple[Count, Count, str | None])
+    """From the columns of an image."""
     return Mark(bool(flagged), bool(skipped), note, bool(flagged & CONTENT_CHANGED))
 
 
-def to_change(row: tuple[Any, ...]) -> Change:
-    """From a row of `CHANGES`; a flag is still its bits.
+def changes(found: sqlite3.Cursor) -> Iterator[Change]:
+    """Rows of `CHANGES`; a flag is still its bits.
 
     Raises:
-        BadRecord: If no change can be like that.
+        BadRecord: If no change can be like one of them.
     """
-    id, batch, at, annotator, kind, target_id = check(row[:6], _ChangeWhat)
-    path, frame, before, after, undoes = check(row[6:], _ChangeOn)
+    return map(_to_change, checked(found, _ChangeFields))
+
+
+def _to_change(row: tuple[Any, ...]) -> Change:
+    id, batch, at, annotator, kind, target_id, path, frame, before, after, undoes = row
     image = None if path is None or frame is None else ImageKey(os.fsdecode(path), frame)
     values = from_json(kind, before), from_json(kind, after)
     return Change(id, batch, at, annotator, kind, target_id, image, *values, undoes)

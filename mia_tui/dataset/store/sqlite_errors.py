@@ -37,8 +37,10 @@ def telling(path: Path) -> Iterator[None]:
         yield
     except BadRecord as error:
         raise StoreError(f"{printable(path)} is damaged: {printable(error)}.", _backup_hint(path)) from error
-    except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+    except sqlite3.ProgrammingError:
         raise
+    except sqlite3.IntegrityError as error:  # its history says otherwise than its tables
+        raise StoreError(f"{printable(path)} is damaged: {error}.", _backup_hint(path)) from error
     except sqlite3.Error as error:
         raise store_error(error, path) from error
 

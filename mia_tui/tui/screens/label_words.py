@@ -128,7 +128,8 @@ def status(
     right = annotator
     if saved is not None:
         clock = time.strftime("%H:%M:%S", time.localtime(saved.at))
-        right = f"saved {clock} {ink.fit_left(saved.what, 36)}{ink.separator}{annotator}"
+        what = "" if saved.what in message else f" {ink.fit_left(saved.what, 36)}"  # not said twice
+        right = f"saved {clock}{what}{ink.separator}{annotator}"
     return left, [(right, ink.dim())]
 
 

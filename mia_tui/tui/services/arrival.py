@@ -145,8 +145,9 @@ class Arrival:
         return came
 
     async def _folders(self) -> dict[str, int] | None:
-        """Folders that look like classes, where labels came from nowhere else."""
-        return None if self._session.classes or self._desk.source else await self._desk.class_folders()
+        """Folders that look like classes, where labels came from nowhere else; a training does not ask."""
+        is_open = not self._session.classes and self._desk.source in (None, "folders")
+        return await self._desk.class_folders() if is_open else None
 
     async def _ask_about_left_behind(self) -> None:
         """Labels that a renaming left beside the old name are taken over only if the person says so."""
@@ -166,6 +167,8 @@ class Arrival:
             await self._desk.news()
             self._face.show(anew=True)
             self._face.say(f"{printable(left.name)} is taken over.")
+        if await self._folders() is not None:
+            self._face.do(self._ask_about_folders)
 
     async def _ask_about_folders(self) -> None:
         """Folders that look like classes are taken for them only if the person says so."""
@@ -253,5 +256,6 @@ def _words(done: Reconciled, unlink: str) -> list[str]:
         words.append(f"{count} changed since; they are flagged: {name_some(done.changed)}.")
     if done.missing:
         count = counted(len(done.missing), "labelled file")
-        words.append(f"{count} cannot be found; their labels are kept: {name_some(done.missing)}.")
+        kept = "its label is" if len(done.missing) == 1 else "their labels are"
+        words.append(f"{count} cannot be found; {kept} kept: {name_some(done.missing)}.")
     return words

@@ -31,12 +31,12 @@ async def take_new_files(desk: Desk) -> int:
 
     A person's decision stays: an image whose label was taken away is known, and not labelled again.
     """
-    if desk.source != "folders" or await desk.class_folders() is None:
-        return 0
-    known = await desk.keeper.read(lambda store: list(store.stored_files())) or []
-    new = await asyncio.to_thread(desk.session.listing.keys_beside, known)
     from mia_tui.dataset.interchange.folders import read_class_folders
 
+    if desk.source != "folders" or not desk.session.classes or await desk.class_folders() is None:
+        return 0  # without classes a training took the folders, and whether the app is to has not been asked
+    known = await desk.keeper.read(lambda store: list(store.stored_files())) or []
+    new = await asyncio.to_thread(desk.session.listing.keys_beside, known)
     if read_class_folders(new, told=True) is None:  # all of them lie beside the class folders
         return 0
     return (await _take(desk, new)).changed
