@@ -154,8 +154,8 @@ def read_number(path: Path) -> tuple[int, int]:
         raise LabelFileError("cannot be read as a label file") from error
     if magic != MAGIC:
         raise LabelFileError("does not start with MIA's number")
-    if number < 0 or number != int(number):
-        raise LabelFileError(f"its class is {number:g}, not a number from 0")
+    if not 0 <= number <= _MOST_CLASSES or number != int(number):
+        raise LabelFileError(f"its class is {number:g}, not a number from 0 to {_MOST_CLASSES:,}")
     return int(number), len(names) - 2
 
 
@@ -259,8 +259,6 @@ def _class_names(numbers: Iterable[int], class_names: Sequence[str] | None) -> l
     """The name of each number, from 0."""
     highest = max(numbers, default=-1)
     if class_names is None:
-        if highest > _MOST_CLASSES:
-            raise LabelFileError(f"MIA's labels go up to number {highest}, which is no class.")
         return [f"class {number}" for number in range(highest + 1)]
     if highest >= len(class_names):
         raise LabelFileError(
