@@ -75,6 +75,22 @@ def real_path(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a folder, or a link to one; a link that leads in a circle is none, and no error."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def is_file(entry: os.DirEntry[str]) -> bool:
+    """As `is_folder`, of regular files."""
+    try:
+        return entry.is_file()
+    except OSError:
+        return False
+
+
 def is_same_folder(one: Path, other: Path) -> bool:
     """Whether two paths lead to one folder: by links, or mounted at two places."""
     try:

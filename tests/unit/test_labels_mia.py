@@ -223,3 +223,11 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / LABEL_FOLDER).write_text("a file")
     with pytest.raises(DataError, match="Classification_labels cannot be written"):
         write_mia(tmp_path, scan(tmp_path), {ImageKey("a.png"): 0}, ["x"])
+
+
+def test_links_that_lead_in_a_circle_keep_no_label_from_being_read(tmp_path):
+    draw(tmp_path, "a.png")
+    put(tmp_path, f"{LABEL_FOLDER}/a.npz", np.array(0))
+    for name in ("b.npz", "stack"):
+        (tmp_path / LABEL_FOLDER / name).symlink_to(name)
+    assert list(read_mia(tmp_path, scan(tmp_path), ["x"]).labels) == [ImageKey("a.png")]

@@ -431,3 +431,10 @@ def test_threads_are_used_only_where_calls_are_slow_and_keep_the_order(
 def test_scanning_imports_no_torch() -> None:
     code = "import sys, mia_tui.dataset.scan; print('torch' in sys.modules, 'click' in sys.modules)"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).split() == ["False", "False"]
+
+
+def test_links_that_lead_in_a_circle_hide_nothing(tmp_path: Path) -> None:
+    put(tmp_path, "deep/a.png", "deep/b.png")
+    for name in ("labels.db", "c.png", "folder"):
+        (tmp_path / "deep" / name).symlink_to(name)
+    assert list(scan_files(tmp_path)) == ["deep/a.png", "deep/b.png"]
