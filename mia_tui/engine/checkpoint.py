@@ -26,12 +26,11 @@ from torch import Tensor, nn
 
 from mia_tui.engine.backbones import build_model
 from mia_tui.engine.device import Arithmetic
-from mia_tui.engine.torch_file import check_weights, load_torch_file
+from mia_tui.engine.torch_file import check_weights, is_safetensors, load_torch_file
 from mia_tui.errors import CheckpointError
 from mia_tui.files import (
     disk_error,
     make_folder,
-    open_to_read,
     read,
     remove,
     rename,
@@ -197,7 +196,7 @@ def read_card(path: Path) -> ModelCard:
         CheckpointError: If there is no such file, it is damaged, or has no card.
     """
     try:
-        open_to_read(path, follow=True).close()  # a named pipe would be waited for
+        is_safetensors(path)
         with safetensors.safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
         return decode_json(metadata[CARD_KEY], ModelCard)

@@ -22,9 +22,8 @@ from mia_tui.catalog.backbones import HUB, find_backbone
 from mia_tui.config import weights_cache
 from mia_tui.engine import download
 from mia_tui.engine.backbones import head_modules, head_names, timm_name
-from mia_tui.engine.torch_file import HoldsCode, check_weights, load_torch_file
+from mia_tui.engine.torch_file import HoldsCode, check_weights, is_safetensors, load_torch_file
 from mia_tui.errors import WeightsError
-from mia_tui.files import open_to_read
 from mia_tui.paths import printable
 from mia_tui.records import BadRecord
 
@@ -92,13 +91,13 @@ def read_state(path: Path) -> State:
         WeightsError: If the file is missing, cut short, or holds something else.
     """
     try:
-        with open_to_read(path, follow=True) as file:
-            start = file.read(9)
+        by_name = is_safetensors(path)
+    except BadRecord as error:
+        raise _unreadable(path) from error
     except OSError as error:
         raise WeightsError(f"{printable(path)} cannot be read: {error.strerror or error}.") from error
     try:
-        # safetensors: eight bytes of length, then JSON. The content decides, since suffixes vary.
-        content = load_file(path) if start[8:] == b"{" else load_torch_file(path)
+        content = load_file(path) if by_name else load_torch_file(path)
     except HoldsCode as error:
         raise WeightsError(
             f"{printable(path)} holds more than tensors and is not opened, since that could run code.",

@@ -14,7 +14,7 @@ import torch
 from mutations import ODD_VALUES, byte_mutants, json_mutants
 from training_support import make_run, train
 
-from mia_tui.engine.checkpoint import load_model, load_state
+from mia_tui.engine.checkpoint import load_model, load_state, read_card
 from mia_tui.engine.weights import read_state
 from mia_tui.errors import CheckpointError, MiaError, WeightsError
 from mia_tui.runs.card import CARD_KEY
@@ -100,6 +100,16 @@ def test_a_file_of_weights_that_claims_more_than_it_holds_is_refused(tmp_path: P
         archive.writestr("w/data.pkl", bytes(50_000_000))
     with pytest.raises(WeightsError, match="cannot be read as weights"):
         read_state(tmp_path / "w.pt")
+
+
+def test_a_header_that_would_take_minutes_is_refused_unread(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    header = b'{"__metadata__":{' + b",".join(b'"%d":""' % number for number in range(1_400_000)) + b"}}"
+    path.write_bytes(len(header).to_bytes(8, "little") + header)
+    with pytest.raises(CheckpointError, match=r"its header is longer than 16,777,216 bytes"):
+        read_card(path)
+    with pytest.raises(WeightsError, match="cannot be read as weights"):
+        read_state(path)
 
 
 def test_a_checkpoint_of_another_content_is_refused(trained: RunDir) -> None:
