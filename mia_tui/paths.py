@@ -6,8 +6,10 @@ folders of the dataset are classes (other programs read every folder there as
 a class), the state lies beside the dataset, in `DATASET.mia/`.
 """
 
+import os
 import re
 import shlex
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,6 +87,20 @@ def is_state_folder(folder: Path) -> bool:
         return (folder / LABELS_DB).is_file()
     except OSError:  # a folder that this user may not enter
         return False
+
+
+def orphaned_states(dataset: Path) -> list[Path]:
+    """State folders that lie beside a dataset and whose own dataset is gone; links are not looked into."""
+    ending, parent = f".{STATE_FOLDER}", dataset.resolve().parent
+    found = []
+    with suppress(OSError), os.scandir(parent) as entries:
+        for entry in entries:
+            owner = parent / entry.name.removesuffix(ending)
+            if entry.name in (ending, owner.name) or os.path.lexists(owner):
+                continue
+            if entry.is_dir(follow_symlinks=False) and is_state_folder(parent / entry.name):
+                found.append(parent / entry.name)
+    return found
 
 
 def user_cache() -> Path:
