@@ -93,10 +93,9 @@ def no_runs_hint(dataset: Path | None, state: Path | None) -> str:
     left = orphaned_states(dataset) if dataset is not None and state is None else []
     if dataset is None or not left:
         return "Start one with `mia-tui train DATASET`."
-    return (
-        f"If the dataset was renamed, its runs may be in {name_some(str(folder) for folder in left)}: `mia-tui labels adopt "
-        f"{typed(dataset)}` takes them over."
-    )
+    places = name_some(str(folder) for folder in left)
+    adopt = f"`mia-tui labels adopt {typed(dataset)}`"
+    return f"If the dataset was renamed, its runs may be in {places}: {adopt} takes them over."
 
 
 def remember_run(run: RunDir) -> None:
