@@ -38,8 +38,7 @@ NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSY
 
 _ELSEWHERE = "put labels and runs elsewhere with --state DIR."
 _LONGEST_NAME_BYTES = 200  # of a name that a temporary one may repeat; file systems take 255
-# Version 0.1.0 wrote none of the digits.
-_TEMPORARY = re.compile(r"\.(?P<name>.+?)(?:\.[0-9a-f]{16})?\.tmp", re.DOTALL)
+_TEMPORARY = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{16}\.tmp", re.DOTALL)
 _CAREFUL = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 # O_PATH: a folder that may be passed through need not be readable; it can then be neither listed nor synced.
 _PASS_THROUGH = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC

@@ -102,7 +102,7 @@ def _judge(
     """The confusion matrix (C, C), rows truth; unreadable images are named and left out."""
     import numpy as np
 
-    from mia_tui.dataset.wording import counted, name_some
+    from mia_tui.dataset.wording import NAMED, counted, fault_of, name_faults
 
     classes = len(network.card.classes)
     confusion = np.zeros((classes, classes), np.int64)
@@ -113,13 +113,15 @@ def _judge(
         )
         for done, prediction in enumerate(predictions, start=1):
             if prediction.probabilities is None:
-                problems.append(f"{printable(prediction.key.path)}: {prediction.problem}")
+                problems.append(fault_of(prediction.key.path, prediction.problem or ""))
             else:
                 confusion[judged.truth[prediction.key], prediction.probabilities.argmax()] += 1
             bar.update(done, len(judged.truth))
     if problems:
+        are = "is" if len(problems) == 1 else "are"
         report.warn(
-            f"{counted(len(problems), 'image')} could not be read and are left out: {name_some(problems)}."
+            f"{counted(len(problems), 'image')} could not be read and {are} left out: "
+            f"{name_faults(problems[:NAMED], len(problems))}."
         )
     if not confusion.any():
         raise DataError(f"None of the labelled images of {printable(root)} can be read.", "Check the files.")

@@ -196,15 +196,17 @@ def _tell(
     left_out: Mapping[str, int],
 ) -> None:
     """Write the file that was asked for, or suggestions for the dataset, and say what is in it."""
-    from mia_tui.dataset.wording import counted
+    from mia_tui.dataset.wording import counted, name_faults
     from mia_tui.runs.predictions import convert
     from mia_tui.runs.suggestions import write_suggestions
 
     summary = convert(out, header, write_suggestions if dataset is not None else None, root=root)
     if summary.problem_count:
-        more = summary.problem_count - len(summary.problems)
-        named = "; ".join(summary.problems) + (f"; and {more:,} more" if more else "")
-        report.warn(f"{counted(summary.problem_count, 'image')} could not be read and are left out: {named}.")
+        named = name_faults(summary.problems, summary.problem_count)
+        are = "is" if summary.problem_count == 1 else "are"
+        report.warn(
+            f"{counted(summary.problem_count, 'image')} could not be read and {are} left out: {named}."
+        )
     predicted = summary.by_class.total()
     what = "prediction" if dataset is None else "suggestion"
     report.say(f"{counted(predicted, what)} in {printable(out)}:")

@@ -9,9 +9,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from mia_tui.dataset.wording import NAMED, counted
+from mia_tui.dataset.wording import NAMED, counted, fault_of, name_faults
 from mia_tui.engine.device import peak_memory_bytes
-from mia_tui.paths import printable
 from mia_tui.runs.away import when_there
 from mia_tui.runs.events import (
     PROTOCOL,
@@ -118,14 +117,11 @@ class Teller:
 
     def left_out(self, images: Sequence[tuple[str, str]], epoch: int) -> None:
         """Name images that an epoch does without from now on, each with the reason."""
-        named = "; ".join(
-            f"{printable(path)} ({reason.removesuffix('.')})" for path, reason in images[:NAMED]
-        )
-        more = f"; and {len(images) - NAMED:,} more" if len(images) > NAMED else ""
+        named = name_faults((fault_of(*image) for image in images[:NAMED]), len(images))
         one = len(images) == 1
         are = "1 image is" if one else f"{len(images):,} images are"
         self.warn(
-            f"{are} left out of epoch {epoch} because {'it' if one else 'they'} cannot be read: {named}{more}.",
+            f"{are} left out of epoch {epoch} because {'it' if one else 'they'} cannot be read: {named}.",
             f"Each epoch tries {'it' if one else 'them'} again.",
         )
 

@@ -23,7 +23,7 @@ from mia_tui.dataset.model import ImageFile
 from mia_tui.dataset.pixels.decode import decode, decode_fitted
 from mia_tui.dataset.pixels.reading import opened
 from mia_tui.dataset.scan_index import MOST_CACHE_BYTES, cache_file, write_cache
-from mia_tui.dataset.wording import counted, name_some
+from mia_tui.dataset.wording import counted, fault_of, name_faults, name_some
 from mia_tui.errors import DecodeError
 from mia_tui.files import read
 from mia_tui.records import BadRecord, decode_msgpack
@@ -33,6 +33,7 @@ from mia_tui.runs.job import Sample
 
 _TOLD_EVERY_S = 0.1
 _SMALL_PX = 32
+_FAULTS = 3  # of many files, so many are named with the reason
 _TOGETHER = 64  # files given to the threads at a time
 _HASHED_TOGETHER = _OPENED_TOGETHER = 500
 
@@ -158,13 +159,11 @@ def _holds_numbers(path: Path, frame: int, max_megapixels: float) -> bool:
 def bad_images(samples: Sequence[Sample], verdicts: dict[int, str]) -> Iterator[Finding]:
     unreadable = [row for row, verdict in verdicts.items() if verdict not in ("", ONE_TONE, NO_NUMBERS)]
     if unreadable:
-        named = name_some(
-            f"{samples[row].path} ({verdicts[row].rstrip('.')})" for row in sorted(unreadable)[:3]
-        )
-        more = f" and {len(unreadable) - 3:,} more" if len(unreadable) > 3 else ""
+        first = (fault_of(samples[row].path, verdicts[row]) for row in sorted(unreadable)[:_FAULTS])
+        is_one = len(unreadable) == 1
         yield Finding(
-            f"{counted(len(unreadable), 'image')} cannot be read: {named}{more}.",
-            "The run leaves them out; mend or remove the files to have them in it.",
+            f"{counted(len(unreadable), 'image')} cannot be read: {name_faults(first, len(unreadable))}.",
+            f"The run leaves {'it' if is_one else 'them'} out; mend or remove the file{'' if is_one else 's'}.",
         )
     for kind, what in ((ONE_TONE, "of one single tone"), (NO_NUMBERS, "with no number in them, only NaN")):
         flat = [samples[row].path for row in sorted(verdicts) if verdicts[row] == kind]
@@ -204,11 +203,11 @@ def open_each(
 def unopened(faults: Mapping[str, str]) -> Iterator[Finding]:
     """Files without a label that are no images."""
     if faults:
-        named = name_some(f"{path} ({faults[path].rstrip('.')})" for path in sorted(faults)[:3])
-        more = f" and {len(faults) - 3:,} more" if len(faults) > 3 else ""
+        first = (fault_of(path, faults[path]) for path in sorted(faults)[:_FAULTS])
+        they = "it gets" if len(faults) == 1 else "they get"
         yield Finding(
-            f"{counted(len(faults), 'image')} without a label cannot be opened: {named}{more}.",
-            "The training does without them, and they get no prediction later; mend or remove the files.",
+            f"{counted(len(faults), 'image')} without a label cannot be opened: {name_faults(first, len(faults))}.",
+            f"The training needs no such image, but {they} no prediction later.",
         )
 
 

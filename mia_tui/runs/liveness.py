@@ -162,10 +162,8 @@ class WorkerLock:
         return True
 
     def _let_go(self) -> None:
-        with suppress(OSError):
-            _held.pop(
-                _identity(os.fstat(self._descriptor)), None
-            )  # the file may be deleted, or its drive away
+        with suppress(OSError):  # its drive may be away
+            _held.pop(_identity(os.fstat(self._descriptor)), None)
         os.close(self._descriptor)
 
     def _beat(self) -> None:

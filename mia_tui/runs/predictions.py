@@ -22,6 +22,7 @@ import msgspec
 from msgspec import Meta
 
 from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.wording import fault_of
 from mia_tui.errors import ConfigError, DataError
 from mia_tui.files import open_in_place, open_to_read, remove, remove_leftovers, replacing
 from mia_tui.paths import decode_name, encode_cell, encode_controls, encode_name, printable
@@ -189,7 +190,7 @@ class Summary:
     def add_problem(self, row: Row) -> None:
         self.problem_count += 1
         if len(self.problems) < _NAMED:
-            self.problems.append(f"{printable(decode_name(row.file))}: {row.problem}")
+            self.problems.append(fault_of(decode_name(row.file), row.problem or ""))
 
 
 def convert(out: Path, header: Header, write: Writer | None = None, *, root: Path | None = None) -> Summary:

@@ -3,7 +3,7 @@
 import time
 from typing import Literal
 
-from mia_tui.dataset.wording import NAMED, counted, name_some
+from mia_tui.dataset.wording import NAMED, counted, fault_of, name_some
 from mia_tui.paths import decode_name, printable, typed
 from mia_tui.runs.control import StopResult
 from mia_tui.runs.events import EpochEnded
@@ -108,10 +108,14 @@ def _spell(spell: Spell) -> str:
     ]
     names = [decode_name(name) for name in images.images]
     more = images.count - len(names[:NAMED])
-    named = name_some(names[:NAMED]) + (f" and {more:,} more" if more > 0 else "")
     reason = next(iter(images.images.values()), "").rstrip(".")
-    were = "1 image was" if images.count == 1 else f"{images.count:,} images were"
-    return f"{were} left out of {epochs} ({', '.join(parts)}): {named}; {printable(reason)}."
+    if images.count == 1 and names:
+        which = fault_of(names[0], reason)
+    else:
+        named = name_some(names[:NAMED]) + (f" and {more:,} more" if more > 0 else "")
+        which = f"{named}; {printable(reason)}"
+    were = counted(images.count, "image was", "images were")
+    return f"{were} left out of {epochs} ({', '.join(parts)}): {which}."
 
 
 def stop_sentence(run: RunDir, result: StopResult) -> str:

@@ -1,7 +1,8 @@
 """The terminal as the app drives it: writes that never block, any bytes for keys, an end when the terminal is gone.
 
 Of Textual's private parts, it leans on `_file`, which Textual writes to, on
-`_writer_thread`, and on `_run_input_thread`, which it runs in a thread.
+`_writer_thread`, on `_run_input_thread`, which it runs in `_key_thread`, and
+on `_sigcont_application` with `_must_signal_resume`, which has it painted.
 (`keyboard`, `quick_paint`, `overlay` and `key_bindings` name those that they
 lean on.)
 """
@@ -52,6 +53,18 @@ class TerminalDriver(LinuxDriver):
             if self._writer_thread is not None:
                 self.stop_application_mode()
             raise
+
+    def _sigcont_application(self, *_: object) -> None:
+        """Go on; who stopped the app by SIGSTOP, which it cannot heed, may have used the terminal since.
+
+        Taken a second time without being given back, the terminal would have two threads that read its keys.
+        """
+        if self._key_thread is None:  # the app is about to take the terminal
+            return
+        if self._key_thread.is_alive():
+            self.suspend_application_mode()
+            self._must_signal_resume = True
+        super()._sigcont_application()
 
     def _run_input_thread(self) -> None:
         """A fault in it is one of the app, as in any other thread (Textual would print its traceback)."""

@@ -216,11 +216,12 @@ def test_broken_files_are_skipped_counted_and_the_first_five_named(mia: Mia, dis
     red[5].write_bytes(b"\x89PNG\r\n\x1a\n")
     answer = train(mia, discs)
     assert answer.code == 0, answer.err
-    warning, in_the_end = answer.err.splitlines()
+    warning, in_the_end = (line for line in answer.err.splitlines() if "left out" in line)
     assert "6 images were left out of epoch 1" in in_the_end
     assert warning.startswith("Warning: 6 images are left out")
     assert sum(path.name in warning for path in red) == 5
     assert "and 1 more" in warning
+    assert f": red/{red[0].name} is cut short or damaged; red/" in warning  # named once
 
     out = discs.with_name("p.csv")
     answer = mia("predict", discs, "--run", runs_of(discs)[0].path, "--out", out)

@@ -2,6 +2,7 @@
 
 import random
 import re
+import signal
 import termios
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from run_support import wait_for
 from screen_support import Open, current_image, labels_in, opened, wrapped
 from terminal_driver import TerminalApp
+from terminal_stream import take_apart
 
 pytestmark = pytest.mark.e2e
 
@@ -122,6 +124,36 @@ def test_a_key_behind_a_byte_that_is_none_counts(start: Open, images: Path) -> N
     wait_for(lambda: len(labels_in(images)) == 1)
     assert labels_in(images)["image-000.png"].class_id == 2
     wait_for(lambda: current_image(app) == "image-001.png")
+
+
+@pytest.mark.parametrize("signals", [["SIGCONT"], ["SIGTSTP", "SIGCONT"], ["SIGSTOP", "SIGCONT", "SIGCONT"]])
+def test_an_app_that_was_stopped_and_goes_on_is_painted_and_takes_each_key_once(
+    start: Open, images: Path, signals: list[str]
+) -> None:
+    app = start(images, kind="kitty")
+    before = settings_of(app)
+    opened(app)
+    for name in 2 * signals:
+        app.send(signal.Signals[name])
+        is_running = name == "SIGCONT"
+        wait_for(lambda is_running=is_running: (state_of(app) != "T") == is_running)
+        if is_running:
+            app.rest(0.3)
+    painted = app.raw().rindex(b"\x1b[?1049h")
+    assert b"image-000.png" in app.raw()[painted:]
+    assert take_apart(app.raw()[painted:])[1].kitty["p"], (
+        "leaving its screen, the terminal forgot the picture"
+    )
+    for _ in range(3):
+        app.press("right")
+    wait_for(lambda: current_image(app) == "image-003.png")
+    app.press("ctrl+q")
+    assert app.wait() == 0
+    assert settings_of(app) == before
+
+
+def state_of(app: TerminalApp) -> str:
+    return Path(f"/proc/{app.process.pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
 NOISE = bytes(byte for byte in range(256) if byte != 0x11)  # Ctrl+Q closes the app

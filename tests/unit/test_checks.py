@@ -133,7 +133,7 @@ def test_images_without_a_label_are_opened_too_and_those_that_cannot_be_are_name
     others = without_label(found)
     assert sorted(others) == ["blue-cell-2.png", "red-cell-0.png", "red-cell-1.png"]
     checked = check_start(ready, others)
-    assert "1 image without a label cannot be opened: red-cell-1.png (" in words(checked)
+    assert "1 image without a label cannot be opened: red-cell-1.png is not an image" in words(checked)
     assert (checked.others_opened, checked.others) == (3, 3)
     assert (
         checked.scope

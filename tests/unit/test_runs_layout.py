@@ -168,9 +168,11 @@ def test_what_killed_writers_left_is_removed_and_nothing_else(tmp_path: Path) ->
         (tmp_path / f".x.json.{number:016x}.tmp").write_bytes(b"half a checkpoint")
     (tmp_path / ".y.json.0123456789abcdef.tmp").write_bytes(b"of another writer")
     (tmp_path / ".x.json.swp").write_bytes(b"of an editor")
+    (tmp_path / ".x.json.tmp").mkdir()  # a name that is not random: of another program, or a person
     remove_leftovers(tmp_path, of="x.json".__eq__)
     assert sorted(entry.name for entry in tmp_path.iterdir()) == [
         ".x.json.swp",
+        ".x.json.tmp",
         ".y.json.0123456789abcdef.tmp",
     ]
 

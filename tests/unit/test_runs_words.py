@@ -1,8 +1,10 @@
 """What is said of the images that epochs did without."""
 
 import msgspec
+import pytest
 from run_support import epoch_row, started
 
+from mia_tui.dataset.wording import fault_of
 from mia_tui.runs.eventlog import decode_event, encode_event
 from mia_tui.runs.events import EpochEnded, LeftOut
 from mia_tui.runs.state import RunState
@@ -25,6 +27,19 @@ def state_of(*rows: EpochEnded) -> RunState:
     return state
 
 
+@pytest.mark.parametrize(
+    ("path", "reason", "said"),
+    [
+        ("a/b.tif", "b.tif is cut short.", "a/b.tif is cut short"),
+        ("b.tif", "b.tif is empty (0 bytes).", "b.tif is empty (0 bytes)"),
+        ("a/b.tif", "The disk is away.", "a/b.tif (The disk is away)"),
+        ("b.tif", "b.tiff is empty.", "b.tif (b.tiff is empty)"),
+    ],
+)
+def test_why_a_file_cannot_be_used_is_said_with_its_path_once(path: str, reason: str, said: str) -> None:
+    assert fault_of(path, reason) == said
+
+
 def test_epochs_in_a_row_that_did_without_the_same_images_are_one_spell() -> None:
     state = state_of(
         row(1), row(2), row(3, 12, val=3), row(4, 12, val=3), row(5), row(6, 1), row(7, 1, first="b")
@@ -37,8 +52,8 @@ def test_epochs_in_a_row_that_did_without_the_same_images_are_one_spell() -> Non
     assert left_out_sentences(state) == [
         "12 images were left out of epochs 3-4 (9 of 30 to train on, 3 of 10 to validate): "
         "a0.png, a1.png, a2.png, a3.png, a4.png and 7 more; a0.png is not there any more.",
-        "1 image was left out of epoch 6 (1 of 30 to train on): a0.png; a0.png is not there any more.",
-        "1 image was left out of epoch 7 (1 of 30 to train on): b0.png; b0.png is not there any more.",
+        "1 image was left out of epoch 6 (1 of 30 to train on): a0.png is not there any more.",
+        "1 image was left out of epoch 7 (1 of 30 to train on): b0.png is not there any more.",
     ]
 
 

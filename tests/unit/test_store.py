@@ -519,6 +519,22 @@ def test_a_copy_is_kept_of_each_day_and_seven_of_them(
         assert ImageKey("10.png") not in copy.labels()
 
 
+def test_files_of_other_dates_and_names_push_no_copy_out(
+    store: LabelStore, db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = db.parent / "backups"
+    folder.mkdir()
+    own = [f"labels-before-cleanup-{number}.db" for number in range(9)]
+    later = [f"labels-2099-01-0{number}.db" for number in range(1, 9)]  # a clock was wrong for some days
+    for name in (*own, *later):
+        (folder / name).write_text("of somebody")
+    for day in range(1, 11):
+        monkeypatch.setattr("mia_tui.dataset.store.writes._today", lambda day=day: f"2026-11-{day:02}")
+        store.set_labels([(A, 1 + day % 2)], source="person")
+    made = [f"labels-2026-11-{day:02}.db" for day in range(4, 11)]
+    assert sorted(path.name for path in folder.iterdir()) == sorted([*own, *later, *made])
+
+
 def test_no_copy_is_made_by_looking_or_of_nothing(store: LabelStore, db: Path) -> None:
     store.set_labels([(A, 1)], source="person")
     _look(db)

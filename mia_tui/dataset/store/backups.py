@@ -1,6 +1,7 @@
 """A copy of labels.db a day, seven of them, in the folder beside it."""
 
 import os
+import re
 import sqlite3
 from contextlib import suppress
 from pathlib import Path
@@ -19,7 +20,7 @@ from mia_tui.paths import BACKUPS_FOLDER
 
 KEPT = 7
 
-_PATTERN = "labels-*.db"
+_NAME = re.compile(r"labels-[0-9]{4}-[0-9]{2}-[0-9]{2}\.db")  # other files there are somebody's own
 
 
 def copy_daily(connection: sqlite3.Connection, path: Path, today: str) -> None:
@@ -45,14 +46,19 @@ def copy_daily(connection: sqlite3.Connection, path: Path, today: str) -> None:
             raise
     except OSError:
         pass
-    for old in newest_copies(path)[KEPT:]:
+    # Those of a later date, from a clock that was wrong, must not push out the copies that are made now.
+    for old in [made for made in newest_copies(path) if made.name <= copy.name][KEPT:]:
         with suppress(OSError):
             remove(old, root=path.parent)
 
 
 def newest_copies(path: Path) -> list[Path]:
     """The copies of a labels.db, newest first."""
-    return sorted((path.parent / BACKUPS_FOLDER).glob(_PATTERN), reverse=True)
+    folder = path.parent / BACKUPS_FOLDER
+    names: list[str] = []
+    with suppress(OSError), os.scandir(folder) as entries:
+        names = [e.name for e in entries if _NAME.fullmatch(e.name) and e.is_file(follow_symlinks=False)]
+    return [folder / name for name in sorted(names, reverse=True)]
 
 
 def is_damage(error: sqlite3.Error) -> bool:

@@ -8,10 +8,14 @@ from urllib.parse import quote
 from mia_tui.dataset.store.migrations import check_schema
 from mia_tui.dataset.store.sqlite_errors import BUSY_TIMEOUT_S, telling
 from mia_tui.errors import StoreError, StoreReplaced
-from mia_tui.files import Identity, OddFile, add_folder, create, identity
+from mia_tui.files import Identity, OddFile, add_folder, create, identity, open_to_read
 from mia_tui.paths import printable
 
-_BESIDE = ("-journal", "-wal", "-shm")  # what SQLite may keep beside a file
+_JOURNAL = "-journal"
+_BESIDE = (_JOURNAL, "-wal", "-shm")  # what SQLite may keep beside a file
+_MOST_BYTES = 1 << 24  # of a value or a row; a few that are larger would fill the memory
+# https://www.sqlite.org/fileformat2.html#the_rollback_journal; a journal that ends so names a super-journal before.
+_JOURNAL_MAGIC = bytes.fromhex("d9d505f920a163d7")
 
 
 def make_file(path: Path) -> bool:
@@ -49,13 +53,12 @@ def look_at(path: Path) -> Identity | None:
         StoreError: If it is a link or no regular file, or one of those beside it is.
     """
     try:
-        for name in _BESIDE:
-            identity(path.with_name(path.name + name))
-        return identity(path)
+        return _looked_at(path)
     except OddFile as error:
         raise StoreError(
             f"{printable(error.filename)} cannot be used: {error.strerror}.",
-            "See who put it there and replace it by a file of its own, or put the labels elsewhere with --state DIR.",
+            "See who put it there and remove it or replace it by a copy, "
+            "or put the labels elsewhere with --state DIR.",
         ) from error
     except OSError as error:
         raise StoreError(f"{printable(path)} cannot be looked at: {error.strerror}.") from error
@@ -64,7 +67,7 @@ def look_at(path: Path) -> Identity | None:
 def is_still(path: Path, opened: Identity | None) -> bool:
     """Whether the file of this name is the one that was opened."""
     try:
-        return identity(path) == opened
+        return _looked_at(path) == opened
     except OSError:
         return False
 
@@ -87,6 +90,7 @@ def connect(path: Path, opened: Identity | None) -> sqlite3.Connection:
     with telling(path):
         connection = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
         try:
+            connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MOST_BYTES)
             connection.execute("PRAGMA trusted_schema = OFF")
             check_schema(connection)  # before the journal: that of another program's file stays as it is
             connection.execute("PRAGMA journal_mode = PERSIST")
@@ -98,3 +102,26 @@ def connect(path: Path, opened: Identity | None) -> sqlite3.Connection:
             connection.close()
             raise
         return connection
+
+
+def _looked_at(path: Path) -> Identity | None:
+    for name in _BESIDE:
+        if identity(path.with_name(path.name + name)) is not None and name == _JOURNAL:
+            _refuse_super_journal(path.with_name(path.name + name))
+    return identity(path)
+
+
+def _refuse_super_journal(journal: Path) -> None:
+    """Refuse a journal that names another: SQLite would delete that, whatever it is. Ours never do.
+
+    Only a transaction on several databases at once has a super-journal, and there is no such here.
+    """
+    try:
+        with open_to_read(journal) as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - len(_JOURNAL_MAGIC)))
+            names_another = file.read() == _JOURNAL_MAGIC
+    except FileNotFoundError:
+        return
+    if names_another:
+        raise OddFile("it names another file, which SQLite would delete", journal)

@@ -4,6 +4,7 @@ Step n takes a file from `user_version` n-1 to n. A step that was published is
 never changed again: later wishes are a later step.
 """
 
+import re
 import sqlite3
 from contextlib import closing
 from functools import cache
@@ -82,38 +83,48 @@ def check_schema(connection: sqlite3.Connection) -> None:
     """See that a file is a labels.db, or empty; reads only.
 
     Raises:
-        BadRecord: If it belongs to another program, lacks a table or column, or acts by itself (triggers, views).
+        BadRecord: If it belongs to another program, or holds what is not as it is made here: SQLite computes
+            triggers, views, checks, generated columns and indexes on expressions by itself, whoever wrote them.
     """
-    version = schema_version(connection)
-    kinds = dict(connection.execute("SELECT name, type FROM sqlite_master"))
+    version, found = schema_version(connection), _schema_of(connection)
     if version == 0:
-        if "table" in kinds.values():
+        if any(kind == "table" for kind, _ in found):
             raise BadRecord("it is a database of another program")
         return
-    if kinds.keys().isdisjoint(_columns(1)):
+    if found.keys().isdisjoint(_schema(1)):
         raise BadRecord("it is a database of another program")
     if version > VERSION:
         return
-    if version < 0 or not {"trigger", "view"}.isdisjoint(kinds.values()):
+    if version < 0:
         raise BadRecord("it was changed by another program")
-    for table, columns in _columns(version).items():
-        lacking = columns - _columns_of(connection, table)
-        if lacking:
-            raise BadRecord(f"its table {table} has no column {min(lacking)}")
+    ours = _schema(version)
+    for kind, name in ours.keys() - found.keys():
+        if kind == "table":
+            raise BadRecord(f"its table {name} is missing")
+    tables = {name for kind, name in ours if kind == "table"}
+    for (kind, name), (table, sql) in found.items():
+        if kind in ("trigger", "view") or (table in tables and (table, sql) != ours.get((kind, name))):
+            raise BadRecord(f"its {kind} {name} was changed by another program")
+
+
+_Schema = dict[tuple[str, str], tuple[str, str]]
+"""By kind and name: the table it belongs to and its statement, without comments and spaces."""
 
 
 @cache
-def _columns(version: int) -> dict[str, frozenset[str]]:
-    """The columns of each table in a schema."""
+def _schema(version: int) -> _Schema:
     with closing(sqlite3.connect(":memory:")) as model:
         for statement in chain.from_iterable(MIGRATIONS[:version]):
             model.execute(statement)
-        tables = model.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-        return {table: _columns_of(model, table) for (table,) in tables}
+        return _schema_of(model)
 
 
-def _columns_of(connection: sqlite3.Connection, table: str) -> frozenset[str]:
-    return frozenset(row[1] for row in connection.execute(f'PRAGMA table_info("{table}")'))
+def _schema_of(connection: sqlite3.Connection) -> _Schema:
+    found = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL")
+    return {(kind, name): (table, _COMMENT_OR_SPACE.sub("", sql)) for kind, name, table, sql in found}
+
+
+_COMMENT_OR_SPACE = re.compile(r"--[^\n]*|\s+")
 
 
 def migrate(connection: sqlite3.Connection) -> None:

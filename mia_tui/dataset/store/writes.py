@@ -9,7 +9,7 @@ from pathlib import Path
 from mia_tui.dataset.store.backups import copy_daily
 from mia_tui.dataset.store.file import look_at
 from mia_tui.dataset.store.history import Notes, StepKind
-from mia_tui.dataset.store.migrations import VERSION, migrate, schema_version
+from mia_tui.dataset.store.migrations import VERSION, check_schema, migrate, schema_version
 from mia_tui.dataset.store.sqlite_errors import telling
 from mia_tui.errors import StoreError
 from mia_tui.paths import printable
@@ -61,6 +61,7 @@ class StoreWrites:
             self._copy()
             self._connection.execute("BEGIN IMMEDIATE")
             try:
+                check_schema(self._connection)  # somebody may have changed it since it was opened
                 self.notes = Notes(self._connection, self._annotator, step)
                 yield self.notes
                 self._connection.execute("COMMIT")
