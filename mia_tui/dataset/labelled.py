@@ -45,7 +45,7 @@ class LabelledSet:
         parts: Part of each image fixed by a top folder train, val or test; else empty.
         missing: Labels of images that are not there any more.
         notes: Sentences about what was noticed.
-        away: The class of each label in `missing`, unless it was deleted.
+        missing_labels: The class of each label in `missing`, unless it was deleted.
         moved: Where files lie now that labels.db knows by another path, old to new.
     """
 
@@ -55,7 +55,7 @@ class LabelledSet:
     parts: dict[ImageKey, Part]
     missing: int
     notes: tuple[str, ...]
-    away: Mapping[ImageKey, str] = field(default_factory=dict)
+    missing_labels: Mapping[ImageKey, str] = field(default_factory=dict)
     moved: Mapping[str, str] = field(default_factory=dict)
 
     def here(self, key: ImageKey) -> ImageKey:
@@ -115,7 +115,7 @@ class _Known:
     source: str | None = None
     moved: Mapping[str, str] = field(default_factory=dict)
 
-    def away(self, scan: Scan) -> dict[ImageKey, str]:
+    def missing_labels(self, scan: Scan) -> dict[ImageKey, str]:
         """The class of each label whose file is not there; without those of deleted classes."""
         files = {file.path for file in scan.files}
         names = {image_class.id: image_class.name for image_class in self.classes if not image_class.archived}
@@ -152,13 +152,13 @@ def _from_store(
 ) -> LabelledSet:
     active = {image_class.id: image_class for image_class in known.classes if not image_class.archived}
     missing, notes = _missing(scan, known)
-    away = known.away(scan)
+    missing_labels = known.missing_labels(scan)
     ids = {
         key: known.labels[key].class_id
         for key in scan.keys
         if key in known.labels and known.labels[key].class_id in active
     }
-    if not ids and not (keep_missing and away):
+    if not ids and not (keep_missing and missing_labels):
         raise DataError(
             f"No image of {printable(dataset)} is labelled: the labels kept for it "
             f"({len(known.labels):,}) belong to images that are not there or to deleted classes.",
@@ -171,7 +171,7 @@ def _from_store(
         )
     names = [NamedClass(image_class.id, image_class.name) for image_class in active.values()]
     classes, labels = _numbered(names, ids, keep_empty)
-    return LabelledSet("store", classes, labels, {}, missing, tuple(notes), away, known.moved)
+    return LabelledSet("store", classes, labels, {}, missing, tuple(notes), missing_labels, known.moved)
 
 
 def _store_notes(
@@ -240,7 +240,9 @@ def _from_folders(scan: Scan, folders: ClassFolders, known: _Known, keep_empty: 
         )
     used, labels = _numbered(classes, {key: ids[key] for key in scan.keys if key in ids}, keep_empty)
     parts = dict(folders.parts)
-    return LabelledSet("folders", used, labels, parts, missing, tuple(notes), known.away(scan), known.moved)
+    return LabelledSet(
+        "folders", used, labels, parts, missing, tuple(notes), known.missing_labels(scan), known.moved
+    )
 
 
 def _folder_classes(folders: ClassFolders, stored: Iterable[ImageClass]) -> list[NamedClass]:
