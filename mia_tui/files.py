@@ -21,6 +21,7 @@ import re
 import shutil
 import stat
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from io import BufferedReader
@@ -45,6 +46,7 @@ _CAREFUL = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _PASS_THROUGH = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 _TO_LIST = os.O_RDONLY | os.O_DIRECTORY | _CAREFUL
 _TRIES = 8
+_locked: Counter[Identity] = Counter()  # files that this process holds locks on, see `hold`
 _LINK = "it is a symbolic link, which is not followed here"
 _KINDS: tuple[tuple[Callable[[int], bool], str], ...] = (
     (stat.S_ISLNK, _LINK),
@@ -210,6 +212,22 @@ def identity(path: Path) -> Identity | None:
     if what:
         raise OddFile(what, path)
     return status.st_dev, status.st_ino
+
+
+def hold(file: Identity) -> None:
+    """Let nothing here open a file by another name as long as this process has locks on it, until `let_go`.
+
+    Closing any descriptor of a file drops all locks that the process has on it (POSIX), and an image may be a link
+    to it or a second name of it.
+    """
+    _locked[file] += 1
+
+
+def let_go(file: Identity) -> None:
+    """The end of `hold`; each has one."""
+    _locked.subtract([file])
+    if not _locked[file]:
+        del _locked[file]
 
 
 def temporary_beside(path: Path) -> Path:
@@ -391,7 +409,11 @@ def _open_folder(name: str, folder: int, path: Path) -> int:
 def _open_regular(name: str, folder: int, flags: int, path: Path) -> int:
     """Open what is a regular file, by its name in a folder; `path` is for the error."""
     try:
+        if _locked:
+            _refuse_locked(os.stat(name, dir_fd=folder, follow_symlinks=False), path)
         descriptor = os.open(name, flags | _CAREFUL, dir_fd=folder)
+    except OddFile:
+        raise
     except OSError as error:
         what = _what_lies_there(name, folder)
         if what:
@@ -401,7 +423,9 @@ def _open_regular(name: str, folder: int, flags: int, path: Path) -> int:
 
 
 def _open_followed(path: Path) -> int:
-    what = _odd(os.stat(path).st_mode)  # noqa: PTH116  # first: to open a device may do something
+    status = os.stat(path)  # noqa: PTH116  # first: to open a device may do something
+    _refuse_locked(status, path)
+    what = _odd(status.st_mode)
     if what:
         raise OddFile(what, path)
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -451,6 +475,11 @@ def _odd_in_place(status: os.stat_result) -> str:
     if stat.S_ISREG(status.st_mode) and status.st_nlink > 1:
         return "it has a second name by a hard link, which would change, too"
     return _odd(status.st_mode)
+
+
+def _refuse_locked(status: os.stat_result, path: Path) -> None:
+    if (status.st_dev, status.st_ino) in _locked:
+        raise OddFile("it is a file that this program has locked", path)
 
 
 def _temporary_name(name: str) -> str:

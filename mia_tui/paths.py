@@ -64,8 +64,32 @@ def find_state(dataset: Path, state: Path | None = None, *, class_folders: bool 
 
 def state_places(dataset: Path) -> tuple[Path, Path]:
     """Where the state of a dataset may lie: in it, beside it."""
-    resolved = dataset.resolve()
+    resolved = real_path(dataset)
     return dataset / STATE_FOLDER, resolved.parent / f"{resolved.name}.mia"
+
+
+def real_path(path: Path) -> Path:
+    """Where a path leads that nobody has looked at yet.
+
+    `Path.resolve` raises RuntimeError before Python 3.13 where links lead in a circle; this lets such a path be.
+    """
+    return Path(os.path.realpath(path))
+
+
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a folder, or a link to one; a link that leads in a circle is none, and no error."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def is_file(entry: os.DirEntry[str]) -> bool:
+    """As `is_folder`, of regular files."""
+    try:
+        return entry.is_file()
+    except OSError:
+        return False
 
 
 def is_same_folder(one: Path, other: Path) -> bool:
@@ -73,12 +97,18 @@ def is_same_folder(one: Path, other: Path) -> bool:
     try:
         return one.samefile(other)
     except OSError:  # one of them is gone
-        return one.resolve() == other.resolve()
+        return real_path(one) == real_path(other)
 
 
 def is_of_this_dataset(state: Path, dataset: Path) -> bool:
     """Whether a state folder has its usual place in or beside a dataset, by their names."""
-    return state in (dataset / STATE_FOLDER, Path(f"{dataset}.{STATE_FOLDER}"))
+    return state in (dataset / STATE_FOLDER, dataset.parent / f"{dataset.name}.{STATE_FOLDER}")
+
+
+def dataset_beside(state: Path) -> Path | None:
+    """The dataset that a state folder lies beside, by its name; None where the name tells none, like `.mia`."""
+    name = state.name.removesuffix(f".{STATE_FOLDER}")
+    return state.parent / name if name and name != state.name else None
 
 
 def is_state_folder(folder: Path) -> bool:
@@ -91,15 +121,16 @@ def is_state_folder(folder: Path) -> bool:
 
 def orphaned_states(dataset: Path) -> list[Path]:
     """State folders that lie beside a dataset and whose own dataset is gone; links are not looked into."""
-    ending, parent = f".{STATE_FOLDER}", dataset.resolve().parent
+    parent = dataset.resolve().parent
     found = []
     with suppress(OSError), os.scandir(parent) as entries:
         for entry in entries:
-            owner = parent / entry.name.removesuffix(ending)
-            if entry.name in (ending, owner.name) or os.path.lexists(owner):
+            folder = parent / entry.name
+            owner = dataset_beside(folder)
+            if owner is None or os.path.lexists(owner) or not entry.is_dir(follow_symlinks=False):
                 continue
-            if entry.is_dir(follow_symlinks=False) and is_state_folder(parent / entry.name):
-                found.append(parent / entry.name)
+            if is_state_folder(folder):
+                found.append(folder)
     return found
 
 

@@ -15,7 +15,7 @@ import click
 from mia_tui import __version__
 from mia_tui.cli.options import Group, Option, graphics_option, join_names, refuse_repeats, state_options
 from mia_tui.errors import ConfigError, DataError, MiaError
-from mia_tui.paths import printable, typed
+from mia_tui.paths import is_folder, printable, typed
 
 if TYPE_CHECKING:
     from mia_tui.config.user import GraphicsWish
@@ -131,7 +131,7 @@ def _file_instead(path: Path) -> ConfigError:
 def _folders_here() -> list[str]:
     try:
         with os.scandir() as entries:
-            return [entry.name for entry in entries if entry.is_dir()]
+            return [entry.name for entry in entries if is_folder(entry)]
     except OSError:
         return []
 

@@ -14,6 +14,9 @@ COLOURS = (
     "#332288", "#ddcc77", "#117733", "#88ccee", "#882255", "#44aa99", "#999933", "#aa4499",
 )  # fmt: skip
 KEYS = "1234567890abcdefghijklmnopqrstuvwxyz"
+LONGEST_NAME = 10_000
+
+_NAMED = 40  # characters of a name that is too long
 
 _COLOUR = re.compile("#[0-9a-f]{6}")
 
@@ -43,10 +46,14 @@ def check_class(name: str, colour: str, key: str | None, others: Iterable[ImageC
     """Refuse what a class cannot be.
 
     Raises:
-        DataError: If the name is empty, name or key are taken, or colour or key are not what they should be.
+        DataError: If the name is empty or too long, name or key are taken, or colour or key are none.
     """
     if not name:
         raise DataError("A class needs a name.")
+    if len(name) > LONGEST_NAME:
+        raise DataError(
+            f"The class {name[:_NAMED]}… is {len(name):,} characters long.", "Give a shorter name."
+        )
     if not _COLOUR.fullmatch(colour):
         raise DataError(f"The colour {printable(colour)} of class {name} is none.", "Write it as #rrggbb.")
     if key is not None and (len(key) != 1 or not key.isprintable() or key.isspace()):

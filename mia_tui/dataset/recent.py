@@ -16,7 +16,7 @@ import msgspec
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.scan_index import write_cache
 from mia_tui.files import open_in_place, read
-from mia_tui.paths import decode_name, encode_name, user_state
+from mia_tui.paths import decode_name, encode_name, real_path, user_state
 from mia_tui.records import BadRecord, Count, Frame, JsonReader, Text, Time
 
 MOST = 50
@@ -88,9 +88,9 @@ def remember_dataset(
             images = known.images if images is None else images
             labels = known.labels if labels is None else labels
         line = _Line(
-            encode_name(str(path.resolve())),
+            encode_name(str(real_path(path))),
             time.time(),
-            None if state is None else encode_name(str(state.resolve())),
+            None if state is None else encode_name(str(real_path(state))),
             None if position is None else encode_name(position.path),
             0 if position is None else position.frame,
             images,
@@ -119,7 +119,7 @@ def last_position(path: Path) -> ImageKey | None:
 
 
 def _find(path: Path) -> Recent | None:
-    resolved = path.resolve()
+    resolved = real_path(path)
     return next((known for known in recent_datasets() if known.path == resolved), None)
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from mia_tui.dataset.left_out import LeftOut, is_system_folder
 from mia_tui.dataset.pixels.reading import is_image_name
-from mia_tui.paths import LABELS_DB
+from mia_tui.paths import LABELS_DB, is_file, is_folder
 
 _SORTED = 8192  # names that are sorted together
 
@@ -58,10 +58,11 @@ def scan_files(
 def natural_key(name: str) -> NaturalKey:
     """Sorts names as people count: cell2 before cell10, whatever the case of letters."""
     parts = _NUMBER.split(name.casefold())
-    return tuple(int(part) if i % 2 else part for i, part in enumerate(parts)), name
+    return tuple(int(part[:_MOST_DIGITS]) if i % 2 else part for i, part in enumerate(parts)), name
 
 
 _NUMBER = re.compile("([0-9]+)")
+_MOST_DIGITS = 4000  # Python makes no number of more than 4300
 
 
 @dataclass
@@ -103,7 +104,7 @@ class _Walk:
                 name = entry.name
                 if name.startswith("."):
                     continue
-                if name == LABELS_DB and folder and entry.is_file():
+                if name == LABELS_DB and folder and is_file(entry):
                     return (), set(), []
                 is_image = is_image_name(name)
                 if is_image and entry.is_file(follow_symlinks=False):
@@ -114,7 +115,7 @@ class _Walk:
                 elif entry.is_dir(follow_symlinks=False):
                     if not is_system_folder(name):
                         folders.append(name)
-                elif entry.is_symlink() and _is_folder(entry):
+                elif entry.is_symlink() and is_folder(entry):
                     if not is_system_folder(name):
                         links.append(name)
                 elif is_image:
@@ -153,13 +154,6 @@ def _in_natural_order(names: list[str]) -> Iterator[str]:
     """Sorted piece by piece: sorting a million names at once would hold up a screen for seconds."""
     pieces = (names[start : start + _SORTED] for start in range(0, len(names), _SORTED))
     return heapq.merge(*(sorted(piece, key=natural_key) for piece in pieces), key=natural_key)
-
-
-def _is_folder(link: os.DirEntry[str]) -> bool:
-    try:
-        return link.is_dir()
-    except OSError:  # a link to itself
-        return False
 
 
 def _folders_above(root: Path) -> Iterator[tuple[int, int]]:

@@ -17,7 +17,16 @@ import msgspec
 from mia_tui.config.weights_cache import IMAGENET_WEIGHTS
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import DataError, RunError, StoreError
-from mia_tui.paths import STATE_FOLDER, StateFolder, is_of_this_dataset, is_same_folder, printable, typed
+from mia_tui.paths import (
+    STATE_FOLDER,
+    StateFolder,
+    dataset_beside,
+    is_of_this_dataset,
+    is_same_folder,
+    printable,
+    real_path,
+    typed,
+)
 from mia_tui.runs.job import Sample, TrainJob
 from mia_tui.runs.layout import RunDir
 
@@ -136,7 +145,7 @@ def _places(run: RunDir, job: TrainJob, dataset: Path | None) -> Iterator[Path]:
     if _lies_with(job):
         yield from beside
     if dataset is not None:
-        yield dataset.resolve()
+        yield real_path(dataset)
     if job.moved_to is not None:
         yield Path(job.moved_to)
     if not _lies_with(job):
@@ -153,8 +162,8 @@ def _places_beside(run: RunDir) -> Iterator[Path]:
         state = path.parent.parent
         if state.name == STATE_FOLDER:
             yield state.parent.resolve()
-        elif state.name.endswith(f".{STATE_FOLDER}"):
-            yield state.with_name(state.name.removesuffix(f".{STATE_FOLDER}")).resolve()
+        elif (dataset := dataset_beside(state)) is not None:
+            yield real_path(dataset)
 
 
 def _lies_with(job: TrainJob) -> bool:

@@ -31,6 +31,10 @@ def check_classes(classes: list[JobClass]) -> None:
         raise ValueError("two classes have the same name")
 
 
+Folder = Annotated[str, Meta(max_length=65_536, pattern=r"^/[^\x00]*\Z")]
+"""An absolute path: where a worker runs says nothing about where a relative one would lead."""
+
+
 class TrainJob(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="train"):
     """A training run.
 
@@ -47,15 +51,15 @@ class TrainJob(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=
     """
 
     config: TrainConfig
-    dataset: Text
-    state: Text
+    dataset: Folder
+    state: Folder
     classes: Classes
     threads: Annotated[int, Meta(ge=1, le=MOST_THREADS)] | None
-    command: str
+    command: Text
     created_at: Time
     version: Text
-    after: Text | None = None
-    moved_to: Text | None = None
+    after: Folder | None = None
+    moved_to: Folder | None = None
 
     def __post_init__(self) -> None:
         check_classes(self.classes)

@@ -12,8 +12,8 @@ from pathlib import Path
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import DataError, StoreError
 from mia_tui.paths import (
-    STATE_FOLDER,
     StateFolder,
+    dataset_beside,
     is_state_folder,
     orphaned_states,
     printable,
@@ -23,7 +23,6 @@ from mia_tui.paths import (
 from mia_tui.runs.index import list_runs
 from mia_tui.runs.queue import lives
 
-_ENDING = f".{STATE_FOLDER}"
 _ALIKE = 0.5
 """Share of the images known to labels.db that must be in the folder; some may have been deleted since."""
 
@@ -52,7 +51,7 @@ def left_behind_error(dataset: Path, left: Path) -> DataError:
 
 def left_behind_words(dataset: Path, left: Path) -> str:
     """A sentence about a state folder from `find_left_behind`."""
-    old = left.with_name(left.name.removesuffix(_ENDING))
+    old = dataset_beside(left) or left
     return (
         f"{printable(dataset)} has the images of {printable(old.name)}, which is gone: it seems to have been "
         f"renamed, and its labels, split and runs are still in {printable(left)}."
@@ -81,8 +80,8 @@ def adopt(dataset: Path, left: Path) -> StateFolder:
         raise DataError(
             f"{printable(left)} holds no labels.db, so there is nothing to take over.", "Check its name."
         )
-    owner = left.with_name(left.name.removesuffix(_ENDING))
-    if owner != left and owner.exists():
+    owner = dataset_beside(left)
+    if owner is not None and owner.exists():
         raise DataError(
             f"{printable(left)} belongs to {printable(owner)}, which is there.",
             f"Copy it to {printable(beside)} if both are to have its labels.",

@@ -31,6 +31,8 @@ from mia_tui.files import (
     Identity,
     OddFile,
     disk_error,
+    hold,
+    let_go,
     open_in_place,
     open_to_read,
     read,
@@ -105,6 +107,7 @@ class WorkerLock:
         self._run = run
         self._heartbeat_s = heartbeat_s
         self._descriptor = -1
+        self._file: Identity | None = None  # that is locked
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
@@ -161,12 +164,15 @@ class WorkerLock:
                 return False
             os.close(self._descriptor)
             raise _taken(self._run, read_record(self._run)) from error
-        _held[_identity(os.fstat(self._descriptor))] = os.getpid()
+        self._file = _identity(os.fstat(self._descriptor))
+        _held[self._file] = os.getpid()
+        hold(self._file)
         return True
 
     def _let_go(self) -> None:
-        with suppress(OSError):  # its drive may be away
-            _held.pop(_identity(os.fstat(self._descriptor)), None)
+        if self._file is not None:
+            _held.pop(self._file, None)
+            let_go(self._file)
         os.close(self._descriptor)
 
     def _beat(self) -> None:

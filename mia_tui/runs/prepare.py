@@ -21,7 +21,7 @@ from mia_tui.dataset.split import Split, SplitRule, check_rule, foresee_split, s
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.dataset.wording import counted, name_some
 from mia_tui.errors import ConfigError, DataError
-from mia_tui.paths import StateFolder, find_state, printable, typed
+from mia_tui.paths import StateFolder, find_state, printable, real_path, typed
 from mia_tui.runs.job import JobClass, Sample, TrainJob
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.left_behind import (
@@ -189,7 +189,7 @@ def with_absolute_paths(config: TrainConfig) -> TrainConfig:
     if weights not in ("none", IMAGENET_WEIGHTS):
         weights = str(given_weights(config.backbone, weights).resolve())
     return msgspec.structs.replace(
-        config, weights=weights, val=None if val is None else str(Path(val).resolve())
+        config, weights=weights, val=None if val is None else str(real_path(Path(val)))
     )
 
 

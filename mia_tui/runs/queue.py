@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from mia_tui.errors import RunError
-from mia_tui.paths import StateFolder, printable
+from mia_tui.paths import StateFolder, printable, real_path
 from mia_tui.runs.away import stopped_within
 from mia_tui.runs.events import Event, Phase
 from mia_tui.runs.index import list_runs
@@ -83,7 +83,7 @@ def _ahead(run: RunDir, job: TrainJob) -> list[RunDir]:
     """All that must have ended first; fixed when the wait begins, since a deleted run tells nothing."""
     ahead: dict[str, RunDir] = {}
     after = run.comes_after(job)
-    here = None if after is None else str(after.path.resolve())
+    here = None if after is None else str(real_path(after.path))
     while here is not None and here not in ahead and here != str(run.path.resolve()):
         ahead[here] = RunDir(Path(here))
         here = _after(ahead[here])
@@ -111,7 +111,7 @@ def _after(run: RunDir) -> str | None:
         after = run.comes_after(run.job())
     except RunError:  # deleted, or damaged
         return None
-    return None if after is None else str(after.path.resolve())
+    return None if after is None else str(real_path(after.path))
 
 
 def _fell_behind(other: RunDir, run: RunDir) -> bool:

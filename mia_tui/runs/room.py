@@ -16,7 +16,7 @@ from typing import Literal
 from mia_tui.catalog.metrics import MetricName, shown_metric
 from mia_tui.dataset.wording import counted
 from mia_tui.errors import RunError
-from mia_tui.paths import StateFolder, printable, state_places
+from mia_tui.paths import StateFolder, is_folder, printable, state_places
 from mia_tui.runs.eventlog import EventReader, decode_event
 from mia_tui.runs.events import KnownEvent, StepEnded, UnknownEvent
 from mia_tui.runs.job import TrainJob
@@ -274,7 +274,7 @@ def _newest_first(rows: Sequence[RoomRow]) -> tuple[RoomRow, ...]:
 def _folders(runs: Path) -> list[str]:
     try:
         with os.scandir(runs) as entries:
-            return [entry.path for entry in entries if entry.is_dir()]
+            return [entry.path for entry in entries if is_folder(entry)]
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:

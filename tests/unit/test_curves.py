@@ -160,3 +160,15 @@ def test_an_axis_has_round_numbers_within_its_ends(low: float, high: float, whol
 )
 def test_values_are_short(value: float, text: str) -> None:
     assert shorten(value) == text
+
+
+ODD = (0.0, -1.0, 1e308, -1e308, 5e-324, 1e-300, float("nan"), float("inf"), 1e17, 1.0000000000000002)
+
+
+@pytest.mark.parametrize("log", [True, False])
+@pytest.mark.parametrize("epochs", [(1, 2), (0, 0), (2**53 - 1, 2**53), (2**53, 2**53)])
+def test_figures_that_no_training_has_are_drawn_or_left_out(epochs: tuple[int, int], log: bool) -> None:
+    for values in itertools.product(ODD, repeat=2):
+        odd = Curve("odd", np.array(epochs, float), np.array(values), "line")
+        lines = drawn(odd, curve("loss", [1.0, 0.5]), log=log, mark=(float(epochs[1]), "best"))
+        assert {len(line) for line in lines} == {60}

@@ -127,6 +127,7 @@ def broken_files(folder):
     np.savez(folder / "magic.npz", np.array(7), np.array(0))
     np.savez(folder / "half.npz", np.array(MAGIC), np.array([[0.5]]))
     np.savez(folder / "minus.npz", np.array(MAGIC), np.array(-1))
+    np.savez(folder / "beyond.npz", np.array(MAGIC), np.array(1e300))
     np.savez(folder / "nan.npz", np.array(MAGIC), np.array(np.nan))
 
 
@@ -137,7 +138,7 @@ def test_broken_label_files_are_named_and_the_others_read(tmp_path):
     draw(tmp_path, *(f"{stem}.png" for stem in stems))
     result = read_mia(tmp_path, scan(tmp_path), ["x"])
     assert list(result.labels) == [ImageKey("whole.png")]
-    assert len(result.unreadable) == len(stems) - 1 == 13
+    assert len(result.unreadable) == len(stems) - 1 == 14
     assert any("half.npz (its class is 0.5" in text for text in result.unreadable)
     assert any("magic.npz (does not start with MIA's number)" in text for text in result.unreadable)
 
@@ -222,3 +223,11 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / LABEL_FOLDER).write_text("a file")
     with pytest.raises(DataError, match="Classification_labels cannot be written"):
         write_mia(tmp_path, scan(tmp_path), {ImageKey("a.png"): 0}, ["x"])
+
+
+def test_links_that_lead_in_a_circle_keep_no_label_from_being_read(tmp_path):
+    draw(tmp_path, "a.png")
+    put(tmp_path, f"{LABEL_FOLDER}/a.npz", np.array(0))
+    for name in ("b.npz", "stack"):
+        (tmp_path / LABEL_FOLDER / name).symlink_to(name)
+    assert list(read_mia(tmp_path, scan(tmp_path), ["x"]).labels) == [ImageKey("a.png")]

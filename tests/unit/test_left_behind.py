@@ -66,6 +66,12 @@ def test_it_is_not_taken_for_another_dataset_s(renamed: Path) -> None:
         adopt(renamed, renamed.with_name("old.mia"))
 
 
+def test_a_folder_whose_name_is_only_the_ending_belongs_to_no_dataset(renamed: Path, tmp_path: Path) -> None:
+    (tmp_path / "old.mia").rename(tmp_path / ".mia")
+    assert found(renamed) is None
+    assert adopt(renamed, tmp_path / ".mia") == StateFolder(tmp_path / "new.mia")
+
+
 @pytest.mark.parametrize("own", ["new/mia", "new.mia"])
 def test_a_dataset_with_labels_of_its_own_keeps_them(renamed: Path, own: str) -> None:
     LabelStore(renamed.parent / own / "labels.db").close()

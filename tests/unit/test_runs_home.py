@@ -10,12 +10,13 @@ from run_support import make_job
 
 from mia_tui.dataset.model import ImageFile, ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
-from mia_tui.errors import DataError
+from mia_tui.errors import DataError, RunError
 from mia_tui.paths import StateFolder
-from mia_tui.runs.home import job_here, samples_here, settle
+from mia_tui.runs.home import check_home, job_here, samples_here, settle
 from mia_tui.runs.housekeeping import changed_config, rerun_config
 from mia_tui.runs.job import Sample
 from mia_tui.runs.layout import RunDir
+from mia_tui.runs.queue import last_in_line
 
 PATHS = ("a.png", "deep/b.png")
 
@@ -170,3 +171,38 @@ def test_a_linking_that_was_taken_back_leaves_a_run_its_images(cells: Path) -> N
         assert images_of(run)[0] == cells / "b.png"
         store.undo_links()
     assert images_of(run) == at(cells)
+
+
+def test_a_state_folder_called_only_by_the_ending_tells_no_dataset(cells: Path, tmp_path: Path) -> None:
+    run = train(cells, tmp_path / ".mia")
+    assert job_here(run).state == str(tmp_path / ".mia")
+
+
+@pytest.mark.parametrize("folder", ["", ".", "cells", "../cells"])
+def test_a_job_without_an_absolute_folder_is_damaged(cells: Path, folder: str) -> None:
+    run = train(cells, cells / "mia")
+    content = run.job_bytes().replace(str(cells).encode(), folder.encode())
+    (run.path / "job.json").write_bytes(content)
+    with pytest.raises(RunError, match=r"cannot read job\.json"):
+        run.job()
+
+
+def test_the_root_of_the_disk_may_be_a_dataset(cells: Path) -> None:
+    run = train(cells, cells / "mia")
+    content = run.job_bytes().replace(f'"dataset": "{cells}"'.encode(), b'"dataset": "/"')
+    (run.path / "job.json").write_bytes(content)
+    assert job_here(run).dataset == str(cells)
+
+
+def test_links_that_lead_in_a_circle_are_no_fault(cells: Path, tmp_path: Path) -> None:
+    circle = tmp_path / "circle"
+    circle.symlink_to(circle)
+    run = train(cells, tmp_path / "circle.mia")
+    run.put_behind(None)
+    run.put_dataset(circle)
+    content = run.job_bytes().replace(b'"after": null', f'"after": "{circle}"'.encode())
+    (run.path / "job.json").write_bytes(content)
+    assert last_in_line([run]) is None or last_in_line([run]) == run
+    job = job_here(run, circle)
+    with pytest.raises(DataError):
+        check_home(run, msgspec.structs.replace(job, dataset=str(circle)))

@@ -13,6 +13,7 @@ import pytest
 from run_support import finished, make_run, run_python, started, step, wait_for
 
 from mia_tui.errors import RunError
+from mia_tui.files import read
 from mia_tui.runs import liveness
 from mia_tui.runs.eventlog import EventLog
 from mia_tui.runs.events import RunEnded
@@ -312,3 +313,19 @@ def test_a_process_named_like_a_riddle_is_read_right(tmp_path: Path) -> None:
     finally:
         child.kill()
         child.wait()
+
+
+@pytest.mark.parametrize("how", ["link", "second name"])
+def test_a_run_keeps_its_lock_when_an_image_turns_out_to_be_its_lock_file(
+    run: RunDir, tmp_path: Path, how: str
+) -> None:
+    image = tmp_path / "cell.tif"
+    with WorkerLock(run):
+        if how == "link":
+            image.symlink_to(run.worker_lock)
+        else:
+            image.hardlink_to(run.worker_lock)
+        with pytest.raises(OSError, match="has locked"):
+            read(image, follow=True)
+        assert seen_from_elsewhere(run).startswith("running")
+    assert read(image, follow=True) == b""

@@ -241,3 +241,10 @@ def test_rows_are_sorted_and_those_without_a_value_come_last(state: Path, room: 
     assert names("network") == "cba"
     assert names("epochs") == names("time") == "bac"
     assert {column: len(names(column)) for column in SORTS} == dict.fromkeys(SORTS, 3)
+
+
+def test_a_link_that_leads_in_a_circle_does_not_hide_the_runs(state: Path, room: Room) -> None:
+    run = ended(state, 0.5)
+    circle = run.path.with_name("20261129-1200-circle")
+    circle.symlink_to(circle)
+    assert only(room).run == run

@@ -366,6 +366,7 @@ def test_names_sorted_piece_by_piece_are_in_natural_order(
 
 def test_natural_order_is_total_and_ignores_case_first() -> None:
     names = ["a", "A1", "a1", "a01", "a2", "B", "b10", "b9", "", "9", "10"]
+    assert natural_key("a" + "7" * 9000) > natural_key("a8")
     assert sorted(names, key=natural_key) == ["", "9", "10", "a", "A1", "a01", "a1", "a2", "B", "b9", "b10"]
 
 
@@ -430,3 +431,10 @@ def test_threads_are_used_only_where_calls_are_slow_and_keep_the_order(
 def test_scanning_imports_no_torch() -> None:
     code = "import sys, mia_tui.dataset.scan; print('torch' in sys.modules, 'click' in sys.modules)"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).split() == ["False", "False"]
+
+
+def test_links_that_lead_in_a_circle_hide_nothing(tmp_path: Path) -> None:
+    put(tmp_path, "deep/a.png", "deep/b.png")
+    for name in ("labels.db", "c.png", "folder"):
+        (tmp_path / "deep" / name).symlink_to(name)
+    assert list(scan_files(tmp_path)) == ["deep/a.png", "deep/b.png"]

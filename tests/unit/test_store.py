@@ -203,6 +203,7 @@ def test_a_class_may_have_a_colour_and_key_of_its_own(store: LabelStore) -> None
     ("options", "says"),
     [
         ({"name": "  "}, "needs a name"),
+        ({"name": "x" * 10_001}, "is 10,001 characters long"),
         ({"name": " round "}, "There is a class round already"),
         ({"name": "odd", "key": "1"}, "The key 1 belongs to class round"),
         ({"name": "odd", "key": "ab"}, "is none"),

@@ -2,14 +2,17 @@
 
 import sqlite3
 import struct
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.pixels.decode import count_frames
 from mia_tui.dataset.store.label_store import LabelStore
-from mia_tui.errors import StoreError
+from mia_tui.errors import DecodeError, StoreError
 
 A = ImageKey("a.png")
 PAGE, SECTOR = 4096, 512
@@ -134,3 +137,21 @@ def test_a_value_that_would_fill_the_memory_is_refused(db: Path) -> None:
     change(db, "UPDATE image SET note = hex(zeroblob(20000000))")
     with LabelStore(db) as store, pytest.raises(StoreError, match="too big"):
         store.marks()
+
+
+@pytest.mark.parametrize("how", ["link", "second name"])
+def test_an_image_that_is_labels_db_takes_no_locks_away(db: Path, tmp_path: Path, how: str) -> None:
+    image = tmp_path / "cell.tif"
+    with LabelStore(db) as store, store.transaction():
+        store.set_meta("k", "v")
+        if how == "link":
+            image.symlink_to(db)
+        else:
+            image.hardlink_to(db)
+        with pytest.raises(DecodeError, match="has locked"):
+            count_frames(image)
+        code = "import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=0).execute('BEGIN IMMEDIATE')"
+        done = subprocess.run([sys.executable, "-c", code, db], capture_output=True, text=True, check=False)
+        assert "database is locked" in done.stderr
+    with pytest.raises(DecodeError, match="not an image"):
+        count_frames(image)

@@ -30,7 +30,7 @@ from mia_tui.files import (
     rename,
     temporary_beside,
 )
-from mia_tui.paths import printable
+from mia_tui.paths import printable, real_path
 
 Transfer = Literal["copy", "hardlink", "symlink"]
 
@@ -115,7 +115,7 @@ def write_class_folders(
 
 
 def _check_target(out: Path, dataset: Path) -> None:
-    resolved, inside = out.resolve(), dataset.resolve()
+    resolved, inside = real_path(out), real_path(dataset)
     if resolved == inside or inside in resolved.parents:
         raise DataError(
             f"{printable(out)} lies inside the dataset.", "Its images would count twice; name another folder."

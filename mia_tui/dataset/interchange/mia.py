@@ -34,7 +34,7 @@ from mia_tui.dataset.scan import Scan, natural_key
 from mia_tui.dataset.wording import counted, name_some
 from mia_tui.errors import LabelFileError
 from mia_tui.files import open_to_read
-from mia_tui.paths import printable
+from mia_tui.paths import is_file, is_folder, printable
 
 MAGIC = 1234554321
 
@@ -154,8 +154,8 @@ def read_number(path: Path) -> tuple[int, int]:
         raise LabelFileError("cannot be read as a label file") from error
     if magic != MAGIC:
         raise LabelFileError("does not start with MIA's number")
-    if number < 0 or number != int(number):
-        raise LabelFileError(f"its class is {number:g}, not a number from 0")
+    if not 0 <= number <= _MOST_CLASSES or number != int(number):
+        raise LabelFileError(f"its class is {number:g}, not a number from 0 to {_MOST_CLASSES:,}")
     return int(number), len(names) - 2
 
 
@@ -205,7 +205,7 @@ def _array(archive: zipfile.ZipFile, name: str, most_bytes: int) -> np.ndarray:
 def _npz_files(root: Path, found: _Found) -> Iterator[Path]:
     """Label files of a folder and of the folders of stacks in it, in natural order."""
     for entry in _entries(root, found):
-        if entry.is_dir():
+        if is_folder(entry):
             yield from (Path(inner.path) for inner in _entries(Path(entry.path), found) if _is_npz(inner))
         elif _is_npz(entry):
             yield Path(entry.path)
@@ -221,7 +221,7 @@ def _entries(folder: Path, found: _Found) -> list[os.DirEntry[str]]:
 
 
 def _is_npz(entry: os.DirEntry[str]) -> bool:
-    return entry.name.endswith(".npz") and entry.is_file()
+    return entry.name.endswith(".npz") and is_file(entry)
 
 
 def _image_of(
@@ -259,8 +259,6 @@ def _class_names(numbers: Iterable[int], class_names: Sequence[str] | None) -> l
     """The name of each number, from 0."""
     highest = max(numbers, default=-1)
     if class_names is None:
-        if highest > _MOST_CLASSES:
-            raise LabelFileError(f"MIA's labels go up to number {highest}, which is no class.")
         return [f"class {number}" for number in range(highest + 1)]
     if highest >= len(class_names):
         raise LabelFileError(

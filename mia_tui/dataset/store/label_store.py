@@ -31,7 +31,7 @@ from mia_tui.dataset.store.reconcile import Hashing, Plan, Reconciled
 from mia_tui.dataset.store.records import Change, Label, Mark, Source, Step
 from mia_tui.dataset.store.sqlite_errors import telling
 from mia_tui.dataset.store.writes import StoreWrites
-from mia_tui.files import Identity
+from mia_tui.files import Identity, hold, let_go
 from mia_tui.paths import encode_name, printable
 
 __all__ = ["Change", "Label", "LabelStore", "Mark", "Source", "Step", "login_name"]
@@ -79,6 +79,8 @@ class LabelStore(StoreReading):
         super().__init__(path, connection)
         self.annotator = printable(annotator or login_name())
         self._opened = opened
+        if opened is not None:
+            hold(opened)
         self._writes = StoreWrites(path, connection, self.annotator)
 
     def __enter__(self) -> Self:
@@ -91,6 +93,9 @@ class LabelStore(StoreReading):
 
     def close(self) -> None:
         self._db.close()
+        if self._opened is not None:
+            let_go(self._opened)
+            self._opened = None
 
     def is_in_place(self) -> bool:
         """Whether what is open is still the file of this name: it may have been replaced, moved or deleted."""

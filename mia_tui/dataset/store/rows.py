@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypedDict
 import msgspec
 from msgspec import Meta
 
+from mia_tui.dataset.class_book import LONGEST_NAME
 from mia_tui.dataset.model import ImageClass, ImageKey
 from mia_tui.dataset.store.records import Change, ChangeKind, Label, Mark, Source
 from mia_tui.records import BadRecord, Count, Frame, JsonReader, Text, Time, check
@@ -30,7 +31,7 @@ CHANGES = """SELECT change.id, batch, at, annotator, kind, target_id, path, fram
 # SQLite keeps any value in any column, whatever the schema says.
 _Colour = Annotated[str, Meta(pattern=r"^#[0-9a-fA-F]{6}\Z")]
 _Key = Annotated[str, Meta(min_length=1, max_length=1)]
-_Name = Annotated[str, Meta(min_length=1, max_length=10_000)]
+_Name = Annotated[str, Meta(min_length=1, max_length=LONGEST_NAME)]
 ClassFields = tuple[Count, _Name, _Colour, _Key | None, int, bool | Annotated[int, Meta(ge=0, le=1)]]
 LabelFields = tuple[Count, str, Source, Time]
 MarkFields = tuple[bytes, Frame, Count, Count, str | None]  # path, frame, flagged, skipped, note

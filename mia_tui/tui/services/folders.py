@@ -14,7 +14,7 @@ from mia_tui.dataset.pixels.reading import is_image_name
 from mia_tui.dataset.scan import check_root
 from mia_tui.dataset.walk import natural_key
 from mia_tui.errors import DataError
-from mia_tui.paths import STATE_FOLDER, StateFolder, is_state_folder, printable
+from mia_tui.paths import STATE_FOLDER, StateFolder, is_folder, is_state_folder, printable
 
 _THREADS = 2
 _MOST = 200_000  # entries of a folder that are looked at
@@ -113,7 +113,7 @@ def look_into(folder: Path) -> FolderContent:
                     break
                 if is_image_name(entry.name):
                     images += 1
-                elif _is_folder(entry) and not _is_state(entry):
+                elif is_folder(entry) and not _is_state(entry):
                     folders.append(entry.name)
     except DataError as error:
         return FolderContent(problem=str(error))
@@ -128,10 +128,3 @@ def _is_state(entry: os.DirEntry[str]) -> bool:
         return False
     folder = Path(entry.path)
     return is_state_folder(folder) or os.path.isdir(StateFolder(folder).runs)  # noqa: PTH112  # Path's raises
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link to itself
-        return False

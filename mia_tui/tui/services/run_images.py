@@ -41,9 +41,10 @@ def images_behind(
     root, trained_on = place.dataset.resolve(), Path(job.dataset)
     home = root if is_same_folder(root, trained_on) else trained_on  # one folder may be mounted at two places
     keys = tuple(key for image in found if (key := _in_dataset(image, home, root)) is not None)
-    title = f"truth {printable(job.classes[truth].name)}"
+    names = verdict.matrix.classes  # a foreign file of counts may have more of them than the job
+    title = f"truth {printable(names[truth])}"
     if predicted is not None:
-        title += f", predicted {printable(job.classes[predicted].name)}"
+        title += f", predicted {printable(names[predicted])}"
     if not found:
         raise RunError(f"There is no image with {title}.")
     if not keys:

@@ -44,6 +44,7 @@ def axis(low: float, high: float, numbers: int, *, log: bool = False, whole: boo
     """
     if high - low <= 1e-9 * max(1.0, abs(low), abs(high)):  # a single value stands in the middle
         margin = 0.5 if whole or low == 0 else 0.1 if log else abs(low) * 0.05
+        margin = max(margin, 1e-6 * abs(low), 1e-100)  # less would be lost to rounding
         low, high = low - margin, high + margin
     ticks = _decades(low, high) if log else []
     if len(ticks) < 2:

@@ -26,11 +26,12 @@ _SIGNS: dict[Stroke, tuple[str, str]] = {"line": ("━━", "**"), "dashes": ("�
 _BRAILLE = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])  # bit of each dot of a cell
 _DASH = 3  # columns of dots on, and as many off
 _SHORT_NAME = 5
+_LARGEST = 1e100  # no figure of a training is; differences of larger numbers would overflow
 
 
 @dataclass(frozen=True)
 class Curve:
-    """Values over epochs or steps: x ascending, both of shape (N,); what is not finite is left out.
+    """Values over epochs or steps: x ascending, both of shape (N,); what is not finite, or absurd, is left out.
 
     `colour` and `sign` (one character, where there is no Unicode) tell curves of one stroke apart.
     """
@@ -96,7 +97,9 @@ def plain(lines: Sequence[Sequence[Piece]]) -> str:
 
 
 def _clean(curve: Curve, *, log: bool) -> Curve:
-    kept = np.isfinite(curve.y) & ((curve.y > 0) if log else True)
+    kept = (np.abs(curve.y) < _LARGEST) & (np.abs(curve.x) < _LARGEST)  # what is not finite is neither
+    if log:
+        kept &= curve.y > 1 / _LARGEST
     return replace(curve, x=curve.x[kept], y=np.log10(curve.y[kept]) if log else curve.y[kept])
 
 
