@@ -7,6 +7,7 @@ a class), the state lies beside the dataset, in `DATASET.mia/`.
 """
 
 import re
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,6 +64,18 @@ def state_places(dataset: Path) -> tuple[Path, Path]:
     """Where the state of a dataset may lie: in it, beside it."""
     resolved = dataset.resolve()
     return dataset / STATE_FOLDER, resolved.parent / f"{resolved.name}.mia"
+
+
+def typed_dataset(dataset: Path, state: Path | None) -> str:
+    """`cells` or `cells --state labels`: how a command names a dataset, for a sentence that gives the command.
+
+    Args:
+        dataset: Its folder.
+        state: Where its labels and runs lie; None if no other place was named.
+    """
+    typed = shlex.quote(printable(dataset))
+    is_own = state is None or any(is_same_folder(state, place) for place in state_places(dataset))
+    return typed if is_own else f"{typed} --state {shlex.quote(printable(state))}"
 
 
 def is_same_folder(one: Path, other: Path) -> bool:

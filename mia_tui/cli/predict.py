@@ -1,6 +1,5 @@
 """`mia-tui predict`: the classes of images, by a trained network."""
 
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -21,7 +20,7 @@ from mia_tui.cli.options import (
 from mia_tui.cli.report import Report
 from mia_tui.cli.using import find_network, load_network, network_options, tell_waiting
 from mia_tui.errors import AwayError, ConfigError, DataError
-from mia_tui.paths import printable
+from mia_tui.paths import printable, typed_dataset
 
 if TYPE_CHECKING:
     from mia_tui.dataset.model import ImageKey
@@ -87,7 +86,7 @@ def command(
         _predict(report, network, root, keys, partial, batch_size, tta)
     finally:
         partial.close()
-    _tell(report, out, header, images if suggests else None, root_of_run, left_out)
+    _tell(report, out, header, images if suggests else None, state, root_of_run, left_out)
 
 
 def _place_of_suggestions(run: "RunDir | None", images: Path, state: Path | None) -> Path:
@@ -192,6 +191,7 @@ def _tell(
     out: Path,
     header: "Header",
     dataset: Path | None,
+    state: Path | None,
     root: Path | None,
     left_out: Mapping[str, int],
 ) -> None:
@@ -215,7 +215,7 @@ def _tell(
     ]
     report.table(("class", "images", "share"), rows)
     if dataset is not None:
-        report.say(f"`mia-tui {shlex.quote(str(dataset))}` shows them.")
+        report.say(f"`mia-tui {typed_dataset(dataset, state)}` shows them.")
     report.record(
         {
             "out": str(out),
