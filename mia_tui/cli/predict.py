@@ -19,7 +19,7 @@ from mia_tui.cli.options import (
 )
 from mia_tui.cli.report import Report
 from mia_tui.cli.using import find_network, load_network, network_options, tell_waiting
-from mia_tui.errors import AwayError, ConfigError, DataError
+from mia_tui.errors import AwayError, ConfigError, DataError, RunError
 from mia_tui.paths import printable, typed_dataset
 
 if TYPE_CHECKING:
@@ -111,7 +111,10 @@ def _place_of_suggestions(run: "RunDir | None", images: Path, state: Path | None
             "suggestions there.",
             hint,
         )
-    make_folder(run.predictions, root=run.root)
+    try:
+        make_folder(run.predictions, root=run.root)
+    except RunError as error:  # such as a colleague's run; predictions need not lie in it
+        raise RunError(error.message, "Name a file elsewhere with --out.") from error
     return run.suggestions
 
 
