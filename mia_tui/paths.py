@@ -92,6 +92,17 @@ def is_file(entry: os.DirEntry[str]) -> bool:
         return False
 
 
+def typed_dataset(dataset: Path, state: Path | None) -> str:
+    """`cells` or `cells --state labels`: how a command names a dataset, for a sentence that gives the command.
+
+    Args:
+        dataset: Its folder.
+        state: Where its labels and runs lie; None if no other place was named.
+    """
+    is_own = state is None or any(is_same_folder(state, place) for place in state_places(dataset))
+    return typed(dataset) if is_own else f"{typed(dataset)} --state {typed(state)}"
+
+
 def is_same_folder(one: Path, other: Path) -> bool:
     """Whether two paths lead to one folder: by links, or mounted at two places."""
     try:

@@ -18,7 +18,7 @@ from mia_tui.dataset.store.label_store import Label, LabelStore
 from mia_tui.dataset.store.reconcile import find_moves
 from mia_tui.dataset.wording import counted, name_some
 from mia_tui.errors import DataError
-from mia_tui.paths import StateFolder, printable, typed
+from mia_tui.paths import StateFolder, printable, typed_dataset
 
 META_SOURCE = "source"
 """Key in the store's meta table: "folders" or "store", where labels came from last."""
@@ -102,7 +102,7 @@ def labelled_images(
         return _from_store(scan, dataset, known, source, keep_empty, keep_missing)
     folders = read_class_folders(scan.keys) if source == "auto" else None
     if folders is None:
-        raise _no_labels(scan, dataset, source)
+        raise _no_labels(scan, dataset, state, source)
     return _from_folders(scan, folders, known, keep_empty)
 
 
@@ -268,7 +268,7 @@ def _numbered(
     return kept, {key: position[class_id] for key, class_id in ids.items()}
 
 
-def _no_labels(scan: Scan, dataset: Path, source: LabelSource) -> DataError:
+def _no_labels(scan: Scan, dataset: Path, state: StateFolder, source: LabelSource) -> DataError:
     fault = class_folders_fault(scan.keys)
     reason = "" if fault is None or source == "store" else f" Its folders are not classes: {fault}"
     folders = read_class_folders(scan.keys, told=True)
@@ -277,5 +277,6 @@ def _no_labels(scan: Scan, dataset: Path, source: LabelSource) -> DataError:
         way = f"pass --labels folders if the folders are classes all the same ({name_some(folders.names)})"
     return DataError(
         f"{printable(dataset)} has no labels.{reason}",
-        f"Import them with `mia-tui labels import {typed(dataset)} FILE.csv` (columns file,class), or {way}.",
+        f"Import them with `mia-tui labels import {typed_dataset(dataset, state.root)} FILE.csv` (columns "
+        f"file,class), or {way}.",
     )
