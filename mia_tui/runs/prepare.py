@@ -21,7 +21,7 @@ from mia_tui.dataset.split import Split, SplitRule, check_rule, foresee_split, s
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.dataset.wording import counted, name_some
 from mia_tui.errors import ConfigError, DataError
-from mia_tui.paths import StateFolder, find_state, printable, real_path, typed_dataset
+from mia_tui.paths import StateFolder, find_state, printable, real_path, typed, typed_dataset
 from mia_tui.runs.job import JobClass, Sample, TrainJob
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.left_behind import (
