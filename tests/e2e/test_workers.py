@@ -80,7 +80,8 @@ def test_a_killed_worker_is_lost_even_as_a_zombie(run: RunDir, worker: subproces
 
 
 def test_a_stop_reaches_the_worker_by_signal(run: RunDir, worker: subprocess.Popen[str]) -> None:
-    assert request_stop(run).signalled
+    asked = request_stop(run)
+    assert asked.signalled, asked.doubt
     assert last_words(worker) == f"signal {signal.SIGTERM.value}"
     assert run_status(run) == "stopped"
     assert not run.stop.exists()
