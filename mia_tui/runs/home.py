@@ -114,12 +114,12 @@ def _check_home(run: RunDir, job: TrainJob) -> None:
     """
     home = Path(job.dataset)
     name = printable(run.name)
-    if not home.is_dir():
+    if not os.path.isdir(home):  # noqa: PTH112
         raise DataError(
             f"The images of the run {name} are gone: there is no folder {printable(home)}.",
             f"If it was moved, name it: mia-tui train DATASET --state {typed(job.state)} --resume {typed(run.name)}.",
         )
-    if job.config.val is not None and not Path(job.config.val).is_dir():
+    if job.config.val is not None and not os.path.isdir(job.config.val):  # noqa: PTH112
         raise DataError(
             f"The folder of --val, {printable(job.config.val)}, is gone, and the run {name} is validated on it.",
             "Put it back, or a link to it, or start a new run.",
@@ -130,7 +130,7 @@ def _home(run: RunDir, job: TrainJob, dataset: Path | None) -> Path:
     """The first place that holds images of the run; where none does, the likeliest."""
     found: list[Path] = []
     for place in _places(run, job, dataset):
-        if place in found or not place.is_dir():
+        if place in found or not os.path.isdir(place):  # noqa: PTH112  # Path's raises
             continue
         if not found and str(place) == job.dataset and _lies_with(job):  # nothing was moved
             return place
@@ -195,9 +195,9 @@ def _val(val: Path, job: TrainJob, home: Path) -> Path:
     before = Path(job.dataset)
     if val.is_relative_to(before):
         return home / val.relative_to(before)
-    if not val.is_dir():
+    if not os.path.isdir(val):  # noqa: PTH112
         along = Path(os.path.normpath(home / os.path.relpath(val, before)))
-        if along.is_dir():
+        if os.path.isdir(along):  # noqa: PTH112
             return along
     return val
 

@@ -52,7 +52,7 @@ def list_runs(state: StateFolder) -> list[RunDir]:
         return []
     except OSError as error:
         raise RunError(f"{printable(state.runs)} cannot be read: {error.strerror}.") from error
-    return _oldest_first([run for run in map(RunDir, folders) if run.exists()])
+    return _oldest_first([run for run in map(RunDir, folders) if _is_there(run)])
 
 
 def find_run(text: str, *, dataset: Path | None = None, state: Path | None = None) -> RunDir:
@@ -113,7 +113,7 @@ def recent_runs() -> list[RunDir]:
     places: list[Path] | None = None
     for path in _remembered():
         run: RunDir | None = RunDir(path)
-        if not RunDir(path).exists():
+        if not _is_there(RunDir(path)):
             places = _recent_states() if places is None else places
             run = _moved(path, places)
         if run is not None:
@@ -164,18 +164,26 @@ def _moved(path: Path, places: Iterable[Path]) -> RunDir | None:
     if _was_deleted(path):
         return None
     runs = (RunDir(StateFolder(place).runs / path.name) for place in places)
-    return next((run for run in runs if run.exists()), None)
+    return next((run for run in runs if _is_there(run)), None)
+
+
+def _is_there(run: RunDir) -> bool:
+    """Whether a run can be seen: one in a private folder, or on a drive that is away, does not hide the others."""
+    try:
+        return run.exists()
+    except OSError:
+        return False
 
 
 def _was_deleted(path: Path) -> bool:
     """Whether a run is gone and its dataset is not."""
-    return path.parent.parent.is_dir()
+    return os.path.isdir(path.parent.parent)  # noqa: PTH112  # Path's raises where a drive is away
 
 
 def _refuse_if_moved(runs: list[RunDir]) -> None:
     """`last` must not mean an older run because the dataset of the newest one was moved."""
-    newest = next((path for path in _remembered() if RunDir(path).exists() or not _was_deleted(path)), None)
-    if newest is None or RunDir(newest).exists() or any(run.name == newest.name for run in runs):
+    newest = next((path for path in _remembered() if _is_there(RunDir(path)) or not _was_deleted(path)), None)
+    if newest is None or _is_there(RunDir(newest)) or any(run.name == newest.name for run in runs):
         return
     raise ConfigError(
         f"Your newest run, {printable(newest.name)}, was in {printable(newest.parent.parent)}, which is gone.",

@@ -131,7 +131,7 @@ def _is_of(head: _Head, root: Path, state: StateFolder) -> bool:
     if any(is_same_folder(state.root, place) for place in state_places(root)):
         return True
     images = Path(decode_name(head.images))
-    return is_same_folder(images, root) or not images.is_dir()
+    return is_same_folder(images, root) or not os.path.isdir(images)  # noqa: PTH112  # Path's raises
 
 
 def _read_head(path: Path) -> _Head:

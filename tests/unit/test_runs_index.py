@@ -9,6 +9,7 @@ from mia_tui.dataset.recent import remember_dataset
 from mia_tui.errors import ConfigError, RunError
 from mia_tui.paths import StateFolder, user_state
 from mia_tui.runs.eventlog import EventLog
+from mia_tui.runs.home import job_here
 from mia_tui.runs.index import find_run, list_runs, recent_runs, remember_run
 from mia_tui.runs.layout import RunDir
 
@@ -202,3 +203,23 @@ def test_last_passes_over_runs_that_were_deleted(dataset: Path) -> None:
         remember_run(run)
     shutil.rmtree(deleted.path)
     assert find_run("last") == kept
+
+
+def test_a_run_that_cannot_be_looked_at_does_not_hide_the_others(dataset: Path, tmp_path: Path) -> None:
+    """Its name is too long here; a private folder, and a drive that is away, raise in the same way."""
+    run = a_run(dataset, "vgg16")
+    remember_run(run)
+    with (user_state() / "recent-runs").open("a") as lines:
+        lines.write(f'"{tmp_path}/{"x" * 300}/runs/lost"\n')
+    assert [found.name for found in recent_runs()] == [run.name]
+    assert recent_runs()[-1].name == run.name
+
+
+def test_a_job_with_folders_that_cannot_be_looked_at_is_found_where_it_lies(dataset: Path) -> None:
+    run = a_run(dataset, "vgg16")
+    nowhere = f"/{'x' * 300}"
+    content = run.job_bytes().replace(str(dataset).encode(), nowhere.encode())
+    (run.path / "job.json").write_bytes(content)
+    assert job_here(run).dataset == str(dataset.resolve())
+    run.put_dataset(Path(nowhere))
+    assert job_here(run).dataset == str(dataset.resolve())

@@ -160,3 +160,14 @@ def test_a_newer_version_of_the_file_is_passed_over(state: StateFolder, root: Pa
     file = suggest(state, root)
     file.write_bytes(file.read_bytes().replace(b'"protocol":1', b'"protocol":2'))
     assert newest_suggestions(state, root) is None
+
+
+def test_suggestions_for_a_folder_that_cannot_be_looked_at_are_no_fault(root: Path, tmp_path: Path) -> None:
+    elsewhere = StateFolder(tmp_path / "elsewhere")
+    folder = elsewhere.runs / "run" / "predictions"
+    folder.mkdir(parents=True)
+    head = f'{{"protocol":1,"images":"/{"x" * 300}","classes":["a"],"predicted_at":1.0}}'
+    (folder / "suggestions.jsonl").write_text(f'{head}\n{{"rows":0}}\n')
+    found = newest_suggestions(elsewhere, root)
+    assert found is not None
+    assert found.keys == []
