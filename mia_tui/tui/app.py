@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
+from textual.geometry import Size
 from textual.screen import Screen
 from textual.worker import WorkerFailed
 
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
 
 HUNG_UP = 129
 """Exit code where the terminal has gone: 128 and SIGHUP."""
+
+_LEAST_COLUMNS, _LEAST_ROWS = 20, 5
+"""What the screens are laid out for at least: of a smaller window more is cut off. Textual ends with a fault where a
+text is left no column."""
 
 _WRITING_S = 5.0
 _ANSWER_S = 0.25
@@ -81,6 +86,10 @@ class MiaApp(App[int], inherit_bindings=False):
             self.notify(self.context.terminal.note, severity="warning", markup=False)
 
     async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.Resize):
+            width, height = event.size
+            event.size = Size(max(width, _LEAST_COLUMNS), max(height, _LEAST_ROWS))
+            event.virtual_size = event.container_size = event.size
         if not isinstance(event, events.Key | events.Paste) or event.is_forwarded:
             await super().on_event(event)
             return

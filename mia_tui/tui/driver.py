@@ -64,7 +64,7 @@ class TerminalDriver(LinuxDriver):
         if self._key_thread.is_alive():
             self.suspend_application_mode()
             self._must_signal_resume = True
-        super()._sigcont_application()  # type: ignore[no-untyped-call]
+        super()._sigcont_application()
 
     def _run_input_thread(self) -> None:
         """A fault in it is one of the app, as in any other thread (Textual would print its traceback)."""
