@@ -96,7 +96,7 @@ def settle(run: RunDir, dataset: Path | None = None) -> None:
             f"{printable(dataset)} holds none of the images of the run {printable(run.name)}.",
             f"Those were in {printable(job.dataset)}.",
         )
-    _check_home(run, job)
+    check_home(run, job)
     written = run.job()
     if (
         dataset is not None
@@ -106,7 +106,7 @@ def settle(run: RunDir, dataset: Path | None = None) -> None:
         run.put_dataset(Path(job.dataset))
 
 
-def _check_home(run: RunDir, job: TrainJob) -> None:
+def check_home(run: RunDir, job: TrainJob) -> None:
     """Refuse to work on a run whose folders of images are gone.
 
     Raises:
