@@ -213,8 +213,8 @@ def follow_files(found: Scan, root: Path, state: StateFolder, annotator: str | N
         notes.append(f"{counted(len(moved), 'label')} went with files that were moved: {name_some(moved)}.")
     if doubtful:
         notes.append(
-            f"{counted(len(doubtful), 'image')} changed since labelled, or flagged: {name_some(doubtful)}. Training takes "
-            "the label there is."
+            f"{counted(len(doubtful), 'image')} changed since labelled, or flagged: {name_some(doubtful)}. Training "
+            "takes the label there is."
         )
     return notes
 
