@@ -212,8 +212,8 @@ def follow_files(found: Scan, root: Path, state: StateFolder, annotator: str | N
         notes.append(f"{counted(len(moved), 'label')} went with files that were moved: {name_some(moved)}.")
     if doubtful:
         notes.append(
-            f"{counted(len(doubtful), 'image')} changed since they were labelled, or are flagged: "
-            f"{name_some(doubtful)}. They are trained on with the label they have."
+            f"{counted(len(doubtful), 'image')} changed since labelled, or flagged: {name_some(doubtful)}. Training "
+            "takes the label there is."
         )
     return notes
 

@@ -257,8 +257,10 @@ def _words(done: Reconciled, unlink: str) -> list[str]:
             f"To undo that: {unlink}."
         )
     if done.changed:
-        count = counted(len(done.changed), "labelled image")
-        words.append(f"{count} changed since; they are flagged: {name_some(done.changed)}.")
+        changed = counted(
+            len(done.changed), "image was changed since it was", "images were changed since they were"
+        )
+        words.append(f"{changed} labelled; flagged: {name_some(done.changed)}.")
     if done.missing:
         count = counted(len(done.missing), "labelled file")
         kept = "its label is" if len(done.missing) == 1 else "their labels are"
