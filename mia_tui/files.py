@@ -35,6 +35,7 @@ Identity = tuple[int, int]
 """Of a file: device and inode."""
 
 FULL_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+FORGOTTEN_S = 3600.0  # nobody takes so long to write a file
 NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
 
 _ELSEWHERE = "put labels and runs elsewhere with --state DIR."

@@ -9,6 +9,7 @@ a class), the state lies beside the dataset, in `DATASET.mia/`.
 import os
 import re
 import shlex
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,6 +92,17 @@ def is_file(entry: os.DirEntry[str]) -> bool:
         return False
 
 
+def typed_dataset(dataset: Path, state: Path | None) -> str:
+    """`cells` or `cells --state labels`: how a command names a dataset, for a sentence that gives the command.
+
+    Args:
+        dataset: Its folder.
+        state: Where its labels and runs lie; None if no other place was named.
+    """
+    is_own = state is None or any(is_same_folder(state, place) for place in state_places(dataset))
+    return typed(dataset) if is_own else f"{typed(dataset)} --state {typed(state)}"
+
+
 def is_same_folder(one: Path, other: Path) -> bool:
     """Whether two paths lead to one folder: by links, or mounted at two places."""
     try:
@@ -116,6 +128,21 @@ def is_state_folder(folder: Path) -> bool:
         return (folder / LABELS_DB).is_file()
     except OSError:  # a folder that this user may not enter
         return False
+
+
+def orphaned_states(dataset: Path) -> list[Path]:
+    """State folders that lie beside a dataset and whose own dataset is gone; links are not looked into."""
+    parent = dataset.resolve().parent
+    found = []
+    with suppress(OSError), os.scandir(parent) as entries:
+        for entry in entries:
+            folder = parent / entry.name
+            owner = dataset_beside(folder)
+            if owner is None or os.path.lexists(owner) or not entry.is_dir(follow_symlinks=False):
+                continue
+            if is_state_folder(folder):
+                found.append(folder)
+    return found
 
 
 def user_cache() -> Path:

@@ -7,6 +7,7 @@ whatever the bytes are. The reader then says which file is damaged and what can
 be done about it.
 """
 
+import re
 from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
@@ -33,6 +34,8 @@ Text = Annotated[str, Meta(max_length=65_536, pattern=r"^[^\x00]*\Z")]
 class BadRecord(ValueError):
     """A record is not what it should be; the text is the reason."""
 
+
+_PATTERN = re.compile("`str` matching regex '.*'")  # which says nothing to a user
 
 # RecursionError: lists in lists, a hundred thousand deep. ValueError: also what a `__post_init__` says.
 _FAULTS = (msgspec.MsgspecError, ValueError, RecursionError, OverflowError)
@@ -95,4 +98,6 @@ def check(value: Any, kind: Any) -> Any:
 
 
 def _reason(error: Exception) -> str:
-    return "it is nested too deep" if isinstance(error, RecursionError) else str(error)
+    if isinstance(error, RecursionError):
+        return "it is nested too deep"
+    return _PATTERN.sub("text of another form", str(error))

@@ -62,10 +62,10 @@ def export_csv(
 
     labels = dict(found.labelled.labels)
     if include_missing:
-        away = found.labelled.away
-        names = [*names, *sorted(set(away.values()).difference(names))]
-        labels |= {key: names.index(away[key]) for key in sorted(away)}
-    elif found.labelled.away:
+        missing = found.labelled.missing_labels
+        names = [*names, *sorted(set(missing.values()).difference(names))]
+        labels |= {key: names.index(missing[key]) for key in sorted(missing)}
+    elif found.labelled.missing_labels:
         report.note("--include-missing exports the labels of images that are not there, too.")
     count = write_labels(file if file is not None else report.data(), labels, names)
     if file is not None:

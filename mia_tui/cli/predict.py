@@ -1,6 +1,5 @@
 """`mia-tui predict`: the classes of images, by a trained network."""
 
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -20,8 +19,8 @@ from mia_tui.cli.options import (
 )
 from mia_tui.cli.report import Report
 from mia_tui.cli.using import find_network, load_network, network_options, tell_waiting
-from mia_tui.errors import AwayError, ConfigError, DataError
-from mia_tui.paths import printable
+from mia_tui.errors import AwayError, ConfigError, DataError, RunError
+from mia_tui.paths import printable, typed_dataset
 
 if TYPE_CHECKING:
     from mia_tui.dataset.model import ImageKey
@@ -87,7 +86,7 @@ def command(
         _predict(report, network, root, keys, partial, batch_size, tta)
     finally:
         partial.close()
-    _tell(report, out, header, images if suggests else None, root_of_run, left_out)
+    _tell(report, out, header, images if suggests else None, state, root_of_run, left_out)
 
 
 def _place_of_suggestions(run: "RunDir | None", images: Path, state: Path | None) -> Path:
@@ -112,7 +111,10 @@ def _place_of_suggestions(run: "RunDir | None", images: Path, state: Path | None
             "suggestions there.",
             hint,
         )
-    make_folder(run.predictions, root=run.root)
+    try:
+        make_folder(run.predictions, root=run.root)
+    except RunError as error:  # such as a colleague's run; predictions need not lie in it
+        raise RunError(error.message, "Name a file elsewhere with --out.") from error
     return run.suggestions
 
 
@@ -192,6 +194,7 @@ def _tell(
     out: Path,
     header: "Header",
     dataset: Path | None,
+    state: Path | None,
     root: Path | None,
     left_out: Mapping[str, int],
 ) -> None:
@@ -215,7 +218,7 @@ def _tell(
     ]
     report.table(("class", "images", "share"), rows)
     if dataset is not None:
-        report.say(f"`mia-tui {shlex.quote(str(dataset))}` shows them.")
+        report.say(f"`mia-tui {typed_dataset(dataset, state)}` shows them.")
     report.record(
         {
             "out": str(out),

@@ -21,7 +21,7 @@ from mia_tui.paths import printable
 from mia_tui.runs.control import KILL_AFTER_S, StopResult, kill_worker, request_stop
 from mia_tui.runs.eventlog import EventReader
 from mia_tui.runs.events import UnknownEvent
-from mia_tui.runs.index import find_run, runs_of
+from mia_tui.runs.index import find_run, no_runs_hint, runs_of
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.liveness import Status, run_status
 from mia_tui.runs.state import RunState
@@ -56,7 +56,8 @@ def list_command(dataset: Path | None, state: Path | None, as_json: bool) -> Non
         except RunError as error:  # one damaged run does not hide the others
             report.warn(str(error))
             rows.append(damaged_row(run))
-    print_list(report, rows, with_dataset=dataset is None and state is None)
+    is_recent = dataset is None and state is None
+    print_list(report, rows, with_dataset=is_recent, hint=no_runs_hint(dataset, state))
 
 
 @command.command("show", short_help="Show one run: settings, epochs, figures.")

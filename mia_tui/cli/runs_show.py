@@ -92,14 +92,14 @@ def damaged_row(run: RunDir) -> dict[str, Any]:
     }
 
 
-def print_list(report: Report, rows: Sequence[dict[str, Any]], *, with_dataset: bool) -> None:
-    """The answer of `runs list`."""
+def print_list(report: Report, rows: Sequence[dict[str, Any]], *, with_dataset: bool, hint: str) -> None:
+    """The answer of `runs list`; `hint` says what to do where there are none."""
     for row in rows:
         report.record(row)
     if report.as_json:
         return
     if not rows:
-        report.say("There are no runs yet. Start one with `mia-tui train DATASET`.")
+        report.say(f"There are no runs yet. {hint}")
         return
     columns = ["run", "status", "epochs", "metric", "best"]
     cells = [_cells(row) for row in rows]

@@ -174,7 +174,7 @@ def _create(
     tell_prepared(report, prepared, found.labelled.source)
     names = [item.name for item in prepared.job.classes]
     for finding in without_content(Path(prepared.job.dataset), prepared.samples, names, prepared.job.config):
-        report.warn(finding.message, finding.hint)
+        _notice(report, finding.message, finding.hint)
     run = prepared.create(after=ahead)
     remember_run(run)
     return run
@@ -196,8 +196,6 @@ def _ahead(report: Report, after: str, dataset: Path | None, state: Path | None)
 
 def tell_prepared(report: Report, prepared: "Prepared", source: str) -> None:
     """Say what a run is about to train on: classes, parts, weights, and what was noticed."""
-    from mia_tui.runs.events import Warned
-
     where = "the names of folders" if source == "folders" else "the dataset's labels"
     report.say(f"{len(prepared.counts)} classes from {where}:")
     columns = ["class", "train", "val", "test"]
@@ -210,8 +208,15 @@ def tell_prepared(report: Report, prepared: "Prepared", source: str) -> None:
             row.append(weight)
     report.table(columns, rows)
     for note in prepared.notes:
-        report.warn(note)
-        report.record(Warned(t=time.time(), message=note))
+        _notice(report, note)
+
+
+def _notice(report: Report, message: str, hint: str | None = None) -> None:
+    """Warn of what was noticed before the run; for programs that read --json, as the run itself warns."""
+    from mia_tui.runs.events import Warned
+
+    report.warn(message, hint)
+    report.record(Warned(t=time.time(), message=message, hint=hint))
 
 
 def start_detached(report: Report, run: "RunDir") -> int:

@@ -178,7 +178,8 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ] = None
 
     labels: Annotated[
-        LabelSource, _split("Where labels come from: the folders' names, the store, or auto.")
+        LabelSource,
+        _split("Where labels come from: folders (their names), store (what was labelled or imported), auto."),
     ] = "auto"
     val_fraction: Annotated[float, _split("Share of the labelled images for validation.", ge=0.0, lt=1.0)] = (
         0.2

@@ -2,7 +2,8 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import count
 
 from mia_tui.dataset.model import ImageClass
 from mia_tui.errors import DataError
@@ -32,14 +33,22 @@ def class_name(text: str) -> str:
 
 def free_colour(classes: Sequence[ImageClass]) -> str:
     """The first colour of the palette that no class has; from the start again when all are taken."""
-    used = {other.colour for other in classes}
-    return next((colour for colour in COLOURS if colour not in used), COLOURS[len(classes) % len(COLOURS)])
+    return next(free_looks(classes))[0]
 
 
 def free_key(classes: Iterable[ImageClass]) -> str | None:
     """The first key that no class has; None when all are taken."""
     used = {other.key for other in classes}
     return next((key for key in KEYS if key not in used), None)
+
+
+def free_looks(classes: Sequence[ImageClass]) -> Iterator[tuple[str, str | None]]:
+    """Colour and key of each class that is added to others, one after the other, without end."""
+    colours, keys = {other.colour for other in classes}, {other.key for other in classes}
+    free_colours = iter([colour for colour in COLOURS if colour not in colours])
+    free_keys = iter([key for key in KEYS if key not in keys])
+    for number in count(len(classes)):
+        yield next(free_colours, COLOURS[number % len(COLOURS)]), next(free_keys, None)
 
 
 def check_class(name: str, colour: str, key: str | None, others: Iterable[ImageClass]) -> None:

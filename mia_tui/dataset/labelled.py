@@ -18,7 +18,7 @@ from mia_tui.dataset.store.label_store import Label, LabelStore
 from mia_tui.dataset.store.reconcile import find_moves
 from mia_tui.dataset.wording import counted, name_some
 from mia_tui.errors import DataError
-from mia_tui.paths import StateFolder, printable, typed
+from mia_tui.paths import StateFolder, printable, typed_dataset
 
 META_SOURCE = "source"
 """Key in the store's meta table: "folders" or "store", where labels came from last."""
@@ -45,7 +45,7 @@ class LabelledSet:
         parts: Part of each image fixed by a top folder train, val or test; else empty.
         missing: Labels of images that are not there any more.
         notes: Sentences about what was noticed.
-        away: The class of each label in `missing`, unless it was deleted.
+        missing_labels: The class of each label in `missing`, unless it was deleted.
         moved: Where files lie now that labels.db knows by another path, old to new.
     """
 
@@ -55,7 +55,7 @@ class LabelledSet:
     parts: dict[ImageKey, Part]
     missing: int
     notes: tuple[str, ...]
-    away: Mapping[ImageKey, str] = field(default_factory=dict)
+    missing_labels: Mapping[ImageKey, str] = field(default_factory=dict)
     moved: Mapping[str, str] = field(default_factory=dict)
 
     def here(self, key: ImageKey) -> ImageKey:
@@ -102,7 +102,7 @@ def labelled_images(
         return _from_store(scan, dataset, known, source, keep_empty, keep_missing)
     folders = read_class_folders(scan.keys) if source == "auto" else None
     if folders is None:
-        raise _no_labels(scan, dataset, source)
+        raise _no_labels(scan, dataset, state, source)
     return _from_folders(scan, folders, known, keep_empty)
 
 
@@ -115,7 +115,7 @@ class _Known:
     source: str | None = None
     moved: Mapping[str, str] = field(default_factory=dict)
 
-    def away(self, scan: Scan) -> dict[ImageKey, str]:
+    def missing_labels(self, scan: Scan) -> dict[ImageKey, str]:
         """The class of each label whose file is not there; without those of deleted classes."""
         files = {file.path for file in scan.files}
         names = {image_class.id: image_class.name for image_class in self.classes if not image_class.archived}
@@ -152,13 +152,13 @@ def _from_store(
 ) -> LabelledSet:
     active = {image_class.id: image_class for image_class in known.classes if not image_class.archived}
     missing, notes = _missing(scan, known)
-    away = known.away(scan)
+    missing_labels = known.missing_labels(scan)
     ids = {
         key: known.labels[key].class_id
         for key in scan.keys
         if key in known.labels and known.labels[key].class_id in active
     }
-    if not ids and not (keep_missing and away):
+    if not ids and not (keep_missing and missing_labels):
         raise DataError(
             f"No image of {printable(dataset)} is labelled: the labels kept for it "
             f"({len(known.labels):,}) belong to images that are not there or to deleted classes.",
@@ -171,7 +171,7 @@ def _from_store(
         )
     names = [NamedClass(image_class.id, image_class.name) for image_class in active.values()]
     classes, labels = _numbered(names, ids, keep_empty)
-    return LabelledSet("store", classes, labels, {}, missing, tuple(notes), away, known.moved)
+    return LabelledSet("store", classes, labels, {}, missing, tuple(notes), missing_labels, known.moved)
 
 
 def _store_notes(
@@ -240,7 +240,9 @@ def _from_folders(scan: Scan, folders: ClassFolders, known: _Known, keep_empty: 
         )
     used, labels = _numbered(classes, {key: ids[key] for key in scan.keys if key in ids}, keep_empty)
     parts = dict(folders.parts)
-    return LabelledSet("folders", used, labels, parts, missing, tuple(notes), known.away(scan), known.moved)
+    return LabelledSet(
+        "folders", used, labels, parts, missing, tuple(notes), known.missing_labels(scan), known.moved
+    )
 
 
 def _folder_classes(folders: ClassFolders, stored: Iterable[ImageClass]) -> list[NamedClass]:
@@ -266,7 +268,7 @@ def _numbered(
     return kept, {key: position[class_id] for key, class_id in ids.items()}
 
 
-def _no_labels(scan: Scan, dataset: Path, source: LabelSource) -> DataError:
+def _no_labels(scan: Scan, dataset: Path, state: StateFolder, source: LabelSource) -> DataError:
     fault = class_folders_fault(scan.keys)
     reason = "" if fault is None or source == "store" else f" Its folders are not classes: {fault}"
     folders = read_class_folders(scan.keys, told=True)
@@ -275,5 +277,6 @@ def _no_labels(scan: Scan, dataset: Path, source: LabelSource) -> DataError:
         way = f"pass --labels folders if the folders are classes all the same ({name_some(folders.names)})"
     return DataError(
         f"{printable(dataset)} has no labels.{reason}",
-        f"Import them with `mia-tui labels import {typed(dataset)} FILE.csv` (columns file,class), or {way}.",
+        f"Import them with `mia-tui labels import {typed_dataset(dataset, state.root)} FILE.csv` (columns "
+        f"file,class), or {way}.",
     )

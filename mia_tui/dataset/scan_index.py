@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Meta
 
 from mia_tui.dataset.model import ImageFile
-from mia_tui.files import add_folder, new_content, read, remove_leftovers
+from mia_tui.files import FORGOTTEN_S, add_folder, new_content, read, remove_leftovers
 from mia_tui.paths import user_cache
 from mia_tui.records import BadRecord, Count, decode_msgpack
 
@@ -30,7 +30,6 @@ _SETTLED_NS = 2_000_000_000
 MOST_CACHE_BYTES = 1 << 31
 _MOST_FRAMES = 10_000_000
 _PRIVATE = 0o600
-_FORGOTTEN_S = 3600.0  # what a killed program left; nobody writes a cache for an hour
 
 _TRIED = 64  # calls made one by one to see whether threads are worth it
 _SLOW_S = 2e-4  # a local stat takes 2 us, one over a network 200 us and more
@@ -132,7 +131,7 @@ def write_cache(file: Path, *content: bytes | memoryview) -> None:
         add_folder(folder)
         with new_content(file, root=folder.parent, sync=False, mode=_PRIVATE) as new:
             new.writelines(content)
-        remove_leftovers(folder, root=folder.parent, older_than_s=_FORGOTTEN_S)
+        remove_leftovers(folder, root=folder.parent, older_than_s=FORGOTTEN_S)
 
 
 def _read(file: Path | None) -> dict[bytes, _Entry]:

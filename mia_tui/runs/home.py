@@ -7,9 +7,10 @@ that was named last, or the one that labels.db was written for last.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -28,6 +29,8 @@ from mia_tui.paths import (
 )
 from mia_tui.runs.job import Sample, TrainJob
 from mia_tui.runs.layout import RunDir
+
+Answer = TypeVar("Answer")
 
 _LOOKED_FOR = 32  # images; one that is there tells a dataset from an empty or a foreign folder
 
@@ -75,30 +78,6 @@ def samples_here(run: RunDir, job: TrainJob) -> list[Sample]:
     return [_sample_here(sample, written, job, moved) for sample in samples]
 
 
-def check_home(run: RunDir, job: TrainJob) -> None:
-    """Refuse to work on a run whose images are gone, as a whole.
-
-    Args:
-        run: The run.
-        job: From `job_here`.
-
-    Raises:
-        DataError: If the dataset's folder is gone, or that of --val.
-    """
-    home = Path(job.dataset)
-    name = printable(run.name)
-    if not os.path.isdir(home):  # noqa: PTH112
-        raise DataError(
-            f"The images of the run {name} are gone: there is no folder {printable(home)}.",
-            f"If it was moved, name it: mia-tui train DATASET --state {typed(job.state)} --resume {typed(run.name)}.",
-        )
-    if job.config.val is not None and not os.path.isdir(job.config.val):  # noqa: PTH112
-        raise DataError(
-            f"The folder of --val, {printable(job.config.val)}, is gone, and the run {name} is validated on it.",
-            "Put it back, or a link to it, or start a new run.",
-        )
-
-
 def settle(run: RunDir, dataset: Path | None = None) -> None:
     """Before a worker is started: see that the images are there, and note where, if the user named that.
 
@@ -107,7 +86,8 @@ def settle(run: RunDir, dataset: Path | None = None) -> None:
         dataset: As for `job_here`.
 
     Raises:
-        DataError: As for `check_home`, or if the folder that was named holds none of the run's images.
+        DataError: If the folder of the dataset or that of --val is gone, or the one that was named holds none of the
+            run's images.
         RunError: If the run cannot be read, or its job not be written.
     """
     job = job_here(run, dataset)
@@ -124,6 +104,26 @@ def settle(run: RunDir, dataset: Path | None = None) -> None:
         and (written.moved_to or written.dataset) != job.dataset
     ):
         run.put_dataset(Path(job.dataset))
+
+
+def check_home(run: RunDir, job: TrainJob) -> None:
+    """Refuse to work on a run whose folders of images are gone.
+
+    Raises:
+        DataError: If there is no folder of the dataset, or none of --val.
+    """
+    home = Path(job.dataset)
+    name = printable(run.name)
+    if not os.path.isdir(home):  # noqa: PTH112
+        raise DataError(
+            f"The images of the run {name} are gone: there is no folder {printable(home)}.",
+            f"If it was moved, name it: mia-tui train DATASET --state {typed(job.state)} --resume {typed(run.name)}.",
+        )
+    if job.config.val is not None and not os.path.isdir(job.config.val):  # noqa: PTH112
+        raise DataError(
+            f"The folder of --val, {printable(job.config.val)}, is gone, and the run {name} is validated on it.",
+            "Put it back, or a link to it, or start a new run.",
+        )
 
 
 def _home(run: RunDir, job: TrainJob, dataset: Path | None) -> Path:
@@ -149,7 +149,7 @@ def _places(run: RunDir, job: TrainJob, dataset: Path | None) -> Iterator[Path]:
     if job.moved_to is not None:
         yield Path(job.moved_to)
     if not _lies_with(job):
-        root = _root_of_labels(run)
+        root = _in_labels(run, LabelStore.root, None)
         if root is not None:
             yield root
     yield Path(job.dataset)
@@ -171,13 +171,14 @@ def _lies_with(job: TrainJob) -> bool:
     return is_of_this_dataset(Path(job.state), Path(job.dataset))
 
 
-def _root_of_labels(run: RunDir) -> Path | None:
+def _in_labels(run: RunDir, ask: Callable[[LabelStore], Answer], otherwise: Answer) -> Answer:
+    """What labels.db says; `otherwise` where there is none, or none that can be read."""
     with suppress(StoreError):
         store = LabelStore.open_existing(StateFolder(run.path.parent.parent).labels_db)
         if store is not None:
             with store:
-                return store.root()
-    return None
+                return ask(store)
+    return otherwise
 
 
 def _holds(folder: Path, run: RunDir) -> bool:
@@ -203,12 +204,7 @@ def _val(val: Path, job: TrainJob, home: Path) -> Path:
 
 def _moved_files(run: RunDir, job: TrainJob) -> dict[str, str]:
     """Files of the dataset that were renamed since, as far as labels followed them."""
-    with suppress(StoreError):
-        store = LabelStore.open_existing(StateFolder(run.path.parent.parent).labels_db)
-        if store is not None:
-            with store:
-                return store.moves_since(job.created_at)
-    return {}
+    return _in_labels(run, lambda store: store.moves_since(job.created_at), {})
 
 
 def _sample_here(sample: Sample, written: TrainJob, job: TrainJob, moved: dict[str, str]) -> Sample:

@@ -10,9 +10,19 @@ import msgspec
 
 from mia_tui.catalog.metrics import MetricName, shown_metric
 from mia_tui.dataset.recent import recent_datasets
+from mia_tui.dataset.wording import name_some
 from mia_tui.errors import ConfigError, RunError
 from mia_tui.files import open_in_place, read, write_atomically
-from mia_tui.paths import StateFolder, decode_name, encode_name, printable, state_places, user_state
+from mia_tui.paths import (
+    StateFolder,
+    decode_name,
+    encode_name,
+    orphaned_states,
+    printable,
+    state_places,
+    typed,
+    user_state,
+)
 from mia_tui.records import BadRecord, Text, Time, decode_json
 from mia_tui.runs.events import EpochEnded
 from mia_tui.runs.layout import RunDir
@@ -60,16 +70,14 @@ def find_run(text: str, *, dataset: Path | None = None, state: Path | None = Non
     """
     runs = runs_of(dataset, state)
     where = _where(dataset, state)
-    if text == "last":
-        if dataset is None and state is None:
-            _refuse_if_moved(runs)
+    if text == "best" and dataset is None and state is None:
+        raise ConfigError("The best run of which dataset?", "Name it with --dataset.")
+    if text == "last" and dataset is None and state is None:
+        _refuse_if_moved(runs)
+    if text in ("last", "best"):
         if not runs:
-            raise ConfigError(f"There is no run {where} yet.", "Start one with `mia-tui train DATASET`.")
-        return runs[-1]
-    if text == "best":
-        if dataset is None and state is None:
-            raise ConfigError("The best run of which dataset?", "Name it with --dataset.")
-        return _best(runs, where)
+            raise ConfigError(f"There is no run {where} yet.", no_runs_hint(dataset, state))
+        return runs[-1] if text == "last" else _best(runs, where)
     exact = [run for run in runs if run.name == text]
     path = _named(text)
     if not exact and RunDir(path).exists():
@@ -77,7 +85,17 @@ def find_run(text: str, *, dataset: Path | None = None, state: Path | None = Non
     found = exact or [run for run in runs if run.name.startswith(text)]
     if not found and path.is_dir():
         return RunDir.open(path)
-    return _only(found, text, runs, where)
+    return _only(found, text, runs, where, _LIST_HINT if runs else no_runs_hint(dataset, state))
+
+
+def no_runs_hint(dataset: Path | None, state: Path | None) -> str:
+    """What to do where there are no runs: the dataset may have been renamed, and its state folder not."""
+    left = orphaned_states(dataset) if dataset is not None and state is None else []
+    if dataset is None or not left:
+        return "Start one with `mia-tui train DATASET`."
+    places = name_some(str(folder) for folder in left)
+    adopt = f"`mia-tui labels adopt {typed(dataset)}`"
+    return f"If the dataset was renamed, its runs may be in {places}: {adopt} takes them over."
 
 
 def remember_run(run: RunDir) -> None:
@@ -226,7 +244,7 @@ def _best(runs: list[RunDir], where: str) -> RunDir:
     raise ConfigError(f"No run {where} has figures of a validation part yet.", "Name one, or use `last`.")
 
 
-def _only(found: list[RunDir], text: str, runs: list[RunDir], where: str) -> RunDir:
+def _only(found: list[RunDir], text: str, runs: list[RunDir], where: str, hint: str) -> RunDir:
     if len(found) == 1:
         return found[0]
     name = printable(text)
@@ -236,7 +254,7 @@ def _only(found: list[RunDir], text: str, runs: list[RunDir], where: str) -> Run
         raise ConfigError(f"There is no folder {name}.", _LIST_HINT)
     if not found:
         near = difflib.get_close_matches(text, [run.name for run in runs], n=1)
-        hint = f"Did you mean {printable(near[0])}?" if near else _LIST_HINT
+        hint = f"Did you mean {printable(near[0])}?" if near else hint
         raise ConfigError(f"There is no run called {name} {where}.", hint)
     names = ", ".join(printable(run.path) for run in found[-_NAMED:])
     if len(found) > _NAMED:

@@ -5,14 +5,21 @@ with a new split, and validate on what the old runs trained on; so that is said
 first, and never begun in silence.
 """
 
-import os
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
 
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import DataError, StoreError
-from mia_tui.paths import StateFolder, dataset_beside, is_state_folder, printable, state_places, typed
+from mia_tui.paths import (
+    StateFolder,
+    dataset_beside,
+    is_state_folder,
+    orphaned_states,
+    printable,
+    state_places,
+    typed,
+)
 from mia_tui.runs.index import list_runs
 from mia_tui.runs.queue import lives
 
@@ -29,7 +36,7 @@ def find_left_behind(dataset: Path, files: Callable[[], Collection[str]]) -> Pat
     """
     if any(_holds_state(place) for place in state_places(dataset)):
         return None
-    orphans = _orphans(state_places(dataset)[1].parent)
+    orphans = orphaned_states(dataset)
     if not orphans:
         return None
     here = set(files())
@@ -115,20 +122,6 @@ def refuse_own_state(dataset: Path) -> None:
 
 def _holds_state(place: Path) -> bool:
     return is_state_folder(place) or bool(list_runs(StateFolder(place)))
-
-
-def _orphans(parent: Path) -> list[Path]:
-    """State folders whose dataset is gone; links are not looked into."""
-    found = []
-    with suppress(OSError), os.scandir(parent) as entries:
-        for entry in entries:
-            folder = parent / entry.name
-            owner = dataset_beside(folder)
-            if owner is None or os.path.lexists(owner) or not entry.is_dir(follow_symlinks=False):
-                continue
-            if is_state_folder(folder):
-                found.append(folder)
-    return found
 
 
 def _share(folder: Path, here: Collection[str]) -> float:

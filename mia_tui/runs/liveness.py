@@ -26,6 +26,7 @@ from msgspec import Meta
 
 from mia_tui.errors import RunError
 from mia_tui.files import (
+    FORGOTTEN_S,
     NO_LOCKS,
     Identity,
     OddFile,
@@ -130,6 +131,8 @@ class WorkerLock:
         for folder in (self._run.checkpoints, self._run.confusion("best").parent):
             remove_leftovers(folder, root=self._run.root)
         remove_leftovers(self._run.path, root=self._run.root, of=self._run.worker_json.name.__eq__)
+        # job.json may be replaced by others just now.
+        remove_leftovers(self._run.path, root=self._run.root, older_than_s=FORGOTTEN_S)
         try:
             self._write(self._record)
         except RunError:

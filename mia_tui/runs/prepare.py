@@ -21,7 +21,7 @@ from mia_tui.dataset.split import Split, SplitRule, check_rule, foresee_split, s
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.dataset.wording import counted, name_some
 from mia_tui.errors import ConfigError, DataError
-from mia_tui.paths import StateFolder, find_state, printable, real_path, typed
+from mia_tui.paths import StateFolder, find_state, printable, real_path, typed, typed_dataset
 from mia_tui.runs.job import JobClass, Sample, TrainJob
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.left_behind import (
@@ -212,8 +212,8 @@ def follow_files(found: Scan, root: Path, state: StateFolder, annotator: str | N
         notes.append(f"{counted(len(moved), 'label')} went with files that were moved: {name_some(moved)}.")
     if doubtful:
         notes.append(
-            f"{counted(len(doubtful), 'image')} changed since they were labelled, or are flagged: "
-            f"{name_some(doubtful)}. They are trained on with the label they have."
+            f"{counted(len(doubtful), 'image')} changed since labelled, or flagged: {name_some(doubtful)}. Training "
+            "takes the label there is."
         )
     return notes
 
@@ -362,7 +362,7 @@ def _refuse_held_out_classes(
     wanted = list(dict.fromkeys(f"{train}/{place.split('/')[1]}" for place in places))
     anew = ""
     if _stored_rule(dataset.state, annotator) is not None:  # what it held out stays so wherever the file goes
-        anew = f"; then make the split anew: `mia-tui labels split {typed(dataset.root)} --new`"
+        anew = f"; then make the split anew: {_split_anew(dataset)}"
     raise DataError(
         f"{_classes_have(names[index] for index in sorted(set(held.values())))} no image to train on: all lie in "
         f"{name_some(places)}, and {fixing} fixes the part.",
@@ -374,7 +374,7 @@ def _refuse_empty_classes(dataset: Dataset, counts: dict[str, dict[Part, int]]) 
     empty = [name for name, of in counts.items() if not of["train"]]
     if not empty:
         return
-    hint = f"make another split with `mia-tui labels split {typed(dataset.root)} --new`."
+    hint = f"make another split with {_split_anew(dataset)}."
     if dataset.labelled.parts:
         hint = "take copies of them out of the folders val and test; then " + hint
     raise DataError(f"{_classes_have(empty)} no image to train on.", f"Label more images, or {hint}")
@@ -386,3 +386,7 @@ def _classes_have(names: Iterable[str]) -> str:
     return (
         f"The class {printable(names[0])} has" if len(names) == 1 else f"The classes {name_some(names)} have"
     )
+
+
+def _split_anew(dataset: Dataset) -> str:
+    return f"`mia-tui labels split {typed_dataset(dataset.root, dataset.state.root)} --new`"

@@ -14,6 +14,7 @@ from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.command import CommandList, CommandPalette
+from textual.geometry import Size
 from textual.screen import Screen
 from textual.worker import WorkerFailed
 
@@ -36,8 +37,11 @@ if TYPE_CHECKING:
 HUNG_UP = 129
 """Exit code where the terminal has gone: 128 and SIGHUP."""
 
+_LEAST_COLUMNS, _LEAST_ROWS = 20, 5
+"""What the screens are laid out for at least: of a smaller window more is cut off. Textual ends with a fault where a
+text is left no column."""
+
 _WRITING_S = 5.0
-_PALETTE_COLUMNS = 20
 _ANSWER_S = 0.25
 
 
@@ -93,6 +97,10 @@ class MiaApp(App[int], inherit_bindings=False):
             self.notify(self.context.terminal.note, severity="warning", markup=False)
 
     async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.Resize):
+            width, height = event.size
+            event.size = Size(max(width, _LEAST_COLUMNS), max(height, _LEAST_ROWS))
+            event.virtual_size = event.container_size = event.size
         if not isinstance(event, events.Key | events.Paste) or event.is_forwarded:
             await super().on_event(event)
             return
@@ -142,9 +150,6 @@ class MiaApp(App[int], inherit_bindings=False):
         )
 
     def action_command_palette(self) -> None:
-        if self.size.width < _PALETTE_COLUMNS:
-            self.notify("The window is too narrow for the list of commands.", severity="warning")
-            return
         if not CommandPalette.is_open(self):  # type: ignore[arg-type]  # it takes apps without a result only
             self.push_screen(_Palette(id="--command-palette"))
 

@@ -129,7 +129,10 @@ def test_a_missing_dataset_is_a_fault_of_the_data(mia: Mia, tmp_path: Path, comm
 def test_a_dataset_without_labels_is_told_how_to_get_them(mia: Mia, cells: Path, command: str) -> None:
     answer = mia("labels", command, cells)
     assert answer.code == 3
-    assert "mia-tui labels import" in answer.err
+    assert "mia-tui labels import" in answer.err and "--state" not in answer.err
+    elsewhere = cells.with_name("elsewhere")
+    answer = mia("labels", "stats", cells, "--state", elsewhere)
+    assert f"`mia-tui labels import {cells} --state {elsewhere} FILE.csv`" in answer.err
 
 
 def test_looking_writes_nothing(mia: Mia, discs: Path) -> None:

@@ -273,6 +273,13 @@ def test_a_weights_file_works_without_its_run(mia: Mia, discs: Path, run: RunDir
     assert len(read_csv(tmp_path / "p.csv")) == 36
 
 
+def test_where_a_run_takes_no_suggestions_the_way_out_is_a_file(mia: Mia, discs: Path, run: RunDir) -> None:
+    run.predictions.touch()
+    answer = mia("predict", discs, "--run", "last")
+    assert answer.code == 1
+    assert answer.err.endswith("Name a file elsewhere with --out.\n")
+
+
 def test_without_out_the_predictions_are_suggestions_for_the_app(
     mia: Mia, discs: Path, run: RunDir, tmp_path: Path
 ) -> None:

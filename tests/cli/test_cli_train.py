@@ -42,10 +42,12 @@ def test_a_set_in_which_every_pixel_is_nan_is_said_before_it_is_trained_on(mia: 
         path = tmp_path / "cells" / "ab"[index % 2] / f"{index}.tif"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.full((40 + index, 40), np.nan, np.float32)).save(path)
-    answer = train(mia, tmp_path / "cells")
+    answer = train(mia, tmp_path / "cells", "--json")
     assert answer.code == 0
-    said = " ".join(answer.err.split())
-    assert "Nothing can be learnt from this set: all 12 images that were looked at hold no numbers" in said
+    words = "Nothing can be learnt from this set: all 12 images that were looked at hold no numbers"
+    assert words in " ".join(answer.err.split())
+    told = [json.loads(line) for line in answer.out.splitlines()]
+    assert next(record["message"][: len(words)] for record in told if record["type"] == "warning") == words
 
 
 def test_with_json_stdout_is_the_events_and_nothing_else(mia: Mia, discs: Path) -> None:

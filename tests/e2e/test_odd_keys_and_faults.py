@@ -152,6 +152,34 @@ def test_an_app_that_was_stopped_and_goes_on_is_painted_and_takes_each_key_once(
     assert settings_of(app) == before
 
 
+SIZES = (161, 9), (100, 60), (5, 3), (200, 70), (1, 1), (60, 2), (2, 40), (150, 50)
+
+
+@pytest.mark.parametrize("graphics", ["half", "sixel"])
+@pytest.mark.parametrize(
+    "key", ["", "ctrl+o", "f8", "ctrl+t", "?"], ids=["images", "dialog", "classes", "form", "help"]
+)
+def test_a_window_may_have_any_size(start: Open, images: Path, key: str, graphics: str) -> None:
+    app = opened(start(images, "--graphics", graphics))
+    if key:
+        app.press(key)
+        app.rest()
+    for size in 2 * SIZES:
+        app.zoom(*size, (10, 20))
+        app.quiet(0.15)
+    assert app.process.poll() is None, app.screen()
+    app.press("escape", "ctrl+q")
+    assert app.wait() == 0
+
+
+def test_the_app_opens_in_a_window_of_one_cell(start: Open, images: Path) -> None:
+    app = start(images, "--graphics", "half", columns=1, rows=1)
+    wait_for(lambda: b"\x1b[?25l" in app.raw())
+    app.rest(0.5)
+    app.press("ctrl+q")
+    assert app.wait() == 0
+
+
 def state_of(app: TerminalApp) -> str:
     return Path(f"/proc/{app.process.pid}/stat").read_text().rpartition(")")[2].split()[0]
 

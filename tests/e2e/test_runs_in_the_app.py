@@ -68,7 +68,10 @@ def real_run(discs: Path) -> Iterator[RunDir]:
 
 def room(start: Open, *arguments: object) -> TerminalApp:
     """The app in its run room."""
-    app = start(*arguments, **SMALL)
+    return to_room(start(*arguments, **SMALL))
+
+
+def to_room(app: TerminalApp) -> TerminalApp:
     app.wait_for("Assign")
     app.press("ctrl+u")
     app.wait_for("Runs of ")
@@ -153,7 +156,10 @@ def test_a_training_outlives_terminal_and_app_and_is_resumed_after_its_death(
     start: Open, discs: Path, real_run: RunDir
 ) -> None:
     def open_room() -> TerminalApp:
-        return room(start, discs, "--state", real_run.path.parent.parent)
+        app = start(discs, "--state", real_run.path.parent.parent, **SMALL)
+        app.wait_for("Are these folders classes?")
+        app.press("escape")
+        return to_room(app)
 
     app = open_room()
     app.wait_for("created")

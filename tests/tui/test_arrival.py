@@ -11,6 +11,7 @@ from tui_support import label, labels_in, make_images
 from mia_tui.dataset.listing.lister import list_images
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.recent import remember_dataset
+from mia_tui.dataset.scan import scan
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import DataError, MiaError
 from mia_tui.tui.services.arrival import Arrival
@@ -150,6 +151,17 @@ def test_a_label_is_kept_where_its_file_is_gone_and_that_is_said(tmp_path: Path)
     arrive(tmp_path, face)
     assert list(labels_in(tmp_path)) == ["image-000.png"]
     assert face.said == ["1 labelled file cannot be found; its label is kept: image-000.png."]
+
+
+def test_an_image_that_was_replaced_is_flagged_and_that_is_said(tmp_path: Path) -> None:
+    make_images(tmp_path, 2, classes=["round"])
+    label(tmp_path, "round", ["image-000.png"])
+    with LabelStore(tmp_path / "mia" / "labels.db") as store:
+        store.reconcile(scan(tmp_path).files, tmp_path)  # takes its fingerprint
+    (tmp_path / "image-000.png").write_bytes((tmp_path / "image-001.png").read_bytes() + b"more")
+    face = Face()
+    arrive(tmp_path, face)
+    assert face.said == ["1 image was changed since it was labelled; flagged: image-000.png."]
 
 
 def test_one_look_for_new_images_at_a_time_and_suggestions_still_come_meanwhile(tmp_path: Path) -> None:

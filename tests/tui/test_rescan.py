@@ -20,6 +20,7 @@ from tui_support import (
     told,
     type_text,
     wait_until,
+    without_fingerprint,
 )
 
 from mia_tui.dataset.listing.lister import list_images
@@ -76,6 +77,23 @@ def test_images_that_came_are_shown_in_their_place_and_counted(cells: Path) -> N
             assert session.current.path == "image-001.png", "it stays at its image"
             assert "4/6" in screen_text(pilot.app)
             assert "3 new images, 1 is gone." in told(pilot.app)
+
+    run(test())
+
+
+def test_an_image_that_was_renamed_is_said_to_be_moved_and_neither_new_nor_gone(cells: Path) -> None:
+    async def test() -> None:
+        async with opened(cells) as pilot:
+            await press(pilot, "f1")
+            await wait_until(pilot, lambda: not without_fingerprint(cells))
+            (cells / "image-000.png").rename(cells / "renamed.png")
+            await rescan(pilot)
+            assert "1 file was moved" in told(pilot.app)
+            assert "new image" not in told(pilot.app) and "gone" not in told(pilot.app)
+            (cells / "renamed.png").rename(cells / "again.png")
+            bring(cells, "a.png")
+            await rescan(pilot)
+            assert "1 new image." in told(pilot.app)
 
     run(test())
 

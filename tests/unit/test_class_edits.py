@@ -43,6 +43,36 @@ def test_a_class_gets_another_name_colour_and_key_and_keeps_its_id(store: LabelS
     ]  # fmt: skip
 
 
+def test_many_classes_are_added_as_they_are_one_by_one(tmp_path: Path) -> None:
+    wanted = ["\u00e9", *(f"c{number}" for number in range(40)), "old", "z"]
+    with LabelStore(tmp_path / "one.db") as one, LabelStore(tmp_path / "many.db") as many:
+        for store in (one, many):
+            store.add_class("old")
+            store.add_class("first", key="3")
+            store.archive_class(1)
+        for name in wanted:
+            one.add_class(name)
+        added = many.add_classes(wanted)
+        assert [known.name for known in added] == wanted
+        for field in ("name", "key", "position"):
+            values = [sorted(str(getattr(k, field)) for k in store.classes()) for store in (many, one)]
+            assert values[0] == values[1], field
+        assert added[-2].key == "1", "a class that was put away has the key that it had"
+        for names in (["first"], ["q", "q"], ["e\u0301"], ["w", " "]):
+            with pytest.raises(DataError):
+                many.add_classes(names)
+        assert len(many.classes()) == len(one.classes())
+
+
+def test_thousands_of_classes_are_added_without_reading_those_before_each_time(tmp_path: Path) -> None:
+    read: list[str] = []
+    with LabelStore(tmp_path / "labels.db") as store:
+        store._db.set_trace_callback(read.append)
+        store.add_classes(f"c{number}" for number in range(500))
+        assert len(store.classes()) == 500
+    assert sum("FROM class" in statement for statement in read) < 20
+
+
 def test_an_edit_that_changes_nothing_leaves_no_trace(store: LabelStore) -> None:
     last = store.last_change()
     store.rename_class(ROUND, "round")

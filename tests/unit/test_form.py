@@ -11,8 +11,11 @@ from mia_tui.config.fields import fields
 from mia_tui.config.recipes import RECIPES
 from mia_tui.config.train import TrainConfig
 from mia_tui.errors import ConfigError
+from mia_tui.tui.services import form_words
 from mia_tui.tui.services.form import Form, field_named_in, groups, in_words
 from mia_tui.tui.services.form_line import Line
+
+_VALUE_COLUMNS = 28  # of a field in a window of 80
 
 
 def typed(**texts: str) -> Form:
@@ -20,6 +23,13 @@ def typed(**texts: str) -> Form:
     for name, text in texts.items():
         form.set_text(name, text)
     return form
+
+
+def test_what_an_empty_field_means_fits_into_a_window_of_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(form_words, "usable_cores", lambda: 128)
+    said = {field.name: form_words.left_out(field.name, TrainConfig()) for field in fields()}
+    assert said["threads"] == "the free ones, at most 128"
+    assert {name: words for name, words in said.items() if len(words) > _VALUE_COLUMNS} == {}
 
 
 @settings(max_examples=200, deadline=None)

@@ -7,8 +7,9 @@ from run_support import make_run
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
-from mia_tui.errors import DataError, StoreError
+from mia_tui.errors import ConfigError, DataError, StoreError
 from mia_tui.paths import StateFolder
+from mia_tui.runs.index import find_run
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.left_behind import adopt, find_left_behind
 from mia_tui.runs.liveness import WorkerLock
@@ -47,6 +48,14 @@ def test_it_is_found_by_its_images_and_taken_over_with_split_and_runs(renamed: P
     [run] = state.runs.iterdir()
     assert RunDir(run).exists()
     assert found(renamed) is None
+
+
+@pytest.mark.parametrize("text", ["last", "best", "2001"])
+def test_who_looks_for_its_runs_is_told_where_they_may_be(renamed: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match=r"If the dataset was renamed, .*/old\.mia: `mia-tui labels adopt "):
+        find_run(text, dataset=renamed)
+    adopt(renamed, renamed.with_name("old.mia"))
+    assert find_run("last", dataset=renamed).exists()
 
 
 def test_it_is_not_taken_for_another_dataset_s(renamed: Path) -> None:

@@ -221,6 +221,17 @@ def test_the_heart_beats_while_the_run_is_held(run: RunDir) -> None:
         assert (read_record(run) or first).started_at == first.started_at
 
 
+def test_who_takes_a_run_removes_what_killed_writers_left_and_nothing_that_is_being_written(
+    run: RunDir,
+) -> None:
+    left, young = (run.path / f".job.json.{number:016x}.tmp" for number in range(2))
+    for path in (left, young):
+        path.write_bytes(b"half")
+    os.utime(left, (0, 0))
+    with WorkerLock(run):
+        assert not left.exists() and young.exists()
+
+
 def test_a_heartbeat_that_finds_no_room_does_not_end_the_run(
     run: RunDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:

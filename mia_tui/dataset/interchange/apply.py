@@ -192,8 +192,7 @@ def _class_ids(store: LabelStore, file: LabelFile, *, create: bool) -> tuple[dic
     ids = {known.name: known.id for known in store.classes()}
     ordered = [class_name(name) for name in file.classes] or _class_names(file)
     created = [name for name in dict.fromkeys(ordered) if name not in ids] if create else []
-    for name in created:
-        ids[name] = store.add_class(name).id
+    ids |= {added.name: added.id for added in store.add_classes(created)}
     return ids, created
 
 

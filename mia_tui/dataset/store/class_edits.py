@@ -6,9 +6,10 @@ of the caller.
 """
 
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import replace
 
-from mia_tui.dataset.class_book import check_class, class_name, free_colour, free_key
+from mia_tui.dataset.class_book import check_class, class_name, free_colour, free_key, free_looks
 from mia_tui.dataset.model import ImageClass
 from mia_tui.dataset.store import rows
 from mia_tui.dataset.store.history import Notes
@@ -44,6 +45,22 @@ def add_class(
     new = replace(new, id=rows.insert_class(connection, new))
     notes.add("class", new.id, None, new)
     return new
+
+
+def add_classes(connection: sqlite3.Connection, notes: Notes, names: Iterable[str]) -> list[ImageClass]:
+    """Add many classes at the end; see `LabelStore.add_classes`."""
+    names = [class_name(name) for name in names]
+    there = {other.name for other in read_classes(connection, archived=True)}
+    added = {name: add_class(connection, notes, name, None, None) for name in names if name in there}
+    known = read_classes(connection, archived=True)
+    looks = free_looks(known)
+    for position, name in enumerate((name for name in names if name not in there), _next_position(known)):
+        colour, key = next(looks)
+        check_class(name, colour, key, [added[name]] if name in added else ())
+        new = ImageClass(0, name, colour, key, position)
+        added[name] = replace(new, id=rows.insert_class(connection, new))
+        notes.add("class", added[name].id, None, added[name])
+    return [added[name] for name in names]
 
 
 def rename_class(connection: sqlite3.Connection, notes: Notes, class_id: int, name: str) -> ImageClass:

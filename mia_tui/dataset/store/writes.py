@@ -44,6 +44,7 @@ class StoreWrites:
             )
         self.copied_on = "" if version else _today()  # there is nothing to copy
         self._is_current = version == VERSION
+        self._checked: int | None = None  # SQLite's count of changes to the schema, when it was looked at
 
     @contextmanager
     def transaction(self, step: StepKind = "do") -> Iterator[Notes]:
@@ -61,7 +62,7 @@ class StoreWrites:
             self._copy()
             self._connection.execute("BEGIN IMMEDIATE")
             try:
-                check_schema(self._connection)  # somebody may have changed it since it was opened
+                self._check_schema()
                 self.notes = Notes(self._connection, self._annotator, step)
                 yield self.notes
                 self._connection.execute("COMMIT")
@@ -71,6 +72,13 @@ class StoreWrites:
                 raise
             finally:
                 self.notes = None
+
+    def _check_schema(self) -> None:
+        """Somebody may have changed it since it was opened; while the count is the same, SQLite reads none anew."""
+        changes = self._connection.execute("PRAGMA schema_version").fetchone()[0]
+        if changes != self._checked:
+            check_schema(self._connection)
+            self._checked = changes
 
     def migrate(self) -> None:
         """Bring the file to the present schema, after today's copy. Who only looks has no need of it.

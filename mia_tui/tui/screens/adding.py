@@ -48,8 +48,7 @@ def _names_in(text: str) -> list[str]:
 
 
 def _add_all(names: Sequence[str], store: LabelStore) -> list[ImageClass]:
-    with store.transaction():
-        return [store.add_class(name) for name in names]
+    return store.add_classes(names)
 
 
 def _of(names: Sequence[str]) -> str:

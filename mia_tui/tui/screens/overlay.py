@@ -28,6 +28,10 @@ class Overlay(KeyedModal[Answer]):
         if not place or not isinstance(context, Context) or context.terminal.graphics != "half":
             return super().render_lines(crop)
         below = stack[place - 1]._compositor
+        if (
+            below.size != self.size
+        ):  # this one hears of a new size first; the way of Textual fills what is missing
+            return super().render_lines(crop)
         chops = below._render_chops(below.size.region, lambda y: crop.y <= y < crop.bottom)
         lines = [JoinedStrip([strip for strip in chop.values() if strip is not None]) for chop in chops]
         return [line.crop(crop.x, crop.right) for line in lines[crop.y : crop.bottom]]

@@ -13,6 +13,7 @@ import numpy as np
 from mia_tui.dataset.listing.arrays import ListingArrays
 from mia_tui.dataset.listing.lister import Found
 from mia_tui.dataset.listing.listing import Listing
+from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store.reconcile import Plan, Reconciled, Stored, has_work, make_plan
 from mia_tui.dataset.wording import counted, name_some
 from mia_tui.errors import DataError, MiaError, StoreError
@@ -120,18 +121,20 @@ class Arrival:
         await self._desk.replace_listing(found.listing, placed)
         self._bookmark.go_back()
         self._face.show()
-        if self.opened:
-            self._face.tell(_difference(came, gone))
         self._unwritable = await self._desk.why_unwritable()
         if self._unwritable and not self.opened:
             self._face.say_error(StoreError(self._unwritable))
+        notes: list[str] = []
+        moved = 0
         try:
-            notes = (
-                [] if self._unwritable else await follow_files(self._desk, found, self._face.key("unlink"))
-            )
+            if not self._unwritable:
+                notes, moved = await follow_files(self._desk, found, self._face.key("unlink"))
         except MiaError as error:  # labels that cannot be written can be looked at, and suggestions too
             self._face.say_error(error)
-            notes = []
+        if self.opened and (
+            not moved or came > moved or gone > moved
+        ):  # what was moved is neither new nor gone
+            self._face.tell(_difference(max(came - moved, 0), max(gone - moved, 0)))
         for note in [*(note for note in found.notes if note not in self._told), *notes]:
             self._face.tell(note, warning=True)
         self._told = found.notes
@@ -186,7 +189,7 @@ class Arrival:
             self._face.say(f"{counted(report.changed, 'image')} labelled by their folders; {undo} undoes it.")
 
 
-async def follow_files(desk: Desk, found: Found, unlink: str) -> list[str]:
+async def follow_files(desk: Desk, found: Found, unlink: str) -> tuple[list[str], int]:
     """Let labels follow files that were moved, and notice those that are gone or changed.
 
     Only files where something looks off are read; nothing is written where nothing happened.
@@ -197,18 +200,20 @@ async def follow_files(desk: Desk, found: Found, unlink: str) -> list[str]:
         unlink: The key that undoes the linking of moved files, for the sentence about it.
 
     Returns:
-        Sentences for the user.
+        Sentences for the user; and how many images are in the files that were moved.
 
     Raises:
         StoreError: If there is something to write and that cannot be.
     """
     stored = await desk.keeper.read(lambda store: store.stored_files())
     if not stored:
-        return []
+        return [], 0
     plan = await asyncio.to_thread(_plan, desk, found.listing, stored)
     if not has_work(plan):
-        return _words(Reconciled(tuple(plan.missing), (), (), ()), unlink)
-    return _words(await desk.write(lambda store: store.follow(plan), "what became of the files"), unlink)
+        return _words(Reconciled(tuple(plan.missing), (), (), ()), unlink), 0
+    done = await desk.write(lambda store: store.follow(plan), "changes of files")
+    rows = found.listing.rows([ImageKey(new) for _, new in done.relinked])
+    return _words(done, unlink), sum(found.listing.frames_of(row) for row in rows[rows >= 0].tolist())
 
 
 def _plan(desk: Desk, listing: Listing, stored: Mapping[str, Stored]) -> Plan:
@@ -252,8 +257,10 @@ def _words(done: Reconciled, unlink: str) -> list[str]:
             f"To undo that: {unlink}."
         )
     if done.changed:
-        count = counted(len(done.changed), "labelled image")
-        words.append(f"{count} changed since; they are flagged: {name_some(done.changed)}.")
+        changed = counted(
+            len(done.changed), "image was changed since it was", "images were changed since they were"
+        )
+        words.append(f"{changed} labelled; flagged: {name_some(done.changed)}.")
     if done.missing:
         count = counted(len(done.missing), "labelled file")
         kept = "its label is" if len(done.missing) == 1 else "their labels are"

@@ -29,7 +29,7 @@ def left_out(name: str, config: TrainConfig) -> str:
     return {
         "lr": f"{own.lr:g} by default",
         "weight_decay": f"{own.weight_decay:g} by default",
-        "threads": f"what is free at the start, at most {usable_cores()}",
+        "threads": f"the free ones, at most {usable_cores()}",
         "group_by": "none",
         "val": "none: a share of the images",
     }.get(name, "")
