@@ -119,6 +119,10 @@ class _Walk:
                         links.append(name)
                 elif is_image:
                     self._note(f"{folder}/{name}" if folder else name, "It is no file with a content.")
+                elif entry.is_symlink() and not _is_there(
+                    entry
+                ):  # a class folder on a disk that is away, perhaps
+                    self._note(f"{folder}/{name}" if folder else name, "The link leads nowhere.")
                 else:
                     others.append(name)
         self.seen.add(identity)
@@ -158,6 +162,14 @@ def _is_folder(link: os.DirEntry[str]) -> bool:
         return link.is_dir()
     except OSError:  # a link to itself
         return False
+
+
+def _is_there(link: os.DirEntry[str]) -> bool:
+    try:
+        link.stat()
+    except OSError:
+        return False
+    return True
 
 
 def _folders_above(root: Path) -> Iterator[tuple[int, int]]:
