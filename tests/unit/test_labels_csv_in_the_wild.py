@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from labels_support import scan_of
 
 from mia_tui.dataset.interchange import csv_rows
-from mia_tui.dataset.interchange.csv import HEADERS, read_labels
+from mia_tui.dataset.interchange.csv import HEADERS, read_labels, write_labels
 from mia_tui.dataset.interchange.csv_rows import open_table
 from mia_tui.dataset.model import ImageKey
 from mia_tui.errors import LabelFileError
@@ -216,6 +216,12 @@ def test_no_name_of_a_column_stands_for_two_of_them():
     names = [name for usual, seldom in HEADERS.values() for name in (*usual, *seldom)]
     assert len(names) == len(set(names))
     assert all(name == name.casefold() and name.isalnum() for name in names)
+
+
+@pytest.mark.parametrize("name", ["nan", "NaN", "<NA>", "None", "1.0", "=1", "a,b"])
+def test_a_class_is_read_as_it_was_written_also_where_it_looks_like_no_value(tmp_path, name):
+    write_labels(tmp_path / "out.csv", {ImageKey("a.png"): 0}, [name])
+    assert list(read_labels(tmp_path / "out.csv", scan_of("a.png")).labels.values()) == [name]
 
 
 def test_an_empty_class_is_no_class_and_said(tmp_path):

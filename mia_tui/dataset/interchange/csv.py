@@ -136,7 +136,7 @@ def write_labels(target: Path | TextIO, labels: Mapping[ImageKey, int], classes:
         DataError: If the file cannot be written.
     """
     text = io.StringIO()
-    names = [encode_cell(encode_class(name)) for name in classes]
+    names = [_class_cell(name) for name in classes]
     rows = [(encode_cell(encode_name(key.path)), key.frame, names[index]) for key, index in labels.items()]
     tabs = isinstance(target, Path) and target.suffix.lower() == ".tsv"
     writer = csv.writer(text, delimiter="\t" if tabs else ",", lineterminator="\n")
@@ -340,6 +340,12 @@ def _class(row: Row, place: int, table: Table) -> str:
             'A name with quotes in it stands in quotes, and they are doubled: "a ""b"" c".',
         )
     return "" if text.casefold() in _NO_VALUE else decode_name(text)
+
+
+def _class_cell(name: str) -> str:
+    """The name of a class, so that it is read as it was: a class called nan is not an empty cell."""
+    text = encode_cell(encode_class(name))
+    return f"%{ord(text[0]):02X}{text[1:]}" if text.casefold() in _NO_VALUE else text
 
 
 def _spelling(name: str) -> str:
