@@ -96,10 +96,11 @@ def import_command(
     The columns may also be called, in any case, with or without spaces, _ and -:
       file   filename, filepath, path, image, imagename, imagefile,
              imagepath, imagefilename, img, imgname, imgfile, imgpath,
-             fname; or else name, imageid, fileid, id
+             fname, files, filenames, filepaths, paths, images,
+             relativepath; or else name, imageid, fileid, id
       class  classname, classlabel, label, labels, labelname, category,
-             categoryname; or else target, groundtruth, truth,
-             annotation, tag, y
+             categoryname, classes; or else target, groundtruth, truth,
+             annotation, tag, y, choice, truelabel, classid, labelid
       frame  frameindex, framenumber, frameno
 
     Cells are separated by comma, semicolon, tab or bar, or as a line sep=; says; the text is UTF-8 or UTF-16. Paths

@@ -273,10 +273,22 @@ def _no_labels(scan: Scan, dataset: Path, state: StateFolder, source: LabelSourc
     reason = "" if fault is None or source == "store" else f" Its folders are not classes: {fault}"
     folders = read_class_folders(scan.keys, told=True)
     way = "put the images into one folder per class"
-    if folders is not None:
+    top = _only_folder(scan)
+    if top is not None:
+        way = f"name the folder {printable(top)} in it, whose folders are classes: {printable(dataset / top)}"
+    elif folders is not None:
         way = f"pass --labels folders if the folders are classes all the same ({name_some(folders.names)})"
     return DataError(
         f"{printable(dataset)} has no labels.{reason}",
         f"Import them with `mia-tui labels import {typed_dataset(dataset, state.root)} FILE.csv` (columns "
         f"file,class), or {way}.",
     )
+
+
+def _only_folder(scan: Scan) -> str | None:
+    """The one folder that all lies in, as unpacking an archive leaves it, where the folders in it are classes."""
+    top = scan.keys[0].path.split("/")[0]
+    if not all(key.path.startswith(f"{top}/") for key in scan.keys):
+        return None
+    inner = [ImageKey(key.path.removeprefix(f"{top}/"), key.frame) for key in scan.keys]
+    return top if read_class_folders(inner) is not None else None

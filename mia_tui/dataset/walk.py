@@ -122,6 +122,9 @@ class _Walk:
                     self._note(
                         f"{folder}/{name}" if folder else name, "It is a named pipe, a socket or a device."
                     )
+                elif entry.is_symlink() and not _is_there(entry):
+                    # A class folder on a disk that is away, perhaps.
+                    self._note(f"{folder}/{name}" if folder else name, "The link leads nowhere.")
                 else:
                     others.append(name)
         self.seen.add(identity)
@@ -154,6 +157,14 @@ def _in_natural_order(names: list[str]) -> Iterator[str]:
     """Sorted piece by piece: sorting a million names at once would hold up a screen for seconds."""
     pieces = (names[start : start + _SORTED] for start in range(0, len(names), _SORTED))
     return heapq.merge(*(sorted(piece, key=natural_key) for piece in pieces), key=natural_key)
+
+
+def _is_there(link: os.DirEntry[str]) -> bool:
+    try:
+        link.stat()
+    except OSError:
+        return False
+    return True
 
 
 def _folders_above(root: Path) -> Iterator[tuple[int, int]]:

@@ -158,3 +158,16 @@ def test_labels_that_all_belong_to_other_images_are_an_error(state, tmp_path):
         DataError, match=r"data is labelled: the labels kept for it \(1\) belong to images that are not there"
     ):
         look(FLAT, state, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "paths", [("d/a/1.png", "d/b/2.png"), ("d/train/a/1.png", "d/train/b/2.png", "d/val/a/3.png")]
+)
+def test_one_folder_around_the_classes_is_named_instead_of_a_way_to_a_single_class(state, tmp_path, paths):
+    with pytest.raises(DataError) as caught:
+        look(scan_of(*paths), state, tmp_path)
+    assert str(tmp_path / "data" / "d") in caught.value.hint
+    assert "--labels folders" not in caught.value.hint
+    with pytest.raises(DataError) as caught:
+        look(scan_of("d/a/1.png", "d/b/c/2.png"), state, tmp_path)
+    assert "--labels folders" in caught.value.hint

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from labels_support import scan_of
 
 from mia_tui.dataset.interchange import csv_rows
-from mia_tui.dataset.interchange.csv import HEADERS, read_labels
+from mia_tui.dataset.interchange.csv import HEADERS, read_labels, write_labels
 from mia_tui.dataset.interchange.csv_rows import open_table
 from mia_tui.dataset.model import ImageKey
 from mia_tui.errors import LabelFileError
@@ -57,6 +57,9 @@ AB = ("a.png", "b.png")
         ("file,class\na.png,cat\n\0\0\0", "line 3 holds a zero byte"),
         ("file,class\n" + "x" * 1_000_001, "line 2 has more than 1,000,000 characters"),
         ("file,class,frame\na.png,cat,0.5\n", "the frame 0.5, which is no whole number"),
+        ('file,class,frame\na.png,cat,"1,000"\n', "the frame 1,000, which is no whole number"),
+        ("file,class,frame\na.png,cat,1e99\n", "the frame 1e99, which is no whole number"),
+        ("file,class,frame\na.png,cat,-1\n", "the frame -1, which is no whole number"),
         ("file,class,frame\na.png,cat,1,000\n", "line 2 has 4 columns"),
         (f"file,class,frame\na.png,cat,{'9' * 5000}\n", "which is no whole number"),
         ("filename;kind\na.png;cat\n", "has no column class: its first line is 'filename;kind'"),
@@ -117,7 +120,7 @@ def test_every_kind_of_unicode_text_is_read(tmp_path, encoding):
     [
         ("0", [0]), ("0.0", [0]), ("1.", [1]), ("2.00", [2]), ("1,0", [1]),
         ("", [0, 1, 2]), ("NaN", [0, 1, 2]), ("nan", [0, 1, 2]), ("NA", [0, 1, 2]), ("<NA>", [0, 1, 2]),
-        ("None", [0, 1, 2]), (" 2 ", [2]),
+        ("None", [0, 1, 2]), (" 2 ", [2]), ("1e0", [1]), ("2.000000e+00", [2]), ("0.2E1", [2]), ("01", [1]),
     ],
 )  # fmt: skip
 def test_a_frame_may_be_a_fraction_as_pandas_writes_it_and_none_is_every_frame(tmp_path, written, frames):
@@ -137,6 +140,26 @@ def test_the_line_that_names_the_separator_to_excel_is_heeded(tmp_path, first):
     }
 
 
+def test_a_tab_may_be_named_as_scripts_write_it_and_a_second_mark_does_no_harm(tmp_path):
+    text = "\ufeff\ufeffsep=\\t\nfile\tclass\na.png\tcat\n"
+    assert classes(tmp_path, text, "a.png") == {"a.png": "cat"}
+    assert classes(tmp_path, "\ufeff\ufefffile,class\na.png,cat\n", "a.png") == {"a.png": "cat"}
+
+
+def test_one_class_written_in_two_ways_is_one(tmp_path):
+    text = "file,class\na.png,caf\u00e9\na.png,cafe\u0301\n"
+    assert list(classes(tmp_path, text, "a.png")) == ["a.png"]
+
+
+def test_rows_between_two_quotes_of_a_column_that_is_not_read_are_said(tmp_path):
+    text = 'file,class,note\na.png,cat,"x\nb.png,dog,y"\n'
+    found = read(tmp_path, text, scan_of(*AB))
+    assert [key.path for key in found.labels] == ["a.png"]
+    assert "from line 2 on: rows in there were not read" in found.notes[0]
+    text = 'file,class,note\na.png,cat,"x\ny"\nb.png,dog,z\n'
+    assert read(tmp_path, text, scan_of(*AB)).notes == ()
+
+
 @pytest.mark.parametrize("separator", ["\t", "|", "^", ","])
 def test_the_separator_may_be_any_character_that_is_named(tmp_path, separator):
     text = f"sep={separator}\nfile{separator}class\na.png{separator}cat\n"
@@ -147,11 +170,13 @@ def test_the_separator_may_be_any_character_that_is_named(tmp_path, separator):
     "header",
     [
         "filename,label", "File Name,Class Name", "FILE_NAME,CATEGORY", "image_path,category", "img,target",
-        "path,y", "name,labels", "image_id,label", "Image,Class", "image.name,class-label", ' "Filename" , "Label" ',
+        "path,y", "filepaths,labels", "images,classes", "Relative Path,Class ID", "id,image,choice",
+        "name,labels", "image_id,label", "Image,Class", "image.name,class-label", ' "Filename" , "Label" ',
     ],
 )  # fmt: skip
 def test_columns_may_have_the_names_that_other_programs_give_them(tmp_path, header):
-    assert classes(tmp_path, f"{header}\na.png,cat\n", "a.png") == {"a.png": "cat"}
+    row = "17,a.png,cat" if header.startswith("id,") else "a.png,cat"
+    assert classes(tmp_path, f"{header}\n{row}\n", "a.png") == {"a.png": "cat"}
 
 
 def test_the_index_that_pandas_writes_is_passed_over(tmp_path):
@@ -191,6 +216,12 @@ def test_no_name_of_a_column_stands_for_two_of_them():
     names = [name for usual, seldom in HEADERS.values() for name in (*usual, *seldom)]
     assert len(names) == len(set(names))
     assert all(name == name.casefold() and name.isalnum() for name in names)
+
+
+@pytest.mark.parametrize("name", ["nan", "NaN", "<NA>", "None", "1.0", "=1", "a,b"])
+def test_a_class_is_read_as_it_was_written_also_where_it_looks_like_no_value(tmp_path, name):
+    write_labels(tmp_path / "out.csv", {ImageKey("a.png"): 0}, [name])
+    assert list(read_labels(tmp_path / "out.csv", scan_of("a.png")).labels.values()) == [name]
 
 
 def test_an_empty_class_is_no_class_and_said(tmp_path):

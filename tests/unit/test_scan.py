@@ -121,6 +121,16 @@ def test_links_in_a_circle_end(tmp_path: Path, target: str) -> None:
     assert found(root) == ["a.png", "sub/b.png"]
 
 
+def test_a_class_folder_whose_disk_is_away_is_told_and_not_counted_as_a_file(tmp_path: Path) -> None:
+    put(tmp_path, "a/1.png")
+    (tmp_path / "b").symlink_to("/away/b")
+    found = scan(tmp_path)
+    assert [(problem.path, problem.message) for problem in found.problems] == [
+        ("b", "The link leads nowhere.")
+    ]
+    assert not found.left_out.kinds
+
+
 def test_linked_images_count_and_dead_links_are_told(tmp_path: Path) -> None:
     store = put(tmp_path / "store", "1.png")
     root = put(tmp_path / "data", "b.png", "folder/x.png")

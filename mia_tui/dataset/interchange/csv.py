@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TextIO
 
+from mia_tui.dataset.class_book import class_name
 from mia_tui.dataset.interchange.csv_rows import Row, Table, open_table
 from mia_tui.dataset.interchange.image_names import Found, ImageNames, Miss
 from mia_tui.dataset.interchange.labelfile import LabelFile
@@ -30,12 +31,14 @@ Column = Literal["file", "class", "frame"]
 HEADERS: dict[Column, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "file": (
         ("file", "filename", "filepath", "path", "image", "imagename", "imagefile", "imagepath", "imagefilename",
-         "img", "imgname", "imgfile", "imgpath", "fname"),
+         "img", "imgname", "imgfile", "imgpath", "fname", "files", "filenames", "filepaths", "paths", "images",
+         "relativepath"),
         ("name", "imageid", "fileid", "id"),
     ),
     "class": (
-        ("class", "classname", "classlabel", "label", "labels", "labelname", "category", "categoryname"),
-        ("target", "groundtruth", "truth", "annotation", "tag", "y"),
+        ("class", "classname", "classlabel", "label", "labels", "labelname", "category", "categoryname",
+         "classes"),
+        ("target", "groundtruth", "truth", "annotation", "tag", "y", "choice", "truelabel", "classid", "labelid"),
     ),
     "frame": (("frame", "frameindex", "framenumber", "frameno"), ()),
 }  # fmt: skip
@@ -48,7 +51,9 @@ _HEADER_HINT = (
 )
 _NO_VALUE = frozenset({"nan", "<na>"})  # what pandas writes for an empty cell of a column made text
 _EVERY_FRAME = _NO_VALUE | {"", "na", "n/a", "none", "null"}
-_FRAME = re.compile(r"([0-9]{1,9})(\.0*|,0)?")  # 3.0: a column with empty cells is one of fractions to pandas
+# 3.0: a column with empty cells is one of fractions to pandas
+_FRAME = re.compile(r"([0-9]{1,9}(?:\.[0-9]*)?(?:e\+?[0-9]{1,2})?)(,0)?", re.IGNORECASE)
+_MOST_FRAMES = 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +86,9 @@ def read_labels(path: Path, scan: Scan, *, dataset: Path | None = None) -> Label
     with open_table(path) as table:
         delimiter, columns, notes = _columns(table)
         reading = _Reading(table.name, images)
+        long_cells: list[int] = []
         for row in table.rows(delimiter):
+            long_cells += [line for place, line in row.opened.items() if delimiter in row.cells[place]]
             label = _label(row, columns, len(table.headers[delimiter].cells), table)
             found = images.find(label.name)
             if found.path is None and label.class_name and columns["file"] in row.opened:
@@ -92,6 +99,12 @@ def read_labels(path: Path, scan: Scan, *, dataset: Path | None = None) -> Label
                 )
             reading.take(label, found)
     notes += reading.take_by_ending()
+    if long_cells:
+        what = "A cell goes" if len(long_cells) == 1 else f"{len(long_cells):,} cells go"
+        notes.append(
+            f"{what} over several lines with separators in them, from line {name_some(long_cells)} on: rows in "
+            "there were not read. Is the quote closed where it should be?"
+        )
     labels = reading.labels
     return LabelFile(
         name=table.name,
@@ -123,7 +136,7 @@ def write_labels(target: Path | TextIO, labels: Mapping[ImageKey, int], classes:
         DataError: If the file cannot be written.
     """
     text = io.StringIO()
-    names = [encode_cell(encode_class(name)) for name in classes]
+    names = [_class_cell(name) for name in classes]
     rows = [(encode_cell(encode_name(key.path)), key.frame, names[index]) for key, index in labels.items()]
     tabs = isinstance(target, Path) and target.suffix.lower() == ".tsv"
     writer = csv.writer(text, delimiter="\t" if tabs else ",", lineterminator="\n")
@@ -203,7 +216,7 @@ class _Reading:
         target = self.every_frame if label.frame is None else self.one_frame
         for key in keys:
             known = target.setdefault(key, label)
-            if known.class_name != label.class_name:
+            if class_name(known.class_name) != class_name(label.class_name):
                 first, second = sorted((known, label), key=lambda each: each.line)
                 raise LabelFileError(
                     f"{self.file} gives {printable(key.path)} two classes: {printable(first.class_name)} in line "
@@ -302,13 +315,14 @@ def _frame(row: Row, columns: Mapping[Column, int], table: Table) -> int | None:
     if text.casefold() in _EVERY_FRAME:
         return None
     number = _FRAME.fullmatch(text)
-    if number is None:
+    value = -1.0 if number is None else float(number.group(1))
+    if not 0 <= value < _MOST_FRAMES or not value.is_integer():
         raise table.lines.refusal(
             row.line,
             f"has the frame {printable(text)[:60]}, which is no whole number",
             "Frames count from 0.",
         )
-    return int(number.group(1))
+    return int(value)
 
 
 def _class(row: Row, place: int, table: Table) -> str:
@@ -326,6 +340,12 @@ def _class(row: Row, place: int, table: Table) -> str:
             'A name with quotes in it stands in quotes, and they are doubled: "a ""b"" c".',
         )
     return "" if text.casefold() in _NO_VALUE else decode_name(text)
+
+
+def _class_cell(name: str) -> str:
+    """The name of a class, so that it is read as it was: a class called nan is not an empty cell."""
+    text = encode_cell(encode_class(name))
+    return f"%{ord(text[0]):02X}{text[1:]}" if text.casefold() in _NO_VALUE else text
 
 
 def _spelling(name: str) -> str:

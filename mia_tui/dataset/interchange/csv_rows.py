@@ -34,7 +34,7 @@ _WORKBOOKS = (
 _LOOKED_AT = 8  # bytes: the names of columns, of which every second byte is zero in UTF-16 without a mark
 
 _DELIMITERS = (",", ";", "\t", "|")
-_SEPARATOR_LINE = re.compile(r'"?sep=([^\w"\r\n])"?[,;\s]*', re.IGNORECASE)  # Excel's own first line
+_SEPARATOR_LINE = re.compile(r'"?sep=(\\t|[^\w"\r\n])"?[,;\s]*', re.IGNORECASE)  # Excel's own first line
 _OPENING = re.compile(' *"')
 _SPACES = re.compile(" *")
 _BAD_BYTE = re.compile("[\udc80-\udcff]")
@@ -164,12 +164,12 @@ def _line_of_bad_byte(path: Path) -> int | None:
 
 
 def _headers(lines: _Lines) -> dict[str, Row]:
-    first = next((line for line in lines if line.strip()), "")
+    first = next((line for line in lines if line.strip()), "").lstrip("\ufeff")  # a mark behind the mark
     said = _SEPARATOR_LINE.fullmatch(first)
     if said is not None:
         first = next((line for line in lines if line.strip()), "")
     headers, faults = {}, []
-    for delimiter in _DELIMITERS if said is None else (said.group(1),):
+    for delimiter in _DELIMITERS if said is None else (said.group(1).replace("\\t", "\t"),):
         try:
             headers[delimiter] = _row(first, delimiter, lines, iter(()))
         except LabelFileError as error:  # between commas "a";"b" is no row
