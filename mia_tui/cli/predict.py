@@ -96,8 +96,8 @@ def _place_of_suggestions(run: "RunDir | None", images: Path, state: Path | None
         ConfigError: If the images are not the dataset that the run belongs to.
         RunError: If the disk does not take a folder there.
     """
-    from mia_tui.files import make_folder
     from mia_tui.paths import is_same_folder
+    from mia_tui.runs.disk import make_folder
     from mia_tui.runs.index import runs_of
 
     hint = "Name a file with --out."

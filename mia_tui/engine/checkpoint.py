@@ -28,18 +28,11 @@ from mia_tui.engine.backbones import build_model
 from mia_tui.engine.device import Arithmetic
 from mia_tui.engine.torch_file import check_weights, is_safetensors, load_torch_file
 from mia_tui.errors import CheckpointError
-from mia_tui.files import (
-    disk_error,
-    make_folder,
-    read,
-    remove,
-    rename,
-    replacing,
-    write_atomically,
-)
+from mia_tui.files import read, remove, rename
 from mia_tui.paths import printable
 from mia_tui.records import BadRecord, Count, Elapsed, Frame, check, decode_json
 from mia_tui.runs.card import CARD_KEY, Deviation, Mean, ModelCard
+from mia_tui.runs.disk import disk_error, make_folder, replacing, write_atomically
 from mia_tui.runs.layout import RunDir
 
 STATE_FORMAT = 1

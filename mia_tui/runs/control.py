@@ -19,10 +19,11 @@ from typing import Any, Self
 import msgspec
 
 from mia_tui.errors import RunError
-from mia_tui.files import create, disk_error, read, remove
+from mia_tui.files import create, read, remove
 from mia_tui.paths import printable
 from mia_tui.records import BadRecord, Time, decode_json
 from mia_tui.runs.away import AWAY_S, GONE_S, was_deleted
+from mia_tui.runs.disk import disk_error
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.liveness import Status, run_status
 from mia_tui.runs.own_worker import signal_worker

@@ -20,9 +20,10 @@ from typing import Any, Self
 import msgspec
 
 from mia_tui.errors import UNREACHABLE
-from mia_tui.files import FULL_DISK, disk_error, open_in_place, open_to_read
+from mia_tui.files import open_in_place, open_to_read
 from mia_tui.paths import printable
 from mia_tui.records import BadRecord, JsonReader
+from mia_tui.runs.disk import FULL_DISK, disk_error
 from mia_tui.runs.events import Event, KnownEvent, Progress, StepEnded, UnknownEvent
 
 _CHUNK_BYTES = 1 << 16  # what was decoded is soon free again: half the time that megabytes take

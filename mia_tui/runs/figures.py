@@ -15,9 +15,10 @@ import numpy.typing as npt
 from msgspec import Meta
 
 from mia_tui.errors import RunError
-from mia_tui.files import make_folder, read, write_atomically
+from mia_tui.files import read
 from mia_tui.paths import decode_name, encode_name, printable
 from mia_tui.records import Count, Frame, Text, decode_json
+from mia_tui.runs.disk import make_folder, write_atomically
 from mia_tui.runs.layout import unreadable
 
 Matrix = npt.NDArray[np.int64]

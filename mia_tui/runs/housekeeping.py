@@ -11,9 +11,10 @@ from mia_tui import errors
 from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.wording import name_some
 from mia_tui.errors import MiaError, RunError
-from mia_tui.files import disk_error, remove, remove_leftovers
+from mia_tui.files import remove, remove_leftovers
 from mia_tui.paths import printable
 from mia_tui.runs.control import kill_worker, request_stop
+from mia_tui.runs.disk import disk_error
 from mia_tui.runs.home import job_here, settle
 from mia_tui.runs.index import remember_run
 from mia_tui.runs.launch import spawn, trains_on_cpu, wait_until_taken

@@ -12,7 +12,7 @@ from mia_tui.catalog.metrics import MetricName, shown_metric
 from mia_tui.dataset.recent import recent_datasets
 from mia_tui.dataset.wording import name_some
 from mia_tui.errors import ConfigError, RunError
-from mia_tui.files import open_in_place, read, write_atomically
+from mia_tui.files import open_in_place, read
 from mia_tui.paths import (
     StateFolder,
     decode_name,
@@ -24,6 +24,7 @@ from mia_tui.paths import (
     user_state,
 )
 from mia_tui.records import BadRecord, Text, Time, decode_json
+from mia_tui.runs.disk import write_atomically
 from mia_tui.runs.events import EpochEnded
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.state import best_epoch, read_state

@@ -16,9 +16,10 @@ from msgspec import Meta
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.errors import RunError
-from mia_tui.files import make_folder, read, write_atomically
+from mia_tui.files import read
 from mia_tui.paths import printable
 from mia_tui.records import BadRecord, Count, Text, decode_json
+from mia_tui.runs.disk import make_folder, write_atomically
 from mia_tui.runs.job import Sample
 from mia_tui.runs.layout import RunDir, unreadable
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import mia_tui
 from mia_tui.errors import MiaError, RunError
-from mia_tui.files import disk_error, open_in_place, open_to_read, remove, replacing
+from mia_tui.files import open_in_place, open_to_read, remove
 from mia_tui.paths import printable, typed
 from mia_tui.runs.control import clear_stop
+from mia_tui.runs.disk import disk_error, replacing
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.liveness import read_record, run_status
 from mia_tui.runs.system import FULL_BYTES

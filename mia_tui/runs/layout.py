@@ -29,17 +29,10 @@ from typing import Any, Literal
 import msgspec
 
 from mia_tui.errors import ConfigError, RunError
-from mia_tui.files import (
-    add_new_folder,
-    disk_error,
-    make_folder,
-    open_to_read,
-    read,
-    remove,
-    write_atomically,
-)
+from mia_tui.files import add_new_folder, open_to_read, read, remove
 from mia_tui.paths import RUNS_FOLDER, StateFolder, decode_name, encode_name, printable
 from mia_tui.records import BadRecord, JsonReader, check, decode_json
+from mia_tui.runs.disk import disk_error, make_folder, write_atomically
 from mia_tui.runs.job import Sample, TrainJob
 
 _JOB, _SAMPLES = "job.json", "samples.jsonl"

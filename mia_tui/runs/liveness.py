@@ -30,17 +30,16 @@ from mia_tui.files import (
     NO_LOCKS,
     Identity,
     OddFile,
-    disk_error,
     hold,
     let_go,
     open_in_place,
     open_to_read,
     read,
     remove_leftovers,
-    write_atomically,
 )
 from mia_tui.paths import printable
 from mia_tui.records import BadRecord, Count, Text, Time, decode_json
+from mia_tui.runs.disk import disk_error, write_atomically
 from mia_tui.runs.eventlog import last_event
 from mia_tui.runs.events import KnownEvent, RunEnded
 from mia_tui.runs.layout import RunDir

@@ -24,10 +24,11 @@ from msgspec import Meta
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.wording import fault_of
 from mia_tui.errors import ConfigError, DataError
-from mia_tui.files import open_in_place, open_to_read, remove, remove_leftovers, replacing
+from mia_tui.files import open_in_place, open_to_read, remove, remove_leftovers
 from mia_tui.paths import decode_name, encode_cell, encode_controls, encode_name, printable
 from mia_tui.records import BadRecord, Frame, JsonReader, Text, decode_json
 from mia_tui.runs.card import ModelCard
+from mia_tui.runs.disk import replacing
 
 FORMATS = (".csv", ".jsonl", ".parquet")
 

@@ -8,8 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from mia_tui.errors import RunError
-from mia_tui.files import disk_error, make_folder, open_in_place, open_to_read
+from mia_tui.files import open_in_place, open_to_read
 from mia_tui.paths import printable
+from mia_tui.runs.disk import disk_error, make_folder
 from mia_tui.runs.launch import give_way, last_words, start_program
 from mia_tui.runs.layout import RunDir
 from mia_tui.runs.predictions import partial_path

@@ -10,7 +10,7 @@ def test_a_checkpoint_that_finds_no_room_is_one_sentence_and_the_old_one_stays(t
         from pathlib import Path
         import torch
         from mia_tui.errors import RunError
-        from mia_tui.files import replacing
+        from mia_tui.runs.disk import replacing
         path = Path(sys.argv[1]) / "last.pt"
         with replacing(path) as file:
             torch.save(torch.zeros(10), file)

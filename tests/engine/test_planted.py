@@ -18,10 +18,10 @@ from training_support import make_run
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import MiaError
-from mia_tui.files import make_folder
 from mia_tui.paths import StateFolder
 from mia_tui.runs import housekeeping
 from mia_tui.runs.control import clear_stop, request_stop
+from mia_tui.runs.disk import make_folder
 from mia_tui.runs.housekeeping import delete_run
 from mia_tui.runs.index import list_runs
 from mia_tui.runs.launch import last_words, spawn

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from mia_tui.errors import AwayError, RunError
-from mia_tui.files import disk_error, write_atomically
 from mia_tui.runs import away
+from mia_tui.runs.disk import disk_error, write_atomically
 
 
 @pytest.fixture(autouse=True)

@@ -10,8 +10,9 @@ import pytest
 from run_support import make_job, make_run, on_small_disk
 
 from mia_tui.errors import ConfigError, RunError
-from mia_tui.files import make_folder, remove_leftovers, replacing, write_atomically
+from mia_tui.files import remove_leftovers
 from mia_tui.paths import StateFolder
+from mia_tui.runs.disk import make_folder, replacing, write_atomically
 from mia_tui.runs.job import JobClass, Sample
 from mia_tui.runs.layout import RunDir
 
@@ -217,7 +218,7 @@ def test_a_disk_that_fills_up_leaves_the_old_file_in_place(tmp_path: Path) -> No
         """
         from pathlib import Path
         from mia_tui.errors import RunError
-        from mia_tui.files import write_atomically
+        from mia_tui.runs.disk import write_atomically
         folder = Path(sys.argv[1])
         write_atomically(folder / "last.pt", b"old")
         try:
