@@ -162,7 +162,7 @@ def tell_counts(
             "unlabelled": without,
             "missing": labelled.missing,
             "flagged": len(flagged),
-            "left_out": found.scan.left_out.kinds,
+            "other_kinds": found.scan.other_kinds.kinds,
             "source": labelled.source,
             "rule": rule,
             "classes": rows,

@@ -21,7 +21,7 @@ def scan_images(report: Report, folder: Path, frames: "Frames", *, label_file: P
     with report.counting("Looking for images") as bar:
         found = scan(folder, frames=frames, progress=lambda done: bar.update(done))
     if label_file is not None and label_file.is_file() and folder.resolve() in label_file.resolve().parents:
-        found.left_out.forget(label_file.name)
+        found.other_kinds.forget(label_file.name)
     for note in found.notes:
         report.warn(note)
     return found

@@ -78,7 +78,7 @@ def command(
     suggests = out is None
     out = out or _place_of_suggestions(run, images, state)
     network = load_network(report, weights, device, precision, max_megapixels)
-    root, keys, left_out = _find_images(report, images, frames or network.card.frames)
+    root, keys, other_kinds = _find_images(report, images, frames or network.card.frames)
     header = make_header(root, weights, network.card, tta=tta)
     root_of_run = run.root if suggests and run is not None else None
     partial = PartialFile(out, header, keys, root=root_of_run)
@@ -86,7 +86,7 @@ def command(
         _predict(report, network, root, keys, partial, batch_size, tta)
     finally:
         partial.close()
-    _tell(report, out, header, images if suggests else None, state, root_of_run, left_out)
+    _tell(report, out, header, images if suggests else None, state, root_of_run, other_kinds)
 
 
 def _place_of_suggestions(run: "RunDir | None", images: Path, state: Path | None) -> Path:
@@ -139,7 +139,7 @@ def _find_images(
         pages = range(count_frames(images, animated=frames))  # type: ignore[arg-type]
         return images.absolute().parent, [ImageKey(images.name, page) for page in pages], {}
     found = scan_images(report, images, frames)  # type: ignore[arg-type]
-    return images, found.keys, found.left_out.kinds
+    return images, found.keys, found.other_kinds.kinds
 
 
 def _predict(
@@ -196,7 +196,7 @@ def _tell(
     dataset: Path | None,
     state: Path | None,
     root: Path | None,
-    left_out: Mapping[str, int],
+    other_kinds: Mapping[str, int],
 ) -> None:
     """Write the file that was asked for, or suggestions for the dataset, and say what is in it."""
     from mia_tui.dataset.wording import counted, name_faults
@@ -224,7 +224,7 @@ def _tell(
             "out": str(out),
             "predicted": predicted,
             "skipped": summary.problem_count,
-            "left_out": left_out,
+            "other_kinds": other_kinds,
             "classes": summary.by_class,
         }
     )

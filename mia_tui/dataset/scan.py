@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from mia_tui.dataset.hashes import duplicate_groups, file_hash
-from mia_tui.dataset.left_out import LeftOut
 from mia_tui.dataset.model import ImageFile, ImageKey
+from mia_tui.dataset.other_kinds import OtherKinds
 from mia_tui.dataset.pixels.decode import count_frames
 from mia_tui.dataset.pixels.reading import ANIMATED_SUFFIXES, IMAGE_SUFFIXES, STACK_SUFFIXES
 from mia_tui.dataset.scan_index import ScanIndex, each
@@ -48,18 +48,18 @@ class Scan:
         keys: One for each frame, in the dataset's order.
         files: One for each file, with size and time, in the same order.
         problems: What could not be looked at.
-        left_out: Files of other kinds.
+        other_kinds: Files of other kinds.
     """
 
     keys: tuple[ImageKey, ...]
     files: tuple[ImageFile, ...]
     problems: tuple[ScanProblem, ...]
-    left_out: LeftOut = field(default_factory=LeftOut)
+    other_kinds: OtherKinds = field(default_factory=OtherKinds)
 
     @property
     def notes(self) -> list[str]:
         """What could not be looked at and what was left out, a sentence each for the user."""
-        return [*problem_notes(self.problems), *self.left_out.notes]
+        return [*problem_notes(self.problems), *self.other_kinds.notes]
 
 
 class Measured(NamedTuple):
@@ -88,19 +88,19 @@ def scan(root: Path, *, frames: "Frames" = "first", progress: Callable[[int], No
     """
     check_root(root)
     problems: list[ScanProblem] = []
-    left_out = LeftOut()
+    other_kinds = OtherKinds()
     found = []
-    for path in scan_files(root, problems=problems, left_out=left_out):
+    for path in scan_files(root, problems=problems, other_kinds=other_kinds):
         found.append(path)
         if progress is not None and len(found) % _TOLD_EVERY == 0:
             progress(len(found))
     files, keys = [], []
-    for path, size, mtime_ns, count in measure(root, found, frames, problems, left_out):
+    for path, size, mtime_ns, count in measure(root, found, frames, problems, other_kinds):
         files.append(ImageFile(path, size, mtime_ns))
         keys += [ImageKey(path, frame) for frame in range(count)]
     if progress is not None:
         progress(len(files))
-    return Scan(tuple(keys), tuple(files), tuple(problems), left_out)
+    return Scan(tuple(keys), tuple(files), tuple(problems), other_kinds)
 
 
 def measure(
@@ -108,7 +108,7 @@ def measure(
     found: Iterable[str],
     frames: "Frames",
     problems: list[ScanProblem],
-    left_out: LeftOut,
+    other_kinds: OtherKinds,
 ) -> Iterator[Measured]:
     """Find out size, time and number of images of files, one after the other; in threads where the disk is slow.
 
@@ -117,7 +117,7 @@ def measure(
         found: Its files, from `scan_files`.
         frames: As for `scan`.
         problems: Gets the files that are not there any more.
-        left_out: Files of other kinds, named where there is no image.
+        other_kinds: Files of other kinds, named where there is no image.
 
     Raises:
         DataError: If there is no file.
@@ -138,7 +138,7 @@ def measure(
     finally:
         index.save()
     if is_empty:
-        raise _no_images(root, problems, left_out)
+        raise _no_images(root, problems, other_kinds)
 
 
 def problem_notes(problems: Sequence[ScanProblem]) -> list[str]:
@@ -167,9 +167,9 @@ def check_root(root: Path) -> None:
         raise DataError(f"{printable(root)} is a file.", "Name the folder that holds the images.")
 
 
-def _no_images(root: Path, problems: list[ScanProblem], left_out: LeftOut) -> DataError:
+def _no_images(root: Path, problems: list[ScanProblem], other_kinds: OtherKinds) -> DataError:
     suffixes = ", ".join(sorted(suffix[1:] for suffix in IMAGE_SUFFIXES))
-    hint = " ".join((f"Images are files that end in {suffixes}.", *left_out.notes))
+    hint = " ".join((f"Images are files that end in {suffixes}.", *other_kinds.notes))
     if problems:
         first = problems[0]
         hint = f"{printable(first.path or root)}: {first.message}"

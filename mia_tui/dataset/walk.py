@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mia_tui.dataset.left_out import LeftOut, is_system_folder
+from mia_tui.dataset.other_kinds import OtherKinds, is_system_folder
 from mia_tui.dataset.pixels.reading import is_image_name
 from mia_tui.paths import LABELS_DB, is_file, is_folder
 
@@ -36,7 +36,7 @@ class ScanProblem:
 
 
 def scan_files(
-    root: Path, *, problems: list[ScanProblem] | None = None, left_out: LeftOut | None = None
+    root: Path, *, problems: list[ScanProblem] | None = None, other_kinds: OtherKinds | None = None
 ) -> Iterator[str]:
     """The image files below a folder, one by one: paths relative to it.
 
@@ -46,9 +46,11 @@ def scan_files(
     Args:
         root: Folder of the dataset.
         problems: Gets what cannot be looked at; the rest is found all the same.
-        left_out: Gets the files that are no images by their ending.
+        other_kinds: Gets the files that are no images by their ending.
     """
-    walk = _Walk(root, [] if problems is None else problems, LeftOut() if left_out is None else left_out)
+    walk = _Walk(
+        root, [] if problems is None else problems, OtherKinds() if other_kinds is None else other_kinds
+    )
     walk.seen.update(_folders_above(root))
     yield from walk.files("")
     while walk.links:
@@ -71,7 +73,7 @@ class _Walk:
 
     root: Path
     problems: list[ScanProblem]
-    left_out: LeftOut
+    other_kinds: OtherKinds
     seen: set[tuple[int, int]] = field(default_factory=set)
     links: deque[str] = field(default_factory=deque)
 
@@ -129,7 +131,7 @@ class _Walk:
                     others.append(name)
         self.seen.add(identity)
         if others:
-            self.left_out.add(folder, others, alone=not (images or folders or links))
+            self.other_kinds.add(folder, others, alone=not (images or folders or links))
         links.sort(key=natural_key)
         self.links.extend(f"{folder}/{name}" if folder else name for name in links)
         return _in_natural_order(images), image_links, sorted(folders, key=natural_key)

@@ -416,7 +416,7 @@ def test_files_of_other_kinds_are_said_and_stand_in_the_record(mia: Mia, labelle
         (labelled / name).touch()
     answer = mia("labels", "stats", labelled, "--json")
     assert answer.err.startswith("Warning: 3 files of other kinds left out: 2 .heic, 1 .czi.\n")
-    assert json.loads(answer.out)["left_out"] == {".heic": 2, ".czi": 1}
+    assert json.loads(answer.out)["other_kinds"] == {".heic": 2, ".czi": 1}
 
 
 def test_the_label_file_that_is_read_is_not_said_to_be_left_out(mia: Mia, cells: Path) -> None:

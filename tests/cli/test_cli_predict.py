@@ -326,7 +326,7 @@ def test_files_of_other_kinds_are_said_by_predict_and_by_train(
     (discs / "red" / "a.czi").touch()
     answer = predict(mia, discs, run, tmp_path / "p.csv", "--json")
     assert "Warning: 1 file of another kind left out: 1 .czi.\n" in answer.err
-    assert json.loads(answer.out)["left_out"] == {".czi": 1}
+    assert json.loads(answer.out)["other_kinds"] == {".czi": 1}
     trained = train(mia, discs, "--json")
     told = [json.loads(line) for line in trained.out.splitlines()]
     assert ("warning", "1 file of another kind left out: 1 .czi.") in [

@@ -128,7 +128,7 @@ def test_a_class_folder_whose_disk_is_away_is_told_and_not_counted_as_a_file(tmp
     assert [(problem.path, problem.message) for problem in found.problems] == [
         ("b", "The link leads nowhere.")
     ]
-    assert not found.left_out.kinds
+    assert not found.other_kinds.kinds
 
 
 def test_linked_images_count_and_dead_links_are_told(tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ from PIL import Image
 from mia_tui.dataset.interchange.folders import PART_FOLDERS
 from mia_tui.dataset.interchange.output import FILE_MODE, FOLDER_MODE, cannot_write
 from mia_tui.dataset.interchange.portable import portable, unportable
-from mia_tui.dataset.left_out import is_system_folder
 from mia_tui.dataset.model import ImageKey, Part
+from mia_tui.dataset.other_kinds import is_system_folder
 from mia_tui.dataset.pixels.reading import open_image
 from mia_tui.dataset.wording import counted, name_some
 from mia_tui.errors import DataError, DecodeError

@@ -28,8 +28,8 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from mia_tui.dataset.interchange.labelfile import LabelFile
-from mia_tui.dataset.left_out import LABEL_FOLDER
 from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.other_kinds import LABEL_FOLDER
 from mia_tui.dataset.scan import Scan, natural_key
 from mia_tui.dataset.wording import counted, name_some
 from mia_tui.errors import LabelFileError

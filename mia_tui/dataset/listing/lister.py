@@ -8,9 +8,9 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mia_tui.dataset.left_out import LeftOut
 from mia_tui.dataset.listing.arrays import ListingArrays, arrays_of, paths_of
 from mia_tui.dataset.listing.listing import Listing
+from mia_tui.dataset.other_kinds import OtherKinds
 from mia_tui.dataset.scan import Measured, check_root, measure, problem_notes
 from mia_tui.dataset.walk import ScanProblem, scan_files
 
@@ -28,17 +28,17 @@ class Found:
     Attributes:
         listing: The images with sizes, times and frames.
         problems: What could not be looked at.
-        left_out: Files of other kinds.
+        other_kinds: Files of other kinds.
     """
 
     listing: Listing
     problems: tuple[ScanProblem, ...]
-    left_out: LeftOut = field(default_factory=LeftOut)
+    other_kinds: OtherKinds = field(default_factory=OtherKinds)
 
     @property
     def notes(self) -> list[str]:
         """What could not be looked at and what was left out, a sentence each for the user."""
-        return [*problem_notes(self.problems), *self.left_out.notes]
+        return [*problem_notes(self.problems), *self.other_kinds.notes]
 
 
 class _StoppedError(Exception):
@@ -76,19 +76,19 @@ def list_images(
 
     check_root(root)
     problems: list[ScanProblem] = []
-    left_out = LeftOut()
+    other_kinds = OtherKinds()
     parts: deque[ListingArrays] = deque()
     try:
-        for paths in _batches(heeding(scan_files(root, problems=problems, left_out=left_out))):
+        for paths in _batches(heeding(scan_files(root, problems=problems, other_kinds=other_kinds))):
             parts.append(arrays_of(paths))
             if on_batch is not None:
                 on_batch(parts[-1])
-        files = measure(root, heeding(_taken_out(parts)), frames, problems, left_out)
+        files = measure(root, heeding(_taken_out(parts)), frames, problems, other_kinds)
         listing = _listed(files)
     except _StoppedError:
         return None
     _ = listing.by_time  # sorting a million takes as long as a person waits for a key; here nobody does
-    return Found(listing, tuple(problems), left_out)
+    return Found(listing, tuple(problems), other_kinds)
 
 
 def _batches(paths: Iterator[str]) -> Iterator[list[str]]:

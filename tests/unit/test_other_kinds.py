@@ -6,8 +6,8 @@ from labels_support import draw
 from PIL import Image
 
 from mia_tui.dataset import walk
-from mia_tui.dataset.left_out import LeftOut, ending, is_system_folder
 from mia_tui.dataset.listing.lister import list_images
+from mia_tui.dataset.other_kinds import OtherKinds, ending, is_system_folder
 from mia_tui.dataset.pixels.decode import count_frames, decode
 from mia_tui.dataset.pixels.reading import IMAGE_SUFFIXES, is_image_name
 from mia_tui.dataset.scan import scan, scan_files
@@ -48,10 +48,10 @@ def test_files_of_other_kinds_are_counted_by_ending_by_both_ways_of_looking(tmp_
     touch(tmp_path, "a/2.HEIC", "a/3.heic", "b/c/4.czi", "b/c/5.png", "README", "volume.nii.gz")
     (tmp_path / "b" / "link.czi").symlink_to(tmp_path / "b" / "c" / "4.czi")
     counts = {".heic": 2, ".czi": 2, "": 1, ".nii.gz": 1}
-    assert scan(tmp_path).left_out.kinds == counts
+    assert scan(tmp_path).other_kinds.kinds == counts
     found = list_images(tmp_path)
     assert found is not None
-    assert found.left_out.kinds == counts
+    assert found.other_kinds.kinds == counts
     assert found.notes == scan(tmp_path).notes
     assert scan(tmp_path).notes == [
         "6 files of other kinds left out: 2 .czi, 2 .heic, 1 .nii.gz, 1 without an ending."
@@ -70,7 +70,7 @@ def test_what_programs_leave_for_themselves_is_neither_an_image_nor_counted(tmp_
     touch(tmp_path, "labels.csv", "a/predictions.csv")  # by these names README calls our own tables
     found = scan(tmp_path)
     assert [file.path for file in found.files] == ["a/1.png"]
-    assert (found.left_out.kinds, found.notes) == ({}, [])
+    assert (found.other_kinds.kinds, found.notes) == ({}, [])
 
 
 @pytest.mark.parametrize(
@@ -122,18 +122,18 @@ def test_a_folder_that_holds_nothing_that_is_read_is_named_since_it_may_be_a_cla
 def test_the_sentence_names_pictures_first_and_ends():
     files = Counter({".txt": 9000, ".heic": 1, "": 2, **{f".k{number}": 1 for number in range(20)}})
     named = "1 .heic, 9,000 .txt, 2 without an ending, 1 .k0, 1 .k1 and 18 more kinds"
-    assert LeftOut(files).notes == [f"9,023 files of other kinds left out: {named}."]
-    assert LeftOut(Counter({".czi": 1})).notes == ["1 file of another kind left out: 1 .czi."]
+    assert OtherKinds(files).notes == [f"9,023 files of other kinds left out: {named}."]
+    assert OtherKinds(Counter({".czi": 1})).notes == ["1 file of another kind left out: 1 .czi."]
 
 
 def test_files_of_other_kinds_cost_no_look_at_the_disk(tmp_path, monkeypatch):
     touch(tmp_path, "a.png", *(f"{number}.czi" for number in range(50)))
-    left_out = LeftOut()
+    other_kinds = OtherKinds()
     asked = []
     real = walk.os.stat
     monkeypatch.setattr(
         walk.os, "stat", lambda *args, **options: asked.append(args) or real(*args, **options)
     )
-    assert list(scan_files(tmp_path, left_out=left_out)) == ["a.png"]
-    assert left_out.kinds == {".czi": 50}
+    assert list(scan_files(tmp_path, other_kinds=other_kinds)) == ["a.png"]
+    assert other_kinds.kinds == {".czi": 50}
     assert not any(str(args[0]).endswith(".czi") for args in asked)

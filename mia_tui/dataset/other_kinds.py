@@ -84,7 +84,7 @@ def ending(name: str) -> str:
 
 
 @dataclass
-class LeftOut:
+class OtherKinds:
     """What a scan passed over.
 
     Attributes:
