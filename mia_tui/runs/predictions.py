@@ -25,7 +25,7 @@ from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.wording import fault_of
 from mia_tui.errors import ConfigError, DataError
 from mia_tui.files import open_in_place, open_to_read, remove, remove_leftovers
-from mia_tui.paths import decode_name, encode_cell, encode_controls, encode_name, printable
+from mia_tui.paths import decode_name, encode_cell, encode_class, encode_controls, encode_name, printable
 from mia_tui.records import BadRecord, Frame, JsonReader, Text, decode_json
 from mia_tui.runs.card import ModelCard
 from mia_tui.runs.disk import replacing
@@ -293,7 +293,7 @@ def _is_of(row: Row, key: ImageKey, header: Header) -> bool:
 
 
 def _columns(header: Header) -> list[str]:
-    classes = (f"p_{encode_controls(name)}" for name in header.classes)
+    classes = (f"p_{encode_controls(encode_class(name))}" for name in header.classes)
     return ["file", "frame", "class", "probability", *classes, "run"]
 
 
@@ -303,7 +303,7 @@ def _values(row: Row, header: Header) -> list[Any]:
     return [
         encode_controls(row.file),
         row.frame,
-        encode_controls(header.classes[best]),
+        encode_controls(encode_class(header.classes[best])),
         row.probabilities[best],
         *row.probabilities,
         encode_controls(header.run),

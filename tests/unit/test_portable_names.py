@@ -97,3 +97,16 @@ def test_predictions_of_a_foreign_network_hold_no_raw_control_bytes_and_no_formu
     if suffix == "csv":
         row = list(csv.reader(text.splitlines()))[1]
         assert row[:3] == ["%3D1.png", "0", "%3Dcmd|' /C calc'!A0"] and row[3:6] == ["0.75", "0.75", "0.25"]
+
+
+@pytest.mark.parametrize("name", ["=1+1", "50%", "a%41", "x\ty", "plain"])
+def test_predictions_are_read_as_labels_with_the_classes_they_were_written_with(
+    tmp_path: Path, name: str
+) -> None:
+    out = tmp_path / "p.csv"
+    header = Header("/data", "w", [name, "other"], "run", False, 120.0)
+    partial = PartialFile(out, header, [ImageKey("a.png")])
+    partial.append([Row("a.png", 0, [0.75, 0.25])])
+    partial.close()
+    convert(out, header)
+    assert read_labels(out, scan_of("a.png")).labels == {ImageKey("a.png"): name}
