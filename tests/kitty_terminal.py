@@ -6,7 +6,7 @@ from base64 import b64decode
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 QUOTA_BYTES = 320 * 10**6
 _COMMAND = re.compile(rb"\x1b_G([^;\x1b]*)(?:;([^\x1b]*))?\x1b\\")
@@ -71,7 +71,7 @@ class KittyTerminal:
         if action == "p":
             return self._place(number, int(control.get("q", 0)))
         if action == "d":
-            self._delete(control["d"], number)
+            self._delete(control.get("d", "a"), number)
         elif action in "tT":
             self._load(control, number, payload)
         return b""
@@ -85,7 +85,7 @@ class KittyTerminal:
         file, self._loading = io.BytesIO(b64decode(self._loading[1])), None
         try:
             picture = Image.open(file).convert("RGB")
-        except UnidentifiedImageError:
+        except OSError:  # no picture, or a broken one
             return
         if number in self.images:
             replaced = self.images.pop(number)
@@ -114,9 +114,10 @@ class KittyTerminal:
         return b"" if quiet else f"\x1b_Gi={number},p=1;OK\x1b\\".encode()
 
     def _delete(self, which: str, number: int) -> None:
-        assert which in "iI", "no other form is known to be safe"
-        if number in self.images:
-            self.images[number].placed = False
+        assert which in "iIa", "no other form is known to be safe"
+        for other, image in self.images.items():
+            if which == "a" or other == number:  # `a` is for programs that we are compared with
+                image.placed = False
         if which == "I":
             unplaced = [n for n, image in self.images.items() if not image.placed]
             for other in unplaced if self.frees_unplaced else [number]:
