@@ -220,8 +220,6 @@ class RunScreen(Screen[OpenImages | None]):
         if text != self._doing_text:
             self._doing_text = text
             self._doing.update(self.context.ink.shown(text))
-            # Once more when that is laid out: now and then the second line of a sentence had no room.
-            self.call_after_refresh(self._doing.refresh, layout=True)
             # Textual asks once for another height: where a layout came between two texts it keeps that of the first.
             self.call_after_refresh(self._doing.refresh, layout=True)
 
