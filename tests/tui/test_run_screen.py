@@ -232,7 +232,7 @@ def test_the_table_of_epochs_marks_the_best_one(tmp_path: Path) -> None:
 
 def test_a_failed_run_says_why_and_what_to_do_and_its_warnings_have_a_page(tmp_path: Path) -> None:
     run = an_idle_run(tmp_path)
-    error = Failure("RunError", "The loss became nan in epoch 1, step 3.", "Take a lower --lr.")
+    error = Failure("RunError", "The loss became nan in epoch 1, step 3.", "Start again with a lower --lr.")
     write(run, started(), Warned(t=1.0, message="Two images are gone.", hint="Look."))
     write(run, RunEnded(t=1e10, outcome="failed", error=error))
 
@@ -241,7 +241,7 @@ def test_a_failed_run_says_why_and_what_to_do_and_its_warnings_have_a_page(tmp_p
             await see(pilot, ": The loss became nan in epoch 1, step 3.")
             await see(pilot, "lower --lr.")
             said = " ".join(screen_text(pilot.app).split())
-            assert "Failed 2286-11-2" in said and "step 3. Take a lower --lr." in said
+            assert "Failed 2286-11-2" in said and "step 3. Start again with a lower --lr." in said
             assert "failed" in screen_lines(pilot.app)[0] and "6 Messages (2)" in screen_text(pilot.app)
             await press(pilot, "6")
             assert "Warning: Two images are gone. Look." in screen_text(pilot.app)

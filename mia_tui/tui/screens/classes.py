@@ -7,7 +7,6 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.screen import ModalScreen, Screen
-from textual.widgets import Static
 
 from mia_tui.dataset.model import ImageClass
 from mia_tui.errors import MiaError
@@ -19,6 +18,7 @@ from mia_tui.tui.screens.overlay import Overlay
 from mia_tui.tui.services.desk import Desk
 from mia_tui.tui.services.obeying import CommandQueue
 from mia_tui.tui.widgets.class_table import ClassLine, ClassTable
+from mia_tui.tui.widgets.text_block import TextBlock
 
 Answer = TypeVar("Answer")
 
@@ -50,9 +50,9 @@ class ClassesScreen(ModalScreen[int | None]):
             begin=self._begin, done=self._ask_anew, failed=self._fail, slow=self._say_slow
         )
         self._table = ClassTable(context.ink, id="class-table")
-        self._heading = Static(id="class-heading", markup=False)
-        self._message = Static(id="class-message", markup=False)
-        self._keys = Static(classes="hint", markup=False)
+        self._heading = TextBlock(id="class-heading")
+        self._message = TextBlock(id="class-message")
+        self._keys = TextBlock(classes="hint")
         self._known: tuple[ImageClass, ...] = tuple(desk.session.classes)
         self._counts: Mapping[int, int] = {}
         self._wanted: int | None = desk.session.current_class  # the class the cursor is on
@@ -62,7 +62,7 @@ class ClassesScreen(ModalScreen[int | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog wide", id="classes-dialog"):
-            yield Static("Classes", classes="title", markup=False)
+            yield TextBlock("Classes", classes="title")
             yield self._heading
             yield self._table
             yield self._message

@@ -9,7 +9,6 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.screen import Screen
-from textual.widgets import Static
 
 from mia_tui.catalog.metrics import METRICS, MetricName, shown_metric
 from mia_tui.config.fields import fields, show_value
@@ -25,6 +24,7 @@ from mia_tui.tui.widgets.curves import Curves
 from mia_tui.tui.widgets.ink import Ink
 from mia_tui.tui.widgets.key_line import KeyLine
 from mia_tui.tui.widgets.plots import Curve, Plot
+from mia_tui.tui.widgets.text_block import TextBlock
 
 MOST = 8
 """Runs that can be told apart in one plot."""
@@ -60,7 +60,7 @@ class CompareScreen(Screen[None]):
         self._states: list[RunState] = []
         self._metric: MetricName = shown_metric(self._rows[0].metric)
         self._curves = Curves(told_apart, id="compare-curves")
-        self._best, self._settings = Static(id="compare-best"), Static(id="compare-settings")
+        self._best, self._settings = TextBlock(id="compare-best"), TextBlock(id="compare-settings")
         self._ready = False
 
     def compose(self) -> ComposeResult:

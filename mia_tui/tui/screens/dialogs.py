@@ -10,11 +10,12 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.events import Key, Paste
-from textual.widgets import Button, Input, OptionList, Static
+from textual.widgets import Button, Input, OptionList
 from textual.widgets.option_list import Option
 
 from mia_tui.tui.screens.overlay import Overlay
 from mia_tui.tui.widgets.ink import Ink
+from mia_tui.tui.widgets.text_block import TextBlock
 from mia_tui.tui.widgets.text_field import TextField
 
 Value = TypeVar("Value")
@@ -52,11 +53,11 @@ class TextDialog(Overlay[str | None]):
     def compose(self) -> ComposeResult:
         field = _LinesField if self._several else TextField
         with Vertical(classes="dialog"):
-            yield Static(self._title, classes="title", markup=False)
+            yield TextBlock(self._title, classes="title")
             yield field(self._value, before=self.obeys, id="text", select_on_focus=False)
             if self._error:
-                yield Static(self._error, classes="error", markup=False)
-            yield Static(self.in_words(self._hint), classes="hint", markup=False)
+                yield TextBlock(self._error, classes="error")
+            yield TextBlock(self.in_words(self._hint), classes="hint")
 
     def _take(self) -> None:
         self.dismiss(self.query_one(Input).value)
@@ -122,13 +123,13 @@ class PickDialog(Overlay[Value | None], Generic[Value]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            yield Static(self._title, classes="title", markup=False)
+            yield TextBlock(self._title, classes="title")
             if self._searchable:
                 yield TextField(placeholder="type to find", id="text", before=self.obeys)
             if self._error:
-                yield Static(self._error, classes="error", markup=False)
+                yield TextBlock(self._error, classes="error")
             yield _Choices(id="choices")
-            yield Static(self.in_words(self._hint), classes="hint", markup=False)
+            yield TextBlock(self.in_words(self._hint), classes="hint")
 
     def on_mount(self) -> None:
         self._fill()
@@ -214,14 +215,14 @@ class Question(Overlay[Value | None], Generic[Value]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            yield Static(self._title, classes="title", markup=False)
-            yield Static(self._text, markup=False)
+            yield TextBlock(self._title, classes="title")
+            yield TextBlock(self._text)
             with Horizontal(classes="answers"):
                 for number, (text, _) in enumerate(self._answers):
                     yield _Answer(Text(text), id=f"answer-{number}", compact=True)
             letters = ", a first letter answers" if self._letters else ""
             hint = f"{{left}} and {{right}} choose, {{ok}} takes it{letters}, {{cancel}} does nothing."
-            yield Static(self.in_words(hint), classes="hint", markup=False)
+            yield TextBlock(self.in_words(hint), classes="hint")
 
     @on(Button.Pressed)
     def take(self, event: Button.Pressed) -> None:

@@ -10,7 +10,6 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.events import Key
-from textual.widgets import Static
 
 from mia_tui.paths import printable
 from mia_tui.terminal.model import Terminal
@@ -19,6 +18,7 @@ from mia_tui.tui.context import Context
 from mia_tui.tui.key_bindings import key_name, keys_of, said_key, shown_key
 from mia_tui.tui.screens.keyed_modal import KeyedModal
 from mia_tui.tui.widgets.ink import Ink
+from mia_tui.tui.widgets.text_block import TextBlock
 
 WIDE_COLUMNS = 120
 """From this width on, keys stand in two columns."""
@@ -71,15 +71,15 @@ class HelpScreen(KeyedModal[None]):
             [_legend(context.ink, said_key("label", keys, "accept"))] if scope in ("label", "grid") else []
         )
         self._sections = [*sections, *legend, _showing(context.terminal, said_key("label", keys, "auto"))]
-        self._columns = [Static(classes="help-column"), Static(classes="help-column")]
+        self._columns = [TextBlock(classes="help-column"), TextBlock(classes="help-column")]
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog", id="help-dialog"):
-            yield Static("Keys", classes="title", markup=False)
+            yield TextBlock("Keys", classes="title")
             with VerticalScroll(id="help-scroll", can_focus=False), Horizontal(id="help-columns"):
                 yield from self._columns
             words = "{down}, {up}, {page_next} and {page_previous} scroll, {close} closes."
-            yield Static(self.in_words(words), classes="hint", markup=False)
+            yield TextBlock(self.in_words(words), classes="hint")
 
     def on_resize(self) -> None:
         is_wide = self.size.width >= WIDE_COLUMNS

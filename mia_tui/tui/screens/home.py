@@ -13,7 +13,7 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from mia_tui.dataset.recent import Recent, recent_datasets
 from mia_tui.tui.context import Context
@@ -26,6 +26,7 @@ from mia_tui.tui.services.path_typing import PathTyping, common_beginning, match
 from mia_tui.tui.services.run_watch import LiveRun, RunWatch
 from mia_tui.tui.widgets.entry_list import Entry, EntryList
 from mia_tui.tui.widgets.key_line import KeyLine
+from mia_tui.tui.widgets.text_block import TextBlock
 from mia_tui.tui.widgets.text_field import TextField
 
 _RECENT_SHOWN = 8
@@ -96,13 +97,13 @@ class HomeScreen(Screen[None]):
             before=lambda event: obey_key(self, event),
         )
         self._list = EntryList(context.ink, id="entries")
-        self._message = Static(_WELCOME, id="home-message", markup=False)
-        self._runs = Static(id="runs", markup=False)
+        self._message = TextBlock(_WELCOME, id="home-message")
+        self._runs = TextBlock(id="runs")
         self._looker = FolderLooker(lambda folder: self._tell(self.Looked(folder)))
         self._watch: RunWatch | None = None
 
     def compose(self) -> ComposeResult:
-        yield Static("mia-tui: sort images into classes, train a network on them", id="home-title")
+        yield TextBlock("mia-tui: sort images into classes, train a network on them", id="home-title")
         yield self._input
         yield self._message
         yield self._list

@@ -12,7 +12,6 @@ from textual import on
 from textual.app import ComposeResult
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Static
 
 from mia_tui.dataset.wording import counted
 from mia_tui.errors import MiaError
@@ -29,6 +28,7 @@ from mia_tui.tui.widgets.confusion import ConfusionMatrix
 from mia_tui.tui.widgets.ink import style
 from mia_tui.tui.widgets.key_line import KeyLine
 from mia_tui.tui.widgets.row_list import RowList
+from mia_tui.tui.widgets.text_block import TextBlock
 from mia_tui.tui.widgets.text_line import TextLine
 
 Answer = TypeVar("Answer")
@@ -64,10 +64,10 @@ class RunScreen(Screen[OpenImages | None]):
         self.pages = RunPages(ink, id="run-pages")
         self.commands = RunCommands(self, place, context)
         self.queue = CommandQueue(begin=self._begin, done=self._show, failed=self._fail, slow=self._say_slow)
-        self._head, self._doing = TextLine(ink, id="run-title"), Static(id="run-doing", markup=False)
+        self._head, self._doing = TextLine(ink, id="run-title"), TextBlock(id="run-doing")
         self._epoch_bar, self._run_bar = TextLine(ink, id="run-epoch-bar"), TextLine(ink, id="run-bar")
         self._figures, self._tabs = TextLine(ink, id="run-figures"), TextLine(ink, id="run-tabs")
-        self._said = Static(id="run-message", markup=False)
+        self._said = TextBlock(id="run-message")
         self._snapshot: Snapshot | None = None
         self._message = self._message_shown = ""
         self._doing_text = ""
@@ -220,8 +220,6 @@ class RunScreen(Screen[OpenImages | None]):
         if text != self._doing_text:
             self._doing_text = text
             self._doing.update(self.context.ink.shown(text))
-            # Textual asks once for another height: where a layout came between two texts it keeps that of the first.
-            self.call_after_refresh(self._doing.refresh, layout=True)
 
     def _status_style(self, snapshot: Snapshot) -> Style:
         if not is_bad(snapshot):

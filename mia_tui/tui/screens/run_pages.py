@@ -7,7 +7,6 @@ from rich.style import Style
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.widget import Widget
-from textual.widgets import Static
 
 from mia_tui.dataset.wording import counted
 from mia_tui.runs.verdict import Verdict, Which
@@ -19,6 +18,7 @@ from mia_tui.tui.widgets.confusion import ClassFigureTable, ConfusionList, Confu
 from mia_tui.tui.widgets.curves import Curves
 from mia_tui.tui.widgets.epoch_table import EpochTable
 from mia_tui.tui.widgets.ink import Ink
+from mia_tui.tui.widgets.text_block import TextBlock
 from mia_tui.tui.widgets.text_line import Piece, TextLine
 
 PageName = Literal["curves", "epochs", "by_class", "confusion", "settings", "messages"]
@@ -60,8 +60,8 @@ class RunPages(Vertical):
         self._class_words, self._class_table = TextLine(ink), ClassFigureTable(ink)
         self._matrix_words, self._cell_words = TextLine(ink), TextLine(ink)
         self._matrix, self._list = ConfusionMatrix(ink), ConfusionList(ink)
-        self._settings, self._messages = Static(markup=False), Static(markup=False)
-        self._texts: dict[Static, str] = {}
+        self._settings, self._messages = TextBlock(), TextBlock()
+        self._texts: dict[TextBlock, str] = {}
         self._widgets: dict[PageName, Widget] = {
             "curves": self.curves,
             "epochs": self.epochs,
@@ -256,7 +256,7 @@ class RunPages(Vertical):
             return self.epochs
         return self._class_table if self.page == "by_class" else self._list
 
-    def _say(self, widget: Static, text: str) -> None:
+    def _say(self, widget: TextBlock, text: str) -> None:
         if self._texts.get(widget) != text:
             self._texts[widget] = text
             lines = map(self._ink.shown, text.split("\n"))  # printable() would take the newlines for mischief

@@ -7,7 +7,6 @@ from textual import on
 from textual.app import ComposeResult
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Static
 
 from mia_tui.errors import MiaError, RunError
 from mia_tui.runs.layout import RunDir
@@ -21,6 +20,7 @@ from mia_tui.tui.services.obeying import Command, CommandQueue
 from mia_tui.tui.services.run_watch import RoomWatch
 from mia_tui.tui.widgets.key_line import KeyLine
 from mia_tui.tui.widgets.run_table import RunLine, RunTable
+from mia_tui.tui.widgets.text_block import TextBlock
 
 Answer = TypeVar("Answer")
 
@@ -62,11 +62,11 @@ class RunsScreen(Screen[OpenImages | None]):
         self.commands = RunsCommands(place, self.view, self, context)
         self.queue = CommandQueue(begin=self._begin, done=self._show, failed=self._fail, slow=lambda _: None)
         self._started, self._looked = started, False
-        self._title = Static(id="room-title", markup=False)
-        self._heading = Static(id="room-heading", markup=False)
+        self._title = TextBlock(id="room-title")
+        self._heading = TextBlock(id="room-heading")
         self._table = RunTable(context.ink, id="room-table")
-        self._detail = Static(id="room-detail", markup=False)
-        self._message = Static(id="room-message", markup=False)
+        self._detail = TextBlock(id="room-detail")
+        self._message = TextBlock(id="room-message")
         self._watch = RoomWatch(
             Room.of_dataset(place.dataset, place.state),
             lambda rows: self._tell(self.Seen(rows)),

@@ -8,7 +8,6 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.message import Message
 from textual.screen import ModalScreen, Screen
-from textual.widgets import Static
 
 from mia_tui.config.command import train_command
 from mia_tui.config.train import TrainConfig
@@ -31,6 +30,7 @@ from mia_tui.tui.widgets.config_form import ConfigForm
 from mia_tui.tui.widgets.entry_list import Entry, EntryList
 from mia_tui.tui.widgets.key_line import KeyLine
 from mia_tui.tui.widgets.section_tabs import SectionTabs
+from mia_tui.tui.widgets.text_block import TextBlock
 from mia_tui.tui.widgets.text_line import TextLine
 
 Answer = TypeVar("Answer")
@@ -91,10 +91,10 @@ class TrainScreen(Screen[RunDir | None]):
         self._tabs = SectionTabs(ink, id="train-tabs")
         self._sections = EntryList(ink, id="train-sections")
         self._form = ConfigForm(ink, id="train-form")
-        self._side = Static(id="train-side", markup=False)
-        self._help = Static(id="train-help", markup=False)
-        self._command = Static(id="train-command", markup=False)
-        self._message = Static(id="train-message", markup=False)
+        self._side = TextBlock(id="train-side")
+        self._help = TextBlock(id="train-help")
+        self._command = TextBlock(id="train-command")
+        self._message = TextBlock(id="train-message")
         self._thread = OutlookThread(place, lambda outlook: self._tell(self.Looked(outlook)))
 
     def compose(self) -> ComposeResult:

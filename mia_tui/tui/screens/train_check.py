@@ -7,7 +7,6 @@ from functools import partial
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
-from textual.widgets import Static
 
 from mia_tui.config.train import TrainConfig
 from mia_tui.errors import MiaError
@@ -25,6 +24,7 @@ from mia_tui.tui.screens.keyed_modal import KeyedModal
 from mia_tui.tui.services.form import in_words
 from mia_tui.tui.services.starting import start_run
 from mia_tui.tui.widgets.config_form import fault_style
+from mia_tui.tui.widgets.text_block import TextBlock
 
 _SHOWN_EVERY_S = 0.1
 _PAGE = 8  # lines
@@ -58,12 +58,12 @@ class CheckScreen(KeyedModal[RunDir | None]):
         self._prepared: tuple[Dataset, Prepared] | None = None
         self._anyway = ""
         self._is_checked = self._is_starting = self._has_failed = False
-        self._body = Static(id="check-body", markup=False)
-        self._hint = Static(classes="hint", markup=False)
+        self._body = TextBlock(id="check-body")
+        self._hint = TextBlock(classes="hint")
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog wide", id="check-dialog"):
-            yield Static("Check before the start", classes="title", markup=False)
+            yield TextBlock("Check before the start", classes="title")
             with VerticalScroll(id="check-scroll", can_focus=False):
                 yield self._body
             yield self._hint

@@ -10,7 +10,6 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
-from textual.widgets import Static
 
 from mia_tui.config.train import TrainConfig
 from mia_tui.paths import printable
@@ -22,6 +21,7 @@ from mia_tui.tui.places import Place
 from mia_tui.tui.services.form_outlook import Outlook
 from mia_tui.tui.services.form_preview import COLUMNS, Previewer
 from mia_tui.tui.widgets.image_view import NO_IMAGES, ImageView
+from mia_tui.tui.widgets.text_block import TextBlock
 
 _MOST_LINES = 6
 _MOST_TILE_PX = 160
@@ -57,7 +57,7 @@ class PreviewPane(Vertical):
         super().__init__(id=id)
         self._place, self._ink = place, context.ink
         self._terminal = _for_sheets(context.terminal)
-        self._caption = Static(_CAPTION, classes="caption", markup=False)
+        self._caption = TextBlock(_CAPTION, classes="caption")
         self._image = ImageView(self._terminal, context.link, self._write)
         self._previewer = Previewer(
             lambda sheet: self._tell(self.Made(sheet)), lambda: self._tell(self.Ready())
