@@ -25,6 +25,7 @@ from terminal_driver import python_app
 from terminal_stream import PAINT_END
 
 from mia_tui.dataset.store.sqlite_errors import BUSY_TIMEOUT_S
+from mia_tui.tui.services.read_messages import READ_S
 
 pytestmark = pytest.mark.e2e
 
@@ -107,6 +108,8 @@ def test_a_full_disk_is_said_and_nothing_is_lost(start: Open, tmp_path: Path) ->
             file.write(b"x" * 1000)
     app.press(*["f2"] * 280)  # what the file has room for still goes in
     app.wait_for("full")
+    app.rest(READ_S + 0.5)
+    app.press("escape")  # or what is said would lie upon the rows of the list
     app.rest(0.5)
     known = done()
     assert 1 <= known < 281
