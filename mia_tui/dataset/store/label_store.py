@@ -24,14 +24,13 @@ from mia_tui.dataset.store import class_edits, labelling, rows, undo
 from mia_tui.dataset.store import history as history_table
 from mia_tui.dataset.store import marks as image_marks
 from mia_tui.dataset.store import reconcile as files_seen
-from mia_tui.dataset.store.file import connect, is_still, look_at, make_file
+from mia_tui.dataset.store.file import StoreFile, make_file
 from mia_tui.dataset.store.migrations import schema_version
 from mia_tui.dataset.store.reading import META_ROOT, StoreReading
 from mia_tui.dataset.store.reconcile import Hashing, Plan, Reconciled
 from mia_tui.dataset.store.records import Change, Label, Mark, Source, Step
 from mia_tui.dataset.store.sqlite_errors import telling
 from mia_tui.dataset.store.writes import StoreWrites
-from mia_tui.files import Identity, hold, let_go
 from mia_tui.paths import encode_name, printable
 
 __all__ = ["Change", "Label", "LabelStore", "Mark", "Source", "Step", "login_name"]
@@ -50,8 +49,8 @@ class LabelStore(StoreReading):
 
     def __init__(self, path: Path, *, annotator: str | None = None) -> None:
         make_file(path)
-        opened = look_at(path)
-        self._take(path, opened, connect(path, opened), annotator)
+        file = StoreFile(path)
+        self._take(file, file.connect(file.look()), annotator)
         self._writes.migrate()
 
     @classmethod
@@ -61,27 +60,26 @@ class LabelStore(StoreReading):
         Raises:
             StoreError: If the file cannot be opened or understood.
         """
-        opened = look_at(path)  # before: a file that takes its place meanwhile is noticed at the next look
-        if opened is None:
+        file = StoreFile(path)
+        seen = file.look()  # before: a file that takes its place meanwhile is noticed at the next look
+        if seen is None:
+            file.close()
             return None
-        connection = connect(path, opened)
+        connection = file.connect(seen)
         with telling(path):
             if schema_version(connection) == 0:  # a first write that never came to its end
                 connection.close()
+                file.close()
                 return None
         store = cls.__new__(cls)
-        store._take(path, opened, connection, annotator)
+        store._take(file, connection, annotator)
         return store
 
-    def _take(
-        self, path: Path, opened: Identity | None, connection: sqlite3.Connection, annotator: str | None
-    ) -> None:
-        super().__init__(path, connection)
+    def _take(self, file: StoreFile, connection: sqlite3.Connection, annotator: str | None) -> None:
+        super().__init__(file.path, connection)
         self.annotator = printable(annotator or login_name())
-        self._opened = opened
-        if opened is not None:
-            hold(opened)
-        self._writes = StoreWrites(path, connection, self.annotator)
+        self._file = file
+        self._writes = StoreWrites(file, connection, self.annotator)
 
     def __enter__(self) -> Self:
         return self
@@ -93,13 +91,11 @@ class LabelStore(StoreReading):
 
     def close(self) -> None:
         self._db.close()
-        if self._opened is not None:
-            let_go(self._opened)
-            self._opened = None
+        self._file.close()
 
     def is_in_place(self) -> bool:
         """Whether what is open is still the file of this name: it may have been replaced, moved or deleted."""
-        return is_still(self.path, self._opened)
+        return self._file.is_in_place()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

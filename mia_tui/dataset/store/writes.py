@@ -4,10 +4,9 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 from mia_tui.dataset.store.backups import copy_daily
-from mia_tui.dataset.store.file import look_at
+from mia_tui.dataset.store.file import StoreFile
 from mia_tui.dataset.store.history import Notes, StepKind
 from mia_tui.dataset.store.migrations import VERSION, check_schema, migrate, schema_version
 from mia_tui.dataset.store.sqlite_errors import telling
@@ -19,7 +18,7 @@ class StoreWrites:
     """What may write to an open labels.db.
 
     Args:
-        path: For sentences, and for the folder of the copies.
+        file: What was opened; its path is for sentences, and for the folder of the copies.
         connection: In autocommit mode. Nothing is written before the first transaction.
         annotator: Who acts.
 
@@ -31,16 +30,16 @@ class StoreWrites:
         StoreError: If the file is of a later version, or cannot be read.
     """
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, annotator: str) -> None:
+    def __init__(self, file: StoreFile, connection: sqlite3.Connection, annotator: str) -> None:
         self.notes: Notes | None = None
-        self._path = path
+        self._file, self._path = file, file.path
         self._connection = connection
         self._annotator = annotator
-        with telling(path):
+        with telling(self._path):
             version = schema_version(connection)
         if version > VERSION:
             raise StoreError(
-                f"{printable(path)} was written by a later version of mia-tui.", "Update mia-tui."
+                f"{printable(self._path)} was written by a later version of mia-tui.", "Update mia-tui."
             )
         self.copied_on = "" if version else _today()  # there is nothing to copy
         self._is_current = version == VERSION
@@ -58,7 +57,7 @@ class StoreWrites:
             return
         self.migrate()
         with telling(self._path):
-            look_at(self._path)  # each time: SQLite opens the journal anew
+            self._file.look()  # each time: SQLite opens the journal anew
             self._copy()
             self._connection.execute("BEGIN IMMEDIATE")
             try:
