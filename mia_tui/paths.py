@@ -7,13 +7,12 @@ a class), the state lies beside the dataset, in `DATASET.mia/`.
 """
 
 import os
-import re
-import shlex
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from mia_tui.errors import ConfigError
+from mia_tui.text import typed
 
 STATE_FOLDER = "mia"
 LABELS_DB = "labels.db"
@@ -174,76 +173,3 @@ def user_config_file() -> Path:
 def _private(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     return folder
-
-
-_CONTROL = re.compile(
-    "[\x00-\x1f\x7f-\x9f\ud800-\udfff\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f"
-    "\ufeff\ufff9-\uffff\U000e0000-\U000e0fff\U0010eeee]"
-)
-
-
-def printable(text: object) -> str:
-    """A name from a file or class as one inert line: control and direction characters become \\x1b, \\u202e."""
-    return _CONTROL.sub(_escape, str(text))
-
-
-def typed(path: object) -> str:
-    """A path as it is typed into a shell, for the commands that sentences name."""
-    return shlex.quote(printable(path))
-
-
-def _escape(match: re.Match[str]) -> str:
-    code = ord(match.group())
-    if 0xDC80 <= code <= 0xDCFF:  # a byte that is not UTF-8, as os.fsdecode gives it
-        return f"\\x{code - 0xDC00:02x}"
-    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65536 else f"\\U{code:08x}"
-
-
-def encode_name(path: str) -> str:
-    """A path as JSON and CSV hold it: bytes that are not UTF-8 as %XX, % as %25."""
-    return "".join(
-        "%25" if c == "%" else f"%{ord(c) - 0xDC00:02X}" if 0xDC80 <= ord(c) <= 0xDCFF else c for c in path
-    )
-
-
-def encode_class(name: str) -> str:
-    """The name of a class for a CSV file: as `encode_name`, but % only where %XX would be read there."""
-    return _UNLIKE_ITSELF.sub(lambda match: encode_name(match.group()), name)
-
-
-def encode_cell(text: str) -> str:
-    """A name, in the form of `encode_name` or `encode_class`, for a table that leaves: it steers no program.
-
-    Control characters are written %XX, and so is what makes a formula of a cell in a spreadsheet: = + - @ (also the
-    wide ones) at its beginning, or behind a separator that a spreadsheet may split it at. Numbers stay as they are,
-    and so does a sign that stands alone. `decode_name` undoes it.
-    """
-    text = encode_controls(text)
-    return text if _NUMBER.fullmatch(text) else _FORMULA.sub(_percent, text)
-
-
-def encode_controls(text: str) -> str:
-    """As `encode_cell`, for files that no spreadsheet opens: control characters alone."""
-    return _STEERING.sub(_percent, text)
-
-
-def _percent(match: re.Match[str]) -> str:
-    return "".join(f"%{byte:02X}" for byte in match.group().encode())
-
-
-_UNLIKE_ITSELF = re.compile("%(?=[0-9A-Fa-f]{2})|[\udc80-\udcff]")
-_STEERING = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f]")  # a newline stands in quotes
-_NUMBER = re.compile(r"[+-]?[0-9]+([.,][0-9]+)?([eE][+-]?[0-9]+)?")
-_FORMULA = re.compile(r"(?:(?<![^;,|\n])|(?<=[;,|\n] )|(?<=^ ))[=+\-@\uff1d\uff0b\uff0d\uff20](?=.)")
-
-
-def decode_name(text: str) -> str:
-    """The inverse of `encode_name`."""
-    if "%" not in text:
-        return text
-    raw = re.sub(
-        rb"%(?!00)([0-9A-Fa-f]{2})",  # no name holds a zero byte, and the system takes none
-        lambda m: bytes([int(m.group(1), 16)]),
-        text.encode("utf-8", "surrogateescape"),
-    )
-    return raw.decode("utf-8", "surrogateescape")

@@ -1,7 +1,7 @@
 """`python -m mia_tui.previewer`: augmented images for the form, by the very code that training runs.
 
 A process of its own, since importing torch holds the interpreter for seconds.
-It reads requests from its input and writes answers to its output (`runs.preview`),
+It reads requests from its input and writes answers to its output (`runs.worker.preview`),
 and ends when its input does: with the app, however that ends.
 """
 
@@ -14,11 +14,11 @@ import msgspec
 import numpy as np
 import torch
 
-from mia_tui.dataset.pixels.decode import decode_input, fit
-from mia_tui.engine.augment import augment
+from mia_tui.dataset.images.decode import decode_input, fit
+from mia_tui.engine.data.augment import augment
 from mia_tui.engine.data.scaling import to_unit
 from mia_tui.errors import MiaError
-from mia_tui.runs.preview import PreviewAnswer, PreviewRequest, decode_request, encode_line
+from mia_tui.runs.worker.preview import PreviewAnswer, PreviewRequest, decode_request, encode_line
 
 _NICE = 10  # the app and a training go first
 _GAP_PX = 1

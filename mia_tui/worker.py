@@ -16,25 +16,24 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mia_tui.dataset.wording import counted
 from mia_tui.errors import AwayError, MiaError, RunError
 from mia_tui.files import open_in_place
-from mia_tui.paths import printable, typed
-from mia_tui.runs.control import STOP_SIGNALS, StopRequest
-from mia_tui.runs.cores import Cores, CoreWatch
-from mia_tui.runs.eventlog import EventLog
-from mia_tui.runs.events import Event, Failure, Outcome, Phase, RunEnded, Warned
-from mia_tui.runs.home import job_here, samples_here
-from mia_tui.runs.job import TrainJob
-from mia_tui.runs.launch import trains_on_cpu
-from mia_tui.runs.layout import RunDir
-from mia_tui.runs.liveness import WorkerLock
-from mia_tui.runs.queue import wait_for_turn
-from mia_tui.runs.state import read_state
-from mia_tui.runs.system import boot_id, host_name
+from mia_tui.runs.list.home import job_here, samples_here
+from mia_tui.runs.machine.cores import Cores, CoreWatch
+from mia_tui.runs.machine.system import boot_id, host_name
+from mia_tui.runs.record.events import Event, Failure, Outcome, Phase, RunEnded, Warned
+from mia_tui.runs.record.job import TrainJob
+from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.record.log import EventLog
+from mia_tui.runs.record.state import read_state
+from mia_tui.runs.worker.control import STOP_SIGNALS, StopRequest
+from mia_tui.runs.worker.launch import trains_on_cpu
+from mia_tui.runs.worker.liveness import WorkerLock
+from mia_tui.runs.worker.queue import wait_for_turn
+from mia_tui.text import counted, printable, typed
 
 if TYPE_CHECKING:
-    from mia_tui.engine.tell import Identity
+    from mia_tui.engine.training.event_emitter import Identity
 
 Observe = Callable[[Event], None]
 
@@ -94,7 +93,7 @@ def _attempt(run: RunDir, number: int, emit: Observe, stop: StopRequest) -> Resu
             return Result("stopped", stop.signal)
         emit(Phase(t=time.time(), name="importing", message="loading torch"))
         watch = CoreWatch() if job.threads is None else None
-        from mia_tui.engine.train import train
+        from mia_tui.engine.training.train import train
 
         if watch is not None:
             _settle_threads(run, job, watch.cores(), emit)
@@ -132,7 +131,7 @@ def _failure(error: MiaError | None) -> Failure | None:
 
 
 def _identity(attempt: int) -> "Identity":
-    from mia_tui.engine.tell import Identity
+    from mia_tui.engine.training.event_emitter import Identity
 
     return Identity(attempt, os.getpid(), host_name(), boot_id(), _versions())
 

@@ -5,19 +5,19 @@ from pathlib import Path
 
 from run_support import python
 
-from mia_tui.runs.layout import RunDir
+from mia_tui.runs.record.layout import RunDir
 
 _CODE = """
     import time
     from pathlib import Path
     from run_support import epoch_row, started, step
     import msgspec
-    from mia_tui.runs.control import StopRequest
-    from mia_tui.runs.eventlog import EventLog
-    from mia_tui.runs.events import Phase, RunEnded
-    from mia_tui.runs.layout import RunDir
-    from mia_tui.runs.liveness import WorkerLock
-    from mia_tui.runs.state import read_state
+    from mia_tui.runs.worker.control import StopRequest
+    from mia_tui.runs.record.log import EventLog
+    from mia_tui.runs.record.events import Phase, RunEnded
+    from mia_tui.runs.record.layout import RunDir
+    from mia_tui.runs.worker.liveness import WorkerLock
+    from mia_tui.runs.record.state import read_state
     run = RunDir(Path(sys.argv[1]))
     now = lambda event: msgspec.structs.replace(event, t=time.time())
     with WorkerLock(run), StopRequest(run) as stop, EventLog(run.events) as log:

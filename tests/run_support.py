@@ -11,9 +11,9 @@ from pathlib import Path
 import mia_tui
 from mia_tui.config.train import TrainConfig
 from mia_tui.paths import StateFolder
-from mia_tui.runs.events import EpochEnded, Place, RunEnded, RunStarted, StepEnded
-from mia_tui.runs.job import JobClass, Sample, TrainJob
-from mia_tui.runs.layout import RunDir
+from mia_tui.runs.record.events import EpochEnded, Place, RunEnded, RunStarted, StepEnded
+from mia_tui.runs.record.job import JobClass, Sample, TrainJob
+from mia_tui.runs.record.layout import RunDir
 
 SOURCES = Path(mia_tui.__file__).resolve().parent.parent
 

@@ -1,4 +1,4 @@
-"""Losses to choose from. The formulas stand in engine/losses.py."""
+"""Losses to choose from. The formulas stand in engine/training/losses.py."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""Figures that can be watched during training; all follow from one confusion matrix (runs/figures.py)."""
+"""Figures that can be watched during training; all follow from one confusion matrix (runs/evaluation/figures.py)."""
 
 from typing import Literal
 

@@ -16,17 +16,17 @@ from mia_tui import __version__
 from mia_tui.catalog.backbones import BACKBONES
 from mia_tui.cli.open import user_settings
 from mia_tui.cli.options import Command, dataset_option, json_option, state_option
-from mia_tui.cli.outlet import STDOUT
+from mia_tui.cli.output.safe_stream import STDOUT
 from mia_tui.cli.report import Report
 from mia_tui.config.user import UserConfig
 from mia_tui.config.weights_cache import hub_cache, torch_cache, weights_here
-from mia_tui.dataset.wording import counted
 from mia_tui.errors import ConfigError, DataError
-from mia_tui.paths import StateFolder, find_state, printable, user_cache, user_config_file, user_state
-from mia_tui.runs.cores import Cores, CoreWatch
-from mia_tui.runs.gpus import list_gpus
-from mia_tui.runs.outlive import detach_risk
-from mia_tui.runs.torch_probe import TorchFacts, probe_torch
+from mia_tui.paths import StateFolder, find_state, user_cache, user_config_file, user_state
+from mia_tui.runs.machine.cores import Cores, CoreWatch
+from mia_tui.runs.machine.gpus import list_gpus
+from mia_tui.runs.machine.torch_probe import TorchFacts, probe_torch
+from mia_tui.runs.worker.detach_risk import detach_risk
+from mia_tui.text import counted, printable
 
 Verdict = Literal["ok", "note", "bad"]
 
@@ -161,7 +161,7 @@ def _folders(dataset: Path | None, state: Path | None) -> Iterator[Finding]:
 def _dataset(dataset: Path, state: Path | None) -> Iterator[Finding]:
     """Its images; they decide where labels and runs go."""
     from mia_tui.dataset.interchange.folders import read_class_folders
-    from mia_tui.dataset.scan import scan
+    from mia_tui.dataset.scan.scanner import scan
 
     try:
         found = scan(dataset)

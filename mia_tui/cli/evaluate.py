@@ -5,20 +5,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mia_tui.cli import tables
 from mia_tui.cli.options import Command, Option, dataset_argument, json_option, state_options
+from mia_tui.cli.output import tables
 from mia_tui.cli.report import Report
 from mia_tui.cli.using import find_network, load_network, network_options, tell_waiting
 from mia_tui.errors import DataError
-from mia_tui.paths import printable
+from mia_tui.text import printable
 
 if TYPE_CHECKING:
     import numpy as np
 
     from mia_tui.config.train import Frames
-    from mia_tui.engine.predict import Predictor
-    from mia_tui.runs.judged import JudgedImages
-    from mia_tui.runs.prepare import Dataset
+    from mia_tui.engine.inference.predict import Predictor
+    from mia_tui.runs.evaluation.evaluated_images import EvaluationView
+    from mia_tui.runs.preflight.prepare import Dataset
 
 
 @click.command("evaluate", cls=Command)
@@ -66,8 +66,8 @@ def command(
 
     Classes are matched by name. What the run was trained on is never taken for unseen.
     """
-    from mia_tui.runs.judged import judged_images
-    from mia_tui.runs.prepare import read_dataset
+    from mia_tui.runs.evaluation.evaluated_images import judged_images
+    from mia_tui.runs.preflight.prepare import read_dataset
 
     report = Report(as_json=as_json)
     run, weights = find_network(run_text, trained or dataset, None if trained else state)
@@ -97,12 +97,12 @@ def command(
 
 
 def _judge(
-    report: Report, network: "Predictor", root: Path, judged: "JudgedImages", batch_size: int, tta: bool
+    report: Report, network: "Predictor", root: Path, judged: "EvaluationView", batch_size: int, tta: bool
 ) -> "np.ndarray":
     """The confusion matrix (C, C), rows truth; unreadable images are named and left out."""
     import numpy as np
 
-    from mia_tui.dataset.wording import NAMED, counted, fault_of, name_faults
+    from mia_tui.text import NAMED, counted, fault_of, name_faults
 
     classes = len(network.card.classes)
     confusion = np.zeros((classes, classes), np.int64)
@@ -130,7 +130,7 @@ def _judge(
 
 def _warn_of_absent_classes(report: Report, confusion: "np.ndarray", classes: list[str]) -> None:
     """A class that is predicted without having an image counts as 0 in the macro means: say so."""
-    from mia_tui.dataset.wording import name_some
+    from mia_tui.text import name_some
 
     predicted, truth = confusion.sum(axis=0), confusion.sum(axis=1)
     absent = [name for name, p, t in zip(classes, predicted, truth, strict=True) if p and not t]
@@ -141,10 +141,10 @@ def _warn_of_absent_classes(report: Report, confusion: "np.ndarray", classes: li
         )
 
 
-def _tell(report: Report, confusion: "np.ndarray", judged: "JudgedImages", classes: list[str]) -> None:
+def _tell(report: Report, confusion: "np.ndarray", judged: "EvaluationView", classes: list[str]) -> None:
     import msgspec
 
-    from mia_tui.runs.figures import figures, per_class
+    from mia_tui.runs.evaluation.figures import figures, per_class
 
     values = figures(confusion)
     rows = [msgspec.to_builtins(row) for row in per_class(confusion, classes)]

@@ -15,7 +15,8 @@ import click
 from mia_tui import __version__
 from mia_tui.cli.options import Group, Option, graphics_option, join_names, refuse_repeats, state_options
 from mia_tui.errors import ConfigError, DataError, MiaError
-from mia_tui.paths import is_folder, printable, typed
+from mia_tui.paths import is_folder
+from mia_tui.text import printable, typed
 
 if TYPE_CHECKING:
     from mia_tui.config.user import GraphicsWish
@@ -26,8 +27,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "train": ("mia_tui.cli.train:command", "Train a network on a labelled dataset."),
     "predict": ("mia_tui.cli.predict:command", "Predict the classes of images with a trained network."),
     "evaluate": ("mia_tui.cli.evaluate:command", "Judge a trained network on labelled images."),
-    "labels": ("mia_tui.cli.labels:command", "Import, export, count and split labels."),
-    "runs": ("mia_tui.cli.runs:command", "List, show, follow and stop training runs."),
+    "labels": ("mia_tui.cli.labels.commands:command", "Import, export, count and split labels."),
+    "runs": ("mia_tui.cli.runs.commands:command", "List, show, follow and stop training runs."),
     "show": ("mia_tui.cli.show:command", "Print an image in the terminal."),
     "backbones": ("mia_tui.cli.backbones:command", "List the networks to choose from."),
     "doctor": ("mia_tui.cli.doctor:command", "Check this machine: Python, torch, GPU, disks, terminal."),
@@ -117,7 +118,7 @@ def _one_folder(folder: str, more: str, ctx: click.Context) -> Exception:
 
 
 def _file_instead(path: Path) -> ConfigError:
-    from mia_tui.dataset.pixels.reading import is_image_name
+    from mia_tui.dataset.images.reading import is_image_name
 
     name = printable(path)
     if is_image_name(path.name):

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mia_tui.cli.outlet import STDOUT
+from mia_tui.cli.output.safe_stream import STDOUT
 from mia_tui.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def user_settings() -> "UserConfig":
     """
     from mia_tui.config.user import load_user_config
     from mia_tui.paths import user_config_file
-    from mia_tui.tui.actions import SCOPES
+    from mia_tui.tui.keys.tables import SCOPES
 
     return load_user_config(user_config_file(), screens=(scope.keys for scope in SCOPES.values()))
 

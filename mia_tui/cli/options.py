@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import click
 
 from mia_tui.errors import ConfigError, MiaError
-from mia_tui.paths import printable
+from mia_tui.text import printable
 
 if TYPE_CHECKING:
     from mia_tui.config.fields import Field
@@ -146,7 +146,7 @@ def dataset_option(function: Function) -> Function:
 
 
 def run_argument(function: Function) -> Function:
-    """RUN; arrives as `run: str`, for `runs.index.find_run`."""
+    """RUN; arrives as `run: str`, for `runs.list.index.find_run`."""
     return click.argument("run")(function)
 
 

@@ -20,13 +20,14 @@ from mia_tui.cli.options import (
 from mia_tui.cli.report import Report
 from mia_tui.cli.using import find_network, load_network, network_options, tell_waiting
 from mia_tui.errors import AwayError, ConfigError, DataError, RunError
-from mia_tui.paths import printable, typed_dataset
+from mia_tui.paths import typed_dataset
+from mia_tui.text import printable
 
 if TYPE_CHECKING:
     from mia_tui.dataset.model import ImageKey
-    from mia_tui.engine.predict import Predictor
-    from mia_tui.runs.layout import RunDir
-    from mia_tui.runs.predictions import Header, PartialFile, Row
+    from mia_tui.engine.inference.predict import Predictor
+    from mia_tui.runs.prediction.predictions import Header, PartialFile, Row
+    from mia_tui.runs.record.layout import RunDir
 
 _ROWS_AT_ONCE = 256
 
@@ -68,7 +69,7 @@ def command(
     command goes on where it was. Without --out, IMAGES is a dataset with the run in it, and the app shows what
     the network thinks of each image, as suggestions.
     """
-    from mia_tui.runs.predictions import PartialFile, check_format, make_header
+    from mia_tui.runs.prediction.predictions import PartialFile, check_format, make_header
 
     report = Report(as_json=as_json)
     if out is not None:
@@ -98,7 +99,7 @@ def _place_of_suggestions(run: "RunDir | None", images: Path, state: Path | None
     """
     from mia_tui.paths import is_same_folder
     from mia_tui.runs.disk import make_folder
-    from mia_tui.runs.index import runs_of
+    from mia_tui.runs.list.index import runs_of
 
     hint = "Name a file with --out."
     if run is None:
@@ -120,7 +121,7 @@ def _place_of_suggestions(run: "RunDir | None", images: Path, state: Path | None
 
 def _check_images(images: Path) -> None:
     """Refuse what is neither a file nor a folder, before torch is imported for it."""
-    from mia_tui.dataset.scan import check_root
+    from mia_tui.dataset.scan.scanner import check_root
 
     if not images.exists():
         raise DataError(f"There is no file or folder {printable(images)}.", "Check how it is spelt.")
@@ -132,8 +133,8 @@ def _find_images(
     report: Report, images: Path, frames: str
 ) -> "tuple[Path, Sequence[ImageKey], Mapping[str, int]]":
     """The folder, its images, and how many files of other kinds lie there, by ending."""
+    from mia_tui.dataset.images.decode import count_frames
     from mia_tui.dataset.model import ImageKey
-    from mia_tui.dataset.pixels.decode import count_frames
 
     if images.is_file():
         pages = range(count_frames(images, animated=frames))  # type: ignore[arg-type]
@@ -173,8 +174,8 @@ def _rows(
     batch_size: int,
     tta: bool,
 ) -> "Iterator[Row]":
-    from mia_tui.paths import encode_name
-    from mia_tui.runs.predictions import Row
+    from mia_tui.runs.prediction.predictions import Row
+    from mia_tui.text import encode_name
 
     try:
         for prediction in network.predict(
@@ -199,9 +200,9 @@ def _tell(
     other_kinds: Mapping[str, int],
 ) -> None:
     """Write the file that was asked for, or suggestions for the dataset, and say what is in it."""
-    from mia_tui.dataset.wording import counted, name_faults
-    from mia_tui.runs.predictions import convert
-    from mia_tui.runs.suggestions import write_suggestions
+    from mia_tui.runs.prediction.predictions import convert
+    from mia_tui.runs.prediction.suggestions import write_suggestions
+    from mia_tui.text import counted, name_faults
 
     summary = convert(out, header, write_suggestions if dataset is not None else None, root=root)
     if summary.problem_count:

@@ -22,18 +22,19 @@ from typing import TYPE_CHECKING, Protocol, TextIO, cast
 
 import click
 
-from mia_tui.cli import tables
 from mia_tui.cli.options import unknown_option
-from mia_tui.cli.outlet import STDERR, STDOUT, Outlet
-from mia_tui.cli.wrap import wrap
+from mia_tui.cli.output import tables
+from mia_tui.cli.output.safe_stream import STDERR, STDOUT, SafeStream
+from mia_tui.cli.output.wrap import wrap
 from mia_tui.errors import ConfigError, MiaError
 from mia_tui.files import create
-from mia_tui.paths import printable, user_state
+from mia_tui.paths import user_state
+from mia_tui.text import printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from mia_tui.runs.state import RunState
+    from mia_tui.runs.record.state import RunState
 
 INTERRUPTED = 130
 
@@ -123,7 +124,7 @@ class Report:
             self.row(line)
 
     def figures(self, values: Mapping[str, float]) -> None:
-        """The figures of a whole confusion matrix (`runs.figures.figures`), those that `evaluate` tells."""
+        """The figures of a whole confusion matrix (`runs.evaluation.figures`), those that `evaluate` tells."""
         self.table(("figure", "value"), [(name.replace("_", " "), values[name]) for name in tables.FIGURES])
 
     def confusion(self, counts: Sequence[Sequence[int]], classes: Sequence[str]) -> None:
@@ -133,7 +134,7 @@ class Report:
 
     def epochs(self, state: "RunState") -> None:
         """The table of a run's epochs, the best one marked."""
-        from mia_tui.cli.progress import epoch_table
+        from mia_tui.cli.output.progress import epoch_table
 
         total = state.started.total_epochs if state.started else len(state.epochs)
         for line in epoch_table(state.epochs, state.metric, total=total, best=state.best):
@@ -152,7 +153,7 @@ class Report:
     @contextmanager
     def counting(self, title: str, *, unit: str = "images", total: int | None = None) -> Iterator[Bar]:
         """A bar on a terminal, a plain line now and then elsewhere; both on stderr."""
-        from mia_tui.cli.progress import MovingBar, PlainBar
+        from mia_tui.cli.output.progress import MovingBar, PlainBar
 
         if not self.moves:
             yield PlainBar(self, title, unit, total)
@@ -163,7 +164,7 @@ class Report:
     @contextmanager
     def moving(self) -> "Iterator[Progress]":
         """A rich Progress on stderr; what is said meanwhile appears above it."""
-        from mia_tui.cli.progress import open_progress
+        from mia_tui.cli.output.progress import open_progress
 
         with open_progress(STDERR) as progress:
             self._moving = progress
@@ -173,14 +174,14 @@ class Report:
                 self._moving = None
 
     @property
-    def _answers(self) -> Outlet:
+    def _answers(self) -> SafeStream:
         return STDERR if self.as_json else STDOUT
 
-    def _prose(self, outlet: Outlet, text: str, hang: int = 2) -> None:
+    def _prose(self, outlet: SafeStream, text: str, hang: int = 2) -> None:
         """Inert whatever names are in it: those of another's run or file must not steer this terminal."""
         self._line(outlet, _fitted(outlet, printable(text), hang))
 
-    def _line(self, outlet: Outlet, text: str) -> None:
+    def _line(self, outlet: SafeStream, text: str) -> None:
         if self._moving is not None and outlet.isatty():
             self._moving.console.out(text, highlight=False)
             return
@@ -219,7 +220,7 @@ def _fail(sentence: str, code: int) -> int:
     return code
 
 
-def _fitted(outlet: Outlet, text: str, hang: int = 2) -> str:
+def _fitted(outlet: SafeStream, text: str, hang: int = 2) -> str:
     columns = outlet.columns()
     return text if columns is None else wrap(text, columns, hang=hang)
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from mia_tui.cli.options import Command, Option, graphics_option, path_argument
-from mia_tui.cli.outlet import STDOUT
+from mia_tui.cli.output.safe_stream import STDOUT
 from mia_tui.cli.report import Report
 from mia_tui.errors import DataError
-from mia_tui.paths import printable
+from mia_tui.text import printable
 
 if TYPE_CHECKING:
-    from mia_tui.dataset.pixels.facts import ImageFacts
+    from mia_tui.dataset.images.facts import ImageFacts
     from mia_tui.terminal.model import Terminal
 
 _PIPE_COLUMNS = 80
@@ -56,7 +56,7 @@ def command(
     It is drawn as the network sees it before its size is changed: upright, in 8 bits. In a pipe it is made of
     grey characters; --graphics half puts coloured half blocks there, the others their own sequences.
     """
-    from mia_tui.dataset.pixels.facts import read_facts
+    from mia_tui.dataset.images.facts import read_facts
 
     report = Report()
     _check_file(image)
@@ -111,8 +111,8 @@ def _draw(
     columns: int | None,
     max_megapixels: float,
 ) -> None:
-    from mia_tui.cli.pictures import draw
-    from mia_tui.dataset.pixels.decode import decode_fitted
+    from mia_tui.cli.output.pictures import draw
+    from mia_tui.dataset.images.decode import decode_fitted
 
     size = _cells(facts, terminal, columns)
     box = size[0] * terminal.cell_width_px, size[1] * terminal.cell_height_px

@@ -24,12 +24,12 @@ from mia_tui.cli.options import (
 )
 from mia_tui.cli.report import INTERRUPTED, Report
 from mia_tui.errors import ConfigError
-from mia_tui.paths import printable
+from mia_tui.text import printable
 
 if TYPE_CHECKING:
-    from mia_tui.runs.layout import RunDir
-    from mia_tui.runs.prepare import Prepared
-    from mia_tui.runs.state import RunState
+    from mia_tui.runs.preflight.prepare import Prepared
+    from mia_tui.runs.record.layout import RunDir
+    from mia_tui.runs.record.state import RunState
     from mia_tui.worker import Result
 
 TERMINATED = 143
@@ -109,9 +109,9 @@ def _show_config(report: Report, resume: str | None, settings: dict[str, Any]) -
 
 
 def _find(text: str, dataset: Path | None, state: Path | None, given: list[str]) -> "RunDir":
-    from mia_tui.runs.home import settle
-    from mia_tui.runs.index import find_run, remember_run
-    from mia_tui.runs.liveness import run_status
+    from mia_tui.runs.list.home import settle
+    from mia_tui.runs.list.index import find_run, remember_run
+    from mia_tui.runs.worker.liveness import run_status
 
     if given:
         raise ConfigError(
@@ -132,8 +132,8 @@ def _find(text: str, dataset: Path | None, state: Path | None, given: list[str])
 
 def _change_threads(run: "RunDir", threads: int) -> tuple[str, str] | None:
     """Let a run go on with another number of threads, unless it is being worked on; what is to be said of it."""
-    from mia_tui.runs.cores import other_threads
-    from mia_tui.runs.liveness import run_status
+    from mia_tui.runs.machine.cores import other_threads
+    from mia_tui.runs.worker.liveness import run_status
 
     before = run.job().threads
     if run_status(run) == "running" or before == threads:
@@ -151,9 +151,9 @@ def _create(
     *,
     after: str | None,
 ) -> "RunDir":
-    from mia_tui.runs.checks_content import without_content
-    from mia_tui.runs.index import remember_run
-    from mia_tui.runs.prepare import prepare_training, read_dataset, with_absolute_paths
+    from mia_tui.runs.list.index import remember_run
+    from mia_tui.runs.preflight.content import without_content
+    from mia_tui.runs.preflight.prepare import prepare_training, read_dataset, with_absolute_paths
 
     config = with_absolute_paths(read_settings(settings))
     ahead = None if after is None else _ahead(report, after, dataset, state)
@@ -182,8 +182,8 @@ def _create(
 
 def _ahead(report: Report, after: str, dataset: Path | None, state: Path | None) -> "RunDir | None":
     """The run to wait for: the last of those that wait for the one that was named; None if none is at work."""
-    from mia_tui.runs.index import find_run, runs_of
-    from mia_tui.runs.queue import last_behind
+    from mia_tui.runs.list.index import find_run, runs_of
+    from mia_tui.runs.worker.queue import last_behind
 
     named = find_run(after, dataset=dataset, state=state)
     ahead = last_behind(named, runs_of(dataset, state))
@@ -213,7 +213,7 @@ def tell_prepared(report: Report, prepared: "Prepared", source: str) -> None:
 
 def _notice(report: Report, message: str, hint: str | None = None) -> None:
     """Warn of what was noticed before the run; for programs that read --json, as the run itself warns."""
-    from mia_tui.runs.events import Warned
+    from mia_tui.runs.record.events import Warned
 
     report.warn(message, hint)
     report.record(Warned(t=time.time(), message=message, hint=hint))
@@ -221,9 +221,9 @@ def _notice(report: Report, message: str, hint: str | None = None) -> None:
 
 def start_detached(report: Report, run: "RunDir") -> int:
     """Start a worker of its own and say how to watch it."""
-    from mia_tui.runs.housekeeping import wait_until_started
-    from mia_tui.runs.launch import spawn, wait_until_taken
-    from mia_tui.runs.outlive import detach_risk
+    from mia_tui.runs.list.housekeeping import wait_until_started
+    from mia_tui.runs.worker.detach_risk import detach_risk
+    from mia_tui.runs.worker.launch import spawn, wait_until_taken
 
     risk = detach_risk()
     if risk is not None:
@@ -247,12 +247,12 @@ def _tell_stopping() -> None:
 
 def run_in_front(report: Report, run: "RunDir") -> int:
     """Work on a run in this process, show it, and return the exit code."""
-    from mia_tui.cli.progress import EpochProgress
-    from mia_tui.runs.control import clear_stop
-    from mia_tui.runs.events import Event
-    from mia_tui.runs.housekeeping import drop_stillborn
-    from mia_tui.runs.state import read_state
-    from mia_tui.runs.words import left_out_sentences
+    from mia_tui.cli.output.progress import EpochProgress
+    from mia_tui.runs.list.housekeeping import drop_stillborn
+    from mia_tui.runs.list.words import left_out_sentences
+    from mia_tui.runs.record.events import Event
+    from mia_tui.runs.record.state import read_state
+    from mia_tui.runs.worker.control import clear_stop
     from mia_tui.worker import work
 
     report.say(f"Run {run.name} in {printable(run.path)}")
@@ -278,8 +278,8 @@ def tell_best(report: Report, run: "RunDir", state: "RunState") -> None:
     """The best epoch of a run: its confusion matrix and the figures of each class."""
     import msgspec
 
-    from mia_tui.runs.figures import figures, load_confusion, per_class
-    from mia_tui.runs.words import judged_in_epoch
+    from mia_tui.runs.evaluation.figures import figures, load_confusion, per_class
+    from mia_tui.runs.list.words import judged_in_epoch
 
     path = run.confusion("best")
     if not path.exists():

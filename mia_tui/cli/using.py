@@ -8,13 +8,12 @@ import click
 
 from mia_tui.cli.options import Option
 from mia_tui.cli.report import Report
-from mia_tui.dataset.wording import counted
 from mia_tui.errors import ConfigError, RunError
-from mia_tui.paths import printable
+from mia_tui.text import counted, printable
 
 if TYPE_CHECKING:
-    from mia_tui.engine.predict import Predictor
-    from mia_tui.runs.layout import RunDir
+    from mia_tui.engine.inference.predict import Predictor
+    from mia_tui.runs.record.layout import RunDir
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
@@ -79,9 +78,9 @@ def find_network(text: str, dataset: Path | None, state: Path | None) -> "tuple[
         DataError: If the dataset is no folder.
         ConfigError: If there is no such run or file.
     """
-    from mia_tui.dataset.scan import check_root
-    from mia_tui.runs.index import find_run
-    from mia_tui.runs.layout import RunDir
+    from mia_tui.dataset.scan.scanner import check_root
+    from mia_tui.runs.list.index import find_run
+    from mia_tui.runs.record.layout import RunDir
 
     if dataset is not None:
         check_root(dataset)  # first: it must not lead to another dataset's run, nor wait for torch
@@ -104,8 +103,8 @@ def find_network(text: str, dataset: Path | None, state: Path | None) -> "tuple[
 
 def _without_weights(run: "RunDir") -> RunError:
     from mia_tui.paths import StateFolder
-    from mia_tui.runs.index import list_runs
-    from mia_tui.runs.liveness import run_status
+    from mia_tui.runs.list.index import list_runs
+    from mia_tui.runs.worker.liveness import run_status
 
     status = run_status(run)
     beside = list_runs(StateFolder(run.path.parent.parent))
@@ -120,10 +119,10 @@ def load_network(
     report: Report, weights: Path, device: str, precision: str, max_megapixels: float | None
 ) -> "Predictor":
     """The network on its device; imports torch, which takes seconds."""
-    from mia_tui.runs.cores import CoreWatch
+    from mia_tui.runs.machine.cores import CoreWatch
 
     watch = CoreWatch()
-    from mia_tui.engine.predict import Predictor
+    from mia_tui.engine.inference.predict import Predictor
 
     cores = watch.cores()
     network = Predictor(

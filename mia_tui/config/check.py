@@ -13,7 +13,7 @@ from mia_tui.config.recipes import RECIPES
 from mia_tui.config.split import check_split, compile_pattern
 from mia_tui.config.train import RecipeName, TrainConfig
 from mia_tui.errors import ConfigError, WeightsError
-from mia_tui.paths import printable
+from mia_tui.text import printable
 
 # --val takes the place of a split, so one layer of settings cannot ask for both.
 _VAL, _VAL_FRACTION = "val", "val_fraction"

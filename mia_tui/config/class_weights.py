@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from mia_tui.catalog.losses import CLASS_WEIGHTINGS
 from mia_tui.errors import ConfigError
-from mia_tui.paths import printable
+from mia_tui.text import printable
 
 _BY_NAME = tuple(name for name in CLASS_WEIGHTINGS if name != "manual")
 

@@ -18,7 +18,7 @@ from typing import Any, Literal, get_args, get_type_hints
 import msgspec.inspect
 
 from mia_tui.errors import ConfigError
-from mia_tui.paths import printable
+from mia_tui.text import printable
 
 Kind = Literal["text", "whole", "real", "switch", "choice"]
 Value = str | int | float | bool

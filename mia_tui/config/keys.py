@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mia_tui.errors import ConfigError
-from mia_tui.paths import printable
+from mia_tui.text import printable
 
 NAMED_KEYS = (
     *(f"f{number}" for number in range(1, 21)),

@@ -3,7 +3,7 @@
 import re
 
 from mia_tui.errors import ConfigError
-from mia_tui.paths import printable
+from mia_tui.text import printable
 
 
 def check_split(val_fraction: float, test_fraction: float, group_by: str | None) -> None:

@@ -12,7 +12,7 @@ from mia_tui.config.fields import Field, Value, check_value, fields, find_field,
 from mia_tui.config.toml_file import read_toml
 from mia_tui.config.train import TrainConfig
 from mia_tui.errors import ConfigError
-from mia_tui.paths import printable
+from mia_tui.text import printable
 
 
 def load_config(path: Path) -> dict[str, Value]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from mia_tui.errors import ConfigError
 from mia_tui.files import read
-from mia_tui.paths import printable
+from mia_tui.text import printable
 
 _MOST_BYTES = 1 << 20
 

@@ -24,7 +24,7 @@ from mia_tui.config.fields import Field, Value, check_value, fields_of, nearest
 from mia_tui.config.keys import KeyTable, Typed, check_key, keys_in_force
 from mia_tui.config.toml_file import read_toml
 from mia_tui.errors import ConfigError
-from mia_tui.paths import printable
+from mia_tui.text import printable
 
 GraphicsWish = Literal["auto", "kitty", "iterm2", "sixel", "half", "none"]
 ColoursWish = Literal["auto", "true", "256", "16", "none"]

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from mia_tui.catalog.backbones import BACKBONES, HUB, TIMM_PREFIX, Backbone
 from mia_tui.errors import WeightsError
 from mia_tui.files import read
-from mia_tui.paths import printable
+from mia_tui.text import printable
 
 IMAGENET_WEIGHTS = "imagenet"
 TIMM_HUB = "timm/"

@@ -7,7 +7,7 @@ from itertools import count
 
 from mia_tui.dataset.model import ImageClass
 from mia_tui.errors import DataError
-from mia_tui.paths import printable
+from mia_tui.text import printable
 
 # Okabe & Ito, "Color Universal Design", 2008, without black; then Paul Tol's "muted" scheme.
 COLOURS = (

@@ -2,7 +2,7 @@
 
 Every program that writes labels takes the fingerprints of all labelled files
 that have none, those of earlier sessions included. A command does so before it
-ends, the app in idle time (`tui.services.fingerprints`). To look at a dataset
+ends, the app in idle time (`tui.labelling.fingerprints`). To look at a dataset
 takes none.
 """
 
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from mia_tui.dataset.hashes import file_hash
 from mia_tui.dataset.model import ImageFile
-from mia_tui.dataset.scan_index import each
+from mia_tui.dataset.scan.index import each
 from mia_tui.dataset.store.label_store import LabelStore
 
 Fact = tuple[ImageFile, str]

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from mia_tui.dataset.model import ImageFile
-from mia_tui.dataset.scan_index import ScanIndex, each
+from mia_tui.dataset.scan.index import ScanIndex, each
 from mia_tui.files import open_to_read
 
 _CHUNK_BYTES = 1 << 20

@@ -13,12 +13,12 @@ from mia_tui.dataset.interchange.folders import (
     read_class_folders,
 )
 from mia_tui.dataset.model import ImageClass, ImageKey, Part
-from mia_tui.dataset.scan import Scan
+from mia_tui.dataset.scan.scanner import Scan
 from mia_tui.dataset.store.label_store import Label, LabelStore
 from mia_tui.dataset.store.reconcile import find_moves
-from mia_tui.dataset.wording import counted, name_some
 from mia_tui.errors import DataError
-from mia_tui.paths import StateFolder, printable, typed_dataset
+from mia_tui.paths import StateFolder, typed_dataset
+from mia_tui.text import counted, name_some, printable
 
 META_SOURCE = "source"
 """Key in the store's meta table: "folders" or "store", where labels came from last."""

@@ -10,9 +10,9 @@ from typing import Literal
 import torch
 
 from mia_tui.config.train import Precision
-from mia_tui.dataset.wording import counted
 from mia_tui.errors import DeviceError
-from mia_tui.runs.gpus import list_gpus, nvidia_device_present
+from mia_tui.runs.machine.gpus import list_gpus, nvidia_device_present
+from mia_tui.text import counted
 
 Arithmetic = Literal["fp32", "bf16", "fp16"]
 

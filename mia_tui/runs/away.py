@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from mia_tui.errors import UNREACHABLE, AwayError, MiaError
-from mia_tui.paths import printable
+from mia_tui.text import printable
 
 Result = TypeVar("Result")
 OnWait = Callable[[str | None], None]

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from mia_tui.errors import MiaError, RunError
 from mia_tui.files import OddFile, add_folder, new_content
-from mia_tui.paths import printable
+from mia_tui.text import printable
 
 FULL_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _ELSEWHERE = "put labels and runs elsewhere with --state DIR."

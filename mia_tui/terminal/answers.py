@@ -7,7 +7,7 @@ the order of the questions: after its answer nothing more is to come.
 import re
 from dataclasses import dataclass
 
-from mia_tui.paths import printable
+from mia_tui.text import printable
 
 _SAVE, _RESTORE_AND_WIPE = b"\x1b7", b"\x1b8\x1b[K"
 _KITTY = b"\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\"

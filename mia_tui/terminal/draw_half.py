@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mia_tui.terminal.half import half_lines, shades, space_lines, steady
-from mia_tui.terminal.layout import Place, make_picture, no_picture, place_in, resized
+from mia_tui.terminal.layout import CellBox, make_picture, no_picture, place_in, resized
 from mia_tui.terminal.model import Colours, Panel, Picture, Terminal
 
 # What a picture may take where nobody sets a limit: 95 of 100 photos need less, and noise would take double.
@@ -89,7 +89,7 @@ def draw_half(pixels: np.ndarray, panel: Panel, terminal: Terminal, max_bytes: i
 def _half_blocks(
     pixels: np.ndarray,
     panel: Panel,
-    place: Place,
+    place: CellBox,
     rung: _Rung,
     colours: Colours,
     unicode: bool,

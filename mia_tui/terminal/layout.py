@@ -10,7 +10,7 @@ from mia_tui.terminal.model import Panel, Picture
 
 
 @dataclass(frozen=True)
-class Place:
+class CellBox:
     """The cells a picture covers in its panel."""
 
     x: int
@@ -23,7 +23,7 @@ class Place:
         return self.columns * panel.cell_width_px, self.rows * panel.cell_height_px
 
 
-def place_in(panel: Panel, size_px: tuple[int, int]) -> Place:
+def place_in(panel: Panel, size_px: tuple[int, int]) -> CellBox:
     """The cells for a picture of these proportions: as many as possible, at least one, in the middle."""
     (box_width, box_height), (width, height) = panel.box_px, size_px
     scale = min(box_width / width, box_height / height)
@@ -32,10 +32,10 @@ def place_in(panel: Panel, size_px: tuple[int, int]) -> Place:
     )
 
 
-def centred(panel: Panel, columns: int, rows: int) -> Place:
+def centred(panel: Panel, columns: int, rows: int) -> CellBox:
     """So many cells, within the panel, in the middle of it."""
     columns, rows = min(max(1, columns), panel.columns), min(max(1, rows), panel.rows)
-    return Place((panel.columns - columns) // 2, (panel.rows - rows) // 2, columns, rows)
+    return CellBox((panel.columns - columns) // 2, (panel.rows - rows) // 2, columns, rows)
 
 
 def resized(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
@@ -62,7 +62,7 @@ def scaled(pixels: np.ndarray, scale: float) -> np.ndarray:
 
 def make_picture(
     panel: Panel,
-    place: Place,
+    place: CellBox,
     rows: list[str] | None = None,
     *,
     cells: np.ndarray | None = None,
@@ -113,4 +113,4 @@ def _erased(columns: int) -> str:
 
 def no_picture(panel: Panel, *, is_coarse: bool = False) -> Picture:
     """Nothing but the panel."""
-    return make_picture(panel, Place(0, 0, 0, 0), is_coarse=is_coarse)
+    return make_picture(panel, CellBox(0, 0, 0, 0), is_coarse=is_coarse)

@@ -1,1 +1,1 @@
-"""The app: screens, widgets and the services behind them. Never imports torch, nor `mia_tui.engine`."""
+"""The app, a folder a feature. Never imports torch, nor `mia_tui.engine`."""

@@ -19,20 +19,20 @@ from textual.screen import Screen
 from textual.worker import WorkerFailed
 
 from mia_tui.dataset.listing.cache import load_listing
-from mia_tui.paths import printable
+from mia_tui.text import printable
 from mia_tui.tui.context import Context
 from mia_tui.tui.driver import TerminalDriver, leave_at_once
-from mia_tui.tui.key_bindings import palette_lines
-from mia_tui.tui.key_turns import KeyTurns
-from mia_tui.tui.screens.label import LOW_ROWS, NARROW_COLUMNS, LabelScreen
-from mia_tui.tui.services.desk import Desk
-from mia_tui.tui.services.fingerprints import finish_fingerprints
-from mia_tui.tui.services.head_start import HeadStart
-from mia_tui.tui.services.obeying import CommandQueue
-from mia_tui.tui.services.read_messages import ReadMessages
+from mia_tui.tui.keys.bindings import palette_lines
+from mia_tui.tui.keys.command_queue import CommandQueue
+from mia_tui.tui.keys.serializer import KeySerializer
+from mia_tui.tui.label.screen import LOW_ROWS, NARROW_COLUMNS, LabelScreen
+from mia_tui.tui.labelling.controller import LabelController
+from mia_tui.tui.labelling.fingerprints import finish_fingerprints
+from mia_tui.tui.pictures.preload import Preload
+from mia_tui.tui.read_messages import ReadMessages
 
 if TYPE_CHECKING:
-    from mia_tui.tui.screens.home import HomeScreen
+    from mia_tui.tui.home.screen import HomeScreen
 
 HUNG_UP = 129
 """Exit code where the terminal has gone: 128 and SIGHUP."""
@@ -73,14 +73,14 @@ class MiaApp(App[int], inherit_bindings=False):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (NARROW_COLUMNS, "-wide")]  # noqa: RUF012  # as Textual has it
     VERTICAL_BREAKPOINTS = [(0, "-low"), (LOW_ROWS, "-high")]  # noqa: RUF012
 
-    def __init__(self, context: Context, dataset: Path | None, head_start: HeadStart | None = None) -> None:
+    def __init__(self, context: Context, dataset: Path | None, head_start: Preload | None = None) -> None:
         super().__init__(driver_class=TerminalDriver, watch_css=False)
         self.context = context
         self.link = context.link
         self._dataset, self._head_start = dataset, head_start
-        self._desk: Desk | None = None
+        self._desk: LabelController | None = None
         self._read_messages = ReadMessages(self)
-        self._key_turns = KeyTurns(self, super().on_event)
+        self._key_turns = KeySerializer(self, super().on_event)
         type(self).NOTIFICATION_TIMEOUT = context.user.toast_s
         self.use_command_palette = True
 
@@ -116,7 +116,7 @@ class MiaApp(App[int], inherit_bindings=False):
         context = replace(self.context, state=state)
         head_start, self._head_start = self._head_start, None
         listing = load_listing(dataset) if head_start is None else head_start.listing()
-        desk = Desk(dataset, state=state, annotator=context.annotator, listing=listing)
+        desk = LabelController(dataset, state=state, annotator=context.annotator, listing=listing)
         self._desk = desk
         self.push_screen(LabelScreen(desk, context, head_start), self._left)
 
@@ -125,7 +125,7 @@ class MiaApp(App[int], inherit_bindings=False):
         self._go_home()
 
     def _go_home(self) -> None:
-        from mia_tui.tui.screens.home import HomeScreen  # 20 ms that opening a dataset need not take
+        from mia_tui.tui.home.screen import HomeScreen
 
         if not isinstance(self.screen, HomeScreen):
             self.push_screen(HomeScreen(self.context))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mia_tui.config.user import UserConfig
 from mia_tui.terminal.model import Terminal
-from mia_tui.tui.services.link import Link
+from mia_tui.tui.pictures.link import Link
 from mia_tui.tui.widgets.ink import Ink
 
 

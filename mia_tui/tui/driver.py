@@ -18,8 +18,8 @@ from textual import events
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 
-from mia_tui.tui.keyboard import Keyboard, PictureMissing
-from mia_tui.tui.services.outlet import Outlet
+from mia_tui.tui.keys.keyboard import Keyboard, PictureMissing
+from mia_tui.tui.terminal_writer import TerminalWriter
 
 if TYPE_CHECKING:
     from mia_tui.tui.app import MiaApp
@@ -33,14 +33,14 @@ _AT_ONCE = 4096
 
 
 class TerminalDriver(LinuxDriver):
-    """Textual's driver, with an `Outlet` to write to and a watch on the terminal's life."""
+    """Textual's driver, with an `TerminalWriter` to write to and a watch on the terminal's life."""
 
     def __init__(self, app: "MiaApp", **options: Any) -> None:
         super().__init__(app, **options)
         file = sys.__stderr__ if sys.__stderr__ is not None and sys.__stderr__.isatty() else sys.__stdout__
         assert file is not None, "the command line has looked for a terminal"
         self._mia = app
-        self._outlet = Outlet(file, self._tell_gone)
+        self._outlet = TerminalWriter(file, self._tell_gone)
         self._deaf_until = time.monotonic() + DEAF_S
         self._file = cast(Any, self._outlet)
         threading.Thread(target=self._watch, name="hang-up", daemon=True).start()

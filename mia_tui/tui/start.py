@@ -9,11 +9,11 @@ import shutil
 from pathlib import Path
 
 from mia_tui.config.user import UserConfig
-from mia_tui.dataset.scan import check_root
+from mia_tui.dataset.scan.scanner import check_root
 from mia_tui.terminal.ask import ask_terminal
 from mia_tui.terminal.choose import Wanted, with_colours
 from mia_tui.terminal.model import Terminal
-from mia_tui.tui.services.head_start import HeadStart
+from mia_tui.tui.pictures.preload import Preload
 
 _COLOUR_SYSTEMS = {"true": "truecolor", "256": "256", "16": "standard", "none": "standard"}
 
@@ -44,11 +44,11 @@ def open_app(
     if dataset is not None:
         check_root(dataset)
         columns, rows = shutil.get_terminal_size()
-        head_start = HeadStart(dataset, columns=columns, rows=rows)
+        head_start = Preload(dataset, columns=columns, rows=rows)
     terminal = _ask(graphics, user)
     from mia_tui.tui.app import MiaApp
     from mia_tui.tui.context import Context
-    from mia_tui.tui.services.link import Link
+    from mia_tui.tui.pictures.link import Link
     from mia_tui.tui.widgets.ink import Ink
 
     context = Context(terminal, Ink(terminal), Link(), user, state, annotator)

@@ -12,9 +12,9 @@ from mia_tui.catalog.schedules import ScheduleName
 from mia_tui.cli.main import COMMANDS
 from mia_tui.config.fields import fields
 from mia_tui.config.user import user_fields
-from mia_tui.runs.words import STATUS_WORDS
-from mia_tui.tui.actions import SCOPES
-from mia_tui.tui.key_bindings import shown_key
+from mia_tui.runs.list.words import STATUS_WORDS
+from mia_tui.tui.keys.bindings import shown_key
+from mia_tui.tui.keys.tables import SCOPES
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -29,18 +29,18 @@ CHANGES = {
 EXCEPTIONS = {
     "paths.py: folder.mkdir": "the user's own folders, below `files` in the order of imports; a link there is theirs",
     "terminal/ask.py: os.open": "the terminal",
-    "cli/outlet.py: os.open": "/dev/null",
-    "dataset/pixels/reading.py: Image.open": "of a file that `files` opened",
+    "cli/output/safe_stream.py: os.open": "/dev/null",
+    "dataset/images/reading.py: Image.open": "of a file that `files` opened",
     "dataset/interchange/csv_rows.py: path.open": "what the user names, which may be a pipe",
     "dataset/interchange/folders_export.py: target.symlink_to": "makes a new name or fails",
     "dataset/interchange/folders_export.py: target.hardlink_to": "makes a new name or fails",
     "dataset/interchange/folders_export.py: os.utime": "of a descriptor",
-    "runs/launch.py: os.utime": "of a descriptor",
-    "runs/left_behind.py: left.rename": "names a folder anew, or a link, and follows neither",
-    "runs/own_worker.py: os.open": "only to see whose lock it is; it follows no link",
-    "runs/suggesting.py: os.truncate": "of a descriptor",
-    "runs/predictions.py: self._file.truncate": "of a file that `files` opened",
-    "tui/widgets/image_view.py: shown.truncate": "of a line of text",
+    "runs/worker/launch.py: os.utime": "of a descriptor",
+    "runs/list/left_behind.py: left.rename": "names a folder anew, or a link, and follows neither",
+    "runs/worker/signals.py: os.open": "only to see whose lock it is; it follows no link",
+    "runs/prediction/suggesting.py: os.truncate": "of a descriptor",
+    "runs/prediction/predictions.py: self._file.truncate": "of a file that `files` opened",
+    "tui/pictures/image_view.py: shown.truncate": "of a line of text",
 }
 """What is allowed, and why."""
 

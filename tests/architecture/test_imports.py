@@ -27,7 +27,7 @@ BELOW_CLI = [
     if not name.startswith(("mia_tui.cli", "mia_tui.tui")) and name not in ("mia_tui.__main__", *HEADLESS)
 ]
 APP = [name for name in MODULES if name.startswith("mia_tui.tui")]
-KEY_TABLES = [name for name in MODULES if name.startswith("mia_tui.tui.actions")]
+KEY_TABLES = [name for name in MODULES if name.startswith("mia_tui.tui.keys.tables")]
 
 LOADED = """
     import importlib
@@ -105,13 +105,13 @@ def test_the_keys_of_a_screen_are_imported_with_that_screen() -> None:
     run_python(
         """
         from mia_tui.cli.open import user_settings
-        import mia_tui.tui.screens.label
-        from mia_tui.tui.key_bindings import key_hints
+        import mia_tui.tui.label.screen
+        from mia_tui.tui.keys.bindings import key_hints
         user_settings()
         key_hints("label", {})
-        tables = {name.rpartition(".")[2] for name in sys.modules if name.startswith("mia_tui.tui.actions.")}
+        tables = {name.rpartition(".")[2] for name in sys.modules if name.startswith("mia_tui.tui.keys.tables.")}
         assert tables == {"model", "label"}, tables
         key_hints("grid", {})
-        assert "mia_tui.tui.actions.grid" in sys.modules
+        assert "mia_tui.tui.keys.tables.grid" in sys.modules
         """
     )

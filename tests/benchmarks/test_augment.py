@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from mia_tui.config.train import TrainConfig
-from mia_tui.engine.augment import augment
+from mia_tui.engine.data.augment import augment
 from mia_tui.engine.data.scaling import channel_scaling, standardise, to_unit
 
 BATCH = 32

@@ -23,7 +23,7 @@ import timm
 import torch
 from sklearn.metrics import f1_score
 
-from mia_tui.dataset.pixels.decode import decode_fitted
+from mia_tui.dataset.images.decode import decode_fitted
 
 pytestmark = pytest.mark.benchmark
 

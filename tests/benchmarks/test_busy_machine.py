@@ -22,14 +22,14 @@ import pytest
 from run_support import wait_for
 
 from mia_tui.config.train import TrainConfig
-from mia_tui.dataset.demo import render_demo
-from mia_tui.runs.control import request_stop
-from mia_tui.runs.cores import usable_cores
-from mia_tui.runs.layout import RunDir
-from mia_tui.runs.liveness import run_status
-from mia_tui.runs.prepare import prepare_training, read_dataset
-from mia_tui.runs.state import RunState, read_state
-from mia_tui.tui.services.starting import start_run
+from mia_tui.dataset.demo.images import render_demo
+from mia_tui.runs.machine.cores import usable_cores
+from mia_tui.runs.preflight.prepare import prepare_training, read_dataset
+from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.record.state import RunState, read_state
+from mia_tui.runs.worker.control import request_stop
+from mia_tui.runs.worker.liveness import run_status
+from mia_tui.tui.training.starting import start_run
 
 pytestmark = pytest.mark.benchmark
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from terminal_support import a_photo, a_terminal
 
-from mia_tui.dataset.pixels.looking import Look, load_pixels, load_view
+from mia_tui.dataset.images.display import Look, load_pixels, load_view
 from mia_tui.terminal.model import Panel
 from mia_tui.terminal.pictures import draw_picture, useful_px
 
@@ -69,7 +69,7 @@ def test_memory_of_100_megapixels(files: dict[str, Path]) -> None:
     program = """
 import sys
 from pathlib import Path
-from mia_tui.dataset.pixels.looking import Look, load_view
+from mia_tui.dataset.images.display import Look, load_view
 from mia_tui.terminal.model import Panel
 def peak():
     return int(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1]) / 1024

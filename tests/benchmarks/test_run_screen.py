@@ -22,13 +22,13 @@ from textual.pilot import Pilot
 import mia_tui.tui
 from mia_tui.catalog.metrics import METRICS
 from mia_tui.paths import StateFolder
-from mia_tui.runs.eventlog import encode_event
-from mia_tui.runs.events import Confusion, EpochEnded, Event, RunEnded, StepEnded
-from mia_tui.runs.figures import SavedConfusion, save_confusion
-from mia_tui.runs.job import JobClass
-from mia_tui.runs.layout import RunDir
+from mia_tui.runs.evaluation.figures import SavedConfusion, save_confusion
+from mia_tui.runs.record.events import Confusion, EpochEnded, Event, RunEnded, StepEnded
+from mia_tui.runs.record.job import JobClass
+from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.record.log import encode_event
 from mia_tui.tui.places import Place
-from mia_tui.tui.screens.run import RunScreen
+from mia_tui.tui.runs.run_screen import RunScreen
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tui"))
 
@@ -44,10 +44,10 @@ WORKER = """
     from pathlib import Path
     import msgspec
     from run_support import epoch_row, step
-    from mia_tui.runs.eventlog import EventLog
-    from mia_tui.runs.events import EpochEnded, Phase
-    from mia_tui.runs.layout import RunDir
-    from mia_tui.runs.liveness import WorkerLock
+    from mia_tui.runs.record.log import EventLog
+    from mia_tui.runs.record.events import EpochEnded, Phase
+    from mia_tui.runs.record.layout import RunDir
+    from mia_tui.runs.worker.liveness import WorkerLock
     run = RunDir(Path(sys.argv[1]))
     with WorkerLock(run), EventLog(run.events) as log:
         log.append(Phase(t=time.time(), name="training", message="on the CPU"))

@@ -19,15 +19,15 @@ from screen_timing import SCREEN, Times, first_picture_s, times_of
 from terminal_driver import TerminalApp, python_app
 
 from mia_tui.config.train import TrainConfig
-from mia_tui.dataset.demo import render_demo
+from mia_tui.dataset.demo.images import render_demo
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
-from mia_tui.runs.control import request_stop
-from mia_tui.runs.layout import RunDir
-from mia_tui.runs.liveness import run_status
-from mia_tui.runs.prepare import prepare_training, read_dataset
-from mia_tui.runs.state import read_state
-from mia_tui.tui.services.starting import start_run
+from mia_tui.runs.preflight.prepare import prepare_training, read_dataset
+from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.record.state import read_state
+from mia_tui.runs.worker.control import request_stop
+from mia_tui.runs.worker.liveness import run_status
+from mia_tui.tui.training.starting import start_run
 
 pytestmark = pytest.mark.benchmark
 

@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from mia_tui.cli.outlet import Outlet
+from mia_tui.cli.output.safe_stream import SafeStream
 from mia_tui.terminal.model import Terminal
 
 
@@ -44,5 +44,5 @@ def on_terminal(monkeypatch: pytest.MonkeyPatch, terminal: Terminal) -> list[str
     ask = ModuleType("ask")
     vars(ask)["ask_terminal"] = ask_terminal
     monkeypatch.setitem(sys.modules, "mia_tui.terminal.ask", ask)
-    monkeypatch.setattr(Outlet, "isatty", lambda self: True)
+    monkeypatch.setattr(SafeStream, "isatty", lambda self: True)
     return asked

@@ -11,10 +11,10 @@ from run_support import on_small_disk, run_python
 
 from mia_tui.cli import doctor
 from mia_tui.paths import user_config_file
-from mia_tui.runs import torch_probe
-from mia_tui.runs.cores import Cores
-from mia_tui.runs.gpus import Gpu
-from mia_tui.runs.torch_probe import TorchFacts, probe_torch
+from mia_tui.runs.machine import torch_probe
+from mia_tui.runs.machine.cores import Cores
+from mia_tui.runs.machine.gpus import Gpu
+from mia_tui.runs.machine.torch_probe import TorchFacts, probe_torch
 from mia_tui.terminal.model import Terminal
 
 GOOD = TorchFacts(torch="2.9.0", timm="1.0.31", device="CPU, 2 threads", precision="bf16", seconds=4.0)
@@ -168,7 +168,7 @@ def test_a_run_that_would_end_with_its_job_is_said(mia: Mia, monkeypatch: pytest
 
 def test_torch_is_asked_in_a_process_of_its_own() -> None:
     code = """
-        from mia_tui.runs.torch_probe import probe_torch
+        from mia_tui.runs.machine.torch_probe import probe_torch
         facts = probe_torch()
         assert "torch" not in sys.modules
         print(facts.error, facts.torch, facts.device.startswith("CPU") or facts.device)

@@ -10,7 +10,7 @@ from disc_support import draw_disc
 from sklearn import metrics
 from training_commands import assert_refused, runs_of, train
 
-from mia_tui.runs.layout import RunDir
+from mia_tui.runs.record.layout import RunDir
 
 pytestmark = pytest.mark.usefixtures("threads_stay_as_they_were")
 
@@ -154,7 +154,7 @@ def test_a_class_that_is_predicted_without_having_images_is_said(
 
 
 def test_a_run_without_weights_is_said_with_the_one_that_has_some(mia: Mia, discs: Path, run: RunDir) -> None:
-    from mia_tui.runs.layout import RunDir as Folder
+    from mia_tui.runs.record.layout import RunDir as Folder
 
     newer = run.path.with_name("29990101-0000-later")
     newer.mkdir()

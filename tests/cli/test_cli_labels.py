@@ -8,7 +8,7 @@ import pytest
 from cli_support import Mia
 from PIL import Image
 
-from mia_tui.dataset.scan import scan
+from mia_tui.dataset.scan.scanner import scan
 from mia_tui.dataset.store.label_store import LabelStore
 
 
@@ -512,7 +512,7 @@ def test_an_import_takes_fingerprints_of_what_earlier_programs_labelled(
 def test_fingerprints_that_an_import_has_no_time_for_are_said_and_taken_by_the_next(
     mia: Mia, cells: Path, table: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mia_tui.cli.labels_import._FINGERPRINTS_S", -1.0)
+    monkeypatch.setattr("mia_tui.cli.labels.import_file._FINGERPRINTS_S", -1.0)
     answer = mia("labels", "import", cells, table)
     assert answer.code == 0
     assert (

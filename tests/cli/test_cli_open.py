@@ -11,7 +11,7 @@ import pytest
 from cli_support import Mia
 from PIL import Image
 
-from mia_tui.cli.outlet import Outlet
+from mia_tui.cli.output.safe_stream import SafeStream
 from mia_tui.config.keys import KeyTable
 from mia_tui.config.user import UserConfig
 from mia_tui.paths import user_config_file
@@ -38,8 +38,8 @@ def app(monkeypatch: pytest.MonkeyPatch) -> App:
     table = KeyTable("label", "on the labelling screen", {"undo": ("ctrl+z",)}, "classes")
     vars(actions)["SCOPES"] = {"label": SimpleNamespace(keys=table)}
     monkeypatch.setitem(sys.modules, "mia_tui.tui.start", start)
-    monkeypatch.setitem(sys.modules, "mia_tui.tui.actions", actions)
-    monkeypatch.setattr(Outlet, "isatty", lambda self: True)
+    monkeypatch.setitem(sys.modules, "mia_tui.tui.keys.tables", actions)
+    monkeypatch.setattr(SafeStream, "isatty", lambda self: True)
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("COLUMNS", "1000")  # so that sentences stay on a line
@@ -180,7 +180,7 @@ def _closed_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _no_stdout(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Outlet, "isatty", lambda self: False)
+    monkeypatch.setattr(SafeStream, "isatty", lambda self: False)
 
 
 def _dumb(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,11 +13,11 @@ from disc_support import draw_disc
 from PIL import Image
 from training_commands import assert_refused, runs_of, train
 
-from mia_tui.dataset.scan import scan
+from mia_tui.dataset.scan.scanner import scan
 from mia_tui.paths import StateFolder
-from mia_tui.runs.layout import RunDir
-from mia_tui.runs.predictions import partial_path
-from mia_tui.runs.suggestions import newest_suggestions
+from mia_tui.runs.prediction.predictions import partial_path
+from mia_tui.runs.prediction.suggestions import newest_suggestions
+from mia_tui.runs.record.layout import RunDir
 
 pytestmark = pytest.mark.usefixtures("threads_stay_as_they_were")
 
@@ -78,7 +78,7 @@ def test_broken_off_predictions_are_gone_on_with(
     mia: Mia, discs: Path, run: RunDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, torn: str
 ) -> None:
     from mia_tui.cli import predict as predict_module
-    from mia_tui.engine.predict import Predictor
+    from mia_tui.engine.inference.predict import Predictor
 
     monkeypatch.setattr(predict_module, "_ROWS_AT_ONCE", 5)
     whole, broken = tmp_path / "whole.csv", tmp_path / "broken.csv"
@@ -118,7 +118,7 @@ class Blink:
     """Takes the images away when some were read; they come back while the command waits, or never."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, images: Path, *, comes_back: bool) -> None:
-        from mia_tui.engine import predict as engine
+        from mia_tui.engine.inference import predict as engine
         from mia_tui.runs import away
 
         self.images, self.elsewhere, self.read = images, images.with_name("elsewhere"), 0
@@ -181,7 +181,7 @@ def test_images_that_could_not_be_read_are_tried_again_when_predicting_goes_on(
     mia: Mia, discs: Path, run: RunDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from mia_tui.cli import predict as predict_module
-    from mia_tui.runs.predictions import PartialFile
+    from mia_tui.runs.prediction.predictions import PartialFile
 
     out, gone = tmp_path / "p.csv", discs / "blue" / "cell-1.png"
     predict(mia, discs, run, tmp_path / "whole.csv", "--batch-size", 4)

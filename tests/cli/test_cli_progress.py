@@ -6,10 +6,10 @@ import pytest
 from run_support import epoch_row, finished, started, step
 
 from mia_tui.cli import report
-from mia_tui.cli.progress import EpochProgress, clock
+from mia_tui.cli.output.progress import EpochProgress, clock
 from mia_tui.cli.report import Report
-from mia_tui.runs.events import Event, Phase, Place, Progress, UnknownEvent, Warned
-from mia_tui.runs.state import RunState
+from mia_tui.runs.record.events import Event, Phase, Place, Progress, UnknownEvent, Warned
+from mia_tui.runs.record.state import RunState
 
 RUN: list[Event] = [
     Phase(t=0.0, name="importing"),

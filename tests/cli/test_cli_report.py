@@ -18,7 +18,7 @@ from run_support import python
 
 from mia_tui import errors
 from mia_tui.cli import report
-from mia_tui.cli.outlet import Outlet
+from mia_tui.cli.output.safe_stream import SafeStream
 from mia_tui.cli.report import Report, run
 from mia_tui.errors import MiaError
 
@@ -172,7 +172,7 @@ def test_a_stream_that_is_closed_or_missing_is_no_fault(monkeypatch: pytest.Monk
     closed.close()
     for stream in (closed, None):
         monkeypatch.setattr(sys, "stdout", stream)
-        outlet = Outlet("stdout")
+        outlet = SafeStream("stdout")
         outlet.write("x")
         outlet.flush()
         assert not outlet.isatty()
@@ -249,7 +249,7 @@ def test_counting_says_a_line_now_and_then_where_there_is_no_terminal(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [0.0]
-    monkeypatch.setattr("mia_tui.cli.progress.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("mia_tui.cli.output.progress.time.monotonic", lambda: now[0])
     with Report().counting("Predicting") as bar:
         for index in range(60):
             now[0] = float(index)
@@ -302,7 +302,7 @@ def test_a_terminal_tells_its_width(monkeypatch: pytest.MonkeyPatch) -> None:
     master, slave = pty.openpty()
     with os.fdopen(master, "w"), os.fdopen(slave, "w") as terminal:
         monkeypatch.setattr(sys, "stdout", terminal)
-        outlet = Outlet("stdout")
+        outlet = SafeStream("stdout")
         assert outlet.columns() == 80  # a fresh one tells 0
         termios.tcsetwinsize(terminal.fileno(), (24, 50))
         assert outlet.columns() == 50

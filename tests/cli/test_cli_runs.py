@@ -16,17 +16,17 @@ import pytest
 from cli_support import Mia
 from run_support import epoch_row, finished, make_run, python, started, wait_for
 
-from mia_tui.cli.runs_show import settings_sentence
-from mia_tui.cli.tables import FIGURES
+from mia_tui.cli.output.tables import FIGURES
+from mia_tui.cli.runs.show import settings_sentence
 from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.model import Part
-from mia_tui.runs.eventlog import EventLog
-from mia_tui.runs.events import Event, Failure, LeftOut, RunEnded, Warned
-from mia_tui.runs.figures import SavedConfusion, save_confusion
-from mia_tui.runs.index import remember_run
-from mia_tui.runs.job import Sample
-from mia_tui.runs.layout import RunDir
-from mia_tui.runs.liveness import run_status
+from mia_tui.runs.evaluation.figures import SavedConfusion, save_confusion
+from mia_tui.runs.list.index import remember_run
+from mia_tui.runs.record.events import Event, Failure, LeftOut, RunEnded, Warned
+from mia_tui.runs.record.job import Sample
+from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.record.log import EventLog
+from mia_tui.runs.worker.liveness import run_status
 
 FAILED = RunEnded(t=9.0, outcome="failed", error=Failure("RunError", "The loss became NaN.", "Lower --lr."))
 
@@ -35,11 +35,11 @@ WORKER = """
     import sys, time
     from pathlib import Path
     from run_support import epoch_row, finished, started
-    from mia_tui.runs.control import StopRequest
-    from mia_tui.runs.eventlog import EventLog
-    from mia_tui.runs.events import RunEnded
-    from mia_tui.runs.layout import RunDir
-    from mia_tui.runs.liveness import WorkerLock
+    from mia_tui.runs.worker.control import StopRequest
+    from mia_tui.runs.record.log import EventLog
+    from mia_tui.runs.record.events import RunEnded
+    from mia_tui.runs.record.layout import RunDir
+    from mia_tui.runs.worker.liveness import WorkerLock
     run = RunDir(Path(sys.argv[1]))
     with WorkerLock(run), EventLog(run.events) as log, StopRequest(run) as stop:
         stop.install_signals(foreground=False)

@@ -14,7 +14,7 @@ from PIL import Image
 from run_support import python, run_python
 
 from mia_tui.cli import show
-from mia_tui.cli.pictures import draw
+from mia_tui.cli.output.pictures import draw
 from mia_tui.paths import user_config_file
 
 SGR = re.compile(r"\x1b\[[0-9;]*m")
@@ -137,7 +137,7 @@ def test_drawing_asks_the_terminal_nothing_and_leaves_stdout_alone() -> None:
     code = """
         import io, os
         import numpy as np
-        from mia_tui.cli.pictures import draw
+        from mia_tui.cli.output.pictures import draw
         from mia_tui.terminal.model import Terminal
 
         class Tty(io.StringIO):

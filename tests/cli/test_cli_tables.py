@@ -2,7 +2,7 @@
 
 import pytest
 
-from mia_tui.cli.tables import confusion, per_class, table, width
+from mia_tui.cli.output.tables import confusion, per_class, table, width
 
 
 def test_numbers_stand_to_the_right_and_words_to_the_left() -> None:

@@ -11,7 +11,7 @@ from PIL import Image
 from run_support import make_run
 from training_commands import assert_refused, runs_of, train
 
-from mia_tui.runs.state import read_state
+from mia_tui.runs.record.state import read_state
 
 pytestmark = pytest.mark.usefixtures("threads_stay_as_they_were")
 

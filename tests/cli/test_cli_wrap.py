@@ -2,7 +2,7 @@
 
 import pytest
 
-from mia_tui.cli.wrap import wrap
+from mia_tui.cli.output.wrap import wrap
 
 
 @pytest.mark.parametrize(

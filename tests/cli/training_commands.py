@@ -5,8 +5,8 @@ from pathlib import Path
 from cli_support import Answer, Mia
 
 from mia_tui.paths import StateFolder
-from mia_tui.runs.index import list_runs
-from mia_tui.runs.layout import RunDir
+from mia_tui.runs.list.index import list_runs
+from mia_tui.runs.record.layout import RunDir
 
 QUICK = ("--size", 32, "--batch-size", 8, "--epochs", 1, "--threads", 1, "--precision", "fp32")
 

@@ -29,10 +29,11 @@ SIXEL_HEIGHT = re.compile(rb'\x1bP[0-9;]*q"1;1;[0-9]+;([0-9]+)')
 # A busy machine reads late, and the line would be taken for a slow one; it saves and draws slowly, and the app
 # would say so.
 UNHURRIED = """
-    from mia_tui.tui.services import obeying, presenter
-    from mia_tui.tui.services.link import Link
+    from mia_tui.tui.keys import command_queue
+    from mia_tui.tui.pictures import scheduler
+    from mia_tui.tui.pictures.link import Link
     Link.is_slow = False
-    obeying.SLOW_S = presenter.UNKNOWN_S = 600.0
+    command_queue.SLOW_S = scheduler.UNKNOWN_S = 600.0
 """
 SEEN_WITHIN_S = 4 * 2.0  # promised are two seconds; the machine may be busy
 TELL_KEYS = """

@@ -25,7 +25,7 @@ from terminal_driver import python_app
 from terminal_stream import PAINT_END
 
 from mia_tui.dataset.store.sqlite_errors import BUSY_TIMEOUT_S
-from mia_tui.tui.services.read_messages import READ_S
+from mia_tui.tui.read_messages import READ_S
 
 pytestmark = pytest.mark.e2e
 
@@ -33,9 +33,9 @@ COMMIT_S = 0.05
 SLOW_COMMIT = """
     import time
     from contextlib import contextmanager
-    from mia_tui.dataset.store.writes import StoreWrites
-    from mia_tui.tui.services import obeying
-    obeying.SLOW_S *= {slower}
+    from mia_tui.dataset.store.transactions import StoreWrites
+    from mia_tui.tui.keys import command_queue
+    command_queue.SLOW_S *= {slower}
     real = StoreWrites.transaction
     @contextmanager
     def transaction(self, *step):

@@ -18,13 +18,13 @@ BREAK = """
     import asyncio, threading
     from mia_tui.tui.app import MiaApp
     from mia_tui.tui.driver import TerminalDriver
-    from mia_tui.tui.keyboard import Keyboard
+    from mia_tui.tui.keys.keyboard import Keyboard
     from mia_tui.tui.quick_paint import QuickCompositor
-    from mia_tui.tui.screens.label import LabelScreen
-    from mia_tui.tui.services.keeper import Keeper
-    from mia_tui.tui.services.link import Link
-    from mia_tui.tui.services.opening import Opening
-    from mia_tui.tui.services.prefetch import Prefetch
+    from mia_tui.tui.label.screen import LabelScreen
+    from mia_tui.tui.labelling.store_thread import Keeper
+    from mia_tui.tui.pictures.link import Link
+    from mia_tui.tui.labelling.scan_thread import Opening
+    from mia_tui.tui.pictures.cache import Prefetch
     def fail(*_, **__):
         raise ZeroDivisionError("on purpose")
     async def fail_later(*_):
@@ -50,9 +50,9 @@ PLACES = {
     "the driver's start": "TerminalDriver._enable_bracketed_paste = fail",
     "the driver's first write": "TerminalDriver.write = fail",
     "painting": "QuickCompositor.render_partial_update = fail",
-    "the thread of the labels": "Keeper._load = fail",
-    "the thread of the pictures": "Prefetch._make = fail",
-    "the thread of the scan": "Opening._work = fail",
+    "the thread of the labels": "StoreThread._load = fail",
+    "the thread of the pictures": "PictureCache._make = fail",
+    "the thread of the scan": "ScanThread._work = fail",
     "closing": "LabelScreen.remember = fail",
     "an end that nobody asked for": "LabelScreen.action_obey = lambda self, _: self.app.exit()",
 }

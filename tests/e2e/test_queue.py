@@ -14,12 +14,12 @@ from live_worker import start_worker
 from run_support import make_run, wait_for
 
 from mia_tui.paths import StateFolder
-from mia_tui.runs.control import KILL_AFTER_S, request_stop
-from mia_tui.runs.index import list_runs
-from mia_tui.runs.layout import RunDir
-from mia_tui.runs.liveness import read_record, run_status
-from mia_tui.runs.room import Room, RoomRow
-from mia_tui.runs.state import read_state
+from mia_tui.runs.list.index import list_runs
+from mia_tui.runs.list.table import RunSummaries, RunSummary
+from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.record.state import read_state
+from mia_tui.runs.worker.control import KILL_AFTER_S, request_stop
+from mia_tui.runs.worker.liveness import read_record, run_status
 
 pytestmark = pytest.mark.e2e
 
@@ -62,8 +62,8 @@ def queue(discs: Path, after: RunDir | str) -> RunDir:
     return run
 
 
-def row_of(run: RunDir) -> RoomRow:
-    [row] = [row for row in Room([run.path.parent.parent]).look() if row.run.path == run.path]
+def row_of(run: RunDir) -> RunSummary:
+    [row] = [row for row in RunSummaries([run.path.parent.parent]).look() if row.run.path == run.path]
     return row
 
 

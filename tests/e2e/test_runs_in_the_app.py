@@ -16,10 +16,10 @@ from screen_support import Open
 from terminal_driver import TerminalApp
 
 from mia_tui.config.train import TrainConfig
-from mia_tui.runs.layout import RunDir
-from mia_tui.runs.liveness import read_record, run_status
-from mia_tui.runs.prepare import prepare_training, read_dataset
-from mia_tui.runs.state import read_state
+from mia_tui.runs.preflight.prepare import prepare_training, read_dataset
+from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.record.state import read_state
+from mia_tui.runs.worker.liveness import read_record, run_status
 
 pytestmark = pytest.mark.e2e
 
@@ -200,9 +200,9 @@ def test_on_a_full_disk_a_run_at_work_is_seen_stopped_and_deleted(tmp_path: Path
         from pathlib import Path
         from live_worker import start_worker
         from run_support import make_run, wait_for
-        from mia_tui.runs.control import request_stop
-        from mia_tui.runs.housekeeping import delete_run
-        from mia_tui.runs.room import Room
+        from mia_tui.runs.worker.control import request_stop
+        from mia_tui.runs.list.housekeeping import delete_run
+        from mia_tui.runs.list.table import Room
         disk = Path(sys.argv[1])
         run = make_run(disk / "mia", created_at=1e9)
         os.utime(run.path / "job.json", (1e9, 1e9))
@@ -238,9 +238,9 @@ def test_on_the_screen_of_a_run_a_full_disk_is_said_and_with_space_again_it_goes
         from run_support import wait_for
         from terminal_driver import TerminalApp, python_app
         from mia_tui.config.train import TrainConfig
-        from mia_tui.runs.liveness import read_record, run_status
-        from mia_tui.runs.prepare import prepare_training, read_dataset
-        from mia_tui.runs.state import read_state
+        from mia_tui.runs.worker.liveness import read_record, run_status
+        from mia_tui.runs.preflight.prepare import prepare_training, read_dataset
+        from mia_tui.runs.record.state import read_state
         disk, discs, home = map(Path, sys.argv[1:])
         config = TrainConfig(
             backbone="timm:test_resnet", width=32, height=32, batch_size=8, epochs=5000, threads=1,

@@ -19,15 +19,15 @@ from safetensors.torch import load_file
 from training_support import assert_same_weights, make_run, train
 from worker_nursery import Ended, Nursery
 
-from mia_tui.engine import train as train_module
-from mia_tui.engine.checkpoint import load_state, read_card, settle_best
+from mia_tui.engine.training import train as train_module
+from mia_tui.engine.training.checkpoint import load_state, read_card, settle_best
 from mia_tui.paths import StateFolder
-from mia_tui.runs.eventlog import EventReader
-from mia_tui.runs.events import KnownEvent, RunStarted, StepEnded, UnknownEvent
-from mia_tui.runs.index import list_runs
-from mia_tui.runs.layout import RunDir
-from mia_tui.runs.liveness import run_status
-from mia_tui.runs.state import RunState, read_state
+from mia_tui.runs.list.index import list_runs
+from mia_tui.runs.record.events import KnownEvent, RunStarted, StepEnded, UnknownEvent
+from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.record.log import EventReader
+from mia_tui.runs.record.state import RunState, read_state
+from mia_tui.runs.worker.liveness import run_status
 
 pytestmark = pytest.mark.e2e
 
@@ -35,7 +35,7 @@ LONG_S = 120.0  # for a busy machine; nothing here needs it on a quiet one
 
 WORK = """
 import sys
-import mia_tui.engine.train as train, mia_tui.worker as worker
+import mia_tui.engine.training.train as train, mia_tui.worker as worker
 train.SAVE_EVERY_S = train.TELL_EVERY_S = 0.0
 {setup}
 sys.exit(worker.main())
@@ -43,7 +43,7 @@ sys.exit(worker.main())
 
 COMMAND = """
 import sys
-import mia_tui.engine.train as train
+import mia_tui.engine.training.train as train
 from mia_tui.cli.main import command
 from mia_tui.cli.report import run
 train.SAVE_EVERY_S = train.TELL_EVERY_S = 0.0
@@ -351,7 +351,7 @@ def has_epochs(run: RunDir, count: int) -> bool:
 # The third epoch begins when there is a file that says so.
 WAIT_IN_THE_THIRD = """
 import os, time
-import mia_tui.engine.train as train
+import mia_tui.engine.training.train as train
 real = train._Training._train_epoch
 def train_epoch(self):
     while self.progress.epoch == 3 and not os.path.exists({go!r}):
@@ -430,7 +430,7 @@ def test_a_detached_run_outlives_a_hangup_is_followed_stopped_and_resumed(
 
 SIGNALLED = """
 import os
-from mia_tui.engine.learner import Learner
+from mia_tui.engine.training.learner import Learner
 real = Learner.step
 def step(self, images, targets):
     if self.steps_done == 6:  # in the middle of the second epoch
@@ -474,12 +474,12 @@ def test_a_disk_that_fills_up_is_said_and_nothing_is_lost(steady: Whole, tmp_pat
         from pathlib import Path
         sys.path.insert(0, str(Path(sys.path[0]) / "engine"))
         from training_support import assert_same_weights
-        import mia_tui.engine.train as train
+        import mia_tui.engine.training.train as train
         from mia_tui.cli.main import command
         from mia_tui.cli.report import run as run_command
-        from mia_tui.runs.layout import RunDir
-        from mia_tui.runs.liveness import run_status
-        from mia_tui.runs.state import read_state
+        from mia_tui.runs.record.layout import RunDir
+        from mia_tui.runs.worker.liveness import run_status
+        from mia_tui.runs.record.state import read_state
         train.SAVE_EVERY_S = 0.0
         disk, given, whole = Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])
         run = RunDir(Path(shutil.copytree(given, disk / given.name)))

@@ -13,15 +13,15 @@ from run_support import wait_for
 from terminal_driver import python_app
 from tmux_support import TmuxApp
 
-from mia_tui.dataset.demo import render_demo
+from mia_tui.dataset.demo.images import render_demo
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.paths import StateFolder
-from mia_tui.runs.control import request_stop
-from mia_tui.runs.index import list_runs
-from mia_tui.runs.layout import RunDir
-from mia_tui.runs.liveness import run_status
-from mia_tui.runs.state import read_state
+from mia_tui.runs.list.index import list_runs
+from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.record.state import read_state
+from mia_tui.runs.worker.control import request_stop
+from mia_tui.runs.worker.liveness import run_status
 
 pytestmark = [
     pytest.mark.e2e,

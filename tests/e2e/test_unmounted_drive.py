@@ -16,9 +16,9 @@ CODE = """
     sys.path.insert(0, sys.argv[2])
     from disc_support import draw_disc
     from training_support import assert_same_weights, at, both, make_run, soon, train, waits
-    from mia_tui.engine import train as train_module
-    from mia_tui.runs.events import Phase, StepEnded
-    from mia_tui.runs.state import read_state
+    from mia_tui.engine.training import train as train_module
+    from mia_tui.runs.record.events import Phase, StepEnded
+    from mia_tui.runs.record.state import read_state
 
     train_module.TELL_EVERY_S = 0.0
     store, drive = Path(sys.argv[1]) / "store", Path(sys.argv[1]) / "drive"

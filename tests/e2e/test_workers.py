@@ -15,22 +15,22 @@ import pytest
 from run_support import finished, make_run, on_small_disk, python, run_python, started, wait_for
 
 from mia_tui.errors import RunError
-from mia_tui.runs import launch
-from mia_tui.runs.control import request_stop
-from mia_tui.runs.eventlog import EventLog
-from mia_tui.runs.layout import RunDir
-from mia_tui.runs.liveness import WorkerLock, probe_lock, read_record, run_status
+from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.record.log import EventLog
+from mia_tui.runs.worker import launch
+from mia_tui.runs.worker.control import request_stop
+from mia_tui.runs.worker.liveness import WorkerLock, probe_lock, read_record, run_status
 
 pytestmark = pytest.mark.e2e
 
 HOLD = """
     import time
     from pathlib import Path
-    from mia_tui.runs.control import StopRequest
-    from mia_tui.runs.eventlog import EventLog
-    from mia_tui.runs.events import RunEnded
-    from mia_tui.runs.layout import RunDir
-    from mia_tui.runs.liveness import WorkerLock
+    from mia_tui.runs.worker.control import StopRequest
+    from mia_tui.runs.record.log import EventLog
+    from mia_tui.runs.record.events import RunEnded
+    from mia_tui.runs.record.layout import RunDir
+    from mia_tui.runs.worker.liveness import WorkerLock
     run = RunDir(Path(sys.argv[1]))
     with WorkerLock(run), EventLog(run.events) as log, StopRequest(run) as stop:
         stop.install_signals(foreground=False)
@@ -103,8 +103,8 @@ def test_loader_processes_do_not_keep_the_lock_of_a_killed_worker(run: RunDir) -
     code = """
         import os, time
         from pathlib import Path
-        from mia_tui.runs.layout import RunDir
-        from mia_tui.runs.liveness import WorkerLock, run_status
+        from mia_tui.runs.record.layout import RunDir
+        from mia_tui.runs.worker.liveness import WorkerLock, run_status
         run = RunDir(Path(sys.argv[1]))
         lock = WorkerLock(run).__enter__()
         if child := os.fork():
@@ -131,10 +131,10 @@ def test_no_start_fails_and_nothing_seems_lost_while_watchers_look(run: RunDir) 
     code = """
         import time
         from pathlib import Path
-        from mia_tui.runs.eventlog import EventLog
-        from mia_tui.runs.events import RunEnded
-        from mia_tui.runs.layout import RunDir
-        from mia_tui.runs.liveness import WorkerLock
+        from mia_tui.runs.record.log import EventLog
+        from mia_tui.runs.record.events import RunEnded
+        from mia_tui.runs.record.layout import RunDir
+        from mia_tui.runs.worker.liveness import WorkerLock
         run = RunDir(Path(sys.argv[1]))
         log = EventLog(run.events)
         for _ in range(2000):
@@ -165,9 +165,9 @@ def test_a_lock_of_another_container_is_seen_but_not_signalled(
 ) -> None:
     code = """
         from pathlib import Path
-        from mia_tui.runs.control import request_stop
-        from mia_tui.runs.layout import RunDir
-        from mia_tui.runs.liveness import probe_lock
+        from mia_tui.runs.worker.control import request_stop
+        from mia_tui.runs.record.layout import RunDir
+        from mia_tui.runs.worker.liveness import probe_lock
         run = RunDir(Path(sys.argv[1]))
         lock = probe_lock(run)
         print(lock.held, lock.pid, request_stop(run).signalled)
@@ -181,8 +181,8 @@ def test_a_lock_of_another_container_is_seen_but_not_signalled(
 SPAWNED = """
 import json, os, signal, sys, time
 from pathlib import Path
-from mia_tui.runs.layout import RunDir
-from mia_tui.runs.liveness import WorkerLock
+from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.worker.liveness import WorkerLock
 
 print("to the log", flush=True)
 run = RunDir(Path(sys.argv[1]))
@@ -219,8 +219,8 @@ def test_a_spawned_worker_stands_on_its_own(run: RunDir, fake_worker: None) -> N
     spawn = f"""
         import signal
         from pathlib import Path
-        from mia_tui.runs import launch
-        from mia_tui.runs.layout import RunDir
+        from mia_tui.runs.worker import launch
+        from mia_tui.runs.record.layout import RunDir
         launch.WORKER_MODULE = "fake_worker"
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
@@ -287,7 +287,7 @@ def test_a_worker_that_a_full_disk_leaves_without_a_word_is_told_as_that(tmp_pat
         from pathlib import Path
         from run_support import make_run
         from mia_tui.errors import RunError
-        from mia_tui.runs import launch
+        from mia_tui.runs.worker import launch
         disk = Path(sys.argv[1])
         run = make_run(disk / "mia")
         run.worker_log.write_bytes(b"Traceback\\nof an earlier failure\\n".ljust(4096))  # a page to its end

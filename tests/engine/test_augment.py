@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from mia_tui.config.train import TrainConfig
-from mia_tui.engine.augment import augment, is_augmented
+from mia_tui.engine.data.augment import augment, is_augmented
 from mia_tui.engine.data.random import Stream, uniforms
 
 OFF = {"flip_horizontal": 0.0, "flip_vertical": 0.0, "rotate90": 0.0}

@@ -8,15 +8,15 @@ import pytest
 import torch
 from training_support import assert_same_weights, at, both, make_run, soon, train, waits
 
-from mia_tui.engine import train as train_module
 from mia_tui.engine.data import presence
 from mia_tui.engine.data import reader as reader_module
+from mia_tui.engine.training import train as train_module
 from mia_tui.errors import AwayError, RunError
 from mia_tui.runs import away
-from mia_tui.runs.events import EpochEnded, Phase, StepEnded, Warned
-from mia_tui.runs.layout import RunDir
-from mia_tui.runs.state import read_state
-from mia_tui.runs.words import left_out_sentences
+from mia_tui.runs.list.words import left_out_sentences
+from mia_tui.runs.record.events import EpochEnded, Phase, StepEnded, Warned
+from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.record.state import read_state
 
 pytestmark = pytest.mark.usefixtures("threads_stay_as_they_were")
 
@@ -26,7 +26,7 @@ HIDDEN = ".hidden"
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(train_module, "TELL_EVERY_S", 0.0)
-    monkeypatch.setattr("mia_tui.runs.control._LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr("mia_tui.runs.worker.control._LOOK_EVERY_S", 0.0)
     monkeypatch.setattr(away, "LOOK_EVERY_S", 0.05)
     monkeypatch.setattr(away, "_LISTEN_EVERY_S", 0.01)
     monkeypatch.setattr(away, "AWAY_S", 60.0)

@@ -8,15 +8,15 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from mia_tui.catalog.backbones import BACKBONES, HALF, IMAGENET, Backbone
-from mia_tui.engine.backbones import (
+from mia_tui.engine.network.backbones import (
     build_model,
     check_input,
     expected_normalisation,
     head_names,
     timm_name,
 )
-from mia_tui.engine.losses import cross_entropy
-from mia_tui.engine.weights import load_weights
+from mia_tui.engine.network.weights import load_weights
+from mia_tui.engine.training.losses import cross_entropy
 from mia_tui.errors import ConfigError
 
 CLASSES = 3

@@ -9,7 +9,7 @@ import torch
 from mia_tui.engine import device as device_module
 from mia_tui.engine.device import is_out_of_memory, pick_device, resolve_precision, set_up
 from mia_tui.errors import DeviceError
-from mia_tui.runs.gpus import Gpu
+from mia_tui.runs.machine.gpus import Gpu
 
 UUIDS = ["6a1f", "b2c3", "d4e5"]
 Pretend = Callable[..., None]

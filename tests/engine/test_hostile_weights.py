@@ -14,16 +14,16 @@ import torch
 from mutations import ODD_VALUES, byte_mutants, json_mutants
 from training_support import make_run, train
 
-from mia_tui.engine.checkpoint import load_model, load_state, read_card
-from mia_tui.engine.weights import read_state
+from mia_tui.engine.network.weights import read_state
+from mia_tui.engine.training.checkpoint import load_model, load_state, read_card
 from mia_tui.errors import CheckpointError, MiaError, WeightsError
-from mia_tui.runs.card import CARD_KEY
-from mia_tui.runs.layout import RunDir
+from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.record.model_card import CARD_KEY
 
 
 @pytest.fixture
 def trained(discs: Path, monkeypatch: pytest.MonkeyPatch) -> RunDir:
-    monkeypatch.setattr("mia_tui.engine.train.TELL_EVERY_S", 0.0)  # every step is told
+    monkeypatch.setattr("mia_tui.engine.training.train.TELL_EVERY_S", 0.0)  # every step is told
     run = make_run(discs, epochs=60, early_stop=0)
     result, _ = train(run, stop_after=(2, 2))
     assert result.outcome == "stopped"

@@ -13,10 +13,10 @@ from torch import Tensor
 import mia_tui.engine.data.images as images_module
 import mia_tui.engine.data.reader as reader_module
 from mia_tui.config.train import TrainConfig
-from mia_tui.dataset.pixels.decode import decode_fitted
+from mia_tui.dataset.images.decode import decode_fitted
 from mia_tui.engine.data.images import ImageStore, LoadingStopped, choose_place, open_images
 from mia_tui.errors import ConfigError
-from mia_tui.runs.job import Sample
+from mia_tui.runs.record.job import Sample
 
 CPU = torch.device("cpu")
 CACHES = ("device", "ram", "none")

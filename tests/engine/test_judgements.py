@@ -8,17 +8,17 @@ import pytest
 import torch
 from training_support import make_run, train
 
-from mia_tui.engine import train as train_module
-from mia_tui.engine.metrics import Predictions
-from mia_tui.runs.figures import load_confusion
-from mia_tui.runs.judgements import NOT_JUDGED, judgements_file, load_judgements
-from mia_tui.runs.layout import RunDir
+from mia_tui.engine.training import train as train_module
+from mia_tui.engine.training.metrics import Predictions
+from mia_tui.runs.evaluation.figures import load_confusion
+from mia_tui.runs.evaluation.files import NOT_JUDGED, judgements_file, load_judgements
+from mia_tui.runs.record.layout import RunDir
 
 
 @pytest.fixture(autouse=True)
 def every_step_is_told(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(train_module, "TELL_EVERY_S", 0.0)
-    monkeypatch.setattr("mia_tui.runs.control._LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr("mia_tui.runs.worker.control._LOOK_EVERY_S", 0.0)
     before = torch.get_num_threads()
     yield
     torch.set_num_threads(before)

@@ -5,7 +5,13 @@ import torch
 import torch.nn.functional as F
 
 from mia_tui.catalog.losses import LOSSES, LossName
-from mia_tui.engine.losses import cross_entropy, focal_loss, kl_divergence, loss_terms, weighted_mean
+from mia_tui.engine.training.losses import (
+    cross_entropy,
+    focal_loss,
+    kl_divergence,
+    loss_terms,
+    weighted_mean,
+)
 
 Z = torch.tensor([[2.0, 1, 0], [0, 0, 0], [-1, 3, 0.5]], dtype=torch.float64)
 T = torch.tensor([0, 2, 2])

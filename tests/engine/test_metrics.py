@@ -6,7 +6,7 @@ import torch
 from sklearn.metrics import confusion_matrix
 from torchmetrics.functional.classification import multiclass_confusion_matrix
 
-from mia_tui.engine.metrics import ConfusionCounter
+from mia_tui.engine.training.metrics import ConfusionCounter
 from mia_tui.errors import RunError
 
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from mia_tui.engine.backbones import build_model
-from mia_tui.engine.nasnet_mobile import AveragePoolSame, NASNetAMobile
+from mia_tui.engine.network.backbones import build_model
+from mia_tui.engine.network.nasnet_mobile import AveragePoolSame, NASNetAMobile
 
 Shapes = dict[str, tuple[int, ...]]
 PUBLISHED_PARAMS = 4_269_716

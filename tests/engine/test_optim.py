@@ -9,7 +9,7 @@ from torch import nn
 from mia_tui.catalog.optimizers import OPTIMIZERS, OptimizerName
 from mia_tui.catalog.schedules import SCHEDULES, ScheduleName
 from mia_tui.config.train import TrainConfig
-from mia_tui.engine.optim import Schedule, make_optimizer
+from mia_tui.engine.training.optim import Schedule, make_optimizer
 
 STEPS = 4
 

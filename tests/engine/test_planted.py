@@ -19,17 +19,17 @@ from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import MiaError
 from mia_tui.paths import StateFolder
-from mia_tui.runs import housekeeping
-from mia_tui.runs.control import clear_stop, request_stop
 from mia_tui.runs.disk import make_folder
-from mia_tui.runs.housekeeping import delete_run
-from mia_tui.runs.index import list_runs
-from mia_tui.runs.launch import last_words, spawn
-from mia_tui.runs.layout import RunDir
-from mia_tui.runs.liveness import run_status
-from mia_tui.runs.predictions import Header, PartialFile, Row, convert
-from mia_tui.runs.state import read_state
-from mia_tui.runs.suggestions import newest_suggestions, write_suggestions
+from mia_tui.runs.list import housekeeping
+from mia_tui.runs.list.housekeeping import delete_run
+from mia_tui.runs.list.index import list_runs
+from mia_tui.runs.prediction.predictions import Header, PartialFile, Row, convert
+from mia_tui.runs.prediction.suggestions import newest_suggestions, write_suggestions
+from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.record.state import read_state
+from mia_tui.runs.worker.control import clear_stop, request_stop
+from mia_tui.runs.worker.launch import last_words, spawn
+from mia_tui.runs.worker.liveness import run_status
 from mia_tui.worker import _log_traceback, work
 
 pytestmark = pytest.mark.usefixtures("threads_stay_as_they_were")

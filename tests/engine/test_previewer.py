@@ -10,15 +10,15 @@ import torch
 from run_support import SOURCES, python, wait_for
 
 from mia_tui.config.train import TrainConfig
-from mia_tui.dataset.pixels.decode import decode_fitted
-from mia_tui.engine.augment import augment
+from mia_tui.dataset.images.decode import decode_fitted
+from mia_tui.engine.data.augment import augment
 from mia_tui.engine.data.scaling import to_unit
 from mia_tui.errors import DecodeError
 from mia_tui.previewer import make_sheet
-from mia_tui.runs.job import Sample
-from mia_tui.runs.preview import PreviewRequest, Row, decode_request, encode_line
-from mia_tui.runs.system import process_runs, start_time
-from mia_tui.tui.services.form_preview import Previewer
+from mia_tui.runs.machine.system import process_runs, start_time
+from mia_tui.runs.record.job import Sample
+from mia_tui.runs.worker.preview import PreviewRequest, Row, decode_request, encode_line
+from mia_tui.tui.training.previewer import Previewer
 
 CONFIG = TrainConfig(width=32, height=32, rotate90=1.0, seed=7)
 

@@ -7,18 +7,20 @@ import torch
 from training_support import make_run, train
 
 from mia_tui import worker
-from mia_tui.runs.cores import Cores
-from mia_tui.runs.events import Event, Phase, RunStarted, Warned
-from mia_tui.runs.layout import RunDir
+from mia_tui.runs.machine.cores import Cores
+from mia_tui.runs.record.events import Event, Phase, RunStarted, Warned
+from mia_tui.runs.record.layout import RunDir
 
 pytestmark = pytest.mark.usefixtures("threads_stay_as_they_were")
 
 
 @pytest.fixture(autouse=True)
 def every_step_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mia_tui.engine.train.TELL_EVERY_S", 0.0)
-    monkeypatch.setattr("mia_tui.runs.control._LOOK_EVERY_S", 0.0)
-    monkeypatch.setattr("mia_tui.engine.waiting._LOOKED_S", float("inf"))  # whatever else this machine does
+    monkeypatch.setattr("mia_tui.engine.training.train.TELL_EVERY_S", 0.0)
+    monkeypatch.setattr("mia_tui.runs.worker.control._LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr(
+        "mia_tui.engine.training.core_wait._LOOKED_S", float("inf")
+    )  # whatever else this machine does
 
 
 def find(monkeypatch: pytest.MonkeyPatch, cores: Cores | None) -> None:

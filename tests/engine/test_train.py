@@ -10,15 +10,15 @@ from PIL import Image
 from run_support import wait_for
 from training_support import assert_same_weights, last_weights, make_run, train
 
-from mia_tui.engine import learner as learner_module
-from mia_tui.engine import train as train_module
-from mia_tui.engine.checkpoint import read_card, settle_best
+from mia_tui.engine.training import learner as learner_module
+from mia_tui.engine.training import train as train_module
+from mia_tui.engine.training.checkpoint import read_card, settle_best
 from mia_tui.errors import CheckpointError, DataError, RunError
-from mia_tui.runs.control import StopRequest
-from mia_tui.runs.events import CheckpointSaved, EpochEnded, Progress, RunStarted, Warned
-from mia_tui.runs.figures import load_confusion
-from mia_tui.runs.layout import RunDir
-from mia_tui.runs.state import read_state
+from mia_tui.runs.evaluation.figures import load_confusion
+from mia_tui.runs.record.events import CheckpointSaved, EpochEnded, Progress, RunStarted, Warned
+from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.record.state import read_state
+from mia_tui.runs.worker.control import StopRequest
 
 pytestmark = pytest.mark.usefixtures("threads_stay_as_they_were")
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("threads_stay_as_they_were")
 @pytest.fixture(autouse=True)
 def every_step_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(train_module, "TELL_EVERY_S", 0.0)
-    monkeypatch.setattr("mia_tui.runs.control._LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr("mia_tui.runs.worker.control._LOOK_EVERY_S", 0.0)
 
 
 def rows_of(run: RunDir) -> list[int]:
@@ -204,7 +204,7 @@ def test_when_two_images_are_too_many_the_run_ends_with_a_sentence(
 
 def test_added_up_gradients_are_those_of_the_whole_batch() -> None:
     from mia_tui.config.train import TrainConfig
-    from mia_tui.engine.learner import Learner
+    from mia_tui.engine.training.learner import Learner
 
     images, targets = torch.rand(8, 3, 32, 32), torch.arange(8) % 3
     grads = []
@@ -245,7 +245,7 @@ def test_training_starts_from_the_weights_and_scaling_of_an_earlier_run(discs: P
 def test_a_pure_red_image_reaches_the_network_as_red(tmp_path: Path) -> None:
     from mia_tui.config.train import TrainConfig
     from mia_tui.engine.data.feed import Feed
-    from mia_tui.runs.job import Sample
+    from mia_tui.runs.record.job import Sample
 
     Image.new("RGB", (40, 40), (255, 0, 0)).save(tmp_path / "red.png")
     config = TrainConfig(width=32, height=32, scaling="zero_one")

@@ -17,9 +17,9 @@ import torch
 from safetensors.torch import save, save_file
 from torch import Tensor, nn
 
-from mia_tui.engine import download
-from mia_tui.engine.backbones import build_model, head_names
-from mia_tui.engine.weights import find_weights, load_weights, read_state
+from mia_tui.engine.network import download
+from mia_tui.engine.network.backbones import build_model, head_names
+from mia_tui.engine.network.weights import find_weights, load_weights, read_state
 from mia_tui.errors import WeightsError
 
 SEARCH_S = 8.0

@@ -9,9 +9,9 @@ from pathlib import Path
 import torch
 
 from mia_tui.config.check import make_config
-from mia_tui.runs.events import Event, Phase
-from mia_tui.runs.layout import RunDir
-from mia_tui.runs.prepare import prepare_training, read_dataset
+from mia_tui.runs.preflight.prepare import prepare_training, read_dataset
+from mia_tui.runs.record.events import Event, Phase
+from mia_tui.runs.record.layout import RunDir
 from mia_tui.worker import Result, work
 
 Action = Callable[[], object]
@@ -116,7 +116,7 @@ def assert_same_weights(run: RunDir, other: RunDir) -> None:
 def start_worker(run: RunDir, setup: str = "") -> subprocess.Popen[bytes]:
     """A worker of its own that saves after every epoch; `setup` is Python run before it starts."""
     code = (
-        "import sys, mia_tui.engine.train as train, mia_tui.worker as worker\n"
+        "import sys, mia_tui.engine.training.train as train, mia_tui.worker as worker\n"
         "train.SAVE_EVERY_S = 0.0\ntrain.TELL_EVERY_S = 0.0\n"
         f"{setup}\n"
         "sys.argv = ['worker', sys.argv[1]]\nsys.exit(worker.main())"

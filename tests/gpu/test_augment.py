@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from mia_tui.config.train import TrainConfig
-from mia_tui.engine.augment import augment
+from mia_tui.engine.data.augment import augment
 from mia_tui.engine.data.random import Stream, uniforms
 
 pytestmark = pytest.mark.gpu

@@ -17,14 +17,14 @@ from mia_tui.dataset.model import ImageKey
 from mia_tui.engine.data.feed import Feed
 from mia_tui.engine.data.scaling import channel_scaling
 from mia_tui.engine.device import describe, pick_device
-from mia_tui.engine.learner import Learner
-from mia_tui.engine.metrics import ConfusionCounter
-from mia_tui.engine.predict import Predictor
+from mia_tui.engine.inference.predict import Predictor
+from mia_tui.engine.training.learner import Learner
+from mia_tui.engine.training.metrics import ConfusionCounter
 from mia_tui.errors import DeviceError
-from mia_tui.runs.events import Phase, RunStarted, StepEnded, Warned
-from mia_tui.runs.layout import RunDir
-from mia_tui.runs.liveness import run_status
-from mia_tui.runs.state import read_state
+from mia_tui.runs.record.events import Phase, RunStarted, StepEnded, Warned
+from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.record.state import read_state
+from mia_tui.runs.worker.liveness import run_status
 
 pytestmark = pytest.mark.gpu
 
@@ -36,8 +36,8 @@ GB = 1 << 30
 
 @pytest.fixture(autouse=True)
 def every_step_is_told_and_may_be_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mia_tui.engine.train.TELL_EVERY_S", 0.0)
-    monkeypatch.setattr("mia_tui.runs.control._LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr("mia_tui.engine.training.train.TELL_EVERY_S", 0.0)
+    monkeypatch.setattr("mia_tui.runs.worker.control._LOOK_EVERY_S", 0.0)
 
 
 def rows_of(run: RunDir) -> list[int]:

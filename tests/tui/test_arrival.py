@@ -11,12 +11,12 @@ from tui_support import label, labels_in, make_images
 from mia_tui.dataset.listing.lister import list_images
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.recent import remember_dataset
-from mia_tui.dataset.scan import scan
+from mia_tui.dataset.scan.scanner import scan
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import DataError, MiaError
-from mia_tui.tui.services.arrival import Arrival
-from mia_tui.tui.services.bookmark import Bookmark
-from mia_tui.tui.services.desk import Desk
+from mia_tui.tui.labelling.bookmark import Bookmark
+from mia_tui.tui.labelling.controller import LabelController
+from mia_tui.tui.labelling.dataset_sync import DatasetSync
 
 
 @dataclass
@@ -52,12 +52,14 @@ class Face:
         return self.yes
 
 
-def arrive(dataset: Path, face: Face, outcome: DataError | None = None) -> tuple[Desk, Arrival]:
+def arrive(
+    dataset: Path, face: Face, outcome: DataError | None = None
+) -> tuple[LabelController, DatasetSync]:
     """Scan a dataset, and do all that comes of it."""
 
-    async def work() -> tuple[Desk, Arrival]:
-        desk = Desk(dataset, state=None, annotator="ann")
-        arrival = Arrival(desk, Bookmark(dataset, desk.session, None), face)
+    async def work() -> tuple[LabelController, DatasetSync]:
+        desk = LabelController(dataset, state=None, annotator="ann")
+        arrival = DatasetSync(desk, Bookmark(dataset, desk.session, None), face)
         await desk.load()
         found = outcome or list_images(dataset)
         assert found is not None and arrival.growing and not arrival.scanned
@@ -177,8 +179,8 @@ def test_files_of_other_kinds_are_said_once_and_again_only_when_they_change(tmp_
     face = Face()
 
     async def work() -> None:
-        desk = Desk(tmp_path, state=None, annotator="ann")
-        arrival = Arrival(desk, Bookmark(tmp_path, desk.session, None), face)
+        desk = LabelController(tmp_path, state=None, annotator="ann")
+        arrival = DatasetSync(desk, Bookmark(tmp_path, desk.session, None), face)
         await desk.load()
         for more in (None, None, "b.czi"):
             if more:

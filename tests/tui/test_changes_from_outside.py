@@ -29,18 +29,18 @@ from tui_support import (
     without_fingerprint,
 )
 
+from mia_tui.dataset.images.display import Look
 from mia_tui.dataset.interchange.apply import import_into
 from mia_tui.dataset.interchange.csv import read_labels
 from mia_tui.dataset.listing.lister import list_images
 from mia_tui.dataset.model import ImageKey
-from mia_tui.dataset.pixels.looking import Look
-from mia_tui.dataset.scan import scan
+from mia_tui.dataset.scan.scanner import scan
 from mia_tui.dataset.session.filters import Filter
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.terminal.model import Panel
-from mia_tui.tui.services import upkeep
-from mia_tui.tui.services.prefetch import Prefetch, Ready, Wish
-from mia_tui.tui.widgets.image_list import ImageList
+from mia_tui.tui.label.image_list import ImageList
+from mia_tui.tui.labelling import idle_tasks
+from mia_tui.tui.pictures.cache import PictureCache, Ready, Wish
 
 WIDE = 130, 42
 FIRST = "image-000.png"
@@ -117,15 +117,15 @@ def test_files_are_looked_at_in_the_thread_of_the_pictures_never_in_that_of_the_
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one_colour(tmp_path / "a.png", (9, 9, 9))
-    stamp, threads = Prefetch._stamp, []
+    stamp, threads = PictureCache._stamp, []
 
-    def watched(self: Prefetch, key: ImageKey) -> object:
+    def watched(self: PictureCache, key: ImageKey) -> object:
         threads.append(threading.current_thread())
         return stamp(self, key)
 
-    monkeypatch.setattr(Prefetch, "_stamp", watched)
+    monkeypatch.setattr(PictureCache, "_stamp", watched)
     made, changed = threading.Event(), threading.Event()
-    prefetch = Prefetch(
+    prefetch = PictureCache(
         tmp_path,
         TERMINAL,
         threads=1,
@@ -204,7 +204,7 @@ def test_a_key_pressed_before_a_deleted_labels_db_was_noticed_is_refused_and_sai
 @pytest.fixture
 def no_news(monkeypatch: pytest.MonkeyPatch) -> None:
     """What others do is not seen before a key is pressed, however long that takes."""
-    monkeypatch.setattr(upkeep, "NEWS_S", 600.0)
+    monkeypatch.setattr(idle_tasks, "NEWS_S", 600.0)
 
 
 def test_who_replaces_a_label_that_somebody_gave_just_now_is_told_and_undo_brings_it_back(

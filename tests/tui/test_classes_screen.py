@@ -22,7 +22,7 @@ from tui_support import (
 
 from mia_tui.dataset.model import ImageClass
 from mia_tui.dataset.store.label_store import LabelStore
-from mia_tui.tui.screens.classes import ClassesScreen
+from mia_tui.tui.classes.screen import ClassesScreen
 
 
 def classes_in(dataset: Path) -> list[ImageClass]:

@@ -14,8 +14,8 @@ from mia_tui.dataset.listing.lister import list_images
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.session import changes
 from mia_tui.errors import StoreReplaced
-from mia_tui.tui.services.desk import Desk
-from mia_tui.tui.services.fingerprints import take_fingerprints
+from mia_tui.tui.labelling.controller import LabelController
+from mia_tui.tui.labelling.fingerprints import take_fingerprints
 
 A, B = ImageKey("image-000.png"), ImageKey("image-001.png")
 
@@ -25,11 +25,11 @@ def cells(tmp_path: Path) -> Path:
     return make_images(tmp_path / "cells", 6, classes=("round", "flat"))
 
 
-async def at(dataset: Path) -> Desk:
+async def at(dataset: Path) -> LabelController:
     """A desk with everything that is there."""
     found = list_images(dataset)
     assert found is not None
-    desk = Desk(dataset, state=None, annotator="ann", listing=found.listing)
+    desk = LabelController(dataset, state=None, annotator="ann", listing=found.listing)
     await desk.load()
     return desk
 
@@ -38,7 +38,7 @@ def run(test: Coroutine[Any, Any, None]) -> None:
     asyncio.run(test)
 
 
-def class_name_at(desk: Desk, key: ImageKey) -> str | None:
+def class_name_at(desk: LabelController, key: ImageKey) -> str | None:
     row = desk.session.listing.row(key)
     assert row is not None
     image_class = desk.session.state_of(row).image_class
@@ -149,7 +149,7 @@ def test_others_may_work_while_thousands_of_marks_are_taken_over(
     monkeypatch.setattr(changes, "_STEP", 50)
     keys = [ImageKey(f"{number}.png") for number in range(1000)]
 
-    desk: Desk
+    desk: LabelController
 
     async def turns_while(work: Coroutine[Any, Any, object]) -> int:
         """How often the event loop came round after the write."""

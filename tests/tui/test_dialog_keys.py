@@ -21,13 +21,13 @@ from tui_support import (
 from mia_tui.config.train import TrainConfig
 from mia_tui.config.user import UserConfig, load_user_config
 from mia_tui.errors import ConfigError
-from mia_tui.tui.actions import SCOPES
 from mia_tui.tui.context import Context
+from mia_tui.tui.dialogs import Choice, PickDialog, Question, TextDialog
+from mia_tui.tui.help import HelpScreen
+from mia_tui.tui.keys.tables import SCOPES
+from mia_tui.tui.label.screen import LabelScreen
 from mia_tui.tui.places import Place
-from mia_tui.tui.screens.dialogs import Choice, PickDialog, Question, TextDialog
-from mia_tui.tui.screens.help import HelpScreen
-from mia_tui.tui.screens.label import LabelScreen
-from mia_tui.tui.screens.train_check import CheckScreen
+from mia_tui.tui.training.check import CheckScreen
 from mia_tui.tui.widgets.text_field import TextField
 
 FRUIT = tuple(Choice(name, name) for name in ("apple", "banana", "cherry", "date"))

@@ -27,13 +27,13 @@ from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageFile, ImageKey
 from mia_tui.dataset.session.filters import Filter
 from mia_tui.terminal.cells import Cells
+from mia_tui.tui.grid.screen import GridScreen
+from mia_tui.tui.grid.view import GridView
+from mia_tui.tui.label.screen import LabelScreen
+from mia_tui.tui.labelling.controller import LabelController
 from mia_tui.tui.places import OpenImages
-from mia_tui.tui.screens.grid import GridScreen
-from mia_tui.tui.screens.label import LabelScreen
-from mia_tui.tui.screens.runs import RunsScreen
-from mia_tui.tui.screens.train import TrainScreen
-from mia_tui.tui.services.desk import Desk
-from mia_tui.tui.widgets.grid_view import GridView
+from mia_tui.tui.runs.table_screen import RunsScreen
+from mia_tui.tui.training.screen import TrainScreen
 
 WIDE = 120, 40
 
@@ -351,7 +351,7 @@ def test_without_colours_tiles_show_names_marks_and_patterns(dataset: Path) -> N
 def test_a_million_images_open_scroll_and_are_marked(tmp_path: Path) -> None:
     folder = make_images(tmp_path / "images", 1, classes=["round"])
 
-    def make(desk: Desk, context: Any) -> GridScreen:
+    def make(desk: LabelController, context: Any) -> GridScreen:
         files = [ImageFile(f"{number // 1000:04}/{number:07}.png") for number in range(1_000_000)]
         desk.session.replace_listing(Listing.of_files(files))
         return GridScreen(desk, context)

@@ -11,7 +11,7 @@ from mia_tui.dataset.listing.cache import save_listing
 from mia_tui.dataset.listing.lister import list_images
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.recent import remember_dataset
-from mia_tui.tui.services.head_start import HeadStart
+from mia_tui.tui.pictures.preload import Preload
 
 PANEL_PX = (800, 400)
 A, B = ImageKey("a.jpg"), ImageKey("b.jpg")
@@ -35,8 +35,8 @@ def known(tmp_path: Path) -> Path:
     return folder
 
 
-def begun(folder: Path) -> HeadStart:
-    return HeadStart(folder, columns=80, rows=24)
+def begun(folder: Path) -> Preload:
+    return Preload(folder, columns=80, rows=24)
 
 
 def test_the_first_image_is_read_and_given_out_once(known: Path) -> None:

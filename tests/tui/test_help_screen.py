@@ -8,10 +8,10 @@ from textual.pilot import Pilot
 from tui_support import make_context, make_images, press, run, screen_text, shown
 
 from mia_tui.config.user import UserConfig
-from mia_tui.tui.actions import SCOPES
 from mia_tui.tui.context import Context
-from mia_tui.tui.key_bindings import shown_key
-from mia_tui.tui.screens.help import HelpScreen
+from mia_tui.tui.help import HelpScreen
+from mia_tui.tui.keys.bindings import shown_key
+from mia_tui.tui.keys.tables import SCOPES
 
 
 def make(_: Any, context: Context) -> HelpScreen:

@@ -28,10 +28,10 @@ from tui_support import (
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.recent import remember_dataset
 from mia_tui.dataset.store.label_store import LabelStore
-from mia_tui.tui.screens.home import HomeScreen
-from mia_tui.tui.screens.home_words import run_words
-from mia_tui.tui.services.folders import look_into
-from mia_tui.tui.services.run_watch import LiveRun
+from mia_tui.tui.home.folders import look_into
+from mia_tui.tui.home.screen import HomeScreen
+from mia_tui.tui.home.words import run_words
+from mia_tui.tui.runs.watch import LiveRun
 
 
 class HomeApp(App[None]):

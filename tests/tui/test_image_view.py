@@ -10,7 +10,7 @@ from tui_support import make_context, run, running
 
 from mia_tui.terminal.model import Picture, Terminal
 from mia_tui.terminal.pictures import draw_picture
-from mia_tui.tui.widgets.image_view import ImageView
+from mia_tui.tui.pictures.image_view import ImageView
 
 SIXEL = Terminal("sixel", "true", 10, 20, True)
 

@@ -10,9 +10,9 @@ import pytest
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import MiaError, StoreError, StoreReplaced
-from mia_tui.tui.services.desk import Desk
-from mia_tui.tui.services.keeper import Keeper
-from mia_tui.tui.services.obeying import CommandQueue
+from mia_tui.tui.keys.command_queue import CommandQueue
+from mia_tui.tui.labelling.controller import LabelController
+from mia_tui.tui.labelling.store_thread import StoreThread
 
 
 def labelled(folder: Path) -> Path:
@@ -38,7 +38,7 @@ def test_labels_that_could_not_be_read_are_read_at_the_next_look(
     monkeypatch.setattr(LabelStore, "labels", labels)
 
     async def test() -> None:
-        keeper = Keeper(lambda: path, "ann")
+        keeper = StoreThread(lambda: path, "ann")
         with pytest.raises(StoreError):
             await keeper.load()
         assert await keeper.news() is None, "load it again"
@@ -53,7 +53,7 @@ def test_what_comes_while_labels_are_loaded_is_not_overwritten_by_them(tmp_path:
     path = labelled(tmp_path)
 
     async def test() -> None:
-        desk = Desk(tmp_path, state=None, annotator="ann")
+        desk = LabelController(tmp_path, state=None, annotator="ann")
         desk.session.extend(["a.png"])
         loading = asyncio.create_task(desk.load())
         while not desk.keeper._loaded:
@@ -107,9 +107,9 @@ def another_store(path: Path, *classes: str, annotator: str = "bob") -> None:
         store.set_labels([(ImageKey("a.png"), added[-1].id)], source="person")
 
 
-async def desk_in(folder: Path) -> Desk:
+async def desk_in(folder: Path) -> LabelController:
     """Ann's, with two images."""
-    desk = Desk(folder, state=None, annotator="ann")
+    desk = LabelController(folder, state=None, annotator="ann")
     desk.session.extend(["a.png", "b.png"])
     await desk.load()
     return desk
@@ -218,7 +218,7 @@ def test_work_for_idle_time_that_meets_another_file_leaves_the_saying_to_the_new
     path = labelled(tmp_path)
 
     async def test() -> None:
-        keeper = Keeper(lambda: path, "ann")
+        keeper = StoreThread(lambda: path, "ann")
         await keeper.load()
         another_store(tmp_path / "backup.db", "flat")
         (tmp_path / "backup.db").replace(path)

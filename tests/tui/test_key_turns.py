@@ -10,11 +10,11 @@ from tui_support import labels_in, make_images, opened, press, run, screen_text,
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
-from mia_tui.tui import key_turns
-from mia_tui.tui.key_bindings import key_name
-from mia_tui.tui.screens.grid import GridScreen
-from mia_tui.tui.screens.label import LabelScreen
-from mia_tui.tui.screens.session_screen import OPENING
+from mia_tui.tui.grid.screen import GridScreen
+from mia_tui.tui.keys import serializer
+from mia_tui.tui.keys.bindings import key_name
+from mia_tui.tui.label.screen import LabelScreen
+from mia_tui.tui.label.session_screen import OPENING
 
 FIRST = "image-000.png"
 
@@ -117,7 +117,7 @@ def test_every_command_that_opens_another_screen_is_known_as_one(dataset: Path) 
 def test_keys_beyond_all_measure_are_left_out_and_it_says_so_once(
     dataset: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(key_turns, "MOST_WAITING", 3)
+    monkeypatch.setattr(serializer, "MOST_WAITING", 3)
 
     async def test() -> None:
         async with opened(dataset) as pilot:

@@ -8,8 +8,8 @@ from textual import constants, events
 from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual._xterm_parser import XTermParser
 
-from mia_tui.tui import keyboard
-from mia_tui.tui.keyboard import Keyboard
+from mia_tui.tui.keys import keyboard
+from mia_tui.tui.keys.keyboard import Keyboard
 
 
 class Clock:

@@ -21,14 +21,14 @@ from tui_support import (
 )
 
 from mia_tui.config.user import UserConfig, load_user_config
-from mia_tui.tui.actions import SCOPES
+from mia_tui.tui.classes.screen import ClassesScreen
 from mia_tui.tui.context import Context
-from mia_tui.tui.key_bindings import key_hints, keys_of, palette_lines, said_key
-from mia_tui.tui.screens.classes import ClassesScreen
-from mia_tui.tui.screens.grid import GridScreen
-from mia_tui.tui.screens.help import HelpScreen
-from mia_tui.tui.screens.home import HomeScreen
-from mia_tui.tui.screens.label_words import first_hint
+from mia_tui.tui.grid.screen import GridScreen
+from mia_tui.tui.help import HelpScreen
+from mia_tui.tui.home.screen import HomeScreen
+from mia_tui.tui.keys.bindings import key_hints, keys_of, palette_lines, said_key
+from mia_tui.tui.keys.tables import SCOPES
+from mia_tui.tui.label.words import first_hint
 from mia_tui.tui.widgets.key_line import KeyLine
 from mia_tui.tui.widgets.text_field import TextField
 

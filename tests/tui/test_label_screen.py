@@ -28,9 +28,9 @@ from mia_tui.config.user import UserConfig
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.session.session import LabelSession
 from mia_tui.dataset.store.label_store import LabelStore
-from mia_tui.tui.actions import SCOPES
-from mia_tui.tui.screens.home import HomeScreen
-from mia_tui.tui.widgets.image_view import ImageView
+from mia_tui.tui.home.screen import HomeScreen
+from mia_tui.tui.keys.tables import SCOPES
+from mia_tui.tui.pictures.image_view import ImageView
 
 WIDE = 130, 42
 
@@ -411,7 +411,7 @@ def test_the_users_keys_replace_those_of_the_table(cells: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["label", "suggestion", "none"])
 def test_without_colours_the_frame_still_tells_what_it_means(cells: Path, kind: str) -> None:
-    from mia_tui.tui.widgets.class_frame import Framing
+    from mia_tui.tui.classes.class_frame import Framing
 
     async def test() -> None:
         context = make_context(colours="none", graphics="none", unicode=False)

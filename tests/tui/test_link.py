@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from mia_tui.tui.services.link import Link
-from mia_tui.tui.services.outlet import Outlet
+from mia_tui.tui.pictures.link import Link
+from mia_tui.tui.terminal_writer import TerminalWriter
 
 
 class Clock:
@@ -109,7 +109,7 @@ def terminal() -> Iterator[tuple[int, int]]:
 
 def test_writing_never_waits_for_a_terminal_that_takes_nothing(terminal: tuple[int, int]) -> None:
     reader, writer = terminal
-    outlet = Outlet(os.fdopen(os.dup(writer), "w"), lambda: None)
+    outlet = TerminalWriter(os.fdopen(os.dup(writer), "w"), lambda: None)
 
     def write() -> None:
         for _ in range(200):
@@ -130,7 +130,7 @@ def test_a_terminal_that_is_gone_is_told_once(terminal: tuple[int, int]) -> None
     reader, writer = terminal
     gone = threading.Event()
     calls: list[int] = []
-    outlet = Outlet(os.fdopen(os.dup(writer), "w"), lambda: (calls.append(1), gone.set())[0])
+    outlet = TerminalWriter(os.fdopen(os.dup(writer), "w"), lambda: (calls.append(1), gone.set())[0])
     os.close(reader)
     outlet.write("hello")
     assert gone.wait(30)

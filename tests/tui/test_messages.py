@@ -11,7 +11,7 @@ from textual.widgets._toast import Toast
 from tui_support import make_images, press, record_paints, run, told, wait_until
 from tui_support import opened as opened_without
 
-from mia_tui.tui.services import read_messages
+from mia_tui.tui import read_messages
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import selectors
 from collections.abc import Awaitable, Callable
 from unittest.mock import patch
 
-from mia_tui.tui.services.obeying import SLOW_S, CommandQueue
+from mia_tui.tui.keys.command_queue import SLOW_S, CommandQueue
 
 
 class Sleepless(selectors.SelectSelector):
@@ -51,7 +51,7 @@ def said_of(commands: int, each_s: float, *, pause_s: float = 0.0) -> list[int]:
             await asyncio.sleep(0.001)
 
     loop = Loop()
-    with patch("mia_tui.tui.services.obeying.time.monotonic", loop.time):
+    with patch("mia_tui.tui.keys.command_queue.time.monotonic", loop.time):
         loop.run_until_complete(test())
     loop.close()
     return said

@@ -10,8 +10,8 @@ from textual.pilot import Pilot
 from tui_support import make_context, make_images, opened, run, running, wait_until
 
 from mia_tui.tui.app import MiaApp
-from mia_tui.tui.screens import label_outside
-from mia_tui.tui.screens.label import LabelScreen
+from mia_tui.tui.label import background_tasks
+from mia_tui.tui.label.screen import LabelScreen
 
 
 @pytest.fixture
@@ -53,13 +53,13 @@ def test_without_a_picture_the_scan_begins_after_a_while(
     known: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     without_pictures(monkeypatch)
-    monkeypatch.setattr(label_outside, "_SCAN_BY_S", 0.05)
+    monkeypatch.setattr(background_tasks, "_SCAN_BY_S", 0.05)
     run(come_by_themselves(known, 4))
 
 
 def test_till_then_it_leaves_the_disk_to_the_picture(known: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     without_pictures(monkeypatch)
-    monkeypatch.setattr(label_outside, "_SCAN_BY_S", 600.0)
+    monkeypatch.setattr(background_tasks, "_SCAN_BY_S", 600.0)
 
     async def test() -> None:
         async with started(known) as (pilot, screen):
@@ -70,5 +70,5 @@ def test_till_then_it_leaves_the_disk_to_the_picture(known: Path, monkeypatch: p
 
 
 def test_it_begins_when_the_first_picture_is_shown(known: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(label_outside, "_SCAN_BY_S", 600.0)
+    monkeypatch.setattr(background_tasks, "_SCAN_BY_S", 600.0)
     run(come_by_themselves(known, 4))

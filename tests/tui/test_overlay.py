@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from tui_support import make_context, make_images, opened, press, run, wait_until
 
-from mia_tui.tui.screens.overlay import Overlay
+from mia_tui.tui.overlay import Overlay
 
 SIZES = (130, 42), (80, 24), (110, 30)
 

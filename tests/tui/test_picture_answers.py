@@ -5,7 +5,7 @@ from textual import events
 from textual.message import Message
 
 from mia_tui.terminal.kitty import missing_number
-from mia_tui.tui.keyboard import Keyboard, PictureMissing
+from mia_tui.tui.keys.keyboard import Keyboard, PictureMissing
 
 MISSING = (
     b"\x1b_Gi=1203,p=1;ENOENT:Put command refers to non-existent image with id: 1203 and number: 0\x1b\\"

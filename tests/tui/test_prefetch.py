@@ -8,11 +8,11 @@ import pytest
 from PIL import Image
 from tui_support import TERMINAL
 
+from mia_tui.dataset.images.display import Look
 from mia_tui.dataset.model import ImageKey
-from mia_tui.dataset.pixels.looking import Look
 from mia_tui.terminal.model import Panel
-from mia_tui.tui.services import prefetch as module
-from mia_tui.tui.services.prefetch import Prefetch, Wish
+from mia_tui.tui.pictures import cache as module
+from mia_tui.tui.pictures.cache import PictureCache, Wish
 
 PANEL = Panel(8, 4, 10, 20)
 WAIT_S = 30.0
@@ -41,7 +41,7 @@ def test_an_image_that_the_person_has_passed_is_not_drawn(
 
     monkeypatch.setattr(module, "load_view", slow_load)
     monkeypatch.setattr(module, "draw_picture", noted_draw)
-    prefetch = Prefetch(
+    prefetch = PictureCache(
         tmp_path,
         TERMINAL,
         threads=1,

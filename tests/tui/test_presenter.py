@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 
+from mia_tui.dataset.images.display import Look, View
 from mia_tui.dataset.model import ImageKey
-from mia_tui.dataset.pixels.looking import Look, View
 from mia_tui.terminal.model import Graphics, Multiplexer, Panel, Picture, Terminal
-from mia_tui.tui.services.link import ASK, Link
-from mia_tui.tui.services.prefetch import Ready, Wish
-from mia_tui.tui.services.presenter import (
+from mia_tui.tui.pictures.cache import Ready, Wish
+from mia_tui.tui.pictures.kitty_cache import KEPT
+from mia_tui.tui.pictures.link import ASK, Link
+from mia_tui.tui.pictures.scheduler import (
     COARSE_S,
     FINE_S,
     MOST_REFUSALS,
@@ -20,10 +21,9 @@ from mia_tui.tui.services.presenter import (
     PART_S,
     REST_S,
     UNKNOWN_S,
-    Presenter,
+    PictureScheduler,
     Scene,
 )
-from mia_tui.tui.services.stock import KEPT
 
 PANEL = Panel(10, 5, 10, 20)
 A, B, C = ImageKey("a.png"), ImageKey("b.png"), ImageKey("c.png")
@@ -84,7 +84,7 @@ class Stage:
     def __post_init__(self) -> None:
         self.link = Link(lambda: self.now)
         self.prefetch = FakePrefetch()
-        self.presenter = Presenter(
+        self.presenter = PictureScheduler(
             self.prefetch,  # type: ignore[arg-type]  # as much of it as is used
             self.link,
             Terminal(self.graphics, "true", 10, 20, True, multiplexer=self.multiplexer),

@@ -25,15 +25,15 @@ from kitty_terminal import KittyTerminal
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from mia_tui.dataset.images.display import Look, View
 from mia_tui.dataset.model import ImageKey
-from mia_tui.dataset.pixels.looking import Look, View
 from mia_tui.terminal import kitty
 from mia_tui.terminal.model import Graphics, Panel, Picture, Terminal
 from mia_tui.terminal.pictures import hide_picture
-from mia_tui.tui.services.link import ASK, Link
-from mia_tui.tui.services.prefetch import Ready, Wish
-from mia_tui.tui.services.presenter import Presenter, Scene
-from mia_tui.tui.services.stock import KEPT
+from mia_tui.tui.pictures.cache import Ready, Wish
+from mia_tui.tui.pictures.kitty_cache import KEPT
+from mia_tui.tui.pictures.link import ASK, Link
+from mia_tui.tui.pictures.scheduler import PictureScheduler, Scene
 
 KEYS = [ImageKey(f"{number}.png") for number in range(24)]
 PANELS = (Panel(10, 5, 10, 20), Panel(8, 4, 10, 20))
@@ -72,7 +72,7 @@ class World:
         self.on_view: Picture | None = None
         self.refused: list[ImageKey] = []
         self.link = Link(lambda: self.now)
-        self.presenter = Presenter(
+        self.presenter = PictureScheduler(
             self,  # type: ignore[arg-type]  # the prefetch: as much of it as is used
             self.link,
             self.terminal,

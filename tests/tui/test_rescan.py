@@ -25,8 +25,8 @@ from tui_support import (
 
 from mia_tui.dataset.listing.lister import list_images
 from mia_tui.dataset.session.filters import Filter
-from mia_tui.tui.services import opening
-from mia_tui.tui.services.desk import Desk
+from mia_tui.tui.labelling import scan_thread
+from mia_tui.tui.labelling.controller import LabelController
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def hold_looking(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
         assert go_on.wait(60.0)
         return list_images(*args, **options)
 
-    monkeypatch.setattr(opening, "list_images", slowly)
+    monkeypatch.setattr(scan_thread, "list_images", slowly)
     return go_on
 
 
@@ -247,7 +247,7 @@ def test_the_command_stands_in_the_palette_and_can_have_another_key(cells: Path)
 
 def test_other_images_never_come_between_two_steps_of_a_change(cells: Path) -> None:
     async def test() -> None:
-        desk = Desk(cells, state=None, annotator="ann")
+        desk = LabelController(cells, state=None, annotator="ann")
         found = list_images(cells)
         assert found is not None
         async with desk._taking:  # as a change of 100,000 labels has it between its steps

@@ -16,27 +16,27 @@ import pytest
 from run_support import epoch_row, finished, make_run, python, started, step, wait_for
 from tui_support import make_context
 
-from mia_tui.runs import liveness
-from mia_tui.runs.eventlog import EventLog, encode_event
-from mia_tui.runs.events import Confusion, Failure, Phase, RunEnded
-from mia_tui.runs.figures import SavedConfusion, save_confusion
-from mia_tui.runs.gpus import Gpu, gpus_of_process
-from mia_tui.runs.layout import RunDir
-from mia_tui.runs.liveness import SILENT_S as REMOTE_SILENT_S
-from mia_tui.runs.liveness import WorkerLock, WorkerRecord
-from mia_tui.runs.system import host_name
-from mia_tui.tui.screens.run_words import doing, figures_line
-from mia_tui.tui.services import run_follow
-from mia_tui.tui.services.run_follow import SILENT_S, RunFollow, Snapshot
+from mia_tui.runs.evaluation.figures import SavedConfusion, save_confusion
+from mia_tui.runs.machine.gpus import Gpu, gpus_of_process
+from mia_tui.runs.machine.system import host_name
+from mia_tui.runs.record.events import Confusion, Failure, Phase, RunEnded
+from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.record.log import EventLog, encode_event
+from mia_tui.runs.worker import liveness
+from mia_tui.runs.worker.liveness import SILENT_S as REMOTE_SILENT_S
+from mia_tui.runs.worker.liveness import WorkerLock, WorkerRecord
+from mia_tui.tui.runs import follow as run_follow
+from mia_tui.tui.runs.follow import SILENT_S, RunFollow, RunSnapshot
+from mia_tui.tui.runs.words import doing, figures_line
 
 WORKER = """
     import time
     from pathlib import Path
     from run_support import started
-    from mia_tui.runs.eventlog import EventLog
-    from mia_tui.runs.events import Phase
-    from mia_tui.runs.layout import RunDir
-    from mia_tui.runs.liveness import WorkerLock
+    from mia_tui.runs.record.log import EventLog
+    from mia_tui.runs.record.events import Phase
+    from mia_tui.runs.record.layout import RunDir
+    from mia_tui.runs.worker.liveness import WorkerLock
     run = RunDir(Path(sys.argv[1]))
     with WorkerLock(run), EventLog(run.events) as log:
         log.append(started())
@@ -83,7 +83,7 @@ def follow(run: RunDir, clock: Clock) -> RunFollow:
     return RunFollow(run, lambda _: None, clock=clock)
 
 
-def looked(follow: RunFollow, clock: Clock, *, after_s: float = 1.5) -> Snapshot:
+def looked(follow: RunFollow, clock: Clock, *, after_s: float = 1.5) -> RunSnapshot:
     clock.now += after_s
     snapshot = follow.look()
     assert snapshot is not None
@@ -193,7 +193,7 @@ def test_clocks_that_jump_make_no_silence(run: RunDir, clock: Clock, monkeypatch
 
 
 def test_a_stopped_process_is_running_and_a_killed_one_is_lost_within_five_seconds(run: RunDir) -> None:
-    told: list[Snapshot] = []
+    told: list[RunSnapshot] = []
     watch = RunFollow(run, told.append)
     with worker(run) as pid:
         watch.start()
@@ -325,8 +325,10 @@ def test_a_confusion_matrix_is_read_only_while_it_is_wanted_and_anew_with_each_e
     run: RunDir, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[str] = []
-    load = run_follow.load_verdict
-    monkeypatch.setattr(run_follow, "load_verdict", lambda *args: (read.append(args[1]), load(*args))[1])
+    load = run_follow.load_confusion_report
+    monkeypatch.setattr(
+        run_follow, "load_confusion_report", lambda *args: (read.append(args[1]), load(*args))[1]
+    )
 
     def epoch_ends(number: int) -> None:
         counts = np.full((2, 2), number)

@@ -9,16 +9,16 @@ from run_support import epoch_row, make_run, started, wait_for
 from tui_support import make_images, opened, press, run, screen_text, told, type_text, wait_until
 
 from mia_tui.errors import RunError
-from mia_tui.runs import suggesting
-from mia_tui.runs.eventlog import EventLog
-from mia_tui.runs.events import RunEnded
-from mia_tui.runs.layout import RunDir
-from mia_tui.runs.liveness import WorkerLock
-from mia_tui.runs.predictions import Header, Row
-from mia_tui.runs.suggesting import Suggesting
-from mia_tui.runs.suggestions import write_suggestions
-from mia_tui.tui.screens import label_outside
-from mia_tui.tui.services.run_news import RunNews, RunNewsWatch
+from mia_tui.runs.prediction import suggesting
+from mia_tui.runs.prediction.predictions import Header, Row
+from mia_tui.runs.prediction.suggesting import Suggesting
+from mia_tui.runs.prediction.suggestions import write_suggestions
+from mia_tui.runs.record.events import RunEnded
+from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.record.log import EventLog
+from mia_tui.runs.worker.liveness import WorkerLock
+from mia_tui.tui.label import background_tasks
+from mia_tui.tui.runs.news import RunNews, RunNewsWatch
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_a_run_whose_worker_dies_is_told_to_be_lost(cells: Path, trained: RunDir
 def test_new_suggestions_appear_on_the_open_labelling_screen(
     cells: Path, trained: RunDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(label_outside, "_RUNS_AFTER_S", 0.0)
+    monkeypatch.setattr(background_tasks, "_RUNS_AFTER_S", 0.0)
 
     async def test() -> None:
         async with opened(cells) as pilot:
@@ -92,7 +92,7 @@ def test_new_suggestions_appear_on_the_open_labelling_screen(
 def test_a_filter_for_suggestions_shows_those_that_come_after_it_was_chosen(
     cells: Path, trained: RunDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(label_outside, "_RUNS_AFTER_S", 0.0)
+    monkeypatch.setattr(background_tasks, "_RUNS_AFTER_S", 0.0)
 
     async def test() -> None:
         async with opened(cells) as pilot:

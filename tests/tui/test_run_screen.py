@@ -32,9 +32,10 @@ from tui_support import (
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.paths import StateFolder
-from mia_tui.runs.control import StopFile
-from mia_tui.runs.eventlog import EventLog
-from mia_tui.runs.events import (
+from mia_tui.runs.evaluation.figures import SavedConfusion, save_confusion
+from mia_tui.runs.evaluation.files import NOT_JUDGED, EvaluatedImages, judgements_file, save_judgements
+from mia_tui.runs.machine.gpus import Gpu
+from mia_tui.runs.record.events import (
     CheckpointSaved,
     Confusion,
     Failure,
@@ -44,18 +45,17 @@ from mia_tui.runs.events import (
     RunEnded,
     Warned,
 )
-from mia_tui.runs.figures import SavedConfusion, save_confusion
-from mia_tui.runs.gpus import Gpu
-from mia_tui.runs.job import JobClass, Sample
-from mia_tui.runs.judgements import NOT_JUDGED, Judgements, judgements_file, save_judgements
-from mia_tui.runs.layout import RunDir
-from mia_tui.runs.liveness import WorkerLock
-from mia_tui.runs.state import RunState
+from mia_tui.runs.record.job import JobClass, Sample
+from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.record.log import EventLog
+from mia_tui.runs.record.state import RunState
+from mia_tui.runs.worker.control import StopFile
+from mia_tui.runs.worker.liveness import WorkerLock
 from mia_tui.tui.context import Context
 from mia_tui.tui.places import OpenImages, Place
-from mia_tui.tui.screens.run import RunScreen
-from mia_tui.tui.screens.run_words import figures_line
-from mia_tui.tui.services.run_follow import Snapshot
+from mia_tui.tui.runs.follow import RunSnapshot
+from mia_tui.tui.runs.run_screen import RunScreen
+from mia_tui.tui.runs.words import figures_line
 
 WIDE = 120, 40
 
@@ -63,8 +63,8 @@ WIDE = 120, 40
 DEAF = """
     import signal, time
     from pathlib import Path
-    from mia_tui.runs.layout import RunDir
-    from mia_tui.runs.liveness import WorkerLock
+    from mia_tui.runs.record.layout import RunDir
+    from mia_tui.runs.worker.liveness import WorkerLock
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     with WorkerLock(RunDir(Path(sys.argv[1]))):
         print("ready", flush=True)
@@ -97,7 +97,7 @@ def a_run(folder: Path, *, classes: Sequence[str] = ("cat", "dog"), with_images:
         save_confusion(run.confusion(which), SavedConfusion(epoch, "val", tuple(classes), counts))
         if with_images:
             given = np.array([predicted for _, _, predicted in CELLS] + [NOT_JUDGED])
-            save_judgements(judgements_file(run, which), Judgements(epoch, "val", given))
+            save_judgements(judgements_file(run, which), EvaluatedImages(epoch, "val", given))
     write(
         run,
         started(),
@@ -526,10 +526,10 @@ def test_at_80_columns_a_long_name_and_busy_gpus_leave_room_for_what_matters() -
     state = RunState()
     state.apply(msgspec.structs.replace(started(), device="NVIDIA H100 80GB HBM3 (GPU 3)"))
     state.apply(step(1, 1))
-    line = figures_line(Snapshot(None, state, "running", gpus=(gpu,)), 80, make_context().ink)
+    line = figures_line(RunSnapshot(None, state, "running", gpus=(gpu,)), 80, make_context().ink)
     assert "GPU" in line and "97 %" in line and "70 GB of 85 GB" in line
     assert "loss" in line and "lr" in line and len(line) <= 80
-    wide = figures_line(Snapshot(None, state, "running", gpus=(gpu,)), 200, make_context().ink)
+    wide = figures_line(RunSnapshot(None, state, "running", gpus=(gpu,)), 200, make_context().ink)
     assert wide.startswith("NVIDIA H100") and "GPU load 97 %" in wide
 
 
@@ -581,7 +581,7 @@ def test_resuming_starts_a_worker_once(tmp_path: Path, monkeypatch: pytest.Monke
     run = an_idle_run(tmp_path)
     write(run, started(), RunEnded(t=1e10, outcome="stopped"))
     asked: list[RunDir] = []
-    monkeypatch.setattr("mia_tui.runs.housekeeping.resume_run", lambda run, dataset: asked.append(run))
+    monkeypatch.setattr("mia_tui.runs.list.housekeeping.resume_run", lambda run, dataset: asked.append(run))
 
     async def test() -> None:
         async with watched(run) as pilot:
@@ -630,12 +630,12 @@ def test_a_run_deleted_by_somebody_else_is_said_to_be_gone(tmp_path: Path) -> No
 def test_running_again_opens_the_form_with_its_settings_and_shows_the_new_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mia_tui.tui.screens import train
+    from mia_tui.tui.training import screen
 
     run, new = a_run(tmp_path / "x"), an_idle_run(tmp_path / "y")
     opened: list[Any] = []
 
-    class Form(train.Screen[RunDir | None]):  # type: ignore[name-defined]
+    class Form(screen.Screen[RunDir | None]):  # type: ignore[name-defined]
         def __init__(self, place: Place, context: Context, **options: Any) -> None:
             super().__init__()
             opened.append(options)
@@ -643,7 +643,7 @@ def test_running_again_opens_the_form_with_its_settings_and_shows_the_new_run(
         def on_mount(self) -> None:
             self.dismiss(new)
 
-    monkeypatch.setattr(train, "TrainScreen", Form)
+    monkeypatch.setattr(screen, "TrainScreen", Form)
 
     async def test() -> None:
         async with watched(run) as pilot:

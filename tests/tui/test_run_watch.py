@@ -5,12 +5,12 @@ from pathlib import Path
 
 from run_support import epoch_row, finished, make_run, started, wait_for
 
-from mia_tui.runs.eventlog import EventLog
-from mia_tui.runs.events import Phase
-from mia_tui.runs.index import remember_run
-from mia_tui.runs.liveness import WorkerLock
-from mia_tui.tui.screens.home_words import run_words
-from mia_tui.tui.services.run_watch import LiveRun, RunWatch
+from mia_tui.runs.list.index import remember_run
+from mia_tui.runs.record.events import Phase
+from mia_tui.runs.record.log import EventLog
+from mia_tui.runs.worker.liveness import WorkerLock
+from mia_tui.tui.home.words import run_words
+from mia_tui.tui.runs.watch import LiveRun, RunWatch
 
 
 def test_a_run_at_work_is_told_with_its_epoch_until_it_ends(tmp_path: Path) -> None:

@@ -30,19 +30,19 @@ from tui_support import (
 
 from mia_tui.errors import RunError
 from mia_tui.paths import StateFolder
-from mia_tui.runs.control import StopResult
-from mia_tui.runs.eventlog import EventLog
-from mia_tui.runs.events import Phase
-from mia_tui.runs.index import list_runs
-from mia_tui.runs.layout import RunDir
-from mia_tui.runs.liveness import WorkerLock, WorkerRecord
+from mia_tui.runs.list.index import list_runs
+from mia_tui.runs.record.events import Phase
+from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.record.log import EventLog
+from mia_tui.runs.worker.control import StopResult
+from mia_tui.runs.worker.liveness import WorkerLock, WorkerRecord
 from mia_tui.tui.context import Context
+from mia_tui.tui.labelling.controller import LabelController
 from mia_tui.tui.places import OpenImages, Place
-from mia_tui.tui.screens import runs_commands
-from mia_tui.tui.screens.compare import _settings_text
-from mia_tui.tui.screens.run import RunScreen
-from mia_tui.tui.screens.runs import RunsScreen
-from mia_tui.tui.services.desk import Desk
+from mia_tui.tui.runs import table_commands
+from mia_tui.tui.runs.compare import _settings_text
+from mia_tui.tui.runs.run_screen import RunScreen
+from mia_tui.tui.runs.table_screen import RunsScreen
 
 
 @pytest.fixture
@@ -82,10 +82,10 @@ async def room(
 ) -> AsyncIterator[Pilot[None]]:
     shared = context or make_context()
 
-    def make(_: Desk, context: Context) -> RunsScreen:
+    def make(_: LabelController, context: Context) -> RunsScreen:
         return RunsScreen(Place(dataset, None, "ann"), context, started=started)
 
-    app = OneScreen(shared, Desk(dataset, state=None, annotator="ann"), make)
+    app = OneScreen(shared, LabelController(dataset, state=None, annotator="ann"), make)
     async with running(app, size=size) as pilot:
         await settle(pilot)
         yield pilot
@@ -260,8 +260,8 @@ def test_marked_runs_are_deleted_together_and_a_failure_is_said(
             raise RunError("It may be being worked on.")
         real(run)
 
-    real = runs_commands.delete_run
-    monkeypatch.setattr(runs_commands, "delete_run", delete)
+    real = table_commands.delete_run
+    monkeypatch.setattr(table_commands, "delete_run", delete)
 
     async def test() -> None:
         async with room(dataset) as pilot:
@@ -391,22 +391,22 @@ def test_stop_says_what_it_comes_to(dataset: Path, monkeypatch: pytest.MonkeyPat
         async with room(dataset) as pilot:
             await press(pilot, "s")
             assert "There is nothing to stop" in screen_text(pilot.app)
-            monkeypatch.setattr(runs_commands, "request_stop", lambda run: StopResult("running", 1.0))
+            monkeypatch.setattr(table_commands, "request_stop", lambda run: StopResult("running", 1.0))
             await press(pilot, "s")
             assert "is asked to stop; it ends after its present step" in " ".join(
                 screen_text(pilot.app).split()
             )
             killed: list[RunDir] = []
-            monkeypatch.setattr(runs_commands, "kill_worker", killed.append)
+            monkeypatch.setattr(table_commands, "kill_worker", killed.append)
             doubt = "process 7 belongs to another user"
             monkeypatch.setattr(
-                runs_commands, "request_stop", lambda run: StopResult("running", 1.0, doubt, is_late=True)
+                table_commands, "request_stop", lambda run: StopResult("running", 1.0, doubt, is_late=True)
             )
             await press(pilot, "s", "e")
             assert f"it gets no signal, since {doubt}." in " ".join(screen_text(pilot.app).split())
             assert not killed
             monkeypatch.setattr(
-                runs_commands, "request_stop", lambda run: StopResult("running", 1.0, is_late=True)
+                table_commands, "request_stop", lambda run: StopResult("running", 1.0, is_late=True)
             )
             await press(pilot, "s", "escape")
             assert not killed
@@ -425,7 +425,7 @@ def test_resume_and_queue_start_workers_and_errors_are_sentences(
         log.append(started())
     live = make_run(dataset / "mia", name="live", created_at=1.72e9)
     calls: list[tuple[RunDir, RunDir | None]] = []
-    monkeypatch.setattr(runs_commands, "resume_run", lambda run, after, dataset: calls.append((run, after)))
+    monkeypatch.setattr(table_commands, "resume_run", lambda run, after, dataset: calls.append((run, after)))
 
     async def test() -> None:
         with WorkerLock(live):
@@ -459,7 +459,7 @@ def test_what_the_run_screen_wants_to_open_is_passed_on(
         def on_mount(self) -> None:
             self.dismiss(wanted)
 
-    monkeypatch.setattr("mia_tui.tui.screens.run.RunScreen", Fake)
+    monkeypatch.setattr("mia_tui.tui.runs.run_screen.RunScreen", Fake)
 
     async def test() -> None:
         async with room(dataset) as pilot:
@@ -490,7 +490,7 @@ def test_back_from_a_run_that_the_form_started_is_the_run_room_with_its_cursor_t
     make_images(dataset, 3, classes=["cat"])
     three(dataset)
     Form.starts = ended(dataset, 0.2, name="resnet34", created_at=1.69e9)  # not at the top
-    monkeypatch.setattr("mia_tui.tui.screens.train.TrainScreen", Form)
+    monkeypatch.setattr("mia_tui.tui.training.screen.TrainScreen", Form)
 
     async def test() -> None:
         async with opened(dataset) as pilot:
@@ -561,7 +561,7 @@ def test_the_form_gets_the_settings_of_the_run(
         def on_mount(self) -> None:
             self.dismiss(None)
 
-    monkeypatch.setattr("mia_tui.tui.screens.train.TrainScreen", Fake)
+    monkeypatch.setattr("mia_tui.tui.training.screen.TrainScreen", Fake)
 
     async def test() -> None:
         async with room(dataset) as pilot:

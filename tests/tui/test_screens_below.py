@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tui_support import make_images, opened, press, record_paints, run, screen_text, wait_until
 
-from mia_tui.tui.screens.train import TrainScreen
+from mia_tui.tui.training.screen import TrainScreen
 from mia_tui.tui.widgets.text_line import TextLine
 
 

@@ -29,16 +29,15 @@ import mia_tui.tui
 from mia_tui.config.fields import fields
 from mia_tui.config.train import TrainConfig
 from mia_tui.errors import RunError
-from mia_tui.runs.gpus import Gpu
-from mia_tui.runs.layout import RunDir
-from mia_tui.runs.prepare import Prepared, prepare_training, read_dataset
-from mia_tui.runs.torch_probe import TorchFacts
+from mia_tui.runs.machine.gpus import Gpu
+from mia_tui.runs.machine.torch_probe import TorchFacts
+from mia_tui.runs.preflight.prepare import Prepared, prepare_training, read_dataset
+from mia_tui.runs.record.layout import RunDir
 from mia_tui.tui.context import Context
 from mia_tui.tui.places import Place
-from mia_tui.tui.screens import train_check, train_preview
-from mia_tui.tui.screens.train import TrainScreen
-from mia_tui.tui.services import form_machine
-from mia_tui.tui.services.form_drafts import forget_drafts
+from mia_tui.tui.training import check, machine, pickers, preview
+from mia_tui.tui.training.drafts import forget_drafts
+from mia_tui.tui.training.screen import TrainScreen
 
 WIDE = 120, 40
 
@@ -76,9 +75,9 @@ async def form(
 def no_helpers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is remembered from another test, no GPU is looked for, no worker started."""
     forget_drafts()
-    monkeypatch.setattr(form_machine, "list_gpus", list)
-    monkeypatch.setattr(form_machine, "nvidia_device_present", lambda: False)
-    monkeypatch.setattr(train_check, "start_run", create_only)
+    monkeypatch.setattr(machine, "list_gpus", list)
+    monkeypatch.setattr(machine, "nvidia_device_present", lambda: False)
+    monkeypatch.setattr(check, "start_run", create_only)
 
 
 def create_only(prepared: Prepared, *, after: RunDir | None = None) -> RunDir:
@@ -225,9 +224,8 @@ def test_lists_open_at_what_is_chosen_and_escape_changes_nothing(discs: Path) ->
 
 
 def test_weights_of_this_disk_come_first(discs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from mia_tui.tui.screens import train_pickers
 
-    monkeypatch.setattr(train_pickers, "weights_here", lambda name: name == "resnet18")
+    monkeypatch.setattr(pickers, "weights_here", lambda name: name == "resnet18")
 
     async def test() -> None:
         async with form(discs) as pilot:
@@ -344,7 +342,7 @@ def test_what_would_hurt_is_listed_and_escape_goes_back_to_the_form(discs: Path)
 
 def test_a_live_run_lets_the_new_one_queue_behind_it(discs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = prepare_training(read_dataset(discs), TrainConfig(), given=()).create()
-    monkeypatch.setattr(train_check, "last_in_line", lambda runs: first)
+    monkeypatch.setattr(check, "last_in_line", lambda runs: first)
 
     async def test() -> None:
         async with form(discs) as pilot:
@@ -370,7 +368,7 @@ def test_a_run_that_cannot_start_is_one_sentence_and_nothing_is_lost(
     def fail(prepared: Prepared, *, after: RunDir | None = None) -> RunDir:
         raise RunError("The worker ended at once: no memory.", "Its log says more.")
 
-    monkeypatch.setattr(train_check, "start_run", fail)
+    monkeypatch.setattr(check, "start_run", fail)
 
     async def test() -> None:
         async with form(discs) as pilot:
@@ -452,8 +450,8 @@ def test_gpus_are_listed_with_memory_load_and_whether_they_are_busy_in_the_order
         Gpu("GPU-a", "NVIDIA A", 80_000_000_000, 8_000_000_000, 97, "550"),
         Gpu("GPU-b", "NVIDIA B", 80_000_000_000, 79_000_000_000, 0, "550"),
     ]
-    monkeypatch.setattr(form_machine, "list_gpus", lambda: cards)
-    monkeypatch.setattr(form_machine, "_torch", lambda: TorchFacts(torch="2.9", gpus=("b", "a")))
+    monkeypatch.setattr(machine, "list_gpus", lambda: cards)
+    monkeypatch.setattr(machine, "_torch", lambda: TorchFacts(torch="2.9", gpus=("b", "a")))
 
     async def test() -> None:
         async with form(discs, size=WIDE) as pilot:
@@ -475,10 +473,8 @@ def test_at_80_columns_eight_gpus_are_seen_and_no_help_is_cut(
     cards = [
         Gpu(f"GPU-{n}", "NVIDIA H100 80GB HBM3", 80_000_000_000, 8_000_000_000, 97, "550") for n in range(8)
     ]
-    monkeypatch.setattr(form_machine, "list_gpus", lambda: cards)
-    monkeypatch.setattr(
-        form_machine, "_torch", lambda: TorchFacts(torch="2.9", gpus=tuple(map(str, range(8))))
-    )
+    monkeypatch.setattr(machine, "list_gpus", lambda: cards)
+    monkeypatch.setattr(machine, "_torch", lambda: TorchFacts(torch="2.9", gpus=tuple(map(str, range(8)))))
 
     async def test() -> None:
         async with form(discs, title="Train on from " + "n" * 70) as pilot:
@@ -493,10 +489,8 @@ def test_at_80_columns_eight_gpus_are_seen_and_no_help_is_cut(
 
 
 def test_what_keeps_torch_from_the_gpu_is_said(discs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(form_machine, "nvidia_device_present", lambda: True)
-    monkeypatch.setattr(
-        form_machine, "_torch", lambda: TorchFacts(warning="the driver 450 cannot run CUDA 13")
-    )
+    monkeypatch.setattr(machine, "nvidia_device_present", lambda: True)
+    monkeypatch.setattr(machine, "_torch", lambda: TorchFacts(warning="the driver 450 cannot run CUDA 13"))
 
     async def test() -> None:
         async with form(discs, size=WIDE) as pilot:
@@ -562,7 +556,7 @@ class FakePreviewer:
 def test_the_preview_says_that_torch_is_loading_and_never_holds_up_typing(
     discs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(train_preview, "Previewer", FakePreviewer)
+    monkeypatch.setattr(preview, "Previewer", FakePreviewer)
 
     async def test() -> None:
         async with form(discs) as pilot:

@@ -14,26 +14,26 @@ from mia_tui.dataset.listing.lister import list_images
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import MiaError, StoreError
-from mia_tui.tui.services import garbage, upkeep
-from mia_tui.tui.services.desk import Desk
-from mia_tui.tui.services.fingerprints import finish_fingerprints, take_fingerprints
-from mia_tui.tui.services.folder_labels import take_folders
+from mia_tui.tui.labelling import garbage, idle_tasks
+from mia_tui.tui.labelling.controller import LabelController
+from mia_tui.tui.labelling.fingerprints import finish_fingerprints, take_fingerprints
+from mia_tui.tui.labelling.folder_labels import take_folders
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
+def desk(tmp_path: Path) -> Iterator[LabelController]:
     dataset = make_images(tmp_path / "cells", 4, classes=("round",))
     found = list_images(dataset)
     assert found is not None
-    desk = Desk(dataset, state=None, annotator="ann", listing=found.listing)
+    desk = LabelController(dataset, state=None, annotator="ann", listing=found.listing)
     yield desk
     desk.keeper.drain(5)
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upkeep, "NEWS_S", 0.01)
-    monkeypatch.setattr(upkeep, "IDLE_S", 0.01)
+    monkeypatch.setattr(idle_tasks, "NEWS_S", 0.01)
+    monkeypatch.setattr(idle_tasks, "IDLE_S", 0.01)
 
 
 async def until(is_so: object, work: asyncio.Task[None]) -> None:
@@ -45,12 +45,12 @@ async def until(is_so: object, work: asyncio.Task[None]) -> None:
     assert is_so()  # type: ignore[operator]
 
 
-def test_what_others_label_is_told_once(desk: Desk) -> None:
+def test_what_others_label_is_told_once(desk: LabelController) -> None:
     async def test() -> None:
         await desk.load()
         came: list[int] = []
         work = asyncio.create_task(
-            upkeep.follow_news(desk, came=lambda: came.append(desk.session.tally.labelled), failed=print)
+            idle_tasks.follow_news(desk, came=lambda: came.append(desk.session.tally.labelled), failed=print)
         )
         label(desk.dataset, "round", ["image-001.png"], annotator="bea")
         await until(lambda: came == [1], work)
@@ -59,7 +59,7 @@ def test_what_others_label_is_told_once(desk: Desk) -> None:
 
 
 def test_a_store_that_cannot_be_read_is_told_once_until_it_can_be_again(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: LabelController, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failing, looks, failed = [True], [0], list[MiaError]()
 
@@ -71,7 +71,7 @@ def test_a_store_that_cannot_be_read_is_told_once_until_it_can_be_again(
     monkeypatch.setattr(desk, "news", news)
 
     async def test() -> None:
-        work = asyncio.create_task(upkeep.follow_news(desk, came=lambda: None, failed=failed.append))
+        work = asyncio.create_task(idle_tasks.follow_news(desk, came=lambda: None, failed=failed.append))
         while looks[0] < 4:
             await asyncio.sleep(0.01)
         assert len(failed) == 1
@@ -85,7 +85,7 @@ def test_a_store_that_cannot_be_read_is_told_once_until_it_can_be_again(
     asyncio.run(test())
 
 
-def test_fingerprints_are_taken_only_while_nobody_presses_a_key(desk: Desk) -> None:
+def test_fingerprints_are_taken_only_while_nobody_presses_a_key(desk: LabelController) -> None:
     async def test() -> None:
         await desk.load()
         await desk.assign([ImageKey("image-000.png")], desk.session.classes[0].id)
@@ -94,7 +94,7 @@ def test_fingerprints_are_taken_only_while_nobody_presses_a_key(desk: Desk) -> N
         def remember() -> None:
             noted[0] += 1
 
-        work = asyncio.create_task(upkeep.use_idle_time(desk, is_idle=lambda: idle[0], remember=remember))
+        work = asyncio.create_task(idle_tasks.use_idle_time(desk, is_idle=lambda: idle[0], remember=remember))
         while noted[0] < 4:
             await asyncio.sleep(0.01)
         assert desk.labelled_count == 1
@@ -104,7 +104,9 @@ def test_fingerprints_are_taken_only_while_nobody_presses_a_key(desk: Desk) -> N
     asyncio.run(test())
 
 
-def test_garbage_is_looked_for_once_when_the_keys_rest(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_garbage_is_looked_for_once_when_the_keys_rest(
+    desk: LabelController, monkeypatch: pytest.MonkeyPatch
+) -> None:
     idle, looked, noted = [False], [0], [0]
     monkeypatch.setattr(garbage, "collect", lambda: looked.__setitem__(0, looked[0] + 1))
 
@@ -115,7 +117,7 @@ def test_garbage_is_looked_for_once_when_the_keys_rest(desk: Desk, monkeypatch: 
 
     async def test() -> None:
         work = asyncio.create_task(
-            upkeep.use_idle_time(
+            idle_tasks.use_idle_time(
                 desk, is_idle=lambda: idle[0], remember=lambda: noted.__setitem__(0, noted[0] + 1)
             )
         )
@@ -170,7 +172,7 @@ def test_what_a_dataset_left_behind_is_garbage_when_another_screen_comes(collect
 
 
 def test_a_label_has_the_fingerprints_of_earlier_sessions_taken_and_looking_does_not(
-    desk: Desk,
+    desk: LabelController,
 ) -> None:
     label(desk.dataset, "round", ["image-001.png", "image-002.png"], annotator="bea")
 
@@ -190,7 +192,7 @@ def test_labels_of_folders_get_their_fingerprints_as_a_person_s_do(tmp_path: Pat
         make_images(tmp_path / "cells" / name, 2)
     found = list_images(tmp_path / "cells")
     assert found is not None
-    desk = Desk(tmp_path / "cells", state=None, annotator="ann", listing=found.listing)
+    desk = LabelController(tmp_path / "cells", state=None, annotator="ann", listing=found.listing)
 
     async def test() -> None:
         await take_folders(desk)
@@ -204,7 +206,7 @@ def test_labels_of_folders_get_their_fingerprints_as_a_person_s_do(tmp_path: Pat
     asyncio.run(test())
 
 
-def test_what_is_not_read_in_time_is_left_for_the_next_session(desk: Desk) -> None:
+def test_what_is_not_read_in_time_is_left_for_the_next_session(desk: LabelController) -> None:
     async def test() -> None:
         await desk.load()
         await desk.assign([ImageKey("image-000.png")], desk.session.classes[0].id)
@@ -219,7 +221,9 @@ def test_what_is_not_read_in_time_is_left_for_the_next_session(desk: Desk) -> No
     asyncio.run(test())
 
 
-def test_a_file_that_cannot_be_read_does_not_keep_the_others_from_their_fingerprints(desk: Desk) -> None:
+def test_a_file_that_cannot_be_read_does_not_keep_the_others_from_their_fingerprints(
+    desk: LabelController,
+) -> None:
     async def test() -> None:
         await desk.load()
         await desk.assign([ImageKey(f"image-00{n}.png") for n in range(2)], desk.session.classes[0].id)

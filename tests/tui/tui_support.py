@@ -25,9 +25,9 @@ from mia_tui.dataset.store.records import Label
 from mia_tui.terminal.model import Terminal
 from mia_tui.tui.app import MiaApp
 from mia_tui.tui.context import Context
-from mia_tui.tui.key_bindings import key_name
-from mia_tui.tui.services.desk import Desk
-from mia_tui.tui.services.link import ASK, Link
+from mia_tui.tui.keys.bindings import key_name
+from mia_tui.tui.labelling.controller import LabelController
+from mia_tui.tui.pictures.link import ASK, Link
 from mia_tui.tui.widgets.ink import Ink
 
 Value = TypeVar("Value")
@@ -141,14 +141,14 @@ async def opened(
 @asynccontextmanager
 async def shown(
     dataset: Path,
-    make: Callable[[Desk, Context], Screen[Any]],
+    make: Callable[[LabelController, Context], Screen[Any]],
     *,
     size: tuple[int, int] = SMALL,
     context: Context | None = None,
 ) -> AsyncIterator[Pilot[None]]:
     """One screen over a dataset whose images and labels are known."""
     context = context or make_context()
-    desk = Desk(dataset, state=None, annotator=context.annotator)
+    desk = LabelController(dataset, state=None, annotator=context.annotator)
     found = list_images(dataset)
     assert found is not None
     desk.session.replace_listing(found.listing)
@@ -169,7 +169,9 @@ class OneScreen(App[None]):
 
     CSS_PATH = Path(mia_tui.tui.__file__).with_name("app.tcss")
 
-    def __init__(self, context: Context, desk: Desk, make: Callable[[Desk, Context], Screen[Any]]) -> None:
+    def __init__(
+        self, context: Context, desk: LabelController, make: Callable[[LabelController, Context], Screen[Any]]
+    ) -> None:
         super().__init__()
         self.context, self.link, self.desk, self._make = context, context.link, desk, make
         self.ended, self.result = False, None

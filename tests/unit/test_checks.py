@@ -12,12 +12,12 @@ from mia_tui.config.check import make_config
 from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
-from mia_tui.runs import checks_images, checks_machine
-from mia_tui.runs.checks import Checked, check_start, without_label
-from mia_tui.runs.checks_images import Stopped
-from mia_tui.runs.checks_machine import checkpoint_bytes, is_busy
-from mia_tui.runs.gpus import Gpu
-from mia_tui.runs.prepare import Prepared, prepare_training, read_dataset
+from mia_tui.runs.machine.gpus import Gpu
+from mia_tui.runs.preflight import images, machine
+from mia_tui.runs.preflight.checks import Checked, check_start, without_label
+from mia_tui.runs.preflight.images import Stopped
+from mia_tui.runs.preflight.machine import checkpoint_bytes, is_busy
+from mia_tui.runs.preflight.prepare import Prepared, prepare_training, read_dataset
 
 
 def prepared(root: Path, **settings: object) -> Prepared:
@@ -35,8 +35,8 @@ def gpu(*, free: float = 1.0, load: int | None = 0) -> Gpu:
 
 @pytest.fixture(autouse=True)
 def plain_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checks_machine, "detach_risk", lambda: None)
-    monkeypatch.setattr(checks_machine, "list_gpus", list)
+    monkeypatch.setattr(machine, "detach_risk", lambda: None)
+    monkeypatch.setattr(machine, "list_gpus", list)
 
 
 def test_a_sound_dataset_has_no_findings_and_is_looked_at_whole(discs: Path) -> None:
@@ -91,9 +91,9 @@ def test_what_was_seen_is_remembered_until_the_file_changes(
     (discs / "red" / "cell-0.png").write_bytes(b"no image")
     first = check_start(prepared(discs))
     looked: list[Path] = []
-    decode = checks_images.decode_fitted
+    decode = images.decode_fitted
     monkeypatch.setattr(
-        checks_images,
+        images,
         "decode_fitted",
         lambda path, *rest, **more: (looked.append(path), decode(path, *rest, **more))[1],
     )
@@ -158,7 +158,7 @@ def test_progress_is_told(discs: Path) -> None:
 def test_a_disk_that_is_too_small_is_said_with_both_sizes(
     discs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(checks_machine, "_free_bytes", lambda folder: 100_000_000)
+    monkeypatch.setattr(machine, "_free_bytes", lambda folder: 100_000_000)
     said = words(check_start(prepared(discs)))
     assert "0.1 GB are free where the run will lie, and its checkpoints take about 0.4 GB." in said
     assert "--state" in said
@@ -184,11 +184,11 @@ def test_a_gpu_is_busy_by_its_load_or_its_memory(card: Gpu, busy: bool) -> None:
 
 
 def test_busy_gpus_are_said_where_a_gpu_is_wanted(discs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checks_machine, "list_gpus", lambda: [gpu(free=0.1, load=97)])
+    monkeypatch.setattr(machine, "list_gpus", lambda: [gpu(free=0.1, load=97)])
     said = words(check_start(prepared(discs, device="auto")))
     assert "The GPU is busy: NVIDIA H100, 8.0 of 80.0 GB free, load 97 %." in said
     assert "busy" not in words(check_start(prepared(discs, device="cpu")))
-    monkeypatch.setattr(checks_machine, "list_gpus", lambda: [gpu(load=97), gpu()])
+    monkeypatch.setattr(machine, "list_gpus", lambda: [gpu(load=97), gpu()])
     assert "busy" not in words(check_start(prepared(discs, device="auto")))
 
 

@@ -8,11 +8,11 @@ import pytest
 from PIL import Image
 
 from mia_tui.config.check import make_config
-from mia_tui.runs import checks_content, checks_images
-from mia_tui.runs.checks import check_start
-from mia_tui.runs.checks_content import without_content
-from mia_tui.runs.job import Sample
-from mia_tui.runs.prepare import prepare_training, read_dataset
+from mia_tui.runs.preflight import content, images
+from mia_tui.runs.preflight.checks import check_start
+from mia_tui.runs.preflight.content import without_content
+from mia_tui.runs.preflight.prepare import prepare_training, read_dataset
+from mia_tui.runs.record.job import Sample
 
 CLASSES = ("blue", "red")
 Draw = Callable[[int], np.ndarray]
@@ -90,9 +90,9 @@ def test_a_sound_set_costs_a_look_at_an_image_of_each_class(
     tmp_path: Path, draw: Draw, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     samples, looked = make_set(tmp_path, draw, draw), []
-    decode = checks_images.decode_fitted
+    decode = images.decode_fitted
     monkeypatch.setattr(
-        checks_images,
+        images,
         "decode_fitted",
         lambda path, *rest, **more: (looked.append(path), decode(path, *rest, **more))[1],
     )
@@ -114,8 +114,8 @@ def test_looking_ends_with_its_time(tmp_path: Path) -> None:
 
 def test_what_was_seen_before_is_not_looked_at_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     samples = make_set(tmp_path, one_tone, one_tone)
-    monkeypatch.setattr(checks_content, "verdict_on", None)
-    known = dict.fromkeys(range(40), checks_images.ONE_TONE)
+    monkeypatch.setattr(content, "verdict_on", None)
+    known = dict.fromkeys(range(40), images.ONE_TONE)
     assert "32 images that were looked at are of one single tone" in said(tmp_path, samples, known=known)
 
 

@@ -13,7 +13,7 @@ from mia_tui.dataset.interchange.folders import (
 )
 from mia_tui.dataset.interchange.folders_export import write_class_folders
 from mia_tui.dataset.model import ImageKey
-from mia_tui.dataset.scan import scan
+from mia_tui.dataset.scan.scanner import scan
 from mia_tui.errors import DataError
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mia_tui.runs import cores
-from mia_tui.runs.cores import Cores, CoreWatch, other_threads, usable_cores
+from mia_tui.runs.machine import cores
+from mia_tui.runs.machine.cores import Cores, CoreWatch, other_threads, usable_cores
 
 
 class Machine:

@@ -16,36 +16,43 @@ from hypothesis import strategies as st
 from mutations import DEEP, byte_mutants, json_mutants
 from run_support import epoch_row, finished, make_run, started, step
 
-from mia_tui.cli.runs_show import view_run
+from mia_tui.cli.runs.show import view_run
 from mia_tui.config.toml_file import read_toml
 from mia_tui.config.weights_cache import hub_file
-from mia_tui.dataset import scan_index
 from mia_tui.dataset.interchange.mia import read_number
 from mia_tui.dataset.interchange.mia_export import _outlines
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.recent import last_position, recent_datasets, remember_dataset
-from mia_tui.dataset.split import META_SPLIT, stored_rule
+from mia_tui.dataset.scan import index
+from mia_tui.dataset.split.assignment import META_SPLIT, stored_rule
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import MiaError, StoreError
-from mia_tui.paths import StateFolder, decode_name, encode_cell, encode_class, encode_name, user_state
-from mia_tui.runs.eventlog import EventReader, encode_event, last_event
-from mia_tui.runs.figures import SavedConfusion, figures, load_confusion, per_class, save_confusion
-from mia_tui.runs.housekeeping import delete_run
-from mia_tui.runs.index import list_runs, recent_runs, remember_run
-from mia_tui.runs.job import Sample
-from mia_tui.runs.judgements import (
-    Judgements,
+from mia_tui.paths import StateFolder, user_state
+from mia_tui.runs.evaluation.figures import (
+    SavedConfusion,
+    figures,
+    load_confusion,
+    per_class,
+    save_confusion,
+)
+from mia_tui.runs.evaluation.files import (
+    EvaluatedImages,
     images_judged,
     judgements_file,
     load_judgements,
     save_judgements,
 )
-from mia_tui.runs.layout import RunDir
-from mia_tui.runs.liveness import WorkerRecord, read_record, run_status
-from mia_tui.runs.predictions import Header, PartialFile, Row, convert
-from mia_tui.runs.room import Room
-from mia_tui.runs.state import read_state
-from mia_tui.runs.suggestions import newest_suggestions, write_suggestions
+from mia_tui.runs.list.housekeeping import delete_run
+from mia_tui.runs.list.index import list_runs, recent_runs, remember_run
+from mia_tui.runs.list.table import RunSummaries
+from mia_tui.runs.prediction.predictions import Header, PartialFile, Row, convert
+from mia_tui.runs.prediction.suggestions import newest_suggestions, write_suggestions
+from mia_tui.runs.record.job import Sample
+from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.record.log import EventReader, encode_event, last_event
+from mia_tui.runs.record.state import read_state
+from mia_tui.runs.worker.liveness import WorkerRecord, read_record, run_status
+from mia_tui.text import decode_name, encode_cell, encode_class, encode_name
 
 SAMPLES = (Sample("a.png", 0, "train"), Sample("b%.png", 1, "val", frame=3))
 CONFUSION = SavedConfusion(1, "val", ("cat", "dog"), np.array([[3, 1], [0, 2]]))
@@ -68,7 +75,7 @@ def run(tmp_path: Path) -> RunDir:
     )
     made.worker_json.write_bytes(msgspec.json.encode(record))
     save_confusion(made.confusion("best"), CONFUSION)
-    save_judgements(judgements_file(made, "best"), Judgements(1, "val", np.array([-1, 0])))
+    save_judgements(judgements_file(made, "best"), EvaluatedImages(1, "val", np.array([-1, 0])))
     made.predictions.mkdir()
     header = Header(encode_name(str(tmp_path / "data")), "w", ["cat", "dog"], made.name, False, 120.0)
     with made.suggestions.open("wb") as file:
@@ -116,7 +123,7 @@ def read_all(run: RunDir) -> None:
     read_record(run)
     list_runs(StateFolder(run.path.parent.parent))
     newest_suggestions(StateFolder(run.path.parent.parent), run.path.parent.parent.parent)
-    assert len(Room([run.path.parent.parent]).look()) == 1
+    assert len(RunSummaries([run.path.parent.parent]).look()) == 1
 
 
 def _figures(run: RunDir) -> None:
@@ -187,7 +194,7 @@ def test_an_image_of_a_class_that_the_run_has_not_is_refused(tmp_path: Path) -> 
 
 def test_a_failure_of_an_unknown_kind_is_an_error_of_a_run() -> None:
     from mia_tui.errors import RunError
-    from mia_tui.runs.housekeeping import _kind
+    from mia_tui.runs.list.housekeeping import _kind
 
     for name in ("ClassVar", "__name__", "", "no such", "MiaError.__init__"):
         assert _kind(name) is RunError
@@ -205,7 +212,7 @@ def test_what_a_user_did_last_is_remembered_as_far_as_it_can_be_read(tmp_path: P
 
 
 def test_a_changed_index_of_images_counts_as_none(tmp_path: Path) -> None:
-    entry = scan_index._Entry(5, 10, 3, "abc")
+    entry = index._Entry(5, 10, 3, "abc")
     content = msgspec.msgpack.encode({b"a.tif": entry, b"b.tif": entry})
     file = tmp_path / "index"
     for mutant in (
@@ -214,7 +221,7 @@ def test_a_changed_index_of_images_counts_as_none(tmp_path: Path) -> None:
         msgspec.msgpack.encode({b"a": [1, 1, 10**12, ""]}),
     ):
         file.write_bytes(mutant)
-        for found in scan_index._read(file).values():
+        for found in index._read(file).values():
             assert found.frames is None or 1 <= found.frames <= 10_000_000
 
 

@@ -12,7 +12,7 @@ from image_support import deep_png, huge_png, raw_tiff
 from PIL import Image
 from run_support import run_python
 
-from mia_tui.dataset.pixels.decode import count_frames, decode, decode_fitted, fit
+from mia_tui.dataset.images.decode import count_frames, decode, decode_fitted, fit
 from mia_tui.errors import DecodeError
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's about odd tags; decode drops them
@@ -488,7 +488,7 @@ def test_opening_an_image_imports_only_the_readers_of_formats_that_are_read(tmp_
     run_python(
         """
         from pathlib import Path
-        from mia_tui.dataset.pixels.reading import opened
+        from mia_tui.dataset.images.reading import opened
         with opened(Path(sys.argv[1]), 0, 10.0):
             pass
         assert "PIL.FpxImagePlugin" not in sys.modules

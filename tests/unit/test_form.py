@@ -11,9 +11,9 @@ from mia_tui.config.fields import fields
 from mia_tui.config.recipes import RECIPES
 from mia_tui.config.train import TrainConfig
 from mia_tui.errors import ConfigError
-from mia_tui.tui.services import form_words
-from mia_tui.tui.services.form import Form, field_named_in, groups, in_words
-from mia_tui.tui.services.form_line import Line
+from mia_tui.tui.training import form_words
+from mia_tui.tui.training.form import Form, field_named_in, groups, in_words
+from mia_tui.tui.training.form_line import Line
 
 _VALUE_COLUMNS = 28  # of a field in a window of 80
 

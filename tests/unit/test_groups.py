@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mia_tui.dataset.groups import group_images
 from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.split.groups import group_images
 from mia_tui.errors import ConfigError
 
 

@@ -9,17 +9,19 @@ from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import ConfigError, DataError, StoreError
 from mia_tui.paths import StateFolder
-from mia_tui.runs.index import find_run
-from mia_tui.runs.layout import RunDir
-from mia_tui.runs.left_behind import adopt, find_left_behind
-from mia_tui.runs.liveness import WorkerLock
+from mia_tui.runs.list.index import find_run
+from mia_tui.runs.list.left_behind import adopt, find_left_behind
+from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.worker.liveness import WorkerLock
 
 PATHS = [f"{name}/{n}.png" for name in ("red", "blue") for n in range(4)]
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mia_tui.runs.liveness.STARTING_S", 0.0)  # no worker is on its way to a new run
+    monkeypatch.setattr(
+        "mia_tui.runs.worker.liveness.STARTING_S", 0.0
+    )  # no worker is on its way to a new run
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from mia_tui.dataset.listing.arrays import ListingArrays, paths_of
 from mia_tui.dataset.listing.lister import list_images
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageKey
-from mia_tui.dataset.scan import scan
-from mia_tui.dataset.walk import ScanProblem
+from mia_tui.dataset.scan.scanner import scan
+from mia_tui.dataset.scan.walk import ScanProblem
 from mia_tui.errors import DataError
 
 

@@ -10,8 +10,8 @@ from image_support import deep_png, huge_png
 from PIL import Image
 from terminal_support import a_photo, psnr
 
-from mia_tui.dataset.pixels.decode import decode, fit
-from mia_tui.dataset.pixels.looking import MAX_SCALE, Look, Pixels, View, load_pixels, load_view
+from mia_tui.dataset.images.decode import decode, fit
+from mia_tui.dataset.images.display import MAX_SCALE, Look, Pixels, View, load_pixels, load_view
 from mia_tui.errors import DecodeError
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's about odd tags; decode drops them
@@ -320,7 +320,7 @@ def test_a_jpeg_of_100_megapixels_needs_little_memory(tmp_path: Path) -> None:
     small = save(tmp_path / "small.jpg", a_photo())
     program = f"""
 from pathlib import Path
-from mia_tui.dataset.pixels.looking import Look, load_view
+from mia_tui.dataset.images.display import Look, load_view
 def peak():
     return int(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1])
 load_view(Path({str(small)!r}), 0, {BOX}, Look())

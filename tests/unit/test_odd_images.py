@@ -8,11 +8,11 @@ import pytest
 from labels_support import draw
 
 from mia_tui.dataset.hashes import file_hash
+from mia_tui.dataset.images.decode import count_frames, decode, decode_fitted
+from mia_tui.dataset.images.facts import read_facts
 from mia_tui.dataset.interchange.folders_export import Transfer, write_class_folders
 from mia_tui.dataset.model import ImageKey
-from mia_tui.dataset.pixels.decode import count_frames, decode, decode_fitted
-from mia_tui.dataset.pixels.facts import read_facts
-from mia_tui.dataset.scan import scan
+from mia_tui.dataset.scan.scanner import scan
 from mia_tui.errors import DecodeError, MiaError
 
 READERS: tuple[Callable[[Path], object], ...] = (

@@ -13,13 +13,13 @@ import msgspec
 import pytest
 from run_support import make_run
 
-from mia_tui.runs import own_worker
-from mia_tui.runs.control import KILL_AFTER_S, request_stop
-from mia_tui.runs.layout import RunDir
-from mia_tui.runs.liveness import WorkerRecord
-from mia_tui.runs.own_worker import signal_worker
-from mia_tui.runs.system import boot_id, host_name, start_time
-from mia_tui.runs.words import stop_sentence
+from mia_tui.runs.list.words import stop_sentence
+from mia_tui.runs.machine.system import boot_id, host_name, start_time
+from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.worker import signals
+from mia_tui.runs.worker.control import KILL_AFTER_S, request_stop
+from mia_tui.runs.worker.liveness import WorkerRecord
+from mia_tui.runs.worker.signals import signal_worker
 
 _HOLD = """
 import fcntl, sys, time
@@ -125,7 +125,7 @@ def test_an_unknown_boot_is_never_believed(
     run: RunDir, victim: "subprocess.Popen[str]", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_record(run, victim.pid, boot_id="")
-    for module in ("mia_tui.runs.liveness", "mia_tui.runs.own_worker"):
+    for module in ("mia_tui.runs.worker.liveness", "mia_tui.runs.worker.signals"):
         monkeypatch.setattr(f"{module}.boot_id", lambda: "")
     assert_only_asked(run, victim, "does not tell when its worker started")
 
@@ -141,8 +141,8 @@ def test_a_record_of_another_user_leads_to_no_signal(
 def test_a_process_of_another_user_gets_no_signal(
     run: RunDir, victim: "subprocess.Popen[str]", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert own_worker._users(victim.pid) == {os.geteuid()}
-    monkeypatch.setattr(own_worker, "_users", lambda pid: {os.geteuid(), os.geteuid() + 1})
+    assert signals._users(victim.pid) == {os.geteuid()}
+    monkeypatch.setattr(signals, "_users", lambda pid: {os.geteuid(), os.geteuid() + 1})
     assert_only_asked(run, victim, "belongs to another user")
 
 
@@ -212,7 +212,7 @@ def test_a_file_system_that_lies_about_the_lock_is_not_believed(
     victim = hold(tmp_path / "lock of another program")
     run.worker_lock.touch()
     write_record(run, victim.pid)
-    monkeypatch.setattr(own_worker, "lock_holder", lambda descriptor: (True, victim.pid))
+    monkeypatch.setattr(signals, "lock_holder", lambda descriptor: (True, victim.pid))
     assert signal_worker(run, signal.SIGTERM) == f"process {victim.pid} does not hold its worker.lock"
     assert victim.poll() is None
 
@@ -225,13 +225,13 @@ def test_a_record_that_is_replaced_while_it_is_judged_changes_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     other = hold(tmp_path / "lock of another program")
-    look = own_worker.process_runs
+    look = signals.process_runs
 
     def replace(pid: int, started: int | None) -> bool:
         write_record(run, other.pid)
         return look(pid, started)
 
-    monkeypatch.setattr(own_worker, "process_runs", replace)
+    monkeypatch.setattr(signals, "process_runs", replace)
     assert signal_worker(run, signal.SIGTERM) is None
     assert victim.wait(30) == -signal.SIGTERM
     assert other.poll() is None
@@ -241,7 +241,7 @@ def test_a_number_that_passes_to_another_process_while_it_is_judged_is_not_signa
     run: RunDir, victim: "subprocess.Popen[str]", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     killed: list[int] = []
-    look = own_worker._has_open
+    look = signals._has_open
 
     def die(pid: int, wanted: os.stat_result) -> bool:
         found = look(pid, wanted)
@@ -250,7 +250,7 @@ def test_a_number_that_passes_to_another_process_while_it_is_judged_is_not_signa
         monkeypatch.setattr(os, "kill", lambda pid, number: killed.append(pid))
         return found
 
-    monkeypatch.setattr(own_worker, "_has_open", die)
+    monkeypatch.setattr(signals, "_has_open", die)
     doubt = signal_worker(run, signal.SIGTERM)
     assert doubt is not None and "cannot be signalled" in doubt
     assert killed == []

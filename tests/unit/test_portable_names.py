@@ -10,9 +10,9 @@ from mia_tui.dataset.interchange.csv import read_labels, write_labels
 from mia_tui.dataset.interchange.folders_export import write_class_folders
 from mia_tui.dataset.interchange.portable import portable, unportable
 from mia_tui.dataset.model import ImageKey
-from mia_tui.dataset.scan import scan
+from mia_tui.dataset.scan.scanner import scan
 from mia_tui.errors import DataError
-from mia_tui.runs.predictions import Header, PartialFile, Row, convert
+from mia_tui.runs.prediction.predictions import Header, PartialFile, Row, convert
 
 DEVICES = ("CON", "con", "aux", "NUL.txt", "nul .tar.gz", "COM1", "lpt9.png", "COM¹", "CONIN$")
 SIGNS = ("C:", "a<b", "a>b", 'a"b', "a|b", "a?", "a*", "a\\b", "a\x1fb", "a\x7fb", "a.", "a ", "..", "\udcff")

@@ -8,12 +8,12 @@ from mia_tui.config.check import make_config
 from mia_tui.dataset.interchange.apply import import_labels
 from mia_tui.dataset.interchange.folders import folder_labels
 from mia_tui.dataset.labelled import labelled_images
-from mia_tui.dataset.scan import scan
-from mia_tui.dataset.split import SplitRule, new_split
+from mia_tui.dataset.scan.scanner import scan
+from mia_tui.dataset.split.assignment import SplitRule, new_split
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import ConfigError, DataError
 from mia_tui.paths import find_state
-from mia_tui.runs.prepare import Prepared, prepare_training, read_dataset
+from mia_tui.runs.preflight.prepare import Prepared, prepare_training, read_dataset
 
 
 def prepare(root: Path, *, given: tuple[str, ...] = (), **settings: object) -> Prepared:

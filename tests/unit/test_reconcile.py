@@ -10,7 +10,7 @@ from PIL import Image
 
 from mia_tui.dataset import hashes
 from mia_tui.dataset.model import ImageFile, ImageKey
-from mia_tui.dataset.scan import scan
+from mia_tui.dataset.scan.scanner import scan
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.dataset.store.reconcile import Reconciled, make_plan
 from mia_tui.dataset.store.records import Step

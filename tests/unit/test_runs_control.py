@@ -10,10 +10,16 @@ import pytest
 from run_support import make_run, on_small_disk
 
 from mia_tui.errors import RunError
-from mia_tui.runs import control
-from mia_tui.runs.control import KILL_AFTER_S, StopRequest, clear_stop, kill_worker, request_stop
-from mia_tui.runs.layout import RunDir
-from mia_tui.runs.liveness import WorkerLock, WorkerRecord, read_record
+from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.worker import control
+from mia_tui.runs.worker.control import (
+    KILL_AFTER_S,
+    StopRequest,
+    clear_stop,
+    kill_worker,
+    request_stop,
+)
+from mia_tui.runs.worker.liveness import WorkerLock, WorkerRecord, read_record
 
 
 @pytest.fixture
@@ -132,7 +138,7 @@ def test_on_a_full_disk_a_run_can_still_be_stopped(tmp_path: Path) -> None:
         tmp_path / "disk",
         """
         from pathlib import Path
-        from mia_tui.runs.control import StopRequest, request_stop
+        from mia_tui.runs.worker.control import StopRequest, request_stop
         from run_support import make_run
         run = make_run(Path(sys.argv[1]) / "mia")
         try:

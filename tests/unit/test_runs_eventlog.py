@@ -11,25 +11,25 @@ from hypothesis import strategies as st
 from run_support import epoch_row, finished, on_small_disk, started, step
 
 from mia_tui.errors import RunError
-from mia_tui.runs import eventlog
-from mia_tui.runs.eventlog import EventLog, EventReader, decode_event, encode_event, last_event
-from mia_tui.runs.events import (
+from mia_tui.runs.record import log
+from mia_tui.runs.record.events import (
     CheckpointSaved,
     Confusion,
     EpochEnded,
+    EpochPlace,
     Event,
     Failure,
     KnownEvent,
     Phase,
-    Place,
     Progress,
     RunEnded,
     UnknownEvent,
     Warned,
 )
+from mia_tui.runs.record.log import EventLog, EventReader, decode_event, encode_event, last_event
 
 EVENTS: list[Event] = [
-    started(2, Place(3, 4)),
+    started(2, EpochPlace(3, 4)),
     Phase(t=1.5, name="loading", message="Reading 3 images"),
     step(1, 2),
     epoch_row(1, macro_f1=0.0, accuracy=1.0),
@@ -115,7 +115,7 @@ def test_a_growing_file_reads_the_same_wherever_it_was_looked_at(
     path = tmp_path_factory.mktemp("log") / "e"
     reader, seen = EventReader(path), []
     with pytest.MonkeyPatch.context() as patch, path.open("ab", buffering=0) as file:
-        patch.setattr(eventlog, "_CHUNK_BYTES", chunk)
+        patch.setattr(log, "_CHUNK_BYTES", chunk)
         for end in [*sorted(min(cut, len(whole)) for cut in cuts), len(whole)]:
             file.write(whole[path.stat().st_size : end])
             seen += reader.read_new()
@@ -207,8 +207,8 @@ def test_on_a_full_disk_the_rows_wait_and_no_epoch_is_lost(tmp_path: Path) -> No
         tmp_path / "disk",
         """
         from pathlib import Path
-        from mia_tui.runs.eventlog import EventLog, EventReader
-        from mia_tui.runs.events import EpochEnded
+        from mia_tui.runs.record.log import EventLog, EventReader
+        from mia_tui.runs.record.events import EpochEnded
         from run_support import epoch_row, step
         folder = Path(sys.argv[1])
         log = EventLog(folder / "events.jsonl")
@@ -320,7 +320,7 @@ def test_the_last_event_is_found_from_the_end(tmp_path: Path, monkeypatch: pytes
     lines = [encode_event(step(1, number)) for number in range(500)]
     later = b'{"type":"tea_made","t":1,"cups":"%s"}\n' % (b"x" * 5000)
     path.write_bytes(b"".join(lines) + encode_event(finished()) + later + b"rubbish\n" + lines[0][:20])
-    monkeypatch.setattr(eventlog, "_TAIL_BYTES", 100)
+    monkeypatch.setattr(log, "_TAIL_BYTES", 100)
     assert last_event(path) == finished()
     path.write_bytes(b"rubbish\n" * 1000)
     assert last_event(path) is None

@@ -9,7 +9,13 @@ from sklearn import metrics
 
 from mia_tui.catalog.metrics import METRICS
 from mia_tui.errors import RunError
-from mia_tui.runs.figures import SavedConfusion, figures, load_confusion, per_class, save_confusion
+from mia_tui.runs.evaluation.figures import (
+    SavedConfusion,
+    figures,
+    load_confusion,
+    per_class,
+    save_confusion,
+)
 
 
 def reference(truth: np.ndarray, predicted: np.ndarray) -> dict[str, float]:

@@ -12,11 +12,11 @@ from mia_tui.dataset.model import ImageFile, ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import DataError, RunError
 from mia_tui.paths import StateFolder
-from mia_tui.runs.home import check_home, job_here, samples_here, settle
-from mia_tui.runs.housekeeping import changed_config, rerun_config
-from mia_tui.runs.job import Sample
-from mia_tui.runs.layout import RunDir
-from mia_tui.runs.queue import last_in_line
+from mia_tui.runs.list.home import check_home, job_here, samples_here, settle
+from mia_tui.runs.list.housekeeping import changed_config, rerun_config
+from mia_tui.runs.record.job import Sample
+from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.worker.queue import last_in_line
 
 PATHS = ("a.png", "deep/b.png")
 

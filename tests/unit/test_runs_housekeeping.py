@@ -13,10 +13,8 @@ import pytest
 from run_support import epoch_row, finished, make_run, python, started, wait_for
 
 from mia_tui.errors import ConfigError, RunError
-from mia_tui.runs import housekeeping
-from mia_tui.runs.eventlog import EventLog
-from mia_tui.runs.events import Failure, Phase, RunEnded
-from mia_tui.runs.housekeeping import (
+from mia_tui.runs.list import housekeeping
+from mia_tui.runs.list.housekeeping import (
     changed_config,
     delete_run,
     drop_stillborn,
@@ -24,15 +22,17 @@ from mia_tui.runs.housekeeping import (
     resume_run,
     wait_until_started,
 )
-from mia_tui.runs.layout import RunDir
-from mia_tui.runs.liveness import WorkerLock, WorkerRecord, run_status
+from mia_tui.runs.record.events import Failure, Phase, RunEnded
+from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.record.log import EventLog
+from mia_tui.runs.worker.liveness import WorkerLock, WorkerRecord, run_status
 
 HOLD = """
     import signal, time
     from pathlib import Path
-    from mia_tui.runs.control import STOP_SIGNALS, StopRequest
-    from mia_tui.runs.layout import RunDir
-    from mia_tui.runs.liveness import WorkerLock
+    from mia_tui.runs.worker.control import STOP_SIGNALS, StopRequest
+    from mia_tui.runs.record.layout import RunDir
+    from mia_tui.runs.worker.liveness import WorkerLock
     run = RunDir(Path(sys.argv[1]))
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)  # as the worker does
     with WorkerLock(run), StopRequest(run) as stop:

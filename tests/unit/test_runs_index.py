@@ -8,10 +8,10 @@ from run_support import epoch_row, make_run, started
 from mia_tui.dataset.recent import remember_dataset
 from mia_tui.errors import ConfigError, RunError
 from mia_tui.paths import StateFolder, user_state
-from mia_tui.runs.eventlog import EventLog
-from mia_tui.runs.home import job_here
-from mia_tui.runs.index import find_run, list_runs, recent_runs, remember_run
-from mia_tui.runs.layout import RunDir
+from mia_tui.runs.list.home import job_here
+from mia_tui.runs.list.index import find_run, list_runs, recent_runs, remember_run
+from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.record.log import EventLog
 
 
 @pytest.fixture

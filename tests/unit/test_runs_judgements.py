@@ -8,17 +8,17 @@ from run_support import make_run
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.errors import RunError
-from mia_tui.runs.figures import SavedConfusion, save_confusion
-from mia_tui.runs.job import Sample
-from mia_tui.runs.judgements import (
+from mia_tui.runs.evaluation.confusion_report import Cell, load_confusion_report
+from mia_tui.runs.evaluation.figures import SavedConfusion, save_confusion
+from mia_tui.runs.evaluation.files import (
     NOT_JUDGED,
-    Judgements,
+    EvaluatedImages,
     images_judged,
     judgements_file,
     load_judgements,
     save_judgements,
 )
-from mia_tui.runs.verdict import Cell, load_verdict
+from mia_tui.runs.record.job import Sample
 
 SAMPLES = [
     Sample("a.png", 0, "val"),
@@ -27,7 +27,7 @@ SAMPLES = [
     Sample("d.png", 1, "val"),
     Sample("e.png", 0, "val"),
 ]
-GIVEN = Judgements(7, "val", np.array([0, NOT_JUDGED, 1, 1, 1]))
+GIVEN = EvaluatedImages(7, "val", np.array([0, NOT_JUDGED, 1, 1, 1]))
 
 
 def test_predictions_come_back_as_they_were(tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_the_largest_confusions_come_first_and_right_ones_not_at_all(tmp_path: P
     run = make_run(tmp_path / "mia")
     counts = np.array([[9, 1, 0], [4, 9, 2], [0, 0, 9]])
     save_confusion(run.confusion("best"), SavedConfusion(3, "val", ("a", "b", "c"), counts))
-    verdict = load_verdict(run, "best")
+    verdict = load_confusion_report(run, "best")
     assert verdict.confusions == [Cell(1, 0, 4), Cell(1, 2, 2), Cell(0, 1, 1)]
     assert verdict.mistakes == 7
     assert [row.support for row in verdict.by_class] == [10, 15, 9]

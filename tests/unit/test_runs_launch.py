@@ -2,8 +2,9 @@
 
 import pytest
 
-from mia_tui.runs import gpus, launch
-from mia_tui.runs.launch import trains_on_cpu
+from mia_tui.runs.machine import gpus
+from mia_tui.runs.worker import launch
+from mia_tui.runs.worker.launch import trains_on_cpu
 
 GPU = gpus.Gpu("GPU-1", "A100", 1, 1, None, "535")
 

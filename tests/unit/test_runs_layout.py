@@ -13,8 +13,8 @@ from mia_tui.errors import ConfigError, RunError
 from mia_tui.files import remove_leftovers
 from mia_tui.paths import StateFolder
 from mia_tui.runs.disk import make_folder, replacing, write_atomically
-from mia_tui.runs.job import JobClass, Sample
-from mia_tui.runs.layout import RunDir
+from mia_tui.runs.record.job import JobClass, Sample
+from mia_tui.runs.record.layout import RunDir
 
 AT_1432 = time.mktime((2026, 11, 23, 14, 32, 5, 0, 0, -1))
 
@@ -189,7 +189,7 @@ def test_a_file_where_a_folder_belongs_is_one_sentence(tmp_path: Path) -> None:
 CREATE = """
     from pathlib import Path
     from mia_tui.errors import ConfigError
-    from mia_tui.runs.job import Sample
+    from mia_tui.runs.record.job import Sample
     from run_support import make_run
     state = Path(sys.argv[1]) / "mia"
     try:

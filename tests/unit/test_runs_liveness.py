@@ -14,11 +14,12 @@ from run_support import finished, make_run, run_python, started, step, wait_for
 
 from mia_tui.errors import RunError
 from mia_tui.files import read
-from mia_tui.runs import liveness
-from mia_tui.runs.eventlog import EventLog
-from mia_tui.runs.events import RunEnded
-from mia_tui.runs.layout import RunDir
-from mia_tui.runs.liveness import (
+from mia_tui.runs.machine.system import boot_id, host_name, process_runs, start_time
+from mia_tui.runs.record.events import RunEnded
+from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.record.log import EventLog
+from mia_tui.runs.worker import liveness
+from mia_tui.runs.worker.liveness import (
     SILENT_S,
     STARTING_S,
     Pulse,
@@ -28,7 +29,6 @@ from mia_tui.runs.liveness import (
     read_record,
     run_status,
 )
-from mia_tui.runs.system import boot_id, host_name, process_runs, start_time
 
 
 @pytest.fixture
@@ -60,8 +60,8 @@ def seen_from_elsewhere(run: RunDir) -> str:
     return run_python(
         """
         from pathlib import Path
-        from mia_tui.runs.layout import RunDir
-        from mia_tui.runs.liveness import run_status
+        from mia_tui.runs.record.layout import RunDir
+        from mia_tui.runs.worker.liveness import run_status
         print(run_status(RunDir(Path(sys.argv[1]))))
         """,
         run.path,

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from mia_tui.runs.outlive import detach_risk
+from mia_tui.runs.worker.detach_risk import detach_risk
 
 
 def machine(root: Path, *, session: bool = True, **files: str) -> Path:

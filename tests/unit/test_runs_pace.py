@@ -5,9 +5,9 @@ import math
 import pytest
 from run_support import epoch_row, started, step
 
-from mia_tui.runs.events import EpochEnded, KnownEvent, Place, StepEnded
-from mia_tui.runs.pace import clock, pace_of
-from mia_tui.runs.state import RunState
+from mia_tui.runs.record.events import EpochEnded, EpochPlace, KnownEvent, StepEnded
+from mia_tui.runs.record.pace import clock, pace_of
+from mia_tui.runs.record.state import RunState
 
 
 def state_of(*events: KnownEvent) -> RunState:
@@ -91,7 +91,7 @@ def test_while_an_epoch_is_judged_nothing_of_its_steps_is_left() -> None:
 def test_what_an_attempt_begins_with_is_left_out_again_after_resuming() -> None:
     """It was at 64 images a second, read images for a minute again, and goes on at 32 now."""
     before = [started(), *(at(1, number, 64.0) for number in range(1, 11)), ended(1, 6.0), ended(2, 12.0)]
-    state = state_of(*before, at(3, 1, 64.0), started(2, Place(3, 4)), at(3, 5, 1.0), at(3, 6, 2.0))
+    state = state_of(*before, at(3, 1, 64.0), started(2, EpochPlace(3, 4)), at(3, 5, 1.0), at(3, 6, 2.0))
     pace = pace_of(state, 32)
     assert pace is not None and (pace.epoch_left_s, pace.run_left_s) == (None, None)
     for event in [*(at(3, number, 32.0) for number in range(7, 11)), ended(3, 80.0)]:
@@ -117,7 +117,7 @@ def test_a_speed_that_is_none_is_not_used(speed: float) -> None:
 
 
 def test_after_resuming_it_stands_where_the_attempt_began() -> None:
-    pace = pace_of(state_of(started(), epoch_row(1), step(2, 9), started(2, Place(2, 5))), 32)
+    pace = pace_of(state_of(started(), epoch_row(1), step(2, 9), started(2, EpochPlace(2, 5))), 32)
     assert pace is not None and (pace.epoch, pace.step) == (2, 5)
 
 

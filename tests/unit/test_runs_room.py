@@ -11,13 +11,13 @@ import msgspec
 import pytest
 from run_support import epoch_row, finished, make_run, started, step
 
-from mia_tui.runs import room as room_module
-from mia_tui.runs.eventlog import EventLog
-from mia_tui.runs.events import Failure, Phase, RunEnded, StepEnded
-from mia_tui.runs.layout import RunDir
-from mia_tui.runs.liveness import WorkerLock, WorkerRecord
-from mia_tui.runs.room import Room, RoomRow
-from mia_tui.runs.room_order import SORTS, ordered
+from mia_tui.runs.list import table as room_module
+from mia_tui.runs.list.order import SORTS, ordered
+from mia_tui.runs.list.table import RunSummaries, RunSummary
+from mia_tui.runs.record.events import Failure, Phase, RunEnded, StepEnded
+from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.record.log import EventLog
+from mia_tui.runs.worker.liveness import WorkerLock, WorkerRecord
 
 
 @pytest.fixture
@@ -26,8 +26,8 @@ def state(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def room(state: Path) -> Room:
-    return Room([state])
+def room(state: Path) -> RunSummaries:
+    return RunSummaries([state])
 
 
 def ended(state: Path, *values: float, name: str = "vgg16", created_at: float = 1e9, **config: Any) -> RunDir:
@@ -41,12 +41,12 @@ def ended(state: Path, *values: float, name: str = "vgg16", created_at: float = 
     return run
 
 
-def only(room: Room) -> RoomRow:
+def only(room: RunSummaries) -> RunSummary:
     [row] = room.look()
     return row
 
 
-def test_a_row_says_state_network_epochs_best_figure_and_time(state: Path, room: Room) -> None:
+def test_a_row_says_state_network_epochs_best_figure_and_time(state: Path, room: RunSummaries) -> None:
     run = ended(state, 0.5, 0.75, 0.7, backbone="vgg16", epochs=9)
     row = only(room)
     assert (row.run, row.status, row.backbone) == (run, "finished", "vgg16")
@@ -58,12 +58,14 @@ def test_a_row_says_state_network_epochs_best_figure_and_time(state: Path, room:
 def test_both_places_of_a_dataset_are_looked_at_and_the_newest_comes_first(tmp_path: Path) -> None:
     dataset = tmp_path / "cells"
     old, new = ended(dataset / "mia", 0.5, created_at=1e9), ended(tmp_path / "cells.mia", 0.5, created_at=2e9)
-    assert [row.run.path for row in Room.of_dataset(dataset, None).look()] == [new.path, old.path]
-    assert [row.run.path for row in Room.of_dataset(dataset, tmp_path / "cells.mia").look()] == [new.path]
+    assert [row.run.path for row in RunSummaries.of_dataset(dataset, None).look()] == [new.path, old.path]
+    assert [row.run.path for row in RunSummaries.of_dataset(dataset, tmp_path / "cells.mia").look()] == [
+        new.path
+    ]
 
 
 def test_a_run_that_has_ended_is_read_once_until_something_is_different(
-    state: Path, room: Room, monkeypatch: pytest.MonkeyPatch
+    state: Path, room: RunSummaries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = ended(state, 0.5)
     before = only(room)
@@ -77,7 +79,7 @@ def test_a_run_that_has_ended_is_read_once_until_something_is_different(
 
 
 def test_a_run_at_work_is_followed_and_its_steps_are_not_decoded(
-    state: Path, room: Room, monkeypatch: pytest.MonkeyPatch
+    state: Path, room: RunSummaries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = make_run(state, created_at=time.time() - 1000)
     with WorkerLock(run), EventLog(run.events) as log:
@@ -102,7 +104,7 @@ def test_a_run_at_work_is_followed_and_its_steps_are_not_decoded(
     assert only(room).note == "Its worker died."
 
 
-def test_a_worker_that_waits_is_waiting_and_says_for_what(state: Path, room: Room) -> None:
+def test_a_worker_that_waits_is_waiting_and_says_for_what(state: Path, room: RunSummaries) -> None:
     run = make_run(state)
     with WorkerLock(run), EventLog(run.events) as log:
         log.append(Phase(t=1.0, name="waiting", message="waiting for the run A to end"))
@@ -112,7 +114,7 @@ def test_a_worker_that_waits_is_waiting_and_says_for_what(state: Path, room: Roo
         assert only(room).status == "running"
 
 
-def test_a_run_without_a_worker_is_starting_and_later_never_started(state: Path, room: Room) -> None:
+def test_a_run_without_a_worker_is_starting_and_later_never_started(state: Path, room: RunSummaries) -> None:
     run = make_run(state)
     assert only(room).status == "starting"
     old = time.time() - 1000
@@ -120,7 +122,7 @@ def test_a_run_without_a_worker_is_starting_and_later_never_started(state: Path,
     assert only(room).status == "created"
 
 
-def test_a_worker_elsewhere_is_named_and_unknown_when_it_is_silent(state: Path, room: Room) -> None:
+def test_a_worker_elsewhere_is_named_and_unknown_when_it_is_silent(state: Path, room: RunSummaries) -> None:
     run = make_run(state, created_at=1e9)
     record = WorkerRecord(
         pid=1, host="gpu3", boot_id="x", start_time=1, started_at=1.0, heartbeat=time.time(), locked=True
@@ -129,12 +131,12 @@ def test_a_worker_elsewhere_is_named_and_unknown_when_it_is_silent(state: Path, 
     assert (only(room).status, only(room).host) == ("running", "gpu3")
     silent = msgspec.structs.replace(record, heartbeat=time.time() - 121.0)
     run.worker_json.write_bytes(msgspec.json.encode(silent))
-    row = only(Room([state]))
+    row = only(RunSummaries([state]))
     assert (row.status, row.host) == ("unknown", "gpu3")
     assert "silent" in row.note
 
 
-def test_a_failed_run_tells_why(state: Path, room: Room) -> None:
+def test_a_failed_run_tells_why(state: Path, room: RunSummaries) -> None:
     run = make_run(state)
     with EventLog(run.events) as log:
         failure = Failure("DataError", "There are no images.", "Add some.")
@@ -144,7 +146,7 @@ def test_a_failed_run_tells_why(state: Path, room: Room) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"{", b'{"kind": "train"}', b"\xff\xfe"])
 def test_a_damaged_job_is_shown_as_damaged_and_hides_no_other(
-    state: Path, room: Room, content: bytes
+    state: Path, room: RunSummaries, content: bytes
 ) -> None:
     good, bad = ended(state, 0.5, name="good"), ended(state, 0.5, name="bad")
     (bad.path / "job.json").write_bytes(content)
@@ -154,7 +156,9 @@ def test_a_damaged_job_is_shown_as_damaged_and_hides_no_other(
     assert "job.json" in rows[bad].note
 
 
-def test_the_remains_of_a_run_are_damaged_and_other_folders_are_no_runs(state: Path, room: Room) -> None:
+def test_the_remains_of_a_run_are_damaged_and_other_folders_are_no_runs(
+    state: Path, room: RunSummaries
+) -> None:
     run = ended(state, 0.5)
     (run.path / "job.json").unlink()
     (state / "runs" / "notes").mkdir()
@@ -162,7 +166,7 @@ def test_the_remains_of_a_run_are_damaged_and_other_folders_are_no_runs(state: P
     assert (row.run, row.status, row.note) == (run, "damaged", "Its job.json is missing.")
 
 
-def test_lines_that_cannot_be_read_are_counted(state: Path, room: Room) -> None:
+def test_lines_that_cannot_be_read_are_counted(state: Path, room: RunSummaries) -> None:
     run = ended(state, 0.5)
     with run.events.open("ab") as log:
         log.write(b"nonsense\n")
@@ -170,7 +174,7 @@ def test_lines_that_cannot_be_read_are_counted(state: Path, room: Room) -> None:
     assert (row.status, row.note) == ("finished", "1 line of its log cannot be read.")
 
 
-def test_a_deleted_run_goes_and_a_new_one_comes(state: Path, room: Room) -> None:
+def test_a_deleted_run_goes_and_a_new_one_comes(state: Path, room: RunSummaries) -> None:
     first = ended(state, 0.5)
     assert only(room).run == first
     shutil.rmtree(first.path)
@@ -180,7 +184,7 @@ def test_a_deleted_run_goes_and_a_new_one_comes(state: Path, room: Room) -> None
     assert only(room).best == 0.75
 
 
-def test_a_log_that_was_replaced_by_a_shorter_one_is_read_anew(state: Path, room: Room) -> None:
+def test_a_log_that_was_replaced_by_a_shorter_one_is_read_anew(state: Path, room: RunSummaries) -> None:
     run = make_run(state)
     with WorkerLock(run):
         with EventLog(run.events) as log:
@@ -197,7 +201,7 @@ def test_a_log_that_was_replaced_by_a_shorter_one_is_read_anew(state: Path, room
 
 @pytest.mark.parametrize("jump_s", [-1e6, 1e6])
 def test_a_clock_that_jumps_makes_no_time_negative_and_changes_no_state(
-    state: Path, room: Room, jump_s: float
+    state: Path, room: RunSummaries, jump_s: float
 ) -> None:
     run = make_run(state)
     with WorkerLock(run), EventLog(run.events) as log:
@@ -213,7 +217,7 @@ def test_a_clock_that_jumps_makes_no_time_negative_and_changes_no_state(
     assert only(room).status == "lost"
 
 
-def test_a_pause_between_two_attempts_is_no_work(state: Path, room: Room) -> None:
+def test_a_pause_between_two_attempts_is_no_work(state: Path, room: RunSummaries) -> None:
     run = make_run(state)
     with EventLog(run.events) as log:
         log.append(started(t=0.0))
@@ -227,7 +231,7 @@ def test_a_pause_between_two_attempts_is_no_work(state: Path, room: Room) -> Non
             assert only(room).elapsed_s == 13.0
 
 
-def test_rows_are_sorted_and_those_without_a_value_come_last(state: Path, room: Room) -> None:
+def test_rows_are_sorted_and_those_without_a_value_come_last(state: Path, room: RunSummaries) -> None:
     ended(state, 0.5, name="a", created_at=1e9, backbone="vgg16")
     ended(state, 0.9, name="b", created_at=2e9, backbone="resnet50v2")
     ended(state, name="c", created_at=3e9, backbone="densenet121")
@@ -243,7 +247,7 @@ def test_rows_are_sorted_and_those_without_a_value_come_last(state: Path, room: 
     assert {column: len(names(column)) for column in SORTS} == dict.fromkeys(SORTS, 3)
 
 
-def test_a_link_that_leads_in_a_circle_does_not_hide_the_runs(state: Path, room: Room) -> None:
+def test_a_link_that_leads_in_a_circle_does_not_hide_the_runs(state: Path, room: RunSummaries) -> None:
     run = ended(state, 0.5)
     circle = run.path.with_name("20261129-1200-circle")
     circle.symlink_to(circle)

@@ -6,22 +6,22 @@ import pytest
 from run_support import epoch_row, finished, make_run, started, step
 
 from mia_tui.errors import RunError
-from mia_tui.runs.eventlog import EventLog
-from mia_tui.runs.events import (
+from mia_tui.runs.record.events import (
     CheckpointSaved,
     Confusion,
+    EpochPlace,
     Event,
     Failure,
     KnownEvent,
     Phase,
-    Place,
     Progress,
     RunEnded,
     UnknownEvent,
     Warned,
 )
-from mia_tui.runs.layout import RunDir
-from mia_tui.runs.state import MOST_POINTS, MOST_WARNINGS, RunState, read_state
+from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.record.log import EventLog
+from mia_tui.runs.record.state import MOST_POINTS, MOST_WARNINGS, RunState, read_state
 
 
 def state_of(*events: KnownEvent | UnknownEvent, **fields: object) -> RunState:
@@ -89,14 +89,16 @@ def test_figures_of_zero_nan_and_none_keep_their_rows() -> None:
 @pytest.mark.parametrize(
     ("place", "kept"),
     [
-        (Place(3, 4), [1, 2]),
-        (Place(3, 0), [1, 2]),
-        (Place(3, 10), [1, 2, 3]),
-        (Place(4, 0), [1, 2, 3]),
+        (EpochPlace(3, 4), [1, 2]),
+        (EpochPlace(3, 0), [1, 2]),
+        (EpochPlace(3, 10), [1, 2, 3]),
+        (EpochPlace(4, 0), [1, 2, 3]),
         (None, []),
     ],
 )
-def test_a_new_attempt_drops_what_came_later_than_its_place(place: Place | None, kept: list[int]) -> None:
+def test_a_new_attempt_drops_what_came_later_than_its_place(
+    place: EpochPlace | None, kept: list[int]
+) -> None:
     rows = [epoch_row(epoch, macro_f1=0.1 * epoch) for epoch in (1, 2, 3, 4)]
     bests = [saved(epoch, is_best=True) for epoch in (1, 2, 3, 4)]
     matrix = Confusion(t=4.0, epoch=4, split="val", file="confusion/last.json")
@@ -111,7 +113,7 @@ def test_a_new_attempt_drops_what_came_later_than_its_place(place: Place | None,
 def test_after_resuming_every_epoch_has_one_row() -> None:
     state = state_of(started(), step(1, 10), epoch_row(1, macro_f1=0.1), step(2, 5), step(2, 9))
     state.apply(epoch_row(2, macro_f1=0.2))
-    state.apply(started(2, Place(2, 5)))
+    state.apply(started(2, EpochPlace(2, 5)))
     assert [(point.epoch, point.step) for point in state.steps.points] == [(1, 10), (2, 5)]
     assert state.last_step == step(2, 5)
     state.apply(epoch_row(2, macro_f1=0.3))
@@ -125,7 +127,7 @@ def test_after_resuming_every_epoch_has_one_row() -> None:
 
 def test_a_stop_between_training_and_validation_gives_one_row() -> None:
     state = state_of(
-        started(), epoch_row(1, macro_f1=0.1), started(2, Place(1, 10)), epoch_row(1, macro_f1=0.1)
+        started(), epoch_row(1, macro_f1=0.1), started(2, EpochPlace(1, 10)), epoch_row(1, macro_f1=0.1)
     )
     assert [row.epoch for row in state.epochs] == [1]
 
@@ -150,7 +152,7 @@ def test_events_in_batches_give_the_state_that_they_give_one_by_one(size: int) -
         events += [step(number, place, loss=1 / place) for place in range(1, 1500)]
         events.append(epoch_row(number, macro_f1=0.1 * number))
         if number == 4:
-            events += [RunEnded(t=4.0, outcome="stopped"), started(2, Place(4, 700), steps=2000)]
+            events += [RunEnded(t=4.0, outcome="stopped"), started(2, EpochPlace(4, 700), steps=2000)]
     batched = RunState()
     for start in range(0, len(events), size):
         batched.apply_all(events[start : start + size])
@@ -187,7 +189,7 @@ def test_steps_of_a_long_run_stay_a_bounded_even_curve() -> None:
 
 def test_a_cut_curve_stays_even() -> None:
     state = state_of(*(step(1, number) for number in range(MOST_POINTS * 3)))
-    state.apply(started(2, Place(1, 3003)))
+    state.apply(started(2, EpochPlace(1, 3003)))
     for number in range(3004, MOST_POINTS * 3):
         state.apply(step(1, number))
     points = [point.step for point in state.steps.points]
@@ -197,7 +199,9 @@ def test_a_cut_curve_stays_even() -> None:
 
 def test_a_warning_said_again_after_resuming_counts_once() -> None:
     warning = Warned(t=1.0, message="x.png was skipped.")
-    state = state_of(started(), warning, started(2, Place(1, 0)), Warned(t=9.0, message="x.png was skipped."))
+    state = state_of(
+        started(), warning, started(2, EpochPlace(1, 0)), Warned(t=9.0, message="x.png was skipped.")
+    )
     assert (state.warnings, state.warning_count) == ([warning], 1)
 
 
@@ -211,7 +215,7 @@ def test_a_new_attempt_forgets_how_the_last_one_ended() -> None:
     state = state_of(started(t=1.0), epoch_row(1), failed)
     assert (state.outcome, state.ended_at) == ("failed", 5.0)
     assert state.error is not None and state.error.message == "The disk is full."
-    state.apply(started(2, Place(2, 0), t=7.0))
+    state.apply(started(2, EpochPlace(2, 0), t=7.0))
     assert (state.outcome, state.error, state.ended_at) == (None, None, None)
     assert (state.attempt, state.first_started_at) == (2, 1.0)
 

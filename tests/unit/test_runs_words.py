@@ -4,11 +4,11 @@ import msgspec
 import pytest
 from run_support import epoch_row, started
 
-from mia_tui.dataset.wording import fault_of
-from mia_tui.runs.eventlog import decode_event, encode_event
-from mia_tui.runs.events import EpochEnded, LeftOut
-from mia_tui.runs.state import RunState
-from mia_tui.runs.words import left_out_sentences
+from mia_tui.runs.list.words import left_out_sentences
+from mia_tui.runs.record.events import EpochEnded, LeftOut
+from mia_tui.runs.record.log import decode_event, encode_event
+from mia_tui.runs.record.state import RunState
+from mia_tui.text import fault_of
 
 
 def row(epoch: int, count: int = 0, *, val: int = 0, first: str = "a") -> EpochEnded:

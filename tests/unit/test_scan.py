@@ -18,10 +18,19 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mia_tui import paths
-from mia_tui.dataset import hashes, scan_index, walk
-from mia_tui.dataset import scan as scan_module
+from mia_tui.dataset import hashes
 from mia_tui.dataset.model import ImageKey
-from mia_tui.dataset.scan import ScanProblem, duplicate_groups, file_hash, natural_key, scan, scan_files
+from mia_tui.dataset.scan import index, walk
+from mia_tui.dataset.scan import index as scan_index
+from mia_tui.dataset.scan import scanner as scan_module
+from mia_tui.dataset.scan.scanner import (
+    ScanProblem,
+    duplicate_groups,
+    file_hash,
+    natural_key,
+    scan,
+    scan_files,
+)
 from mia_tui.errors import DataError
 
 
@@ -433,13 +442,13 @@ def test_threads_are_used_only_where_calls_are_slow_and_keep_the_order(
         clock[0] += 1e-3 if slow else 1e-5
         return item * 2
 
-    assert list(scan_index.each(work, range(40))) == [item * 2 for item in range(40)]
+    assert list(index.each(work, range(40))) == [item * 2 for item in range(40)]
     assert (len(used) > 1) == slow
-    assert list(scan_index.each(work, [])) == []
+    assert list(index.each(work, [])) == []
 
 
 def test_scanning_imports_no_torch() -> None:
-    code = "import sys, mia_tui.dataset.scan; print('torch' in sys.modules, 'click' in sys.modules)"
+    code = "import sys, mia_tui.dataset.scan.scanner; print('torch' in sys.modules, 'click' in sys.modules)"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).split() == ["False", "False"]
 
 

@@ -5,10 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mia_tui.dataset.groups import group_images
 from mia_tui.dataset.labelled import META_SOURCE, LabelledSet, NamedClass
 from mia_tui.dataset.model import PARTS, ImageKey
-from mia_tui.dataset.split import (
+from mia_tui.dataset.split.assignment import (
     META_SPLIT,
     Split,
     SplitRule,
@@ -18,6 +17,7 @@ from mia_tui.dataset.split import (
     stored_split,
     strictest,
 )
+from mia_tui.dataset.split.groups import group_images
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import ConfigError
 

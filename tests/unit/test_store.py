@@ -327,7 +327,7 @@ def test_a_failed_migration_leaves_the_file_as_it_was(db: Path, monkeypatch: pyt
     with monkeypatch.context() as patch:
         patch.setattr("mia_tui.dataset.store.migrations.MIGRATIONS", broken)
         patch.setattr("mia_tui.dataset.store.migrations.VERSION", len(broken))
-        patch.setattr("mia_tui.dataset.store.writes.VERSION", len(broken))
+        patch.setattr("mia_tui.dataset.store.transactions.VERSION", len(broken))
         with pytest.raises(StoreError):
             LabelStore(db)
     with LabelStore(db) as store:
@@ -371,7 +371,7 @@ def test_a_text_file_called_labels_db_is_damaged(db: Path) -> None:
 def test_a_busy_labels_db_is_waited_for_and_then_said(
     store: LabelStore, db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mia_tui.dataset.store.file.BUSY_TIMEOUT_S", 0.1)
+    monkeypatch.setattr("mia_tui.dataset.store.connection.BUSY_TIMEOUT_S", 0.1)
     with LabelStore(db) as other:
         other._writes.copied_on = store._writes.copied_on
         store._db.execute("BEGIN IMMEDIATE")
@@ -508,7 +508,7 @@ def test_a_copy_is_kept_of_each_day_and_seven_of_them(
     store: LabelStore, db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for day in range(1, 11):
-        monkeypatch.setattr("mia_tui.dataset.store.writes._today", lambda day=day: f"2026-11-{day:02}")
+        monkeypatch.setattr("mia_tui.dataset.store.transactions._today", lambda day=day: f"2026-11-{day:02}")
         for _ in range(2):
             store.set_labels([(A, 1 + day % 2)], source="person")
             store.set_labels([(ImageKey(f"{day}.png"), 1)], source="person")
@@ -530,7 +530,7 @@ def test_files_of_other_dates_and_names_push_no_copy_out(
     for name in (*own, *later):
         (folder / name).write_text("of somebody")
     for day in range(1, 11):
-        monkeypatch.setattr("mia_tui.dataset.store.writes._today", lambda day=day: f"2026-11-{day:02}")
+        monkeypatch.setattr("mia_tui.dataset.store.transactions._today", lambda day=day: f"2026-11-{day:02}")
         store.set_labels([(A, 1 + day % 2)], source="person")
     made = [f"labels-2026-11-{day:02}.db" for day in range(4, 11)]
     assert sorted(path.name for path in folder.iterdir()) == sorted([*own, *later, *made])

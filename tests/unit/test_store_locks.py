@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from run_support import run_python
 
-from mia_tui.dataset.store import file as store_file
+from mia_tui.dataset.store import connection as store_file
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import StoreError
 
@@ -16,7 +16,7 @@ from mia_tui.errors import StoreError
 WITHOUT_LOCKS = """
     import ctypes, struct
     from pathlib import Path
-    from mia_tui.dataset.store import file as store_file
+    from mia_tui.dataset.store import connection as store_file
     from mia_tui.dataset.store.label_store import LabelStore
     from mia_tui.errors import StoreError
     FCNTL = {"x86_64": 72, "aarch64": 25}[sys.argv[2]]

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from mia_tui.dataset.model import ImageKey
-from mia_tui.paths import StateFolder, encode_name
-from mia_tui.runs import suggestions as suggestions_module
-from mia_tui.runs.layout import RunDir
-from mia_tui.runs.predictions import Header, PartialFile, Row, convert
-from mia_tui.runs.suggestions import newest_suggestions, write_suggestions
+from mia_tui.paths import StateFolder
+from mia_tui.runs.prediction import suggestions as suggestions_module
+from mia_tui.runs.prediction.predictions import Header, PartialFile, Row, convert
+from mia_tui.runs.prediction.suggestions import newest_suggestions, write_suggestions
+from mia_tui.runs.record.layout import RunDir
+from mia_tui.text import encode_name
 
 RAW = os.fsdecode(b"a/\xff%.png")
 KEYS = [ImageKey("a/1.png"), ImageKey(RAW), ImageKey("stack.tif", 2)]

@@ -9,10 +9,10 @@ from mia_tui.dataset.class_book import class_name
 from mia_tui.dataset.interchange.labelfile import LabelFile
 from mia_tui.dataset.labelled import META_SOURCE
 from mia_tui.dataset.model import ImageKey
-from mia_tui.dataset.scan import natural_key
+from mia_tui.dataset.scan.scanner import natural_key
 from mia_tui.dataset.store.label_store import Label, LabelStore
-from mia_tui.dataset.wording import counted, name_some
 from mia_tui.errors import LabelFileError
+from mia_tui.text import counted, name_some
 
 UnknownClasses = Literal["create", "refuse"]
 Unmatched = Literal["skip", "refuse"]

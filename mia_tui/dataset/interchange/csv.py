@@ -21,10 +21,9 @@ from mia_tui.dataset.interchange.image_names import Found, ImageNames, Miss
 from mia_tui.dataset.interchange.labelfile import LabelFile
 from mia_tui.dataset.interchange.output import replace_file
 from mia_tui.dataset.model import ImageKey
-from mia_tui.dataset.scan import Scan
-from mia_tui.dataset.wording import counted, name_some
+from mia_tui.dataset.scan.scanner import Scan
 from mia_tui.errors import LabelFileError
-from mia_tui.paths import decode_name, encode_cell, encode_class, encode_name, printable
+from mia_tui.text import counted, decode_name, encode_cell, encode_class, encode_name, name_some, printable
 
 Column = Literal["file", "class", "frame"]
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TextIO
 
 from mia_tui.errors import LabelFileError
-from mia_tui.paths import printable
+from mia_tui.text import printable
 
 _LONGEST_LINE = 1_000_000  # characters: 50,000 columns of probabilities
 _LONGEST_CELL = 100_000  # characters: no path or name of a class is longer than a few thousand bytes

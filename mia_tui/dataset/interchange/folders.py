@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from mia_tui.dataset.class_book import class_name
 from mia_tui.dataset.interchange.labelfile import LabelFile
 from mia_tui.dataset.model import ImageKey, Part
-from mia_tui.dataset.scan import natural_key
-from mia_tui.dataset.wording import counted, name_some
+from mia_tui.dataset.scan.scanner import natural_key
 from mia_tui.errors import DataError
-from mia_tui.paths import printable
+from mia_tui.text import counted, name_some, printable
 
 PART_FOLDERS: dict[str, Part] = {
     "train": "train",

@@ -13,13 +13,12 @@ from typing import BinaryIO, Literal
 
 from PIL import Image
 
+from mia_tui.dataset.images.reading import open_image
 from mia_tui.dataset.interchange.folders import PART_FOLDERS
 from mia_tui.dataset.interchange.output import FILE_MODE, FOLDER_MODE, cannot_write
 from mia_tui.dataset.interchange.portable import portable, unportable
 from mia_tui.dataset.model import ImageKey, Part
-from mia_tui.dataset.other_kinds import is_system_folder
-from mia_tui.dataset.pixels.reading import open_image
-from mia_tui.dataset.wording import counted, name_some
+from mia_tui.dataset.scan.other_kinds import is_system_folder
 from mia_tui.errors import DataError, DecodeError
 from mia_tui.files import (
     add_folder,
@@ -30,7 +29,8 @@ from mia_tui.files import (
     rename,
     temporary_beside,
 )
-from mia_tui.paths import printable, real_path
+from mia_tui.paths import real_path
+from mia_tui.text import counted, name_some, printable
 
 Transfer = Literal["copy", "hardlink", "symlink"]
 

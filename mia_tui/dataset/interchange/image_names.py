@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Literal
 
 from mia_tui.dataset.model import ImageKey
-from mia_tui.dataset.scan import Scan
-from mia_tui.paths import decode_name
+from mia_tui.dataset.scan.scanner import Scan
+from mia_tui.text import decode_name
 
 Miss = Literal["unmatched", "outside", "ambiguous"]
 

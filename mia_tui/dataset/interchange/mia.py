@@ -29,12 +29,12 @@ import numpy as np
 
 from mia_tui.dataset.interchange.labelfile import LabelFile
 from mia_tui.dataset.model import ImageKey
-from mia_tui.dataset.other_kinds import LABEL_FOLDER
-from mia_tui.dataset.scan import Scan, natural_key
-from mia_tui.dataset.wording import counted, name_some
+from mia_tui.dataset.scan.other_kinds import LABEL_FOLDER
+from mia_tui.dataset.scan.scanner import Scan, natural_key
 from mia_tui.errors import LabelFileError
 from mia_tui.files import open_to_read
-from mia_tui.paths import is_file, is_folder, printable
+from mia_tui.paths import is_file, is_folder
+from mia_tui.text import counted, name_some, printable
 
 MAGIC = 1234554321
 

@@ -10,12 +10,11 @@ import numpy as np
 from mia_tui.dataset.interchange.mia import BROKEN, MAGIC, by_folder_and_stem, frames_of, outlines
 from mia_tui.dataset.interchange.output import FOLDER_MODE, cannot_write, replace_file
 from mia_tui.dataset.model import ImageKey
-from mia_tui.dataset.other_kinds import LABEL_FOLDER
-from mia_tui.dataset.scan import Scan
-from mia_tui.dataset.wording import counted, name_some
+from mia_tui.dataset.scan.other_kinds import LABEL_FOLDER
+from mia_tui.dataset.scan.scanner import Scan
 from mia_tui.errors import DataError
 from mia_tui.files import add_folder
-from mia_tui.paths import printable
+from mia_tui.text import counted, name_some, printable
 
 
 @dataclass(frozen=True)

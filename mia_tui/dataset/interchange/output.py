@@ -4,7 +4,7 @@ from pathlib import Path
 
 from mia_tui.errors import DataError
 from mia_tui.files import new_content
-from mia_tui.paths import printable
+from mia_tui.text import printable
 
 # Less the umask: what is exported is like any other file of the user.
 FILE_MODE, FOLDER_MODE = 0o666, 0o777

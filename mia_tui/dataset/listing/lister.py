@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from mia_tui.dataset.listing.arrays import ListingArrays, arrays_of, paths_of
 from mia_tui.dataset.listing.listing import Listing
-from mia_tui.dataset.other_kinds import OtherKinds
-from mia_tui.dataset.scan import Measured, check_root, measure, problem_notes
-from mia_tui.dataset.walk import ScanProblem, scan_files
+from mia_tui.dataset.scan.other_kinds import OtherKinds
+from mia_tui.dataset.scan.scanner import Measured, check_root, measure, problem_notes
+from mia_tui.dataset.scan.walk import ScanProblem, scan_files
 
 if TYPE_CHECKING:
     from mia_tui.config.train import Frames

@@ -12,7 +12,7 @@ from mia_tui.dataset.session.class_list import ClassList, class_of_dict
 from mia_tui.dataset.session.image_states import ImageStates
 from mia_tui.dataset.session.row_table import FLAGGED, SKIPPED, Rows, source_code
 from mia_tui.dataset.store.records import Change, ChangeKind
-from mia_tui.paths import decode_name
+from mia_tui.text import decode_name
 
 _STEP = 2048  # changes that are carried out within a frame or two
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from mia_tui.dataset.class_book import check_class, class_name, free_colour, free_key, free_looks
 from mia_tui.dataset.model import ImageClass
 from mia_tui.dataset.store import rows
-from mia_tui.dataset.store.history import Notes
+from mia_tui.dataset.store.history import ChangeRecorder
 from mia_tui.dataset.store.labelling import move_labels
 from mia_tui.errors import DataError
 from mia_tui.records import BadRecord
@@ -30,7 +30,7 @@ def read_classes(connection: sqlite3.Connection, *, archived: bool) -> list[Imag
 
 
 def add_class(
-    connection: sqlite3.Connection, notes: Notes, name: str, colour: str | None, key: str | None
+    connection: sqlite3.Connection, notes: ChangeRecorder, name: str, colour: str | None, key: str | None
 ) -> ImageClass:
     """Add a class at the end; see `LabelStore.add_class`."""
     name = class_name(name)
@@ -47,7 +47,9 @@ def add_class(
     return new
 
 
-def add_classes(connection: sqlite3.Connection, notes: Notes, names: Iterable[str]) -> list[ImageClass]:
+def add_classes(
+    connection: sqlite3.Connection, notes: ChangeRecorder, names: Iterable[str]
+) -> list[ImageClass]:
     """Add many classes at the end; see `LabelStore.add_classes`."""
     names = [class_name(name) for name in names]
     there = {other.name for other in read_classes(connection, archived=True)}
@@ -63,25 +65,33 @@ def add_classes(connection: sqlite3.Connection, notes: Notes, names: Iterable[st
     return [added[name] for name in names]
 
 
-def rename_class(connection: sqlite3.Connection, notes: Notes, class_id: int, name: str) -> ImageClass:
+def rename_class(
+    connection: sqlite3.Connection, notes: ChangeRecorder, class_id: int, name: str
+) -> ImageClass:
     """Give a class, archived or not, another name."""
     before = _known(connection, class_id)
     return _edit(connection, notes, before, replace(before, name=class_name(name)))
 
 
-def recolour_class(connection: sqlite3.Connection, notes: Notes, class_id: int, colour: str) -> ImageClass:
+def recolour_class(
+    connection: sqlite3.Connection, notes: ChangeRecorder, class_id: int, colour: str
+) -> ImageClass:
     """Give a class another colour, #rrggbb."""
     before = _known(connection, class_id)
     return _edit(connection, notes, before, replace(before, colour=colour.lower()))
 
 
-def set_class_key(connection: sqlite3.Connection, notes: Notes, class_id: int, key: str | None) -> ImageClass:
+def set_class_key(
+    connection: sqlite3.Connection, notes: ChangeRecorder, class_id: int, key: str | None
+) -> ImageClass:
     """Give a class another key, or none."""
     before = _active(connection, class_id)
     return _edit(connection, notes, before, replace(before, key=key))
 
 
-def move_class(connection: sqlite3.Connection, notes: Notes, class_id: int, position: int) -> ImageClass:
+def move_class(
+    connection: sqlite3.Connection, notes: ChangeRecorder, class_id: int, position: int
+) -> ImageClass:
     """Put a class at a place among the others, counted from 0; all are numbered without gaps."""
     moved = _active(connection, class_id)
     order = [other for other in read_classes(connection, archived=False) if other.id != class_id]
@@ -92,13 +102,13 @@ def move_class(connection: sqlite3.Connection, notes: Notes, class_id: int, posi
     return replace(moved, position=place)
 
 
-def archive_class(connection: sqlite3.Connection, notes: Notes, class_id: int) -> ImageClass:
+def archive_class(connection: sqlite3.Connection, notes: ChangeRecorder, class_id: int) -> ImageClass:
     """Put a class away; its labels stay with it, its key is free for others."""
     before = _active(connection, class_id)
     return _edit(connection, notes, before, replace(before, key=None, archived=True))
 
 
-def restore_class(connection: sqlite3.Connection, notes: Notes, class_id: int) -> ImageClass:
+def restore_class(connection: sqlite3.Connection, notes: ChangeRecorder, class_id: int) -> ImageClass:
     """Bring an archived class back with its labels, and with its former key or else the next free one."""
     before = _known(connection, class_id)
     if not before.archived:
@@ -107,7 +117,7 @@ def restore_class(connection: sqlite3.Connection, notes: Notes, class_id: int) -
     return _edit(connection, notes, before, replace(before, key=key, archived=False))
 
 
-def merge_class(connection: sqlite3.Connection, notes: Notes, class_id: int, into: int) -> int:
+def merge_class(connection: sqlite3.Connection, notes: ChangeRecorder, class_id: int, into: int) -> int:
     """Move the labels of one class to another and archive it; returns how many moved."""
     before, other = _known(connection, class_id), _active(connection, into)
     if class_id == into:
@@ -118,7 +128,11 @@ def merge_class(connection: sqlite3.Connection, notes: Notes, class_id: int, int
 
 
 def _revive(
-    connection: sqlite3.Connection, notes: Notes, former: ImageClass, colour: str | None, key: str | None
+    connection: sqlite3.Connection,
+    notes: ChangeRecorder,
+    former: ImageClass,
+    colour: str | None,
+    key: str | None,
 ) -> ImageClass:
     """An archived class without labels is as good as new: its name and id are used again."""
     after = replace(
@@ -131,7 +145,9 @@ def _revive(
     return _edit(connection, notes, former, after)
 
 
-def _edit(connection: sqlite3.Connection, notes: Notes, before: ImageClass, after: ImageClass) -> ImageClass:
+def _edit(
+    connection: sqlite3.Connection, notes: ChangeRecorder, before: ImageClass, after: ImageClass
+) -> ImageClass:
     if after == before:
         return after
     others = [other for other in read_classes(connection, archived=True) if other.id != after.id]

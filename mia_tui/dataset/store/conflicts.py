@@ -7,7 +7,7 @@ from typing import Literal
 from mia_tui.dataset.store.history import last_annotator
 from mia_tui.dataset.store.records import ChangeKind
 from mia_tui.errors import StoreConflict
-from mia_tui.paths import printable
+from mia_tui.text import printable
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from typing import Literal
 
 from mia_tui.dataset.store import rows
 from mia_tui.dataset.store.records import Change, ChangeKind
-from mia_tui.paths import decode_name
+from mia_tui.text import decode_name
 
 StepKind = Literal["do", "undo", "redo", "auto"]
 Noted = tuple[ChangeKind, int, object, object, int | None]
@@ -34,7 +34,7 @@ _REDOABLE = f"""{_HEADS} AND step = 'undo' AND {_STANDS}
     AND id > COALESCE(({_HEADS} AND step = 'do' ORDER BY id DESC LIMIT 1), 0) ORDER BY id DESC LIMIT 1"""
 
 
-class Notes:
+class ChangeRecorder:
     """Adds the rows of one transaction to the history.
 
     Args:

@@ -24,14 +24,14 @@ from mia_tui.dataset.store import class_edits, labelling, rows, undo
 from mia_tui.dataset.store import history as history_table
 from mia_tui.dataset.store import marks as image_marks
 from mia_tui.dataset.store import reconcile as files_seen
-from mia_tui.dataset.store.file import StoreFile, make_file
+from mia_tui.dataset.store.connection import StoreFile, make_file
 from mia_tui.dataset.store.migrations import schema_version
 from mia_tui.dataset.store.reading import META_ROOT, StoreReading
 from mia_tui.dataset.store.reconcile import Hashing, Plan, Reconciled
 from mia_tui.dataset.store.records import Change, Label, Mark, Source, Step
 from mia_tui.dataset.store.sqlite_errors import telling
-from mia_tui.dataset.store.writes import StoreWrites
-from mia_tui.paths import encode_name, printable
+from mia_tui.dataset.store.transactions import StoreWrites
+from mia_tui.text import encode_name, printable
 
 __all__ = ["Change", "Label", "LabelStore", "Mark", "Source", "Step", "login_name"]
 
@@ -293,7 +293,7 @@ class LabelStore(StoreReading):
             return files_seen.note_facts(self._db, facts)
 
     @contextmanager
-    def _step(self, step: Literal["undo", "redo"]) -> Iterator[history_table.Notes]:
+    def _step(self, step: Literal["undo", "redo"]) -> Iterator[history_table.ChangeRecorder]:
         if self._writes.notes is not None:
             raise RuntimeError(f"{step} is an action of its own, not part of a transaction")
         with self._writes.transaction(step) as notes:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store import rows
-from mia_tui.dataset.store.history import Noted, Notes
+from mia_tui.dataset.store.history import ChangeRecorder, Noted
 from mia_tui.dataset.store.long_lists import let_go
 from mia_tui.dataset.store.records import Label, Source
 from mia_tui.errors import DataError
@@ -20,7 +20,7 @@ _AT_ONCE = 4096  # images
 
 def set_labels(
     connection: sqlite3.Connection,
-    notes: Notes,
+    notes: ChangeRecorder,
     items: Iterable[tuple[ImageKey, int | None]],
     source: Source,
 ) -> int:
@@ -36,7 +36,7 @@ def set_labels(
 
 def _set_some(
     connection: sqlite3.Connection,
-    notes: Notes,
+    notes: ChangeRecorder,
     items: Sequence[tuple[ImageKey, int | None]],
     source: Source,
     now: float,
@@ -56,7 +56,7 @@ def _set_some(
     return sum(kind == "label" for kind, *_ in noted)
 
 
-def move_labels(connection: sqlite3.Connection, notes: Notes, class_id: int, into: int) -> int:
+def move_labels(connection: sqlite3.Connection, notes: ChangeRecorder, class_id: int, into: int) -> int:
     """Give all labels of one class to another; who made them, when and how stays."""
     found = connection.execute(
         f"SELECT image_id, {rows.LABEL_COLUMNS} FROM label WHERE class_id = ? ORDER BY image_id", (class_id,)

@@ -12,9 +12,9 @@ from typing import Any, Literal
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store import rows
-from mia_tui.dataset.store.history import Noted, Notes
+from mia_tui.dataset.store.history import ChangeRecorder, Noted
 from mia_tui.dataset.store.records import ChangeKind, Mark
-from mia_tui.paths import printable
+from mia_tui.text import printable
 
 Column = Literal["flagged", "skipped", "note"]
 
@@ -33,19 +33,23 @@ def read_marks(connection: sqlite3.Connection) -> dict[ImageKey, Mark]:
     }
 
 
-def set_flagged(connection: sqlite3.Connection, notes: Notes, keys: Iterable[ImageKey], on: bool) -> int:
+def set_flagged(
+    connection: sqlite3.Connection, notes: ChangeRecorder, keys: Iterable[ImageKey], on: bool
+) -> int:
     """Flag images, or take flags away, also those of changed content; returns how many changed."""
     flag = (lambda bits: bits | rows.BY_PERSON) if on else (lambda bits: 0)
     return _set(connection, notes, keys, "flagged", flag, make=on)
 
 
-def set_skipped(connection: sqlite3.Connection, notes: Notes, keys: Iterable[ImageKey], on: bool) -> int:
+def set_skipped(
+    connection: sqlite3.Connection, notes: ChangeRecorder, keys: Iterable[ImageKey], on: bool
+) -> int:
     """Mark images as passed over, or not; returns how many changed."""
     return _set(connection, notes, keys, "skipped", lambda _: on, make=on)
 
 
 def set_notes(
-    connection: sqlite3.Connection, notes: Notes, keys: Iterable[ImageKey], text: str | None
+    connection: sqlite3.Connection, notes: ChangeRecorder, keys: Iterable[ImageKey], text: str | None
 ) -> int:
     """Put one note on images, or take theirs away; returns how many changed."""
     note = one_line(text or "") or None
@@ -69,7 +73,7 @@ def as_noted(column: Column, value: Any) -> Any:
 
 def _set(
     connection: sqlite3.Connection,
-    notes: Notes,
+    notes: ChangeRecorder,
     keys: Iterable[ImageKey],
     column: Column,
     change: Callable[[Any], object],

@@ -13,8 +13,8 @@ from mia_tui.dataset.store import reconcile as files_seen
 from mia_tui.dataset.store.reconcile import Stored
 from mia_tui.dataset.store.records import Change, Label, Mark
 from mia_tui.dataset.store.sqlite_errors import telling
-from mia_tui.paths import decode_name
 from mia_tui.records import BadRecord, Count, Frame, Time, check
+from mia_tui.text import decode_name
 
 _AT_ONCE = 4096  # rows: a few milliseconds, a key may wait for it
 META_ROOT = "root"

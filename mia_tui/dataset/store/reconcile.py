@@ -19,9 +19,9 @@ from typing import Literal
 from mia_tui.dataset.hashes import file_hashes
 from mia_tui.dataset.model import ImageFile
 from mia_tui.dataset.store import rows
-from mia_tui.dataset.store.history import Notes, rejected_moves
-from mia_tui.paths import decode_name, encode_name
+from mia_tui.dataset.store.history import ChangeRecorder, rejected_moves
 from mia_tui.records import Count
+from mia_tui.text import decode_name, encode_name
 
 Hashing = Literal["all", "doubtful"]
 _StoredFields = tuple[bytes, Count | None, int | None, str | None, Count, Count]
@@ -144,7 +144,7 @@ def report(plan: Plan, relinked: Iterable[tuple[str, str]] = (), batch: int | No
     return Reconciled(tuple(plan.missing), tuple(relinked), tuple(plan.changed), tuple(plan.returned), batch)
 
 
-def carry_out(connection: sqlite3.Connection, plan: Plan, notes: Notes) -> Reconciled:
+def carry_out(connection: sqlite3.Connection, plan: Plan, notes: ChangeRecorder) -> Reconciled:
     """Write a plan, within a transaction of the caller; it may be some time old.
 
     Moves are left out that somebody else made meanwhile, or whose new file got a label of its own.
@@ -178,7 +178,7 @@ def note_facts(connection: sqlite3.Connection, facts: Iterable[tuple[ImageFile, 
     ).rowcount
 
 
-def _relink(connection: sqlite3.Connection, notes: Notes, old: str, new: str) -> bool:
+def _relink(connection: sqlite3.Connection, notes: ChangeRecorder, old: str, new: str) -> bool:
     old_name, new_name = os.fsencode(old), os.fsencode(new)
     if connection.execute("SELECT 1 FROM image WHERE path = ?", (new_name,)).fetchone():
         return False
@@ -188,7 +188,7 @@ def _relink(connection: sqlite3.Connection, notes: Notes, old: str, new: str) ->
     return bool(ids)
 
 
-def _flag(connection: sqlite3.Connection, notes: Notes, path: str) -> None:
+def _flag(connection: sqlite3.Connection, notes: ChangeRecorder, path: str) -> None:
     found = connection.execute(
         f"""SELECT id, flagged FROM image JOIN label ON image_id = id
         WHERE path = ? AND NOT flagged & {rows.CONTENT_CHANGED}""",

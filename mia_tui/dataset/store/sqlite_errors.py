@@ -8,8 +8,8 @@ from pathlib import Path
 from mia_tui.dataset.store.backups import is_damage, newest_copies
 from mia_tui.dataset.store.locks import lacks_locks
 from mia_tui.errors import StoreError, StoreReplaced
-from mia_tui.paths import printable
 from mia_tui.records import BadRecord
+from mia_tui.text import printable
 
 BUSY_TIMEOUT_S = 5.0
 

@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mia_tui.dataset.store.records import Change
-from mia_tui.dataset.wording import counted, name_some
-from mia_tui.paths import printable
+from mia_tui.text import counted, name_some, printable
 
 
 def describe(changes: Sequence[Change], names: Mapping[int, str]) -> str:

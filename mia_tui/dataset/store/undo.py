@@ -16,17 +16,17 @@ from typing import Any
 from mia_tui.dataset.store import history, marks, rows
 from mia_tui.dataset.store.class_edits import read_classes
 from mia_tui.dataset.store.conflicts import Turning
-from mia_tui.dataset.store.history import Notes
+from mia_tui.dataset.store.history import ChangeRecorder
 from mia_tui.dataset.store.long_lists import let_go
 from mia_tui.dataset.store.records import Change, ChangeKind, Label, Step
 from mia_tui.dataset.store.step_words import describe
 from mia_tui.dataset.store.undo_classes import check_label_class, turn_class
-from mia_tui.paths import decode_name, printable
+from mia_tui.text import decode_name, printable
 
 _AT_ONCE = 4096  # changes
 
 
-def turn(connection: sqlite3.Connection, notes: Notes, batch: int | None) -> Step | None:
+def turn(connection: sqlite3.Connection, notes: ChangeRecorder, batch: int | None) -> Step | None:
     """Undo or redo the step that is next for an annotator.
 
     Args:
@@ -62,7 +62,7 @@ def turn(connection: sqlite3.Connection, notes: Notes, batch: int | None) -> Ste
         let_go(changes)
 
 
-def turn_around(connection: sqlite3.Connection, notes: Notes, changes: Sequence[Change]) -> None:
+def turn_around(connection: sqlite3.Connection, notes: ChangeRecorder, changes: Sequence[Change]) -> None:
     """Take changes back, and note that.
 
     Args:

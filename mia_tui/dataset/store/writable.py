@@ -4,7 +4,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from mia_tui.paths import printable
+from mia_tui.text import printable
 
 _JOURNAL = "-journal"
 

@@ -9,13 +9,13 @@ from torch import Tensor
 
 from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.model import Part
-from mia_tui.engine.augment import augment
+from mia_tui.engine.data.augment import augment
 from mia_tui.engine.data.images import ImageStore, open_images
 from mia_tui.engine.data.order import batches, epoch_order
 from mia_tui.engine.data.reader import ShouldStop, Told
 from mia_tui.engine.data.scaling import Channels, standardise, to_unit
 from mia_tui.runs.away import OnWait
-from mia_tui.runs.job import Sample
+from mia_tui.runs.record.job import Sample
 
 
 @dataclass(frozen=True)

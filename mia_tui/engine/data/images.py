@@ -30,11 +30,11 @@ from mia_tui.engine.data.presence import LoadingStopped
 from mia_tui.engine.data.reader import ImageReader, Pending, ShouldStop, Told, Watch
 from mia_tui.errors import ConfigError
 from mia_tui.runs.away import OnWait
-from mia_tui.runs.job import Sample
+from mia_tui.runs.record.job import Sample
 
-__all__ = ["ImageStore", "LoadingStopped", "Place", "ShouldStop", "Told", "choose_place", "open_images"]
+__all__ = ["EpochPlace", "ImageStore", "LoadingStopped", "ShouldStop", "Told", "choose_place", "open_images"]
 
-Place = Literal["device", "ram", "none"]
+EpochPlace = Literal["device", "ram", "none"]
 
 _CHUNK = 64  # images decoded together while loading
 _CHUNKS_AHEAD = 2  # of them, so that no thread waits for the last image of a chunk
@@ -46,7 +46,7 @@ _RAM_SHARE = 0.5
 class ImageStore(Protocol):
     """The images of a run, by row of its samples."""
 
-    place: Place
+    place: EpochPlace
     left_out: dict[int, str]
     """Rows that are left out of the present epoch, each with a sentence that says why. Always the same object; grows
     while images are read."""
@@ -135,7 +135,7 @@ def open_images(
         raise
 
 
-def choose_place(count: int, config: TrainConfig, device: torch.device) -> Place:
+def choose_place(count: int, config: TrainConfig, device: torch.device) -> EpochPlace:
     """Where the images go: what was asked for, or by size.
 
     Raises:
@@ -168,8 +168,8 @@ def _check_fits(need: int, free: int, where: str) -> None:
 class _Store:
     """What all stores share: a device, rows that are left out, and being closed."""
 
-    def __init__(self, reader: ImageReader, device: torch.device, place: Place) -> None:
-        self.place: Place = place
+    def __init__(self, reader: ImageReader, device: torch.device, place: EpochPlace) -> None:
+        self.place: EpochPlace = place
         self.left_out = reader.left_out
         self._reader = reader
         self._device = device
@@ -216,7 +216,7 @@ class _Store:
 class _Kept(_Store):
     """Every image decoded once; unreadable ones keep an empty place."""
 
-    def __init__(self, reader: ImageReader, device: torch.device, place: Place, watch: Watch) -> None:
+    def __init__(self, reader: ImageReader, device: torch.device, place: EpochPlace, watch: Watch) -> None:
         super().__init__(reader, device, place)
         home = device if place == "device" else torch.device("cpu")
         self._pixels = torch.zeros((len(reader), *reader.shape), dtype=torch.uint8, device=home)

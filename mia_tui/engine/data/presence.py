@@ -17,8 +17,8 @@ import numpy.typing as npt
 
 from mia_tui.errors import AwayError
 from mia_tui.files import open_to_read
-from mia_tui.paths import printable
 from mia_tui.runs import away
+from mia_tui.text import printable
 
 Result = TypeVar("Result")
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from mia_tui.catalog.backbones import HALF, IMAGENET, Normalisation
 from mia_tui.config.train import TrainConfig
-from mia_tui.engine.backbones import expected_normalisation
+from mia_tui.engine.network.backbones import expected_normalisation
 
 Channels = tuple[float, ...]
 

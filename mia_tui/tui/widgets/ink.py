@@ -6,8 +6,8 @@ from rich.cells import cell_len, set_cell_size
 from rich.color import Color
 from rich.style import Style
 
-from mia_tui.paths import printable
 from mia_tui.terminal.model import Terminal
+from mia_tui.text import printable
 
 _GREY = "#808080"
 _DARK, _LIGHT = "#000000", "#ffffff"

@@ -10,7 +10,7 @@ from rich.style import Style
 from textual import events
 from textual.strip import Strip
 
-from mia_tui.tui.key_bindings import KeyHint
+from mia_tui.tui.keys.bindings import KeyHint
 from mia_tui.tui.widgets.ink import Ink
 from mia_tui.tui.widgets.text_line import TextLine
 

@@ -1,0 +1,379 @@
+"""`mia-tui labels`: labels in and out, how many there are, and the split."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import click
+
+from mia_tui.cli.labels.export import (
+    Transfer,
+    check_options,
+    export_csv,
+    export_folders,
+    export_mia,
+)
+from mia_tui.cli.labels.import_file import (
+    Format,
+    choose_format,
+    read_labels_of,
+    take_fingerprints_of,
+)
+from mia_tui.cli.labels.stats import (
+    parts_of,
+    rule_of,
+    tell_counts,
+    tell_rule,
+    tell_split,
+    without_fixed,
+)
+from mia_tui.cli.looking import scan_images
+from mia_tui.cli.options import (
+    Decorator,
+    Function,
+    Group,
+    Option,
+    dataset_argument,
+    field_option,
+    json_option,
+    path_argument,
+    require_command,
+    state_options,
+)
+from mia_tui.cli.report import Report
+from mia_tui.paths import StateFolder, find_state
+from mia_tui.text import printable
+
+if TYPE_CHECKING:
+    from mia_tui.config.train import Frames, LabelSource
+    from mia_tui.dataset.scan.scanner import Scan
+    from mia_tui.dataset.store.label_store import LabelStore
+    from mia_tui.runs.preflight.prepare import Dataset
+
+
+def _choice(*words: str) -> "click.Choice[str]":
+    return click.Choice(words, case_sensitive=False)
+
+
+def _format_option(help: str) -> Decorator:
+    return click.option("--format", "file_format", cls=Option, type=_choice(*get_args(Format)), help=help)
+
+
+def _where_options(function: Function) -> Function:
+    """--labels, --frames, --state and --annotator; they arrive as `**where` for `_dataset`."""
+    return field_option("labels")(field_option("frames")(state_options(function)))
+
+
+@click.group("labels", cls=Group, invoke_without_command=True)
+@click.pass_context
+def command(ctx: click.Context) -> None:
+    """Import, export, count and split labels."""
+    require_command(ctx)
+
+
+@command.command("import", short_help="Put labels of another program in.")
+@dataset_argument
+@path_argument("file", required=False)
+@_format_option(
+    "csv: FILE (file,class). folders: the dataset's folders. mia: label folders beside the images."
+)
+@click.option("--classes", cls=Option, metavar="A,B,…", help="Names of MIA's class numbers, from 0.")
+@click.option(
+    "--unknown-classes",
+    cls=Option,
+    type=_choice("create", "refuse"),
+    default="create",
+    help="Classes the dataset does not have yet. [default create]",
+)
+@click.option(
+    "--unmatched",
+    cls=Option,
+    type=_choice("skip", "refuse"),
+    default="skip",
+    help="Rows that name no image. [default skip]",
+)
+@field_option("frames")
+@state_options
+@json_option
+def import_command(
+    dataset: Path,
+    file: Path | None,
+    file_format: Format | None,
+    classes: str | None,
+    unknown_classes: Literal["create", "refuse"],
+    unmatched: Literal["skip", "refuse"],
+    frames: "Frames | None",
+    state: Path | None,
+    annotator: str | None,
+    as_json: bool,
+) -> None:
+    """Put labels of another program into DATASET.
+
+    A CSV file has a first line that names its columns: file and class, and frame, counted from 0, if you like.
+    An empty frame means every frame. Nothing is half imported: refused is refused as a whole.
+
+    \b
+    The columns may also be called, in any case, with or without spaces, _ and -:
+      file   filename, filepath, path, image, imagename, imagefile,
+             imagepath, imagefilename, img, imgname, imgfile, imgpath,
+             fname, files, filenames, filepaths, paths, images,
+             relativepath; or else name, imageid, fileid, id
+      class  classname, classlabel, label, labels, labelname, category,
+             categoryname, classes; or else target, groundtruth, truth,
+             annotation, tag, y, choice, truelabel, classid, labelid
+      frame  frameindex, framenumber, frameno
+
+    Cells are separated by comma, semicolon, tab or bar, or as a line sep=; says; the text is UTF-8 or UTF-16. Paths
+    count from DATASET, from its parent, or from the folder of FILE. A bare file name is enough where it is unique;
+    of a path from another place (C:\\data\\a.png, /old/a.png) the longest ending that fits one image counts.
+    """
+    from mia_tui.dataset.interchange.apply import import_into
+    from mia_tui.text import counted, name_some
+
+    report = Report(as_json=as_json)
+    chosen = choose_format(file, file_format, classes)
+    found, place = _scan(report, dataset, state, frames, writes=True, label_file=file)
+    read = read_labels_of(dataset, found, chosen, file, classes)
+    done = import_into(
+        place.labels_db,
+        read,
+        annotator=annotator,
+        unknown_classes=unknown_classes,
+        unmatched=unmatched,
+        first=lambda store: _follow(store, found, dataset),
+    )
+    report.say(f"{counted(done.images, 'image')} labelled, {done.changed:,} of them new or changed.")
+    if done.created:
+        report.say(f"New classes: {name_some(done.created, limit=20)}.")
+    for note in done.notes:
+        report.warn(note)
+    take_fingerprints_of(report, dataset, place.labels_db, annotator)
+    report.record(
+        {
+            "images": done.images,
+            "changed": done.changed,
+            "created": done.created,
+            "skipped": done.skipped,
+            "kept": done.kept,
+            "notes": done.notes,
+        }
+    )
+
+
+@command.command("export", short_help="Write labels for other programs.")
+@dataset_argument
+@path_argument("file", required=False)
+@_format_option(
+    "csv: to FILE (with tabs if it ends in .tsv), or to stdout. folders: to the folder FILE. "
+    "mia: beside the images, or to FILE."
+)
+@click.option(
+    "--transfer",
+    cls=Option,
+    type=_choice(*get_args(Transfer)),
+    help="How --format folders brings the images there. [default copy]",
+)
+@click.option(
+    "--parts", cls=Option, is_flag=True, help="--format folders: train, val and test above the classes."
+)
+@click.option(
+    "--overwrite", cls=Option, is_flag=True, help="Replace FILE, or MIA's label files, that are there."
+)
+@click.option(
+    "--include-missing",
+    cls=Option,
+    is_flag=True,
+    help="--format csv: the labels of images that are not there, too.",
+)
+@_where_options
+def export_command(
+    dataset: Path,
+    file: Path | None,
+    file_format: Format | None,
+    transfer: Transfer | None,
+    parts: bool,
+    overwrite: bool,
+    include_missing: bool,
+    **where: Any,
+) -> None:
+    """Write the labels of DATASET for other programs."""
+    report = Report()
+    check_options(
+        file_format or "csv",
+        file,
+        transfer=transfer,
+        parts=parts,
+        overwrite=overwrite,
+        include_missing=include_missing,
+    )
+    # A class's number in MIA's files is its place in the store, whether or not it has images now.
+    found = _dataset(report, dataset, keep_empty=file_format == "mia", keep_missing=include_missing, **where)
+    names = [item.name for item in found.labelled.classes]
+    if file_format == "folders":
+        assert file is not None
+        export_folders(report, found, names, file, transfer or "copy", parts_of(found) if parts else None)
+    elif file_format == "mia":
+        export_mia(report, found, names, file, overwrite)
+    else:
+        export_csv(report, found, names, file, include_missing=include_missing)
+
+
+@command.command("adopt", short_help="Take over labels and runs after a renaming.")
+@dataset_argument
+@path_argument("left", required=False)
+def adopt_command(dataset: Path, left: Path | None) -> None:
+    """Take over the labels, split and runs of DATASET from before it was renamed.
+
+    Those of class folders lie beside them, in OLD.mia. LEFT is that folder; left out, it is looked for by the
+    images that it knows. It is renamed, and refused where DATASET has labels or runs of its own.
+    """
+    from mia_tui.errors import DataError
+    from mia_tui.runs.list.left_behind import adopt, find_left_behind, refuse_own_state
+
+    report = Report()
+    refuse_own_state(dataset)
+    found = scan_images(report, dataset, "first")
+    if left is None:
+        left = find_left_behind(dataset, lambda: {file.path for file in found.files})
+    if left is None:
+        raise DataError(
+            f"There is no folder beside {printable(dataset)} whose labels fit its images and whose own dataset is "
+            "gone.",
+            "Name the folder: `mia-tui labels adopt DATASET OLD.mia`.",
+        )
+    place = adopt(dataset, left)
+    report.say(
+        f"{printable(left)} is {printable(place.root)} now: labels, split and runs are those of before."
+    )
+
+
+@command.command("stats", short_help="Count images by class and part.")
+@dataset_argument
+@_where_options
+@json_option
+def stats_command(
+    dataset: Path,
+    as_json: bool,
+    **where: Any,
+) -> None:
+    """Count the images of each class and part of DATASET, and say what its split follows."""
+    report = Report(as_json=as_json)
+    found = _dataset(report, dataset, **where)
+    rule = rule_of(found.state)
+    tell_counts(report, found, parts_of(found), rule)
+    tell_rule(report, found, rule)
+
+
+@command.command("split", short_help="Make or show the split.")
+@dataset_argument
+@click.option("--new", cls=Option, is_flag=True, help="Make the split anew, by the options given.")
+@field_option("val_fraction")
+@field_option("test_fraction")
+@field_option("group_by")
+@field_option("split_seed")
+@_where_options
+@json_option
+def split_command(
+    dataset: Path,
+    new: bool,
+    val_fraction: float | None,
+    test_fraction: float | None,
+    group_by: str | None,
+    split_seed: int | None,
+    as_json: bool,
+    **where: Any,
+) -> None:
+    """Make the split of DATASET into train, val and test, or show the one there is.
+
+    With --new, what no option says stays as it was. Top folders named val and test fix their parts. Labels that
+    came since the split was made join it. Networks trained before a --new split have seen images
+    that validate or test now.
+    """
+    import msgspec
+
+    from mia_tui.dataset.scan.scanner import duplicate_groups
+    from mia_tui.dataset.split.assignment import SplitRule, check_rule, new_split, stored_split
+    from mia_tui.dataset.store.label_store import LabelStore
+
+    report = Report(as_json=as_json)
+    found = _dataset(report, dataset, follow=True, **where)
+    hashes = duplicate_groups(found.root, found.scan.files)
+    given: dict[str, Any] = {
+        "val_fraction": val_fraction,
+        "test_fraction": test_fraction,
+        "group_by": group_by,
+        "seed": split_seed,
+    }
+    given = without_fixed(report, found, {name: value for name, value in given.items() if value is not None})
+    old = rule_of(found.state)
+    rule = msgspec.structs.replace(old or SplitRule(), **given)
+    check_rule(rule, found.labelled.labels)  # before a store is made for it
+    with LabelStore(found.state.labels_db, annotator=where["annotator"]) as store:
+        make = new_split if new else stored_split
+        split = make(store, found.labelled, rule, hashes)
+        store.note_root(found.root)
+    for warning in split.warnings:
+        report.warn(warning)
+    tell_counts(report, found, split.parts, rule)
+    tell_split(report, found, rule, old=old, given=given, new=new)
+
+
+def _follow(store: "LabelStore", found: "Scan", dataset: Path) -> None:
+    """Before an import: labels go with files that were moved, so that it finds them."""
+    store.note_root(dataset)
+    store.reconcile(found.files, dataset, hashing="doubtful")
+
+
+def _scan(
+    report: Report,
+    dataset: Path,
+    state: Path | None,
+    frames: "Frames | None",
+    *,
+    writes: bool = False,
+    label_file: Path | None = None,
+) -> "tuple[Scan, StateFolder]":
+    from mia_tui.dataset.interchange.folders import read_class_folders
+    from mia_tui.runs.list.left_behind import find_left_behind, left_behind_error
+
+    found = scan_images(report, dataset, frames or "first", label_file=label_file)
+    left = (
+        None if state is not None else find_left_behind(dataset, lambda: {file.path for file in found.files})
+    )
+    if left is not None:
+        error = left_behind_error(dataset, left)
+        if writes:
+            raise error
+        report.warn(error.message, error.hint)
+    return found, find_state(dataset, state, class_folders=read_class_folders(found.keys) is not None)
+
+
+def _dataset(
+    report: Report,
+    dataset: Path,
+    *,
+    state: Path | None,
+    labels: "LabelSource | None",
+    frames: "Frames | None",
+    annotator: str | None,
+    keep_empty: bool = False,
+    keep_missing: bool = False,
+    follow: bool = False,
+) -> "Dataset":
+    from mia_tui.dataset.labelled import labelled_images
+    from mia_tui.runs.preflight.prepare import Dataset, follow_files
+
+    found, place = _scan(report, dataset, state, frames, writes=follow)
+    for note in follow_files(found, dataset, place, annotator) if follow else []:
+        report.warn(note)
+    labelled = labelled_images(
+        found,
+        dataset,
+        place,
+        source=labels or "auto",
+        keep_empty=keep_empty,
+        keep_missing=keep_missing,
+        annotator=annotator,
+    )
+    for note in labelled.notes:
+        report.warn(note)
+    return Dataset(dataset, found, place, labelled)

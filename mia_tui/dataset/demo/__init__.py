@@ -1,0 +1,1 @@
+"""Rendered cells for the demo and the tests."""

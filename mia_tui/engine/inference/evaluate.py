@@ -1,0 +1,91 @@
+"""Figures of a network on labelled images."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mia_tui.engine.data.feed import Batch
+from mia_tui.engine.device import Arithmetic, autocast, is_out_of_memory, release_memory
+from mia_tui.engine.training.metrics import ConfusionCounter, Predictions
+from mia_tui.errors import RunError
+
+LossTerms = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """How a network did.
+
+    Attributes:
+        confusion: Shape (C, C), int64, rows truth and columns predictions.
+        loss: Mean of the images.
+        predicted: Class that each sample was given, shape (samples,), int32; see `metrics.Predictions`. None where
+            nobody asks for it.
+    """
+
+    confusion: np.ndarray
+    loss: float
+    predicted: Tensor | None = None
+
+
+def evaluate(
+    model: nn.Module,
+    batches: Iterable[Batch],
+    *,
+    num_classes: int,
+    num_samples: int,
+    device: torch.device,
+    arithmetic: Arithmetic,
+    loss_terms: LossTerms,
+    should_stop: Callable[[], bool],
+) -> Scores | None:
+    """Judge a network on every batch; None if it was told to stop before the last one."""
+    counter, predictions = ConfusionCounter(num_classes, device), Predictions(num_samples, device)
+    sums = torch.zeros(2, device=device)
+    for batch in batches:
+        if should_stop():
+            return None
+        if not len(batch.targets):  # none of its images can be read
+            continue
+        logits = infer(model, batch.images, device, arithmetic)
+        counter.update(logits, batch.targets)
+        predictions.update(batch.rows, logits)
+        numerators, denominators = loss_terms(logits, batch.targets)
+        sums += torch.stack([numerators.sum(), denominators.sum()])
+    numerator, denominator = sums.tolist()
+    loss = numerator / denominator if denominator else float("nan")
+    return Scores(counter.counts(), loss, predictions.classes())
+
+
+def infer(model: nn.Module, images: Tensor, device: torch.device, arithmetic: Arithmetic) -> Tensor:
+    """Logits (N, C), float32, of a batch, in eval mode; in smaller pieces when memory runs out.
+
+    Raises:
+        RunError: If memory runs out for a single image.
+    """
+    model.eval()
+    pieces = 1
+    while True:
+        logits = _logits(model, images.tensor_split(pieces), device, arithmetic)
+        if logits is not None:
+            return logits
+        release_memory(device)
+        if pieces >= len(images):
+            raise RunError("Memory ran out with a single image.", "Use another device (--device).")
+        pieces = min(2 * pieces, len(images))
+
+
+@torch.inference_mode()
+def _logits(
+    model: nn.Module, pieces: Iterable[Tensor], device: torch.device, arithmetic: Arithmetic
+) -> Tensor | None:
+    try:
+        with autocast(device, arithmetic):
+            return torch.cat([model(piece).float() for piece in pieces])
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        return None

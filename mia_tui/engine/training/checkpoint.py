@@ -1,0 +1,271 @@
+"""What a run keeps on disk: last.pt to go on from, best.safetensors to use.
+
+The two are saved together, so that the best weights on disk never come from
+an epoch that a resumed run has yet to reach:
+
+1. best.next.safetensors is written,
+2. last.pt is replaced; it names the best epoch and thereby decides,
+3. best.next.safetensors takes the place of best.safetensors.
+
+A kill between 2 and 3 is mended by `settle_best` at the next start. Every
+file is written under another name, synced and renamed.
+"""
+
+import io
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import safetensors
+import safetensors.torch
+import torch
+from msgspec import Meta
+from torch import Tensor, nn
+
+from mia_tui.engine.device import Arithmetic
+from mia_tui.engine.network.backbones import build_model
+from mia_tui.engine.network.torch_file import check_weights, is_safetensors, load_torch_file
+from mia_tui.errors import CheckpointError
+from mia_tui.files import read, remove, rename
+from mia_tui.records import BadRecord, Count, Elapsed, Frame, check, decode_json
+from mia_tui.runs.disk import disk_error, make_folder, replacing, write_atomically
+from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.record.model_card import CARD_KEY, Deviation, Mean, ModelCard
+from mia_tui.text import printable
+
+STATE_FORMAT = 1
+
+Weights = dict[str, Tensor]
+
+_Reals = Annotated[float, Meta(ge=-1e308, le=1e308)]
+
+
+class _Version(msgspec.Struct):
+    format: int
+
+
+class _SavedProgress(msgspec.Struct, forbid_unknown_fields=True):
+    """`engine.training.progress.Progress`, as it stands in last.pt."""
+
+    confusion: Tensor
+    epoch: Annotated[int, Meta(ge=1, le=2**53)]
+    step: Count
+    best_epoch: Count
+    best_value: _Reals | None
+    elapsed_s: Elapsed
+    sums: tuple[_Reals, _Reals]
+    predicted: Tensor | None
+
+
+class _SavedState(msgspec.Struct):
+    """last.pt; what is in `learner` is checked by `Learner.load_state_dict`."""
+
+    progress: _SavedProgress
+    best_epoch: Count
+    arithmetic: Arithmetic
+    scaling: tuple[list[Mean], list[Deviation]]
+    learner: dict[str, Any]
+    skipped: dict[Frame, str]
+    threads: Count = 1  # missing in those of earlier versions
+
+
+@dataclass(frozen=True)
+class BestWeights:
+    """The weights of the best epoch so far, on the CPU, and what is known about them."""
+
+    card: ModelCard
+    weights: Weights
+
+
+def copy_weights(model: nn.Module) -> Weights:
+    """The model's weights and buffers as contiguous CPU tensors that no later step changes."""
+    return {
+        name: value.detach().to("cpu", copy=True).contiguous() for name, value in model.state_dict().items()
+    }
+
+
+def save_checkpoint(run: RunDir, state: dict[str, Any], best: BestWeights | None) -> None:
+    """Save the state to resume from and, if they are new, the best weights with it.
+
+    Args:
+        run: The run.
+        state: Tensors, numbers, strings, lists and dicts only; `best_epoch` names the epoch of `best`.
+        best: Weights of a new best epoch; None if the ones on disk still are the best.
+
+    Raises:
+        RunError: If the disk is full or read-only; what was saved before is left as it was.
+    """
+    make_folder(run.checkpoints, root=run.root)
+    if best is not None:
+        metadata = {CARD_KEY: msgspec.json.encode(best.card).decode()}
+        write_atomically(_next_best(run), safetensors.torch.save(best.weights, metadata), root=run.root)
+    buffer = io.BytesIO()
+    torch.save({"format": STATE_FORMAT, **state}, buffer)
+    with replacing(run.last_checkpoint, root=run.root) as file:
+        file.write(buffer.getbuffer())
+    if best is not None:
+        _take_over_best(run)
+        _write_model_json(run, best.card)
+
+
+def load_state(run: RunDir) -> dict[str, Any] | None:
+    """The state `save_checkpoint` saved last; None if none was saved yet.
+
+    Raises:
+        CheckpointError: If it is damaged or of a later version.
+    """
+    try:
+        state = load_torch_file(run.last_checkpoint, root=run.root)
+        version = check(state, _Version).format
+        if version == STATE_FORMAT:
+            check(state, _SavedState)
+    except FileNotFoundError:
+        return None
+    except (OSError, BadRecord) as error:
+        raise _damaged_state(run) from error
+    if version != STATE_FORMAT:
+        raise CheckpointError(
+            f"{printable(run.last_checkpoint)} was saved by a later version.", "Update mia-tui."
+        )
+    return dict(state)
+
+
+def check_fits(run: RunDir, state: dict[str, Any], *, classes: int, images: int, channels: int) -> None:
+    """Refuse a state that was saved for another job than the one it goes on with.
+
+    Args:
+        run: The run.
+        state: From `load_state`.
+        classes: Of the job.
+        images: That are trained on and validated.
+        channels: Of the network's input.
+
+    Raises:
+        CheckpointError: If it was.
+    """
+    counts, predicted = state["progress"]["confusion"], state["progress"]["predicted"]
+    fits = (
+        counts.shape == (classes, classes)
+        and counts.dtype == torch.int64
+        and (predicted is None or (predicted.shape == (images,) and predicted.dtype == torch.int32))
+        and all(len(values) == channels for values in state["scaling"])
+        and all(row < images for row in state["skipped"])
+    )
+    if not fits:
+        raise _damaged_state(run)
+
+
+def _damaged_state(run: RunDir) -> CheckpointError:
+    return CheckpointError(
+        f"{printable(run.last_checkpoint)} is damaged.",
+        "Start the run anew; its best weights may still be good.",
+    )
+
+
+def settle_best(run: RunDir, best_epoch: int) -> None:
+    """Finish or drop what a kill in the middle of `save_checkpoint` left; call before resuming.
+
+    Args:
+        run: The run.
+        best_epoch: What last.pt says; 0 where it knows of none.
+    """
+    pending = _next_best(run)
+    if pending.exists():
+        if read_card(pending).epoch == best_epoch:
+            _take_over_best(run)
+        else:
+            remove(pending, root=run.root)
+    card = card_of(run.best_weights)
+    if card is not None:  # the kill may have come before its readable copy
+        _write_model_json(run, card)
+
+
+def read_card(path: Path) -> ModelCard:
+    """The model card inside a weights file.
+
+    Raises:
+        CheckpointError: If there is no such file, it is damaged, or has no card.
+    """
+    try:
+        is_safetensors(path)
+        with safetensors.safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+        return decode_json(metadata[CARD_KEY], ModelCard)
+    except FileNotFoundError as error:
+        raise CheckpointError(
+            f"{printable(path)} does not exist.", "A run has weights once its first epoch is saved."
+        ) from error
+    except KeyError as error:
+        raise CheckpointError(
+            f"{printable(path)} was not saved by mia-tui.", "To start from such weights, use train --weights."
+        ) from error
+    except BadRecord as error:
+        raise CheckpointError(
+            f"The model card in {printable(path)} is damaged: {printable(error)}.",
+            "Take another run or a copy of the file.",
+        ) from error
+    except (OSError, safetensors.SafetensorError) as error:
+        raise CheckpointError(
+            f"{printable(path)} is damaged.", "Take another run or a copy of the file."
+        ) from error
+
+
+def card_of(path: Path) -> ModelCard | None:
+    """The card of a weights file that mia-tui saved; None for any other file."""
+    try:
+        return read_card(path)
+    except CheckpointError:
+        return None
+
+
+def load_model(path: Path) -> tuple[nn.Module, ModelCard]:
+    """A trained network from its weights file, on the CPU, in eval mode.
+
+    Raises:
+        CheckpointError: As `read_card`, or if the weights do not fit the network the card names.
+    """
+    card = read_card(path)
+    model = build_model(
+        card.backbone,
+        num_classes=len(card.classes),
+        in_channels=3 if card.color else 1,
+        drop_rate=card.drop_rate,
+        drop_path_rate=card.drop_path_rate,
+        input_size=(card.height, card.width),
+    )
+    try:
+        weights = safetensors.torch.load_file(path)
+        check_weights(weights)
+        model.load_state_dict(weights)
+    except BadRecord as error:
+        raise CheckpointError(
+            f"The weights in {printable(path)} cannot be used: {printable(error)}.",
+            "Take another run or a copy of the file.",
+        ) from error
+    except (OSError, RuntimeError, safetensors.SafetensorError) as error:
+        raise CheckpointError(
+            f"The weights in {printable(path)} do not fit {card.backbone}.",
+            "The file may be damaged; take another run.",
+        ) from error
+    return model.eval(), card
+
+
+def _next_best(run: RunDir) -> Path:
+    return run.checkpoints / "best.next.safetensors"
+
+
+def _take_over_best(run: RunDir) -> None:
+    try:
+        rename(_next_best(run), run.best_weights.name, root=run.root)
+    except OSError as error:
+        raise disk_error(error, run.best_weights) from error
+
+
+def _write_model_json(run: RunDir, card: ModelCard) -> None:
+    text = msgspec.json.format(msgspec.json.encode(card), indent=2)
+    with suppress(OSError):
+        if read(run.model_json, root=run.root, most_bytes=len(text)) == text:
+            return
+    write_atomically(run.model_json, text, root=run.root)

@@ -1,0 +1,236 @@
+"""What a watcher learns of a training run: its events, and the confusion matrices beside them."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from mia_tui.engine.device import peak_memory_bytes
+from mia_tui.runs.away import when_there
+from mia_tui.runs.evaluation.figures import SavedConfusion, save_confusion
+from mia_tui.runs.evaluation.files import EvaluatedImages, judgements_file, save_judgements
+from mia_tui.runs.record.events import (
+    PROTOCOL,
+    CheckpointSaved,
+    Confusion,
+    EpochEnded,
+    EpochPlace,
+    Event,
+    LeftOut,
+    Phase,
+    PhaseName,
+    RunStarted,
+    StepEnded,
+    Warned,
+)
+from mia_tui.runs.record.events import Progress as Loaded
+from mia_tui.runs.record.layout import RunDir
+from mia_tui.text import NAMED, counted, fault_of, name_faults
+
+Emit = Callable[[Event], None]
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who runs this attempt; filled by the worker."""
+
+    attempt: int
+    pid: int
+    host: str
+    boot_id: str
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The confusion matrix of an epoch, and the class that each image was given."""
+
+    matrix: SavedConfusion
+    judgements: EvaluatedImages
+
+
+class EventEmitter:
+    """Puts what happens in a run into events.
+
+    Attributes:
+        waited_s: Seconds for which it waited for disks that were away.
+    """
+
+    def __init__(self, run: RunDir, emit: Emit, should_stop: Callable[[], bool]) -> None:
+        self._run = run
+        self.emit = emit
+        self._should_stop = should_stop
+        self.waited_s = self._waiting_since = 0.0
+        self._phase: tuple[PhaseName, str] = ("loading", "")
+
+    def started(
+        self,
+        identity: Identity,
+        *,
+        device: str,
+        resumed_at: EpochPlace | None,
+        total_epochs: int,
+        steps_per_epoch: int,
+    ) -> None:
+        self.emit(
+            RunStarted(
+                t=time.time(),
+                protocol=PROTOCOL,
+                attempt=identity.attempt,
+                resumed_at=resumed_at,
+                kind="train",
+                pid=identity.pid,
+                host=identity.host,
+                boot_id=identity.boot_id,
+                versions=identity.versions,
+                device=device,
+                total_epochs=total_epochs,
+                steps_per_epoch=steps_per_epoch,
+            )
+        )
+
+    def phase(self, name: PhaseName, message: str) -> None:
+        self._phase = name, message
+        self.emit(Phase(t=time.time(), name=name, message=message))
+
+    def loaded(self, done: int, total: int) -> None:
+        """So many of the images are read."""
+        self.emit(Loaded(t=time.time(), done=done, total=total))
+
+    def warn(self, message: str, hint: str | None = None) -> None:
+        self.emit(Warned(t=time.time(), message=message, hint=hint))
+
+    def waits(self, message: str | None) -> None:
+        """The run waits for a disk to come back, or goes on with what it did before (None)."""
+        if message is not None:
+            self._waiting_since = time.monotonic()
+            self.emit(Phase(t=time.time(), name="waiting", message=message))
+            return
+        waited_s = time.monotonic() - self._waiting_since
+        self.waited_s += waited_s
+        self.warn(f"A disk was away or did not answer for {waited_s:.0f} s; the run waited and went on.")
+        self.emit(Phase(t=time.time(), name=self._phase[0], message=self._phase[1]))
+
+    def left_out(self, images: Sequence[tuple[str, str]], epoch: int) -> None:
+        """Name images that an epoch does without from now on, each with the reason."""
+        named = name_faults((fault_of(*image) for image in images[:NAMED]), len(images))
+        one = len(images) == 1
+        are = "1 image is" if one else f"{len(images):,} images are"
+        self.warn(
+            f"{are} left out of epoch {epoch} because {'it' if one else 'they'} cannot be read: {named}.",
+            f"Each epoch tries {'it' if one else 'them'} again.",
+        )
+
+    def back(self, count: int, epoch: int) -> None:
+        """Images that were left out of the epoch before can be read again."""
+        self.warn(f"{counted(count, 'image')} that could not be read can be, from epoch {epoch} on.")
+
+    def epoch(
+        self,
+        values: dict[str, dict[str, float]],
+        judged: Judged,
+        elapsed_s: float,
+        left_out: LeftOut | None,
+    ) -> None:
+        """An epoch ended.
+
+        Args:
+            values: Figures by name, of `train` and, with a validation part, of `val`.
+            judged: What is behind the figures that count.
+            elapsed_s: Seconds of work so far.
+            left_out: Images that it did without; None if there were none.
+        """
+        self.emit(
+            EpochEnded(
+                t=time.time(),
+                epoch=judged.matrix.epoch,
+                train=values["train"],
+                val=values.get("val"),
+                elapsed_s=elapsed_s,
+                left_out=left_out,
+            )
+        )
+        self.confusion(judged, "last")
+
+    def confusion(self, judged: Judged, which: Literal["last", "best"]) -> None:
+        """Write a confusion matrix with what was said of each image, and say where.
+
+        Raises:
+            RunError: If the disk does not take it.
+        """
+        path, matrix = self._run.confusion(which), judged.matrix
+
+        def save() -> None:
+            save_judgements(judgements_file(self._run, which), judged.judgements, root=self._run.root)
+            save_confusion(path, matrix, root=self._run.root)
+
+        self.when_there(save)
+        self.emit(Confusion(t=time.time(), epoch=matrix.epoch, split=matrix.split, file=self._relative(path)))
+
+    def when_there(self, action: Callable[[], None]) -> None:
+        """Do what writes into the run's folder, waiting while that is away; see `runs.away`."""
+        when_there(action, self._run.path, should_stop=self._should_stop, on_wait=self.waits)
+
+    def saved(self, path: Path, epoch: int, *, is_best: bool) -> None:
+        """A checkpoint is on disk."""
+        self.emit(CheckpointSaved(t=time.time(), path=self._relative(path), epoch=epoch, is_best=is_best))
+
+    def _relative(self, path: Path) -> str:
+        return str(path.relative_to(self._run.path))
+
+
+class StepEmitter:
+    """Tells the steps of an epoch, at most one every `every_s`, and has their loss checked.
+
+    Reading the loss waits for a GPU, so there it is read only when it is told.
+
+    Args:
+        teller: Whom it goes through.
+        device: Where the losses are.
+        every_s: Seconds between two of them.
+        check_loss: Called with each loss that is read.
+    """
+
+    def __init__(
+        self,
+        teller: EventEmitter,
+        device: torch.device,
+        *,
+        every_s: float,
+        check_loss: Callable[[float], None],
+    ) -> None:
+        self._teller = teller
+        self._device = device
+        self._every_s = every_s
+        self._check_loss = check_loss
+        self._told_at = time.monotonic()
+        self._images = 0
+
+    def step_ended(self, place: EpochPlace, loss: Tensor, lr: float, images: int) -> None:
+        """A step ended: `loss` is a scalar on the device, `images` were in its batch."""
+        self._images += images
+        elapsed = time.monotonic() - self._told_at
+        if self._device.type != "cpu" and elapsed < self._every_s:
+            return
+        value = float(loss)
+        self._check_loss(value)
+        if elapsed >= self._every_s:
+            self._tell(place, value, lr, elapsed)
+
+    def _tell(self, place: EpochPlace, loss: float, lr: float, elapsed: float) -> None:
+        self._teller.emit(
+            StepEnded(
+                t=time.time(),
+                epoch=place.epoch,
+                step=place.step,
+                loss=loss,
+                lr=lr,
+                images_per_s=self._images / elapsed,
+                memory_bytes=peak_memory_bytes(self._device),
+            )
+        )
+        self._told_at, self._images = time.monotonic(), 0

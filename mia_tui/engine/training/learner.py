@@ -1,0 +1,257 @@
+"""A network that learns: model, optimizer, schedule, loss and arithmetic, one step at a time."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import msgspec
+import torch
+from msgspec import Meta
+from timm.utils.model_ema import ModelEmaV3
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from mia_tui.catalog.backbones import TIMM_PREFIX
+from mia_tui.config.train import TrainConfig
+from mia_tui.engine.device import Arithmetic, autocast, is_out_of_memory, release_memory
+from mia_tui.engine.network.backbones import build_model, check_input
+from mia_tui.engine.network.weights import find_weights, load_weights
+from mia_tui.engine.training.losses import loss_terms
+from mia_tui.engine.training.optim import Schedule, make_optimizer
+from mia_tui.errors import RunError
+from mia_tui.records import Count, check
+from mia_tui.text import counted
+
+Warn = Callable[[str, str | None], None]
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What a step found, on the device: loss is `numerator / denominator`; logits (N, C) float32."""
+
+    numerator: Tensor
+    denominator: Tensor
+    logits: Tensor
+
+
+class _Counts(msgspec.Struct):
+    micro_batch: Annotated[int, Meta(ge=1, le=2**31)]
+    steps_done: Count
+
+
+class Learner:
+    """Everything that a step changes.
+
+    Args:
+        config: Settings.
+        num_classes: C.
+        class_weights: Shape (C,), float32; None for equal weights.
+        device: Where the network lives.
+        arithmetic: Type of the forward pass; weights and loss stay float32.
+        steps_per_epoch: For the schedule.
+        warn: Told when memory ran out and the micro-batch was halved.
+        say: Told when weights are downloaded.
+        resumed: Whether `load_state_dict` follows, so that no file of weights is needed any more.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        *,
+        num_classes: int,
+        class_weights: Tensor | None,
+        device: torch.device,
+        arithmetic: Arithmetic,
+        steps_per_epoch: int,
+        warn: Warn,
+        say: Callable[[str], None] | None = None,
+        resumed: bool = False,
+    ) -> None:
+        self.config = config
+        self.device = device
+        self.arithmetic = arithmetic
+        self.micro_batch = config.batch_size
+        self.steps_done = 0
+        self._warn = warn
+        self._num_classes = num_classes
+        self._class_weights = None if class_weights is None else class_weights.to(device)
+        torch.manual_seed(config.seed)
+        self.model = self._build(say, resumed)
+        self.model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.ema = ModelEmaV3(self.model, config.ema_decay, use_warmup=True) if config.ema_decay else None
+        self.optimizer = make_optimizer(self.model, config)
+        self.schedule = Schedule(self.optimizer, config, steps_per_epoch)
+        self._scaler = torch.amp.GradScaler(device.type, enabled=arithmetic == "fp16")
+
+    def _build(self, say: Callable[[str], None] | None, resumed: bool) -> nn.Module:
+        config, in_channels = self.config, 3 if self.config.color else 1
+        model = build_model(
+            config.backbone,
+            num_classes=self._num_classes,
+            in_channels=in_channels,
+            drop_rate=config.drop_rate,
+            drop_path_rate=config.drop_path_rate,
+            input_size=(config.height, config.width),
+        )
+        if config.backbone.startswith(TIMM_PREFIX):  # no table knows its smallest size
+            check_input(
+                model, config.backbone, in_channels=in_channels, height=config.height, width=config.width
+            )
+        if config.weights != "none" and not resumed:
+            path = find_weights(config.backbone, config.weights, on_download=say)
+            load_weights(model, path, backbone=config.backbone, in_channels=in_channels)
+        return model
+
+    @property
+    def judged_model(self) -> nn.Module:
+        """The network that is validated and saved: the running mean of the weights if there is one."""
+        module: nn.Module = self.model if self.ema is None else self.ema.module
+        return module
+
+    def step(self, images: Tensor, targets: Tensor) -> StepResult:
+        """One step of the optimizer.
+
+        When memory runs out the micro-batch is halved and the step taken again with accumulated
+        gradients, so the batch size that counts stays.
+
+        Args:
+            images: Shape (N, channels, H, W), float32, normalised.
+            targets: Class ids, shape (N,), int64.
+
+        Raises:
+            RunError: If memory runs out even for two images, or three that must stay together.
+        """
+        self.model.train()
+        result = self._gradients(images, targets)
+        while result is None:  # outside the except block, whose traceback would keep the tensors alive
+            self._halve_micro_batch(len(images))
+            result = self._gradients(images, targets)
+        self._scaler.step(self.optimizer)
+        self._scaler.update()
+        self.steps_done += 1
+        if self.ema is not None:
+            self.ema.update(self.model, step=self.steps_done)
+        return result
+
+    def _gradients(self, images: Tensor, targets: Tensor) -> StepResult | None:
+        """Gradients of the mean loss over the batch; None if memory ran out."""
+        self.optimizer.zero_grad(set_to_none=True)
+        denominator = self._denominator(targets)
+        numerator = torch.zeros((), device=self.device)
+        logits = []
+        try:
+            for part, part_targets in zip(
+                *(tensor.tensor_split(self._parts(len(images))) for tensor in (images, targets)), strict=True
+            ):
+                with autocast(self.device, self.arithmetic):
+                    output = self.model(part)
+                terms, _ = self.loss_terms(output.float(), part_targets)
+                torch.autograd.backward(self._scaler.scale(terms.sum() / denominator))
+                numerator += terms.detach().sum()
+                logits.append(output.detach().float())
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            return None
+        except ValueError as error:
+            if "more than 1 value per channel" not in str(error):
+                raise
+            raise RunError(
+                f"Batch normalisation in {self.config.backbone} cannot train on one image of this size at a time.",
+                "Take --batch-size 2 or more, or a larger --size.",
+            ) from error
+        return StepResult(numerator, denominator, torch.cat(logits))
+
+    def _parts(self, count: int) -> int:
+        """How many micro-batches: none of them a single image, which batch normalisation cannot train on."""
+        parts = -(-count // self.micro_batch)
+        return max(1, min(parts, count // 2))
+
+    def _halve_micro_batch(self, batch: int) -> None:
+        self.optimizer.zero_grad(set_to_none=True)
+        release_memory(self.device)
+        parts = self._parts(batch)
+        tried = -(-batch // parts)
+        self.micro_batch = -(-tried // 2)
+        if self._parts(batch) == parts:  # two or three images cannot be halved
+            raise RunError(
+                f"Memory ran out with {counted(tried, 'image')} of "
+                f"{self.config.width} × {self.config.height} pixels.",
+                "Take a smaller input (--size), a smaller backbone, or another GPU.",
+            )
+        self._warn(
+            f"Memory ran out; batches of {self.config.batch_size} are now computed "
+            f"{self.micro_batch} images at a time, with the gradients added up.",
+            None,
+        )
+
+    def loss_terms(self, logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Numerators and denominators of the loss, each of shape (N,)."""
+        return loss_terms(
+            self.config.loss,
+            logits,
+            targets,
+            class_weights=self._class_weights,
+            gamma=self.config.focal_gamma,
+            label_smoothing=self.config.label_smoothing,
+        )
+
+    def _denominator(self, targets: Tensor) -> Tensor:
+        """Of the whole batch: it depends on the targets only, so it is known before the first micro-batch."""
+        no_logits = torch.zeros(len(targets), self._num_classes, device=self.device)
+        weights = self.loss_terms(no_logits, targets)[1].sum()
+        return weights.clamp_min(torch.finfo(weights.dtype).tiny)  # every image of a class that weighs 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that must be kept to go on exactly: tensors and plain values."""
+        return {
+            "model": self.model.state_dict(),
+            "ema": None if self.ema is None else self.ema.module.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "scaler": self._scaler.state_dict(),
+            "micro_batch": self.micro_batch,
+            "steps_done": self.steps_done,
+            "random": torch.get_rng_state(),
+            "random_cuda": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what `state_dict` gave.
+
+        Raises:
+            RuntimeError: Or a ValueError, LookupError, TypeError or AttributeError, if it is of another network,
+                of another version, or damaged.
+        """
+        self.model.load_state_dict(state["model"])
+        if self.ema is not None:
+            self.ema.module.load_state_dict(state["ema"])
+        own = [{name: type(value) for name, value in group.items()} for group in self.optimizer.param_groups]
+        self.optimizer.load_state_dict(state["optimizer"])
+        _check_optimizer(self.optimizer, own)
+        self.schedule.load_state_dict(state["schedule"])
+        self._scaler.load_state_dict(state["scaler"])
+        counts = check(state, _Counts)
+        self.micro_batch, self.steps_done = counts.micro_batch, counts.steps_done
+        torch.set_rng_state(state["random"])
+        if self.device.type == "cuda" and state["random_cuda"] is not None:
+            torch.cuda.set_rng_state(state["random_cuda"], self.device)
+
+
+def _check_optimizer(optimizer: Optimizer, own: list[dict[str, type]]) -> None:
+    """Refuse what the optimizer takes without looking, and would fall over at the next step.
+
+    Args:
+        optimizer: With the state that was loaded.
+        own: What kind of value each of its settings was before.
+
+    Raises:
+        ValueError: If a setting or a tensor is of another kind.
+    """
+    for group, kinds in zip(optimizer.param_groups, own, strict=True):
+        if any(name in group and type(group[name]) is not kind for name, kind in kinds.items()):
+            raise ValueError("settings of the optimizer are of another kind")
+    for parameter, values in optimizer.state.items():
+        for value in values.values():
+            if isinstance(value, Tensor) and value.ndim and value.shape != parameter.shape:
+                raise ValueError("the optimizer's state is of another network")

@@ -1,0 +1,122 @@
+"""Where a run is, beside its weights; and what it began with and leaves behind besides them."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mia_tui.catalog.metrics import MetricName, higher_is_better
+from mia_tui.config.train import TrainConfig
+from mia_tui.engine.data.scaling import Channels, channel_scaling
+from mia_tui.engine.network.weights import find_weights
+from mia_tui.engine.training.checkpoint import card_of
+from mia_tui.runs.record.job import TrainJob
+from mia_tui.runs.record.model_card import ModelCard
+
+
+@dataclass
+class Progress:
+    """Where a run is, beside the weights.
+
+    Attributes:
+        confusion: Counts of the present epoch so far, shape (C, C), int64, rows truth.
+        epoch: The present epoch, from 1.
+        step: Steps of it that are done.
+        best_epoch: 0 before the first.
+        best_value: Of the watched figure.
+        elapsed_s: Seconds of work in this and earlier attempts, up to the last checkpoint.
+        sums: Numerator and denominator of the present epoch's loss so far.
+        predicted: Class that each training image was given in the present epoch so far, shape (samples,), int32;
+            None where a validation part is judged.
+    """
+
+    confusion: Tensor
+    epoch: int = 1
+    step: int = 0
+    best_epoch: int = 0
+    best_value: float | None = None
+    elapsed_s: float = 0.0
+    sums: list[float] = field(default_factory=lambda: [0.0, 0.0])
+    predicted: Tensor | None = None
+
+    def state_dict(self) -> dict[str, Any]:
+        return dict(vars(self))
+
+    @property
+    def loss(self) -> float:
+        """Mean of the present epoch so far; NaN where no image could be read."""
+        numerator, denominator = self.sums
+        return numerator / denominator if denominator else math.nan
+
+    def is_better(self, value: float, metric: MetricName) -> bool:
+        """Whether a value of the watched figure is better than the best one so far."""
+        if math.isnan(value):  # never the best
+            return False
+        if self.best_value is None:
+            return True
+        return value > self.best_value if higher_is_better(metric) else value < self.best_value
+
+    def is_over(self, config: TrainConfig) -> bool:
+        """Whether the last epoch is done, or too many went by without a better one."""
+        waited = self.epoch - 1 - self.best_epoch
+        return self.epoch > config.epochs or 0 < config.early_stop <= waited
+
+    def begin_next(self) -> None:
+        """The present epoch is done."""
+        self.epoch, self.step = self.epoch + 1, 0
+        self.sums, self.confusion = [0.0, 0.0], torch.zeros_like(self.confusion)
+        self.predicted = None
+
+
+def starting_scaling(config: TrainConfig) -> tuple[Channels, Channels]:
+    """Mean and deviation of each channel: of the settings, or of the model that training starts from."""
+    if config.scaling == "auto" and config.weights not in ("none", "imagenet"):
+        card = card_of(find_weights(config.backbone, config.weights))
+        if card is not None and card.color == config.color:
+            return channels(card.mean, card.std)
+    return channel_scaling(config)
+
+
+def channels(mean: Sequence[float], std: Sequence[float]) -> tuple[Channels, Channels]:
+    """Mean and deviation as they were saved."""
+    return tuple(mean), tuple(std)
+
+
+def make_card(
+    job: TrainJob, run: str, scaling: tuple[Channels, Channels], *, epoch: int, value: float, judged_on: str
+) -> ModelCard:
+    """What the weights of an epoch need to be used on their own.
+
+    Args:
+        job: What is trained.
+        run: Name of the run.
+        scaling: Mean and deviation of each channel.
+        epoch: Of the weights.
+        value: Of the watched figure.
+        judged_on: Part of the images that it was found on.
+    """
+    config, (mean, std) = job.config, scaling
+    return ModelCard(
+        backbone=config.backbone,
+        classes=job.classes,
+        width=config.width,
+        height=config.height,
+        color=config.color,
+        geometry=config.geometry,
+        resize=config.resize,
+        mean=list(mean),
+        std=list(std),
+        max_megapixels=config.max_megapixels,
+        frames=config.frames,
+        drop_rate=config.drop_rate,
+        drop_path_rate=config.drop_path_rate,
+        run=run,
+        epoch=epoch,
+        metric=config.metric,
+        value=value,
+        judged_on=judged_on,
+        version=job.version,
+    )

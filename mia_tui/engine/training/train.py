@@ -1,0 +1,474 @@
+"""The training loop.
+
+`train` goes from epoch to epoch: steps, validation, checkpoint. Everything it
+must remember to go on exactly where it was stopped is in `Learner.state_dict`
+and `Progress`; everything a watcher learns goes through `emit`.
+
+Images that cannot be read are left out of an epoch and tried again at the start of the next, and of an attempt that
+begins with an epoch. Those left out of the present one are saved with it, so that an epoch that is resumed in its
+middle does without the same images. Where the disk with the images or with the run's folder is away, the loop waits
+between two steps, and gives up after `away.AWAY_S` with a checkpoint.
+"""
+
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import torch
+from torch import Tensor
+
+from mia_tui.catalog.metrics import higher_is_better
+from mia_tui.config.class_weights import class_weight_values
+from mia_tui.engine.data.feed import Feed
+from mia_tui.engine.data.order import batches
+from mia_tui.engine.data.presence import LoadingStopped
+from mia_tui.engine.device import describe, is_out_of_memory, pick_device, resolve_precision, set_up
+from mia_tui.engine.inference.evaluate import Scores, evaluate
+from mia_tui.engine.network.backbones import timm_name
+from mia_tui.engine.network.weights import find_weights
+from mia_tui.engine.training.checkpoint import (
+    BestWeights,
+    check_fits,
+    copy_weights,
+    load_state,
+    save_checkpoint,
+    settle_best,
+)
+from mia_tui.engine.training.core_wait import CoreWait
+from mia_tui.engine.training.event_emitter import Emit, EventEmitter, Identity, Judged, StepEmitter
+from mia_tui.engine.training.learner import Learner, StepResult
+from mia_tui.engine.training.metrics import ConfusionCounter, Predictions
+from mia_tui.engine.training.progress import Progress, channels, make_card, starting_scaling
+from mia_tui.errors import AwayError, CheckpointError, DataError, RunError
+from mia_tui.runs.evaluation.figures import SavedConfusion, figures
+from mia_tui.runs.evaluation.files import NOT_JUDGED, EvaluatedImages
+from mia_tui.runs.machine.cores import other_threads, usable_cores
+from mia_tui.runs.record.events import MOST_NAMED, EpochPlace, LeftOut, Outcome
+from mia_tui.runs.record.job import Sample, TrainJob, image_name
+from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.record.model_card import ModelCard
+from mia_tui.text import encode_name, printable, typed
+
+SAVE_EVERY_S = 60.0
+"""A checkpoint is saved at an epoch's end, but no more often than this; and at every stop."""
+
+TELL_EVERY_S = 0.2
+"""Steps are told no more often than this."""
+
+
+def train(
+    run: RunDir,
+    job: TrainJob,
+    samples: Sequence[Sample],
+    identity: Identity,
+    emit: Emit,
+    should_stop: Callable[[], bool],
+) -> Outcome:
+    """Train until the last epoch, an early stop, or until told to stop; resumes by itself.
+
+    Raises:
+        AwayError: If a disk was away for too long; if it was that of the images, all that was done is saved.
+        MiaError: If the run cannot start or go on; what was saved stays.
+    """
+    choice = pick_device(job.config.device)
+    threads = job.threads or usable_cores()
+    job = msgspec.structs.replace(job, config=msgspec.structs.replace(job.config, threads=threads))
+    set_up(choice.device, threads=threads, deterministic=job.config.deterministic)
+    # The state is handed over, not kept: it is as large as the network and its optimizer.
+    training = _Training(run, job, samples, emit, should_stop, choice.device, load_state(run))
+    training.check_network()
+    training.tell_start(identity)
+    training.tell_other_threads(threads)
+    if choice.warning:
+        training.tell.warn(f"Training on the CPU: {choice.warning}")
+    try:
+        return training.run_epochs() if training.load() else "stopped"
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise RunError(
+            f"Memory ran out on {describe(choice.device)}.",
+            "Take a smaller input (--size), a smaller backbone, --cache none or another GPU; what others use "
+            "counts, too.",
+        ) from error
+    finally:
+        training.close()
+
+
+class _Training:
+    """One attempt at a run."""
+
+    def __init__(
+        self,
+        run: RunDir,
+        job: TrainJob,
+        samples: Sequence[Sample],
+        emit: Emit,
+        should_stop: Callable[[], bool],
+        device: torch.device,
+        state: dict[str, Any] | None,
+    ) -> None:
+        self.run, self.job, self.config = run, job, job.config
+        # Images of the test part are never looked at here.
+        self.places = [place for place, sample in enumerate(samples) if sample.split != "test"]
+        self.samples, self.device = [samples[place] for place in self.places], device
+        self._sample_count = len(samples)
+        self.tell, self.should_stop = EventEmitter(run, emit, should_stop), should_stop
+        counts = torch.zeros(len(job.classes), len(job.classes), dtype=torch.int64)
+        self.progress = Progress(**state["progress"]) if state else Progress(counts)
+        self.arithmetic = state["arithmetic"] if state else resolve_precision(self.config.precision, device)
+        self.scaling = channels(*state["scaling"]) if state else starting_scaling(self.config)
+        self._state = state
+        if state:
+            check_fits(
+                run,
+                state,
+                classes=len(job.classes),
+                images=len(self.samples),
+                channels=3 if self.config.color else 1,
+            )
+        train_count = sum(sample.split == "train" for sample in self.samples)
+        self.steps_per_epoch = len(batches(torch.arange(train_count), self.config.batch_size))
+        self.judged_on = "val" if any(sample.split == "val" for sample in self.samples) else "train"
+        self._pending_best: BestWeights | None = None
+        self._pending_matrix: Judged | None = None
+        self._started = time.monotonic()
+        self._saved_at = float("-inf")
+        self._left_out: dict[int, str] = state["skipped"] if state else {}
+        self._named = set(self._left_out)
+        self._open = ExitStack()
+        self._core_wait = CoreWait(self.tell.warn, torch.get_num_threads(), run.name)
+
+    def check_network(self) -> None:
+        """See that the network and its weights can be had, before seconds go into reading images."""
+        timm_name(self.config.backbone)
+        if self._state is None and self.config.weights != "none":
+            find_weights(self.config.backbone, self.config.weights, on_download=self._tell_loading)
+
+    def tell_start(self, identity: Identity) -> None:
+        """Say who goes on from where."""
+        progress = self.progress
+        self.tell.started(
+            identity,
+            device=describe(self.device),
+            resumed_at=None if self._state is None else EpochPlace(progress.epoch, progress.step),
+            total_epochs=self.config.epochs,
+            steps_per_epoch=self.steps_per_epoch,
+        )
+
+    def tell_other_threads(self, threads: int) -> None:
+        """Say so if the run goes on with another number of threads than its checkpoint was made with."""
+        before = threads if self._state is None else self._state.get("threads", threads)
+        if before != threads and self.device.type == "cpu":
+            self.tell.warn(*other_threads(before, threads))
+
+    def close(self) -> None:
+        """Let go of threads."""
+        self._open.close()
+
+    def load(self) -> bool:
+        """Read the images and build the network; False if told to stop meanwhile."""
+        self.tell.phase("loading", "reading images")
+        try:
+            self.feed = self._read_images()
+            self._open.callback(self.feed.close)
+            self._left_out = self.feed.images.left_out
+            self._name_left_out()
+            self._check_classes()
+        except LoadingStopped:
+            return False
+        self.tell.phase("loading", f"building {self.config.backbone}")
+        self.learner = self._build_learner()
+        if self._state is not None:
+            self._restore(self._state)
+            self._state = None
+        return True
+
+    def _read_images(self) -> Feed:
+        return Feed(
+            self.samples,
+            Path(self.job.dataset),
+            self.config,
+            self.device,
+            scaling=self.scaling,
+            on_progress=self.tell.loaded,
+            should_stop=self.should_stop,
+            left_out=self._left_out,
+            on_wait=self.tell.waits,
+        )
+
+    def _tell_loading(self, message: str) -> None:
+        self.tell.phase("loading", message)
+
+    def _build_learner(self) -> Learner:
+        return Learner(
+            self.config,
+            num_classes=len(self.job.classes),
+            class_weights=self._class_weights(),
+            device=self.device,
+            arithmetic=self.arithmetic,
+            steps_per_epoch=self.steps_per_epoch,
+            warn=self.tell.warn,
+            say=self._tell_loading,
+            resumed=self._state is not None,
+        )
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        try:
+            self.learner.load_state_dict(state["learner"])
+        except (RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
+            if is_out_of_memory(error):
+                raise
+            raise CheckpointError(
+                f"{printable(self.run.last_checkpoint)} does not fit {self.config.backbone} as it is built here.",
+                "Another version of timm or torch saved it (events.jsonl names them): go on with that one, or "
+                "start a new run.",
+            ) from error
+        settle_best(self.run, self.progress.best_epoch)
+
+    def run_epochs(self) -> Outcome:
+        self.tell.phase("training", f"on {describe(self.device)}, {self.arithmetic}")
+        try:
+            while not self.progress.is_over(self.config):
+                self._begin_epoch()
+                if not (self._train_epoch() and self._end_epoch()):
+                    raise LoadingStopped
+        except LoadingStopped:
+            self._save()
+            return "stopped"
+        except AwayError as error:
+            self._save()
+            raise AwayError(
+                error.message,
+                "What was done until then is saved; when the disk is back, `mia-tui train --resume "
+                f"{typed(self.run.path)}` goes on.",
+            ) from error
+        self._save()
+        return "finished"
+
+    # One epoch
+
+    def _begin_epoch(self) -> None:
+        """Try the images again that the epoch before did without; one resumed in its middle goes on without."""
+        if self.progress.step or not self._left_out:
+            return
+        before = len(self._left_out)
+        self.feed.images.try_again()
+        if len(self._left_out) < before:
+            self.tell.back(before - len(self._left_out), self.progress.epoch)
+        self._named &= self._left_out.keys()
+        self._check_classes()
+
+    def _train_epoch(self) -> bool:
+        """The steps of the present epoch that are still to do; False if told to stop before its last step."""
+        progress, counter = self.progress, ConfusionCounter(len(self.job.classes), self.device)
+        predictions = self._training_predictions()
+        sums = torch.tensor(progress.sums, device=self.device)
+        steps = StepEmitter(self.tell, self.device, every_s=TELL_EVERY_S, check_loss=self._check_loss)
+        least = min(2, self.config.batch_size)  # batch norm cannot train on one image
+        interrupted: Exception | None = None
+        try:
+            for batch in self.feed.training_batches(progress.epoch, start=progress.step):
+                self.learner.schedule.set_step(progress.epoch, progress.step)
+                progress.step += 1
+                if len(batch.targets) >= least:
+                    result = self._step(batch.images, batch.targets)
+                    sums += torch.stack([result.numerator, result.denominator])
+                    steps.step_ended(
+                        EpochPlace(progress.epoch, progress.step),
+                        result.numerator / result.denominator,
+                        self.learner.schedule.lr,
+                        len(batch.targets),
+                    )
+                    counter.update(result.logits, batch.targets)
+                    if predictions is not None:
+                        predictions.update(batch.rows, result.logits)
+                if self.should_stop():
+                    break
+        except (LoadingStopped, AwayError) as error:  # while it waited for a batch: the steps before it count
+            interrupted = error
+        progress.sums = sums.tolist()
+        progress.confusion += torch.from_numpy(counter.counts())
+        progress.predicted = None if predictions is None else predictions.classes()
+        if progress.sums[1]:  # 0 where no image of the steps so far can be read
+            self._check_loss(progress.loss)
+        if interrupted is not None:
+            raise interrupted
+        return progress.step >= self.steps_per_epoch
+
+    def _step(self, images: Tensor, targets: Tensor) -> StepResult:
+        if self.device.type != "cpu":
+            return self.learner.step(images, targets)
+        return self._core_wait.timed(self.learner.step, images, targets)
+
+    def _training_predictions(self) -> Predictions | None:
+        """Where no part is set aside the training images are judged, as they are trained on."""
+        if self.judged_on != "train":
+            return None
+        return Predictions(len(self.samples), self.device, self.progress.predicted)
+
+    def _end_epoch(self) -> bool:
+        """Validate, tell and save; False if told to stop during validation."""
+        progress = self.progress
+        self._name_left_out()
+        self._check_classes()
+        scores = {"train": Scores(progress.confusion.numpy(), progress.loss, progress.predicted)}
+        if self.judged_on == "val":
+            validated = self._validate()
+            if validated is None:
+                return False
+            scores["val"] = validated
+        values = {part: {"loss": s.loss, **figures(s.confusion)} for part, s in scores.items()}
+        value = values[self.judged_on][self.config.metric]
+        is_best = progress.is_better(value, self.config.metric)
+        self._tell_epoch(values, scores[self.judged_on], is_best)
+        self.learner.schedule.epoch_ended(value, higher_is_better(self.config.metric))
+        if is_best:
+            progress.best_epoch, progress.best_value = progress.epoch, value
+            self._pending_best = BestWeights(self._card(value), copy_weights(self.learner.judged_model))
+        progress.begin_next()
+        if time.monotonic() - self._saved_at >= SAVE_EVERY_S and not self.progress.is_over(
+            self.config
+        ):  # the end is saved anyway
+            self._save()
+        return True
+
+    def _validate(self) -> Scores | None:
+        rows = self.feed.rows("val")
+        if self._left_out and self._left_out.keys() >= set(rows.tolist()):  # better now than never
+            self.feed.images.try_again(rows.tolist())
+        scores = evaluate(
+            self.learner.judged_model,
+            self.feed.plain_batches(rows),
+            num_classes=len(self.job.classes),
+            num_samples=len(self.samples),
+            device=self.device,
+            arithmetic=self.arithmetic,
+            loss_terms=self.learner.loss_terms,
+            should_stop=self.should_stop,
+        )
+        self._name_left_out()
+        if scores is not None and not scores.confusion.any():
+            raise DataError(
+                "No image of the validation part can be read.",
+                "Check the files that were named as unreadable, or train with --val-fraction 0.",
+            )
+        return scores
+
+    def _tell_epoch(self, values: dict[str, dict[str, float]], judged: Scores, is_best: bool) -> None:
+        names = tuple(item.name for item in self.job.classes)
+        matrix = SavedConfusion(self.progress.epoch, self.judged_on, names, judged.confusion)
+        told = Judged(matrix, self._judgements(judged.predicted))
+        self.tell.epoch(values, told, self._elapsed(), self._without())
+        if is_best:
+            self._pending_matrix = told
+
+    def _without(self) -> LeftOut | None:
+        """What the present epoch does without."""
+        if not self._left_out:
+            return None
+        of = Counter(sample.split for sample in self.samples)
+        left_out = Counter(self.samples[row].split for row in self._left_out)
+        named = sorted(self._left_out)[:MOST_NAMED]
+        return LeftOut(
+            train=left_out["train"],
+            of_train=of["train"],
+            val=left_out["val"],
+            of_val=of["val"],
+            images={encode_name(image_name(self.samples[row])): self._left_out[row] for row in named},
+        )
+
+    def _judgements(self, predicted: Tensor | None) -> EvaluatedImages:
+        """By position in samples.jsonl, where the images of the test part stand, too."""
+        of_all = np.full(self._sample_count, NOT_JUDGED, np.int64)
+        if predicted is not None:
+            of_all[self.places] = predicted.numpy()
+        return EvaluatedImages(self.progress.epoch, self.judged_on, of_all)
+
+    # Checkpoints
+
+    def _save(self) -> None:
+        self._name_left_out()
+        self.progress.elapsed_s = self._elapsed()
+        self._started, self.tell.waited_s = time.monotonic(), 0.0
+        best = self._pending_best
+        state = {
+            "progress": self.progress.state_dict(),
+            "best_epoch": self.progress.best_epoch,
+            "arithmetic": self.arithmetic,
+            "scaling": [list(values) for values in self.scaling],
+            "learner": self.learner.state_dict(),
+            "skipped": self._left_out,
+            "threads": self.config.threads,
+        }
+        if self._pending_matrix is not None:  # with the weights, so that a failure in between leaves neither
+            self.tell.confusion(self._pending_matrix, "best")
+        self.tell.when_there(lambda: save_checkpoint(self.run, state, best))
+        self._pending_best = self._pending_matrix = None
+        self._saved_at = time.monotonic()
+        begun = self.progress.epoch if self.progress.step else self.progress.epoch - 1
+        self.tell.saved(self.run.last_checkpoint, begun, is_best=False)
+        if best is not None:
+            self.tell.saved(self.run.best_weights, best.card.epoch, is_best=True)
+
+    def _card(self, value: float) -> ModelCard:
+        return make_card(
+            self.job,
+            self.run.path.name,
+            self.scaling,
+            epoch=self.progress.epoch,
+            value=value,
+            judged_on=self.judged_on,
+        )
+
+    # Watching over it
+
+    def _elapsed(self) -> float:
+        return self.progress.elapsed_s + time.monotonic() - self._started - self.tell.waited_s
+
+    def _check_loss(self, loss: float) -> None:
+        """Stop the run if the loss is no number any more; what was saved before stays good."""
+        if not math.isfinite(loss):
+            raise RunError(
+                f"The loss became {loss} in epoch {self.progress.epoch}, step {self.progress.step}.",
+                "Start again with a lower learning rate (--lr) or with --precision fp32.",
+            )
+
+    def _name_left_out(self) -> None:
+        """Name the images that turned out to be unreadable since the last time."""
+        new = sorted(self._left_out.keys() - self._named)
+        if new:
+            self._named.update(new)
+            told = [(image_name(self.samples[row]), self._left_out[row]) for row in new]
+            self.tell.left_out(told, self.progress.epoch)
+
+    def _check_classes(self) -> None:
+        """Refuse to go on without any image of a class, unless one of it can be read by now."""
+        rows_of: dict[int, list[int]] = {self.samples[row].class_index: [] for row in self._left_out}
+        if not rows_of:
+            return
+        for row, sample in enumerate(self.samples):
+            if sample.split == "train" and sample.class_index in rows_of:
+                rows_of[sample.class_index].append(row)
+        for index, rows in rows_of.items():
+            if self._left_out.keys() >= set(rows) and not self.feed.images.can_read_any(rows):
+                raise DataError(
+                    f"No image of class {printable(self.job.classes[index].name)} is left to train on.",
+                    "Check the files that were named as unreadable, or label more images.",
+                )
+
+    def _class_weights(self) -> Tensor | None:
+        counts = Counter(sample.class_index for sample in self.samples if sample.split == "train")
+        values = class_weight_values(
+            self.config.class_weights,
+            [counts[index] for index in range(len(self.job.classes))],
+            [item.name for item in self.job.classes],
+            self.config.effective_beta,
+        )
+        return None if values is None else torch.tensor(values, dtype=torch.float32)

@@ -1,0 +1,125 @@
+"""Which labelled images a trained network is judged on, and what their classes are to it."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from mia_tui.dataset.model import ImageKey, Part
+from mia_tui.errors import DataError
+from mia_tui.paths import is_same_folder
+from mia_tui.runs.list.home import job_here, samples_here
+from mia_tui.runs.preflight.prepare import Dataset
+from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.record.model_card import ModelCard
+from mia_tui.text import counted, name_some, printable
+
+Judged = Literal["val", "test", "all"]
+
+
+@dataclass(frozen=True)
+class EvaluationView:
+    """Images and their truth.
+
+    Attributes:
+        split: What was judged; the one asked for, or the one chosen where none was.
+        truth: Position in the network's classes of each image, in dataset order.
+        trained_on: How many of them the network was trained on; above 0 for `all` only.
+        notes: What was left out, a sentence each.
+    """
+
+    split: Judged
+    truth: dict[ImageKey, int]
+    trained_on: int
+    notes: list[str]
+
+
+def judged_images(
+    dataset: Dataset, card: ModelCard, run: RunDir | None, split: Judged | None = None
+) -> EvaluationView:
+    """Choose the images to judge a network on.
+
+    The parts are those of the run: what it trained on is never taken for unseen. An image that the run does
+    not know has the part of its top folder (train, val, test), or else counts as unseen: it is in `test`.
+
+    Args:
+        dataset: The labelled images.
+        card: The network.
+        run: Its run; None for a weights file on its own, which does not tell what it was trained on.
+        split: The part; None takes `test` where there are such images, else `val`, and everything of a
+            dataset that the run does not know.
+
+    Raises:
+        DataError: If no class is the network's, or the part has no image.
+    """
+    of_run = _parts_of_run(dataset, run)
+    truth, notes = _truth(dataset, card)
+    parts = {key: of_run.get(key) or dataset.labelled.parts.get(key, "test") for key in truth}
+    chosen = split or _default_split(parts, of_run)
+    judged = {key: index for key, index in truth.items() if chosen in ("all", parts[key])}
+    if not judged:
+        raise DataError(
+            f"{printable(dataset.root)} has no labelled image in the part {chosen}.",
+            "Choose another with --split val, test or all.",
+        )
+    seen = sum(of_run.get(key) == "train" for key in judged)
+    if seen:
+        notes.append(
+            f"{seen:,} of the {counted(len(judged), 'image')} were trained on: their figures flatter."
+        )
+    return EvaluationView(chosen, judged, seen, notes)
+
+
+def _parts_of_run(dataset: Dataset, run: RunDir | None) -> dict[ImageKey, Part]:
+    """Part in the run of each labelled image that it knows, by absolute path; renamed ones by the path of today."""
+    if run is None:
+        return {}
+    job = job_here(run, dataset.root)
+    root = dataset.root.resolve()
+    home = (
+        root if is_same_folder(root, Path(job.dataset)) else Path(job.dataset)
+    )  # a path of many, if mounted
+    moved = dataset.labelled.moved
+    known = {
+        (str(home / moved.get(sample.path, sample.path)), sample.frame): sample.split
+        for sample in samples_here(run, job)
+    }
+    return {
+        key: known[place]
+        for key in dataset.labelled.labels
+        if (place := (str(root / key.path), key.frame)) in known
+    }
+
+
+def _default_split(parts: Mapping[ImageKey, Part], of_run: Mapping[ImageKey, Part]) -> Judged:
+    if not of_run:
+        return "all"
+    return "test" if "test" in parts.values() else "val"
+
+
+def _truth(dataset: Dataset, card: ModelCard) -> tuple[dict[ImageKey, int], list[str]]:
+    """Labels as positions in the network's classes, matched by name; images of other classes are left out."""
+    position = {item.name: index for index, item in enumerate(card.classes)}
+    names = [named.name for named in dataset.labelled.classes]
+    if not position.keys() & set(names):
+        raise DataError(
+            f"The network knows {name_some(position)}; none of these is a class of {printable(dataset.root)}, "
+            f"which has {name_some(names)}.",
+            "Classes are matched by their names: rename them, or take another run.",
+        )
+    truth = {
+        key: position[names[index]]
+        for key, index in dataset.labelled.labels.items()
+        if names[index] in position
+    }
+    unknown = Counter(
+        names[index] for index in dataset.labelled.labels.values() if names[index] not in position
+    )
+    notes = []
+    if unknown:
+        notes.append(
+            f"{counted(unknown.total(), 'image')} of classes that the network does not know are left out: "
+            f"{name_some(unknown)}."
+        )
+    return truth, notes

@@ -1,0 +1,198 @@
+"""Figures of a confusion matrix, and the matrix on disk.
+
+Everything follows from counts summed over a whole part, in float64, and equals
+scikit-learn with its default labels and zero_division=0: a class that occurs
+neither in the truth nor among the predictions takes no part in a mean.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from msgspec import Meta
+
+from mia_tui.errors import RunError
+from mia_tui.files import read
+from mia_tui.records import Count, Frame, Text, decode_json
+from mia_tui.runs.disk import make_folder, write_atomically
+from mia_tui.runs.record.layout import unreadable
+from mia_tui.text import decode_name, encode_name, printable
+
+Matrix = npt.NDArray[np.int64]
+_Numbers = npt.NDArray[np.float64]
+
+_MOST_DENSE_CLASSES = 50
+_MOST_BYTES = 1 << 29
+_MOST_CLASSES = 10_000  # of a matrix that is read: 800 MB
+
+
+class ClassFigures(msgspec.Struct, frozen=True, rename={"name": "class"}):
+    """Figures of one class; `support` is its number of images in the truth. What is undefined is 0."""
+
+    name: str
+    support: int
+    precision: float
+    recall: float
+    f1: float
+
+
+@dataclass(frozen=True)
+class SavedConfusion:
+    """A confusion matrix with what it was counted on.
+
+    Attributes:
+        epoch: Epoch of the weights.
+        split: Part of the images.
+        classes: Names, in the order of rows and columns.
+        counts: Shape (C, C), int64; rows are the truth, columns the predictions.
+    """
+
+    epoch: int
+    split: str
+    classes: tuple[str, ...]
+    counts: Matrix
+
+
+class _File(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The JSON: `rows` whole, or `cells` as [row, column, count] where most are 0."""
+
+    epoch: Count
+    split: Text
+    classes: Annotated[list[Text], Meta(min_length=1, max_length=_MOST_CLASSES)]
+    rows: list[list[Count]] | None = None
+    cells: list[tuple[Frame, Frame, Count]] | None = None
+
+
+def figures(confusion: Matrix) -> dict[str, float]:
+    """All figures of a confusion matrix, by their names in catalog/metrics.py (without the loss).
+
+    Args:
+        confusion: Shape (C, C), integers; rows are the truth, columns the predictions.
+
+    Returns:
+        Figures in 0..1, mcc in -1..1; all NaN if the matrix counts no image.
+
+    Source: scikit-learn's accuracy_score, balanced_accuracy_score, precision_recall_fscore_support and
+        matthews_corrcoef; for the last one Gorodkin, "Comparing two K-category assignments", 2004.
+    """
+    counts = _checked(confusion)
+    right, truth, predicted = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
+    total = counts.sum()
+    if total == 0:
+        return dict.fromkeys(_NAMES, float("nan"))
+    precision, recall, f1 = _by_class(right, truth, predicted)
+    seen = (truth > 0) | (predicted > 0)
+    values = (
+        right.sum() / total,
+        recall[truth > 0].mean(),
+        *(column[seen].mean() for column in (precision, recall, f1)),
+        *(column @ truth / total for column in (precision, recall, f1)),
+        _mcc(right, truth, predicted, total),
+    )
+    return {name: float(value) for name, value in zip(_NAMES, values, strict=True)}
+
+
+def per_class(confusion: Matrix, classes: tuple[str, ...] | list[str]) -> list[ClassFigures]:
+    """Figures of each class, in the order of `classes`; a class without images has zeros.
+
+    Args:
+        confusion: Shape (C, C), integers; rows are the truth, columns the predictions.
+        classes: C names.
+    """
+    counts = _checked(confusion)
+    truth = counts.sum(axis=1)
+    columns = _by_class(np.diag(counts), truth, counts.sum(axis=0))
+    return [
+        ClassFigures(name, int(support), float(precision), float(recall), float(f1))
+        for name, support, precision, recall, f1 in zip(classes, truth, *columns, strict=True)
+    ]
+
+
+def save_confusion(path: Path, confusion: SavedConfusion, *, root: Path | None = None) -> None:
+    """Write a confusion matrix as JSON; sparse above 50 classes.
+
+    Args:
+        path: The file; its folder is made where it is missing.
+        confusion: What to write.
+        root: As for `files.new_content`.
+
+    Raises:
+        RunError: If the disk does not take it.
+    """
+    counts = confusion.counts
+    sparse = len(confusion.classes) > _MOST_DENSE_CLASSES
+    rows, columns = np.nonzero(counts)
+    cells = zip(rows.tolist(), columns.tolist(), counts[rows, columns].tolist(), strict=True)
+    file = _File(
+        epoch=confusion.epoch,
+        split=confusion.split,
+        classes=[encode_name(name) for name in confusion.classes],
+        rows=None if sparse else counts.tolist(),
+        cells=list(cells) if sparse else None,
+    )
+    make_folder(path.parent, root=root)
+    write_atomically(path, msgspec.json.encode(file), root=root)
+
+
+def load_confusion(path: Path) -> SavedConfusion:
+    """Read what `save_confusion` wrote.
+
+    Raises:
+        RunError: If the file is missing or damaged.
+    """
+    try:
+        file = decode_json(read(path, most_bytes=_MOST_BYTES), _File)
+        counts = _matrix(file)
+    except OSError as error:
+        raise unreadable(path, error) from error
+    except (ValueError, IndexError) as error:
+        raise RunError(f"{printable(path)} holds no confusion matrix: {error}.") from error
+    return SavedConfusion(file.epoch, file.split, tuple(decode_name(name) for name in file.classes), counts)
+
+
+_NAMES = (
+    "accuracy",
+    "balanced_accuracy",
+    "macro_precision",
+    "macro_recall",
+    "macro_f1",
+    "weighted_precision",
+    "weighted_recall",
+    "weighted_f1",
+    "mcc",
+)
+
+
+def _checked(confusion: Matrix) -> _Numbers:
+    if confusion.ndim != 2 or confusion.shape[0] != confusion.shape[1]:
+        raise ValueError(f"A confusion matrix is square, this one is {confusion.shape}.")
+    return confusion.astype(np.float64)
+
+
+def _by_class(right: _Numbers, truth: _Numbers, predicted: _Numbers) -> tuple[_Numbers, _Numbers, _Numbers]:
+    """Precision, recall and F1, each of shape (C,)."""
+    return _ratio(right, predicted), _ratio(right, truth), _ratio(2 * right, truth + predicted)
+
+
+def _ratio(part: _Numbers, whole: _Numbers) -> _Numbers:
+    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
+
+
+def _mcc(right: _Numbers, truth: _Numbers, predicted: _Numbers, total: float) -> float:
+    covariance = right.sum() * total - truth @ predicted
+    spread = (total**2 - predicted @ predicted) * (total**2 - truth @ truth)
+    return float(covariance / np.sqrt(spread)) if spread > 0 else 0.0
+
+
+def _matrix(file: _File) -> Matrix:
+    size = len(file.classes)
+    if file.rows is not None:
+        return np.array(file.rows, dtype=np.int64).reshape(size, size)
+    counts = np.zeros((size, size), dtype=np.int64)
+    if file.cells:
+        rows, columns, values = np.array(file.cells, dtype=np.int64).T
+        counts[rows, columns] = values
+    return counts

@@ -1,0 +1,113 @@
+"""Which class a network gave each image that it was judged on: what lies behind the cells of a confusion matrix.
+
+Written beside each matrix, by position in samples.jsonl; runs of earlier
+versions have none.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from msgspec import Meta
+
+from mia_tui.dataset.model import ImageKey
+from mia_tui.errors import RunError
+from mia_tui.files import read
+from mia_tui.records import BadRecord, Count, Text, decode_json
+from mia_tui.runs.disk import make_folder, write_atomically
+from mia_tui.runs.record.job import Sample
+from mia_tui.runs.record.layout import RunDir, unreadable
+from mia_tui.text import printable
+
+NOT_JUDGED = -1
+
+_MOST_BYTES = 1 << 28
+
+
+@dataclass(frozen=True)
+class EvaluatedImages:
+    """Predictions of one epoch.
+
+    Attributes:
+        epoch: Epoch of the weights.
+        split: Part of the images.
+        predicted: Position of the class that each of the run's samples was given, shape (N,), int; `NOT_JUDGED`
+            for those of other parts and those that could not be read.
+    """
+
+    epoch: int
+    split: str
+    predicted: npt.NDArray[np.int64]
+
+
+class _File(msgspec.Struct, frozen=True, kw_only=True):
+    epoch: Count
+    split: Text
+    predicted: list[Annotated[int, Meta(ge=NOT_JUDGED, le=2**31 - 1)]]
+
+
+def judgements_file(run: RunDir, which: Literal["last", "best"]) -> Path:
+    """Where the predictions of the last or the best epoch lie."""
+    return run.confusion(which).with_suffix(".predicted.json")
+
+
+def save_judgements(path: Path, judgements: EvaluatedImages, *, root: Path | None = None) -> None:
+    """Write them as JSON.
+
+    Args:
+        path: The file; its folder is made where it is missing.
+        judgements: What to write.
+        root: As for `files.new_content`.
+
+    Raises:
+        RunError: If the disk does not take it.
+    """
+    file = _File(epoch=judgements.epoch, split=judgements.split, predicted=judgements.predicted.tolist())
+    make_folder(path.parent, root=root)
+    # Not synced: the matrix beside it is what must last.
+    write_atomically(path, msgspec.json.encode(file), root=root, sync=False)
+
+
+def load_judgements(path: Path) -> EvaluatedImages | None:
+    """Read what `save_judgements` wrote; None if there is no such file.
+
+    Raises:
+        RunError: If it cannot be read, or is damaged.
+    """
+    try:
+        file = decode_json(read(path, most_bytes=_MOST_BYTES), _File)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise unreadable(path, error) from error
+    except BadRecord as error:
+        raise RunError(f"{printable(path)} holds no predictions: {error}.") from error
+    return EvaluatedImages(file.epoch, file.split, np.array(file.predicted, dtype=np.int64))
+
+
+def images_judged(
+    samples: Sequence[Sample], judgements: EvaluatedImages, *, truth: int, predicted: int | None = None
+) -> list[ImageKey]:
+    """The images of a cell of the confusion matrix, or of a row of it, those that were mistaken first.
+
+    Args:
+        samples: The run's.
+        judgements: Of the same run.
+        truth: Position of their class.
+        predicted: Position of the class that they were given; None takes all that were judged.
+
+    Raises:
+        RunError: If the predictions are of other samples.
+    """
+    if len(judgements.predicted) != len(samples):
+        raise RunError("The predictions of this run do not fit its images.", "Train it again.")
+    truths = np.fromiter((sample.class_index for sample in samples), np.int64, len(samples))
+    given = judgements.predicted
+    wanted = (truths == truth) & (given != NOT_JUDGED if predicted is None else given == predicted)
+    places = np.flatnonzero(wanted)
+    places = places[np.argsort(given[places] == truth, kind="stable")]
+    return [ImageKey(samples[place].path, samples[place].frame) for place in places.tolist()]

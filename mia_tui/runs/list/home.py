@@ -1,0 +1,217 @@
+"""Where a run's images are now: its dataset may have been moved, renamed or copied since it was trained.
+
+job.json holds the folders as they were. A run whose state folder lies in or
+beside its dataset is found with it, wherever both went; so a copy is a dataset
+of its own. Where the state lies elsewhere (--state), the dataset is the one
+that was named last, or the one that labels.db was written for last.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from mia_tui.config.weights_cache import IMAGENET_WEIGHTS
+from mia_tui.dataset.store.label_store import LabelStore
+from mia_tui.errors import DataError, RunError, StoreError
+from mia_tui.paths import (
+    STATE_FOLDER,
+    StateFolder,
+    dataset_beside,
+    is_of_this_dataset,
+    is_same_folder,
+    real_path,
+)
+from mia_tui.runs.record.job import Sample, TrainJob
+from mia_tui.runs.record.layout import RunDir
+from mia_tui.text import printable, typed
+
+Answer = TypeVar("Answer")
+
+_LOOKED_FOR = 32  # images; one that is there tells a dataset from an empty or a foreign folder
+
+
+def job_here(run: RunDir, dataset: Path | None = None) -> TrainJob:
+    """The job of a run with folders as they are now; writes nothing.
+
+    Args:
+        run: The run.
+        dataset: What the user named; it counts where the run's place does not tell its dataset.
+
+    Raises:
+        RunError: If the run cannot be read.
+    """
+    job = run.job()
+    state = run.path.resolve().parent.parent
+    home = _home(run, job, dataset)
+    config = job.config
+    if config.val is not None:
+        config = msgspec.structs.replace(config, val=str(_val(Path(config.val), job, home)))
+    if config.weights not in ("none", IMAGENET_WEIGHTS):
+        weights = Path(config.weights)
+        for old, new in ((Path(job.state), state), (Path(job.dataset), home)):
+            if weights.is_relative_to(old):
+                weights = new / weights.relative_to(old)
+                break
+        config = msgspec.structs.replace(config, weights=str(weights))
+    return msgspec.structs.replace(job, dataset=str(home), state=str(state), config=config)
+
+
+def samples_here(run: RunDir, job: TrainJob) -> list[Sample]:
+    """The images of a run by the paths that they have now, in the order they were given.
+
+    Args:
+        run: The run.
+        job: From `job_here`.
+
+    Raises:
+        RunError: If the run cannot be read.
+    """
+    written, samples = run.job(), run.samples()
+    moved = _moved_files(run, written)
+    if written.dataset == job.dataset and written.config.val == job.config.val and not moved:
+        return samples
+    return [_sample_here(sample, written, job, moved) for sample in samples]
+
+
+def settle(run: RunDir, dataset: Path | None = None) -> None:
+    """Before a worker is started: see that the images are there, and note where, if the user named that.
+
+    Args:
+        run: The run.
+        dataset: As for `job_here`.
+
+    Raises:
+        DataError: If the folder of the dataset or that of --val is gone, or the one that was named holds none of the
+            run's images.
+        RunError: If the run cannot be read, or its job not be written.
+    """
+    job = job_here(run, dataset)
+    if dataset is not None and not is_same_folder(dataset, Path(job.dataset)) and not _holds(dataset, run):
+        raise DataError(
+            f"{printable(dataset)} holds none of the images of the run {printable(run.name)}.",
+            f"Those were in {printable(job.dataset)}.",
+        )
+    check_home(run, job)
+    written = run.job()
+    if (
+        dataset is not None
+        and not _lies_with(written)
+        and (written.moved_to or written.dataset) != job.dataset
+    ):
+        run.put_dataset(Path(job.dataset))
+
+
+def check_home(run: RunDir, job: TrainJob) -> None:
+    """Refuse to work on a run whose folders of images are gone.
+
+    Raises:
+        DataError: If there is no folder of the dataset, or none of --val.
+    """
+    home = Path(job.dataset)
+    name = printable(run.name)
+    if not os.path.isdir(home):  # noqa: PTH112
+        raise DataError(
+            f"The images of the run {name} are gone: there is no folder {printable(home)}.",
+            f"If it was moved, name it: mia-tui train DATASET --state {typed(job.state)} --resume {typed(run.name)}.",
+        )
+    if job.config.val is not None and not os.path.isdir(job.config.val):  # noqa: PTH112
+        raise DataError(
+            f"The folder of --val, {printable(job.config.val)}, is gone, and the run {name} is validated on it.",
+            "Put it back, or a link to it, or start a new run.",
+        )
+
+
+def _home(run: RunDir, job: TrainJob, dataset: Path | None) -> Path:
+    """The first place that holds images of the run; where none does, the likeliest."""
+    found: list[Path] = []
+    for place in _places(run, job, dataset):
+        if place in found or not os.path.isdir(place):  # noqa: PTH112  # Path's raises
+            continue
+        if not found and str(place) == job.dataset and _lies_with(job):  # nothing was moved
+            return place
+        if _holds(place, run):
+            return place
+        found.append(place)
+    return found[0] if found else Path(job.dataset)
+
+
+def _places(run: RunDir, job: TrainJob, dataset: Path | None) -> Iterator[Path]:
+    beside = list(_places_beside(run))
+    if _lies_with(job):
+        yield from beside
+    if dataset is not None:
+        yield real_path(dataset)
+    if job.moved_to is not None:
+        yield Path(job.moved_to)
+    if not _lies_with(job):
+        root = _in_labels(run, LabelStore.root, None)
+        if root is not None:
+            yield root
+    yield Path(job.dataset)
+    yield from beside
+
+
+def _places_beside(run: RunDir) -> Iterator[Path]:
+    """What a state folder of this name belongs to: the folder it lies in, or the one beside it."""
+    for path in (run.path.resolve(), run.path.absolute()):  # `mia` may be a link that the user made
+        state = path.parent.parent
+        if state.name == STATE_FOLDER:
+            yield state.parent.resolve()
+        elif (dataset := dataset_beside(state)) is not None:
+            yield real_path(dataset)
+
+
+def _lies_with(job: TrainJob) -> bool:
+    """Whether the run's state folder lay in or beside its dataset, and moves with it."""
+    return is_of_this_dataset(Path(job.state), Path(job.dataset))
+
+
+def _in_labels(run: RunDir, ask: Callable[[LabelStore], Answer], otherwise: Answer) -> Answer:
+    """What labels.db says; `otherwise` where there is none, or none that can be read."""
+    with suppress(StoreError):
+        store = LabelStore.open_existing(StateFolder(run.path.parent.parent).labels_db)
+        if store is not None:
+            with store:
+                return ask(store)
+    return otherwise
+
+
+def _holds(folder: Path, run: RunDir) -> bool:
+    """Whether any of the first images of a run lies in a folder."""
+    try:
+        paths = [sample.path for sample in run.some_samples(_LOOKED_FOR)]
+    except RunError:
+        return False
+    return any(os.path.lexists(folder / path) for path in paths if not os.path.isabs(path))  # noqa: PTH117
+
+
+def _val(val: Path, job: TrainJob, home: Path) -> Path:
+    """The folder of --val: in the dataset it moves with it, elsewhere it stays, or moves along with it."""
+    before = Path(job.dataset)
+    if val.is_relative_to(before):
+        return home / val.relative_to(before)
+    if not os.path.isdir(val):  # noqa: PTH112
+        along = Path(os.path.normpath(home / os.path.relpath(val, before)))
+        if os.path.isdir(along):  # noqa: PTH112
+            return along
+    return val
+
+
+def _moved_files(run: RunDir, job: TrainJob) -> dict[str, str]:
+    """Files of the dataset that were renamed since, as far as labels followed them."""
+    return _in_labels(run, lambda store: store.moves_since(job.created_at), {})
+
+
+def _sample_here(sample: Sample, written: TrainJob, job: TrainJob, moved: dict[str, str]) -> Sample:
+    path = sample.path
+    if not os.path.isabs(path):  # noqa: PTH117  (a million of them)
+        here = moved.get(path, path)
+    elif written.config.val is not None and job.config.val is not None:
+        here = str(Path(job.config.val) / os.path.relpath(path, written.config.val))
+    else:
+        here = path
+    return sample if here == path else msgspec.structs.replace(sample, path=here)

@@ -1,0 +1,177 @@
+"""What becomes of runs: started again, run anew, deleted; and those that died before they lived."""
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from mia_tui import errors
+from mia_tui.config.train import TrainConfig
+from mia_tui.errors import MiaError, RunError
+from mia_tui.files import remove, remove_leftovers
+from mia_tui.runs.disk import disk_error
+from mia_tui.runs.list.home import job_here, settle
+from mia_tui.runs.list.index import remember_run
+from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.record.state import read_state
+from mia_tui.runs.worker.control import kill_worker, request_stop
+from mia_tui.runs.worker.launch import spawn, trains_on_cpu, wait_until_taken
+from mia_tui.runs.worker.liveness import Status, run_status
+from mia_tui.text import name_some, printable
+
+_LIVE: frozenset[Status] = frozenset({"starting", "running", "unknown"})
+_STARTING_S = 30.0
+_SAVING_S = 10.0
+_DYING_S = 5.0
+_LOOK_EVERY_S = 0.1
+_NAMED = 3
+
+
+def resume_run(run: RunDir, *, after: RunDir | None = None, dataset: Path | None = None) -> None:
+    """Start a worker that goes on where the run's last checkpoint is; returns when it has the run.
+
+    Args:
+        run: One that has ended, or was lost; it keeps its settings.
+        after: The run whose end it waits for; None begins at once, also where it waited for another before.
+        dataset: The dataset that is open, for a state that does not lie with its dataset.
+
+    Raises:
+        DataError: If its images are gone.
+        RunError: If the run is finished or being worked on, or the worker cannot be started.
+    """
+    config = run.job().config
+    if run_status(run) == "finished":
+        raise RunError(
+            f"The run {printable(run.name)} is finished, so there is nothing to go on with.",
+            "Start a new one from its weights.",
+        )
+    if run_status(run) != "running":
+        settle(run, dataset)
+        run.put_behind(after)
+    remember_run(run)
+    wait_until_taken(run, spawn(run, gives_way=trains_on_cpu(config.device)))
+
+
+def rerun_config(run: RunDir) -> TrainConfig:
+    """The settings to train once more with, on the labels of today.
+
+    Raises:
+        RunError: If the run cannot be read.
+    """
+    return job_here(run).config
+
+
+def changed_config(run: RunDir) -> TrainConfig:
+    """The settings of a new run that goes on from the best weights of another; to be changed before it starts.
+
+    Raises:
+        RunError: If the run cannot be read, or has saved no weights yet.
+    """
+    config = job_here(run).config
+    if not run.best_weights.is_file():
+        raise RunError(
+            f"The run {printable(run.name)} has saved no weights yet.", "Run it again from the start instead."
+        )
+    return msgspec.structs.replace(config, weights=str(run.best_weights.resolve()))
+
+
+def delete_run(run: RunDir) -> None:
+    """Remove a run with its checkpoints; one that is being worked on is stopped first. Takes seconds then.
+
+    A worker that does not stop within ten seconds is killed if it is proved to be a process of this user: what it
+    would save goes away, too. Only what a run writes is removed: files that a person put into its folder stay, and
+    so does the folder then.
+
+    Raises:
+        RunError: If its worker does not end, or files cannot be removed, or others stay.
+    """
+    if run.path.is_symlink():
+        raise RunError(
+            f"The run {printable(run.name)} is a link to another folder, so it is not deleted.",
+            f"Remove the link {printable(run.path)} or the folder that it leads to by hand.",
+        )
+    if run_status(run) in _LIVE:
+        _end_worker(run)
+    _remove(run)
+
+
+def drop_stillborn(run: RunDir, error: MiaError) -> None:
+    """Remove a run that a mistake of the user ended before anything was trained, so that `last` means no corpse."""
+    state = read_state(run)
+    untouched = state.attempt <= 1 and not state.epochs and not run.last_checkpoint.exists()
+    if untouched and isinstance(error, errors.ConfigError | errors.DataError):
+        run.drop()
+
+
+def wait_until_started(run: RunDir) -> None:
+    """Wait until the worker has begun or waits for another run, or knows why it cannot: seconds, for torch.
+
+    Raises:
+        MiaError: What made the worker fail; the run is then removed if it was the user's mistake.
+    """
+    deadline = time.monotonic() + _STARTING_S
+    while time.monotonic() < deadline:
+        state = read_state(run)
+        if state.error is not None:
+            error = _kind(state.error.kind)(state.error.message, state.error.hint)
+            drop_stillborn(run, error)
+            raise error
+        if state.started is not None or state.phase == "waiting":
+            return
+        time.sleep(_LOOK_EVERY_S)
+
+
+def _kind(name: str) -> type[MiaError]:
+    """The class of an error that a log names; the log may name anything."""
+    kind = getattr(errors, name, None)
+    return kind if isinstance(kind, type) and issubclass(kind, MiaError) else RunError
+
+
+def _end_worker(run: RunDir) -> None:
+    name = printable(run.name)
+    if _waited(lambda: run_status(run) != "starting", _STARTING_S) and run_status(run) not in _LIVE:
+        return
+    asked = request_stop(run)
+    if _waited(lambda: run_status(run) not in _LIVE, _SAVING_S):
+        return
+    if asked.doubt is not None:
+        raise RunError(
+            f"The run {name} may be being worked on, so it is not deleted: it was asked to stop by its file `stop` "
+            f"alone, since {asked.doubt}.",
+            "Delete it when it has ended; if its worker is gone for good, remove its folder by hand.",
+        )
+    with suppress(RunError):  # it ended at the last moment
+        kill_worker(run)
+    if not _waited(lambda: run_status(run) not in _LIVE, _DYING_S):
+        raise RunError(f"The worker of the run {name} does not end, so the run is not deleted.")
+
+
+def _waited(condition: Callable[[], bool], timeout_s: float) -> bool:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_LOOK_EVERY_S)
+    return True
+
+
+def _remove(run: RunDir) -> None:
+    """job.json goes first: what is left if this is interrupted is no run any more."""
+    try:
+        for path in run.own_files():
+            remove(path, root=run.root)
+        remove_leftovers(run.path, root=run.root)
+        others = sorted(path.name for path in run.path.iterdir())
+        if not others:
+            run.path.rmdir()
+    except FileNotFoundError:  # somebody else deletes it, too
+        return
+    except OSError as error:
+        raise disk_error(error, Path(error.filename or run.path)) from error
+    if others:
+        raise RunError(
+            f"The run {printable(run.name)} is deleted; its folder {printable(run.path)} stays, since it holds "
+            f"other files: {name_some(others[:_NAMED])}."
+        )

@@ -1,0 +1,256 @@
+"""Finding runs: those of a dataset, those of this user."""
+
+import difflib
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from mia_tui.catalog.metrics import MetricName, shown_metric
+from mia_tui.dataset.recent import recent_datasets
+from mia_tui.errors import ConfigError, RunError
+from mia_tui.files import open_in_place, read
+from mia_tui.paths import StateFolder, orphaned_states, state_places, user_state
+from mia_tui.records import BadRecord, Text, Time, decode_json
+from mia_tui.runs.disk import write_atomically
+from mia_tui.runs.record.events import EpochEnded
+from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.record.state import best_epoch, read_state
+from mia_tui.text import decode_name, encode_name, name_some, printable, typed
+
+_RECENT = "recent-runs"
+_MOST_RECENT = 100
+_MOST_BYTES = 1 << 24
+_NAMED = 5
+_LIST_HINT = "`mia-tui runs list DATASET` lists the runs of a dataset."
+
+
+class _Dated(msgspec.Struct, frozen=True):
+    created_at: Time
+
+
+def list_runs(state: StateFolder) -> list[RunDir]:
+    """The runs of a dataset, oldest first; folders that are no runs are passed over.
+
+    Raises:
+        RunError: If the folder of runs cannot be read.
+    """
+    try:
+        with os.scandir(state.runs) as entries:
+            folders = [Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise RunError(f"{printable(state.runs)} cannot be read: {error.strerror}.") from error
+    return _oldest_first([run for run in map(RunDir, folders) if _is_there(run)])
+
+
+def find_run(text: str, *, dataset: Path | None = None, state: Path | None = None) -> RunDir:
+    """The run that a user means.
+
+    Args:
+        text: A folder; a run's name or the beginning of one; `last`; or `best`, the run of the dataset whose
+            best epoch has the best value of the newest run's metric.
+        dataset: The dataset whose runs are looked through; None are this user's recent runs.
+        state: What the user named with --state.
+
+    Raises:
+        ConfigError: If no run, or more than one, is meant.
+        RunError: If `text` is a folder that holds no run.
+    """
+    runs = runs_of(dataset, state)
+    where = _where(dataset, state)
+    if text == "best" and dataset is None and state is None:
+        raise ConfigError("The best run of which dataset?", "Name it with --dataset.")
+    if text == "last" and dataset is None and state is None:
+        _refuse_if_moved(runs)
+    if text in ("last", "best"):
+        if not runs:
+            raise ConfigError(f"There is no run {where} yet.", no_runs_hint(dataset, state))
+        return runs[-1] if text == "last" else _best(runs, where)
+    exact = [run for run in runs if run.name == text]
+    path = _named(text)
+    if not exact and RunDir(path).exists():
+        return RunDir(path)
+    found = exact or [run for run in runs if run.name.startswith(text)]
+    if not found and path.is_dir():
+        return RunDir.open(path)
+    return _only(found, text, runs, where, _LIST_HINT if runs else no_runs_hint(dataset, state))
+
+
+def no_runs_hint(dataset: Path | None, state: Path | None) -> str:
+    """What to do where there are no runs: the dataset may have been renamed, and its state folder not."""
+    left = orphaned_states(dataset) if dataset is not None and state is None else []
+    if dataset is None or not left:
+        return "Start one with `mia-tui train DATASET`."
+    places = name_some(str(folder) for folder in left)
+    adopt = f"`mia-tui labels adopt {typed(dataset)}`"
+    return f"If the dataset was renamed, its runs may be in {places}: {adopt} takes them over."
+
+
+def remember_run(run: RunDir) -> None:
+    """Note a run as this user's newest. Silent where the user's folder cannot be written."""
+    with suppress(OSError):
+        file = user_state() / _RECENT
+        with os.fdopen(open_in_place(file, append=True, mode=0o600), "wb") as lines:
+            lines.write(msgspec.json.encode(encode_name(str(run.path.resolve()))) + b"\n")
+        _shorten(file)
+
+
+def recent_runs() -> list[RunDir]:
+    """The runs of this user that still exist, the newest last; also those of datasets opened elsewhere since."""
+    found: dict[Path, RunDir] = {}
+    places: list[Path] | None = None
+    for path in _remembered():
+        run: RunDir | None = RunDir(path)
+        if not _is_there(RunDir(path)):
+            places = _recent_states() if places is None else places
+            run = _moved(path, places)
+        if run is not None:
+            found.setdefault(run.path.resolve(), run)
+    return list(reversed(found.values()))
+
+
+def runs_of(dataset: Path | None, state: Path | None) -> list[RunDir]:
+    """The runs of a dataset (or of this user, if none is named), oldest first.
+
+    Args:
+        dataset: Folder of images; its state may lie in it or beside it.
+        state: What the user named with --state; then only that folder counts.
+
+    Raises:
+        ConfigError: If the dataset is not a folder.
+    """
+    if state is not None:
+        return list_runs(StateFolder(state))
+    if dataset is None:
+        return recent_runs()
+    if not dataset.is_dir():
+        raise ConfigError(f"The dataset {printable(dataset)} is not a folder.", "Check its path.")
+    places = state_places(dataset)  # both, with a labels.db or without: a moved state must not hide runs
+    return _oldest_first([run for place in places for run in list_runs(StateFolder(place))])
+
+
+def _remembered() -> list[Path]:
+    """Where the runs of this user were, the newest first."""
+    try:
+        lines = read(user_state() / _RECENT, most_bytes=_MOST_BYTES).splitlines()
+    except OSError:
+        return []
+    return list(dict.fromkeys(path for line in reversed(lines) if (path := _path(line))))
+
+
+def _recent_states() -> list[Path]:
+    """The state folders of the datasets that this user opened last."""
+    return [
+        place
+        for known in recent_datasets()
+        for place in ((known.state,) if known.state is not None else state_places(known.path))
+    ]
+
+
+def _moved(path: Path, places: Iterable[Path]) -> RunDir | None:
+    """A run that is not where it was, in a dataset that was opened under another name since."""
+    if _was_deleted(path):
+        return None
+    runs = (RunDir(StateFolder(place).runs / path.name) for place in places)
+    return next((run for run in runs if _is_there(run)), None)
+
+
+def _is_there(run: RunDir) -> bool:
+    """Whether a run can be seen: one in a private folder, or on a drive that is away, does not hide the others."""
+    try:
+        return run.exists()
+    except OSError:
+        return False
+
+
+def _was_deleted(path: Path) -> bool:
+    """Whether a run is gone and its dataset is not."""
+    return os.path.isdir(path.parent.parent)  # noqa: PTH112  # Path's raises where a drive is away
+
+
+def _refuse_if_moved(runs: list[RunDir]) -> None:
+    """`last` must not mean an older run because the dataset of the newest one was moved."""
+    newest = next((path for path in _remembered() if _is_there(RunDir(path)) or not _was_deleted(path)), None)
+    if newest is None or _is_there(RunDir(newest)) or any(run.name == newest.name for run in runs):
+        return
+    raise ConfigError(
+        f"Your newest run, {printable(newest.name)}, was in {printable(newest.parent.parent)}, which is gone.",
+        "If its dataset was moved, name that with --dataset; or name another run.",
+    )
+
+
+def _named(text: str) -> Path:
+    """A link that the user names is theirs; those that are found in a folder of runs are not followed."""
+    path = Path(text)
+    return path.resolve() if path.is_symlink() else path
+
+
+def _path(line: bytes) -> Path | None:
+    try:
+        return Path(decode_name(decode_json(line, Text)))
+    except BadRecord:  # cut by a full disk
+        return None
+
+
+def _shorten(file: Path) -> None:
+    lines = read(file, most_bytes=_MOST_BYTES).splitlines(keepends=True)
+    if len(lines) > 2 * _MOST_RECENT:
+        with suppress(RunError):
+            write_atomically(file, b"".join(lines[-_MOST_RECENT:]))
+
+
+def _where(dataset: Path | None, state: Path | None) -> str:
+    if dataset is None and state is None:
+        return "among your recent ones"
+    return f"in {printable(dataset if dataset is not None else state)}"
+
+
+def _oldest_first(runs: list[RunDir]) -> list[RunDir]:
+    return sorted(runs, key=lambda run: (_created_at(run), run.name))
+
+
+def _created_at(run: RunDir) -> float:
+    try:
+        return decode_json(run.job_bytes(), _Dated).created_at
+    except (RunError, BadRecord):
+        return 0.0
+
+
+def _best(runs: list[RunDir], where: str) -> RunDir:
+    rated: list[tuple[RunDir, EpochEnded]] = []
+    metric: MetricName = "macro_f1"
+    for run in runs:
+        with suppress(RunError):  # one damaged run does not hide the others
+            state = read_state(run)
+            if state.best is not None:
+                rated.append((run, state.best))
+                metric = shown_metric(state.metric)
+    best = best_epoch([row for _, row in rated], metric)
+    for run, row in rated:
+        if row is best:
+            return run
+    raise ConfigError(f"No run {where} has figures of a validation part yet.", "Name one, or use `last`.")
+
+
+def _only(found: list[RunDir], text: str, runs: list[RunDir], where: str, hint: str) -> RunDir:
+    if len(found) == 1:
+        return found[0]
+    name = printable(text)
+    if not found and os.sep in text:
+        if Path(text).exists():
+            raise ConfigError(f"{name} is a file, not the folder of a run.", _LIST_HINT)
+        raise ConfigError(f"There is no folder {name}.", _LIST_HINT)
+    if not found:
+        near = difflib.get_close_matches(text, [run.name for run in runs], n=1)
+        hint = f"Did you mean {printable(near[0])}?" if near else hint
+        raise ConfigError(f"There is no run called {name} {where}.", hint)
+    names = ", ".join(printable(run.path) for run in found[-_NAMED:])
+    if len(found) > _NAMED:
+        names += f" and {len(found) - _NAMED:,} more"
+    raise ConfigError(
+        f"{len(found)} runs {where} begin with {name}: {names}.", "Name more of it, or the folder."
+    )

@@ -1,0 +1,300 @@
+"""All runs of a dataset as rows, looked at again and again for little.
+
+A run that has ended is not read again until one of its files is another than
+before: three `stat`s a look. A run at work is asked each time, and only the new
+lines of its log are read. Steps, which are nearly all of a log, are not decoded.
+"""
+
+import os
+import re
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from mia_tui.catalog.metrics import MetricName, shown_metric
+from mia_tui.errors import RunError
+from mia_tui.paths import StateFolder, is_folder, state_places
+from mia_tui.runs.list.words import LIVE, STATUS_WORDS, ShownStatus, shown_status
+from mia_tui.runs.record.events import KnownEvent, StepEnded, UnknownEvent
+from mia_tui.runs.record.job import TrainJob
+from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.record.log import EventReader, decode_event
+from mia_tui.runs.record.state import RunState
+from mia_tui.runs.worker.liveness import Pulse, is_on_this_host, read_record, run_status
+from mia_tui.text import counted, printable
+
+RowStatus = Literal[ShownStatus, "damaged"]
+
+_Signature = tuple[tuple[int, int, int] | None, ...]
+_STEP = b'{"type":"step_ended"'
+_MANY = re.compile(rb'^\{"type":"(?:step_ended|progress)".*\n?', re.MULTILINE)
+_TRACES = ("events.jsonl", "checkpoints", "worker.json")  # only a run leaves these
+_TELL_EVERY_S = 0.3
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """A run as a line of a table.
+
+    Attributes:
+        run: Its folder.
+        status: What it is doing; damaged if it cannot be read.
+        created_at: Unix seconds; 0 where unknown.
+        job: What it is asked to do; None where that cannot be read.
+        phase: What its worker is busy with; empty before it says so, and after its end.
+        has_begun: Whether it ever came as far as to train.
+        epochs: Epochs that are done.
+        total_epochs: As the job asks for.
+        metric: The figure in `best`.
+        best: Of the best epoch; None before there is one.
+        best_epoch: Its number.
+        elapsed_s: Seconds of work.
+        host: Where its worker is, if that is not here.
+        note: What else a person should know, a sentence or empty.
+    """
+
+    run: RunDir
+    status: RowStatus
+    created_at: float
+    job: TrainJob | None = None
+    phase: str = ""
+    has_begun: bool = False
+    epochs: int = 0
+    total_epochs: int = 0
+    metric: MetricName = "macro_f1"
+    best: float | None = None
+    best_epoch: int | None = None
+    elapsed_s: float = 0.0
+    host: str = ""
+    note: str = ""
+
+    @property
+    def backbone(self) -> str:
+        return self.job.config.backbone if self.job is not None else ""
+
+    @property
+    def lives(self) -> bool:
+        """Whether a worker has it, or is on its way, or may have it."""
+        return self.status in LIVE
+
+
+class RunSummaries:
+    """The runs of some folders.
+
+    Args:
+        places: State folders whose runs are looked at.
+    """
+
+    def __init__(self, places: Iterable[Path]) -> None:
+        self._places = tuple(places)
+        self._looked: dict[str, RunLook] = {}
+
+    @classmethod
+    def of_dataset(cls, dataset: Path, state: Path | None) -> "RunSummaries":
+        """The room of a dataset; `state` is what was named with --state."""
+        return cls(state_places(dataset) if state is None else (state,))
+
+    def look(
+        self, tell: Callable[[tuple[RunSummary, ...]], None] | None = None, *, live_only: bool = False
+    ) -> tuple[RunSummary, ...]:
+        """Every run as it is now, the newest first.
+
+        Args:
+            live_only: Whether runs that had ended at the last look are taken to be as they were.
+            tell: Told now and then what is known so far: the first look at many runs takes a while.
+
+        Raises:
+            RunError: If the folder of runs cannot be read.
+        """
+        folders = [folder for place in self._places for folder in _folders(StateFolder(place).runs)]
+        before = self._looked
+        self._looked = {folder: before.get(folder) or RunLook(RunDir(Path(folder))) for folder in folders}
+        rows: list[RunSummary] = []
+        told_at = time.monotonic()
+        for folder in sorted(folders, key=lambda folder: folder.rpartition(os.sep)[2], reverse=True):
+            known = self._looked[folder]
+            row = known.row if live_only and known.row and not known.row.lives else known.look()
+            if row is not None:
+                rows.append(row)
+            if tell is not None and time.monotonic() - told_at > _TELL_EVERY_S:
+                tell(_newest_first(rows))
+                told_at = time.monotonic()
+        return _newest_first(rows)
+
+
+@dataclass
+class RunLook:
+    """One run, with what is known of it since the last look: `row` is what that came to."""
+
+    run: RunDir
+    _job: TrainJob | None = None
+    _reader: "_BriefReader | None" = None
+    _state: RunState = field(default_factory=RunState)
+    _pulse: Pulse = field(default_factory=Pulse)
+    _taken_up_at: float = 0.0  # when the first word came after an end
+    _signature: _Signature = ()
+    row: RunSummary | None = None
+
+    def __post_init__(self) -> None:
+        run = self.run
+        # What changes with anything that happens to a run: job, log, worker.
+        self._telling = tuple(map(str, (run.path / "job.json", run.events, run.worker_json, run.worker_log)))
+
+    def look(self) -> RunSummary | None:
+        """The run as it is now; None if the folder holds no run, or is gone."""
+        signature = tuple(map(_stamp, self._telling))
+        if self._signature == signature and not (self.row is not None and self.row.lives):
+            return self.row
+        try:
+            self.row = self._read() if signature[0] is not None else self._without_job()
+        except (RunError, OSError) as error:
+            self._forget()
+            self.row = self._damaged(error)
+        self._signature = signature
+        if self.row is not None and not self.row.lives:
+            self._forget()
+        return self.row
+
+    def _read(self) -> RunSummary:
+        if self._job is None or self._reader is None:
+            self._job = self.run.job()
+            self._state, self._reader = (
+                RunState(metric=self._job.config.metric),
+                _BriefReader(self.run.events),
+            )
+        status = self._pulse.status(self.run)  # before the events: what a worker wrote last is then read, too
+        if self._reader.was_replaced():
+            self._forget()
+            return self._read()
+        for event in self._reader.iter_new():
+            if self._state.outcome is not None:
+                self._taken_up_at = event.t if not isinstance(event, UnknownEvent) else 0.0
+            self._state.apply(event)
+        return self._as_row(self._job, shown_status(status, self._state))
+
+    def _as_row(self, job: TrainJob, status: ShownStatus) -> RunSummary:
+        state = self._state
+        config = job.config
+        record = read_record(self.run) if status in LIVE else None
+        at_work = status in ("running", "waiting") and state.outcome is None
+        return RunSummary(
+            self.run,
+            status,
+            job.created_at,
+            job,
+            phase=(state.phase_message or state.phase or "") if at_work else "",
+            has_begun=state.started is not None,
+            epochs=state.epochs[-1].epoch if state.epochs else 0,
+            total_epochs=config.epochs,
+            metric=shown_metric(config.metric),
+            best=state.best_value,
+            best_epoch=state.best.epoch if state.best else None,
+            elapsed_s=self._elapsed_s(),
+            host=record.host if record is not None and not is_on_this_host(record) else "",
+            note=self._note(status),
+        )
+
+    def _elapsed_s(self) -> float:
+        """Work so far: up to the last epoch, and since then by the worker's own clock, which may jump."""
+        state = self._state
+        latest = max(state.updated_at or 0.0, self._reader.last_step_t() if self._reader else 0.0)
+        begun = max(state.started.t if state.started else latest, self._taken_up_at)
+        if state.epochs and state.epochs[-1].t >= begun:
+            begun = state.epochs[-1].t
+        return state.elapsed_s + max(0.0, latest - begun)
+
+    def _note(self, status: ShownStatus) -> str:
+        state = self._state
+        if status == "failed" and state.error is not None:
+            return f"{state.error.message} {state.error.hint or ''}".rstrip()
+        if status in ("lost", "unknown"):
+            return _sentence(STATUS_WORDS[status].partition(": ")[2])
+        if status == "waiting":
+            return _sentence(state.phase_message)
+        bad = self._reader.bad_lines if self._reader else 0
+        return f"{counted(bad, 'line')} of its log cannot be read." if bad else ""
+
+    def _damaged(self, error: RunError | OSError) -> RunSummary | None:
+        if not self.run.path.is_dir():
+            return None
+        words = str(error) if isinstance(error, RunError) else f"It cannot be read: {error.strerror}."
+        status: RowStatus = "damaged"
+        try:
+            lives = run_status(self.run) in LIVE
+        except OSError:
+            lives = False
+        note = f"{words} A worker has it all the same." if lives else words
+        return RunSummary(self.run, status, _folder_time(self.run.path), note=note)
+
+    def _without_job(self) -> RunSummary | None:
+        """A folder without job.json: being made, being deleted, not a run, or the remains of one."""
+        self._forget()
+        if not any((self.run.path / name).exists() for name in _TRACES):
+            return None
+        return self._damaged(RunError("Its job.json is missing."))
+
+    def _forget(self) -> None:
+        """All but the row: most runs have ended, and will never be other than they are."""
+        self._job, self._reader, self._state = None, None, RunState()
+
+
+class _BriefReader(EventReader):
+    """Reads what makes the rows of a run; of the steps, only when the last one was."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._events = path
+        self._last_step = b""
+
+    def was_replaced(self) -> bool:
+        """Whether the log is shorter than what was read of it: it is another file."""
+        try:
+            return self._events.stat().st_size < self.offset
+        except FileNotFoundError:
+            return self.offset > 0
+
+    def last_step_t(self) -> float:
+        """When the last step ended; 0 before the first."""
+        event = decode_event(self._last_step)
+        return event.t if isinstance(event, StepEnded) else 0.0
+
+    def _decode_lines(self, lines: bytes) -> list[KnownEvent | UnknownEvent]:
+        last = lines.rfind(_STEP)
+        if last >= 0:
+            self._last_step = lines[last:].partition(b"\n")[0]
+        return super()._decode_lines(_MANY.sub(b"", lines))
+
+
+def _newest_first(rows: Sequence[RunSummary]) -> tuple[RunSummary, ...]:
+    return tuple(sorted(rows, key=lambda row: (row.created_at, row.run.name), reverse=True))
+
+
+def _folders(runs: Path) -> list[str]:
+    try:
+        with os.scandir(runs) as entries:
+            return [entry.path for entry in entries if is_folder(entry)]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise RunError(f"{printable(runs)} cannot be read: {error.strerror}.") from error
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}." if words else ""
+
+
+def _stamp(path: str) -> tuple[int, int, int] | None:
+    try:
+        stat = os.stat(path)  # noqa: PTH116  # a Path costs more than asking the disk, and there are thousands
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino
+
+
+def _folder_time(folder: Path) -> float:
+    try:
+        return folder.stat().st_mtime
+    except OSError:
+        return 0.0

@@ -1,0 +1,136 @@
+"""What a run is doing, in words: the same ones on the command line and in the app."""
+
+import time
+from typing import Literal
+
+from mia_tui.runs.record.events import EpochEnded
+from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.record.state import RunState, Spell
+from mia_tui.runs.worker.control import StopResult
+from mia_tui.runs.worker.liveness import Status
+from mia_tui.text import NAMED, counted, decode_name, fault_of, name_some, printable, typed
+
+ShownStatus = Literal[Status, "waiting"]
+
+STATUS_WORDS: dict[ShownStatus, str] = {
+    "created": "never started",
+    "starting": "starting",
+    "waiting": "waiting",
+    "running": "running",
+    "lost": "lost: its worker died",
+    "unknown": "unknown: its worker is on another host and silent",
+    "finished": "finished",
+    "stopped": "stopped",
+    "failed": "failed",
+}
+
+LIVE: frozenset[ShownStatus] = frozenset({"starting", "waiting", "running", "unknown"})
+"""A worker has such a run, or is on its way, or may have it."""
+
+RESUMABLE: frozenset[ShownStatus] = frozenset({"created", "lost", "stopped", "failed"})
+
+_SPELLS = 5
+
+# Why there is nothing to stop, after the name of the run.
+_IDLE: dict[Status, str] = {
+    "lost": "lost its worker",
+    "finished": "is finished",
+    "stopped": "is stopped already",
+    "failed": "has failed",
+}
+_WAYS_ON: dict[ShownStatus, str] = {
+    "created": "starts it",
+    "lost": "goes on from its last checkpoint",
+    "stopped": "goes on",
+}
+
+
+def shown_status(status: Status, state: RunState) -> ShownStatus:
+    """A status as people see it: a worker that waits, for another run or for a disk, does not train."""
+    is_waiting = status == "running" and state.phase == "waiting" and state.outcome is None
+    return "waiting" if is_waiting else status
+
+
+def status_sentence(run: RunDir, status: ShownStatus) -> str:
+    """What a run is doing, with the command that goes on where there is one."""
+    way_on = _WAYS_ON.get(status)
+    if way_on is None:
+        return STATUS_WORDS[status]
+    return f"{STATUS_WORDS[status]}; `mia-tui train --resume {typed(run.path)}` {way_on}"
+
+
+def nothing_to_stop(run: RunDir, status: Status) -> str:
+    """Why a run is not asked to stop, a sentence."""
+    return f"There is nothing to stop: the run {printable(run.name)} {_IDLE.get(status, f'is {status}')}."
+
+
+def left_out_sentences(state: RunState) -> list[str]:
+    """Which images were left out of which epochs; the last spells, where there were many."""
+    spells = state.left_out
+    said = [_spell(spell) for spell in spells[-_SPELLS:]]
+    hidden = len(spells) - len(said)
+    earlier = (
+        f"Images were left out {counted(hidden, 'time')} before that, too; `runs show --json` names them."
+    )
+    return [*([earlier] if hidden else []), *said]
+
+
+def judged_images(row: EpochEnded) -> str:
+    """`val 5/8`: how many images the figures of an epoch are of, where some could not be read; else empty."""
+    left_out = row.left_out
+    if left_out is None:
+        return ""
+    if left_out.val or not left_out.train:
+        return f"val {left_out.of_val - left_out.val:,}/{left_out.of_val:,}"
+    return f"train {left_out.of_train - left_out.train:,}/{left_out.of_train:,}"
+
+
+def judged_in_epoch(state: RunState, epoch: int) -> str:
+    """` (5 of 8 images)`, behind the part that an epoch was judged on, where some of it could not be read."""
+    left_out = next((row.left_out for row in state.epochs if row.epoch == epoch), None)
+    if left_out is None:
+        return ""
+    out, of = (left_out.val, left_out.of_val) if left_out.of_val else (left_out.train, left_out.of_train)
+    return f" ({of - out:,} of {of:,} images)" if out else ""
+
+
+def _spell(spell: Spell) -> str:
+    images = spell.images
+    epochs = f"epoch {spell.first}" if spell.first == spell.last else f"epochs {spell.first}-{spell.last}"
+    parts = [
+        f"{count:,} of {of:,} to {what}"
+        for count, of, what in (
+            (images.train, images.of_train, "train on"),
+            (images.val, images.of_val, "validate"),
+        )
+        if count
+    ]
+    names = [decode_name(name) for name in images.images]
+    more = images.count - len(names[:NAMED])
+    reason = next(iter(images.images.values()), "").rstrip(".")
+    if images.count == 1 and names:
+        which = fault_of(names[0], reason)
+    else:
+        named = name_some(names[:NAMED]) + (f" and {more:,} more" if more > 0 else "")
+        which = f"{named}; {printable(reason)}"
+    were = counted(images.count, "image was", "images were")
+    return f"{were} left out of {epochs} ({', '.join(parts)}): {which}."
+
+
+def stop_sentence(run: RunDir, result: StopResult) -> str:
+    """What came of asking a run to stop; says so where its worker got no signal."""
+    if result.asked_at is None:
+        return nothing_to_stop(run, result.status)
+    name = printable(run.name)
+    if result.signalled:
+        return f"{name} is asked to stop; it ends after its present step, with a checkpoint."
+    if result.is_late:
+        ago = time.time() - result.asked_at
+        return (
+            f"{name} was asked to stop {ago:.0f} s ago by its file `stop` and has not yet; it gets no signal, since "
+            f"{result.doubt}."
+        )
+    return (
+        f"{name} is asked to stop by its file `stop` alone, since {result.doubt}; a worker that reads it ends after "
+        "its present step, with a checkpoint."
+    )

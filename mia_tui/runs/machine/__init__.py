@@ -1,0 +1,1 @@
+"""The machine a run works on: GPUs, processor cores, processes."""

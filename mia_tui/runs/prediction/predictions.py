@@ -1,0 +1,365 @@
+"""Predictions on disk: streamed to OUT.partial.jsonl, converted at the end, gone on with after a kill.
+
+The partial file begins with a line that says which network predicted what; only a file that says the same is
+gone on with. Its lines follow the dataset's order: where that order has changed since, the rest is done anew. What
+could not be read is tried again.
+"""
+
+import csv
+import io
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO, TextIO
+
+import msgspec
+from msgspec import Meta
+
+from mia_tui.dataset.model import ImageKey
+from mia_tui.errors import ConfigError, DataError
+from mia_tui.files import open_in_place, open_to_read, remove, remove_leftovers
+from mia_tui.records import BadRecord, Frame, JsonReader, Text, decode_json
+from mia_tui.runs.disk import replacing
+from mia_tui.runs.record.model_card import ModelCard
+from mia_tui.text import (
+    decode_name,
+    encode_cell,
+    encode_class,
+    encode_controls,
+    encode_name,
+    fault_of,
+    printable,
+)
+
+FORMATS = (".csv", ".jsonl", ".parquet")
+
+_ROWS_AT_ONCE = 10_000
+_NAMED = 5
+_LONGEST_LINE_BYTES = 1 << 24
+
+
+class Row(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One image: probabilities of the classes, or why there are none. `file` is as `paths.encode_name` gives it."""
+
+    file: Text
+    frame: Frame
+    probabilities: list[Annotated[float, Meta(ge=0.0, le=1.001)]] | None = None
+    problem: str | None = None
+
+    @property
+    def key(self) -> ImageKey:
+        return ImageKey(decode_name(self.file), self.frame)
+
+
+_ROW = JsonReader(Row)
+
+
+class Header(msgspec.Struct, frozen=True):
+    """What a partial file is of; two equal ones would predict the same."""
+
+    images: str
+    weights: str
+    classes: list[str]
+    run: str
+    tta: bool
+    max_megapixels: float
+
+
+Writer = Callable[[BinaryIO, Header, Iterable[Row]], None]
+
+
+def make_header(images: Path, weights: Path, card: ModelCard, *, tta: bool) -> Header:
+    """The header for predicting `images` with the network in `weights`, which is known by its content."""
+    digest = blake2b(digest_size=16)
+    with open_to_read(weights, follow=True) as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return Header(
+        images=encode_name(str(images.resolve())),
+        weights=digest.hexdigest(),
+        classes=[encode_name(item.name) for item in card.classes],
+        run=encode_name(card.run),
+        tta=tta,
+        max_megapixels=card.max_megapixels,
+    )
+
+
+def check_format(out: Path) -> None:
+    """Refuse an ending that no format has, before anything is predicted.
+
+    Raises:
+        ConfigError: If the ending is unknown, the folder is missing, or .parquet lacks its package.
+    """
+    if out.suffix.lower() not in FORMATS:
+        raise ConfigError(f"--out {printable(out)} has no known ending.", f"Use one of {', '.join(FORMATS)}.")
+    if not out.absolute().parent.is_dir():
+        raise ConfigError(f"The folder of --out {printable(out)} does not exist.", "Make it first.")
+    if out.is_dir():
+        raise ConfigError(f"--out {printable(out)} is a folder.", "Name a file.")
+    if out.suffix.lower() == ".parquet":
+        try:
+            import pyarrow.parquet  # noqa: F401
+        except ImportError:
+            raise ConfigError(
+                "Parquet files need the package pyarrow.",
+                "Install it with `pip install 'mia-tui[parquet]'`, or use .csv.",
+            ) from None
+
+
+def partial_path(out: Path) -> Path:
+    """Where predictions are collected until they are complete."""
+    return out.with_name(out.name + ".partial.jsonl")
+
+
+class PartialFile:
+    """The growing file; a context manager.
+
+    Args:
+        out: The file wanted in the end.
+        header: What is predicted.
+        keys: The images, in order.
+        root: As for `files.open_in_place`.
+
+    Attributes:
+        done: Rows an earlier attempt left that are still right.
+        faults: Images among them that could not be read then.
+
+    Raises:
+        DataError: If the disk does not take it.
+    """
+
+    def __init__(
+        self, out: Path, header: Header, keys: Sequence[ImageKey], *, root: Path | None = None
+    ) -> None:
+        self.path, self._root = partial_path(out), root
+        remove_leftovers(out.parent, root=root, of=out.name.__eq__)
+        self.done, size, self.faults = _usable(self.path, header, keys)
+        try:
+            self._file: BinaryIO = os.fdopen(open_in_place(self.path, root=root), "r+b")
+            self._file.truncate(size)
+            self._file.seek(size)
+        except OSError as error:
+            raise _cannot_write(out, error) from error
+        self._out = out
+        if not size:
+            self._write(msgspec.json.encode(header) + b"\n")
+
+    def append(self, rows: Iterable[Row]) -> None:
+        """Add rows, in the order of the keys."""
+        self._write(b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
+
+    def mend(self, rows: Iterable[Row]) -> None:
+        """Put rows of images that can be read by now in the place of those that say that they could not.
+
+        Raises:
+            RunError: If the disk does not take it.
+        """
+        better = {row.key: msgspec.json.encode(row) + b"\n" for row in rows}
+        self._file.close()
+        with replacing(self.path, root=self._root) as new, open_to_read(self.path, root=self._root) as old:
+            new.write(next(old))  # the header
+            for line in islice(old, self.done):
+                new.write(better.get(_ROW.decode(line).key, line))
+        self._file = os.fdopen(open_in_place(self.path, root=self._root), "r+b")
+        self._file.seek(0, os.SEEK_END)
+
+    def close(self) -> None:
+        """Close the file and leave it, to be gone on with."""
+        self._file.close()
+
+    def _write(self, data: bytes) -> None:
+        try:
+            self._file.write(data)
+            self._file.flush()
+        except OSError as error:
+            raise _cannot_write(self._out, error) from error
+
+
+@dataclass
+class Summary:
+    """What predictions came to.
+
+    Attributes:
+        by_class: Images predicted as each class.
+        problems: The first images that could not be read, each with the reason.
+        problem_count: How many there were.
+    """
+
+    by_class: Counter[str] = field(default_factory=Counter)
+    problems: list[str] = field(default_factory=list)
+    problem_count: int = 0
+
+    def add_problem(self, row: Row) -> None:
+        self.problem_count += 1
+        if len(self.problems) < _NAMED:
+            self.problems.append(fault_of(decode_name(row.file), row.problem or ""))
+
+
+def convert(out: Path, header: Header, write: Writer | None = None, *, root: Path | None = None) -> Summary:
+    """Turn the partial file into the file wanted, and remove it.
+
+    Args:
+        out: The file wanted; it appears whole, or not at all.
+        header: That of the partial file.
+        write: Writes the rows that have probabilities; None goes by the ending of `out`.
+        root: As for `files.new_content`.
+
+    Raises:
+        DataError: If no image could be read; nothing is written.
+        RunError: If the disk does not take it.
+    """
+    partial, summary = partial_path(out), Summary()
+    by_ending = {".csv": _write_csv, ".jsonl": _write_jsonl, ".parquet": _write_parquet}
+    write = write or by_ending[out.suffix.lower()]
+    with replacing(out, root=root) as file:
+        write(file, header, _predicted(partial, header, summary))
+        if not summary.by_class:
+            raise DataError(
+                f"None of the images can be read: {'; '.join(summary.problems)}.", "Check the files."
+            )
+    remove(partial, root=root)
+    return summary
+
+
+def _predicted(partial: Path, header: Header, summary: Summary) -> Iterator[Row]:
+    """The rows that have probabilities; all are counted on the way."""
+    for row in read_rows(partial):
+        if row.probabilities is None:
+            summary.add_problem(row)
+        else:
+            summary.by_class[header.classes[best_class(row)]] += 1
+            yield row
+
+
+def _cannot_write(out: Path, error: OSError) -> DataError:
+    reason = error.strerror or type(error).__name__
+    return DataError(f"{printable(out)} cannot be written: {reason}.", "Name a file elsewhere with --out.")
+
+
+def read_rows(partial: Path) -> Iterator[Row]:
+    """The rows of a partial file; a torn last line is not one.
+
+    Raises:
+        DataError: If a line is not what was written there.
+    """
+    with open_to_read(partial) as file:
+        file.readline(_LONGEST_LINE_BYTES)  # the header
+        while line := file.readline(_LONGEST_LINE_BYTES):
+            if line.endswith(b"\n"):
+                try:
+                    yield _ROW.decode(line)
+                except BadRecord as error:
+                    raise DataError(
+                        f"{printable(partial)} is damaged.", "Delete it and predict anew."
+                    ) from error
+
+
+def best_class(row: Row) -> int:
+    """The class with the highest probability, the first of equal ones; the row has some."""
+    assert row.probabilities is not None
+    return max(range(len(row.probabilities)), key=row.probabilities.__getitem__)
+
+
+def _usable(partial: Path, header: Header, keys: Sequence[ImageKey]) -> tuple[int, int, list[ImageKey]]:
+    """Rows of an earlier attempt that are still right, the bytes they take with their header, and the faults."""
+    rows = size = 0
+    faults: list[ImageKey] = []
+    try:
+        with open_to_read(partial) as file:
+            first = file.readline(_LONGEST_LINE_BYTES)
+            if decode_json(first, Header) != header:
+                return 0, 0, []
+            size = len(first)
+            for key in keys:
+                line = file.readline(_LONGEST_LINE_BYTES)
+                if not line.endswith(b"\n") or not _is_of(row := _ROW.decode(line), key, header):
+                    break
+                rows, size = rows + 1, size + len(line)
+                if row.probabilities is None:
+                    faults.append(key)
+    except (OSError, BadRecord):  # none, or what is in its place is refused when it is to be written
+        pass
+    return rows, size, faults
+
+
+def _is_of(row: Row, key: ImageKey, header: Header) -> bool:
+    """Whether a row says something of an image, by this network."""
+    if row.key != key:
+        return False
+    return (
+        row.problem is not None
+        if row.probabilities is None
+        else len(row.probabilities) == len(header.classes)
+    )
+
+
+def _columns(header: Header) -> list[str]:
+    classes = (f"p_{encode_controls(encode_class(name))}" for name in header.classes)
+    return ["file", "frame", "class", "probability", *classes, "run"]
+
+
+def _values(row: Row, header: Header) -> list[Any]:
+    assert row.probabilities is not None
+    best = best_class(row)
+    return [
+        encode_controls(row.file),
+        row.frame,
+        encode_controls(encode_class(header.classes[best])),
+        row.probabilities[best],
+        *row.probabilities,
+        encode_controls(header.run),
+    ]
+
+
+def _write_csv(file: BinaryIO, header: Header, rows: Iterable[Row]) -> None:
+    with _text(file) as text:
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(map(_cell, _columns(header)))
+        writer.writerows(map(_cell, _values(row, header)) for row in rows)
+
+
+def _write_jsonl(file: BinaryIO, header: Header, rows: Iterable[Row]) -> None:
+    columns = _columns(header)
+    for row in rows:
+        record = dict(zip(columns, _values(row, header), strict=True))
+        file.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")
+
+
+def _write_parquet(file: BinaryIO, header: Header, rows: Iterable[Row]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns = _columns(header)
+    kinds = [pa.string(), pa.int64(), pa.string(), *[pa.float32()] * (1 + len(header.classes)), pa.string()]
+    schema = pa.schema(list(zip(columns, kinds, strict=True)))
+    source = iter(rows)
+    with pq.ParquetWriter(file, schema) as writer:
+        while chunk := [_values(row, header) for row in islice(source, _ROWS_AT_ONCE)]:
+            arrays = [
+                pa.array(column, kind) for column, kind in zip(zip(*chunk, strict=True), kinds, strict=True)
+            ]
+            writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
+
+
+@contextmanager
+def _text(file: BinaryIO) -> Iterator[TextIO]:
+    """A text face of a binary file, which stays open."""
+    text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
+    try:
+        yield text
+    finally:
+        text.flush()
+        text.detach()
+
+
+def _cell(value: Any) -> Any:
+    """Probabilities with six digits that count; names that no spreadsheet takes for a formula."""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return encode_cell(value) if isinstance(value, str) else value

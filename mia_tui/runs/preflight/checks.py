@@ -1,0 +1,141 @@
+"""What would hurt a training, found before it starts; each finding says what to do, and none forbids the start.
+
+What is asked of the files stands in `checks_images`, of the machine in `checks_machine`. Labelled images, which the
+run uses, are looked into as a whole, as far as time allows. Of the others, which are predicted later, only the head
+is read: 30,000 of them take some seconds, and one whose end is missing is not found here.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mia_tui.runs.preflight.content import without_content
+from mia_tui.runs.preflight.finding import Finding
+from mia_tui.runs.preflight.images import (
+    Files,
+    Watch,
+    bad_images,
+    copies,
+    look_into,
+    open_each,
+    unopened,
+)
+from mia_tui.runs.preflight.machine import detaching, disk, gpus, weights
+from mia_tui.runs.preflight.prepare import Dataset, Prepared
+from mia_tui.text import counted, name_some, printable
+
+SMALL_CLASS = 10
+"""Images to train on below which a class is said to be small."""
+
+_LOOKING_S, _OPENING_S = 20.0, 5.0
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What was found.
+
+    Attributes:
+        findings: What would hurt, the gravest first.
+        looked_at: Images that were looked into.
+        total: Images that the run would use.
+        others_opened: Files without a label of which it was seen whether they can be opened.
+        others: Files without a label.
+    """
+
+    findings: tuple[Finding, ...]
+    looked_at: int
+    total: int
+    others_opened: int = 0
+    others: int = 0
+
+    @property
+    def is_whole(self) -> bool:
+        return self.looked_at == self.total
+
+    @property
+    def scope(self) -> str:
+        """What was looked at, and what was not, in a sentence or two."""
+        labelled = counted(self.total, "labelled image")
+        if self.is_whole:
+            said = f"Looked into all {labelled}."
+        else:
+            said = f"Looked into {self.looked_at:,} of {labelled}; more takes too long."
+        if not self.others:
+            return said
+        others = counted(self.others, "image")
+        return f"{said} Only tried to open: {self.others_opened:,} of {others} without a label."
+
+
+def check_start(
+    prepared: Prepared,
+    others: Sequence[str] = (),
+    *,
+    told: Callable[[int, int], None] = lambda done, total: None,
+    should_stop: Callable[[], bool] = lambda: False,
+    limit_s: float = _LOOKING_S,
+    others_limit_s: float = _OPENING_S,
+) -> Checked:
+    """Look for what would hurt a training that is about to start.
+
+    Args:
+        prepared: The job, with its samples.
+        others: Files of the dataset without a label, as `without_label` gives them.
+        told: Told how many images were looked at, and of how many.
+        should_stop: Asked often.
+        limit_s: After so long no more images are looked into.
+        others_limit_s: After so long no more of the others are opened.
+
+    Raises:
+        Stopped: If `should_stop` said so.
+    """
+    config = prepared.job.config
+    watch = Watch(time.monotonic() + limit_s, told, should_stop)
+    root = Path(prepared.job.dataset)
+    files = Files(root, prepared.samples)
+    verdicts, looked_at = look_into(files, prepared.samples, config, watch)
+    same = list(copies(files, prepared.samples, watch))
+    watch = Watch(time.monotonic() + others_limit_s, told, should_stop)
+    faults, opened = open_each(root, others, config.max_megapixels, watch)
+    names = [item.name for item in prepared.job.classes]
+    findings = [
+        *without_content(root, prepared.samples, names, config, known=verdicts, should_stop=should_stop),
+        *bad_images(prepared.samples, verdicts),
+        *same,
+        *_small_classes(prepared),
+        *disk(prepared),
+        *weights(config),
+        *gpus(config),
+        *detaching(),
+        *unopened(faults),
+    ]
+    return Checked(tuple(findings), looked_at, len(prepared.samples), opened, len(others))
+
+
+def without_label(dataset: Dataset) -> list[str]:
+    """The files of a dataset of which no image has a label."""
+    labelled = {key.path for key in dataset.labelled.labels}
+    return [file.path for file in dataset.scan.files if file.path not in labelled]
+
+
+def _small_classes(prepared: Prepared) -> Iterator[Finding]:
+    small = {name: of["train"] for name, of in prepared.counts.items() if of["train"] < SMALL_CLASS}
+    if small:
+        named = name_some(f"{printable(name)} ({count})" for name, count in small.items())
+        yield Finding(
+            f"{counted(len(small), 'class has', 'classes have')} fewer than {SMALL_CLASS} images "
+            f"to train on: {named}.",
+            "Label more of them, or merge them with another class.",
+        )
+    if any(of["val"] for of in prepared.counts.values()):
+        unseen = [printable(name) for name, of in prepared.counts.items() if not of["val"]]
+        if unseen:
+            yield Finding(
+                f"No image validates {'the class' if len(unseen) == 1 else 'the classes'} {name_some(unseen)}.",
+                "The figures say nothing about them; label more images of them.",
+            )
+    else:
+        yield Finding(
+            "Nothing validates: every image is trained on.",
+            "Set the val fraction over 0, or name a folder that validates.",
+        )

@@ -1,0 +1,160 @@
+"""Sets with nothing to learn from: images of one single tone, without a number in them, or all the same.
+
+Asked before every training, with a screen or without one, so it must be cheap: once one image of each class shows
+something and two of them differ all is well, which mostly takes one small decoding a class.
+"""
+
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+from mia_tui.config.train import TrainConfig
+from mia_tui.dataset.images.decode import decode
+from mia_tui.errors import DecodeError
+from mia_tui.runs.machine.cores import usable_cores
+from mia_tui.runs.preflight.finding import Finding
+from mia_tui.runs.preflight.images import NO_NUMBERS, ONE_TONE, verdict_on
+from mia_tui.runs.record.job import Sample
+from mia_tui.text import counted, name_some, printable
+
+_LOOKED_AT = 16  # images of a class
+_COMPARED = 64  # images of a set
+_TOGETHER = 64
+_LIMIT_S = 3.0
+_HINT = "Look at some of them: an export or a conversion may have failed."
+
+
+@dataclass
+class _Class:
+    """What was seen of a class: its rows in the order they are looked at, and the verdicts on the first of them."""
+
+    name: str
+    rows: list[int]
+    verdicts: list[str]
+
+    @property
+    def flat(self) -> int:
+        return sum(verdict in (ONE_TONE, NO_NUMBERS) for verdict in self.verdicts)
+
+    @property
+    def shows_something(self) -> bool:
+        return "" in self.verdicts
+
+    @property
+    def next_row(self) -> int | None:
+        seen = len(self.verdicts)
+        done = self.shows_something or seen >= min(_LOOKED_AT, len(self.rows))
+        return None if done else self.rows[seen]
+
+
+def without_content(
+    root: Path,
+    samples: Sequence[Sample],
+    class_names: Sequence[str],
+    config: TrainConfig,
+    *,
+    known: Mapping[int, str] | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+    limit_s: float = _LIMIT_S,
+) -> Iterator[Finding]:
+    """Say where there is nothing to learn from, as far as a sample tells.
+
+    Args:
+        root: Folder that the samples' paths are relative to.
+        samples: The images of a run.
+        class_names: By position of the class.
+        config: Its max_megapixels is read.
+        known: What was seen of some rows already, as `checks_images.verdict_on` puts it; they are taken first.
+        should_stop: Asked often.
+        limit_s: After so long no more images are looked at.
+    """
+    known = known or {}
+    order = list(range(len(samples)))
+    random.Random(0).shuffle(order)
+    classes = [_Class(name, [], []) for name in class_names]
+    for row in sorted(order, key=lambda row: row not in known):
+        classes[samples[row].class_index].rows.append(row)
+
+    def verdict(row: int) -> str:
+        seen = known.get(row)
+        return verdict_on(root, samples[row], config.max_megapixels) if seen is None else seen
+
+    with ThreadPoolExecutor(usable_cores(), thread_name_prefix="check") as pool:
+        looks = _Looks(pool, time.monotonic() + limit_s, should_stop)
+        _look_at_classes(classes, looks, verdict)
+        flat = [item for item in classes if item.flat and not item.shows_something]
+        if flat:
+            yield _of_one_tone(flat, classes)
+            return
+        shown = [item.rows[item.verdicts.index("")] for item in classes if item.shows_something]
+        rows = [*shown[:2], *(row for row in order[:_COMPARED] if row not in shown)]
+        alike = _alike(looks.at(rows, lambda row: _digest(root, samples[row], config.max_megapixels)))
+    if alike > 1:
+        yield Finding(f"All {alike:,} images that were looked at are the same, pixel for pixel.", _HINT)
+
+
+@dataclass(frozen=True)
+class _Looks:
+    """Looks at rows in threads, for as long as there is time."""
+
+    pool: ThreadPoolExecutor
+    deadline: float
+    should_stop: Callable[[], bool]
+
+    def at(self, rows: Sequence[int], question: Callable[[int], str]) -> Iterator[str]:
+        """The answer for each row; ends early where time is up."""
+        for start in range(0, len(rows), _TOGETHER):
+            if self.should_stop() or time.monotonic() > self.deadline:
+                return
+            yield from self.pool.map(question, rows[start : start + _TOGETHER])
+
+
+def _look_at_classes(classes: Sequence[_Class], looks: _Looks, verdict: Callable[[int], str]) -> None:
+    """Look at one image of each class, and at more where those show nothing."""
+    while wave := [(item, row) for item in classes if (row := item.next_row) is not None]:
+        answers = list(looks.at([row for _, row in wave], verdict))
+        for (item, _), answer in zip(wave, answers, strict=False):
+            item.verdicts.append(answer)
+        if len(answers) < len(wave):
+            return
+
+
+def _alike(digests: Iterator[str]) -> int:
+    """How many images there are if all are the same; 0 as soon as one differs, or where the first cannot be read."""
+    first = next(digests, "")
+    count = 1
+    for digest in digests:
+        if digest != first:
+            return 0
+        count += 1
+    return count if first else 0
+
+
+def _of_one_tone(flat: Sequence[_Class], classes: Sequence[_Class]) -> Finding:
+    verdicts = {verdict for item in flat for verdict in item.verdicts}
+    looked_at = sum(item.flat for item in flat)
+    what = {
+        frozenset({NO_NUMBERS}): "hold no numbers, only NaN or infinite values",
+        frozenset({ONE_TONE}): "are of one single tone",
+    }.get(frozenset(verdicts & {NO_NUMBERS, ONE_TONE}), "are of one single tone or hold no numbers (NaN)")
+    if len(flat) == sum(bool(item.flat or item.shows_something) for item in classes):
+        return Finding(
+            f"Nothing can be learnt from this set: all {counted(looked_at, 'image')} that were looked at {what}.",
+            _HINT,
+        )
+    names = name_some(printable(item.name) for item in flat)
+    of = f"{'the class' if len(flat) == 1 else 'the classes'} {names}"
+    return Finding(f"All {counted(looked_at, 'image')} of {of} that were looked at {what}.", _HINT)
+
+
+def _digest(root: Path, sample: Sample, max_megapixels: float) -> str:
+    """Tells images apart by their pixels; empty where an image cannot be read."""
+    try:
+        pixels = decode(root / sample.path, sample.frame, max_megapixels=max_megapixels)
+    except DecodeError:
+        return ""
+    return f"{pixels.shape} {blake2b(pixels.tobytes(), digest_size=16).hexdigest()}"

@@ -1,0 +1,110 @@
+"""What of the machine would hurt a training: a full disk, a busy GPU, a login whose end would end the run.
+
+/dev/shm is not looked at: images are decoded in threads and never pass through it.
+"""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from mia_tui.catalog.backbones import BACKBONES
+from mia_tui.config.train import TrainConfig
+from mia_tui.config.weights_cache import IMAGENET_WEIGHTS, weights_here
+from mia_tui.runs.machine.gpus import Gpu, list_gpus
+from mia_tui.runs.preflight.finding import Finding
+from mia_tui.runs.preflight.prepare import Prepared
+from mia_tui.runs.worker.detach_risk import detach_risk
+from mia_tui.text import name_some, printable
+
+BUSY_PERCENT = 30
+"""Load of a GPU from which it is called busy."""
+
+BUSY_SHARE = 0.5
+"""Share of its memory that must be free for a GPU not to be called busy."""
+
+# Copies of the weights that an optimizer keeps in a checkpoint.
+_STATES = {"sgd": 1, "adagrad": 1}
+_BYTES = 4
+
+
+def checkpoint_bytes(config: TrainConfig) -> int | None:
+    """About what the files of a run take on the disk; None where the network's size is not known here.
+
+    The checkpoint holds the weights and what the optimizer keeps for each, the running mean if there is one; it is
+    written beside the old one. The best weights lie beside it, written the same way.
+    """
+    backbone = BACKBONES.get(config.backbone)
+    if backbone is None:
+        return None
+    copies = 1 + _STATES.get(config.optimizer, 2) + (config.ema_decay > 0)
+    return backbone.params * _BYTES * (2 * copies + 2)
+
+
+def is_busy(gpu: Gpu) -> bool:
+    """Whether somebody else works on a GPU, as far as its figures tell."""
+    is_full = gpu.free_bytes < BUSY_SHARE * gpu.total_bytes
+    return is_full or (gpu.load_percent is not None and gpu.load_percent >= BUSY_PERCENT)
+
+
+def gpu_words(gpu: Gpu) -> str:
+    """A GPU in words, such as `NVIDIA H100, 70.1 of 80.0 GB free, load 3 %`."""
+    load = "" if gpu.load_percent is None else f", load {gpu.load_percent} %"
+    return f"{printable(gpu.name)}, {gpu.free_bytes / 1e9:.1f} of {_gb(gpu.total_bytes)} free{load}"
+
+
+def short_gpu_words(gpu: Gpu) -> str:
+    """The same without its name, such as `70.1 GB free, 3 %`."""
+    load = "" if gpu.load_percent is None else f", {gpu.load_percent} %"
+    return f"{_gb(gpu.free_bytes)} free{load}"
+
+
+def disk(prepared: Prepared) -> Iterator[Finding]:
+    need = checkpoint_bytes(prepared.job.config)
+    free = _free_bytes(Path(prepared.job.state))
+    if need is not None and free is not None and free < need:
+        yield Finding(
+            f"{_gb(free)} are free where the run will lie, and its checkpoints take about {_gb(need)}.",
+            "Make room, or put the run elsewhere with --state.",
+        )
+
+
+def weights(config: TrainConfig) -> Iterator[Finding]:
+    if config.weights == IMAGENET_WEIGHTS and not weights_here(config.backbone):
+        yield Finding(
+            f"The ImageNet weights of {printable(config.backbone)} are not on this disk.",
+            "The run fetches them from the internet when it starts; where there is none it fails.",
+        )
+
+
+def gpus(config: TrainConfig) -> Iterator[Finding]:
+    here = list_gpus() if config.device.startswith(("auto", "cuda")) else []
+    busy = [gpu for gpu in here if is_busy(gpu)]
+    if here and len(busy) == len(here):
+        named = name_some(gpu_words(gpu) for gpu in busy)
+        what = "The GPU is" if len(here) == 1 else "All GPUs are"
+        yield Finding(f"{what} busy: {named}.", "Wait, queue behind the other run, or train on the CPU.")
+    elif busy and config.device.startswith("cuda:"):
+        yield Finding(
+            f"Some GPUs are busy: {name_some(gpu_words(gpu) for gpu in busy)}.",
+            "Set the device to auto, which takes the one with most free memory.",
+        )
+
+
+def detaching() -> Iterator[Finding]:
+    risk = detach_risk()
+    if risk is not None:
+        yield Finding(risk.message, risk.hint)
+
+
+def _free_bytes(folder: Path) -> int | None:
+    """What is free where a folder lies or will lie."""
+    while not folder.exists() and folder.parent != folder:
+        folder = folder.parent
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return None
+
+
+def _gb(size: int) -> str:
+    return f"{size / 1e9:.1f} GB"

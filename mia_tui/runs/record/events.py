@@ -1,0 +1,152 @@
+"""What a worker says: one JSON object a line in events.jsonl.
+
+`t` is Unix seconds. Changing what a field means raises PROTOCOL. Numbers that
+are not finite are written as the strings nan, inf, -inf, because JSON has no
+word for them and msgspec would write null.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+
+from mia_tui.records import Count, Elapsed, Text, Time
+
+PROTOCOL = 1
+MOST_NAMED = 20
+"""So many of the images that an epoch did without are named in its event: a line a few hundred bytes long."""
+
+Outcome = Literal["finished", "stopped", "failed"]
+PhaseName = Literal["waiting", "importing", "loading", "training", "evaluating", "exporting"]
+
+
+class EpochPlace(msgspec.Struct, frozen=True):
+    """A place in a run: `step` steps of epoch `epoch` (from 1) are done."""
+
+    epoch: Count
+    step: Count
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+    """Any event; `t` is when it happened, Unix seconds."""
+
+    t: Time
+
+
+class RunStarted(Event, frozen=True, kw_only=True, tag="run_started"):
+    """A worker took the run; `attempt` counts from 1, `resumed_at` is None at a fresh start."""
+
+    protocol: int
+    attempt: Count
+    resumed_at: EpochPlace | None
+    kind: Text
+    pid: Count
+    host: Text
+    boot_id: Text
+    versions: dict[str, str]
+    device: Text
+    total_epochs: Count
+    steps_per_epoch: Count
+
+
+class Phase(Event, frozen=True, kw_only=True, tag="phase"):
+    """What the worker is busy with."""
+
+    name: PhaseName
+    message: str = ""
+
+
+class StepEnded(Event, frozen=True, kw_only=True, tag="step_ended"):
+    """A step (at most five a second are told); `memory_bytes` is the device's peak, or the process's on a CPU."""
+
+    epoch: Count
+    step: Count
+    loss: float
+    lr: float
+    images_per_s: float
+    memory_bytes: Count
+
+
+class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
+    """Images that an epoch did without, because they could not be read."""
+
+    train: Count
+    """How many images of the training part."""
+    of_train: Count
+    """How many images the training part has."""
+    val: Count
+    of_val: Count
+    images: dict[str, str]
+    """The first `MOST_NAMED` of them, each with the reason; names as `paths.encode_name` gives them."""
+
+    @property
+    def count(self) -> int:
+        return self.train + self.val
+
+
+class EpochEnded(Event, frozen=True, kw_only=True, tag="epoch_ended"):
+    """Figures of an epoch; `val` is None without a validation part. `elapsed_s`: of the run, without pauses.
+
+    `left_out` is None where every image could be read; runs of earlier versions never say.
+    """
+
+    epoch: Count
+    train: dict[str, float]
+    val: dict[str, float] | None
+    elapsed_s: Elapsed
+    left_out: LeftOut | None = None
+
+
+class Confusion(Event, frozen=True, kw_only=True, tag="confusion"):
+    """A confusion matrix was written to `file`, relative to the run."""
+
+    epoch: Count
+    split: Text
+    file: Text
+
+
+class Progress(Event, frozen=True, kw_only=True, tag="progress"):
+    """`done` of `total` images of the present phase."""
+
+    done: Count
+    total: Count
+
+
+class CheckpointSaved(Event, frozen=True, kw_only=True, tag="checkpoint_saved"):
+    """A checkpoint is on disk; `path` is relative to the run."""
+
+    path: Text
+    epoch: Count
+    is_best: bool
+
+
+class Warned(Event, frozen=True, kw_only=True, tag="warning"):
+    """Something the user should know; the run goes on."""
+
+    message: str
+    hint: str | None = None
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """Why a run failed; `kind` is the class of the error."""
+
+    kind: str
+    message: str
+    hint: str | None = None
+
+
+class RunEnded(Event, frozen=True, kw_only=True, tag="run_ended"):
+    """The last word of an attempt."""
+
+    outcome: Outcome
+    error: Failure | None = None
+
+
+class UnknownEvent(msgspec.Struct, frozen=True):
+    """An event of a later version of this program."""
+
+    raw: dict[str, Any]
+
+
+KnownEvent = (
+    RunStarted | Phase | StepEnded | EpochEnded | Confusion | Progress | CheckpointSaved | Warned | RunEnded
+)

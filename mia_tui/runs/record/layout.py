@@ -1,0 +1,332 @@
+"""The folder of a run: what lies where, and how it is made and read.
+
+    20261123-1432-resnet50v2/
+        job.json            what to do; written last, so a folder without it is no run (yet); only whom it
+                            waits for, its threads and where its dataset is may change later
+        samples.jsonl       the labelled images, as they were at the start
+        worker.json         who works on it, with a heartbeat
+        worker.lock         held for as long as the worker lives
+        stop                exists: somebody asked it to stop
+        events.jsonl        what happened
+        worker.log          output and tracebacks of a detached worker
+        confusion/          last.json, best.json
+        predictions/        suggestions.jsonl
+        checkpoints/        last.pt, best.safetensors, model.json
+
+Every string in job.json and samples.jsonl is in the form of
+`paths.encode_name`: JSON cannot hold names that are not UTF-8.
+"""
+
+import re
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import takewhile
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from mia_tui.errors import ConfigError, RunError
+from mia_tui.files import add_new_folder, open_to_read, read, remove
+from mia_tui.paths import RUNS_FOLDER, StateFolder
+from mia_tui.records import BadRecord, JsonReader, check, decode_json
+from mia_tui.runs.disk import disk_error, make_folder, write_atomically
+from mia_tui.runs.record.job import Sample, TrainJob
+from mia_tui.text import decode_name, encode_name, printable
+
+_JOB, _SAMPLES = "job.json", "samples.jsonl"
+_MOST_BYTES = {_JOB: 1 << 25, _SAMPLES: 1 << 31}  # 100,000 classes; 20 million images
+_LONGEST_LINE_BYTES = 1 << 20
+_SAMPLE = JsonReader(Sample)
+_LONGEST_NAME = 60
+
+
+@dataclass(frozen=True)
+class RunDir:
+    """A run by its folder. Making the object touches no disk; `open` and `create` do."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, state: StateFolder, job: TrainJob, samples: Sequence[Sample], *, name: str) -> "RunDir":
+        """Make the folder of a new run and write its job.
+
+        Args:
+            state: Where the dataset's runs lie; made if it does not exist.
+            job: What to do; its `created_at` gives the folder its date.
+            samples: The images; a snapshot, labelling may go on.
+            name: Last part of the folder's name, mostly the backbone.
+
+        Raises:
+            ConfigError: If nothing can be written there; names --state.
+        """
+        try:
+            make_folder(state.runs, root=state.root, parents=True)
+            run = cls(_new_folder(state.runs, job.created_at, name))
+            try:
+                write_atomically(run.path / _SAMPLES, b"".join(_encode_samples(samples)), root=run.root)
+                write_atomically(run.path / _JOB, _encode_job(job), root=run.root)
+            except RunError:
+                run.drop()
+                raise
+        except RunError as error:
+            raise ConfigError(error.message, error.hint) from error
+        return run
+
+    @classmethod
+    def open(cls, path: Path) -> "RunDir":
+        """The run in a folder that is there.
+
+        Raises:
+            RunError: If the folder is missing or holds no run.
+        """
+        run = cls(path)
+        if not run.exists():
+            what = "is not a run: it holds no job.json" if path.is_dir() else "is not a folder"
+            raise RunError(
+                f"{printable(path)} {what}.", "`mia-tui runs list DATASET` lists the runs of a dataset."
+            )
+        return run
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def root(self) -> Path:
+        """From here on no link is followed, see `files`: the state folder, or what the run was copied into."""
+        above = self.path.parent
+        return above.parent if above.name == RUNS_FOLDER else above
+
+    @property
+    def events(self) -> Path:
+        return self.path / "events.jsonl"
+
+    @property
+    def worker_log(self) -> Path:
+        return self.path / "worker.log"
+
+    @property
+    def worker_json(self) -> Path:
+        return self.path / "worker.json"
+
+    @property
+    def worker_lock(self) -> Path:
+        return self.path / "worker.lock"
+
+    @property
+    def stop(self) -> Path:
+        return self.path / "stop"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def last_checkpoint(self) -> Path:
+        """Everything that resuming needs."""
+        return self.checkpoints / "last.pt"
+
+    @property
+    def best_weights(self) -> Path:
+        """The weights of the best epoch, with what prediction needs in their metadata."""
+        return self.checkpoints / "best.safetensors"
+
+    @property
+    def model_json(self) -> Path:
+        return self.checkpoints / "model.json"
+
+    @property
+    def predictions(self) -> Path:
+        return self.path / "predictions"
+
+    @property
+    def suggestions(self) -> Path:
+        """What the network of this run thinks of the dataset's images, see `runs.prediction.suggestions`."""
+        return self.predictions / "suggestions.jsonl"
+
+    def confusion(self, which: Literal["last", "best"]) -> Path:
+        """File of the confusion matrix of the last or the best epoch."""
+        return self.path / "confusion" / f"{which}.json"
+
+    def own_files(self) -> list[Path]:
+        """All that this program writes into the folder; job.json first: without it there is no run."""
+        return [
+            self.path / _JOB,
+            self.path / _SAMPLES,
+            self.events,
+            self.worker_log,
+            self.worker_json,
+            self.worker_lock,
+            self.stop,
+            self.confusion("best").parent,
+            self.predictions,
+            self.checkpoints,
+        ]
+
+    def drop(self) -> None:
+        """Remove the folder and all that is in it, as far as that can be."""
+        with suppress(OSError):
+            remove(self.path, root=self.root)
+
+    def exists(self) -> bool:
+        """Whether the folder holds a run."""
+        return (self.path / _JOB).is_file()
+
+    def put_behind(self, other: "RunDir | None") -> None:
+        """Let the run's next worker wait for another run to end; None lets it begin at once.
+
+        Raises:
+            RunError: If the run cannot be read, or its job not be written.
+        """
+        self._change_job(after=None if other is None else str(other.path.resolve()))
+
+    def put_threads(self, threads: int) -> TrainJob:
+        """Let the run's workers compute with so many threads from now on; the job as it is then.
+
+        Raises:
+            RunError: If the run cannot be read, or its job not be written.
+        """
+        return self._change_job(threads=threads)
+
+    def put_dataset(self, folder: Path) -> None:
+        """Let the run's workers look for its images in another folder from now on.
+
+        Raises:
+            RunError: If the run cannot be read, or its job not be written.
+        """
+        self._change_job(moved_to=str(folder))
+
+    def _change_job(self, **fields: Any) -> TrainJob:
+        job = self.job()
+        changed = msgspec.structs.replace(job, **fields)
+        if changed != job:
+            write_atomically(self.path / _JOB, _encode_job(changed), root=self.root)
+        return changed
+
+    def comes_after(self, job: TrainJob) -> "RunDir | None":
+        """The run that this one waits for: a run of the same dataset is found beside it, wherever that went."""
+        if job.after is None:
+            return None
+        after = Path(job.after)
+        is_beside = after.parent == StateFolder(Path(job.state)).runs
+        return RunDir(self.path.resolve().parent / after.name if is_beside else after)
+
+    def job(self) -> TrainJob:
+        """What the run is asked to do.
+
+        Raises:
+            RunError: If the folder holds no run, or one that this version cannot read.
+        """
+        raw = self.job_bytes()
+        try:
+            values = _map_strings(decode_json(raw, dict[str, Any]), decode_name)
+            job: TrainJob = check(values, TrainJob)
+            return job
+        except BadRecord as error:
+            raise RunError(
+                f"This version of mia-tui cannot read {_JOB} of the run {printable(self.name)}: {error}.",
+                "It was written by another version or is damaged; start a new run.",
+            ) from error
+
+    def job_bytes(self) -> bytes:
+        """job.json as it stands.
+
+        Raises:
+            RunError: If there is none, or it cannot be read.
+        """
+        return self._read(_JOB)
+
+    def samples(self) -> list[Sample]:
+        """The images of the run, in the order they were given.
+
+        Raises:
+            RunError: If the file is missing or damaged.
+        """
+        classes = len(self.job().classes)
+        try:
+            samples = _SAMPLE.decode_lines(self._read(_SAMPLES))
+            if any(sample.class_index >= classes for sample in samples):
+                raise BadRecord(f"an image has a class beyond the {classes} of the run")
+            return [_decode_sample(sample) for sample in samples]
+        except BadRecord as error:
+            raise RunError(
+                f"{_SAMPLES} of the run {printable(self.name)} is damaged: {error}.", "Start a new run."
+            ) from error
+
+    def some_samples(self, most: int) -> list[Sample]:
+        """The first images of the run.
+
+        Raises:
+            RunError: If the file is missing or damaged.
+        """
+        try:
+            with open_to_read(self.path / _SAMPLES, root=self.root) as file:
+                lines = (file.readline(_LONGEST_LINE_BYTES) for _ in range(most))
+                return [_decode_sample(_SAMPLE.decode(line)) for line in takewhile(bool, lines)]
+        except (OSError, BadRecord) as error:
+            raise RunError(
+                f"{_SAMPLES} of the run {printable(self.name)} cannot be read: {error}."
+            ) from error
+
+    def _read(self, name: str) -> bytes:
+        try:
+            return read(self.path / name, root=self.root, most_bytes=_MOST_BYTES[name])
+        except (FileNotFoundError, NotADirectoryError):
+            raise RunError(
+                f"{printable(self.path)} is not a run: it holds no {name}.",
+                "`mia-tui runs list DATASET` lists the runs of a dataset.",
+            ) from None
+        except OSError as error:
+            raise unreadable(self.path / name, error) from error
+
+
+def unreadable(path: Path, error: OSError) -> RunError:
+    """The sentence for a file of a run that is there and cannot be read."""
+    return RunError(f"{printable(path)} cannot be read: {error.strerror}.")
+
+
+def _new_folder(runs: Path, created_at: float, name: str) -> Path:
+    words = re.sub(r"[^A-Za-z0-9._]+", "-", name).strip("-.")[:_LONGEST_NAME] or "run"
+    stem = time.strftime("%Y%m%d-%H%M-", time.localtime(created_at)) + words
+    number = 1
+    while True:
+        folder = runs / (stem if number == 1 else f"{stem}-{number}")
+        try:
+            add_new_folder(folder, root=runs.parent)  # the only test that two programs cannot both pass
+        except FileExistsError:
+            number += 1
+        except OSError as error:
+            raise disk_error(error, folder) from error
+        else:
+            return folder
+
+
+def _encode_job(job: TrainJob) -> bytes:
+    encoded = msgspec.json.encode(_map_strings(msgspec.to_builtins(job), encode_name))
+    return msgspec.json.format(encoded, indent=2) + b"\n"
+
+
+def _encode_samples(samples: Sequence[Sample]) -> Iterator[bytes]:
+    encoder = msgspec.json.Encoder()
+    for sample in samples:
+        path = encode_name(sample.path)
+        yield encoder.encode(sample if path == sample.path else msgspec.structs.replace(sample, path=path))
+        yield b"\n"
+
+
+def _decode_sample(sample: Sample) -> Sample:
+    path = decode_name(sample.path)
+    return sample if path == sample.path else msgspec.structs.replace(sample, path=path)
+
+
+def _map_strings(value: Any, change: Any) -> Any:
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, dict):
+        return {key: _map_strings(item, change) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_map_strings(item, change) for item in value]
+    return value

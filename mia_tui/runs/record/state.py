@@ -1,0 +1,300 @@
+"""What a run looks like by now: events folded into one record.
+
+`RunState.apply` is the only place that interprets events; the command line,
+the app and the tests read `RunState`.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from typing import cast
+
+import msgspec
+
+from mia_tui.catalog.metrics import MetricName, higher_is_better, shown_metric
+from mia_tui.runs.record.events import (
+    CheckpointSaved,
+    Confusion,
+    EpochEnded,
+    EpochPlace,
+    Failure,
+    KnownEvent,
+    LeftOut,
+    Outcome,
+    Phase,
+    PhaseName,
+    Progress,
+    RunEnded,
+    RunStarted,
+    StepEnded,
+    UnknownEvent,
+    Warned,
+)
+from mia_tui.runs.record.layout import RunDir, unreadable
+from mia_tui.runs.record.log import EventReader
+
+MOST_POINTS = 2000
+MOST_WARNINGS = 200
+
+
+class StepCurve:
+    """Steps of a run for a curve, in bounded memory: at `MOST_POINTS` every second one is dropped.
+
+    Attributes:
+        points: Steps in order, evenly thinned; the newest step is not always among them.
+    """
+
+    def __init__(self) -> None:
+        self.points: list[StepEnded] = []
+        self._stride = 1
+        self._count = 0
+
+    def add(self, steps: Sequence[StepEnded]) -> None:
+        """Take in the next steps."""
+        begin = 0
+        while begin < len(steps):
+            first = begin + -self._count % self._stride
+            room = MOST_POINTS - len(self.points)
+            end = min(len(steps), first + (room - 1) * self._stride + 1)
+            self.points += steps[first : end : self._stride]
+            self._count += end - begin
+            begin = end
+            if len(self.points) >= MOST_POINTS:
+                self.points = self.points[::2]
+                self._stride *= 2
+
+    def copy(self) -> "StepCurve":
+        """The curve as it is now."""
+        other = StepCurve()
+        other.points, other._stride, other._count = list(self.points), self._stride, self._count
+        return other
+
+    def cut(self, place: EpochPlace) -> None:
+        """Drop what came later than a place."""
+        self.points = [s for s in self.points if (s.epoch, s.step) <= (place.epoch, place.step)]
+        self._count = len(self.points) * self._stride
+
+
+@dataclass(frozen=True)
+class Spell:
+    """Epochs in a row that did without the same images.
+
+    Attributes:
+        first: Number of the first epoch.
+        last: Number of the last one.
+        images: What they did without.
+    """
+
+    first: int
+    last: int
+    images: LeftOut
+
+
+@dataclass
+class RunState:
+    """A run as its events tell it. Times are Unix seconds; None means that it has not happened.
+
+    Attributes:
+        metric: Figure of the validation part that decides which epoch is best.
+        started: The newest attempt's start.
+        first_started_at: Start of the first attempt.
+        updated_at: Time of the last event.
+        phase: What the worker was busy with last.
+        progress: (done, total) images of that phase.
+        epochs: One row an epoch, in order, also after resuming.
+        steps: A thinned curve of the steps.
+        last_step: The newest step.
+        checkpoint: The newest one that resuming goes on from.
+        confusions: The newest event of each file of a confusion matrix.
+        warnings: Each warning once, the first `MOST_WARNINGS` of them.
+        warning_count: How many different warnings there were.
+        outcome: How the newest attempt ended; None while it has not.
+        error: Why it failed.
+        unknown_events: Events of a later version that were passed over.
+        bad_lines: Lines of the log that could not be read.
+    """
+
+    metric: MetricName = "macro_f1"
+    started: RunStarted | None = None
+    first_started_at: float | None = None
+    updated_at: float | None = None
+    phase: PhaseName | None = None
+    phase_message: str = ""
+    progress: tuple[int, int] | None = None
+    epochs: list[EpochEnded] = field(default_factory=list)
+    steps: StepCurve = field(default_factory=StepCurve)
+    last_step: StepEnded | None = None
+    checkpoint: CheckpointSaved | None = None
+    confusions: dict[str, Confusion] = field(default_factory=dict)
+    warnings: list[Warned] = field(default_factory=list)
+    warning_count: int = 0
+    outcome: Outcome | None = None
+    ended_at: float | None = None
+    error: Failure | None = None
+    unknown_events: int = 0
+    bad_lines: int = 0
+    _warned: set[tuple[str, str | None]] = field(default_factory=set)
+    _best_of: tuple[object, EpochEnded | None] | None = None
+
+    def apply_all(self, events: Iterable[KnownEvent | UnknownEvent]) -> None:
+        """Fold the next events in; steps, of which there are most, all at once."""
+        for kind, group in groupby(events, type):
+            if kind is StepEnded:
+                self._take_steps(cast("list[StepEnded]", list(group)))
+            else:
+                for event in group:
+                    self.apply(event)
+
+    def apply(self, event: KnownEvent | UnknownEvent) -> None:
+        """Fold the next event in."""
+        if isinstance(event, UnknownEvent):
+            self.unknown_events += 1
+            return
+        self.updated_at = event.t
+        self.outcome = self.error = self.ended_at = None  # whatever follows an end belongs to a new attempt
+        match event:
+            case RunStarted():
+                self._start(event)
+            case Phase():
+                self.phase, self.phase_message, self.progress = event.name, event.message, None
+            case Progress():
+                self.progress = (event.done, event.total)
+            case StepEnded():
+                self._take_steps([event])
+            case EpochEnded():
+                _append_in_order(self.epochs, event)
+            case CheckpointSaved():
+                # The best weights are told behind the checkpoint: there is nothing to go on from in them.
+                self.checkpoint = self.checkpoint if event.is_best else event
+            case Confusion():
+                self.confusions[event.file] = event
+            case Warned():
+                self._warn(event)
+            case RunEnded():
+                self.outcome, self.error, self.ended_at = event.outcome, event.error, event.t
+
+    @property
+    def attempt(self) -> int:
+        """Number of the newest attempt, from 1; 0 before the first."""
+        return self.started.attempt if self.started else 0
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds of work up to the end of the last epoch, without pauses between attempts."""
+        return self.epochs[-1].elapsed_s if self.epochs else 0.0
+
+    @property
+    def best(self) -> EpochEnded | None:
+        """The best epoch by `metric`; see `best_epoch`."""
+        rows = self.epochs
+        known = (self.metric, len(rows), rows[-1] if rows else None)
+        if self._best_of is None or self._best_of[0] != known:
+            self._best_of = known, best_epoch(rows, self.metric)  # a screen asks for it several times a paint
+        return self._best_of[1]
+
+    @property
+    def best_value(self) -> float | None:
+        """The figure to show of the best epoch: the watched one, or macro F1 where the loss is watched."""
+        if self.best is None:
+            return None
+        value = _value(self.best, shown_metric(self.metric))
+        return None if math.isnan(value) else value
+
+    @property
+    def left_out(self) -> list[Spell]:
+        """Which images were left out of which epochs, in order."""
+        spells: list[Spell] = []
+        for row in self.epochs:
+            last = spells[-1] if spells else None
+            if row.left_out is None:
+                continue
+            if last is not None and last.last == row.epoch - 1 and last.images == row.left_out:
+                spells[-1] = replace(last, last=row.epoch)
+            else:
+                spells.append(Spell(row.epoch, row.epoch, row.left_out))
+        return spells
+
+    def copy(self) -> "RunState":
+        """The state as it is now, for another thread than the one that goes on folding."""
+        return replace(
+            self,
+            epochs=list(self.epochs),
+            steps=self.steps.copy(),
+            confusions=dict(self.confusions),
+            warnings=list(self.warnings),
+            _warned=set(),  # of no use to who only reads
+        )
+
+    def _take_steps(self, steps: list[StepEnded]) -> None:
+        self.last_step = steps[-1]
+        self.updated_at = self.last_step.t
+        self.outcome = self.error = self.ended_at = None
+        self.steps.add(steps)
+
+    def _start(self, event: RunStarted) -> None:
+        self.started = event
+        self.first_started_at = event.t if self.first_started_at is None else self.first_started_at
+        self.phase, self.phase_message, self.progress = None, "", None
+        self._cut(event.resumed_at or EpochPlace(epoch=0, step=0), event.steps_per_epoch)
+
+    def _cut(self, place: EpochPlace, steps_per_epoch: int) -> None:
+        """Drop what came later than the place a new attempt begins at."""
+        done = place.epoch if place.step >= steps_per_epoch else place.epoch - 1
+        self.epochs = [row for row in self.epochs if row.epoch <= done]
+        self.steps.cut(place)
+        self.last_step = self.steps.points[-1] if self.steps.points else None
+        self.confusions = {file: event for file, event in self.confusions.items() if event.epoch <= done}
+        if self.checkpoint and self.checkpoint.epoch > place.epoch:
+            self.checkpoint = (
+                msgspec.structs.replace(self.checkpoint, epoch=place.epoch) if place.epoch else None
+            )
+
+    def _warn(self, event: Warned) -> None:
+        said = (event.message, event.hint)
+        if said in self._warned or self.warning_count >= MOST_WARNINGS * 100:
+            return  # an attempt after resuming says the same again; the set must not grow without end
+        self._warned.add(said)
+        self.warning_count += 1
+        if len(self.warnings) < MOST_WARNINGS:
+            self.warnings.append(event)
+
+
+def best_epoch(rows: Iterable[EpochEnded], metric: MetricName) -> EpochEnded | None:
+    """The best epoch by a figure of the validation part (without one: the training part), the first of equals.
+
+    Returns:
+        None if no epoch has that figure, or it is always NaN.
+    """
+    sign = 1 if higher_is_better(metric) else -1
+    rated = [(sign * value, row) for row in rows if not math.isnan(value := _value(row, metric))]
+    return max(rated, key=lambda pair: pair[0], default=(0.0, None))[1]
+
+
+def _value(row: EpochEnded, metric: MetricName) -> float:
+    figures = row.train if row.val is None else row.val  # without validation the training part is judged
+    return figures.get(metric, math.nan)
+
+
+def _append_in_order(rows: list[EpochEnded], row: EpochEnded) -> None:
+    """Add a row, replacing what an earlier attempt said of the same epoch."""
+    while rows and rows[-1].epoch >= row.epoch:
+        rows.pop()
+    rows.append(row)
+
+
+def read_state(run: RunDir) -> RunState:
+    """The state of a run from its whole log.
+
+    Raises:
+        RunError: If the folder is not a run, or its log cannot be read.
+    """
+    state = RunState(metric=run.job().config.metric)
+    reader = EventReader(run.events)
+    try:
+        for events in reader.iter_batches():
+            state.apply_all(events)
+    except OSError as error:
+        raise unreadable(run.events, error) from error
+    state.bad_lines = reader.bad_lines
+    return state

@@ -1,0 +1,210 @@
+"""Starting a worker that outlives the program that started it."""
+
+import os
+import signal
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import mia_tui
+from mia_tui.errors import MiaError, RunError
+from mia_tui.files import open_in_place, open_to_read, remove
+from mia_tui.runs.disk import disk_error, replacing
+from mia_tui.runs.machine.system import FULL_BYTES
+from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.worker.control import clear_stop
+from mia_tui.runs.worker.liveness import read_record, run_status
+from mia_tui.text import printable, typed
+
+WORKER_MODULE = "mia_tui.worker"
+
+_LOG_LINES = 5
+_LAST_BYTES = 4096  # of a log, where its last lines are looked for
+_NO_WORD = "it left no word."
+_NICE = 5  # where the system has no SCHED_BATCH
+_INSTALLED = ("site-packages", "dist-packages")
+# The shell only changes the folder and then becomes the worker: posix_spawn, which alone can reset the
+# signals without running Python between fork and exec, has no word for the folder.
+_SHELL_LINE = 'cd / && exec "$0" "$@"'
+
+_children: dict[int, int] = {}
+"""Where each worker's own words begin in its run's log: before them stand those of earlier ones."""
+
+
+def spawn(run: RunDir, *, gives_way: bool = False) -> int:
+    """Start `python -m mia_tui.worker RUN` in a session of its own.
+
+    Its input is closed, its output goes to worker.log, its signals are as the system gives them, its folder
+    is /, so that neither a closed terminal nor this program's end reaches it.
+
+    Args:
+        run: The run to work on.
+        gives_way: Whether the worker lets programs that wait for people go first, see `give_way`.
+
+    Returns:
+        The worker's process number.
+
+    Raises:
+        RunError: If the run is being worked on, or the worker cannot be started.
+    """
+    if run_status(run) == "running":
+        raise RunError(
+            f"The run {printable(run.name)} is already being worked on.",
+            "Watch it with `mia-tui runs follow`.",
+        )
+    clear_stop(run)
+    _reap()
+    command = [sys.executable, "-P", "-m", WORKER_MODULE, str(run.path.resolve())]
+    try:
+        log = open_in_place(run.worker_log, root=run.root, append=True)
+    except OSError as error:
+        raise disk_error(error, run.worker_log) from error
+    try:
+        begin = os.fstat(log).st_size
+        os.utime(log)  # its age tells watchers that a worker is on its way
+        pid = start_program(command, log)
+    except OSError as error:
+        raise RunError(f"The worker cannot be started: {error.strerror}.") from error
+    finally:
+        os.close(log)
+    _children[pid] = begin
+    if gives_way:
+        give_way(pid)
+    return pid
+
+
+def give_way(pid: int) -> None:
+    """Let a process that was just started compute in long turns, and never push another one aside as it wakes.
+
+    It still gets its share of the cores. Niceness would take that away on a shared server: beside two busy programs
+    on two cores, a thread that was nice by 5 got 0.15 of a core and one like this 0.63; beside eight, 0.04 and 0.20.
+    """
+    with suppress(OSError):  # a sandbox forbids it
+        if hasattr(os, "sched_setscheduler"):
+            os.sched_setscheduler(pid, os.SCHED_BATCH, os.sched_param(0))
+        else:
+            os.setpriority(os.PRIO_PROCESS, pid, _NICE)
+
+
+def trains_on_cpu(device: str) -> bool:
+    """Whether a run computes on the cores that the app runs on, too; a GPU does its work elsewhere.
+
+    Args:
+        device: The setting of that name.
+    """
+    return not _may_use_gpu(device)
+
+
+def wait_until_taken(run: RunDir, pid: int, *, timeout_s: float = 30.0) -> bool:
+    """Wait until a spawned worker has its run; False if it needs longer.
+
+    Raises:
+        RunError: If the worker ended without taking the run; tells the end of its log, or that the disk is full.
+    """
+    begin = _children.get(pid, 0)
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        ended = _has_ended(pid)  # first: it may take the run and end in between
+        record = read_record(run)
+        if record is not None and record.pid == pid:
+            return True
+        if ended:
+            raise _ended_at_once(run, begin)
+        time.sleep(0.05)
+    return False
+
+
+def _ended_at_once(run: RunDir, begin: int) -> MiaError:
+    """Why a worker never took its run: on a full disk its own words found no room."""
+    words = last_words(run.worker_log, begin=begin)
+    what = f"The worker of the run {printable(run.name)} ended at once"
+    if words != _NO_WORD:
+        return RunError(f"{what}: {words}", f"{printable(run.worker_log)} says more.")
+    try:
+        _check_room(run)
+    except MiaError as error:
+        return error
+    return RunError(f"{what}: {words}", f"`mia-tui train --resume {typed(run.path)}` tries again in front.")
+
+
+def _check_room(run: RunDir) -> None:
+    """See that the run's folder takes a small file, by writing one that is gone at once.
+
+    Raises:
+        RunError: If it does not; says why.
+    """
+    place = run.path / "room"
+    with replacing(place, root=run.root) as file:
+        file.write(bytes(FULL_BYTES))
+    remove(place, root=run.root)
+
+
+def _may_use_gpu(device: str) -> bool:
+    from mia_tui.runs.machine.gpus import list_gpus
+
+    if device == "cpu":
+        return False
+    if sys.platform == "darwin":
+        return True
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
+    return not hidden and bool(list_gpus())
+
+
+def start_program(command: list[str], log: int) -> int:
+    """Start a program of this package in a session of its own, input closed, output to `log`; its process number."""
+    return os.posix_spawn(
+        "/bin/sh",
+        ["sh", "-c", _SHELL_LINE, *command],
+        _environment(),
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_DUP2, log, 1),
+            (os.POSIX_SPAWN_DUP2, log, 2),
+        ],
+        setsid=True,
+        setsigmask=[],
+        setsigdef=_resettable_signals(),
+    )
+
+
+def _environment() -> dict[str, str]:
+    environment = dict(os.environ)
+    environment.setdefault(
+        "PYTHONFAULTHANDLER", "1"
+    )  # a crash in a driver leaves its traceback in worker.log
+    home = Path(mia_tui.__file__).resolve().parent.parent
+    if home.name not in _INSTALLED:  # run from its sources: nothing else tells the worker where they are
+        above = environment.get("PYTHONPATH")
+        environment["PYTHONPATH"] = f"{home}{os.pathsep}{above}" if above else str(home)
+    return environment
+
+
+def _resettable_signals() -> list[int]:
+    return sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
+
+
+def _has_ended(pid: int) -> bool:
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
+    except ChildProcessError:  # taken leave of before
+        return True
+
+
+def _reap() -> None:
+    """Take leave of workers that ended, so that a long-lived app collects no zombies."""
+    for pid in list(_children):
+        if _has_ended(pid):
+            _children.pop(pid, None)
+
+
+def last_words(log: Path, *, begin: int = 0) -> str:
+    """The end of a log as one sentence; what stands before byte `begin` is left out."""
+    try:
+        with open_to_read(log) as file:
+            file.seek(max(begin, file.seek(0, os.SEEK_END) - _LAST_BYTES))
+            text = file.read(_LAST_BYTES).decode("utf-8", "replace")
+    except OSError:
+        text = ""
+    lines = [printable(line.strip()) for line in text.splitlines() if line.strip()]
+    return " / ".join(lines[-_LOG_LINES:]).rstrip(".") + "." if lines else _NO_WORD

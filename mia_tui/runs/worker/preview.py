@@ -1,0 +1,80 @@
+"""What the form and its helper process say to each other about augmented images: one JSON object a line."""
+
+from typing import Annotated
+
+import msgspec
+
+from mia_tui.config.train import TrainConfig
+from mia_tui.text import decode_name, encode_name
+
+PREVIEWER_MODULE = "mia_tui.previewer"
+
+_encoder = msgspec.json.Encoder()
+
+Positive = Annotated[int, msgspec.Meta(gt=0)]
+
+
+class Row(msgspec.Struct, frozen=True):
+    """An image: its row in the run's samples, which its changes are drawn from, and its file."""
+
+    row: int
+    path: str
+    frame: int
+
+
+class PreviewRequest(msgspec.Struct, frozen=True):
+    """Images wanted: of each row the image as it is, then as the first epochs would see it.
+
+    Attributes:
+        number: Comes back with the answer.
+        config: Its augmentation, input and seed are used.
+        root: Folder that the paths are relative to.
+        rows: One line of the sheet each.
+        columns: Images of a line, the unchanged one among them.
+        tile_px: Side of the square that each may take.
+    """
+
+    number: int
+    config: TrainConfig
+    root: str
+    rows: tuple[Row, ...]
+    columns: Positive
+    tile_px: Positive
+
+
+class PreviewAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A sheet of images, or why there is none.
+
+    Attributes:
+        number: That of the request; 0 says that the helper is ready.
+        pixels: uint8, red, green, blue, row by row.
+        width: Of the sheet.
+        height: Of the sheet.
+        error: A sentence; "" where all is well.
+    """
+
+    number: int
+    pixels: bytes = b""
+    width: int = 0
+    height: int = 0
+    error: str = ""
+
+
+def encode_line(message: PreviewRequest | PreviewAnswer) -> bytes:
+    """A message as a line; names of files keep their bytes."""
+    if isinstance(message, PreviewRequest):
+        rows = tuple(msgspec.structs.replace(row, path=encode_name(row.path)) for row in message.rows)
+        message = msgspec.structs.replace(message, rows=rows, root=encode_name(message.root))
+    return _encoder.encode(message) + b"\n"
+
+
+def decode_request(line: bytes) -> PreviewRequest:
+    """The request in a line."""
+    message = msgspec.json.decode(line, type=PreviewRequest)
+    rows = tuple(msgspec.structs.replace(row, path=decode_name(row.path)) for row in message.rows)
+    return msgspec.structs.replace(message, rows=rows, root=decode_name(message.root))
+
+
+def decode_answer(line: bytes) -> PreviewAnswer:
+    """The answer in a line."""
+    return msgspec.json.decode(line, type=PreviewAnswer)

@@ -1,0 +1,137 @@
+"""Runs that wait for others: one after the other, with no program but their own workers.
+
+A queued run is a worker that has taken its run and waits, before it imports
+torch, until the run named in `job.after` is worked on no more, however that
+ended. It waits for everything that one waits for, too, so that deleting or
+stopping a run in the middle of a queue starts nothing early; and for what was
+queued earlier behind the same run, so that two never start at once.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from mia_tui.errors import RunError
+from mia_tui.paths import StateFolder, real_path
+from mia_tui.runs.away import stopped_within
+from mia_tui.runs.list.index import list_runs
+from mia_tui.runs.record.events import Event, Phase
+from mia_tui.runs.record.job import TrainJob
+from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.worker.liveness import Status, read_record, run_status
+from mia_tui.text import printable
+
+_LIVE: frozenset[Status] = frozenset({"starting", "running", "unknown"})
+_LOOK_EVERY_S = 1.0
+
+
+def wait_for_turn(
+    run: RunDir, job: TrainJob, emit: Callable[[Event], None], should_stop: Callable[[], bool]
+) -> bool:
+    """Wait until it is the run's turn; True when it is, False when it was asked to stop first."""
+    ahead = _ahead(run, job)
+    told = ""
+    while True:
+        first = next((other for other in ahead if lives(other) and not _fell_behind(other, run)), None)
+        if first is None:
+            return True
+        words = _words(first)
+        if words != told:
+            emit(Phase(t=time.time(), name="waiting", message=words))
+            told = words
+        if stopped_within(_LOOK_EVERY_S, should_stop):
+            return False
+
+
+def last_in_line(runs: Iterable[RunDir]) -> RunDir | None:
+    """The run to queue behind: the one among those at work, or waiting, that will begin last; None if all is idle.
+
+    Args:
+        runs: Those of a dataset, oldest first.
+    """
+    live = [run for run in runs if lives(run)]
+    waited_for = {_after(run) for run in live}
+    ends = [run for run in live if str(run.path.resolve()) not in waited_for]
+    return ends[-1] if ends else None
+
+
+def last_behind(run: RunDir, runs: Iterable[RunDir]) -> RunDir | None:
+    """The last of a run and of those that wait for it; None where none of them is at work.
+
+    Args:
+        run: The run that was named.
+        runs: Those of a dataset, oldest first.
+    """
+    line = {str(run.path.resolve())}
+    last = run if lives(run) else None
+    for other in runs:
+        if lives(other) and _after(other) in line:
+            line.add(str(other.path.resolve()))
+            last = other
+    return last
+
+
+def lives(run: RunDir) -> bool:
+    """Whether a run is being worked on, about to be, or may be on another host."""
+    try:
+        return run_status(run) in _LIVE
+    except OSError:  # its folder may not be read: as well as gone
+        return False
+
+
+def _ahead(run: RunDir, job: TrainJob) -> list[RunDir]:
+    """All that must have ended first; fixed when the wait begins, since a deleted run tells nothing."""
+    ahead: dict[str, RunDir] = {}
+    after = run.comes_after(job)
+    here = None if after is None else str(real_path(after.path))
+    while here is not None and here not in ahead and here != str(run.path.resolve()):
+        ahead[here] = RunDir(Path(here))
+        here = _after(ahead[here])
+    return [*ahead.values(), *_queued_earlier(run, set(ahead))]
+
+
+def _queued_earlier(run: RunDir, ahead: set[str]) -> list[RunDir]:
+    """Those that were queued before this one behind any of the runs ahead."""
+    earlier: list[RunDir] = []
+    if not ahead:
+        return earlier
+    with suppress(RunError):
+        for other in list_runs(StateFolder(run.path.resolve().parent.parent)):
+            path = str(other.path.resolve())
+            if path == str(run.path.resolve()):
+                break
+            if path not in ahead and _after(other) in ahead:
+                ahead.add(path)
+                earlier.append(other)
+    return earlier
+
+
+def _after(run: RunDir) -> str | None:
+    try:
+        after = run.comes_after(run.job())
+    except RunError:  # deleted, or damaged
+        return None
+    return None if after is None else str(real_path(after.path))
+
+
+def _fell_behind(other: RunDir, run: RunDir) -> bool:
+    """Whether a run that was ahead was stopped and queued anew behind this one: each would wait for the other."""
+    home = str(run.path.resolve())
+    seen: set[str] = set()
+    here = _after(other)
+    while here is not None and here != home and here not in seen:
+        seen.add(here)
+        here = _after(RunDir(Path(here)))
+    if here != home:
+        return False
+    theirs, ours = read_record(other), read_record(run)
+    return theirs is not None and ours is not None and theirs.started_at > ours.started_at
+
+
+def _words(run: RunDir) -> str:
+    words = f"waiting for the run {printable(run.name)} to end"
+    with suppress(OSError):
+        if run_status(run) == "unknown":
+            return f"{words}; its worker is on another host and silent"
+    return words

@@ -1,0 +1,1 @@
+"""Classes: their screen, and how they are shown on others."""

@@ -1,0 +1,264 @@
+"""Many images at once: mark some, give all of them a class in one step.
+
+Layout and handlers; what the keys do stands in `grid_commands`. The cursor is
+the session's current image, so the labelling screen and this one agree on it.
+"""
+
+import time
+from dataclasses import replace
+from functools import partial
+
+from rich.style import Style
+from textual import on
+from textual.app import ComposeResult
+from textual.message import Message
+
+from mia_tui.dataset.images.display import Look
+from mia_tui.dataset.images.reading import MAX_MEGAPIXELS
+from mia_tui.dataset.model import ImageKey
+from mia_tui.errors import MiaError
+from mia_tui.runs.machine.cores import usable_cores
+from mia_tui.terminal.model import Terminal
+from mia_tui.text import counted
+from mia_tui.tui.classes.screen import ClassesScreen
+from mia_tui.tui.context import Context
+from mia_tui.tui.grid.commands import GridCommands
+from mia_tui.tui.grid.view import GridView
+from mia_tui.tui.help import HelpScreen
+from mia_tui.tui.keys.command_queue import CommandQueue
+from mia_tui.tui.label.session_screen import SessionScreen
+from mia_tui.tui.label.side_screens import run_screens
+from mia_tui.tui.label.words import filter_words, framing
+from mia_tui.tui.labelling.controller import LabelController
+from mia_tui.tui.pictures.cache import PictureCache, Ready, Wish
+from mia_tui.tui.widgets.text_line import Piece
+
+_NEWS_S = 0.5
+_LINE_S = 0.2  # after so long a line of tiles is painted although some of its pictures are not made
+_BUSY_S = 0.03
+_PAGE_S = 0.5  # what the pictures of a page may take on a slow line
+_STEP_BYTES = 256
+_NAME, _LEAST_NAME = 60, 20  # columns of a file's name below the tiles
+
+
+class GridScreen(SessionScreen[bool]):
+    """The images of a dataset as tiles. Ends with True where an image was opened, False where not.
+
+    Args:
+        desk: The dataset.
+        context: What screens share.
+    """
+
+    SCOPE = "grid"
+    commands: GridCommands
+
+    class Made(Message):
+        """A picture is ready."""
+
+        def __init__(self, ready: Ready) -> None:
+            super().__init__()
+            self.ready = ready
+
+    def __init__(self, desk: LabelController, context: Context) -> None:
+        super().__init__(desk, context)
+        self.commands = GridCommands(desk, self, context.ink)
+        self.commands.by_name |= run_screens(desk, context, self)
+        self.queue = CommandQueue(begin=self._begin, done=self._show, failed=self._fail, slow=self._say_slow)
+        self._message = ""
+        self._came_from = self.session.current
+        self._late: set[int] = set()  # places whose picture has come and is not painted
+        self._painting = False  # whether a timer will paint them
+        self._max_bytes: int | None = None
+        terminal = _for_tiles(context.terminal)
+        self._grid = GridView(self.session, self._picture, terminal, context.link, context.ink, id="grid")
+        self._prefetch = PictureCache(
+            desk.dataset,
+            terminal,
+            threads=2 if usable_cores() >= 4 else 1,
+            on_ready=self._tell,
+            max_megapixels=MAX_MEGAPIXELS,
+        )
+
+    def compose(self) -> ComposeResult:
+        yield self._grid
+        yield self._facts
+        yield self._class_bar
+        yield self._status
+        yield self._key_line
+
+    def on_mount(self) -> None:
+        self.run_worker(self.queue.run(), group="commands", name="commands")
+        self.set_interval(_NEWS_S, self._show)
+        marked = self.session.selected_count
+        if marked:
+            keys = f"a class key labels them, {self.key('leave')} takes the marks away"
+            self.say(f"{counted(marked, 'image')} still marked: {keys}.")
+        self.call_after_refresh(self._show)
+
+    def on_resize(self) -> None:
+        self._grid.window_changed()
+
+    def on_unmount(self) -> None:
+        self._prefetch.close()
+
+    # For the commands
+
+    def say(self, message: str) -> None:
+        self._message = message
+
+    async def show_classes(self) -> None:
+        await self.ask(ClassesScreen(self.desk, self.context))
+
+    async def show_help(self) -> None:
+        await self.ask(HelpScreen(self.context, self.SCOPE))
+
+    @property
+    def per_line(self) -> int:
+        return self._grid.lattice.per_line
+
+    @property
+    def per_page(self) -> int:
+        return self._grid.per_page
+
+    def resize_tiles(self, by: int) -> bool:
+        return self._grid.resize_tiles(by)
+
+    def leave(self, *, opened: bool) -> None:
+        row = None if opened or self._came_from is None else self.session.listing.row(self._came_from)
+        if row is not None:
+            self.session.go_to(row)
+        self.dismiss(opened)
+
+    # What comes from outside
+
+    @on(GridView.Picked)
+    def _pick(self, event: GridView.Picked) -> None:
+        if event.position >= len(self.session.view):
+            return
+        key = self.session.listing.key(int(self.session.view[event.position]))  # places may change till then
+        self.do(partial(self.commands.go_to, key, mark=event.mark, through=event.through))
+        if event.opened:
+            self.action_obey("open")
+
+    @on(GridView.Moved)
+    def _see_others(self) -> None:
+        self._order()
+        self._grid.update()
+
+    @on(Made)
+    def _take_picture(self, event: Made) -> None:
+        """Lines of tiles are painted when they are complete, or after a while."""
+        ready = event.ready
+        row = self.session.listing.row(ready.wish.key)
+        if row is not None and self.session.state_of(row).problem != ready.problem:
+            self.session.set_problem(row, ready.problem, missing=ready.missing)
+        places = [place for place in self._grid.seen if int(self.session.view[place]) == row]
+        if not places:
+            return
+        self._late.update(places)
+        if not self._painting:
+            self._paint_lines(time.monotonic() + _LINE_S)
+
+    def on_screen_resume(self) -> None:
+        self._show()
+
+    def _tell(self, ready: Ready) -> None:
+        """From a thread; after the screen has gone there is nobody to tell."""
+        if self.is_running:
+            self.post_message(self.Made(ready))
+
+    # Painting
+
+    def _begin(self) -> None:
+        self._message = ""
+
+    def _fail(self, error: MiaError, dropped: int) -> None:
+        more = f" {counted(dropped, 'key')} pressed meanwhile had no effect." if dropped else ""
+        self.say_error(error, more)
+
+    def _say_slow(self, waiting: int) -> None:
+        if self.desk.keeper.busy_since is not None:
+            self._message = "Saving" + (f", {counted(waiting, 'key')} waiting" if waiting else "")
+            self._show_lines()
+
+    def _show(self) -> None:
+        """Paint what is different now, be it by a key or by what others did."""
+        if not self.is_current or not self._grid.size.width:
+            return
+        for warning in self.desk.warnings():
+            self.tell(warning, warning=True)
+        self._grid.update()
+        self._class_bar.show(
+            self.session.classes, self.session.tally.by_class, self.session.current_class, auto=False
+        )
+        self._show_lines()
+
+    def _show_lines(self) -> None:
+        session, ink = self.session, self.context.ink
+        row, count = session.current_row, session.selected_count
+        left: list[Piece] = [("No images", None)]
+        right: list[Piece] = []
+        shown = filter_words(session, self._facts.size.width, ink)
+        if row is not None and session.position is not None:
+            place = f"{session.position + 1:,}/{len(session.view):,}  "
+            label = framing(session.state_of(row), ink, accept="").text
+            room = self._facts.size.width - ink.width(ink.shown(f"{place}  {label}  {shown}"))
+            label = label if room >= _LEAST_NAME else ""  # what is shown of the dataset is always said
+            room = self._facts.size.width - ink.width(ink.shown(f"{place}  {label}  {shown}"))
+            name = ink.fit_left(session.listing.path(row), min(_NAME, room))
+            left = [(place, Style(bold=True)), (name, None)]
+            right = [(label, None)]
+        if shown:
+            right.append((f"  {shown}", ink.dim()))
+        self._facts.show(left, right)
+        marked = f"{counted(count, 'image')} marked: a class key labels them" if count else "Space marks"
+        words = f"{session.tally.labelled:,} labelled{ink.separator}{session.tally.left:,} left"
+        self._status.show(
+            [(self._message or marked, Style(bold=bool(self._message or count)))], [(words, ink.dim())]
+        )
+
+    # Pictures
+
+    def _picture(self, key: ImageKey) -> Ready | None:
+        return self._prefetch.get(self._wish(key))
+
+    def _wish(self, key: ImageKey) -> Wish:
+        return Wish(key, Look(), self._grid.lattice.panel, self._max_bytes)
+
+    def _order(self) -> None:
+        """Have the tiles made that are seen, then those of the next page, then of the one before."""
+        seen, view = self._grid.seen, self.session.view
+        budget = self.context.link.budget(_PAGE_S)
+        self._max_bytes = (
+            None
+            if budget is None or not seen
+            else max(_STEP_BYTES, budget // len(seen) // _STEP_BYTES * _STEP_BYTES)
+        )
+        more = len(seen)
+        places = [*seen, *range(seen.stop, min(len(view), seen.stop + more))]
+        places += range(max(0, seen.start - more), seen.start)
+        self._late.intersection_update(seen)  # made already and not painted yet
+        self._prefetch.want([self._wish(self.session.listing.key(int(view[place]))) for place in places])
+
+    def _paint_lines(self, late_at: float) -> None:
+        """Paint lines of tiles that are complete, all of them once it is late; none while some are on their way."""
+        self._painting = False
+        if not self.context.link.busy:
+            per_line, is_late = self._grid.lattice.per_line, time.monotonic() >= late_at
+            for line in {place // per_line for place in self._late}:
+                places = [place for place in self._grid.seen if place // per_line == line]
+                if is_late or all(self._has_picture(place) for place in places):
+                    self._late.difference_update(range(line * per_line, (line + 1) * per_line))
+                    self._grid.paint_line_of(line * per_line)
+            self._grid.update()
+        if self._late:
+            self._painting = True
+            self.set_timer(_BUSY_S, partial(self._paint_lines, late_at))
+
+    def _has_picture(self, place: int) -> bool:
+        return self._picture(self.session.listing.key(int(self.session.view[place]))) is not None
+
+
+def _for_tiles(terminal: Terminal) -> Terminal:
+    """Tiles are half blocks wherever pictures are shown: dozens of them would fill its memory and the line."""
+    return replace(terminal, graphics="none" if terminal.graphics == "none" else "half")

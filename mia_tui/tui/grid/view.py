@@ -1,0 +1,281 @@
+"""Many images at once: pictures in lines, a caption above each. Only what is seen is made, whatever their number.
+
+The cursor and marks lie in the captions, so that a move of the cursor writes two
+lines of text and no picture. Pictures are written a whole line of tiles at a
+time: writing a part of a line takes the way through segments, which is slow,
+and Textual writes it from the left edge each time.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+from rich.segment import Segment
+from rich.text import Text
+from textual import events
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.session.session import LabelSession
+from mia_tui.terminal.cells import Cells
+from mia_tui.terminal.model import Picture, Terminal
+from mia_tui.tui.grid.tiles import GAP, TILE_ROWS, Lattice, caption, lattice
+from mia_tui.tui.pictures.cache import Ready
+from mia_tui.tui.pictures.joined_strip import JoinedStrip
+from mia_tui.tui.pictures.link import ASK, Link
+from mia_tui.tui.pictures.raw_strip import RawStrip
+from mia_tui.tui.widgets.ink import Ink
+
+_USUAL, _USUAL_LOW, _LOW_ROWS = 2, 1, 27  # places in TILE_ROWS; in a low terminal tiles begin smaller
+_KEPT = 600  # pictures as lines; 10 KiB each
+
+
+class GridView(ScrollView, can_focus=False):
+    """The images of the session's view as tiles.
+
+    Args:
+        session: What it shows; painted again by `update`.
+        picture: The picture of an image for a tile, if it is made.
+        terminal: For the shape of its cells.
+        link: Told about every line of pictures that goes out.
+        ink: Characters and styles.
+    """
+
+    class Picked(Message):
+        """A tile was clicked; `position` counts within the view."""
+
+        def __init__(self, position: int, *, mark: bool, through: bool, opened: bool) -> None:
+            super().__init__()
+            self.position = position
+            self.mark, self.through, self.opened = mark, through, opened
+
+    class Moved(Message):
+        """Other tiles are seen, or tiles of another size."""
+
+    def __init__(
+        self,
+        session: LabelSession,
+        picture: Callable[[ImageKey], Ready | None],
+        terminal: Terminal,
+        link: Link,
+        ink: Ink,
+        *,
+        id: str | None = None,
+    ) -> None:
+        super().__init__(id=id)
+        self._session, self._picture = session, picture
+        self._cells, self._link, self._ink = Cells(terminal), link, ink
+        self._size_step: int | None = None  # None: by the height of the terminal
+        self._shown = (-1, -1)  # images and generation of the view
+        self._position: int | None = None  # that was scrolled to last
+        self._captions: dict[int, Strip] = {}  # of the lines of tiles that are seen
+        self._strips: OrderedDict[ImageKey, tuple[Picture, tuple[Strip, ...]]] = OrderedDict()
+
+    @property
+    def lattice(self) -> Lattice:
+        """How the tiles lie now."""
+        return lattice(max(1, self._columns), max(1, self.size.height), self._step, self._cells.size_px)
+
+    @property
+    def _step(self) -> int:
+        if self._size_step is not None:
+            return self._size_step
+        return _USUAL if self.size.height >= _LOW_ROWS else _USUAL_LOW
+
+    @property
+    def per_page(self) -> int:
+        """Tiles on a page."""
+        tiles = self.lattice
+        return max(1, self.size.height // tiles.line_rows) * tiles.per_line
+
+    @property
+    def seen(self) -> range:
+        """The places in the view that are seen at least in part."""
+        tiles, top = self.lattice, int(self.scroll_offset.y)
+        first, last = top // tiles.line_rows, (top + max(0, self.size.height - 1)) // tiles.line_rows
+        count = len(self._session.view)
+        return range(min(count, first * tiles.per_line), min(count, (last + 1) * tiles.per_line))
+
+    def update(self) -> None:
+        """Paint what is different now."""
+        if self._shown != (len(self._session.view), self._session.view_generation):
+            self._lay_out()
+        if self._session.position != self._position:
+            self._position = self._session.position
+            self._scroll_into_view()
+        self._refresh_captions()
+
+    def resize_tiles(self, by: int) -> bool:
+        """Larger or smaller tiles; False if there are none."""
+        step = self._step + by
+        if not 0 <= step < len(TILE_ROWS):
+            return False
+        self._size_step = step
+        self._lay_out()
+        return True
+
+    def paint_line_of(self, position: int) -> None:
+        """The picture of a tile has come: paint the line it is in."""
+        rows = self.lattice.line_rows
+        top = position // self.lattice.per_line * rows - int(self.scroll_offset.y)
+        self.refresh(Region(0, top + 1, self.size.width, rows - 1))
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        top = int(self.scroll_offset.y)
+        return [self._line(y + top).crop(crop.x, crop.right) for y in range(crop.y, crop.bottom)]
+
+    def on_resize(self) -> None:
+        self._cells.look_again()
+        self._lay_out()
+
+    def window_changed(self) -> None:
+        """The terminal's window is another one, though there may be as many cells as before."""
+        if self._cells.look_again():
+            self._lay_out()
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        if round(old_value) != round(new_value):
+            self._captions.clear()
+            self.post_message(self.Moved())
+
+    def on_click(self, event: events.Click) -> None:
+        position = self.lattice.at(event.x, event.y + int(self.scroll_offset.y))
+        if position is not None and 0 <= position < len(self._session.view):
+            self.post_message(
+                self.Picked(position, mark=event.ctrl, through=event.shift, opened=event.chain == 2)
+            )
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        self._wheel(event, 1)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        self._wheel(event, -1)
+
+    def _wheel(self, event: events.MouseEvent, by: int) -> None:
+        """A line of tiles at a time."""
+        event.stop()
+        event.prevent_default()
+        rows = self.lattice.line_rows
+        self._scroll_to_row((int(self.scroll_offset.y) // rows + by) * rows)
+
+    @property
+    def _columns(self) -> int:
+        """Columns beside the scrollbar, which has its place whether it is there or not."""
+        return self.size.width - 1
+
+    def _lay_out(self) -> None:
+        """Everything lies elsewhere now."""
+        self._shown = len(self._session.view), self._session.view_generation
+        tiles = self.lattice
+        rows = tiles.lines(len(self._session.view)) * tiles.line_rows
+        self.virtual_size = Size(max(1, self._columns), rows)
+        self._captions.clear()
+        self._position = self._session.position
+        self._scroll_into_view()
+        self.refresh()
+        self.post_message(self.Moved())
+
+    def _scroll_into_view(self) -> None:
+        """A page at once: pictures are painted once in so many moves."""
+        if self._position is None:
+            return
+        tiles, top, height = self.lattice, int(self.scroll_offset.y), self.size.height
+        line = self._position // tiles.per_line
+        first = line * tiles.line_rows
+        if first >= top and first + tiles.line_rows <= top + height:
+            return
+        lines = max(1, height // tiles.line_rows)
+        self._scroll_to_row((line if first > top else line - lines + 1) * tiles.line_rows)
+
+    def _scroll_to_row(self, row: int) -> None:
+        self.scroll_to(y=max(0, row), animate=False, immediate=True, force=True)
+
+    def _refresh_captions(self) -> None:
+        tiles, top = self.lattice, int(self.scroll_offset.y)
+        seen = self.seen
+        for line in {position // tiles.per_line for position in seen}:
+            strip = self._caption_line(line, tiles)
+            if self._captions.get(line) != strip:
+                self._captions[line] = strip
+                self.refresh(Region(0, line * tiles.line_rows - top, self.size.width, 1))
+
+    def _line(self, y: int) -> Strip:
+        tiles = self.lattice
+        line, row = divmod(y, tiles.line_rows)
+        if row == 0:
+            return self._caption_line(line, tiles)
+        parts: list[Strip] = []
+        size = 0
+        for position in self._places(line, tiles):
+            key = self._session.listing.key(int(self._session.view[position]))
+            ready = self._picture(key)
+            parts += [self._tile(key, ready, tiles)[row - 1], _BLANK]
+            size += ready.picture.size_bytes if ready is not None and ready.picture is not None else 0
+        if row == tiles.line_rows - 1 and size:
+            parts.append(self._question(size))
+        return self._filled(parts)
+
+    def _caption_line(self, line: int, tiles: Lattice) -> Strip:
+        session, parts = self._session, []
+        for position in self._places(line, tiles):
+            row = int(session.view[position])
+            parts.append(
+                caption(
+                    session.state_of(row),
+                    tiles.panel.columns,
+                    self._ink,
+                    current=position == session.position,
+                    marked=session.is_selected(row),
+                )
+            )
+            parts.append(_BLANK)
+        return Strip.join([self._filled(parts)])
+
+    def _places(self, line: int, tiles: Lattice) -> range:
+        first = line * tiles.per_line
+        return range(first, max(first, min(first + tiles.per_line, len(self._session.view))))
+
+    def _filled(self, parts: list[Strip]) -> JoinedStrip:
+        rest = self.size.width - sum(part.cell_length for part in parts)
+        return JoinedStrip([*parts, Strip.blank(rest)] if rest > 0 else parts)
+
+    def _tile(self, key: ImageKey, ready: Ready | None, tiles: Lattice) -> tuple[Strip, ...]:
+        if ready is None or ready.picture is None or ready.picture.panel != tiles.panel:
+            return self._words(key, ready, tiles)
+        known = self._strips.get(key)
+        if known is None or known[0] is not ready.picture:
+            known = self._strips[key] = ready.picture, self._ready_lines(ready.picture)
+            self._strips.move_to_end(key)
+            while len(self._strips) > _KEPT:
+                self._strips.popitem(last=False)
+        return known[1]
+
+    def _ready_lines(self, picture: Picture) -> tuple[Strip, ...]:
+        def plain(text: str) -> Callable[[], list[Segment]]:
+            return lambda: list(Text.from_ansi(text, end="").render(self.app.console))
+
+        return tuple(RawStrip(text, picture.panel.columns, plain(text)) for text in picture.lines)
+
+    def _words(self, key: ImageKey, ready: Ready | None, tiles: Lattice) -> tuple[Strip, ...]:
+        """What stands where there is no picture (yet): the name, and why if it cannot be read."""
+        columns, rows = tiles.panel.columns, tiles.panel.rows
+        name = self._ink.fit_left(key.path, columns)
+        texts = [name]
+        if ready is not None and ready.problem:
+            texts += [f"{self._ink.gone} gone" if ready.missing else f"{self._ink.broken} unreadable"]
+        top = max(0, (rows - len(texts)) // 2)
+        lines = [""] * top + texts
+        return tuple(
+            Strip([Segment(self._ink.pad(lines[row] if row < len(lines) else "", columns), self._ink.dim())])
+            for row in range(rows)
+        )
+
+    def _question(self, size_bytes: int) -> Strip:
+        """Takes no cells: asks the terminal whether the pictures before it have arrived."""
+        return RawStrip(ASK, 0, list, lambda: self._link.sent(size_bytes))
+
+
+_BLANK = Strip([Segment(" " * GAP)], GAP)

@@ -1,0 +1,95 @@
+"""What the first screen says about folders, datasets and runs: plain functions, no widgets."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mia_tui.dataset.recent import Recent
+from mia_tui.text import counted
+from mia_tui.tui.home.folders import FolderContent
+from mia_tui.tui.home.path_typing import matching
+from mia_tui.tui.runs.watch import LiveRun
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the list; `folder` is None for a heading."""
+
+    folder: Path | None
+    text: str
+    recent: Recent | None = None
+
+
+def lines_for(
+    base: Path,
+    beginning: str,
+    content: FolderContent | None,
+    recent: Sequence[Recent],
+    *,
+    refused: bool = False,
+) -> list[Line]:
+    """The lines of the list.
+
+    Args:
+        base: The folder that is typed so far.
+        beginning: Of the name of a folder in it.
+        content: What is in `base`; None while that is not known.
+        recent: Datasets that come first.
+        refused: Whether it is said already why what is typed cannot be opened.
+    """
+    lines = [Line(None, "Recent datasets")] if recent else []
+    lines += [Line(dataset.path, str(dataset.path), dataset) for dataset in recent]
+    names = matching(content.folders, beginning) if content is not None else []
+    if names or not refused:
+        lines.append(Line(None, _heading(base, beginning, content, names)))
+    return [*lines, *(Line(base / name, f"{name}/") for name in names)]
+
+
+def _heading(base: Path, beginning: str, content: FolderContent | None, names: Sequence[str]) -> str:
+    if content is None or names:
+        return f"Folders in {base}"
+    if content.problem is not None:
+        return content.problem
+    return f"No folder in {base} begins like that" if beginning else f"No folder in {base}"
+
+
+def content_words(content: FolderContent | None) -> str:
+    """What is in a folder; empty while that is not known."""
+    if content is None:
+        return ""
+    if content.problem is not None:
+        return "cannot be looked into"
+    words = (
+        [counted(content.images, "image") + (" and more" if content.more else "")] if content.images else []
+    )
+    if content.folders:
+        words.append(counted(len(content.folders), "folder"))
+    return ", ".join(words) or "empty"
+
+
+def recent_words(recent: Recent, now: float) -> str:
+    """What is known of a dataset since the last visit, and when that was."""
+    words = [] if recent.images is None else [counted(recent.images, "image")]
+    if recent.labels is not None:
+        words.append(counted(recent.labels, "label"))
+    then, today = time.localtime(recent.at), time.localtime(now)
+    is_today = then[:3] == today[:3]
+    words.append(time.strftime("today %H:%M" if is_today else "%Y-%m-%d %H:%M", then))
+    return ", ".join(words)
+
+
+def run_words(run: LiveRun) -> str:
+    """What a run at work is at, or what it waits for."""
+    if run.status == "waiting":  # figures it may have are of before it was queued
+        return f"{run.name}, {run.phase or run.status}"
+    words = [run.name]
+    if run.status == "unknown":
+        words.append("silent, its worker is on another host")
+    elif run.total_epochs is None:
+        words.append(run.phase or run.status)
+    if run.total_epochs is not None:
+        words.append(f"epoch {min(run.epoch + 1, run.total_epochs)} of {run.total_epochs}")
+    if run.best is not None:
+        words.append(f"best {run.metric.replace('_', ' ')} {run.best:.3f}")
+    return ", ".join(words)

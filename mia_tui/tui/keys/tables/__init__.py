@@ -1,0 +1,35 @@
+"""Everything a key can do: one table a screen for bindings, help, command palette and the user's keys.
+
+Keys are written as people write them. The tables do without Textual, which may
+be imported only when the terminal has been asked for its colours;
+`key_bindings` makes Textual's bindings of them.
+"""
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+
+from mia_tui.tui.keys.tables.model import Action, Scope
+
+__all__ = ["SCOPES", "Action", "Scope"]
+
+_NAMES = ("label", "grid", "classes", "runs", "run", "compare", "train", "home", "dialog", "help")
+
+
+class _Scopes(Mapping[str, Scope]):
+    """A screen's table is in the module of its name, imported when it is asked for: the start needs one of them."""
+
+    def __getitem__(self, name: str) -> Scope:
+        if name not in _NAMES:
+            raise KeyError(name)
+        scope: Scope = import_module(f"{__name__}.{name}").SCOPE
+        return scope
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_NAMES)
+
+    def __len__(self) -> int:
+        return len(_NAMES)
+
+
+SCOPES: Mapping[str, Scope] = _Scopes()
+"""The screens by name; what the user's keys may name."""

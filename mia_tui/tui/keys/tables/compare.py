@@ -1,0 +1,23 @@
+"""The keys of the screen that compares runs."""
+
+from mia_tui.tui.keys.tables.label import shared
+from mia_tui.tui.keys.tables.model import Action, make_scope
+
+_COMPARE = "Where runs are compared"
+
+_ACTIONS: tuple[Action, ...] = (
+    Action("figure", ("space", "tab"), "Next figure", "Show the curves of another figure.", _COMPARE),
+    Action("up", ("up",), "Up", "Scroll the tables up.", _COMPARE),
+    Action("down", ("down",), "Down", "Scroll the tables down.", _COMPARE),
+    Action("leave", ("escape", "enter"), "Back", "Go back to the list of runs.", _COMPARE),
+)
+
+SCOPE = make_scope(
+    "compare",
+    "where runs are compared",
+    (
+        *_ACTIONS,
+        *shared("page_next", "page_previous", "first", "last", "help", "command_palette", "quit"),
+    ),
+    "figure leave help quit",
+)

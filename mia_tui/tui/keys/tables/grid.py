@@ -1,0 +1,46 @@
+"""The keys of the grid."""
+
+from mia_tui.tui.keys.tables.label import shared
+from mia_tui.tui.keys.tables.model import Action, make_scope
+
+_GRID = "In the grid"
+_MARK_ON, _GIVE_BACK = "Mark from here", "; going back takes marks away again."
+_MARKED_WAYS = (
+    ("left", "left", "to the left"),
+    ("right", "right", "to the right"),
+    ("up", "up", "upwards"),
+    ("down", "down", "downwards"),
+    ("page_previous", "pageup", "a page back"),
+    ("page_next", "pagedown", "a page on"),
+    ("first", "home", "to the first"),
+    ("last", "end", "to the last"),
+)
+
+_ACTIONS: tuple[Action, ...] = (
+    Action("mark", ("space",), "Mark", "Mark this image, or take its mark away.", _GRID),
+    Action("mark_all", ("ctrl+a",), "Mark all", "Mark all images that are shown.", _GRID),
+    Action("open", ("enter",), "Open", "Go to this image on the labelling screen.", _GRID),
+    Action("leave", ("escape",), "Back", "Take all marks away; without any, go back.", _GRID),
+    Action("left", ("left",), "Left", "Go to the image on the left.", _GRID),
+    Action("right", ("right",), "Right", "Go to the image on the right.", _GRID),
+    Action("up", ("up",), "Up", "Go up a line.", _GRID),
+    Action("down", ("down",), "Down", "Go down a line.", _GRID),
+    *(
+        Action(f"mark_{where}", (f"shift+{key}",), f"Mark {words}", f"{_MARK_ON} {words}{_GIVE_BACK}", _GRID)
+        for where, key, words in _MARKED_WAYS
+    ),
+)
+
+SCOPE = make_scope(
+    "grid",
+    "in the grid",
+    (
+        *_ACTIONS,
+        *shared("page_next", "page_previous", "first", "last"),
+        *shared("assign", "clear", "undo", "redo", "pick", "next_unlabelled", "previous_unlabelled"),
+        *shared("skip", "flag", "note", "find", "filter", "order", "folders", "grid", "classes"),
+        *shared("zoom_in", "zoom_out", "train", "runs", "help", "command_palette", "quit"),
+    ),
+    "mark assign open leave help undo skip train quit mark_all filter classes next_unlabelled grid runs",
+    typed="classes",
+)

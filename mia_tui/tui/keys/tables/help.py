@@ -1,0 +1,19 @@
+"""The keys of the help, which shows all keys."""
+
+from mia_tui.tui.keys.tables.model import Action, make_scope
+
+_HELP = "Where keys are shown"
+
+_ACTIONS: tuple[Action, ...] = (
+    Action(
+        "close", ("escape", "enter", "q"), "Close", "Close them; so does the key that opened them.", _HELP
+    ),
+    Action("down", ("down",), "Down", "Scroll down.", _HELP),
+    Action("up", ("up",), "Up", "Scroll up.", _HELP),
+    Action("page_next", ("pagedown", "space"), "Page on", "Scroll down a page.", _HELP),
+    Action("page_previous", ("pageup",), "Page back", "Scroll up a page.", _HELP),
+    Action("first", ("home",), "First", "Scroll to the top.", _HELP),
+    Action("last", ("end",), "Last", "Scroll to the end.", _HELP),
+)
+
+SCOPE = make_scope("help", "where keys are shown", _ACTIONS)

@@ -1,0 +1,33 @@
+"""The keys of the first screen."""
+
+from mia_tui.tui.keys.tables.label import shared
+from mia_tui.tui.keys.tables.model import Action, make_scope
+
+_HOME = "On the first screen"
+
+_ACTIONS: tuple[Action, ...] = (
+    Action(
+        "open", ("enter",), "Open", "Open the dataset or folder under the cursor, or what is typed.", _HOME
+    ),
+    Action("up", ("up",), "Up", "Go up in the list.", _HOME),
+    Action("down", ("down",), "Down", "Go down in the list.", _HOME),
+    Action("page_next", ("pagedown",), "Page on", "Go a page of the list on.", _HOME),
+    Action("page_previous", ("pageup",), "Page back", "Go a page of the list back.", _HOME),
+    Action("go_in", ("right",), "In", "Look into the folder under the cursor.", _HOME),
+    Action("go_out", ("left",), "Out", "Go back to the folder that it lies in.", _HOME),
+    Action(
+        "complete", ("tab",), "Complete", "Complete the name that is typed, as far as it is clear.", _HOME
+    ),
+    Action(
+        "start_anew", ("escape",), "Start anew", "Empty the line; recent datasets are shown again.", _HOME
+    ),
+    Action("help", ("f1",), "Keys", "Show these keys.", _HOME),
+)
+
+SCOPE = make_scope(
+    "home",
+    "on the first screen",
+    (*_ACTIONS, *shared("command_palette", "quit")),
+    "open complete go_in go_out start_anew help quit",
+    typed="text",
+)

@@ -1,0 +1,167 @@
+"""The list of files: one line an image, painted line by line, whatever the number of images."""
+
+from collections.abc import Sequence
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from mia_tui.dataset.session.session import LabelSession, RowState
+from mia_tui.tui.grid.tiles import class_letter
+from mia_tui.tui.widgets.ink import Ink
+
+_MARK_COLUMNS = 3
+_KEPT = 500  # lines made before: half of those of a page are seen again when it is turned
+_MANY = 200  # touched rows; finding out which are seen costs more than painting all lines
+
+
+class ImageList(ScrollView, can_focus=False):
+    """The images of the session's view, with the class mark of each.
+
+    Args:
+        session: What it shows; painted again where `update` says so.
+        ink: Characters and styles.
+    """
+
+    class Picked(Message):
+        """A line was clicked; `position` counts within the view."""
+
+        def __init__(self, position: int) -> None:
+            super().__init__()
+            self.position = position
+
+    def __init__(self, session: LabelSession, ink: Ink, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._session = session
+        self._ink = ink
+        self._painted: int | None = None  # the line that is marked as current
+        self._shown = (-1, -1)  # images and generation of the view
+        self._classes_shown = session.classes
+        self._made: dict[int, Strip] = {}  # lines by position
+        self._made_for = 0  # width
+
+    def update(self, touched: Sequence[int]) -> None:
+        """Paint what is different now: images of the view, marks of touched rows, the current line."""
+        if self._session.classes != self._classes_shown:
+            self._classes_shown = self._session.classes
+            self.forget()
+        images, position = len(self._session.view), self._session.position
+        if (images, self._session.view_generation) != self._shown:
+            self._shown = images, self._session.view_generation
+            self._made = {}
+            self.virtual_size = Size(max(1, self.size.width), images)
+            self.refresh()
+        if touched:
+            self._refresh_rows(touched)
+        if position != self._painted:
+            for line in (self._painted, position):
+                self._refresh_line(line)
+            self._painted = position
+        self._scroll_into_view(position)
+
+    def forget(self) -> None:
+        """Paint all lines anew: what a model says, or a class, is another one."""
+        self._made = {}
+        self.refresh()
+
+    def _refresh_rows(self, touched: Sequence[int]) -> None:
+        if len(touched) > _MANY:
+            self._made = {}
+            self.refresh()
+            return
+        top = int(self.scroll_offset.y)
+        seen = self._session.view[top : top + self.size.height].tolist()
+        wanted = set(touched)
+        if not wanted.issubset(seen):  # lines out of sight may show them, too
+            self._made = {at: line for at, line in self._made.items() if 0 <= at - top < len(seen)}
+        for line, row in enumerate(seen):
+            if row in wanted:
+                self._refresh_line(top + line)
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Lines that were made before, but for those that were touched: asked for whenever anything is painted."""
+        top, width = int(self.scroll_offset.y), self.size.width
+        if self._made_for != width or len(self._made) > _KEPT:
+            self._made, self._made_for = {}, width
+        lines = []
+        for position in range(top + crop.y, top + crop.bottom):
+            line = self._made.get(position)
+            if line is None:
+                line = self._made[position] = self._line(position, width)
+            lines.append(line)
+        return [line.crop_extend(crop.x, crop.right, None) for line in lines]
+
+    def _line(self, position: int, width: int) -> Strip:
+        view = self._session.view
+        if not 0 <= position < len(view):
+            return Strip.blank(width)
+        row = int(view[position])
+        state = self._session.state_of(row)
+        current = position == self._session.position
+        mark, style = self._mark(state)
+        signs = self._signs(state)
+        name = self._ink.fit_left(self._shown_name(row), max(0, width - _MARK_COLUMNS - 1 - len(signs)))
+        filled = width - _MARK_COLUMNS - 1 - len(signs) - self._ink.width(name)
+        line = Style(reverse=True) if current else None
+        lead = self._ink.pointer if current else " "
+        return Strip(
+            [
+                Segment(mark, style),
+                Segment(lead + name + " " * max(0, filled), line),
+                Segment(signs, Style()),
+            ],
+            width,
+        )
+
+    def on_click(self, event: events.Click) -> None:
+        position = event.y + int(self.scroll_offset.y)
+        if 0 <= position < len(self._session.view):
+            self.post_message(self.Picked(position))
+
+    def on_resize(self) -> None:
+        self.virtual_size = Size(max(1, self.size.width), len(self._session.view))
+        self._scroll_into_view(self._session.position)
+
+    def _mark(self, state: RowState) -> tuple[str, Style]:
+        """Three cells: ` k ` on the colour of the class, `(k)` for a suggestion."""
+        if state.problem is not None:
+            return f" {self._ink.gone if state.missing else self._ink.broken} ", Style(bold=True)
+        if state.image_class is not None:
+            return (
+                f" {class_letter(state.image_class.key, state.image_class.name, self._ink)} ",
+                self._ink.chip(state.image_class.colour),
+            )
+        if state.suggestion is not None:
+            style = self._ink.frame("suggestion", state.suggestion.colour)
+            return f"({class_letter(state.suggestion.key, state.suggestion.name, self._ink)})", style
+        return f" {self._ink.dot} ", self._ink.dim()
+
+    def _signs(self, state: RowState) -> str:
+        signs = self._ink.flag if state.flagged else ""
+        signs += self._ink.skipped if state.skipped else ""
+        signs += self._ink.noted if state.note else ""
+        return signs
+
+    def _shown_name(self, row: int) -> str:
+        key = self._session.listing.key(row)
+        return f"{key.path} [{key.frame}]" if self._session.listing.is_stack(row) else key.path
+
+    def _refresh_line(self, position: int | None) -> None:
+        if position is None:
+            return
+        self._made.pop(position, None)
+        y = position - int(self.scroll_offset.y)
+        if 0 <= y < self.size.height:
+            self.refresh(Region(0, y, self.size.width, 1))
+
+    def _scroll_into_view(self, position: int | None) -> None:
+        """Half a page at once: the whole list is painted once in so many moves."""
+        if position is None:
+            return
+        top, height = int(self.scroll_offset.y), self.size.height
+        if height and not top <= position < top + height:
+            self.scroll_to(y=max(0, position - height // 2), animate=False, immediate=True, force=True)

@@ -1,0 +1,90 @@
+"""How images are looked at: zoom, place, tones. Never changes a file."""
+
+from dataclasses import replace
+from typing import TypeVar
+
+from mia_tui.dataset.images.display import Look, View
+
+Option = TypeVar("Option")
+
+_ZOOM = 1.5
+_STEP = 10  # of brightness and contrast, in percent of the whole range
+_PAN = 0.25  # of what is seen
+WINDOWS: tuple[tuple[float, float] | None, ...] = (None, (0.5, 99.5), (2.0, 98.0), (5.0, 95.0))
+CHANNELS = ("all", "red", "green", "blue")
+
+
+class Glance:
+    """The look at the present image, and whether the next one gets it, too.
+
+    Args:
+        keep: Whether looks are kept from image to image.
+
+    Attributes:
+        view: What is seen now, for exact edges; None while that is not known.
+    """
+
+    def __init__(self, *, keep: bool) -> None:
+        self.look = Look()
+        self.keep = keep
+        self.view: View | None = None
+
+    def next_image(self) -> None:
+        """Another image is looked at."""
+        self.view = None
+        if not self.keep:
+            self.look = Look()
+
+    def zoom(self, steps: int) -> None:
+        """Enlarge by so many steps; below zero, make smaller again."""
+        self.look = self.look.zoomed(_ZOOM**steps, self.view)
+
+    def pan(self, right: int, down: int) -> None:
+        """Move over an enlarged image, by quarters of what is seen."""
+        self.look = self.look.panned(_PAN * right, _PAN * down, self.view)
+
+    def brighten(self, steps: int) -> None:
+        self.look = replace(self.look, brightness=_limited(self.look.brightness + _STEP * steps))
+
+    def contrast(self, steps: int) -> None:
+        self.look = replace(self.look, contrast=_limited(self.look.contrast + _STEP * steps))
+
+    def next_window(self) -> None:
+        """The next percentile window, and the whole range after the last."""
+        self.look = replace(self.look, window=_after(WINDOWS, self.look.window))
+
+    def invert(self) -> None:
+        self.look = replace(self.look, invert=not self.look.invert)
+
+    def next_channel(self) -> None:
+        """Red, green, blue alone, and all after them."""
+        self.look = replace(self.look, channel=_after(CHANNELS, self.look.channel))  # type: ignore[arg-type]  # one of them
+
+    def reset(self) -> None:
+        self.look = Look()
+
+    def words(self) -> list[str]:
+        """What is not as usual, for the status."""
+        look = self.look
+        words = []
+        if look.brightness:
+            words.append(f"brightness {look.brightness:+d}")
+        if look.contrast:
+            words.append(f"contrast {look.contrast:+d}")
+        if look.window is not None:
+            words.append(f"tones {look.window[0]:g}–{look.window[1]:g} %")
+        if look.invert:
+            words.append("inverted")
+        if look.channel != "all":
+            words.append(f"{look.channel} only")
+        if self.keep:
+            words.append("view kept")
+        return words
+
+
+def _limited(percent: int) -> int:
+    return max(-100, min(100, percent))
+
+
+def _after(options: tuple[Option, ...], present: Option) -> Option:
+    return options[(options.index(present) + 1) % len(options)] if present in options else options[0]

@@ -1,0 +1,177 @@
+"""What the labelling screen says about an image, the view and the work: plain functions, no widgets."""
+
+import time
+from collections.abc import Mapping, Sequence
+
+from rich.style import Style
+
+from mia_tui.dataset.images.display import View
+from mia_tui.dataset.session.filters import Filter
+from mia_tui.dataset.session.session import LabelSession, RowState
+from mia_tui.text import printable
+from mia_tui.tui.classes.class_frame import Framing
+from mia_tui.tui.keys.bindings import shown_key
+from mia_tui.tui.labelling.controller import Saved
+from mia_tui.tui.widgets.ink import Ink
+from mia_tui.tui.widgets.text_line import Piece
+
+_BOLD = Style(bold=True)
+_NAME_COLUMNS = 70
+
+STATE_WORDS = {
+    "all": "all images",
+    "unlabelled": "without a label",
+    "labelled": "with a label",
+    "class": "of one class",
+    "flagged": "flagged",
+    "skipped": "skipped",
+    "noted": "with a note",
+    "suggested": "with a model's suggestion only",
+    "differs": "where label and suggestion differ",
+    "unreadable": "that cannot be read, or are gone",
+}
+
+
+def framing(state: RowState | None, ink: Ink, accept: str) -> Framing:
+    """The frame around an image; `accept` is the key that takes a model's suggestion, empty where none does."""
+    if state is None:
+        return Framing("", "none")
+    notes = [
+        sign for sign, shown in ((f"{ink.flag} flagged", state.flagged), ("skipped", state.skipped)) if shown
+    ]
+    if state.image_class is not None:
+        origin = {"import": " (imported)", "accepted": " (accepted)"}.get(state.source or "", "")
+        if state.differs and state.suggestion is not None:
+            notes.insert(0, f"model: {_suggested(state)}")
+        return Framing(
+            f"{state.image_class.name}{origin}", "label", state.image_class.colour, ink.separator.join(notes)
+        )
+    if state.suggestion is not None:
+        text = _suggested(state) + (f"  {accept} accepts" if accept else "")
+        return Framing(text, "suggestion", state.suggestion.colour, ink.separator.join(notes))
+    return Framing("no label", "none", None, ink.separator.join(notes))
+
+
+def facts(
+    session: LabelSession,
+    view: View | None,
+    box_px: tuple[int, int],
+    looks: Sequence[str],
+    ink: Ink,
+    columns: int,
+) -> tuple[list[Piece], list[Piece]]:
+    """The line about the image: where it stands, its name; size and look on the right.
+
+    What is shown of the dataset is always said: size and look give way to it, then the beginning of the name.
+    """
+    row = session.current_row
+    if row is None or session.position is None:
+        return [(shown_filter(session.filter, session) or "No images", None)], []
+    key = session.listing.key(row)
+    place = f"{session.position + 1:,}/{len(session.view):,}  "
+    more: list[Piece] = []
+    frames = session.listing.frames_of(row)
+    if frames > 1:
+        more.append((f"  frame {key.frame + 1}/{frames}", None))
+    note = session.state_of(row).note
+    if note:
+        more.append((f"  {ink.noted} {printable(note)}", Style(italic=True)))
+    right = list(looks)
+    if view is not None:
+        right.insert(0, f"{view.image_width:,}x{view.image_height:,} px")
+        right.insert(1, f"{view.scale_in(box_px) * 100:.0f} %")
+    shown = filter_words(session, columns, ink)
+    if not shown:
+        left = [(place, _BOLD), (ink.fit_left(key.path, _NAME_COLUMNS), None), *more]
+        return left, [(ink.separator.join(right), ink.dim())]
+    room = columns - ink.width(f"{place}  {shown}")
+    name = ink.fit_left(key.path, min(_NAME_COLUMNS, room))
+    left = [(place, _BOLD), (name, None)]
+    room -= ink.width(name)
+    for text, style in more:
+        left.append((ink.fit(text, room), style))
+        room -= ink.width(left[-1][0])
+    beside = ink.separator.join(["", *right])
+    return left, [(shown + (beside if ink.width(beside) <= room else ""), ink.dim())]
+
+
+def filter_words(session: LabelSession, columns: int, ink: Ink) -> str:
+    """What is shown of the dataset, in brackets and half a line at most; empty where all is."""
+    shown = shown_filter(session.filter, session)
+    return f"[{ink.fit(shown, columns // 2 - 2)}]" if shown else ""
+
+
+def status(
+    session: LabelSession,
+    saved: Saved | None,
+    annotator: str,
+    message: str,
+    now: float,
+    ink: Ink,
+    *,
+    scanned: bool,
+) -> tuple[list[Piece], list[Piece]]:
+    """The line about the work: done, left, pace; what was saved last and who works on the right."""
+    tally = session.tally
+    words = [f"{tally.labelled:,} labelled", f"{tally.left:,} left"]
+    missing = tally.missing if scanned else 0
+    for count, word in ((tally.skipped, "skipped"), (tally.flagged, "flagged"), (missing, "missing")):
+        if count:
+            words.append(f"{count:,} {word}")
+    if not scanned:
+        words.append("looking for more")
+    pace = session.pace.per_minute(now)
+    if pace is not None:
+        words.append(f"{pace:.0f}/min")
+    left: list[Piece] = [(message + "  ", _BOLD)] if message else []
+    left.append((ink.separator.join(words), None))
+    right = annotator
+    if saved is not None:
+        clock = time.strftime("%H:%M:%S", time.localtime(saved.at))
+        what = "" if saved.what in message else f" {ink.fit_left(saved.what, 36)}"  # not said twice
+        right = f"saved {clock}{what}{ink.separator}{annotator}"
+    return left, [(right, ink.dim())]
+
+
+def why_empty(session: LabelSession, other: str, *, growing: bool) -> str:
+    """Why there is no image to show; `other` is the key that shows others."""
+    if growing:
+        return "Looking for images"
+    if not len(session.listing):
+        return "No images"
+    return f"No image is like that: {other} shows others"
+
+
+def shown_filter(filter: Filter, session: LabelSession) -> str:
+    """What is shown, in words; empty where all is."""
+    words = []
+    if filter.class_id is not None:
+        image_class = session.class_of(filter.class_id)
+        words.append(f"class {image_class.name}" if image_class else "a class")
+    elif filter.state != "all":
+        words.append(STATE_WORDS[filter.state])
+    if filter.text:
+        words.append(f'"{filter.text}"')
+    if filter.folder:
+        words.append(f"in {filter.folder}")
+    if filter.among is not None:
+        words.append(filter.among_words)
+    return ", ".join(words)
+
+
+def _suggested(state: RowState) -> str:
+    assert state.suggestion is not None
+    sure = "" if state.confidence is None else f" {state.confidence:.0%}"
+    return f"{state.suggestion.name}?{sure}"
+
+
+def first_hint(keys: Mapping[str, Sequence[str]]) -> str:
+    """Which keys label, for the first start."""
+
+    def either(command: str) -> str:
+        return " or ".join(map(shown_key, keys[command][:2])) or "a key of yours"
+
+    return (
+        f"{either('assign')} assigns; {either('assign_next')} assigns and goes on; "
+        f"{either('help')} shows all keys."
+    )

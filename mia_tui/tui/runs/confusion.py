@@ -1,0 +1,213 @@
+"""What a network takes for what: figures of each class, the matrix, and the largest confusions as a list."""
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.geometry import Region
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+
+from mia_tui.runs.evaluation.confusion_report import ConfusionReport
+from mia_tui.tui.widgets.ink import Ink, style
+from mia_tui.tui.widgets.row_list import RowList
+
+_WRONG = "#e69f00"
+_NAME = 16
+_LEAST_CELL, _WIDEST_CELL = 5, 12
+_NUMBERS = 11
+
+
+class ClassFigureTable(RowList):
+    """One row a class.
+
+    Args:
+        ink: Characters and styles.
+    """
+
+    def show_classes(self, verdict: ConfusionReport) -> None:
+        """Paint the figures of these classes."""
+        rows = verdict.by_class
+
+        def heading(width: int) -> str:
+            titles = "".join(f"{title:>{_NUMBERS}}" for title in ("images", "precision", "recall", "F1"))
+            return f"  {'class':<{_name_width(width, 4)}}{titles}"
+
+        def draw(number: int, width: int, is_current: bool) -> list[Segment]:
+            row = rows[number]
+            figures = "".join(f"{value:>{_NUMBERS}.3f}" for value in (row.precision, row.recall, row.f1))
+            name = self._ink.pad(row.name, _name_width(width, 4))
+            return self._row(f"{name}{row.support:>{_NUMBERS},}{figures}", is_current)
+
+        self.show(len(rows), draw, heading, verdict)
+
+    def _row(self, text: str, is_current: bool) -> list[Segment]:
+        return _row(self._ink, text, is_current)
+
+
+class ConfusionList(RowList):
+    """The largest confusions, one a row.
+
+    Args:
+        ink: Characters and styles.
+    """
+
+    def show_confusions(self, verdict: ConfusionReport) -> None:
+        """Paint the confusions of these classes."""
+        cells, classes = verdict.confusions, verdict.matrix.classes
+        truths = verdict.matrix.counts.sum(axis=1)
+
+        def heading(width: int) -> str:
+            room = _name_width(width, 2) // 2
+            return f"  {'is':<{room}}{'was taken for':<{room}}{'images':>{_NUMBERS}}{'of class':>{_NUMBERS}}"
+
+        def draw(number: int, width: int, is_current: bool) -> list[Segment]:
+            cell, room, ink = cells[number], _name_width(width, 2) // 2, self._ink
+            names = "".join(ink.pad(classes[place], room - 1) + " " for place in (cell.truth, cell.predicted))
+            share = f"{cell.count / truths[cell.truth]:.0%}"
+            return _row(ink, f"{names}{cell.count:>{_NUMBERS},}{share:>{_NUMBERS}}", is_current)
+
+        self.show(len(cells), draw, heading, verdict)
+
+
+class ConfusionMatrix(Widget, can_focus=False):
+    """The matrix, rows the truth and columns the prediction; as much of it as there is room for around the cursor.
+
+    Args:
+        ink: Characters and styles.
+    """
+
+    class Picked(Message):
+        """A cell was clicked."""
+
+    def __init__(self, ink: Ink, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._ink = ink
+        self._verdict: ConfusionReport | None = None
+        self._widest = self._digits = 0  # columns of a name, and of a count
+        self._top = self._left = 0
+        self.row = self.column = 0
+
+    def show_matrix(self, verdict: ConfusionReport) -> None:
+        """Paint this matrix."""
+        if verdict is self._verdict:
+            return
+        self._verdict = verdict
+        counts = verdict.matrix.counts
+        self._widest = max(
+            (self._ink.width(self._ink.shown(name)) for name in verdict.matrix.classes), default=0
+        )
+        self._digits = len(f"{int(counts.max()) if counts.size else 0:,}")
+        self.move(0, 0)
+
+    def move(self, down: int, right: int) -> None:
+        """Move the cursor."""
+        last = len(self._verdict.matrix.classes) - 1 if self._verdict is not None else 0
+        self.row = max(0, min(self.row + down, last))
+        self.column = max(0, min(self.column + right, last))
+        self._top = _scrolled(self._top, self.row, self.rows_shown, last + 1)
+        self._left = _scrolled(self._left, self.column, self.columns_shown, last + 1)
+        self.refresh()
+
+    @property
+    def _cell(self) -> int:
+        """Columns of a cell: names are cut where all classes can be seen so."""
+        count = len(self._verdict.matrix.classes) if self._verdict is not None else 1
+        room = (self.size.width - _NAME - 2) // max(1, count)
+        return max(_LEAST_CELL, self._digits + 2, min(self._widest + 1, room, _WIDEST_CELL))
+
+    @property
+    def rows_shown(self) -> int:
+        """Rows that there is room for."""
+        return max(1, self.size.height - 2)
+
+    @property
+    def columns_shown(self) -> int:
+        """Columns that there is room for."""
+        return max(1, (self.size.width - _NAME - 2) // self._cell)
+
+    def on_resize(self) -> None:
+        self.move(0, 0)
+
+    def on_click(self, event: events.Click) -> None:
+        if self._verdict is None or event.y < 2 or event.x < _NAME + 2:
+            return
+        size = len(self._verdict.matrix.classes)
+        row, column = self._top + event.y - 2, self._left + (event.x - _NAME - 2) // self._cell
+        if row < size and column < size:
+            self.move(row - self.row, column - self.column)
+            self.post_message(self.Picked())
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        width = self.size.width
+        lines = [self._line(y).adjust_cell_length(width) for y in range(crop.y, crop.bottom)]
+        ground = self.rich_style
+        return [line.crop(crop.x, crop.right).apply_style(ground) for line in lines]
+
+    def _line(self, y: int) -> Strip:
+        if self._verdict is None:
+            return Strip.blank(self.size.width)
+        if y < 2:
+            return self._above(self._verdict, y)
+        row = self._top + y - 2
+        classes = self._verdict.matrix.classes
+        if row >= len(classes):
+            return Strip.blank(self.size.width)
+        pointer = self._ink.pointer if row == self.row else " "
+        name = Segment(f"{pointer}{self._ink.pad(classes[row], _NAME)} ", Style(bold=row == self.row))
+        return Strip([name, *(self._count(self._verdict, row, column) for column in self._columns(classes))])
+
+    def _above(self, verdict: ConfusionReport, y: int) -> Strip:
+        classes = verdict.matrix.classes
+        if y == 0:
+            more = len(classes) - len(self._columns(classes))
+            hidden = f" ({more} more to the sides)" if more else ""
+            return Strip(
+                [Segment(f"{'truth below,':<{_NAME + 2}}predicted to the right{hidden}", self._ink.dim())]
+            )
+        heads = [
+            Segment(
+                " " * (self._cell - self._ink.width(text)) + text,
+                Style(bold=column == self.column, dim=column != self.column),
+            )
+            for column in self._columns(classes)
+            for text in [self._ink.fit(classes[column], self._cell - 1)]
+        ]
+        return Strip([Segment(" " * (_NAME + 2)), *heads])
+
+    def _columns(self, classes: tuple[str, ...]) -> range:
+        return range(self._left, min(len(classes), self._left + self.columns_shown))
+
+    def _count(self, verdict: ConfusionReport, row: int, column: int) -> Segment:
+        count = int(verdict.matrix.counts[row, column])
+        text = f"{count:,}" if count else self._ink.dot
+        text = (
+            f" {text:>{self._cell - 1}}"
+            if row == self.row and column == self.column
+            else f"{text:>{self._cell}}"
+        )
+        return Segment(text, self._look(count, row, column))
+
+    def _look(self, count: int, row: int, column: int) -> Style:
+        if row == self.row and column == self.column:
+            return Style(reverse=True, bold=True)
+        if not count:
+            return self._ink.dim()
+        if row == column:
+            return Style(bold=True)
+        return style(fg=_WRONG) if self._ink.colours else Style()
+
+
+def _name_width(width: int, numbers: int) -> int:
+    return max(12, min(60, width - 2 - numbers * _NUMBERS - 1))
+
+
+def _row(ink: Ink, text: str, is_current: bool) -> list[Segment]:
+    pointer = ink.pointer if is_current else " "
+    return [Segment(f"{pointer} ", Style(bold=True)), Segment(text, Style(reverse=is_current))]
+
+
+def _scrolled(first: int, cursor: int, room: int, count: int) -> int:
+    """The first row or column in view, moved as little as it takes to see the cursor."""
+    first = min(max(first, cursor - room + 1), cursor)
+    return max(0, min(first, count - room))

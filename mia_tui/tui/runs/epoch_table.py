@@ -1,0 +1,74 @@
+"""The epochs of a run as a table: losses, the figures that there is room for, the best epoch marked."""
+
+from collections.abc import Sequence
+
+from rich.segment import Segment
+from rich.style import Style
+
+from mia_tui.catalog.metrics import METRICS, MetricName, shown_metric
+from mia_tui.runs.list.words import judged_images
+from mia_tui.runs.record.events import EpochEnded
+from mia_tui.runs.record.pace import clock
+from mia_tui.tui.widgets.axes import shorten
+from mia_tui.tui.widgets.ink import Ink
+from mia_tui.tui.widgets.row_list import RowList
+
+_EPOCH, _FIGURE, _TIME, _MARK = 7, 11, 10, 7
+
+
+class EpochTable(RowList):
+    """One row an epoch; scrolled, and at the end unless somebody scrolled up.
+
+    Args:
+        ink: Characters and styles.
+    """
+
+    def __init__(self, ink: Ink, *, id: str | None = None) -> None:
+        super().__init__(ink, id=id, has_cursor=False)
+
+    def show_epochs(self, rows: Sequence[EpochEnded], metric: MetricName, best: EpochEnded | None) -> None:
+        """Paint these epochs if they are others than before."""
+        room = max((len(judged_images(row)) for row in rows), default=0)
+
+        def heading(width: int) -> str:
+            names = ["train loss", "val loss", *(_titled(name) for name in _figures(metric, width - room))]
+            cells = "".join(f"{name:>{_width(name)}}" for name in names)
+            return f"{'epoch':>{_EPOCH}}{cells}{'time':>{_TIME}}"
+
+        def draw(number: int, width: int, _: bool) -> list[Segment]:
+            row = rows[number]
+            is_best = best is not None and row.epoch == best.epoch
+            val = row.val if row.val is not None else {}
+            judged = row.train if row.val is None else row.val
+            cells = [_cell(row.train.get("loss"), "train loss"), _cell(val.get("loss"), "val loss")]
+            cells += [_cell(judged.get(name), _titled(name)) for name in _figures(metric, width - room)]
+            mark = "  best" if is_best else ""
+            text = f"{row.epoch:>{_EPOCH},}{''.join(cells)}{clock(row.elapsed_s):>{_TIME}}{mark:<{_MARK}}"
+            text += f"{judged_images(row):<{room}}"
+            return [Segment(text, Style(bold=is_best, reverse=is_best and not self._ink.colours))]
+
+        version = (len(rows), rows[-1] if rows else None, best.epoch if best is not None else None)
+        self.show(len(rows), draw, heading, version)
+
+
+def _figures(metric: MetricName, width: int) -> list[MetricName]:
+    """The watched figure first, then as many others as there is room for."""
+    left = width - _EPOCH - 2 * _FIGURE - _TIME - _MARK
+    chosen: list[MetricName] = []
+    for name in dict.fromkeys((shown_metric(metric), *METRICS)):
+        left -= _width(_titled(name))
+        if name != "loss" and left >= 0:
+            chosen.append(name)
+    return chosen
+
+
+def _titled(name: str) -> str:
+    return name.replace("balanced_accuracy", "bal_accuracy")
+
+
+def _width(title: str) -> int:
+    return max(_FIGURE, len(title) + 2)
+
+
+def _cell(value: float | None, title: str) -> str:
+    return f"{'-' if value is None else shorten(value):>{_width(title)}}"

@@ -1,0 +1,269 @@
+"""Follows one run for a screen: a thread reads what its worker tells and looks whether it lives.
+
+The screen is handed a snapshot when something is different, and never waits
+for a disk. What is shown must be so: a run is called running only while its
+lock is held, silence is counted by this program's own clock from the moment it
+looks, and of a folder that has gone only that is said.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from mia_tui.errors import RunError
+from mia_tui.files import open_to_read
+from mia_tui.runs.evaluation.confusion_report import ConfusionReport, Which, load_confusion_report
+from mia_tui.runs.list.home import job_here
+from mia_tui.runs.list.words import LIVE, ShownStatus, shown_status
+from mia_tui.runs.machine.gpus import Gpu, gpus_of_process, list_gpus, nvidia_device_present
+from mia_tui.runs.machine.system import host_name, is_full
+from mia_tui.runs.record.job import TrainJob
+from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.record.log import EventReader
+from mia_tui.runs.record.state import RunState
+from mia_tui.runs.worker.liveness import Pulse
+from mia_tui.text import printable
+
+EVERY_S = 0.25
+ASK_EVERY_S = 1.0
+GPU_EVERY_S = 3.0
+SILENT_S = 10.0
+"""From so long without an event on, silence is told."""
+
+_HEAD_BYTES = 512
+_HINDERED = LIVE | {"lost"}  # by a full disk; of a failed run its worker could say why
+
+
+@dataclass(frozen=True)
+class RunSnapshot:
+    """A run at one moment.
+
+    Attributes:
+        job: What it is to do; None where that cannot be read.
+        state: What its events tell.
+        status: What it is doing.
+        is_gone: Whether its folder has been deleted; the rest is then what was known last.
+        is_stopping: Whether its worker was asked to stop and still works.
+        silent_s: Whole seconds without an event, seen by this watcher; None while events come or no worker lives.
+        gpus: The GPUs of this machine that the run is known to use.
+        is_disk_full: Whether the run is at work, or lost, and nothing fits on the disk that holds its folder.
+        verdict: The confusion matrix that was asked for; None before there is one.
+        trouble: Why something cannot be read, a sentence; empty where all can.
+    """
+
+    job: TrainJob | None
+    state: RunState
+    status: ShownStatus
+    is_gone: bool = False
+    is_stopping: bool = False
+    silent_s: int | None = None
+    gpus: tuple[Gpu, ...] = ()
+    is_disk_full: bool = False
+    verdict: ConfusionReport | None = None
+    trouble: str = ""
+
+
+class RunFollow:
+    """Follows a run until it is closed.
+
+    Args:
+        run: Its folder.
+        on_change: Called in the thread with each snapshot that is different from the one before.
+        clock: Seconds that never jump.
+    """
+
+    def __init__(
+        self,
+        run: RunDir,
+        on_change: Callable[[RunSnapshot], None],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.run = run
+        self._on_change, self._clock = on_change, clock
+        self._closed, self._wake = threading.Event(), threading.Event()
+        self._log, self._pulse = _Log(run), Pulse()
+        self._job: TrainJob | None = None
+        self._status: ShownStatus = "created"
+        self._is_gone = self._is_stopping = self._is_disk_full = False
+        self._heard_at = clock()
+        self._asked_at = self._gpus_at = float("-inf")
+        self._gpus: tuple[Gpu, ...] = ()
+        self._wanted: Which | None = None
+        self._verdict: ConfusionReport | None = None
+        self._judged: object = None
+        self._trouble = self._verdict_trouble = ""
+        self._told: object = None
+
+    def start(self) -> None:
+        threading.Thread(target=self._work, name="run", daemon=True).start()
+
+    def close(self) -> None:
+        """End soon; nothing is told any more."""
+        self._closed.set()
+        self._wake.set()
+
+    def want(self, which: Which | None) -> None:
+        """Have the confusion matrix of that epoch in the snapshots; None for no matrix."""
+        if which != self._wanted:
+            self._wanted = which
+            self._wake.set()
+
+    def ask_now(self) -> None:
+        """Look at once: something was done to the run."""
+        self._asked_at = float("-inf")
+        self._wake.set()
+
+    def look(self) -> RunSnapshot | None:
+        """One look; the snapshot if it is different from the one before. For the thread, and for tests."""
+        now = self._clock()
+        changed = self._read(now)
+        if now - self._asked_at >= ASK_EVERY_S:
+            self._asked_at = now
+            self._ask()
+            if self._status not in LIVE:  # the worker's last words came before it let go
+                changed = self._read(now) or changed
+        self._ask_gpus(now)
+        self._judge()
+        silent_s = self._silent_s(now)
+        facts = (
+            self._status, self._is_gone, self._is_stopping, silent_s, self._gpus, self._is_disk_full, self._verdict,
+            self._all_trouble, self._job,
+        )  # fmt: skip
+        if not changed and facts == self._told:
+            return None
+        self._told = facts
+        return RunSnapshot(
+            self._job,
+            self._log.state.copy(),
+            self._status,
+            self._is_gone,
+            self._is_stopping,
+            silent_s,
+            self._gpus,
+            self._is_disk_full,
+            self._verdict,
+            self._all_trouble,
+        )
+
+    def _work(self) -> None:
+        while not self._closed.is_set():
+            self._wake.clear()
+            snapshot = self.look()
+            if snapshot is not None and not self._closed.is_set():
+                self._on_change(snapshot)
+            self._wake.wait(EVERY_S)
+
+    @property
+    def _all_trouble(self) -> str:
+        return self._log.trouble or self._trouble or self._verdict_trouble
+
+    def _read(self, now: float) -> bool:
+        """Whether there were new events."""
+        changed = not self._is_gone and self._log.read(self._closed)
+        if changed:
+            self._heard_at = now
+        return changed
+
+    def _ask(self) -> None:
+        """Whether the worker lives, and the folder is there."""
+        try:
+            self._is_gone, self._trouble = not self.run.exists(), ""
+            if self._is_gone:
+                return
+            if self._job is None:
+                self._read_job()
+            status = self._pulse.status(self.run, tick=self._clock())
+            was, self._status = self._status, shown_status(status, self._log.state)
+            self._is_stopping = self._status in LIVE and self.run.stop.exists()
+            self._is_disk_full = self._status in _HINDERED and is_full(self.run.path)
+        except OSError as error:  # deleted while we looked, or a network drive away for a while
+            self._trouble = f"The folder of the run cannot be read: {error.strerror}."
+            return
+        if was not in LIVE and self._status in LIVE:
+            self._heard_at = self._clock()  # a new worker has been silent for no time yet
+
+    def _read_job(self) -> None:
+        try:
+            self._job = job_here(self.run)
+            self._log.state.metric = self._job.config.metric
+        except RunError as error:
+            self._trouble = str(error)
+
+    def _silent_s(self, now: float) -> int | None:
+        silent = now - self._heard_at
+        working = self._status == "running" and not self._is_gone
+        return int(silent) if working and silent >= SILENT_S else None
+
+    def _ask_gpus(self, now: float) -> None:
+        started = self._log.state.started
+        if self._status != "running" or started is None or started.host != host_name():
+            self._gpus = ()
+        elif now - self._gpus_at >= GPU_EVERY_S:
+            self._gpus_at = now
+            if "CPU" not in started.device and nvidia_device_present():
+                self._gpus = gpus_of_process(list_gpus(), started.pid, started.device)
+
+    def _judge(self) -> None:
+        """Read the confusion matrix that is wanted, if it is another one than before."""
+        which = self._wanted
+        event = None if which is None else self._log.state.confusions.get(f"confusion/{which}.json")
+        judged = None if event is None else (which, event.epoch, event.t)
+        if judged == self._judged or self._is_gone:
+            return
+        self._judged, self._verdict_trouble = judged, ""
+        if which is None or event is None:
+            self._verdict = None
+            return
+        try:
+            self._verdict = load_confusion_report(self.run, which)
+        except RunError as error:
+            self._verdict, self._verdict_trouble = None, str(error)
+
+
+@dataclass
+class _Log:
+    """The events of a run, read as far as they are whole."""
+
+    run: RunDir
+    state: RunState = field(default_factory=RunState)
+    trouble: str = ""
+
+    def __post_init__(self) -> None:
+        self._reader = EventReader(self.run.events)
+        self._seen: tuple[int, int] | None = None
+        self._head = b""
+
+    def read(self, closed: threading.Event) -> bool:
+        """Fold in what is new; whether there was anything."""
+        try:
+            stat = self.run.events.stat()
+            seen = (stat.st_size, stat.st_mtime_ns)
+            if seen == self._seen:
+                return False
+            if stat.st_size < self._reader.offset or not self._same_head():
+                self._begin_anew()
+            before = self._reader.offset
+            for events in self._reader.iter_batches():
+                self.state.apply_all(events)
+                if closed.is_set():
+                    return False
+            self.state.bad_lines = self._reader.bad_lines
+            had_trouble, self.trouble, self._seen = self.trouble, "", seen
+            return self._reader.offset > before or had_trouble != ""
+        except FileNotFoundError:  # not yet, or deleted with its folder
+            return False
+        except OSError as error:
+            self.trouble = f"{printable(self.run.events)} cannot be read: {error.strerror}."
+            return False
+
+    def _same_head(self) -> bool:
+        """Whether this is the file that was read before, and not another one in its place."""
+        with open_to_read(self.run.events) as file:
+            head = file.read(_HEAD_BYTES)
+        is_same, self._head = head.startswith(self._head), head
+        return is_same
+
+    def _begin_anew(self) -> None:
+        self.state, self._reader = RunState(metric=self.state.metric), EventReader(self.run.events)

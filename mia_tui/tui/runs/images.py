@@ -1,0 +1,67 @@
+"""The images behind a class or a cell of a run's confusion matrix, as images of the dataset that is open."""
+
+import os
+from pathlib import Path
+
+from mia_tui.dataset.model import ImageKey
+from mia_tui.errors import RunError
+from mia_tui.paths import is_same_folder
+from mia_tui.runs.evaluation.confusion_report import ConfusionReport
+from mia_tui.runs.evaluation.files import images_judged, judgements_file, load_judgements
+from mia_tui.runs.list.home import job_here, samples_here
+from mia_tui.runs.record.layout import RunDir
+from mia_tui.text import printable
+from mia_tui.tui.places import OpenImages, Place
+
+
+def images_behind(
+    run: RunDir, place: Place, verdict: ConfusionReport, *, truth: int, predicted: int | None = None
+) -> OpenImages:
+    """The images that were judged, those mistaken first. Reads files, so for a thread.
+
+    Args:
+        run: The run.
+        place: The dataset that is open.
+        verdict: What is on the screen.
+        truth: Position of their class.
+        predicted: Position of the class that they were taken for; None takes all of `truth`.
+
+    Raises:
+        RunError: If there are none, or the run does not tell which they are.
+    """
+    judgements = load_judgements(judgements_file(run, verdict.which))
+    if judgements is None:
+        raise RunError(
+            f"The run {printable(run.name)} does not tell which images these are: an earlier version trained it.",
+            "Run it again to be able to open them.",
+        )
+    if judgements.epoch != verdict.matrix.epoch:
+        raise RunError("Another epoch has ended meanwhile.", "Look again.")
+    job = job_here(run, place.dataset)
+    found = images_judged(samples_here(run, job), judgements, truth=truth, predicted=predicted)
+    root, trained_on = place.dataset.resolve(), Path(job.dataset)
+    home = root if is_same_folder(root, trained_on) else trained_on  # one folder may be mounted at two places
+    keys = tuple(key for image in found if (key := _in_dataset(image, home, root)) is not None)
+    names = verdict.matrix.classes  # a foreign file of counts may have more of them than the job
+    title = f"truth {printable(names[truth])}"
+    if predicted is not None:
+        title += f", predicted {printable(names[predicted])}"
+    if not found:
+        raise RunError(f"There is no image with {title}.")
+    if not keys:
+        raise RunError(f"The images with {title} lie outside this dataset.")
+    return OpenImages(title, keys)
+
+
+def _in_dataset(image: ImageKey, home: Path, root: Path) -> ImageKey | None:
+    """An image of a run by its place in the dataset that is open; None if it lies elsewhere.
+
+    Args:
+        image: As the run has it.
+        home: The folder that it was trained on, as it is now.
+        root: The dataset that is open.
+    """
+    path = home / image.path  # --val FOLDER has whole paths
+    if not path.is_relative_to(root):
+        return None
+    return ImageKey(path.relative_to(root).as_posix().replace(os.sep, "/"), image.frame)

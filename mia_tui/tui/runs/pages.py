@@ -1,0 +1,267 @@
+"""The six pages of the screen of a run. Only the one in view is kept up to date."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from rich.style import Style
+from textual.app import ComposeResult
+from textual.containers import Vertical, VerticalScroll
+from textual.widget import Widget
+
+from mia_tui.runs.evaluation.confusion_report import ConfusionReport, Which
+from mia_tui.runs.list.words import judged_in_epoch
+from mia_tui.text import counted
+from mia_tui.tui.runs.confusion import ClassFigureTable, ConfusionList, ConfusionMatrix
+from mia_tui.tui.runs.curves import Curves
+from mia_tui.tui.runs.epoch_table import EpochTable
+from mia_tui.tui.runs.follow import RunSnapshot
+from mia_tui.tui.runs.plots import plots_of
+from mia_tui.tui.runs.words import message_count, messages_text, settings_text
+from mia_tui.tui.widgets.ink import Ink
+from mia_tui.tui.widgets.text_block import TextBlock
+from mia_tui.tui.widgets.text_line import Piece, TextLine
+
+PageName = Literal["curves", "epochs", "by_class", "confusion", "settings", "messages"]
+PAGES: tuple[PageName, ...] = get_args(PageName)
+TITLES = ("Curves", "Epochs", "Classes", "Confusion", "Settings", "Messages")
+
+MOST_IN_MATRIX = 50
+"""Above so many classes the largest confusions are listed first."""
+
+_FAR = 1_000_000
+_NAMED = 18  # columns of a class in a sentence
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What the cursor is on: images of a class, or of a cell of the matrix."""
+
+    verdict: ConfusionReport
+    truth: int
+    predicted: int | None
+
+
+class RunPages(Vertical):
+    """Shows a snapshot of a run, one page at a time.
+
+    Args:
+        ink: Characters and styles.
+    """
+
+    def __init__(self, ink: Ink, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._ink = ink
+        self.page: PageName = "curves"
+        self._is_log = False
+        self._as_list: bool | None = None  # None: by the number of classes
+        self._which: Which | None = None  # None: the best epoch as soon as its matrix is there
+        self._snapshot: RunSnapshot | None = None
+        self.curves, self.epochs = Curves(ink), EpochTable(ink)
+        self._class_words, self._class_table = TextLine(ink), ClassFigureTable(ink)
+        self._matrix_words, self._cell_words = TextLine(ink), TextLine(ink)
+        self._matrix, self._list = ConfusionMatrix(ink), ConfusionList(ink)
+        self._settings, self._messages = TextBlock(), TextBlock()
+        self._texts: dict[TextBlock, str] = {}
+        self._widgets: dict[PageName, Widget] = {
+            "curves": self.curves,
+            "epochs": self.epochs,
+            "by_class": Vertical(self._class_words, self._class_table),
+            "confusion": Vertical(self._matrix_words, self._matrix, self._list, self._cell_words),
+            "settings": VerticalScroll(self._settings, can_focus=False),
+            "messages": VerticalScroll(self._messages, can_focus=False),
+        }
+
+    def compose(self) -> ComposeResult:
+        for name, widget in self._widgets.items():
+            widget.display = name == self.page
+            yield widget
+
+    # What is shown
+
+    def show(self, snapshot: RunSnapshot) -> None:
+        """Bring the page in view up to date."""
+        self._snapshot = snapshot
+        state, verdict = snapshot.state, snapshot.verdict
+        if self.page == "curves":
+            self.curves.show(plots_of(state, log=self._is_log))
+        elif self.page == "epochs":
+            self.epochs.show_epochs(state.epochs, state.metric, state.best)
+        elif self.page == "by_class":
+            self._class_words.show([(self._verdict_words(snapshot), Style(bold=True))])
+            if verdict is not None:
+                self._class_table.show_classes(verdict)
+        elif self.page == "confusion":
+            self._show_confusion(snapshot)
+        elif self.page == "settings":
+            self._say(self._settings, settings_text(snapshot.job))
+        else:
+            self._say(self._messages, messages_text(snapshot))
+
+    def tabs(self) -> list[Piece]:
+        """The names of the pages, the one in view marked."""
+        pieces: list[Piece] = []
+        told = 0 if self._snapshot is None else message_count(self._snapshot)
+        for number, (name, title) in enumerate(zip(PAGES, TITLES, strict=True), 1):
+            count = f" ({told})" if name == "messages" and told else ""
+            is_shown = name == self.page
+            text = f"[{number} {title}{count}]" if is_shown else f" {number} {title}{count} "
+            pieces.append((text, Style(bold=is_shown, reverse=is_shown)))
+        return pieces
+
+    @property
+    def wants(self) -> Which | None:
+        """The confusion matrix that the page in view needs."""
+        if self.page not in ("by_class", "confusion"):
+            return None
+        if self._which is not None or self._snapshot is None:
+            return self._which or "best"
+        state = self._snapshot.state
+        saved = state.confusions.get("confusion/best.json")
+        is_best = saved is not None and state.best is not None and saved.epoch == state.best.epoch
+        return "best" if is_best else "last"  # the best one is written with its weights, once a minute
+
+    # Keys
+
+    def turn_to(self, page: PageName) -> None:
+        """Show another page."""
+        self.page = page
+        for name, widget in self._widgets.items():
+            widget.display = name == page
+        self._again()
+
+    def turn(self, by: int) -> None:
+        """Show the next page, or the one before."""
+        self.turn_to(PAGES[(PAGES.index(self.page) + by) % len(PAGES)])
+
+    def toggle_log(self) -> str:
+        """A logarithmic scale for losses, or a plain one; what to say."""
+        self._is_log = not self._is_log
+        self._again()
+        return "Losses on a logarithmic scale." if self._is_log else "Losses on a plain scale."
+
+    def toggle_which(self) -> None:
+        """Judge the other epoch."""
+        self._which = "last" if (self.wants or self._which) == "best" else "best"
+        self._again()
+
+    def toggle_list(self) -> None:
+        """Confusions as a list, or as a matrix."""
+        self._as_list = not self._lists
+        self._again()
+
+    def move(self, down: int, right: int) -> None:
+        """Move the cursor of the page, or scroll it."""
+        if self.page == "curves":
+            if right:
+                self.curves.turn()
+        elif self.page == "confusion" and not self._lists:
+            self._matrix.move(down, right)
+        elif self.page in ("settings", "messages"):
+            self._widgets[self.page].scroll_relative(y=down, animate=False)
+        else:
+            self._rows().move(down)
+        self._again()
+
+    def move_page(self, pages: int) -> None:
+        """The same, by as much as is in view."""
+        if self.page == "confusion" and not self._lists:
+            self.move(pages * self._matrix.rows_shown, 0)
+        elif self.page in ("settings", "messages"):
+            self.move(pages * max(1, self.size.height - 1), 0)
+        else:
+            self.move(pages * self._rows().page, 0)
+
+    def move_far(self, way: int) -> None:
+        """To the first row, or the last."""
+        self.move(way * _FAR, 0)
+
+    @property
+    def chosen(self) -> Chosen | None:
+        """What is under the cursor; None where that is nothing that has images."""
+        verdict = None if self._snapshot is None else self._snapshot.verdict
+        if verdict is None or not verdict.matrix.classes:
+            return None
+        if self.page == "by_class":
+            return Chosen(verdict, self._class_table.cursor, None)
+        if self.page != "confusion":
+            return None
+        if not self._lists:
+            return Chosen(verdict, self._matrix.row, self._matrix.column)
+        if not verdict.confusions:
+            return None
+        cell = verdict.confusions[min(self._list.cursor, len(verdict.confusions) - 1)]
+        return Chosen(verdict, cell.truth, cell.predicted)
+
+    # Confusions
+
+    def _show_confusion(self, snapshot: RunSnapshot) -> None:
+        verdict = snapshot.verdict
+        self._matrix_words.show([(self._verdict_words(snapshot), Style(bold=True))])
+        self._matrix.display = verdict is not None and not self._lists
+        self._list.display = verdict is not None and self._lists
+        if verdict is None:
+            self._cell_words.show([])
+            return
+        if self._lists:
+            self._list.show_confusions(verdict)
+        else:
+            self._matrix.show_matrix(verdict)
+        words, has_images = self._words_of_cell()
+        self._cell_words.show([(words, None)], [("Enter opens them", self._ink.dim())] if has_images else [])
+
+    def _words_of_cell(self) -> tuple[str, bool]:
+        """A sentence, and whether there are images of it."""
+        chosen = self.chosen
+        if chosen is None or chosen.predicted is None:
+            return "No image was mistaken.", False
+        matrix = chosen.verdict.matrix
+        count = int(matrix.counts[chosen.truth, chosen.predicted])
+        of_class = int(matrix.counts[chosen.truth].sum())
+        truth, predicted = (
+            self._ink.fit(matrix.classes[place], _NAMED) for place in (chosen.truth, chosen.predicted)
+        )
+        what = "recognised" if chosen.truth == chosen.predicted else f"taken for {predicted}"
+        if not count:
+            return f"{truth} {what}: no image", False
+        return f"{truth} {what}: {counted(count, 'image')}, {count / of_class:.0%} of the class", True
+
+    def _verdict_words(self, snapshot: RunSnapshot) -> str:
+        verdict = snapshot.verdict
+        if verdict is None:
+            if f"confusion/{self.wants}.json" in snapshot.state.confusions:
+                return "Reading the confusion matrix."
+            if self.wants == "best":
+                return "The matrix of the best epoch is saved with its weights; B shows the last epoch."
+            return "There is no confusion matrix before the first epoch has ended."
+        matrix = verdict.matrix
+        total = int(matrix.counts.sum())
+        best = snapshot.state.best
+        is_newest = verdict.which == "last" or best is None or best.epoch == matrix.epoch
+        which = f"{verdict.which.capitalize()} epoch" if is_newest else "Best saved epoch"
+        return (
+            f"{which}, {matrix.epoch:,}, on {self._ink.shown(matrix.split)}"
+            f"{judged_in_epoch(snapshot.state, matrix.epoch)}: "
+            f"{counted(total, 'image')}, {verdict.mistakes:,} mistaken, macro F1 {verdict.figures['macro_f1']:.3f}"
+        )
+
+    @property
+    def _lists(self) -> bool:
+        if self._as_list is not None:
+            return self._as_list
+        job = None if self._snapshot is None else self._snapshot.job
+        return job is not None and len(job.classes) > MOST_IN_MATRIX
+
+    def _rows(self) -> EpochTable | ClassFigureTable | ConfusionList:
+        if self.page == "epochs" or self.page == "curves":
+            return self.epochs
+        return self._class_table if self.page == "by_class" else self._list
+
+    def _say(self, widget: TextBlock, text: str) -> None:
+        if self._texts.get(widget) != text:
+            self._texts[widget] = text
+            lines = map(self._ink.shown, text.split("\n"))  # printable() would take the newlines for mischief
+            widget.update("\n".join(lines))
+
+    def _again(self) -> None:
+        if self._snapshot is not None:
+            self.show(self._snapshot)

@@ -1,0 +1,114 @@
+"""Which runs the room shows, in which order, and where the cursor is: no widgets."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from mia_tui.runs.list.order import ordered
+from mia_tui.runs.list.table import RunSummary
+from mia_tui.runs.list.words import LIVE, RESUMABLE, STATUS_WORDS
+from mia_tui.text import printable
+
+FILTERS: dict[str, frozenset[str] | None] = {
+    "all": None,
+    "at work": frozenset(LIVE),
+    "finished": frozenset({"finished"}),
+    "to resume": frozenset(RESUMABLE),
+    "lost or failed": frozenset({"lost", "failed", "damaged", "unknown"}),
+}
+"""The states of each filter; None is every one."""
+
+
+class RunTableView:
+    """All runs that are known, and what is to be seen of them; the cursor stays on its run."""
+
+    def __init__(self) -> None:
+        self.known: tuple[RunSummary, ...] = ()
+        self.shown: tuple[RunSummary, ...] = ()
+        self.marked: frozenset[Path] = frozenset()
+        self.line = 0
+        self.order = "started"
+        self.filter = "all"
+        self._wanted: Path | None = None
+
+    @property
+    def current(self) -> RunSummary | None:
+        return self.shown[self.line] if self.line < len(self.shown) else None
+
+    @property
+    def chosen(self) -> tuple[RunSummary, ...]:
+        """Those that are marked; without any, the one under the cursor."""
+        marked = tuple(row for row in self.known if row.run.path in self.marked)
+        return marked or ((self.current,) if self.current is not None else ())
+
+    def take(self, rows: Sequence[RunSummary]) -> None:
+        """What the runs are like now; marks of runs that are gone go, too."""
+        self.known = tuple(rows)
+        self.marked &= {row.run.path for row in rows}
+        self._arrange()
+
+    def want(self, run: Path) -> None:
+        """Put the cursor on a run as soon as it is known, whatever the filter."""
+        self._wanted = run
+        self.filter = "all"
+        self._arrange()
+
+    def put(self, line: int) -> None:
+        self._wanted = None
+        self.line = max(0, min(line, len(self.shown) - 1))
+
+    def mark(self) -> None:
+        """Mark the run under the cursor, or take its mark away; the cursor stays, as in the grid."""
+        if self.current is not None:
+            self.marked ^= {self.current.run.path}
+
+    def unmark(self) -> bool:
+        """Take all marks away; whether there were any."""
+        had, self.marked = bool(self.marked), frozenset()
+        return had
+
+    def arrange_by(self, *, order: str | None = None, filter: str | None = None) -> None:
+        self.order, self.filter = order or self.order, filter or self.filter
+        self._arrange()
+
+    def count(self, filter: str) -> int:
+        """How many runs a filter would show."""
+        return sum(1 for _ in _passing(self.known, filter))
+
+    def title(self, dataset: str) -> str:
+        """What is shown of a dataset's runs, in a line."""
+        words = [f"Runs of {dataset}: {len(self.known):,}"]
+        states = Counter(row.status for row in self.known)
+        words += [f"{states[state]:,} {state}" for state in ("running", "waiting", "lost") if states[state]]
+        if self.filter != "all":
+            words.append(f"shown: {self.filter}")
+        if self.order != "started":
+            words.append(f"sorted by {self.order}")
+        if self.marked:
+            words.append(f"{len(self.marked):,} marked")
+        return ", ".join(words)
+
+    def _arrange(self) -> None:
+        here = self.current.run.path if self.current is not None else None
+        self.shown = ordered(_passing(self.known, self.filter), self.order)
+        places = {row.run.path: line for line, row in enumerate(self.shown)}
+        if self._wanted in places:
+            here, self._wanted = self._wanted, None
+        self.line = places[here] if here in places else max(0, min(self.line, len(self.shown) - 1))
+
+
+def detail(row: RunSummary) -> tuple[str, str]:
+    """A run in two lines: what it is doing, and what a person should know."""
+    words = [row.run.name, "damaged" if row.status == "damaged" else STATUS_WORDS[row.status]]
+    if row.host:
+        words.append(f"on {row.host}")
+    if row.phase and row.status == "running":
+        words.append(row.phase)
+    if row.best_epoch is not None:
+        words.append(f"best {row.metric} in epoch {row.best_epoch}")
+    return ", ".join(map(printable, words)), printable(row.note)
+
+
+def _passing(rows: Iterable[RunSummary], filter: str) -> Iterable[RunSummary]:
+    states = FILTERS[filter]
+    return (row for row in rows if states is None or row.status in states)

@@ -1,0 +1,194 @@
+"""Runs, looked at each second in a thread: those at work, for the first screen; all of a dataset, for its room."""
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from mia_tui.catalog.metrics import MetricName
+from mia_tui.errors import RunError
+from mia_tui.paths import StateFolder, state_places
+from mia_tui.runs.list.home import job_here
+from mia_tui.runs.list.index import list_runs, recent_runs
+from mia_tui.runs.list.table import RowStatus, RunLook, RunSummaries, RunSummary
+from mia_tui.runs.worker.queue import lives
+
+_EVERY_S = 1.0
+_SEARCH_EVERY = 10  # looks; a run that was started elsewhere appears after so many
+_IDLE_EVERY = 2  # looks; hundreds of runs that have ended are asked less often than those at work
+_MOST = 20  # runs of this user, and of each dataset, that are looked at
+
+
+@dataclass(frozen=True)
+class LiveRun:
+    """A run at work.
+
+    Attributes:
+        name: Of its folder.
+        dataset: Folder of its images.
+        status: starting, waiting, running, or unknown (its worker is elsewhere and silent).
+        phase: What its worker is busy with, or waits for; empty before it says so.
+        epoch: Epochs that are done.
+        total_epochs: None before it has begun.
+        metric: The figure in `best`.
+        best: The best value so far; None before there is one.
+    """
+
+    name: str
+    dataset: Path
+    status: RowStatus
+    phase: str
+    epoch: int
+    total_epochs: int | None
+    metric: MetricName
+    best: float | None
+
+
+class RepeatedLook:
+    """A thread that looks each second until it is stopped.
+
+    Args:
+        look: What to do; called in the thread.
+        name: Of the thread.
+    """
+
+    def __init__(self, look: Callable[[], None], *, name: str) -> None:
+        self._look, self._name = look, name
+        self._wake = threading.Event()
+        self._wanted = threading.Event()
+        self._wanted.set()
+        self._ended = False
+
+    def start(self) -> None:
+        threading.Thread(target=self._work, name=self._name, daemon=True).start()
+
+    @property
+    def stopped(self) -> bool:
+        return self._ended
+
+    def stop(self) -> None:
+        """End soon."""
+        self._ended = True
+        self._wanted.set()
+        self._wake.set()
+
+    def look_now(self) -> None:
+        """Do not wait for the next second."""
+        self._wake.set()
+
+    def pause(self) -> None:
+        """Look no more until `go_on`: nobody sees it."""
+        self._wanted.clear()
+
+    def go_on(self) -> None:
+        self._wanted.set()
+        self._wake.set()
+
+    def _work(self) -> None:
+        while not self._ended:
+            self._look()
+            self._wake.wait(_EVERY_S)
+            self._wake.clear()
+            self._wanted.wait()
+
+
+class RunWatch:
+    """Looks at the runs of this user and of some datasets until it is stopped.
+
+    Args:
+        datasets: Whose runs are looked at besides those this user started: folder, and what was named with --state.
+        on_runs: Called, in the thread, with the runs at work where they are different from before.
+    """
+
+    def __init__(
+        self, datasets: list[tuple[Path, Path | None]], on_runs: Callable[[tuple[LiveRun, ...]], None]
+    ) -> None:
+        self._datasets, self._on_runs = datasets, on_runs
+        self._followed: dict[Path, RunLook] = {}
+        self._told: tuple[LiveRun, ...] | None = None
+        self._looks = 0
+        self._thread = RepeatedLook(self._look, name="runs")
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End soon; nothing is told any more."""
+        self._thread.stop()
+
+    def _look(self) -> None:
+        if self._looks % _SEARCH_EVERY == 0:
+            self._search()
+        self._looks += 1
+        rows = (followed.look() for followed in self._followed.values())
+        runs = tuple(_live(row) for row in rows if row is not None and row.lives)
+        if runs != self._told and not self._thread.stopped:
+            self._told = runs
+            self._on_runs(runs)
+
+    def _search(self) -> None:
+        """The runs that are at work now, the newest first."""
+        found = recent_runs()[-_MOST:]
+        for dataset, state in self._datasets:
+            for place in state_places(dataset) if state is None else (state,):
+                with suppress(RunError):
+                    found += list_runs(StateFolder(place))[-_MOST:]
+        live = {run.path.resolve(): run for run in found if lives(run)}
+        newest = sorted(live, key=lambda path: path.name, reverse=True)
+        self._followed = {path: self._followed.get(path) or RunLook(live[path]) for path in newest}
+
+
+class RunTableWatch:
+    """Looks at all runs of a dataset until it is stopped.
+
+    Args:
+        room: Them.
+        on_rows: Called, in the thread, with all of them where anything is different from before.
+        on_trouble: Called, in the thread, with why they cannot be looked at.
+    """
+
+    def __init__(
+        self,
+        room: RunSummaries,
+        on_rows: Callable[[tuple[RunSummary, ...]], None],
+        on_trouble: Callable[[RunError], None],
+    ) -> None:
+        self._room, self._on_rows, self._on_trouble = room, on_rows, on_trouble
+        self._told: tuple[RunSummary, ...] | None = None
+        self._looks = 0
+        self.thread = RepeatedLook(self._look, name="room")
+
+    def _look(self) -> None:
+        try:
+            self._looks += 1
+            first = self._on_rows if self._told is None else None
+            rows = self._room.look(first, live_only=self._looks % _IDLE_EVERY != 0)
+        except RunError as error:
+            self._on_trouble(error)
+            return
+        if rows != self._told and not self.thread.stopped:
+            self._told = rows
+            self._on_rows(rows)
+
+
+def _dataset_of(row: RunSummary) -> Path:
+    if row.job is None:
+        return row.run.path
+    dataset = Path(row.job.dataset)
+    with suppress(RunError):
+        return dataset if dataset.is_dir() else Path(job_here(row.run).dataset)  # it was moved
+    return dataset
+
+
+def _live(row: RunSummary) -> LiveRun:
+    return LiveRun(
+        row.run.name,
+        _dataset_of(row),
+        row.status,
+        row.phase,
+        row.epochs,
+        row.total_epochs if row.has_begun else None,
+        row.metric,
+        row.best,
+    )

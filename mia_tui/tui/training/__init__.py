@@ -1,0 +1,1 @@
+"""The form of a training, its preview and its checks."""

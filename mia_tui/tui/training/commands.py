@@ -1,0 +1,175 @@
+"""What the keys of the form do."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mia_tui.errors import ConfigError
+from mia_tui.text import printable
+from mia_tui.tui.keys.command_queue import Command
+from mia_tui.tui.training.form import field_of, in_words, title_of
+from mia_tui.tui.training.form_view import LISTED
+from mia_tui.tui.training.machine import Machine
+
+if TYPE_CHECKING:
+    from mia_tui.tui.training.screen import TrainScreen
+
+_SUGGESTED = "train.toml"
+
+
+class TrainCommands:
+    """The commands by the id of their action.
+
+    Args:
+        screen: The form's screen.
+
+    Attributes:
+        at_once: Those that are done within a key.
+        by_name: Those that ask something, one after the other.
+        begun: What was typed to open a list.
+    """
+
+    def __init__(self, screen: "TrainScreen") -> None:
+        self._screen, self._view = screen, screen.view
+        self.begun = ""
+        self._here: frozenset[str] | None = None
+        view = self._view
+        self.at_once: dict[str, Callable[[], object]] = {
+            "down": lambda: view.move(1),
+            "up": lambda: view.move(-1),
+            "right": lambda: view.press("right"),
+            "left": lambda: view.press("left"),
+            "section_next": lambda: view.turn(1),
+            "section_previous": lambda: view.turn(-1),
+            "reset": view.reset,
+            "copy": self._copy,
+            "other_images": screen.preview.other_images,
+        }
+        self.by_name: dict[str, Command] = {
+            "open": self._open,
+            "start": self._start,
+            "recipe": self._recipe,
+            "load": self._load,
+            "save": self._save,
+            "leave": self._leave,
+            "help": self._help,
+        }
+
+    def weights_here(self, backbone: str) -> bool | None:
+        """Whether the weights of a network lie on this disk; None until it was looked."""
+        return None if self._here is None else backbone in self._here
+
+    async def look_for_weights(self) -> None:
+        """Look which weights lie on this disk."""
+        from mia_tui.tui.training.pickers import backbones_here
+
+        self._here = await asyncio.to_thread(backbones_here)
+
+    async def _open(self) -> None:
+        view = self._view
+        field = field_of(view.name)
+        if field.kind == "switch":
+            view.change(1)
+        elif field.kind == "choice" or view.name in LISTED:
+            try:
+                chosen = await self._choose(self.begun)
+            finally:
+                self.begun = ""
+            if chosen is not None:
+                view.set(chosen)
+        else:
+            view.move(1)
+
+    async def _choose(self, begun: str) -> str | None:
+        from mia_tui.tui.training import pickers as pickers
+
+        screen, view = self._screen, self._view
+        ink, config = screen.context.ink, view.form.values
+        match view.name:
+            case "backbone":
+                await self.look_for_weights()
+                here_all, columns = self._here or frozenset(), screen.size.width
+                return await screen.ask(pickers.backbones(config, here_all, ink, begun, columns=columns))
+            case "weights":
+                await self.look_for_weights()
+                ours = await asyncio.to_thread(pickers.weights_of_runs, screen.place, config.backbone)
+                here = bool(self.weights_here(config.backbone))
+                return await screen.ask(pickers.weights(config, here, ours, ink))
+            case "device":
+                return await screen.ask(pickers.devices(screen.machine or Machine(), ink))
+        field, current = field_of(view.name), view.form.text(view.name)
+        return await screen.ask(pickers.words_of(field, title_of(view.name), ink, begun, current=current))
+
+    async def _start(self) -> None:
+        from mia_tui.tui.training.check import CheckScreen
+
+        screen, form = self._screen, self._view.form
+        config = form.config
+        if config is None:
+            self._view.go_to_fault()
+            screen.say("Mend this first; nothing was started.")
+            return
+        run = await screen.ask(
+            CheckScreen(screen.place, screen.context, config, frozenset(form.given), screen.command)
+        )
+        if run is not None:
+            screen.leave(run)
+
+    def _copy(self) -> None:
+        self._screen.copy(self._screen.command)
+        self._screen.say("Copied through the terminal (OSC 52). If pasting brings nothing, mark the line.")
+
+    async def _recipe(self) -> None:
+        from mia_tui.tui.training.pickers import recipes
+
+        chosen = await self._screen.ask(recipes(self._screen.context.ink))
+        if chosen is not None:
+            self._view.form.take_recipe(chosen)
+            self._view.refresh()
+            self._screen.say(f"All settings are those of the recipe {chosen}.")
+
+    async def _load(self) -> None:
+        hint = "{ok} loads it, {cancel} does nothing; mia-tui train --show-config writes such a file, too."
+        path = await self._ask_file("Load the settings of which file?", hint)
+        if path is None:
+            return
+        try:
+            await asyncio.to_thread(self._view.form.load, path)
+        except ConfigError as error:
+            self._screen.say(in_words(error))
+            return
+        self._view.refresh()
+        self._screen.say(f"Loaded {printable(path)}; what it leaves out has its default.")
+
+    async def _save(self) -> None:
+        if self._view.form.config is None:
+            self._view.go_to_fault()
+            self._screen.say("Mend this first; nothing was saved.")
+            return
+        path = await self._ask_file("Save the settings to which file?", "{ok} saves, {cancel} does nothing.")
+        if path is None or (path.exists() and not await self._may_replace(path)):
+            return
+        await asyncio.to_thread(self._view.form.save, path)
+        self._screen.say(f"Saved {printable(path)}; mia-tui train --config takes it.")
+
+    async def _ask_file(self, title: str, hint: str) -> Path | None:
+        from mia_tui.tui.dialogs import TextDialog
+
+        text = await self._screen.ask(TextDialog(title, value=_SUGGESTED, hint=hint))
+        return Path(text.strip()).expanduser() if text and text.strip() else None
+
+    async def _may_replace(self, path: Path) -> bool:
+        from mia_tui.tui.dialogs import Question
+
+        answers = [("No", False), ("Replace", True)]
+        text = f"{printable(path)} is there already."
+        return bool(await self._screen.ask(Question("Replace it?", text, answers)))
+
+    async def _leave(self) -> None:
+        self._screen.leave(None)
+
+    async def _help(self) -> None:
+        from mia_tui.tui.help import HelpScreen
+
+        await self._screen.ask(HelpScreen(self._screen.context, self._screen.SCOPE))

@@ -1,0 +1,205 @@
+"""Where the person is in the form: which section, which field, what is being typed. Free of Textual."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from mia_tui.config.fields import fields
+from mia_tui.text import counted
+from mia_tui.tui.training.form import Form, field_of, groups, title_of
+from mia_tui.tui.training.form_line import Line
+from mia_tui.tui.training.form_words import left_out, right_of
+
+Kind = Literal["text", "choice", "switch", "pick"]
+
+LISTED = ("backbone", "weights", "class_weights", "device")
+"""Texts that have a list to choose from."""
+
+_CLOSED = ("backbone",)  # of those, typing opens the list
+
+
+@dataclass(frozen=True)
+class FormLine:
+    """A field, or what is wrong with the one above.
+
+    Attributes:
+        name: Of the field.
+        title: As people know it; the words of a fault.
+        value: What stands in it.
+        kind: text is typed into, choice and switch are changed by keys, pick opens a list.
+        instead: Shown dim where nothing stands in it.
+        right: Unit and limits.
+        line: While it is typed into.
+        is_changed: Whether it is not the default.
+        is_faulty: Whether something is wrong with it.
+        title_width: Columns for titles, the same for all.
+    """
+
+    name: str
+    title: str
+    value: str
+    kind: Kind | Literal["fault"]
+    instead: str = ""
+    right: str = ""
+    line: Line | None = None
+    is_changed: bool = False
+    is_faulty: bool = False
+    title_width: int = 20
+
+
+class FormView:
+    """A cursor in a form.
+
+    Args:
+        form: The settings.
+
+    Attributes:
+        others: Faults that only the data tell, by field, beside those of the form.
+        section: The heading that is shown.
+        name: The field under the cursor.
+        line: What is typed into it; None where nothing is typed.
+    """
+
+    def __init__(self, form: Form) -> None:
+        self.form = form
+        self.others: Mapping[str, str] = {}
+        self.section = groups()[0]
+        self.name = ""
+        self.line: Line | None = None
+        self.go_to(self.names()[0])
+
+    @property
+    def faults(self) -> dict[str, str]:
+        """All faults that are known, by field."""
+        own = dict(self.form.faults)
+        return own | {name: text for name, text in self.others.items() if name not in own}
+
+    def names(self, section: str | None = None) -> list[str]:
+        """The fields of a section that matter now."""
+        section = section or self.section
+        return [field.name for field in fields() if field.group == section and self.form.matters(field.name)]
+
+    def sections(self) -> list[tuple[str, str]]:
+        """The headings, each with what is to be said of it."""
+        faults = self.faults
+        rows = []
+        for section in groups():
+            names = self.names(section)
+            wrong = sum(name in faults for name in names)
+            changed = sum(self.form.is_changed(name) for name in names)
+            words = counted(wrong, "fault") if wrong else f"{changed} set" if changed else ""
+            rows.append((section, words))
+        return rows
+
+    def lines(self) -> tuple[list[FormLine], int]:
+        """What the section shows, and the line under the cursor."""
+        lines: list[FormLine] = []
+        faults, cursor = self.faults, 0
+        names = self.names()
+        width = 1 + max(len(title_of(name)) for name in names)
+        for name in names:
+            if name == self.name:
+                cursor = len(lines)
+            lines.append(self._line(name, width, is_faulty=name in faults))
+            if name in faults:
+                lines.append(FormLine(name, faults[name], "", "fault"))
+        return lines, cursor
+
+    def kind(self, name: str) -> Kind:
+        """What keys do in a field."""
+        kind = field_of(name).kind
+        if kind == "choice" or kind == "switch":
+            return kind
+        return "pick" if name in _CLOSED else "text"
+
+    def go_to(self, name: str) -> None:
+        """Put the cursor on a field."""
+        self.name, self.section = name, field_of(name).group
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Begin with the field anew: another text stands in it, or it was just reached."""
+        if self.name not in self.names():
+            self.name = self.names()[0]
+        self.line = Line.of(self.form.text(self.name)) if self.kind(self.name) == "text" else None
+
+    def move(self, by: int) -> None:
+        """Some fields on or back, into the next section at the end of this one."""
+        names = self.names()
+        at = names.index(self.name) + by
+        if 0 <= at < len(names):
+            self.go_to(names[at])
+        else:
+            self.turn(1 if by > 0 else -1, to_end=by < 0)
+
+    def turn(self, by: int, *, to_end: bool = False) -> None:
+        """To another section; its last field if `to_end`."""
+        sections = groups()
+        self.section = sections[(sections.index(self.section) + by) % len(sections)]
+        self.go_to(self.names()[-1 if to_end else 0])
+
+    def go_to_fault(self) -> bool:
+        """To the first field with a fault; False if there is none."""
+        first = next(iter(self.faults), None)
+        if first is not None:
+            self.go_to(first)
+        return first is not None
+
+    def type(self, text: str) -> bool:
+        """Type into the field; False where it takes no typing."""
+        if self.line is None:
+            return False
+        self._put(self.line.typed(text))
+        return True
+
+    def press(self, key: str) -> bool:
+        """An editing key; left and right also change a choice. False if it is no use here."""
+        if self.line is None:
+            if key in ("left", "right") and self.kind(self.name) != "pick":
+                self.change(1 if key == "right" else -1)
+                return True
+            return False
+        line = self.line.pressed(key)
+        if line is None:
+            return False
+        self._put(line)
+        return True
+
+    def change(self, by: int) -> None:
+        """The next choice or the one before; a switch is turned."""
+        text, field = self.form.text(self.name), field_of(self.name)
+        if field.kind == "switch":
+            self.set("no" if text == "yes" else "yes")
+        elif field.kind == "choice":
+            at = field.choices.index(text) if text in field.choices else 0
+            self.set(field.choices[(at + by) % len(field.choices)])
+
+    def set(self, text: str) -> None:
+        """Put a text into the field as a whole."""
+        self.form.set_text(self.name, text)
+        self.refresh()
+
+    def reset(self) -> None:
+        """Put its default back."""
+        self.form.reset(self.name)
+        self.refresh()
+
+    def _put(self, line: Line) -> None:
+        if line.text != self.form.text(self.name):
+            self.form.set_text(self.name, line.text)
+        self.line = line
+
+    def _line(self, name: str, width: int, *, is_faulty: bool) -> FormLine:
+        form = self.form
+        return FormLine(
+            name,
+            title_of(name),
+            form.text(name),
+            self.kind(name),
+            instead=left_out(name, form.values),
+            right=right_of(name),
+            line=self.line if name == self.name else None,
+            is_changed=form.is_changed(name),
+            is_faulty=is_faulty,
+            title_width=width,
+        )

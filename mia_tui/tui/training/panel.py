@@ -1,0 +1,163 @@
+"""What stands beside the fields of a section: counts of the data, class weights, GPUs, facts of the network."""
+
+import textwrap
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from rich.text import Text
+
+from mia_tui.catalog.backbones import BACKBONES, Backbone
+from mia_tui.config.train import TrainConfig
+from mia_tui.dataset.model import PARTS
+from mia_tui.text import counted
+from mia_tui.tui.training.config_form import fault_style
+from mia_tui.tui.training.form_words import gmacs_at
+from mia_tui.tui.training.machine import Machine
+from mia_tui.tui.training.outlook import StartEstimate
+from mia_tui.tui.widgets.ink import Ink
+
+_LEAST_COLUMNS, _LEAST_ROWS = 10, 4
+_NUMBER = 7  # columns of a number, or more where one needs them
+_LEAST_NAME = 8
+_OTHER_ROWS = 3  # beside the devices
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the form knows besides what is typed; None for what is not known yet.
+
+    Attributes:
+        weights_are_here: Whether the weights of the network in the form lie on this disk.
+        machine: Where it can train.
+        outlook: What the data say.
+    """
+
+    weights_are_here: bool | None
+    machine: Machine | None
+    outlook: StartEstimate | None
+
+
+def panel(section: str, config: TrainConfig, known: Known, size: tuple[int, int], ink: Ink) -> Text:
+    """What stands beside a section of the form; `size` is columns and rows."""
+    width, rows = max(_LEAST_COLUMNS, size[0]), max(_LEAST_ROWS, size[1])
+    match section:
+        case "Network":
+            return network_panel(config, known.weights_are_here, ink)
+        case "Run":
+            return machine_panel(known.machine, width, rows, ink)
+        case "Loss and metric":
+            return weights_panel(known.outlook, width, rows, ink)
+        case "Data" | "Input" | "Optimizer":
+            return data_panel(known.outlook, width, rows, ink)
+    return Text("")
+
+
+def data_panel(outlook: StartEstimate | None, width: int, rows: int, ink: Ink) -> Text:
+    """Images of each class and part."""
+    if outlook is None:
+        return Text(f"Looking for images {ink.more}", style="dim")
+    if outlook.problem:
+        return _problem(outlook.problem, ink)
+    totals = outlook.totals
+    number = _number_width(totals.values())
+    name_width = max(_LEAST_NAME, width - 3 * number)
+    where = "folder names" if outlook.source == "folders" else "the labels here"
+    text = Text(no_wrap=True, overflow="ellipsis")
+    text.append(f"{counted(len(outlook.counts), 'class', 'classes')} from {where}\n", style="bold")
+    text.append(_row("", ("train", "val", "test"), name_width, number, ink), style="dim")
+    room = max(1, rows - 3)
+    for name, of in _shown(outlook, room):
+        text.append(_row(name, [f"{of[part]:,}" for part in PARTS], name_width, number, ink))
+    left = len(outlook.counts) - len(_shown(outlook, room))
+    if left > 0:
+        text.append(f"and {left:,} classes with more\n", style="dim")
+    text.append(_row("all", [f"{totals[part]:,}" for part in PARTS], name_width, number, ink), style="bold")
+    return text
+
+
+def weights_panel(outlook: StartEstimate | None, width: int, rows: int, ink: Ink) -> Text:
+    """What each class counts in the loss."""
+    if outlook is None or outlook.problem:
+        return data_panel(outlook, width, rows, ink)
+    number = _number_width(of["train"] for of in outlook.counts.values())
+    name_width = max(_LEAST_NAME, width - 2 * number - 2)
+    text = Text(no_wrap=True, overflow="ellipsis")
+    text.append("What classes count in the loss\n", style="bold")
+    text.append(_row("", ("images", "weight"), name_width, number, ink), style="dim")
+    names = list(outlook.counts)
+    for name, of in _shown(outlook, max(1, rows - 2)):
+        weight = 1.0 if outlook.weights is None else outlook.weights[names.index(name)]
+        text.append(_row(name, (f"{of['train']:,}", f"{weight:.3g}"), name_width, number, ink))
+    return text
+
+
+def machine_panel(machine: Machine | None, width: int, rows: int, ink: Ink) -> Text:
+    """The devices, and why there is no GPU; of many GPUs memory and load alone (their list has the names)."""
+    if machine is None:
+        return Text(f"Looking for GPUs {ink.more}", style="dim")
+    text = Text()
+    text.append("Where it can train\n", style="bold")
+    named = machine.named()
+    taken = sum(len(textwrap.wrap(f"{name}: {words}", width)) for name, words in named)
+    if taken + _OTHER_ROWS > rows:
+        named = machine.named(short=True)
+    for name, words in named:
+        busy = words.startswith("BUSY")
+        text.append(f"{name}: ", style="bold" if not busy else fault_style(ink))
+        text.append(f"{ink.shown(words)}\n", style=fault_style(ink) if busy else "")
+    if machine.why_not:
+        text.append(ink.shown(machine.why_not), style=fault_style(ink))
+    elif machine.gpus and machine.torch is None:
+        text.append(f"Asking torch whether it can use them {ink.more}", style="dim")
+    return text
+
+
+def network_panel(config: TrainConfig, weights_are_here: bool | None, ink: Ink) -> Text:
+    """Facts of the network."""
+    row = BACKBONES.get(config.backbone)
+    if row is None:
+        return Text(f"{ink.shown(config.backbone)}: a network of timm; its size is known when it is built.")
+    text = Text()
+    text.append(f"{row.name}\n", style="bold")
+    facts = (
+        ("parameters", f"{row.params / 1e6:.1f} million"),
+        ("multiply-adds", f"{gmacs_at(row, config):.2g} G an image"),
+        ("", f"at {config.width}x{config.height} pixels"),
+        ("trained at", f"{row.input_size} pixels"),
+        ("at least", f"{row.min_size} pixels a side"),
+        ("weights", _weights(row, weights_are_here)),
+        ("licence", row.licence or "-"),
+        ("ImageNet top-1", f"{row.top1:.1f} %" if row.top1 is not None else "-"),
+    )
+    for name, words in facts:
+        text.append(f"{name:<15}", style="dim")
+        text.append(f"{words}\n")
+    return text
+
+
+def _weights(row: Backbone, here: bool | None) -> str:
+    if row.tag is None:
+        return "none published"
+    return "" if here is None else "on this disk" if here else "to be downloaded"
+
+
+def _problem(problem: str, ink: Ink) -> Text:
+    return Text(ink.shown(problem), style=fault_style(ink))
+
+
+def _shown(outlook: StartEstimate, room: int) -> list[tuple[str, dict[str, int]]]:
+    """The classes there is room for: all in their order, or those with the fewest images, which matter most."""
+    rows = [(name, dict(of)) for name, of in outlook.counts.items()]
+    if len(rows) <= room:
+        return [(name, {str(part): count for part, count in of.items()}) for name, of in rows]
+    rows.sort(key=lambda row: row[1]["train"])
+    return [(name, {str(part): count for part, count in of.items()}) for name, of in rows[: max(1, room - 1)]]
+
+
+def _row(name: str, numbers: Sequence[str], name_width: int, number_width: int, ink: Ink) -> str:
+    return ink.pad(name, name_width) + "".join(f"{number:>{number_width}}" for number in numbers) + "\n"
+
+
+def _number_width(numbers: Iterable[int]) -> int:
+    """Columns of each number, so that the largest has a gap before it."""
+    return max(_NUMBER, 1 + max((len(f"{number:,}") for number in numbers), default=0))

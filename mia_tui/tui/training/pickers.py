@@ -1,0 +1,169 @@
+"""The lists to choose a setting from; what is typed narrows them down."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from textual.widgets import Input, OptionList
+
+from mia_tui.catalog.backbones import BACKBONES, Backbone
+from mia_tui.config.fields import Field
+from mia_tui.config.recipes import RECIPES
+from mia_tui.config.train import TrainConfig
+from mia_tui.config.weights_cache import IMAGENET_WEIGHTS, weights_here
+from mia_tui.errors import MiaError
+from mia_tui.runs.list.index import runs_of
+from mia_tui.text import printable
+from mia_tui.tui.dialogs import Choice, PickDialog
+from mia_tui.tui.places import Place
+from mia_tui.tui.training.form_words import choice_words, gmacs_at, is_timm
+from mia_tui.tui.training.machine import Machine
+from mia_tui.tui.widgets.ink import Ink
+
+_LEAST_ROWS = 4
+_FRAME_ROWS = 12  # of the dialog around its list, and of the screen around it
+_LICENCE_COLUMNS = 96  # of the terminal, from which there is room for it
+
+_RECIPE_WORDS = {
+    "default": "our own settings, chosen by measurement",
+    "mia": "those of MIA (Microscopic Image Analyzer)",
+}
+
+
+class FieldPicker(PickDialog[str]):
+    """A list with room for columns, whose first letter may be typed already.
+
+    Args:
+        title: The question.
+        choices: In the order they are shown.
+        ink: Characters and styles.
+        begun: What was typed to open it.
+        current: What stands in the field, which the list begins at.
+        hint: One line below.
+        typed: As for `PickDialog`.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        choices: Sequence[Choice[str]],
+        ink: Ink,
+        *,
+        begun: str = "",
+        current: str = "",
+        hint: str = "{ok} takes it, {cancel} does nothing.",
+        typed: Callable[[str], str | None] = lambda _: None,
+    ) -> None:
+        super().__init__(title, choices, ink, hint=hint, typed=typed)
+        self._begun, self._current = begun, current
+
+    def on_mount(self) -> None:
+        """Besides what every list of choices does (Textual calls both)."""
+        self.query_one(".dialog").add_class("wide")
+        options = self.query_one(OptionList)
+        rows = max(_LEAST_ROWS, min(len(self._choices), self.app.size.height - _FRAME_ROWS))
+        options.styles.height = options.styles.max_height = rows  # by itself, a long list leaves a gap below
+        values = [choice.value for choice in self._choices]
+        if self._current in values and not self._begun:
+            self.call_after_refresh(setattr, options, "highlighted", values.index(self._current))
+        if self._begun:
+            line = self.query_one(Input)
+            line.value, line.cursor_position = self._begun, len(self._begun)
+            line.select_on_focus = False
+
+
+def backbones(
+    config: TrainConfig, here: frozenset[str], ink: Ink, begun: str = "", *, columns: int
+) -> FieldPicker:
+    """All networks of the catalogue; timm:NAME can be typed. `columns` are those of the terminal."""
+    with_licence = columns >= _LICENCE_COLUMNS
+    choices = [
+        Choice(_backbone_line(row, config, row.name in here, with_licence), row.name)
+        for row in BACKBONES.values()
+    ]
+    title = (
+        f"{'Which network?':<17} {'params':>7} {'cost':>7} {'trained':>7} {'least':>5} {'top-1':>5}  weights"
+    )
+    hint = (
+        f"Cost: multiply-adds an image at {config.width}x{config.height}. Any other of timm: type timm:NAME."
+    )
+    return FieldPicker(
+        title, choices, ink, begun=begun, current=config.backbone, hint=hint, typed=_typed_timm
+    )
+
+
+def backbones_here() -> frozenset[str]:
+    """The networks whose weights lie on this disk; looks at the disk, so it is for a thread."""
+    return frozenset(name for name in BACKBONES if weights_here(name))
+
+
+def weights(config: TrainConfig, here: bool, ours: Sequence[Path], ink: Ink) -> FieldPicker:
+    """What the network can start from, what is on this disk first."""
+    row = BACKBONES.get(config.backbone)
+    choices = [Choice("none: start from random weights", "none")]
+    if row is None or row.tag is not None:
+        words = "on this disk" if here else "to be downloaded"
+        choices.insert(0 if here else 1, Choice(f"imagenet: learnt on ImageNet, {words}", IMAGENET_WEIGHTS))
+    choices += [
+        Choice(f"the run {printable(path.parent.parent.name)} of this dataset", str(path)) for path in ours
+    ]
+    hint = "{ok} takes it, {cancel} does nothing; a file or folder can be typed."
+    return FieldPicker(
+        "Which weights to start from?", choices, ink, current=config.weights, hint=hint, typed=_typed
+    )
+
+
+def weights_of_runs(place: Place, backbone: str) -> list[Path]:
+    """The best weights of the dataset's runs with a network, the newest first; for a thread."""
+    found = []
+    try:
+        for run in runs_of(place.dataset, place.state):
+            if run.best_weights.exists() and run.job().config.backbone == backbone:
+                found.append(run.best_weights)
+    except MiaError:  # a list of suggestions: what cannot be read is none
+        return found[::-1]
+    return found[::-1]
+
+
+def devices(machine: Machine, ink: Ink) -> FieldPicker:
+    """Where to train; what is wrong stands below."""
+    choices = [Choice(f"{name}: {words}", name) for name, words in machine.named()]
+    hint = machine.why_not or "{ok} takes it, {cancel} does nothing."
+    return FieldPicker("Where to train?", choices, ink, hint=ink.shown(hint), typed=_typed)
+
+
+def words_of(field: Field, title: str, ink: Ink, begun: str = "", *, current: str = "") -> FieldPicker:
+    """The choices of a field, with what each means."""
+    words = choice_words(field.name)
+    names = field.choices or tuple(words)
+    choices = [Choice(f"{name}: {words[name]}" if name in words else name, name) for name in names]
+    if field.choices:
+        return FieldPicker(f"{title.capitalize()}?", choices, ink, begun=begun, current=current)
+    hint = "By hand: type NAME=WEIGHT,NAME=WEIGHT."
+    return FieldPicker(
+        f"{title.capitalize()}?", choices, ink, begun=begun, current=current, hint=hint, typed=_typed
+    )
+
+
+def recipes(ink: Ink) -> FieldPicker:
+    """The recipes."""
+    choices = [Choice(f"{name}: {_RECIPE_WORDS[name]}", str(name)) for name in RECIPES]
+    hint = "What is in the form is replaced; {cancel} does nothing."
+    return FieldPicker("Take all settings from which recipe?", choices, ink, hint=hint)
+
+
+def _backbone_line(row: Backbone, config: TrainConfig, here: bool, with_licence: bool) -> str:
+    where = "-" if row.tag is None else "here" if here else "no"
+    licence = row.licence or "" if with_licence else ""
+    top1 = "" if row.top1 is None else f"{row.top1:.1f}"
+    return (
+        f"{row.name:<17} {row.params / 1e6:>5.1f} M {gmacs_at(row, config):>5.2f} G {row.input_size:>7} "
+        f"{row.min_size:>5} {top1:>5}  {where:<5} {licence}"
+    )
+
+
+def _typed(text: str) -> str | None:
+    return text.strip() or None
+
+
+def _typed_timm(text: str) -> str | None:
+    return text.strip() if is_timm(text.strip()) else None
