@@ -1,8 +1,10 @@
 """The terminal as the app drives it: writes that never block, any bytes for keys, an end when the terminal is gone.
 
-Of Textual's private parts, it leans on `_file`, which Textual writes to, on
-`_writer_thread`, on `_run_input_thread`, which it runs in `_key_thread`, and
-on `_sigcont_application` with `_must_signal_resume`, which has it painted.
+What Textual writes goes through `write`, so its own writer thread has nothing
+to do. Of Textual's private parts, this leans on `_writer_thread` (to see
+whether the terminal was taken), on `_run_input_thread`, which Textual runs in
+`_key_thread`, and on `_sigcont_application` with `_must_signal_resume`, which
+has the app painted.
 (`keyboard`, `quick_paint`, `overlay` and `key_bindings` name those that they
 lean on.)
 """
@@ -12,7 +14,7 @@ import select
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from textual import events
 from textual.drivers.linux_driver import LinuxDriver
@@ -33,17 +35,19 @@ _AT_ONCE = 4096
 
 
 class TerminalDriver(LinuxDriver):
-    """Textual's driver, with an `TerminalWriter` to write to and a watch on the terminal's life."""
+    """Textual's driver, with a `TerminalWriter` and a thread that notices when the terminal is gone."""
 
     def __init__(self, app: "MiaApp", **options: Any) -> None:
         super().__init__(app, **options)
         file = sys.__stderr__ if sys.__stderr__ is not None and sys.__stderr__.isatty() else sys.__stdout__
         assert file is not None, "the command line has looked for a terminal"
         self._mia = app
-        self._outlet = TerminalWriter(file, self._tell_gone)
+        self._terminal_writer = TerminalWriter(file.fileno(), self._tell_gone)
         self._deaf_until = time.monotonic() + DEAF_S
-        self._file = cast(Any, self._outlet)
         threading.Thread(target=self._watch, name="hang-up", daemon=True).start()
+
+    def write(self, data: str) -> None:
+        self._terminal_writer.write(data)
 
     def start_application_mode(self) -> None:
         """Take the terminal; a fault on the way gives it back."""
@@ -94,9 +98,9 @@ class TerminalDriver(LinuxDriver):
     def process_message(self, message: Message) -> None:
         """Take out the answers to pictures, and for a while what may be the late answer to a question."""
         if isinstance(message, events.CursorPosition):
-            self._loop.call_soon_threadsafe(self._mia.link.answered)
+            self._loop.call_soon_threadsafe(self._mia.flow_control.answered)
         elif isinstance(message, PictureMissing):
-            self._loop.call_soon_threadsafe(self._mia.link.on_refused, message.number)
+            self._loop.call_soon_threadsafe(self._mia.flow_control.on_refused, message.number)
         elif not (self._is_deaf() and isinstance(message, events.Key) and message.is_printable):
             super().process_message(message)
 
@@ -106,7 +110,7 @@ class TerminalDriver(LinuxDriver):
 
     def close(self) -> None:
         super().close()
-        self._outlet.drain(_LAST_BYTES_S)
+        self._terminal_writer.drain(_LAST_BYTES_S)
 
     def _watch(self) -> None:
         """Wait for the terminal to hang up; Textual would read its end for ever, at full speed."""
@@ -121,7 +125,7 @@ class TerminalDriver(LinuxDriver):
 
     def suspend_application_mode(self) -> None:
         super().suspend_application_mode()
-        self._outlet.drain(_LAST_BYTES_S)
+        self._terminal_writer.drain(_LAST_BYTES_S)
 
 
 def leave_at_once(code: int) -> None:
