@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from run_support import epoch_row, finished, make_run, python, started, step, wait_for
 from textual.pilot import Pilot
+from textual.screen import Screen
 from tui_support import (
     SMALL,
     make_context,
@@ -635,7 +636,7 @@ def test_running_again_opens_the_form_with_its_settings_and_shows_the_new_run(
     run, new = a_run(tmp_path / "x"), an_idle_run(tmp_path / "y")
     opened: list[Any] = []
 
-    class Form(screen.Screen[RunDir | None]):  # type: ignore[name-defined]
+    class Form(Screen[RunDir | None]):
         def __init__(self, place: Place, context: Context, **options: Any) -> None:
             super().__init__()
             opened.append(options)

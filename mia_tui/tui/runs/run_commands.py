@@ -39,8 +39,11 @@ class RunFace(Protocol):
     async def ask(self, dialog: Screen[Answer]) -> Answer | None:
         """Show another screen until the person leaves it; what came of it."""
 
-    def warn(self, error: MiaError) -> None:
+    def say_error(self, error: MiaError) -> None:
         """Show what went wrong, wherever the person is."""
+
+    async def show_help(self) -> None:
+        """Show the keys until they are closed."""
 
     def beside(self, work: Command) -> None:
         """Do something that takes long beside the commands that follow, also when the screen is left."""
@@ -79,7 +82,7 @@ class RunCommands:
             "which_epoch": self._which_epoch,
             "matrix": self._matrix,
             "leave": self._leave,
-            "help": self._help,
+            "help": face.show_help,
             **{f"pane_{name}": self._soon(partial(face.pages.turn_to, name)) for name in PAGES},
             "pane_next": self._soon(partial(face.pages.turn, 1)),
             "pane_previous": self._soon(partial(face.pages.turn, -1)),
@@ -191,7 +194,7 @@ class RunCommands:
 
         face = self._face
         work = await asyncio.to_thread(start_suggesting, face.run, self._place)
-        face.beside(lambda: tell_suggesting(work, say=face.say, failed=face.warn))
+        face.beside(lambda: tell_suggesting(work, say=face.say, failed=face.say_error))
 
     # What is seen
 
@@ -228,8 +231,3 @@ class RunCommands:
 
     async def _leave(self) -> None:
         self._face.leave(None)
-
-    async def _help(self) -> None:
-        from mia_tui.tui.help import HelpScreen
-
-        await self._face.ask(HelpScreen(self._context, "run"))
