@@ -16,7 +16,7 @@ from mia_tui.text import printable
 from mia_tui.tui.context import Context
 from mia_tui.tui.dialogs import Question
 from mia_tui.tui.keys.command_queue import Command
-from mia_tui.tui.places import OpenImages, Place
+from mia_tui.tui.open_dataset import OpenDataset, OpenImages
 from mia_tui.tui.runs.follow import RunSnapshot
 from mia_tui.tui.runs.pages import PAGES, RunPages
 
@@ -67,7 +67,7 @@ class RunCommands:
         context: What screens share.
     """
 
-    def __init__(self, face: RunFace, place: Place, context: Context) -> None:
+    def __init__(self, face: RunFace, place: OpenDataset, context: Context) -> None:
         self._face, self._place, self._context = face, place, context
         self.by_name: dict[str, Command] = {
             "stop": self._stop,

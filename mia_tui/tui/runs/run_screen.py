@@ -14,7 +14,7 @@ from textual.message import Message
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.tui.context import Context
 from mia_tui.tui.keys.bindings import key_hints
-from mia_tui.tui.places import OpenImages, Place
+from mia_tui.tui.open_dataset import OpenDataset, OpenImages
 from mia_tui.tui.runs.confusion import ConfusionMatrix
 from mia_tui.tui.runs.follow import RunFollow, RunSnapshot
 from mia_tui.tui.runs.pages import RunPages
@@ -49,7 +49,7 @@ class RunScreen(KeyedScreen[OpenImages | None]):
             super().__init__()
             self.run, self.snapshot = run, snapshot
 
-    def __init__(self, run: RunDir, place: Place, context: Context) -> None:
+    def __init__(self, run: RunDir, place: OpenDataset, context: Context) -> None:
         super().__init__(context)
         self._key_line = KeyLine(context.ink, key_hints(self.SCOPE, context.user.keys))
         ink = context.ink

@@ -20,7 +20,7 @@ from mia_tui.runs.worker.queue import last_in_line
 from mia_tui.text import counted, name_some, printable
 from mia_tui.tui.context import Context
 from mia_tui.tui.keys.command_queue import Command
-from mia_tui.tui.places import OpenImages, Place
+from mia_tui.tui.open_dataset import OpenDataset, OpenImages
 from mia_tui.tui.runs.table_view import FILTERS, RunTableView
 
 Answer = TypeVar("Answer")
@@ -68,7 +68,7 @@ class RunsCommands:
         context: What screens share.
     """
 
-    def __init__(self, place: Place, view: RunTableView, face: RunTableFace, context: Context) -> None:
+    def __init__(self, place: OpenDataset, view: RunTableView, face: RunTableFace, context: Context) -> None:
         self._place, self._view, self._face, self._context = place, view, face, context
         self.by_name: dict[str, Command] = {
             "open": self._open,

@@ -11,7 +11,7 @@ from mia_tui.runs.list.table import RunSummaries, RunSummary
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.tui.context import Context
 from mia_tui.tui.keys.bindings import key_hints
-from mia_tui.tui.places import OpenImages, Place
+from mia_tui.tui.open_dataset import OpenDataset, OpenImages
 from mia_tui.tui.runs.run_table import RunLine, RunTable
 from mia_tui.tui.runs.table_commands import RunsCommands
 from mia_tui.tui.runs.table_view import RunTableView, detail
@@ -49,7 +49,7 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
             super().__init__()
             self.error = error
 
-    def __init__(self, place: Place, context: Context, *, started: RunDir | None = None) -> None:
+    def __init__(self, place: OpenDataset, context: Context, *, started: RunDir | None = None) -> None:
         super().__init__(context)
         self._key_line = KeyLine(context.ink, key_hints(self.SCOPE, context.user.keys))
         self._place, self._ink = place, context.ink

@@ -12,7 +12,7 @@ from mia_tui.runs.record.layout import RunDir
 from mia_tui.text import printable
 from mia_tui.tui.context import Context
 from mia_tui.tui.keys.bindings import key_hints
-from mia_tui.tui.places import Place
+from mia_tui.tui.open_dataset import OpenDataset
 from mia_tui.tui.screen import KeyedScreen
 from mia_tui.tui.training.commands import TrainCommands
 from mia_tui.tui.training.config_form import ConfigForm
@@ -66,7 +66,7 @@ class TrainScreen(KeyedScreen[RunDir | None]):
             self.machine = machine
 
     def __init__(
-        self, place: Place, context: Context, *, base: TrainConfig | None = None, title: str = ""
+        self, place: OpenDataset, context: Context, *, base: TrainConfig | None = None, title: str = ""
     ) -> None:
         super().__init__(context)
         self._key_line = KeyLine(context.ink, key_hints(self.SCOPE, context.user.keys))
