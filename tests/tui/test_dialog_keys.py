@@ -218,7 +218,7 @@ def test_what_is_typed_can_be_no_key_of_a_dialog(tmp_path: Path) -> None:
     for key in ("a", "space", "backspace"):
         file.write_text(f'[keys]\n"dialog.ok" = "{key}"\n', encoding="utf-8")
         with pytest.raises(ConfigError, match="which is typed there"):
-            load_user_config(file, screens=[scope.keys for scope in SCOPES.values()])
+            load_user_config(file, screens=SCOPES.values())
 
 
 def test_a_second_esc_of_a_burst_does_not_close_what_lies_below(cells: Path) -> None:

@@ -15,7 +15,6 @@ from mia_tui.tui.context import Context
 from mia_tui.tui.keys.bindings import said_key
 from mia_tui.tui.keys.tables import SCOPES
 from mia_tui.tui.labelling.controller import LabelController
-from mia_tui.tui.overlay import Overlay
 from mia_tui.tui.screen import KeyedScreen
 from mia_tui.tui.widgets.text_block import TextBlock
 
@@ -79,8 +78,10 @@ class ClassesScreen(KeyedScreen[int | None], ModalScreen[int | None]):
 
     async def ask(self, screen: Screen[Answer]) -> Answer | None:
         """As every screen does; an answer to a dialog is about the labels.db that the person saw."""
+        from mia_tui.tui.dialogs import Dialog
+
         answer = super().ask(screen)
-        return await (self._desk.answered(answer) if isinstance(screen, Overlay) else answer)
+        return await (self._desk.answered(answer) if isinstance(screen, Dialog) else answer)
 
     @property
     def known(self) -> Sequence[ImageClass]:

@@ -47,7 +47,7 @@ def commands_by_key(
 
 def keys_of(scope: str, wanted: Wanted) -> dict[str, tuple[str, ...]]:
     """The keys in force on a screen, by command."""
-    return keys_in_force(SCOPES[scope].keys, wanted)
+    return keys_in_force(SCOPES[scope], wanted)
 
 
 def key_hints(scope: str, wanted: Wanted) -> list[KeyHint]:
@@ -80,9 +80,9 @@ def palette_lines(scope: str, wanted: Wanted) -> list[tuple[str, str, str]]:
 
 def key_name(key: str) -> str:
     """Textual's name of a key: `=` is equals_sign; f1, ctrl+z and the like stay."""
-    from textual.keys import _character_to_key
+    from mia_tui.tui.textual_private import key_of_character
 
-    return _character_to_key(key) if len(key) == 1 else key
+    return key_of_character(key) if len(key) == 1 else key
 
 
 _SHOWN = {

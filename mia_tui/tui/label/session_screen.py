@@ -41,24 +41,14 @@ class SessionScreen(KeyedScreen[Result]):
         self._class_bar = ClassBar(ink, adds=self.key("classes"), finds=self.key("pick"), id="classes")
         self._facts, self._status = (TextLine(ink, id=name, bare=True) for name in ("facts", "status"))
 
-    def _compositor_refresh(self) -> None:
-        """Below a whole screen nothing of this one is seen; Textual would paint all of that one at each change.
-
-        Found images change the list 20 times a second. A private part of Textual's: it paints this one when it is
-        back, as it does any screen.
-        """
-        top = self.app.screen
-        if top is self or top.is_modal:
-            super()._compositor_refresh()
-
     # For the commands
 
     async def ask(self, screen: Screen[Answer]) -> Answer | None:
         """As every screen does; an answer to a dialog is about the labels.db that the person saw."""
-        from mia_tui.tui.overlay import Overlay
+        from mia_tui.tui.dialogs import Dialog
 
         answer = super().ask(screen)
-        return await (self.desk.answered(answer) if isinstance(screen, Overlay) else answer)
+        return await (self.desk.answered(answer) if isinstance(screen, Dialog) else answer)
 
     # Keys and the mouse
 

@@ -10,8 +10,10 @@ from rich.console import Console
 from rich.segment import Segment
 from textual.strip import Strip
 
+from mia_tui.tui.textual_private import LateStrip
 
-class JoinedStrip(Strip):
+
+class JoinedStrip(LateStrip):
     """Lines side by side.
 
     Args:
@@ -20,15 +22,10 @@ class JoinedStrip(Strip):
 
     def __init__(self, parts: Sequence[Strip]) -> None:
         self._parts = tuple(parts)
-        super().__init__((), sum(part.cell_length for part in parts))
+        super().__init__(sum(part.cell_length for part in parts))
 
-    @property
-    def _segments(self) -> list[Segment]:  # a slot of Strip, read in many places
+    def make_segments(self) -> list[Segment]:
         return [segment for part in self._parts for segment in part]
-
-    @_segments.setter
-    def _segments(self, segments: list[Segment]) -> None:
-        """Set by Strip when it is made, to nothing."""
 
     def render(self, console: Console) -> str:
         return "".join(part.render(console) for part in self._parts)

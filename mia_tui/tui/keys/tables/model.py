@@ -28,20 +28,18 @@ class Action:
 
 
 @dataclass(frozen=True)
-class Scope:
-    """A screen and everything that keys do there.
+class Scope(KeyTable):
+    """The commands of a screen: their keys, as `KeyTable` has them, and what is said of them.
 
     Attributes:
-        keys: Its commands with the keys they have by themselves.
         actions: Its commands, in the order of help.
         footer: Ids of those that the footer shows; in a narrow terminal the first ones only.
         opening: Ids of those after which the next key may be meant for another screen.
     """
 
-    keys: KeyTable
-    actions: tuple[Action, ...]
-    footer: tuple[str, ...]
-    opening: frozenset[str]
+    actions: tuple[Action, ...] = ()
+    footer: tuple[str, ...] = ()
+    opening: frozenset[str] = frozenset()
 
 
 def make_scope(
@@ -66,4 +64,4 @@ def make_scope(
     actions = tuple(actions)
     keys = {action.id: action.keys for action in actions}
     opening = frozenset(action.id for action in actions if all_open or action.opens)
-    return Scope(KeyTable(name, where, keys, typed), actions, tuple(footer.split()), opening)
+    return Scope(name, where, keys, typed, actions, tuple(footer.split()), opening)
