@@ -1,14 +1,6 @@
-"""The terminal as the app drives it: writes that never block, any bytes for keys, an end when the terminal is gone.
+"""The terminal as the app drives it: writes never block, any bytes may come, and the app ends when it is gone."""
 
-What Textual writes goes through `write`, so its own writer thread has nothing
-to do. Of Textual's private parts, this leans on `_writer_thread` (to see
-whether the terminal was taken), on `_run_input_thread`, which Textual runs in
-`_key_thread`, and on `_sigcont_application` with `_must_signal_resume`, which
-has the app painted.
-(`keyboard`, `quick_paint`, `overlay` and `key_bindings` name those that they
-lean on.)
-"""
-
+import asyncio
 import os
 import select
 import sys
@@ -17,11 +9,11 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from textual import events
-from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 
 from mia_tui.tui.keys.keyboard import Keyboard, PictureMissing
 from mia_tui.tui.terminal_writer import TerminalWriter
+from mia_tui.tui.textual_private import TerminalLease
 
 if TYPE_CHECKING:
     from mia_tui.tui.app import MiaApp
@@ -34,8 +26,8 @@ _LOOK_S = 0.1
 _AT_ONCE = 4096
 
 
-class TerminalDriver(LinuxDriver):
-    """Textual's driver, with a `TerminalWriter` and a thread that notices when the terminal is gone."""
+class TerminalDriver(TerminalLease):
+    """Textual's driver, with a `TerminalWriter` to write to and a watch on the terminal's life."""
 
     def __init__(self, app: "MiaApp", **options: Any) -> None:
         super().__init__(app, **options)
@@ -44,35 +36,34 @@ class TerminalDriver(LinuxDriver):
         self._mia = app
         self._terminal_writer = TerminalWriter(file.fileno(), self._tell_gone)
         self._deaf_until = time.monotonic() + DEAF_S
+        self.write_through(self._terminal_writer)
+        self._loop_of_app = asyncio.get_running_loop()
         threading.Thread(target=self._watch, name="hang-up", daemon=True).start()
-
-    def write(self, data: str) -> None:
-        self._terminal_writer.write(data)
 
     def start_application_mode(self) -> None:
         """Take the terminal; a fault on the way gives it back."""
         try:
             super().start_application_mode()  # type: ignore[no-untyped-call]
         except BaseException:
-            if self._writer_thread is not None:
+            if self.has_begun:
                 self.stop_application_mode()
             raise
 
-    def _sigcont_application(self, *_: object) -> None:
+    def was_continued(self) -> None:
         """Go on; who stopped the app by SIGSTOP, which it cannot heed, may have used the terminal since.
 
         Taken a second time without being given back, the terminal would have two threads that read its keys.
         """
-        if self._key_thread is None:  # the app is about to take the terminal
+        if not self.has_read:  # the app is about to take the terminal
             return
-        if self._key_thread.is_alive():
+        if self.reads:
             self.suspend_application_mode()
-            self._must_signal_resume = True
-        super()._sigcont_application()
+            self.tell_resumed()
+        super().was_continued()
 
-    def _run_input_thread(self) -> None:
-        """A fault in it is one of the app, as in any other thread (Textual would print its traceback)."""
-        self.run_input_thread()
+    def write(self, data: str) -> None:
+        """Write when the terminal takes it; Textual's writer would make the app wait."""
+        self._terminal_writer.write(data)
 
     def run_input_thread(self) -> None:
         """Read keys until the app ends, or stops for a while."""
@@ -98,9 +89,9 @@ class TerminalDriver(LinuxDriver):
     def process_message(self, message: Message) -> None:
         """Take out the answers to pictures, and for a while what may be the late answer to a question."""
         if isinstance(message, events.CursorPosition):
-            self._loop.call_soon_threadsafe(self._mia.flow_control.answered)
+            self._loop_of_app.call_soon_threadsafe(self._mia.flow_control.answered)
         elif isinstance(message, PictureMissing):
-            self._loop.call_soon_threadsafe(self._mia.flow_control.on_refused, message.number)
+            self._loop_of_app.call_soon_threadsafe(self._mia.flow_control.on_refused, message.number)
         elif not (self._is_deaf() and isinstance(message, events.Key) and message.is_printable):
             super().process_message(message)
 

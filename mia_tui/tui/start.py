@@ -70,9 +70,9 @@ def _ask(graphics: Wanted, user: UserConfig) -> Terminal:
         os.environ["NO_COLOR"] = "1"
     else:
         os.environ.pop("NO_COLOR", None)  # Textual goes by its presence, even where it is empty
-    from textual import constants
+    from mia_tui.tui.textual_private import use_colour_system
 
-    vars(constants)["COLOR_SYSTEM"] = _COLOUR_SYSTEMS[terminal.colours]  # it was read when it was imported
+    use_colour_system(_COLOUR_SYSTEMS[terminal.colours])
     return terminal
 
 

@@ -23,7 +23,7 @@ from mia_tui.text import counted
 from mia_tui.tui.keys.command_queue import Command
 from mia_tui.tui.label.view_settings import ViewSettings
 from mia_tui.tui.labelling.controller import LabelController
-from mia_tui.tui.places import OpenImages, Place
+from mia_tui.tui.open_dataset import OpenDataset, OpenImages
 from mia_tui.tui.widgets.ink import Ink
 
 if TYPE_CHECKING:
@@ -188,8 +188,8 @@ class SessionCommands(ABC):
         )
         self._screen.say(f"{words} {self._screen.key('filter')} shows others again.")
 
-    def _place(self) -> Place:
-        return Place(self._controller.dataset, self._screen.context.state, self._controller.annotator)
+    def _place(self) -> OpenDataset:
+        return OpenDataset(self._controller.dataset, self._screen.context.state, self._controller.annotator)
 
 
 class LabelCommands(SessionCommands):

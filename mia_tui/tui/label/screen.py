@@ -19,7 +19,6 @@ from mia_tui.errors import MiaError
 from mia_tui.text import counted
 from mia_tui.tui.classes.class_frame import ClassFrame
 from mia_tui.tui.context import Context
-from mia_tui.tui.keys.command_queue import CommandQueue
 from mia_tui.tui.label.background_tasks import BackgroundTasks
 from mia_tui.tui.label.commands import LabelCommands
 from mia_tui.tui.label.image_list import ImageList
@@ -85,12 +84,6 @@ class LabelScreen(SessionScreen[None]):
             "list": self._toggle_list,
             "home": self._go_home,
         }
-        self.queue = CommandQueue(
-            begin=self.command_begins,
-            done=self.command_ended,
-            failed=self.command_failed,
-            slow=self.command_is_slow,
-        )
         self._classes_shown = self.session.classes
         self._covered = False  # by another screen or a dialog
         self._busy_at = time.monotonic()  # when the last command began
@@ -102,7 +95,7 @@ class LabelScreen(SessionScreen[None]):
         self._dataset_sync = DatasetSync(controller, self._bookmark, self)
         self._background_tasks = BackgroundTasks(controller, context.state, self._dataset_sync, self)
         self.commands.by_name["rescan"] = self._background_tasks.rescan
-        self._message = "" if recent_datasets() else first_hint(self._keys)
+        self._message = "" if recent_datasets() else first_hint(self.keys)
         self._saving = ""  # that a command takes long; shown instead of the message
         self._lines_are_due = True
         self._scan_is_due = True
@@ -130,7 +123,6 @@ class LabelScreen(SessionScreen[None]):
         self._list.styles.width = self.context.user.list_width
         self._background_tasks.start()
         self.app.app_resume_signal.subscribe(self, lambda _: self._pictures.terminal_forgot())
-        self.run_worker(self.obey_commands(), name="commands")
         idle_work = use_idle_time(self.controller, is_idle=self._is_idle, remember=self.remember)
         self.run_worker(idle_work, name="idle tasks")
 
@@ -145,11 +137,6 @@ class LabelScreen(SessionScreen[None]):
         """A sentence in the status line, until the next command; painted by the next `show`."""
         self._message = message
 
-    async def confirm(self, title: str, text: str, *, no: str, yes: str) -> bool:
-        from mia_tui.tui.dialogs import Question
-
-        return bool(await self.ask(Question(title, text, ((no, False), (yes, True)), letters=False)))
-
     @property
     def page(self) -> int:
         """Images on a page of the list."""
@@ -159,8 +146,7 @@ class LabelScreen(SessionScreen[None]):
 
     def hand_over(self, act: Callable[[], None]) -> None:
         """For threads: do something in the app's thread, unless the screen was closed."""
-        if self.is_running:
-            self.post_message(self.HandedOver(act))
+        self.post_from_thread(self.HandedOver(act))
 
     @on(HandedOver)
     def _do_handed_over(self, event: HandedOver) -> None:
@@ -210,7 +196,7 @@ class LabelScreen(SessionScreen[None]):
     async def obey_commands(self) -> None:
         """Carry out commands for as long as the screen is there."""
         await self._load()
-        await self.queue.run()
+        await super().obey_commands()
 
     @property
     def idle(self) -> bool:
@@ -221,7 +207,7 @@ class LabelScreen(SessionScreen[None]):
         return time.monotonic() - self._busy_at > IDLE_S
 
     def command_begins(self) -> None:
-        self.say("")
+        super().command_begins()
         self._busy_at = time.monotonic()
 
     def command_ended(self) -> None:
@@ -230,11 +216,6 @@ class LabelScreen(SessionScreen[None]):
         for warning in self.controller.warnings():
             self.tell(warning, warning=True)
         self.show()
-
-    def command_failed(self, error: MiaError, dropped: int) -> None:
-        self.say_error(error)
-        if dropped:
-            self.tell(f"{counted(dropped, 'key')} pressed meanwhile had no effect.", warning=True)
 
     def command_is_slow(self, waiting: int) -> None:
         """A command takes long; `waiting` others are behind it."""

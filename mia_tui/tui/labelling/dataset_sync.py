@@ -222,6 +222,7 @@ class DatasetSync:
             "renamed too. Otherwise you start without labels and runs, and with another split.",
             no="No, start again",
             yes="Yes, use them",
+            letters=False,
         ):
             await asyncio.to_thread(adopt, self._controller.dataset, left)
             await self._controller.news()
@@ -241,6 +242,7 @@ class DatasetSync:
             _ABOUT_FOLDERS.format(named),
             no="No, I label by hand",
             yes="Yes, use them",
+            letters=False,
         ):
             report, undo = await take_folders(self._controller), self._screen.key("undo")
             self._screen.say(

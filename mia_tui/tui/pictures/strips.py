@@ -11,8 +11,10 @@ from rich.console import Console
 from rich.segment import Segment
 from textual.strip import Strip
 
+from mia_tui.tui.textual_private import LateStrip
 
-class RawStrip(Strip):
+
+class RawStrip(LateStrip):
     """A line whose text is ready to be written.
 
     Args:
@@ -33,17 +35,12 @@ class RawStrip(Strip):
         self._make_plain = plain
         self._plain: list[Segment] | None = None
         self._on_written = on_written
-        super().__init__((), columns)
+        super().__init__(columns)
 
-    @property
-    def _segments(self) -> list[Segment]:  # a slot of Strip, read in many places
+    def make_segments(self) -> list[Segment]:
         if self._plain is None:
             self._plain = self._make_plain()
         return self._plain
-
-    @_segments.setter
-    def _segments(self, segments: list[Segment]) -> None:
-        """Set by Strip when it is made, to nothing."""
 
     def render(self, console: Console) -> str:
         if self._on_written is not None:
@@ -60,7 +57,7 @@ class RawStrip(Strip):
         return super().crop(start, end)
 
 
-class JoinedStrip(Strip):
+class JoinedStrip(LateStrip):
     """Lines side by side, each written as it is.
 
     Args:
@@ -69,15 +66,10 @@ class JoinedStrip(Strip):
 
     def __init__(self, parts: Sequence[Strip]) -> None:
         self._parts = tuple(parts)
-        super().__init__((), sum(part.cell_length for part in parts))
+        super().__init__(sum(part.cell_length for part in parts))
 
-    @property
-    def _segments(self) -> list[Segment]:  # a slot of Strip, read in many places
+    def make_segments(self) -> list[Segment]:
         return [segment for part in self._parts for segment in part]
-
-    @_segments.setter
-    def _segments(self, segments: list[Segment]) -> None:
-        """Set by Strip when it is made, to nothing."""
 
     def render(self, console: Console) -> str:
         return "".join(part.render(console) for part in self._parts)
