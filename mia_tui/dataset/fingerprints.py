@@ -15,16 +15,18 @@ from pathlib import Path
 
 from mia_tui.dataset.hashes import file_hash
 from mia_tui.dataset.model import ImageFile
-from mia_tui.dataset.scan.index import each
+from mia_tui.dataset.scan.index import map_in_threads
 from mia_tui.dataset.store.label_store import LabelStore
 
-Fact = tuple[ImageFile, str]
+Fingerprint = tuple[ImageFile, str]
 """A file with size and time, and its hash."""
 
 _AT_ONCE = 256  # files of one commit
 
 
-def read_fact(root: Path, path: str, *, give_up: Callable[[], bool] = lambda: False) -> Fact | None:
+def read_fingerprint(
+    root: Path, path: str, *, give_up: Callable[[], bool] = lambda: False
+) -> Fingerprint | None:
     """What a file is known again by; None if it cannot be read, is no file, or was given up."""
     try:
         status = (root / path).stat()
@@ -67,14 +69,14 @@ def take_fingerprints(
             left += len(paths)
             continue
         facts = []
-        for fact in each(partial(read_fact, root, give_up=is_over), paths):
+        for fact in map_in_threads(partial(read_fingerprint, root, give_up=is_over), paths):
             done += 1
             if fact is not None:
                 facts.append(fact)
             if progress is not None:
                 progress(done)
         if facts:
-            store.note_facts(facts)
+            store.save_fingerprints(facts)
         if is_over():
             left += len(paths) - len(facts)
     return left

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from mia_tui.dataset.model import ImageFile
-from mia_tui.dataset.scan.index import ScanIndex, each
+from mia_tui.dataset.scan.index import ScanIndex, map_in_threads
 from mia_tui.files import open_to_read
 
 _CHUNK_BYTES = 1 << 20
@@ -46,7 +46,7 @@ def file_hashes(root: Path, files: Iterable[ImageFile]) -> dict[str, str]:
     index = ScanIndex(root)
     known = {file: index.hash(file) for file in files}
     unknown = [file for file, hash in known.items() if hash is None]
-    for file, hash in zip(unknown, each(partial(_hash_or_none, root), unknown), strict=True):
+    for file, hash in zip(unknown, map_in_threads(partial(_hash_or_none, root), unknown), strict=True):
         known[file] = hash
         index.remember(file, hash=hash)
     index.save()

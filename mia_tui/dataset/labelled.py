@@ -13,9 +13,10 @@ from mia_tui.dataset.interchange.folders import (
     read_class_folders,
 )
 from mia_tui.dataset.model import ImageClass, ImageKey, Part
-from mia_tui.dataset.scan.scanner import Scan
-from mia_tui.dataset.store.label_store import Label, LabelStore
+from mia_tui.dataset.scan.scan import Scan
+from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.dataset.store.reconcile import find_moves
+from mia_tui.dataset.store.records import Label
 from mia_tui.errors import DataError
 from mia_tui.paths import StateFolder, typed_dataset
 from mia_tui.text import counted, name_some, printable
@@ -107,7 +108,7 @@ def labelled_images(
 
 
 @dataclass(frozen=True)
-class _Known:
+class _StoreContents:
     """What labels.db says; empty where there is none."""
 
     classes: tuple[ImageClass, ...] = ()
@@ -126,10 +127,10 @@ class _Known:
         }
 
 
-def _read_store(state: StateFolder, annotator: str | None, scan: Scan, dataset: Path) -> _Known:
+def _read_store(state: StateFolder, annotator: str | None, scan: Scan, dataset: Path) -> _StoreContents:
     store = LabelStore.open_existing(state.labels_db, annotator=annotator)
     if store is None:
-        return _Known()
+        return _StoreContents()
     with store:
         classes, labels = tuple(store.classes(archived=True)), store.labels()
         moved = _moves(store, labels, scan, dataset)
@@ -137,7 +138,7 @@ def _read_store(state: StateFolder, annotator: str | None, scan: Scan, dataset: 
             labels = {
                 replace(key, path=moved.get(key.path, key.path)): label for key, label in labels.items()
             }
-        return _Known(classes, labels, store.meta(META_SOURCE), moved)
+        return _StoreContents(classes, labels, store.meta(META_SOURCE), moved)
 
 
 def _moves(store: LabelStore, labels: Iterable[ImageKey], scan: Scan, dataset: Path) -> dict[str, str]:
@@ -148,7 +149,12 @@ def _moves(store: LabelStore, labels: Iterable[ImageKey], scan: Scan, dataset: P
 
 
 def _from_store(
-    scan: Scan, dataset: Path, known: _Known, source: LabelSource, keep_empty: bool, keep_missing: bool
+    scan: Scan,
+    dataset: Path,
+    known: _StoreContents,
+    source: LabelSource,
+    keep_empty: bool,
+    keep_missing: bool,
 ) -> LabelledSet:
     active = {image_class.id: image_class for image_class in known.classes if not image_class.archived}
     missing, notes = _missing(scan, known)
@@ -175,7 +181,7 @@ def _from_store(
 
 
 def _store_notes(
-    scan: Scan, known: _Known, ids: Mapping[ImageKey, int], active: Mapping[int, ImageClass]
+    scan: Scan, known: _StoreContents, ids: Mapping[ImageKey, int], active: Mapping[int, ImageClass]
 ) -> list[str]:
     notes = []
     deleted = sum(key in known.labels and key not in ids for key in scan.keys)
@@ -188,7 +194,7 @@ def _store_notes(
     return notes
 
 
-def _missing(scan: Scan, known: _Known) -> tuple[int, list[str]]:
+def _missing(scan: Scan, known: _StoreContents) -> tuple[int, list[str]]:
     """How many labels are of files that are not there; and sentences about labels without an image here."""
     here, files = set(scan.keys), {file.path for file in scan.files}
     missing = sum(key.path not in files for key in known.labels)
@@ -208,7 +214,7 @@ def _missing(scan: Scan, known: _Known) -> tuple[int, list[str]]:
     return missing, notes
 
 
-def _from_folders(scan: Scan, folders: ClassFolders, known: _Known, keep_empty: bool) -> LabelledSet:
+def _from_folders(scan: Scan, folders: ClassFolders, known: _StoreContents, keep_empty: bool) -> LabelledSet:
     """Classes of the folders, with a person's labels over them."""
     here = set(scan.keys)
     classes = _folder_classes(folders, known.classes)

@@ -50,7 +50,7 @@ class Recent:
     at: float = 0.0
 
 
-class _Line(msgspec.Struct, frozen=True, omit_defaults=True):
+class _Visit(msgspec.Struct, frozen=True, omit_defaults=True):
     """A visit as it is written; names in the form of `paths.encode_name`."""
 
     path: Text
@@ -62,7 +62,7 @@ class _Line(msgspec.Struct, frozen=True, omit_defaults=True):
     labels: Count | None = None
 
 
-_LINE = JsonReader(_Line)
+_VISIT = JsonReader(_Visit)
 
 
 def remember_dataset(
@@ -88,7 +88,7 @@ def remember_dataset(
             position = known.position if position is None else position
             images = known.images if images is None else images
             labels = known.labels if labels is None else labels
-        line = _Line(
+        line = _Visit(
             encode_name(str(real_path(path))),
             time.time(),
             None if state is None else encode_name(str(real_path(state))),
@@ -124,9 +124,9 @@ def _find(path: Path) -> Recent | None:
     return next((known for known in recent_datasets() if known.path == resolved), None)
 
 
-def _newest(content: bytes) -> list[_Line]:
+def _newest(content: bytes) -> list[_Visit]:
     """The last line of each dataset, the newest first; lines that were cut (a full disk) are passed over."""
-    lines: dict[str, _Line] = {}
+    lines: dict[str, _Visit] = {}
     for line in _decoded(reversed(content.splitlines())):
         lines.setdefault(line.path, line)
         if len(lines) == MOST:
@@ -134,10 +134,10 @@ def _newest(content: bytes) -> list[_Line]:
     return list(lines.values())
 
 
-def _decoded(lines: Iterator[bytes]) -> Iterator[_Line]:
+def _decoded(lines: Iterator[bytes]) -> Iterator[_Visit]:
     for line in lines:
         with suppress(BadRecord):
-            yield _LINE.decode(line)
+            yield _VISIT.decode(line)
 
 
 def _shorten(file: Path) -> None:
@@ -145,7 +145,7 @@ def _shorten(file: Path) -> None:
     write_cache(file, b"".join(msgspec.json.encode(line) + b"\n" for line in kept))
 
 
-def _to_recent(line: _Line) -> Recent:
+def _to_recent(line: _Visit) -> Recent:
     return Recent(
         path=Path(decode_name(line.path)),
         state=None if line.state is None else Path(decode_name(line.state)),

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from mia_tui.dataset.listing.cache import load_listing, save_listing
-from mia_tui.dataset.listing.lister import list_images
+from mia_tui.dataset.listing.incremental_scan import list_images
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageClass, ImageFile, ImageKey
 from mia_tui.dataset.session.filters import Filter

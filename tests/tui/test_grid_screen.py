@@ -389,14 +389,14 @@ def test_marked_images_are_skipped_in_one_step(dataset: Path) -> None:
     async def test() -> None:
         async with shown(dataset, GridScreen) as pilot:
             session = pilot.app.desk.session
-            left = session.tally.left
+            left = session.counts.left
             await press(pilot, "space", "right", "right", "space", "f4")
             assert "2 images skipped." in screen_text(pilot.app)
-            assert (session.tally.skipped, session.tally.left) == (2, left - 2)
+            assert (session.counts.skipped, session.counts.left) == (2, left - 2)
             await press(pilot, "f4")
             assert "1 image no longer skipped." in screen_text(pilot.app)
             await press(pilot, "ctrl+z", "ctrl+z")
-            assert (session.tally.skipped, session.tally.left) == (0, left)
+            assert (session.counts.skipped, session.counts.left) == (0, left)
 
     run(test())
 
@@ -425,7 +425,7 @@ def test_skips_and_notes_of_many_images_are_asked_about_with_their_number(datase
             await press(pilot, "escape", "ctrl+n", "x", "enter")
             assert "Write a note on 60 images?" in screen_text(pilot.app)
             await press(pilot, "enter")  # the careful answer has the focus
-            assert pilot.app.desk.session.tally.skipped == 0
+            assert pilot.app.desk.session.counts.skipped == 0
             assert pilot.app.desk.session.state_of(0).note is None
 
     run(test())

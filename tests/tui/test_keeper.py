@@ -204,7 +204,7 @@ def test_a_deleted_labels_db_is_said_and_nothing_is_written_into_the_void(tmp_pa
         [round_] = desk.session.classes
         with pytest.raises(StoreReplaced, match=r"not saved.*deleted or moved away"):
             await desk.assign([ImageKey("b.png")], round_.id)
-        assert not path.exists() and not desk.session.classes and desk.session.tally.labelled == 0
+        assert not path.exists() and not desk.session.classes and desk.session.counts.labelled == 0
         added = await desk.write(lambda store: store.add_class("oval"), "class oval")
         await desk.assign([ImageKey("b.png")], added.id)
         desk.keeper.drain(5.0)
@@ -223,7 +223,7 @@ def test_work_for_idle_time_that_meets_another_file_leaves_the_saying_to_the_new
         another_store(tmp_path / "backup.db", "flat")
         (tmp_path / "backup.db").replace(path)
         with pytest.raises(StoreReplaced):
-            await keeper.write(lambda store: store.note_facts([]))
+            await keeper.write(lambda store: store.save_fingerprints([]))
         with pytest.raises(StoreReplaced):
             await keeper.news()
         assert await keeper.news() is None

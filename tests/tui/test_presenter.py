@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 
-from mia_tui.dataset.images.display import Look, View
+from mia_tui.dataset.images.rendering import DisplaySettings, RenderedImage
 from mia_tui.dataset.model import ImageKey
 from mia_tui.terminal.model import Graphics, Multiplexer, Panel, Picture, Terminal
 from mia_tui.tui.pictures.cache import Ready, Wish
@@ -63,7 +63,7 @@ class FakePrefetch:
             100,
             wish.max_bytes is not None and wish.max_bytes < self.whole_bytes,
         )
-        view = View(np.zeros((1, 1, 3), np.uint8), 1, 1, 1.0, 0, 0, 1, 1)
+        view = RenderedImage(np.zeros((1, 1, 3), np.uint8), 1, 1, 1.0, 0, 0, 1, 1)
         self.made[wish] = Ready(wish, picture, view)
         return self.made[wish]
 
@@ -145,12 +145,12 @@ class Stage:
 
 
 def scene(key: ImageKey, *ahead: ImageKey) -> Scene:
-    return Scene(key, Look(), PANEL, ahead)
+    return Scene(key, DisplaySettings(), PANEL, ahead)
 
 
 def test_what_is_ready_is_painted_at_once() -> None:
     stage = Stage()
-    wish = Wish(A, Look(), PANEL)
+    wish = Wish(A, DisplaySettings(), PANEL)
     stage.prefetch.make(wish)
     stage.presenter.show(scene(A))
     assert stage.painted == [wish]
@@ -162,14 +162,14 @@ def test_what_is_not_ready_is_painted_when_it_is() -> None:
     stage = Stage()
     stage.presenter.show(scene(A, B))
     assert stage.painted == [] and [wish.key for wish in stage.prefetch.wanted] == [A]
-    stage.made(stage.prefetch.make(Wish(A, Look(), PANEL)))
+    stage.made(stage.prefetch.make(Wish(A, DisplaySettings(), PANEL)))
     assert [wish.key for wish in stage.painted] == [A]
 
 
 def test_the_next_images_are_made_when_the_present_one_is_painted() -> None:
     stage = Stage()
     stage.presenter.show(scene(A, B))
-    stage.made(stage.prefetch.make(Wish(A, Look(), PANEL)))
+    stage.made(stage.prefetch.make(Wish(A, DisplaySettings(), PANEL)))
     assert B not in [wish.key for wish in stage.prefetch.wanted], "it would hold up the paint"
     stage.wait(PAINTED_S)
     assert [wish.key for wish in stage.prefetch.wanted] == [B]
@@ -185,7 +185,7 @@ def test_an_image_that_takes_long_gives_the_panel_to_a_card() -> None:
 def test_a_picture_on_its_way_holds_back_others_and_the_newest_wins() -> None:
     stage = Stage()
     for key in (A, B, C):
-        stage.prefetch.make(Wish(key, Look(), PANEL))
+        stage.prefetch.make(Wish(key, DisplaySettings(), PANEL))
         stage.presenter.show(scene(key))
     assert [wish.key for wish in stage.painted] == [A]
     stage.answer()
@@ -276,12 +276,12 @@ def test_large_pictures_are_fewer() -> None:
     stage = Stage("kitty")
     screen = Panel(240, 67, 16, 32)  # 4K
     for number in range(KEPT):
-        wish = Wish(ImageKey(f"{number}.png"), Look(), screen)
+        wish = Wish(ImageKey(f"{number}.png"), DisplaySettings(), screen)
         ready = stage.prefetch.make(wish, kitty=True)
         assert ready.picture is not None
         large = replace(ready.picture, panel=screen, columns=240, rows=67)
         stage.prefetch.made[wish] = replace(ready, picture=large)
-        stage.presenter.show(Scene(wish.key, Look(), screen))
+        stage.presenter.show(Scene(wish.key, DisplaySettings(), screen))
         stage.answer()
         assert len(stage.presenter.held) <= 4, "134 MB"
 
@@ -317,7 +317,7 @@ def test_a_picture_that_the_terminal_has_not_kept_is_sent_again() -> None:
 
 def test_a_terminal_that_keeps_no_picture_at_all_is_not_asked_for_ever() -> None:
     stage = Stage("kitty")
-    stage.prefetch.make(Wish(A, Look(), PANEL), kitty=True)
+    stage.prefetch.make(Wish(A, DisplaySettings(), PANEL), kitty=True)
     stage.presenter.show(scene(A))
     while stage.link.busy:
         stage.link.on_refused(1)
@@ -332,9 +332,9 @@ def sent_images(stage: Stage) -> int:
 def test_two_pictures_in_the_terminal_never_have_one_number() -> None:
     """In tmux there are 255: a picture made long ago has the number of a new one."""
     stage = Stage("kitty", "tmux")
-    stage.prefetch.make(Wish(A, Look(), PANEL), kitty=True)  # number 1
+    stage.prefetch.make(Wish(A, DisplaySettings(), PANEL), kitty=True)  # number 1
     stage.prefetch.ids = 255
-    stage.prefetch.make(Wish(B, Look(), PANEL), kitty=True)  # number 1 again
+    stage.prefetch.make(Wish(B, DisplaySettings(), PANEL), kitty=True)  # number 1 again
     stage.presenter.show(scene(A, B))
     stage.live(1.0, bytes_per_s=50e6)
     assert [wish.key for wish in stage.presenter.held] == [A], "A is on the screen, and would become B"
@@ -373,14 +373,14 @@ def test_nothing_is_painted_under_another_screen() -> None:
     stage = Stage()
     stage.presenter.show(scene(A))
     stage.presenter.hide()
-    stage.made(stage.prefetch.make(Wish(A, Look(), PANEL)))
+    stage.made(stage.prefetch.make(Wish(A, DisplaySettings(), PANEL)))
     stage.wait(1.0)
     assert stage.painted == [] and stage.cards == []
 
 
 def test_an_image_whose_file_is_another_one_is_painted_anew_and_the_terminal_forgets_the_old_one() -> None:
     stage = Stage("kitty")
-    wish = Wish(A, Look(), PANEL)
+    wish = Wish(A, DisplaySettings(), PANEL)
     stage.prefetch.make(wish, kitty=True)
     stage.presenter.show(scene(A))
     stage.answer()
@@ -400,7 +400,7 @@ def test_an_image_whose_file_is_another_one_is_painted_anew_and_the_terminal_for
 
 def test_after_the_app_was_stopped_and_goes_on_kitty_gets_the_picture_again() -> None:
     stage = Stage("kitty")
-    wish = Wish(A, Look(), PANEL)
+    wish = Wish(A, DisplaySettings(), PANEL)
     ready = stage.prefetch.make(wish, kitty=True)
     stage.presenter.show(scene(A))
     stage.answer()

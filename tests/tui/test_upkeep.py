@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tui_support import label, make_images, opened, press, without_fingerprint
 
-from mia_tui.dataset.listing.lister import list_images
+from mia_tui.dataset.listing.incremental_scan import list_images
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import MiaError, StoreError
@@ -50,7 +50,7 @@ def test_what_others_label_is_told_once(desk: LabelController) -> None:
         await desk.load()
         came: list[int] = []
         work = asyncio.create_task(
-            idle_tasks.follow_news(desk, came=lambda: came.append(desk.session.tally.labelled), failed=print)
+            idle_tasks.follow_news(desk, came=lambda: came.append(desk.session.counts.labelled), failed=print)
         )
         label(desk.dataset, "round", ["image-001.png"], annotator="bea")
         await until(lambda: came == [1], work)

@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 from labels_support import draw, draw_stack, scan_of
 
-from mia_tui.dataset.interchange.mia import MAGIC, read_mia
-from mia_tui.dataset.interchange.mia_export import write_mia
+from mia_tui.dataset.interchange.mia import MAGIC, read_mia, write_mia
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.scan.other_kinds import LABEL_FOLDER
-from mia_tui.dataset.scan.scanner import scan
+from mia_tui.dataset.scan.scan import scan
 from mia_tui.errors import DataError, LabelFileError
 
 

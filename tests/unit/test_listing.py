@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from listing_support import keys_of, listing_of
 
-from mia_tui.dataset.listing import path_index, path_table
-from mia_tui.dataset.listing.arrays import arrays_of, written
+from mia_tui.dataset.listing import path_table
+from mia_tui.dataset.listing.arrays import arrays_of, encode_paths
 from mia_tui.dataset.listing.folders import Folder
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageFile, ImageKey
@@ -95,11 +95,11 @@ def test_what_cannot_be_a_name_is_not_listed() -> None:
 
 
 def test_hashes_of_many_are_those_of_each_and_differ(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(path_index, "_AT_ONCE", 100)
+    monkeypatch.setattr(path_table, "_HASHED_BYTES", 100)
     paths = [f"{'x' * (number % 130)}/{number}.png" for number in range(500)]
-    hashes = path_index.hashes_of(*written(paths)).tolist()
+    hashes = path_table.hashes_of(*encode_paths(paths)).tolist()
     assert len(set(hashes)) == 500
-    assert hashes == [int(path_index.hashes_of(*written([path]))[0]) for path in paths]
+    assert hashes == [int(path_table.hashes_of(*encode_paths([path]))[0]) for path in paths]
 
 
 def test_parts_put_behind_each_other_make_the_same_listing() -> None:
@@ -110,7 +110,7 @@ def test_parts_put_behind_each_other_make_the_same_listing() -> None:
         for part in (paths[:cut], paths[cut:]):
             parted.append(arrays_of(part, sizes=[1] * len(part), mtimes_ns=[1] * len(part)))
         assert parted.same_files(whole)
-        assert parted.arrays.turns.tolist() == whole.arrays.turns.tolist() == [0, 2, 5]
+        assert parted.arrays.folder_starts.tolist() == whole.arrays.folder_starts.tolist() == [0, 2, 5]
         assert parted.folders_later()() == whole.folders_later()()
 
 
@@ -277,7 +277,7 @@ def test_same_images_does_not_ask_for_sizes_and_same_files_does() -> None:
 
 def test_extending_does_not_write_into_the_arrays_it_was_made_of() -> None:
     arrays = listing_of("a.png", "b.png").arrays
-    for name in ("names", "ends", "first_rows", "sizes", "mtimes_ns", "turns"):
+    for name in ("names", "ends", "first_rows", "sizes", "mtimes_ns", "folder_starts"):
         getattr(arrays, name).flags.writeable = False
     one, two = Listing(arrays), Listing(arrays)
     one.extend(["c.png"])

@@ -22,8 +22,8 @@ from mia_tui.dataset import hashes
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.scan import index, walk
 from mia_tui.dataset.scan import index as scan_index
-from mia_tui.dataset.scan import scanner as scan_module
-from mia_tui.dataset.scan.scanner import (
+from mia_tui.dataset.scan import scan as scan_module
+from mia_tui.dataset.scan.scan import (
     ScanProblem,
     duplicate_groups,
     file_hash,
@@ -442,13 +442,13 @@ def test_threads_are_used_only_where_calls_are_slow_and_keep_the_order(
         clock[0] += 1e-3 if slow else 1e-5
         return item * 2
 
-    assert list(index.each(work, range(40))) == [item * 2 for item in range(40)]
+    assert list(index.map_in_threads(work, range(40))) == [item * 2 for item in range(40)]
     assert (len(used) > 1) == slow
-    assert list(index.each(work, [])) == []
+    assert list(index.map_in_threads(work, [])) == []
 
 
 def test_scanning_imports_no_torch() -> None:
-    code = "import sys, mia_tui.dataset.scan.scanner; print('torch' in sys.modules, 'click' in sys.modules)"
+    code = "import sys, mia_tui.dataset.scan.scan; print('torch' in sys.modules, 'click' in sys.modules)"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).split() == ["False", "False"]
 
 

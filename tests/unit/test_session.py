@@ -37,7 +37,7 @@ def test_without_images_there_is_no_position_and_every_move_says_so() -> None:
     assert (session.position, session.current_row, session.current) == (None, None, None)
     assert not any((session.move(1), session.first(), session.last(), session.next_unlabelled(wrap=True)))
     assert session.neighbours() == []
-    assert (session.tally.labelled, session.tally.unlabelled, session.tally.missing) == (0, 0, 0)
+    assert (session.counts.labelled, session.counts.unlabelled, session.counts.missing) == (0, 0, 0)
 
 
 def test_the_end_of_the_list_is_an_end() -> None:
@@ -268,12 +268,12 @@ def test_another_listing_keeps_image_labels_and_what_is_shown() -> None:
         "0a.png", "0b.tif", "1b.tif", "0d.png", "0e.png",
     ]  # fmt: skip
     assert shown(session) == ["a.png", "b.tif", "b.tif", "d.png", "e.png"]
-    assert session.tally.by_class == {1: 0, 2: 1, 5: 0}
-    assert session.tally.missing == 1
+    assert session.counts.by_class == {1: 0, 2: 1, 5: 0}
+    assert session.counts.missing == 1
     assert session.state_of(4).problem == "It is cut short."
     assert session.selected_keys()() == [ImageKey("d.png")]
     session.replace_listing(listing_of("c.png"))
-    assert (session.tally.by_class[1], session.tally.missing) == (1, 1)
+    assert (session.counts.by_class[1], session.counts.missing) == (1, 1)
 
 
 def test_the_same_images_with_other_times_change_nothing_but_the_times() -> None:
@@ -283,7 +283,7 @@ def test_the_same_images_with_other_times_change_nothing_but_the_times() -> None
     session.go_to(1)
     files = [ImageFile(path, 1, 100 - number) for number, path in enumerate(FIVE)]
     session.replace_listing(Listing.of_files(files))
-    assert (shown(session), session.current, session.tally.by_class[1]) == (list(FIVE), ImageKey("b.png"), 1)
+    assert (shown(session), session.current, session.counts.by_class[1]) == (list(FIVE), ImageKey("b.png"), 1)
     session.set_order("time")
     assert shown(session) == ["e.png", "d.png", "c.png", "a.png"]
 
@@ -319,7 +319,7 @@ def test_a_place_found_out_in_a_thread_before_more_came_is_found_out_anew() -> N
     session.extend(["b.png"])
     session.apply([labelled("b.png", 1)])
     session.replace_listing(new, placed)
-    assert session.tally.by_class[1] == 1
+    assert session.counts.by_class[1] == 1
     assert session.state_of(2).image_class is not None
 
 
@@ -327,9 +327,9 @@ def test_all_images_may_be_gone() -> None:
     session = session_of(*FIVE)
     session.apply([labelled("a.png", 1)])
     session.replace_listing(Listing())
-    assert (session.current, len(session.view), session.tally.missing) == (None, 0, 1)
+    assert (session.current, len(session.view), session.counts.missing) == (None, 0, 1)
     session.replace_listing(listing_of(*FIVE))
-    assert (session.current, session.tally.missing, session.tally.by_class[1]) == (ImageKey("a.png"), 0, 1)
+    assert (session.current, session.counts.missing, session.counts.by_class[1]) == (ImageKey("a.png"), 0, 1)
 
 
 def test_marked_images_are_those_between_two_places_of_the_view() -> None:
@@ -396,7 +396,7 @@ def test_any_walk_stays_within_what_is_shown(data: st.DataObject) -> None:
         assert (session.position is None) == (not view)
         if session.position is not None:
             assert view[session.position] == session.current_row
-        assert session.tally.labelled + session.tally.unlabelled == len(session.listing)
+        assert session.counts.labelled + session.counts.unlabelled == len(session.listing)
 
 
 def test_only_chosen_images_are_shown_and_those_that_are_gone_are_passed_over() -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
-from mia_tui.dataset.images import intensity
+from mia_tui.dataset.images import bit_depth
 from mia_tui.dataset.images.reading import (
     MAX_MEGAPIXELS,
     open_image,
@@ -158,7 +158,7 @@ def _load(
     with opened(path, frame, max_megapixels) as image:
         if wanted is not None and isinstance(image, JpegImageFile):
             _draft(image, *wanted)
-        return open_upright(image, path, frame, intensity.OUTSIDE).convert("RGB" if color else "L")
+        return open_upright(image, path, frame, bit_depth.OUTSIDE).convert("RGB" if color else "L")
 
 
 def _draft(image: JpegImageFile, width: int, height: int, geometry: "Geometry") -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PIL import ImageFile
 
-from mia_tui.dataset.images import intensity
+from mia_tui.dataset.images import bit_depth
 from mia_tui.dataset.images.reading import MAX_MEGAPIXELS, opened, orientation_of
 
 _DEPTHS = {
@@ -60,7 +60,7 @@ def read_facts(path: Path, frame: int = 0, *, max_megapixels: float = MAX_MEGAPI
 
 
 def _depth(image: ImageFile.ImageFile) -> str:
-    if intensity.has_deep_colour(image):
+    if bit_depth.has_deep_colour(image):
         return "16 bits, colour"
     if image.mode.startswith("I;16"):
         return "16 bits, grey"

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from mia_tui.dataset.images import intensity
+from mia_tui.dataset.images import bit_depth
 from mia_tui.errors import UNREACHABLE, DecodeError
 from mia_tui.files import OddFile, open_to_read
 from mia_tui.text import printable
@@ -68,10 +68,10 @@ def open_upright(
     image: ImageFile.ImageFile, path: Path, frame: int, outside: tuple[float, float]
 ) -> Image.Image:
     """The pixels of an opened image, upright, mode RGB or L."""
-    if intensity.has_deep_colour(image):
+    if bit_depth.has_deep_colour(image):
         with open_image(path) as (again, _):
             _seek(again, frame, path)
-            picture = intensity.show_deep_colour(image, again, outside)
+            picture = bit_depth.show_deep_colour(image, again, outside)
     else:
         picture = _to_8_bit(image, outside)
     orientation = orientation_of(image)  # last: PNG may keep it behind the pixels
@@ -180,8 +180,8 @@ def orientation_of(image: Image.Image) -> int:
 
 def _to_8_bit(image: ImageFile.ImageFile, outside: tuple[float, float]) -> Image.Image:
     image.load()
-    if image.mode in intensity.GREY_MODES:
-        return intensity.show_deep_grey(image, outside)
+    if image.mode in bit_depth.GREY_MODES:
+        return bit_depth.show_deep_grey(image, outside)
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
         white = Image.new("RGBA", rgba.size, "white")

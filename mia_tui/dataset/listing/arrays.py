@@ -3,9 +3,10 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from mia_tui.dataset.listing.folders import parent_of
 
@@ -31,7 +32,7 @@ class ListingArrays:
     first_rows: NDArray[np.int32]
     sizes: NDArray[np.int64]
     mtimes_ns: NDArray[np.int64]
-    turns: NDArray[np.int32]
+    folder_starts: NDArray[np.int32]
     images: int
 
 
@@ -62,24 +63,24 @@ def arrays_of(
     if not paths:
         return no_images()
     count = len(paths)
-    names, ends = written(paths)
+    names, ends = encode_paths(paths)
     if len(ends) != count:
         raise ValueError("a path holds a zero byte")
     images = np.ones(count, np.int32) if frames is None else np.array(frames, np.int32)
     folders = [parent_of(path) for path in paths]
-    turns = [number for number in range(1, count) if folders[number] != folders[number - 1]]
+    folder_starts = [number for number in range(1, count) if folders[number] != folders[number - 1]]
     return ListingArrays(
         names,
         ends,
         np.cumsum(images, dtype=np.int32) - images,
         np.full(count, UNKNOWN_SIZE, np.int64) if sizes is None else np.array(sizes, np.int64),
         np.zeros(count, np.int64) if mtimes_ns is None else np.array(mtimes_ns, np.int64),
-        np.array([0, *turns], np.int32),
+        np.array([0, *folder_starts], np.int32),
         int(images.sum()),
     )
 
 
-def written(paths: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def encode_paths(paths: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Paths as bytes, each with a zero behind it, and where the next one begins."""
     names = np.frombuffer(os.fsencode("\0".join(paths) + "\0"), np.uint8)
     return names, np.flatnonzero(names == 0) + 1
@@ -88,3 +89,42 @@ def written(paths: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]
 def paths_of(arrays: ListingArrays) -> list[str]:
     """The paths that arrays were made of."""
     return os.fsdecode(arrays.names[:-1].tobytes()).split("\0") if len(arrays.names) else []
+
+
+_ROOM = 4  # times what is needed: what was never written to takes no memory, and copies are rare and small
+
+
+class Column:
+    """A one-dimensional array that values are appended to, at a cost that does not grow with it.
+
+    Args:
+        values: What it holds at first. It is not copied, nor written to: that begins with the first append.
+    """
+
+    def __init__(self, values: NDArray[Any]) -> None:
+        self._buffer = values
+        self._count = len(values)
+
+    @classmethod
+    def empty(cls, dtype: DTypeLike) -> "Column":
+        return cls(np.empty(0, dtype))
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def values(self) -> NDArray[Any]:
+        """What it holds; good until the next append."""
+        return self._buffer[: self._count]
+
+    def append(self, values: NDArray[Any]) -> None:
+        """Put values at the end."""
+        if not len(values):
+            return  # what it was made of may be read-only
+        needed = self._count + len(values)
+        if needed > len(self._buffer):
+            grown = np.empty(_ROOM * needed, self._buffer.dtype)
+            grown[: self._count] = self.values
+            self._buffer = grown
+        self._buffer[self._count : needed] = values
+        self._count = needed

@@ -26,12 +26,12 @@ _KINDS = {
     "first_rows": np.int32,
     "sizes": np.int64,
     "mtimes_ns": np.int64,
-    "turns": np.int32,
+    "folder_starts": np.int32,
 }
 _ALIGNED = 8  # bytes; arrays that begin anywhere are slow
 
 
-class _Head(msgspec.Struct):
+class _ListingHeader(msgspec.Struct):
     """The second line: how many images, and how long the arrays are that follow."""
 
     images: Count
@@ -60,7 +60,7 @@ def save_listing(root: Path, listing: Listing) -> None:
     arrays: list[NDArray[Any]] = [
         getattr(parts, name).astype(kind, copy=False) for name, kind in _KINDS.items()
     ]
-    head = _Head(parts.images, dict(zip(_KINDS, map(len, arrays), strict=True)))
+    head = _ListingHeader(parts.images, dict(zip(_KINDS, map(len, arrays), strict=True)))
     content: list[bytes | memoryview] = [_padded(msgspec.json.encode(head) + b"\n", _FIRST % 0)]
     for array in arrays:  # as they are: a copy of all would take as much memory again
         content += [array.data, bytes(-array.nbytes % _ALIGNED)]
@@ -80,7 +80,7 @@ def _read(content: bytes) -> ListingArrays | None:
     if not end or content[:start] != _FIRST % zlib.crc32(memoryview(content)[start:]):
         return None
     try:
-        head = decode_json(content[start:end], _Head)
+        head = decode_json(content[start:end], _ListingHeader)
         start = end + -end % _ALIGNED
         arrays = {}
         for name, kind in _KINDS.items():

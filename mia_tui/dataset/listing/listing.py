@@ -12,11 +12,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from mia_tui.dataset.listing.arrays import UNKNOWN_SIZE, ListingArrays, arrays_of, no_images
-from mia_tui.dataset.listing.columns import Column
+from mia_tui.dataset.listing.arrays import UNKNOWN_SIZE, Column, ListingArrays, arrays_of, no_images
 from mia_tui.dataset.listing.folders import Folder, add_up, is_below, parent_of
-from mia_tui.dataset.listing.match import match_files
-from mia_tui.dataset.listing.path_table import PathTable
+from mia_tui.dataset.listing.path_table import PathTable, match_files
 from mia_tui.dataset.model import ImageFile, ImageKey
 
 Rows = NDArray[np.int32]
@@ -35,7 +33,7 @@ class Listing:
         self._first_rows = Column(arrays.first_rows)
         self._sizes = Column(arrays.sizes)
         self._mtimes_ns = Column(arrays.mtimes_ns)
-        self._turns = Column(arrays.turns)
+        self._turns = Column(arrays.folder_starts)
         self._images = arrays.images
         self._folders: list[str] = []  # of each turn, as far as they were asked for
         self._by_time: Rows | None = None
@@ -72,7 +70,7 @@ class Listing:
             return
         self._paths.append(part.names, part.ends)
         goes_on = files > 0 and parent_of(self._paths.path(files - 1)) == parent_of(self._paths.path(files))
-        self._turns.append(part.turns[1 if goes_on else 0 :] + np.int32(files))
+        self._turns.append(part.folder_starts[1 if goes_on else 0 :] + np.int32(files))
         self._first_rows.append(part.first_rows + np.int32(self._images))
         self._sizes.append(part.sizes)
         self._mtimes_ns.append(part.mtimes_ns)
@@ -200,8 +198,8 @@ class Listing:
 
         It takes 100 ms for many folders, so it may be called in a thread, whatever is put at the end meanwhile.
         """
-        turns, counts = self._turns.values, self._rows_of_turns()
-        return lambda: add_up([parent_of(self._paths.path(file)) for file in turns.tolist()], counts)
+        folder_starts, counts = self._turns.values, self._rows_of_turns()
+        return lambda: add_up([parent_of(self._paths.path(file)) for file in folder_starts.tolist()], counts)
 
     def in_folder(self, folder: str) -> NDArray[np.bool_]:
         """For each row, whether it lies in a folder or below it; "" is the dataset."""

@@ -1,17 +1,14 @@
 """Paths of files in order, as bytes in one array: each found by its number or by its name."""
 
 import os
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mia_tui.dataset.listing.arrays import written
-from mia_tui.dataset.listing.columns import Column
-from mia_tui.dataset.listing.match import are_paths
-from mia_tui.dataset.listing.path_index import PathIndex, hashes_of
-from mia_tui.dataset.listing.search import paths_with
+from mia_tui.dataset.listing.arrays import Column, ListingArrays, encode_paths
 
 _AT_ONCE = 65_536  # paths that are looked for together
 
@@ -103,12 +100,12 @@ class PathTable:
 def _sought(paths: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Paths that are looked for, as bytes: one that cannot be a file's name is empty, which no file's is."""
     try:
-        names, ends = written(paths)
+        names, ends = encode_paths(paths)
         if len(ends) == len(paths):
             return names, ends
     except UnicodeEncodeError:
         pass
-    return written([path if _can_be(path) else "" for path in paths])
+    return encode_paths([path if _can_be(path) else "" for path in paths])
 
 
 def _can_be(path: str) -> bool:
@@ -116,3 +113,250 @@ def _can_be(path: str) -> bool:
         return b"\0" not in os.fsencode(path)
     except UnicodeEncodeError:
         return False
+
+
+_MERGED = 1 << 18  # numbers; merging longer runs would hold up a screen
+_HASHED_BYTES = 1 << 18  # bytes that are hashed together: what is made of them stays in the processor's cache
+
+# The hash of a path is a polynomial over its bytes, whose base is another one in each process: nobody can
+# choose names that collide. It is taken of many at once, each divided by the power where its path begins.
+_BASE = int.from_bytes(os.urandom(8), "little") | 1
+_INVERSE = pow(_BASE, -1, 1 << 64)
+
+Run = tuple[NDArray[np.int64], NDArray[np.int32]]
+
+
+class PathIndex:
+    """Numbers by the hash of their path. Two paths may share a hash: who asks has to compare.
+
+    Hashes lie sorted in runs, all but the longest more than twice as long as the next, so that adding costs
+    the same on average however many there are, and a search looks into few.
+    """
+
+    def __init__(self) -> None:
+        self._runs: list[Run] = []
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, hashes: NDArray[np.int64]) -> None:
+        """Give the next numbers to paths with these hashes, from `hashes_of`."""
+        numbers = np.arange(self._count, self._count + len(hashes), dtype=np.int32)
+        self._count += len(hashes)
+        run = _sorted(hashes, numbers)
+        while self._runs and len(self._runs[-1][0]) <= min(2 * len(run[0]), _MERGED):
+            hashes, numbers = self._runs.pop()
+            run = _sorted(np.concatenate((hashes, run[0])), np.concatenate((numbers, run[1])))
+        if len(run[0]):
+            self._runs.append(run)
+
+    def candidates(self, wanted: np.int64) -> Iterator[int]:
+        """Numbers whose path has this hash."""
+        for hashes, numbers in self._runs:
+            at = int(hashes.searchsorted(wanted))
+            while at < len(hashes) and hashes[at] == wanted:
+                yield int(numbers[at])
+                at += 1
+
+    def first_candidates(self, wanted: NDArray[np.int64]) -> NDArray[np.int32]:
+        """One number for each hash whose path may be the one meant, -1 if there is none."""
+        found = np.full(len(wanted), -1, np.int32)
+        for hashes, numbers in self._runs:
+            at = np.minimum(hashes.searchsorted(wanted), len(hashes) - 1)
+            fits = hashes[at] == wanted
+            found[fits] = numbers[at[fits]]
+        return found
+
+
+def hashes_of(names: NDArray[np.uint8], ends: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Hash of each path.
+
+    Args:
+        names: Paths as bytes, each with a zero behind it.
+        ends: Where the next path begins, for each.
+    """
+    hashes = np.empty(len(ends), np.int64)
+    start, base = 0, 0
+    while start < len(ends):
+        stop = max(start + 1, int(ends.searchsorted(base + _HASHED_BYTES, side="right")))
+        end = int(ends[stop - 1])
+        begins = np.concatenate(([0], ends[start : stop - 1] - base))
+        powers, inverses = _powers(end - base)
+        sums = np.add.reduceat(names[base:end] * powers[: end - base], begins) * inverses[begins]
+        hashes[start:stop] = sums.view(np.int64)
+        start, base = stop, end
+    return hashes
+
+
+def _powers(count: int) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """Powers of the base from 1, and of its inverse from 0, at least as many as asked for."""
+    global _known  # the same for all listings of the process
+    if len(_known[0]) < count:
+        count = max(count, _HASHED_BYTES)
+        _known = _multiplied(_BASE, _BASE, count), _multiplied(1, _INVERSE, count)
+    return _known
+
+
+def _multiplied(first: int, by: int, count: int) -> NDArray[np.uint64]:
+    factors = np.full(count, by, np.uint64)
+    factors[:1] = first
+    products: NDArray[np.uint64] = np.multiply.accumulate(factors)
+    return products
+
+
+_known = _multiplied(_BASE, _BASE, 512), _multiplied(1, _INVERSE, 512)
+
+
+def _sorted(hashes: NDArray[np.int64], numbers: NDArray[np.int32]) -> Run:
+    order = np.argsort(hashes, kind="stable")  # two sorted runs are merged, not sorted anew
+    return hashes[order], numbers[order]
+
+
+_PATHS = 8192  # looked at together: their bytes stay in the processor's cache
+
+Letter = tuple[bytes, ...]
+"""The ways to write one letter, each with the same number of bytes."""
+
+
+def paths_with(text: str, names: NDArray[np.uint8], ends: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which paths contain a text.
+
+    Args:
+        text: Both its composed and its decomposed form are looked for (a Mac writes umlauts as two).
+        names: Bytes of all paths, each with a zero behind it.
+        ends: Where the next path begins, for each, ascending.
+
+    Returns:
+        One bool for each path.
+    """
+    found = np.zeros(len(ends), np.bool_)
+    if not text:
+        found[:] = True
+    for form in {unicodedata.normalize("NFC", text), unicodedata.normalize("NFD", text)}:
+        letters = _letters(form)
+        if not letters:
+            continue
+        for start in range(0, len(ends), _PATHS):
+            stop = min(start + _PATHS, len(ends))
+            base = int(ends[start - 1]) if start else 0
+            hits = _find(names[base : int(ends[stop - 1])], letters)
+            if len(hits):
+                found[start + np.searchsorted(ends[start:stop] - base, hits, side="right")] = True
+    return found
+
+
+def _letters(text: str) -> list[Letter]:
+    """Empty where no path can contain the text."""
+    if "\0" in text:
+        return []
+    try:
+        return [_ways_to_write(letter) for letter in text]
+    except UnicodeEncodeError:
+        return []
+
+
+def _ways_to_write(letter: str) -> Letter:
+    encode_paths = os.fsencode(letter)
+    others = {os.fsencode(other) for other in (letter.lower(), letter.upper())}
+    return encode_paths, *(
+        other for other in others if other != encode_paths and len(other) == len(encode_paths)
+    )
+
+
+def _find(names: NDArray[np.uint8], letters: Sequence[Letter]) -> NDArray[np.intp]:
+    """Where the text begins. Its first letters are compared everywhere, the others where those fit."""
+    width = sum(len(letter[0]) for letter in letters)
+    places = len(names) - width + 1
+    if places <= 0:
+        return np.empty(0, np.intp)
+    fits, offset = np.ones(places, np.bool_), 0
+    for letter in letters[:2]:
+        fits &= _is_letter(names, slice(offset, offset + places), letter)
+        offset += len(letter[0])
+    hits = np.flatnonzero(fits)
+    for letter in letters[2:]:
+        if not len(hits):
+            break
+        hits = hits[_is_letter(names, hits + offset, letter)]
+        offset += len(letter[0])
+    return hits
+
+
+def _is_letter(names: NDArray[np.uint8], at: slice | NDArray[np.intp], letter: Letter) -> NDArray[np.bool_]:
+    ways = [_is_written(names, at, way) for way in letter]
+    fits = ways[0]
+    for other in ways[1:]:
+        fits |= other
+    return fits
+
+
+def _is_written(names: NDArray[np.uint8], at: slice | NDArray[np.intp], way: bytes) -> NDArray[np.bool_]:
+    fits: NDArray[np.bool_] = names[at] == way[0]
+    for step in range(1, len(way)):
+        at = slice(at.start + 1, at.stop + 1) if isinstance(at, slice) else at + 1
+        fits &= names[at] == way[step]
+    return fits
+
+
+_COMPARED = 1 << 20  # bytes at a time
+
+FilesOf = Callable[[int, int], NDArray[np.int32]]
+
+
+def match_files(old: ListingArrays, new: ListingArrays, look_up: FilesOf) -> NDArray[np.int32]:
+    """The number in `new` of each file of `old`, int32; -1 where it is not there.
+
+    Args:
+        old: Where files are counted.
+        new: Where they are looked for.
+        look_up: The numbers in `new` of the files of `old` from one number up to another. It is asked only
+            about those between an equal beginning and an equal end.
+    """
+    ahead = int(old.ends.searchsorted(_equal_bytes(old.names, new.names), side="right"))
+    rest = len(old.ends) - ahead
+    equal = _equal_bytes(old.names[::-1], new.names[::-1])
+    # The zero before a path has to be equal, too: or zb/1.png would pass for b/1.png.
+    behind = min(rest, int(np.count_nonzero(old.ends[:-1] > len(old.names) - equal)))
+    stop = len(old.ends) - behind
+    files = np.empty(len(old.ends), np.int32)
+    files[:ahead] = np.arange(ahead)
+    files[stop:] = np.arange(len(new.ends) - behind, len(new.ends))
+    files[ahead:stop] = look_up(ahead, stop)
+    return files
+
+
+def are_paths(
+    names: NDArray[np.uint8],
+    ends: NDArray[np.int64],
+    files: NDArray[np.int32],
+    their_names: NDArray[np.uint8],
+    their_ends: NDArray[np.int64],
+) -> NDArray[np.bool_]:
+    """For each path, whether it is that of a file.
+
+    Args:
+        names: The paths as bytes, each with a zero behind it.
+        ends: Where the next path begins, for each.
+        files: A number for each path.
+        their_names: The files' paths, at least one, in the same form.
+        their_ends: The same of them.
+    """
+    lengths = np.diff(ends, prepend=0)
+    starts = np.where(files > 0, their_ends[files - 1], 0)
+    same: NDArray[np.bool_] = their_ends[files] - starts == lengths
+    begins = ends - lengths
+    places = np.repeat(starts - begins, lengths) + np.arange(len(names))
+    theirs = their_names[np.minimum(places, len(their_names) - 1)]  # it may reach beyond the end if longer
+    same &= np.logical_and.reduceat(theirs == names, begins)
+    return same
+
+
+def _equal_bytes(one: NDArray[np.uint8], two: NDArray[np.uint8]) -> int:
+    """How many bytes are equal until the first that differ."""
+    length = min(len(one), len(two))
+    for start in range(0, length, _COMPARED):
+        differ = one[start : min(start + _COMPARED, length)] != two[start : min(start + _COMPARED, length)]
+        if differ.any():
+            return start + int(differ.argmax())
+    return length

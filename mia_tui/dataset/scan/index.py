@@ -91,7 +91,7 @@ class ScanIndex:
         return entry
 
 
-def each(function: Callable[[_In], _Out], items: Iterable[_In]) -> Iterator[_Out]:
+def map_in_threads(function: Callable[[_In], _Out], items: Iterable[_In]) -> Iterator[_Out]:
     """`map`, in threads where the first calls were slow (a disk across a network). Keeps the order."""
     source = iter(items)
     started = time.perf_counter()

@@ -11,7 +11,15 @@ from numpy.typing import NDArray
 from mia_tui.dataset.listing.arrays import ListingArrays, paths_of
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageKey
-from mia_tui.dataset.session.row_table import FLAGGED, NOTED, SKIPPED, Known, Rows, RowTable, source_code
+from mia_tui.dataset.session.row_table import (
+    FLAGGED,
+    NOTED,
+    SKIPPED,
+    ImageRecord,
+    Rows,
+    RowTable,
+    source_code,
+)
 from mia_tui.dataset.store.records import Label, Mark
 
 _LOADED = 8192  # labels or marks at a time, within a frame or two
@@ -31,7 +39,7 @@ class ImageStates:
         self.listing = listing
         self.table = RowTable(len(listing))
         self.missing = 0
-        self._absent: dict[ImageKey, Known] = {}
+        self._absent: dict[ImageKey, ImageRecord] = {}
 
     def load_in_steps(
         self, labels: Mapping[ImageKey, Label], marks: Mapping[ImageKey, Mark]
@@ -106,7 +114,7 @@ class ImageStates:
         here = rows >= 0
         self.table.set_suggestions(rows[here], class_ids[here], confidences[here])
         for at in np.flatnonzero(~here & (class_ids != 0)).tolist():
-            known = self._absent.setdefault(keys[at], Known())
+            known = self._absent.setdefault(keys[at], ImageRecord())
             known.suggestion, known.confidence = int(class_ids[at]), float(confidences[at])
 
     def append(self, part: ListingArrays) -> None:
@@ -133,7 +141,7 @@ class ImageStates:
         absent, self._absent, self.missing = self._absent, {}, 0
         for key, known in absent.items():
             if known.suggestion:
-                self._absent[key] = Known(suggestion=known.suggestion, confidence=known.confidence)
+                self._absent[key] = ImageRecord(suggestion=known.suggestion, confidence=known.confidence)
 
     def _has_anything(self) -> NDArray[np.bool_]:
         table = self.table
@@ -167,13 +175,13 @@ class ImageStates:
         return np.array([row], np.int32)
 
     def _label_absent(self, key: ImageKey, class_id: int, source: int) -> None:
-        def change(known: Known) -> None:
+        def change(known: ImageRecord) -> None:
             known.class_id, known.source = class_id, source
 
         self._change_absent(key, change)
 
-    def _change_absent(self, key: ImageKey, change: Callable[[Known], None]) -> None:
-        known = self._absent.get(key) or Known()
+    def _change_absent(self, key: ImageKey, change: Callable[[ImageRecord], None]) -> None:
+        known = self._absent.get(key) or ImageRecord()
         before = known.class_id != 0
         change(known)
         self.missing += (known.class_id != 0) - before
@@ -182,10 +190,10 @@ class ImageStates:
         else:
             self._absent[key] = known
 
-    def _take_absent(self, key: ImageKey) -> Known:
-        taken = Known()
+    def _take_absent(self, key: ImageKey) -> ImageRecord:
+        taken = ImageRecord()
 
-        def change(known: Known) -> None:
+        def change(known: ImageRecord) -> None:
             taken.class_id, taken.source, taken.bits, taken.note = (
                 known.class_id, known.source, known.bits, known.note,
             )  # fmt: skip
@@ -194,8 +202,8 @@ class ImageStates:
         self._change_absent(key, change)
         return taken
 
-    def _put_absent(self, key: ImageKey, decided: Known) -> None:
-        def change(known: Known) -> None:
+    def _put_absent(self, key: ImageKey, decided: ImageRecord) -> None:
+        def change(known: ImageRecord) -> None:
             known.class_id, known.source, known.bits, known.note = (
                 decided.class_id, decided.source, decided.bits, decided.note,
             )  # fmt: skip
@@ -203,14 +211,14 @@ class ImageStates:
         self._change_absent(key, change)
 
 
-def _forget_suggestion(known: Known) -> None:
+def _forget_suggestion(known: ImageRecord) -> None:
     known.suggestion, known.confidence = 0, nan
 
 
-def _set_bit(known: Known, *, bit: int, on: bool) -> None:
+def _set_bit(known: ImageRecord, *, bit: int, on: bool) -> None:
     known.bits = known.bits | bit if on else known.bits & ~bit
 
 
-def _set_note(known: Known, *, note: str | None) -> None:
+def _set_note(known: ImageRecord, *, note: str | None) -> None:
     known.note = note
     _set_bit(known, bit=NOTED, on=note is not None)

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import nan
+from math import isnan, nan
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mia_tui.dataset.listing.columns import Column
+from mia_tui.dataset.listing.arrays import Column
+from mia_tui.dataset.model import ImageClass
+from mia_tui.dataset.session.class_list import ClassList
 from mia_tui.dataset.store.records import Source
 
 SOURCES: tuple[Source, ...] = ("person", "import", "accepted")
@@ -26,7 +28,7 @@ def source_code(source: Source) -> int:
 
 
 @dataclass(slots=True)
-class Known:
+class ImageRecord:
     """What is known of one image.
 
     Attributes:
@@ -191,14 +193,14 @@ class RowTable:
         self._labels[:] = 0
         self._with_bit.update({FLAGGED: 0, SKIPPED: 0, NOTED: 0})
 
-    def take(self, row: int) -> Known:
+    def take(self, row: int) -> ImageRecord:
         """What people decided about an image, and forget it."""
         known = self.known(row)
-        self.put(row, Known())
+        self.put(row, ImageRecord())
         known.suggestion, known.confidence = 0, nan
         return known
 
-    def put(self, row: int, known: Known) -> None:
+    def put(self, row: int, known: ImageRecord) -> None:
         """Replace what people decided about an image; a suggestion only if there is one."""
         self.set_label(row, known.class_id, known.source)
         self.set_bit(row, FLAGGED, bool(known.bits & FLAGGED))
@@ -208,7 +210,7 @@ class RowTable:
             self._make_room(known.suggestion)
             self.suggestions[row], self.confidences[row] = known.suggestion, known.confidence
 
-    def put_all(self, rows: Rows, known: Sequence[Known]) -> None:
+    def put_all(self, rows: Rows, known: Sequence[ImageRecord]) -> None:
         """As `put`, for images that each stand there once."""
         self.set_labels(
             rows,
@@ -224,17 +226,17 @@ class RowTable:
         confidences = np.array([one.confidence for one in known], np.float32)
         self.set_suggestions(rows[has], suggested[has], confidences[has])
 
-    def known_of(self, rows: Rows) -> list[Known]:
+    def known_of(self, rows: Rows) -> list[ImageRecord]:
         """As `known`, of many images."""
         bits = self.bits[rows] & (FLAGGED | SKIPPED | NOTED)
         columns = (self.class_ids[rows], self.sources[rows], bits)
         notes = map(self.notes.get, rows.tolist())
         model = (self.suggestions[rows].tolist(), self.confidences[rows].tolist())
-        return list(map(Known, *(column.tolist() for column in columns), notes, *model))
+        return list(map(ImageRecord, *(column.tolist() for column in columns), notes, *model))
 
-    def known(self, row: int) -> Known:
+    def known(self, row: int) -> ImageRecord:
         """What is known of an image."""
-        return Known(
+        return ImageRecord(
             int(self.class_ids[row]),
             int(self.sources[row]),
             int(self.bits[row]) & (FLAGGED | SKIPPED | NOTED),
@@ -282,3 +284,50 @@ class RowTable:
         if class_id >= len(self._labels):
             more = np.zeros((class_id + 1 - len(self._labels), _PER_CLASS), np.int64)
             self._labels = np.concatenate((self._labels, more))
+
+
+@dataclass(frozen=True, slots=True)
+class RowState:
+    """What is known of one image, to be drawn.
+
+    Attributes:
+        image_class: Its class; None without a label, or where the class was archived.
+        source: Where the label comes from; None without one.
+        suggestion: What a model says; None if nothing. It stays beside a label, which always wins.
+        confidence: Of the suggestion, 0 to 1; None without one.
+        problem: Why the image cannot be shown, a sentence; None as long as it can.
+        missing: Whether the problem is that the file is gone.
+    """
+
+    image_class: ImageClass | None
+    source: Source | None
+    suggestion: ImageClass | None
+    confidence: float | None
+    flagged: bool
+    skipped: bool
+    note: str | None
+    problem: str | None
+    missing: bool
+
+    @property
+    def differs(self) -> bool:
+        """Whether label and suggestion are two classes."""
+        return None not in (self.image_class, self.suggestion) and self.image_class != self.suggestion
+
+
+def row_state(table: RowTable, classes: ClassList, row: int) -> RowState:
+    """What is known of the image in a row."""
+    bits, confidence = int(table.bits[row]), float(table.confidences[row])
+    image_class = classes.active_of(int(table.class_ids[row]))
+    suggestion = classes.active_of(int(table.suggestions[row]))
+    return RowState(
+        image_class=image_class,
+        source=None if image_class is None else SOURCES[int(table.sources[row]) - 1],
+        suggestion=suggestion,
+        confidence=None if suggestion is None or isnan(confidence) else confidence,
+        flagged=bool(bits & FLAGGED),
+        skipped=bool(bits & SKIPPED),
+        note=table.notes.get(row) if bits & NOTED else None,
+        problem=table.problems.get(row) if bits & (MISSING | UNREADABLE) else None,
+        missing=bool(bits & MISSING),
+    )

@@ -15,14 +15,11 @@ from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageClass, ImageKey
 from mia_tui.dataset.session.changes import Applied, apply_in_steps
 from mia_tui.dataset.session.class_list import ClassList
+from mia_tui.dataset.session.counts import LabellingSpeed, SessionCounts
 from mia_tui.dataset.session.filters import Filter, Order, in_order, is_labelled, joining, matching
 from mia_tui.dataset.session.image_states import ImageStates
-from mia_tui.dataset.session.pace import Pace
-from mia_tui.dataset.session.row_state import RowState, row_state
-from mia_tui.dataset.session.row_table import SKIPPED, Rows
-from mia_tui.dataset.session.selection import Selection
-from mia_tui.dataset.session.tally import Tally
-from mia_tui.dataset.session.view import View
+from mia_tui.dataset.session.row_table import SKIPPED, Rows, RowState, row_state
+from mia_tui.dataset.session.shown_rows import Selection, ShownRows
 from mia_tui.dataset.store.records import Change, Label, Mark
 
 __all__ = ["Applied", "LabelSession", "RowState"]
@@ -45,14 +42,14 @@ class LabelSession:
 
     def __init__(self, listing: Listing, *, annotator: str = "") -> None:
         self.annotator = annotator
-        self.pace = Pace()
+        self.speed = LabellingSpeed()
         self.filter = Filter()
         self.order: Order = "name"
         self.reverse = False
         self._states = ImageStates(listing)
         self._classes = ClassList()
-        self.tally = Tally(self._states, self._classes)
-        self._view = View()
+        self.counts = SessionCounts(self._states, self._classes)
+        self._view = ShownRows()
         self._selection = Selection(len(listing))
         self.refresh_view()
 

@@ -163,7 +163,7 @@ class ClassesScreen(ModalScreen[int | None]):
 
     def _signature(self) -> object:
         session = self._desk.session
-        return session.classes, session.tally.by_class
+        return session.classes, session.counts.by_class
 
     def _show(self) -> None:
         if self.is_attached and self._table.size.width:

@@ -13,8 +13,8 @@ from textual import on
 from textual.app import ComposeResult
 from textual.message import Message
 
-from mia_tui.dataset.images.display import Look
 from mia_tui.dataset.images.reading import MAX_MEGAPIXELS
+from mia_tui.dataset.images.rendering import DisplaySettings
 from mia_tui.dataset.model import ImageKey
 from mia_tui.errors import MiaError
 from mia_tui.runs.machine.cores import usable_cores
@@ -189,7 +189,7 @@ class GridScreen(SessionScreen[bool]):
             self.tell(warning, warning=True)
         self._grid.update()
         self._class_bar.show(
-            self.session.classes, self.session.tally.by_class, self.session.current_class, auto=False
+            self.session.classes, self.session.counts.by_class, self.session.current_class, auto=False
         )
         self._show_lines()
 
@@ -212,7 +212,7 @@ class GridScreen(SessionScreen[bool]):
             right.append((f"  {shown}", ink.dim()))
         self._facts.show(left, right)
         marked = f"{counted(count, 'image')} marked: a class key labels them" if count else "Space marks"
-        words = f"{session.tally.labelled:,} labelled{ink.separator}{session.tally.left:,} left"
+        words = f"{session.counts.labelled:,} labelled{ink.separator}{session.counts.left:,} left"
         self._status.show(
             [(self._message or marked, Style(bold=bool(self._message or count)))], [(words, ink.dim())]
         )
@@ -223,7 +223,7 @@ class GridScreen(SessionScreen[bool]):
         return self._prefetch.get(self._wish(key))
 
     def _wish(self, key: ImageKey) -> Wish:
-        return Wish(key, Look(), self._grid.lattice.panel, self._max_bytes)
+        return Wish(key, DisplaySettings(), self._grid.lattice.panel, self._max_bytes)
 
     def _order(self) -> None:
         """Have the tiles made that are seen, then those of the next page, then of the one before."""

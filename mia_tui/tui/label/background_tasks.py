@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mia_tui.dataset.listing.arrays import ListingArrays
-from mia_tui.dataset.listing.lister import Found
+from mia_tui.dataset.listing.incremental_scan import ListedImages
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.errors import DataError
 from mia_tui.tui.labelling.controller import LabelController
@@ -103,7 +103,7 @@ class BackgroundTasks:
         self._arrival.take_part(part)
         self._opening.taken()
 
-    def _take_scan(self, outcome: Found | DataError) -> None:
+    def _take_scan(self, outcome: ListedImages | DataError) -> None:
         self._face.run_worker(self._arrival.take(outcome), name="arrival")
 
     def _watch_runs(self) -> None:

@@ -111,7 +111,7 @@ class LabelCommands(SessionCommands):
         if self._session.move(1):
             self._glance.next_image()
             return
-        left, skipped = self._session.tally.left, self._session.tally.skipped
+        left, skipped = self._session.counts.left, self._session.counts.skipped
         key = self._face.key("next_unlabelled")
         rest = f"{left:,} have no label: {key} goes there." if left else "All have a label."
         if not left and skipped:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import TypeVar
 
-from mia_tui.dataset.images.display import Look, View
+from mia_tui.dataset.images.rendering import DisplaySettings, RenderedImage
 
 Option = TypeVar("Option")
 
@@ -25,15 +25,15 @@ class Glance:
     """
 
     def __init__(self, *, keep: bool) -> None:
-        self.look = Look()
+        self.look = DisplaySettings()
         self.keep = keep
-        self.view: View | None = None
+        self.view: RenderedImage | None = None
 
     def next_image(self) -> None:
         """Another image is looked at."""
         self.view = None
         if not self.keep:
-            self.look = Look()
+            self.look = DisplaySettings()
 
     def zoom(self, steps: int) -> None:
         """Enlarge by so many steps; below zero, make smaller again."""
@@ -61,7 +61,7 @@ class Glance:
         self.look = replace(self.look, channel=_after(CHANNELS, self.look.channel))  # type: ignore[arg-type]  # one of them
 
     def reset(self) -> None:
-        self.look = Look()
+        self.look = DisplaySettings()
 
     def words(self) -> list[str]:
         """What is not as usual, for the status."""

@@ -30,7 +30,7 @@ class Bookmark:
     def remember(self) -> None:
         """Note where the person is, for the next time; nothing is written where that is noted already."""
         session = self._session
-        images, labels = len(session.listing), session.tally.labelled
+        images, labels = len(session.listing), session.counts.labelled
         place = (session.current, images, labels)
         if place != self._noted:
             self._noted = place

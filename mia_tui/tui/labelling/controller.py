@@ -19,9 +19,9 @@ import numpy as np
 from mia_tui.dataset.listing.listing import Listing, Rows
 from mia_tui.dataset.model import ImageClass, ImageFile, ImageKey
 from mia_tui.dataset.session.session import Applied, LabelSession
+from mia_tui.dataset.store.connection import why_unwritable
 from mia_tui.dataset.store.label_store import LabelStore, login_name
 from mia_tui.dataset.store.records import Change, Source, Step
-from mia_tui.dataset.store.writable import why_unwritable
 from mia_tui.errors import StoreReplaced
 from mia_tui.paths import find_state
 from mia_tui.text import counted, printable
@@ -139,7 +139,7 @@ class LabelController:
             f"{_of(keys)} = {self._class_name(class_id)}",
         )
         if len(keys) == 1:
-            self.session.pace.note_label(time.monotonic())
+            self.session.speed.add_label(time.monotonic())
         return changed
 
     async def keep_facts(self, facts: Sequence[tuple[ImageFile, str]]) -> None:
@@ -150,8 +150,8 @@ class LabelController:
         """
 
         def job(store: LabelStore) -> None:
-            store.note_root(self.dataset)
-            store.note_facts(facts)
+            store.save_root(self.dataset)
+            store.save_fingerprints(facts)
 
         async with self._taking:
             written = await self.keeper.write(job)

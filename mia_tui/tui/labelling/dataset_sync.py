@@ -11,10 +11,16 @@ from typing import Protocol
 import numpy as np
 
 from mia_tui.dataset.listing.arrays import ListingArrays
-from mia_tui.dataset.listing.lister import Found
+from mia_tui.dataset.listing.incremental_scan import ListedImages
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageKey
-from mia_tui.dataset.store.reconcile import Plan, Reconciled, Stored, has_work, make_plan
+from mia_tui.dataset.store.reconcile import (
+    FileChanges,
+    ReconcileReport,
+    StoredFile,
+    find_file_changes,
+    has_work,
+)
 from mia_tui.errors import DataError, MiaError, StoreError
 from mia_tui.text import counted, name_some, printable
 from mia_tui.tui.keys.command_queue import Command
@@ -92,7 +98,7 @@ class DatasetSync:
         self._face.show()
         return True
 
-    async def take(self, outcome: Found | DataError) -> None:
+    async def take(self, outcome: ListedImages | DataError) -> None:
         """The scan is over: what it found is the dataset now."""
         self.growing, self.scanned = False, True
         is_first, came = not self.opened, 0
@@ -112,7 +118,7 @@ class DatasetSync:
                 self._face.do(self._ask_about_folders)  # in its turn: never over a dialog that is typed into
         self._face.show()
 
-    async def _take_found(self, found: Found) -> int:
+    async def _take_found(self, found: ListedImages) -> int:
         """Take over what is there now, and say what that means. Returns how many images came."""
         placed = await asyncio.to_thread(found.listing.rows_from, self._session.listing)
         gone = int(np.count_nonzero(placed < 0))
@@ -188,7 +194,7 @@ class DatasetSync:
             self._face.say(f"{counted(report.changed, 'image')} labelled by their folders; {undo} undoes it.")
 
 
-async def follow_files(desk: LabelController, found: Found, unlink: str) -> tuple[list[str], int]:
+async def follow_files(desk: LabelController, found: ListedImages, unlink: str) -> tuple[list[str], int]:
     """Let labels follow files that were moved, and notice those that are gone or changed.
 
     Only files where something looks off are read; nothing is written where nothing happened.
@@ -209,18 +215,18 @@ async def follow_files(desk: LabelController, found: Found, unlink: str) -> tupl
         return [], 0
     plan = await asyncio.to_thread(_plan, desk, found.listing, stored)
     if not has_work(plan):
-        return _words(Reconciled(tuple(plan.missing), (), (), ()), unlink), 0
-    done = await desk.write(lambda store: store.follow(plan), "changes of files")
+        return _words(ReconcileReport(tuple(plan.missing), (), (), ()), unlink), 0
+    done = await desk.write(lambda store: store.apply_file_changes(plan), "changes of files")
     rows = found.listing.rows([ImageKey(new) for _, new in done.relinked])
     return _words(done, unlink), sum(found.listing.frames_of(row) for row in rows[rows >= 0].tolist())
 
 
-def _plan(desk: LabelController, listing: Listing, stored: Mapping[str, Stored]) -> Plan:
+def _plan(desk: LabelController, listing: Listing, stored: Mapping[str, StoredFile]) -> FileChanges:
     """For a thread. Of files that labels.db does not know, only those are of interest that may be missing ones."""
     here = {file.path: file for file in listing.files_at(list(stored))}
     sizes = {known.size for path, known in stored.items() if path not in here and known.size is not None}
     here |= {file.path: file for file in listing.files_of_sizes(sizes)}
-    return make_plan(stored, list(here.values()), desk.dataset, hashing="doubtful")
+    return find_file_changes(stored, list(here.values()), desk.dataset, hashing="doubtful")
 
 
 async def take_suggestions(desk: LabelController) -> str | None:
@@ -247,7 +253,7 @@ def _difference(came: int, gone: int) -> str:
     return f"{words}, {counted(gone, 'is gone', 'are gone')}." if gone else f"{words}."
 
 
-def _words(done: Reconciled, unlink: str) -> list[str]:
+def _words(done: ReconcileReport, unlink: str) -> list[str]:
     words = []
     if done.relinked:
         moved = name_some(f"{old} to {new}" for old, new in done.relinked)

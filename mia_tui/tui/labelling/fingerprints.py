@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from mia_tui.dataset.fingerprints import Fact, read_fact
+from mia_tui.dataset.fingerprints import Fingerprint, read_fingerprint
 from mia_tui.errors import MiaError
 from mia_tui.tui.labelling.controller import LabelController
 
@@ -68,13 +68,13 @@ async def finish_fingerprints(desk: LabelController, *, most_s: float = LEAVING_
 
 def _facts(
     root: Path, paths: Sequence[str], should_stop: Callable[[], bool]
-) -> tuple[list[Fact], Sequence[str]]:
+) -> tuple[list[Fingerprint], Sequence[str]]:
     """What was found out, and the files that were not come to; for a thread."""
-    facts: list[Fact] = []
+    facts: list[Fingerprint] = []
     for place, path in enumerate(paths):
         if should_stop():
             return facts, paths[place:]
-        fact = read_fact(root, path, give_up=should_stop)
+        fact = read_fingerprint(root, path, give_up=should_stop)
         if fact is not None:
             facts.append(fact)
         elif should_stop():

@@ -9,7 +9,7 @@ from mia_tui.text import counted
 from mia_tui.tui.labelling.controller import LabelController
 
 if TYPE_CHECKING:
-    from mia_tui.dataset.interchange.apply import ImportReport
+    from mia_tui.dataset.interchange.importing import ImportReport
 
 
 async def take_folders(desk: LabelController) -> "ImportReport":
@@ -43,8 +43,8 @@ async def take_new_files(desk: LabelController) -> int:
 
 
 async def _take(desk: LabelController, keys: Sequence[ImageKey]) -> "ImportReport":
-    from mia_tui.dataset.interchange.apply import import_labels  # the first picture need not wait for it
     from mia_tui.dataset.interchange.folders import folder_labels
+    from mia_tui.dataset.interchange.importing import import_labels
 
     file = await asyncio.to_thread(lambda: folder_labels(keys, name=str(desk.dataset)))
     return await desk.write(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from mia_tui.dataset.listing.arrays import ListingArrays
 from mia_tui.dataset.listing.cache import save_listing
-from mia_tui.dataset.listing.lister import Found, list_images
+from mia_tui.dataset.listing.incremental_scan import ListedImages, list_images
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.errors import DataError
 
@@ -38,7 +38,7 @@ class ScanThread:
         known: Listing | None,
         frames: "Frames",
         on_batch: Callable[[ListingArrays], None],
-        on_found: Callable[[Found], None],
+        on_found: Callable[[ListedImages], None],
         on_failed: Callable[[DataError], None],
     ) -> None:
         self._root, self._known, self._frames = root, known, frames

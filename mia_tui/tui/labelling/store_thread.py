@@ -177,7 +177,7 @@ class StoreThread:
         generation, self._happened = self._generation, None
         if store is None:
             return StoreSnapshot(generation=generation)
-        seen, version = store.last_mark(), store.data_version()  # first: better given out twice than never
+        seen, version = store.last_change_with_time(), store.data_version()  # first: rather twice than never
         classes, source = tuple(store.classes(archived=True)), store.meta(META_SOURCE)
         snapshot = StoreSnapshot(classes, store.labels(), store.marks(), generation, source)
         self._seen, self._version, self._loaded = seen, version, True
@@ -192,7 +192,7 @@ class StoreThread:
         return self._store
 
     def _is_same(self, store: LabelStore) -> bool:
-        return store.is_in_place() and (not self._loaded or store.holds(self._seen))
+        return store.is_in_place() and (not self._loaded or store.has_change(self._seen))
 
     def _lose(self, store: LabelStore) -> None:
         """What is open is not what is there any more."""

@@ -18,7 +18,13 @@ from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 
-from mia_tui.dataset.images.display import Look, Pixels, View, load_pixels, load_view
+from mia_tui.dataset.images.rendering import (
+    DisplaySettings,
+    LoadedImage,
+    RenderedImage,
+    load_image,
+    render_image,
+)
 from mia_tui.dataset.model import ImageKey
 from mia_tui.errors import DecodeError
 from mia_tui.terminal.model import Panel, Picture, Terminal
@@ -35,7 +41,7 @@ class Wish:
     """A picture that is wanted; `max_bytes` None is the best there is."""
 
     key: ImageKey
-    look: Look
+    look: DisplaySettings
     panel: Panel
     max_bytes: int | None = None
 
@@ -57,7 +63,7 @@ class Ready:
 
     wish: Wish
     picture: Picture | None
-    view: View | None
+    view: RenderedImage | None
     problem: str | None = None
     missing: bool = False
     stamp: Stamp = None
@@ -102,8 +108,8 @@ class PictureCache:
         self._making: set[Wish] = set()
         self._cache: OrderedDict[Wish, Ready] = OrderedDict()
         self._bytes = 0
-        self._views: OrderedDict[tuple[Wish, Stamp], View] = OrderedDict()
-        self._pixels: tuple[tuple[ImageKey, Stamp], Pixels] | None = None
+        self._views: OrderedDict[tuple[Wish, Stamp], RenderedImage] = OrderedDict()
+        self._pixels: tuple[tuple[ImageKey, Stamp], LoadedImage] | None = None
         self._ended = False
         for number in range(threads):
             threading.Thread(target=self._work, name=f"pictures-{number}", daemon=True).start()
@@ -202,12 +208,12 @@ class PictureCache:
         )
         return Ready(wish, picture, view, stamp=stamp)
 
-    def _view(self, wish: Wish, stamp: Stamp) -> View:
+    def _view(self, wish: Wish, stamp: Stamp) -> RenderedImage:
         decoded = replace(wish, max_bytes=None), stamp
         with self._changed:
             view = self._views.get(decoded)
         if view is None:
-            view = load_view(
+            view = render_image(
                 self._source(wish, stamp),
                 wish.key.frame,
                 useful_px(wish.panel, self._terminal),
@@ -220,7 +226,7 @@ class PictureCache:
                     self._views.popitem(last=False)
         return view
 
-    def _source(self, wish: Wish, stamp: Stamp) -> Path | Pixels:
+    def _source(self, wish: Wish, stamp: Stamp) -> Path | LoadedImage:
         """The file, or pixels: of the first image, which was read early; of an enlarged one, which are kept so
         that moving over it does not decode it again."""
         path = self._root / wish.key.path
@@ -228,11 +234,11 @@ class PictureCache:
             return self._read_early(wish) or path
         kept = self._pixels
         if kept is None or kept[0] != (wish.key, stamp):
-            pixels = load_pixels(path, wish.key.frame, max_megapixels=self._max_megapixels)
+            pixels = load_image(path, wish.key.frame, max_megapixels=self._max_megapixels)
             kept = self._pixels = ((wish.key, stamp), pixels)
         return kept[1]
 
-    def _read_early(self, wish: Wish) -> Pixels | None:
+    def _read_early(self, wish: Wish) -> LoadedImage | None:
         head_start, self._head_start = self._head_start, None
         return (
             None if head_start is None else head_start.take(wish.key, useful_px(wish.panel, self._terminal))

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from mia_tui.dataset.images.display import Look
+from mia_tui.dataset.images.rendering import DisplaySettings
 from mia_tui.dataset.model import ImageKey
 from mia_tui.terminal.model import Panel, Picture, Terminal
 from mia_tui.terminal.pictures import stored_number
@@ -45,7 +45,7 @@ class Scene:
     """What is to be seen: an image, a look, a panel; `ahead` are likely next ones."""
 
     key: ImageKey
-    look: Look
+    look: DisplaySettings
     panel: Panel
     ahead: tuple[ImageKey, ...] = ()
 

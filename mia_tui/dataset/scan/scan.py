@@ -16,7 +16,7 @@ from mia_tui.dataset.hashes import duplicate_groups, file_hash
 from mia_tui.dataset.images.decode import count_frames
 from mia_tui.dataset.images.reading import ANIMATED_SUFFIXES, IMAGE_SUFFIXES, STACK_SUFFIXES
 from mia_tui.dataset.model import ImageFile, ImageKey
-from mia_tui.dataset.scan.index import ScanIndex, each
+from mia_tui.dataset.scan.index import ScanIndex, map_in_threads
 from mia_tui.dataset.scan.other_kinds import OtherKinds
 from mia_tui.dataset.scan.walk import NaturalKey, ScanProblem, natural_key, scan_files
 from mia_tui.errors import DataError, DecodeError
@@ -61,7 +61,7 @@ class Scan:
         return [*problem_notes(self.problems), *self.other_kinds.notes]
 
 
-class Measured(NamedTuple):
+class MeasuredFile(NamedTuple):
     """A file that is there, with the number of images it holds."""
 
     path: str
@@ -108,7 +108,7 @@ def measure(
     frames: "Frames",
     problems: list[ScanProblem],
     other_kinds: OtherKinds,
-) -> Iterator[Measured]:
+) -> Iterator[MeasuredFile]:
     """Find out size, time and number of images of files, one after the other; in threads where the disk is slow.
 
     Args:
@@ -125,7 +125,9 @@ def measure(
     suffixes = STACK_SUFFIXES | ANIMATED_SUFFIXES if frames == "all" else STACK_SUFFIXES
     is_empty = True
     try:
-        for file, count in each(partial(_look_at, root, os.fspath(root), frames, suffixes, index), found):
+        for file, count in map_in_threads(
+            partial(_look_at, root, os.fspath(root), frames, suffixes, index), found
+        ):
             if isinstance(count, OSError):
                 message = f"The file cannot be looked at: {count.strerror}."
                 problems.append(ScanProblem(file.path, message))
@@ -133,7 +135,7 @@ def measure(
             is_empty = False
             if count is not None and index.frames(file) is None:
                 index.remember(file, frames=count)
-            yield Measured(file.path, file.size or 0, file.mtime_ns or 0, count or 1)
+            yield MeasuredFile(file.path, file.size or 0, file.mtime_ns or 0, count or 1)
     finally:
         index.save()
     if is_empty:

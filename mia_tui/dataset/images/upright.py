@@ -6,7 +6,7 @@ from pathlib import Path
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
-from mia_tui.dataset.images import intensity
+from mia_tui.dataset.images import bit_depth
 from mia_tui.dataset.images.reading import MAX_MEGAPIXELS, open_upright, opened, orientation_of
 
 # So much smaller than it is shown a JPEG may come out of the decoder: 4000 x 3000 on 1067 x 800 pixels takes half of
@@ -15,7 +15,7 @@ _SHORTFALL = 0.9
 
 
 @dataclass(frozen=True)
-class Upright:
+class UprightImage:
     """An image as a person sees it, at full resolution or reduced."""
 
     image: Image.Image
@@ -32,9 +32,9 @@ def decode_upright(
     frame: int = 0,
     *,
     box_px: tuple[float, float] | None = None,
-    outside: tuple[float, float] = intensity.OUTSIDE,
+    outside: tuple[float, float] = bit_depth.OUTSIDE,
     max_megapixels: float = MAX_MEGAPIXELS,
-) -> Upright:
+) -> UprightImage:
     """An image for the screen.
 
     Args:
@@ -42,7 +42,7 @@ def decode_upright(
         frame: Page or frame, from 0.
         box_px: Width and height that the whole image will be shown in. A large JPEG may come reduced by 2,
             4 or 8, to no less than 0.9 of that; everything else comes in full. None is full resolution.
-        outside: Shares of the values that are cut where they have more than 8 bits, see `intensity.tonal_window`.
+        outside: Shares of the values that are cut where they have more than 8 bits, see `bit_depth.tonal_window`.
         max_megapixels: Larger images are refused.
 
     Raises:
@@ -52,10 +52,10 @@ def decode_upright(
         full_size = None
         if box_px is not None and isinstance(image, JpegImageFile):
             full_size = _draft(image, box_px)
-        is_deep = intensity.has_deep_colour(image)
+        is_deep = bit_depth.has_deep_colour(image)
         picture = open_upright(image, path, frame, outside)
         width, height = full_size or picture.size
-        return Upright(picture, width, height, is_deep or image.mode in intensity.GREY_MODES)
+        return UprightImage(picture, width, height, is_deep or image.mode in bit_depth.GREY_MODES)
 
 
 def _draft(image: JpegImageFile, box_px: tuple[float, float]) -> tuple[int, int]:

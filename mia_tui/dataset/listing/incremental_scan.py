@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from mia_tui.dataset.listing.arrays import ListingArrays, arrays_of, paths_of
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.scan.other_kinds import OtherKinds
-from mia_tui.dataset.scan.scanner import Measured, check_root, measure, problem_notes
+from mia_tui.dataset.scan.scan import MeasuredFile, check_root, measure, problem_notes
 from mia_tui.dataset.scan.walk import ScanProblem, scan_files
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _BATCH = 16_384  # files; a screen takes so many over within a frame
 
 
 @dataclass(frozen=True)
-class Found:
+class ListedImages:
     """All images of a dataset.
 
     Attributes:
@@ -51,7 +51,7 @@ def list_images(
     frames: "Frames" = "first",
     on_batch: Callable[[ListingArrays], None] | None = None,
     stop: Callable[[], bool] = lambda: False,
-) -> Found | None:
+) -> ListedImages | None:
     """Find all images of a folder, telling of them as they are found.
 
     Args:
@@ -88,7 +88,7 @@ def list_images(
     except _StoppedError:
         return None
     _ = listing.by_time  # sorting a million takes as long as a person waits for a key; here nobody does
-    return Found(listing, tuple(problems), other_kinds)
+    return ListedImages(listing, tuple(problems), other_kinds)
 
 
 def _batches(paths: Iterator[str]) -> Iterator[list[str]]:
@@ -112,7 +112,7 @@ def _taken_out(parts: deque[ListingArrays]) -> Iterator[str]:
         yield from paths_of(parts.popleft())
 
 
-def _listed(files: Iterator[Measured]) -> Listing:
+def _listed(files: Iterator[MeasuredFile]) -> Listing:
     listing = Listing()
     for first in files:
         names, sizes, times, counts = zip(*chain([first], islice(files, _BATCH)), strict=True)

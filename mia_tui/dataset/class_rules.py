@@ -33,7 +33,7 @@ def class_name(text: str) -> str:
 
 def free_colour(classes: Sequence[ImageClass]) -> str:
     """The first colour of the palette that no class has; from the start again when all are taken."""
-    return next(free_looks(classes))[0]
+    return next(free_colours_and_keys(classes))[0]
 
 
 def free_key(classes: Iterable[ImageClass]) -> str | None:
@@ -42,7 +42,7 @@ def free_key(classes: Iterable[ImageClass]) -> str | None:
     return next((key for key in KEYS if key not in used), None)
 
 
-def free_looks(classes: Sequence[ImageClass]) -> Iterator[tuple[str, str | None]]:
+def free_colours_and_keys(classes: Sequence[ImageClass]) -> Iterator[tuple[str, str | None]]:
     """Colour and key of each class that is added to others, one after the other, without end."""
     colours, keys = {other.colour for other in classes}, {other.key for other in classes}
     free_colours = iter([colour for colour in COLOURS if colour not in colours])

@@ -14,9 +14,9 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
-from mia_tui.dataset.images import intensity, tones
-from mia_tui.dataset.images.orientation import Upright, decode_upright
+from mia_tui.dataset.images import bit_depth, contrast
 from mia_tui.dataset.images.reading import MAX_MEGAPIXELS
+from mia_tui.dataset.images.upright import UprightImage, decode_upright
 
 Channel = Literal["all", "red", "green", "blue"]
 
@@ -27,7 +27,7 @@ _CHANNELS = ("red", "green", "blue")
 
 
 @dataclass(frozen=True)
-class View:
+class RenderedImage:
     """What is to be seen of an image."""
 
     pixels: np.ndarray
@@ -49,7 +49,7 @@ class View:
 
 
 @dataclass(frozen=True)
-class Look:
+class DisplaySettings:
     """How an image is looked at."""
 
     zoom: float = 1.0
@@ -71,7 +71,7 @@ class Look:
         if self.window is not None and not 0 <= self.window[0] < self.window[1] <= 100:
             raise ValueError(f"a window of percentiles from {self.window[0]} to {self.window[1]}")
 
-    def zoomed(self, factor: float, view: View | None = None) -> "Look":
+    def zoomed(self, factor: float, view: RenderedImage | None = None) -> "DisplaySettings":
         """Enlarged by a factor, never smaller than the whole image.
 
         Args:
@@ -84,7 +84,7 @@ class Look:
             return replace(self, zoom=1.0, centre=(0.5, 0.5))
         return replace(self, zoom=zoom)._inside(_seen(self, view, self.zoom / zoom))
 
-    def panned(self, right: float, down: float, view: View | None = None) -> "Look":
+    def panned(self, right: float, down: float, view: RenderedImage | None = None) -> "DisplaySettings":
         """Moved by shares of what is seen, never beyond the image.
 
         Args:
@@ -96,52 +96,52 @@ class Look:
         moved = (self.centre[0] + right * seen[0], self.centre[1] + down * seen[1])
         return replace(self, centre=moved)._inside(seen)
 
-    def _inside(self, seen: tuple[float, float]) -> "Look":
+    def _inside(self, seen: tuple[float, float]) -> "DisplaySettings":
         across, down = (_clamped(at, part / 2) for at, part in zip(self.centre, seen, strict=True))
         return replace(self, centre=(across, down))
 
 
 @dataclass(frozen=True)
-class Pixels:
+class LoadedImage:
     """An image at full resolution, kept so that looking at its parts does not decode it again."""
 
-    upright: Upright
+    upright: UprightImage
     path: Path
     frame: int
     window: tuple[float, float] | None
     """The one that more than 8 bits were shown through."""
 
 
-def load_pixels(
+def load_image(
     path: Path,
     frame: int = 0,
     *,
     window: tuple[float, float] | None = None,
     max_megapixels: float = MAX_MEGAPIXELS,
-) -> Pixels:
-    """An image for many calls of `load_view`.
+) -> LoadedImage:
+    """An image for many calls of `render_image`.
 
     Args:
         path: Image file.
         frame: Page or frame, from 0.
-        window: That of the looks to come, see `Look`; matters for images of more than 8 bits only.
+        window: That of the looks to come, see `DisplaySettings`; matters for images of more than 8 bits only.
         max_megapixels: Larger images are refused.
 
     Raises:
         DecodeError: As for `decode.decode`.
     """
     upright = decode_upright(path, frame, outside=_outside(window), max_megapixels=max_megapixels)
-    return Pixels(upright, path, frame, window)
+    return LoadedImage(upright, path, frame, window)
 
 
-def load_view(
-    source: Path | Pixels,
+def render_image(
+    source: Path | LoadedImage,
     frame: int,
     box_px: tuple[int, int],
-    look: Look,
+    look: DisplaySettings,
     *,
     max_megapixels: float = MAX_MEGAPIXELS,
-) -> View:
+) -> RenderedImage:
     """What is to be seen of an image.
 
     Args:
@@ -158,7 +158,7 @@ def load_view(
     upright = _upright(source, frame, box, look, max_megapixels)
     part = _part(upright, box, look)
     image = _shown(_cut(upright, part), upright, look)
-    return View(
+    return RenderedImage(
         pixels=np.array(image if image.mode == "RGB" else image.convert("RGB")),
         image_width=upright.width,
         image_height=upright.height,
@@ -171,7 +171,7 @@ def load_view(
 
 
 @dataclass(frozen=True)
-class _Part:
+class _VisiblePart:
     """A part of an image, in its pixels at full resolution."""
 
     left: float
@@ -185,9 +185,9 @@ class _Part:
 
 
 def _upright(
-    source: Path | Pixels, frame: int, box: tuple[int, int], look: Look, max_megapixels: float
-) -> Upright:
-    if isinstance(source, Pixels):
+    source: Path | LoadedImage, frame: int, box: tuple[int, int], look: DisplaySettings, max_megapixels: float
+) -> UprightImage:
+    if isinstance(source, LoadedImage):
         if not source.upright.is_deep or source.window == look.window:
             return source.upright
         return _upright(source.path, source.frame, box, look, max_megapixels)
@@ -202,10 +202,10 @@ def _upright(
 
 
 def _outside(window: tuple[float, float] | None) -> tuple[float, float]:
-    return intensity.OUTSIDE if window is None else (window[0] / 100, 1 - window[1] / 100)
+    return bit_depth.OUTSIDE if window is None else (window[0] / 100, 1 - window[1] / 100)
 
 
-def _part(upright: Upright, box: tuple[int, int], look: Look) -> _Part:
+def _part(upright: UprightImage, box: tuple[int, int], look: DisplaySettings) -> _VisiblePart:
     sides = (upright.width, upright.height)
     fit = min(box[0] / sides[0], box[1] / sides[1])
     scale = min(fit * max(1.0, look.zoom), max(fit, MAX_SCALE), max(fit, min(box)))  # one pixel fits at least
@@ -215,7 +215,7 @@ def _part(upright: Upright, box: tuple[int, int], look: Look) -> _Part:
         size = [
             max(1, min(room, round(part * min(1.0, scale)))) for part, room in zip(parts, box, strict=True)
         ]
-        return _Part(starts[0], starts[1], parts[0], parts[1], scale, (size[0], size[1]), blocks=False)
+        return _VisiblePart(starts[0], starts[1], parts[0], parts[1], scale, (size[0], size[1]), blocks=False)
     block = int(scale) if scale >= _BLOCKS_FROM else 1
     scale = block if block > 1 else scale
     whole = [
@@ -224,7 +224,7 @@ def _part(upright: Upright, box: tuple[int, int], look: Look) -> _Part:
     ]
     starts = [round(_start(side, part, at)) for side, part, at in zip(sides, whole, look.centre, strict=True)]
     size_px = (whole[0] * block, whole[1] * block)
-    return _Part(starts[0], starts[1], whole[0], whole[1], scale, size_px, blocks=block > 1)
+    return _VisiblePart(starts[0], starts[1], whole[0], whole[1], scale, size_px, blocks=block > 1)
 
 
 def _start(side: int, part: float, centre: float) -> float:
@@ -232,7 +232,7 @@ def _start(side: int, part: float, centre: float) -> float:
     return min(max(0.0, centre * side - part / 2), side - part)
 
 
-def _cut(upright: Upright, part: _Part) -> Image.Image:
+def _cut(upright: UprightImage, part: _VisiblePart) -> Image.Image:
     image = upright.image
     across, down = image.width / upright.width, image.height / upright.height  # below 1 if read reduced
     box = (
@@ -253,25 +253,25 @@ def _cut(upright: Upright, part: _Part) -> Image.Image:
     return image.resize(size, Image.Resampling.BILINEAR, box, reducing_gap=1.5)
 
 
-def _shown(image: Image.Image, upright: Upright, look: Look) -> Image.Image:
+def _shown(image: Image.Image, upright: UprightImage, look: DisplaySettings) -> Image.Image:
     """An image in the colours and tones of a look."""
-    ends = tones.WHOLE
+    ends = contrast.WHOLE
     if look.window is not None and not upright.is_deep:
-        ends = tones.ends(_channel(upright.image, look), look.window)
+        ends = contrast.ends(_channel(upright.image, look), look.window)
     image = _channel(image, look)
-    if ends == tones.WHOLE and not (look.brightness or look.contrast or look.invert):
+    if ends == contrast.WHOLE and not (look.brightness or look.contrast or look.invert):
         return image
-    table = tones.table(ends, look.brightness, look.contrast, look.invert)
+    table = contrast.table(ends, look.brightness, look.contrast, look.invert)
     return image.point(table * len(image.getbands()))
 
 
-def _channel(image: Image.Image, look: Look) -> Image.Image:
+def _channel(image: Image.Image, look: DisplaySettings) -> Image.Image:
     if look.channel == "all" or image.mode != "RGB":
         return image
     return image.getchannel(_CHANNELS.index(look.channel))
 
 
-def _seen(look: Look, view: View | None, factor: float = 1.0) -> tuple[float, float]:
+def _seen(look: DisplaySettings, view: RenderedImage | None, factor: float = 1.0) -> tuple[float, float]:
     """The shares of width and height that are seen, once they are changed by a factor."""
     shares = (1 / look.zoom, 1 / look.zoom)
     if view is not None:

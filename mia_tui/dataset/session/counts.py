@@ -1,5 +1,7 @@
 """How many images are labelled, left, skipped, flagged. The table of rows counts along: asking costs nothing."""
 
+from collections import deque
+
 import numpy as np
 
 from mia_tui.dataset.session.class_list import ClassList
@@ -8,7 +10,7 @@ from mia_tui.dataset.session.row_table import FLAGGED, SKIPPED
 from mia_tui.dataset.store.records import Source
 
 
-class Tally:
+class SessionCounts:
     """The numbers of a session, as they are when they are asked for. Labels of archived classes are not counted.
 
     Args:
@@ -65,3 +67,33 @@ class Tally:
         rows = np.flatnonzero(table.bits & SKIPPED)
         active = self._classes.are_active(len(table.labels))
         return int(np.count_nonzero(~active[table.class_ids[rows]]))
+
+
+_WINDOW_S = 180.0  # long enough for a steady figure, short enough to follow the person
+_SHORTEST_S = 5.0  # two keys within a second are no pace yet
+
+
+class LabellingSpeed:
+    """Counts a person's own labels by the clock it is given, so that it can be replayed."""
+
+    def __init__(self) -> None:
+        self._labelled_at: deque[float] = deque()
+
+    def add_label(self, at: float) -> None:
+        """A person labelled an image at this time, in seconds of any one clock that does not go back."""
+        self._labelled_at.append(at)
+        self._forget_before(at - _WINDOW_S)
+
+    def per_minute(self, now: float) -> float | None:
+        """Images per minute lately; None while there is too little to tell."""
+        self._forget_before(now - _WINDOW_S)
+        if len(self._labelled_at) < 2:
+            return None
+        elapsed_s = now - self._labelled_at[0]
+        if elapsed_s < _SHORTEST_S:
+            return None
+        return 60 * (len(self._labelled_at) - 1) / elapsed_s
+
+    def _forget_before(self, time_s: float) -> None:
+        while self._labelled_at and self._labelled_at[0] < time_s:
+            self._labelled_at.popleft()
