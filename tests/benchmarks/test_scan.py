@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from mia_tui.dataset.scan.scan import duplicate_groups, scan, scan_files
+from mia_tui.dataset.hashes import duplicate_groups
+from mia_tui.dataset.scan.scan import scan
+from mia_tui.dataset.scan.walk import scan_files
 
 pytestmark = pytest.mark.benchmark
 

@@ -372,7 +372,7 @@ def test_labels_and_split_can_lie_elsewhere(mia: Mia, cells: Path, table: Path, 
 def test_what_cannot_be_looked_into_is_named_in_a_sentence(mia: Mia, labelled: Path) -> None:
     (labelled / "dead\x1b.png").symlink_to("nothing")
     assert mia("labels", "stats", labelled).err == (
-        "Warning: 1 place could not be looked into: dead\\x1b.png (The link leads nowhere).\n"
+        "Warning: 1 file or folder could not be read: dead\\x1b.png (The link leads nowhere).\n"
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from listing_support import extend
 from tui_support import label, labels_in, make_images
 
 from mia_tui.dataset.listing import listing
@@ -163,7 +164,7 @@ def test_others_may_work_while_thousands_of_marks_are_taken_over(
     async def test() -> None:
         nonlocal desk
         desk = await at(cells)
-        desk.session.extend([key.path for key in keys])
+        extend(desk.session, [key.path for key in keys])
         for work in (
             lambda: desk.flag(keys, True),
             lambda: desk.skip(keys, True),

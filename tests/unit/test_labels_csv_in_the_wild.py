@@ -155,7 +155,7 @@ def test_rows_between_two_quotes_of_a_column_that_is_not_read_are_said(tmp_path)
     text = 'file,class,note\na.png,cat,"x\nb.png,dog,y"\n'
     found = read(tmp_path, text, scan_of(*AB))
     assert [key.path for key in found.labels] == ["a.png"]
-    assert "from line 2 on: rows in there were not read" in found.notes[0]
+    assert "starting in line 2: rows inside it were not read" in found.notes[0]
     text = 'file,class,note\na.png,cat,"x\ny"\nb.png,dog,z\n'
     assert read(tmp_path, text, scan_of(*AB)).notes == ()
 

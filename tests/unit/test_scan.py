@@ -19,18 +19,13 @@ from PIL import Image
 
 from mia_tui import paths
 from mia_tui.dataset import hashes
+from mia_tui.dataset.hashes import duplicate_groups, file_hash
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.scan import index, walk
 from mia_tui.dataset.scan import index as scan_index
 from mia_tui.dataset.scan import scan as scan_module
-from mia_tui.dataset.scan.scan import (
-    ScanProblem,
-    duplicate_groups,
-    file_hash,
-    natural_key,
-    scan,
-    scan_files,
-)
+from mia_tui.dataset.scan.scan import scan
+from mia_tui.dataset.scan.walk import ScanProblem, natural_key, scan_files
 from mia_tui.errors import DataError
 
 

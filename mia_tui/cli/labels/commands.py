@@ -323,7 +323,7 @@ def split_command(
     """
     import msgspec
 
-    from mia_tui.dataset.scan.scan import duplicate_groups
+    from mia_tui.dataset.hashes import duplicate_groups
     from mia_tui.dataset.split.assignment import SplitRule, check_rule, new_split, stored_split
     from mia_tui.dataset.store.label_store import LabelStore
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from mia_tui.dataset.class_rules import class_name
 from mia_tui.dataset.interchange.formats import LabelFile
 from mia_tui.dataset.model import ImageKey, Part
-from mia_tui.dataset.scan.scan import natural_key
+from mia_tui.dataset.scan.walk import natural_key
 from mia_tui.errors import DataError
 from mia_tui.text import counted, name_some, printable
 

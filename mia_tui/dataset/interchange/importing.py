@@ -9,7 +9,7 @@ from mia_tui.dataset.class_rules import class_name
 from mia_tui.dataset.interchange.formats import LabelFile
 from mia_tui.dataset.labelled import META_SOURCE
 from mia_tui.dataset.model import ImageKey
-from mia_tui.dataset.scan.scan import natural_key
+from mia_tui.dataset.scan.walk import natural_key
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.dataset.store.records import Label
 from mia_tui.errors import LabelFileError

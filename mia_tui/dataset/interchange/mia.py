@@ -31,7 +31,8 @@ from mia_tui.dataset.interchange.formats import LabelFile
 from mia_tui.dataset.interchange.output import FOLDER_MODE, cannot_write, replace_file
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.scan.other_kinds import LABEL_FOLDER
-from mia_tui.dataset.scan.scan import Scan, natural_key
+from mia_tui.dataset.scan.scan import Scan
+from mia_tui.dataset.scan.walk import natural_key
 from mia_tui.errors import DataError, LabelFileError
 from mia_tui.files import add_folder, open_to_read
 from mia_tui.paths import is_file, is_folder

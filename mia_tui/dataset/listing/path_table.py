@@ -1,4 +1,7 @@
-"""Paths of files in order, as bytes in one array: each found by its number or by its name."""
+"""Paths of files in order, as bytes in one array, found by number, by name, or by a part of it.
+
+A listing may have a million paths, so nothing here makes a Python object, or takes a step of Python, for each.
+"""
 
 import os
 import unicodedata
@@ -10,15 +13,15 @@ from numpy.typing import NDArray
 
 from mia_tui.dataset.listing.arrays import Column, ListingArrays, encode_paths
 
-_AT_ONCE = 65_536  # paths that are looked for together
+_AT_ONCE = 65_536  # paths that are looked up together
 
 
 class PathTable:
-    """Paths by number, each there once; more can be put at the end.
+    """Paths by number, each once; more can be added at the end.
 
     Args:
-        names: Paths as bytes, each with a zero behind it, uint8.
-        ends: Where the path after this one begins, int64.
+        names: Paths as bytes, each followed by a zero, uint8.
+        ends: Where the next path begins, int64.
     """
 
     def __init__(self, names: NDArray[np.uint8], ends: NDArray[np.int64]) -> None:
@@ -30,7 +33,7 @@ class PathTable:
         return len(self._ends)
 
     def append(self, names: NDArray[np.uint8], ends: NDArray[np.int64]) -> None:
-        """Put paths at the end, in the same form."""
+        """Add paths at the end, in the same form."""
         self._index.add(hashes_of(names, ends))
         self._ends.append(ends + len(self._names))
         self._names.append(names)
@@ -44,13 +47,13 @@ class PathTable:
         return self._ends.values
 
     def path(self, number: int) -> str:
-        """One path; numbers are not counted from the end."""
+        """One path; negative numbers are not allowed."""
         ends = self._ends.values
         start = int(ends[number - 1]) if number else 0
         return os.fsdecode(self._names.values[start : int(ends[number]) - 1].tobytes())
 
     def between(self, start: int, stop: int) -> list[str]:
-        """The paths from one number up to another."""
+        """The paths from `start` up to `stop`."""
         if start >= stop:
             return []
         ends = self._ends.values
@@ -58,7 +61,7 @@ class PathTable:
         return os.fsdecode(names.tobytes()).split("\0")
 
     def some(self, numbers: NDArray[Any]) -> list[str]:
-        """The paths of many numbers; a hundred thousand take 30 ms."""
+        """The paths with these numbers; a hundred thousand take 30 ms."""
         if not len(numbers):
             return []
         ends, names = self.ends, self.names.tobytes()
@@ -67,13 +70,13 @@ class PathTable:
         return os.fsdecode(b"\0".join(paths)).split("\0")
 
     def number(self, path: str) -> int | None:
-        """The number of a path; None if it is not there."""
-        names, ends = _sought([path])
+        """The number of a path; None if it is not in the table."""
+        names, ends = _to_look_up([path])
         (wanted,) = hashes_of(names, ends)
         return next((found for found in self._index.candidates(wanted) if self.path(found) == path), None)
 
     def numbers(self, paths: Sequence[str]) -> NDArray[np.int32]:
-        """The number of each path; -1 where it is not there."""
+        """The number of each path; -1 if it is not in the table."""
         found = np.empty(len(paths), np.int32)
         for start in range(0, len(paths), _AT_ONCE):
             part = paths[start : start + _AT_ONCE]
@@ -86,40 +89,42 @@ class PathTable:
         return paths_with(text, self.names[base:], self.ends[start:] - base)
 
     def _numbers_of_some(self, paths: Sequence[str]) -> NDArray[np.int32]:
-        sought = _sought(paths)
-        found = self._index.first_candidates(hashes_of(*sought))
+        wanted_paths = _to_look_up(paths)
+        found = self._index.first_candidates(hashes_of(*wanted_paths))
         if not len(self):
             return found
-        is_same = are_paths(*sought, np.maximum(found, 0), self.names, self.ends)
-        for at in np.flatnonzero((found >= 0) & ~is_same).tolist():  # another path has its hash
+        is_same = are_paths(*wanted_paths, np.maximum(found, 0), self.names, self.ends)
+        for at in np.flatnonzero((found >= 0) & ~is_same).tolist():  # another path has the same hash
             number = self.number(paths[at])
             found[at] = -1 if number is None else number
         return found
 
 
-def _sought(paths: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Paths that are looked for, as bytes: one that cannot be a file's name is empty, which no file's is."""
+def _to_look_up(paths: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Paths to look up, as bytes; one that is no possible file name becomes empty, which matches no file."""
     try:
         names, ends = encode_paths(paths)
         if len(ends) == len(paths):
             return names, ends
     except UnicodeEncodeError:
         pass
-    return encode_paths([path if _can_be(path) else "" for path in paths])
+    return encode_paths([path if _is_possible(path) else "" for path in paths])
 
 
-def _can_be(path: str) -> bool:
+def _is_possible(path: str) -> bool:
     try:
         return b"\0" not in os.fsencode(path)
     except UnicodeEncodeError:
         return False
 
 
-_MERGED = 1 << 18  # numbers; merging longer runs would hold up a screen
-_HASHED_BYTES = 1 << 18  # bytes that are hashed together: what is made of them stays in the processor's cache
+_MERGED = 1 << 18  # numbers; merging longer runs would block a screen
+_HASHED_BYTES = (
+    1 << 18
+)  # bytes that are hashed together, so that intermediate results stay in the processor's cache
 
-# The hash of a path is a polynomial over its bytes, whose base is another one in each process: nobody can
-# choose names that collide. It is taken of many at once, each divided by the power where its path begins.
+# The hash of a path is a polynomial over its bytes, with a random base in each process, so that nobody can choose
+# names that collide. Many are computed at once, each divided by the power at which its path begins.
 _BASE = int.from_bytes(os.urandom(8), "little") | 1
 _INVERSE = pow(_BASE, -1, 1 << 64)
 
@@ -127,10 +132,10 @@ Run = tuple[NDArray[np.int64], NDArray[np.int32]]
 
 
 class PathIndex:
-    """Numbers by the hash of their path. Two paths may share a hash: who asks has to compare.
+    """Numbers by the hash of their path. Two paths may share a hash, so callers have to compare the paths.
 
-    Hashes lie sorted in runs, all but the longest more than twice as long as the next, so that adding costs
-    the same on average however many there are, and a search looks into few.
+    Hashes are kept in sorted runs, each more than twice as long as the next, except for the longest ones: so adding
+    costs the same on average however many there are, and a search has to look into few runs.
     """
 
     def __init__(self) -> None:
@@ -141,7 +146,7 @@ class PathIndex:
         return self._count
 
     def add(self, hashes: NDArray[np.int64]) -> None:
-        """Give the next numbers to paths with these hashes, from `hashes_of`."""
+        """Assign the next numbers to paths with these hashes, from `hashes_of`."""
         numbers = np.arange(self._count, self._count + len(hashes), dtype=np.int32)
         self._count += len(hashes)
         run = _sorted(hashes, numbers)
@@ -160,12 +165,12 @@ class PathIndex:
                 at += 1
 
     def first_candidates(self, wanted: NDArray[np.int64]) -> NDArray[np.int32]:
-        """One number for each hash whose path may be the one meant, -1 if there is none."""
+        """For each hash one number whose path may be the wanted one, -1 if there is none."""
         found = np.full(len(wanted), -1, np.int32)
         for hashes, numbers in self._runs:
             at = np.minimum(hashes.searchsorted(wanted), len(hashes) - 1)
-            fits = hashes[at] == wanted
-            found[fits] = numbers[at[fits]]
+            matches = hashes[at] == wanted
+            found[matches] = numbers[at[matches]]
         return found
 
 
@@ -173,7 +178,7 @@ def hashes_of(names: NDArray[np.uint8], ends: NDArray[np.int64]) -> NDArray[np.i
     """Hash of each path.
 
     Args:
-        names: Paths as bytes, each with a zero behind it.
+        names: Paths as bytes, each followed by a zero.
         ends: Where the next path begins, for each.
     """
     hashes = np.empty(len(ends), np.int64)
@@ -190,8 +195,8 @@ def hashes_of(names: NDArray[np.uint8], ends: NDArray[np.int64]) -> NDArray[np.i
 
 
 def _powers(count: int) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    """Powers of the base from 1, and of its inverse from 0, at least as many as asked for."""
-    global _known  # the same for all listings of the process
+    """Powers of the base from 1, and of its inverse from 0; at least `count` of each."""
+    global _known  # shared by all listings of the process
     if len(_known[0]) < count:
         count = max(count, _HASHED_BYTES)
         _known = _multiplied(_BASE, _BASE, count), _multiplied(1, _INVERSE, count)
@@ -209,11 +214,11 @@ _known = _multiplied(_BASE, _BASE, 512), _multiplied(1, _INVERSE, 512)
 
 
 def _sorted(hashes: NDArray[np.int64], numbers: NDArray[np.int32]) -> Run:
-    order = np.argsort(hashes, kind="stable")  # two sorted runs are merged, not sorted anew
+    order = np.argsort(hashes, kind="stable")  # a stable sort merges two sorted runs
     return hashes[order], numbers[order]
 
 
-_PATHS = 8192  # looked at together: their bytes stay in the processor's cache
+_PATHS = 8192  # searched together, so that their bytes stay in the processor's cache
 
 Letter = tuple[bytes, ...]
 """The ways to write one letter, each with the same number of bytes."""
@@ -223,8 +228,8 @@ def paths_with(text: str, names: NDArray[np.uint8], ends: NDArray[np.int64]) -> 
     """Which paths contain a text.
 
     Args:
-        text: Both its composed and its decomposed form are looked for (a Mac writes umlauts as two).
-        names: Bytes of all paths, each with a zero behind it.
+        text: In upper or lower case; both its composed and its decomposed form (as on a Mac) are searched.
+        names: Bytes of all paths, each followed by a zero.
         ends: Where the next path begins, for each, ascending.
 
     Returns:
@@ -247,7 +252,7 @@ def paths_with(text: str, names: NDArray[np.uint8], ends: NDArray[np.int64]) -> 
 
 
 def _letters(text: str) -> list[Letter]:
-    """Empty where no path can contain the text."""
+    """The letters of a text; empty if no path can contain it."""
     if "\0" in text:
         return []
     try:
@@ -265,16 +270,16 @@ def _ways_to_write(letter: str) -> Letter:
 
 
 def _find(names: NDArray[np.uint8], letters: Sequence[Letter]) -> NDArray[np.intp]:
-    """Where the text begins. Its first letters are compared everywhere, the others where those fit."""
+    """Where the text occurs. Its first letters are compared everywhere, the others only where those match."""
     width = sum(len(letter[0]) for letter in letters)
     places = len(names) - width + 1
     if places <= 0:
         return np.empty(0, np.intp)
-    fits, offset = np.ones(places, np.bool_), 0
+    matches, offset = np.ones(places, np.bool_), 0
     for letter in letters[:2]:
-        fits &= _is_letter(names, slice(offset, offset + places), letter)
+        matches &= _is_letter(names, slice(offset, offset + places), letter)
         offset += len(letter[0])
-    hits = np.flatnonzero(fits)
+    hits = np.flatnonzero(matches)
     for letter in letters[2:]:
         if not len(hits):
             break
@@ -285,18 +290,18 @@ def _find(names: NDArray[np.uint8], letters: Sequence[Letter]) -> NDArray[np.int
 
 def _is_letter(names: NDArray[np.uint8], at: slice | NDArray[np.intp], letter: Letter) -> NDArray[np.bool_]:
     ways = [_is_written(names, at, way) for way in letter]
-    fits = ways[0]
+    matches = ways[0]
     for other in ways[1:]:
-        fits |= other
-    return fits
+        matches |= other
+    return matches
 
 
 def _is_written(names: NDArray[np.uint8], at: slice | NDArray[np.intp], way: bytes) -> NDArray[np.bool_]:
-    fits: NDArray[np.bool_] = names[at] == way[0]
+    matches: NDArray[np.bool_] = names[at] == way[0]
     for step in range(1, len(way)):
         at = slice(at.start + 1, at.stop + 1) if isinstance(at, slice) else at + 1
-        fits &= names[at] == way[step]
-    return fits
+        matches &= names[at] == way[step]
+    return matches
 
 
 _COMPARED = 1 << 20  # bytes at a time
@@ -305,19 +310,19 @@ FilesOf = Callable[[int, int], NDArray[np.int32]]
 
 
 def match_files(old: ListingArrays, new: ListingArrays, look_up: FilesOf) -> NDArray[np.int32]:
-    """The number in `new` of each file of `old`, int32; -1 where it is not there.
+    """The number in `new` of each file of `old`, int32; -1 if it is not in it.
 
     Args:
-        old: Where files are counted.
-        new: Where they are looked for.
-        look_up: The numbers in `new` of the files of `old` from one number up to another. It is asked only
-            about those between an equal beginning and an equal end.
+        old: One listing.
+        new: Another one, mostly with the same files at the same places.
+        look_up: Returns the numbers in `new` of the files of `old` from one number up to another. Only called for
+            those between an equal beginning and an equal end.
     """
     ahead = int(old.ends.searchsorted(_equal_bytes(old.names, new.names), side="right"))
-    rest = len(old.ends) - ahead
+    others = len(old.ends) - ahead
     equal = _equal_bytes(old.names[::-1], new.names[::-1])
-    # The zero before a path has to be equal, too: or zb/1.png would pass for b/1.png.
-    behind = min(rest, int(np.count_nonzero(old.ends[:-1] > len(old.names) - equal)))
+    # The zero before a path has to be equal, too, or zb/1.png would match b/1.png.
+    behind = min(others, int(np.count_nonzero(old.ends[:-1] > len(old.names) - equal)))
     stop = len(old.ends) - behind
     files = np.empty(len(old.ends), np.int32)
     files[:ahead] = np.arange(ahead)
@@ -333,27 +338,27 @@ def are_paths(
     their_names: NDArray[np.uint8],
     their_ends: NDArray[np.int64],
 ) -> NDArray[np.bool_]:
-    """For each path, whether it is that of a file.
+    """For each path, whether it is the path of the given file.
 
     Args:
-        names: The paths as bytes, each with a zero behind it.
+        names: The paths as bytes, each followed by a zero.
         ends: Where the next path begins, for each.
         files: A number for each path.
         their_names: The files' paths, at least one, in the same form.
-        their_ends: The same of them.
+        their_ends: Where the next of them begins.
     """
     lengths = np.diff(ends, prepend=0)
     starts = np.where(files > 0, their_ends[files - 1], 0)
     same: NDArray[np.bool_] = their_ends[files] - starts == lengths
     begins = ends - lengths
     places = np.repeat(starts - begins, lengths) + np.arange(len(names))
-    theirs = their_names[np.minimum(places, len(their_names) - 1)]  # it may reach beyond the end if longer
+    theirs = their_names[np.minimum(places, len(their_names) - 1)]  # a longer path may reach beyond the end
     same &= np.logical_and.reduceat(theirs == names, begins)
     return same
 
 
 def _equal_bytes(one: NDArray[np.uint8], two: NDArray[np.uint8]) -> int:
-    """How many bytes are equal until the first that differ."""
+    """Number of equal bytes before the first that differ."""
     length = min(len(one), len(two))
     for start in range(0, length, _COMPARED):
         differ = one[start : min(start + _COMPARED, length)] != two[start : min(start + _COMPARED, length)]

@@ -1,8 +1,8 @@
-"""What the scan had to open files for, kept for the next time: frame counts and hashes.
+"""A cache of what files had to be opened for: frame counts and hashes.
 
-A cache in the user's cache folder, one file for each dataset. An entry counts
-only while size and time of its file are unchanged. A folder that cannot be
-written, or a damaged file, costs time and nothing else.
+It is in the user's cache folder, one file for each dataset. An entry is only
+valid while size and time of its file are unchanged. If the folder cannot be
+written, or the cache is damaged, the only cost is time.
 """
 
 import hashlib
@@ -23,18 +23,18 @@ from mia_tui.files import FORGOTTEN_S, add_folder, new_content, read, remove_lef
 from mia_tui.paths import user_cache
 from mia_tui.records import BadRecord, Count, decode_msgpack
 
-# A file that was changed twice within a tick of its file system's clock looks unchanged; so what is
-# younger than this is not kept. FAT counts in steps of two seconds.
+# A file that was changed twice within one tick of the file system's clock looks unchanged, so files younger than
+# this are not cached. FAT has ticks of two seconds.
 _SETTLED_NS = 2_000_000_000
 
 MOST_CACHE_BYTES = 1 << 31
 _MOST_FRAMES = 10_000_000
 _PRIVATE = 0o600
 
-_TRIED = 64  # calls made one by one to see whether threads are worth it
+_TRIAL_CALLS = 64  # calls made one by one to find out whether threads are worth it
 _SLOW_S = 2e-4  # a local stat takes 2 us, one over a network 200 us and more
 _THREADS = 16
-_IN_THREADS = 4096  # calls that are waiting at a time: a million would take a gigabyte
+_IN_THREADS = 4096  # calls that wait at a time: a million would take a gigabyte
 
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
@@ -48,7 +48,7 @@ class _Entry(msgspec.Struct, array_like=True):
 
 
 class ScanIndex:
-    """Frame counts and hashes of one dataset, as far as they are known and still true.
+    """Frame counts and hashes of one dataset, as far as they are known and still valid.
 
     Args:
         root: The dataset's folder.
@@ -68,7 +68,7 @@ class ScanIndex:
         return entry.hash if entry else None
 
     def remember(self, file: ImageFile, *, frames: int | None = None, hash: str | None = None) -> None:
-        """Note what was found out about a file whose size and time are known."""
+        """Store what was found out about a file whose size and time are known."""
         if file.size is None or file.mtime_ns is None or file.mtime_ns > time.time_ns() - _SETTLED_NS:
             return
         entry = self._entry(file) or _Entry(file.size, file.mtime_ns)
@@ -78,7 +78,7 @@ class ScanIndex:
         self._changed = True
 
     def save(self) -> None:
-        """Write what is new; in silence where that cannot be."""
+        """Write new entries; errors are ignored."""
         if not self._changed or self._file is None:
             return
         write_cache(self._file, msgspec.msgpack.encode(self._entries))
@@ -92,10 +92,10 @@ class ScanIndex:
 
 
 def map_in_threads(function: Callable[[_In], _Out], items: Iterable[_In]) -> Iterator[_Out]:
-    """`map`, in threads where the first calls were slow (a disk across a network). Keeps the order."""
+    """`map`, in threads if the first calls were slow (a network disk). Keeps the order."""
     source = iter(items)
     started = time.perf_counter()
-    first = [function(item) for item in islice(source, _TRIED)]
+    first = [function(item) for item in islice(source, _TRIAL_CALLS)]
     slow = time.perf_counter() - started > _SLOW_S * len(first)
     yield from first
     if not slow:
@@ -110,11 +110,11 @@ def map_in_threads(function: Callable[[_In], _Out], items: Iterable[_In]) -> Ite
 
 
 def cache_file(root: Path, kind: str, suffix: str) -> Path | None:
-    """The file in the user's cache folder that belongs to a dataset; None where there is no such folder.
+    """The file of a dataset in the user's cache folder; None if there is no such folder.
 
     Args:
         root: The dataset's folder.
-        kind: Name of the folder in the cache folder.
+        kind: Name of a folder in the cache folder.
         suffix: Ending of the file, without the dot.
     """
     name = hashlib.blake2b(os.fsencode(root.resolve()), digest_size=16).hexdigest()
@@ -125,7 +125,7 @@ def cache_file(root: Path, kind: str, suffix: str) -> Path | None:
 
 
 def write_cache(file: Path, *content: bytes | memoryview) -> None:
-    """Replace a file of the cache as a whole, by these parts; in silence where it cannot be written."""
+    """Replace a file of the cache by these parts, as a whole; errors are ignored."""
     folder = file.parent
     with suppress(OSError):
         add_folder(folder)

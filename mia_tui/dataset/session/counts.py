@@ -1,4 +1,7 @@
-"""How many images are labelled, left, skipped, flagged. The table of rows counts along: asking costs nothing."""
+"""How many images are labelled, left, skipped or flagged, and how fast they are labelled.
+
+The row table keeps running totals, so the counts cost nothing.
+"""
 
 from collections import deque
 
@@ -11,10 +14,10 @@ from mia_tui.dataset.store.records import Source
 
 
 class SessionCounts:
-    """The numbers of a session, as they are when they are asked for. Labels of archived classes are not counted.
+    """The current counts of a session. Labels of archived classes are not counted.
 
     Args:
-        states: What is known of each image.
+        states: The state of each image.
         classes: The classes.
     """
 
@@ -23,12 +26,12 @@ class SessionCounts:
 
     @property
     def by_class(self) -> dict[int, int]:
-        """How many images each class has, archived ones left out, in order."""
+        """Number of images of each class except archived ones, in order."""
         return self._states.table.labels_of(self._class_ids())
 
     @property
     def by_source(self) -> dict[Source, int]:
-        """How many labels come from where."""
+        """Number of labels from each source."""
         return self._states.table.labels_by_source(self._class_ids())
 
     @property
@@ -41,7 +44,7 @@ class SessionCounts:
 
     @property
     def left(self) -> int:
-        """Images that wait for a label: those without one that were not skipped."""
+        """Images that still need a label: those without one that were not skipped."""
         return self.unlabelled - self._skipped_unlabelled()
 
     @property
@@ -54,7 +57,7 @@ class SessionCounts:
 
     @property
     def missing(self) -> int:
-        """Labels of images that are not listed: gone, or not found yet."""
+        """Labels of images that are not listed: missing, or not found yet."""
         return self._states.missing
 
     def _class_ids(self) -> list[int]:
@@ -69,23 +72,23 @@ class SessionCounts:
         return int(np.count_nonzero(~active[table.class_ids[rows]]))
 
 
-_WINDOW_S = 180.0  # long enough for a steady figure, short enough to follow the person
-_SHORTEST_S = 5.0  # two keys within a second are no pace yet
+_WINDOW_S = 180.0  # long enough for a steady value, short enough to follow changes of speed
+_SHORTEST_S = 5.0  # two keys within a second do not tell a speed
 
 
 class LabellingSpeed:
-    """Counts a person's own labels by the clock it is given, so that it can be replayed."""
+    """How fast a person labels: images per minute over the last minutes."""
 
     def __init__(self) -> None:
         self._labelled_at: deque[float] = deque()
 
     def add_label(self, at: float) -> None:
-        """A person labelled an image at this time, in seconds of any one clock that does not go back."""
+        """Count a label given at this time, in seconds of any monotonic clock."""
         self._labelled_at.append(at)
         self._forget_before(at - _WINDOW_S)
 
     def per_minute(self, now: float) -> float | None:
-        """Images per minute lately; None while there is too little to tell."""
+        """Images per minute lately; None as long as there are too few."""
         self._forget_before(now - _WINDOW_S)
         if len(self._labelled_at) < 2:
             return None

@@ -13,10 +13,11 @@ from mia_tui import __version__
 from mia_tui.config.class_weights import class_weight_values
 from mia_tui.config.train import Frames, LabelSource, TrainConfig
 from mia_tui.config.weights_cache import IMAGENET_WEIGHTS, given_weights
+from mia_tui.dataset.hashes import duplicate_groups
 from mia_tui.dataset.interchange.folders import read_class_folders
 from mia_tui.dataset.labelled import LabelledSet, labelled_images
 from mia_tui.dataset.model import PARTS, ImageKey, Part
-from mia_tui.dataset.scan.scan import Scan, duplicate_groups, scan
+from mia_tui.dataset.scan.scan import Scan, scan
 from mia_tui.dataset.split.assignment import (
     Split,
     SplitRule,

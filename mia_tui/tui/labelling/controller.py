@@ -95,7 +95,7 @@ class LabelController:
             changes = await self.keeper.news()
             if changes is None:
                 await self._load()
-                return Applied(self.session.view[:0], True, 0, ())
+                return Applied(self.session.view[:0], 0, ())
             return await self._intake.take(changes, from_outside=True) if changes else None
 
     async def replace_listing(self, listing: Listing, placed: Rows) -> None:
@@ -319,7 +319,7 @@ class LabelController:
         def look() -> Path | None:
             from mia_tui.runs.list.left_behind import find_left_behind
 
-            return find_left_behind(self.dataset, lambda: {key.path for key in listing.keys_beside(())})
+            return find_left_behind(self.dataset, lambda: {key.path for key in listing.keys_except(())})
 
         return await asyncio.to_thread(look)
 

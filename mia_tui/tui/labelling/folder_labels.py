@@ -20,7 +20,7 @@ async def take_folders(desk: LabelController) -> "ImportReport":
         StoreError: If the labels cannot be written.
     """
     listing = desk.session.listing
-    keys = await asyncio.to_thread(lambda: listing.keys_beside(()))  # slow for a million
+    keys = await asyncio.to_thread(lambda: listing.keys_except(()))  # slow for a million
     report = await _take(desk, keys)
     desk.source = "folders"
     return report
@@ -36,7 +36,7 @@ async def take_new_files(desk: LabelController) -> int:
     if desk.source != "folders" or not desk.session.classes or await desk.class_folders() is None:
         return 0  # without classes a training took the folders, and whether the app is to has not been asked
     known = await desk.keeper.read(lambda store: list(store.stored_files())) or []
-    new = await asyncio.to_thread(desk.session.listing.keys_beside, known)
+    new = await asyncio.to_thread(desk.session.listing.keys_except, known)
     if read_class_folders(new, told=True) is None:  # all of them lie beside the class folders
         return 0
     return (await _take(desk, new)).changed
