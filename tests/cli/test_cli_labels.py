@@ -464,7 +464,7 @@ def test_an_export_finds_renamed_images_of_an_import_and_writes_nothing(mia: Mia
     answer = mia("labels", "export", labelled)
     assert "deeper/other.png,0,long" in answer.out.splitlines()
     assert "cell3.png" not in answer.out
-    assert answer.err == "Warning: 1 file was moved; labels go along: cell3.png (now deeper/other.png).\n"
+    assert answer.err == "Warning: 1 file was moved; labels moved along: cell3.png (now deeper/other.png).\n"
     assert counts(mia, labelled)["long"]["images"] == 5
     assert state.read_bytes() == before
 

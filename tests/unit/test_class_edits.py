@@ -88,7 +88,7 @@ def test_an_edit_that_changes_nothing_leaves_no_trace(store: LabelStore) -> None
         (lambda store: store.rename_class(ROUND, " "), "needs a name"),
         (lambda store: store.recolour_class(ROUND, "red"), "The colour red of class round"),
         (lambda store: store.set_class_key(ROUND, "2"), "The key 2 belongs to class flat"),
-        (lambda store: store.set_class_key(ROUND, "ab"), "is none"),
+        (lambda store: store.set_class_key(ROUND, "ab"), "is invalid"),
         (lambda store: store.rename_class(9, "x"), "no class with the number 9"),
         (lambda store: store.merge_class(ROUND, ROUND), "cannot be merged into itself"),
         (lambda store: store.merge_class(ROUND, 9), "no class with the number 9"),

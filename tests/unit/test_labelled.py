@@ -106,7 +106,7 @@ def test_folders_stay_the_source_once_they_were_and_a_person_s_label_wins_over_t
     assert found.source == "folders"
     assert names == {"blue/a.png": "blue", "blue/b.png": "blue", "red/a.png": "green"}
     assert [named.name for named in found.classes] == ["blue", "green"]
-    assert found.notes == ("1 image in another class than the folder's, as a person decided: red/a.png.",)
+    assert found.notes == ("1 image in a class other than its folder's, as a person decided: red/a.png.",)
     assert look(FOLDERS, state, tmp_path, source="store")[0].source == "store"
 
 
@@ -155,7 +155,7 @@ def test_asking_for_the_store_or_for_folders_that_are_not_there_is_refused(state
 def test_labels_that_all_belong_to_other_images_are_an_error(state, tmp_path):
     store_of(state, {"old/a.png": "x"}, classes=("x",))
     with pytest.raises(
-        DataError, match=r"data is labelled: the labels kept for it \(1\) belong to images that are not there"
+        DataError, match=r"data is labelled: the labels kept for it \(1\) belong to missing images"
     ):
         look(FLAT, state, tmp_path)
 

@@ -113,7 +113,7 @@ def test_a_dataset_moved_as_a_whole_keeps_its_labels(discs: Path) -> None:
 
 
 def test_a_pattern_that_fits_nothing_leaves_no_store_behind(discs: Path) -> None:
-    with pytest.raises(ConfigError, match="fits none"):
+    with pytest.raises(ConfigError, match="matches none"):
         prepare(discs, group_by="zzz")
     assert not find_state(discs, class_folders=True).labels_db.exists()
 

@@ -348,7 +348,7 @@ def test_a_missing_folder_a_file_and_an_empty_folder_are_said_in_a_sentence(tmp_
 
 
 def test_progress_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scan_module, "_TOLD_EVERY", 2)
+    monkeypatch.setattr(scan_module, "_REPORTED_EVERY", 2)
     put(tmp_path, *(f"{i}.png" for i in range(5)))
     told: list[int] = []
     scan(tmp_path, progress=told.append)
@@ -428,7 +428,7 @@ def test_threads_are_used_only_where_calls_are_slow_and_keep_the_order(
     monkeypatch: pytest.MonkeyPatch, slow: bool
 ) -> None:
     clock = [0.0]
-    monkeypatch.setattr(scan_index, "_TRIED", 3)
+    monkeypatch.setattr(scan_index, "_TRIAL_CALLS", 3)
     monkeypatch.setattr(scan_index.time, "perf_counter", lambda: clock[0])
     used: set[str] = set()
 

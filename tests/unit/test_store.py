@@ -207,8 +207,8 @@ def test_a_class_may_have_a_colour_and_key_of_its_own(store: LabelStore) -> None
         ({"name": "x" * 10_001}, "is 10,001 characters long"),
         ({"name": " round "}, "There is a class round already"),
         ({"name": "odd", "key": "1"}, "The key 1 belongs to class round"),
-        ({"name": "odd", "key": "ab"}, "is none"),
-        ({"name": "odd", "key": " "}, "is none"),
+        ({"name": "odd", "key": "ab"}, "is invalid"),
+        ({"name": "odd", "key": " "}, "is invalid"),
         ({"name": "odd", "colour": "red"}, "The colour red of class odd"),
     ],
 )
