@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from listing_support import extend, keys_of, listing_of, listing_of_files
 
 from mia_tui import files, paths
+from mia_tui.dataset import user_cache
 from mia_tui.dataset.listing.cache import load_listing, save_listing
 from mia_tui.dataset.model import ImageFile, ImageKey
-from mia_tui.dataset.scan import index
 
 NAMES = st.binary(min_size=1, max_size=12).filter(lambda name: b"\0" not in name).map(os.fsdecode)
 
@@ -114,7 +114,9 @@ def test_where_nothing_can_be_kept_nothing_is_said(
     elif damage == "in the way":
         (paths.user_cache() / "listing").write_bytes(b"")
     else:
-        monkeypatch.setattr(index, "user_cache", lambda: (_ for _ in ()).throw(PermissionError(13, "no")))
+        monkeypatch.setattr(
+            user_cache, "user_cache", lambda: (_ for _ in ()).throw(PermissionError(13, "no"))
+        )
     save_listing(tmp_path, listing_of("a.png"))
     assert load_listing(tmp_path) is None
 

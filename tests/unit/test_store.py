@@ -80,7 +80,7 @@ def test_a_dataset_with_a_name_that_is_not_utf_8_works(tmp_path: Path) -> None:
     path = tmp_path / os.fsdecode(b"d\xe9 %41?#") / "labels.db"
     with LabelStore(path) as store:
         store.add_class("round")
-        store._writes.copied_on = ""  # as if yesterday had been another day
+        store._writer.copied_on = ""  # as if yesterday had been another day
         store.set_labels([(A, 1)], source="person")
     assert path.is_file()
     assert len(backups.backups_of(path)) == 1
@@ -374,7 +374,7 @@ def test_a_busy_labels_db_is_waited_for_and_then_said(
 ) -> None:
     monkeypatch.setattr("mia_tui.dataset.store.connection.BUSY_TIMEOUT_S", 0.1)
     with LabelStore(db) as other:
-        other._writes.copied_on = store._writes.copied_on
+        other._writer.copied_on = store._writer.copied_on
         store._db.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreError, match="Another program has been writing"):
             other.set_labels([(A, 1)], source="person")
@@ -495,7 +495,7 @@ def test_files_follow_the_group_and_mode_of_the_dataset(tmp_path: Path, mode: in
     path = data / "mia" / "labels.db"
     with LabelStore(path) as store:
         store.add_class("round")
-        store._writes.copied_on = ""
+        store._writer.copied_on = ""
         store.set_labels([(A, 1)], source="person")
     [copy] = backups.backups_of(path)
     for file in (path, path.with_name("labels.db-journal"), copy):
@@ -546,7 +546,7 @@ def test_no_copy_is_made_by_looking_or_of_nothing(store: LabelStore, db: Path) -
 
 def test_a_copy_that_cannot_be_made_keeps_nobody_from_labelling(store: LabelStore, db: Path) -> None:
     (db.parent / "backups").write_text("in the way")
-    store._writes.copied_on = ""
+    store._writer.copied_on = ""
     assert store.set_labels([(A, 1)], source="person") == 1
 
 

@@ -5,12 +5,10 @@ valid while size and time of its file are unchanged. If the folder cannot be
 written, or the cache is damaged, the only cost is time.
 """
 
-import hashlib
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -19,17 +17,15 @@ import msgspec
 from msgspec import Meta
 
 from mia_tui.dataset.model import ImageFile
-from mia_tui.files import FORGOTTEN_S, add_folder, new_content, read, remove_leftovers
-from mia_tui.paths import user_cache
+from mia_tui.dataset.user_cache import MOST_CACHE_BYTES, cache_file, write_cache
+from mia_tui.files import read
 from mia_tui.records import BadRecord, Count, decode_msgpack
 
 # A file that was changed twice within one tick of the file system's clock looks unchanged, so files younger than
 # this are not cached. FAT has ticks of two seconds.
 _SETTLED_NS = 2_000_000_000
 
-MOST_CACHE_BYTES = 1 << 31
 _MOST_FRAMES = 10_000_000
-_PRIVATE = 0o600
 
 _TRIAL_CALLS = 64  # calls made one by one to find out whether threads are worth it
 _SLOW_S = 2e-4  # a local stat takes 2 us, one over a network 200 us and more
@@ -107,31 +103,6 @@ def map_in_threads(function: Callable[[_In], _Out], items: Iterable[_In]) -> Ite
             yield from pool.map(function, some)
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def cache_file(root: Path, kind: str, suffix: str) -> Path | None:
-    """The file of a dataset in the user's cache folder; None if there is no such folder.
-
-    Args:
-        root: The dataset's folder.
-        kind: Name of a folder in the cache folder.
-        suffix: Ending of the file, without the dot.
-    """
-    name = hashlib.blake2b(os.fsencode(root.resolve()), digest_size=16).hexdigest()
-    try:
-        return user_cache() / kind / f"{name}.{suffix}"
-    except OSError:
-        return None
-
-
-def write_cache(file: Path, *content: bytes | memoryview) -> None:
-    """Replace a file of the cache by these parts, as a whole; errors are ignored."""
-    folder = file.parent
-    with suppress(OSError):
-        add_folder(folder)
-        with new_content(file, root=folder.parent, sync=False, mode=_PRIVATE) as new:
-            new.writelines(content)
-        remove_leftovers(folder, root=folder.parent, older_than_s=FORGOTTEN_S)
 
 
 def _read(file: Path | None) -> dict[bytes, _Entry]:

@@ -23,7 +23,7 @@ from mia_tui.dataset.store.connection import StoreFile
 from mia_tui.dataset.store.history import ChangeRecorder, NewChange
 from mia_tui.dataset.store.reading import StoreReading
 from mia_tui.dataset.store.records import ChangeKind, Label, Source
-from mia_tui.dataset.store.transactions import StoreWrites
+from mia_tui.dataset.store.transactions import StoreWriter
 from mia_tui.errors import DataError
 from mia_tui.text import printable
 
@@ -43,7 +43,7 @@ class StoreEdits(StoreReading):
     def __init__(self, file: StoreFile, connection: sqlite3.Connection, annotator: str) -> None:
         super().__init__(file.path, connection)
         self.annotator = annotator
-        self._writes = StoreWrites(file, connection, annotator)
+        self._writer = StoreWriter(file, connection, annotator)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -54,7 +54,7 @@ class StoreEdits(StoreReading):
         Raises:
             StoreError: If the file cannot be written; it is as it was before.
         """
-        with self._writes.transaction():
+        with self._writer.transaction():
             yield
 
     def set_labels(self, items: Iterable[tuple[ImageKey, int | None]], *, source: Source) -> int:
@@ -73,7 +73,7 @@ class StoreEdits(StoreReading):
             DataError: If a class does not exist or is archived; nothing changed.
             StoreError: If the file cannot be written; nothing changed.
         """
-        with self._writes.transaction() as recorder:
+        with self._writer.transaction() as recorder:
             items = list(items)
             for class_id in {class_id for _, class_id in items if class_id is not None}:
                 self._active_class(class_id)  # another program may have archived it just now
@@ -112,7 +112,7 @@ class StoreEdits(StoreReading):
         Raises:
             DataError: If name, colour or key are not allowed, or already used.
         """
-        with self._writes.transaction() as recorder:
+        with self._writer.transaction() as recorder:
             name = class_name(name)
             classes = self.classes(archived=True)
             former = next((other for other in classes if other.name == name and other.archived), None)
@@ -125,7 +125,7 @@ class StoreEdits(StoreReading):
 
     def add_classes(self, names: Iterable[str]) -> list[ImageClass]:
         """Add classes at the end as `add_class` does, thousands at once; each name once."""
-        with self._writes.transaction() as recorder:
+        with self._writer.transaction() as recorder:
             names = [class_name(name) for name in names]
             existing = {other.name for other in self.classes(archived=True)}
             added = {name: self.add_class(name) for name in names if name in existing}
@@ -140,25 +140,25 @@ class StoreEdits(StoreReading):
 
     def rename_class(self, class_id: int, name: str) -> ImageClass:
         """Give a class, archived or not, another name; DataError if it is taken."""
-        with self._writes.transaction() as recorder:
+        with self._writer.transaction() as recorder:
             before = self._any_class(class_id)
             return self._edit_class(recorder, before, replace(before, name=class_name(name)))
 
     def recolour_class(self, class_id: int, colour: str) -> ImageClass:
         """Give a class, archived or not, another colour, #rrggbb."""
-        with self._writes.transaction() as recorder:
+        with self._writer.transaction() as recorder:
             before = self._any_class(class_id)
             return self._edit_class(recorder, before, replace(before, colour=colour.lower()))
 
     def set_class_key(self, class_id: int, key: str | None) -> ImageClass:
         """Give a class another key, or none; DataError if it is taken."""
-        with self._writes.transaction() as recorder:
+        with self._writer.transaction() as recorder:
             before = self._active_class(class_id)
             return self._edit_class(recorder, before, replace(before, key=key))
 
     def move_class(self, class_id: int, position: int) -> ImageClass:
         """Move a class to a position among the others, from 0; beyond the last is last. All are renumbered."""
-        with self._writes.transaction() as recorder:
+        with self._writer.transaction() as recorder:
             moved = self._active_class(class_id)
             order = [other for other in self.classes() if other.id != class_id]
             place = max(0, min(position, len(order)))
@@ -169,13 +169,13 @@ class StoreEdits(StoreReading):
 
     def archive_class(self, class_id: int) -> ImageClass:
         """Archive a class: its labels stay with it but do not count, its key becomes free."""
-        with self._writes.transaction() as recorder:
+        with self._writer.transaction() as recorder:
             before = self._active_class(class_id)
             return self._edit_class(recorder, before, replace(before, key=None, archived=True))
 
     def restore_class(self, class_id: int) -> ImageClass:
         """Bring back an archived class with its labels, and with its former key, or else the next free one."""
-        with self._writes.transaction() as recorder:
+        with self._writer.transaction() as recorder:
             before = self._any_class(class_id)
             if not before.archived:
                 raise DataError(f"The class {before.name} is not archived.")
@@ -184,7 +184,7 @@ class StoreEdits(StoreReading):
 
     def merge_class(self, class_id: int, into: int) -> int:
         """Move the labels of a class, archived or not, to another and archive it; returns how many moved."""
-        with self._writes.transaction() as recorder:
+        with self._writer.transaction() as recorder:
             before, other = self._any_class(class_id), self._active_class(into)
             if class_id == into:
                 raise DataError(
@@ -221,7 +221,7 @@ class StoreEdits(StoreReading):
         make: bool,
     ) -> int:
         """Change a column of images; `change` must give the same for a value that it gave itself."""
-        with self._writes.transaction() as recorder:
+        with self._writer.transaction() as recorder:
             keys, changed = iter(keys), 0
             while part := list(dict.fromkeys(islice(keys, _AT_ONCE))):
                 if make:

@@ -45,7 +45,7 @@ class LabelStore(StoreEdits):
         make_file(path)
         file = StoreFile(path)
         self._open(file, file.connect(file.check()), annotator)
-        self._writes.migrate()
+        self._writer.migrate()
 
     @classmethod
     def open_existing(cls, path: Path, *, annotator: str | None = None) -> Self | None:
@@ -104,18 +104,18 @@ class LabelStore(StoreEdits):
             StoreConflict: If somebody else changed the same things since; nothing changed.
             StoreError: If the file cannot be written; nothing changed.
         """
-        with self._writes.step("undo") as recorder:
+        with self._writer.step("undo") as recorder:
             return undo_or_redo(self._db, recorder, batch)
 
     def undo_links(self) -> Step | None:
         """Undo the newest linking of moved files by `apply_file_changes`, as `undo` does."""
-        with self._writes.step("undo") as recorder:
+        with self._writer.step("undo") as recorder:
             batch = history.newest_links(self._db)
             return None if batch is None else undo_or_redo(self._db, recorder, batch)
 
     def redo(self) -> Step | None:
         """Redo what this annotator undid last, unless they did something else since; as `undo`."""
-        with self._writes.step("redo") as recorder:
+        with self._writer.step("redo") as recorder:
             return undo_or_redo(self._db, recorder, None)
 
     def save_root(self, root: Path) -> None:
@@ -135,7 +135,7 @@ class LabelStore(StoreEdits):
         """
         if not reconcile.has_work(changes):
             return reconcile.report(changes)
-        with self._writes.transaction("auto") as recorder:
+        with self._writer.transaction("auto") as recorder:
             return reconcile.write_changes(self._db, changes, recorder)
 
     def reconcile(

@@ -14,7 +14,7 @@ from mia_tui.errors import StoreError
 from mia_tui.text import printable
 
 
-class StoreWrites:
+class StoreWriter:
     """Runs all that writes to an open labels.db.
 
     Args:
