@@ -13,7 +13,7 @@ import numpy as np
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.session.row_table import FLAGGED, SKIPPED, Rows
-from mia_tui.dataset.store.long_lists import let_go
+from mia_tui.dataset.store.edits import free_in_steps
 from mia_tui.text import counted
 from mia_tui.tui.dialogs import Question, TextDialog
 from mia_tui.tui.label.commands import SessionCommands
@@ -142,7 +142,7 @@ class ManyCommands(SessionCommands):
         """Take the marks away, and let go of what was meant: a million keys at once would hold up the screen."""
         self.forget_marks()
         if len(keys) > MANY:
-            await asyncio.to_thread(let_go, keys)
+            await asyncio.to_thread(free_in_steps, keys)
 
     async def _meant(self) -> list[ImageKey]:
         """The marked images, or the one under the cursor."""
