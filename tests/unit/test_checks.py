@@ -14,8 +14,8 @@ from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.runs.machine.gpus import Gpu
 from mia_tui.runs.preflight import images, machine
-from mia_tui.runs.preflight.checks import Checked, check_start, without_label
-from mia_tui.runs.preflight.images import Stopped
+from mia_tui.runs.preflight.checks import CheckResult, check_start, without_label
+from mia_tui.runs.preflight.images import CheckStopped
 from mia_tui.runs.preflight.machine import checkpoint_bytes, is_busy
 from mia_tui.runs.preflight.prepare import Prepared, prepare_training, read_dataset
 
@@ -25,7 +25,7 @@ def prepared(root: Path, **settings: object) -> Prepared:
     return prepare_training(read_dataset(root), config, keep=False)
 
 
-def words(checked: Checked) -> str:
+def words(checked: CheckResult) -> str:
     return " ".join(f"{finding.message} {finding.hint}" for finding in checked.findings)
 
 
@@ -145,7 +145,7 @@ def test_images_without_a_label_are_opened_too_and_those_that_cannot_be_are_name
 
 
 def test_nobody_has_to_wait_for_the_end(discs: Path) -> None:
-    with pytest.raises(Stopped):
+    with pytest.raises(CheckStopped):
         check_start(prepared(discs), should_stop=lambda: True)
 
 

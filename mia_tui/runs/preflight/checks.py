@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mia_tui.dataset.dataset import Dataset
 from mia_tui.runs.preflight.content import without_content
-from mia_tui.runs.preflight.finding import Finding
+from mia_tui.runs.preflight.finding import CheckFinding
 from mia_tui.runs.preflight.images import (
-    Files,
-    Watch,
+    CheckedFiles,
+    CheckProgress,
     bad_images,
     copies,
     look_into,
@@ -22,7 +23,7 @@ from mia_tui.runs.preflight.images import (
     unopened,
 )
 from mia_tui.runs.preflight.machine import detaching, disk, gpus, weights
-from mia_tui.runs.preflight.prepare import Dataset, Prepared
+from mia_tui.runs.preflight.prepare import Prepared
 from mia_tui.text import counted, name_some, printable
 
 SMALL_CLASS = 10
@@ -32,7 +33,7 @@ _LOOKING_S, _OPENING_S = 20.0, 5.0
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckResult:
     """What was found.
 
     Attributes:
@@ -43,7 +44,7 @@ class Checked:
         others: Files without a label.
     """
 
-    findings: tuple[Finding, ...]
+    findings: tuple[CheckFinding, ...]
     looked_at: int
     total: int
     others_opened: int = 0
@@ -75,7 +76,7 @@ def check_start(
     should_stop: Callable[[], bool] = lambda: False,
     limit_s: float = _LOOKING_S,
     others_limit_s: float = _OPENING_S,
-) -> Checked:
+) -> CheckResult:
     """Look for what would hurt a training that is about to start.
 
     Args:
@@ -87,15 +88,15 @@ def check_start(
         others_limit_s: After so long no more of the others are opened.
 
     Raises:
-        Stopped: If `should_stop` said so.
+        CheckStopped: If `should_stop` said so.
     """
     config = prepared.job.config
-    watch = Watch(time.monotonic() + limit_s, told, should_stop)
+    watch = CheckProgress(time.monotonic() + limit_s, told, should_stop)
     root = Path(prepared.job.dataset)
-    files = Files(root, prepared.samples)
+    files = CheckedFiles(root, prepared.samples)
     verdicts, looked_at = look_into(files, prepared.samples, config, watch)
     same = list(copies(files, prepared.samples, watch))
-    watch = Watch(time.monotonic() + others_limit_s, told, should_stop)
+    watch = CheckProgress(time.monotonic() + others_limit_s, told, should_stop)
     faults, opened = open_each(root, others, config.max_megapixels, watch)
     names = [item.name for item in prepared.job.classes]
     findings = [
@@ -109,7 +110,7 @@ def check_start(
         *detaching(),
         *unopened(faults),
     ]
-    return Checked(tuple(findings), looked_at, len(prepared.samples), opened, len(others))
+    return CheckResult(tuple(findings), looked_at, len(prepared.samples), opened, len(others))
 
 
 def without_label(dataset: Dataset) -> list[str]:
@@ -118,11 +119,11 @@ def without_label(dataset: Dataset) -> list[str]:
     return [file.path for file in dataset.scan.files if file.path not in labelled]
 
 
-def _small_classes(prepared: Prepared) -> Iterator[Finding]:
+def _small_classes(prepared: Prepared) -> Iterator[CheckFinding]:
     small = {name: of["train"] for name, of in prepared.counts.items() if of["train"] < SMALL_CLASS}
     if small:
         named = name_some(f"{printable(name)} ({count})" for name, count in small.items())
-        yield Finding(
+        yield CheckFinding(
             f"{counted(len(small), 'class has', 'classes have')} fewer than {SMALL_CLASS} images "
             f"to train on: {named}.",
             "Label more of them, or merge them with another class.",
@@ -130,12 +131,12 @@ def _small_classes(prepared: Prepared) -> Iterator[Finding]:
     if any(of["val"] for of in prepared.counts.values()):
         unseen = [printable(name) for name, of in prepared.counts.items() if not of["val"]]
         if unseen:
-            yield Finding(
+            yield CheckFinding(
                 f"No image validates {'the class' if len(unseen) == 1 else 'the classes'} {name_some(unseen)}.",
                 "The figures say nothing about them; label more images of them.",
             )
     else:
-        yield Finding(
+        yield CheckFinding(
             "Nothing validates: every image is trained on.",
             "Set the val fraction over 0, or name a folder that validates.",
         )

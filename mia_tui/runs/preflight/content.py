@@ -16,7 +16,7 @@ from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.images.decode import decode
 from mia_tui.errors import DecodeError
 from mia_tui.runs.machine.cores import usable_cores
-from mia_tui.runs.preflight.finding import Finding
+from mia_tui.runs.preflight.finding import CheckFinding
 from mia_tui.runs.preflight.images import NO_NUMBERS, ONE_TONE, verdict_on
 from mia_tui.runs.record.job import Sample
 from mia_tui.text import counted, name_some, printable
@@ -60,7 +60,7 @@ def without_content(
     known: Mapping[int, str] | None = None,
     should_stop: Callable[[], bool] = lambda: False,
     limit_s: float = _LIMIT_S,
-) -> Iterator[Finding]:
+) -> Iterator[CheckFinding]:
     """Say where there is nothing to learn from, as far as a sample tells.
 
     Args:
@@ -94,7 +94,7 @@ def without_content(
         rows = [*shown[:2], *(row for row in order[:_COMPARED] if row not in shown)]
         alike = _alike(looks.at(rows, lambda row: _digest(root, samples[row], config.max_megapixels)))
     if alike > 1:
-        yield Finding(f"All {alike:,} images that were looked at are the same, pixel for pixel.", _HINT)
+        yield CheckFinding(f"All {alike:,} images that were looked at are the same, pixel for pixel.", _HINT)
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ def _alike(digests: Iterator[str]) -> int:
     return count if first else 0
 
 
-def _of_one_tone(flat: Sequence[_Class], classes: Sequence[_Class]) -> Finding:
+def _of_one_tone(flat: Sequence[_Class], classes: Sequence[_Class]) -> CheckFinding:
     verdicts = {verdict for item in flat for verdict in item.verdicts}
     looked_at = sum(item.flat for item in flat)
     what = {
@@ -142,13 +142,13 @@ def _of_one_tone(flat: Sequence[_Class], classes: Sequence[_Class]) -> Finding:
         frozenset({ONE_TONE}): "are of one single tone",
     }.get(frozenset(verdicts & {NO_NUMBERS, ONE_TONE}), "are of one single tone or hold no numbers (NaN)")
     if len(flat) == sum(bool(item.flat or item.shows_something) for item in classes):
-        return Finding(
+        return CheckFinding(
             f"Nothing can be learnt from this set: all {counted(looked_at, 'image')} that were looked at {what}.",
             _HINT,
         )
     names = name_some(printable(item.name) for item in flat)
     of = f"{'the class' if len(flat) == 1 else 'the classes'} {names}"
-    return Finding(f"All {counted(looked_at, 'image')} of {of} that were looked at {what}.", _HINT)
+    return CheckFinding(f"All {counted(looked_at, 'image')} of {of} that were looked at {what}.", _HINT)
 
 
 def _digest(root: Path, sample: Sample, max_megapixels: float) -> str:

@@ -27,7 +27,7 @@ from mia_tui.errors import DecodeError
 from mia_tui.files import read
 from mia_tui.records import BadRecord, decode_msgpack
 from mia_tui.runs.machine.cores import usable_cores
-from mia_tui.runs.preflight.finding import Finding
+from mia_tui.runs.preflight.finding import CheckFinding
 from mia_tui.runs.record.job import Sample
 from mia_tui.text import counted, fault_of, name_faults, name_some
 
@@ -43,12 +43,12 @@ ONE_TONE, NO_NUMBERS = "one tone", "no numbers"
 Told = Callable[[int, int], None]
 
 
-class Stopped(Exception):
+class CheckStopped(Exception):
     """The person did not want to wait."""
 
 
 @dataclass
-class Watch:
+class CheckProgress:
     """Time and patience."""
 
     end: float
@@ -60,10 +60,10 @@ class Watch:
         """Whether there is time for more.
 
         Raises:
-            Stopped: If nobody wants to know any more.
+            CheckStopped: If nobody wants to know any more.
         """
         if self.should_stop():
-            raise Stopped
+            raise CheckStopped
         now = time.monotonic()
         if now >= self.next_told:
             self.next_told = now + _TOLD_EVERY_S
@@ -71,7 +71,7 @@ class Watch:
         return now < self.end
 
 
-class Files:
+class CheckedFiles:
     """Size and time of the files of samples, and what is known of them from another time."""
 
     def __init__(self, root: Path, samples: Iterable[Sample]) -> None:
@@ -104,7 +104,7 @@ class Files:
 
 
 def look_into(
-    files: Files, samples: Sequence[Sample], config: TrainConfig, watch: Watch
+    files: CheckedFiles, samples: Sequence[Sample], config: TrainConfig, watch: CheckProgress
 ) -> tuple[dict[int, str], int]:
     """What is wrong with images, by row ("" is nothing); and how many were looked into."""
     limits = f"{config.max_megapixels:g}"
@@ -156,26 +156,26 @@ def _holds_numbers(path: Path, frame: int, max_megapixels: float) -> bool:
         return image.mode != "F" or bool(np.isfinite(np.asarray(image)).any())
 
 
-def bad_images(samples: Sequence[Sample], verdicts: dict[int, str]) -> Iterator[Finding]:
+def bad_images(samples: Sequence[Sample], verdicts: dict[int, str]) -> Iterator[CheckFinding]:
     unreadable = [row for row, verdict in verdicts.items() if verdict not in ("", ONE_TONE, NO_NUMBERS)]
     if unreadable:
         first = (fault_of(samples[row].path, verdicts[row]) for row in sorted(unreadable)[:_FAULTS])
         is_one = len(unreadable) == 1
-        yield Finding(
+        yield CheckFinding(
             f"{counted(len(unreadable), 'image')} cannot be read: {name_faults(first, len(unreadable))}.",
             f"The run leaves {'it' if is_one else 'them'} out; mend or remove the file{'' if is_one else 's'}.",
         )
     for kind, what in ((ONE_TONE, "of one single tone"), (NO_NUMBERS, "with no number in them, only NaN")):
         flat = [samples[row].path for row in sorted(verdicts) if verdicts[row] == kind]
         if flat:
-            yield Finding(
+            yield CheckFinding(
                 f"{counted(len(flat), 'image')} {what}: {name_some(flat)}.",
                 "Nothing can be learnt from them; take their labels away.",
             )
 
 
 def open_each(
-    root: Path, paths: Sequence[str], max_megapixels: float, watch: Watch
+    root: Path, paths: Sequence[str], max_megapixels: float, watch: CheckProgress
 ) -> tuple[dict[str, str], int]:
     """Why files cannot be opened as images, by path; and how many were tried, in no order.
 
@@ -200,18 +200,18 @@ def open_each(
     return faults, tried
 
 
-def unopened(faults: Mapping[str, str]) -> Iterator[Finding]:
+def unopened(faults: Mapping[str, str]) -> Iterator[CheckFinding]:
     """Files without a label that are no images."""
     if faults:
         first = (fault_of(path, faults[path]) for path in sorted(faults)[:_FAULTS])
         they = "it gets" if len(faults) == 1 else "they get"
-        yield Finding(
+        yield CheckFinding(
             f"{counted(len(faults), 'image')} without a label cannot be opened: {name_faults(first, len(faults))}.",
             f"The training needs no such image, but {they} no prediction later.",
         )
 
 
-def copies(files: Files, samples: Sequence[Sample], watch: Watch) -> Iterator[Finding]:
+def copies(files: CheckedFiles, samples: Sequence[Sample], watch: CheckProgress) -> Iterator[CheckFinding]:
     """Files of the same bytes: those in several parts make the figures look better than they are."""
     parts: dict[str, str] = {sample.path: sample.split for sample in samples}
     groups: dict[str, list[str]] = defaultdict(list)
@@ -223,7 +223,7 @@ def copies(files: Files, samples: Sequence[Sample], watch: Watch) -> Iterator[Fi
         named = name_some(
             " = ".join(f"{path} ({parts[path]})" for path in paths[:2]) for paths in leaking[:3]
         )
-        yield Finding(
+        yield CheckFinding(
             f"{counted(len(leaking), 'image')} stand both in the training part and in another: {named}.",
             "Figures on that part come out too good; remove the copies, or make a new split with "
             "`mia-tui labels split --new`.",
@@ -232,13 +232,13 @@ def copies(files: Files, samples: Sequence[Sample], watch: Watch) -> Iterator[Fi
     if inside:
         count = sum(len(paths) - 1 for paths in inside)
         named = name_some(" = ".join(paths[:2]) for paths in inside[:3])
-        yield Finding(
+        yield CheckFinding(
             f"{counted(count, 'image is a copy', 'images are copies')} of another in the same part: {named}.",
             "They count twice; remove them if that is not meant.",
         )
 
 
-def _hashes(files: Files, watch: Watch) -> dict[str, str]:
+def _hashes(files: CheckedFiles, watch: CheckProgress) -> dict[str, str]:
     """Hashes of the files whose size occurs more than once, as far as time allows."""
     sizes = Counter(size for size, _ in files.stats.values())
     alike = [ImageFile(path, *stats) for path, stats in files.stats.items() if sizes[stats[0]] > 1]

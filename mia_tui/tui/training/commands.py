@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mia_tui.errors import ConfigError
 from mia_tui.text import printable
 from mia_tui.tui.keys.command_queue import Command
-from mia_tui.tui.training.form import field_of, in_words, title_of
+from mia_tui.tui.training.form import field_of, in_words
 from mia_tui.tui.training.form_view import LISTED
 from mia_tui.tui.training.machine import Machine
 
@@ -99,7 +99,7 @@ class TrainCommands:
             case "device":
                 return await screen.ask(pickers.devices(screen.machine or Machine(), ink))
         field, current = field_of(view.name), view.form.text(view.name)
-        return await screen.ask(pickers.words_of(field, title_of(view.name), ink, begun, current=current))
+        return await screen.ask(pickers.words_of(field, ink, begun, current=current))
 
     async def _start(self) -> None:
         from mia_tui.tui.training.check import CheckScreen
@@ -111,7 +111,14 @@ class TrainCommands:
             screen.say("Mend this first; nothing was started.")
             return
         run = await screen.ask(
-            CheckScreen(screen.place, screen.context, config, frozenset(form.given), screen.command)
+            CheckScreen(
+                screen.preparer,
+                screen.context,
+                config,
+                frozenset(form.given),
+                screen.command,
+                screen.place.annotator,
+            )
         )
         if run is not None:
             screen.leave(run)

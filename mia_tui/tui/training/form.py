@@ -5,9 +5,9 @@ command line (`config.fields`); nothing here knows how a form looks.
 """
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -15,26 +15,13 @@ import msgspec
 from mia_tui.config.check import find_faults, make_config
 from mia_tui.config.command import value_text
 from mia_tui.config.fields import Field, Value, fields, parse_value
+from mia_tui.config.split import SPLIT_FIELDS
 from mia_tui.config.toml import load_config, save_config
 from mia_tui.config.train import TrainConfig
 from mia_tui.errors import ConfigError, MiaError
 from mia_tui.files import new_content
 
-SPLIT_FIELDS = ("val_fraction", "test_fraction", "group_by", "split_seed")
-"""Those that a stored split decides where nobody names them."""
-
-_TITLES = {"lr": "learning rate", "min_lr": "lowest learning rate", "color": "colour"}
 _OPTION = re.compile(r"--[a-z][a-z0-9-]*")
-
-Rule = Callable[[TrainConfig], bool]
-
-# A probability, and the beginning of the names that matter where it is over 0.
-_CHANCES = (
-    ("blur", "blur_"),
-    ("piecewise_affine", "piecewise_"),
-    ("dropout", "dropout_"),
-    ("affine", "affine_"),
-)
 
 
 @dataclass(frozen=True)
@@ -135,7 +122,7 @@ class Form:
 
     def matters(self, name: str) -> bool:
         """Whether a field has an effect, as the others are now."""
-        return _matters(name, self.values)
+        return field_of(name).has_effect(self.values)
 
     @property
     def faults(self) -> Mapping[str, str]:
@@ -165,11 +152,6 @@ def field_of(name: str) -> Field:
     return next(field for field in fields() if field.name == name)
 
 
-def title_of(name: str) -> str:
-    """How people know a field, such as `batch size`."""
-    return _TITLES.get(name, name.replace("_", " "))
-
-
 def groups() -> list[str]:
     """The headings, in their order."""
     return list(dict.fromkeys(field.group for field in fields()))
@@ -190,7 +172,7 @@ def field_named_in(error: ConfigError) -> str | None:
 def _by_option() -> dict[str, str]:
     return {
         "--size": "size",
-        **{field.option: title_of(field.name) for field in fields() if field.name not in ("width", "height")},
+        **{field.option: field.title for field in fields() if field.name not in ("width", "height")},
     }
 
 
@@ -211,7 +193,7 @@ def _read(texts: Mapping[str, str]) -> _Reading:
         config = msgspec.structs.replace(config, val_fraction=0.0, test_fraction=0.0)
     config = _without_idle(config)
     faults = {name: in_words(error) for name, error in find_faults(config).items() if name not in own}
-    faults = {name: text for name, text in (own | faults).items() if _matters(name, config)}
+    faults = {name: text for name, text in (own | faults).items() if field_of(name).has_effect(config)}
     ordered = {field.name: faults[field.name] for field in fields() if field.name in faults}
     return _Reading(config, ordered)
 
@@ -221,7 +203,7 @@ def _without_idle(config: TrainConfig) -> TrainConfig:
     idle = {
         field.name: field.default
         for field in fields()
-        if field.name not in SPLIT_FIELDS and not _matters(field.name, config)
+        if field.name not in SPLIT_FIELDS and not field.has_effect(config)
     }
     return msgspec.structs.replace(config, **idle)
 
@@ -231,37 +213,4 @@ def _value(field: Field, text: str) -> Value | None:
         return None
     if field.kind != "text":
         text = text.strip()
-    return parse_value(field, text, shown=title_of(field.name).capitalize())
-
-
-def _matters(name: str, config: TrainConfig) -> bool:
-    rule = _RULES.get(name)
-    return rule is None or rule(config)
-
-
-def _is_split(config: TrainConfig) -> bool:
-    return config.val is None
-
-
-def _is_likely(chance: str, config: TrainConfig) -> bool:
-    return bool(getattr(config, chance) > 0)
-
-
-_RULES: dict[str, Rule] = {
-    "focal_gamma": lambda config: config.loss == "focal",
-    "effective_beta": lambda config: config.class_weights.strip() == "effective",
-    "momentum": lambda config: config.optimizer == "sgd",
-    "plateau_factor": lambda config: config.schedule == "plateau",
-    "plateau_patience": lambda config: config.schedule == "plateau",
-    "step_factor": lambda config: config.schedule == "step",
-    "step_epochs": lambda config: config.schedule == "step",
-    "warmup_epochs": lambda config: config.schedule == "cosine",
-    "min_lr": lambda config: config.schedule != "constant",
-    **dict.fromkeys(SPLIT_FIELDS, _is_split),
-    **{
-        name: partial(_is_likely, chance)
-        for chance, beginning in _CHANCES
-        for name in TrainConfig.__struct_fields__
-        if name.startswith(beginning) and name != chance
-    },
-}
+    return parse_value(field, text, shown=field.title.capitalize())

@@ -6,9 +6,8 @@ from typing import Literal
 
 from mia_tui.config.fields import fields
 from mia_tui.text import counted
-from mia_tui.tui.training.form import Form, field_of, groups, title_of
-from mia_tui.tui.training.form_line import Line
-from mia_tui.tui.training.form_words import left_out, right_of
+from mia_tui.tui.training.form import Form, field_of, groups
+from mia_tui.tui.training.words import left_out, right_of
 
 Kind = Literal["text", "choice", "switch", "pick"]
 
@@ -16,6 +15,60 @@ LISTED = ("backbone", "weights", "class_weights", "device")
 """Texts that have a list to choose from."""
 
 _CLOSED = ("backbone",)  # of those, typing opens the list
+
+
+@dataclass(frozen=True)
+class EditedLine:
+    """A line of text being edited: what keys do to it. How it looks is the business of the widget.
+
+    Attributes:
+        caret: Between characters, from 0; what is typed goes there.
+        is_fresh: Whether nothing was done since the line was reached: typing then replaces all of it.
+    """
+
+    text: str
+    caret: int
+    is_fresh: bool = True
+
+    @classmethod
+    def of(cls, text: str) -> "EditedLine":
+        """A line that was just reached."""
+        return cls(text, len(text))
+
+    def typed(self, text: str) -> "EditedLine":
+        """After typing or pasting; what is not one printable line is left out."""
+        text = "".join(character for character in text if character.isprintable())
+        if self.is_fresh:
+            return EditedLine(text, len(text), is_fresh=False)
+        return EditedLine(
+            self.text[: self.caret] + text + self.text[self.caret :], self.caret + len(text), is_fresh=False
+        )
+
+    def pressed(self, key: str) -> "EditedLine | None":
+        """After an editing key; None if it is none."""
+        text, caret = self.text, self.caret
+        match key:
+            case "backspace":
+                return EditedLine(text[: max(0, caret - 1)] + text[caret:], max(0, caret - 1), is_fresh=False)
+            case "delete":
+                if self.is_fresh:
+                    return EditedLine("", 0, is_fresh=False)
+                return EditedLine(text[:caret] + text[caret + 1 :], caret, is_fresh=False)
+            case "left":
+                return EditedLine(text, max(0, caret - 1), is_fresh=False)
+            case "right":
+                return EditedLine(text, min(len(text), caret + 1), is_fresh=False)
+            case "home":
+                return EditedLine(text, 0, is_fresh=False)
+            case "end":
+                return EditedLine(text, len(text), is_fresh=False)
+            case "ctrl+u":
+                return EditedLine(text[caret:], 0, is_fresh=False)
+            case "ctrl+w":
+                kept = text[:caret].rstrip().rpartition(" ")
+                head = kept[0] + kept[1]
+                return EditedLine(head + text[caret:], len(head), is_fresh=False)
+        return None
 
 
 @dataclass(frozen=True)
@@ -41,7 +94,7 @@ class FormLine:
     kind: Kind | Literal["fault"]
     instead: str = ""
     right: str = ""
-    line: Line | None = None
+    line: EditedLine | None = None
     is_changed: bool = False
     is_faulty: bool = False
     title_width: int = 20
@@ -65,7 +118,7 @@ class FormView:
         self.others: Mapping[str, str] = {}
         self.section = groups()[0]
         self.name = ""
-        self.line: Line | None = None
+        self.line: EditedLine | None = None
         self.go_to(self.names()[0])
 
     @property
@@ -96,7 +149,7 @@ class FormView:
         lines: list[FormLine] = []
         faults, cursor = self.faults, 0
         names = self.names()
-        width = 1 + max(len(title_of(name)) for name in names)
+        width = 1 + max(len(field_of(name).title) for name in names)
         for name in names:
             if name == self.name:
                 cursor = len(lines)
@@ -121,7 +174,7 @@ class FormView:
         """Begin with the field anew: another text stands in it, or it was just reached."""
         if self.name not in self.names():
             self.name = self.names()[0]
-        self.line = Line.of(self.form.text(self.name)) if self.kind(self.name) == "text" else None
+        self.line = EditedLine.of(self.form.text(self.name)) if self.kind(self.name) == "text" else None
 
     def move(self, by: int) -> None:
         """Some fields on or back, into the next section at the end of this one."""
@@ -184,7 +237,7 @@ class FormView:
         self.form.reset(self.name)
         self.refresh()
 
-    def _put(self, line: Line) -> None:
+    def _put(self, line: EditedLine) -> None:
         if line.text != self.form.text(self.name):
             self.form.set_text(self.name, line.text)
         self.line = line
@@ -193,7 +246,7 @@ class FormView:
         form = self.form
         return FormLine(
             name,
-            title_of(name),
+            field_of(name).title,
             form.text(name),
             self.kind(name),
             instead=left_out(name, form.values),

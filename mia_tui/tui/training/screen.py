@@ -12,6 +12,7 @@ from textual.screen import ModalScreen, Screen
 from mia_tui.config.command import train_command
 from mia_tui.config.train import TrainConfig
 from mia_tui.errors import MiaError
+from mia_tui.runs.preflight.prepare import TrainingPreparer
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.text import printable
 from mia_tui.tui.context import Context
@@ -20,11 +21,11 @@ from mia_tui.tui.keys.command_queue import CommandQueue
 from mia_tui.tui.places import Place
 from mia_tui.tui.training.commands import TrainCommands
 from mia_tui.tui.training.config_form import ConfigForm
-from mia_tui.tui.training.drafts import Draft
+from mia_tui.tui.training.estimate import EstimateThread, StartEstimate
+from mia_tui.tui.training.form import Form
 from mia_tui.tui.training.form_view import FormView
 from mia_tui.tui.training.machine import Machine, look_at_machine
-from mia_tui.tui.training.outlook import EstimateThread, StartEstimate
-from mia_tui.tui.training.panel import Known, panel
+from mia_tui.tui.training.panel import FormFacts, panel
 from mia_tui.tui.training.preview import PreviewPane
 from mia_tui.tui.training.words import help_text, shown_command, state_words
 from mia_tui.tui.widgets.entry_list import Entry, EntryList
@@ -57,15 +58,15 @@ class TrainScreen(Screen[RunDir | None]):
     SCOPE = "train"
     AUTO_FOCUS = ""
 
-    class Looked(Message):
-        """What the data say to the settings."""
+    class Estimated(Message):
+        """What a training by these settings would use."""
 
-        def __init__(self, outlook: StartEstimate) -> None:
+        def __init__(self, estimate: StartEstimate) -> None:
             super().__init__()
-            self.outlook = outlook
+            self.estimate = estimate
 
     class MachineSeen(Message):
-        """The GPUs, or what torch says to them."""
+        """The GPUs of this machine, or whether torch can use them."""
 
         def __init__(self, machine: Machine) -> None:
             super().__init__()
@@ -79,10 +80,11 @@ class TrainScreen(Screen[RunDir | None]):
         self._key_line = KeyLine(context.ink, key_hints(self.SCOPE, context.user.keys))
         self.place, self.context, self._ink = place, context, context.ink
         self._title = title or f"Train on {printable(place.dataset.resolve().name)}"
-        self._draft = Draft(place, base)
-        self.view = FormView(self._draft.form)
+        self._draft_of = (place.dataset.resolve(), place.state) if base is None else None
+        draft = None if self._draft_of is None else context.drafts.get(self._draft_of)
+        self.view = FormView(draft or Form(base))
         self.machine: Machine | None = None
-        self.outlook: StartEstimate | None = None
+        self.estimate: StartEstimate | None = None
         self.preview = PreviewPane(place, context, id="train-preview")
         self.commands = TrainCommands(self)
         self.queue = CommandQueue(begin=self._begin, done=self.show, failed=self._fail, slow=lambda _: None)
@@ -95,7 +97,8 @@ class TrainScreen(Screen[RunDir | None]):
         self._help = TextBlock(id="train-help")
         self._command = TextBlock(id="train-command")
         self._message = TextBlock(id="train-message")
-        self._thread = EstimateThread(place, lambda outlook: self._tell(self.Looked(outlook)))
+        self.preparer = TrainingPreparer(place.dataset, place.state, place.annotator)
+        self._thread = EstimateThread(self.preparer, lambda estimate: self._tell(self.Estimated(estimate)))
 
     def compose(self) -> ComposeResult:
         yield self._heading
@@ -127,7 +130,7 @@ class TrainScreen(Screen[RunDir | None]):
     @property
     def is_up_to_date(self) -> bool:
         """Whether what is shown of the data belongs to what is typed."""
-        return self._thread.idle and self.outlook is not None and not self._is_waiting
+        return self._thread.idle and self.estimate is not None and not self._is_waiting
 
     # For the commands
 
@@ -150,7 +153,10 @@ class TrainScreen(Screen[RunDir | None]):
 
     def leave(self, run: RunDir | None) -> None:
         """End; what is typed stays for the next time, unless it was started."""
-        self._draft.leave(is_started=run is not None)
+        if self._draft_of is not None:
+            self.context.drafts.pop(self._draft_of, None)
+            if run is None:
+                self.context.drafts[self._draft_of] = self.view.form
         self.dismiss(run)
 
     # Keys
@@ -220,13 +226,13 @@ class TrainScreen(Screen[RunDir | None]):
 
     # What is known
 
-    @on(Looked)
-    def _take_outlook(self, event: Looked) -> None:
-        self.outlook = event.outlook
-        if self.view.form.decide(event.outlook.decided):
+    @on(Estimated)
+    def _take_estimate(self, event: Estimated) -> None:
+        self.estimate = event.estimate
+        if self.view.form.decide(event.estimate.decided):
             self.view.refresh()
-        named = event.outlook.problem_field
-        self.view.others = {} if named is None else {named: event.outlook.problem}
+        named = event.estimate.problem_field
+        self.view.others = {} if named is None else {named: event.estimate.problem}
         self.show()
 
     @on(MachineSeen)
@@ -252,7 +258,7 @@ class TrainScreen(Screen[RunDir | None]):
         config = self.view.form.values
         self._thread.want(config, frozenset(self.view.form.given))
         if self.preview.display and not self.view.faults:
-            self.preview.want(config, self.outlook)
+            self.preview.want(config, self.estimate)
 
     # What is seen
 
@@ -266,14 +272,14 @@ class TrainScreen(Screen[RunDir | None]):
         self._tabs.show([name if "fault" not in words else f"{name}!" for name, words in sections], number)
         self._sections.show([Entry(name, words) for name, words in sections], number)
         self._form.show(*view.lines())
-        state = state_words(view, self.outlook)  # a long title gives way to it
+        state = state_words(view, self.estimate)  # a long title gives way to it
         title = self._ink.fit(self._title, self.size.width - self._ink.width(state) - 2)
         self._heading.show([(title, None)], [(state, None)])
         self._help.update(help_text(view, self._ink))
         command = shown_command(self.command, self.place.dataset, self.size.width - 2, self._ink)
         self._command.update(Text(command))
         config = view.form.values
-        known = Known(self.commands.weights_here(config.backbone), self.machine, self.outlook)
+        known = FormFacts(self.commands.weights_here(config.backbone), self.machine, self.estimate)
         self._side.update(panel(view.section, config, known, self._side.size, self._ink))
         self._lay_out()
         self._look_soon()
