@@ -2,7 +2,7 @@
 
 A field is known by its name (`batch_size`) in files and by its option
 (`--batch-size`) on the command line. `check_value` is the one place that
-holds a value against a field's kind and limits, wherever it came from. Width
+checks a value against a field's kind and limits, wherever it came from. Width
 and height also go by one name, `size`.
 """
 

@@ -117,18 +117,20 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     color: Annotated[bool, _input("Colour (red, green, blue) or mono (one channel).", title="colour")] = True
     geometry: Annotated[
         Geometry,
-        _input("How an image meets the input size: squash, letterbox (borders black) or crop (the middle)."),
+        _input(
+            "How an image is fitted to the input size: squash, letterbox (borders black) or crop (the middle)."
+        ),
     ] = "squash"
     resize: Annotated[Resize, _input("How images are resized, always with anti-aliasing.")] = "cubic"
     scaling: Annotated[
         Scaling,
         _input(
-            "What the network is fed: zero_one (0..1), minus_one_one (-1..1), imagenet (mean and deviation "
-            "of ImageNet), auto (what the weights expect; imagenet without weights)."
+            "Range of the values that the network is given: zero_one (0..1), minus_one_one (-1..1), imagenet (mean "
+            "and deviation of ImageNet), auto (what the weights expect; imagenet without weights)."
         ),
     ] = "auto"
     max_megapixels: Annotated[
-        float, _input("Larger images are skipped and named.", "megapixels", gt=0.0, le=_MOST)
+        float, _input("Larger images are skipped, with a warning.", "megapixels", gt=0.0, le=_MOST)
     ] = 120.0
     frames: Annotated[Frames, _input("Frames taken of animated GIF and WebP files.")] = "first"
 
@@ -163,8 +165,8 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     metric: Annotated[
         MetricName,
         _loss(
-            "Figure on the validation part that decides which epoch is best. The loss is the default: it tells "
-            "epochs apart where a few hundred images give the same share of right ones."
+            "Figure on the validation part that decides which epoch is best. The default is the loss: it differs "
+            "between epochs of the same accuracy, which are frequent with a few hundred images."
         ),
     ] = "loss"
 
@@ -182,9 +184,15 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     momentum: Annotated[
         float, _optimizer("Momentum of SGD (Nesterov).", ge=0.0, lt=1.0, only_if=_is("optimizer", "sgd"))
     ] = 0.9
-    schedule: Annotated[ScheduleName, _optimizer("Course of the learning rate.")] = "cosine"
+    schedule: Annotated[ScheduleName, _optimizer("Schedule of the learning rate.")] = "cosine"
     plateau_factor: Annotated[
-        float, _optimizer("plateau: factor.", gt=0.0, lt=1.0, only_if=_is("schedule", "plateau"))
+        float,
+        _optimizer(
+            "plateau: factor of the rate.",
+            gt=0.0,
+            lt=1.0,
+            only_if=_is("schedule", "plateau"),
+        ),
     ] = 0.2
     plateau_patience: Annotated[
         int,
@@ -197,18 +205,23 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         ),
     ] = 5
     step_factor: Annotated[
-        float, _optimizer("step: factor.", gt=0.0, lt=1.0, only_if=_is("schedule", "step"))
+        float,
+        _optimizer("step: factor of the rate.", gt=0.0, lt=1.0, only_if=_is("schedule", "step")),
     ] = 0.5
     step_epochs: Annotated[
         int,
         _optimizer(
-            "step: epochs between two factors.", "epochs", ge=1, le=_MOST, only_if=_is("schedule", "step")
+            "step: epochs between two changes of the rate.",
+            "epochs",
+            ge=1,
+            le=_MOST,
+            only_if=_is("schedule", "step"),
         ),
     ] = 25
     min_lr: Annotated[
         float,
         _optimizer(
-            "Floor of the learning rate.",
+            "Lowest learning rate.",
             ge=0.0,
             le=_LARGEST,
             only_if=lambda config: config.schedule != "constant",
@@ -228,18 +241,21 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         int, _run("Stop after so many epochs without improvement; 0 is never.", "epochs", ge=0, le=_MOST)
     ] = 0
     seed: Annotated[
-        int, _run("Varies first weights, order and augmentation (not the split).", ge=0, le=2**31 - 1)
+        int,
+        _run(
+            "Changes the first weights, the order and the augmentation (not the split).", ge=0, le=2**31 - 1
+        ),
     ] = 0
-    deterministic: Annotated[bool, _run("Repeatable to the bit on a GPU, too; slower.")] = False
+    deterministic: Annotated[bool, _run("The same results to the bit on a GPU, too; slower.")] = False
     device: Annotated[
         str, _run("auto, cpu, cuda, cuda:N or mps.", pattern="^(auto|cpu|mps|cuda(:[0-9]+)?)$")
     ] = "auto"
     precision: Annotated[
-        Precision, _run("Arithmetic of the network; auto takes bf16 where the device gains from it.")
+        Precision, _run("Number format of the network; auto takes bf16 where the device is faster with it.")
     ] = "auto"
     cache: Annotated[
         Cache,
-        _run("Where decoded images are kept: device, ram, none (read anew each epoch), auto (by size)."),
+        _run("Where decoded images are kept: device, ram, none (read again each epoch), auto (by size)."),
     ] = "auto"
     threads: Annotated[
         Annotated[int, Meta(ge=1, le=MOST_THREADS)] | None,
@@ -264,8 +280,8 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             only_if=_is_split,
         ),
     ] = None
-    split_seed: Annotated[int, _split("Varies the split.", ge=0, le=2**31 - 1, only_if=_is_split)] = 0
-    val: Annotated[str | None, _split("A folder of labelled images that validates instead of a split.")] = (
+    split_seed: Annotated[int, _split("Changes the split.", ge=0, le=2**31 - 1, only_if=_is_split)] = 0
+    val: Annotated[str | None, _split("A folder of labelled images to validate on instead of a split.")] = (
         None
     )
 
@@ -278,7 +294,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     blur_sigma: Annotated[
         float, _augment("Blur: largest sigma.", "pixels", gt=0.0, le=20.0, only_if=_on("blur"))
     ] = 3.0
-    piecewise_affine: Annotated[float, _chance("moving the points of a grid about")] = 0.0
+    piecewise_affine: Annotated[float, _chance("a distortion by moving the points of a grid")] = 0.0
     piecewise_scale_min: Annotated[
         float,
         _augment(
@@ -305,7 +321,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         float, _augment("Pixel dropout: largest share.", ge=0.0, le=1.0, only_if=_on("dropout"))
     ] = 0.1
     dropout_pixels_per_channel: Annotated[
-        float, _chance("pixel dropout in each colour on its own", only_if=_on("dropout"))
+        float, _chance("pixel dropout in each colour separately", only_if=_on("dropout"))
     ] = 0.5
     dropout_patches_min: Annotated[
         float, _augment("Patch dropout: smallest share.", ge=0.0, le=1.0, only_if=_on("dropout"))
@@ -332,14 +348,14 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         ),
     ] = 0.05
     dropout_patches_per_channel: Annotated[
-        float, _chance("patch dropout in each colour on its own", only_if=_on("dropout"))
+        float, _chance("patch dropout in each colour separately", only_if=_on("dropout"))
     ] = 0.2
     affine: Annotated[float, _chance("scaling, shifting, shearing and rotating together")] = 0.0
     affine_scale_min: Annotated[
-        float, _augment("Affine: smallest scale, x and y apart.", gt=0.0, le=1.0, only_if=_on("affine"))
+        float, _augment("Affine: smallest scale, x and y separately.", gt=0.0, le=1.0, only_if=_on("affine"))
     ] = 0.8
     affine_scale_max: Annotated[
-        float, _augment("Affine: largest scale, x and y apart.", ge=1.0, le=10.0, only_if=_on("affine"))
+        float, _augment("Affine: largest scale, x and y separately.", ge=1.0, le=10.0, only_if=_on("affine"))
     ] = 1.2
     affine_shift: Annotated[
         float,

@@ -69,7 +69,7 @@ def follow_files(found: Scan, root: Path, state: StateFolder, annotator: str | N
         doubtful = [key.path for key in store.flagged()]
     notes = []
     if moved:
-        notes.append(f"{counted(len(moved), 'label')} went with files that were moved: {name_some(moved)}.")
+        notes.append(f"{counted(len(moved), 'label')} followed files that were moved: {name_some(moved)}.")
     if doubtful:
         notes.append(
             f"{counted(len(doubtful), 'image')} changed since labelled, or flagged: {name_some(doubtful)}. Training "

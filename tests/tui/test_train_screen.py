@@ -172,7 +172,7 @@ def test_starting_with_a_fault_goes_to_it_and_starts_nothing(discs: Path) -> Non
             await to_field(pilot, "epochs")
             await press(pilot, "0", "pageup", "pageup", "f5")
             assert pilot.app.screen.view.name == "epochs"  # type: ignore[attr-defined]
-            assert "Mend this first; nothing was started." in text(pilot)
+            assert "Correct this first; nothing was started." in text(pilot)
 
     run(test())
 
@@ -307,7 +307,7 @@ def test_a_start_checks_first_then_stores_the_split_and_ends_with_the_run(discs:
         async with form(discs, base=TrainConfig(width=32, height=32)) as pilot:
             await press(pilot, "f5")
             await settle(pilot)
-            assert "Looked into all 36 labelled images." in text(pilot)
+            assert "Checked all 36 labelled images." in text(pilot)
             assert not discs.with_name("discs.mia").exists()
             await pilot.press("enter")
             await wait_until(pilot, lambda: pilot.app.ended)  # type: ignore[attr-defined]
@@ -349,7 +349,7 @@ def test_a_live_run_lets_the_new_one_queue_behind_it(discs: Path, monkeypatch: p
             await press(pilot, "enter")
             await wait_until(pilot, lambda: "When?" in text(pilot))
             await press(pilot, "escape")
-            assert "Looked into all" in text(pilot)
+            assert "Checked all" in text(pilot)
             await press(pilot, "enter")
             await wait_until(pilot, lambda: "When?" in text(pilot))
             assert f"After {first.name}" in text(pilot)

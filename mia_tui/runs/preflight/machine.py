@@ -63,8 +63,8 @@ def disk(prepared: Prepared) -> Iterator[CheckFinding]:
     free = _free_bytes(Path(prepared.job.state))
     if need is not None and free is not None and free < need:
         yield CheckFinding(
-            f"{_gb(free)} are free where the run will lie, and its checkpoints take about {_gb(need)}.",
-            "Make room, or put the run elsewhere with --state.",
+            f"{_gb(free)} are free where the run will be stored, and its checkpoints need about {_gb(need)}.",
+            "Free some space, or put the run elsewhere with --state.",
         )
 
 
@@ -72,7 +72,7 @@ def weights(config: TrainConfig) -> Iterator[CheckFinding]:
     if config.weights == IMAGENET_WEIGHTS and not weights_here(config.backbone):
         yield CheckFinding(
             f"The ImageNet weights of {printable(config.backbone)} are not on this disk.",
-            "The run fetches them from the internet when it starts; where there is none it fails.",
+            "The run downloads them when it starts, and fails without access to the internet.",
         )
 
 

@@ -42,7 +42,7 @@ from mia_tui.runs.record.layout import RunDir
 from mia_tui.text import counted, name_some, printable, typed
 
 PART_FIELDS = ("labels", "frames", "val", "class_weights", "effective_beta", *SPLIT_FIELDS)
-"""The settings that decide which images a job has, in which part, and what each class counts."""
+"""The settings that decide which images a job has, in which part, and what weight each class has."""
 
 _SCAN_LASTS_S = 60.0  # then a check looks for images again; meanwhile somebody may have copied some
 
@@ -68,7 +68,7 @@ def read_dataset(
         annotator: Who looks.
         follow: Whether labels go with files that were moved, which is written down.
         found: Its images, where it was scanned already.
-        progress: Told how many images were found so far.
+        progress: Called with how many images were found so far.
 
     Raises:
         DataError: If there are no images or no labels; if labels are to follow and a renaming left them behind.
@@ -92,7 +92,7 @@ class Prepared:
 
     Attributes:
         counts: Images of each part, by class name.
-        class_weights: What each class counts in the loss; None for equal weights.
+        class_weights: The weight of each class in the loss; None for equal weights.
         dataset: What it was made from.
         given: Fields that the user named.
         plan: The split to store before the start; None where another folder validates.
@@ -198,7 +198,7 @@ def keep_split(prepared: Prepared, annotator: str | None) -> Prepared:
     """Store the split that a job was prepared with.
 
     Returns:
-        The job; prepared anew where another split was stored meanwhile.
+        The job; prepared again where another split was stored meanwhile.
 
     Raises:
         ConfigError: If the settings name another split than that one.
@@ -227,8 +227,8 @@ def keep_split(prepared: Prepared, annotator: str | None) -> Prepared:
 class TrainingPreparer:
     """Prepares trainings of one dataset while their settings are made; for threads.
 
-    The dataset is read once, and a job prepared anew only where a setting that its images or parts depend on, or the
-    labels, have changed.
+    The dataset is read once, and a job is prepared again only where the labels or a setting that its images and
+    parts depend on have changed.
 
     Args:
         root: Folder of images.
@@ -269,7 +269,7 @@ class TrainingPreparer:
             config: Settings.
             given: Fields that the user named.
             command: The command line that does the same.
-            progress: Told how many images were found so far, where they are looked for again.
+            progress: Called with how many images were found so far, where they are looked for again.
 
         Raises:
             MiaError: As `read_dataset` and `prepare_training`.

@@ -1,4 +1,4 @@
-"""What would hurt a training, shown before it starts; the person starts anyway, or goes back to the form."""
+"""The check before a training: what would hurt it is listed, and the person starts it anyway or goes back."""
 
 import asyncio
 import threading
@@ -84,7 +84,7 @@ class CheckScreen(KeyedModal[RunDir | None]):
 
     @property
     def idle(self) -> bool:
-        """Whether the list is there, or why there is none."""
+        """Whether the check is done, or has failed."""
         return (self._is_checked or self._has_failed) and not self._is_starting
 
     def _give_up(self) -> None:
@@ -117,7 +117,7 @@ class CheckScreen(KeyedModal[RunDir | None]):
         after, ahead = None, await asyncio.to_thread(self._last_at_work)
         if ahead is not None:
             answers = [(f"After {printable(ahead.name)}", "after"), ("Start now", "now")]
-            text = "A run of this dataset is at work. Two at once slow each other down."
+            text = "A run of this dataset is running. Two at once slow each other down."
             answer = await self.app.push_screen_wait(Question("When?", text, answers))
             if answer is None:
                 self._is_starting = False
@@ -146,7 +146,7 @@ class CheckScreen(KeyedModal[RunDir | None]):
         return check_start(prepared, others, told=self._told, should_stop=self._stop.is_set)
 
     def _last_at_work(self) -> RunDir | None:
-        """Asked when the person starts: minutes may have gone by since the check."""
+        """Asked when the person starts: that may be minutes after the check."""
         assert self._prepared is not None
         return last_in_line(list_runs(self._prepared.state))
 
@@ -158,7 +158,7 @@ class CheckScreen(KeyedModal[RunDir | None]):
     def _told(self, done: int, total: int) -> None:
         self._done = (done, total)
 
-    # What is seen
+    # Painting
 
     def _show_progress(self) -> None:
         if self._is_checked or self._has_failed:
@@ -168,7 +168,7 @@ class CheckScreen(KeyedModal[RunDir | None]):
             found = f": {total:,}" if total else ""
             words = f"Looking for images{found} {self._ink.more}"
         else:
-            words = f"Looking into the images: {done:,} of {total:,} {self._ink.more}"
+            words = f"Checking the images: {done:,} of {total:,} {self._ink.more}"
         self._body.update(words)
         if not self._is_starting:
             skips = "{ok} starts without waiting, " if self._prepared is not None else ""
@@ -183,7 +183,7 @@ class CheckScreen(KeyedModal[RunDir | None]):
         for note in prepared.notes:
             text.append(f"{ink.pointer} {ink.shown(note)}\n")
         if not text:
-            text.append("Nothing that would hurt was found.\n", style="bold")
+            text.append("No problem was found.\n", style="bold")
         text.append(checked.scope, style="dim")
         self._body.update(text)
         self._anyway = " anyway" if checked.findings else ""
@@ -200,7 +200,7 @@ class CheckScreen(KeyedModal[RunDir | None]):
 
 
 def start_run(prepared: Prepared, *, after: RunDir | None = None) -> RunDir:
-    """Write a run's folder and start its worker; returns when the worker has it, well before it trains.
+    """Write a run's folder and start its worker; returns when the worker has taken it, before it trains.
 
     Args:
         prepared: The job.

@@ -20,7 +20,7 @@ class StartEstimate:
 
     Attributes:
         counts: Images of each part, by class.
-        weights: What each class counts in the loss, in the same order; None for equal weights.
+        weights: The weight of each class in the loss, in the same order; None for equal weights.
         source: Where the labels come from: folders or store.
         decided: Settings that the stored split decides.
         samples: The labelled images.

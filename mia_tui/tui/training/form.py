@@ -1,4 +1,4 @@
-"""The settings of a training as a person types them: a text by field, faults in words, which fields matter now.
+"""The settings of a training as a person types them: the text of each field, its faults, and whether it matters.
 
 Free of Textual. The fields, their limits and their meaning are those of the
 command line (`config.fields`); nothing here knows how a form looks.
@@ -29,7 +29,7 @@ class _Reading:
     """What the texts mean.
 
     Attributes:
-        config: With defaults in place of what cannot be read or does not matter.
+        config: With defaults where a text cannot be read or has no effect.
         faults: A sentence or two by field.
     """
 
@@ -80,7 +80,7 @@ class Form:
         """
         config = self.config
         if config is None:
-            raise ConfigError("The settings have faults, so they are not saved.", "Mend them first.")
+            raise ConfigError("The settings have faults, so they are not saved.", "Correct them first.")
         try:
             with new_content(path, mode=0o666) as file:
                 file.write(save_config(config).encode("utf-8", "surrogateescape"))
@@ -90,11 +90,11 @@ class Form:
             ) from error
 
     def text(self, name: str) -> str:
-        """What stands in a field."""
+        """The text of a field."""
         return self._texts[name]
 
     def set_text(self, name: str, text: str) -> None:
-        """Type something into a field. A square input stays one when its width is changed."""
+        """Type something into a field. A square input stays square when its width is changed."""
         if name == "width" and self._texts["height"] == self._texts["width"]:
             self._texts["height"] = text
         self._texts[name] = text
@@ -102,7 +102,7 @@ class Form:
         self._read = None
 
     def reset(self, name: str) -> None:
-        """Put the default back."""
+        """Restore the default."""
         self._texts[name] = _shown(field_of(name).default)
         self.given.discard(name)
         self._read = None
@@ -117,7 +117,7 @@ class Form:
         return changed
 
     def is_changed(self, name: str) -> bool:
-        """Whether something else than the default stands in a field."""
+        """Whether a field has another value than its default."""
         return self._texts[name] != _shown(field_of(name).default)
 
     def matters(self, name: str) -> bool:
@@ -131,7 +131,7 @@ class Form:
 
     @property
     def values(self) -> TrainConfig:
-        """The settings, with defaults in place of what is wrong or does not matter."""
+        """The settings, with defaults where a text is wrong or has no effect."""
         return self._reading.config
 
     @property
@@ -199,7 +199,7 @@ def _read(texts: Mapping[str, str]) -> _Reading:
 
 
 def _without_idle(config: TrainConfig) -> TrainConfig:
-    """With defaults where a setting has no effect, so that it can neither be at fault nor clutter a command."""
+    """Reset settings without effect, so that they have no faults and do not clutter the command."""
     idle = {
         field.name: field.default
         for field in fields()

@@ -23,7 +23,7 @@ class EditedLine:
 
     Attributes:
         caret: Between characters, from 0; what is typed goes there.
-        is_fresh: Whether nothing was done since the line was reached: typing then replaces all of it.
+        is_fresh: Whether the cursor just came to it: typing then replaces the whole text.
     """
 
     text: str
@@ -32,7 +32,7 @@ class EditedLine:
 
     @classmethod
     def of(cls, text: str) -> "EditedLine":
-        """A line that was just reached."""
+        """A line that the cursor just came to."""
         return cls(text, len(text))
 
     def typed(self, text: str) -> "EditedLine":
@@ -77,12 +77,12 @@ class FormLine:
 
     Attributes:
         name: Of the field.
-        title: As people know it; the words of a fault.
-        value: What stands in it.
+        title: Its title, or the words of the fault.
+        value: Its text.
         kind: text is typed into, choice and switch are changed by keys, pick opens a list.
-        instead: Shown dim where nothing stands in it.
+        instead: Shown dim while it is empty.
         right: Unit and limits.
-        line: While it is typed into.
+        line: Its text with the caret, while it is edited.
         is_changed: Whether it is not the default.
         is_faulty: Whether something is wrong with it.
         title_width: Columns for titles, the same for all.
@@ -107,10 +107,10 @@ class FormView:
         form: The settings.
 
     Attributes:
-        others: Faults that only the data tell, by field, beside those of the form.
+        others: Faults that follow from the data, by field, beside those of the form.
         section: The heading that is shown.
         name: The field under the cursor.
-        line: What is typed into it; None where nothing is typed.
+        line: Its text with the caret; None where nothing can be typed.
     """
 
     def __init__(self, form: Form) -> None:
@@ -133,7 +133,7 @@ class FormView:
         return [field.name for field in fields() if field.group == section and self.form.matters(field.name)]
 
     def sections(self) -> list[tuple[str, str]]:
-        """The headings, each with what is to be said of it."""
+        """The headings, each with its number of faults or of changed fields."""
         faults = self.faults
         rows = []
         for section in groups():
@@ -171,13 +171,13 @@ class FormView:
         self.refresh()
 
     def refresh(self) -> None:
-        """Begin with the field anew: another text stands in it, or it was just reached."""
+        """Start editing the field: its text was replaced, or the cursor just came to it."""
         if self.name not in self.names():
             self.name = self.names()[0]
         self.line = EditedLine.of(self.form.text(self.name)) if self.kind(self.name) == "text" else None
 
     def move(self, by: int) -> None:
-        """Some fields on or back, into the next section at the end of this one."""
+        """Move by some fields, at the end of a section into the next."""
         names = self.names()
         at = names.index(self.name) + by
         if 0 <= at < len(names):
@@ -206,7 +206,7 @@ class FormView:
         return True
 
     def press(self, key: str) -> bool:
-        """An editing key; left and right also change a choice. False if it is no use here."""
+        """Obey an editing key; left and right also change a choice. False if the key does nothing here."""
         if self.line is None:
             if key in ("left", "right") and self.kind(self.name) != "pick":
                 self.change(1 if key == "right" else -1)
@@ -219,7 +219,7 @@ class FormView:
         return True
 
     def change(self, by: int) -> None:
-        """The next choice or the one before; a switch is turned."""
+        """Take the next choice or the one before; a switch is switched."""
         text, field = self.form.text(self.name), field_of(self.name)
         if field.kind == "switch":
             self.set("no" if text == "yes" else "yes")

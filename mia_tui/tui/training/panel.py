@@ -1,4 +1,4 @@
-"""What stands beside the fields of a section: counts of the data, class weights, GPUs, facts of the network."""
+"""The panel beside the fields of a section: counts of images, class weights, GPUs, facts of the network."""
 
 import textwrap
 from collections.abc import Iterable, Sequence
@@ -23,12 +23,12 @@ _OTHER_ROWS = 3  # beside the devices
 
 @dataclass(frozen=True)
 class FormFacts:
-    """What the form knows besides what is typed; None for what is not known yet.
+    """What was found out for the form; None for what is not known yet.
 
     Attributes:
-        weights_are_here: Whether the weights of the network in the form lie on this disk.
+        weights_are_here: Whether the weights of the network in the form are on this disk.
         machine: Where it can train.
-        estimate: What the data say.
+        estimate: What the training would use.
     """
 
     weights_are_here: bool | None
@@ -37,7 +37,7 @@ class FormFacts:
 
 
 def panel(section: str, config: TrainConfig, known: FormFacts, size: tuple[int, int], ink: Ink) -> Text:
-    """What stands beside a section of the form; `size` is columns and rows."""
+    """The panel beside a section of the form; `size` is columns and rows."""
     width, rows = max(_LEAST_COLUMNS, size[0]), max(_LEAST_ROWS, size[1])
     match section:
         case "Network":
@@ -69,19 +69,19 @@ def data_panel(estimate: StartEstimate | None, width: int, rows: int, ink: Ink) 
         text.append(_row(name, [f"{of[part]:,}" for part in PARTS], name_width, number, ink))
     left = len(estimate.counts) - len(_shown(estimate, room))
     if left > 0:
-        text.append(f"and {left:,} classes with more\n", style="dim")
+        text.append(f"and {left:,} classes with more images\n", style="dim")
     text.append(_row("all", [f"{totals[part]:,}" for part in PARTS], name_width, number, ink), style="bold")
     return text
 
 
 def weights_panel(estimate: StartEstimate | None, width: int, rows: int, ink: Ink) -> Text:
-    """What each class counts in the loss."""
+    """The weight of each class in the loss."""
     if estimate is None or estimate.problem:
         return data_panel(estimate, width, rows, ink)
     number = _number_width(of["train"] for of in estimate.counts.values())
     name_width = max(_LEAST_NAME, width - 2 * number - 2)
     text = Text(no_wrap=True, overflow="ellipsis")
-    text.append("What classes count in the loss\n", style="bold")
+    text.append("Weight of each class in the loss\n", style="bold")
     text.append(_row("", ("images", "weight"), name_width, number, ink), style="dim")
     names = list(estimate.counts)
     for name, of in _shown(estimate, max(1, rows - 2)):

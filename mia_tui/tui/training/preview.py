@@ -1,4 +1,7 @@
-"""Augmented images beside the fields of the augmentation: as training would see them, never in the way of typing."""
+"""Augmented images beside the fields of the augmentation, as training would see them.
+
+A helper process makes them: it is started when it is first needed, and ends with the form. Typing never waits for it.
+"""
 
 import os
 import random
@@ -62,7 +65,7 @@ class PreviewPane(Vertical):
             self.sheet = sheet
 
     class Drawn(Message):
-        """A picture of the sheet, for the pane as it was then."""
+        """A picture of the sheet, for the size of the pane at that time."""
 
         def __init__(self, picture: Picture) -> None:
             super().__init__()
@@ -180,7 +183,7 @@ class PreviewPane(Vertical):
             self._image.show(event.picture)
 
     def _say(self, text: str) -> None:
-        """Words instead of images; what is seen already stays while others are made."""
+        """Show words instead of images; images that are shown stay while others are made."""
         self._words = text
         if self._image.picture is None:
             waiting = "" if text.endswith(".") else f" {self._ink.more}"
@@ -201,7 +204,7 @@ class PreviewPane(Vertical):
 
 
 def _for_sheets(terminal: Terminal) -> Terminal:
-    """kitty keeps pictures by number, which is the labelling screen's affair; half blocks need none."""
+    """Half blocks instead of kitty's pictures, whose numbers the labelling screen manages."""
     return replace(terminal, graphics="half") if terminal.graphics == "kitty" else terminal
 
 
@@ -213,7 +216,7 @@ _ENDING_S = 1.0
 
 
 class Previewer:
-    """Asks the helper for the latest wish, one at a time.
+    """Sends the helper the latest request, one at a time.
 
     Args:
         on_sheet: Called in a thread with uint8 pixels, shape (H, W, 3), or a sentence that says why there are none.
@@ -224,7 +227,7 @@ class Previewer:
         self._on_sheet, self._on_ready = on_sheet, on_ready
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
-        self._wish: PreviewRequest | None = None
+        self._request: PreviewRequest | None = None
         self._asked = 0
         self._number = 0
         self._is_ready = self._is_closed = False
@@ -236,16 +239,16 @@ class Previewer:
 
     @property
     def idle(self) -> bool:
-        """Whether the latest wish is answered."""
+        """Whether the latest request is answered."""
         with self._lock:
-            return self._wish is None and self._asked == 0
+            return self._request is None and self._asked == 0
 
     def want(self, config: TrainConfig, root: Path, rows: Sequence[tuple[int, Sample]], tile_px: int) -> None:
         """Ask for a sheet: a line for each of `rows` (number in the run's samples, sample)."""
         wanted = tuple(Row(number, sample.path, sample.frame) for number, sample in rows)
         with self._lock:
             self._number += 1
-            self._wish = PreviewRequest(
+            self._request = PreviewRequest(
                 self._number, config, os.fspath(root.resolve()), wanted, COLUMNS, max(1, tile_px)
             )
             if self._process is None and not self._is_closed:
@@ -256,21 +259,21 @@ class Previewer:
     def close(self) -> None:
         """End the helper."""
         with self._lock:
-            self._is_closed, self._wish = True, None
+            self._is_closed, self._request = True, None
             process = self._process
         if process is not None:
             threading.Thread(target=_end, args=(process,), name="previewer-end", daemon=True).start()
 
     def _ask(self) -> None:
-        """With the lock: send the wish if the helper waits for one."""
-        if not self._is_ready or self._asked or self._wish is None or self._process is None:
+        """With the lock: send the latest request if the helper waits for one."""
+        if not self._is_ready or self._asked or self._request is None or self._process is None:
             return
         assert self._process.stdin is not None
-        wish, self._wish = self._wish, None
+        request, self._request = self._request, None
         with suppress(OSError):  # it has ended; the reading thread tells
-            self._process.stdin.write(encode_line(wish))
+            self._process.stdin.write(encode_line(request))
             self._process.stdin.flush()
-            self._asked = wish.number
+            self._asked = request.number
 
     def _work(self) -> None:
         with self._lock:
@@ -283,7 +286,7 @@ class Previewer:
             except msgspec.DecodeError:
                 break
         with self._lock:
-            is_closed, self._asked, self._wish = self._is_closed, 0, None
+            is_closed, self._asked, self._request = self._is_closed, 0, None
         process.wait()
         if not is_closed:
             self._on_sheet("The preview has ended: torch cannot be used, or memory is short.")
@@ -291,7 +294,7 @@ class Previewer:
     def _take(self, answer: PreviewAnswer) -> None:
         with self._lock:
             is_first, self._is_ready, self._asked = not self._is_ready, True, 0
-            is_late, is_closed = self._wish is not None, self._is_closed
+            is_late, is_closed = self._request is not None, self._is_closed
             self._ask()
         if is_closed:
             return

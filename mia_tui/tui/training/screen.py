@@ -16,7 +16,7 @@ from mia_tui.runs.preflight.prepare import TrainingPreparer
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.text import printable
 from mia_tui.tui.context import Context
-from mia_tui.tui.keys.bindings import bind_keys, key_hints, obey_key
+from mia_tui.tui.keys.bindings import bind_keys, key_hints, keys_of, obey_key, said_key
 from mia_tui.tui.keys.command_queue import CommandQueue
 from mia_tui.tui.places import Place
 from mia_tui.tui.training.commands import TrainCommands
@@ -42,7 +42,7 @@ WIDE_COLUMNS = 110
 _SIDE_COLUMNS = 34
 _WIDE_SIDE_COLUMNS = 46
 _LEAST_FORM = 44  # without a side, where less would be left
-_LOOK_AFTER_S = 0.3  # after the last key: looking takes the interpreter from the typing
+_ESTIMATE_AFTER_S = 0.3  # after the last key: an estimate takes processor time from the typing
 
 
 class TrainScreen(Screen[RunDir | None]):
@@ -51,8 +51,9 @@ class TrainScreen(Screen[RunDir | None]):
     Args:
         place: The dataset.
         context: What screens share.
-        base: Settings to start from; None takes up what was typed before, or the defaults, and keeps what is typed.
-        title: What this is about; the dataset if left out.
+        base: Settings to start from; None starts from what was typed before, or from the defaults, and keeps what is
+            typed for the next time.
+        title: The heading; it names the dataset if left out.
     """
 
     SCOPE = "train"
@@ -80,6 +81,7 @@ class TrainScreen(Screen[RunDir | None]):
         self._key_line = KeyLine(context.ink, key_hints(self.SCOPE, context.user.keys))
         self.place, self.context, self._ink = place, context, context.ink
         self._title = title or f"Train on {printable(place.dataset.resolve().name)}"
+        self._start_key = said_key(self.SCOPE, keys_of(self.SCOPE, context.user.keys), "start")
         self._draft_of = (place.dataset.resolve(), place.state) if base is None else None
         draft = None if self._draft_of is None else context.drafts.get(self._draft_of)
         self.view = FormView(draft or Form(base))
@@ -117,7 +119,7 @@ class TrainScreen(Screen[RunDir | None]):
         self.run_worker(self.queue.run(), group="commands", name="commands")
         look_at_machine(lambda machine: self._tell(self.MachineSeen(machine)))
         self.queue.do(self.commands.look_for_weights)
-        self._look_soon()
+        self._estimate_soon()
         self.call_after_refresh(self.show)
 
     def on_unmount(self) -> None:
@@ -129,7 +131,7 @@ class TrainScreen(Screen[RunDir | None]):
 
     @property
     def is_up_to_date(self) -> bool:
-        """Whether what is shown of the data belongs to what is typed."""
+        """Whether the estimate belongs to what is typed."""
         return self._thread.idle and self.estimate is not None and not self._is_waiting
 
     # For the commands
@@ -152,7 +154,7 @@ class TrainScreen(Screen[RunDir | None]):
         self.app.copy_to_clipboard(text)
 
     def leave(self, run: RunDir | None) -> None:
-        """End; what is typed stays for the next time, unless it was started."""
+        """Close the form; what is typed is kept for the next time, unless it was started."""
         if self._draft_of is not None:
             self.context.drafts.pop(self._draft_of, None)
             if run is None:
@@ -171,7 +173,7 @@ class TrainScreen(Screen[RunDir | None]):
         self.show()
 
     def on_key(self, event: events.Key) -> None:
-        """Letters go into the field, or open its list; what is left are editing keys."""
+        """Letters go into the field, or open its list; other keys edit its text."""
         if obey_key(self, event):
             return
         character = event.character if event.is_printable else None
@@ -203,7 +205,7 @@ class TrainScreen(Screen[RunDir | None]):
 
     @on(ConfigForm.Pressed)
     def _pressed(self, event: ConfigForm.Pressed) -> None:
-        """A click goes to a field; on the value of the field under the cursor it opens or turns it."""
+        """A click moves the cursor to a field; on the value of the current field it opens or switches it."""
         name = self.view.lines()[0][event.line].name
         was_there = name == self.view.name
         self.view.go_to(name)
@@ -224,7 +226,7 @@ class TrainScreen(Screen[RunDir | None]):
         self.view.go_to(self.view.names()[0])
         self.show()
 
-    # What is known
+    # What threads found out
 
     @on(Estimated)
     def _take_estimate(self, event: Estimated) -> None:
@@ -247,23 +249,23 @@ class TrainScreen(Screen[RunDir | None]):
 
     _is_waiting = False
 
-    def _look_soon(self) -> None:
-        """Ask what the data say, when no key came for a while."""
+    def _estimate_soon(self) -> None:
+        """Estimate when no key came for a while."""
         if not self._is_waiting:
             self._is_waiting = True
-            self.set_timer(_LOOK_AFTER_S, self._look)
+            self.set_timer(_ESTIMATE_AFTER_S, self._start_estimate)
 
-    def _look(self) -> None:
+    def _start_estimate(self) -> None:
         self._is_waiting = False
         config = self.view.form.values
         self._thread.want(config, frozenset(self.view.form.given))
         if self.preview.display and not self.view.faults:
             self.preview.want(config, self.estimate)
 
-    # What is seen
+    # Painting
 
     def show(self) -> None:
-        """Paint what is different now."""
+        """Paint what has changed."""
         if not self.is_mounted:
             return
         view = self.view
@@ -272,7 +274,7 @@ class TrainScreen(Screen[RunDir | None]):
         self._tabs.show([name if "fault" not in words else f"{name}!" for name, words in sections], number)
         self._sections.show([Entry(name, words) for name, words in sections], number)
         self._form.show(*view.lines())
-        state = state_words(view, self.estimate)  # a long title gives way to it
+        state = state_words(view, self.estimate, self._start_key)  # a long title is cut short for it
         title = self._ink.fit(self._title, self.size.width - self._ink.width(state) - 2)
         self._heading.show([(title, None)], [(state, None)])
         self._help.update(help_text(view, self._ink))
@@ -282,7 +284,7 @@ class TrainScreen(Screen[RunDir | None]):
         known = FormFacts(self.commands.weights_here(config.backbone), self.machine, self.estimate)
         self._side.update(panel(view.section, config, known, self._side.size, self._ink))
         self._lay_out()
-        self._look_soon()
+        self._estimate_soon()
 
     def _lay_out(self) -> None:
         width = self.size.width

@@ -1,4 +1,4 @@
-"""What the form of a training says around its fields: how far it is, what a field means, the command line."""
+"""The words around the fields of the form: what a field and its value mean, faults, the command line."""
 
 import os
 import textwrap
@@ -30,11 +30,17 @@ _COMMAND_LINES = 2
 _LEAST_COLUMNS = 10
 
 
-def state_words(view: "FormView", estimate: StartEstimate | None) -> str:
-    """How far the form is from a training, in a few words; `estimate` is None before the data were looked at."""
+def state_words(view: "FormView", estimate: StartEstimate | None, key: str) -> str:
+    """Whether a training can start, in a few words.
+
+    Args:
+        view: The form.
+        estimate: What it would use; None before that is known.
+        key: The one that starts it, or else shows a fault.
+    """
     faults = view.faults
     if faults:
-        return f"{counted(len(faults), 'fault')}: F5 shows the first"
+        return f"{counted(len(faults), 'fault')}: {key} shows the first"
     if estimate is None:
         return ""
     if estimate.problem:
@@ -57,7 +63,7 @@ def help_text(view: "FormView", ink: Ink) -> Text:
 
 
 def shown_command(command: str, dataset: Path, columns: int, ink: Ink) -> str:
-    """The command line; where it is long, the path gives way to the options, and is copied whole.
+    """The command line; where it is long the path is shortened, so that the options are seen. It is copied whole.
 
     Args:
         command: As it would be typed.
@@ -93,7 +99,7 @@ def help_of(field: Field) -> str:
 
 
 def left_out(name: str, config: TrainConfig) -> str:
-    """What an empty field means, shown in its place; "" where empty means nothing."""
+    """What an empty field means, shown in it; "" where no words are needed."""
     own = OPTIMIZERS[config.optimizer]
     return {
         "lr": f"{own.lr:g} by default",
@@ -105,7 +111,7 @@ def left_out(name: str, config: TrainConfig) -> str:
 
 
 def note_of(name: str, form: Form) -> str:
-    """What the present value of a field means; "" where nothing is to be said."""
+    """What the present value of a field means; "" if there is nothing to explain."""
     config, text = form.values, form.text(name).strip()
     match name:
         case "backbone":
@@ -124,7 +130,7 @@ def note_of(name: str, form: Form) -> str:
 
 
 def choice_words(name: str) -> dict[str, str]:
-    """What the choices of a field mean, as far as there are words for it."""
+    """What each choice of a field means, where that is explained."""
     known: dict[str, dict[str, str]] = {
         "loss": _plain(LOSSES),
         "metric": _plain(METRICS),
@@ -138,7 +144,7 @@ def choice_words(name: str) -> dict[str, str]:
 def backbone_words(row: Backbone, config: TrainConfig) -> str:
     """A network in a sentence."""
     if row.tag is None:
-        weights = "nobody published weights"
+        weights = "no published weights"
     else:
         weights = f"ImageNet weights: top-1 {row.top1:.1f} %, {row.licence}"
     return (
