@@ -165,9 +165,7 @@ def test_arrows_and_enter_of_one_burst_answer_in_order(cells: Path) -> None:
 def test_the_check_before_a_training_has_the_keys_of_dialogs(cells: Path) -> None:
     async def test() -> None:
         def make(_: Any, context: Context) -> CheckScreen:
-            return CheckScreen(
-                TrainingPreparer(cells, None, "ann"), context, TrainConfig(), frozenset(), "", "ann"
-            )
+            return CheckScreen(TrainingPreparer(cells, None, "ann"), context, TrainConfig(), frozenset(), "")
 
         async with shown(cells, make, context=OWN) as pilot:
             app: Any = pilot.app

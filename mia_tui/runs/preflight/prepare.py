@@ -279,6 +279,10 @@ class TrainingPreparer:
             self._read(config, follow=True, progress=progress)
             return self._prepare(config, given, command)
 
+    def keep_split(self, prepared: Prepared) -> Prepared:
+        """Store the split of a job, by the name of who trains; as `keep_split`."""
+        return keep_split(prepared, self._annotator)
+
     def _read(self, config: TrainConfig, *, follow: bool, progress: Callable[[int], None] | None) -> None:
         key, before = (config.frames, config.labels), self._dataset
         is_fresh = (

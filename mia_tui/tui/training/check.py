@@ -14,7 +14,7 @@ from mia_tui.runs.list.housekeeping import drop_stillborn
 from mia_tui.runs.list.index import list_runs, remember_run
 from mia_tui.runs.preflight.checks import CheckResult, check_start, without_label
 from mia_tui.runs.preflight.images import CheckStopped
-from mia_tui.runs.preflight.prepare import Prepared, TrainingPreparer, keep_split
+from mia_tui.runs.preflight.prepare import Prepared, TrainingPreparer
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.worker.launch import spawn, trains_on_cpu, wait_until_taken
 from mia_tui.runs.worker.queue import last_in_line
@@ -38,7 +38,6 @@ class CheckScreen(KeyedModal[RunDir | None]):
         config: The settings.
         given: Those that somebody named; a stored split decides the others.
         command: The command line that does the same.
-        annotator: Who trains.
     """
 
     def __init__(
@@ -48,7 +47,6 @@ class CheckScreen(KeyedModal[RunDir | None]):
         config: TrainConfig,
         given: frozenset[str],
         command: str,
-        annotator: str,
     ) -> None:
         super().__init__()
         moves = {"down": 1, "up": -1, "page_next": _PAGE, "page_previous": -_PAGE}
@@ -57,7 +55,7 @@ class CheckScreen(KeyedModal[RunDir | None]):
             "cancel": self._give_up,
             **{name: partial(self._scroll, by) for name, by in moves.items()},
         }
-        self._preparer, self._annotator, self._ink = preparer, annotator, context.ink
+        self._preparer, self._ink = preparer, context.ink
         self._config, self._given, self._command = config, given, command
         self._stop = threading.Event()
         self._done = (0, 0)
@@ -153,7 +151,7 @@ class CheckScreen(KeyedModal[RunDir | None]):
     def _begin(self, after: RunDir | None) -> RunDir:
         """Store the split, write the run's folder, start its worker."""
         assert self._prepared is not None
-        return start_run(keep_split(self._prepared, self._annotator), after=after)
+        return start_run(self._preparer.keep_split(self._prepared), after=after)
 
     def _told(self, done: int, total: int) -> None:
         self._done = (done, total)

@@ -117,7 +117,6 @@ class TrainCommands:
                 config,
                 frozenset(form.given),
                 screen.command,
-                screen.place.annotator,
             )
         )
         if run is not None:

@@ -25,7 +25,7 @@ _OPTION = re.compile(r"--[a-z][a-z0-9-]*")
 
 
 @dataclass(frozen=True)
-class _Reading:
+class _FormReading:
     """What the texts mean.
 
     Attributes:
@@ -50,7 +50,7 @@ class Form:
     def __init__(self, config: TrainConfig | None = None) -> None:
         self.given: set[str] = set()
         self._texts: dict[str, str] = {}
-        self._read: _Reading | None = None
+        self._read: _FormReading | None = None
         self.take(config or TrainConfig())
 
     def take(self, config: TrainConfig, *, given: Collection[str] = ()) -> None:
@@ -140,7 +140,7 @@ class Form:
         return None if self.faults else self.values
 
     @property
-    def _reading(self) -> _Reading:
+    def _reading(self) -> _FormReading:
         if self._read is None:
             self._read = _read(self._texts)
         return self._read
@@ -180,7 +180,7 @@ def _shown(value: Value | None) -> str:
     return "" if value is None else value_text(value)
 
 
-def _read(texts: Mapping[str, str]) -> _Reading:
+def _read(texts: Mapping[str, str]) -> _FormReading:
     values: dict[str, Value | None] = {}
     own: dict[str, str] = {}
     for field in fields():
@@ -195,7 +195,7 @@ def _read(texts: Mapping[str, str]) -> _Reading:
     faults = {name: in_words(error) for name, error in find_faults(config).items() if name not in own}
     faults = {name: text for name, text in (own | faults).items() if field_of(name).has_effect(config)}
     ordered = {field.name: faults[field.name] for field in fields() if field.name in faults}
-    return _Reading(config, ordered)
+    return _FormReading(config, ordered)
 
 
 def _without_idle(config: TrainConfig) -> TrainConfig:

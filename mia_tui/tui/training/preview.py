@@ -54,17 +54,17 @@ class PreviewPane(Vertical):
         context: What screens share.
     """
 
-    class Ready(Message):
+    class HelperReady(Message):
         """The helper has imported torch."""
 
-    class Made(Message):
+    class SheetMade(Message):
         """A sheet, or why there is none."""
 
         def __init__(self, sheet: np.ndarray | str) -> None:
             super().__init__()
             self.sheet = sheet
 
-    class Drawn(Message):
+    class SheetDrawn(Message):
         """A picture of the sheet, for the size of the pane at that time."""
 
         def __init__(self, picture: Picture) -> None:
@@ -78,7 +78,7 @@ class PreviewPane(Vertical):
         self._caption = TextBlock(_CAPTION, classes="caption")
         self._image = ImageView(self._terminal, context.link, self._write)
         self._previewer = Previewer(
-            lambda sheet: self._tell(self.Made(sheet)), lambda: self._tell(self.Ready())
+            lambda sheet: self._tell(self.SheetMade(sheet)), lambda: self._tell(self.HelperReady())
         )
         self._wanted: object = None
         self._first = 0
@@ -145,12 +145,12 @@ class PreviewPane(Vertical):
             return 1
         return max(1, min(_MOST_LINES, int(height * config.width / (width / COLUMNS * config.height))))
 
-    @on(Ready)
+    @on(HelperReady)
     def _is_ready(self) -> None:
         self._say("Augmenting")
 
-    @on(Made)
-    def _take(self, event: Made) -> None:
+    @on(SheetMade)
+    def _take(self, event: SheetMade) -> None:
         if isinstance(event.sheet, str):
             self._say(event.sheet)
             return
@@ -173,12 +173,12 @@ class PreviewPane(Vertical):
             return
 
         def work() -> None:
-            self._tell(self.Drawn(draw_picture(sheet, panel, self._terminal)))
+            self._tell(self.SheetDrawn(draw_picture(sheet, panel, self._terminal)))
 
         threading.Thread(target=work, name="preview-draw", daemon=True).start()
 
-    @on(Drawn)
-    def _show(self, event: Drawn) -> None:
+    @on(SheetDrawn)
+    def _show(self, event: SheetDrawn) -> None:
         if event.picture.panel == self._image.panel:
             self._image.show(event.picture)
 
