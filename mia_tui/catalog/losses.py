@@ -1,14 +1,21 @@
-"""Losses to choose from. The formulas stand in engine/training/losses.py."""
+"""Losses to choose from, by name, with what each is in words.
 
-from typing import Literal
+A new loss is a line here and its formula, marked with `@loss`, in engine/training/losses.py; a parameter of it is
+a field in config/train.py.
+"""
 
-LossName = Literal["cross_entropy", "focal", "kl"]
+from typing import TYPE_CHECKING, Literal
 
-LOSSES: dict[LossName, str] = {
+LOSSES: dict[str, str] = {
     "cross_entropy": "cross entropy",
     "focal": "focal loss: easy images count less (Lin et al. 2017)",
     "kl": "Kullback-Leibler divergence from targets to predictions",
 }
+
+if TYPE_CHECKING:
+    LossName = str
+else:
+    LossName = Literal[tuple(LOSSES)]
 
 ClassWeighting = Literal["none", "inverse", "effective", "manual"]
 

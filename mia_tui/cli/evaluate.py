@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     import numpy as np
 
     from mia_tui.config.train import Frames
+    from mia_tui.dataset.dataset import Dataset
     from mia_tui.engine.inference.predict import Predictor
     from mia_tui.runs.evaluation.evaluated_images import EvaluationView
-    from mia_tui.runs.preflight.prepare import Dataset
 
 
 @click.command("evaluate", cls=Command)

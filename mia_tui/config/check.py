@@ -52,7 +52,7 @@ def make_config(
 
 
 def check_config(config: TrainConfig) -> None:
-    """Hold the fields against each other and the backbone; no file is looked at.
+    """Check the fields against each other and the backbone; no file is read.
 
     Raises:
         ConfigError: With a sentence that names the flags.
@@ -142,7 +142,7 @@ def _check_group_by(config: TrainConfig) -> None:
         compile_pattern(config.group_by)
 
 
-# In the order in which they are told where only one is; each under the field to change.
+# Each under the field to change; the first fault is the one that the command line names.
 _CHECKS: dict[str, Callable[[TrainConfig], object]] = {
     "backbone": _check_backbone,
     "width": _check_size,

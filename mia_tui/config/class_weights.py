@@ -1,4 +1,4 @@
-"""What each class counts in the loss: none, inverse frequency, effective number, or by hand.
+"""The weight of each class in the loss: none, inverse frequency, effective number, or by hand.
 
 Free of torch, so that the command line can check and show the weights before a run starts.
 """

@@ -2,7 +2,7 @@
 
 A field is known by its name (`batch_size`) in files and by its option
 (`--batch-size`) on the command line. `check_value` is the one place that
-holds a value against a field's kind and limits, wherever it came from. Width
+checks a value against a field's kind and limits, wherever it came from. Width
 and height also go by one name, `size`.
 """
 
@@ -10,18 +10,22 @@ import difflib
 import math
 import operator
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
 
 import msgspec.inspect
 
 from mia_tui.errors import ConfigError
 from mia_tui.text import printable
 
+if TYPE_CHECKING:
+    from mia_tui.config.train import TrainConfig
+
 Kind = Literal["text", "whole", "real", "switch", "choice"]
 Value = str | int | float | bool
+Condition = Callable[["TrainConfig"], bool]
 
 # Fields that the command line sets by an option of another name.
 _OPTIONS = {"width": "--size", "height": "--size", "color": "--color/--mono"}
@@ -44,8 +48,11 @@ class Field:
     Attributes:
         optional: Whether it may be left out (None), which its description explains.
         choices: The words allowed; empty unless `kind` is "choice".
+        title: As forms call it, such as `batch size`.
         group: Heading it stands under.
         unit: Of its value; "" where it has none.
+        only_if: Tells whether it has an effect, from the other settings; None where it always has. A form shows only
+            the settings that have an effect.
         pattern: Regular expression a text must match; None where any will do.
     """
 
@@ -54,9 +61,11 @@ class Field:
     default: Value | None
     optional: bool
     choices: tuple[str, ...]
+    title: str
     group: str
     description: str
     unit: str
+    only_if: Condition | None = None
     gt: float | None = None
     ge: float | None = None
     lt: float | None = None
@@ -68,6 +77,10 @@ class Field:
     def option(self) -> str:
         """Its option on the command line."""
         return _OPTIONS.get(self.name, "--" + self.name.replace("_", "-"))
+
+    def has_effect(self, config: "TrainConfig") -> bool:
+        """Whether it changes anything, as the other settings are."""
+        return self.only_if is None or self.only_if(config)
 
     @property
     def limits(self) -> str:
@@ -213,13 +226,16 @@ def _field(item: msgspec.inspect.Field, choices: tuple[Any, ...]) -> Field:
             True,
         )
     extra: dict[str, Any] = about.extra or {}
+    schema: dict[str, Any] = about.extra_json_schema or {}
     return Field(
         name=item.name,
         default=item.default,
         optional=optional,
+        title=schema.get("title", item.name.replace("_", " ")),
         group=extra["group"],
-        description=(about.extra_json_schema or {})["description"],
+        description=schema["description"],
         unit=extra["unit"],
+        only_if=extra.get("only_if"),
         **_kind_and_limits(kind, choices),
     )
 

@@ -5,6 +5,9 @@ import re
 from mia_tui.errors import ConfigError
 from mia_tui.text import printable
 
+SPLIT_FIELDS = ("val_fraction", "test_fraction", "group_by", "split_seed")
+"""The settings that a stored split decides where nobody names them."""
+
 
 def check_split(val_fraction: float, test_fraction: float, group_by: str | None) -> None:
     """Refuse a split that cannot be made.

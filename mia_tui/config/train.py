@@ -1,8 +1,8 @@
-"""Every setting of a training run, with range, unit and meaning on the field.
+"""Every setting of a training run, with range, unit, meaning, and when it has an effect, on the field.
 
-The command line, config files and the form are all made from this record. The
-defaults are our own, chosen by measurement (README); `recipes.py` holds the
-predecessor's.
+The command line, settings files and the form are all made from this record: a
+new field is in all three. The defaults are our own, chosen by measurement
+(README); `recipes.py` holds the predecessor's.
 """
 
 from typing import Annotated, Any, Literal
@@ -14,6 +14,7 @@ from mia_tui.catalog.losses import LossName
 from mia_tui.catalog.metrics import MetricName
 from mia_tui.catalog.optimizers import OptimizerName
 from mia_tui.catalog.schedules import ScheduleName
+from mia_tui.config.fields import Condition
 
 Scaling = Literal["auto", "zero_one", "minus_one_one", "imagenet"]
 Geometry = Literal["squash", "letterbox", "crop"]
@@ -29,40 +30,66 @@ _MOST = 1_000_000  # epochs, images a step: beyond any use, and below what overf
 _LARGEST = 1e6  # of rates: beyond any use, and below what overflows
 
 
-def _about(group: str, description: str, unit: str = "", **limits: Any) -> Meta:
-    return Meta(description=description, extra={"group": group, "unit": unit}, **limits)
+def _about(
+    group: str, description: str, unit: str = "", *, only_if: Condition | None = None, **more: Any
+) -> Meta:
+    """What is said of a field.
+
+    Args:
+        group: Heading it stands under.
+        description: What it means, a sentence.
+        unit: Of its value.
+        only_if: Whether it has an effect, from the other settings; the form shows it only then.
+        more: Limits (gt, ge, lt, le, min_length, pattern), and `title` where the form calls it something else than
+            its name.
+    """
+    return Meta(description=description, extra={"group": group, "unit": unit, "only_if": only_if}, **more)
 
 
-def _network(description: str, **limits: Any) -> Meta:
-    return _about("Network", description, **limits)
+def _network(description: str, **more: Any) -> Meta:
+    return _about("Network", description, **more)
 
 
-def _input(description: str, unit: str = "", **limits: Any) -> Meta:
-    return _about("Input", description, unit, **limits)
+def _input(description: str, unit: str = "", **more: Any) -> Meta:
+    return _about("Input", description, unit, **more)
 
 
-def _loss(description: str, **limits: Any) -> Meta:
-    return _about("Loss and metric", description, **limits)
+def _loss(description: str, **more: Any) -> Meta:
+    return _about("Loss and metric", description, **more)
 
 
-def _optimizer(description: str, unit: str = "", **limits: Any) -> Meta:
-    return _about("Optimizer", description, unit, **limits)
+def _optimizer(description: str, unit: str = "", **more: Any) -> Meta:
+    return _about("Optimizer", description, unit, **more)
 
 
-def _run(description: str, unit: str = "", **limits: Any) -> Meta:
-    return _about("Run", description, unit, **limits)
+def _run(description: str, unit: str = "", **more: Any) -> Meta:
+    return _about("Run", description, unit, **more)
 
 
-def _split(description: str, **limits: Any) -> Meta:
-    return _about("Data", description, **limits)
+def _split(description: str, **more: Any) -> Meta:
+    return _about("Data", description, **more)
 
 
-def _augment(description: str, unit: str = "", **limits: Any) -> Meta:
-    return _about("Augmentation", description, unit, **limits)
+def _augment(description: str, unit: str = "", **more: Any) -> Meta:
+    return _about("Augmentation", description, unit, **more)
 
 
-def _chance(description: str) -> Meta:
-    return _augment(f"Probability of {description}; 0 is never.", ge=0.0, le=1.0)
+def _chance(description: str, **more: Any) -> Meta:
+    return _augment(f"Probability of {description}; 0 is never.", ge=0.0, le=1.0, **more)
+
+
+def _is_split(config: "TrainConfig") -> bool:
+    return config.val is None
+
+
+def _is(name: str, value: str) -> Condition:
+    """Whether another setting has a value."""
+    return lambda config: bool(getattr(config, name) == value)
+
+
+def _on(chance: str) -> Condition:
+    """Whether the augmentation of that field may happen at all."""
+    return lambda config: bool(getattr(config, chance) > 0)
 
 
 class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -87,27 +114,35 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     width: Annotated[int, _input("Input width.", "pixels", ge=8, le=4096)] = 224
     height: Annotated[int, _input("Input height.", "pixels", ge=8, le=4096)] = 224
-    color: Annotated[bool, _input("Colour (red, green, blue) or mono (one channel).")] = True
+    color: Annotated[bool, _input("Colour (red, green, blue) or mono (one channel).", title="colour")] = True
     geometry: Annotated[
         Geometry,
-        _input("How an image meets the input size: squash, letterbox (borders black) or crop (the middle)."),
+        _input(
+            "How an image is fitted to the input size: squash, letterbox (borders black) or crop (the middle)."
+        ),
     ] = "squash"
     resize: Annotated[Resize, _input("How images are resized, always with anti-aliasing.")] = "cubic"
     scaling: Annotated[
         Scaling,
         _input(
-            "What the network is fed: zero_one (0..1), minus_one_one (-1..1), imagenet (mean and deviation "
-            "of ImageNet), auto (what the weights expect; imagenet without weights)."
+            "Range of the values that the network is given: zero_one (0..1), minus_one_one (-1..1), imagenet (mean "
+            "and deviation of ImageNet), auto (what the weights expect; imagenet without weights)."
         ),
     ] = "auto"
     max_megapixels: Annotated[
-        float, _input("Larger images are skipped and named.", "megapixels", gt=0.0, le=_MOST)
+        float, _input("Larger images are skipped, with a warning.", "megapixels", gt=0.0, le=_MOST)
     ] = 120.0
     frames: Annotated[Frames, _input("Frames taken of animated GIF and WebP files.")] = "first"
 
     loss: Annotated[LossName, _loss("Loss.")] = "cross_entropy"
     focal_gamma: Annotated[
-        float, _loss("Focusing strength of the focal loss; 0 is cross entropy.", ge=0.0, le=10.0)
+        float,
+        _loss(
+            "Focusing strength of the focal loss; 0 is cross entropy.",
+            ge=0.0,
+            le=10.0,
+            only_if=_is("loss", "focal"),
+        ),
     ] = 2.0
     label_smoothing: Annotated[
         float, _loss("Share of each target spread over all classes.", ge=0.0, lt=1.0)
@@ -119,38 +154,85 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         ),
     ] = "none"
     effective_beta: Annotated[
-        float, _loss("Beta of the effective number of images (Cui et al. 2019).", gt=0.0, lt=1.0)
+        float,
+        _loss(
+            "Beta of the effective number of images (Cui et al. 2019).",
+            gt=0.0,
+            lt=1.0,
+            only_if=lambda config: config.class_weights.strip() == "effective",
+        ),
     ] = 0.999
     metric: Annotated[
         MetricName,
         _loss(
-            "Figure on the validation part that decides which epoch is best. The loss is the default: it tells "
-            "epochs apart where a few hundred images give the same share of right ones."
+            "Figure on the validation part that decides which epoch is best. The default is the loss: it differs "
+            "between epochs of the same accuracy, which are frequent with a few hundred images."
         ),
     ] = "loss"
 
     optimizer: Annotated[OptimizerName, _optimizer("Optimizer.")] = "adamw"
     lr: Annotated[
         Annotated[float, Meta(gt=0.0, le=_LARGEST)] | None,  # msgspec takes limits inside a union only
-        _optimizer("Learning rate at the start; left out, the optimizer's own default."),
+        _optimizer(
+            "Learning rate at the start; left out, the optimizer's own default.", title="learning rate"
+        ),
     ] = None
     weight_decay: Annotated[
         Annotated[float, Meta(ge=0.0, le=_LARGEST)] | None,
         _optimizer("Weight decay (biases and norms are spared); left out, the optimizer's own default."),
     ] = None
-    momentum: Annotated[float, _optimizer("Momentum of SGD (Nesterov).", ge=0.0, lt=1.0)] = 0.9
-    schedule: Annotated[ScheduleName, _optimizer("Course of the learning rate.")] = "cosine"
-    plateau_factor: Annotated[float, _optimizer("plateau: factor.", gt=0.0, lt=1.0)] = 0.2
+    momentum: Annotated[
+        float, _optimizer("Momentum of SGD (Nesterov).", ge=0.0, lt=1.0, only_if=_is("optimizer", "sgd"))
+    ] = 0.9
+    schedule: Annotated[ScheduleName, _optimizer("Schedule of the learning rate.")] = "cosine"
+    plateau_factor: Annotated[
+        float,
+        _optimizer(
+            "plateau: factor of the rate.",
+            gt=0.0,
+            lt=1.0,
+            only_if=_is("schedule", "plateau"),
+        ),
+    ] = 0.2
     plateau_patience: Annotated[
-        int, _optimizer("plateau: epochs without improvement.", "epochs", ge=1, le=_MOST)
+        int,
+        _optimizer(
+            "plateau: epochs without improvement.",
+            "epochs",
+            ge=1,
+            le=_MOST,
+            only_if=_is("schedule", "plateau"),
+        ),
     ] = 5
-    step_factor: Annotated[float, _optimizer("step: factor.", gt=0.0, lt=1.0)] = 0.5
-    step_epochs: Annotated[int, _optimizer("step: epochs between two factors.", "epochs", ge=1, le=_MOST)] = (
-        25
-    )
-    min_lr: Annotated[float, _optimizer("Floor of the learning rate.", ge=0.0, le=_LARGEST)] = 1e-6
+    step_factor: Annotated[
+        float,
+        _optimizer("step: factor of the rate.", gt=0.0, lt=1.0, only_if=_is("schedule", "step")),
+    ] = 0.5
+    step_epochs: Annotated[
+        int,
+        _optimizer(
+            "step: epochs between two changes of the rate.",
+            "epochs",
+            ge=1,
+            le=_MOST,
+            only_if=_is("schedule", "step"),
+        ),
+    ] = 25
+    min_lr: Annotated[
+        float,
+        _optimizer(
+            "Lowest learning rate.",
+            ge=0.0,
+            le=_LARGEST,
+            only_if=lambda config: config.schedule != "constant",
+            title="lowest learning rate",
+        ),
+    ] = 1e-6
     warmup_epochs: Annotated[
-        float, _optimizer("cosine: epochs of linear warm-up.", "epochs", ge=0.0, le=_MOST)
+        float,
+        _optimizer(
+            "cosine: epochs of linear warm-up.", "epochs", ge=0.0, le=_MOST, only_if=_is("schedule", "cosine")
+        ),
     ] = 1.0
 
     epochs: Annotated[int, _run("Passes over the training part.", "epochs", ge=1, le=_MOST)] = 20
@@ -159,18 +241,21 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         int, _run("Stop after so many epochs without improvement; 0 is never.", "epochs", ge=0, le=_MOST)
     ] = 0
     seed: Annotated[
-        int, _run("Varies first weights, order and augmentation (not the split).", ge=0, le=2**31 - 1)
+        int,
+        _run(
+            "Changes the first weights, the order and the augmentation (not the split).", ge=0, le=2**31 - 1
+        ),
     ] = 0
-    deterministic: Annotated[bool, _run("Repeatable to the bit on a GPU, too; slower.")] = False
+    deterministic: Annotated[bool, _run("The same results to the bit on a GPU, too; slower.")] = False
     device: Annotated[
         str, _run("auto, cpu, cuda, cuda:N or mps.", pattern="^(auto|cpu|mps|cuda(:[0-9]+)?)$")
     ] = "auto"
     precision: Annotated[
-        Precision, _run("Arithmetic of the network; auto takes bf16 where the device gains from it.")
+        Precision, _run("Number format of the network; auto takes bf16 where the device is faster with it.")
     ] = "auto"
     cache: Annotated[
         Cache,
-        _run("Where decoded images are kept: device, ram, none (read anew each epoch), auto (by size)."),
+        _run("Where decoded images are kept: device, ram, none (read again each epoch), auto (by size)."),
     ] = "auto"
     threads: Annotated[
         Annotated[int, Meta(ge=1, le=MOST_THREADS)] | None,
@@ -181,21 +266,22 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         LabelSource,
         _split("Where labels come from: folders (their names), store (what was labelled or imported), auto."),
     ] = "auto"
-    val_fraction: Annotated[float, _split("Share of the labelled images for validation.", ge=0.0, lt=1.0)] = (
-        0.2
-    )
+    val_fraction: Annotated[
+        float, _split("Share of the labelled images for validation.", ge=0.0, lt=1.0, only_if=_is_split)
+    ] = 0.2
     test_fraction: Annotated[
-        float, _split("Share of the labelled images kept for a test.", ge=0.0, lt=1.0)
+        float, _split("Share of the labelled images kept for a test.", ge=0.0, lt=1.0, only_if=_is_split)
     ] = 0.0
     group_by: Annotated[
         str | None,
         _split(
             "Regular expression; images whose paths agree in its groups (or its whole match) stay in one part. "
-            "Empty is none."
+            "Empty is none.",
+            only_if=_is_split,
         ),
     ] = None
-    split_seed: Annotated[int, _split("Varies the split.", ge=0, le=2**31 - 1)] = 0
-    val: Annotated[str | None, _split("A folder of labelled images that validates instead of a split.")] = (
+    split_seed: Annotated[int, _split("Changes the split.", ge=0, le=2**31 - 1, only_if=_is_split)] = 0
+    val: Annotated[str | None, _split("A folder of labelled images to validate on instead of a split.")] = (
         None
     )
 
@@ -205,28 +291,51 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         float, _chance("a turn by 90, 180 or 270 degrees; by 180 where the input is not square")
     ] = 0.75
     blur: Annotated[float, _chance("a Gaussian blur")] = 0.0
-    blur_sigma: Annotated[float, _augment("Blur: largest sigma.", "pixels", gt=0.0, le=20.0)] = 3.0
-    piecewise_affine: Annotated[float, _chance("moving the points of a grid about")] = 0.0
+    blur_sigma: Annotated[
+        float, _augment("Blur: largest sigma.", "pixels", gt=0.0, le=20.0, only_if=_on("blur"))
+    ] = 3.0
+    piecewise_affine: Annotated[float, _chance("a distortion by moving the points of a grid")] = 0.0
     piecewise_scale_min: Annotated[
         float,
-        _augment("Piecewise affine: smallest deviation of a point, as a share of the image.", ge=0.0, le=0.2),
+        _augment(
+            "Piecewise affine: smallest deviation of a point, as a share of the image.",
+            ge=0.0,
+            le=0.2,
+            only_if=_on("piecewise_affine"),
+        ),
     ] = 0.01
     piecewise_scale_max: Annotated[
         float,
-        _augment("Piecewise affine: largest deviation of a point, as a share of the image.", ge=0.0, le=0.2),
+        _augment(
+            "Piecewise affine: largest deviation of a point, as a share of the image.",
+            ge=0.0,
+            le=0.2,
+            only_if=_on("piecewise_affine"),
+        ),
     ] = 0.05
     dropout: Annotated[float, _chance("blacking out pixels or patches (one or the other)")] = 0.0
-    dropout_pixels_min: Annotated[float, _augment("Pixel dropout: smallest share.", ge=0.0, le=1.0)] = 0.01
-    dropout_pixels_max: Annotated[float, _augment("Pixel dropout: largest share.", ge=0.0, le=1.0)] = 0.1
-    dropout_pixels_per_channel: Annotated[float, _chance("pixel dropout in each colour on its own")] = 0.5
-    dropout_patches_min: Annotated[float, _augment("Patch dropout: smallest share.", ge=0.0, le=1.0)] = 0.03
-    dropout_patches_max: Annotated[float, _augment("Patch dropout: largest share.", ge=0.0, le=1.0)] = 0.15
+    dropout_pixels_min: Annotated[
+        float, _augment("Pixel dropout: smallest share.", ge=0.0, le=1.0, only_if=_on("dropout"))
+    ] = 0.01
+    dropout_pixels_max: Annotated[
+        float, _augment("Pixel dropout: largest share.", ge=0.0, le=1.0, only_if=_on("dropout"))
+    ] = 0.1
+    dropout_pixels_per_channel: Annotated[
+        float, _chance("pixel dropout in each colour separately", only_if=_on("dropout"))
+    ] = 0.5
+    dropout_patches_min: Annotated[
+        float, _augment("Patch dropout: smallest share.", ge=0.0, le=1.0, only_if=_on("dropout"))
+    ] = 0.03
+    dropout_patches_max: Annotated[
+        float, _augment("Patch dropout: largest share.", ge=0.0, le=1.0, only_if=_on("dropout"))
+    ] = 0.15
     dropout_patch_size_min: Annotated[
         float,
         _augment(
             "Patch dropout: the grid of patches has at least this share of the image's pixels a side.",
             gt=0.0,
             le=1.0,
+            only_if=_on("dropout"),
         ),
     ] = 0.02
     dropout_patch_size_max: Annotated[
@@ -235,18 +344,28 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             "Patch dropout: the grid of patches has at most this share of the image's pixels a side.",
             gt=0.0,
             le=1.0,
+            only_if=_on("dropout"),
         ),
     ] = 0.05
-    dropout_patches_per_channel: Annotated[float, _chance("patch dropout in each colour on its own")] = 0.2
-    affine: Annotated[float, _chance("scaling, shifting, shearing and rotating together")] = 0.0
-    affine_scale_min: Annotated[float, _augment("Affine: smallest scale, x and y apart.", gt=0.0, le=1.0)] = (
-        0.8
-    )
-    affine_scale_max: Annotated[float, _augment("Affine: largest scale, x and y apart.", ge=1.0, le=10.0)] = (
-        1.2
-    )
-    affine_shift: Annotated[
-        float, _augment("Affine: largest shift, as a share of width and height.", ge=0.0, le=1.0)
+    dropout_patches_per_channel: Annotated[
+        float, _chance("patch dropout in each colour separately", only_if=_on("dropout"))
     ] = 0.2
-    affine_shear: Annotated[float, _augment("Affine: largest shear.", "degrees", ge=0.0, lt=90.0)] = 16.0
-    affine_rotate: Annotated[float, _augment("Affine: largest rotation.", "degrees", ge=0.0, le=180.0)] = 45.0
+    affine: Annotated[float, _chance("scaling, shifting, shearing and rotating together")] = 0.0
+    affine_scale_min: Annotated[
+        float, _augment("Affine: smallest scale, x and y separately.", gt=0.0, le=1.0, only_if=_on("affine"))
+    ] = 0.8
+    affine_scale_max: Annotated[
+        float, _augment("Affine: largest scale, x and y separately.", ge=1.0, le=10.0, only_if=_on("affine"))
+    ] = 1.2
+    affine_shift: Annotated[
+        float,
+        _augment(
+            "Affine: largest shift, as a share of width and height.", ge=0.0, le=1.0, only_if=_on("affine")
+        ),
+    ] = 0.2
+    affine_shear: Annotated[
+        float, _augment("Affine: largest shear.", "degrees", ge=0.0, lt=90.0, only_if=_on("affine"))
+    ] = 16.0
+    affine_rotate: Annotated[
+        float, _augment("Affine: largest rotation.", "degrees", ge=0.0, le=180.0, only_if=_on("affine"))
+    ] = 45.0

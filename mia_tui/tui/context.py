@@ -1,12 +1,16 @@
 """What every screen of one app shares."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mia_tui.config.user import UserConfig
 from mia_tui.terminal.model import Terminal
 from mia_tui.tui.pictures.flow_control import FlowControl
 from mia_tui.tui.widgets.ink import Ink
+
+if TYPE_CHECKING:
+    from mia_tui.tui.training.form import Form
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,7 @@ class Context:
         user: What the user set.
         state: What was named with --state.
         annotator: What was named with --annotator; None is the login name.
+        drafts: Settings of trainings that were typed and not started, by dataset and named state.
     """
 
     terminal: Terminal
@@ -28,3 +33,4 @@ class Context:
     user: UserConfig
     state: Path | None
     annotator: str | None
+    drafts: "dict[tuple[Path, Path | None], Form]" = field(default_factory=dict)

@@ -14,7 +14,7 @@ from textual.screen import ModalScreen, Screen
 from mia_tui.errors import MiaError
 from mia_tui.text import counted
 from mia_tui.tui.context import Context
-from mia_tui.tui.keys.bindings import Wanted, commands_by_key, keys_of, said_key, shown_key
+from mia_tui.tui.keys.bindings import UserKeys, commands_by_key, keys_of, said_key, shown_key
 from mia_tui.tui.keys.command_queue import Command, CommandQueue
 from mia_tui.tui.keys.tables import SCOPES
 from mia_tui.tui.textual_private import CoveredScreen
@@ -248,6 +248,6 @@ class KeyedModal(ModalScreen[Answer], inherit_bindings=False):
         return words[:1].upper() + words[1:]
 
     @property
-    def _wanted(self) -> Wanted:
+    def _wanted(self) -> UserKeys:
         context = getattr(self.app, "context", None)
         return context.user.keys if isinstance(context, Context) else {}

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from mia_tui.config.train import TrainConfig
 from mia_tui.engine.data.augment import augment, is_augmented
-from mia_tui.engine.data.random import Stream, uniforms
+from mia_tui.engine.data.random import uniforms
 
 OFF = {"flip_horizontal": 0.0, "flip_vertical": 0.0, "rotate90": 0.0}
 EACH: dict[str, dict[str, float]] = {
@@ -213,7 +213,7 @@ def test_the_affine_map_is_scale_shear_rotation_and_shift_about_the_middle() -> 
     ramps = torch.tensor(np.stack((x, y)) / 100, dtype=torch.float32).expand(count, 2, height, width)
     after = 100 * run(ramps, config).double().numpy()  # where each pixel was fetched from
 
-    drawn = uniforms(0, 0, torch.arange(count), 8, stream=Stream.AFFINE).double().numpy()[:, 1:]
+    drawn = uniforms(0, 0, torch.arange(count), 8, stream=8).double().numpy()[:, 1:]
     smooth = np.flatnonzero(drawn[:, 6] < 0.5)
     assert 10 < len(smooth) < 30
     for row in smooth:

@@ -36,7 +36,6 @@ from mia_tui.runs.record.layout import RunDir
 from mia_tui.tui.context import Context
 from mia_tui.tui.open_dataset import OpenDataset
 from mia_tui.tui.training import check, machine, pickers, preview
-from mia_tui.tui.training.drafts import forget_drafts
 from mia_tui.tui.training.screen import TrainScreen
 
 WIDE = 120, 40
@@ -73,8 +72,7 @@ async def form(
 
 @pytest.fixture(autouse=True)
 def no_helpers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is remembered from another test, no GPU is looked for, no worker started."""
-    forget_drafts()
+    """No GPU is looked for, no worker started."""
     monkeypatch.setattr(machine, "list_gpus", list)
     monkeypatch.setattr(machine, "nvidia_device_present", lambda: False)
     monkeypatch.setattr(check, "start_run", create_only)
@@ -174,7 +172,7 @@ def test_starting_with_a_fault_goes_to_it_and_starts_nothing(discs: Path) -> Non
             await to_field(pilot, "epochs")
             await press(pilot, "0", "pageup", "pageup", "f5")
             assert pilot.app.screen.view.name == "epochs"  # type: ignore[attr-defined]
-            assert "Mend this first; nothing was started." in text(pilot)
+            assert "Correct this first; nothing was started." in text(pilot)
 
     run(test())
 
@@ -309,7 +307,7 @@ def test_a_start_checks_first_then_stores_the_split_and_ends_with_the_run(discs:
         async with form(discs, base=TrainConfig(width=32, height=32)) as pilot:
             await press(pilot, "f5")
             await settle(pilot)
-            assert "Looked into all 36 labelled images." in text(pilot)
+            assert "Checked all 36 labelled images." in text(pilot)
             assert not discs.with_name("discs.mia").exists()
             await pilot.press("enter")
             await wait_until(pilot, lambda: pilot.app.ended)  # type: ignore[attr-defined]
@@ -351,7 +349,7 @@ def test_a_live_run_lets_the_new_one_queue_behind_it(discs: Path, monkeypatch: p
             await press(pilot, "enter")
             await wait_until(pilot, lambda: "When?" in text(pilot))
             await press(pilot, "escape")
-            assert "Looked into all" in text(pilot)
+            assert "Checked all" in text(pilot)
             await press(pilot, "enter")
             await wait_until(pilot, lambda: "When?" in text(pilot))
             assert f"After {first.name}" in text(pilot)
@@ -402,15 +400,17 @@ def test_a_dataset_that_cannot_be_trained_on_says_so_before_and_at_the_start(
 
 
 def test_leaving_keeps_what_was_typed_for_the_next_time(discs: Path) -> None:
+    context = replace(make_context(), annotator=None)
+
     async def test() -> None:
-        async with form(discs) as pilot:
+        async with form(discs, context=context) as pilot:
             await to_field(pilot, "epochs")
             await press(pilot, "7", "escape")
             assert pilot.app.ended  # type: ignore[attr-defined]
             assert pilot.app.result is None  # type: ignore[attr-defined]
-        async with form(discs) as pilot:
+        async with form(discs, context=context) as pilot:
             assert "--epochs 7" in command(pilot)
-        async with form(discs, base=TrainConfig(epochs=9), title="Run again") as pilot:
+        async with form(discs, context=context, base=TrainConfig(epochs=9), title="Run again") as pilot:
             assert "--epochs 9" in command(pilot)
             assert "Run again" in text(pilot)
 
@@ -602,13 +602,15 @@ def test_keys_that_come_in_one_burst_go_to_the_field_they_were_meant_for(discs: 
 
 
 def test_settings_of_a_run_that_are_left_again_do_not_take_the_place_of_what_was_typed(discs: Path) -> None:
+    context = replace(make_context(), annotator=None)
+
     async def test() -> None:
-        async with form(discs, size=WIDE) as pilot:
+        async with form(discs, size=WIDE, context=context) as pilot:
             await burst(pilot, "pagedown", "ctrl+u", "6", "4", "escape")
-        async with form(discs, size=WIDE, base=TrainConfig(epochs=7)) as pilot:
+        async with form(discs, size=WIDE, context=context, base=TrainConfig(epochs=7)) as pilot:
             assert command(pilot) == "--epochs 7"
             await press(pilot, "escape")
-        async with form(discs, size=WIDE) as pilot:
+        async with form(discs, size=WIDE, context=context) as pilot:
             assert command(pilot) == "--size 64"
 
     run(test())

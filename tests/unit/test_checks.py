@@ -14,8 +14,8 @@ from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.runs.machine.gpus import Gpu
 from mia_tui.runs.preflight import images, machine
-from mia_tui.runs.preflight.checks import Checked, check_start, without_label
-from mia_tui.runs.preflight.images import Stopped
+from mia_tui.runs.preflight.checks import CheckResult, check_start, without_label
+from mia_tui.runs.preflight.images import CheckStopped
 from mia_tui.runs.preflight.machine import checkpoint_bytes, is_busy
 from mia_tui.runs.preflight.prepare import Prepared, prepare_training, read_dataset
 
@@ -25,7 +25,7 @@ def prepared(root: Path, **settings: object) -> Prepared:
     return prepare_training(read_dataset(root), config, keep=False)
 
 
-def words(checked: Checked) -> str:
+def words(checked: CheckResult) -> str:
     return " ".join(f"{finding.message} {finding.hint}" for finding in checked.findings)
 
 
@@ -73,7 +73,7 @@ def test_copies_in_one_part_and_between_parts_are_told_apart(tmp_path: Path) -> 
     assert "1 image is a copy of another in the same part: red/cell-0.png = red/copy.png." in inside
     shutil.copy(root / "blue" / "cell-3.png", other / "blue" / "same.png")
     leaking = words(check_start(prepared(root, val=str(other))))
-    assert "1 image stand" in leaking
+    assert "1 image is both in the training part and in another" in leaking
     assert "blue/cell-3.png (train)" in leaking
 
 
@@ -82,7 +82,7 @@ def test_small_classes_and_those_that_nothing_validates_are_named(discs: Path) -
         (discs / "blue" / f"cell-{index}.png").unlink()
     said = words(check_start(prepared(discs)))
     assert "1 class has fewer than 10 images to train on: blue (" in said
-    assert "Nothing validates" in words(check_start(prepared(discs, val_fraction=0)))
+    assert "There is no validation part" in words(check_start(prepared(discs, val_fraction=0)))
 
 
 def test_what_was_seen_is_remembered_until_the_file_changes(
@@ -106,7 +106,7 @@ def test_what_was_seen_is_remembered_until_the_file_changes(
 
 def test_where_time_runs_out_it_says_how_many_were_looked_at(discs: Path) -> None:
     checked = check_start(prepared(discs), limit_s=0)
-    assert (checked.looked_at, checked.total) == (0, 36)
+    assert (checked.checked, checked.total) == (0, 36)
     assert not checked.is_whole
 
 
@@ -137,15 +137,15 @@ def test_images_without_a_label_are_opened_too_and_those_that_cannot_be_are_name
     assert (checked.others_opened, checked.others) == (3, 3)
     assert (
         checked.scope
-        == "Looked into all 33 labelled images. Only tried to open: 3 of 3 images without a label."
+        == "Checked all 33 labelled images. Of 3 images without a label, 3 were opened, but not decoded."
     )
     hasty = check_start(ready, others, others_limit_s=0)
-    assert hasty.scope.endswith("Only tried to open: 0 of 3 images without a label.")
+    assert hasty.scope.endswith("Of 3 images without a label, 0 were opened, but not decoded.")
     assert "without a label" not in check_start(prepared(discs)).scope
 
 
 def test_nobody_has_to_wait_for_the_end(discs: Path) -> None:
-    with pytest.raises(Stopped):
+    with pytest.raises(CheckStopped):
         check_start(prepared(discs), should_stop=lambda: True)
 
 
@@ -160,7 +160,7 @@ def test_a_disk_that_is_too_small_is_said_with_both_sizes(
 ) -> None:
     monkeypatch.setattr(machine, "_free_bytes", lambda folder: 100_000_000)
     said = words(check_start(prepared(discs)))
-    assert "0.1 GB are free where the run will lie, and its checkpoints take about 0.4 GB." in said
+    assert "0.1 GB are free where the run will be stored, and its checkpoints need about 0.4 GB." in said
     assert "--state" in said
 
 

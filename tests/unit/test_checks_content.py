@@ -114,7 +114,7 @@ def test_looking_ends_with_its_time(tmp_path: Path) -> None:
 
 def test_what_was_seen_before_is_not_looked_at_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     samples = make_set(tmp_path, one_tone, one_tone)
-    monkeypatch.setattr(content, "verdict_on", None)
+    monkeypatch.setattr(content, "fault_in", None)
     known = dict.fromkeys(range(40), images.ONE_TONE)
     assert "32 images that were looked at are of one single tone" in said(tmp_path, samples, known=known)
 
@@ -124,4 +124,4 @@ def test_the_check_of_the_form_says_it_first(tmp_path: Path) -> None:
     ready = prepare_training(read_dataset(tmp_path / "set"), make_config(flags={"device": "cpu"}), keep=False)
     findings = check_start(ready).findings
     assert findings[0].message.startswith("Nothing can be learnt from this set: all 32 images")
-    assert "40 images with no number in them, only NaN" in findings[1].message
+    assert "40 images without a number in them, only NaN" in findings[1].message

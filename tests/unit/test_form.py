@@ -11,9 +11,9 @@ from mia_tui.config.fields import fields
 from mia_tui.config.recipes import RECIPES
 from mia_tui.config.train import TrainConfig
 from mia_tui.errors import ConfigError
-from mia_tui.tui.training import form_words
+from mia_tui.tui.training import words as form_words
 from mia_tui.tui.training.form import Form, field_named_in, groups, in_words
-from mia_tui.tui.training.form_line import Line
+from mia_tui.tui.training.form_view import EditedLine
 
 _VALUE_COLUMNS = 28  # of a field in a window of 80
 
@@ -208,11 +208,11 @@ def test_every_field_stands_under_a_heading() -> None:
 
 
 def test_typing_into_a_field_just_reached_replaces_its_text() -> None:
-    assert Line.of("20").typed("5").text == "5"
+    assert EditedLine.of("20").typed("5").text == "5"
 
 
 def test_moving_the_caret_first_keeps_the_text() -> None:
-    line = Line.of("20")
+    line = EditedLine.of("20")
     for key in ("left", "left", "right"):
         line = line.pressed(key) or line
     assert line.typed("5").text == "250"
@@ -224,9 +224,9 @@ def test_moving_the_caret_first_keeps_the_text() -> None:
     ("key", "text"), [("home", "Xab c"), ("end", "ab cX"), ("ctrl+u", "X"), ("ctrl+w", "ab X"), ("f5", None)]
 )
 def test_editing_keys(key: str, text: str | None) -> None:
-    line = Line.of("ab c").pressed(key)
+    line = EditedLine.of("ab c").pressed(key)
     assert (line.typed("X").text if line else None) == text
 
 
 def test_pasted_control_characters_do_not_reach_the_field() -> None:
-    assert Line.of("").typed("a\x1b[31m\nb").text == "a[31mb"
+    assert EditedLine.of("").typed("a\x1b[31m\nb").text == "a[31mb"

@@ -1,8 +1,11 @@
 import shutil
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from disc_support import draw_disc
+from msgspec.structs import replace
 
 from mia_tui.config.check import make_config
 from mia_tui.dataset.interchange.folders import folder_labels
@@ -13,7 +16,13 @@ from mia_tui.dataset.split.assignment import SplitRule, new_split
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import ConfigError, DataError
 from mia_tui.paths import find_state
-from mia_tui.runs.preflight.prepare import Prepared, prepare_training, read_dataset
+from mia_tui.runs.preflight import prepare as prepare_module
+from mia_tui.runs.preflight.prepare import (
+    Prepared,
+    TrainingPreparer,
+    prepare_training,
+    read_dataset,
+)
 
 
 def prepare(root: Path, *, given: tuple[str, ...] = (), **settings: object) -> Prepared:
@@ -248,3 +257,90 @@ def test_files_of_other_kinds_and_images_beside_the_classes_are_said_before_a_tr
         "1 file of another kind left out: 1 .czi.",
         "1 image is in no class folder: cover.png.",
     ]
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often images were looked for and a job was prepared."""
+    calls: Counter[str] = Counter()
+
+    def count(name: str) -> None:
+        real = getattr(prepare_module, name)
+
+        def call(*args: Any, **options: Any) -> Any:
+            calls[name] += 1
+            return real(*args, **options)
+
+        monkeypatch.setattr(prepare_module, name, call)
+
+    count("scan")
+    count("prepare_training")
+    return calls
+
+
+def test_estimate_check_and_start_share_one_reading_and_one_job(discs: Path, counted: Counter[str]) -> None:
+    preparer, config = TrainingPreparer(discs, None, "ann"), make_config(flags={"class_weights": "inverse"})
+    estimated = preparer.estimate(config, ())
+    assert not estimated.state.labels_db.exists()
+    ready = preparer.check(replace(config, epochs=7, threads=3), {"epochs"}, "mia-tui train x")
+    kept = preparer.keep_split(ready)
+    assert counted == {"scan": 1, "prepare_training": 1}
+    assert (kept.job.config.epochs, kept.job.threads, kept.job.command) == (7, 3, "mia-tui train x")
+    assert parts(kept) == parts(estimated) == parts(prepare(discs))
+    assert kept.class_weights == estimated.class_weights is not None
+
+
+def test_a_stored_split_that_the_form_then_shows_is_not_prepared_twice(
+    discs: Path, counted: Counter[str]
+) -> None:
+    prepare(discs, given=("val_fraction",), val_fraction=0.4)
+    counted.clear()
+    preparer = TrainingPreparer(discs, None, "ann")
+    decided = preparer.estimate(make_config(), ()).job.config
+    assert decided.val_fraction == 0.4
+    preparer.estimate(replace(make_config(), val_fraction=0.4), ())
+    assert counted == {"scan": 1, "prepare_training": 1}
+
+
+def test_a_check_takes_labels_that_came_since_the_estimate(discs: Path, counted: Counter[str]) -> None:
+    flat = flatten(discs)
+    preparer, config = TrainingPreparer(flat, None, "ann"), make_config()
+    key = scan(flat).keys[0]
+    before = preparer.estimate(config, ())
+    with LabelStore(flat / "mia" / "labels.db") as store:
+        store.set_labels([(key, None)], source="person")
+    after = preparer.check(config, (), "")
+    assert {sample.path for sample in before.samples} - {sample.path for sample in after.samples} == {
+        key.path
+    }
+    assert counted["prepare_training"] == 2
+
+
+def test_a_start_takes_the_split_that_somebody_stored_since_the_check(discs: Path) -> None:
+    preparer = TrainingPreparer(discs, None, "ann")
+    ready = preparer.check(make_config(), (), "")
+    prepare(discs, given=("split_seed", "val_fraction"), split_seed=5, val_fraction=0.5)
+    kept = preparer.keep_split(ready)
+    assert (kept.job.config.split_seed, kept.job.config.val_fraction) == (5, 0.5)
+    assert parts(kept) == parts(prepare(discs)) != parts(ready)
+
+
+def test_images_are_looked_for_again_when_the_form_was_open_for_long(
+    discs: Path, counted: Counter[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    preparer, config = TrainingPreparer(discs, None, "ann"), make_config()
+    before = preparer.estimate(config, ())
+    draw_disc(discs / "red", "cell-new.png", size_px=40, red=True, seed=999)
+    monkeypatch.setattr(prepare_module, "_SCAN_LASTS_S", 0.0)
+    after = preparer.check(config, (), "")
+    assert len(after.samples) == len(before.samples) + 1
+
+
+def test_a_validation_folder_is_read_at_the_check_too(discs: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(discs, other)
+    preparer, config = TrainingPreparer(discs, None, "ann"), make_config(flags={"val": str(other)})
+    before = preparer.estimate(config, ())
+    draw_disc(other / "red", "cell-new.png", size_px=40, red=True, seed=999)
+    after = preparer.check(config, (), "")
+    assert len(after.samples) == len(before.samples) + 1

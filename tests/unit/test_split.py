@@ -14,8 +14,10 @@ from mia_tui.dataset.split.assignment import (
     META_SPLIT,
     Split,
     SplitRule,
+    StoredSplit,
     new_split,
-    preview_split,
+    plan_split,
+    read_stored_split,
     stored_rule,
     stored_split,
     strictest,
@@ -39,11 +41,11 @@ def split_of(labels, existing=None, *, group_by=None, hashes=None, **rule):
     labelled = LabelledSet("store", classes, labels, {}, 0, ())
     rule = SplitRule(group_by=group_by, **rule)
     if existing is None:
-        return preview_split(None, labelled, rule, hashes)
+        return plan_split(StoredSplit(), labelled, rule, hashes).split
     with TemporaryDirectory() as folder, LabelStore(Path(folder) / "labels.db") as store, store.transaction():
         store.set_meta(META_SPLIT, msgspec.json.encode(rule).decode())
         store.set_parts(existing)
-        return preview_split(store, labelled, rule, hashes)
+        return plan_split(read_stored_split(store), labelled, rule, hashes).split
 
 
 def counts(split, labels):

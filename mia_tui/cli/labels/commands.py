@@ -36,9 +36,9 @@ from mia_tui.text import printable
 
 if TYPE_CHECKING:
     from mia_tui.config.train import Frames, LabelSource
+    from mia_tui.dataset.dataset import Dataset
     from mia_tui.dataset.scan.scan import Scan
     from mia_tui.dataset.store.label_store import LabelStore
-    from mia_tui.runs.preflight.prepare import Dataset
 
 
 if TYPE_CHECKING:
@@ -392,8 +392,8 @@ def _dataset(
     keep_missing: bool = False,
     follow: bool = False,
 ) -> "Dataset":
+    from mia_tui.dataset.dataset import Dataset, follow_files
     from mia_tui.dataset.labelled import labelled_images
-    from mia_tui.runs.preflight.prepare import Dataset, follow_files
 
     found, place = _scan(report, dataset, state, frames, writes=follow)
     for note in follow_files(found, dataset, place, annotator) if follow else []:

@@ -19,8 +19,8 @@ from mia_tui.errors import ConfigError, DataError
 from mia_tui.text import printable
 
 if TYPE_CHECKING:
+    from mia_tui.dataset.dataset import Dataset
     from mia_tui.dataset.model import ImageKey, Part
-    from mia_tui.runs.preflight.prepare import Dataset
 
 
 def choose_export(

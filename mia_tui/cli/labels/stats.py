@@ -10,9 +10,9 @@ from mia_tui.paths import StateFolder
 from mia_tui.text import counted, name_some, printable
 
 if TYPE_CHECKING:
+    from mia_tui.dataset.dataset import Dataset
     from mia_tui.dataset.model import ImageKey, Part
     from mia_tui.dataset.split.assignment import SplitRule
-    from mia_tui.runs.preflight.prepare import Dataset
 
 
 def parts_of(found: "Dataset") -> "dict[ImageKey, Part]":

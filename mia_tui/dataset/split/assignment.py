@@ -9,7 +9,7 @@ that is furthest below its share of their classes.
 import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 import msgspec
@@ -71,6 +71,32 @@ class Split:
     warnings: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class StoredSplit:
+    """What labels.db says of the split.
+
+    Attributes:
+        rule: What it was made by; None before there is one.
+        parts: Those that are written down, also where there is no rule.
+    """
+
+    rule: SplitRule | None = None
+    parts: Mapping[ImageKey, Part] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SplitPlan:
+    """A split as `store_split` will store it.
+
+    Attributes:
+        before: What was stored when it was planned.
+    """
+
+    rule: SplitRule
+    split: Split
+    before: StoredSplit
+
+
 def check_rule(rule: SplitRule, images: Collection[ImageKey]) -> None:
     """Refuse a rule that does not work for these images; checked before a store is created for the split.
 
@@ -94,47 +120,66 @@ def stored_rule(store: LabelStore) -> SplitRule | None:
         return None if text is None else decode_json(text, SplitRule)
 
 
+def read_stored_split(store: LabelStore) -> StoredSplit:
+    """The split that is stored, with all its parts."""
+    return StoredSplit(stored_rule(store), store.parts())
+
+
+def plan_split(
+    before: StoredSplit, labelled: LabelledSet, rule: SplitRule, hashes: Mapping[str, str] | None = None
+) -> SplitPlan:
+    """Plan the dataset's split, or who joins the one that is stored; nothing is written.
+
+    Args:
+        before: What is stored.
+        labelled: The labelled images; parts fixed by their top folders stand.
+        rule: Must be the stored one, if there is one.
+        hashes: Hash of the content by path, for files that may be copies.
+
+    Raises:
+        ConfigError: If the rule cannot be followed or differs from the stored one.
+    """
+    if before.rule is not None and before.rule != rule:
+        raise _other_rule(before.rule, rule)
+    check_rule(rule, labelled.labels)
+    existing = {} if before.rule is None else before.parts
+    return SplitPlan(rule, _split(labelled, rule, existing, hashes or {}), before)
+
+
+def store_split(store: LabelStore, labelled: LabelledSet, plan: SplitPlan) -> None:
+    """Store a split as it was planned.
+
+    Raises:
+        StoreError: If it cannot be written.
+    """
+    is_new = plan.before.rule is None
+    before = {} if is_new else plan.before.parts
+    with store.transaction():
+        if is_new:
+            _store_rule(store, plan.rule)
+        new = {key: part for key, part in plan.split.parts.items() if before.get(key) != part}
+        if new:
+            store.set_parts(new, replace=is_new)
+        if store.meta(META_SOURCE) != labelled.source:
+            store.set_meta(META_SOURCE, labelled.source)
+
+
 def stored_split(
     store: LabelStore, labelled: LabelledSet, rule: SplitRule, hashes: Mapping[str, str] | None = None
 ) -> Split:
     """The dataset's split: made and stored at first use, later extended by newly labelled images.
 
     Args:
-        store: Holds parts and rule.
-        labelled: The labelled images; parts given by their top folders are kept.
-        rule: Must be the stored one, if there is one.
-        hashes: Hash of the content by path, for files that may be copies.
+        store: Keeps parts and rule.
+        labelled: As for `plan_split`, like the others.
 
     Raises:
         ConfigError: If the rule does not work or differs from the stored one.
         StoreError: If the split cannot be written.
     """
-    stored, before = _stored(store, rule)
-    split = _plan(labelled, rule, before, hashes)
-    with store.transaction():
-        if stored is None:
-            _store_rule(store, rule)
-        new = {key: part for key, part in split.parts.items() if before.get(key) != part}
-        if new:
-            store.set_parts(new, replace=stored is None)
-        if store.meta(META_SOURCE) != labelled.source:
-            store.set_meta(META_SOURCE, labelled.source)
-    return split
-
-
-def preview_split(
-    store: LabelStore | None,
-    labelled: LabelledSet,
-    rule: SplitRule,
-    hashes: Mapping[str, str] | None = None,
-) -> Split:
-    """What `stored_split` would return; nothing is written. `store` is None if there is none yet.
-
-    Raises:
-        ConfigError: As `stored_split`.
-    """
-    before = {} if store is None else _stored(store, rule)[1]
-    return _plan(labelled, rule, before, hashes)
+    plan = plan_split(read_stored_split(store), labelled, rule, hashes)
+    store_split(store, labelled, plan)
+    return plan.split
 
 
 def new_split(
@@ -158,23 +203,6 @@ def new_split(
 def strictest(parts: Iterable[Part]) -> Part:
     """Of several parts the one furthest from training: test, then val, then train."""
     return max(parts, key=PARTS.index)
-
-
-def _stored(store: LabelStore, rule: SplitRule) -> tuple[SplitRule | None, Mapping[ImageKey, Part]]:
-    """The stored rule and the parts made by it; refuses another rule."""
-    stored = stored_rule(store)
-    if stored is None:
-        return None, {}
-    if stored != rule:
-        raise _other_rule(stored, rule)
-    return stored, store.parts()
-
-
-def _plan(
-    labelled: LabelledSet, rule: SplitRule, before: Mapping[ImageKey, Part], hashes: Mapping[str, str] | None
-) -> Split:
-    check_rule(rule, labelled.labels)
-    return _split(labelled, rule, before, hashes or {})
 
 
 def _extend(

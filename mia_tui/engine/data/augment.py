@@ -1,8 +1,9 @@
 """Random changes to the training images, in whole batches on the device.
 
-In this order, each by its own probability: flips, turns by 90 degrees, blur, piecewise affine, dropout of
-pixels or patches, affine. The kinds, their ranges and their order are those of the predecessor, which takes
-them from imgaug; where it fills an uncovered border with black, the image is reflected here.
+Each happens by its own probability, in the order in which they stand below. The kinds, their ranges and their
+order are those of the predecessor, which takes them from imgaug; where it fills an uncovered border with black,
+the image is reflected here. A new one is a function marked with `@augmentation`, and its probability and ranges
+as fields of TrainConfig.
 
 What happens to a sample is drawn from (seed, epoch, sample) and nothing else, and no image is computed
 together with its neighbours: a sample gets the same pixels in any batch, before and after a resume.
@@ -29,8 +30,9 @@ from mia_tui.engine.data.image_ops import (
     move_grid,
     warp,
 )
-from mia_tui.engine.data.random import Stream, uniforms, uniforms_at
+from mia_tui.engine.data.random import ORDER_STREAM, uniforms, uniforms_at
 
+_DROPOUT_PIXELS_STREAM = 7
 _MIN_PATCHES = 3  # a side (imgaug 0.4); fewer could black out the whole image
 
 
@@ -48,38 +50,27 @@ def augment(images: Tensor, config: TrainConfig, *, seed: int, epoch: int, sampl
 
     Returns:
         Same shape, dtype, device and memory format; `images` itself where everything is off.
-
     """
     if not is_augmented(config):
         return images
-    batch = _Batch(images.clone(), samples.cpu(), seed, epoch)
-    _flip(batch, Stream.FLIP_HORIZONTAL, config.flip_horizontal, dim=3)
-    _flip(batch, Stream.FLIP_VERTICAL, config.flip_vertical, dim=2)
-    _rotate90(batch, config)
-    _blur(batch, config)
-    _piecewise_affine(batch, config)
-    _dropout(batch, config)
-    _affine(batch, config)
+    batch = AugmentedBatch(images.clone(), samples.cpu(), seed, epoch)
+    for each in _AUGMENTATIONS:
+        chance = getattr(config, each.chance)
+        if not chance:
+            continue
+        rows, drawn = batch.chosen(each.stream, chance, each.numbers)
+        if len(rows):
+            each.change(batch, rows, drawn, config)
     return batch.images
 
 
 def is_augmented(config: TrainConfig) -> bool:
     """Whether any augmentation is on."""
-    return any(
-        (
-            config.flip_horizontal,
-            config.flip_vertical,
-            config.rotate90,
-            config.blur,
-            config.piecewise_affine,
-            config.dropout,
-            config.affine,
-        )
-    )
+    return any(getattr(config, each.chance) for each in _AUGMENTATIONS)
 
 
 @dataclass(frozen=True)
-class _Batch:
+class AugmentedBatch:
     """Images on their device, replaced in place, and what their draws depend on, on the CPU."""
 
     images: Tensor
@@ -87,7 +78,7 @@ class _Batch:
     seed: int
     epoch: int
 
-    def chosen(self, stream: Stream, probability: float, count: int = 0) -> tuple[Tensor, Tensor]:
+    def chosen(self, stream: int, probability: float, count: int = 0) -> tuple[Tensor, Tensor]:
         """Rows (K,) that are drawn with a probability, and `count` further numbers for each, (K, count)."""
         decisive = uniforms(self.seed, self.epoch, self.samples, 1, stream=stream).squeeze(1)
         rows = (decisive < probability).nonzero().squeeze(1)
@@ -107,44 +98,87 @@ class _Batch:
         return values.to(self.images.device, non_blocking=True)
 
 
-def _flip(batch: _Batch, stream: Stream, probability: float, *, dim: int) -> None:
-    rows, _ = batch.chosen(stream, probability)
-    batch.replace(rows, lambda images: images.flip(dim))
+Change = Callable[[AugmentedBatch, Tensor, Tensor, TrainConfig], None]
 
 
-def _rotate90(batch: _Batch, config: TrainConfig) -> None:
+@dataclass(frozen=True)
+class _Augmentation:
+    """A kind of change.
+
+    Attributes:
+        chance: The field of TrainConfig that is its probability.
+        stream: Number of its random numbers.
+        numbers: How many of them an image needs.
+        change: Changes the images of some rows (K,) with their numbers (K, numbers).
+    """
+
+    chance: str
+    stream: int
+    numbers: int
+    change: Change
+
+
+_AUGMENTATIONS: list[_Augmentation] = []
+
+
+def augmentation(chance: str, *, stream: int, numbers: int = 0) -> Callable[[Change], Change]:
+    """Register a kind of change; they happen in the order in which they are registered.
+
+    Args:
+        chance: The field of TrainConfig that is its probability.
+        stream: A number of its own, so that it does not shift the random numbers of another. It is part of what a
+            seed means: never changed, never used again.
+        numbers: Random numbers in [0, 1) that an image needs.
+
+    Raises:
+        ValueError: If the stream is taken.
+    """
+    if stream in (ORDER_STREAM, _DROPOUT_PIXELS_STREAM, *(each.stream for each in _AUGMENTATIONS)):
+        raise ValueError(f"stream {stream} is taken")
+
+    def register(change: Change) -> Change:
+        _AUGMENTATIONS.append(_Augmentation(chance, stream, numbers, change))
+        return change
+
+    return register
+
+
+@augmentation("flip_horizontal", stream=1)
+def _flip_horizontal(batch: AugmentedBatch, rows: Tensor, drawn: Tensor, config: TrainConfig) -> None:
+    batch.replace(rows, lambda images: images.flip(3))
+
+
+@augmentation("flip_vertical", stream=2)
+def _flip_vertical(batch: AugmentedBatch, rows: Tensor, drawn: Tensor, config: TrainConfig) -> None:
+    batch.replace(rows, lambda images: images.flip(2))
+
+
+@augmentation("rotate90", stream=3, numbers=1)
+def _rotate90(batch: AugmentedBatch, rows: Tensor, drawn: Tensor, config: TrainConfig) -> None:
     height, width = batch.images.shape[2:]
     possible = (1, 2, 3) if height == width else (2,)
-    rows, drawn = batch.chosen(Stream.ROTATE90, config.rotate90, 1)
     turns = torch.tensor(possible)[(drawn[:, 0] * len(possible)).to(torch.int64)]
     for turn in possible:
         batch.replace(rows[turns == turn], partial(torch.rot90, k=turn, dims=(2, 3)))
 
 
-def _blur(batch: _Batch, config: TrainConfig) -> None:
-    rows, drawn = batch.chosen(Stream.BLUR, config.blur, 1)
-    if not len(rows):
-        return
+@augmentation("blur", stream=4, numbers=1)
+def _blur(batch: AugmentedBatch, rows: Tensor, drawn: Tensor, config: TrainConfig) -> None:
     kernels = batch.on_device(gaussian_kernels(drawn[:, 0].double() * config.blur_sigma))
     batch.replace(rows, partial(blur, kernels=kernels))
 
 
-def _piecewise_affine(batch: _Batch, config: TrainConfig) -> None:
-    points = GRID_POINTS * GRID_POINTS
-    rows, drawn = batch.chosen(Stream.PIECEWISE_AFFINE, config.piecewise_affine, 1 + 4 * points)
-    if not len(rows):
-        return
+@augmentation("piecewise_affine", stream=5, numbers=1 + 4 * GRID_POINTS * GRID_POINTS)
+def _piecewise_affine(batch: AugmentedBatch, rows: Tensor, drawn: Tensor, config: TrainConfig) -> None:
     height, width = batch.images.shape[2:]
     share = _between(config.piecewise_scale_min, config.piecewise_scale_max, drawn[:, :1])
-    moves = _normals(drawn[:, 1:]).view(-1, 2, points)  # x and y
+    moves = _normals(drawn[:, 1:]).view(-1, 2, GRID_POINTS * GRID_POINTS)  # x and y
     moves = moves * share.unsqueeze(2) * torch.tensor([[width], [height]], dtype=torch.float64)
     batch.replace(rows, partial(move_grid, moves=batch.on_device(moves.float())))
 
 
-def _dropout(batch: _Batch, config: TrainConfig) -> None:
-    rows, drawn = batch.chosen(Stream.DROPOUT, config.dropout, 5)
-    if not len(rows):
-        return
+@augmentation("dropout", stream=6, numbers=5)
+def _dropout(batch: AugmentedBatch, rows: Tensor, drawn: Tensor, config: TrainConfig) -> None:
     kind, share, per_channel, *patch_sides = drawn.double().unbind(1)
     pixels = kind < 0.5
     size = torch.tensor(batch.images.shape[2:])
@@ -163,12 +197,23 @@ def _dropout(batch: _Batch, config: TrainConfig) -> None:
     )
     index = _mask_index(batch, cells, apart)
     samples, shares = batch.on_device(batch.samples[rows]), batch.on_device(share.float())
-    noise = uniforms_at(batch.seed, batch.epoch, samples, index, stream=Stream.DROPOUT_PIXELS)
+    noise = uniforms_at(batch.seed, batch.epoch, samples, index, stream=_DROPOUT_PIXELS_STREAM)
     dropped = noise < shares.view(-1, 1, 1, 1)
     batch.replace(rows, lambda images: images.masked_fill(dropped, 0.0))
 
 
-def _mask_index(batch: _Batch, cells: Tensor, apart: Tensor) -> Tensor:
+@augmentation("affine", stream=8, numbers=7)
+def _affine(batch: AugmentedBatch, rows: Tensor, drawn: Tensor, config: TrainConfig) -> None:
+    matrices = batch.on_device(_inverse_affine(drawn.double(), config, batch.images.shape[3:1:-1]))
+    smooth = drawn[:, 6] < 0.5
+    samplings: tuple[tuple[Sampling, Tensor], ...] = (("nearest", ~smooth), ("bilinear", smooth))
+    for sampling, mask in samplings:
+        which = mask.nonzero().squeeze(1)
+        those = matrices.index_select(0, batch.on_device(which))
+        batch.replace(rows[which], partial(warp, matrices=those, sampling=sampling))
+
+
+def _mask_index(batch: AugmentedBatch, cells: Tensor, apart: Tensor) -> Tensor:
     """Which cell of its mask a pixel lies in: (K, C or 1, H, W), int64.
 
     Args:
@@ -183,17 +228,6 @@ def _mask_index(batch: _Batch, cells: Tensor, apart: Tensor) -> Tensor:
     across = torch.arange(width) * cells[:, 1:] // width  # (K, W)
     starts = first.unsqueeze(2) + (down * cells[:, 1:]).unsqueeze(1)  # (K, C, H)
     return batch.on_device(starts).unsqueeze(3) + batch.on_device(across)[:, None, None]
-
-
-def _affine(batch: _Batch, config: TrainConfig) -> None:
-    rows, drawn = batch.chosen(Stream.AFFINE, config.affine, 7)
-    matrices = batch.on_device(_inverse_affine(drawn.double(), config, batch.images.shape[3:1:-1]))
-    smooth = drawn[:, 6] < 0.5
-    samplings: tuple[tuple[Sampling, Tensor], ...] = (("nearest", ~smooth), ("bilinear", smooth))
-    for sampling, mask in samplings:
-        which = mask.nonzero().squeeze(1)
-        those = matrices.index_select(0, batch.on_device(which))
-        batch.replace(rows[which], partial(warp, matrices=those, sampling=sampling))
 
 
 def _inverse_affine(drawn: Tensor, config: TrainConfig, size: tuple[int, ...]) -> Tensor:

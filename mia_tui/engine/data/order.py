@@ -7,12 +7,12 @@ It is not torch.randperm, whose algorithm may change from one torch to the next.
 import torch
 from torch import Tensor
 
-from mia_tui.engine.data.random import Stream, hashes
+from mia_tui.engine.data.random import ORDER_STREAM, hashes
 
 
 def epoch_order(count: int, *, seed: int, epoch: int) -> Tensor:
     """A permutation of 0..count-1, shape (count,), int64, on the CPU."""
-    keys = hashes(seed, epoch, torch.arange(count), stream=Stream.ORDER)
+    keys = hashes(seed, epoch, torch.arange(count), stream=ORDER_STREAM)
     return torch.argsort(keys, stable=True)
 
 

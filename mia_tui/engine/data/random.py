@@ -2,16 +2,18 @@
 
 A number depends on nothing else, so the same image is augmented in the same way whatever the batch it comes
 in, the cache, the number of workers, the device, and whether the run was broken off and resumed. There is
-no state to save in a checkpoint.
+no state to save in a checkpoint. A stream is what a number is for: one setting does not shift the numbers of
+another.
 
 The hash is SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014) in int64
 tensors: torch has no arithmetic for uint64, and int64 wraps around on CPU and GPU alike.
 """
 
-from enum import IntEnum
-
 import torch
 from torch import Tensor
+
+ORDER_STREAM = 0
+"""Of the order of the images in an epoch; `augment` has the others."""
 
 _BITS = 0xFFFF_FFFF_FFFF_FFFF
 _GOLDEN = 0x9E37_79B9_7F4A_7C15
@@ -20,24 +22,7 @@ _SECOND = 0x94D0_49BB_1331_11EB
 _MANTISSA = 24  # bits of a float32: every multiple of 2**-24 below 1 is exact
 
 
-class Stream(IntEnum):
-    """What a number is for. A stream of its own keeps one setting from shifting the numbers of another.
-
-    The values are part of what a seed means: add to them, never renumber.
-    """
-
-    ORDER = 0
-    FLIP_HORIZONTAL = 1
-    FLIP_VERTICAL = 2
-    ROTATE90 = 3
-    BLUR = 4
-    PIECEWISE_AFFINE = 5
-    DROPOUT = 6
-    DROPOUT_PIXELS = 7
-    AFFINE = 8
-
-
-def uniforms(seed: int, epoch: int, samples: Tensor, count: int, *, stream: Stream) -> Tensor:
+def uniforms(seed: int, epoch: int, samples: Tensor, count: int, *, stream: int) -> Tensor:
     """Numbers for each sample of a batch.
 
     Args:
@@ -45,7 +30,7 @@ def uniforms(seed: int, epoch: int, samples: Tensor, count: int, *, stream: Stre
         epoch: Number of the epoch.
         samples: Row numbers in the run's samples, shape (N,), int64.
         count: How many for each sample.
-        stream: What they are for.
+        stream: Number of what they are for.
 
     Returns:
         Multiples of 2**-24 in [0, 1), shape (N, count), float32, on the device of `samples`.
@@ -54,7 +39,7 @@ def uniforms(seed: int, epoch: int, samples: Tensor, count: int, *, stream: Stre
     return uniforms_at(seed, epoch, samples, index.unsqueeze(0), stream=stream)
 
 
-def uniforms_at(seed: int, epoch: int, samples: Tensor, index: Tensor, *, stream: Stream) -> Tensor:
+def uniforms_at(seed: int, epoch: int, samples: Tensor, index: Tensor, *, stream: int) -> Tensor:
     """Numbers by index, for masks: equal indexes of one sample give equal numbers.
 
     Args:
@@ -62,7 +47,7 @@ def uniforms_at(seed: int, epoch: int, samples: Tensor, index: Tensor, *, stream
         epoch: Number of the epoch.
         samples: Row numbers in the run's samples, shape (N,), int64.
         index: Which number of the sample, shape (N, ...) or (1, ...), int64, at least 0, device of `samples`.
-        stream: What they are for.
+        stream: Number of what they are for.
 
     Returns:
         Multiples of 2**-24 in [0, 1), shape (N, ...), float32.
@@ -73,10 +58,10 @@ def uniforms_at(seed: int, epoch: int, samples: Tensor, index: Tensor, *, stream
     return _shift(mixed, 64 - _MANTISSA).to(torch.float32) * 2.0**-_MANTISSA
 
 
-def hashes(seed: int, epoch: int, samples: Tensor, *, stream: Stream) -> Tensor:
+def hashes(seed: int, epoch: int, samples: Tensor, *, stream: int) -> Tensor:
     """One hash for each sample, shape (N,), any int64."""
     key = 0
-    for part in (seed, epoch, int(stream)):
+    for part in (seed, epoch, stream):
         key = _mix_int(key + _GOLDEN + part)
     return _mix(samples * _signed(_GOLDEN) + _signed(key))
 

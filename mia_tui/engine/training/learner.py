@@ -187,14 +187,7 @@ class Learner:
 
     def loss_terms(self, logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Numerators and denominators of the loss, each of shape (N,)."""
-        return loss_terms(
-            self.config.loss,
-            logits,
-            targets,
-            class_weights=self._class_weights,
-            gamma=self.config.focal_gamma,
-            label_smoothing=self.config.label_smoothing,
-        )
+        return loss_terms(self.config, logits, targets, class_weights=self._class_weights)
 
     def _denominator(self, targets: Tensor) -> Tensor:
         """Of the whole batch: it depends on the targets only, so it is known before the first micro-batch."""

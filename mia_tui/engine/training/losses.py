@@ -15,33 +15,96 @@ With targets p, predictions q = softmax(logits) and class weights w:
 (torch divides by the number of images instead once targets are probabilities,
 so its loss would change scale with them.) With fixed targets `kl` has cross
 entropy's gradients; its value is smaller by the entropy of the targets.
+
+A new loss is a function below marked with `@formula`, and its name in
+`catalog.losses`; its parameters are fields of TrainConfig, which it is given.
 """
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mia_tui.catalog.losses import LossName
+from mia_tui.catalog.losses import LOSSES
+from mia_tui.config.train import TrainConfig
+
+
+@dataclass(frozen=True)
+class LossInputs:
+    """What formulas are made of, float32 (float64 for float64 logits).
+
+    Attributes:
+        log_q: Logarithm of the predicted probabilities, shape (N, C).
+        p: Target probabilities, shape (N, C).
+        w: Weight of each class, shape (C,).
+        share: sum(w p), the denominator, shape (N,).
+    """
+
+    log_q: Tensor
+    p: Tensor
+    w: Tensor
+    share: Tensor
+
+
+Formula = Callable[[LossInputs, TrainConfig], Tensor]
+_FORMULAS: dict[str, Formula] = {}
+
+
+def formula(name: str) -> Callable[[Formula], Formula]:
+    """Register the numerators of a loss: from its inputs and the settings of the run to a tensor of shape (N,).
+
+    Sums of products are to be used, no matmul: autocast would turn that one into bfloat16.
+
+    Raises:
+        ValueError: If `catalog.losses` has no loss of that name.
+    """
+    if name not in LOSSES:
+        raise ValueError(f"catalog/losses.py has no loss {name!r}")
+
+    def register(function: Formula) -> Formula:
+        _FORMULAS[name] = function
+        return function
+
+    return register
+
+
+@formula("cross_entropy")
+def _cross_entropy(loss: LossInputs, config: TrainConfig) -> Tensor:
+    return -(loss.w * loss.p * loss.log_q).sum(dim=1)
+
+
+@formula("focal")
+def _focal(loss: LossInputs, config: TrainConfig) -> Tensor:
+    """Easy images count less.
+
+    With soft targets its minimum is not where predictions equal targets (for p = (.9, .1) and gamma 2 it is
+    q = (.694, .306)).
+
+    Source: Lin et al., "Focal Loss for Dense Object Detection", 2017, eq. 4.
+    """
+    # 1 - q without cancellation for q near 1, and without infinite gradients for gamma below 1.
+    miss = (-torch.expm1(loss.log_q)).clamp_min(torch.finfo(loss.log_q.dtype).tiny)  # (N, C)
+    return -(loss.w * miss**config.focal_gamma * loss.p * loss.log_q).sum(dim=1)
+
+
+@formula("kl")
+def _kl_divergence(loss: LossInputs, config: TrainConfig) -> Tensor:
+    """Kullback-Leibler divergence of the targets from the predictions."""
+    return loss.share * (torch.xlogy(loss.p, loss.p) - loss.p * loss.log_q).sum(dim=1)
 
 
 def loss_terms(
-    name: LossName,
-    logits: Tensor,
-    targets: Tensor,
-    *,
-    class_weights: Tensor | None = None,
-    gamma: float = 2.0,
-    label_smoothing: float = 0.0,
+    config: TrainConfig, logits: Tensor, targets: Tensor, *, class_weights: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
     """Numerator and denominator of the loss, for each image.
 
     Args:
-        name: One of the catalogue.
+        config: Which loss, its parameters, and how much of each target is spread evenly over all classes.
         logits: Raw scores, shape (N, C); half precision is computed in float32.
         targets: Class ids, shape (N,), int64, in [0, C); or probabilities, shape (N, C).
         class_weights: Weight of each class, shape (C,), same device as logits.
-        gamma: Focusing strength of `focal`; 0 is cross entropy.
-        label_smoothing: Share of each target spread evenly over all classes.
 
     Returns:
         Two tensors of shape (N,), float32 (float64 for float64 logits). `weighted_mean` joins them.
@@ -49,72 +112,19 @@ def loss_terms(
     Raises:
         ValueError: If the shapes do not fit, or there is no such loss.
     """
+    if config.loss not in _FORMULAS:
+        raise ValueError(f"no loss {config.loss!r}")
     log_q = F.log_softmax(logits.to(torch.promote_types(logits.dtype, torch.float32)), dim=1)  # (N, C)
-    p = _target_distribution(log_q, targets, label_smoothing)  # (N, C)
+    p = _target_distribution(log_q, targets, config.label_smoothing)  # (N, C)
     w = _weights(log_q, class_weights)  # (C,)
-    # Sums of products, not matmul: autocast would turn that one into bfloat16.
     share = (w * p).sum(dim=1)  # (N,)
-    match name:
-        case "cross_entropy":
-            return -(w * p * log_q).sum(dim=1), share
-        case "focal":
-            return -(w * _focus(log_q, gamma) * p * log_q).sum(dim=1), share
-        case "kl":
-            return share * (torch.xlogy(p, p) - p * log_q).sum(dim=1), share
-    raise ValueError(f"no loss {name!r}")
+    return _FORMULAS[config.loss](LossInputs(log_q, p, w, share), config), share
 
 
 def weighted_mean(numerators: Tensor, denominators: Tensor) -> Tensor:
     """The loss of a batch, a scalar; 0 where every image has a class of weight 0."""
     total = denominators.sum()
     return numerators.sum() / total.clamp_min(torch.finfo(total.dtype).tiny)
-
-
-def cross_entropy(
-    logits: Tensor, targets: Tensor, *, class_weights: Tensor | None = None, label_smoothing: float = 0.0
-) -> Tensor:
-    """Mean cross entropy over a batch; arguments as in `loss_terms`."""
-    return weighted_mean(
-        *loss_terms(
-            "cross_entropy", logits, targets, class_weights=class_weights, label_smoothing=label_smoothing
-        )
-    )
-
-
-def focal_loss(
-    logits: Tensor,
-    targets: Tensor,
-    *,
-    gamma: float = 2.0,
-    class_weights: Tensor | None = None,
-    label_smoothing: float = 0.0,
-) -> Tensor:
-    """Mean focal loss over a batch; arguments as in `loss_terms`.
-
-    With soft targets its minimum is not where predictions equal targets (for p = (.9, .1) and gamma 2 it is
-    q = (.694, .306)).
-
-    Source: Lin et al., "Focal Loss for Dense Object Detection", 2017, eq. 4.
-    """
-    return weighted_mean(
-        *loss_terms(
-            "focal",
-            logits,
-            targets,
-            class_weights=class_weights,
-            gamma=gamma,
-            label_smoothing=label_smoothing,
-        )
-    )
-
-
-def kl_divergence(
-    logits: Tensor, targets: Tensor, *, class_weights: Tensor | None = None, label_smoothing: float = 0.0
-) -> Tensor:
-    """Mean Kullback-Leibler divergence of targets from predictions; arguments as in `loss_terms`."""
-    return weighted_mean(
-        *loss_terms("kl", logits, targets, class_weights=class_weights, label_smoothing=label_smoothing)
-    )
 
 
 def _target_distribution(log_q: Tensor, targets: Tensor, label_smoothing: float) -> Tensor:
@@ -135,8 +145,3 @@ def _weights(log_q: Tensor, class_weights: Tensor | None) -> Tensor:
     if class_weights.shape != (classes,):
         raise ValueError(f"class weights {tuple(class_weights.shape)} do not fit {classes} classes")
     return class_weights.to(log_q.dtype)
-
-
-def _focus(log_q: Tensor, gamma: float) -> Tensor:
-    """(1 - q)^gamma without cancellation for q near 1, and without infinite gradients for gamma below 1."""
-    return (-torch.expm1(log_q)).clamp_min(torch.finfo(log_q.dtype).tiny) ** gamma

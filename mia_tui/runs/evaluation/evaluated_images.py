@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from mia_tui.dataset.dataset import Dataset
 from mia_tui.dataset.model import ImageKey, Part
 from mia_tui.errors import DataError
 from mia_tui.paths import is_same_folder
 from mia_tui.runs.list.home import job_here, samples_here
-from mia_tui.runs.preflight.prepare import Dataset
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.model_card import ModelCard
 from mia_tui.text import counted, name_some, printable

@@ -1,8 +1,8 @@
 """What would hurt a training, found before it starts; each finding says what to do, and none forbids the start.
 
-What is asked of the files stands in `checks_images`, of the machine in `checks_machine`. Labelled images, which the
-run uses, are looked into as a whole, as far as time allows. Of the others, which are predicted later, only the head
-is read: 30,000 of them take some seconds, and one whose end is missing is not found here.
+Files are checked in `images` and `content`, the machine in `machine`. Labelled images, which the run uses, are
+decoded, as far as time allows. Of the others, which are predicted later, only the header is read: 30,000 of them
+take some seconds, and one whose end is missing is not found here.
 """
 
 import time
@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mia_tui.dataset.dataset import Dataset
 from mia_tui.runs.preflight.content import without_content
-from mia_tui.runs.preflight.finding import Finding
+from mia_tui.runs.preflight.finding import CheckFinding
 from mia_tui.runs.preflight.images import (
-    Files,
-    Watch,
+    CheckedFiles,
+    CheckProgress,
     bad_images,
     copies,
     look_into,
@@ -22,7 +23,7 @@ from mia_tui.runs.preflight.images import (
     unopened,
 )
 from mia_tui.runs.preflight.machine import detaching, disk, gpus, weights
-from mia_tui.runs.preflight.prepare import Dataset, Prepared
+from mia_tui.runs.preflight.prepare import Prepared
 from mia_tui.text import counted, name_some, printable
 
 SMALL_CLASS = 10
@@ -32,39 +33,39 @@ _LOOKING_S, _OPENING_S = 20.0, 5.0
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckResult:
     """What was found.
 
     Attributes:
-        findings: What would hurt, the gravest first.
-        looked_at: Images that were looked into.
+        findings: What would hurt, the worst first.
+        checked: Images that were decoded.
         total: Images that the run would use.
-        others_opened: Files without a label of which it was seen whether they can be opened.
-        others: Files without a label.
+        others_opened: Images without a label that were opened.
+        others: Images without a label.
     """
 
-    findings: tuple[Finding, ...]
-    looked_at: int
+    findings: tuple[CheckFinding, ...]
+    checked: int
     total: int
     others_opened: int = 0
     others: int = 0
 
     @property
     def is_whole(self) -> bool:
-        return self.looked_at == self.total
+        return self.checked == self.total
 
     @property
     def scope(self) -> str:
-        """What was looked at, and what was not, in a sentence or two."""
+        """What was checked, and what was not, in a sentence or two."""
         labelled = counted(self.total, "labelled image")
         if self.is_whole:
-            said = f"Looked into all {labelled}."
+            text = f"Checked all {labelled}."
         else:
-            said = f"Looked into {self.looked_at:,} of {labelled}; more takes too long."
+            text = f"Checked {self.checked:,} of {labelled}; checking all takes too long."
         if not self.others:
-            return said
+            return text
         others = counted(self.others, "image")
-        return f"{said} Only tried to open: {self.others_opened:,} of {others} without a label."
+        return f"{text} Of {others} without a label, {self.others_opened:,} were opened, but not decoded."
 
 
 def check_start(
@@ -75,32 +76,32 @@ def check_start(
     should_stop: Callable[[], bool] = lambda: False,
     limit_s: float = _LOOKING_S,
     others_limit_s: float = _OPENING_S,
-) -> Checked:
+) -> CheckResult:
     """Look for what would hurt a training that is about to start.
 
     Args:
         prepared: The job, with its samples.
         others: Files of the dataset without a label, as `without_label` gives them.
-        told: Told how many images were looked at, and of how many.
+        told: Called with how many images were checked, and of how many.
         should_stop: Asked often.
-        limit_s: After so long no more images are looked into.
+        limit_s: After so long no more images are decoded.
         others_limit_s: After so long no more of the others are opened.
 
     Raises:
-        Stopped: If `should_stop` said so.
+        CheckStopped: If `should_stop` answered True.
     """
     config = prepared.job.config
-    watch = Watch(time.monotonic() + limit_s, told, should_stop)
+    progress = CheckProgress(time.monotonic() + limit_s, told, should_stop)
     root = Path(prepared.job.dataset)
-    files = Files(root, prepared.samples)
-    verdicts, looked_at = look_into(files, prepared.samples, config, watch)
-    same = list(copies(files, prepared.samples, watch))
-    watch = Watch(time.monotonic() + others_limit_s, told, should_stop)
-    faults, opened = open_each(root, others, config.max_megapixels, watch)
+    files = CheckedFiles(root, prepared.samples)
+    image_faults, checked = look_into(files, prepared.samples, config, progress)
+    same = list(copies(files, prepared.samples, progress))
+    progress = CheckProgress(time.monotonic() + others_limit_s, told, should_stop)
+    faults, opened = open_each(root, others, config.max_megapixels, progress)
     names = [item.name for item in prepared.job.classes]
     findings = [
-        *without_content(root, prepared.samples, names, config, known=verdicts, should_stop=should_stop),
-        *bad_images(prepared.samples, verdicts),
+        *without_content(root, prepared.samples, names, config, known=image_faults, should_stop=should_stop),
+        *bad_images(prepared.samples, image_faults),
         *same,
         *_small_classes(prepared),
         *disk(prepared),
@@ -109,7 +110,7 @@ def check_start(
         *detaching(),
         *unopened(faults),
     ]
-    return Checked(tuple(findings), looked_at, len(prepared.samples), opened, len(others))
+    return CheckResult(tuple(findings), checked, len(prepared.samples), opened, len(others))
 
 
 def without_label(dataset: Dataset) -> list[str]:
@@ -118,11 +119,11 @@ def without_label(dataset: Dataset) -> list[str]:
     return [file.path for file in dataset.scan.files if file.path not in labelled]
 
 
-def _small_classes(prepared: Prepared) -> Iterator[Finding]:
+def _small_classes(prepared: Prepared) -> Iterator[CheckFinding]:
     small = {name: of["train"] for name, of in prepared.counts.items() if of["train"] < SMALL_CLASS}
     if small:
         named = name_some(f"{printable(name)} ({count})" for name, count in small.items())
-        yield Finding(
+        yield CheckFinding(
             f"{counted(len(small), 'class has', 'classes have')} fewer than {SMALL_CLASS} images "
             f"to train on: {named}.",
             "Label more of them, or merge them with another class.",
@@ -130,12 +131,13 @@ def _small_classes(prepared: Prepared) -> Iterator[Finding]:
     if any(of["val"] for of in prepared.counts.values()):
         unseen = [printable(name) for name, of in prepared.counts.items() if not of["val"]]
         if unseen:
-            yield Finding(
-                f"No image validates {'the class' if len(unseen) == 1 else 'the classes'} {name_some(unseen)}.",
+            yield CheckFinding(
+                f"The validation part has no image of {'the class' if len(unseen) == 1 else 'the classes'} "
+                f"{name_some(unseen)}.",
                 "The figures say nothing about them; label more images of them.",
             )
     else:
-        yield Finding(
-            "Nothing validates: every image is trained on.",
-            "Set the val fraction over 0, or name a folder that validates.",
+        yield CheckFinding(
+            "There is no validation part: every image is trained on.",
+            "Set the val fraction above 0, or name a validation folder.",
         )

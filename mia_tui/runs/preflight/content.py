@@ -16,8 +16,8 @@ from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.images.decode import decode
 from mia_tui.errors import DecodeError
 from mia_tui.runs.machine.cores import usable_cores
-from mia_tui.runs.preflight.finding import Finding
-from mia_tui.runs.preflight.images import NO_NUMBERS, ONE_TONE, verdict_on
+from mia_tui.runs.preflight.finding import CheckFinding
+from mia_tui.runs.preflight.images import NO_NUMBERS, ONE_TONE, fault_in
 from mia_tui.runs.record.job import Sample
 from mia_tui.text import counted, name_some, printable
 
@@ -29,24 +29,24 @@ _HINT = "Look at some of them: an export or a conversion may have failed."
 
 
 @dataclass
-class _Class:
-    """What was seen of a class: its rows in the order they are looked at, and the verdicts on the first of them."""
+class _SeenClass:
+    """What was seen of a class: its rows in the order of the check, and the faults of the first of them."""
 
     name: str
     rows: list[int]
-    verdicts: list[str]
+    faults: list[str]
 
     @property
     def flat(self) -> int:
-        return sum(verdict in (ONE_TONE, NO_NUMBERS) for verdict in self.verdicts)
+        return sum(fault in (ONE_TONE, NO_NUMBERS) for fault in self.faults)
 
     @property
     def shows_something(self) -> bool:
-        return "" in self.verdicts
+        return "" in self.faults
 
     @property
     def next_row(self) -> int | None:
-        seen = len(self.verdicts)
+        seen = len(self.faults)
         done = self.shows_something or seen >= min(_LOOKED_AT, len(self.rows))
         return None if done else self.rows[seen]
 
@@ -60,45 +60,45 @@ def without_content(
     known: Mapping[int, str] | None = None,
     should_stop: Callable[[], bool] = lambda: False,
     limit_s: float = _LIMIT_S,
-) -> Iterator[Finding]:
-    """Say where there is nothing to learn from, as far as a sample tells.
+) -> Iterator[CheckFinding]:
+    """Find classes and sets with nothing to learn from, as far as a sample shows.
 
     Args:
         root: Folder that the samples' paths are relative to.
         samples: The images of a run.
         class_names: By position of the class.
         config: Its max_megapixels is read.
-        known: What was seen of some rows already, as `checks_images.verdict_on` puts it; they are taken first.
+        known: What was seen of some rows already, as `images.fault_in` names it; they are taken first.
         should_stop: Asked often.
         limit_s: After so long no more images are looked at.
     """
     known = known or {}
     order = list(range(len(samples)))
     random.Random(0).shuffle(order)
-    classes = [_Class(name, [], []) for name in class_names]
+    classes = [_SeenClass(name, [], []) for name in class_names]
     for row in sorted(order, key=lambda row: row not in known):
         classes[samples[row].class_index].rows.append(row)
 
-    def verdict(row: int) -> str:
+    def look(row: int) -> str:
         seen = known.get(row)
-        return verdict_on(root, samples[row], config.max_megapixels) if seen is None else seen
+        return fault_in(root, samples[row], config.max_megapixels) if seen is None else seen
 
     with ThreadPoolExecutor(usable_cores(), thread_name_prefix="check") as pool:
-        looks = _Looks(pool, time.monotonic() + limit_s, should_stop)
-        _look_at_classes(classes, looks, verdict)
+        looks = _TimedLooks(pool, time.monotonic() + limit_s, should_stop)
+        _look_at_classes(classes, looks, look)
         flat = [item for item in classes if item.flat and not item.shows_something]
         if flat:
             yield _of_one_tone(flat, classes)
             return
-        shown = [item.rows[item.verdicts.index("")] for item in classes if item.shows_something]
+        shown = [item.rows[item.faults.index("")] for item in classes if item.shows_something]
         rows = [*shown[:2], *(row for row in order[:_COMPARED] if row not in shown)]
         alike = _alike(looks.at(rows, lambda row: _digest(root, samples[row], config.max_megapixels)))
     if alike > 1:
-        yield Finding(f"All {alike:,} images that were looked at are the same, pixel for pixel.", _HINT)
+        yield CheckFinding(f"All {alike:,} images that were looked at are the same, pixel for pixel.", _HINT)
 
 
 @dataclass(frozen=True)
-class _Looks:
+class _TimedLooks:
     """Looks at rows in threads, for as long as there is time."""
 
     pool: ThreadPoolExecutor
@@ -113,12 +113,12 @@ class _Looks:
             yield from self.pool.map(question, rows[start : start + _TOGETHER])
 
 
-def _look_at_classes(classes: Sequence[_Class], looks: _Looks, verdict: Callable[[int], str]) -> None:
+def _look_at_classes(classes: Sequence[_SeenClass], looks: _TimedLooks, look: Callable[[int], str]) -> None:
     """Look at one image of each class, and at more where those show nothing."""
     while wave := [(item, row) for item in classes if (row := item.next_row) is not None]:
-        answers = list(looks.at([row for _, row in wave], verdict))
+        answers = list(looks.at([row for _, row in wave], look))
         for (item, _), answer in zip(wave, answers, strict=False):
-            item.verdicts.append(answer)
+            item.faults.append(answer)
         if len(answers) < len(wave):
             return
 
@@ -134,21 +134,21 @@ def _alike(digests: Iterator[str]) -> int:
     return count if first else 0
 
 
-def _of_one_tone(flat: Sequence[_Class], classes: Sequence[_Class]) -> Finding:
-    verdicts = {verdict for item in flat for verdict in item.verdicts}
+def _of_one_tone(flat: Sequence[_SeenClass], classes: Sequence[_SeenClass]) -> CheckFinding:
+    faults = {fault for item in flat for fault in item.faults}
     looked_at = sum(item.flat for item in flat)
     what = {
         frozenset({NO_NUMBERS}): "hold no numbers, only NaN or infinite values",
         frozenset({ONE_TONE}): "are of one single tone",
-    }.get(frozenset(verdicts & {NO_NUMBERS, ONE_TONE}), "are of one single tone or hold no numbers (NaN)")
+    }.get(frozenset(faults & {NO_NUMBERS, ONE_TONE}), "are of one single tone or hold no numbers (NaN)")
     if len(flat) == sum(bool(item.flat or item.shows_something) for item in classes):
-        return Finding(
+        return CheckFinding(
             f"Nothing can be learnt from this set: all {counted(looked_at, 'image')} that were looked at {what}.",
             _HINT,
         )
     names = name_some(printable(item.name) for item in flat)
     of = f"{'the class' if len(flat) == 1 else 'the classes'} {names}"
-    return Finding(f"All {counted(looked_at, 'image')} of {of} that were looked at {what}.", _HINT)
+    return CheckFinding(f"All {counted(looked_at, 'image')} of {of} that were looked at {what}.", _HINT)
 
 
 def _digest(root: Path, sample: Sample, max_megapixels: float) -> str:

@@ -1,7 +1,8 @@
-"""Images that would hurt a training: unreadable, of one tone or no number, copies of each other.
+"""Images that would hurt a training: unreadable, of one tone, without a number, copies of each other.
 
 What was found out about a file is kept in the user's cache for as long as the
-file stays as it is, and looking has an end: 30,000 photographs would take minutes.
+file stays as it is, and the check ends after a while: 30,000 photographs would
+take minutes.
 """
 
 import os
@@ -27,7 +28,7 @@ from mia_tui.errors import DecodeError
 from mia_tui.files import read
 from mia_tui.records import BadRecord, decode_msgpack
 from mia_tui.runs.machine.cores import usable_cores
-from mia_tui.runs.preflight.finding import Finding
+from mia_tui.runs.preflight.finding import CheckFinding
 from mia_tui.runs.record.job import Sample
 from mia_tui.text import counted, fault_of, name_faults, name_some
 
@@ -37,19 +38,19 @@ _FAULTS = 3  # of many files, so many are named with the reason
 _TOGETHER = 64  # files given to the threads at a time
 _HASHED_TOGETHER = _OPENED_TOGETHER = 500
 
-# Verdicts on images that can be read and hold nothing to learn from.
+# Faults of images that can be read and hold nothing to learn from.
 ONE_TONE, NO_NUMBERS = "one tone", "no numbers"
 
 Told = Callable[[int, int], None]
 
 
-class Stopped(Exception):
-    """The person did not want to wait."""
+class CheckStopped(Exception):
+    """The person went back before the check was done."""
 
 
 @dataclass
-class Watch:
-    """Time and patience."""
+class CheckProgress:
+    """How long a check may take, who is shown how far it is, and who may end it."""
 
     end: float
     told: Told
@@ -60,10 +61,10 @@ class Watch:
         """Whether there is time for more.
 
         Raises:
-            Stopped: If nobody wants to know any more.
+            CheckStopped: If the person went back.
         """
         if self.should_stop():
-            raise Stopped
+            raise CheckStopped
         now = time.monotonic()
         if now >= self.next_told:
             self.next_told = now + _TOLD_EVERY_S
@@ -71,8 +72,8 @@ class Watch:
         return now < self.end
 
 
-class Files:
-    """Size and time of the files of samples, and what is known of them from another time."""
+class CheckedFiles:
+    """Size and time of the files of samples, and what is known of them from an earlier check."""
 
     def __init__(self, root: Path, samples: Iterable[Sample]) -> None:
         self.root = root
@@ -88,14 +89,14 @@ class Files:
         self._changed = False
 
     def known(self, sample: Sample, limits: str) -> str | None:
-        """What was found out before; None if nothing was, or the file is another now."""
+        """What an earlier check found; None if there was none, or the file has changed."""
         entry = self._known.get(_key(sample, limits))
         return None if entry is None or entry[:2] != self.stats.get(sample.path) else entry[2]
 
-    def remember(self, sample: Sample, limits: str, verdict: str) -> None:
+    def remember(self, sample: Sample, limits: str, fault: str) -> None:
         stats = self.stats.get(sample.path)
         if stats is not None:
-            self._known[_key(sample, limits)] = (*stats, verdict)
+            self._known[_key(sample, limits)] = (*stats, fault)
             self._changed = True
 
     def save(self) -> None:
@@ -104,30 +105,30 @@ class Files:
 
 
 def look_into(
-    files: Files, samples: Sequence[Sample], config: TrainConfig, watch: Watch
+    files: CheckedFiles, samples: Sequence[Sample], config: TrainConfig, progress: CheckProgress
 ) -> tuple[dict[int, str], int]:
     """What is wrong with images, by row ("" is nothing); and how many were looked into."""
     limits = f"{config.max_megapixels:g}"
-    verdicts = {
+    faults = {
         row: known for row, sample in enumerate(samples) if (known := files.known(sample, limits)) is not None
     }
-    rest = [row for row in range(len(samples)) if row not in verdicts]
-    random.Random(0).shuffle(rest)  # where time runs out, what was seen stands for all
+    left = [row for row in range(len(samples)) if row not in faults]
+    random.Random(0).shuffle(left)  # where time runs out, those seen are a fair sample
 
     def look(row: int) -> str:
-        return verdict_on(files.root, samples[row], config.max_megapixels)
+        return fault_in(files.root, samples[row], config.max_megapixels)
 
-    source = iter(rest)
+    source = iter(left)
     with ThreadPoolExecutor(usable_cores(), thread_name_prefix="check") as pool:
-        while watch(len(verdicts), len(samples)) and (some := list(islice(source, _TOGETHER))):
-            for row, verdict in zip(some, pool.map(look, some), strict=True):
-                verdicts[row] = verdict
-                files.remember(samples[row], limits, verdict)
+        while progress(len(faults), len(samples)) and (some := list(islice(source, _TOGETHER))):
+            for row, fault in zip(some, pool.map(look, some), strict=True):
+                faults[row] = fault
+                files.remember(samples[row], limits, fault)
     files.save()
-    return verdicts, len(verdicts)
+    return faults, len(faults)
 
 
-def verdict_on(root: Path, sample: Sample, max_megapixels: float) -> str:
+def fault_in(root: Path, sample: Sample, max_megapixels: float) -> str:
     """Why an image cannot be read, `ONE_TONE`, `NO_NUMBERS`, or "" where all is well."""
     path = root / sample.path
     try:
@@ -156,34 +157,34 @@ def _holds_numbers(path: Path, frame: int, max_megapixels: float) -> bool:
         return image.mode != "F" or bool(np.isfinite(np.asarray(image)).any())
 
 
-def bad_images(samples: Sequence[Sample], verdicts: dict[int, str]) -> Iterator[Finding]:
-    unreadable = [row for row, verdict in verdicts.items() if verdict not in ("", ONE_TONE, NO_NUMBERS)]
+def bad_images(samples: Sequence[Sample], faults: dict[int, str]) -> Iterator[CheckFinding]:
+    unreadable = [row for row, fault in faults.items() if fault not in ("", ONE_TONE, NO_NUMBERS)]
     if unreadable:
-        first = (fault_of(samples[row].path, verdicts[row]) for row in sorted(unreadable)[:_FAULTS])
+        first = (fault_of(samples[row].path, faults[row]) for row in sorted(unreadable)[:_FAULTS])
         is_one = len(unreadable) == 1
-        yield Finding(
+        yield CheckFinding(
             f"{counted(len(unreadable), 'image')} cannot be read: {name_faults(first, len(unreadable))}.",
-            f"The run leaves {'it' if is_one else 'them'} out; mend or remove the file{'' if is_one else 's'}.",
+            f"The run leaves {'it' if is_one else 'them'} out; repair or remove the file{'' if is_one else 's'}.",
         )
-    for kind, what in ((ONE_TONE, "of one single tone"), (NO_NUMBERS, "with no number in them, only NaN")):
-        flat = [samples[row].path for row in sorted(verdicts) if verdicts[row] == kind]
+    for kind, what in ((ONE_TONE, "of one single tone"), (NO_NUMBERS, "without a number in them, only NaN")):
+        flat = [samples[row].path for row in sorted(faults) if faults[row] == kind]
         if flat:
-            yield Finding(
+            yield CheckFinding(
                 f"{counted(len(flat), 'image')} {what}: {name_some(flat)}.",
-                "Nothing can be learnt from them; take their labels away.",
+                "Nothing can be learnt from them; remove their labels.",
             )
 
 
 def open_each(
-    root: Path, paths: Sequence[str], max_megapixels: float, watch: Watch
+    root: Path, paths: Sequence[str], max_megapixels: float, progress: CheckProgress
 ) -> tuple[dict[str, str], int]:
     """Why files cannot be opened as images, by path; and how many were tried, in no order.
 
     Only the head of each is read, 0.1 ms where decoding takes 10: one that breaks off in the middle is not found.
     """
     faults: dict[str, str] = {}
-    rest = list(paths)
-    random.Random(0).shuffle(rest)
+    left = list(paths)
+    random.Random(0).shuffle(left)
 
     def look(path: str) -> str:
         try:
@@ -192,30 +193,30 @@ def open_each(
         except DecodeError as error:
             return error.message
 
-    tried, source = 0, iter(rest)
+    tried, source = 0, iter(left)
     with ThreadPoolExecutor(usable_cores(), thread_name_prefix="check") as pool:
-        while watch(tried, len(rest)) and (some := list(islice(source, _OPENED_TOGETHER))):
+        while progress(tried, len(left)) and (some := list(islice(source, _OPENED_TOGETHER))):
             faults |= {path: why for path, why in zip(some, pool.map(look, some), strict=True) if why}
             tried += len(some)
     return faults, tried
 
 
-def unopened(faults: Mapping[str, str]) -> Iterator[Finding]:
+def unopened(faults: Mapping[str, str]) -> Iterator[CheckFinding]:
     """Files without a label that are no images."""
     if faults:
         first = (fault_of(path, faults[path]) for path in sorted(faults)[:_FAULTS])
         they = "it gets" if len(faults) == 1 else "they get"
-        yield Finding(
+        yield CheckFinding(
             f"{counted(len(faults), 'image')} without a label cannot be opened: {name_faults(first, len(faults))}.",
             f"The training needs no such image, but {they} no prediction later.",
         )
 
 
-def copies(files: Files, samples: Sequence[Sample], watch: Watch) -> Iterator[Finding]:
+def copies(files: CheckedFiles, samples: Sequence[Sample], progress: CheckProgress) -> Iterator[CheckFinding]:
     """Files of the same bytes: those in several parts make the figures look better than they are."""
     parts: dict[str, str] = {sample.path: sample.split for sample in samples}
     groups: dict[str, list[str]] = defaultdict(list)
-    for path, digest in _hashes(files, watch).items():
+    for path, digest in _hashes(files, progress).items():
         groups[digest].append(path)
     same = [sorted(paths) for paths in groups.values() if len(paths) > 1]
     leaking = [paths for paths in same if len({parts[path] for path in paths}) > 1]
@@ -223,22 +224,22 @@ def copies(files: Files, samples: Sequence[Sample], watch: Watch) -> Iterator[Fi
         named = name_some(
             " = ".join(f"{path} ({parts[path]})" for path in paths[:2]) for paths in leaking[:3]
         )
-        yield Finding(
-            f"{counted(len(leaking), 'image')} stand both in the training part and in another: {named}.",
-            "Figures on that part come out too good; remove the copies, or make a new split with "
+        yield CheckFinding(
+            f"{counted(len(leaking), 'image is', 'images are')} both in the training part and in another: {named}.",
+            "Figures on that part will be too good; remove the copies, or make a new split with "
             "`mia-tui labels split --new`.",
         )
     inside = [paths for paths in same if paths not in leaking]
     if inside:
         count = sum(len(paths) - 1 for paths in inside)
         named = name_some(" = ".join(paths[:2]) for paths in inside[:3])
-        yield Finding(
+        yield CheckFinding(
             f"{counted(count, 'image is a copy', 'images are copies')} of another in the same part: {named}.",
-            "They count twice; remove them if that is not meant.",
+            "They count twice; remove them unless that is intended.",
         )
 
 
-def _hashes(files: Files, watch: Watch) -> dict[str, str]:
+def _hashes(files: CheckedFiles, progress: CheckProgress) -> dict[str, str]:
     """Hashes of the files whose size occurs more than once, as far as time allows."""
     sizes = Counter(size for size, _ in files.stats.values())
     alike = [ImageFile(path, *stats) for path, stats in files.stats.items() if sizes[stats[0]] > 1]
@@ -246,7 +247,7 @@ def _hashes(files: Files, watch: Watch) -> dict[str, str]:
     source = iter(alike)
     while some := list(islice(source, _HASHED_TOGETHER)):
         known.update(file_hashes(files.root, some))
-        if not watch(len(files.stats), len(files.stats)):
+        if not progress(len(files.stats), len(files.stats)):
             break
     return known
 

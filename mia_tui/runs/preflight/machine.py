@@ -11,7 +11,7 @@ from mia_tui.catalog.backbones import BACKBONES
 from mia_tui.config.train import TrainConfig
 from mia_tui.config.weights_cache import IMAGENET_WEIGHTS, weights_here
 from mia_tui.runs.machine.gpus import Gpu, list_gpus
-from mia_tui.runs.preflight.finding import Finding
+from mia_tui.runs.preflight.finding import CheckFinding
 from mia_tui.runs.preflight.prepare import Prepared
 from mia_tui.runs.worker.detach_risk import detach_risk
 from mia_tui.text import name_some, printable
@@ -58,42 +58,42 @@ def short_gpu_words(gpu: Gpu) -> str:
     return f"{_gb(gpu.free_bytes)} free{load}"
 
 
-def disk(prepared: Prepared) -> Iterator[Finding]:
+def disk(prepared: Prepared) -> Iterator[CheckFinding]:
     need = checkpoint_bytes(prepared.job.config)
     free = _free_bytes(Path(prepared.job.state))
     if need is not None and free is not None and free < need:
-        yield Finding(
-            f"{_gb(free)} are free where the run will lie, and its checkpoints take about {_gb(need)}.",
-            "Make room, or put the run elsewhere with --state.",
+        yield CheckFinding(
+            f"{_gb(free)} are free where the run will be stored, and its checkpoints need about {_gb(need)}.",
+            "Free some space, or put the run elsewhere with --state.",
         )
 
 
-def weights(config: TrainConfig) -> Iterator[Finding]:
+def weights(config: TrainConfig) -> Iterator[CheckFinding]:
     if config.weights == IMAGENET_WEIGHTS and not weights_here(config.backbone):
-        yield Finding(
+        yield CheckFinding(
             f"The ImageNet weights of {printable(config.backbone)} are not on this disk.",
-            "The run fetches them from the internet when it starts; where there is none it fails.",
+            "The run downloads them when it starts, and fails without access to the internet.",
         )
 
 
-def gpus(config: TrainConfig) -> Iterator[Finding]:
+def gpus(config: TrainConfig) -> Iterator[CheckFinding]:
     here = list_gpus() if config.device.startswith(("auto", "cuda")) else []
     busy = [gpu for gpu in here if is_busy(gpu)]
     if here and len(busy) == len(here):
         named = name_some(gpu_words(gpu) for gpu in busy)
         what = "The GPU is" if len(here) == 1 else "All GPUs are"
-        yield Finding(f"{what} busy: {named}.", "Wait, queue behind the other run, or train on the CPU.")
+        yield CheckFinding(f"{what} busy: {named}.", "Wait, queue behind the other run, or train on the CPU.")
     elif busy and config.device.startswith("cuda:"):
-        yield Finding(
+        yield CheckFinding(
             f"Some GPUs are busy: {name_some(gpu_words(gpu) for gpu in busy)}.",
             "Set the device to auto, which takes the one with most free memory.",
         )
 
 
-def detaching() -> Iterator[Finding]:
+def detaching() -> Iterator[CheckFinding]:
     risk = detach_risk()
     if risk is not None:
-        yield Finding(risk.message, risk.hint)
+        yield CheckFinding(risk.message, risk.hint)
 
 
 def _free_bytes(folder: Path) -> int | None:

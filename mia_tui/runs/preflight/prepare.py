@@ -1,30 +1,32 @@
 """From a dataset and settings to a job: which images, which classes, which part each image is in."""
 
 import re
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 
 from mia_tui import __version__
 from mia_tui.config.class_weights import class_weight_values
+from mia_tui.config.split import SPLIT_FIELDS
 from mia_tui.config.train import Frames, LabelSource, TrainConfig
 from mia_tui.config.weights_cache import IMAGENET_WEIGHTS, given_weights
-from mia_tui.dataset.hashes import duplicate_groups
+from mia_tui.dataset.dataset import Dataset, follow_files, split_in
 from mia_tui.dataset.interchange.folders import read_class_folders
-from mia_tui.dataset.labelled import LabelledSet, labelled_images
+from mia_tui.dataset.labelled import labelled_images
 from mia_tui.dataset.model import PARTS, ImageKey, Part
 from mia_tui.dataset.scan.scan import Scan, scan
 from mia_tui.dataset.split.assignment import (
-    Split,
+    SplitPlan,
     SplitRule,
     check_rule,
-    preview_split,
-    stored_rule,
-    stored_split,
+    plan_split,
+    read_stored_split,
+    store_split,
 )
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import ConfigError, DataError
@@ -39,25 +41,10 @@ from mia_tui.runs.record.job import JobClass, Sample, TrainJob
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.text import counted, name_some, printable, typed
 
+PART_FIELDS = ("labels", "frames", "val", "class_weights", "effective_beta", *SPLIT_FIELDS)
+"""The settings that decide which images a job has, in which part, and what weight each class has."""
 
-@dataclass(frozen=True)
-class Dataset:
-    """A scanned folder, its labels, and the place of its state.
-
-    Attributes:
-        followed: What became of labelled files, a sentence each; empty where nothing was followed.
-    """
-
-    root: Path
-    scan: Scan
-    state: StateFolder
-    labelled: LabelledSet
-    followed: list[str] = field(default_factory=list)
-
-    @property
-    def notes(self) -> list[str]:
-        """What was noticed while reading it, a sentence each."""
-        return [*self.scan.notes, *self.followed, *self.labelled.notes]
+_SCAN_LASTS_S = 60.0  # then a check looks for images again; meanwhile somebody may have copied some
 
 
 def read_dataset(
@@ -68,6 +55,7 @@ def read_dataset(
     source: LabelSource = "auto",
     annotator: str | None = None,
     follow: bool = False,
+    found: Scan | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Dataset:
     """Scan a folder and read its labels; writes nothing unless labels are to follow their files.
@@ -79,13 +67,14 @@ def read_dataset(
         source: Where labels come from.
         annotator: Who looks.
         follow: Whether labels go with files that were moved, which is written down.
-        progress: Told how many images were found so far.
+        found: Its images, where it was scanned already.
+        progress: Called with how many images were found so far.
 
     Raises:
         DataError: If there are no images or no labels; if labels are to follow and a renaming left them behind.
         StoreError: If labels.db cannot be read, or written where labels follow.
     """
-    found = scan(root, frames=frames, progress=progress)
+    found = scan(root, frames=frames, progress=progress) if found is None else found
     place = find_state(root, state, class_folders=read_class_folders(found.keys) is not None)
     left = None if state is not None else find_left_behind(root, lambda: {file.path for file in found.files})
     if left is not None and follow:
@@ -94,7 +83,7 @@ def read_dataset(
     if left is not None:
         followed.append(f"{left_behind_words(root, left)} {left_behind_hint(root)}")
     labelled = labelled_images(found, root, place, source=source, annotator=annotator)
-    return Dataset(root, found, place, labelled, followed)
+    return Dataset(root, found, place, labelled, split_in(place, annotator), followed)
 
 
 @dataclass(frozen=True)
@@ -102,17 +91,32 @@ class Prepared:
     """A job that can be started.
 
     Attributes:
-        notes: What the user should know before the start, a sentence each.
         counts: Images of each part, by class name.
-        class_weights: What each class counts in the loss; None for equal weights.
+        class_weights: The weight of each class in the loss; None for equal weights.
+        dataset: What it was made from.
+        given: Fields that the user named.
+        plan: The split to store before the start; None where another folder validates.
+        warnings: What was noticed of the parts, a sentence each.
     """
 
     job: TrainJob
     samples: list[Sample]
-    state: StateFolder
-    notes: list[str]
     counts: dict[str, dict[Part, int]]
     class_weights: list[float] | None
+    dataset: Dataset
+    given: frozenset[str]
+    plan: SplitPlan | None
+    warnings: tuple[str, ...]
+
+    @property
+    def state(self) -> StateFolder:
+        """Where the run will lie."""
+        return self.dataset.state
+
+    @property
+    def notes(self) -> list[str]:
+        """What the user should know before the start, a sentence each."""
+        return [*self.dataset.notes, *self.warnings, *_doubts(self.job.config)]
 
     def create(self, *, after: RunDir | None = None) -> RunDir:
         """Write the run's folder; `after` is a run whose end it waits for."""
@@ -132,7 +136,7 @@ def prepare_training(
     annotator: str | None = None,
     keep: bool = True,
 ) -> Prepared:
-    """Settle everything a run needs, and store the split if this is the dataset's first training.
+    """Decide everything a run needs, and store the split if this is the dataset's first training.
 
     Args:
         dataset: As `read_dataset` gives it.
@@ -156,12 +160,15 @@ def prepare_training(
             "Training needs at least two classes.",
         )
     held_out: tuple[Part, ...] = ("val", "test") if config.val is None else ("test",)
-    _refuse_held_out_classes(dataset, names, held_out, annotator)
+    _refuse_held_out_classes(dataset, names, held_out)
+    plan: SplitPlan | None = None
+    parts: Mapping[ImageKey, Part]
     if config.val is None:
-        config, parts, warnings = _split(dataset, config, given, annotator, keep)
+        config, plan = _plan(dataset, config, given)
+        parts, warnings = plan.split.parts, list(plan.split.warnings)
         validation: list[Sample] = []
     else:
-        parts, warnings = _all_to_train(dataset, config, annotator)
+        parts, warnings = _all_to_train(dataset, config)
         validation, more = _validation_folder(Path(config.val), names, config)
         warnings += more
     samples = [
@@ -183,8 +190,143 @@ def prepare_training(
     weights = class_weight_values(
         config.class_weights, [counts[name]["train"] for name in names], names, config.effective_beta
     )
-    notes = [*dataset.notes, *warnings, *_doubts(config)]
-    return Prepared(job, samples, dataset.state, notes, counts, weights)
+    prepared = Prepared(job, samples, counts, weights, dataset, frozenset(given), plan, tuple(warnings))
+    return keep_split(prepared, annotator) if keep else prepared
+
+
+def keep_split(prepared: Prepared, annotator: str | None) -> Prepared:
+    """Store the split that a job was prepared with.
+
+    Returns:
+        The job; prepared again where another split was stored meanwhile.
+
+    Raises:
+        ConfigError: If the settings name another split than that one.
+        DataError: If a class has no image to train on by that one.
+        StoreError: If it cannot be stored.
+    """
+    if prepared.plan is None:
+        return prepared
+    dataset, job = prepared.dataset, prepared.job
+    with LabelStore(dataset.state.labels_db, annotator=annotator) as store:
+        before = read_stored_split(store)
+        if before != prepared.plan.before:
+            prepared = prepare_training(
+                replace(dataset, stored=before),
+                job.config,
+                given=prepared.given,
+                command=job.command,
+                keep=False,
+            )
+        assert prepared.plan is not None
+        store_split(store, dataset.labelled, prepared.plan)
+        store.save_root(dataset.root)
+    return prepared
+
+
+class TrainingPreparer:
+    """Prepares trainings of one dataset while their settings are made; for threads.
+
+    The dataset is read once, and a job is prepared again only where the labels or a setting that its images and
+    parts depend on have changed.
+
+    Args:
+        root: Folder of images.
+        state: What the user named with --state.
+        annotator: Who trains.
+    """
+
+    def __init__(self, root: Path, state: Path | None, annotator: str | None) -> None:
+        self._root, self._state, self._annotator = root, state, annotator
+        self._lock = threading.Lock()
+        self._key: tuple[Frames, LabelSource] | None = None
+        self._dataset: Dataset | None = None
+        self._scanned_at = 0.0
+        self._prepared: tuple[object, Prepared] | None = None
+
+    def estimate(self, config: TrainConfig, given: Collection[str]) -> Prepared:
+        """The job as it is known now; writes nothing and reads nothing again.
+
+        Raises:
+            MiaError: As `read_dataset` and `prepare_training`.
+        """
+        with self._lock:
+            if self._dataset is None or self._key != (config.frames, config.labels):
+                self._read(config, follow=False, progress=None)
+            return self._prepare(config, given, "")
+
+    def check(
+        self,
+        config: TrainConfig,
+        given: Collection[str],
+        command: str,
+        *,
+        progress: Callable[[int], None] | None = None,
+    ) -> Prepared:
+        """The job by the labels of this moment, which go with files that were moved, as is written down.
+
+        Args:
+            config: Settings.
+            given: Fields that the user named.
+            command: The command line that does the same.
+            progress: Called with how many images were found so far, where they are looked for again.
+
+        Raises:
+            MiaError: As `read_dataset` and `prepare_training`.
+        """
+        config = with_absolute_paths(config)
+        with self._lock:
+            self._read(config, follow=True, progress=progress)
+            return self._prepare(config, given, command)
+
+    def keep_split(self, prepared: Prepared) -> Prepared:
+        """Store the split of a job, by the name of who trains; as `keep_split`."""
+        return keep_split(prepared, self._annotator)
+
+    def _read(self, config: TrainConfig, *, follow: bool, progress: Callable[[int], None] | None) -> None:
+        key, before = (config.frames, config.labels), self._dataset
+        is_fresh = (
+            before is not None and key == self._key and time.monotonic() < self._scanned_at + _SCAN_LASTS_S
+        )
+        dataset = read_dataset(
+            self._root,
+            self._state,
+            frames=config.frames,
+            source=config.labels,
+            annotator=self._annotator,
+            follow=follow,
+            found=before.scan if before is not None and is_fresh else None,
+            progress=progress,
+        )
+        if before is None or dataset.scan is not before.scan:
+            self._scanned_at = time.monotonic()
+        if before is None or _content(dataset) != _content(before):
+            self._prepared = None
+        self._key, self._dataset = key, dataset
+
+    def _prepare(self, config: TrainConfig, given: Collection[str], command: str) -> Prepared:
+        assert self._dataset is not None
+        named = frozenset(given) & set(SPLIT_FIELDS)
+        left_to_split = set() if self._dataset.stored.rule is None else set(SPLIT_FIELDS) - named
+        key = (*(getattr(config, name) for name in PART_FIELDS if name not in left_to_split), named)
+        if self._prepared is None or self._prepared[0] != key or config.val is not None:
+            prepared = prepare_training(self._dataset, config, given=given, keep=False)
+            self._prepared = key, prepared
+        prepared = self._prepared[1]
+        decided = {name: getattr(prepared.job.config, name) for name in SPLIT_FIELDS}
+        job = msgspec.structs.replace(
+            prepared.job,
+            config=msgspec.structs.replace(config, **decided),
+            threads=config.threads,
+            command=command,
+            created_at=time.time(),
+        )
+        return replace(prepared, job=job, dataset=self._dataset, given=frozenset(given))
+
+
+def _content(dataset: Dataset) -> tuple[object, ...]:
+    """What a job is made from."""
+    return dataset.scan.files, dataset.labelled, dataset.stored, dataset.state.root
 
 
 def with_absolute_paths(config: TrainConfig) -> TrainConfig:
@@ -201,31 +343,6 @@ def with_absolute_paths(config: TrainConfig) -> TrainConfig:
     )
 
 
-def follow_files(found: Scan, root: Path, state: StateFolder, annotator: str | None) -> list[str]:
-    """Let labels go with files that were moved, and name images that are not what was labelled.
-
-    Every labelled file that has no hash yet is read for it.
-
-    Raises:
-        StoreError: If labels.db cannot be read, or what happened not be written.
-    """
-    store = LabelStore.open_existing(state.labels_db, annotator=annotator)
-    if store is None:
-        return []
-    with store:
-        moved = [f"{old} (now {new})" for old, new in store.reconcile(found.files, root).relinked]
-        doubtful = [key.path for key in store.flagged()]
-    notes = []
-    if moved:
-        notes.append(f"{counted(len(moved), 'label')} went with files that were moved: {name_some(moved)}.")
-    if doubtful:
-        notes.append(
-            f"{counted(len(doubtful), 'image')} changed since labelled, or flagged: {name_some(doubtful)}. Training "
-            "takes the label there is."
-        )
-    return notes
-
-
 def _doubts(config: TrainConfig) -> list[str]:
     """Settings that are allowed and seldom meant."""
     if config.loss == "focal" and config.label_smoothing:
@@ -236,63 +353,31 @@ def _doubts(config: TrainConfig) -> list[str]:
     return []
 
 
-def _split(
-    dataset: Dataset, config: TrainConfig, given: Collection[str], annotator: str | None, keep: bool
-) -> tuple[TrainConfig, Mapping[ImageKey, Part], list[str]]:
+def _plan(dataset: Dataset, config: TrainConfig, given: Collection[str]) -> tuple[TrainConfig, SplitPlan]:
     """Parts by the stored split; the settings come back with what it decided."""
-    stored = _stored_rule(dataset.state, annotator)
+    stored = dataset.stored.rule
     if stored is not None:
-        kept = {
+        decided = {
             "val_fraction": stored.val_fraction,
             "test_fraction": stored.test_fraction,
             "group_by": stored.group_by,
             "split_seed": stored.seed,
         }
         config = msgspec.structs.replace(
-            config, **{name: value for name, value in kept.items() if name not in given}
+            config, **{name: value for name, value in decided.items() if name not in given}
         )
     rule = SplitRule(config.val_fraction, config.test_fraction, config.group_by, config.split_seed)
-    check_rule(rule, dataset.labelled.labels)  # before a store is made for it
-    hashes = duplicate_groups(dataset.root, dataset.scan.files)
-    if keep:
-        with LabelStore(dataset.state.labels_db, annotator=annotator) as store:
-            split = stored_split(store, dataset.labelled, rule, hashes)
-            store.save_root(dataset.root)
-    else:
-        split = _foreseen(dataset, rule, hashes, annotator)
-    return config, split.parts, list(split.warnings)
+    check_rule(rule, dataset.labelled.labels)  # before files are read for copies
+    return config, plan_split(dataset.stored, dataset.labelled, rule, dataset.copies)
 
 
-def _foreseen(dataset: Dataset, rule: SplitRule, hashes: Mapping[str, str], annotator: str | None) -> Split:
-    """The split as it would be stored."""
-    store = LabelStore.open_existing(dataset.state.labels_db, annotator=annotator)
-    if store is None:
-        return preview_split(None, dataset.labelled, rule, hashes)
-    with store:
-        return preview_split(store, dataset.labelled, rule, hashes)
-
-
-def _stored_rule(state: StateFolder, annotator: str | None) -> SplitRule | None:
-    store = LabelStore.open_existing(state.labels_db, annotator=annotator)
-    if store is None:
-        return None
-    with store:
-        return stored_rule(store)
-
-
-def _all_to_train(
-    dataset: Dataset, config: TrainConfig, annotator: str | None
-) -> tuple[Mapping[ImageKey, Part], list[str]]:
+def _all_to_train(dataset: Dataset, config: TrainConfig) -> tuple[Mapping[ImageKey, Part], list[str]]:
     """Everything trains, since another folder validates; what was kept for a test stays out of it."""
     if config.test_fraction:
         raise ConfigError(
             "--test-fraction needs a split, and --val takes its place.", "Leave out one of them."
         )
-    known: dict[ImageKey, Part] = dict(dataset.labelled.parts)
-    store = LabelStore.open_existing(dataset.state.labels_db, annotator=annotator)
-    if store is not None:
-        with store:
-            known.update(store.parts())
+    known = {**dataset.labelled.parts, **dataset.stored.parts}
     parts: dict[ImageKey, Part] = {
         key: "test" if known.get(key) == "test" else "train" for key in dataset.labelled.labels
     }
@@ -344,9 +429,7 @@ def _counts(samples: list[Sample], names: list[str]) -> dict[str, dict[Part, int
     return {name: {part: tally[index, part] for part in PARTS} for index, name in enumerate(names)}
 
 
-def _refuse_held_out_classes(
-    dataset: Dataset, names: Sequence[str], held_out: Collection[Part], annotator: str | None
-) -> None:
+def _refuse_held_out_classes(dataset: Dataset, names: Sequence[str], held_out: Collection[Part]) -> None:
     """Refuse classes whose images all lie in top folders that are not trained on; before a split is stored.
 
     Raises:
@@ -369,7 +452,7 @@ def _refuse_held_out_classes(
     places = list(dict.fromkeys("/".join(key.path.split("/")[:2]) for key in held))
     wanted = list(dict.fromkeys(f"{train}/{place.split('/')[1]}" for place in places))
     anew = ""
-    if _stored_rule(dataset.state, annotator) is not None:  # what it held out stays so wherever the file goes
+    if dataset.stored.rule is not None:  # what it held out stays so wherever the file goes
         anew = f"; then make the split anew: {_split_anew(dataset)}"
     raise DataError(
         f"{_classes_have(names[index] for index in sorted(set(held.values())))} no image to train on: all lie in "

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from mia_tui.config.keys import keys_in_force
 from mia_tui.tui.keys.tables import SCOPES
 
-Wanted = Mapping[str, tuple[str, ...]]
+UserKeys = Mapping[str, tuple[str, ...]]
 """The user's keys, as `UserConfig.keys` has them."""
 
 
@@ -45,12 +45,12 @@ def commands_by_key(
     return found
 
 
-def keys_of(scope: str, wanted: Wanted) -> dict[str, tuple[str, ...]]:
+def keys_of(scope: str, wanted: UserKeys) -> dict[str, tuple[str, ...]]:
     """The keys in force on a screen, by command."""
     return keys_in_force(SCOPES[scope], wanted)
 
 
-def key_hints(scope: str, wanted: Wanted) -> list[KeyHint]:
+def key_hints(scope: str, wanted: UserKeys) -> list[KeyHint]:
     """The keys that the last line of a screen shows, in their order; a command without a key is left out."""
     keys, titles = keys_of(scope, wanted), {action.id: action.title for action in SCOPES[scope].actions}
     return [
@@ -68,7 +68,7 @@ def said_key(scope: str, keys: Mapping[str, Sequence[str]], command: str) -> str
     return f"{shown_key(palette[0])}, {title}" if palette else title
 
 
-def palette_lines(scope: str, wanted: Wanted) -> list[tuple[str, str, str]]:
+def palette_lines(scope: str, wanted: UserKeys) -> list[tuple[str, str, str]]:
     """The commands of a screen for the palette: id, title with its keys, help."""
     keys = keys_of(scope, wanted)
     return [

@@ -1,4 +1,4 @@
-"""What would hurt a training, shown before it starts; the person starts anyway, or goes back to the form."""
+"""The check before a training: what would hurt it is listed, and the person starts it anyway or goes back."""
 
 import asyncio
 import threading
@@ -10,26 +10,19 @@ from textual.containers import Vertical, VerticalScroll
 
 from mia_tui.config.train import TrainConfig
 from mia_tui.errors import MiaError
-from mia_tui.runs.list.index import list_runs
-from mia_tui.runs.preflight.checks import Checked, check_start, without_label
-from mia_tui.runs.preflight.images import Stopped
-from mia_tui.runs.preflight.prepare import (
-    Dataset,
-    Prepared,
-    prepare_training,
-    read_dataset,
-    with_absolute_paths,
-)
+from mia_tui.runs.list.housekeeping import drop_stillborn
+from mia_tui.runs.list.index import list_runs, remember_run
+from mia_tui.runs.preflight.checks import CheckResult, check_start, without_label
+from mia_tui.runs.preflight.images import CheckStopped
+from mia_tui.runs.preflight.prepare import Prepared, TrainingPreparer
 from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.worker.launch import spawn, trains_on_cpu, wait_until_taken
 from mia_tui.runs.worker.queue import last_in_line
 from mia_tui.text import printable
 from mia_tui.tui.context import Context
 from mia_tui.tui.dialogs import Question
-from mia_tui.tui.open_dataset import OpenDataset
 from mia_tui.tui.screen import KeyedModal
-from mia_tui.tui.training.config_form import fault_style
 from mia_tui.tui.training.form import in_words
-from mia_tui.tui.training.starting import start_run
 from mia_tui.tui.widgets.text_block import TextBlock
 
 _SHOWN_EVERY_S = 0.1
@@ -40,7 +33,7 @@ class CheckScreen(KeyedModal[RunDir | None]):
     """Ends with the run that was started or queued; None goes back to the form.
 
     Args:
-        place: The dataset.
+        preparer: Of the dataset, which the form has used already.
         context: What screens share.
         config: The settings.
         given: Those that somebody named; a stored split decides the others.
@@ -48,7 +41,12 @@ class CheckScreen(KeyedModal[RunDir | None]):
     """
 
     def __init__(
-        self, place: OpenDataset, context: Context, config: TrainConfig, given: frozenset[str], command: str
+        self,
+        preparer: TrainingPreparer,
+        context: Context,
+        config: TrainConfig,
+        given: frozenset[str],
+        command: str,
     ) -> None:
         super().__init__()
         moves = {"down": 1, "up": -1, "page_next": _PAGE, "page_previous": -_PAGE}
@@ -57,11 +55,11 @@ class CheckScreen(KeyedModal[RunDir | None]):
             "cancel": self._give_up,
             **{name: partial(self._scroll, by) for name, by in moves.items()},
         }
-        self._place, self._ink = place, context.ink
+        self._preparer, self._ink = preparer, context.ink
         self._config, self._given, self._command = config, given, command
         self._stop = threading.Event()
         self._done = (0, 0)
-        self._prepared: tuple[Dataset, Prepared] | None = None
+        self._prepared: Prepared | None = None
         self._anyway = ""
         self._is_checked = self._is_starting = self._has_failed = False
         self._body = TextBlock(id="check-body")
@@ -84,7 +82,7 @@ class CheckScreen(KeyedModal[RunDir | None]):
 
     @property
     def idle(self) -> bool:
-        """Whether the list is there, or why there is none."""
+        """Whether the check is done, or has failed."""
         return (self._is_checked or self._has_failed) and not self._is_starting
 
     def _give_up(self) -> None:
@@ -103,21 +101,21 @@ class CheckScreen(KeyedModal[RunDir | None]):
 
     async def _check(self) -> None:
         try:
-            made = self._prepared = await asyncio.to_thread(self._prepare)
-            checked = await asyncio.to_thread(self._look, *made)
-        except Stopped:
+            prepared = self._prepared = await asyncio.to_thread(self._prepare)
+            checked = await asyncio.to_thread(self._look, prepared)
+        except CheckStopped:
             return
         except MiaError as error:
             self._fail(error)
             return
         self._is_checked = True
-        self._show(made[1], checked)
+        self._show(prepared, checked)
 
     async def _start(self) -> None:
         after, ahead = None, await asyncio.to_thread(self._last_at_work)
         if ahead is not None:
             answers = [(f"After {printable(ahead.name)}", "after"), ("Start now", "now")]
-            text = "A run of this dataset is at work. Two at once slow each other down."
+            text = "A run of this dataset is running. Two at once slow each other down."
             answer = await self.app.push_screen_wait(Question("When?", text, answers))
             if answer is None:
                 self._is_starting = False
@@ -136,47 +134,29 @@ class CheckScreen(KeyedModal[RunDir | None]):
 
     # In threads
 
-    def _prepare(self) -> tuple[Dataset, Prepared]:
-        config = with_absolute_paths(self._config)
-        found = read_dataset(
-            self._place.dataset,
-            self._place.state,
-            frames=config.frames,
-            source=config.labels,
-            annotator=self._place.annotator,
-            follow=True,
-            progress=lambda done: self._told(0, done),
+    def _prepare(self) -> Prepared:
+        return self._preparer.check(
+            self._config, self._given, self._command, progress=lambda done: self._told(0, done)
         )
-        return found, self._settle(found, config, keep=False)
 
-    def _look(self, found: Dataset, prepared: Prepared) -> Checked:
-        return check_start(prepared, without_label(found), told=self._told, should_stop=self._stop.is_set)
+    def _look(self, prepared: Prepared) -> CheckResult:
+        others = without_label(prepared.dataset)
+        return check_start(prepared, others, told=self._told, should_stop=self._stop.is_set)
 
     def _last_at_work(self) -> RunDir | None:
-        """Asked when the person starts: minutes may have gone by since the check."""
+        """Asked when the person starts: that may be minutes after the check."""
         assert self._prepared is not None
-        return last_in_line(list_runs(self._prepared[1].state))
+        return last_in_line(list_runs(self._prepared.state))
 
     def _begin(self, after: RunDir | None) -> RunDir:
         """Store the split, write the run's folder, start its worker."""
         assert self._prepared is not None
-        found, foreseen = self._prepared
-        return start_run(self._settle(found, foreseen.job.config, keep=True), after=after)
-
-    def _settle(self, found: Dataset, config: TrainConfig, *, keep: bool) -> Prepared:
-        return prepare_training(
-            found,
-            config,
-            given=self._given,
-            command=self._command,
-            annotator=self._place.annotator,
-            keep=keep,
-        )
+        return start_run(self._preparer.keep_split(self._prepared), after=after)
 
     def _told(self, done: int, total: int) -> None:
         self._done = (done, total)
 
-    # What is seen
+    # Painting
 
     def _show_progress(self) -> None:
         if self._is_checked or self._has_failed:
@@ -186,13 +166,13 @@ class CheckScreen(KeyedModal[RunDir | None]):
             found = f": {total:,}" if total else ""
             words = f"Looking for images{found} {self._ink.more}"
         else:
-            words = f"Looking into the images: {done:,} of {total:,} {self._ink.more}"
+            words = f"Checking the images: {done:,} of {total:,} {self._ink.more}"
         self._body.update(words)
         if not self._is_starting:
             skips = "{ok} starts without waiting, " if self._prepared is not None else ""
             self._hint.update(self.in_words(f"{skips}{{cancel}} goes back to the form."))
 
-    def _show(self, prepared: Prepared, checked: Checked) -> None:
+    def _show(self, prepared: Prepared, checked: CheckResult) -> None:
         ink = self._ink
         text = Text()
         for finding in checked.findings:
@@ -201,7 +181,7 @@ class CheckScreen(KeyedModal[RunDir | None]):
         for note in prepared.notes:
             text.append(f"{ink.pointer} {ink.shown(note)}\n")
         if not text:
-            text.append("Nothing that would hurt was found.\n", style="bold")
+            text.append("No problem was found.\n", style="bold")
         text.append(checked.scope, style="dim")
         self._body.update(text)
         self._anyway = " anyway" if checked.findings else ""
@@ -213,5 +193,25 @@ class CheckScreen(KeyedModal[RunDir | None]):
 
     def _fail(self, error: MiaError) -> None:
         self._has_failed = True
-        self._body.update(Text(self._ink.shown(in_words(error)), style=fault_style(self._ink)))
+        self._body.update(Text(self._ink.shown(in_words(error)), style=self._ink.fault()))
         self._hint.update(self.in_words("{cancel} goes back to the form; nothing there is lost."))
+
+
+def start_run(prepared: Prepared, *, after: RunDir | None = None) -> RunDir:
+    """Write a run's folder and start its worker; returns when the worker has taken it, before it trains.
+
+    Args:
+        prepared: The job.
+        after: The run whose end it waits for; see `runs.worker.queue.last_in_line`.
+
+    Raises:
+        MiaError: If the folder cannot be written or no worker comes up.
+    """
+    run = prepared.create(after=after)
+    remember_run(run)
+    try:
+        wait_until_taken(run, spawn(run, gives_way=trains_on_cpu(prepared.job.config.device)))
+    except MiaError as error:
+        drop_stillborn(run, error)
+        raise
+    return run

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mia_tui.errors import ConfigError
 from mia_tui.text import printable
 from mia_tui.tui.keys.command_queue import Command
-from mia_tui.tui.training.form import field_of, in_words, title_of
+from mia_tui.tui.training.form import field_of, in_words
 from mia_tui.tui.training.form_view import LISTED
 from mia_tui.tui.training.machine import Machine
 
@@ -25,8 +25,8 @@ class TrainCommands:
         screen: The form's screen.
 
     Attributes:
-        at_once: Those that are done within a key.
-        by_name: Those that ask something, one after the other.
+        at_once: Those that are done at once.
+        by_name: Those that ask the person something; they run one after the other.
         begun: What was typed to open a list.
     """
 
@@ -57,11 +57,11 @@ class TrainCommands:
         }
 
     def weights_here(self, backbone: str) -> bool | None:
-        """Whether the weights of a network lie on this disk; None until it was looked."""
+        """Whether the weights of a network are on this disk; None until that is known."""
         return None if self._here is None else backbone in self._here
 
     async def look_for_weights(self) -> None:
-        """Look which weights lie on this disk."""
+        """Find out which weights are on this disk."""
         from mia_tui.tui.training.pickers import backbones_here
 
         self._here = await asyncio.to_thread(backbones_here)
@@ -99,7 +99,7 @@ class TrainCommands:
             case "device":
                 return await screen.ask(pickers.devices(screen.machine or Machine(), ink))
         field, current = field_of(view.name), view.form.text(view.name)
-        return await screen.ask(pickers.words_of(field, title_of(view.name), ink, begun, current=current))
+        return await screen.ask(pickers.words_of(field, ink, begun, current=current))
 
     async def _start(self) -> None:
         from mia_tui.tui.training.check import CheckScreen
@@ -108,17 +108,25 @@ class TrainCommands:
         config = form.config
         if config is None:
             self._view.go_to_fault()
-            screen.say("Mend this first; nothing was started.")
+            screen.say("Correct this first; nothing was started.")
             return
         run = await screen.ask(
-            CheckScreen(screen.place, screen.context, config, frozenset(form.given), screen.command)
+            CheckScreen(
+                screen.preparer,
+                screen.context,
+                config,
+                frozenset(form.given),
+                screen.command,
+            )
         )
         if run is not None:
             screen.leave(run)
 
     def _copy(self) -> None:
         self._screen.copy(self._screen.command)
-        self._screen.say("Copied through the terminal (OSC 52). If pasting brings nothing, mark the line.")
+        self._screen.say(
+            "Copied through the terminal (OSC 52). If nothing is pasted, select it with the mouse."
+        )
 
     async def _recipe(self) -> None:
         from mia_tui.tui.training.pickers import recipes
@@ -140,12 +148,12 @@ class TrainCommands:
             self._screen.say(in_words(error))
             return
         self._view.refresh()
-        self._screen.say(f"Loaded {printable(path)}; what it leaves out has its default.")
+        self._screen.say(f"Loaded {printable(path)}; settings that it does not name have their defaults.")
 
     async def _save(self) -> None:
         if self._view.form.config is None:
             self._view.go_to_fault()
-            self._screen.say("Mend this first; nothing was saved.")
+            self._screen.say("Correct this first; nothing was saved.")
             return
         path = await self._ask_file("Save the settings to which file?", "{ok} saves, {cancel} does nothing.")
         if path is None or (path.exists() and not await self._may_replace(path)):
@@ -160,7 +168,7 @@ class TrainCommands:
         return Path(text.strip()).expanduser() if text and text.strip() else None
 
     async def _may_replace(self, path: Path) -> bool:
-        text = f"{printable(path)} is there already."
+        text = f"{printable(path)} exists already."
         return await self._screen.confirm("Replace it?", text, no="No", yes="Replace")
 
     async def _leave(self) -> None:

@@ -5,13 +5,11 @@ from rich.style import Style
 from textual import events
 from textual.message import Message
 
-from mia_tui.tui.training.form_line import Line
-from mia_tui.tui.training.form_view import FormLine
-from mia_tui.tui.widgets.ink import Ink, style
+from mia_tui.tui.training.form_view import EditedLine, FormLine
+from mia_tui.tui.widgets.ink import Ink
 from mia_tui.tui.widgets.line_list import LineList
 
 _LEAST_VALUE = 10
-_FAULT = "#ff5555"
 _PLAIN = Style()
 
 
@@ -42,12 +40,12 @@ class ConfigForm(LineList[FormLine]):
         ink = self._ink
         if entry.kind == "fault":
             text = f"  {ink.broken} {entry.title}"
-            return [Segment(ink.pad(text, width), fault_style(ink))]
+            return [Segment(ink.pad(text, width), ink.fault())]
         title = ink.pad(entry.title, entry.title_width)
         head = [
             Segment(ink.pointer if is_current else " ", Style(bold=True)),
             Segment("*" if entry.is_changed else " ", _PLAIN),
-            Segment(title, fault_style(ink) if entry.is_faulty else Style(bold=is_current)),
+            Segment(title, ink.fault() if entry.is_faulty else Style(bold=is_current)),
             Segment(" ", _PLAIN),
         ]
         room = max(_LEAST_VALUE, width - entry.title_width - 3)
@@ -78,7 +76,7 @@ class ConfigForm(LineList[FormLine]):
             return [Segment(ink.fit(entry.instead, room) or " ", ink.dim() + look)]
         return [Segment(ink.fit_left(entry.value, room), look)]
 
-    def _typed(self, line: Line, instead: str, room: int) -> list[Segment]:
+    def _typed(self, line: EditedLine, instead: str, room: int) -> list[Segment]:
         """The part of a text around its caret."""
         ink = self._ink
         text = ink.shown(line.text) if line.text.isprintable() else line.text
@@ -95,8 +93,3 @@ class ConfigForm(LineList[FormLine]):
         after = ink.fit(after, max(0, room - ink.width(before) - 1))
         field = Style(underline=True)
         return [Segment(before, field), Segment(at or " ", Style(reverse=True)), Segment(after, field)]
-
-
-def fault_style(ink: Ink) -> Style:
-    """The style of what is wrong."""
-    return style(fg=_FAULT, bold=True) if ink.colours else Style(bold=True)

@@ -1,13 +1,13 @@
-"""The settings of a training as a person types them: a text by field, faults in words, which fields matter now.
+"""The settings of a training as a person types them: the text of each field, its faults, and whether it matters.
 
 Free of Textual. The fields, their limits and their meaning are those of the
 command line (`config.fields`); nothing here knows how a form looks.
 """
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -15,34 +15,21 @@ import msgspec
 from mia_tui.config.check import find_faults, make_config
 from mia_tui.config.command import value_text
 from mia_tui.config.fields import Field, Value, fields, parse_value
+from mia_tui.config.split import SPLIT_FIELDS
 from mia_tui.config.toml import load_config, save_config
 from mia_tui.config.train import TrainConfig
 from mia_tui.errors import ConfigError, MiaError
 from mia_tui.files import new_content
 
-SPLIT_FIELDS = ("val_fraction", "test_fraction", "group_by", "split_seed")
-"""Those that a stored split decides where nobody names them."""
-
-_TITLES = {"lr": "learning rate", "min_lr": "lowest learning rate", "color": "colour"}
 _OPTION = re.compile(r"--[a-z][a-z0-9-]*")
-
-Rule = Callable[[TrainConfig], bool]
-
-# A probability, and the beginning of the names that matter where it is over 0.
-_CHANCES = (
-    ("blur", "blur_"),
-    ("piecewise_affine", "piecewise_"),
-    ("dropout", "dropout_"),
-    ("affine", "affine_"),
-)
 
 
 @dataclass(frozen=True)
-class _Reading:
+class _FormReading:
     """What the texts mean.
 
     Attributes:
-        config: With defaults in place of what cannot be read or does not matter.
+        config: With defaults where a text cannot be read or has no effect.
         faults: A sentence or two by field.
     """
 
@@ -63,7 +50,7 @@ class Form:
     def __init__(self, config: TrainConfig | None = None) -> None:
         self.given: set[str] = set()
         self._texts: dict[str, str] = {}
-        self._read: _Reading | None = None
+        self._read: _FormReading | None = None
         self.take(config or TrainConfig())
 
     def take(self, config: TrainConfig, *, given: Collection[str] = ()) -> None:
@@ -93,7 +80,7 @@ class Form:
         """
         config = self.config
         if config is None:
-            raise ConfigError("The settings have faults, so they are not saved.", "Mend them first.")
+            raise ConfigError("The settings have faults, so they are not saved.", "Correct them first.")
         try:
             with new_content(path, mode=0o666) as file:
                 file.write(save_config(config).encode("utf-8", "surrogateescape"))
@@ -103,11 +90,11 @@ class Form:
             ) from error
 
     def text(self, name: str) -> str:
-        """What stands in a field."""
+        """The text of a field."""
         return self._texts[name]
 
     def set_text(self, name: str, text: str) -> None:
-        """Type something into a field. A square input stays one when its width is changed."""
+        """Type something into a field. A square input stays square when its width is changed."""
         if name == "width" and self._texts["height"] == self._texts["width"]:
             self._texts["height"] = text
         self._texts[name] = text
@@ -115,7 +102,7 @@ class Form:
         self._read = None
 
     def reset(self, name: str) -> None:
-        """Put the default back."""
+        """Restore the default."""
         self._texts[name] = _shown(field_of(name).default)
         self.given.discard(name)
         self._read = None
@@ -130,12 +117,12 @@ class Form:
         return changed
 
     def is_changed(self, name: str) -> bool:
-        """Whether something else than the default stands in a field."""
+        """Whether a field has another value than its default."""
         return self._texts[name] != _shown(field_of(name).default)
 
     def matters(self, name: str) -> bool:
         """Whether a field has an effect, as the others are now."""
-        return _matters(name, self.values)
+        return field_of(name).has_effect(self.values)
 
     @property
     def faults(self) -> Mapping[str, str]:
@@ -144,7 +131,7 @@ class Form:
 
     @property
     def values(self) -> TrainConfig:
-        """The settings, with defaults in place of what is wrong or does not matter."""
+        """The settings, with defaults where a text is wrong or has no effect."""
         return self._reading.config
 
     @property
@@ -153,7 +140,7 @@ class Form:
         return None if self.faults else self.values
 
     @property
-    def _reading(self) -> _Reading:
+    def _reading(self) -> _FormReading:
         if self._read is None:
             self._read = _read(self._texts)
         return self._read
@@ -163,11 +150,6 @@ class Form:
 def field_of(name: str) -> Field:
     """The field of a name."""
     return next(field for field in fields() if field.name == name)
-
-
-def title_of(name: str) -> str:
-    """How people know a field, such as `batch size`."""
-    return _TITLES.get(name, name.replace("_", " "))
 
 
 def groups() -> list[str]:
@@ -190,7 +172,7 @@ def field_named_in(error: ConfigError) -> str | None:
 def _by_option() -> dict[str, str]:
     return {
         "--size": "size",
-        **{field.option: title_of(field.name) for field in fields() if field.name not in ("width", "height")},
+        **{field.option: field.title for field in fields() if field.name not in ("width", "height")},
     }
 
 
@@ -198,7 +180,7 @@ def _shown(value: Value | None) -> str:
     return "" if value is None else value_text(value)
 
 
-def _read(texts: Mapping[str, str]) -> _Reading:
+def _read(texts: Mapping[str, str]) -> _FormReading:
     values: dict[str, Value | None] = {}
     own: dict[str, str] = {}
     for field in fields():
@@ -211,17 +193,17 @@ def _read(texts: Mapping[str, str]) -> _Reading:
         config = msgspec.structs.replace(config, val_fraction=0.0, test_fraction=0.0)
     config = _without_idle(config)
     faults = {name: in_words(error) for name, error in find_faults(config).items() if name not in own}
-    faults = {name: text for name, text in (own | faults).items() if _matters(name, config)}
+    faults = {name: text for name, text in (own | faults).items() if field_of(name).has_effect(config)}
     ordered = {field.name: faults[field.name] for field in fields() if field.name in faults}
-    return _Reading(config, ordered)
+    return _FormReading(config, ordered)
 
 
 def _without_idle(config: TrainConfig) -> TrainConfig:
-    """With defaults where a setting has no effect, so that it can neither be at fault nor clutter a command."""
+    """Reset settings without effect, so that they have no faults and do not clutter the command."""
     idle = {
         field.name: field.default
         for field in fields()
-        if field.name not in SPLIT_FIELDS and not _matters(field.name, config)
+        if field.name not in SPLIT_FIELDS and not field.has_effect(config)
     }
     return msgspec.structs.replace(config, **idle)
 
@@ -231,37 +213,4 @@ def _value(field: Field, text: str) -> Value | None:
         return None
     if field.kind != "text":
         text = text.strip()
-    return parse_value(field, text, shown=title_of(field.name).capitalize())
-
-
-def _matters(name: str, config: TrainConfig) -> bool:
-    rule = _RULES.get(name)
-    return rule is None or rule(config)
-
-
-def _is_split(config: TrainConfig) -> bool:
-    return config.val is None
-
-
-def _is_likely(chance: str, config: TrainConfig) -> bool:
-    return bool(getattr(config, chance) > 0)
-
-
-_RULES: dict[str, Rule] = {
-    "focal_gamma": lambda config: config.loss == "focal",
-    "effective_beta": lambda config: config.class_weights.strip() == "effective",
-    "momentum": lambda config: config.optimizer == "sgd",
-    "plateau_factor": lambda config: config.schedule == "plateau",
-    "plateau_patience": lambda config: config.schedule == "plateau",
-    "step_factor": lambda config: config.schedule == "step",
-    "step_epochs": lambda config: config.schedule == "step",
-    "warmup_epochs": lambda config: config.schedule == "cosine",
-    "min_lr": lambda config: config.schedule != "constant",
-    **dict.fromkeys(SPLIT_FIELDS, _is_split),
-    **{
-        name: partial(_is_likely, chance)
-        for chance, beginning in _CHANCES
-        for name in TrainConfig.__struct_fields__
-        if name.startswith(beginning) and name != chance
-    },
-}
+    return parse_value(field, text, shown=field.title.capitalize())

@@ -6,9 +6,8 @@ from typing import Literal
 
 from mia_tui.config.fields import fields
 from mia_tui.text import counted
-from mia_tui.tui.training.form import Form, field_of, groups, title_of
-from mia_tui.tui.training.form_line import Line
-from mia_tui.tui.training.form_words import left_out, right_of
+from mia_tui.tui.training.form import Form, field_of, groups
+from mia_tui.tui.training.words import left_out, right_of
 
 Kind = Literal["text", "choice", "switch", "pick"]
 
@@ -19,17 +18,71 @@ _CLOSED = ("backbone",)  # of those, typing opens the list
 
 
 @dataclass(frozen=True)
+class EditedLine:
+    """A line of text being edited: what keys do to it. How it looks is the business of the widget.
+
+    Attributes:
+        caret: Between characters, from 0; what is typed goes there.
+        is_fresh: Whether the cursor just came to it: typing then replaces the whole text.
+    """
+
+    text: str
+    caret: int
+    is_fresh: bool = True
+
+    @classmethod
+    def of(cls, text: str) -> "EditedLine":
+        """A line that the cursor just came to."""
+        return cls(text, len(text))
+
+    def typed(self, text: str) -> "EditedLine":
+        """After typing or pasting; what is not one printable line is left out."""
+        text = "".join(character for character in text if character.isprintable())
+        if self.is_fresh:
+            return EditedLine(text, len(text), is_fresh=False)
+        return EditedLine(
+            self.text[: self.caret] + text + self.text[self.caret :], self.caret + len(text), is_fresh=False
+        )
+
+    def pressed(self, key: str) -> "EditedLine | None":
+        """After an editing key; None if it is none."""
+        text, caret = self.text, self.caret
+        match key:
+            case "backspace":
+                return EditedLine(text[: max(0, caret - 1)] + text[caret:], max(0, caret - 1), is_fresh=False)
+            case "delete":
+                if self.is_fresh:
+                    return EditedLine("", 0, is_fresh=False)
+                return EditedLine(text[:caret] + text[caret + 1 :], caret, is_fresh=False)
+            case "left":
+                return EditedLine(text, max(0, caret - 1), is_fresh=False)
+            case "right":
+                return EditedLine(text, min(len(text), caret + 1), is_fresh=False)
+            case "home":
+                return EditedLine(text, 0, is_fresh=False)
+            case "end":
+                return EditedLine(text, len(text), is_fresh=False)
+            case "ctrl+u":
+                return EditedLine(text[caret:], 0, is_fresh=False)
+            case "ctrl+w":
+                kept = text[:caret].rstrip().rpartition(" ")
+                head = kept[0] + kept[1]
+                return EditedLine(head + text[caret:], len(head), is_fresh=False)
+        return None
+
+
+@dataclass(frozen=True)
 class FormLine:
     """A field, or what is wrong with the one above.
 
     Attributes:
         name: Of the field.
-        title: As people know it; the words of a fault.
-        value: What stands in it.
+        title: Its title, or the words of the fault.
+        value: Its text.
         kind: text is typed into, choice and switch are changed by keys, pick opens a list.
-        instead: Shown dim where nothing stands in it.
+        instead: Shown dim while it is empty.
         right: Unit and limits.
-        line: While it is typed into.
+        line: Its text with the caret, while it is edited.
         is_changed: Whether it is not the default.
         is_faulty: Whether something is wrong with it.
         title_width: Columns for titles, the same for all.
@@ -41,7 +94,7 @@ class FormLine:
     kind: Kind | Literal["fault"]
     instead: str = ""
     right: str = ""
-    line: Line | None = None
+    line: EditedLine | None = None
     is_changed: bool = False
     is_faulty: bool = False
     title_width: int = 20
@@ -54,10 +107,10 @@ class FormView:
         form: The settings.
 
     Attributes:
-        others: Faults that only the data tell, by field, beside those of the form.
+        others: Faults that follow from the data, by field, beside those of the form.
         section: The heading that is shown.
         name: The field under the cursor.
-        line: What is typed into it; None where nothing is typed.
+        line: Its text with the caret; None where nothing can be typed.
     """
 
     def __init__(self, form: Form) -> None:
@@ -65,7 +118,7 @@ class FormView:
         self.others: Mapping[str, str] = {}
         self.section = groups()[0]
         self.name = ""
-        self.line: Line | None = None
+        self.line: EditedLine | None = None
         self.go_to(self.names()[0])
 
     @property
@@ -80,7 +133,7 @@ class FormView:
         return [field.name for field in fields() if field.group == section and self.form.matters(field.name)]
 
     def sections(self) -> list[tuple[str, str]]:
-        """The headings, each with what is to be said of it."""
+        """The headings, each with its number of faults or of changed fields."""
         faults = self.faults
         rows = []
         for section in groups():
@@ -96,7 +149,7 @@ class FormView:
         lines: list[FormLine] = []
         faults, cursor = self.faults, 0
         names = self.names()
-        width = 1 + max(len(title_of(name)) for name in names)
+        width = 1 + max(len(field_of(name).title) for name in names)
         for name in names:
             if name == self.name:
                 cursor = len(lines)
@@ -118,13 +171,13 @@ class FormView:
         self.refresh()
 
     def refresh(self) -> None:
-        """Begin with the field anew: another text stands in it, or it was just reached."""
+        """Start editing the field: its text was replaced, or the cursor just came to it."""
         if self.name not in self.names():
             self.name = self.names()[0]
-        self.line = Line.of(self.form.text(self.name)) if self.kind(self.name) == "text" else None
+        self.line = EditedLine.of(self.form.text(self.name)) if self.kind(self.name) == "text" else None
 
     def move(self, by: int) -> None:
-        """Some fields on or back, into the next section at the end of this one."""
+        """Move by some fields, at the end of a section into the next."""
         names = self.names()
         at = names.index(self.name) + by
         if 0 <= at < len(names):
@@ -153,7 +206,7 @@ class FormView:
         return True
 
     def press(self, key: str) -> bool:
-        """An editing key; left and right also change a choice. False if it is no use here."""
+        """Obey an editing key; left and right also change a choice. False if the key does nothing here."""
         if self.line is None:
             if key in ("left", "right") and self.kind(self.name) != "pick":
                 self.change(1 if key == "right" else -1)
@@ -166,7 +219,7 @@ class FormView:
         return True
 
     def change(self, by: int) -> None:
-        """The next choice or the one before; a switch is turned."""
+        """Take the next choice or the one before; a switch is switched."""
         text, field = self.form.text(self.name), field_of(self.name)
         if field.kind == "switch":
             self.set("no" if text == "yes" else "yes")
@@ -184,7 +237,7 @@ class FormView:
         self.form.reset(self.name)
         self.refresh()
 
-    def _put(self, line: Line) -> None:
+    def _put(self, line: EditedLine) -> None:
         if line.text != self.form.text(self.name):
             self.form.set_text(self.name, line.text)
         self.line = line
@@ -193,7 +246,7 @@ class FormView:
         form = self.form
         return FormLine(
             name,
-            title_of(name),
+            field_of(name).title,
             form.text(name),
             self.kind(name),
             instead=left_out(name, form.values),

@@ -1,4 +1,4 @@
-"""The GPUs of this machine and whether torch can use them, asked for in a thread and remembered for this app."""
+"""The GPUs of this machine and whether torch can use them, found out in a thread and remembered."""
 
 import sys
 import threading
@@ -19,7 +19,7 @@ class Machine:
     Attributes:
         gpus: What the driver shows.
         has_nvidia: Whether there is an NVIDIA device, even if its driver does not answer.
-        torch: What torch says; None where it was not asked, or has not answered yet.
+        torch: What torch can use; None where it was not asked, or has not answered yet.
     """
 
     gpus: tuple[Gpu, ...] = ()
@@ -28,7 +28,7 @@ class Machine:
 
     @property
     def why_not(self) -> str:
-        """Why training does not run on a GPU, a sentence; "" if it can, as far as is known."""
+        """Why training cannot run on a GPU, a sentence; "" if it can, as far as is known."""
         if self.torch is not None and self.torch.error:
             return f"torch cannot be used: {printable(self.torch.error)}"
         if self.torch is not None and self.torch.warning:

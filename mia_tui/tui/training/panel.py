@@ -1,4 +1,4 @@
-"""What stands beside the fields of a section: counts of the data, class weights, GPUs, facts of the network."""
+"""The panel beside the fields of a section: counts of images, class weights, GPUs, facts of the network."""
 
 import textwrap
 from collections.abc import Iterable, Sequence
@@ -10,10 +10,9 @@ from mia_tui.catalog.backbones import BACKBONES, Backbone
 from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.model import PARTS
 from mia_tui.text import counted
-from mia_tui.tui.training.config_form import fault_style
-from mia_tui.tui.training.form_words import gmacs_at
+from mia_tui.tui.training.estimate import StartEstimate
 from mia_tui.tui.training.machine import Machine
-from mia_tui.tui.training.outlook import StartEstimate
+from mia_tui.tui.training.words import gmacs_at
 from mia_tui.tui.widgets.ink import Ink
 
 _LEAST_COLUMNS, _LEAST_ROWS = 10, 4
@@ -23,22 +22,22 @@ _OTHER_ROWS = 3  # beside the devices
 
 
 @dataclass(frozen=True)
-class Known:
-    """What the form knows besides what is typed; None for what is not known yet.
+class FormFacts:
+    """What was found out for the form; None for what is not known yet.
 
     Attributes:
-        weights_are_here: Whether the weights of the network in the form lie on this disk.
+        weights_are_here: Whether the weights of the network in the form are on this disk.
         machine: Where it can train.
-        outlook: What the data say.
+        estimate: What the training would use.
     """
 
     weights_are_here: bool | None
     machine: Machine | None
-    outlook: StartEstimate | None
+    estimate: StartEstimate | None
 
 
-def panel(section: str, config: TrainConfig, known: Known, size: tuple[int, int], ink: Ink) -> Text:
-    """What stands beside a section of the form; `size` is columns and rows."""
+def panel(section: str, config: TrainConfig, known: FormFacts, size: tuple[int, int], ink: Ink) -> Text:
+    """The panel beside a section of the form; `size` is columns and rows."""
     width, rows = max(_LEAST_COLUMNS, size[0]), max(_LEAST_ROWS, size[1])
     match section:
         case "Network":
@@ -46,47 +45,47 @@ def panel(section: str, config: TrainConfig, known: Known, size: tuple[int, int]
         case "Run":
             return machine_panel(known.machine, width, rows, ink)
         case "Loss and metric":
-            return weights_panel(known.outlook, width, rows, ink)
+            return weights_panel(known.estimate, width, rows, ink)
         case "Data" | "Input" | "Optimizer":
-            return data_panel(known.outlook, width, rows, ink)
+            return data_panel(known.estimate, width, rows, ink)
     return Text("")
 
 
-def data_panel(outlook: StartEstimate | None, width: int, rows: int, ink: Ink) -> Text:
+def data_panel(estimate: StartEstimate | None, width: int, rows: int, ink: Ink) -> Text:
     """Images of each class and part."""
-    if outlook is None:
+    if estimate is None:
         return Text(f"Looking for images {ink.more}", style="dim")
-    if outlook.problem:
-        return _problem(outlook.problem, ink)
-    totals = outlook.totals
+    if estimate.problem:
+        return _problem(estimate.problem, ink)
+    totals = estimate.totals
     number = _number_width(totals.values())
     name_width = max(_LEAST_NAME, width - 3 * number)
-    where = "folder names" if outlook.source == "folders" else "the labels here"
+    where = "folder names" if estimate.source == "folders" else "the labels here"
     text = Text(no_wrap=True, overflow="ellipsis")
-    text.append(f"{counted(len(outlook.counts), 'class', 'classes')} from {where}\n", style="bold")
+    text.append(f"{counted(len(estimate.counts), 'class', 'classes')} from {where}\n", style="bold")
     text.append(_row("", ("train", "val", "test"), name_width, number, ink), style="dim")
     room = max(1, rows - 3)
-    for name, of in _shown(outlook, room):
+    for name, of in _shown(estimate, room):
         text.append(_row(name, [f"{of[part]:,}" for part in PARTS], name_width, number, ink))
-    left = len(outlook.counts) - len(_shown(outlook, room))
+    left = len(estimate.counts) - len(_shown(estimate, room))
     if left > 0:
-        text.append(f"and {left:,} classes with more\n", style="dim")
+        text.append(f"and {left:,} classes with more images\n", style="dim")
     text.append(_row("all", [f"{totals[part]:,}" for part in PARTS], name_width, number, ink), style="bold")
     return text
 
 
-def weights_panel(outlook: StartEstimate | None, width: int, rows: int, ink: Ink) -> Text:
-    """What each class counts in the loss."""
-    if outlook is None or outlook.problem:
-        return data_panel(outlook, width, rows, ink)
-    number = _number_width(of["train"] for of in outlook.counts.values())
+def weights_panel(estimate: StartEstimate | None, width: int, rows: int, ink: Ink) -> Text:
+    """The weight of each class in the loss."""
+    if estimate is None or estimate.problem:
+        return data_panel(estimate, width, rows, ink)
+    number = _number_width(of["train"] for of in estimate.counts.values())
     name_width = max(_LEAST_NAME, width - 2 * number - 2)
     text = Text(no_wrap=True, overflow="ellipsis")
-    text.append("What classes count in the loss\n", style="bold")
+    text.append("Weight of each class in the loss\n", style="bold")
     text.append(_row("", ("images", "weight"), name_width, number, ink), style="dim")
-    names = list(outlook.counts)
-    for name, of in _shown(outlook, max(1, rows - 2)):
-        weight = 1.0 if outlook.weights is None else outlook.weights[names.index(name)]
+    names = list(estimate.counts)
+    for name, of in _shown(estimate, max(1, rows - 2)):
+        weight = 1.0 if estimate.weights is None else estimate.weights[names.index(name)]
         text.append(_row(name, (f"{of['train']:,}", f"{weight:.3g}"), name_width, number, ink))
     return text
 
@@ -103,10 +102,10 @@ def machine_panel(machine: Machine | None, width: int, rows: int, ink: Ink) -> T
         named = machine.named(short=True)
     for name, words in named:
         busy = words.startswith("BUSY")
-        text.append(f"{name}: ", style="bold" if not busy else fault_style(ink))
-        text.append(f"{ink.shown(words)}\n", style=fault_style(ink) if busy else "")
+        text.append(f"{name}: ", style="bold" if not busy else ink.fault())
+        text.append(f"{ink.shown(words)}\n", style=ink.fault() if busy else "")
     if machine.why_not:
-        text.append(ink.shown(machine.why_not), style=fault_style(ink))
+        text.append(ink.shown(machine.why_not), style=ink.fault())
     elif machine.gpus and machine.torch is None:
         text.append(f"Asking torch whether it can use them {ink.more}", style="dim")
     return text
@@ -142,12 +141,12 @@ def _weights(row: Backbone, here: bool | None) -> str:
 
 
 def _problem(problem: str, ink: Ink) -> Text:
-    return Text(ink.shown(problem), style=fault_style(ink))
+    return Text(ink.shown(problem), style=ink.fault())
 
 
-def _shown(outlook: StartEstimate, room: int) -> list[tuple[str, dict[str, int]]]:
+def _shown(estimate: StartEstimate, room: int) -> list[tuple[str, dict[str, int]]]:
     """The classes there is room for: all in their order, or those with the fewest images, which matter most."""
-    rows = [(name, dict(of)) for name, of in outlook.counts.items()]
+    rows = [(name, dict(of)) for name, of in estimate.counts.items()]
     if len(rows) <= room:
         return [(name, {str(part): count for part, count in of.items()}) for name, of in rows]
     rows.sort(key=lambda row: row[1]["train"])

@@ -15,8 +15,8 @@ from mia_tui.runs.list.index import runs_of
 from mia_tui.text import printable
 from mia_tui.tui.dialogs import Choice, PickDialog
 from mia_tui.tui.open_dataset import OpenDataset
-from mia_tui.tui.training.form_words import choice_words, gmacs_at, is_timm
 from mia_tui.tui.training.machine import Machine
+from mia_tui.tui.training.words import choice_words, gmacs_at, is_timm
 from mia_tui.tui.widgets.ink import Ink
 
 _LEAST_ROWS = 4
@@ -131,16 +131,16 @@ def devices(machine: Machine, ink: Ink) -> FieldPicker:
     return FieldPicker("Where to train?", choices, ink, hint=ink.shown(hint), typed=_typed)
 
 
-def words_of(field: Field, title: str, ink: Ink, begun: str = "", *, current: str = "") -> FieldPicker:
+def words_of(field: Field, ink: Ink, begun: str = "", *, current: str = "") -> FieldPicker:
     """The choices of a field, with what each means."""
     words = choice_words(field.name)
     names = field.choices or tuple(words)
     choices = [Choice(f"{name}: {words[name]}" if name in words else name, name) for name in names]
     if field.choices:
-        return FieldPicker(f"{title.capitalize()}?", choices, ink, begun=begun, current=current)
+        return FieldPicker(f"{field.title.capitalize()}?", choices, ink, begun=begun, current=current)
     hint = "By hand: type NAME=WEIGHT,NAME=WEIGHT."
     return FieldPicker(
-        f"{title.capitalize()}?", choices, ink, begun=begun, current=current, hint=hint, typed=_typed
+        f"{field.title.capitalize()}?", choices, ink, begun=begun, current=current, hint=hint, typed=_typed
     )
 
 

@@ -1,26 +1,44 @@
-"""Augmented images beside the fields of the augmentation: as training would see them, never in the way of typing."""
+"""Augmented images beside the fields of the augmentation, as training would see them.
 
+A helper process makes them: it is started when it is first needed, and ends with the form. Typing never waits for it.
+"""
+
+import os
 import random
+import subprocess
+import sys
 import textwrap
 import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
+import msgspec
 import numpy as np
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
 
+import mia_tui
 from mia_tui.config.train import TrainConfig
 from mia_tui.runs.record.job import Sample
+from mia_tui.runs.worker.preview import (
+    PREVIEWER_MODULE,
+    PreviewAnswer,
+    PreviewRequest,
+    Row,
+    decode_answer,
+    encode_line,
+)
 from mia_tui.terminal.model import Picture, Terminal
 from mia_tui.terminal.pictures import draw_picture
 from mia_tui.text import printable
 from mia_tui.tui.context import Context
 from mia_tui.tui.open_dataset import OpenDataset
 from mia_tui.tui.pictures.image_view import NO_IMAGES, ImageView
-from mia_tui.tui.training.outlook import StartEstimate
-from mia_tui.tui.training.previewer import COLUMNS, Previewer
+from mia_tui.tui.training.estimate import StartEstimate
 from mia_tui.tui.widgets.text_block import TextBlock
 
 _MOST_LINES = 6
@@ -36,18 +54,18 @@ class PreviewPane(Vertical):
         context: What screens share.
     """
 
-    class PictureResult(Message):
+    class HelperReady(Message):
         """The helper has imported torch."""
 
-    class Made(Message):
+    class SheetMade(Message):
         """A sheet, or why there is none."""
 
         def __init__(self, sheet: np.ndarray | str) -> None:
             super().__init__()
             self.sheet = sheet
 
-    class Drawn(Message):
-        """A picture of the sheet, for the pane as it was then."""
+    class SheetDrawn(Message):
+        """A picture of the sheet, for the size of the pane at that time."""
 
         def __init__(self, picture: Picture) -> None:
             super().__init__()
@@ -60,13 +78,13 @@ class PreviewPane(Vertical):
         self._caption = TextBlock(_CAPTION, classes="caption")
         self._image = ImageView(self._terminal, context.flow_control, self._write)
         self._previewer = Previewer(
-            lambda sheet: self._tell(self.Made(sheet)), lambda: self._tell(self.PictureResult())
+            lambda sheet: self._tell(self.SheetMade(sheet)), lambda: self._tell(self.HelperReady())
         )
         self._wanted: object = None
         self._first = 0
         self._words = ""
         self._sheet: np.ndarray | None = None
-        self._samples: tuple[Sample, ...] = ()
+        self._samples: Sequence[Sample] = ()
         self._rows: list[tuple[int, Sample]] = []
         self._config: TrainConfig | None = None
 
@@ -82,21 +100,16 @@ class PreviewPane(Vertical):
         """Whether what was asked for is there."""
         return self._previewer.idle
 
-    @property
-    def has_picture(self) -> bool:
-        """Whether images are shown."""
-        return self._image.picture is not None
-
-    def want(self, config: TrainConfig, outlook: StartEstimate | None) -> None:
+    def want(self, config: TrainConfig, estimate: StartEstimate | None) -> None:
         """Show images augmented by these settings, as soon as the helper can."""
         if self._terminal.graphics == "none":
             self._say(f"{NO_IMAGES}.")
             return
-        if outlook is None or outlook.problem or not outlook.samples:
-            self._say(outlook.problem if outlook is not None else "Looking for images")
+        if estimate is None or estimate.problem or not estimate.samples:
+            self._say(estimate.problem if estimate is not None else "Looking for images")
             return
-        if outlook.samples is not self._samples:
-            self._samples = outlook.samples
+        if estimate.samples is not self._samples:
+            self._samples = estimate.samples
             self._rows = [(row, each) for row, each in enumerate(self._samples) if each.split == "train"]
             random.Random(0).shuffle(self._rows)  # images beside each other are often alike
         self._config = config
@@ -132,12 +145,12 @@ class PreviewPane(Vertical):
             return 1
         return max(1, min(_MOST_LINES, int(height * config.width / (width / COLUMNS * config.height))))
 
-    @on(PictureResult)
+    @on(HelperReady)
     def _is_ready(self) -> None:
         self._say("Augmenting")
 
-    @on(Made)
-    def _take(self, event: Made) -> None:
+    @on(SheetMade)
+    def _take(self, event: SheetMade) -> None:
         if isinstance(event.sheet, str):
             self._say(event.sheet)
             return
@@ -160,17 +173,17 @@ class PreviewPane(Vertical):
             return
 
         def work() -> None:
-            self._tell(self.Drawn(draw_picture(sheet, panel, self._terminal)))
+            self._tell(self.SheetDrawn(draw_picture(sheet, panel, self._terminal)))
 
         threading.Thread(target=work, name="preview-draw", daemon=True).start()
 
-    @on(Drawn)
-    def _show(self, event: Drawn) -> None:
+    @on(SheetDrawn)
+    def _show(self, event: SheetDrawn) -> None:
         if event.picture.panel == self._image.panel:
             self._image.show(event.picture)
 
     def _say(self, text: str) -> None:
-        """Words instead of images; what is seen already stays while others are made."""
+        """Show words instead of images; images that are shown stay while others are made."""
         self._words = text
         if self._image.picture is None:
             waiting = "" if text.endswith(".") else f" {self._ink.more}"
@@ -191,5 +204,131 @@ class PreviewPane(Vertical):
 
 
 def _for_sheets(terminal: Terminal) -> Terminal:
-    """kitty keeps pictures by number, which is the labelling screen's affair; half blocks need none."""
+    """Half blocks instead of kitty's pictures, whose numbers the labelling screen manages."""
     return replace(terminal, graphics="half") if terminal.graphics == "kitty" else terminal
+
+
+COLUMNS = 3
+"""Images of a line: as it is, and as the first two epochs see it."""
+
+_INSTALLED = ("site-packages", "dist-packages")
+_ENDING_S = 1.0
+
+
+class Previewer:
+    """Sends the helper the latest request, one at a time.
+
+    Args:
+        on_sheet: Called in a thread with uint8 pixels, shape (H, W, 3), or a sentence that says why there are none.
+        on_ready: Called in a thread when the helper has imported torch.
+    """
+
+    def __init__(self, on_sheet: Callable[[np.ndarray | str], None], on_ready: Callable[[], None]) -> None:
+        self._on_sheet, self._on_ready = on_sheet, on_ready
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._request: PreviewRequest | None = None
+        self._asked = 0
+        self._number = 0
+        self._is_ready = self._is_closed = False
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether torch is imported."""
+        return self._is_ready
+
+    @property
+    def idle(self) -> bool:
+        """Whether the latest request is answered."""
+        with self._lock:
+            return self._request is None and self._asked == 0
+
+    def want(self, config: TrainConfig, root: Path, rows: Sequence[tuple[int, Sample]], tile_px: int) -> None:
+        """Ask for a sheet: a line for each of `rows` (number in the run's samples, sample)."""
+        wanted = tuple(Row(number, sample.path, sample.frame) for number, sample in rows)
+        with self._lock:
+            self._number += 1
+            self._request = PreviewRequest(
+                self._number, config, os.fspath(root.resolve()), wanted, COLUMNS, max(1, tile_px)
+            )
+            if self._process is None and not self._is_closed:
+                self._process = _start()
+                threading.Thread(target=self._work, name="previewer", daemon=True).start()
+            self._ask()
+
+    def close(self) -> None:
+        """End the helper."""
+        with self._lock:
+            self._is_closed, self._request = True, None
+            process = self._process
+        if process is not None:
+            threading.Thread(target=_end, args=(process,), name="previewer-end", daemon=True).start()
+
+    def _ask(self) -> None:
+        """With the lock: send the latest request if the helper waits for one."""
+        if not self._is_ready or self._asked or self._request is None or self._process is None:
+            return
+        assert self._process.stdin is not None
+        request, self._request = self._request, None
+        with suppress(OSError):  # it has ended; the reading thread tells
+            self._process.stdin.write(encode_line(request))
+            self._process.stdin.flush()
+            self._asked = request.number
+
+    def _work(self) -> None:
+        with self._lock:
+            process = self._process
+        assert process is not None
+        assert process.stdout is not None
+        for line in process.stdout:
+            try:
+                self._take(decode_answer(line))
+            except msgspec.DecodeError:
+                break
+        with self._lock:
+            is_closed, self._asked, self._request = self._is_closed, 0, None
+        process.wait()
+        if not is_closed:
+            self._on_sheet("The preview has ended: torch cannot be used, or memory is short.")
+
+    def _take(self, answer: PreviewAnswer) -> None:
+        with self._lock:
+            is_first, self._is_ready, self._asked = not self._is_ready, True, 0
+            is_late, is_closed = self._request is not None, self._is_closed
+            self._ask()
+        if is_closed:
+            return
+        if is_first:
+            self._on_ready()
+        elif answer.error:
+            self._on_sheet(answer.error)
+        elif not is_late:
+            pixels = np.frombuffer(answer.pixels, np.uint8)
+            self._on_sheet(pixels.reshape(answer.height, answer.width, 3))
+
+
+def _start() -> subprocess.Popen[bytes]:
+    environment = dict(os.environ)
+    home = Path(mia_tui.__file__).resolve().parent.parent
+    if home.name not in _INSTALLED:  # run from its sources: nothing else tells the helper where they are
+        above = environment.get("PYTHONPATH")
+        environment["PYTHONPATH"] = f"{home}{os.pathsep}{above}" if above else str(home)
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", PREVIEWER_MODULE],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+        cwd="/",
+    )
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    assert process.stdin is not None
+    with suppress(OSError):
+        process.stdin.close()
+    try:
+        process.wait(_ENDING_S)
+    except subprocess.TimeoutExpired:
+        process.terminate()
+        process.wait()

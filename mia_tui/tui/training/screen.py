@@ -8,19 +8,20 @@ from textual.message import Message
 
 from mia_tui.config.command import train_command
 from mia_tui.config.train import TrainConfig
+from mia_tui.runs.preflight.prepare import TrainingPreparer
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.text import printable
 from mia_tui.tui.context import Context
-from mia_tui.tui.keys.bindings import key_hints
+from mia_tui.tui.keys.bindings import key_hints, keys_of, said_key
 from mia_tui.tui.open_dataset import OpenDataset
 from mia_tui.tui.screen import KeyedScreen
 from mia_tui.tui.training.commands import TrainCommands
 from mia_tui.tui.training.config_form import ConfigForm
-from mia_tui.tui.training.drafts import Draft
+from mia_tui.tui.training.estimate import EstimateThread, StartEstimate
+from mia_tui.tui.training.form import Form
 from mia_tui.tui.training.form_view import FormView
 from mia_tui.tui.training.machine import Machine, look_at_machine
-from mia_tui.tui.training.outlook import EstimateThread, StartEstimate
-from mia_tui.tui.training.panel import Known, panel
+from mia_tui.tui.training.panel import FormFacts, panel
 from mia_tui.tui.training.preview import PreviewPane
 from mia_tui.tui.training.words import help_text, shown_command, state_words
 from mia_tui.tui.widgets.entry_list import Entry, EntryList
@@ -35,7 +36,7 @@ WIDE_COLUMNS = 110
 _SIDE_COLUMNS = 34
 _WIDE_SIDE_COLUMNS = 46
 _LEAST_FORM = 44  # without a side, where less would be left
-_LOOK_AFTER_S = 0.3  # after the last key: looking takes the interpreter from the typing
+_ESTIMATE_AFTER_S = 0.3  # after the last key: an estimate takes processor time from the typing
 
 
 class TrainScreen(KeyedScreen[RunDir | None]):
@@ -44,22 +45,23 @@ class TrainScreen(KeyedScreen[RunDir | None]):
     Args:
         place: The dataset.
         context: What screens share.
-        base: Settings to start from; None takes up what was typed before, or the defaults, and keeps what is typed.
-        title: What this is about; the dataset if left out.
+        base: Settings to start from; None starts from what was typed before, or from the defaults, and keeps what is
+            typed for the next time.
+        title: The heading; it names the dataset if left out.
     """
 
     SCOPE = "train"
     commands: TrainCommands
 
-    class Looked(Message):
-        """What the data say to the settings."""
+    class Estimated(Message):
+        """What a training by these settings would use."""
 
-        def __init__(self, outlook: StartEstimate) -> None:
+        def __init__(self, estimate: StartEstimate) -> None:
             super().__init__()
-            self.outlook = outlook
+            self.estimate = estimate
 
     class MachineSeen(Message):
-        """The GPUs, or what torch says to them."""
+        """The GPUs of this machine, or whether torch can use them."""
 
         def __init__(self, machine: Machine) -> None:
             super().__init__()
@@ -72,10 +74,12 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         self._key_line = KeyLine(context.ink, key_hints(self.SCOPE, context.user.keys))
         self.place, self._ink = place, context.ink
         self._title = title or f"Train on {printable(place.dataset.resolve().name)}"
-        self._draft = Draft(place, base)
-        self.view = FormView(self._draft.form)
+        self._start_key = said_key(self.SCOPE, keys_of(self.SCOPE, context.user.keys), "start")
+        self._draft_of = (place.dataset.resolve(), place.state) if base is None else None
+        draft = None if self._draft_of is None else context.drafts.get(self._draft_of)
+        self.view = FormView(draft or Form(base))
         self.machine: Machine | None = None
-        self.outlook: StartEstimate | None = None
+        self.estimate: StartEstimate | None = None
         self.preview = PreviewPane(place, context, id="train-preview")
         self.commands = TrainCommands(self)
         ink = context.ink
@@ -87,7 +91,10 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         self._help = TextBlock(id="train-help")
         self._command = TextBlock(id="train-command")
         self._message = TextBlock(id="train-message")
-        self._thread = EstimateThread(place, lambda outlook: self.post_from_thread(self.Looked(outlook)))
+        self.preparer = TrainingPreparer(place.dataset, place.state, place.annotator)
+        self._thread = EstimateThread(
+            self.preparer, lambda estimate: self.post_from_thread(self.Estimated(estimate))
+        )
 
     def compose(self) -> ComposeResult:
         yield self._heading
@@ -105,7 +112,7 @@ class TrainScreen(KeyedScreen[RunDir | None]):
     def on_mount(self) -> None:
         look_at_machine(lambda machine: self.post_from_thread(self.MachineSeen(machine)))
         self.queue.do(self.commands.look_for_weights)
-        self._look_soon()
+        self._estimate_soon()
         self.call_after_refresh(self.show)
 
     def on_unmount(self) -> None:
@@ -117,8 +124,8 @@ class TrainScreen(KeyedScreen[RunDir | None]):
 
     @property
     def is_up_to_date(self) -> bool:
-        """Whether what is shown of the data belongs to what is typed."""
-        return self._thread.idle and self.outlook is not None and not self._is_waiting
+        """Whether the estimate belongs to what is typed."""
+        return self._thread.idle and self.estimate is not None and not self._is_waiting
 
     # For the commands
 
@@ -140,8 +147,11 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         self.app.copy_to_clipboard(text)
 
     def leave(self, run: RunDir | None) -> None:
-        """End; what is typed stays for the next time, unless it was started."""
-        self._draft.leave(is_started=run is not None)
+        """Close the form; what is typed is kept for the next time, unless it was started."""
+        if self._draft_of is not None:
+            self.context.drafts.pop(self._draft_of, None)
+            if run is None:
+                self.context.drafts[self._draft_of] = self.view.form
         self.dismiss(run)
 
     # Keys
@@ -156,7 +166,7 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         self.show()
 
     def take_other_key(self, event: events.Key) -> None:
-        """Letters go into the field, or open its list; what is left are editing keys."""
+        """Letters go into the field, or open its list; other keys edit its text."""
         character = event.character if event.is_printable else None
         if character is not None:
             event.stop()
@@ -186,7 +196,7 @@ class TrainScreen(KeyedScreen[RunDir | None]):
 
     @on(ConfigForm.Pressed)
     def _pressed(self, event: ConfigForm.Pressed) -> None:
-        """A click goes to a field; on the value of the field under the cursor it opens or turns it."""
+        """A click moves the cursor to a field; on the value of the current field it opens or switches it."""
         name = self.view.lines()[0][event.line].name
         was_there = name == self.view.name
         self.view.go_to(name)
@@ -207,15 +217,15 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         self.view.go_to(self.view.names()[0])
         self.show()
 
-    # What is known
+    # What threads found out
 
-    @on(Looked)
-    def _take_outlook(self, event: Looked) -> None:
-        self.outlook = event.outlook
-        if self.view.form.decide(event.outlook.decided):
+    @on(Estimated)
+    def _take_estimate(self, event: Estimated) -> None:
+        self.estimate = event.estimate
+        if self.view.form.decide(event.estimate.decided):
             self.view.refresh()
-        named = event.outlook.problem_field
-        self.view.others = {} if named is None else {named: event.outlook.problem}
+        named = event.estimate.problem_field
+        self.view.others = {} if named is None else {named: event.estimate.problem}
         self.show()
 
     @on(MachineSeen)
@@ -225,23 +235,23 @@ class TrainScreen(KeyedScreen[RunDir | None]):
 
     _is_waiting = False
 
-    def _look_soon(self) -> None:
-        """Ask what the data say, when no key came for a while."""
+    def _estimate_soon(self) -> None:
+        """Estimate when no key came for a while."""
         if not self._is_waiting:
             self._is_waiting = True
-            self.set_timer(_LOOK_AFTER_S, self._look)
+            self.set_timer(_ESTIMATE_AFTER_S, self._start_estimate)
 
-    def _look(self) -> None:
+    def _start_estimate(self) -> None:
         self._is_waiting = False
         config = self.view.form.values
         self._thread.want(config, frozenset(self.view.form.given))
         if self.preview.display and not self.view.faults:
-            self.preview.want(config, self.outlook)
+            self.preview.want(config, self.estimate)
 
-    # What is seen
+    # Painting
 
     def show(self) -> None:
-        """Paint what is different now."""
+        """Paint what has changed."""
         if not self.is_mounted:
             return
         view = self.view
@@ -250,17 +260,17 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         self._tabs.show([name if "fault" not in words else f"{name}!" for name, words in sections], number)
         self._sections.show([Entry(name, words) for name, words in sections], number)
         self._form.show(*view.lines())
-        state = state_words(view, self.outlook)  # a long title gives way to it
+        state = state_words(view, self.estimate, self._start_key)  # a long title is cut short for it
         title = self._ink.fit(self._title, self.size.width - self._ink.width(state) - 2)
         self._heading.show([(title, None)], [(state, None)])
         self._help.update(help_text(view, self._ink))
         command = shown_command(self.command, self.place.dataset, self.size.width - 2, self._ink)
         self._command.update(Text(command))
         config = view.form.values
-        known = Known(self.commands.weights_here(config.backbone), self.machine, self.outlook)
+        known = FormFacts(self.commands.weights_here(config.backbone), self.machine, self.estimate)
         self._side.update(panel(view.section, config, known, self._side.size, self._ink))
         self._lay_out()
-        self._look_soon()
+        self._estimate_soon()
 
     def _lay_out(self) -> None:
         width = self.size.width

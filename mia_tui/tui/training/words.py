@@ -1,44 +1,60 @@
-"""What the form of a training says around its fields: how far it is, what a field means, the command line."""
+"""The words around the fields of the form: what a field and its value mean, faults, the command line."""
 
 import os
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from rich.cells import chop_cells
 from rich.text import Text
 
+from mia_tui.catalog.backbones import BACKBONES, TIMM_PREFIX, Backbone
+from mia_tui.catalog.losses import CLASS_WEIGHTINGS, LOSSES
+from mia_tui.catalog.metrics import METRICS
+from mia_tui.catalog.optimizers import OPTIMIZERS
+from mia_tui.catalog.schedules import SCHEDULES
 from mia_tui.config.command import quoted
+from mia_tui.config.fields import Field, show_value
+from mia_tui.config.train import TrainConfig
+from mia_tui.runs.machine.cores import usable_cores
 from mia_tui.text import counted
-from mia_tui.tui.training.config_form import fault_style
-from mia_tui.tui.training.form import field_of
-from mia_tui.tui.training.form_view import FormView
-from mia_tui.tui.training.form_words import help_of, note_of
-from mia_tui.tui.training.outlook import StartEstimate
+from mia_tui.tui.training.estimate import StartEstimate
+from mia_tui.tui.training.form import Form, field_of
 from mia_tui.tui.widgets.ink import Ink
+
+if TYPE_CHECKING:
+    from mia_tui.tui.training.form_view import FormView
 
 _COMMAND_LINES = 2
 _LEAST_COLUMNS = 10
 
 
-def state_words(view: FormView, outlook: StartEstimate | None) -> str:
-    """How far the form is from a training, in a few words; `outlook` is None before the data were looked at."""
+def state_words(view: "FormView", estimate: StartEstimate | None, key: str) -> str:
+    """Whether a training can start, in a few words.
+
+    Args:
+        view: The form.
+        estimate: What it would use; None before that is known.
+        key: The one that starts it, or else shows a fault.
+    """
     faults = view.faults
     if faults:
-        return f"{counted(len(faults), 'fault')}: F5 shows the first"
-    if outlook is None:
+        return f"{counted(len(faults), 'fault')}: {key} shows the first"
+    if estimate is None:
         return ""
-    if outlook.problem:
+    if estimate.problem:
         return "cannot train yet"
-    totals = outlook.totals
+    totals = estimate.totals
     return f"{totals['train']:,} to train, {totals['val']:,} to validate"
 
 
-def help_text(view: FormView, ink: Ink) -> Text:
+def help_text(view: "FormView", ink: Ink) -> Text:
     """What the field under the cursor means, below what is wrong with it."""
     fault = view.faults.get(view.name)
     text = Text()
     if fault is not None:
-        text.append(f"{ink.broken} {ink.shown(fault)}\n", style=fault_style(ink))
+        text.append(f"{ink.broken} {ink.shown(fault)}\n", style=ink.fault())
     text.append(ink.shown(help_of(field_of(view.name))))
     note = note_of(view.name, view.form)
     if note:
@@ -47,7 +63,7 @@ def help_text(view: FormView, ink: Ink) -> Text:
 
 
 def shown_command(command: str, dataset: Path, columns: int, ink: Ink) -> str:
-    """The command line; where it is long, the path gives way to the options, and is copied whole.
+    """The command line; where it is long the path is shortened, so that the options are seen. It is copied whole.
 
     Args:
         command: As it would be typed.
@@ -70,3 +86,94 @@ def _wrapped(text: str, width: int, ink: Ink) -> list[str]:
     """Lines of a text, broken between words: the widget would do it by itself, and cut what is too much."""
     lines = textwrap.wrap(ink.shown(text), width, break_on_hyphens=False, replace_whitespace=False)
     return [piece for line in lines for piece in chop_cells(line, width)]
+
+
+_MILLION, _BILLION = 1e6, 1e9
+
+
+def help_of(field: Field) -> str:
+    """What a field means, with unit, limits and default; the choices stand in its list."""
+    default = "" if field.default is None else f"default {_default(field)}"
+    words = ", ".join(word for word in (field.unit, field.limits, default) if word)
+    return field.description + (f" [{words}]" if words else "")
+
+
+def left_out(name: str, config: TrainConfig) -> str:
+    """What an empty field means, shown in it; "" where no words are needed."""
+    own = OPTIMIZERS[config.optimizer]
+    return {
+        "lr": f"{own.lr:g} by default",
+        "weight_decay": f"{own.weight_decay:g} by default",
+        "threads": f"the free ones, at most {usable_cores()}",
+        "group_by": "none",
+        "val": "none: a share of the images",
+    }.get(name, "")
+
+
+def note_of(name: str, form: Form) -> str:
+    """What the present value of a field means; "" if there is nothing to explain."""
+    config, text = form.values, form.text(name).strip()
+    match name:
+        case "backbone":
+            row = BACKBONES.get(text)
+            return backbone_words(row, config) if row is not None else ""
+        case "optimizer":
+            own = OPTIMIZERS[config.optimizer]
+            return f"{own.title}: rate {own.lr:g} and decay {own.weight_decay:g} unless set ({own.source})."
+        case "loss" | "metric" | "schedule" | "class_weights":
+            words = choice_words(name).get(text, "")
+            return f"{text}: {words}." if words else ""
+        case "width" | "height":
+            row = BACKBONES.get(config.backbone)
+            return "" if row is None else f"{row.name} needs at least {row.min_size} pixels a side."
+    return ""
+
+
+def choice_words(name: str) -> dict[str, str]:
+    """What each choice of a field means, where that is explained."""
+    known: dict[str, dict[str, str]] = {
+        "loss": _plain(LOSSES),
+        "metric": _plain(METRICS),
+        "schedule": _plain(SCHEDULES),
+        "class_weights": {key: words for key, words in CLASS_WEIGHTINGS.items() if key != "manual"},
+        "optimizer": {key: f"{own.title}, rate {own.lr:g}" for key, own in OPTIMIZERS.items()},
+    }
+    return known.get(name, {})
+
+
+def backbone_words(row: Backbone, config: TrainConfig) -> str:
+    """A network in a sentence."""
+    if row.tag is None:
+        weights = "no published weights"
+    else:
+        weights = f"ImageNet weights: top-1 {row.top1:.1f} %, {row.licence}"
+    return (
+        f"{row.params / _MILLION:.1f} M parameters, {gmacs_at(row, config):.2g} billion multiply-adds an image at "
+        f"{config.width}x{config.height}; {weights}."
+    )
+
+
+def gmacs_at(row: Backbone, config: TrainConfig) -> float:
+    """Billions of multiply-adds for one image of the chosen size; they grow with its pixels."""
+    return row.gmacs * config.width * config.height / row.input_size**2
+
+
+def is_timm(name: str) -> bool:
+    """Whether a typed name asks for any other network of timm."""
+    return name.startswith(TIMM_PREFIX) and len(name) > len(TIMM_PREFIX)
+
+
+def right_of(name: str) -> str:
+    """Unit and limits, short."""
+    field = field_of(name)
+    return ", ".join(word for word in (field.unit if field.unit != field.name else "", field.limits) if word)
+
+
+def _plain(words: Mapping[Any, str]) -> dict[str, str]:
+    return {str(name): text for name, text in words.items()}
+
+
+def _default(field: Field) -> str:
+    if field.name == "color":
+        return "colour" if field.default else "mono"
+    return show_value(field.default) if field.default is not None else ""

@@ -10,6 +10,7 @@ from mia_tui.terminal.model import Terminal
 from mia_tui.text import printable
 
 _GREY = "#808080"
+_FAULT = "#ff5555"
 _DARK, _LIGHT = "#000000", "#ffffff"
 
 
@@ -67,6 +68,10 @@ class Ink:
 
     def dim(self) -> Style:
         return Style(dim=True)
+
+    def fault(self) -> Style:
+        """The style of what is wrong."""
+        return style(fg=_FAULT, bold=True) if self.colours else Style(bold=True)
 
     def width(self, text: str) -> int:
         """Cells that a text takes."""
