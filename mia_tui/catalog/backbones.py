@@ -1,16 +1,8 @@
 """The 38 backbones, as data.
 
 Every network is its features, global average pooling and one linear head;
-none keeps fully connected layers. `params` counts the features only.
-
-`published` is the count Keras prints for the same network without its top,
-and the two differ by a law without residue:
-
-    published = params + 2 * bn_channels + published_extra
-
-because Keras counts the moving mean and variance of batch normalisation as
-parameters. `difference` says where published_extra comes from, or, for the
-networks Keras does not have, how the count compares with the predecessor's.
+none keeps fully connected layers. `params` counts the features only;
+tests/engine/test_backbones.py compares the counts with those that Keras prints.
 
 The tag of the ImageNet weights is always named: timm's own default is
 CC-BY-NC for resnext101 and trained on more than ImageNet for efficientnet.
@@ -40,17 +32,6 @@ class Normalisation:
 IMAGENET = Normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 HALF = Normalisation((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
-_NORMALIZATION = "Keras counts 7 values of its Normalization layer."
-_NO_GAMMA = "Keras leaves out the scale of batch normalisation."
-_BIASES = "Keras gives convolutions a bias."
-_PRE_ACTIVATION = "MIA builds a pre-activation network under this name (2,435 trainable values more)."
-_BIASES_AND_PRE = (
-    "Keras gives convolutions a bias. MIA builds a pre-activation network under this name, "
-    "close to the one called v2 here (7,549 trainable values fewer)."
-)
-_BN_DATA = "MIA normalises its input by a layer of its own (3 trainable values more)."
-_SAME_AS_MIA = "The trainable count is MIA's exactly."
-
 
 @dataclass(frozen=True, slots=True)
 class Backbone:
@@ -70,10 +51,6 @@ class Backbone:
         features: Width of the pooled features.
         normalisation: What the weights expect.
         drop_path: Whether stochastic depth can be set.
-        published: Keras's count without top; None where Keras lacks the network.
-        bn_channels: Channels of all batch normalisations.
-        published_extra: What remains after the law in the module's docstring.
-        difference: Where a remaining difference comes from.
     """
 
     name: str
@@ -89,10 +66,6 @@ class Backbone:
     features: int
     normalisation: Normalisation
     drop_path: bool
-    published: int | None
-    bn_channels: int
-    published_extra: int
-    difference: str
 
 
 def find_backbone(name: str) -> Backbone | None:
@@ -117,43 +90,43 @@ def find_backbone(name: str) -> Backbone | None:
 # fmt: off
 # ruff: noqa: E501
 BACKBONES: dict[str, Backbone] = {row.name: row for row in (
-    # name, timm, tag, source, licence, top1, params, gmacs, input, min, features, normalisation, drop path, published, bn channels, extra, difference
-    Backbone("densenet121", "densenet121", "ra_in1k", HUB, "Apache-2.0", 75.574, 6_953_856, 2.833, 224, 32, 1024, IMAGENET, False, 7_037_504, 41_824, 0, ""),
-    Backbone("densenet169", "densenet169", "tv_in1k", HUB, "Apache-2.0", 75.922, 12_484_480, 3.358, 224, 32, 1664, IMAGENET, False, 12_642_880, 79_200, 0, ""),
-    Backbone("densenet201", "densenet201", "tv_in1k", HUB, "Apache-2.0", 77.284, 18_092_928, 4.29, 224, 32, 1920, IMAGENET, False, 18_321_984, 114_528, 0, ""),
-    Backbone("efficientnetb0", "tf_efficientnet_b0", "aa_in1k", HUB, "Apache-2.0", 76.882, 4_007_548, 0.3845, 224, 32, 1280, IMAGENET, True, 4_049_571, 21_008, 7, _NORMALIZATION),
-    Backbone("efficientnetb1", "tf_efficientnet_b1", "aa_in1k", HUB, "Apache-2.0", 78.84, 6_513_184, 0.6855, 240, 32, 1280, IMAGENET, True, 6_575_239, 31_024, 7, _NORMALIZATION),
-    Backbone("efficientnetb2", "tf_efficientnet_b2", "aa_in1k", HUB, "Apache-2.0", 80.074, 7_700_994, 0.9922, 260, 32, 1408, IMAGENET, True, 7_768_569, 33_784, 7, _NORMALIZATION),
-    Backbone("efficientnetb3", "tf_efficientnet_b3", "aa_in1k", HUB, "Apache-2.0", 81.648, 10_696_232, 1.826, 300, 32, 1536, IMAGENET, True, 10_783_535, 43_648, 7, _NORMALIZATION),
-    Backbone("efficientnetb4", "tf_efficientnet_b4", "aa_in1k", HUB, "Apache-2.0", 83.04, 17_548_616, 4.392, 380, 32, 1792, IMAGENET, True, 17_673_823, 62_600, 7, _NORMALIZATION),
-    Backbone("efficientnetb5", "tf_efficientnet_b5", "aa_in1k", HUB, "Apache-2.0", 83.696, 28_340_784, 10.26, 456, 32, 2048, IMAGENET, True, 28_513_527, 86_368, 7, _NORMALIZATION),
-    Backbone("efficientnetb6", "tf_efficientnet_b6", "aa_in1k", HUB, "Apache-2.0", 84.124, 40_735_704, 19.07, 528, 32, 2304, IMAGENET, True, 40_960_143, 112_216, 7, _NORMALIZATION),
-    Backbone("efficientnetb7", "tf_efficientnet_b7", "aa_in1k", HUB, "Apache-2.0", 84.424, 63_786_960, 37.74, 600, 32, 2560, IMAGENET, True, 64_097_687, 155_360, 7, _NORMALIZATION),
-    Backbone("inceptionv3", "inception_v3", "tf_in1k", HUB, "Apache-2.0", 77.866, 21_785_568, 5.711, 299, 75, 2048, HALF, False, 21_802_784, 17_216, -17_216, _NO_GAMMA),
-    Backbone("inceptionresnetv2", "inception_resnet_v2", "tf_in1k", HUB, "Apache-2.0", 80.434, 54_306_464, 13.15, 299, 75, 1536, HALF, False, 54_336_736, 30_272, -30_272, _NO_GAMMA),
-    Backbone("mobilenet", "mobilenetv1_100", "ra4_e3600_r224_in1k", HUB, "Apache-2.0", 75.388, 3_206_976, 0.5677, 224, 32, 1024, HALF, True, 3_228_864, 10_944, 0, ""),
-    Backbone("mobilenetv2", "mobilenetv2_100", "ra_in1k", HUB, "Apache-2.0", 72.91, 2_223_872, 0.2995, 224, 32, 1280, IMAGENET, True, 2_257_984, 17_056, 0, ""),
-    Backbone("nasnetlarge", "nasnetalarge", "tf_in1k", HUB, "Apache-2.0", 82.638, 84_720_150, 23.78, 331, 32, 4032, HALF, False, 84_916_818, 98_334, 0, ""),
-    Backbone("nasnetmobile", "nasnetamobile", "tf_in1k", "http://data.lip6.fr/cadene/pretrainedmodels/nasnetamobile-7e03cead.pth", "unstated", 74.08, 4_232_978, 0.5626, 224, 32, 1056, HALF, False, 4_269_716, 18_369, 0, ""),
-    Backbone("resnet18", "resnet18", "a1_in1k", HUB, "Apache-2.0", 71.504, 11_176_512, 1.814, 224, 32, 512, IMAGENET, True, None, 0, 0, _PRE_ACTIVATION),
-    Backbone("resnet34", "resnet34", "a1_in1k", HUB, "Apache-2.0", 76.42, 21_284_672, 3.663, 224, 32, 512, IMAGENET, True, None, 0, 0, _PRE_ACTIVATION),
-    Backbone("resnet50", "resnet50", "a1_in1k", HUB, "Apache-2.0", 80.382, 23_508_032, 4.087, 224, 32, 2048, IMAGENET, True, 23_587_712, 26_560, 26_560, _BIASES_AND_PRE),
-    Backbone("resnet101", "resnet101", "a1h_in1k", HUB, "Apache-2.0", 81.95, 42_500_160, 7.799, 224, 32, 2048, IMAGENET, True, 42_658_176, 52_672, 52_672, _BIASES_AND_PRE),
-    Backbone("resnet152", "resnet152", "a1h_in1k", HUB, "Apache-2.0", 82.818, 58_143_808, 11.51, 224, 32, 2048, IMAGENET, True, 58_370_944, 75_712, 75_712, _BIASES_AND_PRE),
-    Backbone("resnet50v2", "resnetv2_50", "a1h_in1k", HUB, "Apache-2.0", 80.41, 23_500_352, 4.087, 224, 32, 2048, HALF, True, 23_564_800, 22_720, 19_008, _BIASES),
-    Backbone("resnet101v2", "resnetv2_101", "a1h_in1k", HUB, "Apache-2.0", 82.042, 42_492_480, 7.799, 224, 32, 2048, HALF, True, 42_626_560, 48_832, 36_416, _BIASES),
-    Backbone("resnet152v2", "resnetv2_152", None, None, None, None, 58_136_128, 11.51, 224, 32, 2048, HALF, True, 58_331_648, 71_872, 51_776, _BIASES),
-    Backbone("resnext50", "resnext50_32x4d", "a1h_in1k", HUB, "Apache-2.0", 81.14, 22_979_904, 4.228, 224, 32, 2048, IMAGENET, True, None, 0, 0, _BN_DATA),
-    Backbone("resnext101", "resnext101_32x4d", "gluon_in1k", HUB, "Apache-2.0", 80.336, 42_128_704, 7.968, 224, 32, 2048, IMAGENET, True, None, 0, 0, _BN_DATA),
-    Backbone("seresnet18", "legacy_seresnet18", "in1k", _WEIGHTS + "seresnet18-4bb0ce65.pth", "Apache-2.0", 71.742, 11_265_592, 1.814, 224, 32, 512, IMAGENET, False, None, 0, 0, _PRE_ACTIVATION),
-    Backbone("seresnet34", "legacy_seresnet34", "in1k", _WEIGHTS + "seresnet34-a4004e63.pth", "Apache-2.0", 74.788, 21_445_868, 3.663, 224, 32, 512, IMAGENET, False, None, 0, 0, _PRE_ACTIVATION),
-    Backbone("seresnet50", "legacy_seresnet50", "in1k", _CADENE + "se_resnet50-ce0d4300.pth", "Apache-2.0", 77.65, 26_039_024, 3.858, 224, 32, 2048, IMAGENET, False, None, 0, 0, _SAME_AS_MIA),
-    Backbone("seresnet101", "legacy_seresnet101", "in1k", _CADENE + "se_resnet101-7e38fcc6.pth", "Apache-2.0", 78.37, 47_277_872, 7.573, 224, 32, 2048, IMAGENET, False, None, 0, 0, _SAME_AS_MIA),
-    Backbone("seresnet152", "legacy_seresnet152", "in1k", _CADENE + "se_resnet152-d17c99b7.pth", "Apache-2.0", 78.662, 64_772_848, 11.29, 224, 32, 2048, IMAGENET, False, None, 0, 0, _SAME_AS_MIA),
-    Backbone("seresnext50", "seresnext50_32x4d", "racm_in1k", HUB, "Apache-2.0", 81.268, 25_510_896, 4.231, 224, 32, 2048, IMAGENET, True, None, 0, 0, _SAME_AS_MIA),
-    Backbone("seresnext101", "seresnext101_32x4d", "gluon_in1k", HUB, "Apache-2.0", 80.886, 46_906_416, 7.973, 224, 32, 2048, IMAGENET, True, None, 0, 0, _SAME_AS_MIA),
-    Backbone("senet154", "senet154", "gluon_in1k", HUB, "Apache-2.0", 81.258, 113_039_984, 20.69, 224, 32, 2048, IMAGENET, True, None, 0, 0, _SAME_AS_MIA),
-    Backbone("vgg16", "vgg16", "tv_in1k", HUB, "BSD-3-Clause", 71.594, 14_714_688, 15.35, 224, 32, 512, IMAGENET, False, 14_714_688, 0, 0, ""),
-    Backbone("vgg19", "vgg19", "tv_in1k", HUB, "BSD-3-Clause", 72.4, 20_024_384, 19.51, 224, 32, 512, IMAGENET, False, 20_024_384, 0, 0, ""),
-    Backbone("xception", "legacy_xception", "tf_in1k", _CADENE + "xception-43020ad28.pth", "Apache-2.0", 79.058, 20_806_952, 8.355, 299, 32, 2048, HALF, False, 20_861_480, 27_264, 0, ""),
+    # name, timm, tag, source, licence, top1, params, gmacs, input, min, features, normalisation, drop path
+    Backbone("densenet121", "densenet121", "ra_in1k", HUB, "Apache-2.0", 75.574, 6_953_856, 2.833, 224, 32, 1024, IMAGENET, False),
+    Backbone("densenet169", "densenet169", "tv_in1k", HUB, "Apache-2.0", 75.922, 12_484_480, 3.358, 224, 32, 1664, IMAGENET, False),
+    Backbone("densenet201", "densenet201", "tv_in1k", HUB, "Apache-2.0", 77.284, 18_092_928, 4.29, 224, 32, 1920, IMAGENET, False),
+    Backbone("efficientnetb0", "tf_efficientnet_b0", "aa_in1k", HUB, "Apache-2.0", 76.882, 4_007_548, 0.3845, 224, 32, 1280, IMAGENET, True),
+    Backbone("efficientnetb1", "tf_efficientnet_b1", "aa_in1k", HUB, "Apache-2.0", 78.84, 6_513_184, 0.6855, 240, 32, 1280, IMAGENET, True),
+    Backbone("efficientnetb2", "tf_efficientnet_b2", "aa_in1k", HUB, "Apache-2.0", 80.074, 7_700_994, 0.9922, 260, 32, 1408, IMAGENET, True),
+    Backbone("efficientnetb3", "tf_efficientnet_b3", "aa_in1k", HUB, "Apache-2.0", 81.648, 10_696_232, 1.826, 300, 32, 1536, IMAGENET, True),
+    Backbone("efficientnetb4", "tf_efficientnet_b4", "aa_in1k", HUB, "Apache-2.0", 83.04, 17_548_616, 4.392, 380, 32, 1792, IMAGENET, True),
+    Backbone("efficientnetb5", "tf_efficientnet_b5", "aa_in1k", HUB, "Apache-2.0", 83.696, 28_340_784, 10.26, 456, 32, 2048, IMAGENET, True),
+    Backbone("efficientnetb6", "tf_efficientnet_b6", "aa_in1k", HUB, "Apache-2.0", 84.124, 40_735_704, 19.07, 528, 32, 2304, IMAGENET, True),
+    Backbone("efficientnetb7", "tf_efficientnet_b7", "aa_in1k", HUB, "Apache-2.0", 84.424, 63_786_960, 37.74, 600, 32, 2560, IMAGENET, True),
+    Backbone("inceptionv3", "inception_v3", "tf_in1k", HUB, "Apache-2.0", 77.866, 21_785_568, 5.711, 299, 75, 2048, HALF, False),
+    Backbone("inceptionresnetv2", "inception_resnet_v2", "tf_in1k", HUB, "Apache-2.0", 80.434, 54_306_464, 13.15, 299, 75, 1536, HALF, False),
+    Backbone("mobilenet", "mobilenetv1_100", "ra4_e3600_r224_in1k", HUB, "Apache-2.0", 75.388, 3_206_976, 0.5677, 224, 32, 1024, HALF, True),
+    Backbone("mobilenetv2", "mobilenetv2_100", "ra_in1k", HUB, "Apache-2.0", 72.91, 2_223_872, 0.2995, 224, 32, 1280, IMAGENET, True),
+    Backbone("nasnetlarge", "nasnetalarge", "tf_in1k", HUB, "Apache-2.0", 82.638, 84_720_150, 23.78, 331, 32, 4032, HALF, False),
+    Backbone("nasnetmobile", "nasnetamobile", "tf_in1k", "http://data.lip6.fr/cadene/pretrainedmodels/nasnetamobile-7e03cead.pth", "unstated", 74.08, 4_232_978, 0.5626, 224, 32, 1056, HALF, False),
+    Backbone("resnet18", "resnet18", "a1_in1k", HUB, "Apache-2.0", 71.504, 11_176_512, 1.814, 224, 32, 512, IMAGENET, True),
+    Backbone("resnet34", "resnet34", "a1_in1k", HUB, "Apache-2.0", 76.42, 21_284_672, 3.663, 224, 32, 512, IMAGENET, True),
+    Backbone("resnet50", "resnet50", "a1_in1k", HUB, "Apache-2.0", 80.382, 23_508_032, 4.087, 224, 32, 2048, IMAGENET, True),
+    Backbone("resnet101", "resnet101", "a1h_in1k", HUB, "Apache-2.0", 81.95, 42_500_160, 7.799, 224, 32, 2048, IMAGENET, True),
+    Backbone("resnet152", "resnet152", "a1h_in1k", HUB, "Apache-2.0", 82.818, 58_143_808, 11.51, 224, 32, 2048, IMAGENET, True),
+    Backbone("resnet50v2", "resnetv2_50", "a1h_in1k", HUB, "Apache-2.0", 80.41, 23_500_352, 4.087, 224, 32, 2048, HALF, True),
+    Backbone("resnet101v2", "resnetv2_101", "a1h_in1k", HUB, "Apache-2.0", 82.042, 42_492_480, 7.799, 224, 32, 2048, HALF, True),
+    Backbone("resnet152v2", "resnetv2_152", None, None, None, None, 58_136_128, 11.51, 224, 32, 2048, HALF, True),
+    Backbone("resnext50", "resnext50_32x4d", "a1h_in1k", HUB, "Apache-2.0", 81.14, 22_979_904, 4.228, 224, 32, 2048, IMAGENET, True),
+    Backbone("resnext101", "resnext101_32x4d", "gluon_in1k", HUB, "Apache-2.0", 80.336, 42_128_704, 7.968, 224, 32, 2048, IMAGENET, True),
+    Backbone("seresnet18", "legacy_seresnet18", "in1k", _WEIGHTS + "seresnet18-4bb0ce65.pth", "Apache-2.0", 71.742, 11_265_592, 1.814, 224, 32, 512, IMAGENET, False),
+    Backbone("seresnet34", "legacy_seresnet34", "in1k", _WEIGHTS + "seresnet34-a4004e63.pth", "Apache-2.0", 74.788, 21_445_868, 3.663, 224, 32, 512, IMAGENET, False),
+    Backbone("seresnet50", "legacy_seresnet50", "in1k", _CADENE + "se_resnet50-ce0d4300.pth", "Apache-2.0", 77.65, 26_039_024, 3.858, 224, 32, 2048, IMAGENET, False),
+    Backbone("seresnet101", "legacy_seresnet101", "in1k", _CADENE + "se_resnet101-7e38fcc6.pth", "Apache-2.0", 78.37, 47_277_872, 7.573, 224, 32, 2048, IMAGENET, False),
+    Backbone("seresnet152", "legacy_seresnet152", "in1k", _CADENE + "se_resnet152-d17c99b7.pth", "Apache-2.0", 78.662, 64_772_848, 11.29, 224, 32, 2048, IMAGENET, False),
+    Backbone("seresnext50", "seresnext50_32x4d", "racm_in1k", HUB, "Apache-2.0", 81.268, 25_510_896, 4.231, 224, 32, 2048, IMAGENET, True),
+    Backbone("seresnext101", "seresnext101_32x4d", "gluon_in1k", HUB, "Apache-2.0", 80.886, 46_906_416, 7.973, 224, 32, 2048, IMAGENET, True),
+    Backbone("senet154", "senet154", "gluon_in1k", HUB, "Apache-2.0", 81.258, 113_039_984, 20.69, 224, 32, 2048, IMAGENET, True),
+    Backbone("vgg16", "vgg16", "tv_in1k", HUB, "BSD-3-Clause", 71.594, 14_714_688, 15.35, 224, 32, 512, IMAGENET, False),
+    Backbone("vgg19", "vgg19", "tv_in1k", HUB, "BSD-3-Clause", 72.4, 20_024_384, 19.51, 224, 32, 512, IMAGENET, False),
+    Backbone("xception", "legacy_xception", "tf_in1k", _CADENE + "xception-43020ad28.pth", "Apache-2.0", 79.058, 20_806_952, 8.355, 299, 32, 2048, HALF, False),
 )}

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mia_tui.cli.network import find_network, load_network, network_options, report_waiting
 from mia_tui.cli.options import Command, Option, dataset_argument, json_option, state_options
 from mia_tui.cli.output import tables
 from mia_tui.cli.report import Report
-from mia_tui.cli.using import find_network, load_network, network_options, tell_waiting
 from mia_tui.errors import DataError
 from mia_tui.text import printable
 
@@ -109,7 +109,7 @@ def _judge(
     problems = []
     with report.counting("Judging", total=len(judged.truth)) as bar:
         predictions = network.predict(
-            root, judged.truth, batch_size=batch_size, tta=tta, on_wait=tell_waiting(report)
+            root, judged.truth, batch_size=batch_size, tta=tta, on_wait=report_waiting(report)
         )
         for done, prediction in enumerate(predictions, start=1):
             if prediction.probabilities is None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mia_tui.cli.looking import scan_images
+from mia_tui.cli.images import scan_images
+from mia_tui.cli.network import find_network, load_network, network_options, report_waiting
 from mia_tui.cli.options import (
     Command,
     Option,
@@ -18,7 +19,6 @@ from mia_tui.cli.options import (
     state_option,
 )
 from mia_tui.cli.report import Report
-from mia_tui.cli.using import find_network, load_network, network_options, tell_waiting
 from mia_tui.errors import AwayError, ConfigError, DataError, RunError
 from mia_tui.paths import typed_dataset
 from mia_tui.text import printable
@@ -179,7 +179,7 @@ def _rows(
 
     try:
         for prediction in network.predict(
-            root, keys, batch_size=batch_size, tta=tta, on_wait=tell_waiting(report)
+            root, keys, batch_size=batch_size, tta=tta, on_wait=report_waiting(report)
         ):
             probabilities = None if prediction.probabilities is None else prediction.probabilities.tolist()
             yield Row(

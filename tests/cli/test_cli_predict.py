@@ -118,11 +118,11 @@ class Blink:
     """Takes the images away when some were read; they come back while the command waits, or never."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, images: Path, *, comes_back: bool) -> None:
-        from mia_tui.engine.inference import predict as engine
+        from mia_tui.engine.data import reader
         from mia_tui.runs import away
 
         self.images, self.elsewhere, self.read = images, images.with_name("elsewhere"), 0
-        self._decode, self._lock, wait_until = engine._decode, threading.Lock(), away.wait_until
+        self._decode, self._lock, wait_until = reader.decode_input, threading.Lock(), away.wait_until
 
         def wait(*arguments: object) -> bool:
             threading.Timer(0.2, self.come_back).start()
@@ -130,7 +130,7 @@ class Blink:
 
         if comes_back:
             monkeypatch.setattr(away, "wait_until", wait)
-        monkeypatch.setattr(engine, "_decode", self)
+        monkeypatch.setattr(reader, "decode_input", self)
         monkeypatch.setattr(away, "LOOK_EVERY_S", 0.02)
         monkeypatch.setattr(away, "AWAY_S", 60.0 if comes_back else 0.1)
 

@@ -1,6 +1,6 @@
 import torch
 
-from mia_tui.engine.data.order import batches, epoch_order
+from mia_tui.engine.data.feed import batches, epoch_order
 
 
 def test_an_epoch_goes_through_every_image_once() -> None:

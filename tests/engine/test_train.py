@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("threads_stay_as_they_were")
 
 @pytest.fixture(autouse=True)
 def every_step_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(train_module, "TELL_EVERY_S", 0.0)
+    monkeypatch.setattr(train_module, "EMIT_EVERY_S", 0.0)
     monkeypatch.setattr("mia_tui.runs.worker.control._LOOK_EVERY_S", 0.0)
 
 

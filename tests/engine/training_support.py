@@ -117,7 +117,7 @@ def start_worker(run: RunDir, setup: str = "") -> subprocess.Popen[bytes]:
     """A worker of its own that saves after every epoch; `setup` is Python run before it starts."""
     code = (
         "import sys, mia_tui.engine.training.train as train, mia_tui.worker as worker\n"
-        "train.SAVE_EVERY_S = 0.0\ntrain.TELL_EVERY_S = 0.0\n"
+        "train.SAVE_EVERY_S = 0.0\ntrain.EMIT_EVERY_S = 0.0\n"
         f"{setup}\n"
         "sys.argv = ['worker', sys.argv[1]]\nsys.exit(worker.main())"
     )

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import click
 
+from mia_tui.cli.images import scan_images
 from mia_tui.cli.labels.export import (
     Transfer,
     check_options,
@@ -26,7 +27,6 @@ from mia_tui.cli.labels.stats import (
     tell_split,
     without_fixed,
 )
-from mia_tui.cli.looking import scan_images
 from mia_tui.cli.options import (
     Decorator,
     Function,

@@ -143,7 +143,7 @@ def load_network(
     return network
 
 
-def tell_waiting(report: Report) -> Callable[[str | None], None]:
+def report_waiting(report: Report) -> Callable[[str | None], None]:
     """Says why a command waits for its images, and when it goes on."""
 
     def tell(message: str | None) -> None:

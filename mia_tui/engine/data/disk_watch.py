@@ -1,9 +1,9 @@
-"""Whether images that cannot be read are faulty, or the disk they lie on is away for a moment.
+"""Tells images that are damaged or deleted from a disk that is away for a moment.
 
-One image that is gone is left out; a drive that is gone is waited for. It is taken for gone where the folder cannot
-be listed, where more than half of the images that should be there cannot be opened, those that were read before
-among them, or where none of a class or of the validation part can, without which a training has no sense. As long
-as nothing was read, none must be there: a person may have deleted most of them before a run is resumed.
+A single missing image is left out; a missing drive is waited for. The drive counts as missing if the folder cannot be
+listed, if more than half of the images that should exist cannot be opened, including images that were read before, or
+if none of a class or of the validation part can be opened, since training makes no sense without them. Before
+anything has been read, practically all must be missing: a person may have deleted most images before resuming a run.
 """
 
 import os
@@ -22,25 +22,26 @@ from mia_tui.text import printable
 
 Result = TypeVar("Result")
 
-_WITNESSES = 64  # 1 ms each on a network drive
-_MOST_GONE, _ALL_GONE = 0.5, 0.99
+_SAMPLED = 64  # files that are opened to estimate a share; 1 ms each on a network drive
+_MOST, _ALL = 0.5, 0.99
 _SLOW_S = 10.0
-"""So long one image may take until that is said; 120 megapixels take 3 s on a busy machine."""
+"""How long one image may take before the user is told; 120 megapixels take 3 s on a busy machine."""
 
 
 class LoadingStopped(Exception):
-    """Images were being read, or waited for, when somebody asked to stop."""
+    """A stop was requested while images were being read or waited for."""
 
 
-class Presence:
-    """Knows which images could be read, and waits where their disk is away.
+class DiskWatch:
+    """Keeps track of which images could be read, and waits while their disk is away.
 
     Args:
         root: Folder that the paths are relative to.
-        paths: Of the images, by row; absolute ones lie elsewhere.
-        groups: Which rows belong together, shape (rows,), int; none is to be lost as a whole. None for no groups.
-        should_stop: Asked while waiting.
-        on_wait: Told why it waits, and None when it goes on.
+        paths: Of the images, by row; absolute ones are elsewhere.
+        groups: Number of the group each row belongs to, shape (rows,), int: if all images of a group are missing,
+            the disk is. None for no groups.
+        should_stop: Polled while waiting.
+        on_wait: Called with the reason when waiting begins, and with None when it is over.
     """
 
     def __init__(
@@ -58,19 +59,19 @@ class Presence:
         self._was_read = np.zeros(len(paths), dtype=np.bool_)
         self._failed = np.zeros(len(paths), dtype=np.bool_)
 
-    def tell(self, row: int, *, is_read: bool) -> None:
-        """An image could be read, or could not."""
+    def record(self, row: int, *, is_read: bool) -> None:
+        """Remember whether an image could be read."""
         self._was_read[row], self._failed[row] = is_read, not is_read
 
     def wait(self, rows: Sequence[int]) -> None:
-        """Return at once where the disk is there, else when it has come back.
+        """Return as soon as the disk is reachable.
 
         Args:
-            rows: That could not be read.
+            rows: Rows that could not be read.
 
         Raises:
-            LoadingStopped: If somebody asks to stop meanwhile.
-            AwayError: If it stays away.
+            LoadingStopped: If a stop is requested meanwhile.
+            AwayError: If the disk stays away.
         """
         if not self.is_away(rows):
             return
@@ -88,35 +89,35 @@ class Presence:
         submit: Callable[[int], Future[Result]],
         is_fault: Callable[[Result], bool],
     ) -> dict[int, Result]:
-        """Read rows once more that could not be read, with the disk known to be there before and after that.
+        """Read rows once more that could not be read, while the disk is known to be reachable before and after.
 
         Args:
-            rows: That could not be read.
+            rows: Rows that could not be read.
             submit: Begins to read a row in a thread.
-            is_fault: Whether an answer says that it cannot be read.
+            is_fault: Whether a result says that the image cannot be read.
 
         Returns:
-            The newest answer of each row.
+            The latest result for each row.
 
         Raises:
-            LoadingStopped: If somebody asks to stop meanwhile.
+            LoadingStopped: If a stop is requested meanwhile.
             AwayError: If the disk stays away.
         """
-        answers: dict[int, Result] = {}
+        results: dict[int, Result] = {}
         while rows:
             self.wait(rows)
-            answers |= {row: self.result(future) for row, future in [(row, submit(row)) for row in rows]}
-            rows = [row for row in rows if is_fault(answers[row])]
+            results |= {row: self.result(future) for row, future in [(row, submit(row)) for row in rows]}
+            rows = [row for row in rows if is_fault(results[row])]
             if rows and not self.is_away(rows):
                 break
-        return answers
+        return results
 
     def result(self, future: Future[Result]) -> Result:
-        """What a thread that reads an image comes to; a disk that gives no answer counts as one that is away.
+        """The result of a thread that reads an image; a disk that does not answer counts as away.
 
         Raises:
-            LoadingStopped: If somebody asks to stop after some seconds without an answer.
-            AwayError: If there is none for too long.
+            LoadingStopped: If a stop is requested after some seconds without an answer.
+            AwayError: If there is no answer for too long.
         """
         if future.done():
             return future.result()
@@ -133,16 +134,16 @@ class Presence:
         return future.result()
 
     def is_away(self, rows: Sequence[int]) -> bool:
-        """Whether rows cannot be read because the disk is away; see above."""
+        """Whether these rows cannot be read because the disk is away; the rule stands at the top of this module."""
         if any(not Path(self._paths[row]).is_absolute() for row in rows) and not _can_list(self._root):
             return True
-        expected, witnesses = np.flatnonzero(~self._failed), np.flatnonzero(self._was_read)
-        most_gone = _MOST_GONE if len(witnesses) else _ALL_GONE
-        if self._share_gone(expected) > most_gone and (
-            not len(witnesses) or self._share_gone(witnesses) > _MOST_GONE
+        expected, read_before = np.flatnonzero(~self._failed), np.flatnonzero(self._was_read)
+        most_missing = _MOST if len(read_before) else _ALL
+        if self._share_missing(expected) > most_missing and (
+            not len(read_before) or self._share_missing(read_before) > _MOST
         ):
             return True
-        return any(self._share_gone(members) == 1.0 for members in self._groups_of(rows))
+        return any(self._share_missing(members) == 1.0 for members in self._groups_of(rows))
 
     def _groups_of(self, rows: Sequence[int]) -> Iterator[npt.NDArray[np.int64]]:
         """All rows of the groups that some rows belong to."""
@@ -150,11 +151,11 @@ class Presence:
             for group in np.unique(self._groups[list(rows)]):
                 yield np.flatnonzero(self._groups == group)
 
-    def _share_gone(self, rows: npt.NDArray[np.int64]) -> float:
-        """Share of files that cannot be opened, of some that lie evenly among these."""
+    def _share_missing(self, rows: npt.NDArray[np.int64]) -> float:
+        """Share of files that cannot be opened, estimated from a regular sample of these rows."""
         if not len(rows):
             return 0.0
-        places = np.linspace(0, len(rows) - 1, min(len(rows), _WITNESSES)).astype(np.int64)
+        places = np.linspace(0, len(rows) - 1, min(len(rows), _SAMPLED)).astype(np.int64)
         return float(np.mean([not _can_open(self._root / self._paths[row]) for row in rows[places]]))
 
     def _given_up(self) -> Exception:
@@ -162,7 +163,7 @@ class Presence:
             return LoadingStopped()
         return AwayError(
             f"The images in {printable(self._root)} have been away for {away.AWAY_S / 60:.0f} minutes.",
-            "Go on when they are back.",
+            "Continue when they are back.",
         )
 
 
@@ -176,7 +177,7 @@ def _can_list(folder: Path) -> bool:
 
 
 def _can_open(path: Path) -> bool:
-    """Whether a file gives its first byte: its size alone may be remembered from before."""
+    """Whether the first byte of a file can be read: its size alone may come from a cache."""
     try:
         with open_to_read(path, follow=True) as file:
             file.read(1)
