@@ -1,20 +1,27 @@
-"""Looking for images in front of the user."""
+"""Finding the images of a folder or a dataset, with a progress bar."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mia_tui.cli.report import Report
 
 if TYPE_CHECKING:
     from mia_tui.config.train import Frames
     from mia_tui.dataset.scan.scanner import Scan
+    from mia_tui.runs.preflight.prepare import Dataset
 
 
 def scan_images(report: Report, folder: Path, frames: "Frames", *, label_file: Path | None = None) -> "Scan":
-    """All images of a folder; what could not be looked into is warned of, and files of other kinds but `label_file`.
+    """All images of a folder; warns of folders that cannot be read and of files of other kinds.
+
+    Args:
+        report: Shows the progress and the warnings.
+        folder: The folder.
+        frames: Which frames of animated files count.
+        label_file: A file of labels that may be in the folder; no warning is given of it.
 
     Raises:
-        DataError: If the folder is not there or holds no images.
+        DataError: If the folder does not exist or holds no images.
     """
     from mia_tui.dataset.scan.scanner import scan
 
@@ -25,3 +32,11 @@ def scan_images(report: Report, folder: Path, frames: "Frames", *, label_file: P
     for note in found.notes:
         report.warn(note)
     return found
+
+
+def read_labelled(report: Report, dataset: Path, state: Path | None, **options: Any) -> "Dataset":
+    """`runs.preflight.prepare.read_dataset`, with a progress bar; `options` are its other arguments."""
+    from mia_tui.runs.preflight.prepare import read_dataset
+
+    with report.counting("Looking for images") as bar:
+        return read_dataset(dataset, state, progress=lambda done: bar.update(done), **options)

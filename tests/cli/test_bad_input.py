@@ -266,7 +266,7 @@ def test_a_class_without_a_readable_image_ends_the_run(mia: Mia, discs: Path) ->
     assert "12 images are left out" in answer.err and "and 7 more" in answer.err
 
 
-def test_nothing_readable_to_predict_or_judge_is_said(mia: Mia, discs: Path) -> None:
+def test_nothing_readable_to_predict_or_evaluate_is_said(mia: Mia, discs: Path) -> None:
     assert train(mia, discs).code == 0
     for path in discs.rglob("*.png"):
         path.write_bytes(b"")

@@ -81,7 +81,7 @@ def test_busy_cores_are_a_note_with_the_threads_that_a_run_would_take(
     monkeypatch.setattr(doctor, "CoreWatch", Watch)
     out = " ".join(mia("doctor").out.split())
     assert "note: 8 usable, 5.9 kept busy by other programs (load " in out
-    assert "a run would take 2 threads instead of 8. It would keep that number" in out
+    assert "a run would use 2 threads instead of 8. It would keep that number" in out
     assert "Training on CPU, 2 threads, arithmetic bf16" in out
 
 
@@ -157,7 +157,7 @@ def test_user_folders_that_cannot_be_made_are_only_a_note(
     monkeypatch.setenv("XDG_CACHE_HOME", str(taken))
     answer = mia("doctor")
     assert answer.code == 0
-    assert "Cache           note: cannot be made: Not a directory." in answer.out
+    assert "Cache           note: cannot be created: Not a directory." in answer.out
 
 
 @pytest.mark.usefixtures("facts")

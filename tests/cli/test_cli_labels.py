@@ -157,7 +157,7 @@ def test_a_file_that_is_there_is_replaced_only_when_asked(mia: Mia, labelled: Pa
     other.write_text("what somebody else needs")
     refused = mia("labels", "export", labelled, other)
     assert (refused.code, refused.out) == (3, "")
-    assert refused.err.startswith(f"{other} is there already, and nothing was written. Pass --overwrite")
+    assert refused.err.startswith(f"{other} already exists, and nothing was written. Pass --overwrite")
     assert other.read_text() == "what somebody else needs"
     assert mia("labels", "export", labelled, other, "--overwrite").out == f"20 labels written to {other}.\n"
     assert other.read_text().startswith("file,frame,class")
@@ -312,7 +312,7 @@ def test_the_split_is_made_once_and_anew_only_when_asked(mia: Mia, labelled: Pat
     rule = "val fraction 0.2, test fraction 0, no groups, seed 0."
     assert made.out.splitlines()[-1] == f"The split was made just now: {rule}"
     shown = mia("labels", "split", labelled).out.splitlines()
-    assert shown == [*made.out.splitlines()[:-1], f"The split was there already: {rule}"]
+    assert shown == [*made.out.splitlines()[:-1], f"The split exists already: {rule}"]
     assert mia("labels", "stats", labelled).out.splitlines()[-1] == f"The split follows: {rule}"
     other = mia("labels", "split", labelled, "--val-fraction", 0.4)
     assert other.code == 2
@@ -327,7 +327,7 @@ def test_a_new_split_keeps_what_it_is_not_told(mia: Mia, labelled: Path) -> None
     mia("labels", "split", labelled, "--val-fraction", 0.4)
     answer = mia("labels", "split", labelled, "--new", "--split-seed", 7, "--group-by", "cell([0-9]+)")
     assert answer.out.splitlines()[-2:] == [
-        "The split was made anew: val fraction 0.4, test fraction 0, grouped by 'cell([0-9]+)', seed 7.",
+        "The split was made again: val fraction 0.4, test fraction 0, grouped by 'cell([0-9]+)', seed 7.",
         "Kept from the old split's rule: val fraction 0.4, test fraction 0.",
     ]
     assert counts(mia, labelled)["round"]["val"] == 6
@@ -530,7 +530,7 @@ def test_labels_of_missing_images_are_exported_on_request(mia: Mia, labelled: Pa
             path.unlink()
     answer = mia("labels", "export", labelled)
     assert answer.out.splitlines() == ["file,frame,class", "cell1.png,0,round"]
-    assert "--include-missing exports the labels of images that are not there, too." in answer.err
+    assert "--include-missing also exports the labels of images that are missing." in answer.err
     whole = mia("labels", "export", labelled, "--include-missing").out.splitlines()
     assert len(whole) == 21
     assert "cell3.png,0,long" in whole

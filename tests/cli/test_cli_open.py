@@ -139,9 +139,13 @@ def test_wrong_settings_of_the_user_are_said_before_the_app_opens(mia: Mia, app:
         (
             ["cells", "train"],
             2,
-            "The command train stands behind the folder cells. It comes first: `mia-tui train",
+            "The command train comes after the folder cells. Write the command first: `mia-tui train",
         ),
-        (["--state", "s", "runs", "list"], 2, "--state stands before the command runs. Its own options come"),
+        (
+            ["--state", "s", "runs", "list"],
+            2,
+            "--state comes before the command runs. Options of a command come",
+        ),
         (
             ["cells", "--graphics", "no"],
             2,

@@ -108,7 +108,7 @@ def test_broken_off_predictions_are_gone_on_with(
     monkeypatch.setattr(Predictor, "predict", count)
     answer = predict(mia, discs, run, broken, "--batch-size", 4)
     assert answer.code == 0
-    assert "20 images are predicted already" in answer.out
+    assert "20 images are already predicted" in answer.out
     assert len(asked) == 16
     assert broken.read_bytes() == whole.read_bytes()
     assert not partial.exists()
@@ -168,12 +168,12 @@ def test_images_that_stay_away_end_the_command_and_it_goes_on_later(
         blink = Blink(patch, discs, comes_back=False)
         answer = predict(mia, discs, run, tmp_path / "p.csv", "--batch-size", 4)
     assert answer.code == 1 and not (tmp_path / "p.csv").exists()
-    assert "have been away" in answer.err and "same command goes on where it was" in answer.err.replace(
+    assert "have been away" in answer.err and "same command continues where it stopped" in answer.err.replace(
         "\n", " "
     )
     blink.come_back()
     answer = predict(mia, discs, run, tmp_path / "p.csv", "--batch-size", 4)
-    assert answer.code == 0 and "are predicted already" in answer.out
+    assert answer.code == 0 and "are already predicted" in answer.out
     assert (tmp_path / "p.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
 
 

@@ -69,7 +69,7 @@ def test_a_fault_of_ours_is_one_line_and_its_traceback_lies_in_a_file(
     assert run(raising(ZeroDivisionError("some\x1b\nthing"))) == 1
     said = capsys.readouterr().err
     assert said.count("\n") == 1
-    assert said.startswith("This is a fault in mia-tui: ZeroDivisionError: some\\x1b\\x0athing.")
+    assert said.startswith("This is a bug in mia-tui: ZeroDivisionError: some\\x1b\\x0athing.")
     saved = Path(said.split("with the file ")[1].rstrip(".\n"))
     assert "Traceback" in saved.read_text()
 
@@ -172,10 +172,10 @@ def test_a_stream_that_is_closed_or_missing_is_no_fault(monkeypatch: pytest.Monk
     closed.close()
     for stream in (closed, None):
         monkeypatch.setattr(sys, "stdout", stream)
-        outlet = SafeStream("stdout")
-        outlet.write("x")
-        outlet.flush()
-        assert not outlet.isatty()
+        safe = SafeStream("stdout")
+        safe.write("x")
+        safe.flush()
+        assert not safe.isatty()
 
 
 def test_a_full_disk_behind_stdout_is_said_and_costs_the_exit_code() -> None:
@@ -285,8 +285,8 @@ def test_prose_is_broken_at_words_on_a_terminal_and_nowhere_else(
     told.say(text)
     told.warn(text)
     assert capsys.readouterr() == (f"{text}\n", f"Warning: {text}\n")
-    for outlet in (report.STDOUT, report.STDERR):
-        monkeypatch.setattr(outlet, "isatty", lambda: True)
+    for stream in (report.STDOUT, report.STDERR):
+        monkeypatch.setattr(stream, "isatty", lambda: True)
     told.say(text, hang=4)
     told.row(text)
     told.warn(text)
@@ -302,7 +302,7 @@ def test_a_terminal_tells_its_width(monkeypatch: pytest.MonkeyPatch) -> None:
     master, slave = pty.openpty()
     with os.fdopen(master, "w"), os.fdopen(slave, "w") as terminal:
         monkeypatch.setattr(sys, "stdout", terminal)
-        outlet = SafeStream("stdout")
-        assert outlet.columns() == 80  # a fresh one tells 0
+        stream = SafeStream("stdout")
+        assert stream.columns() == 80  # a fresh one tells 0
         termios.tcsetwinsize(terminal.fileno(), (24, 50))
-        assert outlet.columns() == 50
+        assert stream.columns() == 50

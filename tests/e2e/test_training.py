@@ -424,7 +424,7 @@ def test_a_detached_run_outlives_a_hangup_is_followed_stopped_and_resumed(
     os.kill(resumed.pid, signal.SIGTERM)
     ended = resumed.wait()
     assert ended.code == 143
-    assert "Going on with epoch" in ended.out
+    assert "Resuming epoch" in ended.out
     assert rows_of(run) == list(range(1, len(rows_of(run)) + 1))
 
 
