@@ -35,11 +35,30 @@ class Decorator(Protocol):
 
 
 class Option(click.Option):
-    """An option that help lists under a heading."""
+    """An option with a heading in the help.
 
-    def __init__(self, *args: Any, section: str = _GENERAL, **kwargs: Any) -> None:
+    Args:
+        *args: As for click.
+        section: The heading.
+        make_help: Makes the help when it is shown, for texts that depend on what is registered; instead of `help`.
+        **kwargs: As for click.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        section: str = _GENERAL,
+        make_help: Callable[[], str] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.section = section
+        self._make_help = make_help
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        if self._make_help is not None:
+            self.help = self._make_help()
+        return super().get_help_record(ctx)
 
 
 class Command(click.Command):
@@ -129,9 +148,10 @@ def path_argument(name: str, *, required: bool = True) -> Decorator:
     return click.argument(name, type=_PATH, required=required)
 
 
-def path_option(flag: str, help: str, *, required: bool = False) -> Decorator:
+def path_option(flag: str, help: str | Callable[[], str]) -> Decorator:
     """An option that names a file or folder."""
-    return click.option(flag, cls=Option, type=_PATH, help=help, required=required)
+    texts = {"make_help": help} if callable(help) else {"help": help}
+    return click.option(flag, cls=Option, type=_PATH, **texts)
 
 
 def dataset_argument(function: Function) -> Function:

@@ -28,7 +28,7 @@ from mia_tui.cli.options import (
 from mia_tui.cli.report import Report
 from mia_tui.errors import AwayError, ConfigError, DataError, RunError
 from mia_tui.paths import typed_dataset
-from mia_tui.runs.prediction.formats import prediction_endings
+from mia_tui.runs.prediction.formats import PREDICTION_FORMATS
 from mia_tui.text import printable
 
 if TYPE_CHECKING:
@@ -45,8 +45,10 @@ _ROWS_AT_ONCE = 256
 @network_options
 @path_option(
     "--out",
-    f"File for the predictions; its ending chooses the format: {join_names(prediction_endings(), 'or')}. By default "
-    "they are saved in the run's folder, as suggestions for the app.",
+    lambda: (
+        f"File for the predictions; its ending chooses the format: {join_names(PREDICTION_FORMATS, 'or')}. By "
+        "default they are saved in the run's folder, as suggestions for the app."
+    ),
 )
 @click.option(
     "--frames",

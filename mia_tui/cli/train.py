@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mia_tui.runs.preflight.prepare import Prepared
     from mia_tui.runs.record.layout import RunDir
     from mia_tui.runs.record.state import RunState
-    from mia_tui.worker import Result
+    from mia_tui.worker import AttemptResult
 
 TERMINATED = 143
 
@@ -297,7 +297,7 @@ def _show_next(report: Report, run: "RunDir") -> None:
     report.say(f"Predict:  mia-tui predict FOLDER --run {shlex.quote(str(run.path))} --out predictions.csv")
 
 
-def _exit_code(report: Report, run: "RunDir", result: "Result") -> int:
+def _exit_code(report: Report, run: "RunDir", result: "AttemptResult") -> int:
     if result.error is not None:
         raise result.error
     if result.outcome == "stopped":

@@ -5,7 +5,9 @@ import json
 import os
 import shutil
 import threading
+from collections.abc import Iterable
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from cli_support import Answer, Mia
@@ -71,6 +73,21 @@ def test_predictions_as_json_are_summed_up_in_one_object(
     assert record["out"] == str(tmp_path / "p.csv")
     assert (record["predicted"], record["skipped"]) == (36, 0)
     assert sum(record["classes"].values()) == 36
+
+
+def test_a_format_that_is_added_is_written_and_shown_in_the_help(
+    mia: Mia, discs: Path, run: RunDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mia_tui.runs.prediction.formats import PREDICTION_FORMATS, PredictionFormat
+
+    def write(file: BinaryIO, header: object, rows: Iterable[object]) -> None:
+        file.write(b"\n".join(row.file.encode() for row in rows))  # type: ignore[attr-defined]
+
+    monkeypatch.setitem(PREDICTION_FORMATS, ".names", PredictionFormat(write))
+    assert ".names" in mia("predict", "--help").out
+    assert predict(mia, discs, run, tmp_path / "p.names").code == 0
+    assert len((tmp_path / "p.names").read_text().splitlines()) == 36
+    assert ".names" in predict(mia, discs, run, tmp_path / "p.txt").err
 
 
 @pytest.mark.parametrize("torn", ["", '{"file":"red/ce'])

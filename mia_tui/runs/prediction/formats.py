@@ -1,6 +1,6 @@
 """The file formats of predictions, known by their endings.
 
-A new format is one `PredictionFormat` in `PREDICTION_FORMATS`; the ending, `--help` and messages follow from it.
+A new format is one `PredictionFormat` in `PREDICTION_FORMATS`; `--help` and messages follow from it.
 """
 
 import csv
@@ -28,12 +28,10 @@ class PredictionFormat:
     """One file format.
 
     Attributes:
-        ending: Of the files, such as `.csv`.
         write: Writes the rows that have probabilities.
         check: Raises ConfigError if the format needs a package that is not installed.
     """
 
-    ending: str
     write: Writer
     check: Callable[[], None] = lambda: None
 
@@ -120,18 +118,9 @@ def _check_parquet() -> None:
         ) from None
 
 
-PREDICTION_FORMATS = (
-    PredictionFormat(".csv", _write_csv),
-    PredictionFormat(".jsonl", _write_jsonl),
-    PredictionFormat(".parquet", _write_parquet, _check_parquet),
-)
-
-
-def prediction_endings() -> list[str]:
-    """The endings of all formats, such as `.csv`."""
-    return [known.ending for known in PREDICTION_FORMATS]
-
-
-def find_prediction_format(ending: str) -> PredictionFormat | None:
-    """The format of an ending, in any case; None if there is none."""
-    return next((known for known in PREDICTION_FORMATS if known.ending == ending.lower()), None)
+PREDICTION_FORMATS = {
+    ".csv": PredictionFormat(_write_csv),
+    ".jsonl": PredictionFormat(_write_jsonl),
+    ".parquet": PredictionFormat(_write_parquet, _check_parquet),
+}
+"""By the ending of the file, in small letters."""

@@ -22,7 +22,7 @@ from mia_tui.errors import ConfigError, DataError
 from mia_tui.files import open_in_place, open_to_read, remove, remove_leftovers
 from mia_tui.records import BadRecord, Frame, JsonReader, Text, decode_json
 from mia_tui.runs.disk import replacing
-from mia_tui.runs.prediction.formats import Writer, best_class, find_prediction_format, prediction_endings
+from mia_tui.runs.prediction.formats import PREDICTION_FORMATS, Writer, best_class
 from mia_tui.runs.record.model_card import ModelCard
 from mia_tui.text import (
     decode_name,
@@ -84,10 +84,10 @@ def check_format(out: Path) -> None:
     Raises:
         ConfigError: If the ending is unknown, the folder is missing, or the format needs a missing package.
     """
-    wanted = find_prediction_format(out.suffix)
+    wanted = PREDICTION_FORMATS.get(out.suffix.lower())
     if wanted is None:
         raise ConfigError(
-            f"--out {printable(out)} has no known ending.", f"Use one of {', '.join(prediction_endings())}."
+            f"--out {printable(out)} has no known ending.", f"Use one of {', '.join(PREDICTION_FORMATS)}."
         )
     if not out.absolute().parent.is_dir():
         raise ConfigError(f"The folder of --out {printable(out)} does not exist.", "Make it first.")
@@ -199,10 +199,7 @@ def convert(out: Path, header: Header, write: Writer | None = None, *, root: Pat
         RunError: If the disk does not take it.
     """
     partial, summary = partial_path(out), Summary()
-    if write is None:
-        wanted = find_prediction_format(out.suffix)
-        assert wanted is not None, out
-        write = wanted.write
+    write = write or PREDICTION_FORMATS[out.suffix.lower()].write
     with replacing(out, root=root) as file:
         write(file, header, _predicted(partial, header, summary))
         if not summary.by_class:
