@@ -86,17 +86,17 @@ def command(
     network = load_network(report, weights, device, precision, max_megapixels)
     if network.card.frames != "first":
         found = read(network.card.frames)
-    judged = judged_images(found, network.card, run, split)  # type: ignore[arg-type]
-    for note in (*found.notes, *judged.notes):
+    evaluated = judged_images(found, network.card, run, split)  # type: ignore[arg-type]
+    for note in (*found.notes, *evaluated.notes):
         report.warn(note)
-    confusion = _confusion(report, network, dataset, judged, batch_size, tta)
+    confusion = _count_confusion(report, network, dataset, evaluated, batch_size, tta)
     classes = [item.name for item in network.card.classes]
     _warn_of_absent_classes(report, confusion, classes)
-    _show_figures(report, confusion, judged, classes)
+    _show_figures(report, confusion, evaluated, classes)
 
 
-def _confusion(
-    report: Report, network: "Predictor", root: Path, judged: "EvaluationView", batch_size: int, tta: bool
+def _count_confusion(
+    report: Report, network: "Predictor", root: Path, evaluated: "EvaluationView", batch_size: int, tta: bool
 ) -> "np.ndarray":
     """The confusion matrix (C, C), rows truth; unreadable images are left out, with a warning."""
     import numpy as np
@@ -106,16 +106,16 @@ def _confusion(
     classes = len(network.card.classes)
     confusion = np.zeros((classes, classes), np.int64)
     problems = []
-    with report.counting("Evaluating", total=len(judged.truth)) as bar:
+    with report.counting("Evaluating", total=len(evaluated.truth)) as bar:
         predictions = network.predict(
-            root, judged.truth, batch_size=batch_size, tta=tta, on_wait=report_waiting(report)
+            root, evaluated.truth, batch_size=batch_size, tta=tta, on_wait=report_waiting(report)
         )
         for done, prediction in enumerate(predictions, start=1):
             if prediction.probabilities is None:
                 problems.append(fault_of(prediction.key.path, prediction.problem or ""))
             else:
-                confusion[judged.truth[prediction.key], prediction.probabilities.argmax()] += 1
-            bar.update(done, len(judged.truth))
+                confusion[evaluated.truth[prediction.key], prediction.probabilities.argmax()] += 1
+            bar.update(done, len(evaluated.truth))
     warn_of_unreadable(report, problems, len(problems))
     if not confusion.any():
         raise DataError(f"None of the labelled images of {printable(root)} can be read.", "Check the files.")
@@ -136,7 +136,7 @@ def _warn_of_absent_classes(report: Report, confusion: "np.ndarray", classes: li
 
 
 def _show_figures(
-    report: Report, confusion: "np.ndarray", judged: "EvaluationView", classes: list[str]
+    report: Report, confusion: "np.ndarray", evaluated: "EvaluationView", classes: list[str]
 ) -> None:
     import msgspec
 
@@ -145,7 +145,7 @@ def _show_figures(
     values = figures(confusion)
     rows = [msgspec.to_builtins(row) for row in per_class(confusion, classes)]
     samples = int(confusion.sum())
-    report.say(f"{samples:,} images of the part {judged.split}:")
+    report.say(f"{samples:,} images of the part {evaluated.split}:")
     report.confusion(confusion.tolist(), classes)
     report.say()
     report.per_class(rows)
@@ -153,9 +153,9 @@ def _show_figures(
     report.figures(values)
     report.record(
         {
-            "split": judged.split,
+            "split": evaluated.split,
             "samples": samples,
-            "trained_on": judged.trained_on,
+            "trained_on": evaluated.trained_on,
             **{name: values[name] for name in tables.FIGURES},
             "classes": classes,
             "per_class": rows,

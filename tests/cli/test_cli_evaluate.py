@@ -116,7 +116,7 @@ def test_a_copy_of_the_dataset_elsewhere_is_found_by_the_newest_run(
     assert evaluate(mia, copy, Path("last"))["samples"] == 36
 
 
-def test_a_part_without_images_is_said(mia: Mia, discs: Path) -> None:
+def test_a_part_without_images_is_reported(mia: Mia, discs: Path) -> None:
     assert train(mia, discs).code == 0
     answer = mia("evaluate", discs, "--run", "last", "--split", "test")
     assert_refused(answer, 3, "no labelled image in the part test", "--split val, test or all")
@@ -140,7 +140,7 @@ def test_the_run_of_another_dataset_is_named_with_dataset(
     assert json.loads(answer.out)["samples"] == 36
 
 
-def test_a_class_that_is_predicted_without_having_images_is_said(
+def test_a_class_that_is_predicted_without_having_images_is_reported(
     mia: Mia, discs: Path, run: RunDir, tmp_path: Path
 ) -> None:
     other = tmp_path / "other"
@@ -153,7 +153,9 @@ def test_a_class_that_is_predicted_without_having_images_is_said(
     assert ("No image is of class blue" in record["said"]) == (predicted_blue > 0)
 
 
-def test_a_run_without_weights_is_said_with_the_one_that_has_some(mia: Mia, discs: Path, run: RunDir) -> None:
+def test_a_run_without_weights_is_reported_with_the_one_that_has_some(
+    mia: Mia, discs: Path, run: RunDir
+) -> None:
     from mia_tui.runs.record.layout import RunDir as Folder
 
     newer = run.path.with_name("29990101-0000-later")

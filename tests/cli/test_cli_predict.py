@@ -1,4 +1,4 @@
-"""`mia-tui predict`: rows in the dataset's order, every probability, gone on with after a kill."""
+"""`mia-tui predict`: rows in the order of the dataset, every probability, continued after an interruption."""
 
 import csv
 import json
@@ -91,7 +91,7 @@ def test_a_format_that_is_added_is_written_and_shown_in_the_help(
 
 
 @pytest.mark.parametrize("torn", ["", '{"file":"red/ce'])
-def test_broken_off_predictions_are_gone_on_with(
+def test_interrupted_predictions_are_continued(
     mia: Mia, discs: Path, run: RunDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, torn: str
 ) -> None:
     from mia_tui.cli import predict as predict_module
@@ -174,7 +174,7 @@ def test_images_that_are_away_for_a_moment_are_waited_for_and_said(
     assert (tmp_path / "p.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
 
 
-def test_images_that_stay_away_end_the_command_and_it_goes_on_later(
+def test_images_that_stay_away_end_the_command_and_it_can_be_continued(
     mia: Mia, discs: Path, run: RunDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from mia_tui.cli import predict as predict_module
@@ -194,7 +194,7 @@ def test_images_that_stay_away_end_the_command_and_it_goes_on_later(
     assert (tmp_path / "p.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
 
 
-def test_images_that_could_not_be_read_are_tried_again_when_predicting_goes_on(
+def test_images_that_could_not_be_read_are_tried_again_when_predicting_continues(
     mia: Mia, discs: Path, run: RunDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from mia_tui.cli import predict as predict_module
@@ -222,7 +222,7 @@ def test_images_that_could_not_be_read_are_tried_again_when_predicting_goes_on(
 
 
 @pytest.mark.parametrize("other", [("--tta",), ("--max-megapixels", 5)])
-def test_what_another_command_left_is_not_gone_on_with(
+def test_what_another_command_left_is_not_continued(
     mia: Mia, discs: Path, run: RunDir, tmp_path: Path, other: tuple[object, ...]
 ) -> None:
     out = tmp_path / "p.csv"
@@ -253,7 +253,7 @@ def test_averaging_over_turns_is_the_same_for_a_turned_image(
     assert plain != averaged
 
 
-def test_folders_below_are_looked_into_and_any_name_comes_back(
+def test_folders_below_are_read_and_any_name_comes_back(
     mia: Mia, discs: Path, run: RunDir, tmp_path: Path
 ) -> None:
     deep = tmp_path / "images" / "a" / "b ,\n"
@@ -290,7 +290,7 @@ def test_a_weights_file_works_without_its_run(mia: Mia, discs: Path, run: RunDir
     assert len(read_csv(tmp_path / "p.csv")) == 36
 
 
-def test_where_a_run_takes_no_suggestions_the_way_out_is_a_file(mia: Mia, discs: Path, run: RunDir) -> None:
+def test_where_a_run_takes_no_suggestions_a_file_is_recommended(mia: Mia, discs: Path, run: RunDir) -> None:
     run.predictions.touch()
     answer = mia("predict", discs, "--run", "last")
     assert answer.code == 1
@@ -330,14 +330,14 @@ def test_without_out_the_predictions_are_suggestions_for_the_app(
     ("out", "words"),
     [("p.xlsx", (".csv, .jsonl, .parquet",)), ("no/p.csv", ("does not exist",)), ("d.csv", ("is a folder",))],
 )
-def test_a_file_that_cannot_be_made_is_said_before_anything_is_predicted(
+def test_a_file_that_cannot_be_made_is_reported_before_anything_is_predicted(
     mia: Mia, discs: Path, tmp_path: Path, out: str, words: tuple[str, ...]
 ) -> None:
     (tmp_path / "d.csv").mkdir()
     assert_refused(mia("predict", discs, "--run", "last", "--out", tmp_path / out), 2, *words)
 
 
-def test_files_of_other_kinds_are_said_by_predict_and_by_train(
+def test_files_of_other_kinds_are_reported_by_predict_and_by_train(
     mia: Mia, discs: Path, run: RunDir, tmp_path: Path
 ) -> None:
     (discs / "red" / "a.czi").touch()

@@ -1,4 +1,4 @@
-"""A run as it is told to whoever sits in front."""
+"""The progress of a run on the terminal."""
 
 from pathlib import Path
 
@@ -83,7 +83,7 @@ def test_on_a_terminal_that_cannot_take_lines_back_there_are_plain_lines(
     assert "1/1" in capsys.readouterr().out
 
 
-def test_after_resuming_it_says_where_it_goes_on_and_the_earlier_epochs_are_there(
+def test_after_resuming_it_says_where_it_resumes_and_the_earlier_epochs_are_there(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     state = RunState(metric="macro_f1")

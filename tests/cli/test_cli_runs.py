@@ -143,7 +143,7 @@ def test_a_damaged_run_is_named_and_hides_no_other(mia: Mia, dataset: Path, run:
     assert damaged.name in answer.err
 
 
-def test_a_missing_dataset_is_said(mia: Mia, tmp_path: Path) -> None:
+def test_a_missing_dataset_is_reported(mia: Mia, tmp_path: Path) -> None:
     answer = mia("runs", "list", tmp_path / "none")
     assert answer.code == 2
     assert "is not a folder" in answer.err

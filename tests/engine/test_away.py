@@ -1,4 +1,4 @@
-"""Images and run folders that are away for a moment, or for good, while a run is at work."""
+"""Images and run folders that are away for a moment, or for good, during a run."""
 
 import threading
 from pathlib import Path
@@ -105,7 +105,7 @@ def test_a_run_stopped_between_two_epochs_tries_the_images_again(discs: Path) ->
 @pytest.mark.parametrize(
     "what", ["the folder", "most images", "the images of a class", "the validation part"]
 )
-def test_a_drive_that_blinks_makes_no_difference(discs: Path, what: str) -> None:
+def test_a_drive_that_is_away_for_a_moment_makes_no_difference(discs: Path, what: str) -> None:
     whole, blinking = make_run(discs, cache="none"), make_run(discs, cache="none")
     train(whole)
     elsewhere = discs.with_name("elsewhere")
@@ -146,7 +146,7 @@ def test_a_folder_that_is_away_when_a_run_begins_is_waited_for(discs: Path, cach
     assert read_state(run).epochs[0].left_out is None
 
 
-def test_images_that_stay_away_end_a_run_with_a_checkpoint_it_goes_on_from(
+def test_images_that_stay_away_end_a_run_with_a_checkpoint_it_can_be_resumed_from(
     discs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, broken = make_run(discs, cache="none"), make_run(discs, cache="none")

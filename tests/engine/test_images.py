@@ -226,7 +226,7 @@ def test_other_batches_than_planned_are_given_too(decodings: Decodings, tmp_path
     assert decodings.rows.count(10) == 1
 
 
-def test_loading_tells_how_far_it_is_and_ends_with_all(decodings: Decodings, tmp_path: Path) -> None:
+def test_loading_reports_its_progress_and_ends_with_all(decodings: Decodings, tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
     with opened(many(500), tmp_path, make_config(), CPU, on_progress=lambda *at: told.append(at)) as store:
         assert reds(store, torch.arange(500)) == [row % 256 for row in range(500)]
@@ -263,7 +263,7 @@ def test_no_thread_is_left_behind(samples: list[Sample], tmp_path: Path, cache: 
     wait_for(lambda: not decoders())
 
 
-def test_a_fault_of_ours_is_not_taken_for_a_broken_image(
+def test_a_bug_of_ours_is_not_reported_as_a_broken_image(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def fault() -> None:

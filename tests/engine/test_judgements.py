@@ -1,4 +1,4 @@
-"""What a run tells of each image is what its confusion matrix counts."""
+"""The predicted class of each image agrees with the confusion matrix."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,7 +53,7 @@ def test_predictions_by_image_add_up_to_the_matrix_also_after_resuming(
     assert_told_as_counted(run)
 
 
-def test_an_image_that_cannot_be_read_is_not_judged(discs: Path) -> None:
+def test_an_image_that_cannot_be_read_is_not_evaluated(discs: Path) -> None:
     run = make_run(discs, val_fraction=0.3)
     broken = next(place for place, sample in enumerate(run.samples()) if sample.split == "val")
     (discs / run.samples()[broken].path).write_bytes(b"no image")
@@ -63,7 +63,7 @@ def test_an_image_that_cannot_be_read_is_not_judged(discs: Path) -> None:
     assert_told_as_counted(run)
 
 
-def test_predictions_go_on_from_what_an_earlier_attempt_found() -> None:
+def test_predictions_continue_from_what_an_earlier_attempt_found() -> None:
     first = PredictedClasses(4)
     first.update(torch.tensor([2]), torch.tensor([[0.1, 0.9]]))
     second = PredictedClasses(4, so_far=first.classes())

@@ -1,4 +1,4 @@
-"""The number of a run's threads: chosen when it begins, kept when it goes on, changed only by whoever asks for it."""
+"""The number of threads of a run: chosen at its start, kept when it is resumed, changed only on request."""
 
 from pathlib import Path
 

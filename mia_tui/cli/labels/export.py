@@ -1,4 +1,4 @@
-"""Writing labels for `mia-tui labels export`: a CSV or TSV file, class folders, or MIA's label folders."""
+"""What `mia-tui labels export` writes: a CSV or TSV file, class folders, or MIA's label folders."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -24,11 +24,11 @@ def check_options(
     overwrite: bool,
     include_missing: bool,
 ) -> None:
-    """Refuse options that the format does not have, a missing folder name, and an existing file.
+    """Refuse options that the format has no use for, a missing folder, and a file that is there already.
 
     Raises:
-        ConfigError: If an option is not for the format, or no folder is named.
-        DataError: If a file would be replaced without --overwrite.
+        ConfigError: If there are options without a use, or no folder is named.
+        DataError: If a file would be replaced and nobody said that it may be.
     """
     needed: tuple[tuple[str, bool, tuple[Format, ...]], ...] = (
         ("--transfer", transfer is not None, ("folders",)),
@@ -41,7 +41,7 @@ def check_options(
             raise ConfigError(f"{option} is for --format {' or '.join(wanted)}.", "Leave it out.")
     if chosen == "csv" and file is not None and file.is_file() and not overwrite:
         raise DataError(
-            f"{printable(file)} already exists, and nothing was written.",
+            f"{printable(file)} is there already, and nothing was written.",
             "Pass --overwrite to replace it, or name another file.",
         )
     if chosen == "folders" and file is None:
@@ -53,9 +53,9 @@ def check_options(
 def export_csv(
     report: Report, found: "Dataset", names: list[str], file: Path | None, *, include_missing: bool
 ) -> None:
-    """Write labels as file,frame,class: to a file (with tabs if it ends in .tsv), or to stdout.
+    """Labels as file,frame,class: to a file (with tabs if it ends in .tsv), or to stdout.
 
-    With `include_missing`, labels of missing images come last.
+    Those of images that are not there come last, where they are wanted.
     """
     from mia_tui.dataset.interchange.csv import write_labels
     from mia_tui.text import counted
@@ -66,7 +66,7 @@ def export_csv(
         names = [*names, *sorted(set(missing.values()).difference(names))]
         labels |= {key: names.index(missing[key]) for key in sorted(missing)}
     elif found.labelled.missing_labels:
-        report.note("--include-missing also exports the labels of images that are missing.")
+        report.note("--include-missing exports the labels of images that are not there, too.")
     count = write_labels(file if file is not None else report.data(), labels, names)
     if file is not None:
         report.say(f"{counted(count, 'label')} written to {printable(file)}.")
@@ -80,7 +80,7 @@ def export_folders(
     transfer: Transfer,
     parts: "dict[ImageKey, Part] | None",
 ) -> None:
-    """Write a folder per class, below a folder per part if parts are given."""
+    """A folder per class, below a folder per part if parts are given."""
     from mia_tui.dataset.interchange.folders_export import write_class_folders
 
     done = write_class_folders(
@@ -90,7 +90,7 @@ def export_folders(
 
 
 def export_mia(report: Report, found: "Dataset", names: list[str], out: Path | None, overwrite: bool) -> None:
-    """Write a label file per image, as MIA reads them."""
+    """A label file per image, as MIA reads them."""
     from mia_tui.dataset.interchange.mia_export import write_mia
 
     done = write_mia(found.root, found.scan, found.labelled.labels, names, out=out, overwrite=overwrite)

@@ -1,4 +1,4 @@
-"""Reading labels for `mia-tui labels import`: a CSV file, the dataset's folders, or MIA's label folders."""
+"""What `mia-tui labels import` reads: a CSV file, the dataset's folders, or MIA's label folders."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -17,7 +17,7 @@ _FINGERPRINTS_S = 60.0
 
 
 def choose_format(file: Path | None, file_format: Format | None, classes: str | None) -> Format:
-    """The format to import, after a check that the options fit it.
+    """The format that is meant, after checking that the options fit it.
 
     Raises:
         ConfigError: If they do not.
@@ -29,7 +29,7 @@ def choose_format(file: Path | None, file_format: Format | None, classes: str | 
         raise ConfigError("--format csv needs a file.", "`mia-tui labels import DATASET FILE.csv`.")
     if chosen != "csv" and file is not None:
         raise ConfigError(
-            f"--format {chosen} reads files in the dataset, not {printable(file)}.", "Leave the file out."
+            f"--format {chosen} reads what lies in the dataset, not {printable(file)}.", "Leave the file out."
         )
     if classes is not None and chosen != "mia":
         raise ConfigError("--classes names the numbers of --format mia.", "Leave it out.")
@@ -39,7 +39,7 @@ def choose_format(file: Path | None, file_format: Format | None, classes: str | 
 def read_labels_of(
     dataset: Path, found: "Scan", chosen: Format, file: Path | None, classes: str | None
 ) -> "LabelFile":
-    """Read the labels; nothing is written yet.
+    """The labels of a format; nothing is written yet.
 
     Raises:
         DataError: If there are none, or they cannot be read.
@@ -59,10 +59,10 @@ def read_labels_of(
 
 
 def take_fingerprints_of(report: "Report", dataset: Path, labels_db: Path, annotator: str | None) -> None:
-    """Compute missing fingerprints of labelled files, for a minute at most; the labels are already saved.
+    """Take the fingerprints of all labelled files that have none, for a minute at most: labels are safe already.
 
     Raises:
-        StoreError: If they cannot be saved.
+        StoreError: If they cannot be kept.
     """
     from mia_tui.dataset.fingerprints import take_fingerprints
     from mia_tui.dataset.store.label_store import LabelStore
@@ -70,7 +70,7 @@ def take_fingerprints_of(report: "Report", dataset: Path, labels_db: Path, annot
 
     with (
         LabelStore(labels_db, annotator=annotator) as store,
-        report.counting("Reading labelled images") as bar,
+        report.counting("Reading what is labelled") as bar,
     ):
         left = take_fingerprints(
             store, dataset, most_s=_FINGERPRINTS_S, progress=lambda done: bar.update(done)
@@ -78,13 +78,13 @@ def take_fingerprints_of(report: "Report", dataset: Path, labels_db: Path, annot
     if left:
         report.warn(
             f"{counted(left, 'labelled image')} were not read yet, and lose their labels if they are renamed now.",
-            "The next `mia-tui train` reads them, and so does the app while no key is pressed, or the same import "
-            "again.",
+            "The next `mia-tui train` reads the rest, and so does the app while no key is pressed; "
+            "the same import again goes on, too.",
         )
 
 
 def _names_of(classes: str) -> list[str]:
-    """The names given by --classes: each must be different, or classes would be merged silently."""
+    """The names given by --classes: each number has one of its own, or classes would be merged in silence."""
     names = [name.strip() for name in classes.split(",")]
     twice = next((name for name in names if names.count(name) > 1), None)
     if "" in names:

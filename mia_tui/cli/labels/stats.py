@@ -94,8 +94,8 @@ def show_split(
     how = "was made just now" if old is None else "was made again" if new else "exists already"
     folders = _folders(found)
     report.say(f"The split {how}: {_rule_sentence(rule, folders)}.")
-    told = {f"{part}_fraction" for part in folders}.union(given)
-    kept = [words for name, words in _rule_words(rule, folders).items() if name not in told]
+    shown = {f"{part}_fraction" for part in folders}.union(given)
+    kept = [words for name, words in _rule_words(rule, folders).items() if name not in shown]
     if new and old is not None and kept:
         report.say(f"Kept from the old split's rule: {', '.join(kept)}.")
 

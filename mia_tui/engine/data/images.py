@@ -43,7 +43,7 @@ CacheKind = Literal["device", "ram", "none"]
 _CHUNK = 64  # images decoded together while loading
 _CHUNKS_AHEAD = 2  # so that no thread waits for the last image of a chunk
 _BATCHES_AHEAD = 3  # without a cache: one in use, two being decoded
-_DEVICE_SHARE = 0.4  # of the free memory: the rest is for the network and its activations
+_DEVICE_SHARE = 0.4  # of the free memory: the network and its activations need the other part
 _RAM_SHARE = 0.5
 
 

@@ -54,12 +54,19 @@ class ConfusionCounter(MulticlassConfusionMatrix):
         self.confmat.view(-1).index_add_(0, cells, torch.ones_like(cells))
 
     def counts(self) -> npt.NDArray[np.int64]:
-        """The matrix so far, shape (C, C): rows truth, columns prediction.
+        """The matrix so far, shape (C, C): rows truth, columns prediction; summed over processes, as `compute`.
 
         Raises:
             RunError: If an output was nan or infinite.
             ValueError: If a class id was not in [0, C).
         """
+        if self.update_count == 0:  # `compute` would warn
+            return np.zeros((self.num_classes, self.num_classes), np.int64)
+        counts: npt.NDArray[np.int64] = self.compute().cpu().numpy().copy()
+        return counts
+
+    def compute(self) -> Tensor:
+        """As `counts`, as a tensor on the device."""
         if self.bad_outputs.item():
             raise RunError(
                 "The network's outputs are not finite numbers.",
@@ -67,8 +74,7 @@ class ConfusionCounter(MulticlassConfusionMatrix):
             )
         if self.bad_ids.item():
             raise ValueError(f"class ids lie outside 0..{self.num_classes - 1}")
-        counts: npt.NDArray[np.int64] = self.confmat.cpu().numpy().copy()
-        return counts
+        return self.confmat
 
     def _predictions(self, outputs: Tensor) -> Tensor:
         if not outputs.is_floating_point():
