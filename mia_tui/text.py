@@ -1,7 +1,7 @@
 """Text helpers: for sentences that users read, and for names that are written into files.
 
     printable typed                       a name in a sentence, a path in a command
-    counted name_some                     `3 images`, `a.png, b.png and 3 more`
+    counted name_some join_names          `3 images`, `a.png, b.png and 3 more`, `a, b and c`
     fault_of name_faults                  `a.png is cut short; b.png is empty`
     encode_name encode_class encode_cell encode_controls decode_name      names in JSON, CSV and tables
 
@@ -94,6 +94,12 @@ def name_some(names: Iterable[object], limit: int = NAMED) -> str:
     shown = [printable(name) for name in names]
     hidden = len(shown) - limit
     return ", ".join(shown[:limit]) + (f" and {hidden:,} more" if hidden > 0 else "")
+
+
+def join_names(names: Iterable[str], conjunction: str = "and") -> str:
+    """`a, b and c`: all of some names, at least one."""
+    *most, last = names
+    return f"{', '.join(most)} {conjunction} {last}" if most else last
 
 
 def fault_of(path: str, reason: str) -> str:

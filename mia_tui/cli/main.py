@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import click
 
 from mia_tui import __version__
-from mia_tui.cli.options import Group, Option, graphics_option, join_names, refuse_repeats, state_options
+from mia_tui.cli.options import Group, Option, graphics_option, refuse_repeats, state_options
 from mia_tui.errors import ConfigError, DataError, MiaError
 from mia_tui.paths import is_folder
-from mia_tui.text import printable, typed
+from mia_tui.text import join_names, printable, typed
 
 if TYPE_CHECKING:
     from mia_tui.config.user import GraphicsWish

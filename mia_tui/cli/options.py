@@ -5,14 +5,14 @@ messages without a change here.
 """
 
 import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 
 from mia_tui.errors import ConfigError, MiaError
-from mia_tui.text import printable
+from mia_tui.text import join_names, printable
 
 if TYPE_CHECKING:
     from mia_tui.config.fields import Field
@@ -135,12 +135,6 @@ def refuse_repeats(params: list[click.Parameter]) -> None:
                 f"{'/'.join([*param.opts, *param.secondary_opts])} is given twice.", "Leave one out."
             )
         seen.add(param.name)
-
-
-def join_names(names: Iterable[str], conjunction: str = "and") -> str:
-    """`a, b and c`."""
-    *most, last = names
-    return f"{', '.join(most)} {conjunction} {last}" if most else last
 
 
 def path_argument(name: str, *, required: bool = True) -> Decorator:

@@ -19,7 +19,6 @@ from mia_tui.cli.options import (
     Command,
     Option,
     dataset_option,
-    join_names,
     json_option,
     path_argument,
     path_option,
@@ -29,7 +28,7 @@ from mia_tui.cli.report import Report
 from mia_tui.errors import AwayError, ConfigError, DataError, RunError
 from mia_tui.paths import typed_dataset
 from mia_tui.runs.prediction.formats import PREDICTION_FORMATS
-from mia_tui.text import printable
+from mia_tui.text import join_names, printable
 
 if TYPE_CHECKING:
     from mia_tui.dataset.model import ImageKey

@@ -10,7 +10,6 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +19,8 @@ from mia_tui.files import open_to_read
 from mia_tui.runs import away
 from mia_tui.text import printable
 
-Result = TypeVar("Result")
+Problem = str | None
+"""Why an image cannot be read, a sentence; None if it was read."""
 
 _SAMPLED = 64  # files that are opened to estimate a share; 1 ms each on a network drive
 _MOST, _ALL = 0.5, 0.99
@@ -80,39 +80,35 @@ class DiskWatch:
             f"waiting for the images in {printable(self._root)} to come back; {missing} and others cannot be read"
         )
         if not away.wait_until(lambda: not self.is_away(rows), self._should_stop):
-            raise self._given_up()
+            raise self._end_of_wait()
         self._on_wait(None)
 
-    def read_again(
-        self,
-        rows: Sequence[int],
-        submit: Callable[[int], Future[Result]],
-        is_fault: Callable[[Result], bool],
-    ) -> dict[int, Result]:
+    def read_again(self, rows: Sequence[int], submit: Callable[[int], Future[Problem]]) -> dict[int, str]:
         """Read rows once more that could not be read, while the disk is known to be reachable before and after.
 
         Args:
             rows: Rows that could not be read.
             submit: Begins to read a row in a thread.
-            is_fault: Whether a result says that the image cannot be read.
 
         Returns:
-            The latest result for each row.
+            Why rows still cannot be read, each with a sentence.
 
         Raises:
             LoadingStopped: If a stop is requested meanwhile.
             AwayError: If the disk stays away.
         """
-        results: dict[int, Result] = {}
+        problems: dict[int, str] = {}
         while rows:
             self.wait(rows)
-            results |= {row: self.result(future) for row, future in [(row, submit(row)) for row in rows]}
-            rows = [row for row in rows if is_fault(results[row])]
+            futures = [(row, submit(row)) for row in rows]
+            found = [(row, self.result(future)) for row, future in futures]
+            problems = {row: problem for row, problem in found if problem is not None}
+            rows = list(problems)
             if rows and not self.is_away(rows):
                 break
-        return results
+        return problems
 
-    def result(self, future: Future[Result]) -> Result:
+    def result(self, future: Future[Problem]) -> Problem:
         """The result of a thread that reads an image; a disk that does not answer counts as away.
 
         Raises:
@@ -128,7 +124,7 @@ class DiskWatch:
         while not future.done():
             looked += 1
             if looked - slow > away.looks(away.AWAY_S) or away.stopped_within(0, self._should_stop):
-                raise self._given_up()
+                raise self._end_of_wait()
             wait([future], timeout=away.LOOK_EVERY_S)
         self._on_wait(None)
         return future.result()
@@ -158,7 +154,7 @@ class DiskWatch:
         places = np.linspace(0, len(rows) - 1, min(len(rows), _SAMPLED)).astype(np.int64)
         return float(np.mean([not _can_open(self._root / self._paths[row]) for row in rows[places]]))
 
-    def _given_up(self) -> Exception:
+    def _end_of_wait(self) -> Exception:
         if self._should_stop():
             return LoadingStopped()
         return AwayError(

@@ -186,8 +186,7 @@ class PendingBatch:
         def submit(row: int) -> Future[str | None]:
             return self._reader.submit(row, self._pixels[places[row]])
 
-        answers = self._reader.disk.read_again(list(faults), submit, lambda problem: problem is not None)
-        return {row: problem for row, problem in answers.items() if problem is not None}
+        return self._reader.disk.read_again(list(faults), submit)
 
 
 class LoadingProgress:

@@ -72,7 +72,7 @@ def train(
 
     Args:
         run: The run.
-        job: What it shall train.
+        job: What it trains, and with which settings.
         samples: Its images with class and split.
         identity: The process that runs this attempt.
         emit: Takes each event.
@@ -103,8 +103,8 @@ def train(
             raise
         raise RunError(
             f"Memory ran out on {describe(choice.device)}.",
-            "Use a smaller input (--size), a smaller backbone, --cache none or another GPU; memory that other "
-            "programs use is missing here, too.",
+            "Use a smaller input (--size), a smaller backbone, --cache none or another GPU; memory used by "
+            "other programs counts, too.",
         ) from error
     finally:
         training.close()
@@ -146,7 +146,7 @@ class _Training:
         self.steps_per_epoch = len(batches(torch.arange(train_count), self.config.batch_size))
         self.evaluated_part = "val" if any(sample.split == "val" for sample in self.samples) else "train"
         self._pending_best: BestWeights | None = None
-        self._pending_matrix: EpochEvaluation | None = None
+        self._pending_evaluation: EpochEvaluation | None = None
         self._started = time.monotonic()
         self._saved_at = float("-inf")
         self._left_out: dict[int, str] = state["skipped"] if state else {}
@@ -378,7 +378,7 @@ class _Training:
         evaluation = EpochEvaluation(matrix, self._evaluated_images(scores.predicted))
         self.emitter.epoch(values, evaluation, self._elapsed(), self._left_out_counts())
         if is_best:
-            self._pending_matrix = evaluation
+            self._pending_evaluation = evaluation
 
     def _left_out_counts(self) -> LeftOut | None:
         """How many images of each part the current epoch leaves out; None for none."""
@@ -418,10 +418,10 @@ class _Training:
             "skipped": self._left_out,
             "threads": self.config.threads,
         }
-        if self._pending_matrix is not None:  # just before the weights, so that a failure leaves neither
-            self.emitter.confusion(self._pending_matrix, "best")
+        if self._pending_evaluation is not None:  # just before the weights, so that a failure leaves neither
+            self.emitter.confusion(self._pending_evaluation, "best")
         self.emitter.when_there(lambda: save_checkpoint(self.run, state, best))
-        self._pending_best = self._pending_matrix = None
+        self._pending_best = self._pending_evaluation = None
         self._saved_at = time.monotonic()
         begun = self.progress.epoch if self.progress.step else self.progress.epoch - 1
         self.emitter.saved(self.run.last_checkpoint, begun, is_best=False)
