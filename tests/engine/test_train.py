@@ -298,7 +298,7 @@ def test_images_found_unreadable_before_a_stop_are_named_once_and_tried_again_in
     result, events = train(run)
     assert result.outcome == "finished"
     said = [event.message for event in events if isinstance(event, Warned)]
-    assert len(said) == 1 and "can be, from epoch 2 on" in said[0]
+    assert len(said) == 1 and "can be read again, from epoch 2 on" in said[0]
     epochs = [event.left_out for event in events if isinstance(event, EpochEnded)]
     assert epochs[0] is not None and epochs[0].train == len(left_out) and epochs[1] is None
     assert torch.load(run.last_checkpoint, weights_only=True)["skipped"] == {}
