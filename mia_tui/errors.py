@@ -1,21 +1,24 @@
-"""What can go wrong, as sentences for the user.
+"""The errors of mia-tui: sentences for the user, with an exit code.
 
     MiaError                exit 1
-    ├── ConfigError         exit 2   a flag, a field or a file of settings
-    │   ├── DeviceError              a GPU that is asked for and cannot be used
-    │   └── WeightsError             pretrained weights: not here, cut short, of another network
-    ├── DataError           exit 3   images and labels
-    │   ├── DecodeError              one image cannot be read (skipped and counted, mostly)
-    │   ├── StoreError               labels.db: corrupt, full disk, read-only, locked
-    │   │   └── StoreReplaced        another file is there now, or none
-    │   ├── StoreConflict            undo or redo of what somebody else changed since
-    │   └── LabelFileError           a file of labels that is refused
-    └── RunError            exit 1   a run that failed, or a run folder that is not one
-        ├── AwayError                a disk that went away and did not come back: stopped, to be resumed
-        └── CheckpointError  exit 3   a file of weights or a checkpoint that cannot be used
+    ├── ConfigError         exit 2   an option, a field or a settings file is wrong
+    │   ├── DeviceError              the requested GPU cannot be used
+    │   └── WeightsError             pretrained weights: missing, cut short, of another network
+    ├── DataError           exit 3   images or labels
+    │   ├── DecodeError              one image cannot be read (usually skipped and counted)
+    │   ├── StoreError               labels.db: damaged, disk full, read-only, locked
+    │   │   └── StoreReplaced        it was replaced or removed while it was open
+    │   ├── StoreConflict            undo or redo of something that somebody else has changed since
+    │   └── LabelFileError           a file of labels is refused
+    └── RunError            exit 1   a run failed, or a folder is not a run
+        ├── AwayError                a disk was away too long: the run is stopped and can be resumed
+        └── CheckpointError  exit 3   a checkpoint or a weights file cannot be used
 
-The message names the thing that is wrong, the hint says the way out.
-`str(error)` is both, one sentence each.
+The message names what is wrong, the hint says what to do about it; `str(error)` is both, one sentence each.
+
+Errors that never reach a user by themselves, but are turned into one of these, are `files.OddFile` (something else is
+at the path of a file), `records.BadRecord` (a record on disk is not valid) and
+`engine.data.disk_watch.LoadingStopped` (a stop was requested while images were read).
 """
 
 import errno
@@ -28,7 +31,7 @@ UNREACHABLE = frozenset(
         errno.ESHUTDOWN,
     }
 )  # fmt: skip
-"""What the system says of a file on a disk that does not answer, as against one that is not there."""
+"""Error numbers for a file on a disk that does not answer, unlike those for a file that does not exist."""
 
 
 class MiaError(Exception):
@@ -36,7 +39,7 @@ class MiaError(Exception):
 
     Args:
         message: One sentence that names the thing.
-        hint: One sentence that says what to do; None where the message says it all.
+        hint: One sentence that says what to do; None if the message is enough.
     """
 
     exit_code: ClassVar[int] = 1
@@ -54,21 +57,21 @@ class MiaError(Exception):
 
 
 class ConfigError(MiaError):
-    """A flag, a field or a settings file asks for what cannot be."""
+    """An option, a field or a settings file has a value that is not possible."""
 
     exit_code = 2
 
 
 class DeviceError(ConfigError):
-    """A GPU was asked for and cannot be used."""
+    """The requested GPU cannot be used."""
 
 
 class WeightsError(ConfigError):
-    """Pretrained weights are not here, cut short, or of another network."""
+    """Pretrained weights are missing, cut short, or of another network."""
 
 
 class DataError(MiaError):
-    """Images or labels do not allow what was asked for."""
+    """Images or labels do not allow what was requested."""
 
     exit_code = 3
 
@@ -82,11 +85,11 @@ class StoreError(DataError):
 
 
 class StoreReplaced(StoreError):
-    """labels.db was replaced or taken away while it was open; what it said is out of date."""
+    """labels.db was replaced or removed while it was open; what was read from it is out of date."""
 
 
 class StoreConflict(DataError):
-    """An undo or redo would overwrite what somebody else did; nothing was changed."""
+    """An undo or redo would overwrite a change of somebody else; nothing was changed."""
 
 
 class LabelFileError(DataError):
@@ -98,10 +101,10 @@ class RunError(MiaError):
 
 
 class AwayError(RunError):
-    """A disk with images or a run went away and did not come back in time; what was saved stays good."""
+    """A disk with images or a run was away for too long; what was saved before stays valid."""
 
 
 class CheckpointError(RunError):
-    """A checkpoint cannot be used for what was asked; it is data like images and labels."""
+    """A checkpoint or a weights file cannot be used; its exit code is that of data."""
 
     exit_code = 3

@@ -1,18 +1,20 @@
-"""The one way to make, replace, append to, lock, read and remove files and folders of ours.
+"""The only way to create, replace, append to, lock, read and remove files and folders of mia-tui.
 
-A dataset may lie in a folder that is shared with people one does not know: whatever is found where a file of
-ours is to be, somebody else may have put there. So
+A dataset may be in a folder that unknown people can write to: somebody else may have put anything at the path of one
+of our files. So
 
-- no symbolic link is followed at the last step, nor anywhere below `root`, the folder that the user named
-  (which may be a link of theirs): every folder from there on is opened by its descriptor,
-- what is replaced goes through a random name that is made exclusively, fsync and rename, so that others read
-  the old or the new content, whole,
-- group and mode are set on the descriptor: they follow the folder, so a dataset folder shared by a group stays
-  shared, a private one private,
-- only regular files are opened, and a named pipe, a socket or a device is named and never waited for,
-- what is changed in place (a log, a lock) has no second name by a hard link.
+- no symbolic link is followed in the last step of a path, nor anywhere below `root`, the folder that the user named
+  (which may be a link): from there on every folder is opened by its descriptor,
+- a file is replaced by writing a new one with a random name, opened exclusively, then fsync and rename, so that
+others
+  read the whole old or the whole new content,
+- group and mode are set on the descriptor, from the folder: files in a folder shared by a group are shared, files in
+a
+  private one are private,
+- only regular files are opened; a named pipe, socket or device is refused without waiting for it,
+- a file that is changed in place (a log, a lock) has no second name by a hard link.
 
-What is refused for this is an `OddFile`, an OSError whose `strerror` says what lies there.
+A file refused for one of these reasons raises `OddFile`, an OSError whose `strerror` says what is there.
 """
 
 import errno
@@ -32,12 +34,12 @@ Identity = tuple[int, int]
 """Of a file: device and inode."""
 
 NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
-FORGOTTEN_S = 3600.0  # nobody takes so long to write a file
+FORGOTTEN_S = 3600.0  # no file takes so long to write
 
 _LONGEST_NAME_BYTES = 200  # of a name that a temporary one may repeat; file systems take 255
 _TEMPORARY = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{16}\.tmp", re.DOTALL)
 _CAREFUL = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-# O_PATH: a folder that may be passed through need not be readable; it can then be neither listed nor synced.
+# O_PATH: a folder on the way need not be readable; it can then be neither listed nor synced.
 _PASS_THROUGH = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 _TO_LIST = os.O_RDONLY | os.O_DIRECTORY | _CAREFUL
 _TRIES = 8
@@ -52,7 +54,7 @@ _KINDS: tuple[tuple[Callable[[int], bool], str], ...] = (
 
 
 class OddFile(OSError):
-    """Something else lies where a file or folder of ours is to be; `strerror` says what, as "it is a socket"."""
+    """Something else is at the path of one of our files or folders; `strerror` says what, as "it is a socket"."""
 
     def __init__(self, what: str, path: Path) -> None:
         super().__init__(errno.EINVAL, what, os.fspath(path))
@@ -62,17 +64,17 @@ class OddFile(OSError):
 def new_content(
     path: Path, *, root: Path | None = None, sync: bool = True, mode: int | None = None
 ) -> Iterator[BinaryIO]:
-    """A new content for `path`, which appears there whole when the block ends without an error.
+    """Write new content for `path`, which replaces the old as a whole when the block ends without an error.
 
     Args:
-        path: File to make or replace; its folder exists. A link of this name is replaced, not followed.
-        root: The folder that the user named; no link is followed below it. None is the file's own folder.
-        sync: Whether the content must survive a power loss (not worth its time for a heartbeat).
-        mode: As `open` takes it, less the umask; None is the group and mode of the folder.
+        path: File to create or replace; its folder exists. A link of this name is replaced, not followed.
+        root: The folder that the user named; no link is followed below it. None for the file's own folder.
+        sync: Whether the content must survive a power loss (too slow for a heartbeat).
+        mode: As for `os.open`, minus the umask; None for the group and mode of the folder.
 
     Raises:
-        OSError: If the disk does not take it; `path` is as it was before. `OddFile` for what is neither a regular
-            file nor a link.
+        OSError: If it cannot be written; `path` is then unchanged. `OddFile` if `path` is neither a regular file nor
+            a link.
     """
     with _folder_of(path, root) as (folder, name):
         what = _what_lies_there(name, folder)
@@ -95,10 +97,10 @@ def new_content(
 
 
 def rename(path: Path, name: str, *, root: Path | None = None) -> None:
-    """Give a file or folder another name in its own folder, where it takes the place of a file or an empty folder.
+    """Rename a file or folder within its folder; it replaces a file or an empty folder of that name.
 
     Raises:
-        OSError: If that cannot be.
+        OSError: If that fails.
     """
     with _folder_of(path, root) as (folder, old):
         os.replace(old, name, src_dir_fd=folder, dst_dir_fd=folder)
@@ -112,17 +114,17 @@ def open_in_place(
     make: bool = True,
     mode: int | None = None,
 ) -> int:
-    """A descriptor to read and write a file as it is.
+    """Open a file to read it and change it in place; returns a descriptor.
 
     Args:
         path: The file.
         root: As for `new_content`.
-        append: Whether all that is written goes to the end.
-        make: Whether it is made where there is none.
+        append: Whether everything is written at the end.
+        make: Whether it is created if it does not exist.
         mode: Of a new file, as for `new_content`.
 
     Raises:
-        OSError: If that cannot be; `OddFile` for a link, a hard link, or what is no regular file.
+        OSError: If that fails; `OddFile` for a link, a hard link, or anything but a regular file.
     """
     flags = os.O_RDWR | (os.O_APPEND if append else 0)
     with _folder_of(path, root) as (folder, name):
@@ -134,17 +136,17 @@ def open_in_place(
                     raise
                 try:
                     return _create(name, folder, flags, mode)
-                except FileExistsError:  # another program was quicker
+                except FileExistsError:  # another program created it first
                     continue
             return _unless(_odd_in_place(os.fstat(descriptor)), descriptor, path)
     raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), os.fspath(path))
 
 
 def identity(path: Path) -> Identity | None:
-    """Tells the file of this name, which others open by it, from another that takes its place; None for no file.
+    """Device and inode of a file, which differ if another file replaces it; None if there is no file.
 
     Raises:
-        OSError: If it cannot be looked at; `OddFile` for a link, a hard link, or what is no regular file.
+        OSError: If it cannot be examined; `OddFile` for a link, a hard link, or anything but a regular file.
     """
     try:
         status = path.lstat()
@@ -157,47 +159,47 @@ def identity(path: Path) -> Identity | None:
 
 
 def hold(file: Identity) -> None:
-    """Let nothing here open a file by another name as long as this process has locks on it, until `let_go`.
+    """Refuse to open this file by another name while this process has locks on it, until `let_go`.
 
-    Closing any descriptor of a file drops all locks that the process has on it (POSIX), and an image may be a link
-    to it or a second name of it.
+    Closing any descriptor of a file drops all locks that the process has on it (POSIX), and an image may be a link to
+    the file or a second name of it.
     """
     _locked[file] += 1
 
 
 def let_go(file: Identity) -> None:
-    """The end of `hold`; each has one."""
+    """End a `hold`; call it once for each."""
     _locked.subtract([file])
     if not _locked[file]:
         del _locked[file]
 
 
 def temporary_beside(path: Path) -> Path:
-    """A name that nobody can foresee, of a file that is to be renamed to `path`; see `remove_leftovers`."""
+    """An unpredictable name for a file that will be renamed to `path`; see `remove_leftovers`."""
     return path.with_name(_temporary_name(path.name))
 
 
 def create(path: Path, *, root: Path | None = None, mode: int | None = None) -> int:
-    """A descriptor to read and write a new file.
+    """Create a file; returns a descriptor to read and write it.
 
     Raises:
-        FileExistsError: If there is anything of that name.
-        OSError: If it cannot be made.
+        FileExistsError: If anything of that name exists.
+        OSError: If it cannot be created.
     """
     with _folder_of(path, root) as (folder, name):
         return _create(name, folder, os.O_RDWR, mode)
 
 
 def open_to_read(path: Path, *, root: Path | None = None, follow: bool = False) -> BufferedReader:
-    """Open a regular file for reading; anything else is never waited for.
+    """Open a regular file for reading; anything else is refused without waiting for it.
 
     Args:
         path: The file.
         root: As for `new_content`.
-        follow: Whether a link may lead to the file, which is for files of the user: images, weights.
+        follow: Whether links are followed, for files of the user: images, weights.
 
     Raises:
-        OSError: If that cannot be; `OddFile` for a link, or what is no regular file.
+        OSError: If that fails; `OddFile` for a link, or anything but a regular file.
     """
     if follow:
         descriptor = _open_followed(path)
@@ -216,13 +218,13 @@ def read(
         path: The file.
         root: As for `new_content`.
         follow: As for `open_to_read`.
-        most_bytes: A larger file is refused before it is read; None takes any.
+        most_bytes: A larger file is refused before it is read; None for no limit.
 
     Raises:
         OSError: As `open_to_read`; `OddFile` for a file that is too large.
     """
     with open_to_read(path, root=root, follow=follow) as file:
-        # Not `read(most_bytes)`, which takes memory for so much before it reads anything.
+        # Not `read(most_bytes)`, which allocates that much memory before it reads anything.
         if most_bytes is not None and os.fstat(file.fileno()).st_size > most_bytes:
             raise OddFile(f"it is larger than {most_bytes:,} bytes", path)
         return file.read()
@@ -231,10 +233,10 @@ def read(
 def add_folder(
     path: Path, *, root: Path | None = None, parents: bool = False, mode: int | None = None
 ) -> None:
-    """`make_folder` for other callers than runs; `mode` is that of new folders, as for `new_content`.
+    """Create a folder if it does not exist, with `parents` also those above it; `mode` as for `new_content`.
 
     Raises:
-        OSError: If that cannot be; `OddFile` for a link or a file in its place.
+        OSError: If that fails; `OddFile` for a link or a file of that name.
     """
     if not parents:
         _add_folder(path, root, mode)
@@ -249,11 +251,11 @@ def add_folder(
 
 
 def add_new_folder(path: Path, *, root: Path | None = None, mode: int | None = None) -> None:
-    """Make a folder that is not there yet; `mode` as for `new_content`.
+    """Create a folder that must not exist; `mode` as for `new_content`.
 
     Raises:
-        FileExistsError: If there is anything of that name.
-        OSError: If it cannot be made.
+        FileExistsError: If anything of that name exists.
+        OSError: If it cannot be created.
     """
     with _folder_of(path, root) as (folder, name):
         os.mkdir(name, 0o777 if mode is None else mode, dir_fd=folder)
@@ -263,10 +265,10 @@ def add_new_folder(path: Path, *, root: Path | None = None, mode: int | None = N
 
 
 def remove(path: Path, *, root: Path | None = None) -> None:
-    """Remove a file, a link (not what it leads to), or a folder with all that is in it; nothing if it is gone.
+    """Remove a file, a link (not its target), or a folder with its content; nothing happens if it does not exist.
 
     Raises:
-        OSError: If that cannot be.
+        OSError: If that fails.
     """
     with suppress(FileNotFoundError), _folder_of(path, root) as (folder, name):
         _remove(name, folder)
@@ -279,15 +281,15 @@ def remove_leftovers(
     of: Callable[[str], bool] = lambda name: True,
     older_than_s: float = 0.0,
 ) -> None:
-    """Remove what killed writers left under temporary names.
+    """Remove temporary files that killed processes left.
 
-    Only for who keeps others from writing there, or with an age that no file reaches while it is written.
+    Only if no other process can write there, or with an age that no file reaches while it is written.
 
     Args:
-        folder: Whose files were to be replaced.
+        folder: Folder of the files that were being replaced.
         root: As for `new_content`.
-        of: Whether leftovers of a file of this name are meant.
-        older_than_s: Younger ones stay.
+        of: Whether temporary files of a file of this name are removed.
+        older_than_s: Newer ones stay.
     """
     with suppress(OSError), _folder_of(folder / "any", root or folder.parent) as (place, _):
         with _opened_folder(".", place) as opened:
@@ -304,7 +306,7 @@ def remove_leftovers(
 
 @contextmanager
 def _folder_of(path: Path, root: Path | None) -> Iterator[tuple[int, str]]:
-    """The folder that holds `path`, as a descriptor that no link led to from `root` on; and the name in it."""
+    """The folder of `path`, as a descriptor that was reached without links from `root` on; and the name in it."""
     place = path.parent if root is None else root
     descriptor = os.open(place, _PASS_THROUGH)
     try:
@@ -315,7 +317,7 @@ def _folder_of(path: Path, root: Path | None) -> Iterator[tuple[int, str]]:
             descriptor = below
         yield descriptor, path.name
     except OSError as error:
-        if error.filename == path.name:  # what failed knows no more than the name
+        if error.filename == path.name:  # the error has only the last name
             error.filename = os.fspath(path)
         raise
     finally:
@@ -332,7 +334,7 @@ def _open_folder(name: str, folder: int, path: Path) -> int:
 
 
 def _open_regular(name: str, folder: int, flags: int, path: Path) -> int:
-    """Open what is a regular file, by its name in a folder; `path` is for the error."""
+    """Open a regular file by its name in a folder; `path` is for the error."""
     try:
         if _locked:
             _refuse_locked(os.stat(name, dir_fd=folder, follow_symlinks=False), path)
@@ -348,7 +350,7 @@ def _open_regular(name: str, folder: int, flags: int, path: Path) -> int:
 
 
 def _open_followed(path: Path) -> int:
-    status = os.stat(path)  # noqa: PTH116  # first: to open a device may do something
+    status = os.stat(path)  # noqa: PTH116  # first: opening a device may have an effect
     _refuse_locked(status, path)
     what = _odd(status.st_mode)
     if what:
@@ -358,7 +360,7 @@ def _open_followed(path: Path) -> int:
 
 
 def _unless(what: str, descriptor: int, path: Path) -> int:
-    """What was opened, unless something is said against it."""
+    """The descriptor, unless `what` says why it is refused."""
     if what:
         os.close(descriptor)
         raise OddFile(what, path)
@@ -382,7 +384,7 @@ def _add_folder(path: Path, root: Path | None, mode: int | None) -> None:
 
 
 def _what_lies_there(name: str, folder: int) -> str:
-    """What is no regular file, as "it is a socket"; else empty."""
+    """What is there if it is not a regular file, as "it is a socket"; else empty."""
     try:
         return _odd(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
     except OSError:
@@ -396,7 +398,7 @@ def _odd(mode: int) -> str:
 
 
 def _odd_in_place(status: os.stat_result) -> str:
-    """As `_odd`, of what is to be changed where it is."""
+    """As `_odd`, for a file that will be changed in place."""
     if stat.S_ISREG(status.st_mode) and status.st_nlink > 1:
         return "it has a second name by a hard link, which would change, too"
     return _odd(status.st_mode)
@@ -413,9 +415,9 @@ def _temporary_name(name: str) -> str:
 
 
 def _follow_folder(descriptor: int, folder: int) -> None:
-    """Give a new file or folder the group and mode of the folder it lies in, as far as this user may.
+    """Give a new file or folder the group and mode of its folder, as far as this user is allowed to.
 
-    Never writable by everybody, even below a folder like /tmp.
+    Never writable by everybody, even in a folder like /tmp.
     """
     above, own = os.fstat(folder), os.fstat(descriptor)
     try:
@@ -434,8 +436,8 @@ def _remove(name: str, folder: int) -> None:
         os.unlink(name, dir_fd=folder)
         return
     try:
-        shutil.rmtree(name, dir_fd=folder)  # follows no links, not even those made meanwhile
-    except FileNotFoundError:  # somebody else deletes it, too
+        shutil.rmtree(name, dir_fd=folder)  # follows no links, not even those created meanwhile
+    except FileNotFoundError:  # another process deletes it, too
         with suppress(FileNotFoundError):
             shutil.rmtree(name, dir_fd=folder)
 
@@ -450,5 +452,8 @@ def _opened_folder(name: str, folder: int) -> Iterator[int]:
 
 
 def _sync_folder(folder: int) -> None:
-    with suppress(OSError), _opened_folder(".", folder) as opened:  # some network file systems refuse that
+    with (
+        suppress(OSError),
+        _opened_folder(".", folder) as opened,
+    ):  # some network file systems do not allow that
         os.fsync(opened)

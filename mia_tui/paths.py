@@ -1,9 +1,8 @@
-"""Every file and folder name that mia-tui puts on a disk.
+"""The names of all files and folders that mia-tui creates.
 
-`DATASET/mia/` is visible on purpose: copying `DATASET/*` would lose a dot
-folder in silence. Where that name is taken by the user's own data, or the
-folders of the dataset are classes (other programs read every folder there as
-a class), the state lies beside the dataset, in `DATASET.mia/`.
+`DATASET/mia/` is visible on purpose: copying `DATASET/*` would silently lose a dot folder. If that name is used by
+the user's own data, or if the folders of the dataset are classes (other programs read every folder there as a class),
+the state is beside the dataset, in `DATASET.mia/`.
 """
 
 import os
@@ -24,7 +23,7 @@ _APP = "mia-tui"
 
 @dataclass(frozen=True)
 class StateFolder:
-    """The folder that holds a dataset's labels and runs. It need not exist yet."""
+    """The folder with a dataset's labels and runs. It need not exist yet."""
 
     root: Path
 
@@ -38,11 +37,11 @@ class StateFolder:
 
 
 def find_state(dataset: Path, state: Path | None = None, *, class_folders: bool = False) -> StateFolder:
-    """Where the state of a dataset lies, or will lie once something is saved.
+    """Where the state of a dataset is, or will be as soon as something is saved.
 
     Args:
         dataset: Folder of images.
-        state: What the user named with --state; wins over everything else.
+        state: The folder given with --state; takes precedence over everything else.
         class_folders: Whether the dataset's folders are its classes.
     """
     if state is not None:
@@ -58,21 +57,21 @@ def find_state(dataset: Path, state: Path | None = None, *, class_folders: bool 
 
 
 def state_places(dataset: Path) -> tuple[Path, Path]:
-    """Where the state of a dataset may lie: in it, beside it."""
+    """Where the state of a dataset may be: in it, or beside it."""
     resolved = real_path(dataset)
     return dataset / STATE_FOLDER, resolved.parent / f"{resolved.name}.mia"
 
 
 def real_path(path: Path) -> Path:
-    """Where a path leads that nobody has looked at yet.
+    """A path with its links resolved, which need not exist.
 
-    `Path.resolve` raises RuntimeError before Python 3.13 where links lead in a circle; this lets such a path be.
+    `Path.resolve` raises RuntimeError before Python 3.13 if links form a circle; this returns such a path unchanged.
     """
     return Path(os.path.realpath(path))
 
 
 def is_folder(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry is a folder, or a link to one; a link that leads in a circle is none, and no error."""
+    """Whether an entry is a folder or a link to one; False, not an error, for links that form a circle."""
     try:
         return entry.is_dir()
     except OSError:
@@ -80,7 +79,7 @@ def is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def is_file(entry: os.DirEntry[str]) -> bool:
-    """As `is_folder`, of regular files."""
+    """As `is_folder`, for regular files."""
     try:
         return entry.is_file()
     except OSError:
@@ -88,37 +87,37 @@ def is_file(entry: os.DirEntry[str]) -> bool:
 
 
 def typed_dataset(dataset: Path, state: Path | None) -> str:
-    """`cells` or `cells --state labels`: how a command names a dataset, for a sentence that gives the command.
+    """`cells` or `cells --state labels`: the arguments that name a dataset, for commands in sentences.
 
     Args:
         dataset: Its folder.
-        state: Where its labels and runs lie; None if no other place was named.
+        state: Where its labels and runs are; None for the usual place.
     """
     is_own = state is None or any(is_same_folder(state, place) for place in state_places(dataset))
     return typed(dataset) if is_own else f"{typed(dataset)} --state {typed(state)}"
 
 
 def is_same_folder(one: Path, other: Path) -> bool:
-    """Whether two paths lead to one folder: by links, or mounted at two places."""
+    """Whether two paths are the same folder, by links or by two mounts."""
     try:
         return one.samefile(other)
-    except OSError:  # one of them is gone
+    except OSError:  # one of them does not exist
         return real_path(one) == real_path(other)
 
 
 def is_of_this_dataset(state: Path, dataset: Path) -> bool:
-    """Whether a state folder has its usual place in or beside a dataset, by their names."""
+    """Whether a state folder is at its usual place in or beside a dataset, by their names."""
     return state in (dataset / STATE_FOLDER, dataset.parent / f"{dataset.name}.{STATE_FOLDER}")
 
 
 def dataset_beside(state: Path) -> Path | None:
-    """The dataset that a state folder lies beside, by its name; None where the name tells none, like `.mia`."""
+    """The dataset that a state folder is beside, by its name; None if the name has none, like `.mia`."""
     name = state.name.removesuffix(f".{STATE_FOLDER}")
     return state.parent / name if name and name != state.name else None
 
 
 def is_state_folder(folder: Path) -> bool:
-    """Whether a folder is a state folder: it holds a labels.db (a class may be called mia, too)."""
+    """Whether a folder is a state folder: it contains a labels.db (a class may be called mia, too)."""
     try:
         return (folder / LABELS_DB).is_file()
     except OSError:  # a folder that this user may not enter
@@ -126,7 +125,7 @@ def is_state_folder(folder: Path) -> bool:
 
 
 def orphaned_states(dataset: Path) -> list[Path]:
-    """State folders that lie beside a dataset and whose own dataset is gone; links are not looked into."""
+    """State folders beside a dataset whose own dataset does not exist any more; links are not followed."""
     parent = dataset.resolve().parent
     found = []
     with suppress(OSError), os.scandir(parent) as entries:
@@ -141,21 +140,21 @@ def orphaned_states(dataset: Path) -> list[Path]:
 
 
 def user_cache() -> Path:
-    """Folder for what can be made again: scan indexes. Private to the user."""
+    """Folder for files that can be created again: scan indexes. Private to the user."""
     import platformdirs
 
     return _private(Path(platformdirs.user_cache_dir(_APP)))
 
 
 def user_state() -> Path:
-    """Folder for what this user did last: recent datasets and runs. Private to the user."""
+    """Folder for recent datasets and runs of this user. Private to the user."""
     import platformdirs
 
     return _private(Path(platformdirs.user_state_dir(_APP)))
 
 
 def user_config() -> Path:
-    """Folder of what this user set. It need not exist: only the user writes there."""
+    """Folder of this user's settings. It need not exist: only the user writes there."""
     import platformdirs
 
     return Path(platformdirs.user_config_dir(_APP))

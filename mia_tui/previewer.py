@@ -1,8 +1,8 @@
-"""`python -m mia_tui.previewer`: augmented images for the form, by the very code that training runs.
+"""`python -m mia_tui.previewer`: augmented images for the form, made by the same code as in training.
 
-A process of its own, since importing torch holds the interpreter for seconds.
-It reads requests from its input and writes answers to its output (`runs.worker.preview`),
-and ends when its input does: with the app, however that ends.
+A process of its own, since importing torch blocks the interpreter for seconds. It reads requests from its input and
+writes answers to its output (`runs.worker.preview`), and ends when its input ends: with the app, even if that
+crashes.
 """
 
 import os
@@ -20,26 +20,26 @@ from mia_tui.engine.data.scaling import to_unit
 from mia_tui.errors import MiaError
 from mia_tui.runs.worker.preview import PreviewAnswer, PreviewRequest, decode_request, encode_line
 
-_NICE = 10  # the app and a training go first
+_NICE = 10  # the app and a training have priority
 _GAP_PX = 1
 
 
 def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
     """Answer requests until there are no more."""
-    _say(answers, PreviewAnswer(0))
+    _send(answers, PreviewAnswer(0))
     for line in requests:
         request = decode_request(line)
         try:
             sheet = make_sheet(request)
         except (MiaError, RuntimeError, ValueError) as error:
-            _say(answers, PreviewAnswer(request.number, error=str(error).splitlines()[0]))
+            _send(answers, PreviewAnswer(request.number, error=str(error).splitlines()[0]))
             continue
         height, width, _ = sheet.shape
-        _say(answers, PreviewAnswer(request.number, sheet.tobytes(), width, height))
+        _send(answers, PreviewAnswer(request.number, sheet.tobytes(), width, height))
 
 
 def make_sheet(request: PreviewRequest) -> np.ndarray:
-    """The images of a request beside and below each other: uint8, shape (H, W, 3).
+    """The images of a request in rows and columns: uint8, shape (H, W, 3).
 
     Raises:
         DecodeError: If an image cannot be read.
@@ -79,17 +79,17 @@ def _tile(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.pad(small, ((0, _GAP_PX), (0, _GAP_PX), (0, 0)))
 
 
-def _say(answers: IO[bytes], answer: PreviewAnswer) -> None:
+def _send(answers: IO[bytes], answer: PreviewAnswer) -> None:
     answers.write(encode_line(answer))
     answers.flush()
 
 
 def main() -> None:
-    """Serve the process that started this one."""
+    """Answer the process that started this one."""
     os.nice(_NICE)
     torch.set_num_threads(1)
     answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a library prints must not stand among the answers
+    os.dup2(2, 1)  # output of libraries must not get between the answers
     try:
         serve(sys.stdin.buffer, answers)
     except (BrokenPipeError, KeyboardInterrupt, msgspec.DecodeError):

@@ -1,6 +1,12 @@
-"""Text for people and for files: names made inert, counts, lists of names.
+"""Text helpers: for sentences that users read, and for names that are written into files.
 
-What files are called comes from strangers; it reaches a terminal, a table or a sentence by way of these functions.
+    printable typed                       a name in a sentence, a path in a command
+    counted name_some join_names          `3 images`, `a.png, b.png and 3 more`, `a, b and c`
+    fault_of name_faults                  `a.png is cut short; b.png is empty`
+    encode_name encode_class encode_cell encode_controls decode_name      names in JSON, CSV and tables
+
+Names of files and classes may come from other people, so they may contain control characters. They reach a terminal,
+a table or a sentence only through these functions, which make such characters visible.
 """
 
 import re
@@ -14,12 +20,12 @@ _CONTROL = re.compile(
 
 
 def printable(text: object) -> str:
-    """A name from a file or class as one inert line: control and direction characters become \\x1b, \\u202e."""
+    """A name as one harmless line: control and direction characters become \\x1b, \\u202e."""
     return _CONTROL.sub(_escape, str(text))
 
 
 def typed(path: object) -> str:
-    """A path as it is typed into a shell, for the commands that sentences name."""
+    """A path as it is typed into a shell, for commands in sentences."""
     return shlex.quote(printable(path))
 
 
@@ -31,39 +37,39 @@ def _escape(match: re.Match[str]) -> str:
 
 
 def encode_name(path: str) -> str:
-    """A path as JSON and CSV hold it: bytes that are not UTF-8 as %XX, % as %25."""
+    """A path for JSON and CSV: bytes that are not UTF-8 become %XX, % becomes %25."""
     return "".join(
         "%25" if c == "%" else f"%{ord(c) - 0xDC00:02X}" if 0xDC80 <= ord(c) <= 0xDCFF else c for c in path
     )
 
 
 def encode_class(name: str) -> str:
-    """The name of a class for a CSV file: as `encode_name`, but % only where %XX would be read there."""
-    return _UNLIKE_ITSELF.sub(lambda match: encode_name(match.group()), name)
+    """The name of a class for a CSV file: as `encode_name`, but % only if it would be read as %XX."""
+    return _AMBIGUOUS.sub(lambda match: encode_name(match.group()), name)
 
 
 def encode_cell(text: str) -> str:
-    """A name, in the form of `encode_name` or `encode_class`, for a table that leaves: it steers no program.
+    """A name, encoded by `encode_name` or `encode_class`, for a table that other programs open: no program runs it.
 
-    Control characters are written %XX, and so is what makes a formula of a cell in a spreadsheet: = + - @ (also the
-    wide ones) at its beginning, or behind a separator that a spreadsheet may split it at. Numbers stay as they are,
-    and so does a sign that stands alone. `decode_name` undoes it.
+    Control characters are written %XX, and so are characters that would make the cell a formula in a spreadsheet:
+    = + - @ (also the wide ones) at its start, or after a separator at which a spreadsheet may split it. Numbers and
+    single signs stay as they are. `decode_name` undoes it.
     """
     text = encode_controls(text)
     return text if _NUMBER.fullmatch(text) else _FORMULA.sub(_percent, text)
 
 
 def encode_controls(text: str) -> str:
-    """As `encode_cell`, for files that no spreadsheet opens: control characters alone."""
-    return _STEERING.sub(_percent, text)
+    """As `encode_cell`, but only control characters, for files that no spreadsheet opens."""
+    return _CONTROL_BYTES.sub(_percent, text)
 
 
 def _percent(match: re.Match[str]) -> str:
     return "".join(f"%{byte:02X}" for byte in match.group().encode())
 
 
-_UNLIKE_ITSELF = re.compile("%(?=[0-9A-Fa-f]{2})|[\udc80-\udcff]")
-_STEERING = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f]")  # a newline stands in quotes
+_AMBIGUOUS = re.compile("%(?=[0-9A-Fa-f]{2})|[\udc80-\udcff]")
+_CONTROL_BYTES = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f]")  # a newline is in quotes
 _NUMBER = re.compile(r"[+-]?[0-9]+([.,][0-9]+)?([eE][+-]?[0-9]+)?")
 _FORMULA = re.compile(r"(?:(?<![^;,|\n])|(?<=[;,|\n] )|(?<=^ ))[=+\-@\uff1d\uff0b\uff0d\uff20](?=.)")
 
@@ -73,29 +79,35 @@ def decode_name(text: str) -> str:
     if "%" not in text:
         return text
     raw = re.sub(
-        rb"%(?!00)([0-9A-Fa-f]{2})",  # no name holds a zero byte, and the system takes none
+        rb"%(?!00)([0-9A-Fa-f]{2})",  # no file name contains a zero byte
         lambda m: bytes([int(m.group(1), 16)]),
         text.encode("utf-8", "surrogateescape"),
     )
     return raw.decode("utf-8", "surrogateescape")
 
 
-NAMED = 5  # of many files, so many are named
+NAMED = 5  # of many files, only so many are named in a sentence
 
 
 def name_some(names: Iterable[object], limit: int = NAMED) -> str:
-    """`a.png, b.png and 3 more`: the first names of many, made inert for a terminal."""
+    """`a.png, b.png and 3 more`: the first of many names, made printable."""
     shown = [printable(name) for name in names]
-    rest = len(shown) - limit
-    return ", ".join(shown[:limit]) + (f" and {rest:,} more" if rest > 0 else "")
+    hidden = len(shown) - limit
+    return ", ".join(shown[:limit]) + (f" and {hidden:,} more" if hidden > 0 else "")
+
+
+def join_names(names: Iterable[str], conjunction: str = "and") -> str:
+    """`a, b and c`: all of some names, at least one."""
+    *most, last = names
+    return f"{', '.join(most)} {conjunction} {last}" if most else last
 
 
 def fault_of(path: str, reason: str) -> str:
-    """`a/b.tif is cut short`: why a file cannot be used, its path said once and no full stop behind.
+    """`a/b.tif is cut short`: why a file cannot be used, with its path once and without a full stop.
 
     Args:
         path: Its path in the dataset.
-        reason: A sentence, which mostly begins with the file's name, as those of `decode` do.
+        reason: A sentence, which usually begins with the file's name, as those of `decode` do.
     """
     path, reason = printable(path), printable(reason).removesuffix(".")
     name = path.rpartition("/")[2]
@@ -103,10 +115,10 @@ def fault_of(path: str, reason: str) -> str:
 
 
 def name_faults(faults: Iterable[str], total: int) -> str:
-    """`a.tif is cut short; b.tif is empty; and 3 more`: the first of `fault_of`, of so many in total."""
-    said = list(faults)
-    more = total - len(said)
-    return "; ".join([*said, *([f"and {more:,} more"] if more > 0 else [])])
+    """`a.tif is cut short; b.tif is empty; and 3 more`: the first texts of `fault_of`, of `total` in all."""
+    shown = list(faults)
+    more = total - len(shown)
+    return "; ".join([*shown, *([f"and {more:,} more"] if more > 0 else [])])
 
 
 def counted(count: int, singular: str, plural: str | None = None) -> str:

@@ -1,8 +1,7 @@
-"""python -m mia_tui.worker RUN: does what a run's job asks for.
+"""python -m mia_tui.worker RUN: the process that does a run's job.
 
-The order matters: the lock comes first, so that a watcher knows within
-milliseconds who works on the run; then the wait for a run that it is queued
-behind, in little memory; torch, whose import takes seconds, comes last.
+The order matters: the lock comes first, so that others know within milliseconds which process has the run; then the
+wait for the run before it in the queue, with little memory; torch, whose import takes seconds, comes last.
 """
 
 import os
@@ -41,8 +40,8 @@ _PACKAGES = ("mia-tui", "torch", "torchvision", "timm", "torchmetrics", "pillow"
 
 
 @dataclass(frozen=True)
-class Result:
-    """How an attempt ended; `signal` is the one that stopped it, `error` what made it fail or give up waiting."""
+class AttemptResult:
+    """How an attempt ended; `signal` is the signal that stopped it, `error` why it failed or gave up waiting."""
 
     outcome: Outcome
     signal: int | None = None
@@ -55,13 +54,13 @@ def work(
     foreground: bool,
     observe: Observe | None = None,
     on_signal: Callable[[], None] | None = None,
-) -> Result:
-    """Do a run's job in this process: from its last checkpoint on, if there is one.
+) -> AttemptResult:
+    """Do a run's job in this process, from its last checkpoint if there is one.
 
     Args:
         run: The run.
         foreground: Whether a person waits for it at a terminal; a second Ctrl-C then ends it at once.
-        observe: Told every event after it was written.
+        observe: Called with every event after it was written.
         on_signal: Called at the first signal that asks to stop.
 
     Raises:
@@ -85,12 +84,12 @@ def work(
         return result
 
 
-def _attempt(run: RunDir, number: int, emit: Observe, stop: StopRequest) -> Result:
-    """One attempt; whatever goes wrong becomes its result, and the traceback goes to worker.log."""
+def _attempt(run: RunDir, number: int, emit: Observe, stop: StopRequest) -> AttemptResult:
+    """One attempt; an error becomes its result, and the traceback goes to worker.log."""
     try:
         job = run.job()
         if not wait_for_turn(run, job, emit, stop.requested):
-            return Result("stopped", stop.signal)
+            return AttemptResult("stopped", stop.signal)
         emit(Phase(t=time.time(), name="importing", message="loading torch"))
         watch = CoreWatch() if job.threads is None else None
         from mia_tui.engine.training.train import train
@@ -99,21 +98,23 @@ def _attempt(run: RunDir, number: int, emit: Observe, stop: StopRequest) -> Resu
             _settle_threads(run, job, watch.cores(), emit)
         job = job_here(run)
         outcome = train(run, job, samples_here(run, job), _identity(number), emit, stop.requested)
-        return Result(outcome, stop.signal if outcome == "stopped" else None)
-    except AwayError as error:  # nothing is wrong with the run: it goes on when the disk is back
-        return Result("stopped", error=error)
+        return AttemptResult(outcome, stop.signal if outcome == "stopped" else None)
+    except AwayError as error:  # nothing is wrong with the run: it can be resumed when the disk is back
+        return AttemptResult("stopped", error=error)
     except MiaError as error:
         _log_traceback(run)
-        return Result("failed", error=error)
-    except Exception as error:  # noqa: BLE001  # the surface: the run's log must say how it ended
+        return AttemptResult("failed", error=error)
+    except Exception as error:  # noqa: BLE001  # top level: the run's log must say how it ended
         hint = f"{printable(run.worker_log)} holds the traceback." if _log_traceback(run) else None
-        first_line = next(iter(str(error).strip().splitlines()), "no reason given")  # CUDA says much more
+        first_line = next(
+            iter(str(error).strip().splitlines()), "no reason given"
+        )  # CUDA errors have many lines
         message = f"The run failed: {type(error).__name__}: {printable(first_line)}."
-        return Result("failed", error=RunError(message, hint))
+        return AttemptResult("failed", error=RunError(message, hint))
 
 
 def _settle_threads(run: RunDir, job: TrainJob, cores: Cores, emit: Observe) -> None:
-    """Fix the number of threads for good, by what is free now."""
+    """Choose the number of threads of the run by the cores that are free now; it keeps that number."""
     run.put_threads(cores.threads)
     threads = counted(cores.threads, "thread")
     if cores.is_busy and trains_on_cpu(job.config.device):
@@ -147,7 +148,7 @@ def _versions() -> dict[str, str]:
 
 
 def _log_traceback(run: RunDir) -> bool:
-    """Whether worker.log took the traceback; it does not when a full disk is what went wrong."""
+    """Write the traceback to worker.log; False if that fails, as on a full disk."""
     text = f"{time.strftime('%Y-%m-%d %H:%M:%S')}\n{traceback.format_exc()}\n"
     try:
         descriptor = open_in_place(run.worker_log, root=run.root, append=True)
@@ -160,7 +161,7 @@ def _log_traceback(run: RunDir) -> bool:
 
 def main() -> int:
     """The worker of a detached run; returns an exit code."""
-    # Whoever sees that the run is taken may ask by signal for a stop; that waits until it can be heard.
+    # As soon as the run is locked others may request a stop by signal; block it until the handlers are installed.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:
         result = work(RunDir.open(Path(sys.argv[1])), foreground=False)

@@ -16,8 +16,8 @@ def command(as_json: bool) -> None:
     """List the networks to choose from.
 
     Parameters are counted without the head. GMACs are billions of multiply-adds for one image of the input
-    size, which is the size the ImageNet weights were trained at; top-1 is their accuracy on ImageNet. Other
-    models of timm are reached by timm:NAME.
+    size, which is the size the ImageNet weights were trained at; top-1 is their accuracy on ImageNet. Any other
+    model of timm can be used as timm:NAME.
     """
     report = Report(as_json=as_json)
     if as_json:
@@ -26,7 +26,7 @@ def command(as_json: bool) -> None:
         return
     report.table(_COLUMNS, [_row(row) for row in BACKBONES.values()])
     report.say()
-    report.say("Weights: here (on this disk), to fetch (by internet), – (none published).")
+    report.say("Weights: here (on this disk), to fetch (from the internet), – (none published).")
 
 
 def _record(row: Backbone) -> dict[str, object]:

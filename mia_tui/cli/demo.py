@@ -1,4 +1,4 @@
-"""`mia-tui demo`: everything once, on images it draws itself, by the commands a user would type."""
+"""`mia-tui demo`: label, train, evaluate and predict on images it draws, with the commands a user would type."""
 
 import shlex
 from pathlib import Path
@@ -20,9 +20,9 @@ TRAIN_OPTIONS = ("--backbone", "resnet18", "--size", "64", "--epochs", "15", "--
 @path_argument("folder", required=False)
 @json_option
 def command(folder: Path | None, as_json: bool) -> int:
-    """Draw stained blood cells into FOLDER (mia-demo), label them, train, judge and predict.
+    """Draw stained blood cells into FOLDER (mia-demo), label them, train, evaluate and predict.
 
-    Nothing is downloaded; all of it takes about a minute on two free CPU cores.
+    Nothing is downloaded; it takes about a minute on two free CPU cores.
     """
     report = Report(as_json=as_json)
     home = folder or DEFAULT_FOLDER
@@ -33,7 +33,7 @@ def command(folder: Path | None, as_json: bool) -> int:
         code = _call([*arguments, *(["--json"] if as_json else [])])
         if code:
             return code
-    _tell_how_to_go_on(report, home)
+    _show_next_steps(report, home)
     return 0
 
 
@@ -43,7 +43,7 @@ def _render(report: Report, home: Path) -> None:
     is_free = not home.exists() or (home.is_dir() and not any(home.iterdir()))
     if not is_free and not holds_demo(home):
         raise ConfigError(
-            f"{printable(home)} is there already and holds something else.",
+            f"{printable(home)} already exists and holds something else.",
             "Name a new folder: `mia-tui demo FOLDER`.",
         )
     images = render_demo(home)
@@ -71,10 +71,10 @@ def _call(arguments: list[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _tell_how_to_go_on(report: Report, home: Path) -> None:
+def _show_next_steps(report: Report, home: Path) -> None:
     name = shlex.quote(str(home))
     report.say()
-    report.say("Go on with")
+    report.say("Next steps:")
     report.say(f"  mia-tui {name}")
     report.say(f"  mia-tui runs show last --dataset {name}")
     report.say(f"  mia-tui train {name} --backbone mobilenetv2 --size 96 --epochs 30 --detach")

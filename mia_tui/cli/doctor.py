@@ -1,4 +1,4 @@
-"""`mia-tui doctor`: what this machine has, and what stands in the way."""
+"""`mia-tui doctor`: what this machine has, and what prevents training on it."""
 
 import os
 import platform
@@ -28,7 +28,7 @@ from mia_tui.runs.machine.torch_probe import TorchFacts, probe_torch
 from mia_tui.runs.worker.detach_risk import detach_risk
 from mia_tui.text import counted, printable
 
-Verdict = Literal["ok", "note", "bad"]
+CheckOutcome = Literal["ok", "note", "bad"]
 
 _GRAPHICS: dict[str, str] = {
     "kitty": "in full by the kitty protocol",
@@ -43,11 +43,11 @@ _LITTLE_SPACE = 2 * _GIB  # a run of a large network keeps about this: weights, 
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at; `hint` says what to do where it is not ok."""
+class MachineCheck:
+    """The result of one check; `hint` says what to do if it is not ok."""
 
     topic: str
-    verdict: Verdict
+    verdict: CheckOutcome
     text: str
     hint: str | None = None
 
@@ -60,20 +60,22 @@ def command(dataset: Path | None, state: Path | None, as_json: bool) -> int:
     """Check this machine: Python, torch, GPU, disks, terminal.
 
     With --dataset or --state, also whether there are images, and whether labels and runs can be written. The
-    exit code is 1 if something stands in the way of training.
+    exit code is 1 if something prevents training.
     """
     report = Report(as_json=as_json)
     bad = False
-    for finding in examine(dataset, state):
-        bad = bad or finding.verdict == "bad"
-        _tell(report, finding)
+    for check in examine(dataset, state):
+        bad = bad or check.verdict == "bad"
+        _show(report, check)
     return 1 if bad else 0
 
 
-def examine(dataset: Path | None, state: Path | None) -> Iterator[Finding]:
-    """Everything doctor looks at, in order; importing torch takes some seconds."""
-    yield Finding("mia-tui", "ok", f"{__version__} in {printable(Path(sys.prefix))}")
-    yield Finding("Python", "ok", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
+def examine(dataset: Path | None, state: Path | None) -> Iterator[MachineCheck]:
+    """All checks, in order; importing torch takes some seconds."""
+    yield MachineCheck("mia-tui", "ok", f"{__version__} in {printable(Path(sys.prefix))}")
+    yield MachineCheck(
+        "Python", "ok", f"{platform.python_version()} on {platform.system()} {platform.machine()}"
+    )
     cores = CoreWatch().cores()
     yield _cores(cores)
     facts = probe_torch()
@@ -90,139 +92,139 @@ def examine(dataset: Path | None, state: Path | None) -> Iterator[Finding]:
         yield _graphics(user)
     risk = detach_risk()
     if risk is not None:
-        yield Finding("Detached runs", "note", risk.message, risk.hint)
+        yield MachineCheck("Detached runs", "note", risk.message, risk.hint)
 
 
-def _tell(report: Report, finding: Finding) -> None:
-    report.record(msgspec.to_builtins(finding))
-    mark = {"ok": "", "note": "note: ", "bad": "PROBLEM: "}[finding.verdict]
-    hint = f" {finding.hint}" if finding.hint else ""
-    report.say(f"{finding.topic:<15} {mark}{finding.text}{hint}", hang=16)
+def _show(report: Report, check: MachineCheck) -> None:
+    report.record(msgspec.to_builtins(check))
+    mark = {"ok": "", "note": "note: ", "bad": "PROBLEM: "}[check.verdict]
+    hint = f" {check.hint}" if check.hint else ""
+    report.say(f"{check.topic:<15} {mark}{check.text}{hint}", hang=16)
 
 
-def _cores(cores: Cores) -> Finding:
+def _cores(cores: Cores) -> MachineCheck:
     load = os.getloadavg()[0]
     threads = counted(cores.threads, "thread")
     text = (
-        f"{cores.usable} usable, {cores.busy:.1f} kept busy by other programs (load {load:.1f}); a run would take "
+        f"{cores.usable} usable, {cores.busy:.1f} kept busy by other programs (load {load:.1f}); a run would use "
         f"{threads}"
     )
     if not cores.is_busy:
-        return Finding("Cores", "ok", text)
-    return Finding(
+        return MachineCheck("Cores", "ok", text)
+    return MachineCheck(
         "Cores",
         "note",
         f"{text} instead of {cores.most}.",
-        "It would keep that number; wait until they have ended, or set --threads.",
+        "It would keep that number: wait until other programs have ended, or set --threads.",
     )
 
 
-def _torch(facts: TorchFacts) -> Finding:
+def _torch(facts: TorchFacts) -> MachineCheck:
     if facts.error is not None:
-        hint = "Install it anew: https://pytorch.org/get-started/locally says which one fits."
-        return Finding("torch", "bad", f"cannot be used: {facts.error}", hint)
+        hint = "Reinstall it: https://pytorch.org/get-started/locally says which one fits."
+        return MachineCheck("torch", "bad", f"cannot be used: {facts.error}", hint)
     build = f"CUDA {facts.cuda}" if facts.cuda else "no CUDA"
     versions = f"{facts.torch} ({build}), timm {facts.timm}"
-    return Finding("torch", "ok", f"{versions}, imported in {facts.seconds:.1f} s")
+    return MachineCheck("torch", "ok", f"{versions}, imported in {facts.seconds:.1f} s")
 
 
-def _device(facts: TorchFacts, cores: Cores) -> Finding:
+def _device(facts: TorchFacts, cores: Cores) -> MachineCheck:
     on_cpu = facts.device.startswith("CPU")
     device = f"CPU, {counted(cores.threads, 'thread')}" if on_cpu else facts.device
     text = f"{device}, arithmetic {facts.precision}"
     if facts.warning is None:
-        return Finding("Training on", "ok", text)
-    return Finding("Training on", "bad", f"{text}: {facts.warning}")
+        return MachineCheck("Training on", "ok", text)
+    return MachineCheck("Training on", "bad", f"{text}: {facts.warning}")
 
 
-def _gpus() -> Iterator[Finding]:
+def _gpus() -> Iterator[MachineCheck]:
     gpus = list_gpus()
     for gpu in gpus:
         free = f"{gpu.free_bytes / _GIB:.1f} of {gpu.total_bytes / _GIB:.1f} GiB free"
-        yield Finding("GPU", "ok", f"{gpu.name}, {free}, driver {gpu.driver}")
+        yield MachineCheck("GPU", "ok", f"{gpu.name}, {free}, driver {gpu.driver}")
     if not gpus:
         hint = "On a cluster the login node often has none; ask for one in a job."
-        yield Finding("GPU", "note", "this machine shows no NVIDIA GPU.", hint)
+        yield MachineCheck("GPU", "note", "this machine shows no NVIDIA GPU.", hint)
 
 
-def _folders(dataset: Path | None, state: Path | None) -> Iterator[Finding]:
+def _folders(dataset: Path | None, state: Path | None) -> Iterator[MachineCheck]:
     for topic, place in (("Cache", user_cache), ("User state", user_state)):
         try:
             yield _folder(topic, place())
         except OSError as error:
-            # Both only spare time: the scan index is made anew, `last` knows no run.
-            yield Finding(topic, "note", f"cannot be made: {error.strerror}.")
+            # Neither is required: the scan index is built again, and `last` finds no run.
+            yield MachineCheck(topic, "note", f"cannot be created: {error.strerror}.")
     if dataset is not None:
         yield from _dataset(dataset, state)
     elif state is not None:
         yield _labels_and_runs(find_state(Path(), state))
 
 
-def _dataset(dataset: Path, state: Path | None) -> Iterator[Finding]:
-    """Its images; they decide where labels and runs go."""
+def _dataset(dataset: Path, state: Path | None) -> Iterator[MachineCheck]:
+    """The images of the dataset, and where its labels and runs are."""
     from mia_tui.dataset.interchange.folders import read_class_folders
     from mia_tui.dataset.scan.scan import scan
 
     try:
         found = scan(dataset)
     except DataError as error:
-        yield Finding("Dataset", "bad", error.message, error.hint)
+        yield MachineCheck("Dataset", "bad", error.message, error.hint)
         return
-    yield Finding("Dataset", "ok", f"{counted(len(found.keys), 'image')} in {printable(dataset)}")
+    yield MachineCheck("Dataset", "ok", f"{counted(len(found.keys), 'image')} in {printable(dataset)}")
     class_folders = read_class_folders(found.keys) is not None
     yield _labels_and_runs(find_state(dataset, state, class_folders=class_folders))
 
 
-def _labels_and_runs(place: StateFolder) -> Finding:
+def _labels_and_runs(place: StateFolder) -> MachineCheck:
     return _folder("Labels, runs", place.root, "Name another folder with --state DIR.")
 
 
-def _folder(topic: str, folder: Path, hint: str | None = None) -> Finding:
-    """Whether a folder can be written, and how much room there is. Nothing is written to find out."""
+def _folder(topic: str, folder: Path, hint: str | None = None) -> MachineCheck:
+    """Whether a folder can be written, and how much space is free. Nothing is written to find out."""
     place = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
     name = printable(folder)
     if not os.access(place, os.W_OK | os.X_OK):
-        return Finding(topic, "bad" if hint else "note", f"{name} cannot be written.", hint)
+        return MachineCheck(topic, "bad" if hint else "note", f"{name} cannot be written.", hint)
     free = shutil.disk_usage(place).free
     text = f"{name}, {free / _GIB:.1f} GiB free"
     if free < _LITTLE_SPACE:
-        return Finding(topic, "note", f"{text}; a run of a large network needs more.", hint)
-    return Finding(topic, "ok", text)
+        return MachineCheck(topic, "note", f"{text}; a run of a large network needs more.", hint)
+    return MachineCheck(topic, "ok", text)
 
 
-def _weights() -> Finding:
+def _weights() -> MachineCheck:
     count = sum(weights_here(name) for name in BACKBONES)
     places = f"{printable(hub_cache())} and {printable(torch_cache())}"
     text = f"ImageNet weights of {count} of {len(BACKBONES)} backbones are on this disk, in {places}"
-    return Finding("Weights", "ok", text)
+    return MachineCheck("Weights", "ok", text)
 
 
-def _terminal() -> Finding:
+def _terminal() -> MachineCheck:
     if not STDOUT.isatty():
-        return Finding("Terminal", "ok", "none: no moving bars")
+        return MachineCheck("Terminal", "ok", "none: no moving bars")
     size = shutil.get_terminal_size()
     encoding = str(sys.stdout.encoding)
     text = f"{os.environ.get('TERM', 'TERM not set')}, {size.columns}x{size.lines}, {encoding}"
     if "utf" not in encoding.lower():
-        return Finding("Terminal", "note", text, "Names may look odd; set LANG=C.UTF-8.")
-    return Finding("Terminal", "ok", text)
+        return MachineCheck("Terminal", "note", text, "Names may look odd; set LANG=C.UTF-8.")
+    return MachineCheck("Terminal", "ok", text)
 
 
-def _settings() -> tuple[Finding, UserConfig]:
-    """The user's settings, by which the app goes; where they are wrong, the defaults."""
+def _settings() -> tuple[MachineCheck, UserConfig]:
+    """The user's settings of the app; the defaults if they are wrong."""
     path = user_config_file()
     try:
         user = user_settings()
     except ConfigError as error:
-        return Finding(
+        return MachineCheck(
             "Settings", "note", f"the app does not open: {error.message}", error.hint
         ), UserConfig()
     where = printable(path)
-    return Finding("Settings", "ok", where if path.exists() else f"none; they go into {where}"), user
+    return MachineCheck("Settings", "ok", where if path.exists() else f"none; they would be in {where}"), user
 
 
-def _graphics(user: UserConfig) -> Finding:
-    """What the app shows of an image on this terminal."""
+def _graphics(user: UserConfig) -> MachineCheck:
+    """How the app shows images on this terminal."""
     from mia_tui.terminal.ask import ask_terminal
     from mia_tui.terminal.choose import with_colours
 
@@ -237,8 +239,8 @@ def _graphics(user: UserConfig) -> Finding:
     ]
     text = printable(", ".join(words))
     if terminal.graphics not in ("half", "none"):
-        return Finding("Images", "ok", text)
+        return MachineCheck("Images", "ok", text)
     hint = None
     if terminal.graphics == "half" and terminal.multiplexer:
         hint = f"Outside of {terminal.multiplexer} the same terminal may show them in full."
-    return Finding("Images", "note", f"{text}. {terminal.note or ''}".rstrip(), hint)
+    return MachineCheck("Images", "note", f"{text}. {terminal.note or ''}".rstrip(), hint)

@@ -5,10 +5,17 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mia_tui.cli.images import read_labelled
+from mia_tui.cli.network import (
+    find_network,
+    load_network,
+    network_options,
+    report_waiting,
+    warn_of_unreadable,
+)
 from mia_tui.cli.options import Command, Option, dataset_argument, json_option, state_options
 from mia_tui.cli.output import tables
 from mia_tui.cli.report import Report
-from mia_tui.cli.using import find_network, load_network, network_options, tell_waiting
 from mia_tui.errors import DataError
 from mia_tui.text import printable
 
@@ -28,7 +35,8 @@ if TYPE_CHECKING:
     "--split",
     cls=Option,
     type=click.Choice(["val", "test", "all"], case_sensitive=False),
-    help="Part of the images; left out: test if there is one, else val, and all of a dataset the run does not know.",
+    help="Part of the images. By default test if there is one, otherwise val; for a dataset that the run was not "
+    "trained on, all.",
 )
 @click.option(
     "--labels",
@@ -43,7 +51,7 @@ if TYPE_CHECKING:
     "trained",
     cls=Option,
     type=click.Path(path_type=Path),
-    help="Dataset whose runs RUN is looked for in; left out: DATASET, then your newest runs.",
+    help="Dataset in which RUN is looked up; by default DATASET, then your newest runs.",
 )
 @json_option
 @state_options
@@ -62,86 +70,74 @@ def command(
     state: Path | None,
     annotator: str | None,
 ) -> None:
-    """Judge a trained network on the labelled images of DATASET.
+    """Evaluate a trained network on the labelled images of DATASET.
 
-    Classes are matched by name. What the run was trained on is never taken for unseen.
+    Classes are matched by name. Images that the run was trained on are never counted as unseen.
     """
     from mia_tui.runs.evaluation.evaluated_images import judged_images
-    from mia_tui.runs.preflight.prepare import read_dataset
 
     report = Report(as_json=as_json)
     run, weights = find_network(run_text, trained or dataset, None if trained else state)
 
     def read(frames: "Frames") -> "Dataset":
-        with report.counting("Looking for images") as bar:
-            return read_dataset(
-                dataset,
-                state,
-                frames=frames,
-                source=labels,  # type: ignore[arg-type]
-                annotator=annotator,
-                progress=lambda done: bar.update(done),
-            )
+        return read_labelled(report, dataset, state, frames=frames, source=labels, annotator=annotator)
 
-    found = read("first")  # a fault of the labels is said before anybody waits for torch
+    found = read("first")  # wrong labels are reported before anybody waits for torch
     network = load_network(report, weights, device, precision, max_megapixels)
     if network.card.frames != "first":
         found = read(network.card.frames)
-    judged = judged_images(found, network.card, run, split)  # type: ignore[arg-type]
-    for note in (*found.notes, *judged.notes):
+    evaluated = judged_images(found, network.card, run, split)  # type: ignore[arg-type]
+    for note in (*found.notes, *evaluated.notes):
         report.warn(note)
-    confusion = _judge(report, network, dataset, judged, batch_size, tta)
+    confusion = _count_confusion(report, network, dataset, evaluated, batch_size, tta)
     classes = [item.name for item in network.card.classes]
     _warn_of_absent_classes(report, confusion, classes)
-    _tell(report, confusion, judged, classes)
+    _show_figures(report, confusion, evaluated, classes)
 
 
-def _judge(
-    report: Report, network: "Predictor", root: Path, judged: "EvaluationView", batch_size: int, tta: bool
+def _count_confusion(
+    report: Report, network: "Predictor", root: Path, evaluated: "EvaluationView", batch_size: int, tta: bool
 ) -> "np.ndarray":
-    """The confusion matrix (C, C), rows truth; unreadable images are named and left out."""
+    """The confusion matrix (C, C), rows truth; unreadable images are left out, with a warning."""
     import numpy as np
 
-    from mia_tui.text import NAMED, counted, fault_of, name_faults
+    from mia_tui.text import fault_of
 
     classes = len(network.card.classes)
     confusion = np.zeros((classes, classes), np.int64)
     problems = []
-    with report.counting("Judging", total=len(judged.truth)) as bar:
+    with report.counting("Evaluating", total=len(evaluated.truth)) as bar:
         predictions = network.predict(
-            root, judged.truth, batch_size=batch_size, tta=tta, on_wait=tell_waiting(report)
+            root, evaluated.truth, batch_size=batch_size, tta=tta, on_wait=report_waiting(report)
         )
         for done, prediction in enumerate(predictions, start=1):
             if prediction.probabilities is None:
                 problems.append(fault_of(prediction.key.path, prediction.problem or ""))
             else:
-                confusion[judged.truth[prediction.key], prediction.probabilities.argmax()] += 1
-            bar.update(done, len(judged.truth))
-    if problems:
-        are = "is" if len(problems) == 1 else "are"
-        report.warn(
-            f"{counted(len(problems), 'image')} could not be read and {are} left out: "
-            f"{name_faults(problems[:NAMED], len(problems))}."
-        )
+                confusion[evaluated.truth[prediction.key], prediction.probabilities.argmax()] += 1
+            bar.update(done, len(evaluated.truth))
+    warn_of_unreadable(report, problems, len(problems))
     if not confusion.any():
         raise DataError(f"None of the labelled images of {printable(root)} can be read.", "Check the files.")
     return confusion
 
 
 def _warn_of_absent_classes(report: Report, confusion: "np.ndarray", classes: list[str]) -> None:
-    """A class that is predicted without having an image counts as 0 in the macro means: say so."""
+    """Warn of classes that were predicted but have no image, since they count as 0 in the macro averages."""
     from mia_tui.text import name_some
 
     predicted, truth = confusion.sum(axis=0), confusion.sum(axis=1)
     absent = [name for name, p, t in zip(classes, predicted, truth, strict=True) if p and not t]
     if absent:
         report.warn(
-            f"No image is of class {name_some(absent)}, and some were taken for it: "
-            "it counts as 0 in the macro figures, not in balanced accuracy."
+            f"No image is of class {name_some(absent)}, but some were predicted as it: "
+            "it counts as 0 in the macro averages, and is left out of balanced accuracy."
         )
 
 
-def _tell(report: Report, confusion: "np.ndarray", judged: "EvaluationView", classes: list[str]) -> None:
+def _show_figures(
+    report: Report, confusion: "np.ndarray", evaluated: "EvaluationView", classes: list[str]
+) -> None:
     import msgspec
 
     from mia_tui.runs.evaluation.figures import figures, per_class
@@ -149,7 +145,7 @@ def _tell(report: Report, confusion: "np.ndarray", judged: "EvaluationView", cla
     values = figures(confusion)
     rows = [msgspec.to_builtins(row) for row in per_class(confusion, classes)]
     samples = int(confusion.sum())
-    report.say(f"{samples:,} images of the part {judged.split}:")
+    report.say(f"{samples:,} images of the part {evaluated.split}:")
     report.confusion(confusion.tolist(), classes)
     report.say()
     report.per_class(rows)
@@ -157,9 +153,9 @@ def _tell(report: Report, confusion: "np.ndarray", judged: "EvaluationView", cla
     report.figures(values)
     report.record(
         {
-            "split": judged.split,
+            "split": evaluated.split,
             "samples": samples,
-            "trained_on": judged.trained_on,
+            "trained_on": evaluated.trained_on,
             **{name: values[name] for name in tables.FIGURES},
             "classes": classes,
             "per_class": rows,

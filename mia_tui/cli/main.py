@@ -1,7 +1,7 @@
-"""The command `mia-tui`: the app on a folder, or one of the commands, each loaded when it is called.
+"""The command `mia-tui`: the app on a folder, or one of the commands, each imported when it is called.
 
-Help for the whole program comes from the table below, so that it needs nothing
-but click: numpy, Pillow, rich, textual and torch stay where they are used.
+The help of the whole program comes from the table below, so that it needs nothing but click: numpy, Pillow, rich,
+textual and torch are imported where they are used.
 """
 
 import difflib
@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import click
 
 from mia_tui import __version__
-from mia_tui.cli.options import Group, Option, graphics_option, join_names, refuse_repeats, state_options
+from mia_tui.cli.options import Group, Option, graphics_option, refuse_repeats, state_options
 from mia_tui.errors import ConfigError, DataError, MiaError
 from mia_tui.paths import is_folder
-from mia_tui.text import printable, typed
+from mia_tui.text import join_names, printable, typed
 
 if TYPE_CHECKING:
     from mia_tui.config.user import GraphicsWish
@@ -26,9 +26,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("mia_tui.cli.demo:command", "Make a small set of cell images, train on it, predict and report."),
     "train": ("mia_tui.cli.train:command", "Train a network on a labelled dataset."),
     "predict": ("mia_tui.cli.predict:command", "Predict the classes of images with a trained network."),
-    "evaluate": ("mia_tui.cli.evaluate:command", "Judge a trained network on labelled images."),
+    "evaluate": ("mia_tui.cli.evaluate:command", "Evaluate a trained network on labelled images."),
     "labels": ("mia_tui.cli.labels.commands:command", "Import, export, count and split labels."),
-    "runs": ("mia_tui.cli.runs.commands:command", "List, show, follow and stop training runs."),
+    "runs": ("mia_tui.cli.runs:command", "List, show, follow and stop training runs."),
     "show": ("mia_tui.cli.show:command", "Print an image in the terminal."),
     "backbones": ("mia_tui.cli.backbones:command", "List the networks to choose from."),
     "doctor": ("mia_tui.cli.doctor:command", "Check this machine: Python, torch, GPU, disks, terminal."),
@@ -36,9 +36,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 
 class Program(Group):
-    """A command if the first word is one, else the app on the folder it names.
+    """Runs a command if the first word is one, otherwise the app on the folder that it names.
 
-    Options of the app may stand before or after its folder.
+    Options of the app may come before or after its folder.
     """
 
     what = "command or folder"
@@ -79,7 +79,7 @@ class Program(Group):
             formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
 
     def unknown_command(self, name: str) -> MiaError:
-        """A path that is no folder, or a slip."""
+        """The error for a path that is no folder, or for a misspelt command."""
         path = Path(name)
         if path.exists():
             return _file_instead(path)
@@ -111,8 +111,8 @@ class Program(Group):
 def _one_folder(folder: str, more: str, ctx: click.Context) -> Exception:
     if more in COMMANDS:
         return ConfigError(
-            f"The command {more} stands behind the folder {printable(folder)}.",
-            f"It comes first: `mia-tui {more} {typed(folder)}`.",
+            f"The command {more} comes after the folder {printable(folder)}.",
+            f"Write the command first: `mia-tui {more} {typed(folder)}`.",
         )
     return click.UsageError(f"Got unexpected extra argument ({more})", ctx)
 
@@ -153,11 +153,10 @@ def command(
     graphics: "GraphicsWish | None",
     dataset: Path | None = None,
 ) -> int | None:
-    """Sort images into classes, train a network on them, predict the rest.
+    """Sort images into classes, train a network on them, and let it classify all others.
 
     `mia-tui DATASET` opens a folder of images in the app, `mia-tui` alone asks which one. `mia-tui demo` shows
-    what the commands do in about a minute. A command's name wins over a folder of that name: ./train is the
-    folder.
+    what the commands do in about a minute. For a folder that is named like a command, write ./train.
     """
     name = ctx.invoked_subcommand
     if name is None:
@@ -172,6 +171,6 @@ def _refuse_options_of_the_app(ctx: click.Context, name: str) -> None:
     given = [param.opts[0] for param in ctx.command.params if ctx.params.get(param.name or "") is not None]
     if given:
         raise ConfigError(
-            f"{join_names(given)} stands before the command {name}.",
-            f"Its own options come behind it: `mia-tui {name} --help` lists them.",
+            f"{join_names(given)} comes before the command {name}.",
+            f"Options of a command come after it: `mia-tui {name} --help` lists them.",
         )

@@ -28,7 +28,7 @@ def open_dataset(
         ConfigError: If there is no terminal, or the user's settings are wrong.
     """
     _require_terminal()
-    gc.disable()  # there is no garbage in what is imported: 10 ms; `start` tells how it goes on
+    gc.disable()  # importing makes no garbage, and this saves 10 ms; the app turns it on again
     _import_numpy()
     from mia_tui.tui.start import open_app
 
@@ -37,7 +37,7 @@ def open_dataset(
 
 
 def user_settings() -> "UserConfig":
-    """What this user set for the app.
+    """The user's settings of the app.
 
     Raises:
         ConfigError: If the settings are wrong.
@@ -50,10 +50,10 @@ def user_settings() -> "UserConfig":
 
 
 def _import_numpy() -> None:
-    """Have numpy without a thread of OpenBLAS for each core.
+    """Import numpy without OpenBLAS starting a thread for each core.
 
-    They spin for 70 ms when they are started, on the core that reads the first image, and the app multiplies no
-    matrices. Programs that it starts do not inherit that.
+    Those threads spin for 70 ms when they start, on the core that reads the first image, and the app multiplies no
+    matrices. Programs that the app starts do not inherit this.
     """
     name = "OPENBLAS_NUM_THREADS"
     if name in os.environ:
@@ -65,7 +65,7 @@ def _import_numpy() -> None:
 
 
 def _require_terminal() -> None:
-    """Refuse to draw the app where nobody can see it or press a key."""
+    """Refuse to start the app without a terminal to show it and to read keys from."""
     hint = (
         "Without one, `mia-tui labels import` labels, `mia-tui train` trains and `mia-tui predict` predicts; "
         "`mia-tui --help` lists all commands."

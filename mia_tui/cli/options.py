@@ -1,18 +1,18 @@
 """Options that several commands share, and the settings of a run as options.
 
-The options of `train` are made from the fields of TrainConfig, so that a new
-field is an option, a line of help and a message without another word here.
+The options of `train` are made from the fields of TrainConfig: a new field becomes an option with help and error
+messages without a change here.
 """
 
 import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 
 from mia_tui.errors import ConfigError, MiaError
-from mia_tui.text import printable
+from mia_tui.text import join_names, printable
 
 if TYPE_CHECKING:
     from mia_tui.config.fields import Field
@@ -23,7 +23,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 GRAPHICS = ("auto", "kitty", "iterm2", "sixel", "half", "none")  # none: no images, only words
 
 _GENERAL = "General"
-# Whoever opens a path asks whether it exists and may be read: that message knows more than click's.
+# Whether a path exists and may be read is checked where it is opened: that message says more than click's.
 _PATH = click.Path(path_type=Path, readable=False)
 
 
@@ -35,15 +35,34 @@ class Decorator(Protocol):
 
 
 class Option(click.Option):
-    """An option that help lists under a heading."""
+    """An option with a heading in the help.
 
-    def __init__(self, *args: Any, section: str = _GENERAL, **kwargs: Any) -> None:
+    Args:
+        *args: As for click.
+        section: The heading.
+        make_help: Makes the help when it is shown, for texts that depend on what is registered; instead of `help`.
+        **kwargs: As for click.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        section: str = _GENERAL,
+        make_help: Callable[[], str] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.section = section
+        self._make_help = make_help
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        if self._make_help is not None:
+            self.help = self._make_help()
+        return super().get_help_record(ctx)
 
 
 class Command(click.Command):
-    """A command whose help has headings, and that refuses an option given twice."""
+    """A command whose help is divided by headings, and that refuses an option given twice."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         refuse_repeats(self.make_parser(ctx).parse_args(list(args))[2])
@@ -62,7 +81,7 @@ class Command(click.Command):
 
 
 class Group(click.Group):
-    """A group of commands that answers a slip with the nearest name."""
+    """A group of commands that suggests the nearest name for a misspelt command."""
 
     command_class = Command
     what = "command"
@@ -76,7 +95,7 @@ class Group(click.Group):
         return super().resolve_command(ctx, args)
 
     def unknown_command(self, name: str) -> MiaError:
-        """What to say about a name that is no command."""
+        """The error for a name that is no command."""
         known = self.list_commands(click.get_current_context())
         near = difflib.get_close_matches(name.lower(), known, n=2)
         hint = f"Did you mean {' or '.join(near)}?" if near else f"The commands are {join_names(known)}."
@@ -84,7 +103,7 @@ class Group(click.Group):
 
 
 def require_command(ctx: click.Context) -> None:
-    """For groups that do nothing by themselves; they are made with `invoke_without_command=True`."""
+    """Refuse a call without a command, for groups that are made with `invoke_without_command=True`."""
     if ctx.invoked_subcommand is None and isinstance(ctx.command, click.Group):
         names = join_names(ctx.command.list_commands(ctx))
         raise ConfigError(
@@ -93,7 +112,7 @@ def require_command(ctx: click.Context) -> None:
 
 
 def unknown_option(error: click.NoSuchOption) -> str:
-    """What to say about an option that a command does not have: click's own guesses go far astray."""
+    """The sentence for an option that a command does not have, since click's own suggestions are often far off."""
     known = error.ctx.command.get_params(error.ctx) if error.ctx is not None else []
     words = [word.lstrip("-") for param in known for word in (*param.opts, *param.secondary_opts)]
     typed = error.option_name.lstrip("-").lower()
@@ -104,7 +123,7 @@ def unknown_option(error: click.NoSuchOption) -> str:
 
 
 def refuse_repeats(params: list[click.Parameter]) -> None:
-    """Refuse an option given twice: click takes the last, which hides a slip in a long command line.
+    """Refuse an option given twice: click uses the last one, which hides a mistake in a long command line.
 
     Raises:
         ConfigError: If one of the parsed parameters comes twice.
@@ -118,20 +137,15 @@ def refuse_repeats(params: list[click.Parameter]) -> None:
         seen.add(param.name)
 
 
-def join_names(names: Iterable[str]) -> str:
-    """`a, b and c`."""
-    *most, last = names
-    return f"{', '.join(most)} and {last}" if most else last
-
-
 def path_argument(name: str, *, required: bool = True) -> Decorator:
     """A positional file or folder; arrives as a Path that need not exist."""
     return click.argument(name, type=_PATH, required=required)
 
 
-def path_option(flag: str, help: str, *, required: bool = False) -> Decorator:
+def path_option(flag: str, help: str | Callable[[], str]) -> Decorator:
     """An option that names a file or folder."""
-    return click.option(flag, cls=Option, type=_PATH, help=help, required=required)
+    texts = {"make_help": help} if callable(help) else {"help": help}
+    return click.option(flag, cls=Option, type=_PATH, **texts)
 
 
 def dataset_argument(function: Function) -> Function:
@@ -141,7 +155,7 @@ def dataset_argument(function: Function) -> Function:
 
 def dataset_option(function: Function) -> Function:
     """--dataset where none is positional; arrives as `dataset: Path | None`."""
-    help = "Folder of images whose runs are meant, where RUN is a name, best or last."
+    help = "Dataset in which RUN is looked up, if it is a name, best or last."
     return path_option("--dataset", help)(function)
 
 
@@ -152,7 +166,7 @@ def run_argument(function: Function) -> Function:
 
 def state_option(function: Function) -> Function:
     """--state; arrives as `state: Path | None`."""
-    help = "Folder for labels and runs, where the dataset's own cannot be written."
+    help = "Folder for labels and runs, if the dataset's own folder cannot be written."
     return path_option("--state", help)(function)
 
 
@@ -163,14 +177,14 @@ def state_options(function: Function) -> Function:
         cls=Option,
         metavar="NAME",
         callback=_named,
-        help="Who labels; your login name if left out.",
+        help="Name that is saved with each label; by default your login name.",
     )
     return state_option(named(function))
 
 
 def _named(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
     if value is not None and not value.strip():
-        raise ConfigError("--annotator is empty.", "Name who labels, or leave the option out.")
+        raise ConfigError("--annotator is empty.", "Give a name, or leave the option out.")
     return value if value is None else value.strip()
 
 
@@ -180,13 +194,13 @@ def graphics_option(function: Function) -> Function:
         "--graphics",
         cls=Option,
         type=click.Choice(GRAPHICS, case_sensitive=False),
-        help="How images are drawn; found out by asking the terminal if left out.",
+        help="How images are drawn; by default the best way this terminal supports.",
     )(function)
 
 
 def json_option(function: Function) -> Function:
     """--json; arrives as `as_json: bool`."""
-    help = "One JSON object a line on stdout, all prose on stderr."
+    help = "Print one JSON object per line on stdout, and all text on stderr."
     return click.option("--json", "as_json", cls=Option, is_flag=True, help=help)(function)
 
 
@@ -216,13 +230,13 @@ def settings_options(function: Function) -> Function:
         cls=Option,
         metavar="FILE",
         type=_PATH,
-        help="A file of settings (TOML), which the options given here win over; --show-config prints one.",
+        help="A file of settings (TOML); options given here take precedence. --show-config prints one.",
     )
     return recipe(file(function))
 
 
 def read_settings(settings: dict[str, Any]) -> "TrainConfig":
-    """The TrainConfig that the options of `settings_options` ask for.
+    """The TrainConfig that the options of `settings_options` result in.
 
     Raises:
         ConfigError: If a value is impossible or two contradict each other.
@@ -246,7 +260,7 @@ def field_option(name: str) -> Decorator:
 
 
 def given_fields(settings: dict[str, Any]) -> list[str]:
-    """The fields of TrainConfig that the user named, on the command line or in the settings file."""
+    """The fields of TrainConfig that the user set, on the command line or in the settings file."""
     from mia_tui.config.toml import load_config
 
     file = settings["config_file"]

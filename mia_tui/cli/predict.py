@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mia_tui.cli.looking import scan_images
+from mia_tui.cli.images import scan_images
+from mia_tui.cli.network import (
+    find_network,
+    load_network,
+    network_options,
+    report_waiting,
+    warn_of_unreadable,
+)
 from mia_tui.cli.options import (
     Command,
     Option,
@@ -18,10 +25,10 @@ from mia_tui.cli.options import (
     state_option,
 )
 from mia_tui.cli.report import Report
-from mia_tui.cli.using import find_network, load_network, network_options, tell_waiting
 from mia_tui.errors import AwayError, ConfigError, DataError, RunError
 from mia_tui.paths import typed_dataset
-from mia_tui.text import printable
+from mia_tui.runs.prediction.formats import PREDICTION_FORMATS
+from mia_tui.text import join_names, printable
 
 if TYPE_CHECKING:
     from mia_tui.dataset.model import ImageKey
@@ -37,14 +44,16 @@ _ROWS_AT_ONCE = 256
 @network_options
 @path_option(
     "--out",
-    "Where predictions go: .csv, .jsonl or .parquet by its ending. Left out, they go to the run's folder as "
-    "suggestions for the app.",
+    lambda: (
+        f"File for the predictions; its ending chooses the format: {join_names(PREDICTION_FORMATS, 'or')}. By "
+        "default they are saved in the run's folder, as suggestions for the app."
+    ),
 )
 @click.option(
     "--frames",
     cls=Option,
     type=click.Choice(["first", "all"], case_sensitive=False),
-    help="Frames of animated files; as trained if left out.",
+    help="Frames of animated files; by default as in training.",
 )
 @dataset_option
 @json_option
@@ -63,11 +72,11 @@ def command(
     as_json: bool,
     state: Path | None,
 ) -> None:
-    """Predict the classes of IMAGES, a file or a folder with all that is below it.
+    """Predict the classes of IMAGES, which is a file or a folder with its subfolders.
 
-    The file has one row an image, in their order, with the probability of every class. Broken off, the same
-    command goes on where it was. Without --out, IMAGES is a dataset with the run in it, and the app shows what
-    the network thinks of each image, as suggestions.
+    The output has one row per image, with the probability of every class. If the command is interrupted, the same
+    command continues where it stopped. Without --out, IMAGES must be the dataset of the run; the app then shows the
+    predictions as suggestions.
     """
     from mia_tui.runs.prediction.predictions import PartialFile, check_format, make_header
 
@@ -77,7 +86,7 @@ def command(
     _check_images(images)
     run, weights = find_network(run_text, dataset or (images if images.is_dir() else None), state)
     suggests = out is None
-    out = out or _place_of_suggestions(run, images, state)
+    out = out or _suggestions_file(run, images, state)
     network = load_network(report, weights, device, precision, max_megapixels)
     root, keys, other_kinds = _find_images(report, images, frames or network.card.frames)
     header = make_header(root, weights, network.card, tta=tta)
@@ -87,10 +96,10 @@ def command(
         _predict(report, network, root, keys, partial, batch_size, tta)
     finally:
         partial.close()
-    _tell(report, out, header, images if suggests else None, state, root_of_run, other_kinds)
+    _write_output(report, out, header, images if suggests else None, state, root_of_run, other_kinds)
 
 
-def _place_of_suggestions(run: "RunDir | None", images: Path, state: Path | None) -> Path:
+def _suggestions_file(run: "RunDir | None", images: Path, state: Path | None) -> Path:
     """The file in the run's folder.
 
     Raises:
@@ -120,7 +129,7 @@ def _place_of_suggestions(run: "RunDir | None", images: Path, state: Path | None
 
 
 def _check_images(images: Path) -> None:
-    """Refuse what is neither a file nor a folder, before torch is imported for it."""
+    """Refuse what is neither a file nor a folder, before torch is imported."""
     from mia_tui.dataset.scan.scan import check_root
 
     if not images.exists():
@@ -153,7 +162,7 @@ def _predict(
     tta: bool,
 ) -> None:
     if partial.done:
-        report.say(f"{partial.done:,} images are predicted already; going on from there.")
+        report.say(f"{partial.done:,} images are already predicted; continuing with the others.")
     if partial.faults:
         again = _rows(report, network, root, iter(partial.faults), batch_size, tta)
         partial.mend(row for row in again if row.probabilities is not None)
@@ -179,18 +188,18 @@ def _rows(
 
     try:
         for prediction in network.predict(
-            root, keys, batch_size=batch_size, tta=tta, on_wait=tell_waiting(report)
+            root, keys, batch_size=batch_size, tta=tta, on_wait=report_waiting(report)
         ):
             probabilities = None if prediction.probabilities is None else prediction.probabilities.tolist()
             yield Row(
                 encode_name(prediction.key.path), prediction.key.frame, probabilities, prediction.problem
             )
     except AwayError as error:
-        hint = "The same command goes on where it was, once they are back."
+        hint = "When they are back, the same command continues where it stopped."
         raise AwayError(error.message, hint) from error
 
 
-def _tell(
+def _write_output(
     report: Report,
     out: Path,
     header: "Header",
@@ -199,18 +208,13 @@ def _tell(
     root: Path | None,
     other_kinds: Mapping[str, int],
 ) -> None:
-    """Write the file that was asked for, or suggestions for the dataset, and say what is in it."""
+    """Write the output file, or suggestions for the dataset, and print a summary."""
     from mia_tui.runs.prediction.predictions import convert
     from mia_tui.runs.prediction.suggestions import write_suggestions
-    from mia_tui.text import counted, name_faults
+    from mia_tui.text import counted
 
     summary = convert(out, header, write_suggestions if dataset is not None else None, root=root)
-    if summary.problem_count:
-        named = name_faults(summary.problems, summary.problem_count)
-        are = "is" if summary.problem_count == 1 else "are"
-        report.warn(
-            f"{counted(summary.problem_count, 'image')} could not be read and {are} left out: {named}."
-        )
+    warn_of_unreadable(report, summary.problems, summary.problem_count)
     predicted = summary.by_class.total()
     what = "prediction" if dataset is None else "suggestion"
     report.say(f"{counted(predicted, what)} in {printable(out)}:")

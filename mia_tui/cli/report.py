@@ -1,10 +1,9 @@
-"""Everything that leaves the command line: stdout, stderr and exit codes.
+"""All output of the command line: stdout, stderr and exit codes.
 
-What a command answers goes to stdout. With --json that is one object a line
-and nothing else, and all prose goes to stderr. Warnings, errors and moving
-bars always go to stderr. On a terminal, prose is broken at words to its width.
+The answer of a command goes to stdout. With --json that is one object per line and nothing else, and all text goes to
+stderr. Warnings, errors and progress bars always go to stderr. On a terminal, text is wrapped to its width.
 
-rich is imported only where a bar moves.
+rich is imported only for a moving bar.
 """
 
 import errno
@@ -40,7 +39,7 @@ INTERRUPTED = 130
 
 _WARNING = "Warning: "
 
-# What a disk says about a name or a right; anything else from the system is a fault of this program.
+# A name or a permission that the disk refuses; any other error of the system is a bug of this program.
 _REFUSALS = frozenset(
     {
         errno.EACCES,
@@ -56,22 +55,22 @@ _REFUSALS = frozenset(
 )
 
 
-class _Shown:
-    """The content of a file on a terminal, which names in it must not steer."""
+class _TerminalText:
+    """Prints the content of a file on a terminal, with control characters made visible."""
 
     def write(self, text: str) -> int:
         return STDOUT.write("\n".join(map(printable, text.split("\n"))))
 
 
 class Bar(Protocol):
-    """Something that counts up in front of the user."""
+    """A progress bar."""
 
     def update(self, done: int, total: int | None = None) -> None:
-        """So many are done."""
+        """Set how many are done."""
 
 
 class Report:
-    """What one command tells its user.
+    """The output of one command.
 
     Args:
         as_json: Whether --json was given.
@@ -82,23 +81,23 @@ class Report:
         self._moving: Progress | None = None
 
     def say(self, text: str = "", *, hang: int = 2) -> None:
-        """Prose: on stdout, or on stderr with --json; `hang` indents what a terminal needs more lines for."""
+        """Print text on stdout, or on stderr with --json; `hang` indents the further lines of wrapped text."""
         self._prose(self._answers, text, hang)
 
     def row(self, text: str) -> None:
-        """A line that has its layout already, as those of a table; goes where `say` goes, never broken."""
+        """Print a line as it is, such as a row of a table; goes where `say` goes, and is never wrapped."""
         self._line(self._answers, printable(text))
 
     def warn(self, message: str, hint: str | None = None) -> None:
-        """A warning on stderr; the command goes on."""
+        """Print a warning on stderr; the command continues."""
         self._prose(STDERR, f"{_WARNING}{message}" + (f" {hint}" if hint else ""), len(_WARNING))
 
     def note(self, text: str) -> None:
-        """A line on stderr that is no part of the answer."""
+        """Print a line on stderr that is not part of the answer."""
         self._prose(STDERR, text)
 
     def record(self, record: object) -> None:
-        """One JSON object (a mapping or a msgspec Struct) as a line on stdout; without --json nothing.
+        """Print a mapping or a msgspec Struct as one line of JSON on stdout; does nothing without --json.
 
         Numbers that are not finite become the strings nan, inf and -inf, as in events.jsonl.
         """
@@ -106,15 +105,15 @@ class Report:
             self._line(STDOUT, json.dumps(_plain(record), allow_nan=False))
 
     def data(self) -> TextIO:
-        """stdout for the content of a file: UTF-8 as it is; on a terminal its lines are made inert."""
+        """stdout for the content of a file: unchanged UTF-8; on a terminal, control characters are made visible."""
         if STDOUT.isatty():
-            return cast(TextIO, _Shown())
+            return cast(TextIO, _TerminalText())
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(encoding="utf-8")
         return cast(TextIO, STDOUT)
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """A table with a line of headings; numbers stand to the right."""
+        """Print a table with headings; numbers are aligned to the right."""
         for line in tables.table(columns, rows):
             self.row(line)
 
@@ -124,16 +123,16 @@ class Report:
             self.row(line)
 
     def figures(self, values: Mapping[str, float]) -> None:
-        """The figures of a whole confusion matrix (`runs.evaluation.figures`), those that `evaluate` tells."""
+        """Print the figures of a whole confusion matrix (`runs.evaluation.figures`) that `evaluate` reports."""
         self.table(("figure", "value"), [(name.replace("_", " "), values[name]) for name in tables.FIGURES])
 
     def confusion(self, counts: Sequence[Sequence[int]], classes: Sequence[str]) -> None:
-        """A confusion matrix, rows truth; with many classes the commonest mix-ups instead."""
+        """Print a confusion matrix, rows truth; with many classes the most frequent confusions instead."""
         for line in tables.confusion(counts, classes):
             self.row(line)
 
     def epochs(self, state: "RunState") -> None:
-        """The table of a run's epochs, the best one marked."""
+        """Print the table of a run's epochs, with the best one marked."""
         from mia_tui.cli.output.progress import epoch_table
 
         total = state.started.total_epochs if state.started else len(state.epochs)
@@ -141,21 +140,21 @@ class Report:
             self.row(line)
 
     @property
-    def deaf(self) -> bool:
-        """Whether nobody reads the answer any more, so that going on to tell it is of no use."""
+    def is_unread(self) -> bool:
+        """Whether nobody reads the answer any more (its pipe is closed), so that more output is useless."""
         return STDOUT.gone
 
     @property
-    def moves(self) -> bool:
-        """Whether bars may move: stderr is a terminal that can take lines back."""
+    def shows_bars(self) -> bool:
+        """Whether there are moving bars: stderr is a terminal that can overwrite lines."""
         return STDERR.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
     @contextmanager
     def counting(self, title: str, *, unit: str = "images", total: int | None = None) -> Iterator[Bar]:
-        """A bar on a terminal, a plain line now and then elsewhere; both on stderr."""
+        """A bar on a terminal, otherwise a line from time to time; both on stderr."""
         from mia_tui.cli.output.progress import MovingBar, PlainBar
 
-        if not self.moves:
+        if not self.shows_bars:
             yield PlainBar(self, title, unit, total)
             return
         with self.moving() as progress:
@@ -163,7 +162,7 @@ class Report:
 
     @contextmanager
     def moving(self) -> "Iterator[Progress]":
-        """A rich Progress on stderr; what is said meanwhile appears above it."""
+        """A rich Progress on stderr; text printed meanwhile appears above it."""
         from mia_tui.cli.output.progress import open_progress
 
         with open_progress(STDERR) as progress:
@@ -177,20 +176,20 @@ class Report:
     def _answers(self) -> SafeStream:
         return STDERR if self.as_json else STDOUT
 
-    def _prose(self, outlet: SafeStream, text: str, hang: int = 2) -> None:
-        """Inert whatever names are in it: those of another's run or file must not steer this terminal."""
-        self._line(outlet, _fitted(outlet, printable(text), hang))
+    def _prose(self, stream: SafeStream, text: str, hang: int = 2) -> None:
+        """Control characters are made visible: names of another user's run or file must not control this terminal."""
+        self._line(stream, _fitted(stream, printable(text), hang))
 
-    def _line(self, outlet: SafeStream, text: str) -> None:
-        if self._moving is not None and outlet.isatty():
+    def _line(self, stream: SafeStream, text: str) -> None:
+        if self._moving is not None and stream.isatty():
             self._moving.console.out(text, highlight=False)
             return
-        outlet.write(text + "\n")
-        outlet.flush()
+        stream.write(text + "\n")
+        stream.flush()
 
 
 def run(body: Callable[[], object]) -> int:
-    """Run a command and turn whatever comes of it into an exit code, and at most one sentence on stderr.
+    """Run a command and turn its result or error into an exit code, with at most one sentence on stderr.
 
     Args:
         body: What to do; an int it returns is the exit code.
@@ -204,7 +203,7 @@ def run(body: Callable[[], object]) -> int:
         code = _fail(_usage(error), error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         code = _fail("Stopped.", INTERRUPTED)
-    except Exception as error:  # noqa: BLE001  # the surface: no traceback may reach the user
+    except Exception as error:  # noqa: BLE001  # top level: no traceback may reach the user
         refused = _refused(error)
         code = _fail(refused, ConfigError.exit_code) if refused else _fail(_unexpected(error), 1)
     STDOUT.flush()
@@ -220,8 +219,8 @@ def _fail(sentence: str, code: int) -> int:
     return code
 
 
-def _fitted(outlet: SafeStream, text: str, hang: int = 2) -> str:
-    columns = outlet.columns()
+def _fitted(stream: SafeStream, text: str, hang: int = 2) -> str:
+    columns = stream.columns()
     return text if columns is None else wrap(text, columns, hang=hang)
 
 
@@ -235,16 +234,16 @@ def _usage(error: click.ClickException) -> str:
 
 
 def _refused(error: Exception) -> str | None:
-    """A name the disk does not take, or a place that may not be looked into; None for a fault of ours."""
+    """The sentence for a name that the disk refuses, or a folder without permission; None for a bug of ours."""
     if not isinstance(error, OSError) or error.errno not in _REFUSALS or error.filename is None:
         return None
     return f"{os.fsdecode(error.filename)} cannot be used: {error.strerror}."
 
 
 def _unexpected(error: Exception) -> str:
-    """A fault of this program: the traceback goes to a file, the user gets its name."""
+    """A bug of this program: the traceback goes to a file, and the user gets its name."""
     text = "".join(traceback.format_exception(error))
-    what = f"This is a fault in mia-tui: {type(error).__name__}: {printable(error)}."
+    what = f"This is a bug in mia-tui: {type(error).__name__}: {printable(error)}."
     try:
         path = _save(text)
     except OSError:
@@ -260,7 +259,7 @@ def _save(text: str) -> Path:
 
 
 def _plain(value: object) -> object:
-    """A record as what JSON has words for."""
+    """A record as values that JSON can hold."""
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
     if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""`mia-tui show`: one image in the terminal, without the app."""
+"""`mia-tui show`: print one image in the terminal."""
 
 import os
 import shlex
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _PIPE_COLUMNS = 80
 _MOST_CELLS = 290  # each way: kitty has signs for 297 rows and columns
-_GUESSED_CELL_PX = 10, 20  # where nobody can be asked
+_GUESSED_CELL_PX = 10, 20  # where there is no terminal to ask
 _LINES_BELOW = 2  # the facts and the prompt
 
 
@@ -39,7 +39,7 @@ _LINES_BELOW = 2  # the facts and the prompt
     cls=Option,
     type=click.IntRange(min=1, max=_MOST_CELLS),
     metavar="COLUMNS",
-    help="Columns the image takes; as many as fit if left out.",
+    help="Width of the image in columns; by default as many as fit.",
 )
 @click.option(
     "--max-megapixels",
@@ -51,10 +51,10 @@ _LINES_BELOW = 2  # the facts and the prompt
 def command(
     image: Path, graphics: str | None, frame: int, columns: int | None, max_megapixels: float
 ) -> None:
-    """Print IMAGE in the terminal, and below it its size, depth and frames.
+    """Print IMAGE in the terminal, and below it its size, bit depth and number of frames.
 
-    It is drawn as the network sees it before its size is changed: upright, in 8 bits. In a pipe it is made of
-    grey characters; --graphics half puts coloured half blocks there, the others their own sequences.
+    It is drawn as the network gets it before resizing: upright, in 8 bits. In a pipe it is drawn with grey
+    characters; --graphics half writes coloured half blocks there, the others the sequences of their protocol.
     """
     from mia_tui.dataset.images.facts import read_facts
 
@@ -66,7 +66,7 @@ def command(
         report.note(terminal.note)
     if terminal.graphics != "none":
         _draw(report, image, frame, facts, terminal, columns, max_megapixels)
-    report.say(_in_words(image, facts, frame))
+    report.say(_facts_sentence(image, facts, frame))
 
 
 def _check_file(image: Path) -> None:
@@ -80,7 +80,7 @@ def _check_file(image: Path) -> None:
 
 
 def _ask(graphics: str | None) -> "Terminal":
-    """What the terminal can do, and the user's settings want; a pipe takes whatever is wanted, else characters."""
+    """What the terminal can do and the user's settings allow; for a pipe what was asked for, or characters."""
     from mia_tui.terminal.model import Terminal
 
     if STDOUT.isatty():
@@ -127,12 +127,12 @@ def _draw(
 
 
 def _cells(facts: "ImageFacts", terminal: "Terminal", columns: int | None) -> tuple[int, int]:
-    """Columns and rows that the image takes, in its proportions."""
+    """Columns and rows of the image, in its proportions."""
     widest, most_rows = columns or _PIPE_COLUMNS, _MOST_CELLS
     screen = STDOUT.columns()
     if screen is not None:
         widest = min(columns or screen, screen, _MOST_CELLS)
-        if columns is None or terminal.graphics != "half":  # text may scroll away above, pixels may not
+        if columns is None or terminal.graphics != "half":  # text may scroll off the top, pixels may not
             most_rows = min(_screen_rows() - _LINES_BELOW, _MOST_CELLS)
     cell_width, cell_height = terminal.cell_width_px, terminal.cell_height_px
     scale = min(widest * cell_width / facts.width, max(1, most_rows) * cell_height / facts.height)
@@ -147,6 +147,6 @@ def _screen_rows() -> int:
         return 24
 
 
-def _in_words(image: Path, facts: "ImageFacts", frame: int) -> str:
+def _facts_sentence(image: Path, facts: "ImageFacts", frame: int) -> str:
     text = f"{printable(image.name)}: {facts.width:,} × {facts.height:,} pixels, {facts.depth}"
     return f"{text}; frame {frame} of {facts.frames:,}, from 0" if facts.frames > 1 else text

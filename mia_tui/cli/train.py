@@ -1,4 +1,4 @@
-"""`mia-tui train`: start or resume a run, in front or detached."""
+"""`mia-tui train`: start or resume a run, in the foreground or detached."""
 
 import os
 import shlex
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mia_tui.cli.images import read_labelled
 from mia_tui.cli.options import (
     Command,
     Option,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from mia_tui.runs.preflight.prepare import Prepared
     from mia_tui.runs.record.layout import RunDir
     from mia_tui.runs.record.state import RunState
-    from mia_tui.worker import Result
+    from mia_tui.worker import AttemptResult
 
 TERMINATED = 143
 
@@ -38,7 +39,7 @@ TERMINATED = 143
 @click.command("train", cls=Command)
 @path_argument("dataset", required=False)
 @settings_options
-@click.option("--resume", cls=Option, metavar="RUN", help="Go on with a run: a folder, a name, best or last.")
+@click.option("--resume", cls=Option, metavar="RUN", help="Resume a run: a folder, a name, best or last.")
 @click.option(
     "--detach", cls=Option, is_flag=True, help="Train in the background; the terminal may be closed."
 )
@@ -46,14 +47,14 @@ TERMINATED = 143
     "--after",
     cls=Option,
     metavar="RUN",
-    help="Begin when another run has ended, however it ends, and those that wait for it already; with --detach "
-    "in the background, else this terminal waits.",
+    help="Start when another run has ended (finished, stopped or failed), and those that already wait for it. With "
+    "--detach it waits in the background, otherwise in this terminal.",
 )
 @click.option(
     "--show-config",
     cls=Option,
     is_flag=True,
-    help="Print the settings, as recipe, file and options make them, as a file for --config, and do no more.",
+    help="Only print the settings that recipe, file and options result in, as a file for --config.",
 )
 @json_option
 @state_options
@@ -70,8 +71,8 @@ def command(
 ) -> int:
     """Train a network on the labelled images of DATASET.
 
-    Ctrl-C, `mia-tui runs stop` and `kill` end a run at its next step with a checkpoint; --resume goes on exactly
-    there. Of the settings only --threads can be given to it.
+    Ctrl-C, `mia-tui runs stop` and `kill` stop a run after the current step, with a checkpoint; --resume continues
+    from exactly there. --threads is the only setting that can be given with it.
     """
     report = Report(as_json=as_json)
     if show_config:
@@ -80,10 +81,10 @@ def command(
         threads = settings.pop("threads")
         run = _find(resume, dataset, state, given_settings(settings))
         if threads is not None:
-            told = _change_threads(run, threads)
-            if told is not None and detach:  # in front the run says it itself
-                report.warn(*told)
-        run.put_behind(None if after is None else _ahead(report, after, dataset, state))
+            warning = _change_threads(run, threads)
+            if warning is not None and detach:  # in the foreground the run warns itself
+                report.warn(*warning)
+        run.put_behind(None if after is None else _last_in_queue(report, after, dataset, state))
     elif dataset is None:
         raise ConfigError("Train on which images?", "Name a folder: `mia-tui train DATASET`.")
     else:
@@ -122,7 +123,7 @@ def _find(text: str, dataset: Path | None, state: Path | None, given: list[str])
     run = find_run(text, dataset=dataset, state=state)
     if run_status(run) == "finished":
         raise ConfigError(
-            f"The run {printable(run.name)} is finished, so there is nothing to go on with.",
+            f"The run {printable(run.name)} is finished, so there is nothing to resume.",
             f"To train on from its weights: --weights {shlex.quote(str(run.best_weights))}.",
         )
     settle(run, dataset)
@@ -131,7 +132,7 @@ def _find(text: str, dataset: Path | None, state: Path | None, given: list[str])
 
 
 def _change_threads(run: "RunDir", threads: int) -> tuple[str, str] | None:
-    """Let a run go on with another number of threads, unless it is being worked on; what is to be said of it."""
+    """Change the number of threads of a run that is not running; returns a warning and a hint, or None."""
     from mia_tui.runs.machine.cores import other_threads
     from mia_tui.runs.worker.liveness import run_status
 
@@ -153,49 +154,42 @@ def _create(
 ) -> "RunDir":
     from mia_tui.runs.list.index import remember_run
     from mia_tui.runs.preflight.content import without_content
-    from mia_tui.runs.preflight.prepare import prepare_training, read_dataset, with_absolute_paths
+    from mia_tui.runs.preflight.prepare import prepare_training, with_absolute_paths
 
     config = with_absolute_paths(read_settings(settings))
-    ahead = None if after is None else _ahead(report, after, dataset, state)
-    with report.counting("Looking for images") as bar:
-        found = read_dataset(
-            dataset,
-            state,
-            frames=config.frames,
-            source=config.labels,
-            annotator=annotator,
-            follow=True,
-            progress=lambda done: bar.update(done),
-        )
+    ahead = None if after is None else _last_in_queue(report, after, dataset, state)
+    found = read_labelled(
+        report, dataset, state, frames=config.frames, source=config.labels, annotator=annotator, follow=True
+    )
     command_line = shlex.join(["mia-tui", *sys.argv[1:]])
     prepared = prepare_training(
         found, config, given=given_fields(settings), command=command_line, annotator=annotator
     )
-    tell_prepared(report, prepared, found.labelled.source)
+    show_prepared(report, prepared, found.labelled.source)
     names = [item.name for item in prepared.job.classes]
     for finding in without_content(Path(prepared.job.dataset), prepared.samples, names, prepared.job.config):
-        _notice(report, finding.message, finding.hint)
+        _warn_before_start(report, finding.message, finding.hint)
     run = prepared.create(after=ahead)
     remember_run(run)
     return run
 
 
-def _ahead(report: Report, after: str, dataset: Path | None, state: Path | None) -> "RunDir | None":
-    """The run to wait for: the last of those that wait for the one that was named; None if none is at work."""
+def _last_in_queue(report: Report, after: str, dataset: Path | None, state: Path | None) -> "RunDir | None":
+    """The run to wait for: the last of those that wait for the named one; None if none of them is running."""
     from mia_tui.runs.list.index import find_run, runs_of
     from mia_tui.runs.worker.queue import last_behind
 
     named = find_run(after, dataset=dataset, state=state)
     ahead = last_behind(named, runs_of(dataset, state))
     if ahead is None:
-        report.note(f"The run {printable(named.name)} has ended, so this one begins at once.")
+        report.note(f"The run {printable(named.name)} has ended, so this one starts at once.")
     else:
-        report.say(f"It begins when the run {printable(ahead.name)} has ended.")
+        report.say(f"This run starts when the run {printable(ahead.name)} has ended.")
     return ahead
 
 
-def tell_prepared(report: Report, prepared: "Prepared", source: str) -> None:
-    """Say what a run is about to train on: classes, parts, weights, and what was noticed."""
+def show_prepared(report: Report, prepared: "Prepared", source: str) -> None:
+    """Print what a run will be trained on: classes, parts, weights, and the warnings."""
     where = "the names of folders" if source == "folders" else "the dataset's labels"
     report.say(f"{len(prepared.counts)} classes from {where}:")
     columns = ["class", "train", "val", "test"]
@@ -208,11 +202,11 @@ def tell_prepared(report: Report, prepared: "Prepared", source: str) -> None:
             row.append(weight)
     report.table(columns, rows)
     for note in prepared.notes:
-        _notice(report, note)
+        _warn_before_start(report, note)
 
 
-def _notice(report: Report, message: str, hint: str | None = None) -> None:
-    """Warn of what was noticed before the run; for programs that read --json, as the run itself warns."""
+def _warn_before_start(report: Report, message: str, hint: str | None = None) -> None:
+    """Give a warning before the run; with --json as an event, like the warnings of the run itself."""
     from mia_tui.runs.record.events import Warned
 
     report.warn(message, hint)
@@ -220,7 +214,7 @@ def _notice(report: Report, message: str, hint: str | None = None) -> None:
 
 
 def start_detached(report: Report, run: "RunDir") -> int:
-    """Start a worker of its own and say how to watch it."""
+    """Start the run in a worker process, and print how to watch and stop it."""
     from mia_tui.runs.list.housekeeping import wait_until_started
     from mia_tui.runs.worker.detach_risk import detach_risk
     from mia_tui.runs.worker.launch import spawn, wait_until_taken
@@ -231,7 +225,7 @@ def start_detached(report: Report, run: "RunDir") -> int:
     pid = spawn(run)
     wait_until_taken(run, pid)
     wait_until_started(run)
-    doing = "goes on" if run.job().after is None else "waits for its turn"
+    doing = "is running" if run.job().after is None else "waits for its turn"
     report.say(f"The run {run.name} {doing} in the background (process {pid}).")
     report.say(f"Watch it: mia-tui runs follow {shlex.quote(str(run.path))}")
     report.say(f"Stop it:  mia-tui runs stop {shlex.quote(str(run.path))}")
@@ -239,14 +233,14 @@ def start_detached(report: Report, run: "RunDir") -> int:
     return 0
 
 
-def _tell_stopping() -> None:
-    """Acknowledge Ctrl-C at once; past all buffers, since it comes in the middle of anything."""
+def _acknowledge_stop() -> None:
+    """Acknowledge Ctrl-C at once, without any buffer: the signal may arrive in the middle of other output."""
     with suppress(OSError):
         os.write(2, b"\nStopping after this step ...\n")
 
 
 def run_in_front(report: Report, run: "RunDir") -> int:
-    """Work on a run in this process, show it, and return the exit code."""
+    """Do a run in this process, show its progress, and return the exit code."""
     from mia_tui.cli.output.progress import EpochProgress
     from mia_tui.runs.list.housekeeping import drop_stillborn
     from mia_tui.runs.list.words import left_out_sentences
@@ -263,19 +257,19 @@ def run_in_front(report: Report, run: "RunDir") -> int:
             report.record(event)
             progress(event)
 
-        result = work(run, foreground=True, observe=observe, on_signal=_tell_stopping)
+        result = work(run, foreground=True, observe=observe, on_signal=_acknowledge_stop)
     for sentence in left_out_sentences(progress.state):
         report.warn(sentence)
     if result.error is not None:
         drop_stillborn(run, result.error)
     if result.outcome == "finished":
-        tell_best(report, run, progress.state)
-        _tell_next(report, run)
+        show_best(report, run, progress.state)
+        _show_next(report, run)
     return _exit_code(report, run, result)
 
 
-def tell_best(report: Report, run: "RunDir", state: "RunState") -> None:
-    """The best epoch of a run: its confusion matrix and the figures of each class."""
+def show_best(report: Report, run: "RunDir", state: "RunState") -> None:
+    """Print the best epoch of a run: its confusion matrix and the figures of each class."""
     import msgspec
 
     from mia_tui.runs.evaluation.figures import figures, load_confusion, per_class
@@ -287,7 +281,7 @@ def tell_best(report: Report, run: "RunDir", state: "RunState") -> None:
     best = load_confusion(path)
     part = "validation part" if best.split == "val" else "training part"
     report.say()
-    report.say(f"Best epoch: {best.epoch}, judged on the {part}{judged_in_epoch(state, best.epoch)}.")
+    report.say(f"Best epoch: {best.epoch}, evaluated on the {part}{judged_in_epoch(state, best.epoch)}.")
     report.confusion(best.counts.tolist(), best.classes)
     report.say()
     report.per_class([msgspec.to_builtins(row) for row in per_class(best.counts, best.classes)])
@@ -298,12 +292,12 @@ def tell_best(report: Report, run: "RunDir", state: "RunState") -> None:
     report.say(f"Weights: {printable(run.best_weights)}")
 
 
-def _tell_next(report: Report, run: "RunDir") -> None:
-    report.say(f"Judge it on other images: mia-tui evaluate FOLDER --run {shlex.quote(str(run.path))}")
+def _show_next(report: Report, run: "RunDir") -> None:
+    report.say(f"Evaluate it on other images: mia-tui evaluate FOLDER --run {shlex.quote(str(run.path))}")
     report.say(f"Predict:  mia-tui predict FOLDER --run {shlex.quote(str(run.path))} --out predictions.csv")
 
 
-def _exit_code(report: Report, run: "RunDir", result: "Result") -> int:
+def _exit_code(report: Report, run: "RunDir", result: "AttemptResult") -> int:
     if result.error is not None:
         raise result.error
     if result.outcome == "stopped":
@@ -311,7 +305,7 @@ def _exit_code(report: Report, run: "RunDir", result: "Result") -> int:
             f"; its checkpoint is {printable(run.last_checkpoint)}" if run.last_checkpoint.exists() else ""
         )
         report.note(f"The run was stopped{saved}.")
-        report.note(f"Go on: mia-tui train --resume {shlex.quote(str(run.path))}")
+        report.note(f"Resume: mia-tui train --resume {shlex.quote(str(run.path))}")
     if result.signal is None:
         return 0
     return INTERRUPTED if result.signal == signal.SIGINT else TERMINATED

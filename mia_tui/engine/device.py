@@ -1,4 +1,4 @@
-"""Where a network runs: which device, which arithmetic, how much memory, and why a GPU is not used."""
+"""The device of a network: which one, which arithmetic, how much memory, and why a GPU is not used."""
 
 import os
 import re
@@ -21,7 +21,7 @@ _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 @dataclass(frozen=True)
 class DeviceChoice:
-    """The device a run uses; `warning` says why a GPU that is there is not it."""
+    """The device of a run; `warning` says why an existing GPU is not used."""
 
     device: torch.device
     warning: str | None = None
@@ -33,7 +33,7 @@ def pick_device(name: str) -> DeviceChoice:
     `auto` and `cuda` take the visible GPU with the most free memory.
 
     Raises:
-        DeviceError: If the device asked for by name cannot be used.
+        DeviceError: If the named device cannot be used.
     """
     kind, _, index = name.partition(":")
     if kind == "cpu":
@@ -88,7 +88,7 @@ def describe(device: torch.device) -> str:
 
 
 def gpu_uuids() -> list[str]:
-    """What names the GPUs for good, in torch's order; empty where torch can use none."""
+    """UUIDs of the GPUs, in torch's order; empty if torch can use none."""
     if not torch.cuda.is_available():
         return []
     return [
@@ -98,12 +98,12 @@ def gpu_uuids() -> list[str]:
 
 
 def resolve_precision(precision: Precision, device: torch.device) -> Arithmetic:
-    """What `auto` means here: bf16 where the device has instructions for it, fp32 elsewhere.
+    """The arithmetic of a precision; `auto` is bf16 if the device has instructions for it, otherwise fp32.
 
-    Two cores with AVX-512 BF16 trained resnet18 at 96 pixels 1.6 times faster so.
+    Two cores with AVX-512 BF16 trained resnet18 at 96 pixels 1.6 times faster with it.
 
     Raises:
-        DeviceError: If fp16 is asked for on a CPU.
+        DeviceError: If fp16 is requested on a CPU.
     """
     if precision == "fp16" and device.type != "cuda":
         raise DeviceError("--precision fp16 needs an NVIDIA GPU.", "Use bf16 or fp32.")
@@ -128,7 +128,7 @@ def set_up(device: torch.device, *, threads: int, deterministic: bool) -> None:
     torch.set_num_threads(threads)
     if deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    # warn_only: the few operations without a repeatable form are named in the log instead of ending the run.
+    # warn_only: the few operations without a deterministic version are named in the log instead of ending the run.
     torch.use_deterministic_algorithms(deterministic, warn_only=True)
     torch.backends.cudnn.benchmark = device.type == "cuda" and not deterministic
     if device.type == "cuda":
@@ -138,7 +138,7 @@ def set_up(device: torch.device, *, threads: int, deterministic: bool) -> None:
 
 
 def peak_memory_bytes(device: torch.device) -> int:
-    """Most memory taken so far: on the GPU, or by this process."""
+    """Peak memory so far: on the GPU, or of this process."""
     if device.type == "cuda":
         return int(torch.cuda.max_memory_reserved(device))
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
@@ -153,7 +153,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def release_memory(device: torch.device) -> None:
-    """Give cached blocks back, after memory ran out."""
+    """Free cached blocks after memory ran out."""
     if device.type == "cuda":
         torch.cuda.empty_cache()
 
@@ -168,12 +168,12 @@ def _cuda_index(text: str) -> int:
         return int(text)
     free = {gpu.uuid.removeprefix("GPU-"): gpu.free_bytes for gpu in list_gpus()}
     uuids = gpu_uuids()
-    # First of all one that this torch was built for: an old card for the screen may have the most free memory.
+    # Prefer one that this torch was built for: an old card for the screen may have the most free memory.
     return max(range(count), key=lambda index: (_why_no_kernels(index) is None, free.get(uuids[index], 0)))
 
 
 def _why_no_kernels(index: int) -> str | None:
-    """Why torch cannot compute on a GPU that its driver knows; None if it can.
+    """Why torch cannot compute on a GPU that the driver lists; None if it can.
 
     Source: NVIDIA, "CUDA C++ Programming Guide": machine code (sm_86) runs on its own and later minor versions of
     the same major one, intermediate code (compute_90) on every later version.
@@ -192,5 +192,5 @@ def _why_no_kernels(index: int) -> str | None:
 
 
 def _cpu_has_bf16() -> bool:
-    # torch has no public question for this; get_cpu_capability() stops at AVX512.
+    # torch has no public function for this; get_cpu_capability() stops at AVX512.
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

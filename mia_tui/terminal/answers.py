@@ -1,7 +1,7 @@
-"""What is asked of a terminal, and what its answers mean.
+"""The queries that are sent to a terminal, and how its answers are read.
 
-The last question, DA1, is one that every terminal answers, and answers come in
-the order of the questions: after its answer nothing more is to come.
+Every terminal answers the last query, DA1, and answers come in the order of the queries: after this answer nothing
+more will come.
 """
 
 import re
@@ -11,35 +11,35 @@ from mia_tui.text import printable
 
 _SAVE, _RESTORE_AND_WIPE = b"\x1b7", b"\x1b8\x1b[K"
 _KITTY = b"\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\"
-_TRUE_COLOUR = b"\x1b[48;2;1;2;3m\x1bP$qm\x1b\\\x1b[0m"  # set one, ask which is set (DECRQSS)
+_TRUE_COLOUR = b"\x1b[48;2;1;2;3m\x1bP$qm\x1b\\\x1b[0m"  # set one, query which is set (DECRQSS)
 _CELL_PX, _SCREEN_PX = b"\x1b[16t", b"\x1b[14t"
 _SIXEL_COLOURS, _SIXEL_PX = b"\x1b[?1;1;0S", b"\x1b[?2;1;0S"  # XTSMGRAPHICS
 _BRAND = b"\x1b[>q"  # XTVERSION
 _LAST = b"\x1b[c"  # DA1
 
-# Terminals that write these strings of the kitty protocol on the screen put them where they are wiped again.
-QUESTIONS = (
+# Terminals that print these strings of the kitty protocol on the screen print them where they are erased again.
+QUERIES = (
     _SAVE + _KITTY + _TRUE_COLOUR + _RESTORE_AND_WIPE
     + _BRAND + _CELL_PX + _SCREEN_PX + _SIXEL_COLOURS + _SIXEL_PX + _LAST
 )  # fmt: skip
-# tmux takes the kitty string for a window title, GNU screen hands strings on to the terminal around it, whose
-# answers come after screen's own; the Linux console of old writes them out.
-QUESTIONS_WITHOUT_STRINGS = _BRAND + _CELL_PX + _SCREEN_PX + _LAST
+# tmux uses the kitty string as a window title; GNU screen passes strings on to the terminal around it, whose answers
+# come after screen's own; old Linux consoles print them.
+QUERIES_WITHOUT_STRINGS = _BRAND + _CELL_PX + _SCREEN_PX + _LAST
 
 _LAST_ANSWER = re.compile(rb"\x1b\[\?([\d;]*)c")
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What a terminal said. The defaults are what follows from silence."""
+    """What a terminal answered. The defaults are for a terminal that does not answer."""
 
     complete: bool = False
-    """Whether the last question was answered, so that nothing more will come."""
+    """Whether the last query was answered, so that nothing more will come."""
     kitty: bool = False
-    """Whether it shows pictures by the kitty protocol."""
+    """Whether it supports the kitty protocol."""
     sixel: bool = False
     true_colour: bool = False
-    """Whether it remembers a colour of 24 bits."""
+    """Whether it supports 24-bit colours."""
     brand: str = ""
     cell_px: tuple[int, int] | None = None
     """Width and height of a cell."""
@@ -54,7 +54,7 @@ def is_complete(data: bytes) -> bool:
 
 
 def read_answers(data: bytes) -> Answers:
-    """The meaning of what came from a terminal, key presses between the answers left out."""
+    """Read the bytes that came from a terminal; key presses between the answers are skipped."""
     last = _LAST_ANSWER.search(data)
     brand = re.search(rb"\x1bP>\|([^\x1b]{0,200})\x1b\\", data)
     colours = _numbers(rb"\x1b\[\?1;0;(\d{1,5})S", data)
@@ -82,6 +82,6 @@ def _numbers_pair(pattern: bytes, data: bytes) -> tuple[int, int] | None:
 
 
 def _size(pattern: bytes, data: bytes) -> tuple[int, int] | None:
-    """Width and height from an answer that tells height first."""
+    """Width and height from an answer that has the height first."""
     found = _numbers_pair(pattern, data)
     return (found[1], found[0]) if found else None

@@ -1,4 +1,4 @@
-"""Asks a terminal what it can do. Once, before the app starts: an answer that comes later is taken for key presses,
+"""Queries a terminal for what it can do, once, before the app starts: a later answer would be read as key presses,
 and a digit in it would label an image.
 """
 
@@ -14,16 +14,16 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from mia_tui.terminal.answers import (
-    QUESTIONS,
-    QUESTIONS_WITHOUT_STRINGS,
+    QUERIES,
+    QUERIES_WITHOUT_STRINGS,
     Answers,
     is_complete,
     read_answers,
 )
-from mia_tui.terminal.choose import Wanted, Window, choose_terminal, multiplexer_of
+from mia_tui.terminal.choose import Wanted, WindowSize, choose_terminal, multiplexer_of
 from mia_tui.terminal.model import Terminal
 
-TIMEOUT_S = 2.0  # a line around the world with two hops takes 0.6 s
+TIMEOUT_S = 2.0  # a connection around the world with two hops takes 0.6 s
 _STDOUT = 1
 
 
@@ -37,41 +37,41 @@ def ask_terminal(
 ) -> Terminal:
     """What the terminal can do.
 
-    Keys pressed meanwhile are lost. Where the terminal did not answer in time (`Terminal.answered`),
-    late answers may still arrive: do not take digits and letters for keys at first.
+    Keys pressed meanwhile are lost. If the terminal did not answer in time (`Terminal.answered`), late answers may
+    still arrive: digits and letters must not be handled as keys at first.
 
     Args:
-        wanted: How pictures shall be shown, see `choose.choose_terminal`.
+        wanted: How pictures should be shown, see `choose.choose_terminal`.
         timeout_s: How long to wait for the last answer.
         terminal_fd: The terminal, open for reading and writing; the one of this process if None.
-        meanwhile: Done between question and answer, instead of waiting.
+        meanwhile: Called between query and answer, instead of waiting.
         environment: os.environ if None.
     """
     environment = os.environ if environment is None else environment
     with _terminal(terminal_fd) as fd:
         if fd is None:
-            return _nowhere(wanted, environment, "The output is not a terminal.")
+            return _no_pictures(wanted, environment, "The output is not a terminal.")
         if environment.get("TERM", "") in ("dumb", ""):
             reason = (
                 "This terminal (TERM=dumb) can only write lines."
                 if environment.get("TERM")
                 else "TERM is not set."
             )
-            return _nowhere(wanted, environment, reason)
+            return _no_pictures(wanted, environment, reason)
         answers = Answers()
         if _in_foreground(fd):
-            answers = read_answers(_ask(fd, _questions(environment), timeout_s, meanwhile))
+            answers = read_answers(_ask(fd, _queries(environment), timeout_s, meanwhile))
         return choose_terminal(wanted, answers, window_of(fd), environment)
 
 
-def window_of(fd: int) -> Window | None:
-    """What the kernel knows of a terminal's window; None where it is no terminal."""
+def window_of(fd: int) -> WindowSize | None:
+    """What the kernel knows about a terminal's window; None if it is no terminal."""
     try:
         packed = fcntl.ioctl(fd, termios.TIOCGWINSZ, b"\0" * 8)
     except OSError:
         return None
     rows, columns, width_px, height_px = struct.unpack("HHHH", packed)
-    return Window(columns, rows, width_px, height_px)
+    return WindowSize(columns, rows, width_px, height_px)
 
 
 @contextmanager
@@ -94,34 +94,34 @@ def _terminal(given: int | None) -> Iterator[int | None]:
         os.close(fd)
 
 
-def _nowhere(wanted: Wanted, environment: Mapping[str, str], reason: str) -> Terminal:
-    """A terminal that shows no pictures. Nothing was asked, so nothing is to come."""
+def _no_pictures(wanted: Wanted, environment: Mapping[str, str], reason: str) -> Terminal:
+    """A terminal that shows no pictures. Nothing was queried, so no answer will come."""
     terminal = choose_terminal("none", Answers(complete=True), None, {**environment, "TERM": "dumb"})
     return replace(terminal, note=None if wanted == "none" else f"{reason} Images are not shown.")
 
 
 def _in_foreground(fd: int) -> bool:
-    """Whether this process may ask; in the background, that would stop it."""
+    """Whether this process may query the terminal; a process in the background would be stopped."""
     try:
         return os.tcgetpgrp(fd) == os.getpgrp()
     except OSError:
-        return True  # a terminal that does not control this process
+        return True  # not the controlling terminal of this process
 
 
-def _questions(environment: Mapping[str, str]) -> bytes:
+def _queries(environment: Mapping[str, str]) -> bytes:
     careful = multiplexer_of(environment) or environment.get("TERM") == "linux"
-    return QUESTIONS_WITHOUT_STRINGS if careful else QUESTIONS
+    return QUERIES_WITHOUT_STRINGS if careful else QUERIES
 
 
-def _ask(fd: int, questions: bytes, timeout_s: float, meanwhile: Callable[[], object]) -> bytes:
-    """Send questions; what comes until the last answer, or until time is over."""
+def _ask(fd: int, queries: bytes, timeout_s: float, meanwhile: Callable[[], object]) -> bytes:
+    """Send queries; returns what arrives up to the last answer, or until the time is over."""
     until = time.monotonic() + timeout_s
     data = b""
     with _unbuffered(fd):
-        while questions:
+        while queries:
             if not _is_ready(fd, until, writing=True):
                 return data
-            questions = questions[os.write(fd, questions) :]
+            queries = queries[os.write(fd, queries) :]
         meanwhile()
         while not is_complete(data) and _is_ready(fd, until):
             try:
@@ -136,7 +136,7 @@ def _ask(fd: int, questions: bytes, timeout_s: float, meanwhile: Callable[[], ob
 
 @contextmanager
 def _unbuffered(fd: int) -> Iterator[None]:
-    """Answers are neither shown nor kept until a line ends. Leaves no byte of them behind."""
+    """Turn off echo and line buffering while answers are read; no byte of them is left in the input."""
     before = termios.tcgetattr(fd)
     try:
         tty.setcbreak(fd, termios.TCSANOW)

@@ -1,4 +1,4 @@
-"""How large the cells of a terminal are now: its font may be zoomed while the app is open."""
+"""The size of a terminal's cells, which changes if its font is zoomed while the app is open."""
 
 import sys
 from collections.abc import Callable
@@ -11,7 +11,7 @@ Size = tuple[int, int]
 
 
 def kernel_cell_px() -> Size | None:
-    """The size of a cell by the kernel's account (TIOCGWINSZ); None where it knows none."""
+    """The size of a cell as the kernel knows it (TIOCGWINSZ); None if it does not."""
     if sys.__stdout__ is None or not sys.__stdout__.isatty():
         return None
     window = window_of(sys.__stdout__.fileno())
@@ -21,35 +21,35 @@ def kernel_cell_px() -> Size | None:
     return (width, height) if width and height else None
 
 
-class Cells:
-    """The size of cells, followed from what the terminal told at the start.
+class CellSize:
+    """Keeps the size of a cell up to date, from what the terminal answered at the start.
 
-    The kernel's figures may be in other pixels than the terminal's own (a dense screen), so what is taken from
-    them is by how much cells became larger or smaller. Where the terminal told no size, the guess stays.
+    The kernel may count other pixels than the terminal (on a high-resolution screen), so only the change of its
+    figures is used. If the terminal did not report a size, the guess stays.
 
     Args:
-        terminal: What it told.
-        measure: What the kernel says.
+        terminal: The terminal, as it answered at the start.
+        measure: Returns the size by the kernel.
 
     Attributes:
-        size_px: Of one cell.
+        size_px: Width and height of a cell.
     """
 
     def __init__(self, terminal: Terminal, measure: Callable[[], Size | None] = kernel_cell_px) -> None:
         self.size_px: Size = terminal.cell_width_px, terminal.cell_height_px
-        self._told = self.size_px
+        self._reported = self.size_px
         self._measure = measure
         self._first = measure() if terminal.cell_known else None
 
     def look_again(self) -> bool:
-        """After a change of the window; whether cells have another size now."""
+        """Measure again after a change of the window; returns whether the size changed."""
         now = self._measure()
         if self._first is None or now is None:
             return False
         old = self.size_px
         width, height = (
-            max(1, round(told * size / first))
-            for told, size, first in zip(self._told, now, self._first, strict=True)
+            max(1, round(reported * size / first))
+            for reported, size, first in zip(self._reported, now, self._first, strict=True)
         )
         self.size_px = width, height
         return self.size_px != old

@@ -1,4 +1,4 @@
-"""From a terminal's answers and the environment to what will be used."""
+"""From a terminal's answers and the environment to the protocol and colours that are used."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ _COLOUR_SYSTEMS: dict[str, Colours] = {"truecolor": "true", "256": "256", "stand
 
 
 def with_colours(environment: Mapping[str, str], wanted: Literal["auto"] | Colours) -> dict[str, str]:
-    """The environment in which a terminal is taken to have these colours, whatever it says; auto: as it is.
+    """The environment that makes a terminal use these colours, whatever it answers; unchanged for auto.
 
-    With none, pictures keep those that it has.
+    With none, pictures keep the terminal's colours.
     """
     if wanted == "auto":
         return dict(environment)
@@ -35,8 +35,8 @@ def with_colours(environment: Mapping[str, str], wanted: Literal["auto"] | Colou
 
 
 @dataclass(frozen=True)
-class Window:
-    """What the kernel knows of a terminal's window (TIOCGWINSZ); pixels are 0 where nobody told it."""
+class WindowSize:
+    """The size of a terminal's window as the kernel knows it (TIOCGWINSZ); pixels are 0 if unknown."""
 
     columns: int
     rows: int
@@ -45,13 +45,13 @@ class Window:
 
 
 def choose_terminal(
-    wanted: Wanted, answers: Answers, window: Window | None, environment: Mapping[str, str]
+    wanted: Wanted, answers: Answers, window: WindowSize | None, environment: Mapping[str, str]
 ) -> Terminal:
-    """What a terminal can do, and which way of showing pictures follows.
+    """What a terminal can do, and how pictures are shown on it.
 
-    What the user wants wins wherever it can be had. Otherwise, the best the terminal is known for: kitty,
-    iTerm2's protocol, sixel if the size of cells is known, half blocks. NO_COLOR takes the colours of the
-    interface; pictures are content and keep theirs, those made of half blocks, too.
+    The user's wish decides wherever it is possible. Otherwise the best that the terminal is known to support: kitty,
+    iTerm2's protocol, sixel if the size of cells is known, half blocks. NO_COLOR removes the colours of the
+    interface; pictures are content and keep theirs, also as half blocks.
     """
     multiplexer = multiplexer_of(environment, answers.brand)
     cell, cell_known = _cell(answers, window)
@@ -75,12 +75,12 @@ def choose_terminal(
 
 
 def multiplexer_of(environment: Mapping[str, str], brand: str = "") -> Multiplexer:
-    """Whether tmux or GNU screen stands between; on a guess, screen, which can do less."""
+    """Whether tmux or GNU screen runs inside the terminal; in doubt screen, which can do less."""
     if brand.lower().startswith("tmux"):
         return "tmux"
     if (
         brand
-    ):  # GNU screen tells no brand; the variables of a shell in tmux also reach a window opened from it
+    ):  # GNU screen reports no brand; the variables of a shell in tmux also reach a window opened from it
         return ""
     term = environment.get("TERM", "")
     if environment.get("TMUX") or term.startswith("tmux"):
@@ -110,7 +110,7 @@ def _graphics(
         return wanted, None
     if not answers.complete:
         return without_pixels, (
-            f"The terminal did not say what it can show. {_instead(without_pixels)} Another way: --graphics."
+            f"The terminal did not say what it can show. {_instead(without_pixels)} --graphics chooses another way."
         )
     if not multiplexer:
         if answers.kitty or answers.brand.lower().startswith(_KITTY_BRANDS):
@@ -125,7 +125,7 @@ def _graphics(
 
 
 def _obstacle(wanted: Graphics, answers: Answers, multiplexer: Multiplexer, cell_known: bool) -> str | None:
-    """Why a protocol of pixels cannot be had, a sentence."""
+    """Why a protocol with pixels cannot be used, a sentence."""
     if multiplexer == "screen":
         return "GNU screen does not pass pictures on."
     if multiplexer == "tmux" and wanted == "iterm2":
@@ -142,7 +142,7 @@ def _instead(graphics: Graphics) -> str:
 
 
 def _knows_iterm2(answers: Answers, environment: Mapping[str, str]) -> bool:
-    if answers.brand:  # it knows better than variables that may come from another terminal
+    if answers.brand:  # more reliable than variables, which may come from another terminal
         if answers.brand.lower().startswith("xterm.js"):
             return answers.sixel  # VS Code says so only where images are switched on
         return answers.brand.lower().startswith(_ITERM2_BRANDS)
@@ -152,7 +152,7 @@ def _knows_iterm2(answers: Answers, environment: Mapping[str, str]) -> bool:
     return program in _ITERM2_PROGRAMS or environment.get("LC_TERMINAL", "").lower() in _ITERM2_PROGRAMS
 
 
-def _cell(answers: Answers, window: Window | None) -> tuple[tuple[int, int], bool]:
+def _cell(answers: Answers, window: WindowSize | None) -> tuple[tuple[int, int], bool]:
     """Width and height of a cell in pixels, and whether they are more than a guess."""
     found = [answers.cell_px]  # first: the kernel's figures are wrong over some ssh servers
     if window is not None and window.columns > 0 and window.rows > 0:
@@ -173,19 +173,19 @@ def _colours(answers: Answers, environment: Mapping[str, str], multiplexer: Mult
     if chosen is not None:
         return chosen
     if multiplexer == "screen":
-        return "256"  # before version 5, and the variables below are those of the terminal around it
+        return "256"  # up to version 4; the variables below are those of the terminal around it
     if term == "linux":
         return "16"
     if environment.get("COLORTERM", "").lower() in ("truecolor", "24bit"):
         return "true"
-    # tmux turns colours into what its terminal has. A terminal that tells its brand, or shows pictures, is young.
+    # tmux converts colours to what its terminal has. A terminal that reports its brand, or shows pictures, is recent.
     if multiplexer == "tmux" or answers.true_colour or answers.kitty or answers.brand:
         return "true"
     return "256" if "256color" in term else "16"
 
 
 def _has_unicode(environment: Mapping[str, str]) -> bool:
-    """By the locale, in the order in which the C library asks. Without any, terminals of today have it."""
+    """By the locale, in the order that the C library uses. Without any locale: recent terminals have it."""
     names = (environment.get(name) for name in ("LC_ALL", "LC_CTYPE", "LANG"))
     locale = next((name for name in names if name), "utf8")
     return "utf8" in locale.lower().replace("-", "")

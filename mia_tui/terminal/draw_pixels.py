@@ -1,4 +1,4 @@
-"""Pixels within a limit in bytes: sixel drops colours, kitty and iTerm2 send fewer pixels for the same cells."""
+"""Pictures of pixels within a limit in bytes: sixel uses fewer colours, kitty and iTerm2 send fewer pixels."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,20 +11,20 @@ from mia_tui.terminal.model import Panel, Picture, Terminal
 from mia_tui.terminal.palette import FEW_SAMPLED_PX, SAMPLED_PX, palette_of, with_palette
 from mia_tui.terminal.sixel import STRIP, sixel_stream
 
-# What a sixel picture may take where nobody sets a limit: small ones all they need, others 600 KiB for 120 x 40
-# cells. tmux refuses one of more than 1 MB.
+# The limit of a sixel picture where none is given: small ones need not save, others have 600 KiB for 120 x 40 cells.
+# tmux refuses one of more than 1 MB.
 _SIXEL_SMALL_BYTES, _SIXEL_BYTES_PER_PX, _SIXEL_BYTES = 400_000, 0.6, 900_000
 _SIXEL_FINE_CELLS, _SIXEL_MANY_COLOURS = 60 * 20, 64  # in more cells, 256 colours would be 1.5 MB
 _SIXEL_LEAST_COLOURS = 8
 _SIXEL_LEAST_BYTES_PER_PX = 0.08  # with less, a photo keeps too few colours to be worth the time
-_SAMPLED = 8  # one strip in so many tells the size of all
+_SAMPLED = 8  # one strip in so many is used to estimate the size
 _GROWTH = 0.4  # bytes grow with colours to about this power, measured on photos from 16 to 256 colours
 _SAFE, _AIMED, _CLOSE = 0.96, 0.92, 0.82  # of a limit, for estimates, which are wrong by 4 %
 _HOPELESS = 1.1
 _ESTIMATES = 4  # of 5 ms each, while a stream that turns out too large has taken 50 ms
 
-# Where nobody sets a limit, 0.2 megapixels may take 150 KiB by kitty and 60 KiB by iTerm2, with base64; what is
-# fuller of detail gets fewer colours or a lower quality. 64 colours are 30 dB, JPEG quality 50 is 29 dB.
+# Without a limit, 0.2 megapixels may take 150 KiB by kitty and 60 KiB by iTerm2, with base64; pictures with more
+# detail get fewer colours or a lower quality. 64 colours are 30 dB, JPEG quality 50 is 29 dB.
 _PNG_COLOURS, _PNG_BYTES_PER_PX = (256, 64, 24), 0.68
 _JPEG_QUALITIES, _JPEG_QUALITY_QUICK, _JPEG_BYTES_PER_PX = (85, 75, 60, 50), 70, 0.27
 _USUAL_BYTES = 5_000  # headers, palettes, and what is left of small pictures
@@ -34,7 +34,7 @@ _Encode = Callable[[np.ndarray], str]
 
 
 def draw_sixel(pixels: np.ndarray, panel: Panel, terminal: Terminal, max_bytes: int | None) -> Picture | None:
-    """A sixel picture of at most `max_bytes`; None where half blocks are the better ones of that size."""
+    """A sixel picture of at most `max_bytes`; None if half blocks of that size look better."""
     width, height = _sixel_size(pixels, panel, terminal)
     usual = min(_SIXEL_BYTES, max(_SIXEL_SMALL_BYTES, round(width * height * _SIXEL_BYTES_PER_PX)))
     limit = usual if max_bytes is None else min(usual, max_bytes - no_picture(panel).size_bytes)
@@ -115,10 +115,10 @@ def _sixel_within(pixels: np.ndarray, most: int, limit: int) -> tuple[str | None
 
 
 def _promising_colours(pixels: np.ndarray, most: int, limit: int) -> int:
-    """As many colours as seem to fit a limit, going by the size of some strips; 0 if none do."""
+    """The number of colours that probably fits a limit, estimated from some strips; 0 if none does."""
     strips = pixels.shape[0] // STRIP
     if strips < 2 * _SAMPLED:
-        return most  # so few strips that it is as well tried
+        return most  # so few strips that trying costs no more
     whole = pixels[: strips * STRIP].reshape(strips, STRIP, *pixels.shape[1:])
     some = np.ascontiguousarray(whole[_SAMPLED // 2 :: _SAMPLED])
     sample, share = some.reshape(-1, *pixels.shape[1:]), len(some) / strips

@@ -1,4 +1,4 @@
-"""Pictures by iTerm2's protocol: a JPEG file within a sequence. Without name=, so no file name reaches the terminal.
+"""Pictures by iTerm2's protocol: a JPEG file in a sequence. Without name=, so that no file name reaches the terminal.
 
 Source: https://iterm2.com/documentation-images.html
 """
@@ -25,7 +25,7 @@ def as_jpeg(pixels: np.ndarray, quality: int) -> bytes:
 
 
 def inline_file(data: bytes, columns: int, rows: int) -> str:
-    """What shows a file at the cursor, stretched to these cells."""
+    """The sequence that shows a file at the cursor, stretched to these cells."""
     return (
         f"\x1b]1337;File=inline=1;size={len(data)};width={columns};height={rows};preserveAspectRatio=0;"
         f"doNotMoveCursor=1:{b64encode(data).decode('ascii')}\x07"

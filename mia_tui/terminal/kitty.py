@@ -1,18 +1,16 @@
 """Pictures by the kitty protocol: pixels are sent once under a number, then shown with a short sequence.
 
-Outside tmux a picture is placed straight on the screen, below cells that have a
-ground colour, so that a dialog over it hides it. (kitty before 0.28 then paints
-every ground colour wrong, https://github.com/kovidgoyal/kitty/issues/6061: there
-pictures lie above text, and must be hidden for a dialog.) tmux knows nothing of
-pictures: there, cells hold a placeholder character which kitty, from 0.28 on,
-replaces by a part of the picture, and pixels pass through wrapped (tmux: set -g
-allow-passthrough on).
+Outside tmux a picture is placed directly on the screen, below cells with a background colour, so that a dialog over
+it hides it. (kitty before 0.28 then draws every background colour wrong,
+https://github.com/kovidgoyal/kitty/issues/6061: there pictures are above text, and must be hidden for a dialog.) tmux
+does not know pictures: there, cells hold a placeholder character, which kitty, from 0.28 on, replaces by a part of
+the picture, and the pixels are passed through in a wrapper (tmux: set -g allow-passthrough on).
 
-Placements say q=1: where the terminal has not kept a picture, it says so, and `missing_number` reads that. All
-other commands say q=2: no answer may come. Nor may any in tmux, which takes it for key presses.
+Placements have q=1: if the terminal has not kept a picture, it answers, and `missing_number` reads that. All other
+commands have q=2, for no answer. In tmux there is never an answer, since tmux would handle it as key presses.
 
-Nothing is deleted with its data (d=I) unless everything that is not on the screen may go: kitty before 0.38.1 frees
-all of that with it (https://github.com/kovidgoyal/kitty/discussions/8129).
+A picture is deleted with its data (d=I) only if everything that is not on the screen may be deleted: kitty before
+0.38.1 frees all of that with it (https://github.com/kovidgoyal/kitty/discussions/8129).
 
 Source: https://sw.kovidgoyal.net/kitty/graphics-protocol/
 """
@@ -60,7 +58,7 @@ def as_png(pixels: np.ndarray, colours: int, *, quick: bool = False) -> bytes:
 
 
 def transmission(png: bytes, image_id: int, terminal: Terminal) -> str:
-    """What stores a PNG in the terminal under a number, and shows nothing."""
+    """The sequence that stores a PNG in the terminal under a number, and shows nothing."""
     data = b64encode(png).decode("ascii")
     stored = number(image_id, terminal)
     sequences = []
@@ -72,7 +70,7 @@ def transmission(png: bytes, image_id: int, terminal: Terminal) -> str:
 
 
 def placement(image_id: int, columns: int, rows: int, terminal: Terminal) -> str:
-    """What shows a stored picture at the cursor, as large as these cells; in tmux, in its placeholders."""
+    """The sequence that shows a stored picture at the cursor, in these cells; in tmux, in its placeholders."""
     if terminal.multiplexer == "tmux":
         where = "U=1"
     else:
@@ -82,12 +80,12 @@ def placement(image_id: int, columns: int, rows: int, terminal: Terminal) -> str
 
 
 def answers_placements(terminal: Terminal) -> bool:
-    """Whether the terminal says that it has no picture to place."""
+    """Whether the terminal reports that it has no picture to place."""
     return terminal.graphics == "kitty" and not terminal.multiplexer
 
 
 def missing_number(answer: str) -> int | None:
-    """The number in an answer to a placement, where the terminal has not that picture; else None."""
+    """The number in an answer to a placement, if the terminal does not have that picture; else None."""
     match = re.fullmatch(r"\x1b_G(?:[^;]*,)?i=(\d{1,10})\b[^;]*;(.*)\x1b\\", answer)
     return int(match[1]) if match and match[2] != "OK" else None
 
@@ -100,7 +98,7 @@ def placeholders(image_id: int, columns: int, row: int, terminal: Terminal) -> s
 
 
 def deletion(image_id: int, terminal: Terminal, *, stored: bool) -> str:
-    """What takes a picture off the screen, and out of the terminal's memory if `stored`."""
+    """The sequence that removes a picture from the screen, and from the terminal's memory if `stored`."""
     if terminal.multiplexer == "tmux" and not stored:
         return ""  # it is gone with its cells
     return _command(f"a=d,d={'I' if stored else 'i'},i={number(image_id, terminal)},q=2", terminal)

@@ -1,12 +1,13 @@
-"""Where a picture lies in its panel, and the parts every protocol shares."""
+"""The position of a picture in its panel, and what all protocols share."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 
-from mia_tui.terminal.half import RESET
 from mia_tui.terminal.model import Panel, Picture
+
+RESET = "\x1b[0m"
 
 
 @dataclass(frozen=True)

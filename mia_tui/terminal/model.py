@@ -1,4 +1,4 @@
-"""The records of this room: a terminal, a panel of cells on it, a picture for that panel."""
+"""The records of this package: a terminal, a panel of cells on it, a picture for that panel."""
 
 import re
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ _COLOURS: dict[Colours, str] = {
     "none": "no colours",
 }
 
-# A sequence of the kitty protocol, alone or wrapped for tmux, which adds an end of its own. There are no backslashes
-# in base64; to search for them is 20 times quicker than to try each character, and the keys wait meanwhile.
+# A sequence of the kitty protocol, alone or wrapped for tmux, which adds its own terminator. There are no backslashes
+# in base64; searching for them is 20 times faster than trying each character, and keys have to wait meanwhile.
 _SEQUENCE = re.compile(r"[^\\]*\\(?:\x1b\\)?")
 
 
@@ -27,32 +27,32 @@ class Terminal:
     """What a terminal can do, as `ask.ask_terminal` found out."""
 
     graphics: Graphics
-    """How pictures are shown: pixels by one of three protocols, coloured half blocks, or not at all."""
+    """How pictures are shown: as pixels by one of three protocols, as coloured half blocks, or not at all."""
     colours: Colours
-    """What it shows. Pictures use them, which are content; the interface only where `colourless` lets it."""
+    """Colours it can show. Pictures always use them; the interface only if `colourless` is False."""
     cell_width_px: int
     cell_height_px: int
     cell_known: bool
-    """Whether the terminal told the size of its cells; else it is a guess, good for proportions only."""
+    """Whether the terminal reported the size of its cells; otherwise it is a guess, good for proportions only."""
     brand: str = ""
-    """Name and version by its own account, printable; empty where it told none."""
+    """Name and version that it reported, printable; empty if it reported none."""
     multiplexer: Multiplexer = ""
     unicode: bool = True
     """Whether characters beyond ASCII can be shown."""
     colourless: bool = False
-    """Whether all but pictures goes without colours, because NO_COLOR says so, or there are none."""
+    """Whether everything but pictures is without colours: NO_COLOR is set, or there are none."""
     note: str | None = None
-    """Why pictures are not shown as asked for, a sentence for the user; None where they are."""
+    """Why pictures are not shown as requested, a sentence for the user; None if they are."""
     answered: bool = True
-    """Whether the answers are read to their end. Where not, late ones arrive as key presses."""
+    """Whether all answers were read. If not, late ones arrive as key presses."""
     sixel_colours: int = 256
     """Colour registers."""
     sixel_max_px: tuple[int, int] | None = None
-    """Largest width and height of a sixel image; None is no limit that it told of."""
+    """Largest width and height of a sixel image; None if it reported no limit."""
 
     @property
     def colours_in_words(self) -> str:
-        """How many colours there are, and for what."""
+        """The number of colours in words, and what they are used for."""
         shown = _COLOURS[self.colours]
         return f"{shown} in pictures, none elsewhere" if self.colourless and self.colours != "none" else shown
 

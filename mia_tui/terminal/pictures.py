@@ -1,7 +1,7 @@
 """Pixels to a Picture: in the terminal's protocol, at a panel's size, within a limit in bytes.
 
-Over a slow line bytes decide how fast the next image is there, so every encoder
-can give up quality for bytes; see `draw_half` and `draw_pixels` for how.
+Over a slow connection the number of bytes decides how fast the next image appears, so every encoder can trade quality
+for bytes; `half` and `draw_pixels` say how.
 """
 
 from dataclasses import replace
@@ -9,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 
 from mia_tui.terminal import kitty
-from mia_tui.terminal.draw_half import draw_half
 from mia_tui.terminal.draw_pixels import draw_iterm2, draw_kitty, draw_sixel
+from mia_tui.terminal.half import draw_half
 from mia_tui.terminal.layout import no_picture
 from mia_tui.terminal.model import Panel, Picture, Terminal
 
@@ -29,8 +29,8 @@ def draw_picture(
         pixels: uint8, shape (H, W, 3).
         panel: For sixel, the last row of the screen must not belong to it: the screen would scroll.
         terminal: What it can do.
-        max_bytes: Limit of size_bytes and `ahead` together, for the best picture that fits. A panel of
-            blanks is the least there is.
+        max_bytes: Limit of size_bytes and `ahead` together; the best picture that fits is drawn. The smallest
+            is an empty panel.
         image_id: For kitty, a number from 1 that no other picture in the terminal has. In tmux 255 differ.
     """
     if terminal.graphics == "none" or panel.columns < 1 or panel.rows < 1 or not pixels.size:
@@ -49,7 +49,7 @@ def draw_picture(
 
 
 def useful_px(panel: Panel, terminal: Terminal) -> tuple[int, int]:
-    """The box of pixels worth loading for a panel: its own, or for half blocks a smaller one of that shape."""
+    """The size in pixels worth loading for a panel: its own, or for half blocks a smaller one of that shape."""
     width, height = panel.box_px
     if terminal.graphics not in ("half", "none"):
         return width, height
@@ -58,15 +58,15 @@ def useful_px(panel: Panel, terminal: Terminal) -> tuple[int, int]:
 
 
 def hide_picture(image_id: int, terminal: Terminal) -> str:
-    """What takes a kitty picture off the screen, to be shown again with its `graphics`.
+    """The sequence that hides a kitty picture, which can be shown again with its `graphics`.
 
-    Empty for the other protocols, whose pictures go when something is written over them.
+    Empty for the other protocols, whose pictures vanish when something is written over them.
     """
     return kitty.deletion(image_id, terminal, stored=False) if terminal.graphics == "kitty" else ""
 
 
 def forget_picture(image_id: int, terminal: Terminal) -> str:
-    """What takes a kitty picture off the screen and out of the terminal's memory. Else empty."""
+    """The sequence that removes a kitty picture from the screen and the terminal's memory; else empty."""
     return kitty.deletion(image_id, terminal, stored=True) if terminal.graphics == "kitty" else ""
 
 

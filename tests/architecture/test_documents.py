@@ -6,6 +6,7 @@ from typing import get_args
 
 import pytest
 
+import mia_tui
 from mia_tui.catalog.losses import LossName
 from mia_tui.catalog.optimizers import OptimizerName
 from mia_tui.catalog.schedules import ScheduleName
@@ -38,6 +39,17 @@ def test_the_readme_names_no_option_that_train_does_not_have() -> None:
     others += " --include-missing"
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", README))
     assert named <= known | set(others.split())
+
+
+def test_the_places_where_things_go_are_there() -> None:
+    text = mia_tui.__doc__ or ""
+    places = set(
+        re.findall(
+            r"\b[a-z_]+(?:/[a-z_]+)*(?:\.py|/__init__\.py|/)(?!\w)", text[text.index("Where things") :]
+        )
+    )
+    assert len(places) > 15
+    assert not [place for place in sorted(places) if not (ROOT / "mia_tui" / place).exists()]
 
 
 @pytest.mark.parametrize("setting", [field.name for field in user_fields()])

@@ -1,4 +1,4 @@
-"""What people get wrong: one sentence and exit code 2 or 3 for a run; broken files are skipped and named."""
+"""Mistakes of users: one sentence and exit code 2 or 3 for a run; broken files are skipped and named."""
 
 import shutil
 from pathlib import Path
@@ -28,7 +28,7 @@ WITH_A_FOLDER = [
 
 
 @pytest.mark.parametrize("words", WITH_A_FOLDER)
-def test_a_missing_folder_is_said(mia: Mia, tmp_path: Path, words: tuple[str, ...]) -> None:
+def test_a_missing_folder_is_reported(mia: Mia, tmp_path: Path, words: tuple[str, ...]) -> None:
     answer = mia(*words, tmp_path / "nowhere")
     assert_refused(answer, 3, f"There is no folder {tmp_path / 'nowhere'}")
 
@@ -38,23 +38,23 @@ def test_missing_images_may_be_a_file_or_a_folder(mia: Mia, tmp_path: Path) -> N
     assert_refused(answer, 3, f"There is no file or folder {tmp_path / 'nowhere'}")
 
 
-def test_a_file_in_place_of_a_folder_is_said(mia: Mia, discs: Path) -> None:
+def test_a_file_in_place_of_a_folder_is_reported(mia: Mia, discs: Path) -> None:
     assert_refused(train(mia, discs / "red" / "cell-1.png"), 3, "is a file", "Name the folder")
 
 
-def test_an_empty_folder_is_said_with_the_kinds_of_images(mia: Mia, tmp_path: Path) -> None:
+def test_an_empty_folder_is_reported_with_the_kinds_of_images(mia: Mia, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert_refused(train(mia, tmp_path / "empty"), 3, str(tmp_path / "empty"), "png", "tiff")
     assert not (tmp_path / "empty.mia").exists() and not list((tmp_path / "empty").iterdir())
 
 
-def test_one_class_only_is_said(mia: Mia, discs: Path) -> None:
+def test_one_class_only_is_reported(mia: Mia, discs: Path) -> None:
     shutil.rmtree(discs / "blue")
     answer = train(mia, discs, "--labels", "folders")
     assert_refused(answer, 3, "one class, red", "at least two classes")
 
 
-def test_images_without_labels_are_told_how_to_get_them(mia: Mia, discs: Path) -> None:
+def test_images_without_labels_are_refused_with_ways_to_label_them(mia: Mia, discs: Path) -> None:
     for path in list(discs.rglob("*.png")):
         path.rename(discs / f"{path.parent.name}-{path.name}")
     assert_refused(train(mia, discs), 3, str(discs), "mia-tui labels import")
@@ -74,17 +74,17 @@ def test_an_unknown_backbone_is_answered_with_the_nearest(
     assert_refused(train(mia, discs, backbone=backbone), 2, *words)
 
 
-def test_an_input_too_small_for_a_backbone_is_said_with_the_least(mia: Mia, discs: Path) -> None:
+def test_an_input_too_small_for_a_backbone_is_reported_with_the_least(mia: Mia, discs: Path) -> None:
     answer = train(mia, discs, backbone="inceptionv3")
     assert_refused(answer, 2, "--size 32x32 is too small for inceptionv3", "at least 75 pixels")
     assert not runs_of(discs)
 
 
-def test_an_input_too_small_for_another_model_of_timm_is_said_too(mia: Mia, discs: Path) -> None:
+def test_an_input_too_small_for_another_model_of_timm_is_reported_too(mia: Mia, discs: Path) -> None:
     assert_refused(train(mia, discs, "--size", 8, backbone="timm:vgg11"), 2, "timm:vgg11", "8")
 
 
-def test_a_checkpoint_whose_classes_are_none_of_the_datasets_is_said_with_both(
+def test_a_checkpoint_whose_classes_are_none_of_the_datasets_is_reported_with_both(
     mia: Mia, discs: Path, tmp_path: Path
 ) -> None:
     assert train(mia, discs).code == 0
@@ -101,7 +101,7 @@ def test_a_checkpoint_whose_classes_are_none_of_the_datasets_is_said_with_both(
 @pytest.mark.parametrize(
     "content", [b"not a database, not at all" * 100, b"SQLite format 3\0" + b"\xff" * 5000]
 )
-def test_a_corrupt_labels_db_is_said_and_left_as_it_is(mia: Mia, discs: Path, content: bytes) -> None:
+def test_a_corrupt_labels_db_is_reported_and_left_as_it_is(mia: Mia, discs: Path, content: bytes) -> None:
     state = StateFolder(discs.with_name("discs.mia"))
     state.root.mkdir()
     state.labels_db.write_bytes(content)
@@ -128,7 +128,7 @@ print("code", run(lambda: command.main(words, prog_name="mia-tui", standalone_mo
 """
 
 
-def test_a_full_disk_is_said_before_anything_is_trained(discs: Path, tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_before_anything_is_trained(discs: Path, tmp_path: Path) -> None:
     said = on_small_disk(
         tmp_path / "disk",
         ON_A_DISK,
@@ -145,7 +145,7 @@ def test_a_full_disk_is_said_before_anything_is_trained(discs: Path, tmp_path: P
     assert "--state DIR" in sentence and "Traceback" not in said
 
 
-def test_a_disk_that_fills_up_between_labels_and_run_is_said(discs: Path, tmp_path: Path) -> None:
+def test_a_disk_that_fills_up_between_labels_and_run_is_reported(discs: Path, tmp_path: Path) -> None:
     """The split fits, the folder of the run does not."""
     said = on_small_disk(
         tmp_path / "disk",
@@ -160,7 +160,7 @@ def test_a_disk_that_fills_up_between_labels_and_run_is_said(discs: Path, tmp_pa
 
 
 @pytest.mark.parametrize("below", ["", "state"])
-def test_a_state_folder_on_a_read_only_disk_is_said(discs: Path, tmp_path: Path, below: str) -> None:
+def test_a_state_folder_on_a_read_only_disk_is_reported(discs: Path, tmp_path: Path, below: str) -> None:
     said = on_small_disk(
         tmp_path / "disk",
         ON_A_DISK,
@@ -173,7 +173,7 @@ def test_a_state_folder_on_a_read_only_disk_is_said(discs: Path, tmp_path: Path,
     assert str(tmp_path / "disk") in sentence and "--state DIR" in sentence and "Traceback" not in said
 
 
-def test_a_file_in_place_of_the_state_folder_is_said(mia: Mia, discs: Path, tmp_path: Path) -> None:
+def test_a_file_in_place_of_the_state_folder_is_reported(mia: Mia, discs: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert_refused(train(mia, discs, "--state", tmp_path / "file"), 2, "--state", "is a file")
     answer = train(mia, discs, "--state", tmp_path / "file" / "below")
@@ -195,7 +195,7 @@ def test_weights_that_are_cut_short_or_of_another_network_are_refused(
     assert_refused(mia("predict", discs, "--run", short, "--out", tmp_path / "p.csv"), 3, "is damaged")
 
 
-def test_a_run_that_is_none_is_said(mia: Mia, discs: Path, tmp_path: Path) -> None:
+def test_a_run_that_is_none_is_reported(mia: Mia, discs: Path, tmp_path: Path) -> None:
     assert_refused(mia("predict", discs, "--run", "zzz", "--out", tmp_path / "p.csv"), 2, "zzz")
     assert_refused(mia("predict", discs, "--run", discs, "--out", tmp_path / "p.csv"), 1, "is not a run")
     assert_refused(train(mia, discs, "--resume", "last"), 2, "keeps its settings")
@@ -235,7 +235,7 @@ def test_broken_files_are_skipped_counted_and_the_first_five_named(mia: Mia, dis
     assert "30 images of the part all" in answer.out
 
 
-def test_the_limit_of_megapixels_is_said_and_can_be_changed(mia: Mia, discs: Path) -> None:
+def test_the_limit_of_megapixels_is_reported_and_can_be_changed(mia: Mia, discs: Path) -> None:
     large = discs / "red" / "cell-1.png"
     large.write_bytes(huge_png(20_000, 10_000))
     answer = train(mia, discs)
@@ -266,7 +266,7 @@ def test_a_class_without_a_readable_image_ends_the_run(mia: Mia, discs: Path) ->
     assert "12 images are left out" in answer.err and "and 7 more" in answer.err
 
 
-def test_nothing_readable_to_predict_or_judge_is_said(mia: Mia, discs: Path) -> None:
+def test_nothing_readable_to_predict_or_evaluate_is_reported(mia: Mia, discs: Path) -> None:
     assert train(mia, discs).code == 0
     for path in discs.rglob("*.png"):
         path.write_bytes(b"")

@@ -33,7 +33,7 @@ def test_a_backbone_without_weights_shows_none(mia: Mia) -> None:
     assert lines["resnet18"].endswith("to fetch")
 
 
-def test_weights_on_this_disk_are_told(mia: Mia, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_on_this_disk_are_reported(mia: Mia, monkeypatch: pytest.MonkeyPatch) -> None:
     snapshot = weights_cache.hub_cache() / "models--timm--resnet18.a1_in1k" / "snapshots" / "abc"
     snapshot.mkdir(parents=True)
     (snapshot / "model.safetensors").touch()

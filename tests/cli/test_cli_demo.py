@@ -24,7 +24,7 @@ def test_a_folder_of_somebodys_images_is_left_alone(mia: Mia, tmp_path: Path) ->
     (tmp_path / LABELS).write_text("file,class\nimages/mine.png,round\n")
     answer = mia("demo", tmp_path)
     assert answer.code == 2
-    assert answer.err.startswith(f"{tmp_path} is there already and holds something else.")
+    assert answer.err.startswith(f"{tmp_path} already exists and holds something else.")
     assert (tmp_path / LABELS).read_text() == "file,class\nimages/mine.png,round\n"
     assert list((tmp_path / IMAGES).iterdir()) == []
 

@@ -81,12 +81,12 @@ def test_busy_cores_are_a_note_with_the_threads_that_a_run_would_take(
     monkeypatch.setattr(doctor, "CoreWatch", Watch)
     out = " ".join(mia("doctor").out.split())
     assert "note: 8 usable, 5.9 kept busy by other programs (load " in out
-    assert "a run would take 2 threads instead of 8. It would keep that number" in out
+    assert "a run would use 2 threads instead of 8. It would keep that number" in out
     assert "Training on CPU, 2 threads, arithmetic bf16" in out
 
 
 @pytest.mark.usefixtures("facts")
-def test_no_gpu_is_said_with_where_one_may_be(mia: Mia) -> None:
+def test_no_gpu_is_reported_with_where_one_may_be(mia: Mia) -> None:
     assert (
         "note: this machine shows no NVIDIA GPU. On a cluster the login node often has none"
         in mia("doctor").out
@@ -113,7 +113,7 @@ def test_looking_at_a_dataset_writes_nothing_there(mia: Mia, tmp_path: Path) -> 
 
 
 @pytest.mark.usefixtures("facts")
-def test_the_place_beside_class_folders_is_looked_at(mia: Mia, discs: Path) -> None:
+def test_the_place_beside_class_folders_is_checked(mia: Mia, discs: Path) -> None:
     assert f"Labels, runs    {discs}.mia, " in mia("doctor", "--dataset", discs).out
 
 
@@ -137,7 +137,7 @@ def test_a_place_that_cannot_be_written_is_a_problem_that_names_state(
     )
 
 
-def test_a_read_only_disk_is_found_out_without_writing(tmp_path: Path) -> None:
+def test_a_read_only_disk_is_noticed_without_writing(tmp_path: Path) -> None:
     code = """
         from pathlib import Path
         from mia_tui.cli.doctor import _folder
@@ -157,11 +157,11 @@ def test_user_folders_that_cannot_be_made_are_only_a_note(
     monkeypatch.setenv("XDG_CACHE_HOME", str(taken))
     answer = mia("doctor")
     assert answer.code == 0
-    assert "Cache           note: cannot be made: Not a directory." in answer.out
+    assert "Cache           note: cannot be created: Not a directory." in answer.out
 
 
 @pytest.mark.usefixtures("facts")
-def test_a_run_that_would_end_with_its_job_is_said(mia: Mia, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_would_end_with_its_job_is_reported(mia: Mia, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLURM_JOB_ID", "77")
     assert "Detached runs   note: This terminal belongs to Slurm job 77" in mia("doctor").out
 
@@ -187,7 +187,7 @@ def test_torch_is_asked_in_a_process_of_its_own() -> None:
         ("import time; time.sleep(600)", 1.0, "did not end within 1 s"),
     ],
 )
-def test_torch_that_fails_crashes_or_hangs_is_told_and_not_suffered(
+def test_torch_that_fails_crashes_or_hangs_is_reported_and_does_not_crash_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str, longest_s: float, words: str
 ) -> None:
     (tmp_path / "timm.py").write_text(content)
@@ -199,7 +199,7 @@ def test_torch_that_fails_crashes_or_hangs_is_told_and_not_suffered(
 
 
 @pytest.mark.usefixtures("facts")
-def test_on_a_terminal_long_findings_go_on_below_their_text(
+def test_on_a_terminal_long_findings_continue_below_their_text(
     mia: Mia, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     on_terminal(monkeypatch, make_terminal())
@@ -230,7 +230,7 @@ def test_on_a_terminal_long_findings_go_on_below_their_text(
         (make_terminal("none", "none"), "note: not shown, no colours, 10x20 pixels a cell."),
     ],
 )
-def test_what_the_terminal_shows_of_images_is_told(
+def test_what_the_terminal_shows_of_images_is_reported(
     mia: Mia, monkeypatch: pytest.MonkeyPatch, terminal: Terminal, said: str
 ) -> None:
     on_terminal(monkeypatch, terminal)
@@ -250,7 +250,7 @@ def test_it_goes_by_the_settings_as_the_app_does_and_names_their_file(
     asked = on_terminal(monkeypatch, make_terminal())
     monkeypatch.setenv("COLUMNS", "1000")
     file = user_config_file()
-    assert f"\nSettings        none; they go into {file}\n" in mia("doctor").out
+    assert f"\nSettings        none; they would be in {file}\n" in mia("doctor").out
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text('graphics = "sixel"\ncolours = "256"\n')
     assert f"\nSettings        {file}\n" in mia("doctor").out

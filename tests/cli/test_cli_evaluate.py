@@ -1,4 +1,4 @@
-"""`mia-tui evaluate`: which images are judged, and the figures of them."""
+"""`mia-tui evaluate`: which images are evaluated, and the figures of them."""
 
 import json
 import shutil
@@ -72,7 +72,7 @@ def test_the_figures_are_those_of_the_predictions(mia: Mia, discs: Path, run: Ru
     assert record["mcc"] == pytest.approx(metrics.matthews_corrcoef(truth, predicted))
 
 
-def test_what_was_trained_on_is_not_judged_as_unseen(mia: Mia, discs: Path, run: RunDir) -> None:
+def test_what_was_trained_on_is_not_evaluated_as_unseen(mia: Mia, discs: Path, run: RunDir) -> None:
     assert count(run, "test") and count(run, "val")
     by_default = evaluate(mia, discs, run)
     assert (by_default["split"], by_default["samples"]) == ("test", count(run, "test"))
@@ -89,13 +89,13 @@ def test_a_later_split_does_not_make_what_was_trained_on_unseen(mia: Mia, discs:
     assert evaluate(mia, discs, run, "--split", "test")["samples"] == count(run, "test")
 
 
-def test_new_images_of_the_dataset_are_judged_as_unseen(mia: Mia, discs: Path, run: RunDir) -> None:
+def test_new_images_of_the_dataset_are_evaluated_as_unseen(mia: Mia, discs: Path, run: RunDir) -> None:
     draw_disc(discs / "red", "new.png", size_px=40, red=True, seed=999)
     record = evaluate(mia, discs, run)
     assert (record["samples"], record["trained_on"]) == (count(run, "test") + 1, 0)
 
 
-def test_another_dataset_is_judged_whole_with_its_classes_matched_by_name(
+def test_another_dataset_is_evaluated_whole_with_its_classes_matched_by_name(
     mia: Mia, discs: Path, run: RunDir, tmp_path: Path
 ) -> None:
     other = tmp_path / "other"
@@ -116,7 +116,7 @@ def test_a_copy_of_the_dataset_elsewhere_is_found_by_the_newest_run(
     assert evaluate(mia, copy, Path("last"))["samples"] == 36
 
 
-def test_a_part_without_images_is_said(mia: Mia, discs: Path) -> None:
+def test_a_part_without_images_is_reported(mia: Mia, discs: Path) -> None:
     assert train(mia, discs).code == 0
     answer = mia("evaluate", discs, "--run", "last", "--split", "test")
     assert_refused(answer, 3, "no labelled image in the part test", "--split val, test or all")
@@ -140,7 +140,7 @@ def test_the_run_of_another_dataset_is_named_with_dataset(
     assert json.loads(answer.out)["samples"] == 36
 
 
-def test_a_class_that_is_predicted_without_having_images_is_said(
+def test_a_class_that_is_predicted_without_having_images_is_reported(
     mia: Mia, discs: Path, run: RunDir, tmp_path: Path
 ) -> None:
     other = tmp_path / "other"
@@ -153,7 +153,9 @@ def test_a_class_that_is_predicted_without_having_images_is_said(
     assert ("No image is of class blue" in record["said"]) == (predicted_blue > 0)
 
 
-def test_a_run_without_weights_is_said_with_the_one_that_has_some(mia: Mia, discs: Path, run: RunDir) -> None:
+def test_a_run_without_weights_is_reported_with_the_one_that_has_some(
+    mia: Mia, discs: Path, run: RunDir
+) -> None:
     from mia_tui.runs.record.layout import RunDir as Folder
 
     newer = run.path.with_name("29990101-0000-later")
@@ -165,7 +167,7 @@ def test_a_run_without_weights_is_said_with_the_one_that_has_some(mia: Mia, disc
     assert_refused(answer, 1, "has no weights", f"--run {run.path}")
 
 
-def test_one_folder_of_images_is_refused_before_the_network_is_loaded_and_judged_with_the_option_named(
+def test_one_folder_of_images_is_refused_before_the_network_is_loaded_and_evaluated_with_the_option_named(
     mia: Mia, discs: Path, run: RunDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from mia_tui.cli import evaluate as module

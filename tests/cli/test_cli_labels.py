@@ -126,7 +126,9 @@ def test_a_missing_dataset_is_a_fault_of_the_data(mia: Mia, tmp_path: Path, comm
 
 
 @pytest.mark.parametrize("command", ["export", "stats", "split"])
-def test_a_dataset_without_labels_is_told_how_to_get_them(mia: Mia, cells: Path, command: str) -> None:
+def test_a_dataset_without_labels_is_refused_with_ways_to_label_it(
+    mia: Mia, cells: Path, command: str
+) -> None:
     answer = mia("labels", command, cells)
     assert answer.code == 3
     assert "mia-tui labels import" in answer.err and "--state" not in answer.err
@@ -312,7 +314,7 @@ def test_the_split_is_made_once_and_anew_only_when_asked(mia: Mia, labelled: Pat
     rule = "val fraction 0.2, test fraction 0, no groups, seed 0."
     assert made.out.splitlines()[-1] == f"The split was made just now: {rule}"
     shown = mia("labels", "split", labelled).out.splitlines()
-    assert shown == [*made.out.splitlines()[:-1], f"The split was there already: {rule}"]
+    assert shown == [*made.out.splitlines()[:-1], f"The split exists already: {rule}"]
     assert mia("labels", "stats", labelled).out.splitlines()[-1] == f"The split follows: {rule}"
     other = mia("labels", "split", labelled, "--val-fraction", 0.4)
     assert other.code == 2
@@ -327,7 +329,7 @@ def test_a_new_split_keeps_what_it_is_not_told(mia: Mia, labelled: Path) -> None
     mia("labels", "split", labelled, "--val-fraction", 0.4)
     answer = mia("labels", "split", labelled, "--new", "--split-seed", 7, "--group-by", "cell([0-9]+)")
     assert answer.out.splitlines()[-2:] == [
-        "The split was made anew: val fraction 0.4, test fraction 0, grouped by 'cell([0-9]+)', seed 7.",
+        "The split was made again: val fraction 0.4, test fraction 0, grouped by 'cell([0-9]+)', seed 7.",
         "Kept from the old split's rule: val fraction 0.4, test fraction 0.",
     ]
     assert counts(mia, labelled)["round"]["val"] == 6
@@ -340,7 +342,7 @@ def test_a_new_split_keeps_what_it_is_not_told(mia: Mia, labelled: Path) -> None
     }
 
 
-def test_a_fraction_for_a_part_that_a_folder_fixes_is_said_to_have_no_effect(
+def test_a_fraction_for_a_part_that_a_folder_fixes_gets_a_warning(
     mia: Mia, discs: Path, tmp_path: Path
 ) -> None:
     mia("labels", "split", discs)
@@ -369,7 +371,7 @@ def test_labels_and_split_can_lie_elsewhere(mia: Mia, cells: Path, table: Path, 
     assert counts(mia, cells, "--state", state)["round"]["val"] == 3
 
 
-def test_what_cannot_be_looked_into_is_named_in_a_sentence(mia: Mia, labelled: Path) -> None:
+def test_what_cannot_be_read_is_named_in_a_sentence(mia: Mia, labelled: Path) -> None:
     (labelled / "dead\x1b.png").symlink_to("nothing")
     assert mia("labels", "stats", labelled).err == (
         "Warning: 1 file or folder could not be read: dead\\x1b.png (The link leads nowhere).\n"
@@ -411,7 +413,7 @@ def test_the_help_of_import_lists_every_name_a_column_may_have(mia: Mia) -> None
     assert not missing
 
 
-def test_files_of_other_kinds_are_said_and_stand_in_the_record(mia: Mia, labelled: Path) -> None:
+def test_files_of_other_kinds_are_reported_and_are_in_the_record(mia: Mia, labelled: Path) -> None:
     for name in ("a.heic", "b.HEIC", "c.czi", ".hidden.czi", "Thumbs.db"):
         (labelled / name).touch()
     answer = mia("labels", "stats", labelled, "--json")
@@ -436,7 +438,7 @@ def test_a_damaged_table_leaves_nothing_behind(mia: Mia, cells: Path, table: Pat
     assert files_below(cells.parent) == before
 
 
-def test_what_was_matched_by_the_end_of_a_path_is_said(mia: Mia, cells: Path, table: Path) -> None:
+def test_what_was_matched_by_the_end_of_a_path_is_reported(mia: Mia, cells: Path, table: Path) -> None:
     table.write_text(
         "sep=;\r\nFile Name;Label;frame\r\nC:\\data\\cell0.png;cat;0.0\r\n/old/place/cell1.png;dog;\r\n"
     )
@@ -469,9 +471,7 @@ def test_an_export_finds_renamed_images_of_an_import_and_writes_nothing(mia: Mia
     assert state.read_bytes() == before
 
 
-def test_a_renamed_image_keeps_its_part_in_counts_and_when_the_split_is_gone_on_with(
-    mia: Mia, labelled: Path
-) -> None:
+def test_a_renamed_image_keeps_its_part_in_counts_and_when_the_split_exists(mia: Mia, labelled: Path) -> None:
     mia("labels", "split", labelled)
     before = counts(mia, labelled)
     with LabelStore(labelled / "mia" / "labels.db") as store:
@@ -509,7 +509,7 @@ def test_an_import_takes_fingerprints_of_what_earlier_programs_labelled(
         assert store.files_without_hash()[0] == []
 
 
-def test_fingerprints_that_an_import_has_no_time_for_are_said_and_taken_by_the_next(
+def test_fingerprints_that_an_import_has_no_time_for_are_reported_and_taken_by_the_next(
     mia: Mia, cells: Path, table: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mia_tui.cli.labels.import_file._FINGERPRINTS_S", -1.0)

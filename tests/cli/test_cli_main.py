@@ -1,4 +1,4 @@
-"""Which commands there are, what help says, and how slips are answered."""
+"""Which commands there are, their help, and the answers to mistakes."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,7 +36,7 @@ def test_help_names_every_command_with_what_it_is_for(mia: Mia) -> None:
         assert summary in answer.out
 
 
-def test_the_version_is_said(mia: Mia) -> None:
+def test_the_version_is_reported(mia: Mia) -> None:
     assert mia("--version").out == f"mia-tui {__version__}\n"
 
 

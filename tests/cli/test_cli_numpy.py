@@ -1,4 +1,4 @@
-"""How the app has numpy."""
+"""How the app imports numpy."""
 
 import gc
 from pathlib import Path
@@ -32,7 +32,7 @@ def test_numpy_comes_without_a_thread_for_each_core_and_what_the_app_starts_does
     """)
 
 
-def test_who_has_said_how_many_threads_there_shall_be_is_obeyed() -> None:
+def test_a_number_of_threads_that_the_user_set_stays() -> None:
     run_python("""
         import os
         from mia_tui.cli.open import _import_numpy

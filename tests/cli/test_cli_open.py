@@ -1,4 +1,4 @@
-"""`mia-tui [DATASET]`: which words open the app, with what, and what is said where it cannot be opened."""
+"""`mia-tui [DATASET]`: which arguments open the app, and the sentences where it cannot be opened."""
 
 import sys
 from collections.abc import Callable
@@ -82,7 +82,7 @@ def test_options_without_a_folder_reach_the_app(mia: Mia, app: App) -> None:
     assert (app.opened["dataset"], app.opened["graphics"]) == (None, "sixel")
 
 
-def test_a_folder_whose_name_begins_with_a_dash_stands_behind_two_of_them(
+def test_a_folder_whose_name_begins_with_a_dash_comes_after_two_of_them(
     mia: Mia, app: App, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -117,7 +117,9 @@ def test_the_users_settings_reach_the_app_and_the_option_wins(mia: Mia, app: App
     assert app.opened["graphics"] == "auto"
 
 
-def test_wrong_settings_of_the_user_are_said_before_the_app_opens(mia: Mia, app: App, tmp_path: Path) -> None:
+def test_wrong_settings_of_the_user_are_reported_before_the_app_opens(
+    mia: Mia, app: App, tmp_path: Path
+) -> None:
     user_config_file().parent.mkdir(parents=True)
     user_config_file().write_text("[keys]\nundoo = ['f1']\n")
     answer = mia(tmp_path)
@@ -139,9 +141,13 @@ def test_wrong_settings_of_the_user_are_said_before_the_app_opens(mia: Mia, app:
         (
             ["cells", "train"],
             2,
-            "The command train stands behind the folder cells. It comes first: `mia-tui train",
+            "The command train comes after the folder cells. Write the command first: `mia-tui train",
         ),
-        (["--state", "s", "runs", "list"], 2, "--state stands before the command runs. Its own options come"),
+        (
+            ["--state", "s", "runs", "list"],
+            2,
+            "--state comes before the command runs. Options of a command come",
+        ),
         (
             ["cells", "--graphics", "no"],
             2,

@@ -1,11 +1,13 @@
-"""`mia-tui predict`: rows in the dataset's order, every probability, gone on with after a kill."""
+"""`mia-tui predict`: rows in the order of the dataset, every probability, continued after an interruption."""
 
 import csv
 import json
 import os
 import shutil
 import threading
+from collections.abc import Iterable
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from cli_support import Answer, Mia
@@ -73,8 +75,23 @@ def test_predictions_as_json_are_summed_up_in_one_object(
     assert sum(record["classes"].values()) == 36
 
 
+def test_a_format_that_is_added_is_written_and_shown_in_the_help(
+    mia: Mia, discs: Path, run: RunDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mia_tui.runs.prediction.formats import PREDICTION_FORMATS, PredictionFormat
+
+    def write(file: BinaryIO, header: object, rows: Iterable[object]) -> None:
+        file.write(b"\n".join(row.file.encode() for row in rows))  # type: ignore[attr-defined]
+
+    monkeypatch.setitem(PREDICTION_FORMATS, ".names", PredictionFormat(write))
+    assert ".names" in mia("predict", "--help").out
+    assert predict(mia, discs, run, tmp_path / "p.names").code == 0
+    assert len((tmp_path / "p.names").read_text().splitlines()) == 36
+    assert ".names" in predict(mia, discs, run, tmp_path / "p.txt").err
+
+
 @pytest.mark.parametrize("torn", ["", '{"file":"red/ce'])
-def test_broken_off_predictions_are_gone_on_with(
+def test_interrupted_predictions_are_continued(
     mia: Mia, discs: Path, run: RunDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, torn: str
 ) -> None:
     from mia_tui.cli import predict as predict_module
@@ -108,7 +125,7 @@ def test_broken_off_predictions_are_gone_on_with(
     monkeypatch.setattr(Predictor, "predict", count)
     answer = predict(mia, discs, run, broken, "--batch-size", 4)
     assert answer.code == 0
-    assert "20 images are predicted already" in answer.out
+    assert "20 images are already predicted" in answer.out
     assert len(asked) == 16
     assert broken.read_bytes() == whole.read_bytes()
     assert not partial.exists()
@@ -118,11 +135,11 @@ class Blink:
     """Takes the images away when some were read; they come back while the command waits, or never."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, images: Path, *, comes_back: bool) -> None:
-        from mia_tui.engine.inference import predict as engine
+        from mia_tui.engine.data import reader
         from mia_tui.runs import away
 
         self.images, self.elsewhere, self.read = images, images.with_name("elsewhere"), 0
-        self._decode, self._lock, wait_until = engine._decode, threading.Lock(), away.wait_until
+        self._decode, self._lock, wait_until = reader.decode_input, threading.Lock(), away.wait_until
 
         def wait(*arguments: object) -> bool:
             threading.Timer(0.2, self.come_back).start()
@@ -130,7 +147,7 @@ class Blink:
 
         if comes_back:
             monkeypatch.setattr(away, "wait_until", wait)
-        monkeypatch.setattr(engine, "_decode", self)
+        monkeypatch.setattr(reader, "decode_input", self)
         monkeypatch.setattr(away, "LOOK_EVERY_S", 0.02)
         monkeypatch.setattr(away, "AWAY_S", 60.0 if comes_back else 0.1)
 
@@ -157,7 +174,7 @@ def test_images_that_are_away_for_a_moment_are_waited_for_and_said(
     assert (tmp_path / "p.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
 
 
-def test_images_that_stay_away_end_the_command_and_it_goes_on_later(
+def test_images_that_stay_away_end_the_command_and_it_can_be_continued(
     mia: Mia, discs: Path, run: RunDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from mia_tui.cli import predict as predict_module
@@ -168,16 +185,16 @@ def test_images_that_stay_away_end_the_command_and_it_goes_on_later(
         blink = Blink(patch, discs, comes_back=False)
         answer = predict(mia, discs, run, tmp_path / "p.csv", "--batch-size", 4)
     assert answer.code == 1 and not (tmp_path / "p.csv").exists()
-    assert "have been away" in answer.err and "same command goes on where it was" in answer.err.replace(
+    assert "have been away" in answer.err and "same command continues where it stopped" in answer.err.replace(
         "\n", " "
     )
     blink.come_back()
     answer = predict(mia, discs, run, tmp_path / "p.csv", "--batch-size", 4)
-    assert answer.code == 0 and "are predicted already" in answer.out
+    assert answer.code == 0 and "are already predicted" in answer.out
     assert (tmp_path / "p.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
 
 
-def test_images_that_could_not_be_read_are_tried_again_when_predicting_goes_on(
+def test_images_that_could_not_be_read_are_tried_again_when_predicting_continues(
     mia: Mia, discs: Path, run: RunDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from mia_tui.cli import predict as predict_module
@@ -205,7 +222,7 @@ def test_images_that_could_not_be_read_are_tried_again_when_predicting_goes_on(
 
 
 @pytest.mark.parametrize("other", [("--tta",), ("--max-megapixels", 5)])
-def test_what_another_command_left_is_not_gone_on_with(
+def test_what_another_command_left_is_not_continued(
     mia: Mia, discs: Path, run: RunDir, tmp_path: Path, other: tuple[object, ...]
 ) -> None:
     out = tmp_path / "p.csv"
@@ -236,7 +253,7 @@ def test_averaging_over_turns_is_the_same_for_a_turned_image(
     assert plain != averaged
 
 
-def test_folders_below_are_looked_into_and_any_name_comes_back(
+def test_folders_below_are_read_and_any_name_comes_back(
     mia: Mia, discs: Path, run: RunDir, tmp_path: Path
 ) -> None:
     deep = tmp_path / "images" / "a" / "b ,\n"
@@ -273,7 +290,7 @@ def test_a_weights_file_works_without_its_run(mia: Mia, discs: Path, run: RunDir
     assert len(read_csv(tmp_path / "p.csv")) == 36
 
 
-def test_where_a_run_takes_no_suggestions_the_way_out_is_a_file(mia: Mia, discs: Path, run: RunDir) -> None:
+def test_where_a_run_takes_no_suggestions_a_file_is_recommended(mia: Mia, discs: Path, run: RunDir) -> None:
     run.predictions.touch()
     answer = mia("predict", discs, "--run", "last")
     assert answer.code == 1
@@ -313,14 +330,14 @@ def test_without_out_the_predictions_are_suggestions_for_the_app(
     ("out", "words"),
     [("p.xlsx", (".csv, .jsonl, .parquet",)), ("no/p.csv", ("does not exist",)), ("d.csv", ("is a folder",))],
 )
-def test_a_file_that_cannot_be_made_is_said_before_anything_is_predicted(
+def test_a_file_that_cannot_be_made_is_reported_before_anything_is_predicted(
     mia: Mia, discs: Path, tmp_path: Path, out: str, words: tuple[str, ...]
 ) -> None:
     (tmp_path / "d.csv").mkdir()
     assert_refused(mia("predict", discs, "--run", "last", "--out", tmp_path / out), 2, *words)
 
 
-def test_files_of_other_kinds_are_said_by_predict_and_by_train(
+def test_files_of_other_kinds_are_reported_by_predict_and_by_train(
     mia: Mia, discs: Path, run: RunDir, tmp_path: Path
 ) -> None:
     (discs / "red" / "a.czi").touch()

@@ -1,4 +1,4 @@
-"""A run as it is told to whoever sits in front."""
+"""The progress of a run on the terminal."""
 
 from pathlib import Path
 
@@ -83,7 +83,7 @@ def test_on_a_terminal_that_cannot_take_lines_back_there_are_plain_lines(
     assert "1/1" in capsys.readouterr().out
 
 
-def test_after_resuming_it_says_where_it_goes_on_and_the_earlier_epochs_are_there(
+def test_after_resuming_it_says_where_it_resumes_and_the_earlier_epochs_are_there(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     state = RunState(metric="macro_f1")
@@ -94,7 +94,7 @@ def test_after_resuming_it_says_where_it_goes_on_and_the_earlier_epochs_are_ther
         show(epoch_row(3, loss=0.1, macro_f1=0.8))
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines if "/" in line] == ["1/5", "2/5", "3/5", "3/5"]
-    assert "Going on with epoch 3 after step 4, on cpu." in lines
+    assert "Resuming epoch 3 after step 4, on cpu." in lines
     assert [row.epoch for row in show.state.epochs] == [1, 2, 3]
 
 

@@ -1,4 +1,4 @@
-"""What leaves the command line: streams, sentences, exit codes."""
+"""The output of the command line: streams, sentences, exit codes."""
 
 import errno
 import io
@@ -63,13 +63,13 @@ def test_the_code_a_command_returns_is_the_exit_code() -> None:
     assert run(lambda: None) == 0
 
 
-def test_a_fault_of_ours_is_one_line_and_its_traceback_lies_in_a_file(
+def test_a_bug_of_ours_is_one_line_and_its_traceback_is_in_a_file(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert run(raising(ZeroDivisionError("some\x1b\nthing"))) == 1
     said = capsys.readouterr().err
     assert said.count("\n") == 1
-    assert said.startswith("This is a fault in mia-tui: ZeroDivisionError: some\\x1b\\x0athing.")
+    assert said.startswith("This is a bug in mia-tui: ZeroDivisionError: some\\x1b\\x0athing.")
     saved = Path(said.split("with the file ")[1].rstrip(".\n"))
     assert "Traceback" in saved.read_text()
 
@@ -97,7 +97,7 @@ def test_with_json_prose_goes_to_stderr_and_records_to_stdout(capsys: pytest.Cap
     assert err == "prose\na\n1\nWarning: careful Do this.\n"
 
 
-def test_whatever_is_said_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+def test_whatever_is_reported_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     told = Report()
     told.say("of run \x1b[2J")
     told.note("from \x9b31m")
@@ -119,9 +119,7 @@ def test_the_content_of_a_file_is_inert_on_a_terminal_and_whole_elsewhere(
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.ENAMETOOLONG, errno.ESTALE])
-def test_a_place_the_disk_refuses_is_no_fault_of_ours(
-    capsys: pytest.CaptureFixture[str], number: int
-) -> None:
+def test_a_path_the_disk_refuses_is_no_bug_of_ours(capsys: pytest.CaptureFixture[str], number: int) -> None:
     assert run(raising(OSError(number, os.strerror(number), "cells\x1b"))) == 2
     assert capsys.readouterr().err == f"cells\\x1b cannot be used: {os.strerror(number)}.\n"
 
@@ -154,7 +152,7 @@ class Broken(io.StringIO):
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.EPIPE])
-def test_output_that_nobody_reads_is_given_up_for_good_and_in_silence(
+def test_output_that_nobody_reads_is_dropped_for_good_without_an_error(
     monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     broken = Broken(number)
@@ -163,7 +161,7 @@ def test_output_that_nobody_reads_is_given_up_for_good_and_in_silence(
     told.say("one")
     told.say("two")
     assert broken.tries == 1
-    assert told.deaf
+    assert told.is_unread
     assert run(lambda: None) == 0
 
 
@@ -172,13 +170,13 @@ def test_a_stream_that_is_closed_or_missing_is_no_fault(monkeypatch: pytest.Monk
     closed.close()
     for stream in (closed, None):
         monkeypatch.setattr(sys, "stdout", stream)
-        outlet = SafeStream("stdout")
-        outlet.write("x")
-        outlet.flush()
-        assert not outlet.isatty()
+        safe = SafeStream("stdout")
+        safe.write("x")
+        safe.flush()
+        assert not safe.isatty()
 
 
-def test_a_full_disk_behind_stdout_is_said_and_costs_the_exit_code() -> None:
+def test_a_full_disk_behind_stdout_is_reported_and_costs_the_exit_code() -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [*MIA, "backbones"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
@@ -285,8 +283,8 @@ def test_prose_is_broken_at_words_on_a_terminal_and_nowhere_else(
     told.say(text)
     told.warn(text)
     assert capsys.readouterr() == (f"{text}\n", f"Warning: {text}\n")
-    for outlet in (report.STDOUT, report.STDERR):
-        monkeypatch.setattr(outlet, "isatty", lambda: True)
+    for stream in (report.STDOUT, report.STDERR):
+        monkeypatch.setattr(stream, "isatty", lambda: True)
     told.say(text, hang=4)
     told.row(text)
     told.warn(text)
@@ -302,7 +300,7 @@ def test_a_terminal_tells_its_width(monkeypatch: pytest.MonkeyPatch) -> None:
     master, slave = pty.openpty()
     with os.fdopen(master, "w"), os.fdopen(slave, "w") as terminal:
         monkeypatch.setattr(sys, "stdout", terminal)
-        outlet = SafeStream("stdout")
-        assert outlet.columns() == 80  # a fresh one tells 0
+        stream = SafeStream("stdout")
+        assert stream.columns() == 80  # a fresh one tells 0
         termios.tcsetwinsize(terminal.fileno(), (24, 50))
-        assert outlet.columns() == 50
+        assert stream.columns() == 50

@@ -17,7 +17,7 @@ from cli_support import Mia
 from run_support import epoch_row, finished, make_run, python, started, wait_for
 
 from mia_tui.cli.output.tables import FIGURES
-from mia_tui.cli.runs.show import settings_sentence
+from mia_tui.cli.runs import settings_sentence
 from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.model import Part
 from mia_tui.runs.evaluation.figures import SavedConfusion, save_confusion
@@ -143,7 +143,7 @@ def test_a_damaged_run_is_named_and_hides_no_other(mia: Mia, dataset: Path, run:
     assert damaged.name in answer.err
 
 
-def test_a_missing_dataset_is_said(mia: Mia, tmp_path: Path) -> None:
+def test_a_missing_dataset_is_reported(mia: Mia, tmp_path: Path) -> None:
     answer = mia("runs", "list", tmp_path / "none")
     assert answer.code == 2
     assert "is not a folder" in answer.err
@@ -329,7 +329,7 @@ def test_ctrl_c_while_following_leaves_the_run_alone(tmp_path: Path) -> None:
         watcher.send_signal(signal.SIGINT)
         _, err = watcher.communicate(timeout=60)
         assert watcher.returncode == 130
-        assert f"The run {made.name} goes on;" in err
+        assert f"The run {made.name} continues;" in err
         assert run_status(made) == "running"
 
 

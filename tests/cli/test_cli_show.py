@@ -62,7 +62,7 @@ def test_sequences_go_into_a_pipe_when_asked_for(mia: Mia, red: Path, graphics: 
     assert answer.out.endswith("red.png: 64 × 32 pixels, 8 bits, colour\n")
 
 
-def test_without_graphics_only_the_facts_are_said(mia: Mia, red: Path) -> None:
+def test_without_graphics_only_the_facts_are_reported(mia: Mia, red: Path) -> None:
     assert mia("show", red, "--graphics", "none").out == "red.png: 64 × 32 pixels, 8 bits, colour\n"
 
 
@@ -83,7 +83,7 @@ def test_on_a_terminal_it_is_asked_and_the_image_fits_into_it(
     assert asked == ["auto", "sixel"]
 
 
-def test_what_the_terminal_cannot_do_is_said_on_stderr(
+def test_what_the_terminal_cannot_do_is_reported_on_stderr(
     mia: Mia, red: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     on_terminal(monkeypatch, make_terminal(note="This terminal has no sixel."))
@@ -193,7 +193,7 @@ def test_an_image_is_shown_upright_and_16_bits_through_their_window(mia: Mia, tm
         ("F", "tif", "32 bits, grey, with decimals"),
     ],
 )
-def test_the_depth_is_said_in_words(mia: Mia, tmp_path: Path, mode: str, suffix: str, depth: str) -> None:
+def test_the_depth_is_reported_in_words(mia: Mia, tmp_path: Path, mode: str, suffix: str, depth: str) -> None:
     path = tmp_path / f"a.{suffix}"
     Image.new(mode, (5, 4)).save(path)
     answer = mia("show", path)
@@ -301,4 +301,4 @@ def test_an_annotator_without_a_name_is_refused(mia: Mia, tmp_path: Path, name: 
             mia("--annotator", name, *command) if len(command) == 1 else mia(*command, "--annotator", name)
         )
         assert (answer.code, answer.out) == (2, "")
-        assert "--annotator is empty. Name who labels, or leave the option out." in answer.err
+        assert "--annotator is empty. Give a name, or leave the option out." in answer.err

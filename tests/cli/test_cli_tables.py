@@ -42,13 +42,13 @@ def test_a_small_confusion_matrix_is_shown_whole() -> None:
     ]
 
 
-def test_of_many_classes_the_commonest_mix_ups_are_shown() -> None:
+def test_of_many_classes_the_most_frequent_confusions_are_shown() -> None:
     counts = [[0] * 20 for _ in range(20)]
     for index in range(20):
         counts[index][index] = 100
     counts[3][4], counts[7][2] = 9, 30
     assert list(confusion(counts, [f"class {index}" for index in range(20)])) == [
-        "The commonest of 2 kinds of mix-up:",
+        "The most frequent of 2 kinds of confusion:",
         "truth    predicted  images",
         "class 7  class 2        30",
         "class 3  class 4         9",
@@ -58,7 +58,7 @@ def test_of_many_classes_the_commonest_mix_ups_are_shown() -> None:
 def test_many_classes_without_a_mix_up_say_so() -> None:
     counts = [[int(row == column) for column in range(20)] for row in range(20)]
     assert list(confusion(counts, [str(index) for index in range(20)])) == [
-        "No image was taken for one of another class."
+        "No image was predicted as another class than its own."
     ]
 
 

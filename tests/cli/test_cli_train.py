@@ -23,7 +23,7 @@ def test_a_training_tells_classes_epochs_and_the_figures_of_the_best(mia: Mia, d
     lines = [line.split() for line in answer.out.splitlines()]
     assert ["red", "19", "5", "0"] in lines and ["blue", "10", "2", "0"] in lines
     assert [words[0] for words in lines if words and words[0] in ("1/2", "2/2")] == ["1/2", "2/2"]
-    assert "Best epoch:" in answer.out and "judged on the validation part" in answer.out
+    assert "Best epoch:" in answer.out and "evaluated on the validation part" in answer.out
     assert all(word in answer.out for word in ("precision", "recall", "f1"))
     assert f"Weights: {run.best_weights}" in answer.out
 
@@ -37,7 +37,9 @@ def test_the_end_of_a_training_names_images_it_did_without_and_their_epochs(mia:
     assert "2 images were left out of epochs 1-2 (" in said and "red/cell-0.png, red/cell-1.png; " in said
 
 
-def test_a_set_in_which_every_pixel_is_nan_is_said_before_it_is_trained_on(mia: Mia, tmp_path: Path) -> None:
+def test_a_set_in_which_every_pixel_is_nan_is_reported_before_it_is_trained_on(
+    mia: Mia, tmp_path: Path
+) -> None:
     for index in range(12):
         path = tmp_path / "cells" / "ab"[index % 2] / f"{index}.tif"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -113,14 +115,14 @@ def test_a_mistake_that_only_the_worker_sees_leaves_no_run_behind(mia: Mia, disc
     assert runs_of(discs) == []
 
 
-def test_a_detached_run_that_cannot_begin_is_said_at_once(mia: Mia, discs: Path) -> None:
+def test_a_detached_run_that_cannot_begin_is_reported_at_once(mia: Mia, discs: Path) -> None:
     answer = train(mia, discs, "--detach", backbone="timm:resnet81x")
     assert_refused(answer, 2, "timm has no model 'resnet81x'")
     assert "in the background" not in answer.out
     assert runs_of(discs) == []
 
 
-def test_the_end_of_a_training_says_how_to_go_on(mia: Mia, discs: Path) -> None:
+def test_the_end_of_a_training_says_how_to_continue(mia: Mia, discs: Path) -> None:
     answer = train(mia, discs)
     (run,) = runs_of(discs)
     assert f"mia-tui evaluate FOLDER --run {run.path}" in answer.out
@@ -133,7 +135,7 @@ def test_a_run_behind_one_that_has_ended_begins_at_once(mia: Mia, discs: Path) -
     answer = train(mia, discs, "--after", "last")
     assert answer.code == 0, answer.err
     first, second = runs_of(discs)
-    assert f"The run {first.name} has ended, so this one begins at once." in answer.err
+    assert f"The run {first.name} has ended, so this one starts at once." in answer.err
     assert second.job().after is None
 
 

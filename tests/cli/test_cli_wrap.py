@@ -1,4 +1,4 @@
-"""Prose broken at words."""
+"""Text wrapped at words."""
 
 import pytest
 

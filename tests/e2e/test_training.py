@@ -36,7 +36,7 @@ LONG_S = 120.0  # for a busy machine; nothing here needs it on a quiet one
 WORK = """
 import sys
 import mia_tui.engine.training.train as train, mia_tui.worker as worker
-train.SAVE_EVERY_S = train.TELL_EVERY_S = 0.0
+train.SAVE_EVERY_S = train.EMIT_EVERY_S = 0.0
 {setup}
 sys.exit(worker.main())
 """
@@ -46,7 +46,7 @@ import sys
 import mia_tui.engine.training.train as train
 from mia_tui.cli.main import command
 from mia_tui.cli.report import run
-train.SAVE_EVERY_S = train.TELL_EVERY_S = 0.0
+train.SAVE_EVERY_S = train.EMIT_EVERY_S = 0.0
 words = sys.argv[1:]
 sys.exit(run(lambda: command.main(words, prog_name="mia-tui", standalone_mode=False)))
 """
@@ -171,12 +171,12 @@ def validate(self):
 train._Training._validate = validate
 """,
     "after an epoch's row, before its checkpoint": """
-real = train._Training._tell_epoch
+real = train._Training._emit_epoch
 def tell(self, *arguments):
     real(self, *arguments)
     if self.progress.epoch == 2:
         die()
-train._Training._tell_epoch = tell
+train._Training._emit_epoch = tell
 """,
     "with epochs that were told and never saved": """
 train.SAVE_EVERY_S = 60.0
@@ -424,7 +424,7 @@ def test_a_detached_run_outlives_a_hangup_is_followed_stopped_and_resumed(
     os.kill(resumed.pid, signal.SIGTERM)
     ended = resumed.wait()
     assert ended.code == 143
-    assert "Going on with epoch" in ended.out
+    assert "Resuming epoch" in ended.out
     assert rows_of(run) == list(range(1, len(rows_of(run)) + 1))
 
 

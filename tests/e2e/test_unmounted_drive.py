@@ -20,7 +20,7 @@ CODE = """
     from mia_tui.runs.record.events import Phase, StepEnded
     from mia_tui.runs.record.state import read_state
 
-    train_module.TELL_EVERY_S = 0.0
+    train_module.EMIT_EVERY_S = 0.0
     store, drive = Path(sys.argv[1]) / "store", Path(sys.argv[1]) / "drive"
     for index in range(18):
         draw_disc(store / "discs" / "red", f"{index}.png", size_px=40, red=True, seed=index)

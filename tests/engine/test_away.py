@@ -1,4 +1,4 @@
-"""Images and run folders that are away for a moment, or for good, while a run is at work."""
+"""Images and run folders that are away for a moment, or for good, during a run."""
 
 import threading
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 import torch
 from training_support import assert_same_weights, at, both, make_run, soon, train, waits
 
-from mia_tui.engine.data import presence
+from mia_tui.engine.data import disk_watch
 from mia_tui.engine.data import reader as reader_module
 from mia_tui.engine.training import train as train_module
 from mia_tui.errors import AwayError, RunError
@@ -25,7 +25,7 @@ HIDDEN = ".hidden"
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(train_module, "TELL_EVERY_S", 0.0)
+    monkeypatch.setattr(train_module, "EMIT_EVERY_S", 0.0)
     monkeypatch.setattr("mia_tui.runs.worker.control._LOOK_EVERY_S", 0.0)
     monkeypatch.setattr(away, "LOOK_EVERY_S", 0.05)
     monkeypatch.setattr(away, "_LISTEN_EVERY_S", 0.01)
@@ -64,7 +64,9 @@ def test_images_that_are_away_for_two_epochs_are_back_in_the_third_and_named(dis
     )
     assert sentence.endswith(" is not there any more.") and " and 6 more; " in sentence
     said = [event.message for event in events if isinstance(event, Warned)]
-    assert any(text.startswith("11 images that could not be read can be, from epoch 3") for text in said)
+    assert any(
+        text.startswith("11 images that could not be read can be read again, from epoch 3") for text in said
+    )
 
 
 @pytest.mark.parametrize("cache", ["none", "ram"])
@@ -103,7 +105,7 @@ def test_a_run_stopped_between_two_epochs_tries_the_images_again(discs: Path) ->
 @pytest.mark.parametrize(
     "what", ["the folder", "most images", "the images of a class", "the validation part"]
 )
-def test_a_drive_that_blinks_makes_no_difference(discs: Path, what: str) -> None:
+def test_a_drive_that_is_away_for_a_moment_makes_no_difference(discs: Path, what: str) -> None:
     whole, blinking = make_run(discs, cache="none"), make_run(discs, cache="none")
     train(whole)
     elsewhere = discs.with_name("elsewhere")
@@ -128,7 +130,9 @@ def test_a_drive_that_blinks_makes_no_difference(discs: Path, what: str) -> None
     assert len(waits(events)) == 1 and str(discs) in waits(events)[0]
     phases = [event.name for event in events if isinstance(event, Phase)]
     assert phases[phases.index("waiting") + 1] == "training"
-    assert any("the run waited and went on" in event.message for event in events if isinstance(event, Warned))
+    assert any(
+        "the run waited and continued" in event.message for event in events if isinstance(event, Warned)
+    )
     assert_same_weights(blinking, whole)
     assert [row.left_out for row in read_state(blinking).epochs] == [None] * 3
 
@@ -142,7 +146,7 @@ def test_a_folder_that_is_away_when_a_run_begins_is_waited_for(discs: Path, cach
     assert read_state(run).epochs[0].left_out is None
 
 
-def test_images_that_stay_away_end_a_run_with_a_checkpoint_it_goes_on_from(
+def test_images_that_stay_away_end_a_run_with_a_checkpoint_it_can_be_resumed_from(
     discs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, broken = make_run(discs, cache="none"), make_run(discs, cache="none")
@@ -177,7 +181,7 @@ def test_a_run_that_waits_for_images_stops_as_soon_as_it_is_asked(discs: Path) -
 def test_a_disk_that_does_not_answer_is_waited_for(discs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole, hanging = make_run(discs, cache="none"), make_run(discs, cache="none")
     train(whole)
-    monkeypatch.setattr(presence, "_SLOW_S", 0.2)
+    monkeypatch.setattr(disk_watch, "_SLOW_S", 0.2)
     answers, decode, hangs = threading.Event(), reader_module.decode_input, threading.Event()
 
     def slow(*arguments: object) -> np.ndarray:

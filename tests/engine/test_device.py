@@ -108,7 +108,7 @@ def test_a_gpu_that_is_not_there_is_refused_and_auto_takes_the_cpu(
         ("13.0", None, (10,), "the driver 550 cannot run CUDA 13.0"),
     ],
 )
-def test_a_gpu_left_unused_is_said_with_the_reason(
+def test_a_gpu_left_unused_is_reported_with_the_reason(
     gpus: Pretend,
     monkeypatch: pytest.MonkeyPatch,
     cuda: str | None,
@@ -141,7 +141,7 @@ def test_auto_precision_is_what_the_device_gains_from(gpus: Pretend, monkeypatch
         resolve_precision("fp16", torch.device("cpu"))
 
 
-def test_out_of_memory_is_told_from_other_errors() -> None:
+def test_out_of_memory_is_distinguished_from_other_errors() -> None:
     assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory"))
     assert is_out_of_memory(MemoryError())
     assert is_out_of_memory(RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"))

@@ -23,7 +23,7 @@ from mia_tui.runs.record.model_card import CARD_KEY
 
 @pytest.fixture
 def trained(discs: Path, monkeypatch: pytest.MonkeyPatch) -> RunDir:
-    monkeypatch.setattr("mia_tui.engine.training.train.TELL_EVERY_S", 0.0)  # every step is told
+    monkeypatch.setattr("mia_tui.engine.training.train.EMIT_EVERY_S", 0.0)  # every step is told
     run = make_run(discs, epochs=60, early_stop=0)
     result, _ = train(run, stop_after=(2, 2))
     assert result.outcome == "stopped"

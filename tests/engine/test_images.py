@@ -1,7 +1,9 @@
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +16,8 @@ import mia_tui.engine.data.images as images_module
 import mia_tui.engine.data.reader as reader_module
 from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.images.decode import decode_fitted
-from mia_tui.engine.data.images import ImageStore, LoadingStopped, choose_place, open_images
+from mia_tui.engine.data.disk_watch import LoadingStopped
+from mia_tui.engine.data.images import ImageStore, choose_cache, open_images
 from mia_tui.errors import ConfigError
 from mia_tui.runs.record.job import Sample
 
@@ -71,6 +74,15 @@ def plain(item: Sample, root: Path, config: TrainConfig) -> np.ndarray:
     )
 
 
+@contextmanager
+def opened(*arguments: Any, **options: Any) -> Iterator[ImageStore]:
+    store = open_images(*arguments, **options)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
 @pytest.mark.parametrize("cache", CACHES)
 @pytest.mark.parametrize(
     "fields", [{}, {"color": False}, {"geometry": "letterbox", "resize": "nearest"}, {"geometry": "crop"}]
@@ -80,7 +92,7 @@ def test_every_cache_gives_the_pixels_of_the_one_decoder(
 ) -> None:
     config = make_config(cache, **fields)
     rows = torch.tensor([7, 0, 6, 4, 3, 1])
-    with open_images(samples, tmp_path, config, CPU) as store:
+    with opened(samples, tmp_path, config, CPU) as store:
         assert store.place == cache
         pixels, kept = store.fetch(rows)
     assert pixels.dtype == torch.uint8 and kept.tolist() == list(range(6))
@@ -93,7 +105,7 @@ def test_every_cache_gives_the_pixels_of_the_one_decoder(
 @pytest.mark.parametrize("cache", CACHES)
 def test_unreadable_images_are_left_out_and_named(samples: list[Sample], tmp_path: Path, cache: str) -> None:
     config = make_config(cache)
-    with open_images(samples, tmp_path, config, CPU) as store:
+    with opened(samples, tmp_path, config, CPU) as store:
         pixels, kept = store.fetch(torch.tensor([5, 4, 2, 0]))
         assert kept.tolist() == [1, 3]
         assert np.array_equal(pixels[0].permute(1, 2, 0).numpy(), plain(samples[4], tmp_path, config))
@@ -107,13 +119,13 @@ def test_a_name_that_is_not_utf8_is_read(tmp_path: Path) -> None:
     name = b"cell \xff\xe9.png".decode("utf-8", "surrogateescape")
     Image.fromarray(noise(0, 20, 20, 3)).save(tmp_path / "cell.png")
     (tmp_path / "cell.png").rename(tmp_path / name)
-    with open_images([sample(name)], tmp_path, make_config(), CPU) as store:
+    with opened([sample(name)], tmp_path, make_config(), CPU) as store:
         assert len(store.fetch(torch.tensor([0]))[1]) == 1
 
 
 def test_no_samples_are_no_error(tmp_path: Path) -> None:
     for cache in CACHES:
-        with open_images([], tmp_path, make_config(cache), CPU) as store:
+        with opened([], tmp_path, make_config(cache), CPU) as store:
             assert store.fetch(torch.tensor([], dtype=torch.int64))[0].shape == (0, 3, 16, 20)
 
 
@@ -122,7 +134,7 @@ def test_rows_left_out_of_an_epoch_before_a_break_stay_out_until_they_are_tried_
     samples: list[Sample], tmp_path: Path, cache: str
 ) -> None:
     before = {0: "a.png was damaged then."}
-    with open_images(samples, tmp_path, make_config(cache), CPU, left_out=before) as store:
+    with opened(samples, tmp_path, make_config(cache), CPU, left_out=before) as store:
         assert store.fetch(torch.arange(2))[1].tolist() == [1]
         assert store.left_out[0] == before[0]
         store.try_again()
@@ -139,7 +151,7 @@ def test_a_file_that_goes_away_stays_out_until_it_is_tried_again(
     samples: list[Sample], tmp_path: Path
 ) -> None:
     everything = torch.arange(8)
-    with open_images(samples, tmp_path, make_config("none"), CPU) as store:
+    with opened(samples, tmp_path, make_config("none"), CPU) as store:
         assert 0 in store.fetch(everything)[1]
         away = (tmp_path / "a.png").rename(tmp_path / "away.png")
         assert 0 not in store.fetch(everything)[1]
@@ -152,7 +164,7 @@ def test_a_file_that_goes_away_stays_out_until_it_is_tried_again(
 
 
 def test_whether_any_of_some_rows_can_be_read_changes_nothing(samples: list[Sample], tmp_path: Path) -> None:
-    with open_images(samples, tmp_path, make_config("none"), CPU) as store:
+    with opened(samples, tmp_path, make_config("none"), CPU) as store:
         store.fetch(torch.arange(8))
         assert not store.can_read_any(BROKEN)
         assert store.can_read_any([*BROKEN, 0])
@@ -189,7 +201,7 @@ def reds(store: ImageStore, rows: Tensor) -> list[int]:
 
 def test_batches_are_decoded_ahead_but_not_the_whole_epoch(decodings: Decodings, tmp_path: Path) -> None:
     plan = [torch.arange(start, start + 10) for start in range(0, 100, 10)]
-    with open_images(many(100), tmp_path, make_config("none"), CPU) as store:
+    with opened(many(100), tmp_path, make_config("none"), CPU) as store:
         store.prefetch(plan)
         wait_for(lambda: len(decodings.rows) == 20)
         assert reds(store, plan[0]) == list(range(10))
@@ -203,7 +215,7 @@ def test_batches_are_decoded_ahead_but_not_the_whole_epoch(decodings: Decodings,
 
 def test_other_batches_than_planned_are_given_too(decodings: Decodings, tmp_path: Path) -> None:
     plan = [torch.arange(start, start + 5) for start in range(0, 30, 5)]
-    with open_images(many(100), tmp_path, make_config("none"), CPU) as store:
+    with opened(many(100), tmp_path, make_config("none"), CPU) as store:
         store.prefetch(plan)
         assert reds(store, torch.tensor([50, 3])) == [50, 3]
         assert reds(store, plan[1]) == plan[1].tolist()  # passes over the first one
@@ -214,11 +226,9 @@ def test_other_batches_than_planned_are_given_too(decodings: Decodings, tmp_path
     assert decodings.rows.count(10) == 1
 
 
-def test_loading_tells_how_far_it_is_and_ends_with_all(decodings: Decodings, tmp_path: Path) -> None:
+def test_loading_reports_its_progress_and_ends_with_all(decodings: Decodings, tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
-    with open_images(
-        many(500), tmp_path, make_config(), CPU, on_progress=lambda *at: told.append(at)
-    ) as store:
+    with opened(many(500), tmp_path, make_config(), CPU, on_progress=lambda *at: told.append(at)) as store:
         assert reds(store, torch.arange(500)) == [row % 256 for row in range(500)]
     assert told[-1] == (500, 500)
     assert told == sorted(set(told))
@@ -247,13 +257,13 @@ def decoders() -> list[threading.Thread]:
 
 @pytest.mark.parametrize("cache", CACHES)
 def test_no_thread_is_left_behind(samples: list[Sample], tmp_path: Path, cache: str) -> None:
-    with open_images(samples, tmp_path, make_config(cache), CPU) as store:
+    with opened(samples, tmp_path, make_config(cache), CPU) as store:
         store.prefetch([torch.arange(8)])
         store.fetch(torch.arange(4))
     wait_for(lambda: not decoders())
 
 
-def test_a_fault_of_ours_is_not_taken_for_a_broken_image(
+def test_a_bug_of_ours_is_not_reported_as_a_broken_image(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def fault() -> None:
@@ -288,7 +298,7 @@ def test_auto_takes_the_fastest_place_with_room(
 ) -> None:
     one = 16 * 20 * 3
     free_memory(free_on_device * one, free_ram * one)
-    assert choose_place(1000, make_config("auto"), torch.device(device)) == expected
+    assert choose_cache(1000, make_config("auto"), torch.device(device)) == expected
 
 
 @pytest.mark.parametrize("cache", ["device", "ram"])
@@ -297,10 +307,10 @@ def test_a_cache_that_cannot_hold_the_images_is_refused_in_a_sentence(
 ) -> None:
     free_memory(10**9, 10**9)
     with pytest.raises(ConfigError, match=r"images take 9\.6 GB, and 1\.0 GB are free .*--cache none"):
-        choose_place(10_000_000, make_config(cache), CPU)
+        choose_cache(10_000_000, make_config(cache), CPU)
 
 
 def test_mono_images_need_a_third(free_memory: Callable[[int, int], None]) -> None:
     free_memory(0, 2 * 1000 * 16 * 20)
-    assert choose_place(1000, make_config("auto", color=False), CPU) == "ram"
-    assert choose_place(1000, make_config("auto"), CPU) == "none"
+    assert choose_cache(1000, make_config("auto", color=False), CPU) == "ram"
+    assert choose_cache(1000, make_config("auto"), CPU) == "none"

@@ -1,4 +1,4 @@
-"""What a run tells of each image is what its confusion matrix counts."""
+"""The predicted class of each image agrees with the confusion matrix."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +9,7 @@ import torch
 from training_support import make_run, train
 
 from mia_tui.engine.training import train as train_module
-from mia_tui.engine.training.metrics import Predictions
+from mia_tui.engine.training.metrics import PredictedClasses
 from mia_tui.runs.evaluation.figures import load_confusion
 from mia_tui.runs.evaluation.files import NOT_JUDGED, judgements_file, load_judgements
 from mia_tui.runs.record.layout import RunDir
@@ -17,7 +17,7 @@ from mia_tui.runs.record.layout import RunDir
 
 @pytest.fixture(autouse=True)
 def every_step_is_told(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(train_module, "TELL_EVERY_S", 0.0)
+    monkeypatch.setattr(train_module, "EMIT_EVERY_S", 0.0)
     monkeypatch.setattr("mia_tui.runs.worker.control._LOOK_EVERY_S", 0.0)
     before = torch.get_num_threads()
     yield
@@ -53,7 +53,7 @@ def test_predictions_by_image_add_up_to_the_matrix_also_after_resuming(
     assert_told_as_counted(run)
 
 
-def test_an_image_that_cannot_be_read_is_not_judged(discs: Path) -> None:
+def test_an_image_that_cannot_be_read_is_not_evaluated(discs: Path) -> None:
     run = make_run(discs, val_fraction=0.3)
     broken = next(place for place, sample in enumerate(run.samples()) if sample.split == "val")
     (discs / run.samples()[broken].path).write_bytes(b"no image")
@@ -63,10 +63,10 @@ def test_an_image_that_cannot_be_read_is_not_judged(discs: Path) -> None:
     assert_told_as_counted(run)
 
 
-def test_predictions_go_on_from_what_an_earlier_attempt_found() -> None:
-    first = Predictions(4)
+def test_predictions_continue_from_what_an_earlier_attempt_found() -> None:
+    first = PredictedClasses(4)
     first.update(torch.tensor([2]), torch.tensor([[0.1, 0.9]]))
-    second = Predictions(4, so_far=first.classes())
+    second = PredictedClasses(4, so_far=first.classes())
     second.update(torch.tensor([0, 3]), torch.tensor([[0.9, 0.1], [0.2, 0.8]]))
     assert second.classes().tolist() == [0, NOT_JUDGED, 1, 1]
     assert first.classes().tolist() == [NOT_JUDGED, NOT_JUDGED, 1, NOT_JUDGED]

@@ -1,6 +1,6 @@
 import torch
 
-from mia_tui.engine.data.order import batches, epoch_order
+from mia_tui.engine.data.feed import batches, epoch_order
 
 
 def test_an_epoch_goes_through_every_image_once() -> None:
@@ -21,7 +21,7 @@ def test_an_order_does_not_move_torchs_own_generator() -> None:
     assert torch.equal(before, torch.get_rng_state())
 
 
-def test_a_seed_means_the_same_order_for_ever() -> None:
+def test_a_seed_always_means_the_same_order() -> None:
     assert epoch_order(8, seed=0, epoch=0).tolist() == [0, 3, 4, 6, 2, 1, 5, 7]
 
 

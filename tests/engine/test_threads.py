@@ -1,4 +1,4 @@
-"""The number of a run's threads: chosen when it begins, kept when it goes on, changed only by whoever asks for it."""
+"""The number of threads of a run: chosen at its start, kept when it is resumed, changed only on request."""
 
 from pathlib import Path
 
@@ -16,10 +16,10 @@ pytestmark = pytest.mark.usefixtures("threads_stay_as_they_were")
 
 @pytest.fixture(autouse=True)
 def every_step_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mia_tui.engine.training.train.TELL_EVERY_S", 0.0)
+    monkeypatch.setattr("mia_tui.engine.training.train.EMIT_EVERY_S", 0.0)
     monkeypatch.setattr("mia_tui.runs.worker.control._LOOK_EVERY_S", 0.0)
     monkeypatch.setattr(
-        "mia_tui.engine.training.core_wait._LOOKED_S", float("inf")
+        "mia_tui.engine.training.core_wait._CHECK_EVERY_S", float("inf")
     )  # whatever else this machine does
 
 

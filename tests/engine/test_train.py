@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("threads_stay_as_they_were")
 
 @pytest.fixture(autouse=True)
 def every_step_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(train_module, "TELL_EVERY_S", 0.0)
+    monkeypatch.setattr(train_module, "EMIT_EVERY_S", 0.0)
     monkeypatch.setattr("mia_tui.runs.worker.control._LOOK_EVERY_S", 0.0)
 
 
@@ -57,7 +57,7 @@ def test_a_run_stopped_in_mid_epoch_and_resumed_has_the_weights_of_an_unbroken_o
     assert [r.train for r in read_state(broken).epochs] == [r.train for r in read_state(whole).epochs]
 
 
-def test_a_run_stopped_during_validation_goes_on_with_it(
+def test_a_run_stopped_during_validation_continues_with_it(
     discs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, broken = make_run(discs), make_run(discs)
@@ -179,7 +179,7 @@ class OutOfMemory:
         self.sizes.append(len(inputs[0]))
 
 
-def test_when_memory_runs_out_the_micro_batch_halves_and_the_run_goes_on(
+def test_when_memory_runs_out_the_micro_batch_halves_and_the_run_continues(
     discs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limit = OutOfMemory(monkeypatch, most=3)
@@ -298,7 +298,7 @@ def test_images_found_unreadable_before_a_stop_are_named_once_and_tried_again_in
     result, events = train(run)
     assert result.outcome == "finished"
     said = [event.message for event in events if isinstance(event, Warned)]
-    assert len(said) == 1 and "can be, from epoch 2 on" in said[0]
+    assert len(said) == 1 and "can be read again, from epoch 2 on" in said[0]
     epochs = [event.left_out for event in events if isinstance(event, EpochEnded)]
     assert epochs[0] is not None and epochs[0].train == len(left_out) and epochs[1] is None
     assert torch.load(run.last_checkpoint, weights_only=True)["skipped"] == {}
@@ -316,7 +316,7 @@ def test_a_stop_before_any_image_could_be_read_is_a_stop_and_no_loss_of_nan(
     mend_files(broken)
 
 
-def test_images_of_the_test_part_are_not_looked_at(discs: Path) -> None:
+def test_images_of_the_test_part_are_not_used(discs: Path) -> None:
     run = make_run(discs, epochs=1, test_fraction=0.2)
     break_files(run, "test")
     result, events = train(run)

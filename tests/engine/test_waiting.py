@@ -1,4 +1,4 @@
-"""A run beside busy programs says so once."""
+"""A run beside busy programs warns once."""
 
 import pytest
 
@@ -31,13 +31,13 @@ class Steps:
 
 
 @pytest.mark.parametrize("share", [1.0, 0.95, 0.67])
-def test_steps_that_get_their_cores_are_nothing_to_speak_of(share: float) -> None:
+def test_steps_that_get_their_cores_are_not_reported(share: float) -> None:
     steps = Steps(2)
     steps.take(100, share)
     assert steps.told == []
 
 
-def test_steps_that_wait_for_cores_are_told_once_with_the_way_out() -> None:
+def test_steps_that_wait_for_cores_are_reported_once_with_what_to_do() -> None:
     steps = Steps(2)
     steps.take(9, 0.25)
     assert steps.told == []
@@ -47,7 +47,7 @@ def test_steps_that_wait_for_cores_are_told_once_with_the_way_out() -> None:
     assert hint is not None and "`mia-tui train --resume vgg16 --threads 1`" in hint
 
 
-def test_a_load_that_begins_later_is_told_too() -> None:
+def test_a_load_that_begins_later_is_reported_too() -> None:
     steps = Steps(1)
     steps.take(50, 1.0)
     steps.take(10, 0.5)

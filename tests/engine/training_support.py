@@ -12,7 +12,7 @@ from mia_tui.config.check import make_config
 from mia_tui.runs.preflight.prepare import prepare_training, read_dataset
 from mia_tui.runs.record.events import Event, Phase
 from mia_tui.runs.record.layout import RunDir
-from mia_tui.worker import Result, work
+from mia_tui.worker import AttemptResult, work
 
 Action = Callable[[], object]
 Look = Callable[[Event], None]
@@ -50,7 +50,7 @@ def train(
     *,
     stop_after: tuple[int, int] | None = None,
     on_event: Look = lambda event: None,
-) -> tuple[Result, list[Event]]:
+) -> tuple[AttemptResult, list[Event]]:
     """Work on a run in this process; ask it to stop once (epoch, step) was told."""
     events: list[Event] = []
 
@@ -117,7 +117,7 @@ def start_worker(run: RunDir, setup: str = "") -> subprocess.Popen[bytes]:
     """A worker of its own that saves after every epoch; `setup` is Python run before it starts."""
     code = (
         "import sys, mia_tui.engine.training.train as train, mia_tui.worker as worker\n"
-        "train.SAVE_EVERY_S = 0.0\ntrain.TELL_EVERY_S = 0.0\n"
+        "train.SAVE_EVERY_S = 0.0\ntrain.EMIT_EVERY_S = 0.0\n"
         f"{setup}\n"
         "sys.argv = ['worker', sys.argv[1]]\nsys.exit(worker.main())"
     )

@@ -36,7 +36,7 @@ GB = 1 << 30
 
 @pytest.fixture(autouse=True)
 def every_step_is_told_and_may_be_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mia_tui.engine.training.train.TELL_EVERY_S", 0.0)
+    monkeypatch.setattr("mia_tui.engine.training.train.EMIT_EVERY_S", 0.0)
     monkeypatch.setattr("mia_tui.runs.worker.control._LOOK_EVERY_S", 0.0)
 
 

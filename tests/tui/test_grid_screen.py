@@ -27,7 +27,7 @@ from tui_support import (
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageFile, ImageKey
 from mia_tui.dataset.session.filters import Filter
-from mia_tui.terminal.cells import Cells
+from mia_tui.terminal.cells import CellSize
 from mia_tui.tui.grid.screen import GridScreen
 from mia_tui.tui.grid.view import GridView
 from mia_tui.tui.label.screen import LabelScreen
@@ -482,7 +482,7 @@ def test_tiles_keep_their_shape_when_the_font_is_zoomed(dataset: Path) -> None:
         async with shown(dataset, GridScreen, size=WIDE) as pilot:
             grid: Any = pilot.app.screen.query_one(GridView)
             now = [(10, 20)]
-            grid._cells = Cells(TERMINAL, measure=lambda: now[0])
+            grid._cells = CellSize(TERMINAL, measure=lambda: now[0])
             before = grid.lattice.panel
             now[0] = (20, 20)
             pilot.app.screen.on_resize()  # type: ignore[attr-defined]

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from mia_tui.terminal import ask
-from mia_tui.terminal.answers import QUESTIONS, QUESTIONS_WITHOUT_STRINGS, Answers, read_answers
+from mia_tui.terminal.answers import QUERIES, QUERIES_WITHOUT_STRINGS, Answers, read_answers
 from mia_tui.terminal.ask import ask_terminal
-from mia_tui.terminal.choose import Window, choose_terminal, with_colours
+from mia_tui.terminal.choose import WindowSize, choose_terminal, with_colours
 from mia_tui.terminal.model import Terminal
 
 XTERM = {"TERM": "xterm-256color", "LANG": "en_GB.UTF-8"}
@@ -186,12 +186,12 @@ def test_multiplexers_and_consoles_get_no_strings(fakes: list[FakeTerminal], cha
     asked(fakes, b"\x1b[?1;2c", environment=XTERM | changes)
     assert b"\x1b_" not in fakes[0].asked
     assert b"\x1bP" not in fakes[0].asked
-    assert fakes[0].asked == QUESTIONS_WITHOUT_STRINGS
+    assert fakes[0].asked == QUERIES_WITHOUT_STRINGS
 
 
 def test_da1_is_the_last_question() -> None:
-    assert QUESTIONS.endswith(b"\x1b[c")
-    assert QUESTIONS_WITHOUT_STRINGS.endswith(b"\x1b[c")
+    assert QUERIES.endswith(b"\x1b[c")
+    assert QUERIES_WITHOUT_STRINGS.endswith(b"\x1b[c")
 
 
 def test_where_the_output_goes_to_a_file_there_are_no_pictures(tmp_path: object) -> None:
@@ -212,7 +212,7 @@ def test_a_dumb_terminal_is_not_asked(fakes: list[FakeTerminal]) -> None:
 def test_hostile_answers_are_harmless() -> None:
     answers = read_answers(b"\x1bP>|x\x9b2J\x07y\x1b\\\x1b[6;99999;99999t\x1b[?1;0;99999S" + DA1)
     assert answers.brand.isprintable()
-    terminal = choose_terminal("auto", answers, Window(120, 40, 0, 0), XTERM)
+    terminal = choose_terminal("auto", answers, WindowSize(120, 40, 0, 0), XTERM)
     assert not terminal.cell_known
     assert terminal.sixel_colours == 256
     for length in range(len(SIXEL_XTERM)):
@@ -303,18 +303,23 @@ def test_colours_are_those_that_arrive(
 @pytest.mark.parametrize(
     ("cell_px", "screen_px", "window", "found"),
     [
-        ((9, 18), None, Window(120, 40, 1200, 800), (9, 18, True)),  # some ssh servers tell the kernel wrong
-        (None, None, Window(120, 40, 1200, 800), (10, 20, True)),
-        (None, (960, 720), Window(120, 40, 0, 0), (8, 18, True)),
-        (None, None, Window(120, 40, 0, 0), (10, 20, False)),
-        ((0, 0), None, Window(0, 0, 0, 0), (10, 20, False)),
+        (
+            (9, 18),
+            None,
+            WindowSize(120, 40, 1200, 800),
+            (9, 18, True),
+        ),  # some ssh servers tell the kernel wrong
+        (None, None, WindowSize(120, 40, 1200, 800), (10, 20, True)),
+        (None, (960, 720), WindowSize(120, 40, 0, 0), (8, 18, True)),
+        (None, None, WindowSize(120, 40, 0, 0), (10, 20, False)),
+        ((0, 0), None, WindowSize(0, 0, 0, 0), (10, 20, False)),
         (None, None, None, (10, 20, False)),
     ],
 )
 def test_the_size_of_a_cell_is_what_the_terminal_says(
     cell_px: tuple[int, int] | None,
     screen_px: tuple[int, int] | None,
-    window: Window | None,
+    window: WindowSize | None,
     found: tuple[int, int, bool],
 ) -> None:
     terminal = choose_terminal("auto", Answers(True, cell_px=cell_px, screen_px=screen_px), window, XTERM)

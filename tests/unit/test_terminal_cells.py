@@ -2,7 +2,7 @@
 
 import pytest
 
-from mia_tui.terminal.cells import Cells
+from mia_tui.terminal.cells import CellSize
 from mia_tui.terminal.model import Terminal
 
 
@@ -24,7 +24,7 @@ def test_cells_grow_as_the_kernel_says(
     first: tuple[int, int] | None, then: tuple[int, int] | None, size_px: tuple[int, int]
 ) -> None:
     said = [first, then]
-    cells = Cells(terminal(), lambda: said.pop(0))
+    cells = CellSize(terminal(), lambda: said.pop(0))
     assert cells.size_px == (10, 20)
     assert cells.look_again() == (size_px != (10, 20))
     assert cells.size_px == size_px
@@ -32,5 +32,5 @@ def test_cells_grow_as_the_kernel_says(
 
 def test_a_guess_stays_a_guess() -> None:
     said = [(10, 20), (15, 30)]
-    cells = Cells(terminal(known=False), lambda: said.pop(0))
+    cells = CellSize(terminal(known=False), lambda: said.pop(0))
     assert not cells.look_again() and cells.size_px == (10, 20)

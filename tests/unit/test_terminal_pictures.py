@@ -181,7 +181,7 @@ def test_without_unicode_there_are_only_spaces(photo: np.ndarray, colours: str) 
 
 def test_the_nearest_of_256_colours_is_found() -> None:
     pixels = np.random.default_rng(1).integers(0, 256, (20, 20, 3), dtype=np.uint8)
-    numbers, shown = half.shades(pixels, "256")
+    numbers, shown = half.terminal_colours(pixels, "256")
     table = half._table()[16:].astype(int)
     distance = ((table - pixels[:, :, None].astype(int)) ** 2).sum(axis=3).min(axis=2)
     found = ((shown.astype(int) - pixels) ** 2).sum(axis=2)

@@ -1,1 +1,1 @@
-"""`mia-tui labels`."""
+"""`mia-tui labels`: one module for the commands, and one each for export, import and statistics."""

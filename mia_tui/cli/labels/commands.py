@@ -1,4 +1,4 @@
-"""`mia-tui labels`: labels in and out, how many there are, and the split."""
+"""`mia-tui labels`: import and export labels, count them, split the dataset."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,17 +6,24 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import click
 
-from mia_tui.cli.labels.export import choose_export, export_labels
-from mia_tui.cli.labels.import_file import choose_format, read_labels_of, take_fingerprints_of
+from mia_tui.cli.images import scan_images
+from mia_tui.cli.labels.export import (
+    choose_export,
+    export_labels,
+)
+from mia_tui.cli.labels.import_file import (
+    choose_format,
+    read_labels_of,
+    take_fingerprints_of,
+)
 from mia_tui.cli.labels.stats import (
     parts_of,
     rule_of,
-    tell_counts,
-    tell_rule,
-    tell_split,
+    show_counts,
+    show_rule,
+    show_split,
     without_fixed,
 )
-from mia_tui.cli.looking import scan_images
 from mia_tui.cli.options import (
     Decorator,
     Function,
@@ -105,7 +112,7 @@ def command(ctx: click.Context) -> None:
     require_command(ctx)
 
 
-@command.command("import", short_help="Put labels of another program in.")
+@command.command("import", short_help="Import labels of another program.")
 @dataset_argument
 @path_argument("file", required=False)
 @_format_option(import_formats, lambda known: known.import_help)
@@ -139,10 +146,10 @@ def import_command(
     annotator: str | None,
     as_json: bool,
 ) -> None:
-    """Put labels of another program into DATASET.
+    """Import labels of another program into DATASET.
 
-    A CSV file has a first line that names its columns: file and class, and frame, counted from 0, if you like.
-    An empty frame means every frame. Nothing is half imported: refused is refused as a whole.
+    A CSV file has a first line that names its columns: file and class, and optionally frame, counted from 0.
+    An empty frame means every frame. Either the whole file is imported, or nothing.
 
     \b
     The columns may also be called, in any case, with or without spaces, _ and -:
@@ -156,8 +163,8 @@ def import_command(
       frame  frameindex, framenumber, frameno
 
     Cells are separated by comma, semicolon, tab or bar, or as a line sep=; says; the text is UTF-8 or UTF-16. Paths
-    count from DATASET, from its parent, or from the folder of FILE. A bare file name is enough where it is unique;
-    of a path from another place (C:\\data\\a.png, /old/a.png) the longest ending that fits one image counts.
+    are relative to DATASET, its parent, or the folder of FILE. A bare file name is enough if it is unique; of a path
+    from another computer (C:\\data\\a.png, /old/a.png) the longest ending that matches one image is used.
     """
     from mia_tui.dataset.interchange.importing import import_into
     from mia_tui.text import counted, name_some
@@ -200,19 +207,22 @@ def import_command(
     "--transfer",
     cls=Option,
     type=_choice(*get_args(Transfer)),
-    help="How --format folders brings the images there. [default copy]",
+    help="How --format folders puts the images there. [default copy]",
 )
 @click.option(
-    "--parts", cls=Option, is_flag=True, help="--format folders: train, val and test above the classes."
+    "--parts",
+    cls=Option,
+    is_flag=True,
+    help="--format folders: folders train, val and test above those of the classes.",
 )
 @click.option(
-    "--overwrite", cls=Option, is_flag=True, help="Replace FILE, or MIA's label files, that are there."
+    "--overwrite", cls=Option, is_flag=True, help="Replace FILE, or MIA's label files, if they exist."
 )
 @click.option(
     "--include-missing",
     cls=Option,
     is_flag=True,
-    help="--format csv: the labels of images that are not there, too.",
+    help="--format csv: also the labels of images that are missing.",
 )
 @_where_options
 def export_command(
@@ -250,14 +260,14 @@ def export_command(
     )
 
 
-@command.command("adopt", short_help="Take over labels and runs after a renaming.")
+@command.command("adopt", short_help="Use labels and runs from before a dataset was renamed.")
 @dataset_argument
 @path_argument("left", required=False)
 def adopt_command(dataset: Path, left: Path | None) -> None:
-    """Take over the labels, split and runs of DATASET from before it was renamed.
+    """Use the labels, split and runs of DATASET from before it was renamed.
 
-    Those of class folders lie beside them, in OLD.mia. LEFT is that folder; left out, it is looked for by the
-    images that it knows. It is renamed, and refused where DATASET has labels or runs of its own.
+    For class folders they are beside the dataset, in OLD.mia. LEFT is that folder; by default it is found by the
+    images that it lists. It is renamed. If DATASET already has labels or runs, nothing is done.
     """
     from mia_tui.errors import DataError
     from mia_tui.runs.list.left_behind import adopt, find_left_behind, refuse_own_state
@@ -275,7 +285,7 @@ def adopt_command(dataset: Path, left: Path | None) -> None:
         )
     place = adopt(dataset, left)
     report.say(
-        f"{printable(left)} is {printable(place.root)} now: labels, split and runs are those of before."
+        f"{printable(left)} was renamed to {printable(place.root)}: its labels, split and runs are used again."
     )
 
 
@@ -288,17 +298,17 @@ def stats_command(
     as_json: bool,
     **where: Any,
 ) -> None:
-    """Count the images of each class and part of DATASET, and say what its split follows."""
+    """Count the images of each class and part of DATASET, and show the rule of its split."""
     report = Report(as_json=as_json)
     found = _dataset(report, dataset, **where)
     rule = rule_of(found.state)
-    tell_counts(report, found, parts_of(found), rule)
-    tell_rule(report, found, rule)
+    show_counts(report, found, parts_of(found), rule)
+    show_rule(report, found, rule)
 
 
 @command.command("split", short_help="Make or show the split.")
 @dataset_argument
-@click.option("--new", cls=Option, is_flag=True, help="Make the split anew, by the options given.")
+@click.option("--new", cls=Option, is_flag=True, help="Make a new split, with the options given.")
 @field_option("val_fraction")
 @field_option("test_fraction")
 @field_option("group_by")
@@ -315,11 +325,11 @@ def split_command(
     as_json: bool,
     **where: Any,
 ) -> None:
-    """Make the split of DATASET into train, val and test, or show the one there is.
+    """Split DATASET into train, val and test, or show the existing split.
 
-    With --new, what no option says stays as it was. Top folders named val and test fix their parts. Labels that
-    came since the split was made join it. Networks trained before a --new split have seen images
-    that validate or test now.
+    With --new, settings that are not given stay as they were. Top folders named val and test are these parts. Labels
+    added since the split was made are assigned to a part. Networks trained before a --new split may have been trained
+    on images that are now in val or test.
     """
     import msgspec
 
@@ -346,12 +356,12 @@ def split_command(
         store.save_root(found.root)
     for warning in split.warnings:
         report.warn(warning)
-    tell_counts(report, found, split.parts, rule)
-    tell_split(report, found, rule, old=old, given=given, new=new)
+    show_counts(report, found, split.parts, rule)
+    show_split(report, found, rule, old=old, given=given, new=new)
 
 
 def _follow(store: "LabelStore", found: "Scan", dataset: Path) -> None:
-    """Before an import: labels go with files that were moved, so that it finds them."""
+    """Before an import: link labels to files that were moved, so that the import finds them."""
     store.save_root(dataset)
     store.reconcile(found.files, dataset, hashing="doubtful")
 

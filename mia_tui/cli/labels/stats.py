@@ -1,4 +1,4 @@
-"""How many images each class and part of a dataset has, and what its split follows."""
+"""How many images each class and part of a dataset has, and the rule of its split."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def parts_of(found: "Dataset") -> "dict[ImageKey, Part]":
-    """The part of each image that has one; looking makes none."""
+    """The part of each image that has one; no split is made for this."""
     from mia_tui.dataset.store.label_store import LabelStore
 
     store = LabelStore.open_existing(found.state.labels_db)
@@ -28,7 +28,7 @@ def parts_of(found: "Dataset") -> "dict[ImageKey, Part]":
 
 
 def flagged_of(found: "Dataset") -> list[str]:
-    """Labelled images that are flagged: another content than the one that was labelled."""
+    """Labelled images that are flagged because their content changed since."""
     from mia_tui.dataset.store.label_store import LabelStore
 
     store = LabelStore.open_existing(found.state.labels_db)
@@ -40,7 +40,7 @@ def flagged_of(found: "Dataset") -> list[str]:
 
 
 def rule_of(place: StateFolder) -> "SplitRule | None":
-    """The rule of the stored split; None before there is one."""
+    """The rule of the stored split; None if there is no split."""
     from mia_tui.dataset.split.assignment import stored_rule
     from mia_tui.dataset.store.label_store import LabelStore
 
@@ -52,7 +52,7 @@ def rule_of(place: StateFolder) -> "SplitRule | None":
 
 
 def without_fixed(report: Report, found: "Dataset", given: dict[str, Any]) -> dict[str, Any]:
-    """What is asked of the rule, by its fields, but for fractions of parts that a top folder fixes: warned of."""
+    """The given fields of the rule, without fractions of parts that a top folder fixes; warns of those."""
     fixed = [part for part in _folders(found) if f"{part}_fraction" in given]
     for part in fixed:
         fixing = " and ".join(_tops(found, part))
@@ -62,17 +62,17 @@ def without_fixed(report: Report, found: "Dataset", given: dict[str, Any]) -> di
     }
 
 
-def tell_rule(report: Report, found: "Dataset", rule: "SplitRule | None") -> None:
-    """What the split follows, for whoever only looks; nothing before there is one."""
+def show_rule(report: Report, found: "Dataset", rule: "SplitRule | None") -> None:
+    """Print the rule of the split; nothing if there is none."""
     folders = _folders(found)
     if rule is not None:
-        report.say(f"The split follows: {_sentence(rule, folders)}.")
+        report.say(f"The split follows: {_rule_sentence(rule, folders)}.")
     elif folders:
         tops = [top for part in folders for top in _tops(found, part)]
         report.say(f"The parts are those of the top folders {' and '.join(tops)}.")
 
 
-def tell_split(
+def show_split(
     report: Report,
     found: "Dataset",
     rule: "SplitRule",
@@ -81,32 +81,32 @@ def tell_split(
     given: Collection[str],
     new: bool,
 ) -> None:
-    """Whether the split was there, was made or was made anew, and by which rule.
+    """Print whether the split existed, was made or was replaced, and its rule.
 
     Args:
-        report: Where it is told.
+        report: Prints it.
         found: The dataset.
-        rule: What the split follows.
-        old: What it followed before; None if there was no split.
-        given: Fields of the rule that the user asked for.
+        rule: Rule of the split.
+        old: Its rule before; None if there was no split.
+        given: Fields of the rule that the user set.
         new: Whether --new was given.
     """
-    how = "was made just now" if old is None else "was made anew" if new else "was there already"
+    how = "was made just now" if old is None else "was made again" if new else "exists already"
     folders = _folders(found)
-    report.say(f"The split {how}: {_sentence(rule, folders)}.")
-    told = {f"{part}_fraction" for part in folders}.union(given)
-    kept = [words for name, words in _words(rule, folders).items() if name not in told]
+    report.say(f"The split {how}: {_rule_sentence(rule, folders)}.")
+    shown = {f"{part}_fraction" for part in folders}.union(given)
+    kept = [words for name, words in _rule_words(rule, folders).items() if name not in shown]
     if new and old is not None and kept:
         report.say(f"Kept from the old split's rule: {', '.join(kept)}.")
 
 
-def _sentence(rule: "SplitRule", folders: "Collection[Part]") -> str:
+def _rule_sentence(rule: "SplitRule", folders: "Collection[Part]") -> str:
     """The rule, such as `val fraction 0.2, test fraction 0, no groups, seed 0`."""
-    return ", ".join(_words(rule, folders).values())
+    return ", ".join(_rule_words(rule, folders).values())
 
 
-def _words(rule: "SplitRule", folders: "Collection[Part]") -> dict[str, str]:
-    """What the split follows, by the rule's fields; a fraction is not followed where a folder fixes the part."""
+def _rule_words(rule: "SplitRule", folders: "Collection[Part]") -> dict[str, str]:
+    """The rule in words, by its fields; the fraction of a part that a folder fixes is not used."""
     shares = {"val": rule.val_fraction, "test": rule.test_fraction}
     words = {
         f"{part}_fraction": f"{part} as its folder" if part in folders else f"{part} fraction {share:g}"
@@ -123,15 +123,15 @@ def _folders(found: "Dataset") -> "list[Part]":
 
 
 def _tops(found: "Dataset", part: "Part") -> list[str]:
-    """The top folders that are a part by their names, as they are written."""
+    """The top folders whose names make them a part, as they are spelt."""
     parts = found.labelled.parts.items()
     return sorted({printable(key.path.split("/")[0]) for key, of in parts if of == part})
 
 
-def tell_counts(
+def show_counts(
     report: Report, found: "Dataset", parts: "dict[ImageKey, Part]", rule: "SplitRule | None"
 ) -> None:
-    """Images of each class and part, and labels that may not fit any more; `rule` is for --json."""
+    """Print the images of each class and part, and labels that may be out of date; `rule` is for --json."""
     labelled = found.labelled
     counts = Counter((index, parts.get(key)) for key, index in labelled.labels.items())
     rows = [

@@ -1,1 +1,1 @@
-"""How commands speak to a terminal: bars, tables, pictures, output that may end."""
+"""Output of the commands: progress bars, tables, wrapped text, images, safe streams."""

@@ -1,10 +1,9 @@
 """An image as text for the terminal, by the renderables of textual-image, or by our own encoders.
 
-textual-image asks the terminal what it can do when it is imported, and for its
-cell size when it draws; late answers would be typed into the shell. So it
-finds a stream that is no terminal in place of stdout, and the cell size in the
-variables that it reads for terminals in a browser. The stream also catches
-what it writes past rich, so that all output leaves by `SafeStream`.
+textual-image queries the terminal when it is imported, and its cell size when it draws; late answers would appear
+in the shell as typed text. So it gets a stream that is no terminal in place of stdout, and the cell size in
+variables that it reads for terminals in a browser. The stream also catches what it writes without rich, so that all
+output goes through `SafeStream`.
 """
 
 import io
@@ -26,12 +25,12 @@ _COLOUR_SYSTEMS = {"true": "truecolor", "256": "256", "16": "standard"}
 
 
 def draw(pixels: np.ndarray, size: tuple[int, int], terminal: "Terminal") -> str:
-    """What paints an image at the cursor, and leaves the cursor below it.
+    """The text that draws an image at the cursor, and leaves the cursor below it.
 
     Args:
         pixels: uint8, shape (H, W, 3).
-        size: Columns and rows that it takes.
-        terminal: How to paint; its graphics are not "none".
+        size: Columns and rows of the image.
+        terminal: How to draw; its graphics are not "none".
     """
     if _is_for_textual_image(terminal):
         return _by_textual_image(Image.fromarray(pixels), size, terminal)
@@ -84,11 +83,11 @@ def _by_textual_image(image: Image.Image, size: tuple[int, int], terminal: "Term
 
 @contextmanager
 def _no_terminal(cell_width_px: int, cell_height_px: int) -> Iterator[io.StringIO]:
-    """A stream that textual-image takes for stdout."""
-    told = {"TEXTUAL_CELL_WIDTH": str(cell_width_px), "TEXTUAL_CELL_HEIGHT": str(cell_height_px)}
-    before = {name: os.environ.get(name) for name in told}
+    """A stream that textual-image uses as stdout."""
+    variables = {"TEXTUAL_CELL_WIDTH": str(cell_width_px), "TEXTUAL_CELL_HEIGHT": str(cell_height_px)}
+    before = {name: os.environ.get(name) for name in variables}
     stdout, drawn = sys.__stdout__, io.StringIO()
-    os.environ.update(told)
+    os.environ.update(variables)
     vars(sys)["__stdout__"] = drawn
     try:
         yield drawn
@@ -118,5 +117,5 @@ def _by_ourselves(pixels: np.ndarray, size: tuple[int, int], terminal: "Terminal
 
 
 def _image_id() -> int:
-    """A number that an image printed before hardly has: it would be painted over."""
+    """A random number: an image printed before with the same number would be replaced."""
     return int.from_bytes(os.urandom(3)) | 1

@@ -1,8 +1,7 @@
-"""A run as it goes on, told to whoever sits in front: moving bars on a terminal, plain lines elsewhere.
+"""The progress of a run for the user: moving bars on a terminal, plain lines elsewhere.
 
-The figures come from RunState, which reads the events; this module only
-chooses words and places. An epoch's row appears as the epoch ends, so the
-rows together are the table of epochs.
+The figures come from RunState, which reads the events; this module only chooses the words and the layout. A row
+appears when its epoch ends, so the rows together are the table of epochs.
 """
 
 import time
@@ -50,7 +49,7 @@ PHASES: dict[PhaseName, str] = {
 
 
 @contextmanager
-def open_progress(outlet: SafeStream) -> "Iterator[rich.progress.Progress]":
+def open_progress(stream: SafeStream) -> "Iterator[rich.progress.Progress]":
     """A rich Progress on a terminal; tasks carry a field `words`."""
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
@@ -62,7 +61,7 @@ def open_progress(outlet: SafeStream) -> "Iterator[rich.progress.Progress]":
         TextColumn("{task.fields[words]}", markup=False),
         TimeRemainingColumn(),
     )
-    console = Console(file=cast(IO[str], outlet))
+    console = Console(file=cast(IO[str], stream))
     # Without redirection: everything that prints goes through Report, which puts lines above the bars.
     with Bars(
         *columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False
@@ -74,9 +73,9 @@ class EpochProgress(AbstractContextManager["EpochProgress"]):
     """Shows a run from its events; call it with each of them.
 
     Args:
-        report: Where it is told.
+        report: Prints it.
         metric: The figure that decides which epoch is best.
-        state: What was read of the run before; its epochs are shown first. New events are folded into it.
+        state: The run up to now; its epochs are shown first. New events are applied to it.
     """
 
     def __init__(self, report: Report, *, metric: MetricName, state: RunState | None = None) -> None:
@@ -89,7 +88,7 @@ class EpochProgress(AbstractContextManager["EpochProgress"]):
         self._headed = False
 
     def __enter__(self) -> "EpochProgress":
-        if self._report.moves:
+        if self._report.shows_bars:
             self._bars = _Bars(self._open.enter_context(self._report.moving()))
             self._catch_up(self._bars)
         for row in self.state.epochs:
@@ -102,7 +101,7 @@ class EpochProgress(AbstractContextManager["EpochProgress"]):
         self._open.close()
 
     def __call__(self, event: Event | UnknownEvent) -> None:
-        """Take in the next event and show what it changes."""
+        """Apply the next event and show what it changes."""
         known = self.state.warning_count
         self.state.apply(cast("KnownEvent | UnknownEvent", event))
         match event:
@@ -120,7 +119,7 @@ class EpochProgress(AbstractContextManager["EpochProgress"]):
                 self._report.warn(event.message, event.hint)
 
     def _catch_up(self, bars: "_Bars") -> None:
-        """Take the bars to where the run is by now."""
+        """Set the bars to the current position of the run."""
         if self.state.started is None:
             return
         step = self.state.last_step
@@ -136,9 +135,7 @@ class EpochProgress(AbstractContextManager["EpochProgress"]):
             count = f"{counted(event.total_epochs, 'epoch')} of {counted(event.steps_per_epoch, 'step')}"
             self._report.say(f"Training on {event.device}: {count}.")
         else:
-            self._report.say(
-                f"Going on with epoch {place.epoch} after step {place.step:,}, on {event.device}."
-            )
+            self._report.say(f"Resuming epoch {place.epoch} after step {place.step:,}, on {event.device}.")
         if self._bars is not None:
             self._bars.begin(event, event.resumed_at)
 
@@ -146,7 +143,7 @@ class EpochProgress(AbstractContextManager["EpochProgress"]):
         title = phase_title(event.name, event.message)
         if self._bars is not None:
             self._counting = self._bars.enter_phase(title)
-        elif event.name != "training":  # its epochs speak for themselves
+        elif event.name != "training":  # its epochs are shown instead
             self._report.say(f"{title}.")
             self._counting = PlainBar(self._report, title)
 
@@ -159,7 +156,7 @@ class EpochProgress(AbstractContextManager["EpochProgress"]):
 
 
 class _Bars:
-    """The bars of a run: its present epoch, or what it does beside training; and the run as a whole."""
+    """The bars of a run: one for the current epoch or phase, one for the whole run."""
 
     def __init__(self, bars: "rich.progress.Progress") -> None:
         self._bars = bars
@@ -168,17 +165,17 @@ class _Bars:
         self._total_epochs = self._steps = self._epoch = 0
 
     def begin(self, event: RunStarted, place: EpochPlace | None) -> None:
-        """A worker took the run and is at a place; None is the beginning."""
+        """A worker started the run at a place; None is the beginning."""
         self._total_epochs, self._steps, self._epoch = event.total_epochs, event.steps_per_epoch, 0
         done = (place.epoch - 1) * self._steps + place.step if place else 0
         if self._run is not None:
             self._bars.remove_task(self._run)
-        # A task of its own: the time left is reckoned from the steps of this attempt only.
+        # A new task, so that the remaining time is estimated from the steps of this attempt only.
         total = self._total_epochs * self._steps
         self._run = self._bars.add_task("run", total=total, completed=done, words="")
 
     def enter_phase(self, title: str) -> "MovingBar":
-        """Something else than before is done; the answer counts it."""
+        """Begin another phase; returns the bar that counts in it."""
         self._epoch = 0
         return MovingBar(self._bars, title, task=self._now)
 
@@ -197,7 +194,7 @@ class _Bars:
 
 
 class MovingBar:
-    """A bar that counts something up; a task given is taken over instead of a new one."""
+    """A bar that counts something; a given task is used instead of a new one."""
 
     def __init__(
         self,
@@ -215,21 +212,21 @@ class MovingBar:
             bars.reset(task, description=title, total=total, words="")
 
     def update(self, done: int, total: int | None = None) -> None:
-        """So many are done."""
+        """Set how many are done."""
         self._total = total or self._total
         words = f"{_count(done, self._total)} {self._unit}"
         self._bars.update(self._task, completed=done, total=self._total, words=words)
 
 
 class PlainBar:
-    """Tells how far it is by a line now and then."""
+    """Prints the progress as a line from time to time."""
 
     def __init__(self, report: Report, title: str, unit: str = "images", total: int | None = None) -> None:
         self._report, self._title, self._unit, self._total = report, title, unit, total
         self._next = time.monotonic() + _LINE_EVERY_S
 
     def update(self, done: int, total: int | None = None) -> None:
-        """So many are done."""
+        """Set how many are done."""
         self._total = total or self._total
         if time.monotonic() < self._next:
             return
@@ -247,7 +244,7 @@ def epoch_heading(metric: MetricName) -> str:
 def epoch_line(row: EpochEnded, metric: MetricName, *, total: int, is_best: bool) -> str:
     """One epoch: losses, the watched figure on the validation part, hours:minutes:seconds.
 
-    Behind that of how many images the figures are, where some could not be read.
+    Then from how many images the figures are, if some could not be read.
     """
     val = row.val or {}
     figure = f"{_figure(val.get(shown_metric(metric))):>20}"
@@ -267,7 +264,7 @@ def epoch_table(
 
 
 def phase_title(name: PhaseName, message: str) -> str:
-    """What a worker is busy with: its own words, or those for the phase."""
+    """What a worker is doing: its own message, or the name of the phase."""
     words = printable(message).rstrip(".") or PHASES[name]
     return words[:1].upper() + words[1:]
 

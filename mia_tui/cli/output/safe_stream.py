@@ -1,8 +1,7 @@
 """stdout and stderr.
 
-A stream that nobody reads any more (the terminal is gone, the pipe is closed)
-is given up for good and in silence: a training run in front goes on without
-it.
+If nobody reads a stream any more (the terminal is gone, the pipe is closed), nothing more is written to it and no
+error is raised: a training in the foreground continues without it.
 """
 
 import errno
@@ -10,18 +9,18 @@ import os
 import sys
 from typing import Literal
 
-_COLUMNS = 80  # of a terminal that does not tell its width
+_COLUMNS = 80  # of a terminal that does not report its width
 
 
 class SafeStream:
-    """stdout or stderr, given up for good once it cannot be written."""
+    """stdout or stderr; after a failed write all further output is dropped."""
 
     encoding = "utf-8"
 
     def __init__(self, name: Literal["stdout", "stderr"]) -> None:
         self._name = name
         self.gone = False
-        self.error: OSError | None = None  # why it was given up, where that is worth an exit code
+        self.error: OSError | None = None  # why output was dropped, if that needs an exit code
 
     def write(self, text: str) -> int:
         stream = getattr(sys, self._name)
@@ -49,7 +48,7 @@ class SafeStream:
             self.gone = True
 
     def isatty(self) -> bool:
-        """Whether a person's terminal is at the other end."""
+        """Whether the stream is a terminal."""
         stream = getattr(sys, self._name)
         try:
             return not self.gone and stream is not None and stream.isatty()
@@ -57,11 +56,11 @@ class SafeStream:
             return False
 
     def fileno(self) -> int:
-        """For rich, which asks the terminal's size."""
+        """The descriptor, for rich, which asks for the terminal's size."""
         return int(getattr(sys, self._name).fileno())
 
     def columns(self) -> int | None:
-        """Width of the terminal at the other end; None where there is none, and lines may have any length."""
+        """Width of the terminal; None if the stream is none, and lines may have any length."""
         if not self.isatty():
             return None
         named = os.environ.get("COLUMNS", "")
@@ -80,18 +79,18 @@ class SafeStream:
         self.gone = True
         if error.errno not in (errno.EPIPE, errno.EIO):
             self.error = error
-        self._point_to_nowhere()
+        self._redirect_to_null()
 
-    def _point_to_nowhere(self) -> None:
-        """What Python still holds in its buffer would raise again at exit; let it run into /dev/null."""
+    def _redirect_to_null(self) -> None:
+        """Send what is still in Python's buffer to /dev/null, or it would raise again at exit."""
         try:
             number = self.fileno()
             if number in (1, 2):
-                nowhere = os.open(os.devnull, os.O_WRONLY)
-                os.dup2(nowhere, number)
-                os.close(nowhere)
+                null = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(null, number)
+                os.close(null)
         except (OSError, ValueError):
-            pass  # no file behind the stream, so nothing to empty at exit
+            pass  # no file behind the stream, so nothing to flush at exit
 
 
 STDOUT = SafeStream("stdout")

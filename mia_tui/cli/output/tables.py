@@ -1,16 +1,15 @@
-"""Tables as lines of text: for a terminal, a pipe and a log alike."""
+"""Tables as lines of text: for terminals, pipes and logs."""
 
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 
 from mia_tui.text import printable
 
-# A confusion matrix of more classes does not fit a terminal; its largest mix-ups are listed instead.
+# A confusion matrix of more classes does not fit a terminal; its largest confusions are listed instead.
 _WIDEST_MATRIX = 12
-_MIX_UPS = 10
+_MOST_LISTED = 10
 _LONGEST_HEADING = 12
-# Those of runs/evaluation/figures.py that are told of a confusion matrix; --json has all of them.
+# The figures of runs/evaluation/figures.py that are printed; --json has all of them.
 FIGURES = (
     "accuracy",
     "balanced_accuracy",
@@ -20,11 +19,12 @@ FIGURES = (
     "weighted_f1",
     "mcc",
 )
+_NARROW = re.compile("[ -\u02ff\u2010-\u2027]*")  # Latin letters, dashes and dots: one column each
 _NUMBER = re.compile(r"[-+]?[0-9][0-9,.]*|nan|–")
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator[str]:
-    """Lines of a table: headings, then rows; columns of numbers stand to the right."""
+    """Lines of a table: headings, then rows; columns of numbers are aligned to the right."""
     cells = [[_cell(value) for value in row] for row in rows]
     right = [
         bool(cells) and all(_NUMBER.fullmatch(row[place]) for row in cells) for place in range(len(columns))
@@ -52,7 +52,7 @@ def confusion(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> Iterat
         classes: Names, length C.
     """
     if len(classes) > _WIDEST_MATRIX:
-        yield from _mix_ups(counts, classes)
+        yield from _largest_confusions(counts, classes)
         return
     headings = [_shortened(printable(name)) for name in classes]
     rows = [
@@ -62,7 +62,7 @@ def confusion(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> Iterat
     yield from table(("truth \\ predicted", *headings), rows)
 
 
-def _mix_ups(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> Iterator[str]:
+def _largest_confusions(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> Iterator[str]:
     wrong = [
         (int(count), truth, predicted)
         for truth, row in enumerate(counts)
@@ -70,23 +70,21 @@ def _mix_ups(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> Iterato
         if truth != predicted and count > 0
     ]
     if not wrong:
-        yield "No image was taken for one of another class."
+        yield "No image was predicted as another class than its own."
         return
     wrong.sort(key=lambda item: (-item[0], item[1], item[2]))
-    yield f"The commonest of {len(wrong)} kinds of mix-up:"
-    rows = [[classes[truth], classes[predicted], count] for count, truth, predicted in wrong[:_MIX_UPS]]
+    yield f"The most frequent of {len(wrong)} kinds of confusion:"
+    rows = [[classes[truth], classes[predicted], count] for count, truth, predicted in wrong[:_MOST_LISTED]]
     yield from table(("truth", "predicted", "images"), rows)
 
 
 def width(text: str) -> int:
-    """Columns a text takes on a terminal."""
-    return sum(_column_count(character) for character in text)
+    """Columns that a text takes on a terminal."""
+    if _NARROW.fullmatch(text):  # most text; rich, which takes 15 ms, is not imported for it
+        return len(text)
+    from rich.cells import cell_len
 
-
-def _column_count(character: str) -> int:
-    if unicodedata.combining(character):
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+    return cell_len(text)
 
 
 def _cell(value: object) -> str:

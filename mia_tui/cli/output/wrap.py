@@ -1,11 +1,11 @@
-"""Prose broken at words for a terminal, which would break it in the middle of one."""
+"""Text wrapped at words for a terminal, which would break it inside a word."""
 
 import re
 from collections.abc import Iterator
 
 from mia_tui.cli.output.tables import width
 
-# What stays in one piece: a command, with what is punctuated to it; anything else without a space.
+# What is never broken: a command, with its punctuation; anything else without a space.
 _PIECE = re.compile(
     r"""(?P<gap>\ *)
     (?P<piece>
@@ -18,7 +18,7 @@ _PIECE = re.compile(
 
 
 def wrap(text: str, columns: int, *, hang: int = 2) -> str:
-    """The text as lines that fit, broken between words; what is longer than a line is left whole.
+    """The text as lines that fit, broken between words; a word longer than a line stays whole.
 
     Args:
         text: One line.

@@ -1,4 +1,8 @@
-"""The images and targets of a run, by row of its samples.jsonl, ready for the network."""
+"""The batches of a run: in which order, of which images, ready for the network.
+
+The order of an epoch is a function of (seed, epoch): a resumed run computes it again and continues at its step.
+It is not torch.randperm, whose algorithm may change from one torch to the next.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,16 +15,41 @@ from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.model import Part
 from mia_tui.engine.data.augment import augment
 from mia_tui.engine.data.images import ImageStore, open_images
-from mia_tui.engine.data.order import batches, epoch_order
-from mia_tui.engine.data.reader import ShouldStop, Told
+from mia_tui.engine.data.random import ORDER_STREAM, hashes
+from mia_tui.engine.data.reader import OnProgress, ShouldStop
 from mia_tui.engine.data.scaling import Channels, standardise, to_unit
 from mia_tui.runs.away import OnWait
 from mia_tui.runs.record.job import Sample
 
 
+def epoch_order(count: int, *, seed: int, epoch: int) -> Tensor:
+    """A permutation of 0..count-1, shape (count,), int64, on the CPU."""
+    keys = hashes(seed, epoch, torch.arange(count), stream=ORDER_STREAM)
+    return torch.argsort(keys, stable=True)
+
+
+def batches(order: Tensor, batch_size: int, *, keep_single: bool = False) -> list[Tensor]:
+    """Cut an order into batches; the last one may be smaller.
+
+    Args:
+        order: Row numbers, shape (count,), int64.
+        batch_size: Images per batch, at least 1.
+        keep_single: Whether a last batch of one image is kept. Training drops it, since batch normalisation
+            has no variance over one image; another image is dropped in the next epoch. With a batch size
+            of 1, and for validation, all are kept.
+
+    Returns:
+        Shapes (batch_size,), the last one smaller; no batches for no images.
+    """
+    cut = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+    if cut and len(cut[-1]) == 1 < batch_size and not keep_single:
+        cut.pop()
+    return cut
+
+
 @dataclass(frozen=True)
 class Batch:
-    """Some images of a run.
+    """Some images of a run, with their targets.
 
     Attributes:
         images: Shape (N, channels, H, W), float32, normalised, channels last; on the device.
@@ -34,25 +63,24 @@ class Batch:
 
 
 class Feed:
-    """Batches of the parts of a run.
+    """Gives the batches of a run's parts.
 
-    Unreadable images are left out of their batch, so that every other batch is as it would be without
-    them, whatever the cache.
+    Unreadable images are left out of their batch; all other batches stay the same, whatever the cache.
 
     Args:
         samples: The run's samples; a row is a position in them.
         root: Folder their paths are relative to.
         config: Settings.
-        device: Where batches are wanted.
+        device: Device the batches are put on.
         scaling: Mean and deviation of each channel, for pixels in 0..1.
-        on_progress: Told (images done, images in all) while loading.
-        should_stop: Asked while loading, and while waiting for images that are away.
-        left_out: Rows that are left out of the present epoch, with the reasons; see `images`.
-        on_wait: Told why it waits, and None when it goes on.
+        on_progress: Called with (images read, images in total) while loading.
+        should_stop: Polled while loading, and while waiting for a disk.
+        left_out: Rows that are left out of the current epoch, with the reasons; see `images`.
+        on_wait: Called with the reason when waiting for a disk begins, and with None when it is over.
 
     Raises:
-        LoadingStopped: If `should_stop` said so.
-        AwayError: If the disk with the images is away and stays so.
+        LoadingStopped: If `should_stop` returned True.
+        AwayError: If the disk with the images stayed away.
     """
 
     def __init__(
@@ -63,7 +91,7 @@ class Feed:
         device: torch.device,
         *,
         scaling: tuple[Channels, Channels],
-        on_progress: Told | None = None,
+        on_progress: OnProgress | None = None,
         should_stop: ShouldStop | None = None,
         left_out: Mapping[int, str] | None = None,
         on_wait: OnWait | None = None,
@@ -92,7 +120,7 @@ class Feed:
     def training_batches(self, epoch: int, *, start: int) -> Iterator[Batch]:
         """The batches of an epoch from step `start` on, shuffled and augmented.
 
-        Unreadable images may leave a batch with one image or none; it still is a step.
+        Without its unreadable images a batch may have one image or none; it still counts as a step.
         """
         rows = self.rows("train")
         order = rows[epoch_order(len(rows), seed=self.config.seed, epoch=epoch)]
@@ -111,7 +139,7 @@ class Feed:
             yield Batch(standardise(to_unit(pixels), *self._scaling), self._targets_of(samples), samples)
 
     def close(self) -> None:
-        """Let go of the threads that read images; there are no more batches."""
+        """Stop the threads that read images; no batches can be fetched any more."""
         self.images.close()
 
     def _targets_of(self, rows: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
-"""Blurring and warping a batch, every image by parameters of its own.
+"""Blurring and warping a batch, each image with its own parameters.
 
-Each image is computed alone: its pixels are the same to the bit whatever else is in the batch. That is why
-blurring is shifted sums and not a grouped convolution, which may choose its algorithm by the number of
-images. Beyond the border an image goes on as its reflection about the middle of its outermost pixels.
+Each image is computed alone: its pixels are the same to the bit whatever else is in the batch. That is why blurring
+uses shifted sums and not a grouped convolution, which may choose its algorithm by the number of images. Beyond the
+border an image continues as its reflection about the centre of its outermost pixels.
 """
 
 from functools import lru_cache
@@ -16,7 +16,7 @@ Sampling = Literal["nearest", "bilinear"]
 
 GRID_POINTS = 4  # a side, for `move_grid` (imgaug's default)
 
-_BLUR_REACH = 3.0  # sigmas; what lies beyond weighs 0.3 % of the whole
+_BLUR_REACH = 3.0  # sigmas; what is beyond has 0.3 % of the total weight
 _MIN_SIGMA = 1e-3  # pixels; a kernel of one weight, without a division by 0
 
 
@@ -52,11 +52,11 @@ def gaussian_kernels(sigmas: Tensor) -> Tensor:
 
 
 def move_grid(images: Tensor, moves: Tensor) -> Tensor:
-    """Piecewise affine: move the points of a grid, and what lies between them linearly.
+    """Piecewise affine: move the points of a grid, and interpolate linearly between them.
 
     Args:
         images: Shape (K, C, H, W), float32.
-        moves: How far from each point its pixel is fetched, x and y, pixels: shape
+        moves: Offset from each point to where its pixel is sampled, x and y, pixels: shape
             (K, 2, GRID_POINTS ** 2), row by row, float32, on the device of the images.
 
     Returns:
@@ -79,7 +79,7 @@ def warp(images: Tensor, matrices: Tensor, sampling: Sampling) -> Tensor:
         images: Shape (K, C, H, W), float32.
         matrices: From pixels (x, y, 1) of the result to pixels (x, y) of the image: shape (K, 2, 3),
             float32, on the device of the images.
-        sampling: How pixels between pixels are made.
+        sampling: How values between pixels are interpolated.
 
     Returns:
         Same shape and device.
@@ -112,7 +112,7 @@ def _reflected(size: int, reach: int, device: torch.device) -> Tensor:
 
 @lru_cache(maxsize=4)
 def _triangles(height: int, width: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """The three points of the triangle each pixel lies in, (3, H * W), int64, and their weights, float32.
+    """The corners of the triangle around each pixel, (3, H * W), int64, and their weights, float32.
 
     The points are a regular grid from corner to corner; each of its cells is cut along its diagonal.
     """

@@ -1,24 +1,24 @@
-"""The images of a run as uint8 on the device, wherever they are kept in between.
+"""The images of a run as uint8 on the device, wherever they are cached.
 
     device   decoded once, kept on the device
     ram      decoded once, kept in memory, copied batch by batch
     none     decoded anew for each batch, ahead of time (`prefetch`)
 
-All three decode by the same `ImageReader`, so the pixels are the same to the bit. Decoding runs in threads: Pillow
-lets go of Python's lock while it decodes and resizes, and threads need no copy of the process and no pickling.
+All three use the same `ImageReader`, so the pixels are the same to the bit. Decoding runs in threads: Pillow
+releases Python's lock while it decodes and resizes, and threads need no copy of the process and no pickling.
 
-An image that cannot be read is left out of an epoch and named, never an error. At the start of an epoch those that
-were left out of the last one are tried again (`try_again`); what cannot be read then stays out of the whole epoch,
-even if it comes back in its middle. Without a cache an image may turn out to be unreadable later in the epoch. Since
-each image is wanted once in an epoch, that leaves it out of the whole epoch as well, and nothing depends on when it
-was found out: `left_out` is all that must be saved for an epoch that is resumed to go on as it would have.
+An image that cannot be read is left out of an epoch and reported; it is never an error. At the start of an epoch the
+images left out of the previous one are tried again (`try_again`); what cannot be read then stays out of the whole
+epoch, even if it becomes readable in its middle. Without a cache an image may turn out to be unreadable later in the
+epoch. Since each image is used once in an epoch, it is then missing from the whole epoch as well, and nothing depends
+on when it was noticed: `left_out` is all that must be saved to resume an epoch in its middle.
 """
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Literal, Protocol, Self
+from typing import Literal
 
 import numpy as np
 import torch
@@ -26,33 +26,45 @@ from torch import Tensor
 
 from mia_tui.config.train import TrainConfig
 from mia_tui.engine.data.memory import free_device_bytes, free_ram_bytes
-from mia_tui.engine.data.presence import LoadingStopped
-from mia_tui.engine.data.reader import ImageReader, Pending, ShouldStop, Told, Watch
+from mia_tui.engine.data.reader import (
+    ImageReader,
+    LoadingProgress,
+    OnProgress,
+    PendingBatch,
+    ShouldStop,
+    row_groups,
+)
 from mia_tui.errors import ConfigError
 from mia_tui.runs.away import OnWait
 from mia_tui.runs.record.job import Sample
 
-__all__ = ["EpochPlace", "ImageStore", "LoadingStopped", "ShouldStop", "Told", "choose_place", "open_images"]
-
-EpochPlace = Literal["device", "ram", "none"]
+CacheKind = Literal["device", "ram", "none"]
 
 _CHUNK = 64  # images decoded together while loading
-_CHUNKS_AHEAD = 2  # of them, so that no thread waits for the last image of a chunk
-_BATCHES_AHEAD = 3  # without a cache: one in use, two on their way
-_DEVICE_SHARE = 0.4  # of the free memory: the rest is for the network and its activations
+_CHUNKS_AHEAD = 2  # so that no thread waits for the last image of a chunk
+_BATCHES_AHEAD = 3  # without a cache: one in use, two being decoded
+_DEVICE_SHARE = 0.4  # of the free memory: the network and its activations need the other part
 _RAM_SHARE = 0.5
 
 
-class ImageStore(Protocol):
-    """The images of a run, by row of its samples."""
+class ImageStore(ABC):
+    """The images of a run, by row of its samples.
 
-    place: EpochPlace
-    left_out: dict[int, str]
-    """Rows that are left out of the present epoch, each with a sentence that says why. Always the same object; grows
-    while images are read."""
+    Attributes:
+        place: Where they are cached.
+        left_out: Rows that are left out of the current epoch, each with a sentence that says why. Always the same
+            object; it grows while images are read.
+    """
 
+    def __init__(self, reader: ImageReader, device: torch.device, place: CacheKind) -> None:
+        self.place: CacheKind = place
+        self.left_out = reader.left_out
+        self._reader = reader
+        self._device = device
+
+    @abstractmethod
     def fetch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """A batch.
+        """Get a batch.
 
         Args:
             rows: Rows of the samples, shape (N,), int64, on the CPU.
@@ -62,35 +74,55 @@ class ImageStore(Protocol):
             positions in `rows`, ascending, shape (M,), int64, on the CPU. M may be 0.
 
         Raises:
-            LoadingStopped: If somebody asked to stop while it waited for images that are away.
-            AwayError: If they stay away.
+            LoadingStopped: If a stop was requested while it waited for a disk.
+            AwayError: If the disk stayed away.
         """
 
+    @abstractmethod
+    def prefetch(self, batches: Sequence[Tensor]) -> None:
+        """Say which batches will be fetched next, in order; replaces what was said before."""
+
     def try_again(self, rows: Sequence[int] | None = None) -> None:
-        """See whether images that are left out can be read by now; those that can are left out no more.
+        """Read images again that are left out; those that can be read now are no longer left out.
 
         Args:
             rows: Some of those that are left out; None for all of them.
 
         Raises:
-            LoadingStopped: If somebody asked to stop.
-            AwayError: If the disk they lie on stays away.
+            LoadingStopped: If a stop was requested.
+            AwayError: If the disk they are on stayed away.
         """
+        wanted = sorted(self.left_out) if rows is None else list(rows)
+        while wanted:
+            self._reader.disk.wait(wanted)
+            for row, pixels, problem in self._reader.read_each(wanted):
+                self._take_back(row, pixels)
+                if problem is None:
+                    del self.left_out[row]
+                else:
+                    self.left_out[row] = problem
+                self._reader.disk.record(row, is_read=problem is None)
+            wanted = [row for row in wanted if row in self.left_out]
+            if wanted and not self._reader.disk.is_away(wanted):
+                break
 
     def can_read_any(self, rows: Sequence[int]) -> bool:
-        """Whether one of some rows can be read now, left out or not; changes nothing."""
-
-    def prefetch(self, batches: Sequence[Tensor]) -> None:
-        """Say which batches will be fetched next, in order; replaces what was said before."""
+        """Whether at least one of these rows can be read now, left out or not; changes nothing."""
+        return any(problem is None for _, _, problem in self._reader.read_each(rows))
 
     def close(self) -> None:
-        """Let go of threads; the images cannot be fetched any more."""
+        """Stop the threads; no images can be fetched any more."""
+        self._reader.close()
 
-    def __enter__(self) -> Self: ...
+    def _take_back(self, row: int, pixels: np.ndarray | None) -> None:
+        """Cache the pixels (H, W, C) of an image that can be read again; without a cache there is nothing to do."""
+        return
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    def _batch(self, pixels: Tensor) -> Tensor:
+        """(M, H, W, C) anywhere to (M, C, H, W), channels last, on the device."""
+        if self._device.type == "cuda" and not pixels.is_cuda:
+            pixels = pixels.pin_memory()  # so that the copy runs beside the GPU's work
+        return pixels.to(self._device, non_blocking=True).permute(0, 3, 1, 2)
 
 
 def open_images(
@@ -99,7 +131,7 @@ def open_images(
     config: TrainConfig,
     device: torch.device,
     *,
-    on_progress: Told | None = None,
+    on_progress: OnProgress | None = None,
     should_stop: ShouldStop | None = None,
     left_out: Mapping[int, str] | None = None,
     on_wait: OnWait | None = None,
@@ -110,36 +142,43 @@ def open_images(
         samples: The run's samples; rows are positions in it.
         root: Folder that relative paths start from.
         config: Its cache, threads, size, colour, geometry, resize and max_megapixels are read.
-        device: Where batches are wanted.
-        on_progress: Told (images done, images in all) while loading, at most 5 times a second.
-        should_stop: Asked after each image while loading, and while waiting for images that are away.
-        left_out: Rows that are left out of the present epoch, with the reasons, where that was begun before. They
-            are read by `try_again` only: an epoch that goes on must not see other images than before.
-        on_wait: Told why it waits, and None when it goes on.
+        device: Device the batches are put on.
+        on_progress: Called with (images read, images in total) while loading, at most 5 times a second.
+        should_stop: Polled after each image while loading, and while waiting for a disk.
+        left_out: Rows that are left out of the current epoch, with the reasons, if it is resumed in its middle. They
+            are read by `try_again` only: a resumed epoch must not see other images than before.
+        on_wait: Called with the reason when waiting for a disk begins, and with None when it is over.
 
     Raises:
-        LoadingStopped: If `should_stop` said so.
-        AwayError: If the disk with the images is away and stays so.
-        ConfigError: If the cache asked for does not fit.
+        LoadingStopped: If `should_stop` returned True.
+        AwayError: If the disk with the images stayed away.
+        ConfigError: If the images do not fit into the requested cache.
     """
-    place = choose_place(len(samples), config, device)
+    place = choose_cache(len(samples), config, device)
     reader = ImageReader(
-        samples, root, config, left_out=left_out or {}, should_stop=should_stop, on_wait=on_wait
+        samples,
+        root,
+        config,
+        threads=config.threads,
+        groups=row_groups(samples),
+        left_out=left_out,
+        should_stop=should_stop,
+        on_wait=on_wait,
     )
     if place == "none":
-        return _Streamed(reader, device)
+        return StreamedImages(reader, device)
     try:
-        return _Kept(reader, device, place, Watch(len(samples), on_progress, should_stop))
+        return CachedImages(reader, device, place, LoadingProgress(len(samples), on_progress, should_stop))
     except BaseException:
         reader.close()
         raise
 
 
-def choose_place(count: int, config: TrainConfig, device: torch.device) -> EpochPlace:
-    """Where the images go: what was asked for, or by size.
+def choose_cache(count: int, config: TrainConfig, device: torch.device) -> CacheKind:
+    """Where the images are cached: as the user asked, or by their size.
 
     Raises:
-        ConfigError: If they do not fit where they were asked for.
+        ConfigError: If they do not fit there.
     """
     need = count * config.width * config.height * (3 if config.color else 1)
     match config.cache:
@@ -165,72 +204,26 @@ def _check_fits(need: int, free: int, where: str) -> None:
         )
 
 
-class _Store:
-    """What all stores share: a device, rows that are left out, and being closed."""
+class CachedImages(ImageStore):
+    """Every image decoded once; unreadable ones leave a gap."""
 
-    def __init__(self, reader: ImageReader, device: torch.device, place: EpochPlace) -> None:
-        self.place: EpochPlace = place
-        self.left_out = reader.left_out
-        self._reader = reader
-        self._device = device
-
-    def close(self) -> None:
-        self._reader.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    def __init__(
+        self, reader: ImageReader, device: torch.device, place: CacheKind, progress: LoadingProgress
     ) -> None:
-        self.close()
-
-    def try_again(self, rows: Sequence[int] | None = None) -> None:
-        wanted = sorted(self.left_out) if rows is None else list(rows)
-        while wanted:
-            self._reader.presence.wait(wanted)
-            for row, pixels, problem in self._reader.read_each(wanted):
-                self._take_back(row, pixels)
-                if problem is None:
-                    del self.left_out[row]
-                else:
-                    self.left_out[row] = problem
-                self._reader.presence.tell(row, is_read=problem is None)
-            wanted = [row for row in wanted if row in self.left_out]
-            if wanted and not self._reader.presence.is_away(wanted):
-                break
-
-    def can_read_any(self, rows: Sequence[int]) -> bool:
-        return any(problem is None for _, _, problem in self._reader.read_each(rows))
-
-    def _take_back(self, row: int, pixels: np.ndarray | None) -> None:
-        """Keep the pixels (H, W, C) of an image that can be read again, where images are kept."""
-
-    def _batch(self, pixels: Tensor) -> Tensor:
-        """(M, H, W, C) anywhere to (M, C, H, W), channels last, on the device."""
-        if self._device.type == "cuda" and not pixels.is_cuda:
-            pixels = pixels.pin_memory()  # so that the copy goes on beside the GPU's work
-        return pixels.to(self._device, non_blocking=True).permute(0, 3, 1, 2)
-
-
-class _Kept(_Store):
-    """Every image decoded once; unreadable ones keep an empty place."""
-
-    def __init__(self, reader: ImageReader, device: torch.device, place: EpochPlace, watch: Watch) -> None:
         super().__init__(reader, device, place)
         home = device if place == "device" else torch.device("cpu")
         self._pixels = torch.zeros((len(reader), *reader.shape), dtype=torch.uint8, device=home)
         self._readable = torch.zeros(len(reader), dtype=torch.bool)
-        ahead: deque[Pending] = deque()
+        ahead: deque[PendingBatch] = deque()
         for start in range(0, len(reader), _CHUNK):
             ahead.append(reader.start(torch.arange(start, min(start + _CHUNK, len(reader)))))
             if len(ahead) > _CHUNKS_AHEAD:
-                self._keep(ahead.popleft(), watch)
+                self._keep(ahead.popleft(), progress)
         while ahead:
-            self._keep(ahead.popleft(), watch)
+            self._keep(ahead.popleft(), progress)
 
-    def _keep(self, pending: Pending, watch: Watch) -> None:
-        pixels, kept = pending.result(watch)
+    def _keep(self, pending: PendingBatch, progress: LoadingProgress) -> None:
+        pixels, kept = pending.result(progress)
         rows = pending.rows[kept]
         self._pixels[rows.to(self._pixels.device)] = pixels.to(self._pixels.device)
         self._readable[rows] = True
@@ -246,16 +239,16 @@ class _Kept(_Store):
         return self._batch(self._pixels.index_select(0, chosen)), kept
 
     def prefetch(self, batches: Sequence[Tensor]) -> None:
-        """Nothing to do: they are here."""
+        """Nothing to do: all images are decoded."""
 
 
-class _Streamed(_Store):
-    """Images decoded when they are wanted, the next batches in the background."""
+class StreamedImages(ImageStore):
+    """Images decoded for each batch, the next batches in the background."""
 
     def __init__(self, reader: ImageReader, device: torch.device) -> None:
         super().__init__(reader, device, "none")
         self._planned: deque[Tensor] = deque()
-        self._ahead: deque[Pending] = deque()
+        self._ahead: deque[PendingBatch] = deque()
 
     def fetch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         pending = self._take(rows)
@@ -273,8 +266,8 @@ class _Streamed(_Store):
         self.prefetch(())
         super().close()
 
-    def _take(self, rows: Tensor) -> Pending:
-        """The batch as it was planned, or a new one where something else is asked for."""
+    def _take(self, rows: Tensor) -> PendingBatch:
+        """The batch as it was planned, or a new one if something else is wanted."""
         if any(torch.equal(pending.rows, rows) for pending in self._ahead):
             while not torch.equal((pending := self._ahead.popleft()).rows, rows):
                 pending.cancel()  # passed over

@@ -1,4 +1,4 @@
-"""How much memory decoded images may take, on the machine and on the device."""
+"""How much memory is free for decoded images, on the machine and on the device."""
 
 import os
 from pathlib import Path
@@ -10,20 +10,20 @@ _CGROUP = Path("/sys/fs/cgroup")
 
 
 def free_ram_bytes(proc: Path = _PROC, cgroup: Path = _CGROUP) -> int:
-    """Memory this process may still take.
+    """Memory that this process may still use.
 
-    The least of what the machine has left and what each control group around the process leaves: in a
-    container or a Slurm job the machine may have a terabyte free and the job 16 GB.
+    The minimum of what is free on the machine and in each control group of the process: in a container or a Slurm
+    job the machine may have a terabyte free and the job 16 GB.
 
     Args:
-        proc: Where the kernel shows processes and memory.
-        cgroup: Where it shows control groups.
+        proc: The proc file system.
+        cgroup: The file system of control groups.
     """
     return min(_machine_bytes(proc), *_cgroup_bytes(proc, cgroup))
 
 
 def free_device_bytes(device: torch.device) -> int:
-    """Memory of a device that images may still take; that of a CPU is the machine's."""
+    """Free memory of a device; that of a CPU is the machine's."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     return free_ram_bytes()
@@ -33,11 +33,11 @@ def _machine_bytes(proc: Path) -> int:
     for line in _text(proc / "meminfo").splitlines():
         if line.startswith("MemAvailable:"):
             return int(line.split()[1]) * 1024
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2  # macOS tells no more
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2  # all that macOS reports
 
 
 def _cgroup_bytes(proc: Path, cgroup: Path) -> list[int]:
-    """What each control group around this process leaves; a huge number where there is no limit."""
+    """What is free in each control group of this process; a huge number without a limit."""
     left = [1 << 62]
     for line in _text(proc / "self" / "cgroup").splitlines():
         _, controllers, path = line.split(":", 2)
@@ -55,9 +55,9 @@ def _cgroup_bytes(proc: Path, cgroup: Path) -> list[int]:
 
 
 def _left(top: Path, path: str, limit_name: str, used_name: str, reclaimable_name: str) -> list[int]:
-    """Limit less usage of a group and those it lies in; cached files count as free, the kernel drops them.
+    """Limit minus usage of a group and its parents; cached files count as free, since the kernel drops them.
 
-    In a container the path may name a group that is not visible from there; the visible ones count.
+    In a container the path may name a group that is not visible there; the visible ones count.
     """
     folder = top / path.lstrip("/")
     left = []

@@ -1,7 +1,7 @@
-"""From the uint8 pixels of the store to the numbers a network is fed.
+"""From uint8 pixels to the input of a network.
 
 Training augments between the two steps, in the range 0..1, so that black is 0 for every scaling:
-`to_unit`, `augment`, `standardise`. Everything else leaves the middle one out.
+`to_unit`, `augment`, `standardise`. Everywhere else there is no augmentation.
 """
 
 from functools import lru_cache
@@ -28,10 +28,10 @@ def to_unit(images: Tensor) -> Tensor:
 
 
 def standardise(images: Tensor, mean: Channels, std: Channels) -> Tensor:
-    """What the network is fed, from images in 0..1: (images - mean) / deviation of each channel.
+    """The input of the network, from images in 0..1: (images - mean) / deviation of each channel.
 
     Args:
-        images: Shape (N, C, H, W), float32 in 0..1; left as they are.
+        images: Shape (N, C, H, W), float32 in 0..1; not changed.
         mean: One value for each channel.
         std: As `mean`.
 
@@ -45,9 +45,9 @@ def standardise(images: Tensor, mean: Channels, std: Channels) -> Tensor:
 
 
 def channel_scaling(config: TrainConfig) -> tuple[Channels, Channels]:
-    """Mean and deviation of each channel, for pixels in 0..1; they go into a model's metadata.
+    """Mean and deviation of each channel, for pixels in 0..1; they are saved in a model's metadata.
 
-    Mono images have one channel, which takes the mean of the three colours' values.
+    Mono images have one channel, which uses the mean of the three colours' values.
 
     Raises:
         ConfigError: If there is no such backbone.

@@ -1,1 +1,1 @@
-"""What a trained network says of images."""
+"""Using a trained network: evaluation and prediction."""

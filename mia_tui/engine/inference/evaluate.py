@@ -1,4 +1,4 @@
-"""Figures of a network on labelled images."""
+"""Evaluating a network on labelled images: loss, confusion matrix and the predicted class of each image."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from mia_tui.engine.data.feed import Batch
 from mia_tui.engine.device import Arithmetic, autocast, is_out_of_memory, release_memory
-from mia_tui.engine.training.metrics import ConfusionCounter, Predictions
+from mia_tui.engine.training.metrics import ConfusionCounter, PredictedClasses
 from mia_tui.errors import RunError
 
 LossTerms = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
@@ -17,13 +17,13 @@ LossTerms = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 @dataclass(frozen=True)
 class Scores:
-    """How a network did.
+    """The result of an evaluation.
 
     Attributes:
         confusion: Shape (C, C), int64, rows truth and columns predictions.
-        loss: Mean of the images.
-        predicted: Class that each sample was given, shape (samples,), int32; see `metrics.Predictions`. None where
-            nobody asks for it.
+        loss: Mean over the images.
+        predicted: Predicted class of each sample, shape (samples,), int32; see `metrics.PredictedClasses`. None if
+            it was not recorded.
     """
 
     confusion: np.ndarray
@@ -42,8 +42,8 @@ def evaluate(
     loss_terms: LossTerms,
     should_stop: Callable[[], bool],
 ) -> Scores | None:
-    """Judge a network on every batch; None if it was told to stop before the last one."""
-    counter, predictions = ConfusionCounter(num_classes, device), Predictions(num_samples, device)
+    """Evaluate a network on every batch; None if a stop was requested before the last one."""
+    counter, predictions = ConfusionCounter(num_classes, device), PredictedClasses(num_samples, device)
     sums = torch.zeros(2, device=device)
     for batch in batches:
         if should_stop():

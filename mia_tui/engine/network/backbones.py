@@ -20,7 +20,7 @@ from mia_tui.engine.network import nasnet_mobile
 from mia_tui.errors import ConfigError
 from mia_tui.text import printable
 
-# What timm's networks answer, when built or when run, to a size that does not suit them.
+# Errors of timm's networks, when built or when run, for an input size that they cannot have.
 _SIZE_ERRORS = (RuntimeError, AssertionError, ValueError, ZeroDivisionError)
 
 
@@ -33,7 +33,7 @@ def build_model(
     drop_path_rate: float = 0.0,
     input_size: tuple[int, int] | None = None,
 ) -> nn.Module:
-    """A new network with random weights, drawn from torch's global generator.
+    """Build a network with random weights, drawn from torch's global generator.
 
     Args:
         backbone: A name of the catalogue, or `timm:NAME`, with timm's tag if one is wanted.
@@ -41,13 +41,13 @@ def build_model(
         in_channels: 3 for colour, 1 for mono; others work.
         drop_rate: Dropout in front of the head.
         drop_path_rate: Stochastic depth; refused where the network has none.
-        input_size: Height and width, pixels; only networks of `timm:` that are made for one size use it.
+        input_size: Height and width, pixels; used only by networks of `timm:` that are built for one size.
 
     Returns:
         A module from images (N, in_channels, H, W) to logits (N, num_classes).
 
     Raises:
-        ConfigError: If there is no such network, it has no stochastic depth, or it cannot be made for that size.
+        ConfigError: If there is no such network, it has no stochastic depth, or it cannot be built for that size.
     """
     row = find_backbone(backbone)
     name = timm_name(backbone)
@@ -89,7 +89,7 @@ def head_modules(model: nn.Module) -> Iterator[str]:
 
 
 def check_input(model: nn.Module, backbone: str, *, in_channels: int, height: int, width: int) -> None:
-    """Try one black image, for networks whose smallest size no table knows.
+    """Run the network on one black image, if its smallest size is in no table.
 
     Raises:
         ConfigError: If the network cannot take images of that size.
@@ -180,7 +180,7 @@ def _no_drop_path(backbone: str) -> ConfigError:
 
 
 def _pool_features(model: VGG, drop_rate: float) -> None:
-    """Take VGG's fully connected layers out: the head sees the pooled 512 features, as everywhere else."""
+    """Remove VGG's fully connected layers: the head gets the pooled 512 features, as in all other networks."""
     features = model.num_features
     model.pre_logits = nn.Identity()  # type: ignore[assignment]
     model.head_hidden_size = features

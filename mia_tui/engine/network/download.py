@@ -1,8 +1,7 @@
-"""Fetching ImageNet weights, with an end to the waiting.
+"""Downloading ImageNet weights, with a limit on the waiting time.
 
-Without internet the model hub's own client gives up after 46 seconds, on a
-network that accepts and never answers after 13 minutes, and torch.hub waits
-for ever (measured). So the address is asked first, for a few seconds.
+Without internet the model hub's own client gives up after 46 seconds, on a network that accepts connections and never
+answers after 13 minutes, and torch.hub waits for ever (measured). So the address is tested first, for a few seconds.
 """
 
 import hashlib
@@ -29,20 +28,20 @@ _AGENT = {"User-Agent": "mia-tui"}
 
 
 def hub_address(repo: str) -> str:
-    """Where the hub, or the mirror named by HF_ENDPOINT, has the weights of a repository."""
+    """The address of a repository's weights on the hub, or on the mirror named by HF_ENDPOINT."""
     return f"{_endpoint()}/{repo}/resolve/main/{weights_cache.HUB_FILES[0]}"
 
 
 def hub_is_offline() -> bool:
-    """Whether the user told huggingface_hub to stay off the network."""
+    """Whether the user told huggingface_hub not to use the network."""
     value = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE") or ""
     return value.upper() in {"1", "ON", "YES", "TRUE"}
 
 
 def answers(url: str, timeout_s: float = PROBE_S) -> bool:
-    """Whether an address gives any answer in time; goes through the user's proxies.
+    """Whether an address answers in time; the user's proxies are used.
 
-    In a thread, since looking up a name has no time limit of its own.
+    In a thread, since looking up a host name has no time limit.
     """
     outcome: list[bool] = []
     thread = threading.Thread(target=lambda: outcome.append(_asked(url, timeout_s)), daemon=True)
@@ -61,15 +60,15 @@ def from_hub(repo: str) -> Path:
     from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError
     from huggingface_hub.utils.tqdm import disable_progress_bars
 
-    # Its client library has changed twice; the first parent is that library's base of all errors.
+    # Its HTTP library has changed twice; the first parent is the base of all errors of that library.
     base: type[Exception] = HfHubHTTPError.__bases__[0]
     disable_progress_bars()
-    # Named here because the library reads the environment once, at its import.
+    # Passed as arguments because the library reads the environment only once, at its import.
     fetch = partial(hf_hub_download, repo, endpoint=_endpoint(), cache_dir=weights_cache.hub_cache())
     try:
         try:
             return Path(fetch(weights_cache.HUB_FILES[0]))
-        except EntryNotFoundError:  # older repositories hold this one only
+        except EntryNotFoundError:  # older repositories have only this one
             return Path(fetch(weights_cache.HUB_FILES[1]))
     except (OSError, RuntimeError, EntryNotFoundError, base) as error:
         raise _failed(hub_address(repo), error) from error
@@ -78,7 +77,7 @@ def from_hub(repo: str) -> Path:
 def from_url(url: str, folder: Path | None = None) -> Path:
     """Download a file into torch.hub's folder of checkpoints.
 
-    Plain http can be changed on its way, so there the file must have the hash that its name ends with.
+    Plain http can be altered in transit, so there the file must have the hash that its name ends with.
 
     Raises:
         WeightsError: If that fails, or the file is not whole or not the one that was published.
@@ -110,7 +109,7 @@ def _asked(url: str, timeout_s: float) -> bool:
     except urllib.error.HTTPError:
         return True
     except urllib.error.URLError as error:
-        # A certificate Python does not know is an answer; the hub's client may know it.
+        # An unknown certificate is an answer, too; the hub's client may know it.
         return isinstance(error.reason, ssl.SSLError)
     except (OSError, ValueError):
         return False

@@ -1,4 +1,4 @@
-"""Reading what `torch.save` wrote, from a file that anybody may have written."""
+"""Reading files of `torch.save` that may come from anybody, without running code in them."""
 
 import pickle
 import struct
@@ -12,7 +12,7 @@ from torch import Tensor
 from mia_tui.files import open_to_read
 from mia_tui.records import BadRecord
 
-# What torch.load says of bytes that are no pickle, or another program's: it depends on where they go wrong.
+# Errors of torch.load for bytes that are no pickle, or of another program: they depend on where the bytes are wrong.
 _FAULTS = (
     RuntimeError,
     EOFError,
@@ -33,18 +33,18 @@ _LONGEST_HEADER = 1 << 24  # one of 10,000 tensors has 2 MB, the names of 100,00
 
 
 class HoldsCode(BadRecord):
-    """A file asks for more than tensors and plain values, which could run code; it was not opened."""
+    """A file holds more than tensors and plain values, which could run code; it was not loaded."""
 
 
 def load_torch_file(path: Path, *, root: Path | None = None) -> Any:
-    """Tensors (on the CPU) and plain values from a file, without running anything that stands in it.
+    """Load tensors (on the CPU) and plain values from a file, without running any code in it.
 
     Args:
         path: The file.
         root: For a file of ours, see `files.new_content`; None for one that the user named, which may be a link.
 
     Raises:
-        BadRecord: If it is cut short, damaged, or something else.
+        BadRecord: If it is truncated, damaged, or another kind of file.
         HoldsCode: If it holds other objects.
         OSError: If it cannot be read.
     """
@@ -59,11 +59,11 @@ def load_torch_file(path: Path, *, root: Path | None = None) -> Any:
 
 
 def is_safetensors(path: Path) -> bool:
-    """Whether a file is one of safetensors, by its content, since suffixes vary.
+    """Whether a file is in the safetensors format, by its content, since suffixes vary.
 
     Raises:
-        BadRecord: If its header is longer than that of any network. The library takes 100 MB, half a minute and 2 GB
-            of memory.
+        BadRecord: If its header is longer than that of any network. The library would accept 100 MB, which takes half
+            a minute and 2 GB of memory.
         OSError: If it cannot be read; a named pipe or a device is not waited for.
     """
     with open_to_read(path, follow=True) as file:
@@ -76,10 +76,10 @@ def is_safetensors(path: Path) -> bool:
 
 
 def check_weights(weights: dict[str, Tensor]) -> None:
-    """Refuse tensors that no network can be made of.
+    """Refuse tensors that cannot be the weights of a network.
 
     Raises:
-        BadRecord: If one is sparse or quantised, has other numbers than reals, or such as are not finite.
+        BadRecord: If one is sparse, quantised or complex, or has values that are not finite.
     """
     for name, value in weights.items():
         if value.layout != torch.strided or value.device.type != "cpu" or value.is_quantized:
@@ -97,7 +97,7 @@ def _is_finite(value: Tensor) -> bool:
 
 
 def _check_sizes(file: Any) -> None:
-    """torch.save packs nothing, so what a file says it holds cannot be more than the file."""
+    """torch.save does not compress, so the sizes of a file's entries cannot add up to more than the file."""
     if not zipfile.is_zipfile(file):
         file.seek(0)
         return

@@ -1,4 +1,4 @@
-"""Pretrained weights: finding the file, and loading it only if it is of this very network.
+"""Pretrained weights: finding the file, and loading it only if it belongs to exactly this network.
 
 timm loads with `strict=False` once the number of classes differs, so the file
 of a resnet34 "loads" into a resnet18 (whose every key it has) and that of a
@@ -40,15 +40,15 @@ _EXTRA_HEADS = {"VGG": ("pre_logits", "classifier"), "InceptionV3": ("AuxLogits"
 
 
 def find_weights(backbone: str, weights: str, *, on_download: Callable[[str], None] | None = None) -> Path:
-    """The file of weights a run starts from; downloads it if there is no other way.
+    """The file of weights that a run starts from; it is downloaded if it is not on this disk.
 
     Args:
         backbone: A name of the catalogue, or `timm:NAME`.
         weights: `imagenet`, or a file or folder as `weights_cache.given_weights` takes it.
-        on_download: Told in a sentence when a download begins.
+        on_download: Called with a sentence when a download begins.
 
     Raises:
-        WeightsError: If the file is not here and cannot be had; after a few seconds without internet.
+        WeightsError: If the file is not here and cannot be downloaded; after a few seconds without internet.
     """
     if weights != weights_cache.IMAGENET_WEIGHTS:
         return weights_cache.given_weights(backbone, weights)
@@ -77,7 +77,7 @@ def load_weights(model: nn.Module, path: Path, *, backbone: str, in_channels: in
         in_channels: Channels of the model's first layer; the file's is adapted to it.
 
     Raises:
-        WeightsError: If the file cannot be read, or is not of this network; the model is unchanged then.
+        WeightsError: If the file cannot be read, or is of another network; the model is then unchanged.
     """
     state = _fitting(model, read_state(path), in_channels)
     problem = _difference(model, state)
@@ -93,7 +93,7 @@ def read_state(path: Path) -> State:
     """The tensors of a file of weights by name, on the CPU.
 
     Raises:
-        WeightsError: If the file is missing, cut short, or holds something else.
+        WeightsError: If the file is missing, truncated, or another kind of file.
     """
     try:
         by_name = is_safetensors(path)
@@ -150,19 +150,20 @@ def _unreachable(backbone: str, tag: str, address: str, on_hub: bool) -> Weights
     )
     return WeightsError(
         f"The ImageNet weights {tag} of {printable(backbone)} are not on this disk, and {host} {offline}.",
-        f"Fetch {address} elsewhere and name it with --weights FILE, set {places}, or take --weights none.",
+        f"Download {address} on another computer and name it with --weights FILE, set {places}, or use "
+        "--weights none.",
     )
 
 
 def _unreadable(path: Path) -> WeightsError:
     return WeightsError(
         f"{printable(path)} cannot be read as weights: it is cut short, or another kind of file.",
-        "Fetch it again, or name another file with --weights FILE.",
+        "Download it again, or name another file with --weights FILE.",
     )
 
 
 def _unwrapped(content: Any, path: Path) -> State:
-    """The state dict itself, without what training scripts put around it and in front of its names."""
+    """The state dict itself, without the wrappers and prefixes that training scripts add."""
     if isinstance(content, Mapping):
         inner = next((content[key] for key in _WRAPPERS if isinstance(content.get(key), Mapping)), content)
         state = {str(key): value for key, value in inner.items() if isinstance(value, Tensor)}
@@ -172,19 +173,19 @@ def _unwrapped(content: Any, path: Path) -> State:
 
 
 def _fitting(model: nn.Module, state: State, in_channels: int) -> State:
-    """The file's tensors under the model's names and for its channels, as far as timm knows how."""
+    """The file's tensors under the model's names and for its channels, as far as timm can convert them."""
     adapted = _adapt_channels(model, state, in_channels)
     if not _difference(model, adapted):
         return adapted
     try:
         renamed = _renamed(model, dict(state))
     except (LookupError, RuntimeError, ValueError, AttributeError, TypeError, AssertionError):
-        return adapted  # the converters expect a file of their own network
+        return adapted  # the converters fail for files of other networks
     return _adapt_channels(model, renamed, in_channels)
 
 
 def _renamed(model: nn.Module, state: State) -> State:
-    """Names of other programs as timm's, by the converter that timm keeps beside each kind of network."""
+    """Names of other programs converted to timm's, by the converter in timm's module of each network."""
     module: Any = sys.modules[type(model).__module__]
     if hasattr(module, "checkpoint_filter_fn"):
         return dict(module.checkpoint_filter_fn(state, model))
@@ -215,7 +216,7 @@ def _adapt_channels(model: nn.Module, state: State, in_channels: int) -> State:
 
 
 def _difference(model: nn.Module, state: State) -> str:
-    """What keeps a file from being this network's, in words; empty if nothing does."""
+    """Why a file is not of this network, in words; empty if it is."""
     wanted = _feature_shapes(model)
     missing = [key for key in wanted if key not in state and not key.endswith("num_batches_tracked")]
     heads = (*head_modules(model), *_EXTRA_HEADS.get(type(model).__name__, ()))

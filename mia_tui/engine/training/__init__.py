@@ -1,1 +1,1 @@
-"""The training loop and what it needs."""
+"""Training: the loop, one step, losses, metrics, optimizers, checkpoints, and the events that report it."""

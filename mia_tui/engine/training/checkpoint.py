@@ -1,14 +1,14 @@
-"""What a run keeps on disk: last.pt to go on from, best.safetensors to use.
+"""The checkpoints of a run: last.pt to resume from, best.safetensors to use.
 
 The two are saved together, so that the best weights on disk never come from
 an epoch that a resumed run has yet to reach:
 
 1. best.next.safetensors is written,
 2. last.pt is replaced; it names the best epoch and thereby decides,
-3. best.next.safetensors takes the place of best.safetensors.
+3. best.next.safetensors replaces best.safetensors.
 
-A kill between 2 and 3 is mended by `settle_best` at the next start. Every
-file is written under another name, synced and renamed.
+If the process is killed between 2 and 3, `settle_best` repairs that at the next start. Every file is written under
+another name, synced and renamed.
 """
 
 import io
@@ -47,7 +47,7 @@ class _Version(msgspec.Struct):
 
 
 class _SavedProgress(msgspec.Struct, forbid_unknown_fields=True):
-    """`engine.training.progress.Progress`, as it stands in last.pt."""
+    """`engine.training.progress.TrainingProgress`, as it is saved in last.pt."""
 
     confusion: Tensor
     epoch: Annotated[int, Meta(ge=1, le=2**53)]
@@ -60,7 +60,7 @@ class _SavedProgress(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class _SavedState(msgspec.Struct):
-    """last.pt; what is in `learner` is checked by `Learner.load_state_dict`."""
+    """The content of last.pt; `learner` is checked by `Learner.load_state_dict`."""
 
     progress: _SavedProgress
     best_epoch: Count
@@ -73,7 +73,7 @@ class _SavedState(msgspec.Struct):
 
 @dataclass(frozen=True)
 class BestWeights:
-    """The weights of the best epoch so far, on the CPU, and what is known about them."""
+    """The weights of the best epoch so far, on the CPU, with their model card."""
 
     card: ModelCard
     weights: Weights
@@ -92,10 +92,10 @@ def save_checkpoint(run: RunDir, state: dict[str, Any], best: BestWeights | None
     Args:
         run: The run.
         state: Tensors, numbers, strings, lists and dicts only; `best_epoch` names the epoch of `best`.
-        best: Weights of a new best epoch; None if the ones on disk still are the best.
+        best: Weights of a new best epoch; None if those on disk are still the best.
 
     Raises:
-        RunError: If the disk is full or read-only; what was saved before is left as it was.
+        RunError: If the disk is full or read-only; earlier checkpoints stay as they were.
     """
     make_folder(run.checkpoints, root=run.root)
     if best is not None:
@@ -111,10 +111,10 @@ def save_checkpoint(run: RunDir, state: dict[str, Any], best: BestWeights | None
 
 
 def load_state(run: RunDir) -> dict[str, Any] | None:
-    """The state `save_checkpoint` saved last; None if none was saved yet.
+    """The state that `save_checkpoint` saved last; None if there is none yet.
 
     Raises:
-        CheckpointError: If it is damaged or of a later version.
+        CheckpointError: If it is damaged, or a later version of mia-tui wrote it.
     """
     try:
         state = load_torch_file(run.last_checkpoint, root=run.root)
@@ -133,17 +133,17 @@ def load_state(run: RunDir) -> dict[str, Any] | None:
 
 
 def check_fits(run: RunDir, state: dict[str, Any], *, classes: int, images: int, channels: int) -> None:
-    """Refuse a state that was saved for another job than the one it goes on with.
+    """Refuse a state that was saved for another job.
 
     Args:
         run: The run.
         state: From `load_state`.
-        classes: Of the job.
-        images: That are trained on and validated.
-        channels: Of the network's input.
+        classes: Number of classes of the job.
+        images: Number of images for training and validation.
+        channels: Channels of the network's input.
 
     Raises:
-        CheckpointError: If it was.
+        CheckpointError: If it does not fit this job.
     """
     counts, predicted = state["progress"]["confusion"], state["progress"]["predicted"]
     fits = (
@@ -160,16 +160,16 @@ def check_fits(run: RunDir, state: dict[str, Any], *, classes: int, images: int,
 def _damaged_state(run: RunDir) -> CheckpointError:
     return CheckpointError(
         f"{printable(run.last_checkpoint)} is damaged.",
-        "Start the run anew; its best weights may still be good.",
+        "Start a new run; the best weights of this one may still be valid.",
     )
 
 
 def settle_best(run: RunDir, best_epoch: int) -> None:
-    """Finish or drop what a kill in the middle of `save_checkpoint` left; call before resuming.
+    """Complete or drop what a process killed inside `save_checkpoint` left; call before resuming.
 
     Args:
         run: The run.
-        best_epoch: What last.pt says; 0 where it knows of none.
+        best_epoch: The best epoch by last.pt; 0 for none.
     """
     pending = _next_best(run)
     if pending.exists():
@@ -178,7 +178,7 @@ def settle_best(run: RunDir, best_epoch: int) -> None:
         else:
             remove(pending, root=run.root)
     card = card_of(run.best_weights)
-    if card is not None:  # the kill may have come before its readable copy
+    if card is not None:  # the process may have been killed before it wrote the readable copy
         _write_model_json(run, card)
 
 
@@ -195,7 +195,7 @@ def read_card(path: Path) -> ModelCard:
         return decode_json(metadata[CARD_KEY], ModelCard)
     except FileNotFoundError as error:
         raise CheckpointError(
-            f"{printable(path)} does not exist.", "A run has weights once its first epoch is saved."
+            f"{printable(path)} does not exist.", "A run has weights as soon as its first epoch is saved."
         ) from error
     except KeyError as error:
         raise CheckpointError(
@@ -204,11 +204,11 @@ def read_card(path: Path) -> ModelCard:
     except BadRecord as error:
         raise CheckpointError(
             f"The model card in {printable(path)} is damaged: {printable(error)}.",
-            "Take another run or a copy of the file.",
+            "Use another run, or a copy of the file.",
         ) from error
     except (OSError, safetensors.SafetensorError) as error:
         raise CheckpointError(
-            f"{printable(path)} is damaged.", "Take another run or a copy of the file."
+            f"{printable(path)} is damaged.", "Use another run, or a copy of the file."
         ) from error
 
 
@@ -242,12 +242,12 @@ def load_model(path: Path) -> tuple[nn.Module, ModelCard]:
     except BadRecord as error:
         raise CheckpointError(
             f"The weights in {printable(path)} cannot be used: {printable(error)}.",
-            "Take another run or a copy of the file.",
+            "Use another run, or a copy of the file.",
         ) from error
     except (OSError, RuntimeError, safetensors.SafetensorError) as error:
         raise CheckpointError(
             f"The weights in {printable(path)} do not fit {card.backbone}.",
-            "The file may be damaged; take another run.",
+            "The file may be damaged; use another run.",
         ) from error
     return model.eval(), card
 

@@ -1,4 +1,4 @@
-"""What a watcher learns of a training run: its events, and the confusion matrices beside them."""
+"""Reports a training run: its events, and the confusion matrices saved beside them."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -36,7 +36,7 @@ Emit = Callable[[Event], None]
 
 @dataclass(frozen=True)
 class Identity:
-    """Who runs this attempt; filled by the worker."""
+    """The process that runs this attempt; filled in by the worker."""
 
     attempt: int
     pid: int
@@ -46,18 +46,23 @@ class Identity:
 
 
 @dataclass(frozen=True)
-class Judged:
-    """The confusion matrix of an epoch, and the class that each image was given."""
+class EpochEvaluation:
+    """The confusion matrix of an epoch, and the predicted class of each image."""
 
     matrix: SavedConfusion
-    judgements: EvaluatedImages
+    images: EvaluatedImages
 
 
 class EventEmitter:
-    """Puts what happens in a run into events.
+    """Turns what happens in a run into events.
+
+    Args:
+        run: The run.
+        emit: Takes each event.
+        should_stop: Polled while waiting for the run's folder.
 
     Attributes:
-        waited_s: Seconds for which it waited for disks that were away.
+        waited_s: Seconds spent waiting for disks that were away.
     """
 
     def __init__(self, run: RunDir, emit: Emit, should_stop: Callable[[], bool]) -> None:
@@ -98,25 +103,25 @@ class EventEmitter:
         self.emit(Phase(t=time.time(), name=name, message=message))
 
     def loaded(self, done: int, total: int) -> None:
-        """So many of the images are read."""
+        """Report how many images are read."""
         self.emit(Loaded(t=time.time(), done=done, total=total))
 
     def warn(self, message: str, hint: str | None = None) -> None:
         self.emit(Warned(t=time.time(), message=message, hint=hint))
 
-    def waits(self, message: str | None) -> None:
-        """The run waits for a disk to come back, or goes on with what it did before (None)."""
+    def waiting_for_disk(self, message: str | None) -> None:
+        """The run waits for a disk, for the reason given; None ends the wait and restores the phase before it."""
         if message is not None:
             self._waiting_since = time.monotonic()
             self.emit(Phase(t=time.time(), name="waiting", message=message))
             return
         waited_s = time.monotonic() - self._waiting_since
         self.waited_s += waited_s
-        self.warn(f"A disk was away or did not answer for {waited_s:.0f} s; the run waited and went on.")
+        self.warn(f"A disk was away or did not answer for {waited_s:.0f} s; the run waited and continued.")
         self.emit(Phase(t=time.time(), name=self._phase[0], message=self._phase[1]))
 
     def left_out(self, images: Sequence[tuple[str, str]], epoch: int) -> None:
-        """Name images that an epoch does without from now on, each with the reason."""
+        """Name images that are left out of an epoch from now on, each with the reason."""
         named = name_faults((fault_of(*image) for image in images[:NAMED]), len(images))
         one = len(images) == 1
         are = "1 image is" if one else f"{len(images):,} images are"
@@ -125,14 +130,16 @@ class EventEmitter:
             f"Each epoch tries {'it' if one else 'them'} again.",
         )
 
-    def back(self, count: int, epoch: int) -> None:
-        """Images that were left out of the epoch before can be read again."""
-        self.warn(f"{counted(count, 'image')} that could not be read can be, from epoch {epoch} on.")
+    def readable_again(self, count: int, epoch: int) -> None:
+        """Images that were left out of the previous epoch can be read again."""
+        self.warn(
+            f"{counted(count, 'image')} that could not be read can be read again, from epoch {epoch} on."
+        )
 
     def epoch(
         self,
         values: dict[str, dict[str, float]],
-        judged: Judged,
+        evaluation: EpochEvaluation,
         elapsed_s: float,
         left_out: LeftOut | None,
     ) -> None:
@@ -140,40 +147,40 @@ class EventEmitter:
 
         Args:
             values: Figures by name, of `train` and, with a validation part, of `val`.
-            judged: What is behind the figures that count.
+            evaluation: Confusion matrix and predictions behind the figures of the evaluated part.
             elapsed_s: Seconds of work so far.
-            left_out: Images that it did without; None if there were none.
+            left_out: Images that were left out of it; None if there were none.
         """
         self.emit(
             EpochEnded(
                 t=time.time(),
-                epoch=judged.matrix.epoch,
+                epoch=evaluation.matrix.epoch,
                 train=values["train"],
                 val=values.get("val"),
                 elapsed_s=elapsed_s,
                 left_out=left_out,
             )
         )
-        self.confusion(judged, "last")
+        self.confusion(evaluation, "last")
 
-    def confusion(self, judged: Judged, which: Literal["last", "best"]) -> None:
-        """Write a confusion matrix with what was said of each image, and say where.
+    def confusion(self, evaluation: EpochEvaluation, which: Literal["last", "best"]) -> None:
+        """Save a confusion matrix with the predicted class of each image, and report where it is.
 
         Raises:
-            RunError: If the disk does not take it.
+            RunError: If it cannot be written.
         """
-        path, matrix = self._run.confusion(which), judged.matrix
+        path, matrix = self._run.confusion(which), evaluation.matrix
 
         def save() -> None:
-            save_judgements(judgements_file(self._run, which), judged.judgements, root=self._run.root)
+            save_judgements(judgements_file(self._run, which), evaluation.images, root=self._run.root)
             save_confusion(path, matrix, root=self._run.root)
 
         self.when_there(save)
         self.emit(Confusion(t=time.time(), epoch=matrix.epoch, split=matrix.split, file=self._relative(path)))
 
     def when_there(self, action: Callable[[], None]) -> None:
-        """Do what writes into the run's folder, waiting while that is away; see `runs.away`."""
-        when_there(action, self._run.path, should_stop=self._should_stop, on_wait=self.waits)
+        """Do something that writes into the run's folder, and wait while that is away; see `runs.away`."""
+        when_there(action, self._run.path, should_stop=self._should_stop, on_wait=self.waiting_for_disk)
 
     def saved(self, path: Path, epoch: int, *, is_best: bool) -> None:
         """A checkpoint is on disk."""
@@ -184,45 +191,45 @@ class EventEmitter:
 
 
 class StepEmitter:
-    """Tells the steps of an epoch, at most one every `every_s`, and has their loss checked.
+    """Reports the steps of an epoch, at most one every `every_s`, and has their loss checked.
 
-    Reading the loss waits for a GPU, so there it is read only when it is told.
+    Reading the loss makes the CPU wait for the GPU, so there it is read only for the steps that are reported.
 
     Args:
-        teller: Whom it goes through.
-        device: Where the losses are.
-        every_s: Seconds between two of them.
+        emitter: Takes the events.
+        device: Device of the losses.
+        every_s: Seconds between two reported steps.
         check_loss: Called with each loss that is read.
     """
 
     def __init__(
         self,
-        teller: EventEmitter,
+        emitter: EventEmitter,
         device: torch.device,
         *,
         every_s: float,
         check_loss: Callable[[float], None],
     ) -> None:
-        self._teller = teller
+        self._emitter = emitter
         self._device = device
         self._every_s = every_s
         self._check_loss = check_loss
-        self._told_at = time.monotonic()
+        self._emitted_at = time.monotonic()
         self._images = 0
 
     def step_ended(self, place: EpochPlace, loss: Tensor, lr: float, images: int) -> None:
         """A step ended: `loss` is a scalar on the device, `images` were in its batch."""
         self._images += images
-        elapsed = time.monotonic() - self._told_at
+        elapsed = time.monotonic() - self._emitted_at
         if self._device.type != "cpu" and elapsed < self._every_s:
             return
         value = float(loss)
         self._check_loss(value)
         if elapsed >= self._every_s:
-            self._tell(place, value, lr, elapsed)
+            self._emit(place, value, lr, elapsed)
 
-    def _tell(self, place: EpochPlace, loss: float, lr: float, elapsed: float) -> None:
-        self._teller.emit(
+    def _emit(self, place: EpochPlace, loss: float, lr: float, elapsed: float) -> None:
+        self._emitter.emit(
             StepEnded(
                 t=time.time(),
                 epoch=place.epoch,
@@ -233,4 +240,4 @@ class StepEmitter:
                 memory_bytes=peak_memory_bytes(self._device),
             )
         )
-        self._told_at, self._images = time.monotonic(), 0
+        self._emitted_at, self._images = time.monotonic(), 0

@@ -1,4 +1,4 @@
-"""A network that learns: model, optimizer, schedule, loss and arithmetic, one step at a time."""
+"""Training step by step: model, optimizer, schedule, loss and arithmetic."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ Warn = Callable[[str, str | None], None]
 
 @dataclass(frozen=True)
 class StepResult:
-    """What a step found, on the device: loss is `numerator / denominator`; logits (N, C) float32."""
+    """Result of a step, on the device: the loss is `numerator / denominator`; logits (N, C), float32."""
 
     numerator: Tensor
     denominator: Tensor
@@ -40,18 +40,18 @@ class _Counts(msgspec.Struct):
 
 
 class Learner:
-    """Everything that a step changes.
+    """The state that a step changes, and the step itself.
 
     Args:
         config: Settings.
         num_classes: C.
         class_weights: Shape (C,), float32; None for equal weights.
-        device: Where the network lives.
+        device: Device of the network.
         arithmetic: Type of the forward pass; weights and loss stay float32.
         steps_per_epoch: For the schedule.
-        warn: Told when memory ran out and the micro-batch was halved.
-        say: Told when weights are downloaded.
-        resumed: Whether `load_state_dict` follows, so that no file of weights is needed any more.
+        warn: Called if memory ran out and the micro-batch was halved.
+        say: Called when weights are downloaded.
+        resumed: Whether `load_state_dict` follows, so that no file of weights is needed.
     """
 
     def __init__(
@@ -103,16 +103,16 @@ class Learner:
         return model
 
     @property
-    def judged_model(self) -> nn.Module:
-        """The network that is validated and saved: the running mean of the weights if there is one."""
+    def evaluated_model(self) -> nn.Module:
+        """The network that is validated and saved: the moving average of the weights if there is one."""
         module: nn.Module = self.model if self.ema is None else self.ema.module
         return module
 
     def step(self, images: Tensor, targets: Tensor) -> StepResult:
         """One step of the optimizer.
 
-        When memory runs out the micro-batch is halved and the step taken again with accumulated
-        gradients, so the batch size that counts stays.
+        When memory runs out the micro-batch is halved and the step repeated with accumulated gradients, so the
+        effective batch size stays.
 
         Args:
             images: Shape (N, channels, H, W), float32, normalised.
@@ -158,7 +158,7 @@ class Learner:
                 raise
             raise RunError(
                 f"Batch normalisation in {self.config.backbone} cannot train on one image of this size at a time.",
-                "Take --batch-size 2 or more, or a larger --size.",
+                "Use --batch-size 2 or more, or a larger --size.",
             ) from error
         return StepResult(numerator, denominator, torch.cat(logits))
 
@@ -177,7 +177,7 @@ class Learner:
             raise RunError(
                 f"Memory ran out with {counted(tried, 'image')} of "
                 f"{self.config.width} × {self.config.height} pixels.",
-                "Take a smaller input (--size), a smaller backbone, or another GPU.",
+                "Use a smaller input (--size), a smaller backbone, or another GPU.",
             )
         self._warn(
             f"Memory ran out; batches of {self.config.batch_size} are now computed "
@@ -190,13 +190,13 @@ class Learner:
         return loss_terms(self.config, logits, targets, class_weights=self._class_weights)
 
     def _denominator(self, targets: Tensor) -> Tensor:
-        """Of the whole batch: it depends on the targets only, so it is known before the first micro-batch."""
+        """Denominator of the batch; it depends on the targets only, so it is known before the first micro-batch."""
         no_logits = torch.zeros(len(targets), self._num_classes, device=self.device)
         weights = self.loss_terms(no_logits, targets)[1].sum()
-        return weights.clamp_min(torch.finfo(weights.dtype).tiny)  # every image of a class that weighs 0
+        return weights.clamp_min(torch.finfo(weights.dtype).tiny)  # every image may have a class of weight 0
 
     def state_dict(self) -> dict[str, Any]:
-        """All that must be kept to go on exactly: tensors and plain values."""
+        """Everything needed to resume exactly: tensors and plain values."""
         return {
             "model": self.model.state_dict(),
             "ema": None if self.ema is None else self.ema.module.state_dict(),
@@ -210,7 +210,7 @@ class Learner:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from what `state_dict` gave.
+        """Restore what `state_dict` returned.
 
         Raises:
             RuntimeError: Or a ValueError, LookupError, TypeError or AttributeError, if it is of another network,
@@ -232,11 +232,11 @@ class Learner:
 
 
 def _check_optimizer(optimizer: Optimizer, own: list[dict[str, type]]) -> None:
-    """Refuse what the optimizer takes without looking, and would fall over at the next step.
+    """Refuse a state that the optimizer accepts without a check, and that would fail at the next step.
 
     Args:
-        optimizer: With the state that was loaded.
-        own: What kind of value each of its settings was before.
+        optimizer: With the loaded state.
+        own: Type of each of its settings before.
 
     Raises:
         ValueError: If a setting or a tensor is of another kind.

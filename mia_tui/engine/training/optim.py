@@ -1,8 +1,7 @@
-"""Optimizers, and the course of the learning rate.
+"""Optimizers, and the schedule of the learning rate.
 
-The rate of a step is a function of its place in the run (and, for `plateau`,
-of the figures so far), never of how often something was called: a resumed run
-has the same rates as an unbroken one.
+The rate of a step depends on its position in the run (and, for `plateau`, on the figures so far), never on how often
+something was called: a resumed run has the same rates as an uninterrupted one.
 """
 
 import math
@@ -23,12 +22,12 @@ PLATEAU_MIN_DELTA = 1e-4
 
 
 def base_lr(config: TrainConfig) -> float:
-    """The learning rate a run starts from: the user's, or the optimizer's own."""
+    """The learning rate a run starts with: the user's, or the default of the optimizer."""
     return OPTIMIZERS[config.optimizer].lr if config.lr is None else config.lr
 
 
 def base_weight_decay(config: TrainConfig) -> float:
-    """The weight decay of a run: the user's, or the optimizer's own."""
+    """The weight decay of a run: the user's, or the default of the optimizer."""
     default = OPTIMIZERS[config.optimizer].weight_decay
     return default if config.weight_decay is None else config.weight_decay
 
@@ -36,28 +35,19 @@ def base_weight_decay(config: TrainConfig) -> float:
 def make_optimizer(model: nn.Module, config: TrainConfig) -> Optimizer:
     """The optimizer of a run, over the parameters that are to be trained.
 
-    Weight decay spares parameters of one dimension: biases, and the scale and shift of norms.
+    Weight decay leaves out parameters of one dimension: biases, and the scale and shift of norms.
     """
-    groups = list(_parameter_groups(model, base_weight_decay(config)))
-    lr = base_lr(config)
-    match config.optimizer:
-        case "adam":
-            return torch.optim.Adam(groups, lr=lr)
-        case "adamw":
-            return torch.optim.AdamW(groups, lr=lr)
-        case "adamax":
-            return torch.optim.Adamax(groups, lr=lr)
-        case "adadelta":
-            return torch.optim.Adadelta(groups, lr=lr)
-        case "adagrad":
-            return torch.optim.Adagrad(groups, lr=lr)
-        case "sgd":
-            # torch refuses Nesterov without momentum, where the two are the same thing anyway.
-            return torch.optim.SGD(groups, lr=lr, momentum=config.momentum, nesterov=config.momentum > 0)
+    row = OPTIMIZERS[config.optimizer]
+    options: dict[str, Any] = {"lr": base_lr(config)}
+    if row.has_momentum:
+        # torch refuses Nesterov without momentum, where the two are the same thing anyway.
+        options |= {"momentum": config.momentum, "nesterov": config.momentum > 0}
+    optimizer: type[Optimizer] = getattr(torch.optim, row.torch_class)
+    return optimizer(list(_parameter_groups(model, base_weight_decay(config))), **options)
 
 
 class _Saved(msgspec.Struct):
-    """What `plateau` has seen."""
+    """State of `plateau`."""
 
     reductions: Count
     best: float | None
@@ -69,7 +59,7 @@ class Schedule:
 
     Args:
         optimizer: All its groups get the same rate.
-        config: What the rate starts from and which course it takes.
+        config: Start of the rate, and which schedule it follows.
         steps_per_epoch: Steps of a whole epoch.
     """
 
@@ -86,11 +76,11 @@ class Schedule:
 
     @property
     def lr(self) -> float:
-        """The rate the next step takes."""
+        """Learning rate of the next step."""
         return self._lr
 
     def set_step(self, epoch: int, step: int) -> None:
-        """Set the rate for the step that comes next.
+        """Set the rate of the next step.
 
         Args:
             epoch: From 1.
@@ -101,7 +91,7 @@ class Schedule:
             group["lr"] = self._lr
 
     def epoch_ended(self, value: float, higher_is_better: bool) -> None:
-        """Tell `plateau` the watched figure of an epoch; nan is no improvement. Others do not care."""
+        """Take in the watched figure of an epoch, for `plateau`; nan is no improvement. Other schedules ignore it."""
         if self._config.schedule != "plateau":
             return
         gain = math.inf if self._best is None else (value - self._best) * (1 if higher_is_better else -1)
@@ -115,11 +105,11 @@ class Schedule:
             self._stale_epochs = 0
 
     def state_dict(self) -> dict[str, Any]:
-        """What `plateau` has seen; the rest follows from the place in the run."""
+        """State of `plateau`; everything else follows from the position in the run."""
         return {"reductions": self._reductions, "best": self._best, "stale_epochs": self._stale_epochs}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from what `state_dict` gave; call `set_step` afterwards."""
+        """Restore what `state_dict` returned; call `set_step` afterwards."""
         saved = check(state, _Saved)
         self._reductions, self._best, self._stale_epochs = saved.reductions, saved.best, saved.stale_epochs
 
@@ -149,6 +139,11 @@ class Schedule:
 
 
 def _parameter_groups(model: nn.Module, weight_decay: float) -> Iterator[dict[str, Any]]:
+    """The parameters with weight decay, then those without.
+
+    Not timm's `param_groups_weight_decay`: that puts the two in the other order, and into a single group where the
+    weight decay is 0. The optimizer's state in last.pt goes by position, so earlier runs could not be resumed.
+    """
     trained = [p for p in model.parameters() if p.requires_grad]
     decayed = [p for p in trained if p.ndim > 1]
     spared = [p for p in trained if p.ndim <= 1]

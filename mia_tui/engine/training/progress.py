@@ -1,4 +1,4 @@
-"""Where a run is, beside its weights; and what it began with and leaves behind besides them."""
+"""The progress of a run, the scaling of its input, and the model card of its weights."""
 
 import math
 from collections.abc import Sequence
@@ -18,19 +18,19 @@ from mia_tui.runs.record.model_card import ModelCard
 
 
 @dataclass
-class Progress:
-    """Where a run is, beside the weights.
+class TrainingProgress:
+    """Where a run is; saved in last.pt beside the weights.
 
     Attributes:
-        confusion: Counts of the present epoch so far, shape (C, C), int64, rows truth.
-        epoch: The present epoch, from 1.
+        confusion: Counts of the current epoch so far, shape (C, C), int64, rows truth.
+        epoch: The current epoch, from 1.
         step: Steps of it that are done.
         best_epoch: 0 before the first.
         best_value: Of the watched figure.
         elapsed_s: Seconds of work in this and earlier attempts, up to the last checkpoint.
-        sums: Numerator and denominator of the present epoch's loss so far.
-        predicted: Class that each training image was given in the present epoch so far, shape (samples,), int32;
-            None where a validation part is judged.
+        sums: Numerator and denominator of the current epoch's loss so far.
+        predicted: Predicted class of each training image in the current epoch so far, shape (samples,), int32;
+            None if there is a validation part.
     """
 
     confusion: Tensor
@@ -47,7 +47,7 @@ class Progress:
 
     @property
     def loss(self) -> float:
-        """Mean of the present epoch so far; NaN where no image could be read."""
+        """Mean loss of the current epoch so far; NaN if no image could be read."""
         numerator, denominator = self.sums
         return numerator / denominator if denominator else math.nan
 
@@ -60,19 +60,19 @@ class Progress:
         return value > self.best_value if higher_is_better(metric) else value < self.best_value
 
     def is_over(self, config: TrainConfig) -> bool:
-        """Whether the last epoch is done, or too many went by without a better one."""
+        """Whether the last epoch is done, or early stopping applies."""
         waited = self.epoch - 1 - self.best_epoch
         return self.epoch > config.epochs or 0 < config.early_stop <= waited
 
     def begin_next(self) -> None:
-        """The present epoch is done."""
+        """Go to the next epoch."""
         self.epoch, self.step = self.epoch + 1, 0
         self.sums, self.confusion = [0.0, 0.0], torch.zeros_like(self.confusion)
         self.predicted = None
 
 
 def starting_scaling(config: TrainConfig) -> tuple[Channels, Channels]:
-    """Mean and deviation of each channel: of the settings, or of the model that training starts from."""
+    """Mean and deviation of each channel: from the settings, or from the model that training starts from."""
     if config.scaling == "auto" and config.weights not in ("none", "imagenet"):
         card = card_of(find_weights(config.backbone, config.weights))
         if card is not None and card.color == config.color:
@@ -81,22 +81,28 @@ def starting_scaling(config: TrainConfig) -> tuple[Channels, Channels]:
 
 
 def channels(mean: Sequence[float], std: Sequence[float]) -> tuple[Channels, Channels]:
-    """Mean and deviation as they were saved."""
+    """Mean and deviation as they are saved in a checkpoint or a card."""
     return tuple(mean), tuple(std)
 
 
 def make_card(
-    job: TrainJob, run: str, scaling: tuple[Channels, Channels], *, epoch: int, value: float, judged_on: str
+    job: TrainJob,
+    run: str,
+    scaling: tuple[Channels, Channels],
+    *,
+    epoch: int,
+    value: float,
+    evaluated_on: str,
 ) -> ModelCard:
-    """What the weights of an epoch need to be used on their own.
+    """The model card that lets the weights of an epoch be used without their run.
 
     Args:
         job: What is trained.
         run: Name of the run.
         scaling: Mean and deviation of each channel.
-        epoch: Of the weights.
-        value: Of the watched figure.
-        judged_on: Part of the images that it was found on.
+        epoch: Epoch of the weights.
+        value: The watched figure in that epoch.
+        evaluated_on: Part of the images that it was computed on.
     """
     config, (mean, std) = job.config, scaling
     return ModelCard(
@@ -117,6 +123,6 @@ def make_card(
         epoch=epoch,
         metric=config.metric,
         value=value,
-        judged_on=judged_on,
+        judged_on=evaluated_on,
         version=job.version,
     )

@@ -1,13 +1,12 @@
 """The training loop.
 
-`train` goes from epoch to epoch: steps, validation, checkpoint. Everything it
-must remember to go on exactly where it was stopped is in `Learner.state_dict`
-and `Progress`; everything a watcher learns goes through `emit`.
+`train` goes from epoch to epoch: steps, validation, checkpoint. All state that is needed to resume exactly where a
+run was stopped is in `Learner.state_dict` and `TrainingProgress`; everything that is reported goes through `emit`.
 
-Images that cannot be read are left out of an epoch and tried again at the start of the next, and of an attempt that
-begins with an epoch. Those left out of the present one are saved with it, so that an epoch that is resumed in its
-middle does without the same images. Where the disk with the images or with the run's folder is away, the loop waits
-between two steps, and gives up after `away.AWAY_S` with a checkpoint.
+Images that cannot be read are left out of an epoch and tried again at the start of the next one, and at the start of
+an attempt that begins an epoch. Those left out of the current epoch are saved in the checkpoint, so that an epoch
+resumed in its middle leaves out the same images. While the disk with the images or with the run's folder is away, the
+loop waits between two steps; after `away.AWAY_S` it saves a checkpoint and gives up.
 """
 
 import math
@@ -25,9 +24,8 @@ from torch import Tensor
 
 from mia_tui.catalog.metrics import higher_is_better
 from mia_tui.config.class_weights import class_weight_values
-from mia_tui.engine.data.feed import Feed
-from mia_tui.engine.data.order import batches
-from mia_tui.engine.data.presence import LoadingStopped
+from mia_tui.engine.data.disk_watch import LoadingStopped
+from mia_tui.engine.data.feed import Feed, batches
 from mia_tui.engine.device import describe, is_out_of_memory, pick_device, resolve_precision, set_up
 from mia_tui.engine.inference.evaluate import Scores, evaluate
 from mia_tui.engine.network.backbones import timm_name
@@ -41,10 +39,10 @@ from mia_tui.engine.training.checkpoint import (
     settle_best,
 )
 from mia_tui.engine.training.core_wait import CoreWait
-from mia_tui.engine.training.event_emitter import Emit, EventEmitter, Identity, Judged, StepEmitter
+from mia_tui.engine.training.event_emitter import Emit, EpochEvaluation, EventEmitter, Identity, StepEmitter
 from mia_tui.engine.training.learner import Learner, StepResult
-from mia_tui.engine.training.metrics import ConfusionCounter, Predictions
-from mia_tui.engine.training.progress import Progress, channels, make_card, starting_scaling
+from mia_tui.engine.training.metrics import ConfusionCounter, PredictedClasses
+from mia_tui.engine.training.progress import TrainingProgress, channels, make_card, starting_scaling
 from mia_tui.errors import AwayError, CheckpointError, DataError, RunError
 from mia_tui.runs.evaluation.figures import SavedConfusion, figures
 from mia_tui.runs.evaluation.files import NOT_JUDGED, EvaluatedImages
@@ -58,8 +56,8 @@ from mia_tui.text import encode_name, printable, typed
 SAVE_EVERY_S = 60.0
 """A checkpoint is saved at an epoch's end, but no more often than this; and at every stop."""
 
-TELL_EVERY_S = 0.2
-"""Steps are told no more often than this."""
+EMIT_EVERY_S = 0.2
+"""Steps are reported no more often than this."""
 
 
 def train(
@@ -70,23 +68,34 @@ def train(
     emit: Emit,
     should_stop: Callable[[], bool],
 ) -> Outcome:
-    """Train until the last epoch, an early stop, or until told to stop; resumes by itself.
+    """Train until the last epoch, an early stop, or a request to stop; resumes from the last checkpoint.
+
+    Args:
+        run: The run.
+        job: What it trains, and with which settings.
+        samples: Its images with class and split.
+        identity: The process that runs this attempt.
+        emit: Takes each event.
+        should_stop: Polled after each step, and while images are read or waited for.
+
+    Returns:
+        Whether the run finished or was stopped.
 
     Raises:
-        AwayError: If a disk was away for too long; if it was that of the images, all that was done is saved.
-        MiaError: If the run cannot start or go on; what was saved stays.
+        AwayError: If a disk was away for too long; if it was that of the images, a checkpoint was saved.
+        MiaError: If the run cannot start or continue; earlier checkpoints stay.
     """
     choice = pick_device(job.config.device)
     threads = job.threads or usable_cores()
     job = msgspec.structs.replace(job, config=msgspec.structs.replace(job.config, threads=threads))
     set_up(choice.device, threads=threads, deterministic=job.config.deterministic)
-    # The state is handed over, not kept: it is as large as the network and its optimizer.
+    # No name holds the state here: it is as large as the network and its optimizer.
     training = _Training(run, job, samples, emit, should_stop, choice.device, load_state(run))
     training.check_network()
-    training.tell_start(identity)
-    training.tell_other_threads(threads)
+    training.emit_start(identity)
+    training.warn_of_other_threads(threads)
     if choice.warning:
-        training.tell.warn(f"Training on the CPU: {choice.warning}")
+        training.emitter.warn(f"Training on the CPU: {choice.warning}")
     try:
         return training.run_epochs() if training.load() else "stopped"
     except (RuntimeError, MemoryError) as error:
@@ -94,15 +103,15 @@ def train(
             raise
         raise RunError(
             f"Memory ran out on {describe(choice.device)}.",
-            "Take a smaller input (--size), a smaller backbone, --cache none or another GPU; what others use "
-            "counts, too.",
+            "Use a smaller input (--size), a smaller backbone, --cache none or another GPU; memory used by "
+            "other programs counts, too.",
         ) from error
     finally:
         training.close()
 
 
 class _Training:
-    """One attempt at a run."""
+    """One attempt at a run: from its start, or from the last checkpoint, to its end or a stop."""
 
     def __init__(
         self,
@@ -115,13 +124,13 @@ class _Training:
         state: dict[str, Any] | None,
     ) -> None:
         self.run, self.job, self.config = run, job, job.config
-        # Images of the test part are never looked at here.
+        # Images of the test part are never used here.
         self.places = [place for place, sample in enumerate(samples) if sample.split != "test"]
         self.samples, self.device = [samples[place] for place in self.places], device
         self._sample_count = len(samples)
-        self.tell, self.should_stop = EventEmitter(run, emit, should_stop), should_stop
+        self.emitter, self.should_stop = EventEmitter(run, emit, should_stop), should_stop
         counts = torch.zeros(len(job.classes), len(job.classes), dtype=torch.int64)
-        self.progress = Progress(**state["progress"]) if state else Progress(counts)
+        self.progress = TrainingProgress(**state["progress"]) if state else TrainingProgress(counts)
         self.arithmetic = state["arithmetic"] if state else resolve_precision(self.config.precision, device)
         self.scaling = channels(*state["scaling"]) if state else starting_scaling(self.config)
         self._state = state
@@ -135,26 +144,26 @@ class _Training:
             )
         train_count = sum(sample.split == "train" for sample in self.samples)
         self.steps_per_epoch = len(batches(torch.arange(train_count), self.config.batch_size))
-        self.judged_on = "val" if any(sample.split == "val" for sample in self.samples) else "train"
+        self.evaluated_part = "val" if any(sample.split == "val" for sample in self.samples) else "train"
         self._pending_best: BestWeights | None = None
-        self._pending_matrix: Judged | None = None
+        self._pending_evaluation: EpochEvaluation | None = None
         self._started = time.monotonic()
         self._saved_at = float("-inf")
         self._left_out: dict[int, str] = state["skipped"] if state else {}
-        self._named = set(self._left_out)
+        self._reported = set(self._left_out)
         self._open = ExitStack()
-        self._core_wait = CoreWait(self.tell.warn, torch.get_num_threads(), run.name)
+        self._core_wait = CoreWait(self.emitter.warn, torch.get_num_threads(), run.name)
 
     def check_network(self) -> None:
-        """See that the network and its weights can be had, before seconds go into reading images."""
+        """Check that the network and its weights are available, before time is spent on reading images."""
         timm_name(self.config.backbone)
         if self._state is None and self.config.weights != "none":
-            find_weights(self.config.backbone, self.config.weights, on_download=self._tell_loading)
+            find_weights(self.config.backbone, self.config.weights, on_download=self._emit_loading)
 
-    def tell_start(self, identity: Identity) -> None:
-        """Say who goes on from where."""
+    def emit_start(self, identity: Identity) -> None:
+        """Report which process starts, and from which step."""
         progress = self.progress
-        self.tell.started(
+        self.emitter.started(
             identity,
             device=describe(self.device),
             resumed_at=None if self._state is None else EpochPlace(progress.epoch, progress.step),
@@ -162,28 +171,28 @@ class _Training:
             steps_per_epoch=self.steps_per_epoch,
         )
 
-    def tell_other_threads(self, threads: int) -> None:
-        """Say so if the run goes on with another number of threads than its checkpoint was made with."""
+    def warn_of_other_threads(self, threads: int) -> None:
+        """Warn if the run is resumed with another number of threads than before."""
         before = threads if self._state is None else self._state.get("threads", threads)
         if before != threads and self.device.type == "cpu":
-            self.tell.warn(*other_threads(before, threads))
+            self.emitter.warn(*other_threads(before, threads))
 
     def close(self) -> None:
-        """Let go of threads."""
+        """Stop the threads."""
         self._open.close()
 
     def load(self) -> bool:
-        """Read the images and build the network; False if told to stop meanwhile."""
-        self.tell.phase("loading", "reading images")
+        """Read the images and build the network; False if a stop was requested meanwhile."""
+        self.emitter.phase("loading", "reading images")
         try:
             self.feed = self._read_images()
             self._open.callback(self.feed.close)
             self._left_out = self.feed.images.left_out
-            self._name_left_out()
+            self._report_left_out()
             self._check_classes()
         except LoadingStopped:
             return False
-        self.tell.phase("loading", f"building {self.config.backbone}")
+        self.emitter.phase("loading", f"building {self.config.backbone}")
         self.learner = self._build_learner()
         if self._state is not None:
             self._restore(self._state)
@@ -197,14 +206,14 @@ class _Training:
             self.config,
             self.device,
             scaling=self.scaling,
-            on_progress=self.tell.loaded,
+            on_progress=self.emitter.loaded,
             should_stop=self.should_stop,
             left_out=self._left_out,
-            on_wait=self.tell.waits,
+            on_wait=self.emitter.waiting_for_disk,
         )
 
-    def _tell_loading(self, message: str) -> None:
-        self.tell.phase("loading", message)
+    def _emit_loading(self, message: str) -> None:
+        self.emitter.phase("loading", message)
 
     def _build_learner(self) -> Learner:
         return Learner(
@@ -214,8 +223,8 @@ class _Training:
             device=self.device,
             arithmetic=self.arithmetic,
             steps_per_epoch=self.steps_per_epoch,
-            warn=self.tell.warn,
-            say=self._tell_loading,
+            warn=self.emitter.warn,
+            say=self._emit_loading,
             resumed=self._state is not None,
         )
 
@@ -227,13 +236,13 @@ class _Training:
                 raise
             raise CheckpointError(
                 f"{printable(self.run.last_checkpoint)} does not fit {self.config.backbone} as it is built here.",
-                "Another version of timm or torch saved it (events.jsonl names them): go on with that one, or "
+                "Another version of timm or torch saved it (events.jsonl names them): resume with that one, or "
                 "start a new run.",
             ) from error
         settle_best(self.run, self.progress.best_epoch)
 
     def run_epochs(self) -> Outcome:
-        self.tell.phase("training", f"on {describe(self.device)}, {self.arithmetic}")
+        self.emitter.phase("training", f"on {describe(self.device)}, {self.arithmetic}")
         try:
             while not self.progress.is_over(self.config):
                 self._begin_epoch()
@@ -246,8 +255,8 @@ class _Training:
             self._save()
             raise AwayError(
                 error.message,
-                "What was done until then is saved; when the disk is back, `mia-tui train --resume "
-                f"{typed(self.run.path)}` goes on.",
+                "A checkpoint is saved; when the disk is back, resume with `mia-tui train --resume "
+                f"{typed(self.run.path)}`.",
             ) from error
         self._save()
         return "finished"
@@ -255,22 +264,22 @@ class _Training:
     # One epoch
 
     def _begin_epoch(self) -> None:
-        """Try the images again that the epoch before did without; one resumed in its middle goes on without."""
+        """Try images again that the previous epoch left out; an epoch resumed in its middle still leaves them out."""
         if self.progress.step or not self._left_out:
             return
         before = len(self._left_out)
         self.feed.images.try_again()
         if len(self._left_out) < before:
-            self.tell.back(before - len(self._left_out), self.progress.epoch)
-        self._named &= self._left_out.keys()
+            self.emitter.readable_again(before - len(self._left_out), self.progress.epoch)
+        self._reported &= self._left_out.keys()
         self._check_classes()
 
     def _train_epoch(self) -> bool:
-        """The steps of the present epoch that are still to do; False if told to stop before its last step."""
+        """Do the remaining steps of the current epoch; False if a stop was requested before its last one."""
         progress, counter = self.progress, ConfusionCounter(len(self.job.classes), self.device)
         predictions = self._training_predictions()
         sums = torch.tensor(progress.sums, device=self.device)
-        steps = StepEmitter(self.tell, self.device, every_s=TELL_EVERY_S, check_loss=self._check_loss)
+        steps = StepEmitter(self.emitter, self.device, every_s=EMIT_EVERY_S, check_loss=self._check_loss)
         least = min(2, self.config.batch_size)  # batch norm cannot train on one image
         interrupted: Exception | None = None
         try:
@@ -291,7 +300,7 @@ class _Training:
                         predictions.update(batch.rows, result.logits)
                 if self.should_stop():
                     break
-        except (LoadingStopped, AwayError) as error:  # while it waited for a batch: the steps before it count
+        except (LoadingStopped, AwayError) as error:  # while waiting for a batch: the steps before it count
             interrupted = error
         progress.sums = sums.tolist()
         progress.confusion += torch.from_numpy(counter.counts())
@@ -307,31 +316,31 @@ class _Training:
             return self.learner.step(images, targets)
         return self._core_wait.timed(self.learner.step, images, targets)
 
-    def _training_predictions(self) -> Predictions | None:
-        """Where no part is set aside the training images are judged, as they are trained on."""
-        if self.judged_on != "train":
+    def _training_predictions(self) -> PredictedClasses | None:
+        """Without a validation part the training images are evaluated, while they are trained on."""
+        if self.evaluated_part != "train":
             return None
-        return Predictions(len(self.samples), self.device, self.progress.predicted)
+        return PredictedClasses(len(self.samples), self.device, self.progress.predicted)
 
     def _end_epoch(self) -> bool:
-        """Validate, tell and save; False if told to stop during validation."""
+        """Validate, report and save; False if a stop was requested during validation."""
         progress = self.progress
-        self._name_left_out()
+        self._report_left_out()
         self._check_classes()
         scores = {"train": Scores(progress.confusion.numpy(), progress.loss, progress.predicted)}
-        if self.judged_on == "val":
+        if self.evaluated_part == "val":
             validated = self._validate()
             if validated is None:
                 return False
             scores["val"] = validated
         values = {part: {"loss": s.loss, **figures(s.confusion)} for part, s in scores.items()}
-        value = values[self.judged_on][self.config.metric]
+        value = values[self.evaluated_part][self.config.metric]
         is_best = progress.is_better(value, self.config.metric)
-        self._tell_epoch(values, scores[self.judged_on], is_best)
+        self._emit_epoch(values, scores[self.evaluated_part], is_best)
         self.learner.schedule.epoch_ended(value, higher_is_better(self.config.metric))
         if is_best:
             progress.best_epoch, progress.best_value = progress.epoch, value
-            self._pending_best = BestWeights(self._card(value), copy_weights(self.learner.judged_model))
+            self._pending_best = BestWeights(self._card(value), copy_weights(self.learner.evaluated_model))
         progress.begin_next()
         if time.monotonic() - self._saved_at >= SAVE_EVERY_S and not self.progress.is_over(
             self.config
@@ -341,10 +350,12 @@ class _Training:
 
     def _validate(self) -> Scores | None:
         rows = self.feed.rows("val")
-        if self._left_out and self._left_out.keys() >= set(rows.tolist()):  # better now than never
+        if self._left_out and self._left_out.keys() >= set(
+            rows.tolist()
+        ):  # no validation at all would be worse
             self.feed.images.try_again(rows.tolist())
         scores = evaluate(
-            self.learner.judged_model,
+            self.learner.evaluated_model,
             self.feed.plain_batches(rows),
             num_classes=len(self.job.classes),
             num_samples=len(self.samples),
@@ -353,7 +364,7 @@ class _Training:
             loss_terms=self.learner.loss_terms,
             should_stop=self.should_stop,
         )
-        self._name_left_out()
+        self._report_left_out()
         if scores is not None and not scores.confusion.any():
             raise DataError(
                 "No image of the validation part can be read.",
@@ -361,16 +372,16 @@ class _Training:
             )
         return scores
 
-    def _tell_epoch(self, values: dict[str, dict[str, float]], judged: Scores, is_best: bool) -> None:
+    def _emit_epoch(self, values: dict[str, dict[str, float]], scores: Scores, is_best: bool) -> None:
         names = tuple(item.name for item in self.job.classes)
-        matrix = SavedConfusion(self.progress.epoch, self.judged_on, names, judged.confusion)
-        told = Judged(matrix, self._judgements(judged.predicted))
-        self.tell.epoch(values, told, self._elapsed(), self._without())
+        matrix = SavedConfusion(self.progress.epoch, self.evaluated_part, names, scores.confusion)
+        evaluation = EpochEvaluation(matrix, self._evaluated_images(scores.predicted))
+        self.emitter.epoch(values, evaluation, self._elapsed(), self._left_out_counts())
         if is_best:
-            self._pending_matrix = told
+            self._pending_evaluation = evaluation
 
-    def _without(self) -> LeftOut | None:
-        """What the present epoch does without."""
+    def _left_out_counts(self) -> LeftOut | None:
+        """How many images of each part the current epoch leaves out; None for none."""
         if not self._left_out:
             return None
         of = Counter(sample.split for sample in self.samples)
@@ -384,19 +395,19 @@ class _Training:
             images={encode_name(image_name(self.samples[row])): self._left_out[row] for row in named},
         )
 
-    def _judgements(self, predicted: Tensor | None) -> EvaluatedImages:
-        """By position in samples.jsonl, where the images of the test part stand, too."""
+    def _evaluated_images(self, predicted: Tensor | None) -> EvaluatedImages:
+        """Predicted classes by position in samples.jsonl, which lists the images of the test part, too."""
         of_all = np.full(self._sample_count, NOT_JUDGED, np.int64)
         if predicted is not None:
             of_all[self.places] = predicted.numpy()
-        return EvaluatedImages(self.progress.epoch, self.judged_on, of_all)
+        return EvaluatedImages(self.progress.epoch, self.evaluated_part, of_all)
 
     # Checkpoints
 
     def _save(self) -> None:
-        self._name_left_out()
+        self._report_left_out()
         self.progress.elapsed_s = self._elapsed()
-        self._started, self.tell.waited_s = time.monotonic(), 0.0
+        self._started, self.emitter.waited_s = time.monotonic(), 0.0
         best = self._pending_best
         state = {
             "progress": self.progress.state_dict(),
@@ -407,15 +418,15 @@ class _Training:
             "skipped": self._left_out,
             "threads": self.config.threads,
         }
-        if self._pending_matrix is not None:  # with the weights, so that a failure in between leaves neither
-            self.tell.confusion(self._pending_matrix, "best")
-        self.tell.when_there(lambda: save_checkpoint(self.run, state, best))
-        self._pending_best = self._pending_matrix = None
+        if self._pending_evaluation is not None:  # just before the weights, so that a failure leaves neither
+            self.emitter.confusion(self._pending_evaluation, "best")
+        self.emitter.when_there(lambda: save_checkpoint(self.run, state, best))
+        self._pending_best = self._pending_evaluation = None
         self._saved_at = time.monotonic()
         begun = self.progress.epoch if self.progress.step else self.progress.epoch - 1
-        self.tell.saved(self.run.last_checkpoint, begun, is_best=False)
+        self.emitter.saved(self.run.last_checkpoint, begun, is_best=False)
         if best is not None:
-            self.tell.saved(self.run.best_weights, best.card.epoch, is_best=True)
+            self.emitter.saved(self.run.best_weights, best.card.epoch, is_best=True)
 
     def _card(self, value: float) -> ModelCard:
         return make_card(
@@ -424,32 +435,32 @@ class _Training:
             self.scaling,
             epoch=self.progress.epoch,
             value=value,
-            judged_on=self.judged_on,
+            evaluated_on=self.evaluated_part,
         )
 
-    # Watching over it
+    # Checks and clocks
 
     def _elapsed(self) -> float:
-        return self.progress.elapsed_s + time.monotonic() - self._started - self.tell.waited_s
+        return self.progress.elapsed_s + time.monotonic() - self._started - self.emitter.waited_s
 
     def _check_loss(self, loss: float) -> None:
-        """Stop the run if the loss is no number any more; what was saved before stays good."""
+        """End the run if the loss is not finite; earlier checkpoints stay valid."""
         if not math.isfinite(loss):
             raise RunError(
                 f"The loss became {loss} in epoch {self.progress.epoch}, step {self.progress.step}.",
                 "Start again with a lower learning rate (--lr) or with --precision fp32.",
             )
 
-    def _name_left_out(self) -> None:
-        """Name the images that turned out to be unreadable since the last time."""
-        new = sorted(self._left_out.keys() - self._named)
+    def _report_left_out(self) -> None:
+        """Report images that turned out to be unreadable since the last report."""
+        new = sorted(self._left_out.keys() - self._reported)
         if new:
-            self._named.update(new)
-            told = [(image_name(self.samples[row]), self._left_out[row]) for row in new]
-            self.tell.left_out(told, self.progress.epoch)
+            self._reported.update(new)
+            named = [(image_name(self.samples[row]), self._left_out[row]) for row in new]
+            self.emitter.left_out(named, self.progress.epoch)
 
     def _check_classes(self) -> None:
-        """Refuse to go on without any image of a class, unless one of it can be read by now."""
+        """End the run if no training image of a class can be read."""
         rows_of: dict[int, list[int]] = {self.samples[row].class_index: [] for row in self._left_out}
         if not rows_of:
             return

@@ -5,18 +5,14 @@ gone on with. Its lines follow the dataset's order: where that order has changed
 could not be read is tried again.
 """
 
-import csv
-import io
-import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO, TextIO
+from typing import Annotated, BinaryIO
 
 import msgspec
 from msgspec import Meta
@@ -26,20 +22,15 @@ from mia_tui.errors import ConfigError, DataError
 from mia_tui.files import open_in_place, open_to_read, remove, remove_leftovers
 from mia_tui.records import BadRecord, Frame, JsonReader, Text, decode_json
 from mia_tui.runs.disk import replacing
+from mia_tui.runs.prediction.formats import PREDICTION_FORMATS, Writer, best_class
 from mia_tui.runs.record.model_card import ModelCard
 from mia_tui.text import (
     decode_name,
-    encode_cell,
-    encode_class,
-    encode_controls,
     encode_name,
     fault_of,
     printable,
 )
 
-FORMATS = (".csv", ".jsonl", ".parquet")
-
-_ROWS_AT_ONCE = 10_000
 _NAMED = 5
 _LONGEST_LINE_BYTES = 1 << 24
 
@@ -71,9 +62,6 @@ class Header(msgspec.Struct, frozen=True):
     max_megapixels: float
 
 
-Writer = Callable[[BinaryIO, Header, Iterable[Row]], None]
-
-
 def make_header(images: Path, weights: Path, card: ModelCard, *, tta: bool) -> Header:
     """The header for predicting `images` with the network in `weights`, which is known by its content."""
     digest = blake2b(digest_size=16)
@@ -94,22 +82,18 @@ def check_format(out: Path) -> None:
     """Refuse an ending that no format has, before anything is predicted.
 
     Raises:
-        ConfigError: If the ending is unknown, the folder is missing, or .parquet lacks its package.
+        ConfigError: If the ending is unknown, the folder is missing, or the format needs a missing package.
     """
-    if out.suffix.lower() not in FORMATS:
-        raise ConfigError(f"--out {printable(out)} has no known ending.", f"Use one of {', '.join(FORMATS)}.")
+    wanted = PREDICTION_FORMATS.get(out.suffix.lower())
+    if wanted is None:
+        raise ConfigError(
+            f"--out {printable(out)} has no known ending.", f"Use one of {', '.join(PREDICTION_FORMATS)}."
+        )
     if not out.absolute().parent.is_dir():
         raise ConfigError(f"The folder of --out {printable(out)} does not exist.", "Make it first.")
     if out.is_dir():
         raise ConfigError(f"--out {printable(out)} is a folder.", "Name a file.")
-    if out.suffix.lower() == ".parquet":
-        try:
-            import pyarrow.parquet  # noqa: F401
-        except ImportError:
-            raise ConfigError(
-                "Parquet files need the package pyarrow.",
-                "Install it with `pip install 'mia-tui[parquet]'`, or use .csv.",
-            ) from None
+    wanted.check()
 
 
 def partial_path(out: Path) -> Path:
@@ -215,8 +199,7 @@ def convert(out: Path, header: Header, write: Writer | None = None, *, root: Pat
         RunError: If the disk does not take it.
     """
     partial, summary = partial_path(out), Summary()
-    by_ending = {".csv": _write_csv, ".jsonl": _write_jsonl, ".parquet": _write_parquet}
-    write = write or by_ending[out.suffix.lower()]
+    write = write or PREDICTION_FORMATS[out.suffix.lower()].write
     with replacing(out, root=root) as file:
         write(file, header, _predicted(partial, header, summary))
         if not summary.by_class:
@@ -260,12 +243,6 @@ def read_rows(partial: Path) -> Iterator[Row]:
                     ) from error
 
 
-def best_class(row: Row) -> int:
-    """The class with the highest probability, the first of equal ones; the row has some."""
-    assert row.probabilities is not None
-    return max(range(len(row.probabilities)), key=row.probabilities.__getitem__)
-
-
 def _usable(partial: Path, header: Header, keys: Sequence[ImageKey]) -> tuple[int, int, list[ImageKey]]:
     """Rows of an earlier attempt that are still right, the bytes they take with their header, and the faults."""
     rows = size = 0
@@ -297,69 +274,3 @@ def _is_of(row: Row, key: ImageKey, header: Header) -> bool:
         if row.probabilities is None
         else len(row.probabilities) == len(header.classes)
     )
-
-
-def _columns(header: Header) -> list[str]:
-    classes = (f"p_{encode_controls(encode_class(name))}" for name in header.classes)
-    return ["file", "frame", "class", "probability", *classes, "run"]
-
-
-def _values(row: Row, header: Header) -> list[Any]:
-    assert row.probabilities is not None
-    best = best_class(row)
-    return [
-        encode_controls(row.file),
-        row.frame,
-        encode_controls(encode_class(header.classes[best])),
-        row.probabilities[best],
-        *row.probabilities,
-        encode_controls(header.run),
-    ]
-
-
-def _write_csv(file: BinaryIO, header: Header, rows: Iterable[Row]) -> None:
-    with _text(file) as text:
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(map(_cell, _columns(header)))
-        writer.writerows(map(_cell, _values(row, header)) for row in rows)
-
-
-def _write_jsonl(file: BinaryIO, header: Header, rows: Iterable[Row]) -> None:
-    columns = _columns(header)
-    for row in rows:
-        record = dict(zip(columns, _values(row, header), strict=True))
-        file.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")
-
-
-def _write_parquet(file: BinaryIO, header: Header, rows: Iterable[Row]) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    columns = _columns(header)
-    kinds = [pa.string(), pa.int64(), pa.string(), *[pa.float32()] * (1 + len(header.classes)), pa.string()]
-    schema = pa.schema(list(zip(columns, kinds, strict=True)))
-    source = iter(rows)
-    with pq.ParquetWriter(file, schema) as writer:
-        while chunk := [_values(row, header) for row in islice(source, _ROWS_AT_ONCE)]:
-            arrays = [
-                pa.array(column, kind) for column, kind in zip(zip(*chunk, strict=True), kinds, strict=True)
-            ]
-            writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
-
-
-@contextmanager
-def _text(file: BinaryIO) -> Iterator[TextIO]:
-    """A text face of a binary file, which stays open."""
-    text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
-    try:
-        yield text
-    finally:
-        text.flush()
-        text.detach()
-
-
-def _cell(value: Any) -> Any:
-    """Probabilities with six digits that count; names that no spreadsheet takes for a formula."""
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    return encode_cell(value) if isinstance(value, str) else value

@@ -22,7 +22,8 @@ from mia_tui.dataset.model import ImageKey
 from mia_tui.files import open_to_read
 from mia_tui.paths import StateFolder, is_same_folder, state_places
 from mia_tui.records import BadRecord, Count, Frame, JsonReader, Text, Time
-from mia_tui.runs.prediction.predictions import Header, Row, best_class
+from mia_tui.runs.prediction.formats import best_class
+from mia_tui.runs.prediction.predictions import Header, Row
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.text import decode_name
 

@@ -19,7 +19,7 @@ from textual.strip import Strip
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.session.session import LabelSession
-from mia_tui.terminal.cells import Cells
+from mia_tui.terminal.cells import CellSize
 from mia_tui.terminal.model import Picture, Terminal
 from mia_tui.tui.grid.tiles import GAP, TILE_ROWS, Lattice, caption, lattice
 from mia_tui.tui.pictures.cache import PictureResult
@@ -65,7 +65,7 @@ class GridView(ScrollView, can_focus=False):
     ) -> None:
         super().__init__(id=id)
         self._session, self._picture = session, picture
-        self._cells, self._flow_control, self._ink = Cells(terminal), flow_control, ink
+        self._cells, self._flow_control, self._ink = CellSize(terminal), flow_control, ink
         self._size_step: int | None = None  # None: by the height of the terminal
         self._shown = (-1, -1)  # images and generation of the view
         self._position: int | None = None  # that was scrolled to last

@@ -19,8 +19,8 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from mia_tui.terminal.cells import Cells
-from mia_tui.terminal.half import RESET
+from mia_tui.terminal.cells import CellSize
+from mia_tui.terminal.layout import RESET
 from mia_tui.terminal.model import Panel, Picture, Terminal
 from mia_tui.terminal.pictures import hide_picture
 from mia_tui.text import printable
@@ -54,7 +54,7 @@ class ImageView(Widget, can_focus=False):
         super().__init__(id=id)
         self._write = write
         self._terminal = terminal
-        self._cells = Cells(terminal)
+        self._cells = CellSize(terminal)
         self._flow_control = flow_control
         self._picture: Picture | None = None
         self._lines: list[Strip] = []

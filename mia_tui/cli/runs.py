@@ -1,49 +1,199 @@
-"""What `runs list` and `runs show` say about a run, for people and as JSON."""
+"""`mia-tui runs`: list training runs, show one, follow it, ask it to stop."""
 
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
 import msgspec
 
 from mia_tui.catalog.metrics import shown_metric
+from mia_tui.cli.options import (
+    Group,
+    dataset_option,
+    json_option,
+    path_argument,
+    require_command,
+    run_argument,
+    state_option,
+)
 from mia_tui.cli.output.tables import table, width
-from mia_tui.cli.report import Report
+from mia_tui.cli.report import INTERRUPTED, Report
 from mia_tui.config.fields import Value, fields, show_value
 from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.model import PARTS
 from mia_tui.errors import RunError
 from mia_tui.runs.list.home import job_here
+from mia_tui.runs.list.index import find_run, no_runs_hint, runs_of
 from mia_tui.runs.list.words import (
     judged_in_epoch,
     left_out_sentences,
     shown_status,
     status_sentence,
+    stop_sentence,
 )
+from mia_tui.runs.record.events import UnknownEvent
 from mia_tui.runs.record.job import TrainJob
 from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.record.log import EventReader
 from mia_tui.runs.record.pace import clock
 from mia_tui.runs.record.state import RunState, read_state
+from mia_tui.runs.worker.control import KILL_AFTER_S, StopResult, kill_worker, request_stop
 from mia_tui.runs.worker.liveness import Status, run_status
 from mia_tui.text import counted, encode_name, name_some, printable
 
 if TYPE_CHECKING:
     from mia_tui.runs.evaluation.figures import SavedConfusion
 
+_LOOK_EVERY_S = 0.5
+_AT_WORK: frozenset[Status] = frozenset({"starting", "running", "unknown"})
 _WARNINGS_SHOWN = 5
 _HANG = 12  # where the text of a fact begins
 _LIST_COLUMNS = 80
 _LEAST_DATASET = 16
 
 
+@click.group("runs", cls=Group, invoke_without_command=True)
+@click.pass_context
+def command(ctx: click.Context) -> None:
+    """List, show, follow and stop training runs.
+
+    RUN is the folder of a run; or, with --dataset, its name, the beginning of it, `best` or `last`. Without
+    --dataset, names and `last` mean your own recent runs.
+    """
+    require_command(ctx)
+
+
+@command.command("list", short_help="List runs, newest last.")
+@path_argument("dataset", required=False)
+@state_option
+@json_option
+def list_command(dataset: Path | None, state: Path | None, as_json: bool) -> None:
+    """List the runs of a dataset, or your own recent ones; the newest last."""
+    report = Report(as_json=as_json)
+    rows = []
+    for run in runs_of(dataset, state):
+        try:
+            rows.append(list_row(run))
+        except RunError as error:  # one damaged run does not hide the others
+            report.warn(str(error))
+            rows.append(damaged_row(run))
+    is_recent = dataset is None and state is None
+    print_list(report, rows, with_dataset=is_recent, hint=no_runs_hint(dataset, state))
+
+
+@command.command("show", short_help="Show one run: settings, epochs, figures.")
+@run_argument
+@dataset_option
+@state_option
+@json_option
+def show_command(run: str, dataset: Path | None, state: Path | None, as_json: bool) -> None:
+    """Show one run: settings that are not the defaults, epochs, figures of its best epoch."""
+    print_run(Report(as_json=as_json), view_run(find_run(run, dataset=dataset, state=state)))
+
+
+@command.command("follow", short_help="Watch a run until it ends.")
+@run_argument
+@dataset_option
+@state_option
+@json_option
+def follow_command(run: str, dataset: Path | None, state: Path | None, as_json: bool) -> int:
+    """Watch a run until it ends; Ctrl-C leaves it running.
+
+    With --json, every event of the run from its start is a line. The exit code is 0 when the run finished or
+    was stopped, 1 when it failed or was lost.
+    """
+    report = Report(as_json=as_json)
+    found = find_run(run, dataset=dataset, state=state)
+    try:
+        status = _follow_events(report, found) if as_json else _follow(report, found)
+    except KeyboardInterrupt:
+        report.note(f"The run {printable(found.name)} continues; `mia-tui runs stop` ends it.")
+        return INTERRUPTED
+    return 0 if status in ("finished", "stopped") else 1
+
+
+@command.command("stop", short_help="Ask a run to stop, with a checkpoint.")
+@run_argument
+@dataset_option
+@state_option
+@click.option(
+    "--kill",
+    is_flag=True,
+    help=f"End it at once, if it was asked to stop {KILL_AFTER_S:.0f} seconds ago and still runs.",
+)
+def stop_command(run: str, dataset: Path | None, state: Path | None, kill: bool) -> int:
+    """Ask a run to stop: it finishes its step and saves a checkpoint to resume from."""
+    report = Report()
+    found = find_run(run, dataset=dataset, state=state)
+    result = request_stop(found)
+    if kill and result.may_kill:
+        kill_worker(found)
+        report.say(f"{printable(found.name)} was ended; what it did since its last checkpoint is lost.")
+        return 0
+    report.say(_stop_sentence(found, result))
+    return 1 if kill and result.asked_at is not None else 0
+
+
+def _stop_sentence(run: RunDir, result: StopResult) -> str:
+    if result.asked_at is None or not result.may_kill:
+        return stop_sentence(run, result)
+    name, ago = printable(run.name), time.time() - result.asked_at
+    return (
+        f"{name} was asked to stop {ago:.0f} s ago and still runs; "
+        f"`mia-tui runs stop {name} --kill` ends it at once, without a checkpoint."
+    )
+
+
+def _follow(report: Report, run: RunDir) -> Status:
+    from mia_tui.cli.output.progress import EpochProgress
+
+    reader = EventReader(run.events)
+    state = RunState(metric=run.job().config.metric)
+    for event in reader.read_new():
+        state.apply(event)
+    with EpochProgress(report, metric=state.metric, state=state) as show:
+        while True:
+            status = run_status(
+                run
+            )  # before reading, so that the last events of a worker are read after its end
+            for event in reader.read_new():
+                show(event)
+            if status not in _AT_WORK or report.is_unread:
+                break
+            time.sleep(_LOOK_EVERY_S)
+    report.say(f"{printable(run.name)} is {status_sentence(run, status)}.")
+    for sentence in left_out_sentences(show.state):
+        report.warn(sentence)
+    if show.state.error is not None:
+        report.warn(show.state.error.message, show.state.error.hint)
+    return status
+
+
+def _follow_events(report: Report, run: RunDir) -> Status:
+    reader = EventReader(run.events)
+    while True:
+        status = run_status(run)
+        for event in reader.read_new():
+            report.record(event.raw if isinstance(event, UnknownEvent) else event)
+        if status not in _AT_WORK or report.is_unread:
+            return status
+        time.sleep(_LOOK_EVERY_S)
+
+
+# What `list` and `show` print
+
+
 @dataclass(frozen=True)
 class RunView:
-    """A run as it is shown.
+    """What `runs show` shows of a run.
 
     Attributes:
-        best: The confusion matrix of its best epoch; None before there is one.
-        images: Of each part that has any.
+        best: The confusion matrix of its best epoch; None if there is none yet.
+        images: Number of images of each part that has any.
         troubles: What could not be read, a sentence each.
     """
 
@@ -80,7 +230,7 @@ def list_row(run: RunDir) -> dict[str, Any]:
 
 
 def damaged_row(run: RunDir) -> dict[str, Any]:
-    """As `list_row`, of a run that cannot be read: it is there, and can be deleted."""
+    """As `list_row`, for a run that cannot be read: it exists, and can be deleted."""
     return {
         "run": run.name,
         "path": encode_name(str(run.path.resolve())),
@@ -97,7 +247,7 @@ def damaged_row(run: RunDir) -> dict[str, Any]:
 
 
 def print_list(report: Report, rows: Sequence[dict[str, Any]], *, with_dataset: bool, hint: str) -> None:
-    """The answer of `runs list`; `hint` says what to do where there are none."""
+    """Print the output of `runs list`; `hint` says what to do if there are none."""
     for row in rows:
         report.record(row)
     if report.as_json:
@@ -117,7 +267,7 @@ def print_list(report: Report, rows: Sequence[dict[str, Any]], *, with_dataset: 
 
 
 def view_run(run: RunDir) -> RunView:
-    """All there is to show of a run.
+    """Read everything that is shown of a run.
 
     Raises:
         RunError: If the run cannot be read.
@@ -139,7 +289,7 @@ def view_run(run: RunDir) -> RunView:
 
 
 def print_run(report: Report, view: RunView) -> None:
-    """The answer of `runs show`."""
+    """Print the output of `runs show`."""
     for trouble in view.troubles:
         report.warn(trouble)
     if report.as_json:
@@ -177,7 +327,7 @@ def _cells(row: dict[str, Any]) -> list[object]:
 
 
 def _end_of_path(path: str, room: int) -> str:
-    """A path, or as many of its last folders as there is room for, at least one; --json has all of it."""
+    """A path, or as many of its last folders as fit, at least one; --json has the whole path."""
     if width(path) <= room:
         return path
     folders = path.split("/")

@@ -1,6 +1,6 @@
-"""What predict and evaluate share: which network, on which device."""
+"""The trained network that `predict` and `evaluate` use: finding it, loading it onto a device, and their options."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -9,7 +9,7 @@ import click
 from mia_tui.cli.options import Option
 from mia_tui.cli.report import Report
 from mia_tui.errors import ConfigError, RunError
-from mia_tui.text import counted, printable
+from mia_tui.text import NAMED, counted, name_faults, printable
 
 if TYPE_CHECKING:
     from mia_tui.engine.inference.predict import Predictor
@@ -43,7 +43,7 @@ def network_options(function: Function) -> Function:
                 type=click.Choice(["auto", "fp32", "bf16", "fp16"], case_sensitive=False),
                 default="auto",
                 show_default=True,
-                help="Arithmetic of the network.",
+                help="Numeric precision of the network.",
             ),
             click.option(
                 "--batch-size",
@@ -51,19 +51,19 @@ def network_options(function: Function) -> Function:
                 type=click.IntRange(min=1, max=1_000_000),
                 default=64,
                 show_default=True,
-                help="Images a batch.",
+                help="Images per batch.",
             ),
             click.option(
                 "--tta",
                 cls=Option,
                 is_flag=True,
-                help="Average over flips and quarter turns: slower, steadier.",
+                help="Average over flipped and rotated copies of each image: slower, more reliable.",
             ),
             click.option(
                 "--max-megapixels",
                 cls=Option,
                 type=click.FloatRange(min=0.0, min_open=True),
-                help="Larger images are skipped and named; as trained if left out.",
+                help="Skip larger images, with a warning; by default the limit used in training.",
             ),
         )
     ):
@@ -72,7 +72,7 @@ def network_options(function: Function) -> Function:
 
 
 def find_network(text: str, dataset: Path | None, state: Path | None) -> "tuple[RunDir | None, Path]":
-    """The run and the weights file that --run means; no run for a file outside of one.
+    """The run and the weights file that --run names; the run is None for a file outside of a run.
 
     Raises:
         DataError: If the dataset is no folder.
@@ -83,7 +83,9 @@ def find_network(text: str, dataset: Path | None, state: Path | None) -> "tuple[
     from mia_tui.runs.record.layout import RunDir
 
     if dataset is not None:
-        check_root(dataset)  # first: it must not lead to another dataset's run, nor wait for torch
+        check_root(
+            dataset
+        )  # first: a wrong folder must not lead to another dataset's run, nor wait for torch
     path = Path(text)
     if path.suffix == ".safetensors":
         if not path.is_file():
@@ -95,7 +97,7 @@ def find_network(text: str, dataset: Path | None, state: Path | None) -> "tuple[
     except ConfigError:
         if text == "best" or dataset is None:
             raise
-        run = find_run(text)  # judging a dataset that has no runs of its own
+        run = find_run(text)  # evaluating on a dataset that has no runs of its own
     if not run.best_weights.exists():
         raise _without_weights(run)
     return run, run.best_weights
@@ -109,7 +111,7 @@ def _without_weights(run: "RunDir") -> RunError:
     status = run_status(run)
     beside = list_runs(StateFolder(run.path.parent.parent))
     others = [other for other in beside if other.best_weights.exists()]
-    hint = "A run has weights once its first epoch is saved."
+    hint = "A run has weights as soon as its first epoch is saved."
     if others:
         hint = f"The newest run beside it that has some: --run {printable(others[-1].path)}."
     return RunError(f"The run {printable(run.name)} has no weights; it is {status}.", hint)
@@ -118,7 +120,7 @@ def _without_weights(run: "RunDir") -> RunError:
 def load_network(
     report: Report, weights: Path, device: str, precision: str, max_megapixels: float | None
 ) -> "Predictor":
-    """The network on its device; imports torch, which takes seconds."""
+    """Load the network onto its device; imports torch, which takes seconds."""
     from mia_tui.runs.machine.cores import CoreWatch
 
     watch = CoreWatch()
@@ -143,10 +145,18 @@ def load_network(
     return network
 
 
-def tell_waiting(report: Report) -> Callable[[str | None], None]:
-    """Says why a command waits for its images, and when it goes on."""
+def report_waiting(report: Report) -> Callable[[str | None], None]:
+    """A callback that prints why a command waits for its images, and when the wait is over."""
 
-    def tell(message: str | None) -> None:
+    def say(message: str | None) -> None:
         report.note("The images are back." if message is None else f"{message[:1].upper()}{message[1:]} ...")
 
-    return tell
+    return say
+
+
+def warn_of_unreadable(report: Report, problems: Sequence[str], total: int) -> None:
+    """Warn of images that could not be read; `problems` says why for the first of them, as `text.fault_of` does."""
+    if total:
+        are = "is" if total == 1 else "are"
+        named = name_faults(problems[:NAMED], total)
+        report.warn(f"{counted(total, 'image')} could not be read and {are} left out: {named}.")

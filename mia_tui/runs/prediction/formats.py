@@ -1,0 +1,126 @@
+"""The file formats of predictions, known by their endings.
+
+A new format is one `PredictionFormat` in `PREDICTION_FORMATS`; `--help` and messages follow from it.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
+
+from mia_tui.errors import ConfigError
+from mia_tui.text import encode_cell, encode_class, encode_controls
+
+if TYPE_CHECKING:
+    from mia_tui.runs.prediction.predictions import Header, Row
+
+Writer = Callable[[BinaryIO, "Header", "Iterable[Row]"], None]
+
+_ROWS_AT_ONCE = 10_000
+
+
+@dataclass(frozen=True)
+class PredictionFormat:
+    """One file format.
+
+    Attributes:
+        write: Writes the rows that have probabilities.
+        check: Raises ConfigError if the format needs a package that is not installed.
+    """
+
+    write: Writer
+    check: Callable[[], None] = lambda: None
+
+
+def best_class(row: "Row") -> int:
+    """The class with the highest probability, the first of equal ones; the row has probabilities."""
+    assert row.probabilities is not None
+    return max(range(len(row.probabilities)), key=row.probabilities.__getitem__)
+
+
+def _columns(header: "Header") -> list[str]:
+    classes = (f"p_{encode_controls(encode_class(name))}" for name in header.classes)
+    return ["file", "frame", "class", "probability", *classes, "run"]
+
+
+def _values(row: "Row", header: "Header") -> list[Any]:
+    assert row.probabilities is not None
+    best = best_class(row)
+    return [
+        encode_controls(row.file),
+        row.frame,
+        encode_controls(encode_class(header.classes[best])),
+        row.probabilities[best],
+        *row.probabilities,
+        encode_controls(header.run),
+    ]
+
+
+def _write_csv(file: BinaryIO, header: "Header", rows: "Iterable[Row]") -> None:
+    with _as_text(file) as text:
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(map(_cell, _columns(header)))
+        writer.writerows(map(_cell, _values(row, header)) for row in rows)
+
+
+@contextmanager
+def _as_text(file: BinaryIO) -> Iterator[TextIO]:
+    """A text file that writes to a binary one, which stays open."""
+    text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
+    try:
+        yield text
+    finally:
+        text.flush()
+        text.detach()
+
+
+def _cell(value: Any) -> Any:
+    """Probabilities with six significant digits; names that no spreadsheet reads as a formula."""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return encode_cell(value) if isinstance(value, str) else value
+
+
+def _write_jsonl(file: BinaryIO, header: "Header", rows: "Iterable[Row]") -> None:
+    columns = _columns(header)
+    for row in rows:
+        record = dict(zip(columns, _values(row, header), strict=True))
+        file.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")
+
+
+def _write_parquet(file: BinaryIO, header: "Header", rows: "Iterable[Row]") -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns = _columns(header)
+    kinds = [pa.string(), pa.int64(), pa.string(), *[pa.float32()] * (1 + len(header.classes)), pa.string()]
+    schema = pa.schema(list(zip(columns, kinds, strict=True)))
+    source = iter(rows)
+    with pq.ParquetWriter(file, schema) as writer:
+        while chunk := [_values(row, header) for row in islice(source, _ROWS_AT_ONCE)]:
+            arrays = [
+                pa.array(column, kind) for column, kind in zip(zip(*chunk, strict=True), kinds, strict=True)
+            ]
+            writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
+
+
+def _check_parquet() -> None:
+    try:
+        import pyarrow.parquet  # noqa: F401
+    except ImportError:
+        raise ConfigError(
+            "Parquet files need the package pyarrow.",
+            "Install it with `pip install 'mia-tui[parquet]'`, or use .csv.",
+        ) from None
+
+
+PREDICTION_FORMATS = {
+    ".csv": PredictionFormat(_write_csv),
+    ".jsonl": PredictionFormat(_write_jsonl),
+    ".parquet": PredictionFormat(_write_parquet, _check_parquet),
+}
+"""By the ending of the file, in small letters."""
