@@ -36,7 +36,7 @@ class TerminalDriver(TerminalLease):
         self._mia = app
         self._outlet = TerminalWriter(file, self._tell_gone)
         self._deaf_until = time.monotonic() + DEAF_S
-        self.write_through(self._outlet)
+        self.write_through(file)
         self._loop_of_app = asyncio.get_running_loop()
         threading.Thread(target=self._watch, name="hang-up", daemon=True).start()
 

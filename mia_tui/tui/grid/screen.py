@@ -191,7 +191,11 @@ class GridScreen(SessionScreen[bool]):
         if shown:
             right.append((f"  {shown}", ink.dim()))
         self._facts.show(left, right)
-        marked = f"{counted(count, 'image')} marked: a class key labels them" if count else "Space marks"
+        marked = (
+            f"{counted(count, 'image')} marked: a class key labels them"
+            if count
+            else f"{self.key('mark')} marks"
+        )
         words = f"{session.tally.labelled:,} labelled{ink.separator}{session.tally.left:,} left"
         self._status.show(
             [(self._message or marked, Style(bold=bool(self._message or count)))], [(words, ink.dim())]

@@ -250,7 +250,7 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         self._tabs.show([name if "fault" not in words else f"{name}!" for name, words in sections], number)
         self._sections.show([Entry(name, words) for name, words in sections], number)
         self._form.show(*view.lines())
-        state = state_words(view, self.outlook)  # a long title gives way to it
+        state = state_words(view, self.outlook, self.key("start"))  # a long title gives way to it
         title = self._ink.fit(self._title, self.size.width - self._ink.width(state) - 2)
         self._heading.show([(title, None)], [(state, None)])
         self._help.update(help_text(view, self._ink))

@@ -20,11 +20,14 @@ _COMMAND_LINES = 2
 _LEAST_COLUMNS = 10
 
 
-def state_words(view: FormView, outlook: StartEstimate | None) -> str:
-    """How far the form is from a training, in a few words; `outlook` is None before the data were looked at."""
+def state_words(view: FormView, outlook: StartEstimate | None, start_key: str) -> str:
+    """How far the form is from a training, in a few words; `outlook` is None before the data were looked at.
+
+    `start_key` goes to the first fault while there is one.
+    """
     faults = view.faults
     if faults:
-        return f"{counted(len(faults), 'fault')}: F5 shows the first"
+        return f"{counted(len(faults), 'fault')}: {start_key} shows the first"
     if outlook is None:
         return ""
     if outlook.problem:
