@@ -219,7 +219,7 @@ def test_sentences_name_the_keys_that_the_user_gave(dataset: Path, tmp_path: Pat
     async def test() -> None:
         async with opened(dataset, context=own) as pilot:
             await press(pilot, "end", "f16")
-            assert "F14 goes there" in screen_text(pilot.app)
+            await wait_until(pilot, lambda: "F14 goes there" in screen_text(pilot.app))  # once it is saved
             await press(pilot, "ctrl+f")
             await type_text(pilot, "nowhere")
             await press(pilot, "enter")

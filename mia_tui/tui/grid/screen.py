@@ -130,7 +130,7 @@ class GridScreen(SessionScreen[bool]):
         key = self.session.listing.key(int(self.session.view[event.position]))  # places may change till then
         self.do(partial(self.commands.go_to, key, mark=event.mark, through=event.through))
         if event.opened:
-            self.obey("open")
+            self.run_command("open")
 
     @on(GridView.Moved)
     def _see_others(self) -> None:

@@ -92,7 +92,7 @@ class HomeScreen(KeyedScreen[None]):
             placeholder="a folder, such as ~/images",
             id="folder",
             select_on_focus=False,
-            before=self.obey_key,
+            before=self.run_key,
         )
         self._list = EntryList(context.ink, id="entries")
         self._message = TextBlock(self._welcome, id="home-message")

@@ -191,9 +191,9 @@ class LabelScreen(SessionScreen[None]):
 
     # Workers
 
-    async def obey_commands(self) -> None:
+    async def run_queue(self) -> None:
         await self._load()
-        await super().obey_commands()
+        await super().run_queue()
 
     @property
     def idle(self) -> bool:

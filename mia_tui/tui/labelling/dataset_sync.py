@@ -48,7 +48,7 @@ class DatasetSyncFace(Protocol):
         """The key of a command, as people read it."""
 
     def do(self, command: Command) -> None:
-        """Obey a command when those before it are done."""
+        """Run a command when those before it are done."""
 
     async def confirm(self, title: str, text: str, *, no: str, yes: str, letters: bool) -> bool:
         """Let the person decide; no if they think better of it."""

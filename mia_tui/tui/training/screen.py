@@ -155,7 +155,7 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         at_once()
         self.show()
 
-    def take_other_key(self, event: events.Key) -> None:
+    def other_key_pressed(self, event: events.Key) -> None:
         """Letters go into the field, or open its list; what is left are editing keys."""
         character = event.character if event.is_printable else None
         if character is not None:
@@ -175,14 +175,14 @@ class TrainScreen(KeyedScreen[RunDir | None]):
             self.say("")
             self.show()
         elif text == "?":
-            self.obey("help")
+            self.run_command("help")
         elif text == " ":
-            self.obey("open")
+            self.run_command("open")
         elif self.view.kind(self.view.name) != "switch":
             is_first = not self.commands.begun
             self.commands.begun += text  # several may come in one burst
             if is_first:
-                self.obey("open")
+                self.run_command("open")
 
     @on(ConfigForm.Pressed)
     def _pressed(self, event: ConfigForm.Pressed) -> None:
@@ -191,7 +191,7 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         was_there = name == self.view.name
         self.view.go_to(name)
         if event.on_value and (was_there or self.view.kind(name) != "text"):
-            self.obey("open")
+            self.run_command("open")
         self.show()
 
     @on(EntryList.Picked)
