@@ -140,7 +140,9 @@ def test_a_question_is_answered_by_the_users_keys(
         async with shown(cells, make, context=context) as pilot:
             app: Any = pilot.app
             words = (
-                "Left and F9 choose, F6 confirms" if context is OWN else "Left and Right choose, Enter confirms"
+                "Left and F9 choose, F6 confirms"
+                if context is OWN
+                else "Left and Right choose, Enter confirms"
             )
             assert words in screen_text(app)
             await press(pilot, *keys)
