@@ -1,4 +1,4 @@
-"""The app: its screens, its keys, its end."""
+"""The app: which screen is shown, keys, and how it ends."""
 
 import asyncio
 import signal
@@ -36,8 +36,7 @@ HUNG_UP = 129
 """Exit code where the terminal has gone: 128 and SIGHUP."""
 
 _LEAST_COLUMNS, _LEAST_ROWS = 20, 5
-"""What the screens are laid out for at least: of a smaller window more is cut off. Textual ends with a fault where a
-text is left no column."""
+"""The screens are laid out for at least this; a smaller window shows a part. Textual fails at no column."""
 
 _WRITING_S = 5.0
 _ANSWER_S = 0.25
@@ -49,10 +48,10 @@ class MiaApp(FaultKeeper[int], inherit_bindings=False):
     Args:
         context: What screens share.
         dataset: Folder to open; None opens the home screen.
-        preload: What was read of it already.
+        preload: What has been read of it already.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = []  # each screen has its own, with the user's keys
+    BINDINGS: ClassVar[list[BindingType]] = []  # each screen handles its keys, with the user's in force
     TITLE = "mia-tui"
     CSS_PATH = "app.tcss"
     ENABLE_COMMAND_PALETTE = False  # by a fixed key, that is
@@ -99,7 +98,7 @@ class MiaApp(FaultKeeper[int], inherit_bindings=False):
         self.open_dataset(event.dataset, event.state)
 
     def open_dataset(self, dataset: Path, state: Path | None) -> None:
-        """Label a folder of images; what was open before is closed by its screen."""
+        """Label a folder of images; the screen of the last one closes that."""
         context = replace(self.context, state=state)
         preload, self._preload = self._preload, None
         listing = load_listing(dataset) if preload is None else preload.listing()
@@ -118,13 +117,13 @@ class MiaApp(FaultKeeper[int], inherit_bindings=False):
             self.push_screen(HomeScreen(self.context))
 
     def notify(self, message: str, **options: Any) -> None:
-        """Show a message; names in it steer nothing."""
+        """Show a message; control characters in names have no effect."""
         super().notify(printable(message), **{"markup": False, **options})
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         if isinstance(screen, KeyedScreen):
             for name, title, help in palette_lines(screen.SCOPE, self.context.user.keys):
-                yield SystemCommand(title, help, partial(screen.obey, name))
+                yield SystemCommand(title, help, partial(screen.run_command, name))
         yield SystemCommand(
             "Theme", "Other colours for this app, until it is closed.", self.action_change_theme
         )
@@ -134,7 +133,7 @@ class MiaApp(FaultKeeper[int], inherit_bindings=False):
             self.push_screen(SmallPalette(id="--command-palette"))
 
     async def action_quit(self) -> None:
-        """Close, once everything that was pressed before is done."""
+        """Close when all commands that were asked for are done."""
         self._end(0)
 
     def _end(self, code: int) -> None:
@@ -151,18 +150,18 @@ class MiaApp(FaultKeeper[int], inherit_bindings=False):
                     screen.say("Closing, once the last labelled images are read.")
                     screen.show()
                 await finish_fingerprints(screen.controller)
-        if self.flow_control.busy:  # an answer that came after the end would stand in the shell
+        if self.flow_control.busy:  # an answer that comes after the end would be typed into the shell
             await asyncio.sleep(_ANSWER_S)
         self.exit(code)
 
     def _task_failed(self, _: asyncio.AbstractEventLoop, failure: dict[str, Any]) -> None:
-        """A fault in what the event loop does beside the screens, as handing on what a thread tells."""
+        """A fault in a callback of the event loop, such as one that a thread scheduled."""
         error = failure.get("exception")
         if isinstance(error, Exception):
             self.end_by(error)
 
     def terminal_is_gone(self) -> None:
-        """Called in a thread: let what is being written end, then end at once; there is nothing left to draw on."""
+        """Called in a thread: wait for the label that is being written, then end at once."""
         if self._controller is not None:
             self._controller.store_thread.drain(_WRITING_S)
         leave_at_once(HUNG_UP)

@@ -1,4 +1,4 @@
-"""What every screen of one app shares."""
+"""What all screens share: terminal, drawing, settings."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Context:
-    """What every screen of one app shares.
+    """What all screens share.
 
     Attributes:
         terminal: What the terminal can do.
-        ink: How things are drawn on it.
-        flow_control: The line to it.
-        user: What the user set.
-        state: What was named with --state.
-        annotator: What was named with --annotator; None is the login name.
+        ink: Characters and styles for it.
+        flow_control: How fast it takes pictures.
+        user: The user's settings.
+        state: The folder given with --state.
+        annotator: The name given with --annotator; None is the login name.
         drafts: Settings of trainings that were typed and not started, by dataset and named state.
     """
 

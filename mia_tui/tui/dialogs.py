@@ -1,4 +1,4 @@
-"""Small questions: a text, a choice from a list one can type in, a yes or no."""
+"""Dialogs that ask for a text, a choice from a list, or one of a few answers."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,13 +26,13 @@ from mia_tui.tui.widgets.text_field import TextField
 Answer = TypeVar("Answer")
 Value = TypeVar("Value")
 
-_HINT = "{ok} takes it, {cancel} does nothing."
+_HINT = "{ok} confirms, {cancel} changes nothing."
 _PAGE = 10
-_SHOWN = 500  # of a very long list; typing finds the rest
+_SHOWN = 500  # of a long list; typing finds the others
 
 
 class Dialog(KeyedModal[Answer]):
-    """A question over a screen, which stays visible around it.
+    """A dialog over a screen, which stays visible around it.
 
     Textual would paint the screen below segment by segment, to dim it: over a picture of half blocks each dialog
     then holds up keys for 100-200 ms. Here its lines are taken as they are, and only what the dialog cuts
@@ -50,14 +50,14 @@ class Dialog(KeyedModal[Answer]):
 
 
 class TextDialog(Dialog[str | None]):
-    """Asks for a line of text; None if the person thinks better of it.
+    """Asks for a line of text; None if it is cancelled.
 
     Args:
         title: What is asked for.
-        value: What stands there already.
-        hint: One line below; `{ok}` and `{cancel}` become the keys in force.
-        error: Why the text that stands there was refused, a sentence.
-        several: Whether pasted lines become one, with commas between them; else only the first counts.
+        value: The text at first.
+        hint: One line below; `{ok}` and `{cancel}` are replaced by the keys in force.
+        error: Why that text was refused, a sentence.
+        several: Whether pasted lines are joined with commas; otherwise only the first is taken.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class TextDialog(Dialog[str | None]):
         field = _LinesField if self._several else TextField
         with Vertical(classes="dialog"):
             yield TextBlock(self._title, classes="title")
-            yield field(self._value, before=self.obeys, id="text", select_on_focus=False)
+            yield field(self._value, before=self.run_key, id="text", select_on_focus=False)
             if self._error:
                 yield TextBlock(self._error, classes="error")
             yield TextBlock(self.in_words(self._hint), classes="hint")
@@ -88,7 +88,7 @@ class TextDialog(Dialog[str | None]):
 
 
 class _LinesField(TextField):
-    """A line that takes pasted lines as a list."""
+    """A field that joins pasted lines with commas."""
 
     def on_paste(self, event: Paste) -> None:
         event.stop()
@@ -100,7 +100,7 @@ class _LinesField(TextField):
 
 @dataclass(frozen=True)
 class Choice(Generic[Value]):
-    """One entry of a list: what is shown and searched, and what it stands for."""
+    """An entry of a list: the text that is shown and searched, and its value."""
 
     text: str
     value: Value
@@ -108,15 +108,15 @@ class Choice(Generic[Value]):
 
 
 class PickDialog(Dialog[Value | None], Generic[Value]):
-    """A choice from a list; typing narrows it down.
+    """Asks for a choice from a list; typing narrows it down.
 
     Args:
         title: What is asked for.
         choices: In the order they are shown.
         ink: Characters and styles.
-        hint: One line below; `{ok}` and `{cancel}` become the keys in force.
+        hint: One line below; `{ok}` and `{cancel}` are replaced by the keys in force.
         searchable: Whether there is a line to type in.
-        typed: What a typed text stands for where none of the choices holds it; None for nothing.
+        typed: The value of a typed text that no choice contains; None if it has none.
         error: Why the last choice was refused, a sentence.
     """
 
@@ -149,7 +149,7 @@ class PickDialog(Dialog[Value | None], Generic[Value]):
         with Vertical(classes="dialog"):
             yield TextBlock(self._title, classes="title")
             if self._searchable:
-                yield TextField(placeholder="type to find", id="text", before=self.obeys)
+                yield TextField(placeholder="type to find", id="text", before=self.run_key)
             if self._error:
                 yield TextBlock(self._error, classes="error")
             yield _Choices(id="choices")
@@ -173,7 +173,7 @@ class PickDialog(Dialog[Value | None], Generic[Value]):
         self._fill()
 
     def _take_highlighted(self) -> None:
-        self.narrow()  # of one burst, text before the key may not have been told yet
+        self.narrow()  # in a burst of keys, the text before this key may not have been reported yet
         place, shown = self.query_one(OptionList).highlighted, self._found[:_SHOWN]
         if place is not None and place < len(shown):
             self.dismiss(shown[place].value)
@@ -211,17 +211,17 @@ class PickDialog(Dialog[Value | None], Generic[Value]):
 
 
 class _Choices(OptionList, inherit_bindings=False):
-    """Its keys are those of the dialog."""
+    """The dialog handles its keys."""
 
 
 class Question(Dialog[Value | None], Generic[Value]):
-    """A question with a few answers; the first is the careful one.
+    """Asks a question with a few answers; the first is the safe one.
 
     Args:
         title: The question.
         text: What to know before answering.
         answers: (text, value); the first has the focus.
-        letters: Whether a first letter answers; not where the question comes unasked, while somebody types.
+        letters: Whether a first letter answers; not if the question may come up while somebody types.
     """
 
     def __init__(
@@ -245,7 +245,7 @@ class Question(Dialog[Value | None], Generic[Value]):
                 for number, (text, _) in enumerate(self._answers):
                     yield _Answer(Text(text), id=f"answer-{number}", compact=True)
             letters = ", a first letter answers" if self._letters else ""
-            hint = f"{{left}} and {{right}} choose, {{ok}} takes it{letters}, {{cancel}} does nothing."
+            hint = f"{{left}} and {{right}} choose, {{ok}} confirms{letters}, {{cancel}} changes nothing."
             yield TextBlock(self.in_words(hint), classes="hint")
 
     @on(Button.Pressed)
@@ -272,4 +272,4 @@ class Question(Dialog[Value | None], Generic[Value]):
 
 
 class _Answer(Button, inherit_bindings=False):
-    """Its keys are those of the question."""
+    """The question handles its keys."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mia_tui.tui.app import MiaApp
 
 DEAF_S = 10.0
-"""So long, letters, digits and signs are not taken for keys where the terminal has not answered."""
+"""If the terminal has not answered, letters, digits and signs are ignored for so long."""
 
 _LAST_BYTES_S = 2.0
 _LOOK_S = 0.1
@@ -27,7 +27,7 @@ _AT_ONCE = 4096
 
 
 class TerminalDriver(TerminalLease):
-    """Textual's driver, with a `TerminalWriter` to write to and a watch on the terminal's life."""
+    """Textual's driver, with a `TerminalWriter` and a thread that notices when the terminal is gone."""
 
     def __init__(self, app: "MiaApp", **options: Any) -> None:
         super().__init__(app, **options)
@@ -36,12 +36,12 @@ class TerminalDriver(TerminalLease):
         self._mia = app
         self._terminal_writer = TerminalWriter(file.fileno(), self._tell_gone)
         self._deaf_until = time.monotonic() + DEAF_S
-        self.write_through(self._terminal_writer)
+        self.write_through(file)
         self._loop_of_app = asyncio.get_running_loop()
         threading.Thread(target=self._watch, name="hang-up", daemon=True).start()
 
     def start_application_mode(self) -> None:
-        """Take the terminal; a fault on the way gives it back."""
+        """Take the terminal; if that fails, give it back."""
         try:
             super().start_application_mode()  # type: ignore[no-untyped-call]
         except BaseException:
@@ -50,9 +50,9 @@ class TerminalDriver(TerminalLease):
             raise
 
     def was_continued(self) -> None:
-        """Go on; who stopped the app by SIGSTOP, which it cannot heed, may have used the terminal since.
+        """Continue; after a SIGSTOP, which the app cannot handle, something else may have used the terminal.
 
-        Taken a second time without being given back, the terminal would have two threads that read its keys.
+        If it were taken again without being given back first, two threads would read its keys.
         """
         if not self.has_read:  # the app is about to take the terminal
             return
@@ -62,11 +62,11 @@ class TerminalDriver(TerminalLease):
         super().was_continued()
 
     def write(self, data: str) -> None:
-        """Write when the terminal takes it; Textual's writer would make the app wait."""
+        """Write without waiting for the terminal, as Textual's own writer would."""
         self._terminal_writer.write(data)
 
     def run_input_thread(self) -> None:
-        """Read keys until the app ends, or stops for a while."""
+        """Read keys until the app ends or is suspended."""
         keyboard = Keyboard()
         while not self.exit_event.is_set():
             if not select.select([self.fileno], [], [], _LOOK_S)[0]:
@@ -80,14 +80,14 @@ class TerminalDriver(TerminalLease):
                 self.process_message(message)
 
     def _read(self) -> bytes:
-        """What is there to be read; nothing where nothing can come any more."""
+        """The bytes that have come; none if the terminal is gone."""
         try:
             return os.read(self.fileno, _AT_ONCE)
         except OSError:
             return b""
 
     def process_message(self, message: Message) -> None:
-        """Take out the answers to pictures, and for a while what may be the late answer to a question."""
+        """Take out answers about pictures and, for a while, what may be a late answer to a query."""
         if isinstance(message, events.CursorPosition):
             self._loop_of_app.call_soon_threadsafe(self._mia.flow_control.answered)
         elif isinstance(message, PictureMissing):
@@ -96,7 +96,7 @@ class TerminalDriver(TerminalLease):
             super().process_message(message)
 
     def _is_deaf(self) -> bool:
-        """A terminal that has not answered in time may still do so, and its digits would label an image."""
+        """Whether a late answer of the terminal may come, whose digits would label an image."""
         return not self._mia.context.terminal.answered and time.monotonic() < self._deaf_until
 
     def close(self) -> None:
@@ -104,9 +104,9 @@ class TerminalDriver(TerminalLease):
         self._terminal_writer.drain(_LAST_BYTES_S)
 
     def _watch(self) -> None:
-        """Wait for the terminal to hang up; Textual would read its end for ever, at full speed."""
+        """Wait until the terminal is gone; Textual would read its end in an endless loop."""
         poll = select.poll()
-        poll.register(self.fileno, 0)  # errors and hang-ups are told without being asked for
+        poll.register(self.fileno, 0)  # errors and hang-ups are always reported
         ended = select.POLLHUP | select.POLLERR
         if any(event & ended for _, event in poll.poll()):  # macOS answers POLLNVAL where it cannot watch
             self._tell_gone()
@@ -120,5 +120,5 @@ class TerminalDriver(TerminalLease):
 
 
 def leave_at_once(code: int) -> None:
-    """End the process now; there is no terminal left to tidy up."""
+    """End the process now; there is no terminal left to restore."""
     os._exit(code)

@@ -1,4 +1,4 @@
-"""All keys, with the user's own in force; what the frame says; how this terminal shows images."""
+"""The help: all keys, with the user's in force; what the frame means; how this terminal shows images."""
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -36,8 +36,8 @@ _GRAPHICS = {
     "none": 'not at all: graphics is set to "none"',
 }
 _HINTS = (
-    "Letters and digits pick classes; {auto} makes them assign at once.",
-    "F1 may open the terminal's own help; a command does the same by each of its keys. On a Mac, hold Fn for F-keys.",
+    "Letters and digits choose a class; {auto} makes them assign it at once.",
+    "F1 may open the help of the terminal; each key of a command does the same. On a Mac, hold Fn for F keys.",
     "Every key can be changed in the settings file, which mia-tui doctor names.",
 )
 
@@ -47,7 +47,7 @@ class HelpScreen(KeyedModal[None]):
 
     Args:
         context: What screens share.
-        scope: The screen whose keys are shown; those of the labelling screen are all keys there are.
+        scope: The screen whose keys are shown; for the labelling screen, those of all screens.
     """
 
     KEYS = "help"
@@ -90,10 +90,10 @@ class HelpScreen(KeyedModal[None]):
             column.update(Group(*(section for section, _ in part)))
 
     def on_key(self, event: Key) -> None:
-        """What opened it closes it."""
+        """The key that opened it closes it."""
         if event.key in self._closed_by and self.is_current:
             event.stop()
-            event.prevent_default()  # it may be one of its own keys, too
+            event.prevent_default()  # it may be a key of the help, too
             self.dismiss()
 
     def _scroll(self, lines: int) -> None:
@@ -105,11 +105,11 @@ class HelpScreen(KeyedModal[None]):
 
 
 Section = tuple[RenderableType, int]
-"""What is shown, and about how many lines it takes."""
+"""What is shown, and about how many lines it needs."""
 
 
 def _sections(name: str, context: Context, own: str) -> list[Section]:
-    """The commands of a screen; of one that is not this, those that only it has."""
+    """The commands of a screen; of another one than `own`, only those that `own` does not have."""
     known = () if name == own else SCOPES[own].actions
     keys = keys_of(name, context.user.keys)
     actions = [action for action in SCOPES[name].actions if action not in known]
@@ -137,7 +137,7 @@ def _words(keys: Sequence[str]) -> str:
 def _legend(ink: Ink, accept: str) -> Section:
     words = (
         ("label", "a person's label"),
-        ("suggestion", f"a model's suggestion; {accept} takes it as the label"),
+        ("suggestion", f"a model's suggestion; {accept} accepts it as the label"),
         ("none", "no label"),
     )
     table = Table.grid(padding=(0, 2))

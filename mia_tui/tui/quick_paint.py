@@ -1,9 +1,9 @@
 """Paints only what changed: Textual's compositor, without its work for cells that stay as they are.
 
-Textual renders every line of every widget within the box around all changes,
+Textual renders every line of every widget inside the box around all changes,
 and cuts each wherever any widget begins or ends. For the frame around an image
 that box is nearly the whole screen: 2.5 ms for 4 KB. Here only lines with
-something to paint are asked for, and cut only where they must be.
+something to paint are rendered, and cut only where necessary.
 A test compares what both paint.
 """
 

@@ -1,7 +1,7 @@
-"""Messages that were read make room: one that has been up for a moment goes at the next key.
+"""Removes a message that has been shown for a moment at the next key.
 
-Who labels fast reads a message and presses the next key; from then on it would only lie over what is looked at.
-An error stays for its time, unless Esc takes it away.
+A person who labels fast reads a message and presses the next key; from then on it would only hide the image.
+An error stays for its full time, unless Esc removes it.
 """
 
 from functools import partial
@@ -13,17 +13,17 @@ from textual.notifications import Notification
 from mia_tui.tui.textual_private import messages_shown, take_messages_away
 
 READ_S = 1.5
-"""So long a message stays, whatever is pressed."""
+"""A message stays at least so long."""
 
 AFTER_KEY_S = 0.1
-"""First the key is answered: to paint what lay below a message takes a paint of its own."""
+"""The key takes effect first: painting what lay below a message takes a paint of its own."""
 
 
 class ReadMessages:
-    """Takes the messages of an app away at keys.
+    """Removes the messages of an app at keys.
 
     Args:
-        app: Shows them.
+        app: The app.
     """
 
     def __init__(self, app: App[Any]) -> None:

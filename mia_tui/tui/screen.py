@@ -1,6 +1,7 @@
-"""What every screen of the app does alike: keys become commands, obeyed one after the other; questions; messages.
+"""What the screens of the app have in common: keys run commands, one after the other; questions; messages.
 
-A screen is a module with a `KeyedScreen` and a table of keys of the same name in `keys.tables`.
+A new screen is a module with a `KeyedScreen`, and a table of its keys in `keys.tables`, whose name is added there.
+Dialogs and the help are `KeyedModal`s.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,23 +26,23 @@ Result = TypeVar("Result")
 
 
 class _NamedCommands(Protocol):
-    """The commands of a screen; this type is for the checker alone."""
+    """The commands of a screen, as the type checker sees them."""
 
     by_name: dict[str, Command]
 
 
 class KeyedScreen(CoveredScreen[Result]):
-    """A screen whose keys, palette and last line ask for commands.
+    """A screen whose keys, palette and last line run commands.
 
-    A screen has `commands`, and says in `say`, `show` and the methods named `command_…` what happens around one.
+    A subclass sets `commands`, and overrides `say`, `show` and the methods named `command_…` as it needs.
 
     Args:
         context: What screens share.
 
     Attributes:
         SCOPE: Its name in `SCOPES`.
-        commands: What its keys do, by the id of the action in `by_name`.
-        queue: Obeys them one after the other.
+        commands: What its keys do; `by_name` has them by the id of the action.
+        queue: Runs them one after the other.
         keys: The keys in force, by command.
     """
 
@@ -63,37 +64,37 @@ class KeyedScreen(CoveredScreen[Result]):
         )
 
     def on_mount(self) -> None:
-        """Besides what each of them does (Textual calls both)."""
-        self.run_worker(self.obey_commands(), group="commands", name="commands")
+        """Start running commands; Textual calls the method of a subclass, too."""
+        self.run_worker(self.run_queue(), group="commands", name="commands")
 
-    async def obey_commands(self) -> None:
-        """Obey for as long as the screen is there."""
+    async def run_queue(self) -> None:
+        """Run commands for as long as the screen exists."""
         await self.queue.run()
 
     # Keys
 
     def on_key(self, event: events.Key) -> None:
-        if not self.obey_key(event):
-            self.take_other_key(event)
+        if not self.run_key(event):
+            self.other_key_pressed(event)
 
-    def obey_key(self, event: events.Key) -> bool:
-        """Obey the command of a key at once; False if the key has none.
+    def run_key(self, event: events.Key) -> bool:
+        """Run the command of a key at once; False if the key has none.
 
-        Textual would look for a binding only when the key has come back to the app, and what was pressed behind it
-        in the same burst is then done before it.
+        Textual looks for a binding only when the key has come back to the app; of a burst of keys, later ones would
+        then take effect first.
         """
         command = self._commands_by_key.get(event.key)
         if command is None:
             return False
         event.stop()
-        self.obey(command)
+        self.run_command(command)
         return True
 
-    def take_other_key(self, event: events.Key) -> None:
+    def other_key_pressed(self, event: events.Key) -> None:
         """A key without a command was pressed."""
 
-    def obey(self, command: str) -> None:
-        """A key, the palette or the last line asks for a command."""
+    def run_command(self, command: str) -> None:
+        """Run a command because of a key, the palette or the last line."""
         if command == "quit":
             self.call_later(self.app.action_quit)
         elif command == "command_palette":
@@ -102,64 +103,64 @@ class KeyedScreen(CoveredScreen[Result]):
             self.do_command(command)
 
     def do_command(self, command: str) -> None:
-        """Do one of the screen's own commands, when those before it are done."""
+        """Run one of the screen's own commands when those before it are done."""
         self.queue.do(self.commands.by_name[command], opens=command in self._opening)
 
     @on(KeyLine.Pressed)
     def _press_key(self, event: KeyLine.Pressed) -> None:
-        self.obey(event.command)
+        self.run_command(event.command)
 
     def key(self, command: str) -> str:
-        """The key of a command, as sentences name it."""
+        """The key of a command for a sentence."""
         return said_key(self.SCOPE, self.keys, command)
 
     # What happens around a command
 
     def command_begins(self) -> None:
-        """What the last one said is over."""
+        """Clear what the last command said."""
         self.say("")
 
     def command_ended(self) -> None:
-        """Paint what is different."""
+        """Paint what has changed."""
         self.show()
 
     def command_failed(self, error: MiaError, dropped: int) -> None:
-        """Say why, and that keys pressed behind it were dropped."""
+        """Say why, and how many keys behind it had no effect."""
         more = f" {counted(dropped, 'key')} pressed meanwhile had no effect." if dropped else ""
         self.say_failed(f"{error}{more}")
 
     def command_is_slow(self, waiting: int) -> None:
-        """A command that was asked for some time ago is at work; so many others wait."""
+        """A command takes longer than `SLOW_S`; so many others wait."""
 
     def say(self, message: str) -> None:
-        """A sentence on the screen, until the next command."""
+        """Show a sentence on the screen until the next command."""
 
     def say_failed(self, message: str) -> None:
-        """Why a command was not done."""
+        """Show why a command failed."""
         self.say_error(message)
 
     def show(self) -> None:
-        """Paint what is different now."""
+        """Paint what has changed."""
 
     # Questions and messages
 
     async def ask(self, screen: Screen[Answer]) -> Answer | None:
-        """Show another screen until the person leaves it; what came of it, None if they think better of it.
+        """Show another screen until the person leaves it; returns its result, None if it was cancelled.
 
-        What was pressed behind the key that opened it was not meant for this screen, and is forgotten.
+        Commands that wait are dropped: keys behind the one that opened the screen were not meant for this one.
         """
         self.queue.forget_waiting()
         return await self.app.push_screen_wait(screen)
 
     async def confirm(self, title: str, text: str, *, no: str, yes: str, letters: bool = True) -> bool:
-        """Ask a question with two answers; without one, it is no.
+        """Ask a question with two answers; cancelling it means no.
 
         Args:
             title: The question.
             text: What to know before answering.
-            no: The careful answer, which has the focus.
-            yes: The other one.
-            letters: Whether a first letter answers; not where the question comes unasked, while somebody types.
+            no: The text of the safe answer, which has the focus.
+            yes: The text of the other one.
+            letters: Whether a first letter answers; not if the question may come up while somebody types.
         """
         from mia_tui.tui.dialogs import Question
 
@@ -172,15 +173,15 @@ class KeyedScreen(CoveredScreen[Result]):
         await self.ask(HelpScreen(self.context, self.SCOPE))
 
     def tell(self, message: str, *, warning: bool = False) -> None:
-        """A message that lies over the screen for some seconds."""
+        """Show a message over the screen for some seconds."""
         self.app.notify(self.context.ink.shown(message), severity="warning" if warning else "information")
 
     def warn(self, message: MiaError | str) -> None:
-        """A warning, for twice as long."""
+        """Show a warning for twice as long."""
         self._tell_long(str(message), is_error=False)
 
     def say_error(self, error: MiaError | str) -> None:
-        """What went wrong, for twice as long."""
+        """Show an error for twice as long."""
         self._tell_long(str(error), is_error=True)
 
     def _tell_long(self, message: str, *, is_error: bool) -> None:
@@ -190,28 +191,28 @@ class KeyedScreen(CoveredScreen[Result]):
             timeout=2 * self.context.user.toast_s,
         )
 
-    # Beside commands
+    # In the background
 
     def beside(self, work: Command) -> None:
-        """Do something that need not be waited for; it goes on when the screen is left."""
+        """Do something in the background; it continues when the screen is left."""
         self.app.run_worker(work(), group="beside")
 
     def post_from_thread(self, message: Message) -> None:
-        """For threads: post a message; after the screen has gone there is nobody to tell."""
+        """Post a message from a thread, unless the screen was closed meanwhile."""
         if self.is_running:
             self.post_message(message)
 
 
 class KeyedModal(ModalScreen[Answer], inherit_bindings=False):
-    """A screen over another one, with the user's keys in force.
+    """A dialog or the like over a screen, with the user's keys in force.
 
     Attributes:
         KEYS: Its name in `SCOPES`.
-        by_name: What its keys do, by the id of the action; those of the table that are not in it do nothing here.
+        by_name: What its keys do, by the id of the action; other keys of the table do nothing here.
     """
 
     KEYS: ClassVar[str] = "dialog"
-    # As Textual has it, without Tab: who types into a dialog is not to leave the line by mistake.
+    # Textual's own, without Tab: nobody should leave the line they type in by mistake.
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+c,super+c", "screen.copy_text", show=False)]
 
     def __init__(self) -> None:
@@ -220,17 +221,16 @@ class KeyedModal(ModalScreen[Answer], inherit_bindings=False):
         self._commands_by_key: dict[str, str] = {}
 
     def on_mount(self) -> None:
-        """Besides what each of them does (Textual calls both)."""
+        """Textual calls the method of a subclass, too."""
         self._commands_by_key = commands_by_key(keys_of(self.KEYS, self._wanted), only=self.by_name)
 
     def on_key(self, event: events.Key) -> None:
-        self.obeys(event)
+        self.run_key(event)
 
-    def obeys(self, event: events.Key) -> bool:
-        """Obey a key that is one of its own at once; False if it is none.
+    def run_key(self, event: events.Key) -> bool:
+        """Run the command of a key at once; False if the key has none.
 
-        What was pressed behind the key that closed it, in the same burst, is not for it any more: left alone, it
-        comes to the screen that is seen now.
+        A key of the same burst as the one that closed this goes to the screen that is shown now.
         """
         if not self.is_current:
             return True
@@ -242,7 +242,7 @@ class KeyedModal(ModalScreen[Answer], inherit_bindings=False):
         return True
 
     def in_words(self, words: str) -> str:
-        """A sentence with the keys in force instead of the ids of commands in braces, such as `{ok} takes it`."""
+        """Replace ids of commands in braces by their keys, as in `{ok} takes it`."""
         for name, keys in keys_of(self.KEYS, self._wanted).items():
             words = words.replace(f"{{{name}}}", shown_key(keys[0]) if keys else "no key")
         return words[:1].upper() + words[1:]

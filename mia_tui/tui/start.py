@@ -1,6 +1,6 @@
-"""Opening the app: what the terminal can do is asked before anything is drawn.
+"""Starts the app: the terminal is asked what it can do before anything is drawn.
 
-Most of the time until the first image is spent in importing Textual. The terminal answers meanwhile, and the first
+Most of the time until the first image goes into importing Textual. Meanwhile the terminal answers, and the first
 image is read.
 """
 
@@ -23,22 +23,22 @@ def open_app(
 ) -> int:
     """Run the app until it is closed.
 
-    Garbage is not looked for at first, since `cli.open`: in what is imported there is none, and a look through a
-    million images' worth of objects holds up keys for 70-260 ms. The labelling screen enables it again when all
-    that is known of a dataset is loaded, and leaves that out.
+    Garbage collection is off since `cli.open`: imported modules have none, and a collection over the objects of a
+    million images blocks keys for 70-260 ms. The labelling screen turns it on again when the dataset is loaded, with
+    all those objects frozen.
 
     Args:
         dataset: Folder of images; None opens the home screen.
-        state: What the user named with --state.
-        annotator: What the user named with --annotator.
+        state: The folder given with --state.
+        annotator: The name given with --annotator.
         graphics: auto, or the way to draw pictures.
-        user: What the user set.
+        user: The user's settings.
 
     Returns:
         The exit code.
 
     Raises:
-        DataError: If the dataset is no folder.
+        DataError: If the dataset is not a folder.
     """
     preload = None
     if dataset is not None:
@@ -63,13 +63,13 @@ def open_app(
 
 
 def _ask(graphics: Wanted, user: UserConfig) -> Terminal:
-    """What the terminal can do; Textual is imported while it answers, and told the colours afterwards."""
+    """What the terminal can do; Textual is imported while it answers, and then told the colours."""
     environment = with_colours(os.environ, user.colours)
     terminal = ask_terminal(graphics, meanwhile=_import_app, environment=environment)
     if terminal.colourless:
         os.environ["NO_COLOR"] = "1"
     else:
-        os.environ.pop("NO_COLOR", None)  # Textual goes by its presence, even where it is empty
+        os.environ.pop("NO_COLOR", None)  # to Textual it counts even if it is empty
     from mia_tui.tui.textual_private import use_colour_system
 
     use_colour_system(_COLOUR_SYSTEMS[terminal.colours])

@@ -1,5 +1,6 @@
 """The README and the code tell the same."""
 
+import ast
 import re
 from pathlib import Path
 from typing import get_args
@@ -94,3 +95,27 @@ def test_the_check_runs_the_test_command_of_the_readme() -> None:
     command, tests = re.search(r"\n(pip install -e [^\n]+) && (pytest)\n", README).groups()  # type: ignore[union-attr]
     steps = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert command.removeprefix("pip install ") in steps and f"\n{tests}" in steps
+
+
+_NAMED_KEY = re.compile(
+    r"\b(F([2-9]|1\d)|Ctrl\+[A-Z]|Enter|Esc|Space|Tab|Del|PgUp|PgDn|Backspace)\b"
+    r"|\b[A-Z] (shows|goes|resumes|trains|starts|opens|takes|brings|again)\b"
+)
+
+
+def test_no_sentence_of_the_app_names_a_key_that_the_user_may_have_changed() -> None:
+    """`KeyedScreen.key` and `said_key` look it up."""
+    named = []
+    for path in (ROOT / "mia_tui" / "tui").rglob("*.py"):
+        if path.parent.name in ("keys", "tables"):
+            continue
+        tree = ast.parse(path.read_text("utf-8"))
+        documentation = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        for node in ast.walk(tree):
+            if (
+                isinstance(node, ast.Constant)
+                and isinstance(node.value, str)
+                and id(node) not in documentation
+            ):
+                named += [(path.name, node.value)] if _NAMED_KEY.search(node.value) else []
+    assert named == []

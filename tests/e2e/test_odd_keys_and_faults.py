@@ -41,7 +41,7 @@ BREAK = """
     {}
 """
 PLACES = {
-    "a command": "LabelScreen.obey = fail",
+    "a command": "LabelScreen.run_command = fail",
     "compose": "LabelScreen.compose = fail",
     "the start of the app": "MiaApp.on_mount = fail",
     "a worker": "in_app(lambda app: app.run_worker(fail_later()))",
@@ -58,7 +58,7 @@ PLACES = {
     "the thread of the pictures": "PictureCache._make = fail",
     "the thread of the scan": "ScanThread._work = fail",
     "closing": "LabelScreen.remember = fail",
-    "an end that nobody asked for": "LabelScreen.obey = lambda self, _: self.app.exit()",
+    "an end that nobody asked for": "LabelScreen.run_command = lambda self, _: self.app.exit()",
 }
 
 

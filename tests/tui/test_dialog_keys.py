@@ -61,7 +61,7 @@ def test_a_text_is_taken_and_given_up_by_the_users_keys_alone(
     async def test() -> None:
         async with shown(cells, lambda *_: TextDialog("What?"), context=OWN) as pilot:
             app: Any = pilot.app
-            assert "F6 takes it, F7 does nothing." in screen_text(app)
+            assert "F6 confirms, F7 changes nothing." in screen_text(app)
             await type_text(pilot, "cells")
             await press(pilot, "enter", "escape", "tab")
             assert not app.ended
@@ -89,7 +89,7 @@ def test_a_list_is_gone_through_by_the_users_keys(cells: Path, keys: list[str], 
 
         async with shown(cells, make, context=OWN) as pilot:
             app: Any = pilot.app
-            assert "F6 takes it, F7 does nothing." in screen_text(app)
+            assert "F6 confirms, F7 changes nothing." in screen_text(app)
             await press(pilot, "enter", "escape")
             assert not app.ended
             await press(pilot, *keys)
@@ -140,7 +140,9 @@ def test_a_question_is_answered_by_the_users_keys(
         async with shown(cells, make, context=context) as pilot:
             app: Any = pilot.app
             words = (
-                "Left and F9 choose, F6 takes it" if context is OWN else "Left and Right choose, Enter takes"
+                "Left and F9 choose, F6 confirms"
+                if context is OWN
+                else "Left and Right choose, Enter confirms"
             )
             assert words in screen_text(app)
             await press(pilot, *keys)
@@ -208,7 +210,7 @@ def test_a_command_of_a_dialog_without_a_key_is_said_to_have_none(cells: Path) -
     async def test() -> None:
         context = with_keys(dialog__cancel=())
         async with shown(cells, lambda *_: TextDialog("What?"), context=context) as pilot:
-            assert "Enter takes it, no key does nothing." in screen_text(pilot.app)
+            assert "Enter confirms, no key changes nothing." in screen_text(pilot.app)
 
     run(test())
 

@@ -230,7 +230,7 @@ def test_f1_shows_the_keys(place: Path) -> None:
         async with home() as pilot:
             await press(pilot, "f1")
             assert "On the first screen" in screen_text(pilot.app)
-            assert "Complete the name that is typed" in screen_text(pilot.app)
+            assert "Complete the typed name" in screen_text(pilot.app)
             await press(pilot, "escape")
             assert "Recent" in screen_text(pilot.app) or "Folders in" in screen_text(pilot.app)
 

@@ -1,6 +1,8 @@
 """One table of keys: no clashes in it, the user's keys on every screen, the palette with keys."""
 
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -26,9 +28,14 @@ from mia_tui.tui.context import Context
 from mia_tui.tui.grid.screen import GridScreen
 from mia_tui.tui.help import HelpScreen
 from mia_tui.tui.home.screen import HomeScreen
-from mia_tui.tui.keys.bindings import key_hints, keys_of, palette_lines, said_key
-from mia_tui.tui.keys.tables import SCOPES
+from mia_tui.tui.keys import tables
+from mia_tui.tui.keys.bindings import key_hints, keys_of, palette_lines, said_key, shown_key
+from mia_tui.tui.keys.command_queue import Command
+from mia_tui.tui.keys.tables import SCOPES, Action
+from mia_tui.tui.keys.tables.label import shared as shared_keys
+from mia_tui.tui.keys.tables.model import make_scope
 from mia_tui.tui.label.words import first_hint
+from mia_tui.tui.screen import KeyedScreen
 from mia_tui.tui.widgets.key_line import KeyLine
 from mia_tui.tui.widgets.text_field import TextField
 
@@ -212,7 +219,7 @@ def test_sentences_name_the_keys_that_the_user_gave(dataset: Path, tmp_path: Pat
     async def test() -> None:
         async with opened(dataset, context=own) as pilot:
             await press(pilot, "end", "f16")
-            assert "F14 goes there" in screen_text(pilot.app)
+            await wait_until(pilot, lambda: "F14 goes there" in screen_text(pilot.app))  # once it is saved
             await press(pilot, "ctrl+f")
             await type_text(pilot, "nowhere")
             await press(pilot, "enter")
@@ -279,3 +286,90 @@ def test_a_list_is_narrowed_by_what_was_typed_before_an_arrow_of_the_same_burst(
             assert labels_in(folder)["image-000.png"].class_id == 3
 
     run(test())
+
+
+@pytest.mark.parametrize(
+    ("keys", "sentence"),
+    [
+        ({}, "Space marks"),
+        ({"grid__mark": ("insert",)}, "Ins marks"),
+        ({"grid__mark": ()}, "Ctrl+P, Mark marks"),
+    ],
+)
+def test_a_sentence_of_the_grid_names_the_key_in_force(
+    dataset: Path, keys: dict[str, tuple[str, ...]], sentence: str
+) -> None:
+    async def test() -> None:
+        async with shown(dataset, GridScreen, context=with_keys(**keys)) as pilot:
+            assert sentence in screen_text(pilot.app)
+
+    run(test())
+
+
+def test_the_first_screen_says_which_key_opens_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    async def test() -> None:
+        async with opened(None) as pilot:
+            assert "Enter opens it." in screen_text(pilot.app)
+        async with opened(None, context=with_keys(home__open=("f6",))) as pilot:
+            assert "F6 opens it." in screen_text(pilot.app)
+
+    run(test())
+
+
+class _Lamp(KeyedScreen[None]):
+    """A new screen: this class, and the table of its keys."""
+
+    SCOPE = "lamp"
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.lit = 0
+        self.commands = self
+        self.by_name: dict[str, Command] = {"light": self._light, "help": self.show_help}
+
+    async def _light(self) -> None:
+        self.lit += 1
+
+
+@pytest.fixture
+def lamp(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table of a new screen."""
+    table = ModuleType("lamp")
+    light = Action("light", ("l",), "Light", "Light the lamp.", "At the lamp")
+    vars(table)["SCOPE"] = make_scope(
+        "lamp", "at the lamp", (light, *shared_keys("help", "quit", "command_palette"))
+    )
+    monkeypatch.setitem(sys.modules, f"{tables.__name__}.lamp", table)
+    monkeypatch.setattr(tables, "_NAMES", (*tables._NAMES, "lamp"))
+
+
+@pytest.mark.parametrize(("keys", "key", "said"), [({}, "l", "L"), ({"lamp__light": ("f9",)}, "f9", "F9")])
+def test_a_new_key_is_a_line_of_its_table_and_is_then_known_to_all(
+    lamp: None, dataset: Path, keys: dict[str, tuple[str, ...]], key: str, said: str
+) -> None:
+    async def test() -> None:
+        context = with_keys(**keys)
+        async with shown(dataset, lambda _, context: _Lamp(context), context=context) as pilot:
+            screen = pilot.app.screen
+            assert isinstance(screen, _Lamp)
+            await press(pilot, key)
+            assert screen.lit == 1 and screen.key("light") == said
+            await press(pilot, "?")
+            assert isinstance(pilot.app.screen, HelpScreen)
+            line = next(line for line in screen_text(pilot.app).splitlines() if "Light the lamp." in line)
+            assert line.split()[1] == shown_key(key)
+        in_palette = ("light", f"Light  {shown_key(key)}", "Light the lamp.")
+        assert in_palette in palette_lines("lamp", context.user.keys)
+
+    run(test())
+
+
+def test_the_user_can_give_a_new_command_another_key(lamp: None, tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text('[keys]\n"lamp.light" = "f9"\n')
+    user = load_user_config(file, screens=SCOPES.values())
+    assert keys_of("lamp", user.keys)["light"] == ("f9",)

@@ -28,6 +28,7 @@ from tui_support import (
     wait_until,
 )
 
+from mia_tui.config.user import UserConfig
 from mia_tui.errors import RunError
 from mia_tui.paths import StateFolder
 from mia_tui.runs.list.index import list_runs
@@ -122,6 +123,9 @@ def test_without_runs_it_says_which_key_trains_one(dataset: Path) -> None:
             assert "There are no runs yet. N trains one." in screen_text(pilot.app)
             await press(pilot, "enter", "s", "r", "x", "v", "space", "u", "a", "c")
             assert not pilot.app.ended
+        own = make_context(user=UserConfig(keys={"runs.new": ("f9",)}))
+        async with room(dataset, context=own) as pilot:
+            assert "There are no runs yet. F9 trains one." in screen_text(pilot.app)
 
     run(test())
 

@@ -28,6 +28,7 @@ from tui_support import settle as settle_commands
 import mia_tui.tui
 from mia_tui.config.fields import fields
 from mia_tui.config.train import TrainConfig
+from mia_tui.config.user import UserConfig
 from mia_tui.errors import RunError
 from mia_tui.runs.machine.gpus import Gpu
 from mia_tui.runs.machine.torch_probe import TorchFacts
@@ -162,6 +163,18 @@ def test_a_fault_is_said_at_its_field_in_words_with_the_key_that_made_it(discs: 
             await press(pilot, "backspace", "3")
             assert "must be" not in text(pilot)
             assert "--epochs 3" in command(pilot)
+
+    run(test())
+
+
+def test_the_key_that_shows_a_fault_is_the_one_in_force(discs: Path) -> None:
+    async def test() -> None:
+        for keys, said in (({}, "F5"), ({"train.start": ("f9",)}, "F9")):
+            context = replace(make_context(user=UserConfig(keys=keys)), annotator=None)
+            async with form(discs, context=context) as pilot:
+                await to_field(pilot, "epochs")
+                await press(pilot, "0")
+                assert f"1 fault: {said} shows the first" in text(pilot)
 
     run(test())
 

@@ -96,7 +96,7 @@ class ClassCommands:
     def _with_class(self, command: Callable[[ImageClass], Awaitable[None]]) -> Command:
         """A command for the class under the cursor, as it is when its turn comes."""
 
-        async def obey() -> None:
+        async def run() -> None:
             chosen = self._screen.chosen
             if chosen is None:
                 self._screen.say(f"There is no class yet: {self._screen.key('add')} adds some.")
@@ -107,7 +107,7 @@ class ClassCommands:
             else:
                 await command(replace(chosen, name=printable(chosen.name)))
 
-        return obey
+        return run
 
     async def _add(self) -> None:
         hint = "One name, or many with commas between them. {ok} adds them, {cancel} does nothing."

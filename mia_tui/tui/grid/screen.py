@@ -130,7 +130,7 @@ class GridScreen(SessionScreen[bool]):
         key = self.session.listing.key(int(self.session.view[event.position]))  # places may change till then
         self.do(partial(self.commands.go_to, key, mark=event.mark, through=event.through))
         if event.opened:
-            self.obey("open")
+            self.run_command("open")
 
     @on(GridView.Moved)
     def _see_others(self) -> None:
@@ -191,7 +191,11 @@ class GridScreen(SessionScreen[bool]):
         if shown:
             right.append((f"  {shown}", ink.dim()))
         self._facts.show(left, right)
-        marked = f"{counted(count, 'image')} marked: a class key labels them" if count else "Space marks"
+        marked = (
+            f"{counted(count, 'image')} marked: a class key labels them"
+            if count
+            else f"{self.key('mark')} marks"
+        )
         words = f"{session.counts.labelled:,} labelled{ink.separator}{session.counts.left:,} left"
         self._status.show(
             [(self._message or marked, Style(bold=bool(self._message or count)))], [(words, ink.dim())]

@@ -31,7 +31,6 @@ from mia_tui.tui.widgets.text_field import TextField
 _RECENT_SHOWN = 8
 _RUNS_SHOWN = 5
 _PAGE = 10
-_WELCOME = "Type the folder of the images or choose it with the arrows; Enter opens it."
 
 
 class HomeScreen(KeyedScreen[None]):
@@ -66,6 +65,8 @@ class HomeScreen(KeyedScreen[None]):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
+        opens = self.key("open")
+        self._welcome = f"Type the folder of the images or choose it in the list; {opens} opens it."
         self._key_line = KeyLine(context.ink, key_hints(self.SCOPE, context.user.keys))
         self._at_once: dict[str, Callable[[], None]] = {
             "open": self._open,
@@ -91,10 +92,10 @@ class HomeScreen(KeyedScreen[None]):
             placeholder="a folder, such as ~/images",
             id="folder",
             select_on_focus=False,
-            before=self.obey_key,
+            before=self.run_key,
         )
         self._list = EntryList(context.ink, id="entries")
-        self._message = TextBlock(_WELCOME, id="home-message")
+        self._message = TextBlock(self._welcome, id="home-message")
         self._runs = TextBlock(id="runs")
         self._looker = FolderLooker(lambda folder: self.post_from_thread(self.Looked(folder)))
         self._watch: RunWatch | None = None
@@ -147,7 +148,7 @@ class HomeScreen(KeyedScreen[None]):
         self._put = self._input.value
         self._cursor = None
         self._refused = False
-        self._say(_WELCOME)
+        self._say(self._welcome)
         self._build(keep=None)
 
     def do_command(self, command: str) -> None:
@@ -161,7 +162,7 @@ class HomeScreen(KeyedScreen[None]):
         elif self._input.value.strip():
             self._look_and_open(self._typing.folder_of(self._input.value.strip()), None)
         else:
-            self._say(_WELCOME)
+            self._say(self._welcome)
 
     @on(EntryList.Picked)
     def _picked(self, event: EntryList.Picked) -> None:
@@ -216,7 +217,7 @@ class HomeScreen(KeyedScreen[None]):
 
     def _start_anew(self) -> None:
         self._fill("")
-        self._say(_WELCOME)
+        self._say(self._welcome)
 
     # Opening
 

@@ -1,1 +1,1 @@
-"""From bytes of the terminal to commands: the keyboard, the tables of keys, who waits."""
+"""From bytes of the terminal to commands: the keyboard, the tables of keys, the queue of commands."""

@@ -1,4 +1,4 @@
-"""The tables of `keys.tables` with the user's keys in force: which command a key asks for, and how people read it."""
+"""The tables of `keys.tables` with the user's keys in force: the command of a key, and how a key is written."""
 
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,15 +7,15 @@ from mia_tui.config.keys import keys_in_force
 from mia_tui.tui.keys.tables import SCOPES
 
 UserKeys = Mapping[str, tuple[str, ...]]
-"""The user's keys, as `UserConfig.keys` has them."""
+"""The keys that the user set, as in `UserConfig.keys`."""
 
 
 @dataclass(frozen=True)
 class KeyHint:
-    """What the last line of a screen says of a command.
+    """A command in the last line of a screen.
 
     Attributes:
-        key: As people read it.
+        key: As it is shown.
         title: Of the command.
         command: Its id.
     """
@@ -28,14 +28,14 @@ class KeyHint:
 def commands_by_key(
     keys: Mapping[str, Sequence[str]], *, only: Container[str] | None = None
 ) -> dict[str, str]:
-    """The command that a key asks for; the keys as Textual names them.
+    """The command of each key, with keys as Textual names them.
 
     Textual's own bindings and keymap are not used: they cannot take a command all its keys away, and a binding is
     looked for only when the key has come back to the app.
 
     Args:
         keys: In force, by command, as `keys_of` gives them.
-        only: The commands that there are, where those are not all of the table.
+        only: The commands that the screen has, if those are not all of the table.
     """
     found: dict[str, str] = {}
     for command, its_keys in keys.items():
@@ -51,7 +51,7 @@ def keys_of(scope: str, wanted: UserKeys) -> dict[str, tuple[str, ...]]:
 
 
 def key_hints(scope: str, wanted: UserKeys) -> list[KeyHint]:
-    """The keys that the last line of a screen shows, in their order; a command without a key is left out."""
+    """The commands that the last line of a screen shows, in order, without those that have no key."""
     keys, titles = keys_of(scope, wanted), {action.id: action.title for action in SCOPES[scope].actions}
     return [
         KeyHint(shown_key(keys[name][0]), titles[name], name) for name in SCOPES[scope].footer if keys[name]
@@ -59,7 +59,7 @@ def key_hints(scope: str, wanted: UserKeys) -> list[KeyHint]:
 
 
 def said_key(scope: str, keys: Mapping[str, Sequence[str]], command: str) -> str:
-    """The key of a command for a sentence, letters as on a keyboard; where it has none, how the palette does it."""
+    """The key of a command for a sentence, letters in capitals; without a key, how to run it from the palette."""
     if keys[command]:
         key = shown_key(keys[command][0])
         return key.upper() if len(key) == 1 else key
@@ -79,7 +79,7 @@ def palette_lines(scope: str, wanted: UserKeys) -> list[tuple[str, str, str]]:
 
 
 def key_name(key: str) -> str:
-    """Textual's name of a key: `=` is equals_sign; f1, ctrl+z and the like stay."""
+    """Textual's name of a key: `=` is equals_sign; f1, ctrl+z and the like stay as they are."""
     from mia_tui.tui.textual_private import key_of_character
 
     return key_of_character(key) if len(key) == 1 else key

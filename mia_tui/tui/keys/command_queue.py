@@ -1,8 +1,8 @@
-"""Commands in the order they were given, one at a time.
+"""Runs commands one at a time, in the order in which they were asked for.
 
-A key pressed while a label is being written waits for it, so it acts on what
-the person will see then. Where a write fails, what was pressed behind it was
-meant for other images than it would act on now, and is dropped.
+A key pressed while a label is being written waits until that is done, so it
+acts on what the person sees then. If a write fails, the commands behind it
+are dropped: they were meant for other images.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from mia_tui.errors import MiaError
 Command = Callable[[], Awaitable[None]]
 
 SLOW_S = 0.15
-"""What is not done so long after it was asked for is said to take its time."""
+"""A command that is not done by then is reported as slow."""
 
 
 class _Asked(NamedTuple):
@@ -25,13 +25,13 @@ class _Asked(NamedTuple):
 
 
 class CommandQueue:
-    """Obeys commands. `run` is to be run as a worker of the screen.
+    """Runs commands; `run` is the worker of a screen.
 
     Args:
-        begin: Called before each command: what the last one said is over.
-        done: Called after each: paint what is different.
-        failed: Called with the error, and how many commands behind it were dropped.
-        slow: Called with how many commands wait, when one is at work that was asked for more than a blink ago.
+        begin: Called before each command, to clear what the last one said.
+        done: Called after each, to paint what has changed.
+        failed: Called with the error and the number of waiting commands that were dropped.
+        slow: Called with the number of waiting commands when one is still running `SLOW_S` after it was asked for.
     """
 
     def __init__(
@@ -50,20 +50,20 @@ class CommandQueue:
 
     @property
     def opens(self) -> bool:
-        """Whether a command is due or at work that opens another screen: what is typed now is meant for that."""
+        """Whether a command that opens another screen waits or runs: what is typed now is meant for that screen."""
         return self._opening > 0
 
     @property
     def idle(self) -> bool:
-        """Whether everything that was asked for is done."""
+        """Whether all commands are done."""
         return not self._at_work and self._waiting.empty()
 
     def do(self, command: Command, *, keep: bool = False, opens: bool = False) -> None:
-        """Obey a command when those before it are done.
+        """Run a command when those before it are done.
 
         Args:
             command: What to do.
-            keep: Whether it is done even where one before it fails: the end of the app.
+            keep: Whether to run it even if one before it fails, as for the end of the app.
             opens: Whether it opens another screen.
         """
         if keep:
@@ -72,11 +72,11 @@ class CommandQueue:
         self._waiting.put_nowait(_Asked(time.monotonic(), command, opens))
 
     def forget_waiting(self) -> None:
-        """Another screen is shown: what was pressed behind the key that opened it was not meant for this one."""
+        """Drop the commands that wait, because another screen opens: they were not meant for this one."""
         self._drop_waiting()
 
     async def run(self) -> None:
-        """Obey for as long as the screen is there."""
+        """Run commands for as long as the screen exists."""
         loop = asyncio.get_running_loop()
         while True:
             asked_at, command, opens = await self._waiting.get()

@@ -1,9 +1,9 @@
 """From the bytes that a terminal sends to Textual's events, whatever the bytes are.
 
-Textual's own reading ends the app at a byte that is not UTF-8, and takes an escape sequence that it does not know
-for the keys that spell it: a late answer of the terminal, a torn mouse report or the colours in a pasted text would
-label images. Here bytes are cut into characters, sequences and pastes first. What is not UTF-8 is left out, as is a
-sequence that is unknown, torn or too long, and what follows counts again. Textual's parser says what the rest means.
+Textual's own reader ends the app at a byte that is not UTF-8, and reads an unknown escape sequence as single keys:
+a late answer of the terminal, an incomplete mouse report or the colours in a pasted text would label images. Here
+bytes are first cut into characters, sequences and pastes. Bytes that are not UTF-8 are skipped, as are sequences that
+are unknown, incomplete or too long. Textual's parser translates everything else.
 """
 
 import re
@@ -20,33 +20,33 @@ from mia_tui.tui.textual_private import SequenceParser
 _PASTE, _PASTE_END = b"\x1b[200~", b"\x1b[201~"
 
 # All that begins with Esc. CSI: F1 to F5 of the Linux console, a mouse report of old, rxvt's F keys with Shift, any
-# other; SS3; answers (OSC, DCS, APC); a character with Alt. A wrong byte within is a part of it: what stands behind
-# it, as the numbers of a mouse report, is no key.
+# other; SS3; answers (OSC, DCS, APC); a character with Alt. A wrong byte inside belongs to it: what follows, such as
+# the numbers of a mouse report, is no key.
 _WHOLE = re.compile(
     rb"\x1b(?:\[(?:\[[ -~]|M[^\x1b]{3}|\d+\$|[@-LN-Z\\-~]|[ -?][^\x1b@-~]*[@-~])"
     rb"|O[ -~]|[]P_][^\x07\x1b]*(?:\x07|\x1b\\)"
     rb"|[^\x1b[O\]P_\x80-\xff]|[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})"
 )
-# What may become one of them.
+# The beginning of one.
 _BEGUN = re.compile(
     rb"\x1b(?:\[(?:\[|M[^\x1b]{0,2}|[ -?][^\x1b@-~]*)?|O|[]P_][^\x07\x1b]*\x1b?"
     rb"|[\xc2-\xdf]|[\xe0-\xef][\x80-\xbf]?|[\xf0-\xf4][\x80-\xbf]{0,2})?\Z"
 )
-# What can become none of them any more, up to the byte that says so.
+# What cannot become one any more, up to the byte that shows it.
 _TORN = re.compile(rb"\x1b(?:\[(?:\[|M[^\x1b]*|[ -?][^\x1b@-~]*)?|O|[]P_][^\x07\x1b]*|[\x80-\xff])?")
 
-_LARGEST_WINDOW = 10_000  # pixels, or cells: beyond, it is noise, and would take all memory
-_LONGEST = 31  # beyond, the parser takes a sequence for keys
+_LARGEST_WINDOW = 10_000  # pixels, or cells: more is noise, and would take all memory
+_LONGEST = 31  # the parser reads a longer sequence as keys
 _KEPT = 64  # of a sequence that has not ended
 _REST_S = 1.0
-"""How late the rest of a sequence may be on a slow line; Esc alone, or with one more, is a key sooner."""
+"""How late the rest of a sequence may come on a slow line; Esc alone, or with one more byte, becomes a key sooner."""
 _PASTE_REST_S = 5.0
-"""A paste of which nothing more has come for so long has lost its end; until then no key would count."""
+"""A paste that has been silent for so long has lost its end; until then no key counts."""
 _LONGEST_PASTE = 1 << 20
 
 
 class PictureMissing(Message):
-    """kitty was to show a picture and has none of this number."""
+    """kitty was told to show a picture whose number it does not have."""
 
     def __init__(self, number: int) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class PictureMissing(Message):
 
 
 class Keyboard:
-    """Takes bytes as they come and tells what they mean; no bytes are an error."""
+    """Turns bytes into events, as they come; no bytes are an error."""
 
     def __init__(self) -> None:
         self._parser = SequenceParser()
@@ -64,7 +64,7 @@ class Keyboard:
         self._heard_at = time.monotonic()
 
     def feed(self, data: bytes) -> Iterator[Message]:
-        """Events of these bytes, which came behind those before."""
+        """Events of the next bytes."""
         self._heard_at = time.monotonic()
         data, self._waiting = self._waiting + data, b""
         place = 0
@@ -89,7 +89,7 @@ class Keyboard:
             yield from found
 
     def rest(self) -> Iterator[Message]:
-        """Events of what nothing has followed for a while; to be called now and then where nothing comes."""
+        """Events of a sequence that nothing has followed for a while; to be called while no bytes come."""
         silent_s = time.monotonic() - self._heard_at
         if self._pasted is not None:
             if silent_s > _PASTE_REST_S:
@@ -100,7 +100,7 @@ class Keyboard:
                 yield from self._keys(begun)
 
     def _paste_on(self, data: bytes, place: int) -> tuple[list[Message], int]:
-        """Text of a paste, up to its end or as far as it has come."""
+        """The text of a paste, up to its end or as far as it has arrived."""
         assert self._pasted is not None
         end = data.find(_PASTE_END, place)
         upto = end if end >= 0 else max(place, len(data) - len(_PASTE_END) + 1)
@@ -136,7 +136,7 @@ class Keyboard:
         found, spelt = self._parse(text), self._parser.give_up()
         if len(text) == 1:
             return [*found, *spelt]
-        # The parser spells Alt with a sign, as `&`, as the sign itself, which was not pressed.
+        # The parser reports Alt with a sign such as `&` as the sign itself, which was not pressed.
         return [*found, *(event for event in spelt if not _is_key_of(event, text[1]))]
 
     def _parse(self, text: str) -> list[Message]:
@@ -151,7 +151,7 @@ class Keyboard:
 
 
 def _answer(data: bytes) -> list[Message]:
-    """The event of what a terminal answers, where it is one that the app heeds."""
+    """The event of an answer of the terminal, if the app has a use for it."""
     number = missing_number(data.decode("utf-8", "replace"))
     return [] if number is None else [PictureMissing(number)]
 
@@ -164,7 +164,7 @@ def _is_key_of(event: Message, character: str) -> bool:
 
 
 def _is_no_window(data: bytes) -> bool:
-    """Whether a terminal says that it has a size that none has."""
+    """Whether a terminal reports an impossible size."""
     if not (data.startswith(b"\x1b[48;") and data.endswith(b"t")):
         return False
     return not all(0 < int(number) <= _LARGEST_WINDOW for number in re.findall(rb"\d+", data))

@@ -1,9 +1,9 @@
-"""Keys one after the other: the next is given away when what the last one did is done.
+"""Hands keys to the screens one by one: the next key waits until the last one has taken effect.
 
-Over a slow connection keys come in bursts. Textual gives each at once to what has the focus, and a dialog that a
-key opens is there some turns of the event loop later: what was typed into it would be obeyed by the screen below,
-and a note's digits would become labels. So a mark follows each key on its way from the widget with the focus up to
-the app, and the next key waits for it, and for the screen that the last one opens.
+Over a slow connection keys come in bursts. Textual passes each at once to the widget with the focus, but a dialog
+that a key opens exists only some turns of the event loop later: what was typed into it would go to the screen below,
+and the digits of a note would become labels. So a callback follows each key from the widget with the focus up to the
+app, and the next key waits for it, and for the screen that the last key opens.
 """
 
 import asyncio
@@ -18,20 +18,20 @@ from textual.screen import Screen
 
 from mia_tui.tui.keys.command_queue import CommandQueue
 
-_ROUNDS = 2  # what a widget makes of a key, as "submitted", goes the way behind it
+_ROUNDS = 2  # the message a widget makes of a key, such as Submitted, travels behind it
 _LOOK_S = 0.005
 _LONGEST_S = 0.5
-"""A widget that is taken away takes a mark along; so long keys wait at most."""
+"""Keys wait so long at most: the callback is lost if its widget is removed."""
 MOST_WAITING = 1_000
-"""About 5 s of work, and more than anybody types ahead: what comes beyond is a cat, or noise on the line."""
+"""About 5 s of work, and more than anybody types ahead: the rest is a cat on the keyboard, or noise on the line."""
 
 
 class KeySerializer:
-    """Gives keys to the screens of an app.
+    """Hands keys to the screens of an app.
 
     Args:
-        app: Theirs.
-        forward: Gives one away.
+        app: The app.
+        forward: Passes a key to the widget with the focus.
     """
 
     def __init__(self, app: App[Any], forward: Callable[[events.Event], Awaitable[None]]) -> None:
@@ -47,7 +47,7 @@ class KeySerializer:
             if not self._full:
                 self._full = True
                 self._app.notify(
-                    f"Keys came faster than they can be obeyed; those after {MOST_WAITING:,} were left out.",
+                    f"Keys came too fast; those after the first {MOST_WAITING:,} were ignored.",
                     severity="warning",
                 )
             return
@@ -68,7 +68,7 @@ class KeySerializer:
         self._send(self._app.focused or self._app.screen, turn, screen, rounds)
 
     def _send(self, node: DOMNode, turn: int, screen: Screen[Any], rounds: int) -> None:
-        """Have the mark come behind all that a node has to do; one that is closed is left out."""
+        """Queue the callback behind everything that a node has to do; a closed node is passed over."""
         if node is self._app:
             node.call_later(self._arrive, turn, screen, rounds)
         elif not node.call_later(self._pass, node, turn, screen, rounds):
@@ -92,7 +92,7 @@ class KeySerializer:
             await self._end(turn)
 
     async def _await_screen(self, turn: int) -> None:
-        """Another screen is there: its fields must be, before something is typed into them."""
+        """Another screen is shown: wait for its fields, before something is typed into them."""
         screen = self._app.screen
         if not screen.call_after_refresh(self._app.call_later, self._arrive, turn, screen, 1):
             await self._end(turn)
@@ -104,6 +104,6 @@ class KeySerializer:
 
 
 def _opens(screen: Screen[Any]) -> bool:
-    """Whether a command is due or at work that will open another screen."""
+    """Whether a command that opens another screen waits or runs."""
     queue = getattr(screen, "queue", None)
     return isinstance(queue, CommandQueue) and queue.opens

@@ -193,10 +193,10 @@ class LabelScreen(SessionScreen[None]):
 
     # Workers
 
-    async def obey_commands(self) -> None:
+    async def run_queue(self) -> None:
         """Carry out commands for as long as the screen is there."""
         await self._load()
-        await super().obey_commands()
+        await super().run_queue()
 
     @property
     def idle(self) -> bool:

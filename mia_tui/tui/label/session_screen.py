@@ -53,10 +53,10 @@ class SessionScreen(KeyedScreen[Result]):
     # Keys and the mouse
 
     def do(self, command: Command) -> None:
-        """Obey a command when those before it are done."""
+        """Run a command when those before it are done."""
         self.queue.do(command)
 
-    def take_other_key(self, event: events.Key) -> None:
+    def other_key_pressed(self, event: events.Key) -> None:
         """Letters and digits belong to classes."""
         character = event.character
         if character is not None and len(character) == 1 and character.isalnum():

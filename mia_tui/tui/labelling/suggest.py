@@ -35,4 +35,4 @@ async def tell_suggesting(
     except MiaError as error:
         failed(error)
     else:
-        say("All images are predicted: where you label, Enter takes a suggestion.")
+        say("All images are predicted; the suggestions are shown where you label.")

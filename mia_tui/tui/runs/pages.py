@@ -1,5 +1,6 @@
 """The six pages of the screen of a run. Only the one in view is kept up to date."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -11,6 +12,7 @@ from textual.widget import Widget
 from mia_tui.runs.evaluation.confusion_report import ConfusionReport, Which
 from mia_tui.runs.list.words import judged_in_epoch
 from mia_tui.text import counted
+from mia_tui.tui.keys.bindings import said_key, shown_key
 from mia_tui.tui.runs.confusion import ClassFigureTable, ConfusionList, ConfusionMatrix
 from mia_tui.tui.runs.curves import Curves
 from mia_tui.tui.runs.epoch_table import EpochTable
@@ -46,11 +48,12 @@ class RunPages(Vertical):
 
     Args:
         ink: Characters and styles.
+        keys: The keys in force on the screen, for sentences.
     """
 
-    def __init__(self, ink: Ink, *, id: str | None = None) -> None:
+    def __init__(self, ink: Ink, keys: Mapping[str, Sequence[str]], *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._ink = ink
+        self._ink, self._keys = ink, keys
         self.page: PageName = "curves"
         self._is_log = False
         self._as_list: bool | None = None  # None: by the number of classes
@@ -101,10 +104,11 @@ class RunPages(Vertical):
         """The names of the pages, the one in view marked."""
         pieces: list[Piece] = []
         told = 0 if self._snapshot is None else message_count(self._snapshot)
-        for number, (name, title) in enumerate(zip(PAGES, TITLES, strict=True), 1):
+        for name, title in zip(PAGES, TITLES, strict=True):
+            key = "".join(f"{shown_key(key)} " for key in self._keys[f"pane_{name}"][:1])
             count = f" ({told})" if name == "messages" and told else ""
             is_shown = name == self.page
-            text = f"[{number} {title}{count}]" if is_shown else f" {number} {title}{count} "
+            text = f"[{key}{title}{count}]" if is_shown else f" {key}{title}{count} "
             pieces.append((text, Style(bold=is_shown, reverse=is_shown)))
         return pieces
 
@@ -207,7 +211,8 @@ class RunPages(Vertical):
         else:
             self._matrix.show_matrix(verdict)
         words, has_images = self._words_of_cell()
-        self._cell_words.show([(words, None)], [("Enter opens them", self._ink.dim())] if has_images else [])
+        opens = f"{said_key('run', self._keys, 'open')} opens them"
+        self._cell_words.show([(words, None)], [(opens, self._ink.dim())] if has_images else [])
 
     def _words_of_cell(self) -> tuple[str, bool]:
         """A sentence, and whether there are images of it."""
@@ -231,7 +236,10 @@ class RunPages(Vertical):
             if f"confusion/{self.wants}.json" in snapshot.state.confusions:
                 return "Reading the confusion matrix."
             if self.wants == "best":
-                return "The matrix of the best epoch is saved with its weights; B shows the last epoch."
+                other = said_key("run", self._keys, "which_epoch")
+                return (
+                    f"The matrix of the best epoch is saved with its weights; {other} shows the last epoch."
+                )
             return "There is no confusion matrix before the first epoch has ended."
         matrix = verdict.matrix
         total = int(matrix.counts.sum())

@@ -15,6 +15,7 @@ from mia_tui.runs.worker.liveness import run_status
 from mia_tui.text import printable
 from mia_tui.tui.context import Context
 from mia_tui.tui.dialogs import Question
+from mia_tui.tui.keys.bindings import keys_of, said_key
 from mia_tui.tui.keys.command_queue import Command
 from mia_tui.tui.open_dataset import OpenDataset, OpenImages
 from mia_tui.tui.runs.follow import RunSnapshot
@@ -103,6 +104,9 @@ class RunCommands:
 
         return command
 
+    def _key(self, command: str) -> str:
+        return said_key("run", keys_of("run", self._context.user.keys), command)
+
     # The run
 
     async def _stop(self) -> None:
@@ -115,7 +119,8 @@ class RunCommands:
             self._face.say(stop_sentence(run, result))
         else:
             self._face.say(
-                "Asked to stop: it ends its step and saves. If it does not, S again after 10 s offers to kill it."
+                "Asked to stop: it ends its step and saves. "
+                f"If it does not, {self._key('stop')} again after 10 s offers to kill it."
             )
 
     async def _offer_kill(self) -> None:
@@ -133,7 +138,7 @@ class RunCommands:
             self._face.say("It goes on saving and stopping.")
         else:
             await asyncio.to_thread(kill_worker, run)
-            self._face.say("Killed. R goes on from its last checkpoint.")
+            self._face.say(f"Killed. {self._key('resume')} goes on from its last checkpoint.")
         self._face.look_now()
 
     async def _resume(self) -> None:
@@ -142,7 +147,7 @@ class RunCommands:
         status = await asyncio.to_thread(run_status, self._face.run)
         if status not in RESUMABLE:
             self._face.say(
-                "It is finished; C trains on from its weights."
+                f"It is finished; {self._key('change')} trains on from its weights."
                 if status == "finished"
                 else "It is being worked on."
             )
@@ -203,7 +208,9 @@ class RunCommands:
 
         chosen = self._face.pages.chosen
         if chosen is None:
-            self._face.say("Enter opens images of a class (page 3) or of a confusion (page 4).")
+            self._face.say(
+                f"{self._key('open')} opens images of a class (page 3) or of a confusion (page 4)."
+            )
             return
         images = await asyncio.to_thread(
             images_behind,

@@ -54,7 +54,7 @@ class RunScreen(KeyedScreen[OpenImages | None]):
         self._key_line = KeyLine(context.ink, key_hints(self.SCOPE, context.user.keys))
         ink = context.ink
         self.run = run
-        self.pages = RunPages(ink, id="run-pages")
+        self.pages = RunPages(ink, self.keys, id="run-pages")
         self.commands = RunCommands(self, place, context)
         self._head, self._doing = TextLine(ink, id="run-title"), TextBlock(id="run-doing")
         self._epoch_bar, self._run_bar = TextLine(ink, id="run-epoch-bar"), TextLine(ink, id="run-bar")
@@ -164,7 +164,7 @@ class RunScreen(KeyedScreen[OpenImages | None]):
         self._follow.want(self.pages.wants)
         self._tabs.show(self.pages.tabs())
         self._show_head(snapshot)
-        self._say_doing(doing(snapshot))
+        self._say_doing(doing(snapshot, self.key("resume")))
         for line, pieces in zip(
             (self._epoch_bar, self._run_bar), bars(snapshot, self.size.width, ink), strict=True
         ):

@@ -19,6 +19,7 @@ from mia_tui.runs.worker.detach_risk import detach_risk
 from mia_tui.runs.worker.queue import last_in_line
 from mia_tui.text import counted, name_some, printable
 from mia_tui.tui.context import Context
+from mia_tui.tui.keys.bindings import keys_of, said_key
 from mia_tui.tui.keys.command_queue import Command
 from mia_tui.tui.open_dataset import OpenDataset, OpenImages
 from mia_tui.tui.runs.table_view import FILTERS, RunTableView
@@ -116,7 +117,8 @@ class RunsCommands:
 
         rows = [row for row in self._view.chosen if row.job is not None]
         if len(rows) < 2:
-            self._face.say("Mark two runs or more with Space, then compare them.")
+            mark = said_key("runs", keys_of("runs", self._context.user.keys), "mark")
+            self._face.say(f"Mark two runs or more with {mark}, then compare them.")
             return
         await self._face.ask(CompareScreen(rows, self._context))
 

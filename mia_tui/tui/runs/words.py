@@ -34,13 +34,13 @@ def is_bad(snapshot: RunSnapshot) -> bool:
     return snapshot.is_gone or snapshot.status in ("lost", "failed", "unknown")
 
 
-def doing(snapshot: RunSnapshot) -> str:
+def doing(snapshot: RunSnapshot, resume_key: str = "R") -> str:
     """What is going on, in a sentence or two."""
     if snapshot.is_gone:
         return "The folder of this run has been deleted; what is shown here was known before."
     if snapshot.trouble:
         return snapshot.trouble
-    words = _at_work(snapshot) if snapshot.status in LIVE else _at_rest(snapshot)
+    words = _at_work(snapshot) if snapshot.status in LIVE else _at_rest(snapshot, resume_key)
     if snapshot.silent_s is not None:
         words = f"{words.rstrip('.')}; no {_awaited(snapshot.state)} for {_duration(snapshot.silent_s)}."
     if snapshot.is_disk_full and snapshot.status in LIVE:
@@ -75,10 +75,10 @@ def _at_work(snapshot: RunSnapshot) -> str:
     return f"{words[:1].upper()}{words[1:]}{done}."
 
 
-def _at_rest(snapshot: RunSnapshot) -> str:
+def _at_rest(snapshot: RunSnapshot, resume_key: str) -> str:
     state = snapshot.state
     if snapshot.status == "created":
-        return "This run was never started; R starts it."
+        return f"This run was never started; {resume_key} starts it."
     if snapshot.status in ("failed", "stopped") and state.error is not None:
         hint = f" {printable(state.error.hint)}" if state.error.hint else ""
         then = when(state.ended_at or 0.0)  # what it complains of may be otherwise by now
@@ -92,10 +92,10 @@ def _at_rest(snapshot: RunSnapshot) -> str:
         else f"from its checkpoint of epoch {state.checkpoint.epoch}"
     )
     if snapshot.status == "lost" and snapshot.is_disk_full:
-        return f"Its worker died{_worked(state)}. {_FULL_DISK}: free some space, then R goes on {saved}."
+        return f"Its worker died{_worked(state)}. {_FULL_DISK}: free some space, then {resume_key} goes on {saved}."
     if snapshot.status == "lost":
-        return f"Its worker died{_worked(state)}; R goes on {saved}."
-    return f"Stopped{_worked(state)}{_best(state)}; R goes on {saved}."
+        return f"Its worker died{_worked(state)}; {resume_key} goes on {saved}."
+    return f"Stopped{_worked(state)}{_best(state)}; {resume_key} goes on {saved}."
 
 
 def _worked(state: RunState) -> str:

@@ -138,7 +138,7 @@ class TrainCommands:
             self._screen.say(f"All settings are those of the recipe {chosen}.")
 
     async def _load(self) -> None:
-        hint = "{ok} loads it, {cancel} does nothing; mia-tui train --show-config writes such a file, too."
+        hint = "{ok} loads it, {cancel} changes nothing; mia-tui train --show-config writes such a file, too."
         path = await self._ask_file("Load the settings of which file?", hint)
         if path is None:
             return
@@ -155,7 +155,9 @@ class TrainCommands:
             self._view.go_to_fault()
             self._screen.say("Correct this first; nothing was saved.")
             return
-        path = await self._ask_file("Save the settings to which file?", "{ok} saves, {cancel} does nothing.")
+        path = await self._ask_file(
+            "Save the settings to which file?", "{ok} saves, {cancel} changes nothing."
+        )
         if path is None or (path.exists() and not await self._may_replace(path)):
             return
         await asyncio.to_thread(self._view.form.save, path)

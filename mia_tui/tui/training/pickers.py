@@ -50,7 +50,7 @@ class FieldPicker(PickDialog[str]):
         *,
         begun: str = "",
         current: str = "",
-        hint: str = "{ok} takes it, {cancel} does nothing.",
+        hint: str = "{ok} chooses it, {cancel} changes nothing.",
         typed: Callable[[str], str | None] = lambda _: None,
     ) -> None:
         super().__init__(title, choices, ink, hint=hint, typed=typed)
@@ -106,7 +106,7 @@ def weights(config: TrainConfig, here: bool, ours: Sequence[Path], ink: Ink) -> 
     choices += [
         Choice(f"the run {printable(path.parent.parent.name)} of this dataset", str(path)) for path in ours
     ]
-    hint = "{ok} takes it, {cancel} does nothing; a file or folder can be typed."
+    hint = "{ok} chooses it, {cancel} changes nothing; a file or folder can be typed."
     return FieldPicker(
         "Which weights to start from?", choices, ink, current=config.weights, hint=hint, typed=_typed
     )
@@ -127,7 +127,7 @@ def weights_of_runs(place: OpenDataset, backbone: str) -> list[Path]:
 def devices(machine: Machine, ink: Ink) -> FieldPicker:
     """Where to train; what is wrong stands below."""
     choices = [Choice(f"{name}: {words}", name) for name, words in machine.named()]
-    hint = machine.why_not or "{ok} takes it, {cancel} does nothing."
+    hint = machine.why_not or "{ok} chooses it, {cancel} changes nothing."
     return FieldPicker("Where to train?", choices, ink, hint=ink.shown(hint), typed=_typed)
 
 
@@ -147,7 +147,7 @@ def words_of(field: Field, ink: Ink, begun: str = "", *, current: str = "") -> F
 def recipes(ink: Ink) -> FieldPicker:
     """The recipes."""
     choices = [Choice(f"{name}: {_RECIPE_WORDS[name]}", str(name)) for name in RECIPES]
-    hint = "What is in the form is replaced; {cancel} does nothing."
+    hint = "What is in the form is replaced; {cancel} changes nothing."
     return FieldPicker("Take all settings from which recipe?", choices, ink, hint=hint)
 
 

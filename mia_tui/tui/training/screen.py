@@ -12,7 +12,7 @@ from mia_tui.runs.preflight.prepare import TrainingPreparer
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.text import printable
 from mia_tui.tui.context import Context
-from mia_tui.tui.keys.bindings import key_hints, keys_of, said_key
+from mia_tui.tui.keys.bindings import key_hints
 from mia_tui.tui.open_dataset import OpenDataset
 from mia_tui.tui.screen import KeyedScreen
 from mia_tui.tui.training.commands import TrainCommands
@@ -74,7 +74,7 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         self._key_line = KeyLine(context.ink, key_hints(self.SCOPE, context.user.keys))
         self.place, self._ink = place, context.ink
         self._title = title or f"Train on {printable(place.dataset.resolve().name)}"
-        self._start_key = said_key(self.SCOPE, keys_of(self.SCOPE, context.user.keys), "start")
+
         self._draft_of = (place.dataset.resolve(), place.state) if base is None else None
         draft = None if self._draft_of is None else context.drafts.get(self._draft_of)
         self.view = FormView(draft or Form(base))
@@ -165,7 +165,7 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         at_once()
         self.show()
 
-    def take_other_key(self, event: events.Key) -> None:
+    def other_key_pressed(self, event: events.Key) -> None:
         """Letters go into the field, or open its list; other keys edit its text."""
         character = event.character if event.is_printable else None
         if character is not None:
@@ -185,14 +185,14 @@ class TrainScreen(KeyedScreen[RunDir | None]):
             self.say("")
             self.show()
         elif text == "?":
-            self.obey("help")
+            self.run_command("help")
         elif text == " ":
-            self.obey("open")
+            self.run_command("open")
         elif self.view.kind(self.view.name) != "switch":
             is_first = not self.commands.begun
             self.commands.begun += text  # several may come in one burst
             if is_first:
-                self.obey("open")
+                self.run_command("open")
 
     @on(ConfigForm.Pressed)
     def _pressed(self, event: ConfigForm.Pressed) -> None:
@@ -201,7 +201,7 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         was_there = name == self.view.name
         self.view.go_to(name)
         if event.on_value and (was_there or self.view.kind(name) != "text"):
-            self.obey("open")
+            self.run_command("open")
         self.show()
 
     @on(EntryList.Picked)
@@ -260,7 +260,7 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         self._tabs.show([name if "fault" not in words else f"{name}!" for name, words in sections], number)
         self._sections.show([Entry(name, words) for name, words in sections], number)
         self._form.show(*view.lines())
-        state = state_words(view, self.estimate, self._start_key)  # a long title is cut short for it
+        state = state_words(view, self.estimate, self.key("start"))  # a long title is cut short for it
         title = self._ink.fit(self._title, self.size.width - self._ink.width(state) - 2)
         self._heading.show([(title, None)], [(state, None)])
         self._help.update(help_text(view, self._ink))

@@ -1,4 +1,4 @@
-"""A line to type into that obeys its keys in the order they were pressed."""
+"""A line to type into that handles all its keys in the order in which they were pressed."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,16 +11,16 @@ _EDITING = BindingsMap(Input.BINDINGS).key_to_bindings
 
 
 class TextField(Input):
-    """An Input that takes Backspace, arrows and the like at once.
+    """An Input that handles Backspace, arrows and the like at once.
 
-    Textual looks for them only when the key has come back to the app; letters that were pressed behind them in
-    the same burst, as over a slow connection, would be there before. A binding with priority is obeyed before
-    letters that were pressed ahead of it.
+    Textual handles them only when the key has come back to the app: in a burst of keys, as over a slow connection,
+    letters pressed later would be inserted first. A binding with priority would be handled before letters that were
+    pressed earlier.
 
     Args:
         value: What stands there already.
-        before: Obeys the keys that its screen keeps for itself; False where a key is none of them. What was
-            typed before stands in `value` by then, though `Changed` may still be on its way.
+        before: Handles the keys that its screen keeps for itself; False if a key is none of them. By then `value`
+            has what was typed before, though the message `Changed` may not have arrived.
         options: As of an Input.
     """
 

@@ -17,7 +17,7 @@ _NAMES = ("label", "grid", "classes", "runs", "run", "compare", "train", "home",
 
 
 class _Scopes(Mapping[str, Scope]):
-    """A screen's table is in the module of its name, imported when it is asked for: the start needs one of them."""
+    """The table of a screen is in the module of its name, imported when it is needed: the start needs only one."""
 
     def __getitem__(self, name: str) -> Scope:
         if name not in _NAMES:
@@ -33,4 +33,4 @@ class _Scopes(Mapping[str, Scope]):
 
 
 SCOPES: Mapping[str, Scope] = _Scopes()
-"""The screens by name; what the user's keys may name."""
+"""The screens by name; the user's settings name keys by these names."""

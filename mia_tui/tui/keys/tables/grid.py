@@ -4,7 +4,7 @@ from mia_tui.tui.keys.tables.label import shared
 from mia_tui.tui.keys.tables.model import Action, make_scope
 
 _GRID = "In the grid"
-_MARK_ON, _GIVE_BACK = "Mark from here", "; going back takes marks away again."
+_MARK_ON, _GIVE_BACK = "Mark from here", "; going back unmarks them again."
 _MARKED_WAYS = (
     ("left", "left", "to the left"),
     ("right", "right", "to the right"),
@@ -17,10 +17,10 @@ _MARKED_WAYS = (
 )
 
 _ACTIONS: tuple[Action, ...] = (
-    Action("mark", ("space",), "Mark", "Mark this image, or take its mark away.", _GRID),
+    Action("mark", ("space",), "Mark", "Mark this image, or unmark it.", _GRID),
     Action("mark_all", ("ctrl+a",), "Mark all", "Mark all images that are shown.", _GRID),
     Action("open", ("enter",), "Open", "Go to this image on the labelling screen.", _GRID, opens=True),
-    Action("leave", ("escape",), "Back", "Take all marks away; without any, go back.", _GRID, opens=True),
+    Action("leave", ("escape",), "Back", "Remove all marks; without marks, go back.", _GRID, opens=True),
     Action("left", ("left",), "Left", "Go to the image on the left.", _GRID),
     Action("right", ("right",), "Right", "Go to the image on the right.", _GRID),
     Action("up", ("up",), "Up", "Go up a line.", _GRID),

@@ -6,7 +6,11 @@ _HELP = "Where keys are shown"
 
 _ACTIONS: tuple[Action, ...] = (
     Action(
-        "close", ("escape", "enter", "q"), "Close", "Close them; so does the key that opened them.", _HELP
+        "close",
+        ("escape", "enter", "q"),
+        "Close",
+        "Close the help; the key that opened it does the same.",
+        _HELP,
     ),
     Action("down", ("down",), "Down", "Scroll down.", _HELP),
     Action("up", ("up",), "Up", "Scroll up.", _HELP),

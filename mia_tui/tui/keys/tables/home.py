@@ -11,16 +11,12 @@ _ACTIONS: tuple[Action, ...] = (
     ),
     Action("up", ("up",), "Up", "Go up in the list.", _HOME),
     Action("down", ("down",), "Down", "Go down in the list.", _HOME),
-    Action("page_next", ("pagedown",), "Page on", "Go a page of the list on.", _HOME),
-    Action("page_previous", ("pageup",), "Page back", "Go a page of the list back.", _HOME),
-    Action("go_in", ("right",), "In", "Look into the folder under the cursor.", _HOME),
-    Action("go_out", ("left",), "Out", "Go back to the folder that it lies in.", _HOME),
-    Action(
-        "complete", ("tab",), "Complete", "Complete the name that is typed, as far as it is clear.", _HOME
-    ),
-    Action(
-        "start_anew", ("escape",), "Start anew", "Empty the line; recent datasets are shown again.", _HOME
-    ),
+    Action("page_next", ("pagedown",), "Page on", "Go one page down the list.", _HOME),
+    Action("page_previous", ("pageup",), "Page back", "Go one page up the list.", _HOME),
+    Action("go_in", ("right",), "In", "Show what is in the folder under the cursor.", _HOME),
+    Action("go_out", ("left",), "Out", "Show the parent folder.", _HOME),
+    Action("complete", ("tab",), "Complete", "Complete the typed name as far as it is unambiguous.", _HOME),
+    Action("start_anew", ("escape",), "Start anew", "Clear the line, and show recent datasets again.", _HOME),
     Action("help", ("f1",), "Keys", "Show these keys.", _HOME),
 )
 

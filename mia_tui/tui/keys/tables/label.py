@@ -10,35 +10,57 @@ _LABEL, _MOVE, _MARK, _LOOK, _APP = "Labelling", "Moving", "Marks and lists", "L
 
 _ACTIONS: tuple[Action, ...] = (
     Action("assign", ("f1", "="), "Assign", "Give this image the current class.", _LABEL),
-    Action("assign_next", ("f2", "space"), "Assign, next", "Give it the current class and go on.", _LABEL),
-    Action("accept", ("enter",), "Accept", "Take the model's suggestion as the label and go on.", _LABEL),
-    Action("clear", ("delete", "backspace"), "Clear", "Take the label away.", _LABEL),
-    Action("undo", ("ctrl+z",), "Undo", "Take back my last step, wherever it was.", _LABEL),
-    Action("redo", ("ctrl+y",), "Redo", "Bring back what undo took away.", _LABEL),
+    Action(
+        "assign_next",
+        ("f2", "space"),
+        "Assign, next",
+        "Give it the current class and go to the next image.",
+        _LABEL,
+    ),
+    Action(
+        "accept",
+        ("enter",),
+        "Accept",
+        "Accept the model's suggestion as the label and go to the next image.",
+        _LABEL,
+    ),
+    Action("clear", ("delete", "backspace"), "Clear", "Remove the label.", _LABEL),
+    Action("undo", ("ctrl+z",), "Undo", "Undo my last step, on whichever image it was.", _LABEL),
+    Action("redo", ("ctrl+y",), "Redo", "Redo what was undone.", _LABEL),
     Action(
         "unlink",
-        (),  # seldom needed: the palette does
+        (),  # seldom needed: the palette is enough
         "Undo the linking of moved files",
-        "Labels that went along with files that were moved go back to their former names.",
+        "Labels that followed moved files return to the former file names.",
         _LABEL,
         opens=True,
     ),
     Action(
-        "auto", ("f9",), "Auto mode", "A class key assigns and goes on at once; again: only picks.", _LABEL
+        "auto",
+        ("f9",),
+        "Auto mode",
+        "A class key assigns its class and goes to the next image; again: it only chooses it.",
+        _LABEL,
     ),
-    Action("pick", ("/",), "Find class", "Pick a class by typing some of its name.", _LABEL, opens=True),
+    Action("pick", ("/",), "Find class", "Choose a class by typing a part of its name.", _LABEL, opens=True),
     Action("next", ("right", "down"), "Next", "Go to the next image.", _MOVE),
-    Action("previous", ("left", "up"), "Previous", "Go to the image before.", _MOVE),
-    Action("page_next", ("pagedown",), "Page on", "Go a page of the list on.", _MOVE),
-    Action("page_previous", ("pageup",), "Page back", "Go a page of the list back.", _MOVE),
+    Action("previous", ("left", "up"), "Previous", "Go to the previous image.", _MOVE),
+    Action("page_next", ("pagedown",), "Page on", "Go one page down the list.", _MOVE),
+    Action("page_previous", ("pageup",), "Page back", "Go one page up the list.", _MOVE),
     Action("first", ("home",), "First", "Go to the first image.", _MOVE),
     Action("last", ("end",), "Last", "Go to the last image.", _MOVE),
     Action("next_unlabelled", ("f3",), "Unlabelled", "Go to the next image without a label.", _MOVE),
-    Action("previous_unlabelled", ("ctrl+r",), "Unlabelled before", "Go back to one without a label.", _MOVE),
     Action(
-        "skip", ("f4",), "Skip", "Mark this image as skipped and go on; again: take the mark away.", _MARK
+        "previous_unlabelled",
+        ("ctrl+r",),
+        "Unlabelled before",
+        "Go to the previous image without a label.",
+        _MOVE,
     ),
-    Action("flag", ("!",), "Flag", "Flag this image to come back to it; again: take the flag away.", _MARK),
+    Action(
+        "skip", ("f4",), "Skip", "Mark this image as skipped and go to the next; again: unmark it.", _MARK
+    ),
+    Action("flag", ("!",), "Flag", "Flag this image to return to it; again: remove the flag.", _MARK),
     Action("note", ("ctrl+n",), "Note", "Write a note on this image.", _MARK, opens=True),
     Action(
         "find", ("ctrl+f",), "Find files", "Show only images whose path contains a text.", _MARK, opens=True
@@ -57,7 +79,7 @@ _ACTIONS: tuple[Action, ...] = (
         "rescan",
         ("ctrl+g",),
         "Look for new images",
-        "Find images that came since, and miss gone ones.",
+        "Find new images, and notice those that are gone.",
         _MARK,
     ),
     Action(
@@ -72,7 +94,7 @@ _ACTIONS: tuple[Action, ...] = (
         opens=True,
     ),
     Action("zoom_in", ("+",), "Zoom in", "Enlarge the image, up to single pixels.", _LOOK),
-    Action("zoom_out", ("-",), "Zoom out", "Make it smaller again.", _LOOK),
+    Action("zoom_out", ("-",), "Zoom out", "Show it smaller again.", _LOOK),
     Action("pan_left", ("shift+left", "ctrl+left"), "Pan left", "Move over the enlarged image.", _LOOK),
     Action("pan_right", ("shift+right", "ctrl+right"), "Pan right", "Move over the enlarged image.", _LOOK),
     Action("pan_up", ("shift+up", "ctrl+up"), "Pan up", "Move over the enlarged image.", _LOOK),
@@ -97,7 +119,7 @@ _ACTIONS: tuple[Action, ...] = (
         "keep_look",
         ("&",),
         "Keep view",
-        "Keep zoom and tones for the next image, or start each afresh.",
+        "Keep zoom and tones for the next image, or reset them for each.",
         _LOOK,
     ),
     Action("train", ("ctrl+t",), "Train", "Train a network on the labels.", _APP, opens=True),

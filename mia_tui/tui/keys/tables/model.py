@@ -1,4 +1,4 @@
-"""What the tables of keys are made of."""
+"""The records that the tables of keys consist of."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from mia_tui.config.keys import KeyTable, Typed
 
 @dataclass(frozen=True)
 class Action:
-    """One thing a key can do.
+    """A command that keys can run.
 
     Attributes:
-        id: Name in the user's settings, and among the commands of the screen.
-        keys: As a person writes them; the first is shown.
-        title: For footer and palette.
+        id: Its name in the user's settings, and among the commands of the screen.
+        keys: As people write them; sentences name the first.
+        title: Shown in the last line and in the palette.
         help: One sentence.
         section: Heading in help.
         opens: Whether another screen or a dialog is there afterwards, for which the next key is meant.
@@ -33,7 +33,7 @@ class Scope(KeyTable):
 
     Attributes:
         actions: Its commands, in the order of help.
-        footer: Ids of those that the footer shows; in a narrow terminal the first ones only.
+        footer: Ids of those in the last line; a narrow terminal shows the first ones only.
         opening: Ids of those after which the next key may be meant for another screen.
     """
 
@@ -57,9 +57,9 @@ def make_scope(
         name: Of the screen in `SCOPES` and in the user's settings.
         where: For sentences, such as `in the grid`.
         actions: Its commands, in the order of help.
-        footer: Ids of those that the footer shows, with blanks between.
-        typed: What letters and signs do there.
-        all_open: Whether any of its commands may open something: no key is hurried there.
+        footer: Ids of those in the last line, with blanks between.
+        typed: What letters and signs do on it.
+        all_open: Whether any of its commands may open something, so that keys always wait for each other.
     """
     actions = tuple(actions)
     keys = {action.id: action.keys for action in actions}

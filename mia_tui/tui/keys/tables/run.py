@@ -8,14 +8,14 @@ _PANES = (
     ("curves", "1", "Curves", "The curves of loss and figures."),
     ("epochs", "2", "Epochs", "The table of epochs, the best one marked."),
     ("by_class", "3", "Classes", "Precision, recall and F1 of each class."),
-    ("confusion", "4", "Confusion", "Which classes are taken for which."),
-    ("settings", "5", "Settings", "The settings and the command line that does the same."),
+    ("confusion", "4", "Confusion", "Which classes are confused with which."),
+    ("settings", "5", "Settings", "The settings, and the same as a command line."),
     ("messages", "6", "Messages", "Warnings, and why it failed."),
 )
 
 _ACTIONS: tuple[Action, ...] = (
-    Action("stop", ("s",), "Stop", "End it after its present step, with a checkpoint.", _RUN),
-    Action("resume", ("r",), "Resume", "Go on from its last checkpoint, with the settings it has.", _RUN),
+    Action("stop", ("s",), "Stop", "End it after the current step, with a checkpoint.", _RUN),
+    Action("resume", ("r",), "Resume", "Continue from its last checkpoint with its settings.", _RUN),
     Action(
         "change",
         ("c",),
@@ -24,21 +24,25 @@ _ACTIONS: tuple[Action, ...] = (
         _RUN,
     ),
     Action(
-        "again", ("a",), "Run again", "Train with its settings on the labels of today, as a new run.", _RUN
+        "again", ("a",), "Run again", "Train with its settings on the current labels, as a new run.", _RUN
     ),
     Action("predict", ("p",), "Predict", "Let its best weights suggest a class for every image.", _RUN),
-    Action("delete", ("x", "delete"), "Delete", "Delete it with all that was saved.", _RUN),
+    Action("delete", ("x", "delete"), "Delete", "Delete it with everything that it saved.", _RUN),
     Action("open", ("enter",), "Open images", "See the images of the class or cell under the cursor.", _RUN),
     *(Action(f"pane_{name}", (key,), title, help, _RUN) for name, key, title, help in _PANES),
     Action("pane_next", ("tab",), "Next page", "Go to the next of these six pages.", _RUN),
-    Action("pane_previous", ("shift+tab",), "Page before", "Go to the one before.", _RUN),
-    Action("log_scale", ("l",), "Log scale", "Show losses on a logarithmic scale; again: a plain one.", _RUN),
-    Action("other_curves", ("v",), "Other curves", "Show the curves for which there was no room.", _RUN),
-    Action("which_epoch", ("b",), "Best or last", "Judge the best epoch, or the last one.", _RUN),
+    Action("pane_previous", ("shift+tab",), "Page before", "Go to the previous page.", _RUN),
+    Action(
+        "log_scale", ("l",), "Log scale", "Show losses on a logarithmic scale; again: a linear one.", _RUN
+    ),
+    Action("other_curves", ("v",), "Other curves", "Show the curves that did not fit.", _RUN),
+    Action(
+        "which_epoch", ("b",), "Best or last", "Show the figures of the best epoch, or of the last one.", _RUN
+    ),
     Action(
         "matrix", ("m",), "Matrix or list", "Show confusions as a matrix, or the largest as a list.", _RUN
     ),
-    Action("leave", ("escape",), "Back", "Go back; the run goes on.", _RUN),
+    Action("leave", ("escape",), "Back", "Go back; the run continues.", _RUN),
     Action("left", ("left",), "Left", "Go left.", _RUN),
     Action("right", ("right",), "Right", "Go right.", _RUN),
     Action("up", ("up",), "Up", "Go up a line.", _RUN),

@@ -6,18 +6,16 @@ from mia_tui.tui.keys.tables.model import Action, make_scope
 _RUNS = "In the list of runs"
 
 _ACTIONS: tuple[Action, ...] = (
-    Action(
-        "open", ("enter",), "Open", "Look at the run under the cursor: curves, figures, confusions.", _RUNS
-    ),
+    Action("open", ("enter",), "Open", "Open the run under the cursor: curves, figures, confusions.", _RUNS),
     Action("new", ("n",), "New", "Choose settings and train.", _RUNS),
     Action(
         "stop",
         ("s",),
         "Stop",
-        "End it after its present step, with a checkpoint; a waiting one at once.",
+        "End it after the current step, with a checkpoint; a waiting run ends at once.",
         _RUNS,
     ),
-    Action("resume", ("r",), "Resume", "Go on from its last checkpoint, with the settings it has.", _RUNS),
+    Action("resume", ("r",), "Resume", "Continue from its last checkpoint with its settings.", _RUNS),
     Action(
         "change",
         ("c",),
@@ -26,24 +24,26 @@ _ACTIONS: tuple[Action, ...] = (
         _RUNS,
     ),
     Action(
-        "again", ("a",), "Run again", "Train with its settings on the labels of today, as a new run.", _RUNS
+        "again", ("a",), "Run again", "Train with its settings on the current labels, as a new run.", _RUNS
     ),
-    Action("queue", ("u",), "Queue", "Go on, or run again, when the runs at work have ended.", _RUNS),
+    Action("queue", ("u",), "Queue", "Resume it, or run it again, when the running ones have ended.", _RUNS),
     Action("predict", ("p",), "Predict", "Let its best weights suggest a class for every image.", _RUNS),
     Action(
-        "delete", ("x", "delete"), "Delete", "Delete it, or those marked, with all that was saved.", _RUNS
+        "delete",
+        ("x", "delete"),
+        "Delete",
+        "Delete it, or the marked ones, with everything that was saved.",
+        _RUNS,
     ),
+    Action("mark", ("space",), "Mark", "Mark this run to compare or delete it; again: unmark it.", _RUNS),
     Action(
-        "mark", ("space",), "Mark", "Mark this run to compare or delete it; again: take the mark away.", _RUNS
-    ),
-    Action(
-        "compare", ("v", "="), "Compare", "Curves, figures and differing settings of the marked runs.", _RUNS
+        "compare", ("v", "="), "Compare", "Compare curves, figures and settings of the marked runs.", _RUNS
     ),
     Action(
         "order", ("o", "f6"), "Sort", "Sort by start, state, network, epochs, best figure or time.", _RUNS
     ),
     Action("filter", ("f", "f5"), "Filter", "Show only the runs in some state.", _RUNS),
-    Action("leave", ("escape",), "Back", "Take all marks away; without any, go back.", _RUNS),
+    Action("leave", ("escape",), "Back", "Remove all marks; without marks, go back.", _RUNS),
     Action("up", ("up",), "Up", "Go to the run above.", _RUNS),
     Action("down", ("down",), "Down", "Go to the run below.", _RUNS),
 )
