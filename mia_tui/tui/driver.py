@@ -34,7 +34,7 @@ class TerminalDriver(TerminalLease):
         file = sys.__stderr__ if sys.__stderr__ is not None and sys.__stderr__.isatty() else sys.__stdout__
         assert file is not None, "the command line has looked for a terminal"
         self._mia = app
-        self._terminal_writer = TerminalWriter(file.fileno(), self._tell_gone)
+        self._terminal_writer = TerminalWriter(file, self._tell_gone)
         self._deaf_until = time.monotonic() + DEAF_S
         self.write_through(file)
         self._loop_of_app = asyncio.get_running_loop()

@@ -109,7 +109,7 @@ def terminal() -> Iterator[tuple[int, int]]:
 
 def test_writing_never_waits_for_a_terminal_that_takes_nothing(terminal: tuple[int, int]) -> None:
     reader, writer = terminal
-    terminal_writer = TerminalWriter(os.dup(writer), lambda: None)
+    terminal_writer = TerminalWriter(os.fdopen(os.dup(writer), "w"), lambda: None)
 
     def write() -> None:
         for _ in range(200):
@@ -130,7 +130,7 @@ def test_a_terminal_that_is_gone_is_told_once(terminal: tuple[int, int]) -> None
     reader, writer = terminal
     gone = threading.Event()
     calls: list[int] = []
-    terminal_writer = TerminalWriter(os.dup(writer), lambda: (calls.append(1), gone.set())[0])
+    terminal_writer = TerminalWriter(os.fdopen(os.dup(writer), "w"), lambda: (calls.append(1), gone.set())[0])
     os.close(reader)
     terminal_writer.write("hello")
     assert gone.wait(30)

@@ -96,7 +96,7 @@ class LabelScreen(SessionScreen[None]):
         self._background_tasks = BackgroundTasks(controller, context.state, self._dataset_sync, self)
         self.commands.by_name["rescan"] = self._background_tasks.rescan
         self._message = "" if recent_datasets() else first_hint(self.keys)
-        self._saving = ""  # that a command takes long; shown instead of the message
+        self._saving = ""  # that a command takes long; shown while there is no message
         self._lines_are_due = True
         self._scan_is_due = True
         self._accept_key = self.key("accept")
@@ -307,7 +307,7 @@ class LabelScreen(SessionScreen[None]):
             self.session,
             controller.saved,
             controller.annotator,
-            self._saving or self._message,
+            self._message or self._saving,
             time.monotonic(),
             ink,
             scanned=self._dataset_sync.scanned,
