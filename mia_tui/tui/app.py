@@ -27,7 +27,7 @@ from mia_tui.tui.keys.command_queue import CommandQueue
 from mia_tui.tui.keys.serializer import KeySerializer
 from mia_tui.tui.label.screen import LOW_ROWS, NARROW_COLUMNS, LabelScreen
 from mia_tui.tui.labelling.controller import LabelController
-from mia_tui.tui.labelling.fingerprints import finish_fingerprints
+from mia_tui.tui.labelling.idle_tasks import finish_fingerprints
 from mia_tui.tui.pictures.preload import Preload
 from mia_tui.tui.read_messages import ReadMessages
 
@@ -62,7 +62,7 @@ class MiaApp(App[int], inherit_bindings=False):
     Args:
         context: What screens share.
         dataset: Folder to open; None opens the home screen.
-        head_start: What was read of it already.
+        preload: What was read of it already.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = []  # each screen has its own, with the user's keys
@@ -73,12 +73,12 @@ class MiaApp(App[int], inherit_bindings=False):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (NARROW_COLUMNS, "-wide")]  # noqa: RUF012  # as Textual has it
     VERTICAL_BREAKPOINTS = [(0, "-low"), (LOW_ROWS, "-high")]  # noqa: RUF012
 
-    def __init__(self, context: Context, dataset: Path | None, head_start: Preload | None = None) -> None:
+    def __init__(self, context: Context, dataset: Path | None, preload: Preload | None = None) -> None:
         super().__init__(driver_class=TerminalDriver, watch_css=False)
         self.context = context
-        self.link = context.link
-        self._dataset, self._head_start = dataset, head_start
-        self._desk: LabelController | None = None
+        self.flow_control = context.flow_control
+        self._dataset, self._preload = dataset, preload
+        self._controller: LabelController | None = None
         self._read_messages = ReadMessages(self)
         self._key_turns = KeySerializer(self, super().on_event)
         type(self).NOTIFICATION_TIMEOUT = context.user.toast_s
@@ -88,7 +88,7 @@ class MiaApp(App[int], inherit_bindings=False):
         asyncio.get_running_loop().set_exception_handler(self._task_failed)
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, partial(self._end, 128 + number))
-        self.set_interval(1.0, self.link.expire)
+        self.set_interval(1.0, self.flow_control.expire)
         if self._dataset is None:
             self._go_home()
         else:
@@ -114,11 +114,11 @@ class MiaApp(App[int], inherit_bindings=False):
     def open_dataset(self, dataset: Path, state: Path | None) -> None:
         """Label a folder of images; what was open before is closed by its screen."""
         context = replace(self.context, state=state)
-        head_start, self._head_start = self._head_start, None
-        listing = load_listing(dataset) if head_start is None else head_start.listing()
-        desk = LabelController(dataset, state=state, annotator=context.annotator, listing=listing)
-        self._desk = desk
-        self.push_screen(LabelScreen(desk, context, head_start), self._left)
+        preload, self._preload = self._preload, None
+        listing = load_listing(dataset) if preload is None else preload.listing()
+        controller = LabelController(dataset, state=state, annotator=context.annotator, listing=listing)
+        self._controller = controller
+        self.push_screen(LabelScreen(controller, context, preload), self._left)
 
     def _left(self, _: None) -> None:
         """A labelling screen was left."""
@@ -168,11 +168,11 @@ class MiaApp(App[int], inherit_bindings=False):
         for screen in self.screen_stack:
             if isinstance(screen, LabelScreen):
                 screen.leave()
-                if screen.desk.owes_fingerprints:
+                if screen.controller.owes_fingerprints:
                     screen.say("Closing, once the last labelled images are read.")
                     screen.show()
-                await finish_fingerprints(screen.desk)
-        if self.link.busy:  # an answer that came after the end would stand in the shell
+                await finish_fingerprints(screen.controller)
+        if self.flow_control.busy:  # an answer that came after the end would stand in the shell
             await asyncio.sleep(_ANSWER_S)
         self.exit(code)
 
@@ -216,6 +216,6 @@ class MiaApp(App[int], inherit_bindings=False):
 
     def terminal_is_gone(self) -> None:
         """Called in a thread: let what is being written end, then end at once; there is nothing left to draw on."""
-        if self._desk is not None:
-            self._desk.keeper.drain(_WRITING_S)
+        if self._controller is not None:
+            self._controller.store_thread.drain(_WRITING_S)
         leave_at_once(HUNG_UP)

@@ -94,9 +94,9 @@ class TerminalDriver(LinuxDriver):
     def process_message(self, message: Message) -> None:
         """Take out the answers to pictures, and for a while what may be the late answer to a question."""
         if isinstance(message, events.CursorPosition):
-            self._loop.call_soon_threadsafe(self._mia.link.answered)
+            self._loop.call_soon_threadsafe(self._mia.flow_control.answered)
         elif isinstance(message, PictureMissing):
-            self._loop.call_soon_threadsafe(self._mia.link.on_refused, message.number)
+            self._loop.call_soon_threadsafe(self._mia.flow_control.on_refused, message.number)
         elif not (self._is_deaf() and isinstance(message, events.Key) and message.is_printable):
             super().process_message(message)
 

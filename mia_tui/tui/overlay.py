@@ -7,7 +7,7 @@ from textual.strip import Strip
 
 from mia_tui.tui.context import Context
 from mia_tui.tui.keyed_modal import KeyedModal
-from mia_tui.tui.pictures.joined_strip import JoinedStrip
+from mia_tui.tui.pictures.strips import JoinedStrip
 
 Answer = TypeVar("Answer")
 

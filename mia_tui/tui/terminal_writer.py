@@ -1,7 +1,7 @@
 """Writes to the terminal without ever making the app wait.
 
 Textual's own writer holds at most 30 pieces and then stops the event loop,
-which on a slow line froze it for seconds. Pictures are held back by `Link`, so
+which on a slow line froze it for seconds. Pictures are held back by `FlowControl`, so
 what collects here stays small.
 """
 

@@ -165,7 +165,7 @@ class _OneRun(App[None]):
     def __init__(self, run: RunDir, *, wait: bool) -> None:
         super().__init__()
         self.context = make_context()
-        self.link = self.context.link
+        self.flow_control = self.context.flow_control
         self._run_dir, self._wait_for_it = run, wait
 
     def on_mount(self) -> None:

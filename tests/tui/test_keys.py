@@ -82,7 +82,7 @@ def test_the_users_keys_count_in_the_grid(dataset: Path) -> None:
     async def test() -> None:
         context = with_keys(grid__mark=("insert",), grid__right=("tab",), undo=("f11",), clear=())
         async with shown(dataset, GridScreen, context=context) as pilot:
-            session: Any = pilot.app.desk.session  # type: ignore[attr-defined]
+            session: Any = pilot.app.controller.session  # type: ignore[attr-defined]
             await press(pilot, "space")
             assert session.selected_count == 0, "its own key is the user's to give away"
             await press(pilot, "insert", "tab", "insert", "2")
@@ -235,7 +235,7 @@ def test_a_command_without_a_key_is_named_as_the_palette_has_it() -> None:
 
 def test_the_first_start_names_the_keys_in_force() -> None:
     assert first_hint(keys_of("label", {})) == (
-        "F1 or = assigns; F2 or Space assigns and goes on; ? shows all keys."
+        "F1 or = assigns; F2 or Space assigns and moves on; ? shows all keys."
     )
     assert first_hint(keys_of("label", {"assign": ("f15",)})).startswith("F15 assigns; ")
 

@@ -49,7 +49,7 @@ class FormApp(App[None]):
 
     def __init__(self, place: Place, context: Context, **options: Any) -> None:
         super().__init__()
-        self.context, self.link = context, context.link
+        self.context, self.flow_control = context, context.flow_control
         self._place, self._options = place, options
         self.ended, self.result = False, None
 
@@ -546,8 +546,8 @@ class FakePreviewer:
         self.wanted: list[tuple[Any, ...]] = []
         self.closed = False
 
-    def want(self, *wish: Any) -> None:
-        self.wanted.append(wish)
+    def want(self, *request: Any) -> None:
+        self.wanted.append(request)
 
     def close(self) -> None:
         self.closed = True

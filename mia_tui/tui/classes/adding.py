@@ -8,16 +8,18 @@ from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import DataError, StoreError
 from mia_tui.text import counted
 from mia_tui.tui.dialogs import TextDialog
-from mia_tui.tui.label.list_commands import Face
+from mia_tui.tui.label.commands import AskingScreen
 from mia_tui.tui.labelling.controller import LabelController
 
 
-async def add_classes(desk: LabelController, face: Face, title: str, hint: str) -> list[ImageClass]:
+async def add_classes(
+    controller: LabelController, screen: AskingScreen, title: str, hint: str
+) -> list[ImageClass]:
     """Ask for names with commas between them until they are taken; what is refused is asked again.
 
     Args:
-        desk: The dataset.
-        face: The screen.
+        controller: The dataset.
+        screen: The screen.
         title: The question.
         hint: What taking it does, as for `TextDialog`.
 
@@ -29,13 +31,13 @@ async def add_classes(desk: LabelController, face: Face, title: str, hint: str) 
     """
     text = error = ""
     while True:
-        answer = await face.ask(TextDialog(title, value=text, hint=hint, error=error, several=True))
+        answer = await screen.ask(TextDialog(title, value=text, hint=hint, error=error, several=True))
         names = _names_in(answer or "")
         if answer is None or not names:
             return []
         text = answer
         try:
-            return await desk.write(partial(_add_all, names), _of(names))
+            return await controller.write(partial(_add_all, names), _of(names))
         except StoreError:
             raise
         except DataError as refusal:

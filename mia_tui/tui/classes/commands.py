@@ -20,13 +20,12 @@ from mia_tui.tui.classes import choosing
 from mia_tui.tui.classes.adding import add_classes
 from mia_tui.tui.dialogs import Question, TextDialog
 from mia_tui.tui.keys.command_queue import Command
-from mia_tui.tui.label.list_commands import Face
-from mia_tui.tui.label.session_commands import step_back
+from mia_tui.tui.label.commands import AskingScreen, step_back
 from mia_tui.tui.labelling.controller import LabelController
 from mia_tui.tui.widgets.ink import Ink
 
 
-class ClassFace(Face, Protocol):
+class ClassFace(AskingScreen, Protocol):
     """What these commands need of the screen."""
 
     @property
@@ -62,16 +61,16 @@ class ClassCommands:
     """The commands of the list of classes.
 
     Args:
-        desk: The dataset.
-        face: The screen.
+        controller: The dataset.
+        screen: The screen.
         ink: Characters and styles, for dialogs.
 
     Attributes:
         by_name: Every command, by the id of its action.
     """
 
-    def __init__(self, desk: LabelController, face: ClassFace, ink: Ink) -> None:
-        self._desk, self._face, self._ink = desk, face, ink
+    def __init__(self, controller: LabelController, screen: ClassFace, ink: Ink) -> None:
+        self._controller, self._screen, self._ink = controller, screen, ink
         self.by_name: dict[str, Command] = {
             "add": self._add,
             "rename": self._with_class(self._rename),
@@ -81,28 +80,28 @@ class ClassCommands:
             "move_down": self._with_class(partial(self._move, 1)),
             "merge": self._with_class(self._merge),
             "archive": self._with_class(self._archive_or_restore),
-            "undo": partial(step_back, desk, face, redo=False),
-            "redo": partial(step_back, desk, face, redo=True),
+            "undo": partial(step_back, controller, screen, redo=False),
+            "redo": partial(step_back, controller, screen, redo=True),
             "use": self._with_class(self._use),
             "close": self._close,
-            "help": face.show_help,
+            "help": screen.show_help,
             "up": partial(self._go, lambda: -1),
             "down": partial(self._go, lambda: 1),
-            "page_previous": partial(self._go, lambda: -face.page),
-            "page_next": partial(self._go, lambda: face.page),
-            "first": partial(self._go, lambda: -len(face.known)),
-            "last": partial(self._go, lambda: len(face.known)),
+            "page_previous": partial(self._go, lambda: -screen.page),
+            "page_next": partial(self._go, lambda: screen.page),
+            "first": partial(self._go, lambda: -len(screen.known)),
+            "last": partial(self._go, lambda: len(screen.known)),
         }
 
     def _with_class(self, command: Callable[[ImageClass], Awaitable[None]]) -> Command:
         """A command for the class under the cursor, as it is when its turn comes."""
 
         async def obey() -> None:
-            chosen = self._face.chosen
+            chosen = self._screen.chosen
             if chosen is None:
-                self._face.say(f"There is no class yet: {self._face.key('add')} adds some.")
-            elif (known := self._desk.session.class_of(chosen.id)) is None or known.name != chosen.name:
-                self._face.say(
+                self._screen.say(f"There is no class yet: {self._screen.key('add')} adds some.")
+            elif (known := self._controller.session.class_of(chosen.id)) is None or known.name != chosen.name:
+                self._screen.say(
                     "Somebody changed the classes just now: look again."
                 )  # or another labels.db is there
             else:
@@ -112,13 +111,13 @@ class ClassCommands:
 
     async def _add(self) -> None:
         hint = "One name, or many with commas between them. {ok} adds them, {cancel} does nothing."
-        added = await add_classes(self._desk, self._face, "Which classes are there?", hint)
+        added = await add_classes(self._controller, self._screen, "Which classes are there?", hint)
         if not added:
             return
-        if self._desk.session.current_class is None:
-            self._desk.session.choose_class(added[0].id)
-        self._face.go_to(added[0].id)
-        self._face.say(f"Added {name_some((new.name for new in added), 3)}.")
+        if self._controller.session.current_class is None:
+            self._controller.session.choose_class(added[0].id)
+        self._screen.go_to(added[0].id)
+        self._screen.say(f"Added {name_some((new.name for new in added), 3)}.")
 
     async def _rename(self, chosen: ImageClass) -> None:
         def dialog(text: str, error: str) -> ModalScreen[str | None]:
@@ -129,23 +128,23 @@ class ClassCommands:
 
         after = await self._edit(chosen, chosen.name, dialog, write)
         if after is not None and after.name != chosen.name:
-            self._face.say(f"{chosen.name} is {after.name} now; {self._has(chosen)}.")
+            self._screen.say(f"{chosen.name} is {after.name} now; {self._has(chosen)}.")
 
     async def _recolour(self, chosen: ImageClass) -> None:
         def dialog(_: str, error: str) -> ModalScreen[str | None]:
-            return choosing.colours(f"Another colour for {chosen.name}", self._face.known, self._ink, error)
+            return choosing.colours(f"Another colour for {chosen.name}", self._screen.known, self._ink, error)
 
         def write(colour: str) -> Callable[[LabelStore], ImageClass]:
             return lambda store: store.recolour_class(chosen.id, colour)
 
         after = await self._edit(chosen, chosen.colour, dialog, write)
         if after is not None and after.colour != chosen.colour:
-            self._face.say(f"{chosen.name} has the colour {after.colour} now; {self._has(chosen)}.")
+            self._screen.say(f"{chosen.name} has the colour {after.colour} now; {self._has(chosen)}.")
 
     async def _set_key(self, chosen: ImageClass) -> None:
         if chosen.archived:
-            self._face.say(
-                f"{chosen.name} is archived, so it needs no key. {self._face.key('archive')} brings it back."
+            self._screen.say(
+                f"{chosen.name} is archived, so it needs no key. {self._screen.key('archive')} brings it back."
             )
             return
 
@@ -162,7 +161,7 @@ class ClassCommands:
 
         after = await self._edit(chosen, chosen.key or "", dialog, write)
         if after is not None and after.key != chosen.key:
-            self._face.say(
+            self._screen.say(
                 f"{after.key} picks {chosen.name} now." if after.key else f"No key picks {chosen.name}."
             )
 
@@ -176,12 +175,12 @@ class ClassCommands:
         """Ask for a value until it is taken or the person thinks better of it; the class as it is then."""
         error = ""
         while True:
-            answer = await self._face.ask(dialog(text, error))
+            answer = await self._screen.ask(dialog(text, error))
             if answer is None:
                 return None
             text = answer
             try:
-                return await self._desk.write(write(answer.strip()), f"class {chosen.name}")
+                return await self._controller.write(write(answer.strip()), f"class {chosen.name}")
             except StoreError:
                 raise
             except DataError as refusal:
@@ -189,44 +188,48 @@ class ClassCommands:
 
     async def _move(self, by: int, chosen: ImageClass) -> None:
         if chosen.archived:
-            self._face.say(f"Archived classes stand at the end. {self._face.key('archive')} brings it back.")
+            self._screen.say(
+                f"Archived classes stand at the end. {self._screen.key('archive')} brings it back."
+            )
             return
-        order = [other.id for other in self._face.known if not other.archived]
+        order = [other.id for other in self._screen.known if not other.archived]
         place = order.index(chosen.id) + by
         if 0 <= place < len(order):
-            await self._desk.write(
+            await self._controller.write(
                 lambda store: store.move_class(chosen.id, place), f"place of class {chosen.name}"
             )
-            self._face.go_to(chosen.id)
+            self._screen.go_to(chosen.id)
 
     async def _merge(self, chosen: ImageClass) -> None:
         title = f"Move the labels of {chosen.name} to which class?"
-        dialog = choosing.classes(self._desk.session, self._ink, title=title, leave_out=chosen.id)
-        wanted: int | None = await self._face.ask(dialog)
-        into = None if wanted is None else self._desk.session.class_of(wanted)
+        dialog = choosing.classes(self._controller.session, self._ink, title=title, leave_out=chosen.id)
+        wanted: int | None = await self._screen.ask(dialog)
+        into = None if wanted is None else self._controller.session.class_of(wanted)
         if into is None:
             return
-        count = self._face.counts.get(chosen.id, 0)
+        count = self._screen.counts.get(chosen.id, 0)
         text = (
             f"{_labels_move(count)} from {chosen.name} to {into.name}, and {chosen.name} is archived. "
             "Undo takes it back."
         )
         if not await self._agreed(f"Merge {chosen.name} into {into.name}?", text, "Merge"):
             return
-        moved = await self._desk.write(
+        moved = await self._controller.write(
             lambda store: store.merge_class(chosen.id, into.id), f"class {chosen.name} into {into.name}"
         )
-        self._face.go_to(into.id)
-        self._face.say(f"{_labels_move(moved)} from {chosen.name} to {into.name}; {chosen.name} is archived.")
+        self._screen.go_to(into.id)
+        self._screen.say(
+            f"{_labels_move(moved)} from {chosen.name} to {into.name}; {chosen.name} is archived."
+        )
 
     async def _archive_or_restore(self, chosen: ImageClass) -> None:
-        count = self._face.counts.get(chosen.id, 0)
+        count = self._screen.counts.get(chosen.id, 0)
         if chosen.archived:
-            after = await self._desk.write(
+            after = await self._controller.write(
                 lambda store: store.restore_class(chosen.id), f"class {chosen.name} back"
             )
-            self._face.go_to(after.id)
-            self._face.say(f"{chosen.name} is back with {counted(count, 'label')}.")
+            self._screen.go_to(after.id)
+            self._screen.say(f"{chosen.name} is back with {counted(count, 'label')}.")
             return
         text = (
             f"{counted(count, 'image')} {'has' if count == 1 else 'have'} this label. "
@@ -234,29 +237,31 @@ class ClassCommands:
         )
         if count and not await self._agreed(f"Archive {chosen.name}?", text, "Archive"):
             return
-        await self._desk.write(lambda store: store.archive_class(chosen.id), f"class {chosen.name} archived")
-        self._face.say(
-            f"{chosen.name} is archived with {counted(count, 'label')}. {self._face.key('archive')} brings it back."
+        await self._controller.write(
+            lambda store: store.archive_class(chosen.id), f"class {chosen.name} archived"
+        )
+        self._screen.say(
+            f"{chosen.name} is archived with {counted(count, 'label')}. {self._screen.key('archive')} brings it back."
         )
 
     async def _agreed(self, title: str, text: str, word: str) -> bool:
         answers = [("Cancel", False), (word, True)]
-        return bool(await self._face.ask(Question(self._ink.shown(title), self._ink.shown(text), answers)))
+        return bool(await self._screen.ask(Question(self._ink.shown(title), self._ink.shown(text), answers)))
 
     async def _use(self, chosen: ImageClass) -> None:
         if chosen.archived:
-            self._face.say(f"{chosen.name} is archived. {self._face.key('archive')} brings it back.")
+            self._screen.say(f"{chosen.name} is archived. {self._screen.key('archive')} brings it back.")
         else:
-            self._face.close(chosen.id)
+            self._screen.close(chosen.id)
 
     async def _go(self, by: Callable[[], int]) -> None:
-        self._face.move(by())
+        self._screen.move(by())
 
     async def _close(self) -> None:
-        self._face.close(None)
+        self._screen.close(None)
 
     def _has(self, chosen: ImageClass) -> str:
-        count = self._face.counts.get(chosen.id, 0)
+        count = self._screen.counts.get(chosen.id, 0)
         return f"{counted(count, 'image')} {'has' if count == 1 else 'have'} it"
 
 

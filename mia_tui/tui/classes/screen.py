@@ -34,18 +34,18 @@ class ClassesScreen(ModalScreen[int | None]):
     """The list of classes; ends with the class that is to be the current one, or None.
 
     Args:
-        desk: The dataset.
+        controller: The dataset.
         context: What screens share.
     """
 
     SCOPE = "classes"
     AUTO_FOCUS = ""
 
-    def __init__(self, desk: LabelController, context: Context) -> None:
+    def __init__(self, controller: LabelController, context: Context) -> None:
         super().__init__()
         bind_keys(self, self.SCOPE, context.user.keys)
-        self._desk, self._ink, self._shared = desk, context.ink, context
-        self.commands = ClassCommands(desk, self, context.ink)
+        self._controller, self._ink, self._shared = controller, context.ink, context
+        self.commands = ClassCommands(controller, self, context.ink)
         self.queue = CommandQueue(
             begin=self._begin, done=self._ask_anew, failed=self._fail, slow=self._say_slow
         )
@@ -53,9 +53,9 @@ class ClassesScreen(ModalScreen[int | None]):
         self._heading = TextBlock(id="class-heading")
         self._message = TextBlock(id="class-message")
         self._keys = TextBlock(classes="hint")
-        self._known: tuple[ImageClass, ...] = tuple(desk.session.classes)
+        self._known: tuple[ImageClass, ...] = tuple(controller.session.classes)
         self._counts: Mapping[int, int] = {}
-        self._wanted: int | None = desk.session.current_class  # the class the cursor is on
+        self._wanted: int | None = controller.session.current_class  # the class the cursor is on
         self._line = 0
         self._seen: object = None
         self._in_force = keys_of(self.SCOPE, context.user.keys)
@@ -83,7 +83,7 @@ class ClassesScreen(ModalScreen[int | None]):
 
     async def ask(self, dialog: Screen[Answer]) -> Answer | None:
         answer = self.app.push_screen_wait(dialog)
-        return await (self._desk.answered(answer) if isinstance(dialog, Overlay) else answer)
+        return await (self._controller.answered(answer) if isinstance(dialog, Overlay) else answer)
 
     @property
     def known(self) -> Sequence[ImageClass]:
@@ -105,7 +105,7 @@ class ClassesScreen(ModalScreen[int | None]):
 
     def close(self, class_id: int | None) -> None:
         if class_id is not None:
-            self._desk.session.choose_class(class_id)
+            self._controller.session.choose_class(class_id)
         self.dismiss(class_id)
 
     # Keys
@@ -141,8 +141,8 @@ class ClassesScreen(ModalScreen[int | None]):
         chosen = self.chosen
         wanted = self._wanted if self._wanted is not None else chosen.id if chosen else None
         self._seen = self._signature()
-        self._known = await self._desk.all_classes()
-        self._counts = await self._desk.label_counts()
+        self._known = await self._controller.all_classes()
+        self._counts = await self._controller.label_counts()
         places = [line for line, image_class in enumerate(self._known) if image_class.id == wanted]
         self._line = places[0] if places else max(0, min(self._line, len(self._known) - 1))
         self._wanted = None
@@ -162,7 +162,7 @@ class ClassesScreen(ModalScreen[int | None]):
             self.queue.do(self._reload)
 
     def _signature(self) -> object:
-        session = self._desk.session
+        session = self._controller.session
         return session.classes, session.tally.by_class
 
     def _show(self) -> None:
@@ -179,7 +179,7 @@ class ClassesScreen(ModalScreen[int | None]):
         self.say(str(error))
 
     def _say_slow(self, waiting: int) -> None:
-        if self._desk.keeper.busy_since is not None:
+        if self._controller.store_thread.busy_since is not None:
             self.say("Saving")
 
 

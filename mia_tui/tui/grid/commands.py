@@ -1,11 +1,11 @@
 """What the keys of the grid do: move and mark; what is done to the marked images stands in `many_commands`.
 
-No widget is touched here but through `GridFace`.
+No widget is touched here but through `GridScreen`.
 """
 
 from collections.abc import Callable
 from functools import partial
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.session.session import Applied
@@ -13,59 +13,37 @@ from mia_tui.text import counted
 from mia_tui.tui.grid.many_commands import ManyCommands
 from mia_tui.tui.grid.marks import Marks
 from mia_tui.tui.keys.command_queue import Command
-from mia_tui.tui.label.list_commands import Face
 from mia_tui.tui.labelling.controller import LabelController
 from mia_tui.tui.widgets.ink import Ink
 
+if TYPE_CHECKING:
+    from mia_tui.tui.grid.screen import GridScreen
+
 _WAYS = "left", "right", "up", "down", "page_previous", "page_next", "first", "last"
-
-
-class GridFace(Face, Protocol):
-    """What these commands need of the screen."""
-
-    async def show_classes(self) -> None:
-        """Show the list of classes until it is closed."""
-
-    async def show_help(self) -> None:
-        """Show the keys until they are closed."""
-
-    @property
-    def per_line(self) -> int:
-        """Tiles side by side."""
-
-    @property
-    def per_page(self) -> int:
-        """Tiles on a page."""
-
-    def resize_tiles(self, by: int) -> bool:
-        """Larger or smaller tiles; False if there are none."""
-
-    def leave(self, *, opened: bool) -> None:
-        """Go back to the labelling screen; `opened` with the image under the cursor."""
 
 
 class GridCommands(ManyCommands):
     """The commands of the grid.
 
     Args:
-        desk: The dataset.
-        face: The screen.
+        controller: The dataset.
+        screen: The screen.
         ink: Characters and styles, for dialogs.
     """
 
-    _face: GridFace
+    _screen: "GridScreen"
 
-    def __init__(self, desk: LabelController, face: GridFace, ink: Ink) -> None:
-        super().__init__(desk, face, ink)
-        self._marks = Marks(desk.session)
+    def __init__(self, controller: LabelController, screen: "GridScreen", ink: Ink) -> None:
+        super().__init__(controller, screen, ink)
+        self._marks = Marks(controller.session)
         own: dict[str, Command] = {
             "mark": self._mark,
             "mark_all": self._mark_all,
             "open": self._open,
             "leave": self._leave,
             "grid": self._back,
-            "classes": face.show_classes,
-            "help": face.show_help,
+            "classes": screen.show_classes,
+            "help": screen.show_help,
             "zoom_in": partial(self._resize, 1),
             "zoom_out": partial(self._resize, -1),
         }
@@ -102,7 +80,7 @@ class GridCommands(ManyCommands):
 
     async def _move(self, where: str, *, marking: bool) -> None:
         before = self._session.current_row
-        session, line, page = self._session, self._face.per_line, self._face.per_page
+        session, line, page = self._session, self._screen.per_line, self._screen.per_page
         moves: dict[str, Callable[[], bool]] = {
             "left": lambda: session.move(-1),
             "right": lambda: session.move(1),
@@ -115,7 +93,7 @@ class GridCommands(ManyCommands):
         }
         if not moves[where]():
             end = "first" if where in ("left", "up", "page_previous", "first") else "last"
-            self._face.say(
+            self._screen.say(
                 f"This is the {end} line." if where in ("up", "down") else f"This is the {end} image."
             )
         if marking:
@@ -125,7 +103,7 @@ class GridCommands(ManyCommands):
 
     def _stays_in_column(self, by: int) -> bool:
         """A line up or down; from above a shorter last line to its end."""
-        position, count, line = self._session.position, len(self._session.view), self._face.per_line
+        position, count, line = self._session.position, len(self._session.view), self._screen.per_line
         if position is None or position + by < 0:
             return False
         if position + by >= count and position // line == (count - 1) // line:
@@ -147,7 +125,7 @@ class GridCommands(ManyCommands):
         if len(view):
             self._session.select_range(int(view[0]), int(view[-1]))
             self._marks.end_range()
-            self._face.say(f"{counted(len(view), 'image')} marked.")
+            self._screen.say(f"{counted(len(view), 'image')} marked.")
 
     async def _leave(self) -> None:
         if self._session.selected_count:
@@ -156,12 +134,12 @@ class GridCommands(ManyCommands):
             await self._back()
 
     async def _back(self) -> None:
-        self._face.leave(opened=False)
+        self._screen.leave(opened=False)
 
     async def _open(self) -> None:
         if self._session.current is not None:
-            self._face.leave(opened=True)
+            self._screen.leave(opened=True)
 
     async def _resize(self, by: int) -> None:
-        if not self._face.resize_tiles(by):
-            self._face.say("These are the largest tiles." if by > 0 else "These are the smallest tiles.")
+        if not self._screen.resize_tiles(by):
+            self._screen.say("These are the largest tiles." if by > 0 else "These are the smallest tiles.")

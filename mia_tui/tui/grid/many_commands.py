@@ -7,6 +7,7 @@ one step of the history.
 import asyncio
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,10 +16,12 @@ from mia_tui.dataset.session.row_table import FLAGGED, SKIPPED, Rows
 from mia_tui.dataset.store.long_lists import let_go
 from mia_tui.text import counted
 from mia_tui.tui.dialogs import Question, TextDialog
-from mia_tui.tui.label.list_commands import Face
-from mia_tui.tui.label.session_commands import SessionCommands
+from mia_tui.tui.label.commands import SessionCommands
 from mia_tui.tui.labelling.controller import LabelController
 from mia_tui.tui.widgets.ink import Ink
+
+if TYPE_CHECKING:
+    from mia_tui.tui.label.session_screen import SessionScreen
 
 MANY = 20
 """With more images than this, a command asks first."""
@@ -30,13 +33,13 @@ class ManyCommands(SessionCommands):
     """The commands that concern the marked images, or the one under the cursor where none is marked.
 
     Args:
-        desk: The dataset.
-        face: The screen.
+        controller: The dataset.
+        screen: The screen.
         ink: Characters and styles, for dialogs.
     """
 
-    def __init__(self, desk: LabelController, face: Face, ink: Ink) -> None:
-        super().__init__(desk, face, ink)
+    def __init__(self, controller: LabelController, screen: "SessionScreen[Any]", ink: Ink) -> None:
+        super().__init__(controller, screen, ink)
         self.by_name |= {
             "assign": self._assign_current,
             "clear": self._clear,
@@ -59,17 +62,17 @@ class ManyCommands(SessionCommands):
         name = self._ink.shown(image_class.name)
         if not await self._agreed(f"Label {counted(len(keys), 'image')} as {name}?", len(keys), "Label"):
             return
-        count, changed = len(keys), await self._desk.assign(keys, class_id)
+        count, changed = len(keys), await self._controller.assign(keys, class_id)
         await self._done(keys)
         if count > 1:
             same = count - changed
             rest = f"; {same:,} had this label already" if same else ""
-            self._face.say(f"{counted(changed, 'image')} labelled as {name}{rest}.")
+            self._screen.say(f"{counted(changed, 'image')} labelled as {name}{rest}.")
 
     async def _assign_current(self) -> None:
         current = self._session.current_class
         if current is None:
-            self._face.say(f"There is no class yet: {self._face.key('classes')} adds some.")
+            self._screen.say(f"There is no class yet: {self._screen.key('classes')} adds some.")
         else:
             await self.use_class(current)
 
@@ -78,21 +81,21 @@ class ManyCommands(SessionCommands):
         title = f"Take the labels of {counted(len(keys), 'image')} away?"
         if not keys or not await self._agreed(title, len(keys), "Take away"):
             return
-        changed = await self._desk.clear(keys)
+        changed = await self._controller.clear(keys)
         await self._done(keys)
-        self._face.say(
+        self._screen.say(
             f"{counted(changed, 'image')} without a label now." if changed else "There was no label."
         )
 
     async def _skip(self) -> None:
         """Skip all, or take the marks away where all are skipped."""
         ask, ask_back = ("Skip {}?", "Skip"), ("Skip {} no longer?", "Take back")
-        await self._mark_or_not(SKIPPED, self._desk.skip, ask, ask_back, "skipped")
+        await self._mark_or_not(SKIPPED, self._controller.skip, ask, ask_back, "skipped")
 
     async def _flag(self) -> None:
         """Flag all, or take the flags away where all have one."""
         ask, ask_back = ("Flag {}?", "Flag"), ("Take the flags of {} away?", "Take away")
-        await self._mark_or_not(FLAGGED, self._desk.flag, ask, ask_back, "flagged")
+        await self._mark_or_not(FLAGGED, self._controller.flag, ask, ask_back, "flagged")
 
     async def _mark_or_not(
         self,
@@ -111,7 +114,7 @@ class ManyCommands(SessionCommands):
             return
         changed = await write(keys, on)
         await self._done(keys)
-        self._face.say(f"{counted(changed, 'image')} {done if on else f'no longer {done}'}.")
+        self._screen.say(f"{counted(changed, 'image')} {done if on else f'no longer {done}'}.")
 
     async def _note(self) -> None:
         """One note for all of them."""
@@ -125,15 +128,15 @@ class ManyCommands(SessionCommands):
             row = self._session.listing.row(keys[0])
             old = None if row is None else self._session.state_of(row).note
             dialog = TextDialog(f"Note on {self._ink.fit_left(keys[0].path, 50)}", value=old or "")
-        text = await self._face.ask(dialog)
+        text = await self._screen.ask(dialog)
         if text is None or not await self._agreed(f"Write a note on {images}?", len(keys), "Write"):
             return
         note = text.strip() or None
-        changed = await self._desk.write(lambda store: store.set_notes(keys, note), f"{images}: note")
+        changed = await self._controller.write(lambda store: store.set_notes(keys, note), f"{images}: note")
         await self._done(keys)
         said = "has a note now" if note else "has no note any more"
         said = said if changed == 1 else said.replace("has", "have", 1)
-        self._face.say(f"{counted(changed, 'image')} {said}." if changed else "No note is different now.")
+        self._screen.say(f"{counted(changed, 'image')} {said}." if changed else "No note is different now.")
 
     async def _done(self, keys: list[ImageKey]) -> None:
         """Take the marks away, and let go of what was meant: a million keys at once would hold up the screen."""
@@ -158,4 +161,4 @@ class ManyCommands(SessionCommands):
             return True
         answers = [("Cancel", False), (word, True)]
         text = "It is one step: undo takes all of it back."
-        return bool(await self._face.ask(Question(title, text, answers)))
+        return bool(await self._screen.ask(Question(title, text, answers)))

@@ -27,10 +27,9 @@ from mia_tui.tui.grid.view import GridView
 from mia_tui.tui.help import HelpScreen
 from mia_tui.tui.keys.command_queue import CommandQueue
 from mia_tui.tui.label.session_screen import SessionScreen
-from mia_tui.tui.label.side_screens import run_screens
 from mia_tui.tui.label.words import filter_words, framing
 from mia_tui.tui.labelling.controller import LabelController
-from mia_tui.tui.pictures.cache import PictureCache, Ready, Wish
+from mia_tui.tui.pictures.cache import PictureCache, PictureRequest, PictureResult
 from mia_tui.tui.widgets.text_line import Piece
 
 _NEWS_S = 0.5
@@ -45,7 +44,7 @@ class GridScreen(SessionScreen[bool]):
     """The images of a dataset as tiles. Ends with True where an image was opened, False where not.
 
     Args:
-        desk: The dataset.
+        controller: The dataset.
         context: What screens share.
     """
 
@@ -55,14 +54,13 @@ class GridScreen(SessionScreen[bool]):
     class Made(Message):
         """A picture is ready."""
 
-        def __init__(self, ready: Ready) -> None:
+        def __init__(self, ready: PictureResult) -> None:
             super().__init__()
             self.ready = ready
 
-    def __init__(self, desk: LabelController, context: Context) -> None:
-        super().__init__(desk, context)
-        self.commands = GridCommands(desk, self, context.ink)
-        self.commands.by_name |= run_screens(desk, context, self)
+    def __init__(self, controller: LabelController, context: Context) -> None:
+        super().__init__(controller, context)
+        self.commands = GridCommands(controller, self, context.ink)
         self.queue = CommandQueue(begin=self._begin, done=self._show, failed=self._fail, slow=self._say_slow)
         self._message = ""
         self._came_from = self.session.current
@@ -70,9 +68,11 @@ class GridScreen(SessionScreen[bool]):
         self._painting = False  # whether a timer will paint them
         self._max_bytes: int | None = None
         terminal = _for_tiles(context.terminal)
-        self._grid = GridView(self.session, self._picture, terminal, context.link, context.ink, id="grid")
-        self._prefetch = PictureCache(
-            desk.dataset,
+        self._grid = GridView(
+            self.session, self._picture, terminal, context.flow_control, context.ink, id="grid"
+        )
+        self._picture_cache = PictureCache(
+            controller.dataset,
             terminal,
             threads=2 if usable_cores() >= 4 else 1,
             on_ready=self._tell,
@@ -99,7 +99,7 @@ class GridScreen(SessionScreen[bool]):
         self._grid.window_changed()
 
     def on_unmount(self) -> None:
-        self._prefetch.close()
+        self._picture_cache.close()
 
     # For the commands
 
@@ -107,7 +107,7 @@ class GridScreen(SessionScreen[bool]):
         self._message = message
 
     async def show_classes(self) -> None:
-        await self.ask(ClassesScreen(self.desk, self.context))
+        await self.ask(ClassesScreen(self.controller, self.context))
 
     async def show_help(self) -> None:
         await self.ask(HelpScreen(self.context, self.SCOPE))
@@ -149,7 +149,7 @@ class GridScreen(SessionScreen[bool]):
     def _take_picture(self, event: Made) -> None:
         """Lines of tiles are painted when they are complete, or after a while."""
         ready = event.ready
-        row = self.session.listing.row(ready.wish.key)
+        row = self.session.listing.row(ready.request.key)
         if row is not None and self.session.state_of(row).problem != ready.problem:
             self.session.set_problem(row, ready.problem, missing=ready.missing)
         places = [place for place in self._grid.seen if int(self.session.view[place]) == row]
@@ -162,7 +162,7 @@ class GridScreen(SessionScreen[bool]):
     def on_screen_resume(self) -> None:
         self._show()
 
-    def _tell(self, ready: Ready) -> None:
+    def _tell(self, ready: PictureResult) -> None:
         """From a thread; after the screen has gone there is nobody to tell."""
         if self.is_running:
             self.post_message(self.Made(ready))
@@ -177,7 +177,7 @@ class GridScreen(SessionScreen[bool]):
         self.say_error(error, more)
 
     def _say_slow(self, waiting: int) -> None:
-        if self.desk.keeper.busy_since is not None:
+        if self.controller.store_thread.busy_since is not None:
             self._message = "Saving" + (f", {counted(waiting, 'key')} waiting" if waiting else "")
             self._show_lines()
 
@@ -185,7 +185,7 @@ class GridScreen(SessionScreen[bool]):
         """Paint what is different now, be it by a key or by what others did."""
         if not self.is_current or not self._grid.size.width:
             return
-        for warning in self.desk.warnings():
+        for warning in self.controller.warnings():
             self.tell(warning, warning=True)
         self._grid.update()
         self._class_bar.show(
@@ -219,16 +219,16 @@ class GridScreen(SessionScreen[bool]):
 
     # Pictures
 
-    def _picture(self, key: ImageKey) -> Ready | None:
-        return self._prefetch.get(self._wish(key))
+    def _picture(self, key: ImageKey) -> PictureResult | None:
+        return self._picture_cache.get(self._request(key))
 
-    def _wish(self, key: ImageKey) -> Wish:
-        return Wish(key, Look(), self._grid.lattice.panel, self._max_bytes)
+    def _request(self, key: ImageKey) -> PictureRequest:
+        return PictureRequest(key, Look(), self._grid.lattice.panel, self._max_bytes)
 
     def _order(self) -> None:
         """Have the tiles made that are seen, then those of the next page, then of the one before."""
         seen, view = self._grid.seen, self.session.view
-        budget = self.context.link.budget(_PAGE_S)
+        budget = self.context.flow_control.budget(_PAGE_S)
         self._max_bytes = (
             None
             if budget is None or not seen
@@ -238,12 +238,14 @@ class GridScreen(SessionScreen[bool]):
         places = [*seen, *range(seen.stop, min(len(view), seen.stop + more))]
         places += range(max(0, seen.start - more), seen.start)
         self._late.intersection_update(seen)  # made already and not painted yet
-        self._prefetch.want([self._wish(self.session.listing.key(int(view[place]))) for place in places])
+        self._picture_cache.want(
+            [self._request(self.session.listing.key(int(view[place]))) for place in places]
+        )
 
     def _paint_lines(self, late_at: float) -> None:
         """Paint lines of tiles that are complete, all of them once it is late; none while some are on their way."""
         self._painting = False
-        if not self.context.link.busy:
+        if not self.context.flow_control.busy:
             per_line, is_late = self._grid.lattice.per_line, time.monotonic() >= late_at
             for line in {place // per_line for place in self._late}:
                 places = [place for place in self._grid.seen if place // per_line == line]

@@ -11,7 +11,7 @@ from mia_tui.tui.classes.class_bar import ClassBar
 from mia_tui.tui.context import Context
 from mia_tui.tui.keys.bindings import bind_keys, key_hints, keys_of, obey_key, said_key
 from mia_tui.tui.keys.command_queue import Command, CommandQueue
-from mia_tui.tui.label.session_commands import SessionCommands
+from mia_tui.tui.label.commands import SessionCommands
 from mia_tui.tui.labelling.controller import LabelController
 from mia_tui.tui.widgets.key_line import KeyLine
 from mia_tui.tui.widgets.text_line import TextLine
@@ -32,7 +32,7 @@ class SessionScreen(Screen[Result]):
     """A screen that shows the images of a session.
 
     Args:
-        desk: The dataset.
+        controller: The dataset.
         context: What screens share.
 
     Attributes:
@@ -46,21 +46,21 @@ class SessionScreen(Screen[Result]):
     commands: SessionCommands
     queue: CommandQueue
 
-    def __init__(self, desk: LabelController, context: Context) -> None:
+    def __init__(self, controller: LabelController, context: Context) -> None:
         super().__init__()
         bind_keys(self, self.SCOPE, context.user.keys)
         self._keys = keys_of(self.SCOPE, context.user.keys)
-        self.desk, self.session, self.context = desk, desk.session, context
+        self.controller, self.session, self.context = controller, controller.session, context
         ink = context.ink
         self._key_line = KeyLine(ink, key_hints(self.SCOPE, context.user.keys), bare=True)
         self._class_bar = ClassBar(ink, adds=self.key("classes"), finds=self.key("pick"), id="classes")
         self._facts, self._status = (TextLine(ink, id=name, bare=True) for name in ("facts", "status"))
 
     def _compositor_refresh(self) -> None:
-        """Below a whole screen nothing of this one is seen; Textual would paint all of that one at each change.
+        """Paint nothing while another full screen covers this one: Textual would paint all of that at each change.
 
-        Found images change the list 20 times a second. A private part of Textual's: it paints this one when it is
-        back, as it does any screen.
+        During a scan the list changes 20 times a second. This leans on a private method of Textual, which paints
+        this screen when it is shown again, as any screen.
         """
         top = self.app.screen
         if top is self or top.is_modal:
@@ -74,11 +74,14 @@ class SessionScreen(Screen[Result]):
 
         self.queue.forget_waiting()
         answer = self.app.push_screen_wait(dialog)
-        return await (self.desk.answered(answer) if isinstance(dialog, Overlay) else answer)
+        return await (self.controller.answered(answer) if isinstance(dialog, Overlay) else answer)
 
     def key(self, command: str) -> str:
         """The key of a command, as people read it."""
         return said_key(self.SCOPE, self._keys, command)
+
+    def say(self, message: str) -> None:
+        """A sentence in the status line, until the next command."""
 
     def tell(self, message: str, *, warning: bool = False) -> None:
         """A message that stays for some seconds."""

@@ -1,4 +1,4 @@
-"""Predicting a dataset from the screens of runs: started by a key, told about until it ends, whoever is looking."""
+"""Predicting all images of a dataset from the screens of runs, with messages about it until it ends."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.worker.launch import trains_on_cpu
 from mia_tui.tui.places import Place
 
-_LOOK_EVERY_S = 0.5
+_CHECK_EVERY_S = 0.5
 
 
 def start_suggesting(run: RunDir, place: Place) -> Suggesting:
@@ -24,15 +24,15 @@ def start_suggesting(run: RunDir, place: Place) -> Suggesting:
 async def tell_suggesting(
     work: Suggesting, *, say: Callable[[str], None], failed: Callable[[MiaError], None]
 ) -> None:
-    """Say how far it is until it ends. That suggestions came is told where images are labelled."""
-    say("Predicting all images; it goes on when you leave. Loading torch first.")
+    """Say how far it is until it ends; the labelling screen says it when the suggestions are there."""
+    say("Predicting all images; this continues when you leave. Loading torch first.")
     try:
         while not await asyncio.to_thread(work.has_ended):
-            await asyncio.sleep(_LOOK_EVERY_S)
+            await asyncio.sleep(_CHECK_EVERY_S)
             done = await asyncio.to_thread(work.done)
             if done:
-                say(f"Predicting all images; it goes on when you leave. {done:,} are done.")
+                say(f"Predicting all images; this continues when you leave. {done:,} are done.")
     except MiaError as error:
         failed(error)
     else:
-        say("All images are predicted: where you label, Enter takes a suggestion.")
+        say("All images are predicted: on the labelling screen, Enter accepts a suggestion.")

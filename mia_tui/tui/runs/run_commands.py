@@ -59,7 +59,7 @@ class RunCommands:
     """The commands by the id of their action.
 
     Args:
-        face: The screen.
+        screen: The screen.
         place: The dataset.
         context: What screens share.
     """

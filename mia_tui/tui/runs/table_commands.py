@@ -61,7 +61,7 @@ class RunsCommands:
     Args:
         place: The dataset, and who is there.
         view: What is shown.
-        face: The screen.
+        screen: The screen.
         context: What screens share.
     """
 

@@ -48,7 +48,7 @@ class StartEstimate:
         return {part: sum(of[part] for of in self.counts.values()) for part in parts}
 
 
-Wish = tuple[TrainConfig, frozenset[str]]
+PictureRequest = tuple[TrainConfig, frozenset[str]]
 
 
 class EstimateThread:
@@ -62,7 +62,7 @@ class EstimateThread:
     def __init__(self, place: Place, on_ready: Callable[[StartEstimate], None]) -> None:
         self._place, self._on_ready = place, on_ready
         self._changed = threading.Condition()
-        self._wish: Wish | None = None
+        self._wish: PictureRequest | None = None
         self._last: object = None
         self._is_busy = self._is_closed = False
         self._read: dict[tuple[str, str], Dataset] = {}

@@ -36,7 +36,7 @@ class PreviewPane(Vertical):
         context: What screens share.
     """
 
-    class Ready(Message):
+    class PictureResult(Message):
         """The helper has imported torch."""
 
     class Made(Message):
@@ -58,9 +58,9 @@ class PreviewPane(Vertical):
         self._place, self._ink = place, context.ink
         self._terminal = _for_sheets(context.terminal)
         self._caption = TextBlock(_CAPTION, classes="caption")
-        self._image = ImageView(self._terminal, context.link, self._write)
+        self._image = ImageView(self._terminal, context.flow_control, self._write)
         self._previewer = Previewer(
-            lambda sheet: self._tell(self.Made(sheet)), lambda: self._tell(self.Ready())
+            lambda sheet: self._tell(self.Made(sheet)), lambda: self._tell(self.PictureResult())
         )
         self._wanted: object = None
         self._first = 0
@@ -132,7 +132,7 @@ class PreviewPane(Vertical):
             return 1
         return max(1, min(_MOST_LINES, int(height * config.width / (width / COLUMNS * config.height))))
 
-    @on(Ready)
+    @on(PictureResult)
     def _is_ready(self) -> None:
         self._say("Augmenting")
 
