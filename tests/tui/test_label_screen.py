@@ -170,6 +170,19 @@ def test_what_was_saved_is_not_said_twice_beside_the_word_about_the_last_command
     run(test())
 
 
+def test_what_a_command_says_is_shown_at_once_even_if_saving_took_long(cells: Path) -> None:
+    async def test() -> None:
+        async with opened(cells, size=WIDE) as pilot:
+            await press(pilot, "right", "left")  # the first hint goes
+            pilot.app.screen.command_is_slow(1)  # type: ignore[attr-defined]
+            await pilot.pause()
+            assert "Saving, 1 key waiting" in screen_text(pilot.app)
+            await press(pilot, "left")
+            assert "This is the first image" in screen_text(pilot.app)
+
+    run(test())
+
+
 def test_undo_shows_all_images_again_where_the_filter_hid_the_one_concerned(cells: Path) -> None:
     async def test() -> None:
         async with opened(cells, size=WIDE) as pilot:

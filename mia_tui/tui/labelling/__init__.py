@@ -1,1 +1,1 @@
-"""What the screens of labels have in common below what is seen: labels on disk, the session, the scan."""
+"""An open dataset behind its screens: the controller, the thread that writes labels, scans and idle tasks."""

@@ -121,12 +121,8 @@ class DatasetSync:
     """
 
     def __init__(self, controller: LabelController, bookmark: Bookmark, screen: "LabelScreen") -> None:
-        self._controller, self._session, self._bookmark, self._screen = (
-            controller,
-            controller.session,
-            bookmark,
-            screen,
-        )
+        self._controller, self._session = controller, controller.session
+        self._bookmark, self._screen = bookmark, screen
         self.growing = not len(self._session.listing)
         self.scanned = False
         self.idle = False
@@ -186,9 +182,7 @@ class DatasetSync:
                 notes, moved = await follow_files(self._controller, found, self._screen.key("unlink"))
         except MiaError as error:  # labels and suggestions can be looked at even if nothing can be written
             self._screen.say_error(error)
-        if self.opened and (
-            not moved or came > moved or gone > moved
-        ):  # what was moved is neither new nor gone
+        if self.opened and (not moved or max(came, gone) > moved):  # what was moved is neither new nor gone
             self._screen.tell(_difference(max(came - moved, 0), max(gone - moved, 0)))
         for note in [*(note for note in found.notes if note not in self._shown_notes), *notes]:
             self._screen.tell(note, warning=True)

@@ -1,1 +1,1 @@
-"""Pictures on the screen: made ahead, kept, sent as fast as the line takes them."""
+"""Pictures on the screen: made ahead of time, cached, and sent as fast as the connection takes them."""
