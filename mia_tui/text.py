@@ -3,8 +3,10 @@
 What files are called comes from strangers; it reaches a terminal, a table or a sentence by way of these functions.
 """
 
+import math
 import re
 import shlex
+import time
 from collections.abc import Iterable
 
 _CONTROL = re.compile(
@@ -112,3 +114,30 @@ def name_faults(faults: Iterable[str], total: int) -> str:
 def counted(count: int, singular: str, plural: str | None = None) -> str:
     """`1 image`, `2,000 images`."""
     return f"{count:,} {singular if count == 1 else plural or singular + 's'}"
+
+
+def shorten(value: float) -> str:
+    """A figure with four significant digits, or two where only a power of ten makes it short."""
+    if not math.isfinite(value):
+        return str(value)
+    if value and not 1e-4 <= abs(value) < 1e5:
+        return scientific(value, 2)
+    return f"{value:.4g}"
+
+
+def scientific(value: float, digits: int) -> str:
+    """A figure with so many digits and a power of ten: 1e-5, not 1e-05."""
+    number, _, power = f"{value:.{digits - 1}e}".partition("e")
+    return f"{number}e{int(power)}"
+
+
+def when(t: float) -> str:
+    """Day, month and time of a moment in Unix seconds; its date alone if it is of another year. Empty for 0."""
+    if not t:
+        return ""
+    try:
+        then = time.localtime(t)
+    except (OverflowError, OSError, ValueError):  # a wrong clock, or a damaged file
+        return ""
+    is_this_year = then.tm_year == time.localtime().tm_year
+    return time.strftime("%d %b %H:%M" if is_this_year else "%Y-%m-%d", then)

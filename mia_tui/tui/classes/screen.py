@@ -1,8 +1,11 @@
-"""The classes of a dataset: add, rename, recolour, reorder, merge, archive; each a step that undo takes back."""
+"""The classes of a dataset: add, rename, recolour, reorder, merge, archive; each a step that undo reverses."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
+from rich.segment import Segment
+from rich.style import Style
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -10,7 +13,6 @@ from textual.screen import ModalScreen, Screen
 
 from mia_tui.dataset.model import ImageClass
 from mia_tui.errors import MiaError
-from mia_tui.tui.classes.class_table import ClassLine, ClassTable
 from mia_tui.tui.classes.commands import ClassCommands
 from mia_tui.tui.context import Context
 from mia_tui.tui.keys.bindings import bind_keys, keys_of, said_key
@@ -18,20 +20,62 @@ from mia_tui.tui.keys.command_queue import CommandQueue
 from mia_tui.tui.keys.tables import SCOPES
 from mia_tui.tui.labelling.controller import LabelController
 from mia_tui.tui.overlay import Overlay
+from mia_tui.tui.widgets.ink import Ink
+from mia_tui.tui.widgets.line_list import LineList
 from mia_tui.tui.widgets.text_block import TextBlock
 
 Answer = TypeVar("Answer")
 
 _NEWS_S = 1.0
-_TOLD = (
+_LISTED = (
     "add", "rename", "recolour", "set_key", "move_up", "move_down", "merge", "archive", "undo", "redo", "use",
     "close", "help",
 )  # fmt: skip
-"""Commands that are named below the list."""
+"""Commands that are listed with their keys below the classes."""
+
+_KEY, _COLOUR, _IMAGES, _STATE = 3, 7, 11, 8
+_FIXED = 1 + _KEY + 2 + _COLOUR + 2 + _IMAGES + 2 + _STATE
+
+
+@dataclass(frozen=True)
+class ClassLine:
+    """A class and how many images have it."""
+
+    image_class: ImageClass
+    images: int
+
+
+class ClassTable(LineList[ClassLine], can_focus=True):
+    """One line a class: key, colour, name, images."""
+
+    def __init__(self, ink: Ink, *, id: str | None = None) -> None:
+        super().__init__(ink, self._draw_class, heading=self._titles, id=id)
+
+    def _titles(self, columns: int) -> str:
+        name = max(4, columns - _FIXED)
+        return f" {'key':<{_KEY}}  {'colour':<{_COLOUR}}  {'name':<{name}}{'images':>{_IMAGES}}"
+
+    def _draw_class(self, entry: ClassLine, width: int, is_current: bool) -> list[Segment]:
+        ink, image_class = self._ink, entry.image_class
+        look = Style(reverse=is_current, dim=image_class.archived)
+        state = "archived" if image_class.archived else ""
+        return [
+            Segment(ink.pointer if is_current else " ", Style(bold=True)),
+            Segment(f" {image_class.key or ' '} ", ink.chip(image_class.colour)),
+            Segment("  "),
+            self._swatch(image_class.colour),
+            Segment("  "),
+            Segment(ink.pad(image_class.name, max(4, width - _FIXED)), look),
+            Segment(f"{entry.images:>{_IMAGES},}  {state:<{_STATE}}", look),
+        ]
+
+    def _swatch(self, colour: str) -> Segment:
+        """Seven cells of the colour; its #rrggbb on terminals without colours."""
+        return Segment(" " * _COLOUR, self._ink.chip(colour)) if self._ink.colours else Segment(colour)
 
 
 class ClassesScreen(ModalScreen[int | None]):
-    """The list of classes; ends with the class that is to be the current one, or None.
+    """The list of classes; ends with the class to make the current one, or None.
 
     Args:
         desk: The dataset.
@@ -50,20 +94,18 @@ class ClassesScreen(ModalScreen[int | None]):
             begin=self._begin, done=self._ask_anew, failed=self._fail, slow=self._say_slow
         )
         self._table = ClassTable(context.ink, id="class-table")
-        self._heading = TextBlock(id="class-heading")
         self._message = TextBlock(id="class-message")
         self._keys = TextBlock(classes="hint")
         self._known: tuple[ImageClass, ...] = tuple(desk.session.classes)
         self._counts: Mapping[int, int] = {}
         self._wanted: int | None = desk.session.current_class  # the class the cursor is on
         self._line = 0
-        self._seen: object = None
+        self._read_signature: object = None
         self._in_force = keys_of(self.SCOPE, context.user.keys)
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog wide", id="classes-dialog"):
             yield TextBlock("Classes", classes="title")
-            yield self._heading
             yield self._table
             yield self._message
             yield self._keys
@@ -134,13 +176,13 @@ class ClassesScreen(ModalScreen[int | None]):
         self._wanted = None
         self._show()
 
-    # What is known
+    # Reading the classes
 
     async def _reload(self) -> None:
-        """Take over what labels.db says; the cursor stays on its class."""
+        """Read the classes from labels.db; the cursor stays on its class."""
         chosen = self.chosen
         wanted = self._wanted if self._wanted is not None else chosen.id if chosen else None
-        self._seen = self._signature()
+        self._read_signature = self._signature()
         self._known = await self._desk.all_classes()
         self._counts = await self._desk.label_counts()
         places = [line for line, image_class in enumerate(self._known) if image_class.id == wanted]
@@ -150,15 +192,15 @@ class ClassesScreen(ModalScreen[int | None]):
             self.say(f"There is no class yet: {self.key('add')} adds some.")
 
     def _ask_anew(self) -> None:
-        """After each command; one that changed nothing costs nothing."""
-        if self.is_running and self._signature() != self._seen:
+        """Paint after each command; the classes are read again only if they have changed."""
+        if self.is_running and self._signature() != self._read_signature:
             self.queue.do(self._reload)
         elif self.is_running:
             self._show()
 
     def _look_for_news(self) -> None:
-        """Others may have changed the classes, too."""
-        if self.queue.idle and self._signature() != self._seen:
+        """Other people may have changed the classes."""
+        if self.queue.idle and self._signature() != self._read_signature:
             self.queue.do(self._reload)
 
     def _signature(self) -> object:
@@ -168,12 +210,11 @@ class ClassesScreen(ModalScreen[int | None]):
     def _show(self) -> None:
         if self.is_attached and self._table.size.width:
             self._keys.update(_keys(self._table.size.width, self._in_force))
-            self._heading.update(self._table.heading(self._table.size.width))
             lines = [ClassLine(known, self._counts.get(known.id, 0)) for known in self._known]
             self._table.show(lines, self._line)
 
     def _begin(self) -> None:
-        """What was said stays until something else is said: reloading is a command, too."""
+        """The last message stays until the next one: reading the classes is a command, too."""
 
     def _fail(self, error: MiaError, dropped: int) -> None:
         self.say(str(error))
@@ -184,10 +225,10 @@ class ClassesScreen(ModalScreen[int | None]):
 
 
 def _keys(columns: int, in_force: Mapping[str, Sequence[str]]) -> str:
-    """The keys of this list in lines; a key never stands in another line than what it does."""
+    """The keys of this list in lines; a key is never on another line than its command."""
     lines = [""]
     titles = {action.id: action.title for action in SCOPES["classes"].actions}
-    for name in _TOLD:
+    for name in _LISTED:
         if not in_force[name]:
             continue
         phrase = f"{said_key('classes', in_force, name)} {titles[name].lower()}"

@@ -24,8 +24,8 @@ from mia_tui.tui.home.words import Line, content_words, lines_for, recent_words,
 from mia_tui.tui.keys.bindings import bind_keys, key_hints, obey_key
 from mia_tui.tui.labelling import garbage
 from mia_tui.tui.runs.watch import LiveRun, RunWatch
-from mia_tui.tui.widgets.entry_list import Entry, EntryList
 from mia_tui.tui.widgets.key_line import KeyLine
+from mia_tui.tui.widgets.line_list import Entry, EntryList
 from mia_tui.tui.widgets.text_block import TextBlock
 from mia_tui.tui.widgets.text_field import TextField
 

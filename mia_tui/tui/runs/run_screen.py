@@ -27,7 +27,7 @@ from mia_tui.tui.runs.run_commands import RunCommands
 from mia_tui.tui.runs.words import bars, doing, figures_line, is_bad, status_words
 from mia_tui.tui.widgets.ink import style
 from mia_tui.tui.widgets.key_line import KeyLine
-from mia_tui.tui.widgets.row_list import RowList
+from mia_tui.tui.widgets.line_list import LineList
 from mia_tui.tui.widgets.text_block import TextBlock
 from mia_tui.tui.widgets.text_line import TextLine
 
@@ -145,7 +145,7 @@ class RunScreen(Screen[OpenImages | None]):
             self._snapshot = event.snapshot
             self._show()
 
-    @on(RowList.Picked)
+    @on(LineList.Picked)
     @on(ConfusionMatrix.Picked)
     def _pick(self) -> None:
         self._show()

@@ -19,7 +19,7 @@ from mia_tui.tui.keys.bindings import bind_keys, key_hints, obey_key
 from mia_tui.tui.keys.command_queue import CommandQueue
 from mia_tui.tui.places import Place
 from mia_tui.tui.training.commands import TrainCommands
-from mia_tui.tui.training.config_form import ConfigForm
+from mia_tui.tui.training.config_form import ConfigForm, SectionTabs
 from mia_tui.tui.training.drafts import Draft
 from mia_tui.tui.training.form_view import FormView
 from mia_tui.tui.training.machine import Machine, look_at_machine
@@ -27,9 +27,8 @@ from mia_tui.tui.training.outlook import EstimateThread, StartEstimate
 from mia_tui.tui.training.panel import Known, panel
 from mia_tui.tui.training.preview import PreviewPane
 from mia_tui.tui.training.words import help_text, shown_command, state_words
-from mia_tui.tui.widgets.entry_list import Entry, EntryList
 from mia_tui.tui.widgets.key_line import KeyLine
-from mia_tui.tui.widgets.section_tabs import SectionTabs
+from mia_tui.tui.widgets.line_list import Entry, EntryList
 from mia_tui.tui.widgets.text_block import TextBlock
 from mia_tui.tui.widgets.text_line import TextLine
 

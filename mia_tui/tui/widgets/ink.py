@@ -9,7 +9,7 @@ from rich.style import Style
 from mia_tui.terminal.model import Terminal
 from mia_tui.text import printable
 
-_GREY = "#808080"
+_GREY, _FAULT = "#808080", "#ff5555"
 _DARK, _LIGHT = "#000000", "#ffffff"
 
 
@@ -110,6 +110,11 @@ def style(*, fg: str | None = None, bg: str | None = None, bold: bool = False) -
         bgcolor=None if bg is None else Color.parse(bg),
         bold=bold,
     )
+
+
+def fault_style(ink: Ink) -> Style:
+    """The style of what is wrong."""
+    return style(fg=_FAULT, bold=True) if ink.colours else Style(bold=True)
 
 
 def contrast(colour: str) -> str:
