@@ -1,7 +1,7 @@
-"""Many images at once: mark some, give all of them a class in one step.
+"""The grid: many images at once; mark some and label all of them in one step.
 
-Layout and handlers; what the keys do stands in `grid_commands`. The cursor is
-the session's current image, so the labelling screen and this one agree on it.
+Layout and handlers; what the keys do is in `commands`. The cursor is the
+session's current image, which this screen shares with the labelling screen.
 """
 
 import time
@@ -34,15 +34,15 @@ from mia_tui.tui.pictures.cache import PictureCache, Ready, Wish
 from mia_tui.tui.widgets.text_line import Piece
 
 _NEWS_S = 0.5
-_LINE_S = 0.2  # after so long a line of tiles is painted although some of its pictures are not made
+_LINE_S = 0.2  # after this time, a line of tiles is painted though some of its pictures are missing
 _BUSY_S = 0.03
-_PAGE_S = 0.5  # what the pictures of a page may take on a slow line
+_PAGE_S = 0.5  # time to send the pictures of a page over a slow connection
 _STEP_BYTES = 256
 _NAME, _LEAST_NAME = 60, 20  # columns of a file's name below the tiles
 
 
 class GridScreen(SessionScreen[bool]):
-    """The images of a dataset as tiles. Ends with True where an image was opened, False where not.
+    """The images of a dataset as tiles. Ends with True if an image was opened, else False.
 
     Args:
         desk: The dataset.
@@ -66,8 +66,8 @@ class GridScreen(SessionScreen[bool]):
         self.queue = CommandQueue(begin=self._begin, done=self._show, failed=self._fail, slow=self._say_slow)
         self._message = ""
         self._came_from = self.session.current
-        self._late: set[int] = set()  # places whose picture has come and is not painted
-        self._painting = False  # whether a timer will paint them
+        self._late: set[int] = set()  # positions whose picture is made but not painted
+        self._painting = False  # whether a timer is set to paint them
         self._max_bytes: int | None = None
         terminal = _for_tiles(context.terminal)
         self._grid = GridView(self.session, self._picture, terminal, context.link, context.ink, id="grid")
@@ -114,7 +114,7 @@ class GridScreen(SessionScreen[bool]):
 
     @property
     def per_line(self) -> int:
-        return self._grid.lattice.per_line
+        return self._grid.tile_layout.per_line
 
     @property
     def per_page(self) -> int:
@@ -129,13 +129,15 @@ class GridScreen(SessionScreen[bool]):
             self.session.go_to(row)
         self.dismiss(opened)
 
-    # What comes from outside
+    # Messages
 
     @on(GridView.Picked)
     def _pick(self, event: GridView.Picked) -> None:
         if event.position >= len(self.session.view):
             return
-        key = self.session.listing.key(int(self.session.view[event.position]))  # places may change till then
+        key = self.session.listing.key(
+            int(self.session.view[event.position])
+        )  # until the command runs, positions may change
         self.do(partial(self.commands.go_to, key, mark=event.mark, through=event.through))
         if event.opened:
             self.action_obey("open")
@@ -147,7 +149,7 @@ class GridScreen(SessionScreen[bool]):
 
     @on(Made)
     def _take_picture(self, event: Made) -> None:
-        """Lines of tiles are painted when they are complete, or after a while."""
+        """Paint lines of tiles when they are complete, or after `_LINE_S`."""
         ready = event.ready
         row = self.session.listing.row(ready.wish.key)
         if row is not None and self.session.state_of(row).problem != ready.problem:
@@ -182,7 +184,7 @@ class GridScreen(SessionScreen[bool]):
             self._show_lines()
 
     def _show(self) -> None:
-        """Paint what is different now, be it by a key or by what others did."""
+        """Paint what has changed, by a key or by other people."""
         if not self.is_current or not self._grid.size.width:
             return
         for warning in self.desk.warnings():
@@ -203,7 +205,7 @@ class GridScreen(SessionScreen[bool]):
             place = f"{session.position + 1:,}/{len(session.view):,}  "
             label = framing(session.state_of(row), ink, accept="").text
             room = self._facts.size.width - ink.width(ink.shown(f"{place}  {label}  {shown}"))
-            label = label if room >= _LEAST_NAME else ""  # what is shown of the dataset is always said
+            label = label if room >= _LEAST_NAME else ""  # the filter is always shown
             room = self._facts.size.width - ink.width(ink.shown(f"{place}  {label}  {shown}"))
             name = ink.fit_left(session.listing.path(row), min(_NAME, room))
             left = [(place, Style(bold=True)), (name, None)]
@@ -211,7 +213,8 @@ class GridScreen(SessionScreen[bool]):
         if shown:
             right.append((f"  {shown}", ink.dim()))
         self._facts.show(left, right)
-        marked = f"{counted(count, 'image')} marked: a class key labels them" if count else "Space marks"
+        marks = f"{self.key('mark')} marks"
+        marked = f"{counted(count, 'image')} marked: a class key labels them" if count else marks
         words = f"{session.tally.labelled:,} labelled{ink.separator}{session.tally.left:,} left"
         self._status.show(
             [(self._message or marked, Style(bold=bool(self._message or count)))], [(words, ink.dim())]
@@ -223,10 +226,10 @@ class GridScreen(SessionScreen[bool]):
         return self._prefetch.get(self._wish(key))
 
     def _wish(self, key: ImageKey) -> Wish:
-        return Wish(key, Look(), self._grid.lattice.panel, self._max_bytes)
+        return Wish(key, Look(), self._grid.tile_layout.panel, self._max_bytes)
 
     def _order(self) -> None:
-        """Have the tiles made that are seen, then those of the next page, then of the one before."""
+        """Request the pictures in view, then those of the next page, then of the page before."""
         seen, view = self._grid.seen, self.session.view
         budget = self.context.link.budget(_PAGE_S)
         self._max_bytes = (
@@ -237,14 +240,14 @@ class GridScreen(SessionScreen[bool]):
         more = len(seen)
         places = [*seen, *range(seen.stop, min(len(view), seen.stop + more))]
         places += range(max(0, seen.start - more), seen.start)
-        self._late.intersection_update(seen)  # made already and not painted yet
+        self._late.intersection_update(seen)  # made already but not painted yet
         self._prefetch.want([self._wish(self.session.listing.key(int(view[place]))) for place in places])
 
     def _paint_lines(self, late_at: float) -> None:
-        """Paint lines of tiles that are complete, all of them once it is late; none while some are on their way."""
+        """Paint complete lines of tiles, after `late_at` all of them; none while pictures are being sent."""
         self._painting = False
         if not self.context.link.busy:
-            per_line, is_late = self._grid.lattice.per_line, time.monotonic() >= late_at
+            per_line, is_late = self._grid.tile_layout.per_line, time.monotonic() >= late_at
             for line in {place // per_line for place in self._late}:
                 places = [place for place in self._grid.seen if place // per_line == line]
                 if is_late or all(self._has_picture(place) for place in places):
@@ -260,5 +263,5 @@ class GridScreen(SessionScreen[bool]):
 
 
 def _for_tiles(terminal: Terminal) -> Terminal:
-    """Tiles are half blocks wherever pictures are shown: dozens of them would fill its memory and the line."""
+    """Tiles are half blocks on every terminal: dozens of pictures would fill its memory and the connection."""
     return replace(terminal, graphics="none" if terminal.graphics == "none" else "half")
