@@ -1,6 +1,7 @@
-"""Text for people and for files: names made inert, counts, lists of names.
+"""Helpers for text: printable names, counts, lists of names, short figures and times.
 
-What files are called comes from strangers; it reaches a terminal, a table or a sentence by way of these functions.
+File names can contain anything, so they go through these functions before they reach a terminal, a table or a
+sentence.
 """
 
 import math
@@ -116,6 +117,18 @@ def counted(count: int, singular: str, plural: str | None = None) -> str:
     return f"{count:,} {singular if count == 1 else plural or singular + 's'}"
 
 
+def when(t: float) -> str:
+    """Month and day with the time; of another year the date alone. Empty where unknown."""
+    if not t:
+        return ""
+    try:
+        then = time.localtime(t)
+    except (OverflowError, OSError, ValueError):  # a wrong clock, or a damaged file
+        return ""
+    is_this_year = then.tm_year == time.localtime().tm_year
+    return time.strftime("%d %b %H:%M" if is_this_year else "%Y-%m-%d", then)
+
+
 def shorten(value: float) -> str:
     """A figure with four significant digits, or two where only a power of ten makes it short."""
     if not math.isfinite(value):
@@ -129,15 +142,3 @@ def scientific(value: float, digits: int) -> str:
     """A figure with so many digits and a power of ten: 1e-5, not 1e-05."""
     number, _, power = f"{value:.{digits - 1}e}".partition("e")
     return f"{number}e{int(power)}"
-
-
-def when(t: float) -> str:
-    """Day, month and time of a moment in Unix seconds; its date alone if it is of another year. Empty for 0."""
-    if not t:
-        return ""
-    try:
-        then = time.localtime(t)
-    except (OverflowError, OSError, ValueError):  # a wrong clock, or a damaged file
-        return ""
-    is_this_year = then.tm_year == time.localtime().tm_year
-    return time.strftime("%d %b %H:%M" if is_this_year else "%Y-%m-%d", then)

@@ -29,7 +29,7 @@ class OneList(App[None]):
     def compose(self) -> ComposeResult:
         yield self.lines
 
-    def on_line_list_picked(self, event: LineList.Picked) -> None:
+    def on_line_list_line_clicked(self, event: LineList.LineClicked) -> None:
         self.picked.append(event.line)
 
 

@@ -35,7 +35,7 @@ class ClassBar(Widget, can_focus=False):
         finds: The key that finds a class by its name.
     """
 
-    class Picked(Message):
+    class ClassClicked(Message):
         """A class was clicked."""
 
         def __init__(self, class_id: int) -> None:
@@ -83,7 +83,7 @@ class ClassBar(Widget, can_focus=False):
             x = 0
             for chip in self._lines[event.y]:
                 if x <= event.x < x + chip.columns:
-                    self.post_message(self.Picked(chip.image_class.id))
+                    self.post_message(self.ClassClicked(chip.image_class.id))
                 x += chip.columns
 
     def _lay_out(self) -> None:

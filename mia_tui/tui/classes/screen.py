@@ -167,8 +167,8 @@ class ClassesScreen(ModalScreen[int | None]):
 
         await self.ask(HelpScreen(self._shared, self.SCOPE))
 
-    @on(ClassTable.Picked)
-    def _pick(self, event: ClassTable.Picked) -> None:
+    @on(ClassTable.LineClicked)
+    def _pick(self, event: ClassTable.LineClicked) -> None:
         self._put(event.line)
 
     def _put(self, line: int) -> None:

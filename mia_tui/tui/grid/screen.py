@@ -52,7 +52,7 @@ class GridScreen(SessionScreen[bool]):
     SCOPE = "grid"
     commands: GridCommands
 
-    class Made(Message):
+    class PictureMade(Message):
         """A picture is ready."""
 
         def __init__(self, ready: Ready) -> None:
@@ -131,8 +131,8 @@ class GridScreen(SessionScreen[bool]):
 
     # Messages
 
-    @on(GridView.Picked)
-    def _pick(self, event: GridView.Picked) -> None:
+    @on(GridView.TileClicked)
+    def _pick(self, event: GridView.TileClicked) -> None:
         if event.position >= len(self.session.view):
             return
         key = self.session.listing.key(
@@ -147,8 +147,8 @@ class GridScreen(SessionScreen[bool]):
         self._order()
         self._grid.update()
 
-    @on(Made)
-    def _take_picture(self, event: Made) -> None:
+    @on(PictureMade)
+    def _take_picture(self, event: PictureMade) -> None:
         """Paint lines of tiles when they are complete, or after `_LINE_S`."""
         ready = event.ready
         row = self.session.listing.row(ready.wish.key)
@@ -167,7 +167,7 @@ class GridScreen(SessionScreen[bool]):
     def _tell(self, ready: Ready) -> None:
         """From a thread; after the screen has gone there is nobody to tell."""
         if self.is_running:
-            self.post_message(self.Made(ready))
+            self.post_message(self.PictureMade(ready))
 
     # Painting
 

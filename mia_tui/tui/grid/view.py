@@ -8,8 +8,10 @@ write it from the left edge each time.
 
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from rich.segment import Segment
+from rich.style import Style
 from rich.text import Text
 from textual import events
 from textual.geometry import Region, Size
@@ -18,22 +20,59 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from mia_tui.dataset.model import ImageKey
-from mia_tui.dataset.session.session import LabelSession
+from mia_tui.dataset.session.session import LabelSession, RowState
 from mia_tui.terminal.cells import Cells
-from mia_tui.terminal.model import Picture, Terminal
-from mia_tui.tui.grid.tiles import GAP, TILE_ROWS, TileLayout, caption, tile_layout
+from mia_tui.terminal.model import Panel, Picture, Terminal
+from mia_tui.tui.classes.class_mark import MARK_COLUMNS, class_mark
 from mia_tui.tui.pictures.cache import Ready
 from mia_tui.tui.pictures.joined_strip import JoinedStrip
 from mia_tui.tui.pictures.link import ASK, Link
 from mia_tui.tui.pictures.raw_strip import RawStrip
-from mia_tui.tui.widgets.ink import Ink
+from mia_tui.tui.widgets.ink import Ink, style
 
-_USUAL, _USUAL_LOW, _LOW_ROWS = (
-    2,
-    1,
-    27,
-)  # indices into TILE_ROWS; tiles are smaller at first in a terminal of few rows
+_TILE_ROWS = (3, 5, 8, 12, 18, 27)
+"""Heights of a picture to choose from, in cells."""
+
+_GAP = 1  # columns between two tiles
+_NARROWEST = 8  # columns; a caption needs that many
+_SHAPE = 4 / 3  # width to height of most photographs; others leave a margin
+
+# The usual size as an index into _TILE_ROWS, that in a low terminal, and the rows from which one is not low.
+_USUAL, _USUAL_LOW, _LOW_ROWS = 2, 1, 27
 _KEPT = 600  # pictures, kept as lines; 10 KiB each
+_BLANK = Strip([Segment(" " * _GAP)], _GAP)
+
+
+@dataclass(frozen=True)
+class TileLayout:
+    """Tiles in lines; each is a caption above a picture.
+
+    Attributes:
+        panel: The cells of one picture.
+        per_line: Tiles side by side.
+    """
+
+    panel: Panel
+    per_line: int
+
+    @property
+    def line_rows(self) -> int:
+        """Rows of the screen that a line of tiles takes."""
+        return 1 + self.panel.rows
+
+    @property
+    def pitch(self) -> int:
+        """Columns from one tile to the next."""
+        return self.panel.columns + _GAP
+
+    def lines(self, count: int) -> int:
+        """Lines of tiles for so many images."""
+        return -(-count // self.per_line)
+
+    def at(self, x: int, y: int) -> int | None:
+        """The position of the image at a cell of the whole grid, from 0; None right of all tiles."""
+        column = x // self.pitch
+        return None if column >= self.per_line else y // self.line_rows * self.per_line + column
 
 
 class GridView(ScrollView, can_focus=False):
@@ -47,7 +86,7 @@ class GridView(ScrollView, can_focus=False):
         ink: Characters and styles.
     """
 
-    class Picked(Message):
+    class TileClicked(Message):
         """A tile was clicked; `position` is its place in the view."""
 
         def __init__(self, position: int, *, mark: bool, through: bool, opened: bool) -> None:
@@ -80,7 +119,7 @@ class GridView(ScrollView, can_focus=False):
     @property
     def tile_layout(self) -> TileLayout:
         """The present layout."""
-        return tile_layout(max(1, self._columns), max(1, self.size.height), self._step, self._cells.size_px)
+        return _tile_layout(max(1, self._columns), max(1, self.size.height), self._step, self._cells.size_px)
 
     @property
     def _step(self) -> int:
@@ -114,7 +153,7 @@ class GridView(ScrollView, can_focus=False):
     def resize_tiles(self, by: int) -> bool:
         """Make the tiles larger or smaller; False at the last size."""
         step = self._step + by
-        if not 0 <= step < len(TILE_ROWS):
+        if not 0 <= step < len(_TILE_ROWS):
             return False
         self._size_step = step
         self._lay_out()
@@ -149,7 +188,7 @@ class GridView(ScrollView, can_focus=False):
         position = self.tile_layout.at(event.x, event.y + int(self.scroll_offset.y))
         if position is not None and 0 <= position < len(self._session.view):
             self.post_message(
-                self.Picked(position, mark=event.ctrl, through=event.shift, opened=event.chain == 2)
+                self.TileClicked(position, mark=event.ctrl, through=event.shift, opened=event.chain == 2)
             )
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
@@ -227,7 +266,7 @@ class GridView(ScrollView, can_focus=False):
         for position in self._places(line, tiles):
             row = int(session.view[position])
             parts.append(
-                caption(
+                _caption(
                     session.state_of(row),
                     tiles.panel.columns,
                     self._ink,
@@ -282,4 +321,68 @@ class GridView(ScrollView, can_focus=False):
         return RawStrip(ASK, 0, list, lambda: self._link.sent(size_bytes))
 
 
-_BLANK = Strip([Segment(" " * GAP)], GAP)
+def _tile_layout(width: int, height: int, size: int, cell_px: tuple[int, int]) -> TileLayout:
+    """The layout for a grid of this size.
+
+    Args:
+        width: Columns of the grid.
+        height: Its rows.
+        size: Index into `_TILE_ROWS`.
+        cell_px: Width and height of a cell.
+    """
+    rows = max(1, min(_TILE_ROWS[size], height - 1))
+    wanted = round(rows * _SHAPE * cell_px[1] / cell_px[0])
+    columns = max(1, min(max(wanted, _NARROWEST), width - _GAP))
+    panel = Panel(columns, rows, *cell_px)
+    return TileLayout(panel, max(1, width // (columns + _GAP)))
+
+
+def _caption(state: RowState, columns: int, ink: Ink, *, current: bool, marked: bool) -> Strip:
+    """The line above a picture: cursor, mark, key of the class, its name.
+
+    It has the colour of the class for a person's label, dashes for a suggestion, dots without a class.
+    """
+    lead = (ink.pointer if current else " ") + (_mark(ink) if marked else " ")
+    chip, chip_style = _chip(state, ink)
+    kind, name, colour = _class_words(state)
+    fixed = 2 + MARK_COLUMNS
+    room = max(0, columns - fixed)
+    text = ink.fit(name, room)
+    pattern = " " if kind == "label" else ink.pattern(kind)
+    if text and kind != "label" and ink.width(text) < room:
+        text += " "
+    rest = room - ink.width(text)
+    line = text + (pattern * (rest + 1))[:rest]
+    look = Style(reverse=True, bold=True) if current else _look(kind, colour, ink)
+    lead_style = Style(bold=True, reverse=marked)
+    return Strip(
+        [Segment(lead, lead_style), Segment(chip, chip_style), Segment(line, look)], fixed + room
+    ).crop(0, columns)
+
+
+def _mark(ink: Ink) -> str:
+    return "✓" if ink.unicode else "*"
+
+
+def _class_words(state: RowState) -> tuple[str, str, str | None]:
+    if state.image_class is not None:
+        return "label", state.image_class.name, state.image_class.colour
+    if state.suggestion is not None:
+        return "suggestion", f"{state.suggestion.name}?", state.suggestion.colour
+    return "none", "", None
+
+
+def _look(kind: str, colour: str | None, ink: Ink) -> Style:
+    if kind == "none":
+        return ink.dim()
+    if kind == "label" and not ink.colours:
+        return Style(reverse=True)
+    return ink.words(kind, colour) if kind == "label" else ink.frame(kind, colour)
+
+
+def _chip(state: RowState, ink: Ink) -> tuple[str, Style]:
+    """The mark of the class; without one, a flag or the sign of a skipped image."""
+    is_plain = state.problem is None and state.image_class is None and state.suggestion is None
+    if is_plain and (state.flagged or state.skipped):
+        return f" {ink.flag if state.flagged else ink.skipped} ", style(bold=True)
+    return class_mark(state, ink)

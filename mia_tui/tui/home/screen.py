@@ -171,8 +171,8 @@ class HomeScreen(Screen[None]):
         else:
             self._say(self._welcome)
 
-    @on(EntryList.Picked)
-    def _picked(self, event: EntryList.Picked) -> None:
+    @on(EntryList.LineClicked)
+    def _picked(self, event: EntryList.LineClicked) -> None:
         """The first click on a line chooses it, the second opens it."""
         if event.line == self._cursor:
             self._open()

@@ -26,7 +26,7 @@ class ImageList(ScrollView, can_focus=False):
         ink: Characters and styles.
     """
 
-    class Picked(Message):
+    class ImageClicked(Message):
         """A line was clicked; `position` counts within the view."""
 
         def __init__(self, position: int) -> None:
@@ -119,7 +119,7 @@ class ImageList(ScrollView, can_focus=False):
     def on_click(self, event: events.Click) -> None:
         position = event.y + int(self.scroll_offset.y)
         if 0 <= position < len(self._session.view):
-            self.post_message(self.Picked(position))
+            self.post_message(self.ImageClicked(position))
 
     def on_resize(self) -> None:
         self.virtual_size = Size(max(1, self.size.width), len(self._session.view))

@@ -145,7 +145,7 @@ class RunScreen(Screen[OpenImages | None]):
             self._snapshot = event.snapshot
             self._show()
 
-    @on(LineList.Picked)
+    @on(LineList.LineClicked)
     @on(ConfusionMatrix.Picked)
     def _pick(self) -> None:
         self._show()

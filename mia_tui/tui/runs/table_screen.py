@@ -147,8 +147,8 @@ class RunsScreen(Screen[OpenImages | None]):
         else:
             self.queue.do(self.commands.by_name[name], opens=True)
 
-    @on(RunTable.Picked)
-    def _pick(self, event: RunTable.Picked) -> None:
+    @on(RunTable.LineClicked)
+    def _pick(self, event: RunTable.LineClicked) -> None:
         self.view.put(event.line)
         self._show()
 

@@ -27,9 +27,9 @@ from mia_tui.tui.context import Context
 from mia_tui.tui.dialogs import Question
 from mia_tui.tui.keyed_modal import KeyedModal
 from mia_tui.tui.places import Place
+from mia_tui.tui.training.config_form import fault_style
 from mia_tui.tui.training.form import in_words
 from mia_tui.tui.training.starting import start_run
-from mia_tui.tui.widgets.ink import fault_style
 from mia_tui.tui.widgets.text_block import TextBlock
 
 _SHOWN_EVERY_S = 0.1

@@ -11,10 +11,11 @@ from textual.widget import Widget
 
 from mia_tui.tui.training.form_line import Line
 from mia_tui.tui.training.form_view import FormLine
-from mia_tui.tui.widgets.ink import Ink, fault_style
+from mia_tui.tui.widgets.ink import Ink, style
 from mia_tui.tui.widgets.line_list import LineList
 
 _LEAST_VALUE = 10
+_FAULT = "#ff5555"
 _PLAIN = Style()
 
 
@@ -100,6 +101,11 @@ class ConfigForm(LineList[FormLine]):
         return [Segment(before, field), Segment(at or " ", Style(reverse=True)), Segment(after, field)]
 
 
+def fault_style(ink: Ink) -> Style:
+    """The style of what is wrong."""
+    return style(fg=_FAULT, bold=True) if ink.colours else Style(bold=True)
+
+
 class SectionTabs(Widget, can_focus=False):
     """Names side by side; those that do not fit on the left make room for the current one.
 
@@ -107,7 +113,7 @@ class SectionTabs(Widget, can_focus=False):
         ink: Characters and styles.
     """
 
-    class Picked(Message):
+    class SectionClicked(Message):
         """A name was clicked."""
 
         def __init__(self, number: int) -> None:
@@ -142,7 +148,7 @@ class SectionTabs(Widget, can_focus=False):
         for number, name in enumerate(self._names[first:], first):
             right += self._ink.width(name) + 2
             if event.x < right:
-                self.post_message(self.Picked(number))
+                self.post_message(self.SectionClicked(number))
                 return
 
     def _first(self, segments: Sequence[Segment]) -> int:

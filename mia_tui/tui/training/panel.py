@@ -10,10 +10,11 @@ from mia_tui.catalog.backbones import BACKBONES, Backbone
 from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.model import PARTS
 from mia_tui.text import counted
+from mia_tui.tui.training.config_form import fault_style
 from mia_tui.tui.training.form_words import gmacs_at
 from mia_tui.tui.training.machine import Machine
 from mia_tui.tui.training.outlook import StartEstimate
-from mia_tui.tui.widgets.ink import Ink, fault_style
+from mia_tui.tui.widgets.ink import Ink
 
 _LEAST_COLUMNS, _LEAST_ROWS = 10, 4
 _NUMBER = 7  # columns of a number, or more where one needs them

@@ -204,12 +204,12 @@ class TrainScreen(Screen[RunDir | None]):
             self.action_obey("open")
         self.show()
 
-    @on(EntryList.Picked)
-    def _section_picked(self, event: EntryList.Picked) -> None:
+    @on(EntryList.LineClicked)
+    def _section_picked(self, event: EntryList.LineClicked) -> None:
         self._go_to_section(event.line)
 
-    @on(SectionTabs.Picked)
-    def _tab_picked(self, event: SectionTabs.Picked) -> None:
+    @on(SectionTabs.SectionClicked)
+    def _tab_picked(self, event: SectionTabs.SectionClicked) -> None:
         self._go_to_section(event.number)
 
     def _go_to_section(self, number: int) -> None:

@@ -9,11 +9,12 @@ from rich.text import Text
 
 from mia_tui.config.command import quoted
 from mia_tui.text import counted
+from mia_tui.tui.training.config_form import fault_style
 from mia_tui.tui.training.form import field_of
 from mia_tui.tui.training.form_view import FormView
 from mia_tui.tui.training.form_words import help_of, note_of
 from mia_tui.tui.training.outlook import StartEstimate
-from mia_tui.tui.widgets.ink import Ink, fault_style
+from mia_tui.tui.widgets.ink import Ink
 
 _COMMAND_LINES = 2
 _LEAST_COLUMNS = 10

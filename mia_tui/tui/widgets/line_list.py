@@ -32,7 +32,7 @@ class LineList(ScrollView, Generic[Item], can_focus=False):
         follows_end: Whether a list that is scrolled to its end stays there as lines are added.
     """
 
-    class Picked(Message):
+    class LineClicked(Message):
         """A line was clicked; if the list has a cursor, it is there now."""
 
         def __init__(self, line: int) -> None:
@@ -124,7 +124,7 @@ class LineList(ScrollView, Generic[Item], can_focus=False):
             return
         if self._cursor is not None:
             self.show(self._items, line)
-        self.post_message(self.Picked(line))
+        self.post_message(self.LineClicked(line))
 
     def on_resize(self) -> None:
         self._fit_size()

@@ -1,4 +1,4 @@
-"""A line to type into that obeys its keys in the order they were pressed."""
+"""A text field that handles keys in the order they were pressed."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,17 +8,17 @@ from textual.widgets import Input
 
 
 class TextField(Input):
-    """An Input that takes Backspace, arrows and the like at once.
+    """An Input that handles Backspace, arrow keys and the like at once.
 
-    Textual looks for them only when the key has come back to the app; letters that were pressed behind them in
-    the same burst, as over a slow connection, would be there before. A binding with priority is obeyed before
-    letters that were pressed ahead of it.
+    Textual handles them only after the key has been passed back to the app; letters typed right after them, as in a
+    burst over a slow connection, would come first. Bindings with priority have the opposite fault: they are handled
+    before letters that were typed earlier.
 
     Args:
-        value: What stands there already.
-        before: Obeys the keys that its screen keeps for itself; False where a key is none of them. What was
-            typed before stands in `value` by then, though `Changed` may still be on its way.
-        options: As of an Input.
+        value: The text at first.
+        before: Called with every key; True if the screen has handled it. All text typed before is in `value` by
+            then, though `Changed` may not have been handled yet.
+        options: As for an Input.
     """
 
     def __init__(
