@@ -100,7 +100,7 @@ class ClassesScreen(ModalScreen[int | None]):
         self._counts: Mapping[int, int] = {}
         self._wanted: int | None = desk.session.current_class  # the class the cursor is on
         self._line = 0
-        self._read_signature: object = None
+        self._seen: object = None
         self._in_force = keys_of(self.SCOPE, context.user.keys)
 
     def compose(self) -> ComposeResult:
@@ -182,7 +182,7 @@ class ClassesScreen(ModalScreen[int | None]):
         """Read the classes from labels.db; the cursor stays on its class."""
         chosen = self.chosen
         wanted = self._wanted if self._wanted is not None else chosen.id if chosen else None
-        self._read_signature = self._signature()
+        self._seen = self._signature()
         self._known = await self._desk.all_classes()
         self._counts = await self._desk.label_counts()
         places = [line for line, image_class in enumerate(self._known) if image_class.id == wanted]
@@ -193,14 +193,14 @@ class ClassesScreen(ModalScreen[int | None]):
 
     def _ask_anew(self) -> None:
         """Paint after each command; the classes are read again only if they have changed."""
-        if self.is_running and self._signature() != self._read_signature:
+        if self.is_running and self._signature() != self._seen:
             self.queue.do(self._reload)
         elif self.is_running:
             self._show()
 
     def _look_for_news(self) -> None:
         """Other people may have changed the classes."""
-        if self.queue.idle and self._signature() != self._read_signature:
+        if self.queue.idle and self._signature() != self._seen:
             self.queue.do(self._reload)
 
     def _signature(self) -> object:
