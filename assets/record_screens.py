@@ -36,7 +36,7 @@ PATIENCE_S = 900.0
 
 
 @dataclass(frozen=True)
-class Scene:
+class DisplayTarget:
     """What is pressed before a picture.
 
     Attributes:
@@ -51,13 +51,13 @@ class Scene:
 
 
 SCENES = {
-    "label-sixel": Scene(["F3", "1", "F1"], is_trained=False),
-    "label-half": Scene(["F3", "1", "F1"], graphics="half", is_trained=False),
-    "grid": Scene(["F3", "F7"], is_trained=False),
-    "train": Scene(["ctrl+t", *["Next"] * 6, 15.0]),
-    "run": Scene(["ctrl+u", "Down", "Return"]),
-    "runs": Scene(["ctrl+u", "Down"]),
-    "confusion": Scene(["ctrl+u", "End", "Return", "4", *["Right"] * 4]),
+    "label-sixel": DisplayTarget(["F3", "1", "F1"], is_trained=False),
+    "label-half": DisplayTarget(["F3", "1", "F1"], graphics="half", is_trained=False),
+    "grid": DisplayTarget(["F3", "F7"], is_trained=False),
+    "train": DisplayTarget(["ctrl+t", *["Next"] * 6, 15.0]),
+    "run": DisplayTarget(["ctrl+u", "Down", "Return"]),
+    "runs": DisplayTarget(["ctrl+u", "Down"]),
+    "confusion": DisplayTarget(["ctrl+u", "End", "Return", "4", *["Right"] * 4]),
 }
 
 
@@ -129,14 +129,14 @@ def wait_for_epochs(events: Path, count: int) -> None:
         time.sleep(SETTLE_S)
 
 
-def picture(dataset: Path, name: str, scene: Scene) -> None:
+def picture(dataset: Path, name: str, scene: DisplayTarget) -> None:
     """Take one picture and say how large it is."""
     path = ASSETS / f"{name}.png"
     record(dataset, scene, path)
     sys.stdout.write(f"{path.name}: {shrink(path):,} bytes\n")
 
 
-def record(dataset: Path, scene: Scene, path: Path) -> None:
+def record(dataset: Path, scene: DisplayTarget, path: Path) -> None:
     """One picture: the app in an xterm after some keys."""
     with screen() as display, terminal(dataset, scene.graphics, display):
         time.sleep(SETTLE_S * 2)

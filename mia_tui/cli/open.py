@@ -46,7 +46,7 @@ def user_settings() -> "UserConfig":
     from mia_tui.paths import user_config_file
     from mia_tui.tui.keys.tables import SCOPES
 
-    return load_user_config(user_config_file(), screens=(scope.keys for scope in SCOPES.values()))
+    return load_user_config(user_config_file(), screens=SCOPES.values())
 
 
 def _import_numpy() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mia_tui.config.user import UserConfig
 from mia_tui.terminal.model import Terminal
-from mia_tui.tui.pictures.link import Link
+from mia_tui.tui.pictures.flow_control import FlowControl
 from mia_tui.tui.widgets.ink import Ink
 
 
@@ -16,7 +16,7 @@ class Context:
     Attributes:
         terminal: What the terminal can do.
         ink: How things are drawn on it.
-        link: The line to it.
+        flow_control: The line to it.
         user: What the user set.
         state: What was named with --state.
         annotator: What was named with --annotator; None is the login name.
@@ -24,7 +24,7 @@ class Context:
 
     terminal: Terminal
     ink: Ink
-    link: Link
+    flow_control: FlowControl
     user: UserConfig
     state: Path | None
     annotator: str | None

@@ -10,14 +10,20 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.events import Key, Paste
+from textual.geometry import Region
+from textual.strip import Strip
 from textual.widgets import Button, Input, OptionList
 from textual.widgets.option_list import Option
 
-from mia_tui.tui.overlay import Overlay
+from mia_tui.tui.context import Context
+from mia_tui.tui.pictures.strips import JoinedStrip
+from mia_tui.tui.screen import KeyedModal
+from mia_tui.tui.textual_private import lines_of
 from mia_tui.tui.widgets.ink import Ink
 from mia_tui.tui.widgets.text_block import TextBlock
 from mia_tui.tui.widgets.text_field import TextField
 
+Answer = TypeVar("Answer")
 Value = TypeVar("Value")
 
 _HINT = "{ok} takes it, {cancel} does nothing."
@@ -25,7 +31,25 @@ _PAGE = 10
 _SHOWN = 500  # of a very long list; typing finds the rest
 
 
-class TextDialog(Overlay[str | None]):
+class Dialog(KeyedModal[Answer]):
+    """A question over a screen, which stays visible around it.
+
+    Textual would paint the screen below segment by segment, to dim it: over a picture of half blocks each dialog
+    then holds up keys for 100-200 ms. Here its lines are taken as they are, and only what the dialog cuts
+    becomes segments. Where pictures are graphics, which would cover the dialog, Textual's way is cheap.
+    """
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        stack = self.app.screen_stack
+        place = stack.index(self) if self in stack else 0
+        context = getattr(self.app, "context", None)
+        if not place or not isinstance(context, Context) or context.terminal.graphics != "half":
+            return super().render_lines(crop)
+        lines = lines_of(stack[place - 1], self.size, crop, JoinedStrip)
+        return super().render_lines(crop) if lines is None else lines
+
+
+class TextDialog(Dialog[str | None]):
     """Asks for a line of text; None if the person thinks better of it.
 
     Args:
@@ -83,7 +107,7 @@ class Choice(Generic[Value]):
     mark: Text | None = None
 
 
-class PickDialog(Overlay[Value | None], Generic[Value]):
+class PickDialog(Dialog[Value | None], Generic[Value]):
     """A choice from a list; typing narrows it down.
 
     Args:
@@ -190,7 +214,7 @@ class _Choices(OptionList, inherit_bindings=False):
     """Its keys are those of the dialog."""
 
 
-class Question(Overlay[Value | None], Generic[Value]):
+class Question(Dialog[Value | None], Generic[Value]):
     """A question with a few answers; the first is the careful one.
 
     Args:

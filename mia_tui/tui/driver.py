@@ -1,25 +1,19 @@
-"""The terminal as the app drives it: writes that never block, any bytes for keys, an end when the terminal is gone.
+"""The terminal as the app drives it: writes never block, any bytes may come, and the app ends when it is gone."""
 
-Of Textual's private parts, it leans on `_file`, which Textual writes to, on
-`_writer_thread`, on `_run_input_thread`, which it runs in `_key_thread`, and
-on `_sigcont_application` with `_must_signal_resume`, which has it painted.
-(`keyboard`, `quick_paint`, `overlay` and `key_bindings` name those that they
-lean on.)
-"""
-
+import asyncio
 import os
 import select
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from textual import events
-from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 
 from mia_tui.tui.keys.keyboard import Keyboard, PictureMissing
 from mia_tui.tui.terminal_writer import TerminalWriter
+from mia_tui.tui.textual_private import TerminalLease
 
 if TYPE_CHECKING:
     from mia_tui.tui.app import MiaApp
@@ -32,17 +26,18 @@ _LOOK_S = 0.1
 _AT_ONCE = 4096
 
 
-class TerminalDriver(LinuxDriver):
-    """Textual's driver, with an `TerminalWriter` to write to and a watch on the terminal's life."""
+class TerminalDriver(TerminalLease):
+    """Textual's driver, with a `TerminalWriter` to write to and a watch on the terminal's life."""
 
     def __init__(self, app: "MiaApp", **options: Any) -> None:
         super().__init__(app, **options)
         file = sys.__stderr__ if sys.__stderr__ is not None and sys.__stderr__.isatty() else sys.__stdout__
         assert file is not None, "the command line has looked for a terminal"
         self._mia = app
-        self._outlet = TerminalWriter(file, self._tell_gone)
+        self._terminal_writer = TerminalWriter(file.fileno(), self._tell_gone)
         self._deaf_until = time.monotonic() + DEAF_S
-        self._file = cast(Any, self._outlet)
+        self.write_through(self._terminal_writer)
+        self._loop_of_app = asyncio.get_running_loop()
         threading.Thread(target=self._watch, name="hang-up", daemon=True).start()
 
     def start_application_mode(self) -> None:
@@ -50,25 +45,25 @@ class TerminalDriver(LinuxDriver):
         try:
             super().start_application_mode()  # type: ignore[no-untyped-call]
         except BaseException:
-            if self._writer_thread is not None:
+            if self.has_begun:
                 self.stop_application_mode()
             raise
 
-    def _sigcont_application(self, *_: object) -> None:
+    def was_continued(self) -> None:
         """Go on; who stopped the app by SIGSTOP, which it cannot heed, may have used the terminal since.
 
         Taken a second time without being given back, the terminal would have two threads that read its keys.
         """
-        if self._key_thread is None:  # the app is about to take the terminal
+        if not self.has_read:  # the app is about to take the terminal
             return
-        if self._key_thread.is_alive():
+        if self.reads:
             self.suspend_application_mode()
-            self._must_signal_resume = True
-        super()._sigcont_application()
+            self.tell_resumed()
+        super().was_continued()
 
-    def _run_input_thread(self) -> None:
-        """A fault in it is one of the app, as in any other thread (Textual would print its traceback)."""
-        self.run_input_thread()
+    def write(self, data: str) -> None:
+        """Write when the terminal takes it; Textual's writer would make the app wait."""
+        self._terminal_writer.write(data)
 
     def run_input_thread(self) -> None:
         """Read keys until the app ends, or stops for a while."""
@@ -94,9 +89,9 @@ class TerminalDriver(LinuxDriver):
     def process_message(self, message: Message) -> None:
         """Take out the answers to pictures, and for a while what may be the late answer to a question."""
         if isinstance(message, events.CursorPosition):
-            self._loop.call_soon_threadsafe(self._mia.link.answered)
+            self._loop_of_app.call_soon_threadsafe(self._mia.flow_control.answered)
         elif isinstance(message, PictureMissing):
-            self._loop.call_soon_threadsafe(self._mia.link.on_refused, message.number)
+            self._loop_of_app.call_soon_threadsafe(self._mia.flow_control.on_refused, message.number)
         elif not (self._is_deaf() and isinstance(message, events.Key) and message.is_printable):
             super().process_message(message)
 
@@ -106,7 +101,7 @@ class TerminalDriver(LinuxDriver):
 
     def close(self) -> None:
         super().close()
-        self._outlet.drain(_LAST_BYTES_S)
+        self._terminal_writer.drain(_LAST_BYTES_S)
 
     def _watch(self) -> None:
         """Wait for the terminal to hang up; Textual would read its end for ever, at full speed."""
@@ -121,7 +116,7 @@ class TerminalDriver(LinuxDriver):
 
     def suspend_application_mode(self) -> None:
         super().suspend_application_mode()
-        self._outlet.drain(_LAST_BYTES_S)
+        self._terminal_writer.drain(_LAST_BYTES_S)
 
 
 def leave_at_once(code: int) -> None:

@@ -14,9 +14,9 @@ from textual.events import Key
 from mia_tui.terminal.model import Terminal
 from mia_tui.text import printable
 from mia_tui.tui.context import Context
-from mia_tui.tui.keyed_modal import KeyedModal
 from mia_tui.tui.keys.bindings import key_name, keys_of, said_key, shown_key
 from mia_tui.tui.keys.tables import SCOPES, Action
+from mia_tui.tui.screen import KeyedModal
 from mia_tui.tui.widgets.ink import Ink
 from mia_tui.tui.widgets.text_block import TextBlock
 

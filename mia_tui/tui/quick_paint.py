@@ -3,18 +3,19 @@
 Textual renders every line of every widget within the box around all changes,
 and cuts each wherever any widget begins or ends. For the frame around an image
 that box is nearly the whole screen: 2.5 ms for 4 KB. Here only lines with
-something to paint are asked for, and cut only where they must be. What is
-private of Textual's in this is in this module; a test compares what both paint.
+something to paint are asked for, and cut only where they must be.
+A test compares what both paint.
 """
 
 from collections import defaultdict
 from typing import Any
 
 from rich.console import Console
-from textual._compositor import Compositor, CompositorUpdate
 from textual.geometry import Region
 from textual.screen import Screen
 from textual.strip import Strip
+
+from mia_tui.tui.textual_private import CompositorUpdate, SpanCompositor, use_compositor
 
 Span = tuple[int, int]
 """First column, and the one behind the last."""
@@ -25,7 +26,7 @@ Piece = tuple[int, Strip]
 
 def paint_quickly(screen: Screen[Any]) -> None:
     """Have a new screen painted by this module."""
-    screen._compositor = QuickCompositor()
+    use_compositor(screen, QuickCompositor())
 
 
 class QuickUpdate(CompositorUpdate):
@@ -50,15 +51,13 @@ class QuickUpdate(CompositorUpdate):
         )
 
 
-class QuickCompositor(Compositor):
+class QuickCompositor(SpanCompositor):
     """Textual's compositor, but for updates of a part of the screen."""
 
     def render_partial_update(self) -> QuickUpdate | None:  # type: ignore[override]  # what is shown is the same
         """What has to be written since the last time, None if nothing."""
-        dirty = [region.intersection(self.size.region) for region in self._dirty_regions]
-        self._dirty_regions.clear()
         wanted: dict[int, list[Span]] = defaultdict(list)
-        for y, start, end in self._regions_to_spans(dirty):
+        for y, start, end in self.take_spans():
             wanted[y].append((start, end))
         return QuickUpdate(self._pieces(wanted)) if wanted else None
 

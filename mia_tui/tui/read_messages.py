@@ -1,7 +1,7 @@
 """Messages that were read make room: one that has been up for a moment goes at the next key.
 
 Who labels fast reads a message and presses the next key; from then on it would only lie over what is looked at.
-An error stays for its time, unless Esc takes it away. Which messages are shown is a private part of Textual's.
+An error stays for its time, unless Esc takes it away.
 """
 
 from functools import partial
@@ -9,6 +9,8 @@ from typing import Any
 
 from textual.app import App
 from textual.notifications import Notification
+
+from mia_tui.tui.textual_private import messages_shown, take_messages_away
 
 READ_S = 1.5
 """So long a message stays, whatever is pressed."""
@@ -29,15 +31,9 @@ class ReadMessages:
 
     def pressed(self, key: str) -> None:
         """A key was pressed; without a message on the screen this costs nothing."""
-        notes = self._app._notifications
-        read = [note for note in notes if _is_read(note, key)] if len(notes) else []
+        read = [note for note in messages_shown(self._app) if _is_read(note, key)]
         if read:
-            self._app.set_timer(AFTER_KEY_S, partial(self._put_away, read))
-
-    def _put_away(self, read: list[Notification]) -> None:
-        for note in read:
-            self._app._unnotify(note, refresh=False)
-        self._app._refresh_notifications()
+            self._app.set_timer(AFTER_KEY_S, partial(take_messages_away, self._app, read))
 
 
 def _is_read(note: Notification, key: str) -> bool:

@@ -40,19 +40,19 @@ def open_app(
     Raises:
         DataError: If the dataset is no folder.
     """
-    head_start = None
+    preload = None
     if dataset is not None:
         check_root(dataset)
         columns, rows = shutil.get_terminal_size()
-        head_start = Preload(dataset, columns=columns, rows=rows)
+        preload = Preload(dataset, columns=columns, rows=rows)
     terminal = _ask(graphics, user)
     from mia_tui.tui.app import MiaApp
     from mia_tui.tui.context import Context
-    from mia_tui.tui.pictures.link import Link
+    from mia_tui.tui.pictures.flow_control import FlowControl
     from mia_tui.tui.widgets.ink import Ink
 
-    context = Context(terminal, Ink(terminal), Link(), user, state, annotator)
-    app = MiaApp(context, dataset, head_start)
+    context = Context(terminal, Ink(terminal), FlowControl(), user, state, annotator)
+    app = MiaApp(context, dataset, preload)
     with app.watching_threads():
         code = app.run()
     if app.fault is not None:
@@ -70,9 +70,9 @@ def _ask(graphics: Wanted, user: UserConfig) -> Terminal:
         os.environ["NO_COLOR"] = "1"
     else:
         os.environ.pop("NO_COLOR", None)  # Textual goes by its presence, even where it is empty
-    from textual import constants
+    from mia_tui.tui.textual_private import use_colour_system
 
-    vars(constants)["COLOR_SYSTEM"] = _COLOUR_SYSTEMS[terminal.colours]  # it was read when it was imported
+    use_colour_system(_COLOUR_SYSTEMS[terminal.colours])
     return terminal
 
 

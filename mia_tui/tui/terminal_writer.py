@@ -1,31 +1,28 @@
 """Writes to the terminal without ever making the app wait.
 
-Textual's own writer holds at most 30 pieces and then stops the event loop,
-which on a slow line froze it for seconds. Pictures are held back by `Link`, so
-what collects here stays small.
+Textual's own writer queues at most 30 pieces and then blocks the event loop,
+which on a slow connection froze it for seconds. `FlowControl` holds pictures
+back, so the queue here stays small.
 """
 
 import os
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import TextIO
 
 _AT_ONCE = 1 << 16
 
 
 class TerminalWriter:
-    """Stands for the terminal's file in Textual's driver.
+    """Writes in a thread of its own.
 
     Args:
-        file: The terminal.
-        on_gone: Called, in the writing thread, when the terminal does not take anything any more.
+        terminal: Its file descriptor.
+        on_gone: Called in that thread when the terminal does not accept anything any more.
     """
 
-    encoding = "utf-8"
-
-    def __init__(self, file: TextIO, on_gone: Callable[[], None]) -> None:
-        self._file = file
+    def __init__(self, terminal: int, on_gone: Callable[[], None]) -> None:
+        self._terminal = terminal
         self._on_gone = on_gone
         self._waiting: deque[bytes] = deque()
         self._changed = threading.Condition()
@@ -33,21 +30,12 @@ class TerminalWriter:
         self._gone = False
         threading.Thread(target=self._work, name="terminal", daemon=True).start()
 
-    def write(self, text: str) -> int:
+    def write(self, text: str) -> None:
+        """Write this after all that was written before; returns at once."""
         with self._changed:
             if not self._gone:
                 self._waiting.append(text.encode("utf-8", "replace"))
                 self._changed.notify_all()
-        return len(text)
-
-    def flush(self) -> None:
-        """Nothing is held back."""
-
-    def fileno(self) -> int:
-        return self._file.fileno()
-
-    def isatty(self) -> bool:
-        return self._file.isatty()
 
     def drain(self, timeout_s: float) -> None:
         """Wait until everything is written; for the end of the app."""
@@ -76,4 +64,4 @@ class TerminalWriter:
     def _write_all(self, data: bytes) -> None:
         rest = memoryview(data)
         while rest:
-            rest = rest[os.write(self._file.fileno(), rest[:_AT_ONCE]) :]
+            rest = rest[os.write(self._terminal, rest[:_AT_ONCE]) :]

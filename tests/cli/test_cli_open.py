@@ -36,7 +36,7 @@ def app(monkeypatch: pytest.MonkeyPatch) -> App:
     start, actions = ModuleType("start"), ModuleType("actions")
     vars(start)["open_app"] = app.open_app
     table = KeyTable("label", "on the labelling screen", {"undo": ("ctrl+z",)}, "classes")
-    vars(actions)["SCOPES"] = {"label": SimpleNamespace(keys=table)}
+    vars(actions)["SCOPES"] = {"label": table}
     monkeypatch.setitem(sys.modules, "mia_tui.tui.start", start)
     monkeypatch.setitem(sys.modules, "mia_tui.tui.keys.tables", actions)
     monkeypatch.setattr(SafeStream, "isatty", lambda self: True)

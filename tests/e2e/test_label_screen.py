@@ -31,8 +31,8 @@ SIXEL_HEIGHT = re.compile(rb'\x1bP[0-9;]*q"1;1;[0-9]+;([0-9]+)')
 UNHURRIED = """
     from mia_tui.tui.keys import command_queue
     from mia_tui.tui.pictures import scheduler
-    from mia_tui.tui.pictures.link import Link
-    Link.is_slow = False
+    from mia_tui.tui.pictures.flow_control import FlowControl
+    FlowControl.is_slow = False
     command_queue.SLOW_S = scheduler.UNKNOWN_S = 600.0
 """
 SEEN_WITHIN_S = 4 * 2.0  # promised are two seconds; the machine may be busy

@@ -14,8 +14,8 @@ pytestmark = pytest.mark.e2e
 BITS_PER_S = 8 * 190_000
 FINE_WITHIN_S = 120.0
 FAST = """
-    from mia_tui.tui.pictures.link import Link
-    Link.is_slow = False
+    from mia_tui.tui.pictures.flow_control import FlowControl
+    FlowControl.is_slow = False
 """
 
 

@@ -40,7 +40,7 @@ from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.terminal.model import Panel
 from mia_tui.tui.label.image_list import ImageList
 from mia_tui.tui.labelling import idle_tasks
-from mia_tui.tui.pictures.cache import PictureCache, Ready, Wish
+from mia_tui.tui.pictures.cache import PictureCache, PictureRequest, PictureResult
 
 WIDE = 130, 42
 FIRST = "image-000.png"
@@ -101,7 +101,7 @@ def test_a_file_that_is_gone_is_shown_as_gone_keeps_its_label_and_comes_back(cel
             await press(pilot, "left")
             await wait_until(pilot, lambda: "This file is gone" in screen_text(pilot.app))
             text = screen_text(pilot.app)
-            assert "image-000.png: not there any more at " in text and "A label it has is kept" in text
+            assert "image-000.png: missing since " in text and "Its label is kept" in text
             assert " ∅ ▸image-000.png" in text
             assert "round" in screen_lines(pilot.app)[0]
             (cells.parent / "away.png").rename(cells / FIRST)
@@ -125,7 +125,7 @@ def test_files_are_looked_at_in_the_thread_of_the_pictures_never_in_that_of_the_
 
     monkeypatch.setattr(PictureCache, "_stamp", watched)
     made, changed = threading.Event(), threading.Event()
-    prefetch = PictureCache(
+    picture_cache = PictureCache(
         tmp_path,
         TERMINAL,
         threads=1,
@@ -133,24 +133,28 @@ def test_files_are_looked_at_in_the_thread_of_the_pictures_never_in_that_of_the_
         max_megapixels=1,
         on_changed=lambda _: changed.set(),
     )
-    wish = Wish(ImageKey("a.png"), Look(), Panel(8, 4, 10, 20))
-    coarse = Wish(wish.key, wish.look, wish.panel, 10_000)
-    prefetch.want([wish, coarse])
+    request = PictureRequest(ImageKey("a.png"), Look(), Panel(8, 4, 10, 20))
+    coarse = PictureRequest(request.key, request.look, request.panel, 10_000)
+    picture_cache.want([request, coarse])
     assert made.wait(60)
-    while prefetch.get(coarse) is None:
+    while picture_cache.get(coarse) is None:
         made.wait(0.01)
-    first = prefetch.get(wish)
+    first = picture_cache.get(request)
     os.utime(tmp_path / "a.png", ns=(1, 1))
-    prefetch.want([], shown=wish)
+    picture_cache.want([], shown=request)
     assert changed.wait(60)
-    assert prefetch.get(wish) is None and prefetch.get(coarse) is None, "nothing of the old file is kept"
-    prefetch.want([wish])
-    while prefetch.get(wish) is None:
+    assert picture_cache.get(request) is None and picture_cache.get(coarse) is None, (
+        "nothing of the old file is kept"
+    )
+    picture_cache.want([request])
+    while picture_cache.get(request) is None:
         made.wait(0.01)
-    again = prefetch.get(wish)
-    assert isinstance(first, Ready) and isinstance(again, Ready) and again.view is not first.view
+    again = picture_cache.get(request)
+    assert (
+        isinstance(first, PictureResult) and isinstance(again, PictureResult) and again.view is not first.view
+    )
     assert threading.main_thread() not in threads
-    prefetch.close()
+    picture_cache.close()
 
 
 def by_rename(path: Path, new: Path) -> None:
@@ -244,7 +248,7 @@ def test_what_others_label_joins_the_filter_it_fits(cells: Path) -> None:
         async with opened(cells, size=WIDE) as pilot:
             pilot.app.screen.session.set_filter(Filter("class", class_id=2))  # type: ignore[attr-defined]
             await press(pilot, "right")
-            assert "No image is like that" in screen_text(pilot.app)
+            assert "No image matches" in screen_text(pilot.app)
             label(cells, "flat", ["image-001.png"], annotator="anna")
             await wait_until(pilot, lambda: "1/1  image-001.png" in screen_text(pilot.app))
             label(cells, "flat", [FIRST], annotator="ann")  # by me, in another program
@@ -258,13 +262,13 @@ def test_who_takes_an_unseen_label_away_or_overwrites_many_is_told(cells: Path, 
         async with opened(cells, size=WIDE) as pilot:
             label(cells, "flat", [FIRST], annotator="anna")
             await press(pilot, "delete")
-            assert "anna labelled image-000.png flat a moment ago; you took that away; undo" in told(
-                pilot.app
-            )
+            assert "anna labelled image-000.png flat a moment ago; you removed that; undo" in told(pilot.app)
             label(cells, "flat", [FIRST, "image-001.png"], annotator="anna")
-            desk = pilot.app.screen.desk  # type: ignore[attr-defined]
-            await desk.assign([ImageKey(FIRST), ImageKey("image-001.png"), ImageKey("image-002.png")], 1)
-            [words] = desk.warnings()
+            controller = pilot.app.screen.controller  # type: ignore[attr-defined]
+            await controller.assign(
+                [ImageKey(FIRST), ImageKey("image-001.png"), ImageKey("image-002.png")], 1
+            )
+            [words] = controller.warnings()
             assert words == (
                 "anna labelled 2 of these images a moment ago; your step replaced that; undo brings those "
                 "labels back."
@@ -286,16 +290,16 @@ def test_the_linking_of_moved_files_is_undone_by_the_command_that_the_message_na
             await wait_until(pilot, lambda: f"To undo that: Ctrl+P, {name}" in told(pilot.app))
             titles = [found.title for found in pilot.app.get_system_commands(pilot.app.screen)]
             assert any(title.startswith(name) for title in titles)
-            pilot.app.screen.action_obey("unlink")  # type: ignore[attr-defined]
+            pilot.app.screen.obey("unlink")  # type: ignore[attr-defined]
             await press(pilot)
             await wait_until(pilot, lambda: "link of renamed.png to a moved file" in screen_text(pilot.app))
             assert list(labels_in(cells)) == [FIRST]
             await press(pilot, "ctrl+y")
             assert list(labels_in(cells)) == ["renamed.png"]
             await press(pilot, "ctrl+z")
-            pilot.app.screen.action_obey("unlink")  # type: ignore[attr-defined]
+            pilot.app.screen.obey("unlink")  # type: ignore[attr-defined]
             await press(pilot)
-            await wait_until(pilot, lambda: "No label went along" in screen_text(pilot.app))
+            await wait_until(pilot, lambda: "No label followed" in screen_text(pilot.app))
         async with opened(cells, size=WIDE) as pilot:
             assert "moved" not in told(pilot.app)
         assert list(labels_in(cells)) == [FIRST]

@@ -205,7 +205,7 @@ def test_enter_makes_a_class_the_current_one(dataset: Path) -> None:
         async with shown(dataset, ClassesScreen) as pilot:
             await press(pilot, "down", "enter")
             assert pilot.app.result == 2
-            assert pilot.app.desk.session.current_class == 2
+            assert pilot.app.controller.session.current_class == 2
 
     run(test())
 
@@ -215,7 +215,7 @@ def test_changes_by_others_appear(dataset: Path) -> None:
         async with shown(dataset, ClassesScreen) as pilot:
             with LabelStore(dataset / "mia" / "labels.db", annotator="bob") as store:
                 store.add_class("flat")
-            await pilot.app.desk.news()
+            await pilot.app.controller.news()
             await wait_for_text(pilot, "flat")
 
     run(test())

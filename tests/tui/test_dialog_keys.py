@@ -26,7 +26,7 @@ from mia_tui.tui.dialogs import Choice, PickDialog, Question, TextDialog
 from mia_tui.tui.help import HelpScreen
 from mia_tui.tui.keys.tables import SCOPES
 from mia_tui.tui.label.screen import LabelScreen
-from mia_tui.tui.places import Place
+from mia_tui.tui.open_dataset import OpenDataset
 from mia_tui.tui.training.check import CheckScreen
 from mia_tui.tui.widgets.text_field import TextField
 
@@ -165,7 +165,7 @@ def test_arrows_and_enter_of_one_burst_answer_in_order(cells: Path) -> None:
 def test_the_check_before_a_training_has_the_keys_of_dialogs(cells: Path) -> None:
     async def test() -> None:
         def make(_: Any, context: Context) -> CheckScreen:
-            return CheckScreen(Place(cells, None, "ann"), context, TrainConfig(), frozenset(), "")
+            return CheckScreen(OpenDataset(cells, None, "ann"), context, TrainConfig(), frozenset(), "")
 
         async with shown(cells, make, context=OWN) as pilot:
             app: Any = pilot.app
@@ -218,7 +218,7 @@ def test_what_is_typed_can_be_no_key_of_a_dialog(tmp_path: Path) -> None:
     for key in ("a", "space", "backspace"):
         file.write_text(f'[keys]\n"dialog.ok" = "{key}"\n', encoding="utf-8")
         with pytest.raises(ConfigError, match="which is typed there"):
-            load_user_config(file, screens=[scope.keys for scope in SCOPES.values()])
+            load_user_config(file, screens=SCOPES.values())
 
 
 def test_a_second_esc_of_a_burst_does_not_close_what_lies_below(cells: Path) -> None:

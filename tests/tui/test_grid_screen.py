@@ -31,7 +31,7 @@ from mia_tui.tui.grid.screen import GridScreen
 from mia_tui.tui.grid.view import GridView
 from mia_tui.tui.label.screen import LabelScreen
 from mia_tui.tui.labelling.controller import LabelController
-from mia_tui.tui.places import OpenImages
+from mia_tui.tui.open_dataset import OpenImages
 from mia_tui.tui.runs.table_screen import RunsScreen
 from mia_tui.tui.training.screen import TrainScreen
 
@@ -61,7 +61,7 @@ async def wait_for_pictures(pilot: Pilot[Any]) -> None:
 def test_tiles_say_their_class_in_words_and_in_a_pattern(dataset: Path) -> None:
     async def test() -> None:
         async with shown(dataset, GridScreen) as pilot:
-            session = pilot.app.desk.session
+            session = pilot.app.controller.session
             rows = np.array([session.listing.key(2)])
             session.set_suggestions(list(rows), np.array([2], np.int32), np.array([0.9], np.float32))
             await press(pilot, "right", "left")
@@ -95,7 +95,7 @@ def test_pictures_come_in_and_a_move_of_the_cursor_is_cheap(dataset: Path) -> No
 def test_the_arrows_move_by_tiles_and_lines(dataset: Path) -> None:
     async def test() -> None:
         async with shown(dataset, GridScreen) as pilot:
-            session, line = pilot.app.desk.session, pilot.app.screen.per_line
+            session, line = pilot.app.controller.session, pilot.app.screen.per_line
             await press(pilot, "down")
             assert session.position == line
             await press(pilot, "up", "up")
@@ -136,10 +136,10 @@ def test_marked_images_get_their_class_in_one_step(dataset: Path) -> None:
                 "image-000.png",
                 "image-002.png",
             }
-            assert pilot.app.desk.session.selected_count == 0
+            assert pilot.app.controller.session.selected_count == 0
             await press(pilot, "ctrl+z")
             assert set(labels_in(dataset)) == {"image-001.png", "image-003.png"}
-            assert pilot.app.desk.session.selected_count == 2  # to be labelled otherwise
+            assert pilot.app.controller.session.selected_count == 2  # to be labelled otherwise
             await press(pilot, "escape", "ctrl+y")
             assert len(labels_in(dataset)) == 4
 
@@ -166,7 +166,7 @@ def test_more_than_twenty_images_are_labelled_only_after_a_question_with_their_n
 def test_shift_and_arrows_mark_a_range_and_give_it_back(dataset: Path) -> None:
     async def test() -> None:
         async with shown(dataset, GridScreen) as pilot:
-            session, line = pilot.app.desk.session, pilot.app.screen.per_line
+            session, line = pilot.app.controller.session, pilot.app.screen.per_line
             await press(pilot, "shift+right", "shift+right")
             assert session.selected.tolist() == [0, 1, 2]
             await press(pilot, "shift+left")
@@ -184,7 +184,7 @@ def test_shift_and_arrows_mark_a_range_and_give_it_back(dataset: Path) -> None:
 def test_going_back_over_marks_of_before_leaves_them(dataset: Path) -> None:
     async def test() -> None:
         async with shown(dataset, GridScreen) as pilot:
-            session = pilot.app.desk.session
+            session = pilot.app.controller.session
             await press(
                 pilot, "right", "space", "left", "shift+right", "shift+right", "shift+left", "shift+left"
             )
@@ -200,7 +200,7 @@ def test_escape_clears_marks_then_goes_back_to_the_image_one_came_from(dataset: 
             assert not pilot.app.ended
             await press(pilot, "escape")
             assert pilot.app.ended and pilot.app.result is False
-            assert pilot.app.desk.session.position == 0
+            assert pilot.app.controller.session.position == 0
 
     run(test())
 
@@ -246,7 +246,7 @@ def test_what_is_shown_is_said_beside_a_long_name(tmp_path: Path) -> None:
 def test_all_images_lets_go_of_those_of_a_run(dataset: Path) -> None:
     async def test() -> None:
         async with shown(dataset, GridScreen) as pilot:
-            session = pilot.app.desk.session
+            session = pilot.app.controller.session
             keys = tuple(map(session.listing.key, range(3)))
             session.set_filter(Filter(among=keys, among_words="truth round"))
             await press(pilot, "f5", "down", "enter")
@@ -269,7 +269,7 @@ def test_enter_opens_the_image_under_the_cursor(dataset: Path) -> None:
         async with shown(dataset, GridScreen) as pilot:
             await press(pilot, "right", "right", "enter")
             assert pilot.app.result is True
-            assert pilot.app.desk.session.position == 2
+            assert pilot.app.controller.session.position == 2
 
     run(test())
 
@@ -300,7 +300,7 @@ def test_a_filter_leaves_no_mark_on_what_it_hides(dataset: Path) -> None:
             await press(pilot, "f6")
             assert "by time, newest first" in screen_text(pilot.app)
             await press(pilot, "down", "enter")
-            assert pilot.app.desk.session.reverse
+            assert pilot.app.controller.session.reverse
 
     run(test())
 
@@ -308,7 +308,7 @@ def test_a_filter_leaves_no_mark_on_what_it_hides(dataset: Path) -> None:
 def test_the_mouse_moves_and_marks(dataset: Path) -> None:
     async def test() -> None:
         async with shown(dataset, GridScreen) as pilot:
-            session, grid = pilot.app.desk.session, pilot.app.screen.query_one(GridView)
+            session, grid = pilot.app.controller.session, pilot.app.screen.query_one(GridView)
             pitch = grid.tile_layout.pitch
             await pilot.click(GridView, offset=(pitch + 2, 2))
             await settle(pilot)
@@ -351,10 +351,10 @@ def test_without_colours_tiles_show_names_marks_and_patterns(dataset: Path) -> N
 def test_a_million_images_open_scroll_and_are_marked(tmp_path: Path) -> None:
     folder = make_images(tmp_path / "images", 1, classes=["round"])
 
-    def make(desk: LabelController, context: Any) -> GridScreen:
+    def make(controller: LabelController, context: Any) -> GridScreen:
         files = [ImageFile(f"{number // 1000:04}/{number:07}.png") for number in range(1_000_000)]
-        desk.session.replace_listing(Listing.of_files(files))
-        return GridScreen(desk, context)
+        controller.session.replace_listing(Listing.of_files(files))
+        return GridScreen(controller, context)
 
     async def test() -> None:
         async with shown(folder, make) as pilot:
@@ -388,7 +388,7 @@ def test_a_hostile_file_name_reaches_no_terminal(tmp_path: Path) -> None:
 def test_marked_images_are_skipped_in_one_step(dataset: Path) -> None:
     async def test() -> None:
         async with shown(dataset, GridScreen) as pilot:
-            session = pilot.app.desk.session
+            session = pilot.app.controller.session
             left = session.tally.left
             await press(pilot, "space", "right", "right", "space", "f4")
             assert "2 images skipped." in screen_text(pilot.app)
@@ -404,7 +404,7 @@ def test_marked_images_are_skipped_in_one_step(dataset: Path) -> None:
 def test_marked_images_get_one_note_in_one_step(dataset: Path) -> None:
     async def test() -> None:
         async with shown(dataset, GridScreen) as pilot:
-            session = pilot.app.desk.session
+            session = pilot.app.controller.session
             await press(pilot, "space", "right", "space", "ctrl+n")
             assert "Note on 2 images" in screen_text(pilot.app)
             await type_text(pilot, "torn")
@@ -425,8 +425,8 @@ def test_skips_and_notes_of_many_images_are_asked_about_with_their_number(datase
             await press(pilot, "escape", "ctrl+n", "x", "enter")
             assert "Write a note on 60 images?" in screen_text(pilot.app)
             await press(pilot, "enter")  # the careful answer has the focus
-            assert pilot.app.desk.session.tally.skipped == 0
-            assert pilot.app.desk.session.state_of(0).note is None
+            assert pilot.app.controller.session.tally.skipped == 0
+            assert pilot.app.controller.session.state_of(0).note is None
 
     run(test())
 
@@ -448,7 +448,7 @@ def test_marks_of_many_images_are_known_without_looking_them_up_one_by_one(
 def test_a_range_ends_where_the_order_changes_meanwhile(dataset: Path) -> None:
     async def test() -> None:
         async with shown(dataset, GridScreen) as pilot:
-            session = pilot.app.desk.session
+            session = pilot.app.controller.session
             await press(pilot, "right", "shift+right", "shift+right")
             assert session.selected.tolist() == [1, 2, 3]
             session.set_order("name", reverse=True)
@@ -462,7 +462,7 @@ def test_a_range_ends_where_the_order_changes_meanwhile(dataset: Path) -> None:
 def test_a_range_and_the_way_back_hold_where_images_come_in_meanwhile(dataset: Path) -> None:
     async def test() -> None:
         async with shown(dataset, GridScreen) as pilot:
-            session = pilot.app.desk.session
+            session = pilot.app.controller.session
             await press(pilot, "right", "shift+right")
             assert session.selected.tolist() == [1, 2]
             paths = ["a.png", "b.png", *(f"image-{number:03}.png" for number in range(60))]

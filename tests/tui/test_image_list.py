@@ -1,4 +1,4 @@
-"""The list of images: lines are made once, and made anew when what they say is another thing."""
+"""The list of images: lines are made once, and again when something in them changed."""
 
 from pathlib import Path
 

@@ -33,11 +33,11 @@ def cells(text: str, columns: int, rows: int, before: str = "") -> list[str]:
 @pytest.mark.parametrize("shape", [(60, 90), (90, 40), (37, 211)])
 def test_a_better_picture_leaves_what_it_covers_and_wipes_the_rest(shape: tuple[int, int]) -> None:
     async def look() -> None:
-        link = make_context().link
+        flow_control = make_context().flow_control
 
         class Shown(App[None]):
             def compose(self) -> ComposeResult:
-                yield ImageView(SIXEL, link, lambda _: None)
+                yield ImageView(SIXEL, flow_control, lambda _: None)
 
         async with running(Shown(), size=(30, 12)) as pilot:
             view = pilot.app.query_one(ImageView)

@@ -48,14 +48,14 @@ def test_one_key_starts_one_command_and_none_that_the_screen_needs_for_itself(na
     scope = SCOPES[name]
     keys = [key for action in scope.actions for key in action.keys]
     assert len(keys) == len(set(keys))
-    assert all(map(scope.keys.can_have, keys))
+    assert all(map(scope.can_have, keys))
     ids = [action.id for action in scope.actions]
     assert len(ids) == len(set(ids)) and set(scope.footer) <= set(ids)
 
 
 @pytest.mark.parametrize("name", SCOPES)
 def test_every_command_of_every_screen_can_have_a_key_of_the_users(name: str, tmp_path: Path) -> None:
-    tables = [scope.keys for scope in SCOPES.values()]
+    tables = list(SCOPES.values())
     file = tmp_path / "config.toml"
     lines = [f'{name}.{action.id} = "alt+f{n % 12 + 1}"' for n, action in enumerate(SCOPES[name].actions)]
     for line in lines:
@@ -73,7 +73,7 @@ def test_every_command_of_the_table_is_one_of_its_screen(dataset: Path) -> None:
         async with opened(None) as pilot:
             known = pilot.app.screen
             ids = {action.id for action in SCOPES["home"].actions}
-            assert ids - set(known._commands) == {"command_palette", "quit"}
+            assert ids - set(known._at_once) == {"command_palette", "quit"}
 
     run(test())
 
@@ -82,7 +82,7 @@ def test_the_users_keys_count_in_the_grid(dataset: Path) -> None:
     async def test() -> None:
         context = with_keys(grid__mark=("insert",), grid__right=("tab",), undo=("f11",), clear=())
         async with shown(dataset, GridScreen, context=context) as pilot:
-            session: Any = pilot.app.desk.session  # type: ignore[attr-defined]
+            session: Any = pilot.app.controller.session  # type: ignore[attr-defined]
             await press(pilot, "space")
             assert session.selected_count == 0, "its own key is the user's to give away"
             await press(pilot, "insert", "tab", "insert", "2")
@@ -235,7 +235,7 @@ def test_a_command_without_a_key_is_named_as_the_palette_has_it() -> None:
 
 def test_the_first_start_names_the_keys_in_force() -> None:
     assert first_hint(keys_of("label", {})) == (
-        "F1 or = assigns; F2 or Space assigns and goes on; ? shows all keys."
+        "F1 or = assigns; F2 or Space assigns and moves on; ? shows all keys."
     )
     assert first_hint(keys_of("label", {"assign": ("f15",)})).startswith("F15 assigns; ")
 

@@ -227,7 +227,7 @@ def test_next_unlabelled_passes_over_labelled_and_skipped_images(cells: Path) ->
             assert "3/6" in screen_text(pilot.app)
             await press(pilot, "ctrl+r")
             text = screen_text(pilot.app)
-            assert "6/6" in text and "Went on from the end" in text
+            assert "6/6" in text and "Continued from the end" in text
 
     run(test())
 
@@ -302,7 +302,7 @@ def test_frames_of_a_stack_are_images_of_their_own(tmp_path: Path) -> None:
             await press(pilot, "right", "]")
             assert "frame 2/3" in screen_text(pilot.app)
             await press(pilot, "f1", "]", "]")
-            assert "no further frame" in screen_text(pilot.app)
+            assert "no other frame" in screen_text(pilot.app)
         store = LabelStore.open_existing(folder / "mia" / "labels.db")
         assert store is not None
         with store:
@@ -350,7 +350,7 @@ def test_new_files_of_class_folders_get_their_class_at_the_next_opening(discs: P
             await press(pilot, "delete")
         os.link(discs / "blue" / "cell-0.png", discs / "red" / "cell-new.png")
         async with opened(discs, size=WIDE) as pilot:
-            await wait_until(pilot, lambda: "1 new image took the class" in told(pilot.app))
+            await wait_until(pilot, lambda: "1 new image got the class" in told(pilot.app))
             assert "36 labelled" in screen_text(pilot.app), "what was taken away stays away"
 
     run(test())
@@ -365,7 +365,7 @@ def test_a_file_that_was_renamed_keeps_its_label_and_that_is_said(cells: Path) -
             await wait_until(pilot, lambda: has_fingerprint(cells, "image-000.png"))
         (cells / "image-000.png").rename(cells / "renamed.png")
         async with opened(cells, size=WIDE) as pilot:
-            await wait_until(pilot, lambda: "1 file was moved; labels went along" in told(pilot.app))
+            await wait_until(pilot, lambda: "1 file was moved; the labels followed" in told(pilot.app))
         assert names_in(cells) == {"renamed.png": "round"}
 
     run(test())
@@ -386,12 +386,12 @@ def test_the_app_returns_to_the_image_where_one_was(cells: Path) -> None:
 def test_the_first_start_says_which_keys_label(cells: Path) -> None:
     async def test() -> None:
         async with opened(cells, size=WIDE) as pilot:
-            assert "F1 or = assigns; F2 or Space assigns and goes on" in screen_text(pilot.app)
+            assert "F1 or = assigns; F2 or Space assigns and moves on" in screen_text(pilot.app)
             await press(pilot, "right")
             await pilot.press("ctrl+q")
             await wait_until(pilot, lambda: pilot.app._exit)
         async with opened(cells, size=WIDE) as pilot:
-            assert "F1 or = assigns; F2 or Space assigns and goes on" not in screen_text(pilot.app)
+            assert "F1 or = assigns; F2 or Space assigns and moves on" not in screen_text(pilot.app)
 
     run(test())
 
@@ -480,7 +480,7 @@ def test_a_state_named_for_one_dataset_is_not_that_of_the_next(cells: Path, tmp_
             app = pilot.app
             app.on_home_screen_opened(HomeScreen.Opened(other, None))  # type: ignore[attr-defined]
             await settle(pilot)
-            assert app.screen.desk.state.root == other / "mia"  # type: ignore[attr-defined]
+            assert app.screen.controller.state.root == other / "mia"  # type: ignore[attr-defined]
 
     run(test())
 
@@ -492,7 +492,7 @@ def test_a_filter_shows_another_image_afresh(cells: Path) -> None:
             await type_text(pilot, "004")
             await pilot.press("enter")
             await settle(pilot)
-            assert pilot.app.screen.glance.look.zoom == 1  # type: ignore[attr-defined]
+            assert pilot.app.screen._view_settings.look.zoom == 1  # type: ignore[attr-defined]
 
     run(test())
 

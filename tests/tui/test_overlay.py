@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from tui_support import make_context, make_images, opened, press, run, wait_until
 
-from mia_tui.tui.overlay import Overlay
+from mia_tui.tui.dialogs import Dialog
 
 SIZES = (130, 42), (80, 24), (110, 30)
 
@@ -36,7 +36,7 @@ def test_what_is_around_a_dialog_is_the_screen_below_also_after_a_change_of_the_
             for size in SIZES:
                 await pilot.resize_terminal(*size)
                 screen = pilot.app.screen
-                assert isinstance(screen, Overlay)
+                assert isinstance(screen, Dialog)
                 await wait_until(pilot, lambda: len(around(screen)[0]) > size[1] // 2)  # noqa: B023
                 if graphics == "half":
                     await wait_until(pilot, lambda: around(screen)[0] == around(screen)[1])  # noqa: B023
@@ -55,6 +55,6 @@ def test_the_screen_below_is_not_painted_cell_by_cell(cells: Path, monkeypatch: 
 
             monkeypatch.setattr(ModalScreen, "render_lines", forbidden)
             await press(pilot, "ctrl+f")
-            assert isinstance(pilot.app.screen, Overlay)
+            assert isinstance(pilot.app.screen, Dialog)
 
     run(test())

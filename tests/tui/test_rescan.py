@@ -25,7 +25,7 @@ from tui_support import (
 
 from mia_tui.dataset.listing.lister import list_images
 from mia_tui.dataset.session.filters import Filter
-from mia_tui.tui.labelling import scan_thread
+from mia_tui.tui.labelling import dataset_sync
 from mia_tui.tui.labelling.controller import LabelController
 
 
@@ -60,7 +60,7 @@ def hold_looking(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
         assert go_on.wait(60.0)
         return list_images(*args, **options)
 
-    monkeypatch.setattr(scan_thread, "list_images", slowly)
+    monkeypatch.setattr(dataset_sync, "list_images", slowly)
     return go_on
 
 
@@ -174,7 +174,9 @@ def test_keys_are_obeyed_while_it_looks_and_a_second_look_waits(
             await wait_until(pilot, lambda: "looking for more" in screen_text(pilot.app))
             await pilot.press("1", "f2", "f2", "ctrl+g")
             await wait_until(pilot, lambda: len(labels_in(cells)) == 2 and screen.queue.idle)
-            await wait_until(pilot, lambda: "are being looked for already" in screen_text(pilot.app))
+            await wait_until(
+                pilot, lambda: "A search for images is running already" in screen_text(pilot.app)
+            )
             go_on.set()
             await settle(pilot)
             assert session_of(pilot).current.path == "image-002.png"
@@ -247,14 +249,14 @@ def test_the_command_stands_in_the_palette_and_can_have_another_key(cells: Path)
 
 def test_other_images_never_come_between_two_steps_of_a_change(cells: Path) -> None:
     async def test() -> None:
-        desk = LabelController(cells, state=None, annotator="ann")
+        controller = LabelController(cells, state=None, annotator="ann")
         found = list_images(cells)
         assert found is not None
-        async with desk._taking:  # as a change of 100,000 labels has it between its steps
-            coming = asyncio.create_task(desk.replace_listing(found.listing, np.empty(0, np.int32)))
+        async with controller._updating:  # as a change of 100,000 labels has it between its steps
+            coming = asyncio.create_task(controller.replace_listing(found.listing, np.empty(0, np.int32)))
             await asyncio.sleep(0.01)
-            assert len(desk.session.listing) == 0
+            assert len(controller.session.listing) == 0
         await coming
-        assert len(desk.session.listing) == 4
+        assert len(controller.session.listing) == 4
 
     run(test())

@@ -78,8 +78,8 @@ def test_new_suggestions_appear_on_the_open_labelling_screen(
 
     async def test() -> None:
         async with opened(cells) as pilot:
-            outside = pilot.app.screen._outside  # type: ignore[attr-defined]
-            await wait_until(pilot, lambda: outside.runs is not None and outside.runs._stamp is not None)
+            tasks = pilot.app.screen._background_tasks  # type: ignore[attr-defined]
+            await wait_until(pilot, lambda: tasks.runs is not None and tasks.runs._stamp is not None)
             suggest(trained, cells)
             await wait_until(pilot, lambda: "3 suggestions of the run" in told(pilot.app))
             assert "round" in screen_text(pilot.app).splitlines()[0]
@@ -96,17 +96,17 @@ def test_a_filter_for_suggestions_shows_those_that_come_after_it_was_chosen(
 
     async def test() -> None:
         async with opened(cells) as pilot:
-            outside = pilot.app.screen._outside  # type: ignore[attr-defined]
-            await wait_until(pilot, lambda: outside.runs is not None and outside.runs._stamp is not None)
+            tasks = pilot.app.screen._background_tasks  # type: ignore[attr-defined]
+            await wait_until(pilot, lambda: tasks.runs is not None and tasks.runs._stamp is not None)
             await press(pilot, "f5")
             await type_text(pilot, "suggestion only")
             await press(pilot, "enter")
-            assert "No image is like that" in screen_text(pilot.app)
+            assert "No image matches" in screen_text(pilot.app)
             await press(pilot, "enter")
             assert "There is no image to accept a suggestion for." in screen_text(pilot.app)
             suggest(trained, cells)
             await wait_until(pilot, lambda: "1/3  image-000.png" in screen_text(pilot.app))
-            assert "No image is like that" not in screen_text(pilot.app)
+            assert "No image matches" not in screen_text(pilot.app)
             assert "round" in screen_text(pilot.app).splitlines()[0]
 
     run(test())

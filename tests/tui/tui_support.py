@@ -27,7 +27,7 @@ from mia_tui.tui.app import MiaApp
 from mia_tui.tui.context import Context
 from mia_tui.tui.keys.bindings import key_name
 from mia_tui.tui.labelling.controller import LabelController
-from mia_tui.tui.pictures.link import ASK, Link
+from mia_tui.tui.pictures.flow_control import ASK, FlowControl
 from mia_tui.tui.widgets.ink import Ink
 
 Value = TypeVar("Value")
@@ -53,7 +53,7 @@ def run(test: Coroutine[Any, Any, Value]) -> Value:
 def make_context(terminal: Terminal = TERMINAL, *, user: UserConfig | None = None, **changes: Any) -> Context:
     """What screens share, on a terminal that is not there."""
     terminal = replace(terminal, **changes)
-    return Context(terminal, Ink(terminal), Link(), user or LASTING, None, "ann")
+    return Context(terminal, Ink(terminal), FlowControl(), user or LASTING, None, "ann")
 
 
 def make_images(folder: Path, count: int, *, classes: Sequence[str] = ()) -> Path:
@@ -148,12 +148,12 @@ async def shown(
 ) -> AsyncIterator[Pilot[None]]:
     """One screen over a dataset whose images and labels are known."""
     context = context or make_context()
-    desk = LabelController(dataset, state=None, annotator=context.annotator)
+    controller = LabelController(dataset, state=None, annotator=context.annotator)
     found = list_images(dataset)
     assert found is not None
-    desk.session.replace_listing(found.listing)
+    controller.session.replace_listing(found.listing)
 
-    async with running(OneScreen(context, desk, make), size=size) as pilot:
+    async with running(OneScreen(context, controller, make), size=size) as pilot:
         await settle(pilot)
         yield pilot
 
@@ -163,22 +163,30 @@ class OneScreen(App[None]):
 
     Args:
         context: What screens share.
-        desk: The dataset; loaded at the start.
+        controller: The dataset; loaded at the start.
         make: Makes the screen.
     """
 
     CSS_PATH = Path(mia_tui.tui.__file__).with_name("app.tcss")
 
     def __init__(
-        self, context: Context, desk: LabelController, make: Callable[[LabelController, Context], Screen[Any]]
+        self,
+        context: Context,
+        controller: LabelController,
+        make: Callable[[LabelController, Context], Screen[Any]],
     ) -> None:
         super().__init__()
-        self.context, self.link, self.desk, self._make = context, context.link, desk, make
+        self.context, self.flow_control, self.controller, self._make = (
+            context,
+            context.flow_control,
+            controller,
+            make,
+        )
         self.ended, self.result = False, None
 
     async def on_mount(self) -> None:
-        await self.desk.load()
-        self.push_screen(self._make(self.desk, self.context), self._end)
+        await self.controller.load()
+        self.push_screen(self._make(self.controller, self.context), self._end)
 
     def _end(self, result: Any) -> None:
         self.ended, self.result = True, result
@@ -192,7 +200,7 @@ def record_paints(app: App[Any]) -> list[str]:
         if renderable is not None and app._batch_count == 0:
             painted.append(renderable.render_segments(app.console))
             for _ in range(painted[-1].count(ASK)):
-                app.link.answered()  # type: ignore[attr-defined]  # every app of ours has one
+                app.flow_control.answered()  # type: ignore[attr-defined]  # every app of ours has one
 
     app._display = display  # type: ignore[method-assign]
     return painted

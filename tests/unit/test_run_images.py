@@ -11,7 +11,7 @@ from mia_tui.runs.evaluation.confusion_report import load_confusion_report
 from mia_tui.runs.evaluation.figures import SavedConfusion, save_confusion
 from mia_tui.runs.evaluation.files import EvaluatedImages, judgements_file, save_judgements
 from mia_tui.runs.record.job import Sample
-from mia_tui.tui.places import Place
+from mia_tui.tui.open_dataset import OpenDataset
 from mia_tui.tui.runs.images import images_behind
 
 
@@ -21,4 +21,4 @@ def test_counts_of_more_classes_than_the_job_has_lead_to_no_image(tmp_path: Path
     save_judgements(judgements_file(run, "best"), EvaluatedImages(1, "val", np.array([0])))
     verdict = load_confusion_report(run, "best")
     with pytest.raises(RunError, match="no image with truth z, predicted y"):
-        images_behind(run, Place(tmp_path, None, "anna"), verdict, truth=4, predicted=3)
+        images_behind(run, OpenDataset(tmp_path, None, "anna"), verdict, truth=4, predicted=3)

@@ -17,10 +17,9 @@ from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import DataError, StoreError
 from mia_tui.text import counted, name_some, printable
 from mia_tui.tui.classes import choosing
-from mia_tui.tui.dialogs import Question, TextDialog
+from mia_tui.tui.dialogs import TextDialog
 from mia_tui.tui.keys.command_queue import Command
-from mia_tui.tui.label.list_commands import Face
-from mia_tui.tui.label.session_commands import step_back
+from mia_tui.tui.label.commands import AskingScreen, step_back
 from mia_tui.tui.labelling.controller import LabelController
 from mia_tui.tui.widgets.ink import Ink
 
@@ -28,7 +27,9 @@ if TYPE_CHECKING:
     from mia_tui.tui.classes.screen import ClassesScreen
 
 
-async def add_classes(controller: LabelController, screen: Face, title: str, hint: str) -> list[ImageClass]:
+async def add_classes(
+    controller: LabelController, screen: AskingScreen, title: str, hint: str
+) -> list[ImageClass]:
     """Ask for names with commas between them, until they are accepted or the person cancels.
 
     Args:
@@ -245,8 +246,8 @@ class ClassCommands:
         )
 
     async def _agreed(self, title: str, text: str, word: str) -> bool:
-        answers = [("Cancel", False), (word, True)]
-        return bool(await self._screen.ask(Question(self._ink.shown(title), self._ink.shown(text), answers)))
+        shown = self._ink.shown
+        return await self._screen.confirm(shown(title), shown(text), no="Cancel", yes=word)
 
     async def _use(self, chosen: ImageClass) -> None:
         if chosen.archived:

@@ -12,14 +12,12 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen, Screen
 
 from mia_tui.dataset.model import ImageClass
-from mia_tui.errors import MiaError
 from mia_tui.tui.classes.commands import ClassCommands
 from mia_tui.tui.context import Context
-from mia_tui.tui.keys.bindings import bind_keys, keys_of, said_key
-from mia_tui.tui.keys.command_queue import CommandQueue
+from mia_tui.tui.keys.bindings import said_key
 from mia_tui.tui.keys.tables import SCOPES
 from mia_tui.tui.labelling.controller import LabelController
-from mia_tui.tui.overlay import Overlay
+from mia_tui.tui.screen import KeyedScreen
 from mia_tui.tui.widgets.ink import Ink
 from mia_tui.tui.widgets.line_list import LineList
 from mia_tui.tui.widgets.text_block import TextBlock
@@ -74,86 +72,74 @@ class ClassTable(LineList[ClassLine], can_focus=True):
         return Segment(" " * _COLOUR, self._ink.chip(colour)) if self._ink.colours else Segment(colour)
 
 
-class ClassesScreen(ModalScreen[int | None]):
+class ClassesScreen(KeyedScreen[int | None], ModalScreen[int | None]):
     """The list of classes; ends with the class to make the current one, or None.
 
     Args:
-        desk: The dataset.
+        controller: The dataset.
         context: What screens share.
+
+    Attributes:
+        known: The classes, archived ones last.
+        counts: Labels of each class, by id.
     """
 
     SCOPE = "classes"
-    AUTO_FOCUS = ""
+    commands: ClassCommands
 
-    def __init__(self, desk: LabelController, context: Context) -> None:
-        super().__init__()
-        bind_keys(self, self.SCOPE, context.user.keys)
-        self._desk, self._ink, self._shared = desk, context.ink, context
-        self.commands = ClassCommands(desk, self, context.ink)
-        self.queue = CommandQueue(
-            begin=self._begin, done=self._ask_anew, failed=self._fail, slow=self._say_slow
-        )
+    def __init__(self, controller: LabelController, context: Context) -> None:
+        super().__init__(context)
+        self._controller, self._ink = controller, context.ink
+        self.commands = ClassCommands(controller, self, context.ink)
         self._table = ClassTable(context.ink, id="class-table")
         self._message = TextBlock(id="class-message")
-        self._keys = TextBlock(classes="hint")
-        self._known: tuple[ImageClass, ...] = tuple(desk.session.classes)
-        self._counts: Mapping[int, int] = {}
-        self._wanted: int | None = desk.session.current_class  # the class the cursor is on
+        self._keys_shown = TextBlock(classes="hint")
+        self.known: tuple[ImageClass, ...] = tuple(controller.session.classes)
+        self.counts: Mapping[int, int] = {}
+        self._wanted: int | None = controller.session.current_class  # the class the cursor is on
         self._line = 0
         self._seen: object = None
-        self._in_force = keys_of(self.SCOPE, context.user.keys)
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog wide", id="classes-dialog"):
             yield TextBlock("Classes", classes="title")
             yield self._table
             yield self._message
-            yield self._keys
+            yield self._keys_shown
 
     def on_mount(self) -> None:
-        self.run_worker(self.queue.run(), group="commands", name="commands")
         self.queue.do(self._reload)
         self.set_interval(_NEWS_S, self._look_for_news)
 
     def on_resize(self) -> None:
-        self.call_after_refresh(self._show)
+        self.call_after_refresh(self.show)
 
     # For the commands
 
     def say(self, message: str) -> None:
         self._message.update(self._ink.shown(message))
 
-    async def ask(self, dialog: Screen[Answer]) -> Answer | None:
-        answer = self.app.push_screen_wait(dialog)
-        return await (self._desk.answered(answer) if isinstance(dialog, Overlay) else answer)
+    def say_failed(self, message: str) -> None:
+        self.say(message)
 
-    @property
-    def known(self) -> Sequence[ImageClass]:
-        return self._known
+    async def ask(self, screen: Screen[Answer]) -> Answer | None:
+        """As every screen does; an answer to a dialog is about the labels.db that the person saw."""
+        from mia_tui.tui.dialogs import Dialog
+
+        answer = super().ask(screen)
+        return await (self._controller.answered(answer) if isinstance(screen, Dialog) else answer)
 
     @property
     def chosen(self) -> ImageClass | None:
-        return self._known[self._line] if self._line < len(self._known) else None
-
-    @property
-    def counts(self) -> Mapping[int, int]:
-        return self._counts
-
-    def key(self, command: str) -> str:
-        return said_key(self.SCOPE, self._in_force, command)
+        return self.known[self._line] if self._line < len(self.known) else None
 
     def go_to(self, class_id: int) -> None:
         self._wanted = class_id
 
     def close(self, class_id: int | None) -> None:
         if class_id is not None:
-            self._desk.session.choose_class(class_id)
+            self._controller.session.choose_class(class_id)
         self.dismiss(class_id)
-
-    # Keys
-
-    def action_obey(self, name: str) -> None:
-        self.queue.do(self.commands.by_name[name], opens=True)
 
     def move(self, by: int) -> None:
         self._put(self._line + by)
@@ -162,19 +148,14 @@ class ClassesScreen(ModalScreen[int | None]):
     def page(self) -> int:
         return self._table.page
 
-    async def show_help(self) -> None:
-        from mia_tui.tui.help import HelpScreen
-
-        await self.ask(HelpScreen(self._shared, self.SCOPE))
-
     @on(ClassTable.LineClicked)
     def _pick(self, event: ClassTable.LineClicked) -> None:
         self._put(event.line)
 
     def _put(self, line: int) -> None:
-        self._line = max(0, min(line, len(self._known) - 1))
+        self._line = max(0, min(line, len(self.known) - 1))
         self._wanted = None
-        self._show()
+        self.show()
 
     # Reading the classes
 
@@ -183,20 +164,20 @@ class ClassesScreen(ModalScreen[int | None]):
         chosen = self.chosen
         wanted = self._wanted if self._wanted is not None else chosen.id if chosen else None
         self._seen = self._signature()
-        self._known = await self._desk.all_classes()
-        self._counts = await self._desk.label_counts()
-        places = [line for line, image_class in enumerate(self._known) if image_class.id == wanted]
-        self._line = places[0] if places else max(0, min(self._line, len(self._known) - 1))
+        self.known = await self._controller.all_classes()
+        self.counts = await self._controller.label_counts()
+        places = [line for line, image_class in enumerate(self.known) if image_class.id == wanted]
+        self._line = places[0] if places else max(0, min(self._line, len(self.known) - 1))
         self._wanted = None
-        if not self._known:
+        if not self.known:
             self.say(f"There is no class yet: {self.key('add')} adds some.")
 
-    def _ask_anew(self) -> None:
+    def command_ended(self) -> None:
         """Paint after each command; the classes are read again only if they have changed."""
         if self.is_running and self._signature() != self._seen:
             self.queue.do(self._reload)
         elif self.is_running:
-            self._show()
+            self.show()
 
     def _look_for_news(self) -> None:
         """Other people may have changed the classes."""
@@ -204,23 +185,20 @@ class ClassesScreen(ModalScreen[int | None]):
             self.queue.do(self._reload)
 
     def _signature(self) -> object:
-        session = self._desk.session
+        session = self._controller.session
         return session.classes, session.tally.by_class
 
-    def _show(self) -> None:
+    def show(self) -> None:
         if self.is_attached and self._table.size.width:
-            self._keys.update(_keys(self._table.size.width, self._in_force))
-            lines = [ClassLine(known, self._counts.get(known.id, 0)) for known in self._known]
+            self._keys_shown.update(_keys(self._table.size.width, self.keys))
+            lines = [ClassLine(known, self.counts.get(known.id, 0)) for known in self.known]
             self._table.show(lines, self._line)
 
-    def _begin(self) -> None:
+    def command_begins(self) -> None:
         """The last message stays until the next one: reading the classes is a command, too."""
 
-    def _fail(self, error: MiaError, dropped: int) -> None:
-        self.say(str(error))
-
-    def _say_slow(self, waiting: int) -> None:
-        if self._desk.keeper.busy_since is not None:
+    def command_is_slow(self, waiting: int) -> None:
+        if self._controller.store_thread.busy_since is not None:
             self.say("Saving")
 
 

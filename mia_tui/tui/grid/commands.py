@@ -16,8 +16,8 @@ from mia_tui.dataset.session.row_table import FLAGGED, SKIPPED, Rows
 from mia_tui.dataset.session.session import Applied, LabelSession
 from mia_tui.dataset.store.long_lists import let_go
 from mia_tui.text import counted
-from mia_tui.tui.dialogs import Question, TextDialog
-from mia_tui.tui.label.session_commands import SessionCommands
+from mia_tui.tui.dialogs import TextDialog
+from mia_tui.tui.label.commands import SessionCommands
 from mia_tui.tui.labelling.controller import LabelController
 from mia_tui.tui.widgets.ink import Ink
 
@@ -88,16 +88,16 @@ class GridCommands(SessionCommands):
     """The commands of the grid. Those that change images concern the marked ones, or the one under the cursor.
 
     Args:
-        desk: The dataset.
+        controller: The dataset.
         screen: The screen.
         ink: Characters and styles, for dialogs.
     """
 
-    _face: "GridScreen"
+    _screen: "GridScreen"
 
-    def __init__(self, desk: LabelController, screen: "GridScreen", ink: Ink) -> None:
-        super().__init__(desk, screen, ink)
-        self._marks = Marks(desk.session)
+    def __init__(self, controller: LabelController, screen: "GridScreen", ink: Ink) -> None:
+        super().__init__(controller, screen, ink)
+        self._marks = Marks(controller.session)
         self.by_name |= {
             "assign": self._assign_current,
             "clear": self._clear,
@@ -143,7 +143,7 @@ class GridCommands(SessionCommands):
 
     async def _move(self, where: str, *, marking: bool) -> None:
         before = self._session.current_row
-        session, line, page = self._session, self._face.per_line, self._face.per_page
+        session, line, page = self._session, self._screen.per_line, self._screen.per_page
         moves: dict[str, Callable[[], bool]] = {
             "left": lambda: session.move(-1),
             "right": lambda: session.move(1),
@@ -156,7 +156,7 @@ class GridCommands(SessionCommands):
         }
         if not moves[where]():
             end = "first" if where in ("left", "up", "page_previous", "first") else "last"
-            self._face.say(
+            self._screen.say(
                 f"This is the {end} line." if where in ("up", "down") else f"This is the {end} image."
             )
         if marking:
@@ -166,7 +166,7 @@ class GridCommands(SessionCommands):
 
     def _move_by_line(self, by: int) -> bool:
         """Move a line up or down; from above the end of a shorter last line, move to the last image."""
-        position, count, line = self._session.position, len(self._session.view), self._face.per_line
+        position, count, line = self._session.position, len(self._session.view), self._screen.per_line
         if position is None or position + by < 0:
             return False
         if position + by >= count and position // line == (count - 1) // line:
@@ -188,7 +188,7 @@ class GridCommands(SessionCommands):
         if len(view):
             self._session.select_range(int(view[0]), int(view[-1]))
             self._marks.end_range()
-            self._face.say(f"{counted(len(view), 'image')} marked.")
+            self._screen.say(f"{counted(len(view), 'image')} marked.")
 
     async def _leave(self) -> None:
         if self._session.selected_count:
@@ -197,15 +197,15 @@ class GridCommands(SessionCommands):
             await self._back()
 
     async def _back(self) -> None:
-        self._face.leave(opened=False)
+        self._screen.leave(opened=False)
 
     async def _open(self) -> None:
         if self._session.current is not None:
-            self._face.leave(opened=True)
+            self._screen.leave(opened=True)
 
     async def _resize(self, by: int) -> None:
-        if not self._face.resize_tiles(by):
-            self._face.say("These are the largest tiles." if by > 0 else "These are the smallest tiles.")
+        if not self._screen.resize_tiles(by):
+            self._screen.say("These are the largest tiles." if by > 0 else "These are the smallest tiles.")
 
     # Changing the marked images
 
@@ -219,17 +219,17 @@ class GridCommands(SessionCommands):
         name = self._ink.shown(image_class.name)
         if not await self._agreed(f"Label {counted(len(keys), 'image')} as {name}?", len(keys), "Label"):
             return
-        count, changed = len(keys), await self._desk.assign(keys, class_id)
+        count, changed = len(keys), await self._controller.assign(keys, class_id)
         await self._done(keys)
         if count > 1:
             same = count - changed
             rest = f"; {same:,} had this label already" if same else ""
-            self._face.say(f"{counted(changed, 'image')} labelled as {name}{rest}.")
+            self._screen.say(f"{counted(changed, 'image')} labelled as {name}{rest}.")
 
     async def _assign_current(self) -> None:
         current = self._session.current_class
         if current is None:
-            self._face.say(f"There is no class yet: {self._face.key('classes')} adds some.")
+            self._screen.say(f"There is no class yet: {self._screen.key('classes')} adds some.")
         else:
             await self.use_class(current)
 
@@ -238,21 +238,21 @@ class GridCommands(SessionCommands):
         title = f"Remove the labels of {counted(len(keys), 'image')}?"
         if not keys or not await self._agreed(title, len(keys), "Remove"):
             return
-        changed = await self._desk.clear(keys)
+        changed = await self._controller.clear(keys)
         await self._done(keys)
-        self._face.say(
+        self._screen.say(
             f"{counted(changed, 'label')} removed." if changed else "There was no label to remove."
         )
 
     async def _skip(self) -> None:
         """Skip all, or unskip them if all are skipped."""
         ask, ask_back = ("Skip {}?", "Skip"), ("Unskip {}?", "Unskip")
-        await self._set_or_clear(SKIPPED, self._desk.skip, ask, ask_back, "skipped")
+        await self._set_or_clear(SKIPPED, self._controller.skip, ask, ask_back, "skipped")
 
     async def _flag(self) -> None:
         """Flag all, or remove the flags if all have one."""
         ask, ask_back = ("Flag {}?", "Flag"), ("Remove the flags of {}?", "Remove")
-        await self._set_or_clear(FLAGGED, self._desk.flag, ask, ask_back, "flagged")
+        await self._set_or_clear(FLAGGED, self._controller.flag, ask, ask_back, "flagged")
 
     async def _set_or_clear(
         self,
@@ -279,7 +279,7 @@ class GridCommands(SessionCommands):
             return
         changed = await write(keys, on)
         await self._done(keys)
-        self._face.say(f"{counted(changed, 'image')} {done if on else f'no longer {done}'}.")
+        self._screen.say(f"{counted(changed, 'image')} {done if on else f'no longer {done}'}.")
 
     async def _note(self) -> None:
         """Write one note for all of them."""
@@ -293,15 +293,15 @@ class GridCommands(SessionCommands):
             row = self._session.listing.row(keys[0])
             old = None if row is None else self._session.state_of(row).note
             dialog = TextDialog(f"Note on {self._ink.fit_left(keys[0].path, 50)}", value=old or "")
-        text = await self._face.ask(dialog)
+        text = await self._screen.ask(dialog)
         if text is None or not await self._agreed(f"Write a note on {images}?", len(keys), "Write"):
             return
         note = text.strip() or None
-        changed = await self._desk.write(lambda store: store.set_notes(keys, note), f"{images}: note")
+        changed = await self._controller.write(lambda store: store.set_notes(keys, note), f"{images}: note")
         await self._done(keys)
         have = "has" if changed == 1 else "have"
         words = f"{have} a note now" if note else f"{have} no note now"
-        self._face.say(f"{counted(changed, 'image')} {words}." if changed else "No note has changed.")
+        self._screen.say(f"{counted(changed, 'image')} {words}." if changed else "No note has changed.")
 
     async def _done(self, keys: list[ImageKey]) -> None:
         """Remove the marks, and free long lists in a thread: a million keys at once would hold up the screen."""
@@ -324,6 +324,5 @@ class GridCommands(SessionCommands):
     async def _agreed(self, title: str, count: int, word: str) -> bool:
         if count <= MANY:
             return True
-        answers = [("Cancel", False), (word, True)]
         text = "Undo reverses all of it in one step."
-        return bool(await self._face.ask(Question(title, text, answers)))
+        return await self._screen.confirm(title, text, no="Cancel", yes=word)

@@ -16,7 +16,6 @@ from textual.message import Message
 from mia_tui.dataset.images.display import Look
 from mia_tui.dataset.images.reading import MAX_MEGAPIXELS
 from mia_tui.dataset.model import ImageKey
-from mia_tui.errors import MiaError
 from mia_tui.runs.machine.cores import usable_cores
 from mia_tui.terminal.model import Terminal
 from mia_tui.text import counted
@@ -24,13 +23,10 @@ from mia_tui.tui.classes.screen import ClassesScreen
 from mia_tui.tui.context import Context
 from mia_tui.tui.grid.commands import GridCommands
 from mia_tui.tui.grid.view import GridView
-from mia_tui.tui.help import HelpScreen
-from mia_tui.tui.keys.command_queue import CommandQueue
 from mia_tui.tui.label.session_screen import SessionScreen
-from mia_tui.tui.label.side_screens import run_screens
 from mia_tui.tui.label.words import filter_words, framing
 from mia_tui.tui.labelling.controller import LabelController
-from mia_tui.tui.pictures.cache import PictureCache, Ready, Wish
+from mia_tui.tui.pictures.cache import PictureCache, PictureRequest, PictureResult
 from mia_tui.tui.widgets.text_line import Piece
 
 _NEWS_S = 0.5
@@ -45,7 +41,7 @@ class GridScreen(SessionScreen[bool]):
     """The images of a dataset as tiles. Ends with True if an image was opened, else False.
 
     Args:
-        desk: The dataset.
+        controller: The dataset.
         context: What screens share.
     """
 
@@ -55,27 +51,27 @@ class GridScreen(SessionScreen[bool]):
     class PictureMade(Message):
         """A picture is ready."""
 
-        def __init__(self, ready: Ready) -> None:
+        def __init__(self, ready: PictureResult) -> None:
             super().__init__()
             self.ready = ready
 
-    def __init__(self, desk: LabelController, context: Context) -> None:
-        super().__init__(desk, context)
-        self.commands = GridCommands(desk, self, context.ink)
-        self.commands.by_name |= run_screens(desk, context, self)
-        self.queue = CommandQueue(begin=self._begin, done=self._show, failed=self._fail, slow=self._say_slow)
+    def __init__(self, controller: LabelController, context: Context) -> None:
+        super().__init__(controller, context)
+        self.commands = GridCommands(controller, self, context.ink)
         self._message = ""
         self._came_from = self.session.current
         self._late: set[int] = set()  # positions whose picture is made but not painted
         self._painting = False  # whether a timer is set to paint them
         self._max_bytes: int | None = None
         terminal = _for_tiles(context.terminal)
-        self._grid = GridView(self.session, self._picture, terminal, context.link, context.ink, id="grid")
-        self._prefetch = PictureCache(
-            desk.dataset,
+        self._grid = GridView(
+            self.session, self._picture, terminal, context.flow_control, context.ink, id="grid"
+        )
+        self._picture_cache = PictureCache(
+            controller.dataset,
             terminal,
             threads=2 if usable_cores() >= 4 else 1,
-            on_ready=self._tell,
+            on_ready=lambda ready: self.post_from_thread(self.PictureMade(ready)),
             max_megapixels=MAX_MEGAPIXELS,
         )
 
@@ -87,19 +83,18 @@ class GridScreen(SessionScreen[bool]):
         yield self._key_line
 
     def on_mount(self) -> None:
-        self.run_worker(self.queue.run(), group="commands", name="commands")
-        self.set_interval(_NEWS_S, self._show)
+        self.set_interval(_NEWS_S, self.show)
         marked = self.session.selected_count
         if marked:
             keys = f"a class key labels them, {self.key('leave')} takes the marks away"
             self.say(f"{counted(marked, 'image')} still marked: {keys}.")
-        self.call_after_refresh(self._show)
+        self.call_after_refresh(self.show)
 
     def on_resize(self) -> None:
         self._grid.window_changed()
 
     def on_unmount(self) -> None:
-        self._prefetch.close()
+        self._picture_cache.close()
 
     # For the commands
 
@@ -107,10 +102,7 @@ class GridScreen(SessionScreen[bool]):
         self._message = message
 
     async def show_classes(self) -> None:
-        await self.ask(ClassesScreen(self.desk, self.context))
-
-    async def show_help(self) -> None:
-        await self.ask(HelpScreen(self.context, self.SCOPE))
+        await self.ask(ClassesScreen(self.controller, self.context))
 
     @property
     def per_line(self) -> int:
@@ -140,7 +132,7 @@ class GridScreen(SessionScreen[bool]):
         )  # until the command runs, positions may change
         self.do(partial(self.commands.go_to, key, mark=event.mark, through=event.through))
         if event.opened:
-            self.action_obey("open")
+            self.obey("open")
 
     @on(GridView.Moved)
     def _see_others(self) -> None:
@@ -151,7 +143,7 @@ class GridScreen(SessionScreen[bool]):
     def _take_picture(self, event: PictureMade) -> None:
         """Paint lines of tiles when they are complete, or after `_LINE_S`."""
         ready = event.ready
-        row = self.session.listing.row(ready.wish.key)
+        row = self.session.listing.row(ready.request.key)
         if row is not None and self.session.state_of(row).problem != ready.problem:
             self.session.set_problem(row, ready.problem, missing=ready.missing)
         places = [place for place in self._grid.seen if int(self.session.view[place]) == row]
@@ -162,32 +154,20 @@ class GridScreen(SessionScreen[bool]):
             self._paint_lines(time.monotonic() + _LINE_S)
 
     def on_screen_resume(self) -> None:
-        self._show()
-
-    def _tell(self, ready: Ready) -> None:
-        """From a thread; after the screen has gone there is nobody to tell."""
-        if self.is_running:
-            self.post_message(self.PictureMade(ready))
+        self.show()
 
     # Painting
 
-    def _begin(self) -> None:
-        self._message = ""
-
-    def _fail(self, error: MiaError, dropped: int) -> None:
-        more = f" {counted(dropped, 'key')} pressed meanwhile had no effect." if dropped else ""
-        self.say_error(error, more)
-
-    def _say_slow(self, waiting: int) -> None:
-        if self.desk.keeper.busy_since is not None:
+    def command_is_slow(self, waiting: int) -> None:
+        if self.controller.store_thread.busy_since is not None:
             self._message = "Saving" + (f", {counted(waiting, 'key')} waiting" if waiting else "")
             self._show_lines()
 
-    def _show(self) -> None:
+    def show(self) -> None:
         """Paint what has changed, by a key or by other people."""
         if not self.is_current or not self._grid.size.width:
             return
-        for warning in self.desk.warnings():
+        for warning in self.controller.warnings():
             self.tell(warning, warning=True)
         self._grid.update()
         self._class_bar.show(
@@ -222,16 +202,16 @@ class GridScreen(SessionScreen[bool]):
 
     # Pictures
 
-    def _picture(self, key: ImageKey) -> Ready | None:
-        return self._prefetch.get(self._wish(key))
+    def _picture(self, key: ImageKey) -> PictureResult | None:
+        return self._picture_cache.get(self._request(key))
 
-    def _wish(self, key: ImageKey) -> Wish:
-        return Wish(key, Look(), self._grid.tile_layout.panel, self._max_bytes)
+    def _request(self, key: ImageKey) -> PictureRequest:
+        return PictureRequest(key, Look(), self._grid.tile_layout.panel, self._max_bytes)
 
     def _order(self) -> None:
         """Request the pictures in view, then those of the next page, then of the page before."""
         seen, view = self._grid.seen, self.session.view
-        budget = self.context.link.budget(_PAGE_S)
+        budget = self.context.flow_control.budget(_PAGE_S)
         self._max_bytes = (
             None
             if budget is None or not seen
@@ -241,12 +221,14 @@ class GridScreen(SessionScreen[bool]):
         places = [*seen, *range(seen.stop, min(len(view), seen.stop + more))]
         places += range(max(0, seen.start - more), seen.start)
         self._late.intersection_update(seen)  # made already but not painted yet
-        self._prefetch.want([self._wish(self.session.listing.key(int(view[place]))) for place in places])
+        self._picture_cache.want(
+            [self._request(self.session.listing.key(int(view[place]))) for place in places]
+        )
 
     def _paint_lines(self, late_at: float) -> None:
         """Paint complete lines of tiles, after `late_at` all of them; none while pictures are being sent."""
         self._painting = False
-        if not self.context.link.busy:
+        if not self.context.flow_control.busy:
             per_line, is_late = self._grid.tile_layout.per_line, time.monotonic() >= late_at
             for line in {place // per_line for place in self._late}:
                 places = [place for place in self._grid.seen if place // per_line == line]

@@ -24,10 +24,9 @@ from mia_tui.dataset.session.session import LabelSession, RowState
 from mia_tui.terminal.cells import Cells
 from mia_tui.terminal.model import Panel, Picture, Terminal
 from mia_tui.tui.classes.class_mark import MARK_COLUMNS, class_mark
-from mia_tui.tui.pictures.cache import Ready
-from mia_tui.tui.pictures.joined_strip import JoinedStrip
-from mia_tui.tui.pictures.link import ASK, Link
-from mia_tui.tui.pictures.raw_strip import RawStrip
+from mia_tui.tui.pictures.cache import PictureResult
+from mia_tui.tui.pictures.flow_control import ASK, FlowControl
+from mia_tui.tui.pictures.strips import JoinedStrip, RawStrip
 from mia_tui.tui.widgets.ink import Ink, style
 
 _TILE_ROWS = (3, 5, 8, 12, 18, 27)
@@ -82,7 +81,7 @@ class GridView(ScrollView, can_focus=False):
         session: Its images; `update` paints what has changed.
         picture: Returns the picture of an image for a tile, None if it is not made yet.
         terminal: For the shape of its cells.
-        link: Told about every line of pictures that goes out.
+        flow_control: Told about every line of pictures that goes out.
         ink: Characters and styles.
     """
 
@@ -100,16 +99,16 @@ class GridView(ScrollView, can_focus=False):
     def __init__(
         self,
         session: LabelSession,
-        picture: Callable[[ImageKey], Ready | None],
+        picture: Callable[[ImageKey], PictureResult | None],
         terminal: Terminal,
-        link: Link,
+        flow_control: FlowControl,
         ink: Ink,
         *,
         id: str | None = None,
     ) -> None:
         super().__init__(id=id)
         self._session, self._picture = session, picture
-        self._cells, self._link, self._ink = Cells(terminal), link, ink
+        self._cells, self._flow_control, self._ink = Cells(terminal), flow_control, ink
         self._size_step: int | None = None  # None: by the height of the terminal
         self._shown = (-1, -1)  # images and generation of the view
         self._position: int | None = None  # that the grid was last scrolled to
@@ -285,7 +284,7 @@ class GridView(ScrollView, can_focus=False):
         rest = self.size.width - sum(part.cell_length for part in parts)
         return JoinedStrip([*parts, Strip.blank(rest)] if rest > 0 else parts)
 
-    def _tile(self, key: ImageKey, ready: Ready | None, tiles: TileLayout) -> tuple[Strip, ...]:
+    def _tile(self, key: ImageKey, ready: PictureResult | None, tiles: TileLayout) -> tuple[Strip, ...]:
         if ready is None or ready.picture is None or ready.picture.panel != tiles.panel:
             return self._words(key, ready, tiles)
         known = self._strips.get(key)
@@ -302,7 +301,7 @@ class GridView(ScrollView, can_focus=False):
 
         return tuple(RawStrip(text, picture.panel.columns, plain(text)) for text in picture.lines)
 
-    def _words(self, key: ImageKey, ready: Ready | None, tiles: TileLayout) -> tuple[Strip, ...]:
+    def _words(self, key: ImageKey, ready: PictureResult | None, tiles: TileLayout) -> tuple[Strip, ...]:
         """The text in place of a picture: the name, and the problem if the image cannot be read."""
         columns, rows = tiles.panel.columns, tiles.panel.rows
         name = self._ink.fit_left(key.path, columns)
@@ -318,7 +317,7 @@ class GridView(ScrollView, can_focus=False):
 
     def _question(self, size_bytes: int) -> Strip:
         """A strip of no cells that asks the terminal whether the pictures before it have arrived."""
-        return RawStrip(ASK, 0, list, lambda: self._link.sent(size_bytes))
+        return RawStrip(ASK, 0, list, lambda: self._flow_control.sent(size_bytes))
 
 
 def _tile_layout(width: int, height: int, size: int, cell_px: tuple[int, int]) -> TileLayout:

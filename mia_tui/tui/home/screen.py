@@ -9,20 +9,19 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from textual import events, on
+from textual import on
 from textual.app import ComposeResult
 from textual.message import Message
-from textual.screen import Screen
 from textual.widgets import Input
 
 from mia_tui.dataset.recent import Recent, recent_datasets
 from mia_tui.tui.context import Context
-from mia_tui.tui.help import HelpScreen
 from mia_tui.tui.home.folders import FolderReader, PathTyping, common_beginning, matching
 from mia_tui.tui.home.words import HomeLine, content_words, lines_for, recent_words, run_words
-from mia_tui.tui.keys.bindings import bind_keys, key_hints, keys_of, obey_key, said_key
+from mia_tui.tui.keys.bindings import key_hints
 from mia_tui.tui.labelling import garbage
 from mia_tui.tui.runs.watch import LiveRun, RunWatch
+from mia_tui.tui.screen import KeyedScreen
 from mia_tui.tui.widgets.key_line import KeyLine
 from mia_tui.tui.widgets.line_list import Entry, EntryList
 from mia_tui.tui.widgets.text_block import TextBlock
@@ -33,7 +32,7 @@ _RUNS_SHOWN = 5
 _PAGE = 10
 
 
-class HomeScreen(Screen[None]):
+class HomeScreen(KeyedScreen[None]):
     """Ends with the message `Opened`; the app then shows the labelling screen.
 
     Args:
@@ -64,10 +63,9 @@ class HomeScreen(Screen[None]):
             self.runs = runs
 
     def __init__(self, context: Context) -> None:
-        super().__init__()
-        bind_keys(self, self.SCOPE, context.user.keys)
+        super().__init__(context)
         self._key_line = KeyLine(context.ink, key_hints(self.SCOPE, context.user.keys))
-        self._commands: dict[str, Callable[[], None]] = {
+        self._at_once: dict[str, Callable[[], None]] = {
             "open": self._open,
             "up": lambda: self._move(-1),
             "down": lambda: self._move(1),
@@ -77,14 +75,11 @@ class HomeScreen(Screen[None]):
             "go_out": self._go_out,
             "complete": self._complete,
             "start_anew": self._start_anew,
-            "help": self._show_keys,
+            "help": lambda: self.queue.do(self.show_help, opens=True),
         }
-        self.context = context
         self._ink = context.ink
-        opens = said_key(self.SCOPE, keys_of(self.SCOPE, context.user.keys), "open")
-        self._welcome = (
-            f"Type the folder of your images, or choose one with the arrow keys; {opens} opens it."
-        )
+        how = f"choose one with the arrow keys; {self.key('open')} opens it."
+        self._welcome = f"Type the folder of your images, or {how}"
         self._typing = PathTyping(Path.cwd())
         self._recent: list[Recent] = []
         self._lines: list[HomeLine] = []
@@ -96,12 +91,12 @@ class HomeScreen(Screen[None]):
             placeholder="a folder, such as ~/images",
             id="folder",
             select_on_focus=False,
-            before=lambda event: obey_key(self, event),
+            before=self.obey_key,
         )
         self._list = EntryList(context.ink, id="entries")
         self._message = TextBlock(self._welcome, id="home-message")
         self._runs = TextBlock(id="runs")
-        self._reader = FolderReader(lambda folder: self._tell(self.FolderRead(folder)))
+        self._reader = FolderReader(lambda folder: self.post_from_thread(self.FolderRead(folder)))
         self._watch: RunWatch | None = None
 
     def compose(self) -> ComposeResult:
@@ -123,7 +118,7 @@ class HomeScreen(Screen[None]):
             self._reader.forget(recent.path)
         self._watch = RunWatch(
             [(recent.path, recent.state) for recent in self._recent],
-            lambda runs: self._tell(self.RunsSeen(runs)),
+            lambda runs: self.post_from_thread(self.RunsSeen(runs)),
         )
         self._watch.start()
         self._build(keep=None)
@@ -155,12 +150,9 @@ class HomeScreen(Screen[None]):
         self._say(self._welcome)
         self._build(keep=None)
 
-    def on_key(self, event: events.Key) -> None:
-        obey_key(self, event)
-
-    def action_obey(self, name: str) -> None:
+    def do_command(self, command: str) -> None:
         self._take_typed()  # if text and key came together, the text may not have been handled yet
-        self._commands[name]()
+        self._at_once[command]()
 
     def _open(self) -> None:
         line = self._lines[self._cursor] if self._cursor is not None else None
@@ -226,9 +218,6 @@ class HomeScreen(Screen[None]):
         self._fill("")
         self._say(self._welcome)
 
-    def _show_keys(self) -> None:
-        self.app.push_screen(HelpScreen(self.context, self.SCOPE))
-
     # Opening
 
     def _read_and_open(self, folder: Path, state: Path | None) -> None:
@@ -267,11 +256,6 @@ class HomeScreen(Screen[None]):
         width = max(10, self.size.width - 2)
         words = self._ink.fit(f"{run_words(run)}, in ", width)
         return words + self._ink.fit_left(str(run.dataset), width - self._ink.width(words))
-
-    def _tell(self, message: Message) -> None:
-        """From a thread; after the screen has gone there is nobody to tell."""
-        if self.is_running:
-            self.post_message(message)
 
     # The list
 

@@ -4,8 +4,6 @@ Textual's own reading ends the app at a byte that is not UTF-8, and takes an esc
 for the keys that spell it: a late answer of the terminal, a torn mouse report or the colours in a pasted text would
 label images. Here bytes are cut into characters, sequences and pastes first. What is not UTF-8 is left out, as is a
 sequence that is unknown, torn or too long, and what follows counts again. Textual's parser says what the rest means.
-
-Of Textual's private parts, this leans on the parser's `_timeout_time`, by which it tells that a sequence goes on.
 """
 
 import re
@@ -14,10 +12,10 @@ from codecs import getincrementaldecoder
 from collections.abc import Iterator
 
 from textual import constants, events
-from textual._xterm_parser import XTermParser
 from textual.message import Message
 
 from mia_tui.terminal.kitty import missing_number
+from mia_tui.tui.textual_private import SequenceParser
 
 _PASTE, _PASTE_END = b"\x1b[200~", b"\x1b[201~"
 
@@ -59,7 +57,7 @@ class Keyboard:
     """Takes bytes as they come and tells what they mean; no bytes are an error."""
 
     def __init__(self) -> None:
-        self._parser = XTermParser()
+        self._parser = SequenceParser()
         self._decode = getincrementaldecoder("utf-8")("ignore").decode
         self._waiting = b""  # a sequence that has begun, or what may be the end of a paste
         self._pasted: bytearray | None = None
@@ -127,7 +125,7 @@ class Keyboard:
         if len(data) > _LONGEST or not data.isascii() or data == _PASTE_END or _is_no_window(data):
             return []
         found = self._parse(data.decode())
-        spelt = self._gave_up()
+        spelt = self._parser.give_up()
         return [] if spelt else found
 
     def _keys(self, data: bytes) -> list[Message]:
@@ -135,24 +133,17 @@ class Keyboard:
         text = data.decode("utf-8", "replace")
         if "\ufffd" in text:
             return []
-        found, spelt = self._parse(text), self._gave_up()
+        found, spelt = self._parse(text), self._parser.give_up()
         if len(text) == 1:
             return [*found, *spelt]
         # The parser spells Alt with a sign, as `&`, as the sign itself, which was not pressed.
         return [*found, *(event for event in spelt if not _is_key_of(event, text[1]))]
 
-    def _gave_up(self) -> list[Message]:
-        """What the parser makes of a sequence that it waits for more of; nothing if it knew it."""
-        if self._parser._timeout_time is None:
-            return []
-        self._parser._timeout_time = 0.0
-        return list(self._parser.tick())
-
     def _parse(self, text: str) -> list[Message]:
         try:
             return [event for event in self._parser.feed(text) if _can_be_shown(event)] if text else []
         except (ValueError, ArithmeticError):  # a number in a sequence that is no character, or no place
-            before, self._parser = self._parser, XTermParser()
+            before, self._parser = self._parser, SequenceParser()
             self._parser.mouse_pixels = before.mouse_pixels
             self._parser.terminal_size = before.terminal_size
             self._parser.terminal_pixel_size = before.terminal_pixel_size

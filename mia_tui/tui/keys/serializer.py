@@ -13,7 +13,7 @@ from typing import Any
 
 from textual import events
 from textual.app import App
-from textual.message_pump import MessagePump
+from textual.dom import DOMNode
 from textual.screen import Screen
 
 from mia_tui.tui.keys.command_queue import CommandQueue
@@ -67,15 +67,15 @@ class KeySerializer:
     def _follow(self, turn: int, screen: Screen[Any], rounds: int) -> None:
         self._send(self._app.focused or self._app.screen, turn, screen, rounds)
 
-    def _send(self, node: MessagePump, turn: int, screen: Screen[Any], rounds: int) -> None:
+    def _send(self, node: DOMNode, turn: int, screen: Screen[Any], rounds: int) -> None:
         """Have the mark come behind all that a node has to do; one that is closed is left out."""
         if node is self._app:
             node.call_later(self._arrive, turn, screen, rounds)
         elif not node.call_later(self._pass, node, turn, screen, rounds):
             self._pass(node, turn, screen, rounds)
 
-    def _pass(self, node: MessagePump, turn: int, screen: Screen[Any], rounds: int) -> None:
-        self._send(node._parent or self._app, turn, screen, rounds)
+    def _pass(self, node: DOMNode, turn: int, screen: Screen[Any], rounds: int) -> None:
+        self._send(node.parent or self._app, turn, screen, rounds)
 
     async def _arrive(self, turn: int, screen: Screen[Any], rounds: int) -> None:
         if turn != self._turn:

@@ -1,131 +1,129 @@
-"""What comes to an open dataset from outside: files that a scan finds, labels of others, runs that end.
+"""What runs in the background while a dataset is open: the scan for files, news of others' labels and of runs.
 
-Threads look for it. What they find is handed over to the app's thread, which
-alone touches the session and the screen.
+Threads do the work. What they find is handed over to the app's thread, which
+alone changes the session and the screen.
 """
 
-from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from mia_tui.dataset.listing.arrays import ListingArrays
 from mia_tui.dataset.listing.lister import Found
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.errors import DataError
 from mia_tui.tui.labelling.controller import LabelController
-from mia_tui.tui.labelling.dataset_sync import DatasetSync, DatasetSyncFace, take_suggestions
+from mia_tui.tui.labelling.dataset_sync import DatasetSync, ScanThread, take_suggestions
 from mia_tui.tui.labelling.idle_tasks import follow_news
-from mia_tui.tui.labelling.scan_thread import ScanThread
 from mia_tui.tui.later import later
 
 if TYPE_CHECKING:
+    from mia_tui.tui.label.screen import LabelScreen
     from mia_tui.tui.runs.news import RunNews, RunNewsWatch
 
-_SCAN_BY_S = 0.5  # the scan begins by then, even where no picture comes
-_RUNS_AFTER_S = 2.0  # runs are looked at when the first pictures have come
-
-
-class BackgroundTasksFace(DatasetSyncFace, Protocol):
-    """What is needed of the screen."""
-
-    def hand_over(self, act: Callable[[], None]) -> None:
-        """For threads: have something done in the app's thread, as long as the screen is there."""
-
-    def run_worker(self, work: Coroutine[Any, Any, None], name: str) -> object:
-        """Have something done beside the keys, as long as the screen is there."""
+_SCAN_BY_S = 0.5  # the scan starts then at the latest, even if no picture was painted
+_RUNS_AFTER_S = 2.0  # when the first pictures have been painted
 
 
 class BackgroundTasks:
-    """Looks for what is new, from `start` until `stop`.
+    """Watches for news from `start` until `stop`.
 
     Args:
-        desk: The dataset.
+        controller: The dataset.
         state: What was named with --state.
-        arrival: Takes the images that are found.
-        face: The screen.
+        dataset_sync: Takes over the images that are found.
+        screen: The screen.
 
     Attributes:
-        runs: Looks at the runs; None until that has begun.
+        runs: Watches the runs; None until that has started.
     """
 
     def __init__(
-        self, desk: LabelController, state: Path | None, arrival: DatasetSync, face: BackgroundTasksFace
+        self,
+        controller: LabelController,
+        state: Path | None,
+        dataset_sync: DatasetSync,
+        screen: "LabelScreen",
     ) -> None:
-        self._desk, self._state, self._arrival, self._face = desk, state, arrival, face
+        self._controller, self._state, self._dataset_sync, self._screen = (
+            controller,
+            state,
+            dataset_sync,
+            screen,
+        )
         self.runs: RunNewsWatch | None = None
         self._stopped = False
-        listing = desk.session.listing
-        self._opening = self._make_opening(listing if len(listing) else None)
+        listing = controller.session.listing
+        self._scan_thread = self._make_scan_thread(listing if len(listing) else None)
 
     def start(self) -> None:
-        """Begin to look; what can wait comes behind the first picture."""
-        if self._arrival.growing:
+        """Start; what can wait comes after the first picture."""
+        if self._dataset_sync.growing:
             self.scan()
-        else:  # the images are known: looking what is new would hold up the first picture
+        else:  # the images are known: a scan would delay the first picture
             later(_SCAN_BY_S, self.scan)
         later(_RUNS_AFTER_S, self._watch_runs)
-        self._face.run_worker(
-            follow_news(self._desk, came=self._face.show, failed=self._face.say_error), name="news"
+        self._screen.run_worker(
+            follow_news(self._controller, came=self._screen.show, failed=self._screen.say_error), name="news"
         )
 
     def stop(self) -> None:
-        """End soon; nothing is told any more."""
+        """End soon; nothing is shown any more."""
         self._stopped = True
         if self.runs is not None:
             self.runs.stop()
-        self._opening.stop()
+        self._scan_thread.stop()
 
     def scan(self) -> None:
-        """Begin to look for files, unless that has begun already."""
-        self._opening.start()
+        """Start the scan for files, unless it has started already."""
+        self._scan_thread.start()
 
     async def rescan(self) -> None:
-        """Look for files anew, beside the keys; what came of it is said at the end."""
-        if self._arrival.look_again():
-            self._opening = self._make_opening(self._desk.session.listing)
-            self._opening.start()
+        """Scan for files again in the background; a message at the end says what was found."""
+        if self._dataset_sync.begin_rescan():
+            self._scan_thread = self._make_scan_thread(self._controller.session.listing)
+            self._scan_thread.start()
         else:
-            self._face.say("The images are being looked for already.")
+            self._screen.say("A search for images is running already.")
 
-    def _make_opening(self, known: Listing | None) -> ScanThread:
-        face = self._face
+    def _make_scan_thread(self, known: Listing | None) -> ScanThread:
+        screen = self._screen
         return ScanThread(
-            self._desk.dataset,
+            self._controller.dataset,
             known=known,
             frames="first",
-            on_batch=lambda part: face.hand_over(partial(self._take_part, part)),
-            on_found=lambda found: face.hand_over(partial(self._take_scan, found)),
-            on_failed=lambda error: face.hand_over(partial(self._take_scan, error)),
+            on_batch=lambda part: screen.hand_over(partial(self._take_part, part)),
+            on_found=lambda found: screen.hand_over(partial(self._take_scan, found)),
+            on_failed=lambda error: screen.hand_over(partial(self._take_scan, error)),
         )
 
     def _take_part(self, part: ListingArrays) -> None:
-        self._arrival.take_part(part)
-        self._opening.taken()
+        self._dataset_sync.take_part(part)
+        self._scan_thread.take_next()
 
     def _take_scan(self, outcome: Found | DataError) -> None:
-        self._face.run_worker(self._arrival.take(outcome), name="arrival")
+        self._screen.run_worker(self._dataset_sync.take(outcome), name="dataset sync")
 
     def _watch_runs(self) -> None:
-        # After the first picture, which need not wait for it.
+        # Imported after the first picture, so that it does not delay it.
         from mia_tui.tui.runs.news import RunNewsWatch
 
         if not self._stopped:
             self.runs = RunNewsWatch(
-                self._desk.dataset,
+                self._controller.dataset,
                 self._state,
-                lambda news: self._face.hand_over(partial(self._take_run_news, news)),
+                lambda news: self._screen.hand_over(partial(self._take_run_news, news)),
             )
             self.runs.start()
 
     def _take_run_news(self, news: "RunNews") -> None:
         for sentence in news.ended:
-            self._face.tell(f"{sentence} {self._face.key('runs')} shows it.")
-        if news.suggested and self._arrival.opened:
-            self._face.do(self._take_suggestions)
+            self._screen.tell(f"{sentence} {self._screen.key('runs')} shows it.")
+        if news.suggested and self._dataset_sync.opened:
+            self._screen.do(self._take_suggestions)
 
     async def _take_suggestions(self) -> None:
-        suggested = await take_suggestions(self._desk)
+        suggested = await take_suggestions(self._controller)
         if suggested:
-            self._face.show(anew=True)
-            self._face.tell(suggested)
+            self._screen.show(all_rows=True)
+            self._screen.tell(suggested)

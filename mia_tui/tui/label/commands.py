@@ -1,51 +1,224 @@
-"""What the keys of the labelling screen do: each command by its id in `actions.label`.
+"""What the keys of the labelling screen do, and what those of the grid have in common with them.
 
-No widget is touched here: a command changes the desk, the session or the look,
-says a word about it, or asks through a dialog. The screen paints what is
-different afterwards.
+Each command stands under its id in the table of keys. No widget is touched
+here: a command changes the labels, the session or the view settings, says a
+word about it, or opens a dialog or another screen. The screen paints what is
+different afterwards. Other screens are imported when they are opened, which
+makes the start 60 ms quicker.
 """
 
+import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from textual.screen import Screen
 
 from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.session.filters import Filter
 from mia_tui.dataset.session.session import Applied
-from mia_tui.tui.label.list_commands import Face
-from mia_tui.tui.label.session_commands import SessionCommands
-from mia_tui.tui.label.view_settings import Glance
+from mia_tui.text import counted
+from mia_tui.tui.keys.command_queue import Command
+from mia_tui.tui.label.view_settings import ViewSettings
 from mia_tui.tui.labelling.controller import LabelController
+from mia_tui.tui.open_dataset import OpenDataset, OpenImages
 from mia_tui.tui.widgets.ink import Ink
 
+if TYPE_CHECKING:
+    from mia_tui.runs.record.layout import RunDir
+    from mia_tui.tui.label.screen import LabelScreen
+    from mia_tui.tui.label.session_screen import SessionScreen
 
-class LabelFace(Face, Protocol):
-    """What these commands need of a screen."""
+Answer = TypeVar("Answer")
 
-    @property
-    def page(self) -> int:
-        """Images on a page of the list."""
+
+class AskingScreen(Protocol):
+    """A screen as far as commands of several screens need it."""
+
+    def say(self, message: str) -> None:
+        """A sentence in the status line, until the next command."""
+
+    async def ask(self, dialog: Screen[Answer]) -> Answer | None:
+        """Show another screen until the person leaves it; its result, None if they cancelled it."""
+
+    def key(self, command: str) -> str:
+        """The key of a command, as people read it."""
+
+
+async def step_back(
+    controller: LabelController,
+    screen: AskingScreen,
+    reveal: Callable[[Applied], str] = lambda _: "",
+    *,
+    redo: bool,
+) -> None:
+    """Undo or redo my last step, and say what it was.
+
+    Args:
+        controller: The dataset.
+        screen: The screen.
+        reveal: Goes where something changed; returns what to say about that.
+        redo: Whether to do again what undo took back.
+    """
+    step = await controller.step_back(redo=redo)
+    if step is None:
+        screen.say("There is nothing to redo." if redo else "There is nothing of yours to undo.")
+    else:
+        words, applied = step
+        screen.say(words + reveal(applied))
+
+
+class SessionCommands(ABC):
+    """Commands of every screen that shows the session's images: classes, undo, what is shown, training and runs.
+
+    Args:
+        controller: The dataset.
+        screen: The screen.
+        ink: Characters and styles, for dialogs.
+
+    Attributes:
+        by_name: Every command, by the id of its action.
+    """
+
+    def __init__(self, controller: LabelController, screen: "SessionScreen[Any]", ink: Ink) -> None:
+        self._controller, self._session, self._screen, self._ink = controller, controller.session, screen, ink
+        self.by_name: dict[str, Command] = {
+            "undo": partial(step_back, controller, screen, self.reveal, redo=False),
+            "redo": partial(step_back, controller, screen, self.reveal, redo=True),
+            "pick": self._pick,
+            "next_unlabelled": partial(self._unlabelled, backwards=False),
+            "previous_unlabelled": partial(self._unlabelled, backwards=True),
+            "find": self._find,
+            "filter": self._choose_filter,
+            "order": self._choose_order,
+            "folders": self._choose_folder,
+            "train": self._train,
+            "runs": self._open_runs,
+        }
+
+    async def use_key(self, character: str) -> None:
+        """The key of a class was pressed."""
+        image_class = self._session.class_of_key(character)
+        if image_class is None:
+            self._screen.say(f"No class has the key {character}.")
+        else:
+            await self.use_class(image_class.id)
+
+    @abstractmethod
+    async def use_class(self, class_id: int) -> None:
+        """A class was chosen."""
+
+    @abstractmethod
+    def reveal(self, applied: Applied) -> str:
+        """Go where something changed; returns what to say about that."""
+
+    async def _pick(self) -> None:
+        from mia_tui.tui.classes import choosing
+
+        chosen = await self._screen.ask(choosing.classes(self._session, self._ink))
+        if chosen is not None:
+            await self.use_class(chosen)
+
+    async def _unlabelled(self, *, backwards: bool) -> None:
+        if self._session.next_unlabelled(backwards=backwards):
+            return
+        if self._session.next_unlabelled(backwards=backwards, wrap=True):
+            self._screen.say(f"Continued from the {'end' if backwards else 'beginning'} of the list.")
+        else:
+            self._screen.say("All images shown have a label or are skipped.")
+
+    # Which images are shown, and in which order
+
+    def _show_only(self, wanted: Filter | None) -> None:
+        if wanted is not None:
+            self._session.set_filter(wanted)
+            if not len(self._session.view):
+                self._screen.say(f"No image matches; {self._screen.key('filter')} shows others.")
+
+    async def _find(self) -> None:
+        from mia_tui.tui.dialogs import TextDialog
+
+        present = self._session.filter
+        hint = "{ok} shows the images with this in their path; empty shows all."
+        text = await self._screen.ask(TextDialog("Find files", value=present.text, hint=hint))
+        if text is not None:
+            self._show_only(replace(present, text=text.strip()))
+
+    async def _choose_filter(self) -> None:
+        from mia_tui.tui.classes import choosing
+
+        self._show_only(await self._screen.ask(choosing.filters(self._session, self._ink)))
+
+    async def _choose_folder(self) -> None:
+        from mia_tui.tui.classes import choosing
+
+        found = await asyncio.to_thread(self._session.listing.folders_later())
+        self._show_only(await self._screen.ask(choosing.folders(self._session, found, self._ink)))
+
+    async def _choose_order(self) -> None:
+        from mia_tui.tui.classes import choosing
+
+        wanted = await self._screen.ask(choosing.orders(self._ink))
+        if wanted is not None:
+            self._session.set_order(wanted[0], reverse=wanted[1])
+
+    # Training and its runs
+
+    async def _train(self) -> None:
+        from mia_tui.tui.training.screen import TrainScreen
+
+        run = await self._screen.ask(TrainScreen(self._place(), self._screen.context))
+        if run is not None:
+            await self._open_runs(run)
+
+    async def _open_runs(self, started: "RunDir | None" = None) -> None:
+        from mia_tui.tui.runs.table_screen import RunsScreen
+
+        wanted = await self._screen.ask(RunsScreen(self._place(), self._screen.context, started=started))
+        if wanted is not None:
+            self._show_images(wanted)
+
+    def _show_images(self, wanted: OpenImages) -> None:
+        self._session.set_filter(Filter(among=wanted.keys, among_words=wanted.title))
+        shown = len(self._session.view)
+        words = (
+            f"{counted(shown, 'image')}: {wanted.title}." if shown else "These images do not exist any more."
+        )
+        self._screen.say(f"{words} {self._screen.key('filter')} shows others again.")
+
+    def _place(self) -> OpenDataset:
+        return OpenDataset(self._controller.dataset, self._screen.context.state, self._controller.annotator)
 
 
 class LabelCommands(SessionCommands):
     """The commands of one labelling screen.
 
     Args:
-        desk: The dataset.
-        glance: How images are looked at.
-        face: The screen.
+        controller: The dataset.
+        view_settings: How images are shown.
+        screen: The screen.
         ink: Characters and styles, for dialogs.
         auto: Whether to begin in auto mode.
 
     Attributes:
-        auto: Whether the key of a class assigns and goes on.
-        by_name: Every command, by its name.
+        auto: Whether the key of a class assigns it and moves to the next image.
     """
 
+    _screen: "LabelScreen"
+
     def __init__(
-        self, desk: LabelController, glance: Glance, face: LabelFace, ink: Ink, *, auto: bool
+        self,
+        controller: LabelController,
+        view_settings: ViewSettings,
+        screen: "LabelScreen",
+        ink: Ink,
+        *,
+        auto: bool,
     ) -> None:
-        super().__init__(desk, face, ink)
-        self._glance, self.auto = glance, auto
+        super().__init__(controller, screen, ink)
+        self._view_settings, self.auto = view_settings, auto
         self.by_name |= {
             "assign": partial(self._assign, advance=False),
             "assign_next": partial(self._assign, advance=True),
@@ -53,37 +226,43 @@ class LabelCommands(SessionCommands):
             "clear": self._clear,
             "unlink": self._unlink,
             "auto": self._toggle_auto,
-            "next": partial(self._move, 1),
-            "previous": partial(self._move, -1),
-            "page_next": lambda: self._move(face.page),
-            "page_previous": lambda: self._move(-face.page),
-            "first": partial(self._go, self._session.first),
-            "last": partial(self._go, self._session.last),
+            "next": partial(self.move, 1),
+            "previous": partial(self.move, -1),
+            "page_next": lambda: self.move(screen.page),
+            "page_previous": lambda: self.move(-screen.page),
+            "first": self._first,
+            "last": self._last,
             "frame_next": partial(self._move_frame, 1),
             "frame_previous": partial(self._move_frame, -1),
             "skip": self._skip,
             "flag": self._flag,
             "note": self._note,
+            "grid": self._open_grid,
+            "classes": self._open_classes,
+            "help": self._open_help,
         }
-        self.by_name |= {name: partial(self._look, change) for name, change in self._looks().items()}
+        self.by_name |= {
+            name: partial(self._change_view, change) for name, change in self._view_commands().items()
+        }
 
     # Labelling
 
     async def use_class(self, class_id: int) -> None:
-        """Make a class the current one; in auto mode assign it and go on."""
+        """Make a class the current one; in auto mode assign it and move to the next image."""
         self._session.choose_class(class_id)
         if self.auto:
             await self._assign(advance=True)
 
     async def go_to(self, key: ImageKey) -> None:
-        """Show another image of the list; nothing happens where it is there no more."""
+        """Show another image of the list; nothing happens if it does not exist any more."""
         row = self._session.listing.row(key)
         if row is not None:
-            await self._go(partial(self._session.go_to, row))
+            self._session.go_to(row)
 
     async def move(self, by: int) -> None:
-        """Show the image so many places on."""
-        await self._move(by)
+        """Show the image so many places further; below zero, back."""
+        if not self._session.move(by):
+            self._screen.say(f"This is the {'last' if by > 0 else 'first'} image of the list.")
 
     async def _assign(self, *, advance: bool) -> None:
         key = self._session.current
@@ -93,7 +272,7 @@ class LabelCommands(SessionCommands):
             return
         chosen = self._session.current_class
         assert chosen is not None
-        await self._desk.assign([key], chosen)
+        await self._controller.assign([key], chosen)
         if advance:
             self._advance()
 
@@ -102,73 +281,69 @@ class LabelCommands(SessionCommands):
 
         title = "There is no class yet. What is the first one called? More of them: with commas between."
         hint = "{ok} gives this image the first of them."
-        added = await add_classes(self._desk, self._face, title, hint)
+        added = await add_classes(self._controller, self._screen, title, hint)
         if added:
             self._session.choose_class(added[0].id)
         return bool(added)
 
     def _advance(self) -> None:
         if self._session.move(1):
-            self._glance.next_image()
             return
         left, skipped = self._session.tally.left, self._session.tally.skipped
-        key = self._face.key("next_unlabelled")
-        rest = f"{left:,} have no label: {key} goes there." if left else "All have a label."
+        key = self._screen.key("next_unlabelled")
+        todo = f"{left:,} have no label: {key} goes there." if left else "All have a label."
         if not left and skipped:
-            rest = f"All others have a label; {skipped:,} skipped."
-        self._face.say(f"This was the last image of the list. {rest}")
+            todo = f"All others have a label; {skipped:,} skipped."
+        self._screen.say(f"This was the last image of the list. {todo}")
 
     async def _accept(self) -> None:
         row, key = self._session.current_row, self._session.current
         state = None if row is None else self._session.state_of(row)
         if state is None or key is None:
-            self._face.say("There is no image to accept a suggestion for.")
+            self._screen.say("There is no image to accept a suggestion for.")
             return
         if state.suggestion is None:
-            self._face.say("No model suggests anything for this image.")
+            self._screen.say("There is no suggestion of a model for this image.")
             return
-        await self._desk.assign([key], state.suggestion.id, source="accepted")
+        await self._controller.assign([key], state.suggestion.id, source="accepted")
         self._advance()
         if state.image_class is not None and state.differs:
             names = f"{state.suggestion.name} replaced {state.image_class.name}"
-            self._face.say(f"{names} of {key.path}; {self._face.key('undo')} takes that back.")
+            self._screen.say(f"{names} of {key.path}; {self._screen.key('undo')} undoes that.")
 
     async def _clear(self) -> None:
         key = self._session.current
-        if key is not None and not await self._desk.clear([key]):
-            self._face.say("This image has no label.")
+        if key is not None and not await self._controller.clear([key]):
+            self._screen.say("This image has no label.")
 
     async def _unlink(self) -> None:
-        step = await self._desk.undo_links()
+        step = await self._controller.undo_links()
         if step is None:
-            self._face.say("No label went along with a moved file.")
+            self._screen.say("No label followed a moved file.")
         else:
-            self._face.say(f"{step[0]} {self._face.key('redo')} links again.")
+            self._screen.say(f"{step[0]} {self._screen.key('redo')} links again.")
 
     def reveal(self, applied: Applied) -> str:
-        """Go where something changed; what to say about it."""
+        """Go where something changed; returns what to say about that."""
         if not len(applied.rows) or self._session.current_row in applied.rows:
             return ""
-        self._glance.next_image()
         return " All images are shown again." if self._session.reveal(int(applied.rows[0])) else ""
 
     async def _toggle_auto(self) -> None:
         self.auto = not self.auto
-        self._face.say(
-            "Auto mode: the key of a class assigns it and goes on." if self.auto else "Auto mode is off."
+        self._screen.say(
+            "Auto mode: the key of a class assigns it and shows the next image."
+            if self.auto
+            else "Auto mode is off."
         )
 
     # Moving
 
-    async def _go(self, move: Callable[[], bool], stuck: str = "") -> None:
-        if move():
-            self._glance.next_image()
-        else:
-            self._face.say(stuck)
+    async def _first(self) -> None:
+        self._session.first()
 
-    async def _move(self, by: int) -> None:
-        end = "last" if by > 0 else "first"
-        await self._go(partial(self._session.move, by), f"This is the {end} image of the list.")
+    async def _last(self) -> None:
+        self._session.last()
 
     async def _move_frame(self, by: int) -> None:
         row = self._session.current_row
@@ -176,9 +351,9 @@ class LabelCommands(SessionCommands):
             return
         frame = self._session.listing.frame(row) + by
         if not 0 <= frame < self._session.listing.frames_of(row):
-            self._face.say("There is no further frame in this file.")
+            self._screen.say("There is no other frame in this file in that direction.")
         elif self._session.reveal(row + by):
-            self._face.say("All images are shown again.")
+            self._screen.say("All images are shown again.")
 
     # Marks
 
@@ -187,14 +362,14 @@ class LabelCommands(SessionCommands):
         if row is None or key is None:
             return
         skipped = self._session.state_of(row).skipped
-        await self._desk.skip([key], not skipped)
+        await self._controller.skip([key], not skipped)
         if not skipped:
             self._advance()
 
     async def _flag(self) -> None:
         row, key = self._session.current_row, self._session.current
         if row is not None and key is not None:
-            await self._desk.flag([key], not self._session.state_of(row).flagged)
+            await self._controller.flag([key], not self._session.state_of(row).flagged)
 
     async def _note(self) -> None:
         row, key = self._session.current_row, self._session.current
@@ -203,38 +378,59 @@ class LabelCommands(SessionCommands):
         from mia_tui.tui.dialogs import TextDialog
 
         old = self._session.state_of(row).note or ""
-        text = await self._face.ask(TextDialog(f"Note on {self._ink.fit_left(key.path, 50)}", value=old))
+        text = await self._screen.ask(TextDialog(f"Note on {self._ink.fit_left(key.path, 50)}", value=old))
         if text is not None and text.strip() != old:
-            await self._desk.note(key, text.strip() or None)
+            await self._controller.note(key, text.strip() or None)
 
-    # Looking
+    # Other screens
 
-    def _looks(self) -> dict[str, Callable[[], Any]]:
-        glance = self._glance
+    async def _open_grid(self) -> None:
+        from mia_tui.tui.grid.screen import GridScreen
+
+        await self._screen.ask(GridScreen(self._controller, self._screen.context))
+
+    async def _open_classes(self) -> None:
+        from mia_tui.tui.classes.screen import ClassesScreen
+
+        chosen = await self._screen.ask(ClassesScreen(self._controller, self._screen.context))
+        if chosen is not None:
+            self._session.choose_class(chosen)
+
+    async def _open_help(self) -> None:
+        from mia_tui.tui.help import HelpScreen
+
+        await self._screen.ask(HelpScreen(self._screen.context))
+
+    # How images are shown
+
+    def _view_commands(self) -> dict[str, Callable[[], Any]]:
+        settings = self._view_settings
         return {
-            "zoom_in": lambda: glance.zoom(1),
-            "zoom_out": lambda: glance.zoom(-1),
-            "pan_left": lambda: glance.pan(-1, 0),
-            "pan_right": lambda: glance.pan(1, 0),
-            "pan_up": lambda: glance.pan(0, -1),
-            "pan_down": lambda: glance.pan(0, 1),
-            "brighter": lambda: glance.brighten(1),
-            "darker": lambda: glance.brighten(-1),
-            "more_contrast": lambda: glance.contrast(1),
-            "less_contrast": lambda: glance.contrast(-1),
-            "window": glance.next_window,
-            "invert": glance.invert,
-            "channel": glance.next_channel,
-            "reset_look": glance.reset,
+            "zoom_in": lambda: settings.zoom(1),
+            "zoom_out": lambda: settings.zoom(-1),
+            "pan_left": lambda: settings.pan(-1, 0),
+            "pan_right": lambda: settings.pan(1, 0),
+            "pan_up": lambda: settings.pan(0, -1),
+            "pan_down": lambda: settings.pan(0, 1),
+            "brighter": lambda: settings.brighten(1),
+            "darker": lambda: settings.brighten(-1),
+            "more_contrast": lambda: settings.contrast(1),
+            "less_contrast": lambda: settings.contrast(-1),
+            "window": settings.next_window,
+            "invert": settings.invert,
+            "channel": settings.next_channel,
+            "reset_look": settings.reset,
             "keep_look": self._toggle_keep,
         }
 
-    async def _look(self, change: Callable[[], Any]) -> None:
+    async def _change_view(self, change: Callable[[], Any]) -> None:
         change()
 
     def _toggle_keep(self) -> None:
-        self._glance.keep = not self._glance.keep
+        self._view_settings.keep = not self._view_settings.keep
         kept = (
-            "The next image is shown like this one." if self._glance.keep else "Each image is shown afresh."
+            "The next image is shown with the same settings."
+            if self._view_settings.keep
+            else "Each image is shown with the default settings."
         )
-        self._face.say(kept)
+        self._screen.say(kept)

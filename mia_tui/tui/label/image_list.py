@@ -1,4 +1,4 @@
-"""The list of files: one line an image, painted line by line, whatever the number of images."""
+"""The list of files: one line an image. Only lines that are seen are made, however many images there are."""
 
 from collections.abc import Sequence
 
@@ -14,8 +14,8 @@ from mia_tui.dataset.session.session import LabelSession, RowState
 from mia_tui.tui.classes.class_mark import MARK_COLUMNS, class_mark
 from mia_tui.tui.widgets.ink import Ink
 
-_KEPT = 500  # lines made before: half of those of a page are seen again when it is turned
-_MANY = 200  # touched rows; finding out which are seen costs more than painting all lines
+_KEPT = 500  # lines made before: half of a page is seen again on the next one
+_MANY = 200  # changed rows; to find out which of them are seen costs more than painting all lines
 
 
 class ImageList(ScrollView, can_focus=False):
@@ -39,23 +39,19 @@ class ImageList(ScrollView, can_focus=False):
         self._ink = ink
         self._painted: int | None = None  # the line that is marked as current
         self._shown = (-1, -1)  # images and generation of the view
-        self._classes_shown = session.classes
         self._made: dict[int, Strip] = {}  # lines by position
         self._made_for = 0  # width
 
-    def update(self, touched: Sequence[int]) -> None:
-        """Paint what is different now: images of the view, marks of touched rows, the current line."""
-        if self._session.classes != self._classes_shown:
-            self._classes_shown = self._session.classes
-            self.forget()
+    def update(self, changed: Sequence[int]) -> None:
+        """Paint what is different now: images of the view, marks of changed rows, the current line."""
         images, position = len(self._session.view), self._session.position
         if (images, self._session.view_generation) != self._shown:
             self._shown = images, self._session.view_generation
             self._made = {}
             self.virtual_size = Size(max(1, self.size.width), images)
             self.refresh()
-        if touched:
-            self._refresh_rows(touched)
+        if changed:
+            self._refresh_rows(changed)
         if position != self._painted:
             for line in (self._painted, position):
                 self._refresh_line(line)
@@ -63,18 +59,18 @@ class ImageList(ScrollView, can_focus=False):
         self._scroll_into_view(position)
 
     def forget(self) -> None:
-        """Paint all lines anew: what a model says, or a class, is another one."""
+        """Paint all lines again: suggestions or classes changed."""
         self._made = {}
         self.refresh()
 
-    def _refresh_rows(self, touched: Sequence[int]) -> None:
-        if len(touched) > _MANY:
+    def _refresh_rows(self, changed: Sequence[int]) -> None:
+        if len(changed) > _MANY:
             self._made = {}
             self.refresh()
             return
         top = int(self.scroll_offset.y)
         seen = self._session.view[top : top + self.size.height].tolist()
-        wanted = set(touched)
+        wanted = set(changed)
         if not wanted.issubset(seen):  # lines out of sight may show them, too
             self._made = {at: line for at, line in self._made.items() if 0 <= at - top < len(seen)}
         for line, row in enumerate(seen):
@@ -82,7 +78,7 @@ class ImageList(ScrollView, can_focus=False):
                 self._refresh_line(top + line)
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """Lines that were made before, but for those that were touched: asked for whenever anything is painted."""
+        """Only lines that changed are made again: Textual calls this whenever anything is painted."""
         top, width = int(self.scroll_offset.y), self.size.width
         if self._made_for != width or len(self._made) > _KEPT:
             self._made, self._made_for = {}, width
@@ -144,7 +140,7 @@ class ImageList(ScrollView, can_focus=False):
             self.refresh(Region(0, y, self.size.width, 1))
 
     def _scroll_into_view(self, position: int | None) -> None:
-        """Half a page at once: the whole list is painted once in so many moves."""
+        """Scroll by half a page: the whole list is then painted only once in so many moves."""
         if position is None:
             return
         top, height = int(self.scroll_offset.y), self.size.height

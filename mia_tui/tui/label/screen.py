@@ -1,7 +1,7 @@
 """The labelling screen: an image, its frame, and one key for each image.
 
-Layout and handlers. Keys become commands, obeyed one after the other; after
-each, `show` paints what is different.
+Layout and handlers. Keys become commands, which are carried out one after the
+other; after each, `show` paints what is different.
 """
 
 import time
@@ -19,22 +19,18 @@ from mia_tui.errors import MiaError
 from mia_tui.text import counted
 from mia_tui.tui.classes.class_frame import ClassFrame
 from mia_tui.tui.context import Context
-from mia_tui.tui.keys.command_queue import CommandQueue
 from mia_tui.tui.label.background_tasks import BackgroundTasks
 from mia_tui.tui.label.commands import LabelCommands
 from mia_tui.tui.label.image_list import ImageList
-from mia_tui.tui.label.lines import LabelLines
 from mia_tui.tui.label.pictures import Pictures
 from mia_tui.tui.label.session_screen import SessionScreen
-from mia_tui.tui.label.side_screens import side_screens
-from mia_tui.tui.label.view_settings import Glance
-from mia_tui.tui.label.words import first_hint, framing, why_empty
-from mia_tui.tui.labelling.bookmark import Bookmark
+from mia_tui.tui.label.view_settings import ViewSettings
+from mia_tui.tui.label.words import facts, first_hint, framing, status, why_empty
 from mia_tui.tui.labelling.controller import LabelController
 from mia_tui.tui.labelling.dataset_sync import DatasetSync
-from mia_tui.tui.labelling.fingerprints import finish_fingerprints
-from mia_tui.tui.labelling.idle_tasks import IDLE_S, use_idle_time
-from mia_tui.tui.pictures.cache import Ready
+from mia_tui.tui.labelling.idle_tasks import IDLE_S, Bookmark, finish_fingerprints, use_idle_time
+from mia_tui.tui.later import later
+from mia_tui.tui.pictures.cache import PictureResult
 from mia_tui.tui.pictures.image_view import ImageView
 from mia_tui.tui.pictures.preload import Preload
 from mia_tui.tui.quick_paint import paint_quickly
@@ -49,6 +45,8 @@ _CLASS_LINES = 3
 LOW_ROWS = 30
 """In a lower terminal classes have one line."""
 
+_STILL_SAVING_S = 0.3
+
 
 class _Middle(Horizontal):
     BLANK = True  # nothing of its own to paint: Textual need not make lines for it
@@ -58,9 +56,9 @@ class LabelScreen(SessionScreen[None]):
     """One dataset being labelled.
 
     Args:
-        desk: The dataset.
+        controller: The dataset.
         context: What screens share.
-        head_start: What was read of it already.
+        preload: What was read of the dataset already.
     """
 
     SCOPE = "label"
@@ -68,50 +66,48 @@ class LabelScreen(SessionScreen[None]):
     commands: LabelCommands
 
     class HandedOver(Message):
-        """From a thread: something that is to be done in the app's thread."""
+        """From a thread: something to do in the app's thread."""
 
         def __init__(self, act: Callable[[], None]) -> None:
             super().__init__()
             self.act = act
 
-    def __init__(self, desk: LabelController, context: Context, head_start: Preload | None = None) -> None:
-        super().__init__(desk, context)
+    def __init__(self, controller: LabelController, context: Context, preload: Preload | None = None) -> None:
+        super().__init__(controller, context)
         paint_quickly(self)
-        self.glance = Glance(keep=context.user.keep_look)
+        self._view_settings = ViewSettings(keep=context.user.keep_look)
         ink = context.ink
-        self.commands = LabelCommands(desk, self.glance, self, ink, auto=context.user.auto_advance)
+        self.commands = LabelCommands(
+            controller, self._view_settings, self, ink, auto=context.user.auto_advance
+        )
         self.commands.by_name |= {
             "list": self._toggle_list,
             "home": self._go_home,
-            **side_screens(desk, context, self.glance, self),
         }
-        self.queue = CommandQueue(
-            begin=self._begin, done=self._done, failed=self._say_failed, slow=self._say_slow
-        )
         self._classes_shown = self.session.classes
         self._covered = False  # by another screen or a dialog
         self._busy_at = time.monotonic()  # when the last command began
         self._list_wanted: bool | None = None  # None: by the width of the terminal
-        self._image = ImageView(context.terminal, context.link, self.write_terminal, id="image")
+        self._image = ImageView(context.terminal, context.flow_control, self.write_terminal, id="image")
         self._frame = ClassFrame(self._image, ink, id="frame")
         self._list = ImageList(self.session, ink, id="list")
-        self._bookmark = Bookmark(desk.dataset, self.session, context.state)
-        self._arrival = DatasetSync(desk, self._bookmark, self)
-        self._outside = BackgroundTasks(desk, context.state, self._arrival, self)
-        self.commands.by_name["rescan"] = self._outside.rescan
-        self._lines = LabelLines(
-            self._facts,
-            self._status,
-            ink,
-            desk=desk,
-            arrival=self._arrival,
-            glance=self.glance,
-            image=self._image,
-            is_idle=lambda: self.queue.idle,
-        )
-        self.say("" if recent_datasets() else first_hint(self._keys))
+        self._bookmark = Bookmark(controller.dataset, self.session, context.state)
+        self._dataset_sync = DatasetSync(controller, self._bookmark, self)
+        self._background_tasks = BackgroundTasks(controller, context.state, self._dataset_sync, self)
+        self.commands.by_name["rescan"] = self._background_tasks.rescan
+        self._message = "" if recent_datasets() else first_hint(self.keys)
+        self._saving = ""  # that a command takes long; shown instead of the message
+        self._lines_are_due = True
+        self._scan_is_due = True
+        self._accept_key = self.key("accept")
         self._pictures = Pictures(
-            desk, context, self.glance, self._image, self, painted=self._take_view, head_start=head_start
+            controller,
+            context,
+            self._view_settings,
+            self._image,
+            self,
+            painted=self._take_picture,
+            preload=preload,
         )
 
     def compose(self) -> ComposeResult:
@@ -125,37 +121,32 @@ class LabelScreen(SessionScreen[None]):
 
     def on_mount(self) -> None:
         self._list.styles.width = self.context.user.list_width
-        self._outside.start()
+        self._background_tasks.start()
         self.app.app_resume_signal.subscribe(self, lambda _: self._pictures.terminal_forgot())
-        self.run_worker(self._obey(), name="commands")
-        upkeep = use_idle_time(self.desk, is_idle=self._is_idle, remember=self.remember)
-        self.run_worker(upkeep, name="upkeep")
+        idle_work = use_idle_time(self.controller, is_idle=self._is_idle, remember=self.remember)
+        self.run_worker(idle_work, name="idle tasks")
 
     def on_unmount(self) -> None:
-        self._outside.stop()
+        self._background_tasks.stop()
         self._pictures.close()
-        self.desk.keeper.end()
+        self.controller.store_thread.end()
 
-    # For the commands and the arrival
+    # For the commands and the background tasks
 
     def say(self, message: str) -> None:
-        self._lines.say(message)
-
-    async def confirm(self, title: str, text: str, *, no: str, yes: str) -> bool:
-        from mia_tui.tui.dialogs import Question
-
-        return bool(await self.ask(Question(title, text, ((no, False), (yes, True)), letters=False)))
+        """A sentence in the status line, until the next command; painted by the next `show`."""
+        self._message = message
 
     @property
     def page(self) -> int:
+        """Images on a page of the list."""
         return max(1, self._list.size.height - 1) if self._list.display else 10
 
     # What comes from threads
 
     def hand_over(self, act: Callable[[], None]) -> None:
-        """For threads: have something done in the app's thread; after the screen has gone, nothing is."""
-        if self.is_running:
-            self.post_message(self.HandedOver(act))
+        """For threads: do something in the app's thread, unless the screen was closed."""
+        self.post_from_thread(self.HandedOver(act))
 
     @on(HandedOver)
     def _do_handed_over(self, event: HandedOver) -> None:
@@ -174,9 +165,8 @@ class LabelScreen(SessionScreen[None]):
     @on(ImageList.ImageClicked)
     def _pick_image(self, event: ImageList.ImageClicked) -> None:
         if event.position < len(self.session.view):
-            key = self.session.listing.key(
-                int(self.session.view[event.position])
-            )  # rows may change till then
+            row = int(self.session.view[event.position])
+            key = self.session.listing.key(row)  # rows may change until the command is carried out
             self.do(partial(self.commands.go_to, key))
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
@@ -203,40 +193,44 @@ class LabelScreen(SessionScreen[None]):
 
     # Workers
 
-    async def _obey(self) -> None:
+    async def obey_commands(self) -> None:
+        """Carry out commands for as long as the screen is there."""
         await self._load()
-        await self.queue.run()
+        await super().obey_commands()
 
     @property
     def idle(self) -> bool:
-        """Whether the scan is over, and all that comes of it is done."""
-        return self._arrival.idle
+        """Whether the scan is over, and everything that follows from it is done."""
+        return self._dataset_sync.idle
 
     def _is_idle(self) -> bool:
         return time.monotonic() - self._busy_at > IDLE_S
 
-    def _begin(self) -> None:
-        self.say("")
+    def command_begins(self) -> None:
+        super().command_begins()
         self._busy_at = time.monotonic()
 
-    def _done(self) -> None:
-        self._lines.command_done()
-        for warning in self.desk.warnings():
+    def command_ended(self) -> None:
+        if self._saving and self.queue.idle:  # not at once, since the next key may follow soon
+            later(_STILL_SAVING_S, self._stop_saying)
+        for warning in self.controller.warnings():
             self.tell(warning, warning=True)
         self.show()
 
-    def _say_failed(self, error: MiaError, dropped: int) -> None:
-        self.say_error(error)
-        if dropped:
-            self.tell(f"{counted(dropped, 'key')} pressed meanwhile had no effect.", warning=True)
+    def command_is_slow(self, waiting: int) -> None:
+        """A command takes long; `waiting` others are behind it."""
+        if not self._covered and (waiting or self.controller.store_thread.busy_since is not None):
+            self._saving = "Saving" + (f", {counted(waiting, 'key')} waiting" if waiting else "")
+            self._show_lines()
 
-    def _say_slow(self, waiting: int) -> None:
-        if not self._covered:
-            self._lines.say_slow(waiting)
+    def _stop_saying(self) -> None:
+        if self._saving and self.queue.idle:
+            self._saving = ""
+            self._show_lines()
 
     async def _load(self) -> None:
         try:
-            await self.desk.load()
+            await self.controller.load()
         except MiaError as error:
             self.say_error(error)
         if len(self.session.listing):
@@ -246,16 +240,16 @@ class LabelScreen(SessionScreen[None]):
 
     async def _go_home(self) -> None:
         self.leave()
-        await finish_fingerprints(self.desk)
+        await finish_fingerprints(self.controller)
         self.dismiss()
 
     def leave(self) -> None:
-        """Before it is closed: note where the person is, and leave no picture in the terminal."""
+        """Before it is closed: save where the person is, and leave no picture in the terminal."""
         self.remember()
         self._pictures.put_away()
 
     def remember(self) -> None:
-        """Note where the person is, for the next time."""
+        """Save where the person is, for the next time."""
         self._bookmark.remember()
 
     async def _toggle_list(self) -> None:
@@ -265,32 +259,37 @@ class LabelScreen(SessionScreen[None]):
     # Painting
 
     def lay_out(self) -> None:
-        """Room for the list, lines for the classes."""
+        """Make room for the list and for the lines of classes."""
         narrow = self.size.width < NARROW_COLUMNS
         self._list.display = not narrow if self._list_wanted is None else self._list_wanted
         self._show_classes()
         most = 1 if self.size.height < LOW_ROWS else _CLASS_LINES
         self._class_bar.styles.height = self._class_bar.wanted_lines(self.size.width, most)
 
-    def show(self, *, anew: bool = False) -> None:
-        if anew:
+    def show(self, *, all_rows: bool = False) -> None:
+        """Paint what is different now; every row of the list if `all_rows`."""
+        if all_rows:
             self._list.forget()
         if self._covered:
             return
         session, row = self.session, self.session.current_row
-        self._list.update(self.desk.touched())
-        state = None if row is None else session.state_of(row)
-        self._frame.show(framing(state, self.context.ink, self.key("accept")))
         if session.classes != self._classes_shown:  # others may have added some: they may need more lines
             self._classes_shown = session.classes
+            self._list.forget()
             self.lay_out()
         else:
             self._show_classes()
-        self._lines.show()
+        self._list.update(self.controller.changed_rows())
+        state = None if row is None else session.state_of(row)
+        self._frame.show(framing(state, self.context.ink, self._accept_key))
+        self._lines_are_due = True
         if row is None:
-            self._pictures.show_card(why_empty(session, self.key("filter"), growing=self._arrival.growing))
+            growing = self._dataset_sync.growing
+            self._pictures.show_card(why_empty(session, self.key("filter"), growing=growing))
         else:
             self._pictures.show(row)
+        if self._lines_are_due:  # they were not shown with the picture
+            self._show_lines()
 
     def _show_classes(self) -> None:
         session = self.session
@@ -298,12 +297,31 @@ class LabelScreen(SessionScreen[None]):
             session.classes, session.tally.by_class, session.current_class, auto=self.commands.auto
         )
 
-    def _take_view(self, ready: Ready) -> None:
-        """An image is shown now, or it is said why it cannot be."""
-        self.glance.view = ready.view
-        self.call_after_refresh(self._outside.scan)
-        row = self.session.listing.row(ready.wish.key)
-        if row is not None and self.session.state_of(row).problem != ready.problem:
-            self.session.set_problem(row, ready.problem, missing=ready.missing)
+    def _show_lines(self) -> None:
+        """What the image is, and how the work stands, with a sentence about the last command."""
+        self._lines_are_due = False
+        controller, settings, ink = self.controller, self._view_settings, self.context.ink
+        box_px, columns = self._image.panel.box_px, self._facts.size.width
+        self._facts.show(*facts(self.session, settings.view, box_px, settings.words(), ink, columns))
+        line = status(
+            self.session,
+            controller.saved,
+            controller.annotator,
+            self._saving or self._message,
+            time.monotonic(),
+            ink,
+            scanned=self._dataset_sync.scanned,
+        )
+        self._status.show(*line)
+
+    def _take_picture(self, result: PictureResult) -> None:
+        """A picture is painted now, or a card that says why there is none."""
+        self._view_settings.view = result.view
+        if self._scan_is_due:
+            self._scan_is_due = False
+            self.call_after_refresh(self._background_tasks.scan)
+        row = self.session.listing.row(result.request.key)
+        if row is not None and self.session.state_of(row).problem != result.problem:
+            self.session.set_problem(row, result.problem, missing=result.missing)
             self._list.update([row])
-        self._lines.show()
+        self._show_lines()

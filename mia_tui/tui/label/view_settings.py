@@ -1,9 +1,10 @@
-"""How images are looked at: zoom, place, tones. Never changes a file."""
+"""How images are shown: zoom, position, brightness, contrast. Never changes a file."""
 
 from dataclasses import replace
 from typing import TypeVar
 
 from mia_tui.dataset.images.display import Look, View
+from mia_tui.dataset.model import ImageKey
 
 Option = TypeVar("Option")
 
@@ -14,33 +15,36 @@ WINDOWS: tuple[tuple[float, float] | None, ...] = (None, (0.5, 99.5), (2.0, 98.0
 CHANNELS = ("all", "red", "green", "blue")
 
 
-class Glance:
-    """The look at the present image, and whether the next one gets it, too.
+class ViewSettings:
+    """How the current image is shown, and whether the next one is shown in the same way.
 
     Args:
-        keep: Whether looks are kept from image to image.
+        keep: Whether settings are kept from image to image.
 
     Attributes:
-        view: What is seen now, for exact edges; None while that is not known.
+        view: What is seen now, to stop at the edges; None while that is not known.
     """
 
     def __init__(self, *, keep: bool) -> None:
         self.look = Look()
         self.keep = keep
         self.view: View | None = None
+        self._image: ImageKey | None = None
 
-    def next_image(self) -> None:
-        """Another image is looked at."""
-        self.view = None
+    def show_image(self, key: ImageKey) -> None:
+        """This is the current image now; a new one gets its own settings, unless they are kept."""
+        if key == self._image:
+            return
+        self._image, self.view = key, None
         if not self.keep:
             self.look = Look()
 
     def zoom(self, steps: int) -> None:
-        """Enlarge by so many steps; below zero, make smaller again."""
+        """Zoom in by so many steps; below zero, zoom out."""
         self.look = self.look.zoomed(_ZOOM**steps, self.view)
 
     def pan(self, right: int, down: int) -> None:
-        """Move over an enlarged image, by quarters of what is seen."""
+        """Move an enlarged image by quarters of what is seen."""
         self.look = self.look.panned(_PAN * right, _PAN * down, self.view)
 
     def brighten(self, steps: int) -> None:
@@ -50,21 +54,21 @@ class Glance:
         self.look = replace(self.look, contrast=_limited(self.look.contrast + _STEP * steps))
 
     def next_window(self) -> None:
-        """The next percentile window, and the whole range after the last."""
+        """The next percentile window; after the last one, the whole range."""
         self.look = replace(self.look, window=_after(WINDOWS, self.look.window))
 
     def invert(self) -> None:
         self.look = replace(self.look, invert=not self.look.invert)
 
     def next_channel(self) -> None:
-        """Red, green, blue alone, and all after them."""
+        """Red, green or blue alone; after blue, all of them."""
         self.look = replace(self.look, channel=_after(CHANNELS, self.look.channel))  # type: ignore[arg-type]  # one of them
 
     def reset(self) -> None:
         self.look = Look()
 
     def words(self) -> list[str]:
-        """What is not as usual, for the status."""
+        """What differs from the default, for the line about the image."""
         look = self.look
         words = []
         if look.brightness:

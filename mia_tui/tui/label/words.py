@@ -1,4 +1,4 @@
-"""What the labelling screen says about an image, the view and the work: plain functions, no widgets."""
+"""The texts of the labelling screen about an image, the filter and the work: plain functions, no widgets."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from mia_tui.dataset.session.session import LabelSession, RowState
 from mia_tui.text import printable
 from mia_tui.tui.classes.class_frame import Framing
 from mia_tui.tui.keys.bindings import shown_key
-from mia_tui.tui.labelling.controller import Saved
+from mia_tui.tui.labelling.controller import LastSave
 from mia_tui.tui.widgets.ink import Ink
 from mia_tui.tui.widgets.text_line import Piece
 
@@ -28,12 +28,12 @@ STATE_WORDS = {
     "noted": "with a note",
     "suggested": "with a model's suggestion only",
     "differs": "where label and suggestion differ",
-    "unreadable": "that cannot be read, or are gone",
+    "unreadable": "that are missing or cannot be read",
 }
 
 
 def framing(state: RowState | None, ink: Ink, accept: str) -> Framing:
-    """The frame around an image; `accept` is the key that takes a model's suggestion, empty where none does."""
+    """The frame around an image; `accept` is the key that accepts a suggestion, empty if none does."""
     if state is None:
         return Framing("", "none")
     notes = [
@@ -56,13 +56,13 @@ def facts(
     session: LabelSession,
     view: View | None,
     box_px: tuple[int, int],
-    looks: Sequence[str],
+    settings: Sequence[str],
     ink: Ink,
     columns: int,
 ) -> tuple[list[Piece], list[Piece]]:
-    """The line about the image: where it stands, its name; size and look on the right.
+    """The line about the image: its position and name on the left, its size and view settings on the right.
 
-    What is shown of the dataset is always said: size and look give way to it, then the beginning of the name.
+    The filter is always shown: size and settings are left out for it, then the beginning of the name.
     """
     row = session.current_row
     if row is None or session.position is None:
@@ -76,7 +76,7 @@ def facts(
     note = session.state_of(row).note
     if note:
         more.append((f"  {ink.noted} {printable(note)}", Style(italic=True)))
-    right = list(looks)
+    right = list(settings)
     if view is not None:
         right.insert(0, f"{view.image_width:,}x{view.image_height:,} px")
         right.insert(1, f"{view.scale_in(box_px) * 100:.0f} %")
@@ -96,14 +96,14 @@ def facts(
 
 
 def filter_words(session: LabelSession, columns: int, ink: Ink) -> str:
-    """What is shown of the dataset, in brackets and half a line at most; empty where all is."""
+    """The filter in words, in brackets, at most half a line; empty if all images are shown."""
     shown = shown_filter(session.filter, session)
     return f"[{ink.fit(shown, columns // 2 - 2)}]" if shown else ""
 
 
 def status(
     session: LabelSession,
-    saved: Saved | None,
+    saved: LastSave | None,
     annotator: str,
     message: str,
     now: float,
@@ -111,7 +111,7 @@ def status(
     *,
     scanned: bool,
 ) -> tuple[list[Piece], list[Piece]]:
-    """The line about the work: done, left, pace; what was saved last and who works on the right."""
+    """The line about the work: done, left and labels a minute; on the right the last save and the annotator."""
     tally = session.tally
     words = [f"{tally.labelled:,} labelled", f"{tally.left:,} left"]
     missing = tally.missing if scanned else 0
@@ -128,22 +128,22 @@ def status(
     right = annotator
     if saved is not None:
         clock = time.strftime("%H:%M:%S", time.localtime(saved.at))
-        what = "" if saved.what in message else f" {ink.fit_left(saved.what, 36)}"  # not said twice
+        what = "" if saved.what in message else f" {ink.fit_left(saved.what, 36)}"  # not repeated
         right = f"saved {clock}{what}{ink.separator}{annotator}"
     return left, [(right, ink.dim())]
 
 
 def why_empty(session: LabelSession, other: str, *, growing: bool) -> str:
-    """Why there is no image to show; `other` is the key that shows others."""
+    """Why there is no image to show; `other` is the key that changes the filter."""
     if growing:
         return "Looking for images"
     if not len(session.listing):
         return "No images"
-    return f"No image is like that: {other} shows others"
+    return f"No image matches: {other} shows others"
 
 
 def shown_filter(filter: Filter, session: LabelSession) -> str:
-    """What is shown, in words; empty where all is."""
+    """The filter in words; empty if all images are shown."""
     words = []
     if filter.class_id is not None:
         image_class = session.class_of(filter.class_id)
@@ -166,12 +166,12 @@ def _suggested(state: RowState) -> str:
 
 
 def first_hint(keys: Mapping[str, Sequence[str]]) -> str:
-    """Which keys label, for the first start."""
+    """Which keys label, shown at the first start."""
 
     def either(command: str) -> str:
-        return " or ".join(map(shown_key, keys[command][:2])) or "a key of yours"
+        return " or ".join(map(shown_key, keys[command][:2])) or "a key of your choice"
 
     return (
-        f"{either('assign')} assigns; {either('assign_next')} assigns and goes on; "
+        f"{either('assign')} assigns; {either('assign_next')} assigns and moves on; "
         f"{either('help')} shows all keys."
     )

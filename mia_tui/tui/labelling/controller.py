@@ -1,8 +1,11 @@
 """A dataset being labelled: what is known of it, and everything that is written about it.
 
-The desk knows no screen. Whatever is written goes through the keeper's thread;
-what comes back from the history, our own rows and others', is applied to the
-session. So the screen shows what is in labels.db, never what was hoped for.
+The controller knows no screen. Whatever is written goes through the store
+thread; what comes back from the history, our own changes and those of others,
+is applied to the session. So a screen shows what is in labels.db, never what
+ought to be there.
+
+Many changes are applied in steps, and between two steps keys are handled.
 """
 
 import asyncio
@@ -24,16 +27,17 @@ from mia_tui.dataset.store.records import Change, Source, Step
 from mia_tui.dataset.store.writable import why_unwritable
 from mia_tui.errors import StoreReplaced
 from mia_tui.paths import find_state
-from mia_tui.text import counted, printable
-from mia_tui.tui.labelling.overwritten import overwritten_words
-from mia_tui.tui.labelling.session_updater import SessionUpdater
-from mia_tui.tui.labelling.store_thread import StoreThread, Written
+from mia_tui.text import counted, name_some, printable
+from mia_tui.tui.labelling.store_thread import StoreThread, WriteResult
 
 Value = TypeVar("Value")
 
+_MOST_ROWS = 1000  # changed rows that are kept apart; where there are more, whole lists are painted again
+_AT_ONCE = 4096  # changes that are freed in one go
+
 
 @dataclass(frozen=True)
-class Saved:
+class LastSave:
     """What was written last; `at` is in Unix seconds."""
 
     what: str
@@ -61,75 +65,77 @@ class LabelController:
         self.dataset = dataset
         self.annotator = printable(annotator or login_name())
         self.session = LabelSession(listing if listing is not None else Listing(), annotator=self.annotator)
-        self.saved: Saved | None = None
+        self.saved: LastSave | None = None
         self.source: str | None = None
-        self._intake = SessionUpdater(self.session)
+        self._changed_rows: list[int] = []
         self._warnings: list[str] = []
         self._labelled: dict[str, None] = {}  # files that may have no fingerprint yet
-        self._looked_up_to: ImageKey | None = None  # for such files from earlier sessions; None: not at all
-        self._has_looked = False
+        self._searched_to: ImageKey | None = None  # for such files from earlier sessions; None: not at all
+        self._has_searched = False
         self._is_written = False
-        self._taking = asyncio.Lock()  # what labels.db says is taken over in order, a step at a time
+        self._updating = asyncio.Lock()  # changes are applied to the session in order
         self._asked_state = state
         self.state = find_state(dataset, state)
-        self.keeper = StoreThread(lambda: find_state(dataset, state).labels_db, self.annotator)
+        self.store_thread = StoreThread(lambda: find_state(dataset, state).labels_db, self.annotator)
 
     async def load(self) -> None:
-        """Take over what labels.db says.
+        """Bring the session to what labels.db says.
 
         Raises:
             StoreError: If it is there and cannot be read.
         """
-        async with self._taking:
+        async with self._updating:
             await self._load()
 
     async def news(self) -> Applied | None:
-        """Take over what others wrote; None if nothing.
+        """Apply what others wrote; None if nothing.
 
         Raises:
             StoreError: If labels.db cannot be read.
         """
-        if self._taking.locked():
+        if self._updating.locked():
             return None
-        async with self._taking:
-            changes = await self.keeper.news()
+        async with self._updating:
+            changes = await self.store_thread.news()
             if changes is None:
                 await self._load()
                 return Applied(self.session.view[:0], True, 0, ())
-            return await self._intake.take(changes, from_outside=True) if changes else None
+            return await self._apply(changes, from_outside=True) if changes else None
 
     async def replace_listing(self, listing: Listing, placed: Rows) -> None:
-        """The images are these now, for `LabelSession.replace_listing`; never between two steps of a change."""
-        async with self._taking:
+        """Call `LabelSession.replace_listing`, but never between two steps of a change."""
+        async with self._updating:
             self.session.replace_listing(listing, placed)
 
-    def touched(self) -> list[int]:
-        """Rows whose label or marks changed since this was asked the last time."""
-        return self._intake.touched()
+    def changed_rows(self) -> list[int]:
+        """Rows whose label or marks changed since the last call."""
+        changed, self._changed_rows = self._changed_rows, []
+        return changed
 
     def warnings(self) -> list[str]:
-        """Sentences about what was written that a person should know; each is given out once."""
+        """What a person should know about what was written, in sentences; each is returned once."""
         warnings, self._warnings = self._warnings, []
         return warnings
 
     async def write(self, job: Callable[[LabelStore], Value], what: str) -> Value:
-        """Do something with the store and take over what became of it.
+        """Do something with the store and apply what changed in it to the session.
 
         Args:
-            job: Runs in the keeper's thread.
-            what: For the status: what was saved.
+            job: Runs in the store thread.
+            what: What is saved, for the status line.
 
         Raises:
             StoreError: If it cannot be written; nothing changed.
         """
-        meant = self.keeper.taken
-        await self._settle_place()
-        async with self._taking:
-            written = await self._write(job, meant)
+        generation = self.store_thread.loaded_generation
+        if self._asked_state is None and not self.store_thread.is_open:
+            await self._choose_place()
+        async with self._updating:
+            written = await self._write(job, generation)
             is_mine = any(change.annotator == self.annotator for change in written.changes)
-            await self._intake.take(written.changes)
+            await self._apply(written.changes)
         if is_mine:
-            self.saved = Saved(what, time.time())
+            self.saved = LastSave(what, time.time())
         return written.value
 
     async def assign(self, keys: Sequence[ImageKey], class_id: int, *, source: Source = "person") -> int:
@@ -143,7 +149,7 @@ class LabelController:
         return changed
 
     async def keep_facts(self, facts: Sequence[tuple[ImageFile, str]]) -> None:
-        """Keep what files are known again by; nobody's step, so nothing is said of it.
+        """Keep fingerprints of files. This is no step that undo knows, and the status line does not mention it.
 
         Raises:
             StoreError: If it cannot be written.
@@ -153,24 +159,24 @@ class LabelController:
             store.note_root(self.dataset)
             store.note_facts(facts)
 
-        async with self._taking:
-            written = await self.keeper.write(job)
-            await self._intake.take(written.changes)  # others' labels that came in between
+        async with self._updating:
+            written = await self.store_thread.write(job)
+            await self._apply(written.changes)  # others' labels that came in between
 
     async def take_labelled(self, most: int) -> list[str]:
-        """Some of the labelled files that may have no fingerprint yet; each is given out once.
+        """Some of the labelled files that may have no fingerprint yet; each is returned once.
 
-        Those labelled here come first, then those of earlier sessions, unless nothing was written here: to look
-        at a dataset takes no fingerprints.
+        Those labelled in this session come first, then those of earlier sessions, unless nothing was written in
+        this one: fingerprints are not taken of a dataset that is only looked at.
 
         Raises:
             StoreError: If labels.db cannot be read.
         """
         while not self._labelled and self.owes_fingerprints:
-            after = self._looked_up_to
-            found = await self.keeper.read(partial(LabelStore.files_without_hash, after=after))
-            paths, self._looked_up_to = found if found is not None else ([], None)
-            self._has_looked = self._looked_up_to is None
+            after = self._searched_to
+            found = await self.store_thread.read(partial(LabelStore.files_without_hash, after=after))
+            paths, self._searched_to = found if found is not None else ([], None)
+            self._has_searched = self._searched_to is None
             self._labelled |= dict.fromkeys(paths)
         paths = list(islice(self._labelled, most))
         for path in paths:
@@ -178,38 +184,38 @@ class LabelController:
         return paths
 
     def give_back(self, paths: Sequence[str]) -> None:
-        """These of the files that were taken are still to do."""
+        """These of the files that `take_labelled` returned are still to do."""
         self._labelled |= dict.fromkeys(paths)
 
     @property
     def owes_fingerprints(self) -> bool:
-        """Whether there may be files for `take_labelled` to give out."""
-        return bool(self._labelled) or (self._is_written and not self._has_looked)
+        """Whether there may be more files for `take_labelled` to return."""
+        return bool(self._labelled) or (self._is_written and not self._has_searched)
 
     @property
     def labelled_count(self) -> int:
-        """Files known to be given out by `take_labelled`."""
+        """Files that are known already and that `take_labelled` will return."""
         return len(self._labelled)
 
     async def clear(self, keys: Sequence[ImageKey]) -> int:
-        """Take labels away, as one step. Returns how many changed."""
+        """Remove labels, as one step. Returns how many changed."""
         return await self.write(
             lambda store: store.set_labels(((key, None) for key in keys), source="person"),
             f"{_of(keys)}: no label",
         )
 
     async def flag(self, keys: Sequence[ImageKey], flagged: bool) -> int:
-        """Flag images, or take their flags away, as one step."""
+        """Flag images, or remove their flags, as one step."""
         what = f"{_of(keys)}: {'flagged' if flagged else 'no flag'}"
         return await self.write(lambda store: store.set_flagged(keys, flagged), what)
 
     async def skip(self, keys: Sequence[ImageKey], skipped: bool) -> int:
-        """Mark images as skipped, or take the marks away, as one step."""
+        """Mark images as skipped, or remove the marks, as one step."""
         what = f"{_of(keys)}: {'skipped' if skipped else 'not skipped'}"
         return await self.write(lambda store: store.set_skipped(keys, skipped), what)
 
     async def note(self, key: ImageKey, text: str | None) -> int:
-        """Keep a note on an image; None takes it away."""
+        """Keep a note on an image; None removes it."""
         return await self.write(lambda store: store.set_note(key, text), f"{_of([key])}: note")
 
     async def step_back(self, *, redo: bool = False) -> tuple[str, Applied] | None:
@@ -218,51 +224,51 @@ class LabelController:
         Raises:
             StoreError: If somebody else changed the same since, or nothing can be written.
         """
-        return await self._turn(lambda store: store.redo() if redo else store.undo())
+        return await self._undo_or_redo(lambda store: store.redo() if redo else store.undo())
 
     async def undo_links(self) -> tuple[str, Applied] | None:
-        """Take back that labels went along with files that were moved; as `step_back`."""
-        return await self._turn(lambda store: store.undo_links())
+        """Undo that labels followed files that were moved; as `step_back`."""
+        return await self._undo_or_redo(lambda store: store.undo_links())
 
-    async def _turn(self, job: Callable[[LabelStore], Step | None]) -> tuple[str, Applied] | None:
-        meant = self.keeper.taken
-        if await self.keeper.read(lambda store: True) is None:
-            return None  # nothing was ever written, and undo is not to make a labels.db
-        async with self._taking:
-            written = await self._write(job, meant)
+    async def _undo_or_redo(self, job: Callable[[LabelStore], Step | None]) -> tuple[str, Applied] | None:
+        generation = self.store_thread.loaded_generation
+        if await self.store_thread.read(lambda store: True) is None:
+            return None  # nothing was ever written, and undo does not create a labels.db
+        async with self._updating:
+            written = await self._write(job, generation)
             step = written.value
-            images = None if step is None else _others_left_out(written.changes, step.batch)
-            applied = await self._intake.take(written.changes)
+            images = None if step is None else _images_of_step(written.changes, step.batch)
+            applied = await self._apply(written.changes)
         if step is None:
             return None
         if images is not None:
             rows = self.session.listing.rows(list(images))
             applied = replace(applied, rows=np.sort(rows[rows >= 0]))
-        self.saved = Saved(step.what, time.time())
+        self.saved = LastSave(step.what, time.time())
         return step.what, applied
 
     async def answered(self, answer: Awaitable[Value]) -> Value:
         """Wait for a person's answer, which is about the labels.db that they saw.
 
         Raises:
-            StoreReplaced: If another one is there by now, whose classes may be others.
+            StoreReplaced: If another file took its place meanwhile; its classes may be different.
         """
-        asked = self.keeper.taken
+        asked = self.store_thread.loaded_generation
         value = await answer
-        if value is not None and self.keeper.taken != asked:
+        if value is not None and self.store_thread.loaded_generation != asked:
             raise StoreReplaced(
                 "labels.db was replaced by another file while you were asked, so nothing was done.",
-                "What is in it is shown now; if your answer still holds, give it again.",
+                "Its contents are shown now; if your answer still applies, give it again.",
             )
         return value
 
     async def all_classes(self) -> tuple[ImageClass, ...]:
-        """Every class, those put away behind the others.
+        """Every class, archived ones last.
 
         Raises:
             StoreError: If labels.db cannot be read.
         """
-        found = await self.keeper.read(lambda store: store.classes(archived=True)) or []
+        found = await self.store_thread.read(lambda store: store.classes(archived=True)) or []
         return tuple(sorted(found, key=lambda image_class: image_class.archived))
 
     async def label_counts(self) -> Mapping[int, int]:
@@ -271,10 +277,10 @@ class LabelController:
         Raises:
             StoreError: If labels.db cannot be read.
         """
-        return await self.keeper.read(lambda store: store.label_counts()) or {}
+        return await self.store_thread.read(lambda store: store.label_counts()) or {}
 
     async def class_folders(self) -> dict[str, int] | None:
-        """Classes and their images, where the dataset's folders look like classes as far as it is known."""
+        """Classes and their number of images, if the folders known so far look like classes."""
         find, told = self.session.listing.folders_later(), self.source == "folders"
 
         def look() -> dict[str, int] | None:
@@ -285,10 +291,10 @@ class LabelController:
 
         return await asyncio.to_thread(look)
 
-    async def _write(self, job: Callable[[LabelStore], Value], meant: int) -> Written[Value]:
-        """Write what was meant for one labels.db; where another is there now, load that instead."""
+    async def _write(self, job: Callable[[LabelStore], Value], generation: int) -> WriteResult[Value]:
+        """Write what was meant for one labels.db; if another file took its place, load that instead."""
         try:
-            written = await self.keeper.write(job, taken=meant)
+            written = await self.store_thread.write(job, generation=generation)
         except StoreReplaced:
             await self._load()
             raise
@@ -298,20 +304,53 @@ class LabelController:
             self._warnings.append(overwritten_words(written.overwritten, self._class_name))
         return written
 
+    async def _apply(self, changes: list[Change], *, from_outside: bool = False) -> Applied:
+        """Apply what is new in the history to the session; of a long list not much is left afterwards.
+
+        Args:
+            changes: Oldest first.
+            from_outside: Whether another program wrote all of it, whoever used that.
+        """
+        steps = self.session.apply_in_steps(changes)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                applied: Applied = end.value
+                break
+            await asyncio.sleep(0)
+        # A screen that is covered does not ask for them, so only the last ones are kept.
+        self._changed_rows = (self._changed_rows + applied.rows[:_MOST_ROWS].tolist())[-_MOST_ROWS:]
+        if from_outside or applied.by_others:
+            self.session.join(applied.rows)
+        while len(changes) > _AT_ONCE:  # to free 100,000 at once takes 40 ms
+            del changes[-_AT_ONCE:]
+            await asyncio.sleep(0)
+        return applied
+
+    async def _load(self) -> None:
+        snapshot = await self.store_thread.load()
+        if self.store_thread.is_open:
+            self.state = find_state(self.dataset, self._asked_state)
+        self.source, self.saved = snapshot.source, None
+        for _ in self.session.load_in_steps(snapshot.classes, snapshot.labels, snapshot.marks):
+            await asyncio.sleep(0)
+        self._changed_rows = list(range(min(len(self.session.listing), _MOST_ROWS)))
+
     def _class_name(self, class_id: int) -> str:
         image_class = self.session.class_of(class_id)
         return printable(image_class.name) if image_class else "?"
 
     async def why_unwritable(self) -> str | None:
-        """Why nothing can be saved here, as a sentence; None where nothing speaks against it. Writes nothing."""
+        """Why nothing can be saved here, in a sentence; None if it can. Writes nothing."""
         place = find_state(
             self.dataset, self._asked_state, class_folders=await self.class_folders() is not None
         )
         return await asyncio.to_thread(why_unwritable, place.labels_db)
 
     async def left_behind(self) -> Path | None:
-        """The state folder that a renaming left behind; None where there is none, or one of the new name."""
-        if self._asked_state is not None or self.keeper.is_open:
+        """The state folder that a renaming of the dataset left behind; None if there is none, or a new one."""
+        if self._asked_state is not None or self.store_thread.is_open:
             return None
 
         listing = self.session.listing
@@ -323,24 +362,37 @@ class LabelController:
 
         return await asyncio.to_thread(look)
 
-    async def _settle_place(self) -> None:
-        """Before the first write: labels of class folders lie beside them, not among them."""
-        if self.keeper.is_open or self._asked_state is not None:
-            return
+    async def _choose_place(self) -> None:
+        """Before the first write: the labels of class folders lie beside them, not among them."""
         self.state = find_state(self.dataset, None, class_folders=await self.class_folders() is not None)
-        self.keeper.make_at = self.state.labels_db
-
-    async def _load(self) -> None:
-        snapshot = await self.keeper.load()
-        if self.keeper.is_open:
-            self.state = find_state(self.dataset, self._asked_state)
-        self.source, self.saved = snapshot.source, None
-        await self._intake.load(snapshot)
+        self.store_thread.make_at = self.state.labels_db
 
 
-def _others_left_out(changes: Sequence[Change], batch: int) -> set[ImageKey] | None:
-    """Images of one step, where changes of others came with it; None where none did."""
-    if changes and changes[0].batch == changes[-1].batch == batch:  # the rows of a step lie together
+def overwritten_words(found: Sequence[Change], name_of: Callable[[int], str]) -> str:
+    """A sentence about labels of others that were replaced.
+
+    Args:
+        found: What `find_overwritten` of the store thread returned.
+        name_of: The name of a class by its id.
+    """
+    people = [printable(name) for name in dict.fromkeys(change.before["annotator"] for change in found)]
+    if len(found) > 1:
+        images = counted(len(found), "of these images", "of these images")
+        return (
+            f"{name_some(people)} labelled {images} a moment ago; your step replaced that; "
+            "undo brings those labels back."
+        )
+    [change], [who] = found, people
+    image = printable(change.image.path) if change.image is not None else "this image"
+    theirs = name_of(change.before["class_id"])
+    yours = "you removed that" if change.after is None else f"your {name_of(change.after['class_id'])}"
+    did = "" if change.after is None else " replaced it"
+    return f"{who} labelled {image} {theirs} a moment ago; {yours}{did}; undo brings {who}'s label back."
+
+
+def _images_of_step(changes: Sequence[Change], batch: int) -> set[ImageKey] | None:
+    """Images of one step, if changes of others came with it; None if none did."""
+    if changes and changes[0].batch == changes[-1].batch == batch:  # the changes of a step lie together
         return None
     return {change.image for change in changes if change.batch == batch and change.image is not None}
 

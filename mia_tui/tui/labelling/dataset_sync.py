@@ -1,99 +1,155 @@
-"""A dataset's images come in: first those found so far, then all of them, and what that means for labels.
+"""Brings an open dataset up to date with its folder: finds its images, and does what follows from that for labels.
 
-Once all files are known, labels follow those that moved, new files take the class of their folder, models'
-suggestions appear, and the person is asked about folders that look like classes. Keys are answered meanwhile.
+While the app runs, a thread scans the folder. What was found the last time is shown first; the scan replaces it only
+if something changed. Once all files are known, labels follow those that moved, new files get the class of their
+folder, the suggestions of a model appear, and the person is asked about folders that look like classes. Keys are
+handled meanwhile.
 """
 
 import asyncio
-from collections.abc import Mapping
-from typing import Protocol
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mia_tui.dataset.listing.arrays import ListingArrays
-from mia_tui.dataset.listing.lister import Found
+from mia_tui.dataset.listing.cache import save_listing
+from mia_tui.dataset.listing.lister import Found, list_images
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store.reconcile import Plan, Reconciled, Stored, has_work, make_plan
 from mia_tui.errors import DataError, MiaError, StoreError
 from mia_tui.text import counted, name_some, printable
-from mia_tui.tui.keys.command_queue import Command
 from mia_tui.tui.labelling import garbage
-from mia_tui.tui.labelling.bookmark import Bookmark
 from mia_tui.tui.labelling.controller import LabelController
-from mia_tui.tui.labelling.folder_labels import take_folders, take_new_files
+from mia_tui.tui.labelling.idle_tasks import Bookmark
+
+if TYPE_CHECKING:
+    from mia_tui.config.train import Frames
+    from mia_tui.dataset.interchange.apply import ImportReport
+    from mia_tui.tui.label.screen import LabelScreen
 
 _ABOUT_FOLDERS = (
-    "The folders look like classes: {}.\n\nTaken as classes, every image gets the label of its folder; you can "
-    "correct them, and undo it all."
+    "The folders look like classes: {}.\n\nIf you use them, every image gets the label of its folder; you can "
+    "correct the labels, and undo all of it in one step."
 )
 
 
-class DatasetSyncFace(Protocol):
-    """What an arrival needs of a screen."""
+class ScanThread:
+    """Scans the folder of a dataset in a thread. All callbacks are called in that thread.
 
-    def show(self, *, anew: bool = False) -> None:
-        """Paint what is different now; every row of the list if it is to be done anew."""
+    Args:
+        root: Folder of the dataset.
+        known: What was found the last time; then `on_batch` is not called, and the result is saved only if
+            something changed.
+        frames: Whether animated files are one image or all of their frames.
+        on_batch: Called with the files found, in order, while they are found; for `LabelSession.append`. The scan
+            waits until `take_next` was called.
+        on_found: Called with everything at the end.
+        on_failed: Called with the reason if the folder cannot be read.
+    """
 
-    def say(self, message: str) -> None:
-        """A word in the status line, until the next command."""
+    def __init__(
+        self,
+        root: Path,
+        *,
+        known: Listing | None,
+        frames: "Frames",
+        on_batch: Callable[[ListingArrays], None],
+        on_found: Callable[[Found], None],
+        on_failed: Callable[[DataError], None],
+    ) -> None:
+        self._root, self._known, self._frames = root, known, frames
+        self._on_batch, self._on_found, self._on_failed = on_batch, on_found, on_failed
+        self._is_started = False
+        self._stopped = threading.Event()
+        self._room = threading.Semaphore()  # the scan is never more than one batch ahead of the screen
 
-    def tell(self, message: str, *, warning: bool = False) -> None:
-        """A message that stays for some seconds."""
+    def start(self) -> None:
+        """Start the scan; further calls do nothing."""
+        if not self._is_started:
+            self._is_started = True
+            threading.Thread(target=self._work, name="scan", daemon=True).start()
 
-    def say_error(self, error: MiaError) -> None:
-        """The same for what went wrong."""
+    def stop(self) -> None:
+        """End soon; no callback is called any more."""
+        self._stopped.set()
+        self.take_next()
 
-    def key(self, command: str) -> str:
-        """The key of a command, as people read it."""
+    def take_next(self) -> None:
+        """The last batch was handled: the next one may come."""
+        self._room.release()
 
-    def do(self, command: Command) -> None:
-        """Obey a command when those before it are done."""
+    def _hand_over(self, part: ListingArrays) -> None:
+        self._room.acquire()
+        self._on_batch(part)
 
-    async def confirm(self, title: str, text: str, *, no: str, yes: str) -> bool:
-        """Let the person decide; no if they think better of it."""
+    def _work(self) -> None:
+        try:
+            found = list_images(
+                self._root,
+                frames=self._frames,
+                on_batch=self._hand_over if self._known is None else None,
+                stop=self._stopped.is_set,
+            )
+        except DataError as error:
+            if not self._stopped.is_set():
+                self._on_failed(error)
+            return
+        if found is not None and not self._stopped.is_set():
+            if self._known is None or not self._known.same_files(found.listing):
+                save_listing(self._root, found.listing)
+            self._on_found(found)
 
 
 class DatasetSync:
-    """The images of one dataset, from what is known of the last time to all that are there now.
+    """Takes over what scans find.
 
     Args:
-        desk: The dataset.
+        controller: The dataset.
         bookmark: Where the person was the last time.
-        face: The screen.
+        screen: Shows the dataset.
 
     Attributes:
         growing: Whether images are shown as they are found: nothing was known from the last time.
-        scanned: Whether all files are known: no scan is at work.
-        idle: Whether what comes of that is done, too.
-        opened: Whether it was done once; later, suggestions come when a run ends, and files when they are looked for.
+        scanned: Whether all files are known: no scan is running.
+        idle: Whether what follows from the scan is done as well.
+        opened: Whether one scan was taken over; later, suggestions come when a run ends, and new files when the
+            person asks for them.
     """
 
-    def __init__(self, desk: LabelController, bookmark: Bookmark, face: DatasetSyncFace) -> None:
-        self._desk, self._session, self._bookmark, self._face = desk, desk.session, bookmark, face
+    def __init__(self, controller: LabelController, bookmark: Bookmark, screen: "LabelScreen") -> None:
+        self._controller, self._session, self._bookmark, self._screen = (
+            controller,
+            controller.session,
+            bookmark,
+            screen,
+        )
         self.growing = not len(self._session.listing)
         self.scanned = False
         self.idle = False
         self.opened = False
         self._unwritable: str | None = None  # why nothing can be saved
-        self._told: list[str] = []  # what the last scan noticed: said once
+        self._shown_notes: list[str] = []  # of the last scan: each is shown once
 
     def take_part(self, part: ListingArrays) -> None:
         """The scan found more images."""
         if self.growing:
             self._session.append(part)
-            self._face.show()
+            self._screen.show()
 
-    def look_again(self) -> bool:
-        """Files are looked for anew from now on; False if they still are."""
+    def begin_rescan(self) -> bool:
+        """Another scan starts now; False if one is still running."""
         if not self.idle:
             return False
         self.scanned = self.idle = False
-        self._face.show()
+        self._screen.show()
         return True
 
     async def take(self, outcome: Found | DataError) -> None:
-        """The scan is over: what it found is the dataset now."""
+        """A scan is over: take over what it found, or say why it failed."""
         self.growing, self.scanned = False, True
         is_first, came = not self.opened, 0
         try:
@@ -101,102 +157,152 @@ class DatasetSync:
                 raise outcome
             came = await self._take_found(outcome)
         except MiaError as error:
-            self._face.say_error(error)
+            self._screen.say_error(error)
         if is_first:
             garbage.begin()
         self.idle = self.opened = True
         if (is_first or came) and not self._unwritable:
-            if await self._desk.left_behind() is not None:
-                self._face.do(self._ask_about_left_behind)
+            if await self._controller.left_behind() is not None:
+                self._screen.do(self._ask_about_left_behind)
             elif await self._folders() is not None:
-                self._face.do(self._ask_about_folders)  # in its turn: never over a dialog that is typed into
-        self._face.show()
+                self._screen.do(self._ask_about_folders)  # a command, so it never opens over another dialog
+        self._screen.show()
 
     async def _take_found(self, found: Found) -> int:
-        """Take over what is there now, and say what that means. Returns how many images came."""
+        """Take over what is there now, and say what changed. Returns the number of new images."""
         placed = await asyncio.to_thread(found.listing.rows_from, self._session.listing)
         gone = int(np.count_nonzero(placed < 0))
         came = len(found.listing) - len(placed) + gone
-        await self._desk.replace_listing(found.listing, placed)
+        await self._controller.replace_listing(found.listing, placed)
         self._bookmark.go_back()
-        self._face.show()
-        self._unwritable = await self._desk.why_unwritable()
+        self._screen.show()
+        self._unwritable = await self._controller.why_unwritable()
         if self._unwritable and not self.opened:
-            self._face.say_error(StoreError(self._unwritable))
+            self._screen.say_error(StoreError(self._unwritable))
         notes: list[str] = []
         moved = 0
         try:
             if not self._unwritable:
-                notes, moved = await follow_files(self._desk, found, self._face.key("unlink"))
-        except MiaError as error:  # labels that cannot be written can be looked at, and suggestions too
-            self._face.say_error(error)
+                notes, moved = await follow_files(self._controller, found, self._screen.key("unlink"))
+        except MiaError as error:  # labels and suggestions can be looked at even if nothing can be written
+            self._screen.say_error(error)
         if self.opened and (
             not moved or came > moved or gone > moved
         ):  # what was moved is neither new nor gone
-            self._face.tell(_difference(max(came - moved, 0), max(gone - moved, 0)))
-        for note in [*(note for note in found.notes if note not in self._told), *notes]:
-            self._face.tell(note, warning=True)
-        self._told = found.notes
-        new = 0 if self._unwritable else await take_new_files(self._desk)
+            self._screen.tell(_difference(max(came - moved, 0), max(gone - moved, 0)))
+        for note in [*(note for note in found.notes if note not in self._shown_notes), *notes]:
+            self._screen.tell(note, warning=True)
+        self._shown_notes = found.notes
+        new = 0 if self._unwritable else await take_new_files(self._controller)
         if new:
-            self._face.tell(f"{counted(new, 'new image')} took the class of their folder.")
-        suggested = None if self.opened else await take_suggestions(self._desk)
+            self._screen.tell(
+                f"{counted(new, 'new image')} got the class of {'its' if new == 1 else 'their'} folder."
+            )
+        suggested = None if self.opened else await take_suggestions(self._controller)
         if suggested:
-            self._face.show(anew=True)
-            self._face.tell(suggested)
+            self._screen.show(all_rows=True)
+            self._screen.tell(suggested)
         return came
 
     async def _folders(self) -> dict[str, int] | None:
-        """Folders that look like classes, where labels came from nowhere else; a training does not ask."""
-        is_open = not self._session.classes and self._desk.source in (None, "folders")
-        return await self._desk.class_folders() if is_open else None
+        """Folders that look like classes, if nobody made classes yet; a training uses them without asking."""
+        is_open = not self._session.classes and self._controller.source in (None, "folders")
+        return await self._controller.class_folders() if is_open else None
 
     async def _ask_about_left_behind(self) -> None:
-        """Labels that a renaming left beside the old name are taken over only if the person says so."""
-        left = await self._desk.left_behind()
+        """Take over the labels that a renaming left beside the old name, only if the person agrees."""
+        left = await self._controller.left_behind()
         if left is None:
             return
         from mia_tui.runs.list.left_behind import adopt, left_behind_words
 
-        if await self._face.confirm(
-            "Take over what was there before the renaming?",
-            f"{left_behind_words(self._desk.dataset, left)}\n\nTaken over, {printable(left.name)} is renamed. "
-            "Otherwise labels and runs begin anew, with another split.",
-            no="No, begin anew",
-            yes="Yes, take it over",
+        if await self._screen.confirm(
+            "Use the labels and runs from before the folder was renamed?",
+            f"{left_behind_words(self._controller.dataset, left)}\n\nIf you use them, {printable(left.name)} is "
+            "renamed too. Otherwise you start without labels and runs, and with another split.",
+            no="No, start again",
+            yes="Yes, use them",
+            letters=False,
         ):
-            await asyncio.to_thread(adopt, self._desk.dataset, left)
-            await self._desk.news()
-            self._face.show(anew=True)
-            self._face.say(f"{printable(left.name)} is taken over.")
+            await asyncio.to_thread(adopt, self._controller.dataset, left)
+            await self._controller.news()
+            self._screen.show(all_rows=True)
+            self._screen.say(f"The labels and runs in {printable(left.name)} are used again.")
         if await self._folders() is not None:
-            self._face.do(self._ask_about_folders)
+            self._screen.do(self._ask_about_folders)
 
     async def _ask_about_folders(self) -> None:
-        """Folders that look like classes are taken for them only if the person says so."""
+        """Make folders that look like classes the classes, only if the person agrees."""
         folders = await self._folders()
         if folders is None:
             return
         named = name_some(f"{name} ({count:,})" for name, count in folders.items())
-        if await self._face.confirm(
+        if await self._screen.confirm(
             "Are these folders classes?",
             _ABOUT_FOLDERS.format(named),
             no="No, I label by hand",
-            yes="Yes, take them",
+            yes="Yes, use them",
+            letters=False,
         ):
-            report, undo = await take_folders(self._desk), self._face.key("undo")
-            self._face.say(f"{counted(report.changed, 'image')} labelled by their folders; {undo} undoes it.")
+            report, undo = await take_folders(self._controller), self._screen.key("undo")
+            self._screen.say(
+                f"{counted(report.changed, 'image')} labelled by their folders; {undo} undoes it."
+            )
 
 
-async def follow_files(desk: LabelController, found: Found, unlink: str) -> tuple[list[str], int]:
+async def take_folders(controller: LabelController) -> "ImportReport":
+    """Make the dataset's folders its classes, and label the images in them.
+
+    Raises:
+        DataError: If the folders are not classes (any more).
+        StoreError: If the labels cannot be written.
+    """
+    listing = controller.session.listing
+    keys = await asyncio.to_thread(lambda: listing.keys_beside(()))  # slow for a million
+    report = await _label_by_folder(controller, keys)
+    controller.source = "folders"
+    return report
+
+
+async def take_new_files(controller: LabelController) -> int:
+    """If folders are the classes, label the files that labels.db does not know yet. Returns how many.
+
+    A person's decision stays: an image whose label was removed is known, and not labelled again.
+    """
+    from mia_tui.dataset.interchange.folders import read_class_folders
+
+    if (
+        controller.source != "folders"
+        or not controller.session.classes
+        or await controller.class_folders() is None
+    ):
+        return 0  # without classes a training used the folders, and the person was not asked yet
+    known = await controller.store_thread.read(lambda store: list(store.stored_files())) or []
+    new = await asyncio.to_thread(controller.session.listing.keys_beside, known)
+    if read_class_folders(new, told=True) is None:  # all of them lie beside the class folders
+        return 0
+    return (await _label_by_folder(controller, new)).changed
+
+
+async def _label_by_folder(controller: LabelController, keys: Sequence[ImageKey]) -> "ImportReport":
+    from mia_tui.dataset.interchange.apply import import_labels  # not needed for the first picture
+    from mia_tui.dataset.interchange.folders import folder_labels
+
+    file = await asyncio.to_thread(lambda: folder_labels(keys, name=str(controller.dataset)))
+    return await controller.write(
+        lambda store: import_labels(store, file), counted(len(file.labels), "folder label")
+    )
+
+
+async def follow_files(controller: LabelController, found: Found, unlink: str) -> tuple[list[str], int]:
     """Let labels follow files that were moved, and notice those that are gone or changed.
 
-    Only files where something looks off are read; nothing is written where nothing happened.
+    Only files of doubtful size or time are read; nothing is written if nothing changed.
 
     Args:
-        desk: The dataset.
+        controller: The dataset.
         found: What is there now.
-        unlink: The key that undoes the linking of moved files, for the sentence about it.
+        unlink: The key that undoes that labels followed moved files, for the sentence about it.
 
     Returns:
         Sentences for the user; and how many images are in the files that were moved.
@@ -204,55 +310,56 @@ async def follow_files(desk: LabelController, found: Found, unlink: str) -> tupl
     Raises:
         StoreError: If there is something to write and that cannot be.
     """
-    stored = await desk.keeper.read(lambda store: store.stored_files())
+    stored = await controller.store_thread.read(lambda store: store.stored_files())
     if not stored:
         return [], 0
-    plan = await asyncio.to_thread(_plan, desk, found.listing, stored)
+    plan = await asyncio.to_thread(_plan, controller, found.listing, stored)
     if not has_work(plan):
-        return _words(Reconciled(tuple(plan.missing), (), (), ()), unlink), 0
-    done = await desk.write(lambda store: store.follow(plan), "changes of files")
+        return _what_happened(Reconciled(tuple(plan.missing), (), (), ()), unlink), 0
+    done = await controller.write(lambda store: store.follow(plan), "changes of files")
     rows = found.listing.rows([ImageKey(new) for _, new in done.relinked])
-    return _words(done, unlink), sum(found.listing.frames_of(row) for row in rows[rows >= 0].tolist())
+    return _what_happened(done, unlink), sum(found.listing.frames_of(row) for row in rows[rows >= 0].tolist())
 
 
-def _plan(desk: LabelController, listing: Listing, stored: Mapping[str, Stored]) -> Plan:
-    """For a thread. Of files that labels.db does not know, only those are of interest that may be missing ones."""
+def _plan(controller: LabelController, listing: Listing, stored: Mapping[str, Stored]) -> Plan:
+    """For a thread. Of files that labels.db does not know, only those matter that may be missing ones."""
     here = {file.path: file for file in listing.files_at(list(stored))}
     sizes = {known.size for path, known in stored.items() if path not in here and known.size is not None}
     here |= {file.path: file for file in listing.files_of_sizes(sizes)}
-    return make_plan(stored, list(here.values()), desk.dataset, hashing="doubtful")
+    return make_plan(stored, list(here.values()), controller.dataset, hashing="doubtful")
 
 
-async def take_suggestions(desk: LabelController) -> str | None:
-    """Show what the newest prediction says about the dataset's images; a sentence about it."""
+async def take_suggestions(controller: LabelController) -> str | None:
+    """Show the newest prediction for the dataset's images as suggestions; returns a sentence about it."""
     from mia_tui.runs.prediction.suggestions import newest_suggestions
 
-    found = await asyncio.to_thread(newest_suggestions, desk.state, desk.dataset)
+    found = await asyncio.to_thread(newest_suggestions, controller.state, controller.dataset)
     if found is None:
         return None
-    ids = {image_class.name: image_class.id for image_class in desk.session.classes}
+    ids = {image_class.name: image_class.id for image_class in controller.session.classes}
     known = np.array([ids.get(name, 0) for name in found.classes], np.int32)
     class_ids = known[found.best] if len(found.best) else np.empty(0, np.int32)
     kept = np.flatnonzero(class_ids)
     keys = [found.keys[place] for place in kept.tolist()]
-    desk.session.set_suggestions(keys, class_ids[kept], found.confidence[kept])
+    controller.session.set_suggestions(keys, class_ids[kept], found.confidence[kept])
     unknown = [name for name in found.classes if name not in ids]
     left_out = f" Classes you do not have are left out: {name_some(unknown)}." if unknown else ""
     return f"{counted(len(keys), 'suggestion')} of the run {found.run}.{left_out}"
 
 
 def _difference(came: int, gone: int) -> str:
-    """What a scan found that was not known, in words."""
+    """How many images are new and gone, in words."""
     words = counted(came, "new image") if came else "No new images"
     return f"{words}, {counted(gone, 'is gone', 'are gone')}." if gone else f"{words}."
 
 
-def _words(done: Reconciled, unlink: str) -> list[str]:
+def _what_happened(done: Reconciled, unlink: str) -> list[str]:
+    """Sentences about files that were moved, changed or are missing."""
     words = []
     if done.relinked:
         moved = name_some(f"{old} to {new}" for old, new in done.relinked)
         words.append(
-            f"{counted(len(done.relinked), 'file was', 'files were')} moved; labels went along: {moved}. "
+            f"{counted(len(done.relinked), 'file was', 'files were')} moved; the labels followed: {moved}. "
             f"To undo that: {unlink}."
         )
     if done.changed:

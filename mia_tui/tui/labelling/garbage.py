@@ -1,8 +1,8 @@
-"""When Python looks for garbage: all of it only while nobody presses a key.
+"""When Python collects garbage: a full collection runs only while nobody presses a key.
 
-A look through everything takes 70-260 ms where a million images are known, and what 100,000 new labels need for a
-moment would start several. So a full look is left to idle time; what is young is looked through as ever, which
-takes less than a millisecond.
+With a million images known, a full collection takes 70-260 ms, and the temporary objects of 100,000 new labels would
+start several. So full ones are left to idle time; the young generation is collected as usual, which takes less than
+a millisecond.
 """
 
 import gc
@@ -11,7 +11,7 @@ _NEVER = 1 << 30
 
 
 def begin() -> None:
-    """What is known by now stays, and is not looked through any more; young garbage is, from now on."""
+    """Leave out all objects that exist now, and collect the young generation from now on."""
     gc.freeze()
     young, middle, _ = gc.get_threshold()
     gc.set_threshold(young, middle, _NEVER)
@@ -19,12 +19,12 @@ def begin() -> None:
 
 
 def collect() -> None:
-    """Look for garbage in all that came since `begin`."""
+    """A full collection of what was created since `begin`."""
     gc.collect()
 
 
 def begin_afresh() -> None:
-    """A dataset was left: what was known of it is garbage now."""
+    """A dataset was closed: collect what was known of it, then `begin`."""
     gc.unfreeze()
     gc.collect()
     begin()

@@ -1,32 +1,53 @@
-"""What goes on beside the keys for as long as a dataset is open: others' labels, and work for idle time."""
+"""What runs beside the keys while a dataset is open: changes of others, and work for idle time.
+
+In idle time fingerprints of labelled files are taken. A file that is renamed
+later is recognised by its content, so its label follows it. Reading every file
+while a person labels would slow the pictures down; so it is done when no key
+was pressed for a while, and briefly when the dataset is closed. What is not
+done by then is done in the next session that labels.
+"""
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
 
+from mia_tui.dataset.fingerprints import Fact, read_fact
+from mia_tui.dataset.recent import last_position, remember_dataset
+from mia_tui.dataset.session.session import LabelSession
 from mia_tui.errors import MiaError
 from mia_tui.tui.labelling import garbage
 from mia_tui.tui.labelling.controller import LabelController
-from mia_tui.tui.labelling.fingerprints import take_fingerprints
 
 NEWS_S = 1.0
 IDLE_S = 2.0
+"""So long without a key is idle time."""
+
+AT_ONCE = 32
+"""Fingerprints that are written in one commit."""
+
+LEAVING_S = 2.0
+"""Nobody waits longer than this when they leave."""
+
+_COMMIT_S = 0.5
 
 
 async def follow_news(
-    desk: LabelController, *, came: Callable[[], None], failed: Callable[[MiaError], None]
+    controller: LabelController, *, came: Callable[[], None], failed: Callable[[MiaError], None]
 ) -> None:
-    """What others label appears within a second or two. Never ends.
+    """Show what others label within a second or two. Never ends.
 
     Args:
-        desk: The dataset.
-        came: Called when the desk took over something.
-        failed: Called once where labels.db cannot be read, until it can be again.
+        controller: The dataset.
+        came: Called when something new was applied to the session.
+        failed: Called once if labels.db cannot be read, and again only after it could be read in between.
     """
     failing = False
     while True:
         await asyncio.sleep(NEWS_S)
         try:
-            news = await desk.news()
+            news = await controller.news()
         except MiaError as error:
             if not failing:
                 failed(error)
@@ -38,25 +59,113 @@ async def follow_news(
 
 
 async def use_idle_time(
-    desk: LabelController, *, is_idle: Callable[[], bool], remember: Callable[[], None]
+    controller: LabelController, *, is_idle: Callable[[], bool], remember: Callable[[], None]
 ) -> None:
-    """Note the place, take fingerprints, look for garbage, while nobody presses a key. Never ends.
+    """Save the position, take fingerprints and collect garbage while nobody presses a key. Never ends.
 
     Args:
-        desk: The dataset.
+        controller: The dataset.
         is_idle: Whether nobody pressed a key for a while.
-        remember: Notes where the person is.
+        remember: Saves where the person is.
     """
-    is_tidy = False  # since the last key
+    is_collected = False  # since the last key
     while True:
         await asyncio.sleep(IDLE_S)
         remember()
-        if is_idle() and not is_tidy:
+        if is_idle() and not is_collected:
             garbage.collect()
-        is_tidy = is_idle()
+        is_collected = is_idle()
         while is_idle():
             try:
-                if not await take_fingerprints(desk, should_stop=lambda: not is_idle()):
+                if not await take_fingerprints(controller, should_stop=lambda: not is_idle()):
                     break
-            except MiaError:  # they spare somebody a search one day; the next label will say what is wrong
+            except MiaError:  # not worth a message; the next label will say what is wrong
                 break
+
+
+async def take_fingerprints(
+    controller: LabelController, *, most: int = AT_ONCE, should_stop: Callable[[], bool]
+) -> bool:
+    """Take the fingerprints of some labelled files that have none.
+
+    Args:
+        controller: The dataset.
+        most: Number of files.
+        should_stop: Called in a thread, also within a file.
+
+    Returns:
+        Whether there may be more to do.
+
+    Raises:
+        StoreError: If they cannot be written.
+    """
+    paths = await controller.take_labelled(most)
+    if not paths:
+        return False
+    facts, left = await asyncio.to_thread(_facts, controller.dataset, paths, should_stop)
+    controller.give_back(left)
+    if facts:
+        await controller.keep_facts(facts)
+    return controller.owes_fingerprints
+
+
+async def finish_fingerprints(controller: LabelController, *, most_s: float = LEAVING_S) -> None:
+    """Take as many as can be taken quickly, before the dataset is closed; the others wait for the next session."""
+    until = time.monotonic() + most_s
+
+    def is_over() -> bool:
+        return time.monotonic() > until
+
+    async def take() -> None:
+        while not is_over() and await take_fingerprints(controller, should_stop=is_over):
+            pass
+
+    with suppress(MiaError, TimeoutError):  # labels.db may be locked for longer
+        await asyncio.wait_for(take(), most_s + _COMMIT_S)
+
+
+def _facts(
+    root: Path, paths: Sequence[str], should_stop: Callable[[], bool]
+) -> tuple[list[Fact], Sequence[str]]:
+    """The fingerprints, and the files that were not reached; for a thread."""
+    facts: list[Fact] = []
+    for place, path in enumerate(paths):
+        if should_stop():
+            return facts, paths[place:]
+        fact = read_fact(root, path, give_up=should_stop)
+        if fact is not None:
+            facts.append(fact)
+        elif should_stop():
+            return facts, paths[place:]
+    return facts, ()
+
+
+class Bookmark:
+    """Where a person was in a dataset: they return to it the next time.
+
+    Args:
+        dataset: Its folder.
+        session: Its images, and which of them is the current one.
+        state: What the user named with --state.
+    """
+
+    def __init__(self, dataset: Path, session: LabelSession, state: Path | None) -> None:
+        self._dataset, self._session, self._state = dataset, session, state
+        self._return_to = last_position(dataset)
+        self._saved: object = None
+
+    def go_back(self) -> None:
+        """Go where the person was the last time, unless they have moved already. Only the first call does."""
+        row = None if self._return_to is None else self._session.listing.row(self._return_to)
+        if row is not None and self._session.position == 0:
+            self._session.go_to(row)
+        self._return_to = None
+
+    def remember(self) -> None:
+        """Save where the person is, for the next time; nothing is written if that is saved already."""
+        session = self._session
+        images, labels = len(session.listing), session.tally.labelled
+        place = (session.current, images, labels)
+        if place != self._saved:
+            self._saved = place
+            remember_dataset(self._dataset, self._state, session.current, images=images, labels=labels)

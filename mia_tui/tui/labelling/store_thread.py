@@ -1,21 +1,22 @@
 """The one thread that reads and writes labels.db for the app.
 
 Everything is done in the order it was asked for. A label counts as set when
-its commit has come back: only then the screen moves. labels.db appears with
-the first thing written, never by looking.
+its commit has returned: only then the screen moves on. labels.db is created by
+the first write, never by looking at a dataset.
 
-Where another file takes the place of labels.db (a backup brought back, a
-folder synced or deleted), numbers of classes may mean others in it. So nothing
-is written into it before it was read.
+If another file takes the place of labels.db (a backup that was restored, a
+folder that was synced or deleted), the same number may be another class in it.
+So nothing is written into it before it was read.
 """
 
 import asyncio
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Generic, TypeVar, cast
 
@@ -24,18 +25,17 @@ from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.dataset.store.records import Change, Label, Mark
 from mia_tui.errors import StoreReplaced
 from mia_tui.text import printable
-from mia_tui.tui.labelling.overwritten import find_overwritten
 
 Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
 class StoreSnapshot:
-    """What labels.db says; empty where there is none.
+    """What labels.db says; empty if there is none.
 
     Attributes:
-        classes: Those put away included.
-        generation: Which file it was read from; counts on where another one takes its place.
+        classes: Archived ones included.
+        generation: Which file it was read from: a higher number for each that took the place of labels.db.
     """
 
     classes: tuple[ImageClass, ...] = ()
@@ -46,11 +46,11 @@ class StoreSnapshot:
 
 
 @dataclass(frozen=True)
-class Written(Generic[Value]):
-    """What a write returned, and everything that is new in the history since, others' changes too.
+class WriteResult(Generic[Value]):
+    """What a write returned, and everything that is new in the history, changes of others included.
 
     Attributes:
-        overwritten: Those of its changes that replaced labels of others which are new, too.
+        overwritten: Those of its changes that replaced labels of others that are new as well.
         labelled: Paths of the images that got a label.
     """
 
@@ -64,13 +64,14 @@ class StoreThread:
     """Reads and writes labels.db in a thread of its own.
 
     Args:
-        find: Where the labels.db is, or will be; asked until there is one, for somebody else may make it.
+        find: Where the labels.db is, or will be; called until there is one, since somebody else may create it.
         annotator: Who labels; the login name if left out.
 
     Attributes:
-        make_at: Where to make a labels.db if there is none; None is where `find` says.
+        make_at: Where to create a labels.db if there is none; None is where `find` says.
         annotator: The name that labels get.
-        busy_since: When the job at work was begun (`time.monotonic`), None while there is none.
+        busy_since: When the present job was begun (`time.monotonic`), None while there is none.
+        loaded_generation: Which file was loaded last, see `StoreSnapshot`.
     """
 
     def __init__(self, find: Callable[[], Path], annotator: str) -> None:
@@ -80,10 +81,11 @@ class StoreThread:
         self.busy_since: float | None = None
         self._store: LabelStore | None = None
         self._loaded = False
-        self._seen = (0, 0.0)  # id and time of the last change that was given out
+        self._seen = (0, 0.0)  # id and time of the last change that was returned
         self._version: int | None = None
-        self._generation = self._taken = 0  # the file that is there; the one that was loaded last
-        self._happened: StoreReplaced | None = None  # to the file before, and not told yet
+        self._generation = 0  # of the file that is there now
+        self.loaded_generation = 0
+        self._replaced: StoreReplaced | None = None  # what happened to the file before; not raised yet
         self._jobs: queue.Queue[tuple[Callable[[], object], Future[object]] | None] = queue.Queue()
         self._thread = threading.Thread(target=self._work, name="labels", daemon=True)
         self._thread.start()
@@ -95,44 +97,42 @@ class StoreThread:
             StoreError: If it is there and cannot be read.
         """
         snapshot = await self._ask(self._load)
-        self._taken = snapshot.generation
+        self.loaded_generation = snapshot.generation
         return snapshot
 
-    async def write(self, job: Callable[[LabelStore], Value], *, taken: int | None = None) -> Written[Value]:
-        """Do something with the store, which is made if it is not there.
+    async def write(
+        self, job: Callable[[LabelStore], Value], *, generation: int | None = None
+    ) -> WriteResult[Value]:
+        """Do something with the store, which is created if it is not there.
 
         Args:
-            job: Runs in the keeper's thread.
-            taken: The file that it is meant for, as `taken` said when it was thought of; the one loaded last.
+            job: Runs in this thread.
+            generation: The file that it is meant for, `loaded_generation` at the time of the key; if left out,
+                the one loaded last.
 
         Raises:
             StoreReplaced: If another file is there by now: load it, then ask again.
             StoreError: If it cannot be written; nothing changed.
         """
-        meant = self._taken if taken is None else taken
-        return await self._ask(lambda: self._write(job, meant))
+        meant = self.loaded_generation if generation is None else generation
+        return await self._ask(partial(self._write, job, meant))
 
     async def read(self, job: Callable[[LabelStore], Value]) -> Value | None:
-        """Ask the store something; None where there is none yet.
+        """Read something from the store; None if there is none yet.
 
         Raises:
             StoreError: If it cannot be read.
         """
-        return await self._ask(lambda: self._read(job))
+        return await self._ask(partial(self._read, job))
 
     async def news(self) -> list[Change] | None:
-        """What others wrote since the last time; None where labels.db has just appeared (load it then).
+        """What others wrote since the last call; None if labels.db has to be loaded, since it has just appeared.
 
         Raises:
-            StoreReplaced: Once, if another file is there now, or none; at the next look it is to be loaded.
+            StoreReplaced: Once, if another file is there now, or none; the next call returns None.
             StoreError: If it cannot be read.
         """
         return await self._ask(self._news)
-
-    @property
-    def taken(self) -> int:
-        """Which file was loaded last: another number for each that took the place of labels.db."""
-        return self._taken
 
     @property
     def is_open(self) -> bool:
@@ -161,7 +161,7 @@ class StoreThread:
             self.busy_since = time.monotonic()
             try:
                 value = job()
-            except BaseException as error:  # noqa: BLE001  # raised again where it was asked
+            except BaseException as error:  # noqa: BLE001  # raised again in the thread that asked
                 self.busy_since = None
                 future.set_exception(error)
             else:
@@ -174,47 +174,50 @@ class StoreThread:
         from mia_tui.dataset.labelled import META_SOURCE
 
         store = self._existing()
-        generation, self._happened = self._generation, None
+        generation, self._replaced = self._generation, None
         if store is None:
             return StoreSnapshot(generation=generation)
-        seen, version = store.last_mark(), store.data_version()  # first: better given out twice than never
+        seen, version = store.last_mark(), store.data_version()  # first: better returned twice than never
         classes, source = tuple(store.classes(archived=True)), store.meta(META_SOURCE)
         snapshot = StoreSnapshot(classes, store.labels(), store.marks(), generation, source)
         self._seen, self._version, self._loaded = seen, version, True
         return snapshot
 
     def _existing(self) -> LabelStore | None:
-        """The store, if there is one; opened anew where another file is there than before."""
-        if self._store is not None and not self._is_same(self._store):
-            self._lose(self._store)
+        """The store, if there is one; opened again if another file took its place."""
+        store = self._store
+        if store is not None and not (store.is_in_place() and (not self._loaded or store.holds(self._seen))):
+            self._lose(store)
         if self._store is None:
             self._store = LabelStore.open_existing(self._find(), annotator=self.annotator)
         return self._store
 
-    def _is_same(self, store: LabelStore) -> bool:
-        return store.is_in_place() and (not self._loaded or store.holds(self._seen))
-
     def _lose(self, store: LabelStore) -> None:
-        """What is open is not what is there any more."""
-        self._happened = _replaced(store.path) if store.path.exists() else _gone(store.path)
+        """Close a store whose file was replaced or is gone."""
+        self._replaced = _replaced_error(store.path) if store.path.exists() else _gone_error(store.path)
         self._store, self._loaded, self._seen, self._version = None, False, (0, 0.0), None
         self._generation += 1
         store.close()
 
-    def _write(self, job: Callable[[LabelStore], Value], taken: int) -> Written[Value]:
+    def _write(self, job: Callable[[LabelStore], Value], generation: int) -> WriteResult[Value]:
         store = self._existing()
-        if taken != self._generation:
+        if generation != self._generation:
             raise _not_saved(self.make_at or self._find())
         if store is None:
             store = self._store = LabelStore(self.make_at or self._find(), annotator=self.annotator)
             self._loaded = True  # it is empty
         try:
             value = job(store)
-        except StoreReplaced:  # between our look and that of SQLite
+        except StoreReplaced:  # between our check and that of SQLite
             self._lose(store)
             raise _not_saved(store.path) from None
         changes = self._changes(store)
-        return Written(value, changes, find_overwritten(changes, self.annotator), _labelled(changes))
+        labelled = {
+            change.image.path: None
+            for change in changes
+            if change.kind == "label" and change.after is not None and change.image is not None
+        }
+        return WriteResult(value, changes, find_overwritten(changes, self.annotator), labelled)
 
     def _read(self, job: Callable[[LabelStore], Value]) -> Value | None:
         store = self._existing()
@@ -222,10 +225,10 @@ class StoreThread:
 
     def _news(self) -> list[Change] | None:
         store = self._existing()
-        if self._happened is not None:
-            happened, self._happened = self._happened, None
-            raise happened
-        if self._taken != self._generation:
+        if self._replaced is not None:
+            replaced, self._replaced = self._replaced, None
+            raise replaced
+        if self.loaded_generation != self._generation:
             return None
         if store is None:
             return []
@@ -244,28 +247,52 @@ class StoreThread:
         return changes
 
 
-def _labelled(changes: list[Change]) -> dict[str, None]:
-    return {
-        change.image.path: None
-        for change in changes
-        if change.kind == "label" and change.after is not None and change.image is not None
+def find_overwritten(changes: Sequence[Change], annotator: str) -> list[Change]:
+    """What the newest action of an annotator replaced of the labels of others that they cannot have seen.
+
+    The newest label wins, and the person is told.
+
+    Args:
+        changes: Everything that is new in the history, the action included, oldest first.
+        annotator: Whose action.
+    """
+    theirs = {
+        change.target_id for change in changes if change.kind == "label" and change.annotator != annotator
     }
+    if not theirs:
+        return []
+    batch = next((change.batch for change in reversed(changes) if change.annotator == annotator), None)
+    return [
+        change
+        for change in changes
+        if change.batch == batch
+        and change.kind == "label"
+        and change.target_id in theirs
+        and _replaces(change)
+    ]
 
 
-def _replaced(path: Path) -> StoreReplaced:
+def _replaces(change: Change) -> bool:
+    before, after = change.before, change.after
+    if before is None or before["annotator"] == change.annotator:
+        return False
+    return after is None or after["class_id"] != before["class_id"]
+
+
+def _replaced_error(path: Path) -> StoreReplaced:
     return StoreReplaced(
         f"{printable(path)} was replaced by another file while the app was open.",
-        "The labels that are in it are shown from now on; undo knows only what was done in it.",
+        "Its labels are shown from now on; undo covers only what was done in that file.",
     )
 
 
-def _gone(path: Path) -> StoreReplaced:
+def _gone_error(path: Path) -> StoreReplaced:
     return StoreReplaced(
         f"{printable(path)} was deleted or moved away while the app was open.",
-        "If that was a mistake, put it back; the next label makes a new one.",
+        "If that was a mistake, put it back; the next label creates a new one.",
     )
 
 
 def _not_saved(path: Path) -> StoreReplaced:
-    happened = _replaced(path) if path.exists() else _gone(path)
-    return StoreReplaced(f"Your last key was not saved: {happened.message}", happened.hint)
+    reason = _replaced_error(path) if path.exists() else _gone_error(path)
+    return StoreReplaced(f"Your last key was not saved: {reason.message}", reason.hint)

@@ -1,12 +1,13 @@
-"""Pictures made ahead of time, in a thread or two, the newest wish first.
+"""Pictures made ahead of time in one or two threads, the newest request first.
 
-A wish says image, look, panel and how many bytes it may have; what is made
-lies in a cache. Decoded pixels are kept apart from encoded pictures: a coarse
-picture, its refinement and another size of the same image decode it once.
+A request says which image, with which view settings, for which panel and of how
+many bytes at most; the results are kept in a cache. Decoded pixels are kept
+apart from encoded pictures: a coarse picture, its refinement and another size of
+the same image decode it only once.
 
-A file may become another one while the app is open. So what is wished for
-again is looked at again, and made anew where size or time are others now; the
-file of the image on the screen is looked at each second.
+A file may be replaced while the app is open. So the file of a picture that is
+requested again is checked, and the picture is made again if size or time of the
+file changed; the file of the image on the screen is checked every second.
 """
 
 import math
@@ -26,13 +27,13 @@ from mia_tui.terminal.pictures import draw_picture, useful_px
 from mia_tui.tui.pictures.preload import Preload
 
 _PICTURE_BYTES = 64 << 20
-_SHOWN_S = 1.0  # the file of what is on the screen is looked at so often
+_CHECK_S = 1.0  # between two checks of the file of what is on the screen
 _VIEWS = 24  # of at most a panel's pixels each, 3 MB
 
 
 @dataclass(frozen=True)
-class Wish:
-    """A picture that is wanted; `max_bytes` None is the best there is."""
+class PictureRequest:
+    """Which picture to make; with `max_bytes` None the finest possible."""
 
     key: ImageKey
     look: Look
@@ -41,21 +42,21 @@ class Wish:
 
 
 Stamp = tuple[int, int] | None
-"""Time and size of a file; None where it cannot be looked at."""
+"""Time and size of a file; None if they cannot be read."""
 
 
 @dataclass(frozen=True)
-class Ready:
-    """A wish come true, or why it cannot.
+class PictureResult:
+    """The picture that was requested, or why there is none.
 
     Attributes:
-        view: What the picture shows of the image; None where it cannot be read.
+        view: What the picture shows of the image; None if it cannot be read.
         problem: Why there is no picture, as a sentence.
         missing: Whether that is because the file is gone.
         stamp: Of the file that it was made from.
     """
 
-    wish: Wish
+    request: PictureRequest
     picture: Picture | None
     view: View | None
     problem: str | None = None
@@ -64,17 +65,17 @@ class Ready:
 
 
 class PictureCache:
-    """Makes pictures.
+    """Makes and keeps pictures.
 
     Args:
         root: Folder of the dataset.
-        terminal: What pictures are for.
-        threads: One leaves a core of two to the app; encoders release the interpreter's lock.
-        on_ready: Called in a thread of the prefetch for each picture made.
+        terminal: What pictures are made for.
+        threads: With two cores, one thread leaves the other core to the app; encoders release the GIL.
+        on_ready: Called in one of these threads for each picture made.
         max_megapixels: Larger images are not read.
-        on_changed: Called in a thread when the file of an image is found to be another one than its pictures
-            were made from; they are not kept.
-        head_start: What was read already.
+        on_changed: Called in one of these threads when the file of an image changed since its pictures were made;
+            they are dropped.
+        preload: What was read already.
     """
 
     def __init__(
@@ -83,52 +84,52 @@ class PictureCache:
         terminal: Terminal,
         *,
         threads: int,
-        on_ready: Callable[[Ready], None],
+        on_ready: Callable[[PictureResult], None],
         max_megapixels: float,
         on_changed: Callable[[ImageKey], None] = lambda _: None,
-        head_start: Preload | None = None,
+        preload: Preload | None = None,
     ) -> None:
         self._root = root
         self._terminal = terminal
         self._on_ready, self._on_changed = on_ready, on_changed
         self._max_megapixels = max_megapixels
-        self._head_start = head_start
+        self._preload = preload
         self._ids = count(1)
         self._changed = threading.Condition()
-        self._wishes: list[Wish] = []
-        self._doubts: list[Wish] = []  # made already; their files are to be looked at again
-        self._shown: Wish | None = None  # on the screen
-        self._look_at = math.inf  # when its file is looked at next
-        self._making: set[Wish] = set()
-        self._cache: OrderedDict[Wish, Ready] = OrderedDict()
+        self._requests: list[PictureRequest] = []
+        self._to_check: list[PictureRequest] = []  # made already; their files are to be checked
+        self._shown: PictureRequest | None = None  # on the screen
+        self._check_at = math.inf  # when its file is checked next
+        self._making: set[PictureRequest] = set()
+        self._cache: OrderedDict[PictureRequest, PictureResult] = OrderedDict()
         self._bytes = 0
-        self._views: OrderedDict[tuple[Wish, Stamp], View] = OrderedDict()
+        self._views: OrderedDict[tuple[PictureRequest, Stamp], View] = OrderedDict()
         self._pixels: tuple[tuple[ImageKey, Stamp], Pixels] | None = None
         self._ended = False
         for number in range(threads):
             threading.Thread(target=self._work, name=f"pictures-{number}", daemon=True).start()
 
-    def get(self, wish: Wish) -> Ready | None:
+    def get(self, request: PictureRequest) -> PictureResult | None:
         """The picture, if it is made."""
         with self._changed:
-            ready = self._cache.get(wish)
-            if ready is not None:
-                self._cache.move_to_end(wish)
-            return ready
+            result = self._cache.get(request)
+            if result is not None:
+                self._cache.move_to_end(request)
+            return result
 
-    def want(self, wishes: Sequence[Wish], *, shown: Wish | None = None) -> None:
-        """What to make now, the most urgent first; earlier wishes that are not begun are dropped.
+    def want(self, requests: Sequence[PictureRequest], *, shown: PictureRequest | None = None) -> None:
+        """What to make now, the most urgent first; earlier requests that are not begun are dropped.
 
         Args:
-            wishes: Where one is made already, its file is looked at again.
-            shown: What is on the screen: its file is looked at, too, and each second from now on.
+            requests: If one is made already, its file is checked.
+            shown: What is on the screen: its file is checked, too, and every second from now on.
         """
         with self._changed:
-            self._wishes = list(wishes)
+            self._requests = list(requests)
             self._shown = shown
-            self._look_at = math.inf if shown is None else time.monotonic() + _SHOWN_S
-            asked = wishes if shown is None else (shown, *wishes)
-            self._doubts = [wish for wish in dict.fromkeys(asked) if wish in self._cache]
+            self._check_at = math.inf if shown is None else time.monotonic() + _CHECK_S
+            asked = requests if shown is None else (shown, *requests)
+            self._to_check = [request for request in dict.fromkeys(asked) if request in self._cache]
             self._changed.notify_all()
 
     def close(self) -> None:
@@ -139,45 +140,45 @@ class PictureCache:
 
     def _work(self) -> None:
         while (task := self._next()) is not None:
-            wish, is_made = task
+            request, is_made = task
             if is_made:
-                self._look_again(wish)
+                self._check_file(request)
                 continue
-            ready = self._make(wish)
+            result = self._make(request)
             with self._changed:
-                self._making.discard(wish)
-                if ready is not None:
-                    self._keep(ready)
-            if ready is not None:
-                self._on_ready(ready)
+                self._making.discard(request)
+                if result is not None:
+                    self._keep(result)
+            if result is not None:
+                self._on_ready(result)
 
-    def _next(self) -> tuple[Wish, bool] | None:
-        """A wish, and whether it is made already and only to be looked at again."""
+    def _next(self) -> tuple[PictureRequest, bool] | None:
+        """A request, and whether its picture exists already and only its file is to be checked."""
         with self._changed:
             while not self._ended:
-                if self._doubts:
-                    return self._doubts.pop(0), True
-                for wish in self._wishes:
-                    if wish not in self._cache and wish not in self._making:
-                        self._making.add(wish)
-                        return wish, False
-                wait_s = self._look_at - time.monotonic()
+                if self._to_check:
+                    return self._to_check.pop(0), True
+                for request in self._requests:
+                    if request not in self._cache and request not in self._making:
+                        self._making.add(request)
+                        return request, False
+                wait_s = self._check_at - time.monotonic()
                 if wait_s <= 0 and self._shown is not None:
-                    self._look_at = time.monotonic() + _SHOWN_S
+                    self._check_at = time.monotonic() + _CHECK_S
                     return self._shown, True
                 self._changed.wait(None if self._shown is None else wait_s)
             return None
 
-    def _look_again(self, wish: Wish) -> None:
-        """Drop every picture of an image whose file is another one now."""
-        stamp = self._stamp(wish.key)
+    def _check_file(self, request: PictureRequest) -> None:
+        """Drop every picture of an image whose file changed."""
+        stamp = self._stamp(request.key)
         with self._changed:
-            ready = self._cache.get(wish)
-            if ready is None or ready.stamp == stamp:
+            result = self._cache.get(request)
+            if result is None or result.stamp == stamp:
                 return
-            for other in [other for other in self._cache if other.key == wish.key]:
+            for other in [other for other in self._cache if other.key == request.key]:
                 self._drop(other)
-        self._on_changed(wish.key)
+        self._on_changed(request.key)
 
     def _stamp(self, key: ImageKey) -> Stamp:
         try:
@@ -186,32 +187,32 @@ class PictureCache:
             return None
         return status.st_mtime_ns, status.st_size
 
-    def _make(self, wish: Wish) -> Ready | None:
-        """None where it is not wanted any more: the person has gone on, and drawing would hold up what is wanted."""
-        stamp = self._stamp(wish.key)  # before: a file that changes meanwhile is made anew at the next look
+    def _make(self, request: PictureRequest) -> PictureResult | None:
+        """Draw the picture; None if it is not requested any more, since drawing would delay what is."""
+        stamp = self._stamp(request.key)  # before: if the file changes meanwhile, the next check finds it
         try:
-            view = self._view(wish, stamp)
+            view = self._view(request, stamp)
         except DecodeError as error:
             gone = isinstance(error.__cause__, FileNotFoundError)
-            return Ready(wish, None, None, str(error), gone, stamp)
+            return PictureResult(request, None, None, str(error), gone, stamp)
         with self._changed:
-            if wish not in self._wishes:
+            if request not in self._requests:
                 return None
         picture = draw_picture(
-            view.pixels, wish.panel, self._terminal, max_bytes=wish.max_bytes, image_id=next(self._ids)
+            view.pixels, request.panel, self._terminal, max_bytes=request.max_bytes, image_id=next(self._ids)
         )
-        return Ready(wish, picture, view, stamp=stamp)
+        return PictureResult(request, picture, view, stamp=stamp)
 
-    def _view(self, wish: Wish, stamp: Stamp) -> View:
-        decoded = replace(wish, max_bytes=None), stamp
+    def _view(self, request: PictureRequest, stamp: Stamp) -> View:
+        decoded = replace(request, max_bytes=None), stamp
         with self._changed:
             view = self._views.get(decoded)
         if view is None:
             view = load_view(
-                self._source(wish, stamp),
-                wish.key.frame,
-                useful_px(wish.panel, self._terminal),
-                wish.look,
+                self._source(request, stamp),
+                request.key.frame,
+                useful_px(request.panel, self._terminal),
+                request.look,
                 max_megapixels=self._max_megapixels,
             )
             with self._changed:
@@ -220,37 +221,37 @@ class PictureCache:
                     self._views.popitem(last=False)
         return view
 
-    def _source(self, wish: Wish, stamp: Stamp) -> Path | Pixels:
-        """The file, or pixels: of the first image, which was read early; of an enlarged one, which are kept so
-        that moving over it does not decode it again."""
-        path = self._root / wish.key.path
-        if wish.look.zoom <= 1:
-            return self._read_early(wish) or path
+    def _source(self, request: PictureRequest, stamp: Stamp) -> Path | Pixels:
+        """The file; or pixels, if it is the first image, which was preloaded, or an enlarged one, whose pixels are
+        kept so that moving over it does not decode it again."""
+        path = self._root / request.key.path
+        if request.look.zoom <= 1:
+            return self._preloaded(request) or path
         kept = self._pixels
-        if kept is None or kept[0] != (wish.key, stamp):
-            pixels = load_pixels(path, wish.key.frame, max_megapixels=self._max_megapixels)
-            kept = self._pixels = ((wish.key, stamp), pixels)
+        if kept is None or kept[0] != (request.key, stamp):
+            pixels = load_pixels(path, request.key.frame, max_megapixels=self._max_megapixels)
+            kept = self._pixels = ((request.key, stamp), pixels)
         return kept[1]
 
-    def _read_early(self, wish: Wish) -> Pixels | None:
-        head_start, self._head_start = self._head_start, None
+    def _preloaded(self, request: PictureRequest) -> Pixels | None:
+        preload, self._preload = self._preload, None
         return (
-            None if head_start is None else head_start.take(wish.key, useful_px(wish.panel, self._terminal))
+            None if preload is None else preload.take(request.key, useful_px(request.panel, self._terminal))
         )
 
-    def _keep(self, ready: Ready) -> None:
-        self._cache[ready.wish] = ready
-        self._bytes += _size(ready)
+    def _keep(self, result: PictureResult) -> None:
+        self._cache[result.request] = result
+        self._bytes += _size(result)
         while self._bytes > _PICTURE_BYTES and len(self._cache) > 1:
             self._drop(next(iter(self._cache)))
 
-    def _drop(self, wish: Wish) -> None:
-        self._bytes -= _size(self._cache.pop(wish))
+    def _drop(self, request: PictureRequest) -> None:
+        self._bytes -= _size(self._cache.pop(request))
 
 
-def _size(ready: Ready) -> int:
-    """About what a picture takes in memory: text of half blocks has two bytes a character."""
-    picture = ready.picture
+def _size(result: PictureResult) -> int:
+    """About the memory that a picture takes: text of half blocks has two bytes a character."""
+    picture = result.picture
     if picture is None:
         return 1000
     return (

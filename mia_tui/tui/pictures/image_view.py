@@ -1,13 +1,14 @@
-"""The picture: ready lines in a panel of fixed size, graphics on top.
+"""The widget that shows a picture: lines of text in a panel of fixed size, graphics on top.
 
 A new picture never changes the layout and is written once. The whole panel is
-written each time, blanks around the picture included, which wipes what was
-there. Graphics (sixel, iTerm2, kitty's placement) follow the last line. When
-something lay over a part of them and went away (a toast), they are sent again.
+written each time, with blanks around the picture, which erases what was there.
+Graphics (sixel, iTerm2, kitty's placement) follow the last line. They are sent
+again after a message that covered a part of them has disappeared.
 """
 
 from collections import deque
 from collections.abc import Callable, Container, Sequence
+from functools import partial
 
 from rich.color import Color
 from rich.segment import Segment
@@ -23,11 +24,11 @@ from mia_tui.terminal.half import RESET
 from mia_tui.terminal.model import Panel, Picture, Terminal
 from mia_tui.terminal.pictures import hide_picture
 from mia_tui.text import printable
-from mia_tui.tui.pictures.link import ASK, Link
-from mia_tui.tui.pictures.raw_strip import RawStrip
+from mia_tui.tui.pictures.flow_control import ASK, FlowControl
+from mia_tui.tui.pictures.strips import RawStrip
 
 NO_IMAGES = 'Images are not shown: graphics is set to "none"'
-"""Nothing else keeps the app from showing them."""
+"""The only reason why the app would not show them."""
 
 
 class ImageView(Widget, can_focus=False):
@@ -35,7 +36,7 @@ class ImageView(Widget, can_focus=False):
 
     Args:
         terminal: What the terminal can do.
-        link: Told about every picture that goes out.
+        flow_control: Gets the size of every picture that is written.
         write: Sends bytes to the terminal without painting.
     """
 
@@ -43,18 +44,23 @@ class ImageView(Widget, can_focus=False):
         """The panel has another size, in cells or in pixels; pictures for the old one do not fit."""
 
     def __init__(
-        self, terminal: Terminal, link: Link, write: Callable[[str], None], *, id: str | None = None
+        self,
+        terminal: Terminal,
+        flow_control: FlowControl,
+        write: Callable[[str], None],
+        *,
+        id: str | None = None,
     ) -> None:
         super().__init__(id=id)
         self._write = write
         self._terminal = terminal
         self._cells = Cells(terminal)
-        self._link = link
+        self._flow_control = flow_control
         self._picture: Picture | None = None
         self._lines: list[Strip] = []
-        self._replaced = ""  # kitty: takes the picture before off the screen
-        self._parts: deque[Region] = deque()  # to be painted yet
-        self._torn = False
+        self._replaced = ""  # kitty: removes the previous picture from the screen
+        self._parts: deque[Region] = deque()  # still to be painted
+        self._is_erased = False  # graphics were overwritten by blank lines and not written again yet
 
     @property
     def panel(self) -> Panel:
@@ -70,9 +76,9 @@ class ImageView(Widget, can_focus=False):
 
         Args:
             picture: The picture.
-            part_bytes: Paint only about so many bytes of it now, the rest by `more`: on a slow line a key's
-                answer then waits for no more than that. Pictures of pixels are painted whole.
-            is_refined: It is a better one of what is there: that is seen until the last byte has come.
+            part_bytes: Paint only about so many bytes of it now, and more with each call of `paint_next_part`: on a
+                slow connection the answer to a key then waits for no more than that. Graphics are painted whole.
+            is_refined: It is a finer picture of the same image: the coarse one stays until the last byte has come.
         """
         keeps = is_refined and self._picture is not None and not self._parts and bool(picture.graphics)
         self._replaced = self._hiding() if picture is not self._picture else ""
@@ -83,9 +89,9 @@ class ImageView(Widget, can_focus=False):
         ends = {min(start + rows, picture.panel.rows) for start in range(0, picture.panel.rows, rows)}
         self._parts = deque(Region(0, end - rows, self.size.width, rows) for end in sorted(ends))
         self._lines = self._strips(picture, ends, picture.size_bytes // len(ends), keeps=keeps)
-        self.more()
+        self.paint_next_part()
 
-    def more(self) -> bool:
+    def paint_next_part(self) -> bool:
         """Paint the next part of a picture, if there is one."""
         if not self._parts:
             return False
@@ -101,7 +107,7 @@ class ImageView(Widget, can_focus=False):
         self.refresh()
 
     def withdraw(self) -> None:
-        """Another screen lies over it: kitty's pictures stay where they are until they are taken away."""
+        """Another screen covers it: kitty's pictures have to be removed explicitly."""
         hiding = self._hiding()
         if hiding:
             self._write(hiding)
@@ -125,7 +131,7 @@ class ImageView(Widget, can_focus=False):
         self.post_message(self.Resized())
 
     def window_changed(self) -> None:
-        """The terminal's window is another one, though this panel may have as many cells as before."""
+        """The terminal's window was resized, though this panel may have as many cells as before."""
         if self._cells.look_again():
             self.post_message(self.Resized())
 
@@ -134,8 +140,8 @@ class ImageView(Widget, can_focus=False):
     ) -> list[Strip]:
         """The lines; each part ends with the question whether it has arrived.
 
-        Where `keeps`, they are written once: what is under the picture stays. Lines that wipe it follow, for when
-        something has lain over them.
+        If `keeps`, these lines leave the cells under the picture as they are, and are written only once. After that
+        they are replaced by lines that erase them, needed after something covered the picture.
         """
         columns, last = picture.panel.columns, picture.panel.rows - 1
         strips: list[Strip] = []
@@ -146,7 +152,7 @@ class ImageView(Widget, can_focus=False):
             if row + 1 in ends:
                 text += (self._overlay(picture) if row == last else "") + ASK
                 on_written = self._on_end(picture, part_bytes, keeps=keeps)
-            strips.append(RawStrip(text, columns, _plain_cells(picture, row), on_written))
+            strips.append(RawStrip(text, columns, partial(_plain_cells, picture, row), on_written))
         return strips
 
     def _overlay(self, picture: Picture) -> str:
@@ -157,25 +163,25 @@ class ImageView(Widget, can_focus=False):
         return f"\x1b7{self._replaced}{place}{picture.graphics}\x1b8"
 
     def _on_line(self) -> None:
-        """A blank line went out, which wiped what it lay under."""
-        if not self._torn:
-            self._torn = True
+        """A blank line was written, which erased the graphics there."""
+        if not self._is_erased:
+            self._is_erased = True
             self.call_after_refresh(self._mend)
 
     def _on_end(self, picture: Picture, size_bytes: int, *, keeps: bool) -> Callable[[], None]:
         def written() -> None:
-            self._torn = False
-            self._link.sent(size_bytes)
+            self._is_erased = False
+            self._flow_control.sent(size_bytes)
             if keeps and picture is self._picture:
                 self._lines = self._strips(picture, {picture.panel.rows}, size_bytes)
 
         return written
 
     def _mend(self) -> None:
-        """Lines went out without the last one and its graphics."""
-        if self._torn and self._terminal.graphics != "kitty":
+        """Paint all again if lines were written without the last one, which has the graphics."""
+        if self._is_erased and self._terminal.graphics != "kitty":
             self.refresh()
-        self._torn = False
+        self._is_erased = False
 
     def _card(self, lines: Sequence[str]) -> list[Strip]:
         width, height = self.size
@@ -190,7 +196,7 @@ class ImageView(Widget, can_focus=False):
 
 
 def _around(picture: Picture, row: int) -> str:
-    """A blank line but for the cells that a picture covers, less the last ones, which it may cover in part."""
+    """A blank line that skips the cells a picture covers, except the last one, which it may cover in part."""
     kept = picture.columns - 1
     if kept < 1 or not picture.y <= row < picture.y + picture.rows - 1:
         return ""
@@ -198,21 +204,17 @@ def _around(picture: Picture, row: int) -> str:
     return f"{' ' * picture.x}\x1b[{kept}C{' ' * right}{RESET}"
 
 
-def _plain_cells(picture: Picture, row: int) -> Callable[[], list[Segment]]:
-    """The segments of a line, for where something lies over a part of it."""
-
-    def segments() -> list[Segment]:
-        columns, covered = picture.panel.columns, row - picture.y
-        if picture.cells is None or not 0 <= covered < picture.rows:
-            return [Segment(" " * columns)]
-        blocks = [
-            Segment("▀", Style.from_color(_colour(top), _colour(bottom)))
-            for top, bottom in picture.cells[covered].tolist()
-        ]
-        right = columns - picture.x - picture.columns
-        return [Segment(" " * picture.x), *blocks, Segment(" " * right)]
-
-    return segments
+def _plain_cells(picture: Picture, row: int) -> list[Segment]:
+    """The segments of a line, used where something covers a part of it."""
+    columns, covered = picture.panel.columns, row - picture.y
+    if picture.cells is None or not 0 <= covered < picture.rows:
+        return [Segment(" " * columns)]
+    blocks = [
+        Segment("▀", Style.from_color(_colour(top), _colour(bottom)))
+        for top, bottom in picture.cells[covered].tolist()
+    ]
+    right = columns - picture.x - picture.columns
+    return [Segment(" " * picture.x), *blocks, Segment(" " * right)]
 
 
 def _colour(rgb: list[int]) -> Color:

@@ -1,7 +1,7 @@
-"""The first image of a dataset, read while Textual is still being imported.
+"""Reads the first image of a dataset while Textual is still being imported.
 
-The import takes 150 ms of one core. What was found at the last visit, and the image that the person was at, are
-known without it; so another thread reads and decodes that image meanwhile. Nothing here may import Textual.
+The import takes 150 ms of one core. The images found the last time, and the one that the person was at, are known
+without it; so another thread reads and decodes that image meanwhile. Nothing here may import Textual.
 """
 
 import threading
@@ -20,7 +20,7 @@ _CELL_PX = (16, 32)  # larger than the cells of most terminals, which have not a
 
 
 class Preload:
-    """What is known of a dataset, and its first image.
+    """The images of a dataset as they were listed the last time, and the pixels of the first one to show.
 
     Args:
         dataset: Its folder.
@@ -32,21 +32,21 @@ class Preload:
         self.dataset = dataset
         self._box_px = (columns * _CELL_PX[0], rows * _CELL_PX[1])
         self._taken = threading.Lock()
-        pool = ThreadPoolExecutor(1, "head-start")
+        pool = ThreadPoolExecutor(1, "preload")
         self._listing = pool.submit(load_listing, dataset)
         self._key = pool.submit(self._first)
         self._pixels: Future[Pixels | None] | None = pool.submit(self._read)
         pool.shutdown(wait=False)
 
     def listing(self) -> Listing | None:
-        """The images of the last visit; waits for them."""
+        """The images found the last time, None if there are none; waits for them."""
         return self._listing.result()
 
     def take(self, key: ImageKey, box_px: tuple[int, int]) -> Pixels | None:
-        """The pixels of an image, if it is the one that was read; waits for them. Only the first call gets any.
+        """The pixels of an image, if it is the one that was read; waits for them. Only the first call gets them.
 
         Args:
-            key: The image that is wanted.
+            key: The image to show.
             box_px: Width and height it is shown in.
         """
         with self._taken:
@@ -72,10 +72,10 @@ class Preload:
         path = self.dataset / key.path
         try:
             return Pixels(decode_upright(path, key.frame, box_px=self._box_px), path, key.frame, None)
-        except DecodeError:  # whoever wants the image will find out, too, and say it
+        except DecodeError:  # decoding it again will fail as well, and that is shown
             return None
 
     def _is_enough(self, pixels: Pixels, box_px: tuple[int, int]) -> bool:
-        """Whether a reduced image is not too coarse for where it is shown."""
+        """Whether a reduced image has enough pixels for the box."""
         is_whole = pixels.upright.image.width == pixels.upright.width
         return is_whole or (box_px[0] <= self._box_px[0] and box_px[1] <= self._box_px[1])

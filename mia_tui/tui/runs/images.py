@@ -11,11 +11,11 @@ from mia_tui.runs.evaluation.files import images_judged, judgements_file, load_j
 from mia_tui.runs.list.home import job_here, samples_here
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.text import printable
-from mia_tui.tui.places import OpenImages, Place
+from mia_tui.tui.open_dataset import OpenDataset, OpenImages
 
 
 def images_behind(
-    run: RunDir, place: Place, verdict: ConfusionReport, *, truth: int, predicted: int | None = None
+    run: RunDir, place: OpenDataset, verdict: ConfusionReport, *, truth: int, predicted: int | None = None
 ) -> OpenImages:
     """The images that were judged, those mistaken first. Reads files, so for a thread.
 

@@ -16,7 +16,7 @@ from mia_tui.text import printable
 from mia_tui.tui.context import Context
 from mia_tui.tui.dialogs import Question
 from mia_tui.tui.keys.command_queue import Command
-from mia_tui.tui.places import OpenImages, Place
+from mia_tui.tui.open_dataset import OpenDataset, OpenImages
 from mia_tui.tui.runs.follow import RunSnapshot
 from mia_tui.tui.runs.pages import PAGES, RunPages
 
@@ -39,8 +39,11 @@ class RunFace(Protocol):
     async def ask(self, dialog: Screen[Answer]) -> Answer | None:
         """Show another screen until the person leaves it; what came of it."""
 
-    def warn(self, error: MiaError) -> None:
+    def say_error(self, error: MiaError) -> None:
         """Show what went wrong, wherever the person is."""
+
+    async def show_help(self) -> None:
+        """Show the keys until they are closed."""
 
     def beside(self, work: Command) -> None:
         """Do something that takes long beside the commands that follow, also when the screen is left."""
@@ -59,12 +62,12 @@ class RunCommands:
     """The commands by the id of their action.
 
     Args:
-        face: The screen.
+        screen: The screen.
         place: The dataset.
         context: What screens share.
     """
 
-    def __init__(self, face: RunFace, place: Place, context: Context) -> None:
+    def __init__(self, face: RunFace, place: OpenDataset, context: Context) -> None:
         self._face, self._place, self._context = face, place, context
         self.by_name: dict[str, Command] = {
             "stop": self._stop,
@@ -79,7 +82,7 @@ class RunCommands:
             "which_epoch": self._which_epoch,
             "matrix": self._matrix,
             "leave": self._leave,
-            "help": self._help,
+            "help": face.show_help,
             **{f"pane_{name}": self._soon(partial(face.pages.turn_to, name)) for name in PAGES},
             "pane_next": self._soon(partial(face.pages.turn, 1)),
             "pane_previous": self._soon(partial(face.pages.turn, -1)),
@@ -191,7 +194,7 @@ class RunCommands:
 
         face = self._face
         work = await asyncio.to_thread(start_suggesting, face.run, self._place)
-        face.beside(lambda: tell_suggesting(work, say=face.say, failed=face.warn))
+        face.beside(lambda: tell_suggesting(work, say=face.say, failed=face.say_error))
 
     # What is seen
 
@@ -228,8 +231,3 @@ class RunCommands:
 
     async def _leave(self) -> None:
         self._face.leave(None)
-
-    async def _help(self) -> None:
-        from mia_tui.tui.help import HelpScreen
-
-        await self._face.ask(HelpScreen(self._context, "run"))

@@ -5,38 +5,32 @@ in `run_words`, what the pages show in `run_pages`, what keys do in `run_command
 """
 
 from functools import partial
-from typing import TypeVar
 
 from rich.style import Style
 from textual import on
 from textual.app import ComposeResult
 from textual.message import Message
-from textual.screen import Screen
 
-from mia_tui.errors import MiaError
 from mia_tui.runs.record.layout import RunDir
-from mia_tui.text import counted
 from mia_tui.tui.context import Context
-from mia_tui.tui.keys.bindings import bind_keys, key_hints
-from mia_tui.tui.keys.command_queue import Command, CommandQueue
-from mia_tui.tui.places import OpenImages, Place
+from mia_tui.tui.keys.bindings import key_hints
+from mia_tui.tui.open_dataset import OpenDataset, OpenImages
 from mia_tui.tui.runs.confusion import ConfusionMatrix
 from mia_tui.tui.runs.follow import RunFollow, RunSnapshot
 from mia_tui.tui.runs.pages import RunPages
 from mia_tui.tui.runs.run_commands import RunCommands
 from mia_tui.tui.runs.words import bars, doing, figures_line, is_bad, status_words
+from mia_tui.tui.screen import KeyedScreen
 from mia_tui.tui.widgets.ink import style
 from mia_tui.tui.widgets.key_line import KeyLine
 from mia_tui.tui.widgets.line_list import LineList
 from mia_tui.tui.widgets.text_block import TextBlock
 from mia_tui.tui.widgets.text_line import TextLine
 
-Answer = TypeVar("Answer")
-
 _BAD = "#d55e00"
 
 
-class RunScreen(Screen[OpenImages | None]):
+class RunScreen(KeyedScreen[OpenImages | None]):
     """A run; ends with images that the person wants to see, or None.
 
     Args:
@@ -46,7 +40,7 @@ class RunScreen(Screen[OpenImages | None]):
     """
 
     SCOPE = "run"
-    AUTO_FOCUS = ""
+    commands: RunCommands
 
     class News(Message):
         """Something is different about the run."""
@@ -55,15 +49,13 @@ class RunScreen(Screen[OpenImages | None]):
             super().__init__()
             self.run, self.snapshot = run, snapshot
 
-    def __init__(self, run: RunDir, place: Place, context: Context) -> None:
-        super().__init__()
-        bind_keys(self, self.SCOPE, context.user.keys)
+    def __init__(self, run: RunDir, place: OpenDataset, context: Context) -> None:
+        super().__init__(context)
         self._key_line = KeyLine(context.ink, key_hints(self.SCOPE, context.user.keys))
         ink = context.ink
-        self.run, self.context = run, context
+        self.run = run
         self.pages = RunPages(ink, id="run-pages")
         self.commands = RunCommands(self, place, context)
-        self.queue = CommandQueue(begin=self._begin, done=self._show, failed=self._fail, slow=self._say_slow)
         self._head, self._doing = TextLine(ink, id="run-title"), TextBlock(id="run-doing")
         self._epoch_bar, self._run_bar = TextLine(ink, id="run-epoch-bar"), TextLine(ink, id="run-bar")
         self._figures, self._tabs = TextLine(ink, id="run-figures"), TextLine(ink, id="run-tabs")
@@ -71,7 +63,7 @@ class RunScreen(Screen[OpenImages | None]):
         self._snapshot: RunSnapshot | None = None
         self._message = self._message_shown = ""
         self._doing_text = ""
-        self._follow = RunFollow(run, partial(self._tell, run))
+        self._follow = RunFollow(run, partial(self._post_news, run))
 
     def compose(self) -> ComposeResult:
         yield self._head
@@ -85,7 +77,6 @@ class RunScreen(Screen[OpenImages | None]):
         yield self._key_line
 
     def on_mount(self) -> None:
-        self.run_worker(self.queue.run(), group="commands", name="commands")
         self._follow.start()
 
     def on_unmount(self) -> None:
@@ -108,24 +99,13 @@ class RunScreen(Screen[OpenImages | None]):
         self._message = message
         self._show_message()
 
-    def warn(self, error: MiaError) -> None:
-        timeout_s = 2 * self.context.user.toast_s
-        self.app.notify(str(error), severity="error", timeout=timeout_s, markup=False)
-
-    def beside(self, work: Command) -> None:
-        self.app.run_worker(work(), group="beside")
-
-    async def ask(self, dialog: Screen[Answer]) -> Answer | None:
-        self.queue.forget_waiting()
-        return await self.app.push_screen_wait(dialog)
-
     def look_now(self) -> None:
         self._follow.ask_now()
 
     def follow(self, run: RunDir) -> None:
         self._follow.close()
         self.run, self._snapshot = run, None
-        self._follow = RunFollow(run, partial(self._tell, run))
+        self._follow = RunFollow(run, partial(self._post_news, run))
         self._follow.start()
 
     def leave(self, images: OpenImages | None) -> None:
@@ -134,49 +114,42 @@ class RunScreen(Screen[OpenImages | None]):
 
     # What comes from outside
 
-    def action_obey(self, name: str) -> None:
-        self.queue.do(self.commands.by_name[name], opens=True)
-
     @on(News)
     def _take(self, event: News) -> None:
         if event.run == self.run:
             if self._snapshot is not None and event.snapshot.status != self._snapshot.status:
                 self._message = ""  # what was said of it is over
             self._snapshot = event.snapshot
-            self._show()
+            self.show()
 
     @on(LineList.LineClicked)
     @on(ConfusionMatrix.Picked)
     def _pick(self) -> None:
-        self._show()
+        self.show()
 
     def on_resize(self) -> None:
-        self.call_after_refresh(self._show)
+        self.call_after_refresh(self.show)
 
     def on_screen_resume(self) -> None:
-        self._show()
+        self.show()
 
-    def _tell(self, run: RunDir, snapshot: RunSnapshot) -> None:
-        """From the thread; after the screen has gone there is nobody to tell."""
-        if self.is_running:
-            self.post_message(self.News(run, snapshot))
+    def _post_news(self, run: RunDir, snapshot: RunSnapshot) -> None:
+        self.post_from_thread(self.News(run, snapshot))
 
     # Painting
 
-    def _begin(self) -> None:
+    def command_begins(self) -> None:
+        self._message = ""  # painted when it has ended
+
+    def say_failed(self, message: str) -> None:
         self._message = ""
+        super().say_failed(message)
 
-    def _fail(self, error: MiaError, dropped: int) -> None:
-        self._message, text = "", str(error)
-        if dropped:
-            text += f" {counted(dropped, 'key')} pressed meanwhile had no effect."
-        self.notify(text, severity="error", timeout=2 * self.context.user.toast_s, markup=False)
-
-    def _say_slow(self, waiting: int) -> None:
+    def command_is_slow(self, waiting: int) -> None:
         if not self._message:
             self.say("One moment.")
 
-    def _show(self) -> None:
+    def show(self) -> None:
         """Paint what is different now."""
         if not self.is_current or not self.size.width:
             return

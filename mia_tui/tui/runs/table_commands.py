@@ -20,7 +20,7 @@ from mia_tui.runs.worker.queue import last_in_line
 from mia_tui.text import counted, name_some, printable
 from mia_tui.tui.context import Context
 from mia_tui.tui.keys.command_queue import Command
-from mia_tui.tui.places import OpenImages, Place
+from mia_tui.tui.open_dataset import OpenDataset, OpenImages
 from mia_tui.tui.runs.table_view import FILTERS, RunTableView
 
 Answer = TypeVar("Answer")
@@ -39,6 +39,9 @@ class RunTableFace(Protocol):
 
     async def ask(self, dialog: Screen[Answer]) -> Answer | None:
         """Show another screen until the person leaves it; what came of it."""
+
+    async def confirm(self, title: str, text: str, *, no: str, yes: str) -> bool:
+        """Ask a question with two answers."""
 
     def beside(self, work: Command) -> None:
         """Do something that takes long beside the commands that follow, also when the room is left."""
@@ -61,11 +64,11 @@ class RunsCommands:
     Args:
         place: The dataset, and who is there.
         view: What is shown.
-        face: The screen.
+        screen: The screen.
         context: What screens share.
     """
 
-    def __init__(self, place: Place, view: RunTableView, face: RunTableFace, context: Context) -> None:
+    def __init__(self, place: OpenDataset, view: RunTableView, face: RunTableFace, context: Context) -> None:
         self._place, self._view, self._face, self._context = place, view, face, context
         self.by_name: dict[str, Command] = {
             "open": self._open,
@@ -207,7 +210,7 @@ class RunsCommands:
         if row is None:
             return
         result = await asyncio.to_thread(request_stop, row.run)
-        if result.may_kill and await self._confirm(
+        if result.may_kill and await self._face.confirm(
             f"End {printable(row.run.name)} at once?",
             "It was asked to stop and has not yet. What it did since its last checkpoint would be lost.",
             yes="End it",
@@ -223,7 +226,7 @@ class RunsCommands:
         if not rows:
             return
         size = await asyncio.to_thread(lambda: sum(_bytes_in(row.run.path) for row in rows))
-        if await self._confirm(_delete_title(rows), _delete_text(rows, size), yes="Delete", no="Keep"):
+        if await self._face.confirm(_delete_title(rows), _delete_text(rows, size), yes="Delete", no="Keep"):
             self._face.beside(lambda: self._delete_all(rows))
 
     async def _delete_all(self, rows: Sequence[RunSummary]) -> None:
@@ -245,11 +248,6 @@ class RunsCommands:
 
         listed = [Choice(text, value) for text, value in choices]
         return await self._face.ask(PickDialog(title, listed, self._context.ink, searchable=False))
-
-    async def _confirm(self, title: str, text: str, *, yes: str, no: str) -> bool:
-        from mia_tui.tui.dialogs import Question
-
-        return bool(await self._face.ask(Question(title, text, ((no, False), (yes, True)))))
 
 
 def _delete_title(rows: Sequence[RunSummary]) -> str:

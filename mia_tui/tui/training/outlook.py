@@ -10,7 +10,7 @@ from mia_tui.dataset.model import Part
 from mia_tui.errors import ConfigError, MiaError
 from mia_tui.runs.preflight.prepare import Dataset, prepare_training, read_dataset
 from mia_tui.runs.record.job import Sample
-from mia_tui.tui.places import Place
+from mia_tui.tui.open_dataset import OpenDataset
 from mia_tui.tui.training.form import SPLIT_FIELDS, field_named_in, in_words
 
 # Settings that the numbers below depend on.
@@ -48,7 +48,7 @@ class StartEstimate:
         return {part: sum(of[part] for of in self.counts.values()) for part in parts}
 
 
-Wish = tuple[TrainConfig, frozenset[str]]
+PictureRequest = tuple[TrainConfig, frozenset[str]]
 
 
 class EstimateThread:
@@ -59,10 +59,10 @@ class EstimateThread:
         on_ready: Called in the thread.
     """
 
-    def __init__(self, place: Place, on_ready: Callable[[StartEstimate], None]) -> None:
+    def __init__(self, place: OpenDataset, on_ready: Callable[[StartEstimate], None]) -> None:
         self._place, self._on_ready = place, on_ready
         self._changed = threading.Condition()
-        self._wish: Wish | None = None
+        self._wish: PictureRequest | None = None
         self._last: object = None
         self._is_busy = self._is_closed = False
         self._read: dict[tuple[str, str], Dataset] = {}

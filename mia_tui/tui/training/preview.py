@@ -17,8 +17,8 @@ from mia_tui.terminal.model import Picture, Terminal
 from mia_tui.terminal.pictures import draw_picture
 from mia_tui.text import printable
 from mia_tui.tui.context import Context
+from mia_tui.tui.open_dataset import OpenDataset
 from mia_tui.tui.pictures.image_view import NO_IMAGES, ImageView
-from mia_tui.tui.places import Place
 from mia_tui.tui.training.outlook import StartEstimate
 from mia_tui.tui.training.previewer import COLUMNS, Previewer
 from mia_tui.tui.widgets.text_block import TextBlock
@@ -36,7 +36,7 @@ class PreviewPane(Vertical):
         context: What screens share.
     """
 
-    class Ready(Message):
+    class PictureResult(Message):
         """The helper has imported torch."""
 
     class Made(Message):
@@ -53,14 +53,14 @@ class PreviewPane(Vertical):
             super().__init__()
             self.picture = picture
 
-    def __init__(self, place: Place, context: Context, *, id: str) -> None:
+    def __init__(self, place: OpenDataset, context: Context, *, id: str) -> None:
         super().__init__(id=id)
         self._place, self._ink = place, context.ink
         self._terminal = _for_sheets(context.terminal)
         self._caption = TextBlock(_CAPTION, classes="caption")
-        self._image = ImageView(self._terminal, context.link, self._write)
+        self._image = ImageView(self._terminal, context.flow_control, self._write)
         self._previewer = Previewer(
-            lambda sheet: self._tell(self.Made(sheet)), lambda: self._tell(self.Ready())
+            lambda sheet: self._tell(self.Made(sheet)), lambda: self._tell(self.PictureResult())
         )
         self._wanted: object = None
         self._first = 0
@@ -132,7 +132,7 @@ class PreviewPane(Vertical):
             return 1
         return max(1, min(_MOST_LINES, int(height * config.width / (width / COLUMNS * config.height))))
 
-    @on(Ready)
+    @on(PictureResult)
     def _is_ready(self) -> None:
         self._say("Augmenting")
 

@@ -3,14 +3,11 @@
 from textual.visual import VisualType
 from textual.widgets import Static
 
+from mia_tui.tui.textual_private import find_height_anew
+
 
 class TextBlock(Static):
     """Text without markup, as high as the present text needs.
-
-    Textual counts the layouts that a widget has asked for, and caches its height under that count. While a layout
-    is pending it does not count again: if a layout is made between two texts and the widget was not idle in between,
-    the second text keeps the height of the first. So every text increments `_layout_updates`, which is private to
-    Textual.
 
     Args:
         text: The first text.
@@ -22,4 +19,4 @@ class TextBlock(Static):
     def update(self, content: VisualType = "", *, layout: bool = True) -> None:
         """Show this text."""
         super().update(content, layout=layout)
-        self._layout_updates += 1
+        find_height_anew(self)

@@ -4,7 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 from textual import events
+from textual.binding import BindingsMap
 from textual.widgets import Input
+
+_EDITING = BindingsMap(Input.BINDINGS).key_to_bindings
 
 
 class TextField(Input):
@@ -35,7 +38,7 @@ class TextField(Input):
         if self._before(event):
             event.prevent_default()
             return
-        for binding in self._bindings.key_to_bindings.get(event.key, ()):
+        for binding in _EDITING.get(event.key, ()):
             event.stop()
             event.prevent_default()
             await self.run_action(binding.action)

@@ -1,8 +1,9 @@
 """Everything a key can do: one table a screen for bindings, help, command palette and the user's keys.
 
-Keys are written as people write them. The tables do without Textual, which may
-be imported only when the terminal has been asked for its colours;
-`key_bindings` makes Textual's bindings of them.
+Keys are written as people write them. A key is a line in the table of its
+screen; a screen is a module here and a name in `_NAMES`. The tables do without
+Textual, which may be imported only when the terminal has been asked for its
+colours.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,6 +1,6 @@
-"""Whatever happens in whatever order, the picture that is to be seen is the one that is seen in the end, and fine.
+"""Whatever happens in whatever order, the right picture is shown in the end, and it is a fine one.
 
-A terminal behind a line, pictures that are made when they are, a view that paints a little later: all played, with
+The terminal, the picture cache and a view that paints a little later are simulated, with
 a clock of their own. hypothesis picks what happens next.
 """
 
@@ -30,10 +30,10 @@ from mia_tui.dataset.model import ImageKey
 from mia_tui.terminal import kitty
 from mia_tui.terminal.model import Graphics, Panel, Picture, Terminal
 from mia_tui.terminal.pictures import hide_picture
-from mia_tui.tui.pictures.cache import Ready, Wish
+from mia_tui.tui.pictures.cache import PictureRequest, PictureResult
+from mia_tui.tui.pictures.flow_control import ASK, FlowControl
 from mia_tui.tui.pictures.kitty_cache import KEPT
-from mia_tui.tui.pictures.link import ASK, Link
-from mia_tui.tui.pictures.scheduler import PictureScheduler, Scene
+from mia_tui.tui.pictures.scheduler import DisplayTarget, PictureScheduler
 
 KEYS = [ImageKey(f"{number}.png") for number in range(24)]
 PANELS = (Panel(10, 5, 10, 20), Panel(8, 4, 10, 20))
@@ -50,11 +50,11 @@ class Sent:
     size: int
     text: str = ""
     asks: bool = False
-    seen: Ready | None = None
+    seen: PictureResult | None = None
 
 
 class World:
-    """A presenter and all around it."""
+    """A picture scheduler with everything around it."""
 
     def __init__(self, graphics: Graphics, model: KittyTerminal) -> None:
         self.terminal = Terminal(graphics, "true", 10, 20, True)
@@ -62,22 +62,22 @@ class World:
         self.now, self.speed = 0.0, 50e6
         self.timers: list[tuple[float, Callable[[], None]]] = []
         self.line: deque[Sent] = deque()
-        self.wanted: list[Wish] = []
-        self.made: dict[Wish, Ready] = {}
+        self.wanted: list[PictureRequest] = []
+        self.made: dict[PictureRequest, PictureResult] = {}
         self.generation = dict.fromkeys(KEYS, 0)  # of each image's file
-        self.drawn: list[tuple[Wish, int]] = []  # by the number of the picture, less one
-        self.seen: Ready | None = None
+        self.drawn: list[tuple[PictureRequest, int]] = []  # by the number of the picture, less one
+        self.seen: PictureResult | None = None
         self.painting: deque[Sent] = deque()  # parts of the view that are to be painted
         self.refreshed: deque[Sent] = deque()  # those which the view will write at its next turn
         self.on_view: Picture | None = None
         self.refused: list[ImageKey] = []
-        self.link = Link(lambda: self.now)
-        self.presenter = PictureScheduler(
-            self,  # type: ignore[arg-type]  # the prefetch: as much of it as is used
-            self.link,
+        self.flow_control = FlowControl(lambda: self.now)
+        self.scheduler = PictureScheduler(
+            self,  # type: ignore[arg-type]  # stands for the picture cache
+            self.flow_control,
             self.terminal,
             paint=self.paint,
-            more=self.more,
+            paint_next_part=self.paint_next_part,
             card=self.show_card,
             refused=self.refused.append,
             write=self.write,
@@ -85,46 +85,46 @@ class World:
             clock=lambda: self.now,
         )
 
-    # The prefetch
+    # As the picture cache
 
-    def get(self, wish: Wish) -> Ready | None:
-        return self.made.get(wish)
+    def get(self, request: PictureRequest) -> PictureResult | None:
+        return self.made.get(request)
 
-    def want(self, wishes: list[Wish], *, shown: Wish | None = None) -> None:
-        self.wanted = list(wishes)
+    def want(self, requests: list[PictureRequest], *, shown: PictureRequest | None = None) -> None:
+        self.wanted = list(requests)
 
     def make(self) -> bool:
         """The first picture that is wanted and not there."""
-        wish = next((wish for wish in self.wanted if wish not in self.made), None)
-        if wish is None:
+        request = next((request for request in self.wanted if request not in self.made), None)
+        if request is None:
             return False
-        self.drawn.append((wish, self.generation[wish.key]))
-        number, size = len(self.drawn), min(WHOLE_BYTES, wish.max_bytes or WHOLE_BYTES)
+        self.drawn.append((request, self.generation[request.key]))
+        number, size = len(self.drawn), min(WHOLE_BYTES, request.max_bytes or WHOLE_BYTES)
         ahead = graphics = ""
         if self.terminal.graphics == "kitty":
             ahead = kitty.transmission(png(colour(number), size * 3 // 4), number, self.terminal)
             graphics = kitty.placement(number, 10, 5, self.terminal)
         picture = Picture(
-            panel=wish.panel,
-            lines=(" " * wish.panel.columns,) * wish.panel.rows,
+            panel=request.panel,
+            lines=(" " * request.panel.columns,) * request.panel.rows,
             cells=None,
             graphics=graphics,
             x=0,
             y=0,
-            columns=wish.panel.columns,
-            rows=wish.panel.rows,
+            columns=request.panel.columns,
+            rows=request.panel.rows,
             ahead=ahead,
             image_id=number if graphics else 0,
             size_bytes=len(graphics) + 100 if graphics else size,
             is_coarse=size < WHOLE_BYTES,
         )
-        self.made[wish] = Ready(wish, picture, VIEW)
-        self.presenter.ready()
+        self.made[request] = PictureResult(request, picture, VIEW)
+        self.scheduler.ready()
         return True
 
     # The view
 
-    def paint(self, ready: Ready, part_bytes: int | None, is_refined: bool) -> None:
+    def paint(self, ready: PictureResult, part_bytes: int | None, is_refined: bool) -> None:
         picture = ready.picture
         assert picture is not None
         text, before = picture.graphics, self.on_view
@@ -137,9 +137,9 @@ class World:
         parts[-1] = replace(parts[-1], text=text, seen=ready)
         self.on_view, self.painting = picture, deque(parts)
         self.refreshed.clear()
-        self.more()
+        self.paint_next_part()
 
-    def more(self) -> bool:
+    def paint_next_part(self) -> bool:
         if not self.painting:
             return False
         self.refreshed.append(self.painting.popleft())
@@ -149,7 +149,7 @@ class World:
         while self.refreshed:
             part = self.refreshed.popleft()
             self.line.append(part)
-            self.link.sent(part.size)
+            self.flow_control.sent(part.size)
 
     def show_card(self, key: ImageKey) -> None:
         self.withdraw()
@@ -177,9 +177,9 @@ class World:
         for answer in re.findall(r"\x1b_G.*?\x1b\\", answers):
             number = kitty.missing_number(answer)
             assert number is not None, "only what is missing is answered"
-            self.link.on_refused(number)
+            self.flow_control.on_refused(number)
         if sent.asks:
-            self.link.answered()
+            self.flow_control.answered()
         return True
 
     # Time
@@ -207,8 +207,8 @@ class World:
             if self.make() or self.deliver():
                 continue
             if not self.timers:
-                self.link.expire()
-                if not (self.line or self.refreshed or self.link.busy):
+                self.flow_control.expire()
+                if not (self.line or self.refreshed or self.flow_control.busy):
                     return
             self.pass_time(0.5)
         raise AssertionError("it never comes to rest")
@@ -247,8 +247,8 @@ class Events(RuleBasedStateMachine):
     def show(self) -> None:
         if not self.covered:
             ahead = [KEYS[place] for place in (self.place + 1, self.place + 2) if place < len(KEYS)]
-            scene = Scene(KEYS[self.place], LOOKS[self.look], PANELS[self.panel], tuple(ahead))
-            self.world.presenter.show(scene)
+            target = DisplayTarget(KEYS[self.place], LOOKS[self.look], PANELS[self.panel], tuple(ahead))
+            self.world.scheduler.show(target)
 
     @rule(by=st.sampled_from((1, 1, 1, 1, -1, -1, -5, 5)))
     def move(self, by: int) -> None:
@@ -269,14 +269,14 @@ class Events(RuleBasedStateMachine):
     def label(self) -> None:
         """What is likely to be next may be another one; the image is the same."""
         if not self.covered:
-            scene = Scene(KEYS[self.place], LOOKS[self.look], PANELS[self.panel], (KEYS[-1],))
-            self.world.presenter.show(scene)
+            target = DisplayTarget(KEYS[self.place], LOOKS[self.look], PANELS[self.panel], (KEYS[-1],))
+            self.world.scheduler.show(target)
 
     @rule()
     def dialog(self) -> None:
         self.covered = not self.covered
         if self.covered:
-            self.world.presenter.hide()
+            self.world.scheduler.hide()
             self.world.withdraw()
         else:
             self.show()
@@ -305,15 +305,15 @@ class Events(RuleBasedStateMachine):
 
     @rule()
     def expire(self) -> None:
-        self.world.link.expire()
+        self.world.flow_control.expire()
 
     @rule(place=st.integers(0, len(KEYS) - 1), mine=st.booleans())
     def replace_file(self, place: int, mine: bool) -> None:
         key = KEYS[self.place if mine else place]
         self.world.generation[key] += 1
-        for wish in [wish for wish in self.world.made if wish.key == key]:
-            del self.world.made[wish]
-        self.world.presenter.renew(key)
+        for request in [request for request in self.world.made if request.key == key]:
+            del self.world.made[request]
+        self.world.scheduler.renew(key)
 
     @precondition(lambda self: self.graphics == "kitty")
     @rule(number=st.integers(1, 30))
@@ -330,7 +330,7 @@ class Events(RuleBasedStateMachine):
         while self.world.deliver():
             pass
         self.world.kitty.images.clear()
-        self.world.presenter.terminal_forgot()
+        self.world.scheduler.terminal_forgot()
 
     @rule()
     def rest(self) -> None:
@@ -348,12 +348,14 @@ class Events(RuleBasedStateMachine):
         wanted = KEYS[self.place], LOOKS[self.look], PANELS[self.panel]
         seen = world.seen
         assert seen is not None and seen.picture is not None
-        assert (seen.wish.key, seen.wish.look, seen.wish.panel) == wanted
+        assert (seen.request.key, seen.request.look, seen.request.panel) == wanted
         assert not seen.picture.is_coarse and not world.refused
         if self.graphics == "kitty":
             assert world.kitty.shown == colour(seen.picture.image_id)
-            wish, generation = world.drawn[seen.picture.image_id - 1]
-            assert (wish, generation) == (seen.wish, world.generation[wish.key]), "of the file as it is"
+            request, generation = world.drawn[seen.picture.image_id - 1]
+            assert (request, generation) == (seen.request, world.generation[request.key]), (
+                "of the file as it is"
+            )
             assert len(world.kitty.images) <= KEPT + 1
 
 

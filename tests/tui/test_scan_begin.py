@@ -1,4 +1,4 @@
-"""Looking what is new in a dataset that was open before: after the first picture, or a little later without any."""
+"""The scan of a dataset that was open before starts after the first picture, or a little later without one."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -46,7 +46,7 @@ async def come_by_themselves(dataset: Path, count: int) -> None:
 
 
 def without_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(LabelScreen, "_take_view", lambda self, ready: None)
+    monkeypatch.setattr(LabelScreen, "_take_picture", lambda self, ready: None)
 
 
 def test_without_a_picture_the_scan_begins_after_a_while(

@@ -1,4 +1,4 @@
-"""The thread of the labels: what could not be read is read again, and commands that must be done are."""
+"""The store thread: what could not be read is read again, and no label goes into a file that was replaced."""
 
 import asyncio
 import shutil
@@ -23,7 +23,7 @@ def labelled(folder: Path) -> Path:
     return path
 
 
-def test_labels_that_could_not_be_read_are_read_at_the_next_look(
+def test_labels_that_could_not_be_read_are_read_the_next_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = labelled(tmp_path)
@@ -38,13 +38,13 @@ def test_labels_that_could_not_be_read_are_read_at_the_next_look(
     monkeypatch.setattr(LabelStore, "labels", labels)
 
     async def test() -> None:
-        keeper = StoreThread(lambda: path, "ann")
+        store_thread = StoreThread(lambda: path, "ann")
         with pytest.raises(StoreError):
-            await keeper.load()
-        assert await keeper.news() is None, "load it again"
-        assert len((await keeper.load()).labels) == 1
-        assert await keeper.news() == []
-        keeper.drain(5.0)
+            await store_thread.load()
+        assert await store_thread.news() is None, "load it again"
+        assert len((await store_thread.load()).labels) == 1
+        assert await store_thread.news() == []
+        store_thread.drain(5.0)
 
     asyncio.run(test())
 
@@ -53,20 +53,20 @@ def test_what_comes_while_labels_are_loaded_is_not_overwritten_by_them(tmp_path:
     path = labelled(tmp_path)
 
     async def test() -> None:
-        desk = LabelController(tmp_path, state=None, annotator="ann")
-        desk.session.extend(["a.png"])
-        loading = asyncio.create_task(desk.load())
-        while not desk.keeper._loaded:
+        controller = LabelController(tmp_path, state=None, annotator="ann")
+        controller.session.extend(["a.png"])
+        loading = asyncio.create_task(controller.load())
+        while not controller.store_thread._loaded:
             await asyncio.sleep(0)
         with LabelStore(path, annotator="bob") as store:
             added = store.add_class("flat")
             store.set_labels([(ImageKey("a.png"), added.id)], source="person")
-        assert await desk.news() is None
+        assert await controller.news() is None
         await loading
-        await desk.news()
-        found = desk.session.state_of(0).image_class
+        await controller.news()
+        found = controller.session.state_of(0).image_class
         assert found is not None and found.name == "flat"
-        desk.keeper.drain(5.0)
+        controller.store_thread.drain(5.0)
 
     asyncio.run(test())
 
@@ -107,12 +107,12 @@ def another_store(path: Path, *classes: str, annotator: str = "bob") -> None:
         store.set_labels([(ImageKey("a.png"), added[-1].id)], source="person")
 
 
-async def desk_in(folder: Path) -> LabelController:
+async def controller_in(folder: Path) -> LabelController:
     """Ann's, with two images."""
-    desk = LabelController(folder, state=None, annotator="ann")
-    desk.session.extend(["a.png", "b.png"])
-    await desk.load()
-    return desk
+    controller = LabelController(folder, state=None, annotator="ann")
+    controller.session.extend(["a.png", "b.png"])
+    await controller.load()
+    return controller
 
 
 def by_rename(path: Path, new: Path) -> None:
@@ -130,17 +130,17 @@ def test_a_labels_db_brought_back_from_a_backup_is_said_and_read_and_takes_the_n
     path = labelled(tmp_path)
 
     async def test() -> None:
-        desk = await desk_in(tmp_path)
+        controller = await controller_in(tmp_path)
         another_store(tmp_path / "backup.db", "flat", "round", "oval")
         bring(path, tmp_path / "backup.db")
         with pytest.raises(StoreReplaced, match="replaced by another file while the app was open"):
-            await desk.news()
-        assert await desk.news() is not None, "it is loaded now"
-        assert [known.name for known in desk.session.classes] == ["flat", "round", "oval"]
-        state = desk.session.state_of(0)
+            await controller.news()
+        assert await controller.news() is not None, "it is loaded now"
+        assert [known.name for known in controller.session.classes] == ["flat", "round", "oval"]
+        state = controller.session.state_of(0)
         assert state.image_class is not None and state.image_class.name == "oval"
-        await desk.assign([ImageKey("b.png")], desk.session.classes[0].id)
-        desk.keeper.drain(5.0)
+        await controller.assign([ImageKey("b.png")], controller.session.classes[0].id)
+        controller.store_thread.drain(5.0)
 
     asyncio.run(test())
     with LabelStore(path) as store:
@@ -154,16 +154,16 @@ def test_a_label_pressed_before_the_other_file_was_read_is_refused_not_given_to_
     path = labelled(tmp_path)
 
     async def test() -> None:
-        desk = await desk_in(tmp_path)
+        controller = await controller_in(tmp_path)
         another_store(tmp_path / "backup.db", "flat", "round")
         bring(path, tmp_path / "backup.db")
-        [round_] = desk.session.classes
+        [round_] = controller.session.classes
         with pytest.raises(StoreReplaced, match=r"not saved.*replaced"):
-            await desk.assign([ImageKey("b.png")], round_.id)
-        assert [known.name for known in desk.session.classes] == ["flat", "round"], "loaded at once"
-        assert await desk.news() is None, "it was said already"
-        await desk.assign([ImageKey("b.png")], desk.session.classes[1].id)
-        desk.keeper.drain(5.0)
+            await controller.assign([ImageKey("b.png")], round_.id)
+        assert [known.name for known in controller.session.classes] == ["flat", "round"], "loaded at once"
+        assert await controller.news() is None, "it was said already"
+        await controller.assign([ImageKey("b.png")], controller.session.classes[1].id)
+        controller.store_thread.drain(5.0)
 
     asyncio.run(test())
     with LabelStore(path) as store:
@@ -178,57 +178,59 @@ def test_a_key_that_waits_while_another_file_is_loaded_is_not_written_into_it(tm
     path = labelled(tmp_path)
 
     async def test() -> None:
-        desk = await desk_in(tmp_path)
+        controller = await controller_in(tmp_path)
         another_store(tmp_path / "backup.db", "flat", "round")
         (tmp_path / "backup.db").replace(path)
         with pytest.raises(StoreReplaced):
-            await desk.news()
-        loading = asyncio.create_task(desk.news())
-        waiting = asyncio.create_task(desk.assign([ImageKey("b.png")], desk.session.classes[0].id))
+            await controller.news()
+        loading = asyncio.create_task(controller.news())
+        waiting = asyncio.create_task(
+            controller.assign([ImageKey("b.png")], controller.session.classes[0].id)
+        )
         await loading
         with pytest.raises(StoreReplaced):
             await waiting
-        desk.keeper.drain(5.0)
+        controller.store_thread.drain(5.0)
 
     asyncio.run(test())
     with LabelStore(path) as store:
         assert [key.path for key in store.labels()] == ["a.png"]
 
 
-def test_a_deleted_labels_db_is_said_and_nothing_is_written_into_the_void(tmp_path: Path) -> None:
+def test_a_deleted_labels_db_is_said_and_nothing_is_written_into_it(tmp_path: Path) -> None:
     path = labelled(tmp_path)
 
     async def test() -> None:
-        desk = await desk_in(tmp_path)
+        controller = await controller_in(tmp_path)
         shutil.rmtree(path.parent)
-        [round_] = desk.session.classes
+        [round_] = controller.session.classes
         with pytest.raises(StoreReplaced, match=r"not saved.*deleted or moved away"):
-            await desk.assign([ImageKey("b.png")], round_.id)
-        assert not path.exists() and not desk.session.classes and desk.session.tally.labelled == 0
-        added = await desk.write(lambda store: store.add_class("oval"), "class oval")
-        await desk.assign([ImageKey("b.png")], added.id)
-        desk.keeper.drain(5.0)
+            await controller.assign([ImageKey("b.png")], round_.id)
+        assert not path.exists() and not controller.session.classes and controller.session.tally.labelled == 0
+        added = await controller.write(lambda store: store.add_class("oval"), "class oval")
+        await controller.assign([ImageKey("b.png")], added.id)
+        controller.store_thread.drain(5.0)
 
     asyncio.run(test())
     with LabelStore(path) as store:
         assert [key.path for key in store.labels()] == ["b.png"]
 
 
-def test_work_for_idle_time_that_meets_another_file_leaves_the_saying_to_the_news(tmp_path: Path) -> None:
+def test_work_for_idle_time_that_meets_another_file_leaves_the_message_to_the_news(tmp_path: Path) -> None:
     path = labelled(tmp_path)
 
     async def test() -> None:
-        keeper = StoreThread(lambda: path, "ann")
-        await keeper.load()
+        store_thread = StoreThread(lambda: path, "ann")
+        await store_thread.load()
         another_store(tmp_path / "backup.db", "flat")
         (tmp_path / "backup.db").replace(path)
         with pytest.raises(StoreReplaced):
-            await keeper.write(lambda store: store.note_facts([]))
+            await store_thread.write(lambda store: store.note_facts([]))
         with pytest.raises(StoreReplaced):
-            await keeper.news()
-        assert await keeper.news() is None
-        await keeper.load()
-        assert await keeper.news() == []
-        keeper.drain(5.0)
+            await store_thread.news()
+        assert await store_thread.news() is None
+        await store_thread.load()
+        assert await store_thread.news() == []
+        store_thread.drain(5.0)
 
     asyncio.run(test())

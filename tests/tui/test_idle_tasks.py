@@ -1,4 +1,4 @@
-"""What goes on beside the keys: news of others, and work for idle time."""
+"""What runs beside the keys: news of others, and work for idle time."""
 
 import asyncio
 import gc
@@ -16,18 +16,18 @@ from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import MiaError, StoreError
 from mia_tui.tui.labelling import garbage, idle_tasks
 from mia_tui.tui.labelling.controller import LabelController
-from mia_tui.tui.labelling.fingerprints import finish_fingerprints, take_fingerprints
-from mia_tui.tui.labelling.folder_labels import take_folders
+from mia_tui.tui.labelling.dataset_sync import take_folders
+from mia_tui.tui.labelling.idle_tasks import finish_fingerprints, take_fingerprints
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[LabelController]:
+def controller(tmp_path: Path) -> Iterator[LabelController]:
     dataset = make_images(tmp_path / "cells", 4, classes=("round",))
     found = list_images(dataset)
     assert found is not None
-    desk = LabelController(dataset, state=None, annotator="ann", listing=found.listing)
-    yield desk
-    desk.keeper.drain(5)
+    controller = LabelController(dataset, state=None, annotator="ann", listing=found.listing)
+    yield controller
+    controller.store_thread.drain(5)
 
 
 @pytest.fixture(autouse=True)
@@ -45,21 +45,23 @@ async def until(is_so: object, work: asyncio.Task[None]) -> None:
     assert is_so()  # type: ignore[operator]
 
 
-def test_what_others_label_is_told_once(desk: LabelController) -> None:
+def test_what_others_label_is_told_once(controller: LabelController) -> None:
     async def test() -> None:
-        await desk.load()
+        await controller.load()
         came: list[int] = []
         work = asyncio.create_task(
-            idle_tasks.follow_news(desk, came=lambda: came.append(desk.session.tally.labelled), failed=print)
+            idle_tasks.follow_news(
+                controller, came=lambda: came.append(controller.session.tally.labelled), failed=print
+            )
         )
-        label(desk.dataset, "round", ["image-001.png"], annotator="bea")
+        label(controller.dataset, "round", ["image-001.png"], annotator="bea")
         await until(lambda: came == [1], work)
 
     asyncio.run(test())
 
 
 def test_a_store_that_cannot_be_read_is_told_once_until_it_can_be_again(
-    desk: LabelController, monkeypatch: pytest.MonkeyPatch
+    controller: LabelController, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failing, looks, failed = [True], [0], list[MiaError]()
 
@@ -68,10 +70,12 @@ def test_a_store_that_cannot_be_read_is_told_once_until_it_can_be_again(
         if failing[0]:
             raise StoreError("It cannot be read.")
 
-    monkeypatch.setattr(desk, "news", news)
+    monkeypatch.setattr(controller, "news", news)
 
     async def test() -> None:
-        work = asyncio.create_task(idle_tasks.follow_news(desk, came=lambda: None, failed=failed.append))
+        work = asyncio.create_task(
+            idle_tasks.follow_news(controller, came=lambda: None, failed=failed.append)
+        )
         while looks[0] < 4:
             await asyncio.sleep(0.01)
         assert len(failed) == 1
@@ -85,27 +89,29 @@ def test_a_store_that_cannot_be_read_is_told_once_until_it_can_be_again(
     asyncio.run(test())
 
 
-def test_fingerprints_are_taken_only_while_nobody_presses_a_key(desk: LabelController) -> None:
+def test_fingerprints_are_taken_only_while_nobody_presses_a_key(controller: LabelController) -> None:
     async def test() -> None:
-        await desk.load()
-        await desk.assign([ImageKey("image-000.png")], desk.session.classes[0].id)
+        await controller.load()
+        await controller.assign([ImageKey("image-000.png")], controller.session.classes[0].id)
         idle, noted = [False], [0]
 
         def remember() -> None:
             noted[0] += 1
 
-        work = asyncio.create_task(idle_tasks.use_idle_time(desk, is_idle=lambda: idle[0], remember=remember))
+        work = asyncio.create_task(
+            idle_tasks.use_idle_time(controller, is_idle=lambda: idle[0], remember=remember)
+        )
         while noted[0] < 4:
             await asyncio.sleep(0.01)
-        assert desk.labelled_count == 1
+        assert controller.labelled_count == 1
         idle[0] = True
-        await until(lambda: desk.labelled_count == 0, work)
+        await until(lambda: controller.labelled_count == 0, work)
 
     asyncio.run(test())
 
 
-def test_garbage_is_looked_for_once_when_the_keys_rest(
-    desk: LabelController, monkeypatch: pytest.MonkeyPatch
+def test_garbage_is_collected_once_when_no_key_is_pressed(
+    controller: LabelController, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     idle, looked, noted = [False], [0], [0]
     monkeypatch.setattr(garbage, "collect", lambda: looked.__setitem__(0, looked[0] + 1))
@@ -118,7 +124,7 @@ def test_garbage_is_looked_for_once_when_the_keys_rest(
     async def test() -> None:
         work = asyncio.create_task(
             idle_tasks.use_idle_time(
-                desk, is_idle=lambda: idle[0], remember=lambda: noted.__setitem__(0, noted[0] + 1)
+                controller, is_idle=lambda: idle[0], remember=lambda: noted.__setitem__(0, noted[0] + 1)
             )
         )
         await rounds(3)
@@ -143,7 +149,7 @@ def collector() -> Iterator[None]:
     (gc.enable if before[1] else gc.disable)()
 
 
-def test_no_full_look_for_garbage_starts_by_itself(collector: None) -> None:
+def test_no_full_collection_starts_by_itself(collector: None) -> None:
     gc.disable()
     garbage.begin()
     assert gc.isenabled() and gc.get_freeze_count()
@@ -172,17 +178,17 @@ def test_what_a_dataset_left_behind_is_garbage_when_another_screen_comes(collect
 
 
 def test_a_label_has_the_fingerprints_of_earlier_sessions_taken_and_looking_does_not(
-    desk: LabelController,
+    controller: LabelController,
 ) -> None:
-    label(desk.dataset, "round", ["image-001.png", "image-002.png"], annotator="bea")
+    label(controller.dataset, "round", ["image-001.png", "image-002.png"], annotator="bea")
 
     async def test() -> None:
-        await desk.load()
-        await finish_fingerprints(desk)
-        assert without_fingerprint(desk.dataset) == ["image-001.png", "image-002.png"]
-        await desk.assign([ImageKey("image-000.png")], desk.session.classes[0].id)
-        await finish_fingerprints(desk)
-        assert without_fingerprint(desk.dataset) == []
+        await controller.load()
+        await finish_fingerprints(controller)
+        assert without_fingerprint(controller.dataset) == ["image-001.png", "image-002.png"]
+        await controller.assign([ImageKey("image-000.png")], controller.session.classes[0].id)
+        await finish_fingerprints(controller)
+        assert without_fingerprint(controller.dataset) == []
 
     asyncio.run(test())
 
@@ -192,12 +198,12 @@ def test_labels_of_folders_get_their_fingerprints_as_a_person_s_do(tmp_path: Pat
         make_images(tmp_path / "cells" / name, 2)
     found = list_images(tmp_path / "cells")
     assert found is not None
-    desk = LabelController(tmp_path / "cells", state=None, annotator="ann", listing=found.listing)
+    controller = LabelController(tmp_path / "cells", state=None, annotator="ann", listing=found.listing)
 
     async def test() -> None:
-        await take_folders(desk)
-        await finish_fingerprints(desk)
-        store = LabelStore.open_existing(desk.state.labels_db)
+        await take_folders(controller)
+        await finish_fingerprints(controller)
+        store = LabelStore.open_existing(controller.state.labels_db)
         assert store is not None
         with store:
             assert len(store.labels()) == 4
@@ -206,32 +212,34 @@ def test_labels_of_folders_get_their_fingerprints_as_a_person_s_do(tmp_path: Pat
     asyncio.run(test())
 
 
-def test_what_is_not_read_in_time_is_left_for_the_next_session(desk: LabelController) -> None:
+def test_what_is_not_read_in_time_is_left_for_the_next_session(controller: LabelController) -> None:
     async def test() -> None:
-        await desk.load()
-        await desk.assign([ImageKey("image-000.png")], desk.session.classes[0].id)
-        await finish_fingerprints(desk, most_s=-1.0)
-        assert without_fingerprint(desk.dataset) == ["image-000.png"]
-        assert desk.owes_fingerprints
-        assert await take_fingerprints(desk, should_stop=lambda: True)
-        assert without_fingerprint(desk.dataset) == ["image-000.png"]
-        await finish_fingerprints(desk)
-        assert without_fingerprint(desk.dataset) == []
+        await controller.load()
+        await controller.assign([ImageKey("image-000.png")], controller.session.classes[0].id)
+        await finish_fingerprints(controller, most_s=-1.0)
+        assert without_fingerprint(controller.dataset) == ["image-000.png"]
+        assert controller.owes_fingerprints
+        assert await take_fingerprints(controller, should_stop=lambda: True)
+        assert without_fingerprint(controller.dataset) == ["image-000.png"]
+        await finish_fingerprints(controller)
+        assert without_fingerprint(controller.dataset) == []
 
     asyncio.run(test())
 
 
 def test_a_file_that_cannot_be_read_does_not_keep_the_others_from_their_fingerprints(
-    desk: LabelController,
+    controller: LabelController,
 ) -> None:
     async def test() -> None:
-        await desk.load()
-        await desk.assign([ImageKey(f"image-00{n}.png") for n in range(2)], desk.session.classes[0].id)
-        (desk.dataset / "image-000.png").unlink()
-        os.mkfifo(desk.dataset / "image-000.png")  # reading it would wait for ever
-        await finish_fingerprints(desk)
-        assert without_fingerprint(desk.dataset) == ["image-000.png"]
-        assert not desk.owes_fingerprints
+        await controller.load()
+        await controller.assign(
+            [ImageKey(f"image-00{n}.png") for n in range(2)], controller.session.classes[0].id
+        )
+        (controller.dataset / "image-000.png").unlink()
+        os.mkfifo(controller.dataset / "image-000.png")  # reading it would wait for ever
+        await finish_fingerprints(controller)
+        assert without_fingerprint(controller.dataset) == ["image-000.png"]
+        assert not controller.owes_fingerprints
 
     asyncio.run(test())
 

@@ -1,4 +1,4 @@
-"""The first image is read before the app is there, and is the right one."""
+"""The first image is read before the app has started, and is the right one."""
 
 from pathlib import Path
 
@@ -40,11 +40,11 @@ def begun(folder: Path) -> Preload:
 
 
 def test_the_first_image_is_read_and_given_out_once(known: Path) -> None:
-    head_start = begun(known)
-    listing, pixels = head_start.listing(), head_start.take(A, PANEL_PX)
+    preload = begun(known)
+    listing, pixels = preload.listing(), preload.take(A, PANEL_PX)
     assert listing is not None and len(listing) == 2
     assert pixels is not None and pixels.upright.image.size == (640, 480)
-    assert head_start.take(A, PANEL_PX) is None
+    assert preload.take(A, PANEL_PX) is None
 
 
 def test_the_image_where_the_person_was_is_read(known: Path) -> None:
@@ -53,15 +53,15 @@ def test_the_image_where_the_person_was_is_read(known: Path) -> None:
 
 
 def test_whoever_wants_another_image_gets_none_and_what_was_read_is_given_up(known: Path) -> None:
-    head_start = begun(known)
-    assert head_start.take(B, PANEL_PX) is None
-    assert head_start.take(A, PANEL_PX) is None
+    preload = begun(known)
+    assert preload.take(B, PANEL_PX) is None
+    assert preload.take(A, PANEL_PX) is None
 
 
-def test_a_dataset_that_was_never_open_has_no_head_start(tmp_path: Path) -> None:
+def test_a_dataset_that_was_never_open_is_not_preloaded(tmp_path: Path) -> None:
     put(tmp_path, "a.jpg")
-    head_start = begun(tmp_path)
-    assert head_start.listing() is None and head_start.take(A, PANEL_PX) is None
+    preload = begun(tmp_path)
+    assert preload.listing() is None and preload.take(A, PANEL_PX) is None
 
 
 def test_a_file_that_is_gone_is_left_to_whoever_wants_it(known: Path) -> None:

@@ -12,7 +12,7 @@ from mia_tui.dataset.images.display import Look
 from mia_tui.dataset.model import ImageKey
 from mia_tui.terminal.model import Panel
 from mia_tui.tui.pictures import cache as module
-from mia_tui.tui.pictures.cache import PictureCache, Wish
+from mia_tui.tui.pictures.cache import PictureCache, PictureRequest
 
 PANEL = Panel(8, 4, 10, 20)
 WAIT_S = 30.0
@@ -22,9 +22,9 @@ def test_an_image_that_the_person_has_passed_is_not_drawn(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is read already when the person jumps: drawing it would hold up what is to be seen now."""
-    passed, wanted = (Wish(ImageKey(name), Look(), PANEL) for name in ("passed.png", "wanted.png"))
-    for wish, colour in ((passed, (200, 0, 0)), (wanted, (0, 0, 200))):
-        Image.new("RGB", (8, 6), colour).save(tmp_path / wish.key.path)
+    passed, wanted = (PictureRequest(ImageKey(name), Look(), PANEL) for name in ("passed.png", "wanted.png"))
+    for request, colour in ((passed, (200, 0, 0)), (wanted, (0, 0, 200))):
+        Image.new("RGB", (8, 6), colour).save(tmp_path / request.key.path)
     begun, gone_on, made = threading.Event(), threading.Event(), threading.Event()
     drawn: list[tuple[int, ...]] = []
     load_view, draw_picture = module.load_view, module.draw_picture
@@ -41,21 +41,21 @@ def test_an_image_that_the_person_has_passed_is_not_drawn(
 
     monkeypatch.setattr(module, "load_view", slow_load)
     monkeypatch.setattr(module, "draw_picture", noted_draw)
-    prefetch = PictureCache(
+    picture_cache = PictureCache(
         tmp_path,
         TERMINAL,
         threads=1,
-        on_ready=lambda ready: made.set() if ready.wish == wanted else None,
+        on_ready=lambda ready: made.set() if ready.request == wanted else None,
         max_megapixels=1,
     )
-    prefetch.want([passed])
+    picture_cache.want([passed])
     assert begun.wait(WAIT_S)
-    prefetch.want([wanted])
+    picture_cache.want([wanted])
     gone_on.set()
     assert made.wait(WAIT_S)
     assert drawn == [(0, 0, 200)]
-    assert prefetch.get(wanted) is not None and prefetch.get(passed) is None
-    prefetch.want([passed])
-    while prefetch.get(passed) is None:  # back again, it is made after all
+    assert picture_cache.get(wanted) is not None and picture_cache.get(passed) is None
+    picture_cache.want([passed])
+    while picture_cache.get(passed) is None:  # back again, it is made after all
         made.wait(0.01)
-    prefetch.close()
+    picture_cache.close()

@@ -3,7 +3,7 @@
 from rich.console import Console
 from rich.segment import Segment
 
-from mia_tui.tui.pictures.raw_strip import RawStrip
+from mia_tui.tui.pictures.strips import RawStrip
 
 CONSOLE = Console()
 

@@ -1,0 +1,251 @@
+"""Everything that this program takes from inside Textual: names with an underscore, modules with one, module globals.
+
+Textual may change any of it in a minor version. So it all stands here, each with the reason why no public way does;
+`tests/tui/test_textual_private.py` has a test for each, and pyproject.toml leaves out versions in which it was not
+tried. A test of the architecture finds private names that are used elsewhere.
+"""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.segment import Segment
+from textual import constants
+from textual._compositor import Compositor, CompositorUpdate
+from textual._xterm_parser import XTermParser
+from textual.app import App, ReturnType
+from textual.command import CommandList, CommandPalette
+from textual.drivers.linux_driver import LinuxDriver
+from textual.geometry import Region, Size
+from textual.keys import _character_to_key
+from textual.message import Message
+from textual.notifications import Notification
+from textual.screen import Screen, ScreenResultType
+from textual.strip import Strip
+from textual.widget import Widget
+from textual.worker import WorkerFailed
+
+__all__ = ["CompositorUpdate"]
+
+SEEN_IN = "8.2.8"
+"""The version of Textual in which all of this was seen last."""
+
+
+def use_colour_system(name: str) -> None:
+    """Have Textual draw with so many colours; it reads the environment once, when it is imported."""
+    vars(constants)["COLOR_SYSTEM"] = name
+
+
+# Keys
+
+
+def key_of_character(character: str) -> str:
+    """Textual's name of the key of a character, such as equals_sign; it has a public function for the way back."""
+    return _character_to_key(character)
+
+
+class SequenceParser(XTermParser):
+    """Textual's parser of what a terminal sends, which can be asked whether it waits for more of a sequence."""
+
+    def give_up(self) -> list[Message]:
+        """What it makes of a sequence that it waits for more of; nothing if it knew it."""
+        if self._timeout_time is None:
+            return []
+        self._timeout_time = 0.0
+        return list(self.tick())
+
+
+# The terminal
+
+
+class TerminalLease(LinuxDriver):
+    """Textual's driver, which can be asked how far it has got in taking the terminal."""
+
+    def write_through(self, file: Any) -> None:
+        """Have Textual's writer thread write to this; it needs a file even where nothing is written through it."""
+        self._file = file
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether it has begun to take the terminal."""
+        return self._writer_thread is not None
+
+    @property
+    def has_read(self) -> bool:
+        """Whether it has ever begun to read keys."""
+        return self._key_thread is not None
+
+    @property
+    def reads(self) -> bool:
+        """Whether keys are being read."""
+        return self._key_thread is not None and self._key_thread.is_alive()
+
+    def tell_resumed(self) -> None:
+        """Tell the app that it goes on, once the terminal is taken again."""
+        self._must_signal_resume = True
+
+    def was_continued(self) -> None:
+        """Go on after a stop by a signal."""
+        super()._sigcont_application()
+
+    def _sigcont_application(self, *_: object) -> None:
+        self.was_continued()
+
+    def _run_input_thread(self) -> None:
+        """A fault in it is one of the app, as in any other thread (Textual would print its traceback)."""
+        self.run_input_thread()
+
+
+# Faults
+
+
+class FaultKeeper(App[ReturnType], inherit_bindings=False):
+    """An app whose first fault ends it and is kept for whoever started it (Textual prints the traceback)."""
+
+    @property
+    def fault(self) -> Exception | None:
+        """What ended the app, or would have, if it was a fault of this program."""
+        return self._exception
+
+    def end_by(self, error: Exception) -> None:
+        """End the app because of a fault."""
+        self.keep_fault(error)
+        self.exit(return_code=1)
+        self._exception_event.set()  # for Textual's pilot, which raises it in a test
+
+    def keep_fault(self, error: Exception) -> None:
+        """The first one counts, others follow from it. One in a worker is wrapped, and has its traceback inside."""
+        if self._exception is None:
+            inner = error.error if isinstance(error, WorkerFailed) else error
+            self._exception = inner if isinstance(inner, Exception) else error
+
+    def _handle_exception(self, error: Exception) -> None:
+        self.end_by(error)
+
+    @contextmanager
+    def watching_threads(self) -> Iterator[None]:
+        """Have a fault in a thread end the app as one on a screen does, rather than leave half of it working."""
+        before, threading.excepthook = threading.excepthook, self._thread_failed
+        try:
+            yield
+        finally:
+            threading.excepthook = before
+
+    def _thread_failed(self, failure: threading.ExceptHookArgs) -> None:
+        if isinstance(failure.exc_value, Exception):
+            self.keep_fault(failure.exc_value)  # at once: the app may be closing
+            if self.is_running:
+                self.call_later(self.end_by, failure.exc_value)
+
+    def write_terminal(self, data: str) -> None:
+        """Send something to the terminal that is no part of a screen; an app has no public way to its driver."""
+        if self._driver is not None:
+            self._driver.write(data)
+
+
+class SmallPalette(CommandPalette):
+    """Textual's palette, without its fault at PgUp and PgDn in a window of two rows, where no line is laid out."""
+
+    def _action_command_list(self, action: str) -> None:
+        if self.query_one(CommandList)._index_to_line:
+            super()._action_command_list(action)
+
+
+# Messages over a screen
+
+
+def messages_shown(app: App[Any]) -> list[Notification]:
+    """The messages that lie over the screen; Textual's public function takes all of them away at once."""
+    notes = app._notifications
+    return list(notes) if len(notes) else []
+
+
+def take_messages_away(app: App[Any], notes: Iterable[Notification]) -> None:
+    """Show some messages no longer."""
+    for note in notes:
+        app._unnotify(note, refresh=False)
+    app._refresh_notifications()
+
+
+# Painting
+
+
+class CoveredScreen(Screen[ScreenResultType]):
+    """A screen that is not painted while another one hides it.
+
+    Textual would paint all of the upper screen at each change of this one: found images change the list 20 times a
+    second. It paints this one when it is back, as it does any screen.
+    """
+
+    def _compositor_refresh(self) -> None:
+        top = self.app.screen
+        if top is self or top.is_modal:
+            super()._compositor_refresh()
+
+
+class SpanCompositor(Compositor):
+    """Textual's compositor, which can be asked for what is to be painted."""
+
+    def take_spans(self) -> Iterable[tuple[int, int, int]]:
+        """Line, first column and the one behind the last of what changed since the last time."""
+        dirty = [region.intersection(self.size.region) for region in self._dirty_regions]
+        self._dirty_regions.clear()
+        return self._regions_to_spans(dirty)
+
+
+def use_compositor(screen: Screen[Any], compositor: Compositor) -> None:
+    """Have a new screen painted by another compositor."""
+    screen._compositor = compositor
+
+
+def lines_of(
+    screen: Screen[Any], size: Size, crop: Region, join: Callable[[list[Strip]], Strip]
+) -> list[Strip] | None:
+    """The lines of a screen that lies below another; None while it is still laid out for another size.
+
+    Args:
+        screen: The lower one.
+        size: Of the upper one, which hears of a new size first.
+        crop: The part that is wanted.
+        join: Makes a line of its pieces, from left to right.
+    """
+    below = screen._compositor
+    if below.size != size:
+        return None
+    chops = below._render_chops(below.size.region, lambda y: crop.y <= y < crop.bottom)
+    lines = [join([strip for strip in chop.values() if strip is not None]) for chop in chops]
+    return [line.crop(crop.x, crop.right) for line in lines[crop.y : crop.bottom]]
+
+
+class LateStrip(Strip):
+    """A line whose segments are made only where Textual asks for them; it has them in a slot that is read everywhere.
+
+    Args:
+        columns: Width.
+    """
+
+    def __init__(self, columns: int) -> None:
+        super().__init__((), columns)
+
+    def make_segments(self) -> list[Segment]:
+        """The segments that stand for the line."""
+        raise NotImplementedError
+
+    @property
+    def _segments(self) -> list[Segment]:
+        return self.make_segments()
+
+    @_segments.setter
+    def _segments(self, segments: list[Segment]) -> None:
+        """Set by Strip when it is made, to nothing."""
+
+
+def find_height_anew(widget: Widget) -> None:
+    """Have Textual work out again how high a widget is.
+
+    It counts the layouts that a widget has asked for, and keeps the height that was found under a count. It counts
+    one more only if it is not yet to make a layout: where one comes between two texts, and the widget was not idle
+    in between, the second would have the height of the first for good.
+    """
+    widget._layout_updates += 1

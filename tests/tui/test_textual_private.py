@@ -1,0 +1,288 @@
+"""Each thing that is taken from inside Textual does what it is taken for; all of it was seen in version 8.2.8."""
+
+import asyncio
+import io
+import signal
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import textual
+from rich.segment import Segment
+from textual import constants, events
+from textual.app import App, ComposeResult
+from textual.geometry import Region, Size
+from textual.screen import ModalScreen, Screen
+from textual.strip import Strip
+from textual.widgets import Static
+from tui_support import run, running
+
+from mia_tui.tui import textual_private as private
+from mia_tui.tui.textual_private import SEEN_IN, CoveredScreen, FaultKeeper, LateStrip, SequenceParser
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_versions_in_which_none_of_this_was_tried_are_kept_out() -> None:
+    major, minor, _ = map(int, SEEN_IN.split("."))
+    needs = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
+    assert [need.split(",")[1] for need in needs if need.startswith("textual>")] == [f"<{major}.{minor + 1}"]
+    assert textual.__version__.startswith(f"{major}.{minor}."), "change SEEN_IN when the tests pass"
+
+
+def test_textual_draws_with_the_colours_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constants, "COLOR_SYSTEM", "truecolor")
+    private.use_colour_system("standard")
+    assert App[None]().console.color_system == "standard"
+
+
+@pytest.mark.parametrize("character", "=!/?&~{}|*+-<>%[]aZ5")
+def test_a_character_has_the_name_that_its_key_comes_with(character: str) -> None:
+    (event,) = SequenceParser().feed(character)
+    assert isinstance(event, events.Key)
+    assert event.key == private.key_of_character(character)
+
+
+def test_the_parser_tells_a_sequence_that_goes_on_from_one_it_knows() -> None:
+    known, torn = SequenceParser(), SequenceParser()
+    assert [event.key for event in known.feed("\x1bOP") if isinstance(event, events.Key)] == ["f1"]
+    assert known.give_up() == []
+    assert list(torn.feed("\x1b[1")) == []
+    assert torn.give_up() != []
+    assert [event.key for event in torn.feed("x") if isinstance(event, events.Key)] == ["x"]
+
+
+class Lease(private.TerminalLease):
+    """Reads nothing until it is to end."""
+
+    continued = 0
+
+    def run_input_thread(self) -> None:
+        self.exit_event.wait()
+
+    def was_continued(self) -> None:
+        self.continued += 1
+        super().was_continued()
+
+
+@pytest.fixture
+def signals() -> Iterator[None]:
+    numbers = signal.SIGTSTP, signal.SIGCONT, signal.SIGWINCH, signal.SIGTTOU, signal.SIGTTIN
+    before = {number: signal.getsignal(number) for number in numbers}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def test_the_driver_tells_how_far_it_has_taken_the_terminal(
+    signals: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "keys").touch()
+
+    async def test() -> None:
+        with (tmp_path / "keys").open() as keys:
+            monkeypatch.setattr("sys.__stdin__", keys)
+            written = io.StringIO()
+            lease = Lease(App[None]())
+            lease.write_through(written)
+            assert not lease.has_begun and not lease.has_read and not lease.reads
+            lease.start_application_mode()  # type: ignore[no-untyped-call]
+            assert lease.has_begun and lease.has_read and lease.reads
+            lease.stop_application_mode()
+            assert lease.has_read and not lease.reads
+            lease.close()
+            assert "\x1b[?1049h" in written.getvalue()
+            signal.raise_signal(signal.SIGCONT)
+            assert lease.continued == 1
+
+    asyncio.run(test())
+
+
+class Faulty(FaultKeeper[int]):
+    """Ends by a fault in a worker."""
+
+    def on_mount(self) -> None:
+        self.run_worker(self.fail())
+
+    async def fail(self) -> None:
+        raise LookupError("nothing there")
+
+
+def test_a_fault_ends_the_app_and_is_kept_as_it_was_raised() -> None:
+    async def test() -> None:
+        app = Faulty()
+        with pytest.raises(LookupError, match="nothing there"):
+            async with app.run_test() as pilot:
+                await pilot.pause(0.5)
+        assert isinstance(app.fault, LookupError) and app.return_code == 1
+
+    asyncio.run(test())
+
+
+def test_what_is_written_to_the_terminal_goes_through_the_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test() -> None:
+        app, written = FaultKeeper[int](), []
+        app.write_terminal("before it has begun")
+        async with running(app):
+            monkeypatch.setattr(
+                "textual.drivers.headless_driver.HeadlessDriver.write", lambda _, data: written.append(data)
+            )
+            app.write_terminal("a picture")
+        assert "a picture" in written
+
+    run(test())
+
+
+def test_the_palette_takes_page_keys_in_a_window_of_two_rows() -> None:
+    async def test() -> None:
+        app = App[None]()
+        async with app.run_test(size=(40, 2)) as pilot:
+            app.push_screen(private.SmallPalette())
+            await pilot.pause()
+            await pilot.press("pagedown", "pageup", "escape")
+
+    asyncio.run(test())
+
+
+def test_one_message_of_two_is_taken_away() -> None:
+    async def test() -> None:
+        app = App[None]()
+        async with running(app, notifications=True) as pilot:
+            assert private.messages_shown(app) == []
+            app.notify("read")
+            app.notify("new")
+            await pilot.pause()
+            first, second = sorted(private.messages_shown(app), key=lambda note: note.raised_at)
+            private.take_messages_away(app, [first])
+            await pilot.pause()
+            assert private.messages_shown(app) == [second]
+            assert len(app.screen.query("Toast")) == 1
+
+    run(test())
+
+
+class Below(CoveredScreen[None]):
+    """Says something that changes."""
+
+    def compose(self) -> ComposeResult:
+        yield Static("below", id="said")
+
+
+class Above(Screen[None]):
+    """Counts how often it is painted."""
+
+    painted = 0
+
+    def render_line(self, y: int) -> Strip:
+        self.painted += 1
+        return super().render_line(y)
+
+
+class ModalAbove(ModalScreen[None], Above):
+    """The same over a screen that is seen around it."""
+
+
+@pytest.mark.parametrize(("above", "is_painted"), [(Above, False), (ModalAbove, True)])
+def test_a_change_below_paints_only_a_screen_through_which_it_is_seen(
+    above: type[Above], is_painted: bool
+) -> None:
+    async def test() -> None:
+        app, lower, upper = App[None](), Below(), above()
+        async with running(app) as pilot:
+            await app.push_screen(lower)
+            await app.push_screen(upper)
+            await pilot.pause()
+            upper.painted = 0
+            lower.query_one("#said", Static).update("changed")
+            await pilot.pause(0.1)
+            assert (upper.painted > 0) is is_painted
+            await pilot.app.pop_screen()
+            await pilot.pause()
+            assert "changed" in text_of(app.screen)
+
+    run(test())
+
+
+def text_of(screen: Screen[Any]) -> str:
+    lines = private.lines_of(screen, screen.size, Region(0, 0, *screen.size), joined)
+    assert lines is not None
+    return "\n".join(line.text for line in lines)
+
+
+def joined(parts: list[Strip]) -> Strip:
+    return Strip.join(parts)
+
+
+def test_the_lines_of_a_screen_below_are_taken_as_they_are_unless_it_has_another_size() -> None:
+    async def test() -> None:
+        app = App[None]()
+        async with running(app, size=(80, 24)):
+            await app.push_screen(Below())
+            assert text_of(app.screen).startswith("below")
+            assert private.lines_of(app.screen, Size(10, 10), Region(0, 0, 10, 10), joined) is None
+            (line,) = private.lines_of(app.screen, Size(80, 24), Region(1, 0, 3, 1), joined) or []
+            assert line.text == "elo"
+
+    run(test())
+
+
+class Noting(private.SpanCompositor):
+    """Notes what is to be painted, and paints nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.noted: list[tuple[int, int, int]] = []
+
+    def render_partial_update(self) -> None:  # type: ignore[override]
+        self.noted += self.take_spans()
+
+
+def test_what_is_to_be_painted_is_told_once_by_line_and_columns() -> None:
+    async def test() -> None:
+        app, screen, compositor = App[None](), Below(), Noting()
+        private.use_compositor(screen, compositor)
+        async with running(app) as pilot:
+            await app.push_screen(screen)
+            await pilot.pause()
+            compositor.noted.clear()
+            screen.query_one("#said").refresh()
+            await pilot.pause(0.1)
+            assert compositor.noted == [(0, 0, screen.size.width)]
+            assert list(compositor.take_spans()) == []
+
+    run(test())
+
+
+class Late(LateStrip):
+    """Counts how often its segments are made."""
+
+    made = 0
+
+    def make_segments(self) -> list[Segment]:
+        self.made += 1
+        return [Segment("later")]
+
+
+def test_the_segments_of_a_line_are_made_only_where_they_are_read() -> None:
+    strip = Late(5)
+    assert strip.cell_length == 5 and strip.made == 0
+    assert strip.text == "later"
+    assert strip.made == 1
+    assert strip.crop(1, 3).text == "at"
+
+
+def test_the_height_of_a_widget_is_found_anew_when_it_is_asked_for() -> None:
+    async def test() -> None:
+        app, text = App[None](), Static("one")
+        async with running(app) as pilot:
+            await app.mount(text)
+            text.update("one")
+            app.screen._refresh_layout()  # before the widget was idle
+            text.update("one\ntwo")
+            private.find_height_anew(text)
+            await pilot.pause()
+            assert text.size.height == 2
+
+    run(test())
