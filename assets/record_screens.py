@@ -19,8 +19,8 @@ from pathlib import Path
 
 from PIL import Image, ImageColor
 
-from mia_tui.dataset.class_book import COLOURS
-from mia_tui.dataset.demo.images import SHARES, render_demo
+from mia_tui.dataset.class_rules import COLOURS
+from mia_tui.dataset.demo import SHARES, render_demo
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
 

@@ -36,10 +36,6 @@ class StateFolder:
     def runs(self) -> Path:
         return self.root / RUNS_FOLDER
 
-    @property
-    def backups(self) -> Path:
-        return self.root / BACKUPS_FOLDER
-
 
 def find_state(dataset: Path, state: Path | None = None, *, class_folders: bool = False) -> StateFolder:
     """Where the state of a dataset lies, or will lie once something is saved.

@@ -38,7 +38,7 @@ def command(folder: Path | None, as_json: bool) -> int:
 
 
 def _render(report: Report, home: Path) -> None:
-    from mia_tui.dataset.demo.images import IMAGES, holds_demo, render_demo
+    from mia_tui.dataset.demo import IMAGES, holds_demo, render_demo
 
     is_free = not home.exists() or (home.is_dir() and not any(home.iterdir()))
     if not is_free and not holds_demo(home):
@@ -52,7 +52,7 @@ def _render(report: Report, home: Path) -> None:
 
 
 def _steps(home: Path) -> list[list[str]]:
-    from mia_tui.dataset.demo.images import IMAGES, LABELS
+    from mia_tui.dataset.demo import IMAGES, LABELS
 
     dataset = str(home)
     run = ["--run", "last"]

@@ -161,7 +161,7 @@ def _folders(dataset: Path | None, state: Path | None) -> Iterator[Finding]:
 def _dataset(dataset: Path, state: Path | None) -> Iterator[Finding]:
     """Its images; they decide where labels and runs go."""
     from mia_tui.dataset.interchange.folders import read_class_folders
-    from mia_tui.dataset.scan.scanner import scan
+    from mia_tui.dataset.scan.scan import scan
 
     try:
         found = scan(dataset)

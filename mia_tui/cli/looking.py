@@ -7,7 +7,7 @@ from mia_tui.cli.report import Report
 
 if TYPE_CHECKING:
     from mia_tui.config.train import Frames
-    from mia_tui.dataset.scan.scanner import Scan
+    from mia_tui.dataset.scan.scan import Scan
 
 
 def scan_images(report: Report, folder: Path, frames: "Frames", *, label_file: Path | None = None) -> "Scan":
@@ -16,7 +16,7 @@ def scan_images(report: Report, folder: Path, frames: "Frames", *, label_file: P
     Raises:
         DataError: If the folder is not there or holds no images.
     """
-    from mia_tui.dataset.scan.scanner import scan
+    from mia_tui.dataset.scan.scan import scan
 
     with report.counting("Looking for images") as bar:
         found = scan(folder, frames=frames, progress=lambda done: bar.update(done))

@@ -121,7 +121,7 @@ def _place_of_suggestions(run: "RunDir | None", images: Path, state: Path | None
 
 def _check_images(images: Path) -> None:
     """Refuse what is neither a file nor a folder, before torch is imported for it."""
-    from mia_tui.dataset.scan.scanner import check_root
+    from mia_tui.dataset.scan.scan import check_root
 
     if not images.exists():
         raise DataError(f"There is no file or folder {printable(images)}.", "Check how it is spelt.")

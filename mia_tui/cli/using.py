@@ -78,7 +78,7 @@ def find_network(text: str, dataset: Path | None, state: Path | None) -> "tuple[
         DataError: If the dataset is no folder.
         ConfigError: If there is no such run or file.
     """
-    from mia_tui.dataset.scan.scanner import check_root
+    from mia_tui.dataset.scan.scan import check_root
     from mia_tui.runs.list.index import find_run
     from mia_tui.runs.record.layout import RunDir
 

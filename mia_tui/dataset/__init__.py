@@ -1,1 +1,1 @@
-"""Images and labels on disk: standard library, numpy and Pillow only."""
+"""Images and labels on disk: standard library, numpy, Pillow and msgspec only."""

@@ -1,9 +1,8 @@
-"""Size, time and hash of labelled files, kept with their labels: a file that is renamed later is known again by them.
+"""Fingerprints of labelled files: size, time and hash, stored with the labels to recognise files that are renamed.
 
-Every program that writes labels takes the fingerprints of all labelled files
-that have none, those of earlier sessions included. A command does so before it
-ends, the app in idle time (`tui.labelling.fingerprints`). To look at a dataset
-takes none.
+Whatever writes labels also takes the fingerprints of all labelled files that
+have none, including those of earlier sessions: a command before it ends, the app
+in idle time (`tui.labelling.fingerprints`). Reading a dataset takes none.
 """
 
 import math
@@ -15,17 +14,19 @@ from pathlib import Path
 
 from mia_tui.dataset.hashes import file_hash
 from mia_tui.dataset.model import ImageFile
-from mia_tui.dataset.scan.index import each
+from mia_tui.dataset.scan.index import map_in_threads
 from mia_tui.dataset.store.label_store import LabelStore
 
-Fact = tuple[ImageFile, str]
-"""A file with size and time, and its hash."""
+Fingerprint = tuple[ImageFile, str]
+"""A file with its size and time, and its hash."""
 
 _AT_ONCE = 256  # files of one commit
 
 
-def read_fact(root: Path, path: str, *, give_up: Callable[[], bool] = lambda: False) -> Fact | None:
-    """What a file is known again by; None if it cannot be read, is no file, or was given up."""
+def read_fingerprint(
+    root: Path, path: str, *, give_up: Callable[[], bool] = lambda: False
+) -> Fingerprint | None:
+    """The fingerprint of a file; None if it cannot be read, is not a file, or `give_up` returned True."""
     try:
         status = (root / path).stat()
         if not stat.S_ISREG(status.st_mode):
@@ -43,19 +44,19 @@ def take_fingerprints(
     most_s: float = math.inf,
     progress: Callable[[int], None] | None = None,
 ) -> int:
-    """Take the fingerprints of all labelled files that have none; kept every few hundred files.
+    """Take the fingerprints of all labelled files that have none; they are saved every few hundred files.
 
     Args:
-        store: Where the labels are.
+        store: The labels.
         root: The dataset's folder.
-        most_s: Seconds after which the rest is left for the next time.
-        progress: Told how many files were read.
+        most_s: Seconds after which the remaining files are left for the next time.
+        progress: Called with the number of files read so far.
 
     Returns:
-        How many files were left. Those that cannot be read are not among them.
+        How many files were left. Those that cannot be read are not counted.
 
     Raises:
-        StoreError: If they cannot be kept.
+        StoreError: If they cannot be saved.
     """
     until, done, left = time.monotonic() + most_s, 0, 0
 
@@ -66,22 +67,22 @@ def take_fingerprints(
         if is_over():
             left += len(paths)
             continue
-        facts = []
-        for fact in each(partial(read_fact, root, give_up=is_over), paths):
+        fingerprints = []
+        for fingerprint in map_in_threads(partial(read_fingerprint, root, give_up=is_over), paths):
             done += 1
-            if fact is not None:
-                facts.append(fact)
+            if fingerprint is not None:
+                fingerprints.append(fingerprint)
             if progress is not None:
                 progress(done)
-        if facts:
-            store.note_facts(facts)
+        if fingerprints:
+            store.save_fingerprints(fingerprints)
         if is_over():
-            left += len(paths) - len(facts)
+            left += len(paths) - len(fingerprints)
     return left
 
 
 def _pages(store: LabelStore) -> Iterator[Sequence[str]]:
-    """Labelled files without a fingerprint, some at a time; each comes once."""
+    """Labelled files without a fingerprint, some at a time, each once."""
     paths, last = store.files_without_hash()
     while last is not None:
         for start in range(0, len(paths), _AT_ONCE):

@@ -1,4 +1,4 @@
-"""Telling files apart by their bytes: for copies of an image, and files that were moved or changed."""
+"""Hashes of files: to find copies of an image, and files that were moved or changed."""
 
 import hashlib
 from collections import Counter
@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from mia_tui.dataset.model import ImageFile
-from mia_tui.dataset.scan.index import ScanIndex, each
+from mia_tui.dataset.scan.index import ScanIndex, map_in_threads
 from mia_tui.files import open_to_read
 
 _CHUNK_BYTES = 1 << 20
@@ -18,23 +18,23 @@ def file_hash(path: Path, *, give_up: Callable[[], bool] = lambda: False) -> str
 
     Args:
         path: The file.
-        give_up: Asked after each MiB; a large file on a slow disk takes minutes.
+        give_up: Called after each MiB, True cancels: a large file on a slow disk takes minutes.
 
     Raises:
         OSError: If the file cannot be read.
-        TimeoutError: If it was given up.
+        TimeoutError: If it was cancelled.
     """
     digest = hashlib.blake2b(digest_size=20)
     with open_to_read(path, follow=True) as file:
         while chunk := file.read(_CHUNK_BYTES):
             digest.update(chunk)
             if give_up():
-                raise TimeoutError(f"reading {path} was given up")
+                raise TimeoutError(f"reading {path} was cancelled")
     return digest.hexdigest()
 
 
 def file_hashes(root: Path, files: Iterable[ImageFile]) -> dict[str, str]:
-    """Hashes of files, read only where they are not known from an earlier time.
+    """Hashes of files; a file is only read if its hash is not in the cache.
 
     Args:
         root: Folder of the dataset.
@@ -46,7 +46,7 @@ def file_hashes(root: Path, files: Iterable[ImageFile]) -> dict[str, str]:
     index = ScanIndex(root)
     known = {file: index.hash(file) for file in files}
     unknown = [file for file, hash in known.items() if hash is None]
-    for file, hash in zip(unknown, each(partial(_hash_or_none, root), unknown), strict=True):
+    for file, hash in zip(unknown, map_in_threads(partial(_hash_or_none, root), unknown), strict=True):
         known[file] = hash
         index.remember(file, hash=hash)
     index.save()
@@ -54,11 +54,11 @@ def file_hashes(root: Path, files: Iterable[ImageFile]) -> dict[str, str]:
 
 
 def duplicate_groups(root: Path, files: Iterable[ImageFile]) -> dict[str, str]:
-    """Hashes of the files that may have a copy: those whose size occurs more than once.
+    """Hashes of files that may have a copy: those whose size occurs more than once.
 
     Args:
         root: Folder of the dataset.
-        files: With size and time, as `scan` gives them.
+        files: With size and time, as `scan` returns them.
 
     Returns:
         Path to hash; equal hashes are equal bytes. Files that cannot be read are missing.

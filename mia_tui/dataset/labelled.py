@@ -1,4 +1,4 @@
-"""Which images are labelled, and with what: by the names of their folders, or in the store."""
+"""The labelled images of a dataset: labels from the store, or the names of class folders."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -13,22 +13,23 @@ from mia_tui.dataset.interchange.folders import (
     read_class_folders,
 )
 from mia_tui.dataset.model import ImageClass, ImageKey, Part
-from mia_tui.dataset.scan.scanner import Scan
-from mia_tui.dataset.store.label_store import Label, LabelStore
+from mia_tui.dataset.scan.scan import Scan
+from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.dataset.store.reconcile import find_moves
+from mia_tui.dataset.store.records import Label
 from mia_tui.errors import DataError
 from mia_tui.paths import StateFolder, typed_dataset
 from mia_tui.text import counted, name_some, printable
 
 META_SOURCE = "source"
-"""Key in the store's meta table: "folders" or "store", where labels came from last."""
+"""Key in the store's meta table: "folders" or "store", the source of the labels last time."""
 
 Source = Literal["folders", "store"]
 
 
 @dataclass(frozen=True)
 class NamedClass:
-    """A class; `id` is that of labels.db, or a number from 1 where the store does not know it."""
+    """A class; `id` is that of labels.db, or a number from 1 if the store does not have it."""
 
     id: int
     name: str
@@ -42,11 +43,11 @@ class LabelledSet:
         source: Where the labels come from.
         classes: Those with at least one image, in the order of the store or the natural order of folders.
         labels: Position in `classes` of each image, in dataset order.
-        parts: Part of each image fixed by a top folder train, val or test; else empty.
-        missing: Labels of images that are not there any more.
+        parts: Part of each image, if given by a top folder train, val or test; else empty.
+        missing: Number of labels of images that no longer exist.
         notes: Sentences about what was noticed.
-        missing_labels: The class of each label in `missing`, unless it was deleted.
-        moved: Where files lie now that labels.db knows by another path, old to new.
+        missing_labels: The class of each of these labels, unless the class was deleted.
+        moved: Present path of files that labels.db knows by another one, old to new.
     """
 
     source: Source
@@ -59,7 +60,7 @@ class LabelledSet:
     moved: Mapping[str, str] = field(default_factory=dict)
 
     def here(self, key: ImageKey) -> ImageKey:
-        """An image of labels.db by the path that it has now."""
+        """The key of an image of labels.db with its present path."""
         return replace(key, path=self.moved[key.path]) if key.path in self.moved else key
 
 
@@ -75,21 +76,21 @@ def labelled_images(
 ) -> LabelledSet:
     """The labelled images of a dataset; writes nothing.
 
-    Labels go with files that were moved, as `LabelStore.follow` would write it down. A store with labels wins
-    over folders, unless folders were the source last time. Where folders are the source, a label that a person
-    gave wins over the folder.
+    Labels move with files that were moved, as `LabelStore.apply_file_changes` would write it. A store with labels
+    takes precedence over folders, unless folders were the source last time. If folders are the source, a label that
+    a person gave takes precedence over the folder.
 
     Args:
         scan: The dataset's images.
-        dataset: Its folder, for sentences.
+        dataset: Its folder, for messages.
         state: Where its labels.db is, if there is one.
         source: folders, store, or auto.
-        keep_empty: Whether classes without images stay, so that a position is that of the store (exports).
-        keep_missing: Whether labels of images that are not there are enough (exports).
-        annotator: Who looks.
+        keep_empty: Whether to keep classes without images, so that positions are those of the store (exports).
+        keep_missing: Whether labels of missing images are enough (exports).
+        annotator: Name of the user.
 
     Raises:
-        DataError: If nothing is labelled, or folders were asked for and are not classes.
+        DataError: If nothing is labelled, or `source` is folders and the folders are not classes.
         StoreError: If labels.db cannot be read.
     """
     known = _read_store(state, annotator, scan, dataset)
@@ -107,8 +108,8 @@ def labelled_images(
 
 
 @dataclass(frozen=True)
-class _Known:
-    """What labels.db says; empty where there is none."""
+class _StoreContents:
+    """The content of labels.db; empty if there is none."""
 
     classes: tuple[ImageClass, ...] = ()
     labels: Mapping[ImageKey, Label] = field(default_factory=dict)
@@ -116,7 +117,7 @@ class _Known:
     moved: Mapping[str, str] = field(default_factory=dict)
 
     def missing_labels(self, scan: Scan) -> dict[ImageKey, str]:
-        """The class of each label whose file is not there; without those of deleted classes."""
+        """The class of each label whose file is missing, except for deleted classes."""
         files = {file.path for file in scan.files}
         names = {image_class.id: image_class.name for image_class in self.classes if not image_class.archived}
         return {
@@ -126,10 +127,10 @@ class _Known:
         }
 
 
-def _read_store(state: StateFolder, annotator: str | None, scan: Scan, dataset: Path) -> _Known:
+def _read_store(state: StateFolder, annotator: str | None, scan: Scan, dataset: Path) -> _StoreContents:
     store = LabelStore.open_existing(state.labels_db, annotator=annotator)
     if store is None:
-        return _Known()
+        return _StoreContents()
     with store:
         classes, labels = tuple(store.classes(archived=True)), store.labels()
         moved = _moves(store, labels, scan, dataset)
@@ -137,7 +138,7 @@ def _read_store(state: StateFolder, annotator: str | None, scan: Scan, dataset: 
             labels = {
                 replace(key, path=moved.get(key.path, key.path)): label for key, label in labels.items()
             }
-        return _Known(classes, labels, store.meta(META_SOURCE), moved)
+        return _StoreContents(classes, labels, store.meta(META_SOURCE), moved)
 
 
 def _moves(store: LabelStore, labels: Iterable[ImageKey], scan: Scan, dataset: Path) -> dict[str, str]:
@@ -148,7 +149,12 @@ def _moves(store: LabelStore, labels: Iterable[ImageKey], scan: Scan, dataset: P
 
 
 def _from_store(
-    scan: Scan, dataset: Path, known: _Known, source: LabelSource, keep_empty: bool, keep_missing: bool
+    scan: Scan,
+    dataset: Path,
+    known: _StoreContents,
+    source: LabelSource,
+    keep_empty: bool,
+    keep_missing: bool,
 ) -> LabelledSet:
     active = {image_class.id: image_class for image_class in known.classes if not image_class.archived}
     missing, notes = _missing(scan, known)
@@ -161,21 +167,19 @@ def _from_store(
     if not ids and not (keep_missing and missing_labels):
         raise DataError(
             f"No image of {printable(dataset)} is labelled: the labels kept for it "
-            f"({len(known.labels):,}) belong to images that are not there or to deleted classes.",
+            f"({len(known.labels):,}) belong to missing images or to deleted classes.",
             "Were the images moved? Name the folder that the labels were made in.",
         )
     notes += _store_notes(scan, known, ids, {} if keep_empty else active)
     if source == "auto" and len(ids) < len(scan.keys) and read_class_folders(scan.keys) is not None:
-        notes.append(
-            "The folders look like classes, too; pass --labels folders to take the classes from them."
-        )
+        notes.append("The folders look like classes, too; pass --labels folders to use them instead.")
     names = [NamedClass(image_class.id, image_class.name) for image_class in active.values()]
     classes, labels = _numbered(names, ids, keep_empty)
     return LabelledSet("store", classes, labels, {}, missing, tuple(notes), missing_labels, known.moved)
 
 
 def _store_notes(
-    scan: Scan, known: _Known, ids: Mapping[ImageKey, int], active: Mapping[int, ImageClass]
+    scan: Scan, known: _StoreContents, ids: Mapping[ImageKey, int], active: Mapping[int, ImageClass]
 ) -> list[str]:
     notes = []
     deleted = sum(key in known.labels and key not in ids for key in scan.keys)
@@ -188,8 +192,8 @@ def _store_notes(
     return notes
 
 
-def _missing(scan: Scan, known: _Known) -> tuple[int, list[str]]:
-    """How many labels are of files that are not there; and sentences about labels without an image here."""
+def _missing(scan: Scan, known: _StoreContents) -> tuple[int, list[str]]:
+    """How many labels belong to missing files, and sentences about labels without an image."""
     here, files = set(scan.keys), {file.path for file in scan.files}
     missing = sum(key.path not in files for key in known.labels)
     frames = sum(key not in here for key in known.labels) - missing
@@ -197,19 +201,19 @@ def _missing(scan: Scan, known: _Known) -> tuple[int, list[str]]:
     if known.moved:
         moves = name_some(f"{old} (now {new})" for old, new in known.moved.items())
         count = counted(len(known.moved), "file was", "files were")
-        notes.append(f"{count} moved; labels go along: {moves}.")
+        notes.append(f"{count} moved; labels moved along: {moves}.")
     if missing:
         notes.append(f"{counted(missing, 'labelled image is', 'labelled images are')} not there any more.")
     if frames:
         notes.append(
-            f"{counted(frames, 'label is', 'labels are')} of frames that are left out; --frames all takes those of "
-            "animated files."
+            f"{counted(frames, 'label is', 'labels are')} of frames that are left out; --frames all includes "
+            "those of animated files."
         )
     return missing, notes
 
 
-def _from_folders(scan: Scan, folders: ClassFolders, known: _Known, keep_empty: bool) -> LabelledSet:
-    """Classes of the folders, with a person's labels over them."""
+def _from_folders(scan: Scan, folders: ClassFolders, known: _StoreContents, keep_empty: bool) -> LabelledSet:
+    """Labels by class folders, overridden by labels that a person gave."""
     here = set(scan.keys)
     classes = _folder_classes(folders, known.classes)
     by_name = {named.name: named.id for named in classes}
@@ -230,7 +234,7 @@ def _from_folders(scan: Scan, folders: ClassFolders, known: _Known, keep_empty: 
     notes += folders.notes
     if decided:
         notes.append(
-            f"{counted(len(decided), 'image')} in another class than the folder's, as a person decided: "
+            f"{counted(len(decided), 'image')} in a class other than its folder's, as a person decided: "
             f"{name_some(key.path for key in decided)}."
         )
     if moved:
@@ -246,7 +250,7 @@ def _from_folders(scan: Scan, folders: ClassFolders, known: _Known, keep_empty: 
 
 
 def _folder_classes(folders: ClassFolders, stored: Iterable[ImageClass]) -> list[NamedClass]:
-    """The folders' classes in their order, then those of the store; ids of the store where names agree."""
+    """The folders' classes in order, then those of the store; with the ids of the store if names are equal."""
     stored = list(stored)
     ids = {image_class.name: image_class.id for image_class in stored if not image_class.archived}
     free = max((image_class.id for image_class in stored), default=0) + 1
@@ -261,7 +265,7 @@ def _folder_classes(folders: ClassFolders, stored: Iterable[ImageClass]) -> list
 def _numbered(
     classes: Iterable[NamedClass], ids: Mapping[ImageKey, int], keep_empty: bool
 ) -> tuple[tuple[NamedClass, ...], dict[ImageKey, int]]:
-    """The classes, without the empty ones unless they are kept, and each image's position among them."""
+    """The classes, empty ones only with `keep_empty`, and each image's position among them."""
     used = set(ids.values())
     kept = tuple(named for named in classes if keep_empty or named.id in used)
     position = {named.id: index for index, named in enumerate(kept)}
@@ -277,7 +281,7 @@ def _no_labels(scan: Scan, dataset: Path, state: StateFolder, source: LabelSourc
     if top is not None:
         way = f"name the folder {printable(top)} in it, whose folders are classes: {printable(dataset / top)}"
     elif folders is not None:
-        way = f"pass --labels folders if the folders are classes all the same ({name_some(folders.names)})"
+        way = f"pass --labels folders if the folders are classes anyway ({name_some(folders.names)})"
     return DataError(
         f"{printable(dataset)} has no labels.{reason}",
         f"Import them with `mia-tui labels import {typed_dataset(dataset, state.root)} FILE.csv` (columns "
@@ -286,7 +290,7 @@ def _no_labels(scan: Scan, dataset: Path, state: StateFolder, source: LabelSourc
 
 
 def _only_folder(scan: Scan) -> str | None:
-    """The one folder that all lies in, as unpacking an archive leaves it, where the folders in it are classes."""
+    """The single top folder, as after unpacking an archive, if the folders in it are classes."""
     top = scan.keys[0].path.split("/")[0]
     if not all(key.path.startswith(f"{top}/") for key in scan.keys):
         return None

@@ -9,10 +9,10 @@ PARTS: tuple[Part, ...] = ("train", "val", "test")
 
 @dataclass(frozen=True, order=True, slots=True)
 class ImageKey:
-    """Names one image of a dataset: a label belongs to this, never to a position in a list.
+    """Identifies one image of a dataset: a label belongs to this, never to a position in a list.
 
     `path` is relative to the dataset, with / between folders, as `os.fsdecode` gives it
-    (bytes that are not UTF-8 are lone surrogates). `frame` counts from 0; files of one image have frame 0.
+    (bytes that are not UTF-8 are lone surrogates). `frame` counts from 0; files with one image have frame 0.
     """
 
     path: str
@@ -21,7 +21,7 @@ class ImageKey:
 
 @dataclass(frozen=True, slots=True)
 class ImageFile:
-    """One file the scan found. Size in bytes and time are None until the stat was made."""
+    """A file that the scan found. Size in bytes and time are None until they are read."""
 
     path: str
     size: int | None = None

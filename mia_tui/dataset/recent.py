@@ -1,7 +1,7 @@
-"""The datasets this user opened last, and the image they were at: one file in the user's state folder.
+"""The datasets that this user opened last, and the image they were at: one file in the user's state folder.
 
-A line a visit, appended; the last mention of a dataset counts. Nothing fails
-where the folder cannot be written, or the file is damaged: less is remembered.
+Each visit appends a line; the last line of a dataset counts. If the folder
+cannot be written or the file is damaged, nothing fails: less is remembered.
 """
 
 import os
@@ -14,19 +14,19 @@ from pathlib import Path
 import msgspec
 
 from mia_tui.dataset.model import ImageKey
-from mia_tui.dataset.scan.index import write_cache
+from mia_tui.dataset.user_cache import write_cache
 from mia_tui.files import open_in_place, read
 from mia_tui.paths import real_path, user_state
 from mia_tui.records import BadRecord, Count, Frame, JsonReader, Text, Time
 from mia_tui.text import decode_name, encode_name
 
 MOST = 50
-"""Datasets that are remembered."""
+"""Number of datasets that are remembered."""
 
 _FILE = "recent-datasets"
 _PRIVATE = 0o600
 _MOST_BYTES = 1 << 24
-_LONGEST_BYTES = 64 << 10  # with lines of usual length, four times what MOST datasets take
+_LONGEST_BYTES = 64 << 10  # with lines of usual length, four times what MOST datasets need
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,10 +35,10 @@ class Recent:
 
     Attributes:
         path: Absolute.
-        state: What was named with --state then; None if nothing.
-        position: The image that was looked at last; None if none.
-        images: How many there were; None where that was not known.
-        labels: As `images`.
+        state: The folder given with --state; None if none.
+        position: The current image when it was left; None if none.
+        images: Number of images; None if unknown.
+        labels: Number of labels; None if unknown.
         at: When it was left, Unix seconds.
     """
 
@@ -50,8 +50,8 @@ class Recent:
     at: float = 0.0
 
 
-class _Line(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A visit as it is written; names in the form of `paths.encode_name`."""
+class _Visit(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A visit as it is written; names in the form of `text.encode_name`."""
 
     path: Text
     at: Time
@@ -62,7 +62,7 @@ class _Line(msgspec.Struct, frozen=True, omit_defaults=True):
     labels: Count | None = None
 
 
-_LINE = JsonReader(_Line)
+_VISIT = JsonReader(_Visit)
 
 
 def remember_dataset(
@@ -73,14 +73,14 @@ def remember_dataset(
     images: int | None = None,
     labels: int | None = None,
 ) -> None:
-    """Note a dataset as the one opened last. Silent where the user's folder cannot be written.
+    """Store a dataset as the one opened last; errors are ignored.
 
     Args:
         path: Its folder.
-        state: What was named with --state.
-        position: The image to come back to; None keeps what was noted before.
-        images: How many it has; None keeps what was noted before.
-        labels: As `images`.
+        state: The folder given with --state.
+        position: The image to return to; None keeps the stored one.
+        images: Number of images; None keeps the stored one.
+        labels: Number of labels; None keeps the stored one.
     """
     with suppress(OSError):
         known = _find(path)
@@ -88,7 +88,7 @@ def remember_dataset(
             position = known.position if position is None else position
             images = known.images if images is None else images
             labels = known.labels if labels is None else labels
-        line = _Line(
+        line = _Visit(
             encode_name(str(real_path(path))),
             time.time(),
             None if state is None else encode_name(str(real_path(state))),
@@ -105,14 +105,14 @@ def remember_dataset(
 
 
 def recent_datasets() -> list[Recent]:
-    """The datasets of this user, the newest first, whether they are still there or not."""
+    """The datasets of this user, the newest first, whether they still exist or not."""
     with suppress(OSError):
         return [_to_recent(line) for line in _newest(read(user_state() / _FILE, most_bytes=_MOST_BYTES))]
     return []
 
 
 def last_position(path: Path) -> ImageKey | None:
-    """The image at which a dataset was left; None where that is not known."""
+    """The image at which a dataset was left; None if unknown."""
     with suppress(OSError):
         known = _find(path)
         return None if known is None else known.position
@@ -124,9 +124,9 @@ def _find(path: Path) -> Recent | None:
     return next((known for known in recent_datasets() if known.path == resolved), None)
 
 
-def _newest(content: bytes) -> list[_Line]:
-    """The last line of each dataset, the newest first; lines that were cut (a full disk) are passed over."""
-    lines: dict[str, _Line] = {}
+def _newest(content: bytes) -> list[_Visit]:
+    """The last line of each dataset, the newest first; incomplete lines (a full disk) are skipped."""
+    lines: dict[str, _Visit] = {}
     for line in _decoded(reversed(content.splitlines())):
         lines.setdefault(line.path, line)
         if len(lines) == MOST:
@@ -134,10 +134,10 @@ def _newest(content: bytes) -> list[_Line]:
     return list(lines.values())
 
 
-def _decoded(lines: Iterator[bytes]) -> Iterator[_Line]:
+def _decoded(lines: Iterator[bytes]) -> Iterator[_Visit]:
     for line in lines:
         with suppress(BadRecord):
-            yield _LINE.decode(line)
+            yield _VISIT.decode(line)
 
 
 def _shorten(file: Path) -> None:
@@ -145,7 +145,7 @@ def _shorten(file: Path) -> None:
     write_cache(file, b"".join(msgspec.json.encode(line) + b"\n" for line in kept))
 
 
-def _to_recent(line: _Line) -> Recent:
+def _to_recent(line: _Visit) -> Recent:
     return Recent(
         path=Path(decode_name(line.path)),
         state=None if line.state is None else Path(decode_name(line.state)),

@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 
 from mia_tui.config.user import UserConfig
-from mia_tui.dataset.scan.scanner import check_root
+from mia_tui.dataset.scan.scan import check_root
 from mia_tui.terminal.ask import ask_terminal
 from mia_tui.terminal.choose import Wanted, with_colours
 from mia_tui.terminal.model import Terminal

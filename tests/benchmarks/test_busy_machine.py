@@ -22,7 +22,7 @@ import pytest
 from run_support import wait_for
 
 from mia_tui.config.train import TrainConfig
-from mia_tui.dataset.demo.images import render_demo
+from mia_tui.dataset.demo import render_demo
 from mia_tui.runs.machine.cores import usable_cores
 from mia_tui.runs.preflight.prepare import prepare_training, read_dataset
 from mia_tui.runs.record.layout import RunDir

@@ -24,7 +24,7 @@ from run_support import SOURCES
 from screen_timing import GRAPHICS, SCREEN, first_picture_s, linked
 from terminal_driver import TerminalApp, python_app
 
-from mia_tui.dataset.demo.images import render_demo
+from mia_tui.dataset.demo import render_demo
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
 
@@ -37,7 +37,7 @@ F2_ENDS = (
     "KeySerializer._end",
     "CommandQueue.do",
     "StoreThread._ask",
-    "StoreWrites.transaction",
+    "StoreWriter.transaction",
     "View.move_to",
     "PictureCache.get",
     "ImageView.show",

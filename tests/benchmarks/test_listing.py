@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from listing_support import apply, extend, listing_of_files, load
 
 from mia_tui.dataset.listing.cache import load_listing, save_listing
-from mia_tui.dataset.listing.lister import list_images
+from mia_tui.dataset.listing.incremental_scan import list_images
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageClass, ImageFile, ImageKey
 from mia_tui.dataset.session.filters import Filter
@@ -67,7 +68,7 @@ def test_a_list_of_images(count: int, tmp_path: Path, capsys: pytest.CaptureFixt
     lines.append(f"  {'slowest batch':<44}{max(_batches(paths)) * 1e3:10.2f} ms")
     save_listing(tmp_path, listing)
     compare("open it from the cache", lambda: load_listing(tmp_path))
-    complete = Listing.of_files(
+    complete = listing_of_files(
         [ImageFile(path, 1, number * 7919 % count + 1) for number, path in enumerate(paths)]
     )
     compare("see that a scan found the same", lambda: complete.same_images(listing))
@@ -81,7 +82,7 @@ def test_a_list_of_images(count: int, tmp_path: Path, capsys: pytest.CaptureFixt
         key: Label(1 + row % 9, "anna", "person", 1.0) for row, key in enumerate(plain.keys[: count - 10])
     }
     plain.labels = {key: label.class_id for key, label in labels.items()}
-    compare("load all labels", lambda: session.load(CLASSES, labels, {}))
+    compare("load all labels", lambda: load(session, CLASSES, labels, {}))
     lines.append(f"  {'slowest step of it':<44}{_slowest_step(session, labels) * 1e3:10.2f} ms")
     sure = np.random.default_rng(0).random(count, np.float32)
     session.set_suggestions(plain.keys, np.ones(count, np.int32), sure)
@@ -93,7 +94,7 @@ def test_a_list_of_images(count: int, tmp_path: Path, capsys: pytest.CaptureFixt
     compare("next unlabelled, at the far end", go_on, lambda: plain.next_unlabelled(0))
     row = count // 2
     relabel = [_relabelled(plain.keys[row], class_id) for class_id in (1, 2)]
-    compare("apply one change", lambda: session.apply(relabel[:1]))
+    compare("apply one change", lambda: apply(session, relabel[:1]))
     compare("state of 40 rows", lambda: [session.state_of(row + line) for line in range(40)])
     compare(
         "filter by text, rare",
@@ -135,7 +136,7 @@ def test_the_first_image_is_told_at_once(tmp_path: Path, capsys: pytest.CaptureF
 def _streamed(paths: list[str]) -> Listing:
     listing = Listing()
     for start in range(0, len(paths), 2000):
-        listing.extend(paths[start : start + 2000])
+        extend(listing, paths[start : start + 2000])
     return listing
 
 
@@ -143,7 +144,7 @@ def _batches(paths: list[str]) -> list[float]:
     listing, taken = Listing(), []
     for start in range(0, len(paths), 2000):
         batch = paths[start : start + 2000]
-        taken.append(_timed(lambda batch=batch: listing.extend(batch)))  # type: ignore[misc]
+        taken.append(_timed(lambda batch=batch: extend(listing, batch)))  # type: ignore[misc]
     return taken
 
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from terminal_support import a_photo, a_terminal
 
-from mia_tui.dataset.images.display import Look, load_pixels, load_view
+from mia_tui.dataset.images.rendering import DisplaySettings, load_image, render_image
 from mia_tui.terminal.model import Panel
 from mia_tui.terminal.pictures import draw_picture, useful_px
 
@@ -58,10 +58,14 @@ def test_from_file_to_pixels(files: dict[str, Path]) -> None:
     )
     for name, path in files.items():
         plain = median_ms(lambda path=path: whole_then_smaller(path), 3)
-        view = median_ms(lambda path=path: load_view(path, 0, PANEL.box_px, Look()))
-        small = median_ms(lambda path=path: load_view(path, 0, useful_px(PANEL, a_terminal()), Look()))
-        kept = load_pixels(path)
-        zoomed = median_ms(lambda kept=kept: load_view(kept, 0, PANEL.box_px, Look(zoom=20, contrast=10)))
+        view = median_ms(lambda path=path: render_image(path, 0, PANEL.box_px, DisplaySettings()))
+        small = median_ms(
+            lambda path=path: render_image(path, 0, useful_px(PANEL, a_terminal()), DisplaySettings())
+        )
+        kept = load_image(path)
+        zoomed = median_ms(
+            lambda kept=kept: render_image(kept, 0, PANEL.box_px, DisplaySettings(zoom=20, contrast=10))
+        )
         print(f"{name:8} {plain:9.1f} {view:9.1f} {small:9.1f} {zoomed:9.1f}   {plain / view:.1f} x")
 
 
@@ -69,14 +73,14 @@ def test_memory_of_100_megapixels(files: dict[str, Path]) -> None:
     program = """
 import sys
 from pathlib import Path
-from mia_tui.dataset.images.display import Look, load_view
+from mia_tui.dataset.images.rendering import DisplaySettings, render_image
 from mia_tui.terminal.model import Panel
 def peak():
     return int(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1]) / 1024
 small, large = map(Path, sys.argv[1:])
-load_view(small, 0, (1200, 800), Look())
+render_image(small, 0, (1200, 800), DisplaySettings())
 before = peak()
-load_view(large, 0, (1200, 800), Look())
+render_image(large, 0, (1200, 800), DisplaySettings())
 print(f"{peak() - before:.0f} MiB more than for 0.2 megapixels")
 """
     command = [sys.executable, "-c", program, str(files["0.2 MP"]), str(files["100 MP"])]
@@ -88,7 +92,7 @@ def test_from_pixels_to_bytes(files: dict[str, Path], max_bytes: int | None) -> 
     print(f"\nat most {max_bytes} bytes")
     for graphics in PROTOCOLS:
         terminal = a_terminal(graphics=graphics)
-        pixels = load_view(files["0.2 MP"], 0, useful_px(PANEL, terminal), Look()).pixels
+        pixels = render_image(files["0.2 MP"], 0, useful_px(PANEL, terminal), DisplaySettings()).pixels
 
         def draw(pixels: np.ndarray = pixels, terminal: object = terminal) -> object:
             return draw_picture(pixels, PANEL, terminal, max_bytes=max_bytes, image_id=1)  # type: ignore[arg-type]
@@ -110,7 +114,7 @@ def test_against_textual_image(files: dict[str, Path]) -> None:
             terminal = a_terminal(graphics=graphics)
 
             def ours(path: Path = path, terminal: object = terminal) -> object:
-                view = load_view(path, 0, useful_px(PANEL, terminal), Look())  # type: ignore[arg-type]
+                view = render_image(path, 0, useful_px(PANEL, terminal), DisplaySettings())  # type: ignore[arg-type]
                 return draw_picture(view.pixels, PANEL, terminal, image_id=1)  # type: ignore[arg-type]
 
             def theirs(path: Path = path, rival: type = rival) -> None:

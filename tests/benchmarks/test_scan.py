@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from mia_tui.dataset.scan.scanner import duplicate_groups, scan, scan_files
+from mia_tui.dataset.hashes import duplicate_groups
+from mia_tui.dataset.scan.scan import scan
+from mia_tui.dataset.scan.walk import scan_files
 
 pytestmark = pytest.mark.benchmark
 
@@ -43,7 +45,7 @@ SLOW(statx, (int d, const char *p, int f, unsigned int m, struct statx *s), (d, 
 FIRST_AND_ALL = """
 import sys, time
 from pathlib import Path
-from mia_tui.dataset.scan.scanner import scan, scan_files
+from mia_tui.dataset.scan.scan import scan, scan_files
 root = Path(sys.argv[1])
 started = time.perf_counter(); root.stat(); one = time.perf_counter() - started
 started = time.perf_counter(); next(scan_files(root)); first = time.perf_counter() - started

@@ -19,7 +19,7 @@ from screen_timing import SCREEN, Times, first_picture_s, times_of
 from terminal_driver import TerminalApp, python_app
 
 from mia_tui.config.train import TrainConfig
-from mia_tui.dataset.demo.images import render_demo
+from mia_tui.dataset.demo import render_demo
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.runs.preflight.prepare import prepare_training, read_dataset

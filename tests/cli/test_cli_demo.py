@@ -7,14 +7,14 @@ from cli_support import Mia
 from PIL import Image
 
 from mia_tui.cli import demo
-from mia_tui.dataset.demo.images import IMAGES, LABELS, render_demo
+from mia_tui.dataset.demo import IMAGES, LABELS, render_demo
 
 
 @pytest.fixture(autouse=True)
 def nothing_after_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "_steps", lambda home: [])
     monkeypatch.setattr(
-        "mia_tui.dataset.demo.images.render_cell",
+        "mia_tui.dataset.demo.render_cell",
         lambda *_, **__: Image.new("RGB", (8, 8)),
     )
 

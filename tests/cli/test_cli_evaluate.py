@@ -174,9 +174,7 @@ def test_one_folder_of_images_is_refused_before_the_network_is_loaded_and_judged
     with monkeypatch.context() as patch:
         patch.setattr(module, "load_network", lambda *_: pytest.fail("the network is loaded"))
         answer = mia("evaluate", tmp_path / "only", "--run", run.path)
-    assert_refused(
-        answer, 3, "has no labels", "--labels folders if the folders are classes all the same (red)"
-    )
+    assert_refused(answer, 3, "has no labels", "--labels folders if the folders are classes anyway (red)")
     assert evaluate(mia, tmp_path / "only", run, "--labels", "folders")["samples"] == 1
 
 

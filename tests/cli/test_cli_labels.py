@@ -8,7 +8,7 @@ import pytest
 from cli_support import Mia
 from PIL import Image
 
-from mia_tui.dataset.scan.scanner import scan
+from mia_tui.dataset.scan.scan import scan
 from mia_tui.dataset.store.label_store import LabelStore
 
 
@@ -157,7 +157,7 @@ def test_a_file_that_is_there_is_replaced_only_when_asked(mia: Mia, labelled: Pa
     other.write_text("what somebody else needs")
     refused = mia("labels", "export", labelled, other)
     assert (refused.code, refused.out) == (3, "")
-    assert refused.err.startswith(f"{other} is there already, and nothing was written. Pass --overwrite")
+    assert refused.err.startswith(f"{other} already exists, and nothing was written. Pass --overwrite")
     assert other.read_text() == "what somebody else needs"
     assert mia("labels", "export", labelled, other, "--overwrite").out == f"20 labels written to {other}.\n"
     assert other.read_text().startswith("file,frame,class")
@@ -372,7 +372,7 @@ def test_labels_and_split_can_lie_elsewhere(mia: Mia, cells: Path, table: Path, 
 def test_what_cannot_be_looked_into_is_named_in_a_sentence(mia: Mia, labelled: Path) -> None:
     (labelled / "dead\x1b.png").symlink_to("nothing")
     assert mia("labels", "stats", labelled).err == (
-        "Warning: 1 place could not be looked into: dead\\x1b.png (The link leads nowhere).\n"
+        "Warning: 1 file or folder could not be read: dead\\x1b.png (The link leads nowhere).\n"
     )
 
 
@@ -464,7 +464,7 @@ def test_an_export_finds_renamed_images_of_an_import_and_writes_nothing(mia: Mia
     answer = mia("labels", "export", labelled)
     assert "deeper/other.png,0,long" in answer.out.splitlines()
     assert "cell3.png" not in answer.out
-    assert answer.err == "Warning: 1 file was moved; labels go along: cell3.png (now deeper/other.png).\n"
+    assert answer.err == "Warning: 1 file was moved; labels moved along: cell3.png (now deeper/other.png).\n"
     assert counts(mia, labelled)["long"]["images"] == 5
     assert state.read_bytes() == before
 
@@ -530,7 +530,7 @@ def test_labels_of_missing_images_are_exported_on_request(mia: Mia, labelled: Pa
             path.unlink()
     answer = mia("labels", "export", labelled)
     assert answer.out.splitlines() == ["file,frame,class", "cell1.png,0,round"]
-    assert "--include-missing exports the labels of images that are not there, too." in answer.err
+    assert "--include-missing also exports the labels of missing images." in answer.err
     whole = mia("labels", "export", labelled, "--include-missing").out.splitlines()
     assert len(whole) == 21
     assert "cell3.png,0,long" in whole

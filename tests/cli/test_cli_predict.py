@@ -13,7 +13,7 @@ from disc_support import draw_disc
 from PIL import Image
 from training_commands import assert_refused, runs_of, train
 
-from mia_tui.dataset.scan.scanner import scan
+from mia_tui.dataset.scan.scan import scan
 from mia_tui.paths import StateFolder
 from mia_tui.runs.prediction.predictions import partial_path
 from mia_tui.runs.prediction.suggestions import newest_suggestions

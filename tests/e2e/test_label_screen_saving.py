@@ -24,7 +24,7 @@ from screen_support import (
 from terminal_driver import python_app
 from terminal_stream import PAINT_END
 
-from mia_tui.dataset.store.sqlite_errors import BUSY_TIMEOUT_S
+from mia_tui.dataset.store.connection import BUSY_TIMEOUT_S
 from mia_tui.tui.read_messages import READ_S
 
 pytestmark = pytest.mark.e2e
@@ -33,10 +33,10 @@ COMMIT_S = 0.05
 SLOW_COMMIT = """
     import time
     from contextlib import contextmanager
-    from mia_tui.dataset.store.transactions import StoreWrites
+    from mia_tui.dataset.store.transactions import StoreWriter
     from mia_tui.tui.keys import command_queue
     command_queue.SLOW_S *= {slower}
-    real = StoreWrites.transaction
+    real = StoreWriter.transaction
     @contextmanager
     def transaction(self, *step):
         is_outermost = self.notes is None
@@ -44,7 +44,7 @@ SLOW_COMMIT = """
             yield notes
             if is_outermost:
                 time.sleep({commit_s})
-    StoreWrites.transaction = transaction
+    StoreWriter.transaction = transaction
 """
 
 

@@ -26,8 +26,8 @@ BREAK = """
     from mia_tui.tui.pictures.cache import PictureCache
     from mia_tui.tui.pictures.flow_control import FlowControl
     from mia_tui.tui.labelling.store_thread import StoreThread
-    from mia_tui.tui.pictures.link import Link
-    from mia_tui.tui.labelling.scan_thread import ScanThread
+    from mia_tui.tui.pictures.flow_control import FlowControl
+    from mia_tui.tui.labelling.dataset_sync import ScanThread
     from mia_tui.tui.pictures.cache import PictureCache
     def fail(*_, **__):
         raise ZeroDivisionError("on purpose")

@@ -13,7 +13,7 @@ from run_support import wait_for
 from terminal_driver import python_app
 from tmux_support import TmuxApp
 
-from mia_tui.dataset.demo.images import render_demo
+from mia_tui.dataset.demo import render_demo
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.paths import StateFolder

@@ -18,7 +18,7 @@ from training_support import make_run
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import MiaError
-from mia_tui.paths import StateFolder
+from mia_tui.paths import BACKUPS_FOLDER, StateFolder
 from mia_tui.runs.disk import make_folder
 from mia_tui.runs.list import housekeeping
 from mia_tui.runs.list.housekeeping import delete_run
@@ -202,7 +202,7 @@ def test_the_names_are_all_that_a_run_leaves(made: tuple[StateFolder, RunDir]) -
     found = {
         path.relative_to(state.root).as_posix().replace(run.name, RUN)
         for path in state.root.rglob("*")
-        if path.parent != state.backups
+        if path.parent.name != BACKUPS_FOLDER
     }
     assert found - set(NAMES) == set()
     assert {f"runs/{RUN}/checkpoints/last.pt", f"runs/{RUN}/confusion/best.json"} <= found

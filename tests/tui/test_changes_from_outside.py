@@ -29,12 +29,12 @@ from tui_support import (
     without_fingerprint,
 )
 
-from mia_tui.dataset.images.display import Look
-from mia_tui.dataset.interchange.apply import import_into
+from mia_tui.dataset.images.rendering import DisplaySettings
 from mia_tui.dataset.interchange.csv import read_labels
-from mia_tui.dataset.listing.lister import list_images
+from mia_tui.dataset.interchange.importing import import_into
+from mia_tui.dataset.listing.incremental_scan import list_images
 from mia_tui.dataset.model import ImageKey
-from mia_tui.dataset.scan.scanner import scan
+from mia_tui.dataset.scan.scan import scan
 from mia_tui.dataset.session.filters import Filter
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.terminal.model import Panel
@@ -133,7 +133,7 @@ def test_files_are_looked_at_in_the_thread_of_the_pictures_never_in_that_of_the_
         max_megapixels=1,
         on_changed=lambda _: changed.set(),
     )
-    request = PictureRequest(ImageKey("a.png"), Look(), Panel(8, 4, 10, 20))
+    request = PictureRequest(ImageKey("a.png"), DisplaySettings(), Panel(8, 4, 10, 20))
     coarse = PictureRequest(request.key, request.look, request.panel, 10_000)
     picture_cache.want([request, coarse])
     assert made.wait(60)

@@ -127,7 +127,7 @@ def test_a_colour_is_picked_from_the_palette_or_typed(dataset: Path) -> None:
             await press(pilot, "c")
             await type_text(pilot, "#12345")
             await press(pilot, "enter")
-            assert "The colour #12345 of class round is none." in screen_text(pilot.app)
+            assert "The colour #12345 of class round is invalid." in screen_text(pilot.app)
             await type_text(pilot, "#123456")
             await press(pilot, "enter")
             assert classes_in(dataset)[0].colour == "#123456"

@@ -10,7 +10,7 @@ import pytest
 from tui_support import label, labels_in, make_images
 
 from mia_tui.dataset.listing import listing
-from mia_tui.dataset.listing.lister import list_images
+from mia_tui.dataset.listing.incremental_scan import list_images
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.session import changes
 from mia_tui.errors import StoreReplaced
@@ -171,7 +171,7 @@ def test_others_may_work_while_thousands_of_marks_are_taken_over(
             lambda: controller.step_back(redo=True),
         ):
             assert await turns_while(work()) >= len(keys) // 50
-        assert (controller.session.tally.flagged, controller.session.tally.skipped) == (1000, 1000)
+        assert (controller.session.counts.flagged, controller.session.counts.skipped) == (1000, 1000)
 
     run(test())
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from tui_support import label, labels_in, make_images
 
-from mia_tui.dataset.listing.lister import list_images
+from mia_tui.dataset.listing.incremental_scan import list_images
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.recent import remember_dataset
-from mia_tui.dataset.scan.scanner import scan
+from mia_tui.dataset.scan.scan import scan
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import DataError, MiaError
 from mia_tui.tui.labelling.controller import LabelController
@@ -105,7 +105,7 @@ def test_folders_become_classes_only_where_the_person_agrees(folders: Path, yes:
     screen = RecordingScreen(yes)
     controller, _ = sync(folders, screen)
     assert "flat (2), round (2)" in screen.asked[0] or "round (2), flat (2)" in screen.asked[0]
-    assert controller.session.tally.labelled == labelled
+    assert controller.session.counts.labelled == labelled
 
 
 def test_folders_that_a_training_took_are_asked_about_before_new_images_take_their_class(
@@ -121,7 +121,7 @@ def test_folders_that_a_training_took_are_asked_about_before_new_images_take_the
     screen = RecordingScreen(yes=True)
     controller, _ = sync(folders, screen)
     assert len(screen.asked) == 1 and not any("got the class" in said for said in screen.said)
-    assert controller.session.tally.labelled == 4
+    assert controller.session.counts.labelled == 4
 
 
 def test_runs_that_are_taken_over_after_a_renaming_leave_the_question_about_the_folders(
@@ -135,7 +135,7 @@ def test_runs_that_are_taken_over_after_a_renaming_leave_the_question_about_the_
     screen = RecordingScreen(yes=True)
     controller, _ = sync(folders.rename(folders.with_name("renamed")), screen)
     assert len(screen.asked) == 2
-    assert controller.session.tally.labelled == 4
+    assert controller.session.counts.labelled == 4
 
 
 def test_nobody_is_asked_about_folders_where_there_are_classes_already(folders: Path) -> None:
@@ -202,11 +202,11 @@ def test_an_image_beside_class_folders_that_comes_later_gets_no_class_and_is_no_
     make_images(folders, 1)
     again = RecordingScreen()
     controller, _ = sync(folders, again)
-    assert (again.errors, controller.session.tally.labelled, len(controller.session.listing)) == ([], 4, 5)
+    assert (again.errors, controller.session.counts.labelled, len(controller.session.listing)) == ([], 4, 5)
     make_images(folders / "round" / "deeper", 3)
     later = RecordingScreen()
     controller, _ = sync(folders, later)
-    assert (later.errors, controller.session.tally.labelled) == ([], 7)
+    assert (later.errors, controller.session.counts.labelled) == ([], 7)
     assert later.said == ["3 new images got the class of their folder."]
 
 
@@ -227,5 +227,5 @@ def test_labels_that_a_renaming_left_behind_are_taken_over_only_where_the_person
         "the folders may be classes, as in any new dataset"
     )
     assert left.exists() is not yes
-    assert controller.session.tally.labelled == (4 if yes else 0)
+    assert controller.session.counts.labelled == (4 if yes else 0)
     assert (controller.state.root == renamed.with_name("renamed.mia")) is yes

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from listing_support import listing_of_files
 from textual.pilot import Pilot
 from tui_support import (
     TERMINAL,
@@ -252,14 +253,14 @@ def test_all_images_lets_go_of_those_of_a_run(dataset: Path) -> None:
             await press(pilot, "f5", "down", "enter")
             assert "[without a label, truth round]" in screen_text(pilot.app)
             await press(pilot, "f5", "enter")
-            assert session.filter.is_all and "1/60" in screen_text(pilot.app)
+            assert session.filter == Filter() and "1/60" in screen_text(pilot.app)
             session.set_filter(Filter(among=keys, among_words="truth round", text="image"))
             await press(pilot, "f5")
             assert 'all images, "image"' in screen_text(pilot.app)
             await press(pilot, "enter")
             assert session.filter == Filter(text="image")
             await press(pilot, "f5", "down", "enter")
-            assert session.filter.is_all
+            assert session.filter == Filter()
 
     run(test())
 
@@ -389,14 +390,14 @@ def test_marked_images_are_skipped_in_one_step(dataset: Path) -> None:
     async def test() -> None:
         async with shown(dataset, GridScreen) as pilot:
             session = pilot.app.controller.session
-            left = session.tally.left
+            left = session.counts.left
             await press(pilot, "space", "right", "right", "space", "f4")
             assert "2 images skipped." in screen_text(pilot.app)
-            assert (session.tally.skipped, session.tally.left) == (2, left - 2)
+            assert (session.counts.skipped, session.counts.left) == (2, left - 2)
             await press(pilot, "f4")
             assert "1 image no longer skipped." in screen_text(pilot.app)
             await press(pilot, "ctrl+z", "ctrl+z")
-            assert (session.tally.skipped, session.tally.left) == (0, left)
+            assert (session.counts.skipped, session.counts.left) == (0, left)
 
     run(test())
 
@@ -425,7 +426,7 @@ def test_skips_and_notes_of_many_images_are_asked_about_with_their_number(datase
             await press(pilot, "escape", "ctrl+n", "x", "enter")
             assert "Write a note on 60 images?" in screen_text(pilot.app)
             await press(pilot, "enter")  # the careful answer has the focus
-            assert pilot.app.controller.session.tally.skipped == 0
+            assert pilot.app.controller.session.counts.skipped == 0
             assert pilot.app.controller.session.state_of(0).note is None
 
     run(test())
@@ -466,7 +467,7 @@ def test_a_range_and_the_way_back_hold_where_images_come_in_meanwhile(dataset: P
             await press(pilot, "right", "shift+right")
             assert session.selected.tolist() == [1, 2]
             paths = ["a.png", "b.png", *(f"image-{number:03}.png" for number in range(60))]
-            session.replace_listing(Listing.of_files([ImageFile(path) for path in paths]))
+            session.replace_listing(listing_of_files([ImageFile(path) for path in paths]))
             assert session.selected.tolist() == [3, 4]
             await press(pilot, "shift+left")
             assert session.selected.tolist() == [3, 4]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tui_support import label, make_images, opened, press, without_fingerprint
 
-from mia_tui.dataset.listing.lister import list_images
+from mia_tui.dataset.listing.incremental_scan import list_images
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import MiaError, StoreError
@@ -51,7 +51,7 @@ def test_what_others_label_is_told_once(controller: LabelController) -> None:
         came: list[int] = []
         work = asyncio.create_task(
             idle_tasks.follow_news(
-                controller, came=lambda: came.append(controller.session.tally.labelled), failed=print
+                controller, came=lambda: came.append(controller.session.counts.labelled), failed=print
             )
         )
         label(controller.dataset, "round", ["image-001.png"], annotator="bea")

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from tui_support import TERMINAL
 
-from mia_tui.dataset.images.display import Look
+from mia_tui.dataset.images.rendering import DisplaySettings
 from mia_tui.dataset.model import ImageKey
 from mia_tui.terminal.model import Panel
 from mia_tui.tui.pictures import cache as module
@@ -22,15 +22,17 @@ def test_an_image_that_the_person_has_passed_is_not_drawn(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is read already when the person jumps: drawing it would hold up what is to be seen now."""
-    passed, wanted = (PictureRequest(ImageKey(name), Look(), PANEL) for name in ("passed.png", "wanted.png"))
+    passed, wanted = (
+        PictureRequest(ImageKey(name), DisplaySettings(), PANEL) for name in ("passed.png", "wanted.png")
+    )
     for request, colour in ((passed, (200, 0, 0)), (wanted, (0, 0, 200))):
         Image.new("RGB", (8, 6), colour).save(tmp_path / request.key.path)
     begun, gone_on, made = threading.Event(), threading.Event(), threading.Event()
     drawn: list[tuple[int, ...]] = []
-    load_view, draw_picture = module.load_view, module.draw_picture
+    render_image, draw_picture = module.render_image, module.draw_picture
 
     def slow_load(path: Path, *rest: Any, **options: Any) -> Any:
-        view = load_view(path, *rest, **options)
+        view = render_image(path, *rest, **options)
         begun.set()
         assert gone_on.wait(WAIT_S)
         return view
@@ -39,7 +41,7 @@ def test_an_image_that_the_person_has_passed_is_not_drawn(
         drawn.append(tuple(pixels[0, 0]))
         return draw_picture(pixels, *rest, **options)
 
-    monkeypatch.setattr(module, "load_view", slow_load)
+    monkeypatch.setattr(module, "render_image", slow_load)
     monkeypatch.setattr(module, "draw_picture", noted_draw)
     picture_cache = PictureCache(
         tmp_path,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 
-from mia_tui.dataset.images.display import Look, View
+from mia_tui.dataset.images.rendering import DisplaySettings, RenderedImage
 from mia_tui.dataset.model import ImageKey
 from mia_tui.terminal.model import Graphics, Multiplexer, Panel, Picture, Terminal
 from mia_tui.tui.pictures.cache import PictureRequest, PictureResult
@@ -63,7 +63,7 @@ class FakePictureCache:
             100,
             request.max_bytes is not None and request.max_bytes < self.whole_bytes,
         )
-        view = View(np.zeros((1, 1, 3), np.uint8), 1, 1, 1.0, 0, 0, 1, 1)
+        view = RenderedImage(np.zeros((1, 1, 3), np.uint8), 1, 1, 1.0, 0, 0, 1, 1)
         self.made[request] = PictureResult(request, picture, view)
         return self.made[request]
 
@@ -145,12 +145,12 @@ class Stage:
 
 
 def target(key: ImageKey, *ahead: ImageKey) -> DisplayTarget:
-    return DisplayTarget(key, Look(), PANEL, ahead)
+    return DisplayTarget(key, DisplaySettings(), PANEL, ahead)
 
 
 def test_what_is_ready_is_painted_at_once() -> None:
     stage = Stage()
-    request = PictureRequest(A, Look(), PANEL)
+    request = PictureRequest(A, DisplaySettings(), PANEL)
     stage.picture_cache.make(request)
     stage.scheduler.show(target(A))
     assert stage.painted == [request]
@@ -162,14 +162,14 @@ def test_what_is_not_ready_is_painted_when_it_is() -> None:
     stage = Stage()
     stage.scheduler.show(target(A, B))
     assert stage.painted == [] and [request.key for request in stage.picture_cache.wanted] == [A]
-    stage.made(stage.picture_cache.make(PictureRequest(A, Look(), PANEL)))
+    stage.made(stage.picture_cache.make(PictureRequest(A, DisplaySettings(), PANEL)))
     assert [request.key for request in stage.painted] == [A]
 
 
 def test_the_next_images_are_made_when_the_present_one_is_painted() -> None:
     stage = Stage()
     stage.scheduler.show(target(A, B))
-    stage.made(stage.picture_cache.make(PictureRequest(A, Look(), PANEL)))
+    stage.made(stage.picture_cache.make(PictureRequest(A, DisplaySettings(), PANEL)))
     assert B not in [request.key for request in stage.picture_cache.wanted], "it would hold up the paint"
     stage.wait(PAINTED_S)
     assert [request.key for request in stage.picture_cache.wanted] == [B]
@@ -185,7 +185,7 @@ def test_an_image_that_takes_long_gives_the_panel_to_a_card() -> None:
 def test_a_picture_on_its_way_holds_back_others_and_the_newest_wins() -> None:
     stage = Stage()
     for key in (A, B, C):
-        stage.picture_cache.make(PictureRequest(key, Look(), PANEL))
+        stage.picture_cache.make(PictureRequest(key, DisplaySettings(), PANEL))
         stage.scheduler.show(target(key))
     assert [request.key for request in stage.painted] == [A]
     stage.answer()
@@ -282,12 +282,12 @@ def test_large_pictures_are_fewer() -> None:
     stage = Stage("kitty")
     screen = Panel(240, 67, 16, 32)  # 4K
     for number in range(KEPT):
-        request = PictureRequest(ImageKey(f"{number}.png"), Look(), screen)
+        request = PictureRequest(ImageKey(f"{number}.png"), DisplaySettings(), screen)
         ready = stage.picture_cache.make(request, kitty=True)
         assert ready.picture is not None
         large = replace(ready.picture, panel=screen, columns=240, rows=67)
         stage.picture_cache.made[request] = replace(ready, picture=large)
-        stage.scheduler.show(DisplayTarget(request.key, Look(), screen))
+        stage.scheduler.show(DisplayTarget(request.key, DisplaySettings(), screen))
         stage.answer()
         assert len(stage.scheduler._kitty_cache.requests) <= 4, "134 MB"
 
@@ -323,7 +323,7 @@ def test_a_picture_that_the_terminal_has_not_kept_is_sent_again() -> None:
 
 def test_a_terminal_that_keeps_no_picture_at_all_is_not_asked_for_ever() -> None:
     stage = Stage("kitty")
-    stage.picture_cache.make(PictureRequest(A, Look(), PANEL), kitty=True)
+    stage.picture_cache.make(PictureRequest(A, DisplaySettings(), PANEL), kitty=True)
     stage.scheduler.show(target(A))
     while stage.flow_control.busy:
         stage.flow_control.on_refused(1)
@@ -338,9 +338,9 @@ def sent_images(stage: Stage) -> int:
 def test_two_pictures_in_the_terminal_never_have_one_number() -> None:
     """In tmux there are 255: a picture made long ago has the number of a new one."""
     stage = Stage("kitty", "tmux")
-    stage.picture_cache.make(PictureRequest(A, Look(), PANEL), kitty=True)  # number 1
+    stage.picture_cache.make(PictureRequest(A, DisplaySettings(), PANEL), kitty=True)  # number 1
     stage.picture_cache.ids = 255
-    stage.picture_cache.make(PictureRequest(B, Look(), PANEL), kitty=True)  # number 1 again
+    stage.picture_cache.make(PictureRequest(B, DisplaySettings(), PANEL), kitty=True)  # number 1 again
     stage.scheduler.show(target(A, B))
     stage.live(1.0, bytes_per_s=50e6)
     assert [request.key for request in stage.scheduler._kitty_cache.requests] == [A], (
@@ -383,14 +383,14 @@ def test_nothing_is_painted_under_another_screen() -> None:
     stage = Stage()
     stage.scheduler.show(target(A))
     stage.scheduler.hide()
-    stage.made(stage.picture_cache.make(PictureRequest(A, Look(), PANEL)))
+    stage.made(stage.picture_cache.make(PictureRequest(A, DisplaySettings(), PANEL)))
     stage.wait(1.0)
     assert stage.painted == [] and stage.cards == []
 
 
 def test_an_image_whose_file_is_another_one_is_painted_anew_and_the_terminal_forgets_the_old_one() -> None:
     stage = Stage("kitty")
-    request = PictureRequest(A, Look(), PANEL)
+    request = PictureRequest(A, DisplaySettings(), PANEL)
     stage.picture_cache.make(request, kitty=True)
     stage.scheduler.show(target(A))
     stage.answer()
@@ -412,7 +412,7 @@ def test_an_image_whose_file_is_another_one_is_painted_anew_and_the_terminal_for
 
 def test_after_the_app_was_stopped_and_goes_on_kitty_gets_the_picture_again() -> None:
     stage = Stage("kitty")
-    request = PictureRequest(A, Look(), PANEL)
+    request = PictureRequest(A, DisplaySettings(), PANEL)
     ready = stage.picture_cache.make(request, kitty=True)
     stage.scheduler.show(target(A))
     stage.answer()

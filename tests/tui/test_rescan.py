@@ -23,7 +23,7 @@ from tui_support import (
     without_fingerprint,
 )
 
-from mia_tui.dataset.listing.lister import list_images
+from mia_tui.dataset.listing.incremental_scan import list_images
 from mia_tui.dataset.session.filters import Filter
 from mia_tui.tui.labelling import dataset_sync
 from mia_tui.tui.labelling.controller import LabelController
@@ -126,7 +126,7 @@ def test_undo_takes_back_what_was_labelled_before_and_between(cells: Path) -> No
             assert list(labels_in(cells)) == ["image-000.png"]
             session = session_of(pilot)
             assert session.current.path == "image-001.png", "undo leads to where it undid something"
-            assert session.tally.labelled == 1 and session.tally.left == 5
+            assert session.counts.labelled == 1 and session.counts.left == 5
             await press(pilot, "ctrl+y")
             assert sorted(labels_in(cells)) == ["image-000.png", "image-001.png"]
 

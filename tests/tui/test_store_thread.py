@@ -206,7 +206,9 @@ def test_a_deleted_labels_db_is_said_and_nothing_is_written_into_it(tmp_path: Pa
         [round_] = controller.session.classes
         with pytest.raises(StoreReplaced, match=r"not saved.*deleted or moved away"):
             await controller.assign([ImageKey("b.png")], round_.id)
-        assert not path.exists() and not controller.session.classes and controller.session.tally.labelled == 0
+        assert (
+            not path.exists() and not controller.session.classes and controller.session.counts.labelled == 0
+        )
         added = await controller.write(lambda store: store.add_class("oval"), "class oval")
         await controller.assign([ImageKey("b.png")], added.id)
         controller.store_thread.drain(5.0)
@@ -225,7 +227,7 @@ def test_work_for_idle_time_that_meets_another_file_leaves_the_message_to_the_ne
         another_store(tmp_path / "backup.db", "flat")
         (tmp_path / "backup.db").replace(path)
         with pytest.raises(StoreReplaced):
-            await store_thread.write(lambda store: store.note_facts([]))
+            await store_thread.write(lambda store: store.save_fingerprints([]))
         with pytest.raises(StoreReplaced):
             await store_thread.news()
         assert await store_thread.news() is None

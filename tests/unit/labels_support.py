@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from mia_tui.dataset.model import ImageFile, ImageKey
-from mia_tui.dataset.scan.scanner import Scan
+from mia_tui.dataset.scan.scan import Scan
 
 
 def scan_of(*paths: str, frames: dict[str, int] | None = None) -> Scan:

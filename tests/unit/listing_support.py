@@ -1,11 +1,13 @@
 """What the tests of the labelling session share: listings, classes and rows of the history, without a disk."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mia_tui.dataset.listing.arrays import UNKNOWN_SIZE, arrays_of
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageClass, ImageFile, ImageKey
-from mia_tui.dataset.session.session import LabelSession
-from mia_tui.dataset.store.records import Change, ChangeKind, Label, Source
+from mia_tui.dataset.session.session import Applied, LabelSession
+from mia_tui.dataset.store.records import Change, ChangeKind, Label, Mark, Source
 
 ROUND = ImageClass(1, "round", "#e69f00", "1", 0)
 FLAT = ImageClass(2, "flat", "#56b4e9", "2", 1)
@@ -13,19 +15,55 @@ FLOWER = ImageClass(5, "Flower", "#009e73", "f", 2)
 CLASSES = (ROUND, FLAT, FLOWER)
 
 
+def listing_of_files(files: Sequence[ImageFile], frames: dict[str, int] | None = None) -> Listing:
+    """A listing of files; `frames` says how many images those have that have several."""
+    return Listing(
+        arrays_of(
+            [file.path for file in files],
+            sizes=[UNKNOWN_SIZE if file.size is None else file.size for file in files],
+            mtimes_ns=[file.mtime_ns or 0 for file in files],
+            frames=[(frames or {}).get(file.path, 1) for file in files],
+        )
+    )
+
+
 def listing_of(*paths: str, frames: dict[str, int] | None = None) -> Listing:
     """A listing of these files; `frames` names those with several."""
-    return Listing.of_files([ImageFile(path, 1, 1) for path in paths], frames)
+    return listing_of_files([ImageFile(path, 1, 1) for path in paths], frames)
 
 
 def keys_of(listing: Listing) -> list[ImageKey]:
     return [listing.key(row) for row in range(len(listing))]
 
 
+def extend(files: Listing | LabelSession, paths: Sequence[str]) -> None:
+    """Append files with one image each."""
+    files.append(arrays_of(paths))
+
+
+def load(
+    session: LabelSession,
+    classes: Sequence[ImageClass],
+    labels: Mapping[ImageKey, Label],
+    marks: Mapping[ImageKey, Mark],
+) -> None:
+    for _ in session.load_in_steps(classes, labels, marks):
+        pass
+
+
+def apply(session: LabelSession, changes: Sequence[Change]) -> Applied:
+    steps = session.apply_in_steps(changes)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+
 def session_of(*paths: str, annotator: str = "anna") -> LabelSession:
     """A session with three classes and no labels."""
     session = LabelSession(listing_of(*paths), annotator=annotator)
-    session.load(CLASSES, {}, {})
+    load(session, CLASSES, {}, {})
     return session
 
 

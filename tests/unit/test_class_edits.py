@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from mia_tui.dataset.interchange.apply import import_labels
-from mia_tui.dataset.interchange.labelfile import LabelFile
+from mia_tui.dataset.interchange.formats import LabelFile
+from mia_tui.dataset.interchange.importing import import_labels
 from mia_tui.dataset.model import ImageClass, ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import DataError
@@ -37,7 +37,7 @@ def test_a_class_gets_another_name_colour_and_key_and_keeps_its_id(store: LabelS
     store.set_class_key(ROUND, "z")
     assert store.classes()[0] == ImageClass(ROUND, "Zäh", "#abcdef", "z", 0)
     assert store.set_class_key(ROUND, None).key is None
-    changes = [change for change in store.history() if change.target_id == ROUND]
+    changes = [change for change in store.changes_since(0) if change.target_id == ROUND]
     assert [change.before and change.before["name"] for change in changes] == [
         None, "round", "Zäh", "Zäh", "Zäh"
     ]  # fmt: skip
@@ -88,7 +88,7 @@ def test_an_edit_that_changes_nothing_leaves_no_trace(store: LabelStore) -> None
         (lambda store: store.rename_class(ROUND, " "), "needs a name"),
         (lambda store: store.recolour_class(ROUND, "red"), "The colour red of class round"),
         (lambda store: store.set_class_key(ROUND, "2"), "The key 2 belongs to class flat"),
-        (lambda store: store.set_class_key(ROUND, "ab"), "is none"),
+        (lambda store: store.set_class_key(ROUND, "ab"), "is invalid"),
         (lambda store: store.rename_class(9, "x"), "no class with the number 9"),
         (lambda store: store.merge_class(ROUND, ROUND), "cannot be merged into itself"),
         (lambda store: store.merge_class(ROUND, 9), "no class with the number 9"),
@@ -265,4 +265,4 @@ def test_a_step_about_many_classes_names_them(store: LabelStore) -> None:
         store.rename_class(ROUND, "circle")
         store.recolour_class(FLAT, "#000000")
     step = store.undo()
-    assert step is not None and step.what == 'Undid: what became of the classes "circle", "flat".'
+    assert step is not None and step.what == 'Undid: changes of the classes "circle", "flat".'

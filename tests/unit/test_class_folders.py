@@ -13,7 +13,7 @@ from mia_tui.dataset.interchange.folders import (
 )
 from mia_tui.dataset.interchange.folders_export import write_class_folders
 from mia_tui.dataset.model import ImageKey
-from mia_tui.dataset.scan.scanner import scan
+from mia_tui.dataset.scan.scan import scan
 from mia_tui.errors import DataError
 
 
@@ -51,13 +51,13 @@ def test_a_class_below_a_part_may_be_called_test_or_mia():
 @pytest.mark.parametrize(
     ("paths", "says"),
     [
-        (["red/a.png", "b.png"], "b.png lies in no folder"),
-        (["red/a.png", "blue/deep/b.png"], "blue/deep/b.png does not lie exactly one folder deep"),
-        (["train/a.png", "test/b.png"], "train/a.png does not lie one folder below train"),
-        (["train/red/a.png", "test/b.png"], "test/b.png does not lie one folder below test"),
-        (["test/a.png", "control/b.png"], "The folder test is a part of the dataset by its name, control"),
-        (["images/a.png", "images/b.png"], "All images lie in one folder, images"),
-        (["train/images/a.png", "test/images/b.png"], "All images lie in one folder, images"),
+        (["red/a.png", "b.png"], "b.png is in no folder"),
+        (["red/a.png", "blue/deep/b.png"], "blue/deep/b.png is not exactly one folder deep"),
+        (["train/a.png", "test/b.png"], "train/a.png is not one folder below train"),
+        (["train/red/a.png", "test/b.png"], "test/b.png is not one folder below test"),
+        (["test/a.png", "control/b.png"], "The folder test is a part of the split by its name, but control"),
+        (["images/a.png", "images/b.png"], "All images are in one folder, images"),
+        (["train/images/a.png", "test/images/b.png"], "All images are in one folder, images"),
         ([" /a.png", "b/b.png"], "blank name"),
         ([], "no images"),
     ],
@@ -77,7 +77,7 @@ def test_numbers_of_images_by_folder_tell_the_classes_as_the_images_themselves_d
         "blue": 1,
         "red": 5,
     }
-    assert images_by_class({"": 1, "red": 3, "blue": 2}) is None, "one lies in no folder"
+    assert images_by_class({"": 1, "red": 3, "blue": 2}) is None, "one is in no folder"
     assert images_by_class({"red": 3, "blue": 0}) is None, "one folder alone"
     assert images_by_class({"red": 3}, told=True) == {"red": 3}
 
@@ -94,7 +94,7 @@ def test_a_folder_whose_name_is_not_utf8_is_a_class_with_a_name_that_can_be_stor
 
 
 def test_importing_folders_that_are_no_classes_says_why():
-    with pytest.raises(DataError, match=r"The folders of data are not classes: b\.png lies in no folder"):
+    with pytest.raises(DataError, match=r"The folders of data are not classes: b\.png is in no folder"):
         folder_labels(scan_of("b.png", "c.png").keys, name="data")
 
 
@@ -118,13 +118,13 @@ def test_deeper_images_count_for_the_class_folder_above_them_where_the_user_said
 def test_images_beside_the_class_folders_have_no_class_and_are_named_where_the_user_said_so():
     keys = scan_of("cover.png", "red/a.png", "blue/b.png").keys
     assert read_class_folders(keys) is None
-    assert class_folders_fault([*keys, ImageKey("d.png")]) == "cover.png, d.png lie in no folder."
+    assert class_folders_fault([*keys, ImageKey("d.png")]) == "cover.png, d.png are in no folder."
     folders = read_class_folders(keys, told=True)
     assert [key.path for key in folders.labels] == ["red/a.png", "blue/b.png"]
-    assert folders.notes == ["1 image lies in no class folder: cover.png."]
+    assert folders.notes == ["1 image is in no class folder: cover.png."]
     below = read_class_folders(scan_of("train/x.png", "train/red/a.png", "val/red/b.png").keys, told=True)
-    assert (below.notes, len(below.parts)) == (["1 image lies in no class folder: train/x.png."], 3)
-    assert folder_labels(keys, name="data").notes == ("1 image lies in no class folder: cover.png.",)
+    assert (below.notes, len(below.parts)) == (["1 image is in no class folder: train/x.png."], 3)
+    assert folder_labels(keys, name="data").notes == ("1 image is in no class folder: cover.png.",)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_folders_that_nas_boxes_leave_do_not_block_class_folders(tmp_path):
 def test_a_class_that_would_be_passed_over_as_a_folder_is_refused_on_export(tmp_path):
     draw(tmp_path / "data", "a.png")
     keys = scan(tmp_path / "data").keys
-    with pytest.raises(DataError, match="taken for a folder of the system"):
+    with pytest.raises(DataError, match="is that of a system folder"):
         write_class_folders(tmp_path / "out", tmp_path / "data", {keys[0]: 0}, ["lost+found"], keys=keys)
 
 
@@ -199,7 +199,7 @@ def test_frames_of_different_classes_become_files_of_their_own_with_unchanged_pi
     labels = {ImageKey("s.tif", 0): 0, ImageKey("s.tif", 2): 1, ImageKey("s.tif", 3): 1}
     result = write_class_folders(out, data, labels, ["x", "y"], keys=found.keys)
     assert (result.files, result.frames) == (3, 3)
-    assert str(result) == "3 files written, 3 frames of stacks among them."
+    assert str(result) == "3 files written, including 3 frames of stacks."
     assert sorted(str(path.relative_to(out)) for path in out.rglob("*.tif")) == [
         "x/s_000.tif",
         "y/s_002.tif",
@@ -225,10 +225,10 @@ def test_images_that_are_gone_are_named_and_the_others_written(tmp_path):
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("a/b", "holds a slash"),
+        ("a/b", "contains a slash"),
         (".x", "starts with a dot"),
         ("x" * 300, "too long"),
-        ("Test", "taken for a part"),
+        ("Test", "read as a part"),
     ],
 )
 def test_a_class_name_that_cannot_be_a_folder_is_refused(tmp_path, name, says):
@@ -243,7 +243,7 @@ def test_nothing_is_written_into_the_dataset_or_over_other_files(tmp_path):
     data = tmp_path / "data"
     draw(data, "a.png")
     keys = scan(data).keys
-    with pytest.raises(DataError, match="lies inside the dataset"):
+    with pytest.raises(DataError, match="is inside the dataset"):
         write_class_folders(data / "out", data, {keys[0]: 0}, ["x"], keys=keys)
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "note").write_text("mine")

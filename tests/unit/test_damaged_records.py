@@ -19,8 +19,7 @@ from run_support import epoch_row, finished, make_run, started, step
 from mia_tui.cli.runs.show import view_run
 from mia_tui.config.toml_file import read_toml
 from mia_tui.config.weights_cache import hub_file
-from mia_tui.dataset.interchange.mia import read_number
-from mia_tui.dataset.interchange.mia_export import _outlines
+from mia_tui.dataset.interchange.mia import _outlines, read_number
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.recent import last_position, recent_datasets, remember_dataset
 from mia_tui.dataset.scan import index
@@ -357,10 +356,9 @@ def use(db: Path) -> None:
             store.label_counts,
             store.marks,
             store.parts,
-            lambda: list(store.history()),
-            store.last_mark,
+            lambda: store.changes_since(0),
+            store.last_change_with_time,
             store.last_change,
-            store.missing,
             store.flagged,
             store.stored_files,
             lambda: stored_rule(store),
@@ -446,7 +444,7 @@ def test_a_bad_colour_names_the_file_and_its_newest_copy(db: Path) -> None:
     change(db, "UPDATE class SET colour = 'zzz' WHERE id = 1")
     with (
         LabelStore(db) as store,
-        pytest.raises(StoreError, match=r"labels\.db is damaged: its class 1 has a name, colour"),
+        pytest.raises(StoreError, match=r"labels\.db is damaged: its class 1 has an invalid name, colour"),
     ):
         store.classes()
 

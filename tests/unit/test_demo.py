@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mia_tui.dataset.demo.images import SHARES, render_cell, render_demo
+from mia_tui.dataset.demo import SHARES, render_cell, render_demo
 from mia_tui.dataset.interchange.csv import read_labels
-from mia_tui.dataset.scan.scanner import scan
+from mia_tui.dataset.scan.scan import scan
 from mia_tui.errors import DataError
 
 

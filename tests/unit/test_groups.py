@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mia_tui.dataset.model import ImageKey
-from mia_tui.dataset.split.groups import group_images
+from mia_tui.dataset.split.assignment import group_images
 from mia_tui.errors import ConfigError
 
 

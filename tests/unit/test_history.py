@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from run_support import on_small_disk
 
 from mia_tui.dataset.model import ImageKey
-from mia_tui.dataset.store import history, labelling, marks, rows, undo
-from mia_tui.dataset.store.label_store import Label, LabelStore
+from mia_tui.dataset.store import edits, history, rows, undo
+from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.dataset.store.migrations import MIGRATIONS, VERSION, schema_version
-from mia_tui.dataset.store.records import Change, Mark, Step
+from mia_tui.dataset.store.records import Change, Label, Mark, Step
 from mia_tui.errors import DataError, StoreConflict, StoreError
 
 A, B, C = ImageKey("a.png"), ImageKey("b.png"), ImageKey("stack.tif", 7)
@@ -52,7 +52,7 @@ def state_of(store: LabelStore) -> tuple[object, ...]:
 
 
 def made_by(store: LabelStore, step: Step) -> list[Change]:
-    return [change for change in store.history() if change.batch == step.batch]
+    return [change for change in store.changes_since(0) if change.batch == step.batch]
 
 
 def what(step: Step | None) -> str:
@@ -226,7 +226,7 @@ def test_two_windows_of_one_person_share_their_steps(anna: LabelStore, db: Path)
         (
             lambda s: s.add_class("mine"),
             lambda s: s.set_labels([(A, 3)], source="person"),
-            'Undo would take away the class "mine", which berta uses; nothing was changed.',
+            'Undo would remove the class "mine", which berta uses; nothing was changed.',
         ),
         (
             lambda s: s.add_class("mine"),
@@ -236,12 +236,12 @@ def test_two_windows_of_one_person_share_their_steps(anna: LabelStore, db: Path)
         (
             lambda s: (s.archive_class(ROUND), s.restore_class(ROUND)),
             lambda s: s.set_labels([(A, ROUND)], source="person"),
-            'Undo would put away the class "round", which berta uses; nothing was changed.',
+            'Undo would archive the class "round", which berta uses; nothing was changed.',
         ),
         (
             lambda s: [s.set_labels([(A, class_id)], source="person") for class_id in (ROUND, FLAT)],
             lambda s: s.archive_class(ROUND),
-            'Undo would give a.png back to the class "round", which is archived by now; nothing was changed.',
+            'Undo would return a.png to the class "round", which is archived now; nothing was changed.',
         ),
     ],
 )
@@ -250,12 +250,12 @@ def test_undo_stops_where_somebody_else_changed_the_same_since(
 ) -> None:
     mine(anna)
     theirs(berta)
-    before = state_of(anna), list(anna.history())
+    before = state_of(anna), anna.changes_since(0)
     with pytest.raises(StoreConflict) as caught:
         anna.undo()
     assert str(caught.value) == says
     assert caught.value.exit_code == 3
-    assert (state_of(anna), list(anna.history())) == before
+    assert (state_of(anna), anna.changes_since(0)) == before
 
 
 def test_redo_stops_where_somebody_else_changed_the_same_since(anna: LabelStore, berta: LabelStore) -> None:
@@ -273,7 +273,7 @@ def test_an_undo_does_not_label_with_a_class_that_was_taken_back(anna: LabelStor
     anna.set_labels([(A, 3)], source="person")
     anna.set_labels([(A, ROUND)], source="person")
     berta.undo()
-    with pytest.raises(StoreConflict, match="back to a class that is not there any more"):
+    with pytest.raises(StoreConflict, match="to a class that no longer exists"):
         anna.undo()
 
 
@@ -315,7 +315,7 @@ def test_marks_are_kept_and_undone(anna: LabelStore, db: Path) -> None:
     assert anna.set_flagged([C], False) == anna.set_note(C, " ") == 0
     expected = {A: Mark(True, True, "two cells\\x1b[2J"), B: Mark(flagged=True)}
     assert anna.marks() == expected
-    changes = list(anna.history())[-4:]
+    changes = anna.changes_since(0)[-4:]
     assert [(change.kind, change.before, change.after) for change in changes] == [
         ("flag", False, True),
         ("flag", False, True),
@@ -337,7 +337,7 @@ def test_marks_are_kept_and_undone(anna: LabelStore, db: Path) -> None:
 @pytest.fixture
 def in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is done together for a million images is a part of three here."""
-    for module in (labelling, marks, undo):
+    for module in (edits, undo):
         monkeypatch.setattr(module, "_AT_ONCE", 3)
     monkeypatch.setattr(rows, "_TOGETHER", 2)
 
@@ -363,7 +363,7 @@ def test_what_is_done_to_many_images_in_parts_is_one_step(
     assert act(anna, keys + keys[5:15]) == 20  # an image that is named twice changes once
     assert act(anna, keys) == 0
     done, seen = state_of(anna), anna.last_change()
-    assert [change.image for change in anna.history()][-20:] == keys
+    assert [change.image for change in anna.changes_since(0)][-20:] == keys
     assert what(anna.undo()) == f"Undid: {says}."
     assert state_of(anna) == start
     assert [change.image for change in anna.changes_since(seen)] == keys[::-1]
@@ -392,10 +392,10 @@ def test_undo_of_many_stops_whole_where_somebody_else_changed_one_of_them_since(
     keys = [ImageKey(f"{number}.png") for number in range(20)]
     mine(anna, keys)
     theirs(berta, keys[place])
-    before = state_of(anna), list(anna.history())
+    before = state_of(anna), anna.changes_since(0)
     with pytest.raises(StoreConflict, match=rf"Undo would overwrite a change of .* of {place}\.png by berta"):
         anna.undo()
-    assert (state_of(anna), list(anna.history())) == before
+    assert (state_of(anna), anna.changes_since(0)) == before
     berta.undo()
     anna.undo()
     mine(berta, keys[place : place + 1])
@@ -525,7 +525,7 @@ def test_a_labels_db_of_the_first_version_is_read_without_being_touched(db: Path
     assert store is not None
     with store:
         assert classes_of(store) == {A: 1}
-        assert len(list(store.history())) == store.last_change() == 4
+        assert len(store.changes_since(0)) == store.last_change() == 4
         assert store.stored_files()["a.png"].labelled
         assert store.marks() == {A: Mark(flagged=True, changed=True)}
         assert db.read_bytes() == content
@@ -569,7 +569,7 @@ def test_an_undo_on_a_full_disk_is_said_and_nothing_is_lost(tmp_path: Path) -> N
         store = LabelStore(folder / "mia" / "labels.db")
         store.add_class("round")
         store.set_labels([(ImageKey(f"{i}.png"), 1) for i in range(2500)], source="person")
-        history = list(store.history())
+        history = store.changes_since(0)
         with (folder / "ballast").open("wb", buffering=0) as file:
             while True:
                 try:
@@ -580,14 +580,14 @@ def test_an_undo_on_a_full_disk_is_said_and_nothing_is_lost(tmp_path: Path) -> N
             store.undo()
         except StoreError as error:
             print(error)
-        print(len(store.labels()), list(store.history()) == history)
+        print(len(store.labels()), store.changes_since(0) == history)
         (folder / "ballast").unlink()
         print(store.undo().what, len(store.labels()))
         """,
         tmp_path / "disk",
         options="size=2m",
     ).splitlines()
-    assert "labels.db is full. Free some space, or put the labels elsewhere with --state DIR." in said[0]
+    assert "labels.db is full. Free some space, or store the labels elsewhere with --state DIR." in said[0]
     assert said[1:] == ["2500 True", 'Undid: 2,500 images to "round". 0']
 
 
@@ -603,7 +603,7 @@ def test_every_new_write_says_when_the_file_is_busy(
         lambda: anna.set_flagged([A], True),
         lambda: anna.set_note(A, "x"),
         lambda: anna.merge_class(ROUND, FLAT),
-        lambda: anna.note_facts([]),
+        lambda: anna.save_fingerprints([]),
     ):
         with pytest.raises(StoreError, match="Another program has been writing"):
             write()
@@ -658,7 +658,7 @@ def replayed(store: LabelStore) -> tuple[dict[int, Any], dict[ImageKey, Label], 
     """Classes, labels and marks as the history alone gives them."""
     values: dict[tuple[str, int], Any] = {}
     images: dict[int, ImageKey] = {}
-    for change in store.history():
+    for change in store.changes_since(0):
         place = (change.kind, change.target_id)
         assert change.before == values.get(place, False if change.kind in ("flag", "skip") else None)
         values[place] = change.after

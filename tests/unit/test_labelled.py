@@ -1,9 +1,9 @@
 import pytest
 from labels_support import scan_of
 
-from mia_tui.dataset.interchange.apply import import_labels
 from mia_tui.dataset.interchange.folders import folder_labels
-from mia_tui.dataset.interchange.labelfile import LabelFile
+from mia_tui.dataset.interchange.formats import LabelFile
+from mia_tui.dataset.interchange.importing import import_labels
 from mia_tui.dataset.labelled import META_SOURCE, labelled_images
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
@@ -106,7 +106,7 @@ def test_folders_stay_the_source_once_they_were_and_a_person_s_label_wins_over_t
     assert found.source == "folders"
     assert names == {"blue/a.png": "blue", "blue/b.png": "blue", "red/a.png": "green"}
     assert [named.name for named in found.classes] == ["blue", "green"]
-    assert found.notes == ("1 image in another class than the folder's, as a person decided: red/a.png.",)
+    assert found.notes == ("1 image in a class other than its folder's, as a person decided: red/a.png.",)
     assert look(FOLDERS, state, tmp_path, source="store")[0].source == "store"
 
 
@@ -136,26 +136,26 @@ def test_an_imported_csv_is_not_overruled_by_folders_used_before(state, tmp_path
 def test_without_any_labels_the_sentence_says_how_to_get_some(state, tmp_path):
     with pytest.raises(DataError) as caught:
         look(FLAT, state, tmp_path)
-    assert "has no labels. Its folders are not classes: a.png lies in no folder." in str(caught.value)
+    assert "has no labels. Its folders are not classes: a.png is in no folder." in str(caught.value)
     assert "mia-tui labels import" in caught.value.hint
 
 
 def test_one_folder_of_images_is_not_taken_for_a_class(state, tmp_path):
-    with pytest.raises(DataError, match="All images lie in one folder, images"):
+    with pytest.raises(DataError, match="All images are in one folder, images"):
         look(scan_of("images/a.png", "images/b.png"), state, tmp_path)
 
 
 def test_asking_for_the_store_or_for_folders_that_are_not_there_is_refused(state, tmp_path):
     with pytest.raises(DataError, match=r"data has no labels\. Import them"):
         look(FOLDERS, state, tmp_path, source="store")
-    with pytest.raises(DataError, match=r"are not classes: a\.png lies in no folder"):
+    with pytest.raises(DataError, match=r"are not classes: a\.png is in no folder"):
         look(FLAT, state, tmp_path, source="folders")
 
 
 def test_labels_that_all_belong_to_other_images_are_an_error(state, tmp_path):
     store_of(state, {"old/a.png": "x"}, classes=("x",))
     with pytest.raises(
-        DataError, match=r"data is labelled: the labels kept for it \(1\) belong to images that are not there"
+        DataError, match=r"data is labelled: the labels kept for it \(1\) belong to missing images"
     ):
         look(FLAT, state, tmp_path)
 

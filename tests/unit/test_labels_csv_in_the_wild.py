@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from labels_support import scan_of
 
-from mia_tui.dataset.interchange import csv_rows
+from mia_tui.dataset.interchange import csv_table
 from mia_tui.dataset.interchange.csv import HEADERS, read_labels, write_labels
-from mia_tui.dataset.interchange.csv_rows import open_table
+from mia_tui.dataset.interchange.csv_table import open_table
 from mia_tui.dataset.model import ImageKey
 from mia_tui.errors import LabelFileError
 
@@ -54,14 +54,14 @@ AB = ("a.png", "b.png")
         ('file,class\na.png,"cat\n' + "b.png,dog\n" * 20_000, "line 2 has a quote that is not closed within"),
         ("file,class\na.png\n", "line 2 has 1 column, the first line has 2"),
         ("file,class\nmy cell,1.png,cat\n", "line 2 has 3 columns, the first line has 2"),
-        ("file,class\na.png,cat\n\0\0\0", "line 3 holds a zero byte"),
+        ("file,class\na.png,cat\n\0\0\0", "line 3 contains a zero byte"),
         ("file,class\n" + "x" * 1_000_001, "line 2 has more than 1,000,000 characters"),
-        ("file,class,frame\na.png,cat,0.5\n", "the frame 0.5, which is no whole number"),
-        ('file,class,frame\na.png,cat,"1,000"\n', "the frame 1,000, which is no whole number"),
-        ("file,class,frame\na.png,cat,1e99\n", "the frame 1e99, which is no whole number"),
-        ("file,class,frame\na.png,cat,-1\n", "the frame -1, which is no whole number"),
+        ("file,class,frame\na.png,cat,0.5\n", "the frame 0.5, which is not a whole number"),
+        ('file,class,frame\na.png,cat,"1,000"\n', "the frame 1,000, which is not a whole number"),
+        ("file,class,frame\na.png,cat,1e99\n", "the frame 1e99, which is not a whole number"),
+        ("file,class,frame\na.png,cat,-1\n", "the frame -1, which is not a whole number"),
         ("file,class,frame\na.png,cat,1,000\n", "line 2 has 4 columns"),
-        (f"file,class,frame\na.png,cat,{'9' * 5000}\n", "which is no whole number"),
+        (f"file,class,frame\na.png,cat,{'9' * 5000}\n", "which is not a whole number"),
         ("filename;kind\na.png;cat\n", "has no column class: its first line is 'filename;kind'"),
         ("nr,label\n1,cat\n", "has no column file"),
         (b"PK\x03\x04\x14\0\6\0\x08\0", "labels.csv is a workbook"),
@@ -79,7 +79,7 @@ def test_a_damaged_file_is_refused_with_the_line(tmp_path, content, says):
 
 
 def test_a_long_file_with_an_unclosed_quote_is_not_read_to_its_end(tmp_path, monkeypatch):
-    monkeypatch.setattr(csv_rows, "_LONGEST_CELL", 50)
+    monkeypatch.setattr(csv_table, "_LONGEST_CELL", 50)
     with (tmp_path / "labels.csv").open("w") as file:
         file.write('file,class\na.png,"cat\n' + "b.png,dog\n" * 1000)
     with open_table(tmp_path / "labels.csv") as table:
@@ -155,7 +155,7 @@ def test_rows_between_two_quotes_of_a_column_that_is_not_read_are_said(tmp_path)
     text = 'file,class,note\na.png,cat,"x\nb.png,dog,y"\n'
     found = read(tmp_path, text, scan_of(*AB))
     assert [key.path for key in found.labels] == ["a.png"]
-    assert "from line 2 on: rows in there were not read" in found.notes[0]
+    assert "starting in line 2: rows inside it were not read" in found.notes[0]
     text = 'file,class,note\na.png,cat,"x\ny"\nb.png,dog,z\n'
     assert read(tmp_path, text, scan_of(*AB)).notes == ()
 

@@ -1,10 +1,10 @@
 import pytest
 from labels_support import scan_of
 
-from mia_tui.dataset.interchange.apply import import_labels
 from mia_tui.dataset.interchange.csv import read_labels
 from mia_tui.dataset.interchange.folders import folder_labels
-from mia_tui.dataset.interchange.labelfile import LabelFile
+from mia_tui.dataset.interchange.formats import LabelFile
+from mia_tui.dataset.interchange.importing import import_labels
 from mia_tui.dataset.labelled import META_SOURCE
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
@@ -40,7 +40,7 @@ def test_classes_are_made_in_natural_order_and_labels_marked_as_imported(store):
 
 def test_an_import_is_one_action_of_the_history(store):
     import_labels(store, LabelFile("f", {A: "x", B: "y"}))
-    assert len({change.batch for change in store.history()}) == 1
+    assert len({change.batch for change in store.changes_since(0)}) == 1
 
 
 def test_the_order_of_mia_s_numbers_is_kept_with_classes_nothing_is_labelled_as(store):
@@ -51,10 +51,10 @@ def test_the_order_of_mia_s_numbers_is_kept_with_classes_nothing_is_labelled_as(
 def test_importing_twice_changes_nothing_the_second_time(store):
     file = LabelFile("f", {A: "x", B: "y"})
     import_labels(store, file)
-    before = list(store.history())
+    before = store.changes_since(0)
     report = import_labels(store, file)
     assert (report.images, report.changed, report.created) == (2, 0, ())
-    assert list(store.history()) == before
+    assert store.changes_since(0) == before
 
 
 def test_an_imported_file_replaces_labels_and_leaves_others_alone(store):
@@ -82,7 +82,7 @@ def test_class_folders_give_way_to_what_a_person_decided(store):
         ImageKey("blue/c.png"): "blue",
     }
     assert report.kept == 1
-    assert "1 image kept the class a person gave: red/a.png." in report.notes
+    assert "1 image kept the class that a person gave: red/a.png." in report.notes
     assert store.meta(META_SOURCE) == "folders"
 
 
@@ -95,8 +95,8 @@ def test_rows_that_cannot_be_used_are_skipped_counted_and_the_first_five_named(s
     assert report.notes == (
         "7 rows name no image of the dataset: gone-0.png, gone-1.png, gone-2.png, gone-3.png, gone-4.png "
         "and 2 more.",
-        "1 row lies outside the dataset: ../out.png.",
-        "1 row fits several images: same.png.",
+        "1 row is outside the dataset: ../out.png.",
+        "1 row matches several images: same.png.",
         "1 row without a class.",
     )
     assert names(store) == {A: "x"}

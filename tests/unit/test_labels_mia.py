@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 from labels_support import draw, draw_stack, scan_of
 
-from mia_tui.dataset.interchange.mia import MAGIC, read_mia
-from mia_tui.dataset.interchange.mia_export import write_mia
+from mia_tui.dataset.interchange.mia import MAGIC, read_mia, write_mia
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.scan.other_kinds import LABEL_FOLDER
-from mia_tui.dataset.scan.scanner import scan
+from mia_tui.dataset.scan.scan import scan
 from mia_tui.errors import DataError, LabelFileError
 
 
@@ -68,7 +67,7 @@ def test_a_label_for_a_stack_of_another_length_is_used_and_said(tmp_path):
     put(tmp_path, f"{LABEL_FOLDER}/s/s_5u.npz", np.array(0))
     result = read_mia(tmp_path, scan(tmp_path), ["x"])
     assert len(result.labels) == 3
-    assert "another length" in result.notes[0]
+    assert "different length" in result.notes[0]
 
 
 def test_frame_1000_is_frame_1000(tmp_path):
@@ -90,7 +89,7 @@ def test_a_number_beyond_the_names_is_refused(tmp_path):
     draw(tmp_path, "a.png")
     put(tmp_path, f"{LABEL_FOLDER}/a.npz", np.array(2))
     with pytest.raises(
-        LabelFileError, match=r"up to number 2, but only 2 names came with --classes: x, y\. Name 3"
+        LabelFileError, match=r"up to number 2, but --classes has only 2 names: x, y\. Name 3"
     ):
         read_mia(tmp_path, scan(tmp_path), ["x", "y"])
 
@@ -145,7 +144,7 @@ def test_broken_label_files_are_named_and_the_others_read(tmp_path):
 
 def test_without_label_folders_the_sentence_says_what_was_looked_for(tmp_path):
     draw(tmp_path, "a.png")
-    with pytest.raises(LabelFileError, match="No folder Classification_labels lies beside the images"):
+    with pytest.raises(LabelFileError, match="There is no folder Classification_labels beside the images"):
         read_mia(tmp_path, scan(tmp_path))
 
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from listing_support import keys_of, listing_of
+from listing_support import extend, keys_of, listing_of, listing_of_files
 
-from mia_tui.dataset.listing import path_index, path_table
-from mia_tui.dataset.listing.arrays import arrays_of, written
+from mia_tui.dataset.listing import path_table
+from mia_tui.dataset.listing.arrays import arrays_of, encode_paths
 from mia_tui.dataset.listing.folders import Folder
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageFile, ImageKey
@@ -39,8 +39,8 @@ def test_every_image_is_found_again_whatever_bytes_its_name_has(
 ) -> None:
     first, later = paths[:extended], paths[extended:]
     counts = dict(zip(first, frames, strict=False))
-    listing = Listing.of_files([ImageFile(path, 7, 9) for path in first], counts)
-    listing.extend(later)
+    listing = listing_of_files([ImageFile(path, 7, 9) for path in first], counts)
+    extend(listing, later)
     expected = [ImageKey(path, frame) for path in first for frame in range(counts.get(path, 1))]
     expected += [ImageKey(path) for path in later]
     assert len(listing) == len(expected)
@@ -58,7 +58,7 @@ def test_every_image_is_found_again_whatever_bytes_its_name_has(
 
 def test_names_with_newlines_bytes_and_255_letters_are_names_like_others() -> None:
     listing = Listing()
-    listing.extend(HOSTILE)
+    extend(listing, HOSTILE)
     assert [listing.path(row) for row in range(len(listing))] == HOSTILE
     assert [listing.row(ImageKey(path)) for path in HOSTILE] == list(range(len(HOSTILE)))
 
@@ -84,7 +84,7 @@ def test_a_row_beyond_the_end_is_an_error_and_rows_are_not_counted_from_the_end(
 
 def test_a_name_cannot_hold_a_zero() -> None:
     with pytest.raises(ValueError, match="zero"):
-        Listing().extend(["a\0b.png"])
+        extend(Listing(), ["a\0b.png"])
 
 
 def test_what_cannot_be_a_name_is_not_listed() -> None:
@@ -95,11 +95,11 @@ def test_what_cannot_be_a_name_is_not_listed() -> None:
 
 
 def test_hashes_of_many_are_those_of_each_and_differ(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(path_index, "_AT_ONCE", 100)
+    monkeypatch.setattr(path_table, "_HASHED_BYTES", 100)
     paths = [f"{'x' * (number % 130)}/{number}.png" for number in range(500)]
-    hashes = path_index.hashes_of(*written(paths)).tolist()
+    hashes = path_table.hashes_of(*encode_paths(paths)).tolist()
     assert len(set(hashes)) == 500
-    assert hashes == [int(path_index.hashes_of(*written([path]))[0]) for path in paths]
+    assert hashes == [int(path_table.hashes_of(*encode_paths([path]))[0]) for path in paths]
 
 
 def test_parts_put_behind_each_other_make_the_same_listing() -> None:
@@ -110,16 +110,16 @@ def test_parts_put_behind_each_other_make_the_same_listing() -> None:
         for part in (paths[:cut], paths[cut:]):
             parted.append(arrays_of(part, sizes=[1] * len(part), mtimes_ns=[1] * len(part)))
         assert parted.same_files(whole)
-        assert parted.arrays.turns.tolist() == whole.arrays.turns.tolist() == [0, 2, 5]
+        assert parted.arrays.folder_starts.tolist() == whole.arrays.folder_starts.tolist() == [0, 2, 5]
         assert parted.folders_later()() == whole.folders_later()()
 
 
 def test_files_are_found_by_their_paths_and_by_their_sizes() -> None:
     files = [ImageFile("a.tif", 5, 1), ImageFile("b.png", 6, 2), ImageFile("c.png", 7, 3)]
-    listing = Listing.of_files(files, {"a.tif": 2})
+    listing = listing_of_files(files, {"a.tif": 2})
     assert listing.files_at(["c.png", "gone.png", "a.tif"]) == [files[2], files[0]]
     assert listing.files_of_sizes({6, 7, 99}) == files[1:]
-    assert listing.keys_beside(["b.png", "gone.png"]) == [
+    assert listing.keys_except(["b.png", "gone.png"]) == [
         *(ImageKey("a.tif", n) for n in (0, 1)),
         ImageKey("c.png"),
     ]
@@ -130,7 +130,7 @@ def test_paths_whose_hashes_collide_are_told_apart(monkeypatch: pytest.MonkeyPat
     paths = [f"{number:03}.png" for number in range(50)]
     listing = Listing()
     for path in paths:
-        listing.extend([path])
+        extend(listing, [path])
     keys = [ImageKey(path) for path in paths]
     assert [listing.row(key) for key in keys] == list(range(50))
     assert listing.rows([*keys, ImageKey("999.png")]).tolist() == [*range(50), -1]
@@ -140,7 +140,7 @@ def test_paths_whose_hashes_collide_are_told_apart(monkeypatch: pytest.MonkeyPat
 def test_extending_in_many_small_steps_keeps_every_path_findable() -> None:
     listing, paths = Listing(), [f"f{number % 7}/{number}.png" for number in range(500)]
     for start in range(0, 500, 3):
-        listing.extend(paths[start : start + 3])
+        extend(listing, paths[start : start + 3])
         assert listing.row(ImageKey(paths[start])) == start
     assert listing.rows([ImageKey(path) for path in paths]).tolist() == list(range(500))
 
@@ -156,8 +156,8 @@ def test_frames_of_a_stack_lie_side_by_side() -> None:
 
 def test_sizes_and_times_are_those_of_the_file_or_unknown() -> None:
     files = [ImageFile("a.tif", 10, 100), ImageFile("b.png", None, None)]
-    listing = Listing.of_files(files, {"a.tif": 2})
-    listing.extend(["c.png"])
+    listing = listing_of_files(files, {"a.tif": 2})
+    extend(listing, ["c.png"])
     assert listing.sizes.tolist() == [10, 10, -1, -1]
     assert listing.mtimes_ns.tolist() == [100, 100, 0, 0]
     assert listing.mtime_ns(1) == 100
@@ -165,9 +165,9 @@ def test_sizes_and_times_are_those_of_the_file_or_unknown() -> None:
 
 def test_by_time_is_oldest_first_and_unknown_last() -> None:
     times = {"a": 30, "b": None, "c": 10, "d": 30}
-    listing = Listing.of_files([ImageFile(f"{name}.tif", 1, time) for name, time in times.items()])
+    listing = listing_of_files([ImageFile(f"{name}.tif", 1, time) for name, time in times.items()])
     assert listing.by_time.tolist() == [2, 0, 3, 1]
-    listing.extend(["e.tif"])
+    extend(listing, ["e.tif"])
     assert listing.by_time.tolist() == [2, 0, 3, 1, 4]
 
 
@@ -178,7 +178,7 @@ def test_by_time_is_oldest_first_and_unknown_last() -> None:
 )
 def test_text_is_found_as_a_plain_search_finds_it(paths: list[str], text: str) -> None:
     listing = Listing()
-    listing.extend(paths)
+    extend(listing, paths)
     expected = [text.casefold() in path.casefold() for path in paths]
     assert listing.contains_text(text).tolist() == expected
     start = len(paths) // 2
@@ -228,7 +228,7 @@ def test_in_folder_counts_what_lies_below_but_no_namesake() -> None:
     assert listing.in_folder("a/b").tolist() == [False, True, False, False]
     assert listing.in_folder("").all()
     assert not listing.in_folder("b").any()
-    listing.extend(["a/5.png"])
+    extend(listing, ["a/5.png"])
     assert listing.in_folder("a").tolist() == [True, True, False, False, True]
 
 
@@ -268,8 +268,8 @@ def test_an_equal_end_of_two_names_does_not_make_them_one_file() -> None:
 
 
 def test_same_images_does_not_ask_for_sizes_and_same_files_does() -> None:
-    one = Listing.of_files([ImageFile("a.png", 1, 1)])
-    two = Listing.of_files([ImageFile("a.png", 2, 1)])
+    one = listing_of_files([ImageFile("a.png", 1, 1)])
+    two = listing_of_files([ImageFile("a.png", 2, 1)])
     assert one.same_images(two)
     assert not one.same_files(two)
     assert not listing_of("a.tif", frames={"a.tif": 2}).same_images(listing_of("a.tif"))
@@ -277,11 +277,11 @@ def test_same_images_does_not_ask_for_sizes_and_same_files_does() -> None:
 
 def test_extending_does_not_write_into_the_arrays_it_was_made_of() -> None:
     arrays = listing_of("a.png", "b.png").arrays
-    for name in ("names", "ends", "first_rows", "sizes", "mtimes_ns", "turns"):
+    for name in ("names", "ends", "first_rows", "sizes", "mtimes_ns", "folder_starts"):
         getattr(arrays, name).flags.writeable = False
     one, two = Listing(arrays), Listing(arrays)
-    one.extend(["c.png"])
-    two.extend(["d.png"])
+    extend(one, ["c.png"])
+    extend(two, ["d.png"])
     assert (one.path(2), two.path(2)) == ("c.png", "d.png")
 
 
@@ -290,7 +290,7 @@ def test_100_000_images_take_less_than_15_megabytes() -> None:
     tracemalloc.start()
     listing = Listing()
     for start in range(0, len(paths), 5000):
-        listing.extend(paths[start : start + 5000])
+        extend(listing, paths[start : start + 5000])
     taken, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert taken < 15e6
@@ -298,7 +298,7 @@ def test_100_000_images_take_less_than_15_megabytes() -> None:
 
 
 def test_the_keys_of_many_rows_are_those_of_each() -> None:
-    listing = Listing.of_files(
+    listing = listing_of_files(
         [ImageFile(name, 1, 1) for name in ("a.png", "b/stack.tif", "b/\udcff.png", "c.png")],
         frames={"b/stack.tif": 3},
     )

@@ -9,13 +9,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from listing_support import keys_of, listing_of
+from listing_support import extend, keys_of, listing_of, listing_of_files
 
 from mia_tui import files, paths
+from mia_tui.dataset import user_cache
 from mia_tui.dataset.listing.cache import load_listing, save_listing
-from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageFile, ImageKey
-from mia_tui.dataset.scan import index
 
 NAMES = st.binary(min_size=1, max_size=12).filter(lambda name: b"\0" not in name).map(os.fsdecode)
 
@@ -28,7 +27,7 @@ def cached() -> Path:
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(NAMES, st.tuples(st.integers(0, 2**62), st.integers(1, 2**62), st.integers(1, 3))))
 def test_a_listing_comes_back_as_it_was_kept(tmp_path: Path, files: dict[str, tuple[int, int, int]]) -> None:
-    listing = Listing.of_files(
+    listing = listing_of_files(
         [ImageFile(path, size, time) for path, (size, time, _) in files.items()],
         {path: frames for path, (_, _, frames) in files.items()},
     )
@@ -45,7 +44,7 @@ def test_what_comes_back_can_be_extended(tmp_path: Path) -> None:
     save_listing(tmp_path, listing_of("a/1.png", "a/2.png"))
     listing = load_listing(tmp_path)
     assert listing is not None
-    listing.extend(["a/3.png", "b/4.png"])
+    extend(listing, ["a/3.png", "b/4.png"])
     assert listing.row(ImageKey("b/4.png")) == 3
     assert listing.in_folder("a").tolist() == [True, True, True, False]
 
@@ -115,7 +114,9 @@ def test_where_nothing_can_be_kept_nothing_is_said(
     elif damage == "in the way":
         (paths.user_cache() / "listing").write_bytes(b"")
     else:
-        monkeypatch.setattr(index, "user_cache", lambda: (_ for _ in ()).throw(PermissionError(13, "no")))
+        monkeypatch.setattr(
+            user_cache, "user_cache", lambda: (_ for _ in ()).throw(PermissionError(13, "no"))
+        )
     save_listing(tmp_path, listing_of("a.png"))
     assert load_listing(tmp_path) is None
 

@@ -10,9 +10,10 @@ from labels_support import draw
 from mia_tui.dataset.hashes import file_hash
 from mia_tui.dataset.images.decode import count_frames, decode, decode_fitted
 from mia_tui.dataset.images.facts import read_facts
-from mia_tui.dataset.interchange.folders_export import Transfer, write_class_folders
+from mia_tui.dataset.interchange.folders_export import write_class_folders
+from mia_tui.dataset.interchange.formats import Transfer
 from mia_tui.dataset.model import ImageKey
-from mia_tui.dataset.scan.scanner import scan
+from mia_tui.dataset.scan.scan import scan
 from mia_tui.errors import DecodeError, MiaError
 
 READERS: tuple[Callable[[Path], object], ...] = (
@@ -81,8 +82,7 @@ def test_an_export_replaces_nothing_that_waits_under_a_foreseen_name(folder: Pat
 
 
 def test_labels_of_mia_are_not_written_through_a_planted_link(folder: Path, tmp_path: Path) -> None:
-    from mia_tui.dataset.interchange.mia import LABEL_FOLDER
-    from mia_tui.dataset.interchange.mia_export import write_mia
+    from mia_tui.dataset.interchange.mia import LABEL_FOLDER, write_mia
 
     private = tmp_path / "private"
     private.mkdir()

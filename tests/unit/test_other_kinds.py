@@ -7,10 +7,11 @@ from PIL import Image
 
 from mia_tui.dataset.images.decode import count_frames, decode
 from mia_tui.dataset.images.reading import IMAGE_SUFFIXES, is_image_name
-from mia_tui.dataset.listing.lister import list_images
+from mia_tui.dataset.listing.incremental_scan import list_images
 from mia_tui.dataset.scan import walk
 from mia_tui.dataset.scan.other_kinds import OtherKinds, ending, is_system_folder
-from mia_tui.dataset.scan.scanner import scan, scan_files
+from mia_tui.dataset.scan.scan import scan
+from mia_tui.dataset.scan.walk import scan_files
 from mia_tui.paths import LABELS_DB
 
 

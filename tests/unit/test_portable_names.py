@@ -7,10 +7,9 @@ import pytest
 from labels_support import draw, scan_of
 
 from mia_tui.dataset.interchange.csv import read_labels, write_labels
-from mia_tui.dataset.interchange.folders_export import write_class_folders
-from mia_tui.dataset.interchange.portable import portable, unportable
+from mia_tui.dataset.interchange.folders_export import portable, unportable, write_class_folders
 from mia_tui.dataset.model import ImageKey
-from mia_tui.dataset.scan.scanner import scan
+from mia_tui.dataset.scan.scan import scan
 from mia_tui.errors import DataError
 from mia_tui.runs.prediction.predictions import Header, PartialFile, Row, convert
 
@@ -56,9 +55,7 @@ def test_files_whose_names_windows_cannot_hold_are_written_under_others_and_name
     names = sorted(path.name for path in (out / "x").iterdir())
     assert len(names) == 4 and "_CON.png" in names and "plain.png" in names
     assert all(unportable(name) is None for name in names)
-    assert "2 names that Windows cannot hold changed" in str(result) and "CON.png is x/_CON.png" in str(
-        result
-    )
+    assert "2 names not allowed on Windows changed" in str(result) and "CON.png is x/_CON.png" in str(result)
 
 
 NASTY = ("=1+1", "+1-cmd", "-2+3", "@SUM(A1)", "a;=1", "-0.5", "+", "-", "50%", "5%41", "x=y", "＝1")

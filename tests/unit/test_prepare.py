@@ -5,10 +5,10 @@ import pytest
 from disc_support import draw_disc
 
 from mia_tui.config.check import make_config
-from mia_tui.dataset.interchange.apply import import_labels
 from mia_tui.dataset.interchange.folders import folder_labels
+from mia_tui.dataset.interchange.importing import import_labels
 from mia_tui.dataset.labelled import labelled_images
-from mia_tui.dataset.scan.scanner import scan
+from mia_tui.dataset.scan.scan import scan
 from mia_tui.dataset.split.assignment import SplitRule, new_split
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import ConfigError, DataError
@@ -113,7 +113,7 @@ def test_a_dataset_moved_as_a_whole_keeps_its_labels(discs: Path) -> None:
 
 
 def test_a_pattern_that_fits_nothing_leaves_no_store_behind(discs: Path) -> None:
-    with pytest.raises(ConfigError, match="fits none"):
+    with pytest.raises(ConfigError, match="matches none"):
         prepare(discs, group_by="zzz")
     assert not find_state(discs, class_folders=True).labels_db.exists()
 
@@ -246,5 +246,5 @@ def test_files_of_other_kinds_and_images_beside_the_classes_are_said_before_a_tr
     assert {name: sum(of.values()) for name, of in prepared.counts.items()} == {"a": 2, "b": 2}
     assert prepared.notes[:2] == [
         "1 file of another kind left out: 1 .czi.",
-        "1 image lies in no class folder: cover.png.",
+        "1 image is in no class folder: cover.png.",
     ]

@@ -10,13 +10,13 @@ from PIL import Image
 
 from mia_tui.dataset import hashes
 from mia_tui.dataset.model import ImageFile, ImageKey
-from mia_tui.dataset.scan.scanner import scan
+from mia_tui.dataset.scan.scan import scan
 from mia_tui.dataset.store.label_store import LabelStore
-from mia_tui.dataset.store.reconcile import Reconciled, make_plan
+from mia_tui.dataset.store.reconcile import ReconcileReport, find_file_changes
 from mia_tui.dataset.store.records import Step
 from mia_tui.errors import DataError, StoreConflict
 
-NOTHING = Reconciled((), (), (), ())
+NOTHING = ReconcileReport((), (), (), ())
 
 
 def put(root: Path, **contents: str) -> None:
@@ -44,12 +44,16 @@ def store(root: Path) -> Iterator[LabelStore]:
         yield store
 
 
-def look(store: LabelStore, root: Path) -> Reconciled:
+def look(store: LabelStore, root: Path) -> ReconcileReport:
     try:
         files = scan(root).files
     except DataError:
         files = ()
     return store.reconcile(files, root)
+
+
+def missing(store: LabelStore) -> set[str]:
+    return {path for path, file in store.stored_files().items() if file.missing and file.labelled}
 
 
 def classes_of(store: LabelStore) -> dict[str, int]:
@@ -60,7 +64,7 @@ def test_where_nothing_happened_nothing_is_written(store: LabelStore, root: Path
     before = store.path.read_bytes()
     assert look(store, root) == NOTHING
     assert store.path.read_bytes() == before
-    assert len(list(store.history())) == 4
+    assert len(store.changes_since(0)) == 4
 
 
 def test_a_labelled_file_is_read_once(store: LabelStore, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,20 +79,20 @@ def test_a_labelled_file_is_read_once(store: LabelStore, root: Path, monkeypatch
 
 def test_a_missing_file_is_marked_and_its_label_waits(store: LabelStore, root: Path) -> None:
     (root / "a.png").rename(root.parent / "a.png")
-    assert look(store, root) == Reconciled(("a.png",), (), (), ())
-    assert store.missing() == {ImageKey("a.png")}
+    assert look(store, root) == ReconcileReport(("a.png",), (), (), ())
+    assert missing(store) == {"a.png"}
     assert look(store, root).missing == ("a.png",)
     assert classes_of(store) == {"a.png": 1, "b.png": 2}
     (root.parent / "a.png").rename(root / "a.png")
-    assert look(store, root) == Reconciled((), (), (), ("a.png",))
-    assert store.missing() == set()
+    assert look(store, root) == ReconcileReport((), (), (), ("a.png",))
+    assert missing(store) == set()
 
 
 def test_a_moved_file_takes_its_label_along(store: LabelStore, root: Path) -> None:
     store.set_parts({ImageKey("a.png"): "test"})
     (root / "sub").mkdir()
     (root / "a.png").rename(root / "sub" / "new.png")
-    assert look(store, root) == Reconciled((), (("a.png", "sub/new.png"),), (), ())
+    assert look(store, root) == ReconcileReport((), (("a.png", "sub/new.png"),), (), ())
     assert classes_of(store) == {"sub/new.png": 1, "b.png": 2}
     assert store.parts() == {ImageKey("sub/new.png"): "test"}
     assert look(store, root) == NOTHING
@@ -98,7 +102,7 @@ def test_a_move_stands_in_the_history_so_that_it_can_be_undone(store: LabelStore
     strange = os.fsdecode(b"caf\xe9 %.png")
     (root / "a.png").rename(root / strange)
     look(store, root)
-    change = list(store.history())[-1]
+    change = store.changes_since(0)[-1]
     assert (change.kind, change.before, change.after) == ("path", "a.png", "caf%E9 %25.png")
     assert change.image == ImageKey(strange)
 
@@ -117,7 +121,7 @@ def test_all_frames_of_a_stack_move_together(store: LabelStore, root: Path) -> N
 def test_a_file_of_another_content_is_no_move(store: LabelStore, root: Path) -> None:
     (root / "a.png").unlink()
     put(root, new="content of z")
-    assert look(store, root) == Reconciled(("a.png",), (), (), ())
+    assert look(store, root) == ReconcileReport(("a.png",), (), (), ())
 
 
 def test_a_copy_is_no_move(store: LabelStore, root: Path) -> None:
@@ -147,13 +151,13 @@ def test_content_changed_under_a_label_is_flagged_until_it_is_labelled_again(
     store: LabelStore, root: Path, content: str
 ) -> None:
     put(root, a=content)
-    assert look(store, root) == Reconciled((), (), ("a.png",), ())
+    assert look(store, root) == ReconcileReport((), (), ("a.png",), ())
     assert store.flagged() == {ImageKey("a.png")}
     assert look(store, root) == NOTHING
     assert classes_of(store)["a.png"] == 1
     assert store.set_labels([(ImageKey("a.png"), 1)], source="person") == 1
     assert store.flagged() == set()
-    flags = [change for change in store.history() if change.kind == "flag"]
+    flags = [change for change in store.changes_since(0) if change.kind == "flag"]
     assert [(change.before, change.after) for change in flags] == [(False, True), (True, False)]
     assert look(store, root) == NOTHING
 
@@ -173,14 +177,14 @@ def test_files_without_a_label_are_of_no_interest(store: LabelStore, root: Path)
     assert look(store, root) == NOTHING
     (root / "c.png").unlink()
     assert look(store, root) == NOTHING
-    assert store.missing() == set()
+    assert missing(store) == set()
 
 
 def test_a_file_that_comes_back_changed_is_both(store: LabelStore, root: Path) -> None:
     (root / "a.png").unlink()
     look(store, root)
     put(root, a="something else")
-    assert look(store, root) == Reconciled((), (), ("a.png",), ("a.png",))
+    assert look(store, root) == ReconcileReport((), (), ("a.png",), ("a.png",))
 
 
 def test_labels_imported_before_the_files_were_there_are_missing_and_found_later(
@@ -226,9 +230,11 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
-def glance(store: LabelStore, root: Path) -> Reconciled:
+def glance(store: LabelStore, root: Path) -> ReconcileReport:
     """As the app does at opening."""
-    return store.follow(make_plan(store.stored_files(), scan(root).files, root, hashing="doubtful"))
+    return store.apply_file_changes(
+        find_file_changes(store.stored_files(), scan(root).files, root, hashing="doubtful")
+    )
 
 
 def test_opening_reads_no_file_where_nothing_looks_off(
@@ -251,7 +257,7 @@ def test_opening_reads_what_was_touched_and_where_a_missing_file_may_be(
     (root / "a.png").rename(root / "moved.png")
     put(root, other="a content of another size")
     done = glance(store, root)
-    assert done == Reconciled((), (("a.png", "moved.png"),), (), ())
+    assert done == ReconcileReport((), (("a.png", "moved.png"),), (), ())
     assert sorted(read) == ["b.png", "moved.png"]
     assert glance(store, root) == NOTHING
     assert len(read) == 2
@@ -261,7 +267,7 @@ def test_facts_noted_in_idle_time_let_a_file_be_followed(store: LabelStore, root
     store.set_labels([(ImageKey("c.png"), 1)], source="person")
     last = store.last_change()
     [file] = [file for file in scan(root).files if file.path == "c.png"]
-    assert store.note_facts([(file, hashes.file_hash(root / "c.png"))]) == 1
+    assert store.save_fingerprints([(file, hashes.file_hash(root / "c.png"))]) == 1
     assert store.last_change() == last
     (root / "c.png").rename(root / "moved.png")
     assert glance(store, root).relinked == (("c.png", "moved.png"),)
@@ -271,14 +277,14 @@ def test_facts_are_noted_of_labelled_files_only_and_hide_no_change(store: LabelS
     store.set_note(ImageKey("c.png"), "no label")
     known = store.stored_files()
     strange = [(ImageFile(path, 1, 1), "0" * 40) for path in ("a.png", "c.png", "new.png")]
-    assert store.note_facts(strange) == 0
+    assert store.save_fingerprints(strange) == 0
     assert store.stored_files() == known
-    store.note_facts([(ImageFile("a.png", 12, 77), known["a.png"].hash or "")])
+    store.save_fingerprints([(ImageFile("a.png", 12, 77), known["a.png"].hash or "")])
     assert store.stored_files()["a.png"].mtime_ns == 77
 
 
 def concerned(store: LabelStore, step: Step) -> list[ImageKey | None]:
-    return [change.image for change in store.history() if change.batch == step.batch]
+    return [change.image for change in store.changes_since(0) if change.batch == step.batch]
 
 
 def test_following_files_does_not_stand_in_the_way_of_undo(store: LabelStore, root: Path) -> None:
@@ -312,14 +318,14 @@ def test_a_move_is_undone_by_naming_it_and_not_made_again(store: LabelStore, roo
     assert step.what == "Undid: link of moved.png to a moved file."
     assert concerned(store, step) == [ImageKey("a.png")]
     assert classes_of(store) == {"a.png": 1, "b.png": 2}
-    assert store.missing() == {ImageKey("a.png")}
-    assert look(store, root) == Reconciled(("a.png",), (), (), ())
+    assert missing(store) == {"a.png"}
+    assert look(store, root) == ReconcileReport(("a.png",), (), (), ())
     assert store.undo(done.batch) is None
     step = store.redo()
     assert step is not None
     assert concerned(store, step) == [ImageKey("moved.png")]
     assert classes_of(store) == {"moved.png": 1, "b.png": 2}
-    assert store.missing() == set()
+    assert missing(store) == set()
     assert look(store, root) == NOTHING
     assert store.undo() is not None  # asked for by hand, so it is the next to go
     (root / "moved.png").rename(root / "a.png")
@@ -347,7 +353,7 @@ def test_a_move_is_not_undone_where_another_image_has_the_name(store: LabelStore
 
 
 def test_only_what_following_wrote_is_undone_by_name(store: LabelStore, root: Path) -> None:
-    [label, *_] = [change for change in store.history() if change.kind == "label"]
+    [label, *_] = [change for change in store.changes_since(0) if change.kind == "label"]
     assert look(store, root).batch is None
     assert store.undo(label.batch) is None
     assert store.undo(12345) is None
@@ -360,10 +366,10 @@ def test_only_what_following_wrote_is_undone_by_name(store: LabelStore, root: Pa
 
 def test_a_label_given_to_the_new_file_meanwhile_is_not_overwritten(store: LabelStore, root: Path) -> None:
     (root / "a.png").rename(root / "moved.png")
-    plan = make_plan(store.stored_files(), scan(root).files, root)
+    plan = find_file_changes(store.stored_files(), scan(root).files, root)
     with LabelStore(store.path, annotator="berta") as berta:
         berta.set_labels([(ImageKey("moved.png"), 2)], source="person")
-    assert store.follow(plan).relinked == ()
+    assert store.apply_file_changes(plan).relinked == ()
     assert classes_of(store) == {"a.png": 1, "moved.png": 2, "b.png": 2}
 
 
@@ -371,9 +377,9 @@ def test_two_who_follow_the_same_move_make_it_once(store: LabelStore, root: Path
     (root / "a.png").rename(root / "moved.png")
     files = scan(root).files
     with LabelStore(store.path, annotator="berta") as berta:
-        plans = [make_plan(each.stored_files(), files, root) for each in (store, berta)]
-        assert berta.follow(plans[1]).relinked == (("a.png", "moved.png"),)
-        assert store.follow(plans[0]).relinked == ()
+        plans = [find_file_changes(each.stored_files(), files, root) for each in (store, berta)]
+        assert berta.apply_file_changes(plans[1]).relinked == (("a.png", "moved.png"),)
+        assert store.apply_file_changes(plans[0]).relinked == ()
     assert classes_of(store) == {"moved.png": 1, "b.png": 2}
     assert look(store, root) == NOTHING
 

@@ -99,7 +99,7 @@ def test_a_state_elsewhere_has_its_dataset_from_the_user_then_from_labels_db(
     assert images_of(run) == at(moved)  # a worker is told the run only
     again = moved.rename(tmp_path / "again")
     with LabelStore(state / "labels.db") as store:
-        store.note_root(again)
+        store.save_root(again)
     assert images_of(run) == at(again)
     (tmp_path / "foreign").mkdir()
     with pytest.raises(DataError, match="foreign holds none of the images of the run"):

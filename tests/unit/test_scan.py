@@ -19,18 +19,13 @@ from PIL import Image
 
 from mia_tui import paths
 from mia_tui.dataset import hashes
+from mia_tui.dataset.hashes import duplicate_groups, file_hash
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.scan import index, walk
 from mia_tui.dataset.scan import index as scan_index
-from mia_tui.dataset.scan import scanner as scan_module
-from mia_tui.dataset.scan.scanner import (
-    ScanProblem,
-    duplicate_groups,
-    file_hash,
-    natural_key,
-    scan,
-    scan_files,
-)
+from mia_tui.dataset.scan import scan as scan_module
+from mia_tui.dataset.scan.scan import scan
+from mia_tui.dataset.scan.walk import ScanProblem, natural_key, scan_files
 from mia_tui.errors import DataError
 
 
@@ -353,7 +348,7 @@ def test_a_missing_folder_a_file_and_an_empty_folder_are_said_in_a_sentence(tmp_
 
 
 def test_progress_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scan_module, "_TOLD_EVERY", 2)
+    monkeypatch.setattr(scan_module, "_REPORTED_EVERY", 2)
     put(tmp_path, *(f"{i}.png" for i in range(5)))
     told: list[int] = []
     scan(tmp_path, progress=told.append)
@@ -433,7 +428,7 @@ def test_threads_are_used_only_where_calls_are_slow_and_keep_the_order(
     monkeypatch: pytest.MonkeyPatch, slow: bool
 ) -> None:
     clock = [0.0]
-    monkeypatch.setattr(scan_index, "_TRIED", 3)
+    monkeypatch.setattr(scan_index, "_TRIAL_CALLS", 3)
     monkeypatch.setattr(scan_index.time, "perf_counter", lambda: clock[0])
     used: set[str] = set()
 
@@ -442,13 +437,13 @@ def test_threads_are_used_only_where_calls_are_slow_and_keep_the_order(
         clock[0] += 1e-3 if slow else 1e-5
         return item * 2
 
-    assert list(index.each(work, range(40))) == [item * 2 for item in range(40)]
+    assert list(index.map_in_threads(work, range(40))) == [item * 2 for item in range(40)]
     assert (len(used) > 1) == slow
-    assert list(index.each(work, [])) == []
+    assert list(index.map_in_threads(work, [])) == []
 
 
 def test_scanning_imports_no_torch() -> None:
-    code = "import sys, mia_tui.dataset.scan.scanner; print('torch' in sys.modules, 'click' in sys.modules)"
+    code = "import sys, mia_tui.dataset.scan.scan; print('torch' in sys.modules, 'click' in sys.modules)"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).split() == ["False", "False"]
 
 

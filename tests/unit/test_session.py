@@ -4,7 +4,18 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from listing_support import CLASSES, keys_of, label, labelled, listing_of, session_of
+from listing_support import (
+    CLASSES,
+    apply,
+    extend,
+    keys_of,
+    label,
+    labelled,
+    listing_of,
+    listing_of_files,
+    load,
+    session_of,
+)
 
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageFile, ImageKey
@@ -28,7 +39,7 @@ def suggest(session: LabelSession, **what: tuple[int, float]) -> None:
 def test_a_session_begins_at_the_first_image() -> None:
     session = session_of(*FIVE)
     assert (session.position, session.current_row, session.current) == (0, 0, ImageKey("a.png"))
-    assert session.filter.is_all
+    assert session.filter == Filter()
     assert shown(session) == list(FIVE)
 
 
@@ -37,7 +48,7 @@ def test_without_images_there_is_no_position_and_every_move_says_so() -> None:
     assert (session.position, session.current_row, session.current) == (None, None, None)
     assert not any((session.move(1), session.first(), session.last(), session.next_unlabelled(wrap=True)))
     assert session.neighbours() == []
-    assert (session.tally.labelled, session.tally.unlabelled, session.tally.missing) == (0, 0, 0)
+    assert (session.counts.labelled, session.counts.unlabelled, session.counts.missing) == (0, 0, 0)
 
 
 def test_the_end_of_the_list_is_an_end() -> None:
@@ -65,7 +76,7 @@ def test_labelling_does_not_take_an_image_away_before_the_view_is_refreshed() ->
     session = session_of(*FIVE)
     session.set_filter(Filter("unlabelled"))
     session.move(1)
-    session.apply([labelled("b.png", 1)])
+    apply(session, [labelled("b.png", 1)])
     assert shown(session) == list(FIVE)
     assert session.current == ImageKey("b.png")
     session.refresh_view()
@@ -105,10 +116,10 @@ def test_suggestions_that_come_sort_images_by_confidence_anew() -> None:
 
 def test_what_others_change_joins_the_filter_it_fits_and_takes_nothing_away() -> None:
     session = session_of(*FIVE)
-    session.apply([labelled("a.png", 1), labelled("c.png", 1)])
+    apply(session, [labelled("a.png", 1), labelled("c.png", 1)])
     session.set_filter(Filter("class", class_id=1))
     session.move(1)
-    applied = session.apply([labelled("a.png", 2), labelled("b.png", 1), labelled("d.png", 2)])
+    applied = apply(session, [labelled("a.png", 2), labelled("b.png", 1), labelled("d.png", 2)])
     session.join(applied.rows)
     assert shown(session) == ["a.png", "b.png", "c.png"]
     assert session.current == ImageKey("c.png")
@@ -116,7 +127,7 @@ def test_what_others_change_joins_the_filter_it_fits_and_takes_nothing_away() ->
 
 def test_a_filter_keeps_the_image_or_goes_to_the_next_that_fits() -> None:
     session = session_of(*FIVE)
-    session.apply([labelled("b.png", 1), labelled("d.png", 1)])
+    apply(session, [labelled("b.png", 1), labelled("d.png", 1)])
     session.go_to(3)
     session.set_filter(Filter("labelled"))
     assert (session.current, session.position) == (ImageKey("d.png"), 1)
@@ -138,7 +149,7 @@ def test_a_filter_that_nothing_fits_is_left_for_the_same_image() -> None:
 def test_each_state_shows_what_its_name_says() -> None:
     session = session_of("a.png", "b.png", "c.png", "d.png", "e.png", "f.png")
     marks = {ImageKey("c.png"): Mark(True, False, None), ImageKey("d.png"): Mark(False, True, "blurred")}
-    session.load(CLASSES, {ImageKey("a.png"): label(1), ImageKey("b.png"): label(2, "import")}, marks)
+    load(session, CLASSES, {ImageKey("a.png"): label(1), ImageKey("b.png"): label(2, "import")}, marks)
     suggest(session, a=(2, 0.5), b=(2, 0.9), c=(5, 0.7))
     session.set_problem(4, "It is cut short.")
     session.set_problem(5, "It is gone.", missing=True)
@@ -160,7 +171,7 @@ def test_each_state_shows_what_its_name_says() -> None:
 
 def test_conditions_of_a_filter_hold_together() -> None:
     session = session_of("x/a1.png", "x/b1.png", "y/a1.png", "x/y/a2.png", "x/y/a1.png")
-    session.apply([labelled("x/y/a1.png", 1)])
+    apply(session, [labelled("x/y/a1.png", 1)])
     session.set_filter(Filter("unlabelled", text="A1", folder="x"))
     assert shown(session) == ["x/a1.png"]
 
@@ -168,9 +179,9 @@ def test_conditions_of_a_filter_hold_together() -> None:
 def test_orders_are_by_name_time_class_and_confidence() -> None:
     times = {"a": 30, "b": 10, "c": None, "d": 20}
     session = LabelSession(
-        Listing.of_files([ImageFile(f"{name}.png", 1, time) for name, time in times.items()])
+        listing_of_files([ImageFile(f"{name}.png", 1, time) for name, time in times.items()])
     )
-    session.load(CLASSES, {ImageKey("a.png"): label(5), ImageKey("d.png"): label(1)}, {})
+    load(session, CLASSES, {ImageKey("a.png"): label(5), ImageKey("d.png"): label(1)}, {})
     suggest(session, a=(1, 0.9), c=(1, 0.0), d=(2, 0.4))
     expected = {"name": ("abcd", "dcba"), "time": ("bdac", "adbc"), "class": ("dabc", "adbc"),
                 "confidence": ("cdab", "adcb")}  # fmt: skip
@@ -188,14 +199,14 @@ def test_after_the_current_image_comes_the_next_one_in_the_order_shown() -> None
     suggest(session, a=(1, 0.5), b=(1, 0.9), c=(1, 0.1))
     session.set_order("confidence")
     session.go_to(0)
-    session.apply([labelled("a.png", 1)])
+    apply(session, [labelled("a.png", 1)])
     session.set_filter(Filter("suggested"))
     assert session.current == ImageKey("b.png")
 
 
 def test_the_next_unlabelled_image_is_found_and_skipped_ones_are_passed_over() -> None:
     session = session_of(*FIVE)
-    session.load(CLASSES, {ImageKey("b.png"): label(1)}, {ImageKey("c.png"): Mark(skipped=True)})
+    load(session, CLASSES, {ImageKey("b.png"): label(1)}, {ImageKey("c.png"): Mark(skipped=True)})
     assert session.next_unlabelled()
     assert session.current == ImageKey("d.png")
     assert session.next_unlabelled()
@@ -212,7 +223,7 @@ def test_the_next_unlabelled_image_is_found_and_skipped_ones_are_passed_over() -
 
 def test_the_only_unlabelled_image_is_not_its_own_next() -> None:
     session = session_of("a.png", "b.png")
-    session.apply([labelled("b.png", 1)])
+    apply(session, [labelled("b.png", 1)])
     assert not session.next_unlabelled(wrap=True)
 
 
@@ -230,7 +241,7 @@ def test_an_image_that_is_not_shown_is_revealed_by_showing_all() -> None:
     session = session_of(*FIVE)
     session.set_filter(Filter(text="a"))
     assert session.reveal(3)
-    assert (session.current_row, session.filter.is_all) == (3, True)
+    assert (session.current_row, session.filter) == (3, Filter())
     session.set_filter(Filter(text="png"))
     assert not session.reveal(1)
     assert (session.current_row, session.filter.text) == (1, "png")
@@ -239,26 +250,26 @@ def test_an_image_that_is_not_shown_is_revealed_by_showing_all() -> None:
 def test_images_found_meanwhile_join_at_the_end_without_moving() -> None:
     session = session_of("a/1.png", "a/2.png")
     session.set_filter(Filter(text="2"))
-    session.extend(["b/2.png", "b/3.png"])
-    session.extend([])
+    extend(session, ["b/2.png", "b/3.png"])
+    extend(session, [])
     assert shown(session) == ["a/2.png", "b/2.png"]
     assert session.current == ImageKey("a/2.png")
     session.set_filter(Filter(folder="b"))
-    session.extend(["b/4.png", "c/5.png"])
+    extend(session, ["b/4.png", "c/5.png"])
     assert shown(session) == ["b/2.png", "b/3.png", "b/4.png"]
 
 
 def test_the_first_image_found_becomes_the_current_one() -> None:
     session = LabelSession(Listing())
-    session.extend(["a.png"])
+    extend(session, ["a.png"])
     assert session.current == ImageKey("a.png")
-    session.extend(["b.png"])
+    extend(session, ["b.png"])
     assert session.current == ImageKey("a.png")
 
 
 def test_another_listing_keeps_image_labels_and_what_is_shown() -> None:
     session = session_of("b.tif", "c.png", "d.png", "e.png")
-    session.apply([labelled("c.png", 1), labelled("d.png", 2)])
+    apply(session, [labelled("c.png", 1), labelled("d.png", 2)])
     session.set_problem(3, "It is cut short.")
     session.toggle(2)
     session.go_to(2)
@@ -268,22 +279,22 @@ def test_another_listing_keeps_image_labels_and_what_is_shown() -> None:
         "0a.png", "0b.tif", "1b.tif", "0d.png", "0e.png",
     ]  # fmt: skip
     assert shown(session) == ["a.png", "b.tif", "b.tif", "d.png", "e.png"]
-    assert session.tally.by_class == {1: 0, 2: 1, 5: 0}
-    assert session.tally.missing == 1
+    assert session.counts.by_class == {1: 0, 2: 1, 5: 0}
+    assert session.counts.missing == 1
     assert session.state_of(4).problem == "It is cut short."
     assert session.selected_keys()() == [ImageKey("d.png")]
     session.replace_listing(listing_of("c.png"))
-    assert (session.tally.by_class[1], session.tally.missing) == (1, 1)
+    assert (session.counts.by_class[1], session.counts.missing) == (1, 1)
 
 
 def test_the_same_images_with_other_times_change_nothing_but_the_times() -> None:
     session = session_of(*FIVE)
     session.set_filter(Filter("unlabelled"))
-    session.apply([labelled("b.png", 1)])
+    apply(session, [labelled("b.png", 1)])
     session.go_to(1)
     files = [ImageFile(path, 1, 100 - number) for number, path in enumerate(FIVE)]
-    session.replace_listing(Listing.of_files(files))
-    assert (shown(session), session.current, session.tally.by_class[1]) == (list(FIVE), ImageKey("b.png"), 1)
+    session.replace_listing(listing_of_files(files))
+    assert (shown(session), session.current, session.counts.by_class[1]) == (list(FIVE), ImageKey("b.png"), 1)
     session.set_order("time")
     assert shown(session) == ["e.png", "d.png", "c.png", "a.png"]
 
@@ -299,7 +310,7 @@ def test_where_the_image_is_gone_the_next_one_takes_its_place(gone: str, then: s
 def test_another_listing_does_not_take_labelled_images_from_under_the_hands() -> None:
     session = session_of(*FIVE)
     session.set_filter(Filter("unlabelled"))
-    session.apply([labelled("a.png", 1)])
+    apply(session, [labelled("a.png", 1)])
     session.replace_listing(listing_of("Z.png", *FIVE, "f.png"))
     assert shown(session) == ["Z.png", *FIVE, "f.png"]
     session.set_order("name", reverse=True)
@@ -316,20 +327,20 @@ def test_a_place_found_out_in_a_thread_before_more_came_is_found_out_anew() -> N
     session = session_of("a.png")
     new = listing_of("0.png", "a.png", "b.png")
     placed = new.rows_from(session.listing)
-    session.extend(["b.png"])
-    session.apply([labelled("b.png", 1)])
+    extend(session, ["b.png"])
+    apply(session, [labelled("b.png", 1)])
     session.replace_listing(new, placed)
-    assert session.tally.by_class[1] == 1
+    assert session.counts.by_class[1] == 1
     assert session.state_of(2).image_class is not None
 
 
 def test_all_images_may_be_gone() -> None:
     session = session_of(*FIVE)
-    session.apply([labelled("a.png", 1)])
+    apply(session, [labelled("a.png", 1)])
     session.replace_listing(Listing())
-    assert (session.current, len(session.view), session.tally.missing) == (None, 0, 1)
+    assert (session.current, len(session.view), session.counts.missing) == (None, 0, 1)
     session.replace_listing(listing_of(*FIVE))
-    assert (session.current, session.tally.missing, session.tally.by_class[1]) == (ImageKey("a.png"), 0, 1)
+    assert (session.current, session.counts.missing, session.counts.by_class[1]) == (ImageKey("a.png"), 0, 1)
 
 
 def test_marked_images_are_those_between_two_places_of_the_view() -> None:
@@ -369,7 +380,7 @@ def test_any_walk_stays_within_what_is_shown(data: st.DataObject) -> None:
         if step == "move":
             session.move(data.draw(st.integers(-6, 6)))
         elif step == "label" and session.current:
-            session.apply([labelled(session.current.path, data.draw(st.sampled_from([None, 1, 2, 5])))])
+            apply(session, [labelled(session.current.path, data.draw(st.sampled_from([None, 1, 2, 5])))])
         elif step == "filter":
             session.set_filter(
                 Filter(data.draw(st.sampled_from(STATES)), text=data.draw(st.sampled_from(["", "a", "g"])))
@@ -377,7 +388,7 @@ def test_any_walk_stays_within_what_is_shown(data: st.DataObject) -> None:
         elif step == "order":
             session.set_order(data.draw(st.sampled_from(ORDERS)), reverse=data.draw(st.booleans()))
         elif step == "extend" and names:
-            session.extend([names.pop()])
+            extend(session, [names.pop()])
         elif step == "replace":
             listed = [key.path for key in keys_of(session.listing)]
             session.replace_listing(
@@ -396,7 +407,7 @@ def test_any_walk_stays_within_what_is_shown(data: st.DataObject) -> None:
         assert (session.position is None) == (not view)
         if session.position is not None:
             assert view[session.position] == session.current_row
-        assert session.tally.labelled + session.tally.unlabelled == len(session.listing)
+        assert session.counts.labelled + session.counts.unlabelled == len(session.listing)
 
 
 def test_only_chosen_images_are_shown_and_those_that_are_gone_are_passed_over() -> None:

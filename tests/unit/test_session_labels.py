@@ -14,19 +14,22 @@ from listing_support import (
     FLAT,
     FLOWER,
     ROUND,
+    apply,
     change,
     class_row,
+    extend,
     label,
     labelled,
     listing_of,
+    load,
     moved_label,
     session_of,
 )
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.session import changes as changes_module
+from mia_tui.dataset.session.counts import LabellingSpeed
 from mia_tui.dataset.session.filters import Filter
-from mia_tui.dataset.session.pace import Pace
 from mia_tui.dataset.session.session import LabelSession
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.dataset.store.records import Mark
@@ -45,26 +48,29 @@ def classes_of(session: LabelSession) -> dict[str, str | None]:
 
 def test_labels_marks_and_classes_are_loaded() -> None:
     session = session_of("a.png", "b.png", "c.png")
-    session.load(
-        CLASSES, {A: label(1), B: label(5, "accepted")}, {B: Mark(True, True, "two cells"), C: Mark(note="?")}
+    load(
+        session,
+        CLASSES,
+        {A: label(1), B: label(5, "accepted")},
+        {B: Mark(True, True, "two cells"), C: Mark(note="?")},
     )
     first, second, third = (session.state_of(row) for row in range(3))
     assert (first.image_class, first.source, first.flagged) == (ROUND, "person", False)
     assert (second.image_class, second.source) == (FLOWER, "accepted")
     assert (second.flagged, second.skipped, second.note) == (True, True, "two cells")
     assert (third.image_class, third.source, third.note) == (None, None, "?")
-    assert session.tally.by_class == {1: 1, 2: 0, 5: 1}
-    assert session.tally.by_source == {"person": 1, "import": 0, "accepted": 1}
-    tally = session.tally
-    assert (tally.labelled, tally.unlabelled, tally.skipped, tally.flagged) == (2, 1, 1, 1)
+    assert session.counts.by_class == {1: 1, 2: 0, 5: 1}
+    assert session.counts.by_source == {"person": 1, "import": 0, "accepted": 1}
+    counts = session.counts
+    assert (counts.labelled, counts.unlabelled, counts.skipped, counts.flagged) == (2, 1, 1, 1)
 
 
 def test_loading_again_replaces_what_was_known() -> None:
     session = session_of("a.png", "b.png")
-    session.load(CLASSES, {A: label(1), C: label(1)}, {A: Mark(True, True, "x")})
-    session.load(CLASSES, {B: label(2)}, {})
+    load(session, CLASSES, {A: label(1), C: label(1)}, {A: Mark(True, True, "x")})
+    load(session, CLASSES, {B: label(2)}, {})
     assert classes_of(session) == {"a.png": None, "b.png": "flat"}
-    assert (session.tally.flagged, session.tally.skipped, session.tally.missing) == (0, 0, 0)
+    assert (session.counts.flagged, session.counts.skipped, session.counts.missing) == (0, 0, 0)
     assert session.state_of(0).note is None
 
 
@@ -73,33 +79,33 @@ def test_loading_pauses_for_the_screen_and_shows_what_there_is_so_far() -> None:
     session = session_of(*paths)
     labels = {ImageKey(path): label(1) for path in paths}
     done = [
-        session.tally.labelled
+        session.counts.labelled
         for _ in session.load_in_steps(CLASSES, labels, {ImageKey("1.png"): Mark(True)})
     ]
     assert done[0] == 0
     assert sorted(done) == done
     assert done[-1] == 20_000
     assert len(done) > 3
-    assert session.tally.flagged == 1
+    assert session.counts.flagged == 1
 
 
 def test_labels_of_images_that_are_not_listed_wait_for_them() -> None:
     session = session_of("a.png")
-    session.load(CLASSES, {B: label(1), C: label(2)}, {C: Mark(True, note="later")})
-    assert (session.tally.missing, session.tally.labelled) == (2, 0)
-    session.extend(["b.png"])
-    assert (session.tally.missing, session.tally.by_class[1]) == (1, 1)
+    load(session, CLASSES, {B: label(1), C: label(2)}, {C: Mark(True, note="later")})
+    assert (session.counts.missing, session.counts.labelled) == (2, 0)
+    extend(session, ["b.png"])
+    assert (session.counts.missing, session.counts.by_class[1]) == (1, 1)
     session.replace_listing(listing_of("a.png", "b.png", "c.png"))
-    assert (session.tally.missing, session.tally.by_class) == (0, {1: 1, 2: 1, 5: 0})
+    assert (session.counts.missing, session.counts.by_class) == (0, {1: 1, 2: 1, 5: 0})
     assert (session.state_of(2).flagged, session.state_of(2).note) == (True, "later")
     session.replace_listing(listing_of("a.png"))
-    assert (session.tally.missing, session.tally.labelled, session.tally.flagged) == (2, 0, 0)
+    assert (session.counts.missing, session.counts.labelled, session.counts.flagged) == (2, 0, 0)
 
 
 def test_frames_of_a_stack_have_labels_of_their_own() -> None:
     session = LabelSession(listing_of("s.tif"))
-    session.load(CLASSES, {ImageKey("s.tif", 0): label(1), ImageKey("s.tif", 2): label(2)}, {})
-    assert (session.tally.labelled, session.tally.missing) == (1, 1)
+    load(session, CLASSES, {ImageKey("s.tif", 0): label(1), ImageKey("s.tif", 2): label(2)}, {})
+    assert (session.counts.labelled, session.counts.missing) == (1, 1)
     session.replace_listing(listing_of("s.tif", frames={"s.tif": 3}))
     found = [session.state_of(row).image_class for row in range(3)]
     assert found == [ROUND, None, FLAT]
@@ -107,28 +113,28 @@ def test_frames_of_a_stack_have_labels_of_their_own() -> None:
 
 def test_changes_say_which_rows_to_draw_and_who_made_them() -> None:
     session = session_of("a.png", "b.png", "c.png")
-    applied = session.apply(
+    applied = apply(
+        session,
         [
             labelled("c.png", 2),
             labelled("a.png", 1, annotator="bob"),
             change("flag", "a.png", True, annotator="bob"),
             change("skip", "b.png", True, annotator="carol"),
             change("note", "not listed.png", "?", annotator="carol"),
-        ]
+        ],
     )
     assert applied.rows.tolist() == [0, 1, 2]
     assert applied.rows.dtype == np.int32
     assert (applied.by_others, applied.others) == (4, ("bob", "carol"))
-    assert not applied.classes_changed
-    assert session.apply([]).rows.tolist() == []
+    assert apply(session, []).rows.tolist() == []
 
 
 def test_the_last_of_several_changes_counts() -> None:
     session = session_of("a.png")
-    session.apply([labelled("a.png", 1), labelled("a.png", None), labelled("a.png", 2)])
-    assert session.tally.by_class == {1: 0, 2: 1, 5: 0}
-    session.apply([labelled("a.png", None), change("note", "a.png", "x"), change("note", "a.png", None)])
-    assert session.tally.labelled == 0
+    apply(session, [labelled("a.png", 1), labelled("a.png", None), labelled("a.png", 2)])
+    assert session.counts.by_class == {1: 0, 2: 1, 5: 0}
+    apply(session, [labelled("a.png", None), change("note", "a.png", "x"), change("note", "a.png", None)])
+    assert session.counts.labelled == 0
     assert session.state_of(0).note is None
 
 
@@ -136,14 +142,14 @@ def test_a_change_applied_twice_does_no_harm() -> None:
     session = session_of("a.png", "b.png")
     changes = [labelled("a.png", 1), change("flag", "b.png", True), labelled("gone.png", 1), class_row(ROUND)]
     for _ in range(2):
-        session.apply(changes)
-        assert (session.tally.labelled, session.tally.flagged, session.tally.missing) == (1, 1, 1)
+        apply(session, changes)
+        assert (session.counts.labelled, session.counts.flagged, session.counts.missing) == (1, 1, 1)
 
 
 def test_a_moved_file_takes_along_what_was_decided() -> None:
     session = session_of("a.png", "b.png")
-    session.load(CLASSES, {A: label(1), C: label(2)}, {A: Mark(True, False, "x")})
-    applied = session.apply([change("path", "b.png", "b.png", before="a.png")])
+    load(session, CLASSES, {A: label(1), C: label(2)}, {A: Mark(True, False, "x")})
+    applied = apply(session, [change("path", "b.png", "b.png", before="a.png")])
     assert applied.rows.tolist() == [0, 1]
     assert classes_of(session) == {"a.png": None, "b.png": "round"}
     assert (session.state_of(1).flagged, session.state_of(1).note, session.state_of(0).note) == (
@@ -151,26 +157,26 @@ def test_a_moved_file_takes_along_what_was_decided() -> None:
         "x",
         None,
     )
-    session.apply([change("path", "d.png", "d.png", before="b.png")])
-    assert (session.tally.labelled, session.tally.missing) == (0, 2)
-    session.apply([change("path", "a.png", "a.png", before="c.png")])
-    assert (classes_of(session)["a.png"], session.tally.missing) == ("flat", 1)
+    apply(session, [change("path", "d.png", "d.png", before="b.png")])
+    assert (session.counts.labelled, session.counts.missing) == (0, 2)
+    apply(session, [change("path", "a.png", "a.png", before="c.png")])
+    assert (classes_of(session)["a.png"], session.counts.missing) == ("flat", 1)
 
 
 def test_a_label_given_before_a_file_moved_goes_with_it() -> None:
     """Each row of the history names its image as it is called now, not as it was called then."""
     session = session_of("a.png", "b%.png")
-    session.apply([labelled("b%.png", 1), change("path", "b%.png", "b%25.png", before="a.png")])
+    apply(session, [labelled("b%.png", 1), change("path", "b%.png", "b%25.png", before="a.png")])
     assert classes_of(session) == {"a.png": None, "b%.png": "round"}
 
 
 def test_archived_classes_count_nowhere_until_they_are_back() -> None:
     session = session_of("a.png", "b.png")
-    session.load(CLASSES, {A: label(1), B: label(2)}, {})
-    session.apply([class_row(replace(ROUND, archived=True, key=None))])
+    load(session, CLASSES, {A: label(1), B: label(2)}, {})
+    apply(session, [class_row(replace(ROUND, archived=True, key=None))])
     assert [image_class.id for image_class in session.classes] == [2, 5]
-    assert session.tally.by_class == {2: 1, 5: 0}
-    assert (session.tally.labelled, session.tally.unlabelled) == (1, 1)
+    assert session.counts.by_class == {2: 1, 5: 0}
+    assert (session.counts.labelled, session.counts.unlabelled) == (1, 1)
     assert (session.state_of(0).image_class, session.state_of(0).source) == (None, None)
     former = session.class_of(1)
     assert former is not None and former.archived
@@ -179,44 +185,44 @@ def test_archived_classes_count_nowhere_until_they_are_back() -> None:
     assert session.next_unlabelled(backwards=True)
     session.set_filter(Filter("labelled"))
     assert session.view.tolist() == [1]
-    session.apply([class_row(ROUND)])
-    assert session.tally.by_class == {1: 1, 2: 1, 5: 0}
+    apply(session, [class_row(ROUND)])
+    assert session.counts.by_class == {1: 1, 2: 1, 5: 0}
 
 
 def test_classes_change_as_the_history_says() -> None:
     session = session_of("a.png")
     new = replace(FLAT, id=9, name="new", key="n", position=3)
-    assert session.apply([class_row(new)]).classes_changed
+    apply(session, [class_row(new)])
     assert session.class_of_key("n") == new
-    session.apply([class_row(replace(ROUND, name="other", position=7))])
+    apply(session, [class_row(replace(ROUND, name="other", position=7))])
     assert [image_class.name for image_class in session.classes] == ["flat", "Flower", "new", "other"]
-    session.apply([class_row(None, id=9)])
+    apply(session, [class_row(None, id=9)])
     assert session.class_of(9) is None
-    assert session.tally.by_class == {2: 0, 5: 0, 1: 0}
+    assert session.counts.by_class == {2: 0, 5: 0, 1: 0}
 
 
 def test_the_current_class_is_one_that_there_is() -> None:
     session = LabelSession(listing_of("a.png"))
     assert session.current_class is None
-    session.apply([class_row(ROUND)])
+    apply(session, [class_row(ROUND)])
     assert session.current_class == 1
-    session.apply([class_row(FLAT), class_row(FLOWER)])
+    apply(session, [class_row(FLAT), class_row(FLOWER)])
     session.choose_class(2)
     session.choose_class(99)
     assert session.current_class == 2
-    session.apply([class_row(replace(FLAT, archived=True))])
+    apply(session, [class_row(replace(FLAT, archived=True))])
     assert session.current_class == 5  # the one that stands there now
-    session.apply([class_row(replace(FLOWER, archived=True))])
+    apply(session, [class_row(replace(FLOWER, archived=True))])
     assert session.current_class == 1
-    session.apply([class_row(replace(ROUND, archived=True))])
+    apply(session, [class_row(replace(ROUND, archived=True))])
     assert session.current_class is None
 
 
 def test_the_current_class_becomes_the_one_it_was_merged_into() -> None:
     session = session_of("a.png", "b.png")
-    session.load(CLASSES, {A: label(1), B: label(1)}, {})
-    session.apply([moved_label("b.png", 1, 2, batch=1)])  # an image put right is no merge
-    session.apply([moved_label("a.png", 1, 5, batch=2), class_row(replace(ROUND, archived=True), batch=2)])
+    load(session, CLASSES, {A: label(1), B: label(1)}, {})
+    apply(session, [moved_label("b.png", 1, 2, batch=1)])  # an image put right is no merge
+    apply(session, [moved_label("a.png", 1, 5, batch=2), class_row(replace(ROUND, archived=True), batch=2)])
     assert session.current_class == 5
 
 
@@ -226,20 +232,20 @@ def test_a_class_is_found_by_its_key_in_either_case() -> None:
     assert session.class_of_key("F") == FLOWER
     assert session.class_of_key("x") is None
     capital = replace(FLAT, id=7, name="capital", key="F", position=9)
-    session.apply([class_row(capital)])
+    apply(session, [class_row(capital)])
     assert (session.class_of_key("F"), session.class_of_key("f")) == (capital, FLOWER)
 
 
 def test_suggestions_stay_beside_labels_and_are_replaced_as_a_whole() -> None:
     session = session_of("a.png", "b.png", "c.png")
-    session.apply([labelled("a.png", 1)])
+    apply(session, [labelled("a.png", 1)])
     ids = np.array([2, 5, 0], np.int32)
     session.set_suggestions([A, B, C], ids, np.array([0.5, 0.25, 0.9], np.float32))
     first, second, third = (session.state_of(row) for row in range(3))
     assert (first.image_class, first.suggestion, first.confidence, first.differs) == (ROUND, FLAT, 0.5, True)
     assert (second.image_class, second.suggestion, second.differs) == (None, FLOWER, False)
     assert (third.suggestion, third.confidence) == (None, None)
-    session.apply([class_row(replace(FLOWER, archived=True))])
+    apply(session, [class_row(replace(FLOWER, archived=True))])
     assert session.state_of(1).suggestion is None
     session.set_filter(Filter("suggested"))
     assert len(session.view) == 0
@@ -251,12 +257,12 @@ def test_suggestions_stay_beside_labels_and_are_replaced_as_a_whole() -> None:
 def test_suggestions_wait_for_images_and_survive_a_reload() -> None:
     session = session_of("a.png")
     session.set_suggestions([A, B, C], np.array([2, 5, 1], np.int32), np.full(3, 0.5, np.float32))
-    session.load(CLASSES, {B: label(1)}, {})
+    load(session, CLASSES, {B: label(1)}, {})
     assert session.state_of(0).suggestion == FLAT
-    session.extend(["b.png"])
+    extend(session, ["b.png"])
     assert (session.state_of(1).suggestion, session.state_of(1).image_class) == (FLOWER, ROUND)
     session.set_suggestions([], np.empty(0, np.int32), np.empty(0, np.float32))
-    session.extend(["c.png"])
+    extend(session, ["c.png"])
     assert [session.state_of(row).suggestion for row in range(3)] == [None] * 3
 
 
@@ -266,23 +272,23 @@ def test_a_problem_is_known_until_the_image_can_be_shown() -> None:
     session.set_problem(1, "The file is gone.", missing=True)
     assert (session.state_of(0).problem, session.state_of(0).missing) == ("It is cut short.", False)
     assert (session.state_of(1).problem, session.state_of(1).missing) == ("The file is gone.", True)
-    session.load(CLASSES, {}, {})
+    load(session, CLASSES, {}, {})
     assert session.state_of(0).problem is not None
     session.set_problem(0, None)
     assert session.state_of(0).problem is None
 
 
 def test_the_pace_is_that_of_the_last_minutes() -> None:
-    pace = Pace()
-    assert pace.per_minute(0.0) is None
+    speed = LabellingSpeed()
+    assert speed.per_minute(0.0) is None
     for second in range(60):
-        pace.note_label(float(second))
-    assert pace.per_minute(60.0) == pytest.approx(59)
-    assert pace.per_minute(230.0) == pytest.approx(60 * 9 / 180, rel=0.05)
-    assert pace.per_minute(1000.0) is None
-    pace.note_label(1000.0)
-    pace.note_label(1000.5)
-    assert pace.per_minute(1001.0) is None  # two keys are no pace yet
+        speed.add_label(float(second))
+    assert speed.per_minute(60.0) == pytest.approx(59)
+    assert speed.per_minute(230.0) == pytest.approx(60 * 9 / 180, rel=0.05)
+    assert speed.per_minute(1000.0) is None
+    speed.add_label(1000.0)
+    speed.add_label(1000.5)
+    assert speed.per_minute(1001.0) is None  # two keys are no pace yet
 
 
 STEPS = st.lists(
@@ -309,15 +315,15 @@ def test_applying_the_history_gives_what_loading_from_scratch_gives(
         for name in ("one", "two", "three"):
             anna.add_class(name)
         session = LabelSession(listing_of(*listing), annotator="anna")
-        session.load(anna.classes(archived=True), anna.labels(), anna.marks())
+        load(session, anna.classes(archived=True), anna.labels(), anna.marks())
         seen = anna.last_change()
         for number, (what, who, image, class_id) in enumerate(steps):
             take_step((anna, bob)[who], what, keys[image], class_id)
             if number in looks or number == len(steps) - 1:
-                session.apply(anna.changes_since(seen))
+                apply(session, anna.changes_since(seen))
                 seen = anna.last_change()
                 scratch = LabelSession(listing_of(*listing), annotator="anna")
-                scratch.load(anna.classes(archived=True), anna.labels(), anna.marks())
+                load(scratch, anna.classes(archived=True), anna.labels(), anna.marks())
                 assert figures(session) == figures(scratch)
 
 
@@ -352,23 +358,23 @@ def take_step(store: LabelStore, what: str, key: ImageKey, class_id: int) -> Non
 
 
 def figures(session: LabelSession) -> object:
-    tally = session.tally
+    counts = session.counts
     return (
         [session.state_of(row) for row in range(len(session.listing))],
         session.classes,
-        tally.by_class,
-        tally.by_source,
-        (tally.labelled, tally.unlabelled, tally.skipped, tally.flagged, tally.missing),
+        counts.by_class,
+        counts.by_source,
+        (counts.labelled, counts.unlabelled, counts.skipped, counts.flagged, counts.missing),
     )
 
 
 def test_skipped_images_are_not_left_to_do_unless_they_wait_for_a_label_all_the_same() -> None:
     session = session_of("a.png", "b.png", "c.png", "d.png")
-    session.load(CLASSES, {A: label(1)}, {A: Mark(skipped=True), B: Mark(skipped=True)})
-    tally = session.tally
-    assert (tally.labelled, tally.unlabelled, tally.skipped, tally.left) == (1, 3, 2, 2)
-    session.load(CLASSES, {}, {})
-    assert tally.left == tally.unlabelled == 4
+    load(session, CLASSES, {A: label(1)}, {A: Mark(skipped=True), B: Mark(skipped=True)})
+    counts = session.counts
+    assert (counts.labelled, counts.unlabelled, counts.skipped, counts.left) == (1, 3, 2, 2)
+    load(session, CLASSES, {}, {})
+    assert counts.left == counts.unlabelled == 4
 
 
 def test_a_large_step_is_taken_over_in_parts_and_ends_as_if_it_were_one(
@@ -381,7 +387,7 @@ def test_a_large_step_is_taken_over_in_parts_and_ends_as_if_it_were_one(
         *(labelled(name, 2) for name in names[:30]),
     ]
     at_once, in_parts = session_of(*names), session_of(*names)
-    expected = at_once.apply(history)
+    expected = apply(at_once, history)
     monkeypatch.setattr(changes_module, "_STEP", 7)
     pauses, steps = 0, in_parts.apply_in_steps(history)
     with pytest.raises(StopIteration) as end:
@@ -390,7 +396,7 @@ def test_a_large_step_is_taken_over_in_parts_and_ends_as_if_it_were_one(
             pauses += 1
     assert pauses == len(history) // 7
     assert end.value.value.rows.tolist() == expected.rows.tolist()
-    assert in_parts.tally.by_class == at_once.tally.by_class == {1: 70, 2: 30, 5: 0}
+    assert in_parts.counts.by_class == at_once.counts.by_class == {1: 70, 2: 30, 5: 0}
 
 
 def test_a_large_step_of_marks_is_taken_over_in_parts_and_ends_as_if_it_were_one(
@@ -405,12 +411,12 @@ def test_a_large_step_of_marks_is_taken_over_in_parts_and_ends_as_if_it_were_one
         *(change("note", name, None) for name in names[:5]),
     ]
     at_once, in_parts = session_of(*names[:30]), session_of(*names[:30])
-    at_once.apply(history)
+    apply(at_once, history)
     monkeypatch.setattr(changes_module, "_STEP", 7)
     assert len(list(in_parts.apply_in_steps(history))) == (len(history) - 1) // 7
     for session in (at_once, in_parts):
-        session.extend(names[30:])  # what is known of images waits for them
-        assert (session.tally.flagged, session.tally.skipped) == (10, 40)
+        extend(session, names[30:])  # what is known of images waits for them
+        assert (session.counts.flagged, session.counts.skipped) == (10, 40)
         notes = [session.state_of(row).note for row in range(40)]
         assert notes == [None] * 5 + [f"note {name}" for name in names[5:20]] + [None] * 20
     assert figures(in_parts) == figures(at_once)
@@ -418,13 +424,13 @@ def test_a_large_step_of_marks_is_taken_over_in_parts_and_ends_as_if_it_were_one
 
 def test_marks_that_images_have_already_count_once() -> None:
     session = session_of("a.png", "b.png", "c.png")
-    session.load(CLASSES, {}, {A: Mark(True, True, "x"), B: Mark(flagged=True)})
-    session.apply([change("flag", name, True) for name in ("a.png", "b.png", "c.png", "a.png")])
-    assert (session.tally.flagged, session.tally.skipped) == (3, 1)
-    session.apply(
-        [change("skip", "b.png", False), change("note", "a.png", "y"), change("note", "a.png", "z")]
+    load(session, CLASSES, {}, {A: Mark(True, True, "x"), B: Mark(flagged=True)})
+    apply(session, [change("flag", name, True) for name in ("a.png", "b.png", "c.png", "a.png")])
+    assert (session.counts.flagged, session.counts.skipped) == (3, 1)
+    apply(
+        session, [change("skip", "b.png", False), change("note", "a.png", "y"), change("note", "a.png", "z")]
     )
-    assert (session.tally.skipped, session.state_of(0).note, session.state_of(0).skipped) == (1, "z", True)
+    assert (session.counts.skipped, session.state_of(0).note, session.state_of(0).skipped) == (1, "z", True)
 
 
 def test_a_million_changes_are_carried_out_all_of_a_kind_together(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -433,9 +439,9 @@ def test_a_million_changes_are_carried_out_all_of_a_kind_together(monkeypatch: p
     session = session_of(*(f"{number}.png" for number in range(100)))
     look_up = session.listing.rows
     monkeypatch.setattr(session.listing, "rows", lambda keys: asked.append(len(keys)) or look_up(keys))
-    session.apply([change("skip", f"{number}.png", True) for number in range(100)])
+    apply(session, [change("skip", f"{number}.png", True) for number in range(100)])
     assert asked == [100]
-    assert session.tally.skipped == 100
+    assert session.counts.skipped == 100
 
 
 def test_all_that_is_known_of_images_comes_back_with_them() -> None:
@@ -448,14 +454,14 @@ def test_all_that_is_known_of_images_comes_back_with_them() -> None:
         keys[2]: Mark(flagged=True, skipped=False, note=None),
         keys[3]: Mark(flagged=False, skipped=True, note="odd"),
     }
-    session.load(CLASSES, labels, marks)
+    load(session, CLASSES, labels, marks)
     session.set_suggestions(keys[:4], np.array([2, 5, 0, 1], np.int32), np.full(4, 0.5, np.float32))
     before = [session.state_of(row) for row in range(40)]
-    tally = session.tally.labelled, session.tally.flagged, session.tally.skipped
+    counts = session.counts.labelled, session.counts.flagged, session.counts.skipped
     session.replace_listing(listing_of(*names[30:]))
-    assert session.tally.labelled == sum(key in labels for key in keys[30:])
-    assert session.tally.missing == sum(key in labels for key in keys[:30])
+    assert session.counts.labelled == sum(key in labels for key in keys[30:])
+    assert session.counts.missing == sum(key in labels for key in keys[:30])
     session.replace_listing(listing_of(*names))
     assert [session.state_of(row) for row in range(40)] == before
-    assert (session.tally.labelled, session.tally.flagged, session.tally.skipped) == tally
-    assert session.tally.missing == 0
+    assert (session.counts.labelled, session.counts.flagged, session.counts.skipped) == counts
+    assert session.counts.missing == 0

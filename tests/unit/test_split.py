@@ -1,6 +1,9 @@
 import time
 from collections import Counter
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,13 +14,12 @@ from mia_tui.dataset.split.assignment import (
     META_SPLIT,
     Split,
     SplitRule,
-    make_split,
     new_split,
+    preview_split,
     stored_rule,
     stored_split,
     strictest,
 )
-from mia_tui.dataset.split.groups import group_images
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import ConfigError
 
@@ -32,8 +34,16 @@ def images(*counts, start=0):
 
 
 def split_of(labels, existing=None, *, group_by=None, hashes=None, **rule):
-    groups = group_images(labels.keys() | (existing or {}).keys(), group_by=group_by, hashes=hashes)
-    return make_split(labels, groups, SplitRule(**rule), existing)
+    """The split of a dataset; with `existing`, of one whose store has these parts by the same rule."""
+    classes = tuple(NamedClass(n + 1, f"class {n}") for n in range(max(labels.values(), default=-1) + 1))
+    labelled = LabelledSet("store", classes, labels, {}, 0, ())
+    rule = SplitRule(group_by=group_by, **rule)
+    if existing is None:
+        return preview_split(None, labelled, rule, hashes)
+    with TemporaryDirectory() as folder, LabelStore(Path(folder) / "labels.db") as store, store.transaction():
+        store.set_meta(META_SPLIT, msgspec.json.encode(rule).decode())
+        store.set_parts(existing)
+        return preview_split(store, labelled, rule, hashes)
 
 
 def counts(split, labels):
@@ -61,7 +71,7 @@ def test_a_class_with_one_image_goes_to_train_with_a_warning():
         split = split_of(labels, val_fraction=0.7, seed=seed)
         assert counts(split, labels)["train"][1:] == [1, 1]
         assert split.warnings == (
-            "One image only, which is trained on, so nothing validates the class: class 1, class 2.",
+            "Only one image, used for training, so the class cannot be validated: class 1, class 2.",
         )
 
 
@@ -130,7 +140,7 @@ def test_a_class_in_one_group_only_is_trained_on_and_said():
     split = split_of(labels)
     assert {split.parts[ImageKey("stack.tif", frame)] for frame in range(9)} == {"train"}
     assert split.warnings == (
-        "All images in one group, which is trained on, so nothing validates the class: class 1.",
+        "All images in one group, used for training, so the class cannot be validated: class 1.",
     )
 
 
@@ -162,7 +172,7 @@ def test_a_copy_that_links_two_parts_goes_to_test_before_val_before_train_with_a
     hashes = {"c0-0000.png": "h", "c0-0001.png": "h", "new.png": "h"}
     split = split_of(labels, existing, hashes=hashes)
     assert split.parts[ImageKey("new.png")] == "val"
-    assert "1 image linked to images in several parts went to val: new.png." in split.warnings
+    assert "1 image was put into val, being linked to images in several parts: new.png." in split.warnings
     existing[ImageKey("c0-0000.png")] = "test"
     assert split_of(labels, existing, hashes=hashes).parts[ImageKey("new.png")] == "test"
     assert strictest({"train", "val", "test"}) == "test"
@@ -271,7 +281,7 @@ def test_looking_again_writes_nothing(store):
         (SplitRule(group_by="("), "is not a regular expression"),
         (
             SplitRule(group_by="slide[0-9]+"),
-            r"fits none of the images\. It is searched in paths like c0-0000\.png",
+            r"matches none of the images\. It is searched in paths like c0-0000\.png",
         ),
     ],
 )
@@ -285,7 +295,7 @@ def test_a_rule_that_cannot_be_followed_is_refused_and_nothing_stored(store, rul
 def test_images_without_a_group_are_counted(store):
     labels = {**images(20), ImageKey("odd.png"): 0}
     split = stored_split(store, labelled(labels), SplitRule(group_by="c0-[0-9]+"))
-    assert "1 image without a group by --group-by, each on its own: odd.png." in split.warnings
+    assert "1 image not matched by --group-by, each a group of its own: odd.png." in split.warnings
 
 
 def test_identical_images_with_different_labels_are_named(store):
@@ -342,7 +352,7 @@ def test_a_copy_in_the_folder_train_of_an_image_in_test_is_not_trained_on(store)
         split = stored_split(store, labelled(labels, parts=parts), SplitRule(), hashes)
         assert split.parts[ImageKey("train/x/0.png")] == "test"
         assert split.warnings == (
-            "1 image whose copy or group lies in the folder test went there: train/x/0.png.",
+            "1 image was put into test, since a copy or the group is in that folder: train/x/0.png.",
         )
 
 
@@ -357,5 +367,5 @@ def test_tens_of_thousands_of_labels_are_split_in_a_second_or_two():
 def test_train_gets_an_image_of_each_class_before_any_other_part() -> None:
     labels = {ImageKey("a.png"): 0, ImageKey("b.png"): 0}
     for seed in range(20):
-        parts = make_split(labels, {}, SplitRule(val_fraction=0.5, test_fraction=0.3, seed=seed)).parts
+        parts = split_of(labels, val_fraction=0.5, test_fraction=0.3, seed=seed).parts
         assert "train" in parts.values(), seed

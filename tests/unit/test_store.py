@@ -13,12 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from run_support import on_small_disk, python
 
-from mia_tui.dataset.class_book import COLOURS, KEYS, class_name
+from mia_tui.dataset.class_rules import COLOURS, KEYS, class_name
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store import backups
-from mia_tui.dataset.store import sqlite_errors as store_errors
-from mia_tui.dataset.store.label_store import Label, LabelStore
+from mia_tui.dataset.store import connection as store_connection
+from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.dataset.store.migrations import MIGRATIONS, VERSION
+from mia_tui.dataset.store.records import Label
 from mia_tui.errors import DataError, StoreError, StoreReplaced
 
 A, B, C = ImageKey("a.png"), ImageKey("b.png"), ImageKey("stack.tif", 7)
@@ -72,17 +73,17 @@ def test_any_file_name_comes_back_unharmed(store: LabelStore) -> None:
     store.set_labels([(key, 1) for key in keys], source="import")
     store.set_parts(dict.fromkeys(keys, "test"))
     assert set(store.labels()) == set(keys) == set(store.parts())
-    assert {change.image for change in store.history() if change.kind == "label"} == set(keys)
+    assert {change.image for change in store.changes_since(0) if change.kind == "label"} == set(keys)
 
 
 def test_a_dataset_with_a_name_that_is_not_utf_8_works(tmp_path: Path) -> None:
     path = tmp_path / os.fsdecode(b"d\xe9 %41?#") / "labels.db"
     with LabelStore(path) as store:
         store.add_class("round")
-        store._writes.copied_on = ""  # as if yesterday had been another day
+        store._writer.copied_on = ""  # as if yesterday had been another day
         store.set_labels([(A, 1)], source="person")
     assert path.is_file()
-    assert len(backups.newest_copies(path)) == 1
+    assert len(backups.backups_of(path)) == 1
     found = LabelStore.open_existing(path)
     assert found is not None
     assert classes_of(found) == {A: 1}
@@ -106,7 +107,7 @@ def test_taking_a_label_away_leaves_a_row_of_history(store: LabelStore) -> None:
     store.set_labels([(A, 1)], source="person")
     assert store.set_labels([(A, None)], source="person") == 1
     assert store.labels() == {}
-    last = list(store.history())[-1]
+    last = store.changes_since(0)[-1]
     assert (last.kind, last.image, last.after) == ("label", A, None)
     assert last.before["class_id"] == 1
 
@@ -114,7 +115,7 @@ def test_taking_a_label_away_leaves_a_row_of_history(store: LabelStore) -> None:
 def test_an_action_is_one_batch_of_the_history(store: LabelStore) -> None:
     store.set_labels([(A, 1), (B, 1)], source="import")
     store.set_labels([(A, 2)], source="person")
-    changes = [change for change in store.history() if change.kind == "label"]
+    changes = [change for change in store.changes_since(0) if change.kind == "label"]
     assert changes[0].batch == changes[1].batch != changes[2].batch
     assert [change.annotator for change in changes] == ["anna"] * 3
     assert changes[2].before == {**changes[0].after}
@@ -138,7 +139,7 @@ def test_a_transaction_is_all_or_nothing(store: LabelStore) -> None:
     with store.transaction():
         added = store.add_class("odd")
         store.set_labels([(A, added.id)], source="import")
-    batches = {change.batch for change in list(store.history())[-2:]}
+    batches = {change.batch for change in store.changes_since(0)[-2:]}
     assert len(batches) == 1
 
 
@@ -168,7 +169,7 @@ def test_any_sequence_of_labels_replays_from_the_history(tmp_path: Path, actions
                     expected[key] = class_id
             assert changed >= sum(before.get(key) != expected.get(key) for key in (A, B, C))
         replayed: dict[ImageKey, Label] = {}
-        for change in store.history():
+        for change in store.changes_since(0):
             if change.kind == "label":
                 assert change.image is not None
                 known = replayed.pop(change.image, None)
@@ -206,8 +207,8 @@ def test_a_class_may_have_a_colour_and_key_of_its_own(store: LabelStore) -> None
         ({"name": "x" * 10_001}, "is 10,001 characters long"),
         ({"name": " round "}, "There is a class round already"),
         ({"name": "odd", "key": "1"}, "The key 1 belongs to class round"),
-        ({"name": "odd", "key": "ab"}, "is none"),
-        ({"name": "odd", "key": " "}, "is none"),
+        ({"name": "odd", "key": "ab"}, "is invalid"),
+        ({"name": "odd", "key": " "}, "is invalid"),
         ({"name": "odd", "colour": "red"}, "The colour red of class odd"),
     ],
 )
@@ -263,8 +264,8 @@ def test_looking_writes_nothing(store: LabelStore, db: Path) -> None:
             again.classes(),
             again.parts(),
             again.meta("x"),
-            again.missing(),
-            list(again.history()),
+            again.stored_files(),
+            again.changes_since(0),
         )
     after = {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in db.parent.iterdir()}
     assert before == after
@@ -341,13 +342,13 @@ def test_a_damaged_labels_db_is_said_with_its_newest_copy(store: LabelStore, db:
     store.close()
     content = db.read_bytes()
     db.write_bytes(content[:start] + b"\xa5" * (len(content) - start))
-    with pytest.raises(StoreError, match=r"labels\.db is damaged\. There is no copy"):
+    with pytest.raises(StoreError, match=r"labels\.db is damaged\. There is no backup"):
         _look(db)
     (db.parent / "backups").mkdir(exist_ok=True)
     for day in ("2026-11-20", "2026-11-22"):
         (db.parent / "backups" / f"labels-{day}.db").touch()
     with pytest.raises(
-        StoreError, match=r"Replace it by its newest copy, .*labels-2026-11-22\.db\."
+        StoreError, match=r"Replace it with its newest backup, .*labels-2026-11-22\.db\."
     ) as caught:
         _look(db)
     assert caught.value.exit_code == 3
@@ -373,19 +374,18 @@ def test_a_busy_labels_db_is_waited_for_and_then_said(
 ) -> None:
     monkeypatch.setattr("mia_tui.dataset.store.connection.BUSY_TIMEOUT_S", 0.1)
     with LabelStore(db) as other:
-        other._writes.copied_on = store._writes.copied_on
+        other._writer.copied_on = store._writer.copied_on
         store._db.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreError, match="Another program has been writing"):
             other.set_labels([(A, 1)], source="person")
         store._db.execute("ROLLBACK")
         assert other.set_labels([(A, 1)], source="person") == 1
-    assert store_errors.BUSY_TIMEOUT_S == 5.0
 
 
 def test_a_disk_without_locks_is_said_with_the_way_out(db: Path) -> None:
     error = sqlite3.OperationalError("disk I/O error")
     error.sqlite_errorcode = sqlite3.SQLITE_IOERR_LOCK
-    sentence = str(store_errors.store_error(error, db))
+    sentence = str(store_connection.store_error(error, db))
     assert "does not support locks" in sentence
     assert "--state DIR" in sentence
 
@@ -418,7 +418,7 @@ def test_a_full_disk_is_said_and_the_labels_stay(tmp_path: Path) -> None:
         """,
         tmp_path / "disk",
     ).splitlines()
-    assert "labels.db is full. Free some space, or put the labels elsewhere with --state DIR." in said[0]
+    assert "labels.db is full. Free some space, or store the labels elsewhere with --state DIR." in said[0]
     assert said[1:] == ["1", "1 2"]
 
 
@@ -471,8 +471,10 @@ def test_a_read_only_disk_can_be_read_and_refuses_in_a_sentence(
         finally_=f'cp {db.parent}/* "$0" && mount -o remount,ro "$0"',
     ).splitlines()
     assert said[0] == "1 2 None"
-    assert "cannot be written. Ask for write access, or put the labels elsewhere with --state DIR." in said[1]
-    assert "cannot be made: Read-only file system. Put the labels elsewhere with --state DIR." in said[2]
+    assert (
+        "cannot be written. Ask for write access, or store the labels elsewhere with --state DIR." in said[1]
+    )
+    assert "cannot be created: Read-only file system. Store the labels elsewhere with --state DIR." in said[2]
 
 
 def test_a_folder_where_a_file_is_in_the_way_is_said(tmp_path: Path) -> None:
@@ -493,9 +495,9 @@ def test_files_follow_the_group_and_mode_of_the_dataset(tmp_path: Path, mode: in
     path = data / "mia" / "labels.db"
     with LabelStore(path) as store:
         store.add_class("round")
-        store._writes.copied_on = ""
+        store._writer.copied_on = ""
         store.set_labels([(A, 1)], source="person")
-    [copy] = backups.newest_copies(path)
+    [copy] = backups.backups_of(path)
     for file in (path, path.with_name("labels.db-journal"), copy):
         assert stat.S_IMODE(file.stat().st_mode) == file_mode
         assert file.stat().st_gid == group
@@ -512,7 +514,7 @@ def test_a_copy_is_kept_of_each_day_and_seven_of_them(
         for _ in range(2):
             store.set_labels([(A, 1 + day % 2)], source="person")
             store.set_labels([(ImageKey(f"{day}.png"), 1)], source="person")
-    copies = backups.newest_copies(db)
+    copies = backups.backups_of(db)
     assert [copy.name for copy in copies] == [f"labels-2026-11-{day:02}.db" for day in range(10, 3, -1)]
     assert not [path for path in copies[0].parent.iterdir() if path.name.startswith(".")]
     with LabelStore(copies[0]) as copy:  # as it was before that day's first change
@@ -544,7 +546,7 @@ def test_no_copy_is_made_by_looking_or_of_nothing(store: LabelStore, db: Path) -
 
 def test_a_copy_that_cannot_be_made_keeps_nobody_from_labelling(store: LabelStore, db: Path) -> None:
     (db.parent / "backups").write_text("in the way")
-    store._writes.copied_on = ""
+    store._writer.copied_on = ""
     assert store.set_labels([(A, 1)], source="person") == 1
 
 
@@ -557,7 +559,7 @@ def test_damage_found_while_copying_is_said(store: LabelStore, db: Path) -> None
     db.write_bytes(content)
     with LabelStore(db) as again, pytest.raises(StoreError, match="is damaged"):
         again.set_meta("x", "y")
-    assert not backups.newest_copies(db)
+    assert not backups.backups_of(db)
 
 
 def test_a_store_knows_whether_its_file_is_still_the_one_of_that_name(store: LabelStore, db: Path) -> None:
@@ -574,17 +576,19 @@ def test_a_store_knows_whether_an_older_copy_was_written_over_its_file(store: La
     older = db.with_name("older.db")
     shutil.copyfile(db, older)
     store.set_labels([(A, 1)], source="person")
-    mark = store.last_mark()
-    assert store.holds(mark)
+    mark = store.last_change_with_time()
+    assert store.has_change(mark)
     shutil.copyfile(older, db)
-    assert store.is_in_place() and not store.holds(mark)
+    assert store.is_in_place() and not store.has_change(mark)
     store.set_labels([(A, 2)], source="person")
-    assert store.last_mark()[0] == mark[0] and not store.holds(mark), "another change has its number now"
+    assert store.last_change_with_time()[0] == mark[0] and not store.has_change(mark), (
+        "another change has its number now"
+    )
 
 
 def test_a_write_into_a_file_that_was_taken_away_is_refused_with_what_happened(
     store: LabelStore, db: Path
 ) -> None:
     shutil.rmtree(db.parent)
-    with pytest.raises(StoreReplaced, match="replaced or taken away while it was open; nothing was saved"):
+    with pytest.raises(StoreReplaced, match="replaced or removed while it was open; nothing was saved"):
         store.set_labels([(A, 1)], source="person")

@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 from run_support import on_small_disk
 
+from mia_tui.dataset.store.connection import why_unwritable
 from mia_tui.dataset.store.label_store import LabelStore
-from mia_tui.dataset.store.writable import why_unwritable
 
 ASK = """
     from pathlib import Path
-    from mia_tui.dataset.store.writable import why_unwritable
+    from mia_tui.dataset.store.connection import why_unwritable
     print(why_unwritable(Path(sys.argv[1])))
 """
-WAY_OUT = "you can look at everything here, and label with --state DIR, a folder that you may write."
+WAY_OUT = "you can look at everything here; to label, name a folder you may write to with --state DIR."
 
 
 def test_where_labels_can_be_saved_nothing_is_said_and_nothing_written(tmp_path: Path) -> None:
@@ -31,8 +31,8 @@ def test_a_read_only_disk_is_named_with_the_way_out(tmp_path: Path, there: bool)
         pass
     copy = f'cp -r {tmp_path / "made"} "$0/mia" && ' if there else ""
     said = on_small_disk(disk, ASK, path, finally_=f'{copy}mount -o remount,ro "$0"')
-    lies = path if there else disk
-    assert said == f"Labels cannot be saved: {lies} lies on a read-only disk; {WAY_OUT}"
+    at = path if there else disk
+    assert said == f"Labels cannot be saved: {at} is on a read-only disk; {WAY_OUT}"
 
 
 def test_a_disk_that_can_be_written_beside_a_read_only_one_is_no_fault(tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_a_disk_that_can_be_written_beside_a_read_only_one_is_no_fault(tmp_path:
 def test_a_folder_that_one_may_not_write_is_named(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir(mode=0o555)
     said = why_unwritable(tmp_path / "data" / "mia" / "labels.db")
-    assert said == f"Labels cannot be saved: you may not write {tmp_path / 'data'}; {WAY_OUT}"
+    assert said == f"Labels cannot be saved: you may not write to {tmp_path / 'data'}; {WAY_OUT}"
 
 
 def test_a_file_that_one_may_not_write_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,7 +51,7 @@ def test_a_file_that_one_may_not_write_is_named(tmp_path: Path, monkeypatch: pyt
     with LabelStore(path):
         pass
     monkeypatch.setattr(os, "access", lambda asked, mode, **_: asked != path)
-    assert why_unwritable(path) == f"Labels cannot be saved: you may not write {path}; {WAY_OUT}"
+    assert why_unwritable(path) == f"Labels cannot be saved: you may not write to {path}; {WAY_OUT}"
     monkeypatch.setattr(os, "access", lambda asked, mode, **_: asked != path.parent)
     path.with_name("labels.db-journal").unlink(missing_ok=True)
     assert str(path.parent) in str(why_unwritable(path))

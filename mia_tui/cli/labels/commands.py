@@ -1,23 +1,13 @@
 """`mia-tui labels`: labels in and out, how many there are, and the split."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import click
 
-from mia_tui.cli.labels.export import (
-    Transfer,
-    check_options,
-    export_csv,
-    export_folders,
-    export_mia,
-)
-from mia_tui.cli.labels.import_file import (
-    Format,
-    choose_format,
-    read_labels_of,
-    take_fingerprints_of,
-)
+from mia_tui.cli.labels.export import choose_export, export_labels
+from mia_tui.cli.labels.import_file import choose_format, read_labels_of, take_fingerprints_of
 from mia_tui.cli.labels.stats import (
     parts_of,
     rule_of,
@@ -40,22 +30,67 @@ from mia_tui.cli.options import (
     state_options,
 )
 from mia_tui.cli.report import Report
+from mia_tui.dataset.interchange.formats import LabelFormat, Transfer, export_formats, import_formats
 from mia_tui.paths import StateFolder, find_state
 from mia_tui.text import printable
 
 if TYPE_CHECKING:
     from mia_tui.config.train import Frames, LabelSource
-    from mia_tui.dataset.scan.scanner import Scan
+    from mia_tui.dataset.scan.scan import Scan
     from mia_tui.dataset.store.label_store import LabelStore
     from mia_tui.runs.preflight.prepare import Dataset
+
+
+if TYPE_CHECKING:
+    _ParamType = click.ParamType[str]
+else:
+    _ParamType = click.ParamType  # takes no type argument in click 8.1
 
 
 def _choice(*words: str) -> "click.Choice[str]":
     return click.Choice(words, case_sensitive=False)
 
 
-def _format_option(help: str) -> Decorator:
-    return click.option("--format", "file_format", cls=Option, type=_choice(*get_args(Format)), help=help)
+class _FormatName(_ParamType):
+    """The names of the label formats that are registered when they are asked for."""
+
+    name = "format"
+
+    def __init__(self, formats: Callable[[], list[LabelFormat]]) -> None:
+        self._formats = formats
+
+    def _names(self) -> list[str]:
+        return [known.name for known in self._formats()]
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        return f"[{'|'.join(self._names())}]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return _choice(*self._names()).convert(value, param, ctx)
+
+
+class _FormatOption(Option):
+    """--format, whose help says what each registered format reads or writes."""
+
+    def __init__(self, *args: Any, describe: Callable[[], str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._describe = describe
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        self.help = self._describe()
+        return super().get_help_record(ctx)
+
+
+def _format_option(
+    formats: Callable[[], list[LabelFormat]], help_of: Callable[[LabelFormat], str]
+) -> Decorator:
+    return click.option(
+        "--format",
+        "file_format",
+        cls=_FormatOption,
+        type=_FormatName(formats),
+        describe=lambda: " ".join(f"{known.name}: {help_of(known)}." for known in formats()),
+    )
 
 
 def _where_options(function: Function) -> Function:
@@ -73,9 +108,7 @@ def command(ctx: click.Context) -> None:
 @command.command("import", short_help="Put labels of another program in.")
 @dataset_argument
 @path_argument("file", required=False)
-@_format_option(
-    "csv: FILE (file,class). folders: the dataset's folders. mia: label folders beside the images."
-)
+@_format_option(import_formats, lambda known: known.import_help)
 @click.option("--classes", cls=Option, metavar="A,B,…", help="Names of MIA's class numbers, from 0.")
 @click.option(
     "--unknown-classes",
@@ -97,7 +130,7 @@ def command(ctx: click.Context) -> None:
 def import_command(
     dataset: Path,
     file: Path | None,
-    file_format: Format | None,
+    file_format: str | None,
     classes: str | None,
     unknown_classes: Literal["create", "refuse"],
     unmatched: Literal["skip", "refuse"],
@@ -126,7 +159,7 @@ def import_command(
     count from DATASET, from its parent, or from the folder of FILE. A bare file name is enough where it is unique;
     of a path from another place (C:\\data\\a.png, /old/a.png) the longest ending that fits one image counts.
     """
-    from mia_tui.dataset.interchange.apply import import_into
+    from mia_tui.dataset.interchange.importing import import_into
     from mia_tui.text import counted, name_some
 
     report = Report(as_json=as_json)
@@ -162,10 +195,7 @@ def import_command(
 @command.command("export", short_help="Write labels for other programs.")
 @dataset_argument
 @path_argument("file", required=False)
-@_format_option(
-    "csv: to FILE (with tabs if it ends in .tsv), or to stdout. folders: to the folder FILE. "
-    "mia: beside the images, or to FILE."
-)
+@_format_option(export_formats, lambda known: known.export_help)
 @click.option(
     "--transfer",
     cls=Option,
@@ -188,7 +218,7 @@ def import_command(
 def export_command(
     dataset: Path,
     file: Path | None,
-    file_format: Format | None,
+    file_format: str | None,
     transfer: Transfer | None,
     parts: bool,
     overwrite: bool,
@@ -197,24 +227,27 @@ def export_command(
 ) -> None:
     """Write the labels of DATASET for other programs."""
     report = Report()
-    check_options(
-        file_format or "csv",
+    chosen = choose_export(
+        file_format,
         file,
         transfer=transfer,
         parts=parts,
         overwrite=overwrite,
         include_missing=include_missing,
     )
-    # A class's number in MIA's files is its place in the store, whether or not it has images now.
-    found = _dataset(report, dataset, keep_empty=file_format == "mia", keep_missing=include_missing, **where)
-    names = [item.name for item in found.labelled.classes]
-    if file_format == "folders":
-        assert file is not None
-        export_folders(report, found, names, file, transfer or "copy", parts_of(found) if parts else None)
-    elif file_format == "mia":
-        export_mia(report, found, names, file, overwrite)
-    else:
-        export_csv(report, found, names, file, include_missing=include_missing)
+    found = _dataset(
+        report, dataset, keep_empty=chosen.keeps_empty_classes, keep_missing=include_missing, **where
+    )
+    export_labels(
+        report,
+        found,
+        chosen,
+        file,
+        transfer=transfer or "copy",
+        parts=parts_of(found) if parts else None,
+        overwrite=overwrite,
+        include_missing=include_missing,
+    )
 
 
 @command.command("adopt", short_help="Take over labels and runs after a renaming.")
@@ -290,7 +323,7 @@ def split_command(
     """
     import msgspec
 
-    from mia_tui.dataset.scan.scanner import duplicate_groups
+    from mia_tui.dataset.hashes import duplicate_groups
     from mia_tui.dataset.split.assignment import SplitRule, check_rule, new_split, stored_split
     from mia_tui.dataset.store.label_store import LabelStore
 
@@ -310,7 +343,7 @@ def split_command(
     with LabelStore(found.state.labels_db, annotator=where["annotator"]) as store:
         make = new_split if new else stored_split
         split = make(store, found.labelled, rule, hashes)
-        store.note_root(found.root)
+        store.save_root(found.root)
     for warning in split.warnings:
         report.warn(warning)
     tell_counts(report, found, split.parts, rule)
@@ -319,7 +352,7 @@ def split_command(
 
 def _follow(store: "LabelStore", found: "Scan", dataset: Path) -> None:
     """Before an import: labels go with files that were moved, so that it finds them."""
-    store.note_root(dataset)
+    store.save_root(dataset)
     store.reconcile(found.files, dataset, hashing="doubtful")
 
 

@@ -1,10 +1,20 @@
-"""What `mia-tui labels export` writes: a CSV or TSV file, class folders, or MIA's label folders."""
+"""What `mia-tui labels export` checks and writes; the formats are those of `dataset.interchange.formats`."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from mia_tui.cli.labels.import_file import Format
 from mia_tui.cli.report import Report
+from mia_tui.dataset.interchange.formats import (
+    ExportContent,
+    LabelFormat,
+    LabelOption,
+    Transfer,
+    export_formats,
+    format_named,
+    format_of_file,
+    formats_with,
+)
 from mia_tui.errors import ConfigError, DataError
 from mia_tui.text import printable
 
@@ -12,89 +22,77 @@ if TYPE_CHECKING:
     from mia_tui.dataset.model import ImageKey, Part
     from mia_tui.runs.preflight.prepare import Dataset
 
-Transfer = Literal["copy", "hardlink", "symlink"]
 
-
-def check_options(
-    chosen: Format,
+def choose_export(
+    file_format: str | None,
     file: Path | None,
     *,
     transfer: Transfer | None,
     parts: bool,
     overwrite: bool,
     include_missing: bool,
-) -> None:
-    """Refuse options that the format has no use for, a missing folder, and a file that is there already.
+) -> LabelFormat:
+    """The format to export to, after checking that options and FILE go with it.
 
     Raises:
-        ConfigError: If there are options without a use, or no folder is named.
-        DataError: If a file would be replaced and nobody said that it may be.
+        ConfigError: If an option does not go with the format, or no folder is named.
+        DataError: If a file would be replaced without --overwrite.
     """
-    needed: tuple[tuple[str, bool, tuple[Format, ...]], ...] = (
-        ("--transfer", transfer is not None, ("folders",)),
-        ("--parts", parts, ("folders",)),
-        ("--overwrite", overwrite, ("csv", "mia")),
-        ("--include-missing", include_missing, ("csv",)),
-    )
-    for option, given, wanted in needed:
-        if given and chosen not in wanted:
-            raise ConfigError(f"{option} is for --format {' or '.join(wanted)}.", "Leave it out.")
-    if chosen == "csv" and file is not None and file.is_file() and not overwrite:
+    if file_format is not None:
+        chosen = format_named(file_format)
+    else:
+        chosen = format_named("csv") if file is None else format_of_file(file, export_formats())
+    given: dict[LabelOption, bool] = {
+        "--transfer": transfer is not None,
+        "--parts": parts,
+        "--overwrite": overwrite,
+        "--include-missing": include_missing,
+    }
+    for option, is_given in given.items():
+        if is_given and option not in chosen.options:
+            raise ConfigError(
+                f"{option} is for --format {' or '.join(formats_with(option))}.", "Leave it out."
+            )
+    if chosen.writes == "file" and file is not None and file.is_file() and not overwrite:
         raise DataError(
-            f"{printable(file)} is there already, and nothing was written.",
+            f"{printable(file)} already exists, and nothing was written.",
             "Pass --overwrite to replace it, or name another file.",
         )
-    if chosen == "folders" and file is None:
+    if chosen.writes == "folder" and file is None:
         raise ConfigError(
-            "--format folders needs a folder to write to.", "`mia-tui labels export DATASET FOLDER`."
+            f"--format {chosen.name} needs a folder to write to.", "`mia-tui labels export DATASET FOLDER`."
         )
+    return chosen
 
 
-def export_csv(
-    report: Report, found: "Dataset", names: list[str], file: Path | None, *, include_missing: bool
-) -> None:
-    """Labels as file,frame,class: to a file (with tabs if it ends in .tsv), or to stdout.
-
-    Those of images that are not there come last, where they are wanted.
-    """
-    from mia_tui.dataset.interchange.csv import write_labels
-    from mia_tui.text import counted
-
-    labels = dict(found.labelled.labels)
-    if include_missing:
-        missing = found.labelled.missing_labels
-        names = [*names, *sorted(set(missing.values()).difference(names))]
-        labels |= {key: names.index(missing[key]) for key in sorted(missing)}
-    elif found.labelled.missing_labels:
-        report.note("--include-missing exports the labels of images that are not there, too.")
-    count = write_labels(file if file is not None else report.data(), labels, names)
-    if file is not None:
-        report.say(f"{counted(count, 'label')} written to {printable(file)}.")
-
-
-def export_folders(
+def export_labels(
     report: Report,
     found: "Dataset",
-    names: list[str],
-    out: Path,
-    transfer: Transfer,
-    parts: "dict[ImageKey, Part] | None",
+    chosen: LabelFormat,
+    file: Path | None,
+    *,
+    transfer: Transfer = "copy",
+    parts: "dict[ImageKey, Part] | None" = None,
+    overwrite: bool = False,
+    include_missing: bool = False,
 ) -> None:
-    """A folder per class, below a folder per part if parts are given."""
-    from mia_tui.dataset.interchange.folders_export import write_class_folders
-
-    done = write_class_folders(
-        out, found.root, found.labelled.labels, names, keys=found.scan.keys, parts=parts, transfer=transfer
+    """Write labels; those of missing images come last, if they are wanted."""
+    labels = dict(found.labelled.labels)
+    names = [item.name for item in found.labelled.classes]
+    missing = found.labelled.missing_labels
+    if include_missing:
+        names += sorted(set(missing.values()).difference(names))
+        labels |= {key: names.index(missing[key]) for key in sorted(missing)}
+    elif missing and "--include-missing" in chosen.options:
+        report.note("--include-missing also exports the labels of missing images.")
+    content = ExportContent(
+        found.root, found.scan, labels, names, file, parts=parts, transfer=transfer, overwrite=overwrite
     )
-    report.say(str(done))
-
-
-def export_mia(report: Report, found: "Dataset", names: list[str], out: Path | None, overwrite: bool) -> None:
-    """A label file per image, as MIA reads them."""
-    from mia_tui.dataset.interchange.mia_export import write_mia
-
-    done = write_mia(found.root, found.scan, found.labelled.labels, names, out=out, overwrite=overwrite)
-    numbers = ", ".join(f"{number} {printable(name)}" for name, number in done.numbers.items())
-    report.say(f"{done.files:,} label files written; MIA's class numbers: {numbers}.")
-    for note in done.notes:
-        report.warn(note)
+    if chosen.writes == "file" and file is None:
+        content = replace(content, target=report.data())
+    assert chosen.write is not None
+    done = chosen.write(content)
+    if done.summary:
+        report.say(done.summary)
+    for warning in done.warnings:
+        report.warn(warning)

@@ -1,65 +1,73 @@
-"""What `mia-tui labels import` reads: a CSV file, the dataset's folders, or MIA's label folders."""
+"""What `mia-tui labels import` checks and reads; the formats are those of `dataset.interchange.formats`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from mia_tui.dataset.interchange.formats import (
+    ImportSource,
+    LabelFile,
+    LabelFormat,
+    format_named,
+    format_of_file,
+    formats_with,
+    import_formats,
+)
 from mia_tui.errors import ConfigError
 from mia_tui.text import printable
 
 if TYPE_CHECKING:
     from mia_tui.cli.report import Report
-    from mia_tui.dataset.interchange.labelfile import LabelFile
-    from mia_tui.dataset.scan.scanner import Scan
-
-Format = Literal["csv", "folders", "mia"]
+    from mia_tui.dataset.scan.scan import Scan
 
 _FINGERPRINTS_S = 60.0
 
 
-def choose_format(file: Path | None, file_format: Format | None, classes: str | None) -> Format:
-    """The format that is meant, after checking that the options fit it.
+def choose_format(file: Path | None, file_format: str | None, classes: str | None) -> LabelFormat:
+    """The format to import, after checking that options and FILE go with it.
 
     Raises:
         ConfigError: If they do not.
     """
-    chosen = file_format or ("csv" if file is not None else None)
-    if chosen is None:
-        raise ConfigError("Which labels?", "Name a CSV file, or pass --format folders or --format mia.")
-    if chosen == "csv" and file is None:
-        raise ConfigError("--format csv needs a file.", "`mia-tui labels import DATASET FILE.csv`.")
-    if chosen != "csv" and file is not None:
-        raise ConfigError(
-            f"--format {chosen} reads what lies in the dataset, not {printable(file)}.", "Leave the file out."
+    if file_format is not None:
+        chosen = format_named(file_format)
+    elif file is not None:
+        chosen = format_of_file(file, import_formats())
+    else:
+        others = " or ".join(
+            f"--format {known.name}" for known in import_formats() if known.reads == "dataset"
         )
-    if classes is not None and chosen != "mia":
-        raise ConfigError("--classes names the numbers of --format mia.", "Leave it out.")
+        raise ConfigError("Which labels?", f"Name a CSV file, or pass {others}.")
+    if chosen.reads == "file" and file is None:
+        suffix = chosen.suffixes[0] if chosen.suffixes else ""
+        raise ConfigError(
+            f"--format {chosen.name} needs a file.", f"`mia-tui labels import DATASET FILE{suffix}`."
+        )
+    if chosen.reads == "dataset" and file is not None:
+        raise ConfigError(
+            f"--format {chosen.name} reads what lies in the dataset, not {printable(file)}.",
+            "Leave the file out.",
+        )
+    if classes is not None and "--classes" not in chosen.options:
+        names = " or ".join(formats_with("--classes"))
+        raise ConfigError(f"--classes names the numbers of --format {names}.", "Leave it out.")
     return chosen
 
 
 def read_labels_of(
-    dataset: Path, found: "Scan", chosen: Format, file: Path | None, classes: str | None
-) -> "LabelFile":
-    """The labels of a format; nothing is written yet.
+    dataset: Path, found: "Scan", chosen: LabelFormat, file: Path | None, classes: str | None
+) -> LabelFile:
+    """The labels in a format; nothing is written yet.
 
     Raises:
         DataError: If there are none, or they cannot be read.
     """
-    if chosen == "folders":
-        from mia_tui.dataset.interchange.folders import folder_labels
-
-        return folder_labels(found.keys, name=printable(dataset))
-    if chosen == "mia":
-        from mia_tui.dataset.interchange.mia import read_mia
-
-        return read_mia(dataset, found, None if classes is None else _names_of(classes))
-    from mia_tui.dataset.interchange.csv import read_labels
-
-    assert file is not None
-    return read_labels(file, found, dataset=dataset)
+    assert chosen.read is not None
+    names = None if classes is None else _names_of(classes)
+    return chosen.read(ImportSource(dataset, found, file, names))
 
 
 def take_fingerprints_of(report: "Report", dataset: Path, labels_db: Path, annotator: str | None) -> None:
-    """Take the fingerprints of all labelled files that have none, for a minute at most: labels are safe already.
+    """Take the fingerprints of labelled files that have none, for a minute at most: the labels are saved already.
 
     Raises:
         StoreError: If they cannot be kept.
@@ -78,13 +86,13 @@ def take_fingerprints_of(report: "Report", dataset: Path, labels_db: Path, annot
     if left:
         report.warn(
             f"{counted(left, 'labelled image')} were not read yet, and lose their labels if they are renamed now.",
-            "The next `mia-tui train` reads the rest, and so does the app while no key is pressed; "
-            "the same import again goes on, too.",
+            "The next `mia-tui train` reads the others, and so does the app while no key is pressed, or the same "
+            "import again.",
         )
 
 
 def _names_of(classes: str) -> list[str]:
-    """The names given by --classes: each number has one of its own, or classes would be merged in silence."""
+    """The names given by --classes; they must differ, or classes would be merged without notice."""
     names = [name.strip() for name in classes.split(",")]
     twice = next((name for name in names if names.count(name) > 1), None)
     if "" in names:

@@ -1,1 +1,1 @@
-"""From a file to pixels: reading, orientation, intensity; for the network and for the screen."""
+"""From an image file to pixels: reading, orientation, bit depth, scaling; for networks and for the screen."""

@@ -1,10 +1,11 @@
-"""From an image file to 8-bit pixels: the one path for training, prediction, export and screen.
+"""From an image file to 8-bit pixels: the same for training, prediction, export and screen.
 
-Colour is always red, green, blue. Transparent pixels lie on white, as viewers
-show them. Exif orientation is applied, colour profiles are not. Images of more
-than 8 bits are shown through a window of their own, see `tonal_window`. Every
-fault of a file is a DecodeError with a sentence; nothing here keeps state, so
-any number of threads may decode at once. For the screen see `upright`.
+Colour is always red, green, blue. Transparent pixels are put on white, as
+viewers do. Exif orientation is applied, colour profiles are not. Images of more
+than 8 bits are scaled by an intensity window of their own, see
+`bit_depth.tonal_window`. Every fault of a file is a DecodeError with a message;
+nothing here keeps state, so any number of threads may decode at once. For the
+screen see `upright`.
 """
 
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy as np
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
-from mia_tui.dataset.images import intensity
+from mia_tui.dataset.images import bit_depth
 from mia_tui.dataset.images.reading import (
     MAX_MEGAPIXELS,
     open_image,
@@ -26,8 +27,8 @@ from mia_tui.dataset.images.reading import (
 if TYPE_CHECKING:
     from mia_tui.config.train import Frames, Geometry, Resize
 
-# Pillow widens each of these by the scale when it makes an image smaller, which is the anti-aliasing;
-# its own NEAREST picks single pixels, so nearest is the box, which equals it where an image grows.
+# Pillow widens each of these filters by the scale when it makes an image smaller, which is anti-aliasing. Its own
+# NEAREST picks single pixels, so nearest is the box filter here, which is the same when an image is enlarged.
 _FILTERS: dict["Resize", Image.Resampling] = {
     "nearest": Image.Resampling.BOX,
     "linear": Image.Resampling.BILINEAR,
@@ -37,11 +38,11 @@ _FILTERS: dict["Resize", Image.Resampling] = {
 
 
 def count_frames(path: Path, *, animated: "Frames" = "first") -> int:
-    """How many images a file holds: the pages of a TIFF, the frames of a GIF or WebP if asked for.
+    """Number of images in a file: the pages of a TIFF, the frames of a GIF or WebP if asked for.
 
     Args:
         path: Image file.
-        animated: Whether an animated GIF or WebP counts as its first frame or as all of them.
+        animated: Whether only the first frame of an animated GIF or WebP counts, or all of them.
 
     Raises:
         DecodeError: If the file is not an image or cannot be opened.
@@ -79,8 +80,8 @@ def fit(image: np.ndarray, width: int, height: int, *, geometry: "Geometry", res
         image: uint8, shape (H, W, C), C is 1 or 3.
         width: Pixels.
         height: Pixels.
-        geometry: squash ignores the proportions, letterbox keeps them and fills up with black,
-            crop keeps them and takes the middle.
+        geometry: squash ignores the proportions, letterbox keeps them and pads with black, crop keeps them and
+            cuts out the middle.
         resize: Filter; always anti-aliased.
 
     Returns:
@@ -103,8 +104,8 @@ def decode_fitted(
 ) -> np.ndarray:
     """`decode` and `fit` in one, faster for large JPEG files.
 
-    A JPEG that stays at least twice as large as wanted is scaled by 1/2, 1/4 or 1/8 while it is decoded
-    (that is a mean over blocks), so 100 megapixels take 0.1 s instead of 1 s; the filter does the rest.
+    A JPEG is scaled by 1/2, 1/4 or 1/8 while it is decoded (a mean over blocks), as long as it stays at least twice
+    as large as wanted, so 100 megapixels take 0.1 s instead of 1 s; then the filter is applied.
 
     Returns:
         uint8, shape (height, width, 3 or 1), writable.
@@ -117,7 +118,7 @@ def decode_fitted(
 
 
 class NetworkInput(Protocol):
-    """How a network gets its images: the settings of a training, and what a trained model says of itself."""
+    """How images are prepared for a network: part of the settings of a training, and of a model card."""
 
     @property
     def width(self) -> int: ...
@@ -158,7 +159,7 @@ def _load(
     with opened(path, frame, max_megapixels) as image:
         if wanted is not None and isinstance(image, JpegImageFile):
             _draft(image, *wanted)
-        return open_upright(image, path, frame, intensity.OUTSIDE).convert("RGB" if color else "L")
+        return open_upright(image, path, frame, bit_depth.OUTSIDE).convert("RGB" if color else "L")
 
 
 def _draft(image: JpegImageFile, width: int, height: int, geometry: "Geometry") -> None:
@@ -170,7 +171,7 @@ def _draft(image: JpegImageFile, width: int, height: int, geometry: "Geometry") 
 
 
 def _scaled(size: tuple[int, int], width: int, height: int, geometry: "Geometry") -> tuple[int, int]:
-    """Size that the whole image gets, of which a crop then keeps the middle."""
+    """Size to which the whole image is scaled, before a crop cuts out the middle."""
     if geometry == "squash":
         return width, height
     across, down = width / size[0], height / size[1]
@@ -191,7 +192,7 @@ def _fit(image: Image.Image, width: int, height: int, geometry: "Geometry", resi
 
 
 def _middle(size: tuple[int, int], width: int, height: int) -> tuple[float, float, float, float]:
-    """The largest box of width:height in the middle of an image."""
+    """The largest box with the proportions width:height in the middle of an image."""
     scale = min(size[0] / width, size[1] / height)
     left, top = (size[0] - width * scale) / 2, (size[1] - height * scale) / 2
     return left, top, size[0] - left, size[1] - top

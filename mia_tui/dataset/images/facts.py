@@ -1,11 +1,11 @@
-"""What an image file says of itself, for people: size, depth, frames."""
+"""Properties of an image file, in words: size, depth, frames."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import ImageFile
 
-from mia_tui.dataset.images import intensity
+from mia_tui.dataset.images import bit_depth
 from mia_tui.dataset.images.reading import MAX_MEGAPIXELS, opened, orientation_of
 
 _DEPTHS = {
@@ -23,12 +23,12 @@ _DEPTHS = {
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """One image in words.
+    """The properties of one image.
 
     Attributes:
         width: Pixels, upright (after Exif orientation).
         height: As `width`.
-        depth: Bits of each channel and kind of colour, such as `16 bits, grey`.
+        depth: Bits per channel and kind of colour, such as `16 bits, grey`.
         frames: Pages or frames of the file, at least 1.
     """
 
@@ -39,7 +39,7 @@ class ImageFacts:
 
 
 def read_facts(path: Path, frame: int = 0, *, max_megapixels: float = MAX_MEGAPIXELS) -> ImageFacts:
-    """The facts of one image; only a PNG is decoded for them.
+    """Read the properties of one image; only a PNG is decoded for that.
 
     Args:
         path: Image file.
@@ -52,15 +52,14 @@ def read_facts(path: Path, frame: int = 0, *, max_megapixels: float = MAX_MEGAPI
     with opened(path, frame, max_megapixels) as image:
         frames = int(getattr(image, "n_frames", 1))
         depth = _depth(image)
-        turned = orientation_of(image) in range(
-            5, 9
-        )  # after depth: it loads a PNG, which may keep it at its end
+        # After the depth: this loads a PNG, which may have its orientation at the end.
+        turned = orientation_of(image) in range(5, 9)
         width, height = image.size[::-1] if turned else image.size
         return ImageFacts(width, height, depth, frames)
 
 
 def _depth(image: ImageFile.ImageFile) -> str:
-    if intensity.has_deep_colour(image):
+    if bit_depth.has_deep_colour(image):
         return "16 bits, colour"
     if image.mode.startswith("I;16"):
         return "16 bits, grey"

@@ -1,4 +1,4 @@
-"""Opening an image file: what is read, what is refused, and every fault as a sentence."""
+"""Opening an image file: which formats are read, what is refused, and a message for every fault."""
 
 import struct
 import warnings
@@ -10,16 +10,16 @@ from typing import BinaryIO
 
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from mia_tui.dataset.images import intensity
+from mia_tui.dataset.images import bit_depth
 from mia_tui.errors import UNREACHABLE, DecodeError
 from mia_tui.files import OddFile, open_to_read
 from mia_tui.text import printable
 
 MAX_MEGAPIXELS = 120.0
 
-# A wrong suffix on one of these is no fault. Formats that start other programs (EPS) stay out.
+# A wrong suffix for one of these is no problem. Formats that start other programs (EPS) are excluded.
 FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "WEBP", "TIFF", "PPM", "JPEG2000")
-# The one list of endings of images, each with what such a file is likely to be.
+# The endings of image files, each with the likely format.
 _BY_SUFFIX = {
     ".png": "PNG", ".apng": "PNG",
     ".jpg": "JPEG", ".jpeg": "JPEG", ".jpe": "JPEG", ".jfif": "JPEG", ".jif": "JPEG", ".jfi": "JPEG",
@@ -58,9 +58,9 @@ _UPRIGHT = {
 }
 _EXIF_ORIENTATION = 0x0112
 
-# Pillow's own limit is one number for the whole process; ours is a setting and a sentence.
+# Pillow's own limit is one number for the whole process; ours is a setting with a message.
 Image.MAX_IMAGE_PIXELS = None
-# What Pillow warns of (odd tags, odd palettes) is none of the user's business; what it cannot read is raised.
+# Pillow's warnings (odd tags, odd palettes) do not help the user; what it cannot read is raised anyway.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 
@@ -68,18 +68,18 @@ def open_upright(
     image: ImageFile.ImageFile, path: Path, frame: int, outside: tuple[float, float]
 ) -> Image.Image:
     """The pixels of an opened image, upright, mode RGB or L."""
-    if intensity.has_deep_colour(image):
+    if bit_depth.has_deep_colour(image):
         with open_image(path) as (again, _):
             _seek(again, frame, path)
-            picture = intensity.show_deep_colour(image, again, outside)
+            picture = bit_depth.show_deep_colour(image, again, outside)
     else:
         picture = _to_8_bit(image, outside)
-    orientation = orientation_of(image)  # last: PNG may keep it behind the pixels
+    orientation = orientation_of(image)  # last: PNG may have it after the pixels
     return picture.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else picture
 
 
 def is_image_name(name: str) -> bool:
-    """Whether a file is an image by its ending, in any case of letters; a name that is all ending has none."""
+    """Whether a file is an image by its ending, in upper or lower case; a name that is only an ending has none."""
     stem, dot, suffix = name.rpartition(".")
     return bool(stem) and f"{dot}{suffix.lower()}" in IMAGE_SUFFIXES
 
@@ -89,7 +89,7 @@ def opened(path: Path, frame: int, max_megapixels: float) -> Iterator[ImageFile.
     """One frame of an image file, opened and not decoded yet.
 
     Raises:
-        DecodeError: For every fault of the file, found here or by whoever uses it within.
+        DecodeError: For every fault of the file, found here or while the image is used.
     """
     with open_image(path) as (image, _):
         _seek(image, frame, path)
@@ -102,7 +102,7 @@ def open_image(path: Path) -> Iterator[tuple[ImageFile.ImageFile, BinaryIO]]:
     """An image file, opened and not decoded yet, with the open file behind it.
 
     Raises:
-        DecodeError: As `opened`; also for a named pipe or a device, which is never waited for.
+        DecodeError: As `opened`; also for a named pipe or a device, without waiting for it.
     """
     with (
         reading(path),
@@ -113,7 +113,7 @@ def open_image(path: Path) -> Iterator[tuple[ImageFile.ImageFile, BinaryIO]]:
 
 
 def formats_of(path: Path) -> tuple[str, ...]:
-    """What a file may be, the likeliest first: Pillow imports all its readers, 50 ms, before it tries another."""
+    """Possible formats, the likeliest first: before Pillow tries another, it imports all its readers, 50 ms."""
     likely = _BY_SUFFIX.get(path.suffix.lower())
     return FORMATS if likely is None else (likely, *FORMATS)
 
@@ -137,7 +137,7 @@ def reading(path: Path) -> Iterator[None]:
     except MemoryError as error:
         raise DecodeError(f"{name} needs more memory than there is.") from error
     except _DAMAGED as error:
-        if isinstance(error, OSError) and error.errno in UNREACHABLE:  # the bytes may be whole
+        if isinstance(error, OSError) and error.errno in UNREACHABLE:  # the file may be intact
             raise DecodeError(f"{name} cannot be read: {error.strerror}.") from error
         raise DecodeError(f"{name} is cut short or damaged.") from error
 
@@ -169,19 +169,19 @@ def _refuse_too_large(image: Image.Image, max_megapixels: float, path: Path) -> 
 
 
 def orientation_of(image: Image.Image) -> int:
-    """Exif orientation, 1 where there is none. Pillow turns TIFF pages by itself."""
+    """Exif orientation, 1 if there is none. Pillow rotates TIFF pages by itself."""
     if image.format == "TIFF":
         return 1
     try:
         return int(image.getexif().get(_EXIF_ORIENTATION, 1))
-    except _DAMAGED:  # the pixels may be whole where the Exif block is not
+    except _DAMAGED:  # the pixels may be intact even if the Exif block is not
         return 1
 
 
 def _to_8_bit(image: ImageFile.ImageFile, outside: tuple[float, float]) -> Image.Image:
     image.load()
-    if image.mode in intensity.GREY_MODES:
-        return intensity.show_deep_grey(image, outside)
+    if image.mode in bit_depth.GREY_MODES:
+        return bit_depth.show_deep_grey(image, outside)
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
         white = Image.new("RGBA", rgba.size, "white")

@@ -1,1 +1,1 @@
-"""Labels from and to other programs: read into a `LabelFile`, import it, or write the store's labels out."""
+"""Labels from and for other programs: `formats` lists the formats, `importing` writes what was read to the store."""

@@ -1,9 +1,9 @@
-"""Labels as CSV: `file,class`, optionally `frame`, in and out.
+"""Reading and writing labels as CSV: `file,class`, optionally `frame`.
 
-Names of files are in the form of `paths.encode_name`: bytes that are not UTF-8
-as %XX, % as %25; what would steer a terminal or a spreadsheet is written so,
-too, also in names of classes (`paths.encode_cell`). A file written by hand
-need not know that: what names an image as it stands is taken, too.
+File names are in the form of `text.encode_name`: bytes that are not UTF-8 as
+%XX, % as %25. Characters that could control a terminal or a spreadsheet are
+written in the same way, also in class names (`text.encode_cell`). A file
+written by hand need not do this: a name that is an image's is found as it is.
 """
 
 import csv
@@ -15,13 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TextIO
 
-from mia_tui.dataset.class_book import class_name
-from mia_tui.dataset.interchange.csv_rows import Row, Table, open_table
-from mia_tui.dataset.interchange.image_names import Found, ImageNames, Miss
-from mia_tui.dataset.interchange.labelfile import LabelFile
+from mia_tui.dataset.class_rules import class_name
+from mia_tui.dataset.interchange.csv_table import CsvRow, CsvTable, open_table
+from mia_tui.dataset.interchange.formats import LabelFile
+from mia_tui.dataset.interchange.image_names import ImageNames, Miss, NameMatch
 from mia_tui.dataset.interchange.output import replace_file
 from mia_tui.dataset.model import ImageKey
-from mia_tui.dataset.scan.scanner import Scan
+from mia_tui.dataset.scan.scan import Scan
 from mia_tui.errors import LabelFileError
 from mia_tui.text import counted, decode_name, encode_cell, encode_class, encode_name, name_some, printable
 
@@ -41,23 +41,24 @@ HEADERS: dict[Column, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "frame": (("frame", "frameindex", "framenumber", "frameno"), ()),
 }  # fmt: skip
-"""What the columns may be called, in small letters without spaces, dots, hyphens and underscores. The first name
-wins where there are several; those of the second list count where there is none of the first."""
+"""What the columns may be called, in lower case without spaces, dots, hyphens and underscores. If several columns
+have such a name, the first name of the list has priority; names of the second list are used if there is none of the
+first."""
 
 _HEADER_HINT = (
     "Write a first line with the columns file and class (frame is optional): file,class. "
     "`mia-tui labels import --help` lists the other names they may have."
 )
-_NO_VALUE = frozenset({"nan", "<na>"})  # what pandas writes for an empty cell of a column made text
+_NO_VALUE = frozenset({"nan", "<na>"})  # what pandas writes for an empty cell after a conversion to text
 _EVERY_FRAME = _NO_VALUE | {"", "na", "n/a", "none", "null"}
-# 3.0: a column with empty cells is one of fractions to pandas
+# 3.0: pandas makes a column with empty cells one of floats
 _FRAME = re.compile(r"([0-9]{1,9}(?:\.[0-9]*)?(?:e\+?[0-9]{1,2})?)(,0)?", re.IGNORECASE)
 _MOST_FRAMES = 10**9
 
 
 @dataclass(frozen=True, slots=True)
-class _Label:
-    """What a row says."""
+class _CsvLabel:
+    """The content of a row."""
 
     line: int
     name: str
@@ -68,23 +69,24 @@ class _Label:
 def read_labels(path: Path, scan: Scan, *, dataset: Path | None = None) -> LabelFile:
     """Read a CSV file of labels.
 
-    A first line names the columns (`HEADERS`), in any order, others are ignored. Separated by comma, semicolon, tab
-    or bar, or by what a line `sep=` before it says; UTF-8 (with or without byte order mark) or UTF-16. A row without
-    `frame` is meant for every frame; one with it wins over that. For the names of images see `ImageNames`.
+    The first line names the columns (`HEADERS`), in any order; other columns are ignored. Cells are separated by
+    comma, semicolon, tab or bar, or as a line `sep=` before the header says; the text is UTF-8 (with or without byte
+    order mark) or UTF-16. A row without `frame` is for every frame; a row with it overrides that. For the names of
+    images see `ImageNames`.
 
     Args:
         path: The CSV file.
         scan: The dataset's images.
-        dataset: The dataset's folder; with it, absolute paths below it are understood.
+        dataset: The dataset's folder; if given, absolute paths below it are understood.
 
     Raises:
-        LabelFileError: If the file cannot be read, has no such header, a row is malformed, or two rows give
-            one image different classes.
+        LabelFileError: If the file cannot be read, has no such header, a row is malformed, or two rows give the
+            same image different classes.
     """
     images = ImageNames(scan, dataset, path)
     with open_table(path) as table:
         delimiter, columns, notes = _columns(table)
-        reading = _Reading(table.name, images)
+        reading = _CsvReading(table.name, images)
         long_cells: list[int] = []
         for row in table.rows(delimiter):
             long_cells += [line for place, line in row.opened.items() if delimiter in row.cells[place]]
@@ -96,13 +98,13 @@ def read_labels(path: Path, scan: Scan, *, dataset: Path | None = None) -> Label
                     "opens a quote around a name of several lines, which no image has",
                     "Is it closed where it should be?",
                 )
-            reading.take(label, found)
-    notes += reading.take_by_ending()
+            reading.add(label, found)
+    notes += reading.add_by_ending()
     if long_cells:
-        what = "A cell goes" if len(long_cells) == 1 else f"{len(long_cells):,} cells go"
+        what = "A cell spans" if len(long_cells) == 1 else f"{len(long_cells):,} cells span"
         notes.append(
-            f"{what} over several lines with separators in them, from line {name_some(long_cells)} on: rows in "
-            "there were not read. Is the quote closed where it should be?"
+            f"{what} several lines with separators in them, starting in line {name_some(long_cells)}: rows inside "
+            "it were not read. Is the quote closed where it should be?"
         )
     labels = reading.labels
     return LabelFile(
@@ -117,14 +119,13 @@ def read_labels(path: Path, scan: Scan, *, dataset: Path | None = None) -> Label
 
 
 def write_labels(target: Path | TextIO, labels: Mapping[ImageKey, int], classes: Sequence[str]) -> int:
-    """Write labels as `file,frame,class`, sorted as given; frames count from 0.
+    """Write labels as `file,frame,class`, in the given order; frames count from 0.
 
-    Tabs stand between the columns of a file that ends in .tsv, commas in any other.
-
-    The frame always stands in the file: without it a row would mean every frame of a stack.
+    Columns are separated by tabs in a file that ends in .tsv, by commas in any other. The frame is always written:
+    without it a row would mean every frame of a stack.
 
     Args:
-        target: A path, replaced at once when all is written, or an open text stream.
+        target: A path, replaced once everything is written, or an open text stream.
         labels: Position in `classes` of each image.
         classes: Names.
 
@@ -149,15 +150,15 @@ def write_labels(target: Path | TextIO, labels: Mapping[ImageKey, int], classes:
 
 
 @dataclass
-class _Reading:
-    """The labels of a file, while its rows are gone through."""
+class _CsvReading:
+    """Collects the labels of a file, row by row."""
 
     file: str
     images: ImageNames
-    every_frame: dict[ImageKey, _Label] = field(default_factory=dict)
-    one_frame: dict[ImageKey, _Label] = field(default_factory=dict)
+    every_frame: dict[ImageKey, _CsvLabel] = field(default_factory=dict)
+    one_frame: dict[ImageKey, _CsvLabel] = field(default_factory=dict)
     named: set[str] = field(default_factory=set)
-    by_ending: list[tuple[_Label, Found]] = field(default_factory=list)
+    by_ending: list[tuple[_CsvLabel, NameMatch]] = field(default_factory=list)
     misses: dict[Miss, list[str]] = field(
         default_factory=lambda: {"unmatched": [], "outside": [], "ambiguous": []}
     )
@@ -165,11 +166,11 @@ class _Reading:
 
     @property
     def labels(self) -> dict[ImageKey, str]:
-        """The class of each image: a row for one frame wins."""
+        """The class of each image: a row for one frame overrides one for every frame."""
         return {key: label.class_name for key, label in (*self.every_frame.items(), *self.one_frame.items())}
 
-    def take(self, label: _Label, found: Found) -> None:
-        """Take over a row, or note why it is of no use."""
+    def add(self, label: _CsvLabel, found: NameMatch) -> None:
+        """Add a row, or record why it cannot be used."""
         if not label.class_name:
             self.blank += 1
         elif found.path is None:
@@ -182,16 +183,16 @@ class _Reading:
             self.named.add(found.path)
             self._put(label, found.path)
 
-    def take_by_ending(self) -> list[str]:
-        """Take over the rows of which only the end of the path fits, and say which those are.
+    def add_by_ending(self) -> list[str]:
+        """Add the rows of which only the end of the path matches, and say which ones.
 
-        Of several such paths that lead to one image the longest fit is meant, and none where an image is named in
-        full, too: /old/s2/a.png is not s1/a.png because s2 is not here.
+        If several such paths match one image, the longest match is used, and none if the image is also named in
+        full: /old/s2/a.png does not mean s1/a.png just because there is no s2.
         """
         best: dict[str, dict[str, int]] = defaultdict(dict)
         for label, found in self.by_ending:
             best[str(found.path)][_spelling(label.name)] = found.ending
-        taken = []
+        added = []
         for label, found in self.by_ending:
             path = str(found.path)
             longest = max(best[path].values())
@@ -201,14 +202,14 @@ class _Reading:
             elif len(rivals) > 1:
                 self.misses["ambiguous"].append(label.name)
             else:
-                taken.append(f"{label.name} is {path}")
+                added.append(f"{label.name} is {path}")
                 self._put(label, path)
-        if not taken:
+        if not added:
             return []
-        examples = name_some(dict.fromkeys(taken), limit=2)
-        return [f"{counted(len(taken), 'row')} matched by the end of the path: {examples}."]
+        examples = name_some(dict.fromkeys(added), limit=2)
+        return [f"{counted(len(added), 'row')} matched by the end of the path: {examples}."]
 
-    def _put(self, label: _Label, path: str) -> None:
+    def _put(self, label: _CsvLabel, path: str) -> None:
         keys = [key for key in self.images.frames[path] if label.frame in (None, key.frame)]
         if not keys:
             self.misses["unmatched"].append(f"{label.name} (frame {label.frame})")
@@ -224,11 +225,11 @@ class _Reading:
                 )
 
 
-def _columns(table: Table) -> tuple[str, dict[Column, int], list[str]]:
-    """The delimiter, the place of each column, and a sentence about columns that might have been meant.
+def _columns(table: CsvTable) -> tuple[str, dict[Column, int], list[str]]:
+    """The delimiter, the position of each column, and sentences about columns that might have been meant.
 
     Raises:
-        LabelFileError: If a column is missing, or several may be it.
+        LabelFileError: If a column is missing or ambiguous.
     """
     missing = "columns file and class"
     for delimiter, row in table.headers.items():
@@ -255,18 +256,18 @@ def _plain(cell: str) -> str:
 
 
 def _rank(column: Column, name: str) -> int | None:
-    """0 for the column's own name, 1 for its other names, 2 for those that are seldom meant; None for no name."""
+    """0 for the column's own name, 1 for its usual other names, 2 for unlikely ones, None for any other name."""
     usual, seldom = HEADERS[column]
     if name == usual[0]:
         return 0
     return 1 if name in usual else 2 if name in seldom else None
 
 
-def _chosen(column: Column, candidates: Sequence[int], row: Row, file: str) -> int:
-    """The place of a column among those that may be it by their names.
+def _chosen(column: Column, candidates: Sequence[int], row: CsvRow, file: str) -> int:
+    """The position of a column among those with a matching name.
 
     Raises:
-        LabelFileError: If several may be it equally well.
+        LabelFileError: If several match equally well.
     """
     ranks = {place: _rank(column, _plain(row.cells[place])) or 0 for place in candidates}
     best = [place for place in candidates if ranks[place] == min(ranks.values())]
@@ -278,12 +279,12 @@ def _chosen(column: Column, candidates: Sequence[int], row: Row, file: str) -> i
             f"{file} has two columns {what}."
             if len(best) == 2
             else f"{file} has {len(best)} columns {what}.",
-            f"Name the one that is meant {column}, and the others otherwise.",
+            f"Rename the one that is meant to {column}, and the others to something else.",
         )
     return best[0]
 
 
-def _not_read(column: Column, chosen: int, candidates: Sequence[int], row: Row) -> list[str]:
+def _not_read(column: Column, chosen: int, candidates: Sequence[int], row: CsvRow) -> list[str]:
     names = [row.cells[place].strip() for place in candidates if place != chosen]
     if not names:
         return []
@@ -291,16 +292,16 @@ def _not_read(column: Column, chosen: int, candidates: Sequence[int], row: Row) 
     return [f"The {column} is taken from the column {printable(row.cells[chosen].strip())}; {others}."]
 
 
-def _label(row: Row, columns: Mapping[Column, int], width: int, table: Table) -> _Label:
-    """What a row says; refuses one that is not as wide as the first line says."""
+def _label(row: CsvRow, columns: Mapping[Column, int], width: int, table: CsvTable) -> _CsvLabel:
+    """The content of a row; refuses one with fewer or more cells than the first line."""
     too_short = len(row.cells) <= max(columns["file"], columns["class"])
     if too_short or any(cell.strip() for cell in row.cells[width:]):
         raise table.lines.refusal(
             row.line,
             f"has {counted(len(row.cells), 'column')}, the first line has {width}",
-            "Mend that line." if too_short else "A name that holds the separator stands in quotes.",
+            "Correct that line." if too_short else "A name that contains the separator must be in quotes.",
         )
-    return _Label(
+    return _CsvLabel(
         row.line,
         row.cells[columns["file"]],
         _frame(row, columns, table),
@@ -308,7 +309,7 @@ def _label(row: Row, columns: Mapping[Column, int], width: int, table: Table) ->
     )
 
 
-def _frame(row: Row, columns: Mapping[Column, int], table: Table) -> int | None:
+def _frame(row: CsvRow, columns: Mapping[Column, int], table: CsvTable) -> int | None:
     place = columns.get("frame")
     text = row.cells[place].strip() if place is not None and place < len(row.cells) else ""
     if text.casefold() in _EVERY_FRAME:
@@ -318,13 +319,13 @@ def _frame(row: Row, columns: Mapping[Column, int], table: Table) -> int | None:
     if not 0 <= value < _MOST_FRAMES or not value.is_integer():
         raise table.lines.refusal(
             row.line,
-            f"has the frame {printable(text)[:60]}, which is no whole number",
+            f"has the frame {printable(text)[:60]}, which is not a whole number",
             "Frames count from 0.",
         )
     return int(value)
 
 
-def _class(row: Row, place: int, table: Table) -> str:
+def _class(row: CsvRow, place: int, table: CsvTable) -> str:
     text = row.cells[place].strip()
     if place in row.opened:
         raise table.lines.refusal(
@@ -336,17 +337,17 @@ def _class(row: Row, place: int, table: Table) -> str:
         raise table.lines.refusal(
             row.line,
             f"has a quote in the middle of the class {printable(text)}",
-            'A name with quotes in it stands in quotes, and they are doubled: "a ""b"" c".',
+            'A name with quotes in it must be in quotes itself, and its own are doubled: "a ""b"" c".',
         )
     return "" if text.casefold() in _NO_VALUE else decode_name(text)
 
 
 def _class_cell(name: str) -> str:
-    """The name of a class, so that it is read as it was: a class called nan is not an empty cell."""
+    """A class name as it must be written to be read correctly: a class called nan is not an empty cell."""
     text = encode_cell(encode_class(name))
     return f"%{ord(text[0]):02X}{text[1:]}" if text.casefold() in _NO_VALUE else text
 
 
 def _spelling(name: str) -> str:
-    """The same for all ways to write one path."""
+    """The same text for all ways to write one path."""
     return name.strip().replace("\\", "/")

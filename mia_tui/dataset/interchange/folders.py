@@ -1,12 +1,12 @@
-"""Class folders: each folder of the dataset is a class, with or without parts (train, val, test) above them."""
+"""Class folders: each folder of the dataset is a class, with or without folders train, val and test above."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from mia_tui.dataset.class_book import class_name
-from mia_tui.dataset.interchange.labelfile import LabelFile
+from mia_tui.dataset.class_rules import class_name
+from mia_tui.dataset.interchange.formats import LabelFile
 from mia_tui.dataset.model import ImageKey, Part
-from mia_tui.dataset.scan.scanner import natural_key
+from mia_tui.dataset.scan.walk import natural_key
 from mia_tui.errors import DataError
 from mia_tui.text import counted, name_some, printable
 
@@ -19,7 +19,7 @@ PART_FOLDERS: dict[str, Part] = {
     "test": "test",
     "testing": "test",
 }
-"""Top folders with these names, in any case of letters, are parts; the level below holds the classes."""
+"""Top folders with these names, in upper or lower case, are parts; the classes are one level below."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class ClassFolders:
 
     Attributes:
         names: Class names in natural order.
-        labels: Position in `names` of each image that lies in a class folder.
-        parts: Part of each image where the top folders are parts; else empty.
-        loose: Images that lie beside the class folders, so they have no class.
+        labels: Position in `names` of each image in a class folder.
+        parts: Part of each image if the top folders are parts; else empty.
+        loose: Images beside the class folders, which have no class.
     """
 
     names: tuple[str, ...]
@@ -40,23 +40,23 @@ class ClassFolders:
 
     @property
     def notes(self) -> list[str]:
-        """A sentence that names the images without a class, if there are some."""
+        """A sentence that names the images without a class, if there are any."""
         if not self.loose:
             return []
-        count = counted(len(self.loose), "image lies", "images lie")
+        count = counted(len(self.loose), "image is", "images are")
         return [f"{count} in no class folder: {name_some(key.path for key in self.loose)}."]
 
 
 def read_class_folders(keys: Iterable[ImageKey], *, told: bool = False) -> ClassFolders | None:
     """The classes of a tree of folders, or None if its folders are not classes.
 
-    They are if every image lies exactly one folder deep: below the part, where the top folders are parts.
+    They are if every image is exactly one folder deep, below the part if the top folders are parts.
 
     Args:
         keys: The images of the dataset.
-        told: Whether the user said that folders are classes. Then images deeper below a class folder are of that
-            class, as in torchvision, those beside class folders have none, and one class is enough: one folder of
-            images, as `images/`, is rarely a class.
+        told: Whether the user said that folders are classes. Then images deeper below a class folder belong to that
+            class, as in torchvision, those beside class folders have none, and one class is enough. Without that, a
+            single folder, as `images/`, is rarely a class.
     """
     keys = list(keys)
     if class_folders_fault(keys, told=told) is not None:
@@ -74,10 +74,10 @@ def read_class_folders(keys: Iterable[ImageKey], *, told: bool = False) -> Class
 
 
 def images_by_class(folders: Mapping[str, int], *, told: bool = False) -> dict[str, int] | None:
-    """How many images each class has, if all folders with images are classes; else None.
+    """The number of images of each class, if all folders with images are classes; else None.
 
     Args:
-        folders: How many images lie in each folder itself, by its path in the dataset; "" is the dataset.
+        folders: The number of images directly in each folder, by its path in the dataset; "" is the dataset.
         told: As for `read_class_folders`.
     """
     places = {
@@ -101,16 +101,16 @@ def class_folders_fault(keys: Iterable[ImageKey], *, told: bool = False) -> str 
         return "There are no images."
     inside = [key for key in keys if "/" in key.path]
     if not inside:
-        return f"{printable(keys[0].path)} lies in no folder."
+        return f"{printable(keys[0].path)} is in no folder."
     if len(inside) < len(keys) and not told:
         loose = list(dict.fromkeys(key.path for key in keys if "/" not in key.path))
-        return f"{name_some(loose)} {'lies' if len(loose) == 1 else 'lie'} in no folder."
+        return f"{name_some(loose)} {'is' if len(loose) == 1 else 'are'} in no folder."
     tops = {_top(key) for key in inside}
     parts = sorted(top for top in tops if top.casefold() in PART_FOLDERS)
     others = sorted(tops.difference(parts), key=natural_key)
     if parts and others:
         part, other = printable(parts[0]), printable(others[0])
-        return f"The folder {part} is a part of the dataset by its name, {other} beside it is not."
+        return f"The folder {part} is a part of the split by its name, but {other} beside it is not."
     depth = 1 if parts else 0
     placed = [
         key for key in inside if key.path.count("/") == depth + 1 or (told and key.path.count("/") > depth)
@@ -118,17 +118,17 @@ def class_folders_fault(keys: Iterable[ImageKey], *, told: bool = False) -> str 
     if not placed or (len(placed) < len(inside) and not told):
         wrong = next(key for key in inside if key.path.count("/") != depth + 1)
         wanted = f"one folder below {printable(_top(wrong))}" if parts else "exactly one folder deep"
-        return f"{printable(wrong.path)} does not lie {wanted}."
+        return f"{printable(wrong.path)} is not {wanted}."
     classes = {class_name(key.path.split("/")[depth]) for key in placed}
     if "" in classes:
         return "One of the folders has a blank name."
     if len(classes) == 1 and not told:
-        return f"All images lie in one folder, {classes.pop()}."
+        return f"All images are in one folder, {classes.pop()}."
     return None
 
 
 def folder_labels(keys: Iterable[ImageKey], *, name: str) -> LabelFile:
-    """The labels of class folders, to be imported.
+    """The labels given by class folders, for an import.
 
     Raises:
         DataError: If the folders are not classes; the sentence says why.
@@ -142,10 +142,10 @@ def folder_labels(keys: Iterable[ImageKey], *, name: str) -> LabelFile:
 
 
 def not_class_folders(keys: Iterable[ImageKey], name: str) -> DataError:
-    """The error for a dataset whose folders were said to be classes and are not."""
+    """The error for a dataset whose folders are not classes, though the user said so."""
     return DataError(
         f"The folders of {printable(name)} are not classes: {class_folders_fault(keys, told=True)}",
-        "Put every image into one folder per class (train, val and test may stand above them), "
+        "Put every image into one folder per class (with folders train, val and test above if you like), "
         "or import labels from a CSV file.",
     )
 

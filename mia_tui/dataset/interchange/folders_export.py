@@ -1,6 +1,11 @@
-"""Writing a dataset as class folders, for programs that take each folder as a class."""
+"""Writing a dataset as class folders, for programs that read each folder as a class.
+
+The folders may be copied to Windows and macOS, so names must be valid there, too. Source: "Naming Files, Paths,
+and Namespaces", learn.microsoft.com/windows/win32/fileio.
+"""
 
 import os
+import re
 import shutil
 import stat
 import unicodedata
@@ -9,14 +14,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO
 
 from PIL import Image
 
 from mia_tui.dataset.images.reading import open_image
 from mia_tui.dataset.interchange.folders import PART_FOLDERS
+from mia_tui.dataset.interchange.formats import Transfer
 from mia_tui.dataset.interchange.output import FILE_MODE, FOLDER_MODE, cannot_write
-from mia_tui.dataset.interchange.portable import portable, unportable
 from mia_tui.dataset.model import ImageKey, Part
 from mia_tui.dataset.scan.other_kinds import is_system_folder
 from mia_tui.errors import DataError, DecodeError
@@ -32,8 +37,6 @@ from mia_tui.files import (
 from mia_tui.paths import real_path
 from mia_tui.text import counted, name_some, printable
 
-Transfer = Literal["copy", "hardlink", "symlink"]
-
 
 @dataclass(frozen=True)
 class FoldersExport:
@@ -43,7 +46,7 @@ class FoldersExport:
         files: Number of files written.
         skipped: Images that could not be copied, each with the reason.
         frames: How many of the files are single frames taken out of a stack.
-        renamed: Files whose names not every system can hold, each with its new one.
+        renamed: Files whose names are not valid on every system, each with its new name.
     """
 
     files: int
@@ -54,10 +57,10 @@ class FoldersExport:
     def __str__(self) -> str:
         text = f"{counted(self.files, 'file')} written"
         if self.frames:
-            text += f", {counted(self.frames, 'frame')} of stacks among them"
+            text += f", including {counted(self.frames, 'frame')} of stacks"
         if self.renamed:
             text += (
-                f"; {counted(len(self.renamed), 'name')} that Windows cannot hold changed: "
+                f"; {counted(len(self.renamed), 'name')} not allowed on Windows changed: "
                 f"{name_some(self.renamed)}"
             )
         if self.skipped:
@@ -75,25 +78,25 @@ def write_class_folders(
     parts: Mapping[ImageKey, Part] | None = None,
     transfer: Transfer = "copy",
 ) -> FoldersExport:
-    """Write a folder per class with the images of that class in it; the dataset stays as it is.
+    """Write one folder per class with its images; the dataset is not changed.
 
-    A stack whose frames all carry one class and lie in one part stays one file; other labelled frames become
-    TIFF files of their own, pixels as they are. Names that occur more than once in a class get -2, -3, and what
-    Windows does not allow in the name of a file becomes an underscore.
+    A stack whose frames all have the same class and part stays one file; other labelled frames become TIFF files
+    of their own with the same pixels. Names that occur more than once in a class get -2, -3, and characters that
+    Windows does not allow in a file name become underscores.
 
     Args:
-        out: A folder that does not exist yet or is empty; appears when all is written.
+        out: A folder that does not exist yet or is empty; it appears once it is complete.
         dataset: Folder of images.
         labels: Position in `classes` of each image.
         classes: Names.
         keys: All images of the dataset, labelled or not.
-        parts: With it, folders train, val and test stand above the classes; images without a part go to
+        parts: If given, folders train, val and test are made above the classes; images without a part go to
             train.
-        transfer: Copies, hard links (a copy where the disk allows none), or symbolic links.
+        transfer: Copies, hard links (copies if the disk does not support them), or symbolic links.
 
     Raises:
-        DataError: If `out` lies inside the dataset, is not empty, cannot be written, or a class name cannot
-            be the name of a folder.
+        DataError: If `out` is inside the dataset, is not empty, cannot be written, or a class name is no valid
+            folder name.
     """
     _check_target(out, dataset)
     _check_names([classes[index] for index in sorted(set(labels.values()))], with_parts=parts is not None)
@@ -104,7 +107,7 @@ def write_class_folders(
         add_new_folder(partial, mode=FOLDER_MODE)
         try:
             result = _write_all(partial, dataset, _plan(labels, classes, keys, parts), transfer)
-            rename(partial, out.name)  # an empty folder gives way
+            rename(partial, out.name)  # replaces an empty folder
         except BaseException:
             with suppress(OSError):
                 remove(partial)
@@ -118,7 +121,7 @@ def _check_target(out: Path, dataset: Path) -> None:
     resolved, inside = real_path(out), real_path(dataset)
     if resolved == inside or inside in resolved.parents:
         raise DataError(
-            f"{printable(out)} lies inside the dataset.", "Its images would count twice; name another folder."
+            f"{printable(out)} is inside the dataset.", "Its images would count twice; name another folder."
         )
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DataError(f"{printable(out)} exists and is not an empty folder.", "Name a new folder.")
@@ -136,18 +139,18 @@ def _check_names(names: Sequence[str], *, with_parts: bool) -> None:
 
 
 def _no_class_folder(name: str, with_parts: bool) -> str | None:
-    """Why a folder of this name would not be read as a class, as "starts with a dot"; None if it would."""
+    """Why a folder of this name would not be read as a class, as "starts with a dot"; None if it would be."""
     if name.startswith("."):
         return "starts with a dot"
     if name.casefold() in PART_FOLDERS and not with_parts:
-        return "would be taken for a part of the dataset"
+        return "would be read as a part of the split"
     if is_system_folder(name):
-        return "would be taken for a folder of the system"
+        return "is that of a system folder"
     return unportable(name)
 
 
 def _refuse_same_folder(names: Sequence[str]) -> None:
-    """Two classes that are one folder on a disk that does not tell capitals apart, as on Windows and macOS."""
+    """Refuse two classes that differ only in case: on Windows and macOS they would be one folder."""
     known: dict[str, str] = {}
     for name in names:
         other = known.setdefault(unicodedata.normalize("NFC", name).casefold(), name)
@@ -210,9 +213,9 @@ def _write_all(root: Path, dataset: Path, items: Sequence[_Item], transfer: Tran
 
 
 def _transfer(source: Path, target: Path, frame: int | None, transfer: Transfer, root: Path) -> str | None:
-    """Put one file in its place; the reason where the source is no image that can be read.
+    """Write one file; returns the reason if the source is no readable image.
 
-    A file with the ending of an image may be a link to something else that was never meant to go out.
+    A file named like an image may be a link to something else that was never meant to be exported.
 
     Raises:
         OSError: If the target cannot be written.
@@ -254,7 +257,7 @@ def _hard_linked(source: Path, target: Path) -> bool:
 
 
 def _frame_of(image: Image.Image, frame: int) -> Image.Image:
-    """A frame, pixels as they are.
+    """A frame with its original pixels.
 
     Raises:
         DecodeError: If there is no such frame, or it is damaged.
@@ -264,9 +267,9 @@ def _frame_of(image: Image.Image, frame: int) -> Image.Image:
 
 
 def _unique_names(items: Sequence[_Item]) -> list[str]:
-    """A name for each file: its own where it is the only one of that name in its folder."""
+    """A name for each file: its own if it is the only one with that name in its folder."""
     wanted = [_wanted_name(item) for item in items]
-    # Compared without case: the folders may go to a Windows or macOS disk.
+    # Compared without case: the folders may be copied to a Windows or macOS disk.
     taken = {(item.folder, name.casefold()) for item, name in zip(items, wanted, strict=True)}
     seen: set[tuple[str, str]] = set()
     names = []
@@ -285,3 +288,37 @@ def _unique_names(items: Sequence[_Item]) -> list[str]:
 def _wanted_name(item: _Item) -> str:
     name = item.source.rpartition("/")[2]
     return portable(name if item.frame is None else f"{Path(name).stem}_{item.frame:03d}.tif")
+
+
+_LONGEST_BYTES = 255  # of a name, on every common file system
+_SIGNS = re.compile('[<>:"/\\\\|?*\x00-\x1f\x7f]')
+_DEVICE = re.compile(
+    r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])\s*(\..*)?", re.IGNORECASE | re.DOTALL
+)
+
+
+def unportable(name: str) -> str | None:
+    """Why a name is not valid on every system, as "contains a slash"; None if it is."""
+    sign = _SIGNS.search(name)
+    if "/" in name:
+        return "contains a slash"
+    if sign is not None:
+        shown = sign.group() if sign.group().isprintable() else "a control character"
+        return f"contains {shown}, which Windows does not allow"
+    if _DEVICE.fullmatch(name):
+        return "means a device on Windows"
+    if name.endswith((".", " ")):
+        return "ends with a dot or space, which Windows drops"
+    if any("\ud800" <= letter <= "\udfff" for letter in name):
+        return "is not UTF-8"
+    if len(os.fsencode(name)) > _LONGEST_BYTES:
+        return "is too long"
+    return None
+
+
+def portable(name: str) -> str:
+    """A file name that is valid on every system: characters that one of them does not allow become underscores."""
+    name = _SIGNS.sub("_", "".join("_" if "\ud800" <= letter <= "\udfff" else letter for letter in name))
+    if name.endswith((".", " ")):
+        name = f"{name[:-1]}_"
+    return f"_{name}" if _DEVICE.fullmatch(name) else name

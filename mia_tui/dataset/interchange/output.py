@@ -1,4 +1,4 @@
-"""Writing files of labels: whole or not at all."""
+"""Writing exported files: completely or not at all."""
 
 from pathlib import Path
 
@@ -6,19 +6,18 @@ from mia_tui.errors import DataError
 from mia_tui.files import new_content
 from mia_tui.text import printable
 
-# Less the umask: what is exported is like any other file of the user.
+# Minus the umask: exported files are like any other file of the user.
 FILE_MODE, FOLDER_MODE = 0o666, 0o777
 
 
 def replace_file(path: Path, content: bytes, *, root: Path | None = None, sync: bool = True) -> None:
-    """Write a file, which appears in its place at once.
+    """Write a file, which only appears once it is complete.
 
     Args:
         path: The file.
         content: All of it.
         root: As for `files.new_content`.
-        sync: Whether to wait until it is on the disk; not worth it for thousands of files that can be
-            written again.
+        sync: Whether to wait until it is on disk; not worth it for thousands of files that can be written again.
 
     Raises:
         DataError: If the folder is missing, read-only or full.
@@ -31,7 +30,8 @@ def replace_file(path: Path, content: bytes, *, root: Path | None = None, sync: 
 
 
 def cannot_write(path: Path, error: OSError) -> DataError:
-    """The sentence for a place that cannot be written to."""
+    """The error for a path that cannot be written to."""
     return DataError(
-        f"{printable(path)} cannot be written: {error.strerror or error}.", "Name a place you may write to."
+        f"{printable(path)} cannot be written: {error.strerror or error}.",
+        "Name a file or folder that you may write to.",
     )

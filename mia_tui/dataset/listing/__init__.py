@@ -1,1 +1,1 @@
-"""All images of a dataset in their order, a million of them in little memory."""
+"""The images of a dataset in order, a million of them: listed, searched, saved for the next visit."""

@@ -1,8 +1,8 @@
-"""The list of images of the last visit, shown at once while the scan looks what is there now.
+"""The list of images of the last visit, shown at once while a scan finds out what has changed.
 
-One file for each dataset in the user's cache folder. It is made anew at any
-time, so a folder that cannot be written, or a file that is damaged, only
-means that the first picture waits for the scan.
+There is one file for each dataset in the user's cache folder. It can be
+recreated at any time, so if the folder cannot be written or a file is damaged,
+the first picture only has to wait for the scan.
 """
 
 import zlib
@@ -15,31 +15,31 @@ from numpy.typing import NDArray
 
 from mia_tui.dataset.listing.arrays import ListingArrays
 from mia_tui.dataset.listing.listing import Listing
-from mia_tui.dataset.scan.index import MOST_CACHE_BYTES, cache_file, write_cache
+from mia_tui.dataset.user_cache import MOST_CACHE_BYTES, cache_file, write_cache
 from mia_tui.files import read
 from mia_tui.records import Count, decode_json
 
-_FIRST = b"mia-tui listing 1 %08x\n"  # the number is the checksum of all that follows
+_FIRST = b"mia-tui listing 1 %08x\n"  # the number is the checksum of everything after it
 _KINDS = {
     "names": np.uint8,
     "ends": np.int64,
     "first_rows": np.int32,
     "sizes": np.int64,
     "mtimes_ns": np.int64,
-    "turns": np.int32,
+    "folder_starts": np.int32,
 }
-_ALIGNED = 8  # bytes; arrays that begin anywhere are slow
+_ALIGNED = 8  # bytes; arrays that are not aligned are slow
 
 
-class _Head(msgspec.Struct):
-    """The second line: how many images, and how long the arrays are that follow."""
+class _ListingHeader(msgspec.Struct):
+    """The second line: the number of images, and the lengths of the arrays that follow."""
 
     images: Count
     lengths: dict[str, Count]
 
 
 def load_listing(root: Path) -> Listing | None:
-    """The images that a dataset had at the last visit; None if that is not known."""
+    """The images that a dataset had at the last visit; None if unknown."""
     file = cache_file(root, "listing", "bin")
     if file is None:
         return None
@@ -52,7 +52,7 @@ def load_listing(root: Path) -> Listing | None:
 
 
 def save_listing(root: Path, listing: Listing) -> None:
-    """Keep the images of a dataset for the next visit; in silence where that cannot be."""
+    """Save the images of a dataset for the next visit; errors are ignored."""
     file = cache_file(root, "listing", "bin")
     if file is None:
         return
@@ -60,9 +60,9 @@ def save_listing(root: Path, listing: Listing) -> None:
     arrays: list[NDArray[Any]] = [
         getattr(parts, name).astype(kind, copy=False) for name, kind in _KINDS.items()
     ]
-    head = _Head(parts.images, dict(zip(_KINDS, map(len, arrays), strict=True)))
+    head = _ListingHeader(parts.images, dict(zip(_KINDS, map(len, arrays), strict=True)))
     content: list[bytes | memoryview] = [_padded(msgspec.json.encode(head) + b"\n", _FIRST % 0)]
-    for array in arrays:  # as they are: a copy of all would take as much memory again
+    for array in arrays:  # not copied: that would take as much memory again
         content += [array.data, bytes(-array.nbytes % _ALIGNED)]
     checksum = 0
     for part in content:
@@ -80,12 +80,12 @@ def _read(content: bytes) -> ListingArrays | None:
     if not end or content[:start] != _FIRST % zlib.crc32(memoryview(content)[start:]):
         return None
     try:
-        head = decode_json(content[start:end], _Head)
+        head = decode_json(content[start:end], _ListingHeader)
         start = end + -end % _ALIGNED
         arrays = {}
         for name, kind in _KINDS.items():
             arrays[name] = np.frombuffer(content, kind, head.lengths[name], start)
             start += arrays[name].nbytes + -arrays[name].nbytes % _ALIGNED
-    except (KeyError, ValueError):  # whole, but of another version
+    except (KeyError, ValueError):  # complete, but of another version
         return None
     return ListingArrays(**arrays, images=head.images)

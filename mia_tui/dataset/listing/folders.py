@@ -14,8 +14,8 @@ class Folder:
 
     Attributes:
         path: Relative to the dataset; empty for the dataset itself.
-        images: Those that lie in it.
-        images_below: Those in it and in all folders below it.
+        images: Number of images directly in it.
+        images_below: Number of images in it and in all folders below it.
     """
 
     path: str
@@ -34,16 +34,16 @@ def parent_of(path: str) -> str:
 
 
 def is_below(folder: str, other: str) -> bool:
-    """Whether a folder is another one, or lies in it at any depth."""
+    """Whether a folder is another one, or is inside it at any depth."""
     return not other or folder == other or folder.startswith(f"{other}/")
 
 
-def add_up(paths: Sequence[str], images: NDArray[np.int32]) -> list[Folder]:
-    """A tree of folders, each followed by those in it; the dataset itself comes first.
+def folder_tree(paths: Sequence[str], images: NDArray[np.int32]) -> list[Folder]:
+    """All folders, each followed by those in it; the dataset itself comes first.
 
     Args:
-        paths: Folders with images, in order; one may come again.
-        images: How many of them, for each.
+        paths: Folders with images, in order; a folder may occur several times.
+        images: Number of images for each.
     """
     own: defaultdict[str, int] = defaultdict(int)
     below: defaultdict[str, int] = defaultdict(int)

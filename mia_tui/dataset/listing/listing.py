@@ -1,29 +1,27 @@
 """All images of a dataset in order: a million of them in 100 MB, each found by its row or by its key.
 
-A row counts images (frames), a file is what they lie in; where no file holds
-several they are the same. Paths stand as bytes in one array, with a zero
-behind each, as no name can hold one. A screen may ask for anything here
-without being held up, and extend it, except for what says so.
+A row is one image (frame) of a file; if no file has several, rows and files are
+the same. Paths are bytes in one array, each followed by a zero, which no file
+name can contain. Everything here is fast enough to be called by a screen,
+unless its docstring says otherwise.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Self
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mia_tui.dataset.listing.arrays import UNKNOWN_SIZE, ListingArrays, arrays_of, no_images
-from mia_tui.dataset.listing.columns import Column
-from mia_tui.dataset.listing.folders import Folder, add_up, is_below, parent_of
-from mia_tui.dataset.listing.match import match_files
-from mia_tui.dataset.listing.path_table import PathTable
+from mia_tui.dataset.listing.arrays import UNKNOWN_SIZE, Column, ListingArrays, no_images
+from mia_tui.dataset.listing.folders import Folder, folder_tree, is_below, parent_of
+from mia_tui.dataset.listing.path_table import PathTable, match_files
 from mia_tui.dataset.model import ImageFile, ImageKey
 
 Rows = NDArray[np.int32]
 
 
 class Listing:
-    """The images of a dataset in its order; more can be put at the end.
+    """The images of a dataset in order; more can be added at the end.
 
     Args:
         arrays: From another listing's `arrays`; empty if left out.
@@ -35,44 +33,21 @@ class Listing:
         self._first_rows = Column(arrays.first_rows)
         self._sizes = Column(arrays.sizes)
         self._mtimes_ns = Column(arrays.mtimes_ns)
-        self._turns = Column(arrays.turns)
+        self._turns = Column(arrays.folder_starts)
         self._images = arrays.images
-        self._folders: list[str] = []  # of each turn, as far as they were asked for
+        self._folders: list[str] = []  # at each folder start, as far as they were needed
         self._by_time: Rows | None = None
 
-    @classmethod
-    def of_files(cls, files: Sequence[ImageFile], frames: Mapping[str, int] | None = None) -> Self:
-        """A listing of files whose sizes and times are known, as far as they are.
-
-        Args:
-            files: In the dataset's order, each once.
-            frames: How many images a file holds, where it is not one.
-        """
-        return cls(
-            arrays_of(
-                [file.path for file in files],
-                sizes=[UNKNOWN_SIZE if file.size is None else file.size for file in files],
-                mtimes_ns=[file.mtime_ns or 0 for file in files],
-                frames=[(frames or {}).get(file.path, 1) for file in files],
-            )
-        )
-
-    def extend(self, paths: Sequence[str]) -> None:
-        """Put files at the end, one image each; none of them may be listed yet.
-
-        Raises:
-            ValueError: If a path holds a zero, as no file's can.
-        """
-        self.append(arrays_of(paths))
-
     def append(self, part: ListingArrays) -> None:
-        """Put files at the end; none of them may be listed yet. It costs a screen nothing."""
+        """Add files at the end; none of them may be listed yet. Takes no noticeable time."""
         files = len(self._paths)
         if not len(part.ends):
             return
         self._paths.append(part.names, part.ends)
-        goes_on = files > 0 and parent_of(self._paths.path(files - 1)) == parent_of(self._paths.path(files))
-        self._turns.append(part.turns[1 if goes_on else 0 :] + np.int32(files))
+        same_folder = files > 0 and parent_of(self._paths.path(files - 1)) == parent_of(
+            self._paths.path(files)
+        )
+        self._turns.append(part.folder_starts[1 if same_folder else 0 :] + np.int32(files))
         self._first_rows.append(part.first_rows + np.int32(self._images))
         self._sizes.append(part.sizes)
         self._mtimes_ns.append(part.mtimes_ns)
@@ -81,7 +56,7 @@ class Listing:
 
     @property
     def arrays(self) -> ListingArrays:
-        """What it consists of; not to be written to, and good until it is extended."""
+        """Its arrays; not to be written to, and valid until the next `append`."""
         return ListingArrays(
             self._paths.names,
             self._paths.ends,
@@ -97,20 +72,20 @@ class Listing:
 
     @property
     def files(self) -> int:
-        """How many files the images lie in."""
+        """Number of files that contain the images."""
         return len(self._paths)
 
     def key(self, row: int) -> ImageKey:
         """The image of a row.
 
         Raises:
-            IndexError: If there is no such row; rows are not counted from the end.
+            IndexError: If there is no such row; negative rows are not allowed.
         """
         file = self._file_of(row)
         return ImageKey(self._paths.path(file), row - int(self._first_rows.values[file]))
 
     def keys(self, rows: Rows) -> list[ImageKey]:
-        """As `key`, of many rows that are there; a hundred thousand take 100 ms."""
+        """The same for many existing rows; a hundred thousand take 100 ms."""
         files = self._first_rows.values.searchsorted(rows, side="right") - 1
         frames = (rows - self._first_rows.values[files]).tolist()
         return list(map(ImageKey, self._paths.some(files), frames))
@@ -126,11 +101,11 @@ class Listing:
         return self._images == len(self._paths)
 
     def is_stack(self, row: int) -> bool:
-        """Whether the file of a row holds several images."""
+        """Whether the file of a row contains several images."""
         return self.frames_of(row) > 1
 
     def frames_of(self, row: int) -> int:
-        """How many images the file of a row holds."""
+        """Number of images in the file of a row."""
         file = self._file_of(row)
         return self._end_row(file) - int(self._first_rows.values[file])
 
@@ -143,15 +118,15 @@ class Listing:
         return row if row < self._end_row(file) else None
 
     def rows(self, keys: Sequence[ImageKey]) -> Rows:
-        """The row of each image, int32; -1 where it is not listed. A million take a second."""
+        """The row of each image, int32; -1 if it is not listed. A million take a second."""
         files = self._paths.numbers([key.path for key in keys])
         frames = np.fromiter((key.frame for key in keys), np.int64, len(keys))
         return self._rows_at(files, frames)
 
     def rows_from(self, other: "Listing") -> Rows:
-        """The row here of each row of another listing, int32; -1 where the image is not here.
+        """The row in this listing of each row of another one, int32; -1 if the image is not listed here.
 
-        Where they are all but equal it takes milliseconds, else up to a second for a million.
+        Takes milliseconds if the listings are almost equal, else up to a second for a million images.
         """
 
         def look_up(start: int, stop: int) -> NDArray[np.int32]:
@@ -163,7 +138,7 @@ class Listing:
         return self._rows_at(np.repeat(files, counts), frames)
 
     def same_images(self, other: "Listing") -> bool:
-        """Whether both list the same images in the same order, whatever their sizes and times are."""
+        """Whether both list the same images in the same order; sizes and times may differ."""
         one, two = self.arrays, other.arrays
         return (
             one.images == two.images
@@ -172,7 +147,7 @@ class Listing:
         )
 
     def same_files(self, other: "Listing") -> bool:
-        """Whether sizes and times are the same, too: whether there is nothing new to keep."""
+        """Whether sizes and times are also the same, so that there is nothing new to save."""
         one, two = self.arrays, other.arrays
         return (
             self.same_images(other)
@@ -181,11 +156,11 @@ class Listing:
         )
 
     def contains_text(self, text: str, start: int = 0) -> NDArray[np.bool_]:
-        """For each row, whether its path contains a text, whatever the case of letters.
+        """For each row, whether its path contains a text, in upper or lower case.
 
         Args:
-            text: Composed and decomposed letters are the same.
-            start: First row asked about; it has to be the first one of its file.
+            text: Composed and decomposed letters count as the same.
+            start: First row to check; it has to be the first one of its file.
         """
         file = self._file_of(start) if start else 0
         found = self._paths.with_text(text, file)
@@ -196,35 +171,37 @@ class Listing:
         return parent_of(self.path(row))
 
     def folders_later(self) -> Callable[[], list[Folder]]:
-        """What finds the folders with images and those above them, each followed by what is in it.
+        """A function that returns the folders with images and those above them, each followed by those in it.
 
-        It takes 100 ms for many folders, so it may be called in a thread, whatever is put at the end meanwhile.
+        It takes 100 ms for many folders, so it may be called in a thread, even if files are added meanwhile.
         """
-        turns, counts = self._turns.values, self._rows_of_turns()
-        return lambda: add_up([parent_of(self._paths.path(file)) for file in turns.tolist()], counts)
+        folder_starts, counts = self._turns.values, self._rows_per_folder_start()
+        return lambda: folder_tree(
+            [parent_of(self._paths.path(file)) for file in folder_starts.tolist()], counts
+        )
 
     def in_folder(self, folder: str) -> NDArray[np.bool_]:
-        """For each row, whether it lies in a folder or below it; "" is the dataset."""
+        """For each row, whether it is in a folder or below it; "" is the dataset."""
         inside = [is_below(name, folder) for name in self._folder_names()]
-        return np.repeat(np.array(inside, np.bool_), self._rows_of_turns())
+        return np.repeat(np.array(inside, np.bool_), self._rows_per_folder_start())
 
     @property
     def sizes(self) -> NDArray[np.int64]:
-        """Bytes of the file of each row; -1 where not known."""
+        """Size in bytes of the file of each row; -1 if unknown."""
         return self._for_rows(self._sizes.values)
 
     @property
     def mtimes_ns(self) -> NDArray[np.int64]:
-        """Time of the file of each row, Unix nanoseconds; 0 where not known."""
+        """Time of the file of each row, Unix nanoseconds; 0 if unknown."""
         return self._for_rows(self._mtimes_ns.values)
 
     def mtime_ns(self, row: int) -> int:
-        """Time of the file of a row, Unix nanoseconds; 0 where not known."""
+        """Time of the file of a row, Unix nanoseconds; 0 if unknown."""
         return int(self._mtimes_ns.values[self._file_of(row)])
 
     @property
     def by_time(self) -> Rows:
-        """All rows, oldest first, those of equal time in order, those of unknown time last; kept for later."""
+        """All rows, oldest first; equal times stay in order, unknown times come last. The result is cached."""
         if self._by_time is None:
             times = self.mtimes_ns
             times = np.where(times == 0, np.iinfo(np.int64).max, times)
@@ -232,7 +209,7 @@ class Listing:
         return self._by_time
 
     def files_at(self, paths: Sequence[str]) -> list[ImageFile]:
-        """Those of these files that are listed."""
+        """The files with these paths, as far as they are listed."""
         numbers = self._paths.numbers(paths)
         return self._files(numbers[numbers >= 0])
 
@@ -240,8 +217,8 @@ class Listing:
         """The files that have one of these sizes."""
         return self._files(np.flatnonzero(np.isin(self._sizes.values, list(sizes))))
 
-    def keys_beside(self, paths: Sequence[str]) -> list[ImageKey]:
-        """All images but those of these files; slow for a million, so for a thread."""
+    def keys_except(self, paths: Sequence[str]) -> list[ImageKey]:
+        """All images except those of these files; slow for a million, so call it in a thread."""
         is_new = np.ones(len(self._paths), np.bool_)
         numbers = self._paths.numbers(paths)
         is_new[numbers[numbers >= 0]] = False
@@ -287,13 +264,13 @@ class Listing:
     def _for_rows(self, values: NDArray[Any]) -> NDArray[Any]:
         return values if self.has_one_image_per_file else np.repeat(values, self._counts())
 
-    def _rows_of_turns(self) -> NDArray[np.int32]:
+    def _rows_per_folder_start(self) -> NDArray[np.int32]:
         firsts = self._first_rows.values[self._turns.values]
         counts: NDArray[np.int32] = np.diff(firsts, append=np.int32(self._images))
         return counts
 
     def _folder_names(self) -> list[str]:
-        """The folder at each turn."""
+        """The folder at each folder start."""
         known = len(self._folders)
         self._folders += [parent_of(self._paths.path(int(file))) for file in self._turns.values[known:]]
         return self._folders

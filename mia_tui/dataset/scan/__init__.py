@@ -1,1 +1,1 @@
-"""Finding the images of a folder: the walk, what is remembered of it, files of other kinds."""
+"""Finding the images of a folder: the walk, a cache of what was read, files of other kinds."""

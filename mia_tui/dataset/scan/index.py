@@ -1,16 +1,14 @@
-"""What the scan had to open files for, kept for the next time: frame counts and hashes.
+"""A cache of what files had to be opened for: frame counts and hashes.
 
-A cache in the user's cache folder, one file for each dataset. An entry counts
-only while size and time of its file are unchanged. A folder that cannot be
-written, or a damaged file, costs time and nothing else.
+It is in the user's cache folder, one file for each dataset. An entry is only
+valid while size and time of its file are unchanged. If the folder cannot be
+written, or the cache is damaged, the only cost is time.
 """
 
-import hashlib
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -19,22 +17,20 @@ import msgspec
 from msgspec import Meta
 
 from mia_tui.dataset.model import ImageFile
-from mia_tui.files import FORGOTTEN_S, add_folder, new_content, read, remove_leftovers
-from mia_tui.paths import user_cache
+from mia_tui.dataset.user_cache import MOST_CACHE_BYTES, cache_file, write_cache
+from mia_tui.files import read
 from mia_tui.records import BadRecord, Count, decode_msgpack
 
-# A file that was changed twice within a tick of its file system's clock looks unchanged; so what is
-# younger than this is not kept. FAT counts in steps of two seconds.
+# A file that was changed twice within one tick of the file system's clock looks unchanged, so files younger than
+# this are not cached. FAT has ticks of two seconds.
 _SETTLED_NS = 2_000_000_000
 
-MOST_CACHE_BYTES = 1 << 31
 _MOST_FRAMES = 10_000_000
-_PRIVATE = 0o600
 
-_TRIED = 64  # calls made one by one to see whether threads are worth it
+_TRIAL_CALLS = 64  # calls made one by one to find out whether threads are worth it
 _SLOW_S = 2e-4  # a local stat takes 2 us, one over a network 200 us and more
 _THREADS = 16
-_IN_THREADS = 4096  # calls that are waiting at a time: a million would take a gigabyte
+_IN_THREADS = 4096  # calls that wait at a time: a million would take a gigabyte
 
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
@@ -48,7 +44,7 @@ class _Entry(msgspec.Struct, array_like=True):
 
 
 class ScanIndex:
-    """Frame counts and hashes of one dataset, as far as they are known and still true.
+    """Frame counts and hashes of one dataset, as far as they are known and still valid.
 
     Args:
         root: The dataset's folder.
@@ -68,7 +64,7 @@ class ScanIndex:
         return entry.hash if entry else None
 
     def remember(self, file: ImageFile, *, frames: int | None = None, hash: str | None = None) -> None:
-        """Note what was found out about a file whose size and time are known."""
+        """Store what was found out about a file whose size and time are known."""
         if file.size is None or file.mtime_ns is None or file.mtime_ns > time.time_ns() - _SETTLED_NS:
             return
         entry = self._entry(file) or _Entry(file.size, file.mtime_ns)
@@ -78,7 +74,7 @@ class ScanIndex:
         self._changed = True
 
     def save(self) -> None:
-        """Write what is new; in silence where that cannot be."""
+        """Write new entries; errors are ignored."""
         if not self._changed or self._file is None:
             return
         write_cache(self._file, msgspec.msgpack.encode(self._entries))
@@ -91,11 +87,11 @@ class ScanIndex:
         return entry
 
 
-def each(function: Callable[[_In], _Out], items: Iterable[_In]) -> Iterator[_Out]:
-    """`map`, in threads where the first calls were slow (a disk across a network). Keeps the order."""
+def map_in_threads(function: Callable[[_In], _Out], items: Iterable[_In]) -> Iterator[_Out]:
+    """`map`, in threads if the first calls were slow (a network disk). Keeps the order."""
     source = iter(items)
     started = time.perf_counter()
-    first = [function(item) for item in islice(source, _TRIED)]
+    first = [function(item) for item in islice(source, _TRIAL_CALLS)]
     slow = time.perf_counter() - started > _SLOW_S * len(first)
     yield from first
     if not slow:
@@ -107,31 +103,6 @@ def each(function: Callable[[_In], _Out], items: Iterable[_In]) -> Iterator[_Out
             yield from pool.map(function, some)
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def cache_file(root: Path, kind: str, suffix: str) -> Path | None:
-    """The file in the user's cache folder that belongs to a dataset; None where there is no such folder.
-
-    Args:
-        root: The dataset's folder.
-        kind: Name of the folder in the cache folder.
-        suffix: Ending of the file, without the dot.
-    """
-    name = hashlib.blake2b(os.fsencode(root.resolve()), digest_size=16).hexdigest()
-    try:
-        return user_cache() / kind / f"{name}.{suffix}"
-    except OSError:
-        return None
-
-
-def write_cache(file: Path, *content: bytes | memoryview) -> None:
-    """Replace a file of the cache as a whole, by these parts; in silence where it cannot be written."""
-    folder = file.parent
-    with suppress(OSError):
-        add_folder(folder)
-        with new_content(file, root=folder.parent, sync=False, mode=_PRIVATE) as new:
-            new.writelines(content)
-        remove_leftovers(folder, root=folder.parent, older_than_s=FORGOTTEN_S)
 
 
 def _read(file: Path | None) -> dict[bytes, _Entry]:

@@ -1,4 +1,4 @@
-"""What lies in a dataset's folder and is no image of it: files of other kinds, and what no person put there."""
+"""What is in a dataset's folder besides its images: files of other kinds, and what programs put there."""
 
 import re
 from collections import Counter
@@ -11,8 +11,8 @@ from mia_tui.text import NAMED, counted, name_some, printable
 LABEL_FOLDER = "Classification_labels"
 """The folder of MIA's label files, one for each image beside it."""
 
-# Storage boxes, desktops and file systems leave these: thumbnails, waste, copies of earlier days. A class folder
-# beside them is one all the same. Those that begin with a dot are hidden anyway.
+# Created by NAS devices, desktops and file systems: thumbnails, trash, snapshots. They are ignored, so that class
+# folders beside them are still recognised. Names that begin with a dot are hidden anyway.
 _SYSTEM_FOLDERS = frozenset(
     {
         "@eadir", "@tmp", "@recycle", "@recently-snapshot", "@sharebin", "#recycle", "#snapshot", "~snapshot",
@@ -20,7 +20,7 @@ _SYSTEM_FOLDERS = frozenset(
         "lost+found", "$recycle.bin", "system volume information", "__pycache__",
     }
 )  # fmt: skip
-_CHECKED_DISK = re.compile(r"found\.[0-9]{3}")  # where Windows puts what it could not mend
+_CHECKED_DISK = re.compile(r"found\.[0-9]{3}")  # where Windows puts what it could not repair
 
 _SYSTEM_FILES = frozenset(
     {
@@ -31,19 +31,19 @@ _SYSTEM_FILES = frozenset(
         "icon\r",
         LABELS_DB,
         f"{LABELS_DB}-journal",
-        "labels.csv",  # what README calls our own tables, which often lie beside the images
+        "labels.csv",  # the names that README uses for our own tables, which are often beside the images
         "predictions.csv",
         "predictions.jsonl",
         "predictions.parquet",
     }
 )
-_DOWNLOAD_MARK = ":zone.identifier"  # Windows, copied to a disk that cannot hold it beside the file
+_DOWNLOAD_MARK = ":zone.identifier"  # written by Windows; a disk without streams gets it as a file
 _OPEN_OFFICE_FILE = "~$"
 
-_PACKED = frozenset({".gz", ".bz2", ".xz", ".zst", ".zip"})  # the ending before it tells more
-_LONGEST_ENDING = 12  # with the dot; what is longer is rather the rest of a name with a dot in it
+_PACKED = frozenset({".gz", ".bz2", ".xz", ".zst", ".zip"})  # the ending before it says more
+_LONGEST_ENDING = 12  # with the dot; anything longer is rather a part of a name with a dot in it
 
-# Named first: a person may take these for images of the dataset.
+# Listed first, since a person may think that these are images of the dataset.
 _PICTURES = frozenset(
     {
         ".heic", ".heif", ".hif", ".avif", ".jxl", ".jp2", ".j2k", ".j2c", ".jpf", ".jpx", ".jpm", ".jxr",
@@ -62,19 +62,19 @@ _PICTURES = frozenset(
 
 
 def is_system_folder(name: str) -> bool:
-    """Whether a storage box, a desktop or a file system made this folder: nothing in it is the person's."""
+    """Whether a NAS device, a desktop or a file system made this folder: it contains nothing of the user's."""
     name = name.casefold()
     return name in _SYSTEM_FOLDERS or _CHECKED_DISK.fullmatch(name) is not None
 
 
 def is_system_file(name: str) -> bool:
-    """Whether a program made this file for itself, so that nobody misses it."""
+    """Whether a program made this file for itself, so that it need not be mentioned."""
     name = name.casefold()
     return name in _SYSTEM_FILES or name.endswith(_DOWNLOAD_MARK) or name.startswith(_OPEN_OFFICE_FILE)
 
 
 def ending(name: str) -> str:
-    """The ending of a file's name in small letters, `.czi` or `.nii.gz`; empty where it has none that says a kind."""
+    """The ending of a file name in lower case, `.czi` or `.nii.gz`; empty if it has none that names a kind."""
     stem, dot, suffix = name.lower().rpartition(".")
     found = dot + suffix
     if found in _PACKED and "." in stem:
@@ -85,18 +85,18 @@ def ending(name: str) -> str:
 
 @dataclass
 class OtherKinds:
-    """What a scan passed over.
+    """The files that a scan ignored.
 
     Attributes:
-        kinds: How many files there are of each ending.
-        folders: Folders in which they are all there is, if some may be taken for pictures: perhaps a lost class.
+        kinds: Number of files with each ending.
+        folders: Folders that contain nothing else, if some of it may be images: perhaps a class that is lost.
     """
 
     kinds: Counter[str] = field(default_factory=Counter)
     folders: list[str] = field(default_factory=list)
 
     def add(self, folder: str, names: Iterable[str], *, alone: bool) -> None:
-        """Count the files of a folder that are no images; `alone` if there is nothing else in it."""
+        """Count the files of a folder that are not images; `alone` if there is nothing else in it."""
         if LABEL_FOLDER in folder.split("/"):
             return
         kinds = Counter(ending(name) for name in names if not is_system_file(name))
@@ -105,13 +105,13 @@ class OtherKinds:
             self.folders.append(folder)
 
     def forget(self, name: str) -> None:
-        """A file that was counted is in use: it is the label file that is being read."""
+        """Do not count a file that was counted: it is the label file that is being read."""
         if not is_system_file(name) and self.kinds[ending(name)]:
             self.kinds -= Counter([ending(name)])
 
     @property
     def notes(self) -> list[str]:
-        """`4 files of other kinds left out: 2 .czi, 2 .heic.`, pictures and the commonest first; none for none."""
+        """`4 files of other kinds left out: 2 .czi, 2 .heic.`, images and common ones first; empty if none."""
         if not self.kinds:
             return []
         kinds = sorted(self.kinds, key=lambda kind: (kind not in _PICTURES, -self.kinds[kind], kind))

@@ -1,12 +1,12 @@
-"""Walking through a dataset's folders: its images, one by one, in the order a person would count them.
+"""Walking through a dataset's folders: its images, one by one, in natural order.
 
-Nothing is asked of a file but its name and kind, so a slow disk does not hold
-up the first picture: it is there before the second folder is opened.
+Only the name and kind of a file are read, so that a slow disk does not delay
+the first picture: it is found before the second folder is opened.
 
-Order: the files of a folder, then its folders, both counted as people count
-(cell2 before cell10). Folders that are links come last and only where they
-lead to something not seen yet, so each image has one name, that of its real
-place if it has one inside the dataset.
+Order: the files of a folder, then its subfolders, both in natural order (cell2
+before cell10). Folders that are links come last, and only if they lead to
+something not seen yet. So each image has one name, that of its real path if it
+has one inside the dataset.
 """
 
 import heapq
@@ -29,7 +29,7 @@ NaturalKey = tuple[tuple[str | int, ...], str]
 
 @dataclass(frozen=True, slots=True)
 class ScanProblem:
-    """A file or folder that could not be looked at; `path` is relative to the dataset."""
+    """A file or folder that could not be read; `path` is relative to the dataset."""
 
     path: str
     message: str
@@ -40,13 +40,13 @@ def scan_files(
 ) -> Iterator[str]:
     """The image files below a folder, one by one: paths relative to it.
 
-    Hidden files and folders, folders that hold a labels.db, and those that a storage box or a desktop made for
-    itself are passed over. Each folder is visited once, whatever links lead to it.
+    Hidden files and folders, folders that contain a labels.db, and those that a NAS device or a desktop made for
+    itself are skipped. Each folder is visited once, whatever links lead to it.
 
     Args:
         root: Folder of the dataset.
-        problems: Gets what cannot be looked at; the rest is found all the same.
-        other_kinds: Gets the files that are no images by their ending.
+        problems: Files and folders that cannot be read are added to it; all others are found anyway.
+        other_kinds: Files that are not images by their ending are added to it.
     """
     walk = _Walk(
         root, [] if problems is None else problems, OtherKinds() if other_kinds is None else other_kinds
@@ -58,7 +58,7 @@ def scan_files(
 
 
 def natural_key(name: str) -> NaturalKey:
-    """Sorts names as people count: cell2 before cell10, whatever the case of letters."""
+    """Sorts names in natural order: cell2 before cell10, ignoring case."""
     parts = _NUMBER.split(name.casefold())
     return tuple(int(part[:_MOST_DIGITS]) if i % 2 else part for i, part in enumerate(parts)), name
 
@@ -69,7 +69,7 @@ _MOST_DIGITS = 4000  # Python makes no number of more than 4300
 
 @dataclass
 class _Walk:
-    """One pass over a dataset; `seen` are folders by device and inode, `links` wait for the end."""
+    """One walk through a dataset; `seen` are folders by device and inode, `links` are visited last."""
 
     root: Path
     problems: list[ScanProblem]
@@ -94,8 +94,8 @@ class _Walk:
             waiting.extend(prefix + name for name in reversed(folders))
 
     def _look_into(self, folder: str) -> tuple[Iterable[str], set[str], list[str]]:
-        """Names of images, which of them are links (to whatever it may be), and names of folders, in order."""
-        path = os.path.join(self.root, folder)  # noqa: PTH118  (Path would cost more than the rest)
+        """Names of images, which of them are links (of any kind), and names of folders, in order."""
+        path = os.path.join(self.root, folder)  # noqa: PTH118  (Path would be slower than everything else)
         status = os.stat(path)  # noqa: PTH116
         identity = (status.st_dev, status.st_ino)
         if identity in self.seen:
@@ -125,7 +125,7 @@ class _Walk:
                         f"{folder}/{name}" if folder else name, "It is a named pipe, a socket or a device."
                     )
                 elif entry.is_symlink() and not _is_there(entry):
-                    # A class folder on a disk that is away, perhaps.
+                    # perhaps a class folder on a disk that is not mounted
                     self._note(f"{folder}/{name}" if folder else name, "The link leads nowhere.")
                 else:
                     others.append(name)
@@ -137,7 +137,7 @@ class _Walk:
         return _in_natural_order(images), image_links, sorted(folders, key=natural_key)
 
     def _leads_to_a_file(self, path: str) -> bool:
-        """Asked only when it is the link's turn: a folder of 100,000 links shows its first image at once."""
+        """Only checked when it is the link's turn: a folder with 100,000 links shows its first image at once."""
         try:
             mode = os.stat(os.path.join(self.root, path)).st_mode  # noqa: PTH116, PTH118
         except FileNotFoundError:
@@ -156,7 +156,7 @@ class _Walk:
 
 
 def _in_natural_order(names: list[str]) -> Iterator[str]:
-    """Sorted piece by piece: sorting a million names at once would hold up a screen for seconds."""
+    """Sorted in pieces: sorting a million names at once would block a screen for seconds."""
     pieces = (names[start : start + _SORTED] for start in range(0, len(names), _SORTED))
     return heapq.merge(*(sorted(piece, key=natural_key) for piece in pieces), key=natural_key)
 
@@ -170,7 +170,7 @@ def _is_there(link: os.DirEntry[str]) -> bool:
 
 
 def _folders_above(root: Path) -> Iterator[tuple[int, int]]:
-    """A link to a folder that holds the dataset is a loop, too."""
+    """A link to a folder that contains the dataset is a loop, too."""
     for folder in root.resolve().parents:
         try:
             status = folder.stat()

@@ -1,1 +1,1 @@
-"""What the labelling screen knows: position, filter, labels, classes. No disk, no threads, no screen."""
+"""The state behind the labelling screen: position, filter, labels, classes. No disk, no threads, no screen."""

@@ -1,4 +1,4 @@
-"""What rows of the history do to what is known of images and classes."""
+"""Applying changes of the history to the states of images and classes."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -14,22 +14,20 @@ from mia_tui.dataset.session.row_table import FLAGGED, SKIPPED, Rows, source_cod
 from mia_tui.dataset.store.records import Change, ChangeKind
 from mia_tui.text import decode_name
 
-_STEP = 2048  # changes that are carried out within a frame or two
+_STEP = 2048  # changes that are applied within a frame or two
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What changes did.
+    """The effect of changes that were applied.
 
     Attributes:
-        rows: Images to be drawn again, ascending, int32; those that are not listed are not in it.
-        classes_changed: Whether names, colours, keys or order of classes are others now.
-        by_others: How many of the changes other annotators made.
+        rows: Images to redraw, ascending, int32; without those that are not listed.
+        by_others: How many of the changes were made by other annotators.
         others: Their names, sorted.
     """
 
     rows: Rows
-    classes_changed: bool
     by_others: int
     others: tuple[str, ...]
 
@@ -37,15 +35,15 @@ class Applied:
 def apply_in_steps(
     changes: Sequence[Change], states: ImageStates, classes: ClassList, annotator: str
 ) -> Generator[None, None, Applied]:
-    """Carry out rows of the history, a frame's worth at a time; to do so twice does no harm.
+    """Apply changes of the history, as many at a time as fit into a frame; applying them twice does no harm.
 
     Args:
-        changes: Oldest first, as `LabelStore.changes_since` gives them.
+        changes: Oldest first, as `LabelStore.changes_since` returns them.
         states: The images.
         classes: The classes.
-        annotator: Who is not counted among the others.
+        annotator: Not counted among the others.
     """
-    # Every row names its image as it is called now, so files move before anything else is looked at.
+    # Every change names its image by its present path, so files are moved before anything else is applied.
     moves = [change for change in changes if change.kind == "path"]
     touched = [np.array([row for change in moves for row in _move(change, states)], np.int32)]
     edits, others = [], Counter[str]()
@@ -53,7 +51,7 @@ def apply_in_steps(
         if start:
             yield
         some = changes[start : start + _STEP]
-        touched += _apply_decisions(some, states)
+        touched += _apply_to_images(some, states)
         edits += [
             (change.target_id, class_of_dict(change.after)) for change in some if change.kind == "class"
         ]
@@ -61,11 +59,11 @@ def apply_in_steps(
     if edits:
         classes.change(edits, _merged(changes))
     del others[annotator]
-    rows = _each_once(np.concatenate(touched))
-    return Applied(rows, bool(edits), others.total(), tuple(sorted(others)))
+    rows = _unique(np.concatenate(touched))
+    return Applied(rows, others.total(), tuple(sorted(others)))
 
 
-def _each_once(rows: Rows) -> Rows:
+def _unique(rows: Rows) -> Rows:
     """Ascending. (numpy's `unique` takes ten times as long.)"""
     rows = np.sort(rows)
     once: Rows = rows[np.diff(rows, prepend=np.int32(-1)) != 0]
@@ -79,13 +77,13 @@ def _move(change: Change, states: ImageStates) -> list[int]:
     return states.move(ImageKey(old, change.image.frame), ImageKey(new, change.image.frame))
 
 
-def _apply_decisions(changes: Sequence[Change], states: ImageStates) -> list[Rows]:
-    """Labels, flags, skips and notes, all of a kind together; the last one of each image counts."""
+def _apply_to_images(changes: Sequence[Change], states: ImageStates) -> list[Rows]:
+    """Apply labels, flags, skips and notes, all of a kind together; the last one of each image counts."""
     last: defaultdict[ChangeKind, dict[ImageKey, Any]] = defaultdict(dict)
     for change in changes:
         if change.image is not None:
             last[change.kind][change.image] = change.after
-    return [_DECIDE[kind](states, of_kind) for kind, of_kind in last.items() if kind in _DECIDE]
+    return [_APPLY[kind](states, of_kind) for kind, of_kind in last.items() if kind in _APPLY]
 
 
 def _label(states: ImageStates, last: Mapping[ImageKey, Any]) -> Rows:
@@ -95,7 +93,7 @@ def _label(states: ImageStates, last: Mapping[ImageKey, Any]) -> Rows:
     return states.set_labels(list(last), class_ids, sources)
 
 
-_DECIDE: dict[ChangeKind, Callable[[ImageStates, Mapping[ImageKey, Any]], Rows]] = {
+_APPLY: dict[ChangeKind, Callable[[ImageStates, Mapping[ImageKey, Any]], Rows]] = {
     "label": _label,
     "flag": lambda states, last: states.set_bits(list(last), FLAGGED, list(last.values())),
     "skip": lambda states, last: states.set_bits(list(last), SKIPPED, list(last.values())),
@@ -104,7 +102,7 @@ _DECIDE: dict[ChangeKind, Callable[[ImageStates, Mapping[ImageKey, Any]], Rows]]
 
 
 def _merged(changes: Sequence[Change]) -> dict[int, int]:
-    """Classes that were archived by a batch that moved their labels, and where to."""
+    """Classes that were archived by a batch that also moved their labels, and the class those went to."""
     archived = {
         (change.batch, change.target_id)
         for change in changes

@@ -1,4 +1,4 @@
-"""The classes of a dataset as the labelling screen needs them: in order, by key, by what is typed."""
+"""The classes of a dataset as the labelling screen needs them: in order, by id, by key."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -25,26 +25,26 @@ class ClassList:
         self.current: int | None = None
 
     def replace(self, classes: Iterable[ImageClass]) -> None:
-        """Take over all classes."""
+        """Replace all classes."""
         self._classes = {image_class.id: image_class for image_class in classes}
-        self._settle({})
+        self._update({})
 
     def change(self, changes: Iterable[tuple[int, ImageClass | None]], merged: dict[int, int]) -> None:
-        """Take over changes.
+        """Apply changes.
 
         Args:
-            changes: Id and what the class is now; None where it is none any more.
-            merged: Id of the class that the labels of a class went to.
+            changes: Id and new state of each class; None if it was removed.
+            merged: For a merged class, the id of the class that its labels went to.
         """
         for class_id, image_class in changes:
             if image_class is None:
                 self._classes.pop(class_id, None)
             else:
                 self._classes[class_id] = image_class
-        self._settle(merged)
+        self._update(merged)
 
     def choose(self, class_id: int) -> None:
-        """Make a class the current one; in silence if it is not active."""
+        """Make a class the current one; nothing happens if it is not active."""
         if self.is_active(class_id):
             self.current = class_id
 
@@ -60,7 +60,7 @@ class ClassList:
         return self.active_of(class_id) is not None
 
     def of_key(self, char: str) -> ImageClass | None:
-        """The active class with a key. A capital is its small letter where no class has it as key."""
+        """The active class with a key. An upper-case letter means the lower-case one if no class has it as key."""
         by_key = {image_class.key: image_class for image_class in self.active}
         return by_key.get(char) or by_key.get(char.lower())
 
@@ -71,7 +71,7 @@ class ClassList:
         return active
 
     def places(self, ids: int) -> NDArray[Any]:
-        """For each id below a number, its place in the order; behind all others if it is not active."""
+        """For each id below a number, its position in the order; after all others if it is not active."""
         last = len(self.active)
         places = np.full(max(ids, 1), last, np.uint16 if last <= _SORTED_FAST else np.uint32)
         for place, image_class in enumerate(self.active):
@@ -79,20 +79,20 @@ class ClassList:
                 places[image_class.id] = place
         return places
 
-    def _settle(self, merged: dict[int, int]) -> None:
-        """Sort anew; where the current class is gone, its successor, else its neighbour takes its place."""
+    def _update(self, merged: dict[int, int]) -> None:
+        """Sort again. If the current class is gone, the one it was merged into is current, else its neighbour."""
         place = next((n for n, image_class in enumerate(self.active) if image_class.id == self.current), 0)
         by_position = sorted(self._classes.values(), key=lambda found: (found.position, found.id))
         self.active = tuple(found for found in by_position if not found.archived)
         if self.current is not None and self.is_active(self.current):
             return
-        heir = None if self.current is None else merged.get(self.current)
-        if heir is not None and self.is_active(heir):
-            self.current = heir
+        merged_into = None if self.current is None else merged.get(self.current)
+        if merged_into is not None and self.is_active(merged_into):
+            self.current = merged_into
         else:
             self.current = self.active[min(place, len(self.active) - 1)].id if self.active else None
 
 
 def class_of_dict(fields: object) -> ImageClass | None:
-    """A class as the history holds it; None is none."""
+    """A class from its form in the history; None is none."""
     return ImageClass(**fields) if isinstance(fields, dict) else None

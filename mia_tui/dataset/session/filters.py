@@ -36,16 +36,16 @@ _BITS = {"flagged": FLAGGED, "skipped": SKIPPED, "noted": NOTED, "unreadable": M
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which images are shown; all conditions hold together.
+    """Which images are shown: those that match all conditions.
 
     Attributes:
-        state: suggested: a model says something and no label does; differs: it says something else than the
-            label; unreadable: missing or damaged, as far as they were looked at.
-        class_id: Images of this class; where `state` is suggested, those the model puts into it.
-        text: Stands somewhere in the path, whatever the case of letters.
-        folder: The image lies in this folder or below it; empty is everywhere.
-        among: Only these images; None are all.
-        among_words: What those are, for the person.
+        state: suggested: without a label but with a suggestion of a model; differs: with a label that differs from
+            the suggestion; unreadable: missing or damaged, as far as that is known.
+        class_id: Images of this class; if `state` is suggested, those for which a model suggests it.
+        text: Part of the path, in upper or lower case.
+        folder: Images in this folder or below it; empty for all.
+        among: Only these images; None for all.
+        among_words: What those are, for the user.
     """
 
     state: State = "all"
@@ -55,20 +55,15 @@ class Filter:
     among: tuple[ImageKey, ...] | None = None
     among_words: str = ""
 
-    @property
-    def is_all(self) -> bool:
-        """Whether nothing is left out."""
-        return self == Filter()
-
 
 def matching(filter: Filter, states: ImageStates, classes: ClassList, start: int = 0) -> NDArray[np.bool_]:
-    """For each row, whether it is to be shown.
+    """For each row, whether it matches a filter.
 
     Args:
         filter: All its conditions.
         states: The images.
-        classes: Labels of archived ones are none.
-        start: First row asked about; it has to be the first one of its file.
+        classes: Labels of archived ones do not count.
+        start: First row to check; it has to be the first one of its file.
     """
     shown = _in_state(filter, states.table, classes, start)
     if filter.text:
@@ -86,8 +81,8 @@ def matching(filter: Filter, states: ImageStates, classes: ClassList, start: int
 def joining(
     changed: Rows, shown: Rows, filter: Filter, states: ImageStates, classes: ClassList
 ) -> NDArray[np.bool_] | None:
-    """For each row, whether it was changed, is not shown and fits the filter; None where that is so of none."""
-    if filter.state == "all" and filter.class_id is None:  # no label or mark counts
+    """For each row, whether it was changed, is not shown and matches the filter; None if no row is."""
+    if filter.state == "all" and filter.class_id is None:  # labels and marks do not matter
         return None
     new = np.zeros(len(states.listing), np.bool_)
     new[changed] = True
@@ -105,28 +100,28 @@ def is_labelled(table: RowTable, classes: ClassList, start: int = 0) -> NDArray[
 def in_order(
     shown: NDArray[np.bool_], order: Order, reverse: bool, states: ImageStates, classes: ClassList
 ) -> Rows:
-    """The rows to be shown, int32, in order; rows of equal rank as they are listed.
+    """The rows to show, int32, in order; rows that are equal stay in the order of the listing.
 
-    What has no rank (no label, no confidence, no time) comes last, reversed or not.
+    Rows without a value to sort by (no label, no confidence, no time) come last, reversed or not.
     """
     if order == "name":
-        ranked, rest = np.flatnonzero(shown), np.empty(0, np.intp)
+        ordered, last = np.flatnonzero(shown), np.empty(0, np.intp)
     elif order == "time":
         rows = states.listing.by_time
         rows = rows[shown[rows]]
         unknown = states.listing.mtimes_ns[rows] == 0
-        ranked, rest = rows[~unknown], rows[unknown]
+        ordered, last = rows[~unknown], rows[unknown]
     elif order == "class":
         labelled = is_labelled(states.table, classes)
-        ranked, rest = np.flatnonzero(shown & labelled), np.flatnonzero(shown & ~labelled)
-        places = classes.places(len(states.table.labels))[states.table.class_ids[ranked]]
-        ranked = ranked[np.argsort(places, kind="stable")]
+        ordered, last = np.flatnonzero(shown & labelled), np.flatnonzero(shown & ~labelled)
+        places = classes.places(len(states.table.labels))[states.table.class_ids[ordered]]
+        ordered = ordered[np.argsort(places, kind="stable")]
     else:
         sure = ~np.isnan(states.table.confidences)
-        ranked, rest = _by_confidence(shown & sure, states.table), np.flatnonzero(shown & ~sure)
+        ordered, last = _by_confidence(shown & sure, states.table), np.flatnonzero(shown & ~sure)
     if reverse:
-        ranked = ranked[::-1]
-    return np.concatenate((ranked, rest)).astype(np.int32)
+        ordered = ordered[::-1]
+    return np.concatenate((ordered, last)).astype(np.int32)
 
 
 def _in_state(filter: Filter, table: RowTable, classes: ClassList, start: int) -> NDArray[np.bool_]:
@@ -152,7 +147,7 @@ def _in_state(filter: Filter, table: RowTable, classes: ClassList, start: int) -
 
 
 def _by_confidence(shown: NDArray[np.bool_], table: RowTable) -> NDArray[np.intp]:
-    """Lowest first. Floats that are not negative are ordered as their bits are; a row makes each unique."""
+    """Lowest first. Floats that are not negative sort like their bits; the row number makes each unique."""
     rows = np.flatnonzero(shown)
     bits = (np.maximum(table.confidences[rows], 0) + np.float32(0)).view(np.uint32).astype(np.int64)
     return np.sort(bits << 32 | rows) & 0xFFFFFFFF

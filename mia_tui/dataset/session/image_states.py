@@ -1,4 +1,4 @@
-"""What is known of each image, whether it is listed or not: labels belong to keys, rows come and go."""
+"""The state of each image, listed or not: labels belong to keys, since rows come and go."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -11,16 +11,24 @@ from numpy.typing import NDArray
 from mia_tui.dataset.listing.arrays import ListingArrays, paths_of
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageKey
-from mia_tui.dataset.session.row_table import FLAGGED, NOTED, SKIPPED, Known, Rows, RowTable, source_code
+from mia_tui.dataset.session.row_table import (
+    FLAGGED,
+    NOTED,
+    SKIPPED,
+    ImageRecord,
+    Rows,
+    RowTable,
+    source_code,
+)
 from mia_tui.dataset.store.records import Label, Mark
 
 _LOADED = 8192  # labels or marks at a time, within a frame or two
 
 
 class ImageStates:
-    """What is known of the images of a listing, and of images that are not in it.
+    """The states of the images of a listing, and of images that are not in it.
 
-    The latter come into force when a listing brings them: their files may be missing, or not found yet.
+    The latter are used once their image is listed: their files may be missing, or not found yet.
 
     Attributes:
         table: By row of the listing.
@@ -31,13 +39,13 @@ class ImageStates:
         self.listing = listing
         self.table = RowTable(len(listing))
         self.missing = 0
-        self._absent: dict[ImageKey, Known] = {}
+        self._absent: dict[ImageKey, ImageRecord] = {}
 
     def load_in_steps(
         self, labels: Mapping[ImageKey, Label], marks: Mapping[ImageKey, Mark]
     ) -> Iterator[None]:
-        """Take over labels and marks instead of those known before, a frame's worth at a time."""
-        self._clear_decisions()
+        """Replace all labels and marks, as many at a time as fit into a frame."""
+        self._clear_labels_and_marks()
         yield
         items = iter(labels.items())
         while part := list(islice(items, _LOADED)):
@@ -55,7 +63,7 @@ class ImageStates:
             yield
 
     def set_labels(self, keys: Sequence[ImageKey], class_ids: Sequence[int], sources: Sequence[int]) -> Rows:
-        """Label images, each once; class 0 with source 0 takes labels away. Returns the rows that are listed."""
+        """Label images, each once; class 0 with source 0 removes labels. Returns the rows that are listed."""
         if len(keys) == 1:
             return self._set_label(keys[0], class_ids[0], sources[0])
         rows = self.listing.rows(keys)
@@ -77,7 +85,7 @@ class ImageStates:
         return rows[here]
 
     def set_notes(self, keys: Sequence[ImageKey], notes: Sequence[str | None]) -> Rows:
-        """Put notes on images, each once, or take them away. Returns the rows that are listed."""
+        """Put notes on images, each once, or remove them. Returns the rows that are listed."""
         rows = self.listing.rows(keys)
         here = rows >= 0
         self.table.set_notes(rows[here], [notes[at] for at in np.flatnonzero(here).tolist()])
@@ -86,7 +94,7 @@ class ImageStates:
         return rows[here]
 
     def move(self, old: ImageKey, new: ImageKey) -> list[int]:
-        """A file was moved: what people decided goes with it. Returns the rows concerned."""
+        """Move label and marks to the new key of a moved file. Returns the rows concerned."""
         from_row, to_row = self.listing.row(old), self.listing.row(new)
         known = self._take_absent(old) if from_row is None else self.table.take(from_row)
         if to_row is None:
@@ -98,7 +106,7 @@ class ImageStates:
     def set_suggestions(
         self, keys: Sequence[ImageKey], class_ids: NDArray[np.int32], confidences: NDArray[np.float32]
     ) -> None:
-        """What a model says, instead of what was said before; class 0 is nothing."""
+        """Replace the suggestions of a model; class 0 is none."""
         self.table.clear_suggestions()
         for key in [key for key, known in self._absent.items() if known.suggestion]:
             self._change_absent(key, _forget_suggestion)
@@ -106,34 +114,34 @@ class ImageStates:
         here = rows >= 0
         self.table.set_suggestions(rows[here], class_ids[here], confidences[here])
         for at in np.flatnonzero(~here & (class_ids != 0)).tolist():
-            known = self._absent.setdefault(keys[at], Known())
+            known = self._absent.setdefault(keys[at], ImageRecord())
             known.suggestion, known.confidence = int(class_ids[at]), float(confidences[at])
 
     def append(self, part: ListingArrays) -> None:
-        """The listing gets more files, one image each."""
+        """Add files with one image each to the listing."""
         first = len(self.listing)
         self.listing.append(part)
         self.table.grow(len(self.listing) - first)
         if self._absent:
-            self._settle((first + number, ImageKey(path)) for number, path in enumerate(paths_of(part)))
+            self._list_absent((first + number, ImageKey(path)) for number, path in enumerate(paths_of(part)))
 
     def replace(self, listing: Listing, placed: Rows) -> None:
-        """Another listing; `placed` is the new row of each row, -1 where the image is not there any more."""
+        """Replace the listing; `placed` is the new row of each row, -1 if the image is no longer listed."""
         gone = np.flatnonzero((placed < 0) & self._has_anything()).astype(np.int32)
         lost = dict(zip(self.listing.keys(gone), self.table.known_of(gone), strict=True))
         self.table = self.table.moved(placed, len(listing))
         self.listing = listing
-        self._settle_absent()
+        self._list_all_absent()
         self._absent.update(lost)
         self.missing += sum(known.class_id != 0 for known in lost.values())
 
-    def _clear_decisions(self) -> None:
-        """Forget labels and marks, before they are loaded anew."""
+    def _clear_labels_and_marks(self) -> None:
+        """Remove labels and marks, before they are loaded again."""
         self.table.clear_decisions()
         absent, self._absent, self.missing = self._absent, {}, 0
         for key, known in absent.items():
             if known.suggestion:
-                self._absent[key] = Known(suggestion=known.suggestion, confidence=known.confidence)
+                self._absent[key] = ImageRecord(suggestion=known.suggestion, confidence=known.confidence)
 
     def _has_anything(self) -> NDArray[np.bool_]:
         table = self.table
@@ -141,16 +149,16 @@ class ImageStates:
         has: NDArray[np.bool_] = (table.class_ids != 0) | (table.suggestions != 0) | marked
         return has
 
-    def _settle(self, places: Iterable[tuple[int, ImageKey]]) -> None:
-        """Images that are listed now."""
+    def _list_absent(self, places: Iterable[tuple[int, ImageKey]]) -> None:
+        """Give images that are listed now the state that was kept for them."""
         for row, key in places:
             known = self._absent.pop(key, None)
             if known is not None:
                 self.missing -= known.class_id != 0
                 self.table.put(row, known)
 
-    def _settle_absent(self) -> None:
-        """Those of the images not listed before that are now; they may be very many."""
+    def _list_all_absent(self) -> None:
+        """The same for all images of a new listing; they may be very many."""
         keys = list(self._absent)
         rows = self.listing.rows(keys)
         here = np.flatnonzero(rows >= 0)
@@ -167,25 +175,25 @@ class ImageStates:
         return np.array([row], np.int32)
 
     def _label_absent(self, key: ImageKey, class_id: int, source: int) -> None:
-        def change(known: Known) -> None:
+        def change(known: ImageRecord) -> None:
             known.class_id, known.source = class_id, source
 
         self._change_absent(key, change)
 
-    def _change_absent(self, key: ImageKey, change: Callable[[Known], None]) -> None:
-        known = self._absent.get(key) or Known()
+    def _change_absent(self, key: ImageKey, change: Callable[[ImageRecord], None]) -> None:
+        known = self._absent.get(key) or ImageRecord()
         before = known.class_id != 0
         change(known)
         self.missing += (known.class_id != 0) - before
-        if known.is_nothing:
+        if known.is_empty:
             self._absent.pop(key, None)
         else:
             self._absent[key] = known
 
-    def _take_absent(self, key: ImageKey) -> Known:
-        taken = Known()
+    def _take_absent(self, key: ImageKey) -> ImageRecord:
+        taken = ImageRecord()
 
-        def change(known: Known) -> None:
+        def change(known: ImageRecord) -> None:
             taken.class_id, taken.source, taken.bits, taken.note = (
                 known.class_id, known.source, known.bits, known.note,
             )  # fmt: skip
@@ -194,8 +202,8 @@ class ImageStates:
         self._change_absent(key, change)
         return taken
 
-    def _put_absent(self, key: ImageKey, decided: Known) -> None:
-        def change(known: Known) -> None:
+    def _put_absent(self, key: ImageKey, decided: ImageRecord) -> None:
+        def change(known: ImageRecord) -> None:
             known.class_id, known.source, known.bits, known.note = (
                 decided.class_id, decided.source, decided.bits, decided.note,
             )  # fmt: skip
@@ -203,14 +211,14 @@ class ImageStates:
         self._change_absent(key, change)
 
 
-def _forget_suggestion(known: Known) -> None:
+def _forget_suggestion(known: ImageRecord) -> None:
     known.suggestion, known.confidence = 0, nan
 
 
-def _set_bit(known: Known, *, bit: int, on: bool) -> None:
+def _set_bit(known: ImageRecord, *, bit: int, on: bool) -> None:
     known.bits = known.bits | bit if on else known.bits & ~bit
 
 
-def _set_note(known: Known, *, note: str | None) -> None:
+def _set_note(known: ImageRecord, *, note: str | None) -> None:
     known.note = note
     _set_bit(known, bit=NOTED, on=note is not None)

@@ -1,14 +1,16 @@
-"""What is known of each image of a listing, in arrays by row, with running totals."""
+"""The state of each image of a listing, in arrays by row, with running totals."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import nan
+from math import isnan, nan
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mia_tui.dataset.listing.columns import Column
+from mia_tui.dataset.listing.arrays import Column
+from mia_tui.dataset.model import ImageClass
+from mia_tui.dataset.session.class_list import ClassList
 from mia_tui.dataset.store.records import Source
 
 SOURCES: tuple[Source, ...] = ("person", "import", "accepted")
@@ -26,8 +28,8 @@ def source_code(source: Source) -> int:
 
 
 @dataclass(slots=True)
-class Known:
-    """What is known of one image.
+class ImageRecord:
+    """The state of one image, as the arrays hold it.
 
     Attributes:
         class_id: 0 without a label.
@@ -35,7 +37,7 @@ class Known:
         bits: FLAGGED, SKIPPED, NOTED.
         note: None if there is none.
         suggestion: Id of the class a model suggests; 0 if none.
-        confidence: Of the suggestion, 0 to 1; not a number if none.
+        confidence: Of the suggestion, 0 to 1; NaN if none.
     """
 
     class_id: int = 0
@@ -46,16 +48,16 @@ class Known:
     confidence: float = nan
 
     @property
-    def is_nothing(self) -> bool:
+    def is_empty(self) -> bool:
         return not (self.class_id or self.bits or self.suggestion)
 
 
 class RowTable:
-    """Labels, marks and suggestions by row. The arrays are for reading: totals are kept along.
+    """Labels, marks and suggestions by row. The arrays are only for reading, since totals are kept for them.
 
     Attributes:
-        notes: By row, where there is one.
-        problems: Why an image cannot be shown, by row, where it cannot.
+        notes: By row, if there is one.
+        problems: Why an image cannot be shown, by row, if it cannot.
     """
 
     def __init__(self, rows: int = 0) -> None:
@@ -94,38 +96,38 @@ class RowTable:
 
     @property
     def labels(self) -> NDArray[np.int64]:
-        """How many labels there are, shape (more than any class id, sources + 1); row 0 means nothing."""
+        """Number of labels, shape (highest class id + 1 or more, sources + 1); row 0 is not used."""
         return self._labels
 
     def labels_of(self, class_ids: Iterable[int]) -> dict[int, int]:
-        """How many labels each class has."""
+        """Number of labels of each class."""
         totals = self._labels.sum(axis=1).tolist()
         return {class_id: totals[class_id] if class_id < len(totals) else 0 for class_id in class_ids}
 
     def labels_by_source(self, class_ids: Iterable[int]) -> dict[Source, int]:
-        """How many labels of these classes come from where."""
+        """Number of labels of these classes from each source."""
         known = [class_id for class_id in class_ids if class_id < len(self._labels)]
         totals = self._labels[known].sum(axis=0).tolist()
         return {source: totals[source_code(source)] for source in SOURCES}
 
     def with_bit(self, bit: int) -> int:
-        """How many images have a bit."""
+        """Number of images with a bit set."""
         return self._with_bit[bit]
 
     def grow(self, rows: int) -> None:
-        """More images of which nothing is known."""
+        """Add images without any label or mark."""
         for column, value in self._columns():
             column.append(np.full(rows, value, column.values.dtype))
 
     def set_labels(self, rows: Rows, class_ids: NDArray[np.int32], sources: NDArray[np.uint8]) -> None:
-        """Label images, each once; class 0 with source 0 takes labels away."""
+        """Label images, each once; class 0 with source 0 removes labels."""
         self._count_labels(rows, -1)
         self.class_ids[rows] = class_ids
         self.sources[rows] = sources
         self._count_labels(rows, 1)
 
     def set_label(self, row: int, class_id: int, source: int) -> None:
-        """As `set_labels` does, at once."""
+        """The same for a single image."""
         self._make_room(class_id)
         self._labels[self.class_ids[row], self.sources[row]] -= 1
         self.class_ids[row], self.sources[row] = class_id, source
@@ -145,7 +147,7 @@ class RowTable:
         self._with_bit[bit] += int(np.count_nonzero(on)) - int(np.count_nonzero(before & bit))
 
     def set_notes(self, rows: Rows, notes: Sequence[str | None]) -> None:
-        """Put notes on images, each once, or take them away."""
+        """Put notes on images, each once, or remove them."""
         self.set_bits(rows, NOTED, np.array([note is not None for note in notes], np.bool_))
         for row, note in zip(rows.tolist(), notes, strict=True):
             if note is None:
@@ -154,7 +156,7 @@ class RowTable:
                 self.notes[row] = note
 
     def set_note(self, row: int, note: str | None) -> None:
-        """Put a note on an image, or take it away."""
+        """Put a note on an image, or remove it."""
         self.set_bit(row, NOTED, note is not None)
         if note is None:
             self.notes.pop(row, None)
@@ -162,7 +164,7 @@ class RowTable:
             self.notes[row] = note
 
     def set_problem(self, row: int, problem: str | None, *, missing: bool) -> None:
-        """Note why an image cannot be shown, or that it can."""
+        """Record why an image cannot be shown, or that it can."""
         self.set_bit(row, MISSING, problem is not None and missing)
         self.set_bit(row, UNREADABLE, problem is not None and not missing)
         if problem is None:
@@ -173,7 +175,7 @@ class RowTable:
     def set_suggestions(
         self, rows: Rows, class_ids: NDArray[np.int32], confidences: NDArray[np.float32]
     ) -> None:
-        """What a model says of these images."""
+        """Set what a model suggests for these images."""
         self._make_room(int(class_ids.max(initial=0)))
         self.suggestions[rows] = class_ids
         self.confidences[rows] = confidences
@@ -183,7 +185,7 @@ class RowTable:
         self.confidences[:] = nan
 
     def clear_decisions(self) -> None:
-        """Forget labels and marks; suggestions and problems stay."""
+        """Remove labels and marks; suggestions and problems stay."""
         self.class_ids[:] = 0
         self.sources[:] = 0
         self.bits[:] = self.bits & (MISSING | UNREADABLE)
@@ -191,15 +193,15 @@ class RowTable:
         self._labels[:] = 0
         self._with_bit.update({FLAGGED: 0, SKIPPED: 0, NOTED: 0})
 
-    def take(self, row: int) -> Known:
-        """What people decided about an image, and forget it."""
+    def take(self, row: int) -> ImageRecord:
+        """Remove and return the label and marks of an image."""
         known = self.known(row)
-        self.put(row, Known())
+        self.put(row, ImageRecord())
         known.suggestion, known.confidence = 0, nan
         return known
 
-    def put(self, row: int, known: Known) -> None:
-        """Replace what people decided about an image; a suggestion only if there is one."""
+    def put(self, row: int, known: ImageRecord) -> None:
+        """Replace label and marks of an image, and its suggestion if there is one."""
         self.set_label(row, known.class_id, known.source)
         self.set_bit(row, FLAGGED, bool(known.bits & FLAGGED))
         self.set_bit(row, SKIPPED, bool(known.bits & SKIPPED))
@@ -208,8 +210,8 @@ class RowTable:
             self._make_room(known.suggestion)
             self.suggestions[row], self.confidences[row] = known.suggestion, known.confidence
 
-    def put_all(self, rows: Rows, known: Sequence[Known]) -> None:
-        """As `put`, for images that each stand there once."""
+    def put_all(self, rows: Rows, known: Sequence[ImageRecord]) -> None:
+        """The same for several images, each once."""
         self.set_labels(
             rows,
             np.array([one.class_id for one in known], np.int32),
@@ -224,17 +226,17 @@ class RowTable:
         confidences = np.array([one.confidence for one in known], np.float32)
         self.set_suggestions(rows[has], suggested[has], confidences[has])
 
-    def known_of(self, rows: Rows) -> list[Known]:
-        """As `known`, of many images."""
+    def known_of(self, rows: Rows) -> list[ImageRecord]:
+        """The same for several images."""
         bits = self.bits[rows] & (FLAGGED | SKIPPED | NOTED)
         columns = (self.class_ids[rows], self.sources[rows], bits)
         notes = map(self.notes.get, rows.tolist())
         model = (self.suggestions[rows].tolist(), self.confidences[rows].tolist())
-        return list(map(Known, *(column.tolist() for column in columns), notes, *model))
+        return list(map(ImageRecord, *(column.tolist() for column in columns), notes, *model))
 
-    def known(self, row: int) -> Known:
-        """What is known of an image."""
-        return Known(
+    def known(self, row: int) -> ImageRecord:
+        """The state of an image."""
+        return ImageRecord(
             int(self.class_ids[row]),
             int(self.sources[row]),
             int(self.bits[row]) & (FLAGGED | SKIPPED | NOTED),
@@ -244,11 +246,11 @@ class RowTable:
         )
 
     def moved(self, placed: Rows, rows: int) -> "RowTable":
-        """The same for another listing.
+        """This table for another listing.
 
         Args:
-            placed: New row of each row; -1 where the image is not there any more.
-            rows: How many there are then.
+            placed: New row of each row; -1 if the image is no longer listed.
+            rows: Number of rows of the other listing.
         """
         other = RowTable(rows)
         here = np.flatnonzero(placed >= 0)
@@ -262,7 +264,7 @@ class RowTable:
         return other
 
     def _columns(self) -> list[tuple[Column, Any]]:
-        """With what stands for nothing."""
+        """Each array with its value for an image without anything."""
         return [
             (self._class_ids, 0),
             (self._sources, 0),
@@ -282,3 +284,50 @@ class RowTable:
         if class_id >= len(self._labels):
             more = np.zeros((class_id + 1 - len(self._labels), _PER_CLASS), np.int64)
             self._labels = np.concatenate((self._labels, more))
+
+
+@dataclass(frozen=True, slots=True)
+class RowState:
+    """The state of one image, for display.
+
+    Attributes:
+        image_class: Its class; None without a label, or if the class is archived.
+        source: Where the label comes from; None without one.
+        suggestion: What a model suggests; None if nothing. It is kept beside a label, which takes precedence.
+        confidence: Of the suggestion, 0 to 1; None without one.
+        problem: A sentence that says why the image cannot be shown; None if it can.
+        missing: Whether the problem is that the file does not exist.
+    """
+
+    image_class: ImageClass | None
+    source: Source | None
+    suggestion: ImageClass | None
+    confidence: float | None
+    flagged: bool
+    skipped: bool
+    note: str | None
+    problem: str | None
+    missing: bool
+
+    @property
+    def differs(self) -> bool:
+        """Whether label and suggestion are different classes."""
+        return None not in (self.image_class, self.suggestion) and self.image_class != self.suggestion
+
+
+def row_state(table: RowTable, classes: ClassList, row: int) -> RowState:
+    """The state of the image in a row."""
+    bits, confidence = int(table.bits[row]), float(table.confidences[row])
+    image_class = classes.active_of(int(table.class_ids[row]))
+    suggestion = classes.active_of(int(table.suggestions[row]))
+    return RowState(
+        image_class=image_class,
+        source=None if image_class is None else SOURCES[int(table.sources[row]) - 1],
+        suggestion=suggestion,
+        confidence=None if suggestion is None or isnan(confidence) else confidence,
+        flagged=bool(bits & FLAGGED),
+        skipped=bool(bits & SKIPPED),
+        note=table.notes.get(row) if bits & NOTED else None,
+        problem=table.problems.get(row) if bits & (MISSING | UNREADABLE) else None,
+        missing=bool(bits & MISSING),
+    )

@@ -1,1 +1,1 @@
-"""Training, validation and test part: the rule, groups that stay together, how labels are dealt out."""
+"""The split into train, val and test: its rule, groups that stay together, and the allocation to the parts."""

@@ -1,9 +1,12 @@
-"""The split of labelled images into train, val and test: made once, kept with the dataset.
+"""The split of labelled images into train, val and test: made once, stored with the dataset.
 
-Images of one group (frames of a stack, copies, a path pattern) stay in one part. New labels join without
-moving the images that have a part already.
+It is stratified by class, and the images of one group (frames of a stack, copies, a path pattern) stay in one
+part. Images with a part keep it. A newly labelled image joins the part of its group; if its group is in several,
+the strictest of them (test before val before train). All others go, group by group in a random order, to the part
+that is furthest below its share of their classes.
 """
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,21 +18,19 @@ from msgspec import Meta
 from mia_tui.config.split import check_split, compile_pattern
 from mia_tui.dataset.labelled import META_SOURCE, LabelledSet
 from mia_tui.dataset.model import PARTS, ImageKey, Part
-from mia_tui.dataset.split.allocation import Unit, allot, tally_of
-from mia_tui.dataset.split.groups import group_images
-from mia_tui.dataset.split.warnings import class_warnings, copies_of_two_classes
+from mia_tui.dataset.split.allocation import SplitGroup, allocate, count_parts
+from mia_tui.dataset.store.connection import as_store_errors
 from mia_tui.dataset.store.label_store import LabelStore
-from mia_tui.dataset.store.sqlite_errors import telling
 from mia_tui.errors import ConfigError
 from mia_tui.records import Count, decode_json
 from mia_tui.text import counted, name_some, printable
 
 META_SPLIT = "split_rule"
-"""Key in the store's meta table: the rule the stored split was made by, as JSON."""
+"""Key in the store's meta table: the rule of the stored split, as JSON."""
 
 _NEW = (
-    "Make a new split with `mia-tui labels split DATASET --new` (models trained before have seen images that "
-    "validate then), or leave these options out."
+    "Make a new split with `mia-tui labels split DATASET --new` (models trained before have seen images that are "
+    "used for validation then), or leave these options out."
 )
 
 
@@ -39,9 +40,9 @@ class SplitRule(msgspec.Struct, frozen=True):
     Attributes:
         val_fraction: Share of each class for validation.
         test_fraction: Share of each class kept for a test.
-        group_by: Regular expression on the path; images that agree in it stay together. An empty one,
-            in which all would agree, is none.
-        seed: Varies the split.
+        group_by: Regular expression on the path; images with the same match stay together. An empty one, which
+            would match the same in all paths, counts as none.
+        seed: Of the random order.
     """
 
     val_fraction: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.2
@@ -64,80 +65,55 @@ class SplitRule(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Split:
-    """The part of each labelled image, and sentences about what the user should know."""
+    """The part of each labelled image, and warnings for the user."""
 
     parts: dict[ImageKey, Part]
     warnings: tuple[str, ...]
 
 
 def check_rule(rule: SplitRule, images: Collection[ImageKey]) -> None:
-    """Refuse a rule that these images cannot be split by; asked before a store is made for the split.
+    """Refuse a rule that does not work for these images; checked before a store is created for the split.
 
     Raises:
-        ConfigError: If a fraction is not a share, nothing is left to train on, or the pattern is not a
-            regular expression or fits none of the images.
+        ConfigError: If a fraction is out of range, nothing is left to train on, or the pattern is not a regular
+            expression or matches none of the images.
     """
     check_split(rule.val_fraction, rule.test_fraction, rule.group_by)
-    alone = _without_group(images, rule)
-    if alone and len(alone) == len({key.path for key in images}):
+    ungrouped = _without_group(images, rule)
+    if ungrouped and len(ungrouped) == len({key.path for key in images}):
         raise ConfigError(
-            f"--group-by {printable(rule.group_by)!r} fits none of the images.",
-            f"It is searched in paths like {printable(alone[0])}.",
+            f"--group-by {printable(rule.group_by)!r} matches none of the images.",
+            f"It is searched in paths like {printable(ungrouped[0])}.",
         )
 
 
-def make_split(
-    labels: Mapping[ImageKey, int],
-    groups: Mapping[ImageKey, str],
-    rule: SplitRule,
-    existing: Mapping[ImageKey, Part] | None = None,
-    *,
-    names: Sequence[str] | None = None,
-) -> Split:
-    """Split labelled images: stratified, grouped, seeded, whatever the order they come in.
-
-    Images that have a part keep it. An image whose group has a part joins it; where its group has several,
-    the strictest (test before val before train). The others go, group by group in an order drawn from the
-    seed, to the part furthest below its share in their classes.
-
-    Args:
-        labels: Class position of each labelled image.
-        groups: Group of each image (`group_images`); one that is not in it stands alone.
-        rule: Shares and seed; its pattern is not looked at, it is in `groups`.
-        existing: Parts that stand already, also of images that are not labelled now.
-        names: Class names, for the warnings.
-    """
-    parts, warnings = _extend(labels, groups, rule, existing or {})
-    return Split(parts, (*warnings, *class_warnings(labels, parts, groups, rule.shares(), names)))
-
-
 def stored_rule(store: LabelStore) -> SplitRule | None:
-    """The rule of the stored split, None before there is one; a command takes its defaults from it."""
+    """The rule of the stored split, None if there is none yet; commands take their defaults from it."""
     text = store.meta(META_SPLIT)
-    with telling(store.path):
+    with as_store_errors(store.path):
         return None if text is None else decode_json(text, SplitRule)
 
 
 def stored_split(
     store: LabelStore, labelled: LabelledSet, rule: SplitRule, hashes: Mapping[str, str] | None = None
 ) -> Split:
-    """The dataset's split: made and stored at first use, later joined by what is newly labelled.
+    """The dataset's split: made and stored at first use, later extended by newly labelled images.
 
     Args:
-        store: Keeps parts and rule.
-        labelled: The labelled images; parts fixed by their top folders stand.
+        store: Holds parts and rule.
+        labelled: The labelled images; parts given by their top folders are kept.
         rule: Must be the stored one, if there is one.
         hashes: Hash of the content by path, for files that may be copies.
 
     Raises:
-        ConfigError: If the rule cannot be followed or differs from the stored one.
+        ConfigError: If the rule does not work or differs from the stored one.
         StoreError: If the split cannot be written.
     """
-    stored, before = _stands(store, rule)
-    split = _planned(labelled, rule, before, hashes)
+    stored, before = _stored(store, rule)
+    split = _plan(labelled, rule, before, hashes)
     with store.transaction():
         if stored is None:
-            _keep_rule(store, rule)
+            _store_rule(store, rule)
         new = {key: part for key, part in split.parts.items() if before.get(key) != part}
         if new:
             store.set_parts(new, replace=stored is None)
@@ -146,46 +122,46 @@ def stored_split(
     return split
 
 
-def foresee_split(
+def preview_split(
     store: LabelStore | None,
     labelled: LabelledSet,
     rule: SplitRule,
     hashes: Mapping[str, str] | None = None,
 ) -> Split:
-    """What `stored_split` would answer; nothing is written. `store` is None where there is none yet.
+    """What `stored_split` would return; nothing is written. `store` is None if there is none yet.
 
     Raises:
         ConfigError: As `stored_split`.
     """
-    before = {} if store is None else _stands(store, rule)[1]
-    return _planned(labelled, rule, before, hashes)
+    before = {} if store is None else _stored(store, rule)[1]
+    return _plan(labelled, rule, before, hashes)
 
 
 def new_split(
     store: LabelStore, labelled: LabelledSet, rule: SplitRule, hashes: Mapping[str, str] | None = None
 ) -> Split:
-    """Make the split anew and store it in place of the old one.
+    """Make a new split and store it in place of the old one.
 
     Raises:
-        ConfigError: If the rule cannot be followed.
+        ConfigError: If the rule does not work.
         StoreError: If the split cannot be written.
     """
     check_rule(rule, labelled.labels)
     split = _split(labelled, rule, {}, hashes or {})
     with store.transaction():
-        _keep_rule(store, rule)
+        _store_rule(store, rule)
         store.set_parts(split.parts, replace=True)
         store.set_meta(META_SOURCE, labelled.source)
     return split
 
 
 def strictest(parts: Iterable[Part]) -> Part:
-    """Of several parts the one that keeps most away from training: test, then val, then train."""
+    """Of several parts the one furthest from training: test, then val, then train."""
     return max(parts, key=PARTS.index)
 
 
-def _stands(store: LabelStore, rule: SplitRule) -> tuple[SplitRule | None, Mapping[ImageKey, Part]]:
-    """The stored rule and the parts that stand by it; refuses another rule."""
+def _stored(store: LabelStore, rule: SplitRule) -> tuple[SplitRule | None, Mapping[ImageKey, Part]]:
+    """The stored rule and the parts made by it; refuses another rule."""
     stored = stored_rule(store)
     if stored is None:
         return None, {}
@@ -194,7 +170,7 @@ def _stands(store: LabelStore, rule: SplitRule) -> tuple[SplitRule | None, Mappi
     return stored, store.parts()
 
 
-def _planned(
+def _plan(
     labelled: LabelledSet, rule: SplitRule, before: Mapping[ImageKey, Part], hashes: Mapping[str, str] | None
 ) -> Split:
     check_rule(rule, labelled.labels)
@@ -207,27 +183,30 @@ def _extend(
     rule: SplitRule,
     existing: Mapping[ImageKey, Part],
 ) -> tuple[dict[ImageKey, Part], list[str]]:
-    """A part for each labelled image, and warnings about images that link two parts."""
+    """A part for each labelled image, and warnings about images that connect two parts."""
     parts = {key: existing[key] for key in labels if key in existing}
-    anchors: dict[str, set[Part]] = defaultdict(set)
+    parts_of_group: dict[str, set[Part]] = defaultdict(set)
     for key, part in existing.items():
-        anchors[groups.get(key, key.path)].add(part)
-    free: dict[str, list[ImageKey]] = defaultdict(list)
-    torn = []
+        parts_of_group[groups.get(key, key.path)].add(part)
+    without_part: dict[str, list[ImageKey]] = defaultdict(list)
+    linking = []
     for key in sorted(labels.keys() - parts.keys()):
         group = groups.get(key, key.path)
-        if group not in anchors:
-            free[group].append(key)
+        if group not in parts_of_group:
+            without_part[group].append(key)
             continue
-        parts[key] = strictest(anchors[group])
-        if len(anchors[group]) > 1:
-            torn.append(key)
-    units = [Unit(name, tuple(keys), Counter(labels[key] for key in keys)) for name, keys in free.items()]
-    parts.update(allot(units, tally_of(labels, groups, parts), rule.shares(), rule.seed))
-    linked = {part: [key.path for key in torn if parts[key] == part] for part in PARTS}
+        parts[key] = strictest(parts_of_group[group])
+        if len(parts_of_group[group]) > 1:
+            linking.append(key)
+    new_groups = [
+        SplitGroup(name, tuple(keys), Counter(labels[key] for key in keys))
+        for name, keys in without_part.items()
+    ]
+    parts.update(allocate(new_groups, count_parts(labels, groups, parts), rule.shares(), rule.seed))
+    linked = {part: [key.path for key in linking if parts[key] == part] for part in PARTS}
     warnings = [
-        f"{counted(len(paths), 'image')} linked to images in several parts went to {part}: "
-        f"{name_some(paths)}."
+        f"{counted(len(paths), 'image was', 'images were')} put into {part}, being linked to images in several "
+        f"parts: {name_some(paths)}."
         for part, paths in linked.items()
         if paths
     ]
@@ -242,28 +221,30 @@ def _split(
         labels.keys() | stored.keys() | labelled.parts.keys(), group_by=rule.group_by, hashes=hashes
     )
     folders = set(labelled.parts.values())
-    left = SplitRule(
+    remaining = SplitRule(
         val_fraction=0.0 if "val" in folders else rule.val_fraction,
         test_fraction=0.0 if "test" in folders else rule.test_fraction,
         seed=rule.seed,
     )
-    # Images of the folder train are dealt out, too, while a part that is wanted has no folder.
-    fixed, moved = _fixed(labelled.parts, groups, train=left.val_fraction == left.test_fraction == 0.0)
-    # A folder wins over an older split, except that nothing held out then is trained on now.
+    # Images of the folder train are allocated, too, as long as a wanted part has no folder.
+    fixed, moved = _fixed(
+        labelled.parts, groups, train=remaining.val_fraction == remaining.test_fraction == 0.0
+    )
+    # A folder overrides an older split, except that nothing held out then is used for training now.
     existing = {
         **stored,
         **{key: part for key, part in fixed.items() if part != "train" or key not in stored},
     }
-    rest = {key: index for key, index in labels.items() if key not in fixed}
-    dealt, torn = _extend(rest, groups, left, existing)
-    parts = {key: dealt[key] if key in dealt else existing[key] for key in labels}
+    others = {key: index for key, index in labels.items() if key not in fixed}
+    allocated, linking = _extend(others, groups, remaining, existing)
+    parts = {key: allocated[key] if key in allocated else existing[key] for key in labels}
     names = [named.name for named in labelled.classes]
     return Split(
         parts,
         (
             *_pattern_warnings(labels, rule),
             *moved,
-            *torn,
+            *linking,
             *class_warnings(labels, parts, groups, rule.shares(), names),
             *copies_of_two_classes(labels, hashes, names),
         ),
@@ -273,28 +254,28 @@ def _split(
 def _fixed(
     folders: Mapping[ImageKey, Part], groups: Mapping[ImageKey, str], *, train: bool
 ) -> tuple[dict[ImageKey, Part], list[str]]:
-    """Parts that top folders fix; a group in several folders goes to the strictest of their parts."""
-    reached: dict[str, set[Part]] = defaultdict(set)
+    """Parts given by top folders; a group in several folders goes to the strictest of their parts."""
+    folders_of_group: dict[str, set[Part]] = defaultdict(set)
     for key, part in folders.items():
-        reached[groups[key]].add(part)
+        folders_of_group[groups[key]].add(part)
     fixed: dict[ImageKey, Part] = {}
     moved: dict[Part, list[str]] = {part: [] for part in PARTS}
     for key in sorted(folders):
-        part = strictest(reached[groups[key]])
+        part = strictest(folders_of_group[groups[key]])
         if part != folders[key]:
             moved[part].append(key.path)
         if part != "train" or train:
             fixed[key] = part
     warnings = [
-        f"{counted(len(paths), 'image')} whose copy or group lies in the folder {part} went there: "
-        f"{name_some(paths)}."
+        f"{counted(len(paths), 'image was', 'images were')} put into {part}, since a copy or the group is in that "
+        f"folder: {name_some(paths)}."
         for part, paths in moved.items()
         if paths
     ]
     return fixed, warnings
 
 
-def _keep_rule(store: LabelStore, rule: SplitRule) -> None:
+def _store_rule(store: LabelStore, rule: SplitRule) -> None:
     store.set_meta(META_SPLIT, msgspec.json.encode(rule).decode())
 
 
@@ -314,7 +295,7 @@ def _other_rule(stored: SplitRule, rule: SplitRule) -> ConfigError:
 
 
 def _without_group(images: Iterable[ImageKey], rule: SplitRule) -> list[str]:
-    """Paths that the pattern does not fit, sorted; none where there is no pattern."""
+    """Paths that the pattern does not match, sorted; empty if there is no pattern."""
     if rule.group_by is None:
         return []
     pattern = compile_pattern(rule.group_by)
@@ -322,9 +303,122 @@ def _without_group(images: Iterable[ImageKey], rule: SplitRule) -> list[str]:
 
 
 def _pattern_warnings(labels: Mapping[ImageKey, int], rule: SplitRule) -> list[str]:
-    alone = _without_group(labels, rule)
-    if not alone:
+    ungrouped = _without_group(labels, rule)
+    if not ungrouped:
         return []
     return [
-        f"{counted(len(alone), 'image')} without a group by --group-by, each on its own: {name_some(alone)}."
+        f"{counted(len(ungrouped), 'image')} not matched by --group-by, each a group of its own: "
+        f"{name_some(ungrouped)}."
     ]
+
+
+def group_images(
+    keys: Iterable[ImageKey], *, group_by: str | None = None, hashes: Mapping[str, str] | None = None
+) -> dict[ImageKey, str]:
+    """The group of each image: frames of one file, byte-identical copies, images with the same match.
+
+    Args:
+        keys: Images.
+        group_by: Regular expression, searched in each path; images whose capture groups (or, without capture
+            groups, the whole match) are equal belong together. An image it does not match is a group of its own.
+        hashes: Hash of the content by path, for files that may be copies.
+
+    Returns:
+        The name of each image's group: the first path in it, in whatever order `keys` are.
+
+    Raises:
+        ConfigError: If the pattern is not a regular expression.
+    """
+    keys = list(keys)
+    pattern = None if group_by is None else compile_pattern(group_by)
+    paths = sorted({key.path for key in keys})
+    parent = {path: path for path in paths}
+    first: dict[object, str] = {}
+    for path in paths:
+        for shared in _shared(path, pattern, hashes or {}):
+            _join(parent, first.setdefault(shared, path), path)
+    return {key: _root(parent, key.path) for key in keys}
+
+
+def _shared(path: str, pattern: re.Pattern[str] | None, hashes: Mapping[str, str]) -> list[object]:
+    """What an image shares with the others of its group."""
+    shared: list[object] = []
+    if path in hashes:
+        shared.append(("copy", hashes[path]))
+    match = pattern.search(path) if pattern is not None else None
+    if match is not None:
+        shared.append(("pattern", match.groups() or match.group()))
+    return shared
+
+
+def _root(parent: dict[str, str], path: str) -> str:
+    while parent[path] != path:
+        parent[path] = parent[parent[path]]
+        path = parent[path]
+    return path
+
+
+def _join(parent: dict[str, str], one: str, other: str) -> None:
+    first, second = sorted((_root(parent, one), _root(parent, other)))
+    parent[second] = first
+
+
+def class_warnings(
+    labels: Mapping[ImageKey, int],
+    parts: Mapping[ImageKey, Part],
+    groups: Mapping[ImageKey, str],
+    shares: Mapping[Part, float],
+    names: Sequence[str],
+) -> list[str]:
+    """What classes are too small for: one sentence for each kind of problem.
+
+    Args:
+        labels: Class position of each labelled image.
+        parts: Its part.
+        groups: Its group.
+        shares: The share each part should have had.
+        names: Class names.
+    """
+    images = Counter(labels.values())
+    held = {part: {labels[key] for key in labels if parts[key] == part} for part in PARTS}
+    groups_of_class: dict[int, set[str]] = defaultdict(set)
+    for key, index in labels.items():
+        groups_of_class[index].add(groups.get(key, key.path))
+    by_problem: dict[str, list[int]] = defaultdict(list)
+    for index in sorted(images):
+        if index not in held["train"]:
+            by_problem["No images to train on"].append(index)
+        elif shares["val"] > 0 and index not in held["val"]:
+            if images[index] == 1:
+                by_problem["Only one image, used for training, so the class cannot be validated"].append(
+                    index
+                )
+            elif len(groups_of_class[index]) == 1:
+                by_problem[
+                    "All images in one group, used for training, so the class cannot be validated"
+                ].append(index)
+            else:
+                by_problem["No images for validation"].append(index)
+        elif shares["test"] > 0 and index not in held["test"]:
+            by_problem["No images for the test"].append(index)
+    return [
+        f"{problem}: {name_some(names[index] for index in indices)}."
+        for problem, indices in by_problem.items()
+    ]
+
+
+def copies_of_two_classes(
+    labels: Mapping[ImageKey, int], hashes: Mapping[str, str], names: Sequence[str]
+) -> list[str]:
+    """Byte-identical images with different labels: one of the labels must be wrong."""
+    first: dict[tuple[str, int], ImageKey] = {}
+    pairs = []
+    for key, index in labels.items():
+        if key.path not in hashes:
+            continue
+        other = first.setdefault((hashes[key.path], key.frame), key)
+        if labels[other] != index:
+            pairs.append(f"{other.path} ({names[labels[other]]}) and {key.path} ({names[index]})")
+    if not pairs:
+        return []
+    return [f"{counted(len(pairs), 'pair')} of identical images with different labels: {name_some(pairs)}."]

@@ -1,4 +1,4 @@
-"""A copy of labels.db a day, seven of them, in the folder beside it."""
+"""Daily backups of labels.db: the last seven, in the folder beside it."""
 
 import os
 import re
@@ -20,13 +20,13 @@ from mia_tui.paths import BACKUPS_FOLDER
 
 KEPT = 7
 
-_NAME = re.compile(r"labels-[0-9]{4}-[0-9]{2}-[0-9]{2}\.db")  # other files there are somebody's own
+_NAME = re.compile(r"labels-[0-9]{4}-[0-9]{2}-[0-9]{2}\.db")  # other files there belong to the user
 
 
-def copy_daily(connection: sqlite3.Connection, path: Path, today: str) -> None:
-    """Copy the labels as they are before today's first change, unless that was done.
+def make_daily_backup(connection: sqlite3.Connection, path: Path, today: str) -> None:
+    """Copy the labels as they are before today's first change, unless that was done already.
 
-    A copy that cannot be made (full disk, no right to) does not keep anybody from labelling.
+    If the copy fails (full disk, no permission), labelling continues without it.
 
     Args:
         connection: Of `path`, outside a transaction.
@@ -34,7 +34,7 @@ def copy_daily(connection: sqlite3.Connection, path: Path, today: str) -> None:
         today: As 2026-11-23.
 
     Raises:
-        sqlite3.Error: If labels.db itself turns out to be damaged.
+        sqlite3.Error: If labels.db itself is damaged.
     """
     copy = path.parent / BACKUPS_FOLDER / f"labels-{today}.db"
     if os.path.lexists(copy):
@@ -46,14 +46,14 @@ def copy_daily(connection: sqlite3.Connection, path: Path, today: str) -> None:
             raise
     except OSError:
         pass
-    # Those of a later date, from a clock that was wrong, must not push out the copies that are made now.
-    for old in [made for made in newest_copies(path) if made.name <= copy.name][KEPT:]:
+    # Backups with a later date, from a clock that was wrong, must not displace the ones made now.
+    for old in [made for made in backups_of(path) if made.name <= copy.name][KEPT:]:
         with suppress(OSError):
             remove(old, root=path.parent)
 
 
-def newest_copies(path: Path) -> list[Path]:
-    """The copies of a labels.db, newest first."""
+def backups_of(path: Path) -> list[Path]:
+    """The backups of a labels.db, newest first."""
     folder = path.parent / BACKUPS_FOLDER
     names: list[str] = []
     with suppress(OSError), os.scandir(folder) as entries:
@@ -62,7 +62,7 @@ def newest_copies(path: Path) -> list[Path]:
 
 
 def is_damage(error: sqlite3.Error) -> bool:
-    """Whether SQLite found that the file itself is not what it should be."""
+    """Whether SQLite found that the file itself is damaged."""
     # The lowest 8 bits are the primary code, https://www.sqlite.org/rescode.html
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
@@ -71,11 +71,11 @@ def _copy(connection: sqlite3.Connection, copy: Path, root: Path) -> None:
     add_folder(copy.parent, root=root)
     remove_leftovers(
         copy.parent, root=root, of=lambda name: name != copy.name
-    )  # today's may be being written
+    )  # another program may be writing today's
     temporary = temporary_beside(copy)
     descriptor = create(temporary, root=root)
     try:
-        # A name need not be UTF-8, so it goes in as bytes. SQLite writes to a file that is empty, and to no other.
+        # A name need not be UTF-8, so it is passed as bytes. SQLite only writes to a file that is empty.
         connection.execute("VACUUM INTO CAST(? AS TEXT)", (os.fsencode(temporary.absolute()),))
         status = os.fstat(descriptor)
         if identity(temporary) != (status.st_dev, status.st_ino):

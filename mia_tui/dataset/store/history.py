@@ -1,14 +1,14 @@
-"""The table `change`: what was done, by whom, and which step comes next for undo and redo.
+"""The table `change`: what was done and by whom, and which step comes next for undo and redo.
 
 Rows are only added. The rows of one transaction are one batch, named after its
-first row, and their ids follow each other without a gap, because one program
-writes at a time. An undo or redo is a batch as well: each of its rows names in
-`undoes` the row that it turned around. So a redo undoes an undo, the next undo
-undoes that redo, and a batch counts as taken back once any row names it.
+first row, and their ids follow each other without a gap, because only one
+program writes at a time. An undo or redo is a batch as well: each of its rows
+names in `undoes` the row that it reversed. So a redo undoes an undo, the next
+undo undoes that redo, and a batch counts as undone once any row names it.
 
-`step` says what kind of batch it is. What `LabelStore.follow` writes is `auto`:
-it never stands in the way of undoing one's last label, and is taken back only
-by being named.
+`step` says what kind of batch it is. What `LabelStore.apply_file_changes`
+writes is `auto`: it never keeps a person from undoing their last label, and is
+undone only if it is named.
 """
 
 import sqlite3
@@ -23,15 +23,15 @@ from mia_tui.dataset.store.records import Change, ChangeKind
 from mia_tui.text import decode_name
 
 StepKind = Literal["do", "undo", "redo", "auto"]
-Noted = tuple[ChangeKind, int, object, object, int | None]
+NewChange = tuple[ChangeKind, int, object, object, int | None]
 """Kind, target, before, after, undoes; flags as their bits."""
 
 # `id = batch AND step != 'auto'` is the condition of the index change_step.
-_HEADS = "SELECT id FROM change WHERE annotator = :who AND id = batch AND step != 'auto'"
-_STANDS = "NOT EXISTS (SELECT 1 FROM change AS later WHERE later.undoes = change.id)"
-_UNDOABLE = f"{_HEADS} AND step != 'undo' AND {_STANDS} ORDER BY id DESC LIMIT 1"
-_REDOABLE = f"""{_HEADS} AND step = 'undo' AND {_STANDS}
-    AND id > COALESCE(({_HEADS} AND step = 'do' ORDER BY id DESC LIMIT 1), 0) ORDER BY id DESC LIMIT 1"""
+_STEPS = "SELECT id FROM change WHERE annotator = :who AND id = batch AND step != 'auto'"
+_NOT_UNDONE = "NOT EXISTS (SELECT 1 FROM change AS later WHERE later.undoes = change.id)"
+_UNDOABLE = f"{_STEPS} AND step != 'undo' AND {_NOT_UNDONE} ORDER BY id DESC LIMIT 1"
+_REDOABLE = f"""{_STEPS} AND step = 'undo' AND {_NOT_UNDONE}
+    AND id > COALESCE(({_STEPS} AND step = 'do' ORDER BY id DESC LIMIT 1), 0) ORDER BY id DESC LIMIT 1"""
 
 
 class ChangeRecorder:
@@ -39,7 +39,7 @@ class ChangeRecorder:
 
     Args:
         connection: Within a transaction, so that nobody else adds rows.
-        annotator: Who acts.
+        annotator: Who makes the changes.
         step: What kind of step the batch is.
     """
 
@@ -56,11 +56,11 @@ class ChangeRecorder:
         return None if self._next == self.batch else self.batch
 
     def add(self, kind: ChangeKind, target_id: int, before: object, after: object) -> None:
-        """Note one change."""
+        """Record one change."""
         self.add_many([(kind, target_id, before, after, None)])
 
-    def add_many(self, changes: Iterable[Noted]) -> None:
-        """Note changes in the order they were made."""
+    def add_many(self, changes: Iterable[NewChange]) -> None:
+        """Record changes in the order they were made."""
         self._connection.executemany(
             """INSERT INTO change (id, batch, at, annotator, kind, target_id, before, after, undoes, step)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
@@ -92,49 +92,43 @@ def last_change(connection: sqlite3.Connection) -> int:
 
 
 def changes_after(connection: sqlite3.Connection, change_id: int) -> Iterator[Change]:
-    """Rows newer than one, oldest first, as they are given out."""
+    """Rows newer than one, oldest first, with a flag as yes or no whatever its reason."""
     found = connection.execute(f"{rows.CHANGES} WHERE change.id > ? ORDER BY change.id", (change_id,))
-    return map(given_out, rows.changes(found))
+    return map(_without_flag_bits, rows.changes(found))
 
 
 def batch_of(connection: sqlite3.Connection, batch: int) -> list[Change]:
-    """The rows of one action, oldest first; flags are still their bits."""
-    # Its rows lie together, so reading stops at the next one: no index on `batch` is needed.
+    """The rows of one step, oldest first; flags are still their bits."""
+    # Its rows are contiguous, so reading stops at the next batch: no index on `batch` is needed.
     found = connection.execute(f"{rows.CHANGES} WHERE change.id >= ? ORDER BY change.id", (batch,))
     return list(takewhile(lambda change: change.batch == batch, rows.changes(found)))
 
 
-def given_out(change: Change) -> Change:
-    """A change as others see it: flagged or not, whatever the reason."""
-    if change.kind != "flag":
-        return change
-    return replace(change, before=bool(change.before), after=bool(change.after))
-
-
 def undoable(connection: sqlite3.Connection, annotator: str) -> int | None:
-    """The newest batch of an annotator that stands: an action or a redo."""
+    """The newest batch of an annotator that was not undone: a step or a redo."""
     row = connection.execute(_UNDOABLE, {"who": annotator}).fetchone()
     return None if row is None else row[0]
 
 
 def redoable(connection: sqlite3.Connection, annotator: str) -> int | None:
-    """The newest undo of an annotator that stands, if no action of theirs is newer."""
+    """The newest undo of an annotator that was not redone, if no step of theirs is newer."""
     row = connection.execute(_REDOABLE, {"who": annotator}).fetchone()
     return None if row is None else row[0]
 
 
-def is_standing_auto(connection: sqlite3.Connection, batch: int) -> bool:
-    """Whether a batch was written by following files, and was not taken back."""
+def is_undoable_auto(connection: sqlite3.Connection, batch: int) -> bool:
+    """Whether a batch was written because files moved or changed, and was not undone."""
     row = connection.execute(
-        f"SELECT 1 FROM change WHERE id = ? AND batch = id AND step = 'auto' AND {_STANDS}", (batch,)
+        f"SELECT 1 FROM change WHERE id = ? AND batch = id AND step = 'auto' AND {_NOT_UNDONE}", (batch,)
     ).fetchone()
     return row is not None
 
 
 def newest_links(connection: sqlite3.Connection) -> int | None:
-    """The newest batch of following files that linked moved ones and was not taken back."""
+    """The newest batch that linked labels to moved files and was not undone."""
     row = connection.execute(
-        f"SELECT batch FROM change WHERE kind = 'path' AND step = 'auto' AND {_STANDS} ORDER BY id DESC LIMIT 1"
+        f"""SELECT batch FROM change WHERE kind = 'path' AND step = 'auto' AND {_NOT_UNDONE}
+        ORDER BY id DESC LIMIT 1"""
     ).fetchone()
     return None if row is None else row[0]
 
@@ -149,7 +143,7 @@ def last_annotator(connection: sqlite3.Connection, kind: ChangeKind, target_id: 
 
 
 def moves_since(connection: sqlite3.Connection, at: float) -> dict[str, str]:
-    """Where files went since a time, as far as labels followed them: path then, path now."""
+    """Where files moved since a time, as far as labels moved with them: path then, path now."""
     found = connection.execute(
         """SELECT before, after FROM change WHERE kind = 'path' AND at >= ?
         GROUP BY batch, before, after ORDER BY MIN(id)""",
@@ -163,16 +157,22 @@ def moves_since(connection: sqlite3.Connection, at: float) -> dict[str, str]:
 
 
 def rejected_moves(connection: sqlite3.Connection) -> list[tuple[str, str]]:
-    """Moves of files that a person took back: (old, new) as `encode_name` writes them."""
+    """Moves of files that a person undid: (old, new) as `encode_name` writes them."""
     found = connection.execute(
         "SELECT id, undoes, before, after FROM change WHERE kind = 'path' ORDER BY id"
     ).fetchall()
     is_undo: dict[int, bool] = {}
     for id, undoes, _, _ in found:
         is_undo[id] = undoes is not None and not is_undo.get(undoes, False)
-    turned = {undoes for _, undoes, _, _ in found}
+    undone = {undoes for _, undoes, _, _ in found}
     return [
         (rows.from_json("path", after), rows.from_json("path", before))
         for id, _, before, after in found
-        if is_undo[id] and id not in turned
+        if is_undo[id] and id not in undone
     ]
+
+
+def _without_flag_bits(change: Change) -> Change:
+    if change.kind != "flag":
+        return change
+    return replace(change, before=bool(change.before), after=bool(change.after))

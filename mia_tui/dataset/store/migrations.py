@@ -1,7 +1,7 @@
-"""The schema of labels.db, as the steps that lead to it.
+"""The schema of labels.db, as the migrations that lead to it.
 
-Step n takes a file from `user_version` n-1 to n. A step that was published is
-never changed again: later wishes are a later step.
+Migration n brings a file from `user_version` n-1 to n. One that was published
+is never changed again: a later change is a new migration.
 """
 
 import re
@@ -80,11 +80,11 @@ def schema_version(connection: sqlite3.Connection) -> int:
 
 
 def check_schema(connection: sqlite3.Connection) -> None:
-    """See that a file is a labels.db, or empty; reads only.
+    """Check that a file is a labels.db, or empty; reads only.
 
     Raises:
-        BadRecord: If it belongs to another program, or holds what is not as it is made here: SQLite computes
-            triggers, views, checks, generated columns and indexes on expressions by itself, whoever wrote them.
+        BadRecord: If it belongs to another program, or its schema differs from ours: SQLite runs triggers, views,
+            checks, generated columns and indexes on expressions by itself, whoever wrote them.
     """
     version, found = schema_version(connection), _schema_of(connection)
     if version == 0:
@@ -128,17 +128,16 @@ _COMMENT_OR_SPACE = re.compile(r"--[^\n]*|\s+")
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Bring a file to the present schema: every step, or none.
+    """Bring a file to the current schema: all migrations, or none.
 
     Args:
         connection: In autocommit mode, outside a transaction.
     """
     connection.execute("BEGIN IMMEDIATE")
     try:
-        for step in MIGRATIONS[
-            schema_version(connection) :
-        ]:  # asked again: another program may have been first
-            for statement in step:
+        version = schema_version(connection)  # read again: another program may have been first
+        for migration in MIGRATIONS[version:]:
+            for statement in migration:
                 connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {VERSION}")
         connection.execute("COMMIT")

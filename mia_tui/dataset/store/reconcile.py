@@ -1,11 +1,10 @@
-"""What became of the files that labels belong to: moved, changed, gone, back again.
+"""What happened to the files that labels belong to: moved, changed, missing, back again.
 
-A plan is made first, without writing, in any thread; a dataset where nothing
-happened is not written to. Hashes are read once for each labelled file,
-because a file that was moved can only be known again if its hash was known
-before: all at once for a training, or by `note_facts` behind an import and in
-idle time (`dataset.fingerprints`), so that opening a dataset reads only files
-where something looks off.
+The changes are found first, in any thread and without writing; if nothing
+happened, nothing is written. Each labelled file is hashed once, because a moved
+file can only be recognised if its hash was known before: all at once before a
+training, or by `dataset.fingerprints` after an import and in idle time. So
+opening a dataset reads only those files that may have changed.
 """
 
 import os
@@ -24,19 +23,19 @@ from mia_tui.records import Count
 from mia_tui.text import decode_name, encode_name
 
 Hashing = Literal["all", "doubtful"]
-_StoredFields = tuple[bytes, Count | None, int | None, str | None, Count, Count]
+_StoredFileFields = tuple[bytes, Count | None, int | None, str | None, Count, Count]
 
 
 @dataclass(frozen=True)
-class Reconciled:
-    """What `LabelStore.follow` found and wrote; paths are relative to the dataset.
+class ReconcileReport:
+    """What `LabelStore.apply_file_changes` wrote; paths are relative to the dataset.
 
     Attributes:
-        missing: Files with a label that are not there; the labels stay.
-        relinked: (old, new): files that were moved; their labels went with them.
-        changed: Files whose content is another than the one that was labelled; flagged just now.
+        missing: Labelled files that no longer exist; the labels stay.
+        relinked: (old, new): files that were moved; their labels moved with them.
+        changed: Files whose content has changed since it was labelled; they were flagged just now.
         returned: Files that had been missing.
-        batch: What `LabelStore.undo` takes to undo it; None if nothing came into the history.
+        batch: What `LabelStore.undo` needs to undo it; None if nothing was added to the history.
     """
 
     missing: tuple[str, ...]
@@ -47,10 +46,10 @@ class Reconciled:
 
 
 @dataclass(frozen=True)
-class Stored:
-    """What labels.db knows of a file: of all its frames together.
+class StoredFile:
+    """What labels.db knows about a file, all its frames together.
 
-    `rejected` are paths of files that a person said this one did not move to.
+    `rejected` are paths that this file did not move to: a person undid that.
     """
 
     size: int | None
@@ -62,10 +61,10 @@ class Stored:
 
 
 @dataclass
-class Plan:
-    """What is to be written. `facts` are size, time and hash as they are now.
+class FileChanges:
+    """What has to be written. `current` are size, time and hash as they are now.
 
-    `missing` are files with a label that are not there, `newly_absent` all files not known to be gone yet.
+    `missing` are labelled files that no longer exist, `newly_absent` all files not marked as missing yet.
     """
 
     missing: list[str] = field(default_factory=list)
@@ -73,10 +72,10 @@ class Plan:
     relinked: list[tuple[str, str]] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     returned: list[str] = field(default_factory=list)
-    facts: dict[str, Stored] = field(default_factory=dict)
+    current: dict[str, StoredFile] = field(default_factory=dict)
 
 
-def read_stored(connection: sqlite3.Connection) -> dict[str, Stored]:
+def read_stored(connection: sqlite3.Connection) -> dict[str, StoredFile]:
     """All files that labels.db knows, by path."""
     rejected: defaultdict[str, set[str]] = defaultdict(set)
     for old, new in rejected_moves(connection):
@@ -86,86 +85,92 @@ def read_stored(connection: sqlite3.Connection) -> dict[str, Stored]:
         FROM image LEFT JOIN label ON label.image_id = image.id GROUP BY path ORDER BY MIN(image.id)"""
     )
     stored = {}
-    for name, size, mtime_ns, hash, missing, labels in rows.checked(found, _StoredFields):
+    for name, size, mtime_ns, hash, missing, labels in rows.checked(found, _StoredFileFields):
         path = os.fsdecode(name)
         moves = frozenset(rejected.get(path, ()))
-        stored[path] = Stored(size, mtime_ns, hash, bool(missing), bool(labels), moves)
+        stored[path] = StoredFile(size, mtime_ns, hash, bool(missing), bool(labels), moves)
     return stored
 
 
-def make_plan(
-    stored: Mapping[str, Stored], files: Sequence[ImageFile], root: Path, *, hashing: Hashing = "all"
-) -> Plan:
-    """Compare what was known with what is there. Reads files, writes nothing, needs no store.
+def find_file_changes(
+    stored: Mapping[str, StoredFile], files: Sequence[ImageFile], root: Path, *, hashing: Hashing = "all"
+) -> FileChanges:
+    """Compare the store with the disk. Reads files, writes nothing, needs no open store.
 
     Args:
         stored: From `read_stored`.
-        files: The dataset as it is, with sizes and times.
-        root: Its folder, for files whose hash is needed.
-        hashing: "all" reads labelled files whose hash is not known, too, so that they can be followed
-            later; "doubtful" only files that look touched, or like the new place of a missing one.
+        files: All files of the dataset now, with sizes and times.
+        root: The dataset's folder.
+        hashing: "all" also reads labelled files whose hash is not known, so that they are recognised if they
+            move later; "doubtful" only files that may have changed, or may be a missing one that was moved.
     """
     present = {file.path: file for file in files}
     here = {path: present[path] for path in stored if path in present}
-    gone, strangers = _gone_and_strangers(stored, files)
+    gone, new_files = _missing_and_new(stored, files)
     to_read = [file for path, file in here.items() if _wants_hash(stored[path], file, hashing)]
-    wanted = [*to_read, *strangers]
+    wanted = [*to_read, *new_files]
     hashes = file_hashes(root, wanted) if wanted else {}
 
-    plan = Plan()
+    changes = FileChanges()
     for path, file in here.items():
-        _compare(plan, stored[path], file, hashes.get(path))
-    plan.relinked = _pair_up(gone, strangers, hashes)
-    for old, new in plan.relinked:
-        plan.facts[new] = _seen(present[new], gone[old].hash, gone[old])
-    moved = {old for old, _ in plan.relinked}
+        _compare(changes, stored[path], file, hashes.get(path))
+    changes.relinked = _pair_up(gone, new_files, hashes)
+    for old, new in changes.relinked:
+        changes.current[new] = _seen(present[new], gone[old].hash, gone[old])
+    moved = {old for old, _ in changes.relinked}
     absent = [path for path in gone if path not in moved]
-    plan.missing = [path for path in absent if stored[path].labelled]
-    plan.newly_absent = [path for path in absent if not stored[path].missing]
-    return plan
+    changes.missing = [path for path in absent if stored[path].labelled]
+    changes.newly_absent = [path for path in absent if not stored[path].missing]
+    return changes
 
 
-def find_moves(stored: Mapping[str, Stored], files: Sequence[ImageFile], root: Path) -> dict[str, str]:
-    """Where files that are missing lie now, old path to new, for whoever only looks.
+def find_moves(stored: Mapping[str, StoredFile], files: Sequence[ImageFile], root: Path) -> dict[str, str]:
+    """Where missing files are now, old path to new, without writing it down.
 
-    Reads new files of the size of a missing one, and nothing else.
+    Only reads new files of the same size as a missing one.
     """
-    gone, strangers = _gone_and_strangers(stored, files)
-    return dict(_pair_up(gone, strangers, file_hashes(root, strangers) if strangers else {}))
+    gone, new_files = _missing_and_new(stored, files)
+    return dict(_pair_up(gone, new_files, file_hashes(root, new_files) if new_files else {}))
 
 
-def has_work(plan: Plan) -> bool:
+def has_work(changes: FileChanges) -> bool:
     """Whether there is anything to write."""
-    return bool(plan.newly_absent or plan.facts or plan.relinked)
+    return bool(changes.newly_absent or changes.current or changes.relinked)
 
 
-def report(plan: Plan, relinked: Iterable[tuple[str, str]] = (), batch: int | None = None) -> Reconciled:
-    """What came of a plan."""
-    return Reconciled(tuple(plan.missing), tuple(relinked), tuple(plan.changed), tuple(plan.returned), batch)
+def report(
+    changes: FileChanges, relinked: Iterable[tuple[str, str]] = (), batch: int | None = None
+) -> ReconcileReport:
+    """The report on changes."""
+    return ReconcileReport(
+        tuple(changes.missing), tuple(relinked), tuple(changes.changed), tuple(changes.returned), batch
+    )
 
 
-def carry_out(connection: sqlite3.Connection, plan: Plan, notes: ChangeRecorder) -> Reconciled:
-    """Write a plan, within a transaction of the caller; it may be some time old.
+def write_changes(
+    connection: sqlite3.Connection, changes: FileChanges, recorder: ChangeRecorder
+) -> ReconcileReport:
+    """Write changes, within a transaction of the caller; they may have been found some time ago.
 
-    Moves are left out that somebody else made meanwhile, or whose new file got a label of its own.
+    Moves that somebody else has written since, or whose new file has a label of its own by now, are left out.
     """
     connection.executemany(
-        "UPDATE image SET missing = 1 WHERE path = ?", ((os.fsencode(path),) for path in plan.newly_absent)
+        "UPDATE image SET missing = 1 WHERE path = ?", ((os.fsencode(path),) for path in changes.newly_absent)
     )
-    relinked = [(old, new) for old, new in plan.relinked if _relink(connection, notes, old, new)]
-    for path in plan.changed:
-        _flag(connection, notes, path)
+    relinked = [(old, new) for old, new in changes.relinked if _relink(connection, recorder, old, new)]
+    for path in changes.changed:
+        _flag(connection, recorder, path)
     connection.executemany(
         "UPDATE image SET size = ?, mtime_ns = ?, hash = ?, missing = 0 WHERE path = ?",
-        ((now.size, now.mtime_ns, now.hash, os.fsencode(path)) for path, now in plan.facts.items()),
+        ((now.size, now.mtime_ns, now.hash, os.fsencode(path)) for path, now in changes.current.items()),
     )
-    return report(plan, relinked, notes.written_batch)
+    return report(changes, relinked, recorder.written_batch)
 
 
-def note_facts(connection: sqlite3.Connection, facts: Iterable[tuple[ImageFile, str]]) -> int:
-    """Keep size, time and hash of labelled files, within a transaction of the caller.
+def write_fingerprints(connection: sqlite3.Connection, fingerprints: Iterable[tuple[ImageFile, str]]) -> int:
+    """Store size, time and hash of labelled files, within a transaction of the caller.
 
-    A file whose known hash is another one is left alone: it changed under its label, and `make_plan` is to
+    A file with another known hash is left as it is: it changed under its label, and `find_file_changes` has to
     see that.
 
     Returns:
@@ -174,21 +179,21 @@ def note_facts(connection: sqlite3.Connection, facts: Iterable[tuple[ImageFile, 
     return connection.executemany(
         """UPDATE image SET size = ?, mtime_ns = ?, hash = ? WHERE path = ?
         AND EXISTS (SELECT 1 FROM label WHERE image_id = image.id) AND (hash IS NULL OR hash = ?)""",
-        ((file.size, file.mtime_ns, hash, os.fsencode(file.path), hash) for file, hash in facts),
+        ((file.size, file.mtime_ns, hash, os.fsencode(file.path), hash) for file, hash in fingerprints),
     ).rowcount
 
 
-def _relink(connection: sqlite3.Connection, notes: ChangeRecorder, old: str, new: str) -> bool:
+def _relink(connection: sqlite3.Connection, recorder: ChangeRecorder, old: str, new: str) -> bool:
     old_name, new_name = os.fsencode(old), os.fsencode(new)
     if connection.execute("SELECT 1 FROM image WHERE path = ?", (new_name,)).fetchone():
         return False
     ids = [row[0] for row in connection.execute("SELECT id FROM image WHERE path = ?", (old_name,))]
     connection.execute("UPDATE image SET path = ? WHERE path = ?", (new_name, old_name))
-    notes.add_many(("path", id, encode_name(old), encode_name(new), None) for id in ids)
+    recorder.add_many(("path", id, encode_name(old), encode_name(new), None) for id in ids)
     return bool(ids)
 
 
-def _flag(connection: sqlite3.Connection, notes: ChangeRecorder, path: str) -> None:
+def _flag(connection: sqlite3.Connection, recorder: ChangeRecorder, path: str) -> None:
     found = connection.execute(
         f"""SELECT id, flagged FROM image JOIN label ON image_id = id
         WHERE path = ? AND NOT flagged & {rows.CONTENT_CHANGED}""",
@@ -197,33 +202,33 @@ def _flag(connection: sqlite3.Connection, notes: ChangeRecorder, path: str) -> N
     for id, before in found:
         after = before | rows.CONTENT_CHANGED
         connection.execute("UPDATE image SET flagged = ? WHERE id = ?", (after, id))
-        notes.add("flag", id, before, after)
+        recorder.add("flag", id, before, after)
 
 
-def _compare(plan: Plan, known: Stored, file: ImageFile, hash: str | None) -> None:
+def _compare(changes: FileChanges, known: StoredFile, file: ImageFile, hash: str | None) -> None:
     if known.missing:
-        plan.returned.append(file.path)
+        changes.returned.append(file.path)
     is_other = _is_other_content(known, file, hash)
     if is_other and known.labelled:
-        plan.changed.append(file.path)
+        changes.changed.append(file.path)
     if (
         hash is None and not is_other and known.labelled
-    ):  # nothing new, or not readable now: what was known stays
+    ):  # nothing new, or not readable now: keep what was known
         now = replace(known, missing=False)
     else:
         now = _seen(file, hash, known)
     if now != known:
-        plan.facts[file.path] = now
+        changes.current[file.path] = now
 
 
-def _is_other_content(known: Stored, file: ImageFile, hash: str | None) -> bool:
+def _is_other_content(known: StoredFile, file: ImageFile, hash: str | None) -> bool:
     if known.size is not None and known.size != file.size:
         return True
     return known.hash is not None and hash is not None and known.hash != hash
 
 
-def _wants_hash(known: Stored, file: ImageFile, hashing: Hashing) -> bool:
-    """New to us, or touched since. Files without a label need no finding again."""
+def _wants_hash(known: StoredFile, file: ImageFile, hashing: Hashing) -> bool:
+    """Whether its hash is unknown, or it was modified since. Files without a label need no hash."""
     if not known.labelled:
         return False
     if known.hash is None:
@@ -231,10 +236,10 @@ def _wants_hash(known: Stored, file: ImageFile, hashing: Hashing) -> bool:
     return (known.size, known.mtime_ns) != (file.size, file.mtime_ns)
 
 
-def _gone_and_strangers(
-    stored: Mapping[str, Stored], files: Sequence[ImageFile]
-) -> tuple[dict[str, Stored], list[ImageFile]]:
-    """What is known and not there, and the new files that may be it: those of an equal size."""
+def _missing_and_new(
+    stored: Mapping[str, StoredFile], files: Sequence[ImageFile]
+) -> tuple[dict[str, StoredFile], list[ImageFile]]:
+    """Known files that are missing, and the new files of the same size as one of them."""
     present = {file.path for file in files}
     gone = {path: known for path, known in stored.items() if path not in present}
     sizes = {known.size for known in gone.values() if known.hash is not None}
@@ -242,18 +247,18 @@ def _gone_and_strangers(
 
 
 def _pair_up(
-    gone: Mapping[str, Stored], strangers: Iterable[ImageFile], hashes: Mapping[str, str]
+    gone: Mapping[str, StoredFile], new_files: Iterable[ImageFile], hashes: Mapping[str, str]
 ) -> list[tuple[str, str]]:
-    """Old and new paths of equal content. Among copies, the one whose path ends most alike is taken."""
-    homes: defaultdict[str, list[str]] = defaultdict(list)
-    for file in strangers:
+    """Old and new paths of equal content. Of several copies, the one with the longest common end of the path."""
+    by_hash: defaultdict[str, list[str]] = defaultdict(list)
+    for file in new_files:
         if file.path in hashes:
-            homes[hashes[file.path]].append(file.path)
+            by_hash[hashes[file.path]].append(file.path)
     pairs = [
         (-_common_end(old, new), old, new)
         for old, known in gone.items()
         if known.hash is not None
-        for new in homes.get(known.hash, ())
+        for new in by_hash.get(known.hash, ())
         if new not in known.rejected
     ]
     taken: dict[str, str] = {}
@@ -275,5 +280,5 @@ def _common_end(one: str, other: str) -> int:
     return count
 
 
-def _seen(file: ImageFile, hash: str | None, known: Stored) -> Stored:
+def _seen(file: ImageFile, hash: str | None, known: StoredFile) -> StoredFile:
     return replace(known, size=file.size, mtime_ns=file.mtime_ns, hash=hash, missing=False)

@@ -1,4 +1,4 @@
-"""What labels.db gives out."""
+"""The records that labels.db returns."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -21,13 +21,13 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What is kept of an image besides its class.
+    """What is stored about an image besides its class.
 
     Attributes:
-        flagged: To be looked at again: a person said so, or `changed`.
-        skipped: Passed over on purpose.
-        note: One line of a person's; None is none.
-        changed: The file's content changed under its label; labelling the image again takes that away.
+        flagged: To be reviewed: a person flagged it, or `changed`.
+        skipped: Skipped on purpose.
+        note: One line of text by a person; None if there is none.
+        changed: The file's content changed under its label; labelling the image again clears this.
     """
 
     flagged: bool = False
@@ -41,14 +41,14 @@ class Change:
     """A row of the history.
 
     Attributes:
-        batch: Changes of one action share it.
+        batch: The same for all changes of one step.
         at: Unix seconds.
         target_id: Of a class if `kind` is class, else of the image.
-        image: The image, where it is one.
-        before: What was; None is nothing. A label is {class_id, annotator, source, updated_at}, a class the
+        image: The image, if the change is about one.
+        before: The value before; None is none. A label is {class_id, annotator, source, updated_at}, a class the
             fields of `ImageClass`, a flag or skip a bool, a path as `encode_name` writes it.
-        after: What is since.
-        undoes: The change that this one took back.
+        after: The value after.
+        undoes: The change that this one reversed.
     """
 
     id: int
@@ -69,7 +69,7 @@ class Step:
 
     Attributes:
         what: A sentence for the user, as `Undid: 3 images to "round".`
-        batch: Of the rows that it added to the history; their images are those concerned.
+        batch: Of the changes that it added to the history.
     """
 
     what: str

@@ -1,16 +1,16 @@
-"""Single rows of labels.db."""
+"""Reading, checking and writing single rows of labels.db."""
 
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, Literal, TypedDict
 
 import msgspec
 from msgspec import Meta
 
-from mia_tui.dataset.class_book import LONGEST_NAME
+from mia_tui.dataset.class_rules import LONGEST_NAME
 from mia_tui.dataset.model import ImageClass, ImageKey
 from mia_tui.dataset.store.records import Change, ChangeKind, Label, Mark, Source
 from mia_tui.records import BadRecord, Count, Frame, JsonReader, Text, Time, check
@@ -19,16 +19,20 @@ from mia_tui.records import BadRecord, Count, Frame, JsonReader, Text, Time, che
 CONTENT_CHANGED = 1
 BY_PERSON = 2
 
-_TOGETHER = 400  # images of one query: SQLite before 3.32 takes 999 values
-_FIRST, _MOST = 16, 4096  # rows checked together: a few for who stops soon, many since each then takes less
+_TOGETHER = 400  # images in one query: SQLite before 3.32 allows 999 values
+_FIRST, _MOST = (
+    16,
+    4096,
+)  # rows checked together: few at first for callers that stop soon, then many, which is faster per row
 
+MarkColumn = Literal["flagged", "skipped", "note"]
 CLASS_COLUMNS = "id, name, colour, key, position, archived"
 LABEL_COLUMNS = "class_id, annotator, source, updated_at"
 CHANGES = """SELECT change.id, batch, at, annotator, kind, target_id, path, frame, before, after, undoes
     FROM change LEFT JOIN image ON kind != 'class' AND image.id = target_id"""
 
 
-# SQLite keeps any value in any column, whatever the schema says.
+# SQLite stores any value in any column, whatever the schema says.
 _Colour = Annotated[str, Meta(pattern=r"^#[0-9a-fA-F]{6}\Z")]
 _Key = Annotated[str, Meta(min_length=1, max_length=1)]
 _Name = Annotated[str, Meta(min_length=1, max_length=LONGEST_NAME)]
@@ -66,7 +70,7 @@ class _ClassValue(TypedDict):
     archived: bool
 
 
-# What a change has before and after it.
+# The values of a change before and after.
 _VALUES: dict[ChangeKind, JsonReader[Any]] = {
     "label": JsonReader(_LabelValue),
     "class": JsonReader(_ClassValue),
@@ -78,14 +82,14 @@ _VALUES: dict[ChangeKind, JsonReader[Any]] = {
 
 
 def checked(found: sqlite3.Cursor, kind: Any) -> Iterator[Any]:
-    """What a query finds.
+    """The rows that a query found, validated.
 
     Args:
-        found: The answer.
+        found: The result of the query.
         kind: What each row must be, a tuple type with limits.
 
     Raises:
-        BadRecord: If one is not.
+        BadRecord: If a row is invalid.
     """
     most = _FIRST
     while part := found.fetchmany(most):
@@ -95,7 +99,7 @@ def checked(found: sqlite3.Cursor, kind: Any) -> Iterator[Any]:
 
 @dataclass(slots=True)
 class ImageRow:
-    """What is stored about an image; `flagged` holds the bits above."""
+    """An image as stored; `flagged` holds the bits above."""
 
     id: int
     flagged: int
@@ -103,7 +107,7 @@ class ImageRow:
 
 
 def image_id(connection: sqlite3.Connection, key: ImageKey, *, make: bool = True) -> int | None:
-    """Id of an image; without `make`, None if nothing was ever said about it."""
+    """Id of an image; without `make`, None if it is not in the store."""
     name = (os.fsencode(key.path), key.frame)
     row = connection.execute("SELECT id FROM image WHERE path = ? AND frame = ?", name).fetchone()
     if row is None and make:
@@ -112,7 +116,7 @@ def image_id(connection: sqlite3.Connection, key: ImageKey, *, make: bool = True
 
 
 def make_images(connection: sqlite3.Connection, keys: Sequence[ImageKey]) -> None:
-    """Make the images that nothing was ever said about."""
+    """Insert the images that are not in the store yet."""
     connection.executemany(
         "INSERT INTO image (path, frame) VALUES (?, ?) ON CONFLICT DO NOTHING",
         ((os.fsencode(key.path), key.frame) for key in keys),
@@ -122,7 +126,7 @@ def make_images(connection: sqlite3.Connection, keys: Sequence[ImageKey]) -> Non
 def images_with(
     connection: sqlite3.Connection, keys: Sequence[ImageKey], column: str
 ) -> Iterator[tuple[int, Any]]:
-    """Id and a column of each image, in the order asked for; without those nothing was ever said about.
+    """Id and a column of each image, in the order asked for; images that are not in the store are left out.
 
     Args:
         connection: Of labels.db.
@@ -131,7 +135,7 @@ def images_with(
     """
     for start in range(0, len(keys), _TOGETHER):
         names = [(os.fsencode(key.path), key.frame) for key in keys[start : start + _TOGETHER]]
-        # A cross join keeps to the order of its tables: each wanted image is looked up in the index.
+        # A cross join keeps the order of its tables: each wanted image is looked up in the index.
         yield from connection.execute(
             f"""SELECT id, {column} FROM (VALUES {", ".join(["(?, ?)"] * len(names))}) AS wanted
             CROSS JOIN image ON path = wanted.column1 AND frame = wanted.column2""",
@@ -140,7 +144,7 @@ def images_with(
 
 
 def image_row(connection: sqlite3.Connection, key: ImageKey, *, make: bool) -> ImageRow | None:
-    """An image with its label; without `make`, None if nothing was ever said about it."""
+    """An image with its label; without `make`, None if it is not in the store."""
     name = (os.fsencode(key.path), key.frame)
     row = connection.execute(
         f"""SELECT id, flagged, {LABEL_COLUMNS} FROM image LEFT JOIN label ON image_id = id
@@ -158,7 +162,7 @@ def image_row(connection: sqlite3.Connection, key: ImageKey, *, make: bool) -> I
 
 
 def write_labels(connection: sqlite3.Connection, labels: Mapping[int, Label | None]) -> None:
-    """Give images their labels, by id, or take them away."""
+    """Write labels of images, by id, or delete them."""
     connection.executemany(
         f"INSERT OR REPLACE INTO label (image_id, {LABEL_COLUMNS}) VALUES (?, ?, ?, ?, ?)",
         (
@@ -172,6 +176,29 @@ def write_labels(connection: sqlite3.Connection, labels: Mapping[int, Label | No
     )
 
 
+def write_marks(
+    connection: sqlite3.Connection, column: MarkColumn, values: Iterable[tuple[object, int]]
+) -> None:
+    """Write one column of images: value and id of each."""
+    connection.executemany(f"UPDATE image SET {column} = ? WHERE id = ?", values)
+
+
+def mark_value(column: MarkColumn, value: Any) -> Any:
+    """What a column holds, in the type it has in the history."""
+    return bool(value) if column == "skipped" else value
+
+
+def read_classes(connection: sqlite3.Connection, *, archived: bool) -> list[ImageClass]:
+    """The classes by position; the archived ones only if asked for."""
+    found = connection.execute(
+        f"SELECT {CLASS_COLUMNS} FROM class WHERE archived <= ? ORDER BY position, id", (archived,)
+    )
+    classes = [to_class(row) for row in found]
+    if len({image_class.name for image_class in classes}) < len(classes):
+        raise BadRecord("two classes have the same name")
+    return classes
+
+
 def class_of(connection: sqlite3.Connection, class_id: int) -> ImageClass | None:
     """A class, archived or not."""
     row = connection.execute(f"SELECT {CLASS_COLUMNS} FROM class WHERE id = ?", (class_id,)).fetchone()
@@ -179,7 +206,7 @@ def class_of(connection: sqlite3.Connection, class_id: int) -> ImageClass | None
 
 
 def insert_class(connection: sqlite3.Connection, new: ImageClass) -> int:
-    """Add a class, under its id unless that is 0; returns the id."""
+    """Insert a class, with its id unless that is 0; returns the id."""
     cursor = connection.execute(
         f"INSERT INTO class ({CLASS_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)",
         (new.id or None, new.name, new.colour, new.key, new.position, new.archived),
@@ -188,7 +215,7 @@ def insert_class(connection: sqlite3.Connection, new: ImageClass) -> int:
 
 
 def write_class(connection: sqlite3.Connection, new: ImageClass) -> None:
-    """Replace what is stored of the class with this id."""
+    """Replace the stored class with this id."""
     connection.execute(
         "UPDATE class SET name = ?, colour = ?, key = ?, position = ?, archived = ? WHERE id = ?",
         (new.name, new.colour, new.key, new.position, new.archived, new.id),
@@ -199,12 +226,12 @@ def to_class(row: tuple[Any, ...]) -> ImageClass:
     """From `CLASS_COLUMNS`.
 
     Raises:
-        BadRecord: If no class can be like that.
+        BadRecord: If it is not a valid class.
     """
     try:
         id, name, colour, key, position, archived = check(row, ClassFields)
     except BadRecord as error:
-        raise BadRecord(f"its class {row[0]} has a name, colour, key or place that none can have") from error
+        raise BadRecord(f"its class {row[0]} has an invalid name, colour, key or position") from error
     return ImageClass(id, name, colour, key, position, bool(archived))
 
 
@@ -214,10 +241,10 @@ def to_mark(flagged: int, skipped: int, note: str | None) -> Mark:
 
 
 def changes(found: sqlite3.Cursor) -> Iterator[Change]:
-    """Rows of `CHANGES`; a flag is still its bits.
+    """Rows of `CHANGES`; flags are still their bits.
 
     Raises:
-        BadRecord: If no change can be like one of them.
+        BadRecord: If one of them is not a valid change.
     """
     return map(_to_change, checked(found, _ChangeFields))
 
@@ -238,6 +265,6 @@ def from_json(kind: ChangeKind, text: str | None) -> Any:
     """The inverse of `to_json`, for a value of a change of this kind.
 
     Raises:
-        BadRecord: If it is none.
+        BadRecord: If it is invalid.
     """
     return None if text is None else _VALUES[kind].decode(text)

@@ -22,7 +22,7 @@ from mia_tui.dataset.hashes import file_hashes
 from mia_tui.dataset.images.decode import decode, decode_fitted
 from mia_tui.dataset.images.reading import opened
 from mia_tui.dataset.model import ImageFile
-from mia_tui.dataset.scan.index import MOST_CACHE_BYTES, cache_file, write_cache
+from mia_tui.dataset.user_cache import MOST_CACHE_BYTES, cache_file, write_cache
 from mia_tui.errors import DecodeError
 from mia_tui.files import read
 from mia_tui.records import BadRecord, decode_msgpack

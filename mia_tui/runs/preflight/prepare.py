@@ -13,15 +13,16 @@ from mia_tui import __version__
 from mia_tui.config.class_weights import class_weight_values
 from mia_tui.config.train import Frames, LabelSource, TrainConfig
 from mia_tui.config.weights_cache import IMAGENET_WEIGHTS, given_weights
+from mia_tui.dataset.hashes import duplicate_groups
 from mia_tui.dataset.interchange.folders import read_class_folders
 from mia_tui.dataset.labelled import LabelledSet, labelled_images
 from mia_tui.dataset.model import PARTS, ImageKey, Part
-from mia_tui.dataset.scan.scanner import Scan, duplicate_groups, scan
+from mia_tui.dataset.scan.scan import Scan, scan
 from mia_tui.dataset.split.assignment import (
     Split,
     SplitRule,
     check_rule,
-    foresee_split,
+    preview_split,
     stored_rule,
     stored_split,
 )
@@ -256,7 +257,7 @@ def _split(
     if keep:
         with LabelStore(dataset.state.labels_db, annotator=annotator) as store:
             split = stored_split(store, dataset.labelled, rule, hashes)
-            store.note_root(dataset.root)
+            store.save_root(dataset.root)
     else:
         split = _foreseen(dataset, rule, hashes, annotator)
     return config, split.parts, list(split.warnings)
@@ -266,9 +267,9 @@ def _foreseen(dataset: Dataset, rule: SplitRule, hashes: Mapping[str, str], anno
     """The split as it would be stored."""
     store = LabelStore.open_existing(dataset.state.labels_db, annotator=annotator)
     if store is None:
-        return foresee_split(None, dataset.labelled, rule, hashes)
+        return preview_split(None, dataset.labelled, rule, hashes)
     with store:
-        return foresee_split(store, dataset.labelled, rule, hashes)
+        return preview_split(store, dataset.labelled, rule, hashes)
 
 
 def _stored_rule(state: StateFolder, annotator: str | None) -> SplitRule | None:

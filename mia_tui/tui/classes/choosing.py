@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from rich.text import Text
 
-from mia_tui.dataset.class_book import COLOURS
+from mia_tui.dataset.class_rules import COLOURS
 from mia_tui.dataset.listing.folders import Folder
 from mia_tui.dataset.model import ImageClass
 from mia_tui.dataset.session.filters import ORDERS, STATES, Filter, Order
@@ -40,7 +40,7 @@ def filters(session: LabelSession, ink: Ink) -> PickDialog[Filter]:
         for state in STATES
         if state not in ("all", "class")
     ]
-    counts = session.tally.by_class
+    counts = session.counts.by_class
     for image_class in session.classes:
         name = f"class {image_class.name} ({counts.get(image_class.id, 0):,})"
         filter = replace(present, state="class", class_id=image_class.id)

@@ -186,7 +186,7 @@ class ClassesScreen(KeyedScreen[int | None], ModalScreen[int | None]):
 
     def _signature(self) -> object:
         session = self._controller.session
-        return session.classes, session.tally.by_class
+        return session.classes, session.counts.by_class
 
     def show(self) -> None:
         if self.is_attached and self._table.size.width:

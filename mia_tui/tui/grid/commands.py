@@ -14,7 +14,7 @@ import numpy as np
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.session.row_table import FLAGGED, SKIPPED, Rows
 from mia_tui.dataset.session.session import Applied, LabelSession
-from mia_tui.dataset.store.long_lists import let_go
+from mia_tui.dataset.store.edits import free_in_steps
 from mia_tui.text import counted
 from mia_tui.tui.dialogs import TextDialog
 from mia_tui.tui.label.commands import SessionCommands
@@ -307,7 +307,7 @@ class GridCommands(SessionCommands):
         """Remove the marks, and free long lists in a thread: a million keys at once would hold up the screen."""
         self._marks.forget()
         if len(keys) > MANY:
-            await asyncio.to_thread(let_go, keys)
+            await asyncio.to_thread(free_in_steps, keys)
 
     async def _keys_to_change(self) -> list[ImageKey]:
         """The marked images, or the one under the cursor."""

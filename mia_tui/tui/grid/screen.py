@@ -13,8 +13,8 @@ from textual import on
 from textual.app import ComposeResult
 from textual.message import Message
 
-from mia_tui.dataset.images.display import Look
 from mia_tui.dataset.images.reading import MAX_MEGAPIXELS
+from mia_tui.dataset.images.rendering import DisplaySettings
 from mia_tui.dataset.model import ImageKey
 from mia_tui.runs.machine.cores import usable_cores
 from mia_tui.terminal.model import Terminal
@@ -171,7 +171,7 @@ class GridScreen(SessionScreen[bool]):
             self.tell(warning, warning=True)
         self._grid.update()
         self._class_bar.show(
-            self.session.classes, self.session.tally.by_class, self.session.current_class, auto=False
+            self.session.classes, self.session.counts.by_class, self.session.current_class, auto=False
         )
         self._show_lines()
 
@@ -195,7 +195,7 @@ class GridScreen(SessionScreen[bool]):
         self._facts.show(left, right)
         marks = f"{self.key('mark')} marks"
         marked = f"{counted(count, 'image')} marked: a class key labels them" if count else marks
-        words = f"{session.tally.labelled:,} labelled{ink.separator}{session.tally.left:,} left"
+        words = f"{session.counts.labelled:,} labelled{ink.separator}{session.counts.left:,} left"
         self._status.show(
             [(self._message or marked, Style(bold=bool(self._message or count)))], [(words, ink.dim())]
         )
@@ -206,7 +206,7 @@ class GridScreen(SessionScreen[bool]):
         return self._picture_cache.get(self._request(key))
 
     def _request(self, key: ImageKey) -> PictureRequest:
-        return PictureRequest(key, Look(), self._grid.tile_layout.panel, self._max_bytes)
+        return PictureRequest(key, DisplaySettings(), self._grid.tile_layout.panel, self._max_bytes)
 
     def _order(self) -> None:
         """Request the pictures in view, then those of the next page, then of the page before."""

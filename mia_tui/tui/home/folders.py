@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mia_tui.dataset.images.reading import is_image_name
-from mia_tui.dataset.scan.scanner import check_root
+from mia_tui.dataset.scan.scan import check_root
 from mia_tui.dataset.scan.walk import natural_key
 from mia_tui.errors import DataError
 from mia_tui.paths import STATE_FOLDER, StateFolder, is_folder, is_state_folder

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mia_tui.dataset.listing.arrays import ListingArrays
-from mia_tui.dataset.listing.lister import Found
+from mia_tui.dataset.listing.incremental_scan import ListedImages
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.errors import DataError
 from mia_tui.tui.labelling.controller import LabelController
@@ -101,7 +101,7 @@ class BackgroundTasks:
         self._dataset_sync.take_part(part)
         self._scan_thread.take_next()
 
-    def _take_scan(self, outcome: Found | DataError) -> None:
+    def _take_scan(self, outcome: ListedImages | DataError) -> None:
         self._screen.run_worker(self._dataset_sync.take(outcome), name="dataset sync")
 
     def _watch_runs(self) -> None:

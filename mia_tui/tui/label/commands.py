@@ -289,7 +289,7 @@ class LabelCommands(SessionCommands):
     def _advance(self) -> None:
         if self._session.move(1):
             return
-        left, skipped = self._session.tally.left, self._session.tally.skipped
+        left, skipped = self._session.counts.left, self._session.counts.skipped
         key = self._screen.key("next_unlabelled")
         todo = f"{left:,} have no label: {key} goes there." if left else "All have a label."
         if not left and skipped:

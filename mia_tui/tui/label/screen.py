@@ -294,7 +294,7 @@ class LabelScreen(SessionScreen[None]):
     def _show_classes(self) -> None:
         session = self.session
         self._class_bar.show(
-            session.classes, session.tally.by_class, session.current_class, auto=self.commands.auto
+            session.classes, session.counts.by_class, session.current_class, auto=self.commands.auto
         )
 
     def _show_lines(self) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import TypeVar
 
-from mia_tui.dataset.images.display import Look, View
+from mia_tui.dataset.images.rendering import DisplaySettings, RenderedImage
 from mia_tui.dataset.model import ImageKey
 
 Option = TypeVar("Option")
@@ -26,9 +26,9 @@ class ViewSettings:
     """
 
     def __init__(self, *, keep: bool) -> None:
-        self.look = Look()
+        self.look = DisplaySettings()
         self.keep = keep
-        self.view: View | None = None
+        self.view: RenderedImage | None = None
         self._image: ImageKey | None = None
 
     def show_image(self, key: ImageKey) -> None:
@@ -37,7 +37,7 @@ class ViewSettings:
             return
         self._image, self.view = key, None
         if not self.keep:
-            self.look = Look()
+            self.look = DisplaySettings()
 
     def zoom(self, steps: int) -> None:
         """Zoom in by so many steps; below zero, zoom out."""
@@ -65,7 +65,7 @@ class ViewSettings:
         self.look = replace(self.look, channel=_after(CHANNELS, self.look.channel))  # type: ignore[arg-type]  # one of them
 
     def reset(self) -> None:
-        self.look = Look()
+        self.look = DisplaySettings()
 
     def words(self) -> list[str]:
         """What differs from the default, for the line about the image."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from rich.style import Style
 
-from mia_tui.dataset.images.display import View
+from mia_tui.dataset.images.rendering import RenderedImage
 from mia_tui.dataset.session.filters import Filter
 from mia_tui.dataset.session.session import LabelSession, RowState
 from mia_tui.text import printable
@@ -54,7 +54,7 @@ def framing(state: RowState | None, ink: Ink, accept: str) -> Framing:
 
 def facts(
     session: LabelSession,
-    view: View | None,
+    view: RenderedImage | None,
     box_px: tuple[int, int],
     settings: Sequence[str],
     ink: Ink,
@@ -112,17 +112,17 @@ def status(
     scanned: bool,
 ) -> tuple[list[Piece], list[Piece]]:
     """The line about the work: done, left and labels a minute; on the right the last save and the annotator."""
-    tally = session.tally
-    words = [f"{tally.labelled:,} labelled", f"{tally.left:,} left"]
-    missing = tally.missing if scanned else 0
-    for count, word in ((tally.skipped, "skipped"), (tally.flagged, "flagged"), (missing, "missing")):
+    counts = session.counts
+    words = [f"{counts.labelled:,} labelled", f"{counts.left:,} left"]
+    missing = counts.missing if scanned else 0
+    for count, word in ((counts.skipped, "skipped"), (counts.flagged, "flagged"), (missing, "missing")):
         if count:
             words.append(f"{count:,} {word}")
     if not scanned:
         words.append("looking for more")
-    pace = session.pace.per_minute(now)
-    if pace is not None:
-        words.append(f"{pace:.0f}/min")
+    speed = session.speed.per_minute(now)
+    if speed is not None:
+        words.append(f"{speed:.0f}/min")
     left: list[Piece] = [(message + "  ", _BOLD)] if message else []
     left.append((ink.separator.join(words), None))
     right = annotator

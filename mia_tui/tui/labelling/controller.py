@@ -22,9 +22,9 @@ import numpy as np
 from mia_tui.dataset.listing.listing import Listing, Rows
 from mia_tui.dataset.model import ImageClass, ImageFile, ImageKey
 from mia_tui.dataset.session.session import Applied, LabelSession
+from mia_tui.dataset.store.connection import why_unwritable
 from mia_tui.dataset.store.label_store import LabelStore, login_name
 from mia_tui.dataset.store.records import Change, Source, Step
-from mia_tui.dataset.store.writable import why_unwritable
 from mia_tui.errors import StoreReplaced
 from mia_tui.paths import find_state
 from mia_tui.text import counted, name_some, printable
@@ -99,7 +99,7 @@ class LabelController:
             changes = await self.store_thread.news()
             if changes is None:
                 await self._load()
-                return Applied(self.session.view[:0], True, 0, ())
+                return Applied(self.session.view[:0], 0, ())
             return await self._apply(changes, from_outside=True) if changes else None
 
     async def replace_listing(self, listing: Listing, placed: Rows) -> None:
@@ -145,7 +145,7 @@ class LabelController:
             f"{_of(keys)} = {self._class_name(class_id)}",
         )
         if len(keys) == 1:
-            self.session.pace.note_label(time.monotonic())
+            self.session.speed.add_label(time.monotonic())
         return changed
 
     async def keep_facts(self, facts: Sequence[tuple[ImageFile, str]]) -> None:
@@ -156,8 +156,8 @@ class LabelController:
         """
 
         def job(store: LabelStore) -> None:
-            store.note_root(self.dataset)
-            store.note_facts(facts)
+            store.save_root(self.dataset)
+            store.save_fingerprints(facts)
 
         async with self._updating:
             written = await self.store_thread.write(job)
@@ -358,7 +358,7 @@ class LabelController:
         def look() -> Path | None:
             from mia_tui.runs.list.left_behind import find_left_behind
 
-            return find_left_behind(self.dataset, lambda: {key.path for key in listing.keys_beside(())})
+            return find_left_behind(self.dataset, lambda: {key.path for key in listing.keys_except(())})
 
         return await asyncio.to_thread(look)
 

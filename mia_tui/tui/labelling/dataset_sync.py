@@ -16,10 +16,16 @@ import numpy as np
 
 from mia_tui.dataset.listing.arrays import ListingArrays
 from mia_tui.dataset.listing.cache import save_listing
-from mia_tui.dataset.listing.lister import Found, list_images
+from mia_tui.dataset.listing.incremental_scan import ListedImages, list_images
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageKey
-from mia_tui.dataset.store.reconcile import Plan, Reconciled, Stored, has_work, make_plan
+from mia_tui.dataset.store.reconcile import (
+    FileChanges,
+    ReconcileReport,
+    StoredFile,
+    find_file_changes,
+    has_work,
+)
 from mia_tui.errors import DataError, MiaError, StoreError
 from mia_tui.text import counted, name_some, printable
 from mia_tui.tui.labelling import garbage
@@ -28,7 +34,7 @@ from mia_tui.tui.labelling.idle_tasks import Bookmark
 
 if TYPE_CHECKING:
     from mia_tui.config.train import Frames
-    from mia_tui.dataset.interchange.apply import ImportReport
+    from mia_tui.dataset.interchange.importing import ImportReport
     from mia_tui.tui.label.screen import LabelScreen
 
 _ABOUT_FOLDERS = (
@@ -58,7 +64,7 @@ class ScanThread:
         known: Listing | None,
         frames: "Frames",
         on_batch: Callable[[ListingArrays], None],
-        on_found: Callable[[Found], None],
+        on_found: Callable[[ListedImages], None],
         on_failed: Callable[[DataError], None],
     ) -> None:
         self._root, self._known, self._frames = root, known, frames
@@ -148,7 +154,7 @@ class DatasetSync:
         self._screen.show()
         return True
 
-    async def take(self, outcome: Found | DataError) -> None:
+    async def take(self, outcome: ListedImages | DataError) -> None:
         """A scan is over: take over what it found, or say why it failed."""
         self.growing, self.scanned = False, True
         is_first, came = not self.opened, 0
@@ -168,7 +174,7 @@ class DatasetSync:
                 self._screen.do(self._ask_about_folders)  # a command, so it never opens over another dialog
         self._screen.show()
 
-    async def _take_found(self, found: Found) -> int:
+    async def _take_found(self, found: ListedImages) -> int:
         """Take over what is there now, and say what changed. Returns the number of new images."""
         placed = await asyncio.to_thread(found.listing.rows_from, self._session.listing)
         gone = int(np.count_nonzero(placed < 0))
@@ -258,7 +264,7 @@ async def take_folders(controller: LabelController) -> "ImportReport":
         StoreError: If the labels cannot be written.
     """
     listing = controller.session.listing
-    keys = await asyncio.to_thread(lambda: listing.keys_beside(()))  # slow for a million
+    keys = await asyncio.to_thread(lambda: listing.keys_except(()))  # slow for a million
     report = await _label_by_folder(controller, keys)
     controller.source = "folders"
     return report
@@ -278,15 +284,15 @@ async def take_new_files(controller: LabelController) -> int:
     ):
         return 0  # without classes a training used the folders, and the person was not asked yet
     known = await controller.store_thread.read(lambda store: list(store.stored_files())) or []
-    new = await asyncio.to_thread(controller.session.listing.keys_beside, known)
+    new = await asyncio.to_thread(controller.session.listing.keys_except, known)
     if read_class_folders(new, told=True) is None:  # all of them lie beside the class folders
         return 0
     return (await _label_by_folder(controller, new)).changed
 
 
 async def _label_by_folder(controller: LabelController, keys: Sequence[ImageKey]) -> "ImportReport":
-    from mia_tui.dataset.interchange.apply import import_labels  # not needed for the first picture
     from mia_tui.dataset.interchange.folders import folder_labels
+    from mia_tui.dataset.interchange.importing import import_labels  # not needed for the first picture
 
     file = await asyncio.to_thread(lambda: folder_labels(keys, name=str(controller.dataset)))
     return await controller.write(
@@ -294,7 +300,9 @@ async def _label_by_folder(controller: LabelController, keys: Sequence[ImageKey]
     )
 
 
-async def follow_files(controller: LabelController, found: Found, unlink: str) -> tuple[list[str], int]:
+async def follow_files(
+    controller: LabelController, found: ListedImages, unlink: str
+) -> tuple[list[str], int]:
     """Let labels follow files that were moved, and notice those that are gone or changed.
 
     Only files of doubtful size or time are read; nothing is written if nothing changed.
@@ -315,18 +323,18 @@ async def follow_files(controller: LabelController, found: Found, unlink: str) -
         return [], 0
     plan = await asyncio.to_thread(_plan, controller, found.listing, stored)
     if not has_work(plan):
-        return _what_happened(Reconciled(tuple(plan.missing), (), (), ()), unlink), 0
-    done = await controller.write(lambda store: store.follow(plan), "changes of files")
+        return _what_happened(ReconcileReport(tuple(plan.missing), (), (), ()), unlink), 0
+    done = await controller.write(lambda store: store.apply_file_changes(plan), "changes of files")
     rows = found.listing.rows([ImageKey(new) for _, new in done.relinked])
     return _what_happened(done, unlink), sum(found.listing.frames_of(row) for row in rows[rows >= 0].tolist())
 
 
-def _plan(controller: LabelController, listing: Listing, stored: Mapping[str, Stored]) -> Plan:
+def _plan(controller: LabelController, listing: Listing, stored: Mapping[str, StoredFile]) -> FileChanges:
     """For a thread. Of files that labels.db does not know, only those matter that may be missing ones."""
     here = {file.path: file for file in listing.files_at(list(stored))}
     sizes = {known.size for path, known in stored.items() if path not in here and known.size is not None}
     here |= {file.path: file for file in listing.files_of_sizes(sizes)}
-    return make_plan(stored, list(here.values()), controller.dataset, hashing="doubtful")
+    return find_file_changes(stored, list(here.values()), controller.dataset, hashing="doubtful")
 
 
 async def take_suggestions(controller: LabelController) -> str | None:
@@ -353,7 +361,7 @@ def _difference(came: int, gone: int) -> str:
     return f"{words}, {counted(gone, 'is gone', 'are gone')}." if gone else f"{words}."
 
 
-def _what_happened(done: Reconciled, unlink: str) -> list[str]:
+def _what_happened(done: ReconcileReport, unlink: str) -> list[str]:
     """Sentences about files that were moved, changed or are missing."""
     words = []
     if done.relinked:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from mia_tui.dataset.fingerprints import Fact, read_fact
+from mia_tui.dataset.fingerprints import Fingerprint, read_fingerprint
 from mia_tui.dataset.recent import last_position, remember_dataset
 from mia_tui.dataset.session.session import LabelSession
 from mia_tui.errors import MiaError
@@ -126,13 +126,13 @@ async def finish_fingerprints(controller: LabelController, *, most_s: float = LE
 
 def _facts(
     root: Path, paths: Sequence[str], should_stop: Callable[[], bool]
-) -> tuple[list[Fact], Sequence[str]]:
+) -> tuple[list[Fingerprint], Sequence[str]]:
     """The fingerprints, and the files that were not reached; for a thread."""
-    facts: list[Fact] = []
+    facts: list[Fingerprint] = []
     for place, path in enumerate(paths):
         if should_stop():
             return facts, paths[place:]
-        fact = read_fact(root, path, give_up=should_stop)
+        fact = read_fingerprint(root, path, give_up=should_stop)
         if fact is not None:
             facts.append(fact)
         elif should_stop():
@@ -164,7 +164,7 @@ class Bookmark:
     def remember(self) -> None:
         """Save where the person is, for the next time; nothing is written if that is saved already."""
         session = self._session
-        images, labels = len(session.listing), session.tally.labelled
+        images, labels = len(session.listing), session.counts.labelled
         place = (session.current, images, labels)
         if place != self._saved:
             self._saved = place

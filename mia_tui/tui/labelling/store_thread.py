@@ -177,7 +177,10 @@ class StoreThread:
         generation, self._replaced = self._generation, None
         if store is None:
             return StoreSnapshot(generation=generation)
-        seen, version = store.last_mark(), store.data_version()  # first: better returned twice than never
+        seen, version = (
+            store.last_change_with_time(),
+            store.data_version(),
+        )  # first: better returned twice than never
         classes, source = tuple(store.classes(archived=True)), store.meta(META_SOURCE)
         snapshot = StoreSnapshot(classes, store.labels(), store.marks(), generation, source)
         self._seen, self._version, self._loaded = seen, version, True
@@ -186,7 +189,9 @@ class StoreThread:
     def _existing(self) -> LabelStore | None:
         """The store, if there is one; opened again if another file took its place."""
         store = self._store
-        if store is not None and not (store.is_in_place() and (not self._loaded or store.holds(self._seen))):
+        if store is not None and not (
+            store.is_in_place() and (not self._loaded or store.has_change(self._seen))
+        ):
             self._lose(store)
         if self._store is None:
             self._store = LabelStore.open_existing(self._find(), annotator=self.annotator)

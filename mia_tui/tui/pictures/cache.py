@@ -19,7 +19,13 @@ from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 
-from mia_tui.dataset.images.display import Look, Pixels, View, load_pixels, load_view
+from mia_tui.dataset.images.rendering import (
+    DisplaySettings,
+    LoadedImage,
+    RenderedImage,
+    load_image,
+    render_image,
+)
 from mia_tui.dataset.model import ImageKey
 from mia_tui.errors import DecodeError
 from mia_tui.terminal.model import Panel, Picture, Terminal
@@ -36,7 +42,7 @@ class PictureRequest:
     """Which picture to make; with `max_bytes` None the finest possible."""
 
     key: ImageKey
-    look: Look
+    look: DisplaySettings
     panel: Panel
     max_bytes: int | None = None
 
@@ -58,7 +64,7 @@ class PictureResult:
 
     request: PictureRequest
     picture: Picture | None
-    view: View | None
+    view: RenderedImage | None
     problem: str | None = None
     missing: bool = False
     stamp: Stamp = None
@@ -103,8 +109,8 @@ class PictureCache:
         self._making: set[PictureRequest] = set()
         self._cache: OrderedDict[PictureRequest, PictureResult] = OrderedDict()
         self._bytes = 0
-        self._views: OrderedDict[tuple[PictureRequest, Stamp], View] = OrderedDict()
-        self._pixels: tuple[tuple[ImageKey, Stamp], Pixels] | None = None
+        self._views: OrderedDict[tuple[PictureRequest, Stamp], RenderedImage] = OrderedDict()
+        self._pixels: tuple[tuple[ImageKey, Stamp], LoadedImage] | None = None
         self._ended = False
         for number in range(threads):
             threading.Thread(target=self._work, name=f"pictures-{number}", daemon=True).start()
@@ -203,12 +209,12 @@ class PictureCache:
         )
         return PictureResult(request, picture, view, stamp=stamp)
 
-    def _view(self, request: PictureRequest, stamp: Stamp) -> View:
+    def _view(self, request: PictureRequest, stamp: Stamp) -> RenderedImage:
         decoded = replace(request, max_bytes=None), stamp
         with self._changed:
             view = self._views.get(decoded)
         if view is None:
-            view = load_view(
+            view = render_image(
                 self._source(request, stamp),
                 request.key.frame,
                 useful_px(request.panel, self._terminal),
@@ -221,7 +227,7 @@ class PictureCache:
                     self._views.popitem(last=False)
         return view
 
-    def _source(self, request: PictureRequest, stamp: Stamp) -> Path | Pixels:
+    def _source(self, request: PictureRequest, stamp: Stamp) -> Path | LoadedImage:
         """The file; or pixels, if it is the first image, which was preloaded, or an enlarged one, whose pixels are
         kept so that moving over it does not decode it again."""
         path = self._root / request.key.path
@@ -229,11 +235,11 @@ class PictureCache:
             return self._preloaded(request) or path
         kept = self._pixels
         if kept is None or kept[0] != (request.key, stamp):
-            pixels = load_pixels(path, request.key.frame, max_megapixels=self._max_megapixels)
+            pixels = load_image(path, request.key.frame, max_megapixels=self._max_megapixels)
             kept = self._pixels = ((request.key, stamp), pixels)
         return kept[1]
 
-    def _preloaded(self, request: PictureRequest) -> Pixels | None:
+    def _preloaded(self, request: PictureRequest) -> LoadedImage | None:
         preload, self._preload = self._preload, None
         return (
             None if preload is None else preload.take(request.key, useful_px(request.panel, self._terminal))

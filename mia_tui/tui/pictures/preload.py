@@ -8,8 +8,8 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from mia_tui.dataset.images.display import Pixels
-from mia_tui.dataset.images.orientation import decode_upright
+from mia_tui.dataset.images.rendering import LoadedImage
+from mia_tui.dataset.images.upright import decode_upright
 from mia_tui.dataset.listing.cache import load_listing
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageKey
@@ -35,14 +35,14 @@ class Preload:
         pool = ThreadPoolExecutor(1, "preload")
         self._listing = pool.submit(load_listing, dataset)
         self._key = pool.submit(self._first)
-        self._pixels: Future[Pixels | None] | None = pool.submit(self._read)
+        self._pixels: Future[LoadedImage | None] | None = pool.submit(self._read)
         pool.shutdown(wait=False)
 
     def listing(self) -> Listing | None:
         """The images found the last time, None if there are none; waits for them."""
         return self._listing.result()
 
-    def take(self, key: ImageKey, box_px: tuple[int, int]) -> Pixels | None:
+    def take(self, key: ImageKey, box_px: tuple[int, int]) -> LoadedImage | None:
         """The pixels of an image, if it is the one that was read; waits for them. Only the first call gets them.
 
         Args:
@@ -65,17 +65,17 @@ class Preload:
         is_there = position is not None and listing.row(position) is not None
         return position if is_there else listing.key(0)
 
-    def _read(self) -> Pixels | None:
+    def _read(self) -> LoadedImage | None:
         key = self._key.result()
         if key is None:
             return None
         path = self.dataset / key.path
         try:
-            return Pixels(decode_upright(path, key.frame, box_px=self._box_px), path, key.frame, None)
+            return LoadedImage(decode_upright(path, key.frame, box_px=self._box_px), path, key.frame, None)
         except DecodeError:  # decoding it again will fail as well, and that is shown
             return None
 
-    def _is_enough(self, pixels: Pixels, box_px: tuple[int, int]) -> bool:
+    def _is_enough(self, pixels: LoadedImage, box_px: tuple[int, int]) -> bool:
         """Whether a reduced image has enough pixels for the box."""
         is_whole = pixels.upright.image.width == pixels.upright.width
         return is_whole or (box_px[0] <= self._box_px[0] and box_px[1] <= self._box_px[1])

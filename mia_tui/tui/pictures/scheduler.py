@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from mia_tui.dataset.images.display import Look
+from mia_tui.dataset.images.rendering import DisplaySettings
 from mia_tui.dataset.model import ImageKey
 from mia_tui.terminal.model import Panel, Picture, Terminal
 from mia_tui.terminal.pictures import stored_number
@@ -47,7 +47,7 @@ class DisplayTarget:
     """What to show: an image, its view settings, the panel; `ahead` are images that are likely next."""
 
     key: ImageKey
-    look: Look
+    look: DisplaySettings
     panel: Panel
     ahead: tuple[ImageKey, ...] = ()
 

@@ -1,7 +1,8 @@
 """Finding the images of a dataset, with sizes, times and numbers of frames.
 
-`walk.scan_files` finds them one by one; `measure` finds out the rest. `scan`
-does both at once, `lister.list_images` shows what is found meanwhile.
+`walk.scan_files` finds them one by one; `measure` finds out sizes, times and
+frames. `scan` does both at once, `incremental_scan.list_images` reports what is
+found meanwhile.
 """
 
 import os
@@ -12,31 +13,19 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from mia_tui.dataset.hashes import duplicate_groups, file_hash
 from mia_tui.dataset.images.decode import count_frames
 from mia_tui.dataset.images.reading import ANIMATED_SUFFIXES, IMAGE_SUFFIXES, STACK_SUFFIXES
 from mia_tui.dataset.model import ImageFile, ImageKey
-from mia_tui.dataset.scan.index import ScanIndex, each
+from mia_tui.dataset.scan.index import ScanIndex, map_in_threads
 from mia_tui.dataset.scan.other_kinds import OtherKinds
-from mia_tui.dataset.scan.walk import NaturalKey, ScanProblem, natural_key, scan_files
+from mia_tui.dataset.scan.walk import ScanProblem, scan_files
 from mia_tui.errors import DataError, DecodeError
 from mia_tui.text import counted, name_some, printable
 
 if TYPE_CHECKING:
     from mia_tui.config.train import Frames
 
-__all__ = [
-    "NaturalKey",
-    "Scan",
-    "ScanProblem",
-    "duplicate_groups",
-    "file_hash",
-    "natural_key",
-    "scan",
-    "scan_files",
-]
-
-_TOLD_EVERY = 1000  # files between two calls of `progress`
+_REPORTED_EVERY = 1000  # files between two calls of `progress`
 
 
 @dataclass(frozen=True)
@@ -46,7 +35,7 @@ class Scan:
     Attributes:
         keys: One for each frame, in the dataset's order.
         files: One for each file, with size and time, in the same order.
-        problems: What could not be looked at.
+        problems: Files and folders that could not be read.
         other_kinds: Files of other kinds.
     """
 
@@ -57,12 +46,12 @@ class Scan:
 
     @property
     def notes(self) -> list[str]:
-        """What could not be looked at and what was left out, a sentence each for the user."""
+        """What could not be read and what was left out, one sentence each, for the user."""
         return [*problem_notes(self.problems), *self.other_kinds.notes]
 
 
-class Measured(NamedTuple):
-    """A file that is there, with the number of images it holds."""
+class MeasuredFile(NamedTuple):
+    """A file with the number of images it contains."""
 
     path: str
     size: int
@@ -73,17 +62,17 @@ class Measured(NamedTuple):
 def scan(root: Path, *, frames: "Frames" = "first", progress: Callable[[int], None] | None = None) -> Scan:
     """Find all images of a folder and how many frames each file has.
 
-    Only files that may hold several images are opened (TIFF; GIF and WebP if `frames` is all), and only
-    once while they stay as they are. A file whose frames cannot be counted stands for one image, like any
-    other that will turn out to be damaged.
+    Only files that may contain several images are opened (TIFF; GIF and WebP if `frames` is all), and only once as
+    long as they do not change. A file whose frames cannot be counted is listed as one image, like any other damaged
+    file.
 
     Args:
         root: Folder of the dataset.
-        frames: Whether an animated GIF or WebP counts as its first frame or as all of them.
-        progress: Told now and then how many files were found so far.
+        frames: Whether only the first frame of an animated GIF or WebP counts, or all of them.
+        progress: Called now and then with the number of files found so far.
 
     Raises:
-        DataError: If the folder is not there, is a file, cannot be read, or holds no images.
+        DataError: If the folder does not exist, is a file, cannot be read, or contains no images.
     """
     check_root(root)
     problems: list[ScanProblem] = []
@@ -91,7 +80,7 @@ def scan(root: Path, *, frames: "Frames" = "first", progress: Callable[[int], No
     found = []
     for path in scan_files(root, problems=problems, other_kinds=other_kinds):
         found.append(path)
-        if progress is not None and len(found) % _TOLD_EVERY == 0:
+        if progress is not None and len(found) % _REPORTED_EVERY == 0:
             progress(len(found))
     files, keys = [], []
     for path, size, mtime_ns, count in measure(root, found, frames, problems, other_kinds):
@@ -108,15 +97,15 @@ def measure(
     frames: "Frames",
     problems: list[ScanProblem],
     other_kinds: OtherKinds,
-) -> Iterator[Measured]:
-    """Find out size, time and number of images of files, one after the other; in threads where the disk is slow.
+) -> Iterator[MeasuredFile]:
+    """Find out size, time and number of images of files, in order; in threads if the disk is slow.
 
     Args:
         root: Folder of the dataset.
         found: Its files, from `scan_files`.
         frames: As for `scan`.
-        problems: Gets the files that are not there any more.
-        other_kinds: Files of other kinds, named where there is no image.
+        problems: Files that cannot be read are added to it.
+        other_kinds: Files of other kinds, for the error if there is no image.
 
     Raises:
         DataError: If there is no file.
@@ -125,15 +114,17 @@ def measure(
     suffixes = STACK_SUFFIXES | ANIMATED_SUFFIXES if frames == "all" else STACK_SUFFIXES
     is_empty = True
     try:
-        for file, count in each(partial(_look_at, root, os.fspath(root), frames, suffixes, index), found):
+        for file, count in map_in_threads(
+            partial(_look_at, root, os.fspath(root), frames, suffixes, index), found
+        ):
             if isinstance(count, OSError):
-                message = f"The file cannot be looked at: {count.strerror}."
+                message = f"The file cannot be read: {count.strerror}."
                 problems.append(ScanProblem(file.path, message))
                 continue
             is_empty = False
             if count is not None and index.frames(file) is None:
                 index.remember(file, frames=count)
-            yield Measured(file.path, file.size or 0, file.mtime_ns or 0, count or 1)
+            yield MeasuredFile(file.path, file.size or 0, file.mtime_ns or 0, count or 1)
     finally:
         index.save()
     if is_empty:
@@ -141,18 +132,18 @@ def measure(
 
 
 def problem_notes(problems: Sequence[ScanProblem]) -> list[str]:
-    """What could not be looked at, as a sentence for the user; none if there is nothing to say."""
+    """What could not be read, as a sentence for the user; empty if there is nothing to say."""
     if not problems:
         return []
     named = name_some(f"{problem.path} ({problem.message.removesuffix('.')})" for problem in problems)
-    return [f"{counted(len(problems), 'place')} could not be looked into: {named}."]
+    return [f"{counted(len(problems), 'file or folder', 'files or folders')} could not be read: {named}."]
 
 
 def check_root(root: Path) -> None:
-    """Refuse a dataset that is no folder.
+    """Refuse a dataset that is not a folder.
 
     Raises:
-        DataError: If it is a file, or is not there.
+        DataError: If it is a file, or does not exist.
     """
     try:
         mode = root.stat().st_mode
@@ -160,10 +151,10 @@ def check_root(root: Path) -> None:
         raise DataError(f"There is no folder {printable(root)}.", "Check how it is spelt.") from None
     except OSError as error:
         raise DataError(
-            f"{printable(root)} cannot be looked into: {error.strerror}.", "Name a folder you may read."
+            f"{printable(root)} cannot be read: {error.strerror}.", "Name a folder that you may read."
         ) from error
     if not stat.S_ISDIR(mode):
-        raise DataError(f"{printable(root)} is a file.", "Name the folder that holds the images.")
+        raise DataError(f"{printable(root)} is a file.", "Name the folder that contains the images.")
 
 
 def _no_images(root: Path, problems: list[ScanProblem], other_kinds: OtherKinds) -> DataError:
@@ -178,7 +169,7 @@ def _no_images(root: Path, problems: list[ScanProblem], other_kinds: OtherKinds)
 def _look_at(
     root: Path, folder: str, frames: "Frames", suffixes: frozenset[str], index: ScanIndex, path: str
 ) -> tuple[ImageFile, int | OSError | None]:
-    """Size and time of a file, and its number of images where it may hold several and they can be counted."""
+    """Size and time of a file, and its number of images if it may contain several and they can be counted."""
     try:
         status = os.stat(f"{folder}/{path}")  # noqa: PTH116  (100,000 of them)
     except OSError as error:

@@ -1,16 +1,17 @@
-"""From a file of labels to the store: all that was asked for in one transaction, or nothing."""
+"""Importing labels that were read from a file into the store: all in one transaction, or nothing."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from mia_tui.dataset.class_book import class_name
-from mia_tui.dataset.interchange.labelfile import LabelFile
+from mia_tui.dataset.class_rules import class_name
+from mia_tui.dataset.interchange.formats import LabelFile
 from mia_tui.dataset.labelled import META_SOURCE
 from mia_tui.dataset.model import ImageKey
-from mia_tui.dataset.scan.scanner import natural_key
-from mia_tui.dataset.store.label_store import Label, LabelStore
+from mia_tui.dataset.scan.walk import natural_key
+from mia_tui.dataset.store.label_store import LabelStore
+from mia_tui.dataset.store.records import Label
 from mia_tui.errors import LabelFileError
 from mia_tui.text import counted, name_some
 
@@ -23,12 +24,12 @@ class ImportReport:
     """What an import did.
 
     Attributes:
-        images: Images that the file gives a class.
+        images: Images for which the file has a class.
         changed: How many of them had no label or another one before.
         created: Classes that are new in the dataset.
         skipped: Rows that were not used, for any reason.
-        kept: Images whose label by a person was kept against their folder's class.
-        notes: Sentences that name what was skipped, kept or left out.
+        kept: Images that kept the label a person gave them instead of the class of their folder.
+        notes: Sentences that say what was skipped, kept or left out.
     """
 
     images: int
@@ -48,7 +49,7 @@ def import_into(
     unmatched: Unmatched = "skip",
     first: Callable[[LabelStore], object] = lambda store: None,
 ) -> ImportReport:
-    """`import_labels` into a labels.db that need not be there yet; it is made only for a file that is taken.
+    """`import_labels` into a labels.db that need not exist yet; it is only created if the file is accepted.
 
     Args:
         path: The labels.db.
@@ -56,10 +57,10 @@ def import_into(
         annotator: Who imports; the login name if left out.
         unknown_classes: As for `import_labels`.
         unmatched: As for `import_labels`.
-        first: Done with the store before: labels that are there follow their files.
+        first: Called with the store before the import, so that existing labels move with their files.
 
     Raises:
-        LabelFileError: If the file is refused; nothing is imported or made.
+        LabelFileError: If the file is refused; nothing is imported or created.
         StoreError: If the store cannot be read or written; nothing is imported.
     """
     existing = LabelStore.open_existing(path)
@@ -79,16 +80,16 @@ def import_labels(
     unknown_classes: UnknownClasses = "create",
     unmatched: Unmatched = "skip",
 ) -> ImportReport:
-    """Put the labels of a file into the store, as one step that can be undone.
+    """Write the labels of a file to the store, as one step that can be undone.
 
-    Labels of a CSV file or of MIA replace those in the store; the classes of folders give way to what a
-    person decided.
+    Labels of a CSV file or of MIA replace those in the store; the class of a folder does not replace a label that
+    a person gave.
 
     Args:
         store: Labels of the dataset.
         file: What was read.
-        unknown_classes: What to do with classes the dataset does not have.
-        unmatched: What to do with rows that name no image, or several, and with broken label files.
+        unknown_classes: What to do with classes that the dataset does not have.
+        unmatched: What to do with rows that match no image, or several, and with broken label files.
 
     Raises:
         LabelFileError: If rows or classes are refused, or the file has no usable label; nothing is imported.
@@ -111,7 +112,7 @@ def import_labels(
         store.set_meta(META_SOURCE, file.source)
     if kept:
         some = name_some(key.path for key in sorted(kept))
-        faults.append(f"{counted(len(kept), 'image')} kept the class a person gave: {some}.")
+        faults.append(f"{counted(len(kept), 'image')} kept the class that a person gave: {some}.")
     return ImportReport(
         images=len(wanted),
         changed=changed,
@@ -129,7 +130,7 @@ def check_file(
     unknown_classes: UnknownClasses = "create",
     unmatched: Unmatched = "skip",
 ) -> list[str]:
-    """What of a file cannot be used, as sentences; asked before anything is written.
+    """What cannot be used of a file, as sentences; checked before anything is written.
 
     Args:
         file: What was read.
@@ -142,18 +143,20 @@ def check_file(
     """
     faults = _faults(file)
     if unmatched == "refuse" and _skipped(file):
-        raise LabelFileError(f"{file.name} is refused. {' '.join(faults)}", "Mend it; nothing was imported.")
+        raise LabelFileError(
+            f"{file.name} is refused. {' '.join(faults)}", "Correct it; nothing was imported."
+        )
     if not file.labels:
         raise LabelFileError(
             f"{file.name} labels no image of the dataset. {' '.join(faults)}".rstrip(),
-            "File names count from the dataset's folder, as cells/a.png.",
+            "File names are relative to the dataset's folder, as cells/a.png.",
         )
     unknown = [name for name in _class_names(file) if name not in known]
     if unknown_classes == "refuse" and unknown:
         raise LabelFileError(
             f"{file.name} names {counted(len(unknown), 'class', 'classes')} that the dataset does not have: "
             f"{name_some(unknown)}.",
-            "Pass --unknown-classes create, or mend the names; nothing was imported.",
+            "Pass --unknown-classes create, or correct the names; nothing was imported.",
         )
     return faults
 
@@ -166,8 +169,8 @@ def _faults(file: LabelFile) -> list[str]:
     """A sentence for each kind of row that cannot be used."""
     kinds = (
         (file.unmatched, "names no image of the dataset", "name no image of the dataset"),
-        (file.outside, "lies outside the dataset", "lie outside the dataset"),
-        (file.ambiguous, "fits several images", "fit several images"),
+        (file.outside, "is outside the dataset", "are outside the dataset"),
+        (file.ambiguous, "matches several images", "match several images"),
         (file.unreadable, "cannot be used", "cannot be used"),
     )
     faults = [
@@ -183,12 +186,12 @@ def _faults(file: LabelFile) -> list[str]:
 
 
 def _class_names(file: LabelFile) -> list[str]:
-    """The classes that images of the file have, in natural order."""
+    """The classes of the file's images, in natural order."""
     return sorted({class_name(name) for name in file.labels.values()}, key=natural_key)
 
 
 def _class_ids(store: LabelStore, file: LabelFile, *, create: bool) -> tuple[dict[str, int], list[str]]:
-    """The id of each class; those of the file that the dataset lacks are created, and returned in order."""
+    """The id of each class; the file's new classes are created, and returned in order."""
     ids = {known.name: known.id for known in store.classes()}
     ordered = [class_name(name) for name in file.classes] or _class_names(file)
     created = [name for name in dict.fromkeys(ordered) if name not in ids] if create else []
@@ -199,7 +202,7 @@ def _class_ids(store: LabelStore, file: LabelFile, *, create: bool) -> tuple[dic
 def _kept(
     file: LabelFile, wanted: Mapping[ImageKey, int], present: Mapping[ImageKey, Label]
 ) -> set[ImageKey]:
-    """Images whose label by a person stands against the class of their folder."""
+    """Images with a label by a person that differs from the class of their folder."""
     if file.source != "folders":
         return set()
     return {

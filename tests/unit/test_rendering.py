@@ -11,7 +11,14 @@ from PIL import Image
 from terminal_support import a_photo, psnr
 
 from mia_tui.dataset.images.decode import decode, fit
-from mia_tui.dataset.images.display import MAX_SCALE, Look, Pixels, View, load_pixels, load_view
+from mia_tui.dataset.images.rendering import (
+    MAX_SCALE,
+    DisplaySettings,
+    LoadedImage,
+    RenderedImage,
+    load_image,
+    render_image,
+)
 from mia_tui.errors import DecodeError
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's about odd tags; decode drops them
@@ -32,7 +39,7 @@ def numbered(width: int = 40, height: int = 30) -> np.ndarray:
 
 @pytest.mark.parametrize("suffix", ["png", "tif", "bmp"])
 def test_a_small_image_is_never_enlarged(tmp_path: Path, suffix: str) -> None:
-    view = load_view(save(tmp_path / f"cell.{suffix}", numbered()), 0, BOX, Look())
+    view = render_image(save(tmp_path / f"cell.{suffix}", numbered()), 0, BOX, DisplaySettings())
     assert np.array_equal(view.pixels, numbered())
     assert (view.image_width, view.image_height) == (40, 30)
     assert view.scale == pytest.approx(800 / 30)
@@ -43,7 +50,7 @@ def test_a_small_image_is_never_enlarged(tmp_path: Path, suffix: str) -> None:
 @pytest.mark.parametrize("suffix", ["jpg", "png"])
 def test_a_large_image_is_fitted_into_the_box(tmp_path: Path, size: tuple[int, int], suffix: str) -> None:
     pixels = np.asarray(Image.fromarray(a_photo(noise=0)).resize(size))
-    view = load_view(save(tmp_path / f"photo.{suffix}", pixels), 0, BOX, Look())
+    view = render_image(save(tmp_path / f"photo.{suffix}", pixels), 0, BOX, DisplaySettings())
     height, width = view.pixels.shape[:2]
     assert width <= 1200
     assert height <= 800
@@ -62,7 +69,7 @@ def test_a_large_lying_jpeg_is_seen_upright(tmp_path: Path, orientation: int) ->
     exif[0x0112] = orientation
     path = save(tmp_path / "photo.jpg", lying, exif=exif)
     for zoom in (1.0, 2.0, 9.0):
-        view = load_view(path, 0, (300, 200), Look(zoom=zoom))
+        view = render_image(path, 0, (300, 200), DisplaySettings(zoom=zoom))
         assert (view.image_width, view.image_height) == (3000, 2000)
         part = upright[
             int(view.top) : int(view.top + view.height), int(view.left) : int(view.left + view.width)
@@ -78,7 +85,7 @@ def test_strips_and_single_pixels_are_seen(
     tmp_path: Path, shape: tuple[int, int], zoom: float, box: tuple[int, int]
 ) -> None:
     path = save(tmp_path / "strip.png", np.full((*shape, 3), 77, np.uint8))
-    view = load_view(path, 0, box, Look(zoom=zoom, centre=(0.0, 1.0)))
+    view = render_image(path, 0, box, DisplaySettings(zoom=zoom, centre=(0.0, 1.0)))
     assert (view.pixels == 77).all()
     assert view.pixels.shape[1] <= max(1, box[0])
     assert view.pixels.shape[0] <= max(1, box[1])
@@ -88,7 +95,7 @@ def test_strips_and_single_pixels_are_seen(
 @pytest.mark.parametrize("centre", [(0.5, 0.5), (0.0, 0.0), (1.0, 1.0), (0.3, 0.9)])
 def test_zoomed_in_every_pixel_is_a_square_block(tmp_path: Path, centre: tuple[float, float]) -> None:
     path = save(tmp_path / "cell.png", numbered())
-    view = load_view(path, 0, (200, 100), Look(zoom=4.0, centre=centre))
+    view = render_image(path, 0, (200, 100), DisplaySettings(zoom=4.0, centre=centre))
     block = int(view.scale)
     assert block == view.scale == 13  # 4 * 100 / 30, as a whole number
     left, top, width, height = (int(v) for v in (view.left, view.top, view.width, view.height))
@@ -99,18 +106,18 @@ def test_zoomed_in_every_pixel_is_a_square_block(tmp_path: Path, centre: tuple[f
 
 def test_zoom_ends_where_single_pixels_fill_the_eye(tmp_path: Path) -> None:
     path = save(tmp_path / "cell.png", numbered())
-    view = load_view(path, 0, BOX, Look(zoom=1e6))
+    view = render_image(path, 0, BOX, DisplaySettings(zoom=1e6))
     assert view.scale == MAX_SCALE
 
 
 def test_between_whole_image_and_pixels_the_part_is_as_in_the_file(tmp_path: Path) -> None:
     pixels = np.asarray(Image.fromarray(a_photo(noise=0)).resize((900, 600)))
     path = save(tmp_path / "photo.png", pixels)
-    view = load_view(path, 0, (300, 200), Look(zoom=3.0, centre=(0.25, 0.75)))
+    view = render_image(path, 0, (300, 200), DisplaySettings(zoom=3.0, centre=(0.25, 0.75)))
     assert view.scale == pytest.approx(1.0)
     left, top = int(view.left), int(view.top)
     assert np.array_equal(view.pixels, pixels[top : top + 200, left : left + 300])
-    half = load_view(path, 0, (300, 200), Look(zoom=1.5, centre=(0.0, 0.0)))
+    half = render_image(path, 0, (300, 200), DisplaySettings(zoom=1.5, centre=(0.0, 0.0)))
     assert half.scale == pytest.approx(0.5)
     assert half.pixels.shape == (200, 300, 3)
     shown = fit(pixels[:400, :600], 300, 200, geometry="squash", resize="linear")
@@ -119,25 +126,25 @@ def test_between_whole_image_and_pixels_the_part_is_as_in_the_file(tmp_path: Pat
 
 def test_pixels_that_are_kept_show_the_same_as_the_file(tmp_path: Path) -> None:
     path = save(tmp_path / "photo.png", a_photo())
-    pixels = load_pixels(path)
-    assert isinstance(pixels, Pixels)
+    pixels = load_image(path)
+    assert isinstance(pixels, LoadedImage)
     path.unlink()  # nothing is read again
-    kept = load_view(pixels, 0, BOX, Look(zoom=5.0, invert=True, window=(1, 99)))
+    kept = render_image(pixels, 0, BOX, DisplaySettings(zoom=5.0, invert=True, window=(1, 99)))
     save(path, a_photo())
     assert np.array_equal(
-        kept.pixels, load_view(path, 0, BOX, Look(zoom=5.0, invert=True, window=(1, 99))).pixels
+        kept.pixels, render_image(path, 0, BOX, DisplaySettings(zoom=5.0, invert=True, window=(1, 99))).pixels
     )
 
 
-def seen(path: Path, look: Look, box: tuple[int, int] = BOX) -> View:
-    return load_view(path, 0, box, look)
+def seen(path: Path, look: DisplaySettings, box: tuple[int, int] = BOX) -> RenderedImage:
+    return render_image(path, 0, box, look)
 
 
 def test_zooming_and_panning_never_leave_the_image(tmp_path: Path) -> None:
     path = save(tmp_path / "photo.png", a_photo(60, 40))
     random = np.random.default_rng(3)
     for knows in (False, True):
-        look = Look()
+        look = DisplaySettings()
         for _ in range(200):
             view = seen(path, look, (120, 100)) if knows else None
             if random.random() < 0.5:
@@ -152,16 +159,16 @@ def test_zooming_and_panning_never_leave_the_image(tmp_path: Path) -> None:
 
 
 def test_zooming_out_again_ends_at_the_whole_image() -> None:
-    look = Look()
+    look = DisplaySettings()
     for factor in (1.5, 1.5, 1.5, 1 / 1.5, 1 / 1.5, 1 / 1.5):
         look = look.panned(0.25, 0.25).zoomed(factor)
-    assert look == Look()
+    assert look == DisplaySettings()
 
 
 def test_a_step_back_from_the_edge_is_a_step(tmp_path: Path) -> None:
     """Steps beyond the edge do not count."""
     path = save(tmp_path / "photo.png", a_photo(600, 400))
-    look = Look().zoomed(4.0, seen(path, Look()))
+    look = DisplaySettings().zoomed(4.0, seen(path, DisplaySettings()))
     for _ in range(50):
         look = look.panned(0.25, 0.0, seen(path, look))
     edge = seen(path, look)
@@ -172,7 +179,7 @@ def test_a_step_back_from_the_edge_is_a_step(tmp_path: Path) -> None:
 
 def test_panning_moves_by_shares_of_what_is_seen(tmp_path: Path) -> None:
     path = save(tmp_path / "photo.png", a_photo(1200, 800))
-    look = Look(zoom=8.0)
+    look = DisplaySettings(zoom=8.0)
     first, second = seen(path, look), seen(path, look.panned(0.5, -0.5))
     assert second.left - first.left == pytest.approx(first.width / 2, abs=1)
     assert first.top - second.top == pytest.approx(first.height / 2, abs=1)
@@ -183,31 +190,31 @@ def ramp(path: Path, low: int = 0, high: int = 255) -> Path:
     return save(path, np.repeat(values[None], 16, axis=0))
 
 
-def tones(path: Path, look: Look) -> np.ndarray:
-    return load_view(path, 0, BOX, look).pixels[0, :, 0].astype(int)
+def tones(path: Path, look: DisplaySettings) -> np.ndarray:
+    return render_image(path, 0, BOX, look).pixels[0, :, 0].astype(int)
 
 
 def test_brightness_contrast_and_invert_do_what_they_say(tmp_path: Path) -> None:
     path = ramp(tmp_path / "ramp.png")
-    usual = tones(path, Look())
-    assert np.array_equal(tones(path, Look(invert=True)), 255 - usual)
-    assert np.abs(tones(path, Look(brightness=20)) - (usual + 51).clip(0, 255)).max() <= 1
-    assert np.abs(tones(path, Look(brightness=-20)) - (usual - 51).clip(0, 255)).max() <= 1
-    steep = tones(path, Look(contrast=50))
+    usual = tones(path, DisplaySettings())
+    assert np.array_equal(tones(path, DisplaySettings(invert=True)), 255 - usual)
+    assert np.abs(tones(path, DisplaySettings(brightness=20)) - (usual + 51).clip(0, 255)).max() <= 1
+    assert np.abs(tones(path, DisplaySettings(brightness=-20)) - (usual - 51).clip(0, 255)).max() <= 1
+    steep = tones(path, DisplaySettings(contrast=50))
     assert (np.diff(steep) >= 0).all()
     assert (steep == 0).sum() > 60
     assert (steep == 255).sum() > 60
     assert abs(int(steep[128]) - 128) <= 2
-    assert set(tones(path, Look(contrast=100)).tolist()) <= {0, 255}
-    assert np.abs(tones(path, Look(contrast=-100)) - 128).max() <= 1
+    assert set(tones(path, DisplaySettings(contrast=100)).tolist()) <= {0, 255}
+    assert np.abs(tones(path, DisplaySettings(contrast=-100)) - 128).max() <= 1
 
 
 def test_a_window_spreads_the_tones_between_its_percentiles(tmp_path: Path) -> None:
     path = ramp(tmp_path / "dim.png", 40, 90)
-    assert tones(path, Look()).max() == 90
-    whole = tones(path, Look(window=(0, 100)))
+    assert tones(path, DisplaySettings()).max() == 90
+    whole = tones(path, DisplaySettings(window=(0, 100)))
     assert (whole[0], whole[-1]) == (0, 255)
-    cut = tones(path, Look(window=(10, 90)))
+    cut = tones(path, DisplaySettings(window=(10, 90)))
     assert (cut[:20] == 0).all()
     assert (cut[-20:] == 255).all()
 
@@ -215,13 +222,15 @@ def test_a_window_spreads_the_tones_between_its_percentiles(tmp_path: Path) -> N
 def test_a_window_leaves_an_image_of_one_value_alone(tmp_path: Path) -> None:
     for value in (0, 9, 255):
         path = save(tmp_path / "flat.png", np.full((9, 9), value, np.uint8))
-        assert (load_view(path, 0, BOX, Look(window=(5, 95))).pixels == value).all()
+        assert (render_image(path, 0, BOX, DisplaySettings(window=(5, 95))).pixels == value).all()
 
 
 def test_a_few_bright_spots_on_black_are_seen_through_a_window(tmp_path: Path) -> None:
     pixels = np.zeros((100, 100), np.uint8)
     pixels[50, 50:53] = (20, 40, 60)
-    shown = load_view(save(tmp_path / "spots.png", pixels), 0, BOX, Look(window=(2, 98))).pixels[50, :, 0]
+    shown = render_image(
+        save(tmp_path / "spots.png", pixels), 0, BOX, DisplaySettings(window=(2, 98))
+    ).pixels[50, :, 0]
     assert shown[52] == 255
     assert 0 < shown[50] < shown[51] < 255
 
@@ -229,10 +238,10 @@ def test_a_few_bright_spots_on_black_are_seen_through_a_window(tmp_path: Path) -
 @pytest.mark.parametrize(("channel", "index"), [("red", 0), ("green", 1), ("blue", 2)])
 def test_one_channel_is_shown_in_grey(tmp_path: Path, channel: str, index: int) -> None:
     path = save(tmp_path / "cell.png", numbered())
-    view = load_view(path, 0, BOX, Look(channel=channel))  # type: ignore[arg-type]
+    view = render_image(path, 0, BOX, DisplaySettings(channel=channel))  # type: ignore[arg-type]
     assert np.array_equal(view.pixels, numbered()[..., index : index + 1].repeat(3, axis=2))
     grey = ramp(tmp_path / "ramp.png")
-    assert np.array_equal(tones(grey, Look(channel=channel)), tones(grey, Look()))  # type: ignore[arg-type]
+    assert np.array_equal(tones(grey, DisplaySettings(channel=channel)), tones(grey, DisplaySettings()))  # type: ignore[arg-type]
 
 
 def deep_path(tmp_path: Path, kind: str) -> Path:
@@ -249,36 +258,36 @@ def deep_path(tmp_path: Path, kind: str) -> Path:
 @pytest.mark.parametrize("kind", ["tif", "png"])
 def test_a_window_of_a_deep_image_is_that_of_its_raw_values(tmp_path: Path, kind: str) -> None:
     path = deep_path(tmp_path, kind)
-    usual = load_view(path, 0, BOX, Look())
+    usual = render_image(path, 0, BOX, DisplaySettings())
     assert np.array_equal(usual.pixels, decode(path))
-    narrow = load_view(path, 0, BOX, Look(window=(40, 60))).pixels[9, :, 0].astype(int)
+    narrow = render_image(path, 0, BOX, DisplaySettings(window=(40, 60))).pixels[9, :, 0].astype(int)
     assert (narrow[:100] == 0).all()
     assert (narrow[-100:] == 255).all()
     assert len(np.unique(narrow)) > 40  # nothing was lost in 8 bits before
-    wide = load_view(path, 0, BOX, Look(window=(0, 100))).pixels[9, :, 0]
+    wide = render_image(path, 0, BOX, DisplaySettings(window=(0, 100))).pixels[9, :, 0]
     assert np.ptp(wide.astype(int)) <= 2
 
 
 def test_kept_pixels_of_a_deep_image_follow_the_window(tmp_path: Path) -> None:
     path = deep_path(tmp_path, "tif")
-    look = Look(window=(40, 60), zoom=4.0)
-    from_file = load_view(path, 0, BOX, look).pixels
-    assert np.array_equal(load_view(load_pixels(path), 0, BOX, look).pixels, from_file)
-    assert np.array_equal(load_view(load_pixels(path, window=look.window), 0, BOX, look).pixels, from_file)
+    look = DisplaySettings(window=(40, 60), zoom=4.0)
+    from_file = render_image(path, 0, BOX, look).pixels
+    assert np.array_equal(render_image(load_image(path), 0, BOX, look).pixels, from_file)
+    assert np.array_equal(render_image(load_image(path, window=look.window), 0, BOX, look).pixels, from_file)
 
 
 @pytest.mark.parametrize("window", [(50.0, 50.0), (-1.0, 50.0), (90.0, 101.0)])
 def test_a_window_that_is_none_is_refused(window: tuple[float, float]) -> None:
     with pytest.raises(ValueError, match="percentiles"):
-        Look(window=window)
+        DisplaySettings(window=window)
 
 
 def test_pages_are_frames(tmp_path: Path) -> None:
     pages = [Image.fromarray(np.full((8, 8), 10 * i, np.uint8)) for i in range(3)]
     pages[0].save(tmp_path / "stack.tif", save_all=True, append_images=pages[1:])
-    assert load_view(tmp_path / "stack.tif", 2, BOX, Look()).pixels[0, 0, 0] == 20
+    assert render_image(tmp_path / "stack.tif", 2, BOX, DisplaySettings()).pixels[0, 0, 0] == 20
     with pytest.raises(DecodeError, match="no frame 3"):
-        load_view(tmp_path / "stack.tif", 3, BOX, Look())
+        render_image(tmp_path / "stack.tif", 3, BOX, DisplaySettings())
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "bmp", "gif", "webp", "tif"])
@@ -296,7 +305,9 @@ def test_damaged_bytes_give_a_view_or_a_sentence_and_nothing_else(
         cut = random.integers(1, len(data) + 1) if random.random() < 0.3 else len(data)
         path.write_bytes(data[:cut].tobytes())
         try:
-            view = load_view(path, 0, (20, 20), Look(zoom=zoom, window=(1, 99)), max_megapixels=4)
+            view = render_image(
+                path, 0, (20, 20), DisplaySettings(zoom=zoom, window=(1, 99)), max_megapixels=4
+            )
             assert view.pixels.ndim == 3
         except DecodeError as error:
             assert error.message.startswith("cell.")
@@ -309,9 +320,9 @@ def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
     photo.write_bytes(photo.read_bytes()[:5000])
     for path, says in ((huge, "megapixels"), (photo, "cut short"), (tmp_path / "gone.png", "not there")):
         with pytest.raises(DecodeError, match=says):
-            load_view(path, 0, BOX, Look())
+            render_image(path, 0, BOX, DisplaySettings())
         with pytest.raises(DecodeError, match=says):
-            load_pixels(path)
+            load_image(path)
 
 
 def test_a_jpeg_of_100_megapixels_needs_little_memory(tmp_path: Path) -> None:
@@ -320,12 +331,12 @@ def test_a_jpeg_of_100_megapixels_needs_little_memory(tmp_path: Path) -> None:
     small = save(tmp_path / "small.jpg", a_photo())
     program = f"""
 from pathlib import Path
-from mia_tui.dataset.images.display import Look, load_view
+from mia_tui.dataset.images.rendering import DisplaySettings, render_image
 def peak():
     return int(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1])
-load_view(Path({str(small)!r}), 0, {BOX}, Look())
+render_image(Path({str(small)!r}), 0, {BOX}, DisplaySettings())
 before = peak()
-assert load_view(Path({str(path)!r}), 0, {BOX}, Look()).pixels.shape[0] > 700
+assert render_image(Path({str(path)!r}), 0, {BOX}, DisplaySettings()).pixels.shape[0] > 700
 print(peak() - before)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

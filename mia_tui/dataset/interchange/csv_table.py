@@ -1,8 +1,8 @@
-"""The rows of a CSV file, cell by cell, with the line that each begins in.
+"""Reading the rows of a CSV file, with the line in which each begins.
 
-Read line by line, so that a damaged file costs little memory, and strictly:
-where a quote is not closed, the rest of the file would be one cell. The csv
-module says neither that nor where the quote was opened.
+The file is read line by line, so that a damaged one needs little memory, and
+strictly: if a quote is not closed, everything after it would be one cell. The
+csv module reports neither that nor where the quote was opened.
 """
 
 import codecs
@@ -18,11 +18,11 @@ from mia_tui.errors import LabelFileError
 from mia_tui.text import printable
 
 _LONGEST_LINE = 1_000_000  # characters: 50,000 columns of probabilities
-_LONGEST_CELL = 100_000  # characters: no path or name of a class is longer than a few thousand bytes
+_LONGEST_CELL = 100_000  # characters: no path or class name is longer than a few thousand bytes
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, since it begins with the mark of UTF-16
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
@@ -30,8 +30,8 @@ _MARKS = (
 _WORKBOOKS = (
     b"PK\x03\x04",
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
-)  # of Excel and its like: .xlsx and .ods, .xls
-_LOOKED_AT = 8  # bytes: the names of columns, of which every second byte is zero in UTF-16 without a mark
+)  # .xlsx and .ods, .xls
+_LOOKED_AT = 8  # bytes: of the column names, where every second byte is zero in UTF-16 without a mark
 
 _DELIMITERS = (",", ";", "\t", "|")
 _SEPARATOR_LINE = re.compile(r'"?sep=(\\t|[^\w"\r\n])"?[,;\s]*', re.IGNORECASE)  # Excel's own first line
@@ -41,14 +41,14 @@ _BAD_BYTE = re.compile("[\udc80-\udcff]")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class CsvRow:
     """One row.
 
     Attributes:
         line: Where it begins, from 1.
         cells: Its cells, without their quotes.
-        opened: Line of the opening quote of each cell that goes over several lines, by the cell's place.
-        stray: Places of cells that hold a quote without being in quotes.
+        opened: Line of the opening quote of each cell that spans several lines, by the cell's position.
+        stray: Positions of cells that contain a quote without being quoted.
     """
 
     line: int
@@ -58,20 +58,20 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Table:
-    """The first row with something in it, by each delimiter it may be meant by, and the rows behind it.
+class CsvTable:
+    """The first non-empty row, split by each possible delimiter, and the rows after it.
 
     Attributes:
-        name: Of the file, for sentences.
-        headers: The first row, by delimiter; the one that a line `sep=` names, or else every common one.
+        name: Of the file, for messages.
+        headers: The first row, by delimiter: the one that a line `sep=` names, or else every common one.
     """
 
     name: str
-    headers: dict[str, Row]
+    headers: dict[str, CsvRow]
     lines: "_Lines"
 
-    def rows(self, delimiter: str) -> Iterator[Row]:
-        """The rows behind the first one that are not blank; once only.
+    def rows(self, delimiter: str) -> Iterator[CsvRow]:
+        """The rows after the first one that are not blank; can be called once.
 
         Raises:
             LabelFileError: If a quote is not closed or closes within a cell, or the text cannot be read.
@@ -83,11 +83,11 @@ class Table:
 
 
 @contextmanager
-def open_table(path: Path) -> Iterator[Table]:
+def open_table(path: Path) -> Iterator[CsvTable]:
     """Open a CSV file: UTF-8, with or without byte order mark, or UTF-16.
 
     Raises:
-        LabelFileError: If it cannot be read or is no text, also where that is found while rows are read.
+        LabelFileError: If it cannot be read or is not text, also if that is only found while rows are read.
     """
     try:
         with path.open("rb") as raw:
@@ -96,7 +96,7 @@ def open_table(path: Path) -> Iterator[Table]:
                 raise LabelFileError(f"{printable(path.name)} is a workbook.", "Save its table as CSV UTF-8.")
             text = io.TextIOWrapper(raw, _encoding(head), newline="")
             lines = _Lines(text, path)
-            yield Table(lines.name, _headers(lines), lines)
+            yield CsvTable(lines.name, _headers(lines), lines)
     except FileNotFoundError:
         raise LabelFileError(f"There is no file {printable(path)}.", "Check the path.") from None
     except OSError as error:
@@ -104,11 +104,11 @@ def open_table(path: Path) -> Iterator[Table]:
 
 
 class _Lines(Iterator[str]):
-    """The lines of a text with their ends, whichever of the three kinds those are.
+    """The lines of a text with their line ends, of any of the three kinds.
 
     Attributes:
-        name: The file's, for sentences.
-        number: Of the line that came last, from 1.
+        name: The file's, for messages.
+        number: Of the last line, from 1.
     """
 
     def __init__(self, text: TextIO, path: Path) -> None:
@@ -126,11 +126,11 @@ class _Lines(Iterator[str]):
         if len(line) == _LONGEST_LINE and line[-1] not in "\r\n":
             raise self.refusal(self.number, f"has more than {_LONGEST_LINE:,} characters")
         if "\0" in line:
-            raise self.refusal(self.number, "holds a zero byte, so it is damaged or no text")
+            raise self.refusal(self.number, "contains a zero byte, so the file is damaged or not text")
         return line
 
-    def refusal(self, line: int, what: str, hint: str = "Mend that line.") -> LabelFileError:
-        """The error about a line of the file."""
+    def refusal(self, line: int, what: str, hint: str = "Correct that line.") -> LabelFileError:
+        """The error for a line of the file."""
         return LabelFileError(f"{self.name}, line {line} {what}.", hint)
 
     def _not_text(self, error: UnicodeError) -> LabelFileError:
@@ -146,7 +146,7 @@ class _Lines(Iterator[str]):
 
 
 def _encoding(head: bytes) -> str:
-    """What a file is written in, by its first bytes."""
+    """The encoding of a file, by its first bytes."""
     marked = next((encoding for mark, encoding in _MARKS if head.startswith(mark)), None)
     if marked is None and len(head) >= 4:
         low, high = any(head[::2]), any(head[1::2])
@@ -155,7 +155,7 @@ def _encoding(head: bytes) -> str:
 
 
 def _line_of_bad_byte(path: Path) -> int | None:
-    """The first line with a byte that is not UTF-8; None for what can be read once only."""
+    """The first line with a byte that is not UTF-8; None if the file can only be read once."""
     if not path.is_file():
         return None
     with path.open(encoding="utf-8", errors="surrogateescape", newline="") as text:
@@ -163,8 +163,8 @@ def _line_of_bad_byte(path: Path) -> int | None:
         return next((number for number, line in lines if _BAD_BYTE.search(line)), None)
 
 
-def _headers(lines: _Lines) -> dict[str, Row]:
-    first = next((line for line in lines if line.strip()), "").lstrip("\ufeff")  # a mark behind the mark
+def _headers(lines: _Lines) -> dict[str, CsvRow]:
+    first = next((line for line in lines if line.strip()), "").lstrip("\ufeff")  # a second mark
     said = _SEPARATOR_LINE.fullmatch(first)
     if said is not None:
         first = next((line for line in lines if line.strip()), "")
@@ -172,16 +172,16 @@ def _headers(lines: _Lines) -> dict[str, Row]:
     for delimiter in _DELIMITERS if said is None else (said.group(1).replace("\\t", "\t"),):
         try:
             headers[delimiter] = _row(first, delimiter, lines, iter(()))
-        except LabelFileError as error:  # between commas "a";"b" is no row
+        except LabelFileError as error:  # with commas, "a";"b" is not a row
             faults.append(error)
     if not headers:
         raise faults[0]
     return headers
 
 
-def _row(line: str, delimiter: str, lines: _Lines, further: Iterator[str]) -> Row:
-    """The row that begins with a line; `further` are the lines that its quotes may take in."""
-    row = Row(lines.number, [], {}, set())
+def _row(line: str, delimiter: str, lines: _Lines, further: Iterator[str]) -> CsvRow:
+    """The row that begins with a line; `further` are the lines that its quotes may span."""
+    row = CsvRow(lines.number, [], {}, set())
     if '"' not in line:
         row.cells.extend(line.rstrip("\r\n").split(delimiter))
         return row
@@ -196,7 +196,7 @@ def _row(line: str, delimiter: str, lines: _Lines, further: Iterator[str]) -> Ro
                 raise lines.refusal(
                     opened,
                     "has a quote that opens a cell and is closed in the middle of one",
-                    'Close it at the end of its cell; a quote that belongs to a name is written "".',
+                    'Close it at the end of its cell; a quote that is part of a name is written "".',
                 )
             if lines.number > opened:
                 row.opened[place] = opened
@@ -213,9 +213,9 @@ def _row(line: str, delimiter: str, lines: _Lines, further: Iterator[str]) -> Ro
 
 
 def _quoted(line: str, at: int, lines: _Lines, further: Iterator[str]) -> tuple[str, str, int]:
-    """A cell from behind its opening quote: its text, the line it ends in, and the place behind its closing quote."""
+    """A cell from after its opening quote: its text, the line it ends in, the position after its closing quote."""
     opened, pieces, length = lines.number, [], 0
-    hint = "Close it, or take it away; nothing was imported."
+    hint = "Close it, or remove it; nothing was imported."
     while True:
         end = line.find('"', at)
         is_doubled = line.startswith('""', end) if end >= 0 else False
@@ -236,7 +236,7 @@ def _quoted(line: str, at: int, lines: _Lines, further: Iterator[str]) -> tuple[
 
 
 def _closed(line: str, at: int, delimiter: str) -> int:
-    """Where the delimiter or the end of the line stands behind a closing quote; -1 if something else does."""
+    """Where the delimiter or the line end is after a closing quote; -1 if something else follows."""
     spaces = _SPACES.match(line, at)
     at = spaces.end() if spaces is not None else at
     return at if line.startswith(delimiter, at) or not line[at:].strip("\r\n") else -1

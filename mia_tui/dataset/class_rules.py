@@ -1,4 +1,4 @@
-"""Names, colours and keys of classes: what is allowed, and what is next."""
+"""Names, colours and keys of classes: what is allowed, and the next free ones."""
 
 import re
 import unicodedata
@@ -17,7 +17,7 @@ COLOURS = (
 KEYS = "1234567890abcdefghijklmnopqrstuvwxyz"
 LONGEST_NAME = 10_000
 
-_NAMED = 40  # characters of a name that is too long
+_SHOWN = 40  # characters of a name that is too long
 
 _COLOUR = re.compile("#[0-9a-f]{6}")
 
@@ -25,25 +25,25 @@ _COLOUR = re.compile("#[0-9a-f]{6}")
 def class_name(text: str) -> str:
     """The name of a class as it is stored and compared.
 
-    Spaces around it are dropped, letters composed (an umlaut is the same on a Mac), characters that
-    would steer a terminal and bytes that are not UTF-8 made visible as \\x1b.
+    Spaces around it are removed, letters are composed (so that an umlaut is the same on a Mac), and characters that
+    could control a terminal and bytes that are not UTF-8 are written as \\x1b.
     """
     return unicodedata.normalize("NFC", printable(text.strip()))
 
 
 def free_colour(classes: Sequence[ImageClass]) -> str:
-    """The first colour of the palette that no class has; from the start again when all are taken."""
-    return next(free_looks(classes))[0]
+    """The first colour of the palette that no class has; if all are taken, it starts again."""
+    return next(free_colours_and_keys(classes))[0]
 
 
 def free_key(classes: Iterable[ImageClass]) -> str | None:
-    """The first key that no class has; None when all are taken."""
+    """The first key that no class has; None if all are taken."""
     used = {other.key for other in classes}
     return next((key for key in KEYS if key not in used), None)
 
 
-def free_looks(classes: Sequence[ImageClass]) -> Iterator[tuple[str, str | None]]:
-    """Colour and key of each class that is added to others, one after the other, without end."""
+def free_colours_and_keys(classes: Sequence[ImageClass]) -> Iterator[tuple[str, str | None]]:
+    """Colour and key for each further class, endlessly."""
     colours, keys = {other.colour for other in classes}, {other.key for other in classes}
     free_colours = iter([colour for colour in COLOURS if colour not in colours])
     free_keys = iter([key for key in KEYS if key not in keys])
@@ -52,25 +52,25 @@ def free_looks(classes: Sequence[ImageClass]) -> Iterator[tuple[str, str | None]
 
 
 def check_class(name: str, colour: str, key: str | None, others: Iterable[ImageClass]) -> None:
-    """Refuse what a class cannot be.
+    """Refuse an invalid class.
 
     Raises:
-        DataError: If the name is empty or too long, name or key are taken, or colour or key are none.
+        DataError: If the name is empty or too long, the name or key is taken, or the colour or key is invalid.
     """
     if not name:
         raise DataError("A class needs a name.")
     if len(name) > LONGEST_NAME:
         raise DataError(
-            f"The class {name[:_NAMED]}… is {len(name):,} characters long.", "Give a shorter name."
+            f"The class {name[:_SHOWN]}… is {len(name):,} characters long.", "Choose a shorter name."
         )
     if not _COLOUR.fullmatch(colour):
-        raise DataError(f"The colour {printable(colour)} of class {name} is none.", "Write it as #rrggbb.")
+        raise DataError(f"The colour {printable(colour)} of class {name} is invalid.", "Write it as #rrggbb.")
     if key is not None and (len(key) != 1 or not key.isprintable() or key.isspace()):
-        raise DataError(f"The key {printable(key)!r} of class {name} is none.", "Give one character.")
+        raise DataError(f"The key {printable(key)!r} of class {name} is invalid.", "Use one character.")
     for other in others:
         if other.name == name and other.archived:
-            raise DataError(f"There is an archived class {name}.", "Restore it, or give another name.")
+            raise DataError(f"There is an archived class {name}.", "Restore it, or choose another name.")
         if other.name == name:
-            raise DataError(f"There is a class {name} already.", "Give another name.")
+            raise DataError(f"There is a class {name} already.", "Choose another name.")
         if key is not None and other.key == key:
-            raise DataError(f"The key {key} belongs to class {other.name}.", "Give another key.")
+            raise DataError(f"The key {key} belongs to class {other.name}.", "Choose another key.")

@@ -1,9 +1,9 @@
-"""Images of more than 8 bits, shown in 8.
+"""Images of more than 8 bits, converted to 8.
 
-Cameras deliver 10 to 16 bits in files of 16, and rarely use the whole range.
-So values are shown through a window from the image's own percentiles. What is
-brighter stays brighter, nothing wraps around, and a few hot pixels do not
-darken the rest (the predecessor had all three faults).
+Cameras deliver 10 to 16 bits in files of 16, and rarely use the whole range. So
+values are scaled by a window between percentiles of the image itself. Brighter
+values stay brighter, nothing wraps around, and a few hot pixels do not darken
+all others (MIA had all three faults).
 """
 
 import sys
@@ -15,25 +15,25 @@ from PIL import Image, ImageFile, TiffImagePlugin
 GREY_MODES = frozenset({"I", "F", "I;16", "I;16L", "I;16B", "I;16N"})
 _DEEP_COLOUR = frozenset(f"{bands};16{order}" for bands in ("RGB", "RGBA") for order in "LBN")
 
-# Shares of pixels outside the window at the dark and at the bright end. ImageJ's auto contrast leaves out 0.175 %
-# at each; 0.1 % keeps small bright things apart and still ignores nine hot pixels in an image of 96 x 96.
+# Fractions of pixels outside the window at the dark and the bright end. ImageJ's auto contrast excludes 0.175 % at
+# each; 0.1 % keeps small bright objects distinct and still ignores nine hot pixels in an image of 96 x 96.
 OUTSIDE = (0.001, 0.001)
-_SAMPLED = 1_000_000  # values the percentiles are taken from; all of 120 megapixels would take seconds
-_BLOCK = 1_000_000  # values turned into 8 bit at once, so that float64 stays small
+_SAMPLED = 1_000_000  # values used for percentiles; all of 120 megapixels would take seconds
+_BLOCK = 1_000_000  # values converted at once, so that float64 needs little memory
 
 _PHOTOMETRIC, _PLANAR, _SAMPLE_FORMAT = 262, 284, 339
 _WHITE_IS_ZERO, _UNSIGNED, _SEPARATE_PLANES = 0, 1, 2
 
 
 def has_deep_colour(image: ImageFile.ImageFile) -> bool:
-    """Whether a file holds 16 bits per colour, of which Pillow would keep the upper 8. Call before load()."""
+    """Whether a file has 16 bits per colour, of which Pillow would keep the upper 8. Call before load()."""
     return _has_raw_planes(image) or any(_raw_mode(tile) in _DEEP_COLOUR for tile in image.tile)
 
 
 def show_deep_colour(
     image: ImageFile.ImageFile, again: ImageFile.ImageFile, outside: tuple[float, float] = OUTSIDE
 ) -> Image.Image:
-    """An image of 16 bits per colour in 8.
+    """An image of 16 bits per colour, converted to 8.
 
     Pillow reads either byte of a 16-bit value, so the file is read once for each.
 
@@ -62,23 +62,22 @@ def show_deep_grey(image: Image.Image, outside: tuple[float, float] = OUTSIDE) -
         tags = image.tag_v2
         inverted = tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
         if image.mode == "I" and _first(tags.get(_SAMPLE_FORMAT, _UNSIGNED)) == _UNSIGNED:
-            values = values.view(
-                np.uint32
-            )  # Pillow has signed numbers only: the upper half would come out dark
-    # Where white is zero, the dark end is that of the high numbers.
+            # Pillow only has signed numbers: the upper half would become dark.
+            values = values.view(np.uint32)
+    # If white is zero, the dark end is that of the high values.
     shown = tonal_window(values, outside[::-1] if inverted else outside)
     return Image.fromarray(255 - shown if inverted else shown)
 
 
 def tonal_window(values: np.ndarray, outside: tuple[float, float] = OUTSIDE) -> np.ndarray:
-    """Values of any depth in 8 bits, by a straight line between two percentiles.
+    """Values of any depth converted to 8 bits, linearly between two percentiles.
 
     Args:
         values: Any shape, integer or float. NaN is shown as the darkest, infinities as the ends.
-        outside: Shares of the values outside the window at its low and its high end, together below 1.
+        outside: Fractions of the values outside the window at its low and its high end, together below 1.
 
     Returns:
-        uint8, same shape. An image of one value keeps its place in the range of its type
+        uint8, same shape. An image with a single value is scaled by the range of its type
         (0..65535 for integers, 0..1 for floats), so full white stays white.
     """
     low, high = _window(values, outside)
@@ -97,13 +96,13 @@ def _window(values: np.ndarray, outside: tuple[float, float]) -> tuple[float, fl
     flat = values.reshape(-1)
     sample = _finite(flat[:: max(1, flat.size // _SAMPLED)])
     if sample.size:
-        # Rounded inwards: in an image of any size the single darkest and brightest pixel lie outside.
+        # Rounded inwards: the single darkest and brightest pixel are outside in an image of any size.
         first = int(np.ceil(outside[0] * (sample.size - 1)))
         last = int(np.floor((1 - outside[1]) * (sample.size - 1)))
         ordered = np.partition(sample, (first, last))
         if ordered[first] < ordered[last]:
             return float(ordered[first]), float(ordered[last])
-    everything = _finite(flat)  # almost all of one value: the few others are what there is to see
+    everything = _finite(flat)  # almost all pixels have one value: show the few others
     if not everything.size:
         return 0.0, 1.0
     return float(everything.min()), float(everything.max())
@@ -127,7 +126,7 @@ def _read_byte(image: ImageFile.ImageFile, *, upper: bool) -> np.ndarray:
 
 
 def _has_raw_planes(image: ImageFile.ImageFile) -> TypeGuard[TiffImagePlugin.TiffImageFile]:
-    """Whether this is an uncompressed TIFF of 16 bits with one plane for each colour."""
+    """Whether this is an uncompressed 16-bit TIFF with one plane for each colour."""
     return (
         isinstance(image, TiffImagePlugin.TiffImageFile)
         and image.tag_v2.get(_PLANAR) == _SEPARATE_PLANES

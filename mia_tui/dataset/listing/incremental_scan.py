@@ -1,4 +1,4 @@
-"""Finding the images of a dataset while a person looks at the first of them."""
+"""Finding the images of a dataset, and reporting them in batches so that the first ones can be shown at once."""
 
 import time
 from collections import deque
@@ -11,23 +11,23 @@ from typing import TYPE_CHECKING
 from mia_tui.dataset.listing.arrays import ListingArrays, arrays_of, paths_of
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.scan.other_kinds import OtherKinds
-from mia_tui.dataset.scan.scanner import Measured, check_root, measure, problem_notes
+from mia_tui.dataset.scan.scan import MeasuredFile, check_root, measure, problem_notes
 from mia_tui.dataset.scan.walk import ScanProblem, scan_files
 
 if TYPE_CHECKING:
     from mia_tui.config.train import Frames
 
-_BATCH_S = 0.05  # what a person does not see as a wait
-_BATCH = 16_384  # files; a screen takes so many over within a frame
+_BATCH_S = 0.05  # too short to be noticed as a wait
+_BATCH = 16_384  # files; a screen can add so many within a frame
 
 
 @dataclass(frozen=True)
-class Found:
+class ListedImages:
     """All images of a dataset.
 
     Attributes:
         listing: The images with sizes, times and frames.
-        problems: What could not be looked at.
+        problems: Files and folders that could not be read.
         other_kinds: Files of other kinds.
     """
 
@@ -37,12 +37,12 @@ class Found:
 
     @property
     def notes(self) -> list[str]:
-        """What could not be looked at and what was left out, a sentence each for the user."""
+        """What could not be read and what was left out, one sentence each, for the user."""
         return [*problem_notes(self.problems), *self.other_kinds.notes]
 
 
 class _StoppedError(Exception):
-    """Nobody wants to know any more."""
+    """The scan was stopped by its caller."""
 
 
 def list_images(
@@ -51,24 +51,24 @@ def list_images(
     frames: "Frames" = "first",
     on_batch: Callable[[ListingArrays], None] | None = None,
     stop: Callable[[], bool] = lambda: False,
-) -> Found | None:
-    """Find all images of a folder, telling of them as they are found.
+) -> ListedImages | None:
+    """Find all images of a folder, and report them as they are found.
 
     Args:
         root: Folder of the dataset.
         frames: As for `scan.scan`.
-        on_batch: Gets the files in order, for `Listing.append`: the first at once, then what is found within
-            a blink, up to some thousands. Stacks stand for one image until the end. Called in this thread.
-        stop: Asked between files whether to end.
+        on_batch: Called with the files in order, for `Listing.append`: the first at once, then what is found within
+            50 ms, up to some thousands. Stacks count as one image until the end. Called in this thread.
+        stop: Checked between files; True ends the scan.
 
     Returns:
         The images, ready to be searched; None if it was stopped.
 
     Raises:
-        DataError: If the folder is not there, is a file, cannot be read, or holds no images.
+        DataError: If the folder does not exist, is a file, cannot be read, or contains no images.
     """
 
-    def heeding(items: Iterable[str]) -> Iterator[str]:
+    def until_stopped(items: Iterable[str]) -> Iterator[str]:
         for item in items:
             if stop():
                 raise _StoppedError
@@ -79,42 +79,42 @@ def list_images(
     other_kinds = OtherKinds()
     parts: deque[ListingArrays] = deque()
     try:
-        for paths in _batches(heeding(scan_files(root, problems=problems, other_kinds=other_kinds))):
+        for paths in _batches(until_stopped(scan_files(root, problems=problems, other_kinds=other_kinds))):
             parts.append(arrays_of(paths))
             if on_batch is not None:
                 on_batch(parts[-1])
-        files = measure(root, heeding(_taken_out(parts)), frames, problems, other_kinds)
+        files = measure(root, until_stopped(_drain(parts)), frames, problems, other_kinds)
         listing = _listed(files)
     except _StoppedError:
         return None
-    _ = listing.by_time  # sorting a million takes as long as a person waits for a key; here nobody does
-    return Found(listing, tuple(problems), other_kinds)
+    _ = listing.by_time  # computed now: sorting a million takes noticeable time, and nobody is waiting here
+    return ListedImages(listing, tuple(problems), other_kinds)
 
 
 def _batches(paths: Iterator[str]) -> Iterator[list[str]]:
-    """As many as were told before, or what came within a blink."""
+    """Batches of as many paths as were reported before, or of what was found within 50 ms."""
     waiting: list[str] = []
-    told, told_at = 0, 0.0
+    reported, reported_at = 0, 0.0
     for path in paths:
         waiting.append(path)
-        is_many = len(waiting) > min(told, _BATCH)  # a slow folder never holds back more than half
-        if is_many or time.monotonic() - told_at > _BATCH_S:
+        is_many = len(waiting) > min(reported, _BATCH)  # so never more than half of what was found waits
+        if is_many or time.monotonic() - reported_at > _BATCH_S:
             yield waiting
-            told += len(waiting)
-            waiting, told_at = [], time.monotonic()
+            reported += len(waiting)
+            waiting, reported_at = [], time.monotonic()
     if waiting:
         yield waiting
 
 
-def _taken_out(parts: deque[ListingArrays]) -> Iterator[str]:
-    """The paths of parts, which are given up one by one: all of them take 70 MB for a million."""
+def _drain(parts: deque[ListingArrays]) -> Iterator[str]:
+    """The paths of parts, which are released one by one: all of them need 70 MB for a million images."""
     while parts:
         yield from paths_of(parts.popleft())
 
 
-def _listed(files: Iterator[Measured]) -> Listing:
+def _listed(files: Iterator[MeasuredFile]) -> Listing:
     listing = Listing()
     for first in files:
         names, sizes, times, counts = zip(*chain([first], islice(files, _BATCH)), strict=True)
         listing.append(arrays_of(names, sizes=sizes, mtimes_ns=times, frames=counts))
-    return Listing(listing.arrays)  # with all paths indexed at once they are found faster
+    return Listing(listing.arrays)  # lookups are faster if all paths are indexed at once

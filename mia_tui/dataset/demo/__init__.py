@@ -1,1 +1,0 @@
-"""Rendered cells for the demo and the tests."""

@@ -1,0 +1,268 @@
+"""The label formats of `mia-tui labels import` and `mia-tui labels export`: one record each.
+
+To add a format, write its reader or writer in a module of this folder and add
+a record at the end of this module. The choices of --format, their help, which
+options go with which format, and which format a file is in all follow from the
+record. Readers and writers are imported when they are used.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TextIO
+
+from mia_tui.dataset.model import ImageKey, Part
+from mia_tui.text import counted, printable
+
+if TYPE_CHECKING:
+    from mia_tui.dataset.scan.scan import Scan
+
+Transfer = Literal["copy", "hardlink", "symlink"]
+LabelOption = Literal["--classes", "--transfer", "--parts", "--overwrite", "--include-missing"]
+
+
+@dataclass(frozen=True)
+class LabelFile:
+    """Labels that were read, in any format; not in the store yet.
+
+    Attributes:
+        name: What was read, for messages: the file's name.
+        labels: Class name of each image.
+        classes: The file's classes if their order means something, as for MIA's numbers; unused ones too.
+        unmatched: Rows that name no image of the dataset.
+        outside: Rows that name a path outside the dataset.
+        ambiguous: Rows that match several images (a bare file name, a stem in MIA's format).
+        unreadable: Label files that are broken, each with the reason.
+        blank: Rows without a class; they are skipped.
+        left_out: Outlines of background regions in MIA's files, which are not read.
+        source: "folders" if the labels are the names of the dataset's own folders.
+        notes: Sentences about what was noticed while reading.
+    """
+
+    name: str
+    labels: dict[ImageKey, str]
+    unmatched: list[str] = field(default_factory=list)
+    outside: list[str] = field(default_factory=list)
+    ambiguous: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+    blank: int = 0
+    left_out: int = 0
+    classes: tuple[str, ...] = ()
+    source: Literal["folders", "store"] = "store"
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ImportSource:
+    """What a reader is given.
+
+    Attributes:
+        dataset: Folder of the images.
+        scan: Its images.
+        file: The file to read; None for formats that read the dataset's own folders.
+        class_names: Names of the numbers from 0 (--classes), for formats that store numbers only.
+    """
+
+    dataset: Path
+    scan: "Scan"
+    file: Path | None = None
+    class_names: Sequence[str] | None = None
+
+
+@dataclass(frozen=True)
+class ExportContent:
+    """What a writer is given.
+
+    Attributes:
+        dataset: Folder of the images.
+        scan: Its images.
+        labels: Position in `classes` of each image.
+        classes: Names.
+        target: File or folder to write to, a text stream for standard output, or None for the dataset itself.
+        parts: Part of each image, if folders for the parts are wanted.
+        transfer: How images are brought into an exported folder.
+        overwrite: Whether existing files may be replaced.
+    """
+
+    dataset: Path
+    scan: "Scan"
+    labels: Mapping[ImageKey, int]
+    classes: Sequence[str]
+    target: Path | TextIO | None = None
+    parts: Mapping[ImageKey, Part] | None = None
+    transfer: Transfer = "copy"
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class ExportResult:
+    """What a writer did, for the user: a summary (empty if there is nothing to say), and warnings."""
+
+    summary: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LabelFormat:
+    """A format that labels can be imported from, exported to, or both.
+
+    Attributes:
+        name: What --format calls it.
+        read: Reads labels; None if the format can only be exported.
+        write: Writes labels; None if the format can only be imported.
+        import_help: What is read, for the help of --format.
+        export_help: Where it is written, for the help of --format.
+        reads: "file" if it needs a FILE to read, "dataset" if it reads what lies in the dataset.
+        writes: "file" for a FILE or else standard output, "folder" for a new folder FILE, "dataset" for files
+            beside the images or in the folder FILE.
+        suffixes: Endings of file names, as `.csv`, by which the format is recognised.
+        options: Options that only some formats have a use for, and this one has.
+        keeps_empty_classes: Whether the position of a class matters, so that classes without images count.
+    """
+
+    name: str
+    read: Callable[[ImportSource], LabelFile] | None = None
+    write: Callable[[ExportContent], ExportResult] | None = None
+    import_help: str = ""
+    export_help: str = ""
+    reads: Literal["file", "dataset"] = "file"
+    writes: Literal["file", "folder", "dataset"] = "file"
+    suffixes: tuple[str, ...] = ()
+    options: frozenset[LabelOption] = frozenset()
+    keeps_empty_classes: bool = False
+
+
+_formats: dict[str, LabelFormat] = {}
+
+
+def register(label_format: LabelFormat) -> None:
+    """Make a format available for import and export.
+
+    Raises:
+        ValueError: If another format has its name.
+    """
+    if label_format.name in _formats:
+        raise ValueError(f"there is a label format {label_format.name} already")
+    _formats[label_format.name] = label_format
+
+
+def import_formats() -> list[LabelFormat]:
+    """The formats that labels can be imported from."""
+    return [known for known in _formats.values() if known.read is not None]
+
+
+def export_formats() -> list[LabelFormat]:
+    """The formats that labels can be exported to."""
+    return [known for known in _formats.values() if known.write is not None]
+
+
+def format_named(name: str) -> LabelFormat:
+    """The format with this name; KeyError if there is none."""
+    return _formats[name]
+
+
+def format_of_file(file: Path, formats: Sequence[LabelFormat]) -> LabelFormat:
+    """The format that a file is in, by the ending of its name; CSV if no format has this ending."""
+    suffix = file.suffix.lower()
+    return next((known for known in formats if suffix in known.suffixes), _formats["csv"])
+
+
+def formats_with(option: LabelOption) -> list[str]:
+    """Names of the formats that have a use for an option."""
+    return [known.name for known in _formats.values() if option in known.options]
+
+
+def _read_csv(source: ImportSource) -> LabelFile:
+    from mia_tui.dataset.interchange.csv import read_labels
+
+    assert source.file is not None
+    return read_labels(source.file, source.scan, dataset=source.dataset)
+
+
+def _write_csv(content: ExportContent) -> ExportResult:
+    from mia_tui.dataset.interchange.csv import write_labels
+
+    assert content.target is not None
+    count = write_labels(content.target, content.labels, content.classes)
+    if not isinstance(content.target, Path):
+        return ExportResult()
+    return ExportResult(f"{counted(count, 'label')} written to {printable(content.target)}.")
+
+
+def _read_folders(source: ImportSource) -> LabelFile:
+    from mia_tui.dataset.interchange.folders import folder_labels
+
+    return folder_labels(source.scan.keys, name=printable(source.dataset))
+
+
+def _write_folders(content: ExportContent) -> ExportResult:
+    from mia_tui.dataset.interchange.folders_export import write_class_folders
+
+    assert isinstance(content.target, Path)
+    done = write_class_folders(
+        content.target,
+        content.dataset,
+        content.labels,
+        content.classes,
+        keys=content.scan.keys,
+        parts=content.parts,
+        transfer=content.transfer,
+    )
+    return ExportResult(str(done))
+
+
+def _read_mia(source: ImportSource) -> LabelFile:
+    from mia_tui.dataset.interchange.mia import read_mia
+
+    return read_mia(source.dataset, source.scan, source.class_names)
+
+
+def _write_mia(content: ExportContent) -> ExportResult:
+    from mia_tui.dataset.interchange.mia import write_mia
+
+    out = content.target if isinstance(content.target, Path) else None
+    done = write_mia(
+        content.dataset, content.scan, content.labels, content.classes, out=out, overwrite=content.overwrite
+    )
+    numbers = ", ".join(f"{number} {printable(name)}" for name, number in done.numbers.items())
+    return ExportResult(
+        f"{done.files:,} label files written; MIA's class numbers: {numbers}.", warnings=done.notes
+    )
+
+
+register(
+    LabelFormat(
+        "csv",
+        _read_csv,
+        _write_csv,
+        import_help="FILE (file,class)",
+        export_help="to FILE (with tabs if it ends in .tsv), or to stdout",
+        suffixes=(".csv", ".tsv", ".txt"),
+        options=frozenset({"--overwrite", "--include-missing"}),
+    )
+)
+register(
+    LabelFormat(
+        "folders",
+        _read_folders,
+        _write_folders,
+        import_help="the dataset's folders",
+        export_help="to the folder FILE",
+        reads="dataset",
+        writes="folder",
+        options=frozenset({"--transfer", "--parts"}),
+    )
+)
+register(
+    LabelFormat(
+        "mia",
+        _read_mia,
+        _write_mia,
+        import_help="label folders beside the images",
+        export_help="beside the images, or to FILE",
+        reads="dataset",
+        writes="dataset",
+        options=frozenset({"--classes", "--overwrite"}),
+        keeps_empty_classes=True,  # a class's number in MIA's files is its position in the store
+    )
+)
