@@ -354,7 +354,7 @@ def test_a_million_images_open_scroll_and_are_marked(tmp_path: Path) -> None:
 
     def make(controller: LabelController, context: Any) -> GridScreen:
         files = [ImageFile(f"{number // 1000:04}/{number:07}.png") for number in range(1_000_000)]
-        controller.session.replace_listing(Listing.of_files(files))
+        controller.session.replace_listing(listing_of_files(files))
         return GridScreen(controller, context)
 
     async def test() -> None:
