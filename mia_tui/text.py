@@ -2,6 +2,7 @@
 
     printable typed                       a name in a sentence, a path in a command
     counted name_some join_names          `3 images`, `a.png, b.png and 3 more`, `a, b and c`
+    when shorten scientific               a time, a short figure, 1e-05
     fault_of name_faults                  `a.png is cut short; b.png is empty`
     encode_name encode_class encode_cell encode_controls decode_name      names in JSON, CSV and tables
 
@@ -9,8 +10,10 @@ Names of files and classes may come from other people, so they may contain contr
 a table or a sentence only through these functions, which make such characters visible.
 """
 
+import math
 import re
 import shlex
+import time
 from collections.abc import Iterable
 
 _CONTROL = re.compile(
@@ -124,3 +127,30 @@ def name_faults(faults: Iterable[str], total: int) -> str:
 def counted(count: int, singular: str, plural: str | None = None) -> str:
     """`1 image`, `2,000 images`."""
     return f"{count:,} {singular if count == 1 else plural or singular + 's'}"
+
+
+def when(t: float) -> str:
+    """Month and day with the time; of another year the date alone. Empty where unknown."""
+    if not t:
+        return ""
+    try:
+        then = time.localtime(t)
+    except (OverflowError, OSError, ValueError):  # a wrong clock, or a damaged file
+        return ""
+    is_this_year = then.tm_year == time.localtime().tm_year
+    return time.strftime("%d %b %H:%M" if is_this_year else "%Y-%m-%d", then)
+
+
+def shorten(value: float) -> str:
+    """A figure with four significant digits, or two where only a power of ten makes it short."""
+    if not math.isfinite(value):
+        return str(value)
+    if value and not 1e-4 <= abs(value) < 1e5:
+        return scientific(value, 2)
+    return f"{value:.4g}"
+
+
+def scientific(value: float, digits: int) -> str:
+    """A figure with so many digits and a power of ten: 1e-5, not 1e-05."""
+    number, _, power = f"{value:.{digits - 1}e}".partition("e")
+    return f"{number}e{int(power)}"

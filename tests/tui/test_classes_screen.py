@@ -110,7 +110,7 @@ def test_a_class_is_renamed_and_its_images_are_counted(dataset: Path) -> None:
     async def test() -> None:
         async with shown(dataset, ClassesScreen) as pilot:
             await press(pilot, "r", "x", "enter")
-            assert "round is roundx now; 2 images have it." in screen_text(pilot.app)
+            assert "round is now called roundx; 2 images have this label." in screen_text(pilot.app)
             assert names_in(dataset)[0] == "roundx"
 
     run(test())
@@ -192,7 +192,7 @@ def test_archiving_asks_only_where_labels_are_touched_and_is_turned_back(dataset
             assert names_in(dataset) == ["long", "odd"]
             assert row(pilot.app, "round").split()[-3:] == ["2", "archived", "│"]
             await press(pilot, "end", "x")
-            assert "round is back with 2 labels." in screen_text(pilot.app)
+            assert "round is restored with 2 labels." in screen_text(pilot.app)
             assert "round" in names_in(dataset)
             await press(pilot, "end", "x")
             assert "odd is archived with 0 labels" in screen_text(pilot.app)

@@ -50,7 +50,7 @@ def captions(pilot: Pilot[Any]) -> list[str]:
     """The lines above the tiles."""
     grid = pilot.app.screen.query_one(GridView)
     lines = screen_text(pilot.app).splitlines()
-    return [lines[y] for y in range(0, grid.size.height, grid.lattice.line_rows)]
+    return [lines[y] for y in range(0, grid.size.height, grid.tile_layout.line_rows)]
 
 
 async def wait_for_pictures(pilot: Pilot[Any]) -> None:
@@ -310,7 +310,7 @@ def test_the_mouse_moves_and_marks(dataset: Path) -> None:
     async def test() -> None:
         async with shown(dataset, GridScreen) as pilot:
             session, grid = pilot.app.controller.session, pilot.app.screen.query_one(GridView)
-            pitch = grid.lattice.pitch
+            pitch = grid.tile_layout.pitch
             await pilot.click(GridView, offset=(pitch + 2, 2))
             await settle(pilot)
             assert session.position == 1
@@ -354,7 +354,7 @@ def test_a_million_images_open_scroll_and_are_marked(tmp_path: Path) -> None:
 
     def make(controller: LabelController, context: Any) -> GridScreen:
         files = [ImageFile(f"{number // 1000:04}/{number:07}.png") for number in range(1_000_000)]
-        controller.session.replace_listing(Listing.of_files(files))
+        controller.session.replace_listing(listing_of_files(files))
         return GridScreen(controller, context)
 
     async def test() -> None:
@@ -483,11 +483,11 @@ def test_tiles_keep_their_shape_when_the_font_is_zoomed(dataset: Path) -> None:
             grid: Any = pilot.app.screen.query_one(GridView)
             now = [(10, 20)]
             grid._cells = CellSize(TERMINAL, measure=lambda: now[0])
-            before = grid.lattice.panel
+            before = grid.tile_layout.panel
             now[0] = (20, 20)
             pilot.app.screen.on_resize()  # type: ignore[attr-defined]
             await settle(pilot)
-            after = grid.lattice.panel
+            after = grid.tile_layout.panel
             assert after.cell_width_px == 20 and abs(after.columns - before.columns / 2) <= 1
 
     run(test())

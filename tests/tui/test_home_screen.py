@@ -2,6 +2,7 @@
 
 import errno
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -28,7 +29,7 @@ from tui_support import (
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.recent import remember_dataset
 from mia_tui.dataset.store.label_store import LabelStore
-from mia_tui.tui.home.folders import look_into
+from mia_tui.tui.home.folders import read_folder
 from mia_tui.tui.home.screen import HomeScreen
 from mia_tui.tui.home.words import run_words
 from mia_tui.tui.runs.watch import LiveRun
@@ -84,7 +85,7 @@ def test_recent_datasets_stand_first_with_what_was_known_of_them(place: Path) ->
             text = screen_text(pilot.app)
             assert "Recent datasets" in text
             assert "1,234 images, 17 labels, today" in text
-            assert "not there now" in text
+            assert "not found" in text
             await enter(pilot, "enter")
             assert pilot.app.opened == [place / "cells"]
 
@@ -158,9 +159,32 @@ def test_a_folder_that_may_not_be_read_is_named(place: Path, monkeypatch: pytest
 
     async def test() -> None:
         async with home() as pilot:
-            await wait_until(pilot, lambda: "cannot be looked into" in screen_text(pilot.app))
+            await wait_until(pilot, lambda: "cannot be read" in screen_text(pilot.app))
 
     run(test())
+
+
+def test_the_app_ends_while_a_folder_never_answers(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scandir, asked, answer = os.scandir, threading.Event(), threading.Event()
+
+    def wait(path: Any) -> Any:
+        if Path(os.fsdecode(path)).name == "celery":
+            asked.set()
+            answer.wait()
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", wait)
+    given_up = threading.Timer(20, answer.set)
+    given_up.start()
+
+    async def test() -> None:
+        async with running(HomeApp()) as pilot:
+            await wait_until(pilot, asked.is_set)
+
+    run(test())
+    given_up.cancel()
+    assert not answer.is_set(), "the app waited for the folder"
+    answer.set()
 
 
 def test_a_folder_with_a_hostile_name_can_be_opened_and_steers_nothing(place: Path) -> None:
@@ -181,9 +205,9 @@ def test_runs_at_work_are_told(place: Path) -> None:
 
     async def test() -> None:
         async with home() as pilot:
-            assert "Runs at work" not in screen_text(pilot.app)
+            assert "Runs in progress" not in screen_text(pilot.app)
             pilot.app.screen.post_message(HomeScreen.RunsSeen((live,)))
-            await wait_until(pilot, lambda: "Runs at work" in screen_text(pilot.app))
+            await wait_until(pilot, lambda: "Runs in progress" in screen_text(pilot.app))
             assert "resnet50v2, epoch 3 of 10, best macro f1 0.913, in /data" in screen_text(pilot.app)
 
     run(test())
@@ -243,5 +267,5 @@ def test_where_labels_and_runs_are_kept_is_no_folder_to_open(place: Path) -> Non
         store.add_class("round")
     (place / "runs.mia" / "runs").mkdir(parents=True)
     (place / "mia").mkdir()  # a folder that is only called so
-    assert look_into(place).folders == ("celery", "cells", "mia", "x\x1b[2J[b]")
-    assert look_into(place / "cells").folders == ("more",)
+    assert read_folder(place).folders == ("celery", "cells", "mia", "x\x1b[2J[b]")
+    assert read_folder(place / "cells").folders == ("more",)

@@ -119,7 +119,7 @@ def test_the_users_keys_count_in_the_list_of_classes(dataset: Path) -> None:
             await press(pilot, "f11")
             assert " odd " not in screen_text(pilot.app)
             await press(pilot, "end", "f12")
-            assert "F12 brings it back." in screen_text(pilot.app)
+            assert "F12 restores it." in screen_text(pilot.app)
             await press(pilot, "home", "enter")
             assert pilot.app.result == 1  # type: ignore[attr-defined]
 

@@ -7,8 +7,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mia_tui.tui.widgets.axes import axis, shorten
-from mia_tui.tui.widgets.plots import LEAST_COLUMNS, LEAST_ROWS, Curve, Plot, Stroke, draw, plain
+from mia_tui.text import shorten
+from mia_tui.tui.runs.text_plots import (
+    LEAST_COLUMNS,
+    LEAST_ROWS,
+    Curve,
+    Plot,
+    Stroke,
+    axis,
+    draw,
+    plain,
+)
 
 BLANK, FULL = 0x2800, 0x28FF
 

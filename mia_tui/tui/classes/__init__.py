@@ -1,1 +1,1 @@
-"""Classes: their screen, and how they are shown on others."""
+"""Classes: the screen to edit them, and how other screens show them."""

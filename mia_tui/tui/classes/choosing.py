@@ -1,4 +1,4 @@
-"""The lists to choose from: what to show, in which order, which class, which colour, which folder."""
+"""Dialogs with a list: which images to show and in which order, which class, which colour, which folder."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -30,7 +30,7 @@ _ORDER_WORDS = {
 
 
 def filters(session: LabelSession, ink: Ink) -> PickDialog[Filter]:
-    """Which images are shown; text and folder of the present filter stay, and of a run's images, some are shown."""
+    """Which images to show. Text and folder of the present filter stay; images of a run are narrowed down."""
     present = session.filter
     unbound = Filter(text=present.text, folder=present.folder)
     narrowed = shown_filter(unbound, session)
@@ -46,12 +46,12 @@ def filters(session: LabelSession, ink: Ink) -> PickDialog[Filter]:
         filter = replace(present, state="class", class_id=image_class.id)
         choices.append(Choice(name, filter, _chip(image_class, ink)))
     if narrowed:
-        choices.insert(1, Choice("everything, whatever text and folder", Filter()))
+        choices.insert(1, Choice("all images, without text and folder", Filter()))
     return PickDialog("Show which images?", choices, ink)
 
 
 def orders(ink: Ink) -> PickDialog[tuple[Order, bool]]:
-    """The order of the images, and whether it is the other way round."""
+    """The order of the images, and whether it is reversed."""
     choices = [
         Choice(words, (order, reverse))
         for order in ORDERS
@@ -73,11 +73,11 @@ def classes(
 
 
 def colours(title: str, known: Sequence[ImageClass], ink: Ink, error: str = "") -> PickDialog[str]:
-    """One of the colours that are safe for colour-blind eyes, or any as #rrggbb.
+    """A colour that colour-blind people can tell from the others, or any other as #rrggbb.
 
     Args:
         title: The question.
-        known: All classes, to say which one has a colour already.
+        known: All classes, to name those that have a colour already.
         ink: Characters and styles.
         error: Why the last answer was refused.
     """
@@ -89,7 +89,7 @@ def colours(title: str, known: Sequence[ImageClass], ink: Ink, error: str = "") 
         used = f", of {name_some(owners[colour], 2)}" if colour in owners else ""
         mark = Text("   ", style=ink.chip(colour)) if ink.colours else None
         choices.append(Choice(f"{name} {colour}{used}", colour, mark))
-    hint = "{ok} takes it, {cancel} does nothing; #rrggbb can be typed."
+    hint = "{ok} chooses it, {cancel} changes nothing; you can also type #rrggbb."
     return PickDialog(title, choices, ink, hint=hint, typed=_typed_colour, error=error)
 
 

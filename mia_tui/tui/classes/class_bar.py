@@ -1,4 +1,4 @@
-"""The classes: key, colour, name and how many images each has; the current one marked."""
+"""The classes in lines: key, colour, name and number of images of each; the current one is marked."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from textual.widget import Widget
 from mia_tui.dataset.model import ImageClass
 from mia_tui.tui.widgets.ink import Ink
 
-NAME_COLUMNS = 24
+_NAME_COLUMNS = 24
 
 
 @dataclass(frozen=True)
 class _Chip:
-    """One class as it is drawn; `x` and `columns` are its place in its line."""
+    """A class as it is drawn, and how many columns that takes."""
 
     image_class: ImageClass
     segments: tuple[Segment, ...]
@@ -27,15 +27,15 @@ class _Chip:
 
 
 class ClassBar(Widget, can_focus=False):
-    """As many classes as its lines hold, the current one always among them.
+    """As many classes as fit into its lines, always with the current one.
 
     Args:
         ink: Characters and styles.
-        adds: The key that adds classes.
-        finds: The key that finds one by its name.
+        adds: The key that adds classes, for a sentence.
+        finds: The key that finds a class by its name.
     """
 
-    class Picked(Message):
+    class ClassClicked(Message):
         """A class was clicked."""
 
         def __init__(self, class_id: int) -> None:
@@ -55,13 +55,20 @@ class ClassBar(Widget, can_focus=False):
     def show(
         self, classes: Sequence[ImageClass], counts: Mapping[int, int], current: int | None, *, auto: bool
     ) -> None:
-        """Paint the classes as they are now."""
+        """Paint these classes.
+
+        Args:
+            classes: In their order.
+            counts: Labels of each, by id.
+            current: Id of the current class.
+            auto: Whether a class key also moves on to the next image.
+        """
         self._shown, self._counts = tuple(classes), dict(counts)
         self._current, self._auto = current, auto
         self._lay_out()
 
     def wanted_lines(self, columns: int, most: int) -> int:
-        """Lines that all classes would take."""
+        """Lines that all classes take, at most `most`."""
         return max(1, min(most, len(self._arranged(self._shown, columns))))
 
     def render_lines(self, crop: Region) -> list[Strip]:
@@ -76,11 +83,11 @@ class ClassBar(Widget, can_focus=False):
             x = 0
             for chip in self._lines[event.y]:
                 if x <= event.x < x + chip.columns:
-                    self.post_message(self.Picked(chip.image_class.id))
+                    self.post_message(self.ClassClicked(chip.image_class.id))
                 x += chip.columns
 
     def _lay_out(self) -> None:
-        """Only lines that differ from what is on the screen are painted."""
+        """Draw the lines, and paint those that differ from the ones on the screen."""
         width, height = self.size
         if not width or not height:
             return
@@ -99,7 +106,7 @@ class ClassBar(Widget, can_focus=False):
                 self.refresh(Region(0, y, width, 1))
 
     def _fitting(self, width: int, height: int) -> tuple[list[list[_Chip]], int]:
-        """The lines from the first class on, or those around the current one."""
+        """The lines that fit, around the current class if not all do; and how many classes are hidden."""
         lines = self._arranged(self._shown, width)
         if len(lines) <= height:
             return lines, 0
@@ -123,7 +130,7 @@ class ClassBar(Widget, can_focus=False):
     def _chip(self, image_class: ImageClass) -> _Chip:
         ink, current = self._ink, image_class.id == self._current
         key = image_class.key or " "
-        name = ink.fit(image_class.name, NAME_COLUMNS)
+        name = ink.fit(image_class.name, _NAME_COLUMNS)
         count = f"{self._counts.get(image_class.id, 0):,}"
         pointer = (">>" if self._auto else ink.pointer) if current else ""
         lead = f"{pointer:<2}" if self._auto else f"{pointer:<1}"

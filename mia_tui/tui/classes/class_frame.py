@@ -1,9 +1,8 @@
 """The frame around an image: its class in colour, in a pattern and in words.
 
-Solid is a person's label, dashed a model's suggestion, dotted and grey no label
-at all: colour is never the only sign. The four sides are widgets of their own
-with ready lines, so that another class costs 2.5 KB on the line to the terminal
-and the image between them is not painted again.
+Solid is a person's label, dashed a model's suggestion, dotted and grey no label:
+colour is never the only sign. The four sides are widgets of their own, so that
+another class sends 2.5 KB to the terminal and the image is not painted again.
 """
 
 from dataclasses import dataclass
@@ -22,17 +21,16 @@ from mia_tui.tui.widgets.ink import Ink
 Kind = Literal["label", "suggestion", "none"]
 Side = Literal["top", "bottom", "left", "right"]
 
-SIDE_COLUMNS = 2  # two cells beside are about as wide as one is high
-
 
 @dataclass(frozen=True)
 class Framing:
-    """What a frame says.
+    """What a frame shows.
 
     Attributes:
-        text: Left in the upper side: the class in words, whose it is.
-        note: Right in the upper side: flags.
+        text: On the left of the upper side: the class, and where the label comes from.
+        kind: Whether it is a person's label, a model's suggestion or neither.
         colour: #rrggbb of the class; None without one.
+        note: On the right of the upper side: flagged, skipped.
     """
 
     text: str
@@ -42,14 +40,14 @@ class Framing:
 
 
 class _Row(Horizontal):
-    BLANK = True  # nothing of its own to paint: Textual need not make lines for it
+    BLANK = True  # it paints nothing itself, so Textual makes no lines for it
 
 
 class ClassFrame(Vertical):
     """A frame around one widget.
 
     Args:
-        inner: What it is around.
+        inner: The widget inside the frame.
         ink: Characters and styles that this terminal has.
     """
 
@@ -69,7 +67,7 @@ class ClassFrame(Vertical):
         yield self._sides["bottom"]
 
     def show(self, framing: Framing) -> None:
-        """Paint what is different now."""
+        """Paint the sides that change."""
         for side in self._sides.values():
             side.show(framing)
 
@@ -92,7 +90,7 @@ class _Side(Widget, can_focus=False):
         self._lines = []
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """All lines, made once: this is asked for whenever anything beside it is painted."""
+        """All lines, kept: Textual asks for them whenever a widget beside this one is painted."""
         if not self._lines:
             width, height = self.size
             even, odd = self._line(width, 0), self._line(width, 1)
@@ -114,7 +112,7 @@ class _Side(Widget, can_focus=False):
 
 
 def _with_words(line: str, framing: Framing, style: Style, ink: Ink) -> Strip:
-    """The upper side: what it says on the left, notes on the right."""
+    """The upper side: the text on the left, the note on the right."""
     width = len(line)
     words = ink.words(framing.kind, framing.colour)
     text = ink.fit(f" {framing.text} ", max(0, width - 2)) if framing.text else ""

@@ -1,14 +1,14 @@
-"""What the keys of the list of classes do. Every change is one step, and says how many labels it touches.
+"""What the keys of the list of classes do. Every change is one step for undo, and says how many labels it concerns.
 
-No widget is touched here: a command asks, writes through the desk and says
-what came of it. What is refused (a name that is taken) is asked again, with the
-reason and what was typed.
+A command asks, writes through the label controller and says what it did. If an
+answer is refused (such as a name that another class has), the question is
+asked again with the reason and the text that was typed.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from textual.screen import ModalScreen
 
@@ -17,44 +17,46 @@ from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import DataError, StoreError
 from mia_tui.text import counted, name_some, printable
 from mia_tui.tui.classes import choosing
-from mia_tui.tui.classes.adding import add_classes
-from mia_tui.tui.dialogs import Question, TextDialog
+from mia_tui.tui.dialogs import TextDialog
 from mia_tui.tui.keys.command_queue import Command
 from mia_tui.tui.label.commands import AskingScreen, step_back
 from mia_tui.tui.labelling.controller import LabelController
 from mia_tui.tui.widgets.ink import Ink
 
+if TYPE_CHECKING:
+    from mia_tui.tui.classes.screen import ClassesScreen
 
-class ClassFace(AskingScreen, Protocol):
-    """What these commands need of the screen."""
 
-    @property
-    def known(self) -> Sequence[ImageClass]:
-        """The classes as they are shown, archived ones last."""
+async def add_classes(
+    controller: LabelController, screen: AskingScreen, title: str, hint: str
+) -> list[ImageClass]:
+    """Ask for names with commas between them, until they are accepted or the person cancels.
 
-    @property
-    def chosen(self) -> ImageClass | None:
-        """The class under the cursor."""
+    Args:
+        controller: The dataset.
+        screen: The screen.
+        title: The question.
+        hint: What the answer does, as for `TextDialog`.
 
-    @property
-    def counts(self) -> Mapping[int, int]:
-        """Labels of each class."""
+    Returns:
+        The new classes; none if the person cancels.
 
-    def go_to(self, class_id: int) -> None:
-        """Put the cursor on a class."""
-
-    def move(self, by: int) -> None:
-        """Move the cursor by so many lines, to the end at most."""
-
-    @property
-    def page(self) -> int:
-        """Lines that are seen at once."""
-
-    async def show_help(self) -> None:
-        """Show the keys until they are closed."""
-
-    def close(self, class_id: int | None) -> None:
-        """Leave, with a class to be the current one."""
+    Raises:
+        StoreError: If they cannot be written.
+    """
+    text = error = ""
+    while True:
+        answer = await screen.ask(TextDialog(title, value=text, hint=hint, error=error, several=True))
+        names = _names_in(answer or "")
+        if answer is None or not names:
+            return []
+        text = answer
+        try:
+            return await controller.write(partial(_add_all, names), _of(names))
+        except StoreError:
+            raise
+        except DataError as refusal:
+            error = str(refusal)
 
 
 class ClassCommands:
@@ -69,7 +71,7 @@ class ClassCommands:
         by_name: Every command, by the id of its action.
     """
 
-    def __init__(self, controller: LabelController, screen: ClassFace, ink: Ink) -> None:
+    def __init__(self, controller: LabelController, screen: "ClassesScreen", ink: Ink) -> None:
         self._controller, self._screen, self._ink = controller, screen, ink
         self.by_name: dict[str, Command] = {
             "add": self._add,
@@ -94,24 +96,23 @@ class ClassCommands:
         }
 
     def _with_class(self, command: Callable[[ImageClass], Awaitable[None]]) -> Command:
-        """A command for the class under the cursor, as it is when its turn comes."""
+        """A command for the class under the cursor at the time it is run."""
 
         async def run() -> None:
             chosen = self._screen.chosen
             if chosen is None:
                 self._screen.say(f"There is no class yet: {self._screen.key('add')} adds some.")
             elif (known := self._controller.session.class_of(chosen.id)) is None or known.name != chosen.name:
-                self._screen.say(
-                    "Somebody changed the classes just now: look again."
-                )  # or another labels.db is there
+                # or labels.db was replaced
+                self._screen.say("Someone changed the classes just now. Check them and try again.")
             else:
                 await command(replace(chosen, name=printable(chosen.name)))
 
         return run
 
     async def _add(self) -> None:
-        hint = "One name, or many with commas between them. {ok} adds them, {cancel} does nothing."
-        added = await add_classes(self._controller, self._screen, "Which classes are there?", hint)
+        hint = "One name, or several with commas between them. {ok} adds them, {cancel} changes nothing."
+        added = await add_classes(self._controller, self._screen, "New classes", hint)
         if not added:
             return
         if self._controller.session.current_class is None:
@@ -121,37 +122,37 @@ class ClassCommands:
 
     async def _rename(self, chosen: ImageClass) -> None:
         def dialog(text: str, error: str) -> ModalScreen[str | None]:
-            return TextDialog(f"Another name for {chosen.name}", value=text, error=error)
+            return TextDialog(f"New name for {chosen.name}", value=text, error=error)
 
         def write(name: str) -> Callable[[LabelStore], ImageClass]:
             return lambda store: store.rename_class(chosen.id, name)
 
         after = await self._edit(chosen, chosen.name, dialog, write)
         if after is not None and after.name != chosen.name:
-            self._screen.say(f"{chosen.name} is {after.name} now; {self._has(chosen)}.")
+            self._screen.say(f"{chosen.name} is now called {after.name}; {self._has(chosen)}.")
 
     async def _recolour(self, chosen: ImageClass) -> None:
         def dialog(_: str, error: str) -> ModalScreen[str | None]:
-            return choosing.colours(f"Another colour for {chosen.name}", self._screen.known, self._ink, error)
+            return choosing.colours(f"New colour for {chosen.name}", self._screen.known, self._ink, error)
 
         def write(colour: str) -> Callable[[LabelStore], ImageClass]:
             return lambda store: store.recolour_class(chosen.id, colour)
 
         after = await self._edit(chosen, chosen.colour, dialog, write)
         if after is not None and after.colour != chosen.colour:
-            self._screen.say(f"{chosen.name} has the colour {after.colour} now; {self._has(chosen)}.")
+            self._screen.say(f"{chosen.name} now has the colour {after.colour}; {self._has(chosen)}.")
 
     async def _set_key(self, chosen: ImageClass) -> None:
         if chosen.archived:
             self._screen.say(
-                f"{chosen.name} is archived, so it needs no key. {self._screen.key('archive')} brings it back."
+                f"{chosen.name} is archived, so it needs no key. {self._screen.key('archive')} restores it."
             )
             return
 
         def dialog(text: str, error: str) -> ModalScreen[str | None]:
-            hint = "A letter or a digit; empty for none. {ok} takes it, {cancel} does nothing."
+            hint = "A letter or a digit; empty for none. {ok} saves it, {cancel} changes nothing."
             now = f" It is {chosen.key} now." if chosen.key else ""
-            title = f"Which key picks {chosen.name}?{now}"
+            title = f"Which key for {chosen.name}?{now}"
             return TextDialog(title, value=text if error else "", hint=hint, error=error)
 
         def write(key: str) -> Callable[[LabelStore], ImageClass]:
@@ -162,7 +163,9 @@ class ClassCommands:
         after = await self._edit(chosen, chosen.key or "", dialog, write)
         if after is not None and after.key != chosen.key:
             self._screen.say(
-                f"{after.key} picks {chosen.name} now." if after.key else f"No key picks {chosen.name}."
+                f"{after.key} is now the key of {chosen.name}."
+                if after.key
+                else f"{chosen.name} has no key now."
             )
 
     async def _edit(
@@ -172,7 +175,7 @@ class ClassCommands:
         dialog: Callable[[str, str], ModalScreen[str | None]],
         write: Callable[[str], Callable[[LabelStore], ImageClass]],
     ) -> ImageClass | None:
-        """Ask for a value until it is taken or the person thinks better of it; the class as it is then."""
+        """Ask for a value until it is accepted or the person cancels; the changed class, None if cancelled."""
         error = ""
         while True:
             answer = await self._screen.ask(dialog(text, error))
@@ -188,9 +191,7 @@ class ClassCommands:
 
     async def _move(self, by: int, chosen: ImageClass) -> None:
         if chosen.archived:
-            self._screen.say(
-                f"Archived classes stand at the end. {self._screen.key('archive')} brings it back."
-            )
+            self._screen.say(f"Archived classes stay at the end. {self._screen.key('archive')} restores it.")
             return
         order = [other.id for other in self._screen.known if not other.archived]
         place = order.index(chosen.id) + by
@@ -210,7 +211,7 @@ class ClassCommands:
         count = self._screen.counts.get(chosen.id, 0)
         text = (
             f"{_labels_move(count)} from {chosen.name} to {into.name}, and {chosen.name} is archived. "
-            "Undo takes it back."
+            "Undo reverses it."
         )
         if not await self._agreed(f"Merge {chosen.name} into {into.name}?", text, "Merge"):
             return
@@ -226,14 +227,14 @@ class ClassCommands:
         count = self._screen.counts.get(chosen.id, 0)
         if chosen.archived:
             after = await self._controller.write(
-                lambda store: store.restore_class(chosen.id), f"class {chosen.name} back"
+                lambda store: store.restore_class(chosen.id), f"class {chosen.name} restored"
             )
             self._screen.go_to(after.id)
-            self._screen.say(f"{chosen.name} is back with {counted(count, 'label')}.")
+            self._screen.say(f"{chosen.name} is restored with {counted(count, 'label')}.")
             return
         text = (
             f"{counted(count, 'image')} {'has' if count == 1 else 'have'} this label. "
-            "It stays with them, but counts nowhere until the class is brought back."
+            "They keep it, but it is not counted until the class is restored."
         )
         if count and not await self._agreed(f"Archive {chosen.name}?", text, "Archive"):
             return
@@ -241,16 +242,16 @@ class ClassCommands:
             lambda store: store.archive_class(chosen.id), f"class {chosen.name} archived"
         )
         self._screen.say(
-            f"{chosen.name} is archived with {counted(count, 'label')}. {self._screen.key('archive')} brings it back."
+            f"{chosen.name} is archived with {counted(count, 'label')}. {self._screen.key('archive')} restores it."
         )
 
     async def _agreed(self, title: str, text: str, word: str) -> bool:
-        answers = [("Cancel", False), (word, True)]
-        return bool(await self._screen.ask(Question(self._ink.shown(title), self._ink.shown(text), answers)))
+        shown = self._ink.shown
+        return await self._screen.confirm(shown(title), shown(text), no="Cancel", yes=word)
 
     async def _use(self, chosen: ImageClass) -> None:
         if chosen.archived:
-            self._screen.say(f"{chosen.name} is archived. {self._screen.key('archive')} brings it back.")
+            self._screen.say(f"{chosen.name} is archived. {self._screen.key('archive')} restores it.")
         else:
             self._screen.close(chosen.id)
 
@@ -262,8 +263,21 @@ class ClassCommands:
 
     def _has(self, chosen: ImageClass) -> str:
         count = self._screen.counts.get(chosen.id, 0)
-        return f"{counted(count, 'image')} {'has' if count == 1 else 'have'} it"
+        return f"{counted(count, 'image')} {'has' if count == 1 else 'have'} this label"
 
 
 def _labels_move(count: int) -> str:
     return f"{counted(count, 'label')} {'moves' if count == 1 else 'move'}"
+
+
+def _names_in(text: str) -> list[str]:
+    """Names with commas between them, each once."""
+    return list(dict.fromkeys(name for part in text.split(",") if (name := part.strip())))
+
+
+def _add_all(names: Sequence[str], store: LabelStore) -> list[ImageClass]:
+    return store.add_classes(names)
+
+
+def _of(names: Sequence[str]) -> str:
+    return f"class {names[0]}" if len(names) == 1 else counted(len(names), "class", "classes")

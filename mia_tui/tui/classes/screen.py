@@ -1,39 +1,87 @@
-"""The classes of a dataset: add, rename, recolour, reorder, merge, archive; each a step that undo takes back."""
+"""The classes of a dataset: add, rename, recolour, reorder, merge, archive; each a step that undo reverses."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
+from rich.segment import Segment
+from rich.style import Style
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.screen import ModalScreen, Screen
 
 from mia_tui.dataset.model import ImageClass
-from mia_tui.tui.classes.class_table import ClassLine, ClassTable
 from mia_tui.tui.classes.commands import ClassCommands
 from mia_tui.tui.context import Context
 from mia_tui.tui.keys.bindings import said_key
 from mia_tui.tui.keys.tables import SCOPES
 from mia_tui.tui.labelling.controller import LabelController
 from mia_tui.tui.screen import KeyedScreen
+from mia_tui.tui.widgets.ink import Ink
+from mia_tui.tui.widgets.line_list import LineList
 from mia_tui.tui.widgets.text_block import TextBlock
 
 Answer = TypeVar("Answer")
 
 _NEWS_S = 1.0
-_TOLD = (
+_LISTED = (
     "add", "rename", "recolour", "set_key", "move_up", "move_down", "merge", "archive", "undo", "redo", "use",
     "close", "help",
 )  # fmt: skip
-"""Commands that are named below the list."""
+"""Commands that are listed with their keys below the classes."""
+
+_KEY, _COLOUR, _IMAGES, _STATE = 3, 7, 11, 8
+_FIXED = 1 + _KEY + 2 + _COLOUR + 2 + _IMAGES + 2 + _STATE
+
+
+@dataclass(frozen=True)
+class ClassLine:
+    """A class and how many images have it."""
+
+    image_class: ImageClass
+    images: int
+
+
+class ClassTable(LineList[ClassLine], can_focus=True):
+    """One line a class: key, colour, name, images."""
+
+    def __init__(self, ink: Ink, *, id: str | None = None) -> None:
+        super().__init__(ink, self._draw_class, heading=self._titles, id=id)
+
+    def _titles(self, columns: int) -> str:
+        name = max(4, columns - _FIXED)
+        return f" {'key':<{_KEY}}  {'colour':<{_COLOUR}}  {'name':<{name}}{'images':>{_IMAGES}}"
+
+    def _draw_class(self, entry: ClassLine, width: int, is_current: bool) -> list[Segment]:
+        ink, image_class = self._ink, entry.image_class
+        look = Style(reverse=is_current, dim=image_class.archived)
+        state = "archived" if image_class.archived else ""
+        return [
+            Segment(ink.pointer if is_current else " ", Style(bold=True)),
+            Segment(f" {image_class.key or ' '} ", ink.chip(image_class.colour)),
+            Segment("  "),
+            self._swatch(image_class.colour),
+            Segment("  "),
+            Segment(ink.pad(image_class.name, max(4, width - _FIXED)), look),
+            Segment(f"{entry.images:>{_IMAGES},}  {state:<{_STATE}}", look),
+        ]
+
+    def _swatch(self, colour: str) -> Segment:
+        """Seven cells of the colour; its #rrggbb on terminals without colours."""
+        return Segment(" " * _COLOUR, self._ink.chip(colour)) if self._ink.colours else Segment(colour)
 
 
 class ClassesScreen(KeyedScreen[int | None], ModalScreen[int | None]):
-    """The list of classes; ends with the class that is to be the current one, or None.
+    """The list of classes; ends with the class to make the current one, or None.
 
     Args:
         controller: The dataset.
         context: What screens share.
+
+    Attributes:
+        known: The classes, archived ones last.
+        counts: Labels of each class, by id.
     """
 
     SCOPE = "classes"
@@ -44,11 +92,10 @@ class ClassesScreen(KeyedScreen[int | None], ModalScreen[int | None]):
         self._controller, self._ink = controller, context.ink
         self.commands = ClassCommands(controller, self, context.ink)
         self._table = ClassTable(context.ink, id="class-table")
-        self._heading = TextBlock(id="class-heading")
         self._message = TextBlock(id="class-message")
         self._keys_shown = TextBlock(classes="hint")
-        self._known: tuple[ImageClass, ...] = tuple(controller.session.classes)
-        self._counts: Mapping[int, int] = {}
+        self.known: tuple[ImageClass, ...] = tuple(controller.session.classes)
+        self.counts: Mapping[int, int] = {}
         self._wanted: int | None = controller.session.current_class  # the class the cursor is on
         self._line = 0
         self._seen: object = None
@@ -56,7 +103,6 @@ class ClassesScreen(KeyedScreen[int | None], ModalScreen[int | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog wide", id="classes-dialog"):
             yield TextBlock("Classes", classes="title")
-            yield self._heading
             yield self._table
             yield self._message
             yield self._keys_shown
@@ -84,16 +130,8 @@ class ClassesScreen(KeyedScreen[int | None], ModalScreen[int | None]):
         return await (self._controller.answered(answer) if isinstance(screen, Dialog) else answer)
 
     @property
-    def known(self) -> Sequence[ImageClass]:
-        return self._known
-
-    @property
     def chosen(self) -> ImageClass | None:
-        return self._known[self._line] if self._line < len(self._known) else None
-
-    @property
-    def counts(self) -> Mapping[int, int]:
-        return self._counts
+        return self.known[self._line] if self._line < len(self.known) else None
 
     def go_to(self, class_id: int) -> None:
         self._wanted = class_id
@@ -110,39 +148,39 @@ class ClassesScreen(KeyedScreen[int | None], ModalScreen[int | None]):
     def page(self) -> int:
         return self._table.page
 
-    @on(ClassTable.Picked)
-    def _pick(self, event: ClassTable.Picked) -> None:
+    @on(ClassTable.LineClicked)
+    def _pick(self, event: ClassTable.LineClicked) -> None:
         self._put(event.line)
 
     def _put(self, line: int) -> None:
-        self._line = max(0, min(line, len(self._known) - 1))
+        self._line = max(0, min(line, len(self.known) - 1))
         self._wanted = None
         self.show()
 
-    # What is known
+    # Reading the classes
 
     async def _reload(self) -> None:
-        """Take over what labels.db says; the cursor stays on its class."""
+        """Read the classes from labels.db; the cursor stays on its class."""
         chosen = self.chosen
         wanted = self._wanted if self._wanted is not None else chosen.id if chosen else None
         self._seen = self._signature()
-        self._known = await self._controller.all_classes()
-        self._counts = await self._controller.label_counts()
-        places = [line for line, image_class in enumerate(self._known) if image_class.id == wanted]
-        self._line = places[0] if places else max(0, min(self._line, len(self._known) - 1))
+        self.known = await self._controller.all_classes()
+        self.counts = await self._controller.label_counts()
+        places = [line for line, image_class in enumerate(self.known) if image_class.id == wanted]
+        self._line = places[0] if places else max(0, min(self._line, len(self.known) - 1))
         self._wanted = None
-        if not self._known:
+        if not self.known:
             self.say(f"There is no class yet: {self.key('add')} adds some.")
 
     def command_ended(self) -> None:
-        """Look what is different; a command that changed nothing costs nothing."""
+        """Paint after each command; the classes are read again only if they have changed."""
         if self.is_running and self._signature() != self._seen:
             self.queue.do(self._reload)
         elif self.is_running:
             self.show()
 
     def _look_for_news(self) -> None:
-        """Others may have changed the classes, too."""
+        """Other people may have changed the classes."""
         if self.queue.idle and self._signature() != self._seen:
             self.queue.do(self._reload)
 
@@ -153,12 +191,11 @@ class ClassesScreen(KeyedScreen[int | None], ModalScreen[int | None]):
     def show(self) -> None:
         if self.is_attached and self._table.size.width:
             self._keys_shown.update(_keys(self._table.size.width, self.keys))
-            self._heading.update(self._table.heading(self._table.size.width))
-            lines = [ClassLine(known, self._counts.get(known.id, 0)) for known in self._known]
+            lines = [ClassLine(known, self.counts.get(known.id, 0)) for known in self.known]
             self._table.show(lines, self._line)
 
     def command_begins(self) -> None:
-        """What was said stays until something else is said: reloading is a command, too."""
+        """The last message stays until the next one: reading the classes is a command, too."""
 
     def command_is_slow(self, waiting: int) -> None:
         if self._controller.store_thread.busy_since is not None:
@@ -166,10 +203,10 @@ class ClassesScreen(KeyedScreen[int | None], ModalScreen[int | None]):
 
 
 def _keys(columns: int, in_force: Mapping[str, Sequence[str]]) -> str:
-    """The keys of this list in lines; a key never stands in another line than what it does."""
+    """The keys of this list in lines; a key is never on another line than its command."""
     lines = [""]
     titles = {action.id: action.title for action in SCOPES["classes"].actions}
-    for name in _TOLD:
+    for name in _LISTED:
         if not in_force[name]:
             continue
         phrase = f"{said_key('classes', in_force, name)} {titles[name].lower()}"

@@ -1,1 +1,1 @@
-"""The grid of images."""
+"""The grid: many images at once."""

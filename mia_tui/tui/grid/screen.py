@@ -1,7 +1,7 @@
-"""Many images at once: mark some, give all of them a class in one step.
+"""The grid: many images at once; mark some and label all of them in one step.
 
-Layout and handlers; what the keys do stands in `grid_commands`. The cursor is
-the session's current image, so the labelling screen and this one agree on it.
+Layout and handlers; what the keys do is in `commands`. The cursor is the
+session's current image, which this screen shares with the labelling screen.
 """
 
 import time
@@ -30,15 +30,15 @@ from mia_tui.tui.pictures.cache import PictureCache, PictureRequest, PictureResu
 from mia_tui.tui.widgets.text_line import Piece
 
 _NEWS_S = 0.5
-_LINE_S = 0.2  # after so long a line of tiles is painted although some of its pictures are not made
+_LINE_S = 0.2  # after this time, a line of tiles is painted though some of its pictures are missing
 _BUSY_S = 0.03
-_PAGE_S = 0.5  # what the pictures of a page may take on a slow line
+_PAGE_S = 0.5  # time to send the pictures of a page over a slow connection
 _STEP_BYTES = 256
 _NAME, _LEAST_NAME = 60, 20  # columns of a file's name below the tiles
 
 
 class GridScreen(SessionScreen[bool]):
-    """The images of a dataset as tiles. Ends with True where an image was opened, False where not.
+    """The images of a dataset as tiles. Ends with True if an image was opened, else False.
 
     Args:
         controller: The dataset.
@@ -48,7 +48,7 @@ class GridScreen(SessionScreen[bool]):
     SCOPE = "grid"
     commands: GridCommands
 
-    class Made(Message):
+    class PictureMade(Message):
         """A picture is ready."""
 
         def __init__(self, ready: PictureResult) -> None:
@@ -60,8 +60,8 @@ class GridScreen(SessionScreen[bool]):
         self.commands = GridCommands(controller, self, context.ink)
         self._message = ""
         self._came_from = self.session.current
-        self._late: set[int] = set()  # places whose picture has come and is not painted
-        self._painting = False  # whether a timer will paint them
+        self._late: set[int] = set()  # positions whose picture is made but not painted
+        self._painting = False  # whether a timer is set to paint them
         self._max_bytes: int | None = None
         terminal = _for_tiles(context.terminal)
         self._grid = GridView(
@@ -71,7 +71,7 @@ class GridScreen(SessionScreen[bool]):
             controller.dataset,
             terminal,
             threads=2 if usable_cores() >= 4 else 1,
-            on_ready=lambda ready: self.post_from_thread(self.Made(ready)),
+            on_ready=lambda ready: self.post_from_thread(self.PictureMade(ready)),
             max_megapixels=MAX_MEGAPIXELS,
         )
 
@@ -106,7 +106,7 @@ class GridScreen(SessionScreen[bool]):
 
     @property
     def per_line(self) -> int:
-        return self._grid.lattice.per_line
+        return self._grid.tile_layout.per_line
 
     @property
     def per_page(self) -> int:
@@ -121,13 +121,15 @@ class GridScreen(SessionScreen[bool]):
             self.session.go_to(row)
         self.dismiss(opened)
 
-    # What comes from outside
+    # Messages
 
-    @on(GridView.Picked)
-    def _pick(self, event: GridView.Picked) -> None:
+    @on(GridView.TileClicked)
+    def _pick(self, event: GridView.TileClicked) -> None:
         if event.position >= len(self.session.view):
             return
-        key = self.session.listing.key(int(self.session.view[event.position]))  # places may change till then
+        key = self.session.listing.key(
+            int(self.session.view[event.position])
+        )  # until the command runs, positions may change
         self.do(partial(self.commands.go_to, key, mark=event.mark, through=event.through))
         if event.opened:
             self.run_command("open")
@@ -137,9 +139,9 @@ class GridScreen(SessionScreen[bool]):
         self._order()
         self._grid.update()
 
-    @on(Made)
-    def _take_picture(self, event: Made) -> None:
-        """Lines of tiles are painted when they are complete, or after a while."""
+    @on(PictureMade)
+    def _take_picture(self, event: PictureMade) -> None:
+        """Paint lines of tiles when they are complete, or after `_LINE_S`."""
         ready = event.ready
         row = self.session.listing.row(ready.request.key)
         if row is not None and self.session.state_of(row).problem != ready.problem:
@@ -162,7 +164,7 @@ class GridScreen(SessionScreen[bool]):
             self._show_lines()
 
     def show(self) -> None:
-        """Paint what is different now, be it by a key or by what others did."""
+        """Paint what has changed, by a key or by other people."""
         if not self.is_current or not self._grid.size.width:
             return
         for warning in self.controller.warnings():
@@ -183,7 +185,7 @@ class GridScreen(SessionScreen[bool]):
             place = f"{session.position + 1:,}/{len(session.view):,}  "
             label = framing(session.state_of(row), ink, accept="").text
             room = self._facts.size.width - ink.width(ink.shown(f"{place}  {label}  {shown}"))
-            label = label if room >= _LEAST_NAME else ""  # what is shown of the dataset is always said
+            label = label if room >= _LEAST_NAME else ""  # the filter is always shown
             room = self._facts.size.width - ink.width(ink.shown(f"{place}  {label}  {shown}"))
             name = ink.fit_left(session.listing.path(row), min(_NAME, room))
             left = [(place, Style(bold=True)), (name, None)]
@@ -191,11 +193,8 @@ class GridScreen(SessionScreen[bool]):
         if shown:
             right.append((f"  {shown}", ink.dim()))
         self._facts.show(left, right)
-        marked = (
-            f"{counted(count, 'image')} marked: a class key labels them"
-            if count
-            else f"{self.key('mark')} marks"
-        )
+        marks = f"{self.key('mark')} marks"
+        marked = f"{counted(count, 'image')} marked: a class key labels them" if count else marks
         words = f"{session.counts.labelled:,} labelled{ink.separator}{session.counts.left:,} left"
         self._status.show(
             [(self._message or marked, Style(bold=bool(self._message or count)))], [(words, ink.dim())]
@@ -207,10 +206,10 @@ class GridScreen(SessionScreen[bool]):
         return self._picture_cache.get(self._request(key))
 
     def _request(self, key: ImageKey) -> PictureRequest:
-        return PictureRequest(key, DisplaySettings(), self._grid.lattice.panel, self._max_bytes)
+        return PictureRequest(key, DisplaySettings(), self._grid.tile_layout.panel, self._max_bytes)
 
     def _order(self) -> None:
-        """Have the tiles made that are seen, then those of the next page, then of the one before."""
+        """Request the pictures in view, then those of the next page, then of the page before."""
         seen, view = self._grid.seen, self.session.view
         budget = self.context.flow_control.budget(_PAGE_S)
         self._max_bytes = (
@@ -221,16 +220,16 @@ class GridScreen(SessionScreen[bool]):
         more = len(seen)
         places = [*seen, *range(seen.stop, min(len(view), seen.stop + more))]
         places += range(max(0, seen.start - more), seen.start)
-        self._late.intersection_update(seen)  # made already and not painted yet
+        self._late.intersection_update(seen)  # made already but not painted yet
         self._picture_cache.want(
             [self._request(self.session.listing.key(int(view[place]))) for place in places]
         )
 
     def _paint_lines(self, late_at: float) -> None:
-        """Paint lines of tiles that are complete, all of them once it is late; none while some are on their way."""
+        """Paint complete lines of tiles, after `late_at` all of them; none while pictures are being sent."""
         self._painting = False
         if not self.context.flow_control.busy:
-            per_line, is_late = self._grid.lattice.per_line, time.monotonic() >= late_at
+            per_line, is_late = self._grid.tile_layout.per_line, time.monotonic() >= late_at
             for line in {place // per_line for place in self._late}:
                 places = [place for place in self._grid.seen if place // per_line == line]
                 if is_late or all(self._has_picture(place) for place in places):
@@ -246,5 +245,5 @@ class GridScreen(SessionScreen[bool]):
 
 
 def _for_tiles(terminal: Terminal) -> Terminal:
-    """Tiles are half blocks wherever pictures are shown: dozens of them would fill its memory and the line."""
+    """Tiles are half blocks on every terminal: dozens of pictures would fill its memory and the connection."""
     return replace(terminal, graphics="none" if terminal.graphics == "none" else "half")

@@ -1,1 +1,1 @@
-"""The first screen: which dataset."""
+"""The first screen: choosing a dataset."""

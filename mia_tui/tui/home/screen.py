@@ -1,8 +1,8 @@
-"""The first screen without a dataset: the last datasets, any other folder, and the runs at work.
+"""The first screen if no dataset is named: recent datasets, other folders, and runs in progress.
 
-One line to type a folder in, a list below it. Whoever types completes with Tab;
-whoever browses needs the arrows only. Folders are looked into in threads, so a
-slow disk delays a number and never a key.
+A line to type a folder into, with completion, and below it a list to browse with
+the arrow keys. Folders are read in threads, so that a slow disk delays what is
+said about a folder and never a key.
 """
 
 import time
@@ -16,15 +16,14 @@ from textual.widgets import Input
 
 from mia_tui.dataset.recent import Recent, recent_datasets
 from mia_tui.tui.context import Context
-from mia_tui.tui.home.folders import FolderLooker
-from mia_tui.tui.home.path_typing import PathTyping, common_beginning, matching
-from mia_tui.tui.home.words import Line, content_words, lines_for, recent_words, run_words
+from mia_tui.tui.home.folders import FolderReader, PathTyping, common_beginning, matching
+from mia_tui.tui.home.words import HomeLine, content_words, lines_for, recent_words, run_words
 from mia_tui.tui.keys.bindings import key_hints
 from mia_tui.tui.labelling import garbage
 from mia_tui.tui.runs.watch import LiveRun, RunWatch
 from mia_tui.tui.screen import KeyedScreen
-from mia_tui.tui.widgets.entry_list import Entry, EntryList
 from mia_tui.tui.widgets.key_line import KeyLine
+from mia_tui.tui.widgets.line_list import Entry, EntryList
 from mia_tui.tui.widgets.text_block import TextBlock
 from mia_tui.tui.widgets.text_field import TextField
 
@@ -34,7 +33,7 @@ _PAGE = 10
 
 
 class HomeScreen(KeyedScreen[None]):
-    """Ends in a message `Opened`, which the app answers with the labelling screen.
+    """Ends with the message `Opened`; the app then shows the labelling screen.
 
     Args:
         context: What screens share.
@@ -43,21 +42,21 @@ class HomeScreen(KeyedScreen[None]):
     SCOPE = "home"
 
     class Opened(Message):
-        """A dataset is to be opened; `state` is what was named with --state the last time."""
+        """A dataset was chosen; `state` is the folder named with --state the last time it was open."""
 
         def __init__(self, dataset: Path, state: Path | None) -> None:
             super().__init__()
             self.dataset, self.state = dataset, state
 
-    class Looked(Message):
-        """A folder was looked into."""
+    class FolderRead(Message):
+        """A folder was read."""
 
         def __init__(self, folder: Path) -> None:
             super().__init__()
             self.folder = folder
 
     class RunsSeen(Message):
-        """Other runs are at work, or they have got on."""
+        """Other runs are in progress, or they have made progress."""
 
         def __init__(self, runs: tuple[LiveRun, ...]) -> None:
             super().__init__()
@@ -81,13 +80,15 @@ class HomeScreen(KeyedScreen[None]):
             "help": lambda: self.queue.do(self.show_help, opens=True),
         }
         self._ink = context.ink
+        how = f"choose one with the arrow keys; {self.key('open')} opens it."
+        self._welcome = f"Type the folder of your images, or {how}"
         self._typing = PathTyping(Path.cwd())
         self._recent: list[Recent] = []
-        self._lines: list[Line] = []
+        self._lines: list[HomeLine] = []
         self._cursor: int | None = None
-        self._refused = False  # whether it is said why what is typed cannot be opened
-        self._put = ""  # what this screen put into the line last
-        self._wanted: tuple[Path, Path | None] | None = None  # to be opened once it was looked into
+        self._refused = False  # whether the message says why the typed folder cannot be opened
+        self._put = ""  # the text that this screen last put into the line
+        self._wanted: tuple[Path, Path | None] | None = None  # to open once it has been read
         self._input = TextField(
             placeholder="a folder, such as ~/images",
             id="folder",
@@ -97,7 +98,7 @@ class HomeScreen(KeyedScreen[None]):
         self._list = EntryList(context.ink, id="entries")
         self._message = TextBlock(self._welcome, id="home-message")
         self._runs = TextBlock(id="runs")
-        self._looker = FolderLooker(lambda folder: self.post_from_thread(self.Looked(folder)))
+        self._reader = FolderReader(lambda folder: self.post_from_thread(self.FolderRead(folder)))
         self._watch: RunWatch | None = None
 
     def compose(self) -> ComposeResult:
@@ -112,11 +113,11 @@ class HomeScreen(KeyedScreen[None]):
         self._input.focus()
 
     def on_screen_resume(self) -> None:
-        """Shown, for the first time or again: what was done meanwhile counts."""
+        """Read again what may have changed since the screen was last in view."""
         self.call_after_refresh(garbage.begin_afresh)
         self._recent = recent_datasets()[:_RECENT_SHOWN]
         for recent in self._recent:
-            self._looker.forget(recent.path)
+            self._reader.forget(recent.path)
         self._watch = RunWatch(
             [(recent.path, recent.state) for recent in self._recent],
             lambda runs: self.post_from_thread(self.RunsSeen(runs)),
@@ -132,12 +133,12 @@ class HomeScreen(KeyedScreen[None]):
 
     def on_unmount(self) -> None:
         self.on_screen_suspend()
-        self._looker.close()
+        self._reader.close()
 
     @property
     def idle(self) -> bool:
-        """Whether all folders that are seen were looked into."""
-        return self._looker.idle and self._wanted is None
+        """Whether all folders in view have been read."""
+        return self._reader.idle and self._wanted is None
 
     # Keys
 
@@ -152,21 +153,21 @@ class HomeScreen(KeyedScreen[None]):
         self._build(keep=None)
 
     def do_command(self, command: str) -> None:
-        self._take_typed()  # of one burst, text before the key may not have been told yet
+        self._take_typed()  # if text and key came together, the text may not have been handled yet
         self._at_once[command]()
 
     def _open(self) -> None:
         line = self._lines[self._cursor] if self._cursor is not None else None
         if line is not None and line.folder is not None:
-            self._look_and_open(line.folder, line.recent.state if line.recent else None)
+            self._read_and_open(line.folder, line.recent.state if line.recent else None)
         elif self._input.value.strip():
-            self._look_and_open(self._typing.folder_of(self._input.value.strip()), None)
+            self._read_and_open(self._typing.folder_of(self._input.value.strip()), None)
         else:
             self._say(self._welcome)
 
-    @on(EntryList.Picked)
-    def _picked(self, event: EntryList.Picked) -> None:
-        """The first click chooses, the second opens."""
+    @on(EntryList.LineClicked)
+    def _picked(self, event: EntryList.LineClicked) -> None:
+        """The first click on a line chooses it, the second opens it."""
         if event.line == self._cursor:
             self._open()
         else:
@@ -185,7 +186,7 @@ class HomeScreen(KeyedScreen[None]):
         self._show()
 
     def _go_in(self) -> None:
-        """Into the folder under the cursor; without a cursor the key moves in the line."""
+        """Go into the folder under the cursor; without one, move the caret in the line."""
         folder = self._lines[self._cursor].folder if self._cursor is not None else None
         if folder is None:
             self._input.action_cursor_right()
@@ -205,7 +206,7 @@ class HomeScreen(KeyedScreen[None]):
 
     def _complete(self) -> None:
         base, rest = self._typing.parts(self._input.value)
-        content = self._looker.get(base)
+        content = self._reader.get(base)
         if content is None:
             return
         names = matching(content.folders, rest)
@@ -221,21 +222,21 @@ class HomeScreen(KeyedScreen[None]):
 
     # Opening
 
-    def _look_and_open(self, folder: Path, state: Path | None) -> None:
+    def _read_and_open(self, folder: Path, state: Path | None) -> None:
         self._wanted = (folder, state)
-        self._looker.forget(folder)
-        self._looker.want([folder, *self._seen_folders()])
-        self.set_timer(0.2, self._say_looking)
+        self._reader.forget(folder)
+        self._reader.want([folder, *self._folders_in_view()])
+        self.set_timer(0.2, self._say_opening)
 
-    def _say_looking(self) -> None:
+    def _say_opening(self) -> None:
         if self._wanted is not None:
-            self._say(f"Looking into {self._wanted[0]}")
+            self._say(f"Opening {self._wanted[0]}")
 
-    @on(Looked)
-    def _take_folder(self, event: Looked) -> None:
+    @on(FolderRead)
+    def _take_folder(self, event: FolderRead) -> None:
         if self._wanted is not None and self._wanted[0] == event.folder:
             (folder, state), self._wanted = self._wanted, None
-            content = self._looker.get(folder)
+            content = self._reader.get(folder)
             if content is not None and content.problem is None:
                 self.post_message(self.Opened(folder, state))
             elif content is not None:
@@ -250,10 +251,10 @@ class HomeScreen(KeyedScreen[None]):
         words = [self._run_line(run) for run in event.runs[:_RUNS_SHOWN]]
         if len(event.runs) > _RUNS_SHOWN:
             words.append(f"and {len(event.runs) - _RUNS_SHOWN:,} more")
-        self._runs.update("\n".join(["Runs at work", *words]))
+        self._runs.update("\n".join(["Runs in progress", *words]))
 
     def _run_line(self, run: LiveRun) -> str:
-        """A run in one line; of the folder the end is seen."""
+        """A run in one line; if its folder is too long, the end of it is shown."""
         width = max(10, self.size.width - 2)
         words = self._ink.fit(f"{run_words(run)}, in ", width)
         return words + self._ink.fit_left(str(run.dataset), width - self._ink.width(words))
@@ -261,7 +262,7 @@ class HomeScreen(KeyedScreen[None]):
     # The list
 
     def _fill(self, text: str) -> None:
-        """Put a text into the line."""
+        """Replace the text in the line."""
         self._put = text
         self._refused = False
         self._input.value = text
@@ -270,18 +271,18 @@ class HomeScreen(KeyedScreen[None]):
         self._build(keep=None)
 
     def _build(self, *, keep: Path | None) -> None:
-        """The lines for what is typed; the cursor stays on a folder that is still there."""
+        """Make the lines for the typed text; the cursor stays on the folder `keep` if it is still listed."""
         base, rest = self._typing.parts(self._input.value)
         recent = [] if self._input.value else self._recent
-        lines = lines_for(base, rest, self._looker.get(base), recent, refused=self._refused)
+        lines = lines_for(base, rest, self._reader.get(base), recent, refused=self._refused)
         self._lines = lines
         if keep is not None:
             self._cursor = next((n for n, line in enumerate(lines) if line.folder == keep), None)
         if self._cursor is not None and self._cursor >= len(lines):
             self._cursor = None
         self._show()
-        wanted = [base, *self._seen_folders()]
-        self._looker.want([self._wanted[0], *wanted] if self._wanted else wanted)
+        wanted = [base, *self._folders_in_view()]
+        self._reader.want([self._wanted[0], *wanted] if self._wanted else wanted)
 
     def _show(self) -> None:
         entries = [
@@ -291,17 +292,17 @@ class HomeScreen(KeyedScreen[None]):
             for line in self._lines
         ]
         self._list.show(entries, self._cursor)
-        self._looker.want([self._typing.parts(self._input.value)[0], *self._seen_folders()])
+        self._reader.want([self._typing.parts(self._input.value)[0], *self._folders_in_view()])
 
     def _right(self, folder: Path, recent: Recent | None) -> str:
-        content = self._looker.get(folder)
+        content = self._reader.get(folder)
         if recent is None:
             return content_words(content)
         if content is not None and content.problem is not None:
-            return "not there now"
+            return "not found"
         return recent_words(recent, time.time())
 
-    def _seen_folders(self) -> list[Path]:
+    def _folders_in_view(self) -> list[Path]:
         seen: Sequence[int] = self._list.seen or range(min(len(self._lines), self.size.height))
         return [folder for line in seen if line < len(self._lines) and (folder := self._lines[line].folder)]
 

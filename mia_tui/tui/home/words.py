@@ -1,4 +1,4 @@
-"""What the first screen says about folders, datasets and runs: plain functions, no widgets."""
+"""The text on the first screen about folders, datasets and runs: plain functions, no widgets."""
 
 import time
 from collections.abc import Sequence
@@ -7,13 +7,12 @@ from pathlib import Path
 
 from mia_tui.dataset.recent import Recent
 from mia_tui.text import counted
-from mia_tui.tui.home.folders import FolderContent
-from mia_tui.tui.home.path_typing import matching
+from mia_tui.tui.home.folders import FolderContent, matching
 from mia_tui.tui.runs.watch import LiveRun
 
 
 @dataclass(frozen=True)
-class Line:
+class HomeLine:
     """A line of the list; `folder` is None for a heading."""
 
     folder: Path | None
@@ -28,22 +27,22 @@ def lines_for(
     recent: Sequence[Recent],
     *,
     refused: bool = False,
-) -> list[Line]:
+) -> list[HomeLine]:
     """The lines of the list.
 
     Args:
-        base: The folder that is typed so far.
-        beginning: Of the name of a folder in it.
-        content: What is in `base`; None while that is not known.
-        recent: Datasets that come first.
-        refused: Whether it is said already why what is typed cannot be opened.
+        base: The folder typed so far.
+        beginning: The beginning of the name of a folder in it.
+        content: What is in `base`; None if it has not been read yet.
+        recent: Datasets to list first.
+        refused: Whether the screen already says why the typed folder cannot be opened.
     """
-    lines = [Line(None, "Recent datasets")] if recent else []
-    lines += [Line(dataset.path, str(dataset.path), dataset) for dataset in recent]
+    lines = [HomeLine(None, "Recent datasets")] if recent else []
+    lines += [HomeLine(dataset.path, str(dataset.path), dataset) for dataset in recent]
     names = matching(content.folders, beginning) if content is not None else []
     if names or not refused:
-        lines.append(Line(None, _heading(base, beginning, content, names)))
-    return [*lines, *(Line(base / name, f"{name}/") for name in names)]
+        lines.append(HomeLine(None, _heading(base, beginning, content, names)))
+    return [*lines, *(HomeLine(base / name, f"{name}/") for name in names)]
 
 
 def _heading(base: Path, beginning: str, content: FolderContent | None, names: Sequence[str]) -> str:
@@ -51,15 +50,15 @@ def _heading(base: Path, beginning: str, content: FolderContent | None, names: S
         return f"Folders in {base}"
     if content.problem is not None:
         return content.problem
-    return f"No folder in {base} begins like that" if beginning else f"No folder in {base}"
+    return f"No folder in {base} begins with {beginning}" if beginning else f"No folder in {base}"
 
 
 def content_words(content: FolderContent | None) -> str:
-    """What is in a folder; empty while that is not known."""
+    """What is in a folder; empty if it has not been read yet."""
     if content is None:
         return ""
     if content.problem is not None:
-        return "cannot be looked into"
+        return "cannot be read"
     words = (
         [counted(content.images, "image") + (" and more" if content.more else "")] if content.images else []
     )
@@ -69,7 +68,7 @@ def content_words(content: FolderContent | None) -> str:
 
 
 def recent_words(recent: Recent, now: float) -> str:
-    """What is known of a dataset since the last visit, and when that was."""
+    """Images and labels of a dataset when it was last open, and when that was."""
     words = [] if recent.images is None else [counted(recent.images, "image")]
     if recent.labels is not None:
         words.append(counted(recent.labels, "label"))
@@ -80,12 +79,12 @@ def recent_words(recent: Recent, now: float) -> str:
 
 
 def run_words(run: LiveRun) -> str:
-    """What a run at work is at, or what it waits for."""
-    if run.status == "waiting":  # figures it may have are of before it was queued
+    """How far a run is, or what it waits for."""
+    if run.status == "waiting":  # its figures, if any, are from before it was queued
         return f"{run.name}, {run.phase or run.status}"
     words = [run.name]
     if run.status == "unknown":
-        words.append("silent, its worker is on another host")
+        words.append("no news, its worker is on another host")
     elif run.total_epochs is None:
         words.append(run.phase or run.status)
     if run.total_epochs is not None:

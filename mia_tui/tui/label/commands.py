@@ -277,7 +277,7 @@ class LabelCommands(SessionCommands):
             self._advance()
 
     async def _add_first_class(self) -> bool:
-        from mia_tui.tui.classes.adding import add_classes
+        from mia_tui.tui.classes.commands import add_classes
 
         title = "There is no class yet. What is the first one called? More of them: with commas between."
         hint = "{ok} gives this image the first of them."

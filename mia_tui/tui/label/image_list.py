@@ -11,10 +11,9 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from mia_tui.dataset.session.session import LabelSession, RowState
-from mia_tui.tui.grid.tiles import class_letter
+from mia_tui.tui.classes.class_mark import MARK_COLUMNS, class_mark
 from mia_tui.tui.widgets.ink import Ink
 
-_MARK_COLUMNS = 3
 _KEPT = 500  # lines made before: half of a page is seen again on the next one
 _MANY = 200  # changed rows; to find out which of them are seen costs more than painting all lines
 
@@ -27,7 +26,7 @@ class ImageList(ScrollView, can_focus=False):
         ink: Characters and styles.
     """
 
-    class Picked(Message):
+    class ImageClicked(Message):
         """A line was clicked; `position` counts within the view."""
 
         def __init__(self, position: int) -> None:
@@ -98,10 +97,10 @@ class ImageList(ScrollView, can_focus=False):
         row = int(view[position])
         state = self._session.state_of(row)
         current = position == self._session.position
-        mark, style = self._mark(state)
+        mark, style = class_mark(state, self._ink)
         signs = self._signs(state)
-        name = self._ink.fit_left(self._shown_name(row), max(0, width - _MARK_COLUMNS - 1 - len(signs)))
-        filled = width - _MARK_COLUMNS - 1 - len(signs) - self._ink.width(name)
+        name = self._ink.fit_left(self._shown_name(row), max(0, width - MARK_COLUMNS - 1 - len(signs)))
+        filled = width - MARK_COLUMNS - 1 - len(signs) - self._ink.width(name)
         line = Style(reverse=True) if current else None
         lead = self._ink.pointer if current else " "
         return Strip(
@@ -116,25 +115,11 @@ class ImageList(ScrollView, can_focus=False):
     def on_click(self, event: events.Click) -> None:
         position = event.y + int(self.scroll_offset.y)
         if 0 <= position < len(self._session.view):
-            self.post_message(self.Picked(position))
+            self.post_message(self.ImageClicked(position))
 
     def on_resize(self) -> None:
         self.virtual_size = Size(max(1, self.size.width), len(self._session.view))
         self._scroll_into_view(self._session.position)
-
-    def _mark(self, state: RowState) -> tuple[str, Style]:
-        """Three cells: ` k ` on the colour of the class, `(k)` for a suggestion."""
-        if state.problem is not None:
-            return f" {self._ink.gone if state.missing else self._ink.broken} ", Style(bold=True)
-        if state.image_class is not None:
-            return (
-                f" {class_letter(state.image_class.key, state.image_class.name, self._ink)} ",
-                self._ink.chip(state.image_class.colour),
-            )
-        if state.suggestion is not None:
-            style = self._ink.frame("suggestion", state.suggestion.colour)
-            return f"({class_letter(state.suggestion.key, state.suggestion.name, self._ink)})", style
-        return f" {self._ink.dot} ", self._ink.dim()
 
     def _signs(self, state: RowState) -> str:
         signs = self._ink.flag if state.flagged else ""

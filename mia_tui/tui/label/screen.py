@@ -162,8 +162,8 @@ class LabelScreen(SessionScreen[None]):
         self.lay_out()
         self.show()
 
-    @on(ImageList.Picked)
-    def _pick_image(self, event: ImageList.Picked) -> None:
+    @on(ImageList.ImageClicked)
+    def _pick_image(self, event: ImageList.ImageClicked) -> None:
         if event.position < len(self.session.view):
             row = int(self.session.view[event.position])
             key = self.session.listing.key(row)  # rows may change until the command is carried out

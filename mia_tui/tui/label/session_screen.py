@@ -63,6 +63,6 @@ class SessionScreen(KeyedScreen[Result]):
             event.stop()
             self.do(partial(self.commands.use_key, character))
 
-    @on(ClassBar.Picked)
-    def _pick_class(self, event: ClassBar.Picked) -> None:
+    @on(ClassBar.ClassClicked)
+    def _pick_class(self, event: ClassBar.ClassClicked) -> None:
         self.do(partial(self.commands.use_class, event.class_id))

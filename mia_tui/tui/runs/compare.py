@@ -20,10 +20,10 @@ from mia_tui.text import counted
 from mia_tui.tui.context import Context
 from mia_tui.tui.keys.bindings import key_hints
 from mia_tui.tui.runs.curves import Curves
+from mia_tui.tui.runs.text_plots import Curve, Plot
 from mia_tui.tui.screen import KeyedScreen
 from mia_tui.tui.widgets.ink import Ink
 from mia_tui.tui.widgets.key_line import KeyLine
-from mia_tui.tui.widgets.plots import Curve, Plot
 from mia_tui.tui.widgets.text_block import TextBlock
 
 MOST = 8

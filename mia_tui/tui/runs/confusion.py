@@ -1,5 +1,7 @@
 """What a network takes for what: figures of each class, the matrix, and the largest confusions as a list."""
 
+from dataclasses import dataclass
+
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -9,8 +11,9 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from mia_tui.runs.evaluation.confusion_report import ConfusionReport
+from mia_tui.runs.evaluation.figures import ClassFigures
 from mia_tui.tui.widgets.ink import Ink, style
-from mia_tui.tui.widgets.row_list import RowList
+from mia_tui.tui.widgets.line_list import LineList
 
 _WRONG = "#e69f00"
 _NAME = 16
@@ -18,56 +21,73 @@ _LEAST_CELL, _WIDEST_CELL = 5, 12
 _NUMBERS = 11
 
 
-class ClassFigureTable(RowList):
-    """One row a class.
+class ClassFigureTable(LineList[ClassFigures]):
+    """One line a class.
 
     Args:
         ink: Characters and styles.
     """
+
+    def __init__(self, ink: Ink, *, id: str | None = None) -> None:
+        super().__init__(ink, self._draw_figures, heading=self._titles, id=id)
 
     def show_classes(self, verdict: ConfusionReport) -> None:
         """Paint the figures of these classes."""
-        rows = verdict.by_class
+        self.show(verdict.by_class, self.cursor or 0)
 
-        def heading(width: int) -> str:
-            titles = "".join(f"{title:>{_NUMBERS}}" for title in ("images", "precision", "recall", "F1"))
-            return f"  {'class':<{_name_width(width, 4)}}{titles}"
+    def _titles(self, width: int) -> str:
+        titles = "".join(f"{title:>{_NUMBERS}}" for title in ("images", "precision", "recall", "F1"))
+        return f"  {'class':<{_name_width(width, 4)}}{titles}"
 
-        def draw(number: int, width: int, is_current: bool) -> list[Segment]:
-            row = rows[number]
-            figures = "".join(f"{value:>{_NUMBERS}.3f}" for value in (row.precision, row.recall, row.f1))
-            name = self._ink.pad(row.name, _name_width(width, 4))
-            return self._row(f"{name}{row.support:>{_NUMBERS},}{figures}", is_current)
-
-        self.show(len(rows), draw, heading, verdict)
-
-    def _row(self, text: str, is_current: bool) -> list[Segment]:
-        return _row(self._ink, text, is_current)
+    def _draw_figures(self, row: ClassFigures, width: int, is_current: bool) -> list[Segment]:
+        figures = "".join(f"{value:>{_NUMBERS}.3f}" for value in (row.precision, row.recall, row.f1))
+        name = self._ink.pad(row.name, _name_width(width, 4))
+        return _row(self._ink, f"{name}{row.support:>{_NUMBERS},}{figures}", is_current)
 
 
-class ConfusionList(RowList):
-    """The largest confusions, one a row.
+@dataclass(frozen=True)
+class _Confusion:
+    """How many images of a class were predicted as another, and their share of the class."""
+
+    truth: str
+    predicted: str
+    count: int
+    share: float
+
+
+class ConfusionList(LineList[_Confusion]):
+    """The largest confusions, one a line.
 
     Args:
         ink: Characters and styles.
     """
 
+    def __init__(self, ink: Ink, *, id: str | None = None) -> None:
+        super().__init__(ink, self._draw_confusion, heading=self._titles, id=id)
+        self._verdict: ConfusionReport | None = None
+
     def show_confusions(self, verdict: ConfusionReport) -> None:
         """Paint the confusions of these classes."""
-        cells, classes = verdict.confusions, verdict.matrix.classes
-        truths = verdict.matrix.counts.sum(axis=1)
+        if verdict is self._verdict:
+            return
+        self._verdict = verdict
+        names, truths = verdict.matrix.classes, verdict.matrix.counts.sum(axis=1)
+        lines = [
+            _Confusion(names[cell.truth], names[cell.predicted], cell.count, cell.count / truths[cell.truth])
+            for cell in verdict.confusions
+        ]
+        self.show(lines, self.cursor or 0)
 
-        def heading(width: int) -> str:
-            room = _name_width(width, 2) // 2
-            return f"  {'is':<{room}}{'was taken for':<{room}}{'images':>{_NUMBERS}}{'of class':>{_NUMBERS}}"
+    def _titles(self, width: int) -> str:
+        room = _name_width(width, 2) // 2
+        return f"  {'is':<{room}}{'was taken for':<{room}}{'images':>{_NUMBERS}}{'of class':>{_NUMBERS}}"
 
-        def draw(number: int, width: int, is_current: bool) -> list[Segment]:
-            cell, room, ink = cells[number], _name_width(width, 2) // 2, self._ink
-            names = "".join(ink.pad(classes[place], room - 1) + " " for place in (cell.truth, cell.predicted))
-            share = f"{cell.count / truths[cell.truth]:.0%}"
-            return _row(ink, f"{names}{cell.count:>{_NUMBERS},}{share:>{_NUMBERS}}", is_current)
-
-        self.show(len(cells), draw, heading, verdict)
+    def _draw_confusion(self, line: _Confusion, width: int, is_current: bool) -> list[Segment]:
+        room = _name_width(width, 2) // 2
+        names = "".join(self._ink.pad(name, room - 1) + " " for name in (line.truth, line.predicted))
+        return _row(
+            self._ink, f"{names}{line.count:>{_NUMBERS},}{f'{line.share:.0%}':>{_NUMBERS}}", is_current
+        )
 
 
 class ConfusionMatrix(Widget, can_focus=False):

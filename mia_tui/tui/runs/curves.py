@@ -8,8 +8,8 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
+from mia_tui.tui.runs.text_plots import LEAST_COLUMNS, LEAST_ROWS, Curve, Plot, Stroke, draw
 from mia_tui.tui.widgets.ink import Ink, style
-from mia_tui.tui.widgets.plots import LEAST_COLUMNS, LEAST_ROWS, Curve, Plot, Stroke, draw
 
 _COLOURS: dict[Stroke, str] = {"line": "#e69f00", "dashes": "#56b4e9", "dots": "#8c8c8c"}
 _WIDE = 2  # plots side by side

@@ -186,14 +186,14 @@ class RunPages(Vertical):
         if verdict is None or not verdict.matrix.classes:
             return None
         if self.page == "by_class":
-            return Chosen(verdict, self._class_table.cursor, None)
+            return Chosen(verdict, self._class_table.cursor or 0, None)
         if self.page != "confusion":
             return None
         if not self._lists:
             return Chosen(verdict, self._matrix.row, self._matrix.column)
         if not verdict.confusions:
             return None
-        cell = verdict.confusions[min(self._list.cursor, len(verdict.confusions) - 1)]
+        cell = verdict.confusions[self._list.cursor or 0]
         return Chosen(verdict, cell.truth, cell.predicted)
 
     # Confusions

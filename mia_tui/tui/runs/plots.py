@@ -7,7 +7,7 @@ import numpy as np
 from mia_tui.catalog.metrics import shown_metric
 from mia_tui.runs.record.events import EpochEnded, StepEnded
 from mia_tui.runs.record.state import RunState
-from mia_tui.tui.widgets.plots import Curve, Numbers, Plot, Stroke
+from mia_tui.tui.runs.text_plots import Curve, Numbers, Plot, Stroke
 
 _SMOOTHED_SHARE = 0.04  # of all steps, the mean over so many is drawn as a line
 

@@ -23,7 +23,7 @@ from mia_tui.tui.runs.words import bars, doing, figures_line, is_bad, status_wor
 from mia_tui.tui.screen import KeyedScreen
 from mia_tui.tui.widgets.ink import style
 from mia_tui.tui.widgets.key_line import KeyLine
-from mia_tui.tui.widgets.row_list import RowList
+from mia_tui.tui.widgets.line_list import LineList
 from mia_tui.tui.widgets.text_block import TextBlock
 from mia_tui.tui.widgets.text_line import TextLine
 
@@ -122,7 +122,7 @@ class RunScreen(KeyedScreen[OpenImages | None]):
             self._snapshot = event.snapshot
             self.show()
 
-    @on(RowList.Picked)
+    @on(LineList.LineClicked)
     @on(ConfusionMatrix.Picked)
     def _pick(self) -> None:
         self.show()

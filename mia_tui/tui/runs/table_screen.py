@@ -126,8 +126,8 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
         else:
             super().do_command(command)
 
-    @on(RunTable.Picked)
-    def _pick(self, event: RunTable.Picked) -> None:
+    @on(RunTable.LineClicked)
+    def _pick(self, event: RunTable.LineClicked) -> None:
         self.view.put(event.line)
         self.show()
 

@@ -9,14 +9,13 @@ from mia_tui.runs.list.words import LIVE, STATUS_WORDS, left_out_sentences
 from mia_tui.runs.record.job import TrainJob
 from mia_tui.runs.record.pace import TrainingPace, clock, pace_of
 from mia_tui.runs.record.state import RunState
-from mia_tui.text import counted, printable
+from mia_tui.text import counted, printable, shorten, when
 from mia_tui.tui.runs.follow import RunSnapshot
-from mia_tui.tui.runs.run_table import when
-from mia_tui.tui.widgets.axes import shorten
-from mia_tui.tui.widgets.ink import Ink
-from mia_tui.tui.widgets.progress_line import progress_pieces
+from mia_tui.tui.widgets.ink import Ink, style
 from mia_tui.tui.widgets.text_line import Piece
 
+_BAR_COLOUR = "#56b4e9"
+_EIGHTHS = " ▏▎▍▌▋▊▉█"
 _FULL_DISK = "The disk that holds its folder is full"
 
 
@@ -121,16 +120,16 @@ def bars(snapshot: RunSnapshot, columns: int, ink: Ink) -> tuple[list[Piece], li
     training = working and snapshot.state.phase == "training"
     if working and not training and counting is not None and counting[1] > 0:
         share = counting[0] / counting[1]
-        first = progress_pieces("read    ", share, f"{counting[0]:,}/{counting[1]:,} images", columns, ink)
+        first = _progress("read    ", share, f"{counting[0]:,}/{counting[1]:,} images", columns, ink)
     elif pace is None or not training:  # a worker that goes on has not said where, before it trains
         first = []
     else:
-        first = progress_pieces(_epoch_title(pace), pace.epoch_share, _epoch_words(pace), columns, ink)
+        first = _progress(_epoch_title(pace), pace.epoch_share, _epoch_words(pace), columns, ink)
     if pace is None:
         return first, []
     left = f"  {_left(pace.run_left_s)}" if training and pace.run_left_s is not None else ""
     words = f"{pace.run_share:>4.0%}{left}"
-    return first, progress_pieces(f"{'run':<{len(_epoch_title(pace))}}", pace.run_share, words, columns, ink)
+    return first, _progress(f"{'run':<{len(_epoch_title(pace))}}", pace.run_share, words, columns, ink)
 
 
 def _epoch_title(pace: TrainingPace) -> str:
@@ -262,3 +261,30 @@ def _said(kind: str, message: str, hint: str | None) -> str:
 
 def _are(count: int) -> str:
     return "is" if count == 1 else "are"
+
+
+def _progress(title: str, share: float, words: str, columns: int, ink: Ink) -> list[Piece]:
+    """A progress bar between a title and words.
+
+    Args:
+        title: What the bar counts.
+        share: How much of it is done, 0 to 1.
+        words: Text behind the bar.
+        columns: Width of the line.
+        ink: Characters and styles.
+    """
+    room = max(4, min(40, columns - len(title) - len(words) - 4))
+    bar = _bar(share, room, unicode=ink.unicode)
+    look = style(fg=_BAR_COLOUR) if ink.colours else None
+    left, right = ("▕", "▏") if ink.unicode else ("[", "]")
+    return [(f"{title} {left}", None), (bar, look), (f"{right} {words}", None)]
+
+
+def _bar(share: float, columns: int, *, unicode: bool) -> str:
+    """A bar that is filled up to a share of its width."""
+    share = max(0.0, min(1.0, share))
+    if not unicode:
+        return ("#" * int(share * columns)).ljust(columns, ".")
+    eighths = int(share * columns * 8)
+    whole, rest = divmod(eighths, 8)
+    return ("█" * whole + (_EIGHTHS[rest] if rest else "")).ljust(columns)

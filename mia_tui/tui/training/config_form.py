@@ -1,9 +1,13 @@
-"""Fields one below the other: title, value, unit; what is wrong stands below its field. Painted line by line."""
+"""The fields of a section, one a line, each fault below its field; and the names of the sections in one line."""
+
+from collections.abc import Sequence
 
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
 
 from mia_tui.tui.training.form_view import EditedLine, FormLine
 from mia_tui.tui.widgets.ink import Ink
@@ -26,17 +30,17 @@ class ConfigForm(LineList[FormLine]):
     def __init__(self, ink: Ink, *, id: str | None = None) -> None:
         super().__init__(ink, self._look_of, id=id)
 
-    def can_pick(self, entry: FormLine) -> bool:
-        return entry.kind != "fault"
+    def can_pick(self, item: FormLine) -> bool:
+        return item.kind != "fault"
 
     def on_click(self, event: events.Click) -> None:
         event.prevent_default()  # else the list says so in its own way, too
-        line = event.y + int(self.scroll_offset.y)
-        if 0 <= line < len(self._entries) and self.can_pick(self._entries[line]):
-            on_value = event.x > self._entries[line].title_width + 2
+        line = self._line_at(event.y)
+        if line is not None and self.can_pick(self._items[line]):
+            on_value = event.x > self._items[line].title_width + 2
             self.post_message(self.Pressed(line, on_value=on_value))
 
-    def _look_of(self, entry: FormLine, width: int, *, is_current: bool) -> list[Segment]:
+    def _look_of(self, entry: FormLine, width: int, is_current: bool) -> list[Segment]:
         ink = self._ink
         if entry.kind == "fault":
             text = f"  {ink.broken} {entry.title}"
@@ -93,3 +97,56 @@ class ConfigForm(LineList[FormLine]):
         after = ink.fit(after, max(0, room - ink.width(before) - 1))
         field = Style(underline=True)
         return [Segment(before, field), Segment(at or " ", Style(reverse=True)), Segment(after, field)]
+
+
+class SectionTabs(Widget, can_focus=False):
+    """Names side by side; those that do not fit on the left make room for the current one.
+
+    Args:
+        ink: Characters and styles.
+    """
+
+    class SectionClicked(Message):
+        """A name was clicked."""
+
+        def __init__(self, number: int) -> None:
+            super().__init__()
+            self.number = number
+
+    def __init__(self, ink: Ink, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._ink = ink
+        self._names: tuple[str, ...] = ()
+        self._current = 0
+
+    def show(self, names: Sequence[str], current: int) -> None:
+        """Paint these names."""
+        if (tuple(names), current) != (self._names, self._current):
+            self._names, self._current = tuple(names), current
+            self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        segments = [
+            Segment(f" {name} ", Style(reverse=number == self._current, bold=number == self._current))
+            for number, name in enumerate(self._names)
+        ]
+        first = self._first(segments)
+        return (
+            Strip(segments[first:]).adjust_cell_length(self.size.width, Style()).apply_style(self.rich_style)
+        )
+
+    def on_click(self, event: events.Click) -> None:
+        first = self._first([Segment(f" {name} ") for name in self._names])
+        right = 0
+        for number, name in enumerate(self._names[first:], first):
+            right += self._ink.width(name) + 2
+            if event.x < right:
+                self.post_message(self.SectionClicked(number))
+                return
+
+    def _first(self, segments: Sequence[Segment]) -> int:
+        """The first name that is shown."""
+        for first in range(self._current + 1):
+            if sum(segment.cell_length for segment in segments[first : self._current + 1]) <= self.size.width:
+                return first
+        return self._current

@@ -16,7 +16,7 @@ from mia_tui.tui.keys.bindings import key_hints
 from mia_tui.tui.open_dataset import OpenDataset
 from mia_tui.tui.screen import KeyedScreen
 from mia_tui.tui.training.commands import TrainCommands
-from mia_tui.tui.training.config_form import ConfigForm
+from mia_tui.tui.training.config_form import ConfigForm, SectionTabs
 from mia_tui.tui.training.estimate import EstimateThread, StartEstimate
 from mia_tui.tui.training.form import Form
 from mia_tui.tui.training.form_view import FormView
@@ -24,9 +24,8 @@ from mia_tui.tui.training.machine import Machine, look_at_machine
 from mia_tui.tui.training.panel import FormFacts, panel
 from mia_tui.tui.training.preview import PreviewPane
 from mia_tui.tui.training.words import help_text, shown_command, state_words
-from mia_tui.tui.widgets.entry_list import Entry, EntryList
 from mia_tui.tui.widgets.key_line import KeyLine
-from mia_tui.tui.widgets.section_tabs import SectionTabs
+from mia_tui.tui.widgets.line_list import Entry, EntryList
 from mia_tui.tui.widgets.text_block import TextBlock
 from mia_tui.tui.widgets.text_line import TextLine
 
@@ -204,12 +203,12 @@ class TrainScreen(KeyedScreen[RunDir | None]):
             self.run_command("open")
         self.show()
 
-    @on(EntryList.Picked)
-    def _section_picked(self, event: EntryList.Picked) -> None:
+    @on(EntryList.LineClicked)
+    def _section_picked(self, event: EntryList.LineClicked) -> None:
         self._go_to_section(event.line)
 
-    @on(SectionTabs.Picked)
-    def _tab_picked(self, event: SectionTabs.Picked) -> None:
+    @on(SectionTabs.SectionClicked)
+    def _tab_picked(self, event: SectionTabs.SectionClicked) -> None:
         self._go_to_section(event.number)
 
     def _go_to_section(self, number: int) -> None:

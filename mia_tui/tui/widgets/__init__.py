@@ -1,1 +1,1 @@
-"""Pieces of screens: data in, messages out."""
+"""Widgets that several screens share."""

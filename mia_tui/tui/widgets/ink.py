@@ -1,4 +1,4 @@
-"""Characters and styles, by what the terminal has: colours or none, Unicode or ASCII."""
+"""Characters and styles for what the terminal can show: colours or none, Unicode or ASCII."""
 
 from functools import lru_cache
 
@@ -15,10 +15,10 @@ _DARK, _LIGHT = "#000000", "#ffffff"
 
 
 class Ink:
-    """How things are drawn on one terminal.
+    """The characters and styles to draw with on a terminal.
 
     Args:
-        terminal: What it can do.
+        terminal: What the terminal can show.
     """
 
     def __init__(self, terminal: Terminal) -> None:
@@ -35,10 +35,10 @@ class Ink:
         self.separator = " · " if self.unicode else " | "
 
     def pattern(self, kind: str) -> str:
-        """What a side of a frame is made of; the first character is that of upright sides."""
+        """The characters that fill a side of a frame; left and right sides use the first one only."""
         if kind == "label":
             if self.colours:
-                return " "  # on the colour of the class
+                return " "  # the colour of the class is behind it
             return "█" if self.unicode else "#"
         if kind == "suggestion":
             return "━━ " if self.unicode else "== "
@@ -74,18 +74,18 @@ class Ink:
         return style(fg=_FAULT, bold=True) if self.colours else Style(bold=True)
 
     def width(self, text: str) -> int:
-        """Cells that a text takes."""
+        """The width of a text in cells."""
         return cell_len(text)
 
     def fit(self, text: str, columns: int) -> str:
-        """A text, cut with an ellipsis where it is too wide; inert whatever is in it."""
+        """A printable text, with an ellipsis at its end if it is too wide."""
         text = self.shown(text)
         if cell_len(text) <= columns:
             return text
         return set_cell_size(text, max(0, columns - 1)) + self.more if columns > 0 else ""
 
     def fit_left(self, text: str, columns: int) -> str:
-        """The same, keeping the end: of a path the file's name is what tells."""
+        """As `fit`, with the ellipsis at the beginning: the end of a path is the name of the file."""
         text = self.shown(text)
         if cell_len(text) <= columns:
             return text
@@ -97,19 +97,19 @@ class Ink:
         return self.more + kept
 
     def pad(self, text: str, columns: int) -> str:
-        """A text cut or filled up to so many cells."""
+        """A text cut, or filled with spaces, to so many cells."""
         text = self.fit(text, columns)
         return text + " " * (columns - cell_len(text))
 
     def shown(self, text: str) -> str:
-        """A name from a file or class as this terminal can show it, steering nothing."""
+        """A name from a file or class, without control characters, as this terminal can show it."""
         text = printable(text)
         return text if self.unicode else text.encode("ascii", "replace").decode()
 
 
 @lru_cache(maxsize=1024)
 def style(*, fg: str | None = None, bg: str | None = None, bold: bool = False) -> Style:
-    """A style, made once: parsing colours is what costs."""
+    """A style; cached, because parsing colours is slow."""
     return Style(
         color=None if fg is None else Color.parse(fg),
         bgcolor=None if bg is None else Color.parse(bg),
@@ -118,7 +118,7 @@ def style(*, fg: str | None = None, bg: str | None = None, bold: bool = False) -
 
 
 def contrast(colour: str) -> str:
-    """Black or white, whichever is read more easily on a colour (WCAG relative luminance)."""
+    """Black or white, whichever is easier to read on a colour (WCAG relative luminance)."""
     red, green, blue = (_linear(int(colour[i : i + 2], 16) / 255) for i in (1, 3, 5))
     luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
     return _DARK if luminance > 0.179 else _LIGHT

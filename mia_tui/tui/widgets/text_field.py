@@ -1,4 +1,4 @@
-"""A line to type into that handles all its keys in the order in which they were pressed."""
+"""A text field that handles keys in the order they were pressed."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,17 +11,17 @@ _EDITING = BindingsMap(Input.BINDINGS).key_to_bindings
 
 
 class TextField(Input):
-    """An Input that handles Backspace, arrows and the like at once.
+    """An Input that handles Backspace, arrow keys and the like at once.
 
-    Textual handles them only when the key has come back to the app: in a burst of keys, as over a slow connection,
-    letters pressed later would be inserted first. A binding with priority would be handled before letters that were
-    pressed earlier.
+    Textual handles them only after the key has been passed back to the app; letters typed right after them, as in a
+    burst over a slow connection, would come first. Bindings with priority have the opposite fault: they are handled
+    before letters that were typed earlier.
 
     Args:
-        value: What stands there already.
-        before: Handles the keys that its screen keeps for itself; False if a key is none of them. By then `value`
-            has what was typed before, though the message `Changed` may not have arrived.
-        options: As of an Input.
+        value: The text at first.
+        before: Called with every key; True if the screen has handled it. All text typed before is in `value` by
+            then, though `Changed` may not have been handled yet.
+        options: As for an Input.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""One line of text that is painted only when it says something else."""
+"""One line of text that is painted only when it changes."""
 
 from collections.abc import Sequence
 
@@ -14,11 +14,11 @@ Piece = tuple[str, Style | None]
 
 
 class TextLine(Widget, can_focus=False):
-    """Pieces of text from the left and from the right; what is on the right gives way first.
+    """Pieces of text on the left and on the right; those on the right are left out if there is no room for both.
 
     Args:
-        ink: Characters that this terminal has.
-        bare: Keep the terminal's own background, as beside images; else that of the app.
+        ink: Characters and styles.
+        bare: Whether to keep the terminal's background, as beside images, instead of the app's.
     """
 
     def __init__(self, ink: Ink, *, id: str | None = None, bare: bool = False) -> None:
@@ -29,7 +29,7 @@ class TextLine(Widget, can_focus=False):
         self._made: Strip | None = None
 
     def show(self, left: Sequence[Piece], right: Sequence[Piece] = ()) -> None:
-        """Say this from now on."""
+        """Show these pieces."""
         if (tuple(left), tuple(right)) != (self._left, self._right):
             self._left, self._right = tuple(left), tuple(right)
             self._made = None
@@ -37,7 +37,7 @@ class TextLine(Widget, can_focus=False):
 
     @property
     def text(self) -> str:
-        """What it says, without styles."""
+        """The text without styles."""
         return "".join(text for text, _ in (*self._left, *self._right))
 
     def render_lines(self, crop: Region) -> list[Strip]:

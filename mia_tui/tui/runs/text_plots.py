@@ -1,10 +1,11 @@
 """Curves drawn in characters: Braille dots where the terminal has Unicode, plain characters elsewhere.
 
-`draw` is the whole of it, from arrays to lines of text. What a curve is can be
-seen without colours: validation is a line, training a dashed one, single steps
-are a cloud of dots, and the heading says so with a piece of each.
+`draw` turns arrays into lines of text. Curves can be told apart without colours:
+validation is a line, training a dashed one, and single steps are dots; the
+heading shows a sample of each.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -13,7 +14,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from mia_tui.tui.widgets.axes import Axis, axis, shorten
+from mia_tui.text import scientific, shorten
 
 Stroke = Literal["line", "dashes", "dots"]
 Numbers = npt.NDArray[np.float64]
@@ -26,14 +27,38 @@ _SIGNS: dict[Stroke, tuple[str, str]] = {"line": ("━━", "**"), "dashes": ("�
 _BRAILLE = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])  # bit of each dot of a cell
 _DASH = 3  # columns of dots on, and as many off
 _SHORT_NAME = 5
-_LARGEST = 1e100  # no figure of a training is; differences of larger numbers would overflow
+_STEPS = (1.0, 2.0, 5.0, 10.0)
+_MOST_DECIMALS, _MOST_DIGITS = 4, 12
+_DECADES = 2.0  # with more powers of ten than this, only those are labelled
+_LARGEST = 1e100  # no metric of a training reaches it; differences of larger numbers would overflow
+
+
+@dataclass(frozen=True)
+class Axis:
+    """An axis of a plot; on a logarithmic scale, low and high are logarithms.
+
+    Attributes:
+        low: Value at the one end.
+        high: Value at the other, larger than low.
+        shares: Positions of the numbers along the axis, 0 to 1.
+        labels: The numbers.
+    """
+
+    low: float
+    high: float
+    shares: tuple[float, ...]
+    labels: tuple[str, ...]
+
+    def share(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """How far along the axis values lie, 0 to 1."""
+        return np.clip((values - self.low) / (self.high - self.low), 0, 1)
 
 
 @dataclass(frozen=True)
 class Curve:
-    """Values over epochs or steps: x ascending, both of shape (N,); what is not finite, or absurd, is left out.
+    """Values over epochs or steps: x ascending, both of shape (N,); values not finite or absurdly large are left out.
 
-    `colour` and `sign` (one character, where there is no Unicode) tell curves of one stroke apart.
+    `colour` and `sign` (one character, for terminals without Unicode) tell curves of the same stroke apart.
     """
 
     name: str
@@ -46,14 +71,14 @@ class Curve:
 
 @dataclass(frozen=True)
 class Plot:
-    """Some curves over one axis.
+    """Curves in one plot.
 
     Attributes:
         title: What the values are.
         x_name: What x counts.
         curves: The first one lies on top.
         log: Whether y is drawn on a logarithmic scale.
-        mark: An x to point out, with the word for it.
+        mark: An x to mark, with the word beside it.
     """
 
     title: str
@@ -79,21 +104,42 @@ def draw(plot: Plot, columns: int, rows: int, *, unicode: bool) -> list[list[Pie
         lines: list[list[Piece]] = [heading, [(_centred("nothing to draw yet", columns), None)]]
         return [*lines, *[_fitted([], columns) for _ in range(rows - len(lines))]]
     height = rows - 3
-    upright = axis(float(points[1].min()), float(points[1].max()), height // 2, log=plot.log)
-    margin = max(map(len, upright.labels)) + 1
+    y_axis = axis(float(points[1].min()), float(points[1].max()), height // 2, log=plot.log)
+    margin = max(map(len, y_axis.labels)) + 1
     width = columns - margin - 1
-    level = axis(float(points[0].min()), float(points[0].max()), width // 12, whole=True)
-    cells = _paint(curves, level, upright, width, height, unicode=unicode)
+    x_axis = axis(float(points[0].min()), float(points[0].max()), width // 12, whole=True)
+    cells = _paint(curves, x_axis, y_axis, width, height, unicode=unicode)
     return [
         heading,
-        *_framed(cells, upright, margin, unicode=unicode),
-        *_foot(plot, level, margin, width, unicode=unicode),
+        *_framed(cells, y_axis, margin, unicode=unicode),
+        *_foot(plot, x_axis, margin, width, unicode=unicode),
     ]
 
 
 def plain(lines: Sequence[Sequence[Piece]]) -> str:
-    """The text of a drawing."""
+    """The drawing as text."""
     return "\n".join("".join(text for text, _ in line) for line in lines)
+
+
+def axis(low: float, high: float, numbers: int, *, log: bool = False, whole: bool = False) -> Axis:
+    """An axis for values from `low` to `high`.
+
+    Args:
+        low: The smallest; finite.
+        high: The largest; finite.
+        numbers: About how many numbers to write along it.
+        log: Whether low and high are logarithms (to base 10).
+        whole: Whether to write whole numbers only.
+    """
+    if high - low <= 1e-9 * max(1.0, abs(low), abs(high)):  # a single value lies in the middle
+        margin = 0.5 if whole or low == 0 else 0.1 if log else abs(low) * 0.05
+        margin = max(margin, 1e-6 * abs(low), 1e-100)  # less would be lost to rounding
+        low, high = low - margin, high + margin
+    ticks = _decades(low, high) if log else []
+    if len(ticks) < 2:
+        ticks = _ticks(low, high, max(2, numbers), log=log, whole=whole)
+    shares = tuple((place - low) / (high - low) for place, _ in ticks)
+    return Axis(low, high, shares, tuple(label for _, label in ticks))
 
 
 def _clean(curve: Curve, *, log: bool) -> Curve:
@@ -103,18 +149,18 @@ def _clean(curve: Curve, *, log: bool) -> Curve:
     return replace(curve, x=curve.x[kept], y=np.log10(curve.y[kept]) if log else curve.y[kept])
 
 
-# The field
+# The plot area
 
 
 def _paint(
-    curves: Sequence[Curve], level: Axis, upright: Axis, width: int, height: int, *, unicode: bool
+    curves: Sequence[Curve], x_axis: Axis, y_axis: Axis, width: int, height: int, *, unicode: bool
 ) -> list[list[Piece]]:
-    """The cells of all curves, joined to pieces."""
+    """The cells of all curves, neighbours of one curve joined."""
     across, down = (2, 4) if unicode else (1, 1)
     owner = np.full((height, width), -1)
     dots = np.zeros((height, width), np.int64)
     for number in reversed(range(len(curves))):
-        raster = _raster(curves[number], level, upright, width * across, height * down, dashed=unicode)
+        raster = _raster(curves[number], x_axis, y_axis, width * across, height * down, dashed=unicode)
         cells = raster.reshape(height, down, width, across)
         touched = cells.any(axis=(1, 3))
         owner[touched] = number
@@ -133,14 +179,14 @@ def _paint(
 
 
 def _raster(
-    curve: Curve, level: Axis, upright: Axis, width: int, height: int, *, dashed: bool
+    curve: Curve, x_axis: Axis, y_axis: Axis, width: int, height: int, *, dashed: bool
 ) -> npt.NDArray[np.bool_]:
     """Which dots a curve touches, shape (height, width)."""
     raster = np.zeros((height, width), np.bool_)
     if not len(curve.x):
         return raster
-    x = np.rint(level.share(curve.x) * (width - 1)).astype(np.int64)
-    y = (1 - upright.share(curve.y)) * (height - 1)
+    x = np.rint(x_axis.share(curve.x) * (width - 1)).astype(np.int64)
+    y = (1 - y_axis.share(curve.y)) * (height - 1)
     raster[np.rint(y).astype(np.int64), x] = True
     if curve.stroke == "dots":
         return raster
@@ -159,7 +205,7 @@ def _raster(
     return raster
 
 
-# Around it
+# Heading and axes
 
 
 def _heading(plot: Plot, curves: Sequence[Curve], columns: int, *, unicode: bool) -> list[Piece]:
@@ -182,12 +228,12 @@ def _heading(plot: Plot, curves: Sequence[Curve], columns: int, *, unicode: bool
     return _fitted(pieces, columns)
 
 
-def _framed(cells: list[list[Piece]], upright: Axis, margin: int, *, unicode: bool) -> list[list[Piece]]:
-    """The field with the numbers on its left."""
+def _framed(cells: list[list[Piece]], y_axis: Axis, margin: int, *, unicode: bool) -> list[list[Piece]]:
+    """The plot area with the numbers of the y axis on its left."""
     tick, wall = ("┤", "│") if unicode else ("+", "|")
     rows = {
         round((1 - share) * (len(cells) - 1)): label
-        for share, label in zip(upright.shares, upright.labels, strict=True)
+        for share, label in zip(y_axis.shares, y_axis.labels, strict=True)
     }
     return [
         [(f"{rows.get(row, ''):>{margin}}{tick if row in rows else wall}", None), *line]
@@ -195,16 +241,16 @@ def _framed(cells: list[list[Piece]], upright: Axis, margin: int, *, unicode: bo
     ]
 
 
-def _foot(plot: Plot, level: Axis, margin: int, width: int, *, unicode: bool) -> list[list[Piece]]:
-    """The axis below, with its numbers, and the mark on it."""
+def _foot(plot: Plot, x_axis: Axis, margin: int, width: int, *, unicode: bool) -> list[list[Piece]]:
+    """The x axis with its numbers and the mark."""
     corner, floor, tick, pointer = ("└", "─", "┬", "▲") if unicode else ("+", "-", "+", "^")
     line, numbers = [floor] * width, [" "] * width
-    for share, label in zip(level.shares, level.labels, strict=True):
+    for share, label in zip(x_axis.shares, x_axis.labels, strict=True):
         place = round(share * (width - 1))
         line[place] = tick
         _write(numbers, label, place - len(label) // 2)
     if plot.mark is not None:
-        place = round(float(level.share(np.array(plot.mark[0]))) * (width - 1))
+        place = round(float(x_axis.share(np.array(plot.mark[0]))) * (width - 1))
         line[place] = pointer
         word = plot.mark[1]
         _write(line, word, place + 2 if place + 2 + len(word) <= width else place - 1 - len(word))
@@ -218,7 +264,7 @@ def _foot(plot: Plot, level: Axis, margin: int, width: int, *, unicode: bool) ->
 
 
 def _write(line: list[str], text: str, place: int) -> None:
-    """Put a text on a line, moved to where all of it fits; not over another one."""
+    """Write a text on a line, moved so that it fits; left out if it would touch another one."""
     place = max(0, min(place, len(line) - len(text)))
     around = line[max(0, place - 1) : place + len(text) + 1]
     if place + len(text) <= len(line) and not any(sign.isalnum() for sign in around):
@@ -236,3 +282,48 @@ def _fitted(pieces: list[Piece], columns: int) -> list[Piece]:
 
 def _centred(text: str, columns: int) -> str:
     return text[:columns].center(columns)
+
+
+# Axes
+
+
+def _ticks(low: float, high: float, numbers: int, *, log: bool, whole: bool) -> list[tuple[float, str]]:
+    """Round numbers between two values; on a logarithmic scale the values are evenly spaced, not their positions."""
+    first, last = (10**low, 10**high) if log else (low, high)
+    rough = (last - first) / numbers
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(factor * power for factor in _STEPS if factor * power >= rough * 0.999)
+    if whole:
+        step = max(1.0, round(step))
+    whole_numbers = range(math.ceil(first / step - 1e-9), math.floor(last / step + 1e-9) + 1)
+    values = [number * step for number in whole_numbers if number > 0 or not log]
+    labels = _labels(values, max(0, -math.floor(math.log10(step) + 1e-9)))
+    return [(math.log10(value) if log else value, label) for value, label in zip(values, labels, strict=True)]
+
+
+def _decades(low: float, high: float) -> list[tuple[float, str]]:
+    """Powers of ten between two logarithms; if there are few, 2 and 5 times those as well."""
+    powers = range(math.floor(low), math.ceil(high) + 1)
+    factors = (1,) if high - low > _DECADES else (1, 2, 5)
+    places = [(power + math.log10(factor), factor * 10.0**power) for power in powers for factor in factors]
+    return [(place, shorten(value)) for place, value in places if low - 1e-9 <= place <= high + 1e-9]
+
+
+def _labels(values: list[float], decimals: int) -> list[str]:
+    """Numbers, as short as they stay different."""
+    digits = 1
+    labels = [_label(value, decimals, digits) for value in values]
+    while len(set(labels)) < len(labels) and digits < _MOST_DIGITS:
+        digits += 1
+        labels = [_label(value, decimals, digits) for value in values]
+    return labels
+
+
+def _label(value: float, decimals: int, digits: int) -> str:
+    if abs(value) >= 1e4:
+        for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+            if abs(value) >= size:
+                return f"{value / size:g}{letter}"
+    if decimals > _MOST_DECIMALS:
+        return scientific(value, digits) if value else "0"
+    return f"{value:.{decimals}f}"
