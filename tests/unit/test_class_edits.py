@@ -153,7 +153,7 @@ def test_a_new_class_with_the_name_of_an_archived_one_with_labels_is_pointed_to_
     store.archive_class(ROUND)
     for edit in (lambda: store.add_class("round"), lambda: store.rename_class(FLAT, "round")):
         with pytest.raises(
-            DataError, match=r"There is an archived class round\. Restore it, or give another"
+            DataError, match=r"There is an archived class round\. Restore it, or choose another"
         ):
             edit()
     store.rename_class(ROUND, "round, old")

@@ -78,7 +78,7 @@ def test_labels_of_frames_that_are_not_taken_are_not_called_missing(state, tmp_p
     found = labelled_images(scan_of("a.gif"), tmp_path, state)
     assert (len(found.labels), found.missing) == (1, 0)
     assert found.notes == (
-        "2 labels are of frames that are left out; --frames all takes those of animated files.",
+        "2 labels are of frames that are left out; --frames all includes those of animated files.",
     )
 
 
