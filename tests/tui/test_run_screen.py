@@ -673,7 +673,7 @@ def test_tab_goes_through_the_pages_and_help_names_the_keys(tmp_path: Path) -> N
             await press(pilot, "shift+tab")
             assert "[6 Messages]" in screen_text(pilot.app)
             await press(pilot, "question_mark")
-            assert "End it after its present step" in screen_text(pilot.app)
+            assert "End it after the current step" in screen_text(pilot.app)
             await press(pilot, "escape", "escape")
             assert pilot.app.ended and pilot.app.result is None
 
