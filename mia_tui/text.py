@@ -5,6 +5,7 @@ What files are called comes from strangers; it reaches a terminal, a table or a 
 
 import re
 import shlex
+import time
 from collections.abc import Iterable
 
 _CONTROL = re.compile(
@@ -112,3 +113,15 @@ def name_faults(faults: Iterable[str], total: int) -> str:
 def counted(count: int, singular: str, plural: str | None = None) -> str:
     """`1 image`, `2,000 images`."""
     return f"{count:,} {singular if count == 1 else plural or singular + 's'}"
+
+
+def when(t: float) -> str:
+    """Month and day with the time; of another year the date alone. Empty where unknown."""
+    if not t:
+        return ""
+    try:
+        then = time.localtime(t)
+    except (OverflowError, OSError, ValueError):  # a clock gone mad, or a damaged file
+        return ""
+    is_this_year = then.tm_year == time.localtime().tm_year
+    return time.strftime("%d %b %H:%M" if is_this_year else "%Y-%m-%d", then)

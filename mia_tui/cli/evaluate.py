@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from mia_tui.config.train import Frames
     from mia_tui.engine.inference.predict import Predictor
-    from mia_tui.runs.evaluation.evaluated_images import EvaluationView
+    from mia_tui.runs.evaluation.evaluation_set import EvaluationSet
     from mia_tui.runs.preflight.prepare import Dataset
 
 
@@ -66,7 +66,7 @@ def command(
 
     Classes are matched by name. What the run was trained on is never taken for unseen.
     """
-    from mia_tui.runs.evaluation.evaluated_images import judged_images
+    from mia_tui.runs.evaluation.evaluation_set import choose_evaluation_set
     from mia_tui.runs.preflight.prepare import read_dataset
 
     report = Report(as_json=as_json)
@@ -87,7 +87,7 @@ def command(
     network = load_network(report, weights, device, precision, max_megapixels)
     if network.card.frames != "first":
         found = read(network.card.frames)
-    judged = judged_images(found, network.card, run, split)  # type: ignore[arg-type]
+    judged = choose_evaluation_set(found, network.card, run, split)  # type: ignore[arg-type]
     for note in (*found.notes, *judged.notes):
         report.warn(note)
     confusion = _judge(report, network, dataset, judged, batch_size, tta)
@@ -97,7 +97,7 @@ def command(
 
 
 def _judge(
-    report: Report, network: "Predictor", root: Path, judged: "EvaluationView", batch_size: int, tta: bool
+    report: Report, network: "Predictor", root: Path, judged: "EvaluationSet", batch_size: int, tta: bool
 ) -> "np.ndarray":
     """The confusion matrix (C, C), rows truth; unreadable images are named and left out."""
     import numpy as np
@@ -141,10 +141,10 @@ def _warn_of_absent_classes(report: Report, confusion: "np.ndarray", classes: li
         )
 
 
-def _tell(report: Report, confusion: "np.ndarray", judged: "EvaluationView", classes: list[str]) -> None:
+def _tell(report: Report, confusion: "np.ndarray", judged: "EvaluationSet", classes: list[str]) -> None:
     import msgspec
 
-    from mia_tui.runs.evaluation.figures import figures, per_class
+    from mia_tui.runs.evaluation.confusion import figures, per_class
 
     values = figures(confusion)
     rows = [msgspec.to_builtins(row) for row in per_class(confusion, classes)]

@@ -109,8 +109,8 @@ def _show_config(report: Report, resume: str | None, settings: dict[str, Any]) -
 
 
 def _find(text: str, dataset: Path | None, state: Path | None, given: list[str]) -> "RunDir":
-    from mia_tui.runs.list.home import settle
     from mia_tui.runs.list.index import find_run, remember_run
+    from mia_tui.runs.list.moved_dataset import update_dataset_path
     from mia_tui.runs.worker.liveness import run_status
 
     if given:
@@ -125,7 +125,7 @@ def _find(text: str, dataset: Path | None, state: Path | None, given: list[str])
             f"The run {printable(run.name)} is finished, so there is nothing to go on with.",
             f"To train on from its weights: --weights {shlex.quote(str(run.best_weights))}.",
         )
-    settle(run, dataset)
+    update_dataset_path(run, dataset)
     remember_run(run)
     return run
 
@@ -221,7 +221,7 @@ def _notice(report: Report, message: str, hint: str | None = None) -> None:
 
 def start_detached(report: Report, run: "RunDir") -> int:
     """Start a worker of its own and say how to watch it."""
-    from mia_tui.runs.list.housekeeping import wait_until_started
+    from mia_tui.runs.list.lifecycle import wait_until_started
     from mia_tui.runs.worker.detach_risk import detach_risk
     from mia_tui.runs.worker.launch import spawn, wait_until_taken
 
@@ -248,7 +248,7 @@ def _tell_stopping() -> None:
 def run_in_front(report: Report, run: "RunDir") -> int:
     """Work on a run in this process, show it, and return the exit code."""
     from mia_tui.cli.output.progress import EpochProgress
-    from mia_tui.runs.list.housekeeping import drop_stillborn
+    from mia_tui.runs.list.lifecycle import drop_untrained_run
     from mia_tui.runs.list.words import left_out_sentences
     from mia_tui.runs.record.events import Event
     from mia_tui.runs.record.state import read_state
@@ -267,7 +267,7 @@ def run_in_front(report: Report, run: "RunDir") -> int:
     for sentence in left_out_sentences(progress.state):
         report.warn(sentence)
     if result.error is not None:
-        drop_stillborn(run, result.error)
+        drop_untrained_run(run, result.error)
     if result.outcome == "finished":
         tell_best(report, run, progress.state)
         _tell_next(report, run)
@@ -278,8 +278,8 @@ def tell_best(report: Report, run: "RunDir", state: "RunState") -> None:
     """The best epoch of a run: its confusion matrix and the figures of each class."""
     import msgspec
 
-    from mia_tui.runs.evaluation.figures import figures, load_confusion, per_class
-    from mia_tui.runs.list.words import judged_in_epoch
+    from mia_tui.runs.evaluation.confusion import figures, load_confusion, per_class
+    from mia_tui.runs.list.words import evaluated_in_epoch
 
     path = run.confusion("best")
     if not path.exists():
@@ -287,7 +287,7 @@ def tell_best(report: Report, run: "RunDir", state: "RunState") -> None:
     best = load_confusion(path)
     part = "validation part" if best.split == "val" else "training part"
     report.say()
-    report.say(f"Best epoch: {best.epoch}, judged on the {part}{judged_in_epoch(state, best.epoch)}.")
+    report.say(f"Best epoch: {best.epoch}, judged on the {part}{evaluated_in_epoch(state, best.epoch)}.")
     report.confusion(best.counts.tolist(), best.classes)
     report.say()
     report.per_class([msgspec.to_builtins(row) for row in per_class(best.counts, best.classes)])

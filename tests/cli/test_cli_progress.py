@@ -8,14 +8,14 @@ from run_support import epoch_row, finished, started, step
 from mia_tui.cli import report
 from mia_tui.cli.output.progress import EpochProgress, clock
 from mia_tui.cli.report import Report
-from mia_tui.runs.record.events import Event, Phase, Place, Progress, UnknownEvent, Warned
+from mia_tui.runs.record.events import EpochPlace, Event, Phase, ProgressMade, UnknownEvent, Warned
 from mia_tui.runs.record.state import RunState
 
 RUN: list[Event] = [
     Phase(t=0.0, name="importing"),
     started(),
     Phase(t=1.0, name="loading", message="reading images."),
-    Progress(t=1.0, done=10, total=20),
+    ProgressMade(t=1.0, done=10, total=20),
     Phase(t=1.0, name="training"),
     step(1, 10),
     epoch_row(1, loss=0.9, macro_f1=0.5),
@@ -90,7 +90,7 @@ def test_after_resuming_it_says_where_it_goes_on_and_the_earlier_epochs_are_ther
     for event in RUN:
         state.apply(event)  # type: ignore[arg-type]
     with EpochProgress(Report(), metric="macro_f1", state=state) as show:
-        show(started(2, Place(3, 4)))
+        show(started(2, EpochPlace(3, 4)))
         show(epoch_row(3, loss=0.1, macro_f1=0.8))
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines if "/" in line] == ["1/5", "2/5", "3/5", "3/5"]

@@ -32,16 +32,21 @@ from tui_support import (
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.paths import StateFolder
-from mia_tui.runs.evaluation.figures import SavedConfusion, save_confusion
-from mia_tui.runs.evaluation.files import NOT_JUDGED, EvaluatedImages, judgements_file, save_judgements
+from mia_tui.runs.evaluation.confusion import SavedConfusion, save_confusion
+from mia_tui.runs.evaluation.epoch_predictions import (
+    NOT_EVALUATED,
+    EpochPredictions,
+    epoch_predictions_file,
+    save_epoch_predictions,
+)
 from mia_tui.runs.machine.gpus import Gpu
 from mia_tui.runs.record.events import (
     CheckpointSaved,
-    Confusion,
+    ConfusionSaved,
     Failure,
     LeftOut,
     Phase,
-    Progress,
+    ProgressMade,
     RunEnded,
     Warned,
 )
@@ -96,8 +101,8 @@ def a_run(folder: Path, *, classes: Sequence[str] = ("cat", "dog"), with_images:
     for which, epoch in (("last", 3), ("best", 2)):
         save_confusion(run.confusion(which), SavedConfusion(epoch, "val", tuple(classes), counts))
         if with_images:
-            given = np.array([predicted for _, _, predicted in CELLS] + [NOT_JUDGED])
-            save_judgements(judgements_file(run, which), EvaluatedImages(epoch, "val", given))
+            given = np.array([predicted for _, _, predicted in CELLS] + [NOT_EVALUATED])
+            save_epoch_predictions(epoch_predictions_file(run, which), EpochPredictions(epoch, "val", given))
     write(
         run,
         started(),
@@ -105,8 +110,8 @@ def a_run(folder: Path, *, classes: Sequence[str] = ("cat", "dog"), with_images:
         epoch_row(1, macro_f1=0.25, loss=1.5),
         epoch_row(2, macro_f1=0.75, loss=0.5),
         epoch_row(3, macro_f1=0.5, loss=0.75),
-        Confusion(t=4.0, epoch=3, split="val", file="confusion/last.json"),
-        Confusion(t=4.0, epoch=2, split="val", file="confusion/best.json"),
+        ConfusionSaved(t=4.0, epoch=3, split="val", file="confusion/last.json"),
+        ConfusionSaved(t=4.0, epoch=2, split="val", file="confusion/best.json"),
         CheckpointSaved(t=4.0, path="checkpoints/last.pt", epoch=3, is_best=False),
         finished(t=1e10),
     )
@@ -290,7 +295,7 @@ def test_a_run_that_stopped_because_a_disk_was_away_says_so(tmp_path: Path) -> N
             "Waiting for the run x to end.",
         ),
         (
-            [Phase(t=1.0, name="loading", message="reading images"), Progress(t=1.0, done=30, total=120)],
+            [Phase(t=1.0, name="loading", message="reading images"), ProgressMade(t=1.0, done=30, total=120)],
             "Reading images (30 of 120).",
         ),
         ([started(), Phase(t=1.0, name="training", message="on cpu, fp32"), step(1, 4)], "step 4/10"),
@@ -572,7 +577,7 @@ def test_there_is_nothing_to_stop_or_resume_in_a_finished_run(tmp_path: Path) ->
             await press(pilot, "s")
             assert "There is nothing to stop" in screen_text(pilot.app)
             await press(pilot, "r")
-            assert "It is finished; C trains on from its weights." in screen_text(pilot.app)
+            assert "is finished; C trains on from its weights." in " ".join(screen_text(pilot.app).split())
 
     run_test(test())
 
@@ -581,17 +586,19 @@ def test_resuming_starts_a_worker_once(tmp_path: Path, monkeypatch: pytest.Monke
     run = an_idle_run(tmp_path)
     write(run, started(), RunEnded(t=1e10, outcome="stopped"))
     asked: list[RunDir] = []
-    monkeypatch.setattr("mia_tui.runs.list.housekeeping.resume_run", lambda run, dataset: asked.append(run))
+    monkeypatch.setattr(
+        "mia_tui.tui.runs.run_actions.resume_run", lambda run, after, dataset: asked.append(run)
+    )
 
     async def test() -> None:
         async with watched(run) as pilot:
             await see(pilot, "R goes on from the beginning")
             await press(pilot, "r")
-            assert asked == [run] and "Going on." in screen_text(pilot.app)
+            assert asked == [run] and "continues with its settings." in screen_text(pilot.app)
         with WorkerLock(run):
             async with watched(run) as pilot:
                 await press(pilot, "r")
-                assert asked == [run] and "It is being worked on." in screen_text(pilot.app)
+                assert asked == [run] and "is being worked on." in screen_text(pilot.app)
 
     run_test(test())
 
@@ -604,7 +611,9 @@ def test_deleting_asks_first_and_then_goes_back(tmp_path: Path) -> None:
             await press(pilot, "x", "k")
             assert run.exists() and not pilot.app.ended
             await press(pilot, "x")
-            assert "Its figures, weights and checkpoints go for good" in screen_text(pilot.app)
+            assert "cannot be brought back; labels and images stay." in " ".join(
+                screen_text(pilot.app).replace("│", " ").split()
+            )
             await pilot.press("d")
             await wait_until(pilot, lambda: pilot.app.ended)
             assert not run.path.exists() and pilot.app.result is None

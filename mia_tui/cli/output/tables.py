@@ -10,7 +10,7 @@ from mia_tui.text import printable
 _WIDEST_MATRIX = 12
 _MIX_UPS = 10
 _LONGEST_HEADING = 12
-# Those of runs/evaluation/figures.py that are told of a confusion matrix; --json has all of them.
+# Those of runs/evaluation/confusion.py that are told of a confusion matrix; --json has all of them.
 FIGURES = (
     "accuracy",
     "balanced_accuracy",

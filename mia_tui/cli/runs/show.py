@@ -14,9 +14,9 @@ from mia_tui.config.fields import Value, fields, show_value
 from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.model import PARTS
 from mia_tui.errors import RunError
-from mia_tui.runs.list.home import job_here
+from mia_tui.runs.list.moved_dataset import current_job
 from mia_tui.runs.list.words import (
-    judged_in_epoch,
+    evaluated_in_epoch,
     left_out_sentences,
     shown_status,
     status_sentence,
@@ -29,7 +29,7 @@ from mia_tui.runs.worker.liveness import Status, run_status
 from mia_tui.text import counted, encode_name, name_some, printable
 
 if TYPE_CHECKING:
-    from mia_tui.runs.evaluation.figures import SavedConfusion
+    from mia_tui.runs.evaluation.confusion import SavedConfusion
 
 _WARNINGS_SHOWN = 5
 _HANG = 12  # where the text of a fact begins
@@ -76,7 +76,7 @@ def list_row(run: RunDir) -> dict[str, Any]:
     Raises:
         RunError: If the run cannot be read.
     """
-    return _summary(run, job_here(run), read_state(run), run_status(run))
+    return _summary(run, current_job(run), read_state(run), run_status(run))
 
 
 def damaged_row(run: RunDir) -> dict[str, Any]:
@@ -122,9 +122,9 @@ def view_run(run: RunDir) -> RunView:
     Raises:
         RunError: If the run cannot be read.
     """
-    from mia_tui.runs.evaluation.figures import load_confusion
+    from mia_tui.runs.evaluation.confusion import load_confusion
 
-    job, state, status, troubles = job_here(run), read_state(run), run_status(run), []
+    job, state, status, troubles = current_job(run), read_state(run), run_status(run), []
     best, images = None, Counter[str]()
     try:
         images.update(sample.split for sample in run.samples())
@@ -211,7 +211,7 @@ def _record(view: RunView) -> dict[str, Any]:
 
 
 def _figures(best: "SavedConfusion") -> dict[str, Any]:
-    from mia_tui.runs.evaluation.figures import figures, per_class
+    from mia_tui.runs.evaluation.confusion import figures, per_class
 
     return {
         "epoch": best.epoch,
@@ -270,10 +270,10 @@ def _print_trouble(report: Report, state: RunState) -> None:
 
 
 def _print_best(report: Report, best: "SavedConfusion", state: RunState) -> None:
-    from mia_tui.runs.evaluation.figures import figures, per_class
+    from mia_tui.runs.evaluation.confusion import figures, per_class
 
     report.say()
-    report.say(f"Epoch {best.epoch} on {best.split}{judged_in_epoch(state, best.epoch)}:")
+    report.say(f"Epoch {best.epoch} on {best.split}{evaluated_in_epoch(state, best.epoch)}:")
     report.confusion(best.counts.tolist(), best.classes)
     report.say()
     report.per_class(msgspec.to_builtins(per_class(best.counts, best.classes)))

@@ -29,7 +29,7 @@ from mia_tui.engine.data.memory import free_device_bytes, free_ram_bytes
 from mia_tui.engine.data.presence import LoadingStopped
 from mia_tui.engine.data.reader import ImageReader, Pending, ShouldStop, Told, Watch
 from mia_tui.errors import ConfigError
-from mia_tui.runs.away import OnWait
+from mia_tui.runs.disk import OnWait
 from mia_tui.runs.record.job import Sample
 
 __all__ = ["EpochPlace", "ImageStore", "LoadingStopped", "ShouldStop", "Told", "choose_place", "open_images"]

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from mia_tui.errors import AwayError
 from mia_tui.files import open_to_read
-from mia_tui.runs import away
+from mia_tui.runs import disk
 from mia_tui.text import printable
 
 Result = TypeVar("Result")
@@ -50,7 +50,7 @@ class Presence:
         *,
         groups: npt.NDArray[np.int64] | None = None,
         should_stop: Callable[[], bool] | None = None,
-        on_wait: away.OnWait | None = None,
+        on_wait: disk.OnWait | None = None,
     ) -> None:
         self._root, self._paths, self._groups = root, paths, groups
         self._should_stop = should_stop or (lambda: False)
@@ -78,7 +78,7 @@ class Presence:
         self._on_wait(
             f"waiting for the images in {printable(self._root)} to come back; {missing} and others cannot be read"
         )
-        if not away.wait_until(lambda: not self.is_away(rows), self._should_stop):
+        if not disk.wait_until_back(lambda: not self.is_away(rows), self._should_stop):
             raise self._given_up()
         self._on_wait(None)
 
@@ -120,15 +120,15 @@ class Presence:
         """
         if future.done():
             return future.result()
-        looked = slow = away.looks(_SLOW_S)
+        looked = slow = disk.look_count(_SLOW_S)
         if not wait([future], timeout=_SLOW_S).not_done:
             return future.result()
         self._on_wait(f"waiting for the disk with the images in {printable(self._root)} to answer")
         while not future.done():
             looked += 1
-            if looked - slow > away.looks(away.AWAY_S) or away.stopped_within(0, self._should_stop):
+            if looked - slow > disk.look_count(disk.OUTAGE_S) or disk.stopped_within(0, self._should_stop):
                 raise self._given_up()
-            wait([future], timeout=away.LOOK_EVERY_S)
+            wait([future], timeout=disk.LOOK_EVERY_S)
         self._on_wait(None)
         return future.result()
 
@@ -161,7 +161,7 @@ class Presence:
         if self._should_stop():
             return LoadingStopped()
         return AwayError(
-            f"The images in {printable(self._root)} have been away for {away.AWAY_S / 60:.0f} minutes.",
+            f"The images in {printable(self._root)} have been away for {disk.OUTAGE_S / 60:.0f} minutes.",
             "Go on when they are back.",
         )
 

@@ -17,7 +17,7 @@ from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.images.decode import decode_input
 from mia_tui.engine.data.presence import LoadingStopped, Presence
 from mia_tui.errors import DecodeError
-from mia_tui.runs.away import OnWait
+from mia_tui.runs.disk import OnWait
 from mia_tui.runs.machine.cores import usable_cores
 from mia_tui.runs.record.job import Sample
 

@@ -20,7 +20,7 @@ from mia_tui.engine.device import pick_device, resolve_precision, set_up
 from mia_tui.engine.inference.evaluate import infer
 from mia_tui.engine.training.checkpoint import load_model
 from mia_tui.errors import DecodeError
-from mia_tui.runs.away import OnWait
+from mia_tui.runs.disk import OnWait
 from mia_tui.runs.record.model_card import ModelCard
 
 BATCHES_AHEAD = 3

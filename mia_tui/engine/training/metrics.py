@@ -1,6 +1,6 @@
 """Counts behind every figure: one confusion matrix, summed over a whole split.
 
-Ratios are computed from it once, in `runs/evaluation/figures.py`; averaging the ratios of batches would be wrong.
+Ratios are computed from it once, in `runs/evaluation/confusion.py`; averaging the ratios of batches would be wrong.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from mia_tui.errors import RunError
-from mia_tui.runs.evaluation.files import NOT_JUDGED
+from mia_tui.runs.evaluation.epoch_predictions import NOT_EVALUATED
 
 
 class ConfusionCounter:
@@ -64,7 +64,7 @@ class Predictions:
     """
 
     def __init__(self, count: int, device: torch.device | str = "cpu", so_far: Tensor | None = None) -> None:
-        start = torch.full((count,), NOT_JUDGED) if so_far is None else so_far
+        start = torch.full((count,), NOT_EVALUATED) if so_far is None else so_far
         self._classes = start.to(device, torch.int32, copy=True)
 
     def update(self, rows: Tensor, logits: Tensor) -> None:
@@ -73,7 +73,7 @@ class Predictions:
         self._classes[rows] = logits.argmax(dim=1).to(torch.int32)
 
     def classes(self) -> Tensor:
-        """Position of the class of each sample, shape (N,), int32, on the CPU; `NOT_JUDGED` where there is none."""
+        """Position of the class of each sample, shape (N,), int32, on the CPU; `NOT_EVALUATED` where none."""
         return self._classes.cpu().clone()
 
 

@@ -117,6 +117,6 @@ def make_card(
         epoch=epoch,
         metric=config.metric,
         value=value,
-        judged_on=judged_on,
+        evaluated_on=judged_on,
         version=job.version,
     )

@@ -7,7 +7,7 @@ and `Progress`; everything a watcher learns goes through `emit`.
 Images that cannot be read are left out of an epoch and tried again at the start of the next, and of an attempt that
 begins with an epoch. Those left out of the present one are saved with it, so that an epoch that is resumed in its
 middle does without the same images. Where the disk with the images or with the run's folder is away, the loop waits
-between two steps, and gives up after `away.AWAY_S` with a checkpoint.
+between two steps, and gives up after `disk.OUTAGE_S` with a checkpoint.
 """
 
 import math
@@ -46,8 +46,8 @@ from mia_tui.engine.training.learner import Learner, StepResult
 from mia_tui.engine.training.metrics import ConfusionCounter, Predictions
 from mia_tui.engine.training.progress import Progress, channels, make_card, starting_scaling
 from mia_tui.errors import AwayError, CheckpointError, DataError, RunError
-from mia_tui.runs.evaluation.figures import SavedConfusion, figures
-from mia_tui.runs.evaluation.files import NOT_JUDGED, EvaluatedImages
+from mia_tui.runs.evaluation.confusion import SavedConfusion, figures
+from mia_tui.runs.evaluation.epoch_predictions import NOT_EVALUATED, EpochPredictions
 from mia_tui.runs.machine.cores import other_threads, usable_cores
 from mia_tui.runs.record.events import MOST_NAMED, EpochPlace, LeftOut, Outcome
 from mia_tui.runs.record.job import Sample, TrainJob, image_name
@@ -384,12 +384,12 @@ class _Training:
             images={encode_name(image_name(self.samples[row])): self._left_out[row] for row in named},
         )
 
-    def _judgements(self, predicted: Tensor | None) -> EvaluatedImages:
+    def _judgements(self, predicted: Tensor | None) -> EpochPredictions:
         """By position in samples.jsonl, where the images of the test part stand, too."""
-        of_all = np.full(self._sample_count, NOT_JUDGED, np.int64)
+        of_all = np.full(self._sample_count, NOT_EVALUATED, np.int64)
         if predicted is not None:
             of_all[self.places] = predicted.numpy()
-        return EvaluatedImages(self.progress.epoch, self.judged_on, of_all)
+        return EpochPredictions(self.progress.epoch, self.judged_on, of_all)
 
     # Checkpoints
 

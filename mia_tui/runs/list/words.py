@@ -1,16 +1,13 @@
 """What a run is doing, in words: the same ones on the command line and in the app."""
 
 import time
-from typing import Literal
 
 from mia_tui.runs.record.events import EpochEnded
 from mia_tui.runs.record.layout import RunDir
-from mia_tui.runs.record.state import RunState, Spell
+from mia_tui.runs.record.state import LeftOutEpochs, RunState
 from mia_tui.runs.worker.control import StopResult
-from mia_tui.runs.worker.liveness import Status
+from mia_tui.runs.worker.liveness import ShownStatus, Status
 from mia_tui.text import NAMED, counted, decode_name, fault_of, name_some, printable, typed
-
-ShownStatus = Literal[Status, "waiting"]
 
 STATUS_WORDS: dict[ShownStatus, str] = {
     "created": "never started",
@@ -23,9 +20,6 @@ STATUS_WORDS: dict[ShownStatus, str] = {
     "stopped": "stopped",
     "failed": "failed",
 }
-
-LIVE: frozenset[ShownStatus] = frozenset({"starting", "waiting", "running", "unknown"})
-"""A worker has such a run, or is on its way, or may have it."""
 
 RESUMABLE: frozenset[ShownStatus] = frozenset({"created", "lost", "stopped", "failed"})
 
@@ -75,7 +69,7 @@ def left_out_sentences(state: RunState) -> list[str]:
     return [*([earlier] if hidden else []), *said]
 
 
-def judged_images(row: EpochEnded) -> str:
+def evaluated_images(row: EpochEnded) -> str:
     """`val 5/8`: how many images the figures of an epoch are of, where some could not be read; else empty."""
     left_out = row.left_out
     if left_out is None:
@@ -85,7 +79,7 @@ def judged_images(row: EpochEnded) -> str:
     return f"train {left_out.of_train - left_out.train:,}/{left_out.of_train:,}"
 
 
-def judged_in_epoch(state: RunState, epoch: int) -> str:
+def evaluated_in_epoch(state: RunState, epoch: int) -> str:
     """` (5 of 8 images)`, behind the part that an epoch was judged on, where some of it could not be read."""
     left_out = next((row.left_out for row in state.epochs if row.epoch == epoch), None)
     if left_out is None:
@@ -94,7 +88,7 @@ def judged_in_epoch(state: RunState, epoch: int) -> str:
     return f" ({of - out:,} of {of:,} images)" if out else ""
 
 
-def _spell(spell: Spell) -> str:
+def _spell(spell: LeftOutEpochs) -> str:
     images = spell.images
     epochs = f"epoch {spell.first}" if spell.first == spell.last else f"epochs {spell.first}-{spell.last}"
     parts = [

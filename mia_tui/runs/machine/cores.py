@@ -56,7 +56,7 @@ class Cores:
 
 
 @dataclass(frozen=True)
-class _Group:
+class _CoreQuota:
     """A control group with a quota: cores it may use, and seconds of them that it has used."""
 
     limit: float
@@ -64,11 +64,11 @@ class _Group:
 
 
 @dataclass(frozen=True)
-class _Reading:
+class _CoreTimes:
     at: float
     own_s: float
     busy_s: float | None
-    groups: tuple[_Group, ...]
+    groups: tuple[_CoreQuota, ...]
 
 
 class CoreWatch:
@@ -99,15 +99,15 @@ class CoreWatch:
             busy.append(others - (later.limit - usable))
         return Cores(usable, min(float(usable), max(0.0, *busy)), self._most(usable))
 
-    def _busy_cores(self, before: _Reading, now: _Reading, past_s: float, own: float) -> float:
+    def _busy_cores(self, before: _CoreTimes, now: _CoreTimes, past_s: float, own: float) -> float:
         """Cores that others keep busy, of those that this process may run on."""
         if before.busy_s is None or now.busy_s is None:
             return os.getloadavg()[0]  # macOS
         return (now.busy_s - before.busy_s) / past_s - own
 
-    def _read(self) -> _Reading:
+    def _read(self) -> _CoreTimes:
         groups = _groups(self._proc, self._cgroup)
-        return _Reading(time.monotonic(), time.process_time(), _busy_s(self._proc, self._mine), groups)
+        return _CoreTimes(time.monotonic(), time.process_time(), _busy_s(self._proc, self._mine), groups)
 
     def _most(self, usable: int) -> int:
         """Two threads on one physical core gain nothing, and who named a number to OpenMP gets no more."""
@@ -151,9 +151,9 @@ def _physical_cores(cpus: Path, mine: frozenset[int]) -> int:
     return len({_text(name).strip() or str(name) for name in names})
 
 
-def _groups(proc: Path, cgroup: Path) -> tuple[_Group, ...]:
+def _groups(proc: Path, cgroup: Path) -> tuple[_CoreQuota, ...]:
     """The control groups around this process that have a quota, the innermost first."""
-    found: list[_Group] = []
+    found: list[_CoreQuota] = []
     for line in _text(proc / "self" / "cgroup").splitlines():
         _, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")
@@ -175,22 +175,22 @@ def _around(top: Path, path: str) -> list[Path]:
     return [folder, *(above for above in folder.parents if above.is_relative_to(top))]
 
 
-def _group_2(folder: Path) -> _Group | None:
+def _group_2(folder: Path) -> _CoreQuota | None:
     limit, _, period = _text(folder / "cpu.max").strip().partition(" ")
     usage = [line.split() for line in _text(folder / "cpu.stat").splitlines()]
     used = next((row[1] for row in usage if len(row) == 2 and row[0] == "usage_usec"), "")
     return _group(limit, period, used, 1e-6)
 
 
-def _group_1(folder: Path, usage: Path) -> _Group | None:
+def _group_1(folder: Path, usage: Path) -> _CoreQuota | None:
     limit, period = _text(folder / "cpu.cfs_quota_us").strip(), _text(folder / "cpu.cfs_period_us").strip()
     return _group(limit, period, _text(usage / "cpuacct.usage").strip(), 1e-9)
 
 
-def _group(limit: str, period: str, used: str, unit_s: float) -> _Group | None:
+def _group(limit: str, period: str, used: str, unit_s: float) -> _CoreQuota | None:
     if not (limit.isdecimal() and period.isdecimal() and int(period) > 0):  # "max" and -1: no quota
         return None
-    return _Group(int(limit) / int(period), int(used) * unit_s if used.isdecimal() else 0.0)
+    return _CoreQuota(int(limit) / int(period), int(used) * unit_s if used.isdecimal() else 0.0)
 
 
 def _text(path: Path) -> str:

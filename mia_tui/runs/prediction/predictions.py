@@ -44,7 +44,7 @@ _NAMED = 5
 _LONGEST_LINE_BYTES = 1 << 24
 
 
-class Row(msgspec.Struct, frozen=True, omit_defaults=True):
+class PredictionRow(msgspec.Struct, frozen=True, omit_defaults=True):
     """One image: probabilities of the classes, or why there are none. `file` is as `paths.encode_name` gives it."""
 
     file: Text
@@ -57,10 +57,10 @@ class Row(msgspec.Struct, frozen=True, omit_defaults=True):
         return ImageKey(decode_name(self.file), self.frame)
 
 
-_ROW = JsonReader(Row)
+_ROW = JsonReader(PredictionRow)
 
 
-class Header(msgspec.Struct, frozen=True):
+class PredictionHeader(msgspec.Struct, frozen=True):
     """What a partial file is of; two equal ones would predict the same."""
 
     images: str
@@ -71,16 +71,16 @@ class Header(msgspec.Struct, frozen=True):
     max_megapixels: float
 
 
-Writer = Callable[[BinaryIO, Header, Iterable[Row]], None]
+Writer = Callable[[BinaryIO, PredictionHeader, Iterable[PredictionRow]], None]
 
 
-def make_header(images: Path, weights: Path, card: ModelCard, *, tta: bool) -> Header:
+def make_header(images: Path, weights: Path, card: ModelCard, *, tta: bool) -> PredictionHeader:
     """The header for predicting `images` with the network in `weights`, which is known by its content."""
     digest = blake2b(digest_size=16)
     with open_to_read(weights, follow=True) as file:
         while chunk := file.read(1 << 20):
             digest.update(chunk)
-    return Header(
+    return PredictionHeader(
         images=encode_name(str(images.resolve())),
         weights=digest.hexdigest(),
         classes=[encode_name(item.name) for item in card.classes],
@@ -135,7 +135,7 @@ class PartialFile:
     """
 
     def __init__(
-        self, out: Path, header: Header, keys: Sequence[ImageKey], *, root: Path | None = None
+        self, out: Path, header: PredictionHeader, keys: Sequence[ImageKey], *, root: Path | None = None
     ) -> None:
         self.path, self._root = partial_path(out), root
         remove_leftovers(out.parent, root=root, of=out.name.__eq__)
@@ -150,11 +150,11 @@ class PartialFile:
         if not size:
             self._write(msgspec.json.encode(header) + b"\n")
 
-    def append(self, rows: Iterable[Row]) -> None:
+    def append(self, rows: Iterable[PredictionRow]) -> None:
         """Add rows, in the order of the keys."""
         self._write(b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
 
-    def mend(self, rows: Iterable[Row]) -> None:
+    def mend(self, rows: Iterable[PredictionRow]) -> None:
         """Put rows of images that can be read by now in the place of those that say that they could not.
 
         Raises:
@@ -182,7 +182,7 @@ class PartialFile:
 
 
 @dataclass
-class Summary:
+class PredictionSummary:
     """What predictions came to.
 
     Attributes:
@@ -195,13 +195,15 @@ class Summary:
     problems: list[str] = field(default_factory=list)
     problem_count: int = 0
 
-    def add_problem(self, row: Row) -> None:
+    def add_problem(self, row: PredictionRow) -> None:
         self.problem_count += 1
         if len(self.problems) < _NAMED:
             self.problems.append(fault_of(decode_name(row.file), row.problem or ""))
 
 
-def convert(out: Path, header: Header, write: Writer | None = None, *, root: Path | None = None) -> Summary:
+def convert(
+    out: Path, header: PredictionHeader, write: Writer | None = None, *, root: Path | None = None
+) -> PredictionSummary:
     """Turn the partial file into the file wanted, and remove it.
 
     Args:
@@ -214,7 +216,7 @@ def convert(out: Path, header: Header, write: Writer | None = None, *, root: Pat
         DataError: If no image could be read; nothing is written.
         RunError: If the disk does not take it.
     """
-    partial, summary = partial_path(out), Summary()
+    partial, summary = partial_path(out), PredictionSummary()
     by_ending = {".csv": _write_csv, ".jsonl": _write_jsonl, ".parquet": _write_parquet}
     write = write or by_ending[out.suffix.lower()]
     with replacing(out, root=root) as file:
@@ -227,7 +229,9 @@ def convert(out: Path, header: Header, write: Writer | None = None, *, root: Pat
     return summary
 
 
-def _predicted(partial: Path, header: Header, summary: Summary) -> Iterator[Row]:
+def _predicted(
+    partial: Path, header: PredictionHeader, summary: PredictionSummary
+) -> Iterator[PredictionRow]:
     """The rows that have probabilities; all are counted on the way."""
     for row in read_rows(partial):
         if row.probabilities is None:
@@ -242,7 +246,7 @@ def _cannot_write(out: Path, error: OSError) -> DataError:
     return DataError(f"{printable(out)} cannot be written: {reason}.", "Name a file elsewhere with --out.")
 
 
-def read_rows(partial: Path) -> Iterator[Row]:
+def read_rows(partial: Path) -> Iterator[PredictionRow]:
     """The rows of a partial file; a torn last line is not one.
 
     Raises:
@@ -260,20 +264,22 @@ def read_rows(partial: Path) -> Iterator[Row]:
                     ) from error
 
 
-def best_class(row: Row) -> int:
+def best_class(row: PredictionRow) -> int:
     """The class with the highest probability, the first of equal ones; the row has some."""
     assert row.probabilities is not None
     return max(range(len(row.probabilities)), key=row.probabilities.__getitem__)
 
 
-def _usable(partial: Path, header: Header, keys: Sequence[ImageKey]) -> tuple[int, int, list[ImageKey]]:
+def _usable(
+    partial: Path, header: PredictionHeader, keys: Sequence[ImageKey]
+) -> tuple[int, int, list[ImageKey]]:
     """Rows of an earlier attempt that are still right, the bytes they take with their header, and the faults."""
     rows = size = 0
     faults: list[ImageKey] = []
     try:
         with open_to_read(partial) as file:
             first = file.readline(_LONGEST_LINE_BYTES)
-            if decode_json(first, Header) != header:
+            if decode_json(first, PredictionHeader) != header:
                 return 0, 0, []
             size = len(first)
             for key in keys:
@@ -288,7 +294,7 @@ def _usable(partial: Path, header: Header, keys: Sequence[ImageKey]) -> tuple[in
     return rows, size, faults
 
 
-def _is_of(row: Row, key: ImageKey, header: Header) -> bool:
+def _is_of(row: PredictionRow, key: ImageKey, header: PredictionHeader) -> bool:
     """Whether a row says something of an image, by this network."""
     if row.key != key:
         return False
@@ -299,12 +305,12 @@ def _is_of(row: Row, key: ImageKey, header: Header) -> bool:
     )
 
 
-def _columns(header: Header) -> list[str]:
+def _columns(header: PredictionHeader) -> list[str]:
     classes = (f"p_{encode_controls(encode_class(name))}" for name in header.classes)
     return ["file", "frame", "class", "probability", *classes, "run"]
 
 
-def _values(row: Row, header: Header) -> list[Any]:
+def _values(row: PredictionRow, header: PredictionHeader) -> list[Any]:
     assert row.probabilities is not None
     best = best_class(row)
     return [
@@ -317,21 +323,21 @@ def _values(row: Row, header: Header) -> list[Any]:
     ]
 
 
-def _write_csv(file: BinaryIO, header: Header, rows: Iterable[Row]) -> None:
+def _write_csv(file: BinaryIO, header: PredictionHeader, rows: Iterable[PredictionRow]) -> None:
     with _text(file) as text:
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(map(_cell, _columns(header)))
         writer.writerows(map(_cell, _values(row, header)) for row in rows)
 
 
-def _write_jsonl(file: BinaryIO, header: Header, rows: Iterable[Row]) -> None:
+def _write_jsonl(file: BinaryIO, header: PredictionHeader, rows: Iterable[PredictionRow]) -> None:
     columns = _columns(header)
     for row in rows:
         record = dict(zip(columns, _values(row, header), strict=True))
         file.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")
 
 
-def _write_parquet(file: BinaryIO, header: Header, rows: Iterable[Row]) -> None:
+def _write_parquet(file: BinaryIO, header: PredictionHeader, rows: Iterable[PredictionRow]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -22,7 +22,7 @@ from mia_tui.dataset.model import ImageKey
 from mia_tui.files import open_to_read
 from mia_tui.paths import StateFolder, is_same_folder, state_places
 from mia_tui.records import BadRecord, Count, Frame, JsonReader, Text, Time
-from mia_tui.runs.prediction.predictions import Header, Row, best_class
+from mia_tui.runs.prediction.predictions import PredictionHeader, PredictionRow, best_class
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.text import decode_name
 
@@ -32,28 +32,28 @@ _LONGEST_LINE_BYTES = 1 << 21
 _LONGEST_HEAD_BYTES = 1 << 24  # 100,000 classes
 
 
-class _Head(msgspec.Struct, frozen=True):
+class _SuggestionsHead(msgspec.Struct, frozen=True):
     protocol: int
     images: Text
     classes: list[Text]
     predicted_at: Time
 
 
-class _Line(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class _Suggestion(msgspec.Struct, frozen=True, array_like=True, gc=False):
     file: Text
     frame: Frame
     best: Frame
     confidence: Annotated[float, Meta(ge=0.0, le=1.001)]
 
 
-class _End(msgspec.Struct, frozen=True):
+class _SuggestionsEnd(msgspec.Struct, frozen=True):
     rows: Count
 
 
-_HEAD, _LINE, _END = JsonReader(_Head), JsonReader(_Line), JsonReader(_End)
+_HEAD, _LINE, _END = JsonReader(_SuggestionsHead), JsonReader(_Suggestion), JsonReader(_SuggestionsEnd)
 
 
-class _Damaged(Exception):
+class _DamagedSuggestions(Exception):
     """A file of suggestions that is passed over."""
 
 
@@ -78,19 +78,19 @@ class Suggestions:
     confidence: np.ndarray
 
 
-def write_suggestions(file: BinaryIO, header: Header, rows: Iterable[Row]) -> None:
+def write_suggestions(file: BinaryIO, header: PredictionHeader, rows: Iterable[PredictionRow]) -> None:
     """Write the rows that have probabilities as suggestions; a `Writer` for `predictions.convert`."""
     encoder = msgspec.json.Encoder()
-    head = _Head(_PROTOCOL, header.images, header.classes, round(time.time(), 3))
+    head = _SuggestionsHead(_PROTOCOL, header.images, header.classes, round(time.time(), 3))
     file.write(encoder.encode(head) + b"\n")
     count = 0
     for row in rows:
         best = best_class(row)
         assert row.probabilities is not None
-        line = _Line(row.file, row.frame, best, round(row.probabilities[best], 5))
+        line = _Suggestion(row.file, row.frame, best, round(row.probabilities[best], 5))
         file.write(encoder.encode(line) + b"\n")
         count += 1
-    file.write(encoder.encode(_End(count)) + b"\n")
+    file.write(encoder.encode(_SuggestionsEnd(count)) + b"\n")
 
 
 def newest_suggestions(state: StateFolder, root: Path) -> Suggestions | None:
@@ -107,14 +107,14 @@ def newest_suggestions(state: StateFolder, root: Path) -> Suggestions | None:
     for run in _runs(state):
         try:
             head = _read_head(run.suggestions)
-        except (OSError, _Damaged):
+        except (OSError, _DamagedSuggestions):
             continue
         if _is_of(head, root, state):
             dated.append((head.predicted_at, run))
     for _, run in sorted(dated, key=lambda pair: pair[0], reverse=True):
         try:
             return _read(run)
-        except (OSError, _Damaged):
+        except (OSError, _DamagedSuggestions):
             continue
     return None
 
@@ -127,7 +127,7 @@ def _runs(state: StateFolder) -> list[RunDir]:
         return []
 
 
-def _is_of(head: _Head, root: Path, state: StateFolder) -> bool:
+def _is_of(head: _SuggestionsHead, root: Path, state: StateFolder) -> bool:
     """Suggestions lie with a run of the dataset they are for; only a state that lies elsewhere can have several."""
     if any(is_same_folder(state.root, place) for place in state_places(root)):
         return True
@@ -135,18 +135,18 @@ def _is_of(head: _Head, root: Path, state: StateFolder) -> bool:
     return is_same_folder(images, root) or not os.path.isdir(images)  # noqa: PTH112  # Path's raises
 
 
-def _read_head(path: Path) -> _Head:
+def _read_head(path: Path) -> _SuggestionsHead:
     with open_to_read(path) as file:
         return _decode_head(file.readline(_LONGEST_HEAD_BYTES))
 
 
-def _decode_head(line: bytes) -> _Head:
+def _decode_head(line: bytes) -> _SuggestionsHead:
     try:
         head = _HEAD.decode(line)
     except BadRecord as error:
-        raise _Damaged from error
+        raise _DamagedSuggestions from error
     if head.protocol != _PROTOCOL or not head.classes:
-        raise _Damaged
+        raise _DamagedSuggestions
     return head
 
 
@@ -169,11 +169,11 @@ def _read(run: RunDir) -> Suggestions:
         confidence=np.concatenate([np.empty(0, np.float32), *confidence]),
     )
     if np.any((suggestions.best < 0) | (suggestions.best >= len(head.classes))):
-        raise _Damaged
+        raise _DamagedSuggestions
     return suggestions
 
 
-def _chunks(file: BinaryIO) -> Iterator[list[_Line]]:
+def _chunks(file: BinaryIO) -> Iterator[list[_Suggestion]]:
     """The lines between the first and the last, which must say how many there are."""
     count, end = 0, b""
     try:
@@ -181,11 +181,11 @@ def _chunks(file: BinaryIO) -> Iterator[list[_Line]]:
             held, _, rest = (end + chunk).rstrip(b"\n").rpartition(b"\n")
             end = rest + chunk[len(chunk.rstrip(b"\n")) :]  # the last so far is the last of all, perhaps
             if len(end) > _LONGEST_LINE_BYTES:
-                raise _Damaged
+                raise _DamagedSuggestions
             rows = _LINE.decode_lines(held)
             count += len(rows)
             yield rows
         if not end.endswith(b"\n") or _END.decode(end).rows != count:
-            raise _Damaged
+            raise _DamagedSuggestions
     except BadRecord as error:
-        raise _Damaged from error
+        raise _DamagedSuggestions from error

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 import msgspec
 
@@ -23,7 +23,7 @@ from mia_tui.errors import UNREACHABLE
 from mia_tui.files import open_in_place, open_to_read
 from mia_tui.records import BadRecord, JsonReader
 from mia_tui.runs.disk import FULL_DISK, disk_error
-from mia_tui.runs.record.events import Event, KnownEvent, Progress, StepEnded, UnknownEvent
+from mia_tui.runs.record.events import Event, KnownEvent, PhaseName, ProgressMade, StepEnded, UnknownEvent
 from mia_tui.text import printable
 
 _CHUNK_BYTES = 1 << 16  # what was decoded is soon free again: half the time that megabytes take
@@ -42,9 +42,6 @@ class EventLog:
     Args:
         path: The file; it is made where there is none.
         root: As for `files.open_in_place`.
-
-    Attributes:
-        waiting: Number of events that the disk has not taken yet.
 
     Raises:
         RunError: If the file cannot be opened for writing.
@@ -68,10 +65,6 @@ class EventLog:
     ) -> None:
         self.close()
 
-    @property
-    def waiting(self) -> int:
-        return len(self._waiting)
-
     def append(self, event: Event) -> None:
         """Add an event as one line.
 
@@ -81,7 +74,7 @@ class EventLog:
         line = encode_event(event)
         with self._mutex:
             self._write_waiting()
-            if not self._write(line) and not isinstance(event, StepEnded | Progress):
+            if not self._write(line) and not isinstance(event, StepEnded | ProgressMade):
                 self._waiting.append(line)
 
     def close(self) -> None:
@@ -183,7 +176,7 @@ class EventReader:
     def _decode_lines(self, lines: bytes) -> list[KnownEvent | UnknownEvent]:
         try:
             return list(_DECODER.decode_lines(lines))
-        except BadRecord:  # one of them is bad, or of a later version
+        except BadRecord:  # one of them is bad, or of another version
             return [event for line in lines.split(b"\n") for event in self._decode(line)]
 
     def _decode(self, line: bytes) -> Iterator[KnownEvent | UnknownEvent]:
@@ -225,6 +218,7 @@ def last_event(path: Path) -> KnownEvent | None:
 # Not strict, because that is how msgspec reads "nan", "inf" and "-inf" as numbers.
 _DECODER: JsonReader[KnownEvent] = JsonReader(KnownEvent, strict=False)  # type: ignore[arg-type]
 _ANY_OBJECT = JsonReader(dict[str, Any])
+_PHASES = frozenset(get_args(PhaseName))
 _KNOWN_TYPES = frozenset(kind.__struct_config__.tag for kind in KnownEvent.__args__)
 
 
@@ -247,8 +241,14 @@ def _decode_unknown(line: bytes) -> UnknownEvent | None:
     except BadRecord:
         return None
     kind = raw.get("type")
-    is_unknown = isinstance(kind, str) and kind not in _KNOWN_TYPES and _is_flat(raw, _DEEPEST)
-    return UnknownEvent(raw) if is_unknown else None
+    is_other = isinstance(kind, str) and (kind not in _KNOWN_TYPES or _is_other_phase(raw))
+    return UnknownEvent(raw) if is_other and _is_flat(raw, _DEEPEST) else None
+
+
+def _is_other_phase(raw: dict[str, Any]) -> bool:
+    """Whether a line is a phase of another version: an event that is unknown here, not a bad line."""
+    name = raw.get("name")
+    return raw["type"] == "phase" and isinstance(name, str) and name not in _PHASES
 
 
 def _is_flat(value: Any, levels: int) -> bool:

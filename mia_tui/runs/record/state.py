@@ -15,7 +15,7 @@ import msgspec
 from mia_tui.catalog.metrics import MetricName, higher_is_better, shown_metric
 from mia_tui.runs.record.events import (
     CheckpointSaved,
-    Confusion,
+    ConfusionSaved,
     EpochEnded,
     EpochPlace,
     Failure,
@@ -24,7 +24,7 @@ from mia_tui.runs.record.events import (
     Outcome,
     Phase,
     PhaseName,
-    Progress,
+    ProgressMade,
     RunEnded,
     RunStarted,
     StepEnded,
@@ -77,7 +77,7 @@ class StepCurve:
 
 
 @dataclass(frozen=True)
-class Spell:
+class LeftOutEpochs:
     """Epochs in a row that did without the same images.
 
     Attributes:
@@ -126,7 +126,7 @@ class RunState:
     steps: StepCurve = field(default_factory=StepCurve)
     last_step: StepEnded | None = None
     checkpoint: CheckpointSaved | None = None
-    confusions: dict[str, Confusion] = field(default_factory=dict)
+    confusions: dict[str, ConfusionSaved] = field(default_factory=dict)
     warnings: list[Warned] = field(default_factory=list)
     warning_count: int = 0
     outcome: Outcome | None = None
@@ -158,7 +158,7 @@ class RunState:
                 self._start(event)
             case Phase():
                 self.phase, self.phase_message, self.progress = event.name, event.message, None
-            case Progress():
+            case ProgressMade():
                 self.progress = (event.done, event.total)
             case StepEnded():
                 self._take_steps([event])
@@ -167,7 +167,7 @@ class RunState:
             case CheckpointSaved():
                 # The best weights are told behind the checkpoint: there is nothing to go on from in them.
                 self.checkpoint = self.checkpoint if event.is_best else event
-            case Confusion():
+            case ConfusionSaved():
                 self.confusions[event.file] = event
             case Warned():
                 self._warn(event)
@@ -202,9 +202,9 @@ class RunState:
         return None if math.isnan(value) else value
 
     @property
-    def left_out(self) -> list[Spell]:
+    def left_out(self) -> list[LeftOutEpochs]:
         """Which images were left out of which epochs, in order."""
-        spells: list[Spell] = []
+        spells: list[LeftOutEpochs] = []
         for row in self.epochs:
             last = spells[-1] if spells else None
             if row.left_out is None:
@@ -212,7 +212,7 @@ class RunState:
             if last is not None and last.last == row.epoch - 1 and last.images == row.left_out:
                 spells[-1] = replace(last, last=row.epoch)
             else:
-                spells.append(Spell(row.epoch, row.epoch, row.left_out))
+                spells.append(LeftOutEpochs(row.epoch, row.epoch, row.left_out))
         return spells
 
     def copy(self) -> "RunState":

@@ -21,8 +21,7 @@ import msgspec
 from mia_tui.errors import RunError
 from mia_tui.files import create, read, remove
 from mia_tui.records import BadRecord, Time, decode_json
-from mia_tui.runs.away import AWAY_S, GONE_S, was_deleted
-from mia_tui.runs.disk import disk_error
+from mia_tui.runs.disk import DELETED_S, OUTAGE_S, disk_error, was_deleted
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.worker.liveness import Status, run_status
 from mia_tui.runs.worker.signals import signal_worker
@@ -183,7 +182,7 @@ class StopRequest:
             found = self._run.stop.name in os.listdir(self._run.path)  # noqa: PTH208
         except FileNotFoundError:
             self._gone_since = self._looked_at if self._gone_since is None else self._gone_since
-            patience_s = GONE_S if was_deleted(self._run.path) else AWAY_S
+            patience_s = DELETED_S if was_deleted(self._run.path) else OUTAGE_S
             return self._looked_at - self._gone_since >= patience_s
         except OSError:
             return False

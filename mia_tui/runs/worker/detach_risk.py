@@ -10,7 +10,7 @@ _ROOTS = ("usr/lib", "usr/local/lib", "run", "etc")  # later ones win
 
 
 @dataclass(frozen=True)
-class Risk:
+class DetachRisk:
     """Why a detached run may not live, and the way out."""
 
     message: str
@@ -19,7 +19,7 @@ class Risk:
 
 def detach_risk(
     environment: Mapping[str, str] = os.environ, *, root: Path = Path("/"), user: str | None = None
-) -> Risk | None:
+) -> DetachRisk | None:
     """Whether a worker that is started now would be ended from outside; None if nothing speaks for it.
 
     Args:
@@ -29,14 +29,14 @@ def detach_risk(
     """
     job = environment.get("SLURM_JOB_ID")
     if job is not None:
-        return Risk(
+        return DetachRisk(
             f"This terminal belongs to Slurm job {job}; a detached run ends with that job.",
             "Put `mia-tui train …` without --detach into a script, and submit that with sbatch.",
         )
     user = user or environment.get("USER") or environment.get("LOGNAME") or ""
     if _in_login_session(root) and _kills_user_processes(root) and user != "root":
         linger = "" if _lingers(root, user) else "`loginctl enable-linger` once, then "
-        return Risk(
+        return DetachRisk(
             "This system ends all your programs when you log out.",
             f"Use {linger}`systemd-run --user --scope mia-tui train …`.",
         )

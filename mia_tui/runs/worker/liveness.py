@@ -46,6 +46,11 @@ from mia_tui.runs.record.log import last_event
 from mia_tui.text import printable
 
 Status = Literal["created", "starting", "running", "lost", "unknown", "finished", "stopped", "failed"]
+ShownStatus = Literal[Status, "waiting"]
+"""As people see it: a worker that waits, for another run or for a disk, does not train."""
+
+LIVE: frozenset[ShownStatus] = frozenset({"starting", "waiting", "running", "unknown"})
+"""A worker has such a run, or is being started, or may have it."""
 
 HEARTBEAT_S = 5.0
 SILENT_S = 120.0
@@ -206,7 +211,15 @@ def run_status(run: RunDir, *, now: float | None = None) -> Status:
     return "running" if status == "lost" and probe_lock(run).held else status
 
 
-class Pulse:
+def lives(run: RunDir) -> bool:
+    """Whether a run is being worked on, about to be, or may be on another host."""
+    try:
+        return run_status(run) in LIVE
+    except OSError:  # its folder may not be read: as good as deleted
+        return False
+
+
+class StatusTracker:
     """Tells the status of one run to whoever looks at it again and again.
 
     A worker on another host is judged by whether its heart is seen to beat, since the clocks of two hosts may

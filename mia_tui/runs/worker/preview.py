@@ -14,7 +14,7 @@ _encoder = msgspec.json.Encoder()
 Positive = Annotated[int, msgspec.Meta(gt=0)]
 
 
-class Row(msgspec.Struct, frozen=True):
+class PreviewImage(msgspec.Struct, frozen=True):
     """An image: its row in the run's samples, which its changes are drawn from, and its file."""
 
     row: int
@@ -37,7 +37,7 @@ class PreviewRequest(msgspec.Struct, frozen=True):
     number: int
     config: TrainConfig
     root: str
-    rows: tuple[Row, ...]
+    rows: tuple[PreviewImage, ...]
     columns: Positive
     tile_px: Positive
 

@@ -14,15 +14,14 @@ from pathlib import Path
 
 from mia_tui.errors import RunError
 from mia_tui.paths import StateFolder, real_path
-from mia_tui.runs.away import stopped_within
+from mia_tui.runs.disk import stopped_within
 from mia_tui.runs.list.index import list_runs
 from mia_tui.runs.record.events import Event, Phase
 from mia_tui.runs.record.job import TrainJob
 from mia_tui.runs.record.layout import RunDir
-from mia_tui.runs.worker.liveness import Status, read_record, run_status
+from mia_tui.runs.worker.liveness import lives, read_record, run_status
 from mia_tui.text import printable
 
-_LIVE: frozenset[Status] = frozenset({"starting", "running", "unknown"})
 _LOOK_EVERY_S = 1.0
 
 
@@ -70,14 +69,6 @@ def last_behind(run: RunDir, runs: Iterable[RunDir]) -> RunDir | None:
             line.add(str(other.path.resolve()))
             last = other
     return last
-
-
-def lives(run: RunDir) -> bool:
-    """Whether a run is being worked on, about to be, or may be on another host."""
-    try:
-        return run_status(run) in _LIVE
-    except OSError:  # its folder may not be read: as well as gone
-        return False
 
 
 def _ahead(run: RunDir, job: TrainJob) -> list[RunDir]:

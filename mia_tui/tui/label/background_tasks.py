@@ -20,7 +20,7 @@ from mia_tui.tui.labelling.scan_thread import ScanThread
 from mia_tui.tui.later import later
 
 if TYPE_CHECKING:
-    from mia_tui.tui.runs.news import RunNews, RunNewsWatch
+    from mia_tui.tui.runs.watch import RunNews, RunNewsWatch
 
 _SCAN_BY_S = 0.5  # the scan begins by then, even where no picture comes
 _RUNS_AFTER_S = 2.0  # runs are looked at when the first pictures have come
@@ -108,7 +108,7 @@ class BackgroundTasks:
 
     def _watch_runs(self) -> None:
         # After the first picture, which need not wait for it.
-        from mia_tui.tui.runs.news import RunNewsWatch
+        from mia_tui.tui.runs.watch import RunNewsWatch
 
         if not self._stopped:
             self.runs = RunNewsWatch(

@@ -1,6 +1,6 @@
 """The screens that the labelling screen and the grid open, imported when they are opened: 60 ms less at the start."""
 
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from mia_tui.dataset.session.filters import Filter
 from mia_tui.text import counted
@@ -10,9 +10,6 @@ from mia_tui.tui.label.list_commands import Face
 from mia_tui.tui.label.view_settings import Glance
 from mia_tui.tui.labelling.controller import LabelController
 from mia_tui.tui.places import OpenImages, Place
-
-if TYPE_CHECKING:
-    from mia_tui.runs.record.layout import RunDir
 
 
 class OpenerFace(Face, Protocol):
@@ -63,12 +60,14 @@ def run_screens(desk: LabelController, context: Context, face: Face) -> dict[str
 
         run = await face.ask(TrainScreen(place, context))
         if run is not None:
-            await open_runs(run)
+            from mia_tui.tui.runs.run_actions import watch_started
 
-    async def open_runs(started: "RunDir | None" = None) -> None:
+            look_at(await watch_started(run, place, context, face.ask))
+
+    async def open_runs() -> None:
         from mia_tui.tui.runs.table_screen import RunsScreen
 
-        look_at(await face.ask(RunsScreen(place, context, started=started)))
+        look_at(await face.ask(RunsScreen(place, context)))
 
     def look_at(images: OpenImages | None) -> None:
         if images is not None:

@@ -156,11 +156,11 @@ class DatasetSync:
         left = await self._desk.left_behind()
         if left is None:
             return
-        from mia_tui.runs.list.left_behind import adopt, left_behind_words
+        from mia_tui.runs.list.orphaned_state import adopt, orphaned_state_message
 
         if await self._face.confirm(
             "Take over what was there before the renaming?",
-            f"{left_behind_words(self._desk.dataset, left)}\n\nTaken over, {printable(left.name)} is renamed. "
+            f"{orphaned_state_message(self._desk.dataset, left)}\n\nTaken over, {printable(left.name)} is renamed. "
             "Otherwise labels and runs begin anew, with another split.",
             no="No, begin anew",
             yes="Yes, take it over",

@@ -13,8 +13,8 @@ from textual.screen import Screen
 from mia_tui.catalog.metrics import METRICS, MetricName, shown_metric
 from mia_tui.config.fields import fields, show_value
 from mia_tui.errors import RunError
-from mia_tui.runs.evaluation.figures import figures, load_confusion
-from mia_tui.runs.list.table import RunSummary
+from mia_tui.runs.evaluation.confusion import figures, load_confusion
+from mia_tui.runs.list.summaries import RunSummary
 from mia_tui.runs.record.events import EpochEnded
 from mia_tui.runs.record.state import RunState, read_state
 from mia_tui.text import counted

@@ -8,7 +8,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from mia_tui.runs.evaluation.confusion_report import ConfusionReport
+from mia_tui.runs.evaluation.confusion import ConfusionReport
 from mia_tui.tui.widgets.ink import Ink, style
 from mia_tui.tui.widgets.row_list import RowList
 
@@ -25,9 +25,9 @@ class ClassFigureTable(RowList):
         ink: Characters and styles.
     """
 
-    def show_classes(self, verdict: ConfusionReport) -> None:
+    def show_classes(self, report: ConfusionReport) -> None:
         """Paint the figures of these classes."""
-        rows = verdict.by_class
+        rows = report.by_class
 
         def heading(width: int) -> str:
             titles = "".join(f"{title:>{_NUMBERS}}" for title in ("images", "precision", "recall", "F1"))
@@ -39,7 +39,7 @@ class ClassFigureTable(RowList):
             name = self._ink.pad(row.name, _name_width(width, 4))
             return self._row(f"{name}{row.support:>{_NUMBERS},}{figures}", is_current)
 
-        self.show(len(rows), draw, heading, verdict)
+        self.show(len(rows), draw, heading, report)
 
     def _row(self, text: str, is_current: bool) -> list[Segment]:
         return _row(self._ink, text, is_current)
@@ -52,10 +52,10 @@ class ConfusionList(RowList):
         ink: Characters and styles.
     """
 
-    def show_confusions(self, verdict: ConfusionReport) -> None:
+    def show_confusions(self, report: ConfusionReport) -> None:
         """Paint the confusions of these classes."""
-        cells, classes = verdict.confusions, verdict.matrix.classes
-        truths = verdict.matrix.counts.sum(axis=1)
+        cells, classes = report.confusions, report.matrix.classes
+        truths = report.matrix.counts.sum(axis=1)
 
         def heading(width: int) -> str:
             room = _name_width(width, 2) // 2
@@ -67,7 +67,7 @@ class ConfusionList(RowList):
             share = f"{cell.count / truths[cell.truth]:.0%}"
             return _row(ink, f"{names}{cell.count:>{_NUMBERS},}{share:>{_NUMBERS}}", is_current)
 
-        self.show(len(cells), draw, heading, verdict)
+        self.show(len(cells), draw, heading, report)
 
 
 class ConfusionMatrix(Widget, can_focus=False):
@@ -83,26 +83,26 @@ class ConfusionMatrix(Widget, can_focus=False):
     def __init__(self, ink: Ink, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._ink = ink
-        self._verdict: ConfusionReport | None = None
+        self._report: ConfusionReport | None = None
         self._widest = self._digits = 0  # columns of a name, and of a count
         self._top = self._left = 0
         self.row = self.column = 0
 
-    def show_matrix(self, verdict: ConfusionReport) -> None:
+    def show_matrix(self, report: ConfusionReport) -> None:
         """Paint this matrix."""
-        if verdict is self._verdict:
+        if report is self._report:
             return
-        self._verdict = verdict
-        counts = verdict.matrix.counts
+        self._report = report
+        counts = report.matrix.counts
         self._widest = max(
-            (self._ink.width(self._ink.shown(name)) for name in verdict.matrix.classes), default=0
+            (self._ink.width(self._ink.shown(name)) for name in report.matrix.classes), default=0
         )
         self._digits = len(f"{int(counts.max()) if counts.size else 0:,}")
         self.move(0, 0)
 
     def move(self, down: int, right: int) -> None:
         """Move the cursor."""
-        last = len(self._verdict.matrix.classes) - 1 if self._verdict is not None else 0
+        last = len(self._report.matrix.classes) - 1 if self._report is not None else 0
         self.row = max(0, min(self.row + down, last))
         self.column = max(0, min(self.column + right, last))
         self._top = _scrolled(self._top, self.row, self.rows_shown, last + 1)
@@ -112,7 +112,7 @@ class ConfusionMatrix(Widget, can_focus=False):
     @property
     def _cell(self) -> int:
         """Columns of a cell: names are cut where all classes can be seen so."""
-        count = len(self._verdict.matrix.classes) if self._verdict is not None else 1
+        count = len(self._report.matrix.classes) if self._report is not None else 1
         room = (self.size.width - _NAME - 2) // max(1, count)
         return max(_LEAST_CELL, self._digits + 2, min(self._widest + 1, room, _WIDEST_CELL))
 
@@ -130,9 +130,9 @@ class ConfusionMatrix(Widget, can_focus=False):
         self.move(0, 0)
 
     def on_click(self, event: events.Click) -> None:
-        if self._verdict is None or event.y < 2 or event.x < _NAME + 2:
+        if self._report is None or event.y < 2 or event.x < _NAME + 2:
             return
-        size = len(self._verdict.matrix.classes)
+        size = len(self._report.matrix.classes)
         row, column = self._top + event.y - 2, self._left + (event.x - _NAME - 2) // self._cell
         if row < size and column < size:
             self.move(row - self.row, column - self.column)
@@ -145,20 +145,20 @@ class ConfusionMatrix(Widget, can_focus=False):
         return [line.crop(crop.x, crop.right).apply_style(ground) for line in lines]
 
     def _line(self, y: int) -> Strip:
-        if self._verdict is None:
+        if self._report is None:
             return Strip.blank(self.size.width)
         if y < 2:
-            return self._above(self._verdict, y)
+            return self._above(self._report, y)
         row = self._top + y - 2
-        classes = self._verdict.matrix.classes
+        classes = self._report.matrix.classes
         if row >= len(classes):
             return Strip.blank(self.size.width)
         pointer = self._ink.pointer if row == self.row else " "
         name = Segment(f"{pointer}{self._ink.pad(classes[row], _NAME)} ", Style(bold=row == self.row))
-        return Strip([name, *(self._count(self._verdict, row, column) for column in self._columns(classes))])
+        return Strip([name, *(self._count(self._report, row, column) for column in self._columns(classes))])
 
-    def _above(self, verdict: ConfusionReport, y: int) -> Strip:
-        classes = verdict.matrix.classes
+    def _above(self, report: ConfusionReport, y: int) -> Strip:
+        classes = report.matrix.classes
         if y == 0:
             more = len(classes) - len(self._columns(classes))
             hidden = f" ({more} more to the sides)" if more else ""
@@ -178,8 +178,8 @@ class ConfusionMatrix(Widget, can_focus=False):
     def _columns(self, classes: tuple[str, ...]) -> range:
         return range(self._left, min(len(classes), self._left + self.columns_shown))
 
-    def _count(self, verdict: ConfusionReport, row: int, column: int) -> Segment:
-        count = int(verdict.matrix.counts[row, column])
+    def _count(self, report: ConfusionReport, row: int, column: int) -> Segment:
+        count = int(report.matrix.counts[row, column])
         text = f"{count:,}" if count else self._ink.dot
         text = (
             f" {text:>{self._cell - 1}}"

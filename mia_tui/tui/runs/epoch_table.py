@@ -6,7 +6,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 from mia_tui.catalog.metrics import METRICS, MetricName, shown_metric
-from mia_tui.runs.list.words import judged_images
+from mia_tui.runs.list.words import evaluated_images
 from mia_tui.runs.record.events import EpochEnded
 from mia_tui.runs.record.pace import clock
 from mia_tui.tui.widgets.axes import shorten
@@ -28,7 +28,7 @@ class EpochTable(RowList):
 
     def show_epochs(self, rows: Sequence[EpochEnded], metric: MetricName, best: EpochEnded | None) -> None:
         """Paint these epochs if they are others than before."""
-        room = max((len(judged_images(row)) for row in rows), default=0)
+        room = max((len(evaluated_images(row)) for row in rows), default=0)
 
         def heading(width: int) -> str:
             names = ["train loss", "val loss", *(_titled(name) for name in _figures(metric, width - room))]
@@ -44,7 +44,7 @@ class EpochTable(RowList):
             cells += [_cell(judged.get(name), _titled(name)) for name in _figures(metric, width - room)]
             mark = "  best" if is_best else ""
             text = f"{row.epoch:>{_EPOCH},}{''.join(cells)}{clock(row.elapsed_s):>{_TIME}}{mark:<{_MARK}}"
-            text += f"{judged_images(row):<{room}}"
+            text += f"{evaluated_images(row):<{room}}"
             return [Segment(text, Style(bold=is_best, reverse=is_best and not self._ink.colours))]
 
         version = (len(rows), rows[-1] if rows else None, best.epoch if best is not None else None)

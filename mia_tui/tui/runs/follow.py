@@ -13,16 +13,16 @@ from dataclasses import dataclass, field
 
 from mia_tui.errors import RunError
 from mia_tui.files import open_to_read
-from mia_tui.runs.evaluation.confusion_report import ConfusionReport, Which, load_confusion_report
-from mia_tui.runs.list.home import job_here
-from mia_tui.runs.list.words import LIVE, ShownStatus, shown_status
+from mia_tui.runs.evaluation.confusion import ConfusionReport, Which, load_confusion_report
+from mia_tui.runs.list.moved_dataset import current_job
+from mia_tui.runs.list.words import shown_status
 from mia_tui.runs.machine.gpus import Gpu, gpus_of_process, list_gpus, nvidia_device_present
 from mia_tui.runs.machine.system import host_name, is_full
 from mia_tui.runs.record.job import TrainJob
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.log import EventReader
 from mia_tui.runs.record.state import RunState
-from mia_tui.runs.worker.liveness import Pulse
+from mia_tui.runs.worker.liveness import LIVE, ShownStatus, StatusTracker
 from mia_tui.text import printable
 
 EVERY_S = 0.25
@@ -48,7 +48,7 @@ class RunSnapshot:
         silent_s: Whole seconds without an event, seen by this watcher; None while events come or no worker lives.
         gpus: The GPUs of this machine that the run is known to use.
         is_disk_full: Whether the run is at work, or lost, and nothing fits on the disk that holds its folder.
-        verdict: The confusion matrix that was asked for; None before there is one.
+        report: The confusion matrix that was asked for; None before there is one.
         trouble: Why something cannot be read, a sentence; empty where all can.
     """
 
@@ -60,11 +60,11 @@ class RunSnapshot:
     silent_s: int | None = None
     gpus: tuple[Gpu, ...] = ()
     is_disk_full: bool = False
-    verdict: ConfusionReport | None = None
+    report: ConfusionReport | None = None
     trouble: str = ""
 
 
-class RunFollow:
+class RunFollower:
     """Follows a run until it is closed.
 
     Args:
@@ -83,7 +83,7 @@ class RunFollow:
         self.run = run
         self._on_change, self._clock = on_change, clock
         self._closed, self._wake = threading.Event(), threading.Event()
-        self._log, self._pulse = _Log(run), Pulse()
+        self._log, self._pulse = _FollowedLog(run), StatusTracker()
         self._job: TrainJob | None = None
         self._status: ShownStatus = "created"
         self._is_gone = self._is_stopping = self._is_disk_full = False
@@ -91,9 +91,9 @@ class RunFollow:
         self._asked_at = self._gpus_at = float("-inf")
         self._gpus: tuple[Gpu, ...] = ()
         self._wanted: Which | None = None
-        self._verdict: ConfusionReport | None = None
-        self._judged: object = None
-        self._trouble = self._verdict_trouble = ""
+        self._report: ConfusionReport | None = None
+        self._report_of: object = None
+        self._trouble = self._report_trouble = ""
         self._told: object = None
 
     def start(self) -> None:
@@ -125,10 +125,10 @@ class RunFollow:
             if self._status not in LIVE:  # the worker's last words came before it let go
                 changed = self._read(now) or changed
         self._ask_gpus(now)
-        self._judge()
+        self._read_report()
         silent_s = self._silent_s(now)
         facts = (
-            self._status, self._is_gone, self._is_stopping, silent_s, self._gpus, self._is_disk_full, self._verdict,
+            self._status, self._is_gone, self._is_stopping, silent_s, self._gpus, self._is_disk_full, self._report,
             self._all_trouble, self._job,
         )  # fmt: skip
         if not changed and facts == self._told:
@@ -143,7 +143,7 @@ class RunFollow:
             silent_s,
             self._gpus,
             self._is_disk_full,
-            self._verdict,
+            self._report,
             self._all_trouble,
         )
 
@@ -157,7 +157,7 @@ class RunFollow:
 
     @property
     def _all_trouble(self) -> str:
-        return self._log.trouble or self._trouble or self._verdict_trouble
+        return self._log.trouble or self._trouble or self._report_trouble
 
     def _read(self, now: float) -> bool:
         """Whether there were new events."""
@@ -186,7 +186,7 @@ class RunFollow:
 
     def _read_job(self) -> None:
         try:
-            self._job = job_here(self.run)
+            self._job = current_job(self.run)
             self._log.state.metric = self._job.config.metric
         except RunError as error:
             self._trouble = str(error)
@@ -205,25 +205,25 @@ class RunFollow:
             if "CPU" not in started.device and nvidia_device_present():
                 self._gpus = gpus_of_process(list_gpus(), started.pid, started.device)
 
-    def _judge(self) -> None:
+    def _read_report(self) -> None:
         """Read the confusion matrix that is wanted, if it is another one than before."""
         which = self._wanted
         event = None if which is None else self._log.state.confusions.get(f"confusion/{which}.json")
         judged = None if event is None else (which, event.epoch, event.t)
-        if judged == self._judged or self._is_gone:
+        if judged == self._report_of or self._is_gone:
             return
-        self._judged, self._verdict_trouble = judged, ""
+        self._report_of, self._report_trouble = judged, ""
         if which is None or event is None:
-            self._verdict = None
+            self._report = None
             return
         try:
-            self._verdict = load_confusion_report(self.run, which)
+            self._report = load_confusion_report(self.run, which)
         except RunError as error:
-            self._verdict, self._verdict_trouble = None, str(error)
+            self._report, self._report_trouble = None, str(error)
 
 
 @dataclass
-class _Log:
+class _FollowedLog:
     """The events of a run, read as far as they are whole."""
 
     run: RunDir

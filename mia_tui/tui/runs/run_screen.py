@@ -1,9 +1,11 @@
-"""One run: what its worker is at, its curves and figures, and what can be done with it.
+"""The screen of one run: what its worker is doing, its curves and figures, and the commands of its keys.
 
-Layout and handlers. `run_follow` reads the run in a thread; what is said stands
-in `run_words`, what the pages show in `run_pages`, what keys do in `run_commands`.
+`follow` reads the run in a thread. The sentences are in `words`, what the pages show is in `pages`, and what can be
+done with a run from here and from the table of runs is in `run_actions`.
 """
 
+import asyncio
+from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
@@ -21,9 +23,9 @@ from mia_tui.tui.keys.bindings import bind_keys, key_hints
 from mia_tui.tui.keys.command_queue import Command, CommandQueue
 from mia_tui.tui.places import OpenImages, Place
 from mia_tui.tui.runs.confusion import ConfusionMatrix
-from mia_tui.tui.runs.follow import RunFollow, RunSnapshot
-from mia_tui.tui.runs.pages import RunPages
-from mia_tui.tui.runs.run_commands import RunCommands
+from mia_tui.tui.runs.follow import RunFollower, RunSnapshot
+from mia_tui.tui.runs.pages import PAGES, RunPages
+from mia_tui.tui.runs.run_actions import RunActions
 from mia_tui.tui.runs.words import bars, doing, figures_line, is_bad, status_words
 from mia_tui.tui.widgets.ink import style
 from mia_tui.tui.widgets.key_line import KeyLine
@@ -37,7 +39,7 @@ _BAD = "#d55e00"
 
 
 class RunScreen(Screen[OpenImages | None]):
-    """A run; ends with images that the person wants to see, or None.
+    """A run; the result is images that the person wants to see, or None.
 
     Args:
         run: Its folder.
@@ -48,8 +50,8 @@ class RunScreen(Screen[OpenImages | None]):
     SCOPE = "run"
     AUTO_FOCUS = ""
 
-    class News(Message):
-        """Something is different about the run."""
+    class RunChanged(Message):
+        """Something about the run is different."""
 
         def __init__(self, run: RunDir, snapshot: RunSnapshot) -> None:
             super().__init__()
@@ -71,7 +73,7 @@ class RunScreen(Screen[OpenImages | None]):
         self._snapshot: RunSnapshot | None = None
         self._message = self._message_shown = ""
         self._doing_text = ""
-        self._follow = RunFollow(run, partial(self._tell, run))
+        self._follow = RunFollower(run, partial(self._tell, run))
 
     def compose(self) -> ComposeResult:
         yield self._head
@@ -103,14 +105,10 @@ class RunScreen(Screen[OpenImages | None]):
         return self._snapshot is not None
 
     def say(self, message: str) -> None:
-        if not self.is_running:  # what goes on beside has something to say, and the screen was left
+        if not self.is_running:  # the screen was left while a prediction or a deletion was still at work
             return
         self._message = message
         self._show_message()
-
-    def warn(self, error: MiaError) -> None:
-        timeout_s = 2 * self.context.user.toast_s
-        self.app.notify(str(error), severity="error", timeout=timeout_s, markup=False)
 
     def beside(self, work: Command) -> None:
         self.app.run_worker(work(), group="beside")
@@ -125,7 +123,7 @@ class RunScreen(Screen[OpenImages | None]):
     def follow(self, run: RunDir) -> None:
         self._follow.close()
         self.run, self._snapshot = run, None
-        self._follow = RunFollow(run, partial(self._tell, run))
+        self._follow = RunFollower(run, partial(self._tell, run))
         self._follow.start()
 
     def leave(self, images: OpenImages | None) -> None:
@@ -137,11 +135,11 @@ class RunScreen(Screen[OpenImages | None]):
     def action_obey(self, name: str) -> None:
         self.queue.do(self.commands.by_name[name], opens=True)
 
-    @on(News)
-    def _take(self, event: News) -> None:
+    @on(RunChanged)
+    def _take(self, event: RunChanged) -> None:
         if event.run == self.run:
             if self._snapshot is not None and event.snapshot.status != self._snapshot.status:
-                self._message = ""  # what was said of it is over
+                self._message = ""  # it was about the state before
             self._snapshot = event.snapshot
             self._show()
 
@@ -157,9 +155,9 @@ class RunScreen(Screen[OpenImages | None]):
         self._show()
 
     def _tell(self, run: RunDir, snapshot: RunSnapshot) -> None:
-        """From the thread; after the screen has gone there is nobody to tell."""
+        """Called in the thread, perhaps when the screen has been left."""
         if self.is_running:
-            self.post_message(self.News(run, snapshot))
+            self.post_message(self.RunChanged(run, snapshot))
 
     # Painting
 
@@ -200,7 +198,7 @@ class RunScreen(Screen[OpenImages | None]):
         self._figures.show([(figures_line(snapshot, self.size.width, ink), ink.dim())])
 
     def _show_head(self, snapshot: RunSnapshot) -> None:
-        """Name, network and state; a long name leaves out the network, which is in it, then gives way itself."""
+        """Name, network and state; if too wide, without the network (the name holds it), then with the name cut."""
         ink, state = self.context.ink, status_words(snapshot)
         room = self.size.width - ink.width(state) - 2
         network = "" if snapshot.job is None else f"  {snapshot.job.config.backbone}"
@@ -225,3 +223,122 @@ class RunScreen(Screen[OpenImages | None]):
         if not is_bad(snapshot):
             return Style(bold=True)
         return style(fg=_BAD, bold=True) if self.context.ink.colours else Style(reverse=True, bold=True)
+
+
+class RunCommands:
+    """What the keys of the screen do, by the id of the action.
+
+    Args:
+        screen: The screen.
+        place: The dataset.
+        context: What screens share.
+    """
+
+    def __init__(self, screen: RunScreen, place: Place, context: Context) -> None:
+        self._screen, self._place, self._context = screen, place, context
+        self._actions = RunActions(screen, place, context)
+        pages = screen.pages
+        self.by_name: dict[str, Command] = {
+            "stop": self._stop,
+            "resume": self._resume,
+            "change": self._change,
+            "again": self._again,
+            "predict": self._predict,
+            "delete": self._delete,
+            "open": self._open,
+            "log_scale": self._log_scale,
+            "other_curves": self._other_curves,
+            "which_epoch": self._soon(pages.toggle_which),
+            "matrix": self._soon(pages.toggle_list),
+            "leave": self._leave,
+            "help": self._help,
+            **{f"pane_{name}": self._soon(partial(pages.turn_to, name)) for name in PAGES},
+            "pane_next": self._soon(partial(pages.turn, 1)),
+            "pane_previous": self._soon(partial(pages.turn, -1)),
+            "left": self._soon(partial(pages.move, 0, -1)),
+            "right": self._soon(partial(pages.move, 0, 1)),
+            "up": self._soon(partial(pages.move, -1, 0)),
+            "down": self._soon(partial(pages.move, 1, 0)),
+            "page_next": self._soon(partial(pages.move_page, 1)),
+            "page_previous": self._soon(partial(pages.move_page, -1)),
+            "first": self._soon(partial(pages.move_far, -1)),
+            "last": self._soon(partial(pages.move_far, 1)),
+        }
+
+    @staticmethod
+    def _soon(do: Callable[[], None]) -> Command:
+        async def command() -> None:
+            do()
+
+        return command
+
+    # The run
+
+    async def _stop(self) -> None:
+        snapshot = self._screen.snapshot
+        saved = None if snapshot is None else snapshot.state.checkpoint
+        since = "the beginning" if saved is None else f"its last checkpoint, of epoch {saved.epoch},"
+        await self._actions.stop(self._screen.run, saved=since)
+
+    async def _resume(self) -> None:
+        await self._actions.resume(self._screen.run)
+
+    async def _change(self) -> None:
+        self._follow(await self._actions.train_on(self._screen.run))
+
+    async def _again(self) -> None:
+        self._follow(await self._actions.train_again(self._screen.run))
+
+    def _follow(self, started: RunDir | None) -> None:
+        if started is not None:
+            self._screen.follow(started)
+
+    async def _predict(self) -> None:
+        await self._actions.predict(self._screen.run)
+
+    async def _delete(self) -> None:
+        run = self._screen.run
+        await self._actions.delete([run], then=partial(self._leave_deleted, run))
+
+    def _leave_deleted(self, run: RunDir) -> None:
+        if self._screen.is_current and self._screen.run == run:
+            self._screen.leave(None)
+
+    # What is seen
+
+    async def _open(self) -> None:
+        from mia_tui.tui.runs.images import images_behind
+
+        chosen = self._screen.pages.chosen
+        if chosen is None:
+            classes, confusion = map(self._actions.key, ("pane_by_class", "pane_confusion"))
+            self._screen.say(
+                f"{self._actions.key('open')} opens images of a class (page {classes}) or of a confusion "
+                f"(page {confusion})."
+            )
+            return
+        images = await asyncio.to_thread(
+            images_behind,
+            self._screen.run,
+            self._place,
+            chosen.report,
+            truth=chosen.truth,
+            predicted=chosen.predicted,
+        )
+        self._screen.leave(images)
+
+    async def _log_scale(self) -> None:
+        self._screen.say(self._screen.pages.toggle_log())
+
+    async def _other_curves(self) -> None:
+        self._screen.pages.turn_to("curves")
+        if not self._screen.pages.curves.turn():
+            self._screen.say("All curves are shown.")
+
+    async def _leave(self) -> None:
+        self._screen.leave(None)
+
+    async def _help(self) -> None:
+        from mia_tui.tui.help import HelpScreen
+
+        await self._screen.ask(HelpScreen(self._context, self._screen.SCOPE))

@@ -1,13 +1,13 @@
 """Runs as a table: state, network, epochs, figures, times; painted line by line, so that hundreds cost nothing."""
 
-import time
 from dataclasses import dataclass
 
 from rich.segment import Segment
 from rich.style import Style
 
-from mia_tui.runs.list.table import RowStatus, RunSummary
+from mia_tui.runs.list.summaries import RowStatus, RunSummary
 from mia_tui.runs.record.pace import clock
+from mia_tui.text import when
 from mia_tui.tui.widgets.ink import Ink, style
 from mia_tui.tui.widgets.line_list import LineList
 
@@ -82,18 +82,6 @@ class RunTable(LineList[RunLine]):
     def _state_style(self, status: RowStatus) -> Style:
         colour = _COLOURS.get(status)
         return style(fg=colour, bold=True) if colour and self._ink.colours else Style()
-
-
-def when(t: float) -> str:
-    """Month and day with the time; of another year the date alone. Empty where unknown."""
-    if not t:
-        return ""
-    try:
-        then = time.localtime(t)
-    except (OverflowError, OSError, ValueError):  # a clock gone mad, or a damaged file
-        return ""
-    is_this_year = then.tm_year == time.localtime().tm_year
-    return time.strftime("%d %b %H:%M" if is_this_year else "%Y-%m-%d", then)
 
 
 def _columns(width: int) -> _Columns:

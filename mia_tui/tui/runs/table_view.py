@@ -1,12 +1,12 @@
 """Which runs the room shows, in which order, and where the cursor is: no widgets."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from mia_tui.runs.list.order import ordered
-from mia_tui.runs.list.table import RunSummary
-from mia_tui.runs.list.words import LIVE, RESUMABLE, STATUS_WORDS
+from mia_tui.runs.list.summaries import RowStatus, RunSummary
+from mia_tui.runs.list.words import RESUMABLE, STATUS_WORDS
+from mia_tui.runs.worker.liveness import LIVE
 from mia_tui.text import printable
 
 FILTERS: dict[str, frozenset[str] | None] = {
@@ -17,6 +17,22 @@ FILTERS: dict[str, frozenset[str] | None] = {
     "lost or failed": frozenset({"lost", "failed", "damaged", "unknown"}),
 }
 """The states of each filter; None is every one."""
+
+SORTS: dict[str, Callable[[RunSummary], float | str | None]] = {
+    "started": lambda row: row.created_at or None,
+    "state": lambda row: _STATES.index(row.status),
+    "network": lambda row: row.backbone or None,
+    "epochs": lambda row: row.epochs,
+    "best": lambda row: row.best,
+    "time": lambda row: row.elapsed_s,
+}
+"""What rows can be sorted by; None has no value."""
+
+_STATES: tuple[RowStatus, ...] = (
+    *("running", "starting", "waiting", "unknown", "lost"),
+    *("failed", "damaged", "created", "stopped", "finished"),
+)
+_UPWARDS = frozenset({"state", "network"})
 
 
 class RunTableView:
@@ -95,6 +111,15 @@ class RunTableView:
         if self._wanted in places:
             here, self._wanted = self._wanted, None
         self.line = places[here] if here in places else max(0, min(self.line, len(self.shown) - 1))
+
+
+def ordered(rows: Iterable[RunSummary], column: str) -> tuple[RunSummary, ...]:
+    """Rows (the newest first) by a column: the newest, best, longest first; those without a value last."""
+    value = SORTS[column]
+    rated = [(value(row), row) for row in rows]
+    known = [(found, row) for found, row in rated if found is not None]
+    known.sort(key=lambda pair: pair[0], reverse=column not in _UPWARDS)
+    return (*(row for _, row in known), *(row for found, row in rated if found is None))
 
 
 def detail(row: RunSummary) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 """Runs, looked at each second in a thread: those at work, for the first screen; all of a dataset, for its room."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,15 +9,19 @@ from pathlib import Path
 from mia_tui.catalog.metrics import MetricName
 from mia_tui.errors import RunError
 from mia_tui.paths import StateFolder, state_places
-from mia_tui.runs.list.home import job_here
 from mia_tui.runs.list.index import list_runs, recent_runs
-from mia_tui.runs.list.table import RowStatus, RunLook, RunSummaries, RunSummary
-from mia_tui.runs.worker.queue import lives
+from mia_tui.runs.list.moved_dataset import current_job
+from mia_tui.runs.list.summaries import RowStatus, RunSummaries, RunSummary, SummaryReader
+from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.worker.liveness import lives
+from mia_tui.text import printable
 
 _EVERY_S = 1.0
 _SEARCH_EVERY = 10  # looks; a run that was started elsewhere appears after so many
 _IDLE_EVERY = 2  # looks; hundreds of runs that have ended are asked less often than those at work
 _MOST = 20  # runs of this user, and of each dataset, that are looked at
+_NEWS_SEARCH_EVERY = 4  # looks
+_MOST_NEWS = 50  # newest runs of a dataset whose end is reported
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ class LiveRun:
     best: float | None
 
 
-class RepeatedLook:
+class PollingThread:
     """A thread that looks each second until it is stopped.
 
     Args:
@@ -105,10 +109,10 @@ class RunWatch:
         self, datasets: list[tuple[Path, Path | None]], on_runs: Callable[[tuple[LiveRun, ...]], None]
     ) -> None:
         self._datasets, self._on_runs = datasets, on_runs
-        self._followed: dict[Path, RunLook] = {}
+        self._followed: dict[Path, SummaryReader] = {}
         self._told: tuple[LiveRun, ...] | None = None
         self._looks = 0
-        self._thread = RepeatedLook(self._look, name="runs")
+        self._thread = PollingThread(self._look, name="runs")
 
     def start(self) -> None:
         self._thread.start()
@@ -136,7 +140,7 @@ class RunWatch:
                     found += list_runs(StateFolder(place))[-_MOST:]
         live = {run.path.resolve(): run for run in found if lives(run)}
         newest = sorted(live, key=lambda path: path.name, reverse=True)
-        self._followed = {path: self._followed.get(path) or RunLook(live[path]) for path in newest}
+        self._followed = {path: self._followed.get(path) or SummaryReader(live[path]) for path in newest}
 
 
 class RunTableWatch:
@@ -157,7 +161,7 @@ class RunTableWatch:
         self._room, self._on_rows, self._on_trouble = room, on_rows, on_trouble
         self._told: tuple[RunSummary, ...] | None = None
         self._looks = 0
-        self.thread = RepeatedLook(self._look, name="room")
+        self.thread = PollingThread(self._look, name="room")
 
     def _look(self) -> None:
         try:
@@ -172,12 +176,76 @@ class RunTableWatch:
             self._on_rows(rows)
 
 
+@dataclass(frozen=True)
+class RunNews:
+    """Something to tell: runs that ended, in sentences; whether suggestions are others than before."""
+
+    ended: tuple[str, ...]
+    suggested: bool
+
+
+class RunNewsWatch:
+    """Looks each second until it is stopped, in a thread; what has ended before is no news.
+
+    Args:
+        dataset: Folder of images.
+        state: What was named with --state.
+        on_news: Called in the thread.
+    """
+
+    def __init__(self, dataset: Path, state: Path | None, on_news: Callable[[RunNews], None]) -> None:
+        self._places = tuple(state_places(dataset)) if state is None else (state,)
+        self._on_news = on_news
+        self._followed: dict[Path, SummaryReader] = {}
+        self._stamp: tuple[int, int] | None = None
+        self._looks = 0
+        self._thread = PollingThread(self.look, name="run-news")
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End soon; nothing is told any more."""
+        self._thread.stop()
+
+    def look(self) -> None:
+        """One look; for the thread, and for tests."""
+        suggested = False
+        if self._looks % _NEWS_SEARCH_EVERY == 0:
+            suggested = self._search()
+        self._looks += 1
+        ended = tuple(self._ended())
+        if (ended or suggested) and not self._thread.stopped:
+            self._on_news(RunNews(ended, suggested))
+
+    def _search(self) -> bool:
+        """Follow the runs at work; whether suggestions are others than at the last search."""
+        runs: list[RunDir] = []
+        for place in self._places:
+            with suppress(RunError):
+                runs += list_runs(StateFolder(place))[-_MOST:]
+        for run in runs:
+            if run.path not in self._followed and lives(run):
+                self._followed[run.path] = SummaryReader(run)
+        before, self._stamp = self._stamp, _suggestions_stamp(runs)
+        return before is not None and before != self._stamp
+
+    def _ended(self) -> Iterable[str]:
+        for path, known in list(self._followed.items()):
+            row = known.look()
+            if row is None:
+                del self._followed[path]
+            elif not row.lives:
+                del self._followed[path]
+                yield _ended_sentence(row)
+
+
 def _dataset_of(row: RunSummary) -> Path:
     if row.job is None:
         return row.run.path
     dataset = Path(row.job.dataset)
     with suppress(RunError):
-        return dataset if dataset.is_dir() else Path(job_here(row.run).dataset)  # it was moved
+        return dataset if dataset.is_dir() else Path(current_job(row.run).dataset)  # it was moved
     return dataset
 
 
@@ -192,3 +260,21 @@ def _live(row: RunSummary) -> LiveRun:
         row.metric,
         row.best,
     )
+
+
+def _ended_sentence(row: RunSummary) -> str:
+    """What became of a run, a sentence."""
+    best = "" if row.best is None else f", best {row.metric.replace('_', ' ')} {row.best:.2f}"
+    words = {"lost": "was lost: its worker died", "failed": "failed", "damaged": "is damaged"}
+    what = words.get(row.status, f"has {row.status}" if row.status == "finished" else f"is {row.status}")
+    note = f" {printable(row.note)}" if row.note and row.status != "lost" else ""
+    return f"The run {printable(row.run.name)} {what}{best}.{note}"
+
+
+def _suggestions_stamp(runs: Iterable[RunDir]) -> tuple[int, int]:
+    """When suggestions came last, and in how many runs."""
+    newest = count = 0
+    for run in runs:
+        with suppress(OSError):
+            newest, count = max(newest, run.suggestions.stat().st_mtime_ns), count + 1
+    return newest, count

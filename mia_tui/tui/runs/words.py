@@ -5,13 +5,13 @@ from collections.abc import Iterable
 from mia_tui.catalog.metrics import shown_metric
 from mia_tui.config.fields import fields, show_value
 from mia_tui.config.train import TrainConfig
-from mia_tui.runs.list.words import LIVE, STATUS_WORDS, left_out_sentences
+from mia_tui.runs.list.words import STATUS_WORDS, left_out_sentences
 from mia_tui.runs.record.job import TrainJob
 from mia_tui.runs.record.pace import TrainingPace, clock, pace_of
 from mia_tui.runs.record.state import RunState
-from mia_tui.text import counted, printable
+from mia_tui.runs.worker.liveness import LIVE
+from mia_tui.text import counted, printable, when
 from mia_tui.tui.runs.follow import RunSnapshot
-from mia_tui.tui.runs.run_table import when
 from mia_tui.tui.widgets.axes import shorten
 from mia_tui.tui.widgets.ink import Ink
 from mia_tui.tui.widgets.progress_line import progress_pieces
@@ -235,7 +235,7 @@ def messages_text(snapshot: RunSnapshot) -> str:
         )
     if state.unknown_events:
         events = counted(state.unknown_events, "event")
-        blocks.append(f"{events} of a later version of mia-tui {_are(state.unknown_events)} left out.")
+        blocks.append(f"{events} of another version of mia-tui {_are(state.unknown_events)} left out.")
     if state.started is not None:
         versions = ", ".join(
             f"{name} {version}" for name, version in _printable_pairs(state.started.versions.items())

@@ -1,8 +1,8 @@
 """Starting a run from the app; blocking, so for a thread."""
 
 from mia_tui.errors import MiaError
-from mia_tui.runs.list.housekeeping import drop_stillborn
 from mia_tui.runs.list.index import remember_run
+from mia_tui.runs.list.lifecycle import drop_untrained_run
 from mia_tui.runs.preflight.prepare import Prepared
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.worker.launch import spawn, trains_on_cpu, wait_until_taken
@@ -23,6 +23,6 @@ def start_run(prepared: Prepared, *, after: RunDir | None = None) -> RunDir:
     try:
         wait_until_taken(run, spawn(run, gives_way=trains_on_cpu(prepared.job.config.device)))
     except MiaError as error:
-        drop_stillborn(run, error)
+        drop_untrained_run(run, error)
         raise
     return run

@@ -16,13 +16,20 @@ from typing import Literal
 from mia_tui.catalog.metrics import MetricName, shown_metric
 from mia_tui.errors import RunError
 from mia_tui.paths import StateFolder, is_folder, state_places
-from mia_tui.runs.list.words import LIVE, STATUS_WORDS, ShownStatus, shown_status
+from mia_tui.runs.list.words import STATUS_WORDS, shown_status
 from mia_tui.runs.record.events import KnownEvent, StepEnded, UnknownEvent
 from mia_tui.runs.record.job import TrainJob
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.log import EventReader, decode_event
 from mia_tui.runs.record.state import RunState
-from mia_tui.runs.worker.liveness import Pulse, is_on_this_host, read_record, run_status
+from mia_tui.runs.worker.liveness import (
+    LIVE,
+    ShownStatus,
+    StatusTracker,
+    is_on_this_host,
+    read_record,
+    run_status,
+)
 from mia_tui.text import counted, printable
 
 RowStatus = Literal[ShownStatus, "damaged"]
@@ -89,7 +96,7 @@ class RunSummaries:
 
     def __init__(self, places: Iterable[Path]) -> None:
         self._places = tuple(places)
-        self._looked: dict[str, RunLook] = {}
+        self._looked: dict[str, SummaryReader] = {}
 
     @classmethod
     def of_dataset(cls, dataset: Path, state: Path | None) -> "RunSummaries":
@@ -110,7 +117,9 @@ class RunSummaries:
         """
         folders = [folder for place in self._places for folder in _folders(StateFolder(place).runs)]
         before = self._looked
-        self._looked = {folder: before.get(folder) or RunLook(RunDir(Path(folder))) for folder in folders}
+        self._looked = {
+            folder: before.get(folder) or SummaryReader(RunDir(Path(folder))) for folder in folders
+        }
         rows: list[RunSummary] = []
         told_at = time.monotonic()
         for folder in sorted(folders, key=lambda folder: folder.rpartition(os.sep)[2], reverse=True):
@@ -125,14 +134,14 @@ class RunSummaries:
 
 
 @dataclass
-class RunLook:
+class SummaryReader:
     """One run, with what is known of it since the last look: `row` is what that came to."""
 
     run: RunDir
     _job: TrainJob | None = None
     _reader: "_BriefReader | None" = None
     _state: RunState = field(default_factory=RunState)
-    _pulse: Pulse = field(default_factory=Pulse)
+    _pulse: StatusTracker = field(default_factory=StatusTracker)
     _taken_up_at: float = 0.0  # when the first word came after an end
     _signature: _Signature = ()
     row: RunSummary | None = None

@@ -18,7 +18,7 @@ from mia_tui.text import printable
 _CHUNK_BYTES = 1 << 20
 
 
-class Suggesting:
+class PredictionProcess:
     """A prediction at work, started by this program.
 
     Args:

@@ -11,13 +11,13 @@ import msgspec
 import pytest
 from run_support import epoch_row, finished, make_run, started, step
 
-from mia_tui.runs.list import table as room_module
-from mia_tui.runs.list.order import SORTS, ordered
-from mia_tui.runs.list.table import RunSummaries, RunSummary
+from mia_tui.runs.list import summaries as room_module
+from mia_tui.runs.list.summaries import RunSummaries, RunSummary
 from mia_tui.runs.record.events import Failure, Phase, RunEnded, StepEnded
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.log import EventLog
 from mia_tui.runs.worker.liveness import WorkerLock, WorkerRecord
+from mia_tui.tui.runs.table_view import SORTS, ordered
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ Answer = TypeVar("Answer")
 _LOOKED_FOR = 32  # images; one that is there tells a dataset from an empty or a foreign folder
 
 
-def job_here(run: RunDir, dataset: Path | None = None) -> TrainJob:
+def current_job(run: RunDir, dataset: Path | None = None) -> TrainJob:
     """The job of a run with folders as they are now; writes nothing.
 
     Args:
@@ -60,12 +60,12 @@ def job_here(run: RunDir, dataset: Path | None = None) -> TrainJob:
     return msgspec.structs.replace(job, dataset=str(home), state=str(state), config=config)
 
 
-def samples_here(run: RunDir, job: TrainJob) -> list[Sample]:
+def current_samples(run: RunDir, job: TrainJob) -> list[Sample]:
     """The images of a run by the paths that they have now, in the order they were given.
 
     Args:
         run: The run.
-        job: From `job_here`.
+        job: From `current_job`.
 
     Raises:
         RunError: If the run cannot be read.
@@ -77,25 +77,25 @@ def samples_here(run: RunDir, job: TrainJob) -> list[Sample]:
     return [_sample_here(sample, written, job, moved) for sample in samples]
 
 
-def settle(run: RunDir, dataset: Path | None = None) -> None:
+def update_dataset_path(run: RunDir, dataset: Path | None = None) -> None:
     """Before a worker is started: see that the images are there, and note where, if the user named that.
 
     Args:
         run: The run.
-        dataset: As for `job_here`.
+        dataset: As for `current_job`.
 
     Raises:
         DataError: If the folder of the dataset or that of --val is gone, or the one that was named holds none of the
             run's images.
         RunError: If the run cannot be read, or its job not be written.
     """
-    job = job_here(run, dataset)
+    job = current_job(run, dataset)
     if dataset is not None and not is_same_folder(dataset, Path(job.dataset)) and not _holds(dataset, run):
         raise DataError(
             f"{printable(dataset)} holds none of the images of the run {printable(run.name)}.",
             f"Those were in {printable(job.dataset)}.",
         )
-    check_home(run, job)
+    check_folders_exist(run, job)
     written = run.job()
     if (
         dataset is not None
@@ -105,7 +105,7 @@ def settle(run: RunDir, dataset: Path | None = None) -> None:
         run.put_dataset(Path(job.dataset))
 
 
-def check_home(run: RunDir, job: TrainJob) -> None:
+def check_folders_exist(run: RunDir, job: TrainJob) -> None:
     """Refuse to work on a run whose folders of images are gone.
 
     Raises:

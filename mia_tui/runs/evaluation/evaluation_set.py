@@ -9,17 +9,17 @@ from typing import Literal
 from mia_tui.dataset.model import ImageKey, Part
 from mia_tui.errors import DataError
 from mia_tui.paths import is_same_folder
-from mia_tui.runs.list.home import job_here, samples_here
+from mia_tui.runs.list.moved_dataset import current_job, current_samples
 from mia_tui.runs.preflight.prepare import Dataset
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.model_card import ModelCard
 from mia_tui.text import counted, name_some, printable
 
-Judged = Literal["val", "test", "all"]
+EvaluatedPart = Literal["val", "test", "all"]
 
 
 @dataclass(frozen=True)
-class EvaluationView:
+class EvaluationSet:
     """Images and their truth.
 
     Attributes:
@@ -29,15 +29,15 @@ class EvaluationView:
         notes: What was left out, a sentence each.
     """
 
-    split: Judged
+    split: EvaluatedPart
     truth: dict[ImageKey, int]
     trained_on: int
     notes: list[str]
 
 
-def judged_images(
-    dataset: Dataset, card: ModelCard, run: RunDir | None, split: Judged | None = None
-) -> EvaluationView:
+def choose_evaluation_set(
+    dataset: Dataset, card: ModelCard, run: RunDir | None, split: EvaluatedPart | None = None
+) -> EvaluationSet:
     """Choose the images to judge a network on.
 
     The parts are those of the run: what it trained on is never taken for unseen. An image that the run does
@@ -68,14 +68,14 @@ def judged_images(
         notes.append(
             f"{seen:,} of the {counted(len(judged), 'image')} were trained on: their figures flatter."
         )
-    return EvaluationView(chosen, judged, seen, notes)
+    return EvaluationSet(chosen, judged, seen, notes)
 
 
 def _parts_of_run(dataset: Dataset, run: RunDir | None) -> dict[ImageKey, Part]:
     """Part in the run of each labelled image that it knows, by absolute path; renamed ones by the path of today."""
     if run is None:
         return {}
-    job = job_here(run, dataset.root)
+    job = current_job(run, dataset.root)
     root = dataset.root.resolve()
     home = (
         root if is_same_folder(root, Path(job.dataset)) else Path(job.dataset)
@@ -83,7 +83,7 @@ def _parts_of_run(dataset: Dataset, run: RunDir | None) -> dict[ImageKey, Part]:
     moved = dataset.labelled.moved
     known = {
         (str(home / moved.get(sample.path, sample.path)), sample.frame): sample.split
-        for sample in samples_here(run, job)
+        for sample in current_samples(run, job)
     }
     return {
         key: known[place]
@@ -92,7 +92,7 @@ def _parts_of_run(dataset: Dataset, run: RunDir | None) -> dict[ImageKey, Part]:
     }
 
 
-def _default_split(parts: Mapping[ImageKey, Part], of_run: Mapping[ImageKey, Part]) -> Judged:
+def _default_split(parts: Mapping[ImageKey, Part], of_run: Mapping[ImageKey, Part]) -> EvaluatedPart:
     if not of_run:
         return "all"
     return "test" if "test" in parts.values() else "val"

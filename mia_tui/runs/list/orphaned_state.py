@@ -19,14 +19,14 @@ from mia_tui.paths import (
     state_places,
 )
 from mia_tui.runs.list.index import list_runs
-from mia_tui.runs.worker.queue import lives
+from mia_tui.runs.worker.liveness import lives
 from mia_tui.text import printable, typed
 
 _ALIKE = 0.5
 """Share of the images known to labels.db that must be in the folder; some may have been deleted since."""
 
 
-def find_left_behind(dataset: Path, files: Callable[[], Collection[str]]) -> Path | None:
+def find_orphaned_state(dataset: Path, files: Callable[[], Collection[str]]) -> Path | None:
     """The state folder that seems to be this dataset's from before it was renamed; None if there is none.
 
     Args:
@@ -43,13 +43,13 @@ def find_left_behind(dataset: Path, files: Callable[[], Collection[str]]) -> Pat
     return max(rated)[1] if rated else None
 
 
-def left_behind_error(dataset: Path, left: Path) -> DataError:
+def orphaned_state_error(dataset: Path, left: Path) -> DataError:
     """What is said where something would be written for a dataset before its old state was taken over."""
-    return DataError(left_behind_words(dataset, left), left_behind_hint(dataset))
+    return DataError(orphaned_state_message(dataset, left), orphaned_state_hint(dataset))
 
 
-def left_behind_words(dataset: Path, left: Path) -> str:
-    """A sentence about a state folder from `find_left_behind`."""
+def orphaned_state_message(dataset: Path, left: Path) -> str:
+    """A sentence about a state folder from `find_orphaned_state`."""
     old = dataset_beside(left) or left
     return (
         f"{printable(dataset)} has the images of {printable(old.name)}, which is gone: it seems to have been "
@@ -57,7 +57,7 @@ def left_behind_words(dataset: Path, left: Path) -> str:
     )
 
 
-def left_behind_hint(dataset: Path) -> str:
+def orphaned_state_hint(dataset: Path) -> str:
     """The way out."""
     return (
         f"Take them over with `mia-tui labels adopt {typed(dataset)}`; to begin anew, name another folder "

@@ -12,16 +12,15 @@ from mia_tui.config.train import TrainConfig
 from mia_tui.errors import MiaError, RunError
 from mia_tui.files import remove, remove_leftovers
 from mia_tui.runs.disk import disk_error
-from mia_tui.runs.list.home import job_here, settle
 from mia_tui.runs.list.index import remember_run
+from mia_tui.runs.list.moved_dataset import current_job, update_dataset_path
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.state import read_state
 from mia_tui.runs.worker.control import kill_worker, request_stop
 from mia_tui.runs.worker.launch import spawn, trains_on_cpu, wait_until_taken
-from mia_tui.runs.worker.liveness import Status, run_status
+from mia_tui.runs.worker.liveness import LIVE, run_status
 from mia_tui.text import name_some, printable
 
-_LIVE: frozenset[Status] = frozenset({"starting", "running", "unknown"})
 _STARTING_S = 30.0
 _SAVING_S = 10.0
 _DYING_S = 5.0
@@ -48,7 +47,7 @@ def resume_run(run: RunDir, *, after: RunDir | None = None, dataset: Path | None
             "Start a new one from its weights.",
         )
     if run_status(run) != "running":
-        settle(run, dataset)
+        update_dataset_path(run, dataset)
         run.put_behind(after)
     remember_run(run)
     wait_until_taken(run, spawn(run, gives_way=trains_on_cpu(config.device)))
@@ -60,7 +59,7 @@ def rerun_config(run: RunDir) -> TrainConfig:
     Raises:
         RunError: If the run cannot be read.
     """
-    return job_here(run).config
+    return current_job(run).config
 
 
 def changed_config(run: RunDir) -> TrainConfig:
@@ -69,7 +68,7 @@ def changed_config(run: RunDir) -> TrainConfig:
     Raises:
         RunError: If the run cannot be read, or has saved no weights yet.
     """
-    config = job_here(run).config
+    config = current_job(run).config
     if not run.best_weights.is_file():
         raise RunError(
             f"The run {printable(run.name)} has saved no weights yet.", "Run it again from the start instead."
@@ -92,12 +91,12 @@ def delete_run(run: RunDir) -> None:
             f"The run {printable(run.name)} is a link to another folder, so it is not deleted.",
             f"Remove the link {printable(run.path)} or the folder that it leads to by hand.",
         )
-    if run_status(run) in _LIVE:
+    if run_status(run) in LIVE:
         _end_worker(run)
     _remove(run)
 
 
-def drop_stillborn(run: RunDir, error: MiaError) -> None:
+def drop_untrained_run(run: RunDir, error: MiaError) -> None:
     """Remove a run that a mistake of the user ended before anything was trained, so that `last` means no corpse."""
     state = read_state(run)
     untouched = state.attempt <= 1 and not state.epochs and not run.last_checkpoint.exists()
@@ -116,7 +115,7 @@ def wait_until_started(run: RunDir) -> None:
         state = read_state(run)
         if state.error is not None:
             error = _kind(state.error.kind)(state.error.message, state.error.hint)
-            drop_stillborn(run, error)
+            drop_untrained_run(run, error)
             raise error
         if state.started is not None or state.phase == "waiting":
             return
@@ -131,10 +130,10 @@ def _kind(name: str) -> type[MiaError]:
 
 def _end_worker(run: RunDir) -> None:
     name = printable(run.name)
-    if _waited(lambda: run_status(run) != "starting", _STARTING_S) and run_status(run) not in _LIVE:
+    if _waited(lambda: run_status(run) != "starting", _STARTING_S) and run_status(run) not in LIVE:
         return
     asked = request_stop(run)
-    if _waited(lambda: run_status(run) not in _LIVE, _SAVING_S):
+    if _waited(lambda: run_status(run) not in LIVE, _SAVING_S):
         return
     if asked.doubt is not None:
         raise RunError(
@@ -144,7 +143,7 @@ def _end_worker(run: RunDir) -> None:
         )
     with suppress(RunError):  # it ended at the last moment
         kill_worker(run)
-    if not _waited(lambda: run_status(run) not in _LIVE, _DYING_S):
+    if not _waited(lambda: run_status(run) not in LIVE, _DYING_S):
         raise RunError(f"The worker of the run {name} does not end, so the run is not deleted.")
 
 
