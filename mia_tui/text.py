@@ -121,7 +121,7 @@ def when(t: float) -> str:
         return ""
     try:
         then = time.localtime(t)
-    except (OverflowError, OSError, ValueError):  # a clock gone mad, or a damaged file
+    except (OverflowError, OSError, ValueError):  # a wrong clock, or a damaged file
         return ""
     is_this_year = then.tm_year == time.localtime().tm_year
     return time.strftime("%d %b %H:%M" if is_this_year else "%Y-%m-%d", then)

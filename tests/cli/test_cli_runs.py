@@ -306,7 +306,7 @@ def test_a_run_can_be_followed_and_stopped_while_it_works(mia: Mia, tmp_path: Pa
         answer = mia("runs", "stop", made.path)
         assert (
             answer.out
-            == f"{made.name} is asked to stop; it ends after its present step, with a checkpoint.\n"
+            == f"{made.name} is asked to stop; it ends after the current step, with a checkpoint.\n"
         )
         assert child.wait(20) == 0
         rest = watcher.stdout.read()

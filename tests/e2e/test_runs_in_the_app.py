@@ -1,4 +1,4 @@
-"""The run room as a person sees it, over real workers: hung up, killed, frozen, deleted, out of space."""
+"""The table of runs as a person sees it, over real workers: hung up, killed, frozen, deleted, out of space."""
 
 import os
 import shutil
@@ -292,7 +292,7 @@ def test_on_the_screen_of_a_run_a_full_disk_is_said_and_with_space_again_it_goes
                 before = app.screen().count("is full")
                 app.press("r")  # in vain: a worker cannot even say that it is there
                 wait_for(lambda: app.screen().count("is full") > before, 60.0)
-                assert "left no word" not in app.screen(), app.screen()
+                assert "log is empty" not in app.screen(), app.screen()
                 wait_for(lambda: run_status(run) in ("failed", "lost"), 60.0)
                 shows(app, run_status(run), "is full")
 
@@ -305,7 +305,7 @@ def test_on_the_screen_of_a_run_a_full_disk_is_said_and_with_space_again_it_goes
                 shows(app, "running", "Training on")
                 assert "is full" not in said(app), app.screen()
                 app.press("s")
-                shows(app, "stopped", "R goes on from its checkpoint")
+                shows(app, "stopped", "R resumes it from its checkpoint")
             finally:
                 record = read_record(run)
                 if record is not None and not record.released:

@@ -141,7 +141,7 @@ def test_a_prediction_counts_what_is_done_and_is_never_started_twice(
     work = PredictionProcess(trained, cells, cells / "mia")
     wait_for(lambda: work.done() == 2)
     assert not work.has_ended()
-    with pytest.raises(RunError, match="is predicting already"):
+    with pytest.raises(RunError, match="is already predicting"):
         PredictionProcess(trained, cells, None)
     (trained.predictions / "go").write_text("0")
     wait_for(work.has_ended)

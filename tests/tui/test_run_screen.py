@@ -355,14 +355,14 @@ def test_names_with_control_characters_steer_nothing(tmp_path: Path) -> None:
 
 async def open_confusions(pilot: Pilot[Any]) -> None:
     await press(pilot, "4")
-    await see(pilot, "taken for" if "was taken for" in screen_text(pilot.app) else "of the class")
+    await see(pilot, "wrong" if "predicted as  " in screen_text(pilot.app) else "of the class")
 
 
-def test_the_best_epoch_is_judged_first_and_the_last_one_by_a_key(tmp_path: Path) -> None:
+def test_the_best_epoch_is_shown_first_and_the_last_one_by_a_key(tmp_path: Path) -> None:
     async def test() -> None:
         async with watched(a_run(tmp_path)) as pilot:
             await press(pilot, "3")
-            await see(pilot, "Best epoch, 2, on val: 5 images, 3 mistaken")
+            await see(pilot, "Best epoch, 2, on val: 5 images, 3 wrong")
             await press(pilot, "b")
             await see(pilot, "Last epoch, 3, on val")
             await press(pilot, "b")
@@ -376,7 +376,7 @@ def test_enter_on_a_cell_ends_with_its_images(tmp_path: Path) -> None:
         async with watched(a_run(tmp_path)) as pilot:
             await open_confusions(pilot)
             await press(pilot, "right")
-            assert "cat taken for dog: 2 images, 67% of the class " in screen_text(pilot.app)
+            assert "cat predicted as dog: 2 images, 67% of the class " in screen_text(pilot.app)
             await pilot.press("enter")
             await wait_until(pilot, lambda: pilot.app.ended)
             keys = (ImageKey("b.png"), ImageKey("c.png"))
@@ -385,7 +385,7 @@ def test_enter_on_a_cell_ends_with_its_images(tmp_path: Path) -> None:
     run_test(test())
 
 
-def test_enter_on_a_class_ends_with_all_its_images_the_mistaken_ones_first(tmp_path: Path) -> None:
+def test_enter_on_a_class_ends_with_all_its_images_wrong_predictions_first(tmp_path: Path) -> None:
     async def test() -> None:
         async with watched(a_run(tmp_path)) as pilot:
             await press(pilot, "3")
@@ -403,7 +403,7 @@ def test_a_run_of_an_earlier_version_says_that_it_has_no_images_to_open(tmp_path
         async with watched(a_run(tmp_path, with_images=False)) as pilot:
             await open_confusions(pilot)
             await press(pilot, "enter")
-            assert "does not tell which images these are" in told(pilot.app)
+            assert "does not record which images these are" in told(pilot.app)
             assert not pilot.app.ended
 
     run_test(test())
@@ -414,7 +414,7 @@ def test_an_empty_cell_is_said_to_be_empty(tmp_path: Path) -> None:
         async with watched(a_run(tmp_path, classes=("cat", "dog", "ox"))) as pilot:
             await open_confusions(pilot)
             await press(pilot, "end")
-            assert "ox taken for cat: no image" in screen_text(pilot.app)
+            assert "ox predicted as cat: no image" in screen_text(pilot.app)
             await press(pilot, "enter")
             assert "There is no image with truth ox, predicted cat." in told(pilot.app)
 
@@ -429,7 +429,7 @@ def test_above_fifty_classes_the_largest_confusions_are_listed_and_the_matrix_co
     async def test() -> None:
         async with watched(run) as pilot:
             await press(pilot, "4")
-            await see(pilot, "was taken for")
+            await see(pilot, "predicted as")
             lines = [line for line in screen_lines(pilot.app) if "class 00" in line]
             assert lines[0].split()[-2:] == ["2", "67%"] and lines[1].split()[-2:] == ["1", "50%"]
             await press(pilot, "down", "m")
@@ -454,7 +454,7 @@ def test_a_matrix_that_is_wider_than_the_terminal_follows_the_cursor(tmp_path: P
             for _ in range(49):
                 await pilot.press("right")
             await press(pilot, "end")
-            assert "class 049 recognised: no image" in screen_text(pilot.app)
+            assert "class 049 predicted correctly: no image" in screen_text(pilot.app)
 
     run_test(test())
 
@@ -592,7 +592,7 @@ def test_resuming_starts_a_worker_once(tmp_path: Path, monkeypatch: pytest.Monke
 
     async def test() -> None:
         async with watched(run) as pilot:
-            await see(pilot, "R goes on from the beginning")
+            await see(pilot, "R resumes it from the beginning")
             await press(pilot, "r")
             assert asked == [run] and "continues with its settings." in screen_text(pilot.app)
         with WorkerLock(run):
@@ -611,9 +611,7 @@ def test_deleting_asks_first_and_then_goes_back(tmp_path: Path) -> None:
             await press(pilot, "x", "k")
             assert run.exists() and not pilot.app.ended
             await press(pilot, "x")
-            assert "cannot be brought back; labels and images stay." in " ".join(
-                screen_text(pilot.app).replace("│", " ").split()
-            )
+            await see(pilot, "labels and images stay")
             await pilot.press("d")
             await wait_until(pilot, lambda: pilot.app.ended)
             assert not run.path.exists() and pilot.app.result is None

@@ -393,7 +393,7 @@ def test_stop_says_what_it_comes_to(dataset: Path, monkeypatch: pytest.MonkeyPat
             assert "There is nothing to stop" in screen_text(pilot.app)
             monkeypatch.setattr(run_actions, "request_stop", lambda run: StopResult("running", 1.0))
             await press(pilot, "s")
-            assert "is asked to stop; it ends after its present step" in " ".join(
+            assert "is asked to stop; it ends after the current step" in " ".join(
                 screen_text(pilot.app).split()
             )
             killed: list[RunDir] = []

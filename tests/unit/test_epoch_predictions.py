@@ -54,7 +54,7 @@ def test_a_damaged_file_is_named(tmp_path: Path, content: bytes) -> None:
         load_epoch_predictions(path)
 
 
-def test_a_cell_holds_its_images_and_a_class_all_that_were_judged_the_mistaken_ones_first() -> None:
+def test_a_cell_holds_its_images_and_a_class_all_that_were_evaluated_wrong_predictions_first() -> None:
     assert images_of_cell(SAMPLES, GIVEN, truth=0, predicted=1) == [ImageKey("c.tif", 3), ImageKey("e.png")]
     assert images_of_cell(SAMPLES, GIVEN, truth=0) == [
         ImageKey("c.tif", 3),
@@ -65,7 +65,7 @@ def test_a_cell_holds_its_images_and_a_class_all_that_were_judged_the_mistaken_o
 
 
 def test_predictions_of_other_samples_are_refused() -> None:
-    with pytest.raises(RunError, match="do not fit"):
+    with pytest.raises(RunError, match="do not match its images"):
         images_of_cell(SAMPLES[:-1], GIVEN, truth=0)
 
 

@@ -107,7 +107,7 @@ def test_a_run_whose_worker_is_on_another_host_is_asked_to_stop_and_not_deleted(
     )
     run.worker_json.write_bytes(msgspec.json.encode(record))
     with pytest.raises(
-        RunError, match=r"by its file `stop` alone, since its worker is on gpu3\. Delete it when"
+        RunError, match=r"by its file `stop` only, since its worker is on gpu3\. Delete it when"
     ):
         delete_run(run)
     assert run.exists() and run.stop.exists()
@@ -133,7 +133,7 @@ def test_a_worker_that_hangs_and_cannot_be_proved_ours_is_never_killed(
     os.kill(worker.pid, signal.SIGSTOP)
     record = msgspec.json.decode(run.worker_json.read_bytes())
     run.worker_json.write_bytes(msgspec.json.encode({**record, "start_time": None}))
-    with pytest.raises(RunError, match="does not tell when its worker started"):
+    with pytest.raises(RunError, match="does not show when its worker started"):
         delete_run(run)
     assert run.exists() and worker.poll() is None
 
@@ -202,7 +202,7 @@ def test_a_finished_run_is_not_resumed(run: RunDir) -> None:
     with EventLog(run.events) as log:
         log.append(started())
         log.append(finished())
-    with pytest.raises(RunError, match="is finished, so there is nothing to go on with"):
+    with pytest.raises(RunError, match="is finished, so there is nothing to resume"):
         resume_run(run)
 
 

@@ -1,8 +1,8 @@
-"""Confusion matrices: their figures, their files, and the report that is shown of one.
+"""Confusion matrices: their figures, their files, and the report of one for the screen.
 
 Everything follows from counts summed over a whole part, in float64, and equals
 scikit-learn with its default labels and zero_division=0: a class that occurs
-neither in the truth nor among the predictions takes no part in a mean.
+neither in the truth nor among the predictions is left out of a mean.
 """
 
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ _MOST_CLASSES = 10_000  # of a matrix that is read: 800 MB
 
 
 class ClassFigures(msgspec.Struct, frozen=True, rename={"name": "class"}):
-    """Figures of one class; `support` is its number of images in the truth. What is undefined is 0."""
+    """Figures of one class; `support` is its number of images in the truth. Undefined values are 0."""
 
     name: str
     support: int
@@ -61,7 +61,7 @@ class SavedConfusion:
 
 @dataclass(frozen=True)
 class ConfusedPair:
-    """Images of one class that were taken for another; both by position."""
+    """Images of one class that were predicted as another; both by position."""
 
     truth: int
     predicted: int
@@ -70,15 +70,15 @@ class ConfusedPair:
 
 @dataclass(frozen=True, eq=False)
 class ConfusionReport:
-    """How a network of a run did; two that were read are two, whatever is in them.
+    """How well a network did; two reports are never equal, so that a widget knows a new one without comparing.
 
     Attributes:
         which: Whether this is the last epoch or the best.
         matrix: The counts.
-        figures: Figures of the whole, by name.
+        figures: Figures over all classes, by name.
         by_class: Figures of each class.
         confusions: The largest ones, largest first; at most `MOST_CONFUSIONS`.
-        mistakes: Images that were taken for another class.
+        mistakes: Number of images that were predicted as another class.
     """
 
     which: Which
@@ -187,7 +187,7 @@ def load_confusion(path: Path) -> SavedConfusion:
 
 
 def load_confusion_report(run: RunDir, which: Which) -> ConfusionReport:
-    """Read a confusion matrix and work it out; 50 ms for a thousand classes, so for a thread.
+    """Read a confusion matrix and compute its figures; 50 ms for a thousand classes, so call it in a thread.
 
     Raises:
         RunError: If the file is missing or damaged.

@@ -1,4 +1,4 @@
-"""Which class a network gave each image that it was judged on: what lies behind the cells of a confusion matrix.
+"""Which class a network predicted for each image that it was evaluated on: the images behind a confusion matrix.
 
 Written beside each matrix, by position in samples.jsonl; runs of earlier
 versions have none.
@@ -51,7 +51,7 @@ class _EpochPredictionsFile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def epoch_predictions_file(run: RunDir, which: Literal["last", "best"]) -> Path:
-    """Where the predictions of the last or the best epoch lie."""
+    """File of the predictions of the last or the best epoch."""
     return run.confusion(which).with_suffix(".predicted.json")
 
 
@@ -60,7 +60,7 @@ def save_epoch_predictions(path: Path, predictions: EpochPredictions, *, root: P
 
     Args:
         path: The file; its folder is made where it is missing.
-        judgements: What to write.
+        predictions: What to write.
         root: As for `files.new_content`.
 
     Raises:
@@ -70,7 +70,7 @@ def save_epoch_predictions(path: Path, predictions: EpochPredictions, *, root: P
         epoch=predictions.epoch, split=predictions.split, predicted=predictions.predicted.tolist()
     )
     make_folder(path.parent, root=root)
-    # Not synced: the matrix beside it is what must last.
+    # Not synced: only the matrix beside it must survive a power loss.
     write_atomically(path, msgspec.json.encode(file), root=root, sync=False)
 
 
@@ -94,19 +94,19 @@ def load_epoch_predictions(path: Path) -> EpochPredictions | None:
 def images_of_cell(
     samples: Sequence[Sample], predictions: EpochPredictions, *, truth: int, predicted: int | None = None
 ) -> list[ImageKey]:
-    """The images of a cell of the confusion matrix, or of a row of it, those that were mistaken first.
+    """The images of a cell of the confusion matrix, or of a row of it, wrong predictions first.
 
     Args:
         samples: The run's.
-        judgements: Of the same run.
+        predictions: Of the same run.
         truth: Position of their class.
-        predicted: Position of the class that they were given; None takes all that were judged.
+        predicted: Position of the predicted class; None takes all images that were evaluated.
 
     Raises:
         RunError: If the predictions are of other samples.
     """
     if len(predictions.predicted) != len(samples):
-        raise RunError("The predictions of this run do not fit its images.", "Train it again.")
+        raise RunError("The predictions of this run do not match its images.", "Train it again.")
     truths = np.fromiter((sample.class_index for sample in samples), np.int64, len(samples))
     given = predictions.predicted
     wanted = (truths == truth) & (given != NOT_EVALUATED if predicted is None else given == predicted)

@@ -1,4 +1,4 @@
-"""Which labelled images a trained network is judged on, and what their classes are to it."""
+"""Which labelled images a trained network is evaluated on, and which of its classes each of them has."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -20,10 +20,10 @@ EvaluatedPart = Literal["val", "test", "all"]
 
 @dataclass(frozen=True)
 class EvaluationSet:
-    """Images and their truth.
+    """Images and their true classes.
 
     Attributes:
-        split: What was judged; the one asked for, or the one chosen where none was.
+        split: The part to evaluate: the one asked for, or the one chosen if none was.
         truth: Position in the network's classes of each image, in dataset order.
         trained_on: How many of them the network was trained on; above 0 for `all` only.
         notes: What was left out, a sentence each.
@@ -38,15 +38,15 @@ class EvaluationSet:
 def choose_evaluation_set(
     dataset: Dataset, card: ModelCard, run: RunDir | None, split: EvaluatedPart | None = None
 ) -> EvaluationSet:
-    """Choose the images to judge a network on.
+    """Choose the images to evaluate a network on.
 
-    The parts are those of the run: what it trained on is never taken for unseen. An image that the run does
-    not know has the part of its top folder (train, val, test), or else counts as unseen: it is in `test`.
+    The parts are those of the run: what it trained on never counts as unseen. An image that the run does not
+    know has the part of its top folder (train, val, test), or else counts as unseen: it is in `test`.
 
     Args:
         dataset: The labelled images.
         card: The network.
-        run: Its run; None for a weights file on its own, which does not tell what it was trained on.
+        run: Its run; None for a weights file without one, for which it is unknown what it was trained on.
         split: The part; None takes `test` where there are such images, else `val`, and everything of a
             dataset that the run does not know.
 
@@ -56,30 +56,30 @@ def choose_evaluation_set(
     of_run = _parts_of_run(dataset, run)
     truth, notes = _truth(dataset, card)
     parts = {key: of_run.get(key) or dataset.labelled.parts.get(key, "test") for key in truth}
-    chosen = split or _default_split(parts, of_run)
-    judged = {key: index for key, index in truth.items() if chosen in ("all", parts[key])}
-    if not judged:
+    part = split or _default_split(parts, of_run)
+    chosen = {key: index for key, index in truth.items() if part in ("all", parts[key])}
+    if not chosen:
         raise DataError(
-            f"{printable(dataset.root)} has no labelled image in the part {chosen}.",
+            f"{printable(dataset.root)} has no labelled image in the part {part}.",
             "Choose another with --split val, test or all.",
         )
-    seen = sum(of_run.get(key) == "train" for key in judged)
+    seen = sum(of_run.get(key) == "train" for key in chosen)
     if seen:
         notes.append(
-            f"{seen:,} of the {counted(len(judged), 'image')} were trained on: their figures flatter."
+            f"{seen:,} of the {counted(len(chosen), 'image')} were trained on: the figures are too good."
         )
-    return EvaluationSet(chosen, judged, seen, notes)
+    return EvaluationSet(part, chosen, seen, notes)
 
 
 def _parts_of_run(dataset: Dataset, run: RunDir | None) -> dict[ImageKey, Part]:
-    """Part in the run of each labelled image that it knows, by absolute path; renamed ones by the path of today."""
+    """Part in the run of each labelled image that it knows, by absolute path; of renamed ones, the present path."""
     if run is None:
         return {}
     job = current_job(run, dataset.root)
     root = dataset.root.resolve()
     home = (
         root if is_same_folder(root, Path(job.dataset)) else Path(job.dataset)
-    )  # a path of many, if mounted
+    )  # one folder may be mounted at several paths
     moved = dataset.labelled.moved
     known = {
         (str(home / moved.get(sample.path, sample.path)), sample.frame): sample.split

@@ -1,8 +1,8 @@
-"""Predictions on disk: streamed to OUT.partial.jsonl, converted at the end, gone on with after a kill.
+"""Predictions on disk: streamed to OUT.partial.jsonl, converted at the end, continued after a kill.
 
-The partial file begins with a line that says which network predicted what; only a file that says the same is
-gone on with. Its lines follow the dataset's order: where that order has changed since, the rest is done anew. What
-could not be read is tried again.
+The partial file begins with a line that says which network predicts which images; only a file with the same line is
+continued. Its lines are in the dataset's order: from where that order has changed since, images are predicted again.
+Images that could not be read are tried again.
 """
 
 import csv
@@ -61,7 +61,7 @@ _ROW = JsonReader(PredictionRow)
 
 
 class PredictionHeader(msgspec.Struct, frozen=True):
-    """What a partial file is of; two equal ones would predict the same."""
+    """What a partial file holds; with equal headers the predictions are the same."""
 
     images: str
     weights: str
@@ -75,7 +75,7 @@ Writer = Callable[[BinaryIO, PredictionHeader, Iterable[PredictionRow]], None]
 
 
 def make_header(images: Path, weights: Path, card: ModelCard, *, tta: bool) -> PredictionHeader:
-    """The header for predicting `images` with the network in `weights`, which is known by its content."""
+    """The header for predicting `images` with the network in `weights`, identified by its content."""
     digest = blake2b(digest_size=16)
     with open_to_read(weights, follow=True) as file:
         while chunk := file.read(1 << 20):
@@ -91,13 +91,15 @@ def make_header(images: Path, weights: Path, card: ModelCard, *, tta: bool) -> P
 
 
 def check_format(out: Path) -> None:
-    """Refuse an ending that no format has, before anything is predicted.
+    """Refuse an unknown file extension before anything is predicted.
 
     Raises:
-        ConfigError: If the ending is unknown, the folder is missing, or .parquet lacks its package.
+        ConfigError: If the extension is unknown, the folder is missing, or the package for .parquet is.
     """
     if out.suffix.lower() not in FORMATS:
-        raise ConfigError(f"--out {printable(out)} has no known ending.", f"Use one of {', '.join(FORMATS)}.")
+        raise ConfigError(
+            f"--out {printable(out)} has no known extension.", f"Use one of {', '.join(FORMATS)}."
+        )
     if not out.absolute().parent.is_dir():
         raise ConfigError(f"The folder of --out {printable(out)} does not exist.", "Make it first.")
     if out.is_dir():
@@ -127,7 +129,7 @@ class PartialFile:
         root: As for `files.open_in_place`.
 
     Attributes:
-        done: Rows an earlier attempt left that are still right.
+        done: Rows of an earlier attempt that are still valid.
         faults: Images among them that could not be read then.
 
     Raises:
@@ -155,7 +157,7 @@ class PartialFile:
         self._write(b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
 
     def mend(self, rows: Iterable[PredictionRow]) -> None:
-        """Put rows of images that can be read by now in the place of those that say that they could not.
+        """Replace rows of images that could not be read by rows of those that can be read now.
 
         Raises:
             RunError: If the disk does not take it.
@@ -170,7 +172,7 @@ class PartialFile:
         self._file.seek(0, os.SEEK_END)
 
     def close(self) -> None:
-        """Close the file and leave it, to be gone on with."""
+        """Close the file and keep it, to be continued later."""
         self._file.close()
 
     def _write(self, data: bytes) -> None:
@@ -183,7 +185,7 @@ class PartialFile:
 
 @dataclass
 class PredictionSummary:
-    """What predictions came to.
+    """How many images were predicted as which class, and which could not be read.
 
     Attributes:
         by_class: Images predicted as each class.
@@ -207,9 +209,9 @@ def convert(
     """Turn the partial file into the file wanted, and remove it.
 
     Args:
-        out: The file wanted; it appears whole, or not at all.
+        out: The file wanted; it appears complete or not at all.
         header: That of the partial file.
-        write: Writes the rows that have probabilities; None goes by the ending of `out`.
+        write: Writes the rows that have probabilities; None chooses by the extension of `out`.
         root: As for `files.new_content`.
 
     Raises:
@@ -217,8 +219,8 @@ def convert(
         RunError: If the disk does not take it.
     """
     partial, summary = partial_path(out), PredictionSummary()
-    by_ending = {".csv": _write_csv, ".jsonl": _write_jsonl, ".parquet": _write_parquet}
-    write = write or by_ending[out.suffix.lower()]
+    by_extension = {".csv": _write_csv, ".jsonl": _write_jsonl, ".parquet": _write_parquet}
+    write = write or by_extension[out.suffix.lower()]
     with replacing(out, root=root) as file:
         write(file, header, _predicted(partial, header, summary))
         if not summary.by_class:
@@ -247,10 +249,10 @@ def _cannot_write(out: Path, error: OSError) -> DataError:
 
 
 def read_rows(partial: Path) -> Iterator[PredictionRow]:
-    """The rows of a partial file; a torn last line is not one.
+    """The rows of a partial file; an incomplete last line is ignored.
 
     Raises:
-        DataError: If a line is not what was written there.
+        DataError: If a line is damaged.
     """
     with open_to_read(partial) as file:
         file.readline(_LONGEST_LINE_BYTES)  # the header
@@ -260,7 +262,7 @@ def read_rows(partial: Path) -> Iterator[PredictionRow]:
                     yield _ROW.decode(line)
                 except BadRecord as error:
                     raise DataError(
-                        f"{printable(partial)} is damaged.", "Delete it and predict anew."
+                        f"{printable(partial)} is damaged.", "Delete it and predict again."
                     ) from error
 
 
@@ -273,7 +275,7 @@ def best_class(row: PredictionRow) -> int:
 def _usable(
     partial: Path, header: PredictionHeader, keys: Sequence[ImageKey]
 ) -> tuple[int, int, list[ImageKey]]:
-    """Rows of an earlier attempt that are still right, the bytes they take with their header, and the faults."""
+    """Rows of an earlier attempt that are still valid, the bytes they take with their header, and the faults."""
     rows = size = 0
     faults: list[ImageKey] = []
     try:
@@ -289,13 +291,13 @@ def _usable(
                 rows, size = rows + 1, size + len(line)
                 if row.probabilities is None:
                     faults.append(key)
-    except (OSError, BadRecord):  # none, or what is in its place is refused when it is to be written
+    except (OSError, BadRecord):  # no file; or something else, which is refused when it is to be written
         pass
     return rows, size, faults
 
 
 def _is_of(row: PredictionRow, key: ImageKey, header: PredictionHeader) -> bool:
-    """Whether a row says something of an image, by this network."""
+    """Whether a row is the prediction of an image by this network."""
     if row.key != key:
         return False
     return (
@@ -355,7 +357,7 @@ def _write_parquet(file: BinaryIO, header: PredictionHeader, rows: Iterable[Pred
 
 @contextmanager
 def _text(file: BinaryIO) -> Iterator[TextIO]:
-    """A text face of a binary file, which stays open."""
+    """A binary file as a text file; it stays open."""
     text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
     try:
         yield text
@@ -365,7 +367,7 @@ def _text(file: BinaryIO) -> Iterator[TextIO]:
 
 
 def _cell(value: Any) -> Any:
-    """Probabilities with six digits that count; names that no spreadsheet takes for a formula."""
+    """Probabilities with six significant digits; names that no spreadsheet reads as a formula."""
     if isinstance(value, float):
         return f"{value:.6g}"
     return encode_cell(value) if isinstance(value, str) else value

@@ -1,10 +1,10 @@
-"""What a model thinks of a dataset's images, kept in its run's folder for the app: the best class, and how sure.
+"""Suggestions in a run's folder for the app: the most probable class of each image of a dataset, and how probable.
 
     {"protocol":1,"images":"/data/cells","classes":["round","long"],"predicted_at":1764000000.0}
     ["a/cell-1.png",0,1,0.9731]         file, frame, place in `classes`, probability
     {"rows":1}
 
-The last line tells a whole file from one that was cut. Suggestions are never labels: only a person's key makes one.
+The last line tells a complete file from one that was cut off. Suggestions are never labels: only a person makes one.
 """
 
 import os
@@ -54,18 +54,18 @@ _HEAD, _LINE, _END = JsonReader(_SuggestionsHead), JsonReader(_Suggestion), Json
 
 
 class _DamagedSuggestions(Exception):
-    """A file of suggestions that is passed over."""
+    """A file of suggestions that is ignored because it is damaged."""
 
 
 @dataclass(frozen=True, eq=False)
 class Suggestions:
-    """What the model of one run thinks.
+    """The suggestions of one run's network.
 
     Attributes:
         run: Name of the run's folder.
         predicted_at: Unix seconds.
-        classes: Names, in the order of the model; those of the dataset may have others by now.
-        keys: The images it could read, in the order of the dataset as it was then.
+        classes: Names, in the order of the network; the dataset may have other classes by now.
+        keys: The images that could be read, in the order of the dataset at that time.
         best: Place in `classes` for each image, int32, shape (N,).
         confidence: Probability of that class, float32, shape (N,).
     """
@@ -96,8 +96,8 @@ def write_suggestions(file: BinaryIO, header: PredictionHeader, rows: Iterable[P
 def newest_suggestions(state: StateFolder, root: Path) -> Suggestions | None:
     """The newest suggestions for the images of a dataset; None if there are none.
 
-    Files that are damaged or cut or of another version are passed over; and where the state does not lie in or
-    beside the dataset, those for another folder that still exists (this one may have been moved).
+    Files that are damaged, cut off or of another version are ignored; and where the state does not lie in or beside
+    the dataset, so are those for another folder that still exists (this one may have been moved).
 
     Args:
         state: Where the dataset's runs lie.
@@ -128,7 +128,7 @@ def _runs(state: StateFolder) -> list[RunDir]:
 
 
 def _is_of(head: _SuggestionsHead, root: Path, state: StateFolder) -> bool:
-    """Suggestions lie with a run of the dataset they are for; only a state that lies elsewhere can have several."""
+    """Whether suggestions are for a dataset; only a state folder that lies elsewhere can hold those of several."""
     if any(is_same_folder(state.root, place) for place in state_places(root)):
         return True
     images = Path(decode_name(head.images))
@@ -174,12 +174,12 @@ def _read(run: RunDir) -> Suggestions:
 
 
 def _chunks(file: BinaryIO) -> Iterator[list[_Suggestion]]:
-    """The lines between the first and the last, which must say how many there are."""
+    """The lines between the first and the last; the last one must say how many there are."""
     count, end = 0, b""
     try:
         while chunk := file.read(_BYTES_AT_ONCE):
             held, _, rest = (end + chunk).rstrip(b"\n").rpartition(b"\n")
-            end = rest + chunk[len(chunk.rstrip(b"\n")) :]  # the last so far is the last of all, perhaps
+            end = rest + chunk[len(chunk.rstrip(b"\n")) :]  # the last line so far may be the last of the file
             if len(end) > _LONGEST_LINE_BYTES:
                 raise _DamagedSuggestions
             rows = _LINE.decode_lines(held)

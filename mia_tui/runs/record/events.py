@@ -2,7 +2,7 @@
 
 `t` is Unix seconds. Changing what a field means raises PROTOCOL; fields that are not listed here are ignored (a
 run_started of earlier versions has a `kind`). Numbers that are not finite are written as the strings nan, inf, -inf,
-because JSON has no word for them and msgspec would write null.
+because JSON cannot express them and msgspec would write null.
 """
 
 from typing import Any, Literal

@@ -1,7 +1,7 @@
-"""The model card: what must be known to use a trained network, kept inside its weights file.
+"""The model card: what is needed to use a trained network, stored in its weights file.
 
 `best.safetensors` carries the model card in its metadata and works alone; model.json is a readable copy.
-On disk `evaluated_on` has its first name, judged_on.
+On disk `evaluated_on` is called judged_on.
 """
 
 from typing import Annotated

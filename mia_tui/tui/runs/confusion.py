@@ -1,4 +1,4 @@
-"""What a network takes for what: figures of each class, the matrix, and the largest confusions as a list."""
+"""Which classes a network confuses: figures of each class, the matrix, and the largest confusions as a list."""
 
 from rich.segment import Segment
 from rich.style import Style
@@ -59,7 +59,9 @@ class ConfusionList(RowList):
 
         def heading(width: int) -> str:
             room = _name_width(width, 2) // 2
-            return f"  {'is':<{room}}{'was taken for':<{room}}{'images':>{_NUMBERS}}{'of class':>{_NUMBERS}}"
+            return (
+                f"  {'truth':<{room}}{'predicted as':<{room}}{'images':>{_NUMBERS}}{'of class':>{_NUMBERS}}"
+            )
 
         def draw(number: int, width: int, is_current: bool) -> list[Segment]:
             cell, room, ink = cells[number], _name_width(width, 2) // 2, self._ink
@@ -71,7 +73,7 @@ class ConfusionList(RowList):
 
 
 class ConfusionMatrix(Widget, can_focus=False):
-    """The matrix, rows the truth and columns the prediction; as much of it as there is room for around the cursor.
+    """The confusion matrix: rows are the truth, columns the predictions; scrolled to the cursor where it is large.
 
     Args:
         ink: Characters and styles.
@@ -118,12 +120,12 @@ class ConfusionMatrix(Widget, can_focus=False):
 
     @property
     def rows_shown(self) -> int:
-        """Rows that there is room for."""
+        """Number of rows that fit."""
         return max(1, self.size.height - 2)
 
     @property
     def columns_shown(self) -> int:
-        """Columns that there is room for."""
+        """Number of columns that fit."""
         return max(1, (self.size.width - _NAME - 2) // self._cell)
 
     def on_resize(self) -> None:
@@ -208,6 +210,6 @@ def _row(ink: Ink, text: str, is_current: bool) -> list[Segment]:
 
 
 def _scrolled(first: int, cursor: int, room: int, count: int) -> int:
-    """The first row or column in view, moved as little as it takes to see the cursor."""
+    """The first row or column in view, moved as little as necessary to show the cursor."""
     first = min(max(first, cursor - room + 1), cursor)
     return max(0, min(first, count - room))

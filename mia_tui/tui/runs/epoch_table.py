@@ -1,4 +1,4 @@
-"""The epochs of a run as a table: losses, the figures that there is room for, the best epoch marked."""
+"""The epochs of a run as a table: losses, the figures that fit, the best epoch marked."""
 
 from collections.abc import Sequence
 
@@ -27,7 +27,7 @@ class EpochTable(RowList):
         super().__init__(ink, id=id, has_cursor=False)
 
     def show_epochs(self, rows: Sequence[EpochEnded], metric: MetricName, best: EpochEnded | None) -> None:
-        """Paint these epochs if they are others than before."""
+        """Paint these epochs if they are not the same as before."""
         room = max((len(evaluated_images(row)) for row in rows), default=0)
 
         def heading(width: int) -> str:
@@ -39,9 +39,9 @@ class EpochTable(RowList):
             row = rows[number]
             is_best = best is not None and row.epoch == best.epoch
             val = row.val if row.val is not None else {}
-            judged = row.train if row.val is None else row.val
+            evaluated = row.train if row.val is None else row.val
             cells = [_cell(row.train.get("loss"), "train loss"), _cell(val.get("loss"), "val loss")]
-            cells += [_cell(judged.get(name), _titled(name)) for name in _figures(metric, width - room)]
+            cells += [_cell(evaluated.get(name), _titled(name)) for name in _figures(metric, width - room)]
             mark = "  best" if is_best else ""
             text = f"{row.epoch:>{_EPOCH},}{''.join(cells)}{clock(row.elapsed_s):>{_TIME}}{mark:<{_MARK}}"
             text += f"{evaluated_images(row):<{room}}"
@@ -52,7 +52,7 @@ class EpochTable(RowList):
 
 
 def _figures(metric: MetricName, width: int) -> list[MetricName]:
-    """The watched figure first, then as many others as there is room for."""
+    """The figure that decides which epoch is best, then as many others as fit."""
     left = width - _EPOCH - 2 * _FIGURE - _TIME - _MARK
     chosen: list[MetricName] = []
     for name in dict.fromkeys((shown_metric(metric), *METRICS)):

@@ -21,26 +21,26 @@ from mia_tui.tui.places import OpenImages, Place
 def images_behind(
     run: RunDir, place: Place, report: ConfusionReport, *, truth: int, predicted: int | None = None
 ) -> OpenImages:
-    """The images that were judged, those mistaken first. Reads files, so for a thread.
+    """The images that were evaluated, wrong predictions first. Reads files, so call it in a thread.
 
     Args:
         run: The run.
         place: The dataset that is open.
-        report: What is on the screen.
+        report: The report that is on the screen.
         truth: Position of their class.
-        predicted: Position of the class that they were taken for; None takes all of `truth`.
+        predicted: Position of the predicted class; None takes all of `truth`.
 
     Raises:
-        RunError: If there are none, or the run does not tell which they are.
+        RunError: If there are none, or the run does not record which they are.
     """
     predictions = load_epoch_predictions(epoch_predictions_file(run, report.which))
     if predictions is None:
         raise RunError(
-            f"The run {printable(run.name)} does not tell which images these are: an earlier version trained it.",
+            f"The run {printable(run.name)} does not record which images these are: an earlier version trained it.",
             "Run it again to be able to open them.",
         )
     if predictions.epoch != report.matrix.epoch:
-        raise RunError("Another epoch has ended meanwhile.", "Look again.")
+        raise RunError("Another epoch has ended meanwhile.", "Try again.")
     job = current_job(run, place.dataset)
     found = images_of_cell(current_samples(run, job), predictions, truth=truth, predicted=predicted)
     root, trained_on = place.dataset.resolve(), Path(job.dataset)

@@ -1,4 +1,4 @@
-"""The six pages of the screen of a run. Only the one in view is kept up to date."""
+"""The six pages of the screen of a run, and the curves they draw. Only the page in view is kept up to date."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ _NAMED = 18  # columns of a class in a sentence
 
 @dataclass(frozen=True)
 class ChosenImages:
-    """What the cursor is on: images of a class, or of a cell of the matrix."""
+    """The images under the cursor: those of a class, or of a cell of the matrix."""
 
     report: ConfusionReport
     truth: int
@@ -60,7 +60,7 @@ class RunPages(Vertical):
         self.page: PageName = "curves"
         self._is_log = False
         self._as_list: bool | None = None  # None: by the number of classes
-        self._which: Which | None = None  # None: the best epoch as soon as its matrix is there
+        self._which: Which | None = None  # None: the best epoch as soon as it has a matrix
         self._snapshot: RunSnapshot | None = None
         self.curves, self.epochs = Curves(ink), EpochTable(ink)
         self._class_words, self._class_table = TextLine(ink), ClassFigureTable(ink)
@@ -124,7 +124,9 @@ class RunPages(Vertical):
         state = self._snapshot.state
         saved = state.confusions.get("confusion/best.json")
         is_best = saved is not None and state.best is not None and saved.epoch == state.best.epoch
-        return "best" if is_best else "last"  # the best one is written with its weights, once a minute
+        return (
+            "best" if is_best else "last"
+        )  # that of the best is written with its weights, at most once a minute
 
     # Keys
 
@@ -140,13 +142,13 @@ class RunPages(Vertical):
         self.turn_to(PAGES[(PAGES.index(self.page) + by) % len(PAGES)])
 
     def toggle_log(self) -> str:
-        """A logarithmic scale for losses, or a plain one; what to say."""
+        """Switch between a logarithmic scale of losses and a linear one; returns what to say."""
         self._is_log = not self._is_log
         self._again()
-        return "Losses on a logarithmic scale." if self._is_log else "Losses on a plain scale."
+        return "Losses on a logarithmic scale." if self._is_log else "Losses on a linear scale."
 
     def toggle_which(self) -> None:
-        """Judge the other epoch."""
+        """Show the confusion matrix of the other epoch, the best or the last."""
         self._which = "last" if (self.wants or self._which) == "best" else "best"
         self._again()
 
@@ -169,7 +171,7 @@ class RunPages(Vertical):
         self._again()
 
     def move_page(self, pages: int) -> None:
-        """The same, by as much as is in view."""
+        """Move the cursor, or scroll, by as many rows as are in view."""
         if self.page == "confusion" and not self._lists:
             self.move(pages * self._matrix.rows_shown, 0)
         elif self.page in ("settings", "messages"):
@@ -183,7 +185,7 @@ class RunPages(Vertical):
 
     @property
     def chosen(self) -> ChosenImages | None:
-        """What is under the cursor; None where that is nothing that has images."""
+        """The images under the cursor; None if there are none."""
         report = None if self._snapshot is None else self._snapshot.report
         if report is None or not report.matrix.classes:
             return None
@@ -219,14 +221,14 @@ class RunPages(Vertical):
         """A sentence, and whether there are images of it."""
         chosen = self.chosen
         if chosen is None or chosen.predicted is None:
-            return "No image was mistaken.", False
+            return "No prediction is wrong.", False
         matrix = chosen.report.matrix
         count = int(matrix.counts[chosen.truth, chosen.predicted])
         of_class = int(matrix.counts[chosen.truth].sum())
         truth, predicted = (
             self._ink.fit(matrix.classes[place], _NAMED) for place in (chosen.truth, chosen.predicted)
         )
-        what = "recognised" if chosen.truth == chosen.predicted else f"taken for {predicted}"
+        what = "predicted correctly" if chosen.truth == chosen.predicted else f"predicted as {predicted}"
         if not count:
             return f"{truth} {what}: no image", False
         return f"{truth} {what}: {counted(count, 'image')}, {count / of_class:.0%} of the class", True
@@ -238,7 +240,7 @@ class RunPages(Vertical):
                 return "Reading the confusion matrix."
             if self.wants == "best":
                 return "The matrix of the best epoch is saved with its weights; B shows the last epoch."
-            return "There is no confusion matrix before the first epoch has ended."
+            return "There is no confusion matrix before the end of the first epoch."
         matrix = report.matrix
         total = int(matrix.counts.sum())
         best = snapshot.state.best
@@ -247,7 +249,7 @@ class RunPages(Vertical):
         return (
             f"{which}, {matrix.epoch:,}, on {self._ink.shown(matrix.split)}"
             f"{evaluated_in_epoch(snapshot.state, matrix.epoch)}: "
-            f"{counted(total, 'image')}, {report.mistakes:,} mistaken, macro F1 {report.figures['macro_f1']:.3f}"
+            f"{counted(total, 'image')}, {report.mistakes:,} wrong, macro F1 {report.figures['macro_f1']:.3f}"
         )
 
     @property
@@ -265,7 +267,7 @@ class RunPages(Vertical):
     def _say(self, widget: TextBlock, text: str) -> None:
         if self._texts.get(widget) != text:
             self._texts[widget] = text
-            lines = map(self._ink.shown, text.split("\n"))  # printable() would take the newlines for mischief
+            lines = map(self._ink.shown, text.split("\n"))  # printable() would escape the newlines
             widget.update("\n".join(lines))
 
     def _again(self) -> None:
@@ -274,7 +276,7 @@ class RunPages(Vertical):
 
 
 def plots_of(state: RunState, *, log: bool) -> list[Plot]:
-    """What there is to draw of a run, the most wanted first.
+    """The plots of a run, the most important first.
 
     Args:
         state: What its events tell.
@@ -301,7 +303,7 @@ def plots_of(state: RunState, *, log: bool) -> list[Plot]:
 
 
 def _over_epochs(rows: Sequence[EpochEnded], name: str) -> tuple[Curve, ...]:
-    """The curves of the validation part and of the training part, as far as they have that figure."""
+    """The curves of the validation and the training part, those of them that have the figure."""
     parts: dict[str, tuple[Stroke, list[Mapping[str, float]]]] = {
         "validation": ("line", [row.val or {} for row in rows]),
         "training": ("dashes", [row.train for row in rows]),
@@ -318,13 +320,13 @@ def _over_epochs(rows: Sequence[EpochEnded], name: str) -> tuple[Curve, ...]:
 
 
 def _places(state: RunState, steps: Sequence[StepEnded]) -> Numbers:
-    """Steps counted through all epochs."""
+    """The numbers of steps, counted through all epochs."""
     each = state.started.steps_per_epoch if state.started is not None else 0
     return np.array([(step.epoch - 1) * each + step.step for step in steps], np.float64)
 
 
 def _smoothed(values: Numbers) -> Numbers:
-    """Mean over the values around each, fewer at the ends; not over what is no number."""
+    """The mean over the values around each, fewer at the ends; without values that are not finite."""
     half = max(1, int(len(values) * _SMOOTHED_SHARE / 2))
     good = np.isfinite(values)
     sums = np.concatenate([[0.0], np.cumsum(np.where(good, values, 0.0))])

@@ -101,7 +101,7 @@ class RunScreen(Screen[OpenImages | None]):
 
     @property
     def idle(self) -> bool:
-        """Whether the run has been read."""
+        """Whether the run has been read once."""
         return self._snapshot is not None
 
     def say(self, message: str) -> None:
@@ -189,7 +189,7 @@ class RunScreen(Screen[OpenImages | None]):
         self._follow.want(self.pages.wants)
         self._tabs.show(self.pages.tabs())
         self._show_head(snapshot)
-        self._say_doing(doing(snapshot))
+        self._say_doing(doing(snapshot, self.commands.actions.key("resume")))
         for line, pieces in zip(
             (self._epoch_bar, self._run_bar), bars(snapshot, self.size.width, ink), strict=True
         ):
@@ -236,7 +236,7 @@ class RunCommands:
 
     def __init__(self, screen: RunScreen, place: Place, context: Context) -> None:
         self._screen, self._place, self._context = screen, place, context
-        self._actions = RunActions(screen, place, context)
+        self.actions = RunActions(screen, place, context)
         pages = screen.pages
         self.by_name: dict[str, Command] = {
             "stop": self._stop,
@@ -278,27 +278,27 @@ class RunCommands:
         snapshot = self._screen.snapshot
         saved = None if snapshot is None else snapshot.state.checkpoint
         since = "the beginning" if saved is None else f"its last checkpoint, of epoch {saved.epoch},"
-        await self._actions.stop(self._screen.run, saved=since)
+        await self.actions.stop(self._screen.run, saved=since)
 
     async def _resume(self) -> None:
-        await self._actions.resume(self._screen.run)
+        await self.actions.resume(self._screen.run)
 
     async def _change(self) -> None:
-        self._follow(await self._actions.train_on(self._screen.run))
+        self._follow(await self.actions.train_on(self._screen.run))
 
     async def _again(self) -> None:
-        self._follow(await self._actions.train_again(self._screen.run))
+        self._follow(await self.actions.train_again(self._screen.run))
 
     def _follow(self, started: RunDir | None) -> None:
         if started is not None:
             self._screen.follow(started)
 
     async def _predict(self) -> None:
-        await self._actions.predict(self._screen.run)
+        await self.actions.predict(self._screen.run)
 
     async def _delete(self) -> None:
         run = self._screen.run
-        await self._actions.delete([run], then=partial(self._leave_deleted, run))
+        await self.actions.delete([run], then=partial(self._leave_deleted, run))
 
     def _leave_deleted(self, run: RunDir) -> None:
         if self._screen.is_current and self._screen.run == run:
@@ -311,9 +311,9 @@ class RunCommands:
 
         chosen = self._screen.pages.chosen
         if chosen is None:
-            classes, confusion = map(self._actions.key, ("pane_by_class", "pane_confusion"))
+            classes, confusion = map(self.actions.key, ("pane_by_class", "pane_confusion"))
             self._screen.say(
-                f"{self._actions.key('open')} opens images of a class (page {classes}) or of a confusion "
+                f"{self.actions.key('open')} opens images of a class (page {classes}) or of a confusion "
                 f"(page {confusion})."
             )
             return

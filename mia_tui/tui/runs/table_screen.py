@@ -97,7 +97,7 @@ class RunsScreen(Screen[OpenImages | None]):
         self._watch.thread.pause()
 
     def on_screen_resume(self) -> None:
-        self._watch.thread.go_on()
+        self._watch.thread.resume()
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._show)
@@ -193,12 +193,12 @@ class RunsScreen(Screen[OpenImages | None]):
         self._detail.update(self._words())
 
     def _words(self) -> str:
-        """What is to be said of the run under the cursor."""
+        """The lines about the run under the cursor."""
         row = self.view.current
         if row is not None:
             return "\n".join(self._ink.shown(line) for line in detail(row))
         if not self._looked:
-            return "Looking for runs"
+            return "Reading the runs"
         if self.view.known:
             return "No run is in this state."
         return f"There are no runs yet. {self.commands.actions.key('new')} trains one."

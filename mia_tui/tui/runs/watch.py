@@ -1,4 +1,4 @@
-"""Runs, looked at each second in a thread: those at work, for the first screen; all of a dataset, for its room."""
+"""Threads that look at runs once a second: runs at work, all runs of a dataset, runs that have just ended."""
 
 import threading
 from collections.abc import Callable, Iterable
@@ -17,9 +17,9 @@ from mia_tui.runs.worker.liveness import lives
 from mia_tui.text import printable
 
 _EVERY_S = 1.0
-_SEARCH_EVERY = 10  # looks; a run that was started elsewhere appears after so many
-_IDLE_EVERY = 2  # looks; hundreds of runs that have ended are asked less often than those at work
-_MOST = 20  # runs of this user, and of each dataset, that are looked at
+_SEARCH_EVERY = 10  # looks; after this many, runs that were started elsewhere are searched for
+_IDLE_EVERY = 2  # looks; the hundreds of runs that have ended are read less often than those at work
+_MOST = 20  # newest runs of this user, and of each dataset, that are looked at
 _NEWS_SEARCH_EVERY = 4  # looks
 _MOST_NEWS = 50  # newest runs of a dataset whose end is reported
 
@@ -31,8 +31,8 @@ class LiveRun:
     Attributes:
         name: Of its folder.
         dataset: Folder of its images.
-        status: starting, waiting, running, or unknown (its worker is elsewhere and silent).
-        phase: What its worker is busy with, or waits for; empty before it says so.
+        status: starting, waiting, running, or unknown (its worker is on another host and silent).
+        phase: What its worker is doing, or waits for; empty before it reports that.
         epoch: Epochs that are done.
         total_epochs: None before it has begun.
         metric: The figure in `best`.
@@ -50,7 +50,7 @@ class LiveRun:
 
 
 class PollingThread:
-    """A thread that looks each second until it is stopped.
+    """A thread that does something each second until it is stopped.
 
     Args:
         look: What to do; called in the thread.
@@ -82,10 +82,10 @@ class PollingThread:
         self._wake.set()
 
     def pause(self) -> None:
-        """Look no more until `go_on`: nobody sees it."""
+        """Do not look until `resume`, because nobody sees it."""
         self._wanted.clear()
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
         self._wanted.set()
         self._wake.set()
 
@@ -102,7 +102,7 @@ class RunWatch:
 
     Args:
         datasets: Whose runs are looked at besides those this user started: folder, and what was named with --state.
-        on_runs: Called, in the thread, with the runs at work where they are different from before.
+        on_runs: Called, in the thread, with the runs at work when they differ from before.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class RunWatch:
     ) -> None:
         self._datasets, self._on_runs = datasets, on_runs
         self._followed: dict[Path, SummaryReader] = {}
-        self._told: tuple[LiveRun, ...] | None = None
+        self._reported: tuple[LiveRun, ...] | None = None
         self._looks = 0
         self._thread = PollingThread(self._look, name="runs")
 
@@ -118,7 +118,7 @@ class RunWatch:
         self._thread.start()
 
     def stop(self) -> None:
-        """End soon; nothing is told any more."""
+        """End soon; the callback is not called any more."""
         self._thread.stop()
 
     def _look(self) -> None:
@@ -127,12 +127,12 @@ class RunWatch:
         self._looks += 1
         rows = (followed.look() for followed in self._followed.values())
         runs = tuple(_live(row) for row in rows if row is not None and row.lives)
-        if runs != self._told and not self._thread.stopped:
-            self._told = runs
+        if runs != self._reported and not self._thread.stopped:
+            self._reported = runs
             self._on_runs(runs)
 
     def _search(self) -> None:
-        """The runs that are at work now, the newest first."""
+        """Find the runs that are at work now, the newest first."""
         found = recent_runs()[-_MOST:]
         for dataset, state in self._datasets:
             for place in state_places(dataset) if state is None else (state,):
@@ -147,45 +147,45 @@ class RunTableWatch:
     """Looks at all runs of a dataset until it is stopped.
 
     Args:
-        room: Them.
-        on_rows: Called, in the thread, with all of them where anything is different from before.
-        on_trouble: Called, in the thread, with why they cannot be looked at.
+        summaries: The runs.
+        on_rows: Called, in the thread, with all of them when anything is different from before.
+        on_trouble: Called, in the thread, with why they cannot be read.
     """
 
     def __init__(
         self,
-        room: RunSummaries,
+        summaries: RunSummaries,
         on_rows: Callable[[tuple[RunSummary, ...]], None],
         on_trouble: Callable[[RunError], None],
     ) -> None:
-        self._room, self._on_rows, self._on_trouble = room, on_rows, on_trouble
-        self._told: tuple[RunSummary, ...] | None = None
+        self._summaries, self._on_rows, self._on_trouble = summaries, on_rows, on_trouble
+        self._reported: tuple[RunSummary, ...] | None = None
         self._looks = 0
-        self.thread = PollingThread(self._look, name="room")
+        self.thread = PollingThread(self._look, name="run-table")
 
     def _look(self) -> None:
         try:
             self._looks += 1
-            first = self._on_rows if self._told is None else None
-            rows = self._room.look(first, live_only=self._looks % _IDLE_EVERY != 0)
+            first = self._on_rows if self._reported is None else None
+            rows = self._summaries.look(first, live_only=self._looks % _IDLE_EVERY != 0)
         except RunError as error:
             self._on_trouble(error)
             return
-        if rows != self._told and not self.thread.stopped:
-            self._told = rows
+        if rows != self._reported and not self.thread.stopped:
+            self._reported = rows
             self._on_rows(rows)
 
 
 @dataclass(frozen=True)
 class RunNews:
-    """Something to tell: runs that ended, in sentences; whether suggestions are others than before."""
+    """What is new: runs that ended, a sentence each; whether there are other suggestions than before."""
 
     ended: tuple[str, ...]
     suggested: bool
 
 
 class RunNewsWatch:
-    """Looks each second until it is stopped, in a thread; what has ended before is no news.
+    """Looks for runs that end and for new suggestions, each second, until it is stopped.
 
     Args:
         dataset: Folder of images.
@@ -205,7 +205,7 @@ class RunNewsWatch:
         self._thread.start()
 
     def stop(self) -> None:
-        """End soon; nothing is told any more."""
+        """End soon; the callback is not called any more."""
         self._thread.stop()
 
     def look(self) -> None:
@@ -219,7 +219,7 @@ class RunNewsWatch:
             self._on_news(RunNews(ended, suggested))
 
     def _search(self) -> bool:
-        """Follow the runs at work; whether suggestions are others than at the last search."""
+        """Follow the runs at work; whether there are other suggestions than at the last search."""
         runs: list[RunDir] = []
         for place in self._places:
             with suppress(RunError):
@@ -263,7 +263,7 @@ def _live(row: RunSummary) -> LiveRun:
 
 
 def _ended_sentence(row: RunSummary) -> str:
-    """What became of a run, a sentence."""
+    """How a run ended, a sentence."""
     best = "" if row.best is None else f", best {row.metric.replace('_', ' ')} {row.best:.2f}"
     words = {"lost": "was lost: its worker died", "failed": "failed", "damaged": "is damaged"}
     what = words.get(row.status, f"has {row.status}" if row.status == "finished" else f"is {row.status}")
@@ -272,7 +272,7 @@ def _ended_sentence(row: RunSummary) -> str:
 
 
 def _suggestions_stamp(runs: Iterable[RunDir]) -> tuple[int, int]:
-    """When suggestions came last, and in how many runs."""
+    """When suggestions were written last, and in how many runs."""
     newest = count = 0
     for run in runs:
         with suppress(OSError):
