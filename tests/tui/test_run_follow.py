@@ -163,8 +163,8 @@ def test_that_a_full_disk_keeps_a_worker_from_telling_is_said_while_it_is_so(
         watch = follow(run, clock)
         assert "no step" not in doing(looked(watch, clock))
         assert doing(looked(watch, clock, after_s=SILENT_S + 2)) == (
-            "Training on the CPU; no step for 12 s. The disk that holds its folder is full: nothing can be written or "
-            "saved until some space is free."
+            "Training on the CPU; no step for 12 s. The disk that holds its folder is full: nothing can be written "
+            "or saved until some space is free."
         )
     assert doing(looked(watch, clock)) == (
         "Its worker died. The disk that holds its folder is full: "

@@ -79,7 +79,7 @@ class ConfusionMatrix(Widget, can_focus=False):
         ink: Characters and styles.
     """
 
-    class Picked(Message):
+    class CellPicked(Message):
         """A cell was clicked."""
 
     def __init__(self, ink: Ink, *, id: str | None = None) -> None:
@@ -138,7 +138,7 @@ class ConfusionMatrix(Widget, can_focus=False):
         row, column = self._top + event.y - 2, self._left + (event.x - _NAME - 2) // self._cell
         if row < size and column < size:
             self.move(row - self.row, column - self.column)
-            self.post_message(self.Picked())
+            self.post_message(self.CellPicked())
 
     def render_lines(self, crop: Region) -> list[Strip]:
         width = self.size.width

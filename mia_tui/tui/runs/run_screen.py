@@ -144,7 +144,7 @@ class RunScreen(Screen[OpenImages | None]):
             self._show()
 
     @on(RowList.Picked)
-    @on(ConfusionMatrix.Picked)
+    @on(ConfusionMatrix.CellPicked)
     def _pick(self) -> None:
         self._show()
 

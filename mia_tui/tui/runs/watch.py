@@ -223,7 +223,7 @@ class RunNewsWatch:
         runs: list[RunDir] = []
         for place in self._places:
             with suppress(RunError):
-                runs += list_runs(StateFolder(place))[-_MOST:]
+                runs += list_runs(StateFolder(place))[-_MOST_NEWS:]
         for run in runs:
             if run.path not in self._followed and lives(run):
                 self._followed[run.path] = SummaryReader(run)
