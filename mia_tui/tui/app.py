@@ -23,13 +23,13 @@ from mia_tui.text import printable
 from mia_tui.tui.context import Context
 from mia_tui.tui.driver import TerminalDriver, leave_at_once
 from mia_tui.tui.keys.bindings import palette_lines
-from mia_tui.tui.keys.command_queue import CommandQueue
 from mia_tui.tui.keys.serializer import KeySerializer
 from mia_tui.tui.label.screen import LOW_ROWS, NARROW_COLUMNS, LabelScreen
 from mia_tui.tui.labelling.controller import LabelController
 from mia_tui.tui.labelling.fingerprints import finish_fingerprints
 from mia_tui.tui.pictures.preload import Preload
 from mia_tui.tui.read_messages import ReadMessages
+from mia_tui.tui.screen import KeyedScreen
 
 if TYPE_CHECKING:
     from mia_tui.tui.home.screen import HomeScreen
@@ -140,11 +140,9 @@ class MiaApp(App[int], inherit_bindings=False):
             self._driver.write(data)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        scope = getattr(screen, "SCOPE", None)
-        if scope is not None:
-            for name, title, help in palette_lines(scope, self.context.user.keys):
-                do = self.action_quit if name == "quit" else partial(screen.action_obey, name)  # type: ignore[attr-defined]
-                yield SystemCommand(title, help, do)
+        if isinstance(screen, KeyedScreen):
+            for name, title, help in palette_lines(screen.SCOPE, self.context.user.keys):
+                yield SystemCommand(title, help, partial(screen.obey, name))
         yield SystemCommand(
             "Theme", "Other colours for this app, until it is closed.", self.action_change_theme
         )
@@ -158,9 +156,8 @@ class MiaApp(App[int], inherit_bindings=False):
         self._end(0)
 
     def _end(self, code: int) -> None:
-        queue = getattr(self.screen, "queue", None)
-        if isinstance(queue, CommandQueue):
-            queue.do(partial(self._close, code), keep=True)
+        if isinstance(self.screen, KeyedScreen):
+            self.screen.queue.do(partial(self._close, code), keep=True)
         else:
             self.run_worker(self._close(code))
 

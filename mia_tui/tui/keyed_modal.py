@@ -8,7 +8,7 @@ from textual.events import Key
 from textual.screen import ModalScreen
 
 from mia_tui.tui.context import Context
-from mia_tui.tui.keys.bindings import Wanted, bind_keys, keys_of, obey_key, shown_key
+from mia_tui.tui.keys.bindings import Wanted, commands_by_key, keys_of, shown_key
 
 Answer = TypeVar("Answer")
 
@@ -28,10 +28,11 @@ class KeyedModal(ModalScreen[Answer], inherit_bindings=False):
     def __init__(self) -> None:
         super().__init__()
         self.by_name: dict[str, Callable[[], object]] = {}
+        self._commands_by_key: dict[str, str] = {}
 
     def on_mount(self) -> None:
         """Besides what each of them does (Textual calls both)."""
-        bind_keys(self, self.KEYS, self._wanted, only=self.by_name)
+        self._commands_by_key = commands_by_key(keys_of(self.KEYS, self._wanted), only=self.by_name)
 
     def on_key(self, event: Key) -> None:
         self.obeys(event)
@@ -42,10 +43,14 @@ class KeyedModal(ModalScreen[Answer], inherit_bindings=False):
         What was pressed behind the key that closed it, in the same burst, is not for it any more: left alone, it
         comes to the screen that is seen now.
         """
-        return obey_key(self, event) if self.is_current else True
-
-    def action_obey(self, name: str) -> None:
-        self.by_name[name]()
+        if not self.is_current:
+            return True
+        command = self._commands_by_key.get(event.key)
+        if command is None:
+            return False
+        event.stop()
+        self.by_name[command]()
+        return True
 
     def in_words(self, words: str) -> str:
         """A sentence with the keys in force instead of the ids of commands in braces, such as `{ok} takes it`."""

@@ -27,7 +27,7 @@ from mia_tui.runs.record.events import ConfusionSaved, EpochEnded, Event, RunEnd
 from mia_tui.runs.record.job import JobClass
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.log import encode_event
-from mia_tui.tui.places import Place
+from mia_tui.tui.open_dataset import OpenDataset
 from mia_tui.tui.runs.run_screen import RunScreen
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tui"))
@@ -174,7 +174,7 @@ class _OneRun(App[None]):
 
     def open_run(self) -> None:
         dataset = Path(self._run_dir.job().dataset)
-        self.push_screen(RunScreen(self._run_dir, Place(dataset, None, "ann"), self.context))
+        self.push_screen(RunScreen(self._run_dir, OpenDataset(dataset, None, "ann"), self.context))
 
 
 def _app(run: RunDir, *, wait: bool = False) -> _OneRun:

@@ -21,10 +21,10 @@ BREAK = """
     from mia_tui.tui.keys.keyboard import Keyboard
     from mia_tui.tui.quick_paint import QuickCompositor
     from mia_tui.tui.label.screen import LabelScreen
-    from mia_tui.tui.labelling.store_thread import Keeper
+    from mia_tui.tui.labelling.store_thread import StoreThread
     from mia_tui.tui.pictures.link import Link
-    from mia_tui.tui.labelling.scan_thread import Opening
-    from mia_tui.tui.pictures.cache import Prefetch
+    from mia_tui.tui.labelling.scan_thread import ScanThread
+    from mia_tui.tui.pictures.cache import PictureCache
     def fail(*_, **__):
         raise ZeroDivisionError("on purpose")
     async def fail_later(*_):
@@ -37,7 +37,7 @@ BREAK = """
     {}
 """
 PLACES = {
-    "a command": "LabelScreen.action_obey = fail",
+    "a command": "LabelScreen.obey = fail",
     "compose": "LabelScreen.compose = fail",
     "the start of the app": "MiaApp.on_mount = fail",
     "a worker": "in_app(lambda app: app.run_worker(fail_later()))",
@@ -54,7 +54,7 @@ PLACES = {
     "the thread of the pictures": "PictureCache._make = fail",
     "the thread of the scan": "ScanThread._work = fail",
     "closing": "LabelScreen.remember = fail",
-    "an end that nobody asked for": "LabelScreen.action_obey = lambda self, _: self.app.exit()",
+    "an end that nobody asked for": "LabelScreen.obey = lambda self, _: self.app.exit()",
 }
 
 

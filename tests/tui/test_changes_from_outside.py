@@ -286,14 +286,14 @@ def test_the_linking_of_moved_files_is_undone_by_the_command_that_the_message_na
             await wait_until(pilot, lambda: f"To undo that: Ctrl+P, {name}" in told(pilot.app))
             titles = [found.title for found in pilot.app.get_system_commands(pilot.app.screen)]
             assert any(title.startswith(name) for title in titles)
-            pilot.app.screen.action_obey("unlink")  # type: ignore[attr-defined]
+            pilot.app.screen.obey("unlink")  # type: ignore[attr-defined]
             await press(pilot)
             await wait_until(pilot, lambda: "link of renamed.png to a moved file" in screen_text(pilot.app))
             assert list(labels_in(cells)) == [FIRST]
             await press(pilot, "ctrl+y")
             assert list(labels_in(cells)) == ["renamed.png"]
             await press(pilot, "ctrl+z")
-            pilot.app.screen.action_obey("unlink")  # type: ignore[attr-defined]
+            pilot.app.screen.obey("unlink")  # type: ignore[attr-defined]
             await press(pilot)
             await wait_until(pilot, lambda: "No label went along" in screen_text(pilot.app))
         async with opened(cells, size=WIDE) as pilot:

@@ -26,7 +26,7 @@ from mia_tui.tui.dialogs import Choice, PickDialog, Question, TextDialog
 from mia_tui.tui.help import HelpScreen
 from mia_tui.tui.keys.tables import SCOPES
 from mia_tui.tui.label.screen import LabelScreen
-from mia_tui.tui.places import Place
+from mia_tui.tui.open_dataset import OpenDataset
 from mia_tui.tui.training.check import CheckScreen
 from mia_tui.tui.widgets.text_field import TextField
 
@@ -165,7 +165,7 @@ def test_arrows_and_enter_of_one_burst_answer_in_order(cells: Path) -> None:
 def test_the_check_before_a_training_has_the_keys_of_dialogs(cells: Path) -> None:
     async def test() -> None:
         def make(_: Any, context: Context) -> CheckScreen:
-            return CheckScreen(Place(cells, None, "ann"), context, TrainConfig(), frozenset(), "")
+            return CheckScreen(OpenDataset(cells, None, "ann"), context, TrainConfig(), frozenset(), "")
 
         async with shown(cells, make, context=OWN) as pilot:
             app: Any = pilot.app

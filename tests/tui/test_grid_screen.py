@@ -31,7 +31,7 @@ from mia_tui.tui.grid.screen import GridScreen
 from mia_tui.tui.grid.view import GridView
 from mia_tui.tui.label.screen import LabelScreen
 from mia_tui.tui.labelling.controller import LabelController
-from mia_tui.tui.places import OpenImages
+from mia_tui.tui.open_dataset import OpenImages
 from mia_tui.tui.runs.table_screen import RunsScreen
 from mia_tui.tui.training.screen import TrainScreen
 

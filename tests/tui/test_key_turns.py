@@ -13,8 +13,8 @@ from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.tui.grid.screen import GridScreen
 from mia_tui.tui.keys import serializer
 from mia_tui.tui.keys.bindings import key_name
+from mia_tui.tui.keys.tables import SCOPES
 from mia_tui.tui.label.screen import LabelScreen
-from mia_tui.tui.label.session_screen import OPENING
 
 FIRST = "image-000.png"
 
@@ -102,14 +102,14 @@ def test_every_command_that_opens_another_screen_is_known_as_one(dataset: Path) 
             for name in screen.commands.by_name:
                 if name == "home":
                     continue  # it ends the screen
-                screen.action_obey(name)
+                screen.obey(name)
                 await pilot.pause()
                 await wait_until(pilot, lambda: pilot.app.screen is not screen or screen.queue.idle)
                 if pilot.app.screen is not screen:
                     opens.add(name)
                     while pilot.app.screen is not screen:
                         await press(pilot, "escape")
-            assert opens | {"home", "unlink", "leave", "open"} == OPENING
+            assert opens | {"home", "unlink"} == SCOPES["label"].opening
 
     run(test())
 

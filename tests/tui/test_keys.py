@@ -73,7 +73,7 @@ def test_every_command_of_the_table_is_one_of_its_screen(dataset: Path) -> None:
         async with opened(None) as pilot:
             known = pilot.app.screen
             ids = {action.id for action in SCOPES["home"].actions}
-            assert ids - set(known._commands) == {"command_palette", "quit"}
+            assert ids - set(known._at_once) == {"command_palette", "quit"}
 
     run(test())
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from run_support import epoch_row, finished, make_run, python, started, step, wait_for
 from textual.pilot import Pilot
+from textual.screen import Screen
 from tui_support import (
     SMALL,
     make_context,
@@ -57,7 +58,7 @@ from mia_tui.runs.record.state import RunState
 from mia_tui.runs.worker.control import StopFile
 from mia_tui.runs.worker.liveness import WorkerLock
 from mia_tui.tui.context import Context
-from mia_tui.tui.places import OpenImages, Place
+from mia_tui.tui.open_dataset import OpenDataset, OpenImages
 from mia_tui.tui.runs.follow import RunSnapshot
 from mia_tui.tui.runs.run_screen import RunScreen
 from mia_tui.tui.runs.words import figures_line
@@ -129,7 +130,7 @@ async def watched(
 ) -> AsyncIterator[Pilot[None]]:
     dataset = run.path.parent.parent.parent
     make_images(dataset, 1)
-    place = Place(dataset, None, "ann")
+    place = OpenDataset(dataset, None, "ann")
     async with shown(
         dataset, lambda _, seen: RunScreen(run, place, seen), size=size, context=context
     ) as pilot:
@@ -642,8 +643,8 @@ def test_running_again_opens_the_form_with_its_settings_and_shows_the_new_run(
     run, new = a_run(tmp_path / "x"), an_idle_run(tmp_path / "y")
     opened: list[Any] = []
 
-    class Form(screen.Screen[RunDir | None]):  # type: ignore[name-defined]
-        def __init__(self, place: Place, context: Context, **options: Any) -> None:
+    class Form(Screen[RunDir | None]):
+        def __init__(self, place: OpenDataset, context: Context, **options: Any) -> None:
             super().__init__()
             opened.append(options)
 

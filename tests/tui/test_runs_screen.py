@@ -38,7 +38,7 @@ from mia_tui.runs.worker.control import StopResult
 from mia_tui.runs.worker.liveness import WorkerLock, WorkerRecord
 from mia_tui.tui.context import Context
 from mia_tui.tui.labelling.controller import LabelController
-from mia_tui.tui.places import OpenImages, Place
+from mia_tui.tui.open_dataset import OpenDataset, OpenImages
 from mia_tui.tui.runs import run_actions
 from mia_tui.tui.runs.compare import _settings_text
 from mia_tui.tui.runs.run_screen import RunScreen
@@ -83,7 +83,7 @@ async def table(
     shared = context or make_context()
 
     def make(_: LabelController, context: Context) -> RunsScreen:
-        return RunsScreen(Place(dataset, None, "ann"), context, started=started)
+        return RunsScreen(OpenDataset(dataset, None, "ann"), context, started=started)
 
     app = OneScreen(shared, LabelController(dataset, state=None, annotator="ann"), make)
     async with running(app, size=size) as pilot:
@@ -452,7 +452,7 @@ def test_what_the_run_screen_wants_to_open_is_passed_on(
     opened: list[RunDir] = []
 
     class Fake(Screen[OpenImages | None]):
-        def __init__(self, run: RunDir, place: Place, context: Context) -> None:
+        def __init__(self, run: RunDir, place: OpenDataset, context: Context) -> None:
             super().__init__()
             opened.append(run)
 
@@ -477,7 +477,7 @@ class Form(Screen[RunDir | None]):
 
     starts: RunDir
 
-    def __init__(self, place: Place, context: Context) -> None:
+    def __init__(self, place: OpenDataset, context: Context) -> None:
         super().__init__()
 
     def on_mount(self) -> None:
@@ -554,7 +554,9 @@ def test_the_form_gets_the_settings_of_the_run(
     asked: list[Any] = []
 
     class Fake(Screen[RunDir | None]):
-        def __init__(self, place: Place, context: Context, *, base: Any = None, title: str = "") -> None:
+        def __init__(
+            self, place: OpenDataset, context: Context, *, base: Any = None, title: str = ""
+        ) -> None:
             super().__init__()
             asked.append(base)
 

@@ -34,7 +34,7 @@ from mia_tui.runs.machine.torch_probe import TorchFacts
 from mia_tui.runs.preflight.prepare import Prepared, prepare_training, read_dataset
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.tui.context import Context
-from mia_tui.tui.places import Place
+from mia_tui.tui.open_dataset import OpenDataset
 from mia_tui.tui.training import check, machine, pickers, preview
 from mia_tui.tui.training.drafts import forget_drafts
 from mia_tui.tui.training.screen import TrainScreen
@@ -47,7 +47,7 @@ class FormApp(App[None]):
 
     CSS_PATH = Path(mia_tui.tui.__file__).with_name("app.tcss")
 
-    def __init__(self, place: Place, context: Context, **options: Any) -> None:
+    def __init__(self, place: OpenDataset, context: Context, **options: Any) -> None:
         super().__init__()
         self.context, self.link = context, context.link
         self._place, self._options = place, options
@@ -64,7 +64,7 @@ class FormApp(App[None]):
 async def form(
     dataset: Path, *, size: tuple[int, int] = SMALL, context: Context | None = None, **options: Any
 ) -> AsyncIterator[Pilot[None]]:
-    place = Place(dataset, None, "ann")
+    place = OpenDataset(dataset, None, "ann")
     context = context or replace(make_context(), annotator=None)
     async with running(FormApp(place, context, **options), size=size) as pilot:
         await settle(pilot)

@@ -14,7 +14,7 @@ from mia_tui.runs.evaluation.epoch_predictions import (
     save_epoch_predictions,
 )
 from mia_tui.runs.record.job import Sample
-from mia_tui.tui.places import Place
+from mia_tui.tui.open_dataset import OpenDataset
 from mia_tui.tui.runs.images import images_behind
 
 
@@ -24,4 +24,4 @@ def test_counts_of_more_classes_than_the_job_has_lead_to_no_image(tmp_path: Path
     save_epoch_predictions(epoch_predictions_file(run, "best"), EpochPredictions(1, "val", np.array([0])))
     report = load_confusion_report(run, "best")
     with pytest.raises(RunError, match="no image with truth z, predicted y"):
-        images_behind(run, Place(tmp_path, None, "anna"), report, truth=4, predicted=3)
+        images_behind(run, OpenDataset(tmp_path, None, "anna"), report, truth=4, predicted=3)

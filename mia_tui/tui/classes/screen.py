@@ -9,15 +9,14 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen, Screen
 
 from mia_tui.dataset.model import ImageClass
-from mia_tui.errors import MiaError
 from mia_tui.tui.classes.class_table import ClassLine, ClassTable
 from mia_tui.tui.classes.commands import ClassCommands
 from mia_tui.tui.context import Context
-from mia_tui.tui.keys.bindings import bind_keys, keys_of, said_key
-from mia_tui.tui.keys.command_queue import CommandQueue
+from mia_tui.tui.keys.bindings import said_key
 from mia_tui.tui.keys.tables import SCOPES
 from mia_tui.tui.labelling.controller import LabelController
 from mia_tui.tui.overlay import Overlay
+from mia_tui.tui.screen import KeyedScreen
 from mia_tui.tui.widgets.text_block import TextBlock
 
 Answer = TypeVar("Answer")
@@ -30,7 +29,7 @@ _TOLD = (
 """Commands that are named below the list."""
 
 
-class ClassesScreen(ModalScreen[int | None]):
+class ClassesScreen(KeyedScreen[int | None], ModalScreen[int | None]):
     """The list of classes; ends with the class that is to be the current one, or None.
 
     Args:
@@ -39,26 +38,21 @@ class ClassesScreen(ModalScreen[int | None]):
     """
 
     SCOPE = "classes"
-    AUTO_FOCUS = ""
+    commands: ClassCommands
 
     def __init__(self, desk: LabelController, context: Context) -> None:
-        super().__init__()
-        bind_keys(self, self.SCOPE, context.user.keys)
-        self._desk, self._ink, self._shared = desk, context.ink, context
+        super().__init__(context)
+        self._desk, self._ink = desk, context.ink
         self.commands = ClassCommands(desk, self, context.ink)
-        self.queue = CommandQueue(
-            begin=self._begin, done=self._ask_anew, failed=self._fail, slow=self._say_slow
-        )
         self._table = ClassTable(context.ink, id="class-table")
         self._heading = TextBlock(id="class-heading")
         self._message = TextBlock(id="class-message")
-        self._keys = TextBlock(classes="hint")
+        self._keys_shown = TextBlock(classes="hint")
         self._known: tuple[ImageClass, ...] = tuple(desk.session.classes)
         self._counts: Mapping[int, int] = {}
         self._wanted: int | None = desk.session.current_class  # the class the cursor is on
         self._line = 0
         self._seen: object = None
-        self._in_force = keys_of(self.SCOPE, context.user.keys)
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog wide", id="classes-dialog"):
@@ -66,24 +60,27 @@ class ClassesScreen(ModalScreen[int | None]):
             yield self._heading
             yield self._table
             yield self._message
-            yield self._keys
+            yield self._keys_shown
 
     def on_mount(self) -> None:
-        self.run_worker(self.queue.run(), group="commands", name="commands")
         self.queue.do(self._reload)
         self.set_interval(_NEWS_S, self._look_for_news)
 
     def on_resize(self) -> None:
-        self.call_after_refresh(self._show)
+        self.call_after_refresh(self.show)
 
     # For the commands
 
     def say(self, message: str) -> None:
         self._message.update(self._ink.shown(message))
 
-    async def ask(self, dialog: Screen[Answer]) -> Answer | None:
-        answer = self.app.push_screen_wait(dialog)
-        return await (self._desk.answered(answer) if isinstance(dialog, Overlay) else answer)
+    def say_failed(self, message: str) -> None:
+        self.say(message)
+
+    async def ask(self, screen: Screen[Answer]) -> Answer | None:
+        """As every screen does; an answer to a dialog is about the labels.db that the person saw."""
+        answer = super().ask(screen)
+        return await (self._desk.answered(answer) if isinstance(screen, Overlay) else answer)
 
     @property
     def known(self) -> Sequence[ImageClass]:
@@ -97,9 +94,6 @@ class ClassesScreen(ModalScreen[int | None]):
     def counts(self) -> Mapping[int, int]:
         return self._counts
 
-    def key(self, command: str) -> str:
-        return said_key(self.SCOPE, self._in_force, command)
-
     def go_to(self, class_id: int) -> None:
         self._wanted = class_id
 
@@ -108,22 +102,12 @@ class ClassesScreen(ModalScreen[int | None]):
             self._desk.session.choose_class(class_id)
         self.dismiss(class_id)
 
-    # Keys
-
-    def action_obey(self, name: str) -> None:
-        self.queue.do(self.commands.by_name[name], opens=True)
-
     def move(self, by: int) -> None:
         self._put(self._line + by)
 
     @property
     def page(self) -> int:
         return self._table.page
-
-    async def show_help(self) -> None:
-        from mia_tui.tui.help import HelpScreen
-
-        await self.ask(HelpScreen(self._shared, self.SCOPE))
 
     @on(ClassTable.Picked)
     def _pick(self, event: ClassTable.Picked) -> None:
@@ -132,7 +116,7 @@ class ClassesScreen(ModalScreen[int | None]):
     def _put(self, line: int) -> None:
         self._line = max(0, min(line, len(self._known) - 1))
         self._wanted = None
-        self._show()
+        self.show()
 
     # What is known
 
@@ -149,12 +133,12 @@ class ClassesScreen(ModalScreen[int | None]):
         if not self._known:
             self.say(f"There is no class yet: {self.key('add')} adds some.")
 
-    def _ask_anew(self) -> None:
-        """After each command; one that changed nothing costs nothing."""
+    def command_ended(self) -> None:
+        """Look what is different; a command that changed nothing costs nothing."""
         if self.is_running and self._signature() != self._seen:
             self.queue.do(self._reload)
         elif self.is_running:
-            self._show()
+            self.show()
 
     def _look_for_news(self) -> None:
         """Others may have changed the classes, too."""
@@ -165,20 +149,17 @@ class ClassesScreen(ModalScreen[int | None]):
         session = self._desk.session
         return session.classes, session.tally.by_class
 
-    def _show(self) -> None:
+    def show(self) -> None:
         if self.is_attached and self._table.size.width:
-            self._keys.update(_keys(self._table.size.width, self._in_force))
+            self._keys_shown.update(_keys(self._table.size.width, self.keys))
             self._heading.update(self._table.heading(self._table.size.width))
             lines = [ClassLine(known, self._counts.get(known.id, 0)) for known in self._known]
             self._table.show(lines, self._line)
 
-    def _begin(self) -> None:
+    def command_begins(self) -> None:
         """What was said stays until something else is said: reloading is a command, too."""
 
-    def _fail(self, error: MiaError, dropped: int) -> None:
-        self.say(str(error))
-
-    def _say_slow(self, waiting: int) -> None:
+    def command_is_slow(self, waiting: int) -> None:
         if self._desk.keeper.busy_since is not None:
             self.say("Saving")
 

@@ -16,7 +16,6 @@ from textual.message import Message
 from mia_tui.dataset.images.display import Look
 from mia_tui.dataset.images.reading import MAX_MEGAPIXELS
 from mia_tui.dataset.model import ImageKey
-from mia_tui.errors import MiaError
 from mia_tui.runs.machine.cores import usable_cores
 from mia_tui.terminal.model import Terminal
 from mia_tui.text import counted
@@ -24,8 +23,6 @@ from mia_tui.tui.classes.screen import ClassesScreen
 from mia_tui.tui.context import Context
 from mia_tui.tui.grid.commands import GridCommands
 from mia_tui.tui.grid.view import GridView
-from mia_tui.tui.help import HelpScreen
-from mia_tui.tui.keys.command_queue import CommandQueue
 from mia_tui.tui.label.session_screen import SessionScreen
 from mia_tui.tui.label.side_screens import run_screens
 from mia_tui.tui.label.words import filter_words, framing
@@ -63,7 +60,6 @@ class GridScreen(SessionScreen[bool]):
         super().__init__(desk, context)
         self.commands = GridCommands(desk, self, context.ink)
         self.commands.by_name |= run_screens(desk, context, self)
-        self.queue = CommandQueue(begin=self._begin, done=self._show, failed=self._fail, slow=self._say_slow)
         self._message = ""
         self._came_from = self.session.current
         self._late: set[int] = set()  # places whose picture has come and is not painted
@@ -75,7 +71,7 @@ class GridScreen(SessionScreen[bool]):
             desk.dataset,
             terminal,
             threads=2 if usable_cores() >= 4 else 1,
-            on_ready=self._tell,
+            on_ready=lambda ready: self.post_from_thread(self.Made(ready)),
             max_megapixels=MAX_MEGAPIXELS,
         )
 
@@ -87,13 +83,12 @@ class GridScreen(SessionScreen[bool]):
         yield self._key_line
 
     def on_mount(self) -> None:
-        self.run_worker(self.queue.run(), group="commands", name="commands")
-        self.set_interval(_NEWS_S, self._show)
+        self.set_interval(_NEWS_S, self.show)
         marked = self.session.selected_count
         if marked:
             keys = f"a class key labels them, {self.key('leave')} takes the marks away"
             self.say(f"{counted(marked, 'image')} still marked: {keys}.")
-        self.call_after_refresh(self._show)
+        self.call_after_refresh(self.show)
 
     def on_resize(self) -> None:
         self._grid.window_changed()
@@ -108,9 +103,6 @@ class GridScreen(SessionScreen[bool]):
 
     async def show_classes(self) -> None:
         await self.ask(ClassesScreen(self.desk, self.context))
-
-    async def show_help(self) -> None:
-        await self.ask(HelpScreen(self.context, self.SCOPE))
 
     @property
     def per_line(self) -> int:
@@ -138,7 +130,7 @@ class GridScreen(SessionScreen[bool]):
         key = self.session.listing.key(int(self.session.view[event.position]))  # places may change till then
         self.do(partial(self.commands.go_to, key, mark=event.mark, through=event.through))
         if event.opened:
-            self.action_obey("open")
+            self.obey("open")
 
     @on(GridView.Moved)
     def _see_others(self) -> None:
@@ -160,28 +152,16 @@ class GridScreen(SessionScreen[bool]):
             self._paint_lines(time.monotonic() + _LINE_S)
 
     def on_screen_resume(self) -> None:
-        self._show()
-
-    def _tell(self, ready: Ready) -> None:
-        """From a thread; after the screen has gone there is nobody to tell."""
-        if self.is_running:
-            self.post_message(self.Made(ready))
+        self.show()
 
     # Painting
 
-    def _begin(self) -> None:
-        self._message = ""
-
-    def _fail(self, error: MiaError, dropped: int) -> None:
-        more = f" {counted(dropped, 'key')} pressed meanwhile had no effect." if dropped else ""
-        self.say_error(error, more)
-
-    def _say_slow(self, waiting: int) -> None:
+    def command_is_slow(self, waiting: int) -> None:
         if self.desk.keeper.busy_since is not None:
             self._message = "Saving" + (f", {counted(waiting, 'key')} waiting" if waiting else "")
             self._show_lines()
 
-    def _show(self) -> None:
+    def show(self) -> None:
         """Paint what is different now, be it by a key or by what others did."""
         if not self.is_current or not self._grid.size.width:
             return

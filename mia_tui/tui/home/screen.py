@@ -9,21 +9,20 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from textual import events, on
+from textual import on
 from textual.app import ComposeResult
 from textual.message import Message
-from textual.screen import Screen
 from textual.widgets import Input
 
 from mia_tui.dataset.recent import Recent, recent_datasets
 from mia_tui.tui.context import Context
-from mia_tui.tui.help import HelpScreen
 from mia_tui.tui.home.folders import FolderLooker
 from mia_tui.tui.home.path_typing import PathTyping, common_beginning, matching
 from mia_tui.tui.home.words import Line, content_words, lines_for, recent_words, run_words
-from mia_tui.tui.keys.bindings import bind_keys, key_hints, obey_key
+from mia_tui.tui.keys.bindings import key_hints
 from mia_tui.tui.labelling import garbage
 from mia_tui.tui.runs.watch import LiveRun, RunWatch
+from mia_tui.tui.screen import KeyedScreen
 from mia_tui.tui.widgets.entry_list import Entry, EntryList
 from mia_tui.tui.widgets.key_line import KeyLine
 from mia_tui.tui.widgets.text_block import TextBlock
@@ -35,7 +34,7 @@ _PAGE = 10
 _WELCOME = "Type the folder of the images or choose it with the arrows; Enter opens it."
 
 
-class HomeScreen(Screen[None]):
+class HomeScreen(KeyedScreen[None]):
     """Ends in a message `Opened`, which the app answers with the labelling screen.
 
     Args:
@@ -66,10 +65,9 @@ class HomeScreen(Screen[None]):
             self.runs = runs
 
     def __init__(self, context: Context) -> None:
-        super().__init__()
-        bind_keys(self, self.SCOPE, context.user.keys)
+        super().__init__(context)
         self._key_line = KeyLine(context.ink, key_hints(self.SCOPE, context.user.keys))
-        self._commands: dict[str, Callable[[], None]] = {
+        self._at_once: dict[str, Callable[[], None]] = {
             "open": self._open,
             "up": lambda: self._move(-1),
             "down": lambda: self._move(1),
@@ -79,9 +77,8 @@ class HomeScreen(Screen[None]):
             "go_out": self._go_out,
             "complete": self._complete,
             "start_anew": self._start_anew,
-            "help": self._show_keys,
+            "help": lambda: self.queue.do(self.show_help, opens=True),
         }
-        self.context = context
         self._ink = context.ink
         self._typing = PathTyping(Path.cwd())
         self._recent: list[Recent] = []
@@ -94,12 +91,12 @@ class HomeScreen(Screen[None]):
             placeholder="a folder, such as ~/images",
             id="folder",
             select_on_focus=False,
-            before=lambda event: obey_key(self, event),
+            before=self.obey_key,
         )
         self._list = EntryList(context.ink, id="entries")
         self._message = TextBlock(_WELCOME, id="home-message")
         self._runs = TextBlock(id="runs")
-        self._looker = FolderLooker(lambda folder: self._tell(self.Looked(folder)))
+        self._looker = FolderLooker(lambda folder: self.post_from_thread(self.Looked(folder)))
         self._watch: RunWatch | None = None
 
     def compose(self) -> ComposeResult:
@@ -121,7 +118,7 @@ class HomeScreen(Screen[None]):
             self._looker.forget(recent.path)
         self._watch = RunWatch(
             [(recent.path, recent.state) for recent in self._recent],
-            lambda runs: self._tell(self.RunsSeen(runs)),
+            lambda runs: self.post_from_thread(self.RunsSeen(runs)),
         )
         self._watch.start()
         self._build(keep=None)
@@ -153,12 +150,9 @@ class HomeScreen(Screen[None]):
         self._say(_WELCOME)
         self._build(keep=None)
 
-    def on_key(self, event: events.Key) -> None:
-        obey_key(self, event)
-
-    def action_obey(self, name: str) -> None:
+    def do_command(self, command: str) -> None:
         self._take_typed()  # of one burst, text before the key may not have been told yet
-        self._commands[name]()
+        self._at_once[command]()
 
     def _open(self) -> None:
         line = self._lines[self._cursor] if self._cursor is not None else None
@@ -224,9 +218,6 @@ class HomeScreen(Screen[None]):
         self._fill("")
         self._say(_WELCOME)
 
-    def _show_keys(self) -> None:
-        self.app.push_screen(HelpScreen(self.context, self.SCOPE))
-
     # Opening
 
     def _look_and_open(self, folder: Path, state: Path | None) -> None:
@@ -265,11 +256,6 @@ class HomeScreen(Screen[None]):
         width = max(10, self.size.width - 2)
         words = self._ink.fit(f"{run_words(run)}, in ", width)
         return words + self._ink.fit_left(str(run.dataset), width - self._ink.width(words))
-
-    def _tell(self, message: Message) -> None:
-        """From a thread; after the screen has gone there is nobody to tell."""
-        if self.is_running:
-            self.post_message(message)
 
     # The list
 

@@ -16,10 +16,8 @@ from textual.message import Message
 
 from mia_tui.dataset.recent import recent_datasets
 from mia_tui.errors import MiaError
-from mia_tui.text import counted
 from mia_tui.tui.classes.class_frame import ClassFrame
 from mia_tui.tui.context import Context
-from mia_tui.tui.keys.command_queue import CommandQueue
 from mia_tui.tui.label.background_tasks import BackgroundTasks
 from mia_tui.tui.label.commands import LabelCommands
 from mia_tui.tui.label.image_list import ImageList
@@ -85,9 +83,6 @@ class LabelScreen(SessionScreen[None]):
             "home": self._go_home,
             **side_screens(desk, context, self.glance, self),
         }
-        self.queue = CommandQueue(
-            begin=self._begin, done=self._done, failed=self._say_failed, slow=self._say_slow
-        )
         self._classes_shown = self.session.classes
         self._covered = False  # by another screen or a dialog
         self._busy_at = time.monotonic()  # when the last command began
@@ -109,7 +104,7 @@ class LabelScreen(SessionScreen[None]):
             image=self._image,
             is_idle=lambda: self.queue.idle,
         )
-        self.say("" if recent_datasets() else first_hint(self._keys))
+        self.say("" if recent_datasets() else first_hint(self.keys))
         self._pictures = Pictures(
             desk, context, self.glance, self._image, self, painted=self._take_view, head_start=head_start
         )
@@ -127,7 +122,6 @@ class LabelScreen(SessionScreen[None]):
         self._list.styles.width = self.context.user.list_width
         self._outside.start()
         self.app.app_resume_signal.subscribe(self, lambda _: self._pictures.terminal_forgot())
-        self.run_worker(self._obey(), name="commands")
         upkeep = use_idle_time(self.desk, is_idle=self._is_idle, remember=self.remember)
         self.run_worker(upkeep, name="upkeep")
 
@@ -141,11 +135,6 @@ class LabelScreen(SessionScreen[None]):
     def say(self, message: str) -> None:
         self._lines.say(message)
 
-    async def confirm(self, title: str, text: str, *, no: str, yes: str) -> bool:
-        from mia_tui.tui.dialogs import Question
-
-        return bool(await self.ask(Question(title, text, ((no, False), (yes, True)), letters=False)))
-
     @property
     def page(self) -> int:
         return max(1, self._list.size.height - 1) if self._list.display else 10
@@ -154,8 +143,7 @@ class LabelScreen(SessionScreen[None]):
 
     def hand_over(self, act: Callable[[], None]) -> None:
         """For threads: have something done in the app's thread; after the screen has gone, nothing is."""
-        if self.is_running:
-            self.post_message(self.HandedOver(act))
+        self.post_from_thread(self.HandedOver(act))
 
     @on(HandedOver)
     def _do_handed_over(self, event: HandedOver) -> None:
@@ -203,9 +191,9 @@ class LabelScreen(SessionScreen[None]):
 
     # Workers
 
-    async def _obey(self) -> None:
+    async def obey_commands(self) -> None:
         await self._load()
-        await self.queue.run()
+        await super().obey_commands()
 
     @property
     def idle(self) -> bool:
@@ -215,22 +203,17 @@ class LabelScreen(SessionScreen[None]):
     def _is_idle(self) -> bool:
         return time.monotonic() - self._busy_at > IDLE_S
 
-    def _begin(self) -> None:
-        self.say("")
+    def command_begins(self) -> None:
+        super().command_begins()
         self._busy_at = time.monotonic()
 
-    def _done(self) -> None:
+    def command_ended(self) -> None:
         self._lines.command_done()
         for warning in self.desk.warnings():
             self.tell(warning, warning=True)
         self.show()
 
-    def _say_failed(self, error: MiaError, dropped: int) -> None:
-        self.say_error(error)
-        if dropped:
-            self.tell(f"{counted(dropped, 'key')} pressed meanwhile had no effect.", warning=True)
-
-    def _say_slow(self, waiting: int) -> None:
+    def command_is_slow(self, waiting: int) -> None:
         if not self._covered:
             self._lines.say_slow(waiting)
 

@@ -9,7 +9,7 @@ from mia_tui.tui.keys.command_queue import Command
 from mia_tui.tui.label.list_commands import Face
 from mia_tui.tui.label.view_settings import Glance
 from mia_tui.tui.labelling.controller import LabelController
-from mia_tui.tui.places import OpenImages, Place
+from mia_tui.tui.open_dataset import OpenDataset, OpenImages
 
 
 class OpenerFace(Face, Protocol):
@@ -53,7 +53,7 @@ def side_screens(
 
 def run_screens(desk: LabelController, context: Context, face: Face) -> dict[str, Command]:
     """Training and its runs, from wherever one labels: the commands by the id of their action."""
-    place = Place(desk.dataset, context.state, desk.annotator)
+    place = OpenDataset(desk.dataset, context.state, desk.annotator)
 
     async def train() -> None:
         from mia_tui.tui.training.screen import TrainScreen

@@ -50,7 +50,7 @@ class DatasetSyncFace(Protocol):
     def do(self, command: Command) -> None:
         """Obey a command when those before it are done."""
 
-    async def confirm(self, title: str, text: str, *, no: str, yes: str) -> bool:
+    async def confirm(self, title: str, text: str, *, no: str, yes: str, letters: bool) -> bool:
         """Let the person decide; no if they think better of it."""
 
 
@@ -164,6 +164,7 @@ class DatasetSync:
             "Otherwise labels and runs begin anew, with another split.",
             no="No, begin anew",
             yes="Yes, take it over",
+            letters=False,
         ):
             await asyncio.to_thread(adopt, self._desk.dataset, left)
             await self._desk.news()
@@ -183,6 +184,7 @@ class DatasetSync:
             _ABOUT_FOLDERS.format(named),
             no="No, I label by hand",
             yes="Yes, take them",
+            letters=False,
         ):
             report, undo = await take_folders(self._desk), self._face.key("undo")
             self._face.say(f"{counted(report.changed, 'image')} labelled by their folders; {undo} undoes it.")

@@ -7,12 +7,12 @@ from mia_tui.errors import MiaError
 from mia_tui.runs.prediction.process import PredictionProcess
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.worker.launch import trains_on_cpu
-from mia_tui.tui.places import Place
+from mia_tui.tui.open_dataset import OpenDataset
 
 _LOOK_EVERY_S = 0.5
 
 
-def start_suggesting(run: RunDir, place: Place) -> PredictionProcess:
+def start_suggesting(run: RunDir, place: OpenDataset) -> PredictionProcess:
     """Start it; blocking, so for a thread.
 
     Raises:

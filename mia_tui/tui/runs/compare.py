@@ -8,7 +8,6 @@ import numpy as np
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
-from textual.screen import Screen
 
 from mia_tui.catalog.metrics import METRICS, MetricName, shown_metric
 from mia_tui.config.fields import fields, show_value
@@ -19,8 +18,9 @@ from mia_tui.runs.record.events import EpochEnded
 from mia_tui.runs.record.state import RunState, read_state
 from mia_tui.text import counted
 from mia_tui.tui.context import Context
-from mia_tui.tui.keys.bindings import bind_keys, key_hints
+from mia_tui.tui.keys.bindings import key_hints
 from mia_tui.tui.runs.curves import Curves
+from mia_tui.tui.screen import KeyedScreen
 from mia_tui.tui.widgets.ink import Ink
 from mia_tui.tui.widgets.key_line import KeyLine
 from mia_tui.tui.widgets.plots import Curve, Plot
@@ -38,7 +38,7 @@ _WIDE = 110
 _SCROLL = {"up": -1, "down": 1, "page_previous": -10, "page_next": 10, "first": -100_000, "last": 100_000}
 
 
-class CompareScreen(Screen[None]):
+class CompareScreen(KeyedScreen[None]):
     """Compares two runs or more; of more than eight, the first ones.
 
     Args:
@@ -47,14 +47,12 @@ class CompareScreen(Screen[None]):
     """
 
     SCOPE = "compare"
-    AUTO_FOCUS = ""
 
     def __init__(self, rows: Sequence[RunSummary], context: Context) -> None:
-        super().__init__()
-        bind_keys(self, self.SCOPE, context.user.keys)
+        super().__init__(context)
         self._key_line = KeyLine(context.ink, key_hints(self.SCOPE, context.user.keys))
         self._rows, self._more = tuple(rows[:MOST]), len(rows) - MOST
-        self._shared, self._ink = context, context.ink
+        self._ink = context.ink
         # Without colours, the dots of all runs look alike; letters do not.
         told_apart = context.ink if context.ink.colours else Ink(replace(context.terminal, unicode=False))
         self._states: list[RunState] = []
@@ -78,15 +76,13 @@ class CompareScreen(Screen[None]):
         """Whether everything is shown."""
         return self._ready
 
-    def action_obey(self, name: str) -> None:
-        if name in _SCROLL:
-            self.query_one("#compare-tables").scroll_relative(y=_SCROLL[name], animate=False)
-        elif name == "figure":
+    def do_command(self, command: str) -> None:
+        if command in _SCROLL:
+            self.query_one("#compare-tables").scroll_relative(y=_SCROLL[command], animate=False)
+        elif command == "figure":
             self._turn()
-        elif name == "help":
-            from mia_tui.tui.help import HelpScreen
-
-            self.app.push_screen(HelpScreen(self._shared, self.SCOPE))
+        elif command == "help":
+            self.queue.do(self.show_help, opens=True)
         else:
             self.dismiss()
 

@@ -15,11 +15,11 @@ from mia_tui.runs.evaluation.epoch_predictions import (
 from mia_tui.runs.list.moved_dataset import current_job, current_samples
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.text import printable
-from mia_tui.tui.places import OpenImages, Place
+from mia_tui.tui.open_dataset import OpenDataset, OpenImages
 
 
 def images_behind(
-    run: RunDir, place: Place, report: ConfusionReport, *, truth: int, predicted: int | None = None
+    run: RunDir, place: OpenDataset, report: ConfusionReport, *, truth: int, predicted: int | None = None
 ) -> OpenImages:
     """The images that were evaluated, wrong predictions first. Reads files, so call it in a thread.
 

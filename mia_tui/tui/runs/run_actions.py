@@ -17,8 +17,7 @@ from mia_tui.runs.worker.detach_risk import detach_risk
 from mia_tui.runs.worker.liveness import LIVE, lives, run_status
 from mia_tui.text import counted, name_some, printable
 from mia_tui.tui.context import Context
-from mia_tui.tui.keys.bindings import keys_of, said_key
-from mia_tui.tui.places import OpenImages, Place
+from mia_tui.tui.open_dataset import OpenDataset, OpenImages
 
 if TYPE_CHECKING:
     from mia_tui.tui.runs.run_screen import RunScreen
@@ -36,13 +35,8 @@ class RunActions:
         context: What screens share.
     """
 
-    def __init__(self, screen: "RunScreen | RunsScreen", place: Place, context: Context) -> None:
+    def __init__(self, screen: "RunScreen | RunsScreen", place: OpenDataset, context: Context) -> None:
         self._screen, self._place, self._context = screen, place, context
-
-    def key(self, command: str) -> str:
-        """The key of a command of this screen, for a sentence."""
-        scope = self._screen.SCOPE
-        return said_key(scope, keys_of(scope, self._context.user.keys), command)
 
     # Stopping and resuming
 
@@ -56,10 +50,10 @@ class RunActions:
         result = await asyncio.to_thread(request_stop, run)
         self._screen.look_now()
         if not result.may_kill:
-            later = f" If it does not, {self.key('stop')} again after {KILL_AFTER_S:.0f} s offers to kill it."
+            later = f" If it does not, {self._screen.key('stop')} again after {KILL_AFTER_S:.0f} s offers to kill it."
             self._screen.say(stop_sentence(run, result) + (later if result.signalled else ""))
             return
-        kill = await self._confirm(
+        kill = await self._screen.confirm(
             f"Kill the worker of {printable(run.name)}?",
             f"It was asked to stop and has not ended. What it did since {saved} is then lost.",
             yes="Kill it",
@@ -67,7 +61,7 @@ class RunActions:
         )
         if kill:
             await asyncio.to_thread(kill_worker, run)
-            self._screen.say(f"Killed. {self.key('resume')} resumes it from its last checkpoint.")
+            self._screen.say(f"Killed. {self._screen.key('resume')} resumes it from its last checkpoint.")
         else:
             self._screen.say("It is still saving and stopping.")
         self._screen.look_now()
@@ -77,7 +71,7 @@ class RunActions:
         status = await asyncio.to_thread(run_status, run)
         if status == "finished":
             self._screen.say(
-                f"The run {run.name} is finished; {self.key('change')} trains on from its weights."
+                f"The run {run.name} is finished; {self._screen.key('change')} trains on from its weights."
             )
             return
         if status in LIVE:
@@ -85,7 +79,7 @@ class RunActions:
             return
         risk = await asyncio.to_thread(detach_risk)
         if risk is not None:
-            self._warn(f"{risk.message} {risk.hint}")
+            self._screen.warn(f"{risk.message} {risk.hint}")
         self._screen.say(f"Starting {run.name}")
         await asyncio.to_thread(resume_run, run, after=after, dataset=self._place.dataset)
         when = "" if after is None else f" when {after.name} has ended"
@@ -118,9 +112,7 @@ class RunActions:
 
         work = await asyncio.to_thread(start_suggesting, run, self._place)
         self._screen.beside(
-            lambda: tell_suggesting(
-                work, say=self._screen.say, failed=lambda error: self._warn(str(error), is_error=True)
-            )
+            lambda: tell_suggesting(work, say=self._screen.say, failed=self._screen.say_error)
         )
 
     # Deleting
@@ -133,7 +125,9 @@ class RunActions:
             then: Called at the end if all of them were deleted.
         """
         size, live = await asyncio.to_thread(_size_and_live, runs)
-        if await self._confirm(_delete_title(runs), _delete_text(runs, size, live), yes="Delete", no="Keep"):
+        if await self._screen.confirm(
+            _delete_title(runs), _delete_text(runs, size, live), yes="Delete", no="Keep"
+        ):
             self._screen.beside(lambda: self._delete_all(runs, live, then))
 
     async def _delete_all(
@@ -146,33 +140,17 @@ class RunActions:
                 await asyncio.to_thread(delete_run, run)
             except MiaError as error:
                 failed = True
-                self._warn(str(error), is_error=True)
+                self._screen.say_error(error)
             else:
                 self._screen.say(f"{run.name} is deleted.")
             self._screen.look_now()
         if not failed:
             then()
 
-    # Asking and telling
-
-    async def _confirm(self, title: str, text: str, *, yes: str, no: str) -> bool:
-        from mia_tui.tui.dialogs import Question
-
-        return bool(await self._screen.ask(Question(title, text, ((no, False), (yes, True)))))
-
-    def _warn(self, message: str, *, is_error: bool = False) -> None:
-        """A message that is seen wherever the person is."""
-        self._screen.app.notify(
-            self._context.ink.shown(message),
-            severity="error" if is_error else "warning",
-            timeout=2 * self._context.user.toast_s,
-            markup=False,
-        )
-
 
 async def watch_started(
     run: RunDir,
-    place: Place,
+    place: OpenDataset,
     context: Context,
     ask: Callable[[Screen[OpenImages | None]], Awaitable[OpenImages | None]],
 ) -> OpenImages | None:

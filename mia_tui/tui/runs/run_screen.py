@@ -7,38 +7,33 @@ done with a run from here and from the table of runs is in `run_actions`.
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import TypeVar
 
 from rich.style import Style
 from textual import on
 from textual.app import ComposeResult
 from textual.message import Message
-from textual.screen import Screen
 
-from mia_tui.errors import MiaError
 from mia_tui.runs.record.layout import RunDir
-from mia_tui.text import counted
 from mia_tui.tui.context import Context
-from mia_tui.tui.keys.bindings import bind_keys, key_hints
-from mia_tui.tui.keys.command_queue import Command, CommandQueue
-from mia_tui.tui.places import OpenImages, Place
+from mia_tui.tui.keys.bindings import key_hints
+from mia_tui.tui.keys.command_queue import Command
+from mia_tui.tui.open_dataset import OpenDataset, OpenImages
 from mia_tui.tui.runs.confusion import ConfusionMatrix
 from mia_tui.tui.runs.follow import RunFollower, RunSnapshot
 from mia_tui.tui.runs.pages import PAGES, RunPages
 from mia_tui.tui.runs.run_actions import RunActions
 from mia_tui.tui.runs.words import bars, doing, figures_line, is_bad, status_words
+from mia_tui.tui.screen import KeyedScreen
 from mia_tui.tui.widgets.ink import style
 from mia_tui.tui.widgets.key_line import KeyLine
 from mia_tui.tui.widgets.row_list import RowList
 from mia_tui.tui.widgets.text_block import TextBlock
 from mia_tui.tui.widgets.text_line import TextLine
 
-Answer = TypeVar("Answer")
-
 _BAD = "#d55e00"
 
 
-class RunScreen(Screen[OpenImages | None]):
+class RunScreen(KeyedScreen[OpenImages | None]):
     """A run; the result is images that the person wants to see, or None.
 
     Args:
@@ -48,7 +43,7 @@ class RunScreen(Screen[OpenImages | None]):
     """
 
     SCOPE = "run"
-    AUTO_FOCUS = ""
+    commands: "RunCommands"
 
     class RunChanged(Message):
         """Something about the run is different."""
@@ -57,15 +52,13 @@ class RunScreen(Screen[OpenImages | None]):
             super().__init__()
             self.run, self.snapshot = run, snapshot
 
-    def __init__(self, run: RunDir, place: Place, context: Context) -> None:
-        super().__init__()
-        bind_keys(self, self.SCOPE, context.user.keys)
+    def __init__(self, run: RunDir, place: OpenDataset, context: Context) -> None:
+        super().__init__(context)
         self._key_line = KeyLine(context.ink, key_hints(self.SCOPE, context.user.keys))
         ink = context.ink
-        self.run, self.context = run, context
+        self.run = run
         self.pages = RunPages(ink, id="run-pages")
         self.commands = RunCommands(self, place, context)
-        self.queue = CommandQueue(begin=self._begin, done=self._show, failed=self._fail, slow=self._say_slow)
         self._head, self._doing = TextLine(ink, id="run-title"), TextBlock(id="run-doing")
         self._epoch_bar, self._run_bar = TextLine(ink, id="run-epoch-bar"), TextLine(ink, id="run-bar")
         self._figures, self._tabs = TextLine(ink, id="run-figures"), TextLine(ink, id="run-tabs")
@@ -73,7 +66,7 @@ class RunScreen(Screen[OpenImages | None]):
         self._snapshot: RunSnapshot | None = None
         self._message = self._message_shown = ""
         self._doing_text = ""
-        self._follow = RunFollower(run, partial(self._tell, run))
+        self._follow = RunFollower(run, partial(self._post_snapshot, run))
 
     def compose(self) -> ComposeResult:
         yield self._head
@@ -87,7 +80,6 @@ class RunScreen(Screen[OpenImages | None]):
         yield self._key_line
 
     def on_mount(self) -> None:
-        self.run_worker(self.queue.run(), group="commands", name="commands")
         self._follow.start()
 
     def on_unmount(self) -> None:
@@ -110,20 +102,13 @@ class RunScreen(Screen[OpenImages | None]):
         self._message = message
         self._show_message()
 
-    def beside(self, work: Command) -> None:
-        self.app.run_worker(work(), group="beside")
-
-    async def ask(self, dialog: Screen[Answer]) -> Answer | None:
-        self.queue.forget_waiting()
-        return await self.app.push_screen_wait(dialog)
-
     def look_now(self) -> None:
         self._follow.ask_now()
 
     def follow(self, run: RunDir) -> None:
         self._follow.close()
         self.run, self._snapshot = run, None
-        self._follow = RunFollower(run, partial(self._tell, run))
+        self._follow = RunFollower(run, partial(self._post_snapshot, run))
         self._follow.start()
 
     def leave(self, images: OpenImages | None) -> None:
@@ -132,49 +117,42 @@ class RunScreen(Screen[OpenImages | None]):
 
     # What comes from outside
 
-    def action_obey(self, name: str) -> None:
-        self.queue.do(self.commands.by_name[name], opens=True)
-
     @on(RunChanged)
     def _take(self, event: RunChanged) -> None:
         if event.run == self.run:
             if self._snapshot is not None and event.snapshot.status != self._snapshot.status:
                 self._message = ""  # it was about the state before
             self._snapshot = event.snapshot
-            self._show()
+            self.show()
 
     @on(RowList.Picked)
     @on(ConfusionMatrix.CellPicked)
     def _pick(self) -> None:
-        self._show()
+        self.show()
 
     def on_resize(self) -> None:
-        self.call_after_refresh(self._show)
+        self.call_after_refresh(self.show)
 
     def on_screen_resume(self) -> None:
-        self._show()
+        self.show()
 
-    def _tell(self, run: RunDir, snapshot: RunSnapshot) -> None:
-        """Called in the thread, perhaps when the screen has been left."""
-        if self.is_running:
-            self.post_message(self.RunChanged(run, snapshot))
+    def _post_snapshot(self, run: RunDir, snapshot: RunSnapshot) -> None:
+        self.post_from_thread(self.RunChanged(run, snapshot))
 
     # Painting
 
-    def _begin(self) -> None:
+    def command_begins(self) -> None:
+        self._message = ""  # painted when it has ended
+
+    def say_failed(self, message: str) -> None:
         self._message = ""
+        super().say_failed(message)
 
-    def _fail(self, error: MiaError, dropped: int) -> None:
-        self._message, text = "", str(error)
-        if dropped:
-            text += f" {counted(dropped, 'key')} pressed meanwhile had no effect."
-        self.notify(text, severity="error", timeout=2 * self.context.user.toast_s, markup=False)
-
-    def _say_slow(self, waiting: int) -> None:
+    def command_is_slow(self, waiting: int) -> None:
         if not self._message:
             self.say("One moment.")
 
-    def _show(self) -> None:
+    def show(self) -> None:
         """Paint what is different now."""
         if not self.is_current or not self.size.width:
             return
@@ -189,7 +167,7 @@ class RunScreen(Screen[OpenImages | None]):
         self._follow.want(self.pages.wants)
         self._tabs.show(self.pages.tabs())
         self._show_head(snapshot)
-        self._say_doing(doing(snapshot, self.commands.actions.key("resume")))
+        self._say_doing(doing(snapshot, self.key("resume")))
         for line, pieces in zip(
             (self._epoch_bar, self._run_bar), bars(snapshot, self.size.width, ink), strict=True
         ):
@@ -234,8 +212,8 @@ class RunCommands:
         context: What screens share.
     """
 
-    def __init__(self, screen: RunScreen, place: Place, context: Context) -> None:
-        self._screen, self._place, self._context = screen, place, context
+    def __init__(self, screen: RunScreen, place: OpenDataset, context: Context) -> None:
+        self._screen, self._place = screen, place
         self.actions = RunActions(screen, place, context)
         pages = screen.pages
         self.by_name: dict[str, Command] = {
@@ -251,7 +229,7 @@ class RunCommands:
             "which_epoch": self._soon(pages.toggle_which),
             "matrix": self._soon(pages.toggle_list),
             "leave": self._leave,
-            "help": self._help,
+            "help": screen.show_help,
             **{f"pane_{name}": self._soon(partial(pages.turn_to, name)) for name in PAGES},
             "pane_next": self._soon(partial(pages.turn, 1)),
             "pane_previous": self._soon(partial(pages.turn, -1)),
@@ -311,9 +289,9 @@ class RunCommands:
 
         chosen = self._screen.pages.chosen
         if chosen is None:
-            classes, confusion = map(self.actions.key, ("pane_by_class", "pane_confusion"))
+            classes, confusion = map(self._screen.key, ("pane_by_class", "pane_confusion"))
             self._screen.say(
-                f"{self.actions.key('open')} opens images of a class (page {classes}) or of a confusion "
+                f"{self._screen.key('open')} opens images of a class (page {classes}) or of a confusion "
                 f"(page {confusion})."
             )
             return
@@ -337,8 +315,3 @@ class RunCommands:
 
     async def _leave(self) -> None:
         self._screen.leave(None)
-
-    async def _help(self) -> None:
-        from mia_tui.tui.help import HelpScreen
-
-        await self._screen.ask(HelpScreen(self._context, self._screen.SCOPE))

@@ -2,35 +2,32 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import TypeVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.message import Message
-from textual.screen import Screen
 
-from mia_tui.errors import MiaError, RunError
+from mia_tui.errors import RunError
 from mia_tui.runs.list.summaries import RunSummaries, RunSummary
 from mia_tui.runs.list.words import RESUMABLE
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.worker.queue import last_in_line
 from mia_tui.tui.context import Context
-from mia_tui.tui.keys.bindings import bind_keys, key_hints
-from mia_tui.tui.keys.command_queue import Command, CommandQueue
-from mia_tui.tui.places import OpenImages, Place
+from mia_tui.tui.keys.bindings import key_hints
+from mia_tui.tui.keys.command_queue import Command
+from mia_tui.tui.open_dataset import OpenDataset, OpenImages
 from mia_tui.tui.runs.run_actions import RunActions
 from mia_tui.tui.runs.run_table import RunLine, RunTable
 from mia_tui.tui.runs.table_view import FILTERS, SORTS, RunTableView, detail
 from mia_tui.tui.runs.watch import RunTableWatch
+from mia_tui.tui.screen import KeyedScreen
 from mia_tui.tui.widgets.key_line import KeyLine
 from mia_tui.tui.widgets.text_block import TextBlock
-
-Answer = TypeVar("Answer")
 
 _LEAST_NAME = 8  # of the dataset
 
 
-class RunsScreen(Screen[OpenImages | None]):
+class RunsScreen(KeyedScreen[OpenImages | None]):
     """The runs of a dataset; the result is images that the person wants to see, or None.
 
     Args:
@@ -40,7 +37,7 @@ class RunsScreen(Screen[OpenImages | None]):
     """
 
     SCOPE = "runs"
-    AUTO_FOCUS = ""
+    commands: "RunTableCommands"
 
     class RunsRead(Message):
         """Something about the runs is different."""
@@ -56,16 +53,14 @@ class RunsScreen(Screen[OpenImages | None]):
             super().__init__()
             self.error = error
 
-    def __init__(self, place: Place, context: Context, *, started: RunDir | None = None) -> None:
-        super().__init__()
-        bind_keys(self, self.SCOPE, context.user.keys)
+    def __init__(self, place: OpenDataset, context: Context, *, started: RunDir | None = None) -> None:
+        super().__init__(context)
         self._key_line = KeyLine(context.ink, key_hints(self.SCOPE, context.user.keys))
-        self._place, self._shared, self._ink = place, context, context.ink
+        self._place, self._ink = place, context.ink
         self.view = RunTableView()
         if started is not None:
             self.view.want(started.path)
         self.commands = RunTableCommands(self, place, context)
-        self.queue = CommandQueue(begin=self._begin, done=self._show, failed=self._fail, slow=lambda _: None)
         self._looked = False
         self._title = TextBlock(id="runs-title")
         self._heading = TextBlock(id="runs-heading")
@@ -74,8 +69,8 @@ class RunsScreen(Screen[OpenImages | None]):
         self._message = TextBlock(id="runs-message")
         self._watch = RunTableWatch(
             RunSummaries.of_dataset(place.dataset, place.state),
-            lambda rows: self._tell(self.RunsRead(rows)),
-            lambda error: self._tell(self.RunsUnreadable(error)),
+            lambda rows: self.post_from_thread(self.RunsRead(rows)),
+            lambda error: self.post_from_thread(self.RunsUnreadable(error)),
         )
 
     def compose(self) -> ComposeResult:
@@ -88,7 +83,6 @@ class RunsScreen(Screen[OpenImages | None]):
 
     def on_mount(self) -> None:
         self._watch.thread.start()
-        self.run_worker(self.queue.run(), group="commands", name="commands")
 
     def on_unmount(self) -> None:
         self._watch.thread.stop()
@@ -100,7 +94,7 @@ class RunsScreen(Screen[OpenImages | None]):
         self._watch.thread.resume()
 
     def on_resize(self) -> None:
-        self.call_after_refresh(self._show)
+        self.call_after_refresh(self.show)
 
     @property
     def idle(self) -> bool:
@@ -110,17 +104,11 @@ class RunsScreen(Screen[OpenImages | None]):
     # For the commands
 
     def say(self, message: str) -> None:
-        if (
-            self.is_running
-        ):  # the screen may have been left while a prediction or a deletion was still at work
+        if self.is_running:  # it may have been left while a prediction or a deletion was still at work
             self._message.update(self._ink.shown(message))
 
-    async def ask(self, dialog: Screen[Answer]) -> Answer | None:
-        self.queue.forget_waiting()
-        return await self.app.push_screen_wait(dialog)
-
-    def beside(self, work: Command) -> None:
-        self.app.run_worker(work(), group="beside")
+    def say_failed(self, message: str) -> None:
+        self.say(message)
 
     def look_now(self) -> None:
         self._watch.thread.look_now()
@@ -128,58 +116,41 @@ class RunsScreen(Screen[OpenImages | None]):
     def close(self, answer: OpenImages | None) -> None:
         self.dismiss(answer)
 
-    async def show_help(self) -> None:
-        from mia_tui.tui.help import HelpScreen
-
-        await self.ask(HelpScreen(self._shared, self.SCOPE))
-
     @property
     def page(self) -> int:
         return self._table.page
 
     # What comes from outside
 
-    def action_obey(self, name: str) -> None:
+    def do_command(self, command: str) -> None:
         moves = self.commands.moves()
-        if name in moves:
-            self.view.put(self.view.line + moves[name])
-            self._show()
+        if command in moves:
+            self.view.put(self.view.line + moves[command])
+            self.show()
         else:
-            self.queue.do(self.commands.by_name[name], opens=True)
+            super().do_command(command)
 
     @on(RunTable.Picked)
     def _pick(self, event: RunTable.Picked) -> None:
         self.view.put(event.line)
-        self._show()
+        self.show()
 
     @on(RunsRead)
     def _take(self, event: RunsRead) -> None:
         self._looked = True
         self.view.take(event.rows)
-        self._show()
+        self.show()
 
     @on(RunsUnreadable)
     def _take_trouble(self, event: RunsUnreadable) -> None:
         self._looked = True
         self.view.take(())
         self.say(str(event.error))
-        self._show()
-
-    def _tell(self, message: Message) -> None:
-        """Called in the thread, perhaps when the screen has been left."""
-        if self.is_running:
-            self.post_message(message)
+        self.show()
 
     # What is shown
 
-    def _begin(self) -> None:
-        self.say("")
-
-    def _fail(self, error: MiaError, dropped: int) -> None:
-        self.say(str(error))
-        self._show()
-
-    def _show(self) -> None:
+    def show(self) -> None:
         if not (self.is_attached and self._table.size.width):
             return
         columns, view, ink = self.size.width, self.view, self._ink
@@ -201,7 +172,7 @@ class RunsScreen(Screen[OpenImages | None]):
             return "Reading the runs"
         if self.view.known:
             return "No run is in this state."
-        return f"There are no runs yet. {self.commands.actions.key('new')} trains one."
+        return f"There are no runs yet. {self.key('new')} trains one."
 
 
 class RunTableCommands:
@@ -213,7 +184,7 @@ class RunTableCommands:
         context: What screens share.
     """
 
-    def __init__(self, screen: RunsScreen, place: Place, context: Context) -> None:
+    def __init__(self, screen: RunsScreen, place: OpenDataset, context: Context) -> None:
         self._screen, self._view, self._place, self._context = screen, screen.view, place, context
         self.actions = RunActions(screen, place, context)
         self.by_name: dict[str, Command] = {
@@ -262,7 +233,7 @@ class RunTableCommands:
 
         rows = [row for row in self._view.chosen if row.job is not None]
         if len(rows) < 2:
-            self._screen.say(f"Mark two runs or more with {self.actions.key('mark')}, then compare them.")
+            self._screen.say(f"Mark two runs or more with {self._screen.key('mark')}, then compare them.")
             return
         await self._screen.ask(CompareScreen(rows, self._context))
 

@@ -26,7 +26,7 @@ from mia_tui.text import printable
 from mia_tui.tui.context import Context
 from mia_tui.tui.dialogs import Question
 from mia_tui.tui.keyed_modal import KeyedModal
-from mia_tui.tui.places import Place
+from mia_tui.tui.open_dataset import OpenDataset
 from mia_tui.tui.training.config_form import fault_style
 from mia_tui.tui.training.form import in_words
 from mia_tui.tui.training.starting import start_run
@@ -48,7 +48,7 @@ class CheckScreen(KeyedModal[RunDir | None]):
     """
 
     def __init__(
-        self, place: Place, context: Context, config: TrainConfig, given: frozenset[str], command: str
+        self, place: OpenDataset, context: Context, config: TrainConfig, given: frozenset[str], command: str
     ) -> None:
         super().__init__()
         moves = {"down": 1, "up": -1, "page_next": _PAGE, "page_previous": -_PAGE}

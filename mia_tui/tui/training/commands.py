@@ -53,7 +53,7 @@ class TrainCommands:
             "load": self._load,
             "save": self._save,
             "leave": self._leave,
-            "help": self._help,
+            "help": screen.show_help,
         }
 
     def weights_here(self, backbone: str) -> bool | None:
@@ -160,16 +160,8 @@ class TrainCommands:
         return Path(text.strip()).expanduser() if text and text.strip() else None
 
     async def _may_replace(self, path: Path) -> bool:
-        from mia_tui.tui.dialogs import Question
-
-        answers = [("No", False), ("Replace", True)]
         text = f"{printable(path)} is there already."
-        return bool(await self._screen.ask(Question("Replace it?", text, answers)))
+        return await self._screen.confirm("Replace it?", text, no="No", yes="Replace")
 
     async def _leave(self) -> None:
         self._screen.leave(None)
-
-    async def _help(self) -> None:
-        from mia_tui.tui.help import HelpScreen
-
-        await self._screen.ask(HelpScreen(self._screen.context, self._screen.SCOPE))

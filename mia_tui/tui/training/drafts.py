@@ -7,7 +7,7 @@ not take its place.
 from pathlib import Path
 
 from mia_tui.config.train import TrainConfig
-from mia_tui.tui.places import Place
+from mia_tui.tui.open_dataset import OpenDataset
 from mia_tui.tui.training.form import Form
 
 _drafts: dict[tuple[Path, Path | None], Form] = {}
@@ -24,7 +24,7 @@ class Draft:
         form: To be typed into.
     """
 
-    def __init__(self, place: Place, base: TrainConfig | None) -> None:
+    def __init__(self, place: OpenDataset, base: TrainConfig | None) -> None:
         self._key = (place.dataset.resolve(), place.state) if base is None else None
         kept = None if self._key is None else _drafts.get(self._key)
         self.form = kept or Form(base)

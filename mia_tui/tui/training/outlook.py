@@ -10,7 +10,7 @@ from mia_tui.dataset.model import Part
 from mia_tui.errors import ConfigError, MiaError
 from mia_tui.runs.preflight.prepare import Dataset, prepare_training, read_dataset
 from mia_tui.runs.record.job import Sample
-from mia_tui.tui.places import Place
+from mia_tui.tui.open_dataset import OpenDataset
 from mia_tui.tui.training.form import SPLIT_FIELDS, field_named_in, in_words
 
 # Settings that the numbers below depend on.
@@ -59,7 +59,7 @@ class EstimateThread:
         on_ready: Called in the thread.
     """
 
-    def __init__(self, place: Place, on_ready: Callable[[StartEstimate], None]) -> None:
+    def __init__(self, place: OpenDataset, on_ready: Callable[[StartEstimate], None]) -> None:
         self._place, self._on_ready = place, on_ready
         self._changed = threading.Condition()
         self._wish: Wish | None = None

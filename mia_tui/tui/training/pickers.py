@@ -14,7 +14,7 @@ from mia_tui.errors import MiaError
 from mia_tui.runs.list.index import runs_of
 from mia_tui.text import printable
 from mia_tui.tui.dialogs import Choice, PickDialog
-from mia_tui.tui.places import Place
+from mia_tui.tui.open_dataset import OpenDataset
 from mia_tui.tui.training.form_words import choice_words, gmacs_at, is_timm
 from mia_tui.tui.training.machine import Machine
 from mia_tui.tui.widgets.ink import Ink
@@ -112,7 +112,7 @@ def weights(config: TrainConfig, here: bool, ours: Sequence[Path], ink: Ink) -> 
     )
 
 
-def weights_of_runs(place: Place, backbone: str) -> list[Path]:
+def weights_of_runs(place: OpenDataset, backbone: str) -> list[Path]:
     """The best weights of the dataset's runs with a network, the newest first; for a thread."""
     found = []
     try:

@@ -17,8 +17,8 @@ from mia_tui.terminal.model import Picture, Terminal
 from mia_tui.terminal.pictures import draw_picture
 from mia_tui.text import printable
 from mia_tui.tui.context import Context
+from mia_tui.tui.open_dataset import OpenDataset
 from mia_tui.tui.pictures.image_view import NO_IMAGES, ImageView
-from mia_tui.tui.places import Place
 from mia_tui.tui.training.outlook import StartEstimate
 from mia_tui.tui.training.previewer import COLUMNS, Previewer
 from mia_tui.tui.widgets.text_block import TextBlock
@@ -53,7 +53,7 @@ class PreviewPane(Vertical):
             super().__init__()
             self.picture = picture
 
-    def __init__(self, place: Place, context: Context, *, id: str) -> None:
+    def __init__(self, place: OpenDataset, context: Context, *, id: str) -> None:
         super().__init__(id=id)
         self._place, self._ink = place, context.ink
         self._terminal = _for_sheets(context.terminal)

@@ -1,23 +1,19 @@
 """The form of a training: the settings of the command line, section by section, checked while they are typed."""
 
-from typing import TypeVar
-
 from rich.text import Text
 from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.message import Message
-from textual.screen import ModalScreen, Screen
 
 from mia_tui.config.command import train_command
 from mia_tui.config.train import TrainConfig
-from mia_tui.errors import MiaError
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.text import printable
 from mia_tui.tui.context import Context
-from mia_tui.tui.keys.bindings import bind_keys, key_hints, obey_key
-from mia_tui.tui.keys.command_queue import CommandQueue
-from mia_tui.tui.places import Place
+from mia_tui.tui.keys.bindings import key_hints
+from mia_tui.tui.open_dataset import OpenDataset
+from mia_tui.tui.screen import KeyedScreen
 from mia_tui.tui.training.commands import TrainCommands
 from mia_tui.tui.training.config_form import ConfigForm
 from mia_tui.tui.training.drafts import Draft
@@ -33,8 +29,6 @@ from mia_tui.tui.widgets.section_tabs import SectionTabs
 from mia_tui.tui.widgets.text_block import TextBlock
 from mia_tui.tui.widgets.text_line import TextLine
 
-Answer = TypeVar("Answer")
-
 WIDE_COLUMNS = 110
 """From this width on, the sections stand on the left."""
 
@@ -44,7 +38,7 @@ _LEAST_FORM = 44  # without a side, where less would be left
 _LOOK_AFTER_S = 0.3  # after the last key: looking takes the interpreter from the typing
 
 
-class TrainScreen(Screen[RunDir | None]):
+class TrainScreen(KeyedScreen[RunDir | None]):
     """Ends with the run that was started or queued, or None.
 
     Args:
@@ -55,7 +49,7 @@ class TrainScreen(Screen[RunDir | None]):
     """
 
     SCOPE = "train"
-    AUTO_FOCUS = ""
+    commands: TrainCommands
 
     class Looked(Message):
         """What the data say to the settings."""
@@ -72,12 +66,11 @@ class TrainScreen(Screen[RunDir | None]):
             self.machine = machine
 
     def __init__(
-        self, place: Place, context: Context, *, base: TrainConfig | None = None, title: str = ""
+        self, place: OpenDataset, context: Context, *, base: TrainConfig | None = None, title: str = ""
     ) -> None:
-        super().__init__()
-        bind_keys(self, self.SCOPE, context.user.keys)
+        super().__init__(context)
         self._key_line = KeyLine(context.ink, key_hints(self.SCOPE, context.user.keys))
-        self.place, self.context, self._ink = place, context, context.ink
+        self.place, self._ink = place, context.ink
         self._title = title or f"Train on {printable(place.dataset.resolve().name)}"
         self._draft = Draft(place, base)
         self.view = FormView(self._draft.form)
@@ -85,7 +78,6 @@ class TrainScreen(Screen[RunDir | None]):
         self.outlook: StartEstimate | None = None
         self.preview = PreviewPane(place, context, id="train-preview")
         self.commands = TrainCommands(self)
-        self.queue = CommandQueue(begin=self._begin, done=self.show, failed=self._fail, slow=lambda _: None)
         ink = context.ink
         self._heading = TextLine(ink, id="train-heading")
         self._tabs = SectionTabs(ink, id="train-tabs")
@@ -95,7 +87,7 @@ class TrainScreen(Screen[RunDir | None]):
         self._help = TextBlock(id="train-help")
         self._command = TextBlock(id="train-command")
         self._message = TextBlock(id="train-message")
-        self._thread = EstimateThread(place, lambda outlook: self._tell(self.Looked(outlook)))
+        self._thread = EstimateThread(place, lambda outlook: self.post_from_thread(self.Looked(outlook)))
 
     def compose(self) -> ComposeResult:
         yield self._heading
@@ -111,8 +103,7 @@ class TrainScreen(Screen[RunDir | None]):
         yield self._key_line
 
     def on_mount(self) -> None:
-        self.run_worker(self.queue.run(), group="commands", name="commands")
-        look_at_machine(lambda machine: self._tell(self.MachineSeen(machine)))
+        look_at_machine(lambda machine: self.post_from_thread(self.MachineSeen(machine)))
         self.queue.do(self.commands.look_for_weights)
         self._look_soon()
         self.call_after_refresh(self.show)
@@ -142,8 +133,8 @@ class TrainScreen(Screen[RunDir | None]):
     def say(self, message: str) -> None:
         self._message.update(self._ink.shown(message))
 
-    async def ask(self, dialog: ModalScreen[Answer]) -> Answer | None:
-        return await self.app.push_screen_wait(dialog)
+    def say_failed(self, message: str) -> None:
+        self.say(message)
 
     def copy(self, text: str) -> None:
         self.app.copy_to_clipboard(text)
@@ -155,19 +146,17 @@ class TrainScreen(Screen[RunDir | None]):
 
     # Keys
 
-    def action_obey(self, name: str) -> None:
-        at_once = self.commands.at_once.get(name)
+    def do_command(self, command: str) -> None:
+        at_once = self.commands.at_once.get(command)
         if at_once is None:
-            self.queue.do(self.commands.by_name[name], opens=True)
+            super().do_command(command)
             return
         self.say("")
         at_once()
         self.show()
 
-    def on_key(self, event: events.Key) -> None:
+    def take_other_key(self, event: events.Key) -> None:
         """Letters go into the field, or open its list; what is left are editing keys."""
-        if obey_key(self, event):
-            return
         character = event.character if event.is_printable else None
         if character is not None:
             event.stop()
@@ -186,14 +175,14 @@ class TrainScreen(Screen[RunDir | None]):
             self.say("")
             self.show()
         elif text == "?":
-            self.action_obey("help")
+            self.obey("help")
         elif text == " ":
-            self.action_obey("open")
+            self.obey("open")
         elif self.view.kind(self.view.name) != "switch":
             is_first = not self.commands.begun
             self.commands.begun += text  # several may come in one burst
             if is_first:
-                self.action_obey("open")
+                self.obey("open")
 
     @on(ConfigForm.Pressed)
     def _pressed(self, event: ConfigForm.Pressed) -> None:
@@ -202,7 +191,7 @@ class TrainScreen(Screen[RunDir | None]):
         was_there = name == self.view.name
         self.view.go_to(name)
         if event.on_value and (was_there or self.view.kind(name) != "text"):
-            self.action_obey("open")
+            self.obey("open")
         self.show()
 
     @on(EntryList.Picked)
@@ -233,11 +222,6 @@ class TrainScreen(Screen[RunDir | None]):
     def _take_machine(self, event: MachineSeen) -> None:
         self.machine = event.machine
         self.show()
-
-    def _tell(self, message: Message) -> None:
-        """From a thread; after the screen has gone there is nobody to tell."""
-        if self.is_running:
-            self.post_message(message)
 
     _is_waiting = False
 
@@ -286,10 +270,3 @@ class TrainScreen(Screen[RunDir | None]):
         self._side.styles.width = self.preview.styles.width = side
         has_side, is_preview = width - side >= _LEAST_FORM, self.view.section == "Augmentation"
         self._side.display, self.preview.display = has_side and not is_preview, has_side and is_preview
-
-    def _begin(self) -> None:
-        self.say("")
-
-    def _fail(self, error: MiaError, dropped: int) -> None:
-        self.say(str(error))
-        self.show()

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
+from textual.message import Message
 from textual.strip import Strip
 
 from mia_tui.tui.keys.bindings import KeyHint
@@ -26,6 +27,13 @@ class KeyLine(TextLine):
         bare: Keep the terminal's own background, as beside images; else that of the app.
     """
 
+    class Pressed(Message):
+        """A key was clicked; the screen does its command."""
+
+        def __init__(self, command: str) -> None:
+            super().__init__()
+            self.command = command
+
     def __init__(self, ink: Ink, hints: Sequence[KeyHint], *, bare: bool = False) -> None:
         super().__init__(ink, id="keys", bare=bare)
         self._hints = tuple(hints)
@@ -35,10 +43,10 @@ class KeyLine(TextLine):
     def text(self) -> str:
         return " ".join(f"{hint.key} {hint.title}" for hint in self._hints)
 
-    async def on_click(self, event: events.Click) -> None:
-        for end, action in self._ends:
+    def on_click(self, event: events.Click) -> None:
+        for end, command in self._ends:
             if event.x < end:
-                await self.screen.run_action(action)
+                self.post_message(self.Pressed(command))
                 return
 
     def _line(self, width: int) -> Strip:
@@ -50,5 +58,5 @@ class KeyLine(TextLine):
                 break
             segments += [Segment(hint.key, _KEY), Segment(f" {hint.title} ", self._ink.dim())]
             used += columns + 1
-            self._ends.append((used, hint.action))
+            self._ends.append((used, hint.command))
         return Strip(segments).adjust_cell_length(width)

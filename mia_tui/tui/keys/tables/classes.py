@@ -30,4 +30,5 @@ SCOPE = make_scope(
         *shared("page_next", "page_previous", "first", "last", "undo", "redo", "help"),
         *shared("command_palette", "quit"),
     ),
+    all_open=True,
 )

@@ -19,8 +19,8 @@ _MARKED_WAYS = (
 _ACTIONS: tuple[Action, ...] = (
     Action("mark", ("space",), "Mark", "Mark this image, or take its mark away.", _GRID),
     Action("mark_all", ("ctrl+a",), "Mark all", "Mark all images that are shown.", _GRID),
-    Action("open", ("enter",), "Open", "Go to this image on the labelling screen.", _GRID),
-    Action("leave", ("escape",), "Back", "Take all marks away; without any, go back.", _GRID),
+    Action("open", ("enter",), "Open", "Go to this image on the labelling screen.", _GRID, opens=True),
+    Action("leave", ("escape",), "Back", "Take all marks away; without any, go back.", _GRID, opens=True),
     Action("left", ("left",), "Left", "Go to the image on the left.", _GRID),
     Action("right", ("right",), "Right", "Go to the image on the right.", _GRID),
     Action("up", ("up",), "Up", "Go up a line.", _GRID),

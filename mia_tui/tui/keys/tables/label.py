@@ -21,11 +21,12 @@ _ACTIONS: tuple[Action, ...] = (
         "Undo the linking of moved files",
         "Labels that went along with files that were moved go back to their former names.",
         _LABEL,
+        opens=True,
     ),
     Action(
         "auto", ("f9",), "Auto mode", "A class key assigns and goes on at once; again: only picks.", _LABEL
     ),
-    Action("pick", ("/",), "Find class", "Pick a class by typing some of its name.", _LABEL),
+    Action("pick", ("/",), "Find class", "Pick a class by typing some of its name.", _LABEL, opens=True),
     Action("next", ("right", "down"), "Next", "Go to the next image.", _MOVE),
     Action("previous", ("left", "up"), "Previous", "Go to the image before.", _MOVE),
     Action("page_next", ("pagedown",), "Page on", "Go a page of the list on.", _MOVE),
@@ -38,11 +39,20 @@ _ACTIONS: tuple[Action, ...] = (
         "skip", ("f4",), "Skip", "Mark this image as skipped and go on; again: take the mark away.", _MARK
     ),
     Action("flag", ("!",), "Flag", "Flag this image to come back to it; again: take the flag away.", _MARK),
-    Action("note", ("ctrl+n",), "Note", "Write a note on this image.", _MARK),
-    Action("find", ("ctrl+f",), "Find files", "Show only images whose path contains a text.", _MARK),
-    Action("filter", ("f5",), "Filter", "Show only some images: unlabelled, a class, flagged, …", _MARK),
-    Action("order", ("f6",), "Sort", "Sort by name, time, class or confidence.", _MARK),
-    Action("folders", ("ctrl+o",), "Folders", "Show only the images of one folder.", _MARK),
+    Action("note", ("ctrl+n",), "Note", "Write a note on this image.", _MARK, opens=True),
+    Action(
+        "find", ("ctrl+f",), "Find files", "Show only images whose path contains a text.", _MARK, opens=True
+    ),
+    Action(
+        "filter",
+        ("f5",),
+        "Filter",
+        "Show only some images: unlabelled, a class, flagged, …",
+        _MARK,
+        opens=True,
+    ),
+    Action("order", ("f6",), "Sort", "Sort by name, time, class or confidence.", _MARK, opens=True),
+    Action("folders", ("ctrl+o",), "Folders", "Show only the images of one folder.", _MARK, opens=True),
     Action(
         "rescan",
         ("ctrl+g",),
@@ -50,8 +60,17 @@ _ACTIONS: tuple[Action, ...] = (
         "Find images that came since, and miss gone ones.",
         _MARK,
     ),
-    Action("grid", ("f7",), "Grid", "See many images at once, mark some and set their class.", _MARK),
-    Action("classes", ("f8",), "Classes", "Add, rename, recolour, reorder, merge or archive classes.", _MARK),
+    Action(
+        "grid", ("f7",), "Grid", "See many images at once, mark some and set their class.", _MARK, opens=True
+    ),
+    Action(
+        "classes",
+        ("f8",),
+        "Classes",
+        "Add, rename, recolour, reorder, merge or archive classes.",
+        _MARK,
+        opens=True,
+    ),
     Action("zoom_in", ("+",), "Zoom in", "Enlarge the image, up to single pixels.", _LOOK),
     Action("zoom_out", ("-",), "Zoom out", "Make it smaller again.", _LOOK),
     Action("pan_left", ("shift+left", "ctrl+left"), "Pan left", "Move over the enlarged image.", _LOOK),
@@ -81,13 +100,18 @@ _ACTIONS: tuple[Action, ...] = (
         "Keep zoom and tones for the next image, or start each afresh.",
         _LOOK,
     ),
-    Action("train", ("ctrl+t",), "Train", "Train a network on the labels.", _APP),
+    Action("train", ("ctrl+t",), "Train", "Train a network on the labels.", _APP, opens=True),
     Action(
-        "runs", ("ctrl+u",), "Runs", "See the training runs: curves, confusions, start, stop, resume.", _APP
+        "runs",
+        ("ctrl+u",),
+        "Runs",
+        "See the training runs: curves, confusions, start, stop, resume.",
+        _APP,
+        opens=True,
     ),
     Action("list", ("ctrl+l",), "List", "Show or hide the list of files.", _APP),
-    Action("home", ("f10",), "Home", "Open another folder.", _APP),
-    Action("help", ("?",), "Keys", "Show all keys.", _APP),
+    Action("home", ("f10",), "Home", "Open another folder.", _APP, opens=True),
+    Action("help", ("?",), "Keys", "Show all keys.", _APP, opens=True),
     Action("command_palette", ("ctrl+p",), "Commands", "Find any command by typing.", _APP),
     Action("quit", ("ctrl+q",), "Quit", "Close the app; everything is saved already.", _APP),
 )

@@ -16,6 +16,7 @@ class Action:
         title: For footer and palette.
         help: One sentence.
         section: Heading in help.
+        opens: Whether another screen or a dialog is there afterwards, for which the next key is meant.
     """
 
     id: str
@@ -23,6 +24,7 @@ class Action:
     title: str
     help: str
     section: str
+    opens: bool = False
 
 
 @dataclass(frozen=True)
@@ -33,15 +35,23 @@ class Scope:
         keys: Its commands with the keys they have by themselves.
         actions: Its commands, in the order of help.
         footer: Ids of those that the footer shows; in a narrow terminal the first ones only.
+        opening: Ids of those after which the next key may be meant for another screen.
     """
 
     keys: KeyTable
     actions: tuple[Action, ...]
     footer: tuple[str, ...]
+    opening: frozenset[str]
 
 
 def make_scope(
-    name: str, where: str, actions: Iterable[Action], footer: str = "", *, typed: Typed = "nothing"
+    name: str,
+    where: str,
+    actions: Iterable[Action],
+    footer: str = "",
+    *,
+    typed: Typed = "nothing",
+    all_open: bool = False,
 ) -> Scope:
     """The table of a screen.
 
@@ -51,7 +61,9 @@ def make_scope(
         actions: Its commands, in the order of help.
         footer: Ids of those that the footer shows, with blanks between.
         typed: What letters and signs do there.
+        all_open: Whether any of its commands may open something: no key is hurried there.
     """
     actions = tuple(actions)
     keys = {action.id: action.keys for action in actions}
-    return Scope(KeyTable(name, where, keys, typed), actions, tuple(footer.split()))
+    opening = frozenset(action.id for action in actions if all_open or action.opens)
+    return Scope(KeyTable(name, where, keys, typed), actions, tuple(footer.split()), opening)

@@ -53,4 +53,5 @@ SCOPE = make_scope(
         *shared("page_next", "page_previous", "first", "last", "help", "command_palette", "quit"),
     ),
     "leave stop resume open pane_next help predict which_epoch matrix again change delete log_scale quit",
+    all_open=True,
 )

@@ -56,4 +56,5 @@ SCOPE = make_scope(
         *shared("page_next", "page_previous", "first", "last", "help", "command_palette", "quit"),
     ),
     "open new stop resume leave help predict delete compare again queue change mark order filter quit",
+    all_open=True,
 )

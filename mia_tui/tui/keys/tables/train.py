@@ -36,4 +36,5 @@ SCOPE = make_scope(
     (*_ACTIONS, *shared("command_palette", "quit")),
     "start open section_next leave help copy recipe load save reset other_images quit",
     typed="text",
+    all_open=True,
 )

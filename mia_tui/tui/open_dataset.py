@@ -1,4 +1,4 @@
-"""Where a screen stands, and where it sends the person next."""
+"""The dataset that is open, and images of it that a screen wants to be shown."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,8 +7,8 @@ from mia_tui.dataset.model import ImageKey
 
 
 @dataclass(frozen=True)
-class Place:
-    """A dataset in front of one person.
+class OpenDataset:
+    """A dataset that a person has opened.
 
     Attributes:
         dataset: Folder of images.
