@@ -313,7 +313,7 @@ def test_a_run_can_be_followed_and_stopped_while_it_works(mia: Mia, tmp_path: Pa
         watcher.stdout.close()
         assert watcher.wait(20) == 0
     assert head[1].split()[0] == "1/5"
-    assert f"{made.name} is stopped; `mia-tui train --resume {made.path}` goes on." in rest
+    assert f"{made.name} is stopped; `mia-tui train --resume {made.path}` continues it." in rest
     assert run_status(made) == "stopped"
 
 
