@@ -53,7 +53,6 @@ def started(
         protocol=1,
         attempt=attempt,
         resumed_at=resumed_at,
-        kind="train",
         pid=1,
         host="here",
         boot_id="",

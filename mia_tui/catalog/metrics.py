@@ -1,4 +1,4 @@
-"""Figures that can be watched during training; all follow from one confusion matrix (runs/evaluation/figures.py)."""
+"""Figures to watch in training, all computed from one confusion matrix (runs/evaluation/confusion.py)."""
 
 from typing import Literal
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mia_tui.config.train import Frames
     from mia_tui.dataset.dataset import Dataset
     from mia_tui.engine.inference.predict import Predictor
-    from mia_tui.runs.evaluation.evaluated_images import EvaluationView
+    from mia_tui.runs.evaluation.evaluation_set import EvaluationSet
 
 
 @click.command("evaluate", cls=Command)
@@ -74,7 +74,7 @@ def command(
 
     Classes are matched by name. Images that the run was trained on are never counted as unseen.
     """
-    from mia_tui.runs.evaluation.evaluated_images import judged_images
+    from mia_tui.runs.evaluation.evaluation_set import choose_evaluation_set
 
     report = Report(as_json=as_json)
     run, weights = find_network(run_text, trained or dataset, None if trained else state)
@@ -86,7 +86,7 @@ def command(
     network = load_network(report, weights, device, precision, max_megapixels)
     if network.card.frames != "first":
         found = read(network.card.frames)
-    evaluated = judged_images(found, network.card, run, split)  # type: ignore[arg-type]
+    evaluated = choose_evaluation_set(found, network.card, run, split)  # type: ignore[arg-type]
     for note in (*found.notes, *evaluated.notes):
         report.warn(note)
     confusion = _count_confusion(report, network, dataset, evaluated, batch_size, tta)
@@ -96,7 +96,7 @@ def command(
 
 
 def _count_confusion(
-    report: Report, network: "Predictor", root: Path, evaluated: "EvaluationView", batch_size: int, tta: bool
+    report: Report, network: "Predictor", root: Path, evaluated: "EvaluationSet", batch_size: int, tta: bool
 ) -> "np.ndarray":
     """The confusion matrix (C, C), rows truth; unreadable images are left out, with a warning."""
     import numpy as np
@@ -136,11 +136,11 @@ def _warn_of_absent_classes(report: Report, confusion: "np.ndarray", classes: li
 
 
 def _show_figures(
-    report: Report, confusion: "np.ndarray", evaluated: "EvaluationView", classes: list[str]
+    report: Report, confusion: "np.ndarray", evaluated: "EvaluationSet", classes: list[str]
 ) -> None:
     import msgspec
 
-    from mia_tui.runs.evaluation.figures import figures, per_class
+    from mia_tui.runs.evaluation.confusion import figures, per_class
 
     values = figures(confusion)
     rows = [msgspec.to_builtins(row) for row in per_class(confusion, classes)]

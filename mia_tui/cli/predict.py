@@ -33,7 +33,7 @@ from mia_tui.text import join_names, printable
 if TYPE_CHECKING:
     from mia_tui.dataset.model import ImageKey
     from mia_tui.engine.inference.predict import Predictor
-    from mia_tui.runs.prediction.predictions import Header, PartialFile, Row
+    from mia_tui.runs.prediction.predictions import PartialFile, PredictionHeader, PredictionRow
     from mia_tui.runs.record.layout import RunDir
 
 _ROWS_AT_ONCE = 256
@@ -182,8 +182,8 @@ def _rows(
     keys: "Iterator[ImageKey]",
     batch_size: int,
     tta: bool,
-) -> "Iterator[Row]":
-    from mia_tui.runs.prediction.predictions import Row
+) -> "Iterator[PredictionRow]":
+    from mia_tui.runs.prediction.predictions import PredictionRow
     from mia_tui.text import encode_name
 
     try:
@@ -191,7 +191,7 @@ def _rows(
             root, keys, batch_size=batch_size, tta=tta, on_wait=report_waiting(report)
         ):
             probabilities = None if prediction.probabilities is None else prediction.probabilities.tolist()
-            yield Row(
+            yield PredictionRow(
                 encode_name(prediction.key.path), prediction.key.frame, probabilities, prediction.problem
             )
     except AwayError as error:
@@ -202,7 +202,7 @@ def _rows(
 def _write_output(
     report: Report,
     out: Path,
-    header: "Header",
+    header: "PredictionHeader",
     dataset: Path | None,
     state: Path | None,
     root: Path | None,

@@ -26,10 +26,10 @@ from mia_tui.config.fields import Value, fields, show_value
 from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.model import PARTS
 from mia_tui.errors import RunError
-from mia_tui.runs.list.home import job_here
 from mia_tui.runs.list.index import find_run, no_runs_hint, runs_of
+from mia_tui.runs.list.moved_dataset import current_job
 from mia_tui.runs.list.words import (
-    judged_in_epoch,
+    evaluated_in_epoch,
     left_out_sentences,
     shown_status,
     status_sentence,
@@ -46,7 +46,7 @@ from mia_tui.runs.worker.liveness import Status, run_status
 from mia_tui.text import counted, encode_name, name_some, printable
 
 if TYPE_CHECKING:
-    from mia_tui.runs.evaluation.figures import SavedConfusion
+    from mia_tui.runs.evaluation.confusion import SavedConfusion
 
 _LOOK_EVERY_S = 0.5
 _AT_WORK: frozenset[Status] = frozenset({"starting", "running", "unknown"})
@@ -226,7 +226,7 @@ def list_row(run: RunDir) -> dict[str, Any]:
     Raises:
         RunError: If the run cannot be read.
     """
-    return _summary(run, job_here(run), read_state(run), run_status(run))
+    return _summary(run, current_job(run), read_state(run), run_status(run))
 
 
 def damaged_row(run: RunDir) -> dict[str, Any]:
@@ -272,9 +272,9 @@ def view_run(run: RunDir) -> RunView:
     Raises:
         RunError: If the run cannot be read.
     """
-    from mia_tui.runs.evaluation.figures import load_confusion
+    from mia_tui.runs.evaluation.confusion import load_confusion
 
-    job, state, status, troubles = job_here(run), read_state(run), run_status(run), []
+    job, state, status, troubles = current_job(run), read_state(run), run_status(run), []
     best, images = None, Counter[str]()
     try:
         images.update(sample.split for sample in run.samples())
@@ -361,7 +361,7 @@ def _record(view: RunView) -> dict[str, Any]:
 
 
 def _figures(best: "SavedConfusion") -> dict[str, Any]:
-    from mia_tui.runs.evaluation.figures import figures, per_class
+    from mia_tui.runs.evaluation.confusion import figures, per_class
 
     return {
         "epoch": best.epoch,
@@ -420,10 +420,10 @@ def _print_trouble(report: Report, state: RunState) -> None:
 
 
 def _print_best(report: Report, best: "SavedConfusion", state: RunState) -> None:
-    from mia_tui.runs.evaluation.figures import figures, per_class
+    from mia_tui.runs.evaluation.confusion import figures, per_class
 
     report.say()
-    report.say(f"Epoch {best.epoch} on {best.split}{judged_in_epoch(state, best.epoch)}:")
+    report.say(f"Epoch {best.epoch} on {best.split}{evaluated_in_epoch(state, best.epoch)}:")
     report.confusion(best.counts.tolist(), best.classes)
     report.say()
     report.per_class(msgspec.to_builtins(per_class(best.counts, best.classes)))

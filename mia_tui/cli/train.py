@@ -110,8 +110,8 @@ def _show_config(report: Report, resume: str | None, settings: dict[str, Any]) -
 
 
 def _find(text: str, dataset: Path | None, state: Path | None, given: list[str]) -> "RunDir":
-    from mia_tui.runs.list.home import settle
     from mia_tui.runs.list.index import find_run, remember_run
+    from mia_tui.runs.list.moved_dataset import update_dataset_path
     from mia_tui.runs.worker.liveness import run_status
 
     if given:
@@ -126,7 +126,7 @@ def _find(text: str, dataset: Path | None, state: Path | None, given: list[str])
             f"The run {printable(run.name)} is finished, so there is nothing to resume.",
             f"To train on from its weights: --weights {shlex.quote(str(run.best_weights))}.",
         )
-    settle(run, dataset)
+    update_dataset_path(run, dataset)
     remember_run(run)
     return run
 
@@ -215,7 +215,7 @@ def _warn_before_start(report: Report, message: str, hint: str | None = None) ->
 
 def start_detached(report: Report, run: "RunDir") -> int:
     """Start the run in a worker process, and print how to watch and stop it."""
-    from mia_tui.runs.list.housekeeping import wait_until_started
+    from mia_tui.runs.list.lifecycle import wait_until_started
     from mia_tui.runs.worker.detach_risk import detach_risk
     from mia_tui.runs.worker.launch import spawn, wait_until_taken
 
@@ -242,7 +242,7 @@ def _acknowledge_stop() -> None:
 def run_in_front(report: Report, run: "RunDir") -> int:
     """Do a run in this process, show its progress, and return the exit code."""
     from mia_tui.cli.output.progress import EpochProgress
-    from mia_tui.runs.list.housekeeping import drop_stillborn
+    from mia_tui.runs.list.lifecycle import drop_untrained_run
     from mia_tui.runs.list.words import left_out_sentences
     from mia_tui.runs.record.events import Event
     from mia_tui.runs.record.state import read_state
@@ -261,7 +261,7 @@ def run_in_front(report: Report, run: "RunDir") -> int:
     for sentence in left_out_sentences(progress.state):
         report.warn(sentence)
     if result.error is not None:
-        drop_stillborn(run, result.error)
+        drop_untrained_run(run, result.error)
     if result.outcome == "finished":
         show_best(report, run, progress.state)
         _show_next(report, run)
@@ -272,8 +272,7 @@ def show_best(report: Report, run: "RunDir", state: "RunState") -> None:
     """Print the best epoch of a run: its confusion matrix and the figures of each class."""
     import msgspec
 
-    from mia_tui.runs.evaluation.figures import figures, load_confusion, per_class
-    from mia_tui.runs.list.words import judged_in_epoch
+    from mia_tui.runs.evaluation.confusion import figures, load_confusion, per_class
 
     path = run.confusion("best")
     if not path.exists():
@@ -281,7 +280,7 @@ def show_best(report: Report, run: "RunDir", state: "RunState") -> None:
     best = load_confusion(path)
     part = "validation part" if best.split == "val" else "training part"
     report.say()
-    report.say(f"Best epoch: {best.epoch}, evaluated on the {part}{judged_in_epoch(state, best.epoch)}.")
+    report.say(f"Best epoch: {best.epoch}, evaluated on the {part}{evaluated_in_epoch(state, best.epoch)}.")
     report.confusion(best.counts.tolist(), best.classes)
     report.say()
     report.per_class([msgspec.to_builtins(row) for row in per_class(best.counts, best.classes)])

@@ -1,1 +1,1 @@
-"""The protocol between a worker and whoever watches it; no torch, no terminal."""
+"""Runs: what a worker writes, how it is started, stopped and watched; no torch, no terminal."""

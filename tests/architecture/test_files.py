@@ -36,9 +36,9 @@ EXCEPTIONS = {
     "dataset/interchange/folders_export.py: target.hardlink_to": "makes a new name or fails",
     "dataset/interchange/folders_export.py: os.utime": "of a descriptor",
     "runs/worker/launch.py: os.utime": "of a descriptor",
-    "runs/list/left_behind.py: left.rename": "names a folder anew, or a link, and follows neither",
+    "runs/list/orphaned_state.py: left.rename": "names a folder anew, or a link, and follows neither",
     "runs/worker/signals.py: os.open": "only to see whose lock it is; it follows no link",
-    "runs/prediction/suggesting.py: os.truncate": "of a descriptor",
+    "runs/prediction/process.py: os.truncate": "of a descriptor",
     "runs/prediction/predictions.py: self._file.truncate": "of a file that `files` opened",
     "tui/pictures/image_view.py: shown.truncate": "of a line of text",
 }

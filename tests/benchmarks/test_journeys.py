@@ -46,7 +46,12 @@ F2_ENDS = (
     "TerminalWriter._write_all",
 )
 EPOCH_ENDS = ("RunDir.create", "spawn", "train", "EventLog.append", "RunState.apply")
-FRAME_ENDS = ("Suggesting.__init__", "write_suggestions", "LabelSession.set_suggestions", "ClassFrame.show")
+FRAME_ENDS = (
+    "PredictionProcess.__init__",
+    "write_suggestions",
+    "LabelSession.set_suggestions",
+    "ClassFrame.show",
+)
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,8 @@ from textual.pilot import Pilot
 import mia_tui.tui
 from mia_tui.catalog.metrics import METRICS
 from mia_tui.paths import StateFolder
-from mia_tui.runs.evaluation.figures import SavedConfusion, save_confusion
-from mia_tui.runs.record.events import Confusion, EpochEnded, Event, RunEnded, StepEnded
+from mia_tui.runs.evaluation.confusion import SavedConfusion, save_confusion
+from mia_tui.runs.record.events import ConfusionSaved, EpochEnded, Event, RunEnded, StepEnded
 from mia_tui.runs.record.job import JobClass
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.log import encode_event
@@ -129,7 +129,7 @@ async def paints_s(pilot: Pilot[None], screen: RunScreen) -> list[float]:
         state.apply(epoch(EPOCHS + number + 1))
         told = len(painted)
         begun = time.perf_counter()
-        screen.post_message(RunScreen.News(screen.run, replace(snapshot, state=state)))
+        screen.post_message(RunScreen.RunChanged(screen.run, replace(snapshot, state=state)))
         await _wait(pilot, lambda told=told: len(painted) > told)
         taken.append(time.perf_counter() - begun)
     return taken
@@ -207,7 +207,7 @@ def long_run(folder: Path, classes: int) -> RunDir:
         events += [step(number, place) for place in range(1, STEPS + 1)]
         events.append(epoch(number))
     events += [
-        Confusion(t=1.0, epoch=EPOCHS, split="val", file=f"confusion/{which}.json")
+        ConfusionSaved(t=1.0, epoch=EPOCHS, split="val", file=f"confusion/{which}.json")
         for which in ("last", "best")
     ]
     events.append(RunEnded(t=1.0, outcome="stopped"))

@@ -136,20 +136,20 @@ class Blink:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, images: Path, *, comes_back: bool) -> None:
         from mia_tui.engine.data import reader
-        from mia_tui.runs import away
+        from mia_tui.runs import disk
 
         self.images, self.elsewhere, self.read = images, images.with_name("elsewhere"), 0
-        self._decode, self._lock, wait_until = reader.decode_input, threading.Lock(), away.wait_until
+        self._decode, self._lock, wait_until = reader.decode_input, threading.Lock(), disk.wait_until_back
 
         def wait(*arguments: object) -> bool:
             threading.Timer(0.2, self.come_back).start()
             return wait_until(*arguments)  # type: ignore[arg-type]
 
         if comes_back:
-            monkeypatch.setattr(away, "wait_until", wait)
+            monkeypatch.setattr(disk, "wait_until_back", wait)
         monkeypatch.setattr(reader, "decode_input", self)
-        monkeypatch.setattr(away, "LOOK_EVERY_S", 0.02)
-        monkeypatch.setattr(away, "AWAY_S", 60.0 if comes_back else 0.1)
+        monkeypatch.setattr(disk, "LOOK_EVERY_S", 0.02)
+        monkeypatch.setattr(disk, "OUTAGE_S", 60.0 if comes_back else 0.1)
 
     def __call__(self, *arguments: object) -> object:
         with self._lock:

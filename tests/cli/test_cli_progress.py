@@ -8,14 +8,14 @@ from run_support import epoch_row, finished, started, step
 from mia_tui.cli import report
 from mia_tui.cli.output.progress import EpochProgress, clock
 from mia_tui.cli.report import Report
-from mia_tui.runs.record.events import EpochPlace, Event, Phase, Progress, UnknownEvent, Warned
+from mia_tui.runs.record.events import EpochPlace, Event, Phase, ProgressMade, UnknownEvent, Warned
 from mia_tui.runs.record.state import RunState
 
 RUN: list[Event] = [
     Phase(t=0.0, name="importing"),
     started(),
     Phase(t=1.0, name="loading", message="reading images."),
-    Progress(t=1.0, done=10, total=20),
+    ProgressMade(t=1.0, done=10, total=20),
     Phase(t=1.0, name="training"),
     step(1, 10),
     epoch_row(1, loss=0.9, macro_f1=0.5),

@@ -20,7 +20,7 @@ from mia_tui.cli.output.tables import FIGURES
 from mia_tui.cli.runs import settings_sentence
 from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.model import Part
-from mia_tui.runs.evaluation.figures import SavedConfusion, save_confusion
+from mia_tui.runs.evaluation.confusion import SavedConfusion, save_confusion
 from mia_tui.runs.list.index import remember_run
 from mia_tui.runs.record.events import Event, Failure, LeftOut, RunEnded, Warned
 from mia_tui.runs.record.job import Sample
@@ -306,14 +306,14 @@ def test_a_run_can_be_followed_and_stopped_while_it_works(mia: Mia, tmp_path: Pa
         answer = mia("runs", "stop", made.path)
         assert (
             answer.out
-            == f"{made.name} is asked to stop; it ends after its present step, with a checkpoint.\n"
+            == f"{made.name} is asked to stop; it ends after the current step, with a checkpoint.\n"
         )
         assert child.wait(20) == 0
         rest = watcher.stdout.read()
         watcher.stdout.close()
         assert watcher.wait(20) == 0
     assert head[1].split()[0] == "1/5"
-    assert f"{made.name} is stopped; `mia-tui train --resume {made.path}` goes on." in rest
+    assert f"{made.name} is stopped; `mia-tui train --resume {made.path}` continues it." in rest
     assert run_status(made) == "stopped"
 
 

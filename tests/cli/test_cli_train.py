@@ -154,5 +154,5 @@ def test_a_resumed_run_takes_another_number_of_threads_and_nothing_else(mia: Mia
     assert_refused(refused, 2, "so --epochs cannot be given")
     assert run.job().threads == 1
     answer = mia("train", "--resume", run.path, "--threads", 2, "--detach")
-    assert "The run goes on with 2 threads, after 1:" in answer.err and "last.pt is damaged" in answer.err
+    assert "The run continues with 2 threads, after 1:" in answer.err and "last.pt is damaged" in answer.err
     assert run.job().threads == 2

@@ -15,7 +15,7 @@ from run_support import make_run, wait_for
 
 from mia_tui.paths import StateFolder
 from mia_tui.runs.list.index import list_runs
-from mia_tui.runs.list.table import RunSummaries, RunSummary
+from mia_tui.runs.list.summaries import RunSummaries, RunSummary
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.state import read_state
 from mia_tui.runs.worker.control import KILL_AFTER_S, request_stop

@@ -1,4 +1,4 @@
-"""The run room as a person sees it, over real workers: hung up, killed, frozen, deleted, out of space."""
+"""The table of runs as a person sees it, over real workers: hung up, killed, frozen, deleted, out of space."""
 
 import os
 import shutil
@@ -66,12 +66,12 @@ def real_run(discs: Path) -> Iterator[RunDir]:
             os.kill(record.pid, signal.SIGKILL)
 
 
-def room(start: Open, *arguments: object) -> TerminalApp:
-    """The app in its run room."""
-    return to_room(start(*arguments, **SMALL))
+def run_table(start: Open, *arguments: object) -> TerminalApp:
+    """The app with the table of runs."""
+    return to_run_table(start(*arguments, **SMALL))
 
 
-def to_room(app: TerminalApp) -> TerminalApp:
+def to_run_table(app: TerminalApp) -> TerminalApp:
     app.wait_for("Assign")
     app.press("ctrl+u")
     app.wait_for("Runs of ")
@@ -95,7 +95,7 @@ def epochs_of(app: TerminalApp, name: str) -> int:
 def test_a_killed_worker_is_shown_as_lost_within_five_seconds(
     start: Open, images: Path, run: RunDir, worker: "subprocess.Popen[str]"
 ) -> None:
-    app = room(start, images)
+    app = run_table(start, images)
     wait_for(lambda: state_of(app, "resnet18") == "running")
     worker.kill()
     wait_for(lambda: state_of(app, "resnet18") == "lost", LOST_WITHIN_S)
@@ -105,7 +105,7 @@ def test_a_killed_worker_is_shown_as_lost_within_five_seconds(
 def test_a_frozen_worker_is_not_lost_hears_a_stop_when_it_thaws_and_saves(
     start: Open, images: Path, run: RunDir, worker: "subprocess.Popen[str]"
 ) -> None:
-    app = room(start, images)
+    app = run_table(start, images)
     wait_for(lambda: epochs_of(app, "resnet18") >= 1)
     os.kill(worker.pid, signal.SIGSTOP)
     done = len(read_state(run).epochs)
@@ -123,10 +123,10 @@ def test_a_frozen_worker_is_not_lost_hears_a_stop_when_it_thaws_and_saves(
     wait_for(lambda: state_of(app, "resnet18") == "stopped")
 
 
-def test_a_run_whose_folder_is_deleted_by_hand_goes_from_the_room(
+def test_a_run_whose_folder_is_deleted_by_hand_goes_from_the_table(
     start: Open, images: Path, run: RunDir, worker: "subprocess.Popen[str]"
 ) -> None:
-    app = room(start, images)
+    app = run_table(start, images)
     wait_for(lambda: state_of(app, "resnet18") == "running")
     shutil.rmtree(run.path, ignore_errors=True)  # a heartbeat may come in between
     shutil.rmtree(run.path, ignore_errors=True)
@@ -135,10 +135,10 @@ def test_a_run_whose_folder_is_deleted_by_hand_goes_from_the_room(
     assert not run.path.exists(), "the worker made its folder anew"
 
 
-def test_two_rooms_and_a_follower_see_the_same_run_and_a_killed_app_changes_nothing(
+def test_two_tables_and_a_follower_see_the_same_run_and_a_killed_app_changes_nothing(
     start: Open, images: Path, run: RunDir, worker: "subprocess.Popen[str]"
 ) -> None:
-    first, second = room(start, images), room(start, images)
+    first, second = run_table(start, images), run_table(start, images)
     for app in (first, second):
         wait_for(lambda app=app: epochs_of(app, "resnet18") >= 1)  # type: ignore[misc]
     first.kill()
@@ -155,13 +155,13 @@ def test_two_rooms_and_a_follower_see_the_same_run_and_a_killed_app_changes_noth
 def test_a_training_outlives_terminal_and_app_and_is_resumed_after_its_death(
     start: Open, discs: Path, real_run: RunDir
 ) -> None:
-    def open_room() -> TerminalApp:
+    def open_run_table() -> TerminalApp:
         app = start(discs, "--state", real_run.path.parent.parent, **SMALL)
         app.wait_for("Are these folders classes?")
         app.press("escape")
-        return to_room(app)
+        return to_run_table(app)
 
-    app = open_room()
+    app = open_run_table()
     app.wait_for("created")
     app.press("r")
     wait_for(lambda: epochs_of(app, "test_resnet") >= 2, LONG_S)
@@ -175,13 +175,13 @@ def test_a_training_outlives_terminal_and_app_and_is_resumed_after_its_death(
     wait_for(lambda: len(read_state(real_run).epochs) > done, LONG_S)
     assert read_record(real_run).pid == pid and run_status(real_run) == "running"
 
-    again = open_room()
+    again = open_run_table()
     wait_for(lambda: epochs_of(again, "test_resnet") >= done)
     again.kill()
     done = len(read_state(real_run).epochs)
     wait_for(lambda: len(read_state(real_run).epochs) > done, LONG_S)
 
-    last = open_room()
+    last = open_run_table()
     wait_for(lambda: state_of(last, "test_resnet") == "running")
     os.kill(pid, signal.SIGKILL)
     wait_for(lambda: state_of(last, "test_resnet") == "lost", LOST_WITHIN_S)
@@ -201,12 +201,12 @@ def test_on_a_full_disk_a_run_at_work_is_seen_stopped_and_deleted(tmp_path: Path
         from live_worker import start_worker
         from run_support import make_run, wait_for
         from mia_tui.runs.worker.control import request_stop
-        from mia_tui.runs.list.housekeeping import delete_run
-        from mia_tui.runs.list.table import RunSummaries
+        from mia_tui.runs.list.lifecycle import delete_run
+        from mia_tui.runs.list.summaries import RunSummaries
         disk = Path(sys.argv[1])
         run = make_run(disk / "mia", created_at=1e9)
         os.utime(run.path / "job.json", (1e9, 1e9))
-        worker, room = start_worker(run), RunSummaries([disk / "mia"])
+        worker, table = start_worker(run), RunSummaries([disk / "mia"])
         with (disk / "ballast").open("wb", buffering=0) as file:
             try:
                 while True:
@@ -214,14 +214,14 @@ def test_on_a_full_disk_a_run_at_work_is_seen_stopped_and_deleted(tmp_path: Path
             except OSError:
                 pass
         time.sleep(1.0)
-        [row] = room.look()
+        [row] = table.look()
         assert row.status == "running", row
         assert request_stop(run).signalled
         assert worker.wait(60) == 0
-        [row] = room.look()
+        [row] = table.look()
         said_so = row.status
         delete_run(run)
-        assert room.look() == () and not run.path.exists()
+        assert table.look() == () and not run.path.exists()
         print(said_so)
     """
     # Its last word found no room: all that can be seen is that no worker has it any more.
@@ -292,7 +292,7 @@ def test_on_the_screen_of_a_run_a_full_disk_is_said_and_with_space_again_it_goes
                 before = app.screen().count("is full")
                 app.press("r")  # in vain: a worker cannot even say that it is there
                 wait_for(lambda: app.screen().count("is full") > before, 60.0)
-                assert "left no word" not in app.screen(), app.screen()
+                assert "log is empty" not in app.screen(), app.screen()
                 wait_for(lambda: run_status(run) in ("failed", "lost"), 60.0)
                 shows(app, run_status(run), "is full")
 
@@ -305,7 +305,7 @@ def test_on_the_screen_of_a_run_a_full_disk_is_said_and_with_space_again_it_goes
                 shows(app, "running", "Training on")
                 assert "is full" not in said(app), app.screen()
                 app.press("s")
-                shows(app, "stopped", "R goes on from its checkpoint")
+                shows(app, "stopped", "R resumes it from its checkpoint")
             finally:
                 record = read_record(run)
                 if record is not None and not record.released:

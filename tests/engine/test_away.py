@@ -12,7 +12,7 @@ from mia_tui.engine.data import disk_watch
 from mia_tui.engine.data import reader as reader_module
 from mia_tui.engine.training import train as train_module
 from mia_tui.errors import AwayError, RunError
-from mia_tui.runs import away
+from mia_tui.runs import disk
 from mia_tui.runs.list.words import left_out_sentences
 from mia_tui.runs.record.events import EpochEnded, Phase, StepEnded, Warned
 from mia_tui.runs.record.layout import RunDir
@@ -27,9 +27,9 @@ HIDDEN = ".hidden"
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(train_module, "EMIT_EVERY_S", 0.0)
     monkeypatch.setattr("mia_tui.runs.worker.control._LOOK_EVERY_S", 0.0)
-    monkeypatch.setattr(away, "LOOK_EVERY_S", 0.05)
-    monkeypatch.setattr(away, "_LISTEN_EVERY_S", 0.01)
-    monkeypatch.setattr(away, "AWAY_S", 60.0)
+    monkeypatch.setattr(disk, "LOOK_EVERY_S", 0.05)
+    monkeypatch.setattr(disk, "_LISTEN_EVERY_S", 0.01)
+    monkeypatch.setattr(disk, "OUTAGE_S", 60.0)
 
 
 def some_images(run: RunDir, count: int, *parts: str) -> list[Path]:
@@ -153,7 +153,7 @@ def test_images_that_stay_away_end_a_run_with_a_checkpoint_it_can_be_resumed_fro
     train(whole)
     elsewhere = discs.with_name("elsewhere")
     with monkeypatch.context() as impatient:
-        impatient.setattr(away, "AWAY_S", 0.2)
+        impatient.setattr(disk, "OUTAGE_S", 0.2)
         result, _ = train(broken, on_event=at(StepEnded, lambda: discs.rename(elsewhere), epoch=2, step=1))
     assert result.outcome == "stopped" and isinstance(result.error, AwayError)
     assert str(discs) in result.error.message
@@ -228,7 +228,7 @@ def test_a_folder_of_a_run_that_stays_away_ends_the_attempt_and_the_last_checkpo
     runs = run.path.parent
     elsewhere = runs.with_name("elsewhere")
     with monkeypatch.context() as impatient:
-        impatient.setattr(away, "AWAY_S", 0.2)
+        impatient.setattr(disk, "OUTAGE_S", 0.2)
         result, _ = train(run, on_event=at(StepEnded, lambda: runs.rename(elsewhere), epoch=2, step=4))
     assert isinstance(result.error, AwayError) and "folder of the run" in result.error.message
     elsewhere.rename(runs)
@@ -239,7 +239,7 @@ def test_a_folder_of_a_run_that_stays_away_ends_the_attempt_and_the_last_checkpo
 def test_a_run_that_was_deleted_is_not_waited_for_as_a_drive_is(
     discs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(away, "GONE_S", 0.2)
+    monkeypatch.setattr(disk, "DELETED_S", 0.2)
     run = make_run(discs)
     result, _ = train(
         run, on_event=at(StepEnded, lambda: run.path.rename(run.path.with_name("x")), epoch=2, step=4)

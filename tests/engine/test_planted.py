@@ -20,10 +20,10 @@ from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import MiaError
 from mia_tui.paths import BACKUPS_FOLDER, StateFolder
 from mia_tui.runs.disk import make_folder
-from mia_tui.runs.list import housekeeping
-from mia_tui.runs.list.housekeeping import delete_run
+from mia_tui.runs.list import lifecycle
 from mia_tui.runs.list.index import list_runs
-from mia_tui.runs.prediction.predictions import Header, PartialFile, Row, convert
+from mia_tui.runs.list.lifecycle import delete_run
+from mia_tui.runs.prediction.predictions import PartialFile, PredictionHeader, PredictionRow, convert
 from mia_tui.runs.prediction.suggestions import newest_suggestions, write_suggestions
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.state import read_state
@@ -70,8 +70,8 @@ NAMES = sorted(named_in_code() | left_by_a_life())
 @pytest.fixture(autouse=True)
 def workers_start_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A deletion waits for half a minute for a worker that may be on its way."""
-    monkeypatch.setattr(housekeeping, "_STARTING_S", 0.1)
-    monkeypatch.setattr(housekeeping, "_SAVING_S", 0.1)
+    monkeypatch.setattr(lifecycle, "_STARTING_S", 0.1)
+    monkeypatch.setattr(lifecycle, "_SAVING_S", 0.1)
 
 
 @pytest.fixture
@@ -95,9 +95,9 @@ def label(state: StateFolder) -> None:
 
 def suggest(run: RunDir) -> None:
     make_folder(run.predictions, root=run.root)
-    header = Header("/data", "w", ["red", "blue"], run.name, False, 120.0)
+    header = PredictionHeader("/data", "w", ["red", "blue"], run.name, False, 120.0)
     partial = PartialFile(run.suggestions, header, [ImageKey("a.png")], root=run.root)
-    partial.append([Row("a.png", 0, [0.75, 0.25])])
+    partial.append([PredictionRow("a.png", 0, [0.75, 0.25])])
     partial.close()
     convert(run.suggestions, header, write_suggestions, root=run.root)
 

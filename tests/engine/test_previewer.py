@@ -17,14 +17,14 @@ from mia_tui.errors import DecodeError
 from mia_tui.previewer import make_sheet
 from mia_tui.runs.machine.system import process_runs, start_time
 from mia_tui.runs.record.job import Sample
-from mia_tui.runs.worker.preview import PreviewRequest, Row, decode_request, encode_line
+from mia_tui.runs.worker.preview import PreviewImage, PreviewRequest, decode_request, encode_line
 from mia_tui.tui.training.preview import Previewer
 
 CONFIG = TrainConfig(width=32, height=32, rotate90=1.0, seed=7)
 
 
 def request(root: Path, *names: str, config: TrainConfig = CONFIG, tile_px: int = 32) -> PreviewRequest:
-    rows = tuple(Row(number + 5, name, 0) for number, name in enumerate(names))
+    rows = tuple(PreviewImage(number + 5, name, 0) for number, name in enumerate(names))
     return PreviewRequest(1, config, str(root), rows, 3, tile_px)
 
 

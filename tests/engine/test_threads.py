@@ -90,7 +90,7 @@ def test_going_on_with_another_number_says_what_that_means(discs: Path) -> None:
     assert result.outcome == "finished" and device_of(events) == "CPU, 2 threads"
     [told] = warnings_of(events)
     assert (
-        told.startswith("The run goes on with 2 threads, after 1:") and "no longer equal to the bit" in told
+        told.startswith("The run continues with 2 threads, after 1:") and "no longer equal to the bit" in told
     )
 
 

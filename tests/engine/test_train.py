@@ -14,8 +14,8 @@ from mia_tui.engine.training import learner as learner_module
 from mia_tui.engine.training import train as train_module
 from mia_tui.engine.training.checkpoint import read_card, settle_best
 from mia_tui.errors import CheckpointError, DataError, RunError
-from mia_tui.runs.evaluation.figures import load_confusion
-from mia_tui.runs.record.events import CheckpointSaved, EpochEnded, Progress, RunStarted, Warned
+from mia_tui.runs.evaluation.confusion import load_confusion
+from mia_tui.runs.record.events import CheckpointSaved, EpochEnded, ProgressMade, RunStarted, Warned
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.state import read_state
 from mia_tui.runs.worker.control import StopRequest
@@ -322,7 +322,7 @@ def test_images_of_the_test_part_are_not_used(discs: Path) -> None:
     result, events = train(run)
     assert result.outcome == "finished"
     assert not [event for event in events if isinstance(event, Warned)]
-    totals = {event.total for event in events if isinstance(event, Progress)}
+    totals = {event.total for event in events if isinstance(event, ProgressMade)}
     assert totals == {sum(sample.split != "test" for sample in run.samples())}
 
 

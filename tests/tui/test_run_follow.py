@@ -16,17 +16,17 @@ import pytest
 from run_support import epoch_row, finished, make_run, python, started, step, wait_for
 from tui_support import make_context
 
-from mia_tui.runs.evaluation.figures import SavedConfusion, save_confusion
+from mia_tui.runs.evaluation.confusion import SavedConfusion, save_confusion
 from mia_tui.runs.machine.gpus import Gpu, gpus_of_process
 from mia_tui.runs.machine.system import host_name
-from mia_tui.runs.record.events import Confusion, Failure, Phase, RunEnded
+from mia_tui.runs.record.events import ConfusionSaved, Failure, Phase, RunEnded
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.log import EventLog, encode_event
 from mia_tui.runs.worker import liveness
 from mia_tui.runs.worker.liveness import SILENT_S as REMOTE_SILENT_S
 from mia_tui.runs.worker.liveness import WorkerLock, WorkerRecord
 from mia_tui.tui.runs import follow as run_follow
-from mia_tui.tui.runs.follow import SILENT_S, RunFollow, RunSnapshot
+from mia_tui.tui.runs.follow import SILENT_S, RunFollower, RunSnapshot
 from mia_tui.tui.runs.words import doing, figures_line
 
 WORKER = """
@@ -79,11 +79,11 @@ def worker(run: RunDir) -> Iterator[int]:
         process.wait()
 
 
-def follow(run: RunDir, clock: Clock) -> RunFollow:
-    return RunFollow(run, lambda _: None, clock=clock)
+def follow(run: RunDir, clock: Clock) -> RunFollower:
+    return RunFollower(run, lambda _: None, clock=clock)
 
 
-def looked(follow: RunFollow, clock: Clock, *, after_s: float = 1.5) -> RunSnapshot:
+def looked(follow: RunFollower, clock: Clock, *, after_s: float = 1.5) -> RunSnapshot:
     clock.now += after_s
     snapshot = follow.look()
     assert snapshot is not None
@@ -163,14 +163,15 @@ def test_that_a_full_disk_keeps_a_worker_from_telling_is_said_while_it_is_so(
         watch = follow(run, clock)
         assert "no step" not in doing(looked(watch, clock))
         assert doing(looked(watch, clock, after_s=SILENT_S + 2)) == (
-            "Training on the CPU; no step for 12 s. The disk that holds its folder is full: nothing can be told or "
-            "saved until some space is free."
+            "Training on the CPU; no step for 12 s. The disk that holds its folder is full: nothing can be written "
+            "or saved until some space is free."
         )
     assert doing(looked(watch, clock)) == (
-        "Its worker died. The disk that holds its folder is full: free some space, then R goes on from the beginning."
+        "Its worker died. The disk that holds its folder is full: "
+        "free some space, then R resumes it from the beginning."
     )
     disk["full"] = False
-    assert doing(looked(watch, clock)) == "Its worker died; R goes on from the beginning."
+    assert doing(looked(watch, clock)) == "Its worker died; R resumes it from the beginning."
 
 
 def test_of_a_run_that_failed_it_is_said_when_since_its_reason_may_be_gone(run: RunDir, clock: Clock) -> None:
@@ -194,7 +195,7 @@ def test_clocks_that_jump_make_no_silence(run: RunDir, clock: Clock, monkeypatch
 
 def test_a_stopped_process_is_running_and_a_killed_one_is_lost_within_five_seconds(run: RunDir) -> None:
     told: list[RunSnapshot] = []
-    watch = RunFollow(run, told.append)
+    watch = RunFollower(run, told.append)
     with worker(run) as pid:
         watch.start()
         wait_for(lambda: bool(told) and told[-1].status == "running")
@@ -334,28 +335,30 @@ def test_a_confusion_matrix_is_read_only_while_it_is_wanted_and_anew_with_each_e
         counts = np.full((2, 2), number)
         save_confusion(run.confusion("last"), SavedConfusion(number, "val", ("cat", "dog"), counts))
         write(
-            run, epoch_row(number), Confusion(t=number, epoch=number, split="val", file="confusion/last.json")
+            run,
+            epoch_row(number),
+            ConfusionSaved(t=number, epoch=number, split="val", file="confusion/last.json"),
         )
 
     watch = follow(run, clock)
     epoch_ends(1)
-    assert looked(watch, clock).verdict is None
+    assert looked(watch, clock).report is None
     watch.want("last")
-    verdict = looked(watch, clock).verdict
-    assert verdict is not None and verdict.matrix.epoch == 1 and read == ["last"]
+    report = looked(watch, clock).report
+    assert report is not None and report.matrix.epoch == 1 and read == ["last"]
     clock.now += 2
     assert watch.look() is None
     epoch_ends(2)
-    verdict = looked(watch, clock).verdict
-    assert verdict is not None and verdict.matrix.epoch == 2 and read == ["last", "last"]
+    report = looked(watch, clock).report
+    assert report is not None and report.matrix.epoch == 2 and read == ["last", "last"]
     watch.want(None)
-    assert looked(watch, clock).verdict is None
+    assert looked(watch, clock).report is None
 
 
 def test_a_damaged_confusion_matrix_is_named(run: RunDir, clock: Clock) -> None:
     run.confusion("last").parent.mkdir()
     run.confusion("last").write_bytes(b"[]")
-    write(run, started(), Confusion(t=1.0, epoch=1, split="val", file="confusion/last.json"))
+    write(run, started(), ConfusionSaved(t=1.0, epoch=1, split="val", file="confusion/last.json"))
     watch = follow(run, clock)
     watch.want("last")
     assert "last.json holds no confusion matrix" in looked(watch, clock).trouble

@@ -9,16 +9,16 @@ from run_support import epoch_row, make_run, started, wait_for
 from tui_support import make_images, opened, press, run, screen_text, told, type_text, wait_until
 
 from mia_tui.errors import RunError
-from mia_tui.runs.prediction import suggesting
-from mia_tui.runs.prediction.predictions import Header, Row
-from mia_tui.runs.prediction.suggesting import Suggesting
+from mia_tui.runs.prediction import process
+from mia_tui.runs.prediction.predictions import PredictionHeader, PredictionRow
+from mia_tui.runs.prediction.process import PredictionProcess
 from mia_tui.runs.prediction.suggestions import write_suggestions
 from mia_tui.runs.record.events import RunEnded
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.log import EventLog
 from mia_tui.runs.worker.liveness import WorkerLock
 from mia_tui.tui.label import background_tasks
-from mia_tui.tui.runs.news import RunNews, RunNewsWatch
+from mia_tui.tui.runs.watch import RunNews, RunNewsWatch
 
 
 @pytest.fixture
@@ -38,8 +38,8 @@ def trained(cells: Path) -> RunDir:
 def suggest(made: RunDir, dataset: Path) -> None:
     """As `mia-tui predict` leaves it: all images are round."""
     made.predictions.mkdir(exist_ok=True)
-    header = Header(str(dataset.resolve()), "w", ["round", "flat"], made.name, False, 100.0)
-    rows = [Row(path.name, 0, [0.9, 0.1]) for path in sorted(dataset.glob("*.png"))]
+    header = PredictionHeader(str(dataset.resolve()), "w", ["round", "flat"], made.name, False, 100.0)
+    rows = [PredictionRow(path.name, 0, [0.9, 0.1]) for path in sorted(dataset.glob("*.png"))]
     with made.suggestions.open("wb") as file:
         write_suggestions(file, header, rows)
 
@@ -129,32 +129,32 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Instead of `mia-tui predict`: waits for a file that tells its exit code."""
     program = tmp_path / "predicts.py"
     program.write_text(PREDICTS)
-    start = suggesting.start_program
+    start = process.start_program
     monkeypatch.setattr(
-        suggesting, "start_program", lambda words, log: start([words[0], str(program), *words[4:]], log)
+        process, "start_program", lambda words, log: start([words[0], str(program), *words[4:]], log)
     )
 
 
 def test_a_prediction_counts_what_is_done_and_is_never_started_twice(
     cells: Path, trained: RunDir, stand_in: None
 ) -> None:
-    work = Suggesting(trained, cells, cells / "mia")
+    work = PredictionProcess(trained, cells, cells / "mia")
     wait_for(lambda: work.done() == 2)
     assert not work.has_ended()
-    with pytest.raises(RunError, match="is predicting already"):
-        Suggesting(trained, cells, None)
+    with pytest.raises(RunError, match="is already predicting"):
+        PredictionProcess(trained, cells, None)
     (trained.predictions / "go").write_text("0")
     wait_for(work.has_ended)
     words = work.log.read_text()
     assert str(trained.path) in words and "'predict'" in words and str(cells / "mia") in words
-    again = Suggesting(trained, cells, None)
+    again = PredictionProcess(trained, cells, None)
     wait_for(again.has_ended)
 
 
 def test_a_prediction_that_fails_says_why(cells: Path, trained: RunDir, stand_in: None) -> None:
     trained.predictions.mkdir()
     (trained.predictions / "go").write_text("3")
-    work = Suggesting(trained, cells, None)
+    work = PredictionProcess(trained, cells, None)
     with pytest.raises(RunError, match=r"The prediction failed: .*--json"):
         wait_for(work.has_ended)
 

@@ -33,16 +33,21 @@ from tui_support import (
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.paths import StateFolder
-from mia_tui.runs.evaluation.figures import SavedConfusion, save_confusion
-from mia_tui.runs.evaluation.files import NOT_JUDGED, EvaluatedImages, judgements_file, save_judgements
+from mia_tui.runs.evaluation.confusion import SavedConfusion, save_confusion
+from mia_tui.runs.evaluation.epoch_predictions import (
+    NOT_EVALUATED,
+    EpochPredictions,
+    epoch_predictions_file,
+    save_epoch_predictions,
+)
 from mia_tui.runs.machine.gpus import Gpu
 from mia_tui.runs.record.events import (
     CheckpointSaved,
-    Confusion,
+    ConfusionSaved,
     Failure,
     LeftOut,
     Phase,
-    Progress,
+    ProgressMade,
     RunEnded,
     Warned,
 )
@@ -97,8 +102,8 @@ def a_run(folder: Path, *, classes: Sequence[str] = ("cat", "dog"), with_images:
     for which, epoch in (("last", 3), ("best", 2)):
         save_confusion(run.confusion(which), SavedConfusion(epoch, "val", tuple(classes), counts))
         if with_images:
-            given = np.array([predicted for _, _, predicted in CELLS] + [NOT_JUDGED])
-            save_judgements(judgements_file(run, which), EvaluatedImages(epoch, "val", given))
+            given = np.array([predicted for _, _, predicted in CELLS] + [NOT_EVALUATED])
+            save_epoch_predictions(epoch_predictions_file(run, which), EpochPredictions(epoch, "val", given))
     write(
         run,
         started(),
@@ -106,8 +111,8 @@ def a_run(folder: Path, *, classes: Sequence[str] = ("cat", "dog"), with_images:
         epoch_row(1, macro_f1=0.25, loss=1.5),
         epoch_row(2, macro_f1=0.75, loss=0.5),
         epoch_row(3, macro_f1=0.5, loss=0.75),
-        Confusion(t=4.0, epoch=3, split="val", file="confusion/last.json"),
-        Confusion(t=4.0, epoch=2, split="val", file="confusion/best.json"),
+        ConfusionSaved(t=4.0, epoch=3, split="val", file="confusion/last.json"),
+        ConfusionSaved(t=4.0, epoch=2, split="val", file="confusion/best.json"),
         CheckpointSaved(t=4.0, path="checkpoints/last.pt", epoch=3, is_best=False),
         finished(t=1e10),
     )
@@ -291,7 +296,7 @@ def test_a_run_that_stopped_because_a_disk_was_away_says_so(tmp_path: Path) -> N
             "Waiting for the run x to end.",
         ),
         (
-            [Phase(t=1.0, name="loading", message="reading images"), Progress(t=1.0, done=30, total=120)],
+            [Phase(t=1.0, name="loading", message="reading images"), ProgressMade(t=1.0, done=30, total=120)],
             "Reading images (30 of 120).",
         ),
         ([started(), Phase(t=1.0, name="training", message="on cpu, fp32"), step(1, 4)], "step 4/10"),
@@ -351,14 +356,14 @@ def test_names_with_control_characters_steer_nothing(tmp_path: Path) -> None:
 
 async def open_confusions(pilot: Pilot[Any]) -> None:
     await press(pilot, "4")
-    await see(pilot, "taken for" if "was taken for" in screen_text(pilot.app) else "of the class")
+    await see(pilot, "wrong" if "predicted as  " in screen_text(pilot.app) else "of the class")
 
 
-def test_the_best_epoch_is_judged_first_and_the_last_one_by_a_key(tmp_path: Path) -> None:
+def test_the_best_epoch_is_shown_first_and_the_last_one_by_a_key(tmp_path: Path) -> None:
     async def test() -> None:
         async with watched(a_run(tmp_path)) as pilot:
             await press(pilot, "3")
-            await see(pilot, "Best epoch, 2, on val: 5 images, 3 mistaken")
+            await see(pilot, "Best epoch, 2, on val: 5 images, 3 wrong")
             await press(pilot, "b")
             await see(pilot, "Last epoch, 3, on val")
             await press(pilot, "b")
@@ -372,7 +377,7 @@ def test_enter_on_a_cell_ends_with_its_images(tmp_path: Path) -> None:
         async with watched(a_run(tmp_path)) as pilot:
             await open_confusions(pilot)
             await press(pilot, "right")
-            assert "cat taken for dog: 2 images, 67% of the class " in screen_text(pilot.app)
+            assert "cat predicted as dog: 2 images, 67% of the class " in screen_text(pilot.app)
             await pilot.press("enter")
             await wait_until(pilot, lambda: pilot.app.ended)
             keys = (ImageKey("b.png"), ImageKey("c.png"))
@@ -381,7 +386,7 @@ def test_enter_on_a_cell_ends_with_its_images(tmp_path: Path) -> None:
     run_test(test())
 
 
-def test_enter_on_a_class_ends_with_all_its_images_the_mistaken_ones_first(tmp_path: Path) -> None:
+def test_enter_on_a_class_ends_with_all_its_images_wrong_predictions_first(tmp_path: Path) -> None:
     async def test() -> None:
         async with watched(a_run(tmp_path)) as pilot:
             await press(pilot, "3")
@@ -399,7 +404,7 @@ def test_a_run_of_an_earlier_version_says_that_it_has_no_images_to_open(tmp_path
         async with watched(a_run(tmp_path, with_images=False)) as pilot:
             await open_confusions(pilot)
             await press(pilot, "enter")
-            assert "does not tell which images these are" in told(pilot.app)
+            assert "does not record which images these are" in told(pilot.app)
             assert not pilot.app.ended
 
     run_test(test())
@@ -410,7 +415,7 @@ def test_an_empty_cell_is_said_to_be_empty(tmp_path: Path) -> None:
         async with watched(a_run(tmp_path, classes=("cat", "dog", "ox"))) as pilot:
             await open_confusions(pilot)
             await press(pilot, "end")
-            assert "ox taken for cat: no image" in screen_text(pilot.app)
+            assert "ox predicted as cat: no image" in screen_text(pilot.app)
             await press(pilot, "enter")
             assert "There is no image with truth ox, predicted cat." in told(pilot.app)
 
@@ -425,7 +430,7 @@ def test_above_fifty_classes_the_largest_confusions_are_listed_and_the_matrix_co
     async def test() -> None:
         async with watched(run) as pilot:
             await press(pilot, "4")
-            await see(pilot, "was taken for")
+            await see(pilot, "predicted as")
             lines = [line for line in screen_lines(pilot.app) if "class 00" in line]
             assert lines[0].split()[-2:] == ["2", "67%"] and lines[1].split()[-2:] == ["1", "50%"]
             await press(pilot, "down", "m")
@@ -450,7 +455,7 @@ def test_a_matrix_that_is_wider_than_the_terminal_follows_the_cursor(tmp_path: P
             for _ in range(49):
                 await pilot.press("right")
             await press(pilot, "end")
-            assert "class 049 recognised: no image" in screen_text(pilot.app)
+            assert "class 049 predicted correctly: no image" in screen_text(pilot.app)
 
     run_test(test())
 
@@ -573,7 +578,7 @@ def test_there_is_nothing_to_stop_or_resume_in_a_finished_run(tmp_path: Path) ->
             await press(pilot, "s")
             assert "There is nothing to stop" in screen_text(pilot.app)
             await press(pilot, "r")
-            assert "It is finished; C trains on from its weights." in screen_text(pilot.app)
+            assert "is finished; C trains on from its weights." in " ".join(screen_text(pilot.app).split())
 
     run_test(test())
 
@@ -582,17 +587,19 @@ def test_resuming_starts_a_worker_once(tmp_path: Path, monkeypatch: pytest.Monke
     run = an_idle_run(tmp_path)
     write(run, started(), RunEnded(t=1e10, outcome="stopped"))
     asked: list[RunDir] = []
-    monkeypatch.setattr("mia_tui.runs.list.housekeeping.resume_run", lambda run, dataset: asked.append(run))
+    monkeypatch.setattr(
+        "mia_tui.tui.runs.run_actions.resume_run", lambda run, after, dataset: asked.append(run)
+    )
 
     async def test() -> None:
         async with watched(run) as pilot:
-            await see(pilot, "R goes on from the beginning")
+            await see(pilot, "R resumes it from the beginning")
             await press(pilot, "r")
-            assert asked == [run] and "Going on." in screen_text(pilot.app)
+            assert asked == [run] and "continues with its settings." in screen_text(pilot.app)
         with WorkerLock(run):
             async with watched(run) as pilot:
                 await press(pilot, "r")
-                assert asked == [run] and "It is being worked on." in screen_text(pilot.app)
+                assert asked == [run] and "is being worked on." in screen_text(pilot.app)
 
     run_test(test())
 
@@ -605,7 +612,7 @@ def test_deleting_asks_first_and_then_goes_back(tmp_path: Path) -> None:
             await press(pilot, "x", "k")
             assert run.exists() and not pilot.app.ended
             await press(pilot, "x")
-            assert "Its figures, weights and checkpoints go for good" in screen_text(pilot.app)
+            await see(pilot, "labels and images stay")
             await pilot.press("d")
             await wait_until(pilot, lambda: pilot.app.ended)
             assert not run.path.exists() and pilot.app.result is None

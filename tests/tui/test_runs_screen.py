@@ -1,4 +1,4 @@
-"""The run room: what it shows of each run, what its keys do, what it asks before it deletes."""
+"""The table of runs: what it shows of each run, what its keys do, what it asks before it deletes."""
 
 import os
 import time
@@ -40,7 +40,7 @@ from mia_tui.runs.worker.liveness import WorkerLock, WorkerRecord
 from mia_tui.tui.context import Context
 from mia_tui.tui.labelling.controller import LabelController
 from mia_tui.tui.open_dataset import OpenDataset, OpenImages
-from mia_tui.tui.runs import table_commands
+from mia_tui.tui.runs import run_actions
 from mia_tui.tui.runs.compare import _settings_text
 from mia_tui.tui.runs.run_screen import RunScreen
 from mia_tui.tui.runs.table_screen import RunsScreen
@@ -74,7 +74,7 @@ def three(dataset: Path) -> list[RunDir]:
 
 
 @asynccontextmanager
-async def room(
+async def table(
     dataset: Path,
     *,
     size: tuple[int, int] = (80, 24),
@@ -107,7 +107,7 @@ def test_it_shows_state_network_epochs_figure_time_and_start_of_each_run(dataset
     three(dataset)
 
     async def test() -> None:
-        async with room(dataset) as pilot:
+        async with table(dataset) as pilot:
             words = line_of(pilot.app, "vgg19")
             assert words[:6] == ["finished", "vgg19", "2/20", "0.9000", "macro_f1", "0:20"]
             assert words[6:] == [time.strftime("%Y-%m-%d", time.localtime(1.71e9))]
@@ -119,12 +119,12 @@ def test_it_shows_state_network_epochs_figure_time_and_start_of_each_run(dataset
 
 def test_without_runs_it_says_which_key_trains_one(dataset: Path) -> None:
     async def test() -> None:
-        async with room(dataset) as pilot:
+        async with table(dataset) as pilot:
             assert "There are no runs yet. N trains one." in screen_text(pilot.app)
             await press(pilot, "enter", "s", "r", "x", "v", "space", "u", "a", "c")
             assert not pilot.app.ended
         own = make_context(user=UserConfig(keys={"runs.new": ("f9",)}))
-        async with room(dataset, context=own) as pilot:
+        async with table(dataset, context=own) as pilot:
             assert "There are no runs yet. F9 trains one." in screen_text(pilot.app)
 
     run(test())
@@ -150,7 +150,7 @@ def test_states_are_told_apart_in_words_also_without_colour(dataset: Path, unico
         context = make_context(colours="none", unicode=unicode, graphics="none")
         with WorkerLock(waiting), EventLog(waiting.events) as log:
             log.append(Phase(t=1.0, name="waiting", message="waiting for the run A to end"))
-            async with room(dataset, context=context) as pilot:
+            async with table(dataset, context=context) as pilot:
                 text = screen_text(pilot.app)
                 for state in ("finished", "starting", "waiting", "unknown", "lost", "damaged"):
                     assert sum(line[3:].startswith(state) for line in text.splitlines()) == 1, state
@@ -166,7 +166,7 @@ def test_a_run_at_work_moves_without_a_key(dataset: Path) -> None:
     async def test() -> None:
         with WorkerLock(live), EventLog(live.events) as log:
             log.append(started(t=1.0))
-            async with room(dataset) as pilot:
+            async with table(dataset) as pilot:
                 assert "0/9" in line_of(pilot.app, "running")
                 log.append(epoch_row(1, macro_f1=0.5))
                 log.append(msgspec.structs.replace(step(2, 1), t=65.0))
@@ -183,7 +183,7 @@ def test_a_run_whose_worker_dies_is_shown_as_lost(dataset: Path) -> None:
         lock = WorkerLock(live)
         with lock, EventLog(live.events) as log:
             log.append(started(t=1.0))
-            async with room(dataset) as pilot:
+            async with table(dataset) as pilot:
                 assert line_of(pilot.app, "resnet")[1] == "running"
                 lock.__exit__(None, None, None)
                 await wait_until(pilot, lambda: line_of(pilot.app, "resnet")[1] == "lost")
@@ -197,7 +197,7 @@ def test_rows_are_sorted_by_what_is_chosen_and_the_cursor_stays_on_its_run(datas
     three(dataset)
 
     async def test() -> None:
-        async with room(dataset) as pilot:
+        async with table(dataset) as pilot:
             await press(pilot, "down", "down", "o", "down", "down", "down", "down", "enter")
             assert order_of(pilot.app) == ["vgg19", "vgg16", "densenet121"]
             assert "sorted by best" in screen_text(pilot.app)
@@ -213,7 +213,7 @@ def test_a_filter_shows_the_runs_in_some_state(dataset: Path) -> None:
         log.append(started())
 
     async def test() -> None:
-        async with room(dataset) as pilot:
+        async with table(dataset) as pilot:
             await press(pilot, "f")
             assert "to resume (1)" in screen_text(pilot.app)
             await press(pilot, "down", "down", "down", "enter")
@@ -228,7 +228,7 @@ def test_a_run_is_deleted_after_a_question_and_only_then(dataset: Path) -> None:
     runs = three(dataset)
 
     async def test() -> None:
-        async with room(dataset) as pilot:
+        async with table(dataset) as pilot:
             await press(pilot, "x")
             assert f"Delete {runs[2].name}?" in screen_text(pilot.app)
             await press(pilot, "enter")  # the careful answer has the focus
@@ -245,7 +245,7 @@ def test_space_marks_a_run_and_stays_on_it_as_it_does_in_the_grid(dataset: Path)
     three(dataset)
 
     async def test() -> None:
-        async with room(dataset) as pilot:
+        async with table(dataset) as pilot:
             await press(pilot, "space")
             assert "1 marked" in screen_text(pilot.app)
             await press(pilot, "space")
@@ -264,11 +264,11 @@ def test_marked_runs_are_deleted_together_and_a_failure_is_said(
             raise RunError("It may be being worked on.")
         real(run)
 
-    real = table_commands.delete_run
-    monkeypatch.setattr(table_commands, "delete_run", delete)
+    real = run_actions.delete_run
+    monkeypatch.setattr(run_actions, "delete_run", delete)
 
     async def test() -> None:
-        async with room(dataset) as pilot:
+        async with table(dataset) as pilot:
             await press(pilot, "space", "down", "space", "x")
             assert "Delete 2 runs?" in screen_text(pilot.app)
             await press(pilot, "d")
@@ -278,7 +278,7 @@ def test_marked_runs_are_deleted_together_and_a_failure_is_said(
     run(test())
 
 
-def test_what_is_pressed_behind_the_key_that_opens_the_room_labels_nothing_when_it_is_left(
+def test_what_is_pressed_behind_the_key_that_opens_the_table_labels_nothing_when_it_is_left(
     tmp_path: Path,
 ) -> None:
     images = make_images(tmp_path / "images", 3, classes=["round", "long"])
@@ -295,13 +295,13 @@ def test_what_is_pressed_behind_the_key_that_opens_the_room_labels_nothing_when_
     run(test())
 
 
-def test_what_is_pressed_behind_the_key_that_opens_a_run_is_not_obeyed_when_the_room_is_back(
+def test_what_is_pressed_behind_the_key_that_opens_a_run_is_not_obeyed_when_the_table_is_back(
     dataset: Path,
 ) -> None:
     ended(dataset, 0.5, name="vgg16")
 
     async def test() -> None:
-        async with room(dataset) as pilot:
+        async with table(dataset) as pilot:
             for key in ("enter", "x"):  # all at once, as over a slow connection
                 pilot.app.post_message(Key(key, None))
             await wait_until(pilot, lambda: isinstance(pilot.app.screen, RunScreen))
@@ -317,7 +317,7 @@ def test_a_live_run_is_said_to_be_stopped_before_it_is_deleted(dataset: Path) ->
 
     async def test() -> None:
         with WorkerLock(live):
-            async with room(dataset) as pilot:
+            async with table(dataset) as pilot:
                 await press(pilot, "x")
                 assert "It is at work and will be stopped first." in " ".join(
                     screen_text(pilot.app).replace("│", " ").split()
@@ -334,7 +334,7 @@ def test_a_damaged_run_is_explained_and_can_be_deleted(dataset: Path) -> None:
     os.utime(bad.path / "job.json", (1e9, 1e9))
 
     async def test() -> None:
-        async with room(dataset) as pilot:
+        async with table(dataset) as pilot:
             await press(pilot, "enter")
             assert f"{bad.name} is damaged." in screen_text(pilot.app)
             await press(pilot, "r")
@@ -355,7 +355,7 @@ def test_runs_with_hostile_records_are_rows_and_the_others_go_on(dataset: Path) 
     by_name["folder"].events.mkdir()
 
     async def test() -> None:
-        async with room(dataset) as pilot:
+        async with table(dataset) as pilot:
             lines = screen_text(pilot.app).splitlines()
             assert sum("damaged" in line for line in lines) >= 2
             assert line_of(pilot.app, "finished")
@@ -368,7 +368,7 @@ def test_two_marked_runs_are_compared_by_figures_and_differing_settings(dataset:
     three(dataset)
 
     async def test() -> None:
-        async with room(dataset, size=(80, 30)) as pilot:
+        async with table(dataset, size=(80, 30)) as pilot:
             await press(pilot, "v")
             assert "Mark two runs or more with Space" in screen_text(pilot.app)
             await press(pilot, "down", "space", "down", "space", "v")
@@ -392,29 +392,29 @@ def test_stop_says_what_it_comes_to(dataset: Path, monkeypatch: pytest.MonkeyPat
     three(dataset)
 
     async def test() -> None:
-        async with room(dataset) as pilot:
+        async with table(dataset) as pilot:
             await press(pilot, "s")
             assert "There is nothing to stop" in screen_text(pilot.app)
-            monkeypatch.setattr(table_commands, "request_stop", lambda run: StopResult("running", 1.0))
+            monkeypatch.setattr(run_actions, "request_stop", lambda run: StopResult("running", 1.0))
             await press(pilot, "s")
-            assert "is asked to stop; it ends after its present step" in " ".join(
+            assert "is asked to stop; it ends after the current step" in " ".join(
                 screen_text(pilot.app).split()
             )
             killed: list[RunDir] = []
-            monkeypatch.setattr(table_commands, "kill_worker", killed.append)
+            monkeypatch.setattr(run_actions, "kill_worker", killed.append)
             doubt = "process 7 belongs to another user"
             monkeypatch.setattr(
-                table_commands, "request_stop", lambda run: StopResult("running", 1.0, doubt, is_late=True)
+                run_actions, "request_stop", lambda run: StopResult("running", 1.0, doubt, is_late=True)
             )
-            await press(pilot, "s", "e")
+            await press(pilot, "s", "k")
             assert f"it gets no signal, since {doubt}." in " ".join(screen_text(pilot.app).split())
             assert not killed
             monkeypatch.setattr(
-                table_commands, "request_stop", lambda run: StopResult("running", 1.0, is_late=True)
+                run_actions, "request_stop", lambda run: StopResult("running", 1.0, is_late=True)
             )
             await press(pilot, "s", "escape")
             assert not killed
-            await press(pilot, "s", "e")
+            await press(pilot, "s", "k")
             assert len(killed) == 1
 
     run(test())
@@ -429,15 +429,15 @@ def test_resume_and_queue_start_workers_and_errors_are_sentences(
         log.append(started())
     live = make_run(dataset / "mia", name="live", created_at=1.72e9)
     calls: list[tuple[RunDir, RunDir | None]] = []
-    monkeypatch.setattr(table_commands, "resume_run", lambda run, after, dataset: calls.append((run, after)))
+    monkeypatch.setattr(run_actions, "resume_run", lambda run, after, dataset: calls.append((run, after)))
 
     async def test() -> None:
         with WorkerLock(live):
-            async with room(dataset) as pilot:
+            async with table(dataset) as pilot:
                 await press(pilot, "u")
                 assert "is running already." in screen_text(pilot.app)
                 await press(pilot, "down", "r")
-                assert f"{lost.name} goes on with its settings." in screen_text(pilot.app)
+                assert f"{lost.name} continues with its settings." in screen_text(pilot.app)
                 await press(pilot, "u")
                 assert f"when {live.name}" in " ".join(screen_text(pilot.app).split())
                 assert calls == [(lost, None), (lost, live)]
@@ -466,7 +466,7 @@ def test_what_the_run_screen_wants_to_open_is_passed_on(
     monkeypatch.setattr("mia_tui.tui.runs.run_screen.RunScreen", Fake)
 
     async def test() -> None:
-        async with room(dataset) as pilot:
+        async with table(dataset) as pilot:
             await press(pilot, "down")
             await pilot.press("enter")
             await wait_until(pilot, lambda: pilot.app.ended)
@@ -488,7 +488,7 @@ class Form(Screen[RunDir | None]):
         self.dismiss(self.starts)
 
 
-def test_back_from_a_run_that_the_form_started_is_the_run_room_with_its_cursor_there_and_labels_nothing(
+def test_back_from_a_run_that_the_form_started_is_the_table_with_its_cursor_there_and_labels_nothing(
     dataset: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_images(dataset, 3, classes=["cat"])
@@ -511,13 +511,13 @@ def test_back_from_a_run_that_the_form_started_is_the_run_room_with_its_cursor_t
     run(test())
 
 
-def test_a_run_that_waits_for_another_is_shown_in_the_room(dataset: Path) -> None:
+def test_a_run_that_waits_for_another_is_shown_in_the_table(dataset: Path) -> None:
     ahead, waiting = three(dataset)[:2]
     job = msgspec.structs.replace(waiting.job(), after=str(ahead.path))
     (waiting.path / "job.json").write_bytes(msgspec.json.encode(job))
 
     async def test() -> None:
-        async with room(dataset, started=waiting) as pilot:
+        async with table(dataset, started=waiting) as pilot:
             assert "Runs of cells: 3" in screen_text(pilot.app)
             assert waiting.name in screen_text(pilot.app).splitlines()[-5]
 
@@ -529,7 +529,7 @@ def test_at_80_columns_marks_are_seen_beside_a_long_name_and_metrics_are_named_w
     ended(dataset, 0.5, name="vgg16")
 
     async def test() -> None:
-        async with room(dataset) as pilot:
+        async with table(dataset) as pilot:
             await press(pilot, "space")
             assert screen_text(pilot.app).splitlines()[0].endswith("1 marked")
             assert "best macro_f1 in epoch 1" in screen_text(pilot.app)
@@ -538,14 +538,14 @@ def test_at_80_columns_marks_are_seen_beside_a_long_name_and_metrics_are_named_w
 
 
 def test_many_differing_settings_are_listed_whole_where_a_table_has_no_room() -> None:
-    table = [
+    rows = [
         ["setting", *"ABCDEFGH"],
         ["loss", *["cross_entropy", "focal"] * 4],
         ["lr", *["0.001"] * 7, "0.1"],
     ]
-    shown = _settings_text(table, 78, make_context().ink).plain.splitlines()
+    shown = _settings_text(rows, 78, make_context().ink).plain.splitlines()
     assert shown == ["loss  ACEG cross_entropy  BDFH focal", "lr  ABCDEFG 0.001  H 0.1"]
-    assert "cross_entropy" in _settings_text(table, 200, make_context().ink).plain.splitlines()[1]
+    assert "cross_entropy" in _settings_text(rows, 200, make_context().ink).plain.splitlines()[1]
 
 
 @pytest.mark.parametrize("key", ["n", "a", "c"])
@@ -570,7 +570,7 @@ def test_the_form_gets_the_settings_of_the_run(
     monkeypatch.setattr("mia_tui.tui.training.screen.TrainScreen", Fake)
 
     async def test() -> None:
-        async with room(dataset) as pilot:
+        async with table(dataset) as pilot:
             await pilot.press(key)
             await wait_until(pilot, lambda: bool(asked))
             await settle(pilot)
@@ -588,7 +588,7 @@ def test_control_characters_in_names_reach_no_terminal(dataset: Path) -> None:
     evil.path.rename(evil.path.with_name("\x1b]0;evil\x07\x9b31m"))
 
     async def test() -> None:
-        async with room(dataset) as pilot:
+        async with table(dataset) as pilot:
             await press(pilot, "space", "x")
             text = screen_text(pilot.app)
             assert "\\x1b]0;evil" in text
@@ -607,7 +607,7 @@ def test_runs_are_compared_where_the_terminal_has_no_colours(
     context = make_context(colours="none", unicode=unicode, graphics="none")
 
     async def test() -> None:
-        async with room(dataset, context=context) as pilot:
+        async with table(dataset, context=context) as pilot:
             await press(pilot, "space", "down", "space", "v")
             text = screen_text(pilot.app)
             assert "AA A" in text and "BB B" in text, "curves are not told apart by letters"

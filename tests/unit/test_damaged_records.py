@@ -27,24 +27,24 @@ from mia_tui.dataset.split.assignment import META_SPLIT, stored_rule
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import MiaError, StoreError
 from mia_tui.paths import StateFolder, user_state
-from mia_tui.runs.evaluation.figures import (
+from mia_tui.runs.evaluation.confusion import (
     SavedConfusion,
     figures,
     load_confusion,
     per_class,
     save_confusion,
 )
-from mia_tui.runs.evaluation.files import (
-    EvaluatedImages,
-    images_judged,
-    judgements_file,
-    load_judgements,
-    save_judgements,
+from mia_tui.runs.evaluation.epoch_predictions import (
+    EpochPredictions,
+    epoch_predictions_file,
+    images_of_cell,
+    load_epoch_predictions,
+    save_epoch_predictions,
 )
-from mia_tui.runs.list.housekeeping import delete_run
 from mia_tui.runs.list.index import list_runs, recent_runs, remember_run
-from mia_tui.runs.list.table import RunSummaries
-from mia_tui.runs.prediction.predictions import Header, PartialFile, Row, convert
+from mia_tui.runs.list.lifecycle import delete_run
+from mia_tui.runs.list.summaries import RunSummaries
+from mia_tui.runs.prediction.predictions import PartialFile, PredictionHeader, PredictionRow, convert
 from mia_tui.runs.prediction.suggestions import newest_suggestions, write_suggestions
 from mia_tui.runs.record.job import Sample
 from mia_tui.runs.record.layout import RunDir
@@ -74,11 +74,17 @@ def run(tmp_path: Path) -> RunDir:
     )
     made.worker_json.write_bytes(msgspec.json.encode(record))
     save_confusion(made.confusion("best"), CONFUSION)
-    save_judgements(judgements_file(made, "best"), EvaluatedImages(1, "val", np.array([-1, 0])))
+    save_epoch_predictions(
+        epoch_predictions_file(made, "best"), EpochPredictions(1, "val", np.array([-1, 0]))
+    )
     made.predictions.mkdir()
-    header = Header(encode_name(str(tmp_path / "data")), "w", ["cat", "dog"], made.name, False, 120.0)
+    header = PredictionHeader(
+        encode_name(str(tmp_path / "data")), "w", ["cat", "dog"], made.name, False, 120.0
+    )
     with made.suggestions.open("wb") as file:
-        write_suggestions(file, header, [Row("a.png", 0, [0.25, 0.75]), Row("b.png", 1, [1.0, 0.0])])
+        write_suggestions(
+            file, header, [PredictionRow("a.png", 0, [0.25, 0.75]), PredictionRow("b.png", 1, [1.0, 0.0])]
+        )
     return made
 
 
@@ -132,9 +138,9 @@ def _figures(run: RunDir) -> None:
 
 
 def _images(run: RunDir) -> None:
-    judgements = load_judgements(judgements_file(run, "best"))
+    judgements = load_epoch_predictions(epoch_predictions_file(run, "best"))
     assert judgements is not None
-    images_judged(run.samples(), judgements, truth=0)
+    images_of_cell(run.samples(), judgements, truth=0)
 
 
 RECORDS = (
@@ -193,7 +199,7 @@ def test_an_image_of_a_class_that_the_run_has_not_is_refused(tmp_path: Path) -> 
 
 def test_a_failure_of_an_unknown_kind_is_an_error_of_a_run() -> None:
     from mia_tui.errors import RunError
-    from mia_tui.runs.list.housekeeping import _kind
+    from mia_tui.runs.list.lifecycle import _kind
 
     for name in ("ClassVar", "__name__", "", "no such", "MiaError.__init__"):
         assert _kind(name) is RunError
@@ -244,8 +250,8 @@ def test_a_changed_cache_of_weights_holds_none(tmp_path: Path, main: bytes) -> N
 
 def test_predictions_go_on_from_the_rows_that_are_right_and_from_no_others(tmp_path: Path) -> None:
     out, keys = tmp_path / "p.csv", [ImageKey("a.png"), ImageKey("b.png")]
-    header = Header("/data", "w", ["cat", "dog"], "run", False, 120.0)
-    rows = [Row("a.png", 0, [0.25, 0.75]), Row("b.png", 0, [1.0, 0.0])]
+    header = PredictionHeader("/data", "w", ["cat", "dog"], "run", False, 120.0)
+    rows = [PredictionRow("a.png", 0, [0.25, 0.75]), PredictionRow("b.png", 0, [1.0, 0.0])]
     partial = PartialFile(out, header, keys)
     partial.append(rows)
     partial.close()

@@ -11,7 +11,7 @@ from mia_tui.dataset.interchange.folders_export import portable, unportable, wri
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.scan.scan import scan
 from mia_tui.errors import DataError
-from mia_tui.runs.prediction.predictions import Header, PartialFile, Row, convert
+from mia_tui.runs.prediction.predictions import PartialFile, PredictionHeader, PredictionRow, convert
 
 DEVICES = ("CON", "con", "aux", "NUL.txt", "nul .tar.gz", "COM1", "lpt9.png", "COM¹", "CONIN$")
 SIGNS = ("C:", "a<b", "a>b", 'a"b', "a|b", "a?", "a*", "a\\b", "a\x1fb", "a\x7fb", "a.", "a ", "..", "\udcff")
@@ -84,9 +84,11 @@ def test_predictions_of_a_foreign_network_hold_no_raw_control_bytes_and_no_formu
     tmp_path: Path, suffix: str
 ) -> None:
     out = tmp_path / f"p.{suffix}"
-    header = Header("/data", "w", ["=cmd|' /C calc'!A0", "\x1b]0;x\x07\x9b"], "=run\x1b", False, 120.0)
+    header = PredictionHeader(
+        "/data", "w", ["=cmd|' /C calc'!A0", "\x1b]0;x\x07\x9b"], "=run\x1b", False, 120.0
+    )
     partial = PartialFile(out, header, [ImageKey("=1.png")])
-    partial.append([Row("=1.png", 0, [0.75, 0.25])])
+    partial.append([PredictionRow("=1.png", 0, [0.75, 0.25])])
     partial.close()
     convert(out, header)
     text = out.read_text()
@@ -101,9 +103,9 @@ def test_predictions_are_read_as_labels_with_the_classes_they_were_written_with(
     tmp_path: Path, name: str
 ) -> None:
     out = tmp_path / "p.csv"
-    header = Header("/data", "w", [name, "other"], "run", False, 120.0)
+    header = PredictionHeader("/data", "w", [name, "other"], "run", False, 120.0)
     partial = PartialFile(out, header, [ImageKey("a.png")])
-    partial.append([Row("a.png", 0, [0.75, 0.25])])
+    partial.append([PredictionRow("a.png", 0, [0.75, 0.25])])
     partial.close()
     convert(out, header)
     assert read_labels(out, scan_of("a.png")).labels == {ImageKey("a.png"): name}

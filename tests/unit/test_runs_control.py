@@ -284,12 +284,12 @@ def test_a_worker_whose_folder_was_deleted_stops_but_not_for_a_drive_that_comes_
         assert not asked(2.0)
         run.path.rename(elsewhere)
         assert not asked(2.0)
-        assert not asked(control.GONE_S - 1.0)
+        assert not asked(control.DELETED_S - 1.0)
         elsewhere.rename(run.path)
         assert not asked(2.0)
         run.path.rename(elsewhere)
         assert not asked(2.0)
-        assert asked(control.GONE_S)
+        assert asked(control.DELETED_S)
 
 
 def test_a_worker_whose_folder_is_away_with_all_around_it_goes_on_for_minutes(
@@ -300,7 +300,7 @@ def test_a_worker_whose_folder_is_away_with_all_around_it_goes_on_for_minutes(
     with StopRequest(run) as request:
         run.path.parent.rename(run.path.parent.with_name("elsewhere"))
         for _ in range(20):
-            now[0] += control.AWAY_S / 21
+            now[0] += control.OUTAGE_S / 21
             assert not request.requested()
-        now[0] += control.AWAY_S
+        now[0] += control.OUTAGE_S
         assert request.requested()

@@ -8,8 +8,8 @@ from run_support import epoch_row, make_run, started
 from mia_tui.dataset.recent import remember_dataset
 from mia_tui.errors import ConfigError, RunError
 from mia_tui.paths import StateFolder, user_state
-from mia_tui.runs.list.home import job_here
 from mia_tui.runs.list.index import find_run, list_runs, recent_runs, remember_run
+from mia_tui.runs.list.moved_dataset import current_job
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.log import EventLog
 
@@ -220,6 +220,6 @@ def test_a_job_with_folders_that_cannot_be_looked_at_is_found_where_it_lies(data
     nowhere = f"/{'x' * 300}"
     content = run.job_bytes().replace(str(dataset).encode(), nowhere.encode())
     (run.path / "job.json").write_bytes(content)
-    assert job_here(run).dataset == str(dataset.resolve())
+    assert current_job(run).dataset == str(dataset.resolve())
     run.put_dataset(Path(nowhere))
-    assert job_here(run).dataset == str(dataset.resolve())
+    assert current_job(run).dataset == str(dataset.resolve())

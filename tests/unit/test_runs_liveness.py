@@ -22,7 +22,7 @@ from mia_tui.runs.worker import liveness
 from mia_tui.runs.worker.liveness import (
     SILENT_S,
     STARTING_S,
-    Pulse,
+    StatusTracker,
     WorkerLock,
     WorkerRecord,
     probe_lock,
@@ -191,7 +191,7 @@ def test_a_run_is_not_taken_from_a_host_whose_clock_is_wrong_while_its_heart_bea
 def test_a_watcher_believes_a_beating_heart_whatever_the_clock_of_its_host(
     run: RunDir, skew_s: float
 ) -> None:
-    pulse, there = Pulse(), time.time() + skew_s
+    pulse, there = StatusTracker(), time.time() + skew_s
     leave(run, record(host="elsewhere", boot_id="x", heartbeat=there))
     assert pulse.status(run, tick=0.0) == ("running" if skew_s == 0.0 else "unknown")
     leave(run, record(host="elsewhere", boot_id="x", heartbeat=there + 5.0))

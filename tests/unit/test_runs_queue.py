@@ -11,19 +11,19 @@ import pytest
 from run_support import make_job, wait_for
 
 from mia_tui.paths import StateFolder
-from mia_tui.runs.list.housekeeping import delete_run
 from mia_tui.runs.list.index import list_runs
+from mia_tui.runs.list.lifecycle import delete_run
 from mia_tui.runs.record.events import Event, Phase
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.worker import queue
-from mia_tui.runs.worker.liveness import WorkerLock, WorkerRecord
-from mia_tui.runs.worker.queue import last_behind, last_in_line, lives, wait_for_turn
+from mia_tui.runs.worker.liveness import WorkerLock, WorkerRecord, lives
+from mia_tui.runs.worker.queue import last_behind, last_in_line, wait_for_turn
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue, "_LOOK_EVERY_S", 0.02)
-    monkeypatch.setattr("mia_tui.runs.away._LISTEN_EVERY_S", 0.01)
+    monkeypatch.setattr("mia_tui.runs.disk._LISTEN_EVERY_S", 0.01)
     monkeypatch.setattr("mia_tui.runs.worker.liveness.STARTING_S", 0.0)
 
 

@@ -8,13 +8,13 @@ from run_support import epoch_row, finished, make_run, started, step
 from mia_tui.errors import RunError
 from mia_tui.runs.record.events import (
     CheckpointSaved,
-    Confusion,
+    ConfusionSaved,
     EpochPlace,
     Event,
     Failure,
     KnownEvent,
     Phase,
-    Progress,
+    ProgressMade,
     RunEnded,
     UnknownEvent,
     Warned,
@@ -43,7 +43,7 @@ def test_a_run_is_told_from_its_events() -> None:
         epoch_row(1, macro_f1=0.5),
         saved(2, is_best=False),
         saved(1, is_best=True),
-        Confusion(t=4.0, epoch=1, split="val", file="confusion/best.json"),
+        ConfusionSaved(t=4.0, epoch=1, split="val", file="confusion/best.json"),
     )
     assert (state.attempt, state.phase, state.phase_message) == (1, "training", "on the CPU")
     assert state.last_step == step(1, 1)
@@ -60,8 +60,8 @@ def test_every_event_changes_the_state(kind: type[Event]) -> None:
         Phase(t=1.0, name="waiting"),
         step(1, 1),
         epoch_row(1),
-        Confusion(t=1.0, epoch=1, split="val", file="x"),
-        Progress(t=1.0, done=1, total=2),
+        ConfusionSaved(t=1.0, epoch=1, split="val", file="x"),
+        ProgressMade(t=1.0, done=1, total=2),
         saved(1, is_best=False),
         Warned(t=1.0, message="x"),
         RunEnded(t=1.0, outcome="failed", error=Failure("RunError", "x")),
@@ -101,7 +101,7 @@ def test_a_new_attempt_drops_what_came_later_than_its_place(
 ) -> None:
     rows = [epoch_row(epoch, macro_f1=0.1 * epoch) for epoch in (1, 2, 3, 4)]
     bests = [saved(epoch, is_best=True) for epoch in (1, 2, 3, 4)]
-    matrix = Confusion(t=4.0, epoch=4, split="val", file="confusion/last.json")
+    matrix = ConfusionSaved(t=4.0, epoch=4, split="val", file="confusion/last.json")
     state = state_of(started(), *(event for pair in zip(rows, bests, strict=True) for event in pair), matrix)
     state.apply(saved(4, is_best=False))
     state.apply(started(2, place))
@@ -166,7 +166,7 @@ def test_a_copy_of_a_state_stays_as_it_is_while_events_go_on() -> None:
     copied = state.copy()
     state.apply_all([step(2, 1), step(2, 2), epoch_row(2, macro_f1=0.6), saved(2, is_best=False)])
     state.apply_all(
-        [Warned(t=1.0, message="x"), Confusion(t=1.0, epoch=2, split="val", file="x"), finished()]
+        [Warned(t=1.0, message="x"), ConfusionSaved(t=1.0, epoch=2, split="val", file="x"), finished()]
     )
     assert (len(copied.epochs), len(copied.steps.points), copied.warnings, copied.confusions) == (
         1,
@@ -226,7 +226,7 @@ def test_an_attempt_that_is_still_importing_has_not_ended() -> None:
 
 
 def test_progress_belongs_to_its_phase() -> None:
-    state = state_of(Phase(t=1.0, name="loading"), Progress(t=1.0, done=3, total=9))
+    state = state_of(Phase(t=1.0, name="loading"), ProgressMade(t=1.0, done=3, total=9))
     assert state.progress == (3, 9)
     state.apply(Phase(t=2.0, name="training"))
     assert state.progress is None

@@ -270,13 +270,13 @@ def adopt_command(dataset: Path, left: Path | None) -> None:
     images that it lists. It is renamed. If DATASET already has labels or runs, nothing is done.
     """
     from mia_tui.errors import DataError
-    from mia_tui.runs.list.left_behind import adopt, find_left_behind, refuse_own_state
+    from mia_tui.runs.list.orphaned_state import adopt, find_orphaned_state, refuse_own_state
 
     report = Report()
     refuse_own_state(dataset)
     found = scan_images(report, dataset, "first")
     if left is None:
-        left = find_left_behind(dataset, lambda: {file.path for file in found.files})
+        left = find_orphaned_state(dataset, lambda: {file.path for file in found.files})
     if left is None:
         raise DataError(
             f"There is no folder beside {printable(dataset)} whose labels fit its images and whose own dataset is "
@@ -376,14 +376,16 @@ def _scan(
     label_file: Path | None = None,
 ) -> "tuple[Scan, StateFolder]":
     from mia_tui.dataset.interchange.folders import read_class_folders
-    from mia_tui.runs.list.left_behind import find_left_behind, left_behind_error
+    from mia_tui.runs.list.orphaned_state import find_orphaned_state, orphaned_state_error
 
     found = scan_images(report, dataset, frames or "first", label_file=label_file)
     left = (
-        None if state is not None else find_left_behind(dataset, lambda: {file.path for file in found.files})
+        None
+        if state is not None
+        else find_orphaned_state(dataset, lambda: {file.path for file in found.files})
     )
     if left is not None:
-        error = left_behind_error(dataset, left)
+        error = orphaned_state_error(dataset, left)
         if writes:
             raise error
         report.warn(error.message, error.hint)

@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, cast
 from mia_tui.catalog.metrics import MetricName, shown_metric
 from mia_tui.cli.output.safe_stream import SafeStream
 from mia_tui.cli.report import Bar, Report
-from mia_tui.runs.list.words import judged_images
+from mia_tui.runs.list.words import evaluated_images
 from mia_tui.runs.record.events import (
     EpochEnded,
     EpochPlace,
@@ -21,7 +21,7 @@ from mia_tui.runs.record.events import (
     KnownEvent,
     Phase,
     PhaseName,
-    Progress,
+    ProgressMade,
     RunStarted,
     StepEnded,
     UnknownEvent,
@@ -43,8 +43,6 @@ PHASES: dict[PhaseName, str] = {
     "importing": "Starting",
     "loading": "Reading images",
     "training": "Training",
-    "evaluating": "Evaluating",
-    "exporting": "Exporting",
 }
 
 
@@ -109,7 +107,7 @@ class EpochProgress(AbstractContextManager["EpochProgress"]):
                 self._start(event)
             case Phase():
                 self._enter_phase(event)
-            case Progress() if self._counting is not None:
+            case ProgressMade() if self._counting is not None:
                 self._counting.update(event.done, event.total)
             case StepEnded() if self._bars is not None:
                 self._bars.show_step(event)
@@ -251,7 +249,7 @@ def epoch_line(row: EpochEnded, metric: MetricName, *, total: int, is_best: bool
     losses = f"{_figure(row.train.get('loss')):>13}{_figure(val.get('loss')):>11}"
     mark = "  best" if is_best else ""
     if row.left_out is not None:
-        mark += f"  {judged_images(row)}"
+        mark += f"  {evaluated_images(row)}"
     return f"{f'{row.epoch}/{total}':>9}{losses}{figure}{clock(row.elapsed_s):>10}{mark}"
 
 

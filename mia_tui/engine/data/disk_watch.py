@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from mia_tui.errors import AwayError
 from mia_tui.files import open_to_read
-from mia_tui.runs import away
+from mia_tui.runs import disk
 from mia_tui.text import printable
 
 Problem = str | None
@@ -51,7 +51,7 @@ class DiskWatch:
         *,
         groups: npt.NDArray[np.int64] | None = None,
         should_stop: Callable[[], bool] | None = None,
-        on_wait: away.OnWait | None = None,
+        on_wait: disk.OnWait | None = None,
     ) -> None:
         self._root, self._paths, self._groups = root, paths, groups
         self._should_stop = should_stop or (lambda: False)
@@ -79,7 +79,7 @@ class DiskWatch:
         self._on_wait(
             f"waiting for the images in {printable(self._root)} to come back; {missing} and others cannot be read"
         )
-        if not away.wait_until(lambda: not self.is_away(rows), self._should_stop):
+        if not disk.wait_until_back(lambda: not self.is_away(rows), self._should_stop):
             raise self._end_of_wait()
         self._on_wait(None)
 
@@ -117,15 +117,15 @@ class DiskWatch:
         """
         if future.done():
             return future.result()
-        looked = slow = away.looks(_SLOW_S)
+        looked = slow = disk.look_count(_SLOW_S)
         if not wait([future], timeout=_SLOW_S).not_done:
             return future.result()
         self._on_wait(f"waiting for the disk with the images in {printable(self._root)} to answer")
         while not future.done():
             looked += 1
-            if looked - slow > away.looks(away.AWAY_S) or away.stopped_within(0, self._should_stop):
+            if looked - slow > disk.look_count(disk.OUTAGE_S) or disk.stopped_within(0, self._should_stop):
                 raise self._end_of_wait()
-            wait([future], timeout=away.LOOK_EVERY_S)
+            wait([future], timeout=disk.LOOK_EVERY_S)
         self._on_wait(None)
         return future.result()
 
@@ -158,7 +158,7 @@ class DiskWatch:
         if self._should_stop():
             return LoadingStopped()
         return AwayError(
-            f"The images in {printable(self._root)} have been away for {away.AWAY_S / 60:.0f} minutes.",
+            f"The images in {printable(self._root)} have been away for {disk.OUTAGE_S / 60:.0f} minutes.",
             "Continue when they are back.",
         )
 

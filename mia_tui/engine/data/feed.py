@@ -18,7 +18,7 @@ from mia_tui.engine.data.images import ImageStore, open_images
 from mia_tui.engine.data.random import ORDER_STREAM, hashes
 from mia_tui.engine.data.reader import OnProgress, ShouldStop
 from mia_tui.engine.data.scaling import Channels, standardise, to_unit
-from mia_tui.runs.away import OnWait
+from mia_tui.runs.disk import OnWait
 from mia_tui.runs.record.job import Sample
 
 

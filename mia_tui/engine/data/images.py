@@ -35,7 +35,7 @@ from mia_tui.engine.data.reader import (
     row_groups,
 )
 from mia_tui.errors import ConfigError
-from mia_tui.runs.away import OnWait
+from mia_tui.runs.disk import OnWait
 from mia_tui.runs.record.job import Sample
 
 CacheKind = Literal["device", "ram", "none"]

@@ -18,7 +18,7 @@ from mia_tui.dataset.images.decode import NetworkInput, decode_input
 from mia_tui.dataset.model import ImageKey
 from mia_tui.engine.data.disk_watch import DiskWatch, LoadingStopped
 from mia_tui.errors import DecodeError
-from mia_tui.runs.away import OnWait
+from mia_tui.runs.disk import OnWait
 from mia_tui.runs.machine.cores import usable_cores
 from mia_tui.runs.record.job import Sample
 

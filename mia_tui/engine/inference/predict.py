@@ -22,7 +22,7 @@ from mia_tui.engine.data.scaling import standardise, to_unit
 from mia_tui.engine.device import pick_device, resolve_precision, set_up
 from mia_tui.engine.inference.evaluate import infer
 from mia_tui.engine.training.checkpoint import load_model
-from mia_tui.runs.away import OnWait
+from mia_tui.runs.disk import OnWait
 
 
 @dataclass(frozen=True)

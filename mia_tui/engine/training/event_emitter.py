@@ -10,13 +10,17 @@ import torch
 from torch import Tensor
 
 from mia_tui.engine.device import peak_memory_bytes
-from mia_tui.runs.away import when_there
-from mia_tui.runs.evaluation.figures import SavedConfusion, save_confusion
-from mia_tui.runs.evaluation.files import EvaluatedImages, judgements_file, save_judgements
+from mia_tui.runs.disk import write_when_back
+from mia_tui.runs.evaluation.confusion import SavedConfusion, save_confusion
+from mia_tui.runs.evaluation.epoch_predictions import (
+    EpochPredictions,
+    epoch_predictions_file,
+    save_epoch_predictions,
+)
 from mia_tui.runs.record.events import (
     PROTOCOL,
     CheckpointSaved,
-    Confusion,
+    ConfusionSaved,
     EpochEnded,
     EpochPlace,
     Event,
@@ -27,7 +31,7 @@ from mia_tui.runs.record.events import (
     StepEnded,
     Warned,
 )
-from mia_tui.runs.record.events import Progress as Loaded
+from mia_tui.runs.record.events import ProgressMade as Loaded
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.text import NAMED, counted, fault_of, name_faults
 
@@ -50,7 +54,7 @@ class EpochEvaluation:
     """The confusion matrix of an epoch, and the predicted class of each image."""
 
     matrix: SavedConfusion
-    images: EvaluatedImages
+    images: EpochPredictions
 
 
 class EventEmitter:
@@ -87,7 +91,6 @@ class EventEmitter:
                 protocol=PROTOCOL,
                 attempt=identity.attempt,
                 resumed_at=resumed_at,
-                kind="train",
                 pid=identity.pid,
                 host=identity.host,
                 boot_id=identity.boot_id,
@@ -172,15 +175,19 @@ class EventEmitter:
         path, matrix = self._run.confusion(which), evaluation.matrix
 
         def save() -> None:
-            save_judgements(judgements_file(self._run, which), evaluation.images, root=self._run.root)
+            save_epoch_predictions(
+                epoch_predictions_file(self._run, which), evaluation.images, root=self._run.root
+            )
             save_confusion(path, matrix, root=self._run.root)
 
-        self.when_there(save)
-        self.emit(Confusion(t=time.time(), epoch=matrix.epoch, split=matrix.split, file=self._relative(path)))
+        self.write_when_back(save)
+        self.emit(
+            ConfusionSaved(t=time.time(), epoch=matrix.epoch, split=matrix.split, file=self._relative(path))
+        )
 
-    def when_there(self, action: Callable[[], None]) -> None:
-        """Do something that writes into the run's folder, and wait while that is away; see `runs.away`."""
-        when_there(action, self._run.path, should_stop=self._should_stop, on_wait=self.waiting_for_disk)
+    def write_when_back(self, action: Callable[[], None]) -> None:
+        """Do something that writes into the run's folder, and wait while that is away; see `runs.disk`."""
+        write_when_back(action, self._run.path, should_stop=self._should_stop, on_wait=self.waiting_for_disk)
 
     def saved(self, path: Path, epoch: int, *, is_best: bool) -> None:
         """A checkpoint is on disk."""

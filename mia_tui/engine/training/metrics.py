@@ -10,7 +10,7 @@ from torch import Tensor
 from torchmetrics.classification import MulticlassConfusionMatrix
 
 from mia_tui.errors import RunError
-from mia_tui.runs.evaluation.files import NOT_JUDGED
+from mia_tui.runs.evaluation.epoch_predictions import NOT_EVALUATED
 
 
 class ConfusionCounter(MulticlassConfusionMatrix):
@@ -95,7 +95,7 @@ class PredictedClasses:
     """
 
     def __init__(self, count: int, device: torch.device | str = "cpu", so_far: Tensor | None = None) -> None:
-        start = torch.full((count,), NOT_JUDGED) if so_far is None else so_far
+        start = torch.full((count,), NOT_EVALUATED) if so_far is None else so_far
         self._classes = start.to(device, torch.int32, copy=True)
 
     def update(self, rows: Tensor, logits: Tensor) -> None:
@@ -104,5 +104,5 @@ class PredictedClasses:
         self._classes[rows] = logits.argmax(dim=1).to(torch.int32)
 
     def classes(self) -> Tensor:
-        """Position of the predicted class of each sample, shape (N,), int32, on the CPU; else `NOT_JUDGED`."""
+        """Position of the predicted class of each sample, shape (N,), int32, on the CPU; else `NOT_EVALUATED`."""
         return self._classes.cpu().clone()

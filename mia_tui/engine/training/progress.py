@@ -123,6 +123,6 @@ def make_card(
         epoch=epoch,
         metric=config.metric,
         value=value,
-        judged_on=evaluated_on,
+        evaluated_on=evaluated_on,
         version=job.version,
     )

@@ -44,8 +44,8 @@ from mia_tui.engine.training.learner import Learner, StepResult
 from mia_tui.engine.training.metrics import ConfusionCounter, PredictedClasses
 from mia_tui.engine.training.progress import TrainingProgress, channels, make_card, starting_scaling
 from mia_tui.errors import AwayError, CheckpointError, DataError, RunError
-from mia_tui.runs.evaluation.figures import SavedConfusion, figures
-from mia_tui.runs.evaluation.files import NOT_JUDGED, EvaluatedImages
+from mia_tui.runs.evaluation.confusion import SavedConfusion, figures
+from mia_tui.runs.evaluation.epoch_predictions import NOT_EVALUATED, EpochPredictions
 from mia_tui.runs.machine.cores import other_threads, usable_cores
 from mia_tui.runs.record.events import MOST_NAMED, EpochPlace, LeftOut, Outcome
 from mia_tui.runs.record.job import Sample, TrainJob, image_name
@@ -395,12 +395,12 @@ class _Training:
             images={encode_name(image_name(self.samples[row])): self._left_out[row] for row in named},
         )
 
-    def _evaluated_images(self, predicted: Tensor | None) -> EvaluatedImages:
+    def _evaluated_images(self, predicted: Tensor | None) -> EpochPredictions:
         """Predicted classes by position in samples.jsonl, which lists the images of the test part, too."""
-        of_all = np.full(self._sample_count, NOT_JUDGED, np.int64)
+        of_all = np.full(self._sample_count, NOT_EVALUATED, np.int64)
         if predicted is not None:
             of_all[self.places] = predicted.numpy()
-        return EvaluatedImages(self.progress.epoch, self.evaluated_part, of_all)
+        return EpochPredictions(self.progress.epoch, self.evaluated_part, of_all)
 
     # Checkpoints
 
@@ -420,7 +420,7 @@ class _Training:
         }
         if self._pending_evaluation is not None:  # just before the weights, so that a failure leaves neither
             self.emitter.confusion(self._pending_evaluation, "best")
-        self.emitter.when_there(lambda: save_checkpoint(self.run, state, best))
+        self.emitter.write_when_back(lambda: save_checkpoint(self.run, state, best))
         self._pending_best = self._pending_evaluation = None
         self._saved_at = time.monotonic()
         begun = self.progress.epoch if self.progress.step else self.progress.epoch - 1

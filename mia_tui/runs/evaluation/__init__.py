@@ -1,1 +1,1 @@
-"""What a run says of images whose class is known."""
+"""Evaluating a network on images whose class is known: which images, predictions, confusion matrix, figures."""

@@ -1,1 +1,1 @@
-"""The runs of a dataset: finding, listing, moving and deleting them, and how they are spoken of."""
+"""The runs of a dataset: finding, listing, resuming and deleting them, and their states in words."""

@@ -32,7 +32,7 @@ class _Dated(msgspec.Struct, frozen=True):
 
 
 def list_runs(state: StateFolder) -> list[RunDir]:
-    """The runs of a dataset, oldest first; folders that are no runs are passed over.
+    """The runs of a dataset, oldest first; other folders are ignored.
 
     Raises:
         RunError: If the folder of runs cannot be read.
@@ -48,7 +48,7 @@ def list_runs(state: StateFolder) -> list[RunDir]:
 
 
 def find_run(text: str, *, dataset: Path | None = None, state: Path | None = None) -> RunDir:
-    """The run that a user means.
+    """The run that a user named.
 
     Args:
         text: A folder; a run's name or the beginning of one; `last`; or `best`, the run of the dataset whose
@@ -57,7 +57,7 @@ def find_run(text: str, *, dataset: Path | None = None, state: Path | None = Non
         state: What the user named with --state.
 
     Raises:
-        ConfigError: If no run, or more than one, is meant.
+        ConfigError: If no run, or more than one, fits.
         RunError: If `text` is a folder that holds no run.
     """
     runs = runs_of(dataset, state)
@@ -81,7 +81,7 @@ def find_run(text: str, *, dataset: Path | None = None, state: Path | None = Non
 
 
 def no_runs_hint(dataset: Path | None, state: Path | None) -> str:
-    """What to do where there are no runs: the dataset may have been renamed, and its state folder not."""
+    """What to do if there are no runs: the dataset may have been renamed without its state folder."""
     left = orphaned_states(dataset) if dataset is not None and state is None else []
     if dataset is None or not left:
         return "Start one with `mia-tui train DATASET`."
@@ -91,7 +91,7 @@ def no_runs_hint(dataset: Path | None, state: Path | None) -> str:
 
 
 def remember_run(run: RunDir) -> None:
-    """Note a run as this user's newest. Silent where the user's folder cannot be written."""
+    """Record a run as this user's newest; does nothing if the user's folder cannot be written."""
     with suppress(OSError):
         file = user_state() / _RECENT
         with os.fdopen(open_in_place(file, append=True, mode=0o600), "wb") as lines:
@@ -100,7 +100,7 @@ def remember_run(run: RunDir) -> None:
 
 
 def recent_runs() -> list[RunDir]:
-    """The runs of this user that still exist, the newest last; also those of datasets opened elsewhere since."""
+    """The runs of this user that still exist, the newest last; also in datasets that were moved and opened since."""
     found: dict[Path, RunDir] = {}
     places: list[Path] | None = None
     for path in _remembered():
@@ -152,7 +152,7 @@ def _recent_states() -> list[Path]:
 
 
 def _moved(path: Path, places: Iterable[Path]) -> RunDir | None:
-    """A run that is not where it was, in a dataset that was opened under another name since."""
+    """A run that is not where it was, found in a dataset that was opened under another name since."""
     if _was_deleted(path):
         return None
     runs = (RunDir(StateFolder(place).runs / path.name) for place in places)
@@ -160,7 +160,7 @@ def _moved(path: Path, places: Iterable[Path]) -> RunDir | None:
 
 
 def _is_there(run: RunDir) -> bool:
-    """Whether a run can be seen: one in a private folder, or on a drive that is away, does not hide the others."""
+    """Whether a run can be seen; one in a private folder or on an unreachable drive must not hide the others."""
     try:
         return run.exists()
     except OSError:
@@ -168,8 +168,8 @@ def _is_there(run: RunDir) -> bool:
 
 
 def _was_deleted(path: Path) -> bool:
-    """Whether a run is gone and its dataset is not."""
-    return os.path.isdir(path.parent.parent)  # noqa: PTH112  # Path's raises where a drive is away
+    """Whether a run does not exist any more while its dataset does."""
+    return os.path.isdir(path.parent.parent)  # noqa: PTH112  # Path's raises where a drive is unreachable
 
 
 def _refuse_if_moved(runs: list[RunDir]) -> None:
@@ -184,7 +184,7 @@ def _refuse_if_moved(runs: list[RunDir]) -> None:
 
 
 def _named(text: str) -> Path:
-    """A link that the user names is theirs; those that are found in a folder of runs are not followed."""
+    """A link that the user names is followed; those that are found in a folder of runs are not."""
     path = Path(text)
     return path.resolve() if path.is_symlink() else path
 
@@ -192,7 +192,7 @@ def _named(text: str) -> Path:
 def _path(line: bytes) -> Path | None:
     try:
         return Path(decode_name(decode_json(line, Text)))
-    except BadRecord:  # cut by a full disk
+    except BadRecord:  # a line cut off by a full disk
         return None
 
 

@@ -1,16 +1,13 @@
-"""What a run is doing, in words: the same ones on the command line and in the app."""
+"""The states of runs in words, the same on the command line and in the app."""
 
 import time
-from typing import Literal
 
 from mia_tui.runs.record.events import EpochEnded
 from mia_tui.runs.record.layout import RunDir
-from mia_tui.runs.record.state import RunState, Spell
+from mia_tui.runs.record.state import LeftOutEpochs, RunState
 from mia_tui.runs.worker.control import StopResult
-from mia_tui.runs.worker.liveness import Status
+from mia_tui.runs.worker.liveness import ShownStatus, Status
 from mia_tui.text import NAMED, counted, decode_name, fault_of, name_some, printable, typed
-
-ShownStatus = Literal[Status, "waiting"]
 
 STATUS_WORDS: dict[ShownStatus, str] = {
     "created": "never started",
@@ -24,12 +21,9 @@ STATUS_WORDS: dict[ShownStatus, str] = {
     "failed": "failed",
 }
 
-LIVE: frozenset[ShownStatus] = frozenset({"starting", "waiting", "running", "unknown"})
-"""A worker has such a run, or is on its way, or may have it."""
-
 RESUMABLE: frozenset[ShownStatus] = frozenset({"created", "lost", "stopped", "failed"})
 
-_SPELLS = 5
+_MOST_SENTENCES = 5
 
 # Why there is nothing to stop, after the name of the run.
 _IDLE: dict[Status, str] = {
@@ -38,45 +32,45 @@ _IDLE: dict[Status, str] = {
     "stopped": "is stopped already",
     "failed": "has failed",
 }
-_WAYS_ON: dict[ShownStatus, str] = {
+_RESUMING: dict[ShownStatus, str] = {
     "created": "starts it",
-    "lost": "goes on from its last checkpoint",
-    "stopped": "goes on",
+    "lost": "continues from its last checkpoint",
+    "stopped": "continues it",
 }
 
 
 def shown_status(status: Status, state: RunState) -> ShownStatus:
-    """A status as people see it: a worker that waits, for another run or for a disk, does not train."""
+    """A status as it is shown: a worker that waits for another run or for a disk is `waiting`."""
     is_waiting = status == "running" and state.phase == "waiting" and state.outcome is None
     return "waiting" if is_waiting else status
 
 
 def status_sentence(run: RunDir, status: ShownStatus) -> str:
-    """What a run is doing, with the command that goes on where there is one."""
-    way_on = _WAYS_ON.get(status)
-    if way_on is None:
+    """The status of a run in words, with the command that resumes it if it can be resumed."""
+    resuming = _RESUMING.get(status)
+    if resuming is None:
         return STATUS_WORDS[status]
-    return f"{STATUS_WORDS[status]}; `mia-tui train --resume {typed(run.path)}` {way_on}"
+    return f"{STATUS_WORDS[status]}; `mia-tui train --resume {typed(run.path)}` {resuming}"
 
 
 def nothing_to_stop(run: RunDir, status: Status) -> str:
-    """Why a run is not asked to stop, a sentence."""
+    """The sentence why a run is not asked to stop."""
     return f"There is nothing to stop: the run {printable(run.name)} {_IDLE.get(status, f'is {status}')}."
 
 
 def left_out_sentences(state: RunState) -> list[str]:
-    """Which images were left out of which epochs; the last spells, where there were many."""
-    spells = state.left_out
-    said = [_spell(spell) for spell in spells[-_SPELLS:]]
-    hidden = len(spells) - len(said)
+    """Which images were left out of which epochs, a sentence for epochs in a row; only the last ones of many."""
+    all_left_out = state.left_out
+    said = [_left_out_sentence(item) for item in all_left_out[-_MOST_SENTENCES:]]
+    hidden = len(all_left_out) - len(said)
     earlier = (
         f"Images were left out {counted(hidden, 'time')} before that, too; `runs show --json` names them."
     )
     return [*([earlier] if hidden else []), *said]
 
 
-def judged_images(row: EpochEnded) -> str:
-    """`val 5/8`: how many images the figures of an epoch are of, where some could not be read; else empty."""
+def evaluated_images(row: EpochEnded) -> str:
+    """`val 5/8`: how many images the figures of an epoch are from, if some could not be read; else empty."""
     left_out = row.left_out
     if left_out is None:
         return ""
@@ -85,8 +79,8 @@ def judged_images(row: EpochEnded) -> str:
     return f"train {left_out.of_train - left_out.train:,}/{left_out.of_train:,}"
 
 
-def judged_in_epoch(state: RunState, epoch: int) -> str:
-    """` (5 of 8 images)`, behind the part that an epoch was judged on, where some of it could not be read."""
+def evaluated_in_epoch(state: RunState, epoch: int) -> str:
+    """` (5 of 8 images)`, to follow the part that an epoch was evaluated on, if some of it could not be read."""
     left_out = next((row.left_out for row in state.epochs if row.epoch == epoch), None)
     if left_out is None:
         return ""
@@ -94,9 +88,13 @@ def judged_in_epoch(state: RunState, epoch: int) -> str:
     return f" ({of - out:,} of {of:,} images)" if out else ""
 
 
-def _spell(spell: Spell) -> str:
-    images = spell.images
-    epochs = f"epoch {spell.first}" if spell.first == spell.last else f"epochs {spell.first}-{spell.last}"
+def _left_out_sentence(left_out: LeftOutEpochs) -> str:
+    images = left_out.images
+    epochs = (
+        f"epoch {left_out.first}"
+        if left_out.first == left_out.last
+        else f"epochs {left_out.first}-{left_out.last}"
+    )
     parts = [
         f"{count:,} of {of:,} to {what}"
         for count, of, what in (
@@ -118,12 +116,12 @@ def _spell(spell: Spell) -> str:
 
 
 def stop_sentence(run: RunDir, result: StopResult) -> str:
-    """What came of asking a run to stop; says so where its worker got no signal."""
+    """The sentence after asking a run to stop; says so if its worker got no signal."""
     if result.asked_at is None:
         return nothing_to_stop(run, result.status)
     name = printable(run.name)
     if result.signalled:
-        return f"{name} is asked to stop; it ends after its present step, with a checkpoint."
+        return f"{name} is asked to stop; it ends after the current step, with a checkpoint."
     if result.is_late:
         ago = time.time() - result.asked_at
         return (
@@ -131,6 +129,6 @@ def stop_sentence(run: RunDir, result: StopResult) -> str:
             f"{result.doubt}."
         )
     return (
-        f"{name} is asked to stop by its file `stop` alone, since {result.doubt}; a worker that reads it ends after "
-        "its present step, with a checkpoint."
+        f"{name} is asked to stop by its file `stop` only, since {result.doubt}; a worker that reads it ends after "
+        "the current step, with a checkpoint."
     )

@@ -1,11 +1,11 @@
-"""How many threads a network should compute with: as many as there are cores free when it begins.
+"""How many threads a network should compute with: as many as there are free cores when it begins.
 
-Threads of a network wait for each other many times in each step, and spin while they do. Where another program takes
-the core of one of them, all stand still until it comes back: resnet18 at 96 pixels with two threads on two cores fell
+Threads of a network wait for each other many times in each step, and spin meanwhile. If another program takes the
+core of one of them, all the others wait for it: resnet18 at 96 pixels with two threads on two cores fell
 from 117 images a second to 14 beside two busy programs, and to 5 beside one; one thread did 44 and 75.
 
-What others keep busy is measured over a second or so from /proc/stat, for the cores this process may use, less what
-this process used itself. The load average is not asked where there is something better: it lags by a minute, counts
+What other programs use is measured over about a second from /proc/stat, for the cores this process may use, minus
+what this process used itself. The load average is used only if there is nothing better: it lags by a minute, counts
 programs that wait for a disk, and is that of the whole host inside a container.
 """
 
@@ -20,21 +20,21 @@ _PROC = Path("/proc")
 _CGROUP = Path("/sys/fs/cgroup")
 _CPUS = Path("/sys/devices/system/cpu")
 
-_LEAST_S = 0.5  # of looking: the kernel counts in hundredths
+_LEAST_S = 0.5  # of measuring: the kernel counts in hundredths of a second
 _LOOK_EVERY_S = 0.05
-_TOLERATED = 0.3  # of a core: so much that others take costs a network less than a thread less would
-_MOST_THREADS = 32  # a batch of small images has no work for more; `--threads` takes any number
+_TOLERATED = 0.3  # of a core: if others use this much, it costs less than one thread fewer would
+_MOST_THREADS = 32  # a batch of small images cannot use more; `--threads` takes any number
 _BUSY_FIELDS = (1, 2, 3, 6, 7, 8)  # of a line of /proc/stat: user, nice, system, irq, softirq, steal
 
 
 @dataclass(frozen=True)
 class Cores:
-    """What a process may use, and what is left of it.
+    """The cores a process may use, and how many of them are free.
 
     Attributes:
         usable: Cores by affinity and the quota of the control groups.
-        busy: As many of them as other programs keep busy; may be a fraction.
-        most: Threads that a network would take if nothing else ran.
+        busy: How many of them other programs keep busy; may be a fraction.
+        most: Threads that a network would use if nothing else ran.
     """
 
     usable: int
@@ -43,7 +43,7 @@ class Cores:
 
     @property
     def threads(self) -> int:
-        """Threads that a network should take now."""
+        """Threads that a network should use now."""
         return max(1, min(self.most, int(self.usable - self.busy + _TOLERATED)))
 
     @property
@@ -56,23 +56,23 @@ class Cores:
 
 
 @dataclass(frozen=True)
-class _Group:
-    """A control group with a quota: cores it may use, and seconds of them that it has used."""
+class _CoreQuota:
+    """A control group with a quota: cores it may use, and core seconds that it has used."""
 
     limit: float
     used_s: float
 
 
 @dataclass(frozen=True)
-class _Reading:
+class _CoreTimes:
     at: float
     own_s: float
     busy_s: float | None
-    groups: tuple[_Group, ...]
+    groups: tuple[_CoreQuota, ...]
 
 
 class CoreWatch:
-    """Looks at the cores from its making on, until it is asked.
+    """Measures the use of the cores from its creation until it is asked.
 
     Args:
         proc: Where the kernel shows processes.
@@ -86,7 +86,7 @@ class CoreWatch:
         self._begun = self._read()
 
     def cores(self) -> Cores:
-        """What is free, by all that happened since this object was made; waits until that is half a second."""
+        """The free cores, measured since this object was made; waits until that is half a second ago."""
         while (missing := self._begun.at + _LEAST_S - time.monotonic()) > 0:
             time.sleep(min(missing, _LOOK_EVERY_S))
         before, now = self._begun, self._read()
@@ -99,34 +99,34 @@ class CoreWatch:
             busy.append(others - (later.limit - usable))
         return Cores(usable, min(float(usable), max(0.0, *busy)), self._most(usable))
 
-    def _busy_cores(self, before: _Reading, now: _Reading, past_s: float, own: float) -> float:
-        """Cores that others keep busy, of those that this process may run on."""
+    def _busy_cores(self, before: _CoreTimes, now: _CoreTimes, past_s: float, own: float) -> float:
+        """Cores that other programs keep busy, of those that this process may run on."""
         if before.busy_s is None or now.busy_s is None:
             return os.getloadavg()[0]  # macOS
         return (now.busy_s - before.busy_s) / past_s - own
 
-    def _read(self) -> _Reading:
+    def _read(self) -> _CoreTimes:
         groups = _groups(self._proc, self._cgroup)
-        return _Reading(time.monotonic(), time.process_time(), _busy_s(self._proc, self._mine), groups)
+        return _CoreTimes(time.monotonic(), time.process_time(), _busy_s(self._proc, self._mine), groups)
 
     def _most(self, usable: int) -> int:
-        """Two threads on one physical core gain nothing, and who named a number to OpenMP gets no more."""
+        """Two threads on one physical core gain nothing, and OMP_NUM_THREADS is an upper limit."""
         named = os.environ.get("OMP_NUM_THREADS", "")
         wanted = int(named) if named.isdecimal() and int(named) > 0 else _MOST_THREADS
         return min(usable, wanted, _MOST_THREADS, _physical_cores(self._cpus, self._mine))
 
 
 def usable_cores(proc: Path = _PROC, cgroup: Path = _CGROUP) -> int:
-    """Cores this process may use: a Slurm job or a container has fewer than the machine."""
+    """Cores this process may use; in a Slurm job or a container, fewer than the machine has."""
     limits = [group.limit for group in _groups(proc, cgroup)]
     return max(1, int(min([len(_affinity()), *limits])))
 
 
 def other_threads(before: int, now: int) -> tuple[str, str]:
-    """What to say where a run goes on with another number of threads, and why that matters."""
+    """The warning that a run continues with another number of threads, and its hint."""
     return (
-        f"The run goes on with {counted(now, 'thread')}, after {before}: from here on its weights are no longer "
-        "equal to the bit to those of a run that went through.",
+        f"The run continues with {counted(now, 'thread')}, after {before}: from here on its weights are no longer "
+        "equal to the bit to those of an uninterrupted run.",
         f"`--threads {before}` would keep them equal.",
     )
 
@@ -138,7 +138,7 @@ def _affinity() -> frozenset[int]:
 
 
 def _busy_s(proc: Path, cpus: frozenset[int]) -> float | None:
-    """Seconds that some cores were busy since the start of the machine; None where the system does not tell."""
+    """Seconds that some cores were busy since the start of the machine; None if the system does not show that."""
     names = {f"cpu{number}" for number in cpus}
     rows = [line.split() for line in _text(proc / "stat").splitlines()]
     ticks = [int(row[at]) for row in rows if row and row[0] in names for at in _BUSY_FIELDS if at < len(row)]
@@ -146,14 +146,14 @@ def _busy_s(proc: Path, cpus: frozenset[int]) -> float | None:
 
 
 def _physical_cores(cpus: Path, mine: frozenset[int]) -> int:
-    """Cores without counting twice those that run two threads at a time."""
+    """Number of physical cores: those that run two threads at a time are counted once."""
     names = (cpus / f"cpu{number}" / "topology" / "thread_siblings_list" for number in mine)
     return len({_text(name).strip() or str(name) for name in names})
 
 
-def _groups(proc: Path, cgroup: Path) -> tuple[_Group, ...]:
+def _groups(proc: Path, cgroup: Path) -> tuple[_CoreQuota, ...]:
     """The control groups around this process that have a quota, the innermost first."""
-    found: list[_Group] = []
+    found: list[_CoreQuota] = []
     for line in _text(proc / "self" / "cgroup").splitlines():
         _, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")
@@ -175,22 +175,22 @@ def _around(top: Path, path: str) -> list[Path]:
     return [folder, *(above for above in folder.parents if above.is_relative_to(top))]
 
 
-def _group_2(folder: Path) -> _Group | None:
+def _group_2(folder: Path) -> _CoreQuota | None:
     limit, _, period = _text(folder / "cpu.max").strip().partition(" ")
     usage = [line.split() for line in _text(folder / "cpu.stat").splitlines()]
     used = next((row[1] for row in usage if len(row) == 2 and row[0] == "usage_usec"), "")
     return _group(limit, period, used, 1e-6)
 
 
-def _group_1(folder: Path, usage: Path) -> _Group | None:
+def _group_1(folder: Path, usage: Path) -> _CoreQuota | None:
     limit, period = _text(folder / "cpu.cfs_quota_us").strip(), _text(folder / "cpu.cfs_period_us").strip()
     return _group(limit, period, _text(usage / "cpuacct.usage").strip(), 1e-9)
 
 
-def _group(limit: str, period: str, used: str, unit_s: float) -> _Group | None:
+def _group(limit: str, period: str, used: str, unit_s: float) -> _CoreQuota | None:
     if not (limit.isdecimal() and period.isdecimal() and int(period) > 0):  # "max" and -1: no quota
         return None
-    return _Group(int(limit) / int(period), int(used) * unit_s if used.isdecimal() else 0.0)
+    return _CoreQuota(int(limit) / int(period), int(used) * unit_s if used.isdecimal() else 0.0)
 
 
 def _text(path: Path) -> str:

@@ -1,7 +1,7 @@
 """The NVIDIA GPUs of this machine, asked of the driver; no torch.
 
-Silent where there is no driver: `list_gpus` is then empty. NVML numbers GPUs
-otherwise than CUDA does, so they are matched by UUID.
+Without a driver, `list_gpus` is empty. NVML numbers GPUs differently from CUDA,
+so they are matched by UUID.
 """
 
 from collections.abc import Sequence
@@ -12,9 +12,9 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """One GPU; memory in bytes, load in percent (None where the driver does not tell).
+    """One GPU; memory in bytes, load in percent (None if the driver does not show it).
 
-    `pids` are the processes that compute on it, as far as the driver tells.
+    `pids` are the processes that compute on it, as far as the driver shows them.
     """
 
     uuid: str
@@ -43,9 +43,9 @@ def list_gpus() -> list[Gpu]:
 
 
 def gpus_of_process(gpus: Sequence[Gpu], pid: int, name: str) -> tuple[Gpu, ...]:
-    """The GPUs that a process computes on; none where that cannot be told.
+    """The GPUs that a process computes on; none if that is not known.
 
-    In a container the driver may name other process numbers, or none: then the only one of its name is meant.
+    In a container the driver may show other process numbers, or none: then it is the only GPU of that name.
 
     Args:
         gpus: Those of this machine.
@@ -70,7 +70,7 @@ def _gpu(index: int) -> Gpu:
     try:
         load: int | None = int(pynvml.nvmlDeviceGetUtilizationRates(handle).gpu)
     except pynvml.NVMLError:
-        load = None  # slices of a shared GPU do not tell
+        load = None  # slices of a shared GPU have none
     return Gpu(
         uuid=_text(pynvml.nvmlDeviceGetUUID(handle)),
         name=_text(pynvml.nvmlDeviceGetName(handle)),

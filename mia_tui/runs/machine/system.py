@@ -8,7 +8,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
-FULL_BYTES = 16 * 1024  # a disk is full that takes no more than this: less than any figure or checkpoint
+FULL_BYTES = 16 * 1024  # a disk with less free space than this counts as full: less than any checkpoint
 _IS_MAC = sys.platform == "darwin"
 _FLOCK = "qqihh" if _IS_MAC else "hhqqi4x"  # struct flock of fcntl(2), 64 bits
 
@@ -20,7 +20,7 @@ def host_name() -> str:
 
 @cache
 def boot_id() -> str:
-    """Identity of the running kernel; empty where the system has none."""
+    """Identity of the running kernel; empty if the system has none."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
@@ -28,17 +28,17 @@ def boot_id() -> str:
 
 
 def start_time(pid: int) -> int | None:
-    """When a process started, in clock ticks after the boot; None where that is unknown."""
+    """When a process started, in clock ticks after the boot; None if that is unknown."""
     stat = _process_stat(pid)
     return int(stat[19]) if stat else None
 
 
 def process_runs(pid: int, started: int | None) -> bool:
-    """Whether a process of this host runs; a zombie does not, nor another one that got its number.
+    """Whether a process of this host is running; a zombie is not, nor another process that got its number.
 
     Args:
         pid: Its number.
-        started: Its `start_time`; None, or a system that tells none, fits no process.
+        started: Its `start_time`; None, or a system that shows none, matches no process.
     """
     stat = _process_stat(pid)
     return stat is not None and stat[0] not in "ZX" and started == int(stat[19])
@@ -47,8 +47,8 @@ def process_runs(pid: int, started: int | None) -> bool:
 def lock_holder(descriptor: int) -> tuple[bool, int | None]:
     """Whether another process holds a lock on an open file, asked with F_GETLK, and which.
 
-    The process is None where this host cannot name it (another container or host), and the answer is no where
-    the file system has no locks.
+    The process is None if this host cannot name it (another container or host), and the answer is no if the file
+    system has no locks.
     """
     question = (0, 0, 0, fcntl.F_WRLCK, os.SEEK_SET) if _IS_MAC else (fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
     try:
@@ -62,7 +62,7 @@ def lock_holder(descriptor: int) -> tuple[bool, int | None]:
 
 
 def _process_stat(pid: int) -> list[str] | None:
-    """Fields of /proc/PID/stat from the state on; the name before it may hold anything, even brackets."""
+    """Fields of /proc/PID/stat from the state on; the name before it may contain anything, even brackets."""
     try:
         return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
     except OSError:
@@ -70,7 +70,7 @@ def _process_stat(pid: int) -> list[str] | None:
 
 
 def is_full(folder: Path) -> bool:
-    """Whether the disk that holds a folder takes next to nothing any more; a used up quota is not seen.
+    """Whether the disk that holds a folder is full; a quota that is used up is not seen.
 
     Raises:
         OSError: If the folder cannot be looked at.

@@ -1,4 +1,4 @@
-"""What torch is and can do here, asked of a process of its own: importing it takes seconds, and may crash."""
+"""The version of torch and what it can use, found out in another process: its import takes seconds and may crash."""
 
 import subprocess
 import sys
@@ -27,16 +27,16 @@ _LONGEST_S = 180.0  # a first import from a slow network disk has taken a minute
 
 
 class TorchFacts(msgspec.Struct, frozen=True):
-    """What was found out.
+    """What torch is and can use on this machine.
 
     Attributes:
         cuda: CUDA version torch was built for; None for a build without.
         device: What training would use, in words.
         precision: Arithmetic it would use.
         warning: Why a GPU that is there is not used.
-        gpus: UUID of cuda:0, cuda:1, …, without the GPU- in front; the driver may number them otherwise.
-        seconds: Time to import torch and look.
-        error: Why torch cannot be used at all; the rest is empty then.
+        gpus: UUID of cuda:0, cuda:1, …, without the prefix GPU-; the driver may number them differently.
+        seconds: Time to import torch and find this out.
+        error: Why torch cannot be used at all; all else is empty then.
     """
 
     torch: str = ""
@@ -51,7 +51,7 @@ class TorchFacts(msgspec.Struct, frozen=True):
 
 
 def probe_torch() -> TorchFacts:
-    """Import torch in another process and ask it."""
+    """Import torch in another process and find out what it can use."""
     start = time.monotonic()
     command = [sys.executable, "-c", _PROBE]
     try:

@@ -1,1 +1,1 @@
-"""What a run says of images whose class is not known: result files and suggestions."""
+"""Predicting classes of images: result files, suggestions for the app, and the process that predicts."""

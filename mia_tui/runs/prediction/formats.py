@@ -16,9 +16,9 @@ from mia_tui.errors import ConfigError
 from mia_tui.text import encode_cell, encode_class, encode_controls
 
 if TYPE_CHECKING:
-    from mia_tui.runs.prediction.predictions import Header, Row
+    from mia_tui.runs.prediction.predictions import PredictionHeader, PredictionRow
 
-Writer = Callable[[BinaryIO, "Header", "Iterable[Row]"], None]
+Writer = Callable[[BinaryIO, "PredictionHeader", "Iterable[PredictionRow]"], None]
 
 _ROWS_AT_ONCE = 10_000
 
@@ -36,18 +36,18 @@ class PredictionFormat:
     check: Callable[[], None] = lambda: None
 
 
-def best_class(row: "Row") -> int:
+def best_class(row: "PredictionRow") -> int:
     """The class with the highest probability, the first of equal ones; the row has probabilities."""
     assert row.probabilities is not None
     return max(range(len(row.probabilities)), key=row.probabilities.__getitem__)
 
 
-def _columns(header: "Header") -> list[str]:
+def _columns(header: "PredictionHeader") -> list[str]:
     classes = (f"p_{encode_controls(encode_class(name))}" for name in header.classes)
     return ["file", "frame", "class", "probability", *classes, "run"]
 
 
-def _values(row: "Row", header: "Header") -> list[Any]:
+def _values(row: "PredictionRow", header: "PredictionHeader") -> list[Any]:
     assert row.probabilities is not None
     best = best_class(row)
     return [
@@ -60,7 +60,7 @@ def _values(row: "Row", header: "Header") -> list[Any]:
     ]
 
 
-def _write_csv(file: BinaryIO, header: "Header", rows: "Iterable[Row]") -> None:
+def _write_csv(file: BinaryIO, header: "PredictionHeader", rows: "Iterable[PredictionRow]") -> None:
     with _as_text(file) as text:
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(map(_cell, _columns(header)))
@@ -85,14 +85,14 @@ def _cell(value: Any) -> Any:
     return encode_cell(value) if isinstance(value, str) else value
 
 
-def _write_jsonl(file: BinaryIO, header: "Header", rows: "Iterable[Row]") -> None:
+def _write_jsonl(file: BinaryIO, header: "PredictionHeader", rows: "Iterable[PredictionRow]") -> None:
     columns = _columns(header)
     for row in rows:
         record = dict(zip(columns, _values(row, header), strict=True))
         file.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")
 
 
-def _write_parquet(file: BinaryIO, header: "Header", rows: "Iterable[Row]") -> None:
+def _write_parquet(file: BinaryIO, header: "PredictionHeader", rows: "Iterable[PredictionRow]") -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -1,8 +1,8 @@
-"""Predictions on disk: streamed to OUT.partial.jsonl, converted at the end, gone on with after a kill.
+"""Predictions on disk: streamed to OUT.partial.jsonl, converted at the end, continued after a kill.
 
-The partial file begins with a line that says which network predicted what; only a file that says the same is
-gone on with. Its lines follow the dataset's order: where that order has changed since, the rest is done anew. What
-could not be read is tried again.
+The partial file begins with a line that says which network predicts which images; only a file with the same line is
+continued. Its lines are in the dataset's order: from where that order has changed since, images are predicted again.
+Images that could not be read are tried again.
 """
 
 import os
@@ -35,7 +35,7 @@ _NAMED = 5
 _LONGEST_LINE_BYTES = 1 << 24
 
 
-class Row(msgspec.Struct, frozen=True, omit_defaults=True):
+class PredictionRow(msgspec.Struct, frozen=True, omit_defaults=True):
     """One image: probabilities of the classes, or why there are none. `file` is as `paths.encode_name` gives it."""
 
     file: Text
@@ -48,11 +48,11 @@ class Row(msgspec.Struct, frozen=True, omit_defaults=True):
         return ImageKey(decode_name(self.file), self.frame)
 
 
-_ROW = JsonReader(Row)
+_ROW = JsonReader(PredictionRow)
 
 
-class Header(msgspec.Struct, frozen=True):
-    """What a partial file is of; two equal ones would predict the same."""
+class PredictionHeader(msgspec.Struct, frozen=True):
+    """What a partial file holds; with equal headers the predictions are the same."""
 
     images: str
     weights: str
@@ -62,13 +62,13 @@ class Header(msgspec.Struct, frozen=True):
     max_megapixels: float
 
 
-def make_header(images: Path, weights: Path, card: ModelCard, *, tta: bool) -> Header:
+def make_header(images: Path, weights: Path, card: ModelCard, *, tta: bool) -> PredictionHeader:
     """The header for predicting `images` with the network in `weights`, which is known by its content."""
     digest = blake2b(digest_size=16)
     with open_to_read(weights, follow=True) as file:
         while chunk := file.read(1 << 20):
             digest.update(chunk)
-    return Header(
+    return PredictionHeader(
         images=encode_name(str(images.resolve())),
         weights=digest.hexdigest(),
         classes=[encode_name(item.name) for item in card.classes],
@@ -79,7 +79,7 @@ def make_header(images: Path, weights: Path, card: ModelCard, *, tta: bool) -> H
 
 
 def check_format(out: Path) -> None:
-    """Refuse an ending that no format has, before anything is predicted.
+    """Refuse an unknown file extension before anything is predicted.
 
     Raises:
         ConfigError: If the ending is unknown, the folder is missing, or the format needs a missing package.
@@ -111,7 +111,7 @@ class PartialFile:
         root: As for `files.open_in_place`.
 
     Attributes:
-        done: Rows an earlier attempt left that are still right.
+        done: Rows of an earlier attempt that are still valid.
         faults: Images among them that could not be read then.
 
     Raises:
@@ -119,7 +119,7 @@ class PartialFile:
     """
 
     def __init__(
-        self, out: Path, header: Header, keys: Sequence[ImageKey], *, root: Path | None = None
+        self, out: Path, header: PredictionHeader, keys: Sequence[ImageKey], *, root: Path | None = None
     ) -> None:
         self.path, self._root = partial_path(out), root
         remove_leftovers(out.parent, root=root, of=out.name.__eq__)
@@ -134,12 +134,12 @@ class PartialFile:
         if not size:
             self._write(msgspec.json.encode(header) + b"\n")
 
-    def append(self, rows: Iterable[Row]) -> None:
+    def append(self, rows: Iterable[PredictionRow]) -> None:
         """Add rows, in the order of the keys."""
         self._write(b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
 
-    def mend(self, rows: Iterable[Row]) -> None:
-        """Put rows of images that can be read by now in the place of those that say that they could not.
+    def mend(self, rows: Iterable[PredictionRow]) -> None:
+        """Replace rows of images that could not be read by rows of those that can be read now.
 
         Raises:
             RunError: If the disk does not take it.
@@ -154,7 +154,7 @@ class PartialFile:
         self._file.seek(0, os.SEEK_END)
 
     def close(self) -> None:
-        """Close the file and leave it, to be gone on with."""
+        """Close the file and keep it, to be continued later."""
         self._file.close()
 
     def _write(self, data: bytes) -> None:
@@ -166,8 +166,8 @@ class PartialFile:
 
 
 @dataclass
-class Summary:
-    """What predictions came to.
+class PredictionSummary:
+    """How many images were predicted as which class, and which could not be read.
 
     Attributes:
         by_class: Images predicted as each class.
@@ -179,26 +179,28 @@ class Summary:
     problems: list[str] = field(default_factory=list)
     problem_count: int = 0
 
-    def add_problem(self, row: Row) -> None:
+    def add_problem(self, row: PredictionRow) -> None:
         self.problem_count += 1
         if len(self.problems) < _NAMED:
             self.problems.append(fault_of(decode_name(row.file), row.problem or ""))
 
 
-def convert(out: Path, header: Header, write: Writer | None = None, *, root: Path | None = None) -> Summary:
+def convert(
+    out: Path, header: PredictionHeader, write: Writer | None = None, *, root: Path | None = None
+) -> PredictionSummary:
     """Turn the partial file into the file wanted, and remove it.
 
     Args:
-        out: The file wanted; it appears whole, or not at all.
+        out: The file wanted; it appears complete or not at all.
         header: That of the partial file.
-        write: Writes the rows that have probabilities; None goes by the ending of `out`.
+        write: Writes the rows that have probabilities; None chooses by the extension of `out`.
         root: As for `files.new_content`.
 
     Raises:
         DataError: If no image could be read; nothing is written.
         RunError: If the disk does not take it.
     """
-    partial, summary = partial_path(out), Summary()
+    partial, summary = partial_path(out), PredictionSummary()
     write = write or PREDICTION_FORMATS[out.suffix.lower()].write
     with replacing(out, root=root) as file:
         write(file, header, _predicted(partial, header, summary))
@@ -210,7 +212,9 @@ def convert(out: Path, header: Header, write: Writer | None = None, *, root: Pat
     return summary
 
 
-def _predicted(partial: Path, header: Header, summary: Summary) -> Iterator[Row]:
+def _predicted(
+    partial: Path, header: PredictionHeader, summary: PredictionSummary
+) -> Iterator[PredictionRow]:
     """The rows that have probabilities; all are counted on the way."""
     for row in read_rows(partial):
         if row.probabilities is None:
@@ -225,11 +229,11 @@ def _cannot_write(out: Path, error: OSError) -> DataError:
     return DataError(f"{printable(out)} cannot be written: {reason}.", "Name a file elsewhere with --out.")
 
 
-def read_rows(partial: Path) -> Iterator[Row]:
-    """The rows of a partial file; a torn last line is not one.
+def read_rows(partial: Path) -> Iterator[PredictionRow]:
+    """The rows of a partial file; an incomplete last line is ignored.
 
     Raises:
-        DataError: If a line is not what was written there.
+        DataError: If a line is damaged.
     """
     with open_to_read(partial) as file:
         file.readline(_LONGEST_LINE_BYTES)  # the header
@@ -239,18 +243,20 @@ def read_rows(partial: Path) -> Iterator[Row]:
                     yield _ROW.decode(line)
                 except BadRecord as error:
                     raise DataError(
-                        f"{printable(partial)} is damaged.", "Delete it and predict anew."
+                        f"{printable(partial)} is damaged.", "Delete it and predict again."
                     ) from error
 
 
-def _usable(partial: Path, header: Header, keys: Sequence[ImageKey]) -> tuple[int, int, list[ImageKey]]:
+def _usable(
+    partial: Path, header: PredictionHeader, keys: Sequence[ImageKey]
+) -> tuple[int, int, list[ImageKey]]:
     """Rows of an earlier attempt that are still right, the bytes they take with their header, and the faults."""
     rows = size = 0
     faults: list[ImageKey] = []
     try:
         with open_to_read(partial) as file:
             first = file.readline(_LONGEST_LINE_BYTES)
-            if decode_json(first, Header) != header:
+            if decode_json(first, PredictionHeader) != header:
                 return 0, 0, []
             size = len(first)
             for key in keys:
@@ -260,13 +266,13 @@ def _usable(partial: Path, header: Header, keys: Sequence[ImageKey]) -> tuple[in
                 rows, size = rows + 1, size + len(line)
                 if row.probabilities is None:
                     faults.append(key)
-    except (OSError, BadRecord):  # none, or what is in its place is refused when it is to be written
+    except (OSError, BadRecord):  # no file; or something else, which is refused when it is to be written
         pass
     return rows, size, faults
 
 
-def _is_of(row: Row, key: ImageKey, header: Header) -> bool:
-    """Whether a row says something of an image, by this network."""
+def _is_of(row: PredictionRow, key: ImageKey, header: PredictionHeader) -> bool:
+    """Whether a row is the prediction of an image by this network."""
     if row.key != key:
         return False
     return (

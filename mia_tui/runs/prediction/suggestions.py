@@ -1,10 +1,10 @@
-"""What a model thinks of a dataset's images, kept in its run's folder for the app: the best class, and how sure.
+"""Suggestions in a run's folder for the app: the most probable class of each image of a dataset, and how probable.
 
     {"protocol":1,"images":"/data/cells","classes":["round","long"],"predicted_at":1764000000.0}
     ["a/cell-1.png",0,1,0.9731]         file, frame, place in `classes`, probability
     {"rows":1}
 
-The last line tells a whole file from one that was cut. Suggestions are never labels: only a person's key makes one.
+The last line tells a complete file from one that was cut off. Suggestions are never labels: only a person makes one.
 """
 
 import os
@@ -23,7 +23,7 @@ from mia_tui.files import open_to_read
 from mia_tui.paths import StateFolder, is_same_folder, state_places
 from mia_tui.records import BadRecord, Count, Frame, JsonReader, Text, Time
 from mia_tui.runs.prediction.formats import best_class
-from mia_tui.runs.prediction.predictions import Header, Row
+from mia_tui.runs.prediction.predictions import PredictionHeader, PredictionRow
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.text import decode_name
 
@@ -33,40 +33,40 @@ _LONGEST_LINE_BYTES = 1 << 21
 _LONGEST_HEAD_BYTES = 1 << 24  # 100,000 classes
 
 
-class _Head(msgspec.Struct, frozen=True):
+class _SuggestionsHead(msgspec.Struct, frozen=True):
     protocol: int
     images: Text
     classes: list[Text]
     predicted_at: Time
 
 
-class _Line(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class _Suggestion(msgspec.Struct, frozen=True, array_like=True, gc=False):
     file: Text
     frame: Frame
     best: Frame
     confidence: Annotated[float, Meta(ge=0.0, le=1.001)]
 
 
-class _End(msgspec.Struct, frozen=True):
+class _SuggestionsEnd(msgspec.Struct, frozen=True):
     rows: Count
 
 
-_HEAD, _LINE, _END = JsonReader(_Head), JsonReader(_Line), JsonReader(_End)
+_HEAD, _LINE, _END = JsonReader(_SuggestionsHead), JsonReader(_Suggestion), JsonReader(_SuggestionsEnd)
 
 
-class _Damaged(Exception):
-    """A file of suggestions that is passed over."""
+class _DamagedSuggestions(Exception):
+    """A file of suggestions that is ignored because it is damaged."""
 
 
 @dataclass(frozen=True, eq=False)
 class Suggestions:
-    """What the model of one run thinks.
+    """The suggestions of one run's network.
 
     Attributes:
         run: Name of the run's folder.
         predicted_at: Unix seconds.
-        classes: Names, in the order of the model; those of the dataset may have others by now.
-        keys: The images it could read, in the order of the dataset as it was then.
+        classes: Names, in the order of the network; the dataset may have other classes by now.
+        keys: The images that could be read, in the order of the dataset at that time.
         best: Place in `classes` for each image, int32, shape (N,).
         confidence: Probability of that class, float32, shape (N,).
     """
@@ -79,26 +79,26 @@ class Suggestions:
     confidence: np.ndarray
 
 
-def write_suggestions(file: BinaryIO, header: Header, rows: Iterable[Row]) -> None:
+def write_suggestions(file: BinaryIO, header: PredictionHeader, rows: Iterable[PredictionRow]) -> None:
     """Write the rows that have probabilities as suggestions; a `Writer` for `predictions.convert`."""
     encoder = msgspec.json.Encoder()
-    head = _Head(_PROTOCOL, header.images, header.classes, round(time.time(), 3))
+    head = _SuggestionsHead(_PROTOCOL, header.images, header.classes, round(time.time(), 3))
     file.write(encoder.encode(head) + b"\n")
     count = 0
     for row in rows:
         best = best_class(row)
         assert row.probabilities is not None
-        line = _Line(row.file, row.frame, best, round(row.probabilities[best], 5))
+        line = _Suggestion(row.file, row.frame, best, round(row.probabilities[best], 5))
         file.write(encoder.encode(line) + b"\n")
         count += 1
-    file.write(encoder.encode(_End(count)) + b"\n")
+    file.write(encoder.encode(_SuggestionsEnd(count)) + b"\n")
 
 
 def newest_suggestions(state: StateFolder, root: Path) -> Suggestions | None:
     """The newest suggestions for the images of a dataset; None if there are none.
 
-    Files that are damaged or cut or of another version are passed over; and where the state does not lie in or
-    beside the dataset, those for another folder that still exists (this one may have been moved).
+    Files that are damaged, cut off or of another version are ignored; and where the state does not lie in or beside
+    the dataset, so are those for another folder that still exists (this one may have been moved).
 
     Args:
         state: Where the dataset's runs lie.
@@ -108,14 +108,14 @@ def newest_suggestions(state: StateFolder, root: Path) -> Suggestions | None:
     for run in _runs(state):
         try:
             head = _read_head(run.suggestions)
-        except (OSError, _Damaged):
+        except (OSError, _DamagedSuggestions):
             continue
         if _is_of(head, root, state):
             dated.append((head.predicted_at, run))
     for _, run in sorted(dated, key=lambda pair: pair[0], reverse=True):
         try:
             return _read(run)
-        except (OSError, _Damaged):
+        except (OSError, _DamagedSuggestions):
             continue
     return None
 
@@ -128,26 +128,26 @@ def _runs(state: StateFolder) -> list[RunDir]:
         return []
 
 
-def _is_of(head: _Head, root: Path, state: StateFolder) -> bool:
-    """Suggestions lie with a run of the dataset they are for; only a state that lies elsewhere can have several."""
+def _is_of(head: _SuggestionsHead, root: Path, state: StateFolder) -> bool:
+    """Whether suggestions are for a dataset; only a state folder that lies elsewhere can hold those of several."""
     if any(is_same_folder(state.root, place) for place in state_places(root)):
         return True
     images = Path(decode_name(head.images))
     return is_same_folder(images, root) or not os.path.isdir(images)  # noqa: PTH112  # Path's raises
 
 
-def _read_head(path: Path) -> _Head:
+def _read_head(path: Path) -> _SuggestionsHead:
     with open_to_read(path) as file:
         return _decode_head(file.readline(_LONGEST_HEAD_BYTES))
 
 
-def _decode_head(line: bytes) -> _Head:
+def _decode_head(line: bytes) -> _SuggestionsHead:
     try:
         head = _HEAD.decode(line)
     except BadRecord as error:
-        raise _Damaged from error
+        raise _DamagedSuggestions from error
     if head.protocol != _PROTOCOL or not head.classes:
-        raise _Damaged
+        raise _DamagedSuggestions
     return head
 
 
@@ -170,23 +170,23 @@ def _read(run: RunDir) -> Suggestions:
         confidence=np.concatenate([np.empty(0, np.float32), *confidence]),
     )
     if np.any((suggestions.best < 0) | (suggestions.best >= len(head.classes))):
-        raise _Damaged
+        raise _DamagedSuggestions
     return suggestions
 
 
-def _chunks(file: BinaryIO) -> Iterator[list[_Line]]:
-    """The lines between the first and the last, which must say how many there are."""
+def _chunks(file: BinaryIO) -> Iterator[list[_Suggestion]]:
+    """The lines between the first and the last; the last one must say how many there are."""
     count, end = 0, b""
     try:
         while chunk := file.read(_BYTES_AT_ONCE):
             held, _, rest = (end + chunk).rstrip(b"\n").rpartition(b"\n")
-            end = rest + chunk[len(chunk.rstrip(b"\n")) :]  # the last so far is the last of all, perhaps
+            end = rest + chunk[len(chunk.rstrip(b"\n")) :]  # the last line so far may be the last of the file
             if len(end) > _LONGEST_LINE_BYTES:
-                raise _Damaged
+                raise _DamagedSuggestions
             rows = _LINE.decode_lines(held)
             count += len(rows)
             yield rows
         if not end.endswith(b"\n") or _END.decode(end).rows != count:
-            raise _Damaged
+            raise _DamagedSuggestions
     except BadRecord as error:
-        raise _Damaged from error
+        raise _DamagedSuggestions from error

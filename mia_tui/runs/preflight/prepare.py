@@ -31,11 +31,11 @@ from mia_tui.dataset.split.assignment import (
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import ConfigError, DataError
 from mia_tui.paths import StateFolder, find_state, real_path, typed_dataset
-from mia_tui.runs.list.left_behind import (
-    find_left_behind,
-    left_behind_error,
-    left_behind_hint,
-    left_behind_words,
+from mia_tui.runs.list.orphaned_state import (
+    find_orphaned_state,
+    orphaned_state_error,
+    orphaned_state_hint,
+    orphaned_state_message,
 )
 from mia_tui.runs.record.job import JobClass, Sample, TrainJob
 from mia_tui.runs.record.layout import RunDir
@@ -76,12 +76,14 @@ def read_dataset(
     """
     found = scan(root, frames=frames, progress=progress) if found is None else found
     place = find_state(root, state, class_folders=read_class_folders(found.keys) is not None)
-    left = None if state is not None else find_left_behind(root, lambda: {file.path for file in found.files})
+    left = (
+        None if state is not None else find_orphaned_state(root, lambda: {file.path for file in found.files})
+    )
     if left is not None and follow:
-        raise left_behind_error(root, left)
+        raise orphaned_state_error(root, left)
     followed = follow_files(found, root, place, annotator) if follow else []
     if left is not None:
-        followed.append(f"{left_behind_words(root, left)} {left_behind_hint(root)}")
+        followed.append(f"{orphaned_state_message(root, left)} {orphaned_state_hint(root)}")
     labelled = labelled_images(found, root, place, source=source, annotator=annotator)
     return Dataset(root, found, place, labelled, split_in(place, annotator), followed)
 

@@ -1,1 +1,1 @@
-"""What a run writes into its folder: its job, its events, and what follows from them."""
+"""What lies in the folder of a run: its job, its events, and the state computed from them."""

@@ -1,8 +1,8 @@
-"""What a worker says: one JSON object a line in events.jsonl.
+"""What a worker reports: one JSON object a line in events.jsonl.
 
-`t` is Unix seconds. Changing what a field means raises PROTOCOL. Numbers that
-are not finite are written as the strings nan, inf, -inf, because JSON has no
-word for them and msgspec would write null.
+`t` is Unix seconds. Changing what a field means raises PROTOCOL; fields that are not listed here are ignored (a
+run_started of earlier versions has a `kind`). Numbers that are not finite are written as the strings nan, inf, -inf,
+because JSON cannot express them and msgspec would write null.
 """
 
 from typing import Any, Literal
@@ -13,10 +13,10 @@ from mia_tui.records import Count, Elapsed, Text, Time
 
 PROTOCOL = 1
 MOST_NAMED = 20
-"""So many of the images that an epoch did without are named in its event: a line a few hundred bytes long."""
+"""How many of the images that were left out of an epoch its event names: it stays a line of a few hundred bytes."""
 
 Outcome = Literal["finished", "stopped", "failed"]
-PhaseName = Literal["waiting", "importing", "loading", "training", "evaluating", "exporting"]
+PhaseName = Literal["waiting", "importing", "loading", "training"]
 
 
 class EpochPlace(msgspec.Struct, frozen=True):
@@ -33,12 +33,11 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
 
 
 class RunStarted(Event, frozen=True, kw_only=True, tag="run_started"):
-    """A worker took the run; `attempt` counts from 1, `resumed_at` is None at a fresh start."""
+    """A worker began to work on the run; `attempt` counts from 1, `resumed_at` is None for a fresh start."""
 
     protocol: int
     attempt: Count
     resumed_at: EpochPlace | None
-    kind: Text
     pid: Count
     host: Text
     boot_id: Text
@@ -49,14 +48,14 @@ class RunStarted(Event, frozen=True, kw_only=True, tag="run_started"):
 
 
 class Phase(Event, frozen=True, kw_only=True, tag="phase"):
-    """What the worker is busy with."""
+    """What the worker is doing from now on."""
 
     name: PhaseName
     message: str = ""
 
 
 class StepEnded(Event, frozen=True, kw_only=True, tag="step_ended"):
-    """A step (at most five a second are told); `memory_bytes` is the device's peak, or the process's on a CPU."""
+    """A step (at most five a second are reported); `memory_bytes` is the device's peak, or the process's on a CPU."""
 
     epoch: Count
     step: Count
@@ -67,7 +66,7 @@ class StepEnded(Event, frozen=True, kw_only=True, tag="step_ended"):
 
 
 class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
-    """Images that an epoch did without, because they could not be read."""
+    """Images that were left out of an epoch because they could not be read."""
 
     train: Count
     """How many images of the training part."""
@@ -86,7 +85,7 @@ class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
 class EpochEnded(Event, frozen=True, kw_only=True, tag="epoch_ended"):
     """Figures of an epoch; `val` is None without a validation part. `elapsed_s`: of the run, without pauses.
 
-    `left_out` is None where every image could be read; runs of earlier versions never say.
+    `left_out` is None where every image could be read, and in runs of earlier versions.
     """
 
     epoch: Count
@@ -96,7 +95,7 @@ class EpochEnded(Event, frozen=True, kw_only=True, tag="epoch_ended"):
     left_out: LeftOut | None = None
 
 
-class Confusion(Event, frozen=True, kw_only=True, tag="confusion"):
+class ConfusionSaved(Event, frozen=True, kw_only=True, tag="confusion"):
     """A confusion matrix was written to `file`, relative to the run."""
 
     epoch: Count
@@ -104,7 +103,7 @@ class Confusion(Event, frozen=True, kw_only=True, tag="confusion"):
     file: Text
 
 
-class Progress(Event, frozen=True, kw_only=True, tag="progress"):
+class ProgressMade(Event, frozen=True, kw_only=True, tag="progress"):
     """`done` of `total` images of the present phase."""
 
     done: Count
@@ -120,7 +119,7 @@ class CheckpointSaved(Event, frozen=True, kw_only=True, tag="checkpoint_saved"):
 
 
 class Warned(Event, frozen=True, kw_only=True, tag="warning"):
-    """Something the user should know; the run goes on."""
+    """Something the user should know; the run continues."""
 
     message: str
     hint: str | None = None
@@ -135,18 +134,26 @@ class Failure(msgspec.Struct, frozen=True):
 
 
 class RunEnded(Event, frozen=True, kw_only=True, tag="run_ended"):
-    """The last word of an attempt."""
+    """The last event of an attempt."""
 
     outcome: Outcome
     error: Failure | None = None
 
 
 class UnknownEvent(msgspec.Struct, frozen=True):
-    """An event of a later version of this program."""
+    """An event of another version of this program."""
 
     raw: dict[str, Any]
 
 
 KnownEvent = (
-    RunStarted | Phase | StepEnded | EpochEnded | Confusion | Progress | CheckpointSaved | Warned | RunEnded
+    RunStarted
+    | Phase
+    | StepEnded
+    | EpochEnded
+    | ConfusionSaved
+    | ProgressMade
+    | CheckpointSaved
+    | Warned
+    | RunEnded
 )

@@ -11,7 +11,7 @@ from mia_tui.records import Count, Frame, Text, Time
 
 
 class JobClass(msgspec.Struct, frozen=True):
-    """A class of a run. Its position in the job is its logit; `id` is that of labels.db, or of its folder."""
+    """A class of a run. Its position in the job is that of its logit; `id` is that in labels.db, or of its folder."""
 
     id: Count
     name: Text
@@ -22,17 +22,17 @@ Classes = Annotated[list[JobClass], Meta(min_length=1, max_length=100_000)]
 
 
 def check_classes(classes: list[JobClass]) -> None:
-    """Refuse two classes of one name: they are told apart by nothing else.
+    """Refuse two classes with the same name: nothing else tells them apart.
 
     Raises:
-        ValueError: If there are such.
+        ValueError: If there are two.
     """
     if len({item.name for item in classes}) < len(classes):
         raise ValueError("two classes have the same name")
 
 
 Folder = Annotated[str, Meta(max_length=65_536, pattern=r"^/[^\x00]*\Z")]
-"""An absolute path: where a worker runs says nothing about where a relative one would lead."""
+"""An absolute path: a worker runs in another folder, where a relative one would lead elsewhere."""
 
 
 class TrainJob(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="train"):
@@ -43,11 +43,12 @@ class TrainJob(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=
         state: Absolute path of the state folder the run lies in.
         classes: In the order of the logits.
         threads: CPU threads of the worker (another number gives other weights); None until the first attempt
-            begins, which takes what is free then.
+            begins and takes the cores that are free.
         command: The command line that does the same again.
         created_at: Unix seconds.
         after: Absolute path of the run whose end it waits for; None starts at once.
-        moved_to: Where the dataset was when it was named last, if not at `dataset`; for states that lie elsewhere.
+        moved_to: Where the dataset was when the user named it last, if not at `dataset`; only for a state folder that
+            lies elsewhere.
     """
 
     config: TrainConfig

@@ -1,12 +1,12 @@
 """The folder of a run: what lies where, and how it is made and read.
 
     20261123-1432-resnet50v2/
-        job.json            what to do; written last, so a folder without it is no run (yet); only whom it
-                            waits for, its threads and where its dataset is may change later
+        job.json            what to do; written last, so a folder without it is not a run (yet); only the run
+                            it waits for, its threads and the folder of its dataset may change later
         samples.jsonl       the labelled images, as they were at the start
-        worker.json         who works on it, with a heartbeat
-        worker.lock         held for as long as the worker lives
-        stop                exists: somebody asked it to stop
+        worker.json         the process that works on it, with a heartbeat
+        worker.lock         locked while the worker is alive
+        stop                exists if somebody asked it to stop
         events.jsonl        what happened
         worker.log          output and tracebacks of a detached worker
         confusion/          last.json, best.json
@@ -56,7 +56,7 @@ class RunDir:
         Args:
             state: Where the dataset's runs lie; made if it does not exist.
             job: What to do; its `created_at` gives the folder its date.
-            samples: The images; a snapshot, labelling may go on.
+            samples: The images; a snapshot, labelling may continue.
             name: Last part of the folder's name, mostly the backbone.
 
         Raises:
@@ -96,7 +96,7 @@ class RunDir:
 
     @property
     def root(self) -> Path:
-        """From here on no link is followed, see `files`: the state folder, or what the run was copied into."""
+        """Below this folder no link is followed, see `files`: the state folder, or where the run was copied to."""
         above = self.path.parent
         return above.parent if above.name == RUNS_FOLDER else above
 
@@ -126,7 +126,7 @@ class RunDir:
 
     @property
     def last_checkpoint(self) -> Path:
-        """Everything that resuming needs."""
+        """Everything that is needed to resume."""
         return self.checkpoints / "last.pt"
 
     @property
@@ -144,7 +144,7 @@ class RunDir:
 
     @property
     def suggestions(self) -> Path:
-        """What the network of this run thinks of the dataset's images, see `runs.prediction.suggestions`."""
+        """What the network of this run suggests for the dataset's images, see `runs.prediction.suggestions`."""
         return self.predictions / "suggestions.jsonl"
 
     def confusion(self, which: Literal["last", "best"]) -> Path:
@@ -152,7 +152,7 @@ class RunDir:
         return self.path / "confusion" / f"{which}.json"
 
     def own_files(self) -> list[Path]:
-        """All that this program writes into the folder; job.json first: without it there is no run."""
+        """Everything that this program writes into the folder; job.json first, without which it is not a run."""
         return [
             self.path / _JOB,
             self.path / _SAMPLES,
@@ -167,7 +167,7 @@ class RunDir:
         ]
 
     def drop(self) -> None:
-        """Remove the folder and all that is in it, as far as that can be."""
+        """Remove the folder and all that is in it, as far as possible."""
         with suppress(OSError):
             remove(self.path, root=self.root)
 
@@ -176,7 +176,7 @@ class RunDir:
         return (self.path / _JOB).is_file()
 
     def put_behind(self, other: "RunDir | None") -> None:
-        """Let the run's next worker wait for another run to end; None lets it begin at once.
+        """Make the run's next worker wait for another run to end; None makes it begin at once.
 
         Raises:
             RunError: If the run cannot be read, or its job not be written.
@@ -184,7 +184,7 @@ class RunDir:
         self._change_job(after=None if other is None else str(other.path.resolve()))
 
     def put_threads(self, threads: int) -> TrainJob:
-        """Let the run's workers compute with so many threads from now on; the job as it is then.
+        """Set the number of threads of the run's workers from now on; returns the changed job.
 
         Raises:
             RunError: If the run cannot be read, or its job not be written.
@@ -192,7 +192,7 @@ class RunDir:
         return self._change_job(threads=threads)
 
     def put_dataset(self, folder: Path) -> None:
-        """Let the run's workers look for its images in another folder from now on.
+        """Set the folder in which the run's workers look for its images from now on.
 
         Raises:
             RunError: If the run cannot be read, or its job not be written.
@@ -207,7 +207,7 @@ class RunDir:
         return changed
 
     def comes_after(self, job: TrainJob) -> "RunDir | None":
-        """The run that this one waits for: a run of the same dataset is found beside it, wherever that went."""
+        """The run that this one waits for; one of the same dataset is found beside it, even if both were moved."""
         if job.after is None:
             return None
         after = Path(job.after)
@@ -215,7 +215,7 @@ class RunDir:
         return RunDir(self.path.resolve().parent / after.name if is_beside else after)
 
     def job(self) -> TrainJob:
-        """What the run is asked to do.
+        """The job of the run.
 
         Raises:
             RunError: If the folder holds no run, or one that this version cannot read.
@@ -232,7 +232,7 @@ class RunDir:
             ) from error
 
     def job_bytes(self) -> bytes:
-        """job.json as it stands.
+        """The bytes of job.json.
 
         Raises:
             RunError: If there is none, or it cannot be read.
@@ -240,7 +240,7 @@ class RunDir:
         return self._read(_JOB)
 
     def samples(self) -> list[Sample]:
-        """The images of the run, in the order they were given.
+        """The images of the run, in their order.
 
         Raises:
             RunError: If the file is missing or damaged.
@@ -284,7 +284,7 @@ class RunDir:
 
 
 def unreadable(path: Path, error: OSError) -> RunError:
-    """The sentence for a file of a run that is there and cannot be read."""
+    """The error for a file of a run that exists and cannot be read."""
     return RunError(f"{printable(path)} cannot be read: {error.strerror}.")
 
 
@@ -295,7 +295,7 @@ def _new_folder(runs: Path, created_at: float, name: str) -> Path:
     while True:
         folder = runs / (stem if number == 1 else f"{stem}-{number}")
         try:
-            add_new_folder(folder, root=runs.parent)  # the only test that two programs cannot both pass
+            add_new_folder(folder, root=runs.parent)  # of two programs only one can make it
         except FileExistsError:
             number += 1
         except OSError as error:

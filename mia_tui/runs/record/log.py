@@ -1,11 +1,11 @@
-"""events.jsonl: whole lines in, whole lines out.
+"""events.jsonl: writing it and reading it, by whole lines.
 
 One writer (the worker that holds the lock), any number of readers. A line goes
 out in one write; after a line that was cut (a kill, a full disk) the next one
 begins with a newline, so the damage stays in one line, which readers count and
 skip. Nothing is ever truncated: a reader may stand anywhere in the file.
 
-What cannot be written now, because the disk is full or away for a moment, waits in memory.
+What cannot be written because the disk is full or cannot be reached waits in memory.
 """
 
 import math
@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 import msgspec
 
@@ -23,10 +23,10 @@ from mia_tui.errors import UNREACHABLE
 from mia_tui.files import open_in_place, open_to_read
 from mia_tui.records import BadRecord, JsonReader
 from mia_tui.runs.disk import FULL_DISK, disk_error
-from mia_tui.runs.record.events import Event, KnownEvent, Progress, StepEnded, UnknownEvent
+from mia_tui.runs.record.events import Event, KnownEvent, PhaseName, ProgressMade, StepEnded, UnknownEvent
 from mia_tui.text import printable
 
-_CHUNK_BYTES = 1 << 16  # what was decoded is soon free again: half the time that megabytes take
+_CHUNK_BYTES = 1 << 16  # memory is freed soon and used again: half the time that chunks of megabytes take
 _TAIL_BYTES = 1 << 16
 _LONGEST_TAIL_BYTES = 1 << 24
 _LONGEST_LINE_BYTES = 1 << 22  # a warning that names thousands of files is a tenth of it
@@ -34,17 +34,14 @@ _DEEPEST = 16  # levels of an unknown event
 
 
 class EventLog:
-    """The writing end; safe to use from several threads.
+    """Writes the log; may be used by several threads.
 
-    On a full disk, and on one that does not answer, the run goes on: what the run's rows are made of (epochs,
-    checkpoints, its end) waits in memory and is written as soon as that is possible; steps and progress are dropped.
+    On a full disk, and on one that does not answer, the run continues: epochs, checkpoints and the end of the run
+    wait in memory and are written as soon as possible; steps and progress are dropped.
 
     Args:
         path: The file; it is made where there is none.
         root: As for `files.open_in_place`.
-
-    Attributes:
-        waiting: Number of events that the disk has not taken yet.
 
     Raises:
         RunError: If the file cannot be opened for writing.
@@ -68,24 +65,20 @@ class EventLog:
     ) -> None:
         self.close()
 
-    @property
-    def waiting(self) -> int:
-        return len(self._waiting)
-
     def append(self, event: Event) -> None:
         """Add an event as one line.
 
         Raises:
-            RunError: If the file cannot be written for another reason than a disk that is full or away.
+            RunError: If the file cannot be written for another reason than a full or unreachable disk.
         """
         line = encode_event(event)
         with self._mutex:
             self._write_waiting()
-            if not self._write(line) and not isinstance(event, StepEnded | Progress):
+            if not self._write(line) and not isinstance(event, StepEnded | ProgressMade):
                 self._waiting.append(line)
 
     def close(self) -> None:
-        """Write what waits, if there is room, and close the file."""
+        """Write the events that wait, if there is room, and close the file."""
         with self._mutex:
             if self._descriptor >= 0:
                 self._write_waiting()
@@ -97,9 +90,9 @@ class EventLog:
             del self._waiting[0]
 
     def _write(self, line: bytes) -> bool:
-        """Whether the line is in the file; False where the disk is full or away."""
+        """Whether the line is in the file; False if the disk is full or cannot be reached."""
         if self._waiting and line is not self._waiting[0]:
-            return False  # order is kept: what came first goes first
+            return False  # earlier events are written first
         data = b"\n" + line if self._torn else line
         try:
             written = os.write(self._descriptor, data)
@@ -110,11 +103,11 @@ class EventLog:
                 raise disk_error(error, self._path) from error
             return False
         self._torn = written < len(data)
-        return written >= len(data) - 1  # without its newline it is whole, too: the next line brings one
+        return written >= len(data) - 1  # without its newline it is complete: the next line begins with one
 
     def _reopen(self) -> None:
-        """A network drive that was away gives the file again only to those that open it anew (ESTALE)."""
-        with suppress(OSError):  # still away; nothing is made here, since the run may have been deleted
+        """After a network drive was unreachable, its files must be opened again (ESTALE)."""
+        with suppress(OSError):  # still unreachable; no file is made, since the run may have been deleted
             descriptor = open_in_place(self._path, root=self._root, append=True, make=False)
             os.close(self._descriptor)
             self._descriptor = descriptor
@@ -126,11 +119,11 @@ class EventLog:
 
 
 class EventReader:
-    """The reading end: remembers how far it has read.
+    """Reads the log and remembers how far it has read.
 
     Attributes:
-        bad_lines: Whole lines so far that were no events.
-        offset: Bytes of the file that were read: the beginning of a line, or a place in one that is too long.
+        bad_lines: Number of complete lines so far that are not events.
+        offset: Bytes of the file that were read: the beginning of a line, or a position in a line that is too long.
     """
 
     def __init__(self, path: Path) -> None:
@@ -140,7 +133,7 @@ class EventReader:
         self._in_long_line = False
 
     def read_new(self) -> list[KnownEvent | UnknownEvent]:
-        """The events of all lines that became whole since the last call; none if there is no file yet."""
+        """The events of all lines that were completed since the last call; none if there is no file yet."""
         return list(self.iter_new())
 
     def iter_new(self) -> Iterator[KnownEvent | UnknownEvent]:
@@ -152,7 +145,7 @@ class EventReader:
         """The same, some hundreds at a time: 200,000 steps are read in 0.1 s so, one by one in 0.3 s.
 
         Raises:
-            OSError: If the file is no file, or cannot be read.
+            OSError: If it is not a regular file, or cannot be read.
         """
         try:
             file = open_to_read(self._path)
@@ -174,7 +167,7 @@ class EventReader:
                     self._in_long_line, rest = True, b""
 
     def _behind_long_line(self, chunk: bytes) -> bytes:
-        """What follows the line that is passed over; it is counted already."""
+        """What follows the line that is too long and was counted as bad already."""
         _, newline, rest = chunk.partition(b"\n")
         self.offset += len(chunk) - len(rest)
         self._in_long_line = not newline
@@ -183,7 +176,7 @@ class EventReader:
     def _decode_lines(self, lines: bytes) -> list[KnownEvent | UnknownEvent]:
         try:
             return list(_DECODER.decode_lines(lines))
-        except BadRecord:  # one of them is bad, or of a later version
+        except BadRecord:  # one of them is bad, or of another version of the program
             return [event for line in lines.split(b"\n") for event in self._decode(line)]
 
     def _decode(self, line: bytes) -> Iterator[KnownEvent | UnknownEvent]:
@@ -197,10 +190,10 @@ class EventReader:
 
 
 def last_event(path: Path) -> KnownEvent | None:
-    """The last known event of a log, read from its end; None if there is none, or none that can be found.
+    """The last known event of a log, read from its end; None if there is none.
 
     Raises:
-        OSError: If the file is no file, or cannot be read.
+        OSError: If it is not a regular file, or cannot be read.
     """
     try:
         file = open_to_read(path)
@@ -225,6 +218,7 @@ def last_event(path: Path) -> KnownEvent | None:
 # Not strict, because that is how msgspec reads "nan", "inf" and "-inf" as numbers.
 _DECODER: JsonReader[KnownEvent] = JsonReader(KnownEvent, strict=False)  # type: ignore[arg-type]
 _ANY_OBJECT = JsonReader(dict[str, Any])
+_PHASES = frozenset(get_args(PhaseName))
 _KNOWN_TYPES = frozenset(kind.__struct_config__.tag for kind in KnownEvent.__args__)
 
 
@@ -247,8 +241,14 @@ def _decode_unknown(line: bytes) -> UnknownEvent | None:
     except BadRecord:
         return None
     kind = raw.get("type")
-    is_unknown = isinstance(kind, str) and kind not in _KNOWN_TYPES and _is_flat(raw, _DEEPEST)
-    return UnknownEvent(raw) if is_unknown else None
+    is_other = isinstance(kind, str) and (kind not in _KNOWN_TYPES or _is_other_phase(raw))
+    return UnknownEvent(raw) if is_other and _is_flat(raw, _DEEPEST) else None
+
+
+def _is_other_phase(raw: dict[str, Any]) -> bool:
+    """Whether a line is a phase of another version: an event that is unknown here, not a bad line."""
+    name = raw.get("name")
+    return raw["type"] == "phase" and isinstance(name, str) and name not in _PHASES
 
 
 def _is_flat(value: Any, levels: int) -> bool:
@@ -259,7 +259,7 @@ def _is_flat(value: Any, levels: int) -> bool:
 
 
 def _writable(value: Any) -> Any:
-    """What JSON can hold: numbers that are not finite as strings, text without lone surrogates."""
+    """The value as JSON can hold it: numbers that are not finite as strings, text without lone surrogates."""
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
     if isinstance(value, str):

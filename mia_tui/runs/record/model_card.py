@@ -1,6 +1,7 @@
-"""The model card: what must be known to use a trained network, kept inside its weights file.
+"""The model card: what is needed to use a trained network, stored in its weights file.
 
-`best.safetensors` carries the card in its metadata and works alone; model.json is a readable copy.
+`best.safetensors` carries the model card in its metadata and works alone; model.json is a readable copy.
+On disk `evaluated_on` is called judged_on.
 """
 
 from typing import Annotated
@@ -20,8 +21,8 @@ Mean = Annotated[float, Meta(ge=-10.0, le=10.0)]
 Deviation = Annotated[float, Meta(gt=1e-6, le=1e6)]
 
 
-class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
-    """A trained network in words.
+class ModelCard(msgspec.Struct, frozen=True, kw_only=True, rename={"evaluated_on": "judged_on"}):
+    """What a trained network is and how it was trained.
 
     Attributes:
         backbone: Name in the catalogue, or timm:NAME.
@@ -32,9 +33,9 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
         std: As `mean`.
         run: Name of the run's folder.
         epoch: Epoch the weights are of, from 1.
-        metric: The watched figure.
+        metric: The figure that decided which epoch is best.
         value: Its value in that epoch.
-        judged_on: Part of the data the value comes from.
+        evaluated_on: Part of the data the value comes from.
     """
 
     backbone: Text
@@ -54,7 +55,7 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
     epoch: Count
     metric: Text
     value: float | None
-    judged_on: Text
+    evaluated_on: Text
     version: Text
 
     def __post_init__(self) -> None:

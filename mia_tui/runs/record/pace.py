@@ -1,11 +1,11 @@
 """How far a run is and how long it will take, from what its worker measured.
 
-Nothing here is reckoned from the time of day, which people and networks set:
-epochs tell seconds of work, steps tell images a second.
+Nothing here is computed from the time of day, which people and networks change:
+epochs tell seconds of work, steps tell images per second.
 
-What an attempt begins with is no measure of what follows: its first epoch holds the reading of the images and the
-building of the network, its first steps hold the warming up (on recorded runs the time left came out 2 to 22 times
-too long). So these are left out, and before there is something else no time is told.
+The beginning of an attempt is not representative: its first epoch includes reading the images and building the
+network, its first steps the warm-up (on recorded runs the time left came out 2 to 22 times too long). These are left
+out, and until there is more no time is shown.
 """
 
 import math
@@ -15,22 +15,22 @@ from statistics import median
 
 from mia_tui.runs.record.state import RunState
 
-_STEPS, _EPOCHS = 7, 5  # the newest ones, whose median counts
-_WARMING_STEPS = 2  # told ones that an attempt begins with
-_LEAST_STEPS = 4  # told ones after them, below which they say nothing
+_STEPS, _EPOCHS = 7, 5  # the newest ones, whose median is used
+_WARMING_STEPS = 2  # reported ones at the beginning of an attempt
+_LEAST_STEPS = 4  # reported ones after them that are needed for an estimate
 
 
 @dataclass(frozen=True)
 class TrainingPace:
-    """Where a run is.
+    """How far a run is.
 
     Attributes:
-        epoch: The present epoch, from 1.
+        epoch: The current epoch, from 1.
         step: Steps of it that are done.
-        steps_per_epoch: Steps that it has.
-        total_epochs: Epochs that the run has, unless it stops early.
-        epoch_left_s: About how many seconds to the end of the epoch's steps; None where there is not enough to go by.
-        run_left_s: About how many seconds to the last epoch's end; None where there is not enough to go by.
+        steps_per_epoch: Steps of an epoch.
+        total_epochs: Epochs of the run, unless it stops early.
+        epoch_left_s: About how many seconds to the end of the epoch's steps; None while that cannot be estimated.
+        run_left_s: About how many seconds to the end of the last epoch; None while that cannot be estimated.
     """
 
     epoch: int

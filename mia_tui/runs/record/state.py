@@ -1,4 +1,4 @@
-"""What a run looks like by now: events folded into one record.
+"""The state of a run, computed from its events.
 
 `RunState.apply` is the only place that interprets events; the command line,
 the app and the tests read `RunState`.
@@ -15,7 +15,7 @@ import msgspec
 from mia_tui.catalog.metrics import MetricName, higher_is_better, shown_metric
 from mia_tui.runs.record.events import (
     CheckpointSaved,
-    Confusion,
+    ConfusionSaved,
     EpochEnded,
     EpochPlace,
     Failure,
@@ -24,7 +24,7 @@ from mia_tui.runs.record.events import (
     Outcome,
     Phase,
     PhaseName,
-    Progress,
+    ProgressMade,
     RunEnded,
     RunStarted,
     StepEnded,
@@ -77,13 +77,13 @@ class StepCurve:
 
 
 @dataclass(frozen=True)
-class Spell:
-    """Epochs in a row that did without the same images.
+class LeftOutEpochs:
+    """Epochs in a row from which the same images were left out.
 
     Attributes:
         first: Number of the first epoch.
         last: Number of the last one.
-        images: What they did without.
+        images: The images that were left out.
     """
 
     first: int
@@ -93,25 +93,25 @@ class Spell:
 
 @dataclass
 class RunState:
-    """A run as its events tell it. Times are Unix seconds; None means that it has not happened.
+    """The state of a run by its events. Times are Unix seconds; None means that it has not happened.
 
     Attributes:
         metric: Figure of the validation part that decides which epoch is best.
         started: The newest attempt's start.
         first_started_at: Start of the first attempt.
         updated_at: Time of the last event.
-        phase: What the worker was busy with last.
+        phase: What the worker did last.
         progress: (done, total) images of that phase.
         epochs: One row an epoch, in order, also after resuming.
         steps: A thinned curve of the steps.
         last_step: The newest step.
-        checkpoint: The newest one that resuming goes on from.
+        checkpoint: The newest one that can be resumed from.
         confusions: The newest event of each file of a confusion matrix.
         warnings: Each warning once, the first `MOST_WARNINGS` of them.
         warning_count: How many different warnings there were.
         outcome: How the newest attempt ended; None while it has not.
         error: Why it failed.
-        unknown_events: Events of a later version that were passed over.
+        unknown_events: Number of events of other versions, which are ignored.
         bad_lines: Lines of the log that could not be read.
     """
 
@@ -126,7 +126,7 @@ class RunState:
     steps: StepCurve = field(default_factory=StepCurve)
     last_step: StepEnded | None = None
     checkpoint: CheckpointSaved | None = None
-    confusions: dict[str, Confusion] = field(default_factory=dict)
+    confusions: dict[str, ConfusionSaved] = field(default_factory=dict)
     warnings: list[Warned] = field(default_factory=list)
     warning_count: int = 0
     outcome: Outcome | None = None
@@ -138,7 +138,7 @@ class RunState:
     _best_of: tuple[object, EpochEnded | None] | None = None
 
     def apply_all(self, events: Iterable[KnownEvent | UnknownEvent]) -> None:
-        """Fold the next events in; steps, of which there are most, all at once."""
+        """Take in the next events; steps, of which there are most, all at once."""
         for kind, group in groupby(events, type):
             if kind is StepEnded:
                 self._take_steps(cast("list[StepEnded]", list(group)))
@@ -147,27 +147,27 @@ class RunState:
                     self.apply(event)
 
     def apply(self, event: KnownEvent | UnknownEvent) -> None:
-        """Fold the next event in."""
+        """Take in the next event."""
         if isinstance(event, UnknownEvent):
             self.unknown_events += 1
             return
         self.updated_at = event.t
-        self.outcome = self.error = self.ended_at = None  # whatever follows an end belongs to a new attempt
+        self.outcome = self.error = self.ended_at = None  # an event after an end belongs to a new attempt
         match event:
             case RunStarted():
                 self._start(event)
             case Phase():
                 self.phase, self.phase_message, self.progress = event.name, event.message, None
-            case Progress():
+            case ProgressMade():
                 self.progress = (event.done, event.total)
             case StepEnded():
                 self._take_steps([event])
             case EpochEnded():
                 _append_in_order(self.epochs, event)
             case CheckpointSaved():
-                # The best weights are told behind the checkpoint: there is nothing to go on from in them.
+                # The best weights are reported after the checkpoint, and a run cannot be resumed from them.
                 self.checkpoint = self.checkpoint if event.is_best else event
-            case Confusion():
+            case ConfusionSaved():
                 self.confusions[event.file] = event
             case Warned():
                 self._warn(event)
@@ -195,35 +195,35 @@ class RunState:
 
     @property
     def best_value(self) -> float | None:
-        """The figure to show of the best epoch: the watched one, or macro F1 where the loss is watched."""
+        """The value to show of the best epoch: of `metric`, or of macro F1 if that is the loss."""
         if self.best is None:
             return None
         value = _value(self.best, shown_metric(self.metric))
         return None if math.isnan(value) else value
 
     @property
-    def left_out(self) -> list[Spell]:
+    def left_out(self) -> list[LeftOutEpochs]:
         """Which images were left out of which epochs, in order."""
-        spells: list[Spell] = []
+        found: list[LeftOutEpochs] = []
         for row in self.epochs:
-            last = spells[-1] if spells else None
+            last = found[-1] if found else None
             if row.left_out is None:
                 continue
             if last is not None and last.last == row.epoch - 1 and last.images == row.left_out:
-                spells[-1] = replace(last, last=row.epoch)
+                found[-1] = replace(last, last=row.epoch)
             else:
-                spells.append(Spell(row.epoch, row.epoch, row.left_out))
-        return spells
+                found.append(LeftOutEpochs(row.epoch, row.epoch, row.left_out))
+        return found
 
     def copy(self) -> "RunState":
-        """The state as it is now, for another thread than the one that goes on folding."""
+        """A copy for another thread, while this one takes in more events."""
         return replace(
             self,
             epochs=list(self.epochs),
             steps=self.steps.copy(),
             confusions=dict(self.confusions),
             warnings=list(self.warnings),
-            _warned=set(),  # of no use to who only reads
+            _warned=set(),  # a copy is only read
         )
 
     def _take_steps(self, steps: list[StepEnded]) -> None:
@@ -239,7 +239,7 @@ class RunState:
         self._cut(event.resumed_at or EpochPlace(epoch=0, step=0), event.steps_per_epoch)
 
     def _cut(self, place: EpochPlace, steps_per_epoch: int) -> None:
-        """Drop what came later than the place a new attempt begins at."""
+        """Drop what came after the place at which a new attempt begins."""
         done = place.epoch if place.step >= steps_per_epoch else place.epoch - 1
         self.epochs = [row for row in self.epochs if row.epoch <= done]
         self.steps.cut(place)
@@ -253,7 +253,7 @@ class RunState:
     def _warn(self, event: Warned) -> None:
         said = (event.message, event.hint)
         if said in self._warned or self.warning_count >= MOST_WARNINGS * 100:
-            return  # an attempt after resuming says the same again; the set must not grow without end
+            return  # a resumed attempt warns of the same again; and the set must not grow without end
         self._warned.add(said)
         self.warning_count += 1
         if len(self.warnings) < MOST_WARNINGS:
@@ -272,12 +272,12 @@ def best_epoch(rows: Iterable[EpochEnded], metric: MetricName) -> EpochEnded | N
 
 
 def _value(row: EpochEnded, metric: MetricName) -> float:
-    figures = row.train if row.val is None else row.val  # without validation the training part is judged
+    figures = row.train if row.val is None else row.val  # without validation, that of the training part
     return figures.get(metric, math.nan)
 
 
 def _append_in_order(rows: list[EpochEnded], row: EpochEnded) -> None:
-    """Add a row, replacing what an earlier attempt said of the same epoch."""
+    """Add a row in place of that of the same epoch in an earlier attempt."""
     while rows and rows[-1].epoch >= row.epoch:
         rows.pop()
     rows.append(row)

@@ -1,1 +1,1 @@
-"""The process that works on a run: starting it, whether it lives, stopping it, who waits for whom."""
+"""The process that works on a run: starting it, whether it is alive, stopping it, the queue of waiting runs."""

@@ -1,9 +1,9 @@
 """Asking a worker to stop, and being asked.
 
 A file `stop` in the run folder reaches a worker on any host and in any
-container; a signal is quicker, and is sent only where the worker is proved to
-be ours (`own_worker`). Either way the worker finishes its step, saves a
-checkpoint and says `run_ended`.
+container; a signal is quicker, and is sent only to a process that provably is
+this run's worker (`signals`). Either way the worker finishes its step, saves a
+checkpoint and writes `run_ended`.
 """
 
 import os
@@ -21,8 +21,7 @@ import msgspec
 from mia_tui.errors import RunError
 from mia_tui.files import create, read, remove
 from mia_tui.records import BadRecord, Time, decode_json
-from mia_tui.runs.away import AWAY_S, GONE_S, was_deleted
-from mia_tui.runs.disk import disk_error
+from mia_tui.runs.disk import DELETED_S, OUTAGE_S, disk_error, was_deleted
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.worker.liveness import Status, run_status
 from mia_tui.runs.worker.signals import signal_worker
@@ -39,19 +38,19 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 
 
 class StopFile(msgspec.Struct, frozen=True):
-    """Content of the file `stop`; its being there is what counts."""
+    """Content of the file `stop`; only its existence matters."""
 
     asked_at: Time
 
 
 @dataclass(frozen=True)
 class StopResult:
-    """What asking a run to stop came to.
+    """The outcome of asking a run to stop.
 
     Attributes:
         status: Of the run when it was asked; an ended or lost run is not asked.
         asked_at: When it was first asked, Unix seconds; None if it was not.
-        doubt: Why the worker got no signal beside the file `stop`, as the end of a sentence; None if it got one.
+        doubt: Why the worker got no signal besides the file `stop`, as the end of a sentence; None if it got one.
         is_late: Whether it was asked so long ago that it may be killed, if a signal can be sent.
     """
 
@@ -62,12 +61,12 @@ class StopResult:
 
     @property
     def signalled(self) -> bool:
-        """Whether the worker got a signal, too."""
+        """Whether the worker got a signal as well."""
         return self.asked_at is not None and self.doubt is None
 
     @property
     def may_kill(self) -> bool:
-        """Whether it was asked long ago and `kill_worker` can reach it."""
+        """Whether it was asked long enough ago and `kill_worker` may signal it."""
         return self.is_late and self.signalled
 
 
@@ -99,7 +98,7 @@ def kill_worker(run: RunDir) -> None:
     """Kill a run's worker; what it did since its last checkpoint is lost.
 
     Raises:
-        RunError: If it has ended, or is not proved to be a process of this user.
+        RunError: If it has ended, or is not provably a process of this user.
     """
     doubt = signal_worker(run, signal.SIGKILL)
     if doubt is not None:
@@ -107,7 +106,7 @@ def kill_worker(run: RunDir) -> None:
 
 
 def clear_stop(run: RunDir) -> None:
-    """Take back a request to stop; whoever starts a worker does this first.
+    """Take back a request to stop; done before a worker is started.
 
     Raises:
         RunError: If the file cannot be removed.
@@ -119,9 +118,9 @@ def clear_stop(run: RunDir) -> None:
 
 
 class StopRequest:
-    """The worker's ear: enter it once the run is locked, ask `requested` after every step.
+    """Tells a worker whether it was asked to stop: enter it once the run is locked, ask `requested` after each step.
 
-    Leaving gives the signals back and removes the stop file: it was heard.
+    Leaving restores the signal handlers and removes the stop file.
 
     Attributes:
         signal: Number of the first signal that asked; None for the stop file alone, or if nobody asked.
@@ -151,20 +150,20 @@ class StopRequest:
             remove(self._run.stop, root=self._run.root)
 
     def install_signals(self, *, foreground: bool, on_signal: Callable[[], None] | None = None) -> None:
-        """Let signals ask for a stop, and a closed terminal (SIGHUP) do nothing.
+        """Make signals ask for a stop, and a closed terminal (SIGHUP) do nothing.
 
         Does nothing outside the main thread, where Python allows no handlers.
 
         Args:
-            foreground: Whether a person sits in front; then a second Ctrl-C raises KeyboardInterrupt.
+            foreground: Whether it runs in a person's terminal; then a second Ctrl-C raises KeyboardInterrupt.
                 Only after two seconds, because some launchers pass one Ctrl-C on twice.
-            on_signal: Called at the first signal, between two instructions of whatever is going on.
+            on_signal: Called at the first signal, between two instructions of whatever the worker is doing.
         """
         if threading.current_thread() is not threading.main_thread():
             return
         self._foreground, self._on_signal = foreground, on_signal
         for number in STOP_SIGNALS:
-            self._previous[number] = signal.signal(number, self._hear)
+            self._previous[number] = signal.signal(number, self._on_stop_signal)
         self._previous[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
 
@@ -183,16 +182,16 @@ class StopRequest:
             found = self._run.stop.name in os.listdir(self._run.path)  # noqa: PTH208
         except FileNotFoundError:
             self._gone_since = self._looked_at if self._gone_since is None else self._gone_since
-            patience_s = GONE_S if was_deleted(self._run.path) else AWAY_S
-            return self._looked_at - self._gone_since >= patience_s
+            wait_s = DELETED_S if was_deleted(self._run.path) else OUTAGE_S
+            return self._looked_at - self._gone_since >= wait_s
         except OSError:
             return False
         self._gone_since = None
         return found
 
-    def _hear(self, number: int, frame: FrameType | None) -> None:
+    def _on_stop_signal(self, number: int, frame: FrameType | None) -> None:
         now = time.monotonic()
-        if self._signalled_at is None:  # perhaps after the stop file: whoever writes one mostly signals, too
+        if self._signalled_at is None:  # perhaps after the stop file: both are used together
             self._asked_at = self._signalled_at = now
             self.signal = number
             if self._on_signal is not None:

@@ -1,4 +1,4 @@
-"""What would end a detached worker together with this login: said before the start, not found out after."""
+"""What would end a detached worker at logout: the user is told before it is started."""
 
 import os
 from collections.abc import Mapping
@@ -10,8 +10,8 @@ _ROOTS = ("usr/lib", "usr/local/lib", "run", "etc")  # later ones win
 
 
 @dataclass(frozen=True)
-class Risk:
-    """Why a detached run may not live, and the way out."""
+class DetachRisk:
+    """Why a detached run may be ended, and what to do about it."""
 
     message: str
     hint: str
@@ -19,8 +19,8 @@ class Risk:
 
 def detach_risk(
     environment: Mapping[str, str] = os.environ, *, root: Path = Path("/"), user: str | None = None
-) -> Risk | None:
-    """Whether a worker that is started now would be ended from outside; None if nothing speaks for it.
+) -> DetachRisk | None:
+    """Why a worker that is started now would be ended from outside; None if nothing indicates that.
 
     Args:
         environment: Variables of this process.
@@ -29,14 +29,14 @@ def detach_risk(
     """
     job = environment.get("SLURM_JOB_ID")
     if job is not None:
-        return Risk(
+        return DetachRisk(
             f"This terminal belongs to Slurm job {job}; a detached run ends with that job.",
             "Put `mia-tui train …` without --detach into a script, and submit that with sbatch.",
         )
     user = user or environment.get("USER") or environment.get("LOGNAME") or ""
     if _in_login_session(root) and _kills_user_processes(root) and user != "root":
         linger = "" if _lingers(root, user) else "`loginctl enable-linger` once, then "
-        return Risk(
+        return DetachRisk(
             "This system ends all your programs when you log out.",
             f"Use {linger}`systemd-run --user --scope mia-tui train …`.",
         )
@@ -44,7 +44,7 @@ def detach_risk(
 
 
 def _in_login_session(root: Path) -> bool:
-    """Whether this process lies in the scope of a login, which is what logind ends."""
+    """Whether this process is in the scope of a login session, which logind ends at logout."""
     try:
         return "/session-" in (root / "proc/self/cgroup").read_text()
     except OSError:
@@ -54,8 +54,8 @@ def _in_login_session(root: Path) -> bool:
 def _kills_user_processes(root: Path) -> bool:
     """The setting KillUserProcesses of logind.
 
-    Where it is not set, the line that is commented out in logind's own file tells the default this system
-    was built with: yes for systemd itself, no for most distributions.
+    If it is not set, the commented-out line in logind's own file shows the default this system was built with: yes
+    for systemd itself, no for most distributions.
     """
     built_in = answer = None
     for file in _config_files(root):
@@ -70,7 +70,7 @@ def _kills_user_processes(root: Path) -> bool:
 
 
 def _config_files(root: Path) -> list[Path]:
-    """The main file and its drop-ins, in the order in which they count."""
+    """The main file and its drop-ins, in order; later ones override earlier ones."""
     mains = [root / folder / _CONFIG for folder in _ROOTS]
     drop_ins = {file.name: file for main in mains for file in main.parent.glob("logind.conf.d/*.conf")}
     return [*mains, *(drop_ins[name] for name in sorted(drop_ins))]

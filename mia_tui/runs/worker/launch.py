@@ -1,4 +1,4 @@
-"""Starting a worker that outlives the program that started it."""
+"""Starting a worker that keeps running when the program that started it ends."""
 
 import os
 import signal
@@ -21,15 +21,15 @@ WORKER_MODULE = "mia_tui.worker"
 
 _LOG_LINES = 5
 _LAST_BYTES = 4096  # of a log, where its last lines are looked for
-_NO_WORD = "it left no word."
+_NO_LOG = "its log is empty."
 _NICE = 5  # where the system has no SCHED_BATCH
 _INSTALLED = ("site-packages", "dist-packages")
 # The shell only changes the folder and then becomes the worker: posix_spawn, which alone can reset the
-# signals without running Python between fork and exec, has no word for the folder.
+# signals without running Python between fork and exec, cannot set the folder.
 _SHELL_LINE = 'cd / && exec "$0" "$@"'
 
 _children: dict[int, int] = {}
-"""Where each worker's own words begin in its run's log: before them stand those of earlier ones."""
+"""Where the output of each worker begins in its run's log, after that of earlier workers."""
 
 
 def spawn(run: RunDir, *, gives_way: bool = False) -> int:
@@ -40,7 +40,7 @@ def spawn(run: RunDir, *, gives_way: bool = False) -> int:
 
     Args:
         run: The run to work on.
-        gives_way: Whether the worker lets programs that wait for people go first, see `give_way`.
+        gives_way: Whether interactive programs go before the worker, see `give_way`.
 
     Returns:
         The worker's process number.
@@ -75,7 +75,7 @@ def spawn(run: RunDir, *, gives_way: bool = False) -> int:
 
 
 def give_way(pid: int) -> None:
-    """Let a process that was just started compute in long turns, and never push another one aside as it wakes.
+    """Let a process that was just started compute in long time slices and not preempt others when it wakes.
 
     It still gets its share of the cores. Niceness would take that away on a shared server: beside two busy programs
     on two cores, a thread that was nice by 5 got 0.15 of a core and one like this 0.63; beside eight, 0.04 and 0.20.
@@ -88,7 +88,7 @@ def give_way(pid: int) -> None:
 
 
 def trains_on_cpu(device: str) -> bool:
-    """Whether a run computes on the cores that the app runs on, too; a GPU does its work elsewhere.
+    """Whether a run computes on the cores that the app also runs on, rather than on a GPU.
 
     Args:
         device: The setting of that name.
@@ -116,20 +116,22 @@ def wait_until_taken(run: RunDir, pid: int, *, timeout_s: float = 30.0) -> bool:
 
 
 def _ended_at_once(run: RunDir, begin: int) -> MiaError:
-    """Why a worker never took its run: on a full disk its own words found no room."""
+    """Why a worker ended before it locked its run: on a full disk not even its output was written."""
     words = last_words(run.worker_log, begin=begin)
     what = f"The worker of the run {printable(run.name)} ended at once"
-    if words != _NO_WORD:
+    if words != _NO_LOG:
         return RunError(f"{what}: {words}", f"{printable(run.worker_log)} says more.")
     try:
         _check_room(run)
     except MiaError as error:
         return error
-    return RunError(f"{what}: {words}", f"`mia-tui train --resume {typed(run.path)}` tries again in front.")
+    return RunError(
+        f"{what}: {words}", f"`mia-tui train --resume {typed(run.path)}` tries again in this terminal."
+    )
 
 
 def _check_room(run: RunDir) -> None:
-    """See that the run's folder takes a small file, by writing one that is gone at once.
+    """Check that a small file can be written to the run's folder, by writing and removing one.
 
     Raises:
         RunError: If it does not; says why.
@@ -187,19 +189,19 @@ def _resettable_signals() -> list[int]:
 def _has_ended(pid: int) -> bool:
     try:
         return os.waitpid(pid, os.WNOHANG)[0] == pid
-    except ChildProcessError:  # taken leave of before
+    except ChildProcessError:  # waited for before
         return True
 
 
 def _reap() -> None:
-    """Take leave of workers that ended, so that a long-lived app collects no zombies."""
+    """Wait for workers that ended, so that an app that runs for long collects no zombies."""
     for pid in list(_children):
         if _has_ended(pid):
             _children.pop(pid, None)
 
 
 def last_words(log: Path, *, begin: int = 0) -> str:
-    """The end of a log as one sentence; what stands before byte `begin` is left out."""
+    """The end of a log as one sentence, without what comes before byte `begin`."""
     try:
         with open_to_read(log) as file:
             file.seek(max(begin, file.seek(0, os.SEEK_END) - _LAST_BYTES))
@@ -207,4 +209,4 @@ def last_words(log: Path, *, begin: int = 0) -> str:
     except OSError:
         text = ""
     lines = [printable(line.strip()) for line in text.splitlines() if line.strip()]
-    return " / ".join(lines[-_LOG_LINES:]).rstrip(".") + "." if lines else _NO_WORD
+    return " / ".join(lines[-_LOG_LINES:]).rstrip(".") + "." if lines else _NO_LOG

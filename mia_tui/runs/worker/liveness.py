@@ -1,15 +1,15 @@
-"""Whether a worker lives: a lock that the kernel lets go of at any death.
+"""Whether a worker is alive: a lock that the kernel releases however the process ends.
 
 The worker holds `fcntl.lockf` on worker.lock. Not `flock`: loader processes
-inherit it and keep it after the worker's death. Closing any descriptor of that
+inherit it and keep it after the worker has ended. Closing any descriptor of that
 file drops the lock, so the worker's process must never open it again; a table
-of what this process holds guards against that. Watchers ask with F_GETLK and
-never lock: locking to look makes some starts of workers fail.
+of what this process holds prevents that. Watchers ask with F_GETLK and never
+lock: locking to look makes some starts of workers fail.
 
-Where locks do not reach (another host, a file system without them), worker.json
-speaks: process number and start time on the same host, a heartbeat elsewhere
-and where the system tells no start times. What it says decides what is shown;
-no signal follows from it alone (`own_worker`).
+Where locks do not work (another host, a file system without them), worker.json
+is used: process number and start time on the same host, a heartbeat elsewhere
+and where the system shows no start times. It decides what is shown; it is not
+enough to send a signal (`signals`).
 """
 
 import fcntl
@@ -46,6 +46,11 @@ from mia_tui.runs.record.log import last_event
 from mia_tui.text import printable
 
 Status = Literal["created", "starting", "running", "lost", "unknown", "finished", "stopped", "failed"]
+ShownStatus = Literal[Status, "waiting"]
+"""As people see it: a worker that waits, for another run or for a disk, does not train."""
+
+LIVE: frozenset[ShownStatus] = frozenset({"starting", "waiting", "running", "unknown"})
+"""A worker has such a run, or is being started, or may have it."""
 
 HEARTBEAT_S = 5.0
 SILENT_S = 120.0
@@ -57,17 +62,17 @@ _held: dict[tuple[int, int], int] = {}  # (device, inode) of a lock file -> the 
 
 
 class WorkerRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """worker.json: who works on a run, or did last.
+    """worker.json: the process that works on a run, or did last.
 
     Attributes:
         pid: Process number on its host.
         host: Name of the host.
         boot_id: Changes with each start of the host; empty where the system has none.
-        start_time: When the process started, in clock ticks after the boot; None where unknown.
-        started_at: When it took the run, Unix seconds.
-        heartbeat: When it last said that it lives, Unix seconds.
+        start_time: When the process started, in clock ticks after the boot; None if unknown.
+        started_at: When it locked the run, Unix seconds.
+        heartbeat: When it last wrote that it is alive, Unix seconds.
         locked: Whether the file system gave it a lock.
-        released: Whether it let go of the run by itself.
+        released: Whether it released the run by itself.
     """
 
     pid: Annotated[int, Meta(ge=1, le=2**31 - 1)]  # 0 and below would mean many processes
@@ -82,12 +87,12 @@ class WorkerRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class LockProbe:
-    """Answer to the question who holds a run's lock.
+    """Who holds a run's lock.
 
     Attributes:
-        held: Whether anybody does.
-        pid: The holder; None where this host cannot name it.
-        is_odd: Whether what lies there is no lock of ours, as a link.
+        held: Whether any process does.
+        pid: The holder; None if this host cannot name it.
+        is_odd: Whether the lock file is something else, such as a link.
     """
 
     held: bool
@@ -111,8 +116,8 @@ class WorkerLock:
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
     def __enter__(self) -> Self:
-        # Asked before the file is opened: a lock does not stop the process that holds it, and not every
-        # network file system carries locks from host to host.
+        # Asked before the file is opened: a process can lock a file that it holds already, and not every network
+        # file system passes locks from host to host.
         status = run_status(self._run)
         if status == "running" or (status == "unknown" and _beats(self._run, 2 * self._heartbeat_s)):
             raise _taken(self._run, read_record(self._run))
@@ -135,7 +140,7 @@ class WorkerLock:
         try:
             self._write(self._record)
         except RunError:
-            self._let_go()
+            self._release()
             raise
         self._thread.start()
         return self
@@ -145,12 +150,12 @@ class WorkerLock:
     ) -> None:
         self._ending.set()
         self._thread.join()
-        with suppress(RunError):  # a full disk: the free lock tells the same
+        with suppress(RunError):  # a full disk: the released lock shows the same
             self._write(msgspec.structs.replace(self._record, heartbeat=time.time(), released=True))
-        self._let_go()
+        self._release()
 
     def _take(self) -> bool:
-        """Lock the file; False where the file system has no locks."""
+        """Lock the file; False if the file system has no locks."""
         path = self._run.worker_lock
         try:
             self._descriptor = open_in_place(path, root=self._run.root)
@@ -168,7 +173,7 @@ class WorkerLock:
         hold(self._file)
         return True
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         if self._file is not None:
             _held.pop(self._file, None)
             let_go(self._file)
@@ -176,7 +181,7 @@ class WorkerLock:
 
     def _beat(self) -> None:
         while not self._ending.wait(self._heartbeat_s):
-            with suppress(RunError):  # a full disk or a network drive away for a while: the run goes on
+            with suppress(RunError):  # a full disk or an unreachable network drive: the run continues
                 self._write(msgspec.structs.replace(self._record, heartbeat=time.time()))
 
     def _write(self, record: WorkerRecord) -> None:
@@ -191,26 +196,34 @@ def run_status(run: RunDir, *, now: float | None = None) -> Status:
         now: Unix seconds; None is the present.
     """
     now = time.time() if now is None else now
-    record = read_record(run)  # before the lock: whoever wrote it had the lock
+    record = read_record(run)  # before the lock: its writer held the lock
     lock = probe_lock(run)
     if lock.held:
         return "running"
-    ended = _last_word(run)  # after the lock: a worker writes its last event before it lets go
+    ended = _last_event(run)  # after the lock: a worker writes its last event before it releases it
     if isinstance(ended, RunEnded) and not _died_since(ended, record):
         return ended.outcome
     if record is None:
         return _before_the_worker(run, now)
-    if lock.is_odd:  # somebody put a link there: a worker may live all the same
+    if lock.is_odd:  # somebody put a link there: a worker may be alive nevertheless
         return "unknown"
     status = _by_record(record, now)
     return "running" if status == "lost" and probe_lock(run).held else status
 
 
-class Pulse:
-    """Tells the status of one run to whoever looks at it again and again.
+def lives(run: RunDir) -> bool:
+    """Whether a run is being worked on, about to be, or may be on another host."""
+    try:
+        return run_status(run) in LIVE
+    except OSError:  # its folder may not be read: as good as deleted
+        return False
 
-    A worker on another host is judged by whether its heart is seen to beat, since the clocks of two hosts may
-    be far apart, and either may be put right at any time.
+
+class StatusTracker:
+    """Tells the status of one run again and again.
+
+    A worker on another host counts as alive while its heartbeat is seen to change, since the clocks of two hosts
+    may differ a lot, and either may be adjusted at any time.
     """
 
     def __init__(self) -> None:
@@ -223,7 +236,7 @@ class Pulse:
 
         Args:
             run: Always the same run.
-            tick: Seconds of a clock that is never put right; None is the present.
+            tick: Seconds of a clock that is never adjusted; None is the present.
         """
         tick = time.monotonic() if tick is None else tick
         status = run_status(run)
@@ -269,7 +282,7 @@ def read_record(run: RunDir) -> WorkerRecord | None:
 
 
 def process_lives(record: WorkerRecord) -> bool:
-    """Whether the process of a record of this host still runs; a zombie does not."""
+    """Whether the process of a record of this host is running; a zombie is not."""
     return process_runs(record.pid, record.start_time)
 
 
@@ -278,8 +291,8 @@ def is_on_this_host(record: WorkerRecord) -> bool:
     return record.host == host_name() and record.boot_id == boot_id()
 
 
-def _last_word(run: RunDir) -> KnownEvent | None:
-    """The last event of the run; None, too, where its log is no file: whoever reads that log says so."""
+def _last_event(run: RunDir) -> KnownEvent | None:
+    """The last event of the run; also None if its log is not a regular file, which the reader of the log reports."""
     try:
         return last_event(run.events)
     except OddFile:
@@ -292,25 +305,27 @@ def _identity(file: os.stat_result) -> Identity:
 
 def _before_the_worker(run: RunDir, now: float) -> Status:
     times = [path.stat().st_mtime for path in (run.path / "job.json", run.worker_log) if path.exists()]
-    if times and abs(now - max(times)) < STARTING_S:  # a clock that was put back makes nothing start for ever
+    if (
+        times and abs(now - max(times)) < STARTING_S
+    ):  # abs: after a clock was set back, it must not start for ever
         return "starting"
     return "lost" if run.worker_lock.exists() or run.events.exists() else "created"
 
 
 def _died_since(ended: RunEnded, record: WorkerRecord | None) -> bool:
-    """Whether a later attempt died before its first event; one that let go changed nothing."""
+    """Whether a later attempt died before its first event; one that released the run changed nothing."""
     return record is not None and not record.released and ended.t < record.started_at
 
 
 def _by_record(record: WorkerRecord, now: float) -> Status:
-    """The status of a run whose lock is free and whose log has no end."""
+    """The status of a run whose lock is free and whose log has no run_ended."""
     if record.released:
         return "lost"
     is_fresh = abs(now - record.heartbeat) < SILENT_S
     if is_on_this_host(record):
         lives = is_fresh if record.start_time is None else process_lives(record)
         return "running" if not record.locked and lives else "lost"
-    if record.locked and _same_kernel(record):  # another container: its locks are seen from here
+    if record.locked and _same_kernel(record):  # another container: its lock would be seen from here
         return "lost"
     if record.host == host_name():  # this host was restarted
         return "lost"
@@ -322,7 +337,7 @@ def _is_foreign(record: WorkerRecord) -> bool:
 
 
 def _beats(run: RunDir, within_s: float) -> bool:
-    """Whether a worker elsewhere lives after all: its clock may be another than ours."""
+    """Whether the heartbeat of a worker elsewhere changes: its clock may differ from ours."""
     before, deadline = read_record(run), time.monotonic() + within_s
     while time.monotonic() < deadline:
         time.sleep(min(_LOOK_EVERY_S, within_s))

@@ -1,4 +1,4 @@
-"""What the form and its helper process say to each other about augmented images: one JSON object a line."""
+"""Messages between the form and its helper process about augmented images: one JSON object a line."""
 
 from typing import Annotated
 
@@ -14,8 +14,8 @@ _encoder = msgspec.json.Encoder()
 Positive = Annotated[int, msgspec.Meta(gt=0)]
 
 
-class Row(msgspec.Struct, frozen=True):
-    """An image: its row in the run's samples, which its changes are drawn from, and its file."""
+class PreviewImage(msgspec.Struct, frozen=True):
+    """An image: its row in the run's samples, which seeds its random changes, and its file."""
 
     row: int
     path: str
@@ -26,7 +26,7 @@ class PreviewRequest(msgspec.Struct, frozen=True):
     """Images wanted: of each row the image as it is, then as the first epochs would see it.
 
     Attributes:
-        number: Comes back with the answer.
+        number: Repeated in the answer.
         config: Its augmentation, input and seed are used.
         root: Folder that the paths are relative to.
         rows: One line of the sheet each.
@@ -37,7 +37,7 @@ class PreviewRequest(msgspec.Struct, frozen=True):
     number: int
     config: TrainConfig
     root: str
-    rows: tuple[Row, ...]
+    rows: tuple[PreviewImage, ...]
     columns: Positive
     tile_px: Positive
 
@@ -46,11 +46,11 @@ class PreviewAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     """A sheet of images, or why there is none.
 
     Attributes:
-        number: That of the request; 0 says that the helper is ready.
+        number: That of the request; 0 means that the helper is ready.
         pixels: uint8, red, green, blue, row by row.
         width: Of the sheet.
         height: Of the sheet.
-        error: A sentence; "" where all is well.
+        error: A sentence; "" if there is no error.
     """
 
     number: int

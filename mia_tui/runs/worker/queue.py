@@ -1,10 +1,10 @@
-"""Runs that wait for others: one after the other, with no program but their own workers.
+"""Queued runs: one starts after the other, with no program but their own workers.
 
-A queued run is a worker that has taken its run and waits, before it imports
-torch, until the run named in `job.after` is worked on no more, however that
-ended. It waits for everything that one waits for, too, so that deleting or
-stopping a run in the middle of a queue starts nothing early; and for what was
-queued earlier behind the same run, so that two never start at once.
+A queued run is a worker that has locked its run and waits, before it imports
+torch, until the run named in `job.after` is not worked on any more, however that
+ended. It also waits for everything which that one waits for, so that deleting or
+stopping a run in the middle of a queue starts nothing early; and for runs that
+were queued earlier behind the same run, so that two never start at once.
 """
 
 import time
@@ -14,15 +14,14 @@ from pathlib import Path
 
 from mia_tui.errors import RunError
 from mia_tui.paths import StateFolder, real_path
-from mia_tui.runs.away import stopped_within
+from mia_tui.runs.disk import stopped_within
 from mia_tui.runs.list.index import list_runs
 from mia_tui.runs.record.events import Event, Phase
 from mia_tui.runs.record.job import TrainJob
 from mia_tui.runs.record.layout import RunDir
-from mia_tui.runs.worker.liveness import Status, read_record, run_status
+from mia_tui.runs.worker.liveness import lives, read_record, run_status
 from mia_tui.text import printable
 
-_LIVE: frozenset[Status] = frozenset({"starting", "running", "unknown"})
 _LOOK_EVERY_S = 1.0
 
 
@@ -45,7 +44,7 @@ def wait_for_turn(
 
 
 def last_in_line(runs: Iterable[RunDir]) -> RunDir | None:
-    """The run to queue behind: the one among those at work, or waiting, that will begin last; None if all is idle.
+    """The run to queue behind: of those at work or waiting, the one that begins last; None if there are none.
 
     Args:
         runs: Those of a dataset, oldest first.
@@ -57,10 +56,10 @@ def last_in_line(runs: Iterable[RunDir]) -> RunDir | None:
 
 
 def last_behind(run: RunDir, runs: Iterable[RunDir]) -> RunDir | None:
-    """The last of a run and of those that wait for it; None where none of them is at work.
+    """The last of a run and of those that wait for it; None if none of them is at work.
 
     Args:
-        run: The run that was named.
+        run: The run that the user named.
         runs: Those of a dataset, oldest first.
     """
     line = {str(run.path.resolve())}
@@ -72,16 +71,8 @@ def last_behind(run: RunDir, runs: Iterable[RunDir]) -> RunDir | None:
     return last
 
 
-def lives(run: RunDir) -> bool:
-    """Whether a run is being worked on, about to be, or may be on another host."""
-    try:
-        return run_status(run) in _LIVE
-    except OSError:  # its folder may not be read: as well as gone
-        return False
-
-
 def _ahead(run: RunDir, job: TrainJob) -> list[RunDir]:
-    """All that must have ended first; fixed when the wait begins, since a deleted run tells nothing."""
+    """All runs that must have ended first; found when the wait begins, since a deleted run has no job any more."""
     ahead: dict[str, RunDir] = {}
     after = run.comes_after(job)
     here = None if after is None else str(real_path(after.path))
@@ -116,7 +107,7 @@ def _after(run: RunDir) -> str | None:
 
 
 def _fell_behind(other: RunDir, run: RunDir) -> bool:
-    """Whether a run that was ahead was stopped and queued anew behind this one: each would wait for the other."""
+    """Whether a run that was ahead was stopped and queued again behind this one: each would wait for the other."""
     home = str(run.path.resolve())
     seen: set[str] = set()
     here = _after(other)

@@ -1,15 +1,15 @@
-"""A signal goes to a run's own worker, and to no other process.
+"""Signals are sent to a run's own worker and to no other process.
 
-Whoever may write into a run folder may write any process number into worker.json, so nothing there is believed by
-itself. A process is a run's worker only where all of this agrees:
+Anybody who may write to a run folder may write any process number into worker.json, so that file alone proves
+nothing. A process is a run's worker only if all of this is true:
 
     user        worker.json, worker.lock and the process belong to this user
     boot        worker.json names the running kernel of this host
-    start       the process started at the very tick that worker.json tells; an unknown time fits nothing
+    start       the process started at the very tick that worker.json names; an unknown time matches nothing
     lock        that process holds the lock of worker.lock (F_GETLK) and has the file open; the file is regular and
                 has one name, so it is no link to the lock of another program or of another run
 
-Where one of them cannot be told (no locks on that disk, no /proc), there is no signal: the file `stop` reaches a
+If one of them cannot be checked (no locks on that disk, no /proc), no signal is sent: the file `stop` reaches a
 worker anywhere.
 """
 
@@ -35,18 +35,18 @@ class _Doubt(Exception):
 
 
 def signal_worker(run: RunDir, number: int) -> str | None:
-    """Send a signal to the run's worker, if that is proved to be a process of this user.
+    """Send a signal to the run's worker, if that is provably a process of this user.
 
     Args:
         run: The run.
-        number: The signal; 0 sends none and finds out whether one could be sent.
+        number: The signal; 0 sends none and only checks whether one could be sent.
 
     Returns:
-        None if it was sent; else why not, as the end of a sentence.
+        None if it was sent, else why not, as the end of a sentence.
     """
     try:
         record = _own_record(run)
-        with _process(record.pid) as process:  # first: from here on the number cannot pass to another process
+        with _process(record.pid) as process:  # first: from here on no other process can get the number
             _check_process(record)
             _check_lock(run, record.pid)
             process.send(number)
@@ -56,29 +56,29 @@ def signal_worker(run: RunDir, number: int) -> str | None:
 
 
 def _own_record(run: RunDir) -> WorkerRecord:
-    """What worker.json says, as far as it may lead to a signal."""
+    """What worker.json says, if a signal may be sent by it."""
     try:
         descriptor, _ = _open_own(run.worker_json)
         with closing(os.fdopen(descriptor, "rb")) as file:
             record = decode_json(file.read(_RECORD_BYTES), WorkerRecord)
     except FileNotFoundError:
-        raise _Doubt("no worker has taken it yet") from None
+        raise _Doubt("no worker has locked it yet") from None
     except (OSError, BadRecord):
         raise _Doubt("its worker.json cannot be read") from None
     if record.released:
-        raise _Doubt("its worker has let go of it")
+        raise _Doubt("its worker has released it")
     if not is_on_this_host(record):
         raise _Doubt(f"its worker is on {printable(record.host)}")
     if not record.locked:
-        raise _Doubt("the disk has no locks, which would prove that its worker is yours")
+        raise _Doubt("the disk has no locks to prove that its worker is yours")
     if record.start_time is None or boot_id() == "":
-        raise _Doubt("this system does not tell when its worker started")
+        raise _Doubt("this system does not show when its worker started")
     return record
 
 
 def _check_process(record: WorkerRecord) -> None:
     if not process_runs(record.pid, record.start_time):
-        raise _Doubt(f"process {record.pid} is not the one that took it")
+        raise _Doubt(f"process {record.pid} is not the one that locked it")
     if _users(record.pid) != {os.geteuid()}:
         raise _Doubt(f"process {record.pid} belongs to another user")
 
@@ -98,7 +98,7 @@ def _check_lock(run: RunDir, pid: int) -> None:
 
 
 def _holder(descriptor: int) -> int | None:
-    """Who holds the lock of a file that is open for its path only; the same file, whatever its path means by now."""
+    """Who holds the lock of a file that is open for its path only, even if its path now leads to another file."""
     reading = os.open(f"/proc/self/fd/{descriptor}", os.O_RDONLY | os.O_CLOEXEC)
     try:
         return lock_holder(reading)[1]
@@ -107,14 +107,14 @@ def _holder(descriptor: int) -> int | None:
 
 
 def _open_own(path: Path, flags: int = os.O_RDONLY) -> tuple[int, os.stat_result]:
-    """A regular file of this user that has no other name, and what it is; the last step is no link."""
+    """Open a regular file of this user that has no other name and is not a link; its descriptor and status."""
     descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     found = os.fstat(descriptor)
     fault = None
     if stat.S_ISLNK(found.st_mode) or found.st_nlink > 1:
         fault = "is a link"
     elif not stat.S_ISREG(found.st_mode):
-        fault = "is no file"
+        fault = "is not a regular file"
     elif found.st_uid != os.geteuid():
         fault = "belongs to another user"
     if fault is not None:
@@ -124,7 +124,7 @@ def _open_own(path: Path, flags: int = os.O_RDONLY) -> tuple[int, os.stat_result
 
 
 def _users(pid: int) -> set[int]:
-    """Real, effective, saved and file system user of a process; empty where that is unknown."""
+    """Real, effective, saved and file system user of a process; empty if that is unknown."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text(errors="replace").splitlines()
     except OSError:
@@ -133,7 +133,7 @@ def _users(pid: int) -> set[int]:
 
 
 def _has_open(pid: int, wanted: os.stat_result) -> bool:
-    """Whether a process has a file open: a file system may lie about who holds a lock."""
+    """Whether a process has a file open: a file system may name a wrong holder of a lock."""
     try:
         for entry in os.scandir(f"/proc/{pid}/fd"):
             try:
@@ -148,7 +148,7 @@ def _has_open(pid: int, wanted: os.stat_result) -> bool:
 
 @dataclass(frozen=True)
 class _Process:
-    """A process that can be signalled; `handle` names it for good, whoever gets its number later."""
+    """A process that can be signalled; `handle` means this process even if another gets its number later."""
 
     pid: int
     handle: int | None

@@ -19,7 +19,7 @@ from mia_tui.tui.later import later
 
 if TYPE_CHECKING:
     from mia_tui.tui.label.screen import LabelScreen
-    from mia_tui.tui.runs.news import RunNews, RunNewsWatch
+    from mia_tui.tui.runs.watch import RunNews, RunNewsWatch
 
 _SCAN_BY_S = 0.5  # the scan starts then at the latest, even if no picture was painted
 _RUNS_AFTER_S = 2.0  # when the first pictures have been painted
@@ -106,7 +106,7 @@ class BackgroundTasks:
 
     def _watch_runs(self) -> None:
         # Imported after the first picture, so that it does not delay it.
-        from mia_tui.tui.runs.news import RunNewsWatch
+        from mia_tui.tui.runs.watch import RunNewsWatch
 
         if not self._stopped:
             self.runs = RunNewsWatch(

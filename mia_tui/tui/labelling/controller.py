@@ -356,9 +356,9 @@ class LabelController:
         listing = self.session.listing
 
         def look() -> Path | None:
-            from mia_tui.runs.list.left_behind import find_left_behind
+            from mia_tui.runs.list.orphaned_state import find_orphaned_state
 
-            return find_left_behind(self.dataset, lambda: {key.path for key in listing.keys_except(())})
+            return find_orphaned_state(self.dataset, lambda: {key.path for key in listing.keys_except(())})
 
         return await asyncio.to_thread(look)
 

@@ -214,11 +214,11 @@ class DatasetSync:
         left = await self._controller.left_behind()
         if left is None:
             return
-        from mia_tui.runs.list.left_behind import adopt, left_behind_words
+        from mia_tui.runs.list.orphaned_state import adopt, orphaned_state_message
 
         if await self._screen.confirm(
             "Use the labels and runs from before the folder was renamed?",
-            f"{left_behind_words(self._controller.dataset, left)}\n\nIf you use them, {printable(left.name)} is "
+            f"{orphaned_state_message(self._controller.dataset, left)}\n\nIf you use them, {printable(left.name)} is "
             "renamed too. Otherwise you start without labels and runs, and with another split.",
             no="No, start again",
             yes="Yes, use them",

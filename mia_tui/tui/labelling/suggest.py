@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from mia_tui.errors import MiaError
-from mia_tui.runs.prediction.suggesting import Suggesting
+from mia_tui.runs.prediction.process import PredictionProcess
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.worker.launch import trains_on_cpu
 from mia_tui.tui.open_dataset import OpenDataset
@@ -12,17 +12,17 @@ from mia_tui.tui.open_dataset import OpenDataset
 _CHECK_EVERY_S = 0.5
 
 
-def start_suggesting(run: RunDir, place: OpenDataset) -> Suggesting:
+def start_suggesting(run: RunDir, place: OpenDataset) -> PredictionProcess:
     """Start it; blocking, so for a thread.
 
     Raises:
         RunError: If it cannot be started.
     """
-    return Suggesting(run, place.dataset, place.state, gives_way=trains_on_cpu("auto"))
+    return PredictionProcess(run, place.dataset, place.state, gives_way=trains_on_cpu("auto"))
 
 
 async def tell_suggesting(
-    work: Suggesting, *, say: Callable[[str], None], failed: Callable[[MiaError], None]
+    work: PredictionProcess, *, say: Callable[[str], None], failed: Callable[[MiaError], None]
 ) -> None:
     """Say how far it is until it ends; the labelling screen says it when the suggestions are there."""
     say("Predicting all images; this continues when you leave. Loading torch first.")

@@ -1,4 +1,4 @@
-"""Runs beside each other: the curves of a figure over each other, the best figures, the settings that differ."""
+"""Comparing runs: their curves of a figure in one plot, their best figures, the settings that differ."""
 
 import asyncio
 from collections.abc import Sequence
@@ -12,8 +12,8 @@ from textual.containers import VerticalScroll
 from mia_tui.catalog.metrics import METRICS, MetricName, shown_metric
 from mia_tui.config.fields import fields, show_value
 from mia_tui.errors import RunError
-from mia_tui.runs.evaluation.figures import figures, load_confusion
-from mia_tui.runs.list.table import RunSummary
+from mia_tui.runs.evaluation.confusion import figures, load_confusion
+from mia_tui.runs.list.summaries import RunSummary
 from mia_tui.runs.record.events import EpochEnded
 from mia_tui.runs.record.state import RunState, read_state
 from mia_tui.text import counted
@@ -39,7 +39,7 @@ _SCROLL = {"up": -1, "down": 1, "page_previous": -10, "page_next": 10, "first": 
 
 
 class CompareScreen(KeyedScreen[None]):
-    """Two runs or more; of more than eight, the first ones.
+    """Compares two runs or more; of more than eight, the first ones.
 
     Args:
         rows: The runs, readable ones.
@@ -53,7 +53,7 @@ class CompareScreen(KeyedScreen[None]):
         self._key_line = KeyLine(context.ink, key_hints(self.SCOPE, context.user.keys))
         self._rows, self._more = tuple(rows[:MOST]), len(rows) - MOST
         self._ink = context.ink
-        # Without colours, dots of one run look like those of another: letters do not.
+        # Without colours, the dots of all runs look alike; letters do not.
         told_apart = context.ink if context.ink.colours else Ink(replace(context.terminal, unicode=False))
         self._states: list[RunState] = []
         self._metric: MetricName = shown_metric(self._rows[0].metric)
@@ -125,14 +125,14 @@ def _state(row: RunSummary) -> RunState:
 
 def _points(state: RunState, metric: MetricName) -> tuple[np.ndarray, np.ndarray]:
     """Epochs and the figure there, each of shape (N,); of the training part where there is no validation."""
-    rows: list[EpochEnded] = [row for row in state.epochs if metric in _judged(row)]
+    rows: list[EpochEnded] = [row for row in state.epochs if metric in _figures_of(row)]
     return (
         np.array([row.epoch for row in rows], np.float64),
-        np.array([_judged(row)[metric] for row in rows], np.float64),
+        np.array([_figures_of(row)[metric] for row in rows], np.float64),
     )
 
 
-def _judged(row: EpochEnded) -> dict[str, float]:
+def _figures_of(row: EpochEnded) -> dict[str, float]:
     return row.train if row.val is None else row.val
 
 
@@ -150,7 +150,7 @@ def _best_table(
     best: Sequence[dict[str, float]],
     names: Sequence[str],
 ) -> list[list[str]]:
-    """A line a run: its letter, and the figures of its best epoch."""
+    """A line for each run: its letter, and the figures of its best epoch."""
     lines = [["", "run", "epochs", "best at", *(name.replace("_", " ") for name in names)]]
     for letter, row, state, values in zip(_LETTERS, rows, states, best, strict=False):
         shown = [f"{values[name]:.4f}" if name in values else "" for name in names]
@@ -160,7 +160,7 @@ def _best_table(
 
 
 def _settings_table(rows: Sequence[RunSummary]) -> list[list[str]]:
-    """A line a setting that is not the same in all of them."""
+    """A line for each setting that is not the same in all of them."""
     configs = [row.job.config for row in rows if row.job is not None]
     lines = []
     for field in fields():
@@ -173,7 +173,7 @@ def _settings_table(rows: Sequence[RunSummary]) -> list[list[str]]:
 
 
 def _settings_text(table: Sequence[Sequence[str]], columns: int, ink: Ink) -> Text:
-    """The table where there is room for it, else a line a setting: each value with the runs that have it."""
+    """The table if it fits, else a line for each setting: each value with the runs that have it."""
     widths = [max(ink.width(ink.shown(line[place])) for line in table) for place in range(len(table[0]))]
     if sum(widths) + 2 * len(widths) <= columns:
         return _text(table, columns, ink, name_at=0)
@@ -191,7 +191,7 @@ def _settings_text(table: Sequence[Sequence[str]], columns: int, ink: Ink) -> Te
 
 
 def _text(table: Sequence[Sequence[str]], columns: int, ink: Ink, *, name_at: int) -> Text:
-    """A table as text of so many columns; the column `name_at` gives way to the others, then they to it."""
+    """A table as text of so many columns; if too wide, the column `name_at` is narrowed first, then the others."""
     shown = [[ink.shown(cell) for cell in line] for line in table]
     widths = [max(ink.width(line[place]) for line in shown) for place in range(len(shown[0]))]
     most = max(_LEAST, (columns - 2 * len(widths)) // len(widths)) if sum(widths) > columns else columns

@@ -1,4 +1,4 @@
-"""What a network takes for what: figures of each class, the matrix, and the largest confusions as a list."""
+"""Which classes a network confuses: figures of each class, the matrix, and the largest confusions as a list."""
 
 from dataclasses import dataclass
 
@@ -10,8 +10,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from mia_tui.runs.evaluation.confusion_report import ConfusionReport
-from mia_tui.runs.evaluation.figures import ClassFigures
+from mia_tui.runs.evaluation.confusion import ClassFigures, ConfusionReport
 from mia_tui.tui.widgets.ink import Ink, style
 from mia_tui.tui.widgets.line_list import LineList
 
@@ -31,9 +30,9 @@ class ClassFigureTable(LineList[ClassFigures]):
     def __init__(self, ink: Ink, *, id: str | None = None) -> None:
         super().__init__(ink, self._draw_figures, heading=self._titles, id=id)
 
-    def show_classes(self, verdict: ConfusionReport) -> None:
+    def show_classes(self, report: ConfusionReport) -> None:
         """Paint the figures of these classes."""
-        self.show(verdict.by_class, self.cursor or 0)
+        self.show(report.by_class, self.cursor or 0)
 
     def _titles(self, width: int) -> str:
         titles = "".join(f"{title:>{_NUMBERS}}" for title in ("images", "precision", "recall", "F1"))
@@ -64,23 +63,23 @@ class ConfusionList(LineList[_Confusion]):
 
     def __init__(self, ink: Ink, *, id: str | None = None) -> None:
         super().__init__(ink, self._draw_confusion, heading=self._titles, id=id)
-        self._verdict: ConfusionReport | None = None
+        self._report: ConfusionReport | None = None
 
-    def show_confusions(self, verdict: ConfusionReport) -> None:
+    def show_confusions(self, report: ConfusionReport) -> None:
         """Paint the confusions of these classes."""
-        if verdict is self._verdict:
+        if report is self._report:
             return
-        self._verdict = verdict
-        names, truths = verdict.matrix.classes, verdict.matrix.counts.sum(axis=1)
+        self._report = report
+        names, truths = report.matrix.classes, report.matrix.counts.sum(axis=1)
         lines = [
             _Confusion(names[cell.truth], names[cell.predicted], cell.count, cell.count / truths[cell.truth])
-            for cell in verdict.confusions
+            for cell in report.confusions
         ]
         self.show(lines, self.cursor or 0)
 
     def _titles(self, width: int) -> str:
         room = _name_width(width, 2) // 2
-        return f"  {'is':<{room}}{'was taken for':<{room}}{'images':>{_NUMBERS}}{'of class':>{_NUMBERS}}"
+        return f"  {'truth':<{room}}{'predicted as':<{room}}{'images':>{_NUMBERS}}{'of class':>{_NUMBERS}}"
 
     def _draw_confusion(self, line: _Confusion, width: int, is_current: bool) -> list[Segment]:
         room = _name_width(width, 2) // 2
@@ -91,38 +90,38 @@ class ConfusionList(LineList[_Confusion]):
 
 
 class ConfusionMatrix(Widget, can_focus=False):
-    """The matrix, rows the truth and columns the prediction; as much of it as there is room for around the cursor.
+    """The confusion matrix: rows are the truth, columns the predictions; scrolled to the cursor where it is large.
 
     Args:
         ink: Characters and styles.
     """
 
-    class Picked(Message):
+    class CellPicked(Message):
         """A cell was clicked."""
 
     def __init__(self, ink: Ink, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._ink = ink
-        self._verdict: ConfusionReport | None = None
+        self._report: ConfusionReport | None = None
         self._widest = self._digits = 0  # columns of a name, and of a count
         self._top = self._left = 0
         self.row = self.column = 0
 
-    def show_matrix(self, verdict: ConfusionReport) -> None:
+    def show_matrix(self, report: ConfusionReport) -> None:
         """Paint this matrix."""
-        if verdict is self._verdict:
+        if report is self._report:
             return
-        self._verdict = verdict
-        counts = verdict.matrix.counts
+        self._report = report
+        counts = report.matrix.counts
         self._widest = max(
-            (self._ink.width(self._ink.shown(name)) for name in verdict.matrix.classes), default=0
+            (self._ink.width(self._ink.shown(name)) for name in report.matrix.classes), default=0
         )
         self._digits = len(f"{int(counts.max()) if counts.size else 0:,}")
         self.move(0, 0)
 
     def move(self, down: int, right: int) -> None:
         """Move the cursor."""
-        last = len(self._verdict.matrix.classes) - 1 if self._verdict is not None else 0
+        last = len(self._report.matrix.classes) - 1 if self._report is not None else 0
         self.row = max(0, min(self.row + down, last))
         self.column = max(0, min(self.column + right, last))
         self._top = _scrolled(self._top, self.row, self.rows_shown, last + 1)
@@ -132,31 +131,31 @@ class ConfusionMatrix(Widget, can_focus=False):
     @property
     def _cell(self) -> int:
         """Columns of a cell: names are cut where all classes can be seen so."""
-        count = len(self._verdict.matrix.classes) if self._verdict is not None else 1
+        count = len(self._report.matrix.classes) if self._report is not None else 1
         room = (self.size.width - _NAME - 2) // max(1, count)
         return max(_LEAST_CELL, self._digits + 2, min(self._widest + 1, room, _WIDEST_CELL))
 
     @property
     def rows_shown(self) -> int:
-        """Rows that there is room for."""
+        """Number of rows that fit."""
         return max(1, self.size.height - 2)
 
     @property
     def columns_shown(self) -> int:
-        """Columns that there is room for."""
+        """Number of columns that fit."""
         return max(1, (self.size.width - _NAME - 2) // self._cell)
 
     def on_resize(self) -> None:
         self.move(0, 0)
 
     def on_click(self, event: events.Click) -> None:
-        if self._verdict is None or event.y < 2 or event.x < _NAME + 2:
+        if self._report is None or event.y < 2 or event.x < _NAME + 2:
             return
-        size = len(self._verdict.matrix.classes)
+        size = len(self._report.matrix.classes)
         row, column = self._top + event.y - 2, self._left + (event.x - _NAME - 2) // self._cell
         if row < size and column < size:
             self.move(row - self.row, column - self.column)
-            self.post_message(self.Picked())
+            self.post_message(self.CellPicked())
 
     def render_lines(self, crop: Region) -> list[Strip]:
         width = self.size.width
@@ -165,20 +164,20 @@ class ConfusionMatrix(Widget, can_focus=False):
         return [line.crop(crop.x, crop.right).apply_style(ground) for line in lines]
 
     def _line(self, y: int) -> Strip:
-        if self._verdict is None:
+        if self._report is None:
             return Strip.blank(self.size.width)
         if y < 2:
-            return self._above(self._verdict, y)
+            return self._above(self._report, y)
         row = self._top + y - 2
-        classes = self._verdict.matrix.classes
+        classes = self._report.matrix.classes
         if row >= len(classes):
             return Strip.blank(self.size.width)
         pointer = self._ink.pointer if row == self.row else " "
         name = Segment(f"{pointer}{self._ink.pad(classes[row], _NAME)} ", Style(bold=row == self.row))
-        return Strip([name, *(self._count(self._verdict, row, column) for column in self._columns(classes))])
+        return Strip([name, *(self._count(self._report, row, column) for column in self._columns(classes))])
 
-    def _above(self, verdict: ConfusionReport, y: int) -> Strip:
-        classes = verdict.matrix.classes
+    def _above(self, report: ConfusionReport, y: int) -> Strip:
+        classes = report.matrix.classes
         if y == 0:
             more = len(classes) - len(self._columns(classes))
             hidden = f" ({more} more to the sides)" if more else ""
@@ -198,8 +197,8 @@ class ConfusionMatrix(Widget, can_focus=False):
     def _columns(self, classes: tuple[str, ...]) -> range:
         return range(self._left, min(len(classes), self._left + self.columns_shown))
 
-    def _count(self, verdict: ConfusionReport, row: int, column: int) -> Segment:
-        count = int(verdict.matrix.counts[row, column])
+    def _count(self, report: ConfusionReport, row: int, column: int) -> Segment:
+        count = int(report.matrix.counts[row, column])
         text = f"{count:,}" if count else self._ink.dot
         text = (
             f" {text:>{self._cell - 1}}"
@@ -228,6 +227,6 @@ def _row(ink: Ink, text: str, is_current: bool) -> list[Segment]:
 
 
 def _scrolled(first: int, cursor: int, room: int, count: int) -> int:
-    """The first row or column in view, moved as little as it takes to see the cursor."""
+    """The first row or column in view, moved as little as necessary to show the cursor."""
     first = min(max(first, cursor - room + 1), cursor)
     return max(0, min(first, count - room))

@@ -1,4 +1,4 @@
-"""Curves on the screen: as many plots as there is room for, and only lines that differ are painted anew."""
+"""Curves on the screen: as many plots as fit; only lines that changed are painted again."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ _STACKED_ROWS = 11  # of each plot where there is one above the other
 
 
 class Curves(Widget, can_focus=False):
-    """Plots, as many of them as there is room for.
+    """Plots, as many of them as fit.
 
     Args:
         ink: Characters and styles.
@@ -36,7 +36,7 @@ class Curves(Widget, can_focus=False):
         self._make()
 
     def turn(self) -> bool:
-        """Show the plots that there was no room for; False if all are shown."""
+        """Show the plots that did not fit; False if all are shown."""
         across, down = self._room()
         if across * down >= len(self._plots):
             return False
@@ -58,7 +58,7 @@ class Curves(Widget, can_focus=False):
         return across, max(1, min(-(-len(self._plots) // across), self.size.height // _STACKED_ROWS))
 
     def _make(self) -> None:
-        """Draw, and have those lines painted that are different."""
+        """Draw, and paint the lines that changed."""
         if self.size.width < LEAST_COLUMNS or self.size.height < LEAST_ROWS:
             lines = [Strip([Segment("The window is too small for curves.", Style())])]
         else:

@@ -1,4 +1,4 @@
-"""The epochs of a run as a table: losses, the figures that there is room for, the best epoch marked."""
+"""The epochs of a run as a table: losses, the figures that fit, the best epoch marked."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 from mia_tui.catalog.metrics import METRICS, MetricName, shown_metric
-from mia_tui.runs.list.words import judged_images
+from mia_tui.runs.list.words import evaluated_images
 from mia_tui.runs.record.events import EpochEnded
 from mia_tui.runs.record.pace import clock
 from mia_tui.text import shorten
@@ -39,12 +39,12 @@ class EpochTable(LineList[_EpochLine]):
         self._words_width = 0  # columns that the longest words behind an epoch take
 
     def show_epochs(self, rows: Sequence[EpochEnded], metric: MetricName, best: EpochEnded | None) -> None:
-        """Paint these epochs if they are others than before."""
+        """Paint these epochs if they are not the same as before."""
         version = (len(rows), rows[-1] if rows else None, best.epoch if best is not None else None)
         if version == self._version:
             return
         self._version = version
-        columns = metric, max((len(judged_images(row)) for row in rows), default=0)
+        columns = metric, max((len(evaluated_images(row)) for row in rows), default=0)
         if columns != (self._metric, self._words_width):
             self._metric, self._words_width = columns
             self.refresh()
@@ -61,17 +61,17 @@ class EpochTable(LineList[_EpochLine]):
     def _draw_epoch(self, line: _EpochLine, width: int, _: bool) -> list[Segment]:
         row, is_best = line.row, line.is_best
         val = row.val if row.val is not None else {}
-        judged = row.train if row.val is None else row.val
+        evaluated = row.train if row.val is None else row.val
         cells = [_cell(row.train.get("loss"), "train loss"), _cell(val.get("loss"), "val loss")]
-        cells += [_cell(judged.get(name), _titled(name)) for name in self._shown_figures(width)]
+        cells += [_cell(evaluated.get(name), _titled(name)) for name in self._shown_figures(width)]
         mark = "  best" if is_best else ""
         text = f"{row.epoch:>{_EPOCH},}{''.join(cells)}{clock(row.elapsed_s):>{_TIME}}{mark:<{_MARK}}"
-        text += f"{judged_images(row):<{self._words_width}}"
+        text += f"{evaluated_images(row):<{self._words_width}}"
         return [Segment(text, Style(bold=is_best, reverse=is_best and not self._ink.colours))]
 
 
 def _figures(metric: MetricName, width: int) -> list[MetricName]:
-    """The watched figure first, then as many others as there is room for."""
+    """The figure that decides which epoch is best, then as many others as fit."""
     left = width - _EPOCH - 2 * _FIGURE - _TIME - _MARK
     chosen: list[MetricName] = []
     for name in dict.fromkeys((shown_metric(metric), *METRICS)):

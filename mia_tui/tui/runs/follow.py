@@ -1,9 +1,9 @@
-"""Follows one run for a screen: a thread reads what its worker tells and looks whether it lives.
+"""Follows one run for a screen: a thread reads the events of its worker and checks whether it is alive.
 
-The screen is handed a snapshot when something is different, and never waits
-for a disk. What is shown must be so: a run is called running only while its
-lock is held, silence is counted by this program's own clock from the moment it
-looks, and of a folder that has gone only that is said.
+The screen gets a snapshot when something is different, and never waits for a
+disk. What is shown must be true: a run is called running only while its lock is
+held, silence is counted by this program's own clock from its first look, and of
+a folder that was deleted nothing but that is said.
 """
 
 import threading
@@ -13,26 +13,26 @@ from dataclasses import dataclass, field
 
 from mia_tui.errors import RunError
 from mia_tui.files import open_to_read
-from mia_tui.runs.evaluation.confusion_report import ConfusionReport, Which, load_confusion_report
-from mia_tui.runs.list.home import job_here
-from mia_tui.runs.list.words import LIVE, ShownStatus, shown_status
+from mia_tui.runs.evaluation.confusion import ConfusionReport, Which, load_confusion_report
+from mia_tui.runs.list.moved_dataset import current_job
+from mia_tui.runs.list.words import shown_status
 from mia_tui.runs.machine.gpus import Gpu, gpus_of_process, list_gpus, nvidia_device_present
 from mia_tui.runs.machine.system import host_name, is_full
 from mia_tui.runs.record.job import TrainJob
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.log import EventReader
 from mia_tui.runs.record.state import RunState
-from mia_tui.runs.worker.liveness import Pulse
+from mia_tui.runs.worker.liveness import LIVE, ShownStatus, StatusTracker
 from mia_tui.text import printable
 
 EVERY_S = 0.25
 ASK_EVERY_S = 1.0
 GPU_EVERY_S = 3.0
 SILENT_S = 10.0
-"""From so long without an event on, silence is told."""
+"""After this time without an event, silence is shown."""
 
 _HEAD_BYTES = 512
-_HINDERED = LIVE | {"lost"}  # by a full disk; of a failed run its worker could say why
+_HINDERED = LIVE | {"lost"}  # by a full disk; the worker of a failed run could report why
 
 
 @dataclass(frozen=True)
@@ -41,15 +41,15 @@ class RunSnapshot:
 
     Attributes:
         job: What it is to do; None where that cannot be read.
-        state: What its events tell.
+        state: Its state by its events.
         status: What it is doing.
-        is_gone: Whether its folder has been deleted; the rest is then what was known last.
-        is_stopping: Whether its worker was asked to stop and still works.
-        silent_s: Whole seconds without an event, seen by this watcher; None while events come or no worker lives.
+        is_gone: Whether its folder has been deleted; all else is then what was read before that.
+        is_stopping: Whether its worker was asked to stop and is still working.
+        silent_s: Whole seconds without an event, counted here; None while events come, and without a worker.
         gpus: The GPUs of this machine that the run is known to use.
-        is_disk_full: Whether the run is at work, or lost, and nothing fits on the disk that holds its folder.
-        verdict: The confusion matrix that was asked for; None before there is one.
-        trouble: Why something cannot be read, a sentence; empty where all can.
+        is_disk_full: Whether the run is at work, or lost, and the disk that holds its folder is full.
+        report: The confusion report that was asked for; None before there is one.
+        trouble: Why something cannot be read, a sentence; empty if all can.
     """
 
     job: TrainJob | None
@@ -60,11 +60,11 @@ class RunSnapshot:
     silent_s: int | None = None
     gpus: tuple[Gpu, ...] = ()
     is_disk_full: bool = False
-    verdict: ConfusionReport | None = None
+    report: ConfusionReport | None = None
     trouble: str = ""
 
 
-class RunFollow:
+class RunFollower:
     """Follows a run until it is closed.
 
     Args:
@@ -83,7 +83,7 @@ class RunFollow:
         self.run = run
         self._on_change, self._clock = on_change, clock
         self._closed, self._wake = threading.Event(), threading.Event()
-        self._log, self._pulse = _Log(run), Pulse()
+        self._log, self._pulse = _FollowedLog(run), StatusTracker()
         self._job: TrainJob | None = None
         self._status: ShownStatus = "created"
         self._is_gone = self._is_stopping = self._is_disk_full = False
@@ -91,44 +91,44 @@ class RunFollow:
         self._asked_at = self._gpus_at = float("-inf")
         self._gpus: tuple[Gpu, ...] = ()
         self._wanted: Which | None = None
-        self._verdict: ConfusionReport | None = None
-        self._judged: object = None
-        self._trouble = self._verdict_trouble = ""
+        self._report: ConfusionReport | None = None
+        self._report_of: object = None
+        self._trouble = self._report_trouble = ""
         self._told: object = None
 
     def start(self) -> None:
         threading.Thread(target=self._work, name="run", daemon=True).start()
 
     def close(self) -> None:
-        """End soon; nothing is told any more."""
+        """End soon; `on_change` is not called any more."""
         self._closed.set()
         self._wake.set()
 
     def want(self, which: Which | None) -> None:
-        """Have the confusion matrix of that epoch in the snapshots; None for no matrix."""
+        """Include the confusion report of that epoch in the snapshots; None for none."""
         if which != self._wanted:
             self._wanted = which
             self._wake.set()
 
     def ask_now(self) -> None:
-        """Look at once: something was done to the run."""
+        """Look at once, because something was done to the run."""
         self._asked_at = float("-inf")
         self._wake.set()
 
     def look(self) -> RunSnapshot | None:
-        """One look; the snapshot if it is different from the one before. For the thread, and for tests."""
+        """One look; returns the snapshot if it differs from the one before. For the thread, and for tests."""
         now = self._clock()
         changed = self._read(now)
         if now - self._asked_at >= ASK_EVERY_S:
             self._asked_at = now
             self._ask()
-            if self._status not in LIVE:  # the worker's last words came before it let go
+            if self._status not in LIVE:  # the worker wrote its last events before it released the run
                 changed = self._read(now) or changed
         self._ask_gpus(now)
-        self._judge()
+        self._read_report()
         silent_s = self._silent_s(now)
         facts = (
-            self._status, self._is_gone, self._is_stopping, silent_s, self._gpus, self._is_disk_full, self._verdict,
+            self._status, self._is_gone, self._is_stopping, silent_s, self._gpus, self._is_disk_full, self._report,
             self._all_trouble, self._job,
         )  # fmt: skip
         if not changed and facts == self._told:
@@ -143,7 +143,7 @@ class RunFollow:
             silent_s,
             self._gpus,
             self._is_disk_full,
-            self._verdict,
+            self._report,
             self._all_trouble,
         )
 
@@ -157,7 +157,7 @@ class RunFollow:
 
     @property
     def _all_trouble(self) -> str:
-        return self._log.trouble or self._trouble or self._verdict_trouble
+        return self._log.trouble or self._trouble or self._report_trouble
 
     def _read(self, now: float) -> bool:
         """Whether there were new events."""
@@ -167,7 +167,7 @@ class RunFollow:
         return changed
 
     def _ask(self) -> None:
-        """Whether the worker lives, and the folder is there."""
+        """Check whether the worker is alive and the folder exists."""
         try:
             self._is_gone, self._trouble = not self.run.exists(), ""
             if self._is_gone:
@@ -178,15 +178,15 @@ class RunFollow:
             was, self._status = self._status, shown_status(status, self._log.state)
             self._is_stopping = self._status in LIVE and self.run.stop.exists()
             self._is_disk_full = self._status in _HINDERED and is_full(self.run.path)
-        except OSError as error:  # deleted while we looked, or a network drive away for a while
+        except OSError as error:  # deleted meanwhile, or on a network drive that cannot be reached
             self._trouble = f"The folder of the run cannot be read: {error.strerror}."
             return
         if was not in LIVE and self._status in LIVE:
-            self._heard_at = self._clock()  # a new worker has been silent for no time yet
+            self._heard_at = self._clock()  # the silence of a new worker begins now
 
     def _read_job(self) -> None:
         try:
-            self._job = job_here(self.run)
+            self._job = current_job(self.run)
             self._log.state.metric = self._job.config.metric
         except RunError as error:
             self._trouble = str(error)
@@ -205,26 +205,26 @@ class RunFollow:
             if "CPU" not in started.device and nvidia_device_present():
                 self._gpus = gpus_of_process(list_gpus(), started.pid, started.device)
 
-    def _judge(self) -> None:
-        """Read the confusion matrix that is wanted, if it is another one than before."""
+    def _read_report(self) -> None:
+        """Read the confusion report that is wanted, if it is not the one that was read last."""
         which = self._wanted
         event = None if which is None else self._log.state.confusions.get(f"confusion/{which}.json")
-        judged = None if event is None else (which, event.epoch, event.t)
-        if judged == self._judged or self._is_gone:
+        wanted = None if event is None else (which, event.epoch, event.t)
+        if wanted == self._report_of or self._is_gone:
             return
-        self._judged, self._verdict_trouble = judged, ""
+        self._report_of, self._report_trouble = wanted, ""
         if which is None or event is None:
-            self._verdict = None
+            self._report = None
             return
         try:
-            self._verdict = load_confusion_report(self.run, which)
+            self._report = load_confusion_report(self.run, which)
         except RunError as error:
-            self._verdict, self._verdict_trouble = None, str(error)
+            self._report, self._report_trouble = None, str(error)
 
 
 @dataclass
-class _Log:
-    """The events of a run, read as far as they are whole."""
+class _FollowedLog:
+    """The state of a run by the complete lines of its log so far."""
 
     run: RunDir
     state: RunState = field(default_factory=RunState)
@@ -236,7 +236,7 @@ class _Log:
         self._head = b""
 
     def read(self, closed: threading.Event) -> bool:
-        """Fold in what is new; whether there was anything."""
+        """Take in new events; whether there were any."""
         try:
             stat = self.run.events.stat()
             seen = (stat.st_size, stat.st_mtime_ns)

@@ -6,43 +6,47 @@ from pathlib import Path
 from mia_tui.dataset.model import ImageKey
 from mia_tui.errors import RunError
 from mia_tui.paths import is_same_folder
-from mia_tui.runs.evaluation.confusion_report import ConfusionReport
-from mia_tui.runs.evaluation.files import images_judged, judgements_file, load_judgements
-from mia_tui.runs.list.home import job_here, samples_here
+from mia_tui.runs.evaluation.confusion import ConfusionReport
+from mia_tui.runs.evaluation.epoch_predictions import (
+    epoch_predictions_file,
+    images_of_cell,
+    load_epoch_predictions,
+)
+from mia_tui.runs.list.moved_dataset import current_job, current_samples
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.text import printable
 from mia_tui.tui.open_dataset import OpenDataset, OpenImages
 
 
 def images_behind(
-    run: RunDir, place: OpenDataset, verdict: ConfusionReport, *, truth: int, predicted: int | None = None
+    run: RunDir, place: OpenDataset, report: ConfusionReport, *, truth: int, predicted: int | None = None
 ) -> OpenImages:
-    """The images that were judged, those mistaken first. Reads files, so for a thread.
+    """The images that were evaluated, wrong predictions first. Reads files, so call it in a thread.
 
     Args:
         run: The run.
         place: The dataset that is open.
-        verdict: What is on the screen.
+        report: The report that is on the screen.
         truth: Position of their class.
-        predicted: Position of the class that they were taken for; None takes all of `truth`.
+        predicted: Position of the predicted class; None takes all of `truth`.
 
     Raises:
-        RunError: If there are none, or the run does not tell which they are.
+        RunError: If there are none, or the run does not record which they are.
     """
-    judgements = load_judgements(judgements_file(run, verdict.which))
-    if judgements is None:
+    predictions = load_epoch_predictions(epoch_predictions_file(run, report.which))
+    if predictions is None:
         raise RunError(
-            f"The run {printable(run.name)} does not tell which images these are: an earlier version trained it.",
+            f"The run {printable(run.name)} does not record which images these are: an earlier version trained it.",
             "Run it again to be able to open them.",
         )
-    if judgements.epoch != verdict.matrix.epoch:
-        raise RunError("Another epoch has ended meanwhile.", "Look again.")
-    job = job_here(run, place.dataset)
-    found = images_judged(samples_here(run, job), judgements, truth=truth, predicted=predicted)
+    if predictions.epoch != report.matrix.epoch:
+        raise RunError("Another epoch has ended meanwhile.", "Try again.")
+    job = current_job(run, place.dataset)
+    found = images_of_cell(current_samples(run, job), predictions, truth=truth, predicted=predicted)
     root, trained_on = place.dataset.resolve(), Path(job.dataset)
     home = root if is_same_folder(root, trained_on) else trained_on  # one folder may be mounted at two places
     keys = tuple(key for image in found if (key := _in_dataset(image, home, root)) is not None)
-    names = verdict.matrix.classes  # a foreign file of counts may have more of them than the job
+    names = report.matrix.classes  # a foreign file of counts may have more of them than the job
     title = f"truth {printable(names[truth])}"
     if predicted is not None:
         title += f", predicted {printable(names[predicted])}"

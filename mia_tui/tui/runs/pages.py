@@ -1,23 +1,27 @@
-"""The six pages of the screen of a run. Only the one in view is kept up to date."""
+"""The six pages of the screen of a run, and the curves they draw. Only the page in view is kept up to date."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+import numpy as np
 from rich.style import Style
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.widget import Widget
 
-from mia_tui.runs.evaluation.confusion_report import ConfusionReport, Which
-from mia_tui.runs.list.words import judged_in_epoch
+from mia_tui.catalog.metrics import shown_metric
+from mia_tui.runs.evaluation.confusion import ConfusionReport, Which
+from mia_tui.runs.list.words import evaluated_in_epoch
+from mia_tui.runs.record.events import EpochEnded, StepEnded
+from mia_tui.runs.record.state import RunState
 from mia_tui.text import counted
 from mia_tui.tui.keys.bindings import said_key, shown_key
 from mia_tui.tui.runs.confusion import ClassFigureTable, ConfusionList, ConfusionMatrix
 from mia_tui.tui.runs.curves import Curves
 from mia_tui.tui.runs.epoch_table import EpochTable
 from mia_tui.tui.runs.follow import RunSnapshot
-from mia_tui.tui.runs.plots import plots_of
+from mia_tui.tui.runs.text_plots import Curve, Numbers, Plot, Stroke
 from mia_tui.tui.runs.words import message_count, messages_text, settings_text
 from mia_tui.tui.widgets.ink import Ink
 from mia_tui.tui.widgets.text_block import TextBlock
@@ -31,14 +35,15 @@ MOST_IN_MATRIX = 50
 """Above so many classes the largest confusions are listed first."""
 
 _FAR = 1_000_000
+_SMOOTHED_SHARE = 0.04  # of all steps; the line is the mean over so many
 _NAMED = 18  # columns of a class in a sentence
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """What the cursor is on: images of a class, or of a cell of the matrix."""
+class ChosenImages:
+    """The images under the cursor: those of a class, or of a cell of the matrix."""
 
-    verdict: ConfusionReport
+    report: ConfusionReport
     truth: int
     predicted: int | None
 
@@ -57,7 +62,7 @@ class RunPages(Vertical):
         self.page: PageName = "curves"
         self._is_log = False
         self._as_list: bool | None = None  # None: by the number of classes
-        self._which: Which | None = None  # None: the best epoch as soon as its matrix is there
+        self._which: Which | None = None  # None: the best epoch as soon as it has a matrix
         self._snapshot: RunSnapshot | None = None
         self.curves, self.epochs = Curves(ink), EpochTable(ink)
         self._class_words, self._class_table = TextLine(ink), ClassFigureTable(ink)
@@ -84,15 +89,15 @@ class RunPages(Vertical):
     def show(self, snapshot: RunSnapshot) -> None:
         """Bring the page in view up to date."""
         self._snapshot = snapshot
-        state, verdict = snapshot.state, snapshot.verdict
+        state, report = snapshot.state, snapshot.report
         if self.page == "curves":
             self.curves.show(plots_of(state, log=self._is_log))
         elif self.page == "epochs":
             self.epochs.show_epochs(state.epochs, state.metric, state.best)
         elif self.page == "by_class":
-            self._class_words.show([(self._verdict_words(snapshot), Style(bold=True))])
-            if verdict is not None:
-                self._class_table.show_classes(verdict)
+            self._class_words.show([(self._report_words(snapshot), Style(bold=True))])
+            if report is not None:
+                self._class_table.show_classes(report)
         elif self.page == "confusion":
             self._show_confusion(snapshot)
         elif self.page == "settings":
@@ -122,7 +127,9 @@ class RunPages(Vertical):
         state = self._snapshot.state
         saved = state.confusions.get("confusion/best.json")
         is_best = saved is not None and state.best is not None and saved.epoch == state.best.epoch
-        return "best" if is_best else "last"  # the best one is written with its weights, once a minute
+        return (
+            "best" if is_best else "last"
+        )  # that of the best is written with its weights, at most once a minute
 
     # Keys
 
@@ -138,13 +145,13 @@ class RunPages(Vertical):
         self.turn_to(PAGES[(PAGES.index(self.page) + by) % len(PAGES)])
 
     def toggle_log(self) -> str:
-        """A logarithmic scale for losses, or a plain one; what to say."""
+        """Switch between a logarithmic scale of losses and a linear one; returns what to say."""
         self._is_log = not self._is_log
         self._again()
-        return "Losses on a logarithmic scale." if self._is_log else "Losses on a plain scale."
+        return "Losses on a logarithmic scale." if self._is_log else "Losses on a linear scale."
 
     def toggle_which(self) -> None:
-        """Judge the other epoch."""
+        """Show the confusion matrix of the other epoch, the best or the last."""
         self._which = "last" if (self.wants or self._which) == "best" else "best"
         self._again()
 
@@ -167,7 +174,7 @@ class RunPages(Vertical):
         self._again()
 
     def move_page(self, pages: int) -> None:
-        """The same, by as much as is in view."""
+        """Move the cursor, or scroll, by as many rows as are in view."""
         if self.page == "confusion" and not self._lists:
             self.move(pages * self._matrix.rows_shown, 0)
         elif self.page in ("settings", "messages"):
@@ -180,36 +187,36 @@ class RunPages(Vertical):
         self.move(way * _FAR, 0)
 
     @property
-    def chosen(self) -> Chosen | None:
-        """What is under the cursor; None where that is nothing that has images."""
-        verdict = None if self._snapshot is None else self._snapshot.verdict
-        if verdict is None or not verdict.matrix.classes:
+    def chosen(self) -> ChosenImages | None:
+        """The images under the cursor; None if there are none."""
+        report = None if self._snapshot is None else self._snapshot.report
+        if report is None or not report.matrix.classes:
             return None
         if self.page == "by_class":
-            return Chosen(verdict, self._class_table.cursor or 0, None)
+            return ChosenImages(report, self._class_table.cursor or 0, None)
         if self.page != "confusion":
             return None
         if not self._lists:
-            return Chosen(verdict, self._matrix.row, self._matrix.column)
-        if not verdict.confusions:
+            return ChosenImages(report, self._matrix.row, self._matrix.column)
+        if not report.confusions:
             return None
-        cell = verdict.confusions[self._list.cursor or 0]
-        return Chosen(verdict, cell.truth, cell.predicted)
+        cell = report.confusions[self._list.cursor or 0]
+        return ChosenImages(report, cell.truth, cell.predicted)
 
     # Confusions
 
     def _show_confusion(self, snapshot: RunSnapshot) -> None:
-        verdict = snapshot.verdict
-        self._matrix_words.show([(self._verdict_words(snapshot), Style(bold=True))])
-        self._matrix.display = verdict is not None and not self._lists
-        self._list.display = verdict is not None and self._lists
-        if verdict is None:
+        report = snapshot.report
+        self._matrix_words.show([(self._report_words(snapshot), Style(bold=True))])
+        self._matrix.display = report is not None and not self._lists
+        self._list.display = report is not None and self._lists
+        if report is None:
             self._cell_words.show([])
             return
         if self._lists:
-            self._list.show_confusions(verdict)
+            self._list.show_confusions(report)
         else:
-            self._matrix.show_matrix(verdict)
+            self._matrix.show_matrix(report)
         words, has_images = self._words_of_cell()
         opens = f"{said_key('run', self._keys, 'open')} opens them"
         self._cell_words.show([(words, None)], [(opens, self._ink.dim())] if has_images else [])
@@ -218,21 +225,21 @@ class RunPages(Vertical):
         """A sentence, and whether there are images of it."""
         chosen = self.chosen
         if chosen is None or chosen.predicted is None:
-            return "No image was mistaken.", False
-        matrix = chosen.verdict.matrix
+            return "No prediction is wrong.", False
+        matrix = chosen.report.matrix
         count = int(matrix.counts[chosen.truth, chosen.predicted])
         of_class = int(matrix.counts[chosen.truth].sum())
         truth, predicted = (
             self._ink.fit(matrix.classes[place], _NAMED) for place in (chosen.truth, chosen.predicted)
         )
-        what = "recognised" if chosen.truth == chosen.predicted else f"taken for {predicted}"
+        what = "predicted correctly" if chosen.truth == chosen.predicted else f"predicted as {predicted}"
         if not count:
             return f"{truth} {what}: no image", False
         return f"{truth} {what}: {counted(count, 'image')}, {count / of_class:.0%} of the class", True
 
-    def _verdict_words(self, snapshot: RunSnapshot) -> str:
-        verdict = snapshot.verdict
-        if verdict is None:
+    def _report_words(self, snapshot: RunSnapshot) -> str:
+        report = snapshot.report
+        if report is None:
             if f"confusion/{self.wants}.json" in snapshot.state.confusions:
                 return "Reading the confusion matrix."
             if self.wants == "best":
@@ -240,16 +247,16 @@ class RunPages(Vertical):
                 return (
                     f"The matrix of the best epoch is saved with its weights; {other} shows the last epoch."
                 )
-            return "There is no confusion matrix before the first epoch has ended."
-        matrix = verdict.matrix
+            return "There is no confusion matrix before the end of the first epoch."
+        matrix = report.matrix
         total = int(matrix.counts.sum())
         best = snapshot.state.best
-        is_newest = verdict.which == "last" or best is None or best.epoch == matrix.epoch
-        which = f"{verdict.which.capitalize()} epoch" if is_newest else "Best saved epoch"
+        is_newest = report.which == "last" or best is None or best.epoch == matrix.epoch
+        which = f"{report.which.capitalize()} epoch" if is_newest else "Best saved epoch"
         return (
             f"{which}, {matrix.epoch:,}, on {self._ink.shown(matrix.split)}"
-            f"{judged_in_epoch(snapshot.state, matrix.epoch)}: "
-            f"{counted(total, 'image')}, {verdict.mistakes:,} mistaken, macro F1 {verdict.figures['macro_f1']:.3f}"
+            f"{evaluated_in_epoch(snapshot.state, matrix.epoch)}: "
+            f"{counted(total, 'image')}, {report.mistakes:,} wrong, macro F1 {report.figures['macro_f1']:.3f}"
         )
 
     @property
@@ -267,9 +274,73 @@ class RunPages(Vertical):
     def _say(self, widget: TextBlock, text: str) -> None:
         if self._texts.get(widget) != text:
             self._texts[widget] = text
-            lines = map(self._ink.shown, text.split("\n"))  # printable() would take the newlines for mischief
+            lines = map(self._ink.shown, text.split("\n"))  # printable() would escape the newlines
             widget.update("\n".join(lines))
 
     def _again(self) -> None:
         if self._snapshot is not None:
             self.show(self._snapshot)
+
+
+def plots_of(state: RunState, *, log: bool) -> list[Plot]:
+    """The plots of a run, the most important first.
+
+    Args:
+        state: What its events tell.
+        log: Whether losses are drawn on a logarithmic scale.
+    """
+    metric, rows = shown_metric(state.metric), state.epochs
+    mark = (float(state.best.epoch), "best") if state.best is not None else None
+    steps = state.steps.points
+    places = _places(state, steps)
+    losses = np.array([step.loss for step in steps])
+    return [
+        Plot("loss", "epoch", _over_epochs(rows, "loss"), log=log, mark=mark),
+        Plot(metric, "epoch", _over_epochs(rows, metric), mark=mark),
+        Plot(
+            "loss per step",
+            "step",
+            (Curve("mean", places, _smoothed(losses), "line"), Curve("step", places, losses, "dots")),
+            log=log,
+        ),
+        Plot(
+            "learning rate", "step", (Curve("rate", places, np.array([step.lr for step in steps]), "line"),)
+        ),
+    ]
+
+
+def _over_epochs(rows: Sequence[EpochEnded], name: str) -> tuple[Curve, ...]:
+    """The curves of the validation and the training part, those of them that have the figure."""
+    parts: dict[str, tuple[Stroke, list[Mapping[str, float]]]] = {
+        "validation": ("line", [row.val or {} for row in rows]),
+        "training": ("dashes", [row.train for row in rows]),
+    }
+    curves = []
+    for part, (stroke, figures) in parts.items():
+        told = [
+            (row.epoch, values[name]) for row, values in zip(rows, figures, strict=True) if name in values
+        ]
+        if told or not rows:
+            x, y = np.array(told, np.float64).reshape(-1, 2).T
+            curves.append(Curve(part, x, y, stroke))
+    return tuple(curves) or (Curve("validation", np.empty(0), np.empty(0), "line"),)
+
+
+def _places(state: RunState, steps: Sequence[StepEnded]) -> Numbers:
+    """The numbers of steps, counted through all epochs."""
+    each = state.started.steps_per_epoch if state.started is not None else 0
+    return np.array([(step.epoch - 1) * each + step.step for step in steps], np.float64)
+
+
+def _smoothed(values: Numbers) -> Numbers:
+    """The mean over the values around each, fewer at the ends; without values that are not finite."""
+    half = max(1, int(len(values) * _SMOOTHED_SHARE / 2))
+    good = np.isfinite(values)
+    sums = np.concatenate([[0.0], np.cumsum(np.where(good, values, 0.0))])
+    counts = np.concatenate([[0], np.cumsum(good)])
+    place = np.arange(len(values))
+    first, last = np.maximum(place - half, 0), np.minimum(place + half + 1, len(values))
+    count = counts[last] - counts[first]
+    mean: Numbers = np.full(len(values), np.nan)
+    np.divide(sums[last] - sums[first], count, out=mean, where=count > 0)
+    return mean

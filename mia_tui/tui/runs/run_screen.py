@@ -1,9 +1,11 @@
-"""One run: what its worker is at, its curves and figures, and what can be done with it.
+"""The screen of one run: what its worker is doing, its curves and figures, and the commands of its keys.
 
-Layout and handlers. `run_follow` reads the run in a thread; what is said stands
-in `run_words`, what the pages show in `run_pages`, what keys do in `run_commands`.
+`follow` reads the run in a thread. The sentences are in `words`, what the pages show is in `pages`, and what can be
+done with a run from here and from the table of runs is in `run_actions`.
 """
 
+import asyncio
+from collections.abc import Callable
 from functools import partial
 
 from rich.style import Style
@@ -14,11 +16,12 @@ from textual.message import Message
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.tui.context import Context
 from mia_tui.tui.keys.bindings import key_hints
+from mia_tui.tui.keys.command_queue import Command
 from mia_tui.tui.open_dataset import OpenDataset, OpenImages
 from mia_tui.tui.runs.confusion import ConfusionMatrix
-from mia_tui.tui.runs.follow import RunFollow, RunSnapshot
-from mia_tui.tui.runs.pages import RunPages
-from mia_tui.tui.runs.run_commands import RunCommands
+from mia_tui.tui.runs.follow import RunFollower, RunSnapshot
+from mia_tui.tui.runs.pages import PAGES, RunPages
+from mia_tui.tui.runs.run_actions import RunActions
 from mia_tui.tui.runs.words import bars, doing, figures_line, is_bad, status_words
 from mia_tui.tui.screen import KeyedScreen
 from mia_tui.tui.widgets.ink import style
@@ -31,7 +34,7 @@ _BAD = "#d55e00"
 
 
 class RunScreen(KeyedScreen[OpenImages | None]):
-    """A run; ends with images that the person wants to see, or None.
+    """A run; the result is images that the person wants to see, or None.
 
     Args:
         run: Its folder.
@@ -40,10 +43,10 @@ class RunScreen(KeyedScreen[OpenImages | None]):
     """
 
     SCOPE = "run"
-    commands: RunCommands
+    commands: "RunCommands"
 
-    class News(Message):
-        """Something is different about the run."""
+    class RunChanged(Message):
+        """Something about the run is different."""
 
         def __init__(self, run: RunDir, snapshot: RunSnapshot) -> None:
             super().__init__()
@@ -63,7 +66,7 @@ class RunScreen(KeyedScreen[OpenImages | None]):
         self._snapshot: RunSnapshot | None = None
         self._message = self._message_shown = ""
         self._doing_text = ""
-        self._follow = RunFollow(run, partial(self._post_news, run))
+        self._follow = RunFollower(run, partial(self._post_snapshot, run))
 
     def compose(self) -> ComposeResult:
         yield self._head
@@ -90,11 +93,11 @@ class RunScreen(KeyedScreen[OpenImages | None]):
 
     @property
     def idle(self) -> bool:
-        """Whether the run has been read."""
+        """Whether the run has been read once."""
         return self._snapshot is not None
 
     def say(self, message: str) -> None:
-        if not self.is_running:  # what goes on beside has something to say, and the screen was left
+        if not self.is_running:  # the screen was left while a prediction or a deletion was still at work
             return
         self._message = message
         self._show_message()
@@ -105,7 +108,7 @@ class RunScreen(KeyedScreen[OpenImages | None]):
     def follow(self, run: RunDir) -> None:
         self._follow.close()
         self.run, self._snapshot = run, None
-        self._follow = RunFollow(run, partial(self._post_news, run))
+        self._follow = RunFollower(run, partial(self._post_snapshot, run))
         self._follow.start()
 
     def leave(self, images: OpenImages | None) -> None:
@@ -114,16 +117,16 @@ class RunScreen(KeyedScreen[OpenImages | None]):
 
     # What comes from outside
 
-    @on(News)
-    def _take(self, event: News) -> None:
+    @on(RunChanged)
+    def _take(self, event: RunChanged) -> None:
         if event.run == self.run:
             if self._snapshot is not None and event.snapshot.status != self._snapshot.status:
-                self._message = ""  # what was said of it is over
+                self._message = ""  # it was about the state before
             self._snapshot = event.snapshot
             self.show()
 
     @on(LineList.LineClicked)
-    @on(ConfusionMatrix.Picked)
+    @on(ConfusionMatrix.CellPicked)
     def _pick(self) -> None:
         self.show()
 
@@ -133,8 +136,8 @@ class RunScreen(KeyedScreen[OpenImages | None]):
     def on_screen_resume(self) -> None:
         self.show()
 
-    def _post_news(self, run: RunDir, snapshot: RunSnapshot) -> None:
-        self.post_from_thread(self.News(run, snapshot))
+    def _post_snapshot(self, run: RunDir, snapshot: RunSnapshot) -> None:
+        self.post_from_thread(self.RunChanged(run, snapshot))
 
     # Painting
 
@@ -173,7 +176,7 @@ class RunScreen(KeyedScreen[OpenImages | None]):
         self._figures.show([(figures_line(snapshot, self.size.width, ink), ink.dim())])
 
     def _show_head(self, snapshot: RunSnapshot) -> None:
-        """Name, network and state; a long name leaves out the network, which is in it, then gives way itself."""
+        """Name, network and state; if too wide, without the network (the name holds it), then with the name cut."""
         ink, state = self.context.ink, status_words(snapshot)
         room = self.size.width - ink.width(state) - 2
         network = "" if snapshot.job is None else f"  {snapshot.job.config.backbone}"
@@ -198,3 +201,117 @@ class RunScreen(KeyedScreen[OpenImages | None]):
         if not is_bad(snapshot):
             return Style(bold=True)
         return style(fg=_BAD, bold=True) if self.context.ink.colours else Style(reverse=True, bold=True)
+
+
+class RunCommands:
+    """What the keys of the screen do, by the id of the action.
+
+    Args:
+        screen: The screen.
+        place: The dataset.
+        context: What screens share.
+    """
+
+    def __init__(self, screen: RunScreen, place: OpenDataset, context: Context) -> None:
+        self._screen, self._place = screen, place
+        self.actions = RunActions(screen, place, context)
+        pages = screen.pages
+        self.by_name: dict[str, Command] = {
+            "stop": self._stop,
+            "resume": self._resume,
+            "change": self._change,
+            "again": self._again,
+            "predict": self._predict,
+            "delete": self._delete,
+            "open": self._open,
+            "log_scale": self._log_scale,
+            "other_curves": self._other_curves,
+            "which_epoch": self._soon(pages.toggle_which),
+            "matrix": self._soon(pages.toggle_list),
+            "leave": self._leave,
+            "help": screen.show_help,
+            **{f"pane_{name}": self._soon(partial(pages.turn_to, name)) for name in PAGES},
+            "pane_next": self._soon(partial(pages.turn, 1)),
+            "pane_previous": self._soon(partial(pages.turn, -1)),
+            "left": self._soon(partial(pages.move, 0, -1)),
+            "right": self._soon(partial(pages.move, 0, 1)),
+            "up": self._soon(partial(pages.move, -1, 0)),
+            "down": self._soon(partial(pages.move, 1, 0)),
+            "page_next": self._soon(partial(pages.move_page, 1)),
+            "page_previous": self._soon(partial(pages.move_page, -1)),
+            "first": self._soon(partial(pages.move_far, -1)),
+            "last": self._soon(partial(pages.move_far, 1)),
+        }
+
+    @staticmethod
+    def _soon(do: Callable[[], None]) -> Command:
+        async def command() -> None:
+            do()
+
+        return command
+
+    # The run
+
+    async def _stop(self) -> None:
+        snapshot = self._screen.snapshot
+        saved = None if snapshot is None else snapshot.state.checkpoint
+        since = "the beginning" if saved is None else f"its last checkpoint, of epoch {saved.epoch},"
+        await self.actions.stop(self._screen.run, saved=since)
+
+    async def _resume(self) -> None:
+        await self.actions.resume(self._screen.run)
+
+    async def _change(self) -> None:
+        self._follow(await self.actions.train_on(self._screen.run))
+
+    async def _again(self) -> None:
+        self._follow(await self.actions.train_again(self._screen.run))
+
+    def _follow(self, started: RunDir | None) -> None:
+        if started is not None:
+            self._screen.follow(started)
+
+    async def _predict(self) -> None:
+        await self.actions.predict(self._screen.run)
+
+    async def _delete(self) -> None:
+        run = self._screen.run
+        await self.actions.delete([run], then=partial(self._leave_deleted, run))
+
+    def _leave_deleted(self, run: RunDir) -> None:
+        if self._screen.is_current and self._screen.run == run:
+            self._screen.leave(None)
+
+    # What is seen
+
+    async def _open(self) -> None:
+        from mia_tui.tui.runs.images import images_behind
+
+        chosen = self._screen.pages.chosen
+        if chosen is None:
+            classes, confusion = map(self._screen.key, ("pane_by_class", "pane_confusion"))
+            self._screen.say(
+                f"{self._screen.key('open')} opens images of a class (page {classes}) or of a confusion "
+                f"(page {confusion})."
+            )
+            return
+        images = await asyncio.to_thread(
+            images_behind,
+            self._screen.run,
+            self._place,
+            chosen.report,
+            truth=chosen.truth,
+            predicted=chosen.predicted,
+        )
+        self._screen.leave(images)
+
+    async def _log_scale(self) -> None:
+        self._screen.say(self._screen.pages.toggle_log())
+
+    async def _other_curves(self) -> None:
+        self._screen.pages.turn_to("curves")
+        if not self._screen.pages.curves.turn():
+            self._screen.say("All curves are shown.")
+
+    async def _leave(self) -> None:
+        self._screen.leave(None)

@@ -1,11 +1,11 @@
-"""Runs as a table: state, network, epochs, figures, times; painted line by line, so that hundreds cost nothing."""
+"""Runs as a table: state, network, epochs, figures, times; painted line by line, cheap for hundreds of runs."""
 
 from dataclasses import dataclass
 
 from rich.segment import Segment
 from rich.style import Style
 
-from mia_tui.runs.list.table import RowStatus, RunSummary
+from mia_tui.runs.list.summaries import RowStatus, RunSummary
 from mia_tui.runs.record.pace import clock
 from mia_tui.text import when
 from mia_tui.tui.widgets.ink import Ink, style
@@ -29,7 +29,7 @@ _COLOURS: dict[RowStatus, str] = {
 
 @dataclass(frozen=True)
 class _Columns:
-    """Widths of those that take what room there is."""
+    """Widths of the two columns that depend on the width of the screen."""
 
     network: int
     metric: int
@@ -47,7 +47,7 @@ class RunTable(LineList[RunLine]):
     """One line a run, one of them under the cursor, some of them marked."""
 
     def __init__(self, ink: Ink, *, id: str | None = None) -> None:
-        super().__init__(ink, self._look_of, id=id)
+        super().__init__(ink, self._line_of, id=id)
 
     def heading(self, columns: int) -> str:
         """The line above the table."""
@@ -58,7 +58,7 @@ class RunTable(LineList[RunLine]):
             f"{'time':>{_TIME}} {'started':<{_STARTED}}"
         )[:columns]
 
-    def _look_of(self, entry: RunLine, width: int, is_current: bool) -> list[Segment]:
+    def _line_of(self, entry: RunLine, width: int, is_current: bool) -> list[Segment]:
         row, look = entry.row, Style(reverse=is_current)
         return [
             Segment(self._ink.pointer if is_current else " ", Style(bold=True)),

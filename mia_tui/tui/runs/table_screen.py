@@ -1,20 +1,24 @@
-"""The run room: all runs of a dataset, kept current; opens, starts, stops, resumes, compares and deletes them."""
+"""The table of runs of a dataset, kept current, and the commands of its keys."""
 
-from functools import partial
+import asyncio
+from collections.abc import Sequence
 
 from textual import on
 from textual.app import ComposeResult
 from textual.message import Message
 
 from mia_tui.errors import RunError
-from mia_tui.runs.list.table import RunSummaries, RunSummary
+from mia_tui.runs.list.summaries import RunSummaries, RunSummary
+from mia_tui.runs.list.words import RESUMABLE
 from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.worker.queue import last_in_line
 from mia_tui.tui.context import Context
 from mia_tui.tui.keys.bindings import key_hints
+from mia_tui.tui.keys.command_queue import Command
 from mia_tui.tui.open_dataset import OpenDataset, OpenImages
+from mia_tui.tui.runs.run_actions import RunActions
 from mia_tui.tui.runs.run_table import RunLine, RunTable
-from mia_tui.tui.runs.table_commands import RunsCommands
-from mia_tui.tui.runs.table_view import RunTableView, detail
+from mia_tui.tui.runs.table_view import FILTERS, SORTS, RunTableView, detail
 from mia_tui.tui.runs.watch import RunTableWatch
 from mia_tui.tui.screen import KeyedScreen
 from mia_tui.tui.widgets.key_line import KeyLine
@@ -24,25 +28,25 @@ _LEAST_NAME = 8  # of the dataset
 
 
 class RunsScreen(KeyedScreen[OpenImages | None]):
-    """The runs of a dataset; ends with images that the person wants to see, or None.
+    """The runs of a dataset; the result is images that the person wants to see, or None.
 
     Args:
-        place: The dataset, and who is there.
+        place: The dataset, and who is labelling.
         context: What screens share.
-        started: A run that was just started, to be watched first; back from it is here.
+        started: A run that was just started; the cursor is on it as soon as it is read.
     """
 
     SCOPE = "runs"
-    commands: RunsCommands
+    commands: "RunTableCommands"
 
-    class Seen(Message):
-        """The runs are other than before."""
+    class RunsRead(Message):
+        """Something about the runs is different."""
 
         def __init__(self, rows: tuple[RunSummary, ...]) -> None:
             super().__init__()
             self.rows = rows
 
-    class Unseen(Message):
+    class RunsUnreadable(Message):
         """The folder of runs cannot be read."""
 
         def __init__(self, error: RunError) -> None:
@@ -54,17 +58,19 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
         self._key_line = KeyLine(context.ink, key_hints(self.SCOPE, context.user.keys))
         self._place, self._ink = place, context.ink
         self.view = RunTableView()
-        self.commands = RunsCommands(place, self.view, self, context)
-        self._started, self._looked = started, False
-        self._title = TextBlock(id="room-title")
-        self._heading = TextBlock(id="room-heading")
-        self._table = RunTable(context.ink, id="room-table")
-        self._detail = TextBlock(id="room-detail")
-        self._message = TextBlock(id="room-message")
+        if started is not None:
+            self.view.want(started.path)
+        self.commands = RunTableCommands(self, place, context)
+        self._looked = False
+        self._title = TextBlock(id="runs-title")
+        self._heading = TextBlock(id="runs-heading")
+        self._table = RunTable(context.ink, id="runs-table")
+        self._detail = TextBlock(id="runs-detail")
+        self._message = TextBlock(id="runs-message")
         self._watch = RunTableWatch(
             RunSummaries.of_dataset(place.dataset, place.state),
-            lambda rows: self.post_from_thread(self.Seen(rows)),
-            lambda error: self.post_from_thread(self.Unseen(error)),
+            lambda rows: self.post_from_thread(self.RunsRead(rows)),
+            lambda error: self.post_from_thread(self.RunsUnreadable(error)),
         )
 
     def compose(self) -> ComposeResult:
@@ -77,8 +83,6 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
 
     def on_mount(self) -> None:
         self._watch.thread.start()
-        if self._started is not None:
-            self.queue.do(partial(self.commands.take_started, self._started))
 
     def on_unmount(self) -> None:
         self._watch.thread.stop()
@@ -87,20 +91,20 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
         self._watch.thread.pause()
 
     def on_screen_resume(self) -> None:
-        self._watch.thread.go_on()
+        self._watch.thread.resume()
 
     def on_resize(self) -> None:
         self.call_after_refresh(self.show)
 
     @property
     def idle(self) -> bool:
-        """Whether the runs have been looked at."""
+        """Whether the runs have been read."""
         return self._looked
 
     # For the commands
 
     def say(self, message: str) -> None:
-        if self.is_running:  # what goes on beside may have something to say when the room was left
+        if self.is_running:  # it may have been left while a prediction or a deletion was still at work
             self._message.update(self._ink.shown(message))
 
     def say_failed(self, message: str) -> None:
@@ -131,14 +135,14 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
         self.view.put(event.line)
         self.show()
 
-    @on(Seen)
-    def _take(self, event: Seen) -> None:
+    @on(RunsRead)
+    def _take(self, event: RunsRead) -> None:
         self._looked = True
         self.view.take(event.rows)
         self.show()
 
-    @on(Unseen)
-    def _take_trouble(self, event: Unseen) -> None:
+    @on(RunsUnreadable)
+    def _take_trouble(self, event: RunsUnreadable) -> None:
         self._looked = True
         self.view.take(())
         self.say(str(event.error))
@@ -151,7 +155,7 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
             return
         columns, view, ink = self.size.width, self.view, self._ink
         name = ink.shown(self._place.dataset.name or str(self._place.dataset))
-        too_much = ink.width(view.title(name)) - columns  # the name gives way to what is said of the runs
+        too_much = ink.width(view.title(name)) - columns  # the name is cut, not what is said of the runs
         name = ink.fit(name, max(_LEAST_NAME, ink.width(name) - max(0, too_much)))
         self._title.update(ink.fit(view.title(name), columns))
         self._heading.update(self._table.heading(self._table.size.width))
@@ -160,12 +164,151 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
         self._detail.update(self._words())
 
     def _words(self) -> str:
-        """What is to be said of the run under the cursor."""
+        """The lines about the run under the cursor."""
         row = self.view.current
         if row is not None:
             return "\n".join(self._ink.shown(line) for line in detail(row))
         if not self._looked:
-            return "Looking for runs"
+            return "Reading the runs"
         if self.view.known:
             return "No run is in this state."
         return f"There are no runs yet. {self.key('new')} trains one."
+
+
+class RunTableCommands:
+    """What the keys of the table do, by the id of the action; all of it but the moves off the event loop.
+
+    Args:
+        screen: The screen.
+        place: The dataset, and who is labelling.
+        context: What screens share.
+    """
+
+    def __init__(self, screen: RunsScreen, place: OpenDataset, context: Context) -> None:
+        self._screen, self._view, self._place, self._context = screen, screen.view, place, context
+        self.actions = RunActions(screen, place, context)
+        self.by_name: dict[str, Command] = {
+            "open": self._open,
+            "new": self._new,
+            "stop": self._stop,
+            "resume": self._resume,
+            "change": self._change,
+            "again": self._again,
+            "queue": self._queue,
+            "predict": self._predict,
+            "delete": self._delete,
+            "mark": self._mark,
+            "compare": self._compare,
+            "order": self._order,
+            "filter": self._filter,
+            "leave": self._leave,
+            "help": screen.show_help,
+        }
+
+    def moves(self) -> dict[str, int]:
+        """How many lines each of the moving commands moves the cursor, by its id."""
+        far, page = len(self._view.shown), self._screen.page
+        return {
+            "up": -1, "down": 1, "page_previous": -page, "page_next": page, "first": -far, "last": far,
+        }  # fmt: skip
+
+    # Looking
+
+    async def _open(self) -> None:
+        row = self._view.current
+        if row is not None and row.status == "damaged":
+            self._screen.say(f"{row.run.name} is damaged. {row.note}")
+        elif row is not None:
+            await self._watch(row.run)
+
+    async def _watch(self, run: RunDir) -> None:
+        from mia_tui.tui.runs.run_screen import RunScreen
+
+        wanted = await self._screen.ask(RunScreen(run, self._place, self._context))
+        if wanted is not None:
+            self._screen.close(wanted)
+
+    async def _compare(self) -> None:
+        from mia_tui.tui.runs.compare import CompareScreen
+
+        rows = [row for row in self._view.chosen if row.job is not None]
+        if len(rows) < 2:
+            self._screen.say(f"Mark two runs or more with {self._screen.key('mark')}, then compare them.")
+            return
+        await self._screen.ask(CompareScreen(rows, self._context))
+
+    async def _mark(self) -> None:
+        self._view.mark()
+
+    async def _order(self) -> None:
+        order = await self._pick("Sort by", [(name, name) for name in SORTS])
+        self._view.arrange_by(order=order)
+
+    async def _filter(self) -> None:
+        choices = [(f"{name} ({self._view.count(name):,})", name) for name in FILTERS]
+        self._view.arrange_by(filter=await self._pick("Show", choices))
+
+    async def _pick(self, title: str, choices: Sequence[tuple[str, str]]) -> str | None:
+        from mia_tui.tui.dialogs import Choice, PickDialog
+
+        listed = [Choice(text, value) for text, value in choices]
+        return await self._screen.ask(PickDialog(title, listed, self._context.ink, searchable=False))
+
+    async def _leave(self) -> None:
+        if not self._view.unmark():
+            self._screen.close(None)
+
+    # Starting
+
+    async def _new(self) -> None:
+        await self._take_started(await self.actions.train())
+
+    async def _again(self) -> None:
+        if (row := self._view.current) is not None:
+            await self._take_started(await self.actions.train_again(row.run))
+
+    async def _change(self) -> None:
+        if (row := self._view.current) is not None:
+            await self._take_started(await self.actions.train_on(row.run))
+
+    async def _take_started(self, run: RunDir | None) -> None:
+        """Put the cursor on a run that was just started, and show it, unless it waits for another one."""
+        if run is None:
+            return
+        self._view.want(run.path)
+        self._screen.look_now()
+        if (await asyncio.to_thread(run.job)).after is None:
+            await self._watch(run)
+
+    async def _queue(self) -> None:
+        row = self._view.current
+        if row is None:
+            return
+        oldest_first = [other.run for other in reversed(self._view.known) if other.run != row.run]
+        ahead = await asyncio.to_thread(last_in_line, oldest_first)
+        if row.lives:
+            self._screen.say(f"{row.run.name} is {row.status} already.")
+        elif row.status not in RESUMABLE:
+            await self._again()  # the form asks whether it is to wait
+        elif ahead is None:
+            self._screen.say("No other run is at work: resume it instead.")
+        else:
+            await self.actions.resume(row.run, after=ahead)
+
+    async def _resume(self) -> None:
+        if (row := self._view.current) is not None:
+            await self.actions.resume(row.run)
+
+    async def _predict(self) -> None:
+        if (row := self._view.current) is not None:
+            await self.actions.predict(row.run)
+
+    # Ending
+
+    async def _stop(self) -> None:
+        if (row := self._view.current) is not None:
+            await self.actions.stop(row.run)
+
+    async def _delete(self) -> None:
+        if self._view.chosen:
+            await self.actions.delete([row.run for row in self._view.chosen])

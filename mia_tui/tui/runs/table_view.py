@@ -1,12 +1,12 @@
-"""Which runs the room shows, in which order, and where the cursor is: no widgets."""
+"""Which runs the table shows, in which order, and where the cursor is; no widgets."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from mia_tui.runs.list.order import ordered
-from mia_tui.runs.list.table import RunSummary
-from mia_tui.runs.list.words import LIVE, RESUMABLE, STATUS_WORDS
+from mia_tui.runs.list.summaries import RowStatus, RunSummary
+from mia_tui.runs.list.words import RESUMABLE, STATUS_WORDS
+from mia_tui.runs.worker.liveness import LIVE
 from mia_tui.text import printable
 
 FILTERS: dict[str, frozenset[str] | None] = {
@@ -18,9 +18,25 @@ FILTERS: dict[str, frozenset[str] | None] = {
 }
 """The states of each filter; None is every one."""
 
+SORTS: dict[str, Callable[[RunSummary], float | str | None]] = {
+    "started": lambda row: row.created_at or None,
+    "state": lambda row: _STATES.index(row.status),
+    "network": lambda row: row.backbone or None,
+    "epochs": lambda row: row.epochs,
+    "best": lambda row: row.best,
+    "time": lambda row: row.elapsed_s,
+}
+"""What rows can be sorted by; None means that a row has no value."""
+
+_STATES: tuple[RowStatus, ...] = (
+    *("running", "starting", "waiting", "unknown", "lost"),
+    *("failed", "damaged", "created", "stopped", "finished"),
+)
+_UPWARDS = frozenset({"state", "network"})
+
 
 class RunTableView:
-    """All runs that are known, and what is to be seen of them; the cursor stays on its run."""
+    """All runs that are known, and which of them are shown; the cursor stays on its run."""
 
     def __init__(self) -> None:
         self.known: tuple[RunSummary, ...] = ()
@@ -42,7 +58,7 @@ class RunTableView:
         return marked or ((self.current,) if self.current is not None else ())
 
     def take(self, rows: Sequence[RunSummary]) -> None:
-        """What the runs are like now; marks of runs that are gone go, too."""
+        """Take in the present summaries; marks of runs that do not exist any more are removed."""
         self.known = tuple(rows)
         self.marked &= {row.run.path for row in rows}
         self._arrange()
@@ -58,12 +74,12 @@ class RunTableView:
         self.line = max(0, min(line, len(self.shown) - 1))
 
     def mark(self) -> None:
-        """Mark the run under the cursor, or take its mark away; the cursor stays, as in the grid."""
+        """Mark the run under the cursor, or remove its mark; the cursor stays, as in the grid."""
         if self.current is not None:
             self.marked ^= {self.current.run.path}
 
     def unmark(self) -> bool:
-        """Take all marks away; whether there were any."""
+        """Remove all marks; whether there were any."""
         had, self.marked = bool(self.marked), frozenset()
         return had
 
@@ -76,7 +92,7 @@ class RunTableView:
         return sum(1 for _ in _passing(self.known, filter))
 
     def title(self, dataset: str) -> str:
-        """What is shown of a dataset's runs, in a line."""
+        """The first line of the screen: how many runs there are, and which of them are shown."""
         words = [f"Runs of {dataset}: {len(self.known):,}"]
         states = Counter(row.status for row in self.known)
         words += [f"{states[state]:,} {state}" for state in ("running", "waiting", "lost") if states[state]]
@@ -97,8 +113,17 @@ class RunTableView:
         self.line = places[here] if here in places else max(0, min(self.line, len(self.shown) - 1))
 
 
+def ordered(rows: Iterable[RunSummary], column: str) -> tuple[RunSummary, ...]:
+    """Rows (the newest first) by a column: the newest, best, longest first; those without a value last."""
+    value = SORTS[column]
+    rated = [(value(row), row) for row in rows]
+    known = [(found, row) for found, row in rated if found is not None]
+    known.sort(key=lambda pair: pair[0], reverse=column not in _UPWARDS)
+    return (*(row for _, row in known), *(row for found, row in rated if found is None))
+
+
 def detail(row: RunSummary) -> tuple[str, str]:
-    """A run in two lines: what it is doing, and what a person should know."""
+    """Two lines about a run: what it is doing, and what the user should know."""
     words = [row.run.name, "damaged" if row.status == "damaged" else STATUS_WORDS[row.status]]
     if row.host:
         words.append(f"on {row.host}")

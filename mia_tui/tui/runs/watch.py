@@ -1,7 +1,7 @@
-"""Runs, looked at each second in a thread: those at work, for the first screen; all of a dataset, for its room."""
+"""Threads that look at runs once a second: runs at work, all runs of a dataset, runs that have just ended."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,15 +9,19 @@ from pathlib import Path
 from mia_tui.catalog.metrics import MetricName
 from mia_tui.errors import RunError
 from mia_tui.paths import StateFolder, state_places
-from mia_tui.runs.list.home import job_here
 from mia_tui.runs.list.index import list_runs, recent_runs
-from mia_tui.runs.list.table import RowStatus, RunLook, RunSummaries, RunSummary
-from mia_tui.runs.worker.queue import lives
+from mia_tui.runs.list.moved_dataset import current_job
+from mia_tui.runs.list.summaries import RowStatus, RunSummaries, RunSummary, SummaryReader
+from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.worker.liveness import lives
+from mia_tui.text import printable
 
 _EVERY_S = 1.0
-_SEARCH_EVERY = 10  # looks; a run that was started elsewhere appears after so many
-_IDLE_EVERY = 2  # looks; hundreds of runs that have ended are asked less often than those at work
-_MOST = 20  # runs of this user, and of each dataset, that are looked at
+_SEARCH_EVERY = 10  # looks; after this many, runs that were started elsewhere are searched for
+_IDLE_EVERY = 2  # looks; the hundreds of runs that have ended are read less often than those at work
+_MOST = 20  # newest runs of this user, and of each dataset, that are looked at
+_NEWS_SEARCH_EVERY = 4  # looks
+_MOST_NEWS = 50  # newest runs of a dataset whose end is reported
 
 
 @dataclass(frozen=True)
@@ -27,8 +31,8 @@ class LiveRun:
     Attributes:
         name: Of its folder.
         dataset: Folder of its images.
-        status: starting, waiting, running, or unknown (its worker is elsewhere and silent).
-        phase: What its worker is busy with, or waits for; empty before it says so.
+        status: starting, waiting, running, or unknown (its worker is on another host and silent).
+        phase: What its worker is doing, or waits for; empty before it reports that.
         epoch: Epochs that are done.
         total_epochs: None before it has begun.
         metric: The figure in `best`.
@@ -45,8 +49,8 @@ class LiveRun:
     best: float | None
 
 
-class RepeatedLook:
-    """A thread that looks each second until it is stopped.
+class PollingThread:
+    """A thread that does something each second until it is stopped.
 
     Args:
         look: What to do; called in the thread.
@@ -78,10 +82,10 @@ class RepeatedLook:
         self._wake.set()
 
     def pause(self) -> None:
-        """Look no more until `go_on`: nobody sees it."""
+        """Do not look until `resume`, because nobody sees it."""
         self._wanted.clear()
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
         self._wanted.set()
         self._wake.set()
 
@@ -98,23 +102,23 @@ class RunWatch:
 
     Args:
         datasets: Whose runs are looked at besides those this user started: folder, and what was named with --state.
-        on_runs: Called, in the thread, with the runs at work where they are different from before.
+        on_runs: Called, in the thread, with the runs at work when they differ from before.
     """
 
     def __init__(
         self, datasets: list[tuple[Path, Path | None]], on_runs: Callable[[tuple[LiveRun, ...]], None]
     ) -> None:
         self._datasets, self._on_runs = datasets, on_runs
-        self._followed: dict[Path, RunLook] = {}
-        self._told: tuple[LiveRun, ...] | None = None
+        self._followed: dict[Path, SummaryReader] = {}
+        self._reported: tuple[LiveRun, ...] | None = None
         self._looks = 0
-        self._thread = RepeatedLook(self._look, name="runs")
+        self._thread = PollingThread(self._look, name="runs")
 
     def start(self) -> None:
         self._thread.start()
 
     def stop(self) -> None:
-        """End soon; nothing is told any more."""
+        """End soon; the callback is not called any more."""
         self._thread.stop()
 
     def _look(self) -> None:
@@ -123,12 +127,12 @@ class RunWatch:
         self._looks += 1
         rows = (followed.look() for followed in self._followed.values())
         runs = tuple(_live(row) for row in rows if row is not None and row.lives)
-        if runs != self._told and not self._thread.stopped:
-            self._told = runs
+        if runs != self._reported and not self._thread.stopped:
+            self._reported = runs
             self._on_runs(runs)
 
     def _search(self) -> None:
-        """The runs that are at work now, the newest first."""
+        """Find the runs that are at work now, the newest first."""
         found = recent_runs()[-_MOST:]
         for dataset, state in self._datasets:
             for place in state_places(dataset) if state is None else (state,):
@@ -136,40 +140,104 @@ class RunWatch:
                     found += list_runs(StateFolder(place))[-_MOST:]
         live = {run.path.resolve(): run for run in found if lives(run)}
         newest = sorted(live, key=lambda path: path.name, reverse=True)
-        self._followed = {path: self._followed.get(path) or RunLook(live[path]) for path in newest}
+        self._followed = {path: self._followed.get(path) or SummaryReader(live[path]) for path in newest}
 
 
 class RunTableWatch:
     """Looks at all runs of a dataset until it is stopped.
 
     Args:
-        room: Them.
-        on_rows: Called, in the thread, with all of them where anything is different from before.
-        on_trouble: Called, in the thread, with why they cannot be looked at.
+        summaries: The runs.
+        on_rows: Called, in the thread, with all of them when anything is different from before.
+        on_trouble: Called, in the thread, with why they cannot be read.
     """
 
     def __init__(
         self,
-        room: RunSummaries,
+        summaries: RunSummaries,
         on_rows: Callable[[tuple[RunSummary, ...]], None],
         on_trouble: Callable[[RunError], None],
     ) -> None:
-        self._room, self._on_rows, self._on_trouble = room, on_rows, on_trouble
-        self._told: tuple[RunSummary, ...] | None = None
+        self._summaries, self._on_rows, self._on_trouble = summaries, on_rows, on_trouble
+        self._reported: tuple[RunSummary, ...] | None = None
         self._looks = 0
-        self.thread = RepeatedLook(self._look, name="room")
+        self.thread = PollingThread(self._look, name="run-table")
 
     def _look(self) -> None:
         try:
             self._looks += 1
-            first = self._on_rows if self._told is None else None
-            rows = self._room.look(first, live_only=self._looks % _IDLE_EVERY != 0)
+            first = self._on_rows if self._reported is None else None
+            rows = self._summaries.look(first, live_only=self._looks % _IDLE_EVERY != 0)
         except RunError as error:
             self._on_trouble(error)
             return
-        if rows != self._told and not self.thread.stopped:
-            self._told = rows
+        if rows != self._reported and not self.thread.stopped:
+            self._reported = rows
             self._on_rows(rows)
+
+
+@dataclass(frozen=True)
+class RunNews:
+    """What is new: runs that ended, a sentence each; whether there are other suggestions than before."""
+
+    ended: tuple[str, ...]
+    suggested: bool
+
+
+class RunNewsWatch:
+    """Looks for runs that end and for new suggestions, each second, until it is stopped.
+
+    Args:
+        dataset: Folder of images.
+        state: What was named with --state.
+        on_news: Called in the thread.
+    """
+
+    def __init__(self, dataset: Path, state: Path | None, on_news: Callable[[RunNews], None]) -> None:
+        self._places = tuple(state_places(dataset)) if state is None else (state,)
+        self._on_news = on_news
+        self._followed: dict[Path, SummaryReader] = {}
+        self._stamp: tuple[int, int] | None = None
+        self._looks = 0
+        self._thread = PollingThread(self.look, name="run-news")
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End soon; the callback is not called any more."""
+        self._thread.stop()
+
+    def look(self) -> None:
+        """One look; for the thread, and for tests."""
+        suggested = False
+        if self._looks % _NEWS_SEARCH_EVERY == 0:
+            suggested = self._search()
+        self._looks += 1
+        ended = tuple(self._ended())
+        if (ended or suggested) and not self._thread.stopped:
+            self._on_news(RunNews(ended, suggested))
+
+    def _search(self) -> bool:
+        """Follow the runs at work; whether there are other suggestions than at the last search."""
+        runs: list[RunDir] = []
+        for place in self._places:
+            with suppress(RunError):
+                runs += list_runs(StateFolder(place))[-_MOST_NEWS:]
+        for run in runs:
+            if run.path not in self._followed and lives(run):
+                self._followed[run.path] = SummaryReader(run)
+        before, self._stamp = self._stamp, _suggestions_stamp(runs)
+        return before is not None and before != self._stamp
+
+    def _ended(self) -> Iterable[str]:
+        for path, known in list(self._followed.items()):
+            row = known.look()
+            if row is None:
+                del self._followed[path]
+            elif not row.lives:
+                del self._followed[path]
+                yield _ended_sentence(row)
 
 
 def _dataset_of(row: RunSummary) -> Path:
@@ -177,7 +245,7 @@ def _dataset_of(row: RunSummary) -> Path:
         return row.run.path
     dataset = Path(row.job.dataset)
     with suppress(RunError):
-        return dataset if dataset.is_dir() else Path(job_here(row.run).dataset)  # it was moved
+        return dataset if dataset.is_dir() else Path(current_job(row.run).dataset)  # it was moved
     return dataset
 
 
@@ -192,3 +260,21 @@ def _live(row: RunSummary) -> LiveRun:
         row.metric,
         row.best,
     )
+
+
+def _ended_sentence(row: RunSummary) -> str:
+    """How a run ended, a sentence."""
+    best = "" if row.best is None else f", best {row.metric.replace('_', ' ')} {row.best:.2f}"
+    words = {"lost": "was lost: its worker died", "failed": "failed", "damaged": "is damaged"}
+    what = words.get(row.status, f"has {row.status}" if row.status == "finished" else f"is {row.status}")
+    note = f" {printable(row.note)}" if row.note and row.status != "lost" else ""
+    return f"The run {printable(row.run.name)} {what}{best}.{note}"
+
+
+def _suggestions_stamp(runs: Iterable[RunDir]) -> tuple[int, int]:
+    """When suggestions were written last, and in how many runs."""
+    newest = count = 0
+    for run in runs:
+        with suppress(OSError):
+            newest, count = max(newest, run.suggestions.stat().st_mtime_ns), count + 1
+    return newest, count

@@ -1,14 +1,15 @@
-"""What the screen of a run says: its head, line by line, and the pages of words. No widgets here."""
+"""The sentences of the screen of a run: its first lines, and the pages of settings and messages; no widgets."""
 
 from collections.abc import Iterable
 
 from mia_tui.catalog.metrics import shown_metric
 from mia_tui.config.fields import fields, show_value
 from mia_tui.config.train import TrainConfig
-from mia_tui.runs.list.words import LIVE, STATUS_WORDS, left_out_sentences
+from mia_tui.runs.list.words import STATUS_WORDS, left_out_sentences
 from mia_tui.runs.record.job import TrainJob
 from mia_tui.runs.record.pace import TrainingPace, clock, pace_of
 from mia_tui.runs.record.state import RunState
+from mia_tui.runs.worker.liveness import LIVE
 from mia_tui.text import counted, printable, shorten, when
 from mia_tui.tui.runs.follow import RunSnapshot
 from mia_tui.tui.widgets.ink import Ink, style
@@ -29,21 +30,21 @@ def status_words(snapshot: RunSnapshot) -> str:
 
 
 def is_bad(snapshot: RunSnapshot) -> bool:
-    """Whether the state of the run wants a person's eye."""
+    """Whether a person should look at the state of the run."""
     return snapshot.is_gone or snapshot.status in ("lost", "failed", "unknown")
 
 
 def doing(snapshot: RunSnapshot, resume_key: str = "R") -> str:
-    """What is going on, in a sentence or two."""
+    """What the run is doing, in a sentence or two."""
     if snapshot.is_gone:
-        return "The folder of this run has been deleted; what is shown here was known before."
+        return "The folder of this run has been deleted; what is shown here was read before that."
     if snapshot.trouble:
         return snapshot.trouble
     words = _at_work(snapshot) if snapshot.status in LIVE else _at_rest(snapshot, resume_key)
     if snapshot.silent_s is not None:
         words = f"{words.rstrip('.')}; no {_awaited(snapshot.state)} for {_duration(snapshot.silent_s)}."
     if snapshot.is_disk_full and snapshot.status in LIVE:
-        words += f" {_FULL_DISK}: nothing can be told or saved until some space is free."
+        words += f" {_FULL_DISK}: nothing can be written or saved until some space is free."
     if snapshot.is_stopping:
         words += " It was asked to stop and saves first."
     return words
@@ -61,7 +62,7 @@ def _at_work(snapshot: RunSnapshot) -> str:
     state = snapshot.state
     if snapshot.status == "unknown":
         host = f" on {printable(state.started.host)}" if state.started is not None else ""
-        return f"Its worker{host} has been silent for more than 2 minutes; whether it lives cannot be told from here."
+        return f"Its worker{host} has been silent for more than 2 minutes; it cannot be seen from here if it lives."
     if snapshot.status == "starting" or state.phase is None:
         return "A worker is starting."
     if state.phase == "importing":
@@ -80,7 +81,7 @@ def _at_rest(snapshot: RunSnapshot, resume_key: str) -> str:
         return f"This run was never started; {resume_key} starts it."
     if snapshot.status in ("failed", "stopped") and state.error is not None:
         hint = f" {printable(state.error.hint)}" if state.error.hint else ""
-        then = when(state.ended_at or 0.0)  # what it complains of may be otherwise by now
+        then = when(state.ended_at or 0.0)  # the cause may have been removed since
         at = f"{snapshot.status.capitalize()} {then}: " if then else ""
         return f"{at}{printable(state.error.message)}{hint}"
     if snapshot.status == "finished":
@@ -91,10 +92,11 @@ def _at_rest(snapshot: RunSnapshot, resume_key: str) -> str:
         else f"from its checkpoint of epoch {state.checkpoint.epoch}"
     )
     if snapshot.status == "lost" and snapshot.is_disk_full:
-        return f"Its worker died{_worked(state)}. {_FULL_DISK}: free some space, then {resume_key} goes on {saved}."
+        free = f"{_FULL_DISK}: free some space, then {resume_key} resumes it {saved}."
+        return f"Its worker died{_worked(state)}. {free}"
     if snapshot.status == "lost":
-        return f"Its worker died{_worked(state)}; {resume_key} goes on {saved}."
-    return f"Stopped{_worked(state)}{_best(state)}; {resume_key} goes on {saved}."
+        return f"Its worker died{_worked(state)}; {resume_key} resumes it {saved}."
+    return f"Stopped{_worked(state)}{_best(state)}; {resume_key} resumes it {saved}."
 
 
 def _worked(state: RunState) -> str:
@@ -113,7 +115,7 @@ def _best(state: RunState) -> str:
 
 
 def bars(snapshot: RunSnapshot, columns: int, ink: Ink) -> tuple[list[Piece], list[Piece]]:
-    """The line of the present epoch and that of the whole run; empty where there is nothing to show."""
+    """The progress bars of the current epoch and of the whole run; empty if there is nothing to show."""
     pace = None if snapshot.job is None else pace_of(snapshot.state, snapshot.job.config.batch_size)
     counting = snapshot.state.progress
     working = snapshot.status in LIVE and not snapshot.is_gone
@@ -121,7 +123,7 @@ def bars(snapshot: RunSnapshot, columns: int, ink: Ink) -> tuple[list[Piece], li
     if working and not training and counting is not None and counting[1] > 0:
         share = counting[0] / counting[1]
         first = _progress("read    ", share, f"{counting[0]:,}/{counting[1]:,} images", columns, ink)
-    elif pace is None or not training:  # a worker that goes on has not said where, before it trains
+    elif pace is None or not training:  # a resumed worker reports its epoch only when it trains
         first = []
     else:
         first = _progress(_epoch_title(pace), pace.epoch_share, _epoch_words(pace), columns, ink)
@@ -138,7 +140,7 @@ def _epoch_title(pace: TrainingPace) -> str:
 
 def _epoch_words(pace: TrainingPace) -> str:
     if pace.steps_per_epoch and pace.step >= pace.steps_per_epoch:
-        return "judging the validation images"
+        return "evaluating the validation images"
     left = "" if pace.epoch_left_s is None else f"  {_left(pace.epoch_left_s)}"
     return f"step {pace.step:,}/{pace.steps_per_epoch:,}{left}"
 
@@ -148,7 +150,7 @@ def _left(seconds: float) -> str:
 
 
 def figures_line(snapshot: RunSnapshot, columns: int, ink: Ink) -> str:
-    """Speed, rate, memory and load, of the newest step; in little room without the device, then in short."""
+    """Speed, rate, memory and load, of the newest step; if too wide, without the device, then abbreviated."""
     state = snapshot.state
     device = [printable(state.started.device)] if state.started is not None else []
     step, gpus = _step_parts(snapshot), _gpu_parts(snapshot)
@@ -156,7 +158,7 @@ def figures_line(snapshot: RunSnapshot, columns: int, ink: Ink) -> str:
         line = ink.separator.join(parts)
         if ink.width(line) <= columns:
             return line
-    # The GPU's own figure holds that of the run.
+    # The memory in use on the GPU includes that of the run.
     return ink.separator.join([*(step[:-1] if gpus else step), *_gpu_parts(snapshot, short=True)])
 
 
@@ -196,7 +198,7 @@ def size(count: int) -> str:
 
 
 def settings_text(job: TrainJob | None) -> str:
-    """All settings, those that are not the default marked, and the command line."""
+    """All settings, with a mark at those that are not the default, and the command line."""
     if job is None:
         return "The settings of this run cannot be read."
     usual, lines = TrainConfig(), []
@@ -218,7 +220,7 @@ def settings_text(job: TrainJob | None) -> str:
 
 
 def messages_text(snapshot: RunSnapshot) -> str:
-    """Why it failed, what it warned of, what could not be read."""
+    """Errors, warnings, and what could not be read."""
     state = snapshot.state
     blocks = [snapshot.trouble] if snapshot.trouble else []
     if state.error is not None:
@@ -234,7 +236,7 @@ def messages_text(snapshot: RunSnapshot) -> str:
         )
     if state.unknown_events:
         events = counted(state.unknown_events, "event")
-        blocks.append(f"{events} of a later version of mia-tui {_are(state.unknown_events)} left out.")
+        blocks.append(f"{events} of another version of mia-tui {_are(state.unknown_events)} left out.")
     if state.started is not None:
         versions = ", ".join(
             f"{name} {version}" for name, version in _printable_pairs(state.started.versions.items())

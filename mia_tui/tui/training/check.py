@@ -10,8 +10,8 @@ from textual.containers import Vertical, VerticalScroll
 
 from mia_tui.config.train import TrainConfig
 from mia_tui.errors import MiaError
-from mia_tui.runs.list.housekeeping import drop_stillborn
 from mia_tui.runs.list.index import list_runs, remember_run
+from mia_tui.runs.list.lifecycle import drop_untrained_run
 from mia_tui.runs.preflight.checks import CheckResult, check_start, without_label
 from mia_tui.runs.preflight.images import CheckStopped
 from mia_tui.runs.preflight.prepare import Prepared, TrainingPreparer
@@ -212,6 +212,6 @@ def start_run(prepared: Prepared, *, after: RunDir | None = None) -> RunDir:
     try:
         wait_until_taken(run, spawn(run, gives_way=trains_on_cpu(prepared.job.config.device)))
     except MiaError as error:
-        drop_stillborn(run, error)
+        drop_untrained_run(run, error)
         raise
     return run

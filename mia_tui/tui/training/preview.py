@@ -27,8 +27,8 @@ from mia_tui.runs.record.job import Sample
 from mia_tui.runs.worker.preview import (
     PREVIEWER_MODULE,
     PreviewAnswer,
+    PreviewImage,
     PreviewRequest,
-    Row,
     decode_answer,
     encode_line,
 )
@@ -245,7 +245,7 @@ class Previewer:
 
     def want(self, config: TrainConfig, root: Path, rows: Sequence[tuple[int, Sample]], tile_px: int) -> None:
         """Ask for a sheet: a line for each of `rows` (number in the run's samples, sample)."""
-        wanted = tuple(Row(number, sample.path, sample.frame) for number, sample in rows)
+        wanted = tuple(PreviewImage(number, sample.path, sample.frame) for number, sample in rows)
         with self._lock:
             self._number += 1
             self._request = PreviewRequest(

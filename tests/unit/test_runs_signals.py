@@ -82,7 +82,7 @@ def assert_only_asked(run: RunDir, victim: "subprocess.Popen[str]", why: str) ->
     assert (result.signalled, result.may_kill) == (False, False)
     assert run.stop.exists()
     assert result.doubt is not None and why in result.doubt
-    assert f"is asked to stop by its file `stop` alone, since {result.doubt};" in stop_sentence(run, result)
+    assert f"is asked to stop by its file `stop` only, since {result.doubt};" in stop_sentence(run, result)
     late = request_stop(run, now=time.time() + KILL_AFTER_S)
     assert not late.may_kill and "it gets no signal, since" in stop_sentence(run, late)
     assert signal_worker(run, signal.SIGKILL) == result.doubt
@@ -94,7 +94,7 @@ def test_where_all_agrees_the_worker_gets_the_signal(run: RunDir, victim: "subpr
     assert signal_worker(run, 0) is None
     result = request_stop(run)
     assert result.signalled and run.stop.exists()
-    assert "it ends after its present step, with a checkpoint" in stop_sentence(run, result)
+    assert "it ends after the current step, with a checkpoint" in stop_sentence(run, result)
     assert victim.wait(30) == -signal.SIGTERM
     assert signal_worker(run, 0) == f"process {victim.pid} has ended"
 
@@ -104,13 +104,13 @@ def test_where_all_agrees_the_worker_gets_the_signal(run: RunDir, victim: "subpr
     [
         ({"boot_id": "another"}, "its worker is on"),
         ({"host": "gpu3\x1b[2J"}, "its worker is on gpu3"),
-        ({"start_time": None}, "does not tell when its worker started"),
-        ({"start_time": 1}, "is not the one that took it"),
+        ({"start_time": None}, "does not show when its worker started"),
+        ({"start_time": 1}, "is not the one that locked it"),
         ({"locked": False}, "the disk has no locks"),
         ({"pid": 0}, "its worker.json cannot be read"),
         ({"pid": -1}, "its worker.json cannot be read"),
         ({"pid": 1 << 40}, "its worker.json cannot be read"),
-        ({"pid": os.getppid()}, "is not the one that took it"),
+        ({"pid": os.getppid()}, "is not the one that locked it"),
         ({"pid": os.getppid(), "start_time": start_time(os.getppid())}, "does not hold its worker.lock"),
     ],
 )
@@ -127,7 +127,7 @@ def test_an_unknown_boot_is_never_believed(
     write_record(run, victim.pid, boot_id="")
     for module in ("mia_tui.runs.worker.liveness", "mia_tui.runs.worker.signals"):
         monkeypatch.setattr(f"{module}.boot_id", lambda: "")
-    assert_only_asked(run, victim, "does not tell when its worker started")
+    assert_only_asked(run, victim, "does not show when its worker started")
 
 
 def test_a_record_of_another_user_leads_to_no_signal(
@@ -200,7 +200,7 @@ def test_a_damaged_record_leads_to_no_signal(
 
 def test_pipes_in_place_of_the_files_are_not_waited_for(run: RunDir) -> None:
     os.mkfifo(run.worker_json)
-    assert signal_worker(run, signal.SIGTERM) == "its worker.json is no file"
+    assert signal_worker(run, signal.SIGTERM) == "its worker.json is not a regular file"
 
 
 def test_a_file_system_that_lies_about_the_lock_is_not_believed(

@@ -1,8 +1,8 @@
-"""State folders that a renaming left behind: OLD.mia, which lay beside the class folders of OLD.
+"""State folders that were not renamed with their dataset: OLD.mia, which lay beside the class folders of OLD.
 
-Nothing in NEW tells that NEW.mia is to be OLD.mia. A new state would begin
-with a new split, and validate on what the old runs trained on; so that is said
-first, and never begun in silence.
+Nothing in NEW shows that its state folder is OLD.mia. A new state would begin
+with a new split and validate on images that the old runs trained on; so the
+user is told, and no new state is begun without that.
 """
 
 from collections.abc import Callable, Collection
@@ -19,19 +19,19 @@ from mia_tui.paths import (
     state_places,
 )
 from mia_tui.runs.list.index import list_runs
-from mia_tui.runs.worker.queue import lives
+from mia_tui.runs.worker.liveness import lives
 from mia_tui.text import printable, typed
 
 _ALIKE = 0.5
 """Share of the images known to labels.db that must be in the folder; some may have been deleted since."""
 
 
-def find_left_behind(dataset: Path, files: Callable[[], Collection[str]]) -> Path | None:
-    """The state folder that seems to be this dataset's from before it was renamed; None if there is none.
+def find_orphaned_state(dataset: Path, files: Callable[[], Collection[str]]) -> Path | None:
+    """The state folder that this dataset seems to have had before it was renamed; None if there is none.
 
     Args:
         dataset: A folder of images.
-        files: Gives their paths in it; not asked where there is nothing to compare with.
+        files: Gives their paths in it; called only if there is a state folder to compare with.
     """
     if any(_holds_state(place) for place in state_places(dataset)):
         return None
@@ -43,13 +43,13 @@ def find_left_behind(dataset: Path, files: Callable[[], Collection[str]]) -> Pat
     return max(rated)[1] if rated else None
 
 
-def left_behind_error(dataset: Path, left: Path) -> DataError:
-    """What is said where something would be written for a dataset before its old state was taken over."""
-    return DataError(left_behind_words(dataset, left), left_behind_hint(dataset))
+def orphaned_state_error(dataset: Path, left: Path) -> DataError:
+    """The error where something would be written for a dataset before its old state folder was adopted."""
+    return DataError(orphaned_state_message(dataset, left), orphaned_state_hint(dataset))
 
 
-def left_behind_words(dataset: Path, left: Path) -> str:
-    """A sentence about a state folder from `find_left_behind`."""
+def orphaned_state_message(dataset: Path, left: Path) -> str:
+    """The sentence that tells of a state folder from `find_orphaned_state`."""
     old = dataset_beside(left) or left
     return (
         f"{printable(dataset)} has the images of {printable(old.name)}, which is gone: it seems to have been "
@@ -57,8 +57,8 @@ def left_behind_words(dataset: Path, left: Path) -> str:
     )
 
 
-def left_behind_hint(dataset: Path) -> str:
-    """The way out."""
+def orphaned_state_hint(dataset: Path) -> str:
+    """What to do about it."""
     return (
         f"Take them over with `mia-tui labels adopt {typed(dataset)}`; to begin anew, name another folder "
         "with --state."
@@ -66,11 +66,11 @@ def left_behind_hint(dataset: Path) -> str:
 
 
 def adopt(dataset: Path, left: Path) -> StateFolder:
-    """Make a state folder that was left behind that of a dataset: it is renamed, in one step.
+    """Make an orphaned state folder that of a dataset: it is renamed, in one step.
 
     Raises:
-        DataError: If the dataset has a state of its own, `left` is none or belongs to a folder that is there, or
-            one of its runs is at work.
+        DataError: If the dataset has a state of its own, `left` is not a state folder or belongs to a folder that
+            exists, or one of its runs is at work.
         StoreError: If its labels.db cannot be read or is in use, or it cannot be renamed.
     """
     refuse_own_state(dataset)
@@ -106,7 +106,7 @@ def adopt(dataset: Path, left: Path) -> StateFolder:
 
 
 def refuse_own_state(dataset: Path) -> None:
-    """Take over nothing for a dataset that has something already.
+    """Refuse to adopt a state folder for a dataset that has one already.
 
     Raises:
         DataError: If it has labels or runs.

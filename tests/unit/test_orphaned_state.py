@@ -10,7 +10,7 @@ from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import ConfigError, DataError, StoreError
 from mia_tui.paths import StateFolder
 from mia_tui.runs.list.index import find_run
-from mia_tui.runs.list.left_behind import adopt, find_left_behind
+from mia_tui.runs.list.orphaned_state import adopt, find_orphaned_state
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.worker.liveness import WorkerLock
 
@@ -35,7 +35,7 @@ def renamed(tmp_path: Path) -> Path:
 
 
 def found(dataset: Path, paths: list[str] = PATHS) -> Path | None:
-    return find_left_behind(dataset, lambda: paths)
+    return find_orphaned_state(dataset, lambda: paths)
 
 
 def test_it_is_found_by_its_images_and_taken_over_with_split_and_runs(renamed: Path) -> None:

@@ -1,13 +1,13 @@
-"""Figures of a confusion matrix, and the matrix on disk.
+"""Confusion matrices: their figures, their files, and the report of one for the screen.
 
 Everything follows from counts summed over a whole part, in float64, and equals
 scikit-learn with its default labels and zero_division=0: a class that occurs
-neither in the truth nor among the predictions takes no part in a mean.
+neither in the truth nor among the predictions is left out of a mean.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 import numpy as np
@@ -18,11 +18,14 @@ from mia_tui.errors import RunError
 from mia_tui.files import read
 from mia_tui.records import Count, Frame, Text, decode_json
 from mia_tui.runs.disk import make_folder, write_atomically
-from mia_tui.runs.record.layout import unreadable
+from mia_tui.runs.record.layout import RunDir, unreadable
 from mia_tui.text import decode_name, encode_name, printable
 
 Matrix = npt.NDArray[np.int64]
 _Numbers = npt.NDArray[np.float64]
+Which = Literal["last", "best"]
+
+MOST_CONFUSIONS = 1000
 
 _MOST_DENSE_CLASSES = 50
 _MOST_BYTES = 1 << 29
@@ -30,7 +33,7 @@ _MOST_CLASSES = 10_000  # of a matrix that is read: 800 MB
 
 
 class ClassFigures(msgspec.Struct, frozen=True, rename={"name": "class"}):
-    """Figures of one class; `support` is its number of images in the truth. What is undefined is 0."""
+    """Figures of one class; `support` is its number of images in the truth. Undefined values are 0."""
 
     name: str
     support: int
@@ -56,7 +59,37 @@ class SavedConfusion:
     counts: Matrix
 
 
-class _File(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+@dataclass(frozen=True)
+class ConfusedPair:
+    """Images of one class that were predicted as another; both by position."""
+
+    truth: int
+    predicted: int
+    count: int
+
+
+@dataclass(frozen=True, eq=False)
+class ConfusionReport:
+    """How well a network did; two reports are never equal, so that a widget knows a new one without comparing.
+
+    Attributes:
+        which: Whether this is the last epoch or the best.
+        matrix: The counts.
+        figures: Figures over all classes, by name.
+        by_class: Figures of each class.
+        confusions: The largest ones, largest first; at most `MOST_CONFUSIONS`.
+        mistakes: Number of images that were predicted as another class.
+    """
+
+    which: Which
+    matrix: SavedConfusion
+    figures: dict[str, float]
+    by_class: list[ClassFigures]
+    confusions: list[ConfusedPair]
+    mistakes: int
+
+
+class _ConfusionFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The JSON: `rows` whole, or `cells` as [row, column, count] where most are 0."""
 
     epoch: Count
@@ -126,7 +159,7 @@ def save_confusion(path: Path, confusion: SavedConfusion, *, root: Path | None =
     sparse = len(confusion.classes) > _MOST_DENSE_CLASSES
     rows, columns = np.nonzero(counts)
     cells = zip(rows.tolist(), columns.tolist(), counts[rows, columns].tolist(), strict=True)
-    file = _File(
+    file = _ConfusionFile(
         epoch=confusion.epoch,
         split=confusion.split,
         classes=[encode_name(name) for name in confusion.classes],
@@ -144,13 +177,32 @@ def load_confusion(path: Path) -> SavedConfusion:
         RunError: If the file is missing or damaged.
     """
     try:
-        file = decode_json(read(path, most_bytes=_MOST_BYTES), _File)
+        file = decode_json(read(path, most_bytes=_MOST_BYTES), _ConfusionFile)
         counts = _matrix(file)
     except OSError as error:
         raise unreadable(path, error) from error
     except (ValueError, IndexError) as error:
         raise RunError(f"{printable(path)} holds no confusion matrix: {error}.") from error
     return SavedConfusion(file.epoch, file.split, tuple(decode_name(name) for name in file.classes), counts)
+
+
+def load_confusion_report(run: RunDir, which: Which) -> ConfusionReport:
+    """Read a confusion matrix and compute its figures; 50 ms for a thousand classes, so call it in a thread.
+
+    Raises:
+        RunError: If the file is missing or damaged.
+    """
+    matrix = load_confusion(run.confusion(which))
+    wrong = matrix.counts.copy()
+    np.fill_diagonal(wrong, 0)
+    return ConfusionReport(
+        which,
+        matrix,
+        figures(matrix.counts),
+        per_class(matrix.counts, matrix.classes),
+        _largest(wrong),
+        int(wrong.sum()),
+    )
 
 
 _NAMES = (
@@ -187,7 +239,7 @@ def _mcc(right: _Numbers, truth: _Numbers, predicted: _Numbers, total: float) ->
     return float(covariance / np.sqrt(spread)) if spread > 0 else 0.0
 
 
-def _matrix(file: _File) -> Matrix:
+def _matrix(file: _ConfusionFile) -> Matrix:
     size = len(file.classes)
     if file.rows is not None:
         return np.array(file.rows, dtype=np.int64).reshape(size, size)
@@ -196,3 +248,11 @@ def _matrix(file: _File) -> Matrix:
         rows, columns, values = np.array(file.cells, dtype=np.int64).T
         counts[rows, columns] = values
     return counts
+
+
+def _largest(wrong: np.ndarray) -> list[ConfusedPair]:
+    rows, columns = np.nonzero(wrong)
+    counts = wrong[rows, columns]
+    order = np.argsort(-counts, kind="stable")[:MOST_CONFUSIONS]
+    cells = zip(rows[order].tolist(), columns[order].tolist(), counts[order].tolist(), strict=True)
+    return [ConfusedPair(*cell) for cell in cells]

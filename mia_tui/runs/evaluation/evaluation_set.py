@@ -1,4 +1,4 @@
-"""Which labelled images a trained network is judged on, and what their classes are to it."""
+"""Which labelled images a trained network is evaluated on, and which of its classes each of them has."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -10,43 +10,43 @@ from mia_tui.dataset.dataset import Dataset
 from mia_tui.dataset.model import ImageKey, Part
 from mia_tui.errors import DataError
 from mia_tui.paths import is_same_folder
-from mia_tui.runs.list.home import job_here, samples_here
+from mia_tui.runs.list.moved_dataset import current_job, current_samples
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.model_card import ModelCard
 from mia_tui.text import counted, name_some, printable
 
-Judged = Literal["val", "test", "all"]
+EvaluatedPart = Literal["val", "test", "all"]
 
 
 @dataclass(frozen=True)
-class EvaluationView:
-    """Images and their truth.
+class EvaluationSet:
+    """Images and their true classes.
 
     Attributes:
-        split: What was judged; the one asked for, or the one chosen where none was.
+        split: The part to evaluate: the one asked for, or the one chosen if none was.
         truth: Position in the network's classes of each image, in dataset order.
         trained_on: How many of them the network was trained on; above 0 for `all` only.
         notes: What was left out, a sentence each.
     """
 
-    split: Judged
+    split: EvaluatedPart
     truth: dict[ImageKey, int]
     trained_on: int
     notes: list[str]
 
 
-def judged_images(
-    dataset: Dataset, card: ModelCard, run: RunDir | None, split: Judged | None = None
-) -> EvaluationView:
-    """Choose the images to judge a network on.
+def choose_evaluation_set(
+    dataset: Dataset, card: ModelCard, run: RunDir | None, split: EvaluatedPart | None = None
+) -> EvaluationSet:
+    """Choose the images to evaluate a network on.
 
-    The parts are those of the run: what it trained on is never taken for unseen. An image that the run does
-    not know has the part of its top folder (train, val, test), or else counts as unseen: it is in `test`.
+    The parts are those of the run: what it trained on never counts as unseen. An image that the run does not
+    know has the part of its top folder (train, val, test), or else counts as unseen: it is in `test`.
 
     Args:
         dataset: The labelled images.
         card: The network.
-        run: Its run; None for a weights file on its own, which does not tell what it was trained on.
+        run: Its run; None for a weights file without one, for which it is unknown what it was trained on.
         split: The part; None takes `test` where there are such images, else `val`, and everything of a
             dataset that the run does not know.
 
@@ -56,34 +56,34 @@ def judged_images(
     of_run = _parts_of_run(dataset, run)
     truth, notes = _truth(dataset, card)
     parts = {key: of_run.get(key) or dataset.labelled.parts.get(key, "test") for key in truth}
-    chosen = split or _default_split(parts, of_run)
-    judged = {key: index for key, index in truth.items() if chosen in ("all", parts[key])}
-    if not judged:
+    part = split or _default_split(parts, of_run)
+    chosen = {key: index for key, index in truth.items() if part in ("all", parts[key])}
+    if not chosen:
         raise DataError(
-            f"{printable(dataset.root)} has no labelled image in the part {chosen}.",
+            f"{printable(dataset.root)} has no labelled image in the part {part}.",
             "Choose another with --split val, test or all.",
         )
-    seen = sum(of_run.get(key) == "train" for key in judged)
+    seen = sum(of_run.get(key) == "train" for key in chosen)
     if seen:
         notes.append(
-            f"{seen:,} of the {counted(len(judged), 'image')} were trained on: their figures flatter."
+            f"{seen:,} of the {counted(len(chosen), 'image')} were trained on: the figures are too good."
         )
-    return EvaluationView(chosen, judged, seen, notes)
+    return EvaluationSet(part, chosen, seen, notes)
 
 
 def _parts_of_run(dataset: Dataset, run: RunDir | None) -> dict[ImageKey, Part]:
-    """Part in the run of each labelled image that it knows, by absolute path; renamed ones by the path of today."""
+    """Part in the run of each labelled image that it knows, by absolute path; of renamed ones, the present path."""
     if run is None:
         return {}
-    job = job_here(run, dataset.root)
+    job = current_job(run, dataset.root)
     root = dataset.root.resolve()
     home = (
         root if is_same_folder(root, Path(job.dataset)) else Path(job.dataset)
-    )  # a path of many, if mounted
+    )  # one folder may be mounted at several paths
     moved = dataset.labelled.moved
     known = {
         (str(home / moved.get(sample.path, sample.path)), sample.frame): sample.split
-        for sample in samples_here(run, job)
+        for sample in current_samples(run, job)
     }
     return {
         key: known[place]
@@ -92,7 +92,7 @@ def _parts_of_run(dataset: Dataset, run: RunDir | None) -> dict[ImageKey, Part]:
     }
 
 
-def _default_split(parts: Mapping[ImageKey, Part], of_run: Mapping[ImageKey, Part]) -> Judged:
+def _default_split(parts: Mapping[ImageKey, Part], of_run: Mapping[ImageKey, Part]) -> EvaluatedPart:
     if not of_run:
         return "all"
     return "test" if "test" in parts.values() else "val"

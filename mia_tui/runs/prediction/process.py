@@ -1,4 +1,4 @@
-"""Letting a run's network predict its whole dataset in a process of its own, which goes on when the app is closed."""
+"""Predicting a whole dataset with a run's network in a process that keeps running when the app is closed."""
 
 import fcntl
 import os
@@ -18,17 +18,17 @@ from mia_tui.text import printable
 _CHUNK_BYTES = 1 << 20
 
 
-class Suggesting:
-    """A prediction at work, started by this program.
+class PredictionProcess:
+    """A running prediction, started by this program.
 
     Args:
         run: Whose best weights predict.
         dataset: The images.
         state: What was named with --state.
-        gives_way: Whether it lets programs that wait for people go first.
+        gives_way: Whether interactive programs go before it.
 
     Raises:
-        RunError: If there are no weights yet, it is at work already, or cannot be started.
+        RunError: If there are no weights yet, it is at work already, or it cannot be started.
     """
 
     def __init__(self, run: RunDir, dataset: Path, state: Path | None, *, gives_way: bool = False) -> None:
@@ -68,10 +68,10 @@ class Suggesting:
         return max(0, self._count - 1)  # the first line is its heading
 
     def has_ended(self) -> bool:
-        """Whether it is over; asked again only while it is not.
+        """Whether it has ended; to be asked until then.
 
         Raises:
-            RunError: If it failed, with the reason.
+            RunError: If it failed; says why.
         """
         try:
             pid, status = os.waitpid(self._pid, os.WNOHANG)
@@ -88,13 +88,13 @@ class Suggesting:
 
     @staticmethod
     def _claim(run: RunDir, log: int) -> None:
-        """The process inherits the lock with its log, and keeps it for as long as it lives, whoever else dies."""
+        """Lock its log. The process inherits the lock and keeps it until it ends, even if this program ends first."""
         try:
             fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise RunError(
-                f"The run {printable(run.name)} is predicting already.",
-                "Its suggestions appear when it is done.",
+                f"The run {printable(run.name)} is already predicting.",
+                "Its suggestions appear when it has finished.",
             ) from None
         except OSError:  # a file system without locks
             return

@@ -10,8 +10,12 @@ from training_support import make_run, train
 
 from mia_tui.engine.training import train as train_module
 from mia_tui.engine.training.metrics import PredictedClasses
-from mia_tui.runs.evaluation.figures import load_confusion
-from mia_tui.runs.evaluation.files import NOT_JUDGED, judgements_file, load_judgements
+from mia_tui.runs.evaluation.confusion import load_confusion
+from mia_tui.runs.evaluation.epoch_predictions import (
+    NOT_EVALUATED,
+    epoch_predictions_file,
+    load_epoch_predictions,
+)
 from mia_tui.runs.record.layout import RunDir
 
 
@@ -27,12 +31,15 @@ def every_step_is_told(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def assert_told_as_counted(run: RunDir) -> None:
     samples = run.samples()
     for which in ("last", "best"):
-        matrix, told = load_confusion(run.confusion(which)), load_judgements(judgements_file(run, which))
+        matrix, told = (
+            load_confusion(run.confusion(which)),
+            load_epoch_predictions(epoch_predictions_file(run, which)),
+        )
         assert told is not None and (told.epoch, told.split) == (matrix.epoch, matrix.split)
         assert len(told.predicted) == len(samples)
         counted = np.zeros_like(matrix.counts)
         for sample, predicted in zip(samples, told.predicted.tolist(), strict=True):
-            if predicted != NOT_JUDGED:
+            if predicted != NOT_EVALUATED:
                 assert sample.split == told.split
                 counted[sample.class_index, predicted] += 1
         assert counted.tolist() == matrix.counts.tolist()
@@ -58,8 +65,8 @@ def test_an_image_that_cannot_be_read_is_not_evaluated(discs: Path) -> None:
     broken = next(place for place, sample in enumerate(run.samples()) if sample.split == "val")
     (discs / run.samples()[broken].path).write_bytes(b"no image")
     train(run)
-    told = load_judgements(judgements_file(run, "last"))
-    assert told is not None and told.predicted[broken] == NOT_JUDGED
+    told = load_epoch_predictions(epoch_predictions_file(run, "last"))
+    assert told is not None and told.predicted[broken] == NOT_EVALUATED
     assert_told_as_counted(run)
 
 
@@ -68,5 +75,5 @@ def test_predictions_continue_from_what_an_earlier_attempt_found() -> None:
     first.update(torch.tensor([2]), torch.tensor([[0.1, 0.9]]))
     second = PredictedClasses(4, so_far=first.classes())
     second.update(torch.tensor([0, 3]), torch.tensor([[0.9, 0.1], [0.2, 0.8]]))
-    assert second.classes().tolist() == [0, NOT_JUDGED, 1, 1]
-    assert first.classes().tolist() == [NOT_JUDGED, NOT_JUDGED, 1, NOT_JUDGED]
+    assert second.classes().tolist() == [0, NOT_EVALUATED, 1, 1]
+    assert first.classes().tolist() == [NOT_EVALUATED, NOT_EVALUATED, 1, NOT_EVALUATED]

@@ -1,9 +1,9 @@
 """Where a run's images are now: its dataset may have been moved, renamed or copied since it was trained.
 
 job.json holds the folders as they were. A run whose state folder lies in or
-beside its dataset is found with it, wherever both went; so a copy is a dataset
-of its own. Where the state lies elsewhere (--state), the dataset is the one
-that was named last, or the one that labels.db was written for last.
+beside its dataset belongs to that dataset, wherever both were moved; so a copy
+is a dataset of its own. Where the state lies elsewhere (--state), the dataset is
+the one that was named last, or the one that labels.db was written for last.
 """
 
 import os
@@ -31,15 +31,15 @@ from mia_tui.text import printable, typed
 
 Answer = TypeVar("Answer")
 
-_LOOKED_FOR = 32  # images; one that is there tells a dataset from an empty or a foreign folder
+_LOOKED_FOR = 32  # images; if one of them is there, the folder is the run's dataset
 
 
-def job_here(run: RunDir, dataset: Path | None = None) -> TrainJob:
+def current_job(run: RunDir, dataset: Path | None = None) -> TrainJob:
     """The job of a run with folders as they are now; writes nothing.
 
     Args:
         run: The run.
-        dataset: What the user named; it counts where the run's place does not tell its dataset.
+        dataset: What the user named; used where the place of the run does not show its dataset.
 
     Raises:
         RunError: If the run cannot be read.
@@ -60,12 +60,12 @@ def job_here(run: RunDir, dataset: Path | None = None) -> TrainJob:
     return msgspec.structs.replace(job, dataset=str(home), state=str(state), config=config)
 
 
-def samples_here(run: RunDir, job: TrainJob) -> list[Sample]:
-    """The images of a run by the paths that they have now, in the order they were given.
+def current_samples(run: RunDir, job: TrainJob) -> list[Sample]:
+    """The images of a run with their present paths, in their order in the run.
 
     Args:
         run: The run.
-        job: From `job_here`.
+        job: From `current_job`.
 
     Raises:
         RunError: If the run cannot be read.
@@ -77,25 +77,25 @@ def samples_here(run: RunDir, job: TrainJob) -> list[Sample]:
     return [_sample_here(sample, written, job, moved) for sample in samples]
 
 
-def settle(run: RunDir, dataset: Path | None = None) -> None:
-    """Before a worker is started: see that the images are there, and note where, if the user named that.
+def update_dataset_path(run: RunDir, dataset: Path | None = None) -> None:
+    """Before a worker is started: check that the images are there, and record their folder if the user named it.
 
     Args:
         run: The run.
-        dataset: As for `job_here`.
+        dataset: As for `current_job`.
 
     Raises:
         DataError: If the folder of the dataset or that of --val is gone, or the one that was named holds none of the
             run's images.
         RunError: If the run cannot be read, or its job not be written.
     """
-    job = job_here(run, dataset)
+    job = current_job(run, dataset)
     if dataset is not None and not is_same_folder(dataset, Path(job.dataset)) and not _holds(dataset, run):
         raise DataError(
             f"{printable(dataset)} holds none of the images of the run {printable(run.name)}.",
             f"Those were in {printable(job.dataset)}.",
         )
-    check_home(run, job)
+    check_folders_exist(run, job)
     written = run.job()
     if (
         dataset is not None
@@ -105,8 +105,8 @@ def settle(run: RunDir, dataset: Path | None = None) -> None:
         run.put_dataset(Path(job.dataset))
 
 
-def check_home(run: RunDir, job: TrainJob) -> None:
-    """Refuse to work on a run whose folders of images are gone.
+def check_folders_exist(run: RunDir, job: TrainJob) -> None:
+    """Refuse to work on a run whose folders of images do not exist any more.
 
     Raises:
         DataError: If there is no folder of the dataset, or none of --val.
@@ -126,7 +126,7 @@ def check_home(run: RunDir, job: TrainJob) -> None:
 
 
 def _home(run: RunDir, job: TrainJob, dataset: Path | None) -> Path:
-    """The first place that holds images of the run; where none does, the likeliest."""
+    """The first folder that holds images of the run; if none does, the most likely one."""
     found: list[Path] = []
     for place in _places(run, job, dataset):
         if place in found or not os.path.isdir(place):  # noqa: PTH112  # Path's raises
@@ -156,7 +156,7 @@ def _places(run: RunDir, job: TrainJob, dataset: Path | None) -> Iterator[Path]:
 
 
 def _places_beside(run: RunDir) -> Iterator[Path]:
-    """What a state folder of this name belongs to: the folder it lies in, or the one beside it."""
+    """The datasets a state folder of this name may belong to: the folder it lies in, or the one beside it."""
     for path in (run.path.resolve(), run.path.absolute()):  # `mia` may be a link that the user made
         state = path.parent.parent
         if state.name == STATE_FOLDER:
@@ -166,12 +166,12 @@ def _places_beside(run: RunDir) -> Iterator[Path]:
 
 
 def _lies_with(job: TrainJob) -> bool:
-    """Whether the run's state folder lay in or beside its dataset, and moves with it."""
+    """Whether the run's state folder lay in or beside its dataset, and so is moved with it."""
     return is_of_this_dataset(Path(job.state), Path(job.dataset))
 
 
 def _in_labels(run: RunDir, ask: Callable[[LabelStore], Answer], otherwise: Answer) -> Answer:
-    """What labels.db says; `otherwise` where there is none, or none that can be read."""
+    """What labels.db says; `otherwise` if there is none or it cannot be read."""
     with suppress(StoreError):
         store = LabelStore.open_existing(StateFolder(run.path.parent.parent).labels_db)
         if store is not None:
@@ -190,7 +190,7 @@ def _holds(folder: Path, run: RunDir) -> bool:
 
 
 def _val(val: Path, job: TrainJob, home: Path) -> Path:
-    """The folder of --val: in the dataset it moves with it, elsewhere it stays, or moves along with it."""
+    """The folder of --val now: inside the dataset it moved with it; outside it stayed, or was moved alike."""
     before = Path(job.dataset)
     if val.is_relative_to(before):
         return home / val.relative_to(before)
@@ -202,7 +202,7 @@ def _val(val: Path, job: TrainJob, home: Path) -> Path:
 
 
 def _moved_files(run: RunDir, job: TrainJob) -> dict[str, str]:
-    """Files of the dataset that were renamed since, as far as labels followed them."""
+    """Files of the dataset that were renamed since, as far as labels.db knows."""
     return _in_labels(run, lambda store: store.moves_since(job.created_at), {})
 
 

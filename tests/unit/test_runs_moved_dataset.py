@@ -12,8 +12,13 @@ from mia_tui.dataset.model import ImageFile, ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import DataError, RunError
 from mia_tui.paths import StateFolder
-from mia_tui.runs.list.home import check_home, job_here, samples_here, settle
-from mia_tui.runs.list.housekeeping import changed_config, rerun_config
+from mia_tui.runs.list.lifecycle import changed_config, rerun_config
+from mia_tui.runs.list.moved_dataset import (
+    check_folders_exist,
+    current_job,
+    current_samples,
+    update_dataset_path,
+)
 from mia_tui.runs.record.job import Sample
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.worker.queue import last_in_line
@@ -45,8 +50,8 @@ def train(dataset: Path, state: Path, **config: object) -> RunDir:
 
 def images_of(run: RunDir, dataset: Path | None = None) -> list[Path]:
     """Where the images of a run are looked for."""
-    job = job_here(run, dataset)
-    return [Path(job.dataset) / sample.path for sample in samples_here(run, job)]
+    job = current_job(run, dataset)
+    return [Path(job.dataset) / sample.path for sample in current_samples(run, job)]
 
 
 def at(folder: Path) -> list[Path]:
@@ -65,8 +70,8 @@ def test_the_images_go_with_a_run_to_where_its_dataset_was_moved_and_copies_stan
             move(tmp_path / state, tmp_path / f"{name}.mia")
         there = RunDir(tmp_path / state.replace("cells", name) / "runs" / run.name)
         assert images_of(there) == at(tmp_path / name)
-        settle(there)
-        assert job_here(there).state == str(there.path.parent.parent)
+        update_dataset_path(there)
+        assert current_job(there).state == str(there.path.parent.parent)
     assert images_of(RunDir(tmp_path / state.replace("cells", "copy") / "runs" / run.name)) == at(
         tmp_path / "copy"
     )
@@ -93,9 +98,9 @@ def test_a_state_elsewhere_has_its_dataset_from_the_user_then_from_labels_db(
     assert images_of(run) == at(cells)
     moved = cells.rename(tmp_path / "moved")
     with pytest.raises(DataError, match=r"images of the run \S+ are gone: there is no folder \S+cells\."):
-        settle(run)
+        update_dataset_path(run)
     assert images_of(run, moved) == at(moved)
-    settle(run, moved)
+    update_dataset_path(run, moved)
     assert images_of(run) == at(moved)  # a worker is told the run only
     again = moved.rename(tmp_path / "again")
     with LabelStore(state / "labels.db") as store:
@@ -103,7 +108,7 @@ def test_a_state_elsewhere_has_its_dataset_from_the_user_then_from_labels_db(
     assert images_of(run) == at(again)
     (tmp_path / "foreign").mkdir()
     with pytest.raises(DataError, match="foreign holds none of the images of the run"):
-        settle(run, tmp_path / "foreign")
+        update_dataset_path(run, tmp_path / "foreign")
 
 
 def test_a_validation_folder_in_the_dataset_moves_with_it_and_one_that_is_gone_is_named(
@@ -118,10 +123,10 @@ def test_a_validation_folder_in_the_dataset_moves_with_it_and_one_that_is_gone_i
     assert images_of(inside_run) == at(moved) + at(moved / "held out")
     assert rerun_config(inside_run).val == str(moved / "held out")
     assert images_of(outside_run) == at(moved) + at(outside)
-    settle(outside_run)
+    update_dataset_path(outside_run)
     shutil.rmtree(outside)
     with pytest.raises(DataError, match=r"The folder of --val, \S+outside, is gone"):
-        settle(outside_run)
+        update_dataset_path(outside_run)
 
 
 def test_a_folder_of_images_for_validation_that_moved_along_is_found(tmp_path: Path) -> None:
@@ -175,7 +180,7 @@ def test_a_linking_that_was_taken_back_leaves_a_run_its_images(cells: Path) -> N
 
 def test_a_state_folder_called_only_by_the_ending_tells_no_dataset(cells: Path, tmp_path: Path) -> None:
     run = train(cells, tmp_path / ".mia")
-    assert job_here(run).state == str(tmp_path / ".mia")
+    assert current_job(run).state == str(tmp_path / ".mia")
 
 
 @pytest.mark.parametrize("folder", ["", ".", "cells", "../cells"])
@@ -191,7 +196,7 @@ def test_the_root_of_the_disk_may_be_a_dataset(cells: Path) -> None:
     run = train(cells, cells / "mia")
     content = run.job_bytes().replace(f'"dataset": "{cells}"'.encode(), b'"dataset": "/"')
     (run.path / "job.json").write_bytes(content)
-    assert job_here(run).dataset == str(cells)
+    assert current_job(run).dataset == str(cells)
 
 
 def test_links_that_lead_in_a_circle_are_no_fault(cells: Path, tmp_path: Path) -> None:
@@ -203,6 +208,6 @@ def test_links_that_lead_in_a_circle_are_no_fault(cells: Path, tmp_path: Path) -
     content = run.job_bytes().replace(b'"after": null', f'"after": "{circle}"'.encode())
     (run.path / "job.json").write_bytes(content)
     assert last_in_line([run]) is None or last_in_line([run]) == run
-    job = job_here(run, circle)
+    job = current_job(run, circle)
     with pytest.raises(DataError):
-        check_home(run, msgspec.structs.replace(job, dataset=str(circle)))
+        check_folders_exist(run, msgspec.structs.replace(job, dataset=str(circle)))

@@ -9,7 +9,7 @@ from sklearn import metrics
 
 from mia_tui.catalog.metrics import METRICS
 from mia_tui.errors import RunError
-from mia_tui.runs.evaluation.figures import (
+from mia_tui.runs.evaluation.confusion import (
     SavedConfusion,
     figures,
     load_confusion,

@@ -1,8 +1,8 @@
-"""All runs of a dataset as rows, looked at again and again for little.
+"""A summary of each run of a dataset, cheap to refresh every second.
 
-A run that has ended is not read again until one of its files is another than
-before: three `stat`s a look. A run at work is asked each time, and only the new
-lines of its log are read. Steps, which are nearly all of a log, are not decoded.
+A run that has ended is not read again until one of its files has changed: four
+`stat`s a look. A run at work is asked each time, and only the new lines of its
+log are read. Steps, which are nearly all of a log, are not decoded.
 """
 
 import os
@@ -16,13 +16,20 @@ from typing import Literal
 from mia_tui.catalog.metrics import MetricName, shown_metric
 from mia_tui.errors import RunError
 from mia_tui.paths import StateFolder, is_folder, state_places
-from mia_tui.runs.list.words import LIVE, STATUS_WORDS, ShownStatus, shown_status
+from mia_tui.runs.list.words import STATUS_WORDS, shown_status
 from mia_tui.runs.record.events import KnownEvent, StepEnded, UnknownEvent
 from mia_tui.runs.record.job import TrainJob
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.log import EventReader, decode_event
 from mia_tui.runs.record.state import RunState
-from mia_tui.runs.worker.liveness import Pulse, is_on_this_host, read_record, run_status
+from mia_tui.runs.worker.liveness import (
+    LIVE,
+    ShownStatus,
+    StatusTracker,
+    is_on_this_host,
+    read_record,
+    run_status,
+)
 from mia_tui.text import counted, printable
 
 RowStatus = Literal[ShownStatus, "damaged"]
@@ -43,16 +50,16 @@ class RunSummary:
         status: What it is doing; damaged if it cannot be read.
         created_at: Unix seconds; 0 where unknown.
         job: What it is asked to do; None where that cannot be read.
-        phase: What its worker is busy with; empty before it says so, and after its end.
-        has_begun: Whether it ever came as far as to train.
+        phase: What its worker is doing; empty before it reports that, and after its end.
+        has_begun: Whether a worker ever started to train it.
         epochs: Epochs that are done.
         total_epochs: As the job asks for.
         metric: The figure in `best`.
-        best: Of the best epoch; None before there is one.
+        best: Its value in the best epoch; None before there is one.
         best_epoch: Its number.
         elapsed_s: Seconds of work.
         host: Where its worker is, if that is not here.
-        note: What else a person should know, a sentence or empty.
+        note: What else the user should know, a sentence or empty.
     """
 
     run: RunDir
@@ -76,12 +83,12 @@ class RunSummary:
 
     @property
     def lives(self) -> bool:
-        """Whether a worker has it, or is on its way, or may have it."""
+        """Whether a worker has it, or is being started, or may have it."""
         return self.status in LIVE
 
 
 class RunSummaries:
-    """The runs of some folders.
+    """The runs of some state folders.
 
     Args:
         places: State folders whose runs are looked at.
@@ -89,11 +96,11 @@ class RunSummaries:
 
     def __init__(self, places: Iterable[Path]) -> None:
         self._places = tuple(places)
-        self._looked: dict[str, RunLook] = {}
+        self._looked: dict[str, SummaryReader] = {}
 
     @classmethod
     def of_dataset(cls, dataset: Path, state: Path | None) -> "RunSummaries":
-        """The room of a dataset; `state` is what was named with --state."""
+        """The runs of a dataset; `state` is what was named with --state."""
         return cls(state_places(dataset) if state is None else (state,))
 
     def look(
@@ -102,15 +109,17 @@ class RunSummaries:
         """Every run as it is now, the newest first.
 
         Args:
-            live_only: Whether runs that had ended at the last look are taken to be as they were.
-            tell: Told now and then what is known so far: the first look at many runs takes a while.
+            tell: Called now and then with what is known so far: the first look at many runs takes a while.
+            live_only: Whether runs that had ended at the last look are assumed to be unchanged.
 
         Raises:
             RunError: If the folder of runs cannot be read.
         """
         folders = [folder for place in self._places for folder in _folders(StateFolder(place).runs)]
         before = self._looked
-        self._looked = {folder: before.get(folder) or RunLook(RunDir(Path(folder))) for folder in folders}
+        self._looked = {
+            folder: before.get(folder) or SummaryReader(RunDir(Path(folder))) for folder in folders
+        }
         rows: list[RunSummary] = []
         told_at = time.monotonic()
         for folder in sorted(folders, key=lambda folder: folder.rpartition(os.sep)[2], reverse=True):
@@ -125,25 +134,25 @@ class RunSummaries:
 
 
 @dataclass
-class RunLook:
-    """One run, with what is known of it since the last look: `row` is what that came to."""
+class SummaryReader:
+    """Summarises one run again and again, reading only what is new; `row` is the newest summary."""
 
     run: RunDir
     _job: TrainJob | None = None
     _reader: "_BriefReader | None" = None
     _state: RunState = field(default_factory=RunState)
-    _pulse: Pulse = field(default_factory=Pulse)
-    _taken_up_at: float = 0.0  # when the first word came after an end
+    _pulse: StatusTracker = field(default_factory=StatusTracker)
+    _taken_up_at: float = 0.0  # when the first event came after an end
     _signature: _Signature = ()
     row: RunSummary | None = None
 
     def __post_init__(self) -> None:
         run = self.run
-        # What changes with anything that happens to a run: job, log, worker.
+        # Whatever happens to a run changes one of these files.
         self._telling = tuple(map(str, (run.path / "job.json", run.events, run.worker_json, run.worker_log)))
 
     def look(self) -> RunSummary | None:
-        """The run as it is now; None if the folder holds no run, or is gone."""
+        """The run as it is now; None if the folder holds no run, or was deleted."""
         signature = tuple(map(_stamp, self._telling))
         if self._signature == signature and not (self.row is not None and self.row.lives):
             return self.row
@@ -164,7 +173,9 @@ class RunLook:
                 RunState(metric=self._job.config.metric),
                 _BriefReader(self.run.events),
             )
-        status = self._pulse.status(self.run)  # before the events: what a worker wrote last is then read, too
+        status = self._pulse.status(
+            self.run
+        )  # before the events, so that what a worker wrote last is read as well
         if self._reader.was_replaced():
             self._forget()
             return self._read()
@@ -197,7 +208,7 @@ class RunLook:
         )
 
     def _elapsed_s(self) -> float:
-        """Work so far: up to the last epoch, and since then by the worker's own clock, which may jump."""
+        """Seconds of work: up to the last epoch, and since then by the times of events, whose clock may jump."""
         state = self._state
         latest = max(state.updated_at or 0.0, self._reader.last_step_t() if self._reader else 0.0)
         begun = max(state.started.t if state.started else latest, self._taken_up_at)
@@ -225,7 +236,7 @@ class RunLook:
             lives = run_status(self.run) in LIVE
         except OSError:
             lives = False
-        note = f"{words} A worker has it all the same." if lives else words
+        note = f"{words} A worker is working on it nevertheless." if lives else words
         return RunSummary(self.run, status, _folder_time(self.run.path), note=note)
 
     def _without_job(self) -> RunSummary | None:
@@ -236,12 +247,12 @@ class RunLook:
         return self._damaged(RunError("Its job.json is missing."))
 
     def _forget(self) -> None:
-        """All but the row: most runs have ended, and will never be other than they are."""
+        """Keep only the row: most runs have ended, and will not change any more."""
         self._job, self._reader, self._state = None, None, RunState()
 
 
 class _BriefReader(EventReader):
-    """Reads what makes the rows of a run; of the steps, only when the last one was."""
+    """Reads what a summary needs; of the steps, only when the last one ended."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -249,7 +260,7 @@ class _BriefReader(EventReader):
         self._last_step = b""
 
     def was_replaced(self) -> bool:
-        """Whether the log is shorter than what was read of it: it is another file."""
+        """Whether the log is shorter than what was read of it, so another file."""
         try:
             return self._events.stat().st_size < self.offset
         except FileNotFoundError:

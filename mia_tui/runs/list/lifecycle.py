@@ -1,4 +1,4 @@
-"""What becomes of runs: started again, run anew, deleted; and those that died before they lived."""
+"""Resuming runs, reading their settings for a new run, deleting them; dropping a run that never trained."""
 
 import time
 from collections.abc import Callable
@@ -12,16 +12,15 @@ from mia_tui.config.train import TrainConfig
 from mia_tui.errors import MiaError, RunError
 from mia_tui.files import remove, remove_leftovers
 from mia_tui.runs.disk import disk_error
-from mia_tui.runs.list.home import job_here, settle
 from mia_tui.runs.list.index import remember_run
+from mia_tui.runs.list.moved_dataset import current_job, update_dataset_path
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.state import read_state
 from mia_tui.runs.worker.control import kill_worker, request_stop
 from mia_tui.runs.worker.launch import spawn, trains_on_cpu, wait_until_taken
-from mia_tui.runs.worker.liveness import Status, run_status
+from mia_tui.runs.worker.liveness import LIVE, run_status
 from mia_tui.text import name_some, printable
 
-_LIVE: frozenset[Status] = frozenset({"starting", "running", "unknown"})
 _STARTING_S = 30.0
 _SAVING_S = 10.0
 _DYING_S = 5.0
@@ -30,12 +29,12 @@ _NAMED = 3
 
 
 def resume_run(run: RunDir, *, after: RunDir | None = None, dataset: Path | None = None) -> None:
-    """Start a worker that goes on where the run's last checkpoint is; returns when it has the run.
+    """Start a worker that continues from the run's last checkpoint; returns when it has locked the run.
 
     Args:
         run: One that has ended, or was lost; it keeps its settings.
-        after: The run whose end it waits for; None begins at once, also where it waited for another before.
-        dataset: The dataset that is open, for a state that does not lie with its dataset.
+        after: The run whose end it waits for; None starts at once, even if it waited for another before.
+        dataset: The dataset that is open; needed where the state folder does not lie in or beside its dataset.
 
     Raises:
         DataError: If its images are gone.
@@ -44,32 +43,32 @@ def resume_run(run: RunDir, *, after: RunDir | None = None, dataset: Path | None
     config = run.job().config
     if run_status(run) == "finished":
         raise RunError(
-            f"The run {printable(run.name)} is finished, so there is nothing to go on with.",
+            f"The run {printable(run.name)} is finished, so there is nothing to resume.",
             "Start a new one from its weights.",
         )
     if run_status(run) != "running":
-        settle(run, dataset)
+        update_dataset_path(run, dataset)
         run.put_behind(after)
     remember_run(run)
     wait_until_taken(run, spawn(run, gives_way=trains_on_cpu(config.device)))
 
 
 def rerun_config(run: RunDir) -> TrainConfig:
-    """The settings to train once more with, on the labels of today.
+    """The settings of a run, to train again with them on the labels of today.
 
     Raises:
         RunError: If the run cannot be read.
     """
-    return job_here(run).config
+    return current_job(run).config
 
 
 def changed_config(run: RunDir) -> TrainConfig:
-    """The settings of a new run that goes on from the best weights of another; to be changed before it starts.
+    """The settings of a new run that starts from the best weights of another; to be changed before it starts.
 
     Raises:
         RunError: If the run cannot be read, or has saved no weights yet.
     """
-    config = job_here(run).config
+    config = current_job(run).config
     if not run.best_weights.is_file():
         raise RunError(
             f"The run {printable(run.name)} has saved no weights yet.", "Run it again from the start instead."
@@ -78,10 +77,10 @@ def changed_config(run: RunDir) -> TrainConfig:
 
 
 def delete_run(run: RunDir) -> None:
-    """Remove a run with its checkpoints; one that is being worked on is stopped first. Takes seconds then.
+    """Remove a run with its checkpoints; one that is being worked on is stopped first, which takes seconds.
 
     A worker that does not stop within ten seconds is killed if it is proved to be a process of this user: what it
-    would save goes away, too. Only what a run writes is removed: files that a person put into its folder stay, and
+    would save is deleted anyway. Only what a run writes is removed: files that a person put into its folder stay, and
     so does the folder then.
 
     Raises:
@@ -92,13 +91,13 @@ def delete_run(run: RunDir) -> None:
             f"The run {printable(run.name)} is a link to another folder, so it is not deleted.",
             f"Remove the link {printable(run.path)} or the folder that it leads to by hand.",
         )
-    if run_status(run) in _LIVE:
+    if run_status(run) in LIVE:
         _end_worker(run)
     _remove(run)
 
 
-def drop_stillborn(run: RunDir, error: MiaError) -> None:
-    """Remove a run that a mistake of the user ended before anything was trained, so that `last` means no corpse."""
+def drop_untrained_run(run: RunDir, error: MiaError) -> None:
+    """Remove a run that a mistake in settings or data ended before it trained, so that `last` never means it."""
     state = read_state(run)
     untouched = state.attempt <= 1 and not state.epochs and not run.last_checkpoint.exists()
     if untouched and isinstance(error, errors.ConfigError | errors.DataError):
@@ -106,17 +105,17 @@ def drop_stillborn(run: RunDir, error: MiaError) -> None:
 
 
 def wait_until_started(run: RunDir) -> None:
-    """Wait until the worker has begun or waits for another run, or knows why it cannot: seconds, for torch.
+    """Wait until the worker has begun, waits for another run or has failed; importing torch takes it seconds.
 
     Raises:
-        MiaError: What made the worker fail; the run is then removed if it was the user's mistake.
+        MiaError: What made the worker fail; the run is then removed if settings or data were at fault.
     """
     deadline = time.monotonic() + _STARTING_S
     while time.monotonic() < deadline:
         state = read_state(run)
         if state.error is not None:
             error = _kind(state.error.kind)(state.error.message, state.error.hint)
-            drop_stillborn(run, error)
+            drop_untrained_run(run, error)
             raise error
         if state.started is not None or state.phase == "waiting":
             return
@@ -124,31 +123,31 @@ def wait_until_started(run: RunDir) -> None:
 
 
 def _kind(name: str) -> type[MiaError]:
-    """The class of an error that a log names; the log may name anything."""
+    """The class of an error by the name in a log, which may be any text."""
     kind = getattr(errors, name, None)
     return kind if isinstance(kind, type) and issubclass(kind, MiaError) else RunError
 
 
 def _end_worker(run: RunDir) -> None:
     name = printable(run.name)
-    if _waited(lambda: run_status(run) != "starting", _STARTING_S) and run_status(run) not in _LIVE:
+    if _wait_for(lambda: run_status(run) != "starting", _STARTING_S) and run_status(run) not in LIVE:
         return
     asked = request_stop(run)
-    if _waited(lambda: run_status(run) not in _LIVE, _SAVING_S):
+    if _wait_for(lambda: run_status(run) not in LIVE, _SAVING_S):
         return
     if asked.doubt is not None:
         raise RunError(
-            f"The run {name} may be being worked on, so it is not deleted: it was asked to stop by its file `stop` "
-            f"alone, since {asked.doubt}.",
+            f"The run {name} may still be worked on, so it is not deleted: it was asked to stop by its file `stop` "
+            f"only, since {asked.doubt}.",
             "Delete it when it has ended; if its worker is gone for good, remove its folder by hand.",
         )
     with suppress(RunError):  # it ended at the last moment
         kill_worker(run)
-    if not _waited(lambda: run_status(run) not in _LIVE, _DYING_S):
+    if not _wait_for(lambda: run_status(run) not in LIVE, _DYING_S):
         raise RunError(f"The worker of the run {name} does not end, so the run is not deleted.")
 
 
-def _waited(condition: Callable[[], bool], timeout_s: float) -> bool:
+def _wait_for(condition: Callable[[], bool], timeout_s: float) -> bool:
     deadline = time.monotonic() + timeout_s
     while not condition():
         if time.monotonic() > deadline:
@@ -158,7 +157,7 @@ def _waited(condition: Callable[[], bool], timeout_s: float) -> bool:
 
 
 def _remove(run: RunDir) -> None:
-    """job.json goes first: what is left if this is interrupted is no run any more."""
+    """job.json is removed first: if this is interrupted, what is left is not a run any more."""
     try:
         for path in run.own_files():
             remove(path, root=run.root)
@@ -166,7 +165,7 @@ def _remove(run: RunDir) -> None:
         others = sorted(path.name for path in run.path.iterdir())
         if not others:
             run.path.rmdir()
-    except FileNotFoundError:  # somebody else deletes it, too
+    except FileNotFoundError:  # somebody else deletes it at the same time
         return
     except OSError as error:
         raise disk_error(error, Path(error.filename or run.path)) from error

@@ -13,11 +13,11 @@ import pytest
 from run_support import epoch_row, finished, make_run, python, started, wait_for
 
 from mia_tui.errors import ConfigError, RunError
-from mia_tui.runs.list import housekeeping
-from mia_tui.runs.list.housekeeping import (
+from mia_tui.runs.list import lifecycle
+from mia_tui.runs.list.lifecycle import (
     changed_config,
     delete_run,
-    drop_stillborn,
+    drop_untrained_run,
     rerun_config,
     resume_run,
     wait_until_started,
@@ -84,7 +84,7 @@ def test_a_live_run_is_stopped_first_with_a_word_to_its_worker(
 def test_a_worker_that_hangs_is_killed_before_its_run_is_deleted(
     run: RunDir, worker: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(housekeeping, "_SAVING_S", 0.3)
+    monkeypatch.setattr(lifecycle, "_SAVING_S", 0.3)
     os.kill(worker.pid, signal.SIGSTOP)
     delete_run(run)
     assert not run.path.exists()
@@ -95,7 +95,7 @@ def test_a_worker_that_hangs_is_killed_before_its_run_is_deleted(
 def test_a_run_whose_worker_is_on_another_host_is_asked_to_stop_and_not_deleted(
     run: RunDir, monkeypatch: pytest.MonkeyPatch, silent_s: float
 ) -> None:
-    monkeypatch.setattr(housekeeping, "_SAVING_S", 0.3)
+    monkeypatch.setattr(lifecycle, "_SAVING_S", 0.3)
     record = WorkerRecord(
         pid=1,
         host="gpu3",
@@ -107,7 +107,7 @@ def test_a_run_whose_worker_is_on_another_host_is_asked_to_stop_and_not_deleted(
     )
     run.worker_json.write_bytes(msgspec.json.encode(record))
     with pytest.raises(
-        RunError, match=r"by its file `stop` alone, since its worker is on gpu3\. Delete it when"
+        RunError, match=r"by its file `stop` only, since its worker is on gpu3\. Delete it when"
     ):
         delete_run(run)
     assert run.exists() and run.stop.exists()
@@ -116,7 +116,7 @@ def test_a_run_whose_worker_is_on_another_host_is_asked_to_stop_and_not_deleted(
 def test_a_run_whose_record_names_somebody_elses_process_is_not_deleted_and_that_process_lives(
     run: RunDir, worker: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(housekeeping, "_SAVING_S", 0.3)
+    monkeypatch.setattr(lifecycle, "_SAVING_S", 0.3)
     other = make_run(run.path.parent.parent, name="planted")
     other.worker_json.write_bytes(run.worker_json.read_bytes())
     other.worker_lock.hardlink_to(run.worker_lock)
@@ -129,11 +129,11 @@ def test_a_run_whose_record_names_somebody_elses_process_is_not_deleted_and_that
 def test_a_worker_that_hangs_and_cannot_be_proved_ours_is_never_killed(
     run: RunDir, worker: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(housekeeping, "_SAVING_S", 0.3)
+    monkeypatch.setattr(lifecycle, "_SAVING_S", 0.3)
     os.kill(worker.pid, signal.SIGSTOP)
     record = msgspec.json.decode(run.worker_json.read_bytes())
     run.worker_json.write_bytes(msgspec.json.encode({**record, "start_time": None}))
-    with pytest.raises(RunError, match="does not tell when its worker started"):
+    with pytest.raises(RunError, match="does not show when its worker started"):
         delete_run(run)
     assert run.exists() and worker.poll() is None
 
@@ -202,7 +202,7 @@ def test_a_finished_run_is_not_resumed(run: RunDir) -> None:
     with EventLog(run.events) as log:
         log.append(started())
         log.append(finished())
-    with pytest.raises(RunError, match="is finished, so there is nothing to go on with"):
+    with pytest.raises(RunError, match="is finished, so there is nothing to resume"):
         resume_run(run)
 
 
@@ -224,7 +224,7 @@ def test_what_died_of_a_mistake_before_it_trained_is_removed(run: RunDir, traine
 
 
 def test_what_died_of_another_cause_is_kept(run: RunDir) -> None:
-    drop_stillborn(run, RunError("The worker ended at once."))
+    drop_untrained_run(run, RunError("The worker ended at once."))
     assert run.exists()
 
 
@@ -233,7 +233,7 @@ def test_a_run_that_waits_for_another_counts_as_started(run: RunDir) -> None:
         log.append(Phase(t=1.0, name="waiting", message="waiting for the run A to end"))
     begun = time.monotonic()
     wait_until_started(run)
-    assert time.monotonic() - begun < housekeeping._STARTING_S / 2
+    assert time.monotonic() - begun < lifecycle._STARTING_S / 2
 
 
 def test_a_worker_on_its_way_is_awaited_before_its_run_is_deleted(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mia_tui.errors import AwayError, RunError
-from mia_tui.runs import away
+from mia_tui.runs import disk
 from mia_tui.runs.disk import disk_error, write_atomically
 
 
@@ -14,11 +14,11 @@ from mia_tui.runs.disk import disk_error, write_atomically
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (
         ("LOOK_EVERY_S", 0.001),
-        ("AWAY_S", 0.02),
-        ("GONE_S", 0.005),
+        ("OUTAGE_S", 0.02),
+        ("DELETED_S", 0.005),
         ("_LISTEN_EVERY_S", 0.001),
     ):
-        monkeypatch.setattr(away, name, value)
+        monkeypatch.setattr(disk, name, value)
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ class Failing:
 @pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT, errno.ENOENT])
 def test_a_write_is_tried_until_the_disk_is_back(folder: Path, number: int) -> None:
     write, told = Failing(folder / "x", number, times=4), []
-    assert away.when_there(write, folder, should_stop=bool, on_wait=told.append) == "written"
+    assert disk.write_when_back(write, folder, should_stop=bool, on_wait=told.append) == "written"
     assert write.tried == 5
     assert len(told) == 2 and str(folder) in told[0] and told[1] is None
 
@@ -56,21 +56,21 @@ def test_a_write_is_tried_until_the_disk_is_back(folder: Path, number: int) -> N
 def test_what_no_waiting_mends_is_said_at_once(folder: Path, number: int) -> None:
     write, told = Failing(folder / "x", number, times=1), []
     with pytest.raises(RunError):
-        away.when_there(write, folder, should_stop=bool, on_wait=told.append)
+        disk.write_when_back(write, folder, should_stop=bool, on_wait=told.append)
     assert write.tried == 1 and not told
 
 
 def test_a_disk_that_stays_away_is_given_up(folder: Path) -> None:
     write = Failing(folder / "x", errno.ESTALE, times=10**6)
-    with pytest.raises(AwayError, match=r"folder of the run, .*one, is away"):
-        away.when_there(write, folder, should_stop=bool, on_wait=lambda message: None)
+    with pytest.raises(AwayError, match=r"folder of the run, .*one, cannot be reached"):
+        disk.write_when_back(write, folder, should_stop=bool, on_wait=lambda message: None)
     assert write.tried == 21
 
 
 def test_whoever_asks_to_stop_waits_seconds_for_the_checkpoint_and_no_minutes(folder: Path) -> None:
     write = Failing(folder / "x", errno.ESTALE, times=10**6)
     with pytest.raises(AwayError):
-        away.when_there(write, folder, should_stop=lambda: True, on_wait=lambda message: None)
+        disk.write_when_back(write, folder, should_stop=lambda: True, on_wait=lambda message: None)
     assert write.tried == 6
 
 
@@ -83,5 +83,5 @@ def test_a_folder_that_was_deleted_is_not_waited_for_as_a_drive_is(folder: Path)
         write_atomically(folder / "x", b"")
 
     with pytest.raises(RunError, match="cannot be written") as caught:
-        away.when_there(write, folder, should_stop=bool, on_wait=lambda message: None)
+        disk.write_when_back(write, folder, should_stop=bool, on_wait=lambda message: None)
     assert not isinstance(caught.value, AwayError) and len(tried) == 6

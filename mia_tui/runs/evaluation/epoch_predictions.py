@@ -1,4 +1,4 @@
-"""Which class a network gave each image that it was judged on: what lies behind the cells of a confusion matrix.
+"""Which class a network predicted for each image that it was evaluated on: the images behind a confusion matrix.
 
 Written beside each matrix, by position in samples.jsonl; runs of earlier
 versions have none.
@@ -23,19 +23,19 @@ from mia_tui.runs.record.job import Sample
 from mia_tui.runs.record.layout import RunDir, unreadable
 from mia_tui.text import printable
 
-NOT_JUDGED = -1
+NOT_EVALUATED = -1
 
 _MOST_BYTES = 1 << 28
 
 
 @dataclass(frozen=True)
-class EvaluatedImages:
+class EpochPredictions:
     """Predictions of one epoch.
 
     Attributes:
         epoch: Epoch of the weights.
         split: Part of the images.
-        predicted: Position of the class that each of the run's samples was given, shape (N,), int; `NOT_JUDGED`
+        predicted: Position of the class that each of the run's samples was given, shape (N,), int; `NOT_EVALUATED`
             for those of other parts and those that could not be read.
     """
 
@@ -44,70 +44,72 @@ class EvaluatedImages:
     predicted: npt.NDArray[np.int64]
 
 
-class _File(msgspec.Struct, frozen=True, kw_only=True):
+class _EpochPredictionsFile(msgspec.Struct, frozen=True, kw_only=True):
     epoch: Count
     split: Text
-    predicted: list[Annotated[int, Meta(ge=NOT_JUDGED, le=2**31 - 1)]]
+    predicted: list[Annotated[int, Meta(ge=NOT_EVALUATED, le=2**31 - 1)]]
 
 
-def judgements_file(run: RunDir, which: Literal["last", "best"]) -> Path:
-    """Where the predictions of the last or the best epoch lie."""
+def epoch_predictions_file(run: RunDir, which: Literal["last", "best"]) -> Path:
+    """File of the predictions of the last or the best epoch."""
     return run.confusion(which).with_suffix(".predicted.json")
 
 
-def save_judgements(path: Path, judgements: EvaluatedImages, *, root: Path | None = None) -> None:
+def save_epoch_predictions(path: Path, predictions: EpochPredictions, *, root: Path | None = None) -> None:
     """Write them as JSON.
 
     Args:
         path: The file; its folder is made where it is missing.
-        judgements: What to write.
+        predictions: What to write.
         root: As for `files.new_content`.
 
     Raises:
         RunError: If the disk does not take it.
     """
-    file = _File(epoch=judgements.epoch, split=judgements.split, predicted=judgements.predicted.tolist())
+    file = _EpochPredictionsFile(
+        epoch=predictions.epoch, split=predictions.split, predicted=predictions.predicted.tolist()
+    )
     make_folder(path.parent, root=root)
-    # Not synced: the matrix beside it is what must last.
+    # Not synced: only the matrix beside it must survive a power loss.
     write_atomically(path, msgspec.json.encode(file), root=root, sync=False)
 
 
-def load_judgements(path: Path) -> EvaluatedImages | None:
-    """Read what `save_judgements` wrote; None if there is no such file.
+def load_epoch_predictions(path: Path) -> EpochPredictions | None:
+    """Read what `save_epoch_predictions` wrote; None if there is no such file.
 
     Raises:
         RunError: If it cannot be read, or is damaged.
     """
     try:
-        file = decode_json(read(path, most_bytes=_MOST_BYTES), _File)
+        file = decode_json(read(path, most_bytes=_MOST_BYTES), _EpochPredictionsFile)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise unreadable(path, error) from error
     except BadRecord as error:
         raise RunError(f"{printable(path)} holds no predictions: {error}.") from error
-    return EvaluatedImages(file.epoch, file.split, np.array(file.predicted, dtype=np.int64))
+    return EpochPredictions(file.epoch, file.split, np.array(file.predicted, dtype=np.int64))
 
 
-def images_judged(
-    samples: Sequence[Sample], judgements: EvaluatedImages, *, truth: int, predicted: int | None = None
+def images_of_cell(
+    samples: Sequence[Sample], predictions: EpochPredictions, *, truth: int, predicted: int | None = None
 ) -> list[ImageKey]:
-    """The images of a cell of the confusion matrix, or of a row of it, those that were mistaken first.
+    """The images of a cell of the confusion matrix, or of a row of it, wrong predictions first.
 
     Args:
         samples: The run's.
-        judgements: Of the same run.
+        predictions: Of the same run.
         truth: Position of their class.
-        predicted: Position of the class that they were given; None takes all that were judged.
+        predicted: Position of the predicted class; None takes all images that were evaluated.
 
     Raises:
         RunError: If the predictions are of other samples.
     """
-    if len(judgements.predicted) != len(samples):
-        raise RunError("The predictions of this run do not fit its images.", "Train it again.")
+    if len(predictions.predicted) != len(samples):
+        raise RunError("The predictions of this run do not match its images.", "Train it again.")
     truths = np.fromiter((sample.class_index for sample in samples), np.int64, len(samples))
-    given = judgements.predicted
-    wanted = (truths == truth) & (given != NOT_JUDGED if predicted is None else given == predicted)
+    given = predictions.predicted
+    wanted = (truths == truth) & (given != NOT_EVALUATED if predicted is None else given == predicted)
     places = np.flatnonzero(wanted)
     places = places[np.argsort(given[places] == truth, kind="stable")]
     return [ImageKey(samples[place].path, samples[place].frame) for place in places.tolist()]
