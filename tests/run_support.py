@@ -11,7 +11,7 @@ from pathlib import Path
 import mia_tui
 from mia_tui.config.train import TrainConfig
 from mia_tui.paths import StateFolder
-from mia_tui.runs.record.events import EpochEnded, Place, RunEnded, RunStarted, StepEnded
+from mia_tui.runs.record.events import EpochEnded, EpochPlace, RunEnded, RunStarted, StepEnded
 from mia_tui.runs.record.job import JobClass, Sample, TrainJob
 from mia_tui.runs.record.layout import RunDir
 
@@ -46,7 +46,7 @@ def make_run(
 
 
 def started(
-    attempt: int = 1, resumed_at: Place | None = None, *, t: float = 1.0, steps: int = 10, total: int = 5
+    attempt: int = 1, resumed_at: EpochPlace | None = None, *, t: float = 1.0, steps: int = 10, total: int = 5
 ) -> RunStarted:
     return RunStarted(
         t=t,

@@ -8,7 +8,7 @@ from run_support import epoch_row, finished, started, step
 from mia_tui.cli import report
 from mia_tui.cli.output.progress import EpochProgress, clock
 from mia_tui.cli.report import Report
-from mia_tui.runs.record.events import Event, Phase, Place, Progress, UnknownEvent, Warned
+from mia_tui.runs.record.events import EpochPlace, Event, Phase, Progress, UnknownEvent, Warned
 from mia_tui.runs.record.state import RunState
 
 RUN: list[Event] = [
@@ -90,7 +90,7 @@ def test_after_resuming_it_says_where_it_goes_on_and_the_earlier_epochs_are_ther
     for event in RUN:
         state.apply(event)  # type: ignore[arg-type]
     with EpochProgress(Report(), metric="macro_f1", state=state) as show:
-        show(started(2, Place(3, 4)))
+        show(started(2, EpochPlace(3, 4)))
         show(epoch_row(3, loss=0.1, macro_f1=0.8))
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines if "/" in line] == ["1/5", "2/5", "3/5", "3/5"]

@@ -21,10 +21,10 @@ BREAK = """
     from mia_tui.tui.keys.keyboard import Keyboard
     from mia_tui.tui.quick_paint import QuickCompositor
     from mia_tui.tui.label.screen import LabelScreen
-    from mia_tui.tui.labelling.store_thread import Keeper
+    from mia_tui.tui.labelling.store_thread import StoreThread
     from mia_tui.tui.pictures.link import Link
-    from mia_tui.tui.labelling.scan_thread import Opening
-    from mia_tui.tui.pictures.cache import Prefetch
+    from mia_tui.tui.labelling.scan_thread import ScanThread
+    from mia_tui.tui.pictures.cache import PictureCache
     def fail(*_, **__):
         raise ZeroDivisionError("on purpose")
     async def fail_later(*_):

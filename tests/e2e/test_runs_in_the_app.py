@@ -202,11 +202,11 @@ def test_on_a_full_disk_a_run_at_work_is_seen_stopped_and_deleted(tmp_path: Path
         from run_support import make_run, wait_for
         from mia_tui.runs.worker.control import request_stop
         from mia_tui.runs.list.housekeeping import delete_run
-        from mia_tui.runs.list.table import Room
+        from mia_tui.runs.list.table import RunSummaries
         disk = Path(sys.argv[1])
         run = make_run(disk / "mia", created_at=1e9)
         os.utime(run.path / "job.json", (1e9, 1e9))
-        worker, room = start_worker(run), Room([disk / "mia"])
+        worker, room = start_worker(run), RunSummaries([disk / "mia"])
         with (disk / "ballast").open("wb", buffering=0) as file:
             try:
                 while True:
