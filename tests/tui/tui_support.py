@@ -1,8 +1,8 @@
 """The app without a terminal: open a dataset, press keys, wait until everything is done, read the screen."""
 
 import asyncio
+import gc
 import threading
-import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+from patience import Patience
 from PIL import Image
 from textual.app import App
 from textual.events import Key
@@ -110,6 +111,7 @@ async def running(
             faults.append(error)
 
     before, threading.excepthook = threading.excepthook, note
+    thresholds = gc.get_threshold()
     asyncio.get_running_loop().set_exception_handler(lambda _, failure: note(failure))
     try:
         watching = app.watching_threads() if isinstance(app, MiaApp) else nullcontext()
@@ -118,6 +120,8 @@ async def running(
                 yield pilot
     finally:
         threading.excepthook = before
+        gc.unfreeze()  # the app expects its process to end with it; here all garbage would be kept from now on
+        gc.set_threshold(*thresholds)
         for fault in faults:
             raise fault
     assert app.return_code in (None, 0), f"the app ended with {app.return_code}"
@@ -235,10 +239,10 @@ async def type_text(pilot: Pilot[Any], text: str) -> None:
 
 
 async def wait_until(pilot: Pilot[Any], is_so: Callable[[], bool], *, timeout_s: float = WAIT_S) -> None:
-    """Wait for something to be so; fails after a while with what is on the screen."""
-    end = time.monotonic() + timeout_s
+    """Wait for something to be so; fails after so long on an idle machine, with what is on the screen."""
+    patience = Patience(timeout_s)
     while not is_so():
-        assert time.monotonic() < end, f"waited in vain; the screen says\n{screen_text(pilot.app)}"
+        assert not patience.is_over(), f"waited in vain; the screen says\n{screen_text(pilot.app)}"
         await pilot.pause(0.01)
 
 
