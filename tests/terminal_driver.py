@@ -80,6 +80,7 @@ class TerminalApp:
         self._picture = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._picture)
         self._drawn, self._unfinished = 0, b""
+        self._text, self._text_of = "", -1  # what the screen said when so many chunks were drawn
         self._chunks: list[tuple[float, bytes]] = []
         self._answerer = Answerer(self.kind, columns, rows, cell_px)
         self._due: deque[tuple[float, bytes]] = deque()
@@ -138,7 +139,11 @@ class TerminalApp:
 
     def screen(self) -> str:
         """The text on the screen."""
-        return "\n".join(line.rstrip() for line in self.picture().display)
+        picture = self.picture()
+        if self._text_of != self._drawn:
+            self._text_of = self._drawn
+            self._text = "\n".join(line.rstrip() for line in picture.display)
+        return self._text
 
     def quiet(self, seconds: float = QUIET_S, *, timeout_s: float = 60.0) -> None:
         """Wait until nothing was written for some time; it is no silence while this process did not listen."""

@@ -37,7 +37,7 @@ SMALL = 80, 24
 WAIT_S = 60.0
 NEWS_WITHIN_S = 4 * 2.0
 """Promised are two seconds; the machine may be busy."""
-LASTING = UserConfig(toast_s=60.0)
+LASTING = UserConfig(toast_s=600.0)
 """Messages stay until a test has come to read them."""
 _CONTROLS = {"ctrl+u": "\x15"}
 
@@ -65,8 +65,7 @@ def make_images(folder: Path, count: int, *, classes: Sequence[str] = ()) -> Pat
         Image.fromarray(pixels).save(folder / f"image-{number:03}.png")
     if classes:
         with LabelStore(folder / "mia" / "labels.db") as store:
-            for name in classes:
-                store.add_class(name)
+            store.add_classes(classes)
     return folder
 
 
