@@ -12,6 +12,7 @@ from disc_support import make_discs
 # ten times the processor time (to build, train and load densenet121: 7.8 s with two threads, 0.5 s with one). And a
 # run that is given no number of threads takes what is free; here always one, and says nothing about it.
 os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["OMP_WAIT_POLICY"] = "passive"  # where a test asks for two threads: they sleep while they wait
 
 # Memory of a megabyte and more goes back to the system as soon as it is free. By itself glibc keeps what is smaller
 # than the largest that was ever freed (up to 32 MB), and the process grew with every network that it built.

@@ -1,4 +1,7 @@
-"""A run that others are compared with."""
+"""A run that others are compared with, and memory that is given back."""
+
+import gc
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -17,3 +20,19 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> RunDir:
     torch.set_num_threads(threads)
     assert result.outcome == "finished"
     return run
+
+
+@pytest.fixture(scope="module")
+def _garbage_of_this_module() -> Iterator[None]:
+    """A look for garbage costs milliseconds then, and not what it takes to look through torch."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.fixture
+def networks_are_let_go(_garbage_of_this_module: None) -> Iterator[None]:
+    """An exception that a test caught keeps its frame, which keeps the exception and all networks there."""
+    yield
+    gc.collect()

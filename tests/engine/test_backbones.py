@@ -20,6 +20,8 @@ from mia_tui.engine.network.weights import load_weights
 from mia_tui.engine.training.losses import cross_entropy
 from mia_tui.errors import ConfigError
 
+pytestmark = pytest.mark.usefixtures("networks_are_let_go")
+
 CLASSES = 3
 LARGE = 40_000_000
 """Networks of more parameters are saved and loaded in half precision: in single, two copies take up to 0.7 GB."""
