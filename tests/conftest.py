@@ -1,12 +1,12 @@
 """What every test has: user folders of its own, and a small set of images of two classes."""
 
-import ctypes
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from disc_support import make_discs
+from memory import return_large_pieces
 
 # Before torch is imported: its threads wait for each other by spinning, which beside other programs costs more than
 # ten times the processor time (to build, train and load densenet121: 7.8 s with two threads, 0.5 s with one). And a
@@ -14,11 +14,7 @@ from disc_support import make_discs
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["OMP_WAIT_POLICY"] = "passive"  # where a test asks for two threads: they sleep while they wait
 
-# Memory of a megabyte and more goes back to the system as soon as it is free. By itself glibc keeps what is smaller
-# than the largest that was ever freed (up to 32 MB), and the process grew with every network that it built.
-if hasattr(libc := ctypes.CDLL(None), "mallopt"):
-    libc.mallopt(_M_MMAP_THRESHOLD := -3, 1 << 20)
-
+return_large_pieces()
 
 _HOMES = ("XDG_CACHE_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "HF_HOME", "TORCH_HOME")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+from memory import an_app_has_ended
 from patience import Patience
 from PIL import Image
 from textual.app import App
@@ -121,6 +122,7 @@ async def running(
         threading.excepthook = before
         gc.unfreeze()  # the app expects its process to end with it; here all garbage would be kept from now on
         gc.set_threshold(*thresholds)
+        an_app_has_ended()
         for fault in faults:
             raise fault
     assert app.return_code in (None, 0), f"the app ended with {app.return_code}"
