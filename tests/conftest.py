@@ -1,25 +1,42 @@
 """What every test has: user folders of its own, and a small set of images of two classes."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from disc_support import draw_disc
+from disc_support import make_discs
+from memory import return_large_pieces
+
+# Before torch is imported: its threads wait for each other by spinning, which beside other programs costs more than
+# ten times the processor time (to build, train and load densenet121: 7.8 s with two threads, 0.5 s with one). And a
+# run that is given no number of threads takes what is free; here always one, and says nothing about it.
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["OMP_WAIT_POLICY"] = "passive"  # where a test asks for two threads: they sleep while they wait
+
+return_large_pieces()
+
+_HOMES = ("XDG_CACHE_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "HF_HOME", "TORCH_HOME")
+
+
+def _use_folders_of(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(home))
+    for name in _HOMES:
+        monkeypatch.setenv(name, str(home / name.lower()))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def folders_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nothing of the machine's user is read or written by what several tests share."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        _use_folders_of(tmp_path_factory.mktemp("home"), monkeypatch)
+        yield
 
 
 @pytest.fixture(autouse=True)
 def user_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of the machine's user is read or written."""
-    home = tmp_path_factory.mktemp("home")
-    monkeypatch.setenv("HOME", str(home))
-    for name in ("XDG_CACHE_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "HF_HOME", "TORCH_HOME"):
-        monkeypatch.setenv(name, str(home / name.lower()))
-
-
-@pytest.fixture(autouse=True)
-def one_thread_whatever_else_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run that is given no number of threads takes what is free; here always one, and says nothing about it."""
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    """Nothing of the machine's user is read or written, nor of another test."""
+    _use_folders_of(tmp_path_factory.mktemp("home"), monkeypatch)
 
 
 @pytest.fixture
@@ -35,9 +52,4 @@ def threads_stay_as_they_were() -> Iterator[None]:
 @pytest.fixture
 def discs(tmp_path: Path) -> Path:
     """A dataset of 24 red and 12 blue discs in class folders, 40 pixels wide."""
-    root = tmp_path / "discs"
-    for index in range(24):
-        draw_disc(root / "red", f"cell-{index}.png", size_px=40, red=True, seed=index)
-    for index in range(12):
-        draw_disc(root / "blue", f"cell-{index}.png", size_px=40, red=False, seed=100 + index)
-    return root
+    return make_discs(tmp_path / "discs")

@@ -1,6 +1,7 @@
 """Photographs made up: with the spectrum and the edges of natural images, so that encoders find them as hard."""
 
 import io
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,13 @@ def make_photos(folder: Path, count: int) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"photo-{number:04}.jpg" for number in range(count)]
     for number, path in enumerate(paths):
-        path.write_bytes(jpeg_of_size(make_photo(*PHOTO_SIZE, seed=number), PHOTO_BYTES))
+        path.write_bytes(_photo(number))
     return paths
+
+
+@cache
+def _photo(number: int) -> bytes:
+    return jpeg_of_size(make_photo(*PHOTO_SIZE, seed=number), PHOTO_BYTES)
 
 
 def make_large_photos(folder: Path, count: int, *, width: int = 4000, height: int = 3000) -> list[Path]:

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from patience import LONGEST_S, Patience
+
 import mia_tui
 from mia_tui.config.train import TrainConfig
 from mia_tui.paths import StateFolder
@@ -88,7 +90,11 @@ def python(code: str, *arguments: object, prefix: Sequence[str] = ()) -> list[st
 def run_python(code: str, *arguments: object, prefix: Sequence[str] = ()) -> str:
     """What some Python prints; fails if it fails."""
     done = subprocess.run(
-        python(code, *arguments, prefix=prefix), capture_output=True, text=True, timeout=300, check=False
+        python(code, *arguments, prefix=prefix),
+        capture_output=True,
+        text=True,
+        timeout=LONGEST_S,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
@@ -108,8 +114,8 @@ def on_small_disk(
 
 
 def wait_for(condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
-    """Wait until something holds; fails if it does not."""
-    deadline = time.monotonic() + timeout_s
+    """Wait until something holds; fails if it does not, after so many seconds of an idle machine."""
+    patience = Patience(timeout_s)
     while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
+        assert not patience.is_over(), "waited in vain"
         time.sleep(0.01)

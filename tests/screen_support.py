@@ -37,8 +37,7 @@ def make_dataset(folder: Path, count: int) -> Path:
 
 def add_classes(db: Path) -> None:
     with LabelStore(db) as store:
-        for name in CLASSES:
-            store.add_class(name)
+        store.add_classes(CLASSES)
 
 
 def wrapped(before: str, *arguments: object) -> list[str]:

@@ -21,6 +21,7 @@ from typing import Self
 
 import pyte
 from kitty_terminal import KittyTerminal
+from patience import LONGEST_S, Patience
 from terminal_stream import KINDS, Answer, Answerer, Kind, Said, take_apart, weigh, whole_sequences
 
 KEYS = {
@@ -79,6 +80,7 @@ class TerminalApp:
         self._picture = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._picture)
         self._drawn, self._unfinished = 0, b""
+        self._text, self._text_of = "", -1  # what the screen said when so many chunks were drawn
         self._chunks: list[tuple[float, bytes]] = []
         self._answerer = Answerer(self.kind, columns, rows, cell_px)
         self._due: deque[tuple[float, bytes]] = deque()
@@ -137,16 +139,20 @@ class TerminalApp:
 
     def screen(self) -> str:
         """The text on the screen."""
-        return "\n".join(line.rstrip() for line in self.picture().display)
+        picture = self.picture()
+        if self._text_of != self._drawn:
+            self._text_of = self._drawn
+            self._text = "\n".join(line.rstrip() for line in picture.display)
+        return self._text
 
     def quiet(self, seconds: float = QUIET_S, *, timeout_s: float = 60.0) -> None:
         """Wait until nothing was written for some time; it is no silence while this process did not listen."""
-        begun = time.perf_counter()
+        begun, patience = time.perf_counter(), Patience(timeout_s)
         while True:
             last = max(self._chunks[-1][0] if self._chunks else begun, begun)
             if self._nothing_at - last >= seconds:
                 return
-            assert time.perf_counter() - begun < timeout_s, "the program does not come to rest"
+            assert not patience.is_over(), "the program does not come to rest"
             time.sleep(0.005)
 
     @property
@@ -159,19 +165,19 @@ class TerminalApp:
 
         On a busy machine it may be silent because it waits for a processor.
         """
-        deadline = time.monotonic() + timeout_s
+        patience = Patience(timeout_s)
         self.quiet(seconds)
         while not self._is_asleep():
-            assert time.monotonic() < deadline, "the program is always busy"
+            assert not patience.is_over(), "the program is always busy"
             self.quiet(seconds)
 
     def wait_for(self, text: str, *, timeout_s: float = 60.0) -> str:
         """Wait until the screen shows a text; returns the screen."""
-        deadline = time.monotonic() + timeout_s
+        patience = Patience(timeout_s)
         while text not in (shown := self.screen()):
             ended = self.process.poll()
             assert ended is None, f"ended with {ended}, the screen shows:\n{shown}"
-            assert time.monotonic() < deadline, f"waited in vain for {text!r}, the screen shows:\n{shown}"
+            assert not patience.is_over(), f"waited in vain for {text!r}, the screen shows:\n{shown}"
             time.sleep(0.03)
         return shown
 
@@ -192,11 +198,11 @@ class TerminalApp:
         self, key: str, *, quiet_s: float = QUIET_S, at_rest: bool = False, timeout_s: float = 60.0
     ) -> Answer:
         """Press a key and wait until all it caused was written; `at_rest`, and until nothing more is to do."""
-        start = self.mark()
+        start, patience = self.mark(), Patience(timeout_s)
         pressed_at = time.perf_counter()
         self.press(key)
         while self.mark() == start:
-            assert time.perf_counter() - pressed_at < timeout_s, f"no answer to {key}"
+            assert not patience.is_over(), f"no answer to {key}"
             time.sleep(0.001)
         (self.rest if at_rest else self.quiet)(quiet_s)
         return weigh(self._chunks[start:], pressed_at)
@@ -256,7 +262,7 @@ class TerminalApp:
             return self.process.poll() is not None
         return not any(stat.rpartition(")")[2].split()[0] in "RD" for stat in stats)
 
-    def wait(self, timeout_s: float = 30.0) -> int:
+    def wait(self, timeout_s: float = LONGEST_S) -> int:
         """Exit code, once the process has ended."""
         return self.process.wait(timeout_s)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from patience import Patience
 from terminal_driver import clean_environment
 
 
@@ -60,12 +61,12 @@ class TmuxApp:
 
     def wait_for(self, *texts: str, timeout_s: float = 60.0) -> str:
         """The screen once all these texts stand on it."""
-        until = time.monotonic() + timeout_s
+        patience = Patience(timeout_s)
         while True:
             screen = self.screen()
             if all(text in screen for text in texts):
                 return screen
-            assert time.monotonic() < until, f"{texts} never came; the screen is:\n{screen}"
+            assert not patience.is_over(), f"{texts} never came; the screen is:\n{screen}"
             time.sleep(0.1)
 
     @property
@@ -75,9 +76,9 @@ class TmuxApp:
 
     def wait_until_ended(self, timeout_s: float = 60.0) -> None:
         """Wait until the program has ended, and its server with it."""
-        until = time.monotonic() + timeout_s
+        patience = Patience(timeout_s)
         while self._run("list-sessions", check=False):
-            assert time.monotonic() < until, f"it goes on:\n{self.screen()}"
+            assert not patience.is_over(), f"it goes on:\n{self.screen()}"
             time.sleep(0.1)
 
     def close(self) -> None:

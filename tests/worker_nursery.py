@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from patience import LONGEST_S
 from run_support import SOURCES
 
 _SERVER = f"""
@@ -91,7 +92,7 @@ class Nursery:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._clear()
-        self._server.communicate(timeout=60)
+        self._server.communicate(timeout=LONGEST_S)
 
     def start(self, code: str, *arguments: object) -> Child:
         """Run some Python in a process of its own; `sys.argv` holds the arguments."""

@@ -273,6 +273,7 @@ def show_best(report: Report, run: "RunDir", state: "RunState") -> None:
     import msgspec
 
     from mia_tui.runs.evaluation.confusion import figures, load_confusion, per_class
+    from mia_tui.runs.list.words import evaluated_in_epoch
 
     path = run.confusion("best")
     if not path.exists():

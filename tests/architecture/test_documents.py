@@ -37,7 +37,7 @@ def test_the_readme_names_no_option_that_train_does_not_have() -> None:
     known = {word for field in fields() for word in field.option.split("/")}
     others = "--detach --json --resume --run --out --dataset --state --config --recipe"
     others += " --format --classes --tta --help --show-config --annotator --graphics --after --overwrite"
-    others += " --include-missing"
+    others += " --include-missing --dist"
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", README))
     assert named <= known | set(others.split())
 
@@ -92,7 +92,7 @@ def test_every_picture_of_the_readme_is_there() -> None:
 
 
 def test_the_check_runs_the_test_command_of_the_readme() -> None:
-    command, tests = re.search(r"\n(pip install -e [^\n]+) && (pytest)\n", README).groups()  # type: ignore[union-attr]
+    command, tests = re.search(r"\n(pip install -e [^\n]+) && (pytest[^\n]*)\n", README).groups()  # type: ignore[union-attr]
     steps = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert command.removeprefix("pip install ") in steps and f"\n{tests}" in steps
 

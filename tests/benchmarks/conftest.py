@@ -8,8 +8,9 @@ from photo_support import make_photos
 
 
 @pytest.fixture(autouse=True)
-def as_many_threads_as_are_free(one_thread_whatever_else_runs: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def as_many_threads_as_are_free(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS")
+    monkeypatch.delenv("OMP_WAIT_POLICY")
 
 
 @pytest.fixture(scope="session")

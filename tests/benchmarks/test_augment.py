@@ -1,5 +1,6 @@
 """What augmentation costs, against a training step of resnet18 at 96 pixels."""
 
+import os
 import time
 from collections.abc import Callable
 
@@ -47,6 +48,7 @@ def wait(device: torch.device) -> None:
 
 @pytest.mark.benchmark
 def test_augmentation_against_a_training_step(capsys: pytest.CaptureFixture[str]) -> None:
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     pixels = torch.randint(0, 256, (BATCH, 96, 96, 3), dtype=torch.uint8, device=device).permute(0, 3, 1, 2)
     targets, samples = torch.randint(0, 4, (BATCH,), device=device), torch.arange(BATCH)

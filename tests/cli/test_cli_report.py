@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 import msgspec
 import pytest
+from patience import LONGEST_S
 from run_support import python
 
 from mia_tui import errors
@@ -224,7 +225,7 @@ def test_a_terminal_that_is_gone_does_not_stop_the_work(tmp_path: Path) -> None:
     child = subprocess.Popen(python(code, done), stdin=subprocess.PIPE, stdout=slave, stderr=slave)
     os.close(slave)
     os.close(master)
-    child.communicate(b"\n", timeout=60)
+    child.communicate(b"\n", timeout=LONGEST_S)
     assert child.returncode == 0
     assert done.read_text() == "done"
 

@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 import pytest
 from cli_support import Mia
+from patience import LONGEST_S
 from run_support import epoch_row, finished, make_run, python, started, wait_for
 
 from mia_tui.cli.output.tables import FIGURES
@@ -30,19 +31,22 @@ from mia_tui.runs.worker.liveness import run_status
 
 FAILED = RunEnded(t=9.0, outcome="failed", error=Failure("RunError", "The loss became NaN.", "Lower --lr."))
 
-# A worker that takes a run, writes an epoch, and ends when it is asked to.
+# A worker that takes a run, writes an epoch, and ends at a signal; it might find the file `stop` before that comes.
 WORKER = """
     import sys, time
     from pathlib import Path
     from run_support import epoch_row, finished, started
+    from mia_tui.runs.worker import control
     from mia_tui.runs.worker.control import StopRequest
     from mia_tui.runs.record.log import EventLog
     from mia_tui.runs.record.events import RunEnded
     from mia_tui.runs.record.layout import RunDir
     from mia_tui.runs.worker.liveness import WorkerLock
+    control._LOOK_EVERY_S = float("inf")
     run = RunDir(Path(sys.argv[1]))
     with WorkerLock(run), EventLog(run.events) as log, StopRequest(run) as stop:
         stop.install_signals(foreground=False)
+        assert not stop.requested()
         log.append(started())
         log.append(epoch_row(1, loss=0.9, macro_f1=0.5))
         while not stop.requested():
@@ -308,10 +312,10 @@ def test_a_run_can_be_followed_and_stopped_while_it_works(mia: Mia, tmp_path: Pa
             answer.out
             == f"{made.name} is asked to stop; it ends after the current step, with a checkpoint.\n"
         )
-        assert child.wait(20) == 0
+        assert child.wait(LONGEST_S) == 0
         rest = watcher.stdout.read()
         watcher.stdout.close()
-        assert watcher.wait(20) == 0
+        assert watcher.wait(LONGEST_S) == 0
     assert head[1].split()[0] == "1/5"
     assert f"{made.name} is stopped; `mia-tui train --resume {made.path}` continues it." in rest
     assert run_status(made) == "stopped"
@@ -327,7 +331,7 @@ def test_ctrl_c_while_following_leaves_the_run_alone(tmp_path: Path) -> None:
         assert watcher.stdout is not None
         assert watcher.stdout.readline()  # now it follows
         watcher.send_signal(signal.SIGINT)
-        _, err = watcher.communicate(timeout=60)
+        _, err = watcher.communicate(timeout=LONGEST_S)
         assert watcher.returncode == 130
         assert f"The run {made.name} continues;" in err
         assert run_status(made) == "running"
@@ -366,7 +370,7 @@ def test_a_worker_that_does_not_hear_can_be_killed_after_a_while(mia: Mia, tmp_p
         made.stop.write_text(json.dumps({"asked_at": time.time() - 60}))
         assert "--kill` ends it at once" in mia("runs", "stop", made.path).out
         assert "was ended" in mia("runs", "stop", made.path, "--kill").out
-        assert child.wait(20) < 0
+        assert child.wait(LONGEST_S) < 0
     finally:
         child.kill()
         child.wait()

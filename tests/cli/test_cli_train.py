@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from cli_support import Mia
 from disc_support import draw_disc
+from patience import LONGEST_S
 from PIL import Image
 from run_support import make_run
 from training_commands import assert_refused, runs_of, train
 
+from mia_tui.runs.list import lifecycle
 from mia_tui.runs.record.state import read_state
 
 pytestmark = pytest.mark.usefixtures("threads_stay_as_they_were")
@@ -115,6 +117,13 @@ def test_a_mistake_that_only_the_worker_sees_leaves_no_run_behind(mia: Mia, disc
     assert runs_of(discs) == []
 
 
+@pytest.fixture
+def workers_take_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They import torch first, which on a busy machine takes longer than a user is to wait."""
+    monkeypatch.setattr(lifecycle, "_STARTING_S", LONGEST_S)
+
+
+@pytest.mark.usefixtures("workers_take_their_time")
 def test_a_detached_run_that_cannot_begin_is_reported_at_once(mia: Mia, discs: Path) -> None:
     answer = train(mia, discs, "--detach", backbone="timm:resnet81x")
     assert_refused(answer, 2, "timm has no model 'resnet81x'")
@@ -146,6 +155,7 @@ def test_a_run_behind_one_that_is_not_there_is_refused_before_anything_is_writte
     assert runs_of(discs) == []
 
 
+@pytest.mark.usefixtures("workers_take_their_time")
 def test_a_resumed_run_takes_another_number_of_threads_and_nothing_else(mia: Mia, tmp_path: Path) -> None:
     run = make_run(tmp_path / "mia", created_at=1e9)
     run.checkpoints.mkdir()

@@ -57,7 +57,7 @@ def test_a_label_that_was_painted_is_there_after_kill_9(start: Open, images: Pat
     """Whatever the screen shows as labelled at the moment of death is in labels.db."""
     chance = random.Random(3)
     labelled = 0
-    for round_ in range(15):
+    for round_ in range(10):
         state = tmp_path / f"state-{round_}"
         add_classes(state / "labels.db")
         home = tmp_path / f"home-{round_}"  # or the app would go back to where one was
@@ -78,7 +78,7 @@ def test_a_label_that_was_painted_is_there_after_kill_9(start: Open, images: Pat
         passed = {f"image-{number:03}.png" for number in range(int(current[6:9]))}
         assert painted | passed <= known.keys()
         labelled += len(painted)
-    assert labelled > 30, "the kills came before anything was labelled"
+    assert labelled > 20, "the kills came before anything was labelled"
 
 
 def on_disk(folder: Path, command: list[str], mount: str) -> list[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pyte
 import pytest
+from patience import LONGEST_S
 from PIL import Image
 from screen_support import Open, add_classes
 from terminal_driver import TerminalApp, python_app
@@ -97,7 +98,7 @@ def test_show_does_what_doctor_says(start: Open, flags: Path) -> None:
     app.quiet()
     assert hues(app) == ({"red", "green"}, set())
     app = start(command=python_app("doctor"), environment=environment, columns=200)
-    app.wait(180.0)
+    app.wait(LONGEST_S)
     app.quiet()
     assert "16 million colours in pictures, none elsewhere" in app.screen()
     assert hues(app) == (set(), set())

@@ -29,6 +29,10 @@ BREAK = """
     from mia_tui.tui.pictures.flow_control import FlowControl
     from mia_tui.tui.labelling.dataset_sync import ScanThread
     from mia_tui.tui.pictures.cache import PictureCache
+    from mia_tui.tui.labelling.store_thread import StoreThread
+    from mia_tui.tui.pictures.flow_control import FlowControl
+    from mia_tui.tui.labelling.dataset_sync import ScanThread
+    from mia_tui.tui.pictures.cache import PictureCache
     def fail(*_, **__):
         raise ZeroDivisionError("on purpose")
     async def fail_later(*_):

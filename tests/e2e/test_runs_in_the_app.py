@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from live_worker import start_worker
+from patience import LONGEST_S
 from run_support import make_run, on_small_disk, wait_for
 from screen_support import Open
 from terminal_driver import TerminalApp
@@ -148,7 +149,7 @@ def test_two_tables_and_a_follower_see_the_same_run_and_a_killed_app_changes_not
     second.wait_for("will be stopped first")
     second.press("d")
     wait_for(lambda: not run.path.exists())
-    assert worker.wait(60) == 0, "it was not asked to stop, but killed"
+    assert worker.wait(LONGEST_S) == 0, "it was not asked to stop, but killed"
     second.wait_for("is deleted.")
 
 
@@ -199,8 +200,11 @@ def test_on_a_full_disk_a_run_at_work_is_seen_stopped_and_deleted(tmp_path: Path
         import os, time
         from pathlib import Path
         from live_worker import start_worker
+        from patience import LONGEST_S
         from run_support import make_run, wait_for
         from mia_tui.runs.worker.control import request_stop
+        from mia_tui.runs.list.lifecycle import delete_run
+        from mia_tui.runs.list.summaries import RunSummaries
         from mia_tui.runs.list.lifecycle import delete_run
         from mia_tui.runs.list.summaries import RunSummaries
         disk = Path(sys.argv[1])
@@ -217,7 +221,7 @@ def test_on_a_full_disk_a_run_at_work_is_seen_stopped_and_deleted(tmp_path: Path
         [row] = table.look()
         assert row.status == "running", row
         assert request_stop(run).signalled
-        assert worker.wait(60) == 0
+        assert worker.wait(LONGEST_S) == 0
         [row] = table.look()
         said_so = row.status
         delete_run(run)

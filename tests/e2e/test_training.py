@@ -14,6 +14,7 @@ from typing import NamedTuple
 import pytest
 import torch
 from disc_support import draw_disc
+from patience import LONGEST_S
 from run_support import on_small_disk, python, wait_for
 from safetensors.torch import load_file
 from training_support import assert_same_weights, make_run, train
@@ -321,7 +322,12 @@ def test_a_run_killed_in_its_very_first_save_goes_on(nursery: Nursery, steady: W
 def mia(*words: object) -> subprocess.CompletedProcess[str]:
     """`mia-tui` in a process of its own."""
     return subprocess.run(
-        program(*words), capture_output=True, text=True, timeout=LONG_S, check=False, stdin=subprocess.DEVNULL
+        program(*words),
+        capture_output=True,
+        text=True,
+        timeout=LONGEST_S,
+        check=False,
+        stdin=subprocess.DEVNULL,
     )
 
 
@@ -409,7 +415,7 @@ def test_a_detached_run_outlives_a_hangup_is_followed_stopped_and_resumed(
         assert again.returncode == 1 and "already being worked on" in again.stderr
         stopped = mia("runs", "stop", "last", "--dataset", discs)
         assert stopped.returncode == 0 and "is asked to stop" in stopped.stdout
-        out, err = follower.communicate(timeout=LONG_S)
+        out, err = follower.communicate(timeout=LONGEST_S)
     except BaseException:
         os.kill(pid, signal.SIGKILL)
         raise

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from patience import Patience
 from run_support import wait_for
 from terminal_driver import python_app
 from tmux_support import TmuxApp
@@ -196,7 +197,7 @@ def test_labelling_goes_on_while_a_run_trains(demo: Path) -> None:
             app.wait_for(f"{COUNT - LEFT + n + 1} labelled")
         [run] = runs_of(demo)
         assert run_status(run) == "running"
-        seen, until = epochs_of(run), time.monotonic() + SLOW_S
+        seen, patience = epochs_of(run), Patience(SLOW_S)
         while epochs_of(run) <= seen:
-            assert time.monotonic() < until
+            assert not patience.is_over()
             time.sleep(0.2)

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from patience import LONGEST_S
 from run_support import python
 
 pytestmark = pytest.mark.e2e
@@ -48,7 +49,7 @@ def test_a_drive_that_is_unmounted_and_mounted_again_makes_no_difference(tmp_pat
         python(CODE, tmp_path, engine_tests, prefix=["unshare", *rights]),
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=LONGEST_S,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -1,6 +1,7 @@
 """Workers as real processes, without any training: locks, deaths, stops, starts."""
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from patience import LONGEST_S
 from run_support import finished, make_run, on_small_disk, python, run_python, started, wait_for
 
 from mia_tui.errors import RunError
@@ -26,14 +28,17 @@ pytestmark = pytest.mark.e2e
 HOLD = """
     import time
     from pathlib import Path
+    from mia_tui.runs.worker import control
     from mia_tui.runs.worker.control import StopRequest
     from mia_tui.runs.record.log import EventLog
     from mia_tui.runs.record.events import RunEnded
     from mia_tui.runs.record.layout import RunDir
     from mia_tui.runs.worker.liveness import WorkerLock
     run = RunDir(Path(sys.argv[1]))
+    control._LOOK_EVERY_S = float(sys.argv[2])
     with WorkerLock(run), EventLog(run.events) as log, StopRequest(run) as stop:
         stop.install_signals(foreground=False)
+        assert not stop.requested()
         print("held", flush=True)
         while not stop.requested():
             time.sleep(0.01)
@@ -48,9 +53,15 @@ def run(tmp_path: Path) -> RunDir:
 
 
 @pytest.fixture
-def worker(run: RunDir) -> Iterator[subprocess.Popen[str]]:
+def looks_every_s() -> float:
+    """How often a worker looks for the file that asks it to stop, after a first time."""
+    return 0.0
+
+
+@pytest.fixture
+def worker(run: RunDir, looks_every_s: float) -> Iterator[subprocess.Popen[str]]:
     """A process that holds the run until it is asked to stop."""
-    process = subprocess.Popen(python(HOLD, run.path), stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(python(HOLD, run.path, looks_every_s), stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None and process.stdout.readline() == "held\n"
     yield process
     process.kill()
@@ -59,7 +70,7 @@ def worker(run: RunDir) -> Iterator[subprocess.Popen[str]]:
 
 def last_words(process: subprocess.Popen[str]) -> str:
     assert process.stdout is not None
-    return process.communicate(timeout=90)[0].strip()
+    return process.communicate(timeout=LONGEST_S)[0].strip()
 
 
 def test_a_second_worker_is_refused_and_the_first_goes_on(run: RunDir, worker: subprocess.Popen[str]) -> None:
@@ -79,6 +90,7 @@ def test_a_killed_worker_is_lost_even_as_a_zombie(run: RunDir, worker: subproces
         assert run_status(run) == "running"
 
 
+@pytest.mark.parametrize("looks_every_s", [math.inf])  # or it may find the file before the signal comes
 def test_a_stop_reaches_the_worker_by_signal(run: RunDir, worker: subprocess.Popen[str]) -> None:
     asked = request_stop(run)
     assert asked.signalled, asked.doubt
@@ -137,7 +149,7 @@ def test_no_start_fails_and_nothing_seems_lost_while_watchers_look(run: RunDir) 
         from mia_tui.runs.worker.liveness import WorkerLock
         run = RunDir(Path(sys.argv[1]))
         log = EventLog(run.events)
-        for _ in range(2000):
+        for _ in range(600):
             with WorkerLock(run):
                 log.append(RunEnded(t=time.time(), outcome="finished"))
         print("done")
@@ -252,7 +264,7 @@ def test_a_spawned_worker_stands_on_its_own(run: RunDir, fake_worker: None) -> N
 def test_a_start_is_awaited_and_a_second_one_refused(run: RunDir, fake_worker: None) -> None:
     pid = launch.spawn(run)
     try:
-        assert launch.wait_until_taken(run, pid)
+        assert launch.wait_until_taken(run, pid, timeout_s=LONGEST_S)
         with pytest.raises(RunError, match="already being worked on"):
             launch.spawn(run)
         assert not launch.wait_until_taken(run, 1 << 30, timeout_s=0.0)
@@ -269,7 +281,7 @@ def test_a_worker_that_fails_at_once_is_quoted(
     with pytest.raises(
         RunError, match=r"ended at once: to the log / ImportError: no torch here\. .*worker\.log"
     ):
-        launch.wait_until_taken(run, pid)
+        launch.wait_until_taken(run, pid, timeout_s=LONGEST_S)
 
 
 def test_of_a_worker_that_fails_at_once_only_its_own_words_are_quoted(
@@ -279,7 +291,7 @@ def test_of_a_worker_that_fails_at_once_only_its_own_words_are_quoted(
     monkeypatch.setenv("FAKE_WORKER", "fail")
     pid = launch.spawn(run)
     with pytest.raises(RunError, match="ended at once: to the log / ImportError"):
-        launch.wait_until_taken(run, pid)
+        launch.wait_until_taken(run, pid, timeout_s=LONGEST_S)
 
 
 def test_a_worker_that_a_full_disk_leaves_without_a_word_is_told_as_that(tmp_path: Path) -> None:
@@ -312,7 +324,7 @@ def test_a_worker_that_is_done_at_once_counts_as_started(
     monkeypatch.setenv("FAKE_WORKER", "quick")
     pid = launch.spawn(run)
     wait_for(lambda: (run.path / "told.json").exists())
-    assert launch.wait_until_taken(run, pid)
+    assert launch.wait_until_taken(run, pid, timeout_s=LONGEST_S)
 
 
 def test_workers_that_ended_leave_no_zombies(
@@ -350,4 +362,4 @@ def test_a_python_that_is_gone_is_told_from_the_log(
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     pid = launch.spawn(run)
     with pytest.raises(RunError, match=r"ended at once: .*/nowhere/python"):
-        launch.wait_until_taken(run, pid)
+        launch.wait_until_taken(run, pid, timeout_s=LONGEST_S)

@@ -105,9 +105,10 @@ def test_a_run_stopped_between_two_epochs_tries_the_images_again(discs: Path) ->
 @pytest.mark.parametrize(
     "what", ["the folder", "most images", "the images of a class", "the validation part"]
 )
-def test_a_drive_that_is_away_for_a_moment_makes_no_difference(discs: Path, what: str) -> None:
-    whole, blinking = make_run(discs, cache="none"), make_run(discs, cache="none")
-    train(whole)
+def test_a_drive_that_is_away_for_a_moment_makes_no_difference(
+    discs: Path, unbroken: RunDir, what: str
+) -> None:
+    blinking = make_run(discs, cache="none")
     elsewhere = discs.with_name("elsewhere")
     samples, home = blinking.samples(), Path(blinking.job().dataset)
     chosen = {
@@ -133,7 +134,7 @@ def test_a_drive_that_is_away_for_a_moment_makes_no_difference(discs: Path, what
     assert any(
         "the run waited and continued" in event.message for event in events if isinstance(event, Warned)
     )
-    assert_same_weights(blinking, whole)
+    assert_same_weights(blinking, unbroken)
     assert [row.left_out for row in read_state(blinking).epochs] == [None] * 3
 
 
@@ -147,10 +148,9 @@ def test_a_folder_that_is_away_when_a_run_begins_is_waited_for(discs: Path, cach
 
 
 def test_images_that_stay_away_end_a_run_with_a_checkpoint_it_can_be_resumed_from(
-    discs: Path, monkeypatch: pytest.MonkeyPatch
+    discs: Path, unbroken: RunDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, broken = make_run(discs, cache="none"), make_run(discs, cache="none")
-    train(whole)
+    broken = make_run(discs, cache="none")
     elsewhere = discs.with_name("elsewhere")
     with monkeypatch.context() as impatient:
         impatient.setattr(disk, "OUTAGE_S", 0.2)
@@ -163,24 +163,24 @@ def test_images_that_stay_away_end_a_run_with_a_checkpoint_it_can_be_resumed_fro
     assert place["epoch"] == 2 and 1 <= place["step"] < 4
     elsewhere.rename(discs)
     assert train(broken)[0].outcome == "finished"
-    assert_same_weights(broken, whole)
+    assert_same_weights(broken, unbroken)
 
 
-def test_a_run_that_waits_for_images_stops_as_soon_as_it_is_asked(discs: Path) -> None:
-    whole, broken = make_run(discs, cache="none"), make_run(discs, cache="none")
-    train(whole)
+def test_a_run_that_waits_for_images_stops_as_soon_as_it_is_asked(discs: Path, unbroken: RunDir) -> None:
+    broken = make_run(discs, cache="none")
     elsewhere = discs.with_name("elsewhere")
     vanish = at(StepEnded, lambda: discs.rename(elsewhere), epoch=2, step=1)
     result, _ = train(broken, on_event=both(vanish, at(Phase, broken.stop.touch, name="waiting")))
     assert result.outcome == "stopped" and result.error is None
     elsewhere.rename(discs)
     assert train(broken)[0].outcome == "finished"
-    assert_same_weights(broken, whole)
+    assert_same_weights(broken, unbroken)
 
 
-def test_a_disk_that_does_not_answer_is_waited_for(discs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole, hanging = make_run(discs, cache="none"), make_run(discs, cache="none")
-    train(whole)
+def test_a_disk_that_does_not_answer_is_waited_for(
+    discs: Path, unbroken: RunDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hanging = make_run(discs, cache="none")
     monkeypatch.setattr(disk_watch, "_SLOW_S", 0.2)
     answers, decode, hangs = threading.Event(), reader_module.decode_input, threading.Event()
 
@@ -193,7 +193,7 @@ def test_a_disk_that_does_not_answer_is_waited_for(discs: Path, monkeypatch: pyt
     look = both(at(StepEnded, hangs.set, epoch=2, step=1), at(Phase, soon(answers.set), name="waiting"))
     result, events = train(hanging, on_event=look)
     assert result.outcome == "finished" and len(waits(events)) == 1 and "to answer" in waits(events)[0]
-    assert_same_weights(hanging, whole)
+    assert_same_weights(hanging, unbroken)
 
 
 def test_most_images_deleted_before_a_resume_are_left_out_and_not_waited_for(discs: Path) -> None:
@@ -204,9 +204,10 @@ def test_most_images_deleted_before_a_resume_are_left_out_and_not_waited_for(dis
     assert result.outcome == "finished" and not waits(events)
 
 
-def test_a_run_whose_folder_is_away_at_the_end_of_an_epoch_waits_and_saves(discs: Path) -> None:
-    whole, run = make_run(discs), make_run(discs)
-    train(whole)
+def test_a_run_whose_folder_is_away_at_the_end_of_an_epoch_waits_and_saves(
+    discs: Path, unbroken: RunDir
+) -> None:
+    run = make_run(discs)
     runs = run.path.parent
     elsewhere = runs.with_name("elsewhere")
     vanish = at(StepEnded, lambda: runs.rename(elsewhere), epoch=2, step=4)
@@ -216,14 +217,13 @@ def test_a_run_whose_folder_is_away_at_the_end_of_an_epoch_waits_and_saves(discs
     assert result.outcome == "finished" and len(waits(events)) == 1
     assert "folder of the run" in waits(events)[0]
     assert [row.epoch for row in read_state(run).epochs] == [1, 2, 3]
-    assert_same_weights(run, whole)
+    assert_same_weights(run, unbroken)
 
 
 def test_a_folder_of_a_run_that_stays_away_ends_the_attempt_and_the_last_checkpoint_is_good(
-    discs: Path, monkeypatch: pytest.MonkeyPatch
+    discs: Path, unbroken: RunDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, run = make_run(discs), make_run(discs)
-    train(whole)
+    run = make_run(discs)
     monkeypatch.setattr(train_module, "SAVE_EVERY_S", 0.0)
     runs = run.path.parent
     elsewhere = runs.with_name("elsewhere")
@@ -233,7 +233,7 @@ def test_a_folder_of_a_run_that_stays_away_ends_the_attempt_and_the_last_checkpo
     assert isinstance(result.error, AwayError) and "folder of the run" in result.error.message
     elsewhere.rename(runs)
     assert train(run)[0].outcome == "finished"
-    assert_same_weights(run, whole)
+    assert_same_weights(run, unbroken)
 
 
 def test_a_run_that_was_deleted_is_not_waited_for_as_a_drive_is(

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import zipfile
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 import safetensors
 import safetensors.torch
 import torch
+from disc_support import make_discs
 from mutations import ODD_VALUES, byte_mutants, json_mutants
 from training_support import make_run, train
 
@@ -21,13 +23,22 @@ from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.model_card import CARD_KEY
 
 
-@pytest.fixture
-def trained(discs: Path, monkeypatch: pytest.MonkeyPatch) -> RunDir:
-    monkeypatch.setattr("mia_tui.engine.training.train.EMIT_EVERY_S", 0.0)  # every step is told
-    run = make_run(discs, epochs=60, early_stop=0)
-    result, _ = train(run, stop_after=(2, 2))
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> RunDir:
+    run = make_run(make_discs(tmp_path_factory.mktemp("stopped") / "discs"), epochs=60, early_stop=0)
+    threads = torch.get_num_threads()
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr("mia_tui.engine.training.train.EMIT_EVERY_S", 0.0)  # every step is told
+        result, _ = train(run, stop_after=(2, 2))
+    torch.set_num_threads(threads)
     assert result.outcome == "stopped"
     return run
+
+
+@pytest.fixture
+def trained(stopped: RunDir, tmp_path: Path) -> RunDir:
+    """A copy of a run that was stopped in its second epoch."""
+    return RunDir(Path(shutil.copytree(stopped.path, tmp_path / "mia" / "runs" / stopped.name)))
 
 
 def best_with(run: RunDir, card: bytes | None = None, **weights: torch.Tensor) -> None:

@@ -89,7 +89,7 @@ def test_the_helper_ends_with_a_parent_that_is_killed() -> None:
         import subprocess, time
         child = subprocess.Popen([sys.executable, "-m", "mia_tui.previewer"], stdin=subprocess.PIPE, stdout=2)
         print(child.pid, flush=True)
-        time.sleep(60)
+        time.sleep(600)
     """
     with subprocess.Popen(
         python(code), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=SOURCES

@@ -83,7 +83,7 @@ def test_a_number_that_was_given_is_not_questioned(discs: Path, monkeypatch: pyt
 
 
 def test_going_on_with_another_number_says_what_that_means(discs: Path) -> None:
-    run = make_run(discs, threads=1)
+    run = make_run(discs, threads=1, epochs=1)
     train(run, stop_after=(1, 2))
     run.put_threads(2)
     result, events = train(run)

@@ -33,35 +33,32 @@ def rows_of(run: RunDir) -> list[int]:
     return [row.epoch for row in read_state(run).epochs]
 
 
-def test_a_run_leaves_weights_figures_and_one_row_an_epoch(discs: Path) -> None:
-    run = make_run(discs)
-    result, _ = train(run)
-    assert result.outcome == "finished"
+def test_a_run_leaves_weights_figures_and_one_row_an_epoch(unbroken: RunDir) -> None:
+    run = unbroken
+    assert read_state(run).outcome == "finished"
     assert rows_of(run) == [1, 2, 3]
     assert run.best_weights.exists() and run.model_json.exists()
     assert run.confusion("last").exists() and run.confusion("best").exists()
     assert not run.stop.exists()
 
 
-def test_a_run_stopped_in_mid_epoch_and_resumed_has_the_weights_of_an_unbroken_one(discs: Path) -> None:
-    whole, broken = make_run(discs), make_run(discs)
-    train(whole)
+def test_a_run_stopped_in_mid_epoch_and_resumed_has_the_weights_of_an_unbroken_one(
+    discs: Path, unbroken: RunDir
+) -> None:
+    broken = make_run(discs)
     result, _ = train(broken, stop_after=(2, 2))
     assert result.outcome == "stopped"
     result, events = train(broken)
     assert result.outcome == "finished"
     started = next(event for event in events if isinstance(event, RunStarted))
     assert (started.resumed_at.epoch, started.resumed_at.step, started.attempt) == (2, 2, 2)
-    assert_same_weights(broken, whole)
+    assert_same_weights(broken, unbroken)
     assert rows_of(broken) == [1, 2, 3]
-    assert [r.train for r in read_state(broken).epochs] == [r.train for r in read_state(whole).epochs]
+    assert [r.train for r in read_state(broken).epochs] == [r.train for r in read_state(unbroken).epochs]
 
 
-def test_a_run_stopped_during_validation_continues_with_it(
-    discs: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole, broken = make_run(discs), make_run(discs)
-    train(whole)
+def test_a_run_stopped_during_validation_continues_with_it(discs: Path, unbroken: RunDir) -> None:
+    broken = make_run(discs)
     steps = train_module._Training(
         broken, broken.job(), broken.samples(), print, bool, torch.device("cpu"), None
     )
@@ -69,7 +66,7 @@ def test_a_run_stopped_during_validation_continues_with_it(
     assert result.outcome == "stopped"
     assert rows_of(broken) == [1]
     train(broken)
-    assert_same_weights(broken, whole)
+    assert_same_weights(broken, unbroken)
     assert rows_of(broken) == [1, 2, 3]
 
 

@@ -22,6 +22,8 @@ from mia_tui.engine.network.backbones import build_model, head_names
 from mia_tui.engine.network.weights import find_weights, load_weights, read_state
 from mia_tui.errors import WeightsError
 
+pytestmark = pytest.mark.usefixtures("networks_are_let_go")
+
 SEARCH_S = 8.0
 """What a user waits at most for the sentence that there is no internet; the probe itself takes 5 s."""
 
@@ -36,7 +38,7 @@ def imagenet_state(name: str) -> dict[str, Tensor]:
     return dict(_imagenet_state(name))
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=1)
 def _imagenet_state(name: str) -> dict[str, Tensor]:
     return dict(model_of(name, seed=1, num_classes=1000).state_dict())
 
@@ -182,10 +184,11 @@ class TestRefusing:
     @pytest.mark.parametrize("share", [0.0, 0.001, 0.5, 0.999])
     @pytest.mark.parametrize("form", ["safetensors", "zip", "legacy"])
     def test_a_file_that_was_cut_short_is_refused(self, tmp_path: Path, form: str, share: float) -> None:
-        data = _encoded(model_of("resnet18").state_dict(), form)
+        name = "timm:test_resnet"
+        data = _encoded(model_of(name).state_dict(), form)
         (tmp_path / "w.pth").write_bytes(data[: int(len(data) * share)])
         with pytest.raises(WeightsError, match=r"cannot be read as weights: it is cut short"):
-            load("resnet18", tmp_path / "w.pth")
+            load(name, tmp_path / "w.pth")
 
     @pytest.mark.filterwarnings("ignore:Detected pickle protocol")
     @pytest.mark.parametrize(

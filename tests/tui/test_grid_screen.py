@@ -349,22 +349,22 @@ def test_without_colours_tiles_show_names_marks_and_patterns(dataset: Path) -> N
     run(test())
 
 
-def test_a_million_images_open_scroll_and_are_marked(tmp_path: Path) -> None:
+def test_a_hundred_thousand_images_open_scroll_and_are_marked(tmp_path: Path) -> None:
     folder = make_images(tmp_path / "images", 1, classes=["round"])
 
     def make(controller: LabelController, context: Any) -> GridScreen:
-        files = [ImageFile(f"{number // 1000:04}/{number:07}.png") for number in range(1_000_000)]
+        files = [ImageFile(f"{number // 1000:04}/{number:07}.png") for number in range(100_000)]
         controller.session.replace_listing(listing_of_files(files))
         return GridScreen(controller, context)
 
     async def test() -> None:
         async with shown(folder, make) as pilot:
             await press(pilot, "end")
-            assert "1,000,000/1,000,000  0999/0999999.png" in screen_text(pilot.app)
+            assert "100,000/100,000  0099/0099999.png" in screen_text(pilot.app)
             await press(pilot, "ctrl+a")
-            assert "1,000,000 images marked" in screen_text(pilot.app)
+            assert "100,000 images marked" in screen_text(pilot.app)
             await press(pilot, "home", "1")
-            assert "Label 1,000,000 images as round?" in screen_text(pilot.app)
+            assert "Label 100,000 images as round?" in screen_text(pilot.app)
             await press(pilot, "escape", "escape")
 
     run(test())

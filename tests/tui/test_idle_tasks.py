@@ -3,11 +3,11 @@
 import asyncio
 import gc
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from patience import Patience
 from tui_support import label, make_images, opened, press, without_fingerprint
 
 from mia_tui.dataset.listing.incremental_scan import list_images
@@ -37,9 +37,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def until(is_so: object, work: asyncio.Task[None]) -> None:
-    """Wait, at most half a minute, then end the work."""
-    end = time.monotonic() + 30
-    while not is_so() and time.monotonic() < end:  # type: ignore[operator]
+    """Wait, on an idle machine at most half a minute, then end the work."""
+    patience = Patience(30.0)
+    while not is_so() and not patience.is_over():  # type: ignore[operator]
         await asyncio.sleep(0.01)
     work.cancel()
     assert is_so()  # type: ignore[operator]

@@ -49,7 +49,7 @@ def test_a_message_that_was_read_goes_at_the_next_key_and_an_error_only_at_escap
 def test_a_message_that_has_just_come_stays_whatever_is_pressed(
     dataset: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(read_messages, "READ_S", 30.0)
+    monkeypatch.setattr(read_messages, "READ_S", 600.0)
     monkeypatch.setattr(read_messages, "AFTER_KEY_S", 0.0)
 
     async def test() -> None:

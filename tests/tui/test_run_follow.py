@@ -42,7 +42,7 @@ WORKER = """
         log.append(started())
         log.append(Phase(t=time.time(), name="training", message="on the CPU"))
         print("ready", flush=True)
-        time.sleep(60)
+        time.sleep(600)
 """
 
 

@@ -118,7 +118,7 @@ from pathlib import Path
 print(sys.argv[1:])
 folder = Path(sys.argv[sys.argv.index("--run") + 1]) / "predictions"
 (folder / "suggestions.jsonl.partial.jsonl").write_text("heading\\none\\ntwo\\n")
-while not (folder / "go").exists():
+while not (folder / "go").exists() or not (folder / "go").read_text():
     time.sleep(0.02)
 sys.exit(int((folder / "go").read_text()))
 """

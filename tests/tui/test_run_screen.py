@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from patience import LONGEST_S
 from run_support import epoch_row, finished, make_run, python, started, step, wait_for
 from textual.pilot import Pilot
 from textual.screen import Screen
@@ -74,7 +75,7 @@ DEAF = """
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     with WorkerLock(RunDir(Path(sys.argv[1]))):
         print("ready", flush=True)
-        time.sleep(60)
+        time.sleep(600)
 """
 
 CELLS = [("a.png", 0, 0), ("b.png", 0, 1), ("c.png", 0, 1), ("d.png", 1, 1), ("e.png", 1, 0)]
@@ -565,7 +566,7 @@ def test_a_second_stop_after_ten_seconds_offers_to_kill(tmp_path: Path, answer: 
                 await press(pilot, answer)
                 if killed:
                     await see(pilot, "Its worker died")
-                    assert process.wait(5) == -signal.SIGKILL
+                    assert process.wait(LONGEST_S) == -signal.SIGKILL
                 else:
                     assert process.poll() is None
 

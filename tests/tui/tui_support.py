@@ -1,8 +1,8 @@
 """The app without a terminal: open a dataset, press keys, wait until everything is done, read the screen."""
 
 import asyncio
+import gc
 import threading
-import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+from memory import an_app_has_ended
+from patience import Patience
 from PIL import Image
 from textual.app import App
 from textual.events import Key
@@ -36,7 +38,7 @@ SMALL = 80, 24
 WAIT_S = 60.0
 NEWS_WITHIN_S = 4 * 2.0
 """Promised are two seconds; the machine may be busy."""
-LASTING = UserConfig(toast_s=60.0)
+LASTING = UserConfig(toast_s=600.0)
 """Messages stay until a test has come to read them."""
 _CONTROLS = {"ctrl+u": "\x15"}
 
@@ -64,8 +66,7 @@ def make_images(folder: Path, count: int, *, classes: Sequence[str] = ()) -> Pat
         Image.fromarray(pixels).save(folder / f"image-{number:03}.png")
     if classes:
         with LabelStore(folder / "mia" / "labels.db") as store:
-            for name in classes:
-                store.add_class(name)
+            store.add_classes(classes)
     return folder
 
 
@@ -110,6 +111,7 @@ async def running(
             faults.append(error)
 
     before, threading.excepthook = threading.excepthook, note
+    thresholds = gc.get_threshold()
     asyncio.get_running_loop().set_exception_handler(lambda _, failure: note(failure))
     try:
         watching = app.watching_threads() if isinstance(app, MiaApp) else nullcontext()
@@ -118,6 +120,9 @@ async def running(
                 yield pilot
     finally:
         threading.excepthook = before
+        gc.unfreeze()  # the app expects its process to end with it; here all garbage would be kept from now on
+        gc.set_threshold(*thresholds)
+        an_app_has_ended()
         for fault in faults:
             raise fault
     assert app.return_code in (None, 0), f"the app ended with {app.return_code}"
@@ -243,10 +248,10 @@ async def type_text(pilot: Pilot[Any], text: str) -> None:
 
 
 async def wait_until(pilot: Pilot[Any], is_so: Callable[[], bool], *, timeout_s: float = WAIT_S) -> None:
-    """Wait for something to be so; fails after a while with what is on the screen."""
-    end = time.monotonic() + timeout_s
+    """Wait for something to be so; fails after so long on an idle machine, with what is on the screen."""
+    patience = Patience(timeout_s)
     while not is_so():
-        assert time.monotonic() < end, f"waited in vain; the screen says\n{screen_text(pilot.app)}"
+        assert not patience.is_over(), f"waited in vain; the screen says\n{screen_text(pilot.app)}"
         await pilot.pause(0.01)
 
 

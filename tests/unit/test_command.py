@@ -64,7 +64,7 @@ def parsed(words: list[str]) -> tuple[TrainConfig, dict[str, Any]]:
 _OTHERS = ("resume", "after", "detach", "show_config", "as_json", "state", "annotator")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(configs)
 def test_parsing_the_command_gives_the_same_settings_back(config: TrainConfig) -> None:
     config = msgspec.structs.replace(config, val_fraction=0.0) if config.val is not None else config

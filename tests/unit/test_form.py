@@ -32,7 +32,7 @@ def test_what_an_empty_field_means_fits_into_a_window_of_80_columns(monkeypatch:
     assert {name: words for name, words in said.items() if len(words) > _VALUE_COLUMNS} == {}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(configs)
 def test_what_the_form_shows_means_the_settings_it_was_given(config: TrainConfig) -> None:
     """Settings without effect go back to their defaults, and nothing else."""

@@ -673,7 +673,7 @@ def replayed(store: LabelStore) -> tuple[dict[int, Any], dict[ImageKey, Label], 
     return classes, labels, {key: mark for key, mark in found.items() if mark != Mark()}
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(actions=st.lists(_actions, max_size=25))
 def test_any_mix_of_actions_of_two_people_replays_from_the_history(tmp_path: Path, actions: list) -> None:
     path = tmp_path / "labels.db"
@@ -695,7 +695,7 @@ def test_any_mix_of_actions_of_two_people_replays_from_the_history(tmp_path: Pat
             store.close()
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(actions=st.lists(_actions, max_size=20))
 def test_undoing_all_leads_to_the_start_and_redoing_all_to_the_end(tmp_path: Path, actions: list) -> None:
     path = tmp_path / "labels.db"

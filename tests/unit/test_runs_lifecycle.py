@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from patience import LONGEST_S
 from run_support import epoch_row, finished, make_run, python, started, wait_for
 
 from mia_tui.errors import ConfigError, RunError
@@ -77,7 +78,7 @@ def test_a_live_run_is_stopped_first_with_a_word_to_its_worker(
 ) -> None:
     delete_run(run)
     assert not run.path.exists()
-    assert worker.wait(30) == 0
+    assert worker.wait(LONGEST_S) == 0
     assert (tmp_path / "mia" / "saved").exists()
 
 
@@ -88,7 +89,7 @@ def test_a_worker_that_hangs_is_killed_before_its_run_is_deleted(
     os.kill(worker.pid, signal.SIGSTOP)
     delete_run(run)
     assert not run.path.exists()
-    assert worker.wait(30) == -signal.SIGKILL
+    assert worker.wait(LONGEST_S) == -signal.SIGKILL
 
 
 @pytest.mark.parametrize("silent_s", [0.0, 1000.0])
@@ -239,9 +240,10 @@ def test_a_run_that_waits_for_another_counts_as_started(run: RunDir) -> None:
 def test_a_worker_on_its_way_is_awaited_before_its_run_is_deleted(
     run: RunDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(lifecycle, "_STARTING_S", LONGEST_S)
     run.worker_log.touch()  # as `spawn` leaves it
     assert run_status(run) == "starting"
     process = subprocess.Popen(python(HOLD, run.path), stdout=subprocess.PIPE, text=True)
     delete_run(run)
-    assert process.wait(30) == 0
+    assert process.wait(LONGEST_S) == 0
     wait_for(lambda: not run.path.exists())

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from patience import LONGEST_S
 from run_support import make_run
 
 from mia_tui.runs.list.words import stop_sentence
@@ -95,7 +96,7 @@ def test_where_all_agrees_the_worker_gets_the_signal(run: RunDir, victim: "subpr
     result = request_stop(run)
     assert result.signalled and run.stop.exists()
     assert "it ends after the current step, with a checkpoint" in stop_sentence(run, result)
-    assert victim.wait(30) == -signal.SIGTERM
+    assert victim.wait(LONGEST_S) == -signal.SIGTERM
     assert signal_worker(run, 0) == f"process {victim.pid} has ended"
 
 
@@ -233,7 +234,7 @@ def test_a_record_that_is_replaced_while_it_is_judged_changes_nothing(
 
     monkeypatch.setattr(signals, "process_runs", replace)
     assert signal_worker(run, signal.SIGTERM) is None
-    assert victim.wait(30) == -signal.SIGTERM
+    assert victim.wait(LONGEST_S) == -signal.SIGTERM
     assert other.poll() is None
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from patience import LONGEST_S
 from run_support import on_small_disk, python
 
 from mia_tui.dataset.class_rules import COLOURS, KEYS, class_name
@@ -309,7 +310,7 @@ def test_a_label_that_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
             store.set_labels([(ImageKey(f"{i}.png"), 1) for i in range(5000)], source="person")
             os.kill(os.getpid(), 9)
     """
-    done = subprocess.run(python(code, path), timeout=60)
+    done = subprocess.run(python(code, path), timeout=LONGEST_S)
     assert done.returncode == -9
     with LabelStore(path) as store:
         assert classes_of(store) == {A: 1}

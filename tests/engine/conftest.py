@@ -1,0 +1,38 @@
+"""A run that others are compared with, and memory that is given back."""
+
+import gc
+from collections.abc import Iterator
+
+import pytest
+import torch
+from disc_support import make_discs
+from training_support import make_run, train
+
+from mia_tui.runs.record.layout import RunDir
+
+
+@pytest.fixture(scope="session")
+def unbroken(tmp_path_factory: pytest.TempPathFactory) -> RunDir:
+    """A run on the images of `discs` that nothing broke off; it is looked at, and nothing else."""
+    run = make_run(make_discs(tmp_path_factory.mktemp("unbroken") / "discs"))
+    threads = torch.get_num_threads()
+    result, _ = train(run)
+    torch.set_num_threads(threads)
+    assert result.outcome == "finished"
+    return run
+
+
+@pytest.fixture(scope="module")
+def _garbage_of_this_module() -> Iterator[None]:
+    """A look for garbage costs milliseconds then, and not what it takes to look through torch."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.fixture
+def networks_are_let_go(_garbage_of_this_module: None) -> Iterator[None]:
+    """An exception that a test caught keeps its frame, which keeps the exception and all networks there."""
+    yield
+    gc.collect()
