@@ -39,9 +39,9 @@ SLOW_COMMIT = """
     real = StoreWriter.transaction
     @contextmanager
     def transaction(self, *step):
-        is_outermost = self.notes is None
-        with real(self, *step) as notes:
-            yield notes
+        is_outermost = self.recorder is None
+        with real(self, *step) as recorder:
+            yield recorder
             if is_outermost:
                 time.sleep({commit_s})
     StoreWriter.transaction = transaction

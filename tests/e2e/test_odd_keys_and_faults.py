@@ -84,7 +84,7 @@ def test_a_fault_is_told_in_a_sentence_with_its_log_and_gives_the_terminal_back(
     [log] = tmp_path.rglob("error-*.log")
     assert WHY.get(place, "on purpose") in log.read_text()
     shown = re.sub(r"\s+", "", app.screen())
-    assert "Thisisafaultinmia-tui" in shown
+    assert "Thisisabuginmia-tui" in shown
     assert log.name in shown
     assert "Traceback" not in app.screen()
     assert settings_of(app) == before, "the terminal was left as the app needs it"

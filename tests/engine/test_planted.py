@@ -64,7 +64,7 @@ def left_by_a_life() -> set[str]:
     return confusion | {partial, f"{run}/predictions/predict.log", f"{run}/checkpoints/best.next.safetensors"}
 
 
-NAMES = sorted(named_in_code() | left_by_a_life())
+NAMES = sorted(named_in_code() | left_by_a_life() | {BACKUPS_FOLDER})
 
 
 @pytest.fixture(autouse=True)

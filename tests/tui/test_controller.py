@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from listing_support import listing_of
 from tui_support import label, labels_in, make_images
 
 from mia_tui.dataset.listing import listing
@@ -163,7 +164,7 @@ def test_others_may_work_while_thousands_of_marks_are_taken_over(
     async def test() -> None:
         nonlocal controller
         controller = await at(cells)
-        controller.session.extend([key.path for key in keys])
+        controller.session.replace_listing(listing_of(*(key.path for key in keys)))
         for work in (
             lambda: controller.flag(keys, True),
             lambda: controller.skip(keys, True),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from listing_support import listing_of
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
@@ -54,7 +55,7 @@ def test_what_comes_while_labels_are_loaded_is_not_overwritten_by_them(tmp_path:
 
     async def test() -> None:
         controller = LabelController(tmp_path, state=None, annotator="ann")
-        controller.session.extend(["a.png"])
+        controller.session.replace_listing(listing_of("a.png"))
         loading = asyncio.create_task(controller.load())
         while not controller.store_thread._loaded:
             await asyncio.sleep(0)
@@ -110,7 +111,7 @@ def another_store(path: Path, *classes: str, annotator: str = "bob") -> None:
 async def controller_in(folder: Path) -> LabelController:
     """Ann's, with two images."""
     controller = LabelController(folder, state=None, annotator="ann")
-    controller.session.extend(["a.png", "b.png"])
+    controller.session.replace_listing(listing_of("a.png", "b.png"))
     await controller.load()
     return controller
 

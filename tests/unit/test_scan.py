@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mia_tui import paths
-from mia_tui.dataset import hashes
+from mia_tui.dataset import hashes, user_cache
 from mia_tui.dataset.hashes import duplicate_groups, file_hash
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.scan import index, walk
@@ -319,7 +319,7 @@ def test_without_its_cache_a_scan_is_only_slower(
         cache.write_bytes(b"in the way")
     else:
         monkeypatch.setattr(
-            scan_index, "user_cache", lambda: (_ for _ in ()).throw(PermissionError(13, "no"))
+            user_cache, "user_cache", lambda: (_ for _ in ()).throw(PermissionError(13, "no"))
         )
     assert len(scan(root).keys) == 3
     assert len(scan(root).keys) == 3

@@ -27,7 +27,6 @@ from mia_tui.tui.open_dataset import OpenDataset, OpenImages
 from mia_tui.tui.widgets.ink import Ink
 
 if TYPE_CHECKING:
-    from mia_tui.runs.record.layout import RunDir
     from mia_tui.tui.label.screen import LabelScreen
     from mia_tui.tui.label.session_screen import SessionScreen
 
@@ -171,16 +170,18 @@ class SessionCommands(ABC):
 
         run = await self._screen.ask(TrainScreen(self._place(), self._screen.context))
         if run is not None:
-            await self._open_runs(run)
+            from mia_tui.tui.runs.run_actions import watch_started
 
-    async def _open_runs(self, started: "RunDir | None" = None) -> None:
+            self._show_images(await watch_started(run, self._place(), self._screen.context, self._screen.ask))
+
+    async def _open_runs(self) -> None:
         from mia_tui.tui.runs.table_screen import RunsScreen
 
-        wanted = await self._screen.ask(RunsScreen(self._place(), self._screen.context, started=started))
-        if wanted is not None:
-            self._show_images(wanted)
+        self._show_images(await self._screen.ask(RunsScreen(self._place(), self._screen.context)))
 
-    def _show_images(self, wanted: OpenImages) -> None:
+    def _show_images(self, wanted: OpenImages | None) -> None:
+        if wanted is None:
+            return
         self._session.set_filter(Filter(among=wanted.keys, among_words=wanted.title))
         shown = len(self._session.view)
         words = (
