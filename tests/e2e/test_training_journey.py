@@ -158,7 +158,7 @@ def test_label_train_leave_come_back_stop_resume_finish(demo: Path) -> None:
 
 def test_a_short_run_finishes_under_an_app_at_80x24(demo: Path) -> None:
     with open_app(demo, columns=80, rows=24) as app:
-        app.wait_for(f"{COUNT - LEFT} labelle")  # a first hint takes the rest of the line
+        app.wait_for(f"{COUNT - LEFT} label")  # a first hint takes up most of the line
         app.press("C-t")
         app.wait_for("Train on demo", "to train")
         fill_in(app, 2)
