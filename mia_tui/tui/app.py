@@ -66,7 +66,7 @@ class MiaApp(FaultKeeper[int], inherit_bindings=False):
         self._dataset, self._preload = dataset, preload
         self._controller: LabelController | None = None
         self._read_messages = ReadMessages(self)
-        self._key_turns = KeySerializer(self, super().on_event)
+        self._key_serializer = KeySerializer(self, super().on_event)
         type(self).NOTIFICATION_TIMEOUT = context.user.toast_s
         self.use_command_palette = True
 
@@ -92,7 +92,7 @@ class MiaApp(FaultKeeper[int], inherit_bindings=False):
             return
         if isinstance(event, events.Key):
             self._read_messages.pressed(event.key)
-        await self._key_turns.take(event)
+        await self._key_serializer.take(event)
 
     def on_home_screen_opened(self, event: "HomeScreen.Opened") -> None:
         self.open_dataset(event.dataset, event.state)
@@ -147,7 +147,7 @@ class MiaApp(FaultKeeper[int], inherit_bindings=False):
             if isinstance(screen, LabelScreen):
                 screen.leave()
                 if screen.controller.owes_fingerprints:
-                    screen.say("Closing, once the last labelled images are read.")
+                    screen.say("Closing as soon as the last labelled images are read.")
                     screen.show()
                 await finish_fingerprints(screen.controller)
         if self.flow_control.busy:  # an answer that comes after the end would be typed into the shell

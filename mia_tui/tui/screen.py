@@ -149,7 +149,7 @@ class KeyedScreen(CoveredScreen[Result]):
 
         Commands that wait are dropped: keys behind the one that opened the screen were not meant for this one.
         """
-        self.queue.forget_waiting()
+        self.queue.drop_waiting()
         return await self.app.push_screen_wait(screen)
 
     async def confirm(self, title: str, text: str, *, no: str, yes: str, letters: bool = True) -> bool:
@@ -193,9 +193,9 @@ class KeyedScreen(CoveredScreen[Result]):
 
     # In the background
 
-    def beside(self, work: Command) -> None:
+    def run_in_background(self, work: Command) -> None:
         """Do something in the background; it continues when the screen is left."""
-        self.app.run_worker(work(), group="beside")
+        self.app.run_worker(work(), group="background")
 
     def post_from_thread(self, message: Message) -> None:
         """Post a message from a thread, unless the screen was closed meanwhile."""
@@ -207,11 +207,11 @@ class KeyedModal(ModalScreen[Answer], inherit_bindings=False):
     """A dialog or the like over a screen, with the user's keys in force.
 
     Attributes:
-        KEYS: Its name in `SCOPES`.
+        SCOPE: Its name in `SCOPES`.
         by_name: What its keys do, by the id of the action; other keys of the table do nothing here.
     """
 
-    KEYS: ClassVar[str] = "dialog"
+    SCOPE: ClassVar[str] = "dialog"
     # Textual's own, without Tab: nobody should leave the line they type in by mistake.
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+c,super+c", "screen.copy_text", show=False)]
 
@@ -222,7 +222,7 @@ class KeyedModal(ModalScreen[Answer], inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Textual calls the method of a subclass, too."""
-        self._commands_by_key = commands_by_key(keys_of(self.KEYS, self._wanted), only=self.by_name)
+        self._commands_by_key = commands_by_key(keys_of(self.SCOPE, self._wanted), only=self.by_name)
 
     def on_key(self, event: events.Key) -> None:
         self.run_key(event)
@@ -241,9 +241,9 @@ class KeyedModal(ModalScreen[Answer], inherit_bindings=False):
         self.by_name[command]()
         return True
 
-    def in_words(self, words: str) -> str:
-        """Replace ids of commands in braces by their keys, as in `{ok} takes it`."""
-        for name, keys in keys_of(self.KEYS, self._wanted).items():
+    def with_keys(self, words: str) -> str:
+        """Replace ids of commands in braces by their keys, as in `{ok} confirms`."""
+        for name, keys in keys_of(self.SCOPE, self._wanted).items():
             words = words.replace(f"{{{name}}}", shown_key(keys[0]) if keys else "no key")
         return words[:1].upper() + words[1:]
 

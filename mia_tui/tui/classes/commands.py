@@ -8,7 +8,7 @@ asked again with the reason and the text that was typed.
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from textual.screen import ModalScreen
 
@@ -19,8 +19,9 @@ from mia_tui.text import counted, name_some, printable
 from mia_tui.tui.classes import choosing
 from mia_tui.tui.dialogs import TextDialog
 from mia_tui.tui.keys.command_queue import Command
-from mia_tui.tui.label.commands import AskingScreen, step_back
+from mia_tui.tui.label.commands import step_back
 from mia_tui.tui.labelling.controller import LabelController
+from mia_tui.tui.screen import KeyedScreen
 from mia_tui.tui.widgets.ink import Ink
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 
 async def add_classes(
-    controller: LabelController, screen: AskingScreen, title: str, hint: str
+    controller: LabelController, screen: KeyedScreen[Any], title: str, hint: str
 ) -> list[ImageClass]:
     """Ask for names with commas between them, until they are accepted or the person cancels.
 

@@ -109,8 +109,6 @@ class GridCommands(SessionCommands):
             "open": self._open,
             "leave": self._leave,
             "grid": self._back,
-            "classes": screen.show_classes,
-            "help": screen.show_help,
             "zoom_in": partial(self._resize, 1),
             "zoom_out": partial(self._resize, -1),
         }

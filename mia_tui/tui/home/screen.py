@@ -64,8 +64,6 @@ class HomeScreen(KeyedScreen[None]):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        opens = self.key("open")
-        self._welcome = f"Type the folder of the images or choose it in the list; {opens} opens it."
         self._key_line = KeyLine(context.ink, key_hints(self.SCOPE, context.user.keys))
         self._at_once: dict[str, Callable[[], None]] = {
             "open": self._open,

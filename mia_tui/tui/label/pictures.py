@@ -35,7 +35,7 @@ class Pictures:
         view: Where pictures are shown.
         screen: The screen.
         painted: Called when a picture is painted, or a card that says why there is none.
-        preload: What was read alresult.
+        preload: What was read already.
     """
 
     def __init__(

@@ -170,7 +170,7 @@ class CheckScreen(KeyedModal[RunDir | None]):
         self._body.update(words)
         if not self._is_starting:
             skips = "{ok} starts without waiting, " if self._prepared is not None else ""
-            self._hint.update(self.in_words(f"{skips}{{cancel}} goes back to the form."))
+            self._hint.update(self.with_keys(f"{skips}{{cancel}} goes back to the form."))
 
     def _show(self, prepared: Prepared, checked: CheckResult) -> None:
         ink = self._ink
@@ -189,12 +189,12 @@ class CheckScreen(KeyedModal[RunDir | None]):
             self._say_keys()
 
     def _say_keys(self) -> None:
-        self._hint.update(self.in_words(f"{{ok}} starts{self._anyway}, {{cancel}} goes back to the form."))
+        self._hint.update(self.with_keys(f"{{ok}} starts{self._anyway}, {{cancel}} goes back to the form."))
 
     def _fail(self, error: MiaError) -> None:
         self._has_failed = True
         self._body.update(Text(self._ink.shown(in_words(error)), style=self._ink.fault()))
-        self._hint.update(self.in_words("{cancel} goes back to the form; nothing there is lost."))
+        self._hint.update(self.with_keys("{cancel} goes back to the form; nothing there is lost."))
 
 
 def start_run(prepared: Prepared, *, after: RunDir | None = None) -> RunDir:

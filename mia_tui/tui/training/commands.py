@@ -82,7 +82,7 @@ class TrainCommands:
             view.move(1)
 
     async def _choose(self, begun: str) -> str | None:
-        from mia_tui.tui.training import pickers as pickers
+        from mia_tui.tui.training import pickers
 
         screen, view = self._screen, self._view
         ink, config = screen.context.ink, view.form.values

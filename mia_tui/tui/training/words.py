@@ -88,7 +88,7 @@ def _wrapped(text: str, width: int, ink: Ink) -> list[str]:
     return [piece for line in lines for piece in chop_cells(line, width)]
 
 
-_MILLION, _BILLION = 1e6, 1e9
+_MILLION = 1e6
 
 
 def help_of(field: Field) -> str:
