@@ -27,7 +27,7 @@ from mia_tui.tui.labelling.idle_tasks import finish_fingerprints
 from mia_tui.tui.pictures.preload import Preload
 from mia_tui.tui.read_messages import ReadMessages
 from mia_tui.tui.screen import KeyedScreen
-from mia_tui.tui.textual_private import FaultKeeper, SmallPalette
+from mia_tui.tui.textual_private import FaultKeepingApp, SmallPalette
 
 if TYPE_CHECKING:
     from mia_tui.tui.home.screen import HomeScreen
@@ -42,7 +42,7 @@ _WRITING_S = 5.0
 _ANSWER_S = 0.25
 
 
-class MiaApp(FaultKeeper[int], inherit_bindings=False):
+class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
     """The whole app.
 
     Args:

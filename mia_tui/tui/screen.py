@@ -10,6 +10,7 @@ from typing import ClassVar, Protocol, TypeVar
 from textual import events, on
 from textual.binding import Binding, BindingType
 from textual.message import Message
+from textual.notifications import SeverityLevel
 from textual.screen import ModalScreen, Screen
 
 from mia_tui.errors import MiaError
@@ -137,7 +138,7 @@ class KeyedScreen(CoveredScreen[Result]):
 
     def say_failed(self, message: str) -> None:
         """Show why a command failed."""
-        self.say_error(message)
+        self.show_error(message)
 
     def show(self) -> None:
         """Paint what has changed."""
@@ -172,23 +173,20 @@ class KeyedScreen(CoveredScreen[Result]):
 
         await self.ask(HelpScreen(self.context, self.SCOPE))
 
-    def tell(self, message: str, *, warning: bool = False) -> None:
-        """Show a message over the screen for some seconds."""
-        self.app.notify(self.context.ink.shown(message), severity="warning" if warning else "information")
+    def show_message(self, message: str, *, warning: bool = False, long: bool = False) -> None:
+        """Show a message over the screen for some seconds; `long` for twice as many."""
+        severity: SeverityLevel = "warning" if warning else "information"
+        self._notify(message, severity, long=long)
 
-    def warn(self, message: MiaError | str) -> None:
-        """Show a warning for twice as long."""
-        self._tell_long(str(message), is_error=False)
+    def show_error(self, error: MiaError | str) -> None:
+        """Show an error over the screen, for twice as long as other messages."""
+        self._notify(str(error), "error", long=True)
 
-    def say_error(self, error: MiaError | str) -> None:
-        """Show an error for twice as long."""
-        self._tell_long(str(error), is_error=True)
-
-    def _tell_long(self, message: str, *, is_error: bool) -> None:
+    def _notify(self, message: str, severity: SeverityLevel, *, long: bool) -> None:
         self.app.notify(
             self.context.ink.shown(message),
-            severity="error" if is_error else "warning",
-            timeout=2 * self.context.user.toast_s,
+            severity=severity,
+            timeout=(2 if long else 1) * self.context.user.toast_s,
         )
 
     # In the background

@@ -59,7 +59,7 @@ class SequenceParser(XTermParser):
 # The terminal
 
 
-class TerminalLease(LinuxDriver):
+class TextualDriver(LinuxDriver):
     """Textual's driver, which can be asked how far it has got in taking the terminal."""
 
     def write_through(self, file: Any) -> None:
@@ -100,7 +100,7 @@ class TerminalLease(LinuxDriver):
 # Faults
 
 
-class FaultKeeper(App[ReturnType], inherit_bindings=False):
+class FaultKeepingApp(App[ReturnType], inherit_bindings=False):
     """An app whose first fault ends it and is kept for whoever started it (Textual prints the traceback)."""
 
     @property
@@ -218,7 +218,7 @@ def lines_of(
     return [line.crop(crop.x, crop.right) for line in lines[crop.y : crop.bottom]]
 
 
-class LateStrip(Strip):
+class LazyStrip(Strip):
     """A line whose segments are made only where Textual asks for them; it has them in a slot that is read everywhere.
 
     Args:

@@ -20,7 +20,7 @@ from textual.widgets import Static
 from tui_support import run, running
 
 from mia_tui.tui import textual_private as private
-from mia_tui.tui.textual_private import SEEN_IN, CoveredScreen, FaultKeeper, LateStrip, SequenceParser
+from mia_tui.tui.textual_private import SEEN_IN, CoveredScreen, FaultKeepingApp, LazyStrip, SequenceParser
 
 ROOT = Path(__file__).parents[2]
 
@@ -54,7 +54,7 @@ def test_the_parser_tells_a_sequence_that_goes_on_from_one_it_knows() -> None:
     assert [event.key for event in torn.feed("x") if isinstance(event, events.Key)] == ["x"]
 
 
-class Lease(private.TerminalLease):
+class Lease(private.TextualDriver):
     """Reads nothing until it is to end."""
 
     continued = 0
@@ -100,7 +100,7 @@ def test_the_driver_tells_how_far_it_has_taken_the_terminal(
     asyncio.run(test())
 
 
-class Faulty(FaultKeeper[int]):
+class Faulty(FaultKeepingApp[int]):
     """Ends by a fault in a worker."""
 
     def on_mount(self) -> None:
@@ -123,7 +123,7 @@ def test_a_fault_ends_the_app_and_is_kept_as_it_was_raised() -> None:
 
 def test_what_is_written_to_the_terminal_goes_through_the_driver(monkeypatch: pytest.MonkeyPatch) -> None:
     async def test() -> None:
-        app, written = FaultKeeper[int](), []
+        app, written = FaultKeepingApp[int](), []
         app.write_terminal("before it has begun")
         async with running(app):
             monkeypatch.setattr(
@@ -255,7 +255,7 @@ def test_what_is_to_be_painted_is_told_once_by_line_and_columns() -> None:
     run(test())
 
 
-class Late(LateStrip):
+class Late(LazyStrip):
     """Counts how often its segments are made."""
 
     made = 0

@@ -164,7 +164,7 @@ class GridScreen(SessionScreen[bool]):
         if not self.is_current or not self._grid.size.width:
             return
         for warning in self.controller.warnings():
-            self.tell(warning, warning=True)
+            self.show_message(warning, warning=True)
         self._grid.update()
         self._class_bar.show(
             self.session.classes, self.session.counts.by_class, self.session.current_class, auto=False

@@ -94,7 +94,7 @@ class Pictures:
         if not self._view.size:  # not laid out yet
             return
         ahead = tuple(session.listing.key(other) for other in session.neighbours(_AHEAD, _BEHIND))
-        self._scheduler.show(DisplayTarget(key, self._view_settings.look, self._view.panel, ahead))
+        self._scheduler.show(DisplayTarget(key, self._view_settings.display, self._view.panel, ahead))
 
     def show_card(self, *lines: str) -> None:
         """Say something instead of an image."""

@@ -214,7 +214,7 @@ class LabelScreen(SessionScreen[None]):
         if self._saving and self.queue.idle:  # not at once, since the next key may follow soon
             later(_STILL_SAVING_S, self._stop_saying)
         for warning in self.controller.warnings():
-            self.tell(warning, warning=True)
+            self.show_message(warning, warning=True)
         self.show()
 
     def command_is_slow(self, waiting: int) -> None:
@@ -232,7 +232,7 @@ class LabelScreen(SessionScreen[None]):
         try:
             await self.controller.load()
         except MiaError as error:
-            self.say_error(error)
+            self.show_error(error)
         if len(self.session.listing):
             self._bookmark.go_back()
         self.lay_out()

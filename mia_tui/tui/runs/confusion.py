@@ -205,9 +205,9 @@ class ConfusionMatrix(Widget, can_focus=False):
             if row == self.row and column == self.column
             else f"{text:>{self._cell}}"
         )
-        return Segment(text, self._look(count, row, column))
+        return Segment(text, self._cell_style(count, row, column))
 
-    def _look(self, count: int, row: int, column: int) -> Style:
+    def _cell_style(self, count: int, row: int, column: int) -> Style:
         if row == self.row and column == self.column:
             return Style(reverse=True, bold=True)
         if not count:

@@ -33,12 +33,12 @@ class RunActions:
 
     Args:
         screen: Asks, and shows what is said.
-        place: The dataset.
+        opened: The dataset.
         context: What screens share.
     """
 
-    def __init__(self, screen: "RunScreen | RunsScreen", place: OpenDataset, context: Context) -> None:
-        self._screen, self._place, self._context = screen, place, context
+    def __init__(self, screen: "RunScreen | RunsScreen", opened: OpenDataset, context: Context) -> None:
+        self._screen, self._opened, self._context = screen, opened, context
 
     # Stopping and resuming
 
@@ -50,7 +50,7 @@ class RunActions:
             saved: Since when its work would be lost by a kill, in words.
         """
         result = await asyncio.to_thread(request_stop, run)
-        self._screen.look_now()
+        self._screen.poll_now()
         if not result.may_kill:
             later = f" If it does not, {self._screen.key('stop')} again after {KILL_AFTER_S:.0f} s offers to kill it."
             self._screen.say(stop_sentence(run, result) + (later if result.signalled else ""))
@@ -66,7 +66,7 @@ class RunActions:
             self._screen.say(f"Killed. {self._screen.key('resume')} resumes it from its last checkpoint.")
         else:
             self._screen.say("It is still saving and stopping.")
-        self._screen.look_now()
+        self._screen.poll_now()
 
     async def resume(self, run: RunDir, *, after: RunDir | None = None) -> None:
         """Start a worker that continues a run, now or when another run has ended."""
@@ -81,12 +81,12 @@ class RunActions:
             return
         risk = await asyncio.to_thread(detach_risk)
         if risk is not None:
-            self._screen.warn(f"{risk.message} {risk.hint}")
+            self._screen.show_message(f"{risk.message} {risk.hint}", warning=True, long=True)
         self._screen.say(f"Starting {run.name}")
-        await asyncio.to_thread(resume_run, run, after=after, dataset=self._place.dataset)
+        await asyncio.to_thread(resume_run, run, after=after, dataset=self._opened.dataset)
         when = "" if after is None else f" when {after.name} has ended"
         self._screen.say(f"{run.name} continues with its settings{when}.")
-        self._screen.look_now()
+        self._screen.poll_now()
 
     # Training with a run's settings
 
@@ -94,7 +94,7 @@ class RunActions:
         """Show the form; the run that was started, if any."""
         from mia_tui.tui.training.screen import TrainScreen
 
-        return await self._screen.ask(TrainScreen(self._place, self._context, base=base, title=title))
+        return await self._screen.ask(TrainScreen(self._opened, self._context, base=base, title=title))
 
     async def train_again(self, run: RunDir) -> RunDir | None:
         """Train with the settings of a run on the labels of today."""
@@ -110,7 +110,7 @@ class RunActions:
 
     async def predict(self, run: RunDir) -> None:
         """Let the best weights of a run suggest a class for every image."""
-        process = await asyncio.to_thread(_start_predicting, run, self._place)
+        process = await asyncio.to_thread(_start_predicting, run, self._opened)
         self._screen.run_in_background(lambda: self._report_prediction(process))
 
     async def _report_prediction(self, process: "PredictionProcess") -> None:
@@ -125,7 +125,7 @@ class RunActions:
                         f"Predicting all images; this continues when you leave. {done:,} are done."
                     )
         except MiaError as error:
-            self._screen.say_error(error)
+            self._screen.show_error(error)
         else:
             self._screen.say("All images are predicted; the labelling screen shows the suggestions.")
 
@@ -154,10 +154,10 @@ class RunActions:
                 await asyncio.to_thread(delete_run, run)
             except MiaError as error:
                 failed = True
-                self._screen.say_error(error)
+                self._screen.show_error(error)
             else:
                 self._screen.say(f"{run.name} is deleted.")
-            self._screen.look_now()
+            self._screen.poll_now()
         if not failed:
             then()
 

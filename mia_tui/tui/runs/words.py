@@ -277,9 +277,9 @@ def _progress(title: str, share: float, words: str, columns: int, ink: Ink) -> l
     """
     room = max(4, min(40, columns - len(title) - len(words) - 4))
     bar = _bar(share, room, unicode=ink.unicode)
-    look = style(fg=_BAR_COLOUR) if ink.colours else None
+    bar_style = style(fg=_BAR_COLOUR) if ink.colours else None
     left, right = ("▕", "▏") if ink.unicode else ("[", "]")
-    return [(f"{title} {left}", None), (bar, look), (f"{right} {words}", None)]
+    return [(f"{title} {left}", None), (bar, bar_style), (f"{right} {words}", None)]
 
 
 def _bar(share: float, columns: int, *, unicode: bool) -> str:

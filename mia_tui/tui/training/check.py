@@ -102,7 +102,7 @@ class CheckScreen(KeyedModal[RunDir | None]):
     async def _check(self) -> None:
         try:
             prepared = self._prepared = await asyncio.to_thread(self._prepare)
-            checked = await asyncio.to_thread(self._look, prepared)
+            checked = await asyncio.to_thread(self._find_problems, prepared)
         except CheckStopped:
             return
         except MiaError as error:
@@ -136,12 +136,12 @@ class CheckScreen(KeyedModal[RunDir | None]):
 
     def _prepare(self) -> Prepared:
         return self._preparer.check(
-            self._config, self._given, self._command, progress=lambda done: self._told(0, done)
+            self._config, self._given, self._command, progress=lambda done: self._set_progress(0, done)
         )
 
-    def _look(self, prepared: Prepared) -> CheckResult:
+    def _find_problems(self, prepared: Prepared) -> CheckResult:
         others = without_label(prepared.dataset)
-        return check_start(prepared, others, told=self._told, should_stop=self._stop.is_set)
+        return check_start(prepared, others, told=self._set_progress, should_stop=self._stop.is_set)
 
     def _last_at_work(self) -> RunDir | None:
         """Asked when the person starts: that may be minutes after the check."""
@@ -153,7 +153,7 @@ class CheckScreen(KeyedModal[RunDir | None]):
         assert self._prepared is not None
         return start_run(self._preparer.keep_split(self._prepared), after=after)
 
-    def _told(self, done: int, total: int) -> None:
+    def _set_progress(self, done: int, total: int) -> None:
         self._done = (done, total)
 
     # Painting

@@ -7,9 +7,9 @@ from typing import Literal
 from mia_tui.config.fields import fields
 from mia_tui.text import counted
 from mia_tui.tui.training.form import Form, field_of, groups
-from mia_tui.tui.training.words import left_out, right_of
+from mia_tui.tui.training.words import empty_words, right_of
 
-Kind = Literal["text", "choice", "switch", "pick"]
+FieldKind = Literal["text", "choice", "switch", "pick"]
 
 LISTED = ("backbone", "weights", "class_weights", "device")
 """Texts that have a list to choose from."""
@@ -91,7 +91,7 @@ class FormLine:
     name: str
     title: str
     value: str
-    kind: Kind | Literal["fault"]
+    kind: FieldKind | Literal["fault"]
     instead: str = ""
     right: str = ""
     line: EditedLine | None = None
@@ -158,7 +158,7 @@ class FormView:
                 lines.append(FormLine(name, faults[name], "", "fault"))
         return lines, cursor
 
-    def kind(self, name: str) -> Kind:
+    def kind(self, name: str) -> FieldKind:
         """What keys do in a field."""
         kind = field_of(name).kind
         if kind == "choice" or kind == "switch":
@@ -249,7 +249,7 @@ class FormView:
             field_of(name).title,
             form.text(name),
             self.kind(name),
-            instead=left_out(name, form.values),
+            instead=empty_words(name, form.values),
             right=right_of(name),
             line=self.line if name == self.name else None,
             is_changed=form.is_changed(name),

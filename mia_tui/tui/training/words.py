@@ -98,7 +98,7 @@ def help_of(field: Field) -> str:
     return field.description + (f" [{words}]" if words else "")
 
 
-def left_out(name: str, config: TrainConfig) -> str:
+def empty_words(name: str, config: TrainConfig) -> str:
     """What an empty field means, shown in it; "" where no words are needed."""
     own = OPTIMIZERS[config.optimizer]
     return {

@@ -6,7 +6,7 @@ are function keys, ctrl and punctuation.
 
 from mia_tui.tui.keys.tables.model import Action, make_scope
 
-_LABEL, _MOVE, _MARK, _LOOK, _APP = "Labelling", "Moving", "Marks and lists", "Looking", "The app"
+_LABEL, _MOVE, _MARK, _VIEW, _APP = "Labelling", "Moving", "Marks and lists", "Looking", "The app"
 
 _ACTIONS: tuple[Action, ...] = (
     Action("assign", ("f1", "="), "Assign", "Give this image the current class.", _LABEL),
@@ -93,34 +93,34 @@ _ACTIONS: tuple[Action, ...] = (
         _MARK,
         opens=True,
     ),
-    Action("zoom_in", ("+",), "Zoom in", "Enlarge the image, up to single pixels.", _LOOK),
-    Action("zoom_out", ("-",), "Zoom out", "Show it smaller again.", _LOOK),
-    Action("pan_left", ("shift+left", "ctrl+left"), "Pan left", "Move over the enlarged image.", _LOOK),
-    Action("pan_right", ("shift+right", "ctrl+right"), "Pan right", "Move over the enlarged image.", _LOOK),
-    Action("pan_up", ("shift+up", "ctrl+up"), "Pan up", "Move over the enlarged image.", _LOOK),
-    Action("pan_down", ("shift+down", "ctrl+down"), "Pan down", "Move over the enlarged image.", _LOOK),
-    Action("brighter", (">",), "Brighter", "Show the image brighter; the file stays as it is.", _LOOK),
-    Action("darker", ("<",), "Darker", "Show the image darker.", _LOOK),
-    Action("more_contrast", ("}",), "More contrast", "Show more contrast.", _LOOK),
-    Action("less_contrast", ("{",), "Less contrast", "Show less contrast.", _LOOK),
+    Action("zoom_in", ("+",), "Zoom in", "Enlarge the image, up to single pixels.", _VIEW),
+    Action("zoom_out", ("-",), "Zoom out", "Show it smaller again.", _VIEW),
+    Action("pan_left", ("shift+left", "ctrl+left"), "Pan left", "Move over the enlarged image.", _VIEW),
+    Action("pan_right", ("shift+right", "ctrl+right"), "Pan right", "Move over the enlarged image.", _VIEW),
+    Action("pan_up", ("shift+up", "ctrl+up"), "Pan up", "Move over the enlarged image.", _VIEW),
+    Action("pan_down", ("shift+down", "ctrl+down"), "Pan down", "Move over the enlarged image.", _VIEW),
+    Action("brighter", (">",), "Brighter", "Show the image brighter; the file stays as it is.", _VIEW),
+    Action("darker", ("<",), "Darker", "Show the image darker.", _VIEW),
+    Action("more_contrast", ("}",), "More contrast", "Show more contrast.", _VIEW),
+    Action("less_contrast", ("{",), "Less contrast", "Show less contrast.", _VIEW),
     Action(
         "window",
         ("%",),
         "Percentile window",
         "Stretch the tones between two percentiles; again: wider.",
-        _LOOK,
+        _VIEW,
     ),
-    Action("invert", ("~",), "Invert", "Show dark as bright.", _LOOK),
-    Action("channel", ("|",), "Channel", "Show red, green or blue alone, then all again.", _LOOK),
-    Action("frame_next", ("]",), "Frame on", "Go to the next frame of a stack.", _LOOK),
-    Action("frame_previous", ("[",), "Frame back", "Go to the frame before.", _LOOK),
-    Action("reset_look", ("*",), "Reset view", "Show the image as it is.", _LOOK),
+    Action("invert", ("~",), "Invert", "Show dark as bright.", _VIEW),
+    Action("channel", ("|",), "Channel", "Show red, green or blue alone, then all again.", _VIEW),
+    Action("frame_next", ("]",), "Frame on", "Go to the next frame of a stack.", _VIEW),
+    Action("frame_previous", ("[",), "Frame back", "Go to the frame before.", _VIEW),
+    Action("reset_look", ("*",), "Reset view", "Show the image as it is.", _VIEW),
     Action(
         "keep_look",
         ("&",),
         "Keep view",
         "Keep zoom and tones for the next image, or reset them for each.",
-        _LOOK,
+        _VIEW,
     ),
     Action("train", ("ctrl+t",), "Train", "Train a network on the labels.", _APP, opens=True),
     Action(
