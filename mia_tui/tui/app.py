@@ -51,7 +51,7 @@ class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
         preload: What has been read of it already.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = []  # each screen handles its keys, with the user's in force
+    BINDINGS: ClassVar[list[BindingType]] = []  # each screen handles its keys, with the user's settings
     TITLE = "mia-tui"
     CSS_PATH = "app.tcss"
     ENABLE_COMMAND_PALETTE = False  # by a fixed key, that is

@@ -60,7 +60,7 @@ class SequenceParser(XTermParser):
 
 
 class TextualDriver(LinuxDriver):
-    """Textual's driver, which can be asked how far it has got in taking the terminal."""
+    """Textual's driver, which can be asked whether it has taken the terminal and reads keys."""
 
     def write_through(self, file: Any) -> None:
         """Have Textual's writer thread write to this; it needs a file even where nothing is written through it."""
@@ -82,11 +82,11 @@ class TextualDriver(LinuxDriver):
         return self._key_thread is not None and self._key_thread.is_alive()
 
     def tell_resumed(self) -> None:
-        """Tell the app that it goes on, once the terminal is taken again."""
+        """Have the app told that it continues, once the terminal is taken again."""
         self._must_signal_resume = True
 
     def was_continued(self) -> None:
-        """Go on after a stop by a signal."""
+        """Continue after a stop by a signal."""
         super()._sigcont_application()
 
     def _sigcont_application(self, *_: object) -> None:

@@ -360,11 +360,11 @@ def test_a_live_run_lets_the_new_one_queue_behind_it(discs: Path, monkeypatch: p
             await press(pilot, "f5")
             await settle(pilot)
             await press(pilot, "enter")
-            await wait_until(pilot, lambda: "When?" in text(pilot))
+            await wait_until(pilot, lambda: "When should it start?" in text(pilot))
             await press(pilot, "escape")
             assert "Checked all" in text(pilot)
             await press(pilot, "enter")
-            await wait_until(pilot, lambda: "When?" in text(pilot))
+            await wait_until(pilot, lambda: "When should it start?" in text(pilot))
             assert f"After {first.name}" in text(pilot)
             await pilot.press("enter")
             await wait_until(pilot, lambda: pilot.app.ended)  # type: ignore[attr-defined]

@@ -23,7 +23,7 @@ _POLL_S = 0.005
 _LONGEST_S = 0.5
 """Keys wait so long at most: the callback is lost if its widget is removed."""
 MOST_WAITING = 1_000
-"""About 5 s of work, and more than anybody types ahead: the rest is a cat on the keyboard, or noise on the line."""
+"""About 5 s of work, and more than anybody types ahead: more come from a cat on the keyboard or a noisy line."""
 
 
 class KeySerializer:

@@ -2,8 +2,7 @@
 
 The controller knows no screen. Whatever is written goes through the store
 thread; what comes back from the history, our own changes and those of others,
-is applied to the session. So a screen shows what is in labels.db, never what
-ought to be there.
+is applied to the session. So a screen always shows what is in labels.db.
 
 Many changes are applied in steps, and between two steps keys are handled.
 """
@@ -45,7 +44,7 @@ class LastSave:
 
 
 class LabelController:
-    """One dataset in front of one person.
+    """One dataset that one person labels.
 
     Args:
         dataset: Folder of images.
@@ -309,7 +308,7 @@ class LabelController:
 
         Args:
             changes: Oldest first.
-            from_outside: Whether another program wrote all of it, whoever used that.
+            from_outside: Whether another program wrote all of it, whoever used it.
         """
         steps = self.session.apply_in_steps(changes)
         while True:

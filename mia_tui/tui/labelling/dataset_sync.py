@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from mia_tui.tui.label.screen import LabelScreen
 
 _ABOUT_FOLDERS = (
-    "The folders look like classes: {}.\n\nIf you use them, every image gets the label of its folder; you can "
+    "The folders look like classes: {}.\n\nIf you use them, every image gets the class of its folder; you can "
     "correct the labels, and undo all of it in one step."
 )
 
@@ -186,7 +186,7 @@ class DatasetSync:
         try:
             if not self._unwritable:
                 notes, moved = await follow_files(self._controller, found, self._screen.key("unlink"))
-        except MiaError as error:  # labels and suggestions can be looked at even if nothing can be written
+        except MiaError as error:  # labels and suggestions can be shown even if nothing can be written
             self._screen.show_error(error)
         if self.opened and (not moved or max(came, gone) > moved):  # what was moved is neither new nor gone
             self._screen.show_message(_difference(max(came - moved, 0), max(gone - moved, 0)))

@@ -77,7 +77,7 @@ class RunActions:
             )
             return
         if status in LIVE:
-            self._screen.say(f"The run {run.name} is being worked on.")
+            self._screen.say(f"The run {run.name} is {status} already.")
             return
         risk = await asyncio.to_thread(detach_risk)
         if risk is not None:
@@ -206,7 +206,7 @@ def _delete_text(runs: Sequence[RunDir], size: int, live: Sequence[RunDir]) -> s
     if live:
         names = name_some(run.name for run in live)
         at_work = "It is" if len(runs) == 1 else f"{names} {'is' if len(live) == 1 else 'are'}"
-        text = f"{at_work} at work and will be stopped first. {text}"
+        text = f"{at_work} in progress and will be stopped first. {text}"
     if len(runs) > 1:
         text = f"{counted(len(runs), 'run')}: {name_some(run.name for run in runs)}. {text}"
     return text

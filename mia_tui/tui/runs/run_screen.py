@@ -97,7 +97,7 @@ class RunScreen(KeyedScreen[OpenImages | None]):
         return self._snapshot is not None
 
     def say(self, message: str) -> None:
-        if not self.is_running:  # the screen was left while a prediction or a deletion was still at work
+        if not self.is_running:  # the screen was left while a prediction or a deletion was still running
             return
         self._message = message
         self._show_message()
@@ -115,7 +115,7 @@ class RunScreen(KeyedScreen[OpenImages | None]):
         self._follow.close()
         self.dismiss(images)
 
-    # What comes from outside
+    # Messages
 
     @on(RunChanged)
     def _take(self, event: RunChanged) -> None:

@@ -104,7 +104,7 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
     # For the commands
 
     def say(self, message: str) -> None:
-        if self.is_running:  # it may have been left while a prediction or a deletion was still at work
+        if self.is_running:  # it may have been left while a prediction or a deletion was still running
             self._message.update(self._ink.shown(message))
 
     def say_failed(self, message: str) -> None:
@@ -117,7 +117,7 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
     def page(self) -> int:
         return self._table.page
 
-    # What comes from outside
+    # Messages
 
     def do_command(self, command: str) -> None:
         moves = self.commands.moves()
@@ -288,7 +288,7 @@ class RunTableCommands:
         elif row.status not in RESUMABLE:
             await self._again()  # the form asks whether it is to wait
         elif ahead is None:
-            self._screen.say("No other run is at work: resume it instead.")
+            self._screen.say(f"No other run is in progress; {self._screen.key('resume')} resumes this one.")
         else:
             await self.actions.resume(row.run, after=ahead)
 

@@ -30,7 +30,7 @@ def status_words(snapshot: RunSnapshot) -> str:
 
 
 def is_bad(snapshot: RunSnapshot) -> bool:
-    """Whether a person should look at the state of the run."""
+    """Whether the state of the run needs attention."""
     return snapshot.is_gone or snapshot.status in ("lost", "failed", "unknown")
 
 
@@ -62,7 +62,7 @@ def _at_work(snapshot: RunSnapshot) -> str:
     state = snapshot.state
     if snapshot.status == "unknown":
         host = f" on {printable(state.started.host)}" if state.started is not None else ""
-        return f"Its worker{host} has been silent for more than 2 minutes; it cannot be seen from here if it lives."
+        return f"Its worker{host} has been silent for more than 2 minutes; it may be alive."
     if snapshot.status == "starting" or state.phase is None:
         return "A worker is starting."
     if state.phase == "importing":
@@ -245,7 +245,7 @@ def messages_text(snapshot: RunSnapshot) -> str:
             f"Attempt {state.attempt} ran as process {state.started.pid} on {printable(state.started.host)}, "
             f"{printable(state.started.device)}; {versions or 'versions unknown'}."
         )
-    return "\n\n".join(blocks) or "Nothing to tell."
+    return "\n\n".join(blocks) or "There are no messages."
 
 
 def message_count(snapshot: RunSnapshot) -> int:

@@ -1,4 +1,4 @@
-"""The check before a training: what would hurt it is listed, and the person starts it anyway or goes back."""
+"""The check before a training: problems are listed, and the person starts it anyway or goes back."""
 
 import asyncio
 import threading
@@ -115,8 +115,8 @@ class CheckScreen(KeyedModal[RunDir | None]):
         after, ahead = None, await asyncio.to_thread(self._last_at_work)
         if ahead is not None:
             answers = [(f"After {printable(ahead.name)}", "after"), ("Start now", "now")]
-            text = "A run of this dataset is running. Two at once slow each other down."
-            answer = await self.app.push_screen_wait(Question("When?", text, answers))
+            text = "Another run of this dataset is in progress. Two at once slow each other down."
+            answer = await self.app.push_screen_wait(Question("When should it start?", text, answers))
             if answer is None:
                 self._is_starting = False
                 self._say_keys()

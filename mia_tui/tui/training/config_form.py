@@ -34,7 +34,7 @@ class ConfigForm(LineList[FormLine]):
         return item.kind != "fault"
 
     def on_click(self, event: events.Click) -> None:
-        event.prevent_default()  # else the list says so in its own way, too
+        event.prevent_default()  # else the list posts its own message, too
         line = self._line_at(event.y)
         if line is not None and self.can_pick(self._items[line]):
             on_value = event.x > self._items[line].title_width + 2

@@ -19,7 +19,7 @@ _CLOSED = ("backbone",)  # of those, typing opens the list
 
 @dataclass(frozen=True)
 class EditedLine:
-    """A line of text being edited: what keys do to it. How it looks is the business of the widget.
+    """A line of text being edited, and what keys do to it; the widget draws it.
 
     Attributes:
         caret: Between characters, from 0; what is typed goes there.
@@ -206,7 +206,7 @@ class FormView:
         return True
 
     def press(self, key: str) -> bool:
-        """Obey an editing key; left and right also change a choice. False if the key does nothing here."""
+        """Apply an editing key; left and right also change a choice. False if the key does nothing here."""
         if self.line is None:
             if key in ("left", "right") and self.kind(self.name) != "pick":
                 self.change(1 if key == "right" else -1)

@@ -133,7 +133,7 @@ class PreviewPane(Vertical):
             return
         self._wanted = wanted
         if not self._previewer.is_ready:
-            self._say("Loading torch: some seconds")
+            self._say("Loading torch, which takes some seconds")
         width, _ = panel.box_px
         self._previewer.want(self._config, self._opened.dataset, chosen, min(_MOST_TILE_PX, width // COLUMNS))
 
@@ -166,7 +166,7 @@ class PreviewPane(Vertical):
         if self._sheet is not None:
             self._draw()
         elif self._words:
-            self._say(self._words)  # what was said before there was room went nowhere
+            self._say(self._words)  # before this there were no columns for it
 
     def _draw(self) -> None:
         sheet, panel = self._sheet, self._image.panel
@@ -194,7 +194,7 @@ class PreviewPane(Vertical):
             self._caption.update(self._ink.shown(text))
 
     def _post_from_thread(self, message: Message) -> None:
-        """From a thread; after the pane has gone there is nobody to tell."""
+        """Post a message from a thread, unless the pane was closed meanwhile."""
         if self.is_running:
             self.post_message(message)
 
@@ -271,7 +271,7 @@ class Previewer:
             return
         assert self._process.stdin is not None
         request, self._request = self._request, None
-        with suppress(OSError):  # it has ended; the reading thread tells
+        with suppress(OSError):  # it has ended; the reading thread reports that
             self._process.stdin.write(encode_line(request))
             self._process.stdin.flush()
             self._asked = request.number

@@ -6,7 +6,7 @@ are function keys, ctrl and punctuation.
 
 from mia_tui.tui.keys.tables.model import Action, make_scope
 
-_LABEL, _MOVE, _MARK, _VIEW, _APP = "Labelling", "Moving", "Marks and lists", "Looking", "The app"
+_LABEL, _MOVE, _MARK, _VIEW, _APP = "Labelling", "Moving", "Marks and lists", "View", "The app"
 
 _ACTIONS: tuple[Action, ...] = (
     Action("assign", ("f1", "="), "Assign", "Give this image the current class.", _LABEL),
@@ -45,15 +45,15 @@ _ACTIONS: tuple[Action, ...] = (
     Action("pick", ("/",), "Find class", "Choose a class by typing a part of its name.", _LABEL, opens=True),
     Action("next", ("right", "down"), "Next", "Go to the next image.", _MOVE),
     Action("previous", ("left", "up"), "Previous", "Go to the previous image.", _MOVE),
-    Action("page_next", ("pagedown",), "Page on", "Go one page down the list.", _MOVE),
-    Action("page_previous", ("pageup",), "Page back", "Go one page up the list.", _MOVE),
+    Action("page_next", ("pagedown",), "Page down", "Go one page down the list.", _MOVE),
+    Action("page_previous", ("pageup",), "Page up", "Go one page up the list.", _MOVE),
     Action("first", ("home",), "First", "Go to the first image.", _MOVE),
     Action("last", ("end",), "Last", "Go to the last image.", _MOVE),
     Action("next_unlabelled", ("f3",), "Unlabelled", "Go to the next image without a label.", _MOVE),
     Action(
         "previous_unlabelled",
         ("ctrl+r",),
-        "Unlabelled before",
+        "Previous unlabelled",
         "Go to the previous image without a label.",
         _MOVE,
     ),
@@ -112,8 +112,8 @@ _ACTIONS: tuple[Action, ...] = (
     ),
     Action("invert", ("~",), "Invert", "Show dark as bright.", _VIEW),
     Action("channel", ("|",), "Channel", "Show red, green or blue alone, then all again.", _VIEW),
-    Action("frame_next", ("]",), "Frame on", "Go to the next frame of a stack.", _VIEW),
-    Action("frame_previous", ("[",), "Frame back", "Go to the frame before.", _VIEW),
+    Action("frame_next", ("]",), "Next frame", "Go to the next frame of a stack.", _VIEW),
+    Action("frame_previous", ("[",), "Previous frame", "Go to the previous frame of a stack.", _VIEW),
     Action("reset_look", ("*",), "Reset view", "Show the image as it is.", _VIEW),
     Action(
         "keep_look",

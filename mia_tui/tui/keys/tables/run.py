@@ -19,7 +19,7 @@ _ACTIONS: tuple[Action, ...] = (
     Action(
         "change",
         ("c",),
-        "Change, go on",
+        "Train on",
         "Train on from its best weights with other settings, as a new run.",
         _RUN,
     ),
@@ -31,7 +31,7 @@ _ACTIONS: tuple[Action, ...] = (
     Action("open", ("enter",), "Open images", "See the images of the class or cell under the cursor.", _RUN),
     *(Action(f"pane_{name}", (key,), title, help, _RUN) for name, key, title, help in _PANES),
     Action("pane_next", ("tab",), "Next page", "Go to the next of these six pages.", _RUN),
-    Action("pane_previous", ("shift+tab",), "Page before", "Go to the previous page.", _RUN),
+    Action("pane_previous", ("shift+tab",), "Previous page", "Go to the previous page.", _RUN),
     Action(
         "log_scale", ("l",), "Log scale", "Show losses on a logarithmic scale; again: a linear one.", _RUN
     ),

@@ -19,14 +19,14 @@ _ACTIONS: tuple[Action, ...] = (
     Action(
         "change",
         ("c",),
-        "Change, go on",
+        "Train on",
         "Train on from its best weights with other settings, as a new run.",
         _RUNS,
     ),
     Action(
         "again", ("a",), "Run again", "Train with its settings on the current labels, as a new run.", _RUNS
     ),
-    Action("queue", ("u",), "Queue", "Resume it, or run it again, when the running ones have ended.", _RUNS),
+    Action("queue", ("u",), "Queue", "Resume it, or run it again, when those in progress have ended.", _RUNS),
     Action("predict", ("p",), "Predict", "Let its best weights suggest a class for every image.", _RUNS),
     Action(
         "delete",
@@ -42,7 +42,7 @@ _ACTIONS: tuple[Action, ...] = (
     Action(
         "order", ("o", "f6"), "Sort", "Sort by start, state, network, epochs, best figure or time.", _RUNS
     ),
-    Action("filter", ("f", "f5"), "Filter", "Show only the runs in some state.", _RUNS),
+    Action("filter", ("f", "f5"), "Filter", "Show only the runs in one state.", _RUNS),
     Action("leave", ("escape",), "Back", "Remove all marks; without marks, go back.", _RUNS),
     Action("up", ("up",), "Up", "Go to the run above.", _RUNS),
     Action("down", ("down",), "Down", "Go to the run below.", _RUNS),
