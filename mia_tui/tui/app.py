@@ -146,7 +146,7 @@ class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
         for screen in self.screen_stack:
             if isinstance(screen, LabelScreen):
                 screen.leave()
-                if screen.controller.owes_fingerprints:
+                if screen.controller.needs_fingerprints:
                     screen.say("Closing as soon as the last labelled images are read.")
                     screen.show()
                 await finish_fingerprints(screen.controller)

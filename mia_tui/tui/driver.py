@@ -18,7 +18,7 @@ from mia_tui.tui.textual_private import TextualDriver
 if TYPE_CHECKING:
     from mia_tui.tui.app import MiaApp
 
-DEAF_S = 10.0
+LATE_ANSWER_S = 10.0
 """If the terminal has not answered, letters, digits and signs are ignored for so long."""
 
 _LAST_BYTES_S = 2.0
@@ -35,7 +35,7 @@ class TerminalDriver(TextualDriver):
         assert file is not None, "the command line has looked for a terminal"
         self._mia = app
         self._terminal_writer = TerminalWriter(file, self._report_gone)
-        self._deaf_until = time.monotonic() + DEAF_S
+        self._ignored_until = time.monotonic() + LATE_ANSWER_S
         self.write_through(file)
         self._loop_of_app = asyncio.get_running_loop()
         threading.Thread(target=self._watch, name="hang-up", daemon=True).start()
@@ -92,12 +92,12 @@ class TerminalDriver(TextualDriver):
             self._loop_of_app.call_soon_threadsafe(self._mia.flow_control.answered)
         elif isinstance(message, PictureMissing):
             self._loop_of_app.call_soon_threadsafe(self._mia.flow_control.on_refused, message.number)
-        elif not (self._is_deaf() and isinstance(message, events.Key) and message.is_printable):
+        elif not (self._ignores_text_keys() and isinstance(message, events.Key) and message.is_printable):
             super().process_message(message)
 
-    def _is_deaf(self) -> bool:
+    def _ignores_text_keys(self) -> bool:
         """Whether a late answer of the terminal may come, whose digits would label an image."""
-        return not self._mia.context.terminal.answered and time.monotonic() < self._deaf_until
+        return not self._mia.context.terminal.answered and time.monotonic() < self._ignored_until
 
     def close(self) -> None:
         super().close()

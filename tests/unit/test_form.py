@@ -179,7 +179,7 @@ def test_a_file_that_is_refused_leaves_the_form_as_it_was(tmp_path: Path) -> Non
 
 
 def test_settings_with_faults_are_not_saved(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="faults"):
+    with pytest.raises(ConfigError, match="errors"):
         typed(epochs="x").save(tmp_path / "bad.toml")
     assert not (tmp_path / "bad.toml").exists()
 

@@ -171,7 +171,7 @@ class LabelController:
         Raises:
             StoreError: If labels.db cannot be read.
         """
-        while not self._labelled and self.owes_fingerprints:
+        while not self._labelled and self.needs_fingerprints:
             after = self._searched_to
             found = await self.store_thread.read(partial(LabelStore.files_without_hash, after=after))
             paths, self._searched_to = found if found is not None else ([], None)
@@ -187,7 +187,7 @@ class LabelController:
         self._labelled |= dict.fromkeys(paths)
 
     @property
-    def owes_fingerprints(self) -> bool:
+    def needs_fingerprints(self) -> bool:
         """Whether there may be more files for `take_labelled` to return."""
         return bool(self._labelled) or (self._is_written and not self._has_searched)
 

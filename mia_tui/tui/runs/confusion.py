@@ -1,4 +1,4 @@
-"""Which classes a network confuses: figures of each class, the matrix, and the largest confusions as a list."""
+"""Which classes a network confuses: metrics of each class, the matrix, and the largest confusions as a list."""
 
 from dataclasses import dataclass
 
@@ -31,7 +31,7 @@ class ClassFigureTable(LineList[ClassFigures]):
         super().__init__(ink, self._draw_figures, heading=self._titles, id=id)
 
     def show_classes(self, report: ConfusionReport) -> None:
-        """Paint the figures of these classes."""
+        """Paint the metrics of these classes."""
         self.show(report.by_class, self.cursor or 0)
 
     def _titles(self, width: int) -> str:

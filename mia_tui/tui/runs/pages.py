@@ -310,7 +310,7 @@ def plots_of(state: RunState, *, log: bool) -> list[Plot]:
 
 
 def _over_epochs(rows: Sequence[EpochEnded], name: str) -> tuple[Curve, ...]:
-    """The curves of the validation and the training part, those of them that have the figure."""
+    """The curves of the validation and the training part, those of them that have the metric."""
     parts: dict[str, tuple[Stroke, list[Mapping[str, float]]]] = {
         "validation": ("line", [row.val or {} for row in rows]),
         "training": ("dashes", [row.train for row in rows]),

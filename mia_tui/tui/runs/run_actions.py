@@ -202,7 +202,7 @@ def _delete_title(runs: Sequence[RunDir]) -> str:
 def _delete_text(runs: Sequence[RunDir], size: int, live: Sequence[RunDir]) -> str:
     whose = "Its" if len(runs) == 1 else "Their"
     much = f" {size / _MB:,.1f} MB of" if size >= _MB / 10 else ""
-    text = f"{whose}{much} checkpoints, figures and logs cannot be brought back; labels and images stay."
+    text = f"{whose}{much} checkpoints, metrics and logs cannot be brought back; labels and images stay."
     if live:
         names = name_some(run.name for run in live)
         at_work = "It is" if len(runs) == 1 else f"{names} {'is' if len(live) == 1 else 'are'}"

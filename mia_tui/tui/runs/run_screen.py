@@ -1,4 +1,4 @@
-"""The screen of one run: what its worker is doing, its curves and figures, and the commands of its keys.
+"""The screen of one run: what its worker is doing, its curves and metrics, and the commands of its keys.
 
 `follow` reads the run in a thread. The sentences are in `words`, what the pages show is in `pages`, and what can be
 done with a run from here and from the table of runs is in `run_actions`.

@@ -1,4 +1,4 @@
-"""Runs as a table: state, network, epochs, figures, times; painted line by line, cheap for hundreds of runs."""
+"""Runs as a table: state, network, epochs, best metric, times; painted line by line, cheap for hundreds of runs."""
 
 from dataclasses import dataclass
 

@@ -35,7 +35,7 @@ class LiveRun:
         phase: What its worker is doing, or waits for; empty before it reports that.
         epoch: Epochs that are done.
         total_epochs: None before it has begun.
-        metric: The figure in `best`.
+        metric: The metric whose value `best` is.
         best: The best value so far; None before there is one.
     """
 

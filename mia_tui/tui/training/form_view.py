@@ -140,7 +140,7 @@ class FormView:
             names = self.names(section)
             wrong = sum(name in faults for name in names)
             changed = sum(self.form.is_changed(name) for name in names)
-            words = counted(wrong, "fault") if wrong else f"{changed} set" if changed else ""
+            words = counted(wrong, "error") if wrong else f"{changed} set" if changed else ""
             rows.append((section, words))
         return rows
 

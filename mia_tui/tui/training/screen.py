@@ -252,7 +252,7 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         view = self.view
         sections = view.sections()
         number = [name for name, _ in sections].index(view.section)
-        self._tabs.show([name if "fault" not in words else f"{name}!" for name, words in sections], number)
+        self._tabs.show([name if "error" not in words else f"{name}!" for name, words in sections], number)
         self._sections.show([Entry(name, words) for name, words in sections], number)
         self._form.show(*view.lines())
         state = state_words(view, self.estimate, self.key("start"))  # a long title is cut short for it

@@ -40,7 +40,7 @@ def state_words(view: "FormView", estimate: StartEstimate | None, key: str) -> s
     """
     faults = view.faults
     if faults:
-        return f"{counted(len(faults), 'fault')}: {key} shows the first"
+        return f"{counted(len(faults), 'error')}: {key} shows the first"
     if estimate is None:
         return ""
     if estimate.problem:

@@ -127,7 +127,7 @@ _ACTIONS: tuple[Action, ...] = (
         "runs",
         ("ctrl+u",),
         "Runs",
-        "See the training runs: curves, confusions, start, stop, resume.",
+        "See the training runs: curves, confusion matrices; start, stop, resume.",
         _APP,
         opens=True,
     ),

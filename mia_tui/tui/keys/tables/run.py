@@ -5,7 +5,7 @@ from mia_tui.tui.keys.tables.model import Action, make_scope
 
 _RUN = "On the screen of a run"
 _PANES = (
-    ("curves", "1", "Curves", "The curves of loss and figures."),
+    ("curves", "1", "Curves", "The curves of loss and metrics."),
     ("epochs", "2", "Epochs", "The table of epochs, the best one marked."),
     ("by_class", "3", "Classes", "Precision, recall and F1 of each class."),
     ("confusion", "4", "Confusion", "Which classes are confused with which."),
@@ -37,7 +37,11 @@ _ACTIONS: tuple[Action, ...] = (
     ),
     Action("other_curves", ("v",), "Other curves", "Show the curves that did not fit.", _RUN),
     Action(
-        "which_epoch", ("b",), "Best or last", "Show the figures of the best epoch, or of the last one.", _RUN
+        "which_epoch",
+        ("b",),
+        "Best or last",
+        "Show the metrics of the best epoch, or of the last one.",
+        _RUN,
     ),
     Action(
         "matrix", ("m",), "Matrix or list", "Show confusions as a matrix, or the largest as a list.", _RUN

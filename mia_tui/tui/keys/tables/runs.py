@@ -6,7 +6,9 @@ from mia_tui.tui.keys.tables.model import Action, make_scope
 _RUNS = "In the list of runs"
 
 _ACTIONS: tuple[Action, ...] = (
-    Action("open", ("enter",), "Open", "Open the run under the cursor: curves, figures, confusions.", _RUNS),
+    Action(
+        "open", ("enter",), "Open", "Open the run under the cursor: curves, metrics, confusion matrix.", _RUNS
+    ),
     Action("new", ("n",), "New", "Choose settings and train.", _RUNS),
     Action(
         "stop",
@@ -37,10 +39,10 @@ _ACTIONS: tuple[Action, ...] = (
     ),
     Action("mark", ("space",), "Mark", "Mark this run to compare or delete it; again: unmark it.", _RUNS),
     Action(
-        "compare", ("v", "="), "Compare", "Compare curves, figures and settings of the marked runs.", _RUNS
+        "compare", ("v", "="), "Compare", "Compare curves, metrics and settings of the marked runs.", _RUNS
     ),
     Action(
-        "order", ("o", "f6"), "Sort", "Sort by start, state, network, epochs, best figure or time.", _RUNS
+        "order", ("o", "f6"), "Sort", "Sort by start, state, network, epochs, best metric or time.", _RUNS
     ),
     Action("filter", ("f", "f5"), "Filter", "Show only the runs in one state.", _RUNS),
     Action("leave", ("escape",), "Back", "Remove all marks; without marks, go back.", _RUNS),
