@@ -47,7 +47,7 @@ class RecordingScreen:
     def do(self, command: Callable[[], Awaitable[None]]) -> None:
         self.commands.append(command)
 
-    async def confirm(self, title: str, text: str, *, no: str, yes: str) -> bool:
+    async def confirm(self, title: str, text: str, *, no: str, yes: str, letters: bool = True) -> bool:
         self.asked.append(text)
         return self.yes
 
