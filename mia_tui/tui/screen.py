@@ -165,6 +165,7 @@ class KeyedScreen(CoveredScreen[Result]):
         """
         from mia_tui.tui.dialogs import Question
 
+        title, text = self.context.ink.shown(title), self.context.ink.shown_lines(text)
         return bool(await self.ask(Question(title, text, ((no, False), (yes, True)), letters=letters)))
 
     async def show_help(self) -> None:

@@ -54,7 +54,7 @@ def test_the_parser_tells_a_sequence_that_goes_on_from_one_it_knows() -> None:
     assert [event.key for event in torn.feed("x") if isinstance(event, events.Key)] == ["x"]
 
 
-class Lease(private.TextualDriver):
+class Driver(private.TextualDriver):
     """Reads nothing until it is to end."""
 
     continued = 0
@@ -85,7 +85,7 @@ def test_the_driver_tells_how_far_it_has_taken_the_terminal(
         with (tmp_path / "keys").open() as keys:
             monkeypatch.setattr("sys.__stdin__", keys)
             written = io.StringIO()
-            lease = Lease(App[None]())
+            lease = Driver(App[None]())
             lease.write_through(written)
             assert not lease.has_begun and not lease.has_read and not lease.reads
             lease.start_application_mode()  # type: ignore[no-untyped-call]
@@ -255,7 +255,7 @@ def test_what_is_to_be_painted_is_told_once_by_line_and_columns() -> None:
     run(test())
 
 
-class Late(LazyStrip):
+class Lazy(LazyStrip):
     """Counts how often its segments are made."""
 
     made = 0
@@ -266,7 +266,7 @@ class Late(LazyStrip):
 
 
 def test_the_segments_of_a_line_are_made_only_where_they_are_read() -> None:
-    strip = Late(5)
+    strip = Lazy(5)
     assert strip.cell_length == 5 and strip.made == 0
     assert strip.text == "later"
     assert strip.made == 1

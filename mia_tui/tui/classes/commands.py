@@ -214,7 +214,8 @@ class ClassCommands:
             f"{_labels_move(count)} from {chosen.name} to {into.name}, and {chosen.name} is archived. "
             "Undo reverses it."
         )
-        if not await self._agreed(f"Merge {chosen.name} into {into.name}?", text, "Merge"):
+        title = f"Merge {chosen.name} into {into.name}?"
+        if not await self._screen.confirm(title, text, no="Cancel", yes="Merge"):
             return
         moved = await self._controller.write(
             lambda store: store.merge_class(chosen.id, into.id), f"class {chosen.name} into {into.name}"
@@ -237,7 +238,8 @@ class ClassCommands:
             f"{counted(count, 'image')} {'has' if count == 1 else 'have'} this label. "
             "They keep it, but it is not counted until the class is restored."
         )
-        if count and not await self._agreed(f"Archive {chosen.name}?", text, "Archive"):
+        title = f"Archive {chosen.name}?"
+        if count and not await self._screen.confirm(title, text, no="Cancel", yes="Archive"):
             return
         await self._controller.write(
             lambda store: store.archive_class(chosen.id), f"class {chosen.name} archived"
@@ -245,10 +247,6 @@ class ClassCommands:
         self._screen.say(
             f"{chosen.name} is archived with {counted(count, 'label')}. {self._screen.key('archive')} restores it."
         )
-
-    async def _agreed(self, title: str, text: str, word: str) -> bool:
-        shown = self._ink.shown
-        return await self._screen.confirm(shown(title), shown(text), no="Cancel", yes=word)
 
     async def _use(self, chosen: ImageClass) -> None:
         if chosen.archived:

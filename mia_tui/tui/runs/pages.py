@@ -274,8 +274,7 @@ class RunPages(Vertical):
     def _say(self, widget: TextBlock, text: str) -> None:
         if self._texts.get(widget) != text:
             self._texts[widget] = text
-            lines = map(self._ink.shown, text.split("\n"))  # printable() would escape the newlines
-            widget.update("\n".join(lines))
+            widget.update(self._ink.shown_lines(text))
 
     def _again(self) -> None:
         if self._snapshot is not None:

@@ -17,6 +17,7 @@ from mia_tui.runs.worker.liveness import LIVE, lives, run_status
 from mia_tui.text import counted, name_some, printable
 from mia_tui.tui.context import Context
 from mia_tui.tui.open_dataset import OpenDataset, OpenImages
+from mia_tui.tui.runs.words import size_words
 from mia_tui.tui.screen import KeyedScreen
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from mia_tui.tui.runs.run_screen import RunScreen
     from mia_tui.tui.runs.table_screen import RunsScreen
 
-_MB = 1_000_000
 _CHECK_EVERY_S = 0.5  # whether a prediction has ended
 
 
@@ -201,7 +201,7 @@ def _delete_title(runs: Sequence[RunDir]) -> str:
 
 def _delete_text(runs: Sequence[RunDir], size: int, live: Sequence[RunDir]) -> str:
     whose = "Its" if len(runs) == 1 else "Their"
-    much = f" {size / _MB:,.1f} MB of" if size >= _MB / 10 else ""
+    much = f" {size_words(size)} of" if size else ""
     text = f"{whose}{much} checkpoints, metrics and logs cannot be brought back; labels and images stay."
     if live:
         names = name_some(run.name for run in live)

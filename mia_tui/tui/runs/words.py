@@ -170,7 +170,7 @@ def _step_parts(snapshot: RunSnapshot) -> list[str]:
         parts += [f"loss {shorten(step.loss)}", f"lr {shorten(step.lr)}"]
         if snapshot.status == "running" and state.phase == "training" and snapshot.silent_s is None:
             parts.append(f"{step.images_per_s:,.0f} images/s")
-        parts.append(f"memory {size(step.memory_bytes)}")
+        parts.append(f"memory {size_words(step.memory_bytes)}")
     return parts
 
 
@@ -179,15 +179,16 @@ def _gpu_parts(snapshot: RunSnapshot, *, short: bool = False) -> list[str]:
         return []
     loads = " / ".join(f"{gpu.load_percent} %" for gpu in snapshot.gpus if gpu.load_percent is not None)
     used = " / ".join(
-        f"{size(gpu.total_bytes - gpu.free_bytes)} of {size(gpu.total_bytes)}" for gpu in snapshot.gpus
+        f"{size_words(gpu.total_bytes - gpu.free_bytes)} of {size_words(gpu.total_bytes)}"
+        for gpu in snapshot.gpus
     )
     if short:
         return [f"GPU {loads or '?'}, {used}"]
     return [f"GPU load {loads or 'unknown'}, {used} in use"]
 
 
-def size(count: int) -> str:
-    """Bytes in words."""
+def size_words(count: int) -> str:
+    """A number of bytes with its unit."""
     for unit, bytes_each in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if count >= bytes_each:
             return f"{count / bytes_each:.3g} {unit}"
