@@ -85,17 +85,17 @@ def test_the_driver_tells_how_far_it_has_taken_the_terminal(
         with (tmp_path / "keys").open() as keys:
             monkeypatch.setattr("sys.__stdin__", keys)
             written = io.StringIO()
-            lease = Driver(App[None]())
-            lease.write_through(written)
-            assert not lease.has_begun and not lease.has_read and not lease.reads
-            lease.start_application_mode()  # type: ignore[no-untyped-call]
-            assert lease.has_begun and lease.has_read and lease.reads
-            lease.stop_application_mode()
-            assert lease.has_read and not lease.reads
-            lease.close()
+            driver = Driver(App[None]())
+            driver.write_through(written)
+            assert not driver.has_begun and not driver.has_read and not driver.reads
+            driver.start_application_mode()  # type: ignore[no-untyped-call]
+            assert driver.has_begun and driver.has_read and driver.reads
+            driver.stop_application_mode()
+            assert driver.has_read and not driver.reads
+            driver.close()
             assert "\x1b[?1049h" in written.getvalue()
             signal.raise_signal(signal.SIGCONT)
-            assert lease.continued == 1
+            assert driver.continued == 1
 
     asyncio.run(test())
 

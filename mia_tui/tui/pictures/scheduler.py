@@ -288,9 +288,9 @@ class PictureScheduler:
         """The finest picture for the time that the person has stayed on the image.
 
         After a while that is the finest possible one if pictures have parts: keys are answered between them. Others
-        may take about as long as the person has stayed already: a person who labels an image a second never
-        waits, and one who stays longer gets the finest. The size grows so fast because the speed may be measured wrong: xterm on a busy
-        machine takes half blocks at 15 kB/s, and sixel much faster.
+        may take about as long as the person has stayed already: a person who labels an image a second never waits,
+        and one who stays longer gets the finest. The size grows so fast because the speed may be measured wrong:
+        xterm on a busy machine takes half blocks at 15 kB/s, and sixel much faster.
         """
         longer = max(0, self._rests - 1)
         in_parts = self._terminal.graphics in ("half", "kitty")
