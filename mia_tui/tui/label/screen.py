@@ -1,6 +1,6 @@
 """The labelling screen: an image, its frame, and one key for each image.
 
-Layout and handlers. Keys become commands, which are carried out one after the
+Layout and handlers. Keys become commands, which run one after the
 other; after each, `show` paints what is different.
 """
 
@@ -166,7 +166,7 @@ class LabelScreen(SessionScreen[None]):
     def _pick_image(self, event: ImageList.ImageClicked) -> None:
         if event.position < len(self.session.view):
             row = int(self.session.view[event.position])
-            key = self.session.listing.key(row)  # rows may change until the command is carried out
+            key = self.session.listing.key(row)  # rows may change until the command runs
             self.do(partial(self.commands.go_to, key))
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
@@ -194,7 +194,7 @@ class LabelScreen(SessionScreen[None]):
     # Workers
 
     async def run_queue(self) -> None:
-        """Carry out commands for as long as the screen is there."""
+        """Load the dataset, then run commands for as long as the screen exists."""
         await self._load()
         await super().run_queue()
 

@@ -54,10 +54,10 @@ class CompareScreen(KeyedScreen[None]):
         self._rows, self._more = tuple(rows[:MOST]), len(rows) - MOST
         self._ink = context.ink
         # Without colours, the dots of all runs look alike; letters do not.
-        told_apart = context.ink if context.ink.colours else Ink(replace(context.terminal, unicode=False))
+        curve_ink = context.ink if context.ink.colours else Ink(replace(context.terminal, unicode=False))
         self._states: list[RunState] = []
         self._metric: MetricName = shown_metric(self._rows[0].metric)
-        self._curves = Curves(told_apart, id="compare-curves")
+        self._curves = Curves(curve_ink, id="compare-curves")
         self._best, self._settings = TextBlock(id="compare-best"), TextBlock(id="compare-settings")
         self._ready = False
 
