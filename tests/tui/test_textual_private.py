@@ -114,7 +114,7 @@ def test_a_fault_ends_the_app_and_is_kept_as_it_was_raised() -> None:
     async def test() -> None:
         app = Faulty()
         with pytest.raises(LookupError, match="nothing there"):
-            async with app.run_test() as pilot:
+            async with running(app) as pilot:
                 await pilot.pause(0.5)
         assert isinstance(app.fault, LookupError) and app.return_code == 1
 
@@ -138,7 +138,7 @@ def test_what_is_written_to_the_terminal_goes_through_the_driver(monkeypatch: py
 def test_the_palette_takes_page_keys_in_a_window_of_two_rows() -> None:
     async def test() -> None:
         app = App[None]()
-        async with app.run_test(size=(40, 2)) as pilot:
+        async with running(app, size=(40, 2)) as pilot:
             app.push_screen(private.SmallPalette())
             await pilot.pause()
             await pilot.press("pagedown", "pageup", "escape")
