@@ -27,7 +27,7 @@ from mia_tui.tui.labelling.idle_tasks import finish_fingerprints
 from mia_tui.tui.pictures.preload import Preload
 from mia_tui.tui.read_messages import ReadMessages
 from mia_tui.tui.screen import KeyedScreen
-from mia_tui.tui.textual_private import FaultKeeper, SmallPalette
+from mia_tui.tui.textual_private import FaultKeepingApp, SmallPalette
 
 if TYPE_CHECKING:
     from mia_tui.tui.home.screen import HomeScreen
@@ -42,7 +42,7 @@ _WRITING_S = 5.0
 _ANSWER_S = 0.25
 
 
-class MiaApp(FaultKeeper[int], inherit_bindings=False):
+class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
     """The whole app.
 
     Args:
@@ -51,7 +51,7 @@ class MiaApp(FaultKeeper[int], inherit_bindings=False):
         preload: What has been read of it already.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = []  # each screen handles its keys, with the user's in force
+    BINDINGS: ClassVar[list[BindingType]] = []  # each screen handles its keys, with the user's settings
     TITLE = "mia-tui"
     CSS_PATH = "app.tcss"
     ENABLE_COMMAND_PALETTE = False  # by a fixed key, that is
@@ -66,7 +66,7 @@ class MiaApp(FaultKeeper[int], inherit_bindings=False):
         self._dataset, self._preload = dataset, preload
         self._controller: LabelController | None = None
         self._read_messages = ReadMessages(self)
-        self._key_turns = KeySerializer(self, super().on_event)
+        self._key_serializer = KeySerializer(self, super().on_event)
         type(self).NOTIFICATION_TIMEOUT = context.user.toast_s
         self.use_command_palette = True
 
@@ -92,7 +92,7 @@ class MiaApp(FaultKeeper[int], inherit_bindings=False):
             return
         if isinstance(event, events.Key):
             self._read_messages.pressed(event.key)
-        await self._key_turns.take(event)
+        await self._key_serializer.take(event)
 
     def on_home_screen_opened(self, event: "HomeScreen.Opened") -> None:
         self.open_dataset(event.dataset, event.state)
@@ -146,8 +146,8 @@ class MiaApp(FaultKeeper[int], inherit_bindings=False):
         for screen in self.screen_stack:
             if isinstance(screen, LabelScreen):
                 screen.leave()
-                if screen.controller.owes_fingerprints:
-                    screen.say("Closing, once the last labelled images are read.")
+                if screen.controller.needs_fingerprints:
+                    screen.say("Closing as soon as the last labelled images are read.")
                     screen.show()
                 await finish_fingerprints(screen.controller)
         if self.flow_control.busy:  # an answer that comes after the end would be typed into the shell

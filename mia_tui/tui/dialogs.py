@@ -81,7 +81,7 @@ class TextDialog(Dialog[str | None]):
             yield field(self._value, before=self.run_key, id="text", select_on_focus=False)
             if self._error:
                 yield TextBlock(self._error, classes="error")
-            yield TextBlock(self.in_words(self._hint), classes="hint")
+            yield TextBlock(self.with_keys(self._hint), classes="hint")
 
     def _take(self) -> None:
         self.dismiss(self.query_one(Input).value)
@@ -153,7 +153,7 @@ class PickDialog(Dialog[Value | None], Generic[Value]):
             if self._error:
                 yield TextBlock(self._error, classes="error")
             yield _Choices(id="choices")
-            yield TextBlock(self.in_words(self._hint), classes="hint")
+            yield TextBlock(self.with_keys(self._hint), classes="hint")
 
     def on_mount(self) -> None:
         self._fill()
@@ -246,7 +246,7 @@ class Question(Dialog[Value | None], Generic[Value]):
                     yield _Answer(Text(text), id=f"answer-{number}", compact=True)
             letters = ", a first letter answers" if self._letters else ""
             hint = f"{{left}} and {{right}} choose, {{ok}} confirms{letters}, {{cancel}} changes nothing."
-            yield TextBlock(self.in_words(hint), classes="hint")
+            yield TextBlock(self.with_keys(hint), classes="hint")
 
     @on(Button.Pressed)
     def take(self, event: Button.Pressed) -> None:

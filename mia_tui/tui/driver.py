@@ -13,20 +13,20 @@ from textual.message import Message
 
 from mia_tui.tui.keys.keyboard import Keyboard, PictureMissing
 from mia_tui.tui.terminal_writer import TerminalWriter
-from mia_tui.tui.textual_private import TerminalLease
+from mia_tui.tui.textual_private import TextualDriver
 
 if TYPE_CHECKING:
     from mia_tui.tui.app import MiaApp
 
-DEAF_S = 10.0
+LATE_ANSWER_S = 10.0
 """If the terminal has not answered, letters, digits and signs are ignored for so long."""
 
 _LAST_BYTES_S = 2.0
-_LOOK_S = 0.1
+_POLL_S = 0.1
 _AT_ONCE = 4096
 
 
-class TerminalDriver(TerminalLease):
+class TerminalDriver(TextualDriver):
     """Textual's driver, with a `TerminalWriter` and a thread that notices when the terminal is gone."""
 
     def __init__(self, app: "MiaApp", **options: Any) -> None:
@@ -34,8 +34,8 @@ class TerminalDriver(TerminalLease):
         file = sys.__stderr__ if sys.__stderr__ is not None and sys.__stderr__.isatty() else sys.__stdout__
         assert file is not None, "the command line has looked for a terminal"
         self._mia = app
-        self._terminal_writer = TerminalWriter(file, self._tell_gone)
-        self._deaf_until = time.monotonic() + DEAF_S
+        self._terminal_writer = TerminalWriter(file, self._report_gone)
+        self._ignored_until = time.monotonic() + LATE_ANSWER_S
         self.write_through(file)
         self._loop_of_app = asyncio.get_running_loop()
         threading.Thread(target=self._watch, name="hang-up", daemon=True).start()
@@ -69,12 +69,12 @@ class TerminalDriver(TerminalLease):
         """Read keys until the app ends or is suspended."""
         keyboard = Keyboard()
         while not self.exit_event.is_set():
-            if not select.select([self.fileno], [], [], _LOOK_S)[0]:
+            if not select.select([self.fileno], [], [], _POLL_S)[0]:
                 messages = keyboard.rest()
             elif data := self._read():
                 messages = keyboard.feed(data)
             else:
-                self._tell_gone()
+                self._report_gone()
                 return
             for message in messages:
                 self.process_message(message)
@@ -92,12 +92,12 @@ class TerminalDriver(TerminalLease):
             self._loop_of_app.call_soon_threadsafe(self._mia.flow_control.answered)
         elif isinstance(message, PictureMissing):
             self._loop_of_app.call_soon_threadsafe(self._mia.flow_control.on_refused, message.number)
-        elif not (self._is_deaf() and isinstance(message, events.Key) and message.is_printable):
+        elif not (self._ignores_text_keys() and isinstance(message, events.Key) and message.is_printable):
             super().process_message(message)
 
-    def _is_deaf(self) -> bool:
+    def _ignores_text_keys(self) -> bool:
         """Whether a late answer of the terminal may come, whose digits would label an image."""
-        return not self._mia.context.terminal.answered and time.monotonic() < self._deaf_until
+        return not self._mia.context.terminal.answered and time.monotonic() < self._ignored_until
 
     def close(self) -> None:
         super().close()
@@ -109,9 +109,9 @@ class TerminalDriver(TerminalLease):
         poll.register(self.fileno, 0)  # errors and hang-ups are always reported
         ended = select.POLLHUP | select.POLLERR
         if any(event & ended for _, event in poll.poll()):  # macOS answers POLLNVAL where it cannot watch
-            self._tell_gone()
+            self._report_gone()
 
-    def _tell_gone(self) -> None:
+    def _report_gone(self) -> None:
         self._mia.terminal_is_gone()
 
     def suspend_application_mode(self) -> None:

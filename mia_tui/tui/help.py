@@ -50,7 +50,7 @@ class HelpScreen(KeyedModal[None]):
         scope: The screen whose keys are shown; for the labelling screen, those of all screens.
     """
 
-    KEYS = "help"
+    SCOPE = "help"
 
     def __init__(self, context: Context, scope: str = "label") -> None:
         super().__init__()
@@ -79,7 +79,7 @@ class HelpScreen(KeyedModal[None]):
             with VerticalScroll(id="help-scroll", can_focus=False), Horizontal(id="help-columns"):
                 yield from self._columns
             words = "{down}, {up}, {page_next} and {page_previous} scroll, {close} closes."
-            yield TextBlock(self.in_words(words), classes="hint")
+            yield TextBlock(self.with_keys(words), classes="hint")
 
     def on_resize(self) -> None:
         is_wide = self.size.width >= WIDE_COLUMNS

@@ -20,7 +20,7 @@ from mia_tui.tui.textual_private import CompositorUpdate, SpanCompositor, use_co
 Span = tuple[int, int]
 """First column, and the one behind the last."""
 
-Piece = tuple[int, Strip]
+PaintPiece = tuple[int, Strip]
 """Column, and what stands there."""
 
 
@@ -36,7 +36,7 @@ class QuickUpdate(CompositorUpdate):
         lines: Pieces by line.
     """
 
-    def __init__(self, lines: dict[int, list[Piece]]) -> None:
+    def __init__(self, lines: dict[int, list[PaintPiece]]) -> None:
         self._lines = lines
 
     def render_segments(self, console: Console) -> str:
@@ -61,9 +61,9 @@ class QuickCompositor(SpanCompositor):
             wanted[y].append((start, end))
         return QuickUpdate(self._pieces(wanted)) if wanted else None
 
-    def _pieces(self, wanted: dict[int, list[Span]]) -> dict[int, list[Piece]]:
+    def _pieces(self, wanted: dict[int, list[Span]]) -> dict[int, list[PaintPiece]]:
         """What is seen of the widgets within some spans; empties `wanted`."""
-        found: dict[int, list[Piece]] = defaultdict(list)
+        found: dict[int, list[PaintPiece]] = defaultdict(list)
         for widget, (region, clip) in self.visible_widgets.items():  # from the front to the back
             seen = region.intersection(clip)
             lines = [y for y in seen.line_range if y in wanted and _meets(seen, wanted[y])]
@@ -82,7 +82,7 @@ class QuickCompositor(SpanCompositor):
         return found
 
 
-def _column(piece: Piece) -> int:
+def _column(piece: PaintPiece) -> int:
     return piece[0]
 
 

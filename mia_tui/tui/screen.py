@@ -10,6 +10,7 @@ from typing import ClassVar, Protocol, TypeVar
 from textual import events, on
 from textual.binding import Binding, BindingType
 from textual.message import Message
+from textual.notifications import SeverityLevel
 from textual.screen import ModalScreen, Screen
 
 from mia_tui.errors import MiaError
@@ -137,7 +138,7 @@ class KeyedScreen(CoveredScreen[Result]):
 
     def say_failed(self, message: str) -> None:
         """Show why a command failed."""
-        self.say_error(message)
+        self.show_error(message)
 
     def show(self) -> None:
         """Paint what has changed."""
@@ -149,7 +150,7 @@ class KeyedScreen(CoveredScreen[Result]):
 
         Commands that wait are dropped: keys behind the one that opened the screen were not meant for this one.
         """
-        self.queue.forget_waiting()
+        self.queue.drop_waiting()
         return await self.app.push_screen_wait(screen)
 
     async def confirm(self, title: str, text: str, *, no: str, yes: str, letters: bool = True) -> bool:
@@ -164,6 +165,7 @@ class KeyedScreen(CoveredScreen[Result]):
         """
         from mia_tui.tui.dialogs import Question
 
+        title, text = self.context.ink.shown(title), self.context.ink.shown_lines(text)
         return bool(await self.ask(Question(title, text, ((no, False), (yes, True)), letters=letters)))
 
     async def show_help(self) -> None:
@@ -172,30 +174,27 @@ class KeyedScreen(CoveredScreen[Result]):
 
         await self.ask(HelpScreen(self.context, self.SCOPE))
 
-    def tell(self, message: str, *, warning: bool = False) -> None:
-        """Show a message over the screen for some seconds."""
-        self.app.notify(self.context.ink.shown(message), severity="warning" if warning else "information")
+    def show_message(self, message: str, *, warning: bool = False, long: bool = False) -> None:
+        """Show a message over the screen for some seconds; `long` for twice as many."""
+        severity: SeverityLevel = "warning" if warning else "information"
+        self._notify(message, severity, long=long)
 
-    def warn(self, message: MiaError | str) -> None:
-        """Show a warning for twice as long."""
-        self._tell_long(str(message), is_error=False)
+    def show_error(self, error: MiaError | str) -> None:
+        """Show an error over the screen, for twice as long as other messages."""
+        self._notify(str(error), "error", long=True)
 
-    def say_error(self, error: MiaError | str) -> None:
-        """Show an error for twice as long."""
-        self._tell_long(str(error), is_error=True)
-
-    def _tell_long(self, message: str, *, is_error: bool) -> None:
+    def _notify(self, message: str, severity: SeverityLevel, *, long: bool) -> None:
         self.app.notify(
             self.context.ink.shown(message),
-            severity="error" if is_error else "warning",
-            timeout=2 * self.context.user.toast_s,
+            severity=severity,
+            timeout=(2 if long else 1) * self.context.user.toast_s,
         )
 
     # In the background
 
-    def beside(self, work: Command) -> None:
+    def run_in_background(self, work: Command) -> None:
         """Do something in the background; it continues when the screen is left."""
-        self.app.run_worker(work(), group="beside")
+        self.app.run_worker(work(), group="background")
 
     def post_from_thread(self, message: Message) -> None:
         """Post a message from a thread, unless the screen was closed meanwhile."""
@@ -207,11 +206,11 @@ class KeyedModal(ModalScreen[Answer], inherit_bindings=False):
     """A dialog or the like over a screen, with the user's keys in force.
 
     Attributes:
-        KEYS: Its name in `SCOPES`.
+        SCOPE: Its name in `SCOPES`.
         by_name: What its keys do, by the id of the action; other keys of the table do nothing here.
     """
 
-    KEYS: ClassVar[str] = "dialog"
+    SCOPE: ClassVar[str] = "dialog"
     # Textual's own, without Tab: nobody should leave the line they type in by mistake.
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+c,super+c", "screen.copy_text", show=False)]
 
@@ -222,7 +221,7 @@ class KeyedModal(ModalScreen[Answer], inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Textual calls the method of a subclass, too."""
-        self._commands_by_key = commands_by_key(keys_of(self.KEYS, self._wanted), only=self.by_name)
+        self._commands_by_key = commands_by_key(keys_of(self.SCOPE, self._wanted), only=self.by_name)
 
     def on_key(self, event: events.Key) -> None:
         self.run_key(event)
@@ -241,9 +240,9 @@ class KeyedModal(ModalScreen[Answer], inherit_bindings=False):
         self.by_name[command]()
         return True
 
-    def in_words(self, words: str) -> str:
-        """Replace ids of commands in braces by their keys, as in `{ok} takes it`."""
-        for name, keys in keys_of(self.KEYS, self._wanted).items():
+    def with_keys(self, words: str) -> str:
+        """Replace ids of commands in braces by their keys, as in `{ok} confirms`."""
+        for name, keys in keys_of(self.SCOPE, self._wanted).items():
             words = words.replace(f"{{{name}}}", shown_key(keys[0]) if keys else "no key")
         return words[:1].upper() + words[1:]
 

@@ -63,7 +63,7 @@ def open_app(
 
 
 def _ask(graphics: Wanted, user: UserConfig) -> Terminal:
-    """What the terminal can do; Textual is imported while it answers, and then told the colours."""
+    """What the terminal can do; Textual is imported while it answers, and then set to its colours."""
     environment = with_colours(os.environ, user.colours)
     terminal = ask_terminal(graphics, meanwhile=_import_app, environment=environment)
     if terminal.colourless:

@@ -59,8 +59,8 @@ class SequenceParser(XTermParser):
 # The terminal
 
 
-class TerminalLease(LinuxDriver):
-    """Textual's driver, which can be asked how far it has got in taking the terminal."""
+class TextualDriver(LinuxDriver):
+    """Textual's driver, which can be asked whether it has taken the terminal and reads keys."""
 
     def write_through(self, file: Any) -> None:
         """Have Textual's writer thread write to this; it needs a file even where nothing is written through it."""
@@ -82,11 +82,11 @@ class TerminalLease(LinuxDriver):
         return self._key_thread is not None and self._key_thread.is_alive()
 
     def tell_resumed(self) -> None:
-        """Tell the app that it goes on, once the terminal is taken again."""
+        """Have the app told that it continues, once the terminal is taken again."""
         self._must_signal_resume = True
 
     def was_continued(self) -> None:
-        """Go on after a stop by a signal."""
+        """Continue after a stop by a signal."""
         super()._sigcont_application()
 
     def _sigcont_application(self, *_: object) -> None:
@@ -100,7 +100,7 @@ class TerminalLease(LinuxDriver):
 # Faults
 
 
-class FaultKeeper(App[ReturnType], inherit_bindings=False):
+class FaultKeepingApp(App[ReturnType], inherit_bindings=False):
     """An app whose first fault ends it and is kept for whoever started it (Textual prints the traceback)."""
 
     @property
@@ -218,7 +218,7 @@ def lines_of(
     return [line.crop(crop.x, crop.right) for line in lines[crop.y : crop.bottom]]
 
 
-class LateStrip(Strip):
+class LazyStrip(Strip):
     """A line whose segments are made only where Textual asks for them; it has them in a slot that is read everywhere.
 
     Args:

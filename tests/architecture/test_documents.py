@@ -65,10 +65,14 @@ def test_the_readme_names_the_keys_that_the_app_has() -> None:
     assert {"F1", "F2", "F3", "F4", "F5", "F6", "F7", "F8", "F9"} <= set(named) <= known
 
 
-def test_the_readme_names_the_keys_of_form_run_and_run_room() -> None:
+def test_the_readme_names_the_keys_of_form_run_and_table_of_runs() -> None:
     section = README[README.index("## Training from the app") : README.index("## Training settings")]
-    form, run, room = (section.index(start) for start in ("**Ctrl+T", "**The run screen", "**Ctrl+U"))
-    for scope, words in (("train", section[form:run]), ("run", section[run:room]), ("runs", section[room:])):
+    form, run, table = (section.index(start) for start in ("**Ctrl+T", "**The run screen", "**Ctrl+U"))
+    for scope, words in (
+        ("train", section[form:run]),
+        ("run", section[run:table]),
+        ("runs", section[table:]),
+    ):
         known = {shown_key(key) for action in SCOPES[scope].actions for key in action.keys}
         named = {word for word in re.findall(r"`([^`\n]+)`", words) if re.fullmatch(_KEY, word)}
         assert named and named <= known, scope

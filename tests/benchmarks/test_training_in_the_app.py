@@ -118,7 +118,7 @@ def test_watching_a_run(demo: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
         app.press("ctrl+u")
         app.wait_for("stopped")
         time.sleep(1.0)
-        idle["run room"] = cpu_share(app)
+        idle["table of runs"] = cpu_share(app)
         app.press("enter")
         app.wait_for("Curves")
         time.sleep(1.0)
@@ -127,7 +127,7 @@ def test_watching_a_run(demo: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
         print()
         for size_words, room, curves in lines:
             print(
-                f"{size_words:>7}: run room on a live run {room:.1%}, curves that move {curves:.1%} of a core"
+                f"{size_words:>7}: table of runs on a live run {room:.1%}, curves that move {curves:.1%} of a core"
             )
         print("  ended: " + ", ".join(f"{name} {share:.2%}" for name, share in idle.items()))
     assert max(curves for _, _, curves in lines) < 0.08

@@ -134,7 +134,7 @@ def test_files_are_looked_at_in_the_thread_of_the_pictures_never_in_that_of_the_
         on_changed=lambda _: changed.set(),
     )
     request = PictureRequest(ImageKey("a.png"), DisplaySettings(), Panel(8, 4, 10, 20))
-    coarse = PictureRequest(request.key, request.look, request.panel, 10_000)
+    coarse = PictureRequest(request.key, request.display, request.panel, 10_000)
     picture_cache.want([request, coarse])
     assert made.wait(60)
     while picture_cache.get(coarse) is None:

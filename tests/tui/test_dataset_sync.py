@@ -35,10 +35,10 @@ class RecordingScreen:
     def say(self, message: str) -> None:
         self.said.append(message)
 
-    def tell(self, message: str, *, warning: bool = False) -> None:
+    def show_message(self, message: str, *, warning: bool = False) -> None:
         self.said.append(message)
 
-    def say_error(self, error: MiaError) -> None:
+    def show_error(self, error: MiaError) -> None:
         self.errors.append(str(error))
 
     def key(self, command: str) -> str:
@@ -47,7 +47,7 @@ class RecordingScreen:
     def do(self, command: Callable[[], Awaitable[None]]) -> None:
         self.commands.append(command)
 
-    async def confirm(self, title: str, text: str, *, no: str, yes: str, letters: bool) -> bool:
+    async def confirm(self, title: str, text: str, *, no: str, yes: str, letters: bool = True) -> bool:
         self.asked.append(text)
         return self.yes
 

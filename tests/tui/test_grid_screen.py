@@ -213,7 +213,7 @@ def test_marks_are_kept_while_an_image_is_looked_at_closely(dataset: Path) -> No
                 await press(pilot, "f7", "space", "right", back)
                 assert isinstance(pilot.app.screen, LabelScreen)
                 await press(pilot, "f7")
-                assert " still marked: a class key labels them, Esc takes the marks away." in screen_text(
+                assert " still marked: a class key labels them, Esc removes the marks." in screen_text(
                     pilot.app
                 )
                 await press(pilot, "right", "left")

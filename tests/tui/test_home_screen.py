@@ -1,4 +1,4 @@
-"""The first screen: recent datasets, typing and browsing folders, runs at work."""
+"""The first screen: recent datasets, typing and browsing folders, runs in progress."""
 
 import errno
 import os

@@ -505,7 +505,7 @@ def test_a_filter_shows_another_image_afresh(cells: Path) -> None:
             await type_text(pilot, "004")
             await pilot.press("enter")
             await settle(pilot)
-            assert pilot.app.screen._view_settings.look.zoom == 1  # type: ignore[attr-defined]
+            assert pilot.app.screen._view_settings.display.zoom == 1  # type: ignore[attr-defined]
 
     run(test())
 

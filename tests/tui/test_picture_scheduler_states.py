@@ -348,7 +348,7 @@ class Events(RuleBasedStateMachine):
         wanted = KEYS[self.place], LOOKS[self.look], PANELS[self.panel]
         seen = world.seen
         assert seen is not None and seen.picture is not None
-        assert (seen.request.key, seen.request.look, seen.request.panel) == wanted
+        assert (seen.request.key, seen.request.display, seen.request.panel) == wanted
         assert not seen.picture.is_coarse and not world.refused
         if self.graphics == "kitty":
             assert world.kitty.shown == colour(seen.picture.image_id)

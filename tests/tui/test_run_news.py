@@ -47,17 +47,17 @@ def suggest(made: RunDir, dataset: Path) -> None:
 def test_a_run_that_ends_is_news_and_one_that_had_ended_is_none(cells: Path, trained: RunDir) -> None:
     news: list[RunNews] = []
     watch = RunNewsWatch(cells, None, news.append)
-    watch.look()
+    watch.poll()
     assert news == []
     watch = RunNewsWatch(cells, None, news.append)
     with WorkerLock(trained), EventLog(trained.events) as log:
         for event in (started(), epoch_row(1, macro_f1=0.931)):
             log.append(event)
-        watch.look()
+        watch.poll()
         assert news == []
         log.append(RunEnded(t=time.time(), outcome="finished"))
-    watch.look()
-    watch.look()
+    watch.poll()
+    watch.poll()
     assert news == [RunNews((f"The run {trained.name} has finished, best macro f1 0.93.",), False)]
 
 
@@ -66,8 +66,8 @@ def test_a_run_whose_worker_dies_is_told_to_be_lost(cells: Path, trained: RunDir
     watch = RunNewsWatch(cells, None, news.append)
     with WorkerLock(trained), EventLog(trained.events) as log:
         log.append(started())
-        watch.look()
-    watch.look()
+        watch.poll()
+    watch.poll()
     assert [each.ended for each in news] == [(f"The run {trained.name} was lost: its worker died.",)]
 
 

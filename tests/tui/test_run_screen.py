@@ -600,7 +600,7 @@ def test_resuming_starts_a_worker_once(tmp_path: Path, monkeypatch: pytest.Monke
         with WorkerLock(run):
             async with watched(run) as pilot:
                 await press(pilot, "r")
-                assert asked == [run] and "is being worked on." in screen_text(pilot.app)
+                assert asked == [run] and " already." in screen_text(pilot.app)
 
     run_test(test())
 

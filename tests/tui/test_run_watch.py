@@ -1,4 +1,4 @@
-"""Runs at work are found and told of as they get on; others are not."""
+"""Runs in progress are found and reported as they proceed; others are not."""
 
 import threading
 from pathlib import Path

@@ -319,7 +319,7 @@ def test_a_live_run_is_said_to_be_stopped_before_it_is_deleted(dataset: Path) ->
         with WorkerLock(live):
             async with table(dataset) as pilot:
                 await press(pilot, "x")
-                assert "It is at work and will be stopped first." in " ".join(
+                assert "It is in progress and will be stopped first." in " ".join(
                     screen_text(pilot.app).replace("│", " ").split()
                 )
                 await press(pilot, "escape")

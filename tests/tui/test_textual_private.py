@@ -20,7 +20,7 @@ from textual.widgets import Static
 from tui_support import run, running
 
 from mia_tui.tui import textual_private as private
-from mia_tui.tui.textual_private import SEEN_IN, CoveredScreen, FaultKeeper, LateStrip, SequenceParser
+from mia_tui.tui.textual_private import SEEN_IN, CoveredScreen, FaultKeepingApp, LazyStrip, SequenceParser
 
 ROOT = Path(__file__).parents[2]
 
@@ -54,7 +54,7 @@ def test_the_parser_tells_a_sequence_that_goes_on_from_one_it_knows() -> None:
     assert [event.key for event in torn.feed("x") if isinstance(event, events.Key)] == ["x"]
 
 
-class Lease(private.TerminalLease):
+class Driver(private.TextualDriver):
     """Reads nothing until it is to end."""
 
     continued = 0
@@ -85,22 +85,22 @@ def test_the_driver_tells_how_far_it_has_taken_the_terminal(
         with (tmp_path / "keys").open() as keys:
             monkeypatch.setattr("sys.__stdin__", keys)
             written = io.StringIO()
-            lease = Lease(App[None]())
-            lease.write_through(written)
-            assert not lease.has_begun and not lease.has_read and not lease.reads
-            lease.start_application_mode()  # type: ignore[no-untyped-call]
-            assert lease.has_begun and lease.has_read and lease.reads
-            lease.stop_application_mode()
-            assert lease.has_read and not lease.reads
-            lease.close()
+            driver = Driver(App[None]())
+            driver.write_through(written)
+            assert not driver.has_begun and not driver.has_read and not driver.reads
+            driver.start_application_mode()  # type: ignore[no-untyped-call]
+            assert driver.has_begun and driver.has_read and driver.reads
+            driver.stop_application_mode()
+            assert driver.has_read and not driver.reads
+            driver.close()
             assert "\x1b[?1049h" in written.getvalue()
             signal.raise_signal(signal.SIGCONT)
-            assert lease.continued == 1
+            assert driver.continued == 1
 
     asyncio.run(test())
 
 
-class Faulty(FaultKeeper[int]):
+class Faulty(FaultKeepingApp[int]):
     """Ends by a fault in a worker."""
 
     def on_mount(self) -> None:
@@ -123,7 +123,7 @@ def test_a_fault_ends_the_app_and_is_kept_as_it_was_raised() -> None:
 
 def test_what_is_written_to_the_terminal_goes_through_the_driver(monkeypatch: pytest.MonkeyPatch) -> None:
     async def test() -> None:
-        app, written = FaultKeeper[int](), []
+        app, written = FaultKeepingApp[int](), []
         app.write_terminal("before it has begun")
         async with running(app):
             monkeypatch.setattr(
@@ -255,7 +255,7 @@ def test_what_is_to_be_painted_is_told_once_by_line_and_columns() -> None:
     run(test())
 
 
-class Late(LateStrip):
+class Lazy(LazyStrip):
     """Counts how often its segments are made."""
 
     made = 0
@@ -266,7 +266,7 @@ class Late(LateStrip):
 
 
 def test_the_segments_of_a_line_are_made_only_where_they_are_read() -> None:
-    strip = Late(5)
+    strip = Lazy(5)
     assert strip.cell_length == 5 and strip.made == 0
     assert strip.text == "later"
     assert strip.made == 1

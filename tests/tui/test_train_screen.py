@@ -159,7 +159,7 @@ def test_a_fault_is_said_at_its_field_in_words_with_the_key_that_made_it(discs: 
             rows = text(pilot).splitlines()
             at = next(number for number, row in enumerate(rows) if "epochs" in row and "▸" in row)
             assert "Epochs is 0. It must be at least 1." in rows[at + 1]
-            assert "1 fault" in rows[0]
+            assert "1 error" in rows[0]
             await press(pilot, "backspace", "3")
             assert "must be" not in text(pilot)
             assert "--epochs 3" in command(pilot)
@@ -174,7 +174,7 @@ def test_the_key_that_shows_a_fault_is_the_one_in_force(discs: Path) -> None:
             async with form(discs, context=context) as pilot:
                 await to_field(pilot, "epochs")
                 await press(pilot, "0")
-                assert f"1 fault: {said} shows the first" in text(pilot)
+                assert f"1 error: {said} shows the first" in text(pilot)
 
     run(test())
 
@@ -360,11 +360,11 @@ def test_a_live_run_lets_the_new_one_queue_behind_it(discs: Path, monkeypatch: p
             await press(pilot, "f5")
             await settle(pilot)
             await press(pilot, "enter")
-            await wait_until(pilot, lambda: "When?" in text(pilot))
+            await wait_until(pilot, lambda: "When should it start?" in text(pilot))
             await press(pilot, "escape")
             assert "Checked all" in text(pilot)
             await press(pilot, "enter")
-            await wait_until(pilot, lambda: "When?" in text(pilot))
+            await wait_until(pilot, lambda: "When should it start?" in text(pilot))
             assert f"After {first.name}" in text(pilot)
             await pilot.press("enter")
             await wait_until(pilot, lambda: pilot.app.ended)  # type: ignore[attr-defined]

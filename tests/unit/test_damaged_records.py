@@ -102,7 +102,7 @@ def mutants(content: bytes) -> Iterator[bytes]:
 
 
 def read_all(run: RunDir) -> None:
-    """All that looks at a run, as the run room, the run screen and the command line do."""
+    """All that looks at a run, as the table of runs, the run screen and the command line do."""
     readers: tuple[Callable[[], Any], ...] = (
         lambda: run.job(),
         lambda: run.samples(),

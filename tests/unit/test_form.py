@@ -27,7 +27,7 @@ def typed(**texts: str) -> Form:
 
 def test_what_an_empty_field_means_fits_into_a_window_of_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(form_words, "usable_cores", lambda: 128)
-    said = {field.name: form_words.left_out(field.name, TrainConfig()) for field in fields()}
+    said = {field.name: form_words.empty_words(field.name, TrainConfig()) for field in fields()}
     assert said["threads"] == "the free ones, at most 128"
     assert {name: words for name, words in said.items() if len(words) > _VALUE_COLUMNS} == {}
 
@@ -179,7 +179,7 @@ def test_a_file_that_is_refused_leaves_the_form_as_it_was(tmp_path: Path) -> Non
 
 
 def test_settings_with_faults_are_not_saved(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="faults"):
+    with pytest.raises(ConfigError, match="errors"):
         typed(epochs="x").save(tmp_path / "bad.toml")
     assert not (tmp_path / "bad.toml").exists()
 

@@ -15,7 +15,7 @@ from mia_tui.tui.dialogs import Choice, PickDialog
 from mia_tui.tui.label.words import STATE_WORDS, shown_filter
 from mia_tui.tui.widgets.ink import Ink
 
-# Names of the colours of `class_book.COLOURS`, in its order.
+# Names of the colours of `class_rules.COLOURS`, in its order.
 _COLOUR_NAMES = (
     "orange", "sky blue", "green", "yellow", "blue", "vermilion", "pink", "rose", "indigo", "sand",
     "dark green", "cyan", "wine", "teal", "olive", "purple",

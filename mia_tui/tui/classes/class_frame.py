@@ -18,7 +18,7 @@ from textual.widget import Widget
 
 from mia_tui.tui.widgets.ink import Ink
 
-Kind = Literal["label", "suggestion", "none"]
+FrameKind = Literal["label", "suggestion", "none"]
 Side = Literal["top", "bottom", "left", "right"]
 
 
@@ -34,7 +34,7 @@ class Framing:
     """
 
     text: str
-    kind: Kind
+    kind: FrameKind
     colour: str | None = None
     note: str = ""
 

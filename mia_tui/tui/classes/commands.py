@@ -8,7 +8,7 @@ asked again with the reason and the text that was typed.
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from textual.screen import ModalScreen
 
@@ -19,8 +19,9 @@ from mia_tui.text import counted, name_some, printable
 from mia_tui.tui.classes import choosing
 from mia_tui.tui.dialogs import TextDialog
 from mia_tui.tui.keys.command_queue import Command
-from mia_tui.tui.label.commands import AskingScreen, step_back
+from mia_tui.tui.label.commands import step_back
 from mia_tui.tui.labelling.controller import LabelController
+from mia_tui.tui.screen import KeyedScreen
 from mia_tui.tui.widgets.ink import Ink
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 
 async def add_classes(
-    controller: LabelController, screen: AskingScreen, title: str, hint: str
+    controller: LabelController, screen: KeyedScreen[Any], title: str, hint: str
 ) -> list[ImageClass]:
     """Ask for names with commas between them, until they are accepted or the person cancels.
 
@@ -213,7 +214,8 @@ class ClassCommands:
             f"{_labels_move(count)} from {chosen.name} to {into.name}, and {chosen.name} is archived. "
             "Undo reverses it."
         )
-        if not await self._agreed(f"Merge {chosen.name} into {into.name}?", text, "Merge"):
+        title = f"Merge {chosen.name} into {into.name}?"
+        if not await self._screen.confirm(title, text, no="Cancel", yes="Merge"):
             return
         moved = await self._controller.write(
             lambda store: store.merge_class(chosen.id, into.id), f"class {chosen.name} into {into.name}"
@@ -236,7 +238,8 @@ class ClassCommands:
             f"{counted(count, 'image')} {'has' if count == 1 else 'have'} this label. "
             "They keep it, but it is not counted until the class is restored."
         )
-        if count and not await self._agreed(f"Archive {chosen.name}?", text, "Archive"):
+        title = f"Archive {chosen.name}?"
+        if count and not await self._screen.confirm(title, text, no="Cancel", yes="Archive"):
             return
         await self._controller.write(
             lambda store: store.archive_class(chosen.id), f"class {chosen.name} archived"
@@ -244,10 +247,6 @@ class ClassCommands:
         self._screen.say(
             f"{chosen.name} is archived with {counted(count, 'label')}. {self._screen.key('archive')} restores it."
         )
-
-    async def _agreed(self, title: str, text: str, word: str) -> bool:
-        shown = self._ink.shown
-        return await self._screen.confirm(shown(title), shown(text), no="Cancel", yes=word)
 
     async def _use(self, chosen: ImageClass) -> None:
         if chosen.archived:

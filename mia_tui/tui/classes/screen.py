@@ -2,27 +2,24 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from rich.segment import Segment
 from rich.style import Style
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.screen import ModalScreen, Screen
+from textual.screen import ModalScreen
 
 from mia_tui.dataset.model import ImageClass
 from mia_tui.tui.classes.commands import ClassCommands
 from mia_tui.tui.context import Context
 from mia_tui.tui.keys.bindings import said_key
 from mia_tui.tui.keys.tables import SCOPES
+from mia_tui.tui.label.session_screen import DatasetScreen
 from mia_tui.tui.labelling.controller import LabelController
-from mia_tui.tui.screen import KeyedScreen
 from mia_tui.tui.widgets.ink import Ink
 from mia_tui.tui.widgets.line_list import LineList
 from mia_tui.tui.widgets.text_block import TextBlock
-
-Answer = TypeVar("Answer")
 
 _NEWS_S = 1.0
 _LISTED = (
@@ -55,7 +52,7 @@ class ClassTable(LineList[ClassLine], can_focus=True):
 
     def _draw_class(self, entry: ClassLine, width: int, is_current: bool) -> list[Segment]:
         ink, image_class = self._ink, entry.image_class
-        look = Style(reverse=is_current, dim=image_class.archived)
+        text_style = Style(reverse=is_current, dim=image_class.archived)
         state = "archived" if image_class.archived else ""
         return [
             Segment(ink.pointer if is_current else " ", Style(bold=True)),
@@ -63,8 +60,8 @@ class ClassTable(LineList[ClassLine], can_focus=True):
             Segment("  "),
             self._swatch(image_class.colour),
             Segment("  "),
-            Segment(ink.pad(image_class.name, max(4, width - _FIXED)), look),
-            Segment(f"{entry.images:>{_IMAGES},}  {state:<{_STATE}}", look),
+            Segment(ink.pad(image_class.name, max(4, width - _FIXED)), text_style),
+            Segment(f"{entry.images:>{_IMAGES},}  {state:<{_STATE}}", text_style),
         ]
 
     def _swatch(self, colour: str) -> Segment:
@@ -72,7 +69,7 @@ class ClassTable(LineList[ClassLine], can_focus=True):
         return Segment(" " * _COLOUR, self._ink.chip(colour)) if self._ink.colours else Segment(colour)
 
 
-class ClassesScreen(KeyedScreen[int | None], ModalScreen[int | None]):
+class ClassesScreen(DatasetScreen[int | None], ModalScreen[int | None]):
     """The list of classes; ends with the class to make the current one, or None.
 
     Args:
@@ -88,8 +85,8 @@ class ClassesScreen(KeyedScreen[int | None], ModalScreen[int | None]):
     commands: ClassCommands
 
     def __init__(self, controller: LabelController, context: Context) -> None:
-        super().__init__(context)
-        self._controller, self._ink = controller, context.ink
+        super().__init__(controller, context)
+        self._ink = context.ink
         self.commands = ClassCommands(controller, self, context.ink)
         self._table = ClassTable(context.ink, id="class-table")
         self._message = TextBlock(id="class-message")
@@ -122,13 +119,6 @@ class ClassesScreen(KeyedScreen[int | None], ModalScreen[int | None]):
     def say_failed(self, message: str) -> None:
         self.say(message)
 
-    async def ask(self, screen: Screen[Answer]) -> Answer | None:
-        """As every screen does; an answer to a dialog is about the labels.db that the person saw."""
-        from mia_tui.tui.dialogs import Dialog
-
-        answer = super().ask(screen)
-        return await (self._controller.answered(answer) if isinstance(screen, Dialog) else answer)
-
     @property
     def chosen(self) -> ImageClass | None:
         return self.known[self._line] if self._line < len(self.known) else None
@@ -138,7 +128,7 @@ class ClassesScreen(KeyedScreen[int | None], ModalScreen[int | None]):
 
     def close(self, class_id: int | None) -> None:
         if class_id is not None:
-            self._controller.session.choose_class(class_id)
+            self.session.choose_class(class_id)
         self.dismiss(class_id)
 
     def move(self, by: int) -> None:
@@ -164,8 +154,8 @@ class ClassesScreen(KeyedScreen[int | None], ModalScreen[int | None]):
         chosen = self.chosen
         wanted = self._wanted if self._wanted is not None else chosen.id if chosen else None
         self._seen = self._signature()
-        self.known = await self._controller.all_classes()
-        self.counts = await self._controller.label_counts()
+        self.known = await self.controller.all_classes()
+        self.counts = await self.controller.label_counts()
         places = [line for line, image_class in enumerate(self.known) if image_class.id == wanted]
         self._line = places[0] if places else max(0, min(self._line, len(self.known) - 1))
         self._wanted = None
@@ -185,7 +175,7 @@ class ClassesScreen(KeyedScreen[int | None], ModalScreen[int | None]):
             self.queue.do(self._reload)
 
     def _signature(self) -> object:
-        session = self._controller.session
+        session = self.session
         return session.classes, session.counts.by_class
 
     def show(self) -> None:
@@ -198,7 +188,7 @@ class ClassesScreen(KeyedScreen[int | None], ModalScreen[int | None]):
         """The last message stays until the next one: reading the classes is a command, too."""
 
     def command_is_slow(self, waiting: int) -> None:
-        if self._controller.store_thread.busy_since is not None:
+        if self.controller.store_thread.busy_since is not None:
             self.say("Saving")
 
 

@@ -15,7 +15,7 @@ from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.session.row_table import FLAGGED, SKIPPED, Rows
 from mia_tui.dataset.session.session import Applied, LabelSession
 from mia_tui.dataset.store.edits import free_in_steps
-from mia_tui.text import counted
+from mia_tui.text import counted, printable
 from mia_tui.tui.dialogs import TextDialog
 from mia_tui.tui.label.commands import SessionCommands
 from mia_tui.tui.labelling.controller import LabelController
@@ -109,8 +109,6 @@ class GridCommands(SessionCommands):
             "open": self._open,
             "leave": self._leave,
             "grid": self._back,
-            "classes": screen.show_classes,
-            "help": screen.show_help,
             "zoom_in": partial(self._resize, 1),
             "zoom_out": partial(self._resize, -1),
         }
@@ -216,8 +214,10 @@ class GridCommands(SessionCommands):
         keys = await self._keys_to_change()
         if image_class is None or not keys:
             return
-        name = self._ink.shown(image_class.name)
-        if not await self._agreed(f"Label {counted(len(keys), 'image')} as {name}?", len(keys), "Label"):
+        name = printable(image_class.name)
+        if not await self._confirm_many(
+            f"Label {counted(len(keys), 'image')} as {name}?", len(keys), "Label"
+        ):
             return
         count, changed = len(keys), await self._controller.assign(keys, class_id)
         await self._done(keys)
@@ -236,7 +236,7 @@ class GridCommands(SessionCommands):
     async def _clear(self) -> None:
         keys = await self._keys_to_change()
         title = f"Remove the labels of {counted(len(keys), 'image')}?"
-        if not keys or not await self._agreed(title, len(keys), "Remove"):
+        if not keys or not await self._confirm_many(title, len(keys), "Remove"):
             return
         changed = await self._controller.clear(keys)
         await self._done(keys)
@@ -275,7 +275,7 @@ class GridCommands(SessionCommands):
         keys = await self._keys_to_change()
         title, answer = ask if on else ask_back
         title = title.format(counted(len(keys), "image"))
-        if not keys or not await self._agreed(title, len(keys), answer):
+        if not keys or not await self._confirm_many(title, len(keys), answer):
             return
         changed = await write(keys, on)
         await self._done(keys)
@@ -294,7 +294,7 @@ class GridCommands(SessionCommands):
             old = None if row is None else self._session.state_of(row).note
             dialog = TextDialog(f"Note on {self._ink.fit_left(keys[0].path, 50)}", value=old or "")
         text = await self._screen.ask(dialog)
-        if text is None or not await self._agreed(f"Write a note on {images}?", len(keys), "Write"):
+        if text is None or not await self._confirm_many(f"Write a note on {images}?", len(keys), "Write"):
             return
         note = text.strip() or None
         changed = await self._controller.write(lambda store: store.set_notes(keys, note), f"{images}: note")
@@ -321,7 +321,8 @@ class GridCommands(SessionCommands):
         row = self._session.current_row
         return self._session.view[:0] if row is None else np.array([row], np.int32)
 
-    async def _agreed(self, title: str, count: int, word: str) -> bool:
+    async def _confirm_many(self, title: str, count: int, word: str) -> bool:
+        """Ask only if there are more images than `MANY`."""
         if count <= MANY:
             return True
         text = "Undo reverses all of it in one step."

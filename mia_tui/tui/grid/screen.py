@@ -19,7 +19,6 @@ from mia_tui.dataset.model import ImageKey
 from mia_tui.runs.machine.cores import usable_cores
 from mia_tui.terminal.model import Terminal
 from mia_tui.text import counted
-from mia_tui.tui.classes.screen import ClassesScreen
 from mia_tui.tui.context import Context
 from mia_tui.tui.grid.commands import GridCommands
 from mia_tui.tui.grid.view import GridView
@@ -86,7 +85,7 @@ class GridScreen(SessionScreen[bool]):
         self.set_interval(_NEWS_S, self.show)
         marked = self.session.selected_count
         if marked:
-            keys = f"a class key labels them, {self.key('leave')} takes the marks away"
+            keys = f"a class key labels them, {self.key('leave')} removes the marks"
             self.say(f"{counted(marked, 'image')} still marked: {keys}.")
         self.call_after_refresh(self.show)
 
@@ -100,9 +99,6 @@ class GridScreen(SessionScreen[bool]):
 
     def say(self, message: str) -> None:
         self._message = message
-
-    async def show_classes(self) -> None:
-        await self.ask(ClassesScreen(self.controller, self.context))
 
     @property
     def per_line(self) -> int:
@@ -168,7 +164,7 @@ class GridScreen(SessionScreen[bool]):
         if not self.is_current or not self._grid.size.width:
             return
         for warning in self.controller.warnings():
-            self.tell(warning, warning=True)
+            self.show_message(warning, warning=True)
         self._grid.update()
         self._class_bar.show(
             self.session.classes, self.session.counts.by_class, self.session.current_class, auto=False

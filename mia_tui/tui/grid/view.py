@@ -352,10 +352,10 @@ def _caption(state: RowState, columns: int, ink: Ink, *, current: bool, marked: 
         text += " "
     rest = room - ink.width(text)
     line = text + (pattern * (rest + 1))[:rest]
-    look = Style(reverse=True, bold=True) if current else _look(kind, colour, ink)
+    text_style = Style(reverse=True, bold=True) if current else _text_style(kind, colour, ink)
     lead_style = Style(bold=True, reverse=marked)
     return Strip(
-        [Segment(lead, lead_style), Segment(chip, chip_style), Segment(line, look)], fixed + room
+        [Segment(lead, lead_style), Segment(chip, chip_style), Segment(line, text_style)], fixed + room
     ).crop(0, columns)
 
 
@@ -371,7 +371,7 @@ def _class_words(state: RowState) -> tuple[str, str, str | None]:
     return "none", "", None
 
 
-def _look(kind: str, colour: str | None, ink: Ink) -> Style:
+def _text_style(kind: str, colour: str | None, ink: Ink) -> Style:
     if kind == "none":
         return ink.dim()
     if kind == "label" and not ink.colours:

@@ -78,8 +78,8 @@ class HomeScreen(KeyedScreen[None]):
             "help": lambda: self.queue.do(self.show_help, opens=True),
         }
         self._ink = context.ink
-        how = f"choose one with the arrow keys; {self.key('open')} opens it."
-        self._welcome = f"Type the folder of your images, or {how}"
+        opens = f"{self.key('open')} opens it."
+        self._welcome = f"Type the folder of your images or choose it in the list; {opens}"
         self._typing = PathTyping(Path.cwd())
         self._recent: list[Recent] = []
         self._lines: list[HomeLine] = []

@@ -84,7 +84,7 @@ def run_words(run: LiveRun) -> str:
         return f"{run.name}, {run.phase or run.status}"
     words = [run.name]
     if run.status == "unknown":
-        words.append("no news, its worker is on another host")
+        words.append("no news; its worker is on another host")
     elif run.total_epochs is None:
         words.append(run.phase or run.status)
     if run.total_epochs is not None:

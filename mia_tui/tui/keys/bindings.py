@@ -30,8 +30,8 @@ def commands_by_key(
 ) -> dict[str, str]:
     """The command of each key, with keys as Textual names them.
 
-    Textual's own bindings and keymap are not used: they cannot take a command all its keys away, and a binding is
-    looked for only when the key has come back to the app.
+    Textual's own bindings and keymap are not used: they cannot remove all keys of a command, and a binding is
+    looked up only when the key has come back to the app.
 
     Args:
         keys: In force, by command, as `keys_of` gives them.

@@ -71,10 +71,6 @@ class CommandQueue:
         self._opening += opens
         self._waiting.put_nowait(_Asked(time.monotonic(), command, opens))
 
-    def forget_waiting(self) -> None:
-        """Drop the commands that wait, because another screen opens: they were not meant for this one."""
-        self._drop_waiting()
-
     async def run(self) -> None:
         """Run commands for as long as the screen exists."""
         loop = asyncio.get_running_loop()
@@ -87,7 +83,7 @@ class CommandQueue:
             try:
                 await command()
             except MiaError as error:
-                self._failed(error, self._drop_waiting())
+                self._failed(error, self.drop_waiting())
             finally:
                 saying.cancel()
                 self._at_work = False
@@ -97,7 +93,8 @@ class CommandQueue:
     def _say_slow(self) -> None:
         self._slow(self._waiting.qsize())
 
-    def _drop_waiting(self) -> int:
+    def drop_waiting(self) -> int:
+        """Drop the commands that wait, because another screen opens or one failed; returns how many."""
         dropped = self._waiting.qsize()
         while not self._waiting.empty():
             self._opening -= self._waiting.get_nowait().opens

@@ -35,7 +35,7 @@ _BEGUN = re.compile(
 # What cannot become one any more, up to the byte that shows it.
 _TORN = re.compile(rb"\x1b(?:\[(?:\[|M[^\x1b]*|[ -?][^\x1b@-~]*)?|O|[]P_][^\x07\x1b]*|[\x80-\xff])?")
 
-_LARGEST_WINDOW = 10_000  # pixels, or cells: more is noise, and would take all memory
+_LARGEST_WINDOW = 10_000  # pixels, or cells: larger numbers are noise, and would take all memory
 _LONGEST = 31  # the parser reads a longer sequence as keys
 _KEPT = 64  # of a sequence that has not ended
 _REST_S = 1.0

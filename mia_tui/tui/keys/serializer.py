@@ -19,11 +19,11 @@ from textual.screen import Screen
 from mia_tui.tui.keys.command_queue import CommandQueue
 
 _ROUNDS = 2  # the message a widget makes of a key, such as Submitted, travels behind it
-_LOOK_S = 0.005
+_POLL_S = 0.005
 _LONGEST_S = 0.5
 """Keys wait so long at most: the callback is lost if its widget is removed."""
 MOST_WAITING = 1_000
-"""About 5 s of work, and more than anybody types ahead: the rest is a cat on the keyboard, or noise on the line."""
+"""About 5 s of work, and more than anybody types ahead: more come from a cat on the keyboard or a noisy line."""
 
 
 class KeySerializer:
@@ -86,7 +86,7 @@ class KeySerializer:
             await self._await_screen(turn)
         elif _opens(screen):
             asyncio.get_running_loop().call_later(
-                _LOOK_S, self._app.call_later, self._arrive, turn, screen, 1
+                _POLL_S, self._app.call_later, self._arrive, turn, screen, 1
             )
         else:
             await self._end(turn)

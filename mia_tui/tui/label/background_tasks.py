@@ -64,7 +64,7 @@ class BackgroundTasks:
             later(_SCAN_BY_S, self.scan)
         later(_RUNS_AFTER_S, self._watch_runs)
         self._screen.run_worker(
-            follow_news(self._controller, came=self._screen.show, failed=self._screen.say_error), name="news"
+            follow_news(self._controller, came=self._screen.show, failed=self._screen.show_error), name="news"
         )
 
     def stop(self) -> None:
@@ -118,7 +118,7 @@ class BackgroundTasks:
 
     def _take_run_news(self, news: "RunNews") -> None:
         for sentence in news.ended:
-            self._screen.tell(f"{sentence} {self._screen.key('runs')} shows it.")
+            self._screen.show_message(f"{sentence} {self._screen.key('runs')} shows it.")
         if news.suggested and self._dataset_sync.opened:
             self._screen.do(self._take_suggestions)
 
@@ -126,4 +126,4 @@ class BackgroundTasks:
         suggested = await take_suggestions(self._controller)
         if suggested:
             self._screen.show(all_rows=True)
-            self._screen.tell(suggested)
+            self._screen.show_message(suggested)

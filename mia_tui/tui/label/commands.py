@@ -12,9 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
-
-from textual.screen import Screen
+from typing import TYPE_CHECKING, Any
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.session.filters import Filter
@@ -29,26 +27,12 @@ from mia_tui.tui.widgets.ink import Ink
 if TYPE_CHECKING:
     from mia_tui.tui.label.screen import LabelScreen
     from mia_tui.tui.label.session_screen import SessionScreen
-
-Answer = TypeVar("Answer")
-
-
-class AskingScreen(Protocol):
-    """A screen as far as commands of several screens need it."""
-
-    def say(self, message: str) -> None:
-        """A sentence in the status line, until the next command."""
-
-    async def ask(self, dialog: Screen[Answer]) -> Answer | None:
-        """Show another screen until the person leaves it; its result, None if they cancelled it."""
-
-    def key(self, command: str) -> str:
-        """The key of a command, as people read it."""
+    from mia_tui.tui.screen import KeyedScreen
 
 
 async def step_back(
     controller: LabelController,
-    screen: AskingScreen,
+    screen: "KeyedScreen[Any]",
     reveal: Callable[[Applied], str] = lambda _: "",
     *,
     redo: bool,
@@ -95,6 +79,8 @@ class SessionCommands(ABC):
             "folders": self._choose_folder,
             "train": self._train,
             "runs": self._open_runs,
+            "classes": self._open_classes,
+            "help": screen.show_help,
         }
 
     async def use_key(self, character: str) -> None:
@@ -163,21 +149,26 @@ class SessionCommands(ABC):
         if wanted is not None:
             self._session.set_order(wanted[0], reverse=wanted[1])
 
-    # Training and its runs
+    # Classes, training and its runs
+
+    async def _open_classes(self) -> None:
+        from mia_tui.tui.classes.screen import ClassesScreen
+
+        await self._screen.ask(ClassesScreen(self._controller, self._screen.context))
 
     async def _train(self) -> None:
         from mia_tui.tui.training.screen import TrainScreen
 
-        run = await self._screen.ask(TrainScreen(self._place(), self._screen.context))
+        run = await self._screen.ask(TrainScreen(self._opened, self._screen.context))
         if run is not None:
             from mia_tui.tui.runs.run_actions import watch_started
 
-            self._show_images(await watch_started(run, self._place(), self._screen.context, self._screen.ask))
+            self._show_images(await watch_started(self._screen, run, self._opened))
 
     async def _open_runs(self) -> None:
         from mia_tui.tui.runs.table_screen import RunsScreen
 
-        self._show_images(await self._screen.ask(RunsScreen(self._place(), self._screen.context)))
+        self._show_images(await self._screen.ask(RunsScreen(self._opened, self._screen.context)))
 
     def _show_images(self, wanted: OpenImages | None) -> None:
         if wanted is None:
@@ -189,7 +180,8 @@ class SessionCommands(ABC):
         )
         self._screen.say(f"{words} {self._screen.key('filter')} shows others again.")
 
-    def _place(self) -> OpenDataset:
+    @property
+    def _opened(self) -> OpenDataset:
         return OpenDataset(self._controller.dataset, self._screen.context.state, self._controller.annotator)
 
 
@@ -239,8 +231,6 @@ class LabelCommands(SessionCommands):
             "flag": self._flag,
             "note": self._note,
             "grid": self._open_grid,
-            "classes": self._open_classes,
-            "help": self._open_help,
         }
         self.by_name |= {
             name: partial(self._change_view, change) for name, change in self._view_commands().items()
@@ -389,18 +379,6 @@ class LabelCommands(SessionCommands):
         from mia_tui.tui.grid.screen import GridScreen
 
         await self._screen.ask(GridScreen(self._controller, self._screen.context))
-
-    async def _open_classes(self) -> None:
-        from mia_tui.tui.classes.screen import ClassesScreen
-
-        chosen = await self._screen.ask(ClassesScreen(self._controller, self._screen.context))
-        if chosen is not None:
-            self._session.choose_class(chosen)
-
-    async def _open_help(self) -> None:
-        from mia_tui.tui.help import HelpScreen
-
-        await self._screen.ask(HelpScreen(self._screen.context))
 
     # How images are shown
 

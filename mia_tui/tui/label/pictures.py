@@ -35,7 +35,7 @@ class Pictures:
         view: Where pictures are shown.
         screen: The screen.
         painted: Called when a picture is painted, or a card that says why there is none.
-        preload: What was read alresult.
+        preload: What was read already.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Pictures:
         if not self._view.size:  # not laid out yet
             return
         ahead = tuple(session.listing.key(other) for other in session.neighbours(_AHEAD, _BEHIND))
-        self._scheduler.show(DisplayTarget(key, self._view_settings.look, self._view.panel, ahead))
+        self._scheduler.show(DisplayTarget(key, self._view_settings.display, self._view.panel, ahead))
 
     def show_card(self, *lines: str) -> None:
         """Say something instead of an image."""

@@ -1,6 +1,6 @@
 """The labelling screen: an image, its frame, and one key for each image.
 
-Layout and handlers. Keys become commands, which are carried out one after the
+Layout and handlers. Keys become commands, which run one after the
 other; after each, `show` paints what is different.
 """
 
@@ -166,7 +166,7 @@ class LabelScreen(SessionScreen[None]):
     def _pick_image(self, event: ImageList.ImageClicked) -> None:
         if event.position < len(self.session.view):
             row = int(self.session.view[event.position])
-            key = self.session.listing.key(row)  # rows may change until the command is carried out
+            key = self.session.listing.key(row)  # rows may change until the command runs
             self.do(partial(self.commands.go_to, key))
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
@@ -194,7 +194,7 @@ class LabelScreen(SessionScreen[None]):
     # Workers
 
     async def run_queue(self) -> None:
-        """Carry out commands for as long as the screen is there."""
+        """Load the dataset, then run commands for as long as the screen exists."""
         await self._load()
         await super().run_queue()
 
@@ -214,7 +214,7 @@ class LabelScreen(SessionScreen[None]):
         if self._saving and self.queue.idle:  # not at once, since the next key may follow soon
             later(_STILL_SAVING_S, self._stop_saying)
         for warning in self.controller.warnings():
-            self.tell(warning, warning=True)
+            self.show_message(warning, warning=True)
         self.show()
 
     def command_is_slow(self, waiting: int) -> None:
@@ -232,7 +232,7 @@ class LabelScreen(SessionScreen[None]):
         try:
             await self.controller.load()
         except MiaError as error:
-            self.say_error(error)
+            self.show_error(error)
         if len(self.session.listing):
             self._bookmark.go_back()
         self.lay_out()

@@ -1,4 +1,4 @@
-"""What the labelling screen and the grid have in common: keys become commands, dialogs, the lines at the bottom."""
+"""What the labelling screen, the grid and the list of classes have in common: dialogs, class keys, bottom lines."""
 
 from functools import partial
 from typing import TypeVar
@@ -20,7 +20,27 @@ Answer = TypeVar("Answer")
 Result = TypeVar("Result")
 
 
-class SessionScreen(KeyedScreen[Result]):
+class DatasetScreen(KeyedScreen[Result]):
+    """A screen that changes labels or classes of an open dataset.
+
+    Args:
+        controller: The dataset.
+        context: What screens share.
+    """
+
+    def __init__(self, controller: LabelController, context: Context) -> None:
+        super().__init__(context)
+        self.controller, self.session = controller, controller.session
+
+    async def ask(self, screen: Screen[Answer]) -> Answer | None:
+        """As every screen does; an answer to a dialog is about the labels.db that the person saw."""
+        from mia_tui.tui.dialogs import Dialog
+
+        answer = super().ask(screen)
+        return await (self.controller.answered(answer) if isinstance(screen, Dialog) else answer)
+
+
+class SessionScreen(DatasetScreen[Result]):
     """A screen that shows the images of a session.
 
     Args:
@@ -34,21 +54,11 @@ class SessionScreen(KeyedScreen[Result]):
     commands: SessionCommands
 
     def __init__(self, controller: LabelController, context: Context) -> None:
-        super().__init__(context)
-        self.controller, self.session = controller, controller.session
+        super().__init__(controller, context)
         ink = context.ink
         self._key_line = KeyLine(ink, key_hints(self.SCOPE, context.user.keys), bare=True)
         self._class_bar = ClassBar(ink, adds=self.key("classes"), finds=self.key("pick"), id="classes")
         self._facts, self._status = (TextLine(ink, id=name, bare=True) for name in ("facts", "status"))
-
-    # For the commands
-
-    async def ask(self, screen: Screen[Answer]) -> Answer | None:
-        """As every screen does; an answer to a dialog is about the labels.db that the person saw."""
-        from mia_tui.tui.dialogs import Dialog
-
-        answer = super().ask(screen)
-        return await (self.controller.answered(answer) if isinstance(screen, Dialog) else answer)
 
     # Keys and the mouse
 

@@ -26,7 +26,7 @@ class ViewSettings:
     """
 
     def __init__(self, *, keep: bool) -> None:
-        self.look = DisplaySettings()
+        self.display = DisplaySettings()
         self.keep = keep
         self.view: RenderedImage | None = None
         self._image: ImageKey | None = None
@@ -37,50 +37,50 @@ class ViewSettings:
             return
         self._image, self.view = key, None
         if not self.keep:
-            self.look = DisplaySettings()
+            self.display = DisplaySettings()
 
     def zoom(self, steps: int) -> None:
         """Zoom in by so many steps; below zero, zoom out."""
-        self.look = self.look.zoomed(_ZOOM**steps, self.view)
+        self.display = self.display.zoomed(_ZOOM**steps, self.view)
 
     def pan(self, right: int, down: int) -> None:
         """Move an enlarged image by quarters of what is seen."""
-        self.look = self.look.panned(_PAN * right, _PAN * down, self.view)
+        self.display = self.display.panned(_PAN * right, _PAN * down, self.view)
 
     def brighten(self, steps: int) -> None:
-        self.look = replace(self.look, brightness=_limited(self.look.brightness + _STEP * steps))
+        self.display = replace(self.display, brightness=_limited(self.display.brightness + _STEP * steps))
 
     def contrast(self, steps: int) -> None:
-        self.look = replace(self.look, contrast=_limited(self.look.contrast + _STEP * steps))
+        self.display = replace(self.display, contrast=_limited(self.display.contrast + _STEP * steps))
 
     def next_window(self) -> None:
         """The next percentile window; after the last one, the whole range."""
-        self.look = replace(self.look, window=_after(WINDOWS, self.look.window))
+        self.display = replace(self.display, window=_after(WINDOWS, self.display.window))
 
     def invert(self) -> None:
-        self.look = replace(self.look, invert=not self.look.invert)
+        self.display = replace(self.display, invert=not self.display.invert)
 
     def next_channel(self) -> None:
         """Red, green or blue alone; after blue, all of them."""
-        self.look = replace(self.look, channel=_after(CHANNELS, self.look.channel))  # type: ignore[arg-type]  # one of them
+        self.display = replace(self.display, channel=_after(CHANNELS, self.display.channel))  # type: ignore[arg-type]  # one of them
 
     def reset(self) -> None:
-        self.look = DisplaySettings()
+        self.display = DisplaySettings()
 
     def words(self) -> list[str]:
         """What differs from the default, for the line about the image."""
-        look = self.look
+        display = self.display
         words = []
-        if look.brightness:
-            words.append(f"brightness {look.brightness:+d}")
-        if look.contrast:
-            words.append(f"contrast {look.contrast:+d}")
-        if look.window is not None:
-            words.append(f"tones {look.window[0]:g}–{look.window[1]:g} %")
-        if look.invert:
+        if display.brightness:
+            words.append(f"brightness {display.brightness:+d}")
+        if display.contrast:
+            words.append(f"contrast {display.contrast:+d}")
+        if display.window is not None:
+            words.append(f"tones {display.window[0]:g}–{display.window[1]:g} %")
+        if display.invert:
             words.append("inverted")
-        if look.channel != "all":
-            words.append(f"{look.channel} only")
+        if display.channel != "all":
+            words.append(f"{display.channel} only")
         if self.keep:
             words.append("view kept")
         return words

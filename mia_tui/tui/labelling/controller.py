@@ -2,8 +2,7 @@
 
 The controller knows no screen. Whatever is written goes through the store
 thread; what comes back from the history, our own changes and those of others,
-is applied to the session. So a screen shows what is in labels.db, never what
-ought to be there.
+is applied to the session. So a screen always shows what is in labels.db.
 
 Many changes are applied in steps, and between two steps keys are handled.
 """
@@ -45,7 +44,7 @@ class LastSave:
 
 
 class LabelController:
-    """One dataset in front of one person.
+    """One dataset that one person labels.
 
     Args:
         dataset: Folder of images.
@@ -100,7 +99,7 @@ class LabelController:
             if changes is None:
                 await self._load()
                 return Applied(self.session.view[:0], 0, ())
-            return await self._apply(changes, from_outside=True) if changes else None
+            return await self._apply(changes, by_other_program=True) if changes else None
 
     async def replace_listing(self, listing: Listing, placed: Rows) -> None:
         """Call `LabelSession.replace_listing`, but never between two steps of a change."""
@@ -172,7 +171,7 @@ class LabelController:
         Raises:
             StoreError: If labels.db cannot be read.
         """
-        while not self._labelled and self.owes_fingerprints:
+        while not self._labelled and self.needs_fingerprints:
             after = self._searched_to
             found = await self.store_thread.read(partial(LabelStore.files_without_hash, after=after))
             paths, self._searched_to = found if found is not None else ([], None)
@@ -188,7 +187,7 @@ class LabelController:
         self._labelled |= dict.fromkeys(paths)
 
     @property
-    def owes_fingerprints(self) -> bool:
+    def needs_fingerprints(self) -> bool:
         """Whether there may be more files for `take_labelled` to return."""
         return bool(self._labelled) or (self._is_written and not self._has_searched)
 
@@ -283,13 +282,13 @@ class LabelController:
         """Classes and their number of images, if the folders known so far look like classes."""
         find, told = self.session.listing.folders_later(), self.source == "folders"
 
-        def look() -> dict[str, int] | None:
+        def find_in_thread() -> dict[str, int] | None:
             from mia_tui.dataset.interchange.folders import images_by_class  # not needed for the first image
 
             folders = {folder.path: folder.images for folder in find()}
             return images_by_class(folders, told=told)
 
-        return await asyncio.to_thread(look)
+        return await asyncio.to_thread(find_in_thread)
 
     async def _write(self, job: Callable[[LabelStore], Value], generation: int) -> WriteResult[Value]:
         """Write what was meant for one labels.db; if another file took its place, load that instead."""
@@ -304,12 +303,12 @@ class LabelController:
             self._warnings.append(overwritten_words(written.overwritten, self._class_name))
         return written
 
-    async def _apply(self, changes: list[Change], *, from_outside: bool = False) -> Applied:
+    async def _apply(self, changes: list[Change], *, by_other_program: bool = False) -> Applied:
         """Apply what is new in the history to the session; of a long list not much is left afterwards.
 
         Args:
             changes: Oldest first.
-            from_outside: Whether another program wrote all of it, whoever used that.
+            from_outside: Whether another program wrote all of it, whoever used it.
         """
         steps = self.session.apply_in_steps(changes)
         while True:
@@ -321,7 +320,7 @@ class LabelController:
             await asyncio.sleep(0)
         # A screen that is covered does not ask for them, so only the last ones are kept.
         self._changed_rows = (self._changed_rows + applied.rows[:_MOST_ROWS].tolist())[-_MOST_ROWS:]
-        if from_outside or applied.by_others:
+        if by_other_program or applied.by_others:
             self.session.join(applied.rows)
         while len(changes) > _AT_ONCE:  # to free 100,000 at once takes 40 ms
             del changes[-_AT_ONCE:]
@@ -355,12 +354,12 @@ class LabelController:
 
         listing = self.session.listing
 
-        def look() -> Path | None:
+        def find_in_thread() -> Path | None:
             from mia_tui.runs.list.orphaned_state import find_orphaned_state
 
             return find_orphaned_state(self.dataset, lambda: {key.path for key in listing.keys_except(())})
 
-        return await asyncio.to_thread(look)
+        return await asyncio.to_thread(find_in_thread)
 
     async def _choose_place(self) -> None:
         """Before the first write: the labels of class folders lie beside them, not among them."""

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from mia_tui.tui.label.screen import LabelScreen
 
 _ABOUT_FOLDERS = (
-    "The folders look like classes: {}.\n\nIf you use them, every image gets the label of its folder; you can "
+    "The folders look like classes: {}.\n\nIf you use them, every image gets the class of its folder; you can "
     "correct the labels, and undo all of it in one step."
 )
 
@@ -159,7 +159,7 @@ class DatasetSync:
                 raise outcome
             came = await self._take_found(outcome)
         except MiaError as error:
-            self._screen.say_error(error)
+            self._screen.show_error(error)
         if is_first:
             garbage.begin()
         self.idle = self.opened = True
@@ -180,28 +180,28 @@ class DatasetSync:
         self._screen.show()
         self._unwritable = await self._controller.why_unwritable()
         if self._unwritable and not self.opened:
-            self._screen.say_error(StoreError(self._unwritable))
+            self._screen.show_error(StoreError(self._unwritable))
         notes: list[str] = []
         moved = 0
         try:
             if not self._unwritable:
                 notes, moved = await follow_files(self._controller, found, self._screen.key("unlink"))
-        except MiaError as error:  # labels and suggestions can be looked at even if nothing can be written
-            self._screen.say_error(error)
+        except MiaError as error:  # labels and suggestions can be shown even if nothing can be written
+            self._screen.show_error(error)
         if self.opened and (not moved or max(came, gone) > moved):  # what was moved is neither new nor gone
-            self._screen.tell(_difference(max(came - moved, 0), max(gone - moved, 0)))
+            self._screen.show_message(_difference(max(came - moved, 0), max(gone - moved, 0)))
         for note in [*(note for note in found.notes if note not in self._shown_notes), *notes]:
-            self._screen.tell(note, warning=True)
+            self._screen.show_message(note, warning=True)
         self._shown_notes = found.notes
         new = 0 if self._unwritable else await take_new_files(self._controller)
         if new:
-            self._screen.tell(
+            self._screen.show_message(
                 f"{counted(new, 'new image')} got the class of {'its' if new == 1 else 'their'} folder."
             )
         suggested = None if self.opened else await take_suggestions(self._controller)
         if suggested:
             self._screen.show(all_rows=True)
-            self._screen.tell(suggested)
+            self._screen.show_message(suggested)
         return came
 
     async def _folders(self) -> dict[str, int] | None:

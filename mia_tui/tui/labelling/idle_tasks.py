@@ -106,7 +106,7 @@ async def take_fingerprints(
     controller.give_back(left)
     if facts:
         await controller.keep_facts(facts)
-    return controller.owes_fingerprints
+    return controller.needs_fingerprints
 
 
 async def finish_fingerprints(controller: LabelController, *, most_s: float = LEAVING_S) -> None:

@@ -180,7 +180,7 @@ class StoreThread:
         seen, version = (
             store.last_change_with_time(),
             store.data_version(),
-        )  # first: better returned twice than never
+        )  # read first: a change may then be returned twice, but is never missed
         classes, source = tuple(store.classes(archived=True)), store.meta(META_SOURCE)
         snapshot = StoreSnapshot(classes, store.labels(), store.marks(), generation, source)
         self._seen, self._version, self._loaded = seen, version, True

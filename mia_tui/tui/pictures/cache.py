@@ -42,7 +42,7 @@ class PictureRequest:
     """Which picture to make; with `max_bytes` None the finest possible."""
 
     key: ImageKey
-    look: DisplaySettings
+    display: DisplaySettings
     panel: Panel
     max_bytes: int | None = None
 
@@ -218,7 +218,7 @@ class PictureCache:
                 self._source(request, stamp),
                 request.key.frame,
                 useful_px(request.panel, self._terminal),
-                request.look,
+                request.display,
                 max_megapixels=self._max_megapixels,
             )
             with self._changed:
@@ -231,7 +231,7 @@ class PictureCache:
         """The file; or pixels, if it is the first image, which was preloaded, or an enlarged one, whose pixels are
         kept so that moving over it does not decode it again."""
         path = self._root / request.key.path
-        if request.look.zoom <= 1:
+        if request.display.zoom <= 1:
             return self._preloaded(request) or path
         kept = self._pixels
         if kept is None or kept[0] != (request.key, stamp):

@@ -72,7 +72,7 @@ class Preload:
         path = self.dataset / key.path
         try:
             return LoadedImage(decode_upright(path, key.frame, box_px=self._box_px), path, key.frame, None)
-        except DecodeError:  # decoding it again will fail as well, and that is shown
+        except DecodeError:  # decoding it again will fail as well, and that error is shown
             return None
 
     def _is_enough(self, pixels: LoadedImage, box_px: tuple[int, int]) -> bool:

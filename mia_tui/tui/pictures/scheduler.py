@@ -47,7 +47,7 @@ class DisplayTarget:
     """What to show: an image, its view settings, the panel; `ahead` are images that are likely next."""
 
     key: ImageKey
-    look: DisplaySettings
+    display: DisplaySettings
     panel: Panel
     ahead: tuple[ImageKey, ...] = ()
 
@@ -260,7 +260,7 @@ class PictureScheduler:
         """
         if self._is_fine(target):
             return []
-        best = PictureRequest(target.key, target.look, target.panel)
+        best = PictureRequest(target.key, target.display, target.panel)
         held = sorted(
             (request for request in self._kitty_cache.requests if replace(request, max_bytes=None) == best),
             key=_fineness,
@@ -288,26 +288,26 @@ class PictureScheduler:
         """The finest picture for the time that the person has stayed on the image.
 
         After a while that is the finest possible one if pictures have parts: keys are answered between them. Others
-        may take about as long as the person has stayed already: who labels an image a second never waits, and who
-        looks for long sees all. The size grows so fast because the speed may be measured wrong: xterm on a busy
-        machine takes half blocks at 15 kB/s, and sixel much faster.
+        may take about as long as the person has stayed already: a person who labels an image a second never waits,
+        and one who stays longer gets the finest. The size grows so fast because the speed may be measured wrong:
+        xterm on a busy machine takes half blocks at 15 kB/s, and sixel much faster.
         """
         longer = max(0, self._rests - 1)
         in_parts = self._terminal.graphics in ("half", "kitty")
         size = (
             None if longer and in_parts else self._budget(FINE_S * (2 * 3 ** (longer - 1) if longer else 1))
         )
-        return PictureRequest(target.key, target.look, target.panel, size)
+        return PictureRequest(target.key, target.display, target.panel, size)
 
     def _coarse(self, target: DisplayTarget) -> PictureRequest:
         """A first picture. iTerm2's have no parts: while a key is held, they are as small as a part."""
         whole = self._terminal.graphics == "iterm2" and self._hurried
         size = self._budget(PART_S if whole else COARSE_S)
-        return PictureRequest(target.key, target.look, target.panel, size or QUICK_BYTES)
+        return PictureRequest(target.key, target.display, target.panel, size or QUICK_BYTES)
 
     def _ahead(self, target: DisplayTarget, key: ImageKey) -> PictureRequest:
         """The picture of an image that is likely next: only as much as is sent of it at first."""
-        return PictureRequest(key, target.look, target.panel, self._budget(FINE_S))
+        return PictureRequest(key, target.display, target.panel, self._budget(FINE_S))
 
     def _budget(self, seconds: float) -> int | None:
         size = self._flow_control.budget(seconds)

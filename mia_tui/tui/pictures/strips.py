@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.segment import Segment
 from textual.strip import Strip
 
-from mia_tui.tui.textual_private import LateStrip
+from mia_tui.tui.textual_private import LazyStrip
 
 
-class RawStrip(LateStrip):
+class RawStrip(LazyStrip):
     """A line whose text is ready to be written.
 
     Args:
@@ -57,7 +57,7 @@ class RawStrip(LateStrip):
         return super().crop(start, end)
 
 
-class JoinedStrip(LateStrip):
+class JoinedStrip(LazyStrip):
     """Lines side by side, each written as it is.
 
     Args:

@@ -1,1 +1,1 @@
-"""The table of runs, the screen of one, and the comparison of two."""
+"""The table of runs, the screen of one, and the comparison of several."""

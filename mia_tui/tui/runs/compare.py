@@ -1,4 +1,4 @@
-"""Comparing runs: their curves of a figure in one plot, their best figures, the settings that differ."""
+"""Comparing runs: curves of one metric in one plot, the metrics of their best epochs, the settings that differ."""
 
 import asyncio
 from collections.abc import Sequence
@@ -54,10 +54,10 @@ class CompareScreen(KeyedScreen[None]):
         self._rows, self._more = tuple(rows[:MOST]), len(rows) - MOST
         self._ink = context.ink
         # Without colours, the dots of all runs look alike; letters do not.
-        told_apart = context.ink if context.ink.colours else Ink(replace(context.terminal, unicode=False))
+        curve_ink = context.ink if context.ink.colours else Ink(replace(context.terminal, unicode=False))
         self._states: list[RunState] = []
         self._metric: MetricName = shown_metric(self._rows[0].metric)
-        self._curves = Curves(told_apart, id="compare-curves")
+        self._curves = Curves(curve_ink, id="compare-curves")
         self._best, self._settings = TextBlock(id="compare-best"), TextBlock(id="compare-settings")
         self._ready = False
 
@@ -100,7 +100,7 @@ class CompareScreen(KeyedScreen[None]):
         self._ready = True
 
     def _turn(self) -> None:
-        """The next figure that any of the runs has."""
+        """The next metric that any of the runs has."""
         known = [name for name in METRICS if any(len(_points(state, name)[0]) for state in self._states)]
         if known:
             place = known.index(self._metric) if self._metric in known else -1
@@ -124,7 +124,7 @@ def _state(row: RunSummary) -> RunState:
 
 
 def _points(state: RunState, metric: MetricName) -> tuple[np.ndarray, np.ndarray]:
-    """Epochs and the figure there, each of shape (N,); of the training part where there is no validation."""
+    """Epochs and the metric there, each of shape (N,); of the training part where there is no validation."""
     rows: list[EpochEnded] = [row for row in state.epochs if metric in _figures_of(row)]
     return (
         np.array([row.epoch for row in rows], np.float64),
@@ -150,7 +150,7 @@ def _best_table(
     best: Sequence[dict[str, float]],
     names: Sequence[str],
 ) -> list[list[str]]:
-    """A line for each run: its letter, and the figures of its best epoch."""
+    """A line for each run: its letter, and the metrics of its best epoch."""
     lines = [["", "run", "epochs", "best at", *(name.replace("_", " ") for name in names)]]
     for letter, row, state, values in zip(_LETTERS, rows, states, best, strict=False):
         shown = [f"{values[name]:.4f}" if name in values else "" for name in names]

@@ -1,4 +1,4 @@
-"""Which classes a network confuses: figures of each class, the matrix, and the largest confusions as a list."""
+"""Which classes a network confuses: metrics of each class, the matrix, and the largest confusions as a list."""
 
 from dataclasses import dataclass
 
@@ -31,7 +31,7 @@ class ClassFigureTable(LineList[ClassFigures]):
         super().__init__(ink, self._draw_figures, heading=self._titles, id=id)
 
     def show_classes(self, report: ConfusionReport) -> None:
-        """Paint the figures of these classes."""
+        """Paint the metrics of these classes."""
         self.show(report.by_class, self.cursor or 0)
 
     def _titles(self, width: int) -> str:
@@ -205,9 +205,9 @@ class ConfusionMatrix(Widget, can_focus=False):
             if row == self.row and column == self.column
             else f"{text:>{self._cell}}"
         )
-        return Segment(text, self._look(count, row, column))
+        return Segment(text, self._cell_style(count, row, column))
 
-    def _look(self, count: int, row: int, column: int) -> Style:
+    def _cell_style(self, count: int, row: int, column: int) -> Style:
         if row == self.row and column == self.column:
             return Style(reverse=True, bold=True)
         if not count:

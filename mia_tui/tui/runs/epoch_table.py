@@ -1,4 +1,4 @@
-"""The epochs of a run as a table: losses, the figures that fit, the best epoch marked."""
+"""The epochs of a run as a table: losses, the metrics that fit, the best epoch marked."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -71,7 +71,7 @@ class EpochTable(LineList[_EpochLine]):
 
 
 def _figures(metric: MetricName, width: int) -> list[MetricName]:
-    """The figure that decides which epoch is best, then as many others as fit."""
+    """The metric that decides which epoch is best, then as many others as fit."""
     left = width - _EPOCH - 2 * _FIGURE - _TIME - _MARK
     chosen: list[MetricName] = []
     for name in dict.fromkeys((shown_metric(metric), *METRICS)):

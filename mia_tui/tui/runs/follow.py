@@ -2,8 +2,8 @@
 
 The screen gets a snapshot when something is different, and never waits for a
 disk. What is shown must be true: a run is called running only while its lock is
-held, silence is counted by this program's own clock from its first look, and of
-a folder that was deleted nothing but that is said.
+held, silence is counted by this program's own clock from the first time it read the
+run, and of a folder that was deleted only that is said.
 """
 
 import threading
@@ -47,7 +47,7 @@ class RunSnapshot:
         is_stopping: Whether its worker was asked to stop and is still working.
         silent_s: Whole seconds without an event, counted here; None while events come, and without a worker.
         gpus: The GPUs of this machine that the run is known to use.
-        is_disk_full: Whether the run is at work, or lost, and the disk that holds its folder is full.
+        is_disk_full: Whether the run is in progress, or lost, and the disk that holds its folder is full.
         report: The confusion report that was asked for; None before there is one.
         trouble: Why something cannot be read, a sentence; empty if all can.
     """
@@ -94,7 +94,7 @@ class RunFollower:
         self._report: ConfusionReport | None = None
         self._report_of: object = None
         self._trouble = self._report_trouble = ""
-        self._told: object = None
+        self._last_facts: object = None
 
     def start(self) -> None:
         threading.Thread(target=self._work, name="run", daemon=True).start()
@@ -110,13 +110,13 @@ class RunFollower:
             self._wanted = which
             self._wake.set()
 
-    def ask_now(self) -> None:
-        """Look at once, because something was done to the run."""
+    def poll_now(self) -> None:
+        """Read the run at once, because something was done to the run."""
         self._asked_at = float("-inf")
         self._wake.set()
 
-    def look(self) -> RunSnapshot | None:
-        """One look; returns the snapshot if it differs from the one before. For the thread, and for tests."""
+    def poll(self) -> RunSnapshot | None:
+        """Read once; returns the snapshot if it differs from the one before. For the thread, and for tests."""
         now = self._clock()
         changed = self._read(now)
         if now - self._asked_at >= ASK_EVERY_S:
@@ -131,9 +131,9 @@ class RunFollower:
             self._status, self._is_gone, self._is_stopping, silent_s, self._gpus, self._is_disk_full, self._report,
             self._all_trouble, self._job,
         )  # fmt: skip
-        if not changed and facts == self._told:
+        if not changed and facts == self._last_facts:
             return None
-        self._told = facts
+        self._last_facts = facts
         return RunSnapshot(
             self._job,
             self._log.state.copy(),
@@ -150,7 +150,7 @@ class RunFollower:
     def _work(self) -> None:
         while not self._closed.is_set():
             self._wake.clear()
-            snapshot = self.look()
+            snapshot = self.poll()
             if snapshot is not None and not self._closed.is_set():
                 self._on_change(snapshot)
             self._wake.wait(EVERY_S)

@@ -19,13 +19,13 @@ from mia_tui.tui.open_dataset import OpenDataset, OpenImages
 
 
 def images_behind(
-    run: RunDir, place: OpenDataset, report: ConfusionReport, *, truth: int, predicted: int | None = None
+    run: RunDir, opened: OpenDataset, report: ConfusionReport, *, truth: int, predicted: int | None = None
 ) -> OpenImages:
     """The images that were evaluated, wrong predictions first. Reads files, so call it in a thread.
 
     Args:
         run: The run.
-        place: The dataset that is open.
+        opened: The dataset that is open.
         report: The report that is on the screen.
         truth: Position of their class.
         predicted: Position of the predicted class; None takes all of `truth`.
@@ -41,9 +41,9 @@ def images_behind(
         )
     if predictions.epoch != report.matrix.epoch:
         raise RunError("Another epoch has ended meanwhile.", "Try again.")
-    job = current_job(run, place.dataset)
+    job = current_job(run, opened.dataset)
     found = images_of_cell(current_samples(run, job), predictions, truth=truth, predicted=predicted)
-    root, trained_on = place.dataset.resolve(), Path(job.dataset)
+    root, trained_on = opened.dataset.resolve(), Path(job.dataset)
     home = root if is_same_folder(root, trained_on) else trained_on  # one folder may be mounted at two places
     keys = tuple(key for image in found if (key := _in_dataset(image, home, root)) is not None)
     names = report.matrix.classes  # a foreign file of counts may have more of them than the job

@@ -108,10 +108,10 @@ class RunPages(Vertical):
     def tabs(self) -> list[Piece]:
         """The names of the pages, the one in view marked."""
         pieces: list[Piece] = []
-        told = 0 if self._snapshot is None else message_count(self._snapshot)
+        messages = 0 if self._snapshot is None else message_count(self._snapshot)
         for name, title in zip(PAGES, TITLES, strict=True):
             key = "".join(f"{shown_key(key)} " for key in self._keys[f"pane_{name}"][:1])
-            count = f" ({told})" if name == "messages" and told else ""
+            count = f" ({messages})" if name == "messages" and messages else ""
             is_shown = name == self.page
             text = f"[{key}{title}{count}]" if is_shown else f" {key}{title}{count} "
             pieces.append((text, Style(bold=is_shown, reverse=is_shown)))
@@ -274,8 +274,7 @@ class RunPages(Vertical):
     def _say(self, widget: TextBlock, text: str) -> None:
         if self._texts.get(widget) != text:
             self._texts[widget] = text
-            lines = map(self._ink.shown, text.split("\n"))  # printable() would escape the newlines
-            widget.update("\n".join(lines))
+            widget.update(self._ink.shown_lines(text))
 
     def _again(self) -> None:
         if self._snapshot is not None:
@@ -286,7 +285,7 @@ def plots_of(state: RunState, *, log: bool) -> list[Plot]:
     """The plots of a run, the most important first.
 
     Args:
-        state: What its events tell.
+        state: Its state by its events.
         log: Whether losses are drawn on a logarithmic scale.
     """
     metric, rows = shown_metric(state.metric), state.epochs
@@ -310,18 +309,18 @@ def plots_of(state: RunState, *, log: bool) -> list[Plot]:
 
 
 def _over_epochs(rows: Sequence[EpochEnded], name: str) -> tuple[Curve, ...]:
-    """The curves of the validation and the training part, those of them that have the figure."""
+    """The curves of the validation and the training part, those of them that have the metric."""
     parts: dict[str, tuple[Stroke, list[Mapping[str, float]]]] = {
         "validation": ("line", [row.val or {} for row in rows]),
         "training": ("dashes", [row.train for row in rows]),
     }
     curves = []
     for part, (stroke, figures) in parts.items():
-        told = [
+        points = [
             (row.epoch, values[name]) for row, values in zip(rows, figures, strict=True) if name in values
         ]
-        if told or not rows:
-            x, y = np.array(told, np.float64).reshape(-1, 2).T
+        if points or not rows:
+            x, y = np.array(points, np.float64).reshape(-1, 2).T
             curves.append(Curve(part, x, y, stroke))
     return tuple(curves) or (Curve("validation", np.empty(0), np.empty(0), "line"),)
 

@@ -1,11 +1,9 @@
 """What can be done with a run, from the table of runs and from the screen of a run alike."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from textual.screen import Screen
+from typing import TYPE_CHECKING, Any
 
 from mia_tui.config.train import TrainConfig
 from mia_tui.errors import MiaError
@@ -14,29 +12,33 @@ from mia_tui.runs.list.words import stop_sentence
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.worker.control import KILL_AFTER_S, kill_worker, request_stop
 from mia_tui.runs.worker.detach_risk import detach_risk
+from mia_tui.runs.worker.launch import trains_on_cpu
 from mia_tui.runs.worker.liveness import LIVE, lives, run_status
 from mia_tui.text import counted, name_some, printable
 from mia_tui.tui.context import Context
 from mia_tui.tui.open_dataset import OpenDataset, OpenImages
+from mia_tui.tui.runs.words import size_words
+from mia_tui.tui.screen import KeyedScreen
 
 if TYPE_CHECKING:
+    from mia_tui.runs.prediction.process import PredictionProcess
     from mia_tui.tui.runs.run_screen import RunScreen
     from mia_tui.tui.runs.table_screen import RunsScreen
 
-_MB = 1_000_000
+_CHECK_EVERY_S = 0.5  # whether a prediction has ended
 
 
 class RunActions:
     """Stops, resumes, repeats, deletes runs and lets them predict; asks before what cannot be undone.
 
     Args:
-        screen: The screen that asks and tells.
-        place: The dataset.
+        screen: Asks, and shows what is said.
+        opened: The dataset.
         context: What screens share.
     """
 
-    def __init__(self, screen: "RunScreen | RunsScreen", place: OpenDataset, context: Context) -> None:
-        self._screen, self._place, self._context = screen, place, context
+    def __init__(self, screen: "RunScreen | RunsScreen", opened: OpenDataset, context: Context) -> None:
+        self._screen, self._opened, self._context = screen, opened, context
 
     # Stopping and resuming
 
@@ -48,7 +50,7 @@ class RunActions:
             saved: Since when its work would be lost by a kill, in words.
         """
         result = await asyncio.to_thread(request_stop, run)
-        self._screen.look_now()
+        self._screen.poll_now()
         if not result.may_kill:
             later = f" If it does not, {self._screen.key('stop')} again after {KILL_AFTER_S:.0f} s offers to kill it."
             self._screen.say(stop_sentence(run, result) + (later if result.signalled else ""))
@@ -64,7 +66,7 @@ class RunActions:
             self._screen.say(f"Killed. {self._screen.key('resume')} resumes it from its last checkpoint.")
         else:
             self._screen.say("It is still saving and stopping.")
-        self._screen.look_now()
+        self._screen.poll_now()
 
     async def resume(self, run: RunDir, *, after: RunDir | None = None) -> None:
         """Start a worker that continues a run, now or when another run has ended."""
@@ -75,16 +77,16 @@ class RunActions:
             )
             return
         if status in LIVE:
-            self._screen.say(f"The run {run.name} is being worked on.")
+            self._screen.say(f"The run {run.name} is {status} already.")
             return
         risk = await asyncio.to_thread(detach_risk)
         if risk is not None:
-            self._screen.warn(f"{risk.message} {risk.hint}")
+            self._screen.show_message(f"{risk.message} {risk.hint}", warning=True, long=True)
         self._screen.say(f"Starting {run.name}")
-        await asyncio.to_thread(resume_run, run, after=after, dataset=self._place.dataset)
+        await asyncio.to_thread(resume_run, run, after=after, dataset=self._opened.dataset)
         when = "" if after is None else f" when {after.name} has ended"
         self._screen.say(f"{run.name} continues with its settings{when}.")
-        self._screen.look_now()
+        self._screen.poll_now()
 
     # Training with a run's settings
 
@@ -92,7 +94,7 @@ class RunActions:
         """Show the form; the run that was started, if any."""
         from mia_tui.tui.training.screen import TrainScreen
 
-        return await self._screen.ask(TrainScreen(self._place, self._context, base=base, title=title))
+        return await self._screen.ask(TrainScreen(self._opened, self._context, base=base, title=title))
 
     async def train_again(self, run: RunDir) -> RunDir | None:
         """Train with the settings of a run on the labels of today."""
@@ -108,17 +110,29 @@ class RunActions:
 
     async def predict(self, run: RunDir) -> None:
         """Let the best weights of a run suggest a class for every image."""
-        from mia_tui.tui.labelling.suggest import start_suggesting, tell_suggesting
+        process = await asyncio.to_thread(_start_predicting, run, self._opened)
+        self._screen.run_in_background(lambda: self._report_prediction(process))
 
-        work = await asyncio.to_thread(start_suggesting, run, self._place)
-        self._screen.beside(
-            lambda: tell_suggesting(work, say=self._screen.say, failed=self._screen.say_error)
-        )
+    async def _report_prediction(self, process: "PredictionProcess") -> None:
+        """Say how far it is until it ends; the labelling screen says when the suggestions are there."""
+        self._screen.say("Predicting all images; this continues when you leave. Loading torch first.")
+        try:
+            while not await asyncio.to_thread(process.has_ended):
+                await asyncio.sleep(_CHECK_EVERY_S)
+                done = await asyncio.to_thread(process.done)
+                if done:
+                    self._screen.say(
+                        f"Predicting all images; this continues when you leave. {done:,} are done."
+                    )
+        except MiaError as error:
+            self._screen.show_error(error)
+        else:
+            self._screen.say("All images are predicted; the labelling screen shows the suggestions.")
 
     # Deleting
 
     async def delete(self, runs: Sequence[RunDir], then: Callable[[], None] = lambda: None) -> None:
-        """Ask, then delete runs beside the commands that follow.
+        """Ask, then delete runs in the background.
 
         Args:
             runs: One run or more.
@@ -128,7 +142,7 @@ class RunActions:
         if await self._screen.confirm(
             _delete_title(runs), _delete_text(runs, size, live), yes="Delete", no="Keep"
         ):
-            self._screen.beside(lambda: self._delete_all(runs, live, then))
+            self._screen.run_in_background(lambda: self._delete_all(runs, live, then))
 
     async def _delete_all(
         self, runs: Sequence[RunDir], live: Sequence[RunDir], then: Callable[[], None]
@@ -140,27 +154,21 @@ class RunActions:
                 await asyncio.to_thread(delete_run, run)
             except MiaError as error:
                 failed = True
-                self._screen.say_error(error)
+                self._screen.show_error(error)
             else:
                 self._screen.say(f"{run.name} is deleted.")
-            self._screen.look_now()
+            self._screen.poll_now()
         if not failed:
             then()
 
 
-async def watch_started(
-    run: RunDir,
-    place: OpenDataset,
-    context: Context,
-    ask: Callable[[Screen[OpenImages | None]], Awaitable[OpenImages | None]],
-) -> OpenImages | None:
-    """Watch a run that was just started; back from it, or at once if it waits for another, is the table of runs.
+async def watch_started(screen: KeyedScreen[Any], run: RunDir, opened: OpenDataset) -> OpenImages | None:
+    """Show a run that was just started, then the table of runs; the table at once if the run waits for another one.
 
     Args:
+        screen: The screen that it was started from.
         run: The run.
-        place: The dataset.
-        context: What screens share.
-        ask: Shows a screen until the person leaves it.
+        opened: The dataset.
 
     Returns:
         Images that the person wants to see, or None.
@@ -168,12 +176,23 @@ async def watch_started(
     from mia_tui.tui.runs.run_screen import RunScreen
 
     if (await asyncio.to_thread(run.job)).after is None:
-        images = await ask(RunScreen(run, place, context))
+        images = await screen.ask(RunScreen(run, opened, screen.context))
         if images is not None:
             return images
     from mia_tui.tui.runs.table_screen import RunsScreen
 
-    return await ask(RunsScreen(place, context, started=run))
+    return await screen.ask(RunsScreen(opened, screen.context, started=run))
+
+
+def _start_predicting(run: RunDir, opened: OpenDataset) -> "PredictionProcess":
+    """Start a process that predicts all images of a dataset; blocking, so for a thread.
+
+    Raises:
+        RunError: If it cannot be started.
+    """
+    from mia_tui.runs.prediction.process import PredictionProcess
+
+    return PredictionProcess(run, opened.dataset, opened.state, gives_way=trains_on_cpu("auto"))
 
 
 def _delete_title(runs: Sequence[RunDir]) -> str:
@@ -182,12 +201,12 @@ def _delete_title(runs: Sequence[RunDir]) -> str:
 
 def _delete_text(runs: Sequence[RunDir], size: int, live: Sequence[RunDir]) -> str:
     whose = "Its" if len(runs) == 1 else "Their"
-    much = f" {size / _MB:,.1f} MB of" if size >= _MB / 10 else ""
-    text = f"{whose}{much} checkpoints, figures and logs cannot be brought back; labels and images stay."
+    much = f" {size_words(size)} of" if size else ""
+    text = f"{whose}{much} checkpoints, metrics and logs cannot be brought back; labels and images stay."
     if live:
         names = name_some(run.name for run in live)
         at_work = "It is" if len(runs) == 1 else f"{names} {'is' if len(live) == 1 else 'are'}"
-        text = f"{at_work} at work and will be stopped first. {text}"
+        text = f"{at_work} in progress and will be stopped first. {text}"
     if len(runs) > 1:
         text = f"{counted(len(runs), 'run')}: {name_some(run.name for run in runs)}. {text}"
     return text

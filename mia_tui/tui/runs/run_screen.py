@@ -1,4 +1,4 @@
-"""The screen of one run: what its worker is doing, its curves and figures, and the commands of its keys.
+"""The screen of one run: what its worker is doing, its curves and metrics, and the commands of its keys.
 
 `follow` reads the run in a thread. The sentences are in `words`, what the pages show is in `pages`, and what can be
 done with a run from here and from the table of runs is in `run_actions`.
@@ -38,7 +38,7 @@ class RunScreen(KeyedScreen[OpenImages | None]):
 
     Args:
         run: Its folder.
-        place: The dataset.
+        opened: The dataset.
         context: What screens share.
     """
 
@@ -52,13 +52,13 @@ class RunScreen(KeyedScreen[OpenImages | None]):
             super().__init__()
             self.run, self.snapshot = run, snapshot
 
-    def __init__(self, run: RunDir, place: OpenDataset, context: Context) -> None:
+    def __init__(self, run: RunDir, opened: OpenDataset, context: Context) -> None:
         super().__init__(context)
         self._key_line = KeyLine(context.ink, key_hints(self.SCOPE, context.user.keys))
         ink = context.ink
         self.run = run
         self.pages = RunPages(ink, self.keys, id="run-pages")
-        self.commands = RunCommands(self, place, context)
+        self.commands = RunCommands(self, opened, context)
         self._head, self._doing = TextLine(ink, id="run-title"), TextBlock(id="run-doing")
         self._epoch_bar, self._run_bar = TextLine(ink, id="run-epoch-bar"), TextLine(ink, id="run-bar")
         self._figures, self._tabs = TextLine(ink, id="run-figures"), TextLine(ink, id="run-tabs")
@@ -97,13 +97,13 @@ class RunScreen(KeyedScreen[OpenImages | None]):
         return self._snapshot is not None
 
     def say(self, message: str) -> None:
-        if not self.is_running:  # the screen was left while a prediction or a deletion was still at work
+        if not self.is_running:  # the screen was left while a prediction or a deletion was still running
             return
         self._message = message
         self._show_message()
 
-    def look_now(self) -> None:
-        self._follow.ask_now()
+    def poll_now(self) -> None:
+        self._follow.poll_now()
 
     def follow(self, run: RunDir) -> None:
         self._follow.close()
@@ -115,7 +115,7 @@ class RunScreen(KeyedScreen[OpenImages | None]):
         self._follow.close()
         self.dismiss(images)
 
-    # What comes from outside
+    # Messages
 
     @on(RunChanged)
     def _take(self, event: RunChanged) -> None:
@@ -208,13 +208,13 @@ class RunCommands:
 
     Args:
         screen: The screen.
-        place: The dataset.
+        opened: The dataset.
         context: What screens share.
     """
 
-    def __init__(self, screen: RunScreen, place: OpenDataset, context: Context) -> None:
-        self._screen, self._place = screen, place
-        self.actions = RunActions(screen, place, context)
+    def __init__(self, screen: RunScreen, opened: OpenDataset, context: Context) -> None:
+        self._screen, self._opened = screen, opened
+        self.actions = RunActions(screen, opened, context)
         pages = screen.pages
         self.by_name: dict[str, Command] = {
             "stop": self._stop,
@@ -298,7 +298,7 @@ class RunCommands:
         images = await asyncio.to_thread(
             images_behind,
             self._screen.run,
-            self._place,
+            self._opened,
             chosen.report,
             truth=chosen.truth,
             predicted=chosen.predicted,

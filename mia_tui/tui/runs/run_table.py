@@ -1,4 +1,4 @@
-"""Runs as a table: state, network, epochs, figures, times; painted line by line, cheap for hundreds of runs."""
+"""Runs as a table: state, network, epochs, best metric, times; painted line by line, cheap for hundreds of runs."""
 
 from dataclasses import dataclass
 
@@ -47,7 +47,7 @@ class RunTable(LineList[RunLine]):
     """One line a run, one of them under the cursor, some of them marked."""
 
     def __init__(self, ink: Ink, *, id: str | None = None) -> None:
-        super().__init__(ink, self._line_of, id=id)
+        super().__init__(ink, self._draw_run, id=id)
 
     def heading(self, columns: int) -> str:
         """The line above the table."""
@@ -58,13 +58,13 @@ class RunTable(LineList[RunLine]):
             f"{'time':>{_TIME}} {'started':<{_STARTED}}"
         )[:columns]
 
-    def _line_of(self, entry: RunLine, width: int, is_current: bool) -> list[Segment]:
-        row, look = entry.row, Style(reverse=is_current)
+    def _draw_run(self, entry: RunLine, width: int, is_current: bool) -> list[Segment]:
+        row, text_style = entry.row, Style(reverse=is_current)
         return [
             Segment(self._ink.pointer if is_current else " ", Style(bold=True)),
             Segment("* " if entry.is_marked else "  ", Style(bold=True)),
-            Segment(f"{row.status:<{_STATE}}", look + self._state_style(row.status)),
-            Segment(self._words(row, width), look + Style(bold=entry.is_marked)),
+            Segment(f"{row.status:<{_STATE}}", text_style + self._state_style(row.status)),
+            Segment(self._words(row, width), text_style + Style(bold=entry.is_marked)),
         ]
 
     def _words(self, row: RunSummary, width: int) -> str:

@@ -31,7 +31,7 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
     """The runs of a dataset; the result is images that the person wants to see, or None.
 
     Args:
-        place: The dataset, and who is labelling.
+        opened: The dataset, and who is labelling.
         context: What screens share.
         started: A run that was just started; the cursor is on it as soon as it is read.
     """
@@ -53,22 +53,22 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
             super().__init__()
             self.error = error
 
-    def __init__(self, place: OpenDataset, context: Context, *, started: RunDir | None = None) -> None:
+    def __init__(self, opened: OpenDataset, context: Context, *, started: RunDir | None = None) -> None:
         super().__init__(context)
         self._key_line = KeyLine(context.ink, key_hints(self.SCOPE, context.user.keys))
-        self._place, self._ink = place, context.ink
+        self._opened, self._ink = opened, context.ink
         self.view = RunTableView()
         if started is not None:
             self.view.want(started.path)
-        self.commands = RunTableCommands(self, place, context)
-        self._looked = False
+        self.commands = RunTableCommands(self, opened, context)
+        self._has_read = False
         self._title = TextBlock(id="runs-title")
         self._heading = TextBlock(id="runs-heading")
         self._table = RunTable(context.ink, id="runs-table")
         self._detail = TextBlock(id="runs-detail")
         self._message = TextBlock(id="runs-message")
         self._watch = RunTableWatch(
-            RunSummaries.of_dataset(place.dataset, place.state),
+            RunSummaries.of_dataset(opened.dataset, opened.state),
             lambda rows: self.post_from_thread(self.RunsRead(rows)),
             lambda error: self.post_from_thread(self.RunsUnreadable(error)),
         )
@@ -99,28 +99,25 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
     @property
     def idle(self) -> bool:
         """Whether the runs have been read."""
-        return self._looked
+        return self._has_read
 
     # For the commands
 
     def say(self, message: str) -> None:
-        if self.is_running:  # it may have been left while a prediction or a deletion was still at work
+        if self.is_running:  # it may have been left while a prediction or a deletion was still running
             self._message.update(self._ink.shown(message))
 
     def say_failed(self, message: str) -> None:
         self.say(message)
 
-    def look_now(self) -> None:
-        self._watch.thread.look_now()
-
-    def close(self, answer: OpenImages | None) -> None:
-        self.dismiss(answer)
+    def poll_now(self) -> None:
+        self._watch.thread.poll_now()
 
     @property
     def page(self) -> int:
         return self._table.page
 
-    # What comes from outside
+    # Messages
 
     def do_command(self, command: str) -> None:
         moves = self.commands.moves()
@@ -137,13 +134,13 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
 
     @on(RunsRead)
     def _take(self, event: RunsRead) -> None:
-        self._looked = True
+        self._has_read = True
         self.view.take(event.rows)
         self.show()
 
     @on(RunsUnreadable)
     def _take_trouble(self, event: RunsUnreadable) -> None:
-        self._looked = True
+        self._has_read = True
         self.view.take(())
         self.say(str(event.error))
         self.show()
@@ -154,7 +151,7 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
         if not (self.is_attached and self._table.size.width):
             return
         columns, view, ink = self.size.width, self.view, self._ink
-        name = ink.shown(self._place.dataset.name or str(self._place.dataset))
+        name = ink.shown(self._opened.dataset.name or str(self._opened.dataset))
         too_much = ink.width(view.title(name)) - columns  # the name is cut, not what is said of the runs
         name = ink.fit(name, max(_LEAST_NAME, ink.width(name) - max(0, too_much)))
         self._title.update(ink.fit(view.title(name), columns))
@@ -168,7 +165,7 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
         row = self.view.current
         if row is not None:
             return "\n".join(self._ink.shown(line) for line in detail(row))
-        if not self._looked:
+        if not self._has_read:
             return "Reading the runs"
         if self.view.known:
             return "No run is in this state."
@@ -180,13 +177,13 @@ class RunTableCommands:
 
     Args:
         screen: The screen.
-        place: The dataset, and who is labelling.
+        opened: The dataset, and who is labelling.
         context: What screens share.
     """
 
-    def __init__(self, screen: RunsScreen, place: OpenDataset, context: Context) -> None:
-        self._screen, self._view, self._place, self._context = screen, screen.view, place, context
-        self.actions = RunActions(screen, place, context)
+    def __init__(self, screen: RunsScreen, opened: OpenDataset, context: Context) -> None:
+        self._screen, self._view, self._opened, self._context = screen, screen.view, opened, context
+        self.actions = RunActions(screen, opened, context)
         self.by_name: dict[str, Command] = {
             "open": self._open,
             "new": self._new,
@@ -224,9 +221,9 @@ class RunTableCommands:
     async def _watch(self, run: RunDir) -> None:
         from mia_tui.tui.runs.run_screen import RunScreen
 
-        wanted = await self._screen.ask(RunScreen(run, self._place, self._context))
+        wanted = await self._screen.ask(RunScreen(run, self._opened, self._context))
         if wanted is not None:
-            self._screen.close(wanted)
+            self._screen.dismiss(wanted)
 
     async def _compare(self) -> None:
         from mia_tui.tui.runs.compare import CompareScreen
@@ -256,7 +253,7 @@ class RunTableCommands:
 
     async def _leave(self) -> None:
         if not self._view.unmark():
-            self._screen.close(None)
+            self._screen.dismiss(None)
 
     # Starting
 
@@ -276,7 +273,7 @@ class RunTableCommands:
         if run is None:
             return
         self._view.want(run.path)
-        self._screen.look_now()
+        self._screen.poll_now()
         if (await asyncio.to_thread(run.job)).after is None:
             await self._watch(run)
 
@@ -291,7 +288,7 @@ class RunTableCommands:
         elif row.status not in RESUMABLE:
             await self._again()  # the form asks whether it is to wait
         elif ahead is None:
-            self._screen.say("No other run is at work: resume it instead.")
+            self._screen.say(f"No other run is in progress; {self._screen.key('resume')} resumes this one.")
         else:
             await self.actions.resume(row.run, after=ahead)
 

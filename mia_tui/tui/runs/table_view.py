@@ -11,7 +11,7 @@ from mia_tui.text import printable
 
 FILTERS: dict[str, frozenset[str] | None] = {
     "all": None,
-    "at work": frozenset(LIVE),
+    "in progress": frozenset(LIVE),
     "finished": frozenset({"finished"}),
     "to resume": frozenset(RESUMABLE),
     "lost or failed": frozenset({"lost", "failed", "damaged", "unknown"}),

@@ -18,7 +18,7 @@ from mia_tui.text import scientific, shorten
 
 Stroke = Literal["line", "dashes", "dots"]
 Numbers = npt.NDArray[np.float64]
-Piece = tuple[str, int | None]
+PlotPiece = tuple[str, int | None]
 """Text, and the curve that it belongs to."""
 
 LEAST_COLUMNS, LEAST_ROWS = 36, 8
@@ -88,7 +88,7 @@ class Plot:
     mark: tuple[float, str] | None = None
 
 
-def draw(plot: Plot, columns: int, rows: int, *, unicode: bool) -> list[list[Piece]]:
+def draw(plot: Plot, columns: int, rows: int, *, unicode: bool) -> list[list[PlotPiece]]:
     """A plot as lines of exactly so many columns.
 
     Args:
@@ -101,7 +101,7 @@ def draw(plot: Plot, columns: int, rows: int, *, unicode: bool) -> list[list[Pie
     points = np.concatenate([np.stack([curve.x, curve.y]) for curve in curves], axis=1)
     heading = _heading(plot, curves, columns, unicode=unicode)
     if not points.size:
-        lines: list[list[Piece]] = [heading, [(_centred("nothing to draw yet", columns), None)]]
+        lines: list[list[PlotPiece]] = [heading, [(_centred("nothing to draw yet", columns), None)]]
         return [*lines, *[_fitted([], columns) for _ in range(rows - len(lines))]]
     height = rows - 3
     y_axis = axis(float(points[1].min()), float(points[1].max()), height // 2, log=plot.log)
@@ -116,7 +116,7 @@ def draw(plot: Plot, columns: int, rows: int, *, unicode: bool) -> list[list[Pie
     ]
 
 
-def plain(lines: Sequence[Sequence[Piece]]) -> str:
+def plain(lines: Sequence[Sequence[PlotPiece]]) -> str:
     """The drawing as text."""
     return "\n".join("".join(text for text, _ in line) for line in lines)
 
@@ -154,7 +154,7 @@ def _clean(curve: Curve, *, log: bool) -> Curve:
 
 def _paint(
     curves: Sequence[Curve], x_axis: Axis, y_axis: Axis, width: int, height: int, *, unicode: bool
-) -> list[list[Piece]]:
+) -> list[list[PlotPiece]]:
     """The cells of all curves, neighbours of one curve joined."""
     across, down = (2, 4) if unicode else (1, 1)
     owner = np.full((height, width), -1)
@@ -166,7 +166,7 @@ def _paint(
         owner[touched] = number
         dots |= (cells * _BRAILLE[None, :down, None, :across]).sum(axis=(1, 3))
     signs = [curve.sign or _SIGNS[curve.stroke][1][0] for curve in curves]
-    lines: list[list[Piece]] = []
+    lines: list[list[PlotPiece]] = []
     for row_owner, row_dots in zip(owner.tolist(), dots.tolist(), strict=True):
         text = [
             (" " if who < 0 else chr(0x2800 + bits) if unicode else signs[who], None if who < 0 else who)
@@ -208,7 +208,7 @@ def _raster(
 # Heading and axes
 
 
-def _heading(plot: Plot, curves: Sequence[Curve], columns: int, *, unicode: bool) -> list[Piece]:
+def _heading(plot: Plot, curves: Sequence[Curve], columns: int, *, unicode: bool) -> list[PlotPiece]:
     """The title, and a sample of each curve with its newest value; shorter where there is little room."""
     left_out = sum(len(whole.x) - len(curve.x) for whole, curve in zip(plot.curves, curves, strict=True))
     title = plot.title + (", log scale" if plot.log else "") + (f", {left_out} left out" if left_out else "")
@@ -220,7 +220,7 @@ def _heading(plot: Plot, curves: Sequence[Curve], columns: int, *, unicode: bool
     values = [f" {shorten(float(whole.y[-1]))}" if len(whole.y) else "" for whole in plot.curves]
     longest = [f"{name}{value}" for name, value in zip(names, values, strict=True)]
     for words in (longest, names, [name[:_SHORT_NAME] for name in names]):
-        pieces: list[Piece] = [(title, None)]
+        pieces: list[PlotPiece] = [(title, None)]
         for number, (sign, word) in enumerate(zip(signs, words, strict=True)):
             pieces += [("  ", None), (f"{sign} {word}", number)]
         if sum(len(text) for text, _ in pieces) <= columns:
@@ -228,7 +228,9 @@ def _heading(plot: Plot, curves: Sequence[Curve], columns: int, *, unicode: bool
     return _fitted(pieces, columns)
 
 
-def _framed(cells: list[list[Piece]], y_axis: Axis, margin: int, *, unicode: bool) -> list[list[Piece]]:
+def _framed(
+    cells: list[list[PlotPiece]], y_axis: Axis, margin: int, *, unicode: bool
+) -> list[list[PlotPiece]]:
     """The plot area with the numbers of the y axis on its left."""
     tick, wall = ("┤", "│") if unicode else ("+", "|")
     rows = {
@@ -241,7 +243,7 @@ def _framed(cells: list[list[Piece]], y_axis: Axis, margin: int, *, unicode: boo
     ]
 
 
-def _foot(plot: Plot, x_axis: Axis, margin: int, width: int, *, unicode: bool) -> list[list[Piece]]:
+def _foot(plot: Plot, x_axis: Axis, margin: int, width: int, *, unicode: bool) -> list[list[PlotPiece]]:
     """The x axis with its numbers and the mark."""
     corner, floor, tick, pointer = ("└", "─", "┬", "▲") if unicode else ("+", "-", "+", "^")
     line, numbers = [floor] * width, [" "] * width
@@ -271,9 +273,9 @@ def _write(line: list[str], text: str, place: int) -> None:
         line[place : place + len(text)] = text
 
 
-def _fitted(pieces: list[Piece], columns: int) -> list[Piece]:
+def _fitted(pieces: list[PlotPiece], columns: int) -> list[PlotPiece]:
     """Pieces cut or filled up to so many columns."""
-    fitted: list[Piece] = []
+    fitted: list[PlotPiece] = []
     for text, number in pieces:
         fitted.append((text[:columns], number))
         columns -= len(fitted[-1][0])

@@ -1,4 +1,4 @@
-"""Threads that look at runs once a second: runs at work, all runs of a dataset, runs that have just ended."""
+"""Threads that read runs once a second: runs in progress, all runs of a dataset, runs that have just ended."""
 
 import threading
 from collections.abc import Callable, Iterable
@@ -17,16 +17,16 @@ from mia_tui.runs.worker.liveness import lives
 from mia_tui.text import printable
 
 _EVERY_S = 1.0
-_SEARCH_EVERY = 10  # looks; after this many, runs that were started elsewhere are searched for
-_IDLE_EVERY = 2  # looks; the hundreds of runs that have ended are read less often than those at work
-_MOST = 20  # newest runs of this user, and of each dataset, that are looked at
-_NEWS_SEARCH_EVERY = 4  # looks
+_SEARCH_EVERY = 10  # polls; after this many, runs that were started elsewhere are searched for
+_IDLE_EVERY = 2  # polls; the hundreds of runs that have ended are read less often than those in progress
+_MOST = 20  # newest runs of this user, and of each dataset, that are read
+_NEWS_SEARCH_EVERY = 4  # polls
 _MOST_NEWS = 50  # newest runs of a dataset whose end is reported
 
 
 @dataclass(frozen=True)
 class LiveRun:
-    """A run at work.
+    """A run in progress.
 
     Attributes:
         name: Of its folder.
@@ -35,7 +35,7 @@ class LiveRun:
         phase: What its worker is doing, or waits for; empty before it reports that.
         epoch: Epochs that are done.
         total_epochs: None before it has begun.
-        metric: The figure in `best`.
+        metric: The metric whose value `best` is.
         best: The best value so far; None before there is one.
     """
 
@@ -53,12 +53,12 @@ class PollingThread:
     """A thread that does something each second until it is stopped.
 
     Args:
-        look: What to do; called in the thread.
+        poll: What to do; called in the thread.
         name: Of the thread.
     """
 
-    def __init__(self, look: Callable[[], None], *, name: str) -> None:
-        self._look, self._name = look, name
+    def __init__(self, poll: Callable[[], None], *, name: str) -> None:
+        self._poll, self._name = poll, name
         self._wake = threading.Event()
         self._wanted = threading.Event()
         self._wanted.set()
@@ -77,12 +77,12 @@ class PollingThread:
         self._wanted.set()
         self._wake.set()
 
-    def look_now(self) -> None:
+    def poll_now(self) -> None:
         """Do not wait for the next second."""
         self._wake.set()
 
     def pause(self) -> None:
-        """Do not look until `resume`, because nobody sees it."""
+        """Do nothing until `resume`, because nobody sees the result."""
         self._wanted.clear()
 
     def resume(self) -> None:
@@ -91,18 +91,18 @@ class PollingThread:
 
     def _work(self) -> None:
         while not self._ended:
-            self._look()
+            self._poll()
             self._wake.wait(_EVERY_S)
             self._wake.clear()
             self._wanted.wait()
 
 
 class RunWatch:
-    """Looks at the runs of this user and of some datasets until it is stopped.
+    """Reads the runs of this user and of some datasets until it is stopped.
 
     Args:
-        datasets: Whose runs are looked at besides those this user started: folder, and what was named with --state.
-        on_runs: Called, in the thread, with the runs at work when they differ from before.
+        datasets: Whose runs are read besides those this user started: folder, and what was named with --state.
+        on_runs: Called, in the thread, with the runs in progress when they differ from before.
     """
 
     def __init__(
@@ -111,8 +111,8 @@ class RunWatch:
         self._datasets, self._on_runs = datasets, on_runs
         self._followed: dict[Path, SummaryReader] = {}
         self._reported: tuple[LiveRun, ...] | None = None
-        self._looks = 0
-        self._thread = PollingThread(self._look, name="runs")
+        self._polls = 0
+        self._thread = PollingThread(self._poll, name="runs")
 
     def start(self) -> None:
         self._thread.start()
@@ -121,10 +121,10 @@ class RunWatch:
         """End soon; the callback is not called any more."""
         self._thread.stop()
 
-    def _look(self) -> None:
-        if self._looks % _SEARCH_EVERY == 0:
+    def _poll(self) -> None:
+        if self._polls % _SEARCH_EVERY == 0:
             self._search()
-        self._looks += 1
+        self._polls += 1
         rows = (followed.look() for followed in self._followed.values())
         runs = tuple(_live(row) for row in rows if row is not None and row.lives)
         if runs != self._reported and not self._thread.stopped:
@@ -132,7 +132,7 @@ class RunWatch:
             self._on_runs(runs)
 
     def _search(self) -> None:
-        """Find the runs that are at work now, the newest first."""
+        """Find the runs that are in progress now, the newest first."""
         found = recent_runs()[-_MOST:]
         for dataset, state in self._datasets:
             for place in state_places(dataset) if state is None else (state,):
@@ -144,7 +144,7 @@ class RunWatch:
 
 
 class RunTableWatch:
-    """Looks at all runs of a dataset until it is stopped.
+    """Reads all runs of a dataset until it is stopped.
 
     Args:
         summaries: The runs.
@@ -160,14 +160,14 @@ class RunTableWatch:
     ) -> None:
         self._summaries, self._on_rows, self._on_trouble = summaries, on_rows, on_trouble
         self._reported: tuple[RunSummary, ...] | None = None
-        self._looks = 0
-        self.thread = PollingThread(self._look, name="run-table")
+        self._polls = 0
+        self.thread = PollingThread(self._poll, name="run-table")
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         try:
-            self._looks += 1
+            self._polls += 1
             first = self._on_rows if self._reported is None else None
-            rows = self._summaries.look(first, live_only=self._looks % _IDLE_EVERY != 0)
+            rows = self._summaries.look(first, live_only=self._polls % _IDLE_EVERY != 0)
         except RunError as error:
             self._on_trouble(error)
             return
@@ -198,8 +198,8 @@ class RunNewsWatch:
         self._on_news = on_news
         self._followed: dict[Path, SummaryReader] = {}
         self._stamp: tuple[int, int] | None = None
-        self._looks = 0
-        self._thread = PollingThread(self.look, name="run-news")
+        self._polls = 0
+        self._thread = PollingThread(self.poll, name="run-news")
 
     def start(self) -> None:
         self._thread.start()
@@ -208,18 +208,18 @@ class RunNewsWatch:
         """End soon; the callback is not called any more."""
         self._thread.stop()
 
-    def look(self) -> None:
-        """One look; for the thread, and for tests."""
+    def poll(self) -> None:
+        """One poll; for the thread, and for tests."""
         suggested = False
-        if self._looks % _NEWS_SEARCH_EVERY == 0:
+        if self._polls % _NEWS_SEARCH_EVERY == 0:
             suggested = self._search()
-        self._looks += 1
+        self._polls += 1
         ended = tuple(self._ended())
         if (ended or suggested) and not self._thread.stopped:
             self._on_news(RunNews(ended, suggested))
 
     def _search(self) -> bool:
-        """Follow the runs at work; whether there are other suggestions than at the last search."""
+        """Follow the runs in progress; whether there are other suggestions than at the last search."""
         runs: list[RunDir] = []
         for place in self._places:
             with suppress(RunError):

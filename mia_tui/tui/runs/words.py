@@ -30,7 +30,7 @@ def status_words(snapshot: RunSnapshot) -> str:
 
 
 def is_bad(snapshot: RunSnapshot) -> bool:
-    """Whether a person should look at the state of the run."""
+    """Whether the state of the run needs attention."""
     return snapshot.is_gone or snapshot.status in ("lost", "failed", "unknown")
 
 
@@ -62,7 +62,7 @@ def _at_work(snapshot: RunSnapshot) -> str:
     state = snapshot.state
     if snapshot.status == "unknown":
         host = f" on {printable(state.started.host)}" if state.started is not None else ""
-        return f"Its worker{host} has been silent for more than 2 minutes; it cannot be seen from here if it lives."
+        return f"Its worker{host} has been silent for more than 2 minutes; it may be alive."
     if snapshot.status == "starting" or state.phase is None:
         return "A worker is starting."
     if state.phase == "importing":
@@ -170,7 +170,7 @@ def _step_parts(snapshot: RunSnapshot) -> list[str]:
         parts += [f"loss {shorten(step.loss)}", f"lr {shorten(step.lr)}"]
         if snapshot.status == "running" and state.phase == "training" and snapshot.silent_s is None:
             parts.append(f"{step.images_per_s:,.0f} images/s")
-        parts.append(f"memory {size(step.memory_bytes)}")
+        parts.append(f"memory {size_words(step.memory_bytes)}")
     return parts
 
 
@@ -179,15 +179,16 @@ def _gpu_parts(snapshot: RunSnapshot, *, short: bool = False) -> list[str]:
         return []
     loads = " / ".join(f"{gpu.load_percent} %" for gpu in snapshot.gpus if gpu.load_percent is not None)
     used = " / ".join(
-        f"{size(gpu.total_bytes - gpu.free_bytes)} of {size(gpu.total_bytes)}" for gpu in snapshot.gpus
+        f"{size_words(gpu.total_bytes - gpu.free_bytes)} of {size_words(gpu.total_bytes)}"
+        for gpu in snapshot.gpus
     )
     if short:
         return [f"GPU {loads or '?'}, {used}"]
     return [f"GPU load {loads or 'unknown'}, {used} in use"]
 
 
-def size(count: int) -> str:
-    """Bytes in words."""
+def size_words(count: int) -> str:
+    """A number of bytes with its unit."""
     for unit, bytes_each in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if count >= bytes_each:
             return f"{count / bytes_each:.3g} {unit}"
@@ -245,7 +246,7 @@ def messages_text(snapshot: RunSnapshot) -> str:
             f"Attempt {state.attempt} ran as process {state.started.pid} on {printable(state.started.host)}, "
             f"{printable(state.started.device)}; {versions or 'versions unknown'}."
         )
-    return "\n\n".join(blocks) or "Nothing to tell."
+    return "\n\n".join(blocks) or "There are no messages."
 
 
 def message_count(snapshot: RunSnapshot) -> int:
@@ -277,9 +278,9 @@ def _progress(title: str, share: float, words: str, columns: int, ink: Ink) -> l
     """
     room = max(4, min(40, columns - len(title) - len(words) - 4))
     bar = _bar(share, room, unicode=ink.unicode)
-    look = style(fg=_BAR_COLOUR) if ink.colours else None
+    bar_style = style(fg=_BAR_COLOUR) if ink.colours else None
     left, right = ("▕", "▏") if ink.unicode else ("[", "]")
-    return [(f"{title} {left}", None), (bar, look), (f"{right} {words}", None)]
+    return [(f"{title} {left}", None), (bar, bar_style), (f"{right} {words}", None)]
 
 
 def _bar(share: float, columns: int, *, unicode: bool) -> str:

@@ -1,4 +1,4 @@
-"""The check before a training: what would hurt it is listed, and the person starts it anyway or goes back."""
+"""The check before a training: problems are listed, and the person starts it anyway or goes back."""
 
 import asyncio
 import threading
@@ -102,7 +102,7 @@ class CheckScreen(KeyedModal[RunDir | None]):
     async def _check(self) -> None:
         try:
             prepared = self._prepared = await asyncio.to_thread(self._prepare)
-            checked = await asyncio.to_thread(self._look, prepared)
+            checked = await asyncio.to_thread(self._find_problems, prepared)
         except CheckStopped:
             return
         except MiaError as error:
@@ -115,8 +115,8 @@ class CheckScreen(KeyedModal[RunDir | None]):
         after, ahead = None, await asyncio.to_thread(self._last_at_work)
         if ahead is not None:
             answers = [(f"After {printable(ahead.name)}", "after"), ("Start now", "now")]
-            text = "A run of this dataset is running. Two at once slow each other down."
-            answer = await self.app.push_screen_wait(Question("When?", text, answers))
+            text = "Another run of this dataset is in progress. Two at once slow each other down."
+            answer = await self.app.push_screen_wait(Question("When should it start?", text, answers))
             if answer is None:
                 self._is_starting = False
                 self._say_keys()
@@ -136,12 +136,12 @@ class CheckScreen(KeyedModal[RunDir | None]):
 
     def _prepare(self) -> Prepared:
         return self._preparer.check(
-            self._config, self._given, self._command, progress=lambda done: self._told(0, done)
+            self._config, self._given, self._command, progress=lambda done: self._set_progress(0, done)
         )
 
-    def _look(self, prepared: Prepared) -> CheckResult:
+    def _find_problems(self, prepared: Prepared) -> CheckResult:
         others = without_label(prepared.dataset)
-        return check_start(prepared, others, told=self._told, should_stop=self._stop.is_set)
+        return check_start(prepared, others, told=self._set_progress, should_stop=self._stop.is_set)
 
     def _last_at_work(self) -> RunDir | None:
         """Asked when the person starts: that may be minutes after the check."""
@@ -153,7 +153,7 @@ class CheckScreen(KeyedModal[RunDir | None]):
         assert self._prepared is not None
         return start_run(self._preparer.keep_split(self._prepared), after=after)
 
-    def _told(self, done: int, total: int) -> None:
+    def _set_progress(self, done: int, total: int) -> None:
         self._done = (done, total)
 
     # Painting
@@ -170,7 +170,7 @@ class CheckScreen(KeyedModal[RunDir | None]):
         self._body.update(words)
         if not self._is_starting:
             skips = "{ok} starts without waiting, " if self._prepared is not None else ""
-            self._hint.update(self.in_words(f"{skips}{{cancel}} goes back to the form."))
+            self._hint.update(self.with_keys(f"{skips}{{cancel}} goes back to the form."))
 
     def _show(self, prepared: Prepared, checked: CheckResult) -> None:
         ink = self._ink
@@ -189,12 +189,12 @@ class CheckScreen(KeyedModal[RunDir | None]):
             self._say_keys()
 
     def _say_keys(self) -> None:
-        self._hint.update(self.in_words(f"{{ok}} starts{self._anyway}, {{cancel}} goes back to the form."))
+        self._hint.update(self.with_keys(f"{{ok}} starts{self._anyway}, {{cancel}} goes back to the form."))
 
     def _fail(self, error: MiaError) -> None:
         self._has_failed = True
         self._body.update(Text(self._ink.shown(in_words(error)), style=self._ink.fault()))
-        self._hint.update(self.in_words("{cancel} goes back to the form; nothing there is lost."))
+        self._hint.update(self.with_keys("{cancel} goes back to the form; nothing there is lost."))
 
 
 def start_run(prepared: Prepared, *, after: RunDir | None = None) -> RunDir:

@@ -82,7 +82,7 @@ class TrainCommands:
             view.move(1)
 
     async def _choose(self, begun: str) -> str | None:
-        from mia_tui.tui.training import pickers as pickers
+        from mia_tui.tui.training import pickers
 
         screen, view = self._screen, self._view
         ink, config = screen.context.ink, view.form.values
@@ -93,7 +93,7 @@ class TrainCommands:
                 return await screen.ask(pickers.backbones(config, here_all, ink, begun, columns=columns))
             case "weights":
                 await self.look_for_weights()
-                ours = await asyncio.to_thread(pickers.weights_of_runs, screen.place, config.backbone)
+                ours = await asyncio.to_thread(pickers.weights_of_runs, screen.opened, config.backbone)
                 here = bool(self.weights_here(config.backbone))
                 return await screen.ask(pickers.weights(config, here, ours, ink))
             case "device":
@@ -123,7 +123,7 @@ class TrainCommands:
             screen.leave(run)
 
     def _copy(self) -> None:
-        self._screen.copy(self._screen.command)
+        self._screen.app.copy_to_clipboard(self._screen.command)
         self._screen.say(
             "Copied through the terminal (OSC 52). If nothing is pasted, select it with the mouse."
         )

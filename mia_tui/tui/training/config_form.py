@@ -28,19 +28,19 @@ class ConfigForm(LineList[FormLine]):
             self.line, self.on_value = line, on_value
 
     def __init__(self, ink: Ink, *, id: str | None = None) -> None:
-        super().__init__(ink, self._look_of, id=id)
+        super().__init__(ink, self._draw_field, id=id)
 
     def can_pick(self, item: FormLine) -> bool:
         return item.kind != "fault"
 
     def on_click(self, event: events.Click) -> None:
-        event.prevent_default()  # else the list says so in its own way, too
+        event.prevent_default()  # else the list posts its own message, too
         line = self._line_at(event.y)
         if line is not None and self.can_pick(self._items[line]):
             on_value = event.x > self._items[line].title_width + 2
             self.post_message(self.Pressed(line, on_value=on_value))
 
-    def _look_of(self, entry: FormLine, width: int, is_current: bool) -> list[Segment]:
+    def _draw_field(self, entry: FormLine, width: int, is_current: bool) -> list[Segment]:
         ink = self._ink
         if entry.kind == "fault":
             text = f"  {ink.broken} {entry.title}"
@@ -66,19 +66,19 @@ class ConfigForm(LineList[FormLine]):
         ink = self._ink
         if entry.line is not None and is_current:
             return self._typed(entry.line, entry.instead, room)
-        look = Style(reverse=is_current)
+        text_style = Style(reverse=is_current)
         if entry.kind == "switch":
-            return [Segment(f"[{'x' if entry.value == 'yes' else ' '}] {entry.value}", look)]
+            return [Segment(f"[{'x' if entry.value == 'yes' else ' '}] {entry.value}", text_style)]
         if entry.kind in ("choice", "pick") and entry.value:
             left, right = ("‹ ", " ›") if ink.unicode else ("< ", " >")
             return [
                 Segment(left, ink.dim()),
-                Segment(ink.fit_left(entry.value, room - 4), look),
+                Segment(ink.fit_left(entry.value, room - 4), text_style),
                 Segment(right, ink.dim()),
             ]
         if not entry.value:
-            return [Segment(ink.fit(entry.instead, room) or " ", ink.dim() + look)]
-        return [Segment(ink.fit_left(entry.value, room), look)]
+            return [Segment(ink.fit(entry.instead, room) or " ", ink.dim() + text_style)]
+        return [Segment(ink.fit_left(entry.value, room), text_style)]
 
     def _typed(self, line: EditedLine, instead: str, room: int) -> list[Segment]:
         """The part of a text around its caret."""

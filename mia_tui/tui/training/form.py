@@ -80,7 +80,7 @@ class Form:
         """
         config = self.config
         if config is None:
-            raise ConfigError("The settings have faults, so they are not saved.", "Correct them first.")
+            raise ConfigError("The settings have errors, so they are not saved.", "Correct them first.")
         try:
             with new_content(path, mode=0o666) as file:
                 file.write(save_config(config).encode("utf-8", "surrogateescape"))

@@ -7,9 +7,9 @@ from typing import Literal
 from mia_tui.config.fields import fields
 from mia_tui.text import counted
 from mia_tui.tui.training.form import Form, field_of, groups
-from mia_tui.tui.training.words import left_out, right_of
+from mia_tui.tui.training.words import empty_words, right_of
 
-Kind = Literal["text", "choice", "switch", "pick"]
+FieldKind = Literal["text", "choice", "switch", "pick"]
 
 LISTED = ("backbone", "weights", "class_weights", "device")
 """Texts that have a list to choose from."""
@@ -19,7 +19,7 @@ _CLOSED = ("backbone",)  # of those, typing opens the list
 
 @dataclass(frozen=True)
 class EditedLine:
-    """A line of text being edited: what keys do to it. How it looks is the business of the widget.
+    """A line of text being edited, and what keys do to it; the widget draws it.
 
     Attributes:
         caret: Between characters, from 0; what is typed goes there.
@@ -91,7 +91,7 @@ class FormLine:
     name: str
     title: str
     value: str
-    kind: Kind | Literal["fault"]
+    kind: FieldKind | Literal["fault"]
     instead: str = ""
     right: str = ""
     line: EditedLine | None = None
@@ -140,7 +140,7 @@ class FormView:
             names = self.names(section)
             wrong = sum(name in faults for name in names)
             changed = sum(self.form.is_changed(name) for name in names)
-            words = counted(wrong, "fault") if wrong else f"{changed} set" if changed else ""
+            words = counted(wrong, "error") if wrong else f"{changed} set" if changed else ""
             rows.append((section, words))
         return rows
 
@@ -158,7 +158,7 @@ class FormView:
                 lines.append(FormLine(name, faults[name], "", "fault"))
         return lines, cursor
 
-    def kind(self, name: str) -> Kind:
+    def kind(self, name: str) -> FieldKind:
         """What keys do in a field."""
         kind = field_of(name).kind
         if kind == "choice" or kind == "switch":
@@ -206,7 +206,7 @@ class FormView:
         return True
 
     def press(self, key: str) -> bool:
-        """Obey an editing key; left and right also change a choice. False if the key does nothing here."""
+        """Apply an editing key; left and right also change a choice. False if the key does nothing here."""
         if self.line is None:
             if key in ("left", "right") and self.kind(self.name) != "pick":
                 self.change(1 if key == "right" else -1)
@@ -249,7 +249,7 @@ class FormView:
             field_of(name).title,
             form.text(name),
             self.kind(name),
-            instead=left_out(name, form.values),
+            instead=empty_words(name, form.values),
             right=right_of(name),
             line=self.line if name == self.name else None,
             is_changed=form.is_changed(name),

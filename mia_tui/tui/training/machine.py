@@ -54,12 +54,12 @@ class Machine:
         return rows
 
 
-def look_at_machine(on_ready: Callable[[Machine], None]) -> None:
+def probe_machine(on_ready: Callable[[Machine], None]) -> None:
     """Ask in a thread; `on_ready` is called in it, twice where torch is asked, which takes seconds."""
-    threading.Thread(target=_look, args=(on_ready,), name="machine", daemon=True).start()
+    threading.Thread(target=_probe, args=(on_ready,), name="machine", daemon=True).start()
 
 
-def _look(on_ready: Callable[[Machine], None]) -> None:
+def _probe(on_ready: Callable[[Machine], None]) -> None:
     gpus = tuple(list_gpus())
     has_nvidia = bool(gpus) or nvidia_device_present()
     on_ready(Machine(gpus, has_nvidia, None))

@@ -91,7 +91,7 @@ def weights_panel(estimate: StartEstimate | None, width: int, rows: int, ink: In
 
 
 def machine_panel(machine: Machine | None, width: int, rows: int, ink: Ink) -> Text:
-    """The devices, and why there is no GPU; of many GPUs memory and load alone (their list has the names)."""
+    """The devices, and why there is no GPU; of many GPUs only memory and load (the list to choose from has names)."""
     if machine is None:
         return Text(f"Looking for GPUs {ink.more}", style="dim")
     text = Text()

@@ -112,14 +112,14 @@ def weights(config: TrainConfig, here: bool, ours: Sequence[Path], ink: Ink) -> 
     )
 
 
-def weights_of_runs(place: OpenDataset, backbone: str) -> list[Path]:
+def weights_of_runs(opened: OpenDataset, backbone: str) -> list[Path]:
     """The best weights of the dataset's runs with a network, the newest first; for a thread."""
     found = []
     try:
-        for run in runs_of(place.dataset, place.state):
+        for run in runs_of(opened.dataset, opened.state):
             if run.best_weights.exists() and run.job().config.backbone == backbone:
                 found.append(run.best_weights)
-    except MiaError:  # a list of suggestions: what cannot be read is none
+    except MiaError:  # a list to choose from: a run that cannot be read is left out
         return found[::-1]
     return found[::-1]
 

@@ -50,7 +50,7 @@ class PreviewPane(Vertical):
     """A sheet of augmented images.
 
     Args:
-        place: The dataset.
+        opened: The dataset.
         context: What screens share.
     """
 
@@ -71,14 +71,15 @@ class PreviewPane(Vertical):
             super().__init__()
             self.picture = picture
 
-    def __init__(self, place: OpenDataset, context: Context, *, id: str) -> None:
+    def __init__(self, opened: OpenDataset, context: Context, *, id: str) -> None:
         super().__init__(id=id)
-        self._place, self._ink = place, context.ink
+        self._opened, self._ink = opened, context.ink
         self._terminal = _for_sheets(context.terminal)
         self._caption = TextBlock(_CAPTION, classes="caption")
         self._image = ImageView(self._terminal, context.flow_control, self._write)
         self._previewer = Previewer(
-            lambda sheet: self._tell(self.SheetMade(sheet)), lambda: self._tell(self.HelperReady())
+            lambda sheet: self._post_from_thread(self.SheetMade(sheet)),
+            lambda: self._post_from_thread(self.HelperReady()),
         )
         self._wanted: object = None
         self._first = 0
@@ -132,9 +133,9 @@ class PreviewPane(Vertical):
             return
         self._wanted = wanted
         if not self._previewer.is_ready:
-            self._say("Loading torch: some seconds")
+            self._say("Loading torch, which takes some seconds")
         width, _ = panel.box_px
-        self._previewer.want(self._config, self._place.dataset, chosen, min(_MOST_TILE_PX, width // COLUMNS))
+        self._previewer.want(self._config, self._opened.dataset, chosen, min(_MOST_TILE_PX, width // COLUMNS))
 
     @property
     def _lines(self) -> int:
@@ -165,7 +166,7 @@ class PreviewPane(Vertical):
         if self._sheet is not None:
             self._draw()
         elif self._words:
-            self._say(self._words)  # what was said before there was room went nowhere
+            self._say(self._words)  # before this there were no columns for it
 
     def _draw(self) -> None:
         sheet, panel = self._sheet, self._image.panel
@@ -173,7 +174,7 @@ class PreviewPane(Vertical):
             return
 
         def work() -> None:
-            self._tell(self.SheetDrawn(draw_picture(sheet, panel, self._terminal)))
+            self._post_from_thread(self.SheetDrawn(draw_picture(sheet, panel, self._terminal)))
 
         threading.Thread(target=work, name="preview-draw", daemon=True).start()
 
@@ -192,8 +193,8 @@ class PreviewPane(Vertical):
         else:
             self._caption.update(self._ink.shown(text))
 
-    def _tell(self, message: Message) -> None:
-        """From a thread; after the pane has gone there is nobody to tell."""
+    def _post_from_thread(self, message: Message) -> None:
+        """Post a message from a thread, unless the pane was closed meanwhile."""
         if self.is_running:
             self.post_message(message)
 
@@ -270,7 +271,7 @@ class Previewer:
             return
         assert self._process.stdin is not None
         request, self._request = self._request, None
-        with suppress(OSError):  # it has ended; the reading thread tells
+        with suppress(OSError):  # it has ended; the reading thread reports that
             self._process.stdin.write(encode_line(request))
             self._process.stdin.flush()
             self._asked = request.number

@@ -20,7 +20,7 @@ from mia_tui.tui.training.config_form import ConfigForm, SectionTabs
 from mia_tui.tui.training.estimate import EstimateThread, StartEstimate
 from mia_tui.tui.training.form import Form
 from mia_tui.tui.training.form_view import FormView
-from mia_tui.tui.training.machine import Machine, look_at_machine
+from mia_tui.tui.training.machine import Machine, probe_machine
 from mia_tui.tui.training.panel import FormFacts, panel
 from mia_tui.tui.training.preview import PreviewPane
 from mia_tui.tui.training.words import help_text, shown_command, state_words
@@ -42,7 +42,7 @@ class TrainScreen(KeyedScreen[RunDir | None]):
     """Ends with the run that was started or queued, or None.
 
     Args:
-        place: The dataset.
+        opened: The dataset.
         context: What screens share.
         base: Settings to start from; None starts from what was typed before, or from the defaults, and keeps what is
             typed for the next time.
@@ -67,19 +67,18 @@ class TrainScreen(KeyedScreen[RunDir | None]):
             self.machine = machine
 
     def __init__(
-        self, place: OpenDataset, context: Context, *, base: TrainConfig | None = None, title: str = ""
+        self, opened: OpenDataset, context: Context, *, base: TrainConfig | None = None, title: str = ""
     ) -> None:
         super().__init__(context)
         self._key_line = KeyLine(context.ink, key_hints(self.SCOPE, context.user.keys))
-        self.place, self._ink = place, context.ink
-        self._title = title or f"Train on {printable(place.dataset.resolve().name)}"
-
-        self._draft_of = (place.dataset.resolve(), place.state) if base is None else None
+        self.opened, self._ink = opened, context.ink
+        self._title = title or f"Train on {printable(opened.dataset.resolve().name)}"
+        self._draft_of = (opened.dataset.resolve(), opened.state) if base is None else None
         draft = None if self._draft_of is None else context.drafts.get(self._draft_of)
         self.view = FormView(draft or Form(base))
         self.machine: Machine | None = None
         self.estimate: StartEstimate | None = None
-        self.preview = PreviewPane(place, context, id="train-preview")
+        self.preview = PreviewPane(opened, context, id="train-preview")
         self.commands = TrainCommands(self)
         ink = context.ink
         self._heading = TextLine(ink, id="train-heading")
@@ -90,7 +89,7 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         self._help = TextBlock(id="train-help")
         self._command = TextBlock(id="train-command")
         self._message = TextBlock(id="train-message")
-        self.preparer = TrainingPreparer(place.dataset, place.state, place.annotator)
+        self.preparer = TrainingPreparer(opened.dataset, opened.state, opened.annotator)
         self._thread = EstimateThread(
             self.preparer, lambda estimate: self.post_from_thread(self.Estimated(estimate))
         )
@@ -109,7 +108,7 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         yield self._key_line
 
     def on_mount(self) -> None:
-        look_at_machine(lambda machine: self.post_from_thread(self.MachineSeen(machine)))
+        probe_machine(lambda machine: self.post_from_thread(self.MachineSeen(machine)))
         self.queue.do(self.commands.look_for_weights)
         self._estimate_soon()
         self.call_after_refresh(self.show)
@@ -131,9 +130,9 @@ class TrainScreen(KeyedScreen[RunDir | None]):
     @property
     def command(self) -> str:
         """The command line that does the same."""
-        state = self.place.state
+        state = self.opened.state
         return train_command(
-            self.view.form.values, self.place.dataset, state=state, annotator=self.context.annotator
+            self.view.form.values, self.opened.dataset, state=state, annotator=self.context.annotator
         )
 
     def say(self, message: str) -> None:
@@ -141,9 +140,6 @@ class TrainScreen(KeyedScreen[RunDir | None]):
 
     def say_failed(self, message: str) -> None:
         self.say(message)
-
-    def copy(self, text: str) -> None:
-        self.app.copy_to_clipboard(text)
 
     def leave(self, run: RunDir | None) -> None:
         """Close the form; what is typed is kept for the next time, unless it was started."""
@@ -256,14 +252,14 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         view = self.view
         sections = view.sections()
         number = [name for name, _ in sections].index(view.section)
-        self._tabs.show([name if "fault" not in words else f"{name}!" for name, words in sections], number)
+        self._tabs.show([name if "error" not in words else f"{name}!" for name, words in sections], number)
         self._sections.show([Entry(name, words) for name, words in sections], number)
         self._form.show(*view.lines())
         state = state_words(view, self.estimate, self.key("start"))  # a long title is cut short for it
         title = self._ink.fit(self._title, self.size.width - self._ink.width(state) - 2)
         self._heading.show([(title, None)], [(state, None)])
         self._help.update(help_text(view, self._ink))
-        command = shown_command(self.command, self.place.dataset, self.size.width - 2, self._ink)
+        command = shown_command(self.command, self.opened.dataset, self.size.width - 2, self._ink)
         self._command.update(Text(command))
         config = view.form.values
         known = FormFacts(self.commands.weights_here(config.backbone), self.machine, self.estimate)

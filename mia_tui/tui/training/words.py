@@ -40,7 +40,7 @@ def state_words(view: "FormView", estimate: StartEstimate | None, key: str) -> s
     """
     faults = view.faults
     if faults:
-        return f"{counted(len(faults), 'fault')}: {key} shows the first"
+        return f"{counted(len(faults), 'error')}: {key} shows the first"
     if estimate is None:
         return ""
     if estimate.problem:
@@ -88,7 +88,7 @@ def _wrapped(text: str, width: int, ink: Ink) -> list[str]:
     return [piece for line in lines for piece in chop_cells(line, width)]
 
 
-_MILLION, _BILLION = 1e6, 1e9
+_MILLION = 1e6
 
 
 def help_of(field: Field) -> str:
@@ -98,7 +98,7 @@ def help_of(field: Field) -> str:
     return field.description + (f" [{words}]" if words else "")
 
 
-def left_out(name: str, config: TrainConfig) -> str:
+def empty_words(name: str, config: TrainConfig) -> str:
     """What an empty field means, shown in it; "" where no words are needed."""
     own = OPTIMIZERS[config.optimizer]
     return {

@@ -106,6 +106,10 @@ class Ink:
         text = printable(text)
         return text if self.unicode else text.encode("ascii", "replace").decode()
 
+    def shown_lines(self, text: str) -> str:
+        """As `shown`, for a text of several lines, whose newlines stay."""
+        return "\n".join(map(self.shown, text.split("\n")))
+
 
 @lru_cache(maxsize=1024)
 def style(*, fg: str | None = None, bg: str | None = None, bold: bool = False) -> Style:

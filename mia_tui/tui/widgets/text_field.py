@@ -14,7 +14,7 @@ class TextField(Input):
     """An Input that handles Backspace, arrow keys and the like at once.
 
     Textual handles them only after the key has been passed back to the app; letters typed right after them, as in a
-    burst over a slow connection, would come first. Bindings with priority have the opposite fault: they are handled
+    burst over a slow connection, would come first. Bindings with priority have the opposite problem: they are handled
     before letters that were typed earlier.
 
     Args:

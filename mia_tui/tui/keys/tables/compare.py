@@ -6,7 +6,7 @@ from mia_tui.tui.keys.tables.model import Action, make_scope
 _COMPARE = "Where runs are compared"
 
 _ACTIONS: tuple[Action, ...] = (
-    Action("figure", ("space", "tab"), "Next figure", "Show the curves of another figure.", _COMPARE),
+    Action("figure", ("space", "tab"), "Next metric", "Show the curves of another metric.", _COMPARE),
     Action("up", ("up",), "Up", "Scroll the tables up.", _COMPARE),
     Action("down", ("down",), "Down", "Scroll the tables down.", _COMPARE),
     Action("leave", ("escape", "enter"), "Back", "Go back to the list of runs.", _COMPARE),

@@ -4,14 +4,14 @@ from mia_tui.tui.keys.tables.label import shared
 from mia_tui.tui.keys.tables.model import Action, make_scope
 
 _GRID = "In the grid"
-_MARK_ON, _GIVE_BACK = "Mark from here", "; going back unmarks them again."
+_MARK_FROM, _UNMARK = "Mark from here", "; going back unmarks them again."
 _MARKED_WAYS = (
     ("left", "left", "to the left"),
     ("right", "right", "to the right"),
     ("up", "up", "upwards"),
     ("down", "down", "downwards"),
-    ("page_previous", "pageup", "a page back"),
-    ("page_next", "pagedown", "a page on"),
+    ("page_previous", "pageup", "a page up"),
+    ("page_next", "pagedown", "a page down"),
     ("first", "home", "to the first"),
     ("last", "end", "to the last"),
 )
@@ -26,7 +26,7 @@ _ACTIONS: tuple[Action, ...] = (
     Action("up", ("up",), "Up", "Go up a line.", _GRID),
     Action("down", ("down",), "Down", "Go down a line.", _GRID),
     *(
-        Action(f"mark_{where}", (f"shift+{key}",), f"Mark {words}", f"{_MARK_ON} {words}{_GIVE_BACK}", _GRID)
+        Action(f"mark_{where}", (f"shift+{key}",), f"Mark {words}", f"{_MARK_FROM} {words}{_UNMARK}", _GRID)
         for where, key, words in _MARKED_WAYS
     ),
 )

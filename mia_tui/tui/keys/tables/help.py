@@ -14,8 +14,8 @@ _ACTIONS: tuple[Action, ...] = (
     ),
     Action("down", ("down",), "Down", "Scroll down.", _HELP),
     Action("up", ("up",), "Up", "Scroll up.", _HELP),
-    Action("page_next", ("pagedown", "space"), "Page on", "Scroll down a page.", _HELP),
-    Action("page_previous", ("pageup",), "Page back", "Scroll up a page.", _HELP),
+    Action("page_next", ("pagedown", "space"), "Page down", "Scroll down a page.", _HELP),
+    Action("page_previous", ("pageup",), "Page up", "Scroll up a page.", _HELP),
     Action("first", ("home",), "First", "Scroll to the top.", _HELP),
     Action("last", ("end",), "Last", "Scroll to the end.", _HELP),
 )

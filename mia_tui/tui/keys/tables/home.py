@@ -11,12 +11,12 @@ _ACTIONS: tuple[Action, ...] = (
     ),
     Action("up", ("up",), "Up", "Go up in the list.", _HOME),
     Action("down", ("down",), "Down", "Go down in the list.", _HOME),
-    Action("page_next", ("pagedown",), "Page on", "Go one page down the list.", _HOME),
-    Action("page_previous", ("pageup",), "Page back", "Go one page up the list.", _HOME),
-    Action("go_in", ("right",), "In", "Show what is in the folder under the cursor.", _HOME),
-    Action("go_out", ("left",), "Out", "Show the parent folder.", _HOME),
+    Action("page_next", ("pagedown",), "Page down", "Go one page down the list.", _HOME),
+    Action("page_previous", ("pageup",), "Page up", "Go one page up the list.", _HOME),
+    Action("go_in", ("right",), "Into folder", "Show what is in the folder under the cursor.", _HOME),
+    Action("go_out", ("left",), "Parent folder", "Show the parent folder.", _HOME),
     Action("complete", ("tab",), "Complete", "Complete the typed name as far as it is unambiguous.", _HOME),
-    Action("start_anew", ("escape",), "Start anew", "Clear the line, and show recent datasets again.", _HOME),
+    Action("start_anew", ("escape",), "Start over", "Clear the line, and show recent datasets again.", _HOME),
     Action("help", ("f1",), "Keys", "Show these keys.", _HOME),
 )
 

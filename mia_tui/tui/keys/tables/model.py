@@ -29,7 +29,7 @@ class Action:
 
 @dataclass(frozen=True)
 class Scope(KeyTable):
-    """The commands of a screen: their keys, as `KeyTable` has them, and what is said of them.
+    """The commands of a screen: their keys, as `KeyTable` has them, and the words about them.
 
     Attributes:
         actions: Its commands, in the order of help.

@@ -5,7 +5,7 @@ from mia_tui.tui.keys.tables.model import Action, make_scope
 
 _RUN = "On the screen of a run"
 _PANES = (
-    ("curves", "1", "Curves", "The curves of loss and figures."),
+    ("curves", "1", "Curves", "The curves of loss and metrics."),
     ("epochs", "2", "Epochs", "The table of epochs, the best one marked."),
     ("by_class", "3", "Classes", "Precision, recall and F1 of each class."),
     ("confusion", "4", "Confusion", "Which classes are confused with which."),
@@ -19,7 +19,7 @@ _ACTIONS: tuple[Action, ...] = (
     Action(
         "change",
         ("c",),
-        "Change, go on",
+        "Train on",
         "Train on from its best weights with other settings, as a new run.",
         _RUN,
     ),
@@ -31,13 +31,17 @@ _ACTIONS: tuple[Action, ...] = (
     Action("open", ("enter",), "Open images", "See the images of the class or cell under the cursor.", _RUN),
     *(Action(f"pane_{name}", (key,), title, help, _RUN) for name, key, title, help in _PANES),
     Action("pane_next", ("tab",), "Next page", "Go to the next of these six pages.", _RUN),
-    Action("pane_previous", ("shift+tab",), "Page before", "Go to the previous page.", _RUN),
+    Action("pane_previous", ("shift+tab",), "Previous page", "Go to the previous page.", _RUN),
     Action(
         "log_scale", ("l",), "Log scale", "Show losses on a logarithmic scale; again: a linear one.", _RUN
     ),
     Action("other_curves", ("v",), "Other curves", "Show the curves that did not fit.", _RUN),
     Action(
-        "which_epoch", ("b",), "Best or last", "Show the figures of the best epoch, or of the last one.", _RUN
+        "which_epoch",
+        ("b",),
+        "Best or last",
+        "Show the metrics of the best epoch, or of the last one.",
+        _RUN,
     ),
     Action(
         "matrix", ("m",), "Matrix or list", "Show confusions as a matrix, or the largest as a list.", _RUN

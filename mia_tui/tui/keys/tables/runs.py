@@ -6,7 +6,9 @@ from mia_tui.tui.keys.tables.model import Action, make_scope
 _RUNS = "In the list of runs"
 
 _ACTIONS: tuple[Action, ...] = (
-    Action("open", ("enter",), "Open", "Open the run under the cursor: curves, figures, confusions.", _RUNS),
+    Action(
+        "open", ("enter",), "Open", "Open the run under the cursor: curves, metrics, confusion matrix.", _RUNS
+    ),
     Action("new", ("n",), "New", "Choose settings and train.", _RUNS),
     Action(
         "stop",
@@ -19,14 +21,14 @@ _ACTIONS: tuple[Action, ...] = (
     Action(
         "change",
         ("c",),
-        "Change, go on",
+        "Train on",
         "Train on from its best weights with other settings, as a new run.",
         _RUNS,
     ),
     Action(
         "again", ("a",), "Run again", "Train with its settings on the current labels, as a new run.", _RUNS
     ),
-    Action("queue", ("u",), "Queue", "Resume it, or run it again, when the running ones have ended.", _RUNS),
+    Action("queue", ("u",), "Queue", "Resume it, or run it again, when those in progress have ended.", _RUNS),
     Action("predict", ("p",), "Predict", "Let its best weights suggest a class for every image.", _RUNS),
     Action(
         "delete",
@@ -37,12 +39,12 @@ _ACTIONS: tuple[Action, ...] = (
     ),
     Action("mark", ("space",), "Mark", "Mark this run to compare or delete it; again: unmark it.", _RUNS),
     Action(
-        "compare", ("v", "="), "Compare", "Compare curves, figures and settings of the marked runs.", _RUNS
+        "compare", ("v", "="), "Compare", "Compare curves, metrics and settings of the marked runs.", _RUNS
     ),
     Action(
-        "order", ("o", "f6"), "Sort", "Sort by start, state, network, epochs, best figure or time.", _RUNS
+        "order", ("o", "f6"), "Sort", "Sort by start, state, network, epochs, best metric or time.", _RUNS
     ),
-    Action("filter", ("f", "f5"), "Filter", "Show only the runs in some state.", _RUNS),
+    Action("filter", ("f", "f5"), "Filter", "Show only the runs in one state.", _RUNS),
     Action("leave", ("escape",), "Back", "Remove all marks; without marks, go back.", _RUNS),
     Action("up", ("up",), "Up", "Go to the run above.", _RUNS),
     Action("down", ("down",), "Down", "Go to the run below.", _RUNS),

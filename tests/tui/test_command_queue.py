@@ -1,4 +1,4 @@
-"""Commands one after the other: when it is said that they take their time."""
+"""Commands one after the other, and when a slow one is reported."""
 
 import asyncio
 import selectors

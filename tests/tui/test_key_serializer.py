@@ -1,4 +1,4 @@
-"""Keys of one burst, each obeyed by the screen that the one before it opened."""
+"""Keys of one burst, each handled by the screen that the one before it opened."""
 
 import re
 from pathlib import Path
