@@ -123,7 +123,7 @@ class Report:
             self.row(line)
 
     def figures(self, values: Mapping[str, float]) -> None:
-        """Print the figures of a whole confusion matrix (`runs.evaluation.figures`) that `evaluate` reports."""
+        """Print the figures of a whole confusion matrix (`runs.evaluation.confusion.figures`)."""
         self.table(("figure", "value"), [(name.replace("_", " "), values[name]) for name in tables.FIGURES])
 
     def confusion(self, counts: Sequence[Sequence[int]], classes: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ from mia_tui.text import printable
 _WIDEST_MATRIX = 12
 _MOST_LISTED = 10
 _LONGEST_HEADING = 12
-# The figures of runs/evaluation/figures.py that are printed; --json has all of them.
+# The figures of runs/evaluation/confusion.py that are printed; --json has all of them.
 FIGURES = (
     "accuracy",
     "balanced_accuracy",

@@ -105,7 +105,7 @@ class StoreEdits(StoreReading):
         """Add a class at the end. An archived class of this name without labels is used again.
 
         Args:
-            name: Stored in the form of `class_book.class_name`.
+            name: Stored in the form of `class_rules.class_name`.
             colour: #rrggbb; if left out, the next one of a palette that colour-blind people can tell apart.
             key: One character; if left out, the next free one of 1-9, 0, a-z (None when all are taken).
 

@@ -75,7 +75,7 @@ class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
     val: Count
     of_val: Count
     images: dict[str, str]
-    """The first `MOST_NAMED` of them, each with the reason; names as `paths.encode_name` gives them."""
+    """The first `MOST_NAMED` of them, each with the reason; names as `text.encode_name` gives them."""
 
     @property
     def count(self) -> int:

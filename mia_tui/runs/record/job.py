@@ -70,7 +70,7 @@ class Sample(msgspec.Struct, frozen=True, rename={"class_index": "class"}, omit_
     """One labelled image of a run; `class_index` is a position in the job's classes.
 
     `path` is relative to the job's dataset, or absolute (images of --val FOLDER); on disk in the form of
-    `paths.encode_name`, in memory as `os.fsdecode` gives it.
+    `text.encode_name`, in memory as `os.fsdecode` gives it.
     """
 
     path: Text

@@ -14,7 +14,7 @@
         checkpoints/        last.pt, best.safetensors, model.json
 
 Every string in job.json and samples.jsonl is in the form of
-`paths.encode_name`: JSON cannot hold names that are not UTF-8.
+`text.encode_name`: JSON cannot hold names that are not UTF-8.
 """
 
 import re
