@@ -259,10 +259,10 @@ def print_list(report: Report, rows: Sequence[dict[str, Any]], *, with_dataset: 
     cells = [_cells(row) for row in rows]
     if with_dataset:
         used = max(width(line) for line in table(columns, cells))
-        room = max(_LIST_COLUMNS - used - 2, _LEAST_DATASET)
+        width_left = max(_LIST_COLUMNS - used - 2, _LEAST_DATASET)
         columns.append("dataset")
         for line, row in zip(cells, rows, strict=True):
-            line.append(_end_of_path(printable(row["dataset"]), room))
+            line.append(_end_of_path(printable(row["dataset"]), width_left))
     report.table(columns, cells)
 
 
@@ -326,13 +326,13 @@ def _cells(row: dict[str, Any]) -> list[object]:
     return [row["run"], row["status"], epochs, row["metric"], row["best"]]
 
 
-def _end_of_path(path: str, room: int) -> str:
+def _end_of_path(path: str, width_left: int) -> str:
     """A path, or as many of its last folders as fit, at least one; --json has the whole path."""
-    if width(path) <= room:
+    if width(path) <= width_left:
         return path
     folders = path.split("/")
     ends = ["…/" + "/".join(folders[first:]) for first in range(1, len(folders))]
-    return next((end for end in ends if width(end) <= room), ends[-1] if ends else path)
+    return next((end for end in ends if width(end) <= width_left), ends[-1] if ends else path)
 
 
 def _record(view: RunView) -> dict[str, Any]:

@@ -130,10 +130,10 @@ class StoreEdits(StoreReading):
             existing = {other.name for other in self.classes(archived=True)}
             added = {name: self.add_class(name) for name in names if name in existing}
             classes = self.classes(archived=True)
-            looks = free_colours_and_keys(classes)
+            free = free_colours_and_keys(classes)
             new_names = (name for name in names if name not in existing)
             for position, name in enumerate(new_names, _next_position(classes)):
-                colour, key = next(looks)
+                colour, key = next(free)
                 check_class(name, colour, key, [added[name]] if name in added else ())
                 added[name] = self._insert_class(recorder, ImageClass(0, name, colour, key, position))
             return [added[name] for name in names]

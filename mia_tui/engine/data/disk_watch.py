@@ -117,13 +117,13 @@ class DiskWatch:
         """
         if future.done():
             return future.result()
-        looked = slow = disk.look_count(_SLOW_S)
+        polls = slow = disk.poll_count(_SLOW_S)
         if not wait([future], timeout=_SLOW_S).not_done:
             return future.result()
         self._on_wait(f"waiting for the disk with the images in {printable(self._root)} to answer")
         while not future.done():
-            looked += 1
-            if looked - slow > disk.look_count(disk.OUTAGE_S) or disk.stopped_within(0, self._should_stop):
+            polls += 1
+            if polls - slow > disk.poll_count(disk.OUTAGE_S) or disk.stopped_within(0, self._should_stop):
                 raise self._end_of_wait()
             wait([future], timeout=disk.LOOK_EVERY_S)
         self._on_wait(None)

@@ -77,12 +77,12 @@ def _parts_of_run(dataset: Dataset, run: RunDir | None) -> dict[ImageKey, Part]:
         return {}
     job = current_job(run, dataset.root)
     root = dataset.root.resolve()
-    home = (
+    folder = (
         root if is_same_folder(root, Path(job.dataset)) else Path(job.dataset)
     )  # one folder may be mounted at several paths
     moved = dataset.labelled.moved
     known = {
-        (str(home / moved.get(sample.path, sample.path)), sample.frame): sample.split
+        (str(folder / moved.get(sample.path, sample.path)), sample.frame): sample.split
         for sample in current_samples(run, job)
     }
     return {

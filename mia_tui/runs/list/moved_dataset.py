@@ -46,18 +46,18 @@ def current_job(run: RunDir, dataset: Path | None = None) -> TrainJob:
     """
     job = run.job()
     state = run.path.resolve().parent.parent
-    home = _home(run, job, dataset)
+    folder = _dataset_folder(run, job, dataset)
     config = job.config
     if config.val is not None:
-        config = msgspec.structs.replace(config, val=str(_val(Path(config.val), job, home)))
+        config = msgspec.structs.replace(config, val=str(_val(Path(config.val), job, folder)))
     if config.weights not in ("none", IMAGENET_WEIGHTS):
         weights = Path(config.weights)
-        for old, new in ((Path(job.state), state), (Path(job.dataset), home)):
+        for old, new in ((Path(job.state), state), (Path(job.dataset), folder)):
             if weights.is_relative_to(old):
                 weights = new / weights.relative_to(old)
                 break
         config = msgspec.structs.replace(config, weights=str(weights))
-    return msgspec.structs.replace(job, dataset=str(home), state=str(state), config=config)
+    return msgspec.structs.replace(job, dataset=str(folder), state=str(state), config=config)
 
 
 def current_samples(run: RunDir, job: TrainJob) -> list[Sample]:
@@ -111,11 +111,11 @@ def check_folders_exist(run: RunDir, job: TrainJob) -> None:
     Raises:
         DataError: If there is no folder of the dataset, or none of --val.
     """
-    home = Path(job.dataset)
+    folder = Path(job.dataset)
     name = printable(run.name)
-    if not os.path.isdir(home):  # noqa: PTH112
+    if not os.path.isdir(folder):  # noqa: PTH112
         raise DataError(
-            f"The images of the run {name} are gone: there is no folder {printable(home)}.",
+            f"The images of the run {name} are gone: there is no folder {printable(folder)}.",
             f"If it was moved, name it: mia-tui train DATASET --state {typed(job.state)} --resume {typed(run.name)}.",
         )
     if job.config.val is not None and not os.path.isdir(job.config.val):  # noqa: PTH112
@@ -125,7 +125,7 @@ def check_folders_exist(run: RunDir, job: TrainJob) -> None:
         )
 
 
-def _home(run: RunDir, job: TrainJob, dataset: Path | None) -> Path:
+def _dataset_folder(run: RunDir, job: TrainJob, dataset: Path | None) -> Path:
     """The first folder that holds images of the run; if none does, the most likely one."""
     found: list[Path] = []
     for place in _places(run, job, dataset):
@@ -189,13 +189,13 @@ def _holds(folder: Path, run: RunDir) -> bool:
     return any(os.path.lexists(folder / path) for path in paths if not os.path.isabs(path))  # noqa: PTH117
 
 
-def _val(val: Path, job: TrainJob, home: Path) -> Path:
+def _val(val: Path, job: TrainJob, folder: Path) -> Path:
     """The folder of --val now: inside the dataset it moved with it; outside it stayed, or was moved alike."""
     before = Path(job.dataset)
     if val.is_relative_to(before):
-        return home / val.relative_to(before)
+        return folder / val.relative_to(before)
     if not os.path.isdir(val):  # noqa: PTH112
-        along = Path(os.path.normpath(home / os.path.relpath(val, before)))
+        along = Path(os.path.normpath(folder / os.path.relpath(val, before)))
         if os.path.isdir(along):  # noqa: PTH112
             return along
     return val

@@ -103,8 +103,8 @@ def _step_s(state: RunState, batch_size: int) -> float | None:
     begun, newest = _begun_at(state), list(state.steps.points[-_STEPS - _WARMING_STEPS :])
     if state.last_step is not None and state.last_step not in newest[-1:]:
         newest.append(state.last_step)
-    told = [step for step in newest if (step.epoch, step.step) > begun]
-    warm = told[_WARMING_STEPS:]
+    reported = [step for step in newest if (step.epoch, step.step) > begun]
+    warm = reported[_WARMING_STEPS:]
     speeds = [
         step.images_per_s for step in warm if math.isfinite(step.images_per_s) and step.images_per_s > 0
     ]

@@ -55,8 +55,8 @@ class StepCurve:
         begin = 0
         while begin < len(steps):
             first = begin + -self._count % self._stride
-            room = MOST_POINTS - len(self.points)
-            end = min(len(steps), first + (room - 1) * self._stride + 1)
+            free = MOST_POINTS - len(self.points)
+            end = min(len(steps), first + (free - 1) * self._stride + 1)
             self.points += steps[first : end : self._stride]
             self._count += end - begin
             begin = end
