@@ -39,11 +39,10 @@ from mia_tui.runs.record.events import UnknownEvent
 from mia_tui.runs.record.job import TrainJob
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.log import EventReader
-from mia_tui.runs.record.pace import clock
 from mia_tui.runs.record.state import RunState, read_state
 from mia_tui.runs.worker.control import KILL_AFTER_S, StopResult, kill_worker, request_stop
 from mia_tui.runs.worker.liveness import Status, run_status
-from mia_tui.text import counted, encode_name, name_some, printable
+from mia_tui.text import counted, duration, encode_name, name_some, printable
 
 if TYPE_CHECKING:
     from mia_tui.runs.evaluation.confusion import SavedConfusion
@@ -392,7 +391,7 @@ def _facts(view: RunView) -> list[tuple[str, str]]:
     ]
     if state.started is not None:
         attempts = f", {counted(state.attempt, 'attempt')}" if state.attempt > 1 else ""
-        facts.append(("Time", f"{clock(state.elapsed_s)} on {state.started.device}{attempts}"))
+        facts.append(("Time", f"{duration(state.elapsed_s)} on {state.started.device}{attempts}"))
     if state.best is not None and state.best_value is not None:
         facts.append(
             ("Best", f"epoch {state.best.epoch}, {shown_metric(config.metric)} {state.best_value:.4f}")

@@ -27,9 +27,8 @@ from mia_tui.runs.record.events import (
     UnknownEvent,
     Warned,
 )
-from mia_tui.runs.record.pace import clock
 from mia_tui.runs.record.state import RunState
-from mia_tui.text import counted, printable
+from mia_tui.text import counted, duration, printable
 
 if TYPE_CHECKING:
     import rich.progress
@@ -250,7 +249,7 @@ def epoch_line(row: EpochEnded, metric: MetricName, *, total: int, is_best: bool
     mark = "  best" if is_best else ""
     if row.left_out is not None:
         mark += f"  {evaluated_images(row)}"
-    return f"{f'{row.epoch}/{total}':>9}{losses}{figure}{clock(row.elapsed_s):>10}{mark}"
+    return f"{f'{row.epoch}/{total}':>9}{losses}{figure}{duration(row.elapsed_s):>10}{mark}"
 
 
 def epoch_table(
