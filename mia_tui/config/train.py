@@ -246,7 +246,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             "Changes the first weights, the order and the augmentation (not the split).", ge=0, le=2**31 - 1
         ),
     ] = 0
-    deterministic: Annotated[bool, _run("The same results to the bit on a GPU, too; slower.")] = False
+    deterministic: Annotated[bool, _run("Bit-identical results on a GPU, too; slower.")] = False
     device: Annotated[
         str, _run("auto, cpu, cuda, cuda:N or mps.", pattern="^(auto|cpu|mps|cuda(:[0-9]+)?)$")
     ] = "auto"

@@ -20,7 +20,7 @@ class Dataset:
 
     Attributes:
         stored: The split that is kept with it.
-        followed: What became of labelled files, a sentence each; empty where nothing was followed.
+        followed: What happened to labelled files, a sentence each.
     """
 
     root: Path
@@ -55,7 +55,7 @@ def split_in(state: StateFolder, annotator: str | None) -> StoredSplit:
 
 
 def follow_files(found: Scan, root: Path, state: StateFolder, annotator: str | None) -> list[str]:
-    """Let labels go with files that were moved, and name images that are not what was labelled.
+    """Move labels with their files, and name images that are not what was labelled.
 
     Every labelled file that has no hash yet is read for it.
 
@@ -74,6 +74,6 @@ def follow_files(found: Scan, root: Path, state: StateFolder, annotator: str | N
     if doubtful:
         notes.append(
             f"{counted(len(doubtful), 'image')} changed since labelled, or flagged: {name_some(doubtful)}. Training "
-            "takes the label there is."
+            "uses the present label."
         )
     return notes

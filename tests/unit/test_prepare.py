@@ -193,7 +193,7 @@ def test_a_class_that_is_only_held_out_is_refused_with_a_way_out_that_works(
         prepare(root)
     assert str(caught.value) == (
         f"The class z has no image to train on: all lie in {held}/z, and the folder {held} fixes the part. "
-        f"Move some of them to Training/z, or take {held}/z away."
+        f"Move some of them to Training/z, or remove {held}/z."
     )
     assert not find_state(root, class_folders=True).labels_db.exists(), "the split is not stored"
     (root / "Training/z").mkdir()
@@ -208,7 +208,7 @@ def test_where_a_split_is_stored_the_way_out_names_a_new_one(tmp_path: Path) -> 
     found = read_dataset(root)
     with LabelStore(found.state.labels_db) as store:
         new_split(store, found.labelled, SplitRule())
-    with pytest.raises(DataError, match=r"then make the split anew: `mia-tui labels split .*set --new`"):
+    with pytest.raises(DataError, match=r"then make a new split: `mia-tui labels split .*set --new`"):
         prepare(root)
     (root / "train/z").mkdir()
     (root / "val/z/4.png").rename(root / "train/z/4.png")

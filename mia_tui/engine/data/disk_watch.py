@@ -130,7 +130,7 @@ class DiskWatch:
         return future.result()
 
     def is_away(self, rows: Sequence[int]) -> bool:
-        """Whether these rows cannot be read because the disk is away; the rule stands at the top of this module."""
+        """Whether these rows cannot be read because the disk is away; see the rule at the top of this module."""
         if any(not Path(self._paths[row]).is_absolute() for row in rows) and not _can_list(self._root):
             return True
         expected, read_before = np.flatnonzero(~self._failed), np.flatnonzero(self._was_read)

@@ -106,7 +106,7 @@ def _truth(dataset: Dataset, card: ModelCard) -> tuple[dict[ImageKey, int], list
         raise DataError(
             f"The network knows {name_some(position)}; none of these is a class of {printable(dataset.root)}, "
             f"which has {name_some(names)}.",
-            "Classes are matched by their names: rename them, or take another run.",
+            "Classes are matched by their names: rename them, or use another run.",
         )
     truth = {
         key: position[names[index]]

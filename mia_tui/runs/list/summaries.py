@@ -237,7 +237,7 @@ class SummaryReader:
             lives = run_status(self.run) in LIVE
         except OSError:
             lives = False
-        note = f"{words} A worker is working on it nevertheless." if lives else words
+        note = f"{words} A worker is still working on it." if lives else words
         return RunSummary(self.run, status, _folder_time(self.run.path), note=note)
 
     def _without_job(self) -> RunSummary | None:

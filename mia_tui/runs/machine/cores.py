@@ -126,8 +126,8 @@ def other_threads(before: int, now: int) -> tuple[str, str]:
     """The warning that a run continues with another number of threads, and its hint."""
     return (
         f"The run continues with {counted(now, 'thread')}, after {before}: from here on its weights are no longer "
-        "equal to the bit to those of an uninterrupted run.",
-        f"`--threads {before}` would keep them equal.",
+        "bit-identical to those of an uninterrupted run.",
+        f"`--threads {before}` would keep them identical.",
     )
 
 

@@ -180,7 +180,7 @@ def open_each(
 ) -> tuple[dict[str, str], int]:
     """Why files cannot be opened as images, by path; and how many were tried, in no order.
 
-    Only the head of each is read, 0.1 ms where decoding takes 10: one that breaks off in the middle is not found.
+    Only the head of each is read, 0.1 ms where decoding takes 10: one that is cut short in the middle is not found.
     """
     faults: dict[str, str] = {}
     left = list(paths)
@@ -205,10 +205,10 @@ def unopened(faults: Mapping[str, str]) -> Iterator[CheckFinding]:
     """Files without a label that are no images."""
     if faults:
         first = (fault_of(path, faults[path]) for path in sorted(faults)[:_FAULTS])
-        they = "it gets" if len(faults) == 1 else "they get"
+        they, them = ("it", "it") if len(faults) == 1 else ("they", "them")
         yield CheckFinding(
             f"{counted(len(faults), 'image')} without a label cannot be opened: {name_faults(first, len(faults))}.",
-            f"The training needs no such image, but {they} no prediction later.",
+            f"The training does not need {them}, but {they} cannot be predicted later.",
         )
 
 

@@ -58,7 +58,7 @@ def read_dataset(
     found: Scan | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Dataset:
-    """Scan a folder and read its labels; writes nothing unless labels are to follow their files.
+    """Scan a folder and read its labels; writes nothing unless labels are to move with their files.
 
     Args:
         root: Folder of images.
@@ -66,7 +66,7 @@ def read_dataset(
         frames: Frames taken of animated files.
         source: Where labels come from.
         annotator: Who looks.
-        follow: Whether labels go with files that were moved, which is written down.
+        follow: Whether labels move with their files, which is saved.
         found: Its images, where it was scanned already.
         progress: Called with how many images were found so far.
 
@@ -138,7 +138,7 @@ def prepare_training(
     annotator: str | None = None,
     keep: bool = True,
 ) -> Prepared:
-    """Decide everything a run needs, and store the split if this is the dataset's first training.
+    """Decide everything that a run needs, and store the split if this is the dataset's first training.
 
     Args:
         dataset: As `read_dataset` gives it.
@@ -147,7 +147,7 @@ def prepare_training(
             are not among them.
         command: The command line that does the same again.
         annotator: Who trains, for a new labels.db.
-        keep: Whether the split is stored; for a look ahead it is not, and nothing of the dataset is written.
+        keep: Whether the split is stored; in a preview it is not, and nothing of the dataset is written.
 
     Raises:
         DataError: If there are fewer than two classes, or a class has no image to train on.
@@ -227,7 +227,7 @@ def keep_split(prepared: Prepared, annotator: str | None) -> Prepared:
 
 
 class TrainingPreparer:
-    """Prepares trainings of one dataset while their settings are made; for threads.
+    """Prepares trainings of one dataset while a person edits their settings; for use in threads.
 
     The dataset is read once, and a job is prepared again only where the labels or a setting that its images and
     parts depend on have changed.
@@ -265,7 +265,7 @@ class TrainingPreparer:
         *,
         progress: Callable[[int], None] | None = None,
     ) -> Prepared:
-        """The job by the labels of this moment, which go with files that were moved, as is written down.
+        """The job by the labels of this moment, which move with their files; that is saved.
 
         Args:
             config: Settings.
@@ -332,7 +332,7 @@ def _content(dataset: Dataset) -> tuple[object, ...]:
 
 
 def with_absolute_paths(config: TrainConfig) -> TrainConfig:
-    """The settings with whole paths: a detached worker stands in another folder.
+    """The settings with whole paths: a detached worker runs in another folder.
 
     Raises:
         WeightsError: If there is no file of weights where one is named.
@@ -346,7 +346,7 @@ def with_absolute_paths(config: TrainConfig) -> TrainConfig:
 
 
 def _doubts(config: TrainConfig) -> list[str]:
-    """Settings that are allowed and seldom meant."""
+    """Warnings of settings that are allowed but seldom intended."""
     if config.loss == "focal" and config.label_smoothing:
         return [
             "With --label-smoothing the focal loss no longer pulls predictions to the smoothed targets; "
@@ -455,11 +455,11 @@ def _refuse_held_out_classes(dataset: Dataset, names: Sequence[str], held_out: C
     wanted = list(dict.fromkeys(f"{train}/{place.split('/')[1]}" for place in places))
     anew = ""
     if dataset.stored.rule is not None:  # what it held out stays so wherever the file goes
-        anew = f"; then make the split anew: {_split_anew(dataset)}"
+        anew = f"; then make a new split: {_split_anew(dataset)}"
     raise DataError(
         f"{_classes_have(names[index] for index in sorted(set(held.values())))} no image to train on: all lie in "
         f"{name_some(places)}, and {fixing} fixes the part.",
-        f"Move some of them to {name_some(wanted)}, or take {name_some(places)} away{anew}.",
+        f"Move some of them to {name_some(wanted)}, or remove {name_some(places)}{anew}.",
     )
 
 

@@ -1,4 +1,4 @@
-"""The folder of a run: what lies where, and how it is made and read.
+"""The folder of a run: what is where, and how it is created and read.
 
     20261123-1432-resnet50v2/
         job.json            what to do; written last, so a folder without it is not a run (yet); only the run
