@@ -2,6 +2,7 @@
 
     printable typed                       a name in a sentence, a path in a command
     counted name_some join_names          `3 images`, `a.png, b.png and 3 more`, `a, b and c`
+    did_you_mean                          `Did you mean a or b?`
     when duration shorten scientific      a time, 1:02:03, a short figure, 1e-5
     fault_of name_faults                  `a.png is cut short; b.png is empty`
     encode_name encode_class encode_cell encode_controls decode_name      names in JSON, CSV and tables
@@ -103,6 +104,12 @@ def join_names(names: Iterable[str], conjunction: str = "and") -> str:
     """`a, b and c`: all of some names, at least one."""
     *most, last = names
     return f"{', '.join(most)} {conjunction} {last}" if most else last
+
+
+def did_you_mean(names: Iterable[str], conjunction: str = "or") -> str:
+    """`Did you mean a or b?`, for a name that does not exist; empty if no other name is like it."""
+    near = f" {conjunction} ".join(map(printable, names))
+    return f"Did you mean {near}?" if near else ""
 
 
 def fault_of(path: str, reason: str) -> str:

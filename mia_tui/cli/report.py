@@ -119,7 +119,7 @@ class Report:
 
     def per_class(self, rows: Sequence[Mapping[str, object]]) -> None:
         """The figures of each class ({class, support, precision, recall, f1}), as in `evaluate --json`."""
-        for line in tables.per_class(rows):
+        for line in tables.class_table(rows):
             self.row(line)
 
     def figures(self, values: Mapping[str, float]) -> None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
 import msgspec.inspect
 
 from mia_tui.errors import ConfigError
-from mia_tui.text import printable
+from mia_tui.text import did_you_mean, join_names, printable
 
 if TYPE_CHECKING:
     from mia_tui.config.train import TrainConfig
@@ -131,8 +131,8 @@ def find_field(name: str, *, where: str) -> Field:
         return known[name]
     by_option = [field.name for field in known.values() if name in _words(field.option)]
     near = by_option or difflib.get_close_matches(name, known, n=3)
-    joint = " and " if len(by_option) > 1 else " or "
-    hint = f"Did you mean {joint.join(near)}?" if near else "`mia-tui train --help` lists the settings."
+    hint = did_you_mean(near, "and" if len(by_option) > 1 else "or")
+    hint = hint or "`mia-tui train --help` lists the settings."
     raise ConfigError(f"There is no setting {printable(name)!r}, which {where} names.", hint)
 
 
@@ -202,9 +202,7 @@ def nearest(word: str, words: Iterable[str]) -> str:
     """`Did you mean …?` with the words nearest to one that does not exist, or a list of all of them."""
     known = list(words)
     near = _holding(word, known) or difflib.get_close_matches(word.lower(), known, n=3)
-    return (
-        f"Did you mean {' or '.join(near)}?" if near else f"It takes {', '.join(known[:-1])} or {known[-1]}."
-    )
+    return did_you_mean(near) or f"It takes {join_names(known, 'or')}."
 
 
 def _holding(word: str, words: list[str]) -> list[str]:

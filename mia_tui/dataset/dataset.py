@@ -54,7 +54,7 @@ def split_in(state: StateFolder, annotator: str | None) -> StoredSplit:
         return read_stored_split(store)
 
 
-def follow_files(found: Scan, root: Path, state: StateFolder, annotator: str | None) -> list[str]:
+def relink_labels(found: Scan, root: Path, state: StateFolder, annotator: str | None) -> list[str]:
     """Move labels with their files, and name images that are not what was labelled.
 
     Every labelled file that has no hash yet is read for it.

@@ -37,7 +37,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator[
         yield "  ".join(padded).rstrip()
 
 
-def per_class(rows: Sequence[Mapping[str, object]]) -> Iterator[str]:
+def class_table(rows: Sequence[Mapping[str, object]]) -> Iterator[str]:
     """Lines with the figures of each class ({class, support, precision, recall, f1})."""
     columns = ("class", "images", "precision", "recall", "F1")
     keys = ("class", "support", "precision", "recall", "f1")

@@ -342,7 +342,7 @@ def _relabel(image: rows.ImageRow, label: Label | None) -> list[NewChange]:
 def _write_images(
     connection: sqlite3.Connection, images: Collection[rows.ImageRow], flagged: set[int]
 ) -> None:
-    rows.write_labels(connection, {image.id: image.label for image in images})
+    rows.write_label_rows(connection, {image.id: image.label for image in images})
     rows.write_marks(
         connection, "flagged", ((image.flagged, image.id) for image in images if image.id in flagged)
     )

@@ -161,7 +161,7 @@ def image_row(connection: sqlite3.Connection, key: ImageKey, *, make: bool) -> I
     return ImageRow(int(cursor.lastrowid or 0), 0, None)
 
 
-def write_labels(connection: sqlite3.Connection, labels: Mapping[int, Label | None]) -> None:
+def write_label_rows(connection: sqlite3.Connection, labels: Mapping[int, Label | None]) -> None:
     """Write labels of images, by id, or delete them."""
     connection.executemany(
         f"INSERT OR REPLACE INTO label (image_id, {LABEL_COLUMNS}) VALUES (?, ?, ?, ?, ?)",

@@ -18,7 +18,7 @@ from mia_tui.runs.disk import write_atomically
 from mia_tui.runs.record.events import EpochEnded
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.state import best_epoch, read_state
-from mia_tui.text import decode_name, encode_name, name_some, printable, typed
+from mia_tui.text import decode_name, did_you_mean, encode_name, name_some, printable, typed
 
 _RECENT = "recent-runs"
 _MOST_RECENT = 100
@@ -246,7 +246,7 @@ def _only(found: list[RunDir], text: str, runs: list[RunDir], where: str, hint: 
         raise ConfigError(f"There is no folder {name}.", _LIST_HINT)
     if not found:
         near = difflib.get_close_matches(text, [run.name for run in runs], n=1)
-        hint = f"Did you mean {printable(near[0])}?" if near else hint
+        hint = did_you_mean(near) or hint
         raise ConfigError(f"There is no run called {name} {where}.", hint)
     names = ", ".join(printable(run.path) for run in found[-_NAMED:])
     if len(found) > _NAMED:

@@ -22,7 +22,7 @@ from mia_tui.runs.preflight.images import (
     open_each,
     unopened,
 )
-from mia_tui.runs.preflight.machine import detaching, disk, gpus, weights
+from mia_tui.runs.preflight.machine import busy_gpus, detaching, full_disk, missing_weights
 from mia_tui.runs.preflight.prepare import Prepared
 from mia_tui.text import counted, name_some, printable
 
@@ -104,9 +104,9 @@ def check_start(
         *bad_images(prepared.samples, image_faults),
         *same,
         *_small_classes(prepared),
-        *disk(prepared),
-        *weights(config),
-        *gpus(config),
+        *full_disk(prepared),
+        *missing_weights(config),
+        *busy_gpus(config),
         *detaching(),
         *unopened(faults),
     ]

@@ -1,7 +1,7 @@
 """Sets with nothing to learn from: images of one single tone, without a number in them, or all the same.
 
-Runs before every training, in the app and on the command line, so it must be cheap: as soon as one image of each class
-shows something and two of them differ, all is well. That mostly takes one small decoding for each class.
+Runs before every training, in the app and on the command line, so it must be cheap: as soon as one image of each
+class shows something and two of them differ, all is well. That mostly takes one small decoding for each class.
 """
 
 import random

@@ -58,7 +58,7 @@ def short_gpu_words(gpu: Gpu) -> str:
     return f"{_gb(gpu.free_bytes)} free{load}"
 
 
-def disk(prepared: Prepared) -> Iterator[CheckFinding]:
+def full_disk(prepared: Prepared) -> Iterator[CheckFinding]:
     need = checkpoint_bytes(prepared.job.config)
     free = _free_bytes(Path(prepared.job.state))
     if need is not None and free is not None and free < need:
@@ -68,7 +68,7 @@ def disk(prepared: Prepared) -> Iterator[CheckFinding]:
         )
 
 
-def weights(config: TrainConfig) -> Iterator[CheckFinding]:
+def missing_weights(config: TrainConfig) -> Iterator[CheckFinding]:
     if config.weights == IMAGENET_WEIGHTS and not weights_here(config.backbone):
         yield CheckFinding(
             f"The ImageNet weights of {printable(config.backbone)} are not on this disk.",
@@ -76,7 +76,7 @@ def weights(config: TrainConfig) -> Iterator[CheckFinding]:
         )
 
 
-def gpus(config: TrainConfig) -> Iterator[CheckFinding]:
+def busy_gpus(config: TrainConfig) -> Iterator[CheckFinding]:
     here = list_gpus() if config.device.startswith(("auto", "cuda")) else []
     busy = [gpu for gpu in here if is_busy(gpu)]
     if here and len(busy) == len(here):

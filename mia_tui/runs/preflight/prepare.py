@@ -15,7 +15,7 @@ from mia_tui.config.class_weights import class_weight_values
 from mia_tui.config.split import SPLIT_FIELDS
 from mia_tui.config.train import Frames, LabelSource, TrainConfig
 from mia_tui.config.weights_cache import IMAGENET_WEIGHTS, given_weights
-from mia_tui.dataset.dataset import Dataset, follow_files, split_in
+from mia_tui.dataset.dataset import Dataset, relink_labels, split_in
 from mia_tui.dataset.interchange.folders import read_class_folders
 from mia_tui.dataset.labelled import labelled_images
 from mia_tui.dataset.model import PARTS, ImageKey, Part
@@ -81,7 +81,7 @@ def read_dataset(
     )
     if left is not None and follow:
         raise orphaned_state_error(root, left)
-    followed = follow_files(found, root, place, annotator) if follow else []
+    followed = relink_labels(found, root, place, annotator) if follow else []
     if left is not None:
         followed.append(f"{orphaned_state_message(root, left)} {orphaned_state_hint(root)}")
     labelled = labelled_images(found, root, place, source=source, annotator=annotator)
