@@ -73,7 +73,7 @@ def parse_class_weights(spec: str) -> str | dict[str, float]:
 
 
 def _items(text: str) -> list[str]:
-    """NAME=WEIGHT pieces; a comma inside a name is kept, since what stands before it has no weight yet."""
+    """NAME=WEIGHT pieces; a comma inside a name is kept, since the text before it has no weight yet."""
     items: list[str] = []
     open_item = ""
     for piece in text.split(","):

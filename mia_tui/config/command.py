@@ -62,7 +62,7 @@ def _escaped(byte: int) -> str:
 
 
 def _setting(field: Field, config: TrainConfig) -> Iterator[str]:
-    """The option of a field, where it is not what the command takes by itself."""
+    """The option of a field, unless the command takes that value by default."""
     value = getattr(config, field.name)
     if field.name == "width":
         default = (TrainConfig().width, TrainConfig().height)

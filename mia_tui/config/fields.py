@@ -49,7 +49,7 @@ class Field:
         optional: Whether it may be left out (None), which its description explains.
         choices: The words allowed; empty unless `kind` is "choice".
         title: As forms call it, such as `batch size`.
-        group: Heading it stands under.
+        group: Heading above it in forms and help.
         unit: Of its value; "" where it has none.
         only_if: Tells whether it has an effect, from the other settings; None where it always has. A form shows only
             the settings that have an effect.
@@ -145,7 +145,7 @@ def parse_value(field: Field, text: str, *, shown: str = "") -> Value:
         shown: How the user knows the field; its option if left out.
 
     Raises:
-        ConfigError: If the text is no value of its kind or lies outside its limits.
+        ConfigError: If the text is no value of its kind or is outside its limits.
     """
     return check_value(field, _read(field, text), shown=shown or field.option)
 
@@ -173,7 +173,7 @@ def check_value(field: Field, value: object, *, shown: str) -> Value:
         shown: How the user knows the field, such as `--epochs` or `epochs in train.toml`.
 
     Raises:
-        ConfigError: If it has the wrong type or lies outside its limits.
+        ConfigError: If it has the wrong type or is outside its limits.
     """
     if type(value) is int and abs(value) > _LARGEST:
         raise ConfigError(f"{shown} is a number of {len(str(abs(value)))} digits.", "Give a smaller one.")

@@ -44,7 +44,7 @@ class KeyTable:
     Attributes:
         name: Of the screen, as in `grid.mark`.
         where: For sentences, such as `in the grid`.
-        keys: By command, the keys it has by itself.
+        keys: By command, its default keys.
         typed: Which keys no command can have.
     """
 

@@ -36,7 +36,7 @@ def _about(
     """What is said of a field.
 
     Args:
-        group: Heading it stands under.
+        group: Heading above it in forms and help.
         description: What it means, a sentence.
         unit: Of its value.
         only_if: Whether it has an effect, from the other settings; the form shows it only then.

@@ -1,4 +1,4 @@
-"""Where ImageNet weights lie on this disk, found without importing torch or timm.
+"""Where ImageNet weights are on this disk, found without importing torch or timm.
 
 Two caches are looked into: timm's model hub (`huggingface_hub` keeps it) and
 torch's (`torch.hub`), in the places those two libraries take from the

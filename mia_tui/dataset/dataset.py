@@ -1,4 +1,4 @@
-"""A dataset as it was read at one moment: its images, their labels, its split, and where labels and runs lie."""
+"""A dataset as it was read at one moment: its images, their labels, its split, and where labels and runs are."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -159,17 +159,17 @@ def test_a_key_that_is_none_or_belongs_to_classes_is_refused(file: Path, key: st
         ),
         (
             'keys.undo = "f1"',
-            "[keys] in config.toml gives f1 to undo, and assign has it by itself on the labelling screen. "
+            "[keys] in config.toml gives f1 to undo, and assign has it by default on the labelling screen. "
             "Give label.assign other keys as well, or none: [].",
         ),
         (
             'keys.grid.mark = "enter"',
-            "[keys] in config.toml gives enter to mark, and open has it by itself in the grid. "
+            "[keys] in config.toml gives enter to mark, and open has it by default in the grid. "
             "Give grid.open other keys as well, or none: [].",
         ),
         (
             'keys.undo = "space"',
-            "[keys] in config.toml gives space to undo, and mark has it by itself in the grid.",
+            "[keys] in config.toml gives space to undo, and mark has it by default in the grid.",
         ),
         (
             'keys.mark = "f5"\nkeys.grid.open = "f5"',

@@ -73,7 +73,7 @@ class ConfusionCounter(MulticlassConfusionMatrix):
                 "Training has diverged: try a lower --lr, or --precision fp32.",
             )
         if self.bad_ids.item():
-            raise ValueError(f"class ids lie outside 0..{self.num_classes - 1}")
+            raise ValueError(f"class ids are outside 0..{self.num_classes - 1}")
         return self.confmat
 
     def _predictions(self, outputs: Tensor) -> Tensor:

@@ -142,7 +142,7 @@ def _parameter_groups(model: nn.Module, weight_decay: float) -> Iterator[dict[st
     """The parameters with weight decay, then those without.
 
     Not timm's `param_groups_weight_decay`: that puts the two in the other order, and into a single group where the
-    weight decay is 0. The optimizer's state in last.pt goes by position, so earlier runs could not be resumed.
+    weight decay is 0. The optimizer's state in last.pt is stored by position, so earlier runs could not be resumed.
     """
     trained = [p for p in model.parameters() if p.requires_grad]
     decayed = [p for p in trained if p.ndim > 1]

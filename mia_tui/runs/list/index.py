@@ -117,7 +117,7 @@ def runs_of(dataset: Path | None, state: Path | None) -> list[RunDir]:
     """The runs of a dataset (or of this user, if none is named), oldest first.
 
     Args:
-        dataset: Folder of images; its state may lie in it or beside it.
+        dataset: Folder of images; its state may be in it or beside it.
         state: What the user named with --state; then only that folder counts.
 
     Raises:

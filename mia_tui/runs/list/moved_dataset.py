@@ -1,8 +1,8 @@
 """Where a run's images are now: its dataset may have been moved, renamed or copied since it was trained.
 
-job.json holds the folders as they were. A run whose state folder lies in or
+job.json holds the folders as they were. A run whose state folder is in or
 beside its dataset belongs to that dataset, wherever both were moved; so a copy
-is a dataset of its own. Where the state lies elsewhere (--state), the dataset is
+is a dataset of its own. Where the state is elsewhere (--state), the dataset is
 the one that was named last, or the one that labels.db was written for last.
 """
 
@@ -156,7 +156,7 @@ def _places(run: RunDir, job: TrainJob, dataset: Path | None) -> Iterator[Path]:
 
 
 def _places_beside(run: RunDir) -> Iterator[Path]:
-    """The datasets a state folder of this name may belong to: the folder it lies in, or the one beside it."""
+    """The datasets a state folder of this name may belong to: the folder it is in, or the one beside it."""
     for path in (run.path.resolve(), run.path.absolute()):  # `mia` may be a link that the user made
         state = path.parent.parent
         if state.name == STATE_FOLDER:
@@ -181,7 +181,7 @@ def _in_labels(run: RunDir, ask: Callable[[LabelStore], Answer], otherwise: Answ
 
 
 def _holds(folder: Path, run: RunDir) -> bool:
-    """Whether any of the first images of a run lies in a folder."""
+    """Whether any of the first images of a run is in a folder."""
     try:
         paths = [sample.path for sample in run.some_samples(_LOOKED_FOR)]
     except RunError:

@@ -1,4 +1,4 @@
-"""What of the machine would hurt a training: a full disk, a busy GPU, a login whose end would end the run.
+"""What on this machine would hurt a training: a full disk, a busy GPU, a login whose end would end the run.
 
 /dev/shm is not looked at: images are decoded in threads and never pass through it.
 """
@@ -31,7 +31,7 @@ def checkpoint_bytes(config: TrainConfig) -> int | None:
     """About what the files of a run take on the disk; None where the network's size is not known here.
 
     The checkpoint holds the weights and what the optimizer keeps for each, the running mean if there is one; it is
-    written beside the old one. The best weights lie beside it, written the same way.
+    written beside the old one. The best weights are beside it, written the same way.
     """
     backbone = BACKBONES.get(config.backbone)
     if backbone is None:
@@ -97,7 +97,7 @@ def detaching() -> Iterator[CheckFinding]:
 
 
 def _free_bytes(folder: Path) -> int | None:
-    """What is free where a folder lies or will lie."""
+    """The free space where a folder is or will be."""
     while not folder.exists() and folder.parent != folder:
         folder = folder.parent
     try:

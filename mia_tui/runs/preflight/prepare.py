@@ -112,7 +112,7 @@ class Prepared:
 
     @property
     def state(self) -> StateFolder:
-        """Where the run will lie."""
+        """Where the run will be."""
         return self.dataset.state
 
     @property
@@ -432,7 +432,7 @@ def _counts(samples: list[Sample], names: list[str]) -> dict[str, dict[Part, int
 
 
 def _refuse_held_out_classes(dataset: Dataset, names: Sequence[str], held_out: Collection[Part]) -> None:
-    """Refuse classes whose images all lie in top folders that are not trained on; before a split is stored.
+    """Refuse classes whose images are all in top folders that are not trained on; before a split is stored.
 
     Raises:
         DataError: If there is one; the way out names the folders.
@@ -447,7 +447,7 @@ def _refuse_held_out_classes(dataset: Dataset, names: Sequence[str], held_out: C
     train = next((key.path.split("/")[0] for key, part in labelled.parts.items() if part == "train"), "train")
     if not trained:
         raise DataError(
-            f"{printable(dataset.root)} has no image to train on: all lie in {fixing}.",
+            f"{printable(dataset.root)} has no image to train on: all are in {fixing}.",
             f"Put images to train on into a folder {printable(train)} beside it, one folder per class, or train on "
             f"one of them by itself: `mia-tui train {typed(dataset.root / folders[0])}`.",
         )
@@ -457,7 +457,7 @@ def _refuse_held_out_classes(dataset: Dataset, names: Sequence[str], held_out: C
     if dataset.stored.rule is not None:  # what it held out stays so wherever the file goes
         anew = f"; then make a new split: {_split_anew(dataset)}"
     raise DataError(
-        f"{_classes_have(names[index] for index in sorted(set(held.values())))} no image to train on: all lie in "
+        f"{_classes_have(names[index] for index in sorted(set(held.values())))} no image to train on: all are in "
         f"{name_some(places)}, and {fixing} fixes the part.",
         f"Move some of them to {name_some(wanted)}, or remove {name_some(places)}{anew}.",
     )

@@ -54,7 +54,7 @@ class RunDir:
         """Make the folder of a new run and write its job.
 
         Args:
-            state: Where the dataset's runs lie; made if it does not exist.
+            state: Where the dataset's runs are; made if it does not exist.
             job: What to do; its `created_at` gives the folder its date.
             samples: The images; a snapshot, labelling may continue.
             name: Last part of the folder's name, mostly the backbone.
