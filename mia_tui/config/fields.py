@@ -151,7 +151,7 @@ def parse_value(field: Field, text: str, *, shown: str = "") -> Value:
 
 
 def parse_size(text: str, *, shown: str) -> tuple[int, int]:
-    """Width and height from `96` (a square) or `128x96`; limits are not looked at.
+    """Width and height from `96` (a square) or `128x96`; limits are not checked.
 
     Raises:
         ConfigError: If it is neither. `shown` is how the user knows it, such as `--size`.

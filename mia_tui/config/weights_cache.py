@@ -1,6 +1,6 @@
 """Where ImageNet weights are on this disk, found without importing torch or timm.
 
-Two caches are looked into: timm's model hub (`huggingface_hub` keeps it) and
+Two caches are searched: timm's model hub (`huggingface_hub` keeps it) and
 torch's (`torch.hub`), in the places those two libraries take from the
 environment: HF_HUB_CACHE, HF_HOME, TORCH_HOME, XDG_CACHE_HOME. A folder named
 by the user may be such a cache, or simply hold a file of weights. The look-up

@@ -53,8 +53,8 @@ def find_run(text: str, *, dataset: Path | None = None, state: Path | None = Non
     Args:
         text: A folder; a run's name or the beginning of one; `last`; or `best`, the run of the dataset whose
             best epoch has the best value of the newest run's metric.
-        dataset: The dataset whose runs are looked through; None are this user's recent runs.
-        state: What the user named with --state.
+        dataset: The dataset whose runs are searched; None means this user's recent runs.
+        state: The folder given with --state.
 
     Raises:
         ConfigError: If no run, or more than one, fits.
@@ -118,7 +118,7 @@ def runs_of(dataset: Path | None, state: Path | None) -> list[RunDir]:
 
     Args:
         dataset: Folder of images; its state may be in it or beside it.
-        state: What the user named with --state; then only that folder counts.
+        state: The folder given with --state; then only that folder counts.
 
     Raises:
         ConfigError: If the dataset is not a folder.

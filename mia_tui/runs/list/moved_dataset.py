@@ -39,7 +39,7 @@ def current_job(run: RunDir, dataset: Path | None = None) -> TrainJob:
 
     Args:
         run: The run.
-        dataset: What the user named; used where the place of the run does not show its dataset.
+        dataset: The folder that the user named; used where the place of the run does not show its dataset.
 
     Raises:
         RunError: If the run cannot be read.

@@ -99,7 +99,7 @@ class RunSummaries:
 
     @classmethod
     def of_dataset(cls, dataset: Path, state: Path | None) -> "RunSummaries":
-        """The runs of a dataset; `state` is what was named with --state."""
+        """The runs of a dataset; `state` is the folder given with --state."""
         return cls(state_places(dataset) if state is None else (state,))
 
     def refresh(

@@ -24,7 +24,7 @@ class PredictionProcess:
     Args:
         run: Whose best weights predict.
         dataset: The images.
-        state: What was named with --state.
+        state: The folder given with --state.
         gives_way: Whether interactive programs go before it.
 
     Raises:

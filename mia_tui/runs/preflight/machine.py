@@ -1,6 +1,6 @@
 """What on this machine would hurt a training: a full disk, a busy GPU, a login whose end would end the run.
 
-/dev/shm is not looked at: images are decoded in threads and never pass through it.
+/dev/shm is not checked: images are decoded in threads and never pass through it.
 """
 
 import shutil

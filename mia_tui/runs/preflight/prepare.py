@@ -62,7 +62,7 @@ def read_dataset(
 
     Args:
         root: Folder of images.
-        state: What the user named with --state.
+        state: The folder given with --state.
         frames: Frames taken of animated files.
         source: Where labels come from.
         annotator: Who looks.
@@ -234,7 +234,7 @@ class TrainingPreparer:
 
     Args:
         root: Folder of images.
-        state: What the user named with --state.
+        state: The folder given with --state.
         annotator: Who trains.
     """
 
@@ -271,7 +271,7 @@ class TrainingPreparer:
             config: Settings.
             given: Fields that the user named.
             command: The command line that does the same.
-            progress: Called with how many images were found so far, where they are looked for again.
+            progress: Called with how many images were found so far, where the folder is scanned again.
 
         Raises:
             MiaError: As `read_dataset` and `prepare_training`.

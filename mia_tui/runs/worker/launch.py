@@ -20,7 +20,7 @@ from mia_tui.text import printable, typed
 WORKER_MODULE = "mia_tui.worker"
 
 _LOG_LINES = 5
-_LAST_BYTES = 4096  # of a log, where its last lines are looked for
+_LAST_BYTES = 4096  # of a log, where its last lines are searched
 _NO_LOG = "its log is empty."
 _NICE = 5  # where the system has no SCHED_BATCH
 _INSTALLED = ("site-packages", "dist-packages")
