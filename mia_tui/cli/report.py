@@ -118,13 +118,13 @@ class Report:
             self.row(line)
 
     def per_class(self, rows: Sequence[Mapping[str, object]]) -> None:
-        """The figures of each class ({class, support, precision, recall, f1}), as in `evaluate --json`."""
+        """The metrics of each class ({class, support, precision, recall, f1}), as in `evaluate --json`."""
         for line in tables.class_table(rows):
             self.row(line)
 
     def figures(self, values: Mapping[str, float]) -> None:
-        """Print the figures of a whole confusion matrix (`runs.evaluation.confusion.figures`)."""
-        self.table(("figure", "value"), [(name.replace("_", " "), values[name]) for name in tables.FIGURES])
+        """Print the metrics of a whole confusion matrix (`runs.evaluation.confusion.figures`)."""
+        self.table(("metric", "value"), [(name.replace("_", " "), values[name]) for name in tables.FIGURES])
 
     def confusion(self, counts: Sequence[Sequence[int]], classes: Sequence[str]) -> None:
         """Print a confusion matrix, rows truth; with many classes the most frequent confusions instead."""

@@ -84,13 +84,13 @@ def list_command(dataset: Path | None, state: Path | None, as_json: bool) -> Non
     print_list(report, rows, with_dataset=is_recent, hint=no_runs_hint(dataset, state))
 
 
-@command.command("show", short_help="Show one run: settings, epochs, figures.")
+@command.command("show", short_help="Show one run: settings, epochs, metrics.")
 @run_argument
 @dataset_option
 @state_option
 @json_option
 def show_command(run: str, dataset: Path | None, state: Path | None, as_json: bool) -> None:
-    """Show one run: settings that are not the defaults, epochs, figures of its best epoch."""
+    """Show one run: settings that are not the defaults, epochs, metrics of its best epoch."""
     print_run(Report(as_json=as_json), view_run(find_run(run, dataset=dataset, state=state)))
 
 

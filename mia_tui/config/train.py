@@ -165,7 +165,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     metric: Annotated[
         MetricName,
         _loss(
-            "Figure on the validation part that decides which epoch is best. The default is the loss: it differs "
+            "Metric on the validation part that decides which epoch is best. The default is the loss: it differs "
             "between epochs of the same accuracy, which are frequent with a few hundred images."
         ),
     ] = "loss"

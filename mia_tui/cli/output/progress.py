@@ -71,7 +71,7 @@ class EpochProgress(AbstractContextManager["EpochProgress"]):
 
     Args:
         report: Prints it.
-        metric: The figure that decides which epoch is best.
+        metric: The metric that decides which epoch is best.
         state: The run up to now; its epochs are shown first. New events are applied to it.
     """
 
@@ -239,9 +239,9 @@ def epoch_heading(metric: MetricName) -> str:
 
 
 def epoch_line(row: EpochEnded, metric: MetricName, *, total: int, is_best: bool) -> str:
-    """One epoch: losses, the watched figure on the validation part, hours:minutes:seconds.
+    """One epoch: losses, the watched metric on the validation part, hours:minutes:seconds.
 
-    Then from how many images the figures are, if some could not be read.
+    Then from how many images the metrics are, if some could not be read.
     """
     val = row.val or {}
     figure = f"{_figure(val.get(shown_metric(metric))):>20}"

@@ -38,7 +38,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator[
 
 
 def class_table(rows: Sequence[Mapping[str, object]]) -> Iterator[str]:
-    """Lines with the figures of each class ({class, support, precision, recall, f1})."""
+    """Lines with the metrics of each class ({class, support, precision, recall, f1})."""
     columns = ("class", "images", "precision", "recall", "F1")
     keys = ("class", "support", "precision", "recall", "f1")
     yield from table(columns, [[row[key] for key in keys] for row in rows])

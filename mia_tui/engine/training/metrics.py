@@ -1,6 +1,6 @@
-"""The counts behind every figure: one confusion matrix, summed over a whole part.
+"""The counts behind every metric: one confusion matrix, summed over a whole part.
 
-The figures are computed from it once, in `runs/evaluation/confusion.py`; averaging those of batches would be wrong.
+The metrics are computed from it once, in `runs/evaluation/confusion.py`; averaging those of batches would be wrong.
 """
 
 import numpy as np

@@ -66,7 +66,7 @@ def choose_evaluation_set(
     seen = sum(of_run.get(key) == "train" for key in chosen)
     if seen:
         notes.append(
-            f"{seen:,} of the {counted(len(chosen), 'image')} were trained on: the figures are too good."
+            f"{seen:,} of the {counted(len(chosen), 'image')} were trained on: the metrics are too good."
         )
     return EvaluationSet(part, chosen, seen, notes)
 

@@ -233,7 +233,7 @@ def _best(runs: list[RunDir], where: str) -> RunDir:
     for run, row in rated:
         if row is best:
             return run
-    raise ConfigError(f"No run {where} has figures of a validation part yet.", "Name one, or use `last`.")
+    raise ConfigError(f"No run {where} has metrics of a validation part yet.", "Name one, or use `last`.")
 
 
 def _only(found: list[RunDir], text: str, runs: list[RunDir], where: str, hint: str) -> RunDir:

@@ -53,7 +53,7 @@ class RunSummary:
         has_begun: Whether a worker ever started to train it.
         epochs: Epochs that are done.
         total_epochs: As the job asks for.
-        metric: The figure in `best`.
+        metric: The metric in `best`.
         best: Its value in the best epoch; None before there is one.
         best_epoch: Its number.
         elapsed_s: Seconds of work.

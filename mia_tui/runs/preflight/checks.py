@@ -134,7 +134,7 @@ def _small_classes(prepared: Prepared) -> Iterator[CheckFinding]:
             yield CheckFinding(
                 f"The validation part has no image of {'the class' if len(unseen) == 1 else 'the classes'} "
                 f"{name_some(unseen)}.",
-                "The figures say nothing about them; label more images of them.",
+                "The metrics say nothing about them; label more images of them.",
             )
     else:
         yield CheckFinding(

@@ -213,7 +213,7 @@ def unopened(faults: Mapping[str, str]) -> Iterator[CheckFinding]:
 
 
 def copies(files: CheckedFiles, samples: Sequence[Sample], progress: CheckProgress) -> Iterator[CheckFinding]:
-    """Files of the same bytes: those in several parts make the figures look better than they are."""
+    """Files of the same bytes: those in several parts make the metrics look better than they are."""
     parts: dict[str, str] = {sample.path: sample.split for sample in samples}
     groups: dict[str, list[str]] = defaultdict(list)
     for path, digest in _hashes(files, progress).items():
@@ -226,7 +226,7 @@ def copies(files: CheckedFiles, samples: Sequence[Sample], progress: CheckProgre
         )
         yield CheckFinding(
             f"{counted(len(leaking), 'image is', 'images are')} both in the training part and in another: {named}.",
-            "Figures on that part will be too good; remove the copies, or make a new split with "
+            "Metrics on that part will be too good; remove the copies, or make a new split with "
             "`mia-tui labels split --new`.",
         )
     inside = [paths for paths in same if paths not in leaking]

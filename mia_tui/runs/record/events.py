@@ -83,7 +83,7 @@ class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EpochEnded(Event, frozen=True, kw_only=True, tag="epoch_ended"):
-    """Figures of an epoch; `val` is None without a validation part. `elapsed_s`: of the run, without pauses.
+    """Metrics of an epoch; `val` is None without a validation part. `elapsed_s`: of the run, without pauses.
 
     `left_out` is None where every image could be read, and in runs of earlier versions.
     """
