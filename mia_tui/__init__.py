@@ -5,9 +5,9 @@ The packages, from the top down; each imports only from those below it:
     cli/                        the commands, and all output of the command line
     tui/  worker.py  previewer.py    the app; the process of a run; the process of the form's augmented images
     engine/                     everything that imports torch: network/ data/ training/ inference/
-    runs/                       runs on disk and their processes: record/ worker/ list/ preflight/ evaluation/ …
+    runs/                       runs on disk and their processes: record/ worker/ list/ preflight/ prediction/ …
     terminal/                   what a terminal can do, and pictures for it
-    dataset/                    images and labels on disk: scan/ images/ store/ session/ split/ interchange/
+    dataset/                    images and labels on disk: scan/ listing/ images/ store/ session/ split/ interchange/
     config/                     what a user can set: fields with range, unit and help
     catalog/                    what a user can choose: backbones, losses, metrics, optimizers, schedules
     records.py files.py paths.py text.py errors.py    valid records, safe files, names of files, text, errors
@@ -16,13 +16,14 @@ Where things go
 ---------------
     backbone            a row in catalog/backbones.py
     loss                a line in catalog/losses.py, and its formula in engine/training/losses.py
-    metric              a line in catalog/metrics.py, and its formula in runs/evaluation/
+    metric              a line in catalog/metrics.py, and its formula in runs/evaluation/confusion.py
     optimizer           a row in catalog/optimizers.py
-    schedule            a line in catalog/schedules.py, and its rate in engine/training/optim.py
+    schedule            a line in catalog/schedules.py, its rate in engine/training/optim.py, its fields in
+                        config/train.py
     augmentation        a function in engine/data/augment.py, and its fields in config/train.py
     training setting    a field in config/train.py; form, option, file and help follow from it
     image format        dataset/images/reading.py
-    label format        a record in dataset/interchange/
+    label format        a record in dataset/interchange/formats.py, and its reader or writer in a module beside it
     prediction format   a record in runs/prediction/formats.py
     command             a line in cli/main.py, and its module in cli/
     key                 a line in the table of its screen in tui/keys/tables/
@@ -30,7 +31,8 @@ Where things go
     kind of job         its settings in config/, its record in runs/record/job.py, its work in engine/, and worker.py
     event               a record in runs/record/events.py, and its effect in runs/record/state.py
     error               a class in errors.py; sentences about full and read-only disks are in runs/disk.py (runs) and
-                        dataset/store/ (labels), those about a disk that is away in engine/data/disk_watch.py
+                        dataset/store/connection.py (labels), those about images whose disk is away in
+                        engine/data/disk_watch.py
 """
 
 __version__ = "0.1.0"

@@ -2,7 +2,8 @@
 
     printable typed                       a name in a sentence, a path in a command
     counted name_some join_names          `3 images`, `a.png, b.png and 3 more`, `a, b and c`
-    when shorten scientific               a time, a short figure, 1e-05
+    did_you_mean                          `Did you mean a or b?`
+    when duration shorten scientific      a time, 1:02:03, a short figure, 1e-5
     fault_of name_faults                  `a.png is cut short; b.png is empty`
     encode_name encode_class encode_cell encode_controls decode_name      names in JSON, CSV and tables
 
@@ -105,6 +106,12 @@ def join_names(names: Iterable[str], conjunction: str = "and") -> str:
     return f"{', '.join(most)} {conjunction} {last}" if most else last
 
 
+def did_you_mean(names: Iterable[str], conjunction: str = "or") -> str:
+    """`Did you mean a or b?`, for a name that does not exist; empty if no other name is like it."""
+    near = f" {conjunction} ".join(map(printable, names))
+    return f"Did you mean {near}?" if near else ""
+
+
 def fault_of(path: str, reason: str) -> str:
     """`a/b.tif is cut short`: why a file cannot be used, with its path once and without a full stop.
 
@@ -127,6 +134,13 @@ def name_faults(faults: Iterable[str], total: int) -> str:
 def counted(count: int, singular: str, plural: str | None = None) -> str:
     """`1 image`, `2,000 images`."""
     return f"{count:,} {singular if count == 1 else plural or singular + 's'}"
+
+
+def duration(seconds: float) -> str:
+    """`1:02:03`, or `2:03` below an hour."""
+    minutes, rest = divmod(round(max(0.0, seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def when(t: float) -> str:

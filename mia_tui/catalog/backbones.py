@@ -11,6 +11,7 @@ import difflib
 from dataclasses import dataclass
 
 from mia_tui.errors import ConfigError
+from mia_tui.text import did_you_mean
 
 TIMM_PREFIX = "timm:"
 HUB = "hub"
@@ -78,11 +79,7 @@ def find_backbone(name: str) -> Backbone | None:
     if name in BACKBONES:
         return BACKBONES[name]
     near = difflib.get_close_matches(name.lower(), BACKBONES, n=3)
-    hint = (
-        f"Did you mean {' or '.join(near)}?"
-        if near
-        else "`mia-tui backbones` lists them; timm:NAME reaches any other."
-    )
+    hint = did_you_mean(near) or "`mia-tui backbones` lists them; timm:NAME reaches any other."
     raise ConfigError(f"There is no backbone {name!r}.", hint)
 
 

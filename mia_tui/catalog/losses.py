@@ -1,6 +1,6 @@
 """Losses to choose from, by name, with what each is in words.
 
-A new loss is a line here and its formula, marked with `@loss`, in engine/training/losses.py; a parameter of it is
+A new loss is a line here and its formula, marked with `@formula`, in engine/training/losses.py; a parameter of it is
 a field in config/train.py.
 """
 

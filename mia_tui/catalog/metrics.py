@@ -1,4 +1,4 @@
-"""Figures to watch in training, all computed from one confusion matrix (runs/evaluation/confusion.py)."""
+"""Metrics to watch in training, all computed from one confusion matrix (runs/evaluation/confusion.py)."""
 
 from typing import Literal
 
@@ -30,12 +30,12 @@ METRICS: dict[MetricName, str] = {
 
 
 def higher_is_better(metric: MetricName) -> bool:
-    """Whether a larger value of the figure is the better one."""
+    """Whether a larger value of the metric is the better one."""
     return metric != "loss"
 
 
 def shown_metric(metric: MetricName) -> MetricName:
-    """The figure to show for a run that watches `metric`.
+    """The metric to show for a run that watches `metric`.
 
     A loss tells epochs of one run apart, but says little to a person and nothing across runs with other losses.
     """

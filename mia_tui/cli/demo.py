@@ -25,42 +25,42 @@ def command(folder: Path | None, as_json: bool) -> int:
     Nothing is downloaded; it takes about a minute on two free CPU cores.
     """
     report = Report(as_json=as_json)
-    home = folder or DEFAULT_FOLDER
-    _render(report, home)
-    for arguments in _steps(home):
+    root = folder or DEFAULT_FOLDER
+    _render(report, root)
+    for arguments in _steps(root):
         report.say()
         report.say(f"$ {shlex.join(['mia-tui', *arguments])}")
         code = _call([*arguments, *(["--json"] if as_json else [])])
         if code:
             return code
-    _show_next_steps(report, home)
+    _show_next_steps(report, root)
     return 0
 
 
-def _render(report: Report, home: Path) -> None:
+def _render(report: Report, root: Path) -> None:
     from mia_tui.dataset.demo import IMAGES, holds_demo, render_demo
 
-    is_free = not home.exists() or (home.is_dir() and not any(home.iterdir()))
-    if not is_free and not holds_demo(home):
+    is_free = not root.exists() or (root.is_dir() and not any(root.iterdir()))
+    if not is_free and not holds_demo(root):
         raise ConfigError(
-            f"{printable(home)} already exists and holds something else.",
+            f"{printable(root)} already exists and holds something else.",
             "Name a new folder: `mia-tui demo FOLDER`.",
         )
-    images = render_demo(home)
+    images = render_demo(root)
     classes = len({class_name for _, class_name in images})
-    report.say(f"Drew {len(images)} cells of {classes} classes into {printable(home / IMAGES)}.")
+    report.say(f"Drew {len(images)} cells of {classes} classes into {printable(root / IMAGES)}.")
 
 
-def _steps(home: Path) -> list[list[str]]:
+def _steps(root: Path) -> list[list[str]]:
     from mia_tui.dataset.demo import IMAGES, LABELS
 
-    dataset = str(home)
+    dataset = str(root)
     run = ["--run", "last"]
     return [
-        ["labels", "import", dataset, str(home / LABELS)],
+        ["labels", "import", dataset, str(root / LABELS)],
         ["train", dataset, *TRAIN_OPTIONS],
         ["evaluate", dataset, *run, "--split", "test"],
-        ["predict", str(home / IMAGES), *run, "--dataset", dataset, "--out", str(home / "predictions.csv")],
+        ["predict", str(root / IMAGES), *run, "--dataset", dataset, "--out", str(root / "predictions.csv")],
     ]
 
 
@@ -71,8 +71,8 @@ def _call(arguments: list[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _show_next_steps(report: Report, home: Path) -> None:
-    name = shlex.quote(str(home))
+def _show_next_steps(report: Report, root: Path) -> None:
+    name = shlex.quote(str(root))
     report.say()
     report.say("Next steps:")
     report.say(f"  mia-tui {name}")

@@ -201,7 +201,7 @@ def _weights() -> MachineCheck:
 
 def _terminal() -> MachineCheck:
     if not STDOUT.isatty():
-        return MachineCheck("Terminal", "ok", "none: no moving bars")
+        return MachineCheck("Terminal", "ok", "none, so no moving progress bars")
     size = shutil.get_terminal_size()
     encoding = str(sys.stdout.encoding)
     text = f"{os.environ.get('TERM', 'TERM not set')}, {size.columns}x{size.lines}, {encoding}"

@@ -1,4 +1,4 @@
-"""`mia-tui evaluate`: figures of a trained network on labelled images."""
+"""`mia-tui evaluate`: metrics of a trained network on labelled images."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

@@ -16,7 +16,7 @@ from mia_tui import __version__
 from mia_tui.cli.options import Group, Option, graphics_option, refuse_repeats, state_options
 from mia_tui.errors import ConfigError, DataError, MiaError
 from mia_tui.paths import is_folder
-from mia_tui.text import join_names, printable, typed
+from mia_tui.text import did_you_mean, join_names, printable, typed
 
 if TYPE_CHECKING:
     from mia_tui.config.user import GraphicsWish
@@ -86,7 +86,7 @@ class Program(Group):
         if os.sep in name:
             return DataError(f"There is no folder {printable(name)}.", "Check how it is spelt.")
         near = difflib.get_close_matches(name.lower(), [*COMMANDS, *_folders_here()], n=2)
-        hint = f"Did you mean {' or '.join(map(printable, near))}?" if near else _commands_hint()
+        hint = did_you_mean(near) or _commands_hint()
         return ConfigError(f"There is no {self.what} {printable(name)!r}.", hint)
 
     def _first_word(self, args: list[str]) -> str | None:

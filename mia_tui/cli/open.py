@@ -20,9 +20,9 @@ def open_dataset(
 
     Args:
         dataset: Folder of images; the app asks for one if it is None.
-        state: What the user named with --state.
-        annotator: What the user named with --annotator.
-        graphics: What the user named with --graphics; the user's settings decide if it is None.
+        state: The folder given with --state.
+        annotator: The name given with --annotator.
+        graphics: The way given with --graphics; the user's settings decide if it is None.
 
     Raises:
         ConfigError: If there is no terminal, or the user's settings are wrong.

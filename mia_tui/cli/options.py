@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import click
 
 from mia_tui.errors import ConfigError, MiaError
-from mia_tui.text import join_names, printable
+from mia_tui.text import did_you_mean, join_names, printable
 
 if TYPE_CHECKING:
     from mia_tui.config.fields import Field
@@ -98,7 +98,7 @@ class Group(click.Group):
         """The error for a name that is no command."""
         known = self.list_commands(click.get_current_context())
         near = difflib.get_close_matches(name.lower(), known, n=2)
-        hint = f"Did you mean {' or '.join(near)}?" if near else f"The commands are {join_names(known)}."
+        hint = did_you_mean(near) or f"The commands are {join_names(known)}."
         return ConfigError(f"There is no {self.what} {printable(name)!r}.", hint)
 
 
@@ -118,8 +118,7 @@ def unknown_option(error: click.NoSuchOption) -> str:
     typed = error.option_name.lstrip("-").lower()
     near = difflib.get_close_matches(typed, words, n=2, cutoff=0.75)
     near = near or [word for word in words if len(typed) > 2 and word.startswith(typed)][:2]
-    hint = f" Did you mean {' or '.join(f'--{word}' for word in near)}?" if near else ""
-    return f"There is no option {printable(error.option_name)}.{hint}"
+    return f"There is no option {printable(error.option_name)}. {did_you_mean(f'--{word}' for word in near)}".rstrip()
 
 
 def refuse_repeats(params: list[click.Parameter]) -> None:

@@ -123,7 +123,7 @@ def _suggestions_file(run: "RunDir | None", images: Path, state: Path | None) ->
         )
     try:
         make_folder(run.predictions, root=run.root)
-    except RunError as error:  # such as a colleague's run; predictions need not lie in it
+    except RunError as error:  # such as a colleague's run; predictions need not be in it
         raise RunError(error.message, "Name a file elsewhere with --out.") from error
     return run.suggestions
 
@@ -141,7 +141,7 @@ def _check_images(images: Path) -> None:
 def _find_images(
     report: Report, images: Path, frames: str
 ) -> "tuple[Path, Sequence[ImageKey], Mapping[str, int]]":
-    """The folder, its images, and how many files of other kinds lie there, by ending."""
+    """The folder, its images, and how many files of other kinds are there, by ending."""
     from mia_tui.dataset.images.decode import count_frames
     from mia_tui.dataset.model import ImageKey
 

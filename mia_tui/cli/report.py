@@ -118,13 +118,13 @@ class Report:
             self.row(line)
 
     def per_class(self, rows: Sequence[Mapping[str, object]]) -> None:
-        """The figures of each class ({class, support, precision, recall, f1}), as in `evaluate --json`."""
-        for line in tables.per_class(rows):
+        """The metrics of each class ({class, support, precision, recall, f1}), as in `evaluate --json`."""
+        for line in tables.class_table(rows):
             self.row(line)
 
     def figures(self, values: Mapping[str, float]) -> None:
-        """Print the figures of a whole confusion matrix (`runs.evaluation.figures`) that `evaluate` reports."""
-        self.table(("figure", "value"), [(name.replace("_", " "), values[name]) for name in tables.FIGURES])
+        """Print the metrics of a whole confusion matrix (`runs.evaluation.confusion.figures`)."""
+        self.table(("metric", "value"), [(name.replace("_", " "), values[name]) for name in tables.FIGURES])
 
     def confusion(self, counts: Sequence[Sequence[int]], classes: Sequence[str]) -> None:
         """Print a confusion matrix, rows truth; with many classes the most frequent confusions instead."""
@@ -150,15 +150,15 @@ class Report:
         return STDERR.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
     @contextmanager
-    def counting(self, title: str, *, unit: str = "images", total: int | None = None) -> Iterator[Bar]:
-        """A bar on a terminal, otherwise a line from time to time; both on stderr."""
+    def counting(self, title: str, *, total: int | None = None) -> Iterator[Bar]:
+        """Counts images: a bar on a terminal, otherwise a line from time to time; both on stderr."""
         from mia_tui.cli.output.progress import MovingBar, PlainBar
 
         if not self.shows_bars:
-            yield PlainBar(self, title, unit, total)
+            yield PlainBar(self, title, total=total)
             return
         with self.moving() as progress:
-            yield MovingBar(progress, title, unit, total)
+            yield MovingBar(progress, title, total=total)
 
     @contextmanager
     def moving(self) -> "Iterator[Progress]":

@@ -39,11 +39,10 @@ from mia_tui.runs.record.events import UnknownEvent
 from mia_tui.runs.record.job import TrainJob
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.log import EventReader
-from mia_tui.runs.record.pace import clock
 from mia_tui.runs.record.state import RunState, read_state
 from mia_tui.runs.worker.control import KILL_AFTER_S, StopResult, kill_worker, request_stop
 from mia_tui.runs.worker.liveness import Status, run_status
-from mia_tui.text import counted, encode_name, name_some, printable
+from mia_tui.text import counted, duration, encode_name, name_some, printable
 
 if TYPE_CHECKING:
     from mia_tui.runs.evaluation.confusion import SavedConfusion
@@ -85,13 +84,13 @@ def list_command(dataset: Path | None, state: Path | None, as_json: bool) -> Non
     print_list(report, rows, with_dataset=is_recent, hint=no_runs_hint(dataset, state))
 
 
-@command.command("show", short_help="Show one run: settings, epochs, figures.")
+@command.command("show", short_help="Show one run: settings, epochs, metrics.")
 @run_argument
 @dataset_option
 @state_option
 @json_option
 def show_command(run: str, dataset: Path | None, state: Path | None, as_json: bool) -> None:
-    """Show one run: settings that are not the defaults, epochs, figures of its best epoch."""
+    """Show one run: settings that are not the defaults, epochs, metrics of its best epoch."""
     print_run(Report(as_json=as_json), view_run(find_run(run, dataset=dataset, state=state)))
 
 
@@ -259,10 +258,10 @@ def print_list(report: Report, rows: Sequence[dict[str, Any]], *, with_dataset: 
     cells = [_cells(row) for row in rows]
     if with_dataset:
         used = max(width(line) for line in table(columns, cells))
-        room = max(_LIST_COLUMNS - used - 2, _LEAST_DATASET)
+        width_left = max(_LIST_COLUMNS - used - 2, _LEAST_DATASET)
         columns.append("dataset")
         for line, row in zip(cells, rows, strict=True):
-            line.append(_end_of_path(printable(row["dataset"]), room))
+            line.append(_end_of_path(printable(row["dataset"]), width_left))
     report.table(columns, cells)
 
 
@@ -326,13 +325,13 @@ def _cells(row: dict[str, Any]) -> list[object]:
     return [row["run"], row["status"], epochs, row["metric"], row["best"]]
 
 
-def _end_of_path(path: str, room: int) -> str:
+def _end_of_path(path: str, width_left: int) -> str:
     """A path, or as many of its last folders as fit, at least one; --json has the whole path."""
-    if width(path) <= room:
+    if width(path) <= width_left:
         return path
     folders = path.split("/")
     ends = ["…/" + "/".join(folders[first:]) for first in range(1, len(folders))]
-    return next((end for end in ends if width(end) <= room), ends[-1] if ends else path)
+    return next((end for end in ends if width(end) <= width_left), ends[-1] if ends else path)
 
 
 def _record(view: RunView) -> dict[str, Any]:
@@ -392,7 +391,7 @@ def _facts(view: RunView) -> list[tuple[str, str]]:
     ]
     if state.started is not None:
         attempts = f", {counted(state.attempt, 'attempt')}" if state.attempt > 1 else ""
-        facts.append(("Time", f"{clock(state.elapsed_s)} on {state.started.device}{attempts}"))
+        facts.append(("Time", f"{duration(state.elapsed_s)} on {state.started.device}{attempts}"))
     if state.best is not None and state.best_value is not None:
         facts.append(
             ("Best", f"epoch {state.best.epoch}, {shown_metric(config.metric)} {state.best_value:.4f}")

@@ -269,7 +269,7 @@ def run_in_front(report: Report, run: "RunDir") -> int:
 
 
 def show_best(report: Report, run: "RunDir", state: "RunState") -> None:
-    """Print the best epoch of a run: its confusion matrix and the figures of each class."""
+    """Print the best epoch of a run: its confusion matrix and the metrics of each class."""
     import msgspec
 
     from mia_tui.runs.evaluation.confusion import figures, load_confusion, per_class

@@ -1,1 +1,1 @@
-"""What may be asked for: one field, one place that says its range, unit and meaning."""
+"""What a user can set: each field says its range, unit and meaning in one place."""

@@ -1,4 +1,4 @@
-"""From recipe, settings file and flags to one TrainConfig, and what its fields must be to each other."""
+"""From recipe, settings file and flags to one TrainConfig, and a check that its fields fit each other."""
 
 from collections.abc import Callable, Mapping
 from functools import partial

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from mia_tui.catalog.losses import CLASS_WEIGHTINGS
 from mia_tui.errors import ConfigError
-from mia_tui.text import printable
+from mia_tui.text import did_you_mean, printable
 
 _BY_NAME = tuple(name for name in CLASS_WEIGHTINGS if name != "manual")
 
@@ -58,7 +58,7 @@ def parse_class_weights(spec: str) -> str | dict[str, float]:
         return word
     if "=" not in word:
         near = difflib.get_close_matches(word.lower(), _BY_NAME, n=1)
-        hint = f"Did you mean {near[0]}?" if near else "By hand: NAME=WEIGHT,NAME=WEIGHT."
+        hint = did_you_mean(near) or "By hand: NAME=WEIGHT,NAME=WEIGHT."
         raise ConfigError(
             f"--class-weights {printable(word)!r} is not none, inverse, effective or NAME=WEIGHT.", hint
         )
@@ -73,7 +73,7 @@ def parse_class_weights(spec: str) -> str | dict[str, float]:
 
 
 def _items(text: str) -> list[str]:
-    """NAME=WEIGHT pieces; a comma inside a name is kept, since what stands before it has no weight yet."""
+    """NAME=WEIGHT pieces; a comma inside a name is kept, since the text before it has no weight yet."""
     items: list[str] = []
     open_item = ""
     for piece in text.split(","):
@@ -109,7 +109,7 @@ def _manual(weights: Mapping[str, float], class_names: Sequence[str]) -> list[fl
             known = ", ".join(printable(known) for known in class_names[:10]) + (
                 ", ..." if class_names[10:] else ""
             )
-            hint = f"Did you mean {printable(near[0])}?" if near else f"The classes are {known}."
+            hint = did_you_mean(near) or f"The classes are {known}."
             raise ConfigError(f"--class-weights: there is no class {printable(name)!r}.", hint)
     values = [weights.get(name, 1.0) for name in class_names]
     if not any(values):

@@ -17,8 +17,8 @@ def train_command(
     Args:
         config: The settings.
         dataset: Folder of images.
-        state: What is to be named with --state.
-        annotator: What is to be named with --annotator.
+        state: The folder for --state.
+        annotator: The name for --annotator.
     """
     words = ["mia-tui", *train_words(config, dataset, state=state, annotator=annotator)]
     return " ".join(map(quoted, words))
@@ -27,7 +27,7 @@ def train_command(
 def train_words(
     config: TrainConfig, dataset: Path, *, state: Path | None = None, annotator: str | None = None
 ) -> list[str]:
-    """The words of `train_command` behind `mia-tui`, before a shell would need them quoted."""
+    """The words of `train_command` after `mia-tui`, before a shell would need them quoted."""
     folder = os.fspath(dataset)
     words = ["train", f"./{folder}" if folder.startswith("-") else folder]
     for field in fields():
@@ -62,7 +62,7 @@ def _escaped(byte: int) -> str:
 
 
 def _setting(field: Field, config: TrainConfig) -> Iterator[str]:
-    """The option of a field, where it is not what the command takes by itself."""
+    """The option of a field, unless the command takes that value by default."""
     value = getattr(config, field.name)
     if field.name == "width":
         default = (TrainConfig().width, TrainConfig().height)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
 import msgspec.inspect
 
 from mia_tui.errors import ConfigError
-from mia_tui.text import printable
+from mia_tui.text import did_you_mean, join_names, printable
 
 if TYPE_CHECKING:
     from mia_tui.config.train import TrainConfig
@@ -49,7 +49,7 @@ class Field:
         optional: Whether it may be left out (None), which its description explains.
         choices: The words allowed; empty unless `kind` is "choice".
         title: As forms call it, such as `batch size`.
-        group: Heading it stands under.
+        group: Heading above it in forms and help.
         unit: Of its value; "" where it has none.
         only_if: Tells whether it has an effect, from the other settings; None where it always has. A form shows only
             the settings that have an effect.
@@ -131,8 +131,8 @@ def find_field(name: str, *, where: str) -> Field:
         return known[name]
     by_option = [field.name for field in known.values() if name in _words(field.option)]
     near = by_option or difflib.get_close_matches(name, known, n=3)
-    joint = " and " if len(by_option) > 1 else " or "
-    hint = f"Did you mean {joint.join(near)}?" if near else "`mia-tui train --help` lists the settings."
+    hint = did_you_mean(near, "and" if len(by_option) > 1 else "or")
+    hint = hint or "`mia-tui train --help` lists the settings."
     raise ConfigError(f"There is no setting {printable(name)!r}, which {where} names.", hint)
 
 
@@ -145,13 +145,13 @@ def parse_value(field: Field, text: str, *, shown: str = "") -> Value:
         shown: How the user knows the field; its option if left out.
 
     Raises:
-        ConfigError: If the text is no value of its kind or lies outside its limits.
+        ConfigError: If the text is no value of its kind or is outside its limits.
     """
     return check_value(field, _read(field, text), shown=shown or field.option)
 
 
 def parse_size(text: str, *, shown: str) -> tuple[int, int]:
-    """Width and height from `96` (a square) or `128x96`; limits are not looked at.
+    """Width and height from `96` (a square) or `128x96`; limits are not checked.
 
     Raises:
         ConfigError: If it is neither. `shown` is how the user knows it, such as `--size`.
@@ -173,7 +173,7 @@ def check_value(field: Field, value: object, *, shown: str) -> Value:
         shown: How the user knows the field, such as `--epochs` or `epochs in train.toml`.
 
     Raises:
-        ConfigError: If it has the wrong type or lies outside its limits.
+        ConfigError: If it has the wrong type or is outside its limits.
     """
     if type(value) is int and abs(value) > _LARGEST:
         raise ConfigError(f"{shown} is a number of {len(str(abs(value)))} digits.", "Give a smaller one.")
@@ -202,9 +202,7 @@ def nearest(word: str, words: Iterable[str]) -> str:
     """`Did you mean …?` with the words nearest to one that does not exist, or a list of all of them."""
     known = list(words)
     near = _holding(word, known) or difflib.get_close_matches(word.lower(), known, n=3)
-    return (
-        f"Did you mean {' or '.join(near)}?" if near else f"It takes {', '.join(known[:-1])} or {known[-1]}."
-    )
+    return did_you_mean(near) or f"It takes {join_names(known, 'or')}."
 
 
 def _holding(word: str, words: list[str]) -> list[str]:

@@ -44,7 +44,7 @@ class KeyTable:
     Attributes:
         name: Of the screen, as in `grid.mark`.
         where: For sentences, such as `in the grid`.
-        keys: By command, the keys it has by itself.
+        keys: By command, its default keys.
         typed: Which keys no command can have.
     """
 
@@ -94,10 +94,10 @@ def check_key(text: str, *, shown: str, typed: Typed = "classes") -> str:
         raise ConfigError(f"{shown} names the key {printable(text)!r}.", _hint(modifiers, last))
     key = "+".join([*sorted(set(modifiers)), last])
     if key in _SAME:
-        raise ConfigError(f"{shown} names {key}, which is {_SAME[key]} to a terminal.", "Take another key.")
+        raise ConfigError(f"{shown} names {key}, which is {_SAME[key]} to a terminal.", "Choose another key.")
     if typed == "text" and _is_typed(key):
         raise ConfigError(
-            f"{shown} names {printable(text)!r}, which is typed there.", "Take a key such as f6."
+            f"{shown} names {printable(text)!r}, which is typed there.", "Use a key such as f6."
         )
     return key
 

@@ -1,4 +1,4 @@
-"""What a split may be asked for, whether by settings or by `labels split`."""
+"""The limits of a split's settings, for `train` and for `labels split`."""
 
 import re
 

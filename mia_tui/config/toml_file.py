@@ -1,4 +1,4 @@
-"""Reading a TOML file of settings, whatever stands in it."""
+"""Reading a TOML file of settings, whatever it contains."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ def read_toml(path: Path, *, example: str) -> dict[str, object]:
 
     Args:
         path: The file.
-        example: How a line looks, for whoever wrote one that is not TOML.
+        example: A line as it should be, for the message about a file that is not TOML.
 
     Raises:
         ConfigError: If the file cannot be read or is not TOML.
@@ -32,9 +32,12 @@ def read_toml(path: Path, *, example: str) -> dict[str, object]:
         raise
     except OSError as error:
         raise ConfigError(f"The settings file {name} cannot be read: {error.strerror}.") from error
-    import tomllib  # most users have no such file, and the app starts the sooner
+    import tomllib  # most users have no such file, and the app starts faster without it
 
     try:
         return tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # besides TOML's own: numbers and nesting beyond all sense
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # besides TOML's own: absurdly large numbers and deep nesting
         raise ConfigError(f"The settings file {name} is not TOML: {error}.", example) from error

@@ -36,7 +36,7 @@ def _about(
     """What is said of a field.
 
     Args:
-        group: Heading it stands under.
+        group: Heading above it in forms and help.
         description: What it means, a sentence.
         unit: Of its value.
         only_if: Whether it has an effect, from the other settings; the form shows it only then.
@@ -165,7 +165,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     metric: Annotated[
         MetricName,
         _loss(
-            "Figure on the validation part that decides which epoch is best. The default is the loss: it differs "
+            "Metric on the validation part that decides which epoch is best. The default is the loss: it differs "
             "between epochs of the same accuracy, which are frequent with a few hundred images."
         ),
     ] = "loss"
@@ -246,7 +246,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             "Changes the first weights, the order and the augmentation (not the split).", ge=0, le=2**31 - 1
         ),
     ] = 0
-    deterministic: Annotated[bool, _run("The same results to the bit on a GPU, too; slower.")] = False
+    deterministic: Annotated[bool, _run("Bit-identical results on a GPU, too; slower.")] = False
     device: Annotated[
         str, _run("auto, cpu, cuda, cuda:N or mps.", pattern="^(auto|cpu|mps|cuda(:[0-9]+)?)$")
     ] = "auto"

@@ -67,12 +67,12 @@ def load_user_config(path: Path, *, screens: Iterable[KeyTable]) -> UserConfig:
 
     Args:
         path: The file, see `paths.user_config_file`.
-        screens: Every command of the app with the keys it has by itself, by screen; asked for where the file sets
+        screens: Every command of the app with its default keys, by screen; asked for where the file sets
             keys.
 
     Raises:
-        ConfigError: If the file cannot be read, is not TOML, names a setting, command, key or value there is none
-            of, or gives one key to two commands of a screen.
+        ConfigError: If the file cannot be read, is not TOML, names an unknown setting, command or key or an
+            impossible value, or gives one key to two commands of a screen.
     """
     try:
         values = read_toml(path, example=_EXAMPLE)
@@ -168,7 +168,7 @@ def _shared(
     if _is_set(first, screen, wanted):
         return ConfigError(f"{what} and to {first} {screen.where}.", "Leave one out.")
     return ConfigError(
-        f"{what}, and {first} has it by itself {screen.where}.",
+        f"{what}, and {first} has it by default {screen.where}.",
         f"Give {screen.name}.{first} other keys as well, or none: [].",
     )
 

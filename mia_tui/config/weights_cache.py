@@ -1,6 +1,6 @@
-"""Where ImageNet weights lie on this disk, found without importing torch or timm.
+"""Where ImageNet weights are on this disk, found without importing torch or timm.
 
-Two caches are looked into: timm's model hub (`huggingface_hub` keeps it) and
+Two caches are searched: timm's model hub (`huggingface_hub` keeps it) and
 torch's (`torch.hub`), in the places those two libraries take from the
 environment: HF_HUB_CACHE, HF_HOME, TORCH_HOME, XDG_CACHE_HOME. A folder named
 by the user may be such a cache, or simply hold a file of weights. The look-up
@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from mia_tui.catalog.backbones import BACKBONES, HUB, TIMM_PREFIX, Backbone
 from mia_tui.errors import WeightsError
 from mia_tui.files import read
-from mia_tui.text import printable
+from mia_tui.text import did_you_mean, printable
 
 IMAGENET_WEIGHTS = "imagenet"
 TIMM_HUB = "timm/"
@@ -111,9 +111,7 @@ def given_weights(backbone: str, weights: str) -> Path:
     if not path.is_dir():
         near = difflib.get_close_matches(weights.lower(), (IMAGENET_WEIGHTS, "none"), n=1, cutoff=0.75)
         hint = "--weights takes none, imagenet, or a file or folder of weights."
-        raise WeightsError(
-            f"There are no weights at {printable(weights)}.", f"Did you mean {near[0]}?" if near else hint
-        )
+        raise WeightsError(f"There are no weights at {printable(weights)}.", did_you_mean(near) or hint)
     return _file_in(path, backbone)
 
 

@@ -1,4 +1,4 @@
-"""A dataset as it was read at one moment: its images, their labels, its split, and where labels and runs lie."""
+"""A dataset as it was read at one moment: its images, their labels, its split, and where labels and runs are."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ class Dataset:
 
     Attributes:
         stored: The split that is kept with it.
-        followed: What became of labelled files, a sentence each; empty where nothing was followed.
+        followed: What happened to labelled files, a sentence each.
     """
 
     root: Path
@@ -54,8 +54,8 @@ def split_in(state: StateFolder, annotator: str | None) -> StoredSplit:
         return read_stored_split(store)
 
 
-def follow_files(found: Scan, root: Path, state: StateFolder, annotator: str | None) -> list[str]:
-    """Let labels go with files that were moved, and name images that are not what was labelled.
+def relink_labels(found: Scan, root: Path, state: StateFolder, annotator: str | None) -> list[str]:
+    """Move labels with their files, and name images that are not what was labelled.
 
     Every labelled file that has no hash yet is read for it.
 
@@ -74,6 +74,6 @@ def follow_files(found: Scan, root: Path, state: StateFolder, annotator: str | N
     if doubtful:
         notes.append(
             f"{counted(len(doubtful), 'image')} changed since labelled, or flagged: {name_some(doubtful)}. Training "
-            "takes the label there is."
+            "uses the present label."
         )
     return notes

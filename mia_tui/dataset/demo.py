@@ -171,8 +171,12 @@ _ORANGE_GRANULE = density_of(224, 112, 86)
 _AZURE_GRANULE = density_of(160, 80, 160)
 _PLATELET = density_of(186, 158, 206)
 
+_DEFAULT_COUNT, _DEFAULT_SEED = 320, 0
 
-def render_demo(folder: Path, *, count: int = 320, seed: int = 0, size_px: int = 96) -> list[tuple[str, str]]:
+
+def render_demo(
+    folder: Path, *, count: int = _DEFAULT_COUNT, seed: int = _DEFAULT_SEED, size_px: int = 96
+) -> list[tuple[str, str]]:
     """Render images into `folder`/images and write `folder`/labels.csv.
 
     The same arguments give the same files. File names do not reveal the class.
@@ -203,10 +207,10 @@ def render_demo(folder: Path, *, count: int = 320, seed: int = 0, size_px: int =
     return images
 
 
-def holds_demo(folder: Path, *, count: int = 320, seed: int = 0) -> bool:
-    """Whether `render_demo` was started in this folder with these arguments, so that it may write there again."""
+def holds_demo(folder: Path) -> bool:
+    """Whether `render_demo` was started in this folder with its defaults, so that it may write there again."""
     expected = io.StringIO()
-    _write_labels(expected, _named_classes(count, seed))
+    _write_labels(expected, _named_classes(_DEFAULT_COUNT, _DEFAULT_SEED))
     try:
         return read(folder / LABELS) == expected.getvalue().encode()
     except OSError:

@@ -95,7 +95,7 @@ def labelled_images(
     """
     known = _read_store(state, annotator, scan, dataset)
     if source == "folders" or (source == "auto" and known.source == "folders"):
-        folders = read_class_folders(scan.keys, told=True)
+        folders = read_class_folders(scan.keys, explicit=True)
         if folders is None:
             raise not_class_folders(scan.keys, str(dataset))
         return _from_folders(scan, folders, known, keep_empty)
@@ -275,7 +275,7 @@ def _numbered(
 def _no_labels(scan: Scan, dataset: Path, state: StateFolder, source: LabelSource) -> DataError:
     fault = class_folders_fault(scan.keys)
     reason = "" if fault is None or source == "store" else f" Its folders are not classes: {fault}"
-    folders = read_class_folders(scan.keys, told=True)
+    folders = read_class_folders(scan.keys, explicit=True)
     way = "put the images into one folder per class"
     top = _only_folder(scan)
     if top is not None:

@@ -1,8 +1,8 @@
-"""The disk that a run lies on: writing to it, a sentence for each reason it refuses, waiting while it is unreachable.
+"""The disk that holds a run: writing to it, a sentence for each reason it refuses, waiting while it is unreachable.
 
 A network drive drops out, a file server restarts. One rule for the images and for the run's own folder: wait, say so,
 continue as if nothing had happened, and end with what was saved if the disk does not come back within `OUTAGE_S`.
-Waits are counted in looks, not by the clock, so that a process that was suspended for an hour does not count it.
+Waits are counted in checks, not by the clock, so that a process that was suspended for an hour does not count it.
 """
 
 import errno
@@ -23,7 +23,7 @@ OnWait = Callable[[str | None], None]
 
 OUTAGE_S = 300.0
 """How long to wait for a disk that became unreachable. A file server that restarts is back within two to four minutes
-(NFS alone holds its clients off for 90 seconds); after more than that somebody has to look at it anyway, and an idle
+(NFS alone holds its clients off for 90 seconds); after more than that somebody has to repair it anyway, and an idle
 GPU costs more than one command to resume."""
 
 DELETED_S = 15.0
@@ -50,7 +50,7 @@ def disk_error(error: OSError, path: Path, kind: type[MiaError] = RunError) -> M
         name = printable(error.filename)
         return kind(f"{name} cannot be used: {error.strerror}.", f"Remove it, or {_ELSEWHERE}")
     space, elsewhere = f"Free some space, or {_ELSEWHERE}", f"{_ELSEWHERE[:1].upper()}{_ELSEWHERE[1:]}"
-    forbidden = f"{name} may not be written by you.", f"Ask its owner, or {_ELSEWHERE}"
+    forbidden = f"You may not write to {name}.", f"Ask its owner, or {_ELSEWHERE}"
     known = {
         errno.ENOSPC: (f"The disk that holds {name} is full.", space),
         errno.EDQUOT: (f"Your quota on the disk that holds {name} is used up.", space),
@@ -58,7 +58,7 @@ def disk_error(error: OSError, path: Path, kind: type[MiaError] = RunError) -> M
             f"{name} would be larger than your limit on the size of files.",
             "`ulimit -f` shows it.",
         ),
-        errno.EROFS: (f"{name} lies on a read-only disk.", elsewhere),
+        errno.EROFS: (f"{name} is on a read-only disk.", elsewhere),
         errno.EACCES: forbidden,
         errno.EPERM: forbidden,
     }
@@ -118,8 +118,8 @@ def stopped_within(seconds: float, should_stop: Callable[[], bool]) -> bool:
 
 
 def wait_until_back(is_back: Callable[[], bool], should_stop: Callable[[], bool]) -> bool:
-    """Look every second until something is back; False after `OUTAGE_S`, or as soon as somebody asks to stop."""
-    for _ in range(look_count(OUTAGE_S)):
+    """Check every second whether something is back; False after `OUTAGE_S`, or as soon as somebody asks to stop."""
+    for _ in range(poll_count(OUTAGE_S)):
         if stopped_within(LOOK_EVERY_S, should_stop):
             return False
         if is_back():
@@ -127,8 +127,8 @@ def wait_until_back(is_back: Callable[[], bool], should_stop: Callable[[], bool]
     return False
 
 
-def look_count(seconds: float) -> int:
-    """How many looks fit into a time."""
+def poll_count(seconds: float) -> int:
+    """How often `LOOK_EVERY_S` fits into a time."""
     return max(1, round(seconds / LOOK_EVERY_S))
 
 
@@ -147,7 +147,7 @@ def write_when_back(
         AwayError: If the folder stays unreachable.
         RunError: If it was deleted, or cannot be written for another reason.
     """
-    looked = 0
+    polls = 0
     while True:
         try:
             result = action()
@@ -155,20 +155,20 @@ def write_when_back(
             if not _is_unreachable(error):
                 raise
             deleted = was_deleted(folder)
-            if looked >= look_count(DELETED_S if deleted or should_stop() else OUTAGE_S):
+            if polls >= poll_count(DELETED_S if deleted or should_stop() else OUTAGE_S):
                 if deleted:
                     raise
                 raise AwayError(
                     f"The folder of the run, {printable(folder)}, cannot be reached, so nothing more can be saved.",
                     "When it is back, resume the run from its last checkpoint.",
                 ) from error
-            if not looked:
+            if not polls:
                 on_wait(f"waiting for the folder of the run, {printable(folder)}, to come back")
         else:
-            if looked:
+            if polls:
                 on_wait(None)
             return result
-        looked += 1
+        polls += 1
         time.sleep(LOOK_EVERY_S)
 
 

@@ -41,7 +41,7 @@ class CellSize:
         self._measure = measure
         self._first = measure() if terminal.cell_known else None
 
-    def look_again(self) -> bool:
+    def measure_again(self) -> bool:
         """Measure again after a change of the window; returns whether the size changed."""
         now = self._measure()
         if self._first is None or now is None:

@@ -1,14 +1,17 @@
 """Pictures of pixels within a limit in bytes: sixel uses fewer colours, kitty and iTerm2 send fewer pixels."""
 
+import io
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+from PIL import Image
 
-from mia_tui.terminal import iterm2, kitty
+from mia_tui.terminal import kitty
 from mia_tui.terminal.layout import centred, make_picture, no_larger, no_picture, place_in, resized, scaled
 from mia_tui.terminal.model import Panel, Picture, Terminal
-from mia_tui.terminal.palette import FEW_SAMPLED_PX, SAMPLED_PX, palette_of, with_palette
+from mia_tui.terminal.palette import FEW_SAMPLED_PX, SAMPLED_PX, is_grey, palette_of, with_palette
 from mia_tui.terminal.sixel import STRIP, sixel_stream
 
 # The limit of a sixel picture where none is given: small ones need not save, others have 600 KiB for 120 x 40 cells.
@@ -79,7 +82,7 @@ def draw_iterm2(pixels: np.ndarray, panel: Panel, max_bytes: int | None) -> Pict
     place = place_in(panel, (pixels.shape[1], pixels.shape[0]))
 
     def sender(quality: int) -> _Encode:
-        return lambda few: iterm2.inline_file(iterm2.as_jpeg(few, quality), place.columns, place.rows)
+        return lambda few: _iterm2_file(_as_jpeg(few, quality), place.columns, place.rows)
 
     graphics, is_coarse = _fitting(
         no_larger(pixels, *place.size_px(panel)),
@@ -89,6 +92,30 @@ def draw_iterm2(pixels: np.ndarray, panel: Panel, max_bytes: int | None) -> Pict
         _JPEG_BYTES_PER_PX,
     )
     return None if graphics is None else make_picture(panel, place, graphics=graphics, is_coarse=is_coarse)
+
+
+def _as_jpeg(pixels: np.ndarray, quality: int) -> bytes:
+    """A JPEG file, of one channel where the picture is grey.
+
+    Args:
+        pixels: uint8, shape (H, W, 3).
+        quality: 1 to 95, Pillow's scale.
+    """
+    file = io.BytesIO()
+    Image.fromarray(pixels[..., 0] if is_grey(pixels) else pixels).save(file, "JPEG", quality=quality)
+    return file.getvalue()
+
+
+def _iterm2_file(data: bytes, columns: int, rows: int) -> str:
+    """The sequence of iTerm2's protocol that shows a file at the cursor, stretched to these cells.
+
+    Without name=, so that no file name reaches the terminal.
+    Source: https://iterm2.com/documentation-images.html
+    """
+    return (
+        f"\x1b]1337;File=inline=1;size={len(data)};width={columns};height={rows};preserveAspectRatio=0;"
+        f"doNotMoveCursor=1:{b64encode(data).decode('ascii')}\x07"
+    )
 
 
 def _sixel_size(pixels: np.ndarray, panel: Panel, terminal: Terminal) -> tuple[int, int]:

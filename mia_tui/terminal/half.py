@@ -135,21 +135,23 @@ def _half_blocks(
     return make_picture(panel, place, rows, cells=np.ascontiguousarray(cells), is_coarse=is_coarse)
 
 
-def terminal_colours(pixels: np.ndarray, colours: Colours, *, bits: int = 5) -> tuple[np.ndarray, np.ndarray]:
+_BITS = 5  # kept of each of red, green and blue, for "true": they look like 8 (38 dB) in 3/4 of the bytes
+
+
+def terminal_colours(pixels: np.ndarray, colours: Colours) -> tuple[np.ndarray, np.ndarray]:
     """The nearest colours of a terminal for a picture.
 
     Args:
         pixels: uint8, shape (H, W, 3).
         colours: Those of the terminal.
-        bits: Kept of each of red, green and blue, for "true". 5 look like 8 (38 dB) in 3/4 of the bytes.
 
     Returns:
         Their numbers, int32, shape (H, W): 0xRRGGBB for "true", else indexes of the terminal's table.
         How they look, uint8, shape (H, W, 3).
     """
     if colours == "true":
-        kept = pixels & np.uint8(0xFF << (8 - bits) & 0xFF)
-        shown = kept | kept >> bits  # white stays white
+        kept = pixels & np.uint8(0xFF << (8 - _BITS) & 0xFF)
+        shown = kept | kept >> _BITS  # white stays white
         wide = shown.astype(np.int32)
         return wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2], shown
     numbers = _nearest_of_256(pixels) if colours == "256" else _nearest_of_16(pixels)

@@ -7,10 +7,10 @@ SAMPLED_PX, FEW_SAMPLED_PX = 48, 32
 """Colours are looked for in a grid of so many pixels each way. 64 gain 0.1 dB and take 6 ms longer, as k-means
 does with colours; 32 lose 0.2 dB and save 6 ms."""
 
-# So few miss a small stain in a field of grey, which is what a person looks for: pixels of the strongest hues get a
-# place of their own where they are further than this from all others.
+# So few miss a small stain in a field of grey, which is what a person looks for: pixels of the strongest hues get an
+# entry of their own where they are further than this from all others.
 _FAR = 48
-_LEAST_COLOURS = 12  # with fewer, no place is to spare
+_LEAST_COLOURS = 12  # with fewer, no entry can be spared
 _MEANS_UP_TO = 64  # colours; beyond, k-means takes longer (15 ms) than its 1.3 dB are worth
 
 

@@ -74,7 +74,7 @@ def test_a_list_of_images(count: int, tmp_path: Path, capsys: pytest.CaptureFixt
     compare("see that a scan found the same", lambda: complete.same_images(listing))
     compare("place of each row in an equal list", lambda: complete.rows_from(listing))
     compare("row of one image", lambda: complete.row(plain.keys[-1]), lambda: plain.rows[plain.keys[-1]])
-    compare("folders with counts", complete.folders)
+    compare("folders with counts", complete.folders_later())
     compare("sort by time, once in the scan's thread", lambda: _by_time(complete))
 
     session = LabelSession(complete)

@@ -84,7 +84,7 @@ async def measured(run: RunDir, size: tuple[int, int]) -> list[str]:
         screen = await _until_shown(pilot)
         for key, page in (("1", "curves"), ("2", "epochs"), ("3", "classes"), ("4", "confusions")):
             await pilot.press(key)
-            await _wait(pilot, lambda key=key: key in "12" or screen.snapshot.verdict is not None)
+            await _wait(pilot, lambda key=key: key in "12" or screen.snapshot.report is not None)
             lines.append(f"painted anew, {page}: {_ms(await paints_s(pilot, screen))}")
         await pilot.press("1")
         await asyncio.sleep(1.0)

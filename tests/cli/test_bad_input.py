@@ -255,7 +255,7 @@ def test_the_limit_of_megapixels_is_reported_and_can_be_changed(mia: Mia, discs:
 def _flattery(words: tuple[object, ...]) -> str:
     if words[0] == "predict":
         return ""
-    return "Warning: 29 of the 36 images were trained on: the figures are too good.\n"
+    return "Warning: 29 of the 36 images were trained on: the metrics are too good.\n"
 
 
 def test_a_class_without_a_readable_image_ends_the_run(mia: Mia, discs: Path) -> None:

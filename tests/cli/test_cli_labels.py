@@ -103,8 +103,8 @@ def test_classes_the_dataset_lacks_can_be_refused(mia: Mia, labelled: Path, tabl
     [
         ([], "Which labels? Name a CSV file, or pass --format folders or --format mia."),
         (["--format", "csv"], "--format csv needs a file."),
-        (["x.csv", "--format", "mia"], "--format mia reads what lies in the dataset, not x.csv."),
-        (["x.csv", "--format", "folders"], "--format folders reads what lies in the dataset, not x.csv."),
+        (["x.csv", "--format", "mia"], "--format mia reads what is in the dataset, not x.csv."),
+        (["x.csv", "--format", "folders"], "--format folders reads what is in the dataset, not x.csv."),
         (["x.csv", "--classes", "a,b"], "--classes names the numbers of --format mia."),
         (["x.csv", "--format", "xml"], "Invalid value for '--format'"),
     ],

@@ -6,10 +6,11 @@ import pytest
 from run_support import epoch_row, finished, started, step
 
 from mia_tui.cli import report
-from mia_tui.cli.output.progress import EpochProgress, clock
+from mia_tui.cli.output.progress import EpochProgress
 from mia_tui.cli.report import Report
 from mia_tui.runs.record.events import EpochPlace, Event, Phase, ProgressMade, UnknownEvent, Warned
 from mia_tui.runs.record.state import RunState
+from mia_tui.text import duration
 
 RUN: list[Event] = [
     Phase(t=0.0, name="importing"),
@@ -144,7 +145,7 @@ def test_where_the_loss_is_watched_macro_f1_is_shown_beside_it(capsys: pytest.Ca
 
 @pytest.mark.parametrize(("seconds", "text"), [(0.4, "0:00"), (59.6, "1:00"), (3723, "1:02:03")])
 def test_a_clock_reads_minutes_and_seconds(seconds: float, text: str) -> None:
-    assert clock(seconds) == text
+    assert duration(seconds) == text
 
 
 def test_the_table_of_epochs_marks_the_best(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mia_tui.cli.output.tables import confusion, per_class, table, width
+from mia_tui.cli.output.tables import class_table, confusion, table, width
 
 
 def test_numbers_stand_to_the_right_and_words_to_the_left() -> None:
@@ -69,7 +69,7 @@ def test_a_matrix_whose_names_are_too_many_is_refused() -> None:
 
 def test_every_class_has_a_line_with_its_figures() -> None:
     rows = [{"class": "red", "support": 6, "precision": 1.0, "recall": 5 / 6, "f1": 0.9091}]
-    assert list(per_class(rows)) == [
+    assert list(class_table(rows)) == [
         "class  images  precision  recall      F1",
         "red         6     1.0000  0.8333  0.9091",
     ]

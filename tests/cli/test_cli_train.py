@@ -48,7 +48,7 @@ def test_a_set_in_which_every_pixel_is_nan_is_reported_before_it_is_trained_on(
         Image.fromarray(np.full((40 + index, 40), np.nan, np.float32)).save(path)
     answer = train(mia, tmp_path / "cells", "--json")
     assert answer.code == 0
-    words = "Nothing can be learnt from this set: all 12 images that were looked at hold no numbers"
+    words = "Nothing can be learnt from this set: all 12 images that were checked hold no numbers"
     assert words in " ".join(answer.err.split())
     told = [json.loads(line) for line in answer.out.splitlines()]
     assert next(record["message"][: len(words)] for record in told if record["type"] == "warning") == words

@@ -16,7 +16,7 @@ from disc_support import make_discs
 from mutations import ODD_VALUES, byte_mutants, json_mutants
 from training_support import make_run, train
 
-from mia_tui.engine.network.weights import read_state
+from mia_tui.engine.network.weights import read_weights
 from mia_tui.engine.training.checkpoint import load_model, load_state, read_card
 from mia_tui.errors import CheckpointError, MiaError, WeightsError
 from mia_tui.runs.record.layout import RunDir
@@ -88,7 +88,7 @@ def test_weights_that_are_no_numbers_are_refused(trained: RunDir, tmp_path: Path
         load_model(trained.best_weights)
     torch.save({"a": torch.tensor([float("inf")])}, tmp_path / "w.pt")
     with pytest.raises(WeightsError, match="not finite"):
-        read_state(tmp_path / "w.pt")
+        read_weights(tmp_path / "w.pt")
 
 
 def test_changed_bytes_of_weights_are_read_or_refused(tmp_path: Path) -> None:
@@ -103,14 +103,14 @@ def test_changed_bytes_of_weights_are_read_or_refused(tmp_path: Path) -> None:
             for mutant in byte_mutants(content, seed):
                 file.write_bytes(mutant)
                 with suppress(WeightsError):
-                    read_state(file)
+                    read_weights(file)
 
 
 def test_a_file_of_weights_that_claims_more_than_it_holds_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "w.pt", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("w/data.pkl", bytes(50_000_000))
     with pytest.raises(WeightsError, match="cannot be read as weights"):
-        read_state(tmp_path / "w.pt")
+        read_weights(tmp_path / "w.pt")
 
 
 def test_a_header_that_would_take_minutes_is_refused_unread(tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_a_header_that_would_take_minutes_is_refused_unread(tmp_path: Path) -> N
     with pytest.raises(CheckpointError, match=r"its header is longer than 16,777,216 bytes"):
         read_card(path)
     with pytest.raises(WeightsError, match="cannot be read as weights"):
-        read_state(path)
+        read_weights(path)
 
 
 def test_a_checkpoint_of_another_content_is_refused(trained: RunDir) -> None:

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from mia_tui.catalog.losses import LOSSES
 from mia_tui.config.train import TrainConfig
-from mia_tui.engine.training.losses import formula, loss_terms, weighted_mean
+from mia_tui.engine.training.losses import formula, loss_terms
 
 Z = torch.tensor([[2.0, 1, 0], [0, 0, 0], [-1, 3, 0.5]], dtype=torch.float64)
 T = torch.tensor([0, 2, 2])
@@ -37,6 +37,12 @@ def terms(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     config = TrainConfig(loss=name, focal_gamma=gamma, label_smoothing=label_smoothing)
     return loss_terms(config, logits, targets, class_weights=class_weights)
+
+
+def weighted_mean(numerators: torch.Tensor, denominators: torch.Tensor) -> torch.Tensor:
+    """The loss of a batch; 0 where every image has a class of weight 0."""
+    total = denominators.sum()
+    return numerators.sum() / total.clamp_min(torch.finfo(total.dtype).tiny)
 
 
 def loss(name: str, logits: torch.Tensor, targets: torch.Tensor, **options: object) -> torch.Tensor:

@@ -28,7 +28,7 @@ from mia_tui.runs.prediction.suggestions import newest_suggestions, write_sugges
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.state import read_state
 from mia_tui.runs.worker.control import clear_stop, request_stop
-from mia_tui.runs.worker.launch import last_words, spawn
+from mia_tui.runs.worker.launch import end_of_log, spawn
 from mia_tui.runs.worker.liveness import run_status
 from mia_tui.worker import _log_traceback, work
 
@@ -111,7 +111,7 @@ def live(state: StateFolder, run: RunDir) -> None:
         lambda: request_stop(run),
         lambda: clear_stop(run),
         lambda: _log_traceback(run),
-        lambda: last_words(run.worker_log),
+        lambda: end_of_log(run.worker_log),
         lambda: work(run, foreground=False),
         lambda: suggest(run),
         lambda: newest_suggestions(state, state.root),

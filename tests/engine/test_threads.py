@@ -89,9 +89,7 @@ def test_going_on_with_another_number_says_what_that_means(discs: Path) -> None:
     result, events = train(run)
     assert result.outcome == "finished" and device_of(events) == "CPU, 2 threads"
     [told] = warnings_of(events)
-    assert (
-        told.startswith("The run continues with 2 threads, after 1:") and "no longer equal to the bit" in told
-    )
+    assert told.startswith("The run continues with 2 threads, after 1:") and "no longer bit-identical" in told
 
 
 def test_a_run_of_before_is_read_with_its_threads_and_a_number_below_1_is_damage(discs: Path) -> None:

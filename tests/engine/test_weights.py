@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from mia_tui.engine.network import download
 from mia_tui.engine.network.backbones import build_model, head_names
-from mia_tui.engine.network.weights import find_weights, load_weights, read_state
+from mia_tui.engine.network.weights import find_weights, load_weights, read_weights
 from mia_tui.errors import WeightsError
 
 pytestmark = pytest.mark.usefixtures("networks_are_let_go")
@@ -197,23 +197,23 @@ class TestRefusing:
     def test_other_files_are_refused(self, tmp_path: Path, data: bytes) -> None:
         (tmp_path / "w.pth").write_bytes(data)
         with pytest.raises(WeightsError):
-            read_state(tmp_path / "w.pth")
+            read_weights(tmp_path / "w.pth")
 
     @pytest.mark.parametrize("content", [torch.zeros(3), [], {}, {"a": 1}, {"state_dict": {"a": "b"}}])
     def test_files_of_torch_without_weights_are_refused(self, tmp_path: Path, content: object) -> None:
         with pytest.raises(WeightsError, match="holds no weights by name"):
-            read_state(save_torch(content, tmp_path / "w.pth"))
+            read_weights(save_torch(content, tmp_path / "w.pth"))
 
     def test_pickled_objects_are_not_opened(self, tmp_path: Path) -> None:
         marker = tmp_path / "ran"
         path = save_torch({"state_dict": {}, "run": _Runs(marker)}, tmp_path / "w.pth")
         with pytest.raises(WeightsError, match="holds more than tensors"):
-            read_state(path)
+            read_weights(path)
         assert not marker.exists()
 
     def test_a_missing_file_is_a_sentence(self, tmp_path: Path) -> None:
         with pytest.raises(WeightsError, match="cannot be read: No such file"):
-            read_state(tmp_path / "none.pth")
+            read_weights(tmp_path / "none.pth")
 
 
 class _Runs:

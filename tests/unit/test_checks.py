@@ -151,7 +151,7 @@ def test_nobody_has_to_wait_for_the_end(discs: Path) -> None:
 
 def test_progress_is_told(discs: Path) -> None:
     told: list[tuple[int, int]] = []
-    check_start(prepared(discs), told=lambda done, total: told.append((done, total)))
+    check_start(prepared(discs), on_progress=lambda done, total: told.append((done, total)))
     assert told[0] == (0, 36)
 
 

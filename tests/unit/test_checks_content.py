@@ -60,10 +60,10 @@ def said(root: Path, samples: list[Sample], **more: object) -> str:
 @pytest.mark.parametrize(
     ("blue", "red", "what"),
     [
-        (floats(np.nan), floats(np.nan), "32 images that were looked at hold no numbers, only NaN"),
-        (floats(np.inf), floats(np.nan), "32 images that were looked at hold no numbers, only NaN"),
-        (one_tone, one_tone, "32 images that were looked at are of one single tone."),
-        (floats(0.5), floats(0.25), "32 images that were looked at are of one single tone."),
+        (floats(np.nan), floats(np.nan), "32 images that were checked hold no numbers, only NaN"),
+        (floats(np.inf), floats(np.nan), "32 images that were checked hold no numbers, only NaN"),
+        (one_tone, one_tone, "32 images that were checked are of one single tone."),
+        (floats(0.5), floats(0.25), "32 images that were checked are of one single tone."),
         (floats(np.nan), one_tone, "are of one single tone or hold no numbers (NaN)."),
     ],
 )
@@ -76,13 +76,13 @@ def test_a_class_with_nothing_in_its_images_is_said(tmp_path: Path) -> None:
     words = said(tmp_path, make_set(tmp_path, noise, floats(np.nan)))
     assert (
         words
-        == "All 16 images of the class red that were looked at hold no numbers, only NaN or infinite values."
+        == "All 16 images of the class red that were checked hold no numbers, only NaN or infinite values."
     )
 
 
 def test_a_set_of_one_picture_is_said(tmp_path: Path) -> None:
     words = said(tmp_path, make_set(tmp_path, all_the_same, all_the_same))
-    assert words == "All 40 images that were looked at are the same, pixel for pixel."
+    assert words == "All 40 images that were checked are the same, pixel for pixel."
 
 
 @pytest.mark.parametrize("draw", [noise, nan_but_for_one_row])
@@ -116,7 +116,7 @@ def test_what_was_seen_before_is_not_looked_at_again(tmp_path: Path, monkeypatch
     samples = make_set(tmp_path, one_tone, one_tone)
     monkeypatch.setattr(content, "fault_in", None)
     known = dict.fromkeys(range(40), images.ONE_TONE)
-    assert "32 images that were looked at are of one single tone" in said(tmp_path, samples, known=known)
+    assert "32 images that were checked are of one single tone" in said(tmp_path, samples, known=known)
 
 
 def test_the_check_of_the_form_says_it_first(tmp_path: Path) -> None:

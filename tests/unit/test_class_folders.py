@@ -69,7 +69,7 @@ def test_other_trees_are_no_class_folders_and_the_reason_is_said(paths, says):
 
 
 def test_one_folder_alone_is_a_class_where_the_user_says_that_folders_are_classes():
-    assert classes_of("red/a.png", told=True) == {"red/a.png": "red"}
+    assert classes_of("red/a.png", explicit=True) == {"red/a.png": "red"}
 
 
 def test_numbers_of_images_by_folder_tell_the_classes_as_the_images_themselves_do():
@@ -79,7 +79,7 @@ def test_numbers_of_images_by_folder_tell_the_classes_as_the_images_themselves_d
     }
     assert images_by_class({"": 1, "red": 3, "blue": 2}) is None, "one is in no folder"
     assert images_by_class({"red": 3, "blue": 0}) is None, "one folder alone"
-    assert images_by_class({"red": 3}, told=True) == {"red": 3}
+    assert images_by_class({"red": 3}, explicit=True) == {"red": 3}
 
 
 def test_frames_of_a_stack_get_the_class_of_its_folder():
@@ -109,20 +109,20 @@ def test_the_longer_names_of_parts_are_parts_too(top):
 def test_deeper_images_count_for_the_class_folder_above_them_where_the_user_said_so():
     paths = ["red/a.png", "red/day 1/b.png", "blue/x/y/z/c.png"]
     assert classes_of(*paths) is None
-    assert classes_of(*paths, told=True) == dict(zip(paths, ["red", "red", "blue"], strict=True))
+    assert classes_of(*paths, explicit=True) == dict(zip(paths, ["red", "red", "blue"], strict=True))
     below_parts = [f"train/{path}" for path in paths] + ["test/red/deep/d.png"]
     assert classes_of(*below_parts) is None
-    assert list(classes_of(*below_parts, told=True).values()) == ["red", "red", "blue", "red"]
+    assert list(classes_of(*below_parts, explicit=True).values()) == ["red", "red", "blue", "red"]
 
 
 def test_images_beside_the_class_folders_have_no_class_and_are_named_where_the_user_said_so():
     keys = scan_of("cover.png", "red/a.png", "blue/b.png").keys
     assert read_class_folders(keys) is None
     assert class_folders_fault([*keys, ImageKey("d.png")]) == "cover.png, d.png are in no folder."
-    folders = read_class_folders(keys, told=True)
+    folders = read_class_folders(keys, explicit=True)
     assert [key.path for key in folders.labels] == ["red/a.png", "blue/b.png"]
     assert folders.notes == ["1 image is in no class folder: cover.png."]
-    below = read_class_folders(scan_of("train/x.png", "train/red/a.png", "val/red/b.png").keys, told=True)
+    below = read_class_folders(scan_of("train/x.png", "train/red/a.png", "val/red/b.png").keys, explicit=True)
     assert (below.notes, len(below.parts)) == (["1 image is in no class folder: train/x.png."], 3)
     assert folder_labels(keys, name="data").notes == ("1 image is in no class folder: cover.png.",)
 
@@ -131,7 +131,7 @@ def test_images_beside_the_class_folders_have_no_class_and_are_named_where_the_u
     "paths", [["a.png"], ["train/a.png", "test/b.png"], ["test/x/a.png", "control/b.png"]]
 )
 def test_without_a_class_folder_there_are_no_classes_whatever_the_user_says(paths):
-    assert read_class_folders(scan_of(*paths).keys, told=True) is None
+    assert read_class_folders(scan_of(*paths).keys, explicit=True) is None
 
 
 def test_folders_that_nas_boxes_leave_do_not_block_class_folders(tmp_path):

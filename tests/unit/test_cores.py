@@ -168,5 +168,5 @@ def test_the_readings_of_this_machine_make_sense() -> None:
 
 def test_a_reading_in_words() -> None:
     assert str(Cores(2, 1.88, 2)) == "other programs keep 1.9 of 2 cores busy"
-    assert "no longer equal to the bit" in other_threads(2, 1)[0]
+    assert "no longer bit-identical" in other_threads(2, 1)[0]
     assert cores._MOST_THREADS >= 16

@@ -192,8 +192,8 @@ def test_a_class_that_is_only_held_out_is_refused_with_a_way_out_that_works(
     with pytest.raises(DataError) as caught:
         prepare(root)
     assert str(caught.value) == (
-        f"The class z has no image to train on: all lie in {held}/z, and the folder {held} fixes the part. "
-        f"Move some of them to Training/z, or take {held}/z away."
+        f"The class z has no image to train on: all are in {held}/z, and the folder {held} fixes the part. "
+        f"Move some of them to Training/z, or remove {held}/z."
     )
     assert not find_state(root, class_folders=True).labels_db.exists(), "the split is not stored"
     (root / "Training/z").mkdir()
@@ -208,7 +208,7 @@ def test_where_a_split_is_stored_the_way_out_names_a_new_one(tmp_path: Path) -> 
     found = read_dataset(root)
     with LabelStore(found.state.labels_db) as store:
         new_split(store, found.labelled, SplitRule())
-    with pytest.raises(DataError, match=r"then make the split anew: `mia-tui labels split .*set --new`"):
+    with pytest.raises(DataError, match=r"then make a new split: `mia-tui labels split .*set --new`"):
         prepare(root)
     (root / "train/z").mkdir()
     (root / "val/z/4.png").rename(root / "train/z/4.png")
@@ -221,7 +221,7 @@ def test_where_a_split_is_stored_the_way_out_names_a_new_one(tmp_path: Path) -> 
 def test_a_dataset_that_is_only_held_out_is_trained_on_by_the_folder_that_is_named(tmp_path: Path) -> None:
     root = draw_parts(tmp_path / "set", *(f"val/{name}/{number}.png" for name in "ab" for number in range(3)))
     (root / "train" / "a").mkdir(parents=True)
-    with pytest.raises(DataError, match=r"all lie in the folder val\..*`mia-tui train .*set/val`"):
+    with pytest.raises(DataError, match=r"all are in the folder val\..*`mia-tui train .*set/val`"):
         prepare(root)
     assert prepare(root / "val").counts["a"]["train"] >= 1
 

@@ -42,7 +42,7 @@ def ended(state: Path, *values: float, name: str = "vgg16", created_at: float = 
 
 
 def only(summaries: RunSummaries) -> RunSummary:
-    [row] = summaries.look()
+    [row] = summaries.refresh()
     return row
 
 
@@ -58,8 +58,8 @@ def test_a_row_says_state_network_epochs_best_figure_and_time(state: Path, summa
 def test_both_places_of_a_dataset_are_looked_at_and_the_newest_comes_first(tmp_path: Path) -> None:
     dataset = tmp_path / "cells"
     old, new = ended(dataset / "mia", 0.5, created_at=1e9), ended(tmp_path / "cells.mia", 0.5, created_at=2e9)
-    assert [row.run.path for row in RunSummaries.of_dataset(dataset, None).look()] == [new.path, old.path]
-    assert [row.run.path for row in RunSummaries.of_dataset(dataset, tmp_path / "cells.mia").look()] == [
+    assert [row.run.path for row in RunSummaries.of_dataset(dataset, None).refresh()] == [new.path, old.path]
+    assert [row.run.path for row in RunSummaries.of_dataset(dataset, tmp_path / "cells.mia").refresh()] == [
         new.path
     ]
 
@@ -154,7 +154,7 @@ def test_a_damaged_job_is_shown_as_damaged_and_hides_no_other(
 ) -> None:
     good, bad = ended(state, 0.5, name="good"), ended(state, 0.5, name="bad")
     (bad.path / "job.json").write_bytes(content)
-    rows = {row.run: row for row in summaries.look()}
+    rows = {row.run: row for row in summaries.refresh()}
     assert rows[good].status == "finished"
     assert rows[bad].status == "damaged"
     assert "job.json" in rows[bad].note
@@ -182,7 +182,7 @@ def test_a_deleted_run_goes_and_a_new_one_comes(state: Path, summaries: RunSumma
     first = ended(state, 0.5)
     assert only(summaries).run == first
     shutil.rmtree(first.path)
-    assert summaries.look() == ()
+    assert summaries.refresh() == ()
     second = ended(state, 0.75)
     assert second.path == first.path
     assert only(summaries).best == 0.75
@@ -239,7 +239,7 @@ def test_rows_are_sorted_and_those_without_a_value_come_last(state: Path, summar
     ended(state, 0.5, name="a", created_at=1e9, backbone="vgg16")
     ended(state, 0.9, name="b", created_at=2e9, backbone="resnet50v2")
     ended(state, name="c", created_at=3e9, backbone="densenet121")
-    rows = summaries.look()
+    rows = summaries.refresh()
 
     def names(column: str) -> str:
         return "".join(row.run.name[-1] for row in ordered(rows, column))

@@ -118,7 +118,7 @@ def test_a_run_that_can_be_reached_in_no_way_is_one_sentence(
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(control, "_ask", refuse)
-    with pytest.raises(RunError, match=r"stop may not be written by you"):
+    with pytest.raises(RunError, match=r"You may not write to .*stop\."):
         request_stop(run)
 
 

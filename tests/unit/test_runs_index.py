@@ -168,7 +168,7 @@ def test_best_needs_a_dataset_and_figures(dataset: Path) -> None:
     with pytest.raises(ConfigError, match="--dataset"):
         find_run("best")
     run = a_run(dataset, "a")
-    with pytest.raises(ConfigError, match="figures of a validation part"):
+    with pytest.raises(ConfigError, match="metrics of a validation part"):
         find_run("best", dataset=dataset)
     rate(run, macro_f1=0.5)
     (a_run(dataset, "b").path / "job.json").write_bytes(b"{}")

@@ -209,7 +209,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_no_half_run(tmp_path: Path) -> N
 def test_a_read_only_disk_is_one_sentence_that_names_state(tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     said = on_small_disk(disk, CREATE, disk, finally_='mount -o remount,ro "$0"')
-    assert "lies on a read-only disk" in said and "--state DIR" in said
+    assert "is on a read-only disk" in said and "--state DIR" in said
 
 
 def test_a_disk_that_fills_up_leaves_the_old_file_in_place(tmp_path: Path) -> None:
@@ -240,7 +240,7 @@ def test_a_folder_that_may_not_be_written_names_state(
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(os, "mkdir", refuse)  # root may write anywhere, so the refusal is made here
-    with pytest.raises(ConfigError, match=r"may not be written by you\. .*--state DIR"):
+    with pytest.raises(ConfigError, match=r"You may not write to .*--state DIR"):
         make_run(tmp_path / "mia")
 
 

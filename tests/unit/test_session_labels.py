@@ -288,7 +288,7 @@ def test_the_pace_is_that_of_the_last_minutes() -> None:
     assert speed.per_minute(1000.0) is None
     speed.add_label(1000.0)
     speed.add_label(1000.5)
-    assert speed.per_minute(1001.0) is None  # two keys are no pace yet
+    assert speed.per_minute(1001.0) is None  # two keys are no speed yet
 
 
 STEPS = st.lists(

@@ -26,11 +26,11 @@ def test_cells_grow_as_the_kernel_says(
     said = [first, then]
     cells = CellSize(terminal(), lambda: said.pop(0))
     assert cells.size_px == (10, 20)
-    assert cells.look_again() == (size_px != (10, 20))
+    assert cells.measure_again() == (size_px != (10, 20))
     assert cells.size_px == size_px
 
 
 def test_a_guess_stays_a_guess() -> None:
     said = [(10, 20), (15, 30)]
     cells = CellSize(terminal(known=False), lambda: said.pop(0))
-    assert not cells.look_again() and cells.size_px == (10, 20)
+    assert not cells.measure_again() and cells.size_px == (10, 20)

@@ -113,7 +113,7 @@ def test_keys_are_written_as_people_write_them(file: Path, written: str, key: st
         ("ctrl+5", "names the key 'ctrl+5'. A key is"),
         ("ctrl++", "names the key 'ctrl++'. A key is"),
         ("\\u001b", "names the key '\\\\x1b'. A key is"),
-        ("ctrl+i", "names ctrl+i, which is tab to a terminal. Take another key."),
+        ("ctrl+i", "names ctrl+i, which is tab to a terminal. Choose another key."),
         ("a", "names 'a': letters and digits belong to classes. A key is"),
         ("Ä", "names 'Ä': letters and digits belong to classes."),
         ("5", "names '5': letters and digits belong to classes."),
@@ -159,17 +159,17 @@ def test_a_key_that_is_none_or_belongs_to_classes_is_refused(file: Path, key: st
         ),
         (
             'keys.undo = "f1"',
-            "[keys] in config.toml gives f1 to undo, and assign has it by itself on the labelling screen. "
+            "[keys] in config.toml gives f1 to undo, and assign has it by default on the labelling screen. "
             "Give label.assign other keys as well, or none: [].",
         ),
         (
             'keys.grid.mark = "enter"',
-            "[keys] in config.toml gives enter to mark, and open has it by itself in the grid. "
+            "[keys] in config.toml gives enter to mark, and open has it by default in the grid. "
             "Give grid.open other keys as well, or none: [].",
         ),
         (
             'keys.undo = "space"',
-            "[keys] in config.toml gives space to undo, and mark has it by itself in the grid.",
+            "[keys] in config.toml gives space to undo, and mark has it by default in the grid.",
         ),
         (
             'keys.mark = "f5"\nkeys.grid.open = "f5"',
@@ -182,7 +182,7 @@ def test_a_key_that_is_none_or_belongs_to_classes_is_refused(file: Path, key: st
         ('keys.undo = "m"', "keys.undo in config.toml names 'm': letters and digits belong to classes."),
         (
             'keys.home.open = "?"',
-            "keys.home.open in config.toml names '?', which is typed there. Take a key such as f6.",
+            "keys.home.open in config.toml names '?', which is typed there. Use a key such as f6.",
         ),
         (
             "keys.grid.marc = []",

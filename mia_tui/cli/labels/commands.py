@@ -404,11 +404,11 @@ def _dataset(
     keep_missing: bool = False,
     follow: bool = False,
 ) -> "Dataset":
-    from mia_tui.dataset.dataset import Dataset, follow_files
+    from mia_tui.dataset.dataset import Dataset, relink_labels
     from mia_tui.dataset.labelled import labelled_images
 
     found, place = _scan(report, dataset, state, frames, writes=follow)
-    for note in follow_files(found, dataset, place, annotator) if follow else []:
+    for note in relink_labels(found, dataset, place, annotator) if follow else []:
         report.warn(note)
     labelled = labelled_images(
         found,

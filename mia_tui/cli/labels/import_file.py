@@ -44,7 +44,7 @@ def choose_format(file: Path | None, file_format: str | None, classes: str | Non
         )
     if chosen.reads == "dataset" and file is not None:
         raise ConfigError(
-            f"--format {chosen.name} reads what lies in the dataset, not {printable(file)}.",
+            f"--format {chosen.name} reads what is in the dataset, not {printable(file)}.",
             "Leave the file out.",
         )
     if classes is not None and "--classes" not in chosen.options:

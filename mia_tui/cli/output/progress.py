@@ -27,9 +27,8 @@ from mia_tui.runs.record.events import (
     UnknownEvent,
     Warned,
 )
-from mia_tui.runs.record.pace import clock
 from mia_tui.runs.record.state import RunState
-from mia_tui.text import counted, printable
+from mia_tui.text import counted, duration, printable
 
 if TYPE_CHECKING:
     import rich.progress
@@ -72,7 +71,7 @@ class EpochProgress(AbstractContextManager["EpochProgress"]):
 
     Args:
         report: Prints it.
-        metric: The figure that decides which epoch is best.
+        metric: The metric that decides which epoch is best.
         state: The run up to now; its epochs are shown first. New events are applied to it.
     """
 
@@ -240,9 +239,9 @@ def epoch_heading(metric: MetricName) -> str:
 
 
 def epoch_line(row: EpochEnded, metric: MetricName, *, total: int, is_best: bool) -> str:
-    """One epoch: losses, the watched figure on the validation part, hours:minutes:seconds.
+    """One epoch: losses, the watched metric on the validation part, hours:minutes:seconds.
 
-    Then from how many images the figures are, if some could not be read.
+    Then from how many images the metrics are, if some could not be read.
     """
     val = row.val or {}
     figure = f"{_figure(val.get(shown_metric(metric))):>20}"
@@ -250,7 +249,7 @@ def epoch_line(row: EpochEnded, metric: MetricName, *, total: int, is_best: bool
     mark = "  best" if is_best else ""
     if row.left_out is not None:
         mark += f"  {evaluated_images(row)}"
-    return f"{f'{row.epoch}/{total}':>9}{losses}{figure}{clock(row.elapsed_s):>10}{mark}"
+    return f"{f'{row.epoch}/{total}':>9}{losses}{figure}{duration(row.elapsed_s):>10}{mark}"
 
 
 def epoch_table(

@@ -9,7 +9,7 @@ from mia_tui.text import printable
 _WIDEST_MATRIX = 12
 _MOST_LISTED = 10
 _LONGEST_HEADING = 12
-# The figures of runs/evaluation/figures.py that are printed; --json has all of them.
+# The figures of runs/evaluation/confusion.py that are printed; --json has all of them.
 FIGURES = (
     "accuracy",
     "balanced_accuracy",
@@ -37,8 +37,8 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator[
         yield "  ".join(padded).rstrip()
 
 
-def per_class(rows: Sequence[Mapping[str, object]]) -> Iterator[str]:
-    """Lines with the figures of each class ({class, support, precision, recall, f1})."""
+def class_table(rows: Sequence[Mapping[str, object]]) -> Iterator[str]:
+    """Lines with the metrics of each class ({class, support, precision, recall, f1})."""
     columns = ("class", "images", "precision", "recall", "F1")
     keys = ("class", "support", "precision", "recall", "f1")
     yield from table(columns, [[row[key] for key in keys] for row in rows])

@@ -216,19 +216,20 @@ def _part(upright: UprightImage, box: tuple[int, int], settings: DisplaySettings
         fit * max(1.0, settings.zoom), max(fit, MAX_SCALE), max(fit, min(box))
     )  # at least one pixel fits
     if settings.zoom <= 1 or scale < 1:
-        parts = [min(side, room / scale) for side, room in zip(sides, box, strict=True)]
+        parts = [min(side, available / scale) for side, available in zip(sides, box, strict=True)]
         starts = [
             _start(side, part, at) for side, part, at in zip(sides, parts, settings.centre, strict=True)
         ]
         size = [
-            max(1, min(room, round(part * min(1.0, scale)))) for part, room in zip(parts, box, strict=True)
+            max(1, min(available, round(part * min(1.0, scale))))
+            for part, available in zip(parts, box, strict=True)
         ]
         return _VisiblePart(starts[0], starts[1], parts[0], parts[1], scale, (size[0], size[1]), blocks=False)
     block = int(scale) if scale >= _BLOCKS_FROM else 1
     scale = block if block > 1 else scale
     whole = [
-        max(1, min(side, math.ceil(room / scale), room // block))
-        for side, room in zip(sides, box, strict=True)
+        max(1, min(side, math.ceil(available / scale), available // block))
+        for side, available in zip(sides, box, strict=True)
     ]
     starts = [
         round(_start(side, part, at)) for side, part, at in zip(sides, whole, settings.centre, strict=True)

@@ -47,19 +47,19 @@ class ClassFolders:
         return [f"{count} in no class folder: {name_some(key.path for key in self.loose)}."]
 
 
-def read_class_folders(keys: Iterable[ImageKey], *, told: bool = False) -> ClassFolders | None:
+def read_class_folders(keys: Iterable[ImageKey], *, explicit: bool = False) -> ClassFolders | None:
     """The classes of a tree of folders, or None if its folders are not classes.
 
     They are if every image is exactly one folder deep, below the part if the top folders are parts.
 
     Args:
         keys: The images of the dataset.
-        told: Whether the user said that folders are classes. Then images deeper below a class folder belong to that
-            class, as in torchvision, those beside class folders have none, and one class is enough. Without that, a
-            single folder, as `images/`, is rarely a class.
+        explicit: Whether the user said that folders are classes. Then images deeper below a class folder belong to
+            that class, as in torchvision, those beside class folders have none, and one class is enough. Without
+            that, a single folder, as `images/`, is rarely a class.
     """
     keys = list(keys)
-    if class_folders_fault(keys, told=told) is not None:
+    if class_folders_fault(keys, explicit=explicit) is not None:
         return None
     depth = _part_depth(keys)
     folder_of = {key: key.path.split("/")[depth] for key in keys if key.path.count("/") > depth}
@@ -73,19 +73,19 @@ def read_class_folders(keys: Iterable[ImageKey], *, told: bool = False) -> Class
     )
 
 
-def images_by_class(folders: Mapping[str, int], *, told: bool = False) -> dict[str, int] | None:
+def images_by_class(folders: Mapping[str, int], *, explicit: bool = False) -> dict[str, int] | None:
     """The number of images of each class, if all folders with images are classes; else None.
 
     Args:
         folders: The number of images directly in each folder, by its path in the dataset; "" is the dataset.
-        told: As for `read_class_folders`.
+        explicit: As for `read_class_folders`.
     """
     places = {
         ImageKey(f"{path}/x" if path else "x"): images  # any image of that folder
         for path, images in folders.items()
         if images
     }
-    found = read_class_folders(places, told=told)
+    found = read_class_folders(places, explicit=explicit)
     if found is None:
         return None
     counts = dict.fromkeys(found.names, 0)
@@ -94,7 +94,7 @@ def images_by_class(folders: Mapping[str, int], *, told: bool = False) -> dict[s
     return counts
 
 
-def class_folders_fault(keys: Iterable[ImageKey], *, told: bool = False) -> str | None:
+def class_folders_fault(keys: Iterable[ImageKey], *, explicit: bool = False) -> str | None:
     """Why the folders are not classes, as a sentence; None if they are."""
     keys = list(keys)
     if not keys:
@@ -102,7 +102,7 @@ def class_folders_fault(keys: Iterable[ImageKey], *, told: bool = False) -> str 
     inside = [key for key in keys if "/" in key.path]
     if not inside:
         return f"{printable(keys[0].path)} is in no folder."
-    if len(inside) < len(keys) and not told:
+    if len(inside) < len(keys) and not explicit:
         loose = list(dict.fromkeys(key.path for key in keys if "/" not in key.path))
         return f"{name_some(loose)} {'is' if len(loose) == 1 else 'are'} in no folder."
     tops = {_top(key) for key in inside}
@@ -113,16 +113,18 @@ def class_folders_fault(keys: Iterable[ImageKey], *, told: bool = False) -> str 
         return f"The folder {part} is a part of the split by its name, but {other} beside it is not."
     depth = 1 if parts else 0
     placed = [
-        key for key in inside if key.path.count("/") == depth + 1 or (told and key.path.count("/") > depth)
+        key
+        for key in inside
+        if key.path.count("/") == depth + 1 or (explicit and key.path.count("/") > depth)
     ]
-    if not placed or (len(placed) < len(inside) and not told):
+    if not placed or (len(placed) < len(inside) and not explicit):
         wrong = next(key for key in inside if key.path.count("/") != depth + 1)
         wanted = f"one folder below {printable(_top(wrong))}" if parts else "exactly one folder deep"
         return f"{printable(wrong.path)} is not {wanted}."
     classes = {class_name(key.path.split("/")[depth]) for key in placed}
     if "" in classes:
         return "One of the folders has a blank name."
-    if len(classes) == 1 and not told:
+    if len(classes) == 1 and not explicit:
         return f"All images are in one folder, {classes.pop()}."
     return None
 
@@ -134,7 +136,7 @@ def folder_labels(keys: Iterable[ImageKey], *, name: str) -> LabelFile:
         DataError: If the folders are not classes; the sentence says why.
     """
     keys = list(keys)
-    folders = read_class_folders(keys, told=True)
+    folders = read_class_folders(keys, explicit=True)
     if folders is None:
         raise not_class_folders(keys, name)
     labels = {key: folders.names[index] for key, index in folders.labels.items()}
@@ -144,7 +146,7 @@ def folder_labels(keys: Iterable[ImageKey], *, name: str) -> LabelFile:
 def not_class_folders(keys: Iterable[ImageKey], name: str) -> DataError:
     """The error for a dataset whose folders are not classes, though the user said so."""
     return DataError(
-        f"The folders of {printable(name)} are not classes: {class_folders_fault(keys, told=True)}",
+        f"The folders of {printable(name)} are not classes: {class_folders_fault(keys, explicit=True)}",
         "Put every image into one folder per class (with folders train, val and test above if you like), "
         "or import labels from a CSV file.",
     )

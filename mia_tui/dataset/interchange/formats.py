@@ -112,7 +112,7 @@ class LabelFormat:
         write: Writes labels; None if the format can only be imported.
         import_help: What is read, for the help of --format.
         export_help: Where it is written, for the help of --format.
-        reads: "file" if it needs a FILE to read, "dataset" if it reads what lies in the dataset.
+        reads: "file" if it needs a FILE to read, "dataset" if it reads what is in the dataset.
         writes: "file" for a FILE or else standard output, "folder" for a new folder FILE, "dataset" for files
             beside the images or in the folder FILE.
         suffixes: Endings of file names, as `.csv`, by which the format is recognised.

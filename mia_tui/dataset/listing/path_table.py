@@ -135,7 +135,7 @@ class PathIndex:
     """Numbers by the hash of their path. Two paths may share a hash, so callers have to compare the paths.
 
     Hashes are kept in sorted runs, each more than twice as long as the next, except for the longest ones: so adding
-    costs the same on average however many there are, and a search has to look into few runs.
+    costs the same on average however many there are, and a search has to check few runs.
     """
 
     def __init__(self) -> None:

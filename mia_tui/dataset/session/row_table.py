@@ -128,7 +128,7 @@ class RowTable:
 
     def set_label(self, row: int, class_id: int, source: int) -> None:
         """The same for a single image."""
-        self._make_room(class_id)
+        self._grow(class_id)
         self._labels[self.class_ids[row], self.sources[row]] -= 1
         self.class_ids[row], self.sources[row] = class_id, source
         self._labels[class_id, source] += 1
@@ -176,7 +176,7 @@ class RowTable:
         self, rows: Rows, class_ids: NDArray[np.int32], confidences: NDArray[np.float32]
     ) -> None:
         """Set what a model suggests for these images."""
-        self._make_room(int(class_ids.max(initial=0)))
+        self._grow(int(class_ids.max(initial=0)))
         self.suggestions[rows] = class_ids
         self.confidences[rows] = confidences
 
@@ -207,7 +207,7 @@ class RowTable:
         self.set_bit(row, SKIPPED, bool(known.bits & SKIPPED))
         self.set_note(row, known.note)
         if known.suggestion:
-            self._make_room(known.suggestion)
+            self._grow(known.suggestion)
             self.suggestions[row], self.confidences[row] = known.suggestion, known.confidence
 
     def put_all(self, rows: Rows, known: Sequence[ImageRecord]) -> None:
@@ -258,7 +258,7 @@ class RowTable:
             theirs.values[placed[here]] = mine.values[here]
         other.notes = {int(placed[row]): note for row, note in self.notes.items() if placed[row] >= 0}
         other.problems = {int(placed[row]): why for row, why in self.problems.items() if placed[row] >= 0}
-        other._make_room(len(self._labels) - 1)
+        other._grow(len(self._labels) - 1)
         other._count_labels(np.arange(rows, dtype=np.int32), 1)
         other._with_bit = {bit: int(np.count_nonzero(other.bits & bit)) for bit in BITS}
         return other
@@ -277,10 +277,10 @@ class RowTable:
         if not len(rows):
             return
         codes = self.class_ids[rows] * _PER_CLASS + self.sources[rows]
-        self._make_room(int(codes.max()) // _PER_CLASS)
+        self._grow(int(codes.max()) // _PER_CLASS)
         self._labels += sign * np.bincount(codes, minlength=self._labels.size).reshape(self._labels.shape)
 
-    def _make_room(self, class_id: int) -> None:
+    def _grow(self, class_id: int) -> None:
         if class_id >= len(self._labels):
             more = np.zeros((class_id + 1 - len(self._labels), _PER_CLASS), np.int64)
             self._labels = np.concatenate((self._labels, more))

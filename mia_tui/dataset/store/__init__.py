@@ -1,1 +1,1 @@
-"""labels.db: what people decided, who did what and when, and how it is taken back."""
+"""labels.db: what people decided, who did what and when, and how it is undone."""

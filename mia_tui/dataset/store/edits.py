@@ -105,7 +105,7 @@ class StoreEdits(StoreReading):
         """Add a class at the end. An archived class of this name without labels is used again.
 
         Args:
-            name: Stored in the form of `class_book.class_name`.
+            name: Stored in the form of `class_rules.class_name`.
             colour: #rrggbb; if left out, the next one of a palette that colour-blind people can tell apart.
             key: One character; if left out, the next free one of 1-9, 0, a-z (None when all are taken).
 
@@ -130,10 +130,10 @@ class StoreEdits(StoreReading):
             existing = {other.name for other in self.classes(archived=True)}
             added = {name: self.add_class(name) for name in names if name in existing}
             classes = self.classes(archived=True)
-            looks = free_colours_and_keys(classes)
+            free = free_colours_and_keys(classes)
             new_names = (name for name in names if name not in existing)
             for position, name in enumerate(new_names, _next_position(classes)):
-                colour, key = next(looks)
+                colour, key = next(free)
                 check_class(name, colour, key, [added[name]] if name in added else ())
                 added[name] = self._insert_class(recorder, ImageClass(0, name, colour, key, position))
             return [added[name] for name in names]
@@ -342,7 +342,7 @@ def _relabel(image: rows.ImageRow, label: Label | None) -> list[NewChange]:
 def _write_images(
     connection: sqlite3.Connection, images: Collection[rows.ImageRow], flagged: set[int]
 ) -> None:
-    rows.write_labels(connection, {image.id: image.label for image in images})
+    rows.write_label_rows(connection, {image.id: image.label for image in images})
     rows.write_marks(
         connection, "flagged", ((image.flagged, image.id) for image in images if image.id in flagged)
     )

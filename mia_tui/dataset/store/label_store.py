@@ -6,8 +6,8 @@ The table `change` is append-only and says who did what and when; labels and
 classes can be rebuilt from it. One `LabelStore` belongs to one thread. File
 names are stored as bytes (`os.fsencode`), so any name is returned unchanged.
 
-`LabelStore` opens the file, takes steps back and keeps labels with files that
-were moved. It inherits its queries from `reading` and its edits from `edits`.
+`LabelStore` opens the file, undoes steps and moves labels with
+their files. It inherits its queries from `reading` and its edits from `edits`.
 """
 
 import getpass

@@ -106,13 +106,14 @@ class ImageRow:
     label: Label | None
 
 
-def image_id(connection: sqlite3.Connection, key: ImageKey, *, make: bool = True) -> int | None:
-    """Id of an image; without `make`, None if it is not in the store."""
+def image_id(connection: sqlite3.Connection, key: ImageKey) -> int:
+    """Id of an image, which is inserted if it is not in the store yet."""
     name = (os.fsencode(key.path), key.frame)
     row = connection.execute("SELECT id FROM image WHERE path = ? AND frame = ?", name).fetchone()
-    if row is None and make:
+    if row is None:
         row = (connection.execute("INSERT INTO image (path, frame) VALUES (?, ?)", name).lastrowid,)
-    return None if row is None else row[0]
+    found: int = row[0]
+    return found
 
 
 def make_images(connection: sqlite3.Connection, keys: Sequence[ImageKey]) -> None:
@@ -161,7 +162,7 @@ def image_row(connection: sqlite3.Connection, key: ImageKey, *, make: bool) -> I
     return ImageRow(int(cursor.lastrowid or 0), 0, None)
 
 
-def write_labels(connection: sqlite3.Connection, labels: Mapping[int, Label | None]) -> None:
+def write_label_rows(connection: sqlite3.Connection, labels: Mapping[int, Label | None]) -> None:
     """Write labels of images, by id, or delete them."""
     connection.executemany(
         f"INSERT OR REPLACE INTO label (image_id, {LABEL_COLUMNS}) VALUES (?, ?, ?, ?, ?)",

@@ -123,7 +123,7 @@ def _reverse_labels(reversal: Reversal, changes: Sequence[Change]) -> list[tuple
         before = wanted[change.target_id] = _label(change.before)
         if before is not None:
             _check_label_class(reversal, change, before.class_id, _name(change))
-    rows.write_labels(reversal.connection, wanted)
+    rows.write_label_rows(reversal.connection, wanted)
     return [(change.after, change.before) for change in changes]
 
 

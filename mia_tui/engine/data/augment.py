@@ -1,6 +1,6 @@
 """Random changes to the training images, in whole batches on the device.
 
-Each happens by its own probability, in the order in which they stand below. The kinds, their ranges and their
+Each happens with its own probability, in the order of the functions below. The kinds, their ranges and their
 order are those of the predecessor, which takes them from imgaug; where it fills an uncovered border with black,
 the image is reflected here. A new one is a function marked with `@augmentation`, and its probability and ranges
 as fields of TrainConfig.
@@ -214,7 +214,7 @@ def _affine(batch: AugmentedBatch, rows: Tensor, drawn: Tensor, config: TrainCon
 
 
 def _mask_index(batch: AugmentedBatch, cells: Tensor, apart: Tensor) -> Tensor:
-    """Which cell of its mask a pixel lies in: (K, C or 1, H, W), int64.
+    """Which cell of its mask a pixel is in: (K, C or 1, H, W), int64.
 
     Args:
         batch: For the shape of its images and their device.
@@ -254,7 +254,7 @@ def _inverse_affine(drawn: Tensor, config: TrainConfig, size: tuple[int, ...]) -
 
 
 def _orders(images: Tensor) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Order of dimensions in which images lie in memory, and the way back.
+    """Order of dimensions in which images are stored in memory, and the way back.
 
     Taking images out in the order of memory is 3 times faster, putting them back 6 times (CPU).
     """

@@ -117,20 +117,20 @@ class DiskWatch:
         """
         if future.done():
             return future.result()
-        looked = slow = disk.look_count(_SLOW_S)
+        polls = slow = disk.poll_count(_SLOW_S)
         if not wait([future], timeout=_SLOW_S).not_done:
             return future.result()
         self._on_wait(f"waiting for the disk with the images in {printable(self._root)} to answer")
         while not future.done():
-            looked += 1
-            if looked - slow > disk.look_count(disk.OUTAGE_S) or disk.stopped_within(0, self._should_stop):
+            polls += 1
+            if polls - slow > disk.poll_count(disk.OUTAGE_S) or disk.stopped_within(0, self._should_stop):
                 raise self._end_of_wait()
             wait([future], timeout=disk.LOOK_EVERY_S)
         self._on_wait(None)
         return future.result()
 
     def is_away(self, rows: Sequence[int]) -> bool:
-        """Whether these rows cannot be read because the disk is away; the rule stands at the top of this module."""
+        """Whether these rows cannot be read because the disk is away; see the rule at the top of this module."""
         if any(not Path(self._paths[row]).is_absolute() for row in rows) and not _can_list(self._root):
             return True
         expected, read_before = np.flatnonzero(~self._failed), np.flatnonzero(self._was_read)

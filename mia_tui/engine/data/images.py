@@ -211,8 +211,8 @@ class CachedImages(ImageStore):
         self, reader: ImageReader, device: torch.device, place: CacheKind, progress: LoadingProgress
     ) -> None:
         super().__init__(reader, device, place)
-        home = device if place == "device" else torch.device("cpu")
-        self._pixels = torch.zeros((len(reader), *reader.shape), dtype=torch.uint8, device=home)
+        cached_on = device if place == "device" else torch.device("cpu")
+        self._pixels = torch.zeros((len(reader), *reader.shape), dtype=torch.uint8, device=cached_on)
         self._readable = torch.zeros(len(reader), dtype=torch.bool)
         ahead: deque[PendingBatch] = deque()
         for start in range(0, len(reader), _CHUNK):

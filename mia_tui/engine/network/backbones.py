@@ -18,7 +18,7 @@ from torch import nn
 from mia_tui.catalog.backbones import IMAGENET, TIMM_PREFIX, Normalisation, find_backbone
 from mia_tui.engine.network import nasnet_mobile
 from mia_tui.errors import ConfigError
-from mia_tui.text import printable
+from mia_tui.text import did_you_mean, printable
 
 # Errors of timm's networks, when built or when run, for an input size that they cannot have.
 _SIZE_ERRORS = (RuntimeError, AssertionError, ValueError, ZeroDivisionError)
@@ -130,7 +130,7 @@ def timm_name(backbone: str) -> str:
         near = difflib.get_close_matches(stem.lower(), timm.list_models(), n=3)
         raise ConfigError(
             f"timm has no model {printable(stem)!r}.",
-            f"Did you mean {' or '.join(TIMM_PREFIX + match for match in near)}?" if near else None,
+            did_you_mean(TIMM_PREFIX + match for match in near) or None,
         )
     if tag and name not in timm.list_pretrained(f"{stem}.*"):
         tags = ", ".join(known.partition(".")[2] for known in timm.list_pretrained(f"{stem}.*"))

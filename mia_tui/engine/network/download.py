@@ -1,7 +1,7 @@
 """Downloading ImageNet weights, with a limit on the waiting time.
 
 Without internet the model hub's own client gives up after 46 seconds, on a network that accepts connections and never
-answers after 13 minutes, and torch.hub waits for ever (measured). So the address is tested first, for a few seconds.
+answers after 13 minutes, and torch.hub waits forever (measured). So the address is tested first, for a few seconds.
 """
 
 import hashlib

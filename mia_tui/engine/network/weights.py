@@ -79,7 +79,7 @@ def load_weights(model: nn.Module, path: Path, *, backbone: str, in_channels: in
     Raises:
         WeightsError: If the file cannot be read, or is of another network; the model is then unchanged.
     """
-    state = _fitting(model, read_state(path), in_channels)
+    state = _fitting(model, read_weights(path), in_channels)
     problem = _difference(model, state)
     if problem:
         raise WeightsError(
@@ -89,7 +89,7 @@ def load_weights(model: nn.Module, path: Path, *, backbone: str, in_channels: in
     model.load_state_dict({key: state[key] for key in _feature_shapes(model) if key in state}, strict=False)
 
 
-def read_state(path: Path) -> State:
+def read_weights(path: Path) -> State:
     """The tensors of a file of weights by name, on the CPU.
 
     Raises:

@@ -64,7 +64,7 @@ class CoreWait:
         if self._threads > 1:
             hint = (
                 "Its threads wait for each other. With one it may be faster: stop it, then `mia-tui train --resume "
-                f"{typed(self._run)} --threads 1`; the weights are then no longer equal to the bit."
+                f"{typed(self._run)} --threads 1`; the weights are then no longer bit-identical."
             )
         self._warn(
             f"The machine is busy: steps take {slowdown:.1f} times their processor time with "

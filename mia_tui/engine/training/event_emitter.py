@@ -149,8 +149,8 @@ class EventEmitter:
         """An epoch ended.
 
         Args:
-            values: Figures by name, of `train` and, with a validation part, of `val`.
-            evaluation: Confusion matrix and predictions behind the figures of the evaluated part.
+            values: Metrics by name, of `train` and, with a validation part, of `val`.
+            evaluation: Confusion matrix and predictions behind the metrics of the evaluated part.
             elapsed_s: Seconds of work so far.
             left_out: Images that were left out of it; None if there were none.
         """

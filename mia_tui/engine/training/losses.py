@@ -107,7 +107,7 @@ def loss_terms(
         class_weights: Weight of each class, shape (C,), same device as logits.
 
     Returns:
-        Two tensors of shape (N,), float32 (float64 for float64 logits). `weighted_mean` joins them.
+        Two tensors of shape (N,), float32 (float64 for float64 logits).
 
     Raises:
         ValueError: If the shapes do not fit, or there is no such loss.
@@ -119,12 +119,6 @@ def loss_terms(
     w = _weights(log_q, class_weights)  # (C,)
     share = (w * p).sum(dim=1)  # (N,)
     return _FORMULAS[config.loss](LossInputs(log_q, p, w, share), config), share
-
-
-def weighted_mean(numerators: Tensor, denominators: Tensor) -> Tensor:
-    """The loss of a batch, a scalar; 0 where every image has a class of weight 0."""
-    total = denominators.sum()
-    return numerators.sum() / total.clamp_min(torch.finfo(total.dtype).tiny)
 
 
 def _target_distribution(log_q: Tensor, targets: Tensor, label_smoothing: float) -> Tensor:

@@ -1,6 +1,6 @@
-"""The counts behind every figure: one confusion matrix, summed over a whole part.
+"""The counts behind every metric: one confusion matrix, summed over a whole part.
 
-The figures are computed from it once, in `runs/evaluation/figures.py`; averaging those of batches would be wrong.
+The metrics are computed from it once, in `runs/evaluation/confusion.py`; averaging those of batches would be wrong.
 """
 
 import numpy as np
@@ -73,7 +73,7 @@ class ConfusionCounter(MulticlassConfusionMatrix):
                 "Training has diverged: try a lower --lr, or --precision fp32.",
             )
         if self.bad_ids.item():
-            raise ValueError(f"class ids lie outside 0..{self.num_classes - 1}")
+            raise ValueError(f"class ids are outside 0..{self.num_classes - 1}")
         return self.confmat
 
     def _predictions(self, outputs: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """Optimizers, and the schedule of the learning rate.
 
-The rate of a step depends on its position in the run (and, for `plateau`, on the figures so far), never on how often
+The rate of a step depends on its position in the run (and, for `plateau`, on the metrics so far), never on how often
 something was called: a resumed run has the same rates as an uninterrupted one.
 """
 
@@ -91,7 +91,7 @@ class Schedule:
             group["lr"] = self._lr
 
     def epoch_ended(self, value: float, higher_is_better: bool) -> None:
-        """Take in the watched figure of an epoch, for `plateau`; nan is no improvement. Other schedules ignore it."""
+        """Take in the watched metric of an epoch, for `plateau`; nan is no improvement. Other schedules ignore it."""
         if self._config.schedule != "plateau":
             return
         gain = math.inf if self._best is None else (value - self._best) * (1 if higher_is_better else -1)
@@ -142,7 +142,7 @@ def _parameter_groups(model: nn.Module, weight_decay: float) -> Iterator[dict[st
     """The parameters with weight decay, then those without.
 
     Not timm's `param_groups_weight_decay`: that puts the two in the other order, and into a single group where the
-    weight decay is 0. The optimizer's state in last.pt goes by position, so earlier runs could not be resumed.
+    weight decay is 0. The optimizer's state in last.pt is stored by position, so earlier runs could not be resumed.
     """
     trained = [p for p in model.parameters() if p.requires_grad]
     decayed = [p for p in trained if p.ndim > 1]

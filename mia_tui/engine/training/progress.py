@@ -26,7 +26,7 @@ class TrainingProgress:
         epoch: The current epoch, from 1.
         step: Steps of it that are done.
         best_epoch: 0 before the first.
-        best_value: Of the watched figure.
+        best_value: Of the watched metric.
         elapsed_s: Seconds of work in this and earlier attempts, up to the last checkpoint.
         sums: Numerator and denominator of the current epoch's loss so far.
         predicted: Predicted class of each training image in the current epoch so far, shape (samples,), int32;
@@ -52,7 +52,7 @@ class TrainingProgress:
         return numerator / denominator if denominator else math.nan
 
     def is_better(self, value: float, metric: MetricName) -> bool:
-        """Whether a value of the watched figure is better than the best one so far."""
+        """Whether a value of the watched metric is better than the best one so far."""
         if math.isnan(value):  # never the best
             return False
         if self.best_value is None:
@@ -101,7 +101,7 @@ def make_card(
         run: Name of the run.
         scaling: Mean and deviation of each channel.
         epoch: Epoch of the weights.
-        value: The watched figure in that epoch.
+        value: The watched metric in that epoch.
         evaluated_on: Part of the images that it was computed on.
     """
     config, (mean, std) = job.config, scaling

@@ -6,7 +6,7 @@ run was stopped is in `Learner.state_dict` and `TrainingProgress`; everything th
 Images that cannot be read are left out of an epoch and tried again at the start of the next one, and at the start of
 an attempt that begins an epoch. Those left out of the current epoch are saved in the checkpoint, so that an epoch
 resumed in its middle leaves out the same images. While the disk with the images or with the run's folder is away, the
-loop waits between two steps; after `away.AWAY_S` it saves a checkpoint and gives up.
+loop waits between two steps; after `runs.disk.OUTAGE_S` it saves a checkpoint and gives up.
 """
 
 import math

@@ -1,1 +1,1 @@
-"""Evaluating a network on images whose class is known: which images, predictions, confusion matrix, figures."""
+"""Evaluating a network on images whose class is known: which images, predictions, confusion matrix, metrics."""

@@ -1,4 +1,4 @@
-"""Confusion matrices: their figures, their files, and the report of one for the screen.
+"""Confusion matrices: their metrics, their files, and the report of one for the screen.
 
 Everything follows from counts summed over a whole part, in float64, and equals
 scikit-learn with its default labels and zero_division=0: a class that occurs
@@ -33,7 +33,7 @@ _MOST_CLASSES = 10_000  # of a matrix that is read: 800 MB
 
 
 class ClassFigures(msgspec.Struct, frozen=True, rename={"name": "class"}):
-    """Figures of one class; `support` is its number of images in the truth. Undefined values are 0."""
+    """Metrics of one class; `support` is its number of images in the truth. Undefined values are 0."""
 
     name: str
     support: int
@@ -75,8 +75,8 @@ class ConfusionReport:
     Attributes:
         which: Whether this is the last epoch or the best.
         matrix: The counts.
-        figures: Figures over all classes, by name.
-        by_class: Figures of each class.
+        figures: Metrics over all classes, by name.
+        by_class: Metrics of each class.
         confusions: The largest ones, largest first; at most `MOST_CONFUSIONS`.
         mistakes: Number of images that were predicted as another class.
     """
@@ -100,13 +100,13 @@ class _ConfusionFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
 
 def figures(confusion: Matrix) -> dict[str, float]:
-    """All figures of a confusion matrix, by their names in catalog/metrics.py (without the loss).
+    """All metrics of a confusion matrix, by their names in catalog/metrics.py (without the loss).
 
     Args:
         confusion: Shape (C, C), integers; rows are the truth, columns the predictions.
 
     Returns:
-        Figures in 0..1, mcc in -1..1; all NaN if the matrix counts no image.
+        Metrics in 0..1, mcc in -1..1; all NaN if the matrix counts no image.
 
     Source: scikit-learn's accuracy_score, balanced_accuracy_score, precision_recall_fscore_support and
         matthews_corrcoef; for the last one Gorodkin, "Comparing two K-category assignments", 2004.
@@ -129,7 +129,7 @@ def figures(confusion: Matrix) -> dict[str, float]:
 
 
 def per_class(confusion: Matrix, classes: tuple[str, ...] | list[str]) -> list[ClassFigures]:
-    """Figures of each class, in the order of `classes`; a class without images has zeros.
+    """Metrics of each class, in the order of `classes`; a class without images has zeros.
 
     Args:
         confusion: Shape (C, C), integers; rows are the truth, columns the predictions.
@@ -187,7 +187,7 @@ def load_confusion(path: Path) -> SavedConfusion:
 
 
 def load_confusion_report(run: RunDir, which: Which) -> ConfusionReport:
-    """Read a confusion matrix and compute its figures; 50 ms for a thousand classes, so call it in a thread.
+    """Read a confusion matrix and compute its metrics; 50 ms for a thousand classes, so call it in a thread.
 
     Raises:
         RunError: If the file is missing or damaged.

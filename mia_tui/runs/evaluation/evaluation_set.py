@@ -66,7 +66,7 @@ def choose_evaluation_set(
     seen = sum(of_run.get(key) == "train" for key in chosen)
     if seen:
         notes.append(
-            f"{seen:,} of the {counted(len(chosen), 'image')} were trained on: the figures are too good."
+            f"{seen:,} of the {counted(len(chosen), 'image')} were trained on: the metrics are too good."
         )
     return EvaluationSet(part, chosen, seen, notes)
 
@@ -77,12 +77,12 @@ def _parts_of_run(dataset: Dataset, run: RunDir | None) -> dict[ImageKey, Part]:
         return {}
     job = current_job(run, dataset.root)
     root = dataset.root.resolve()
-    home = (
+    folder = (
         root if is_same_folder(root, Path(job.dataset)) else Path(job.dataset)
     )  # one folder may be mounted at several paths
     moved = dataset.labelled.moved
     known = {
-        (str(home / moved.get(sample.path, sample.path)), sample.frame): sample.split
+        (str(folder / moved.get(sample.path, sample.path)), sample.frame): sample.split
         for sample in current_samples(run, job)
     }
     return {
@@ -106,7 +106,7 @@ def _truth(dataset: Dataset, card: ModelCard) -> tuple[dict[ImageKey, int], list
         raise DataError(
             f"The network knows {name_some(position)}; none of these is a class of {printable(dataset.root)}, "
             f"which has {name_some(names)}.",
-            "Classes are matched by their names: rename them, or take another run.",
+            "Classes are matched by their names: rename them, or use another run.",
         )
     truth = {
         key: position[names[index]]

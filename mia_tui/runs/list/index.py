@@ -18,7 +18,7 @@ from mia_tui.runs.disk import write_atomically
 from mia_tui.runs.record.events import EpochEnded
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.state import best_epoch, read_state
-from mia_tui.text import decode_name, encode_name, name_some, printable, typed
+from mia_tui.text import decode_name, did_you_mean, encode_name, name_some, printable, typed
 
 _RECENT = "recent-runs"
 _MOST_RECENT = 100
@@ -53,8 +53,8 @@ def find_run(text: str, *, dataset: Path | None = None, state: Path | None = Non
     Args:
         text: A folder; a run's name or the beginning of one; `last`; or `best`, the run of the dataset whose
             best epoch has the best value of the newest run's metric.
-        dataset: The dataset whose runs are looked through; None are this user's recent runs.
-        state: What the user named with --state.
+        dataset: The dataset whose runs are searched; None means this user's recent runs.
+        state: The folder given with --state.
 
     Raises:
         ConfigError: If no run, or more than one, fits.
@@ -117,8 +117,8 @@ def runs_of(dataset: Path | None, state: Path | None) -> list[RunDir]:
     """The runs of a dataset (or of this user, if none is named), oldest first.
 
     Args:
-        dataset: Folder of images; its state may lie in it or beside it.
-        state: What the user named with --state; then only that folder counts.
+        dataset: Folder of images; its state may be in it or beside it.
+        state: The folder given with --state; then only that folder counts.
 
     Raises:
         ConfigError: If the dataset is not a folder.
@@ -233,7 +233,7 @@ def _best(runs: list[RunDir], where: str) -> RunDir:
     for run, row in rated:
         if row is best:
             return run
-    raise ConfigError(f"No run {where} has figures of a validation part yet.", "Name one, or use `last`.")
+    raise ConfigError(f"No run {where} has metrics of a validation part yet.", "Name one, or use `last`.")
 
 
 def _only(found: list[RunDir], text: str, runs: list[RunDir], where: str, hint: str) -> RunDir:
@@ -246,7 +246,7 @@ def _only(found: list[RunDir], text: str, runs: list[RunDir], where: str, hint: 
         raise ConfigError(f"There is no folder {name}.", _LIST_HINT)
     if not found:
         near = difflib.get_close_matches(text, [run.name for run in runs], n=1)
-        hint = f"Did you mean {printable(near[0])}?" if near else hint
+        hint = did_you_mean(near) or hint
         raise ConfigError(f"There is no run called {name} {where}.", hint)
     names = ", ".join(printable(run.path) for run in found[-_NAMED:])
     if len(found) > _NAMED:

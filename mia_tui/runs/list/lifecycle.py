@@ -34,7 +34,7 @@ def resume_run(run: RunDir, *, after: RunDir | None = None, dataset: Path | None
     Args:
         run: One that has ended, or was lost; it keeps its settings.
         after: The run whose end it waits for; None starts at once, even if it waited for another before.
-        dataset: The dataset that is open; needed where the state folder does not lie in or beside its dataset.
+        dataset: The dataset that is open; needed where the state folder is not in or beside its dataset.
 
     Raises:
         DataError: If its images are gone.

@@ -1,8 +1,8 @@
 """Where a run's images are now: its dataset may have been moved, renamed or copied since it was trained.
 
-job.json holds the folders as they were. A run whose state folder lies in or
+job.json holds the folders as they were. A run whose state folder is in or
 beside its dataset belongs to that dataset, wherever both were moved; so a copy
-is a dataset of its own. Where the state lies elsewhere (--state), the dataset is
+is a dataset of its own. Where the state is elsewhere (--state), the dataset is
 the one that was named last, or the one that labels.db was written for last.
 """
 
@@ -39,25 +39,25 @@ def current_job(run: RunDir, dataset: Path | None = None) -> TrainJob:
 
     Args:
         run: The run.
-        dataset: What the user named; used where the place of the run does not show its dataset.
+        dataset: The folder that the user named; used where the place of the run does not show its dataset.
 
     Raises:
         RunError: If the run cannot be read.
     """
     job = run.job()
     state = run.path.resolve().parent.parent
-    home = _home(run, job, dataset)
+    folder = _dataset_folder(run, job, dataset)
     config = job.config
     if config.val is not None:
-        config = msgspec.structs.replace(config, val=str(_val(Path(config.val), job, home)))
+        config = msgspec.structs.replace(config, val=str(_val(Path(config.val), job, folder)))
     if config.weights not in ("none", IMAGENET_WEIGHTS):
         weights = Path(config.weights)
-        for old, new in ((Path(job.state), state), (Path(job.dataset), home)):
+        for old, new in ((Path(job.state), state), (Path(job.dataset), folder)):
             if weights.is_relative_to(old):
                 weights = new / weights.relative_to(old)
                 break
         config = msgspec.structs.replace(config, weights=str(weights))
-    return msgspec.structs.replace(job, dataset=str(home), state=str(state), config=config)
+    return msgspec.structs.replace(job, dataset=str(folder), state=str(state), config=config)
 
 
 def current_samples(run: RunDir, job: TrainJob) -> list[Sample]:
@@ -111,11 +111,11 @@ def check_folders_exist(run: RunDir, job: TrainJob) -> None:
     Raises:
         DataError: If there is no folder of the dataset, or none of --val.
     """
-    home = Path(job.dataset)
+    folder = Path(job.dataset)
     name = printable(run.name)
-    if not os.path.isdir(home):  # noqa: PTH112
+    if not os.path.isdir(folder):  # noqa: PTH112
         raise DataError(
-            f"The images of the run {name} are gone: there is no folder {printable(home)}.",
+            f"The images of the run {name} are gone: there is no folder {printable(folder)}.",
             f"If it was moved, name it: mia-tui train DATASET --state {typed(job.state)} --resume {typed(run.name)}.",
         )
     if job.config.val is not None and not os.path.isdir(job.config.val):  # noqa: PTH112
@@ -125,7 +125,7 @@ def check_folders_exist(run: RunDir, job: TrainJob) -> None:
         )
 
 
-def _home(run: RunDir, job: TrainJob, dataset: Path | None) -> Path:
+def _dataset_folder(run: RunDir, job: TrainJob, dataset: Path | None) -> Path:
     """The first folder that holds images of the run; if none does, the most likely one."""
     found: list[Path] = []
     for place in _places(run, job, dataset):
@@ -156,7 +156,7 @@ def _places(run: RunDir, job: TrainJob, dataset: Path | None) -> Iterator[Path]:
 
 
 def _places_beside(run: RunDir) -> Iterator[Path]:
-    """The datasets a state folder of this name may belong to: the folder it lies in, or the one beside it."""
+    """The datasets a state folder of this name may belong to: the folder it is in, or the one beside it."""
     for path in (run.path.resolve(), run.path.absolute()):  # `mia` may be a link that the user made
         state = path.parent.parent
         if state.name == STATE_FOLDER:
@@ -181,7 +181,7 @@ def _in_labels(run: RunDir, ask: Callable[[LabelStore], Answer], otherwise: Answ
 
 
 def _holds(folder: Path, run: RunDir) -> bool:
-    """Whether any of the first images of a run lies in a folder."""
+    """Whether any of the first images of a run is in a folder."""
     try:
         paths = [sample.path for sample in run.some_samples(_LOOKED_FOR)]
     except RunError:
@@ -189,13 +189,13 @@ def _holds(folder: Path, run: RunDir) -> bool:
     return any(os.path.lexists(folder / path) for path in paths if not os.path.isabs(path))  # noqa: PTH117
 
 
-def _val(val: Path, job: TrainJob, home: Path) -> Path:
+def _val(val: Path, job: TrainJob, folder: Path) -> Path:
     """The folder of --val now: inside the dataset it moved with it; outside it stayed, or was moved alike."""
     before = Path(job.dataset)
     if val.is_relative_to(before):
-        return home / val.relative_to(before)
+        return folder / val.relative_to(before)
     if not os.path.isdir(val):  # noqa: PTH112
-        along = Path(os.path.normpath(home / os.path.relpath(val, before)))
+        along = Path(os.path.normpath(folder / os.path.relpath(val, before)))
         if os.path.isdir(along):  # noqa: PTH112
             return along
     return val

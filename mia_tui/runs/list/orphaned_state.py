@@ -2,7 +2,7 @@
 
 Nothing in NEW shows that its state folder is OLD.mia. A new state would begin
 with a new split and validate on images that the old runs trained on; so the
-user is told, and no new state is begun without that.
+user is told, and nothing new is saved before that.
 """
 
 from collections.abc import Callable, Collection
@@ -60,7 +60,7 @@ def orphaned_state_message(dataset: Path, left: Path) -> str:
 def orphaned_state_hint(dataset: Path) -> str:
     """What to do about it."""
     return (
-        f"Take them over with `mia-tui labels adopt {typed(dataset)}`; to begin anew, name another folder "
+        f"Take them over with `mia-tui labels adopt {typed(dataset)}`; to start over, name another folder "
         "with --state."
     )
 

@@ -1,8 +1,7 @@
 """A summary of each run of a dataset, cheap to refresh every second.
 
-A run that has ended is not read again until one of its files has changed: four
-`stat`s a look. A run at work is asked each time, and only the new lines of its
-log are read. Steps, which are nearly all of a log, are not decoded.
+A run that has ended is not read again until one of its files has changed, which takes four `stat`s to find out. Of a
+run at work only the new lines of its log are read. Steps, which are nearly all of a log, are not decoded.
 """
 
 import os
@@ -38,7 +37,7 @@ _Signature = tuple[tuple[int, int, int] | None, ...]
 _STEP = b'{"type":"step_ended"'
 _MANY = re.compile(rb'^\{"type":"(?:step_ended|progress)".*\n?', re.MULTILINE)
 _TRACES = ("events.jsonl", "checkpoints", "worker.json")  # only a run leaves these
-_TELL_EVERY_S = 0.3
+_REPORT_EVERY_S = 0.3
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ class RunSummary:
         has_begun: Whether a worker ever started to train it.
         epochs: Epochs that are done.
         total_epochs: As the job asks for.
-        metric: The figure in `best`.
+        metric: The metric in `best`.
         best: Its value in the best epoch; None before there is one.
         best_epoch: Its number.
         elapsed_s: Seconds of work.
@@ -91,45 +90,45 @@ class RunSummaries:
     """The runs of some state folders.
 
     Args:
-        places: State folders whose runs are looked at.
+        places: State folders whose runs are listed.
     """
 
     def __init__(self, places: Iterable[Path]) -> None:
         self._places = tuple(places)
-        self._looked: dict[str, SummaryReader] = {}
+        self._readers: dict[str, SummaryReader] = {}
 
     @classmethod
     def of_dataset(cls, dataset: Path, state: Path | None) -> "RunSummaries":
-        """The runs of a dataset; `state` is what was named with --state."""
+        """The runs of a dataset; `state` is the folder given with --state."""
         return cls(state_places(dataset) if state is None else (state,))
 
-    def look(
-        self, tell: Callable[[tuple[RunSummary, ...]], None] | None = None, *, live_only: bool = False
+    def refresh(
+        self, on_partial: Callable[[tuple[RunSummary, ...]], None] | None = None, *, live_only: bool = False
     ) -> tuple[RunSummary, ...]:
         """Every run as it is now, the newest first.
 
         Args:
-            tell: Called now and then with what is known so far: the first look at many runs takes a while.
-            live_only: Whether runs that had ended at the last look are assumed to be unchanged.
+            on_partial: Called now and then with what is known so far: reading many runs the first time takes a while.
+            live_only: Whether runs that had ended at the last call are assumed to be unchanged.
 
         Raises:
             RunError: If the folder of runs cannot be read.
         """
         folders = [folder for place in self._places for folder in _folders(StateFolder(place).runs)]
-        before = self._looked
-        self._looked = {
+        before = self._readers
+        self._readers = {
             folder: before.get(folder) or SummaryReader(RunDir(Path(folder))) for folder in folders
         }
         rows: list[RunSummary] = []
-        told_at = time.monotonic()
+        reported_at = time.monotonic()
         for folder in sorted(folders, key=lambda folder: folder.rpartition(os.sep)[2], reverse=True):
-            known = self._looked[folder]
-            row = known.row if live_only and known.row and not known.row.lives else known.look()
+            known = self._readers[folder]
+            row = known.row if live_only and known.row and not known.row.lives else known.refresh()
             if row is not None:
                 rows.append(row)
-            if tell is not None and time.monotonic() - told_at > _TELL_EVERY_S:
-                tell(_newest_first(rows))
-                told_at = time.monotonic()
+            if on_partial is not None and time.monotonic() - reported_at > _REPORT_EVERY_S:
+                on_partial(_newest_first(rows))
+                reported_at = time.monotonic()
         return _newest_first(rows)
 
 
@@ -141,7 +140,7 @@ class SummaryReader:
     _job: TrainJob | None = None
     _reader: "_BriefReader | None" = None
     _state: RunState = field(default_factory=RunState)
-    _pulse: StatusTracker = field(default_factory=StatusTracker)
+    _tracker: StatusTracker = field(default_factory=StatusTracker)
     _taken_up_at: float = 0.0  # when the first event came after an end
     _signature: _Signature = ()
     row: RunSummary | None = None
@@ -149,11 +148,13 @@ class SummaryReader:
     def __post_init__(self) -> None:
         run = self.run
         # Whatever happens to a run changes one of these files.
-        self._telling = tuple(map(str, (run.path / "job.json", run.events, run.worker_json, run.worker_log)))
+        self._watched_files = tuple(
+            map(str, (run.path / "job.json", run.events, run.worker_json, run.worker_log))
+        )
 
-    def look(self) -> RunSummary | None:
+    def refresh(self) -> RunSummary | None:
         """The run as it is now; None if the folder holds no run, or was deleted."""
-        signature = tuple(map(_stamp, self._telling))
+        signature = tuple(map(_stamp, self._watched_files))
         if self._signature == signature and not (self.row is not None and self.row.lives):
             return self.row
         try:
@@ -173,7 +174,7 @@ class SummaryReader:
                 RunState(metric=self._job.config.metric),
                 _BriefReader(self.run.events),
             )
-        status = self._pulse.status(
+        status = self._tracker.status(
             self.run
         )  # before the events, so that what a worker wrote last is read as well
         if self._reader.was_replaced():
@@ -236,7 +237,7 @@ class SummaryReader:
             lives = run_status(self.run) in LIVE
         except OSError:
             lives = False
-        note = f"{words} A worker is working on it nevertheless." if lives else words
+        note = f"{words} A worker is still working on it." if lives else words
         return RunSummary(self.run, status, _folder_time(self.run.path), note=note)
 
     def _without_job(self) -> RunSummary | None:

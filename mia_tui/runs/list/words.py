@@ -70,7 +70,7 @@ def left_out_sentences(state: RunState) -> list[str]:
 
 
 def evaluated_images(row: EpochEnded) -> str:
-    """`val 5/8`: how many images the figures of an epoch are from, if some could not be read; else empty."""
+    """`val 5/8`: how many images the metrics of an epoch are from, if some could not be read; else empty."""
     left_out = row.left_out
     if left_out is None:
         return ""

@@ -126,8 +126,8 @@ def other_threads(before: int, now: int) -> tuple[str, str]:
     """The warning that a run continues with another number of threads, and its hint."""
     return (
         f"The run continues with {counted(now, 'thread')}, after {before}: from here on its weights are no longer "
-        "equal to the bit to those of an uninterrupted run.",
-        f"`--threads {before}` would keep them equal.",
+        "bit-identical to those of an uninterrupted run.",
+        f"`--threads {before}` would keep them identical.",
     )
 
 
@@ -157,7 +157,7 @@ def _groups(proc: Path, cgroup: Path) -> tuple[_CoreQuota, ...]:
     for line in _text(proc / "self" / "cgroup").splitlines():
         _, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")
-        if controllers == "":  # version 2; beside version 1 it lies deeper
+        if controllers == "":  # version 2; beside version 1 it is mounted deeper
             for top in (cgroup, cgroup / "unified"):
                 found += [group for folder in _around(top, path) if (group := _group_2(folder)) is not None]
         elif "cpu" in controllers.split(","):  # version 1
@@ -170,7 +170,7 @@ def _groups(proc: Path, cgroup: Path) -> tuple[_CoreQuota, ...]:
 
 
 def _around(top: Path, path: str) -> list[Path]:
-    """A group and those it lies in. In a container the path may name groups that are not visible from there."""
+    """A group and those that contain it. In a container the path may name groups that are not visible from there."""
     folder = top / path.lstrip("/")
     return [folder, *(above for above in folder.parents if above.is_relative_to(top))]
 

@@ -73,7 +73,7 @@ def is_full(folder: Path) -> bool:
     """Whether the disk that holds a folder is full; a quota that is used up is not seen.
 
     Raises:
-        OSError: If the folder cannot be looked at.
+        OSError: If the folder cannot be examined.
     """
     disk = os.statvfs(folder)
     return disk.f_blocks > 0 and disk.f_bavail * disk.f_frsize < FULL_BYTES

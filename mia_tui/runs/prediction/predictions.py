@@ -36,7 +36,7 @@ _LONGEST_LINE_BYTES = 1 << 24
 
 
 class PredictionRow(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One image: probabilities of the classes, or why there are none. `file` is as `paths.encode_name` gives it."""
+    """One image: probabilities of the classes, or why there are none. `file` is as `text.encode_name` gives it."""
 
     file: Text
     frame: Frame

@@ -12,7 +12,7 @@ from mia_tui.files import open_in_place, open_to_read
 from mia_tui.runs.disk import disk_error, make_folder
 from mia_tui.runs.prediction.predictions import partial_path
 from mia_tui.runs.record.layout import RunDir
-from mia_tui.runs.worker.launch import give_way, last_words, start_program
+from mia_tui.runs.worker.launch import end_of_log, give_way, start_program
 from mia_tui.text import printable
 
 _CHUNK_BYTES = 1 << 20
@@ -24,7 +24,7 @@ class PredictionProcess:
     Args:
         run: Whose best weights predict.
         dataset: The images.
-        state: What was named with --state.
+        state: The folder given with --state.
         gives_way: Whether interactive programs go before it.
 
     Raises:
@@ -83,7 +83,7 @@ class PredictionProcess:
         if code == -signal.SIGKILL:
             raise RunError("The prediction was killed, perhaps because memory was short.", "Start it again.")
         if code:
-            raise RunError(f"The prediction failed: {last_words(self.log)}")
+            raise RunError(f"The prediction failed: {end_of_log(self.log)}")
         return True
 
     @staticmethod

@@ -97,11 +97,11 @@ def write_suggestions(file: BinaryIO, header: PredictionHeader, rows: Iterable[P
 def newest_suggestions(state: StateFolder, root: Path) -> Suggestions | None:
     """The newest suggestions for the images of a dataset; None if there are none.
 
-    Files that are damaged, cut off or of another version are ignored; and where the state does not lie in or beside
+    Files that are damaged, cut off or of another version are ignored; and where the state is not in or beside
     the dataset, so are those for another folder that still exists (this one may have been moved).
 
     Args:
-        state: Where the dataset's runs lie.
+        state: Where the dataset's runs are.
         root: The dataset.
     """
     dated: list[tuple[float, RunDir]] = []
@@ -129,7 +129,7 @@ def _runs(state: StateFolder) -> list[RunDir]:
 
 
 def _is_of(head: _SuggestionsHead, root: Path, state: StateFolder) -> bool:
-    """Whether suggestions are for a dataset; only a state folder that lies elsewhere can hold those of several."""
+    """Whether suggestions are for a dataset; only a state folder elsewhere can hold those of several."""
     if any(is_same_folder(state.root, place) for place in state_places(root)):
         return True
     images = Path(decode_name(head.images))

@@ -17,12 +17,12 @@ from mia_tui.runs.preflight.images import (
     CheckedFiles,
     CheckProgress,
     bad_images,
+    check_images,
     copies,
-    look_into,
     open_each,
     unopened,
 )
-from mia_tui.runs.preflight.machine import detaching, disk, gpus, weights
+from mia_tui.runs.preflight.machine import busy_gpus, detaching, full_disk, missing_weights
 from mia_tui.runs.preflight.prepare import Prepared
 from mia_tui.text import counted, name_some, printable
 
@@ -72,7 +72,7 @@ def check_start(
     prepared: Prepared,
     others: Sequence[str] = (),
     *,
-    told: Callable[[int, int], None] = lambda done, total: None,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
     should_stop: Callable[[], bool] = lambda: False,
     limit_s: float = _LOOKING_S,
     others_limit_s: float = _OPENING_S,
@@ -82,7 +82,7 @@ def check_start(
     Args:
         prepared: The job, with its samples.
         others: Files of the dataset without a label, as `without_label` gives them.
-        told: Called with how many images were checked, and of how many.
+        on_progress: Called with how many images were checked, and of how many.
         should_stop: Asked often.
         limit_s: After so long no more images are decoded.
         others_limit_s: After so long no more of the others are opened.
@@ -91,12 +91,12 @@ def check_start(
         CheckStopped: If `should_stop` answered True.
     """
     config = prepared.job.config
-    progress = CheckProgress(time.monotonic() + limit_s, told, should_stop)
+    progress = CheckProgress(time.monotonic() + limit_s, on_progress, should_stop)
     root = Path(prepared.job.dataset)
     files = CheckedFiles(root, prepared.samples)
-    image_faults, checked = look_into(files, prepared.samples, config, progress)
+    image_faults, checked = check_images(files, prepared.samples, config, progress)
     same = list(copies(files, prepared.samples, progress))
-    progress = CheckProgress(time.monotonic() + others_limit_s, told, should_stop)
+    progress = CheckProgress(time.monotonic() + others_limit_s, on_progress, should_stop)
     faults, opened = open_each(root, others, config.max_megapixels, progress)
     names = [item.name for item in prepared.job.classes]
     findings = [
@@ -104,9 +104,9 @@ def check_start(
         *bad_images(prepared.samples, image_faults),
         *same,
         *_small_classes(prepared),
-        *disk(prepared),
-        *weights(config),
-        *gpus(config),
+        *full_disk(prepared),
+        *missing_weights(config),
+        *busy_gpus(config),
         *detaching(),
         *unopened(faults),
     ]
@@ -134,7 +134,7 @@ def _small_classes(prepared: Prepared) -> Iterator[CheckFinding]:
             yield CheckFinding(
                 f"The validation part has no image of {'the class' if len(unseen) == 1 else 'the classes'} "
                 f"{name_some(unseen)}.",
-                "The figures say nothing about them; label more images of them.",
+                "The metrics say nothing about them; label more images of them.",
             )
     else:
         yield CheckFinding(

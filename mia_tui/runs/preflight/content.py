@@ -1,7 +1,7 @@
 """Sets with nothing to learn from: images of one single tone, without a number in them, or all the same.
 
-Asked before every training, with a screen or without one, so it must be cheap: once one image of each class shows
-something and two of them differ all is well, which mostly takes one small decoding a class.
+Runs before every training, in the app and on the command line, so it must be cheap: as soon as one image of each
+class shows something and two of them differ, all is well. That mostly takes one small decoding for each class.
 """
 
 import random
@@ -21,7 +21,7 @@ from mia_tui.runs.preflight.images import NO_NUMBERS, ONE_TONE, fault_in
 from mia_tui.runs.record.job import Sample
 from mia_tui.text import counted, name_some, printable
 
-_LOOKED_AT = 16  # images of a class
+_CHECKED_OF_CLASS = 16  # images of a class
 _COMPARED = 64  # images of a set
 _TOGETHER = 64
 _LIMIT_S = 3.0
@@ -47,7 +47,7 @@ class _SeenClass:
     @property
     def next_row(self) -> int | None:
         seen = len(self.faults)
-        done = self.shows_something or seen >= min(_LOOKED_AT, len(self.rows))
+        done = self.shows_something or seen >= min(_CHECKED_OF_CLASS, len(self.rows))
         return None if done else self.rows[seen]
 
 
@@ -70,7 +70,7 @@ def without_content(
         config: Its max_megapixels is read.
         known: What was seen of some rows already, as `images.fault_in` names it; they are taken first.
         should_stop: Asked often.
-        limit_s: After so long no more images are looked at.
+        limit_s: After so long no more images are checked.
     """
     known = known or {}
     order = list(range(len(samples)))
@@ -79,27 +79,27 @@ def without_content(
     for row in sorted(order, key=lambda row: row not in known):
         classes[samples[row].class_index].rows.append(row)
 
-    def look(row: int) -> str:
+    def check(row: int) -> str:
         seen = known.get(row)
         return fault_in(root, samples[row], config.max_megapixels) if seen is None else seen
 
     with ThreadPoolExecutor(usable_cores(), thread_name_prefix="check") as pool:
-        looks = _TimedLooks(pool, time.monotonic() + limit_s, should_stop)
-        _look_at_classes(classes, looks, look)
+        checks = _TimedChecks(pool, time.monotonic() + limit_s, should_stop)
+        _check_classes(classes, checks, check)
         flat = [item for item in classes if item.flat and not item.shows_something]
         if flat:
             yield _of_one_tone(flat, classes)
             return
         shown = [item.rows[item.faults.index("")] for item in classes if item.shows_something]
         rows = [*shown[:2], *(row for row in order[:_COMPARED] if row not in shown)]
-        alike = _alike(looks.at(rows, lambda row: _digest(root, samples[row], config.max_megapixels)))
+        alike = _alike(checks.at(rows, lambda row: _digest(root, samples[row], config.max_megapixels)))
     if alike > 1:
-        yield CheckFinding(f"All {alike:,} images that were looked at are the same, pixel for pixel.", _HINT)
+        yield CheckFinding(f"All {alike:,} images that were checked are the same, pixel for pixel.", _HINT)
 
 
 @dataclass(frozen=True)
-class _TimedLooks:
-    """Looks at rows in threads, for as long as there is time."""
+class _TimedChecks:
+    """Checks rows in threads, for as long as there is time."""
 
     pool: ThreadPoolExecutor
     deadline: float
@@ -113,10 +113,10 @@ class _TimedLooks:
             yield from self.pool.map(question, rows[start : start + _TOGETHER])
 
 
-def _look_at_classes(classes: Sequence[_SeenClass], looks: _TimedLooks, look: Callable[[int], str]) -> None:
-    """Look at one image of each class, and at more where those show nothing."""
+def _check_classes(classes: Sequence[_SeenClass], checks: _TimedChecks, check: Callable[[int], str]) -> None:
+    """Check one image of each class, and more where those show nothing."""
     while wave := [(item, row) for item in classes if (row := item.next_row) is not None]:
-        answers = list(looks.at([row for _, row in wave], look))
+        answers = list(checks.at([row for _, row in wave], check))
         for (item, _), answer in zip(wave, answers, strict=False):
             item.faults.append(answer)
         if len(answers) < len(wave):
@@ -136,19 +136,19 @@ def _alike(digests: Iterator[str]) -> int:
 
 def _of_one_tone(flat: Sequence[_SeenClass], classes: Sequence[_SeenClass]) -> CheckFinding:
     faults = {fault for item in flat for fault in item.faults}
-    looked_at = sum(item.flat for item in flat)
+    checked = sum(item.flat for item in flat)
     what = {
         frozenset({NO_NUMBERS}): "hold no numbers, only NaN or infinite values",
         frozenset({ONE_TONE}): "are of one single tone",
     }.get(frozenset(faults & {NO_NUMBERS, ONE_TONE}), "are of one single tone or hold no numbers (NaN)")
     if len(flat) == sum(bool(item.flat or item.shows_something) for item in classes):
         return CheckFinding(
-            f"Nothing can be learnt from this set: all {counted(looked_at, 'image')} that were looked at {what}.",
+            f"Nothing can be learnt from this set: all {counted(checked, 'image')} that were checked {what}.",
             _HINT,
         )
     names = name_some(printable(item.name) for item in flat)
     of = f"{'the class' if len(flat) == 1 else 'the classes'} {names}"
-    return CheckFinding(f"All {counted(looked_at, 'image')} of {of} that were looked at {what}.", _HINT)
+    return CheckFinding(f"All {counted(checked, 'image')} of {of} that were checked {what}.", _HINT)
 
 
 def _digest(root: Path, sample: Sample, max_megapixels: float) -> str:

@@ -32,7 +32,7 @@ from mia_tui.runs.preflight.finding import CheckFinding
 from mia_tui.runs.record.job import Sample
 from mia_tui.text import counted, fault_of, name_faults, name_some
 
-_TOLD_EVERY_S = 0.1
+_REPORT_EVERY_S = 0.1
 _SMALL_PX = 32
 _FAULTS = 3  # of many files, so many are named with the reason
 _TOGETHER = 64  # files given to the threads at a time
@@ -41,7 +41,7 @@ _HASHED_TOGETHER = _OPENED_TOGETHER = 500
 # Faults of images that can be read and hold nothing to learn from.
 ONE_TONE, NO_NUMBERS = "one tone", "no numbers"
 
-Told = Callable[[int, int], None]
+OnProgress = Callable[[int, int], None]
 
 
 class CheckStopped(Exception):
@@ -50,12 +50,12 @@ class CheckStopped(Exception):
 
 @dataclass
 class CheckProgress:
-    """How long a check may take, who is shown how far it is, and who may end it."""
+    """The limit on the time of a check, the report of its progress, and the request to stop it."""
 
     end: float
-    told: Told
+    on_progress: OnProgress
     should_stop: Callable[[], bool]
-    next_told: float = 0.0
+    next_report: float = 0.0
 
     def __call__(self, done: int, total: int) -> bool:
         """Whether there is time for more.
@@ -66,9 +66,9 @@ class CheckProgress:
         if self.should_stop():
             raise CheckStopped
         now = time.monotonic()
-        if now >= self.next_told:
-            self.next_told = now + _TOLD_EVERY_S
-            self.told(done, total)
+        if now >= self.next_report:
+            self.next_report = now + _REPORT_EVERY_S
+            self.on_progress(done, total)
         return now < self.end
 
 
@@ -104,10 +104,10 @@ class CheckedFiles:
             write_cache(self._cache, msgspec.msgpack.encode(self._known))
 
 
-def look_into(
+def check_images(
     files: CheckedFiles, samples: Sequence[Sample], config: TrainConfig, progress: CheckProgress
 ) -> tuple[dict[int, str], int]:
-    """What is wrong with images, by row ("" is nothing); and how many were looked into."""
+    """What is wrong with images, by row ("" is nothing); and how many were checked."""
     limits = f"{config.max_megapixels:g}"
     faults = {
         row: known for row, sample in enumerate(samples) if (known := files.known(sample, limits)) is not None
@@ -115,13 +115,13 @@ def look_into(
     left = [row for row in range(len(samples)) if row not in faults]
     random.Random(0).shuffle(left)  # where time runs out, those seen are a fair sample
 
-    def look(row: int) -> str:
+    def check(row: int) -> str:
         return fault_in(files.root, samples[row], config.max_megapixels)
 
     source = iter(left)
     with ThreadPoolExecutor(usable_cores(), thread_name_prefix="check") as pool:
         while progress(len(faults), len(samples)) and (some := list(islice(source, _TOGETHER))):
-            for row, fault in zip(some, pool.map(look, some), strict=True):
+            for row, fault in zip(some, pool.map(check, some), strict=True):
                 faults[row] = fault
                 files.remember(samples[row], limits, fault)
     files.save()
@@ -180,13 +180,13 @@ def open_each(
 ) -> tuple[dict[str, str], int]:
     """Why files cannot be opened as images, by path; and how many were tried, in no order.
 
-    Only the head of each is read, 0.1 ms where decoding takes 10: one that breaks off in the middle is not found.
+    Only the head of each is read, 0.1 ms where decoding takes 10: one that is cut short in the middle is not found.
     """
     faults: dict[str, str] = {}
     left = list(paths)
     random.Random(0).shuffle(left)
 
-    def look(path: str) -> str:
+    def check(path: str) -> str:
         try:
             with opened(root / path, 0, max_megapixels):
                 return ""
@@ -196,7 +196,7 @@ def open_each(
     tried, source = 0, iter(left)
     with ThreadPoolExecutor(usable_cores(), thread_name_prefix="check") as pool:
         while progress(tried, len(left)) and (some := list(islice(source, _OPENED_TOGETHER))):
-            faults |= {path: why for path, why in zip(some, pool.map(look, some), strict=True) if why}
+            faults |= {path: why for path, why in zip(some, pool.map(check, some), strict=True) if why}
             tried += len(some)
     return faults, tried
 
@@ -205,15 +205,15 @@ def unopened(faults: Mapping[str, str]) -> Iterator[CheckFinding]:
     """Files without a label that are no images."""
     if faults:
         first = (fault_of(path, faults[path]) for path in sorted(faults)[:_FAULTS])
-        they = "it gets" if len(faults) == 1 else "they get"
+        they, them = ("it", "it") if len(faults) == 1 else ("they", "them")
         yield CheckFinding(
             f"{counted(len(faults), 'image')} without a label cannot be opened: {name_faults(first, len(faults))}.",
-            f"The training needs no such image, but {they} no prediction later.",
+            f"The training does not need {them}, but {they} cannot be predicted later.",
         )
 
 
 def copies(files: CheckedFiles, samples: Sequence[Sample], progress: CheckProgress) -> Iterator[CheckFinding]:
-    """Files of the same bytes: those in several parts make the figures look better than they are."""
+    """Files of the same bytes: those in several parts make the metrics look better than they are."""
     parts: dict[str, str] = {sample.path: sample.split for sample in samples}
     groups: dict[str, list[str]] = defaultdict(list)
     for path, digest in _hashes(files, progress).items():
@@ -226,7 +226,7 @@ def copies(files: CheckedFiles, samples: Sequence[Sample], progress: CheckProgre
         )
         yield CheckFinding(
             f"{counted(len(leaking), 'image is', 'images are')} both in the training part and in another: {named}.",
-            "Figures on that part will be too good; remove the copies, or make a new split with "
+            "Metrics on that part will be too good; remove the copies, or make a new split with "
             "`mia-tui labels split --new`.",
         )
     inside = [paths for paths in same if paths not in leaking]

@@ -1,6 +1,6 @@
-"""What of the machine would hurt a training: a full disk, a busy GPU, a login whose end would end the run.
+"""What on this machine would hurt a training: a full disk, a busy GPU, a login whose end would end the run.
 
-/dev/shm is not looked at: images are decoded in threads and never pass through it.
+/dev/shm is not checked: images are decoded in threads and never pass through it.
 """
 
 import shutil
@@ -31,7 +31,7 @@ def checkpoint_bytes(config: TrainConfig) -> int | None:
     """About what the files of a run take on the disk; None where the network's size is not known here.
 
     The checkpoint holds the weights and what the optimizer keeps for each, the running mean if there is one; it is
-    written beside the old one. The best weights lie beside it, written the same way.
+    written beside the old one. The best weights are beside it, written the same way.
     """
     backbone = BACKBONES.get(config.backbone)
     if backbone is None:
@@ -58,7 +58,7 @@ def short_gpu_words(gpu: Gpu) -> str:
     return f"{_gb(gpu.free_bytes)} free{load}"
 
 
-def disk(prepared: Prepared) -> Iterator[CheckFinding]:
+def full_disk(prepared: Prepared) -> Iterator[CheckFinding]:
     need = checkpoint_bytes(prepared.job.config)
     free = _free_bytes(Path(prepared.job.state))
     if need is not None and free is not None and free < need:
@@ -68,7 +68,7 @@ def disk(prepared: Prepared) -> Iterator[CheckFinding]:
         )
 
 
-def weights(config: TrainConfig) -> Iterator[CheckFinding]:
+def missing_weights(config: TrainConfig) -> Iterator[CheckFinding]:
     if config.weights == IMAGENET_WEIGHTS and not weights_here(config.backbone):
         yield CheckFinding(
             f"The ImageNet weights of {printable(config.backbone)} are not on this disk.",
@@ -76,7 +76,7 @@ def weights(config: TrainConfig) -> Iterator[CheckFinding]:
         )
 
 
-def gpus(config: TrainConfig) -> Iterator[CheckFinding]:
+def busy_gpus(config: TrainConfig) -> Iterator[CheckFinding]:
     here = list_gpus() if config.device.startswith(("auto", "cuda")) else []
     busy = [gpu for gpu in here if is_busy(gpu)]
     if here and len(busy) == len(here):
@@ -97,7 +97,7 @@ def detaching() -> Iterator[CheckFinding]:
 
 
 def _free_bytes(folder: Path) -> int | None:
-    """What is free where a folder lies or will lie."""
+    """The free space where a folder is or will be."""
     while not folder.exists() and folder.parent != folder:
         folder = folder.parent
     try:

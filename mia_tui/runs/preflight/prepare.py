@@ -15,7 +15,7 @@ from mia_tui.config.class_weights import class_weight_values
 from mia_tui.config.split import SPLIT_FIELDS
 from mia_tui.config.train import Frames, LabelSource, TrainConfig
 from mia_tui.config.weights_cache import IMAGENET_WEIGHTS, given_weights
-from mia_tui.dataset.dataset import Dataset, follow_files, split_in
+from mia_tui.dataset.dataset import Dataset, relink_labels, split_in
 from mia_tui.dataset.interchange.folders import read_class_folders
 from mia_tui.dataset.labelled import labelled_images
 from mia_tui.dataset.model import PARTS, ImageKey, Part
@@ -58,15 +58,15 @@ def read_dataset(
     found: Scan | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Dataset:
-    """Scan a folder and read its labels; writes nothing unless labels are to follow their files.
+    """Scan a folder and read its labels; writes nothing unless labels are to move with their files.
 
     Args:
         root: Folder of images.
-        state: What the user named with --state.
+        state: The folder given with --state.
         frames: Frames taken of animated files.
         source: Where labels come from.
         annotator: Who looks.
-        follow: Whether labels go with files that were moved, which is written down.
+        follow: Whether labels move with their files, which is saved.
         found: Its images, where it was scanned already.
         progress: Called with how many images were found so far.
 
@@ -81,7 +81,7 @@ def read_dataset(
     )
     if left is not None and follow:
         raise orphaned_state_error(root, left)
-    followed = follow_files(found, root, place, annotator) if follow else []
+    followed = relink_labels(found, root, place, annotator) if follow else []
     if left is not None:
         followed.append(f"{orphaned_state_message(root, left)} {orphaned_state_hint(root)}")
     labelled = labelled_images(found, root, place, source=source, annotator=annotator)
@@ -112,7 +112,7 @@ class Prepared:
 
     @property
     def state(self) -> StateFolder:
-        """Where the run will lie."""
+        """Where the run will be."""
         return self.dataset.state
 
     @property
@@ -138,7 +138,7 @@ def prepare_training(
     annotator: str | None = None,
     keep: bool = True,
 ) -> Prepared:
-    """Decide everything a run needs, and store the split if this is the dataset's first training.
+    """Decide everything that a run needs, and store the split if this is the dataset's first training.
 
     Args:
         dataset: As `read_dataset` gives it.
@@ -147,7 +147,7 @@ def prepare_training(
             are not among them.
         command: The command line that does the same again.
         annotator: Who trains, for a new labels.db.
-        keep: Whether the split is stored; for a look ahead it is not, and nothing of the dataset is written.
+        keep: Whether the split is stored; in a preview it is not, and nothing of the dataset is written.
 
     Raises:
         DataError: If there are fewer than two classes, or a class has no image to train on.
@@ -227,14 +227,14 @@ def keep_split(prepared: Prepared, annotator: str | None) -> Prepared:
 
 
 class TrainingPreparer:
-    """Prepares trainings of one dataset while their settings are made; for threads.
+    """Prepares trainings of one dataset while a person edits their settings; for use in threads.
 
     The dataset is read once, and a job is prepared again only where the labels or a setting that its images and
     parts depend on have changed.
 
     Args:
         root: Folder of images.
-        state: What the user named with --state.
+        state: The folder given with --state.
         annotator: Who trains.
     """
 
@@ -265,13 +265,13 @@ class TrainingPreparer:
         *,
         progress: Callable[[int], None] | None = None,
     ) -> Prepared:
-        """The job by the labels of this moment, which go with files that were moved, as is written down.
+        """The job by the labels of this moment, which move with their files; that is saved.
 
         Args:
             config: Settings.
             given: Fields that the user named.
             command: The command line that does the same.
-            progress: Called with how many images were found so far, where they are looked for again.
+            progress: Called with how many images were found so far, where the folder is scanned again.
 
         Raises:
             MiaError: As `read_dataset` and `prepare_training`.
@@ -332,7 +332,7 @@ def _content(dataset: Dataset) -> tuple[object, ...]:
 
 
 def with_absolute_paths(config: TrainConfig) -> TrainConfig:
-    """The settings with whole paths: a detached worker stands in another folder.
+    """The settings with whole paths: a detached worker runs in another folder.
 
     Raises:
         WeightsError: If there is no file of weights where one is named.
@@ -346,7 +346,7 @@ def with_absolute_paths(config: TrainConfig) -> TrainConfig:
 
 
 def _doubts(config: TrainConfig) -> list[str]:
-    """Settings that are allowed and seldom meant."""
+    """Warnings of settings that are allowed but seldom intended."""
     if config.loss == "focal" and config.label_smoothing:
         return [
             "With --label-smoothing the focal loss no longer pulls predictions to the smoothed targets; "
@@ -432,7 +432,7 @@ def _counts(samples: list[Sample], names: list[str]) -> dict[str, dict[Part, int
 
 
 def _refuse_held_out_classes(dataset: Dataset, names: Sequence[str], held_out: Collection[Part]) -> None:
-    """Refuse classes whose images all lie in top folders that are not trained on; before a split is stored.
+    """Refuse classes whose images are all in top folders that are not trained on; before a split is stored.
 
     Raises:
         DataError: If there is one; the way out names the folders.
@@ -447,7 +447,7 @@ def _refuse_held_out_classes(dataset: Dataset, names: Sequence[str], held_out: C
     train = next((key.path.split("/")[0] for key, part in labelled.parts.items() if part == "train"), "train")
     if not trained:
         raise DataError(
-            f"{printable(dataset.root)} has no image to train on: all lie in {fixing}.",
+            f"{printable(dataset.root)} has no image to train on: all are in {fixing}.",
             f"Put images to train on into a folder {printable(train)} beside it, one folder per class, or train on "
             f"one of them by itself: `mia-tui train {typed(dataset.root / folders[0])}`.",
         )
@@ -455,11 +455,11 @@ def _refuse_held_out_classes(dataset: Dataset, names: Sequence[str], held_out: C
     wanted = list(dict.fromkeys(f"{train}/{place.split('/')[1]}" for place in places))
     anew = ""
     if dataset.stored.rule is not None:  # what it held out stays so wherever the file goes
-        anew = f"; then make the split anew: {_split_anew(dataset)}"
+        anew = f"; then make a new split: {_split_anew(dataset)}"
     raise DataError(
-        f"{_classes_have(names[index] for index in sorted(set(held.values())))} no image to train on: all lie in "
+        f"{_classes_have(names[index] for index in sorted(set(held.values())))} no image to train on: all are in "
         f"{name_some(places)}, and {fixing} fixes the part.",
-        f"Move some of them to {name_some(wanted)}, or take {name_some(places)} away{anew}.",
+        f"Move some of them to {name_some(wanted)}, or remove {name_some(places)}{anew}.",
     )
 
 

@@ -75,7 +75,7 @@ class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
     val: Count
     of_val: Count
     images: dict[str, str]
-    """The first `MOST_NAMED` of them, each with the reason; names as `paths.encode_name` gives them."""
+    """The first `MOST_NAMED` of them, each with the reason; names as `text.encode_name` gives them."""
 
     @property
     def count(self) -> int:
@@ -83,7 +83,7 @@ class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EpochEnded(Event, frozen=True, kw_only=True, tag="epoch_ended"):
-    """Figures of an epoch; `val` is None without a validation part. `elapsed_s`: of the run, without pauses.
+    """Metrics of an epoch; `val` is None without a validation part. `elapsed_s`: of the run, without pauses.
 
     `left_out` is None where every image could be read, and in runs of earlier versions.
     """

@@ -40,7 +40,7 @@ class TrainJob(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=
 
     Attributes:
         dataset: Absolute path of the folder that sample paths are relative to.
-        state: Absolute path of the state folder the run lies in.
+        state: Absolute path of the state folder that holds the run.
         classes: In the order of the logits.
         threads: CPU threads of the worker (another number gives other weights); None until the first attempt
             begins and takes the cores that are free.
@@ -48,7 +48,7 @@ class TrainJob(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=
         created_at: Unix seconds.
         after: Absolute path of the run whose end it waits for; None starts at once.
         moved_to: Where the dataset was when the user named it last, if not at `dataset`; only for a state folder that
-            lies elsewhere.
+            is elsewhere.
     """
 
     config: TrainConfig
@@ -70,7 +70,7 @@ class Sample(msgspec.Struct, frozen=True, rename={"class_index": "class"}, omit_
     """One labelled image of a run; `class_index` is a position in the job's classes.
 
     `path` is relative to the job's dataset, or absolute (images of --val FOLDER); on disk in the form of
-    `paths.encode_name`, in memory as `os.fsdecode` gives it.
+    `text.encode_name`, in memory as `os.fsdecode` gives it.
     """
 
     path: Text

@@ -1,4 +1,4 @@
-"""The folder of a run: what lies where, and how it is made and read.
+"""The folder of a run: what is where, and how it is created and read.
 
     20261123-1432-resnet50v2/
         job.json            what to do; written last, so a folder without it is not a run (yet); only the run
@@ -14,7 +14,7 @@
         checkpoints/        last.pt, best.safetensors, model.json
 
 Every string in job.json and samples.jsonl is in the form of
-`paths.encode_name`: JSON cannot hold names that are not UTF-8.
+`text.encode_name`: JSON cannot hold names that are not UTF-8.
 """
 
 import re
@@ -54,7 +54,7 @@ class RunDir:
         """Make the folder of a new run and write its job.
 
         Args:
-            state: Where the dataset's runs lie; made if it does not exist.
+            state: Where the dataset's runs are; made if it does not exist.
             job: What to do; its `created_at` gives the folder its date.
             samples: The images; a snapshot, labelling may continue.
             name: Last part of the folder's name, mostly the backbone.

@@ -3,7 +3,7 @@
 One writer (the worker that holds the lock), any number of readers. A line goes
 out in one write; after a line that was cut (a kill, a full disk) the next one
 begins with a newline, so the damage stays in one line, which readers count and
-skip. Nothing is ever truncated: a reader may stand anywhere in the file.
+skip. Nothing is ever truncated: a reader may be anywhere in the file.
 
 What cannot be written because the disk is full or cannot be reached waits in memory.
 """

@@ -33,7 +33,7 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True, rename={"evaluated_on
         std: As `mean`.
         run: Name of the run's folder.
         epoch: Epoch the weights are of, from 1.
-        metric: The figure that decided which epoch is best.
+        metric: The metric that decided which epoch is best.
         value: Its value in that epoch.
         evaluated_on: Part of the data the value comes from.
     """

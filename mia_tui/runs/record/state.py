@@ -55,8 +55,8 @@ class StepCurve:
         begin = 0
         while begin < len(steps):
             first = begin + -self._count % self._stride
-            room = MOST_POINTS - len(self.points)
-            end = min(len(steps), first + (room - 1) * self._stride + 1)
+            free = MOST_POINTS - len(self.points)
+            end = min(len(steps), first + (free - 1) * self._stride + 1)
             self.points += steps[first : end : self._stride]
             self._count += end - begin
             begin = end
@@ -96,7 +96,7 @@ class RunState:
     """The state of a run by its events. Times are Unix seconds; None means that it has not happened.
 
     Attributes:
-        metric: Figure of the validation part that decides which epoch is best.
+        metric: Metric of the validation part that decides which epoch is best.
         started: The newest attempt's start.
         first_started_at: Start of the first attempt.
         updated_at: Time of the last event.
@@ -261,10 +261,10 @@ class RunState:
 
 
 def best_epoch(rows: Iterable[EpochEnded], metric: MetricName) -> EpochEnded | None:
-    """The best epoch by a figure of the validation part (without one: the training part), the first of equals.
+    """The best epoch by a metric of the validation part (without one: the training part), the first of equals.
 
     Returns:
-        None if no epoch has that figure, or it is always NaN.
+        None if no epoch has that metric, or it is always NaN.
     """
     sign = 1 if higher_is_better(metric) else -1
     rated = [(sign * value, row) for row in rows if not math.isnan(value := _value(row, metric))]

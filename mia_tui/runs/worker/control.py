@@ -33,7 +33,7 @@ _LOOK_EVERY_S = 1.0
 _IMPATIENT_AFTER_S = 2.0
 _MOST_BYTES = 1 << 12  # of the stop file, which has some dozens
 _STOPPABLE: frozenset[Status] = frozenset({"created", "starting", "running", "unknown"})
-# USR1 and USR2: what Slurm is mostly told to send some time before a job's end.
+# USR1 and USR2: what Slurm is mostly configured to send some time before a job's end.
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 
 

@@ -20,7 +20,7 @@ from mia_tui.text import printable, typed
 WORKER_MODULE = "mia_tui.worker"
 
 _LOG_LINES = 5
-_LAST_BYTES = 4096  # of a log, where its last lines are looked for
+_LAST_BYTES = 4096  # of a log, where its last lines are searched
 _NO_LOG = "its log is empty."
 _NICE = 5  # where the system has no SCHED_BATCH
 _INSTALLED = ("site-packages", "dist-packages")
@@ -117,12 +117,12 @@ def wait_until_taken(run: RunDir, pid: int, *, timeout_s: float = 30.0) -> bool:
 
 def _ended_at_once(run: RunDir, begin: int) -> MiaError:
     """Why a worker ended before it locked its run: on a full disk not even its output was written."""
-    words = last_words(run.worker_log, begin=begin)
+    words = end_of_log(run.worker_log, begin=begin)
     what = f"The worker of the run {printable(run.name)} ended at once"
     if words != _NO_LOG:
         return RunError(f"{what}: {words}", f"{printable(run.worker_log)} says more.")
     try:
-        _check_room(run)
+        _check_disk_space(run)
     except MiaError as error:
         return error
     return RunError(
@@ -130,13 +130,13 @@ def _ended_at_once(run: RunDir, begin: int) -> MiaError:
     )
 
 
-def _check_room(run: RunDir) -> None:
+def _check_disk_space(run: RunDir) -> None:
     """Check that a small file can be written to the run's folder, by writing and removing one.
 
     Raises:
         RunError: If it does not; says why.
     """
-    place = run.path / "room"
+    place = run.path / "space"
     with replacing(place, root=run.root) as file:
         file.write(bytes(FULL_BYTES))
     remove(place, root=run.root)
@@ -175,10 +175,10 @@ def _environment() -> dict[str, str]:
     environment.setdefault(
         "PYTHONFAULTHANDLER", "1"
     )  # a crash in a driver leaves its traceback in worker.log
-    home = Path(mia_tui.__file__).resolve().parent.parent
-    if home.name not in _INSTALLED:  # run from its sources: nothing else tells the worker where they are
+    source = Path(mia_tui.__file__).resolve().parent.parent
+    if source.name not in _INSTALLED:  # run from its sources: nothing else tells the worker where they are
         above = environment.get("PYTHONPATH")
-        environment["PYTHONPATH"] = f"{home}{os.pathsep}{above}" if above else str(home)
+        environment["PYTHONPATH"] = f"{source}{os.pathsep}{above}" if above else str(source)
     return environment
 
 
@@ -200,7 +200,7 @@ def _reap() -> None:
             _children.pop(pid, None)
 
 
-def last_words(log: Path, *, begin: int = 0) -> str:
+def end_of_log(log: Path, *, begin: int = 0) -> str:
     """The end of a log as one sentence, without what comes before byte `begin`."""
     try:
         with open_to_read(log) as file:

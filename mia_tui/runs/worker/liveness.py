@@ -307,7 +307,7 @@ def _before_the_worker(run: RunDir, now: float) -> Status:
     times = [path.stat().st_mtime for path in (run.path / "job.json", run.worker_log) if path.exists()]
     if (
         times and abs(now - max(times)) < STARTING_S
-    ):  # abs: after a clock was set back, it must not start for ever
+    ):  # abs: after a clock was set back, it must not count as starting forever
         return "starting"
     return "lost" if run.worker_lock.exists() or run.events.exists() else "created"
 

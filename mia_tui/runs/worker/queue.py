@@ -30,15 +30,15 @@ def wait_for_turn(
 ) -> bool:
     """Wait until it is the run's turn; True when it is, False when it was asked to stop first."""
     ahead = _ahead(run, job)
-    told = ""
+    reported = ""
     while True:
         first = next((other for other in ahead if lives(other) and not _fell_behind(other, run)), None)
         if first is None:
             return True
         words = _words(first)
-        if words != told:
+        if words != reported:
             emit(Phase(t=time.time(), name="waiting", message=words))
-            told = words
+            reported = words
         if stopped_within(_LOOK_EVERY_S, should_stop):
             return False
 
@@ -108,13 +108,13 @@ def _after(run: RunDir) -> str | None:
 
 def _fell_behind(other: RunDir, run: RunDir) -> bool:
     """Whether a run that was ahead was stopped and queued again behind this one: each would wait for the other."""
-    home = str(run.path.resolve())
+    own = str(run.path.resolve())
     seen: set[str] = set()
     here = _after(other)
-    while here is not None and here != home and here not in seen:
+    while here is not None and here != own and here not in seen:
         seen.add(here)
         here = _after(RunDir(Path(here)))
-    if here != home:
+    if here != own:
         return False
     theirs, ours = read_record(other), read_record(run)
     return theirs is not None and ours is not None and theirs.started_at > ours.started_at

@@ -169,12 +169,12 @@ class GridView(ScrollView, can_focus=False):
         return [self._line(y + top).crop(crop.x, crop.right) for y in range(crop.y, crop.bottom)]
 
     def on_resize(self) -> None:
-        self._cells.look_again()
+        self._cells.measure_again()
         self._lay_out()
 
     def window_changed(self) -> None:
         """Lay out again if the size of a cell changed, even with as many cells as before."""
-        if self._cells.look_again():
+        if self._cells.measure_again():
             self._lay_out()
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:

@@ -280,13 +280,13 @@ class LabelController:
 
     async def class_folders(self) -> dict[str, int] | None:
         """Classes and their number of images, if the folders known so far look like classes."""
-        find, told = self.session.listing.folders_later(), self.source == "folders"
+        find, explicit = self.session.listing.folders_later(), self.source == "folders"
 
         def find_in_thread() -> dict[str, int] | None:
             from mia_tui.dataset.interchange.folders import images_by_class  # not needed for the first image
 
             folders = {folder.path: folder.images for folder in find()}
-            return images_by_class(folders, told=told)
+            return images_by_class(folders, explicit=explicit)
 
         return await asyncio.to_thread(find_in_thread)
 

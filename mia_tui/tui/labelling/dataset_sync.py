@@ -279,7 +279,7 @@ async def take_new_files(controller: LabelController) -> int:
         return 0  # without classes a training used the folders, and the person was not asked yet
     known = await controller.store_thread.read(lambda store: list(store.stored_files())) or []
     new = await asyncio.to_thread(controller.session.listing.keys_except, known)
-    if read_class_folders(new, told=True) is None:  # all of them lie beside the class folders
+    if read_class_folders(new, explicit=True) is None:  # all of them lie beside the class folders
         return 0
     return (await _label_by_folder(controller, new)).changed
 

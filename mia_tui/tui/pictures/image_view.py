@@ -125,14 +125,14 @@ class ImageView(Widget, can_focus=False):
         return [line.crop(crop.x, crop.right) for line in lines]
 
     def on_resize(self) -> None:
-        self._cells.look_again()
+        self._cells.measure_again()
         self._lines = []
         self._parts.clear()
         self.post_message(self.Resized())
 
     def window_changed(self) -> None:
         """The terminal's window was resized, though this panel may have as many cells as before."""
-        if self._cells.look_again():
+        if self._cells.measure_again():
             self.post_message(self.Resized())
 
     def _strips(

@@ -9,8 +9,7 @@ from rich.style import Style
 from mia_tui.catalog.metrics import METRICS, MetricName, shown_metric
 from mia_tui.runs.list.words import evaluated_images
 from mia_tui.runs.record.events import EpochEnded
-from mia_tui.runs.record.pace import clock
-from mia_tui.text import shorten
+from mia_tui.text import duration, shorten
 from mia_tui.tui.widgets.ink import Ink
 from mia_tui.tui.widgets.line_list import LineList
 
@@ -65,7 +64,7 @@ class EpochTable(LineList[_EpochLine]):
         cells = [_cell(row.train.get("loss"), "train loss"), _cell(val.get("loss"), "val loss")]
         cells += [_cell(evaluated.get(name), _titled(name)) for name in self._shown_figures(width)]
         mark = "  best" if is_best else ""
-        text = f"{row.epoch:>{_EPOCH},}{''.join(cells)}{clock(row.elapsed_s):>{_TIME}}{mark:<{_MARK}}"
+        text = f"{row.epoch:>{_EPOCH},}{''.join(cells)}{duration(row.elapsed_s):>{_TIME}}{mark:<{_MARK}}"
         text += f"{evaluated_images(row):<{self._words_width}}"
         return [Segment(text, Style(bold=is_best, reverse=is_best and not self._ink.colours))]
 

@@ -6,8 +6,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 from mia_tui.runs.list.summaries import RowStatus, RunSummary
-from mia_tui.runs.record.pace import clock
-from mia_tui.text import when
+from mia_tui.text import duration, when
 from mia_tui.tui.widgets.ink import Ink, style
 from mia_tui.tui.widgets.line_list import LineList
 
@@ -73,7 +72,7 @@ class RunTable(LineList[RunLine]):
         best = "" if row.best is None else f"{row.best:.4f}"
         metric = row.metric if row.job is not None else ""
         network = row.backbone or row.run.name
-        elapsed = clock(row.elapsed_s) if row.elapsed_s else ""
+        elapsed = duration(row.elapsed_s) if row.elapsed_s else ""
         return (
             f" {ink.pad(network, at.network)} {epochs:>{_EPOCHS}} {best:>{_BEST}} {ink.pad(metric, at.metric)} "
             f"{elapsed:>{_TIME}} {when(row.created_at):<{_STARTED}}"

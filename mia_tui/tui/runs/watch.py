@@ -125,7 +125,7 @@ class RunWatch:
         if self._polls % _SEARCH_EVERY == 0:
             self._search()
         self._polls += 1
-        rows = (followed.look() for followed in self._followed.values())
+        rows = (followed.refresh() for followed in self._followed.values())
         runs = tuple(_live(row) for row in rows if row is not None and row.lives)
         if runs != self._reported and not self._thread.stopped:
             self._reported = runs
@@ -167,7 +167,7 @@ class RunTableWatch:
         try:
             self._polls += 1
             first = self._on_rows if self._reported is None else None
-            rows = self._summaries.look(first, live_only=self._polls % _IDLE_EVERY != 0)
+            rows = self._summaries.refresh(first, live_only=self._polls % _IDLE_EVERY != 0)
         except RunError as error:
             self._on_trouble(error)
             return
@@ -232,7 +232,7 @@ class RunNewsWatch:
 
     def _ended(self) -> Iterable[str]:
         for path, known in list(self._followed.items()):
-            row = known.look()
+            row = known.refresh()
             if row is None:
                 del self._followed[path]
             elif not row.lives:

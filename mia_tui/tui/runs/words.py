@@ -7,10 +7,10 @@ from mia_tui.config.fields import fields, show_value
 from mia_tui.config.train import TrainConfig
 from mia_tui.runs.list.words import STATUS_WORDS, left_out_sentences
 from mia_tui.runs.record.job import TrainJob
-from mia_tui.runs.record.pace import TrainingPace, clock, pace_of
 from mia_tui.runs.record.state import RunState
+from mia_tui.runs.record.time_left import RunProgress, run_progress
 from mia_tui.runs.worker.liveness import LIVE
-from mia_tui.text import counted, printable, shorten, when
+from mia_tui.text import counted, duration, printable, shorten, when
 from mia_tui.tui.runs.follow import RunSnapshot
 from mia_tui.tui.widgets.ink import Ink, style
 from mia_tui.tui.widgets.text_line import Piece
@@ -55,7 +55,7 @@ def _awaited(state: RunState) -> str:
 
 
 def _duration(seconds: int) -> str:
-    return f"{seconds} s" if seconds < 120 else clock(seconds)
+    return f"{seconds} s" if seconds < 120 else duration(seconds)
 
 
 def _at_work(snapshot: RunSnapshot) -> str:
@@ -101,7 +101,9 @@ def _at_rest(snapshot: RunSnapshot, resume_key: str) -> str:
 
 def _worked(state: RunState) -> str:
     return (
-        f" after {counted(len(state.epochs), 'epoch')} and {clock(state.elapsed_s)}" if state.epochs else ""
+        f" after {counted(len(state.epochs), 'epoch')} and {duration(state.elapsed_s)}"
+        if state.epochs
+        else ""
     )
 
 
@@ -116,37 +118,39 @@ def _best(state: RunState) -> str:
 
 def bars(snapshot: RunSnapshot, columns: int, ink: Ink) -> tuple[list[Piece], list[Piece]]:
     """The progress bars of the current epoch and of the whole run; empty if there is nothing to show."""
-    pace = None if snapshot.job is None else pace_of(snapshot.state, snapshot.job.config.batch_size)
+    progress = None if snapshot.job is None else run_progress(snapshot.state, snapshot.job.config.batch_size)
     counting = snapshot.state.progress
     working = snapshot.status in LIVE and not snapshot.is_gone
     training = working and snapshot.state.phase == "training"
     if working and not training and counting is not None and counting[1] > 0:
         share = counting[0] / counting[1]
         first = _progress("read    ", share, f"{counting[0]:,}/{counting[1]:,} images", columns, ink)
-    elif pace is None or not training:  # a resumed worker reports its epoch only when it trains
+    elif progress is None or not training:  # a resumed worker reports its epoch only when it trains
         first = []
     else:
-        first = _progress(_epoch_title(pace), pace.epoch_share, _epoch_words(pace), columns, ink)
-    if pace is None:
+        first = _progress(_epoch_title(progress), progress.epoch_share, _epoch_words(progress), columns, ink)
+    if progress is None:
         return first, []
-    left = f"  {_left(pace.run_left_s)}" if training and pace.run_left_s is not None else ""
-    words = f"{pace.run_share:>4.0%}{left}"
-    return first, _progress(f"{'run':<{len(_epoch_title(pace))}}", pace.run_share, words, columns, ink)
+    left = f"  {_left(progress.run_left_s)}" if training and progress.run_left_s is not None else ""
+    words = f"{progress.run_share:>4.0%}{left}"
+    return first, _progress(
+        f"{'run':<{len(_epoch_title(progress))}}", progress.run_share, words, columns, ink
+    )
 
 
-def _epoch_title(pace: TrainingPace) -> str:
-    return f"epoch {pace.epoch}/{pace.total_epochs}"
+def _epoch_title(progress: RunProgress) -> str:
+    return f"epoch {progress.epoch}/{progress.total_epochs}"
 
 
-def _epoch_words(pace: TrainingPace) -> str:
-    if pace.steps_per_epoch and pace.step >= pace.steps_per_epoch:
+def _epoch_words(progress: RunProgress) -> str:
+    if progress.steps_per_epoch and progress.step >= progress.steps_per_epoch:
         return "evaluating the validation images"
-    left = "" if pace.epoch_left_s is None else f"  {_left(pace.epoch_left_s)}"
-    return f"step {pace.step:,}/{pace.steps_per_epoch:,}{left}"
+    left = "" if progress.epoch_left_s is None else f"  {_left(progress.epoch_left_s)}"
+    return f"step {progress.step:,}/{progress.steps_per_epoch:,}{left}"
 
 
 def _left(seconds: float) -> str:
-    return f"about {clock(seconds)} left"
+    return f"about {duration(seconds)} left"
 
 
 def figures_line(snapshot: RunSnapshot, columns: int, ink: Ink) -> str:

@@ -141,7 +141,7 @@ class CheckScreen(KeyedModal[RunDir | None]):
 
     def _find_problems(self, prepared: Prepared) -> CheckResult:
         others = without_label(prepared.dataset)
-        return check_start(prepared, others, told=self._set_progress, should_stop=self._stop.is_set)
+        return check_start(prepared, others, on_progress=self._set_progress, should_stop=self._stop.is_set)
 
     def _last_at_work(self) -> RunDir | None:
         """Asked when the person starts: that may be minutes after the check."""

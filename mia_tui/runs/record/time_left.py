@@ -1,7 +1,7 @@
 """How far a run is and how long it will take, from what its worker measured.
 
 Nothing here is computed from the time of day, which people and networks change:
-epochs tell seconds of work, steps tell images per second.
+epochs have seconds of work, steps have images per second.
 
 The beginning of an attempt is not representative: its first epoch includes reading the images and building the
 network, its first steps the warm-up (on recorded runs the time left came out 2 to 22 times too long). These are left
@@ -21,7 +21,7 @@ _LEAST_STEPS = 4  # reported ones after them that are needed for an estimate
 
 
 @dataclass(frozen=True)
-class TrainingPace:
+class RunProgress:
     """How far a run is.
 
     Attributes:
@@ -52,8 +52,8 @@ class TrainingPace:
         return _share(done, self.total_epochs * self.steps_per_epoch)
 
 
-def pace_of(state: RunState, batch_size: int) -> TrainingPace | None:
-    """The pace of a run; None before it has started.
+def run_progress(state: RunState, batch_size: int) -> RunProgress | None:
+    """How far a run is, and how long it will still take; None before it has started.
 
     Args:
         state: What its events tell.
@@ -69,7 +69,7 @@ def pace_of(state: RunState, batch_size: int) -> TrainingPace | None:
     if per_epoch is None and step_s is not None:
         per_epoch = step_s * steps  # without validation, of which nothing is known before an epoch has ended
     to_do = max(0.0, started.total_epochs - (epoch - 1) - _share(step, steps))
-    return TrainingPace(
+    return RunProgress(
         epoch=min(epoch, started.total_epochs),
         step=step if epoch <= started.total_epochs else steps,
         steps_per_epoch=steps,
@@ -79,15 +79,8 @@ def pace_of(state: RunState, batch_size: int) -> TrainingPace | None:
     )
 
 
-def clock(seconds: float) -> str:
-    """`1:02:03`, or `2:03` below an hour."""
-    minutes, rest = divmod(round(max(0.0, seconds)), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
 def _place(state: RunState) -> tuple[int, int]:
-    """The present epoch and how many of its steps are done."""
+    """The current epoch and how many of its steps are done."""
     done = state.epochs[-1].epoch if state.epochs else 0
     last = state.last_step
     if last is not None and last.epoch > done:
@@ -103,8 +96,8 @@ def _step_s(state: RunState, batch_size: int) -> float | None:
     begun, newest = _begun_at(state), list(state.steps.points[-_STEPS - _WARMING_STEPS :])
     if state.last_step is not None and state.last_step not in newest[-1:]:
         newest.append(state.last_step)
-    told = [step for step in newest if (step.epoch, step.step) > begun]
-    warm = told[_WARMING_STEPS:]
+    reported = [step for step in newest if (step.epoch, step.step) > begun]
+    warm = reported[_WARMING_STEPS:]
     speeds = [
         step.images_per_s for step in warm if math.isfinite(step.images_per_s) and step.images_per_s > 0
     ]

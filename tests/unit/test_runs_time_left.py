@@ -6,8 +6,9 @@ import pytest
 from run_support import epoch_row, started, step
 
 from mia_tui.runs.record.events import EpochEnded, EpochPlace, KnownEvent, StepEnded
-from mia_tui.runs.record.pace import clock, pace_of
 from mia_tui.runs.record.state import RunState
+from mia_tui.runs.record.time_left import run_progress
+from mia_tui.text import duration
 
 
 def state_of(*events: KnownEvent) -> RunState:
@@ -26,13 +27,19 @@ def ended(epoch: int, elapsed_s: float) -> EpochEnded:
 
 
 def test_before_its_start_a_run_has_no_pace() -> None:
-    assert pace_of(RunState(), 32) is None
+    assert run_progress(RunState(), 32) is None
 
 
 def test_at_its_start_nothing_is_known_of_the_time_left() -> None:
-    pace = pace_of(state_of(started()), 32)
-    assert pace is not None
-    assert (pace.epoch, pace.step, pace.run_share, pace.epoch_left_s, pace.run_left_s) == (
+    progress = run_progress(state_of(started()), 32)
+    assert progress is not None
+    assert (
+        progress.epoch,
+        progress.step,
+        progress.run_share,
+        progress.epoch_left_s,
+        progress.run_left_s,
+    ) == (
         1,
         0,
         0.0,
@@ -43,90 +50,97 @@ def test_at_its_start_nothing_is_known_of_the_time_left() -> None:
 
 def test_in_the_first_epoch_steps_tell_the_time_left_once_it_has_warmed_up() -> None:
     for told in range(1, 6):
-        early = pace_of(state_of(started(), *(at(1, number, 64.0) for number in range(1, told + 1))), 32)
+        early = run_progress(state_of(started(), *(at(1, number, 64.0) for number in range(1, told + 1))), 32)
         assert early is not None and (early.epoch_left_s, early.run_left_s) == (None, None)
-    pace = pace_of(state_of(started(), *(at(1, number, 64.0) for number in range(1, 7))), 32)
-    assert pace is not None
-    assert pace.epoch_left_s == pytest.approx(4 * 0.5)
-    assert pace.run_left_s == pytest.approx(44 * 0.5)
-    assert (pace.epoch_share, pace.run_share) == (0.6, 0.12)
+    progress = run_progress(state_of(started(), *(at(1, number, 64.0) for number in range(1, 7))), 32)
+    assert progress is not None
+    assert progress.epoch_left_s == pytest.approx(4 * 0.5)
+    assert progress.run_left_s == pytest.approx(44 * 0.5)
+    assert (progress.epoch_share, progress.run_share) == (0.6, 0.12)
 
 
 def test_a_slow_start_is_no_measure_of_the_time_left() -> None:
     slow_start = [at(1, 1, 2.0), at(1, 2, 9.0), *(at(1, number, 64.0) for number in range(3, 8))]
-    pace = pace_of(state_of(started(), *slow_start), 32)
-    assert pace is not None and pace.run_left_s == pytest.approx(43 * 0.5)
+    progress = run_progress(state_of(started(), *slow_start), 32)
+    assert progress is not None and progress.run_left_s == pytest.approx(43 * 0.5)
 
 
 def test_an_epoch_in_which_images_were_read_and_the_network_was_built_is_no_measure_either() -> None:
     """Ten steps of half a second; before the first ones a minute went by."""
     steps = [at(1, number, 64.0) for number in range(1, 11)]
     rows = [ended(1, 65.0), ended(2, 70.0), ended(3, 75.0)]
-    said = [pace_of(state_of(started(), *steps, *rows[:count]), 32) for count in (1, 2, 3)]
-    assert [pace.run_left_s for pace in said if pace] == pytest.approx([4 * 5.0, 3 * 5.0, 2 * 5.0])
+    said = [run_progress(state_of(started(), *steps, *rows[:count]), 32) for count in (1, 2, 3)]
+    assert [progress.run_left_s for progress in said if progress] == pytest.approx(
+        [4 * 5.0, 3 * 5.0, 2 * 5.0]
+    )
 
 
 def test_an_epoch_that_took_far_longer_than_the_others_changes_nothing() -> None:
     times = [65.0, 70.0, 75.0, 80.0, 480.0, 485.0]
     events = [started(total=100), *(ended(number, t) for number, t in enumerate(times, 1))]
-    pace = pace_of(state_of(*events), 32)
-    assert pace is not None and pace.run_left_s == pytest.approx(94 * 5.0)
+    progress = run_progress(state_of(*events), 32)
+    assert progress is not None and progress.run_left_s == pytest.approx(94 * 5.0)
 
 
 def test_later_epochs_tell_it_with_their_validation() -> None:
     state = state_of(
         started(), epoch_row(1), epoch_row(2), *(at(3, number, 1000.0) for number in range(1, 6))
     )
-    pace = pace_of(state, 32)
-    assert pace is not None and pace.run_left_s == pytest.approx(2.5 * 10)
+    progress = run_progress(state, 32)
+    assert progress is not None and progress.run_left_s == pytest.approx(2.5 * 10)
 
 
 def test_while_an_epoch_is_judged_nothing_of_its_steps_is_left() -> None:
     state = state_of(started(), epoch_row(1), epoch_row(2), *(at(3, number, 64.0) for number in range(1, 11)))
-    pace = pace_of(state, 32)
-    assert pace is not None and pace.epoch_left_s == 0.0
-    assert pace.run_left_s == pytest.approx(2 * 10)
+    progress = run_progress(state, 32)
+    assert progress is not None and progress.epoch_left_s == 0.0
+    assert progress.run_left_s == pytest.approx(2 * 10)
 
 
 def test_what_an_attempt_begins_with_is_left_out_again_after_resuming() -> None:
     """It was at 64 images a second, read images for a minute again, and goes on at 32 now."""
     before = [started(), *(at(1, number, 64.0) for number in range(1, 11)), ended(1, 6.0), ended(2, 12.0)]
     state = state_of(*before, at(3, 1, 64.0), started(2, EpochPlace(3, 4)), at(3, 5, 1.0), at(3, 6, 2.0))
-    pace = pace_of(state, 32)
-    assert pace is not None and (pace.epoch_left_s, pace.run_left_s) == (None, None)
+    progress = run_progress(state, 32)
+    assert progress is not None and (progress.epoch_left_s, progress.run_left_s) == (None, None)
     for event in [*(at(3, number, 32.0) for number in range(7, 11)), ended(3, 80.0)]:
         state.apply(event)
-    pace = pace_of(state, 32)
-    assert pace is not None and pace.run_left_s == pytest.approx(2 * 10.0)
+    progress = run_progress(state, 32)
+    assert progress is not None and progress.run_left_s == pytest.approx(2 * 10.0)
     state.apply(ended(4, 91.0))
-    pace = pace_of(state, 32)
-    assert pace is not None and pace.run_left_s == pytest.approx(11.0)
+    progress = run_progress(state, 32)
+    assert progress is not None and progress.run_left_s == pytest.approx(11.0)
 
 
 def test_clocks_that_jump_make_no_negative_or_vast_times() -> None:
     times = [5.0, 9e9, -5.0, 5.0, 9e9, -5.0]
     state = state_of(started(t=1e9), *(at(1, number, 64.0, t) for number, t in enumerate(times, 1)))
-    pace = pace_of(state, 32)
-    assert pace is not None and pace.epoch_left_s == pytest.approx(4 * 0.5)
+    progress = run_progress(state, 32)
+    assert progress is not None and progress.epoch_left_s == pytest.approx(4 * 0.5)
 
 
 @pytest.mark.parametrize("speed", [0.0, -1.0, math.nan, math.inf])
 def test_a_speed_that_is_none_is_not_used(speed: float) -> None:
-    pace = pace_of(state_of(started(), *(at(1, number, speed) for number in range(1, 9))), 32)
-    assert pace is not None and pace.epoch_left_s is None and pace.run_left_s is None
+    progress = run_progress(state_of(started(), *(at(1, number, speed) for number in range(1, 9))), 32)
+    assert progress is not None and progress.epoch_left_s is None and progress.run_left_s is None
 
 
 def test_after_resuming_it_stands_where_the_attempt_began() -> None:
-    pace = pace_of(state_of(started(), epoch_row(1), step(2, 9), started(2, EpochPlace(2, 5))), 32)
-    assert pace is not None and (pace.epoch, pace.step) == (2, 5)
+    progress = run_progress(state_of(started(), epoch_row(1), step(2, 9), started(2, EpochPlace(2, 5))), 32)
+    assert progress is not None and (progress.epoch, progress.step) == (2, 5)
 
 
 def test_a_finished_run_is_whole_and_has_no_time_left() -> None:
-    pace = pace_of(state_of(started(), *(epoch_row(number) for number in range(1, 6))), 32)
-    assert pace is not None
-    assert (pace.epoch, pace.epoch_share, pace.run_share, pace.run_left_s) == (5, 1.0, 1.0, 0.0)
+    progress = run_progress(state_of(started(), *(epoch_row(number) for number in range(1, 6))), 32)
+    assert progress is not None
+    assert (progress.epoch, progress.epoch_share, progress.run_share, progress.run_left_s) == (
+        5,
+        1.0,
+        1.0,
+        0.0,
+    )
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (75.4, "1:15"), (3723, "1:02:03"), (-5, "0:00")])
 def test_seconds_read_as_a_clock(seconds: float, text: str) -> None:
-    assert clock(seconds) == text
+    assert duration(seconds) == text
