@@ -179,7 +179,7 @@ def test_a_run_is_shown_however_it_is_named(mia: Mia, dataset: Path, run: RunDir
 
 def test_the_figures_of_a_run_come_as_evaluate_tells_them(mia: Mia, run: RunDir) -> None:
     out = mia("runs", "show", run.path).out
-    places = [out.index(heading) for heading in ("\ntruth \\ predicted", "precision", "\nfigure")]
+    places = [out.index(heading) for heading in ("\ntruth \\ predicted", "precision", "\nmetric")]
     assert places == sorted(places)
     told = [line.rsplit(maxsplit=1)[0] for line in out.splitlines()[-7:]]
     assert told == [name.replace("_", " ") for name in FIGURES]

@@ -64,7 +64,7 @@ def queue(discs: Path, after: RunDir | str) -> RunDir:
 
 
 def row_of(run: RunDir) -> RunSummary:
-    [row] = [row for row in RunSummaries([run.path.parent.parent]).look() if row.run.path == run.path]
+    [row] = [row for row in RunSummaries([run.path.parent.parent]).refresh() if row.run.path == run.path]
     return row
 
 

@@ -218,14 +218,14 @@ def test_on_a_full_disk_a_run_at_work_is_seen_stopped_and_deleted(tmp_path: Path
             except OSError:
                 pass
         time.sleep(1.0)
-        [row] = table.look()
+        [row] = table.refresh()
         assert row.status == "running", row
         assert request_stop(run).signalled
         assert worker.wait(LONGEST_S) == 0
-        [row] = table.look()
+        [row] = table.refresh()
         said_so = row.status
         delete_run(run)
-        assert table.look() == () and not run.path.exists()
+        assert table.refresh() == () and not run.path.exists()
         print(said_so)
     """
     # Its last word found no room: all that can be seen is that no worker has it any more.

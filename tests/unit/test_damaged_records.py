@@ -128,7 +128,7 @@ def read_all(run: RunDir) -> None:
     read_record(run)
     list_runs(StateFolder(run.path.parent.parent))
     newest_suggestions(StateFolder(run.path.parent.parent), run.path.parent.parent.parent)
-    assert len(RunSummaries([run.path.parent.parent]).look()) == 1
+    assert len(RunSummaries([run.path.parent.parent]).refresh()) == 1
 
 
 def _figures(run: RunDir) -> None:
