@@ -20,7 +20,7 @@ _PLAIN = Style()
 class ConfigForm(LineList[FormLine]):
     """The fields of a section. A click says which field, and whether its value was meant."""
 
-    class Pressed(Message):
+    class SettingClicked(Message):
         """A field was clicked; `on_value` if what stands in it was."""
 
         def __init__(self, line: int, *, on_value: bool) -> None:
@@ -38,7 +38,7 @@ class ConfigForm(LineList[FormLine]):
         line = self._line_at(event.y)
         if line is not None and self.can_pick(self._items[line]):
             on_value = event.x > self._items[line].title_width + 2
-            self.post_message(self.Pressed(line, on_value=on_value))
+            self.post_message(self.SettingClicked(line, on_value=on_value))
 
     def _draw_field(self, entry: FormLine, width: int, is_current: bool) -> list[Segment]:
         ink = self._ink

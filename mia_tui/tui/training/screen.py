@@ -189,8 +189,8 @@ class TrainScreen(KeyedScreen[RunDir | None]):
             if is_first:
                 self.run_command("open")
 
-    @on(ConfigForm.Pressed)
-    def _pressed(self, event: ConfigForm.Pressed) -> None:
+    @on(ConfigForm.SettingClicked)
+    def _pressed(self, event: ConfigForm.SettingClicked) -> None:
         """A click moves the cursor to a field; on the value of the current field it opens or switches it."""
         name = self.view.lines()[0][event.line].name
         was_there = name == self.view.name
