@@ -5,7 +5,9 @@ the user's own data, or if the folders of the dataset are classes (other program
 the state is beside the dataset, in `DATASET.mia/`.
 """
 
+import hashlib
 import os
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -151,6 +153,17 @@ def user_state() -> Path:
     import platformdirs
 
     return _private(Path(platformdirs.user_state_dir(_APP)))
+
+
+def user_jobs(images: Path) -> StateFolder:
+    """The user's own place for jobs on a folder of images that is no dataset, or that cannot be written.
+
+    Its name is that of the folder, with a digest of its path.
+    """
+    resolved = real_path(images)
+    digest = hashlib.blake2b(os.fsencode(resolved), digest_size=8).hexdigest()
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", resolved.name)[:40].strip(".-")
+    return StateFolder(user_state() / "jobs" / f"{name or 'images'}-{digest}")
 
 
 def user_config() -> Path:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from mia_tui.errors import AwayError, MiaError, RunError
 from mia_tui.files import open_in_place
-from mia_tui.runs.list.moved_dataset import current_job, current_samples
+from mia_tui.runs.list.moved_dataset import current_samples, current_train_job
 from mia_tui.runs.machine.cores import Cores, CoreWatch
 from mia_tui.runs.machine.system import boot_id, host_name
 from mia_tui.runs.record.events import Event, Failure, Outcome, Phase, RunEnded, Warned
@@ -87,7 +87,7 @@ def work(
 def _attempt(run: RunDir, number: int, emit: Observe, stop: StopRequest) -> AttemptResult:
     """One attempt; an error becomes its result, and the traceback goes to worker.log."""
     try:
-        job = run.job()
+        job = run.train_job()
         if not wait_for_turn(run, job, emit, stop.requested):
             return AttemptResult("stopped", stop.signal)
         emit(Phase(t=time.time(), name="importing", message="loading torch"))
@@ -96,7 +96,7 @@ def _attempt(run: RunDir, number: int, emit: Observe, stop: StopRequest) -> Atte
 
         if watch is not None:
             _settle_threads(run, job, watch.cores(), emit)
-        job = current_job(run)
+        job = current_train_job(run)
         outcome = train(run, job, current_samples(run, job), _identity(number), emit, stop.requested)
         return AttemptResult(outcome, stop.signal if outcome == "stopped" else None)
     except AwayError as error:  # nothing is wrong with the run: it can be resumed when the disk is back

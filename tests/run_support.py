@@ -11,10 +11,11 @@ from pathlib import Path
 from patience import LONGEST_S, Patience
 
 import mia_tui
+from mia_tui.config.predict import PredictConfig
 from mia_tui.config.train import TrainConfig
 from mia_tui.paths import StateFolder
 from mia_tui.runs.record.events import EpochEnded, EpochPlace, RunEnded, RunStarted, StepEnded
-from mia_tui.runs.record.job import JobClass, Sample, TrainJob
+from mia_tui.runs.record.job import JobClass, PredictJob, Sample, TrainJob
 from mia_tui.runs.record.layout import RunDir
 
 SOURCES = Path(mia_tui.__file__).resolve().parent.parent
@@ -45,6 +46,20 @@ def make_run(
 ) -> RunDir:
     job = make_job(state, created_at=time.time() if created_at is None else created_at, **config)
     return RunDir.create(StateFolder(state), job, samples, name=name)
+
+
+def make_predict_job(state: Path, **config: object) -> PredictJob:
+    settings = {"weights": "/w/best.safetensors", "digest": "00", "network": "resnet18", **config}
+    return PredictJob(
+        config=PredictConfig(**settings),
+        dataset=str(state.parent),
+        state=str(state),
+        classes=[JobClass(0, "cat"), JobClass(1, "dog")],
+        threads=1,
+        command="mia-tui predict x",
+        created_at=time.time(),
+        version="0.1.0",
+    )
 
 
 def started(

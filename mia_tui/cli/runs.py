@@ -27,7 +27,7 @@ from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.model import PARTS
 from mia_tui.errors import RunError
 from mia_tui.runs.list.index import find_run, no_runs_hint, runs_of
-from mia_tui.runs.list.moved_dataset import current_job
+from mia_tui.runs.list.moved_dataset import current_train_job
 from mia_tui.runs.list.words import (
     evaluated_in_epoch,
     left_out_sentences,
@@ -91,7 +91,7 @@ def list_command(dataset: Path | None, state: Path | None, as_json: bool) -> Non
 @json_option
 def show_command(run: str, dataset: Path | None, state: Path | None, as_json: bool) -> None:
     """Show one run: settings that are not the defaults, epochs, metrics of its best epoch."""
-    print_run(Report(as_json=as_json), view_run(find_run(run, dataset=dataset, state=state)))
+    print_run(Report(as_json=as_json), view_run(find_run(run, dataset=dataset, state=state, kind=None)))
 
 
 @command.command("follow", short_help="Watch a run until it ends.")
@@ -106,7 +106,7 @@ def follow_command(run: str, dataset: Path | None, state: Path | None, as_json: 
     was stopped, 1 when it failed or was lost.
     """
     report = Report(as_json=as_json)
-    found = find_run(run, dataset=dataset, state=state)
+    found = find_run(run, dataset=dataset, state=state, kind=None)
     try:
         status = _follow_events(report, found) if as_json else _follow(report, found)
     except KeyboardInterrupt:
@@ -127,7 +127,7 @@ def follow_command(run: str, dataset: Path | None, state: Path | None, as_json: 
 def stop_command(run: str, dataset: Path | None, state: Path | None, kill: bool) -> int:
     """Ask a run to stop: it finishes its step and saves a checkpoint to resume from."""
     report = Report()
-    found = find_run(run, dataset=dataset, state=state)
+    found = find_run(run, dataset=dataset, state=state, kind=None)
     result = request_stop(found)
     if kill and result.may_kill:
         kill_worker(found)
@@ -151,7 +151,7 @@ def _follow(report: Report, run: RunDir) -> Status:
     from mia_tui.cli.output.progress import EpochProgress
 
     reader = EventReader(run.events)
-    state = RunState(metric=run.job().config.metric)
+    state = RunState.of(run.job())
     for event in reader.read_new():
         state.apply(event)
     with EpochProgress(report, metric=state.metric, state=state) as show:
@@ -225,7 +225,7 @@ def list_row(run: RunDir) -> dict[str, Any]:
     Raises:
         RunError: If the run cannot be read.
     """
-    return _summary(run, current_job(run), read_state(run), run_status(run))
+    return _summary(run, current_train_job(run), read_state(run), run_status(run))
 
 
 def damaged_row(run: RunDir) -> dict[str, Any]:
@@ -273,7 +273,7 @@ def view_run(run: RunDir) -> RunView:
     """
     from mia_tui.runs.evaluation.confusion import load_confusion
 
-    job, state, status, troubles = current_job(run), read_state(run), run_status(run), []
+    job, state, status, troubles = current_train_job(run), read_state(run), run_status(run), []
     best, images = None, Counter[str]()
     try:
         images.update(sample.split for sample in run.samples())

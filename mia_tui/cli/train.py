@@ -251,7 +251,7 @@ def run_in_front(report: Report, run: "RunDir") -> int:
 
     report.say(f"Run {run.name} in {printable(run.path)}")
     clear_stop(run)
-    with EpochProgress(report, metric=run.job().config.metric, state=read_state(run)) as progress:
+    with EpochProgress(report, metric=run.train_job().config.metric, state=read_state(run)) as progress:
 
         def observe(event: Event) -> None:
             report.record(event)

@@ -5,7 +5,7 @@ new field is in all three. The defaults are our own, chosen by measurement
 (README); `recipes.py` holds the predecessor's.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta
@@ -94,6 +94,9 @@ def _on(chance: str) -> Condition:
 
 class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a training run is asked to do. Names of files are as the user typed them."""
+
+    kind: ClassVar[str] = "train"
+    noun: ClassVar[str] = "training"
 
     backbone: Annotated[
         str, _network("Network; `mia-tui backbones` lists them, timm:NAME is any other of timm.")
@@ -369,3 +372,8 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     affine_rotate: Annotated[
         float, _augment("Affine: largest rotation.", "degrees", ge=0.0, le=180.0, only_if=_on("affine"))
     ] = 45.0
+
+    @property
+    def network(self) -> str:
+        """What people call the network."""
+        return self.backbone

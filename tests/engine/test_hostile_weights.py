@@ -17,10 +17,10 @@ from mutations import ODD_VALUES, byte_mutants, json_mutants
 from training_support import make_run, train
 
 from mia_tui.engine.network.weights import read_weights
-from mia_tui.engine.training.checkpoint import load_model, load_state, read_card
+from mia_tui.engine.training.checkpoint import load_model, load_state
 from mia_tui.errors import CheckpointError, MiaError, WeightsError
 from mia_tui.runs.record.layout import RunDir
-from mia_tui.runs.record.model_card import CARD_KEY
+from mia_tui.runs.record.model_card import CARD_KEY, read_card
 
 
 @pytest.fixture(scope="module")

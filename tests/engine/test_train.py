@@ -12,11 +12,12 @@ from training_support import assert_same_weights, last_weights, make_run, train
 
 from mia_tui.engine.training import learner as learner_module
 from mia_tui.engine.training import train as train_module
-from mia_tui.engine.training.checkpoint import read_card, settle_best
+from mia_tui.engine.training.checkpoint import settle_best
 from mia_tui.errors import CheckpointError, DataError, RunError
 from mia_tui.runs.evaluation.confusion import load_confusion
 from mia_tui.runs.record.events import CheckpointSaved, EpochEnded, ProgressMade, RunStarted, Warned
 from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.record.model_card import read_card
 from mia_tui.runs.record.state import read_state
 from mia_tui.runs.worker.control import StopRequest
 

@@ -49,7 +49,7 @@ def only(summaries: RunSummaries) -> RunSummary:
 def test_a_row_says_state_network_epochs_best_figure_and_time(state: Path, summaries: RunSummaries) -> None:
     run = ended(state, 0.5, 0.75, 0.7, backbone="vgg16", epochs=9)
     row = only(summaries)
-    assert (row.run, row.status, row.backbone) == (run, "finished", "vgg16")
+    assert (row.run, row.status, row.network) == (run, "finished", "vgg16")
     assert (row.epochs, row.total_epochs) == (3, 9)
     assert (row.metric, row.best, row.best_epoch) == ("macro_f1", 0.75, 2)
     assert (row.elapsed_s, row.created_at, row.note, row.lives) == (30.0, 1e9, "", False)

@@ -23,6 +23,7 @@ from mia_tui.runs.record.events import (
     KnownEvent,
     Phase,
     ProgressMade,
+    ResultSaved,
     RunEnded,
     UnknownEvent,
     Warned,
@@ -37,6 +38,7 @@ EVENTS: list[Event] = [
     ConfusionSaved(t=1.0, epoch=1, split="val", file="confusion/last.json"),
     ProgressMade(t=1.0, done=3, total=5),
     CheckpointSaved(t=1.0, path="checkpoints/last.pt", epoch=1, is_best=True),
+    ResultSaved(t=1.0, sentence="3 predictions", file="x.csv", counts={"größe": 3}, problems={"a": "b"}),
     Warned(t=1.0, message="größe\nzwei", hint="do"),
     RunEnded(t=1.0, outcome="failed", error=Failure("RunError", "It broke.", None)),
 ]

@@ -3,13 +3,14 @@ import shutil
 from pathlib import Path
 
 import pytest
-from run_support import epoch_row, make_run, started
+from run_support import epoch_row, make_predict_job, make_run, started
 
 from mia_tui.dataset.recent import remember_dataset
 from mia_tui.errors import ConfigError, RunError
-from mia_tui.paths import StateFolder, user_state
-from mia_tui.runs.list.index import find_run, list_runs, recent_runs, remember_run
+from mia_tui.paths import StateFolder, user_jobs, user_state
+from mia_tui.runs.list.index import find_run, list_runs, recent_runs, remember_run, runs_of
 from mia_tui.runs.list.moved_dataset import current_job
+from mia_tui.runs.record.job import RunNotes
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.log import EventLog
 
@@ -223,3 +224,32 @@ def test_a_job_with_folders_that_cannot_be_looked_at_is_found_where_it_lies(data
     assert current_job(run).dataset == str(dataset.resolve())
     run.put_dataset(Path(nowhere))
     assert current_job(run).dataset == str(dataset.resolve())
+
+
+def test_names_and_last_mean_trainings_unless_any_kind_is_asked_for(dataset: Path) -> None:
+    training = make_run(dataset / "mia", created_at=1.0)
+    prediction = RunDir.create(
+        StateFolder(dataset / "mia"), make_predict_job(dataset / "mia"), name="predict-resnet18"
+    )
+    assert find_run("last", dataset=dataset) == training
+    assert find_run("last", dataset=dataset, kind=None) == find_run("last", dataset=dataset, kind="predict")
+    assert find_run(prediction.name, dataset=dataset, kind=None) == prediction
+    with pytest.raises(ConfigError, match="is a prediction, and a training is needed"):
+        find_run(str(prediction.path))
+
+
+def test_a_run_is_found_by_the_title_that_a_person_gave_it(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "mia")
+    make_run(tmp_path / "mia")
+    run.put_notes(RunNotes(title="with rotation"))
+    assert find_run("with rot", state=tmp_path / "mia") == run
+
+
+def test_jobs_on_a_folder_that_is_no_dataset_are_listed_with_it(tmp_path: Path) -> None:
+    images = tmp_path / "plain"
+    images.mkdir()
+    place = user_jobs(images)
+    run = RunDir.create(place, make_predict_job(place.root), name="predict")
+    assert runs_of(images, None) == [run]
+    assert runs_of(images.parent, None) == []
+    assert not any(images.iterdir())

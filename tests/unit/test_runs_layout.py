@@ -7,13 +7,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from run_support import make_job, make_run, on_small_disk
+from run_support import make_job, make_predict_job, make_run, on_small_disk
 
+from mia_tui.dataset.model import ImageKey
 from mia_tui.errors import ConfigError, RunError
 from mia_tui.files import remove_leftovers
 from mia_tui.paths import StateFolder
 from mia_tui.runs.disk import make_folder, replacing, write_atomically
-from mia_tui.runs.record.job import JobClass, Sample
+from mia_tui.runs.record.job import JobClass, RunNotes, Sample
 from mia_tui.runs.record.layout import RunDir
 
 AT_1432 = time.mktime((2026, 11, 23, 14, 32, 5, 0, 0, -1))
@@ -71,6 +72,66 @@ def test_job_and_samples_come_back_as_they_were_whatever_the_names(tmp_path: Pat
     lines = (run.path / "samples.jsonl").read_text().splitlines()
     assert json.loads(lines[1]) == {"path": "a%FF%2541\n.png", "class": 1, "split": "val", "frame": 1000}
     assert json.loads(lines[2]) == {"path": "plain.tif", "class": 1, "split": "test"}
+
+
+def test_a_prediction_comes_back_with_its_images(tmp_path: Path) -> None:
+    state, strange = tmp_path / "mia", ImageKey(os.fsdecode(b"a\xff%.tif"), 7)
+    job = make_predict_job(state, images="listed", scope="1 image", out="/out/100%.csv", shard=(1, 2))
+    run = RunDir.create(StateFolder(state), job, name="predict", images=[strange])
+    assert run.job() == run.predict_job() == job
+    assert (run.job().kind, run.images()) == ("predict", [strange])
+    whole = RunDir.create(StateFolder(state), make_predict_job(state), name="predict")
+    assert whole.images() is None
+
+
+def test_a_run_without_kind_is_a_training(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "mia")
+    raw = json.loads((run.path / "job.json").read_text())
+    assert raw.pop("kind") == "train"
+    (run.path / "job.json").write_text(json.dumps(raw))
+    assert run.train_job() == make_run(tmp_path / "mia", created_at=raw["created_at"]).job()
+
+
+def test_a_run_of_another_kind_is_one_sentence(tmp_path: Path) -> None:
+    state = tmp_path / "mia"
+    run = RunDir.create(StateFolder(state), make_predict_job(state), name="predict")
+    with pytest.raises(RunError, match="is not a training, but of another kind: prediction"):
+        run.train_job()
+    with pytest.raises(RunError, match="is not a prediction, but of another kind: training"):
+        make_run(state).predict_job()
+
+
+def test_the_job_never_changes_and_what_changes_later_comes_with_it(tmp_path: Path) -> None:
+    run, other = make_run(tmp_path / "mia"), make_run(tmp_path / "mia")
+    before = run.job_bytes()
+    run.put_behind(other)
+    run.put_threads(3)
+    run.put_dataset(tmp_path / "moved")
+    job = run.job()
+    assert (job.after, job.threads, job.moved_to) == (str(other.path), 3, str(tmp_path / "moved"))
+    run.put_behind(None)
+    assert run.job().after is None
+    assert run.job_bytes() == before
+
+
+def test_a_wait_written_into_the_job_by_an_earlier_version_counts_and_can_be_ended(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "mia")
+    raw = json.loads((run.path / "job.json").read_text()) | {"after": "/somewhere/runs/x", "threads": 2}
+    (run.path / "job.json").write_text(json.dumps(raw))
+    assert run.job().after == "/somewhere/runs/x"
+    run.put_behind(None)
+    assert (run.job().after, run.job().threads) == (None, 2)
+
+
+def test_notes_come_back_whatever_they_say_and_damaged_ones_are_none(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "mia")
+    assert run.notes() == RunNotes()
+    notes = RunNotes(title="best 100%", tags=("größe", "a b"), note=f"two\nlines {os.fsdecode(b'x')}")
+    run.put_notes(notes)
+    assert run.notes() == notes
+    (run.path / "notes.json").write_text("{")
+    assert run.notes() == RunNotes()
+    assert run.exists()
 
 
 def test_a_run_without_samples_is_a_run(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from mia_tui.runs.record.events import (
     KnownEvent,
     Phase,
     ProgressMade,
+    ResultSaved,
     RunEnded,
     UnknownEvent,
     Warned,
@@ -63,6 +64,7 @@ def test_every_event_changes_the_state(kind: type[Event]) -> None:
         ConfusionSaved(t=1.0, epoch=1, split="val", file="x"),
         ProgressMade(t=1.0, done=1, total=2),
         saved(1, is_best=False),
+        ResultSaved(t=1.0, sentence="3 predictions", file="x.csv"),
         Warned(t=1.0, message="x"),
         RunEnded(t=1.0, outcome="failed", error=Failure("RunError", "x")),
     ]

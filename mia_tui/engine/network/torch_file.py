@@ -28,9 +28,6 @@ _FAULTS = (
     zipfile.BadZipFile,
 )
 
-_HEADER_AT = 8  # in a file of safetensors, behind its length: JSON
-_LONGEST_HEADER = 1 << 24  # one of 10,000 tensors has 2 MB, the names of 100,000 classes some more
-
 
 class HoldsCode(BadRecord):
     """A file holds more than tensors and plain values, which could run code; it was not loaded."""
@@ -56,23 +53,6 @@ def load_torch_file(path: Path, *, root: Path | None = None) -> Any:
             raise (HoldsCode if "GLOBAL" in str(error) else BadRecord)(str(error)) from error
         except _FAULTS as error:
             raise BadRecord(str(error)) from error
-
-
-def is_safetensors(path: Path) -> bool:
-    """Whether a file is in the safetensors format, by its content, since suffixes vary.
-
-    Raises:
-        BadRecord: If its header is longer than that of any network. The library would accept 100 MB, which takes half
-            a minute and 2 GB of memory.
-        OSError: If it cannot be read; a named pipe or a device is not waited for.
-    """
-    with open_to_read(path, follow=True) as file:
-        start = file.read(_HEADER_AT + 1)
-    if start[_HEADER_AT:] != b"{":
-        return False
-    if int.from_bytes(start[:_HEADER_AT], "little") > _LONGEST_HEADER:
-        raise BadRecord(f"its header is longer than {_LONGEST_HEADER:,} bytes")
-    return True
 
 
 def check_weights(weights: dict[str, Tensor]) -> None:

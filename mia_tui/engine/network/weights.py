@@ -25,11 +25,11 @@ from mia_tui.engine.network.backbones import head_modules, head_names, timm_name
 from mia_tui.engine.network.torch_file import (
     HoldsCode,
     check_weights,
-    is_safetensors,
     load_torch_file,
 )
 from mia_tui.errors import WeightsError
 from mia_tui.records import BadRecord
+from mia_tui.runs.record.model_card import is_safetensors
 from mia_tui.text import printable
 
 State = dict[str, Tensor]

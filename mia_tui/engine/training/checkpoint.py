@@ -26,13 +26,13 @@ from torch import Tensor, nn
 
 from mia_tui.engine.device import Arithmetic
 from mia_tui.engine.network.backbones import build_model
-from mia_tui.engine.network.torch_file import check_weights, is_safetensors, load_torch_file
+from mia_tui.engine.network.torch_file import check_weights, load_torch_file
 from mia_tui.errors import CheckpointError
 from mia_tui.files import read, remove, rename
-from mia_tui.records import BadRecord, Count, Elapsed, Frame, check, decode_json
+from mia_tui.records import BadRecord, Count, Elapsed, Frame, check
 from mia_tui.runs.disk import disk_error, make_folder, replacing, write_atomically
 from mia_tui.runs.record.layout import RunDir
-from mia_tui.runs.record.model_card import CARD_KEY, Deviation, Mean, ModelCard
+from mia_tui.runs.record.model_card import CARD_KEY, Deviation, Mean, ModelCard, card_of, read_card
 from mia_tui.text import printable
 
 STATE_FORMAT = 1
@@ -180,44 +180,6 @@ def settle_best(run: RunDir, best_epoch: int) -> None:
     card = card_of(run.best_weights)
     if card is not None:  # the process may have been killed before it wrote the readable copy
         _write_model_json(run, card)
-
-
-def read_card(path: Path) -> ModelCard:
-    """The model card inside a weights file.
-
-    Raises:
-        CheckpointError: If there is no such file, it is damaged, or has no card.
-    """
-    try:
-        is_safetensors(path)
-        with safetensors.safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-        return decode_json(metadata[CARD_KEY], ModelCard)
-    except FileNotFoundError as error:
-        raise CheckpointError(
-            f"{printable(path)} does not exist.", "A run has weights as soon as its first epoch is saved."
-        ) from error
-    except KeyError as error:
-        raise CheckpointError(
-            f"{printable(path)} was not saved by mia-tui.", "To start from such weights, use train --weights."
-        ) from error
-    except BadRecord as error:
-        raise CheckpointError(
-            f"The model card in {printable(path)} is damaged: {printable(error)}.",
-            "Use another run, or a copy of the file.",
-        ) from error
-    except (OSError, safetensors.SafetensorError) as error:
-        raise CheckpointError(
-            f"{printable(path)} is damaged.", "Use another run, or a copy of the file."
-        ) from error
-
-
-def card_of(path: Path) -> ModelCard | None:
-    """The card of a weights file that mia-tui saved; None for any other file."""
-    try:
-        return read_card(path)
-    except CheckpointError:
-        return None
 
 
 def load_model(path: Path) -> tuple[nn.Module, ModelCard]:

@@ -12,9 +12,8 @@ from mia_tui.catalog.metrics import MetricName, higher_is_better
 from mia_tui.config.train import TrainConfig
 from mia_tui.engine.data.scaling import Channels, channel_scaling
 from mia_tui.engine.network.weights import find_weights
-from mia_tui.engine.training.checkpoint import card_of
 from mia_tui.runs.record.job import TrainJob
-from mia_tui.runs.record.model_card import ModelCard
+from mia_tui.runs.record.model_card import ModelCard, card_of
 
 
 @dataclass

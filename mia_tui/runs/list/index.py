@@ -9,10 +9,11 @@ from pathlib import Path
 import msgspec
 
 from mia_tui.catalog.metrics import MetricName, shown_metric
+from mia_tui.config.jobs import JOB_CONFIGS
 from mia_tui.dataset.recent import recent_datasets
 from mia_tui.errors import ConfigError, RunError
 from mia_tui.files import open_in_place, read
-from mia_tui.paths import StateFolder, orphaned_states, state_places, user_state
+from mia_tui.paths import StateFolder, orphaned_states, state_places, user_jobs, user_state
 from mia_tui.records import BadRecord, Text, Time, decode_json
 from mia_tui.runs.disk import write_atomically
 from mia_tui.runs.record.events import EpochEnded
@@ -27,8 +28,9 @@ _NAMED = 5
 _LIST_HINT = "`mia-tui runs list DATASET` lists the runs of a dataset."
 
 
-class _Dated(msgspec.Struct, frozen=True):
+class _Brief(msgspec.Struct, frozen=True):
     created_at: Time
+    kind: Text = "train"
 
 
 def list_runs(state: StateFolder) -> list[RunDir]:
@@ -47,20 +49,23 @@ def list_runs(state: StateFolder) -> list[RunDir]:
     return _oldest_first([run for run in map(RunDir, folders) if _is_there(run)])
 
 
-def find_run(text: str, *, dataset: Path | None = None, state: Path | None = None) -> RunDir:
+def find_run(
+    text: str, *, dataset: Path | None = None, state: Path | None = None, kind: str | None = "train"
+) -> RunDir:
     """The run that a user named.
 
     Args:
-        text: A folder; a run's name or the beginning of one; `last`; or `best`, the run of the dataset whose
-            best epoch has the best value of the newest run's metric.
+        text: A folder; a run's name or title or the beginning of one; `last`; or `best`, the training of the dataset
+            whose best epoch has the best value of the newest one's metric.
         dataset: The dataset whose runs are searched; None means this user's recent runs.
         state: The folder given with --state.
+        kind: The kind of job that is meant; None for any.
 
     Raises:
         ConfigError: If no run, or more than one, fits.
         RunError: If `text` is a folder that holds no run.
     """
-    runs = runs_of(dataset, state)
+    runs = [run for run in runs_of(dataset, state) if kind is None or kind_of(run) == kind]
     where = _where(dataset, state)
     if text == "best" and dataset is None and state is None:
         raise ConfigError("The best run of which dataset?", "Name it with --dataset.")
@@ -70,14 +75,31 @@ def find_run(text: str, *, dataset: Path | None = None, state: Path | None = Non
         if not runs:
             raise ConfigError(f"There is no run {where} yet.", no_runs_hint(dataset, state))
         return runs[-1] if text == "last" else _best(runs, where)
-    exact = [run for run in runs if run.name == text]
+    exact = [run for run in runs if text in (run.name, run.notes().title)]
     path = _named(text)
     if not exact and RunDir(path).exists():
-        return RunDir(path)
-    found = exact or [run for run in runs if run.name.startswith(text)]
+        return _of_kind(RunDir(path), kind)
+    found = exact or [run for run in runs if run.name.startswith(text) or run.notes().title.startswith(text)]
     if not found and path.is_dir():
-        return RunDir.open(path)
+        return _of_kind(RunDir.open(path), kind)
     return _only(found, text, runs, where, _LIST_HINT if runs else no_runs_hint(dataset, state))
+
+
+def kind_of(run: RunDir) -> str:
+    """The kind of a run's job; a training where it cannot be read, or is of a version that knew nothing else."""
+    try:
+        return decode_json(run.job_bytes(), _Brief).kind
+    except (RunError, BadRecord):
+        return "train"
+
+
+def _of_kind(run: RunDir, kind: str | None) -> RunDir:
+    found = kind_of(run)
+    if kind is None or found == kind:
+        return run
+    meant = JOB_CONFIGS[kind].noun
+    is_what = JOB_CONFIGS[found].noun if found in JOB_CONFIGS else f"run of the kind {printable(found)}"
+    raise ConfigError(f"The run {printable(run.name)} is a {is_what}, and a {meant} is needed.", _LIST_HINT)
 
 
 def no_runs_hint(dataset: Path | None, state: Path | None) -> str:
@@ -129,8 +151,12 @@ def runs_of(dataset: Path | None, state: Path | None) -> list[RunDir]:
         return recent_runs()
     if not dataset.is_dir():
         raise ConfigError(f"The dataset {printable(dataset)} is not a folder.", "Check its path.")
-    places = state_places(dataset)  # both, with a labels.db or without: a moved state must not hide runs
-    return _oldest_first([run for place in places for run in list_runs(StateFolder(place))])
+    return _oldest_first([run for place in run_places(dataset) for run in list_runs(place)])
+
+
+def run_places(dataset: Path) -> tuple[StateFolder, ...]:
+    """Where runs of a dataset may be; with a labels.db or without: a moved state must not hide runs."""
+    return (*map(StateFolder, state_places(dataset)), user_jobs(dataset))
 
 
 def _remembered() -> list[Path]:
@@ -215,7 +241,7 @@ def _oldest_first(runs: list[RunDir]) -> list[RunDir]:
 
 def _created_at(run: RunDir) -> float:
     try:
-        return decode_json(run.job_bytes(), _Dated).created_at
+        return decode_json(run.job_bytes(), _Brief).created_at
     except (RunError, BadRecord):
         return 0.0
 

@@ -13,7 +13,7 @@ from mia_tui.errors import MiaError, RunError
 from mia_tui.files import remove, remove_leftovers
 from mia_tui.runs.disk import disk_error
 from mia_tui.runs.list.index import remember_run
-from mia_tui.runs.list.moved_dataset import current_job, update_dataset_path
+from mia_tui.runs.list.moved_dataset import current_train_job, update_dataset_path
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.state import read_state
 from mia_tui.runs.worker.control import kill_worker, request_stop
@@ -59,7 +59,7 @@ def rerun_config(run: RunDir) -> TrainConfig:
     Raises:
         RunError: If the run cannot be read.
     """
-    return current_job(run).config
+    return current_train_job(run).config
 
 
 def changed_config(run: RunDir) -> TrainConfig:
@@ -68,7 +68,7 @@ def changed_config(run: RunDir) -> TrainConfig:
     Raises:
         RunError: If the run cannot be read, or has saved no weights yet.
     """
-    config = current_job(run).config
+    config = current_train_job(run).config
     if not run.best_weights.is_file():
         raise RunError(
             f"The run {printable(run.name)} has saved no weights yet.", "Run it again from the start instead."

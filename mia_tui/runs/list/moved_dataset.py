@@ -7,13 +7,16 @@ the one that was named last, or the one that labels.db was written for last.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import msgspec
 
+from mia_tui.config.jobs import JobConfig
+from mia_tui.config.predict import NetworkConfig
+from mia_tui.config.train import TrainConfig
 from mia_tui.config.weights_cache import IMAGENET_WEIGHTS
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import DataError, RunError, StoreError
@@ -25,7 +28,7 @@ from mia_tui.paths import (
     is_same_folder,
     real_path,
 )
-from mia_tui.runs.record.job import Sample, TrainJob
+from mia_tui.runs.record.job import AnyJob, Sample, TrainJob
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.text import printable, typed
 
@@ -34,7 +37,7 @@ Answer = TypeVar("Answer")
 _LOOKED_FOR = 32  # images; if one of them is there, the folder is the run's dataset
 
 
-def current_job(run: RunDir, dataset: Path | None = None) -> TrainJob:
+def current_job(run: RunDir, dataset: Path | None = None) -> AnyJob:
     """The job of a run with folders as they are now; writes nothing.
 
     Args:
@@ -47,20 +50,22 @@ def current_job(run: RunDir, dataset: Path | None = None) -> TrainJob:
     job = run.job()
     state = run.path.resolve().parent.parent
     folder = _dataset_folder(run, job, dataset)
-    config = job.config
-    if config.val is not None:
-        config = msgspec.structs.replace(config, val=str(_val(Path(config.val), job, folder)))
-    if config.weights not in ("none", IMAGENET_WEIGHTS):
-        weights = Path(config.weights)
-        for old, new in ((Path(job.state), state), (Path(job.dataset), folder)):
-            if weights.is_relative_to(old):
-                weights = new / weights.relative_to(old)
-                break
-        config = msgspec.structs.replace(config, weights=str(weights))
+    moves = ((Path(job.state), state), (Path(job.dataset), folder))
+    config = _config_here(job.config, job, folder, moves)
     return msgspec.structs.replace(job, dataset=str(folder), state=str(state), config=config)
 
 
-def current_samples(run: RunDir, job: TrainJob) -> list[Sample]:
+def current_train_job(run: RunDir, dataset: Path | None = None) -> TrainJob:
+    """As `current_job`, of a training.
+
+    Raises:
+        RunError: As `current_job`, or if the run is no training.
+    """
+    run.train_job()
+    return cast(TrainJob, current_job(run, dataset))
+
+
+def current_samples(run: RunDir, job: AnyJob) -> list[Sample]:
     """The images of a run with their present paths, in their order in the run.
 
     Args:
@@ -72,7 +77,7 @@ def current_samples(run: RunDir, job: TrainJob) -> list[Sample]:
     """
     written, samples = run.job(), run.samples()
     moved = _moved_files(run, written)
-    if written.dataset == job.dataset and written.config.val == job.config.val and not moved:
+    if written.dataset == job.dataset and _val_of(written) == _val_of(job) and not moved:
         return samples
     return [_sample_here(sample, written, job, moved) for sample in samples]
 
@@ -105,7 +110,7 @@ def update_dataset_path(run: RunDir, dataset: Path | None = None) -> None:
         run.put_dataset(Path(job.dataset))
 
 
-def check_folders_exist(run: RunDir, job: TrainJob) -> None:
+def check_folders_exist(run: RunDir, job: AnyJob) -> None:
     """Refuse to work on a run whose folders of images do not exist any more.
 
     Raises:
@@ -118,14 +123,15 @@ def check_folders_exist(run: RunDir, job: TrainJob) -> None:
             f"The images of the run {name} are gone: there is no folder {printable(folder)}.",
             f"If it was moved, name it: mia-tui train DATASET --state {typed(job.state)} --resume {typed(run.name)}.",
         )
-    if job.config.val is not None and not os.path.isdir(job.config.val):  # noqa: PTH112
+    val = _val_of(job)
+    if val is not None and not os.path.isdir(val):  # noqa: PTH112
         raise DataError(
-            f"The folder of --val, {printable(job.config.val)}, is gone, and the run {name} is validated on it.",
+            f"The folder of --val, {printable(val)}, is gone, and the run {name} is validated on it.",
             "Put it back, or a link to it, or start a new run.",
         )
 
 
-def _dataset_folder(run: RunDir, job: TrainJob, dataset: Path | None) -> Path:
+def _dataset_folder(run: RunDir, job: AnyJob, dataset: Path | None) -> Path:
     """The first folder that holds images of the run; if none does, the most likely one."""
     found: list[Path] = []
     for place in _places(run, job, dataset):
@@ -139,7 +145,7 @@ def _dataset_folder(run: RunDir, job: TrainJob, dataset: Path | None) -> Path:
     return found[0] if found else Path(job.dataset)
 
 
-def _places(run: RunDir, job: TrainJob, dataset: Path | None) -> Iterator[Path]:
+def _places(run: RunDir, job: AnyJob, dataset: Path | None) -> Iterator[Path]:
     beside = list(_places_beside(run))
     if _lies_with(job):
         yield from beside
@@ -165,7 +171,7 @@ def _places_beside(run: RunDir) -> Iterator[Path]:
             yield real_path(dataset)
 
 
-def _lies_with(job: TrainJob) -> bool:
+def _lies_with(job: AnyJob) -> bool:
     """Whether the run's state folder lay in or beside its dataset, and so is moved with it."""
     return is_of_this_dataset(Path(job.state), Path(job.dataset))
 
@@ -189,7 +195,30 @@ def _holds(folder: Path, run: RunDir) -> bool:
     return any(os.path.lexists(folder / path) for path in paths if not os.path.isabs(path))  # noqa: PTH117
 
 
-def _val(val: Path, job: TrainJob, folder: Path) -> Path:
+def _config_here(
+    config: JobConfig, job: AnyJob, folder: Path, moves: Sequence[tuple[Path, Path]]
+) -> JobConfig:
+    """Settings whose folders and files are as they are now; `moves` are folders before and now."""
+    if isinstance(config, TrainConfig):
+        if config.val is not None:
+            config = msgspec.structs.replace(config, val=str(_val(Path(config.val), job, folder)))
+        if config.weights in ("none", IMAGENET_WEIGHTS):
+            return config
+    if not isinstance(config, TrainConfig | NetworkConfig):
+        return config
+    weights = Path(config.weights)
+    for old, new in moves:
+        if weights.is_relative_to(old):
+            weights = new / weights.relative_to(old)
+            break
+    return msgspec.structs.replace(config, weights=str(weights))
+
+
+def _val_of(job: AnyJob) -> str | None:
+    return job.config.val if isinstance(job.config, TrainConfig) else None
+
+
+def _val(val: Path, job: AnyJob, folder: Path) -> Path:
     """The folder of --val now: inside the dataset it moved with it; outside it stayed, or was moved alike."""
     before = Path(job.dataset)
     if val.is_relative_to(before):
@@ -201,17 +230,17 @@ def _val(val: Path, job: TrainJob, folder: Path) -> Path:
     return val
 
 
-def _moved_files(run: RunDir, job: TrainJob) -> dict[str, str]:
+def _moved_files(run: RunDir, job: AnyJob) -> dict[str, str]:
     """Files of the dataset that were renamed since, as far as labels.db knows."""
     return _in_labels(run, lambda store: store.moves_since(job.created_at), {})
 
 
-def _sample_here(sample: Sample, written: TrainJob, job: TrainJob, moved: dict[str, str]) -> Sample:
+def _sample_here(sample: Sample, written: AnyJob, job: AnyJob, moved: dict[str, str]) -> Sample:
     path = sample.path
     if not os.path.isabs(path):  # noqa: PTH117  (a million of them)
         here = moved.get(path, path)
-    elif written.config.val is not None and job.config.val is not None:
-        here = str(Path(job.config.val) / os.path.relpath(path, written.config.val))
+    elif (before := _val_of(written)) is not None and (now := _val_of(job)) is not None:
+        here = str(Path(now) / os.path.relpath(path, before))
     else:
         here = path
     return sample if here == path else msgspec.structs.replace(sample, path=here)

@@ -1,6 +1,6 @@
 """A summary of each run of a dataset, cheap to refresh every second.
 
-A run that has ended is not read again until one of its files has changed, which takes four `stat`s to find out. Of a
+A run that has ended is not read again until one of its files has changed, which takes six `stat`s to find out. Of a
 run at work only the new lines of its log are read. Steps, which are nearly all of a log, are not decoded.
 """
 
@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Literal
 
 from mia_tui.catalog.metrics import MetricName, shown_metric
+from mia_tui.config.train import TrainConfig
 from mia_tui.errors import RunError
-from mia_tui.paths import StateFolder, is_folder, state_places
+from mia_tui.paths import StateFolder, is_folder
+from mia_tui.runs.list.index import run_places
 from mia_tui.runs.list.words import STATUS_WORDS, shown_status
 from mia_tui.runs.record.events import KnownEvent, StepEnded, UnknownEvent
-from mia_tui.runs.record.job import TrainJob
+from mia_tui.runs.record.job import AnyJob, RunNotes
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.log import EventReader, decode_event
 from mia_tui.runs.record.state import RunState
@@ -59,12 +61,15 @@ class RunSummary:
         elapsed_s: Seconds of work.
         host: Where its worker is, if that is not here.
         note: What else the user should know, a sentence or empty.
+        progress: Images (done, total) of a job other than a training; None before that is known.
+        result: What such a job has made, a sentence; empty before its end.
+        notes: What a person said of it.
     """
 
     run: RunDir
     status: RowStatus
     created_at: float
-    job: TrainJob | None = None
+    job: AnyJob | None = None
     phase: str = ""
     has_begun: bool = False
     epochs: int = 0
@@ -75,10 +80,19 @@ class RunSummary:
     elapsed_s: float = 0.0
     host: str = ""
     note: str = ""
+    progress: tuple[int, int] | None = None
+    result: str = ""
+    notes: RunNotes = field(default_factory=RunNotes)
 
     @property
-    def backbone(self) -> str:
-        return self.job.config.backbone if self.job is not None else ""
+    def kind(self) -> str:
+        """Of its job; empty where that cannot be read."""
+        return self.job.kind if self.job is not None else ""
+
+    @property
+    def network(self) -> str:
+        """What its network is called; empty where the job cannot be read."""
+        return self.job.config.network if self.job is not None else ""
 
     @property
     def lives(self) -> bool:
@@ -100,7 +114,8 @@ class RunSummaries:
     @classmethod
     def of_dataset(cls, dataset: Path, state: Path | None) -> "RunSummaries":
         """The runs of a dataset; `state` is the folder given with --state."""
-        return cls(state_places(dataset) if state is None else (state,))
+        places = run_places(dataset) if state is None else (StateFolder(state),)
+        return cls(place.root for place in places)
 
     def refresh(
         self, on_partial: Callable[[tuple[RunSummary, ...]], None] | None = None, *, live_only: bool = False
@@ -137,10 +152,11 @@ class SummaryReader:
     """Summarises one run again and again, reading only what is new; `row` is the newest summary."""
 
     run: RunDir
-    _job: TrainJob | None = None
+    _job: AnyJob | None = None
     _reader: "_BriefReader | None" = None
     _state: RunState = field(default_factory=RunState)
     _tracker: StatusTracker = field(default_factory=StatusTracker)
+    _notes: RunNotes = field(default_factory=RunNotes)
     _taken_up_at: float = 0.0  # when the first event came after an end
     _signature: _Signature = ()
     row: RunSummary | None = None
@@ -148,9 +164,7 @@ class SummaryReader:
     def __post_init__(self) -> None:
         run = self.run
         # Whatever happens to a run changes one of these files.
-        self._watched_files = tuple(
-            map(str, (run.path / "job.json", run.events, run.worker_json, run.worker_log))
-        )
+        self._watched_files = tuple(map(str, (*run.records(), run.events, run.worker_json, run.worker_log)))
 
     def refresh(self) -> RunSummary | None:
         """The run as it is now; None if the folder holds no run, or was deleted."""
@@ -170,10 +184,8 @@ class SummaryReader:
     def _read(self) -> RunSummary:
         if self._job is None or self._reader is None:
             self._job = self.run.job()
-            self._state, self._reader = (
-                RunState(metric=self._job.config.metric),
-                _BriefReader(self.run.events),
-            )
+            self._state, self._reader = RunState.of(self._job), _BriefReader(self.run.events)
+            self._notes = self.run.notes()
         status = self._tracker.status(
             self.run
         )  # before the events, so that what a worker wrote last is read as well
@@ -186,9 +198,9 @@ class SummaryReader:
             self._state.apply(event)
         return self._as_row(self._job, shown_status(status, self._state))
 
-    def _as_row(self, job: TrainJob, status: ShownStatus) -> RunSummary:
+    def _as_row(self, job: AnyJob, status: ShownStatus) -> RunSummary:
         state = self._state
-        config = job.config
+        training = job.config if isinstance(job.config, TrainConfig) else None
         record = read_record(self.run) if status in LIVE else None
         at_work = status in ("running", "waiting") and state.outcome is None
         return RunSummary(
@@ -199,13 +211,16 @@ class SummaryReader:
             phase=(state.phase_message or state.phase or "") if at_work else "",
             has_begun=state.started is not None,
             epochs=state.epochs[-1].epoch if state.epochs else 0,
-            total_epochs=config.epochs,
-            metric=shown_metric(config.metric),
+            total_epochs=training.epochs if training is not None else 0,
+            metric=shown_metric(training.metric) if training is not None else "macro_f1",
             best=state.best_value,
             best_epoch=state.best.epoch if state.best else None,
             elapsed_s=self._elapsed_s(),
             host=record.host if record is not None and not is_on_this_host(record) else "",
             note=self._note(status),
+            progress=state.progress if training is None else None,
+            result=state.result.sentence if state.result is not None else "",
+            notes=self._notes,
         )
 
     def _elapsed_s(self) -> float:

@@ -16,7 +16,8 @@ MOST_NAMED = 20
 """How many of the images that were left out of an epoch its event names: it stays a line of a few hundred bytes."""
 
 Outcome = Literal["finished", "stopped", "failed"]
-PhaseName = Literal["waiting", "importing", "loading", "training"]
+PhaseName = Literal["waiting", "importing", "loading", "training", "working"]
+"""`working` is what jobs of other kinds than a training do."""
 
 
 class EpochPlace(msgspec.Struct, frozen=True):
@@ -118,6 +119,26 @@ class CheckpointSaved(Event, frozen=True, kw_only=True, tag="checkpoint_saved"):
     is_best: bool
 
 
+class ResultSaved(Event, frozen=True, kw_only=True, tag="result"):
+    """What a job other than a training has made; written before its end.
+
+    Attributes:
+        sentence: What it is, for people.
+        file: Where it is: relative to the run, or absolute.
+        counts: Images of each predicted class, the most frequent first; empty where that says nothing.
+        problem_count: Images that could not be read.
+        problems: The first `MOST_NAMED` of them, each with the reason; names as `text.encode_name` gives them.
+        figures: Metrics, by name.
+    """
+
+    sentence: Text
+    file: Text
+    counts: dict[str, Count] = {}
+    problem_count: Count = 0
+    problems: dict[str, str] = {}
+    figures: dict[str, float] = {}
+
+
 class Warned(Event, frozen=True, kw_only=True, tag="warning"):
     """Something the user should know; the run continues."""
 
@@ -154,6 +175,7 @@ KnownEvent = (
     | ConfusionSaved
     | ProgressMade
     | CheckpointSaved
+    | ResultSaved
     | Warned
     | RunEnded
 )

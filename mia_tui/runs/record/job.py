@@ -1,13 +1,17 @@
-"""What a worker is asked to do: job.json and samples.jsonl, written once by `RunDir.create`."""
+"""What a worker is asked to do: job.json and samples.jsonl, written once by `RunDir.create`, and what may change."""
 
-from typing import Annotated
+from typing import Annotated, Generic, TypeVar, cast
 
 import msgspec
 from msgspec import Meta
 
+from mia_tui.config.evaluate import EvaluateConfig
+from mia_tui.config.jobs import JOB_CONFIGS, JobConfig
+from mia_tui.config.predict import PredictConfig
 from mia_tui.config.train import MOST_THREADS, TrainConfig
 from mia_tui.dataset.model import Part
-from mia_tui.records import Count, Frame, Text, Time
+from mia_tui.records import BadRecord, Count, Frame, Text, Time
+from mia_tui.text import printable
 
 
 class JobClass(msgspec.Struct, frozen=True):
@@ -34,16 +38,22 @@ def check_classes(classes: list[JobClass]) -> None:
 Folder = Annotated[str, Meta(max_length=65_536, pattern=r"^/[^\x00]*\Z")]
 """An absolute path: a worker runs in another folder, where a relative one would lead elsewhere."""
 
+Threads = Annotated[int, Meta(ge=1, le=MOST_THREADS)]
 
-class TrainJob(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="train"):
-    """A training run.
+
+Config = TypeVar("Config", bound=JobConfig, covariant=True)
+
+
+class Job(msgspec.Struct, Generic[Config], frozen=True, kw_only=True):
+    """What a worker is asked to do. Its kind is that of its settings.
 
     Attributes:
-        dataset: Absolute path of the folder that sample paths are relative to.
+        config: The settings.
+        dataset: Absolute path of the folder that paths of images are relative to.
         state: Absolute path of the state folder that holds the run.
         classes: In the order of the logits.
-        threads: CPU threads of the worker (another number gives other weights); None until the first attempt
-            begins and takes the cores that are free.
+        threads: CPU threads of the worker (in a training, another number gives other weights); None until the first
+            attempt begins and takes the cores that are free.
         command: The command line that does the same again.
         created_at: Unix seconds.
         after: Absolute path of the run whose end it waits for; None starts at once.
@@ -51,11 +61,11 @@ class TrainJob(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=
             is elsewhere.
     """
 
-    config: TrainConfig
+    config: Config
     dataset: Folder
     state: Folder
     classes: Classes
-    threads: Annotated[int, Meta(ge=1, le=MOST_THREADS)] | None
+    threads: Threads | None
     command: Text
     created_at: Time
     version: Text
@@ -64,6 +74,50 @@ class TrainJob(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=
 
     def __post_init__(self) -> None:
         check_classes(self.classes)
+
+    @property
+    def kind(self) -> str:
+        return self.config.kind
+
+
+AnyJob = Job[JobConfig]
+TrainJob = Job[TrainConfig]
+PredictJob = Job[PredictConfig]
+EvaluateJob = Job[EvaluateConfig]
+
+
+def job_type(kind: str) -> type[AnyJob]:
+    """The type of jobs of a kind.
+
+    Raises:
+        BadRecord: If this version knows no such kind.
+    """
+    config = JOB_CONFIGS.get(kind)
+    if config is None:
+        raise BadRecord(f"it is of the kind {printable(kind)}")
+    return cast("type[AnyJob]", Job[config])  # type: ignore[valid-type]  # not known before
+
+
+class StartSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """start.json: how the run's next worker starts, where that was changed since the job was written."""
+
+    after: Folder | None
+    threads: Threads | None
+    moved_to: Folder | None
+
+
+class RunNotes(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """notes.json: what a person says of a run.
+
+    Attributes:
+        title: Shown in place of the folder's name; empty for none.
+        tags: Words to find it by.
+        note: Any text.
+    """
+
+    title: Text = ""
+    tags: tuple[Text, ...] = ()
+    note: Text = ""
 
 
 class Sample(msgspec.Struct, frozen=True, rename={"class_index": "class"}, omit_defaults=True):

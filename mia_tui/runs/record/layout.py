@@ -1,20 +1,22 @@
 """The folder of a run: what is where, and how it is created and read.
 
     20261123-1432-resnet50v2/
-        job.json            what to do; written last, so a folder without it is not a run (yet); only the run
-                            it waits for, its threads and the folder of its dataset may change later
-        samples.jsonl       the labelled images, as they were at the start
+        job.json            what to do; written last, so a folder without it is not a run (yet); never changes
+        start.json          the run it waits for, its threads and the folder of its dataset, if changed since
+        notes.json          the title, tags and note that a person gave it
+        samples.jsonl       the labelled images of a training or evaluation, as they were at the start
+        images.jsonl        the images of a prediction, if not all of the dataset
         worker.json         the process that works on it, with a heartbeat
         worker.lock         locked while the worker is alive
         stop                exists if somebody asked it to stop
         events.jsonl        what happened
         worker.log          output and tracebacks of a detached worker
-        confusion/          last.json, best.json
-        predictions/        suggestions.jsonl
+        confusion/          last.json, best.json; of an evaluation evaluation.json
+        predictions/        rows.jsonl, while a prediction grows; suggestions.jsonl
         checkpoints/        last.pt, best.safetensors, model.json
 
-Every string in job.json and samples.jsonl is in the form of
-`text.encode_name`: JSON cannot hold names that are not UTF-8.
+Every string in these files is in the form of `text.encode_name`: JSON
+cannot hold names that are not UTF-8.
 """
 
 import re
@@ -24,23 +26,49 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, cast
 
 import msgspec
 
+from mia_tui.config.evaluate import EvaluateConfig
+from mia_tui.config.jobs import JobConfig
+from mia_tui.config.predict import PredictConfig
+from mia_tui.config.train import TrainConfig
+from mia_tui.dataset.model import ImageKey
 from mia_tui.errors import ConfigError, RunError
 from mia_tui.files import add_new_folder, open_to_read, read, remove
 from mia_tui.paths import RUNS_FOLDER, StateFolder
-from mia_tui.records import BadRecord, JsonReader, check, decode_json
+from mia_tui.records import BadRecord, Frame, JsonReader, Text, check, decode_json
 from mia_tui.runs.disk import disk_error, make_folder, write_atomically
-from mia_tui.runs.record.job import Sample, TrainJob
+from mia_tui.runs.record.job import (
+    AnyJob,
+    EvaluateJob,
+    Job,
+    PredictJob,
+    RunNotes,
+    Sample,
+    StartSettings,
+    TrainJob,
+    job_type,
+)
 from mia_tui.text import decode_name, encode_name, printable
 
-_JOB, _SAMPLES = "job.json", "samples.jsonl"
-_MOST_BYTES = {_JOB: 1 << 25, _SAMPLES: 1 << 31}  # 100,000 classes; 20 million images
+_JOB, _SAMPLES, _IMAGES = "job.json", "samples.jsonl", "images.jsonl"
+_START, _NOTES = "start.json", "notes.json"
+_MOST_BYTES = {
+    _JOB: 1 << 25,  # 100,000 classes
+    _SAMPLES: 1 << 31,  # 20 million images
+    _IMAGES: 1 << 31,
+    _START: 1 << 20,
+    _NOTES: 1 << 20,
+}
 _LONGEST_LINE_BYTES = 1 << 20
 _SAMPLE = JsonReader(Sample)
+_IMAGE: JsonReader[tuple[Text, Frame]] = JsonReader(tuple[Text, Frame])
 _LONGEST_NAME = 60
+
+OfKind = TypeVar("OfKind", bound=JobConfig)
+Record = TypeVar("Record", bound=msgspec.Struct)
 
 
 @dataclass(frozen=True)
@@ -50,14 +78,23 @@ class RunDir:
     path: Path
 
     @classmethod
-    def create(cls, state: StateFolder, job: TrainJob, samples: Sequence[Sample], *, name: str) -> "RunDir":
+    def create(
+        cls,
+        state: StateFolder,
+        job: AnyJob,
+        samples: Sequence[Sample] | None = None,
+        *,
+        name: str,
+        images: Sequence[ImageKey] | None = None,
+    ) -> "RunDir":
         """Make the folder of a new run and write its job.
 
         Args:
             state: Where the dataset's runs are; made if it does not exist.
             job: What to do; its `created_at` gives the folder its date.
-            samples: The images; a snapshot, labelling may continue.
+            samples: The labelled images, if it has any; a snapshot, labelling may continue.
             name: Last part of the folder's name, mostly the backbone.
+            images: The images of a prediction, if not all of the dataset.
 
         Raises:
             ConfigError: If nothing can be written there; names --state.
@@ -66,7 +103,10 @@ class RunDir:
             make_folder(state.runs, root=state.root, parents=True)
             run = cls(_new_folder(state.runs, job.created_at, name))
             try:
-                write_atomically(run.path / _SAMPLES, b"".join(_encode_samples(samples)), root=run.root)
+                if samples is not None:
+                    write_atomically(run.path / _SAMPLES, b"".join(_encode_samples(samples)), root=run.root)
+                if images is not None:
+                    write_atomically(run.path / _IMAGES, b"".join(_encode_images(images)), root=run.root)
                 write_atomically(run.path / _JOB, _encode_job(job), root=run.root)
             except RunError:
                 run.drop()
@@ -147,15 +187,27 @@ class RunDir:
         """What the network of this run suggests for the dataset's images, see `runs.prediction.suggestions`."""
         return self.predictions / "suggestions.jsonl"
 
-    def confusion(self, which: Literal["last", "best"]) -> Path:
-        """File of the confusion matrix of the last or the best epoch."""
+    @property
+    def rows(self) -> Path:
+        """The rows of a prediction while it grows, see `runs.prediction.predictions`."""
+        return self.predictions / "rows.jsonl"
+
+    def confusion(self, which: Literal["last", "best", "evaluation"]) -> Path:
+        """File of the confusion matrix of the last or the best epoch, or of an evaluation."""
         return self.path / "confusion" / f"{which}.json"
+
+    def records(self) -> tuple[Path, Path, Path]:
+        """Files that say what the run is: its job, how it starts, its notes."""
+        return self.path / _JOB, self.path / _START, self.path / _NOTES
 
     def own_files(self) -> list[Path]:
         """Everything that this program writes into the folder; job.json first, without which it is not a run."""
         return [
             self.path / _JOB,
             self.path / _SAMPLES,
+            self.path / _IMAGES,
+            self.path / _START,
+            self.path / _NOTES,
             self.events,
             self.worker_log,
             self.worker_json,
@@ -179,34 +231,47 @@ class RunDir:
         """Make the run's next worker wait for another run to end; None makes it begin at once.
 
         Raises:
-            RunError: If the run cannot be read, or its job not be written.
+            RunError: If the run cannot be read, or this not be written.
         """
-        self._change_job(after=None if other is None else str(other.path.resolve()))
+        self._change_start(after=None if other is None else str(other.path.resolve()))
 
-    def put_threads(self, threads: int) -> TrainJob:
+    def put_threads(self, threads: int) -> AnyJob:
         """Set the number of threads of the run's workers from now on; returns the changed job.
 
         Raises:
-            RunError: If the run cannot be read, or its job not be written.
+            RunError: If the run cannot be read, or this not be written.
         """
-        return self._change_job(threads=threads)
+        return self._change_start(threads=threads)
 
     def put_dataset(self, folder: Path) -> None:
         """Set the folder in which the run's workers look for its images from now on.
 
         Raises:
-            RunError: If the run cannot be read, or its job not be written.
+            RunError: If the run cannot be read, or this not be written.
         """
-        self._change_job(moved_to=str(folder))
+        self._change_start(moved_to=str(folder))
 
-    def _change_job(self, **fields: Any) -> TrainJob:
+    def _change_start(self, **fields: Any) -> AnyJob:
         job = self.job()
         changed = msgspec.structs.replace(job, **fields)
         if changed != job:
-            write_atomically(self.path / _JOB, _encode_job(changed), root=self.root)
+            start = StartSettings(after=changed.after, threads=changed.threads, moved_to=changed.moved_to)
+            write_atomically(self.path / _START, _encode(start), root=self.root)
         return changed
 
-    def comes_after(self, job: TrainJob) -> "RunDir | None":
+    def notes(self) -> RunNotes:
+        """What a person said of the run; of a damaged file, nothing."""
+        return self._read_optional(_NOTES, RunNotes) or RunNotes()
+
+    def put_notes(self, notes: RunNotes) -> None:
+        """Replace what is said of the run.
+
+        Raises:
+            RunError: If it cannot be written.
+        """
+        write_atomically(self.path / _NOTES, _encode(notes), root=self.root)
+
+    def comes_after(self, job: AnyJob) -> "RunDir | None":
         """The run that this one waits for; one of the same dataset is found beside it, even if both were moved."""
         if job.after is None:
             return None
@@ -214,8 +279,8 @@ class RunDir:
         is_beside = after.parent == StateFolder(Path(job.state)).runs
         return RunDir(self.path.resolve().parent / after.name if is_beside else after)
 
-    def job(self) -> TrainJob:
-        """The job of the run.
+    def job(self) -> AnyJob:
+        """The job of the run, as its next worker starts it.
 
         Raises:
             RunError: If the folder holds no run, or one that this version cannot read.
@@ -223,12 +288,56 @@ class RunDir:
         raw = self.job_bytes()
         try:
             values = _map_strings(decode_json(raw, dict[str, Any]), decode_name)
-            job: TrainJob = check(values, TrainJob)
-            return job
+            kind = values.pop("kind", TrainConfig.kind)
+            job: AnyJob = check(values, job_type(str(kind)))
         except BadRecord as error:
             raise RunError(
                 f"This version of mia-tui cannot read {_JOB} of the run {printable(self.name)}: {error}.",
                 "It was written by another version or is damaged; start a new run.",
+            ) from error
+        start = self._read_optional(_START, StartSettings)
+        return job if start is None else msgspec.structs.replace(job, **msgspec.structs.asdict(start))
+
+    def train_job(self) -> TrainJob:
+        """The job of a training.
+
+        Raises:
+            RunError: As for `job`, or if the run is no training.
+        """
+        return self._job_of(TrainConfig)
+
+    def predict_job(self) -> PredictJob:
+        """As `train_job`, of a prediction."""
+        return self._job_of(PredictConfig)
+
+    def evaluate_job(self) -> EvaluateJob:
+        """As `train_job`, of an evaluation."""
+        return self._job_of(EvaluateConfig)
+
+    def _job_of(self, kind: type[OfKind]) -> Job[OfKind]:
+        job = self.job()
+        if not isinstance(job.config, kind):
+            raise RunError(
+                f"The run {printable(self.name)} is not a {kind.noun}, but of another kind: {job.config.noun}.",
+                "`mia-tui runs list DATASET` says what each run is.",
+            )
+        return cast("Job[OfKind]", job)
+
+    def images(self) -> list[ImageKey] | None:
+        """The images that a prediction is of; None if they are all those of its dataset.
+
+        Raises:
+            RunError: If the file is missing or damaged.
+        """
+        if self.predict_job().config.images == "all":
+            return None
+        try:
+            return [
+                ImageKey(decode_name(path), frame) for path, frame in _IMAGE.decode_lines(self._read(_IMAGES))
+            ]
+        except BadRecord as error:
+            raise RunError(
+                f"{_IMAGES} of the run {printable(self.name)} is damaged: {error}.", "Predict again."
             ) from error
 
     def job_bytes(self) -> bytes:
@@ -271,6 +380,15 @@ class RunDir:
                 f"{_SAMPLES} of the run {printable(self.name)} cannot be read: {error}."
             ) from error
 
+    def _read_optional(self, name: str, kind: type[Record]) -> Record | None:
+        """A record that only some runs have; None also if it is damaged."""
+        try:
+            raw = read(self.path / name, root=self.root, most_bytes=_MOST_BYTES[name])
+            record: Record = check(_map_strings(decode_json(raw, dict[str, Any]), decode_name), kind)
+            return record
+        except (OSError, BadRecord):
+            return None
+
     def _read(self, name: str) -> bytes:
         try:
             return read(self.path / name, root=self.root, most_bytes=_MOST_BYTES[name])
@@ -304,9 +422,19 @@ def _new_folder(runs: Path, created_at: float, name: str) -> Path:
             return folder
 
 
-def _encode_job(job: TrainJob) -> bytes:
-    encoded = msgspec.json.encode(_map_strings(msgspec.to_builtins(job), encode_name))
+def _encode_job(job: AnyJob) -> bytes:
+    return _encode({"kind": job.kind, **msgspec.to_builtins(job)})
+
+
+def _encode(record: Any) -> bytes:
+    encoded = msgspec.json.encode(_map_strings(msgspec.to_builtins(record), encode_name))
     return msgspec.json.format(encoded, indent=2) + b"\n"
+
+
+def _encode_images(images: Sequence[ImageKey]) -> Iterator[bytes]:
+    encoder = msgspec.json.Encoder()
+    for key in images:
+        yield encoder.encode((encode_name(key.path), key.frame)) + b"\n"
 
 
 def _encode_samples(samples: Sequence[Sample]) -> Iterator[bytes]:

@@ -4,16 +4,24 @@
 On disk `evaluated_on` is called judged_on.
 """
 
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
+import safetensors
 from msgspec import Meta
 
 from mia_tui.config.train import Frames, Geometry, Resize
-from mia_tui.records import Count, Text
+from mia_tui.errors import CheckpointError
+from mia_tui.files import open_to_read
+from mia_tui.records import BadRecord, Count, Text, decode_json
 from mia_tui.runs.record.job import Classes, check_classes
+from mia_tui.text import printable
 
 CARD_KEY = "mia_tui"
+
+_HEADER_AT = 8  # in a file of safetensors, behind its length: JSON
+_LONGEST_HEADER = 1 << 24  # one of 10,000 tensors has 2 MB, the names of 100,000 classes some more
 
 Side = Annotated[int, Meta(ge=8, le=4096)]
 Rate = Annotated[float, Meta(ge=0.0, lt=1.0)]
@@ -63,3 +71,58 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True, rename={"evaluated_on
         channels = 3 if self.color else 1
         if not len(self.mean) == len(self.std) == channels:
             raise ValueError(f"mean and std must be {channels} values each")
+
+
+def is_safetensors(path: Path) -> bool:
+    """Whether a file is in the safetensors format, by its content, since suffixes vary.
+
+    Raises:
+        BadRecord: If its header is longer than that of any network. The library would accept 100 MB, which takes half
+            a minute and 2 GB of memory.
+        OSError: If it cannot be read; a named pipe or a device is not waited for.
+    """
+    with open_to_read(path, follow=True) as file:
+        start = file.read(_HEADER_AT + 1)
+    if start[_HEADER_AT:] != b"{":
+        return False
+    if int.from_bytes(start[:_HEADER_AT], "little") > _LONGEST_HEADER:
+        raise BadRecord(f"its header is longer than {_LONGEST_HEADER:,} bytes")
+    return True
+
+
+def read_card(path: Path) -> ModelCard:
+    """The model card inside a weights file.
+
+    Raises:
+        CheckpointError: If there is no such file, it is damaged, or has no card.
+    """
+    try:
+        is_safetensors(path)
+        with safetensors.safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+        return decode_json(metadata[CARD_KEY], ModelCard)
+    except FileNotFoundError as error:
+        raise CheckpointError(
+            f"{printable(path)} does not exist.", "A run has weights as soon as its first epoch is saved."
+        ) from error
+    except KeyError as error:
+        raise CheckpointError(
+            f"{printable(path)} was not saved by mia-tui.", "To start from such weights, use train --weights."
+        ) from error
+    except BadRecord as error:
+        raise CheckpointError(
+            f"The model card in {printable(path)} is damaged: {printable(error)}.",
+            "Use another run, or a copy of the file.",
+        ) from error
+    except (OSError, safetensors.SafetensorError) as error:
+        raise CheckpointError(
+            f"{printable(path)} is damaged.", "Use another run, or a copy of the file."
+        ) from error
+
+
+def card_of(path: Path) -> ModelCard | None:
+    """The card of a weights file that mia-tui saved; None for any other file."""
+    try:
+        return read_card(path)
+    except CheckpointError:
+        return None

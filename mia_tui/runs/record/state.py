@@ -13,6 +13,7 @@ from typing import cast
 import msgspec
 
 from mia_tui.catalog.metrics import MetricName, higher_is_better, shown_metric
+from mia_tui.config.train import TrainConfig
 from mia_tui.runs.record.events import (
     CheckpointSaved,
     ConfusionSaved,
@@ -25,12 +26,14 @@ from mia_tui.runs.record.events import (
     Phase,
     PhaseName,
     ProgressMade,
+    ResultSaved,
     RunEnded,
     RunStarted,
     StepEnded,
     UnknownEvent,
     Warned,
 )
+from mia_tui.runs.record.job import AnyJob
 from mia_tui.runs.record.layout import RunDir, unreadable
 from mia_tui.runs.record.log import EventReader
 
@@ -107,6 +110,7 @@ class RunState:
         last_step: The newest step.
         checkpoint: The newest one that can be resumed from.
         confusions: The newest event of each file of a confusion matrix.
+        result: What a job other than a training has made.
         warnings: Each warning once, the first `MOST_WARNINGS` of them.
         warning_count: How many different warnings there were.
         outcome: How the newest attempt ended; None while it has not.
@@ -127,6 +131,7 @@ class RunState:
     last_step: StepEnded | None = None
     checkpoint: CheckpointSaved | None = None
     confusions: dict[str, ConfusionSaved] = field(default_factory=dict)
+    result: ResultSaved | None = None
     warnings: list[Warned] = field(default_factory=list)
     warning_count: int = 0
     outcome: Outcome | None = None
@@ -136,6 +141,11 @@ class RunState:
     bad_lines: int = 0
     _warned: set[tuple[str, str | None]] = field(default_factory=set)
     _best_of: tuple[object, EpochEnded | None] | None = None
+
+    @classmethod
+    def of(cls, job: AnyJob) -> "RunState":
+        """The state of a run before its first event."""
+        return cls(metric=job.config.metric) if isinstance(job.config, TrainConfig) else cls()
 
     def apply_all(self, events: Iterable[KnownEvent | UnknownEvent]) -> None:
         """Take in the next events; steps, of which there are most, all at once."""
@@ -169,6 +179,8 @@ class RunState:
                 self.checkpoint = self.checkpoint if event.is_best else event
             case ConfusionSaved():
                 self.confusions[event.file] = event
+            case ResultSaved():
+                self.result = event
             case Warned():
                 self._warn(event)
             case RunEnded():
@@ -235,7 +247,7 @@ class RunState:
     def _start(self, event: RunStarted) -> None:
         self.started = event
         self.first_started_at = event.t if self.first_started_at is None else self.first_started_at
-        self.phase, self.phase_message, self.progress = None, "", None
+        self.phase, self.phase_message, self.progress, self.result = None, "", None, None
         self._cut(event.resumed_at or EpochPlace(epoch=0, step=0), event.steps_per_epoch)
 
     def _cut(self, place: EpochPlace, steps_per_epoch: int) -> None:
@@ -289,7 +301,7 @@ def read_state(run: RunDir) -> RunState:
     Raises:
         RunError: If the folder is not a run, or its log cannot be read.
     """
-    state = RunState(metric=run.job().config.metric)
+    state = RunState.of(run.job())
     reader = EventReader(run.events)
     try:
         for events in reader.iter_batches():

@@ -18,7 +18,7 @@ from mia_tui.runs.list.moved_dataset import current_job
 from mia_tui.runs.list.words import shown_status
 from mia_tui.runs.machine.gpus import Gpu, gpus_of_process, list_gpus, nvidia_device_present
 from mia_tui.runs.machine.system import host_name, is_full
-from mia_tui.runs.record.job import TrainJob
+from mia_tui.runs.record.job import AnyJob
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.log import EventReader
 from mia_tui.runs.record.state import RunState
@@ -52,7 +52,7 @@ class RunSnapshot:
         trouble: Why something cannot be read, a sentence; empty if all can.
     """
 
-    job: TrainJob | None
+    job: AnyJob | None
     state: RunState
     status: ShownStatus
     is_gone: bool = False
@@ -84,7 +84,7 @@ class RunFollower:
         self._on_change, self._clock = on_change, clock
         self._closed, self._wake = threading.Event(), threading.Event()
         self._log, self._pulse = _FollowedLog(run), StatusTracker()
-        self._job: TrainJob | None = None
+        self._job: AnyJob | None = None
         self._status: ShownStatus = "created"
         self._is_gone = self._is_stopping = self._is_disk_full = False
         self._heard_at = clock()
@@ -187,7 +187,7 @@ class RunFollower:
     def _read_job(self) -> None:
         try:
             self._job = current_job(self.run)
-            self._log.state.metric = self._job.config.metric
+            self._log.state.metric = RunState.of(self._job).metric
         except RunError as error:
             self._trouble = str(error)
 

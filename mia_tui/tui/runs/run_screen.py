@@ -179,7 +179,7 @@ class RunScreen(KeyedScreen[OpenImages | None]):
         """Name, network and state; if too wide, without the network (the name holds it), then with the name cut."""
         ink, state = self.context.ink, status_words(snapshot)
         room = self.size.width - ink.width(state) - 2
-        network = "" if snapshot.job is None else f"  {snapshot.job.config.backbone}"
+        network = "" if snapshot.job is None else f"  {snapshot.job.config.network}"
         if ink.width(self.run.name + network) > room:
             network = ""
         self._head.show(

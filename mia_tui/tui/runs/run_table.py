@@ -71,7 +71,7 @@ class RunTable(LineList[RunLine]):
         epochs = f"{row.epochs}/{row.total_epochs}" if row.job is not None else ""
         best = "" if row.best is None else f"{row.best:.4f}"
         metric = row.metric if row.job is not None else ""
-        network = row.backbone or row.run.name
+        network = row.network or row.run.name
         elapsed = duration(row.elapsed_s) if row.elapsed_s else ""
         return (
             f" {ink.pad(network, at.network)} {epochs:>{_EPOCHS}} {best:>{_BEST}} {ink.pad(metric, at.metric)} "

@@ -21,7 +21,7 @@ FILTERS: dict[str, frozenset[str] | None] = {
 SORTS: dict[str, Callable[[RunSummary], float | str | None]] = {
     "started": lambda row: row.created_at or None,
     "state": lambda row: _STATES.index(row.status),
-    "network": lambda row: row.backbone or None,
+    "network": lambda row: row.network or None,
     "epochs": lambda row: row.epochs,
     "best": lambda row: row.best,
     "time": lambda row: row.elapsed_s,

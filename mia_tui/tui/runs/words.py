@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable
 
+import msgspec
+
 from mia_tui.catalog.metrics import shown_metric
-from mia_tui.config.fields import fields, show_value
+from mia_tui.config.fields import show_value
 from mia_tui.config.train import TrainConfig
 from mia_tui.runs.list.words import STATUS_WORDS, left_out_sentences
-from mia_tui.runs.record.job import TrainJob
+from mia_tui.runs.record.job import AnyJob
 from mia_tui.runs.record.state import RunState
 from mia_tui.runs.record.time_left import RunProgress, run_progress
 from mia_tui.runs.worker.liveness import LIVE
@@ -118,7 +120,8 @@ def _best(state: RunState) -> str:
 
 def bars(snapshot: RunSnapshot, columns: int, ink: Ink) -> tuple[list[Piece], list[Piece]]:
     """The progress bars of the current epoch and of the whole run; empty if there is nothing to show."""
-    progress = None if snapshot.job is None else run_progress(snapshot.state, snapshot.job.config.batch_size)
+    config = None if snapshot.job is None else snapshot.job.config
+    progress = run_progress(snapshot.state, config.batch_size) if isinstance(config, TrainConfig) else None
     counting = snapshot.state.progress
     working = snapshot.status in LIVE and not snapshot.is_gone
     training = working and snapshot.state.phase == "training"
@@ -202,16 +205,17 @@ def size_words(count: int) -> str:
 # Pages of words
 
 
-def settings_text(job: TrainJob | None) -> str:
+def settings_text(job: AnyJob | None) -> str:
     """All settings, with a mark at those that are not the default, and the command line."""
     if job is None:
         return "The settings of this run cannot be read."
-    usual, lines = TrainConfig(), []
-    room = max(len(field.name) for field in fields())
-    for field in fields():
+    lines = []
+    settings = msgspec.structs.fields(job.config)  # type: ignore[arg-type]  # any kind's settings are a Struct
+    room = max(len(field.name) for field in settings)
+    for field in settings:
         value = getattr(job.config, field.name)
         shown = "none" if value is None else printable(show_value(value))
-        mark = "*" if value != getattr(usual, field.name) else " "
+        mark = "*" if value != field.default else " "
         lines.append(f"{mark} {field.name:<{room}} {shown}")
     classes = ", ".join(printable(item.name) for item in job.classes[:20])
     more = f" and {len(job.classes) - 20:,} more" if len(job.classes) > 20 else ""

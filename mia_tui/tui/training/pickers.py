@@ -117,7 +117,7 @@ def weights_of_runs(opened: OpenDataset, backbone: str) -> list[Path]:
     found = []
     try:
         for run in runs_of(opened.dataset, opened.state):
-            if run.best_weights.exists() and run.job().config.backbone == backbone:
+            if run.best_weights.exists() and run.train_job().config.backbone == backbone:
                 found.append(run.best_weights)
     except MiaError:  # a list to choose from: a run that cannot be read is left out
         return found[::-1]

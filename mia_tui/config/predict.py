@@ -1,0 +1,55 @@
+"""Settings of a prediction: which network, on what, and where to."""
+
+from typing import Annotated, ClassVar, Literal
+
+import msgspec
+from msgspec import Meta
+
+from mia_tui.config.train import Frames, Precision
+from mia_tui.records import Text
+
+AbsolutePath = Annotated[str, Meta(max_length=65_536, pattern=r"^/[^\x00]*\Z")]
+
+
+class NetworkConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a trained network is used.
+
+    Attributes:
+        weights: Its weights file, best.safetensors of a run or a copy.
+        digest: BLAKE2b of that file, 16 bytes as hexadecimal digits: the same path may hold other weights later.
+        network: What people call it: the name of its run.
+        device: auto, cpu, cuda, cuda:N or mps.
+        batch_size: Images per batch.
+        tta: Whether probabilities are averaged over flipped and turned copies of each image.
+        max_megapixels: Larger images are left out; None is the limit of the training.
+        frames: Frames of animated files; None is as in training.
+    """
+
+    weights: AbsolutePath
+    digest: Text
+    network: Text
+    device: Text = "auto"
+    precision: Precision = "auto"
+    batch_size: Annotated[int, Meta(ge=1, le=1_000_000)] = 64
+    tta: bool = False
+    max_megapixels: Annotated[float, Meta(gt=0.0, le=1e6)] | None = None
+    frames: Frames | None = None
+
+
+class PredictConfig(NetworkConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Predicts images, which are those of the dataset, or those listed in the run's images.jsonl.
+
+    Attributes:
+        images: Which of the dataset's images: all of them, or those that the run lists.
+        scope: The same in words, such as "unlabelled images".
+        out: The file for the predictions; None keeps them in the run, as suggestions for the app.
+        shard: (i, n) for the i-th of n parts, from 1; None for all.
+    """
+
+    kind: ClassVar[str] = "predict"
+    noun: ClassVar[str] = "prediction"
+
+    images: Literal["all", "listed"] = "all"
+    scope: Text = "all images"
+    out: AbsolutePath | None = None
+    shard: tuple[Annotated[int, Meta(ge=1)], Annotated[int, Meta(ge=1)]] | None = None
