@@ -35,15 +35,13 @@ Folder = Annotated[str, Meta(max_length=65_536, pattern=r"^/[^\x00]*\Z")]
 """An absolute path: a worker runs in another folder, where a relative one would lead elsewhere."""
 
 
-class TrainJob(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="train"):
-    """A training run.
+class Job(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
+    """What a job of any kind says.
 
     Attributes:
-        dataset: Absolute path of the folder that sample paths are relative to.
+        dataset: Absolute path of the folder that the paths of images are relative to.
         state: Absolute path of the state folder that holds the run.
-        classes: In the order of the logits.
-        threads: CPU threads of the worker (another number gives other weights); None until the first attempt
-            begins and takes the cores that are free.
+        threads: CPU threads of the worker; None until the first attempt begins and takes the cores that are free.
         command: The command line that does the same again.
         created_at: Unix seconds.
         after: Absolute path of the run whose end it waits for; None starts at once.
@@ -51,16 +49,26 @@ class TrainJob(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=
             is elsewhere.
     """
 
-    config: TrainConfig
     dataset: Folder
     state: Folder
-    classes: Classes
     threads: Annotated[int, Meta(ge=1, le=MOST_THREADS)] | None
     command: Text
     created_at: Time
     version: Text
     after: Folder | None = None
     moved_to: Folder | None = None
+
+
+class TrainJob(Job, frozen=True, kw_only=True, tag="train"):
+    """A training; another number of threads gives other weights.
+
+    Attributes:
+        config: The settings.
+        classes: In the order of the logits.
+    """
+
+    config: TrainConfig
+    classes: Classes
 
     def __post_init__(self) -> None:
         check_classes(self.classes)

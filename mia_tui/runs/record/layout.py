@@ -33,7 +33,7 @@ from mia_tui.files import add_new_folder, open_to_read, read, remove
 from mia_tui.paths import RUNS_FOLDER, StateFolder
 from mia_tui.records import BadRecord, JsonReader, check, decode_json
 from mia_tui.runs.disk import disk_error, make_folder, write_atomically
-from mia_tui.runs.record.job import Sample, TrainJob
+from mia_tui.runs.record.job import Job, Sample, TrainJob
 from mia_tui.text import decode_name, encode_name, printable
 
 _JOB, _SAMPLES = "job.json", "samples.jsonl"
@@ -151,6 +151,10 @@ class RunDir:
         """File of the confusion matrix of the last or the best epoch."""
         return self.path / "confusion" / f"{which}.json"
 
+    def worker_folders(self) -> tuple[Path, ...]:
+        """Folders that only the run's worker writes into."""
+        return self.confusion("best").parent, self.checkpoints
+
     def own_files(self) -> list[Path]:
         """Everything that this program writes into the folder; job.json first, without which it is not a run."""
         return [
@@ -161,9 +165,8 @@ class RunDir:
             self.worker_json,
             self.worker_lock,
             self.stop,
-            self.confusion("best").parent,
             self.predictions,
-            self.checkpoints,
+            *self.worker_folders(),
         ]
 
     def drop(self) -> None:
@@ -206,7 +209,7 @@ class RunDir:
             write_atomically(self.path / _JOB, _encode_job(changed), root=self.root)
         return changed
 
-    def comes_after(self, job: TrainJob) -> "RunDir | None":
+    def comes_after(self, job: Job) -> "RunDir | None":
         """The run that this one waits for; one of the same dataset is found beside it, even if both were moved."""
         if job.after is None:
             return None

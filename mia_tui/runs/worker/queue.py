@@ -17,7 +17,7 @@ from mia_tui.paths import StateFolder, real_path
 from mia_tui.runs.disk import stopped_within
 from mia_tui.runs.list.index import list_runs
 from mia_tui.runs.record.events import Event, Phase
-from mia_tui.runs.record.job import TrainJob
+from mia_tui.runs.record.job import Job
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.worker.liveness import lives, read_record, run_status
 from mia_tui.text import printable
@@ -26,7 +26,7 @@ _LOOK_EVERY_S = 1.0
 
 
 def wait_for_turn(
-    run: RunDir, job: TrainJob, emit: Callable[[Event], None], should_stop: Callable[[], bool]
+    run: RunDir, job: Job, emit: Callable[[Event], None], should_stop: Callable[[], bool]
 ) -> bool:
     """Wait until it is the run's turn; True when it is, False when it was asked to stop first."""
     ahead = _ahead(run, job)
@@ -71,7 +71,7 @@ def last_behind(run: RunDir, runs: Iterable[RunDir]) -> RunDir | None:
     return last
 
 
-def _ahead(run: RunDir, job: TrainJob) -> list[RunDir]:
+def _ahead(run: RunDir, job: Job) -> list[RunDir]:
     """All runs that must have ended first; found when the wait begins, since a deleted run has no job any more."""
     ahead: dict[str, RunDir] = {}
     after = run.comes_after(job)
