@@ -91,6 +91,33 @@ def scan(root: Path, *, frames: "Frames" = "first", progress: Callable[[int], No
     return Scan(tuple(keys), tuple(files), tuple(problems), other_kinds)
 
 
+def iter_images(
+    root: Path,
+    *,
+    frames: "Frames",
+    problems: list[ScanProblem] | None = None,
+    other_kinds: OtherKinds | None = None,
+) -> Iterator[ImageKey]:
+    """The images of a folder one by one, in order; of millions of files only those of one folder are in memory.
+
+    Args:
+        root: The folder.
+        frames: As for `scan`.
+        problems: Files and folders that cannot be read are added to it.
+        other_kinds: Files of other kinds are added to it.
+
+    Raises:
+        DataError: As `scan`.
+    """
+    check_root(root)
+    problems = [] if problems is None else problems
+    other_kinds = OtherKinds() if other_kinds is None else other_kinds
+    found = scan_files(root, problems=problems, other_kinds=other_kinds)
+    for file in measure(root, found, frames, problems, other_kinds):
+        for frame in range(file.frames):
+            yield ImageKey(file.path, frame)
+
+
 def measure(
     root: Path,
     found: Iterable[str],

@@ -1,8 +1,8 @@
 """A summary of each run of a dataset, cheap to refresh every second.
 
 A run that has ended is not read again until one of its files has changed, which takes six `stat`s to find out. Of a
-run at work only the new lines of its log are read. Steps, which are nearly all of a log, are not decoded, and of many reports of progress
-only the newest.
+run at work only the new lines of its log are read. Steps, which are nearly all of a log, are not decoded,
+and of many reports of progress only the newest.
 """
 
 import os
