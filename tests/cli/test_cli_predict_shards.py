@@ -32,7 +32,7 @@ def predict(mia: Mia, images: Path, run: RunDir, out: Path, *more: object) -> An
 @pytest.mark.parametrize("count", [1, 2, 3, 9])
 def test_every_item_is_in_one_part_in_whole_batches(count: int) -> None:
     parts = [list(of_shard(range(37), 5, (number, count))) for number in range(1, count + 1)]
-    assert sorted(sum(parts, [])) == list(range(37))
+    assert sorted(item for part in parts for item in part) == list(range(37))
     assert parts[0][:5] == list(range(5))
     assert all(len(part) % 5 in (0, 2) for part in parts)
 
