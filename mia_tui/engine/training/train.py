@@ -149,7 +149,7 @@ class _Training:
         """Check that the network and its weights are available, before time is spent on reading images."""
         timm_name(self.config.backbone)
         if self._state is None and self.config.weights != "none":
-            find_weights(self.config.backbone, self.config.weights, on_download=self._emit_loading)
+            find_weights(self.config.backbone, self.config.weights, on_download=self._say_loading)
 
     def warn_of_other_threads(self, threads: int) -> None:
         """Warn if the run is resumed with another number of threads than before."""
@@ -183,14 +183,14 @@ class _Training:
             self.left_out.check_classes()
         except LoadingStopped:
             return False
-        self._emit_loading(f"building {self.config.backbone}")
+        self._say_loading(f"building {self.config.backbone}")
         self.learner = self._build_learner()
         if self._state is not None:
             self._restore(self._state)
             self._state = None
         return True
 
-    def _emit_loading(self, message: str) -> None:
+    def _say_loading(self, message: str) -> None:
         self.attempt.phase("loading", message)
 
     def _build_learner(self) -> Learner:
@@ -202,7 +202,7 @@ class _Training:
             arithmetic=self.arithmetic,
             steps_per_epoch=self.steps_per_epoch,
             warn=self.attempt.warn,
-            say=self._emit_loading,
+            say=self._say_loading,
             resumed=self._state is not None,
         )
 
@@ -304,7 +304,7 @@ class _Training:
         values = {part: {"loss": s.loss, **figures(s.confusion)} for part, s in scores.items()}
         value = values[self.evaluated_part][self.config.metric]
         is_best = progress.is_better(value, self.config.metric)
-        self._emit_epoch(values, scores[self.evaluated_part], is_best)
+        self._report_epoch(values, scores[self.evaluated_part], is_best)
         self.learner.schedule.epoch_ended(value, higher_is_better(self.config.metric))
         if is_best:
             progress.best_epoch, progress.best_value = progress.epoch, value
@@ -338,7 +338,7 @@ class _Training:
             )
         return scores
 
-    def _emit_epoch(self, values: dict[str, dict[str, float]], scores: Scores, is_best: bool) -> None:
+    def _report_epoch(self, values: dict[str, dict[str, float]], scores: Scores, is_best: bool) -> None:
         names = tuple(item.name for item in self.job.classes)
         matrix = SavedConfusion(self.progress.epoch, self.evaluated_part, names, scores.confusion)
         evaluation = EpochEvaluation(matrix, self._evaluated_images(scores.predicted))
