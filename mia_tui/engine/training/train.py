@@ -304,7 +304,7 @@ class _Training:
         values = {part: {"loss": s.loss, **figures(s.confusion)} for part, s in scores.items()}
         value = values[self.evaluated_part][self.config.metric]
         is_best = progress.is_better(value, self.config.metric)
-        self._report_epoch(values, scores[self.evaluated_part], is_best)
+        self._emit_epoch(values, scores[self.evaluated_part], is_best)
         self.learner.schedule.epoch_ended(value, higher_is_better(self.config.metric))
         if is_best:
             progress.best_epoch, progress.best_value = progress.epoch, value
@@ -338,7 +338,7 @@ class _Training:
             )
         return scores
 
-    def _report_epoch(self, values: dict[str, dict[str, float]], scores: Scores, is_best: bool) -> None:
+    def _emit_epoch(self, values: dict[str, dict[str, float]], scores: Scores, is_best: bool) -> None:
         names = tuple(item.name for item in self.job.classes)
         matrix = SavedConfusion(self.progress.epoch, self.evaluated_part, names, scores.confusion)
         evaluation = EpochEvaluation(matrix, self._evaluated_images(scores.predicted))
