@@ -28,7 +28,8 @@ Where things go
     command             a line in cli/main.py, and its module in cli/
     key                 a line in the table of its screen in tui/keys/tables/
     screen              a folder in tui/, a table of its keys, and its name in tui/keys/tables/__init__.py
-    kind of job         its settings in config/, its record in runs/record/job.py, its work in engine/, and worker.py
+    kind of job         its settings in config/, its record in runs/record/job.py, its work in engine/, which gets a
+                        runs/worker/attempt.py, and a branch in worker.py
     event               a record in runs/record/events.py, and its effect in runs/record/state.py
     error               a class in errors.py; sentences about full and read-only disks are in runs/disk.py (runs) and
                         dataset/store/connection.py (labels), those about images whose disk is away in

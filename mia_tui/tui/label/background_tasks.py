@@ -120,7 +120,7 @@ class BackgroundTasks:
         for sentence in news.ended:
             self._screen.show_message(f"{sentence} {self._screen.key('runs')} shows it.")
         if news.suggested and self._dataset_sync.opened:
-            self._screen.do(self._take_suggestions)
+            self._screen.queue.do(self._take_suggestions, keep=True)
 
     async def _take_suggestions(self) -> None:
         suggested = await take_suggestions(self._controller)
