@@ -108,7 +108,7 @@ def _suggestions_file(run: "RunDir | None", images: Path, state: Path | None) ->
     """
     from mia_tui.paths import is_same_folder
     from mia_tui.runs.disk import make_folder
-    from mia_tui.runs.list.index import runs_of
+    from mia_tui.runs.list.find import runs_of
 
     hint = "Name a file with --out."
     if run is None:
@@ -142,7 +142,7 @@ def _find_images(
     report: Report, images: Path, frames: str
 ) -> "tuple[Path, Sequence[ImageKey], Mapping[str, int]]":
     """The folder, its images, and how many files of other kinds are there, by ending."""
-    from mia_tui.dataset.images.decode import count_frames
+    from mia_tui.dataset.images.reading import count_frames
     from mia_tui.dataset.model import ImageKey
 
     if images.is_file():

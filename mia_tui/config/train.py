@@ -1,8 +1,11 @@
 """Every setting of a training run, with range, unit, meaning, and when it has an effect, on the field.
 
 The command line, settings files and the form are all made from this record: a
-new field is in all three. The defaults are our own, chosen by measurement
-(README); `recipes.py` holds the predecessor's.
+new field is in all three. Two fields NAME_min and NAME_max are a range:
+`config.check` refuses one whose smallest value is the larger one. The defaults
+are our own, chosen by measurement (README); the recipe `mia` in `recipes.py`
+holds the predecessor's, and needs a value for every new field that changes what
+is learned.
 """
 
 from typing import Annotated, Any, Literal

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from mia_tui.dataset.demo import SHARES, render_cell, render_demo
-from mia_tui.dataset.interchange.csv import read_labels
+from mia_tui.dataset.interchange.csv_labels import read_labels
 from mia_tui.dataset.scan.scan import scan
 from mia_tui.errors import DataError
 

@@ -8,7 +8,7 @@ from run_support import epoch_row, make_run, started
 from mia_tui.dataset.recent import remember_dataset
 from mia_tui.errors import ConfigError, RunError
 from mia_tui.paths import StateFolder, user_state
-from mia_tui.runs.list.index import find_run, list_runs, recent_runs, remember_run
+from mia_tui.runs.list.find import find_run, list_runs, recent_runs, remember_run
 from mia_tui.runs.list.moved_dataset import current_job
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.log import EventLog

@@ -24,13 +24,14 @@ import torch
 from msgspec import Meta
 from torch import Tensor, nn
 
+from mia_tui.decoding import BadRecord, Count, Elapsed, Frame, check, decode_json
+from mia_tui.disk_errors import disk_error
 from mia_tui.engine.device import Arithmetic
 from mia_tui.engine.network.backbones import build_model
 from mia_tui.engine.network.torch_file import check_weights, is_safetensors, load_torch_file
 from mia_tui.errors import CheckpointError
 from mia_tui.files import read, remove, rename
-from mia_tui.records import BadRecord, Count, Elapsed, Frame, check, decode_json
-from mia_tui.runs.disk import disk_error, make_folder, replacing, write_atomically
+from mia_tui.runs.disk import make_folder, replacing, write_atomically
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.model_card import CARD_KEY, Deviation, Mean, ModelCard
 from mia_tui.text import printable

@@ -18,9 +18,10 @@ import msgspec
 from msgspec import Meta
 
 from mia_tui.dataset.model import ImageKey
-from mia_tui.errors import ConfigError, DataError
+from mia_tui.decoding import BadRecord, Frame, JsonReader, Text, decode_json
+from mia_tui.disk_errors import disk_error
+from mia_tui.errors import ConfigError, DataError, MiaError
 from mia_tui.files import open_in_place, open_to_read, remove, remove_leftovers
-from mia_tui.records import BadRecord, Frame, JsonReader, Text, decode_json
 from mia_tui.runs.disk import replacing
 from mia_tui.runs.prediction.formats import PREDICTION_FORMATS, Writer, best_class
 from mia_tui.runs.record.model_card import ModelCard
@@ -224,9 +225,8 @@ def _predicted(
             yield row
 
 
-def _cannot_write(out: Path, error: OSError) -> DataError:
-    reason = error.strerror or type(error).__name__
-    return DataError(f"{printable(out)} cannot be written: {reason}.", "Name a file elsewhere with --out.")
+def _cannot_write(out: Path, error: OSError) -> MiaError:
+    return disk_error(error, out, DataError, elsewhere="name a file elsewhere with --out.")
 
 
 def read_rows(partial: Path) -> Iterator[PredictionRow]:

@@ -7,7 +7,7 @@ from msgspec import Meta
 
 from mia_tui.config.train import MOST_THREADS, TrainConfig
 from mia_tui.dataset.model import Part
-from mia_tui.records import Count, Frame, Text, Time
+from mia_tui.decoding import Count, Frame, Text, Time
 
 
 class JobClass(msgspec.Struct, frozen=True):

@@ -28,11 +28,12 @@ from typing import Any, Literal
 
 import msgspec
 
+from mia_tui.decoding import BadRecord, JsonReader, check, decode_json
+from mia_tui.disk_errors import disk_error
 from mia_tui.errors import ConfigError, RunError
 from mia_tui.files import add_new_folder, open_to_read, read, remove
 from mia_tui.paths import RUNS_FOLDER, StateFolder
-from mia_tui.records import BadRecord, JsonReader, check, decode_json
-from mia_tui.runs.disk import disk_error, make_folder, write_atomically
+from mia_tui.runs.disk import make_folder, write_atomically
 from mia_tui.runs.record.job import Sample, TrainJob
 from mia_tui.text import decode_name, encode_name, printable
 

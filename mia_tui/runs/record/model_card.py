@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from mia_tui.config.train import Frames, Geometry, Resize
-from mia_tui.records import Count, Text
+from mia_tui.decoding import Count, Text
 from mia_tui.runs.record.job import Classes, check_classes
 
 CARD_KEY = "mia_tui"

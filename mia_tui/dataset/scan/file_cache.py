@@ -18,8 +18,8 @@ from msgspec import Meta
 
 from mia_tui.dataset.model import ImageFile
 from mia_tui.dataset.user_cache import MOST_CACHE_BYTES, cache_file, write_cache
+from mia_tui.decoding import BadRecord, Count, decode_msgpack
 from mia_tui.files import read
-from mia_tui.records import BadRecord, Count, decode_msgpack
 
 # A file that was changed twice within one tick of the file system's clock looks unchanged, so files younger than
 # this are not cached. FAT has ticks of two seconds.
@@ -43,7 +43,7 @@ class _Entry(msgspec.Struct, array_like=True):
     hash: Annotated[str, Meta(max_length=128)] | None = None
 
 
-class ScanIndex:
+class FileCache:
     """Frame counts and hashes of one dataset, as far as they are known and still valid.
 
     Args:
