@@ -8,6 +8,7 @@ holds the predecessor's, and needs a value for every new field that changes what
 is learned.
 """
 
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -49,32 +50,13 @@ def _about(
     return Meta(description=description, extra={"group": group, "unit": unit, "only_if": only_if}, **more)
 
 
-def _network(description: str, **more: Any) -> Meta:
-    return _about("Network", description, **more)
-
-
-def _input(description: str, unit: str = "", **more: Any) -> Meta:
-    return _about("Input", description, unit, **more)
-
-
-def _loss(description: str, **more: Any) -> Meta:
-    return _about("Loss and metric", description, **more)
-
-
-def _optimizer(description: str, unit: str = "", **more: Any) -> Meta:
-    return _about("Optimizer", description, unit, **more)
-
-
-def _run(description: str, unit: str = "", **more: Any) -> Meta:
-    return _about("Run", description, unit, **more)
-
-
-def _split(description: str, **more: Any) -> Meta:
-    return _about("Data", description, **more)
-
-
-def _augment(description: str, unit: str = "", **more: Any) -> Meta:
-    return _about("Augmentation", description, unit, **more)
+_network = partial(_about, "Network")
+_input = partial(_about, "Input")
+_loss = partial(_about, "Loss and metric")
+_optimizer = partial(_about, "Optimizer")
+_run = partial(_about, "Run")
+_split = partial(_about, "Data")
+_augment = partial(_about, "Augmentation")
 
 
 def _chance(description: str, **more: Any) -> Meta:

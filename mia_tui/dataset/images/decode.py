@@ -18,9 +18,9 @@ from PIL.JpegImagePlugin import JpegImageFile
 from mia_tui.dataset.images import bit_depth
 from mia_tui.dataset.images.reading import (
     MAX_MEGAPIXELS,
+    is_turned,
     open_upright,
     opened,
-    orientation_of,
 )
 
 if TYPE_CHECKING:
@@ -146,9 +146,8 @@ def _load(
 
 
 def _draft(image: JpegImageFile, width: int, height: int, geometry: "Geometry") -> None:
-    turned = orientation_of(image) >= 5
-    size = (image.height, image.width) if turned else image.size
-    scaled = _scaled(size, width, height, geometry)
+    turned = is_turned(image)
+    scaled = _scaled(image.size[::-1] if turned else image.size, width, height, geometry)
     doubled = (2 * scaled[0], 2 * scaled[1])
     image.draft(None, doubled[::-1] if turned else doubled)
 

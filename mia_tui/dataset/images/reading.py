@@ -83,7 +83,7 @@ def open_upright(
             picture = bit_depth.show_deep_colour(image, again, outside)
     else:
         picture = _to_8_bit(image, outside)
-    orientation = orientation_of(image)  # last: PNG may have it after the pixels
+    orientation = _orientation(image)  # last: PNG may have it after the pixels
     return picture.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else picture
 
 
@@ -193,7 +193,12 @@ def _refuse_too_large(image: Image.Image, max_megapixels: float, path: Path) -> 
         )
 
 
-def orientation_of(image: Image.Image) -> int:
+def is_turned(image: Image.Image) -> bool:
+    """Whether width and height change places when the image is put upright."""
+    return 5 <= _orientation(image) <= 8
+
+
+def _orientation(image: Image.Image) -> int:
     """Exif orientation, 1 if there is none. Pillow rotates TIFF pages by itself."""
     if image.format == "TIFF":
         return 1

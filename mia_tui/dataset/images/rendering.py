@@ -18,7 +18,7 @@ from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
 from mia_tui.dataset.images import bit_depth, contrast
-from mia_tui.dataset.images.reading import MAX_MEGAPIXELS, open_upright, opened, orientation_of
+from mia_tui.dataset.images.reading import MAX_MEGAPIXELS, is_turned, open_upright, opened
 
 Channel = Literal["all", "red", "green", "blue"]
 
@@ -237,7 +237,7 @@ class _VisiblePart:
 def _draft(image: JpegImageFile, box_px: tuple[float, float]) -> tuple[int, int]:
     """Have a file read at a reduced size. Returns its upright size at full resolution."""
     width, height = image.size
-    upright = (height, width) if orientation_of(image) >= 5 else (width, height)
+    upright = (height, width) if is_turned(image) else (width, height)
     scale = _SHORTFALL * min(1.0, box_px[0] / upright[0], box_px[1] / upright[1])
     image.draft(None, (max(1, int(width * scale)), max(1, int(height * scale))))
     return upright

@@ -61,9 +61,9 @@ class _SavedProgress(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class _SavedState(msgspec.Struct):
-    """The content of last.pt; `learner` is checked by `Learner.load_state_dict`."""
+    """The content of last.pt; `progress` is a `_SavedProgress`, `learner` is checked by `Learner.load_state_dict`."""
 
-    progress: _SavedProgress
+    progress: dict[str, Any]
     best_epoch: Count
     arithmetic: Arithmetic
     scaling: tuple[list[Mean], list[Deviation]]
@@ -118,10 +118,12 @@ def load_state(run: RunDir) -> dict[str, Any] | None:
         CheckpointError: If it is damaged, or a later version of mia-tui wrote it.
     """
     try:
-        state = load_torch_file(run.last_checkpoint, root=run.root)
+        # As dicts first: msgspec would ask a tensor for the fields of a record, and torch warn of it.
+        state: dict[str, Any] = check(load_torch_file(run.last_checkpoint, root=run.root), dict[str, Any])
         version = check(state, _Version).format
         if version == STATE_FORMAT:
             check(state, _SavedState)
+            check(state["progress"], _SavedProgress)
     except FileNotFoundError:
         return None
     except (OSError, BadRecord) as error:
@@ -130,7 +132,7 @@ def load_state(run: RunDir) -> dict[str, Any] | None:
         raise CheckpointError(
             f"{printable(run.last_checkpoint)} was saved by a later version.", "Update mia-tui."
         )
-    return dict(state)
+    return state
 
 
 def check_fits(run: RunDir, state: dict[str, Any], *, classes: int, images: int, channels: int) -> None:
