@@ -14,8 +14,8 @@ from pathlib import Path
 
 from mia_tui.dataset.hashes import file_hash
 from mia_tui.dataset.model import ImageFile
-from mia_tui.dataset.scan.file_cache import map_in_threads
 from mia_tui.dataset.store.label_store import LabelStore
+from mia_tui.dataset.threads import map_in_threads
 
 Fingerprint = tuple[ImageFile, str]
 """A file with its size and time, and its hash."""

@@ -7,7 +7,8 @@ from functools import partial
 from pathlib import Path
 
 from mia_tui.dataset.model import ImageFile
-from mia_tui.dataset.scan.file_cache import FileCache, map_in_threads
+from mia_tui.dataset.scan.file_cache import FileCache
+from mia_tui.dataset.threads import map_in_threads
 from mia_tui.files import open_to_read
 
 _CHUNK_BYTES = 1 << 20

@@ -19,11 +19,11 @@ from PIL import Image
 from run_support import as_nobody
 
 from mia_tui import paths
-from mia_tui.dataset import hashes, user_cache
+from mia_tui.dataset import hashes, threads, user_cache
 from mia_tui.dataset.hashes import duplicate_groups, file_hash
 from mia_tui.dataset.model import ImageKey
-from mia_tui.dataset.scan import file_cache, walk
 from mia_tui.dataset.scan import scan as scan_module
+from mia_tui.dataset.scan import walk
 from mia_tui.dataset.scan.scan import scan
 from mia_tui.dataset.scan.walk import ScanProblem, natural_key, scan_files
 from mia_tui.errors import DataError
@@ -412,8 +412,8 @@ def test_threads_are_used_only_where_calls_are_slow_and_keep_the_order(
     monkeypatch: pytest.MonkeyPatch, slow: bool
 ) -> None:
     clock = [0.0]
-    monkeypatch.setattr(file_cache, "_TRIAL_CALLS", 3)
-    monkeypatch.setattr(file_cache.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(threads, "_TRIAL_CALLS", 3)
+    monkeypatch.setattr(threads.time, "perf_counter", lambda: clock[0])
     used: set[str] = set()
 
     def work(item: int) -> int:
@@ -421,9 +421,9 @@ def test_threads_are_used_only_where_calls_are_slow_and_keep_the_order(
         clock[0] += 1e-3 if slow else 1e-5
         return item * 2
 
-    assert list(file_cache.map_in_threads(work, range(40))) == [item * 2 for item in range(40)]
+    assert list(threads.map_in_threads(work, range(40))) == [item * 2 for item in range(40)]
     assert (len(used) > 1) == slow
-    assert list(file_cache.map_in_threads(work, [])) == []
+    assert list(threads.map_in_threads(work, [])) == []
 
 
 def test_scanning_imports_no_torch() -> None:

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mia_tui.dataset.images.reading import ANIMATED_SUFFIXES, IMAGE_SUFFIXES, STACK_SUFFIXES, count_frames
 from mia_tui.dataset.model import ImageFile, ImageKey
-from mia_tui.dataset.scan.file_cache import FileCache, map_in_threads
+from mia_tui.dataset.scan.file_cache import FileCache
 from mia_tui.dataset.scan.other_kinds import OtherKinds
 from mia_tui.dataset.scan.walk import ScanProblem, scan_files
+from mia_tui.dataset.threads import map_in_threads
 from mia_tui.errors import DataError, DecodeError
 from mia_tui.text import counted, name_some, printable
 
