@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mia_tui.dataset.listing.arrays import ListingArrays
-from mia_tui.dataset.listing.incremental_scan import ListedImages
 from mia_tui.dataset.listing.listing import Listing
+from mia_tui.dataset.scan.incremental import ListedImages
 from mia_tui.errors import DataError
 from mia_tui.tui.labelling.controller import LabelController
 from mia_tui.tui.labelling.dataset_sync import DatasetSync, ScanThread, take_suggestions
