@@ -29,7 +29,7 @@ from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.state import RunState, read_state
 from mia_tui.runs.worker.control import request_stop
 from mia_tui.runs.worker.liveness import run_status
-from mia_tui.tui.training.check import start_run
+from mia_tui.tui.training.check_screen import start_run
 
 pytestmark = pytest.mark.benchmark
 

@@ -85,7 +85,7 @@ def follow(run: RunDir, clock: Clock) -> RunFollower:
 
 def looked(follow: RunFollower, clock: Clock, *, after_s: float = 1.5) -> RunSnapshot:
     clock.now += after_s
-    snapshot = follow.poll()
+    snapshot = follow.read_once()
     assert snapshot is not None
     return snapshot
 
@@ -107,7 +107,7 @@ def test_a_snapshot_comes_only_when_something_is_different(run: RunDir, clock: C
     )
     for _ in range(5):
         clock.now += 1.1
-        assert watch.poll() is None
+        assert watch.read_once() is None
     write(run, started(2), step(1, 1))
     assert looked(watch, clock).state.attempt == 2
     assert len(first.state.epochs) == 1, "a snapshot stays as it was"
@@ -161,17 +161,17 @@ def test_that_a_full_disk_keeps_a_worker_from_telling_is_said_while_it_is_so(
     with WorkerLock(run):
         write(run, started(), Phase(t=time.time(), name="training", message="on the CPU"), step(1, 1))
         watch = follow(run, clock)
-        assert "no step" not in doing(looked(watch, clock))
-        assert doing(looked(watch, clock, after_s=SILENT_S + 2)) == (
+        assert "no step" not in doing(looked(watch, clock), "R")
+        assert doing(looked(watch, clock, after_s=SILENT_S + 2), "R") == (
             "Training on the CPU; no step for 12 s. The disk that holds its folder is full: nothing can be written "
             "or saved until some space is free."
         )
-    assert doing(looked(watch, clock)) == (
+    assert doing(looked(watch, clock), "R") == (
         "Its worker died. The disk that holds its folder is full: "
         "free some space, then R resumes it from the beginning."
     )
     disk["full"] = False
-    assert doing(looked(watch, clock)) == "Its worker died; R resumes it from the beginning."
+    assert doing(looked(watch, clock), "R") == "Its worker died; R resumes it from the beginning."
 
 
 def test_of_a_run_that_failed_it_is_said_when_since_its_reason_may_be_gone(run: RunDir, clock: Clock) -> None:
@@ -179,7 +179,10 @@ def test_of_a_run_that_failed_it_is_said_when_since_its_reason_may_be_gone(run: 
     then = time.mktime((2020, 5, 4, 3, 2, 1, 0, 0, -1))
     write(run, started(), RunEnded(t=then, outcome="failed", error=failure))
     watch = follow(run, clock)
-    assert doing(looked(watch, clock)) == "Failed 2020-05-04: The disk that holds x is full. Free some space."
+    assert (
+        doing(looked(watch, clock), "R")
+        == "Failed 2020-05-04: The disk that holds x is full. Free some space."
+    )
 
 
 def test_clocks_that_jump_make_no_silence(run: RunDir, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,7 +208,7 @@ def test_a_stopped_process_is_running_and_a_killed_one_is_lost_within_five_secon
         os.kill(pid, signal.SIGCONT)
         os.kill(pid, signal.SIGKILL)
         wait_for(lambda: told[-1].status == "lost", timeout_s=4 * 5.0)  # the machine may be busy
-    watch.close()
+    watch.stop()
     wait_for(lambda: not any(thread.name == "run" for thread in threading.enumerate()))
 
 
@@ -240,7 +243,7 @@ def test_of_a_deleted_folder_that_is_said_and_what_was_known_stays(run: RunDir, 
     snapshot = looked(watch, clock)
     assert snapshot.is_gone and len(snapshot.state.epochs) == 1 and snapshot.trouble == ""
     clock.now += 2
-    assert watch.poll() is None
+    assert watch.read_once() is None
 
 
 def test_a_folder_that_comes_back_is_read_again(run: RunDir, clock: Clock, tmp_path: Path) -> None:
@@ -347,7 +350,7 @@ def test_a_confusion_matrix_is_read_only_while_it_is_wanted_and_anew_with_each_e
     report = looked(watch, clock).report
     assert report is not None and report.matrix.epoch == 1 and read == ["last"]
     clock.now += 2
-    assert watch.poll() is None
+    assert watch.read_once() is None
     epoch_ends(2)
     report = looked(watch, clock).report
     assert report is not None and report.matrix.epoch == 2 and read == ["last", "last"]

@@ -36,7 +36,7 @@ from mia_tui.runs.preflight.prepare import Prepared, prepare_training, read_data
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.tui.context import Context
 from mia_tui.tui.open_dataset import OpenDataset
-from mia_tui.tui.training import check, machine, pickers, preview
+from mia_tui.tui.training import check_screen, machine, pickers, preview
 from mia_tui.tui.training.screen import TrainScreen
 
 WIDE = 120, 40
@@ -76,7 +76,7 @@ def no_helpers(monkeypatch: pytest.MonkeyPatch) -> None:
     """No GPU is looked for, no worker started."""
     monkeypatch.setattr(machine, "list_gpus", list)
     monkeypatch.setattr(machine, "nvidia_device_present", lambda: False)
-    monkeypatch.setattr(check, "start_run", create_only)
+    monkeypatch.setattr(check_screen, "start_run", create_only)
 
 
 def create_only(prepared: Prepared, *, after: RunDir | None = None) -> RunDir:
@@ -88,7 +88,7 @@ async def settle(pilot: Pilot[Any]) -> None:
     await settle_commands(pilot)
     screen = pilot.app.screen
     if isinstance(screen, TrainScreen):
-        await wait_until(pilot, lambda: screen.is_up_to_date)
+        await wait_until(pilot, lambda: screen.idle)
     await pilot.pause()
 
 
@@ -353,7 +353,7 @@ def test_what_would_hurt_is_listed_and_escape_goes_back_to_the_form(discs: Path)
 
 def test_a_live_run_lets_the_new_one_queue_behind_it(discs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = prepare_training(read_dataset(discs), TrainConfig(), given=()).create()
-    monkeypatch.setattr(check, "last_in_line", lambda runs: first)
+    monkeypatch.setattr(check_screen, "last_in_line", lambda runs: first)
 
     async def test() -> None:
         async with form(discs) as pilot:
@@ -379,7 +379,7 @@ def test_a_run_that_cannot_start_is_one_sentence_and_nothing_is_lost(
     def fail(prepared: Prepared, *, after: RunDir | None = None) -> RunDir:
         raise RunError("The worker ended at once: no memory.", "Its log says more.")
 
-    monkeypatch.setattr(check, "start_run", fail)
+    monkeypatch.setattr(check_screen, "start_run", fail)
 
     async def test() -> None:
         async with form(discs) as pilot:

@@ -6,7 +6,6 @@ held, silence is counted by this program's own clock from the first time it read
 run, and of a folder that was deleted only that is said.
 """
 
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ from mia_tui.runs.record.log import EventReader
 from mia_tui.runs.record.state import RunState
 from mia_tui.runs.worker.liveness import LIVE, ShownStatus, StatusTracker
 from mia_tui.text import printable
+from mia_tui.tui.runs.watch import PollingThread
 
 EVERY_S = 0.25
 ASK_EVERY_S = 1.0
@@ -64,8 +64,8 @@ class RunSnapshot:
     trouble: str = ""
 
 
-class RunFollower:
-    """Follows a run until it is closed.
+class RunFollower(PollingThread):
+    """Follows a run until it is stopped.
 
     Args:
         run: Its folder.
@@ -80,9 +80,9 @@ class RunFollower:
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        super().__init__("run", every_s=EVERY_S)
         self.run = run
         self._on_change, self._clock = on_change, clock
-        self._closed, self._wake = threading.Event(), threading.Event()
         self._log, self._pulse = _FollowedLog(run), StatusTracker()
         self._job: TrainJob | None = None
         self._status: ShownStatus = "created"
@@ -96,27 +96,24 @@ class RunFollower:
         self._trouble = self._report_trouble = ""
         self._last_facts: object = None
 
-    def start(self) -> None:
-        threading.Thread(target=self._work, name="run", daemon=True).start()
-
-    def close(self) -> None:
-        """End soon; `on_change` is not called any more."""
-        self._closed.set()
-        self._wake.set()
-
     def want(self, which: Which | None) -> None:
         """Include the confusion report of that epoch in the snapshots; None for none."""
         if which != self._wanted:
             self._wanted = which
-            self._wake.set()
+            super().poll_now()
 
     def poll_now(self) -> None:
-        """Read the run at once, because something was done to the run."""
+        """Read the run at once, because something was done to it."""
         self._asked_at = float("-inf")
-        self._wake.set()
+        super().poll_now()
 
-    def poll(self) -> RunSnapshot | None:
-        """Read once; returns the snapshot if it differs from the one before. For the thread, and for tests."""
+    def poll(self) -> None:
+        snapshot = self.read_once()
+        if snapshot is not None and not self.stopped:
+            self._on_change(snapshot)
+
+    def read_once(self) -> RunSnapshot | None:
+        """Read the run; returns the snapshot if it differs from the one before. For the thread, and for tests."""
         now = self._clock()
         changed = self._read(now)
         if now - self._asked_at >= ASK_EVERY_S:
@@ -147,21 +144,13 @@ class RunFollower:
             self._all_trouble,
         )
 
-    def _work(self) -> None:
-        while not self._closed.is_set():
-            self._wake.clear()
-            snapshot = self.poll()
-            if snapshot is not None and not self._closed.is_set():
-                self._on_change(snapshot)
-            self._wake.wait(EVERY_S)
-
     @property
     def _all_trouble(self) -> str:
         return self._log.trouble or self._trouble or self._report_trouble
 
     def _read(self, now: float) -> bool:
         """Whether there were new events."""
-        changed = not self._is_gone and self._log.read(self._closed)
+        changed = not self._is_gone and self._log.read(lambda: self.stopped)
         if changed:
             self._heard_at = now
         return changed
@@ -235,7 +224,7 @@ class _FollowedLog:
         self._seen: tuple[int, int] | None = None
         self._head = b""
 
-    def read(self, closed: threading.Event) -> bool:
+    def read(self, should_stop: Callable[[], bool]) -> bool:
         """Take in new events; whether there were any."""
         try:
             stat = self.run.events.stat()
@@ -247,7 +236,7 @@ class _FollowedLog:
             before = self._reader.offset
             for events in self._reader.iter_batches():
                 self.state.apply_all(events)
-                if closed.is_set():
+                if should_stop():
                     return False
             self.state.bad_lines = self._reader.bad_lines
             had_trouble, self.trouble, self._seen = self.trouble, "", seen

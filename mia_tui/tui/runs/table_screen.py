@@ -13,7 +13,6 @@ from mia_tui.runs.list.words import RESUMABLE
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.worker.queue import last_in_line
 from mia_tui.tui.context import Context
-from mia_tui.tui.keys.bindings import key_hints
 from mia_tui.tui.keys.command_queue import Command
 from mia_tui.tui.open_dataset import OpenDataset, OpenImages
 from mia_tui.tui.runs.run_actions import RunActions
@@ -21,7 +20,6 @@ from mia_tui.tui.runs.run_table import RunLine, RunTable
 from mia_tui.tui.runs.table_view import FILTERS, SORTS, RunTableView, detail
 from mia_tui.tui.runs.watch import RunTableWatch
 from mia_tui.tui.screen import KeyedScreen
-from mia_tui.tui.widgets.key_line import KeyLine
 from mia_tui.tui.widgets.text_block import TextBlock
 
 _LEAST_NAME = 8  # of the dataset
@@ -36,7 +34,7 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
         started: A run that was just started; the cursor is on it as soon as it is read.
     """
 
-    SCOPE = "runs"
+    SCOPE_NAME = "runs"
     commands: "RunTableCommands"
 
     class RunsRead(Message):
@@ -55,12 +53,19 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
 
     def __init__(self, opened: OpenDataset, context: Context, *, started: RunDir | None = None) -> None:
         super().__init__(context)
-        self._key_line = KeyLine(context.ink, key_hints(self.SCOPE, context.user.keys))
         self._opened, self._ink = opened, context.ink
         self.view = RunTableView()
         if started is not None:
             self.view.want(started.path)
         self.commands = RunTableCommands(self, opened, context)
+        self.at_once = {
+            "up": lambda: self._move(-1),
+            "down": lambda: self._move(1),
+            "page_previous": lambda: self._move(-self._table.page),
+            "page_next": lambda: self._move(self._table.page),
+            "first": lambda: self._go_to(0),
+            "last": lambda: self._go_to(len(self.view.shown)),
+        }
         self._has_read = False
         self._title = TextBlock(id="runs-title")
         self._heading = TextBlock(id="runs-heading")
@@ -79,19 +84,19 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
         yield self._table
         yield self._detail
         yield self._message
-        yield self._key_line
+        yield self.key_line
 
     def on_mount(self) -> None:
-        self._watch.thread.start()
+        self._watch.start()
 
     def on_unmount(self) -> None:
-        self._watch.thread.stop()
+        self._watch.stop()
 
     def on_screen_suspend(self) -> None:
-        self._watch.thread.pause()
+        self._watch.pause()
 
     def on_screen_resume(self) -> None:
-        self._watch.thread.resume()
+        self._watch.resume()
 
     def on_resize(self) -> None:
         self.call_after_refresh(self.show)
@@ -111,25 +116,19 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
         self.say(message)
 
     def poll_now(self) -> None:
-        self._watch.thread.poll_now()
-
-    @property
-    def page(self) -> int:
-        return self._table.page
+        self._watch.poll_now()
 
     # Messages
 
-    def do_command(self, command: str) -> None:
-        moves = self.commands.moves()
-        if command in moves:
-            self.view.put(self.view.line + moves[command])
-            self.show()
-        else:
-            super().do_command(command)
-
     @on(RunTable.LineClicked)
-    def _pick(self, event: RunTable.LineClicked) -> None:
-        self.view.put(event.line)
+    def _line_clicked(self, event: RunTable.LineClicked) -> None:
+        self._go_to(event.line)
+
+    def _move(self, lines: int) -> None:
+        self._go_to(self.view.line + lines)
+
+    def _go_to(self, line: int) -> None:
+        self.view.put(line)
         self.show()
 
     @on(RunsRead)
@@ -173,7 +172,7 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
 
 
 class RunTableCommands:
-    """What the keys of the table do, by the id of the action; all of it but the moves off the event loop.
+    """What the keys of the table do but move, by the id of the action.
 
     Args:
         screen: The screen.
@@ -202,13 +201,6 @@ class RunTableCommands:
             "help": screen.show_help,
         }
 
-    def moves(self) -> dict[str, int]:
-        """How many lines each of the moving commands moves the cursor, by its id."""
-        far, page = len(self._view.shown), self._screen.page
-        return {
-            "up": -1, "down": 1, "page_previous": -page, "page_next": page, "first": -far, "last": far,
-        }  # fmt: skip
-
     # Looking
 
     async def _open(self) -> None:
@@ -226,7 +218,7 @@ class RunTableCommands:
             self._screen.dismiss(wanted)
 
     async def _compare(self) -> None:
-        from mia_tui.tui.runs.compare import CompareScreen
+        from mia_tui.tui.runs.compare_screen import CompareScreen
 
         rows = [row for row in self._view.chosen if row.job is not None]
         if len(rows) < 2:

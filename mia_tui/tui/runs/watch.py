@@ -1,6 +1,7 @@
 """Threads that read runs once a second: runs in progress, all runs of a dataset, runs that have just ended."""
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -49,85 +50,78 @@ class LiveRun:
     best: float | None
 
 
-class PollingThread:
-    """A thread that does something each second until it is stopped.
+class PollingThread(ABC):
+    """A thread that polls until it is stopped; callbacks are called in it.
 
     Args:
-        poll: What to do; called in the thread.
         name: Of the thread.
+        every_s: Seconds between two polls.
     """
 
-    def __init__(self, poll: Callable[[], None], *, name: str) -> None:
-        self._poll, self._name = poll, name
+    def __init__(self, name: str, *, every_s: float = _EVERY_S) -> None:
+        self._name, self._every_s = name, every_s
         self._wake = threading.Event()
-        self._wanted = threading.Event()
-        self._wanted.set()
-        self._ended = False
+        self._unpaused = threading.Event()
+        self._unpaused.set()
+        self.stopped = False
+
+    @abstractmethod
+    def poll(self) -> None:
+        """Poll once; for the thread, and for tests."""
 
     def start(self) -> None:
         threading.Thread(target=self._work, name=self._name, daemon=True).start()
 
-    @property
-    def stopped(self) -> bool:
-        return self._ended
-
     def stop(self) -> None:
-        """End soon."""
-        self._ended = True
-        self._wanted.set()
+        """End soon; no callback is called any more."""
+        self.stopped = True
+        self._unpaused.set()
         self._wake.set()
 
     def poll_now(self) -> None:
-        """Do not wait for the next second."""
+        """Do not wait for the next poll."""
         self._wake.set()
 
     def pause(self) -> None:
         """Do nothing until `resume`, because nobody sees the result."""
-        self._wanted.clear()
+        self._unpaused.clear()
 
     def resume(self) -> None:
-        self._wanted.set()
+        self._unpaused.set()
         self._wake.set()
 
     def _work(self) -> None:
-        while not self._ended:
-            self._poll()
-            self._wake.wait(_EVERY_S)
+        while not self.stopped:
+            self.poll()
+            self._wake.wait(self._every_s)
             self._wake.clear()
-            self._wanted.wait()
+            self._unpaused.wait()
 
 
-class RunWatch:
-    """Reads the runs of this user and of some datasets until it is stopped.
+class RunWatch(PollingThread):
+    """Reads the runs of this user and of some datasets.
 
     Args:
         datasets: Whose runs are read besides those this user started: folder, and what was named with --state.
-        on_runs: Called, in the thread, with the runs in progress when they differ from before.
+        on_runs: Called with the runs in progress when they differ from before.
     """
 
     def __init__(
         self, datasets: list[tuple[Path, Path | None]], on_runs: Callable[[tuple[LiveRun, ...]], None]
     ) -> None:
+        super().__init__("runs")
         self._datasets, self._on_runs = datasets, on_runs
         self._followed: dict[Path, SummaryReader] = {}
         self._reported: tuple[LiveRun, ...] | None = None
         self._polls = 0
-        self._thread = PollingThread(self._poll, name="runs")
 
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End soon; the callback is not called any more."""
-        self._thread.stop()
-
-    def _poll(self) -> None:
+    def poll(self) -> None:
         if self._polls % _SEARCH_EVERY == 0:
             self._search()
         self._polls += 1
         rows = (followed.refresh() for followed in self._followed.values())
         runs = tuple(_live(row) for row in rows if row is not None and row.lives)
-        if runs != self._reported and not self._thread.stopped:
+        if runs != self._reported and not self.stopped:
             self._reported = runs
             self._on_runs(runs)
 
@@ -143,13 +137,13 @@ class RunWatch:
         self._followed = {path: self._followed.get(path) or SummaryReader(live[path]) for path in newest}
 
 
-class RunTableWatch:
-    """Reads all runs of a dataset until it is stopped.
+class RunTableWatch(PollingThread):
+    """Reads all runs of a dataset.
 
     Args:
         summaries: The runs.
-        on_rows: Called, in the thread, with all of them when anything is different from before.
-        on_trouble: Called, in the thread, with why they cannot be read.
+        on_rows: Called with all of them when anything is different from before.
+        on_trouble: Called with why they cannot be read.
     """
 
     def __init__(
@@ -158,12 +152,12 @@ class RunTableWatch:
         on_rows: Callable[[tuple[RunSummary, ...]], None],
         on_trouble: Callable[[RunError], None],
     ) -> None:
+        super().__init__("run-table")
         self._summaries, self._on_rows, self._on_trouble = summaries, on_rows, on_trouble
         self._reported: tuple[RunSummary, ...] | None = None
         self._polls = 0
-        self.thread = PollingThread(self._poll, name="run-table")
 
-    def _poll(self) -> None:
+    def poll(self) -> None:
         try:
             self._polls += 1
             first = self._on_rows if self._reported is None else None
@@ -171,7 +165,7 @@ class RunTableWatch:
         except RunError as error:
             self._on_trouble(error)
             return
-        if rows != self._reported and not self.thread.stopped:
+        if rows != self._reported and not self.stopped:
             self._reported = rows
             self._on_rows(rows)
 
@@ -184,38 +178,30 @@ class RunNews:
     suggested: bool
 
 
-class RunNewsWatch:
-    """Looks for runs that end and for new suggestions, each second, until it is stopped.
+class RunNewsWatch(PollingThread):
+    """Looks for runs that end and for new suggestions.
 
     Args:
         dataset: Folder of images.
         state: What was named with --state.
-        on_news: Called in the thread.
+        on_news: Called with what is new.
     """
 
     def __init__(self, dataset: Path, state: Path | None, on_news: Callable[[RunNews], None]) -> None:
+        super().__init__("run-news")
         self._places = tuple(state_places(dataset)) if state is None else (state,)
         self._on_news = on_news
         self._followed: dict[Path, SummaryReader] = {}
         self._stamp: tuple[int, int] | None = None
         self._polls = 0
-        self._thread = PollingThread(self.poll, name="run-news")
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End soon; the callback is not called any more."""
-        self._thread.stop()
 
     def poll(self) -> None:
-        """One poll; for the thread, and for tests."""
         suggested = False
         if self._polls % _NEWS_SEARCH_EVERY == 0:
             suggested = self._search()
         self._polls += 1
         ended = tuple(self._ended())
-        if (ended or suggested) and not self._thread.stopped:
+        if (ended or suggested) and not self.stopped:
             self._on_news(RunNews(ended, suggested))
 
     def _search(self) -> bool:

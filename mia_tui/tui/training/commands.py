@@ -102,7 +102,7 @@ class TrainCommands:
         return await screen.ask(pickers.words_of(field, ink, begun, current=current))
 
     async def _start(self) -> None:
-        from mia_tui.tui.training.check import CheckScreen
+        from mia_tui.tui.training.check_screen import CheckScreen
 
         screen, form = self._screen, self._view.form
         config = form.config

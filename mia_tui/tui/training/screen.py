@@ -12,7 +12,6 @@ from mia_tui.runs.preflight.prepare import TrainingPreparer
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.text import printable
 from mia_tui.tui.context import Context
-from mia_tui.tui.keys.bindings import key_hints
 from mia_tui.tui.open_dataset import OpenDataset
 from mia_tui.tui.screen import KeyedScreen
 from mia_tui.tui.training.commands import TrainCommands
@@ -24,7 +23,6 @@ from mia_tui.tui.training.machine import Machine, probe_machine
 from mia_tui.tui.training.panel import FormFacts, panel
 from mia_tui.tui.training.preview import PreviewPane
 from mia_tui.tui.training.words import help_text, shown_command, state_words
-from mia_tui.tui.widgets.key_line import KeyLine
 from mia_tui.tui.widgets.line_list import Entry, EntryList
 from mia_tui.tui.widgets.text_block import TextBlock
 from mia_tui.tui.widgets.text_line import TextLine
@@ -49,7 +47,7 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         title: The heading; it names the dataset if left out.
     """
 
-    SCOPE = "train"
+    SCOPE_NAME = "train"
     commands: TrainCommands
 
     class Estimated(Message):
@@ -70,7 +68,6 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         self, opened: OpenDataset, context: Context, *, base: TrainConfig | None = None, title: str = ""
     ) -> None:
         super().__init__(context)
-        self._key_line = KeyLine(context.ink, key_hints(self.SCOPE, context.user.keys))
         self.opened, self._ink = opened, context.ink
         self._title = title or f"Train on {printable(opened.dataset.resolve().name)}"
         self._draft_of = (opened.dataset.resolve(), opened.state) if base is None else None
@@ -80,6 +77,7 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         self.estimate: StartEstimate | None = None
         self.preview = PreviewPane(opened, context, id="train-preview")
         self.commands = TrainCommands(self)
+        self.at_once = self.commands.at_once
         ink = context.ink
         self._heading = TextLine(ink, id="train-heading")
         self._tabs = SectionTabs(ink, id="train-tabs")
@@ -89,6 +87,7 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         self._help = TextBlock(id="train-help")
         self._command = TextBlock(id="train-command")
         self._message = TextBlock(id="train-message")
+        self._is_waiting = False  # for the next estimate
         self.preparer = TrainingPreparer(opened.dataset, opened.state, opened.annotator)
         self._thread = EstimateThread(
             self.preparer, lambda estimate: self.post_from_thread(self.Estimated(estimate))
@@ -105,7 +104,7 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         yield self._help
         yield self._command
         yield self._message
-        yield self._key_line
+        yield self.key_line
 
     def on_mount(self) -> None:
         probe_machine(lambda machine: self.post_from_thread(self.MachineSeen(machine)))
@@ -121,7 +120,7 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         self.call_after_refresh(self.show)
 
     @property
-    def is_up_to_date(self) -> bool:
+    def idle(self) -> bool:
         """Whether the estimate belongs to what is typed."""
         return self._thread.idle and self.estimate is not None and not self._is_waiting
 
@@ -152,13 +151,11 @@ class TrainScreen(KeyedScreen[RunDir | None]):
     # Keys
 
     def do_command(self, command: str) -> None:
-        at_once = self.commands.at_once.get(command)
-        if at_once is None:
-            super().do_command(command)
-            return
-        self.say("")
-        at_once()
-        self.show()
+        if command in self.at_once:
+            self.say("")
+        super().do_command(command)
+        if command in self.at_once:
+            self.show()
 
     def other_key_pressed(self, event: events.Key) -> None:
         """Letters go into the field, or open its list; other keys edit its text."""
@@ -190,7 +187,7 @@ class TrainScreen(KeyedScreen[RunDir | None]):
                 self.run_command("open")
 
     @on(ConfigForm.SettingClicked)
-    def _pressed(self, event: ConfigForm.SettingClicked) -> None:
+    def _setting_clicked(self, event: ConfigForm.SettingClicked) -> None:
         """A click moves the cursor to a field; on the value of the current field it opens or switches it."""
         name = self.view.lines()[0][event.line].name
         was_there = name == self.view.name
@@ -200,11 +197,11 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         self.show()
 
     @on(EntryList.LineClicked)
-    def _section_picked(self, event: EntryList.LineClicked) -> None:
+    def _section_clicked(self, event: EntryList.LineClicked) -> None:
         self._go_to_section(event.line)
 
     @on(SectionTabs.SectionClicked)
-    def _tab_picked(self, event: SectionTabs.SectionClicked) -> None:
+    def _tab_clicked(self, event: SectionTabs.SectionClicked) -> None:
         self._go_to_section(event.number)
 
     def _go_to_section(self, number: int) -> None:
@@ -227,8 +224,6 @@ class TrainScreen(KeyedScreen[RunDir | None]):
     def _take_machine(self, event: MachineSeen) -> None:
         self.machine = event.machine
         self.show()
-
-    _is_waiting = False
 
     def _estimate_soon(self) -> None:
         """Estimate when no key came for a while."""

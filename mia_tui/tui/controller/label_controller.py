@@ -27,7 +27,7 @@ from mia_tui.dataset.store.records import Change, Source, Step
 from mia_tui.errors import StoreReplaced
 from mia_tui.paths import find_state
 from mia_tui.text import counted, name_some, printable
-from mia_tui.tui.labelling.store_thread import StoreThread, WriteResult
+from mia_tui.tui.controller.store_thread import StoreThread, WriteResult
 
 Value = TypeVar("Value")
 
