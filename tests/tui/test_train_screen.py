@@ -115,7 +115,7 @@ async def to_field(pilot: Pilot[Any], name: str) -> None:
     """Put the cursor on a field; that keys reach each is a test of its own."""
     screen = pilot.app.screen
     assert isinstance(screen, TrainScreen)
-    screen.view.go_to(name)
+    screen.cursor.go_to(name)
     screen.show()
     await pilot.pause()
 
@@ -124,12 +124,12 @@ def test_every_field_that_matters_is_reached_by_one_key_and_fits_80_columns(disc
     async def test() -> None:
         async with form(discs) as pilot:
             seen = set()
-            view = pilot.app.screen.view  # type: ignore[attr-defined]
+            cursor = pilot.app.screen.cursor  # type: ignore[attr-defined]
             for _ in range(60):
-                seen.add(view.name)
-                assert "▸" in text(pilot), view.name
+                seen.add(cursor.name)
+                assert "▸" in text(pilot), cursor.name
                 await press(pilot, "tab")
-            assert seen == {name for name in TrainConfig.__struct_fields__ if view.form.matters(name)}
+            assert seen == {name for name in TrainConfig.__struct_fields__ if cursor.form.matters(name)}
 
     run(test())
 
@@ -184,7 +184,7 @@ def test_starting_with_a_fault_goes_to_it_and_starts_nothing(discs: Path) -> Non
         async with form(discs) as pilot:
             await to_field(pilot, "epochs")
             await press(pilot, "0", "pageup", "pageup", "f5")
-            assert pilot.app.screen.view.name == "epochs"  # type: ignore[attr-defined]
+            assert pilot.app.screen.cursor.name == "epochs"  # type: ignore[attr-defined]
             assert "Correct this first; nothing was started." in text(pilot)
 
     run(test())

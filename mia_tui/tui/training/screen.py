@@ -18,7 +18,7 @@ from mia_tui.tui.training.commands import TrainCommands
 from mia_tui.tui.training.config_form import ConfigForm, SectionTabs
 from mia_tui.tui.training.estimate import EstimateThread, StartEstimate
 from mia_tui.tui.training.form import Form
-from mia_tui.tui.training.form_view import FormView
+from mia_tui.tui.training.form_cursor import FormCursor
 from mia_tui.tui.training.machine import Machine, probe_machine
 from mia_tui.tui.training.panel import FormFacts, panel
 from mia_tui.tui.training.preview import PreviewPane
@@ -72,7 +72,7 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         self._title = title or f"Train on {printable(opened.dataset.resolve().name)}"
         self._draft_of = (opened.dataset.resolve(), opened.state) if base is None else None
         draft = None if self._draft_of is None else context.drafts.get(self._draft_of)
-        self.view = FormView(draft or Form(base))
+        self.cursor = FormCursor(draft or Form(base))
         self.machine: Machine | None = None
         self.estimate: StartEstimate | None = None
         self.preview = PreviewPane(opened, context, id="train-preview")
@@ -131,7 +131,7 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         """The command line that does the same."""
         state = self.opened.state
         return train_command(
-            self.view.form.values, self.opened.dataset, state=state, annotator=self.context.annotator
+            self.cursor.form.values, self.opened.dataset, state=state, annotator=self.context.annotator
         )
 
     def say(self, message: str) -> None:
@@ -145,7 +145,7 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         if self._draft_of is not None:
             self.context.drafts.pop(self._draft_of, None)
             if run is None:
-                self.context.drafts[self._draft_of] = self.view.form
+                self.context.drafts[self._draft_of] = self.cursor.form
         self.dismiss(run)
 
     # Keys
@@ -163,7 +163,7 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         if character is not None:
             event.stop()
             self._type(character)
-        elif self.view.press(event.key):
+        elif self.cursor.press(event.key):
             event.stop()
             self.say("")
             self.show()
@@ -173,14 +173,14 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         self._type(event.text)
 
     def _type(self, text: str) -> None:
-        if self.view.type(text):
+        if self.cursor.type(text):
             self.say("")
             self.show()
         elif text == "?":
             self.run_command("help")
         elif text == " ":
             self.run_command("open")
-        elif self.view.kind(self.view.name) != "switch":
+        elif self.cursor.kind(self.cursor.name) != "switch":
             is_first = not self.commands.begun
             self.commands.begun += text  # several may come in one burst
             if is_first:
@@ -189,10 +189,10 @@ class TrainScreen(KeyedScreen[RunDir | None]):
     @on(ConfigForm.SettingClicked)
     def _setting_clicked(self, event: ConfigForm.SettingClicked) -> None:
         """A click moves the cursor to a field; on the value of the current field it opens or switches it."""
-        name = self.view.lines()[0][event.line].name
-        was_there = name == self.view.name
-        self.view.go_to(name)
-        if event.on_value and (was_there or self.view.kind(name) != "text"):
+        name = self.cursor.lines()[0][event.line].name
+        was_there = name == self.cursor.name
+        self.cursor.go_to(name)
+        if event.on_value and (was_there or self.cursor.kind(name) != "text"):
             self.run_command("open")
         self.show()
 
@@ -205,8 +205,8 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         self._go_to_section(event.number)
 
     def _go_to_section(self, number: int) -> None:
-        self.view.section = self.view.sections()[number][0]
-        self.view.go_to(self.view.names()[0])
+        self.cursor.section = self.cursor.sections()[number][0]
+        self.cursor.go_to(self.cursor.names()[0])
         self.show()
 
     # What threads found out
@@ -214,10 +214,10 @@ class TrainScreen(KeyedScreen[RunDir | None]):
     @on(Estimated)
     def _take_estimate(self, event: Estimated) -> None:
         self.estimate = event.estimate
-        if self.view.form.decide(event.estimate.decided):
-            self.view.refresh()
+        if self.cursor.form.decide(event.estimate.decided):
+            self.cursor.refresh()
         named = event.estimate.problem_field
-        self.view.others = {} if named is None else {named: event.estimate.problem}
+        self.cursor.others = {} if named is None else {named: event.estimate.problem}
         self.show()
 
     @on(MachineSeen)
@@ -233,9 +233,9 @@ class TrainScreen(KeyedScreen[RunDir | None]):
 
     def _start_estimate(self) -> None:
         self._is_waiting = False
-        config = self.view.form.values
-        self._thread.want(config, frozenset(self.view.form.given))
-        if self.preview.display and not self.view.faults:
+        config = self.cursor.form.values
+        self._thread.want(config, frozenset(self.cursor.form.given))
+        if self.preview.display and not self.cursor.faults:
             self.preview.want(config, self.estimate)
 
     # Painting
@@ -244,21 +244,21 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         """Paint what has changed."""
         if not self.is_mounted:
             return
-        view = self.view
-        sections = view.sections()
-        number = [name for name, _ in sections].index(view.section)
+        cursor = self.cursor
+        sections = cursor.sections()
+        number = [name for name, _ in sections].index(cursor.section)
         self._tabs.show([name if "error" not in words else f"{name}!" for name, words in sections], number)
         self._sections.show([Entry(name, words) for name, words in sections], number)
-        self._form.show(*view.lines())
-        state = state_words(view, self.estimate, self.key("start"))  # a long title is cut short for it
+        self._form.show(*cursor.lines())
+        state = state_words(cursor, self.estimate, self.key("start"))  # a long title is cut short for it
         title = self._ink.fit(self._title, self.size.width - self._ink.width(state) - 2)
         self._heading.show([(title, None)], [(state, None)])
-        self._help.update(help_text(view, self._ink))
+        self._help.update(help_text(cursor, self._ink))
         command = shown_command(self.command, self.opened.dataset, self.size.width - 2, self._ink)
         self._command.update(Text(command))
-        config = view.form.values
+        config = cursor.form.values
         known = FormFacts(self.commands.weights_here(config.backbone), self.machine, self.estimate)
-        self._side.update(panel(view.section, config, known, self._side.size, self._ink))
+        self._side.update(panel(cursor.section, config, known, self._side.size, self._ink))
         self._lay_out()
         self._estimate_soon()
 
@@ -268,5 +268,5 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         self._tabs.display, self._sections.display = not is_wide, is_wide
         side = _WIDE_SIDE_COLUMNS if is_wide else _SIDE_COLUMNS
         self._side.styles.width = self.preview.styles.width = side
-        has_side, is_preview = width - side >= _LEAST_FORM, self.view.section == "Augmentation"
+        has_side, is_preview = width - side >= _LEAST_FORM, self.cursor.section == "Augmentation"
         self._side.display, self.preview.display = has_side and not is_preview, has_side and is_preview
