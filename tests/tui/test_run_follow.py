@@ -79,13 +79,27 @@ def worker(run: RunDir) -> Iterator[int]:
         process.wait()
 
 
-def follow(run: RunDir, clock: Clock) -> RunFollower:
-    return RunFollower(run, lambda _: None, clock=clock)
+class Follower:
+    """A follower without its thread, and what it reports."""
+
+    def __init__(self, run: RunDir, clock: Clock) -> None:
+        self._reported: list[RunSnapshot] = []
+        self._follower = RunFollower(run, self._reported.append, clock=clock)
+        self.want = self._follower.want
+
+    def poll(self) -> RunSnapshot | None:
+        self._reported.clear()
+        self._follower.poll()
+        return self._reported[0] if self._reported else None
 
 
-def looked(follow: RunFollower, clock: Clock, *, after_s: float = 1.5) -> RunSnapshot:
+def follow(run: RunDir, clock: Clock) -> Follower:
+    return Follower(run, clock)
+
+
+def looked(follow: Follower, clock: Clock, *, after_s: float = 1.5) -> RunSnapshot:
     clock.now += after_s
-    snapshot = follow.read_once()
+    snapshot = follow.poll()
     assert snapshot is not None
     return snapshot
 
@@ -107,7 +121,7 @@ def test_a_snapshot_comes_only_when_something_is_different(run: RunDir, clock: C
     )
     for _ in range(5):
         clock.now += 1.1
-        assert watch.read_once() is None
+        assert watch.poll() is None
     write(run, started(2), step(1, 1))
     assert looked(watch, clock).state.attempt == 2
     assert len(first.state.epochs) == 1, "a snapshot stays as it was"
@@ -243,7 +257,7 @@ def test_of_a_deleted_folder_that_is_said_and_what_was_known_stays(run: RunDir, 
     snapshot = looked(watch, clock)
     assert snapshot.is_gone and len(snapshot.state.epochs) == 1 and snapshot.trouble == ""
     clock.now += 2
-    assert watch.read_once() is None
+    assert watch.poll() is None
 
 
 def test_a_folder_that_comes_back_is_read_again(run: RunDir, clock: Clock, tmp_path: Path) -> None:
@@ -350,7 +364,7 @@ def test_a_confusion_matrix_is_read_only_while_it_is_wanted_and_anew_with_each_e
     report = looked(watch, clock).report
     assert report is not None and report.matrix.epoch == 1 and read == ["last"]
     clock.now += 2
-    assert watch.read_once() is None
+    assert watch.poll() is None
     epoch_ends(2)
     report = looked(watch, clock).report
     assert report is not None and report.matrix.epoch == 2 and read == ["last", "last"]

@@ -8,7 +8,7 @@ run, and of a folder that was deleted only that is said.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mia_tui.errors import RunError
 from mia_tui.files import open_to_read
@@ -53,7 +53,7 @@ class RunSnapshot:
     """
 
     job: TrainJob | None
-    state: RunState
+    state: RunState = field(compare=False)  # that of one follower is always the same object
     status: ShownStatus
     is_gone: bool = False
     is_stopping: bool = False
@@ -90,70 +90,50 @@ class RunFollower(PollingThread):
         self._heard_at = clock()
         self._asked_at = self._gpus_at = float("-inf")
         self._gpus: tuple[Gpu, ...] = ()
-        self._wanted: Which | None = None
+        self._wanted_report: Which | None = None
         self._report: ConfusionReport | None = None
         self._report_of: object = None
         self._trouble = self._report_trouble = ""
-        self._last_facts: object = None
+        self._last: RunSnapshot | None = None
 
     def want(self, which: Which | None) -> None:
         """Include the confusion report of that epoch in the snapshots; None for none."""
-        if which != self._wanted:
-            self._wanted = which
+        if which != self._wanted_report:
+            self._wanted_report = which
             super().poll_now()
 
     def poll_now(self) -> None:
-        """Read the run at once, because something was done to it."""
+        """Read the run at once, because something was done to the run."""
         self._asked_at = float("-inf")
         super().poll_now()
 
     def poll(self) -> None:
-        snapshot = self.read_once()
-        if snapshot is not None and not self.stopped:
-            self._on_change(snapshot)
-
-    def read_once(self) -> RunSnapshot | None:
-        """Read the run; returns the snapshot if it differs from the one before. For the thread, and for tests."""
         now = self._clock()
-        changed = self._read(now)
+        changed = not self._is_gone and self._log.read(self)
         if now - self._asked_at >= ASK_EVERY_S:
             self._asked_at = now
             self._ask()
             if self._status not in LIVE:  # the worker wrote its last events before it released the run
-                changed = self._read(now) or changed
+                changed = (not self._is_gone and self._log.read(self)) or changed
+        if changed:
+            self._heard_at = now
         self._ask_gpus(now)
         self._read_report()
-        silent_s = self._silent_s(now)
-        facts = (
-            self._status, self._is_gone, self._is_stopping, silent_s, self._gpus, self._is_disk_full, self._report,
-            self._all_trouble, self._job,
-        )  # fmt: skip
-        if not changed and facts == self._last_facts:
-            return None
-        self._last_facts = facts
-        return RunSnapshot(
+        snapshot = RunSnapshot(
             self._job,
-            self._log.state.copy(),
+            self._log.state,
             self._status,
             self._is_gone,
             self._is_stopping,
-            silent_s,
+            self._silent_s(now),
             self._gpus,
             self._is_disk_full,
             self._report,
-            self._all_trouble,
+            self._log.trouble or self._trouble or self._report_trouble,
         )
-
-    @property
-    def _all_trouble(self) -> str:
-        return self._log.trouble or self._trouble or self._report_trouble
-
-    def _read(self, now: float) -> bool:
-        """Whether there were new events."""
-        changed = not self._is_gone and self._log.read(lambda: self.stopped)
-        if changed:
-            self._heard_at = now
-        return changed
+        if not self.stopped and (changed or snapshot != self._last):
+            self._last = snapshot
+            self._on_change(replace(snapshot, state=self._log.state.copy()))
 
     def _ask(self) -> None:
         """Check whether the worker is alive and the folder exists."""
@@ -196,7 +176,7 @@ class RunFollower(PollingThread):
 
     def _read_report(self) -> None:
         """Read the confusion report that is wanted, if it is not the one that was read last."""
-        which = self._wanted
+        which = self._wanted_report
         event = None if which is None else self._log.state.confusions.get(f"confusion/{which}.json")
         wanted = None if event is None else (which, event.epoch, event.t)
         if wanted == self._report_of or self._is_gone:
@@ -224,8 +204,8 @@ class _FollowedLog:
         self._seen: tuple[int, int] | None = None
         self._head = b""
 
-    def read(self, should_stop: Callable[[], bool]) -> bool:
-        """Take in new events; whether there were any."""
+    def read(self, thread: PollingThread) -> bool:
+        """Take in new events until the thread is stopped; whether there were any."""
         try:
             stat = self.run.events.stat()
             seen = (stat.st_size, stat.st_mtime_ns)
@@ -236,7 +216,7 @@ class _FollowedLog:
             before = self._reader.offset
             for events in self._reader.iter_batches():
                 self.state.apply_all(events)
-                if should_stop():
+                if thread.stopped:
                     return False
             self.state.bad_lines = self._reader.bad_lines
             had_trouble, self.trouble, self._seen = self.trouble, "", seen

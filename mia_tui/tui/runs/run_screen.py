@@ -68,7 +68,7 @@ class RunScreen(KeyedScreen[OpenImages | None]):
         self.snapshot: RunSnapshot | None = None
         self._message = self._message_shown = ""
         self._doing_text = ""
-        self._follower = RunFollower(run, partial(self._post_snapshot, run))
+        self._follow = RunFollower(run, partial(self._post_snapshot, run))
 
     def compose(self) -> ComposeResult:
         yield self._head
@@ -82,10 +82,10 @@ class RunScreen(KeyedScreen[OpenImages | None]):
         yield self.key_line
 
     def on_mount(self) -> None:
-        self._follower.start()
+        self._follow.start()
 
     def on_unmount(self) -> None:
-        self._follower.stop()
+        self._follow.stop()
 
     # For the commands
 
@@ -101,16 +101,16 @@ class RunScreen(KeyedScreen[OpenImages | None]):
         self._show_message()
 
     def poll_now(self) -> None:
-        self._follower.poll_now()
+        self._follow.poll_now()
 
     def follow(self, run: RunDir) -> None:
-        self._follower.stop()
+        self._follow.stop()
         self.run, self.snapshot = run, None
-        self._follower = RunFollower(run, partial(self._post_snapshot, run))
-        self._follower.start()
+        self._follow = RunFollower(run, partial(self._post_snapshot, run))
+        self._follow.start()
 
     def leave(self, images: OpenImages | None) -> None:
-        self._follower.stop()
+        self._follow.stop()
         self.dismiss(images)
 
     # Messages
@@ -162,7 +162,7 @@ class RunScreen(KeyedScreen[OpenImages | None]):
             self._say_doing("Reading the run.")
             return
         self.pages.show(snapshot)
-        self._follower.want(self.pages.wants)
+        self._follow.want(self.pages.wants)
         self._tabs.show(self.pages.tabs())
         self._show_head(snapshot)
         self._say_doing(doing(snapshot, self.key("resume")))

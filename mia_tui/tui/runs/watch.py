@@ -1,4 +1,4 @@
-"""Threads that read runs once a second: runs in progress, all runs of a dataset, runs that have just ended."""
+"""Threads that read runs again and again: runs in progress, all runs of a dataset, runs that have just ended."""
 
 import threading
 from abc import ABC, abstractmethod
@@ -51,31 +51,34 @@ class LiveRun:
 
 
 class PollingThread(ABC):
-    """A thread that polls until it is stopped; callbacks are called in it.
+    """A thread that calls `poll` again and again until it is stopped.
 
     Args:
         name: Of the thread.
         every_s: Seconds between two polls.
+
+    Attributes:
+        stopped: Whether it was asked to end.
     """
 
     def __init__(self, name: str, *, every_s: float = _EVERY_S) -> None:
         self._name, self._every_s = name, every_s
         self._wake = threading.Event()
-        self._unpaused = threading.Event()
-        self._unpaused.set()
+        self._wanted = threading.Event()
+        self._wanted.set()
         self.stopped = False
 
     @abstractmethod
     def poll(self) -> None:
-        """Poll once; for the thread, and for tests."""
+        """Read once, and report what is new unless the thread was stopped; called in the thread, and by tests."""
 
     def start(self) -> None:
         threading.Thread(target=self._work, name=self._name, daemon=True).start()
 
     def stop(self) -> None:
-        """End soon; no callback is called any more."""
+        """End soon; nothing is reported any more."""
         self.stopped = True
-        self._unpaused.set()
+        self._wanted.set()
         self._wake.set()
 
     def poll_now(self) -> None:
@@ -84,10 +87,10 @@ class PollingThread(ABC):
 
     def pause(self) -> None:
         """Do nothing until `resume`, because nobody sees the result."""
-        self._unpaused.clear()
+        self._wanted.clear()
 
     def resume(self) -> None:
-        self._unpaused.set()
+        self._wanted.set()
         self._wake.set()
 
     def _work(self) -> None:
@@ -95,15 +98,15 @@ class PollingThread(ABC):
             self.poll()
             self._wake.wait(self._every_s)
             self._wake.clear()
-            self._unpaused.wait()
+            self._wanted.wait()
 
 
 class RunWatch(PollingThread):
-    """Reads the runs of this user and of some datasets.
+    """Reads the runs of this user and of some datasets until it is stopped.
 
     Args:
         datasets: Whose runs are read besides those this user started: folder, and what was named with --state.
-        on_runs: Called with the runs in progress when they differ from before.
+        on_runs: Called, in the thread, with the runs in progress when they differ from before.
     """
 
     def __init__(
@@ -138,12 +141,12 @@ class RunWatch(PollingThread):
 
 
 class RunTableWatch(PollingThread):
-    """Reads all runs of a dataset.
+    """Reads all runs of a dataset until it is stopped.
 
     Args:
         summaries: The runs.
-        on_rows: Called with all of them when anything is different from before.
-        on_trouble: Called with why they cannot be read.
+        on_rows: Called, in the thread, with all of them when anything is different from before.
+        on_trouble: Called, in the thread, with why they cannot be read.
     """
 
     def __init__(
@@ -179,19 +182,19 @@ class RunNews:
 
 
 class RunNewsWatch(PollingThread):
-    """Looks for runs that end and for new suggestions.
+    """Looks for runs that end and for new suggestions, each second, until it is stopped.
 
     Args:
         dataset: Folder of images.
         state: What was named with --state.
-        on_news: Called with what is new.
+        on_news: Called in the thread.
     """
 
     def __init__(self, dataset: Path, state: Path | None, on_news: Callable[[RunNews], None]) -> None:
         super().__init__("run-news")
         self._places = tuple(state_places(dataset)) if state is None else (state,)
         self._on_news = on_news
-        self._followed: dict[Path, SummaryReader] = {}
+        self._followed: dict[Path, RunDir] = {}
         self._stamp: tuple[int, int] | None = None
         self._polls = 0
 
@@ -212,18 +215,17 @@ class RunNewsWatch(PollingThread):
                 runs += list_runs(StateFolder(place))[-_MOST_NEWS:]
         for run in runs:
             if run.path not in self._followed and lives(run):
-                self._followed[run.path] = SummaryReader(run)
+                self._followed[run.path] = run
         before, self._stamp = self._stamp, _suggestions_stamp(runs)
         return before is not None and before != self._stamp
 
     def _ended(self) -> Iterable[str]:
-        for path, known in list(self._followed.items()):
-            row = known.refresh()
-            if row is None:
+        for path, run in list(self._followed.items()):
+            if not lives(run):
                 del self._followed[path]
-            elif not row.lives:
-                del self._followed[path]
-                yield _ended_sentence(row)
+                row = SummaryReader(run).refresh()
+                if row is not None and not row.lives:
+                    yield _ended_sentence(row)
 
 
 def _dataset_of(row: RunSummary) -> Path:
