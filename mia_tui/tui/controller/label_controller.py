@@ -308,7 +308,7 @@ class LabelController:
 
         Args:
             changes: Oldest first.
-            from_outside: Whether another program wrote all of it, whoever used it.
+            by_other_program: Whether another program wrote all of it, whoever used it.
         """
         steps = self.session.apply_in_steps(changes)
         while True:
