@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mia_tui.cli.images import read_labelled
-from mia_tui.cli.jobs import exit_code, start_detached, work_in_front
+from mia_tui.cli.jobs import after_option, exit_code, last_in_queue, start_detached, work_in_front
 from mia_tui.cli.options import (
     Command,
     Option,
@@ -38,13 +38,7 @@ if TYPE_CHECKING:
 @click.option(
     "--detach", cls=Option, is_flag=True, help="Train in the background; the terminal may be closed."
 )
-@click.option(
-    "--after",
-    cls=Option,
-    metavar="RUN",
-    help="Start when another run has ended (finished, stopped or failed), and those that already wait for it. With "
-    "--detach it waits in the background, otherwise in this terminal.",
-)
+@after_option
 @click.option(
     "--show-config",
     cls=Option,
@@ -79,7 +73,7 @@ def command(
             warning = _change_threads(run, threads)
             if warning is not None and detach:  # in the foreground the run warns itself
                 report.warn(*warning)
-        run.put_behind(None if after is None else _last_in_queue(report, after, dataset, state))
+        run.put_behind(last_in_queue(report, after, dataset, state))
     elif dataset is None:
         raise ConfigError("Train on which images?", "Name a folder: `mia-tui train DATASET`.")
     else:
@@ -152,7 +146,7 @@ def _create(
     from mia_tui.runs.preflight.prepare import prepare_training, with_absolute_paths
 
     config = with_absolute_paths(read_settings(settings))
-    ahead = None if after is None else _last_in_queue(report, after, dataset, state)
+    ahead = last_in_queue(report, after, dataset, state)
     found = read_labelled(
         report, dataset, state, frames=config.frames, source=config.labels, annotator=annotator, follow=True
     )
@@ -167,20 +161,6 @@ def _create(
     run = prepared.create(after=ahead)
     remember_run(run)
     return run
-
-
-def _last_in_queue(report: Report, after: str, dataset: Path | None, state: Path | None) -> "RunDir | None":
-    """The run to wait for: the last of those that wait for the named one; None if none of them is running."""
-    from mia_tui.runs.list.find import find_run, runs_of
-    from mia_tui.runs.worker.queue import last_behind
-
-    named = find_run(after, dataset=dataset, state=state)
-    ahead = last_behind(named, runs_of(dataset, state))
-    if ahead is None:
-        report.note(f"The run {printable(named.name)} has ended, so this one starts at once.")
-    else:
-        report.say(f"This run starts when the run {printable(ahead.name)} has ended.")
-    return ahead
 
 
 def show_prepared(report: Report, prepared: "Prepared", source: str) -> None:

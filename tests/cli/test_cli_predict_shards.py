@@ -6,7 +6,7 @@ import pytest
 from cli_support import Answer, Mia
 from training_commands import assert_refused, predictions_of, runs_of, train
 
-from mia_tui.runs.prediction.shards import of_shard, shard_file
+from mia_tui.runs.prediction.shards import is_in_shard, shard_file, shard_size
 from mia_tui.runs.record.layout import RunDir
 
 pytestmark = pytest.mark.usefixtures("threads_stay_as_they_were")
@@ -30,11 +30,14 @@ def predict(mia: Mia, images: Path, run: RunDir, out: Path, *more: object) -> An
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 9])
-def test_every_item_is_in_one_part_in_whole_batches(count: int) -> None:
-    parts = [list(of_shard(range(37), 5, (number, count))) for number in range(1, count + 1)]
-    assert sorted(item for part in parts for item in part) == list(range(37))
-    assert parts[0][:5] == list(range(5))
-    assert all(len(part) % 5 in (0, 2) for part in parts)
+@pytest.mark.parametrize("total", [0, 1, 5, 37, 40])
+def test_every_image_is_in_one_part_in_whole_batches(total: int, count: int) -> None:
+    shards = [(number, count) for number in range(1, count + 1)]
+    parts = [[place for place in range(total) if is_in_shard(place, 5, shard)] for shard in shards]
+    assert sorted(place for part in parts for place in part) == list(range(total))
+    assert parts[0][:5] == list(range(min(5, total)))
+    assert sum(len(part) % 5 > 0 for part in parts) == (total % 5 > 0)
+    assert [len(part) for part in parts] == [shard_size(total, 5, shard) for shard in shards]
 
 
 @pytest.mark.parametrize("count", [1, 3, 10])

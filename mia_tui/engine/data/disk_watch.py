@@ -155,12 +155,43 @@ class DiskWatch:
         return float(np.mean([not _can_open(self._root / self._paths[row]) for row in rows[places]]))
 
     def _end_of_wait(self) -> Exception:
-        if self._should_stop():
-            return LoadingStopped()
-        return AwayError(
-            f"The images in {printable(self._root)} have been away for {disk.OUTAGE_S / 60:.0f} minutes.",
-            "Continue when they are back.",
-        )
+        return _end_of_wait(self._root, self._should_stop)
+
+
+def wait_for_folder(root: Path, should_stop: Callable[[], bool], on_wait: disk.OnWait) -> None:
+    """Return as soon as the disk with a folder of images is reachable; at once if the folder was deleted.
+
+    Raises:
+        LoadingStopped: If a stop is requested meanwhile.
+        AwayError: If the disk stays away.
+    """
+    if not is_folder_away(root):
+        return
+    on_wait(f"waiting for the images in {printable(root)} to come back")
+    if not disk.wait_until_back(lambda: not is_folder_away(root), should_stop):
+        raise _end_of_wait(root, should_stop)
+    on_wait(None)
+
+
+def is_folder_away(root: Path) -> bool:
+    """Whether a folder cannot be listed although it was not deleted, so that its disk must be away."""
+    try:
+        with os.scandir(root) as entries:
+            next(entries, None)
+    except (PermissionError, NotADirectoryError):
+        return False
+    except OSError:
+        return not disk.was_deleted(root)
+    return False
+
+
+def _end_of_wait(root: Path, should_stop: Callable[[], bool]) -> Exception:
+    if should_stop():
+        return LoadingStopped()
+    return AwayError(
+        f"The images in {printable(root)} have been away for {disk.OUTAGE_S / 60:.0f} minutes.",
+        "Continue when they are back.",
+    )
 
 
 def _can_list(folder: Path) -> bool:

@@ -90,7 +90,7 @@ class Predictor:
             keys: The images.
             batch_size: Images per batch; computed in pieces when memory runs out.
             tta: Average over flips and quarter turns (half turns if the input is not square).
-            should_stop: Polled while images are read or waited for.
+            should_stop: Polled before each batch, and while images are waited for.
             on_wait: Called with the reason when waiting for the disk begins, and with None when it is over.
 
         Raises:
@@ -105,6 +105,7 @@ class Predictor:
         with closing(StreamedImages(reader, self.device)) as images:
             images.prefetch(order)
             for rows in order:
+                reader.check_stop()
                 pixels, _ = images.fetch(rows)
                 probabilities = iter(self._probabilities(pixels, tta))
                 for row in rows.tolist():
