@@ -80,7 +80,7 @@ class DiskWatch:
             f"waiting for the images in {printable(self._root)} to come back; {missing} and others cannot be read"
         )
         if not disk.wait_until_back(lambda: not self.is_away(rows), self._should_stop):
-            raise self._end_of_wait()
+            raise _end_of_wait(self._root, self._should_stop)
         self._on_wait(None)
 
     def read_again(self, rows: Sequence[int], submit: Callable[[int], Future[Problem]]) -> dict[int, str]:
@@ -124,7 +124,7 @@ class DiskWatch:
         while not future.done():
             polls += 1
             if polls - slow > disk.poll_count(disk.OUTAGE_S) or disk.stopped_within(0, self._should_stop):
-                raise self._end_of_wait()
+                raise _end_of_wait(self._root, self._should_stop)
             wait([future], timeout=disk.LOOK_EVERY_S)
         self._on_wait(None)
         return future.result()
@@ -154,12 +154,9 @@ class DiskWatch:
         places = np.linspace(0, len(rows) - 1, min(len(rows), _SAMPLED)).astype(np.int64)
         return float(np.mean([not _can_open(self._root / self._paths[row]) for row in rows[places]]))
 
-    def _end_of_wait(self) -> Exception:
-        return _end_of_wait(self._root, self._should_stop)
-
 
 def wait_for_folder(root: Path, should_stop: Callable[[], bool], on_wait: disk.OnWait) -> None:
-    """Return as soon as the disk with a folder of images is reachable; at once if the folder was deleted.
+    """Return as soon as a folder of images, which was there before, can be listed.
 
     Raises:
         LoadingStopped: If a stop is requested meanwhile.
@@ -174,14 +171,14 @@ def wait_for_folder(root: Path, should_stop: Callable[[], bool], on_wait: disk.O
 
 
 def is_folder_away(root: Path) -> bool:
-    """Whether a folder cannot be listed although it was not deleted, so that its disk must be away."""
+    """Whether a folder cannot be listed, not even to be told that this user may not list it."""
     try:
         with os.scandir(root) as entries:
             next(entries, None)
     except (PermissionError, NotADirectoryError):
         return False
     except OSError:
-        return not disk.was_deleted(root)
+        return True
     return False
 
 
