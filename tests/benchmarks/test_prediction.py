@@ -45,7 +45,7 @@ def discs(tmp_path: Path) -> Path:
 
 
 def trained(discs: Path, size_px: int, backbone: str) -> RunDir:
-    run = make_run(discs, epochs=1, width=size_px, height=size_px, backbone=backbone, pretrained=False)
+    run = make_run(discs, epochs=1, width=size_px, height=size_px, backbone=backbone, weights="none")
     assert train(run)[0].outcome == "finished"
     return run
 

@@ -101,7 +101,7 @@ def check_format(out: Path) -> None:
         raise ConfigError(f"The folder of --out {printable(out)} does not exist.", "Make it first.")
     if out.is_dir():
         raise ConfigError(f"--out {printable(out)} is a folder.", "Name a file.")
-    if not os.access(out.absolute().parent, os.W_OK):
+    if not os.access(out.absolute().parent, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
         raise ConfigError(
             f"You may not write into the folder of --out {printable(out)}.", "Name another place."
         )
