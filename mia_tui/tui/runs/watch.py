@@ -8,8 +8,7 @@ from pathlib import Path
 
 from mia_tui.catalog.metrics import MetricName
 from mia_tui.errors import RunError
-from mia_tui.paths import StateFolder, state_places
-from mia_tui.runs.list.index import list_runs, recent_runs
+from mia_tui.runs.list.index import list_runs, places_of_runs, recent_runs
 from mia_tui.runs.list.moved_dataset import current_job
 from mia_tui.runs.list.summaries import RowStatus, RunSummaries, RunSummary, SummaryReader
 from mia_tui.runs.record.layout import RunDir
@@ -135,9 +134,9 @@ class RunWatch:
         """Find the runs that are in progress now, the newest first."""
         found = recent_runs()[-_MOST:]
         for dataset, state in self._datasets:
-            for place in state_places(dataset) if state is None else (state,):
+            for place in places_of_runs(dataset, state):
                 with suppress(RunError):
-                    found += list_runs(StateFolder(place))[-_MOST:]
+                    found += list_runs(place)[-_MOST:]
         live = {run.path.resolve(): run for run in found if lives(run)}
         newest = sorted(live, key=lambda path: path.name, reverse=True)
         self._followed = {path: self._followed.get(path) or SummaryReader(live[path]) for path in newest}
@@ -194,7 +193,7 @@ class RunNewsWatch:
     """
 
     def __init__(self, dataset: Path, state: Path | None, on_news: Callable[[RunNews], None]) -> None:
-        self._places = tuple(state_places(dataset)) if state is None else (state,)
+        self._places = places_of_runs(dataset, state)
         self._on_news = on_news
         self._followed: dict[Path, SummaryReader] = {}
         self._stamp: tuple[int, int] | None = None
@@ -223,7 +222,7 @@ class RunNewsWatch:
         runs: list[RunDir] = []
         for place in self._places:
             with suppress(RunError):
-                runs += list_runs(StateFolder(place))[-_MOST_NEWS:]
+                runs += list_runs(place)[-_MOST_NEWS:]
         for run in runs:
             if run.path not in self._followed and lives(run):
                 self._followed[run.path] = SummaryReader(run)
