@@ -16,7 +16,7 @@ from mia_tui.errors import RunError
 from mia_tui.paths import StateFolder, user_jobs
 from mia_tui.runs.list.index import places_of_runs, run_places
 from mia_tui.runs.prediction import suggestions as suggestions_module
-from mia_tui.runs.prediction.predictions import PartialFile, PredictionHeader, PredictionRow, convert
+from mia_tui.runs.prediction.predictions import PredictionHeader, PredictionRow, PredictionRows, convert
 from mia_tui.runs.prediction.suggestions import (
     SuggestionLine,
     read_newest,
@@ -60,15 +60,14 @@ def suggest(
     header = PredictionHeader(
         encode_name(str(root.resolve())), "w", ["round", encode_name("l\udcffng")], run, False, 120.0
     )
-    partial = PartialFile(out, header, keys)
-    partial.append(
+    growing = PredictionRows(out.with_suffix(".rows"), header, keys)
+    growing.append(
         PredictionRow(
             encode_name(key.path), key.frame, None if row is None else list(row), None if row else "damaged"
         )
         for key, row in zip(keys, rows, strict=True)
     )
-    partial.close()
-    convert(out, header, write_suggestions)
+    convert(out.with_suffix(".rows"), out, header, write_suggestions)
     return out
 
 
