@@ -81,7 +81,7 @@ def test_new_suggestions_appear_on_the_open_labelling_screen(
             tasks = pilot.app.screen._background_tasks  # type: ignore[attr-defined]
             await wait_until(pilot, lambda: tasks.runs is not None and tasks.runs._stamp is not None)
             suggest(trained, cells)
-            await wait_until(pilot, lambda: "3 suggestions of the run" in told(pilot.app))
+            await wait_until(pilot, lambda: f"3 suggestions of {trained.name}." in told(pilot.app))
             assert "round" in screen_text(pilot.app).splitlines()[0]
             await press(pilot, "enter")
             assert "2/3" in screen_text(pilot.app)

@@ -28,7 +28,7 @@ class ModelSuggestions:
 
     model: str
     classes: tuple[str, ...]
-    keys: Sequence[ImageKey]
+    keys: list[ImageKey]
     best: NDArray[np.int32]
     confidences: NDArray[np.float32]
 

@@ -13,7 +13,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
@@ -79,7 +79,7 @@ class SuggestionSet:
     """
 
     run: RunDir
-    model: str
+    model: str = field(compare=False)
     predicted_at: float
     images: int
 

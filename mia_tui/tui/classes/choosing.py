@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
@@ -10,16 +11,21 @@ from mia_tui.dataset.listing.folders import Folder
 from mia_tui.dataset.model import ImageClass
 from mia_tui.dataset.session.filters import ORDERS, STATES, Filter, Order
 from mia_tui.dataset.session.session import LabelSession
-from mia_tui.text import name_some
+from mia_tui.text import counted, name_some, when
 from mia_tui.tui.dialogs import Choice, PickDialog
 from mia_tui.tui.label.words import STATE_WORDS, shown_filter
 from mia_tui.tui.widgets.ink import Ink
+
+if TYPE_CHECKING:
+    from mia_tui.runs.prediction.suggestions import SuggestionSet
 
 # Names of the colours of `class_rules.COLOURS`, in its order.
 _COLOUR_NAMES = (
     "orange", "sky blue", "green", "yellow", "blue", "vermilion", "pink", "rose", "indigo", "sand",
     "dark green", "cyan", "wine", "teal", "olive", "purple",
 )  # fmt: skip
+
+_MODEL_COLUMNS = 36
 
 _ORDER_WORDS = {
     "name": ("by name, from A to Z", "by name, from Z to A"),
@@ -70,6 +76,36 @@ def classes(
         if image_class.id != leave_out
     ]
     return PickDialog(title, choices, ink)
+
+
+def suggestions(
+    known: "Sequence[SuggestionSet]",
+    shown: "SuggestionSet | None",
+    images: int,
+    ink: Ink,
+    *,
+    title: str,
+    hint: str,
+) -> "PickDialog[SuggestionSet]":
+    """A set of suggestions: its model, when it was predicted, and how many of the images it covers.
+
+    Args:
+        known: The sets to choose from.
+        shown: The one that is shown.
+        images: How many images the dataset has.
+        ink: Characters and styles.
+        title: The question.
+        hint: What the answer does.
+    """
+    names = [ink.fit_left(each.model, _MODEL_COLUMNS) for each in known]
+    columns = max(map(ink.width, names), default=0)
+    choices: list[Choice[SuggestionSet]] = []
+    for name, each in zip(names, known, strict=True):
+        covered = f"{each.images:,} of {counted(images, 'image')}"
+        is_shown = "  shown" if each == shown else ""
+        text = f"{ink.pad(name, columns)}  {when(each.predicted_at)}  {covered}{is_shown}"
+        choices.append(Choice(text, each))
+    return PickDialog(title, choices, ink, hint=hint)
 
 
 def colours(title: str, known: Sequence[ImageClass], ink: Ink, error: str = "") -> PickDialog[str]:

@@ -13,7 +13,7 @@ from mia_tui.dataset.listing.incremental_scan import ListedImages
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.errors import DataError
 from mia_tui.tui.labelling.controller import LabelController
-from mia_tui.tui.labelling.dataset_sync import DatasetSync, ScanThread, take_suggestions
+from mia_tui.tui.labelling.dataset_sync import DatasetSync, ScanThread
 from mia_tui.tui.labelling.idle_tasks import follow_news
 from mia_tui.tui.later import later
 
@@ -123,7 +123,7 @@ class BackgroundTasks:
             self._screen.do(self._take_suggestions)
 
     async def _take_suggestions(self) -> None:
-        suggested = await take_suggestions(self._controller)
+        suggested = await self._controller.suggestions.refresh()
         if suggested:
-            self._screen.show(all_rows=True)
+            self._screen.show()
             self._screen.show_message(suggested)

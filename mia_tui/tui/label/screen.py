@@ -281,7 +281,8 @@ class LabelScreen(SessionScreen[None]):
             self._show_classes()
         self._list.update(self.controller.changed_rows())
         state = None if row is None else session.state_of(row)
-        self._frame.show(framing(state, self.context.ink, self._accept_key))
+        compared = session.compared_model if session.filter.state == "models_differ" else ""
+        self._frame.show(framing(state, self.context.ink, self._accept_key, session.model, compared))
         self._lines_are_due = True
         if row is None:
             growing = self._dataset_sync.growing

@@ -17,6 +17,7 @@ from mia_tui.tui.widgets.text_line import Piece
 
 _BOLD = Style(bold=True)
 _NAME_COLUMNS = 70
+_MODEL_COLUMNS = 24
 
 STATE_WORDS = {
     "all": "all images",
@@ -28,26 +29,40 @@ STATE_WORDS = {
     "noted": "with a note",
     "suggested": "with a model's suggestion only",
     "differs": "where label and suggestion differ",
+    "models_differ": "where two models differ",
     "unreadable": "that are missing or cannot be read",
 }
 
 
-def framing(state: RowState | None, ink: Ink, accept: str) -> Framing:
-    """The frame around an image; `accept` is the key that accepts a suggestion, empty if none does."""
+def framing(state: RowState | None, ink: Ink, accept: str, model: str = "", compared: str = "") -> Framing:
+    """The frame around an image.
+
+    Args:
+        state: Of the image.
+        ink: Characters and styles.
+        accept: The key that accepts a suggestion, empty if none does.
+        model: Whose suggestions are shown.
+        compared: The model that it is compared with, empty for none.
+    """
     if state is None:
         return Framing("", "none")
     notes = [
         sign for sign, shown in ((f"{ink.flag} flagged", state.flagged), ("skipped", state.skipped)) if shown
     ]
+    model, compared = (ink.fit_left(name, _MODEL_COLUMNS) for name in (model, compared))
+    if compared and state.compared not in (None, state.suggestion):
+        notes.insert(0, f"{compared}: {state.compared.name}?")
     if state.image_class is not None:
         origin = {"import": " (imported)", "accepted": " (accepted)"}.get(state.source or "", "")
         if state.differs and state.suggestion is not None:
-            notes.insert(0, f"model: {_suggested(state)}")
+            notes.insert(0, f"{model}: {_suggested(state)}")
         return Framing(
             f"{state.image_class.name}{origin}", "label", state.image_class.colour, ink.separator.join(notes)
         )
     if state.suggestion is not None:
-        text = _suggested(state) + (f"  {accept} accepts" if accept else "")
+        does = "adds this class" if state.suggests_new else "accepts"
+        text = _suggested(state) + (f"  {accept} {does}" if accept else "")
+        notes.insert(0, model)
         return Framing(text, "suggestion", state.suggestion.colour, ink.separator.join(notes))
     return Framing("no label", "none", None, ink.separator.join(notes))
 
@@ -148,6 +163,8 @@ def shown_filter(filter: Filter, session: LabelSession) -> str:
     if filter.class_id is not None:
         image_class = session.class_of(filter.class_id)
         words.append(f"class {image_class.name}" if image_class else "a class")
+    elif filter.state == "models_differ" and session.compared_model:
+        words.append(f"where {session.model or 'no model'} and {session.compared_model} differ")
     elif filter.state != "all":
         words.append(STATE_WORDS[filter.state])
     if filter.text:
