@@ -25,7 +25,7 @@ _COLOUR_NAMES = (
     "dark green", "cyan", "wine", "teal", "olive", "purple",
 )  # fmt: skip
 
-_MODEL_COLUMNS = 36
+_MODEL_COLUMNS = 26
 
 _ORDER_WORDS = {
     "name": ("by name, from A to Z", "by name, from Z to A"),
@@ -39,7 +39,7 @@ def filters(session: LabelSession, ink: Ink) -> PickDialog[Filter]:
     """Which images to show. Text and folder of the present filter stay; images of a run are narrowed down."""
     present = session.filter
     unbound = Filter(text=present.text, folder=present.folder)
-    narrowed = shown_filter(unbound, session)
+    narrowed = shown_filter(unbound, session, ink)
     choices = [Choice(f"all images, {narrowed}" if narrowed else "all images", unbound)]
     choices += [
         Choice(f"images {STATE_WORDS[state]}", replace(present, state=state, class_id=None))
@@ -101,11 +101,9 @@ def suggestions(
     columns = max(map(ink.width, names), default=0)
     choices: list[Choice[SuggestionSet]] = []
     for name, each in zip(names, known, strict=True):
-        covered = f"{each.images:,} of {counted(images, 'image')}"
-        is_shown = "  shown" if each == shown else ""
-        text = f"{ink.pad(name, columns)}  {when(each.predicted_at)}  {covered}{is_shown}"
-        choices.append(Choice(text, each))
-    return PickDialog(title, choices, ink, hint=hint)
+        text = f"{ink.pad(name, columns)}  {when(each.predicted_at):12}  {counted(each.images, 'image')}"
+        choices.append(Choice(text, each, Text(ink.pointer if each == shown else " ")))
+    return PickDialog(f"{title} ({images:,} images in all)", choices, ink, hint=hint)
 
 
 def colours(title: str, known: Sequence[ImageClass], ink: Ink, error: str = "") -> PickDialog[str]:

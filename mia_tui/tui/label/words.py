@@ -1,5 +1,6 @@
 """The texts of the labelling screen about an image, the filter and the work: plain functions, no widgets."""
 
+import re
 import time
 from collections.abc import Mapping, Sequence
 
@@ -18,6 +19,7 @@ from mia_tui.tui.widgets.text_line import Piece
 _BOLD = Style(bold=True)
 _NAME_COLUMNS = 70
 _MODEL_COLUMNS = 24
+_RUN_DATE = re.compile(r"^\d{8}-\d{4}-")  # at the beginning of a run's name
 
 STATE_WORDS = {
     "all": "all images",
@@ -49,8 +51,8 @@ def framing(state: RowState | None, ink: Ink, accept: str, model: str = "", comp
     notes = [
         sign for sign, shown in ((f"{ink.flag} flagged", state.flagged), ("skipped", state.skipped)) if shown
     ]
-    model, compared = (ink.fit_left(name, _MODEL_COLUMNS) for name in (model, compared))
-    if compared and state.compared not in (None, state.suggestion):
+    model, compared = _short_models(model, compared, ink)
+    if compared and state.compared is not None and state.compared != state.suggestion:
         notes.insert(0, f"{compared}: {state.compared.name}?")
     if state.image_class is not None:
         origin = {"import": " (imported)", "accepted": " (accepted)"}.get(state.source or "", "")
@@ -81,7 +83,7 @@ def facts(
     """
     row = session.current_row
     if row is None or session.position is None:
-        return [(shown_filter(session.filter, session) or "No images", None)], []
+        return [(shown_filter(session.filter, session, ink) or "No images", None)], []
     key = session.listing.key(row)
     place = f"{session.position + 1:,}/{len(session.view):,}  "
     more: list[Piece] = []
@@ -112,7 +114,7 @@ def facts(
 
 def filter_words(session: LabelSession, columns: int, ink: Ink) -> str:
     """The filter in words, in brackets, at most half a line; empty if all images are shown."""
-    shown = shown_filter(session.filter, session)
+    shown = shown_filter(session.filter, session, ink)
     return f"[{ink.fit(shown, columns // 2 - 2)}]" if shown else ""
 
 
@@ -157,14 +159,15 @@ def why_empty(session: LabelSession, other: str, *, growing: bool) -> str:
     return f"No image matches: {other} shows others"
 
 
-def shown_filter(filter: Filter, session: LabelSession) -> str:
+def shown_filter(filter: Filter, session: LabelSession, ink: Ink) -> str:
     """The filter in words; empty if all images are shown."""
     words = []
     if filter.class_id is not None:
         image_class = session.class_of(filter.class_id)
         words.append(f"class {image_class.name}" if image_class else "a class")
     elif filter.state == "models_differ" and session.compared_model:
-        words.append(f"where {session.model or 'no model'} and {session.compared_model} differ")
+        model, compared = _short_models(session.model, session.compared_model, ink)
+        words.append(f"where {model} and {compared} differ")
     elif filter.state != "all":
         words.append(STATE_WORDS[filter.state])
     if filter.text:
@@ -174,6 +177,13 @@ def shown_filter(filter: Filter, session: LabelSession) -> str:
     if filter.among is not None:
         words.append(filter.among_words)
     return ", ".join(words)
+
+
+def _short_models(model: str, compared: str, ink: Ink) -> tuple[str, str]:
+    """The names of two models without the date of their runs, unless only that tells them apart."""
+    short, other = (_RUN_DATE.sub("", name, count=1) or name for name in (model, compared))
+    names = (model, compared) if short == other else (short, other)
+    return ink.fit_left(names[0], _MODEL_COLUMNS), ink.fit_left(names[1], _MODEL_COLUMNS)
 
 
 def _suggested(state: RowState) -> str:
