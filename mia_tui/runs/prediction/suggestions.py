@@ -34,7 +34,7 @@ from mia_tui.runs.record.layout import RunDir
 from mia_tui.text import decode_name, printable
 
 _PROTOCOL = 1
-_BYTES_AT_ONCE = 1 << 20  # of lines that are records at the same time
+_BYTES_AT_ONCE = 1 << 17  # of lines that are records at the same time: more would hold up keys
 _LONGEST_LINE_BYTES = 1 << 21
 _LONGEST_HEAD_BYTES = 1 << 24  # 100,000 classes
 _LONGEST_END_BYTES = 64
