@@ -30,10 +30,10 @@ from tui_support import (
 )
 
 from mia_tui.dataset.images.rendering import DisplaySettings
-from mia_tui.dataset.interchange.csv import read_labels
+from mia_tui.dataset.interchange.csv_labels import read_labels
 from mia_tui.dataset.interchange.importing import import_into
-from mia_tui.dataset.listing.incremental_scan import list_images
 from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.scan.incremental import list_images
 from mia_tui.dataset.scan.scan import scan
 from mia_tui.dataset.session.filters import Filter
 from mia_tui.dataset.store.label_store import LabelStore

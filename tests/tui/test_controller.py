@@ -11,8 +11,8 @@ from listing_support import listing_of
 from tui_support import label, labels_in, make_images
 
 from mia_tui.dataset.listing import listing
-from mia_tui.dataset.listing.incremental_scan import list_images
 from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.scan.incremental import list_images
 from mia_tui.dataset.session import changes
 from mia_tui.errors import StoreReplaced
 from mia_tui.tui.labelling.controller import LabelController

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from tui_support import label, labels_in, make_images
 
-from mia_tui.dataset.listing.incremental_scan import list_images
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.recent import remember_dataset
+from mia_tui.dataset.scan.incremental import list_images
 from mia_tui.dataset.scan.scan import scan
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import DataError, MiaError

@@ -10,8 +10,8 @@ import pytest
 from patience import Patience
 from tui_support import label, make_images, opened, press, without_fingerprint
 
-from mia_tui.dataset.listing.incremental_scan import list_images
 from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.scan.incremental import list_images
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import MiaError, StoreError
 from mia_tui.tui.labelling import garbage, idle_tasks

@@ -23,8 +23,7 @@ from mia_tui.runs.record.events import ConfusionSaved, Failure, Phase, RunEnded
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.log import EventLog, encode_event
 from mia_tui.runs.worker import liveness
-from mia_tui.runs.worker.liveness import SILENT_S as REMOTE_SILENT_S
-from mia_tui.runs.worker.liveness import WorkerLock, WorkerRecord
+from mia_tui.runs.worker.liveness import REMOTE_SILENT_S, WorkerLock, WorkerRecord
 from mia_tui.tui.runs import follow as run_follow
 from mia_tui.tui.runs.follow import SILENT_S, RunFollower, RunSnapshot
 from mia_tui.tui.runs.words import doing, figures_line

@@ -31,7 +31,7 @@ from tui_support import (
 from mia_tui.config.user import UserConfig
 from mia_tui.errors import RunError
 from mia_tui.paths import StateFolder
-from mia_tui.runs.list.index import list_runs
+from mia_tui.runs.list.find import list_runs
 from mia_tui.runs.record.events import Phase
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.log import EventLog

@@ -20,8 +20,8 @@ from textual.screen import ModalScreen, Screen
 
 import mia_tui.tui
 from mia_tui.config.user import UserConfig
-from mia_tui.dataset.listing.incremental_scan import list_images
 from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.scan.incremental import list_images
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.dataset.store.records import Label
 from mia_tui.terminal.model import Terminal

@@ -14,7 +14,7 @@ from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.session.suggested import ModelSuggestions
 from mia_tui.errors import RunError
 from mia_tui.paths import StateFolder, user_jobs
-from mia_tui.runs.list.index import places_of_runs, run_places
+from mia_tui.runs.list.find import places_of_runs, run_places
 from mia_tui.runs.prediction import suggestions as suggestions_module
 from mia_tui.runs.prediction.predictions import PredictionHeader, PredictionRow, PredictionRows, convert
 from mia_tui.runs.prediction.suggestions import (

@@ -1,7 +1,8 @@
 """A summary of each run of a dataset, cheap to refresh every second.
 
 A run that has ended is not read again until one of its files has changed, which takes six `stat`s to find out. Of a
-run at work only the new lines of its log are read. Steps, which are nearly all of a log, are not decoded.
+run at work only the new lines of its log are read. Steps, which are nearly all of a log, are not decoded,
+and of many reports of progress only the newest.
 """
 
 import os
@@ -16,7 +17,7 @@ from mia_tui.catalog.metrics import MetricName, shown_metric
 from mia_tui.config.train import TrainConfig
 from mia_tui.errors import RunError
 from mia_tui.paths import StateFolder, is_folder
-from mia_tui.runs.list.index import places_of_runs
+from mia_tui.runs.list.find import places_of_runs
 from mia_tui.runs.list.words import STATUS_WORDS, shown_status
 from mia_tui.runs.record.events import KnownEvent, StepEnded, UnknownEvent
 from mia_tui.runs.record.job import AnyJob, RunNotes
@@ -37,6 +38,7 @@ RowStatus = Literal[ShownStatus, "damaged"]
 
 _Signature = tuple[tuple[int, int, int] | None, ...]
 _STEP = b'{"type":"step_ended"'
+_PROGRESS = b'{"type":"progress"'
 _MANY = re.compile(rb'^\{"type":"(?:step_ended|progress)".*\n?', re.MULTILINE)
 _TRACES = ("events.jsonl", "checkpoints", "worker.json")  # only a run leaves these
 _REPORT_EVERY_S = 0.3
@@ -163,7 +165,7 @@ class SummaryReader:
     def __post_init__(self) -> None:
         run = self.run
         # Whatever happens to a run changes one of these files.
-        self._watched_files = tuple(map(str, (*run.records(), run.events, run.worker_json, run.worker_log)))
+        self._watched_files = tuple(map(str, (*run.decoding(), run.events, run.worker_json, run.worker_log)))
 
     def refresh(self) -> RunSummary | None:
         """The run as it is now; None if the folder holds no run, or was deleted."""
@@ -290,7 +292,12 @@ class _BriefReader(EventReader):
         last = lines.rfind(_STEP)
         if last >= 0:
             self._last_step = lines[last:].partition(b"\n")[0]
-        return super()._decode_lines(_MANY.sub(b"", lines))
+        newest = lines.rfind(_PROGRESS)  # of many reports of progress one is enough
+        if newest < 0:
+            return super()._decode_lines(_MANY.sub(b"", lines))
+        line, end, after = lines[newest:].partition(b"\n")
+        before, after = _MANY.sub(b"", lines[:newest]), _MANY.sub(b"", after)
+        return super()._decode_lines(before + line + end + after)
 
 
 def _newest_first(rows: Sequence[RunSummary]) -> tuple[RunSummary, ...]:

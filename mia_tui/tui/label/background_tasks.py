@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mia_tui.dataset.listing.arrays import ListingArrays
-from mia_tui.dataset.listing.incremental_scan import ListedImages
 from mia_tui.dataset.listing.listing import Listing
+from mia_tui.dataset.scan.incremental import ListedImages
 from mia_tui.errors import DataError
 from mia_tui.tui.labelling.controller import LabelController
 from mia_tui.tui.labelling.dataset_sync import DatasetSync, ScanThread
@@ -120,7 +120,7 @@ class BackgroundTasks:
         for sentence in news.ended:
             self._screen.show_message(f"{sentence} {self._screen.key('runs')} shows it.")
         if news.suggested and self._dataset_sync.opened:
-            self._screen.do(self._take_suggestions)
+            self._screen.queue.do(self._take_suggestions, keep=True)
 
     async def _take_suggestions(self) -> None:
         suggested = await self._controller.suggestions.refresh()

@@ -22,9 +22,9 @@ from mia_tui.dataset.listing.listing import Listing, Rows
 from mia_tui.dataset.model import ImageClass, ImageFile, ImageKey
 from mia_tui.dataset.session.session import Applied, LabelSession
 from mia_tui.dataset.session.suggested import ModelSuggestions
-from mia_tui.dataset.store.connection import why_unwritable
+from mia_tui.dataset.store.errors import why_unwritable
 from mia_tui.dataset.store.label_store import LabelStore, login_name
-from mia_tui.dataset.store.records import Change, Source, Step
+from mia_tui.dataset.store.records import Change, LabelOrigin, Step
 from mia_tui.errors import StoreReplaced
 from mia_tui.paths import find_state
 from mia_tui.text import counted, name_some, printable
@@ -141,7 +141,7 @@ class LabelController:
             self.saved = LastSave(what, time.time())
         return written.value
 
-    async def assign(self, keys: Sequence[ImageKey], class_id: int, *, source: Source = "person") -> int:
+    async def assign(self, keys: Sequence[ImageKey], class_id: int, *, source: LabelOrigin = "person") -> int:
         """Put images into a class, as one step. Returns how many changed."""
         changed = await self.write(
             lambda store: store.set_labels(((key, class_id) for key in keys), source=source),

@@ -16,12 +16,12 @@ import numpy as np
 
 from mia_tui.dataset.listing.arrays import ListingArrays
 from mia_tui.dataset.listing.cache import save_listing
-from mia_tui.dataset.listing.incremental_scan import ListedImages, list_images
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageKey
-from mia_tui.dataset.store.reconcile import (
+from mia_tui.dataset.scan.incremental import ListedImages, list_images
+from mia_tui.dataset.store.file_changes import (
+    AppliedFileChanges,
     FileChanges,
-    ReconcileReport,
     StoredFile,
     find_file_changes,
     has_work,
@@ -317,7 +317,7 @@ async def follow_files(
         return [], 0
     plan = await asyncio.to_thread(_plan, controller, found.listing, stored)
     if not has_work(plan):
-        return _what_happened(ReconcileReport(tuple(plan.missing), (), (), ()), unlink), 0
+        return _what_happened(AppliedFileChanges(tuple(plan.missing), (), (), ()), unlink), 0
     done = await controller.write(lambda store: store.apply_file_changes(plan), "changes of files")
     rows = found.listing.rows([ImageKey(new) for _, new in done.relinked])
     return _what_happened(done, unlink), sum(found.listing.frames_of(row) for row in rows[rows >= 0].tolist())
@@ -337,7 +337,7 @@ def _difference(came: int, gone: int) -> str:
     return f"{words}, {counted(gone, 'is gone', 'are gone')}." if gone else f"{words}."
 
 
-def _what_happened(done: ReconcileReport, unlink: str) -> list[str]:
+def _what_happened(done: AppliedFileChanges, unlink: str) -> list[str]:
     """Sentences about files that were moved, changed or are missing."""
     words = []
     if done.relinked:

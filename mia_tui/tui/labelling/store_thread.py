@@ -171,7 +171,7 @@ class StoreThread:
             self._store.close()
 
     def _load(self) -> StoreSnapshot:
-        from mia_tui.dataset.labelled import META_SOURCE
+        from mia_tui.dataset.labelled_images import META_SOURCE
 
         store = self._existing()
         generation, self._replaced = self._generation, None

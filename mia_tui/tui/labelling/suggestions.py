@@ -40,7 +40,7 @@ class ShownSuggestions:
 
     async def known(self) -> "list[SuggestionSet]":
         """All sets for this dataset, those that were predicted last first."""
-        from mia_tui.runs.list.index import places_of_runs
+        from mia_tui.runs.list.find import places_of_runs
         from mia_tui.runs.prediction.suggestions import suggestion_sets
 
         dataset = self._controller.dataset

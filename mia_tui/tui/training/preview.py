@@ -24,7 +24,7 @@ from textual.message import Message
 import mia_tui
 from mia_tui.config.train import TrainConfig
 from mia_tui.runs.record.job import Sample
-from mia_tui.runs.worker.preview import (
+from mia_tui.runs.worker.preview_messages import (
     PREVIEWER_MODULE,
     PreviewAnswer,
     PreviewImage,
