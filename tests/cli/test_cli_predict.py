@@ -20,6 +20,7 @@ from mia_tui.errors import ConfigError
 from mia_tui.paths import StateFolder, user_jobs
 from mia_tui.runs.list.find import list_runs as runs_in
 from mia_tui.runs.prediction.predictions import PredictionRow, PredictionRows, make_header, partial_path
+from mia_tui.runs.prediction.suggestions import read_newest, suggestion_sets
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.model_card import read_card
 
