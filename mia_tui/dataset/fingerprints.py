@@ -2,7 +2,7 @@
 
 Whatever writes labels also takes the fingerprints of all labelled files that
 have none, including those of earlier sessions: a command before it ends, the app
-in idle time (`tui.labelling.idle_tasks`). Reading a dataset takes none.
+in idle time (`tui.controller.idle_tasks`). Reading a dataset takes none.
 """
 
 import math

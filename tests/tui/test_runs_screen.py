@@ -38,10 +38,10 @@ from mia_tui.runs.record.log import EventLog
 from mia_tui.runs.worker.control import StopResult
 from mia_tui.runs.worker.liveness import WorkerLock, WorkerRecord
 from mia_tui.tui.context import Context
-from mia_tui.tui.labelling.controller import LabelController
+from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.open_dataset import OpenDataset, OpenImages
 from mia_tui.tui.runs import run_actions
-from mia_tui.tui.runs.compare import _settings_text
+from mia_tui.tui.runs.compare_screen import _settings_text
 from mia_tui.tui.runs.run_screen import RunScreen
 from mia_tui.tui.runs.table_screen import RunsScreen
 

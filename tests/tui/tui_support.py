@@ -27,8 +27,8 @@ from mia_tui.dataset.store.records import Label
 from mia_tui.terminal.model import Terminal
 from mia_tui.tui.app import MiaApp
 from mia_tui.tui.context import Context
+from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.keys.bindings import key_name
-from mia_tui.tui.labelling.controller import LabelController
 from mia_tui.tui.pictures.flow_control import ASK, FlowControl
 from mia_tui.tui.widgets.ink import Ink
 

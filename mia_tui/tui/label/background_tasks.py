@@ -12,9 +12,9 @@ from mia_tui.dataset.listing.arrays import ListingArrays
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.scan.incremental import ListedImages
 from mia_tui.errors import DataError
-from mia_tui.tui.labelling.controller import LabelController
-from mia_tui.tui.labelling.dataset_sync import DatasetSync, ScanThread
-from mia_tui.tui.labelling.idle_tasks import follow_news
+from mia_tui.tui.controller.label_controller import LabelController
+from mia_tui.tui.controller.news import follow_news
+from mia_tui.tui.label.dataset_sync import DatasetSync, ScanThread
 from mia_tui.tui.later import later
 
 if TYPE_CHECKING:
@@ -45,12 +45,8 @@ class BackgroundTasks:
         dataset_sync: DatasetSync,
         screen: "LabelScreen",
     ) -> None:
-        self._controller, self._state, self._dataset_sync, self._screen = (
-            controller,
-            state,
-            dataset_sync,
-            screen,
-        )
+        self._controller, self._state = controller, state
+        self._dataset_sync, self._screen = dataset_sync, screen
         self.runs: RunNewsWatch | None = None
         self._stopped = False
         listing = controller.session.listing

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.text import counted, name_some
+from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.keys.command_queue import Command
-from mia_tui.tui.labelling.controller import LabelController
 from mia_tui.tui.screen import KeyedScreen
 from mia_tui.tui.widgets.ink import Ink
 
@@ -80,11 +80,11 @@ class SuggestionCommands:
             self._screen.say(await self._controller.suggestions.show(chosen))
 
     async def _pick(self, known: "list[SuggestionSet]", title: str, hint: str) -> "SuggestionSet | None":
-        from mia_tui.tui.classes import choosing
+        from mia_tui.tui.label import pickers
 
         shown, images = self._controller.suggestions.shown, len(self._session.listing)
         return await self._screen.ask(
-            choosing.suggestions(known, shown, images, self._ink, title=title, hint=hint)
+            pickers.suggestions(known, shown, images, self._ink, title=title, hint=hint)
         )
 
     async def _add_new_classes(self) -> None:

@@ -17,7 +17,7 @@ from mia_tui.text import counted, name_some, printable
 
 if TYPE_CHECKING:
     from mia_tui.runs.prediction.suggestions import SuggestionSet
-    from mia_tui.tui.labelling.controller import LabelController
+    from mia_tui.tui.controller.label_controller import LabelController
 
 
 class ShownSuggestions:

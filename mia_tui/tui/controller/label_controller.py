@@ -28,8 +28,8 @@ from mia_tui.dataset.store.records import Change, LabelOrigin, Step
 from mia_tui.errors import StoreReplaced
 from mia_tui.paths import find_state
 from mia_tui.text import counted, name_some, printable
-from mia_tui.tui.labelling.store_thread import StoreThread, WriteResult
-from mia_tui.tui.labelling.suggestions import ShownSuggestions
+from mia_tui.tui.controller.store_thread import StoreThread, WriteResult
+from mia_tui.tui.controller.suggestions import ShownSuggestions
 
 Value = TypeVar("Value")
 
@@ -332,7 +332,7 @@ class LabelController:
 
         Args:
             changes: Oldest first.
-            from_outside: Whether another program wrote all of it, whoever used it.
+            by_other_program: Whether another program wrote all of it, whoever used it.
         """
         steps = self.session.apply_in_steps(changes)
         while True:
