@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from rich.style import Style
 
@@ -179,6 +180,7 @@ def shown_filter(filter: Filter, session: LabelSession, ink: Ink) -> str:
     return ", ".join(words)
 
 
+@lru_cache(maxsize=8)  # asked for at each key
 def _short_models(model: str, compared: str, ink: Ink) -> tuple[str, str]:
     """The names of two models without the date of their runs, unless only that tells them apart."""
     short, other = (_RUN_DATE.sub("", name, count=1) or name for name in (model, compared))
