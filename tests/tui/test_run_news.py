@@ -1,6 +1,7 @@
 """What becomes of runs while somebody labels, and predicting the rest of a dataset from the screens of runs."""
 
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -69,6 +70,22 @@ def test_a_run_whose_worker_dies_is_told_to_be_lost(cells: Path, trained: RunDir
         watch.poll()
     watch.poll()
     assert [each.ended for each in news] == [(f"The run {trained.name} was lost: its worker died.",)]
+
+
+def test_suggestions_are_news_when_they_come_and_at_the_first_look_if_there_are_any(
+    cells: Path, trained: RunDir
+) -> None:
+    """They may have come between the opening of the dataset and the first look."""
+    news: list[RunNews] = []
+    suggest(trained, cells)
+    watch = RunNewsWatch(cells, None, news.append)
+    for _ in range(8):
+        watch.poll()
+    assert news == [RunNews((), True)]
+    shutil.rmtree(trained.path)
+    for _ in range(8):
+        watch.poll()
+    assert news == [RunNews((), True)] * 2
 
 
 def test_new_suggestions_appear_on_the_open_labelling_screen(

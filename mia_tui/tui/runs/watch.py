@@ -21,6 +21,7 @@ _SEARCH_EVERY = 10  # polls; after this many, runs that were started elsewhere a
 _IDLE_EVERY = 2  # polls; the hundreds of runs that have ended are read less often than those in progress
 _MOST = 20  # newest runs of this user, and of each dataset, that are read
 _NEWS_SEARCH_EVERY = 4  # polls
+_NO_SUGGESTIONS = 0, 0
 _MOST_NEWS = 50  # newest runs of a dataset whose end is reported
 
 
@@ -207,7 +208,10 @@ class RunNewsWatch(PollingThread):
             self._on_news(RunNews(ended, suggested))
 
     def _search(self) -> bool:
-        """Follow the runs in progress; whether there are other suggestions than at the last search."""
+        """Follow the runs in progress; whether there are other suggestions than at the last search.
+
+        At the first one, whether there are any: they may have come since the dataset was opened.
+        """
         runs: list[RunDir] = []
         for place in self._places:
             with suppress(RunError):
@@ -216,7 +220,7 @@ class RunNewsWatch(PollingThread):
             if run.path not in self._followed and lives(run):
                 self._followed[run.path] = run
         before, self._stamp = self._stamp, _suggestions_stamp(runs)
-        return before is not None and before != self._stamp
+        return (before or _NO_SUGGESTIONS) != self._stamp
 
     def _ended(self) -> Iterable[str]:
         for path, run in list(self._followed.items()):
