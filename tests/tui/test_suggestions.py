@@ -176,6 +176,20 @@ def test_the_filter_asks_which_of_several_predictions_and_says_if_there_is_none(
     run(test())
 
 
+def test_two_predictions_of_one_network_are_told_apart_by_their_time(cells: Path) -> None:
+    predict_all(cells, "vgg16", "round")
+    predict_all(cells, "vgg16", "flat")
+
+    async def test() -> None:
+        async with opened(cells, size=(120, 40)) as pilot:
+            await press(pilot, "f5")
+            await type_text(pilot, "two models")
+            await press(pilot, "enter")
+            assert "[where vgg16 and vgg16 of " in screen_text(pilot.app)
+
+    run(test())
+
+
 def test_predictions_that_come_and_go_while_the_app_is_open_are_followed(
     cells: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
