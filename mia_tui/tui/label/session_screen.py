@@ -66,12 +66,13 @@ class SessionScreen(DatasetScreen[Result]):
         """Run a command when those before it are done."""
         self.queue.do(command)
 
-    def other_key_pressed(self, event: events.Key) -> None:
+    def other_key_at_once(self, event: events.Key) -> bool:
         """Letters and digits belong to classes."""
         character = event.character
-        if character is not None and len(character) == 1 and character.isalnum():
-            event.stop()
-            self.do(partial(self.commands.use_key, character))
+        if character is None or len(character) != 1 or not character.isalnum():
+            return False
+        self.queue.do(partial(self.commands.use_key, character))
+        return True
 
     @on(ClassBar.ClassClicked)
     def _pick_class(self, event: ClassBar.ClassClicked) -> None:
