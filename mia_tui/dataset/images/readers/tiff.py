@@ -6,6 +6,7 @@ has a single page. Smaller copies of an image, its thumbnail and the label of a 
 copies are used where a small image is enough.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
@@ -21,6 +22,10 @@ from mia_tui.dataset.images.channels import Planes, show
 from mia_tui.dataset.images.reading import Size
 from mia_tui.errors import DecodeError
 from mia_tui.text import counted, printable
+
+# What tifffile says of odd tags would be printed over the app; what it cannot read it raises.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
+logging.getLogger("tifffile").propagate = False
 
 _GREY_INVERTED, _PALETTE, _CMYK, _YCBCR = 0, 3, 5, 6
 _COLOUR = frozenset({2, _YCBCR})  # red, green, blue once it is decoded
