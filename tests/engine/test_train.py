@@ -227,7 +227,7 @@ def test_a_damaged_checkpoint_is_a_sentence(discs: Path) -> None:
     train(run, stop_after=(1, 2))
     run.last_checkpoint.write_bytes(run.last_checkpoint.read_bytes()[:1000])
     result, _ = train(run)
-    assert isinstance(result.error, CheckpointError) and "is of other images or classes" in str(result.error)
+    assert isinstance(result.error, CheckpointError) and "is damaged" in str(result.error)
 
 
 def test_training_starts_from_the_weights_and_scaling_of_an_earlier_run(discs: Path) -> None:
