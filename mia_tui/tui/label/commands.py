@@ -20,6 +20,7 @@ from mia_tui.dataset.session.session import Applied
 from mia_tui.text import counted
 from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.keys.command_queue import Command
+from mia_tui.tui.label.suggestion_commands import SuggestionCommands
 from mia_tui.tui.label.view_settings import ViewSettings
 from mia_tui.tui.open_dataset import OpenDataset, OpenImages
 from mia_tui.tui.widgets.ink import Ink
@@ -67,9 +68,11 @@ class SessionCommands(ABC):
 
     def __init__(self, controller: LabelController, screen: "SessionScreen[Any]", ink: Ink) -> None:
         self._controller, self._session, self._screen, self._ink = controller, controller.session, screen, ink
+        self._suggestions = SuggestionCommands(controller, screen, ink)
         self.by_name: dict[str, Command] = {
             "undo": partial(step_back, controller, screen, self.reveal, redo=False),
             "redo": partial(step_back, controller, screen, self.reveal, redo=True),
+            **self._suggestions.by_name,
             "pick": self._pick,
             "next_unlabelled": partial(self._unlabelled, backwards=False),
             "previous_unlabelled": partial(self._unlabelled, backwards=True),
@@ -134,7 +137,9 @@ class SessionCommands(ABC):
     async def _choose_filter(self) -> None:
         from mia_tui.tui.label import pickers
 
-        self._show_only(await self._screen.ask(pickers.filters(self._session, self._ink)))
+        wanted = await self._screen.ask(pickers.filters(self._session, self._ink))
+        if wanted is None or wanted.state != "models_differ" or await self._suggestions.compare():
+            self._show_only(wanted)
 
     async def _choose_folder(self) -> None:
         from mia_tui.tui.label import pickers
@@ -264,8 +269,8 @@ class LabelCommands(SessionCommands):
         chosen = self._session.current_class
         assert chosen is not None
         await self._controller.assign([key], chosen)
-        if advance:
-            self._advance()
+        if advance and not self._session.move(1):
+            self._say_last()
 
     async def _add_first_class(self) -> bool:
         from mia_tui.tui.classes.commands import add_classes
@@ -277,9 +282,7 @@ class LabelCommands(SessionCommands):
             self._session.choose_class(added[0].id)
         return bool(added)
 
-    def _advance(self) -> None:
-        if self._session.move(1):
-            return
+    def _say_last(self) -> None:
         left, skipped = self._session.counts.left, self._session.counts.skipped
         key = self._screen.key("next_unlabelled")
         todo = f"{left:,} have no label: {key} goes there." if left else "All have a label."
@@ -296,8 +299,12 @@ class LabelCommands(SessionCommands):
         if state.suggestion is None:
             self._screen.say("There is no suggestion of a model for this image.")
             return
-        await self._controller.assign([key], state.suggestion.id, source="accepted")
-        self._advance()
+        if not state.suggests_new:
+            await self._controller.assign([key], state.suggestion.id, source="accepted")
+        elif not await self._suggestions.accept_new(key, state.suggestion.name):
+            return
+        if not self._session.move(1):
+            self._say_last()
         if state.image_class is not None and state.differs:
             names = f"{state.suggestion.name} replaced {state.image_class.name}"
             self._screen.say(f"{names} of {key.path}; {self._screen.key('undo')} undoes that.")
@@ -354,8 +361,8 @@ class LabelCommands(SessionCommands):
             return
         skipped = self._session.state_of(row).skipped
         await self._controller.skip([key], not skipped)
-        if not skipped:
-            self._advance()
+        if not skipped and not self._session.move(1):
+            self._say_last()
 
     async def _flag(self) -> None:
         row, key = self._session.current_row, self._session.current
