@@ -124,6 +124,7 @@ def assert_as_if_unbroken(run: RunDir, out: Path, whole: Whole) -> None:
     assert run_status(run) == "finished"
     assert out.read_bytes() == whole.out
     assert not run.rows.exists() and not run.listing.exists()
+    assert [path.name for path in out.parent.iterdir() if path.name.startswith(".")] == []
     result = read_state(run).result
     assert result is not None
     assert (sum(result.counts.values()), result.problem_count) == (COUNT - 1, 1)

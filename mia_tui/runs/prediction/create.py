@@ -102,7 +102,9 @@ def _unfinished(
             if not _is_same(run, job, keys):
                 continue
             status = run_status(run)
-            if status in LIVE:
+            if status in LIVE - {
+                "unknown"
+            }:  # its lock tells whether one that is silent on another host is alive
                 raise RunError(
                     f"The run {printable(run.name)} is making the same prediction.",
                     f"Watch it with `mia-tui runs follow {typed(run.path)}`.",

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import msgspec
 
+from mia_tui.config.predict import PredictConfig
+from mia_tui.files import remove_leftovers
 from mia_tui.runs.prediction.listing import Listing
 from mia_tui.runs.prediction.predictions import PredictionHeader, PredictionSummary, convert
 from mia_tui.runs.prediction.shards import ShardHeader, ShardSettings, shard_file, write_shard
@@ -36,6 +38,8 @@ def write_result(
         RunError: If the disk does not take it.
     """
     config, count = run.predict_job().config, listing.count
+    place = _place(run, config)
+    remove_leftovers(place.parent, of=place.name.__eq__)  # of an attempt that was killed here
     if config.out is None:
         file = str(run.suggestions.relative_to(run.path))
         summary = convert(run.rows, run.suggestions, header, write_suggestions, count=count, root=run.root)
@@ -50,7 +54,7 @@ def write_result(
             **msgspec.structs.asdict(shard), shard=number, total=listing.total, images=listing.digest
         )
         summary = write_shard(run.rows, Path(config.out), part)
-        file = encode_name(str(shard_file(Path(config.out), config.shard)))
+        file = encode_name(str(place))
         join = f"when all {of} are there, `mia-tui predict --join {typed(config.out)}` joins them"
         sentence = f"{_count(summary, 'prediction')}, part {number} of {of}; {join}."
     return ResultSaved(
@@ -62,6 +66,14 @@ def write_result(
         problems=summary.problems,
         other_kinds=other_kinds,
     )
+
+
+def _place(run: RunDir, config: PredictConfig) -> Path:
+    """The file with the result."""
+    if config.out is None:
+        return run.suggestions
+    out = Path(config.out)
+    return out if config.shard is None else shard_file(out, config.shard)
 
 
 def _count(summary: PredictionSummary, what: str) -> str:

@@ -22,7 +22,7 @@ from msgspec import Meta
 from mia_tui.config.predict import PredictConfig
 from mia_tui.decoding import BadRecord, Count, JsonReader, Text
 from mia_tui.errors import ConfigError, DataError
-from mia_tui.files import open_to_read, remove
+from mia_tui.files import open_to_read, remove, remove_leftovers
 from mia_tui.runs.disk import replacing
 from mia_tui.runs.prediction.formats import PREDICTION_FORMATS
 from mia_tui.runs.prediction.predictions import (
@@ -162,6 +162,7 @@ def join_shards(out: Path) -> PredictionSummary:
     parts = [_ShardRows(shard_file(out, shard), shard) for shard in shards]
     _check_same(parts)
     header = parts[0].header.prediction
+    remove_leftovers(out.parent, of=out.name.__eq__)  # of a join that was killed
     with replacing(out) as file:
         rows = count_rows(_in_order(parts), header, summary)
         PREDICTION_FORMATS[out.suffix.lower()].write(file, header, rows)
