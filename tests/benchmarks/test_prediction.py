@@ -2,8 +2,8 @@
 
     pytest -m benchmark tests/benchmarks/test_prediction.py -s
 
-Takes a quarter of an hour on two cores. Each ratio is the median of rounds that alternate between the two; on a machine that
-does something else, the processor time says more than the clock.
+Takes a quarter of an hour on two cores. Each ratio is the median of rounds that alternate between the two; on a
+machine that does something else, the processor time says more than the clock.
 """
 
 import statistics
