@@ -23,6 +23,7 @@ from mia_tui.runs.record.job import AnyJob, RunNotes
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.log import EventReader, decode_event
 from mia_tui.runs.record.state import RunState
+from mia_tui.runs.record.time_left import image_progress
 from mia_tui.runs.worker.liveness import (
     LIVE,
     ShownStatus,
@@ -36,7 +37,7 @@ from mia_tui.text import counted, printable
 RowStatus = Literal[ShownStatus, "damaged"]
 
 _Signature = tuple[tuple[int, int, int] | None, ...]
-_STEP = b'{"type":"step_ended"'
+_STEP, _PROGRESS = b'{"type":"step_ended"', b'{"type":"progress"'
 _MANY = re.compile(rb'^\{"type":"(?:step_ended|progress)".*\n?', re.MULTILINE)
 _TRACES = ("events.jsonl", "checkpoints", "worker.json")  # only a run leaves these
 _REPORT_EVERY_S = 0.3
@@ -56,12 +57,13 @@ class RunSummary:
         epochs: Epochs that are done.
         total_epochs: As the job asks for.
         metric: The metric in `best`.
-        best: Its value in the best epoch; None before there is one.
+        best: Its value in the best epoch, or of an evaluation; None before there is one.
         best_epoch: Its number.
         elapsed_s: Seconds of work.
         host: Where its worker is, if that is not here.
         note: What else the user should know, a sentence or empty.
         progress: Images (done, total) of a job other than a training; None before that is known.
+        left_s: About how many seconds such a job still takes; None while that is not known.
         result: What such a job has made, a sentence; empty before its end.
         notes: What a person said of it.
     """
@@ -81,6 +83,7 @@ class RunSummary:
     host: str = ""
     note: str = ""
     progress: tuple[int, int] | None = None
+    left_s: float | None = None
     result: str = ""
     notes: RunNotes = field(default_factory=RunNotes)
 
@@ -203,6 +206,9 @@ class SummaryReader:
         training = job.config if isinstance(job.config, TrainConfig) else None
         record = read_record(self.run) if status in LIVE else None
         at_work = status in ("running", "waiting") and state.outcome is None
+        counted_images = image_progress(state) if state.phase == "working" else None
+        result = state.result
+        metric: MetricName = shown_metric(state.metric)
         return RunSummary(
             self.run,
             status,
@@ -212,14 +218,15 @@ class SummaryReader:
             has_begun=state.started is not None,
             epochs=state.epochs[-1].epoch if state.epochs else 0,
             total_epochs=training.epochs if training is not None else 0,
-            metric=shown_metric(training.metric) if training is not None else "macro_f1",
-            best=state.best_value,
+            metric=metric,
+            best=state.best_value if result is None else result.figures.get(metric),
             best_epoch=state.best.epoch if state.best else None,
             elapsed_s=self._elapsed_s(),
             host=record.host if record is not None and not is_on_this_host(record) else "",
             note=self._note(status),
-            progress=state.progress if training is None else None,
-            result=state.result.sentence if state.result is not None else "",
+            progress=(counted_images.done, counted_images.total) if counted_images is not None else None,
+            left_s=counted_images.left_s if counted_images is not None and at_work else None,
+            result=result.sentence if result is not None else "",
             notes=self._notes,
         )
 
@@ -291,7 +298,12 @@ class _BriefReader(EventReader):
         last = lines.rfind(_STEP)
         if last >= 0:
             self._last_step = lines[last:].partition(b"\n")[0]
-        return super()._decode_lines(_MANY.sub(b"", lines))
+        begin = lines.rfind(_PROGRESS)  # of those, the last one counts
+        if begin < 0:
+            return super()._decode_lines(_MANY.sub(b"", lines))
+        end = lines.find(b"\n", begin) + 1 or len(lines)
+        before, after = _MANY.sub(b"", lines[:begin]), _MANY.sub(b"", lines[end:])
+        return super()._decode_lines(before + lines[begin:end] + after)
 
 
 def _newest_first(rows: Sequence[RunSummary]) -> tuple[RunSummary, ...]:
