@@ -86,10 +86,14 @@ def test_of_many_reports_of_progress_only_the_last_is_read(state: Path, summarie
         log.append(Phase(t=3.0, name="working"))
         for number in range(1, 50):
             log.append(ProgressMade(t=3.0 + number, done=number, total=100))
-        log.append(Phase(t=99.0, name="waiting", message="waiting for the disk"))
+        log.append(Phase(t=99.0, name="working", message="writing the result"))
         log.append(finished(t=100.0))
+        log.append(Phase(t=101.0, name="importing"))
+        log.append(RunEnded(t=102.0, outcome="stopped"))
+    assert only(summaries).progress is None
+    run.events.write_bytes(b"".join(run.events.read_bytes().splitlines(keepends=True)[:-2]))
     row = only(summaries)
-    assert (row.status, row.progress) == ("finished", None)
+    assert (row.status, row.progress) == ("finished", (49, 100))
 
 
 def test_both_places_of_a_dataset_are_looked_at_and_the_newest_comes_first(tmp_path: Path) -> None:

@@ -206,7 +206,7 @@ class SummaryReader:
         training = job.config if isinstance(job.config, TrainConfig) else None
         record = read_record(self.run) if status in LIVE else None
         at_work = status in ("running", "waiting") and state.outcome is None
-        counted_images = image_progress(state) if state.phase == "working" else None
+        images = image_progress(state)
         result = state.result
         metric: MetricName = shown_metric(state.metric)
         return RunSummary(
@@ -224,8 +224,8 @@ class SummaryReader:
             elapsed_s=self._elapsed_s(),
             host=record.host if record is not None and not is_on_this_host(record) else "",
             note=self._note(status),
-            progress=(counted_images.done, counted_images.total) if counted_images is not None else None,
-            left_s=counted_images.left_s if counted_images is not None and at_work else None,
+            progress=(images.done, images.total) if images is not None else None,
+            left_s=images.left_s if images is not None and at_work else None,
             result=result.sentence if result is not None else "",
             notes=self._notes,
         )

@@ -41,6 +41,9 @@ MOST_POINTS = 2000
 PROGRESS_S = 40.0
 """The time left of a job that counts images is computed from its progress in so many seconds."""
 
+WORK: frozenset[PhaseName | None] = frozenset({"working", "waiting"})
+"""Phases whose progress is that of a job other than a training."""
+
 _PROGRESS_EVERY_S = 1.0
 _LEAST_REPORTS = 6  # of progress, which stay however old they are
 MOST_WARNINGS = 200
@@ -109,7 +112,7 @@ class RunState:
         first_started_at: Start of the first attempt.
         updated_at: Time of the last event.
         phase: What the worker did last.
-        progress: (done, total) images of that phase.
+        progress: (done, total) images of that phase; waiting for a disk is part of the work.
         recent_progress: Of that phase the first report, then about one a second of the last `PROGRESS_S`, and the
             newest.
         epochs: One row an epoch, in order, also after resuming.
@@ -175,8 +178,9 @@ class RunState:
             case RunStarted():
                 self._start(event)
             case Phase():
+                if not {event.name, self.phase} <= WORK:
+                    self.progress, self.recent_progress = None, []
                 self.phase, self.phase_message = event.name, event.message
-                self.progress, self.recent_progress = None, []
             case ProgressMade():
                 self.progress = (event.done, event.total)
                 _keep_recent(self.recent_progress, event)

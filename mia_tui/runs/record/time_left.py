@@ -17,7 +17,7 @@ from itertools import pairwise
 from statistics import median
 
 from mia_tui.runs.record.events import ProgressMade
-from mia_tui.runs.record.state import RunState
+from mia_tui.runs.record.state import WORK, RunState
 
 _STEPS, _EPOCHS = 7, 5  # the newest ones, whose median is used
 _WARMING_STEPS = 2  # reported ones at the beginning of an attempt
@@ -93,7 +93,7 @@ class ImageProgress:
     Attributes:
         done: Images that are done.
         total: All of them.
-        images_per_s: In the last tens of seconds; None while that is not known.
+        images_per_s: In the last tens of seconds; None while that is not known, and while it does not work.
     """
 
     done: int
@@ -112,11 +112,12 @@ class ImageProgress:
 
 
 def image_progress(state: RunState) -> ImageProgress | None:
-    """How far a job is that counts images, and how fast it is; None before its first report."""
-    if state.progress is None:
+    """How far the work of a job is that counts images, and how fast it is; None before its first report."""
+    if state.progress is None or state.phase not in WORK:
         return None
     done, total = state.progress
-    return ImageProgress(done, total, _images_per_s(state.recent_progress))
+    at_work = state.phase == "working" and state.outcome is None
+    return ImageProgress(done, total, _images_per_s(state.recent_progress) if at_work else None)
 
 
 def _images_per_s(reports: list[ProgressMade]) -> float | None:
