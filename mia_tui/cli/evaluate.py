@@ -1,31 +1,24 @@
 """`mia-tui evaluate`: metrics of a trained network on labelled images."""
 
+import shlex
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mia_tui.cli.images import read_labelled
-from mia_tui.cli.network import (
-    find_network,
-    load_network,
-    network_options,
-    report_waiting,
-    warn_of_unreadable,
-)
+from mia_tui.cli.jobs import exit_code, start_detached, work_in_front
+from mia_tui.cli.network import find_network, network_options, warn_of_unreadable
 from mia_tui.cli.options import Command, Option, dataset_argument, json_option, state_options
 from mia_tui.cli.output import tables
 from mia_tui.cli.report import Report
-from mia_tui.errors import DataError
-from mia_tui.text import printable
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from mia_tui.config.train import Frames
-    from mia_tui.dataset.dataset import Dataset
-    from mia_tui.engine.inference.predict import Predictor
-    from mia_tui.runs.evaluation.evaluation_set import EvaluationSet
+    from mia_tui.runs.evaluation.confusion import SavedConfusion
+    from mia_tui.runs.record.layout import RunDir
 
 
 @click.command("evaluate", cls=Command)
@@ -59,67 +52,57 @@ def command(
     dataset: Path,
     trained: Path | None,
     run_text: str,
-    device: str,
-    precision: str,
-    batch_size: int,
-    tta: bool,
-    max_megapixels: float | None,
+    threads: int | None,
+    detach: bool,
     split: str | None,
     labels: str,
     as_json: bool,
     state: Path | None,
     annotator: str | None,
-) -> None:
+    **settings: Any,
+) -> int:
     """Evaluate a trained network on the labelled images of DATASET.
 
-    Classes are matched by name. Images that the run was trained on are never counted as unseen.
+    Classes are matched by name. Images that the run was trained on are never counted as unseen. An evaluation is a
+    run, listed with the trainings of DATASET, and shown in the app.
     """
+    from mia_tui.runs.evaluation.create import create_evaluation
     from mia_tui.runs.evaluation.evaluation_set import choose_evaluation_set
+    from mia_tui.runs.record.model_card import read_card
 
     report = Report(as_json=as_json)
     run, weights = find_network(run_text, trained or dataset, None if trained else state)
-
-    def read(frames: "Frames") -> "Dataset":
-        return read_labelled(report, dataset, state, frames=frames, source=labels, annotator=annotator)
-
-    found = read("first")  # wrong labels are reported before anybody waits for torch
-    network = load_network(report, weights, device, precision, max_megapixels)
-    if network.card.frames != "first":
-        found = read(network.card.frames)
-    evaluated = choose_evaluation_set(found, network.card, run, split)  # type: ignore[arg-type]
+    card = read_card(weights)
+    found = read_labelled(report, dataset, state, frames=card.frames, source=labels, annotator=annotator)
+    evaluated = choose_evaluation_set(found, card, run, split)  # type: ignore[arg-type]
     for note in (*found.notes, *evaluated.notes):
         report.warn(note)
-    confusion = _count_confusion(report, network, dataset, evaluated, batch_size, tta)
-    classes = [item.name for item in network.card.classes]
-    _warn_of_absent_classes(report, confusion, classes)
-    _show_figures(report, confusion, evaluated, classes)
+    command_line = shlex.join(["mia-tui", *sys.argv[1:]])
+    made = create_evaluation(
+        dataset, weights, evaluated, state=state, threads=threads, command=command_line, **settings
+    )
+    return start_detached(report, made) if detach else _evaluate(report, made)
 
 
-def _count_confusion(
-    report: Report, network: "Predictor", root: Path, evaluated: "EvaluationSet", batch_size: int, tta: bool
-) -> "np.ndarray":
-    """The confusion matrix (C, C), rows truth; unreadable images are left out, with a warning."""
-    import numpy as np
+def _evaluate(report: Report, run: "RunDir") -> int:
+    """Do the evaluation in this terminal and print its figures."""
+    from mia_tui.cli.output.progress import EpochProgress
+    from mia_tui.runs.evaluation.confusion import load_confusion
+    from mia_tui.runs.record.state import read_state
 
-    from mia_tui.text import fault_of
-
-    classes = len(network.card.classes)
-    confusion = np.zeros((classes, classes), np.int64)
-    problems = []
-    with report.counting("Evaluating", total=len(evaluated.truth)) as bar:
-        predictions = network.predict(
-            root, evaluated.truth, batch_size=batch_size, tta=tta, on_wait=report_waiting(report)
-        )
-        for done, prediction in enumerate(predictions, start=1):
-            if prediction.probabilities is None:
-                problems.append(fault_of(prediction.key.path, prediction.problem or ""))
-            else:
-                confusion[evaluated.truth[prediction.key], prediction.probabilities.argmax()] += 1
-            bar.update(done, len(evaluated.truth))
-    warn_of_unreadable(report, problems, len(problems))
-    if not confusion.any():
-        raise DataError(f"None of the labelled images of {printable(root)} can be read.", "Check the files.")
-    return confusion
+    before = read_state(run)
+    with EpochProgress(report, metric=before.metric, state=before) as progress:
+        result = work_in_front(report, run, progress, record_events=False)
+    code = exit_code(result)
+    if result.outcome == "finished":
+        assert progress.state.result is not None
+        warn_of_unreadable(report, progress.state.result)
+        matrix = load_confusion(run.confusion("evaluation"))
+        _warn_of_absent_classes(report, matrix.counts, list(matrix.classes))
+        _show_figures(report, matrix, run.evaluate_job().config.trained_on)
+    elif result.error is None:
+        report.note("Stopped; the same command evaluates again from the start.")
+    return code
 
 
 def _warn_of_absent_classes(report: Report, confusion: "np.ndarray", classes: list[str]) -> None:
@@ -135,17 +118,16 @@ def _warn_of_absent_classes(report: Report, confusion: "np.ndarray", classes: li
         )
 
 
-def _show_figures(
-    report: Report, confusion: "np.ndarray", evaluated: "EvaluationSet", classes: list[str]
-) -> None:
+def _show_figures(report: Report, matrix: "SavedConfusion", trained_on: int) -> None:
     import msgspec
 
     from mia_tui.runs.evaluation.confusion import figures, per_class
 
+    confusion, classes = matrix.counts, list(matrix.classes)
     values = figures(confusion)
     rows = [msgspec.to_builtins(row) for row in per_class(confusion, classes)]
     samples = int(confusion.sum())
-    report.say(f"{samples:,} images of the part {evaluated.split}:")
+    report.say(f"{samples:,} images of the part {matrix.split}:")
     report.confusion(confusion.tolist(), classes)
     report.say()
     report.per_class(rows)
@@ -153,9 +135,9 @@ def _show_figures(
     report.figures(values)
     report.record(
         {
-            "split": evaluated.split,
+            "split": matrix.split,
             "samples": samples,
-            "trained_on": evaluated.trained_on,
+            "trained_on": trained_on,
             **{name: values[name] for name in tables.FIGURES},
             "classes": classes,
             "per_class": rows,

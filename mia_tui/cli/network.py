@@ -1,6 +1,7 @@
-"""The trained network that `predict` and `evaluate` use: finding it, loading it onto a device, and their options."""
+"""The trained network that `predict` and `evaluate` use: finding it, and their options."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -9,17 +10,17 @@ import click
 from mia_tui.cli.options import Option
 from mia_tui.cli.report import Report
 from mia_tui.errors import ConfigError, RunError
-from mia_tui.text import NAMED, counted, name_faults, printable
+from mia_tui.text import NAMED, counted, decode_name, fault_of, name_faults, printable
 
 if TYPE_CHECKING:
-    from mia_tui.engine.inference.predict import Predictor
+    from mia_tui.runs.record.events import ResultSaved
     from mia_tui.runs.record.layout import RunDir
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
 
 def network_options(function: Function) -> Function:
-    """--run, --device, --precision, --batch-size, --tta and --max-megapixels; arrive under these names."""
+    """Which network is used and how; arrive under the names of `config.predict`, threads and detach."""
     for option in reversed(
         (
             click.option(
@@ -64,6 +65,18 @@ def network_options(function: Function) -> Function:
                 cls=Option,
                 type=click.FloatRange(min=0.0, min_open=True),
                 help="Skip larger images, with a warning; by default the limit used in training.",
+            ),
+            click.option(
+                "--threads",
+                cls=Option,
+                type=click.IntRange(min=1, max=4096),
+                help="CPU threads; by default the cores that are free.",
+            ),
+            click.option(
+                "--detach",
+                cls=Option,
+                is_flag=True,
+                help="Work in the background; the terminal may be closed.",
             ),
         )
     ):
@@ -117,46 +130,11 @@ def _without_weights(run: "RunDir") -> RunError:
     return RunError(f"The run {printable(run.name)} has no weights; it is {status}.", hint)
 
 
-def load_network(
-    report: Report, weights: Path, device: str, precision: str, max_megapixels: float | None
-) -> "Predictor":
-    """Load the network onto its device; imports torch, which takes seconds."""
-    from mia_tui.runs.machine.cores import CoreWatch
-
-    watch = CoreWatch()
-    from mia_tui.engine.inference.predict import Predictor
-
-    cores = watch.cores()
-    network = Predictor(
-        weights,
-        device=device,
-        precision=precision,  # type: ignore[arg-type]
-        threads=cores.threads,
-        max_megapixels=max_megapixels,
-    )
-    if network.warning:
-        report.warn(f"Working on the CPU: {network.warning}")
-    if cores.is_busy:
-        report.note(f"Computing with {counted(cores.threads, 'thread')}, since {cores}.")
-    card = network.card
-    report.say(
-        f"Network: {card.backbone} of run {card.run}, epoch {card.epoch}, {len(card.classes)} classes."
-    )
-    return network
-
-
-def report_waiting(report: Report) -> Callable[[str | None], None]:
-    """A callback that prints why a command waits for its images, and when the wait is over."""
-
-    def say(message: str | None) -> None:
-        report.note("The images are back." if message is None else f"{message[:1].upper()}{message[1:]} ...")
-
-    return say
-
-
-def warn_of_unreadable(report: Report, problems: Sequence[str], total: int) -> None:
-    """Warn of images that could not be read; `problems` says why for the first of them, as `text.fault_of` does."""
+def warn_of_unreadable(report: Report, result: "ResultSaved") -> None:
+    """Warn of images that could not be read."""
+    total = result.problem_count
     if total:
         are = "is" if total == 1 else "are"
-        named = name_faults(problems[:NAMED], total)
+        faults = (fault_of(decode_name(name), reason) for name, reason in result.problems.items())
+        named = name_faults(islice(faults, NAMED), total)
         report.warn(f"{counted(total, 'image')} could not be read and {are} left out: {named}.")

@@ -1,20 +1,14 @@
 """`mia-tui predict`: the classes of images, by a trained network."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+import shlex
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from mia_tui.cli.images import scan_images
-from mia_tui.cli.network import (
-    find_network,
-    load_network,
-    network_options,
-    report_waiting,
-    warn_of_unreadable,
-)
+from mia_tui.cli.jobs import exit_code, start_detached, work_in_front
+from mia_tui.cli.network import find_network, network_options, warn_of_unreadable
 from mia_tui.cli.options import (
     Command,
     Option,
@@ -25,18 +19,15 @@ from mia_tui.cli.options import (
     state_option,
 )
 from mia_tui.cli.report import Report
-from mia_tui.errors import AwayError, ConfigError, DataError, RunError
+from mia_tui.errors import AwayError, ConfigError, DataError
 from mia_tui.paths import typed_dataset
 from mia_tui.runs.prediction.formats import PREDICTION_FORMATS
-from mia_tui.text import join_names, printable
+from mia_tui.text import counted, decode_name, join_names, printable
 
 if TYPE_CHECKING:
     from mia_tui.dataset.model import ImageKey
-    from mia_tui.engine.inference.predict import Predictor
-    from mia_tui.runs.prediction.predictions import PartialFile, PredictionHeader, PredictionRow
     from mia_tui.runs.record.layout import RunDir
-
-_ROWS_AT_ONCE = 256
+    from mia_tui.runs.record.state import RunState
 
 
 @click.command("predict", cls=Command)
@@ -45,8 +36,8 @@ _ROWS_AT_ONCE = 256
 @path_option(
     "--out",
     lambda: (
-        f"File for the predictions; its ending chooses the format: {join_names(PREDICTION_FORMATS, 'or')}. By "
-        "default they are saved in the run's folder, as suggestions for the app."
+        f"File for the predictions; its ending chooses the format: {join_names(PREDICTION_FORMATS, 'or')}. Without "
+        "it the app shows them as suggestions."
     ),
 )
 @click.option(
@@ -62,74 +53,48 @@ def command(
     images: Path,
     run_text: str,
     out: Path | None,
-    device: str,
-    precision: str,
-    batch_size: int,
-    tta: bool,
-    max_megapixels: float | None,
-    frames: str | None,
+    threads: int | None,
+    detach: bool,
     dataset: Path | None,
     as_json: bool,
     state: Path | None,
-) -> None:
+    **settings: Any,
+) -> int:
     """Predict the classes of IMAGES, which is a file or a folder with its subfolders.
 
-    The output has one row per image, with the probability of every class. If the command is interrupted, the same
-    command continues where it stopped. Without --out, IMAGES must be the dataset of the run; the app then shows the
-    predictions as suggestions.
+    The output has one row per image, with the probability of every class. A prediction is a run, listed with the
+    trainings of IMAGES; if it is interrupted, the same command continues where it stopped. Without --out, the app
+    shows the predictions as suggestions when IMAGES is opened.
     """
-    from mia_tui.runs.prediction.predictions import PartialFile, check_format, make_header
+    from mia_tui.runs.prediction.create import create_prediction
+    from mia_tui.runs.prediction.predictions import check_format
 
     report = Report(as_json=as_json)
     if out is not None:
         check_format(out)
     _check_images(images)
-    run, weights = find_network(run_text, dataset or (images if images.is_dir() else None), state)
-    suggests = out is None
-    out = out or _suggestions_file(run, images, state)
-    network = load_network(report, weights, device, precision, max_megapixels)
-    root, keys, other_kinds = _find_images(report, images, frames or network.card.frames)
-    header = make_header(root, weights, network.card, tta=tta)
-    root_of_run = run.root if suggests and run is not None else None
-    partial = PartialFile(out, header, keys, root=root_of_run)
-    try:
-        _predict(report, network, root, keys, partial, batch_size, tta)
-    finally:
-        partial.close()
-    _write_output(report, out, header, images if suggests else None, state, root_of_run, other_kinds)
-
-
-def _suggestions_file(run: "RunDir | None", images: Path, state: Path | None) -> Path:
-    """The file in the run's folder.
-
-    Raises:
-        ConfigError: If the images are not the dataset that the run belongs to.
-        RunError: If the disk does not take a folder there.
-    """
-    from mia_tui.paths import is_same_folder
-    from mia_tui.runs.disk import make_folder
-    from mia_tui.runs.list.index import runs_of
-
-    hint = "Name a file with --out."
-    if run is None:
-        raise ConfigError("A weights file outside of a run has no place for suggestions.", hint)
-    if not images.is_dir():
-        raise ConfigError(f"{printable(images)} is a file, and suggestions are for a whole dataset.", hint)
-    if not any(is_same_folder(run.path, each.path) for each in runs_of(images, state)):
+    if out is None and images.is_file():
         raise ConfigError(
-            f"The run {printable(run.name)} is not one of {printable(images)}, so the app would not find "
-            "suggestions there.",
-            hint,
+            f"Suggestions are for a folder, and {printable(images)} is a file.", "Name a file with --out."
         )
-    try:
-        make_folder(run.predictions, root=run.root)
-    except RunError as error:  # such as a colleague's run; predictions need not be in it
-        raise RunError(error.message, "Name a file elsewhere with --out.") from error
-    return run.suggestions
+    _, weights = find_network(run_text, dataset or (images if images.is_dir() else None), state)
+    folder, keys = _listed(images, weights, settings["frames"])
+    run = create_prediction(
+        folder,
+        weights,
+        state=state,
+        keys=keys,
+        threads=threads,
+        command=shlex.join(["mia-tui", *sys.argv[1:]]),
+        out=None if out is None else str(out.absolute()),
+        scope="all images" if keys is None else printable(images.name),
+        **settings,
+    )
+    return start_detached(report, run) if detach else _predict(report, run, images, state)
 
 
 def _check_images(images: Path) -> None:
-    """Refuse what is neither a file nor a folder, before torch is imported."""
+    """Refuse what is neither a file nor a folder, before anything is made."""
     from mia_tui.dataset.scan.scan import check_root
 
     if not images.exists():
@@ -138,98 +103,63 @@ def _check_images(images: Path) -> None:
         check_root(images)
 
 
-def _find_images(
-    report: Report, images: Path, frames: str
-) -> "tuple[Path, Sequence[ImageKey], Mapping[str, int]]":
-    """The folder, its images, and how many files of other kinds are there, by ending."""
+def _listed(images: Path, weights: Path, frames: str | None) -> "tuple[Path, list[ImageKey] | None]":
+    """The folder, and its images if not all of them are meant."""
     from mia_tui.dataset.images.decode import count_frames
     from mia_tui.dataset.model import ImageKey
+    from mia_tui.runs.record.model_card import read_card
 
-    if images.is_file():
-        pages = range(count_frames(images, animated=frames))  # type: ignore[arg-type]
-        return images.absolute().parent, [ImageKey(images.name, page) for page in pages], {}
-    found = scan_images(report, images, frames)  # type: ignore[arg-type]
-    return images, found.keys, found.other_kinds.kinds
+    if images.is_dir():
+        return images, None
+    pages = count_frames(images, animated=frames or read_card(weights).frames)  # type: ignore[arg-type]
+    return images.absolute().parent, [ImageKey(images.name, page) for page in range(pages)]
 
 
-def _predict(
-    report: Report,
-    network: "Predictor",
-    root: Path,
-    keys: "Sequence[ImageKey]",
-    partial: "PartialFile",
-    batch_size: int,
-    tta: bool,
+def _predict(report: Report, run: "RunDir", images: Path, state: Path | None) -> int:
+    """Make the prediction in this terminal and print a summary."""
+    from mia_tui.cli.output.progress import EpochProgress
+    from mia_tui.runs.record.state import read_state
+
+    job = run.predict_job()
+    report.say(
+        f"Run {printable(run.name)}: network {printable(job.config.network)}, {len(job.classes)} classes."
+    )
+    before = read_state(run)
+    with EpochProgress(report, metric=before.metric, state=before) as progress:
+        result = work_in_front(report, run, progress, record_events=False)
+    if isinstance(result.error, AwayError):
+        raise AwayError(result.error.message, "When it is back, the same command continues where it stopped.")
+    if result.error is None and result.outcome == "stopped":
+        report.note("Stopped; the same command continues where it stopped.")
+    code = exit_code(result)
+    if result.outcome == "finished":
+        _summarise(report, run, progress.state, images, state)
+    return code
+
+
+def _summarise(
+    report: Report, run: "RunDir", state: "RunState", images: Path, state_folder: Path | None
 ) -> None:
-    if partial.done:
-        report.say(f"{partial.done:,} images are already predicted; continuing with the others.")
-    if partial.faults:
-        again = _rows(report, network, root, iter(partial.faults), batch_size, tta)
-        partial.mend(row for row in again if row.probabilities is not None)
-    rows = _rows(report, network, root, islice(keys, partial.done, None), batch_size, tta)
-    with report.counting("Predicting", total=len(keys)) as bar:
-        done = partial.done
-        while chunk := list(islice(rows, _ROWS_AT_ONCE)):
-            partial.append(chunk)
-            done += len(chunk)
-            bar.update(done, len(keys))
-
-
-def _rows(
-    report: Report,
-    network: "Predictor",
-    root: Path,
-    keys: "Iterator[ImageKey]",
-    batch_size: int,
-    tta: bool,
-) -> "Iterator[PredictionRow]":
-    from mia_tui.runs.prediction.predictions import PredictionRow
-    from mia_tui.text import encode_name
-
-    try:
-        for prediction in network.predict(
-            root, keys, batch_size=batch_size, tta=tta, on_wait=report_waiting(report)
-        ):
-            probabilities = None if prediction.probabilities is None else prediction.probabilities.tolist()
-            yield PredictionRow(
-                encode_name(prediction.key.path), prediction.key.frame, probabilities, prediction.problem
-            )
-    except AwayError as error:
-        hint = "When they are back, the same command continues where it stopped."
-        raise AwayError(error.message, hint) from error
-
-
-def _write_output(
-    report: Report,
-    out: Path,
-    header: "PredictionHeader",
-    dataset: Path | None,
-    state: Path | None,
-    root: Path | None,
-    other_kinds: Mapping[str, int],
-) -> None:
-    """Write the output file, or suggestions for the dataset, and print a summary."""
-    from mia_tui.runs.prediction.predictions import convert
-    from mia_tui.runs.prediction.suggestions import write_suggestions
-    from mia_tui.text import counted
-
-    summary = convert(out, header, write_suggestions if dataset is not None else None, root=root)
-    warn_of_unreadable(report, summary.problems, summary.problem_count)
-    predicted = summary.by_class.total()
-    what = "prediction" if dataset is None else "suggestion"
-    report.say(f"{counted(predicted, what)} in {printable(out)}:")
+    result, out = state.result, run.predict_job().config.out
+    assert result is not None
+    warn_of_unreadable(report, result)
+    predicted = sum(result.counts.values())
+    what = "suggestion" if out is None else "prediction"
+    report.say(f"{counted(predicted, what)} in {printable(run.suggestions if out is None else out)}:")
     rows = [
-        (printable(name), count, f"{count / predicted:.1%}") for name, count in summary.by_class.most_common()
+        (printable(decode_name(name)), count, f"{count / predicted:.1%}")
+        for name, count in result.counts.items()
     ]
     report.table(("class", "images", "share"), rows)
-    if dataset is not None:
-        report.say(f"`mia-tui {typed_dataset(dataset, state)}` shows them.")
+    if out is None:
+        report.say(f"`mia-tui {typed_dataset(images, state_folder)}` shows them.")
     report.record(
         {
-            "out": str(out),
+            "run": str(run.path),
+            "out": str(run.suggestions) if out is None else out,
             "predicted": predicted,
-            "skipped": summary.problem_count,
-            "other_kinds": other_kinds,
-            "classes": summary.by_class,
+            "skipped": result.problem_count,
+            "other_kinds": result.other_kinds,
+            "classes": result.counts,
         }
     )

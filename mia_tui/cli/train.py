@@ -1,17 +1,15 @@
 """`mia-tui train`: start or resume a run, in the foreground or detached."""
 
-import os
 import shlex
-import signal
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from mia_tui.cli.images import read_labelled
+from mia_tui.cli.jobs import exit_code, start_detached, work_in_front
 from mia_tui.cli.options import (
     Command,
     Option,
@@ -23,7 +21,7 @@ from mia_tui.cli.options import (
     settings_options,
     state_options,
 )
-from mia_tui.cli.report import INTERRUPTED, Report
+from mia_tui.cli.report import Report
 from mia_tui.errors import ConfigError
 from mia_tui.text import printable
 
@@ -31,9 +29,6 @@ if TYPE_CHECKING:
     from mia_tui.runs.preflight.prepare import Prepared
     from mia_tui.runs.record.layout import RunDir
     from mia_tui.runs.record.state import RunState
-    from mia_tui.worker import AttemptResult
-
-TERMINATED = 143
 
 
 @click.command("train", cls=Command)
@@ -213,59 +208,27 @@ def _warn_before_start(report: Report, message: str, hint: str | None = None) ->
     report.record(Warned(t=time.time(), message=message, hint=hint))
 
 
-def start_detached(report: Report, run: "RunDir") -> int:
-    """Start the run in a worker process, and print how to watch and stop it."""
-    from mia_tui.runs.list.lifecycle import wait_until_started
-    from mia_tui.runs.worker.detach_risk import detach_risk
-    from mia_tui.runs.worker.launch import spawn, wait_until_taken
-
-    risk = detach_risk()
-    if risk is not None:
-        report.warn(risk.message, risk.hint)
-    pid = spawn(run)
-    wait_until_taken(run, pid)
-    wait_until_started(run)
-    doing = "is running" if run.job().after is None else "waits for its turn"
-    report.say(f"The run {run.name} {doing} in the background (process {pid}).")
-    report.say(f"Watch it: mia-tui runs follow {shlex.quote(str(run.path))}")
-    report.say(f"Stop it:  mia-tui runs stop {shlex.quote(str(run.path))}")
-    report.record({"type": "run", "name": run.name, "path": str(run.path), "pid": pid})
-    return 0
-
-
-def _acknowledge_stop() -> None:
-    """Acknowledge Ctrl-C at once, without any buffer: the signal may arrive in the middle of other output."""
-    with suppress(OSError):
-        os.write(2, b"\nStopping after this step ...\n")
-
-
 def run_in_front(report: Report, run: "RunDir") -> int:
     """Do a run in this process, show its progress, and return the exit code."""
     from mia_tui.cli.output.progress import EpochProgress
-    from mia_tui.runs.list.lifecycle import drop_untrained_run
     from mia_tui.runs.list.words import left_out_sentences
-    from mia_tui.runs.record.events import Event
     from mia_tui.runs.record.state import read_state
-    from mia_tui.runs.worker.control import clear_stop
-    from mia_tui.worker import work
 
     report.say(f"Run {run.name} in {printable(run.path)}")
-    clear_stop(run)
     with EpochProgress(report, metric=run.train_job().config.metric, state=read_state(run)) as progress:
-
-        def observe(event: Event) -> None:
-            report.record(event)
-            progress(event)
-
-        result = work(run, foreground=True, observe=observe, on_signal=_acknowledge_stop)
+        result = work_in_front(report, run, progress, record_events=True)
     for sentence in left_out_sentences(progress.state):
         report.warn(sentence)
-    if result.error is not None:
-        drop_untrained_run(run, result.error)
     if result.outcome == "finished":
         show_best(report, run, progress.state)
         _show_next(report, run)
-    return _exit_code(report, run, result)
+    if result.error is None and result.outcome == "stopped":
+        saved = (
+            f"; its checkpoint is {printable(run.last_checkpoint)}" if run.last_checkpoint.exists() else ""
+        )
+        report.note(f"The run was stopped{saved}.")
+        report.note(f"Resume: mia-tui train --resume {shlex.quote(str(run.path))}")
+    return exit_code(result)
 
 
 def show_best(report: Report, run: "RunDir", state: "RunState") -> None:
@@ -295,17 +258,3 @@ def show_best(report: Report, run: "RunDir", state: "RunState") -> None:
 def _show_next(report: Report, run: "RunDir") -> None:
     report.say(f"Evaluate it on other images: mia-tui evaluate FOLDER --run {shlex.quote(str(run.path))}")
     report.say(f"Predict:  mia-tui predict FOLDER --run {shlex.quote(str(run.path))} --out predictions.csv")
-
-
-def _exit_code(report: Report, run: "RunDir", result: "AttemptResult") -> int:
-    if result.error is not None:
-        raise result.error
-    if result.outcome == "stopped":
-        saved = (
-            f"; its checkpoint is {printable(run.last_checkpoint)}" if run.last_checkpoint.exists() else ""
-        )
-        report.note(f"The run was stopped{saved}.")
-        report.note(f"Resume: mia-tui train --resume {shlex.quote(str(run.path))}")
-    if result.signal is None:
-        return 0
-    return INTERRUPTED if result.signal == signal.SIGINT else TERMINATED

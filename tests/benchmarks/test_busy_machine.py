@@ -23,13 +23,13 @@ from run_support import wait_for
 
 from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.demo import render_demo
+from mia_tui.runs.list.lifecycle import start_run
 from mia_tui.runs.machine.cores import usable_cores
 from mia_tui.runs.preflight.prepare import prepare_training, read_dataset
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.state import RunState, read_state
 from mia_tui.runs.worker.control import request_stop
 from mia_tui.runs.worker.liveness import run_status
-from mia_tui.tui.training.check import start_run
 
 pytestmark = pytest.mark.benchmark
 
@@ -67,7 +67,7 @@ def busy_loops(count: int) -> Iterator[None]:
 def speed(demo: Path, threads: int | None) -> tuple[float, int]:
     """Images a second of a run, and the threads it had."""
     config = TrainConfig(width=96, height=96, epochs=9999, batch_size=32, device="cpu", threads=threads)
-    run = start_run(prepare_training(read_dataset(demo), config))
+    run = start_run(prepare_training(read_dataset(demo), config, keep=False))
     try:
         wait_for(lambda: len(told(run)) >= WARM_STEPS, timeout_s=300.0)
         begun = time.monotonic()

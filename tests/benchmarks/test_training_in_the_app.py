@@ -22,12 +22,12 @@ from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.demo import render_demo
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
+from mia_tui.runs.list.lifecycle import start_run
 from mia_tui.runs.preflight.prepare import prepare_training, read_dataset
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.state import read_state
 from mia_tui.runs.worker.control import request_stop
 from mia_tui.runs.worker.liveness import run_status
-from mia_tui.tui.training.check import start_run
 
 pytestmark = pytest.mark.benchmark
 
@@ -51,7 +51,7 @@ def demo(tmp_path: Path) -> Path:
 def training(demo: Path) -> Iterator[RunDir]:
     """A run that trains on all cores for as long as the block lasts, started as the app starts it."""
     config = TrainConfig(width=96, height=96, epochs=9999, batch_size=16, device="cpu")
-    run = start_run(prepare_training(read_dataset(demo), config))
+    run = start_run(prepare_training(read_dataset(demo), config, keep=False))
     try:
         wait_for(lambda: len(read_state(run).epochs) > 1, timeout_s=180.0)
         yield run

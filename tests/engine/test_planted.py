@@ -23,7 +23,7 @@ from mia_tui.runs.disk import make_folder
 from mia_tui.runs.list import lifecycle
 from mia_tui.runs.list.index import list_runs
 from mia_tui.runs.list.lifecycle import delete_run
-from mia_tui.runs.prediction.predictions import PartialFile, PredictionHeader, PredictionRow, convert
+from mia_tui.runs.prediction.predictions import PredictionHeader, PredictionRow, PredictionRows, convert
 from mia_tui.runs.prediction.suggestions import newest_suggestions, write_suggestions
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.state import read_state
@@ -96,10 +96,9 @@ def label(state: StateFolder) -> None:
 def suggest(run: RunDir) -> None:
     make_folder(run.predictions, root=run.root)
     header = PredictionHeader("/data", "w", ["red", "blue"], run.name, False, 120.0)
-    partial = PartialFile(run.suggestions, header, [ImageKey("a.png")], root=run.root)
-    partial.append([PredictionRow("a.png", 0, [0.75, 0.25])])
-    partial.close()
-    convert(run.suggestions, header, write_suggestions, root=run.root)
+    growing = PredictionRows(run.rows, header, [ImageKey("a.png")], root=run.root)
+    growing.append([PredictionRow("a.png", 0, [0.75, 0.25])])
+    convert(run.rows, run.suggestions, header, write_suggestions, root=run.root)
 
 
 def live(state: StateFolder, run: RunDir) -> None:

@@ -168,6 +168,7 @@ def test_a_step_never_waits_for_the_gpu(discs: Path, cache: str) -> None:
     run = make_run(discs, cache=cache, **ON_GPU)
     config, device = run.job().config, pick_device("cuda").device
     feed = Feed(run.samples(), discs, config, device, scaling=channel_scaling(config))
+    assert list(feed.images.load())[-1] == len(feed.samples)
     learner = Learner(
         config,
         num_classes=2,
@@ -211,6 +212,8 @@ def test_batches_hold_the_same_pixels_as_on_a_cpu(discs: Path, cache: str) -> No
             scaling=channel_scaling(config),
         )
         try:
+            for _ in feed.images.load():
+                pass
             # All of them are kept: a pinned buffer that is filled again too early would show.
             return [batch.images for batch in feed.plain_batches(feed.rows("train"))]
         finally:

@@ -79,11 +79,25 @@ def worker(run: RunDir) -> Iterator[int]:
         process.wait()
 
 
-def follow(run: RunDir, clock: Clock) -> RunFollower:
-    return RunFollower(run, lambda _: None, clock=clock)
+class Follower:
+    """A follower without its thread, and what it reports."""
+
+    def __init__(self, run: RunDir, clock: Clock) -> None:
+        self._reported: list[RunSnapshot] = []
+        self._follower = RunFollower(run, self._reported.append, clock=clock)
+        self.want = self._follower.want
+
+    def poll(self) -> RunSnapshot | None:
+        self._reported.clear()
+        self._follower.poll()
+        return self._reported[0] if self._reported else None
 
 
-def looked(follow: RunFollower, clock: Clock, *, after_s: float = 1.5) -> RunSnapshot:
+def follow(run: RunDir, clock: Clock) -> Follower:
+    return Follower(run, clock)
+
+
+def looked(follow: Follower, clock: Clock, *, after_s: float = 1.5) -> RunSnapshot:
     clock.now += after_s
     snapshot = follow.poll()
     assert snapshot is not None
@@ -205,7 +219,7 @@ def test_a_stopped_process_is_running_and_a_killed_one_is_lost_within_five_secon
         os.kill(pid, signal.SIGCONT)
         os.kill(pid, signal.SIGKILL)
         wait_for(lambda: told[-1].status == "lost", timeout_s=4 * 5.0)  # the machine may be busy
-    watch.close()
+    watch.stop()
     wait_for(lambda: not any(thread.name == "run" for thread in threading.enumerate()))
 
 

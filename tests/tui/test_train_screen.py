@@ -32,7 +32,7 @@ from mia_tui.config.user import UserConfig
 from mia_tui.errors import RunError
 from mia_tui.runs.machine.gpus import Gpu
 from mia_tui.runs.machine.torch_probe import TorchFacts
-from mia_tui.runs.preflight.prepare import Prepared, prepare_training, read_dataset
+from mia_tui.runs.preflight.prepare import Prepared, keep_split, prepare_training, read_dataset
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.tui.context import Context
 from mia_tui.tui.open_dataset import OpenDataset
@@ -79,8 +79,8 @@ def no_helpers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(check, "start_run", create_only)
 
 
-def create_only(prepared: Prepared, *, after: RunDir | None = None) -> RunDir:
-    return prepared.create(after=after)
+def create_only(prepared: Prepared, *, annotator: str | None, after: RunDir | None) -> RunDir:
+    return keep_split(prepared, annotator).create(after=after)
 
 
 async def settle(pilot: Pilot[Any]) -> None:
@@ -376,7 +376,7 @@ def test_a_live_run_lets_the_new_one_queue_behind_it(discs: Path, monkeypatch: p
 def test_a_run_that_cannot_start_is_one_sentence_and_nothing_is_lost(
     discs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(prepared: Prepared, *, after: RunDir | None = None) -> RunDir:
+    def fail(prepared: Prepared, *, annotator: str | None, after: RunDir | None) -> RunDir:
         raise RunError("The worker ended at once: no memory.", "Its log says more.")
 
     monkeypatch.setattr(check, "start_run", fail)

@@ -44,7 +44,7 @@ from mia_tui.runs.evaluation.epoch_predictions import (
 from mia_tui.runs.list.index import list_runs, recent_runs, remember_run
 from mia_tui.runs.list.lifecycle import delete_run
 from mia_tui.runs.list.summaries import RunSummaries
-from mia_tui.runs.prediction.predictions import PartialFile, PredictionHeader, PredictionRow, convert
+from mia_tui.runs.prediction.predictions import PredictionHeader, PredictionRow, PredictionRows, convert
 from mia_tui.runs.prediction.suggestions import newest_suggestions, write_suggestions
 from mia_tui.runs.record.job import Sample
 from mia_tui.runs.record.layout import RunDir
@@ -252,16 +252,14 @@ def test_predictions_go_on_from_the_rows_that_are_right_and_from_no_others(tmp_p
     out, keys = tmp_path / "p.csv", [ImageKey("a.png"), ImageKey("b.png")]
     header = PredictionHeader("/data", "w", ["cat", "dog"], "run", False, 120.0)
     rows = [PredictionRow("a.png", 0, [0.25, 0.75]), PredictionRow("b.png", 0, [1.0, 0.0])]
-    partial = PartialFile(out, header, keys)
-    partial.append(rows)
-    partial.close()
-    content = partial.path.read_bytes()
+    growing = PredictionRows(out.with_suffix(".rows"), header, keys)
+    growing.append(rows)
+    content = growing.path.read_bytes()
     for mutant in mutants(content):
-        partial.path.write_bytes(mutant)
-        again = PartialFile(out, header, keys)
+        growing.path.write_bytes(mutant)
+        again = PredictionRows(out.with_suffix(".rows"), header, keys)
         again.append(rows[again.done :])
-        again.close()
-        convert(out, header)
+        convert(out.with_suffix(".rows"), out, header)
         assert len(out.read_text().splitlines()) == 3
 
 

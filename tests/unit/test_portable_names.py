@@ -11,7 +11,7 @@ from mia_tui.dataset.interchange.folders_export import portable, unportable, wri
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.scan.scan import scan
 from mia_tui.errors import DataError
-from mia_tui.runs.prediction.predictions import PartialFile, PredictionHeader, PredictionRow, convert
+from mia_tui.runs.prediction.predictions import PredictionHeader, PredictionRow, PredictionRows, convert
 
 DEVICES = ("CON", "con", "aux", "NUL.txt", "nul .tar.gz", "COM1", "lpt9.png", "COM¹", "CONIN$")
 SIGNS = ("C:", "a<b", "a>b", 'a"b', "a|b", "a?", "a*", "a\\b", "a\x1fb", "a\x7fb", "a.", "a ", "..", "\udcff")
@@ -87,10 +87,9 @@ def test_predictions_of_a_foreign_network_hold_no_raw_control_bytes_and_no_formu
     header = PredictionHeader(
         "/data", "w", ["=cmd|' /C calc'!A0", "\x1b]0;x\x07\x9b"], "=run\x1b", False, 120.0
     )
-    partial = PartialFile(out, header, [ImageKey("=1.png")])
-    partial.append([PredictionRow("=1.png", 0, [0.75, 0.25])])
-    partial.close()
-    convert(out, header)
+    growing = PredictionRows(out.with_suffix(".rows"), header, [ImageKey("=1.png")])
+    growing.append([PredictionRow("=1.png", 0, [0.75, 0.25])])
+    convert(out.with_suffix(".rows"), out, header)
     text = out.read_text()
     assert not any((ord(letter) < 32 and letter != "\n") or 127 <= ord(letter) < 160 for letter in text)
     if suffix == "csv":
@@ -104,8 +103,7 @@ def test_predictions_are_read_as_labels_with_the_classes_they_were_written_with(
 ) -> None:
     out = tmp_path / "p.csv"
     header = PredictionHeader("/data", "w", [name, "other"], "run", False, 120.0)
-    partial = PartialFile(out, header, [ImageKey("a.png")])
-    partial.append([PredictionRow("a.png", 0, [0.75, 0.25])])
-    partial.close()
-    convert(out, header)
+    growing = PredictionRows(out.with_suffix(".rows"), header, [ImageKey("a.png")])
+    growing.append([PredictionRow("a.png", 0, [0.75, 0.25])])
+    convert(out.with_suffix(".rows"), out, header)
     assert read_labels(out, scan_of("a.png")).labels == {ImageKey("a.png"): name}

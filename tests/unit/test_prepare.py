@@ -20,6 +20,7 @@ from mia_tui.runs.preflight import prepare as prepare_module
 from mia_tui.runs.preflight.prepare import (
     Prepared,
     TrainingPreparer,
+    keep_split,
     prepare_training,
     read_dataset,
 )
@@ -283,7 +284,7 @@ def test_estimate_check_and_start_share_one_reading_and_one_job(discs: Path, cou
     estimated = preparer.estimate(config, ())
     assert not estimated.state.labels_db.exists()
     ready = preparer.check(replace(config, epochs=7, threads=3), {"epochs"}, "mia-tui train x")
-    kept = preparer.keep_split(ready)
+    kept = keep_split(ready, "ann")
     assert counted == {"scan": 1, "prepare_training": 1}
     assert (kept.job.config.epochs, kept.job.threads, kept.job.command) == (7, 3, "mia-tui train x")
     assert parts(kept) == parts(estimated) == parts(prepare(discs))
@@ -320,7 +321,7 @@ def test_a_start_takes_the_split_that_somebody_stored_since_the_check(discs: Pat
     preparer = TrainingPreparer(discs, None, "ann")
     ready = preparer.check(make_config(), (), "")
     prepare(discs, given=("split_seed", "val_fraction"), split_seed=5, val_fraction=0.5)
-    kept = preparer.keep_split(ready)
+    kept = keep_split(ready, "ann")
     assert (kept.job.config.split_seed, kept.job.config.val_fraction) == (5, 0.5)
     assert parts(kept) == parts(prepare(discs)) != parts(ready)
 

@@ -3,8 +3,7 @@
 import pytest
 
 from mia_tui.runs.machine import gpus
-from mia_tui.runs.worker import launch
-from mia_tui.runs.worker.launch import trains_on_cpu
+from mia_tui.runs.machine.gpus import computes_on_cpu
 
 GPU = gpus.Gpu("GPU-1", "A100", 1, 1, None, "535")
 
@@ -24,14 +23,14 @@ def test_a_worker_gives_way_only_where_it_trains_on_the_cpu(
     monkeypatch: pytest.MonkeyPatch, device: str, found: list[gpus.Gpu], visible: str | None, expected: bool
 ) -> None:
     monkeypatch.setattr(gpus, "list_gpus", lambda: found)
-    monkeypatch.setattr(launch.sys, "platform", "linux")
+    monkeypatch.setattr(gpus.sys, "platform", "linux")
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if visible is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    assert trains_on_cpu(device) == expected
+    assert computes_on_cpu(device) == expected
 
 
 def test_where_there_is_no_driver_nothing_is_asked_but_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(launch.sys, "platform", "darwin")
-    assert not trains_on_cpu("auto")
-    assert trains_on_cpu("cpu")
+    monkeypatch.setattr(gpus.sys, "platform", "darwin")
+    assert not computes_on_cpu("auto")
+    assert computes_on_cpu("cpu")

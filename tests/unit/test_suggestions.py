@@ -12,7 +12,7 @@ import pytest
 from mia_tui.dataset.model import ImageKey
 from mia_tui.paths import StateFolder
 from mia_tui.runs.prediction import suggestions as suggestions_module
-from mia_tui.runs.prediction.predictions import PartialFile, PredictionHeader, PredictionRow, convert
+from mia_tui.runs.prediction.predictions import PredictionHeader, PredictionRow, PredictionRows, convert
 from mia_tui.runs.prediction.suggestions import newest_suggestions, write_suggestions
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.text import encode_name
@@ -48,15 +48,14 @@ def suggest(
     header = PredictionHeader(
         encode_name(str(root.resolve())), "w", ["round", encode_name("l\udcffng")], run, False, 120.0
     )
-    partial = PartialFile(out, header, keys)
-    partial.append(
+    growing = PredictionRows(out.with_suffix(".rows"), header, keys)
+    growing.append(
         PredictionRow(
             encode_name(key.path), key.frame, None if row is None else list(row), None if row else "damaged"
         )
         for key, row in zip(keys, rows, strict=True)
     )
-    partial.close()
-    convert(out, header, write_suggestions)
+    convert(out.with_suffix(".rows"), out, header, write_suggestions)
     return out
 
 

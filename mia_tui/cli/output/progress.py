@@ -42,6 +42,7 @@ PHASES: dict[PhaseName, str] = {
     "importing": "Starting",
     "loading": "Reading images",
     "training": "Training",
+    "working": "Working",
 }
 
 
@@ -128,7 +129,9 @@ class EpochProgress(AbstractContextManager["EpochProgress"]):
 
     def _start(self, event: RunStarted) -> None:
         place = event.resumed_at
-        if place is None:
+        if not event.total_epochs:  # another kind of job
+            self._report.say(f"Computing on {event.device}.")
+        elif place is None:
             count = f"{counted(event.total_epochs, 'epoch')} of {counted(event.steps_per_epoch, 'step')}"
             self._report.say(f"Training on {event.device}: {count}.")
         else:
@@ -167,6 +170,9 @@ class _Bars:
         done = (place.epoch - 1) * self._steps + place.step if place else 0
         if self._run is not None:
             self._bars.remove_task(self._run)
+        self._run = None
+        if not self._total_epochs:
+            return
         # A new task, so that the remaining time is estimated from the steps of this attempt only.
         total = self._total_epochs * self._steps
         self._run = self._bars.add_task("run", total=total, completed=done, words="")

@@ -16,7 +16,7 @@ from mia_tui.dataset.model import Part
 from mia_tui.engine.data.augment import augment
 from mia_tui.engine.data.images import ImageStore, open_images
 from mia_tui.engine.data.random import ORDER_STREAM, hashes
-from mia_tui.engine.data.reader import OnProgress, ShouldStop
+from mia_tui.engine.data.reader import ShouldStop
 from mia_tui.engine.data.scaling import Channels, standardise, to_unit
 from mia_tui.runs.disk import OnWait
 from mia_tui.runs.record.job import Sample
@@ -73,14 +73,12 @@ class Feed:
         config: Settings.
         device: Device the batches are put on.
         scaling: Mean and deviation of each channel, for pixels in 0..1.
-        on_progress: Called with (images read, images in total) while loading.
         should_stop: Polled while loading, and while waiting for a disk.
         left_out: Rows that are left out of the current epoch, with the reasons; see `images`.
         on_wait: Called with the reason when waiting for a disk begins, and with None when it is over.
 
-    Raises:
-        LoadingStopped: If `should_stop` returned True.
-        AwayError: If the disk with the images stayed away.
+    Attributes:
+        images: The images of the run; to be loaded before batches are asked for.
     """
 
     def __init__(
@@ -91,7 +89,6 @@ class Feed:
         device: torch.device,
         *,
         scaling: tuple[Channels, Channels],
-        on_progress: OnProgress | None = None,
         should_stop: ShouldStop | None = None,
         left_out: Mapping[int, str] | None = None,
         on_wait: OnWait | None = None,
@@ -103,7 +100,6 @@ class Feed:
             root,
             config,
             device,
-            on_progress=on_progress,
             should_stop=should_stop,
             left_out=left_out,
             on_wait=on_wait,

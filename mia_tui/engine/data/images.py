@@ -16,7 +16,7 @@ on when it was noticed: `left_out` is all that must be saved to resume an epoch 
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -28,8 +28,6 @@ from mia_tui.config.train import TrainConfig
 from mia_tui.engine.data.memory import free_device_bytes, free_ram_bytes
 from mia_tui.engine.data.reader import (
     ImageReader,
-    LoadingProgress,
-    OnProgress,
     PendingBatch,
     ShouldStop,
     row_groups,
@@ -61,6 +59,15 @@ class ImageStore(ABC):
         self.left_out = reader.left_out
         self._reader = reader
         self._device = device
+
+    @abstractmethod
+    def load(self) -> Iterator[int]:
+        """Decode what is to be cached; gives the number of images that are done, after each.
+
+        Raises:
+            LoadingStopped: If a stop was requested.
+            AwayError: If the disk stayed away.
+        """
 
     @abstractmethod
     def fetch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
@@ -131,27 +138,23 @@ def open_images(
     config: TrainConfig,
     device: torch.device,
     *,
-    on_progress: OnProgress | None = None,
     should_stop: ShouldStop | None = None,
     left_out: Mapping[int, str] | None = None,
     on_wait: OnWait | None = None,
 ) -> ImageStore:
-    """The images of a run; decodes them all unless they are read anew each epoch.
+    """The images of a run. `load` decodes them, unless they are read anew each epoch.
 
     Args:
         samples: The run's samples; rows are positions in it.
         root: Folder that relative paths start from.
         config: Its cache, threads, size, colour, geometry, resize and max_megapixels are read.
         device: Device the batches are put on.
-        on_progress: Called with (images read, images in total) while loading, at most 5 times a second.
         should_stop: Polled after each image while loading, and while waiting for a disk.
         left_out: Rows that are left out of the current epoch, with the reasons, if it is resumed in its middle. They
             are read by `try_again` only: a resumed epoch must not see other images than before.
         on_wait: Called with the reason when waiting for a disk begins, and with None when it is over.
 
     Raises:
-        LoadingStopped: If `should_stop` returned True.
-        AwayError: If the disk with the images stayed away.
         ConfigError: If the images do not fit into the requested cache.
     """
     place = choose_cache(len(samples), config, device)
@@ -165,13 +168,7 @@ def open_images(
         should_stop=should_stop,
         on_wait=on_wait,
     )
-    if place == "none":
-        return StreamedImages(reader, device)
-    try:
-        return CachedImages(reader, device, place, LoadingProgress(len(samples), on_progress, should_stop))
-    except BaseException:
-        reader.close()
-        raise
+    return StreamedImages(reader, device) if place == "none" else CachedImages(reader, device, place)
 
 
 def choose_cache(count: int, config: TrainConfig, device: torch.device) -> CacheKind:
@@ -207,26 +204,27 @@ def _check_fits(need: int, free: int, where: str) -> None:
 class CachedImages(ImageStore):
     """Every image decoded once; unreadable ones leave a gap."""
 
-    def __init__(
-        self, reader: ImageReader, device: torch.device, place: CacheKind, progress: LoadingProgress
-    ) -> None:
+    def __init__(self, reader: ImageReader, device: torch.device, place: CacheKind) -> None:
         super().__init__(reader, device, place)
         cached_on = device if place == "device" else torch.device("cpu")
         self._pixels = torch.zeros((len(reader), *reader.shape), dtype=torch.uint8, device=cached_on)
         self._readable = torch.zeros(len(reader), dtype=torch.bool)
-        ahead: deque[PendingBatch] = deque()
-        for start in range(0, len(reader), _CHUNK):
-            ahead.append(reader.start(torch.arange(start, min(start + _CHUNK, len(reader)))))
-            if len(ahead) > _CHUNKS_AHEAD:
-                self._keep(ahead.popleft(), progress)
-        while ahead:
-            self._keep(ahead.popleft(), progress)
 
-    def _keep(self, pending: PendingBatch, progress: LoadingProgress) -> None:
-        pixels, kept = pending.result(progress)
-        rows = pending.rows[kept]
-        self._pixels[rows.to(self._pixels.device)] = pixels.to(self._pixels.device)
-        self._readable[rows] = True
+    def load(self) -> Iterator[int]:
+        done, count, ahead = 0, len(self._reader), deque[PendingBatch]()
+        starts = deque(range(0, count, _CHUNK))
+        while starts or ahead:
+            while starts and len(ahead) <= _CHUNKS_AHEAD:
+                start = starts.popleft()
+                ahead.append(self._reader.start(torch.arange(start, min(start + _CHUNK, count))))
+            pending = ahead.popleft()
+            for _ in pending.each_done():
+                done += 1
+                yield done
+            pixels, kept = pending.result()
+            rows = pending.rows[kept]
+            self._pixels[rows.to(self._pixels.device)] = pixels.to(self._pixels.device)
+            self._readable[rows] = True
 
     def _take_back(self, row: int, pixels: np.ndarray | None) -> None:
         if pixels is not None:
@@ -249,6 +247,10 @@ class StreamedImages(ImageStore):
         super().__init__(reader, device, "none")
         self._planned: deque[Tensor] = deque()
         self._ahead: deque[PendingBatch] = deque()
+
+    def load(self) -> Iterator[int]:
+        """Nothing to do: images are decoded for each batch."""
+        return iter(())
 
     def fetch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         pending = self._take(rows)

@@ -4,7 +4,6 @@ An image that cannot be read is tried a second time, once it is certain that its
 Only then is it left out, until the end of the epoch.
 """
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -22,10 +21,8 @@ from mia_tui.runs.disk import OnWait
 from mia_tui.runs.machine.cores import usable_cores
 from mia_tui.runs.record.job import Sample
 
-OnProgress = Callable[[int, int], None]
 ShouldStop = Callable[[], bool]
 
-_REPORT_EVERY_S = 0.2
 _TOGETHER = 64  # images tried again at a time
 _VALIDATION = -1
 _LEAST_THREADS = 4  # a slow disk keeps more of them waiting than there are cores
@@ -41,7 +38,7 @@ class ImageReader:
         threads: Decoding threads; None or 0 for one per core that may be used.
         groups: Which rows belong together, see `DiskWatch`.
         left_out: Rows that were left out of the current epoch before, with the reasons.
-        should_stop: Polled while waiting for a disk.
+        should_stop: Polled while images are loaded, and while waiting for a disk.
         on_wait: Called with the reason when waiting for a disk begins, and with None when it is over.
 
     Attributes:
@@ -101,14 +98,18 @@ class ImageReader:
             AwayError: If the disk does not answer.
         """
         for start in range(0, len(rows), _TOGETHER):
-            if self._should_stop is not None and self._should_stop():
-                raise LoadingStopped
+            self.check_stop()
             some = rows[start : start + _TOGETHER]
             pixels = np.empty((len(some), *self.shape), dtype=np.uint8)
             futures = [self.submit(row, into) for row, into in zip(some, pixels, strict=True)]
             for row, into, future in zip(some, pixels, futures, strict=True):
                 problem = self.disk.result(future)
                 yield row, into if problem is None else None, problem
+
+    def check_stop(self) -> None:
+        """Raise LoadingStopped if a stop was requested."""
+        if self._should_stop is not None and self._should_stop():
+            raise LoadingStopped
 
     def close(self) -> None:
         """Drop what has not begun, and stop the threads."""
@@ -140,11 +141,21 @@ class PendingBatch:
             for row, into in zip(self._numbers, self._pixels, strict=True)
         ]
 
-    def result(self, after_each: Callable[[], None] | None = None) -> tuple[Tensor, Tensor]:
-        """Wait for the batch, and for its disk if that is away.
+    def each_done(self) -> Iterator[None]:
+        """Wait for one image after the other; then `result` need not wait for any.
 
-        Args:
-            after_each: Called when an image is done, in the thread that waits.
+        Raises:
+            LoadingStopped: If a stop was requested.
+            AwayError: If the disk does not answer.
+        """
+        for future in self._futures:
+            if future is not None:
+                self._reader.disk.result(future)
+            self._reader.check_stop()
+            yield
+
+    def result(self) -> tuple[Tensor, Tensor]:
+        """Wait for the batch, and for its disk if that is away.
 
         Returns:
             The images that could be read, shape (M, H, W, C), uint8; and their positions in `rows`,
@@ -159,8 +170,6 @@ class PendingBatch:
             problem = None if future is None else self._reader.disk.result(future)
             if problem is not None:
                 faults[self._numbers[position]] = problem
-            if after_each is not None:
-                after_each()
         faults = self._still_unreadable(faults)
         kept = []
         for position, row in enumerate(self._numbers):
@@ -187,31 +196,6 @@ class PendingBatch:
             return self._reader.submit(row, self._pixels[places[row]])
 
         return self._reader.disk.read_again(list(faults), submit)
-
-
-class LoadingProgress:
-    """Counts images while they are loaded, reports the progress, and stops on request."""
-
-    def __init__(self, total: int, on_progress: OnProgress | None, should_stop: ShouldStop | None) -> None:
-        self._total = total
-        self._on_progress = on_progress
-        self._should_stop = should_stop
-        self._done = 0
-        self._next_s = 0.0
-
-    def __call__(self) -> None:
-        """One more image is done.
-
-        Raises:
-            LoadingStopped: If a stop was requested.
-        """
-        self._done += 1
-        if self._should_stop is not None and self._should_stop():
-            raise LoadingStopped
-        now_s = time.monotonic()
-        if self._on_progress is not None and (now_s >= self._next_s or self._done == self._total):
-            self._next_s = now_s + _REPORT_EVERY_S
-            self._on_progress(self._done, self._total)
 
 
 def row_groups(samples: Sequence[Sample]) -> npt.NDArray[np.int64]:

@@ -17,7 +17,7 @@ from mia_tui.config.train import Precision
 from mia_tui.dataset.model import ImageKey
 from mia_tui.engine.data.feed import batches
 from mia_tui.engine.data.images import StreamedImages
-from mia_tui.engine.data.reader import ImageReader
+from mia_tui.engine.data.reader import ImageReader, ShouldStop
 from mia_tui.engine.data.scaling import standardise, to_unit
 from mia_tui.engine.device import pick_device, resolve_precision, set_up
 from mia_tui.engine.inference.evaluate import infer
@@ -46,6 +46,7 @@ class Predictor:
 
     Attributes:
         card: The network's model card.
+        device: Where it computes.
         warning: Why an existing GPU is not used; None if nothing is wrong.
 
     Raises:
@@ -65,7 +66,7 @@ class Predictor:
         choice = pick_device(device)
         set_up(choice.device, threads=threads, deterministic=False)
         self.warning = choice.warning
-        self._device, self._threads = choice.device, threads
+        self.device, self._threads = choice.device, threads
         self._arithmetic = resolve_precision(precision, choice.device)
         model, self.card = load_model(weights)
         if max_megapixels is not None:
@@ -79,6 +80,7 @@ class Predictor:
         *,
         batch_size: int = 64,
         tta: bool = False,
+        should_stop: ShouldStop | None = None,
         on_wait: OnWait | None = None,
     ) -> Iterator[Prediction]:
         """Predict images one after the other; those that cannot be read say why.
@@ -88,15 +90,19 @@ class Predictor:
             keys: The images.
             batch_size: Images per batch; computed in pieces when memory runs out.
             tta: Average over flips and quarter turns (half turns if the input is not square).
+            should_stop: Polled while images are read or waited for.
             on_wait: Called with the reason when waiting for the disk begins, and with None when it is over.
 
         Raises:
             AwayError: If the disk with the images stays away.
+            LoadingStopped: If `should_stop` returned True.
         """
         keys = list(keys)
         order = batches(torch.arange(len(keys)), batch_size, keep_single=True)
-        reader = ImageReader(keys, root, self.card, threads=self._threads, on_wait=on_wait)
-        with closing(StreamedImages(reader, self._device)) as images:
+        reader = ImageReader(
+            keys, root, self.card, threads=self._threads, should_stop=should_stop, on_wait=on_wait
+        )
+        with closing(StreamedImages(reader, self.device)) as images:
             images.prefetch(order)
             for rows in order:
                 pixels, _ = images.fetch(rows)
@@ -110,10 +116,10 @@ class Predictor:
         if not len(pixels):
             return np.empty((0, len(self.card.classes)), np.float32)
         inputs = standardise(to_unit(pixels), tuple(self.card.mean), tuple(self.card.std))
-        total = torch.zeros(len(pixels), len(self.card.classes), device=self._device)
+        total = torch.zeros(len(pixels), len(self.card.classes), device=self.device)
         count = 0
         for view in views(inputs) if tta else (inputs,):  # one at a time: eight need the memory of eight
-            total += torch.softmax(infer(self._model, view, self._device, self._arithmetic), dim=1)
+            total += torch.softmax(infer(self._model, view, self.device, self._arithmetic), dim=1)
             count += 1
         probabilities: np.ndarray = (total / count).cpu().numpy()
         return probabilities

@@ -1,18 +1,17 @@
 """The training loop.
 
 `train` goes from epoch to epoch: steps, validation, checkpoint. All state that is needed to resume exactly where a
-run was stopped is in `Learner.state_dict` and `TrainingProgress`; everything that is reported goes through `emit`.
+run was stopped is in `Learner.state_dict` and `TrainingProgress`; everything that is reported goes through an
+`Attempt`.
 
-Images that cannot be read are left out of an epoch and tried again at the start of the next one, and at the start of
-an attempt that begins an epoch. Those left out of the current epoch are saved in the checkpoint, so that an epoch
-resumed in its middle leaves out the same images. While the disk with the images or with the run's folder is away, the
-loop waits between two steps; after `runs.disk.OUTAGE_S` it saves a checkpoint and gives up.
+Images that cannot be read are left out of an epoch, see `left_out`. While the disk with the images or with the run's
+folder is away, the loop waits between two steps; after `runs.disk.OUTAGE_S` it saves a checkpoint and gives up.
 """
 
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -39,19 +38,20 @@ from mia_tui.engine.training.checkpoint import (
     settle_best,
 )
 from mia_tui.engine.training.core_wait import CoreWait
-from mia_tui.engine.training.event_emitter import Emit, EpochEvaluation, EventEmitter, Identity, StepEmitter
 from mia_tui.engine.training.learner import Learner, StepResult
+from mia_tui.engine.training.left_out import LeftOutImages
 from mia_tui.engine.training.metrics import ConfusionCounter, PredictedClasses
 from mia_tui.engine.training.progress import TrainingProgress, channels, make_card, starting_scaling
+from mia_tui.engine.training.reports import EpochEvaluation, StepReports, report_checkpoint, save_evaluation
 from mia_tui.errors import AwayError, CheckpointError, DataError, RunError
 from mia_tui.runs.evaluation.confusion import SavedConfusion, figures
 from mia_tui.runs.evaluation.epoch_predictions import NOT_EVALUATED, EpochPredictions
 from mia_tui.runs.machine.cores import other_threads, usable_cores
-from mia_tui.runs.record.events import MOST_NAMED, EpochPlace, LeftOut, Outcome
-from mia_tui.runs.record.job import Sample, TrainJob, image_name
-from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.record.events import EpochEnded, EpochPlace, Outcome
+from mia_tui.runs.record.job import Sample, TrainJob
 from mia_tui.runs.record.model_card import ModelCard
-from mia_tui.text import encode_name, printable, typed
+from mia_tui.runs.worker.attempt import Attempt
+from mia_tui.text import printable, typed
 
 SAVE_EVERY_S = 60.0
 """A checkpoint is saved at an epoch's end, but no more often than this; and at every stop."""
@@ -60,23 +60,13 @@ EMIT_EVERY_S = 0.2
 """Steps are reported no more often than this."""
 
 
-def train(
-    run: RunDir,
-    job: TrainJob,
-    samples: Sequence[Sample],
-    identity: Identity,
-    emit: Emit,
-    should_stop: Callable[[], bool],
-) -> Outcome:
+def train(attempt: Attempt, job: TrainJob, samples: Sequence[Sample]) -> Outcome:
     """Train until the last epoch, an early stop, or a request to stop; resumes from the last checkpoint.
 
     Args:
-        run: The run.
-        job: What it trains, and with which settings.
-        samples: Its images with class and split.
-        identity: The process that runs this attempt.
-        emit: Takes each event.
-        should_stop: Polled after each step, and while images are read or waited for.
+        attempt: Takes the events, and is asked to stop after each step and while images are read or waited for.
+        job: What is trained, and with which settings.
+        samples: The images of the run with class and split.
 
     Returns:
         Whether the run finished or was stopped.
@@ -90,12 +80,17 @@ def train(
     job = msgspec.structs.replace(job, config=msgspec.structs.replace(job.config, threads=threads))
     set_up(choice.device, threads=threads, deterministic=job.config.deterministic)
     # No name holds the state here: it is as large as the network and its optimizer.
-    training = _Training(run, job, samples, emit, should_stop, choice.device, load_state(run))
+    training = _Training(attempt, job, samples, choice.device, load_state(attempt.run))
     training.check_network()
-    training.emit_start(identity)
+    attempt.started(
+        device=describe(choice.device),
+        total_epochs=job.config.epochs,
+        steps_per_epoch=training.steps_per_epoch,
+        resumed_at=training.resumed_at,
+    )
     training.warn_of_other_threads(threads)
     if choice.warning:
-        training.emitter.warn(f"Training on the CPU: {choice.warning}")
+        attempt.warn(f"Training on the CPU: {choice.warning}")
     try:
         return training.run_epochs() if training.load() else "stopped"
     except (RuntimeError, MemoryError) as error:
@@ -115,28 +110,26 @@ class _Training:
 
     def __init__(
         self,
-        run: RunDir,
+        attempt: Attempt,
         job: TrainJob,
         samples: Sequence[Sample],
-        emit: Emit,
-        should_stop: Callable[[], bool],
         device: torch.device,
         state: dict[str, Any] | None,
     ) -> None:
-        self.run, self.job, self.config = run, job, job.config
+        self.attempt, self.run, self.job, self.config = attempt, attempt.run, job, job.config
         # Images of the test part are never used here.
         self.places = [place for place, sample in enumerate(samples) if sample.split != "test"]
         self.samples, self.device = [samples[place] for place in self.places], device
         self._sample_count = len(samples)
-        self.emitter, self.should_stop = EventEmitter(run, emit, should_stop), should_stop
         counts = torch.zeros(len(job.classes), len(job.classes), dtype=torch.int64)
         self.progress = TrainingProgress(**state["progress"]) if state else TrainingProgress(counts)
+        self.resumed_at = EpochPlace(self.progress.epoch, self.progress.step) if state else None
         self.arithmetic = state["arithmetic"] if state else resolve_precision(self.config.precision, device)
         self.scaling = channels(*state["scaling"]) if state else starting_scaling(self.config)
         self._state = state
         if state:
             check_fits(
-                run,
+                self.run,
                 state,
                 classes=len(job.classes),
                 images=len(self.samples),
@@ -149,10 +142,8 @@ class _Training:
         self._pending_evaluation: EpochEvaluation | None = None
         self._started = time.monotonic()
         self._saved_at = float("-inf")
-        self._left_out: dict[int, str] = state["skipped"] if state else {}
-        self._reported = set(self._left_out)
         self._open = ExitStack()
-        self._core_wait = CoreWait(self.emitter.warn, torch.get_num_threads(), run.name)
+        self._core_wait = CoreWait(attempt.warn, torch.get_num_threads(), self.run.name)
 
     def check_network(self) -> None:
         """Check that the network and its weights are available, before time is spent on reading images."""
@@ -160,22 +151,11 @@ class _Training:
         if self._state is None and self.config.weights != "none":
             find_weights(self.config.backbone, self.config.weights, on_download=self._emit_loading)
 
-    def emit_start(self, identity: Identity) -> None:
-        """Report which process starts, and from which step."""
-        progress = self.progress
-        self.emitter.started(
-            identity,
-            device=describe(self.device),
-            resumed_at=None if self._state is None else EpochPlace(progress.epoch, progress.step),
-            total_epochs=self.config.epochs,
-            steps_per_epoch=self.steps_per_epoch,
-        )
-
     def warn_of_other_threads(self, threads: int) -> None:
         """Warn if the run is resumed with another number of threads than before."""
         before = threads if self._state is None else self._state.get("threads", threads)
         if before != threads and self.device.type == "cpu":
-            self.emitter.warn(*other_threads(before, threads))
+            self.attempt.warn(*other_threads(before, threads))
 
     def close(self) -> None:
         """Stop the threads."""
@@ -183,37 +163,35 @@ class _Training:
 
     def load(self) -> bool:
         """Read the images and build the network; False if a stop was requested meanwhile."""
-        self.emitter.phase("loading", "reading images")
+        self.attempt.phase("loading", "reading images")
+        self.feed = Feed(
+            self.samples,
+            Path(self.job.dataset),
+            self.config,
+            self.device,
+            scaling=self.scaling,
+            should_stop=self.attempt.should_stop,
+            left_out=self._state["skipped"] if self._state else None,
+            on_wait=self.attempt.waiting_for_disk,
+        )
+        self._open.callback(self.feed.close)
+        self.left_out = LeftOutImages(self.attempt, self.samples, self.job.classes, self.feed.images)
         try:
-            self.feed = self._read_images()
-            self._open.callback(self.feed.close)
-            self._left_out = self.feed.images.left_out
-            self._report_left_out()
-            self._check_classes()
+            for done in self.feed.images.load():
+                self.attempt.progress(done, len(self.samples))
+            self.left_out.report(self.progress.epoch)
+            self.left_out.check_classes()
         except LoadingStopped:
             return False
-        self.emitter.phase("loading", f"building {self.config.backbone}")
+        self._emit_loading(f"building {self.config.backbone}")
         self.learner = self._build_learner()
         if self._state is not None:
             self._restore(self._state)
             self._state = None
         return True
 
-    def _read_images(self) -> Feed:
-        return Feed(
-            self.samples,
-            Path(self.job.dataset),
-            self.config,
-            self.device,
-            scaling=self.scaling,
-            on_progress=self.emitter.loaded,
-            should_stop=self.should_stop,
-            left_out=self._left_out,
-            on_wait=self.emitter.waiting_for_disk,
-        )
-
     def _emit_loading(self, message: str) -> None:
-        self.emitter.phase("loading", message)
+        self.attempt.phase("loading", message)
 
     def _build_learner(self) -> Learner:
         return Learner(
@@ -223,7 +201,7 @@ class _Training:
             device=self.device,
             arithmetic=self.arithmetic,
             steps_per_epoch=self.steps_per_epoch,
-            warn=self.emitter.warn,
+            warn=self.attempt.warn,
             say=self._emit_loading,
             resumed=self._state is not None,
         )
@@ -242,10 +220,11 @@ class _Training:
         settle_best(self.run, self.progress.best_epoch)
 
     def run_epochs(self) -> Outcome:
-        self.emitter.phase("training", f"on {describe(self.device)}, {self.arithmetic}")
+        self.attempt.phase("training", f"on {describe(self.device)}, {self.arithmetic}")
         try:
             while not self.progress.is_over(self.config):
-                self._begin_epoch()
+                if not self.progress.step:  # an epoch resumed in its middle leaves out the same images
+                    self.left_out.try_again(self.progress.epoch)
                 if not (self._train_epoch() and self._end_epoch()):
                     raise LoadingStopped
         except LoadingStopped:
@@ -263,23 +242,12 @@ class _Training:
 
     # One epoch
 
-    def _begin_epoch(self) -> None:
-        """Try images again that the previous epoch left out; an epoch resumed in its middle still leaves them out."""
-        if self.progress.step or not self._left_out:
-            return
-        before = len(self._left_out)
-        self.feed.images.try_again()
-        if len(self._left_out) < before:
-            self.emitter.readable_again(before - len(self._left_out), self.progress.epoch)
-        self._reported &= self._left_out.keys()
-        self._check_classes()
-
     def _train_epoch(self) -> bool:
         """Do the remaining steps of the current epoch; False if a stop was requested before its last one."""
         progress, counter = self.progress, ConfusionCounter(len(self.job.classes), self.device)
         predictions = self._training_predictions()
         sums = torch.tensor(progress.sums, device=self.device)
-        steps = StepEmitter(self.emitter, self.device, every_s=EMIT_EVERY_S, check_loss=self._check_loss)
+        steps = StepReports(self.attempt, self.device, every_s=EMIT_EVERY_S, check_loss=self._check_loss)
         least = min(2, self.config.batch_size)  # batch norm cannot train on one image
         interrupted: Exception | None = None
         try:
@@ -298,7 +266,7 @@ class _Training:
                     counter.update(result.logits, batch.targets)
                     if predictions is not None:
                         predictions.update(batch.rows, result.logits)
-                if self.should_stop():
+                if self.attempt.should_stop():
                     break
         except (LoadingStopped, AwayError) as error:  # while waiting for a batch: the steps before it count
             interrupted = error
@@ -325,8 +293,8 @@ class _Training:
     def _end_epoch(self) -> bool:
         """Validate, report and save; False if a stop was requested during validation."""
         progress = self.progress
-        self._report_left_out()
-        self._check_classes()
+        self.left_out.report(progress.epoch)
+        self.left_out.check_classes()
         scores = {"train": Scores(progress.confusion.numpy(), progress.loss, progress.predicted)}
         if self.evaluated_part == "val":
             validated = self._validate()
@@ -342,17 +310,15 @@ class _Training:
             progress.best_epoch, progress.best_value = progress.epoch, value
             self._pending_best = BestWeights(self._card(value), copy_weights(self.learner.evaluated_model))
         progress.begin_next()
-        if time.monotonic() - self._saved_at >= SAVE_EVERY_S and not self.progress.is_over(
-            self.config
-        ):  # the end is saved anyway
+        is_due = time.monotonic() - self._saved_at >= SAVE_EVERY_S
+        if is_due and not progress.is_over(self.config):  # the end is saved anyway
             self._save()
         return True
 
     def _validate(self) -> Scores | None:
         rows = self.feed.rows("val")
-        if self._left_out and self._left_out.keys() >= set(
-            rows.tolist()
-        ):  # no validation at all would be worse
+        left_out = self.left_out.rows
+        if left_out and left_out.keys() >= set(rows.tolist()):  # no validation at all would be worse
             self.feed.images.try_again(rows.tolist())
         scores = evaluate(
             self.learner.evaluated_model,
@@ -362,9 +328,9 @@ class _Training:
             device=self.device,
             arithmetic=self.arithmetic,
             loss_terms=self.learner.loss_terms,
-            should_stop=self.should_stop,
+            should_stop=self.attempt.should_stop,
         )
-        self._report_left_out()
+        self.left_out.report(self.progress.epoch)
         if scores is not None and not scores.confusion.any():
             raise DataError(
                 "No image of the validation part can be read.",
@@ -376,24 +342,19 @@ class _Training:
         names = tuple(item.name for item in self.job.classes)
         matrix = SavedConfusion(self.progress.epoch, self.evaluated_part, names, scores.confusion)
         evaluation = EpochEvaluation(matrix, self._evaluated_images(scores.predicted))
-        self.emitter.epoch(values, evaluation, self._elapsed(), self._left_out_counts())
+        self.attempt.emit(
+            EpochEnded(
+                t=time.time(),
+                epoch=self.progress.epoch,
+                train=values["train"],
+                val=values.get("val"),
+                elapsed_s=self._elapsed(),
+                left_out=self.left_out.counts(),
+            )
+        )
+        save_evaluation(self.attempt, evaluation, "last")
         if is_best:
             self._pending_evaluation = evaluation
-
-    def _left_out_counts(self) -> LeftOut | None:
-        """How many images of each part the current epoch leaves out; None for none."""
-        if not self._left_out:
-            return None
-        of = Counter(sample.split for sample in self.samples)
-        left_out = Counter(self.samples[row].split for row in self._left_out)
-        named = sorted(self._left_out)[:MOST_NAMED]
-        return LeftOut(
-            train=left_out["train"],
-            of_train=of["train"],
-            val=left_out["val"],
-            of_val=of["val"],
-            images={encode_name(image_name(self.samples[row])): self._left_out[row] for row in named},
-        )
 
     def _evaluated_images(self, predicted: Tensor | None) -> EpochPredictions:
         """Predicted classes by position in samples.jsonl, which lists the images of the test part, too."""
@@ -405,9 +366,9 @@ class _Training:
     # Checkpoints
 
     def _save(self) -> None:
-        self._report_left_out()
+        self.left_out.report(self.progress.epoch)
         self.progress.elapsed_s = self._elapsed()
-        self._started, self.emitter.waited_s = time.monotonic(), 0.0
+        self._started, self.attempt.waited_s = time.monotonic(), 0.0
         best = self._pending_best
         state = {
             "progress": self.progress.state_dict(),
@@ -415,18 +376,18 @@ class _Training:
             "arithmetic": self.arithmetic,
             "scaling": [list(values) for values in self.scaling],
             "learner": self.learner.state_dict(),
-            "skipped": self._left_out,
+            "skipped": self.left_out.rows,
             "threads": self.config.threads,
         }
         if self._pending_evaluation is not None:  # just before the weights, so that a failure leaves neither
-            self.emitter.confusion(self._pending_evaluation, "best")
-        self.emitter.write_when_back(lambda: save_checkpoint(self.run, state, best))
+            save_evaluation(self.attempt, self._pending_evaluation, "best")
+        self.attempt.write_when_back(lambda: save_checkpoint(self.run, state, best))
         self._pending_best = self._pending_evaluation = None
         self._saved_at = time.monotonic()
         begun = self.progress.epoch if self.progress.step else self.progress.epoch - 1
-        self.emitter.saved(self.run.last_checkpoint, begun, is_best=False)
+        report_checkpoint(self.attempt, self.run.last_checkpoint, begun, is_best=False)
         if best is not None:
-            self.emitter.saved(self.run.best_weights, best.card.epoch, is_best=True)
+            report_checkpoint(self.attempt, self.run.best_weights, best.card.epoch, is_best=True)
 
     def _card(self, value: float) -> ModelCard:
         return make_card(
@@ -441,7 +402,7 @@ class _Training:
     # Checks and clocks
 
     def _elapsed(self) -> float:
-        return self.progress.elapsed_s + time.monotonic() - self._started - self.emitter.waited_s
+        return self.progress.elapsed_s + time.monotonic() - self._started - self.attempt.waited_s
 
     def _check_loss(self, loss: float) -> None:
         """End the run if the loss is not finite; earlier checkpoints stay valid."""
@@ -450,29 +411,6 @@ class _Training:
                 f"The loss became {loss} in epoch {self.progress.epoch}, step {self.progress.step}.",
                 "Start again with a lower learning rate (--lr) or with --precision fp32.",
             )
-
-    def _report_left_out(self) -> None:
-        """Report images that turned out to be unreadable since the last report."""
-        new = sorted(self._left_out.keys() - self._reported)
-        if new:
-            self._reported.update(new)
-            named = [(image_name(self.samples[row]), self._left_out[row]) for row in new]
-            self.emitter.left_out(named, self.progress.epoch)
-
-    def _check_classes(self) -> None:
-        """End the run if no training image of a class can be read."""
-        rows_of: dict[int, list[int]] = {self.samples[row].class_index: [] for row in self._left_out}
-        if not rows_of:
-            return
-        for row, sample in enumerate(self.samples):
-            if sample.split == "train" and sample.class_index in rows_of:
-                rows_of[sample.class_index].append(row)
-        for index, rows in rows_of.items():
-            if self._left_out.keys() >= set(rows) and not self.feed.images.can_read_any(rows):
-                raise DataError(
-                    f"No image of class {printable(self.job.classes[index].name)} is left to train on.",
-                    "Check the files that were named as unreadable, or label more images.",
-                )
 
     def _class_weights(self) -> Tensor | None:
         counts = Counter(sample.class_index for sample in self.samples if sample.split == "train")

@@ -23,7 +23,7 @@ from mia_tui.text import decode_name, encode_name, printable
 
 Matrix = npt.NDArray[np.int64]
 _Numbers = npt.NDArray[np.float64]
-Which = Literal["last", "best"]
+Which = Literal["last", "best", "evaluation"]
 
 MOST_CONFUSIONS = 1000
 

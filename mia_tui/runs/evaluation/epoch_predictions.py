@@ -7,7 +7,7 @@ versions have none.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 import numpy as np
@@ -19,6 +19,7 @@ from mia_tui.errors import RunError
 from mia_tui.files import read
 from mia_tui.records import BadRecord, Count, Text, decode_json
 from mia_tui.runs.disk import make_folder, write_atomically
+from mia_tui.runs.evaluation.confusion import Which
 from mia_tui.runs.record.job import Sample
 from mia_tui.runs.record.layout import RunDir, unreadable
 from mia_tui.text import printable
@@ -50,8 +51,8 @@ class _EpochPredictionsFile(msgspec.Struct, frozen=True, kw_only=True):
     predicted: list[Annotated[int, Meta(ge=NOT_EVALUATED, le=2**31 - 1)]]
 
 
-def epoch_predictions_file(run: RunDir, which: Literal["last", "best"]) -> Path:
-    """File of the predictions of the last or the best epoch."""
+def epoch_predictions_file(run: RunDir, which: Which) -> Path:
+    """File of the predictions behind a confusion matrix."""
     return run.confusion(which).with_suffix(".predicted.json")
 
 

@@ -1,4 +1,4 @@
-"""Resuming runs, reading their settings for a new run, deleting them; dropping a run that never trained."""
+"""Starting, resuming and deleting runs; their settings for a new run; dropping a run that never trained."""
 
 import time
 from collections.abc import Callable
@@ -14,10 +14,12 @@ from mia_tui.files import remove, remove_leftovers
 from mia_tui.runs.disk import disk_error
 from mia_tui.runs.list.index import remember_run
 from mia_tui.runs.list.moved_dataset import current_train_job, update_dataset_path
+from mia_tui.runs.machine.gpus import computes_on_cpu
+from mia_tui.runs.preflight.prepare import Prepared, keep_split
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.state import read_state
 from mia_tui.runs.worker.control import kill_worker, request_stop
-from mia_tui.runs.worker.launch import spawn, trains_on_cpu, wait_until_taken
+from mia_tui.runs.worker.launch import spawn, wait_until_taken
 from mia_tui.runs.worker.liveness import LIVE, run_status
 from mia_tui.text import name_some, printable
 
@@ -26,6 +28,28 @@ _SAVING_S = 10.0
 _DYING_S = 5.0
 _LOOK_EVERY_S = 0.1
 _NAMED = 3
+
+
+def start_run(prepared: Prepared, *, annotator: str | None = None, after: RunDir | None = None) -> RunDir:
+    """Store the split, write a run's folder and start its worker; returns when that has locked it, before it trains.
+
+    Args:
+        prepared: The job.
+        annotator: Who trains.
+        after: The run whose end it waits for; see `runs.worker.queue.last_in_line`.
+
+    Raises:
+        MiaError: If the split cannot be stored, the folder not be written, or no worker comes up.
+    """
+    prepared = keep_split(prepared, annotator)
+    run = prepared.create(after=after)
+    remember_run(run)
+    try:
+        wait_until_taken(run, spawn(run, gives_way=computes_on_cpu(prepared.job.config.device)))
+    except MiaError as error:
+        drop_untrained_run(run, error)
+        raise
+    return run
 
 
 def resume_run(run: RunDir, *, after: RunDir | None = None, dataset: Path | None = None) -> None:
@@ -50,7 +74,7 @@ def resume_run(run: RunDir, *, after: RunDir | None = None, dataset: Path | None
         update_dataset_path(run, dataset)
         run.put_behind(after)
     remember_run(run)
-    wait_until_taken(run, spawn(run, gives_way=trains_on_cpu(config.device)))
+    wait_until_taken(run, spawn(run, gives_way=computes_on_cpu(config.device)))
 
 
 def rerun_config(run: RunDir) -> TrainConfig:

@@ -4,6 +4,8 @@ Without a driver, `list_gpus` is empty. NVML numbers GPUs differently from CUDA,
 so they are matched by UUID.
 """
 
+import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +26,19 @@ class Gpu:
     load_percent: int | None
     driver: str
     pids: frozenset[int] = frozenset()
+
+
+def computes_on_cpu(device: str) -> bool:
+    """Whether a network computes on the cores that the app also runs on, rather than on a GPU.
+
+    Args:
+        device: The setting of that name.
+    """
+    if device == "cpu":
+        return True
+    if sys.platform == "darwin":
+        return False
+    return os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1") or not list_gpus()
 
 
 def list_gpus() -> list[Gpu]:

@@ -1,18 +1,18 @@
-"""Predictions on disk: streamed to OUT.partial.jsonl, converted at the end, continued after a kill.
+"""Predictions on disk: rows are added to the run's rows.jsonl, and become the file wanted at the end.
 
-The partial file begins with a line that says which network predicts which images; only a file with the same line is
+The file of rows begins with a line that says which network predicts which images; only a file with the same line is
 continued. Its lines are in the dataset's order: from where that order has changed since, images are predicted again.
 Images that could not be read are tried again.
 """
 
 import os
+import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
@@ -21,17 +21,20 @@ from mia_tui.dataset.model import ImageKey
 from mia_tui.errors import ConfigError, DataError
 from mia_tui.files import open_in_place, open_to_read, remove, remove_leftovers
 from mia_tui.records import BadRecord, Frame, JsonReader, Text, decode_json
-from mia_tui.runs.disk import replacing
+from mia_tui.runs.disk import disk_error, make_folder, replacing
 from mia_tui.runs.prediction.formats import PREDICTION_FORMATS, Writer, best_class
+from mia_tui.runs.record.events import MOST_NAMED
+from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.model_card import ModelCard
 from mia_tui.text import (
+    NAMED,
     decode_name,
     encode_name,
     fault_of,
+    name_faults,
     printable,
 )
 
-_NAMED = 5
 _LONGEST_LINE_BYTES = 1 << 24
 
 
@@ -52,7 +55,7 @@ _ROW = JsonReader(PredictionRow)
 
 
 class PredictionHeader(msgspec.Struct, frozen=True):
-    """What a partial file holds; with equal headers the predictions are the same."""
+    """What a file of rows holds; with equal headers the predictions are the same."""
 
     images: str
     weights: str
@@ -62,19 +65,21 @@ class PredictionHeader(msgspec.Struct, frozen=True):
     max_megapixels: float
 
 
-def make_header(images: Path, weights: Path, card: ModelCard, *, tta: bool) -> PredictionHeader:
-    """The header for predicting `images` with the network in `weights`, which is known by its content."""
-    digest = blake2b(digest_size=16)
-    with open_to_read(weights, follow=True) as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
+def make_header(run: RunDir, card: ModelCard) -> PredictionHeader:
+    """The header of the predictions of a run.
+
+    Args:
+        run: Of kind predict.
+        card: Of its network.
+    """
+    job = run.predict_job()
     return PredictionHeader(
-        images=encode_name(str(images.resolve())),
-        weights=digest.hexdigest(),
+        images=encode_name(job.dataset),
+        weights=job.config.digest,
         classes=[encode_name(item.name) for item in card.classes],
         run=encode_name(card.run),
-        tta=tta,
-        max_megapixels=card.max_megapixels,
+        tta=job.config.tta,
+        max_megapixels=job.config.max_megapixels or card.max_megapixels,
     )
 
 
@@ -97,45 +102,50 @@ def check_format(out: Path) -> None:
 
 
 def partial_path(out: Path) -> Path:
-    """Where predictions are collected until they are complete."""
+    """Where earlier versions collected predictions until they were complete."""
     return out.with_name(out.name + ".partial.jsonl")
 
 
-class PartialFile:
-    """The growing file; a context manager.
+class PredictionRows:
+    """The growing file of rows.
 
     Args:
-        out: The file wanted in the end.
+        path: The file.
         header: What is predicted.
         keys: The images, in order.
         root: As for `files.open_in_place`.
+        before: A file of rows of an earlier version, which is taken over if it is of the same prediction.
 
     Attributes:
         done: Rows of an earlier attempt that are still valid.
         faults: Images among them that could not be read then.
 
     Raises:
-        DataError: If the disk does not take it.
+        RunError: If the disk does not take it.
     """
 
     def __init__(
-        self, out: Path, header: PredictionHeader, keys: Sequence[ImageKey], *, root: Path | None = None
+        self,
+        path: Path,
+        header: PredictionHeader,
+        keys: Sequence[ImageKey],
+        *,
+        root: Path | None = None,
+        before: Path | None = None,
     ) -> None:
-        self.path, self._root = partial_path(out), root
-        remove_leftovers(out.parent, root=root, of=out.name.__eq__)
-        self.done, size, self.faults = _usable(self.path, header, keys)
-        try:
-            self._file: BinaryIO = os.fdopen(open_in_place(self.path, root=root), "r+b")
-            self._file.truncate(size)
-            self._file.seek(size)
-        except OSError as error:
-            raise _cannot_write(out, error) from error
-        self._out = out
-        if not size:
+        self.path, self._root = path, root
+        make_folder(path.parent, root=root)
+        remove_leftovers(path.parent, root=root, of=path.name.__eq__)
+        self.done, self._size, self.faults = _usable(path, header, keys)
+        if not self._size and before is not None:
+            self.done, self._size, self.faults = _usable(before, header, keys)
+            if self._size:
+                self._take_over(before)
+        if not self._size:
             self._write(msgspec.json.encode(header) + b"\n")
 
     def append(self, rows: Iterable[PredictionRow]) -> None:
-        """Add rows, in the order of the keys."""
+        """Add rows, in the order of the keys; after an error, the same may be added again."""
         self._write(b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
 
     def mend(self, rows: Iterable[PredictionRow]) -> None:
@@ -145,24 +155,27 @@ class PartialFile:
             RunError: If the disk does not take it.
         """
         better = {row.key: msgspec.json.encode(row) + b"\n" for row in rows}
-        self._file.close()
         with replacing(self.path, root=self._root) as new, open_to_read(self.path, root=self._root) as old:
             new.write(next(old))  # the header
             for line in islice(old, self.done):
                 new.write(better.get(_ROW.decode(line).key, line))
-        self._file = os.fdopen(open_in_place(self.path, root=self._root), "r+b")
-        self._file.seek(0, os.SEEK_END)
+            self._size = new.tell()
 
-    def close(self) -> None:
-        """Close the file and keep it, to be continued later."""
-        self._file.close()
+    def _take_over(self, before: Path) -> None:
+        with replacing(self.path, root=self._root) as new, open_to_read(before) as old:
+            shutil.copyfileobj(old, new)
+        remove(before)
 
     def _write(self, data: bytes) -> None:
+        """Write behind what is known to be complete."""
         try:
-            self._file.write(data)
-            self._file.flush()
+            with os.fdopen(open_in_place(self.path, root=self._root), "r+b") as file:
+                file.truncate(self._size)
+                file.seek(self._size)
+                file.write(data)
         except OSError as error:
-            raise _cannot_write(self._out, error) from error
+            raise disk_error(error, self.path) from error
+        self._size += len(data)
 
 
 @dataclass
@@ -171,28 +184,35 @@ class PredictionSummary:
 
     Attributes:
         by_class: Images predicted as each class.
-        problems: The first images that could not be read, each with the reason.
+        problems: The first images that could not be read, as `text.encode_name` gives them, with the reason.
         problem_count: How many there were.
     """
 
     by_class: Counter[str] = field(default_factory=Counter)
-    problems: list[str] = field(default_factory=list)
+    problems: dict[str, str] = field(default_factory=dict)
     problem_count: int = 0
 
     def add_problem(self, row: PredictionRow) -> None:
         self.problem_count += 1
-        if len(self.problems) < _NAMED:
-            self.problems.append(fault_of(decode_name(row.file), row.problem or ""))
+        if len(self.problems) < MOST_NAMED:
+            self.problems[row.file] = row.problem or ""
+
+    @property
+    def sentence(self) -> str:
+        """The problems, for people."""
+        faults = (fault_of(decode_name(name), reason) for name, reason in self.problems.items())
+        return name_faults(islice(faults, NAMED), self.problem_count)
 
 
 def convert(
-    out: Path, header: PredictionHeader, write: Writer | None = None, *, root: Path | None = None
+    rows: Path, out: Path, header: PredictionHeader, write: Writer | None = None, *, root: Path | None = None
 ) -> PredictionSummary:
-    """Turn the partial file into the file wanted, and remove it.
+    """Turn a complete file of rows into the file wanted.
 
     Args:
+        rows: The file of rows.
         out: The file wanted; it appears complete or not at all.
-        header: That of the partial file.
+        header: That of the rows.
         write: Writes the rows that have probabilities; None chooses by the extension of `out`.
         root: As for `files.new_content`.
 
@@ -200,15 +220,12 @@ def convert(
         DataError: If no image could be read; nothing is written.
         RunError: If the disk does not take it.
     """
-    partial, summary = partial_path(out), PredictionSummary()
+    summary = PredictionSummary()
     write = write or PREDICTION_FORMATS[out.suffix.lower()].write
     with replacing(out, root=root) as file:
-        write(file, header, _predicted(partial, header, summary))
+        write(file, header, _predicted(rows, header, summary))
         if not summary.by_class:
-            raise DataError(
-                f"None of the images can be read: {'; '.join(summary.problems)}.", "Check the files."
-            )
-    remove(partial, root=root)
+            raise DataError(f"None of the images can be read: {summary.sentence}.", "Check the files.")
     return summary
 
 
@@ -222,11 +239,6 @@ def _predicted(
         else:
             summary.by_class[header.classes[best_class(row)]] += 1
             yield row
-
-
-def _cannot_write(out: Path, error: OSError) -> DataError:
-    reason = error.strerror or type(error).__name__
-    return DataError(f"{printable(out)} cannot be written: {reason}.", "Name a file elsewhere with --out.")
 
 
 def read_rows(partial: Path) -> Iterator[PredictionRow]:

@@ -179,21 +179,25 @@ def prepare_training(
     ] + validation
     counts = _counts(samples, names)
     _refuse_empty_classes(dataset, counts)
-    job = TrainJob(
-        config=config,
-        dataset=str(dataset.root.resolve()),
-        state=str(dataset.state.root.resolve()),
-        classes=[JobClass(named.id, named.name) for named in labelled.classes],
-        threads=config.threads,
-        command=command,
-        created_at=time.time(),
-        version=__version__,
-    )
+    job = _job(dataset, config, command)
     weights = class_weight_values(
         config.class_weights, [counts[name]["train"] for name in names], names, config.effective_beta
     )
     prepared = Prepared(job, samples, counts, weights, dataset, frozenset(given), plan, tuple(warnings))
     return keep_split(prepared, annotator) if keep else prepared
+
+
+def _job(dataset: Dataset, config: TrainConfig, command: str) -> TrainJob:
+    return TrainJob(
+        config=config,
+        dataset=str(dataset.root.resolve()),
+        state=str(dataset.state.root.resolve()),
+        classes=[JobClass(named.id, named.name) for named in dataset.labelled.classes],
+        threads=config.threads,
+        command=command,
+        created_at=time.time(),
+        version=__version__,
+    )
 
 
 def keep_split(prepared: Prepared, annotator: str | None) -> Prepared:
@@ -239,7 +243,7 @@ class TrainingPreparer:
     """
 
     def __init__(self, root: Path, state: Path | None, annotator: str | None) -> None:
-        self._root, self._state, self._annotator = root, state, annotator
+        self._root, self._state, self.annotator = root, state, annotator
         self._lock = threading.Lock()
         self._key: tuple[Frames, LabelSource] | None = None
         self._dataset: Dataset | None = None
@@ -281,10 +285,6 @@ class TrainingPreparer:
             self._read(config, follow=True, progress=progress)
             return self._prepare(config, given, command)
 
-    def keep_split(self, prepared: Prepared) -> Prepared:
-        """Store the split of a job, by the name of who trains; as `keep_split`."""
-        return keep_split(prepared, self._annotator)
-
     def _read(self, config: TrainConfig, *, follow: bool, progress: Callable[[int], None] | None) -> None:
         key, before = (config.frames, config.labels), self._dataset
         is_fresh = (
@@ -295,7 +295,7 @@ class TrainingPreparer:
             self._state,
             frames=config.frames,
             source=config.labels,
-            annotator=self._annotator,
+            annotator=self.annotator,
             follow=follow,
             found=before.scan if before is not None and is_fresh else None,
             progress=progress,

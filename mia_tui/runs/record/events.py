@@ -128,6 +128,7 @@ class ResultSaved(Event, frozen=True, kw_only=True, tag="result"):
         counts: Images of each predicted class, the most frequent first; empty where that says nothing.
         problem_count: Images that could not be read.
         problems: The first `MOST_NAMED` of them, each with the reason; names as `text.encode_name` gives them.
+        other_kinds: Files of other kinds that lay among the images, by ending.
         figures: Metrics, by name.
     """
 
@@ -136,6 +137,7 @@ class ResultSaved(Event, frozen=True, kw_only=True, tag="result"):
     counts: dict[str, Count] = {}
     problem_count: Count = 0
     problems: dict[str, str] = {}
+    other_kinds: dict[str, Count] = {}
     figures: dict[str, float] = {}
 
 

@@ -200,6 +200,10 @@ class RunDir:
         """Files that say what the run is: its job, how it starts, its notes."""
         return self.path / _JOB, self.path / _START, self.path / _NOTES
 
+    def worker_folders(self) -> tuple[Path, ...]:
+        """Folders that only the run's worker writes into."""
+        return self.confusion("best").parent, self.checkpoints
+
     def own_files(self) -> list[Path]:
         """Everything that this program writes into the folder; job.json first, without which it is not a run."""
         return [
@@ -213,9 +217,8 @@ class RunDir:
             self.worker_json,
             self.worker_lock,
             self.stop,
-            self.confusion("best").parent,
             self.predictions,
-            self.checkpoints,
+            *self.worker_folders(),
         ]
 
     def drop(self) -> None:

@@ -11,7 +11,7 @@ What cannot be written because the disk is full or cannot be reached waits in me
 import math
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -42,13 +42,16 @@ class EventLog:
     Args:
         path: The file; it is made where there is none.
         root: As for `files.open_in_place`.
+        observe: Called with each event after it was written.
 
     Raises:
         RunError: If the file cannot be opened for writing.
     """
 
-    def __init__(self, path: Path, *, root: Path | None = None) -> None:
-        self._path, self._root = path, root
+    def __init__(
+        self, path: Path, *, root: Path | None = None, observe: Callable[[Event], None] | None = None
+    ) -> None:
+        self._path, self._root, self._observe = path, root, observe
         self._mutex = threading.Lock()
         self._waiting: list[bytes] = []
         try:
@@ -76,6 +79,8 @@ class EventLog:
             self._write_waiting()
             if not self._write(line) and not isinstance(event, StepEnded | ProgressMade):
                 self._waiting.append(line)
+        if self._observe is not None:
+            self._observe(event)
 
     def close(self) -> None:
         """Write the events that wait, if there is room, and close the file."""

@@ -4,6 +4,7 @@
 On disk `evaluated_on` is called judged_on.
 """
 
+from hashlib import blake2b
 from pathlib import Path
 from typing import Annotated
 
@@ -14,8 +15,10 @@ from msgspec import Meta
 from mia_tui.config.train import Frames, Geometry, Resize
 from mia_tui.errors import CheckpointError
 from mia_tui.files import open_to_read
+from mia_tui.paths import real_path
 from mia_tui.records import BadRecord, Count, Text, decode_json
 from mia_tui.runs.record.job import Classes, check_classes
+from mia_tui.runs.record.layout import RunDir
 from mia_tui.text import printable
 
 CARD_KEY = "mia_tui"
@@ -126,3 +129,20 @@ def card_of(path: Path) -> ModelCard | None:
         return read_card(path)
     except CheckpointError:
         return None
+
+
+def weights_digest(weights: Path) -> str:
+    """BLAKE2b of a file, 16 bytes as hexadecimal digits."""
+    digest = blake2b(digest_size=16)
+    with open_to_read(weights, follow=True) as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def network_name(weights: Path) -> str:
+    """What people call the network in a weights file: its run, or the name of the file."""
+    run = RunDir(real_path(weights).parent.parent)
+    if run.best_weights == real_path(weights) and run.exists():
+        return run.notes().title or run.name
+    return weights.stem

@@ -87,15 +87,6 @@ def give_way(pid: int) -> None:
             os.setpriority(os.PRIO_PROCESS, pid, _NICE)
 
 
-def trains_on_cpu(device: str) -> bool:
-    """Whether a run computes on the cores that the app also runs on, rather than on a GPU.
-
-    Args:
-        device: The setting of that name.
-    """
-    return not _may_use_gpu(device)
-
-
 def wait_until_taken(run: RunDir, pid: int, *, timeout_s: float = 30.0) -> bool:
     """Wait until a spawned worker has its run; False if it needs longer.
 
@@ -140,17 +131,6 @@ def _check_disk_space(run: RunDir) -> None:
     with replacing(place, root=run.root) as file:
         file.write(bytes(FULL_BYTES))
     remove(place, root=run.root)
-
-
-def _may_use_gpu(device: str) -> bool:
-    from mia_tui.runs.machine.gpus import list_gpus
-
-    if device == "cpu":
-        return False
-    if sys.platform == "darwin":
-        return True
-    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
-    return not hidden and bool(list_gpus())
 
 
 def start_program(command: list[str], log: int) -> int:

@@ -132,7 +132,7 @@ class WorkerLock:
             heartbeat=now,
             locked=locked,
         )
-        for folder in (self._run.checkpoints, self._run.confusion("best").parent):
+        for folder in self._run.worker_folders():
             remove_leftovers(folder, root=self._run.root)
         remove_leftovers(self._run.path, root=self._run.root, of=self._run.worker_json.name.__eq__)
         # job.json may be replaced by others just now.

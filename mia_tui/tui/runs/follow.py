@@ -6,10 +6,9 @@ held, silence is counted by this program's own clock from the first time it read
 run, and of a folder that was deleted only that is said.
 """
 
-import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mia_tui.errors import RunError
 from mia_tui.files import open_to_read
@@ -24,6 +23,7 @@ from mia_tui.runs.record.log import EventReader
 from mia_tui.runs.record.state import RunState
 from mia_tui.runs.worker.liveness import LIVE, ShownStatus, StatusTracker
 from mia_tui.text import printable
+from mia_tui.tui.runs.watch import PollingThread
 
 EVERY_S = 0.25
 ASK_EVERY_S = 1.0
@@ -53,7 +53,7 @@ class RunSnapshot:
     """
 
     job: AnyJob | None
-    state: RunState
+    state: RunState = field(compare=False)  # that of one follower is always the same object
     status: ShownStatus
     is_gone: bool = False
     is_stopping: bool = False
@@ -64,8 +64,8 @@ class RunSnapshot:
     trouble: str = ""
 
 
-class RunFollower:
-    """Follows a run until it is closed.
+class RunFollower(PollingThread):
+    """Follows a run until it is stopped.
 
     Args:
         run: Its folder.
@@ -80,9 +80,9 @@ class RunFollower:
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        super().__init__("run", every_s=EVERY_S)
         self.run = run
         self._on_change, self._clock = on_change, clock
-        self._closed, self._wake = threading.Event(), threading.Event()
         self._log, self._pulse = _FollowedLog(run), StatusTracker()
         self._job: AnyJob | None = None
         self._status: ShownStatus = "created"
@@ -90,81 +90,50 @@ class RunFollower:
         self._heard_at = clock()
         self._asked_at = self._gpus_at = float("-inf")
         self._gpus: tuple[Gpu, ...] = ()
-        self._wanted: Which | None = None
+        self._wanted_report: Which | None = None
         self._report: ConfusionReport | None = None
         self._report_of: object = None
         self._trouble = self._report_trouble = ""
-        self._last_facts: object = None
-
-    def start(self) -> None:
-        threading.Thread(target=self._work, name="run", daemon=True).start()
-
-    def close(self) -> None:
-        """End soon; `on_change` is not called any more."""
-        self._closed.set()
-        self._wake.set()
+        self._last: RunSnapshot | None = None
 
     def want(self, which: Which | None) -> None:
         """Include the confusion report of that epoch in the snapshots; None for none."""
-        if which != self._wanted:
-            self._wanted = which
-            self._wake.set()
+        if which != self._wanted_report:
+            self._wanted_report = which
+            super().poll_now()
 
     def poll_now(self) -> None:
         """Read the run at once, because something was done to the run."""
         self._asked_at = float("-inf")
-        self._wake.set()
+        super().poll_now()
 
-    def poll(self) -> RunSnapshot | None:
-        """Read once; returns the snapshot if it differs from the one before. For the thread, and for tests."""
+    def poll(self) -> None:
         now = self._clock()
-        changed = self._read(now)
+        changed = not self._is_gone and self._log.read(self)
         if now - self._asked_at >= ASK_EVERY_S:
             self._asked_at = now
             self._ask()
             if self._status not in LIVE:  # the worker wrote its last events before it released the run
-                changed = self._read(now) or changed
+                changed = (not self._is_gone and self._log.read(self)) or changed
+        if changed:
+            self._heard_at = now
         self._ask_gpus(now)
         self._read_report()
-        silent_s = self._silent_s(now)
-        facts = (
-            self._status, self._is_gone, self._is_stopping, silent_s, self._gpus, self._is_disk_full, self._report,
-            self._all_trouble, self._job,
-        )  # fmt: skip
-        if not changed and facts == self._last_facts:
-            return None
-        self._last_facts = facts
-        return RunSnapshot(
+        snapshot = RunSnapshot(
             self._job,
-            self._log.state.copy(),
+            self._log.state,
             self._status,
             self._is_gone,
             self._is_stopping,
-            silent_s,
+            self._silent_s(now),
             self._gpus,
             self._is_disk_full,
             self._report,
-            self._all_trouble,
+            self._log.trouble or self._trouble or self._report_trouble,
         )
-
-    def _work(self) -> None:
-        while not self._closed.is_set():
-            self._wake.clear()
-            snapshot = self.poll()
-            if snapshot is not None and not self._closed.is_set():
-                self._on_change(snapshot)
-            self._wake.wait(EVERY_S)
-
-    @property
-    def _all_trouble(self) -> str:
-        return self._log.trouble or self._trouble or self._report_trouble
-
-    def _read(self, now: float) -> bool:
-        """Whether there were new events."""
-        changed = not self._is_gone and self._log.read(self._closed)
-        if changed:
-            self._heard_at = now
-        return changed
+        if not self.stopped and (changed or snapshot != self._last):
+            self._last = snapshot
+            self._on_change(replace(snapshot, state=self._log.state.copy()))
 
     def _ask(self) -> None:
         """Check whether the worker is alive and the folder exists."""
@@ -207,7 +176,7 @@ class RunFollower:
 
     def _read_report(self) -> None:
         """Read the confusion report that is wanted, if it is not the one that was read last."""
-        which = self._wanted
+        which = self._wanted_report
         event = None if which is None else self._log.state.confusions.get(f"confusion/{which}.json")
         wanted = None if event is None else (which, event.epoch, event.t)
         if wanted == self._report_of or self._is_gone:
@@ -235,8 +204,8 @@ class _FollowedLog:
         self._seen: tuple[int, int] | None = None
         self._head = b""
 
-    def read(self, closed: threading.Event) -> bool:
-        """Take in new events; whether there were any."""
+    def read(self, thread: PollingThread) -> bool:
+        """Take in new events until the thread is stopped; whether there were any."""
         try:
             stat = self.run.events.stat()
             seen = (stat.st_size, stat.st_mtime_ns)
@@ -247,7 +216,7 @@ class _FollowedLog:
             before = self._reader.offset
             for events in self._reader.iter_batches():
                 self.state.apply_all(events)
-                if closed.is_set():
+                if thread.stopped:
                     return False
             self.state.bad_lines = self._reader.bad_lines
             had_trouble, self.trouble, self._seen = self.trouble, "", seen

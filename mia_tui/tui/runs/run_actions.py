@@ -9,10 +9,10 @@ from mia_tui.config.train import TrainConfig
 from mia_tui.errors import MiaError
 from mia_tui.runs.list.lifecycle import changed_config, delete_run, rerun_config, resume_run
 from mia_tui.runs.list.words import stop_sentence
+from mia_tui.runs.machine.gpus import computes_on_cpu
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.worker.control import KILL_AFTER_S, kill_worker, request_stop
 from mia_tui.runs.worker.detach_risk import detach_risk
-from mia_tui.runs.worker.launch import trains_on_cpu
 from mia_tui.runs.worker.liveness import LIVE, lives, run_status
 from mia_tui.text import counted, name_some, printable
 from mia_tui.tui.context import Context
@@ -192,7 +192,7 @@ def _start_predicting(run: RunDir, opened: OpenDataset) -> "PredictionProcess":
     """
     from mia_tui.runs.prediction.process import PredictionProcess
 
-    return PredictionProcess(run, opened.dataset, opened.state, gives_way=trains_on_cpu("auto"))
+    return PredictionProcess(run, opened.dataset, opened.state, gives_way=computes_on_cpu("auto"))
 
 
 def _delete_title(runs: Sequence[RunDir]) -> str:

@@ -83,7 +83,7 @@ class RunScreen(KeyedScreen[OpenImages | None]):
         self._follow.start()
 
     def on_unmount(self) -> None:
-        self._follow.close()
+        self._follow.stop()
 
     # For the commands
 
@@ -106,13 +106,13 @@ class RunScreen(KeyedScreen[OpenImages | None]):
         self._follow.poll_now()
 
     def follow(self, run: RunDir) -> None:
-        self._follow.close()
+        self._follow.stop()
         self.run, self._snapshot = run, None
         self._follow = RunFollower(run, partial(self._post_snapshot, run))
         self._follow.start()
 
     def leave(self, images: OpenImages | None) -> None:
-        self._follow.close()
+        self._follow.stop()
         self.dismiss(images)
 
     # Messages

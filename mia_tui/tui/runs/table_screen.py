@@ -83,16 +83,16 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
         yield self._key_line
 
     def on_mount(self) -> None:
-        self._watch.thread.start()
+        self._watch.start()
 
     def on_unmount(self) -> None:
-        self._watch.thread.stop()
+        self._watch.stop()
 
     def on_screen_suspend(self) -> None:
-        self._watch.thread.pause()
+        self._watch.pause()
 
     def on_screen_resume(self) -> None:
-        self._watch.thread.resume()
+        self._watch.resume()
 
     def on_resize(self) -> None:
         self.call_after_refresh(self.show)
@@ -112,7 +112,7 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
         self.say(message)
 
     def poll_now(self) -> None:
-        self._watch.thread.poll_now()
+        self._watch.poll_now()
 
     @property
     def page(self) -> int:

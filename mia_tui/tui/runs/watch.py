@@ -1,6 +1,7 @@
-"""Threads that read runs once a second: runs in progress, all runs of a dataset, runs that have just ended."""
+"""Threads that read runs again and again: runs in progress, all runs of a dataset, runs that have just ended."""
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -49,36 +50,39 @@ class LiveRun:
     best: float | None
 
 
-class PollingThread:
-    """A thread that does something each second until it is stopped.
+class PollingThread(ABC):
+    """A thread that calls `poll` again and again until it is stopped.
 
     Args:
-        poll: What to do; called in the thread.
         name: Of the thread.
+        every_s: Seconds between two polls.
+
+    Attributes:
+        stopped: Whether it was asked to end.
     """
 
-    def __init__(self, poll: Callable[[], None], *, name: str) -> None:
-        self._poll, self._name = poll, name
+    def __init__(self, name: str, *, every_s: float = _EVERY_S) -> None:
+        self._name, self._every_s = name, every_s
         self._wake = threading.Event()
         self._wanted = threading.Event()
         self._wanted.set()
-        self._ended = False
+        self.stopped = False
+
+    @abstractmethod
+    def poll(self) -> None:
+        """Read once, and report what is new unless the thread was stopped; called in the thread, and by tests."""
 
     def start(self) -> None:
         threading.Thread(target=self._work, name=self._name, daemon=True).start()
 
-    @property
-    def stopped(self) -> bool:
-        return self._ended
-
     def stop(self) -> None:
-        """End soon."""
-        self._ended = True
+        """End soon; nothing is reported any more."""
+        self.stopped = True
         self._wanted.set()
         self._wake.set()
 
     def poll_now(self) -> None:
-        """Do not wait for the next second."""
+        """Do not wait for the next poll."""
         self._wake.set()
 
     def pause(self) -> None:
@@ -90,14 +94,14 @@ class PollingThread:
         self._wake.set()
 
     def _work(self) -> None:
-        while not self._ended:
-            self._poll()
-            self._wake.wait(_EVERY_S)
+        while not self.stopped:
+            self.poll()
+            self._wake.wait(self._every_s)
             self._wake.clear()
             self._wanted.wait()
 
 
-class RunWatch:
+class RunWatch(PollingThread):
     """Reads the runs of this user and of some datasets until it is stopped.
 
     Args:
@@ -108,26 +112,19 @@ class RunWatch:
     def __init__(
         self, datasets: list[tuple[Path, Path | None]], on_runs: Callable[[tuple[LiveRun, ...]], None]
     ) -> None:
+        super().__init__("runs")
         self._datasets, self._on_runs = datasets, on_runs
         self._followed: dict[Path, SummaryReader] = {}
         self._reported: tuple[LiveRun, ...] | None = None
         self._polls = 0
-        self._thread = PollingThread(self._poll, name="runs")
 
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End soon; the callback is not called any more."""
-        self._thread.stop()
-
-    def _poll(self) -> None:
+    def poll(self) -> None:
         if self._polls % _SEARCH_EVERY == 0:
             self._search()
         self._polls += 1
         rows = (followed.refresh() for followed in self._followed.values())
         runs = tuple(_live(row) for row in rows if row is not None and row.lives)
-        if runs != self._reported and not self._thread.stopped:
+        if runs != self._reported and not self.stopped:
             self._reported = runs
             self._on_runs(runs)
 
@@ -143,7 +140,7 @@ class RunWatch:
         self._followed = {path: self._followed.get(path) or SummaryReader(live[path]) for path in newest}
 
 
-class RunTableWatch:
+class RunTableWatch(PollingThread):
     """Reads all runs of a dataset until it is stopped.
 
     Args:
@@ -158,12 +155,12 @@ class RunTableWatch:
         on_rows: Callable[[tuple[RunSummary, ...]], None],
         on_trouble: Callable[[RunError], None],
     ) -> None:
+        super().__init__("run-table")
         self._summaries, self._on_rows, self._on_trouble = summaries, on_rows, on_trouble
         self._reported: tuple[RunSummary, ...] | None = None
         self._polls = 0
-        self.thread = PollingThread(self._poll, name="run-table")
 
-    def _poll(self) -> None:
+    def poll(self) -> None:
         try:
             self._polls += 1
             first = self._on_rows if self._reported is None else None
@@ -171,7 +168,7 @@ class RunTableWatch:
         except RunError as error:
             self._on_trouble(error)
             return
-        if rows != self._reported and not self.thread.stopped:
+        if rows != self._reported and not self.stopped:
             self._reported = rows
             self._on_rows(rows)
 
@@ -184,7 +181,7 @@ class RunNews:
     suggested: bool
 
 
-class RunNewsWatch:
+class RunNewsWatch(PollingThread):
     """Looks for runs that end and for new suggestions, each second, until it is stopped.
 
     Args:
@@ -194,28 +191,20 @@ class RunNewsWatch:
     """
 
     def __init__(self, dataset: Path, state: Path | None, on_news: Callable[[RunNews], None]) -> None:
+        super().__init__("run-news")
         self._places = tuple(state_places(dataset)) if state is None else (state,)
         self._on_news = on_news
-        self._followed: dict[Path, SummaryReader] = {}
+        self._followed: dict[Path, RunDir] = {}
         self._stamp: tuple[int, int] | None = None
         self._polls = 0
-        self._thread = PollingThread(self.poll, name="run-news")
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End soon; the callback is not called any more."""
-        self._thread.stop()
 
     def poll(self) -> None:
-        """One poll; for the thread, and for tests."""
         suggested = False
         if self._polls % _NEWS_SEARCH_EVERY == 0:
             suggested = self._search()
         self._polls += 1
         ended = tuple(self._ended())
-        if (ended or suggested) and not self._thread.stopped:
+        if (ended or suggested) and not self.stopped:
             self._on_news(RunNews(ended, suggested))
 
     def _search(self) -> bool:
@@ -226,18 +215,17 @@ class RunNewsWatch:
                 runs += list_runs(StateFolder(place))[-_MOST_NEWS:]
         for run in runs:
             if run.path not in self._followed and lives(run):
-                self._followed[run.path] = SummaryReader(run)
+                self._followed[run.path] = run
         before, self._stamp = self._stamp, _suggestions_stamp(runs)
         return before is not None and before != self._stamp
 
     def _ended(self) -> Iterable[str]:
-        for path, known in list(self._followed.items()):
-            row = known.refresh()
-            if row is None:
+        for path, run in list(self._followed.items()):
+            if not lives(run):
                 del self._followed[path]
-            elif not row.lives:
-                del self._followed[path]
-                yield _ended_sentence(row)
+                row = SummaryReader(run).refresh()
+                if row is not None and not row.lives:
+                    yield _ended_sentence(row)
 
 
 def _dataset_of(row: RunSummary) -> Path:

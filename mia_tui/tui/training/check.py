@@ -10,13 +10,12 @@ from textual.containers import Vertical, VerticalScroll
 
 from mia_tui.config.train import TrainConfig
 from mia_tui.errors import MiaError
-from mia_tui.runs.list.index import list_runs, remember_run
-from mia_tui.runs.list.lifecycle import drop_untrained_run
+from mia_tui.runs.list.index import list_runs
+from mia_tui.runs.list.lifecycle import start_run
 from mia_tui.runs.preflight.checks import CheckResult, check_start, without_label
 from mia_tui.runs.preflight.images import CheckStopped
 from mia_tui.runs.preflight.prepare import Prepared, TrainingPreparer
 from mia_tui.runs.record.layout import RunDir
-from mia_tui.runs.worker.launch import spawn, trains_on_cpu, wait_until_taken
 from mia_tui.runs.worker.queue import last_in_line
 from mia_tui.text import printable
 from mia_tui.tui.context import Context
@@ -112,6 +111,7 @@ class CheckScreen(KeyedModal[RunDir | None]):
         self._show(prepared, checked)
 
     async def _start(self) -> None:
+        assert self._prepared is not None
         after, ahead = None, await asyncio.to_thread(self._last_at_work)
         if ahead is not None:
             answers = [(f"After {printable(ahead.name)}", "after"), ("Start now", "now")]
@@ -125,7 +125,9 @@ class CheckScreen(KeyedModal[RunDir | None]):
         self._stop.set()
         self._hint.update(f"Starting the worker {self._ink.more}")
         try:
-            run = await asyncio.to_thread(self._begin, after)
+            run = await asyncio.to_thread(
+                start_run, self._prepared, annotator=self._preparer.annotator, after=after
+            )
         except MiaError as error:
             self._is_starting = False
             self._fail(error)
@@ -147,11 +149,6 @@ class CheckScreen(KeyedModal[RunDir | None]):
         """Asked when the person starts: that may be minutes after the check."""
         assert self._prepared is not None
         return last_in_line(list_runs(self._prepared.state))
-
-    def _begin(self, after: RunDir | None) -> RunDir:
-        """Store the split, write the run's folder, start its worker."""
-        assert self._prepared is not None
-        return start_run(self._preparer.keep_split(self._prepared), after=after)
 
     def _set_progress(self, done: int, total: int) -> None:
         self._done = (done, total)
@@ -195,23 +192,3 @@ class CheckScreen(KeyedModal[RunDir | None]):
         self._has_failed = True
         self._body.update(Text(self._ink.shown(in_words(error)), style=self._ink.fault()))
         self._hint.update(self.with_keys("{cancel} goes back to the form; nothing there is lost."))
-
-
-def start_run(prepared: Prepared, *, after: RunDir | None = None) -> RunDir:
-    """Write a run's folder and start its worker; returns when the worker has taken it, before it trains.
-
-    Args:
-        prepared: The job.
-        after: The run whose end it waits for; see `runs.worker.queue.last_in_line`.
-
-    Raises:
-        MiaError: If the folder cannot be written or no worker comes up.
-    """
-    run = prepared.create(after=after)
-    remember_run(run)
-    try:
-        wait_until_taken(run, spawn(run, gives_way=trains_on_cpu(prepared.job.config.device)))
-    except MiaError as error:
-        drop_untrained_run(run, error)
-        raise
-    return run

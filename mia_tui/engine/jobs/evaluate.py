@@ -1,0 +1,87 @@
+"""An evaluation: the confusion matrix of a network on labelled images."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+
+from mia_tui.dataset.model import ImageKey
+from mia_tui.engine.data.disk_watch import LoadingStopped
+from mia_tui.engine.jobs.network import load_network
+from mia_tui.errors import DataError
+from mia_tui.runs.evaluation.confusion import SavedConfusion, figures, save_confusion
+from mia_tui.runs.evaluation.epoch_predictions import (
+    NOT_EVALUATED,
+    EpochPredictions,
+    epoch_predictions_file,
+    save_epoch_predictions,
+)
+from mia_tui.runs.list.moved_dataset import current_samples
+from mia_tui.runs.record.events import MOST_NAMED, Outcome, ResultSaved
+from mia_tui.runs.record.job import EvaluateJob
+from mia_tui.runs.worker.attempt import Attempt
+from mia_tui.text import counted, encode_name, printable
+
+
+def work(attempt: Attempt, job: EvaluateJob) -> Outcome:
+    """Evaluate a network on the samples of a job.
+
+    Raises:
+        AwayError: If a disk was away for too long.
+        MiaError: If the evaluation cannot be made.
+    """
+    run, config = attempt.run, job.config
+    network = load_network(attempt, config, job.threads)
+    samples = current_samples(run, job)
+    attempt.phase("working", f"evaluating {counted(len(samples), 'image')}")
+    predicted = np.full(len(samples), NOT_EVALUATED, np.int64)
+    problems: dict[str, str] = {}
+    try:
+        predictions = network.predict(
+            Path(job.dataset),
+            [ImageKey(sample.path, sample.frame) for sample in samples],
+            batch_size=config.batch_size,
+            tta=config.tta,
+            should_stop=attempt.should_stop,
+            on_wait=attempt.waiting_for_disk,
+        )
+        for row, prediction in enumerate(predictions):
+            if prediction.probabilities is None:
+                problems[encode_name(prediction.key.path)] = prediction.problem or ""
+            else:
+                predicted[row] = prediction.probabilities.argmax()
+            attempt.progress(row + 1, len(samples))
+    except LoadingStopped:
+        return "stopped"
+    read = predicted != NOT_EVALUATED
+    if not read.any():
+        raise DataError(
+            f"None of the labelled images of {printable(job.dataset)} can be read.", "Check the files."
+        )
+    truth = np.fromiter((sample.class_index for sample in samples), np.int64, len(samples))
+    counts = np.zeros((len(job.classes), len(job.classes)), np.int64)
+    np.add.at(counts, (truth[read], predicted[read]), 1)
+    names = tuple(item.name for item in job.classes)
+    matrix = SavedConfusion(network.card.epoch, config.split, names, counts)
+
+    def save() -> None:
+        file = epoch_predictions_file(run, "evaluation")
+        save_epoch_predictions(file, EpochPredictions(matrix.epoch, matrix.split, predicted), root=run.root)
+        save_confusion(run.confusion("evaluation"), matrix, root=run.root)
+
+    attempt.write_when_back(save)
+    values = figures(counts)
+    sentence = (
+        f"{counted(int(counts.sum()), 'image')} of the part {config.split}: macro F1 {values['macro_f1']:.4f}"
+    )
+    attempt.emit(
+        ResultSaved(
+            t=time.time(),
+            sentence=f"{sentence}, accuracy {values['accuracy']:.4f}.",
+            file=str(run.confusion("evaluation").relative_to(run.path)),
+            problem_count=len(problems),
+            problems=dict(list(problems.items())[:MOST_NAMED]),
+            figures=values,
+        )
+    )
+    return "finished"

@@ -1,0 +1,12 @@
+"""A training; the loop is in engine.training."""
+
+from mia_tui.engine.training.train import train
+from mia_tui.runs.list.moved_dataset import current_samples
+from mia_tui.runs.record.events import Outcome
+from mia_tui.runs.record.job import TrainJob
+from mia_tui.runs.worker.attempt import Attempt
+
+
+def work(attempt: Attempt, job: TrainJob) -> Outcome:
+    """See `engine.training.train.train`."""
+    return train(attempt, job, current_samples(attempt.run, job))

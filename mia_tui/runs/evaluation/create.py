@@ -1,0 +1,73 @@
+"""Making the run of an evaluation."""
+
+import time
+from pathlib import Path
+
+import msgspec
+
+from mia_tui import __version__
+from mia_tui.config.evaluate import EvaluateConfig
+from mia_tui.paths import real_path
+from mia_tui.runs.evaluation.evaluation_set import EvaluationSet
+from mia_tui.runs.list.index import remember_run
+from mia_tui.runs.record.job import EvaluateJob, JobClass, Sample
+from mia_tui.runs.record.job_place import create_in, job_places
+from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.record.model_card import network_name, read_card, weights_digest
+
+
+def create_evaluation(
+    dataset: Path,
+    weights: Path,
+    evaluated: EvaluationSet,
+    *,
+    state: Path | None = None,
+    threads: int | None = None,
+    command: str = "",
+    **settings: object,
+) -> RunDir:
+    """A new run that evaluates a network.
+
+    Args:
+        dataset: The folder that the images' paths are relative to.
+        weights: The weights file of the network.
+        evaluated: The images and their true classes.
+        state: The folder given with --state.
+        threads: CPU threads; None takes the cores that are free.
+        command: The command line that does the same again.
+        settings: Fields of `config.predict.NetworkConfig`.
+
+    Raises:
+        CheckpointError: If the weights file is missing, damaged or not ours.
+        ConfigError: If nothing can be written, not even in the user's own state folder.
+    """
+    card = read_card(weights)
+    config = msgspec.convert(
+        {
+            "weights": str(real_path(weights)),
+            "digest": weights_digest(weights),
+            "network": network_name(weights),
+            "split": evaluated.split,
+            "trained_on": evaluated.trained_on,
+            **settings,
+        },
+        EvaluateConfig,
+    )
+    job = EvaluateJob(
+        config=config,
+        dataset=str(real_path(dataset)),
+        state="/",
+        classes=[JobClass(place, item.name) for place, item in enumerate(card.classes)],
+        threads=threads,
+        command=command,
+        created_at=time.time(),
+        version=__version__,
+    )
+    part = "test" if evaluated.split == "all" else evaluated.split
+    samples = [
+        Sample(path=key.path, frame=key.frame, class_index=index, split=part)
+        for key, index in evaluated.truth.items()
+    ]
+    run = create_in(job_places(dataset, state), job, name=f"evaluate-{card.backbone}", samples=samples)
+    remember_run(run)
+    return run

@@ -1,0 +1,119 @@
+"""Making the run of a prediction, or finding the one that the same prediction was begun with."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from mia_tui import __version__
+from mia_tui.config.predict import PredictConfig
+from mia_tui.dataset.model import ImageKey
+from mia_tui.errors import RunError
+from mia_tui.paths import StateFolder, real_path
+from mia_tui.runs.list.index import list_runs, remember_run
+from mia_tui.runs.prediction.predictions import partial_path
+from mia_tui.runs.record.job import JobClass, PredictJob
+from mia_tui.runs.record.job_place import create_in, job_places
+from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.record.model_card import network_name, read_card, weights_digest
+from mia_tui.runs.worker.liveness import LIVE, run_status
+from mia_tui.text import printable, typed
+
+
+def create_prediction(
+    images: Path,
+    weights: Path,
+    *,
+    state: Path | None = None,
+    keys: Sequence[ImageKey] | None = None,
+    threads: int | None = None,
+    after: RunDir | None = None,
+    command: str = "",
+    **settings: object,
+) -> RunDir:
+    """The run of a prediction: a new one, or the unfinished one of the same prediction, which a worker continues.
+
+    Args:
+        images: The folder of images.
+        weights: The weights file of the network.
+        state: The folder given with --state.
+        keys: The images; None for all of the folder.
+        threads: CPU threads; None takes the cores that are free.
+        after: The run whose end it waits for; None starts at once.
+        command: The command line that does the same again.
+        settings: Fields of `PredictConfig` besides those that follow from the weights and the keys.
+
+    Raises:
+        CheckpointError: If the weights file is missing, damaged or not ours.
+        ConfigError: If nothing can be written, not even in the user's own state folder.
+        RunError: If the same prediction is being made now.
+    """
+    card = read_card(weights)
+    config = msgspec.convert(
+        {
+            "weights": str(real_path(weights)),
+            "digest": weights_digest(weights),
+            "network": network_name(weights),
+            "images": "all" if keys is None else "listed",
+            **settings,
+        },
+        PredictConfig,
+    )
+    job = PredictJob(
+        config=config,
+        dataset=str(real_path(images)),
+        state="/",
+        classes=[JobClass(place, item.name) for place, item in enumerate(card.classes)],
+        threads=threads,
+        command=command,
+        created_at=time.time(),
+        version=__version__,
+        after=None if after is None else str(after.path.resolve()),
+    )
+    places = job_places(images, state)
+    run = _unfinished(places, job, keys) or create_in(
+        places, job, name=f"predict-{card.backbone}", images=keys
+    )
+    run.put_behind(after)
+    remember_run(run)
+    return run
+
+
+def earlier_rows(job: PredictJob) -> Path:
+    """Where an earlier version would have left the rows of the same prediction when it was interrupted."""
+    if job.config.out is not None:
+        return partial_path(Path(job.config.out))
+    return partial_path(RunDir(Path(job.config.weights).parent.parent).suggestions)
+
+
+def _unfinished(
+    places: Sequence[StateFolder], job: PredictJob, keys: Sequence[ImageKey] | None
+) -> RunDir | None:
+    """The newest run of the same prediction, if it has not finished.
+
+    Raises:
+        RunError: If it is being worked on.
+    """
+    for place in places:
+        for run in reversed(list_runs(place)):
+            if not _is_same(run, job, keys):
+                continue
+            status = run_status(run)
+            if status in LIVE:
+                raise RunError(
+                    f"The run {printable(run.name)} is making the same prediction.",
+                    f"Watch it with `mia-tui runs follow {typed(run.path)}`.",
+                )
+            return None if status == "finished" else run
+    return None
+
+
+def _is_same(run: RunDir, job: PredictJob, keys: Sequence[ImageKey] | None) -> bool:
+    try:
+        other = run.predict_job()
+        if (other.config, other.dataset) != (job.config, job.dataset):
+            return False
+        return keys is None or run.images() == list(keys)
+    except RunError:  # of another kind, or damaged
+        return False

@@ -1,0 +1,47 @@
+"""Where the run of a job other than a training is."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from mia_tui.dataset.model import ImageKey
+from mia_tui.errors import ConfigError
+from mia_tui.paths import StateFolder, find_state, is_state_folder, real_path, user_jobs
+from mia_tui.runs.record.job import AnyJob, Sample
+from mia_tui.runs.record.layout import RunDir
+
+
+def job_places(images: Path, state: Path | None) -> list[StateFolder]:
+    """Where the run of a job on a folder of images may be, the best first.
+
+    That is the state of a dataset; the user's own folder for images that are no dataset, or cannot be written.
+    """
+    place = find_state(images, state)
+    if state is not None:
+        return [place]
+    is_dataset = is_state_folder(place.root) or place.runs.is_dir()
+    return [place, user_jobs(images)] if is_dataset else [user_jobs(images)]
+
+
+def create_in(
+    places: Sequence[StateFolder],
+    job: AnyJob,
+    *,
+    name: str,
+    samples: Sequence[Sample] | None = None,
+    images: Sequence[ImageKey] | None = None,
+) -> RunDir:
+    """Create a run in the first place that takes it; the arguments are those of `RunDir.create`.
+
+    Raises:
+        ConfigError: If none takes it.
+    """
+    for number, place in enumerate(places, start=1):
+        here = msgspec.structs.replace(job, state=str(real_path(place.root)))
+        try:
+            return RunDir.create(place, here, samples, name=name, images=images)
+        except ConfigError:  # a disk that this user may not write to
+            if number == len(places):
+                raise
+    raise AssertionError("there is no place")
