@@ -39,7 +39,7 @@ class BarList(LineList[BarLine]):
 
     def __init__(self, ink: Ink, *, id: str | None = None) -> None:
         super().__init__(ink, self._draw_bar, id=id)
-        self._name = self._value = 0  # columns that the longest of them take
+        self._name_width = self._value_width = 0  # columns that the longest of them take
         self._lines: tuple[BarLine, ...] = ()
 
     def show_bars(self, lines: tuple[BarLine, ...]) -> None:
@@ -48,20 +48,20 @@ class BarList(LineList[BarLine]):
             return
         self._lines = lines
         bars = [line for line in lines if line.share is not None]
-        self._name = max((self._ink.width(self._ink.shown(line.name)) for line in bars), default=0)
-        self._value = max((len(line.value) for line in bars), default=0)
+        self._name_width = max((self._ink.width(self._ink.shown(line.name)) for line in bars), default=0)
+        self._value_width = max((len(line.value) for line in bars), default=0)
         self.show(lines, None)
         self.refresh()  # also lines that are the same: the columns may be others
 
     def _draw_bar(self, line: BarLine, width: int, _: bool) -> list[Segment]:
         if line.share is None:
             return [Segment(self._ink.fit(line.name, width), Style())]
-        room = min(self._name, _LONGEST_NAME, int(width * _NAME_SHARE))
+        room = min(self._name_width, _LONGEST_NAME, int(width * _NAME_SHARE))
         name = self._ink.pad(self._ink.fit(line.name, room), room)
-        columns = max(4, min(_LONGEST_BAR, width - room - self._value - 4))
+        columns = max(4, min(_LONGEST_BAR, width - room - self._value_width - 4))
         bar_style = style(fg=BAR_COLOUR) if self._ink.colours else Style()
         return [
-            Segment(f"{name} {line.value:>{self._value}}  ", Style()),
+            Segment(f"{name} {line.value:>{self._value_width}}  ", Style()),
             Segment(bar(line.share, columns, unicode=self._ink.unicode).rstrip("."), bar_style),
         ]
 
