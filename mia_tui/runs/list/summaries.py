@@ -1,7 +1,8 @@
 """A summary of each run of a dataset, cheap to refresh every second.
 
 A run that has ended is not read again until one of its files has changed, which takes six `stat`s to find out. Of a
-run at work only the new lines of its log are read. Steps, which are nearly all of a log, are not decoded.
+run at work only the new lines of its log are read. Steps, which are nearly all of a log, are not decoded, and of many
+reports of progress only the newest.
 """
 
 import os
@@ -37,7 +38,8 @@ from mia_tui.text import counted, printable
 RowStatus = Literal[ShownStatus, "damaged"]
 
 _Signature = tuple[tuple[int, int, int] | None, ...]
-_STEP, _PROGRESS = b'{"type":"step_ended"', b'{"type":"progress"'
+_STEP = b'{"type":"step_ended"'
+_PROGRESS = b'{"type":"progress"'
 _MANY = re.compile(rb'^\{"type":"(?:step_ended|progress)".*\n?', re.MULTILINE)
 _TRACES = ("events.jsonl", "checkpoints", "worker.json")  # only a run leaves these
 _REPORT_EVERY_S = 0.3
@@ -298,12 +300,12 @@ class _BriefReader(EventReader):
         last = lines.rfind(_STEP)
         if last >= 0:
             self._last_step = lines[last:].partition(b"\n")[0]
-        begin = lines.rfind(_PROGRESS)  # of those, the last one counts
-        if begin < 0:
+        newest = lines.rfind(_PROGRESS)  # of many reports of progress one is enough
+        if newest < 0:
             return super()._decode_lines(_MANY.sub(b"", lines))
-        end = lines.find(b"\n", begin) + 1 or len(lines)
-        before, after = _MANY.sub(b"", lines[:begin]), _MANY.sub(b"", lines[end:])
-        return super()._decode_lines(before + lines[begin:end] + after)
+        line, end, after = lines[newest:].partition(b"\n")
+        before, after = _MANY.sub(b"", lines[:newest]), _MANY.sub(b"", after)
+        return super()._decode_lines(before + line + end + after)
 
 
 def _newest_first(rows: Sequence[RunSummary]) -> tuple[RunSummary, ...]:
