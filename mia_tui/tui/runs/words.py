@@ -292,8 +292,7 @@ def settings_text(job: AnyJob | None) -> str:
     classes = ", ".join(printable(item.name) for item in job.classes[:20])
     more = f" and {len(job.classes) - 20:,} more" if len(job.classes) > 20 else ""
     head = [
-        printable(job.command),
-        "",
+        *([printable(job.command), ""] if job.command else []),
         f"  {'dataset':<{room}} {printable(job.dataset)}",
         f"  {'classes':<{room}} {len(job.classes)}: {classes}{more}",
     ]

@@ -27,7 +27,7 @@ _ACTIONS: tuple[Action, ...] = (
     Action(
         "again", ("a",), "Run again", "Train with its settings on the current labels, as a new run.", _RUN
     ),
-    Action("predict", ("p",), "Predict", "Let its best weights suggest a class for every image.", _RUN),
+    Action("predict", ("p",), "Predict", "Let its network suggest classes for images of this dataset.", _RUN),
     Action("delete", ("x", "delete"), "Delete", "Delete it with everything that it saved.", _RUN),
     Action("open", ("enter",), "Open images", "See the images of the class or cell under the cursor.", _RUN),
     *(Action(f"pane_{name}", (key,), title, help, _RUN) for name, key, title, help in _PANES),

@@ -29,7 +29,9 @@ _ACTIONS: tuple[Action, ...] = (
         "again", ("a",), "Run again", "Train with its settings on the current labels, as a new run.", _RUNS
     ),
     Action("queue", ("u",), "Queue", "Resume it, or run it again, when those in progress have ended.", _RUNS),
-    Action("predict", ("p",), "Predict", "Let its best weights suggest a class for every image.", _RUNS),
+    Action(
+        "predict", ("p",), "Predict", "Let its network suggest classes for images of this dataset.", _RUNS
+    ),
     Action(
         "delete",
         ("x", "delete"),
