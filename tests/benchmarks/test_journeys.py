@@ -47,7 +47,8 @@ F2_ENDS = (
 )
 EPOCH_ENDS = ("RunDir.create", "spawn", "train", "EventLog.append", "RunState.apply")
 FRAME_ENDS = (
-    "PredictionProcess.__init__",
+    "create_prediction",
+    "spawn",
     "write_suggestions",
     "LabelSession.set_suggestions",
     "ClassFrame.show",
