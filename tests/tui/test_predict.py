@@ -12,7 +12,7 @@ from tui_support import label, make_images, opened, press, run, screen_text, tol
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.recent import remember_dataset
 from mia_tui.paths import StateFolder
-from mia_tui.runs.list.index import list_runs
+from mia_tui.runs.list.find import list_runs
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.log import EventLog
 from mia_tui.runs.record.state import read_state
