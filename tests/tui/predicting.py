@@ -33,7 +33,7 @@ def predict(attempt, job):
     attempt.started(device="cpu")
     run, card = attempt.run, read_card(Path(job.config.weights))
     keys = run.images() or scan(Path(job.dataset)).keys
-    header = make_header(run, card)
+    header = make_header(job.dataset, job.config, card)
     rows = PredictionRows(run.rows, header, keys, root=run.root)
     attempt.phase("working", "predicting " + job.config.scope)
     for number, key in enumerate(keys[rows.done:], rows.done + 1):
@@ -44,7 +44,7 @@ def predict(attempt, job):
         spread = [0.9] + [0.1] * (len(card.classes) - 1)
         rows.append([PredictionRow(encode_name(key.path), key.frame, spread)])
         attempt.progress(number, len(keys))
-    attempt.emit(write_result(run, header, dict()))
+    attempt.emit(write_result(run, header, total=len(keys), other_kinds=dict()))
     return "finished"
 
 module = types.ModuleType("without_torch.predict")
