@@ -17,7 +17,7 @@ from mia_tui.runs.list.moved_dataset import current_train_job, update_dataset_pa
 from mia_tui.runs.machine.gpus import computes_on_cpu
 from mia_tui.runs.preflight.prepare import Prepared, keep_split
 from mia_tui.runs.record.layout import RunDir
-from mia_tui.runs.record.state import read_state
+from mia_tui.runs.record.state import RunState, read_state
 from mia_tui.runs.worker.control import kill_worker, request_stop
 from mia_tui.runs.worker.launch import spawn, wait_until_taken
 from mia_tui.runs.worker.liveness import LIVE, run_status
@@ -62,14 +62,9 @@ def resume_run(run: RunDir, *, after: RunDir | None = None, dataset: Path | None
 
     Raises:
         DataError: If its images are gone.
-        RunError: If the run is finished or being worked on, or the worker cannot be started.
+        RunError: If the run is being worked on, or the worker cannot be started.
     """
     config = run.job().config
-    if run_status(run) == "finished":
-        raise RunError(
-            f"The run {printable(run.name)} is finished, so there is nothing to resume.",
-            "Start a new one from its weights.",
-        )
     if run_status(run) != "running":
         update_dataset_path(run, dataset)
         run.put_behind(after)
@@ -123,26 +118,33 @@ def delete_run(run: RunDir) -> None:
 def drop_untrained_run(run: RunDir, error: MiaError) -> None:
     """Remove a run that a mistake in settings or data ended before it trained, so that `last` never means it."""
     state = read_state(run)
-    untouched = state.attempt <= 1 and not state.epochs and not run.last_checkpoint.exists()
+    has_done_nothing = not (state.epochs or run.last_checkpoint.exists() or run.rows.exists())
+    untouched = state.attempt <= 1 and has_done_nothing
     if untouched and isinstance(error, errors.ConfigError | errors.DataError):
         run.drop()
 
 
-def wait_until_started(run: RunDir) -> None:
-    """Wait until the worker has begun, waits for another run or has failed; importing torch takes it seconds.
+def wait_until_started(run: RunDir, before: RunState | None = None) -> None:
+    """Wait until the worker has begun, waits for another run or has ended; importing torch takes it seconds.
+
+    Args:
+        run: The run.
+        before: Its state before the worker was started, whose end is not that of this worker; None for a new run.
 
     Raises:
         MiaError: What made the worker fail; the run is then removed if settings or data were at fault.
     """
+    before = before or RunState()
     deadline = time.monotonic() + _STARTING_S
     while time.monotonic() < deadline:
         state = read_state(run)
-        if state.error is not None:
-            error = _kind(state.error.kind)(state.error.message, state.error.hint)
-            drop_untrained_run(run, error)
-            raise error
-        if state.started is not None or state.phase == "waiting":
-            return
+        if state.updated_at != before.updated_at:
+            if state.error is not None:
+                error = _kind(state.error.kind)(state.error.message, state.error.hint)
+                drop_untrained_run(run, error)
+                raise error
+            if state.attempt > before.attempt or state.phase == "waiting" or state.outcome is not None:
+                return
         time.sleep(_LOOK_EVERY_S)
 
 

@@ -85,6 +85,11 @@ class RunSummary:
     notes: RunNotes = field(default_factory=RunNotes)
 
     @property
+    def title(self) -> str:
+        """What people call it."""
+        return self.notes.title or self.run.name
+
+    @property
     def kind(self) -> str:
         """Of its job; empty where that cannot be read."""
         return self.job.kind if self.job is not None else ""
@@ -156,7 +161,6 @@ class SummaryReader:
     _reader: "_BriefReader | None" = None
     _state: RunState = field(default_factory=RunState)
     _tracker: StatusTracker = field(default_factory=StatusTracker)
-    _notes: RunNotes = field(default_factory=RunNotes)
     _taken_up_at: float = 0.0  # when the first event came after an end
     _signature: _Signature = ()
     row: RunSummary | None = None
@@ -185,7 +189,6 @@ class SummaryReader:
         if self._job is None or self._reader is None:
             self._job = self.run.job()
             self._state, self._reader = RunState.of(self._job), _BriefReader(self.run.events)
-            self._notes = self.run.notes()
         status = self._tracker.status(
             self.run
         )  # before the events, so that what a worker wrote last is read as well
@@ -220,7 +223,7 @@ class SummaryReader:
             note=self._note(status),
             progress=state.progress if training is None else None,
             result=state.result.sentence if state.result is not None else "",
-            notes=self._notes,
+            notes=self.run.notes(),
         )
 
     def _elapsed_s(self) -> float:

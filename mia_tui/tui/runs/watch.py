@@ -239,7 +239,7 @@ def _dataset_of(row: RunSummary) -> Path:
 
 def _live(row: RunSummary) -> LiveRun:
     return LiveRun(
-        row.run.name,
+        row.title,
         _dataset_of(row),
         row.status,
         row.phase,
@@ -256,7 +256,7 @@ def _ended_sentence(row: RunSummary) -> str:
     words = {"lost": "was lost: its worker died", "failed": "failed", "damaged": "is damaged"}
     what = words.get(row.status, f"has {row.status}" if row.status == "finished" else f"is {row.status}")
     note = f" {printable(row.note)}" if row.note and row.status != "lost" else ""
-    return f"The run {printable(row.run.name)} {what}{best}.{note}"
+    return f"The run {printable(row.title)} {what}{best}.{note}"
 
 
 def _suggestions_stamp(runs: Iterable[RunDir]) -> tuple[int, int]:

@@ -12,7 +12,7 @@ from mia_tui.runs.record.job import AnyJob
 from mia_tui.runs.record.state import RunState
 from mia_tui.runs.record.time_left import RunProgress, run_progress
 from mia_tui.runs.worker.liveness import LIVE
-from mia_tui.text import counted, duration, printable, shorten, when
+from mia_tui.text import counted, duration, printable, shorten, size_words, when
 from mia_tui.tui.runs.follow import RunSnapshot
 from mia_tui.tui.widgets.ink import Ink, style
 from mia_tui.tui.widgets.text_line import Piece
@@ -192,14 +192,6 @@ def _gpu_parts(snapshot: RunSnapshot, *, short: bool = False) -> list[str]:
     if short:
         return [f"GPU {loads or '?'}, {used}"]
     return [f"GPU load {loads or 'unknown'}, {used} in use"]
-
-
-def size_words(count: int) -> str:
-    """A number of bytes with its unit."""
-    for unit, bytes_each in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= bytes_each:
-            return f"{count / bytes_each:.3g} {unit}"
-    return f"{count} B"
 
 
 # Pages of words

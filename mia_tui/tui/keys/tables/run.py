@@ -2,6 +2,7 @@
 
 from mia_tui.tui.keys.tables.label import shared
 from mia_tui.tui.keys.tables.model import Action, make_scope
+from mia_tui.tui.keys.tables.on_runs import on_runs
 
 _RUN = "On the screen of a run"
 _PANES = (
@@ -14,20 +15,7 @@ _PANES = (
 )
 
 _ACTIONS: tuple[Action, ...] = (
-    Action("stop", ("s",), "Stop", "End it after the current step, with a checkpoint.", _RUN),
-    Action("resume", ("r",), "Resume", "Continue from its last checkpoint with its settings.", _RUN),
-    Action(
-        "change",
-        ("c",),
-        "Train on",
-        "Train on from its best weights with other settings, as a new run.",
-        _RUN,
-    ),
-    Action(
-        "again", ("a",), "Run again", "Train with its settings on the current labels, as a new run.", _RUN
-    ),
-    Action("predict", ("p",), "Predict", "Let its best weights suggest a class for every image.", _RUN),
-    Action("delete", ("x", "delete"), "Delete", "Delete it with everything that it saved.", _RUN),
+    *on_runs(_RUN),
     Action("open", ("enter",), "Open images", "See the images of the class or cell under the cursor.", _RUN),
     *(Action(f"pane_{name}", (key,), title, help, _RUN) for name, key, title, help in _PANES),
     Action("pane_next", ("tab",), "Next page", "Go to the next of these six pages.", _RUN),
@@ -60,6 +48,7 @@ SCOPE = make_scope(
         *_ACTIONS,
         *shared("page_next", "page_previous", "first", "last", "help", "command_palette", "quit"),
     ),
-    "leave stop resume open pane_next help predict which_epoch matrix again change delete log_scale quit",
+    "leave stop resume open pane_next help predict which_epoch matrix again change delete rename tag note queue "
+    "log_scale quit",
     all_open=True,
 )

@@ -2,6 +2,7 @@
 
 from mia_tui.tui.keys.tables.label import shared
 from mia_tui.tui.keys.tables.model import Action, make_scope
+from mia_tui.tui.keys.tables.on_runs import on_runs
 
 _RUNS = "In the list of runs"
 
@@ -10,41 +11,15 @@ _ACTIONS: tuple[Action, ...] = (
         "open", ("enter",), "Open", "Open the run under the cursor: curves, metrics, confusion matrix.", _RUNS
     ),
     Action("new", ("n",), "New", "Choose settings and train.", _RUNS),
-    Action(
-        "stop",
-        ("s",),
-        "Stop",
-        "End it after the current step, with a checkpoint; a waiting run ends at once.",
-        _RUNS,
-    ),
-    Action("resume", ("r",), "Resume", "Continue from its last checkpoint with its settings.", _RUNS),
-    Action(
-        "change",
-        ("c",),
-        "Train on",
-        "Train on from its best weights with other settings, as a new run.",
-        _RUNS,
-    ),
-    Action(
-        "again", ("a",), "Run again", "Train with its settings on the current labels, as a new run.", _RUNS
-    ),
-    Action("queue", ("u",), "Queue", "Resume it, or run it again, when those in progress have ended.", _RUNS),
-    Action("predict", ("p",), "Predict", "Let its best weights suggest a class for every image.", _RUNS),
-    Action(
-        "delete",
-        ("x", "delete"),
-        "Delete",
-        "Delete it, or the marked ones, with everything that was saved.",
-        _RUNS,
-    ),
-    Action("mark", ("space",), "Mark", "Mark this run to compare or delete it; again: unmark it.", _RUNS),
+    *on_runs(_RUNS),
+    Action("mark", ("space",), "Mark", "Mark this run to compare, tag or delete it; again: unmark it.", _RUNS),
     Action(
         "compare", ("v", "="), "Compare", "Compare curves, metrics and settings of the marked runs.", _RUNS
     ),
     Action(
         "order", ("o", "f6"), "Sort", "Sort by start, state, network, epochs, best metric or time.", _RUNS
     ),
-    Action("filter", ("f", "f5"), "Filter", "Show only the runs in one state.", _RUNS),
+    Action("filter", ("f", "f5"), "Filter", "Show only the runs in one state, or with a tag.", _RUNS),
     Action("leave", ("escape",), "Back", "Remove all marks; without marks, go back.", _RUNS),
     Action("up", ("up",), "Up", "Go to the run above.", _RUNS),
     Action("down", ("down",), "Down", "Go to the run below.", _RUNS),
@@ -57,6 +32,7 @@ SCOPE = make_scope(
         *_ACTIONS,
         *shared("page_next", "page_previous", "first", "last", "help", "command_palette", "quit"),
     ),
-    "open new stop resume leave help predict delete compare again queue change mark order filter quit",
+    "open new stop resume leave help predict delete compare again queue change mark order filter rename tag "
+    "note quit",
     all_open=True,
 )
