@@ -14,7 +14,7 @@ from mia_tui.runs.worker.detach_risk import DetachRisk, detach_risk
 from mia_tui.text import printable, typed
 
 HowTo = Callable[[str, RunDir], str]
-"""How a person does another action (by the id of its key) with a run, to begin a sentence with: a key or a command."""
+"""How a person does another action (by the id of its key) with a run, as a sentence begins: a key or a command."""
 
 _COMMANDS = {
     "resume": "runs resume {run}",
@@ -74,7 +74,7 @@ class RunAction(ABC):
         return None
 
     def risk(self) -> DetachRisk | None:
-        """Why the worker that it starts may be ended from outside; None if it starts none, or nothing indicates it."""
+        """Why the worker that it starts may be ended from outside; None if nothing indicates that."""
         return detach_risk() if self.starts_worker else None
 
     def doing(self) -> str:

@@ -30,14 +30,14 @@ class StopRun(RunAction):
 
     Attributes:
         may_kill: Whether it was asked long ago and can be killed; known after `do`.
-        was_late: Whether it was asked long ago, whether it can be killed or not.
+        was_asked: Whether there was a worker to ask; known after `do`.
     """
 
-    may_kill = was_late = False
+    may_kill = was_asked = False
 
     def do(self) -> str:
         result = request_stop(self.run)
-        self.may_kill, self.was_late = result.may_kill, result.is_late
+        self.may_kill, self.was_asked = result.may_kill, result.asked_at is not None
         return self.sentence(result)
 
     def sentence(self, result: StopResult) -> str:
@@ -89,7 +89,9 @@ class KillWorker(RunAction):
     def do(self) -> str:
         kill_worker(self.run)
         words = kind_words(self.run)
-        return f"{called(self.run)} was ended; {self.how_to('resume', self.run)} resumes it {words.continues}."
+        return (
+            f"{called(self.run)} was ended; {self.how_to('resume', self.run)} resumes it {words.continues}."
+        )
 
 
 class DeleteRun(RunAction):

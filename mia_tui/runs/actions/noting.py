@@ -163,7 +163,9 @@ class NoteRun(RunAction):
 def tags_sentence(run: RunDir) -> str:
     """Which tags a run has."""
     tags = run.notes().tags
-    return f"{called(run)} has the tags {name_some(tags, MOST_TAGS)}." if tags else f"{called(run)} has no tags."
+    return (
+        f"{called(run)} has the tags {name_some(tags, MOST_TAGS)}." if tags else f"{called(run)} has no tags."
+    )
 
 
 def common_tags(runs: Sequence[RunDir]) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 import re
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -11,20 +10,21 @@ from mia_tui import __version__
 from mia_tui.config.predict import NetworkConfig, PredictConfig
 from mia_tui.config.train import TrainConfig
 from mia_tui.errors import ConfigError, MiaError, RunError
-from mia_tui.paths import StateFolder
+from mia_tui.paths import StateFolder, user_jobs
 from mia_tui.runs.actions.action import HowTo, Question, RunAction, called, kind_words, named, typed_command
 from mia_tui.runs.list.index import kind_of, list_runs, runs_of
 from mia_tui.runs.list.lifecycle import drop_untrained_run, resume_run
 from mia_tui.runs.list.moved_dataset import current_job, current_samples
 from mia_tui.runs.list.words import RESUMABLE
-from mia_tui.runs.record.job import AnyJob, Sample
+from mia_tui.runs.record.job import AnyJob
+from mia_tui.runs.record.job_place import create_in
 from mia_tui.runs.record.layout import RunDir
-from mia_tui.runs.record.model_card import read_card, weights_digest
+from mia_tui.runs.record.model_card import network_name, read_card, weights_digest
 from mia_tui.runs.worker.liveness import LIVE, run_status
 from mia_tui.runs.worker.queue import last_in_line
 from mia_tui.text import printable
 
-_DATE = re.compile(r"^\d{8}-\d{4}-")
+_DATE_AND_NUMBER = re.compile(r"^\d{8}-\d{4}-|-\d+$")  # of a folder's name
 
 
 class ResumeRun(RunAction):
@@ -38,6 +38,7 @@ class ResumeRun(RunAction):
     """
 
     starts_worker = True
+    started: RunDir | None = None  # it starts no other run
 
     def __init__(
         self,
@@ -55,15 +56,7 @@ class ResumeRun(RunAction):
         status = run_status(self.run)
         if status in LIVE:
             return ConfigError(f"The {named(self.run)} is {status} already.")
-        if status != "finished":
-            return None
-        is_training = kind_of(self.run) == TrainConfig.kind
-        way_out = (
-            f"{self.how_to('change', self.run)} trains on from its weights."
-            if is_training
-            else f"{self.how_to('again', self.run)} does the same again."
-        )
-        return ConfigError(f"The {named(self.run)} is finished, so there is nothing to resume.", way_out)
+        return nothing_to_resume(self.run, self.how_to) if status == "finished" else None
 
     def doing(self) -> str:
         return f"Starting {called(self.run)}"
@@ -152,7 +145,10 @@ class RunAgain(RunAction):
         written, job = self.run.written_job(), current_job(self.run, self._dataset)
         config = job.config
         if isinstance(config, NetworkConfig):
-            config = msgspec.structs.replace(config, digest=weights_digest(Path(config.weights)))
+            weights = Path(config.weights)
+            config = msgspec.structs.replace(
+                config, digest=weights_digest(weights), network=network_name(weights)
+            )
         new = msgspec.structs.replace(
             job,
             config=config,
@@ -162,16 +158,13 @@ class RunAgain(RunAction):
             after=None,
             moved_to=None,
         )
-        return RunDir.create(
-            StateFolder(Path(job.state)),
+        return create_in(
+            (StateFolder(Path(job.state)), user_jobs(Path(job.dataset))),
             new,
-            self._samples(job),
-            name=_DATE.sub("", self.run.name),
+            name=_DATE_AND_NUMBER.sub("", self.run.name),
+            samples=current_samples(self.run, job) if self.run.has_samples() else None,
             images=self.run.images() if isinstance(config, PredictConfig) else None,
         )
-
-    def _samples(self, job: AnyJob) -> Sequence[Sample] | None:
-        return current_samples(self.run, job) if self.run.has_samples() else None
 
 
 class QueueRun(RunAction):
@@ -182,6 +175,9 @@ class QueueRun(RunAction):
         how_to: How a person does other actions.
         dataset: The dataset that is open.
         state: The folder given with --state.
+
+    Attributes:
+        ahead: The run that it waits for; known after `refusal`.
     """
 
     starts_worker = True
@@ -197,6 +193,7 @@ class QueueRun(RunAction):
         super().__init__(run, how_to)
         self._dataset, self._state = dataset, state
         self._chosen: ResumeRun | RunAgain | None = None
+        self.ahead: RunDir | None = None
 
     @property
     def trains_again(self) -> bool:
@@ -204,37 +201,32 @@ class QueueRun(RunAction):
         is_over = run_status(self.run) not in (*RESUMABLE, *LIVE)
         return is_over and kind_of(self.run) == TrainConfig.kind
 
-    def last_in_line(self) -> RunDir | None:
-        """The run that it would wait for; None if none is in progress.
+    @property
+    def started(self) -> RunDir | None:
+        """The new run, if the job is done again."""
+        return None if self._chosen is None else self._chosen.started
 
-        Raises:
-            RunError: If the folder of runs cannot be read.
-        """
+    def refusal(self) -> ConfigError | None:
+        status = run_status(self.run)
+        resumes = status in RESUMABLE or status in LIVE
+        self.ahead = self._last_in_line()
+        if not self.trains_again:
+            kind = ResumeRun if resumes else RunAgain
+            self._chosen = kind(self.run, self.how_to, after=self.ahead, dataset=self._dataset)
+            refusal = self._chosen.refusal()
+            if refusal is not None:
+                return refusal
+        if self.ahead is not None:
+            return None
+        way_out = f"{self.how_to('resume' if resumes else 'again', self.run)} starts this one at once."
+        return ConfigError("No other run is in progress.", way_out)
+
+    def _last_in_line(self) -> RunDir | None:
         beside = list_runs(StateFolder(self.run.path.resolve().parent.parent))
         others = [] if self._dataset is None else runs_of(self._dataset, self._state)
         here = self.run.path.resolve()
         known = {run.path.resolve(): run for run in (*others, *beside)}
         return last_in_line([run for path, run in known.items() if path != here])
-
-    @property
-    def started(self) -> RunDir | None:
-        """The new run, if the job is done again."""
-        return self._chosen.started if isinstance(self._chosen, RunAgain) else None
-
-    def refusal(self) -> ConfigError | None:
-        resumable = run_status(self.run) in RESUMABLE
-        kind = ResumeRun if resumable or run_status(self.run) in LIVE else RunAgain
-        ahead = self.last_in_line()
-        self._chosen = kind(self.run, self.how_to, after=ahead, dataset=self._dataset)
-        refusal = self._chosen.refusal()
-        if refusal is not None or ahead is not None:
-            return refusal
-        way_out = (
-            f"{self.how_to('resume', self.run)} resumes this one."
-            if resumable
-            else f"{self.how_to('again', self.run)} starts it at once."
-        )
-        return ConfigError("No other run is in progress.", way_out)
 
     def question(self) -> Question | None:
         return self._chosen.question() if self._chosen is not None else None
@@ -245,8 +237,19 @@ class QueueRun(RunAction):
     def do(self) -> str:
         self.check()
         if self._chosen is None:
-            raise RunError(f"The {named(self.run)} cannot be queued.")
+            raise RunError(f"The {named(self.run)} is trained again by the form or by `mia-tui runs queue`.")
         return self._chosen.do()
+
+
+def nothing_to_resume(run: RunDir, how_to: HowTo = typed_command) -> ConfigError:
+    """The refusal to resume a run that is finished."""
+    is_training = kind_of(run) == TrainConfig.kind
+    way_out = (
+        f"{how_to('change', run)} trains on from its weights."
+        if is_training
+        else f"{how_to('again', run)} does the same again."
+    )
+    return ConfigError(f"The {named(run)} is finished, so there is nothing to resume.", way_out)
 
 
 def _when(after: RunDir | None) -> str:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -15,13 +16,15 @@ from mia_tui.runs.disk import disk_error
 from mia_tui.runs.list.index import remember_run
 from mia_tui.runs.list.moved_dataset import current_train_job, update_dataset_path
 from mia_tui.runs.machine.gpus import computes_on_cpu
-from mia_tui.runs.preflight.prepare import Prepared, keep_split
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.state import RunState, read_state
 from mia_tui.runs.worker.control import kill_worker, request_stop
 from mia_tui.runs.worker.launch import spawn, wait_until_taken
 from mia_tui.runs.worker.liveness import LIVE, run_status
 from mia_tui.text import name_some, printable
+
+if TYPE_CHECKING:
+    from mia_tui.runs.preflight.prepare import Prepared
 
 _STARTING_S = 30.0
 _SAVING_S = 10.0
@@ -30,7 +33,7 @@ _LOOK_EVERY_S = 0.1
 _NAMED = 3
 
 
-def start_run(prepared: Prepared, *, annotator: str | None = None, after: RunDir | None = None) -> RunDir:
+def start_run(prepared: "Prepared", *, annotator: str | None = None, after: RunDir | None = None) -> RunDir:
     """Store the split, write a run's folder and start its worker; returns when that has locked it, before it trains.
 
     Args:
@@ -41,6 +44,8 @@ def start_run(prepared: Prepared, *, annotator: str | None = None, after: RunDir
     Raises:
         MiaError: If the split cannot be stored, the folder not be written, or no worker comes up.
     """
+    from mia_tui.runs.preflight.prepare import keep_split  # imports numpy, which `runs list` does without
+
     prepared = keep_split(prepared, annotator)
     run = prepared.create(after=after)
     remember_run(run)
@@ -85,13 +90,9 @@ def changed_config(run: RunDir) -> TrainConfig:
     """The settings of a new run that starts from the best weights of another; to be changed before it starts.
 
     Raises:
-        RunError: If the run cannot be read, or has saved no weights yet.
+        RunError: If the run cannot be read.
     """
     config = current_train_job(run).config
-    if not run.best_weights.is_file():
-        raise RunError(
-            f"The run {printable(run.name)} has saved no weights yet.", "Run it again from the start instead."
-        )
     return msgspec.structs.replace(config, weights=str(run.best_weights.resolve()))
 
 

@@ -301,7 +301,8 @@ class RunDir:
         try:
             values = _map_strings(decode_json(raw, dict[str, Any]), decode_name)
             kind = values.pop("kind", TrainConfig.kind)
-            return check(values, job_type(str(kind)))
+            job: AnyJob = check(values, job_type(str(kind)))
+            return job
         except BadRecord as error:
             raise RunError(
                 f"This version of mia-tui cannot read {_JOB} of the run {printable(self.name)}: {error}.",

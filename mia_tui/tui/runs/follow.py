@@ -51,6 +51,7 @@ class RunSnapshot:
         report: The confusion report that was asked for; None before there is one.
         trouble: Why something cannot be read, a sentence; empty if all can.
         notes: What a person said of it.
+        folder: The name of its folder.
     """
 
     job: AnyJob | None
@@ -63,7 +64,8 @@ class RunSnapshot:
     is_disk_full: bool = False
     report: ConfusionReport | None = None
     trouble: str = ""
-    notes: RunNotes = RunNotes()
+    notes: RunNotes = field(default_factory=RunNotes)
+    folder: str = ""
 
 
 class RunFollower(PollingThread):
@@ -134,6 +136,7 @@ class RunFollower(PollingThread):
             self._report,
             self._log.trouble or self._trouble or self._report_trouble,
             self._notes,
+            self.run.name,
         )
         if not self.stopped and (changed or snapshot != self._last):
             self._last = snapshot

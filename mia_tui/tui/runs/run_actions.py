@@ -199,11 +199,11 @@ class RunActions:
     async def rename(self, run: RunDir) -> None:
         """Give a run a title."""
         notes = await asyncio.to_thread(run.notes)
-        hint = f"Empty: its folder's name, {printable(run.name)}. {{ok}} saves it, {{cancel}} changes nothing."
-        title = "Which title has this run?"
-        await self._edit(
-            title, notes.title, lambda text: RenameRun(run, text, self._how_to), hint=hint
+        hint = (
+            f"Empty: its folder's name, {printable(run.name)}. {{ok}} saves it, {{cancel}} changes nothing."
         )
+        title = "Which title has this run?"
+        await self._edit(title, notes.title, lambda text: RenameRun(run, text, self._how_to), hint=hint)
 
     async def note(self, run: RunDir) -> None:
         """Write a note on a run."""
@@ -243,7 +243,9 @@ class RunActions:
         shown, error = self._context.ink.shown, ""
         before = text = one_line(text)
         while True:
-            dialog = TextDialog(shown(title), value=text, hint=shown(hint), error=shown(error), several=several)
+            dialog = TextDialog(
+                shown(title), value=text, hint=shown(hint), error=shown(error), several=several
+            )
             answer = await self._screen.ask(dialog)
             if answer is None or (answer == before and not error):
                 return

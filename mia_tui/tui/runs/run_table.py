@@ -71,7 +71,7 @@ class RunTable(LineList[RunLine]):
         epochs = f"{row.epochs}/{row.total_epochs}" if row.job is not None else ""
         best = "" if row.best is None else f"{row.best:.4f}"
         metric = row.metric if row.job is not None else ""
-        network = row.network or row.run.name
+        network = _network_words(row)
         elapsed = duration(row.elapsed_s) if row.elapsed_s else ""
         return (
             f" {ink.pad(network, at.network)} {epochs:>{_EPOCHS}} {best:>{_BEST}} {ink.pad(metric, at.metric)} "
@@ -81,6 +81,12 @@ class RunTable(LineList[RunLine]):
     def _state_style(self, status: RowStatus) -> Style:
         colour = _COLOURS.get(status)
         return style(fg=colour, bold=True) if colour and self._ink.colours else Style()
+
+
+def _network_words(row: RunSummary) -> str:
+    """The title, if it has one, the network, and the tags, as far as there is room."""
+    title = [row.notes.title] if row.notes.title else []
+    return " ".join([*title, row.network or row.run.name, *(f"#{tag}" for tag in row.notes.tags)])
 
 
 def _columns(width: int) -> _Columns:

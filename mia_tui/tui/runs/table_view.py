@@ -28,6 +28,9 @@ SORTS: dict[str, Callable[[RunSummary], float | str | None]] = {
 }
 """What rows can be sorted by; None means that a row has no value."""
 
+TAGGED = "tagged "
+"""Before the name of a tag, in the name of a filter."""
+
 _STATES: tuple[RowStatus, ...] = (
     *("running", "starting", "waiting", "unknown", "lost"),
     *("failed", "damaged", "created", "stopped", "finished"),
@@ -46,6 +49,12 @@ class RunTableView:
         self.order = "started"
         self.filter = "all"
         self._wanted: Path | None = None
+
+    @property
+    def filters(self) -> tuple[str, ...]:
+        """What the runs can be filtered by: their states, and the tags that any of them has."""
+        tags = {tag.casefold(): tag for row in reversed(self.known) for tag in row.notes.tags}
+        return (*FILTERS, *(f"{TAGGED}{printable(tags[tag])}" for tag in sorted(tags)))
 
     @property
     def current(self) -> RunSummary | None:
@@ -124,16 +133,23 @@ def ordered(rows: Iterable[RunSummary], column: str) -> tuple[RunSummary, ...]:
 
 def detail(row: RunSummary) -> tuple[str, str]:
     """Two lines about a run: what it is doing, and what the user should know."""
-    words = [row.run.name, "damaged" if row.status == "damaged" else STATUS_WORDS[row.status]]
+    words = [row.title, "damaged" if row.status == "damaged" else STATUS_WORDS[row.status]]
     if row.host:
         words.append(f"on {row.host}")
     if row.phase and row.status == "running":
         words.append(row.phase)
     if row.best_epoch is not None:
         words.append(f"best {row.metric} in epoch {row.best_epoch}")
-    return ", ".join(map(printable, words)), printable(row.note)
+    if row.notes.title:
+        words.append(f"in {row.run.name}")
+    notes = [*(f"#{tag}" for tag in row.notes.tags), row.notes.note]
+    said = " ".join(word for word in (row.note, *notes) if word)
+    return ", ".join(map(printable, words)), printable(said)
 
 
 def _passing(rows: Iterable[RunSummary], filter: str) -> Iterable[RunSummary]:
+    if filter.startswith(TAGGED):
+        wanted = filter.removeprefix(TAGGED).casefold()
+        return (row for row in rows if wanted in {printable(tag).casefold() for tag in row.notes.tags})
     states = FILTERS[filter]
     return (row for row in rows if states is None or row.status in states)

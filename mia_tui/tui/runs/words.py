@@ -197,6 +197,17 @@ def _gpu_parts(snapshot: RunSnapshot, *, short: bool = False) -> list[str]:
 # Pages of words
 
 
+def notes_text(snapshot: RunSnapshot) -> str:
+    """What a person said of the run, with the name of its folder; empty if nobody said anything."""
+    notes = snapshot.notes
+    said = {"title": notes.title, "tags": ", ".join(notes.tags), "note": notes.note}
+    if not any(said.values()):
+        return ""
+    facts = {"folder": snapshot.folder, **said}
+    lines = [f"  {name:<7} {printable(text)}" for name, text in facts.items() if text]
+    return "\n".join([*lines, "", ""])
+
+
 def settings_text(job: AnyJob | None) -> str:
     """All settings, with a mark at those that are not the default, and the command line."""
     if job is None:

@@ -29,7 +29,11 @@ def on_runs(section: str) -> tuple[Action, ...]:
             section,
         ),
         Action(
-            "queue", ("u",), "Queue", "Resume it, or run it again, when those in progress have ended.", section
+            "queue",
+            ("u",),
+            "Queue",
+            "Resume it, or run it again, when those in progress have ended.",
+            section,
         ),
         Action(
             "predict", ("p",), "Predict", "Let its best weights suggest a class for every image.", section
@@ -48,6 +52,8 @@ def on_runs(section: str) -> tuple[Action, ...]:
             "Give it a title, which is shown in place of the name of its folder.",
             section,
         ),
-        Action("tag", ("t",), "Tags", "Change its tags, or those of the marked ones, to find it by.", section),
+        Action(
+            "tag", ("t",), "Tags", "Change its tags, or those of the marked ones, to find it by.", section
+        ),
         Action("note", ("w", "ctrl+n"), "Note", "Write a note on it.", section),
     )

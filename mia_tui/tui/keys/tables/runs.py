@@ -12,7 +12,9 @@ _ACTIONS: tuple[Action, ...] = (
     ),
     Action("new", ("n",), "New", "Choose settings and train.", _RUNS),
     *on_runs(_RUNS),
-    Action("mark", ("space",), "Mark", "Mark this run to compare, tag or delete it; again: unmark it.", _RUNS),
+    Action(
+        "mark", ("space",), "Mark", "Mark this run to compare, tag or delete it; again: unmark it.", _RUNS
+    ),
     Action(
         "compare", ("v", "="), "Compare", "Compare curves, metrics and settings of the marked runs.", _RUNS
     ),
