@@ -84,6 +84,7 @@ def report_started(report: Report, run: "RunDir", before: "RunState | None" = No
     Raises:
         MiaError: What made the worker fail.
     """
+    from mia_tui.runs.actions.action import named
     from mia_tui.runs.list.lifecycle import wait_until_started
     from mia_tui.runs.worker.liveness import read_record
 
@@ -91,7 +92,7 @@ def report_started(report: Report, run: "RunDir", before: "RunState | None" = No
     record = read_record(run)
     pid = None if record is None else record.pid
     doing = "is running" if run.job().after is None else "waits for its turn"
-    report.say(f"The run {run.name} {doing} in the background (process {pid}).")
+    report.say(f"The {named(run)} {doing} in the background (process {pid}).")
     report.say(f"Watch it: mia-tui runs follow {shlex.quote(str(run.path))}")
     report.say(f"Stop it:  mia-tui runs stop {shlex.quote(str(run.path))}")
     report.record({"type": "run", "name": run.name, "path": str(run.path), "pid": pid})
