@@ -170,11 +170,11 @@ def test_a_run_without_weights_is_reported_with_the_one_that_has_some(
 def test_one_folder_of_images_is_refused_before_the_network_is_loaded_and_evaluated_with_the_option_named(
     mia: Mia, discs: Path, run: RunDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mia_tui.cli import evaluate as module
+    from mia_tui.runs.evaluation import create as module
 
     draw_disc(tmp_path / "only" / "red" / "deep", "a.png", size_px=40, red=True, seed=5)
     with monkeypatch.context() as patch:
-        patch.setattr(module, "load_network", lambda *_: pytest.fail("the network is loaded"))
+        patch.setattr(module, "read_card", lambda *_: pytest.fail("an evaluation is made"))
         answer = mia("evaluate", tmp_path / "only", "--run", run.path)
     assert_refused(answer, 3, "has no labels", "--labels folders if the folders are classes anyway (red)")
     assert evaluate(mia, tmp_path / "only", run, "--labels", "folders")["samples"] == 1

@@ -13,13 +13,16 @@ import pytest
 from cli_support import Answer, Mia
 from disc_support import draw_disc
 from PIL import Image
-from training_commands import assert_refused, runs_of, train
+from training_commands import assert_refused, predictions_of, runs_of, train
 
 from mia_tui.dataset.scan.scan import scan
-from mia_tui.paths import StateFolder
-from mia_tui.runs.prediction.predictions import partial_path
+from mia_tui.errors import ConfigError
+from mia_tui.paths import StateFolder, user_jobs
+from mia_tui.runs.list.index import list_runs as runs_in
+from mia_tui.runs.prediction.predictions import PredictionRow, PredictionRows, make_header, partial_path
 from mia_tui.runs.prediction.suggestions import newest_suggestions
 from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.record.model_card import read_card
 
 pytestmark = pytest.mark.usefixtures("threads_stay_as_they_were")
 
@@ -94,10 +97,10 @@ def test_a_format_that_is_added_is_written_and_shown_in_the_help(
 def test_interrupted_predictions_are_continued(
     mia: Mia, discs: Path, run: RunDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, torn: str
 ) -> None:
-    from mia_tui.cli import predict as predict_module
     from mia_tui.engine.inference.predict import Predictor
+    from mia_tui.engine.jobs import predict as job
 
-    monkeypatch.setattr(predict_module, "_ROWS_AT_ONCE", 5)
+    monkeypatch.setattr(job, "_LEAST_ROWS", 5)
     whole, broken = tmp_path / "whole.csv", tmp_path / "broken.csv"
     predict(mia, discs, run, whole, "--batch-size", 4)
     real, asked = Predictor.predict, []
@@ -112,9 +115,9 @@ def test_interrupted_predictions_are_continued(
     answer = predict(mia, discs, run, broken, "--batch-size", 4)
     assert answer.code == 130
     assert not broken.exists()
-    partial = partial_path(broken)
-    assert len(partial.read_text().splitlines()) == 1 + 20
-    with partial.open("a") as file:
+    rows = predictions_of(discs)[-1].rows
+    assert len(rows.read_text().splitlines()) == 1 + 20
+    with rows.open("a") as file:
         file.write(torn)
 
     def count(self, root, keys, **options):
@@ -125,10 +128,26 @@ def test_interrupted_predictions_are_continued(
     monkeypatch.setattr(Predictor, "predict", count)
     answer = predict(mia, discs, run, broken, "--batch-size", 4)
     assert answer.code == 0
-    assert "20 images are already predicted" in answer.out
+    assert "Predicting all images; 20 images are already predicted" in answer.out
     assert len(asked) == 16
     assert broken.read_bytes() == whole.read_bytes()
-    assert not partial.exists()
+    assert len(predictions_of(discs)) == 2 and not rows.exists()
+
+
+def test_the_partial_file_of_an_earlier_version_is_taken_over(
+    mia: Mia, discs: Path, run: RunDir, tmp_path: Path
+) -> None:
+    whole, out = tmp_path / "whole.csv", tmp_path / "p.csv"
+    predict(mia, discs, run, whole)
+    [made] = predictions_of(discs)
+    header = make_header(made, read_card(run.best_weights))
+    rows = PredictionRows(partial_path(out), header, scan(discs).keys)
+    first = read_csv(whole)[0]
+    rows.append([PredictionRow(first["file"], 0, [float(first["p_blue"]), float(first["p_red"])])])
+    answer = predict(mia, discs, run, out)
+    assert answer.code == 0 and "1 image is already predicted" in answer.out
+    assert out.read_bytes() == whole.read_bytes()
+    assert not partial_path(out).exists()
 
 
 class Blink:
@@ -169,18 +188,18 @@ def test_images_that_are_away_for_a_moment_are_waited_for_and_said(
     Blink(monkeypatch, discs, comes_back=True)
     answer = predict(mia, discs, run, tmp_path / "p.csv", "--batch-size", 4)
     assert answer.code == 0
-    assert f"Waiting for the images in {discs} to come back" in answer.err.replace("\n", " ")
-    assert "The images are back." in answer.err and "left out" not in answer.err
+    assert f"Waiting for the images in {discs} to come back" in answer.out.replace("\n", " ")
+    assert "A disk was away or did not answer" in answer.err and "left out" not in answer.err
     assert (tmp_path / "p.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
 
 
 def test_images_that_stay_away_end_the_command_and_it_can_be_continued(
     mia: Mia, discs: Path, run: RunDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mia_tui.cli import predict as predict_module
+    from mia_tui.engine.jobs import predict as job
 
     predict(mia, discs, run, tmp_path / "whole.csv", "--batch-size", 4)
-    monkeypatch.setattr(predict_module, "_ROWS_AT_ONCE", 4)
+    monkeypatch.setattr(job, "_LEAST_ROWS", 4)
     with monkeypatch.context() as patch:
         blink = Blink(patch, discs, comes_back=False)
         answer = predict(mia, discs, run, tmp_path / "p.csv", "--batch-size", 4)
@@ -190,31 +209,30 @@ def test_images_that_stay_away_end_the_command_and_it_can_be_continued(
     )
     blink.come_back()
     answer = predict(mia, discs, run, tmp_path / "p.csv", "--batch-size", 4)
-    assert answer.code == 0 and "are already predicted" in answer.out
+    assert answer.code == 0 and "already predicted" in answer.out
     assert (tmp_path / "p.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
 
 
 def test_images_that_could_not_be_read_are_tried_again_when_predicting_continues(
     mia: Mia, discs: Path, run: RunDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mia_tui.cli import predict as predict_module
-    from mia_tui.runs.prediction.predictions import PartialFile
+    from mia_tui.engine.jobs import predict as job
 
     out, gone = tmp_path / "p.csv", discs / "blue" / "cell-1.png"
     predict(mia, discs, run, tmp_path / "whole.csv", "--batch-size", 4)
-    monkeypatch.setattr(predict_module, "_ROWS_AT_ONCE", 4)
-    whole, append = gone.read_bytes(), PartialFile.append
+    monkeypatch.setattr(job, "_LEAST_ROWS", 4)
+    whole, append = gone.read_bytes(), PredictionRows.append
 
-    def break_off(self: PartialFile, rows: object) -> None:
-        if self._file.tell() > 1000:
+    def break_off(self: PredictionRows, rows: object) -> None:
+        if self.path.stat().st_size > 1000:
             raise KeyboardInterrupt
         append(self, rows)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(PartialFile, "append", break_off)
+        patch.setattr(PredictionRows, "append", break_off)
         gone.write_bytes(b"torn by a copy that is under way")
         assert predict(mia, discs, run, out, "--batch-size", 4).code == 130
-    assert "problem" in partial_path(out).read_text()
+    assert "problem" in predictions_of(discs)[-1].rows.read_text()
     gone.write_bytes(whole)
     answer = predict(mia, discs, run, out, "--batch-size", 4)
     assert answer.code == 0 and "left out" not in answer.err
@@ -290,11 +308,32 @@ def test_a_weights_file_works_without_its_run(mia: Mia, discs: Path, run: RunDir
     assert len(read_csv(tmp_path / "p.csv")) == 36
 
 
-def test_where_a_run_takes_no_suggestions_a_file_is_recommended(mia: Mia, discs: Path, run: RunDir) -> None:
-    run.predictions.touch()
-    answer = mia("predict", discs, "--run", "last")
-    assert answer.code == 1
-    assert answer.err.endswith("Name a file elsewhere with --out.\n")
+def test_what_is_predicted_of_a_folder_that_is_no_dataset_leaves_nothing_in_it(
+    mia: Mia, discs: Path, run: RunDir, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(discs, copy)
+    assert mia("predict", copy, "--run", run.path).code == 0
+    assert sorted(copy.parent.glob("copy*")) == [copy] and not (copy / "mia").exists()
+    [made] = runs_in(user_jobs(copy))
+    assert made.suggestions.exists()
+    assert made.name in mia("runs", "list", copy).out
+
+
+def test_a_folder_that_cannot_be_written_is_predicted_into_the_users_own_state(
+    mia: Mia, discs: Path, run: RunDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = RunDir.create
+
+    def refuse(state: StateFolder, *arguments: object, **more: object) -> RunDir:
+        if state.root == run.path.parent.parent:
+            raise ConfigError("This disk is read-only.")
+        return create(state, *arguments, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(RunDir, "create", refuse)
+    assert mia("predict", discs, "--run", run.path).code == 0
+    [made] = runs_in(user_jobs(discs))
+    assert made.suggestions.exists()
 
 
 def test_without_out_the_predictions_are_suggestions_for_the_app(
@@ -302,28 +341,31 @@ def test_without_out_the_predictions_are_suggestions_for_the_app(
 ) -> None:
     answer = mia("predict", discs, "--run", "last", "--precision", "fp32")
     assert (answer.code, answer.err) == (0, "")
-    assert f"36 suggestions in {run.suggestions}:" in answer.out
+    [made] = predictions_of(discs)
+    assert f"36 suggestions in {made.suggestions}:" in answer.out
     assert answer.out.endswith(f"`mia-tui {discs}` shows them.\n")
-    assert [path.name for path in run.predictions.iterdir()] == ["suggestions.jsonl"]
+    assert [path.name for path in made.predictions.iterdir()] == ["suggestions.jsonl"]
     predict(mia, discs, run, tmp_path / "p.csv")
     found = newest_suggestions(StateFolder(run.path.parent.parent), discs)
     assert found is not None
-    assert (found.run, found.classes) == (run.name, ("blue", "red"))
+    assert (found.run, found.classes) == (made.name, ("blue", "red"))
     for key, best, confidence, row in zip(
         found.keys, found.best, found.confidence, read_csv(tmp_path / "p.csv"), strict=True
     ):
         assert (key.path, found.classes[best]) == (row["file"], row["class"])
         assert confidence == pytest.approx(float(row["probability"]), abs=1e-4)
-    copy = tmp_path / "copy"
-    shutil.copytree(discs, copy)
+    one = mia("predict", discs / "red" / "cell-0.png", "--run", run.path)
+    assert_refused(one, 2, "cell-0.png is a file", "Name a file with --out.")
+
+
+def test_a_weights_file_outside_of_a_run_suggests_as_well(
+    mia: Mia, discs: Path, run: RunDir, tmp_path: Path
+) -> None:
     alone = tmp_path / "net.safetensors"
     shutil.copy(run.best_weights, alone)
-    for images, network, words in (
-        (copy, run.path, f"The run {run.name} is not one of {copy}"),
-        (discs, alone, "A weights file outside of a run"),
-        (discs / "red" / "cell-0.png", run.path, "cell-0.png is a file"),
-    ):
-        assert_refused(mia("predict", images, "--run", network), 2, words, "Name a file with --out.")
+    assert mia("predict", discs, "--run", alone).code == 0
+    [made] = predictions_of(discs)
+    assert (made.predict_job().config.network, made.suggestions.exists()) == ("net", True)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from pathlib import Path
 from cli_support import Answer, Mia
 
 from mia_tui.paths import StateFolder
-from mia_tui.runs.list.index import list_runs
+from mia_tui.runs.list.index import kind_of, list_runs
 from mia_tui.runs.record.layout import RunDir
 
 QUICK = ("--size", 32, "--batch-size", 8, "--epochs", 1, "--threads", 1, "--precision", "fp32")
@@ -21,9 +21,14 @@ def _pairs(words: tuple[object, ...]) -> list[tuple[object, object]]:
     return list(zip(words[::2], words[1::2], strict=True))
 
 
-def runs_of(dataset: Path) -> list[RunDir]:
-    """Runs of a dataset whose state lies beside it."""
-    return list_runs(StateFolder(dataset.with_name(f"{dataset.name}.mia")))
+def runs_of(dataset: Path, kind: str = "train") -> list[RunDir]:
+    """Trainings, or runs of another kind, of a dataset whose state lies beside it."""
+    runs = list_runs(StateFolder(dataset.with_name(f"{dataset.name}.mia")))
+    return [run for run in runs if kind_of(run) == kind]
+
+
+def predictions_of(dataset: Path) -> list[RunDir]:
+    return runs_of(dataset, "predict")
 
 
 def assert_refused(answer: Answer, code: int, *words: str) -> None:

@@ -1,7 +1,8 @@
 """A summary of each run of a dataset, cheap to refresh every second.
 
 A run that has ended is not read again until one of its files has changed, which takes six `stat`s to find out. Of a
-run at work only the new lines of its log are read. Steps, which are nearly all of a log, are not decoded.
+run at work only the new lines of its log are read. Steps, which are nearly all of a log, are not decoded, and of many
+reports of progress only the newest.
 """
 
 import os
@@ -23,6 +24,7 @@ from mia_tui.runs.record.job import AnyJob, RunNotes
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.log import EventReader, decode_event
 from mia_tui.runs.record.state import RunState
+from mia_tui.runs.record.time_left import image_progress
 from mia_tui.runs.worker.liveness import (
     LIVE,
     ShownStatus,
@@ -37,6 +39,7 @@ RowStatus = Literal[ShownStatus, "damaged"]
 
 _Signature = tuple[tuple[int, int, int] | None, ...]
 _STEP = b'{"type":"step_ended"'
+_PROGRESS = b'{"type":"progress"'
 _MANY = re.compile(rb'^\{"type":"(?:step_ended|progress)".*\n?', re.MULTILINE)
 _TRACES = ("events.jsonl", "checkpoints", "worker.json")  # only a run leaves these
 _REPORT_EVERY_S = 0.3
@@ -56,12 +59,13 @@ class RunSummary:
         epochs: Epochs that are done.
         total_epochs: As the job asks for.
         metric: The metric in `best`.
-        best: Its value in the best epoch; None before there is one.
+        best: Its value in the best epoch, or of an evaluation; None before there is one.
         best_epoch: Its number.
         elapsed_s: Seconds of work.
         host: Where its worker is, if that is not here.
         note: What else the user should know, a sentence or empty.
         progress: Images (done, total) of a job other than a training; None before that is known.
+        left_s: About how many seconds such a job still takes; None while that is not known.
         result: What such a job has made, a sentence; empty before its end.
         notes: What a person said of it.
     """
@@ -81,6 +85,7 @@ class RunSummary:
     host: str = ""
     note: str = ""
     progress: tuple[int, int] | None = None
+    left_s: float | None = None
     result: str = ""
     notes: RunNotes = field(default_factory=RunNotes)
 
@@ -206,6 +211,9 @@ class SummaryReader:
         training = job.config if isinstance(job.config, TrainConfig) else None
         record = read_record(self.run) if status in LIVE else None
         at_work = status in ("running", "waiting") and state.outcome is None
+        images = image_progress(state)
+        result = state.result
+        metric: MetricName = shown_metric(state.metric)
         return RunSummary(
             self.run,
             status,
@@ -215,14 +223,15 @@ class SummaryReader:
             has_begun=state.started is not None,
             epochs=state.epochs[-1].epoch if state.epochs else 0,
             total_epochs=training.epochs if training is not None else 0,
-            metric=shown_metric(training.metric) if training is not None else "macro_f1",
-            best=state.best_value,
+            metric=metric,
+            best=state.best_value if result is None else result.figures.get(metric),
             best_epoch=state.best.epoch if state.best else None,
             elapsed_s=self._elapsed_s(),
             host=record.host if record is not None and not is_on_this_host(record) else "",
             note=self._note(status),
-            progress=state.progress if training is None else None,
-            result=state.result.sentence if state.result is not None else "",
+            progress=(images.done, images.total) if images is not None else None,
+            left_s=images.left_s if images is not None and at_work else None,
+            result=result.sentence if result is not None else "",
             notes=self.run.notes(),
         )
 
@@ -294,7 +303,12 @@ class _BriefReader(EventReader):
         last = lines.rfind(_STEP)
         if last >= 0:
             self._last_step = lines[last:].partition(b"\n")[0]
-        return super()._decode_lines(_MANY.sub(b"", lines))
+        newest = lines.rfind(_PROGRESS)  # of many reports of progress one is enough
+        if newest < 0:
+            return super()._decode_lines(_MANY.sub(b"", lines))
+        line, end, after = lines[newest:].partition(b"\n")
+        before, after = _MANY.sub(b"", lines[:newest]), _MANY.sub(b"", after)
+        return super()._decode_lines(before + line + end + after)
 
 
 def _newest_first(rows: Sequence[RunSummary]) -> tuple[RunSummary, ...]:

@@ -79,6 +79,7 @@ class SessionCommands(ABC):
             "folders": self._choose_folder,
             "train": self._train,
             "runs": self._open_runs,
+            "predict": self._predict,
             "classes": self._open_classes,
             "help": screen.show_help,
         }
@@ -170,6 +171,13 @@ class SessionCommands(ABC):
 
         self._show_images(await self._screen.ask(RunsScreen(self._opened, self._screen.context)))
 
+    async def _predict(self) -> None:
+        from mia_tui.tui.predict.flow import predict_images, watch_prediction
+
+        run = await predict_images(self._screen, self._opened)
+        if run is not None:
+            self._show_images(await watch_prediction(self._screen, run, self._opened))
+
     def _show_images(self, wanted: OpenImages | None) -> None:
         if wanted is None:
             return
@@ -182,7 +190,8 @@ class SessionCommands(ABC):
 
     @property
     def _opened(self) -> OpenDataset:
-        return OpenDataset(self._controller.dataset, self._screen.context.state, self._controller.annotator)
+        controller, state = self._controller, self._screen.context.state
+        return OpenDataset(controller.dataset, state, controller.annotator, controller.session)
 
 
 class LabelCommands(SessionCommands):

@@ -185,18 +185,27 @@ class RunFollower(PollingThread):
     def _read_report(self) -> None:
         """Read the confusion report that is wanted, if it is not the one that was read last."""
         which = self._wanted_report
-        event = None if which is None else self._log.state.confusions.get(f"confusion/{which}.json")
-        wanted = None if event is None else (which, event.epoch, event.t)
+        saved = None if which is None else _when_saved(self._log.state, which)
+        wanted = None if saved is None else (which, saved)
         if wanted == self._report_of or self._is_gone:
             return
         self._report_of, self._report_trouble = wanted, ""
-        if which is None or event is None:
+        if which is None or saved is None:
             self._report = None
             return
         try:
             self._report = load_confusion_report(self.run, which)
         except RunError as error:
             self._report, self._report_trouble = None, str(error)
+
+
+def _when_saved(state: RunState, which: Which) -> tuple[int, float] | None:
+    """Epoch and time at which a confusion matrix was saved; None if there is none."""
+    file = f"confusion/{which}.json"
+    if state.result is not None and state.result.file == file:
+        return 0, state.result.t
+    event = state.confusions.get(file)
+    return None if event is None else (event.epoch, event.t)
 
 
 @dataclass

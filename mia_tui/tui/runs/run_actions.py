@@ -13,7 +13,6 @@ from mia_tui.runs.actions.starting import QueueRun, ResumeRun, RunAgain
 from mia_tui.runs.actions.using import no_network
 from mia_tui.runs.list.index import kind_of
 from mia_tui.runs.list.lifecycle import changed_config, rerun_config
-from mia_tui.runs.machine.gpus import computes_on_cpu
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.text import printable
 from mia_tui.tui.context import Context
@@ -22,11 +21,8 @@ from mia_tui.tui.open_dataset import OpenDataset, OpenImages
 from mia_tui.tui.screen import KeyedScreen
 
 if TYPE_CHECKING:
-    from mia_tui.runs.prediction.process import PredictionProcess
     from mia_tui.tui.runs.run_screen import RunScreen
     from mia_tui.tui.runs.table_screen import RunsScreen
-
-_CHECK_EVERY_S = 0.5  # whether a prediction has ended
 
 
 class RunActions:
@@ -171,28 +167,17 @@ class RunActions:
     # Predicting
 
     async def predict(self, run: RunDir) -> None:
-        """Let the best weights of a run suggest a class for every image."""
+        """Let the network of a run suggest classes for images, and show that while it works."""
+        from mia_tui.tui.predict.flow import predict_images, watch_prediction
+
         refusal = await asyncio.to_thread(no_network, run)
         if refusal is not None:
             raise refusal
-        process = await asyncio.to_thread(_start_predicting, run, self._opened)
-        self._screen.run_in_background(lambda: self._report_prediction(process))
-
-    async def _report_prediction(self, process: "PredictionProcess") -> None:
-        """Say how far it is until it ends; the labelling screen says when the suggestions are there."""
-        self._screen.say("Predicting all images; this continues when you leave. Loading torch first.")
-        try:
-            while not await asyncio.to_thread(process.has_ended):
-                await asyncio.sleep(_CHECK_EVERY_S)
-                done = await asyncio.to_thread(process.done)
-                if done:
-                    self._screen.say(
-                        f"Predicting all images; this continues when you leave. {done:,} are done."
-                    )
-        except MiaError as error:
-            self._screen.show_error(error)
-        else:
-            self._screen.say("All images are predicted; the labelling screen shows the suggestions.")
+        started = await predict_images(self._screen, self._opened, run)
+        if started is not None:
+            images = await watch_prediction(self._screen, started, self._opened)
+            if images is not None:
+                self._screen.dismiss(images)
 
     # Title, tags and note
 
@@ -297,14 +282,3 @@ async def watch_started(screen: KeyedScreen[Any], run: RunDir, opened: OpenDatas
     from mia_tui.tui.runs.table_screen import RunsScreen
 
     return await screen.ask(RunsScreen(opened, screen.context, started=run))
-
-
-def _start_predicting(run: RunDir, opened: OpenDataset) -> "PredictionProcess":
-    """Start a process that predicts all images of a dataset; blocking, so for a thread.
-
-    Raises:
-        RunError: If it cannot be started.
-    """
-    from mia_tui.runs.prediction.process import PredictionProcess
-
-    return PredictionProcess(run, opened.dataset, opened.state, gives_way=computes_on_cpu("auto"))

@@ -13,6 +13,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.message import Message
 
+from mia_tui.config.train import TrainConfig
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.tui.context import Context
 from mia_tui.tui.keys.bindings import key_hints
@@ -20,7 +21,7 @@ from mia_tui.tui.keys.command_queue import Command
 from mia_tui.tui.open_dataset import OpenDataset, OpenImages
 from mia_tui.tui.runs.confusion import ConfusionMatrix
 from mia_tui.tui.runs.follow import RunFollower, RunSnapshot
-from mia_tui.tui.runs.pages import PAGES, RunPages
+from mia_tui.tui.runs.pages import PAGES, TITLES, PageName, RunPages
 from mia_tui.tui.runs.run_actions import RunActions
 from mia_tui.tui.runs.words import bars, doing, figures_line, is_bad, status_words
 from mia_tui.tui.screen import KeyedScreen
@@ -180,7 +181,11 @@ class RunScreen(KeyedScreen[OpenImages | None]):
         ink, state, notes = self.context.ink, status_words(snapshot), snapshot.notes
         room = self.size.width - ink.width(state) - 2
         title = ink.shown(notes.title or self.run.name)
-        network = "" if snapshot.job is None else f"  {snapshot.job.config.network}"
+        network = ""
+        if snapshot.job is not None:
+            config = snapshot.job.config
+            whose = "" if config.kind == TrainConfig.kind else f"{config.noun} by "
+            network = f"  {whose}{config.network}"
         tags = "".join(f"  #{ink.shown(tag)}" for tag in notes.tags)
         more = next((words for words in (network + tags, network) if ink.width(title + words) <= room), "")
         self._head.show(
@@ -230,11 +235,11 @@ class RunCommands:
             "open": self._open,
             "log_scale": self._log_scale,
             "other_curves": self._other_curves,
-            "which_epoch": self._soon(pages.toggle_which),
-            "matrix": self._soon(pages.toggle_list),
+            "which_epoch": self._which_epoch,
+            "matrix": self._matrix,
             "leave": self._leave,
             "help": screen.show_help,
-            **{f"pane_{name}": self._soon(partial(pages.turn_to, name)) for name in PAGES},
+            **{f"pane_{name}": partial(self._turn_to, name) for name in PAGES},
             "pane_next": self._soon(partial(pages.turn, 1)),
             "pane_previous": self._soon(partial(pages.turn, -1)),
             "left": self._soon(partial(pages.move, 0, -1)),
@@ -269,6 +274,8 @@ class RunCommands:
         from mia_tui.tui.runs.images import images_behind
 
         chosen = self._screen.pages.chosen
+        if not self._has("confusion"):
+            return
         if chosen is None:
             classes, confusion = map(self._screen.key, ("pane_by_class", "pane_confusion"))
             self._screen.say(
@@ -286,13 +293,36 @@ class RunCommands:
         )
         self._screen.leave(images)
 
+    async def _turn_to(self, page: PageName) -> None:
+        if self._has(page):
+            self._screen.pages.turn_to(page)
+
     async def _log_scale(self) -> None:
-        self._screen.say(self._screen.pages.toggle_log())
+        if self._has("curves"):
+            self._screen.say(self._screen.pages.toggle_log())
 
     async def _other_curves(self) -> None:
-        self._screen.pages.turn_to("curves")
-        if not self._screen.pages.curves.turn():
-            self._screen.say("All curves are shown.")
+        if self._has("curves"):
+            self._screen.pages.turn_to("curves")
+            if not self._screen.pages.curves.turn():
+                self._screen.say("All curves are shown.")
+
+    async def _which_epoch(self) -> None:
+        if self._has("epochs"):
+            self._screen.pages.toggle_which()
+
+    async def _matrix(self) -> None:
+        if self._has("confusion"):
+            self._screen.pages.toggle_list()
+
+    def _has(self, page: PageName) -> bool:
+        """Whether runs of this kind have a page; says so where they have not."""
+        snapshot, has = self._screen.snapshot, page in self._screen.pages.names
+        if not has and snapshot is not None and snapshot.job is not None:
+            noun = snapshot.job.config.noun
+            article = "An" if noun[:1] in "aeiou" else "A"
+            self._screen.say(f"{article} {noun} has no page {TITLES[page]}.")
+        return has
 
     async def _leave(self) -> None:
         self._screen.leave(None)

@@ -7,6 +7,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.message import Message
 
+from mia_tui.config.train import TrainConfig
 from mia_tui.errors import RunError
 from mia_tui.runs.list.summaries import RunSummaries, RunSummary
 from mia_tui.runs.record.layout import RunDir
@@ -16,7 +17,7 @@ from mia_tui.tui.keys.command_queue import Command
 from mia_tui.tui.open_dataset import OpenDataset, OpenImages
 from mia_tui.tui.runs.run_actions import RunActions
 from mia_tui.tui.runs.run_table import RunLine, RunTable
-from mia_tui.tui.runs.table_view import SORTS, TAGGED, RunTableView, detail
+from mia_tui.tui.runs.table_view import SORTS, RunTableView, detail
 from mia_tui.tui.runs.watch import RunTableWatch
 from mia_tui.tui.screen import KeyedScreen
 from mia_tui.tui.widgets.key_line import KeyLine
@@ -166,11 +167,7 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
         if not self._has_read:
             return "Reading the runs"
         if self.view.known:
-            return (
-                f"No run is {self.view.filter}."
-                if self.view.filter.startswith(TAGGED)
-                else "No run is in this state."
-            )
+            return f"There are no runs to show: {self.key('filter')} shows others."
         return f"There are no runs yet. {self.key('new')} trains one."
 
 
@@ -231,9 +228,12 @@ class RunTableCommands:
     async def _compare(self) -> None:
         from mia_tui.tui.runs.compare import CompareScreen
 
-        rows = [row for row in self._view.chosen if row.job is not None]
+        chosen = self._view.chosen
+        rows = [row for row in chosen if row.kind == TrainConfig.kind]
         if len(rows) < 2:
-            self._screen.say(f"Mark two runs or more with {self._screen.key('mark')}, then compare them.")
+            others = "Only trainings can be compared. " if len(rows) < len(chosen) else ""
+            key = self._screen.key("mark")
+            self._screen.say(f"{others}Mark two of them or more with {key}, then compare them.")
             return
         await self._screen.ask(CompareScreen(rows, self._context))
 

@@ -39,7 +39,7 @@ SCOPE = make_scope(
         *shared("page_next", "page_previous", "first", "last"),
         *shared("assign", "clear", "undo", "redo", "pick", "next_unlabelled", "previous_unlabelled"),
         *shared("skip", "flag", "note", "find", "filter", "order", "folders", "grid", "classes"),
-        *shared("zoom_in", "zoom_out", "train", "runs", "help", "command_palette", "quit"),
+        *shared("zoom_in", "zoom_out", "train", "predict", "runs", "help", "command_palette", "quit"),
     ),
     "mark assign open leave help undo skip train quit mark_all filter classes next_unlabelled grid runs",
     typed="classes",

@@ -36,7 +36,11 @@ def on_runs(section: str) -> tuple[Action, ...]:
             section,
         ),
         Action(
-            "predict", ("p",), "Predict", "Let its best weights suggest a class for every image.", section
+            "predict",
+            ("p",),
+            "Predict",
+            "Let its network suggest classes for images of this dataset.",
+            section,
         ),
         Action(
             "delete",

@@ -6,6 +6,7 @@ from mia_tui.tui.keys.tables.on_runs import on_runs
 
 _RUN = "On the screen of a run"
 _PANES = (
+    ("result", "0", "Result", "What a prediction or an evaluation has made."),
     ("curves", "1", "Curves", "The curves of loss and metrics."),
     ("epochs", "2", "Epochs", "The table of epochs, the best one marked."),
     ("by_class", "3", "Classes", "Precision, recall and F1 of each class."),
@@ -18,7 +19,7 @@ _ACTIONS: tuple[Action, ...] = (
     *on_runs(_RUN),
     Action("open", ("enter",), "Open images", "See the images of the class or cell under the cursor.", _RUN),
     *(Action(f"pane_{name}", (key,), title, help, _RUN) for name, key, title, help in _PANES),
-    Action("pane_next", ("tab",), "Next page", "Go to the next of these six pages.", _RUN),
+    Action("pane_next", ("tab",), "Next page", "Go to the next of these pages.", _RUN),
     Action("pane_previous", ("shift+tab",), "Previous page", "Go to the previous page.", _RUN),
     Action(
         "log_scale", ("l",), "Log scale", "Show losses on a logarithmic scale; again: a linear one.", _RUN
