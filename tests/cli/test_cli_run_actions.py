@@ -12,7 +12,7 @@ import pytest
 from cli_support import Mia
 from patience import LONGEST_S
 from run_support import epoch_row, finished, make_predict_job, make_run, started, wait_for
-from training_commands import assert_refused, runs_of, train
+from training_commands import assert_refused, predictions_of, runs_of, train
 
 from mia_tui.cli.output.safe_stream import SafeStream
 from mia_tui.config.evaluate import EvaluateConfig
@@ -20,12 +20,13 @@ from mia_tui.paths import StateFolder
 from mia_tui.runs.actions import starting
 from mia_tui.runs.evaluation.confusion import SavedConfusion, save_confusion
 from mia_tui.runs.list import lifecycle
-from mia_tui.runs.record.events import Event, ProgressMade, ResultSaved, RunEnded
+from mia_tui.runs.record.events import Event, Phase, ProgressMade, ResultSaved, RunEnded
 from mia_tui.runs.record.job import EvaluateJob, RunNotes, Sample
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.log import EventLog
 from mia_tui.runs.worker.liveness import WorkerLock, run_status
 
+WORKING = Phase(t=2.0, name="working", message="predicting all images")
 STOPPED = RunEnded(t=9.0, outcome="stopped")
 RESULT = ResultSaved(
     t=8.0,
@@ -71,7 +72,7 @@ def prediction(dataset: Path) -> RunDir:
     job = make_predict_job(dataset / "mia", out="/o/out.csv", tta=True, scope="unlabelled images")
     made = RunDir.create(StateFolder(dataset / "mia"), job, name="predict-resnet18")
     begun = started(total=0, steps=0)
-    return tell(made, begun, ProgressMade(t=7.0, done=4, total=4), RESULT, finished())
+    return tell(made, begun, WORKING, ProgressMade(t=7.0, done=4, total=4), RESULT, finished())
 
 
 @pytest.fixture
@@ -119,7 +120,7 @@ def test_the_list_says_of_each_run_which_kind_it_is(
     assert heading == ["run", "kind", "status", "done", "metric", "best"]
     by_name = {line[0]: line[1:] for line in lines}
     assert by_name[run.name][:3] == ["train", "stopped", "1/2"]
-    assert by_name[prediction.name][:2] == ["predict", "finished"]
+    assert by_name[prediction.name][:3] == ["predict", "finished", "4/4"]
     assert by_name[evaluation.name][:2] == ["evaluate", "finished"]
     records = [json.loads(line) for line in mia("runs", "list", dataset, "--json").out.splitlines()]
     kinds = {record["run"]: (record["kind"], record["network"], record["result"]) for record in records}
@@ -131,7 +132,7 @@ def test_a_prediction_in_progress_is_listed_with_its_images(mia: Mia, dataset: P
     job = make_predict_job(dataset / "mia")
     made = RunDir.create(StateFolder(dataset / "mia"), job, name="predict-resnet18")
     with WorkerLock(made):
-        tell(made, started(total=0, steps=0), ProgressMade(t=7.0, done=1200, total=20_000))
+        tell(made, started(total=0, steps=0), WORKING, ProgressMade(t=7.0, done=1200, total=20_000))
         assert "1,200/20,000" in mia("runs", "list", dataset).out
         assert "running, 1,200 of 20,000 images" in mia("runs", "show", made.path).out
 
@@ -369,15 +370,16 @@ def test_a_finished_training_is_queued_as_a_new_run(
 def test_a_prediction_is_made_again_by_a_real_worker(mia: Mia, discs: Path, tmp_path: Path) -> None:
     assert train(mia, discs).code == 0
     out = tmp_path / "out.csv"
-    assert mia("predict", discs, "--run", "last", "--out", out).code == 0
-    _, first = runs_of(discs)
+    answer = mia("predict", discs, "--run", "last", "--out", out)
+    assert answer.code == 0, answer.err
+    (first,) = predictions_of(discs)
     before = out.read_bytes()
     out.write_text("edited by hand")
     assert_refused(mia("runs", "rerun", first.path), 2, "Replace out.csv?", "--yes means yes")
     assert out.read_text() == "edited by hand"
     answer = mia("runs", "rerun", first.path, "--yes")
     assert answer.code == 0, answer.err
-    second = runs_of(discs)[-1]
+    second = predictions_of(discs)[-1]
     assert f"{first.name} is done again as the prediction {second.name}." in answer.out
     wait_for(lambda: run_status(second) == "finished", LONGEST_S)
     assert out.read_bytes() == before
