@@ -1,4 +1,4 @@
-"""The actions on runs, from the table of runs and from the screen of one: titles, tags, notes, runs of other kinds."""
+"""The actions on runs, from the table of runs and the screen of one: titles, tags, notes, runs of other kinds."""
 
 import os
 from collections.abc import AsyncIterator

@@ -83,13 +83,14 @@ class RunTable(LineList[RunLine]):
         )
 
     def _network_words(self, row: RunSummary, columns: int) -> str:
-        """Its title, if it has one, the network, and its tags, as far as there is room."""
-        network, tags = row.network or row.run.name, [f"#{tag}" for tag in row.notes.tags]
-        if row.notes.title:
-            return " ".join([row.notes.title, network, *tags])
-        if row.kind != TrainConfig.kind:  # the name of a run, whose end says more than its date
-            network = self._ink.fit_left(network, columns)
-        return " ".join([network, *tags])
+        """Its title, if it has one, the network, and its tags, if there is room."""
+        title, network = row.notes.title, row.network or row.run.name
+        words = f"{title} {network}" if title else network
+        tagged = " ".join([words, *(f"#{tag}" for tag in row.notes.tags)])
+        if self._ink.width(self._ink.shown(tagged)) <= columns:
+            return tagged
+        # The name of a run says more at its end than at its beginning, the date.
+        return words if title or row.kind == TrainConfig.kind else self._ink.fit_left(words, columns)
 
     def _state_style(self, status: RowStatus) -> Style:
         colour = _COLOURS.get(status)
