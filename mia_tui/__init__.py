@@ -28,6 +28,7 @@ Where things go
     command             a line in cli/main.py, and its module in cli/
     key                 a line in the table of its screen in tui/keys/tables/
     screen              a folder in tui/, a table of its keys, and its name in tui/keys/tables/__init__.py
+    action on runs      a class in runs/actions/, a key in tui/keys/tables/on_runs.py, and a command in cli/runs/
     kind of job         its settings in config/, its record in runs/record/job.py, its work in engine/, and worker.py
     event               a record in runs/record/events.py, and its effect in runs/record/state.py
     error               a class in errors.py; sentences about full and read-only disks are in runs/disk.py (runs) and
