@@ -1,8 +1,8 @@
 """`python -m mia_tui.previewer`: augmented images for the form, made by the same code as in training.
 
 A process of its own, since importing torch blocks the interpreter for seconds. It reads requests from its input and
-writes answers to its output (`runs.worker.preview`), and ends when its input ends: with the app, even if that
-crashes.
+writes answers to its output (their form: `runs.worker.preview_messages`), and ends when its input ends: with the app,
+even if that crashes.
 """
 
 import os
@@ -18,7 +18,12 @@ from mia_tui.dataset.images.decode import decode_input, fit
 from mia_tui.engine.data.augment import augment
 from mia_tui.engine.data.scaling import to_unit
 from mia_tui.errors import MiaError
-from mia_tui.runs.worker.preview import PreviewAnswer, PreviewRequest, decode_request, encode_line
+from mia_tui.runs.worker.preview_messages import (
+    PreviewAnswer,
+    PreviewRequest,
+    decode_request,
+    encode_line,
+)
 
 _NICE = 10  # the app and a training have priority
 _GAP_PX = 1

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 def command(
     dataset: Path,
     trained: Path | None,
-    run_text: str,
+    run_text: str | None,
     threads: int | None,
     detach: bool,
     split: str | None,

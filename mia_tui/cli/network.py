@@ -28,7 +28,6 @@ def network_options(function: Function) -> Function:
                 "run_text",
                 cls=Option,
                 metavar="RUN",
-                required=True,
                 help="The network: a run's folder or name, best, last, or a weights file (.safetensors).",
             ),
             click.option(
@@ -84,16 +83,18 @@ def network_options(function: Function) -> Function:
     return function
 
 
-def find_network(text: str, dataset: Path | None, state: Path | None) -> "tuple[RunDir | None, Path]":
+def find_network(text: str | None, dataset: Path | None, state: Path | None) -> "tuple[RunDir | None, Path]":
     """The run and the weights file that --run names; the run is None for a file outside of a run.
 
     Raises:
         DataError: If the dataset is no folder.
         ConfigError: If there is no such run or file.
     """
+    if text is None:
+        raise ConfigError("Which network?", "Name its run with --run.")
     from mia_tui.dataset.scan.scan import check_root
     from mia_tui.runs.actions.using import without_weights
-    from mia_tui.runs.list.index import find_run
+    from mia_tui.runs.list.find import find_run
     from mia_tui.runs.record.layout import RunDir
 
     if dataset is not None:

@@ -1,7 +1,9 @@
 """`mia-tui predict`: the classes of images, by a trained network."""
 
+import re
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,12 +28,23 @@ from mia_tui.text import counted, decode_name, join_names, printable
 
 if TYPE_CHECKING:
     from mia_tui.dataset.model import ImageKey
+    from mia_tui.runs.record.events import ResultSaved
     from mia_tui.runs.record.layout import RunDir
     from mia_tui.runs.record.state import RunState
 
 
+def _parse_shard(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, int] | None:
+    """`3/8`: the third of eight parts."""
+    if value is None:
+        return None
+    match = re.fullmatch("([0-9]{1,6})/([0-9]{1,6})", value, re.ASCII)
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
+        raise click.BadParameter(f"{printable(value)} is not a part such as 3/8, the third of eight.")
+    return int(match[1]), int(match[2])
+
+
 @click.command("predict", cls=Command)
-@path_argument("images")
+@path_argument("images", required=False)
 @network_options
 @path_option(
     "--out",
@@ -40,6 +53,14 @@ if TYPE_CHECKING:
         "it the app shows them as suggestions."
     ),
 )
+@click.option(
+    "--shard",
+    cls=Option,
+    callback=_parse_shard,
+    metavar="I/N",
+    help="Predict only the I-th of N parts, by several processes or machines; --join makes one file of them.",
+)
+@path_option("--join", lambda: "Join the parts of this file, when all are there; takes no other options.")
 @click.option(
     "--frames",
     cls=Option,
@@ -50,9 +71,11 @@ if TYPE_CHECKING:
 @json_option
 @state_option
 def command(
-    images: Path,
-    run_text: str,
+    images: Path | None,
+    run_text: str | None,
     out: Path | None,
+    shard: tuple[int, int] | None,
+    join: Path | None,
     threads: int | None,
     detach: bool,
     dataset: Path | None,
@@ -70,8 +93,14 @@ def command(
     from mia_tui.runs.prediction.predictions import check_format
 
     report = Report(as_json=as_json)
+    if join is not None:
+        return _join(report, join)
+    if images is None:
+        raise ConfigError("Predict which images?", "Name them: `mia-tui predict IMAGES --run RUN`.")
     if out is not None:
         check_format(out)
+    elif shard is not None:
+        raise ConfigError("Parts are of a file.", "Name it with --out.")
     _check_images(images)
     if out is None and images.is_file():
         raise ConfigError(
@@ -79,6 +108,8 @@ def command(
         )
     _, weights = find_network(run_text, dataset or (images if images.is_dir() else None), state)
     folder, keys = _listed(images, weights, settings["frames"])
+    if shard is not None and out is not None and _is_there(report, folder, weights, out, shard, settings):
+        return 0
     run = create_prediction(
         folder,
         weights,
@@ -87,10 +118,42 @@ def command(
         threads=threads,
         command=shlex.join(["mia-tui", *sys.argv[1:]]),
         out=None if out is None else str(out.absolute()),
+        shard=shard,
         scope="all images" if keys is None else printable(images.name),
         **settings,
     )
     return start_detached(report, run) if detach else _predict(report, run, images, state)
+
+
+def _join(report: Report, out: Path) -> int:
+    from mia_tui.runs.prediction.predictions import check_format
+    from mia_tui.runs.prediction.shards import join_shards
+
+    check_format(out)
+    summary = join_shards(out.absolute())
+    _print_counts(report, "prediction", out, dict(summary.by_class.most_common()))
+    if summary.problem_count:
+        report.warn(f"{counted(summary.problem_count, 'image')} could not be read: {summary.sentence}.")
+    record = {"out": str(out), "predicted": summary.by_class.total(), "skipped": summary.problem_count}
+    report.record({**record, "classes": dict(summary.by_class)})
+    return 0
+
+
+def _is_there(
+    report: Report, folder: Path, weights: Path, out: Path, shard: tuple[int, int], settings: dict[str, Any]
+) -> bool:
+    """Whether a part has been made by the same command already; says so."""
+    from mia_tui.runs.prediction.create import prediction_config
+    from mia_tui.runs.prediction.predictions import make_header
+    from mia_tui.runs.prediction.shards import is_complete, shard_file
+    from mia_tui.runs.record.model_card import read_card
+
+    config = prediction_config(weights, shard=shard, **settings)
+    header = make_header(str(folder.resolve()), config, read_card(weights))
+    if not is_complete(out, shard, header, config.batch_size):
+        return False
+    report.say(f"Part {shard[0]} of {shard[1]} is complete: {printable(shard_file(out, shard))}.")
+    return True
 
 
 def _check_images(images: Path) -> None:
@@ -105,7 +168,7 @@ def _check_images(images: Path) -> None:
 
 def _listed(images: Path, weights: Path, frames: str | None) -> "tuple[Path, list[ImageKey] | None]":
     """The folder, and its images if not all of them are meant."""
-    from mia_tui.dataset.images.decode import count_frames
+    from mia_tui.dataset.images.reading import count_frames
     from mia_tui.dataset.model import ImageKey
     from mia_tui.runs.record.model_card import read_card
 
@@ -140,26 +203,39 @@ def _predict(report: Report, run: "RunDir", images: Path, state: Path | None) ->
 def _summarise(
     report: Report, run: "RunDir", state: "RunState", images: Path, state_folder: Path | None
 ) -> None:
-    result, out = state.result, run.predict_job().config.out
+    result, config = state.result, run.predict_job().config
+    out = config.out
     assert result is not None
     warn_of_unreadable(report, result)
-    predicted = sum(result.counts.values())
     what = "suggestion" if out is None else "prediction"
-    report.say(f"{counted(predicted, what)} in {printable(run.suggestions if out is None else out)}:")
-    rows = [
-        (printable(decode_name(name)), count, f"{count / predicted:.1%}")
-        for name, count in result.counts.items()
-    ]
-    report.table(("class", "images", "share"), rows)
+    predicted = _print_counts(report, what, _place_of(run, result), result.counts)
+    if config.shard is not None:
+        report.say(result.sentence)
     if out is None:
         report.say(f"`mia-tui {typed_dataset(images, state_folder)}` shows them.")
     report.record(
         {
             "run": str(run.path),
-            "out": str(run.suggestions) if out is None else out,
+            "out": str(_place_of(run, result)),
             "predicted": predicted,
             "skipped": result.problem_count,
             "other_kinds": result.other_kinds,
             "classes": result.counts,
         }
     )
+
+
+def _place_of(run: "RunDir", result: "ResultSaved") -> Path:
+    """The file with the result; one in the run is named relative to it."""
+    return run.path / decode_name(result.file)
+
+
+def _print_counts(report: Report, what: str, place: Path, counts: Mapping[str, int]) -> int:
+    """Print how many images were predicted as each class; returns how many in all."""
+    predicted = sum(counts.values())
+    report.say(f"{counted(predicted, what)} in {printable(place)}:")
+    rows = [
+        (printable(decode_name(name)), count, f"{count / predicted:.1%}") for name, count in counts.items()
+    ]
+    report.table(("class", "images", "share"), rows)
+    return predicted

@@ -24,12 +24,12 @@ REAL_FOLDERS, REAL_FILES = 200, 1000
 
 # The names are made up, their folders are links to one with images: so the app can open any of them.
 MADE_UP = """
-    from mia_tui.dataset.listing import incremental_scan
+    from mia_tui.dataset.scan import incremental
     def made_up(root, **options):
         for folder in range(1000):
             for number in range(1000):
                 yield f"plate-{folder:03}/cell-{number:03}.jpg"
-    incremental_scan.scan_files = made_up
+    incremental.scan_files = made_up
 """
 
 

@@ -18,7 +18,7 @@ from training_commands import assert_refused, predictions_of, runs_of, train
 from mia_tui.dataset.scan.scan import scan
 from mia_tui.errors import ConfigError
 from mia_tui.paths import StateFolder, user_jobs
-from mia_tui.runs.list.index import list_runs as runs_in
+from mia_tui.runs.list.find import list_runs as runs_in
 from mia_tui.runs.prediction.predictions import PredictionRow, PredictionRows, make_header, partial_path
 from mia_tui.runs.prediction.suggestions import newest_suggestions
 from mia_tui.runs.record.layout import RunDir
@@ -100,7 +100,7 @@ def test_interrupted_predictions_are_continued(
     from mia_tui.engine.inference.predict import Predictor
     from mia_tui.engine.jobs import predict as job
 
-    monkeypatch.setattr(job, "_LEAST_ROWS", 5)
+    monkeypatch.setattr(job, "_LEAST_ROWS", 4)
     whole, broken = tmp_path / "whole.csv", tmp_path / "broken.csv"
     predict(mia, discs, run, whole, "--batch-size", 4)
     real, asked = Predictor.predict, []
@@ -138,13 +138,13 @@ def test_the_partial_file_of_an_earlier_version_is_taken_over(
     mia: Mia, discs: Path, run: RunDir, tmp_path: Path
 ) -> None:
     whole, out = tmp_path / "whole.csv", tmp_path / "p.csv"
-    predict(mia, discs, run, whole)
+    predict(mia, discs, run, whole, "--batch-size", 1)
     [made] = predictions_of(discs)
-    header = make_header(made, read_card(run.best_weights))
+    header = make_header(str(discs), made.predict_job().config, read_card(run.best_weights))
     rows = PredictionRows(partial_path(out), header, scan(discs).keys)
     first = read_csv(whole)[0]
     rows.append([PredictionRow(first["file"], 0, [float(first["p_blue"]), float(first["p_red"])])])
-    answer = predict(mia, discs, run, out)
+    answer = predict(mia, discs, run, out, "--batch-size", 1)
     assert answer.code == 0 and "1 image is already predicted" in answer.out
     assert out.read_bytes() == whole.read_bytes()
     assert not partial_path(out).exists()

@@ -295,7 +295,7 @@ def workers(monkeypatch: pytest.MonkeyPatch) -> list[tuple[RunDir, RunDir | None
         tell(run, started(2 if len(begun) == 1 else 1, t=time.time()))
 
     monkeypatch.setattr(starting, "resume_run", resume)
-    monkeypatch.setattr(lifecycle, "_STARTING_S", LONGEST_S)
+    monkeypatch.setattr(lifecycle, "STARTING_S", LONGEST_S)
     return begun
 
 
@@ -388,4 +388,4 @@ def test_a_prediction_is_made_again_by_a_real_worker(mia: Mia, discs: Path, tmp_
 @pytest.fixture
 def slow_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     """They import torch first, which on a busy machine takes longer than a user is to wait."""
-    monkeypatch.setattr(lifecycle, "_STARTING_S", LONGEST_S)
+    monkeypatch.setattr(lifecycle, "STARTING_S", LONGEST_S)

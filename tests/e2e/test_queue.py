@@ -15,7 +15,7 @@ from patience import LONGEST_S
 from run_support import make_run, wait_for
 
 from mia_tui.paths import StateFolder
-from mia_tui.runs.list.index import list_runs
+from mia_tui.runs.list.find import list_runs
 from mia_tui.runs.list.summaries import RunSummaries, RunSummary
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.state import read_state

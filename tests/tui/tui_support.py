@@ -20,15 +20,15 @@ from textual.screen import ModalScreen, Screen
 
 import mia_tui.tui
 from mia_tui.config.user import UserConfig
-from mia_tui.dataset.listing.incremental_scan import list_images
 from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.scan.incremental import list_images
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.dataset.store.records import Label
 from mia_tui.terminal.model import Terminal
 from mia_tui.tui.app import MiaApp
 from mia_tui.tui.context import Context
+from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.keys.bindings import key_name
-from mia_tui.tui.labelling.controller import LabelController
 from mia_tui.tui.pictures.flow_control import ASK, FlowControl
 from mia_tui.tui.widgets.ink import Ink
 

@@ -23,7 +23,7 @@ from mia_tui.runs.actions.action import Question, RunAction, called
 from mia_tui.runs.actions.ending import DeleteRun, KillWorker, StopRun, delete_question
 from mia_tui.runs.actions.noting import NoteRun, RenameRun, TagRuns, tags_sentence
 from mia_tui.runs.actions.starting import QueueRun, ResumeRun, RunAgain
-from mia_tui.runs.list.index import find_run, kind_of
+from mia_tui.runs.list.find import find_run, kind_of
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.state import read_state
 from mia_tui.runs.worker.control import KILL_AFTER_S

@@ -30,7 +30,7 @@ from mia_tui.cli.runs.actions import (
 from mia_tui.cli.runs.listing import print_list, read_rows
 from mia_tui.cli.runs.view import print_run, view_run
 from mia_tui.runs.actions.action import called
-from mia_tui.runs.list.index import find_run, no_runs_hint, runs_of
+from mia_tui.runs.list.find import find_run, no_runs_hint, runs_of
 from mia_tui.runs.list.words import left_out_sentences, status_sentence
 from mia_tui.runs.record.events import UnknownEvent
 from mia_tui.runs.record.layout import RunDir

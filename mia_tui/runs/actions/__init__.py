@@ -6,6 +6,6 @@
     noting.py      title, tags and note
     using.py       which runs have a network to predict with
 
-The app and the command line only ask and show. A new action is a class here, a key in `tui/keys/tables/on_runs.py`
+The app and the command line only ask and show. A new action is a class here, a key in `tui/keys/tables/runs.py`
 and a command in `cli/runs/`.
 """

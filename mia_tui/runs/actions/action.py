@@ -8,7 +8,7 @@ from typing import ClassVar
 from mia_tui.config.jobs import JOB_CONFIGS
 from mia_tui.config.train import TrainConfig
 from mia_tui.errors import ConfigError
-from mia_tui.runs.list.index import kind_of
+from mia_tui.runs.list.find import kind_of
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.worker.detach_risk import DetachRisk, detach_risk
 from mia_tui.text import printable, typed

@@ -8,7 +8,7 @@ from pathlib import Path
 from mia_tui.config.train import TrainConfig
 from mia_tui.errors import RunError
 from mia_tui.runs.actions.action import Question, RunAction, called, kind_words
-from mia_tui.runs.list.index import kind_of
+from mia_tui.runs.list.find import kind_of
 from mia_tui.runs.list.lifecycle import delete_run
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.state import read_state

@@ -7,7 +7,7 @@ import msgspec
 from mia_tui.errors import ConfigError, RunError
 from mia_tui.paths import StateFolder
 from mia_tui.runs.actions.action import HowTo, RunAction, called, typed_command
-from mia_tui.runs.list.index import list_runs
+from mia_tui.runs.list.find import list_runs
 from mia_tui.runs.record.job import RunNotes
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.text import counted, join_names, name_some, printable

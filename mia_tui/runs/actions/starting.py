@@ -12,7 +12,7 @@ from mia_tui.config.train import TrainConfig
 from mia_tui.errors import ConfigError, MiaError, RunError
 from mia_tui.paths import StateFolder, user_jobs
 from mia_tui.runs.actions.action import HowTo, Question, RunAction, called, kind_words, named, typed_command
-from mia_tui.runs.list.index import kind_of, list_runs, runs_of
+from mia_tui.runs.list.find import kind_of, list_runs, runs_of
 from mia_tui.runs.list.lifecycle import drop_untrained_run, resume_run
 from mia_tui.runs.list.moved_dataset import current_job, current_samples
 from mia_tui.runs.list.words import RESUMABLE

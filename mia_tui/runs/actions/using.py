@@ -4,7 +4,7 @@ from mia_tui.config.train import TrainConfig
 from mia_tui.errors import ConfigError, RunError
 from mia_tui.paths import StateFolder
 from mia_tui.runs.actions.action import called, named
-from mia_tui.runs.list.index import kind_of, list_runs
+from mia_tui.runs.list.find import kind_of, list_runs
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.worker.liveness import run_status
 

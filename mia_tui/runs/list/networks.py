@@ -10,7 +10,7 @@ from mia_tui.dataset.class_rules import class_name
 from mia_tui.dataset.recent import recent_datasets
 from mia_tui.errors import MiaError
 from mia_tui.paths import is_same_folder, real_path
-from mia_tui.runs.list.index import kind_of, runs_of
+from mia_tui.runs.list.find import kind_of, runs_of
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.model_card import ModelCard, network_name, read_card
 from mia_tui.runs.worker.liveness import lives

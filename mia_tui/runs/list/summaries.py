@@ -1,8 +1,8 @@
 """A summary of each run of a dataset, cheap to refresh every second.
 
 A run that has ended is not read again until one of its files has changed, which takes six `stat`s to find out. Of a
-run at work only the new lines of its log are read. Steps, which are nearly all of a log, are not decoded, and of many
-reports of progress only the newest.
+run at work only the new lines of its log are read. Steps, which are nearly all of a log, are not decoded,
+and of many reports of progress only the newest.
 """
 
 import os
@@ -17,7 +17,7 @@ from mia_tui.catalog.metrics import MetricName, shown_metric
 from mia_tui.config.train import TrainConfig
 from mia_tui.errors import RunError
 from mia_tui.paths import StateFolder, is_folder
-from mia_tui.runs.list.index import run_places
+from mia_tui.runs.list.find import run_places
 from mia_tui.runs.list.words import STATUS_WORDS, shown_status
 from mia_tui.runs.record.events import KnownEvent, StepEnded, UnknownEvent
 from mia_tui.runs.record.job import AnyJob, RunNotes
@@ -173,7 +173,7 @@ class SummaryReader:
     def __post_init__(self) -> None:
         run = self.run
         # Whatever happens to a run changes one of these files.
-        self._watched_files = tuple(map(str, (*run.records(), run.events, run.worker_json, run.worker_log)))
+        self._watched_files = tuple(map(str, (*run.decoding(), run.events, run.worker_json, run.worker_log)))
 
     def refresh(self) -> RunSummary | None:
         """The run as it is now; None if the folder holds no run, or was deleted."""

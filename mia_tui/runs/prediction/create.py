@@ -11,7 +11,7 @@ from mia_tui.config.predict import PredictConfig
 from mia_tui.dataset.model import ImageKey
 from mia_tui.errors import RunError
 from mia_tui.paths import StateFolder, real_path
-from mia_tui.runs.list.index import list_runs, remember_run
+from mia_tui.runs.list.find import list_runs, remember_run
 from mia_tui.runs.prediction.predictions import partial_path
 from mia_tui.runs.record.job import JobClass, PredictJob
 from mia_tui.runs.record.job_place import create_in, job_places
@@ -50,16 +50,7 @@ def create_prediction(
         RunError: If the same prediction is being made now.
     """
     card = read_card(weights)
-    config = msgspec.convert(
-        {
-            "weights": str(real_path(weights)),
-            "digest": weights_digest(weights),
-            "network": network_name(weights),
-            "images": "all" if keys is None else "listed",
-            **settings,
-        },
-        PredictConfig,
-    )
+    config = prediction_config(weights, images="all" if keys is None else "listed", **settings)
     job = PredictJob(
         config=config,
         dataset=str(real_path(images)),
@@ -80,8 +71,20 @@ def create_prediction(
     return run
 
 
-def earlier_rows(job: PredictJob) -> Path:
+def prediction_config(weights: Path, **settings: object) -> PredictConfig:
+    """The settings of a prediction with the network in a weights file."""
+    network = {
+        "weights": str(real_path(weights)),
+        "digest": weights_digest(weights),
+        "network": network_name(weights),
+    }
+    return msgspec.convert({**network, **settings}, PredictConfig)
+
+
+def earlier_rows(job: PredictJob) -> Path | None:
     """Where an earlier version would have left the rows of the same prediction when it was interrupted."""
+    if job.config.shard is not None:  # which no earlier version knew
+        return None
     if job.config.out is not None:
         return partial_path(Path(job.config.out))
     return partial_path(RunDir(Path(job.config.weights).parent.parent).suggestions)

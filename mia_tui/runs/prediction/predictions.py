@@ -8,7 +8,7 @@ Images that could not be read are tried again.
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -17,14 +17,15 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from mia_tui.config.predict import PredictConfig
 from mia_tui.dataset.model import ImageKey
+from mia_tui.decoding import BadRecord, Frame, JsonReader, Text, decode_json
+from mia_tui.disk_errors import disk_error
 from mia_tui.errors import ConfigError, DataError
 from mia_tui.files import open_in_place, open_to_read, remove, remove_leftovers
-from mia_tui.records import BadRecord, Frame, JsonReader, Text, decode_json
-from mia_tui.runs.disk import disk_error, make_folder, replacing
+from mia_tui.runs.disk import make_folder, replacing
 from mia_tui.runs.prediction.formats import PREDICTION_FORMATS, Writer, best_class
 from mia_tui.runs.record.events import MOST_NAMED
-from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.model_card import ModelCard
 from mia_tui.text import (
     NAMED,
@@ -35,7 +36,7 @@ from mia_tui.text import (
     printable,
 )
 
-_LONGEST_LINE_BYTES = 1 << 24
+LONGEST_LINE_BYTES = 1 << 24
 
 
 class PredictionRow(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -65,21 +66,21 @@ class PredictionHeader(msgspec.Struct, frozen=True):
     max_megapixels: float
 
 
-def make_header(run: RunDir, card: ModelCard) -> PredictionHeader:
-    """The header of the predictions of a run.
+def make_header(images: str, config: PredictConfig, card: ModelCard) -> PredictionHeader:
+    """The header of predictions.
 
     Args:
-        run: Of kind predict.
-        card: Of its network.
+        images: The folder of the images, as the job names it.
+        config: The settings.
+        card: Of the network.
     """
-    job = run.predict_job()
     return PredictionHeader(
-        images=encode_name(job.dataset),
-        weights=job.config.digest,
+        images=encode_name(images),
+        weights=config.digest,
         classes=[encode_name(item.name) for item in card.classes],
         run=encode_name(card.run),
-        tta=job.config.tta,
-        max_megapixels=job.config.max_megapixels or card.max_megapixels,
+        tta=config.tta,
+        max_megapixels=config.max_megapixels or card.max_megapixels,
     )
 
 
@@ -112,7 +113,9 @@ class PredictionRows:
     Args:
         path: The file.
         header: What is predicted.
-        keys: The images, in order.
+        keys: The images, in order; read as far as there are rows.
+        batch_size: Images per batch: rows of a batch that is incomplete are predicted again, so that the result does
+            not depend on where an attempt was interrupted.
         root: As for `files.open_in_place`.
         before: A file of rows of an earlier version, which is taken over if it is of the same prediction.
 
@@ -128,17 +131,18 @@ class PredictionRows:
         self,
         path: Path,
         header: PredictionHeader,
-        keys: Sequence[ImageKey],
+        keys: Iterable[ImageKey],
         *,
+        batch_size: int = 1,
         root: Path | None = None,
         before: Path | None = None,
     ) -> None:
         self.path, self._root = path, root
         make_folder(path.parent, root=root)
         remove_leftovers(path.parent, root=root, of=path.name.__eq__)
-        self.done, self._size, self.faults = _usable(path, header, keys)
+        self.done, self._size, self.faults = _usable(path, header, keys, batch_size)
         if not self._size and before is not None:
-            self.done, self._size, self.faults = _usable(before, header, keys)
+            self.done, self._size, self.faults = _usable(before, header, keys, batch_size)
             if self._size:
                 self._take_over(before)
         if not self._size:
@@ -192,7 +196,11 @@ class PredictionSummary:
     problems: dict[str, str] = field(default_factory=dict)
     problem_count: int = 0
 
-    def add_problem(self, row: PredictionRow) -> None:
+    def add(self, row: PredictionRow, header: PredictionHeader) -> None:
+        """Count a row."""
+        if row.probabilities is not None:
+            self.by_class[header.classes[best_class(row)]] += 1
+            return
         self.problem_count += 1
         if len(self.problems) < MOST_NAMED:
             self.problems[row.file] = row.problem or ""
@@ -223,21 +231,19 @@ def convert(
     summary = PredictionSummary()
     write = write or PREDICTION_FORMATS[out.suffix.lower()].write
     with replacing(out, root=root) as file:
-        write(file, header, _predicted(rows, header, summary))
+        write(file, header, count_rows(read_rows(rows), header, summary))
         if not summary.by_class:
             raise DataError(f"None of the images can be read: {summary.sentence}.", "Check the files.")
     return summary
 
 
-def _predicted(
-    partial: Path, header: PredictionHeader, summary: PredictionSummary
+def count_rows(
+    rows: Iterable[PredictionRow], header: PredictionHeader, summary: PredictionSummary
 ) -> Iterator[PredictionRow]:
     """The rows that have probabilities; all are counted on the way."""
-    for row in read_rows(partial):
-        if row.probabilities is None:
-            summary.add_problem(row)
-        else:
-            summary.by_class[header.classes[best_class(row)]] += 1
+    for row in rows:
+        summary.add(row, header)
+        if row.probabilities is not None:
             yield row
 
 
@@ -248,8 +254,8 @@ def read_rows(partial: Path) -> Iterator[PredictionRow]:
         DataError: If a line is damaged.
     """
     with open_to_read(partial) as file:
-        file.readline(_LONGEST_LINE_BYTES)  # the header
-        while line := file.readline(_LONGEST_LINE_BYTES):
+        file.readline(LONGEST_LINE_BYTES)  # the header
+        while line := file.readline(LONGEST_LINE_BYTES):
             if line.endswith(b"\n"):
                 try:
                     yield _ROW.decode(line)
@@ -260,26 +266,30 @@ def read_rows(partial: Path) -> Iterator[PredictionRow]:
 
 
 def _usable(
-    partial: Path, header: PredictionHeader, keys: Sequence[ImageKey]
+    path: Path, header: PredictionHeader, keys: Iterable[ImageKey], batch_size: int
 ) -> tuple[int, int, list[ImageKey]]:
     """Rows of an earlier attempt that are still right, the bytes they take with their header, and the faults."""
     rows = size = 0
     faults: list[ImageKey] = []
+    whole: tuple[int, int, list[ImageKey]] = (0, 0, [])
     try:
-        with open_to_read(partial) as file:
-            first = file.readline(_LONGEST_LINE_BYTES)
+        with open_to_read(path) as file:
+            first = file.readline(LONGEST_LINE_BYTES)
             if decode_json(first, PredictionHeader) != header:
-                return 0, 0, []
+                return whole
             size = len(first)
+            whole = (0, size, [])
             for key in keys:
-                line = file.readline(_LONGEST_LINE_BYTES)
+                line = file.readline(LONGEST_LINE_BYTES)
                 if not line.endswith(b"\n") or not _is_of(row := _ROW.decode(line), key, header):
-                    break
+                    return whole
                 rows, size = rows + 1, size + len(line)
                 if row.probabilities is None:
                     faults.append(key)
+                if rows % batch_size == 0:
+                    whole = (rows, size, list(faults))
     except (OSError, BadRecord):  # no file; or something else, which is refused when it is to be written
-        pass
+        return whole
     return rows, size, faults
 
 

@@ -18,9 +18,9 @@ from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.session.filters import Filter
 from mia_tui.dataset.session.session import Applied
 from mia_tui.text import counted
+from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.keys.command_queue import Command
 from mia_tui.tui.label.view_settings import ViewSettings
-from mia_tui.tui.labelling.controller import LabelController
 from mia_tui.tui.open_dataset import OpenDataset, OpenImages
 from mia_tui.tui.widgets.ink import Ink
 
@@ -101,9 +101,9 @@ class SessionCommands(ABC):
         """Go where something changed; returns what to say about that."""
 
     async def _pick(self) -> None:
-        from mia_tui.tui.classes import choosing
+        from mia_tui.tui.classes import pickers
 
-        chosen = await self._screen.ask(choosing.classes(self._session, self._ink))
+        chosen = await self._screen.ask(pickers.classes(self._session, self._ink))
         if chosen is not None:
             await self.use_class(chosen)
 
@@ -133,20 +133,20 @@ class SessionCommands(ABC):
             self._show_only(replace(present, text=text.strip()))
 
     async def _choose_filter(self) -> None:
-        from mia_tui.tui.classes import choosing
+        from mia_tui.tui.label import pickers
 
-        self._show_only(await self._screen.ask(choosing.filters(self._session, self._ink)))
+        self._show_only(await self._screen.ask(pickers.filters(self._session, self._ink)))
 
     async def _choose_folder(self) -> None:
-        from mia_tui.tui.classes import choosing
+        from mia_tui.tui.label import pickers
 
         found = await asyncio.to_thread(self._session.listing.folders_later())
-        self._show_only(await self._screen.ask(choosing.folders(self._session, found, self._ink)))
+        self._show_only(await self._screen.ask(pickers.folders(self._session, found, self._ink)))
 
     async def _choose_order(self) -> None:
-        from mia_tui.tui.classes import choosing
+        from mia_tui.tui.label import pickers
 
-        wanted = await self._screen.ask(choosing.orders(self._ink))
+        wanted = await self._screen.ask(pickers.orders(self._ink))
         if wanted is not None:
             self._session.set_order(wanted[0], reverse=wanted[1])
 

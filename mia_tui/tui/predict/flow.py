@@ -12,7 +12,7 @@ from typing import Any
 from mia_tui.dataset.session.image_choice import ImageChoice, image_choices
 from mia_tui.errors import CheckpointError, MiaError
 from mia_tui.paths import typed_dataset
-from mia_tui.runs.list.index import runs_of
+from mia_tui.runs.list.find import runs_of
 from mia_tui.runs.list.lifecycle import drop_untrained_run
 from mia_tui.runs.list.networks import KnownNetwork, class_sentence, known_networks, network_in, network_of
 from mia_tui.runs.machine.gpus import computes_on_cpu

@@ -11,7 +11,7 @@ from mia_tui.runs.actions.ending import DeleteRun, KillWorker, StopRun, delete_q
 from mia_tui.runs.actions.noting import NoteRun, RenameRun, TagRuns, common_tags, one_line, read_tags
 from mia_tui.runs.actions.starting import QueueRun, ResumeRun, RunAgain
 from mia_tui.runs.actions.using import no_network
-from mia_tui.runs.list.index import kind_of
+from mia_tui.runs.list.find import kind_of
 from mia_tui.runs.list.lifecycle import changed_config, rerun_config
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.text import printable

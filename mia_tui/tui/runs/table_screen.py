@@ -12,15 +12,13 @@ from mia_tui.errors import RunError
 from mia_tui.runs.list.summaries import RunSummaries, RunSummary
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.tui.context import Context
-from mia_tui.tui.keys.bindings import key_hints
 from mia_tui.tui.keys.command_queue import Command
 from mia_tui.tui.open_dataset import OpenDataset, OpenImages
 from mia_tui.tui.runs.run_actions import RunActions
+from mia_tui.tui.runs.run_rows import SORTS, RunRows, detail
 from mia_tui.tui.runs.run_table import RunLine, RunTable
-from mia_tui.tui.runs.table_view import SORTS, RunTableView, detail
 from mia_tui.tui.runs.watch import RunTableWatch
 from mia_tui.tui.screen import KeyedScreen
-from mia_tui.tui.widgets.key_line import KeyLine
 from mia_tui.tui.widgets.text_block import TextBlock
 
 _LEAST_NAME = 8  # of the dataset
@@ -35,7 +33,7 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
         started: A run that was just started; the cursor is on it as soon as it is read.
     """
 
-    SCOPE = "runs"
+    SCOPE_NAME = "runs"
     commands: "RunTableCommands"
 
     class RunsRead(Message):
@@ -54,12 +52,19 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
 
     def __init__(self, opened: OpenDataset, context: Context, *, started: RunDir | None = None) -> None:
         super().__init__(context)
-        self._key_line = KeyLine(context.ink, key_hints(self.SCOPE, context.user.keys))
         self._opened, self._ink = opened, context.ink
-        self.view = RunTableView()
+        self.rows = RunRows()
         if started is not None:
-            self.view.want(started.path)
+            self.rows.want(started.path)
         self.commands = RunTableCommands(self, opened, context)
+        self.at_once = {
+            "up": lambda: self._move(-1),
+            "down": lambda: self._move(1),
+            "page_previous": lambda: self._move(-self._table.page),
+            "page_next": lambda: self._move(self._table.page),
+            "first": lambda: self._go_to(0),
+            "last": lambda: self._go_to(len(self.rows.shown)),
+        }
         self._has_read = False
         self._title = TextBlock(id="runs-title")
         self._heading = TextBlock(id="runs-heading")
@@ -78,7 +83,7 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
         yield self._table
         yield self._detail
         yield self._message
-        yield self._key_line
+        yield self.key_line
 
     def on_mount(self) -> None:
         self._watch.start()
@@ -112,35 +117,29 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
     def poll_now(self) -> None:
         self._watch.poll_now()
 
-    @property
-    def page(self) -> int:
-        return self._table.page
-
     # Messages
 
-    def do_command(self, command: str) -> None:
-        moves = self.commands.moves()
-        if command in moves:
-            self.view.put(self.view.line + moves[command])
-            self.show()
-        else:
-            super().do_command(command)
-
     @on(RunTable.LineClicked)
-    def _pick(self, event: RunTable.LineClicked) -> None:
-        self.view.put(event.line)
+    def _line_clicked(self, event: RunTable.LineClicked) -> None:
+        self._go_to(event.line)
+
+    def _move(self, lines: int) -> None:
+        self._go_to(self.rows.line + lines)
+
+    def _go_to(self, line: int) -> None:
+        self.rows.put(line)
         self.show()
 
     @on(RunsRead)
     def _take(self, event: RunsRead) -> None:
         self._has_read = True
-        self.view.take(event.rows)
+        self.rows.take(event.rows)
         self.show()
 
     @on(RunsUnreadable)
     def _take_trouble(self, event: RunsUnreadable) -> None:
         self._has_read = True
-        self.view.take(())
+        self.rows.take(())
         self.say(str(event.error))
         self.show()
 
@@ -149,30 +148,30 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
     def show(self) -> None:
         if not (self.is_attached and self._table.size.width):
             return
-        columns, view, ink = self.size.width, self.view, self._ink
+        columns, rows, ink = self.size.width, self.rows, self._ink
         name = ink.shown(self._opened.dataset.name or str(self._opened.dataset))
-        too_much = ink.width(view.title(name)) - columns  # the name is cut, not what is said of the runs
+        too_much = ink.width(rows.title(name)) - columns  # the name is cut, not what is said of the runs
         name = ink.fit(name, max(_LEAST_NAME, ink.width(name) - max(0, too_much)))
-        self._title.update(ink.fit(view.title(name), columns))
+        self._title.update(ink.fit(rows.title(name), columns))
         self._heading.update(self._table.heading(self._table.size.width))
-        lines = [RunLine(row, row.run.path in view.marked) for row in view.shown]
-        self._table.show(lines, view.line if lines else None)
+        lines = [RunLine(row, row.run.path in rows.marked) for row in rows.shown]
+        self._table.show(lines, rows.line if lines else None)
         self._detail.update(self._words())
 
     def _words(self) -> str:
         """The lines about the run under the cursor."""
-        row = self.view.current
+        row = self.rows.current
         if row is not None:
             return "\n".join(self._ink.shown(line) for line in detail(row))
         if not self._has_read:
             return "Reading the runs"
-        if self.view.known:
+        if self.rows.known:
             return f"There are no runs to show: {self.key('filter')} shows others."
         return f"There are no runs yet. {self.key('new')} trains one."
 
 
 class RunTableCommands:
-    """What the keys of the table do, by the id of the action; all of it but the moves off the event loop.
+    """What the keys of the table do but move, by the id of the action.
 
     Args:
         screen: The screen.
@@ -181,13 +180,13 @@ class RunTableCommands:
     """
 
     def __init__(self, screen: RunsScreen, opened: OpenDataset, context: Context) -> None:
-        self._screen, self._view, self._opened, self._context = screen, screen.view, opened, context
+        self._screen, self._rows, self._opened, self._context = screen, screen.rows, opened, context
         self.actions = RunActions(
             screen,
             opened,
             context,
-            chosen=lambda: [row.run for row in self._view.chosen],
-            current=lambda: None if self._view.current is None else self._view.current.run,
+            chosen=lambda: [row.run for row in self._rows.chosen],
+            current=lambda: None if self._rows.current is None else self._rows.current.run,
             started=self._show_started,
         )
         self.by_name: dict[str, Command] = {
@@ -202,17 +201,10 @@ class RunTableCommands:
             "help": screen.show_help,
         }
 
-    def moves(self) -> dict[str, int]:
-        """How many lines each of the moving commands moves the cursor, by its id."""
-        far, page = len(self._view.shown), self._screen.page
-        return {
-            "up": -1, "down": 1, "page_previous": -page, "page_next": page, "first": -far, "last": far,
-        }  # fmt: skip
-
     # Looking
 
     async def _open(self) -> None:
-        row = self._view.current
+        row = self._rows.current
         if row is not None and row.status == "damaged":
             self._screen.say(f"{row.title} is damaged. {row.note}")
         elif row is not None:
@@ -226,9 +218,9 @@ class RunTableCommands:
             self._screen.dismiss(wanted)
 
     async def _compare(self) -> None:
-        from mia_tui.tui.runs.compare import CompareScreen
+        from mia_tui.tui.runs.compare_screen import CompareScreen
 
-        chosen = self._view.chosen
+        chosen = self._rows.chosen
         rows = [row for row in chosen if row.kind == TrainConfig.kind]
         if len(rows) < 2:
             others = "Only trainings can be compared. " if len(rows) < len(chosen) else ""
@@ -238,15 +230,15 @@ class RunTableCommands:
         await self._screen.ask(CompareScreen(rows, self._context))
 
     async def _mark(self) -> None:
-        self._view.mark()
+        self._rows.mark()
 
     async def _order(self) -> None:
         order = await self._pick("Sort by", [(name, name) for name in SORTS])
-        self._view.arrange_by(order=order)
+        self._rows.arrange_by(order=order)
 
     async def _filter(self) -> None:
-        choices = [(f"{name} ({self._view.count(name):,})", name) for name in self._view.filters]
-        self._view.arrange_by(filter=await self._pick("Show", choices))
+        choices = [(f"{name} ({self._rows.count(name):,})", name) for name in self._rows.filters]
+        self._rows.arrange_by(filter=await self._pick("Show", choices))
 
     async def _pick(self, title: str, choices: Sequence[tuple[str, str]]) -> str | None:
         from mia_tui.tui.dialogs import Choice, PickDialog
@@ -255,12 +247,12 @@ class RunTableCommands:
         return await self._screen.ask(PickDialog(title, listed, self._context.ink, searchable=False))
 
     async def _leave(self) -> None:
-        if not self._view.unmark():
+        if not self._rows.unmark():
             self._screen.dismiss(None)
 
     async def _show_started(self, run: RunDir) -> None:
         """Put the cursor on a run that was just started, and show it, unless it waits for another one."""
-        self._view.want(run.path)
+        self._rows.want(run.path)
         self._screen.poll_now()
         if (await asyncio.to_thread(run.job)).after is None:
             await self._watch(run)

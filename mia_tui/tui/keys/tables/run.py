@@ -2,10 +2,10 @@
 
 from mia_tui.tui.keys.tables.label import shared
 from mia_tui.tui.keys.tables.model import Action, make_scope
-from mia_tui.tui.keys.tables.on_runs import on_runs
+from mia_tui.tui.keys.tables.runs import run_actions
 
 _RUN = "On the screen of a run"
-_PANES = (
+_PAGES = (
     ("result", "0", "Result", "What a prediction or an evaluation has made."),
     ("curves", "1", "Curves", "The curves of loss and metrics."),
     ("epochs", "2", "Epochs", "The table of epochs, the best one marked."),
@@ -16,9 +16,9 @@ _PANES = (
 )
 
 _ACTIONS: tuple[Action, ...] = (
-    *on_runs(_RUN),
+    *run_actions(_RUN),
     Action("open", ("enter",), "Open images", "See the images of the class or cell under the cursor.", _RUN),
-    *(Action(f"pane_{name}", (key,), title, help, _RUN) for name, key, title, help in _PANES),
+    *(Action(f"pane_{name}", (key,), title, help, _RUN) for name, key, title, help in _PAGES),
     Action("pane_next", ("tab",), "Next page", "Go to the next of these pages.", _RUN),
     Action("pane_previous", ("shift+tab",), "Previous page", "Go to the previous page.", _RUN),
     Action(

@@ -2,16 +2,76 @@
 
 from mia_tui.tui.keys.tables.label import shared
 from mia_tui.tui.keys.tables.model import Action, make_scope
-from mia_tui.tui.keys.tables.on_runs import on_runs
 
 _RUNS = "In the list of runs"
+
+
+def run_actions(section: str) -> tuple[Action, ...]:
+    """What can be done with a run, from the list and from the screen of a run alike."""
+    return (
+        Action(
+            "stop",
+            ("s",),
+            "Stop",
+            "End it after the current step, with a checkpoint; a waiting run ends at once.",
+            section,
+        ),
+        Action("resume", ("r",), "Resume", "Continue where it ended, with its settings.", section),
+        Action(
+            "change",
+            ("c",),
+            "Train on",
+            "Train on from its best weights with other settings, as a new run.",
+            section,
+        ),
+        Action(
+            "again",
+            ("a",),
+            "Run again",
+            "Do it again with its settings, as a new run; a training takes the current labels.",
+            section,
+        ),
+        Action(
+            "queue",
+            ("u",),
+            "Queue",
+            "Resume it, or run it again, when those in progress have ended.",
+            section,
+        ),
+        Action(
+            "predict",
+            ("p",),
+            "Predict",
+            "Let its network suggest classes for images of this dataset.",
+            section,
+        ),
+        Action(
+            "delete",
+            ("x", "delete"),
+            "Delete",
+            "Delete it, or the marked ones, with everything that was saved.",
+            section,
+        ),
+        Action(
+            "rename",
+            ("e", "f2"),
+            "Title",
+            "Give it a title, which is shown in place of the name of its folder.",
+            section,
+        ),
+        Action(
+            "tag", ("t",), "Tags", "Change its tags, or those of the marked ones, to find it by.", section
+        ),
+        Action("note", ("w", "ctrl+n"), "Note", "Write a note on it.", section),
+    )
+
 
 _ACTIONS: tuple[Action, ...] = (
     Action(
         "open", ("enter",), "Open", "Open the run under the cursor: curves, metrics, confusion matrix.", _RUNS
     ),
     Action("new", ("n",), "New", "Choose settings and train.", _RUNS),
-    *on_runs(_RUNS),
+    *run_actions(_RUNS),
     Action(
         "mark", ("space",), "Mark", "Mark this run to compare, tag or delete it; again: unmark it.", _RUNS
     ),
@@ -21,7 +81,9 @@ _ACTIONS: tuple[Action, ...] = (
     Action(
         "order", ("o", "f6"), "Sort", "Sort by start, state, network, epochs, best metric or time.", _RUNS
     ),
-    Action("filter", ("f", "f5"), "Filter", "Show only the runs in one state, or with a tag.", _RUNS),
+    Action(
+        "filter", ("f", "f5"), "Filter", "Show only the runs in one state, of one kind or with a tag.", _RUNS
+    ),
     Action("leave", ("escape",), "Back", "Remove all marks; without marks, go back.", _RUNS),
     Action("up", ("up",), "Up", "Go to the run above.", _RUNS),
     Action("down", ("down",), "Down", "Go to the run below.", _RUNS),

@@ -171,16 +171,14 @@ class StoreThread:
             self._store.close()
 
     def _load(self) -> StoreSnapshot:
-        from mia_tui.dataset.labelled import META_SOURCE
+        from mia_tui.dataset.labelled_images import META_SOURCE
 
         store = self._existing()
         generation, self._replaced = self._generation, None
         if store is None:
             return StoreSnapshot(generation=generation)
-        seen, version = (
-            store.last_change_with_time(),
-            store.data_version(),
-        )  # read first: a change may then be returned twice, but is never missed
+        # Read first: a change may then be returned twice, but is never missed.
+        seen, version = store.last_change_with_time(), store.data_version()
         classes, source = tuple(store.classes(archived=True)), store.meta(META_SOURCE)
         snapshot = StoreSnapshot(classes, store.labels(), store.marks(), generation, source)
         self._seen, self._version, self._loaded = seen, version, True

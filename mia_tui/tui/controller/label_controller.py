@@ -21,13 +21,13 @@ import numpy as np
 from mia_tui.dataset.listing.listing import Listing, Rows
 from mia_tui.dataset.model import ImageClass, ImageFile, ImageKey
 from mia_tui.dataset.session.session import Applied, LabelSession
-from mia_tui.dataset.store.connection import why_unwritable
+from mia_tui.dataset.store.errors import why_unwritable
 from mia_tui.dataset.store.label_store import LabelStore, login_name
-from mia_tui.dataset.store.records import Change, Source, Step
+from mia_tui.dataset.store.records import Change, LabelOrigin, Step
 from mia_tui.errors import StoreReplaced
 from mia_tui.paths import find_state
 from mia_tui.text import counted, name_some, printable
-from mia_tui.tui.labelling.store_thread import StoreThread, WriteResult
+from mia_tui.tui.controller.store_thread import StoreThread, WriteResult
 
 Value = TypeVar("Value")
 
@@ -137,7 +137,7 @@ class LabelController:
             self.saved = LastSave(what, time.time())
         return written.value
 
-    async def assign(self, keys: Sequence[ImageKey], class_id: int, *, source: Source = "person") -> int:
+    async def assign(self, keys: Sequence[ImageKey], class_id: int, *, source: LabelOrigin = "person") -> int:
         """Put images into a class, as one step. Returns how many changed."""
         changed = await self.write(
             lambda store: store.set_labels(((key, class_id) for key in keys), source=source),
@@ -308,7 +308,7 @@ class LabelController:
 
         Args:
             changes: Oldest first.
-            from_outside: Whether another program wrote all of it, whoever used it.
+            by_other_program: Whether another program wrote all of it, whoever used it.
         """
         steps = self.session.apply_in_steps(changes)
         while True:
