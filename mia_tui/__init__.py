@@ -31,6 +31,7 @@ Where things go
     key                 a line in the table of its screen in tui/keys/tables/, and what it does in `by_name` of the
                         screen's commands (tui/label/commands.py and its like)
     screen              a folder in tui/, a table of its keys, and its name in tui/keys/tables/__init__.py
+    action on runs      a class in runs/actions/, a key in tui/keys/tables/runs.py, and a command in cli/runs/
     kind of job         its settings in config/, its record in runs/record/job.py, its work in engine/, which gets a
                         runs/worker/attempt.py, and a branch in worker.py
     event               a record in runs/record/events.py, and its effect in runs/record/state.py

@@ -39,6 +39,7 @@ from tui_support import (
 from mia_tui.config.user import UserConfig
 from mia_tui.errors import RunError
 from mia_tui.paths import StateFolder
+from mia_tui.runs.actions import ending, starting
 from mia_tui.runs.list.find import list_runs
 from mia_tui.runs.record.events import Phase, ProgressMade, ResultSaved
 from mia_tui.runs.record.layout import RunDir
@@ -48,7 +49,6 @@ from mia_tui.runs.worker.liveness import WorkerLock, WorkerRecord
 from mia_tui.tui.context import Context
 from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.open_dataset import OpenDataset, OpenImages
-from mia_tui.tui.runs import run_actions
 from mia_tui.tui.runs.compare_screen import _settings_text
 from mia_tui.tui.runs.run_screen import RunScreen
 from mia_tui.tui.runs.table_screen import RunsScreen
@@ -375,8 +375,8 @@ def test_marked_runs_are_deleted_together_and_a_failure_is_said(
             raise RunError("It may be being worked on.")
         real(run)
 
-    real = run_actions.delete_run
-    monkeypatch.setattr(run_actions, "delete_run", delete)
+    real = ending.delete_run
+    monkeypatch.setattr(ending, "delete_run", delete)
 
     async def test() -> None:
         async with table(dataset) as pilot:
@@ -506,23 +506,21 @@ def test_stop_says_what_it_comes_to(dataset: Path, monkeypatch: pytest.MonkeyPat
         async with table(dataset) as pilot:
             await press(pilot, "s")
             assert "There is nothing to stop" in screen_text(pilot.app)
-            monkeypatch.setattr(run_actions, "request_stop", lambda run: StopResult("running", 1.0))
+            monkeypatch.setattr(ending, "request_stop", lambda run: StopResult("running", 1.0))
             await press(pilot, "s")
             assert "is asked to stop; it ends after the current step" in " ".join(
                 screen_text(pilot.app).split()
             )
             killed: list[RunDir] = []
-            monkeypatch.setattr(run_actions, "kill_worker", killed.append)
+            monkeypatch.setattr(ending, "kill_worker", killed.append)
             doubt = "process 7 belongs to another user"
             monkeypatch.setattr(
-                run_actions, "request_stop", lambda run: StopResult("running", 1.0, doubt, is_late=True)
+                ending, "request_stop", lambda run: StopResult("running", 1.0, doubt, is_late=True)
             )
             await press(pilot, "s", "k")
             assert f"it gets no signal, since {doubt}." in " ".join(screen_text(pilot.app).split())
             assert not killed
-            monkeypatch.setattr(
-                run_actions, "request_stop", lambda run: StopResult("running", 1.0, is_late=True)
-            )
+            monkeypatch.setattr(ending, "request_stop", lambda run: StopResult("running", 1.0, is_late=True))
             await press(pilot, "s", "escape")
             assert not killed
             await press(pilot, "s", "k")
@@ -540,7 +538,7 @@ def test_resume_and_queue_start_workers_and_errors_are_sentences(
         log.append(started())
     live = make_run(dataset / "mia", name="live", created_at=1.72e9)
     calls: list[tuple[RunDir, RunDir | None]] = []
-    monkeypatch.setattr(run_actions, "resume_run", lambda run, after, dataset: calls.append((run, after)))
+    monkeypatch.setattr(starting, "resume_run", lambda run, after, dataset: calls.append((run, after)))
 
     async def test() -> None:
         with WorkerLock(live):

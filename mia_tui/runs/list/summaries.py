@@ -90,6 +90,11 @@ class RunSummary:
     notes: RunNotes = field(default_factory=RunNotes)
 
     @property
+    def title(self) -> str:
+        """What people call it."""
+        return self.notes.title or self.run.name
+
+    @property
     def kind(self) -> str:
         """Of its job; empty where that cannot be read."""
         return self.job.kind if self.job is not None else ""
@@ -161,7 +166,6 @@ class SummaryReader:
     _reader: "_BriefReader | None" = None
     _state: RunState = field(default_factory=RunState)
     _tracker: StatusTracker = field(default_factory=StatusTracker)
-    _notes: RunNotes = field(default_factory=RunNotes)
     _taken_up_at: float = 0.0  # when the first event came after an end
     _signature: _Signature = ()
     row: RunSummary | None = None
@@ -190,7 +194,6 @@ class SummaryReader:
         if self._job is None or self._reader is None:
             self._job = self.run.job()
             self._state, self._reader = RunState.of(self._job), _BriefReader(self.run.events)
-            self._notes = self.run.notes()
         status = self._tracker.status(
             self.run
         )  # before the events, so that what a worker wrote last is read as well
@@ -229,7 +232,7 @@ class SummaryReader:
             progress=(images.done, images.total) if images is not None else None,
             left_s=images.left_s if images is not None and at_work else None,
             result=result.sentence if result is not None else "",
-            notes=self._notes,
+            notes=self.run.notes(),
         )
 
     def _elapsed_s(self) -> float:

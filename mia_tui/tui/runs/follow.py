@@ -17,7 +17,7 @@ from mia_tui.runs.list.moved_dataset import current_job
 from mia_tui.runs.list.words import shown_status
 from mia_tui.runs.machine.gpus import Gpu, gpus_of_process, list_gpus, nvidia_device_present
 from mia_tui.runs.machine.system import host_name, is_full
-from mia_tui.runs.record.job import AnyJob
+from mia_tui.runs.record.job import AnyJob, RunNotes
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.log import EventReader
 from mia_tui.runs.record.state import RunState
@@ -50,6 +50,8 @@ class RunSnapshot:
         is_disk_full: Whether the run is in progress, or lost, and the disk that holds its folder is full.
         report: The confusion report that was asked for; None before there is one.
         trouble: Why something cannot be read, a sentence; empty if all can.
+        notes: What a person said of it.
+        folder: The name of its folder.
     """
 
     job: AnyJob | None
@@ -62,6 +64,8 @@ class RunSnapshot:
     is_disk_full: bool = False
     report: ConfusionReport | None = None
     trouble: str = ""
+    notes: RunNotes = field(default_factory=RunNotes)
+    folder: str = ""
 
 
 class RunFollower(PollingThread):
@@ -85,6 +89,7 @@ class RunFollower(PollingThread):
         self._on_change, self._clock = on_change, clock
         self._log, self._pulse = _FollowedLog(run), StatusTracker()
         self._job: AnyJob | None = None
+        self._notes = RunNotes()
         self._status: ShownStatus = "created"
         self._is_gone = self._is_stopping = self._is_disk_full = False
         self._heard_at = clock()
@@ -130,6 +135,8 @@ class RunFollower(PollingThread):
             self._is_disk_full,
             self._report,
             self._log.trouble or self._trouble or self._report_trouble,
+            self._notes,
+            self.run.name,
         )
         if not self.stopped and (changed or snapshot != self._last):
             self._last = snapshot
@@ -143,6 +150,7 @@ class RunFollower(PollingThread):
                 return
             if self._job is None:
                 self._read_job()
+            self._notes = self.run.notes()
             status = self._pulse.status(self.run, tick=self._clock())
             was, self._status = self._status, shown_status(status, self._log.state)
             self._is_stopping = self._status in LIVE and self.run.stop.exists()

@@ -24,7 +24,14 @@ from mia_tui.tui.runs.curves import Curves
 from mia_tui.tui.runs.epoch_table import EpochTable
 from mia_tui.tui.runs.follow import RunSnapshot
 from mia_tui.tui.runs.text_plots import Curve, Numbers, Plot, Stroke
-from mia_tui.tui.runs.words import kind_of_job, message_count, messages_text, result_lines, settings_text
+from mia_tui.tui.runs.words import (
+    kind_of_job,
+    message_count,
+    messages_text,
+    notes_text,
+    result_lines,
+    settings_text,
+)
 from mia_tui.tui.widgets.bars import BarList
 from mia_tui.tui.widgets.ink import Ink
 from mia_tui.tui.widgets.text_block import TextBlock
@@ -117,7 +124,7 @@ class RunPages(Vertical):
         elif self.page == "confusion":
             self._show_confusion(snapshot)
         elif self.page == "settings":
-            self._say(self._settings, settings_text(snapshot.job))
+            self._say(self._settings, f"{notes_text(snapshot)}{settings_text(snapshot.job)}")
         else:
             self._say(self._messages, messages_text(snapshot))
 

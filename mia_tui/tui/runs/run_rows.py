@@ -43,6 +43,9 @@ SORTS: dict[str, Callable[[RunSummary], float | str | None]] = {
 }
 """What rows can be sorted by; None means that a row has no value."""
 
+TAGGED = "tagged "
+"""Before the name of a tag, in the name of a filter."""
+
 _STATES: tuple[RowStatus, ...] = (
     *("running", "starting", "waiting", "unknown", "lost"),
     *("failed", "damaged", "created", "stopped", "finished"),
@@ -61,6 +64,12 @@ class RunRows:
         self.order = "started"
         self.filter = "all"
         self._wanted: Path | None = None
+
+    @property
+    def filters(self) -> tuple[str, ...]:
+        """What the runs can be filtered by: their states, and the tags that any of them has."""
+        tags = {tag.casefold(): tag for row in reversed(self.known) for tag in row.notes.tags}
+        return (*FILTERS, *(f"{TAGGED}{printable(tags[tag])}" for tag in sorted(tags)))
 
     @property
     def current(self) -> RunSummary | None:
@@ -139,7 +148,7 @@ def ordered(rows: Iterable[RunSummary], column: str) -> tuple[RunSummary, ...]:
 
 def detail(row: RunSummary) -> tuple[str, str]:
     """Two lines about a run: what it is doing, and what the user should know or what it has made."""
-    words = [row.run.name, "damaged" if row.status == "damaged" else STATUS_WORDS[row.status]]
+    words = [row.title, "damaged" if row.status == "damaged" else STATUS_WORDS[row.status]]
     if row.host:
         words.append(f"on {row.host}")
     if row.phase and row.status == "running":
@@ -153,8 +162,14 @@ def detail(row: RunSummary) -> tuple[str, str]:
         words.append(f"best {row.metric} in epoch {row.best_epoch}")
     elif row.best is not None:
         words.append(f"{row.metric} {row.best:.4f}")
-    return ", ".join(map(printable, words)), printable(row.note or row.result)
+    if row.notes.title:
+        words.append(f"in {row.run.name}")
+    said = [row.note or row.result, *(f"#{tag}" for tag in row.notes.tags), row.notes.note]
+    return ", ".join(map(printable, words)), printable(" ".join(filter(None, said)))
 
 
 def _passing(rows: Iterable[RunSummary], filter: str) -> Iterable[RunSummary]:
+    if filter.startswith(TAGGED):
+        wanted = filter.removeprefix(TAGGED).casefold()
+        return (row for row in rows if wanted in {printable(tag).casefold() for tag in row.notes.tags})
     return (row for row in rows if FILTERS[filter](row))

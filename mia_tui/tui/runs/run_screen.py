@@ -5,7 +5,7 @@ done with a run from here and from the table of runs is in `run_actions`.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from rich.style import Style
@@ -175,18 +175,19 @@ class RunScreen(KeyedScreen[OpenImages | None]):
         self._figures.show([(figures_line(snapshot, self.size.width, ink), ink.dim())])
 
     def _show_head(self, snapshot: RunSnapshot) -> None:
-        """Name, network and state; if too wide, without the network (the name holds it), then with the name cut."""
-        ink, state = self.context.ink, status_words(snapshot)
+        """Title, network, tags and state; if too wide, without tags, then the network, then with the title cut."""
+        ink, state, notes = self.context.ink, status_words(snapshot), snapshot.notes
         room = self.size.width - ink.width(state) - 2
+        title = ink.shown(notes.title or self.run.name)
         network = ""
         if snapshot.job is not None:
             config = snapshot.job.config
             whose = "" if config.kind == TrainConfig.kind else f"{config.noun} by "
             network = f"  {whose}{config.network}"
-        if ink.width(self.run.name + network) > room:
-            network = ""
+        tags = "".join(f"  #{ink.shown(tag)}" for tag in notes.tags)
+        more = next((words for words in (network + tags, network) if ink.width(title + words) <= room), "")
         self._head.show(
-            [(ink.fit(self.run.name, room), Style(bold=True)), (network, ink.dim())],
+            [(ink.fit(title, room), Style(bold=True)), (more, ink.dim())],
             [(state, self._status_style(snapshot))],
         )
 
@@ -217,15 +218,18 @@ class RunCommands:
 
     def __init__(self, screen: RunScreen, opened: OpenDataset, context: Context) -> None:
         self._screen, self._opened = screen, opened
-        self.actions = RunActions(screen, opened, context)
+        self.actions = RunActions(
+            screen,
+            opened,
+            context,
+            chosen=lambda: [screen.run],
+            current=lambda: screen.run,
+            started=self._show_started,
+            deleted=self._leave_deleted,
+        )
         pages = screen.pages
         self.by_name: dict[str, Command] = {
-            "stop": self._stop,
-            "resume": self._resume,
-            "change": self._change,
-            "again": self._again,
-            "predict": self._predict,
-            "delete": self._delete,
+            **self.actions.by_name,
             "open": self._open,
             "log_scale": self._log_scale,
             "other_curves": self._other_curves,
@@ -255,34 +259,11 @@ class RunCommands:
 
     # The run
 
-    async def _stop(self) -> None:
-        snapshot = self._screen.snapshot
-        saved = None if snapshot is None else snapshot.state.checkpoint
-        since = "the beginning" if saved is None else f"its last checkpoint, of epoch {saved.epoch},"
-        await self.actions.stop(self._screen.run, saved=since)
+    async def _show_started(self, run: RunDir) -> None:
+        self._screen.follow(run)
 
-    async def _resume(self) -> None:
-        await self.actions.resume(self._screen.run)
-
-    async def _change(self) -> None:
-        self._follow(await self.actions.train_on(self._screen.run))
-
-    async def _again(self) -> None:
-        self._follow(await self.actions.train_again(self._screen.run))
-
-    def _follow(self, started: RunDir | None) -> None:
-        if started is not None:
-            self._screen.follow(started)
-
-    async def _predict(self) -> None:
-        await self.actions.predict(self._screen.run)
-
-    async def _delete(self) -> None:
-        run = self._screen.run
-        await self.actions.delete([run], then=partial(self._leave_deleted, run))
-
-    def _leave_deleted(self, run: RunDir) -> None:
-        if self._screen.is_current and self._screen.run == run:
+    def _leave_deleted(self, runs: Sequence[RunDir]) -> None:
+        if self._screen.is_current and self._screen.run in runs:
             self._screen.leave(None)
 
     # What is seen

@@ -72,11 +72,7 @@ class RunTable(LineList[RunLine]):
     def _words(self, row: RunSummary, width: int) -> str:
         at, ink = _columns(width), self._ink
         kind = ink.pad(kind_word(row), _KIND)
-        network = row.network or row.run.name
-        if row.kind == TrainConfig.kind:
-            network = ink.pad(network, at.network)
-        else:  # the name of a run, whose end says more than its date
-            network = ink.pad(ink.fit_left(network, at.network), at.network)
+        network = ink.pad(self._network_words(row, at.network), at.network)
         best = "" if row.best is None else f"{row.best:.4f}"
         has_metric = row.kind == TrainConfig.kind or row.best is not None
         metric = f"{ink.pad(row.metric if has_metric else '', at.metric)} " if at.metric else ""
@@ -85,6 +81,16 @@ class RunTable(LineList[RunLine]):
             f" {kind} {network} {_done_words(row, at.done):>{at.done}} {best:>{_BEST}} {metric}"
             f"{elapsed:>{_TIME}} {when(row.created_at):<{_STARTED}}"
         )
+
+    def _network_words(self, row: RunSummary, columns: int) -> str:
+        """Its title, if it has one, the network, and its tags, if there is room."""
+        title, network = row.notes.title, row.network or row.run.name
+        words = f"{title} {network}" if title else network
+        tagged = " ".join([words, *(f"#{tag}" for tag in row.notes.tags)])
+        if self._ink.width(self._ink.shown(tagged)) <= columns:
+            return tagged
+        # The name of a run says more at its end than at its beginning, the date.
+        return words if title or row.kind == TrainConfig.kind else self._ink.fit_left(words, columns)
 
     def _state_style(self, status: RowStatus) -> Style:
         colour = _COLOURS.get(status)

@@ -251,7 +251,7 @@ def _dataset_of(row: RunSummary) -> Path:
 
 def _live(row: RunSummary) -> LiveRun:
     return LiveRun(
-        row.run.name,
+        row.title,
         _dataset_of(row),
         row.status,
         row.phase,
@@ -266,10 +266,11 @@ def _live(row: RunSummary) -> LiveRun:
 
 def _ended_sentence(row: RunSummary) -> str:
     """How a run ended, a sentence."""
-    subject = f"run {printable(row.run.name)}"
+    subject = f"run {printable(row.title)}"
     best = "" if row.best is None else f", best {row.metric.replace('_', ' ')} {row.best:.2f}"
     if row.job is not None and row.kind != TrainConfig.kind:
-        subject, best = f"{row.job.config.noun} by {printable(row.network)}", ""
+        name = row.notes.title or f"by {row.network}"
+        subject, best = f"{row.job.config.noun} {printable(name)}", ""
     words = {"lost": "was lost: its worker died", "failed": "failed", "damaged": "is damaged"}
     what = words.get(row.status, f"has {row.status}" if row.status == "finished" else f"is {row.status}")
     note = f" {printable(row.note)}" if row.note and row.status != "lost" else ""

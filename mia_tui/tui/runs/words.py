@@ -14,7 +14,7 @@ from mia_tui.runs.record.job import AnyJob
 from mia_tui.runs.record.state import RunState
 from mia_tui.runs.record.time_left import ImageProgress, RunProgress, image_progress, run_progress
 from mia_tui.runs.worker.liveness import LIVE
-from mia_tui.text import counted, decode_name, duration, fault_of, printable, shorten, when
+from mia_tui.text import counted, decode_name, duration, fault_of, printable, shorten, size_words, when
 from mia_tui.tui.runs.follow import RunSnapshot
 from mia_tui.tui.widgets.bars import BAR_COLOUR, BarLine, bar
 from mia_tui.tui.widgets.ink import Ink, style
@@ -233,15 +233,18 @@ def _gpu_parts(snapshot: RunSnapshot, *, short: bool = False) -> list[str]:
     return [f"GPU load {loads or 'unknown'}, {used} in use"]
 
 
-def size_words(count: int) -> str:
-    """A number of bytes with its unit."""
-    for unit, bytes_each in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= bytes_each:
-            return f"{count / bytes_each:.3g} {unit}"
-    return f"{count} B"
-
-
 # Pages of words
+
+
+def notes_text(snapshot: RunSnapshot) -> str:
+    """What a person said of the run, with the name of its folder; empty if nobody said anything."""
+    notes = snapshot.notes
+    said = {"title": notes.title, "tags": ", ".join(notes.tags), "note": notes.note}
+    if not any(said.values()):
+        return ""
+    facts = {"folder": snapshot.folder, **said}
+    lines = [f"  {name:<7} {printable(text)}" for name, text in facts.items() if text]
+    return "\n".join([*lines, "", ""])
 
 
 def result_lines(snapshot: RunSnapshot) -> tuple[BarLine, ...]:

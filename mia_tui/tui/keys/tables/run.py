@@ -17,7 +17,6 @@ _PAGES = (
 
 _ACTIONS: tuple[Action, ...] = (
     *run_actions(_RUN),
-    Action("delete", ("x", "delete"), "Delete", "Delete it with everything that it saved.", _RUN),
     Action("open", ("enter",), "Open images", "See the images of the class or cell under the cursor.", _RUN),
     *(Action(f"pane_{name}", (key,), title, help, _RUN) for name, key, title, help in _PAGES),
     Action("pane_next", ("tab",), "Next page", "Go to the next of these pages.", _RUN),
@@ -50,6 +49,7 @@ SCOPE = make_scope(
         *_ACTIONS,
         *shared("page_next", "page_previous", "first", "last", "help", "command_palette", "quit"),
     ),
-    "leave stop resume open pane_next help predict which_epoch matrix again change delete log_scale quit",
+    "leave stop resume open pane_next help predict which_epoch matrix again change delete rename tag note queue "
+    "log_scale quit",
     all_open=True,
 )
