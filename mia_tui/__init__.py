@@ -24,7 +24,10 @@ Where things go
                         config/train.py and config/recipes.py
     augmentation        a function in engine/data/augment.py, its fields in config/train.py and config/recipes.py
     training setting    a field in config/train.py; form, option, file and help follow from it
-    image format        `FORMATS`, `_BY_SUFFIX` and `count_frames` in dataset/images/reading.py
+    image format        one that Pillow reads: `FORMATS`, `_BY_SUFFIX`, `count_frames` and the sets of suffixes in
+                        dataset/images/reading.py; another: a module in dataset/images/readers/ with an `OpenedImage`,
+                        chosen in `open_image` of dataset/images/reading.py; its ending leaves those in
+                        dataset/scan/other_kinds.py
     label format        a record in dataset/interchange/formats.py, and its reader or writer in a module beside it
     prediction format   a record in runs/prediction/formats.py
     command             a line in cli/main.py, and its module in cli/

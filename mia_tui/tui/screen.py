@@ -72,16 +72,17 @@ class KeyedScreen(CoveredScreen[Result]):
 
     def on_mount(self) -> None:
         """Start running commands; Textual calls the method of a subclass, too."""
-        self.run_worker(self.run_queue(), group="commands", name="commands")
+        self.run_worker(self.queue.run(self.load), group="commands", name="commands")
 
-    async def run_queue(self) -> None:
-        """Run commands for as long as the screen exists."""
-        await self.queue.run()
+    async def load(self) -> None:
+        """Read what the screen shows, before the first command."""
 
     # Keys
 
     def on_key(self, event: events.Key) -> None:
-        if not self.run_key(event):
+        if self.run_at_once(event):
+            event.stop()
+        elif not self.run_key(event):
             self.other_key_pressed(event)
 
     def run_key(self, event: events.Key) -> bool:
@@ -96,6 +97,25 @@ class KeyedScreen(CoveredScreen[Result]):
         event.stop()
         self.run_command(command)
         return True
+
+    def run_at_once(self, event: events.Key) -> bool:
+        """Do what a key does, before Textual passes it on; False if it does nothing, or if the next key may be meant
+        for another screen then."""
+        command = self._commands_by_key.get(event.key)
+        if command is None:
+            return self.other_key_at_once(event)
+        if command not in self.commands.by_name or self.opens(command):
+            return False
+        self.queue.do(self.commands.by_name[command])
+        return True
+
+    def opens(self, command: str) -> bool:
+        """Whether another screen or a dialog may be there after a command, for which the next key is meant."""
+        return command in self._opening
+
+    def other_key_at_once(self, event: events.Key) -> bool:
+        """Do what a key without a command does, if it never opens anything; returns whether it does something."""
+        return False
 
     def other_key_pressed(self, event: events.Key) -> None:
         """A key without a command was pressed."""
@@ -114,7 +134,7 @@ class KeyedScreen(CoveredScreen[Result]):
         if command in self.at_once:
             self.at_once[command]()
         else:
-            self.queue.do(self.commands.by_name[command], opens=command in self._opening)
+            self.queue.do(self.commands.by_name[command], opens=self.opens(command))
 
     @on(KeyLine.KeyClicked)
     def _key_clicked(self, event: KeyLine.KeyClicked) -> None:

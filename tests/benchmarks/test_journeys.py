@@ -31,11 +31,10 @@ COUNT, SIZE_PX = 60, 48
 SLOW_S = 240.0
 F2_ENDS = (
     "TerminalDriver.process_message",  # hand-overs to another task or thread are ends, too
-    "KeySerializer._end",
     "CommandQueue.do",
     "StoreThread._ask",
     "StoreWriter.transaction",
-    "View.move_to",
+    "ShownRows.move_to",
     "PictureCache.get",
     "ImageView.show",
     "QuickUpdate.render_segments",

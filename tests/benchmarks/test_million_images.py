@@ -132,7 +132,7 @@ def at_work(done: Watched) -> None:
     done.type("find: 100,000 of them", "plate-7", '"plate-7"')
     done.press("grid", "f7")
     done.press("mark 100,000", "ctrl+a")
-    done.press("ask whether to label them", "=", then="It is one step")
+    done.press("ask whether to label them", "=", then="in one step")
     done.press("label 100,000", "down", "enter", then="labelled as class 1")
     done.press("undo that", "ctrl+z", then="Undid")
     done.press("leave the grid", "escape", "escape")
@@ -149,7 +149,7 @@ def all_at_once(done: Watched) -> None:
         ("label", "=", "1,000,000 images labelled"),
     ):
         done.press("mark all", "ctrl+a")
-        done.press(f"ask whether to {what}", key, then="It is one step")
+        done.press(f"ask whether to {what}", key, then="in one step")
         done.press(what, "down", "enter", then=said)
     for what, key, said in (
         ("undo labels", "ctrl+z", "Undid: 1,000,000 images to"),

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
+from unittest.mock import patch
 
 import numpy as np
 from memory import an_app_has_ended
@@ -27,6 +28,7 @@ from mia_tui.dataset.store.records import Label
 from mia_tui.terminal.model import Terminal
 from mia_tui.tui.app import MiaApp
 from mia_tui.tui.context import Context
+from mia_tui.tui.controller import garbage
 from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.keys.bindings import key_name
 from mia_tui.tui.pictures.flow_control import ASK, FlowControl
@@ -115,7 +117,8 @@ async def running(
     asyncio.get_running_loop().set_exception_handler(lambda _, failure: note(failure))
     try:
         watching = app.watching_threads() if isinstance(app, MiaApp) else nullcontext()
-        with watching:
+        # Looking for garbage among all that the test process has imported takes half a second each time.
+        with watching, patch.object(garbage, "begin_afresh", garbage.begin):
             async with app.run_test(size=size, notifications=notifications) as pilot:
                 yield pilot
     finally:

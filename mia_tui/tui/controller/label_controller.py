@@ -9,12 +9,13 @@ Many changes are applied in steps, and between two steps keys are handled.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -129,10 +130,10 @@ class LabelController:
         generation = self.store_thread.loaded_generation
         if self._asked_state is None and not self.store_thread.is_open:
             await self._choose_place()
-        async with self._updating:
-            written = await self._write(job, generation)
+        async with self._in_turn():
+            written = await self.store_thread.write(job, generation=generation)
             is_mine = any(change.annotator == self.annotator for change in written.changes)
-            await self._apply(written.changes)
+            await self._take(written)
         if is_mine:
             self.saved = LastSave(what, time.time())
         return written.value
@@ -140,7 +141,7 @@ class LabelController:
     async def assign(self, keys: Sequence[ImageKey], class_id: int, *, source: LabelOrigin = "person") -> int:
         """Put images into a class, as one step. Returns how many changed."""
         changed = await self.write(
-            lambda store: store.set_labels(((key, class_id) for key in keys), source=source),
+            partial(LabelStore.set_labels, items=[(key, class_id) for key in keys], source=source),
             f"{_of(keys)} = {self._class_name(class_id)}",
         )
         if len(keys) == 1:
@@ -233,11 +234,11 @@ class LabelController:
         generation = self.store_thread.loaded_generation
         if await self.store_thread.read(lambda store: True) is None:
             return None  # nothing was ever written, and undo does not create a labels.db
-        async with self._updating:
-            written = await self._write(job, generation)
+        async with self._in_turn():
+            written = await self.store_thread.write(job, generation=generation)
             step = written.value
             images = None if step is None else _images_of_step(written.changes, step.batch)
-            applied = await self._apply(written.changes)
+            applied = await self._take(written)
         if step is None:
             return None
         if images is not None:
@@ -290,18 +291,23 @@ class LabelController:
 
         return await asyncio.to_thread(find_in_thread)
 
-    async def _write(self, job: Callable[[LabelStore], Value], generation: int) -> WriteResult[Value]:
-        """Write what was meant for one labels.db; if another file took its place, load that instead."""
-        try:
-            written = await self.store_thread.write(job, generation=generation)
-        except StoreReplaced:
-            await self._load()
-            raise
+    @asynccontextmanager
+    async def _in_turn(self) -> AsyncIterator[None]:
+        """Nothing else is written or applied meanwhile; if another file took the place of labels.db, it is loaded."""
+        async with self._updating:
+            try:
+                yield
+            except StoreReplaced:
+                await self._load()
+                raise
+
+    async def _take(self, written: WriteResult[Any]) -> Applied:
+        """Apply what was written, and what others wrote before it."""
         self._labelled |= written.labelled
         self._is_written |= bool(written.changes)
         if written.overwritten:
             self._warnings.append(overwritten_words(written.overwritten, self._class_name))
-        return written
+        return await self._apply(written.changes)
 
     async def _apply(self, changes: list[Change], *, by_other_program: bool = False) -> Applied:
         """Apply what is new in the history to the session; of a long list not much is left afterwards.

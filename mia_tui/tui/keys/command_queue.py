@@ -54,6 +54,11 @@ class CommandQueue:
         return self._opening > 0
 
     @property
+    def waiting(self) -> int:
+        """How many commands wait."""
+        return self._waiting.qsize()
+
+    @property
     def idle(self) -> bool:
         """Whether all commands are done."""
         return not self._at_work and self._waiting.empty()
@@ -69,8 +74,10 @@ class CommandQueue:
         self._opening += opens
         self._waiting.put_nowait(_Asked(time.monotonic(), command, opens, keep))
 
-    async def run(self) -> None:
-        """Run commands for as long as the screen exists."""
+    async def run(self, first: Command | None = None) -> None:
+        """Run commands for as long as the screen exists; before them, do something else if it is given."""
+        if first is not None:
+            await first()
         loop = asyncio.get_running_loop()
         while True:
             asked_at, command, opens, _ = await self._waiting.get()

@@ -273,8 +273,8 @@ class LabelCommands(SessionCommands):
         chosen = self._session.current_class
         assert chosen is not None
         await self._controller.assign([key], chosen)
-        if advance:
-            self._advance()
+        if advance and not self._session.move(1):
+            self._say_last()
 
     async def _add_first_class(self) -> bool:
         from mia_tui.tui.classes.commands import add_classes
@@ -286,9 +286,7 @@ class LabelCommands(SessionCommands):
             self._session.choose_class(added[0].id)
         return bool(added)
 
-    def _advance(self) -> None:
-        if self._session.move(1):
-            return
+    def _say_last(self) -> None:
         left, skipped = self._session.counts.left, self._session.counts.skipped
         key = self._screen.key("next_unlabelled")
         todo = f"{left:,} have no label: {key} goes there." if left else "All have a label."
@@ -306,7 +304,8 @@ class LabelCommands(SessionCommands):
             self._screen.say("There is no suggestion of a model for this image.")
             return
         await self._controller.assign([key], state.suggestion.id, source="accepted")
-        self._advance()
+        if not self._session.move(1):
+            self._say_last()
         if state.image_class is not None and state.differs:
             names = f"{state.suggestion.name} replaced {state.image_class.name}"
             self._screen.say(f"{names} of {key.path}; {self._screen.key('undo')} undoes that.")
@@ -363,8 +362,8 @@ class LabelCommands(SessionCommands):
             return
         skipped = self._session.state_of(row).skipped
         await self._controller.skip([key], not skipped)
-        if not skipped:
-            self._advance()
+        if not skipped and not self._session.move(1):
+            self._say_last()
 
     async def _flag(self) -> None:
         row, key = self._session.current_row, self._session.current

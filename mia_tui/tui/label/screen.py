@@ -131,6 +131,10 @@ class LabelScreen(SessionScreen[None]):
         self._picture.close()
         self.controller.store_thread.end()
 
+    def opens(self, command: str) -> bool:
+        """As every screen says; without a class, the first one is asked for."""
+        return super().opens(command) or (command in ("assign", "assign_next") and not self.session.classes)
+
     # For the commands and the background tasks
 
     def say(self, message: str) -> None:
@@ -193,11 +197,6 @@ class LabelScreen(SessionScreen[None]):
 
     # Workers
 
-    async def run_queue(self) -> None:
-        """Load the dataset, then run commands for as long as the screen exists."""
-        await self._load()
-        await super().run_queue()
-
     @property
     def idle(self) -> bool:
         """Whether the scan is over, and everything that follows from it is done."""
@@ -216,6 +215,8 @@ class LabelScreen(SessionScreen[None]):
         for warning in self.controller.warnings():
             self.show_message(warning, warning=True)
         self.show()
+        if self.queue.idle:  # the keys of a burst are painted together
+            self.paint_now()
 
     def command_is_slow(self, waiting: int) -> None:
         if not self._covered and (waiting or self.is_saving):
@@ -227,7 +228,7 @@ class LabelScreen(SessionScreen[None]):
             self._saving = ""
             self._show_lines()
 
-    async def _load(self) -> None:
+    async def load(self) -> None:
         try:
             await self.controller.load()
         except MiaError as error:
@@ -319,7 +320,8 @@ class LabelScreen(SessionScreen[None]):
         if self._scan_is_due:
             self._scan_is_due = False
             self.call_after_refresh(self._background_tasks.scan)
-        row = self.session.listing.row(result.request.key)
+        key, session = result.request.key, self.session
+        row = session.current_row if key == session.current else session.listing.row(key)
         if row is not None and self.session.state_of(row).problem != result.problem:
             self.session.set_problem(row, result.problem, missing=result.missing)
             self._list.update([row])

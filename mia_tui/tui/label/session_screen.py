@@ -70,12 +70,13 @@ class SessionScreen(DatasetScreen[Result]):
 
     # Keys and the mouse
 
-    def other_key_pressed(self, event: events.Key) -> None:
+    def other_key_at_once(self, event: events.Key) -> bool:
         """Letters and digits belong to classes."""
         character = event.character
-        if character is not None and len(character) == 1 and character.isalnum():
-            event.stop()
-            self.queue.do(partial(self.commands.use_key, character))
+        if character is None or len(character) != 1 or not character.isalnum():
+            return False
+        self.queue.do(partial(self.commands.use_key, character))
+        return True
 
     @on(ClassBar.ClassClicked)
     def _class_clicked(self, event: ClassBar.ClassClicked) -> None:
