@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from mia_tui.tui.labelling.controller import LabelController
 from run_support import epoch_row, finished, make_predict_job, make_run, started
 from textual.app import App
 from textual.pilot import Pilot
@@ -23,7 +24,6 @@ from mia_tui.runs.worker.detach_risk import DetachRisk
 from mia_tui.runs.worker.liveness import WorkerLock
 from mia_tui.tui.context import Context
 from mia_tui.tui.keys.tables import SCOPES
-from mia_tui.tui.labelling.controller import LabelController
 from mia_tui.tui.open_dataset import OpenDataset
 from mia_tui.tui.runs.run_screen import RunScreen
 from mia_tui.tui.runs.table_screen import RunsScreen
