@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from predicting import predict_without_torch, put_network, train
+from network_support import predict_without_torch, put_network, train
 from run_support import started, wait_for
 from textual.pilot import Pilot
 from tui_support import label, make_images, opened, press, run, screen_text, told, type_text, wait_until

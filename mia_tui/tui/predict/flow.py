@@ -21,6 +21,7 @@ from mia_tui.runs.record.job_place import job_places
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.worker.detach_risk import detach_risk
 from mia_tui.runs.worker.launch import spawn, wait_until_taken
+from mia_tui.runs.worker.liveness import lives
 from mia_tui.runs.worker.queue import last_in_line
 from mia_tui.text import counted, printable, typed
 from mia_tui.tui.dialogs import Choice, PickDialog, Question
@@ -78,7 +79,10 @@ async def watch_prediction(screen: KeyedScreen[Any], run: RunDir, opened: OpenDa
     """Show a prediction until the person goes back, while it continues; images that they want to see, or None."""
     from mia_tui.tui.runs.run_screen import RunScreen
 
-    return await screen.ask(RunScreen(run, opened, screen.context))
+    images = await screen.ask(RunScreen(run, opened, screen.context))
+    continues = await asyncio.to_thread(lives, run)
+    screen.say("The prediction continues; its suggestions come when it has finished." if continues else "")
+    return images
 
 
 # The network
@@ -108,9 +112,14 @@ def _networks(opened: OpenDataset, run: RunDir | None) -> list[KnownNetwork]:
 def _network_dialog(
     networks: Sequence[KnownNetwork], opened: OpenDataset, ink: Ink, error: str
 ) -> NetworkDialog:
+    names = [ink.fit_left(network.name, _NAME_COLUMNS) for network in networks]
+    columns = max(map(ink.width, names), default=0)
     return NetworkDialog(
         "Predict with which network?",
-        [Choice(_network_line(network, opened, ink), network) for network in networks],
+        [
+            Choice(f"{ink.pad(name, columns)}  {_network_words(network, opened, ink)}", network)
+            for name, network in zip(names, networks, strict=True)
+        ],
         ink,
         hint="{ok} chooses it, {cancel} changes nothing; the path of a weights file can be typed.",
         typed=lambda text: Path(text.strip()).expanduser() if text.strip() else None,
@@ -118,19 +127,15 @@ def _network_dialog(
     )
 
 
-def _network_line(network: KnownNetwork, opened: OpenDataset, ink: Ink) -> str:
-    """Name, classes, how good it was, and whose it is."""
+def _network_words(network: KnownNetwork, opened: OpenDataset, ink: Ink) -> str:
+    """Its classes, how good it was, and whose it is if not of the open dataset."""
     card = network.card
-    name = ink.pad(ink.fit_left(network.name, _NAME_COLUMNS), _NAME_COLUMNS)
-    value = "" if card.value is None else f"{card.metric} {card.value:.3f}"
-    words = [
-        name,
-        f"{len(card.classes):>3} classes" if len(card.classes) != 1 else "  1 class",
-        f"{value:<15}",
-    ]
+    words = [counted(len(card.classes), "class", "classes")]
+    if card.value is not None:
+        words.append(f"{card.metric} {card.value:.3f}")
     if network.dataset is not None and network.dataset != opened.dataset:
         words.append(f"of {ink.fit(network.dataset.name, _DATASET_COLUMNS)}")
-    return "  ".join(words).rstrip()
+    return ", ".join(words)
 
 
 # The images
