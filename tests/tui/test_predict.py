@@ -46,6 +46,24 @@ def said(pilot: Pilot[Any]) -> str:
     return " ".join(" ".join(inside or lines).split())
 
 
+WHICH_NETWORK, WHICH_IMAGES, BEFORE = (
+    "Predict with which network?",
+    "Predict which images?",
+    "They are kept in",
+)
+
+
+async def see(pilot: Pilot[Any], words: str) -> None:
+    await wait_until(pilot, lambda: words in said(pilot))
+
+
+async def confirm(pilot: Pilot[Any], *dialogs: str) -> None:
+    """Take what each of these dialogs offers first."""
+    for words in dialogs:
+        await see(pilot, words)
+        await press(pilot, "enter")
+
+
 def go(dataset: Path) -> None:
     (dataset / "mia" / "go").touch()
 
@@ -67,11 +85,13 @@ def test_the_unlabelled_images_are_predicted_seen_left_and_become_suggestions(
     async def test() -> None:
         async with opened(cells, size=WIDE) as pilot:
             await press(pilot, "ctrl+e")
-            assert f"{trained.name}" in said(pilot) and "2 classes" in said(pilot)
-            assert "macro_f1 0.875" in said(pilot)
-            await press(pilot, "enter")
+            await see(pilot, f"{trained.name} 2 classes, macro_f1 0.875")
+            await confirm(pilot, WHICH_NETWORK)
+            await see(pilot, "all images (4)")
             assert "all images (4)" in said(pilot) and "images without a label (3)" in said(pilot)
-            await press(pilot, "down", "enter")
+            await press(pilot, "down")
+            await confirm(pilot, WHICH_IMAGES)
+            await see(pilot, BEFORE)
             text = said(pilot)
             assert "Predict 3 images?" in text
             assert f"{trained.name} predicts images without a label." in text
@@ -84,18 +104,14 @@ def test_the_unlabelled_images_are_predicted_seen_left_and_become_suggestions(
             made = prediction_of(cells)
             assert made.images() == [ImageKey(f"image-00{number}.png") for number in (1, 2, 3)]
             await press(pilot, "escape")
-            assert "1/4" in said(pilot)  # the labelling screen
+            await see(pilot, "1/4")  # the labelling screen
+            assert "The prediction continues" in said(pilot)
             go(cells)
             await wait_until(pilot, lambda: "has finished: 3 suggestions." in told(pilot.app))
             await press(pilot, "right")
             await wait_until(pilot, lambda: "round?" in screen_text(pilot.app).splitlines()[0])
 
     run(test())
-    assert made_threads(cells) is not None
-
-
-def made_threads(cells: Path) -> int | None:
-    return prediction_of(cells).job().threads
 
 
 def test_a_network_of_another_dataset_and_the_images_of_the_filter(cells: Path, tmp_path: Path) -> None:
@@ -108,10 +124,12 @@ def test_a_network_of_another_dataset_and_the_images_of_the_filter(cells: Path, 
             await press(pilot, "ctrl+f")
             await type_text(pilot, "2")
             await press(pilot, "enter", "ctrl+e")
-            assert "vgg16" in said(pilot) and "of others" in said(pilot)
-            await press(pilot, "enter")
-            assert 'images shown ("2") (1)' in said(pilot)
-            await press(pilot, "end", "enter")
+            await see(pilot, "vgg16 2 classes, macro_f1 0.875, of others")
+            await confirm(pilot, WHICH_NETWORK)
+            await see(pilot, 'images shown ("2") (1)')
+            await press(pilot, "end")
+            await confirm(pilot, WHICH_IMAGES)
+            await see(pilot, BEFORE)
             assert "It has 2 classes, and this dataset has all of them: round, flat." in said(pilot)
             await press(pilot, "enter")
             await wait_until(pilot, lambda: "100% 1/1" in said(pilot))
@@ -129,11 +147,13 @@ def test_a_weights_file_is_named_by_its_path_and_a_wrong_one_is_refused(cells: P
     async def test() -> None:
         async with opened(cells, size=WIDE) as pilot:
             await press(pilot, "ctrl+e")
+            await see(pilot, WHICH_NETWORK)
             await type_text(pilot, str(tmp_path / "wrong.safetensors"))
             await press(pilot, "enter")
-            assert "wrong.safetensors is damaged" in said(pilot)
+            await see(pilot, "wrong.safetensors is damaged")
             await type_text(pilot, str(tmp_path / "mine.safetensors"))
-            await press(pilot, "enter", "enter")
+            await confirm(pilot, "mine.safetensors", WHICH_IMAGES)
+            await see(pilot, BEFORE)
             assert "It has 2 classes, none of them in this dataset: thick, thin." in said(pilot)
             assert "mine predicts all images." in said(pilot)
             await press(pilot, "enter")
@@ -153,7 +173,9 @@ def test_on_the_screens_of_runs_the_network_of_the_run_comes_first_and_back_lead
 
     async def test() -> None:
         async with opened(cells, size=WIDE) as pilot:
-            await press(pilot, "ctrl+u", "down", *keys[1:], "enter", "enter")
+            await press(pilot, "ctrl+u", "down", *keys[1:])
+            await confirm(pilot, WHICH_NETWORK, WHICH_IMAGES)
+            await see(pilot, BEFORE)
             assert f"{trained.name} predicts all images." in said(pilot)
             await press(pilot, "enter")
             await wait_until(pilot, lambda: "25% 1/4" in said(pilot))
@@ -177,8 +199,10 @@ def test_behind_a_run_in_progress_it_waits_only_if_the_person_says_so(cells: Pat
             log.append(started())
             async with opened(cells, size=WIDE) as pilot:
                 await press(pilot, "ctrl+e")
+                await see(pilot, WHICH_NETWORK)
                 assert "busy" not in said(pilot)  # its weights may be others in a minute
-                await press(pilot, "enter", "enter")
+                await confirm(pilot, WHICH_NETWORK, WHICH_IMAGES)
+                await see(pilot, BEFORE)
                 assert f"The run {live.name} is in progress" in said(pilot)
                 await press(pilot, "a")
                 await wait_until(pilot, lambda: f"Waiting for the run {live.name} to end" in said(pilot))
@@ -186,7 +210,8 @@ def test_behind_a_run_in_progress_it_waits_only_if_the_person_says_so(cells: Pat
                 assert made.job().after == str(live.path.resolve())
                 request_stop(made)
                 await end_of(pilot, made)
-                await press(pilot, "escape", "ctrl+e", "enter", "enter", "enter")
+                await press(pilot, "escape", "ctrl+e")
+                await confirm(pilot, WHICH_NETWORK, WHICH_IMAGES, BEFORE)
                 await wait_until(pilot, lambda: "Finished: 4 suggestions." in said(pilot))
                 assert prediction_of(cells).job().after is None
             del lock
@@ -198,9 +223,12 @@ def test_behind_a_run_in_progress_it_waits_only_if_the_person_says_so(cells: Pat
 def test_cancelling_starts_nothing(cells: Path, trained: RunDir, escapes_at: int) -> None:
     async def test() -> None:
         async with opened(cells, size=WIDE) as pilot:
-            await press(pilot, "ctrl+e", *["enter"] * escapes_at, "escape")
-            await press(pilot, "right")
-            assert "2/4" in said(pilot)
+            dialogs = (WHICH_NETWORK, WHICH_IMAGES, BEFORE)
+            await press(pilot, "ctrl+e")
+            await confirm(pilot, *dialogs[:escapes_at])
+            await see(pilot, dialogs[escapes_at])
+            await press(pilot, "escape", "right")
+            await see(pilot, "2/4")
 
     run(test())
     assert list_runs(StateFolder(cells / "mia")) == [trained]
@@ -221,8 +249,9 @@ def test_at_80_columns_every_line_of_the_dialogs_can_be_read(cells: Path, traine
     async def test() -> None:
         async with opened(cells) as pilot:
             await press(pilot, "ctrl+e")
-            assert f"{trained.name}" in said(pilot) and "macro_f1 0.875" in said(pilot)
-            await press(pilot, "enter", "enter")
+            await see(pilot, f"{trained.name} 2 classes, macro_f1 0.875")
+            await confirm(pilot, WHICH_NETWORK, WHICH_IMAGES)
+            await see(pilot, BEFORE)
             assert "It has 2 classes: round is here, new: long." in said(pilot)
 
     run(test())
@@ -231,9 +260,11 @@ def test_at_80_columns_every_line_of_the_dialogs_can_be_read(cells: Path, traine
 def test_a_prediction_that_is_being_made_is_not_started_twice(cells: Path, trained: RunDir) -> None:
     async def test() -> None:
         async with opened(cells, size=WIDE) as pilot:
-            await press(pilot, "ctrl+e", "enter", "enter", "enter")
+            await press(pilot, "ctrl+e")
+            await confirm(pilot, WHICH_NETWORK, WHICH_IMAGES, BEFORE)
             await wait_until(pilot, lambda: "25% 1/4" in said(pilot))
-            await press(pilot, "escape", "ctrl+e", "enter", "enter", "enter")
+            await press(pilot, "escape", "ctrl+e")
+            await confirm(pilot, WHICH_NETWORK, WHICH_IMAGES, BEFORE)
             await wait_until(pilot, lambda: "is making the same prediction" in told(pilot.app))
             request_stop(prediction_of(cells))
             await end_of(pilot, prediction_of(cells))
@@ -244,7 +275,8 @@ def test_a_prediction_that_is_being_made_is_not_started_twice(cells: Path, train
 def test_a_stopped_prediction_goes_on_when_it_is_asked_for_again(cells: Path, trained: RunDir) -> None:
     async def test() -> None:
         async with opened(cells, size=WIDE) as pilot:
-            await press(pilot, "ctrl+e", "enter", "enter", "enter")
+            await press(pilot, "ctrl+e")
+            await confirm(pilot, WHICH_NETWORK, WHICH_IMAGES, BEFORE)
             await wait_until(pilot, lambda: "25% 1/4" in said(pilot))
             await press(pilot, "s")
             await wait_until(
