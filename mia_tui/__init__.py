@@ -22,7 +22,8 @@ Where things go
     optimizer           a row in catalog/optimizers.py
     schedule            a line in catalog/schedules.py, its rate in engine/training/optim.py, its fields in
                         config/train.py and config/recipes.py
-    augmentation        a function in engine/data/augment.py, its fields in config/train.py and config/recipes.py
+    augmentation        a function in engine/data/augment.py with a number of its own for random values, its fields in
+                        config/train.py and config/recipes.py
     training setting    a field in config/train.py; form, option, file and help follow from it
     image format        one that Pillow reads: `FORMATS`, `_BY_SUFFIX`, `count_frames` and the sets of suffixes in
                         dataset/images/reading.py; another: a module in dataset/images/readers/ with an `OpenedImage`,
@@ -35,8 +36,8 @@ Where things go
                         screen's commands (tui/label/commands.py and its like)
     screen              a folder in tui/, a table of its keys, and its name in tui/keys/tables/__init__.py
     action on runs      a class in runs/actions/, a key in tui/keys/tables/runs.py, and a command in cli/runs/
-    kind of job         its settings in config/, its record in runs/record/job.py, its work in engine/, which gets a
-                        runs/worker/attempt.py, and a branch in worker.py
+    kind of job         its settings in a module of config/, listed in config/jobs.py; its work in a module of
+                        engine/jobs/ with the name of the kind, which gets a runs/worker/attempt.py
     event               a record in runs/record/events.py, and its effect in runs/record/state.py
     error               a class in errors.py
     full disk           and any other disk that cannot be written: the sentences are in disk_errors.py; what SQLite
