@@ -266,10 +266,8 @@ class LabelScreen(SessionScreen[None]):
         most = 1 if self.size.height < LOW_ROWS else _CLASS_LINES
         self._class_bar.styles.height = self._class_bar.wanted_lines(self.size.width, most)
 
-    def show(self, *, all_rows: bool = False) -> None:
-        """Paint what is different now; every row of the list if `all_rows`."""
-        if all_rows:
-            self._list.forget()
+    def show(self) -> None:
+        """Paint what is different now."""
         if self._covered:
             return
         session, row = self.session, self.session.current_row
@@ -281,7 +279,8 @@ class LabelScreen(SessionScreen[None]):
             self._show_classes()
         self._list.update(self.controller.changed_rows())
         state = None if row is None else session.state_of(row)
-        self._frame.show(framing(state, self.context.ink, self._accept_key))
+        compared = session.compared_model if session.filter.state == "models_differ" else ""
+        self._frame.show(framing(state, self.context.ink, self._accept_key, session.model, compared))
         self._lines_are_due = True
         if row is None:
             growing = self._dataset_sync.growing

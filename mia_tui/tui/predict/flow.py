@@ -145,7 +145,7 @@ async def _choose_images(screen: KeyedScreen[Any], opened: OpenDataset) -> Image
     session = opened.session
     if session is None:
         return ImageChoice("all images", 0)
-    found = image_choices(session, shown_filter(session.filter, session))
+    found = image_choices(session, shown_filter(session.filter, session, screen.context.ink))
     choices = [Choice(f"{choice.words} ({choice.count:,})", choice) for choice in found]
     return await screen.ask(
         PickDialog("Predict which images?", choices, screen.context.ink, searchable=False)
