@@ -19,6 +19,7 @@ from tui_support import (
     screen_text,
     settle,
     shown,
+    told,
     wait_until,
 )
 
@@ -30,6 +31,7 @@ from mia_tui.runs.evaluation.epoch_predictions import (
     epoch_predictions_file,
     save_epoch_predictions,
 )
+from mia_tui.runs.prediction.suggestions import SuggestionLine, write_lines
 from mia_tui.runs.record.events import Phase, ProgressMade, ResultSaved, RunEnded
 from mia_tui.runs.record.job import Sample
 from mia_tui.runs.record.layout import RunDir
@@ -247,12 +249,51 @@ def test_keys_of_pages_that_a_prediction_has_not_say_so(tmp_path: Path) -> None:
             ):
                 await press(pilot, key)
                 assert f"A prediction has no page {title}." in screen_text(pilot.app), key
-            await press(pilot, "enter")
-            assert "A prediction has no page Confusion." in screen_text(pilot.app)
-            await press(pilot, "tab")
+            await press(pilot, "tab", "enter")
+            assert "Enter opens the images of a class under the cursor." in screen_text(pilot.app)
             assert "[5 Settings]" in screen_text(pilot.app)
             await press(pilot, "tab", "tab")
             assert "[0 Result]" in screen_text(pilot.app)
+
+    run(test())
+
+
+def a_prediction_with_suggestions(folder: Path, **changes: Any) -> RunDir:
+    job = make_predict_job(folder / "mia", **changes)
+    made = RunDir.create(StateFolder(folder / "mia"), job, name="predict")
+    made.predictions.mkdir()
+    rows = [("a.png", 0), ("b.png", 1), ("c.png", 1)]
+    with made.suggestions.open("wb") as file:
+        lines = [SuggestionLine(path, 0, best, 0.75) for path, best in rows]
+        write_lines(file, job.dataset, ["cat", "d%2525g"], lines)
+    result = a_result(counts={"d%2525g": 2, "cat": 1}, problem_count=0, problems={})
+    write(made, *working(3, total=3), result, finished(t=60.0))
+    return made
+
+
+def test_enter_on_a_class_of_a_prediction_ends_with_its_images(tmp_path: Path) -> None:
+    made = a_prediction_with_suggestions(tmp_path)
+
+    async def test() -> None:
+        async with watched(made) as pilot:
+            await see(pilot, "d%25g 2 66.7%")
+            await pilot.press("enter")
+            await wait_until(pilot, lambda: pilot.app.ended)
+            keys = (ImageKey("b.png"), ImageKey("c.png"))
+            assert pilot.app.result == OpenImages("predicted as d%25g by resnet18", keys)
+
+    run(test())
+
+
+def test_images_that_were_predicted_into_a_file_are_not_opened(tmp_path: Path) -> None:
+    made = a_prediction_with_suggestions(tmp_path, out="/tmp/predictions.csv")
+
+    async def test() -> None:
+        async with watched(made) as pilot:
+            await see(pilot, "66.7%")
+            await press(pilot, "down", "enter")
+            assert "These predictions are in /tmp/predictions.csv" in told(pilot.app)
+            assert not pilot.app.ended
 
     run(test())
 

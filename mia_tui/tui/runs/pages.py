@@ -218,6 +218,11 @@ class RunPages(Vertical):
         self.move(way * _FAR, 0)
 
     @property
+    def chosen_class(self) -> str | None:
+        """The predicted class under the cursor; None if there is none."""
+        return self._result.chosen if self.page == "result" else None
+
+    @property
     def chosen(self) -> ChosenImages | None:
         """The images under the cursor; None if there are none."""
         report = None if self._snapshot is None else self._snapshot.report

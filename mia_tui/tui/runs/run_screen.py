@@ -269,11 +269,17 @@ class RunCommands:
     # What is seen
 
     async def _open(self) -> None:
-        from mia_tui.tui.runs.images import images_behind
+        from mia_tui.tui.runs.images import images_behind, images_predicted_as
 
-        chosen = self._screen.pages.chosen
-        if not self._has("confusion"):
+        run, opened, pages = self._screen.run, self._opened, self._screen.pages
+        if pages.chosen_class is not None:
+            images = await asyncio.to_thread(images_predicted_as, run, opened, pages.chosen_class)
+            self._screen.leave(images)
             return
+        if "confusion" not in pages.names:
+            self._screen.say(f"{self._screen.key('open')} opens the images of a class under the cursor.")
+            return
+        chosen = pages.chosen
         if chosen is None:
             classes, confusion = map(self._screen.key, ("pane_by_class", "pane_confusion"))
             self._screen.say(
@@ -283,8 +289,8 @@ class RunCommands:
             return
         images = await asyncio.to_thread(
             images_behind,
-            self._screen.run,
-            self._opened,
+            run,
+            opened,
             chosen.report,
             truth=chosen.truth,
             predicted=chosen.predicted,

@@ -256,7 +256,7 @@ def result_lines(snapshot: RunSnapshot) -> tuple[BarLine, ...]:
     lines = [BarLine(printable(result.sentence)), BarLine("")]
     total = sum(result.counts.values())
     lines += [
-        BarLine(decode_name(name), f"{count:,} {count / total:>6.1%}", count / total)
+        BarLine(decode_name(name), f"{count:,} {count / total:>6.1%}", count / total, can_open=True)
         for name, count in result.counts.items()
         if total
     ]

@@ -23,11 +23,13 @@ class BarLine:
         name: Of what is counted; or the text.
         value: In words.
         share: Length of the bar, 0 to 1; None for a line of text.
+        can_open: Whether what is counted can be opened.
     """
 
     name: str
     value: str = ""
     share: float | None = None
+    can_open: bool = False
 
 
 class BarList(LineList[BarLine]):
@@ -47,21 +49,30 @@ class BarList(LineList[BarLine]):
         if lines == self._lines:
             return
         self._lines = lines
+        first = next((place for place, line in enumerate(lines) if line.can_open), None)
         bars = [line for line in lines if line.share is not None]
         self._name_width = max((self._ink.width(self._ink.shown(line.name)) for line in bars), default=0)
         self._value_width = max((len(line.value) for line in bars), default=0)
-        self.show(lines, None)
+        self.show(lines, first if self.cursor is None else self.cursor)
         self.refresh()  # also lines that are the same: the columns may be others
 
-    def _draw_bar(self, line: BarLine, width: int, _: bool) -> list[Segment]:
+    @property
+    def chosen(self) -> str | None:
+        """The name under the cursor, if it can be opened."""
+        line = None if self.cursor is None else self._lines[self.cursor]
+        return line.name if line is not None and line.can_open else None
+
+    def _draw_bar(self, line: BarLine, width: int, is_current: bool) -> list[Segment]:
+        text_style = Style(reverse=is_current)
         if line.share is None:
-            return [Segment(self._ink.fit(line.name, width), Style())]
+            return [Segment(self._ink.fit(line.name, width) or " ", text_style)]
         room = min(self._name_width, _LONGEST_NAME, int(width * _NAME_SHARE))
         name = self._ink.pad(self._ink.fit(line.name, room), room)
         columns = max(4, min(_LONGEST_BAR, width - room - self._value_width - 4))
         bar_style = style(fg=BAR_COLOUR) if self._ink.colours else Style()
         return [
-            Segment(f"{name} {line.value:>{self._value_width}}  ", Style()),
+            Segment(f"{name} {line.value:>{self._value_width}}", text_style),
+            Segment("  ", Style()),
             Segment(bar(line.share, columns, unicode=self._ink.unicode).rstrip("."), bar_style),
         ]
 
