@@ -68,7 +68,7 @@ def run_actions(section: str) -> tuple[Action, ...]:
 
 _ACTIONS: tuple[Action, ...] = (
     Action(
-        "open", ("enter",), "Open", "Open the run under the cursor: curves, metrics, confusion matrix.", _RUNS
+        "open", ("enter",), "Open", "Open the run under the cursor: progress, curves, metrics, result.", _RUNS
     ),
     Action("new", ("n",), "New", "Choose settings and train.", _RUNS),
     *run_actions(_RUNS),
@@ -79,7 +79,11 @@ _ACTIONS: tuple[Action, ...] = (
         "compare", ("v", "="), "Compare", "Compare curves, metrics and settings of the marked runs.", _RUNS
     ),
     Action(
-        "order", ("o", "f6"), "Sort", "Sort by start, state, network, epochs, best metric or time.", _RUNS
+        "order",
+        ("o", "f6"),
+        "Sort",
+        "Sort by start, state, kind, network, epochs, images, best metric or time.",
+        _RUNS,
     ),
     Action(
         "filter", ("f", "f5"), "Filter", "Show only the runs in one state, of one kind or with a tag.", _RUNS
