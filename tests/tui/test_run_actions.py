@@ -23,6 +23,7 @@ from mia_tui.runs.record.log import EventLog
 from mia_tui.runs.worker.detach_risk import DetachRisk
 from mia_tui.runs.worker.liveness import WorkerLock
 from mia_tui.tui.context import Context
+from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.keys.tables import SCOPES
 from mia_tui.tui.open_dataset import OpenDataset
 from mia_tui.tui.runs.run_screen import RunScreen
