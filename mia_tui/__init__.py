@@ -3,7 +3,8 @@
 The packages, from the top down; each imports only from those below it:
 
     cli/                        the commands, and all output of the command line
-    tui/  worker.py  previewer.py    the app; the process of a run; the process of the form's augmented images
+    tui/  worker.py                  the app; the process of a run
+    previewer.py  image_predictor.py    helpers of the app: augmented images for the form; a network's answer at once
     engine/                     everything that imports torch: network/ data/ training/ inference/
     runs/                       runs on disk and their processes: record/ worker/ list/ preflight/ prediction/ …
     terminal/                   what a terminal can do, and pictures for it

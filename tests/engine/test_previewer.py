@@ -1,13 +1,12 @@
 """The helper that augments images for the form: it runs what training runs, and ends with its parent."""
 
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from run_support import SOURCES, python, wait_for
+from run_support import wait_for
 
 from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.images.decode import decode_fitted
@@ -82,25 +81,6 @@ def test_the_helper_answers_the_last_wish_and_ends_when_it_is_closed(discs: Path
     previewer.close()
     wait_for(lambda: not process_runs(pid, began))
     assert len(sheets) == 1
-
-
-def test_the_helper_ends_with_a_parent_that_is_killed() -> None:
-    code = """
-        import subprocess, time
-        child = subprocess.Popen([sys.executable, "-m", "mia_tui.previewer"], stdin=subprocess.PIPE, stdout=2)
-        print(child.pid, flush=True)
-        time.sleep(600)
-    """
-    with subprocess.Popen(
-        python(code), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=SOURCES
-    ) as parent:
-        assert parent.stdout is not None
-        pid = int(parent.stdout.readline())
-        began = start_time(pid)
-        assert process_runs(pid, began)
-        parent.kill()
-        parent.wait()
-        wait_for(lambda: not process_runs(pid, began), timeout_s=60.0)
 
 
 def test_a_helper_that_cannot_start_says_so_and_takes_nothing_with_it(

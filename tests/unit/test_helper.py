@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from run_support import wait_for
+from run_support import python, wait_for
 
 from mia_tui.runs.machine.system import process_runs, start_time
 from mia_tui.runs.worker.helper import Helper
@@ -179,3 +180,24 @@ def test_closing_ends_the_process_whatever_it_does(monkeypatch: pytest.MonkeyPat
 def test_the_process_gives_way_to_what_people_use(asked: Asked) -> None:
     pid, _ = asked.ask("one")
     assert os.sched_getscheduler(pid) == os.SCHED_BATCH
+
+
+def test_the_process_ends_with_an_app_that_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    code = """
+        import time
+        from test_helper import Asked
+        asked = Asked()
+        asked.helper.ask("one")
+        while not asked.answers:
+            time.sleep(0.01)
+        print(asked.helper.pid, flush=True)
+        time.sleep(600)
+    """
+    here = Path(__file__).resolve().parent
+    monkeypatch.setenv("PYTHONPATH", f"{here}{os.pathsep}{here.parent}")
+    with subprocess.Popen(python(code), stdout=subprocess.PIPE, text=True) as app:
+        assert app.stdout is not None
+        pid = int(app.stdout.readline())
+        assert process_runs(pid, start_time(pid))
+        app.kill()
+        wait_until_gone(pid)
