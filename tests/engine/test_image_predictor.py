@@ -114,13 +114,13 @@ def test_a_file_that_is_deleted_meanwhile_is_said_and_another_network_can_be_ask
     ask(predictor, weights, discs)
     weights.unlink()
     answer = ask(predictor, weights, discs)
-    assert f"{weights} does not exist." in answer.problem and not answer.classes
+    assert f"{weights} does not exist." in answer.failure and not answer.classes
     assert ask(predictor, other, discs).classes == ("blue", "red")
 
 
 def test_a_file_that_is_no_network_of_ours_is_said(discs: Path, weights: Path) -> None:
     weights.write_bytes(b"no weights")
-    assert "best.safetensors is damaged." in ask(ImagePredictor(), weights, discs).problem
+    assert "best.safetensors is damaged." in ask(ImagePredictor(), weights, discs).failure
 
 
 def test_an_image_that_cannot_be_read_is_said_at_once_and_the_next_one_is_answered(

@@ -49,12 +49,14 @@ class ImageAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     Attributes:
         classes: Names, in the order of the network.
         probabilities: Of each class, 0 to 1.
-        problem: A sentence; empty if there is none.
+        problem: Why this image has no answer, a sentence; empty if it has one.
+        failure: Why the network can be asked about no image, a sentence; empty if it can.
     """
 
     classes: tuple[Text, ...] = ()
     probabilities: tuple[Annotated[float, Meta(ge=0.0, le=1.001)], ...] = ()
     problem: Text = ""
+    failure: Text = ""
 
     def best(self, most: int) -> list[tuple[str, float]]:
         """The most probable classes, at most so many, with their probabilities."""

@@ -216,6 +216,7 @@ class LabelCommands(SessionCommands):
             "assign": partial(self._assign, advance=False),
             "assign_next": partial(self._assign, advance=True),
             "accept": self._accept,
+            "ask": self._toggle_asking,
             "clear": self._clear,
             "unlink": self._unlink,
             "auto": self._toggle_auto,
@@ -289,18 +290,33 @@ class LabelCommands(SessionCommands):
 
     async def _accept(self) -> None:
         row, key = self._session.current_row, self._session.current
-        state = None if row is None else self._session.state_of(row)
+        state = None if row is None else self._screen.asked_network.seen(self._session.state_of(row))
         if state is None or key is None:
             self._screen.say("There is no image to accept a suggestion for.")
             return
         if state.suggestion is None:
             self._screen.say("There is no suggestion of a model for this image.")
             return
+        if not state.suggestion.id:
+            adds = self._screen.key("classes")
+            self._screen.say(f"This dataset has no class {state.suggestion.name}; {adds} adds classes.")
+            return
         await self._controller.assign([key], state.suggestion.id, source="accepted")
         self._advance()
         if state.image_class is not None and state.differs:
             names = f"{state.suggestion.name} replaced {state.image_class.name}"
             self._screen.say(f"{names} of {key.path}; {self._screen.key('undo')} undoes that.")
+
+    async def _toggle_asking(self) -> None:
+        network = self._screen.asked_network
+        if network.is_on:
+            network.turn_off()
+            self._screen.say("The network is not asked any more.")
+        elif not await network.turn_on():
+            train, runs = self._screen.key("train"), self._screen.key("runs")
+            self._screen.say(
+                f"There is no trained network yet: {train} trains one on the labels, {runs} shows how far it is."
+            )
 
     async def _clear(self) -> None:
         key = self._session.current

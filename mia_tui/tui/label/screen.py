@@ -19,6 +19,7 @@ from mia_tui.errors import MiaError
 from mia_tui.text import counted
 from mia_tui.tui.classes.class_frame import ClassFrame
 from mia_tui.tui.context import Context
+from mia_tui.tui.label.asked_network import AskedNetwork
 from mia_tui.tui.label.background_tasks import BackgroundTasks
 from mia_tui.tui.label.commands import LabelCommands
 from mia_tui.tui.label.image_list import ImageList
@@ -77,6 +78,9 @@ class LabelScreen(SessionScreen[None]):
         paint_quickly(self)
         self._view_settings = ViewSettings(keep=context.user.keep_look)
         ink = context.ink
+        self.asked_network = AskedNetwork(
+            controller, context.state, ink, hand_over=self.hand_over, show=self.show, fail=self.show_error
+        )
         self.commands = LabelCommands(
             controller, self._view_settings, self, ink, auto=context.user.auto_advance
         )
@@ -128,6 +132,7 @@ class LabelScreen(SessionScreen[None]):
 
     def on_unmount(self) -> None:
         self._background_tasks.stop()
+        self.asked_network.close()
         self._pictures.close()
         self.controller.store_thread.end()
 
@@ -280,7 +285,9 @@ class LabelScreen(SessionScreen[None]):
         else:
             self._show_classes()
         self._list.update(self.controller.changed_rows())
-        state = None if row is None else session.state_of(row)
+        if self.asked_network.is_on:
+            self.asked_network.look_at(session.current)
+        state = None if row is None else self.asked_network.seen(session.state_of(row))
         self._frame.show(framing(state, self.context.ink, self._accept_key))
         self._lines_are_due = True
         if row is None:
@@ -307,7 +314,7 @@ class LabelScreen(SessionScreen[None]):
             self.session,
             controller.saved,
             controller.annotator,
-            self._message or self._saving,
+            self._message or self._saving or self.asked_network.words,
             time.monotonic(),
             ink,
             scanned=self._dataset_sync.scanned,

@@ -47,7 +47,7 @@ def framing(state: RowState | None, ink: Ink, accept: str) -> Framing:
             f"{state.image_class.name}{origin}", "label", state.image_class.colour, ink.separator.join(notes)
         )
     if state.suggestion is not None:
-        text = _suggested(state) + (f"  {accept} accepts" if accept else "")
+        text = _suggested(state) + (f"  {accept} accepts" if accept and state.suggestion.id else "")
         return Framing(text, "suggestion", state.suggestion.colour, ink.separator.join(notes))
     return Framing("no label", "none", None, ink.separator.join(notes))
 

@@ -24,6 +24,13 @@ _ACTIONS: tuple[Action, ...] = (
         "Accept the model's suggestion as the label and go to the next image.",
         _LABEL,
     ),
+    Action(
+        "ask",
+        ("ctrl+k",),
+        "Ask the network",
+        "Let a trained network say at once what it sees in this image and in each you go to; again: stop that.",
+        _LABEL,
+    ),
     Action("clear", ("delete", "backspace"), "Clear", "Remove the label.", _LABEL),
     Action("undo", ("ctrl+z",), "Undo", "Undo my last step, on whichever image it was.", _LABEL),
     Action("redo", ("ctrl+y",), "Redo", "Redo what was undone.", _LABEL),
