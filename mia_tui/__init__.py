@@ -11,29 +11,34 @@ The packages, from the top down; each imports only from those below it:
     dataset/                    images and labels on disk: scan/ listing/ images/ store/ session/ split/ interchange/
     config/                     what a user can set: fields with range, unit and help
     catalog/                    what a user can choose: backbones, losses, metrics, optimizers, schedules
-    records.py files.py paths.py text.py errors.py    valid records, safe files, names of files, text, errors
+    disk_errors.py decoding.py files.py paths.py text.py errors.py    sentences about full and read-only disks, valid
+                                records, safe files, names of files, text, errors
 
 Where things go
 ---------------
     backbone            a row in catalog/backbones.py
-    loss                a line in catalog/losses.py, and its formula in engine/training/losses.py
+    loss                a line in catalog/losses.py, and its formula in engine/training/losses.py; a parameter is a
+                        field in config/train.py (as `focal_gamma`), with a value in config/recipes.py
     metric              a line in catalog/metrics.py, and its formula in runs/evaluation/confusion.py
     optimizer           a row in catalog/optimizers.py
     schedule            a line in catalog/schedules.py, its rate in engine/training/optim.py, its fields in
-                        config/train.py
-    augmentation        a function in engine/data/augment.py, and its fields in config/train.py
+                        config/train.py and config/recipes.py
+    augmentation        a function in engine/data/augment.py, its fields in config/train.py and config/recipes.py
     training setting    a field in config/train.py; form, option, file and help follow from it
-    image format        dataset/images/reading.py
+    image format        `FORMATS`, `_BY_SUFFIX` and `count_frames` in dataset/images/reading.py
     label format        a record in dataset/interchange/formats.py, and its reader or writer in a module beside it
     prediction format   a record in runs/prediction/formats.py
     command             a line in cli/main.py, and its module in cli/
-    key                 a line in the table of its screen in tui/keys/tables/
+    key                 a line in the table of its screen in tui/keys/tables/, and what it does in `by_name` of the
+                        screen's commands (tui/label/commands.py and its like)
     screen              a folder in tui/, a table of its keys, and its name in tui/keys/tables/__init__.py
-    kind of job         its settings in config/, its record in runs/record/job.py, its work in engine/, and worker.py
+    kind of job         its settings in config/, its record in runs/record/job.py, its work in engine/, which gets a
+                        runs/worker/attempt.py, and a branch in worker.py
     event               a record in runs/record/events.py, and its effect in runs/record/state.py
-    error               a class in errors.py; sentences about full and read-only disks are in runs/disk.py (runs) and
-                        dataset/store/connection.py (labels), those about images whose disk is away in
-                        engine/data/disk_watch.py
+    error               a class in errors.py
+    full disk           and any other disk that cannot be written: the sentences are in disk_errors.py; what SQLite
+                        says of labels.db is translated in dataset/store/errors.py
+    disk that is away   runs/disk.py waits for it; whether it is the disk or an image: engine/data/disk_watch.py
 """
 
 __version__ = "0.1.0"

@@ -14,24 +14,16 @@
         ├── AwayError                a disk was away too long: the run is stopped and can be resumed
         └── CheckpointError  exit 3   a checkpoint or a weights file cannot be used
 
+Sentences about a disk that cannot be written are in disk_errors.py.
+
 The message names what is wrong, the hint says what to do about it; `str(error)` is both, one sentence each.
 
 Errors that never reach a user by themselves, but are turned into one of these, are `files.OddFile` (something else is
-at the path of a file), `records.BadRecord` (a record on disk is not valid) and
+at the path of a file), `decoding.BadRecord` (a record on disk is not valid) and
 `engine.data.disk_watch.LoadingStopped` (a stop was requested while images were read).
 """
 
-import errno
 from typing import ClassVar
-
-UNREACHABLE = frozenset(
-    {
-        errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETDOWN,
-        errno.ENETUNREACH, errno.ECONNRESET, errno.ECONNREFUSED, errno.ECONNABORTED, errno.ENODEV, errno.ENXIO,
-        errno.ESHUTDOWN,
-    }
-)  # fmt: skip
-"""Error numbers for a file on a disk that does not answer, unlike those for a file that does not exist."""
 
 
 class MiaError(Exception):

@@ -1,6 +1,6 @@
 """`python -m mia_tui.previewer`: augmented images for the form, made by the same code as in training.
 
-A process of its own (`runs.worker.helper`); its messages are in `runs.worker.preview`.
+A process of its own (`runs.worker.helper`); its messages are in `runs.worker.preview_messages`.
 """
 
 from pathlib import Path
@@ -13,7 +13,7 @@ from mia_tui.engine.data.augment import augment
 from mia_tui.engine.data.scaling import to_unit
 from mia_tui.errors import MiaError
 from mia_tui.runs.worker.helper import answer_requests, encode_line
-from mia_tui.runs.worker.preview import PreviewAnswer, PreviewRequest, decode_request
+from mia_tui.runs.worker.preview_messages import PreviewAnswer, PreviewRequest, decode_request
 
 _GAP_PX = 1
 

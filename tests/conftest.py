@@ -1,6 +1,7 @@
 """What every test has: user folders of its own, and a small set of images of two classes."""
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,9 +15,27 @@ from memory import return_large_pieces
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["OMP_WAIT_POLICY"] = "passive"  # where a test asks for two threads: they sleep while they wait
 
+# Compiled modules are kept, whatever the machine says: else every process that a test starts compiles the program.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 return_large_pieces()
 
 _HOMES = ("XDG_CACHE_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "HF_HOME", "TORCH_HOME")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every process of xdist begins with its share of the long tests: in the end the others would wait for them."""
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    long = [item for item in items if item.get_closest_marker("e2e")]
+    short = [item for item in items if not item.get_closest_marker("e2e")]
+    items[:] = [
+        item
+        for number in range(processes)
+        for some in (long, short)
+        for item in some[len(some) * number // processes : len(some) * (number + 1) // processes]
+    ]
 
 
 def _use_folders_of(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

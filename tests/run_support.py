@@ -5,7 +5,8 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from patience import LONGEST_S, Patience
@@ -126,6 +127,22 @@ def on_small_disk(
     script = f'mount -t tmpfs -o {options} none "$0" && {finally_ or "true"} && exec "$@"'
     rights = ["-m"] if os.geteuid() == 0 else ["-r", "-m"]
     return run_python(code, *arguments, prefix=["unshare", *rights, "sh", "-c", script, str(folder)])
+
+
+@contextmanager
+def as_nobody(folder: Path) -> Iterator[None]:
+    """For root, the rights of a user without rights who can reach a folder of this test; others have none anyway."""
+    if os.geteuid():
+        yield
+        return
+    for above in folder.parents:  # pytest's folders are closed to others
+        if "pytest" in str(above) and above.stat().st_uid == 0:
+            above.chmod(0o755)
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
 
 
 def wait_for(condition: Callable[[], bool], timeout_s: float = 60.0) -> None:

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from run_support import python
-from terminal_driver import TerminalApp
+from terminal_driver import TerminalApp, python_app
 from terminal_stream import PAINT_END, Answer, take_apart
 
 from mia_tui.dataset.store.label_store import LabelStore
 
 PANEL = 120, 40
 SCREEN = 157, 46  # has a panel of 120x40 for the image beside list and frame
+PEERS = {"half": "half", "sixel": "sixel", "kitty": "tgp"}  # textual-image's widgets
 GRAPHICS = {"half": "plain", "iterm2": "iterm2", "kitty": "kitty", "sixel": "xterm-sixel"}
 
 _CELLS = 20  # half blocks in a paint (a part of a coarse picture has no more), or
@@ -111,6 +112,24 @@ def linked(folder: Path, photos: Sequence[Path], count: int) -> Path:
     return add_classes(folder)
 
 
+def open_app(
+    dataset: Path, home: Path, graphics: str, *, command: list[str] | None = None, **terminal: object
+) -> TerminalApp:
+    """The app at rest on its first image."""
+    app = TerminalApp(
+        command or python_app(dataset, "--graphics", graphics),
+        home=home,
+        kind=GRAPHICS[graphics],
+        columns=SCREEN[0],
+        rows=SCREEN[1],
+        environment={"STALLS": str(home / "stalls")},
+        **terminal,  # type: ignore[arg-type]
+    )
+    first_picture_s(app)
+    app.quiet(1.0)
+    return app
+
+
 def first_picture_s(app: TerminalApp, *, timeout_s: float = 30.0) -> float:
     """From the start of the process to the end of its first picture."""
     deadline = time.perf_counter() + timeout_s
@@ -162,6 +181,20 @@ class _Clock:
 
     def at(self, place: int) -> float:
         return next(at for end, at in self._ends if end >= place)
+
+
+def measure_peer(widget: str, folder: Path, home: Path, kind: str, *, before: Sequence[str] = ()) -> Times:
+    """F2 in the peer; `before` begins its command."""
+    app = TerminalApp(
+        [*before, *peer(widget, folder)], home=home, kind=kind, columns=SCREEN[0] + 3, rows=SCREEN[1]
+    )
+    with app:
+        app.wait_for("photo-0000")
+        app.quiet(0.7)
+        answers = [app.measure("f2", quiet_s=0.3) for _ in range(12)]
+    return Times(
+        [1000 * answer.last_s for answer in answers], [len(answer.data) / 1024 for answer in answers]
+    )
 
 
 def peer(widget: str, folder: Path) -> list[str]:

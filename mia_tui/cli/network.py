@@ -93,7 +93,7 @@ def find_network(text: str | None, dataset: Path | None, state: Path | None) -> 
     if text is None:
         raise ConfigError("Which network?", "Name its run with --run.")
     from mia_tui.dataset.scan.scan import check_root
-    from mia_tui.runs.list.index import find_run
+    from mia_tui.runs.list.find import find_run
     from mia_tui.runs.record.layout import RunDir
 
     if dataset is not None:
@@ -119,7 +119,7 @@ def find_network(text: str | None, dataset: Path | None, state: Path | None) -> 
 
 def _without_weights(run: "RunDir") -> RunError:
     from mia_tui.paths import StateFolder
-    from mia_tui.runs.list.index import list_runs
+    from mia_tui.runs.list.find import list_runs
     from mia_tui.runs.worker.liveness import run_status
 
     status = run_status(run)

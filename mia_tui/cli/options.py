@@ -159,7 +159,7 @@ def dataset_option(function: Function) -> Function:
 
 
 def run_argument(function: Function) -> Function:
-    """RUN; arrives as `run: str`, for `runs.list.index.find_run`."""
+    """RUN; arrives as `run: str`, for `runs.list.find.find_run`."""
     return click.argument("run")(function)
 
 
@@ -241,7 +241,7 @@ def read_settings(settings: dict[str, Any]) -> "TrainConfig":
         ConfigError: If a value is impossible or two contradict each other.
     """
     from mia_tui.config.check import make_config
-    from mia_tui.config.toml import load_config
+    from mia_tui.config.settings_file import load_config
 
     file = settings["config_file"]
     return make_config(
@@ -260,7 +260,7 @@ def field_option(name: str) -> Decorator:
 
 def given_fields(settings: dict[str, Any]) -> list[str]:
     """The fields of TrainConfig that the user set, on the command line or in the settings file."""
-    from mia_tui.config.toml import load_config
+    from mia_tui.config.settings_file import load_config
 
     file = settings["config_file"]
     names = [name for name, value in _flags(settings).items() if value is not None]

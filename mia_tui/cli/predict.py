@@ -168,7 +168,7 @@ def _check_images(images: Path) -> None:
 
 def _listed(images: Path, weights: Path, frames: str | None) -> "tuple[Path, list[ImageKey] | None]":
     """The folder, and its images if not all of them are meant."""
-    from mia_tui.dataset.images.decode import count_frames
+    from mia_tui.dataset.images.reading import count_frames
     from mia_tui.dataset.model import ImageKey
     from mia_tui.runs.record.model_card import read_card
 

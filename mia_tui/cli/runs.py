@@ -26,7 +26,7 @@ from mia_tui.config.fields import Value, fields, show_value
 from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.model import PARTS
 from mia_tui.errors import RunError
-from mia_tui.runs.list.index import find_run, no_runs_hint, runs_of
+from mia_tui.runs.list.find import find_run, no_runs_hint, runs_of
 from mia_tui.runs.list.moved_dataset import current_train_job
 from mia_tui.runs.list.words import (
     evaluated_in_epoch,

@@ -90,7 +90,7 @@ def command(
 
 
 def _show_config(report: Report, resume: str | None, settings: dict[str, Any]) -> int:
-    from mia_tui.config.toml import save_config
+    from mia_tui.config.settings_file import save_config
 
     if resume is not None:
         raise ConfigError(
@@ -105,7 +105,7 @@ def _show_config(report: Report, resume: str | None, settings: dict[str, Any]) -
 
 
 def _find(text: str, dataset: Path | None, state: Path | None, given: list[str]) -> "RunDir":
-    from mia_tui.runs.list.index import find_run, remember_run
+    from mia_tui.runs.list.find import find_run, remember_run
     from mia_tui.runs.list.moved_dataset import update_dataset_path
     from mia_tui.runs.worker.liveness import run_status
 
@@ -147,7 +147,7 @@ def _create(
     *,
     after: str | None,
 ) -> "RunDir":
-    from mia_tui.runs.list.index import remember_run
+    from mia_tui.runs.list.find import remember_run
     from mia_tui.runs.preflight.content import without_content
     from mia_tui.runs.preflight.prepare import prepare_training, with_absolute_paths
 
@@ -171,7 +171,7 @@ def _create(
 
 def _last_in_queue(report: Report, after: str, dataset: Path | None, state: Path | None) -> "RunDir | None":
     """The run to wait for: the last of those that wait for the named one; None if none of them is running."""
-    from mia_tui.runs.list.index import find_run, runs_of
+    from mia_tui.runs.list.find import find_run, runs_of
     from mia_tui.runs.worker.queue import last_behind
 
     named = find_run(after, dataset=dataset, state=state)

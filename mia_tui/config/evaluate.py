@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from mia_tui.config.predict import NetworkConfig
-from mia_tui.records import Count, Text
+from mia_tui.decoding import Count, Text
 
 
 class EvaluateConfig(NetworkConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from mia_tui.config.train import Frames, Precision
-from mia_tui.records import Text
+from mia_tui.decoding import Text
 
 AbsolutePath = Annotated[str, Meta(max_length=65_536, pattern=r"^/[^\x00]*\Z")]
 

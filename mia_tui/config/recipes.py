@@ -5,8 +5,8 @@ from mia_tui.config.train import RecipeName
 RECIPES: dict[RecipeName, dict[str, str | int | float | bool]] = {
     # Chosen by measuring (README); they are set on the fields of TrainConfig.
     "default": {},
-    # The values MIA (Microscopic Image Analyzer) starts with for classification. Complete on purpose:
-    # a change of our own defaults must not change what this recipe does.
+    # The values MIA (Microscopic Image Analyzer) starts with for classification. Complete on purpose: a change of our
+    # own defaults must not change what this recipe does. A field of TrainConfig that MIA does not have is off here.
     "mia": {
         "backbone": "resnet50",
         "weights": "imagenet",

@@ -1,10 +1,14 @@
 """Every setting of a training run, with range, unit, meaning, and when it has an effect, on the field.
 
 The command line, settings files and the form are all made from this record: a
-new field is in all three. The defaults are our own, chosen by measurement
-(README); `recipes.py` holds the predecessor's.
+new field is in all three. Two fields NAME_min and NAME_max are a range:
+`config.check` refuses one whose smallest value is the larger one. The defaults
+are our own, chosen by measurement (README); the recipe `mia` in `recipes.py`
+holds the predecessor's, and needs a value for every new field that changes what
+is learned.
 """
 
+from functools import partial
 from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
@@ -46,32 +50,13 @@ def _about(
     return Meta(description=description, extra={"group": group, "unit": unit, "only_if": only_if}, **more)
 
 
-def _network(description: str, **more: Any) -> Meta:
-    return _about("Network", description, **more)
-
-
-def _input(description: str, unit: str = "", **more: Any) -> Meta:
-    return _about("Input", description, unit, **more)
-
-
-def _loss(description: str, **more: Any) -> Meta:
-    return _about("Loss and metric", description, **more)
-
-
-def _optimizer(description: str, unit: str = "", **more: Any) -> Meta:
-    return _about("Optimizer", description, unit, **more)
-
-
-def _run(description: str, unit: str = "", **more: Any) -> Meta:
-    return _about("Run", description, unit, **more)
-
-
-def _split(description: str, **more: Any) -> Meta:
-    return _about("Data", description, **more)
-
-
-def _augment(description: str, unit: str = "", **more: Any) -> Meta:
-    return _about("Augmentation", description, unit, **more)
+_network = partial(_about, "Network")
+_input = partial(_about, "Input")
+_loss = partial(_about, "Loss and metric")
+_optimizer = partial(_about, "Optimizer")
+_run = partial(_about, "Run")
+_split = partial(_about, "Data")
+_augment = partial(_about, "Augmentation")
 
 
 def _chance(description: str, **more: Any) -> Meta:

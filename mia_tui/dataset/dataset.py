@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 from mia_tui.dataset.hashes import duplicate_groups
-from mia_tui.dataset.labelled import LabelledSet
+from mia_tui.dataset.labelled_images import LabelledSet
 from mia_tui.dataset.scan.scan import Scan
 from mia_tui.dataset.split.assignment import StoredSplit, read_stored_split
 from mia_tui.dataset.store.label_store import LabelStore

@@ -16,8 +16,8 @@ from typing import TextIO
 import numpy as np
 from PIL import Image, ImageFilter
 
-from mia_tui.dataset.interchange.csv import write_labels
-from mia_tui.dataset.interchange.output import FILE_MODE, FOLDER_MODE, cannot_write
+from mia_tui.dataset.interchange.csv_labels import write_labels
+from mia_tui.dataset.interchange.export_file import FILE_MODE, FOLDER_MODE, cannot_write
 from mia_tui.dataset.model import ImageKey
 from mia_tui.files import add_folder, new_content, read
 

@@ -2,7 +2,7 @@
 
 Whatever writes labels also takes the fingerprints of all labelled files that
 have none, including those of earlier sessions: a command before it ends, the app
-in idle time (`tui.labelling.idle_tasks`). Reading a dataset takes none.
+in idle time (`tui.controller.idle_tasks`). Reading a dataset takes none.
 """
 
 import math
@@ -14,8 +14,8 @@ from pathlib import Path
 
 from mia_tui.dataset.hashes import file_hash
 from mia_tui.dataset.model import ImageFile
-from mia_tui.dataset.scan.index import map_in_threads
 from mia_tui.dataset.store.label_store import LabelStore
+from mia_tui.dataset.threads import map_in_threads
 
 Fingerprint = tuple[ImageFile, str]
 """A file with its size and time, and its hash."""
@@ -37,7 +37,7 @@ def read_fingerprint(
     return ImageFile(path, status.st_size, status.st_mtime_ns), hash
 
 
-def take_fingerprints(
+def take_all_fingerprints(
     store: LabelStore,
     root: Path,
     *,

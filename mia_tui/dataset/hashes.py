@@ -7,7 +7,8 @@ from functools import partial
 from pathlib import Path
 
 from mia_tui.dataset.model import ImageFile
-from mia_tui.dataset.scan.index import ScanIndex, map_in_threads
+from mia_tui.dataset.scan.file_cache import FileCache
+from mia_tui.dataset.threads import map_in_threads
 from mia_tui.files import open_to_read
 
 _CHUNK_BYTES = 1 << 20
@@ -43,7 +44,7 @@ def file_hashes(root: Path, files: Iterable[ImageFile]) -> dict[str, str]:
     Returns:
         Path to hash; files that cannot be read are missing.
     """
-    index = ScanIndex(root)
+    index = FileCache(root)
     known = {file: index.hash(file) for file in files}
     unknown = [file for file, hash in known.items() if hash is None]
     for file, hash in zip(unknown, map_in_threads(partial(_hash_or_none, root), unknown), strict=True):

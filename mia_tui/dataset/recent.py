@@ -15,9 +15,9 @@ import msgspec
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.user_cache import write_cache
+from mia_tui.decoding import BadRecord, Count, Frame, JsonReader, Text, Time
 from mia_tui.files import open_in_place, read
 from mia_tui.paths import real_path, user_state
-from mia_tui.records import BadRecord, Count, Frame, JsonReader, Text, Time
 from mia_tui.text import decode_name, encode_name
 
 MOST = 50

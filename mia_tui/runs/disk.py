@@ -1,4 +1,4 @@
-"""The disk that holds a run: writing to it, a sentence for each reason it refuses, waiting while it is unreachable.
+"""Writing to the disk that holds a run, and waiting for a disk, of a run or of its images, while it is unreachable.
 
 A network drive drops out, a file server restarts. One rule for the images and for the run's own folder: wait, say so,
 continue as if nothing had happened, and end with what was saved if the disk does not come back within `OUTAGE_S`.
@@ -13,8 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from mia_tui.errors import UNREACHABLE, AwayError, MiaError, RunError
-from mia_tui.files import OddFile, add_folder, new_content
+from mia_tui.disk_errors import UNREACHABLE, disk_error
+from mia_tui.errors import AwayError, MiaError
+from mia_tui.files import add_folder, new_content
 from mia_tui.text import printable
 
 Result = TypeVar("Result")
@@ -32,38 +33,6 @@ DELETED_S = 15.0
 LOOK_EVERY_S = 1.0
 _LISTEN_EVERY_S = 0.1
 _UNREACHABLE = UNREACHABLE | {errno.ENOENT, errno.ENOTDIR}
-
-FULL_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_ELSEWHERE = "put labels and runs elsewhere with --state DIR."
-
-
-def disk_error(error: OSError, path: Path, kind: type[MiaError] = RunError) -> MiaError:
-    """The sentence for a file or folder that could not be written.
-
-    Args:
-        error: What the system said.
-        path: The file or folder that was to be written.
-        kind: Class of the error that is returned (not raised).
-    """
-    name = printable(path)
-    if isinstance(error, OddFile):
-        name = printable(error.filename)
-        return kind(f"{name} cannot be used: {error.strerror}.", f"Remove it, or {_ELSEWHERE}")
-    space, elsewhere = f"Free some space, or {_ELSEWHERE}", f"{_ELSEWHERE[:1].upper()}{_ELSEWHERE[1:]}"
-    forbidden = f"You may not write to {name}.", f"Ask its owner, or {_ELSEWHERE}"
-    known = {
-        errno.ENOSPC: (f"The disk that holds {name} is full.", space),
-        errno.EDQUOT: (f"Your quota on the disk that holds {name} is used up.", space),
-        errno.EFBIG: (
-            f"{name} would be larger than your limit on the size of files.",
-            "`ulimit -f` shows it.",
-        ),
-        errno.EROFS: (f"{name} is on a read-only disk.", elsewhere),
-        errno.EACCES: forbidden,
-        errno.EPERM: forbidden,
-    }
-    reason = error.strerror or type(error).__name__
-    return kind(*known.get(error.errno or 0, (f"{name} cannot be written: {reason}.", elsewhere)))
 
 
 @contextmanager

@@ -1,1 +1,19 @@
-"""The app, a folder a feature. Never imports torch, nor `mia_tui.engine`."""
+"""The app, a folder a feature. Never imports torch, nor `mia_tui.engine`.
+
+    start app driver terminal_writer     from the command line to the running app, and its terminal
+    screen dialogs help                  what screens have in common; questions; the help
+    context open_dataset                 what screens share; the dataset that a person has opened
+    keys/                                from bytes of the terminal to commands; the tables of keys
+    controller/                          an open dataset without a screen: its labels are read and written here
+    pictures/                            pictures made ahead of time, and sent as fast as the connection takes them
+    label/ grid/ classes/                the screens on which images are labelled
+    training/ runs/ home/                the form of a training, the screens of runs, the first screen
+    widgets/                             widgets that several screens share
+
+What modules are called is the same in each folder:
+
+    screen or …_screen                   layout and handlers
+    commands                             what the keys do, by the ids in the table of keys
+    words                                sentences and other texts of the screen, by plain functions without widgets
+    pickers                              the lists to choose from
+"""

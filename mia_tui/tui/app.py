@@ -18,12 +18,12 @@ from textual.screen import Screen
 from mia_tui.dataset.listing.cache import load_listing
 from mia_tui.text import printable
 from mia_tui.tui.context import Context
+from mia_tui.tui.controller.idle_tasks import finish_fingerprints
+from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.driver import TerminalDriver, leave_at_once
 from mia_tui.tui.keys.bindings import palette_lines
 from mia_tui.tui.keys.serializer import KeySerializer
 from mia_tui.tui.label.screen import LOW_ROWS, NARROW_COLUMNS, LabelScreen
-from mia_tui.tui.labelling.controller import LabelController
-from mia_tui.tui.labelling.idle_tasks import finish_fingerprints
 from mia_tui.tui.pictures.preload import Preload
 from mia_tui.tui.read_messages import ReadMessages
 from mia_tui.tui.screen import KeyedScreen
@@ -104,11 +104,7 @@ class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
         listing = load_listing(dataset) if preload is None else preload.listing()
         controller = LabelController(dataset, state=state, annotator=context.annotator, listing=listing)
         self._controller = controller
-        self.push_screen(LabelScreen(controller, context, preload), self._left)
-
-    def _left(self, _: None) -> None:
-        """A labelling screen was left."""
-        self._go_home()
+        self.push_screen(LabelScreen(controller, context, preload), lambda _: self._go_home())
 
     def _go_home(self) -> None:
         from mia_tui.tui.home.screen import HomeScreen
@@ -122,7 +118,7 @@ class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         if isinstance(screen, KeyedScreen):
-            for name, title, help in palette_lines(screen.SCOPE, self.context.user.keys):
+            for name, title, help in palette_lines(screen.SCOPE_NAME, self.context.user.keys):
                 yield SystemCommand(title, help, partial(screen.run_command, name))
         yield SystemCommand(
             "Theme", "Other colours for this app, until it is closed.", self.action_change_theme

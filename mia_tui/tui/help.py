@@ -50,7 +50,7 @@ class HelpScreen(KeyedModal[None]):
         scope: The screen whose keys are shown; for the labelling screen, those of all screens.
     """
 
-    SCOPE = "help"
+    SCOPE_NAME = "help"
 
     def __init__(self, context: Context, scope: str = "label") -> None:
         super().__init__()

@@ -65,18 +65,21 @@ class QuickCompositor(SpanCompositor):
         """What is seen of the widgets within some spans; empties `wanted`."""
         found: dict[int, list[PaintPiece]] = defaultdict(list)
         for widget, (region, clip) in self.visible_widgets.items():  # from the front to the back
+            if not wanted:
+                break
             seen = region.intersection(clip)
-            lines = [y for y in seen.line_range if y in wanted and _meets(seen, wanted[y])]
+            left, right = seen.x, seen.right
+            lines = [y for y in seen.line_range if y in wanted and _meets(wanted[y], left, right)]
             if not lines:
                 continue
             first, height = lines[0], lines[-1] + 1 - lines[0]
-            strips = widget.render_lines(Region(seen.x - region.x, first - region.y, seen.width, height))
+            strips = widget.render_lines(Region(left - region.x, first - region.y, seen.width, height))
             for y in lines:
                 if y - first < len(strips):  # a widget may have nothing to paint
                     strip = strips[y - first]
-                    right = seen.x + min(seen.width, strip.cell_length)
-                    shown, left_over = _shared(wanted.pop(y), seen.x, right)
-                    found[y] += [(start, strip.crop(start - seen.x, end - seen.x)) for start, end in shown]
+                    end_of_strip = min(right, left + strip.cell_length)
+                    shown, left_over = _shared(wanted.pop(y), left, end_of_strip)
+                    found[y] += [(start, strip.crop(start - left, end - left)) for start, end in shown]
                     if left_over:
                         wanted[y] = left_over
         return found
@@ -86,8 +89,8 @@ def _column(piece: PaintPiece) -> int:
     return piece[0]
 
 
-def _meets(region: Region, spans: list[Span]) -> bool:
-    return any(start < region.right and end > region.x for start, end in spans)
+def _meets(spans: list[Span], left: int, right: int) -> bool:
+    return any(start < right and end > left for start, end in spans)
 
 
 def _shared(spans: list[Span], left: int, right: int) -> tuple[list[Span], list[Span]]:

@@ -16,7 +16,7 @@ from textual.screen import ModalScreen, Screen
 from mia_tui.errors import MiaError
 from mia_tui.text import counted
 from mia_tui.tui.context import Context
-from mia_tui.tui.keys.bindings import UserKeys, commands_by_key, keys_of, said_key, shown_key
+from mia_tui.tui.keys.bindings import UserKeys, commands_by_key, key_hints, keys_of, said_key, shown_key
 from mia_tui.tui.keys.command_queue import Command, CommandQueue
 from mia_tui.tui.keys.tables import SCOPES
 from mia_tui.tui.textual_private import CoveredScreen
@@ -41,22 +41,28 @@ class KeyedScreen(CoveredScreen[Result]):
         context: What screens share.
 
     Attributes:
-        SCOPE: Its name in `SCOPES`.
+        SCOPE_NAME: Its name in `SCOPES`.
+        BARE: Whether its lines keep the terminal's background, as beside images, instead of the app's.
         commands: What its keys do; `by_name` has them by the id of the action.
+        at_once: Commands that do not wait for those before them, by the id of the action.
+        key_line: The last line, with its most used keys.
         queue: Runs them one after the other.
         keys: The keys in force, by command.
     """
 
-    SCOPE: ClassVar[str]
+    SCOPE_NAME: ClassVar[str]
+    BARE: ClassVar[bool] = False
     AUTO_FOCUS = ""
     commands: _NamedCommands
 
     def __init__(self, context: Context) -> None:
         super().__init__()
         self.context = context
-        self._opening = SCOPES[self.SCOPE].opening
-        self.keys: Mapping[str, tuple[str, ...]] = keys_of(self.SCOPE, context.user.keys)
+        self.at_once: dict[str, Callable[[], object]] = {}
+        self._opening = SCOPES[self.SCOPE_NAME].opening
+        self.keys: Mapping[str, tuple[str, ...]] = keys_of(self.SCOPE_NAME, context.user.keys)
         self._commands_by_key = commands_by_key(self.keys)
+        self.key_line = KeyLine(context.ink, key_hints(self.SCOPE_NAME, context.user.keys), bare=self.BARE)
         self.queue = CommandQueue(
             begin=self.command_begins,
             done=self.command_ended,
@@ -66,16 +72,17 @@ class KeyedScreen(CoveredScreen[Result]):
 
     def on_mount(self) -> None:
         """Start running commands; Textual calls the method of a subclass, too."""
-        self.run_worker(self.run_queue(), group="commands", name="commands")
+        self.run_worker(self.queue.run(self.load), group="commands", name="commands")
 
-    async def run_queue(self) -> None:
-        """Run commands for as long as the screen exists."""
-        await self.queue.run()
+    async def load(self) -> None:
+        """Read what the screen shows, before the first command."""
 
     # Keys
 
     def on_key(self, event: events.Key) -> None:
-        if not self.run_key(event):
+        if self.run_at_once(event):
+            event.stop()
+        elif not self.run_key(event):
             self.other_key_pressed(event)
 
     def run_key(self, event: events.Key) -> bool:
@@ -91,6 +98,25 @@ class KeyedScreen(CoveredScreen[Result]):
         self.run_command(command)
         return True
 
+    def run_at_once(self, event: events.Key) -> bool:
+        """Do what a key does, before Textual passes it on; False if it does nothing, or if the next key may be meant
+        for another screen then."""
+        command = self._commands_by_key.get(event.key)
+        if command is None:
+            return self.other_key_at_once(event)
+        if command not in self.commands.by_name or self.opens(command):
+            return False
+        self.queue.do(self.commands.by_name[command])
+        return True
+
+    def opens(self, command: str) -> bool:
+        """Whether another screen or a dialog may be there after a command, for which the next key is meant."""
+        return command in self._opening
+
+    def other_key_at_once(self, event: events.Key) -> bool:
+        """Do what a key without a command does, if it never opens anything; returns whether it does something."""
+        return False
+
     def other_key_pressed(self, event: events.Key) -> None:
         """A key without a command was pressed."""
 
@@ -104,16 +130,19 @@ class KeyedScreen(CoveredScreen[Result]):
             self.do_command(command)
 
     def do_command(self, command: str) -> None:
-        """Run one of the screen's own commands when those before it are done."""
-        self.queue.do(self.commands.by_name[command], opens=command in self._opening)
+        """Run one of the screen's own commands: at once, or when those before it are done."""
+        if command in self.at_once:
+            self.at_once[command]()
+        else:
+            self.queue.do(self.commands.by_name[command], opens=self.opens(command))
 
-    @on(KeyLine.Pressed)
-    def _press_key(self, event: KeyLine.Pressed) -> None:
+    @on(KeyLine.KeyClicked)
+    def _key_clicked(self, event: KeyLine.KeyClicked) -> None:
         self.run_command(event.command)
 
     def key(self, command: str) -> str:
         """The key of a command for a sentence."""
-        return said_key(self.SCOPE, self.keys, command)
+        return said_key(self.SCOPE_NAME, self.keys, command)
 
     # What happens around a command
 
@@ -172,7 +201,7 @@ class KeyedScreen(CoveredScreen[Result]):
         """Show the keys of this screen."""
         from mia_tui.tui.help import HelpScreen
 
-        await self.ask(HelpScreen(self.context, self.SCOPE))
+        await self.ask(HelpScreen(self.context, self.SCOPE_NAME))
 
     def show_message(self, message: str, *, warning: bool = False, long: bool = False) -> None:
         """Show a message over the screen for some seconds; `long` for twice as many."""
@@ -206,11 +235,11 @@ class KeyedModal(ModalScreen[Answer], inherit_bindings=False):
     """A dialog or the like over a screen, with the user's keys in force.
 
     Attributes:
-        SCOPE: Its name in `SCOPES`.
+        SCOPE_NAME: Its name in `SCOPES`.
         by_name: What its keys do, by the id of the action; other keys of the table do nothing here.
     """
 
-    SCOPE: ClassVar[str] = "dialog"
+    SCOPE_NAME: ClassVar[str] = "dialog"
     # Textual's own, without Tab: nobody should leave the line they type in by mistake.
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+c,super+c", "screen.copy_text", show=False)]
 
@@ -221,7 +250,7 @@ class KeyedModal(ModalScreen[Answer], inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Textual calls the method of a subclass, too."""
-        self._commands_by_key = commands_by_key(keys_of(self.SCOPE, self._wanted), only=self.by_name)
+        self._commands_by_key = commands_by_key(keys_of(self.SCOPE_NAME, self._user_keys), only=self.by_name)
 
     def on_key(self, event: events.Key) -> None:
         self.run_key(event)
@@ -242,11 +271,11 @@ class KeyedModal(ModalScreen[Answer], inherit_bindings=False):
 
     def with_keys(self, words: str) -> str:
         """Replace ids of commands in braces by their keys, as in `{ok} confirms`."""
-        for name, keys in keys_of(self.SCOPE, self._wanted).items():
+        for name, keys in keys_of(self.SCOPE_NAME, self._user_keys).items():
             words = words.replace(f"{{{name}}}", shown_key(keys[0]) if keys else "no key")
         return words[:1].upper() + words[1:]
 
     @property
-    def _wanted(self) -> UserKeys:
+    def _user_keys(self) -> UserKeys:
         context = getattr(self.app, "context", None)
         return context.user.keys if isinstance(context, Context) else {}

@@ -6,8 +6,8 @@ what collects here stays small.
 """
 
 import os
+import queue
 import threading
-from collections import deque
 from collections.abc import Callable
 from typing import TextIO
 
@@ -15,63 +15,42 @@ _AT_ONCE = 1 << 16
 
 
 class TerminalWriter:
-    """Stands for the terminal's file in Textual's driver.
+    """Writes to a terminal, in a thread of its own.
 
     Args:
         file: The terminal.
         on_gone: Called, in the writing thread, when the terminal does not take anything any more.
     """
 
-    encoding = "utf-8"
-
     def __init__(self, file: TextIO, on_gone: Callable[[], None]) -> None:
         self._file = file
         self._on_gone = on_gone
-        self._waiting: deque[bytes] = deque()
-        self._changed = threading.Condition()
-        self._writing = False
+        self._waiting: queue.SimpleQueue[bytes | threading.Event] = queue.SimpleQueue()
         self._gone = False
         threading.Thread(target=self._work, name="terminal", daemon=True).start()
 
-    def write(self, text: str) -> int:
-        with self._changed:
-            if not self._gone:
-                self._waiting.append(text.encode("utf-8", "replace"))
-                self._changed.notify_all()
-        return len(text)
-
-    def flush(self) -> None:
-        """Nothing is held back."""
-
-    def fileno(self) -> int:
-        return self._file.fileno()
-
-    def isatty(self) -> bool:
-        return self._file.isatty()
+    def write(self, text: str) -> None:
+        if not self._gone:
+            self._waiting.put(text.encode("utf-8", "replace"))
 
     def drain(self, timeout_s: float) -> None:
         """Wait until everything is written; for the end of the app."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._gone or not (self._waiting or self._writing), timeout_s)
+        if not self._gone:
+            self._waiting.put(written := threading.Event())
+            written.wait(timeout_s)
 
     def _work(self) -> None:
         while True:
-            with self._changed:
-                self._changed.wait_for(lambda: bool(self._waiting))
-                data = b"".join(self._waiting)
-                self._waiting.clear()
-                self._writing = True
+            item = self._waiting.get()
+            if isinstance(item, threading.Event):
+                item.set()
+                continue
             try:
-                self._write_all(data)
+                self._write_all(item)
             except OSError:
-                with self._changed:
-                    self._gone, self._writing = True, False
-                    self._changed.notify_all()
+                self._gone = True
                 self._on_gone()
                 return
-            with self._changed:
-                self._writing = False
-                self._changed.notify_all()
 
     def _write_all(self, data: bytes) -> None:
         rest = memoryview(data)

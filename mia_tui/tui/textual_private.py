@@ -66,6 +66,10 @@ class TextualDriver(LinuxDriver):
         """Have Textual's writer thread write to this; it needs a file even where nothing is written through it."""
         self._file = file
 
+    def send_message(self, message: Message) -> None:
+        """Post a message to the app, from any thread (Textual makes a task and a future for each)."""
+        self._loop.call_soon_threadsafe(self._app.post_message, message)
+
     @property
     def has_begun(self) -> bool:
         """Whether it has begun to take the terminal."""
@@ -172,11 +176,28 @@ def take_messages_away(app: App[Any], notes: Iterable[Notification]) -> None:
 
 
 class CoveredScreen(Screen[ScreenResultType]):
-    """A screen that is not painted while another one hides it.
+    """A screen that is not painted while another one hides it, and can be painted at once.
 
     Textual would paint all of the upper screen at each change of this one: found images change the list 20 times a
     second. It paints this one when it is back, as it does any screen.
     """
+
+    def paint_now(self) -> None:
+        """Paint the widgets that are due; all is left to Textual if the layout changes or the screen is covered.
+
+        Textual would send two messages for each of them, and then wake a timer that paints.
+        """
+        shown = {self, *self._compositor.visible_widgets}
+        if not self.is_current or self.app._batch_count:
+            return
+        if any(widget._layout_required or widget._scroll_required for widget in shown):
+            return
+        due = {widget for widget in shown if widget._repaint_required}
+        for widget in due:
+            widget._repaint_required = False
+        self._dirty_widgets |= due
+        self._compositor.update_widgets(self._dirty_widgets)
+        super()._compositor_refresh()
 
     def _compositor_refresh(self) -> None:
         top = self.app.screen

@@ -20,25 +20,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from demo_support import labelled_demo
 from run_support import SOURCES
 from screen_timing import GRAPHICS, SCREEN, first_picture_s, linked
 from terminal_driver import TerminalApp, python_app
 
-from mia_tui.dataset.demo import render_demo
-from mia_tui.dataset.model import ImageKey
-from mia_tui.dataset.store.label_store import LabelStore
-
 pytestmark = pytest.mark.benchmark
 
-COUNT, LABELLED, SIZE_PX = 60, 56, 48
+COUNT, SIZE_PX = 60, 48
 SLOW_S = 240.0
 F2_ENDS = (
     "TerminalDriver.process_message",  # hand-overs to another task or thread are ends, too
-    "KeySerializer._end",
     "CommandQueue.do",
     "StoreThread._ask",
     "StoreWriter.transaction",
-    "View.move_to",
+    "ShownRows.move_to",
     "PictureCache.get",
     "ImageView.show",
     "QuickUpdate.render_segments",
@@ -161,13 +157,7 @@ def test_f2_to_its_paint(
 @pytest.fixture
 def demo(tmp_path: Path) -> Path:
     """Small images, of which all but the first few are labelled."""
-    folder = tmp_path / "demo"
-    images = sorted(render_demo(folder, count=COUNT, size_px=SIZE_PX))
-    (folder / "labels.csv").unlink()
-    with LabelStore(folder / "mia" / "labels.db", annotator="anna") as store:
-        ids = {name: store.add_class(name).id for name in sorted({name for _, name in images})}
-        store.set_labels([(ImageKey(path), ids[name]) for path, name in images[-LABELLED:]], source="person")
-    return folder
+    return labelled_demo(tmp_path / "demo", count=COUNT, size_px=SIZE_PX, unlabelled=4)
 
 
 def test_a_form_to_its_first_epoch_and_a_prediction_to_the_dashed_frame(

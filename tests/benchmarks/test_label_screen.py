@@ -14,19 +14,19 @@ import pytest
 from photo_support import make_huge_photo, make_large_photos
 from screen_timing import (
     GRAPHICS,
-    SCREEN,
+    PEERS,
     Times,
     add_classes,
     arrivals,
-    first_picture_s,
     largest_stall_ms,
     linked,
-    peer,
+    measure_peer,
+    open_app,
     pictures_at,
     times_of,
     watched,
 )
-from terminal_driver import TerminalApp, python_app
+from terminal_driver import TerminalApp
 
 from mia_tui.dataset.store.label_store import LabelStore
 
@@ -35,30 +35,11 @@ pytestmark = pytest.mark.benchmark
 PRESSES = 100
 PEER_ROWS = 2000  # both lists have the same to do
 SLOW = 2e6  # bit/s
-PEERS = {"half": "half", "sixel": "sixel", "kitty": "tgp"}
 
 
 @pytest.fixture
 def dataset(tmp_path: Path, photos: list[Path]) -> Path:
     return linked(tmp_path / "images", photos, PEER_ROWS)
-
-
-def open_app(
-    dataset: Path, home: Path, graphics: str, *, command: list[str] | None = None, **terminal: object
-) -> TerminalApp:
-    """The app at rest on its first image."""
-    app = TerminalApp(
-        command or python_app(dataset, "--graphics", graphics),
-        home=home,
-        kind=GRAPHICS[graphics],
-        columns=SCREEN[0],
-        rows=SCREEN[1],
-        environment={"STALLS": str(home / "stalls")},
-        **terminal,  # type: ignore[arg-type]
-    )
-    first_picture_s(app)
-    app.quiet(1.0)
-    return app
 
 
 def test_f2_and_f1_on_a_photo(tmp_path: Path, photos: list[Path], say: list[str]) -> None:
@@ -102,17 +83,6 @@ def measure_f1(app: TerminalApp) -> Times:
         app.quiet()
         answers.append(app.measure("f1"))
     return times_of(answers)
-
-
-def measure_peer(widget: str, folder: Path, home: Path, kind: str) -> Times:
-    app = TerminalApp(peer(widget, folder), home=home, kind=kind, columns=SCREEN[0] + 3, rows=SCREEN[1])
-    with app:
-        app.wait_for("photo-0000")
-        app.quiet(0.7)
-        answers = [app.measure("f2", quiet_s=0.3) for _ in range(12)]
-    return Times(
-        [1000 * answer.last_s for answer in answers], [len(answer.data) / 1024 for answer in answers]
-    )
 
 
 @pytest.mark.parametrize("graphics", GRAPHICS)

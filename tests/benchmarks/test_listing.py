@@ -14,9 +14,9 @@ import pytest
 from listing_support import apply, extend, listing_of_files, load
 
 from mia_tui.dataset.listing.cache import load_listing, save_listing
-from mia_tui.dataset.listing.incremental_scan import list_images
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageClass, ImageFile, ImageKey
+from mia_tui.dataset.scan.incremental import list_images
 from mia_tui.dataset.session.filters import Filter
 from mia_tui.dataset.session.session import LabelSession
 from mia_tui.dataset.store.records import Change, Label

@@ -24,12 +24,12 @@ REAL_FOLDERS, REAL_FILES = 200, 1000
 
 # The names are made up, their folders are links to one with images: so the app can open any of them.
 MADE_UP = """
-    from mia_tui.dataset.listing import incremental_scan
+    from mia_tui.dataset.scan import incremental
     def made_up(root, **options):
         for folder in range(1000):
             for number in range(1000):
                 yield f"plate-{folder:03}/cell-{number:03}.jpg"
-    incremental_scan.scan_files = made_up
+    incremental.scan_files = made_up
 """
 
 
@@ -132,7 +132,7 @@ def at_work(done: Watched) -> None:
     done.type("find: 100,000 of them", "plate-7", '"plate-7"')
     done.press("grid", "f7")
     done.press("mark 100,000", "ctrl+a")
-    done.press("ask whether to label them", "=", then="It is one step")
+    done.press("ask whether to label them", "=", then="in one step")
     done.press("label 100,000", "down", "enter", then="labelled as class 1")
     done.press("undo that", "ctrl+z", then="Undid")
     done.press("leave the grid", "escape", "escape")
@@ -149,7 +149,7 @@ def all_at_once(done: Watched) -> None:
         ("label", "=", "1,000,000 images labelled"),
     ):
         done.press("mark all", "ctrl+a")
-        done.press(f"ask whether to {what}", key, then="It is one step")
+        done.press(f"ask whether to {what}", key, then="in one step")
         done.press(what, "down", "enter", then=said)
     for what, key, said in (
         ("undo labels", "ctrl+z", "Undid: 1,000,000 images to"),

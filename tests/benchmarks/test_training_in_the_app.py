@@ -14,14 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from demo_support import labelled_demo
 from run_support import wait_for
 from screen_timing import SCREEN, Times, first_picture_s, times_of
 from terminal_driver import TerminalApp, python_app
 
 from mia_tui.config.train import TrainConfig
-from mia_tui.dataset.demo import render_demo
-from mia_tui.dataset.model import ImageKey
-from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.runs.list.lifecycle import start_run
 from mia_tui.runs.preflight.prepare import prepare_training, read_dataset
 from mia_tui.runs.record.layout import RunDir
@@ -31,20 +29,14 @@ from mia_tui.runs.worker.liveness import run_status
 
 pytestmark = pytest.mark.benchmark
 
-COUNT, SIZE_PX, LABELLED = 400, 256, 320
+COUNT, SIZE_PX = 400, 256
 PRESSES, WATCHED_S = 60, 6.0
 SIZES = (SCREEN, (120, 40), (80, 24))
 
 
 @pytest.fixture
 def demo(tmp_path: Path) -> Path:
-    folder = tmp_path / "demo"
-    images = sorted(render_demo(folder, count=COUNT, size_px=SIZE_PX))
-    (folder / "labels.csv").unlink()
-    with LabelStore(folder / "mia" / "labels.db", annotator="anna") as store:
-        ids = {name: store.add_class(name).id for name in sorted({name for _, name in images})}
-        store.set_labels([(ImageKey(path), ids[name]) for path, name in images[-LABELLED:]], source="person")
-    return folder
+    return labelled_demo(tmp_path / "demo", count=COUNT, size_px=SIZE_PX, unlabelled=80)
 
 
 @contextmanager

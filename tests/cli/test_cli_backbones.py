@@ -12,9 +12,9 @@ KEYS = ["name", "timm", "params", "input_size", "min_size", "gmacs", "weights", 
 
 
 def test_every_backbone_is_an_object_with_the_agreed_keys(mia: Mia) -> None:
-    records = [json.loads(line) for line in mia("backbones", "--json").out.splitlines()]
-    assert [record["name"] for record in records] == list(BACKBONES)
-    for record in records:
+    decoding = [json.loads(line) for line in mia("backbones", "--json").out.splitlines()]
+    assert [record["name"] for record in decoding] == list(BACKBONES)
+    for record in decoding:
         assert list(record) == KEYS
         row = BACKBONES[record["name"]]
         assert (record["params"], record["weights"]) == (row.params, row.tag)

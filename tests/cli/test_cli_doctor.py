@@ -48,9 +48,9 @@ def test_a_machine_that_can_train_leaves_with_0(mia: Mia) -> None:
 
 @pytest.mark.usefixtures("facts")
 def test_every_finding_is_an_object(mia: Mia) -> None:
-    records = [json.loads(line) for line in mia("doctor", "--json").out.splitlines()]
-    assert all(list(record) == ["topic", "verdict", "text", "hint"] for record in records)
-    assert {record["verdict"] for record in records} <= {"ok", "note"}
+    decoding = [json.loads(line) for line in mia("doctor", "--json").out.splitlines()]
+    assert all(list(record) == ["topic", "verdict", "text", "hint"] for record in decoding)
+    assert {record["verdict"] for record in decoding} <= {"ok", "note"}
 
 
 @pytest.mark.usefixtures("facts")

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from cli_support import Mia
 from disc_support import draw_disc
-from sklearn import metrics
 from training_commands import assert_refused, runs_of, train
 
 from mia_tui.runs.record.layout import RunDir
@@ -61,6 +60,8 @@ def test_the_answer_as_json_has_the_agreed_fields(mia: Mia, discs: Path, run: Ru
 
 
 def test_the_figures_are_those_of_the_predictions(mia: Mia, discs: Path, run: RunDir, tmp_path: Path) -> None:
+    from sklearn import metrics  # takes a second
+
     record = evaluate(mia, discs, run, "--split", "all")
     out = tmp_path / "p.jsonl"
     assert mia("predict", discs, "--run", run.path, "--out", out, "--precision", "fp32").code == 0

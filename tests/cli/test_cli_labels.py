@@ -406,7 +406,7 @@ def test_a_class_name_cannot_steer_the_terminal(mia: Mia, cells: Path, table: Pa
 
 
 def test_the_help_of_import_lists_every_name_a_column_may_have(mia: Mia) -> None:
-    from mia_tui.dataset.interchange.csv import HEADERS
+    from mia_tui.dataset.interchange.csv_labels import HEADERS
 
     text = mia("labels", "import", "--help").out.replace(",", " ").replace(";", " ").split()
     missing = [name for usual, seldom in HEADERS.values() for name in (*usual, *seldom) if name not in text]

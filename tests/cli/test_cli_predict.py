@@ -18,7 +18,7 @@ from training_commands import assert_refused, predictions_of, runs_of, train
 from mia_tui.dataset.scan.scan import scan
 from mia_tui.errors import ConfigError
 from mia_tui.paths import StateFolder, user_jobs
-from mia_tui.runs.list.index import list_runs as runs_in
+from mia_tui.runs.list.find import list_runs as runs_in
 from mia_tui.runs.prediction.predictions import PredictionRow, PredictionRows, make_header, partial_path
 from mia_tui.runs.prediction.suggestions import newest_suggestions
 from mia_tui.runs.record.layout import RunDir

@@ -22,7 +22,7 @@ from mia_tui.cli.runs import settings_sentence
 from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.model import Part
 from mia_tui.runs.evaluation.confusion import SavedConfusion, save_confusion
-from mia_tui.runs.list.index import remember_run
+from mia_tui.runs.list.find import remember_run
 from mia_tui.runs.record.events import Event, Failure, LeftOut, RunEnded, Warned
 from mia_tui.runs.record.job import Sample
 from mia_tui.runs.record.layout import RunDir

@@ -120,7 +120,7 @@ def test_a_mistake_that_only_the_worker_sees_leaves_no_run_behind(mia: Mia, disc
 @pytest.fixture
 def workers_take_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """They import torch first, which on a busy machine takes longer than a user is to wait."""
-    monkeypatch.setattr(lifecycle, "_STARTING_S", LONGEST_S)
+    monkeypatch.setattr(lifecycle, "STARTING_S", LONGEST_S)
 
 
 @pytest.mark.usefixtures("workers_take_their_time")

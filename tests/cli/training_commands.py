@@ -5,7 +5,7 @@ from pathlib import Path
 from cli_support import Answer, Mia
 
 from mia_tui.paths import StateFolder
-from mia_tui.runs.list.index import kind_of, list_runs
+from mia_tui.runs.list.find import kind_of, list_runs
 from mia_tui.runs.record.layout import RunDir
 
 QUICK = ("--size", 32, "--batch-size", 8, "--epochs", 1, "--threads", 1, "--precision", "fp32")

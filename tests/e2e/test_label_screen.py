@@ -39,14 +39,14 @@ SEEN_WITHIN_S = 4 * 2.0  # promised are two seconds; the machine may be busy
 TELL_KEYS = """
     import os
     from textual import events
-    from textual.app import App
-    real = App.on_event
+    from mia_tui.tui.app import MiaApp
+    real = MiaApp.on_event
     async def told(self, event):
         if isinstance(event, events.Key):
             with open(os.environ["TELL"], "a") as file:
                 print(event.key, file=file)
         await real(self, event)
-    App.on_event = told
+    MiaApp.on_event = told
 """
 TELL_MODULES = """
     import atexit, os

@@ -24,7 +24,7 @@ from screen_support import (
 from terminal_driver import python_app
 from terminal_stream import PAINT_END
 
-from mia_tui.dataset.store.connection import BUSY_TIMEOUT_S
+from mia_tui.dataset.store.errors import BUSY_TIMEOUT_S
 from mia_tui.tui.read_messages import READ_S
 
 pytestmark = pytest.mark.e2e

@@ -91,8 +91,9 @@ def test_pictures_of_pixels_are_shown_without_colours_too(start: Open, flags: Pa
     assert hues(app)[1] == set()
 
 
-def test_show_does_what_doctor_says(start: Open, flags: Path) -> None:
-    environment = {"NO_COLOR": "1"}
+def test_show_does_what_doctor_says(start: Open, flags: Path, tmp_path: Path) -> None:
+    (tmp_path / "timm.py").write_text("raise ImportError")  # or doctor would wait for seconds for torch
+    environment = {"NO_COLOR": "1", "PYTHONPATH": str(tmp_path)}
     app = start(command=python_app("show", flags / "image-000.png"), environment=environment)
     assert app.wait() == 0
     app.quiet()

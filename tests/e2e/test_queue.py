@@ -14,8 +14,10 @@ from live_worker import start_worker
 from patience import LONGEST_S
 from run_support import make_run, wait_for
 
+from mia_tui.cli import report
+from mia_tui.cli.main import command
 from mia_tui.paths import StateFolder
-from mia_tui.runs.list.index import list_runs
+from mia_tui.runs.list.find import list_runs
 from mia_tui.runs.list.summaries import RunSummaries, RunSummary
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.state import read_state
@@ -102,6 +104,7 @@ def test_queued_runs_wait_in_line_without_torch_and_begin_one_after_the_other(
     assert ended is not None and begun is not None and ended < begun
 
 
+@pytest.mark.usefixtures("threads_stay_as_they_were")
 def test_a_stop_ends_a_waiting_run_at_once_and_resuming_begins_without_waiting(
     discs: Path, state: Path
 ) -> None:
@@ -111,9 +114,8 @@ def test_a_stop_ends_a_waiting_run_at_once_and_resuming_begins_without_waiting(
         second = queue(discs, "last")
         request_stop(second)  # by its file and a signal; whichever it hears first
         wait_for(lambda: run_status(second) == "stopped", KILL_AFTER_S)
-        command = [sys.executable, "-m", "mia_tui", "train", "--resume", str(second.path)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST_S, check=False)
-        assert done.returncode == 0, done.stderr
+        words = ["train", "--resume", str(second.path)]  # in this process, which has torch
+        assert report.run(lambda: command.main(words, prog_name="mia-tui", standalone_mode=False)) == 0
         assert run_status(second) == "finished"
         assert run_status(first) == "running"
     finally:

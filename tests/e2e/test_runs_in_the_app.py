@@ -280,6 +280,8 @@ def test_on_the_screen_of_a_run_a_full_disk_is_said_and_with_space_again_it_goes
             python_app(discs, "--state", disk / "state"), home=home, columns=80, rows=24
         ) as app:
             try:
+                app.wait_for("Are these folders classes?")
+                app.press("escape")
                 app.wait_for("Assign")
                 app.press("ctrl+u")
                 app.wait_for("created")

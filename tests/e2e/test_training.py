@@ -23,7 +23,7 @@ from worker_nursery import Ended, Nursery
 from mia_tui.engine.training import train as train_module
 from mia_tui.engine.training.checkpoint import load_state, settle_best
 from mia_tui.paths import StateFolder
-from mia_tui.runs.list.index import list_runs
+from mia_tui.runs.list.find import list_runs
 from mia_tui.runs.record.events import KnownEvent, RunStarted, StepEnded, UnknownEvent
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.log import EventReader

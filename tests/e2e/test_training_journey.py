@@ -9,16 +9,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from demo_support import labelled_demo
 from patience import Patience
 from run_support import wait_for
 from terminal_driver import python_app
 from tmux_support import TmuxApp
 
-from mia_tui.dataset.demo import render_demo
-from mia_tui.dataset.model import ImageKey
-from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.paths import StateFolder
-from mia_tui.runs.list.index import list_runs
+from mia_tui.runs.list.find import list_runs
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.state import read_state
 from mia_tui.runs.worker.control import request_stop
@@ -37,12 +35,7 @@ SLOW_S = 180.0
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[Path]:
     """A demo set of which all but the first few images are labelled; its workers are stopped in the end."""
-    folder = tmp_path / "demo"
-    images = sorted(render_demo(folder, count=COUNT, size_px=SIZE_PX))
-    (folder / "labels.csv").unlink()
-    with LabelStore(folder / "mia" / "labels.db", annotator="anna") as store:
-        ids = {name: store.add_class(name).id for name in sorted({name for _, name in images})}
-        store.set_labels([(ImageKey(path), ids[name]) for path, name in images[LEFT:]], source="person")
+    folder = labelled_demo(tmp_path / "demo", count=COUNT, size_px=SIZE_PX, unlabelled=LEFT)
     yield folder
     for run in runs_of(folder):
         request_stop(run)

@@ -11,7 +11,7 @@ import pytest
 
 from mia_tui.config.jobs import JOB_CONFIGS
 from mia_tui.paths import StateFolder
-from mia_tui.runs.list.index import find_run, kind_of
+from mia_tui.runs.list.find import find_run, kind_of
 from mia_tui.runs.list.summaries import RunSummaries
 from mia_tui.runs.record.events import Outcome, ResultSaved
 from mia_tui.runs.record.job import Job, JobClass

@@ -32,16 +32,16 @@ FIELDS = """
     invert_level: Annotated[float, _augment("Invert: what is white.", gt=0.0, only_if=_on("invert"))] = 1.0
 """
 IN_THE_FORM = """
-from mia_tui.tui.training.form_view import FormView
+from mia_tui.tui.training.form_cursor import FormCursor
 from mia_tui.tui.training.form import Form
 from mia_tui.tui.training.words import choice_words
 form = Form()
-view = FormView(form)
+cursor = FormCursor(form)
 print(choice_words("loss")["hinge"])
-print("hinge_margin" in view.names("Loss and metric"), "invert_level" in view.names("Augmentation"))
+print("hinge_margin" in cursor.names("Loss and metric"), "invert_level" in cursor.names("Augmentation"))
 form.set_text("loss", "hinge")
 form.set_text("invert", "1")
-print("hinge_margin" in view.names("Loss and metric"), "invert_level" in view.names("Augmentation"))
+print("hinge_margin" in cursor.names("Loss and metric"), "invert_level" in cursor.names("Augmentation"))
 form.set_text("hinge_margin", "-1")
 print(form.faults)
 """

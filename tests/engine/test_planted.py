@@ -21,7 +21,7 @@ from mia_tui.errors import MiaError
 from mia_tui.paths import BACKUPS_FOLDER, StateFolder
 from mia_tui.runs.disk import make_folder
 from mia_tui.runs.list import lifecycle
-from mia_tui.runs.list.index import list_runs
+from mia_tui.runs.list.find import list_runs
 from mia_tui.runs.list.lifecycle import delete_run
 from mia_tui.runs.prediction.predictions import PredictionHeader, PredictionRow, PredictionRows, convert
 from mia_tui.runs.prediction.suggestions import newest_suggestions, write_suggestions
@@ -70,7 +70,7 @@ NAMES = sorted(named_in_code() | left_by_a_life() | {BACKUPS_FOLDER})
 @pytest.fixture(autouse=True)
 def workers_start_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A deletion waits for half a minute for a worker that may be on its way."""
-    monkeypatch.setattr(lifecycle, "_STARTING_S", 0.1)
+    monkeypatch.setattr(lifecycle, "STARTING_S", 0.1)
     monkeypatch.setattr(lifecycle, "_SAVING_S", 0.1)
 
 

@@ -16,7 +16,7 @@ from mia_tui.errors import DecodeError
 from mia_tui.previewer import make_sheet
 from mia_tui.runs.machine.system import process_runs, start_time
 from mia_tui.runs.record.job import Sample
-from mia_tui.runs.worker.preview import PreviewImage, PreviewRequest, decode_request, encode_request
+from mia_tui.runs.worker.preview_messages import PreviewImage, PreviewRequest, decode_request, encode_request
 from mia_tui.tui.training.preview import Previewer
 
 CONFIG = TrainConfig(width=32, height=32, rotate90=1.0, seed=7)

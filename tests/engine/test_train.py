@@ -17,6 +17,7 @@ from mia_tui.errors import CheckpointError, DataError, RunError
 from mia_tui.runs.evaluation.confusion import load_confusion
 from mia_tui.runs.record.events import CheckpointSaved, EpochEnded, ProgressMade, RunStarted, Warned
 from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.record.log import EventReader
 from mia_tui.runs.record.model_card import read_card
 from mia_tui.runs.record.state import read_state
 from mia_tui.runs.worker.control import StopRequest
@@ -60,9 +61,7 @@ def test_a_run_stopped_in_mid_epoch_and_resumed_has_the_weights_of_an_unbroken_o
 
 def test_a_run_stopped_during_validation_continues_with_it(discs: Path, unbroken: RunDir) -> None:
     broken = make_run(discs)
-    steps = train_module._Training(
-        broken, broken.job(), broken.samples(), print, bool, torch.device("cpu"), None
-    )
+    steps = next(event for event in EventReader(unbroken.events).read_new() if isinstance(event, RunStarted))
     result, _ = train(broken, stop_after=(2, steps.steps_per_epoch))
     assert result.outcome == "stopped"
     assert rows_of(broken) == [1]

@@ -30,16 +30,16 @@ from tui_support import (
 )
 
 from mia_tui.dataset.images.rendering import DisplaySettings
-from mia_tui.dataset.interchange.csv import read_labels
+from mia_tui.dataset.interchange.csv_labels import read_labels
 from mia_tui.dataset.interchange.importing import import_into
-from mia_tui.dataset.listing.incremental_scan import list_images
 from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.scan.incremental import list_images
 from mia_tui.dataset.scan.scan import scan
 from mia_tui.dataset.session.filters import Filter
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.terminal.model import Panel
+from mia_tui.tui.controller import news
 from mia_tui.tui.label.image_list import ImageList
-from mia_tui.tui.labelling import idle_tasks
 from mia_tui.tui.pictures.cache import PictureCache, PictureRequest, PictureResult
 
 WIDE = 130, 42
@@ -208,7 +208,7 @@ def test_a_key_pressed_before_a_deleted_labels_db_was_noticed_is_refused_and_sai
 @pytest.fixture
 def no_news(monkeypatch: pytest.MonkeyPatch) -> None:
     """What others do is not seen before a key is pressed, however long that takes."""
-    monkeypatch.setattr(idle_tasks, "NEWS_S", 600.0)
+    monkeypatch.setattr(news, "NEWS_S", 600.0)
 
 
 def test_who_replaces_a_label_that_somebody_gave_just_now_is_told_and_undo_brings_it_back(
@@ -372,7 +372,7 @@ def test_a_click_means_the_image_that_was_clicked_whatever_is_listed_by_then(cel
             async def wait() -> None:
                 await gate.wait()
 
-            screen.do(wait)
+            screen.queue.do(wait)
             screen.post_message(ImageList.ImageClicked(3))
             await pilot.pause()
             make_images(cells.parent / "more", 1)

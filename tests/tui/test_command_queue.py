@@ -69,3 +69,28 @@ def test_one_command_that_takes_long_is_spoken_of() -> None:
 
 def test_quick_commands_are_not_spoken_of_however_many_follow_each_other() -> None:
     assert said_of(20, SLOW_S / 15, pause_s=0.001) == []
+
+
+def test_what_no_key_asked_for_is_done_though_another_screen_opens_before_it() -> None:
+    done: list[str] = []
+    queue = CommandQueue(
+        begin=lambda: None, done=lambda: None, failed=lambda error, dropped: None, slow=lambda waiting: None
+    )
+
+    async def note(name: str) -> None:
+        done.append(name)
+
+    async def ask() -> None:
+        await note(f"dropped {queue.drop_waiting()}")
+
+    async def test() -> None:
+        queue.do(ask)
+        queue.do(lambda: note("key"), opens=True)
+        queue.do(lambda: note("news"), keep=True)
+        worker = asyncio.create_task(queue.run())
+        while not queue.idle:
+            await asyncio.sleep(0)
+        worker.cancel()
+
+    asyncio.run(test())
+    assert done == ["dropped 1", "news"] and not queue.opens

@@ -11,12 +11,12 @@ from listing_support import listing_of
 from tui_support import label, labels_in, make_images
 
 from mia_tui.dataset.listing import listing
-from mia_tui.dataset.listing.incremental_scan import list_images
 from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.scan.incremental import list_images
 from mia_tui.dataset.session import changes
 from mia_tui.errors import StoreReplaced
-from mia_tui.tui.labelling.controller import LabelController
-from mia_tui.tui.labelling.idle_tasks import take_fingerprints
+from mia_tui.tui.controller.idle_tasks import take_fingerprints
+from mia_tui.tui.controller.label_controller import LabelController
 
 A, B = ImageKey("image-000.png"), ImageKey("image-001.png")
 

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 from tui_support import label, labels_in, make_images
 
-from mia_tui.dataset.listing.incremental_scan import list_images
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.recent import remember_dataset
+from mia_tui.dataset.scan.incremental import list_images
 from mia_tui.dataset.scan.scan import scan
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import DataError, MiaError
-from mia_tui.tui.labelling.controller import LabelController
-from mia_tui.tui.labelling.dataset_sync import DatasetSync
-from mia_tui.tui.labelling.idle_tasks import Bookmark
+from mia_tui.tui.controller.bookmark import Bookmark
+from mia_tui.tui.controller.label_controller import LabelController
+from mia_tui.tui.label.dataset_sync import DatasetSync
 
 
 @dataclass
@@ -43,6 +43,10 @@ class RecordingScreen:
 
     def key(self, command: str) -> str:
         return f"<{command}>"
+
+    @property
+    def queue(self) -> "RecordingScreen":
+        return self
 
     def do(self, command: Callable[[], Awaitable[None]]) -> None:
         self.commands.append(command)

@@ -27,7 +27,7 @@ from mia_tui.tui.dialogs import Choice, PickDialog, Question, TextDialog
 from mia_tui.tui.help import HelpScreen
 from mia_tui.tui.keys.tables import SCOPES
 from mia_tui.tui.label.screen import LabelScreen
-from mia_tui.tui.training.check import CheckScreen
+from mia_tui.tui.training.check_screen import CheckScreen
 from mia_tui.tui.widgets.text_field import TextField
 
 FRUIT = tuple(Choice(name, name) for name in ("apple", "banana", "cherry", "date"))

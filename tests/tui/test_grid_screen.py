@@ -28,10 +28,10 @@ from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageFile, ImageKey
 from mia_tui.dataset.session.filters import Filter
 from mia_tui.terminal.cells import CellSize
+from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.grid.screen import GridScreen
 from mia_tui.tui.grid.view import GridView
 from mia_tui.tui.label.screen import LabelScreen
-from mia_tui.tui.labelling.controller import LabelController
 from mia_tui.tui.open_dataset import OpenImages
 from mia_tui.tui.runs.table_screen import RunsScreen
 from mia_tui.tui.training.screen import TrainScreen
@@ -55,7 +55,7 @@ def captions(pilot: Pilot[Any]) -> list[str]:
 
 async def wait_for_pictures(pilot: Pilot[Any]) -> None:
     screen: Any = pilot.app.screen
-    await wait_until(pilot, lambda: all(map(screen._has_picture, screen._grid.seen)) and not screen._late)
+    await wait_until(pilot, lambda: all(map(screen._has_picture, screen.tiles.seen)) and not screen._late)
     await pilot.pause()
 
 
@@ -84,6 +84,10 @@ def test_pictures_come_in_and_a_move_of_the_cursor_is_cheap(dataset: Path) -> No
             painted = record_paints(pilot.app)
             pilot.app.refresh()
             await wait_for_pictures(pilot)
+            count = -1
+            while count != len(painted):  # the last pictures may be there, and not yet painted
+                count = len(painted)
+                await pilot.pause(0.3)
             assert any("48;2;" in text and len(text) > 10_000 for text in painted)
             for key in ("right", "down", "left", "up", "space", "shift+right"):
                 painted.clear()
@@ -96,14 +100,14 @@ def test_pictures_come_in_and_a_move_of_the_cursor_is_cheap(dataset: Path) -> No
 def test_the_arrows_move_by_tiles_and_lines(dataset: Path) -> None:
     async def test() -> None:
         async with shown(dataset, GridScreen) as pilot:
-            session, line = pilot.app.controller.session, pilot.app.screen.per_line
+            session, line = pilot.app.controller.session, pilot.app.screen.tiles.tile_layout.per_line
             await press(pilot, "down")
             assert session.position == line
             await press(pilot, "up", "up")
             assert session.position == 0
             assert "This is the first line." in screen_text(pilot.app)
             await press(pilot, "pagedown")
-            assert session.position == pilot.app.screen.per_page
+            assert session.position == pilot.app.screen.tiles.per_page
             await press(pilot, "end", "right")
             assert session.position == 59
             assert "This is the last image." in screen_text(pilot.app)
@@ -167,7 +171,7 @@ def test_more_than_twenty_images_are_labelled_only_after_a_question_with_their_n
 def test_shift_and_arrows_mark_a_range_and_give_it_back(dataset: Path) -> None:
     async def test() -> None:
         async with shown(dataset, GridScreen) as pilot:
-            session, line = pilot.app.controller.session, pilot.app.screen.per_line
+            session, line = pilot.app.controller.session, pilot.app.screen.tiles.tile_layout.per_line
             await press(pilot, "shift+right", "shift+right")
             assert session.selected.tolist() == [0, 1, 2]
             await press(pilot, "shift+left")
@@ -279,9 +283,9 @@ def test_plus_and_minus_change_the_size_of_tiles(dataset: Path) -> None:
     async def test() -> None:
         async with shown(dataset, GridScreen, size=WIDE) as pilot:
             screen = pilot.app.screen
-            before = screen.per_line
+            before = screen.tiles.tile_layout.per_line
             await press(pilot, "minus")
-            assert screen.per_line > before
+            assert screen.tiles.tile_layout.per_line > before
             await press(pilot, *["minus"] * 5)
             assert "These are the smallest tiles." in screen_text(pilot.app)
             await press(pilot, *["plus"] * 9)

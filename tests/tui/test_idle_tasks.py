@@ -10,14 +10,14 @@ import pytest
 from patience import Patience
 from tui_support import label, make_images, opened, press, without_fingerprint
 
-from mia_tui.dataset.listing.incremental_scan import list_images
 from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.scan.incremental import list_images
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import MiaError, StoreError
-from mia_tui.tui.labelling import garbage, idle_tasks
-from mia_tui.tui.labelling.controller import LabelController
-from mia_tui.tui.labelling.dataset_sync import take_folders
-from mia_tui.tui.labelling.idle_tasks import finish_fingerprints, take_fingerprints
+from mia_tui.tui.controller import garbage, idle_tasks, news
+from mia_tui.tui.controller.idle_tasks import finish_fingerprints, take_fingerprints
+from mia_tui.tui.controller.label_controller import LabelController
+from mia_tui.tui.label.dataset_sync import take_folders
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def controller(tmp_path: Path) -> Iterator[LabelController]:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(idle_tasks, "NEWS_S", 0.01)
+    monkeypatch.setattr(news, "NEWS_S", 0.01)
     monkeypatch.setattr(idle_tasks, "IDLE_S", 0.01)
 
 
@@ -50,7 +50,7 @@ def test_what_others_label_is_told_once(controller: LabelController) -> None:
         await controller.load()
         came: list[int] = []
         work = asyncio.create_task(
-            idle_tasks.follow_news(
+            news.follow_news(
                 controller, came=lambda: came.append(controller.session.counts.labelled), failed=print
             )
         )
@@ -65,17 +65,15 @@ def test_a_store_that_cannot_be_read_is_told_once_until_it_can_be_again(
 ) -> None:
     failing, looks, failed = [True], [0], list[MiaError]()
 
-    async def news() -> None:
+    async def read() -> None:
         looks[0] += 1
         if failing[0]:
             raise StoreError("It cannot be read.")
 
-    monkeypatch.setattr(controller, "news", news)
+    monkeypatch.setattr(controller, "news", read)
 
     async def test() -> None:
-        work = asyncio.create_task(
-            idle_tasks.follow_news(controller, came=lambda: None, failed=failed.append)
-        )
+        work = asyncio.create_task(news.follow_news(controller, came=lambda: None, failed=failed.append))
         while looks[0] < 4:
             await asyncio.sleep(0.01)
         assert len(failed) == 1

@@ -77,6 +77,20 @@ def test_a_class_is_picked_and_assigned_in_one_burst(dataset: Path) -> None:
     assert {path: label.class_id for path, label in labels_in(dataset).items()} == {"image-001.png": 2}
 
 
+def test_the_first_class_is_typed_behind_the_key_that_asks_for_it(tmp_path: Path) -> None:
+    dataset = make_images(tmp_path / "new", 3)
+
+    async def test() -> None:
+        async with opened(dataset) as pilot:
+            await at_once(pilot, "f2", *"cell 2", "enter")
+            await wait_until(pilot, lambda: list(labels_in(dataset)) == [FIRST])
+            await wait_until(pilot, lambda: "2/3  image-001.png" in screen_text(pilot.app))
+
+    run(test())
+    with LabelStore(dataset / "mia" / "labels.db") as store:
+        assert [image_class.name for image_class in store.classes()] == ["cell 2"]
+
+
 def test_numbers_in_the_form_go_to_the_fields_they_are_typed_for(dataset: Path) -> None:
     async def test() -> None:
         async with opened(dataset, size=(120, 40)) as pilot:

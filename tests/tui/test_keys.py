@@ -80,7 +80,7 @@ def test_every_command_of_the_table_is_one_of_its_screen(dataset: Path) -> None:
         async with opened(None) as pilot:
             known = pilot.app.screen
             ids = {action.id for action in SCOPES["home"].actions}
-            assert ids - set(known._at_once) == {"command_palette", "quit"}
+            assert ids - set(known.at_once) == {"command_palette", "quit"}
 
     run(test())
 
@@ -323,7 +323,7 @@ def test_the_first_screen_says_which_key_opens_a_folder(
 class _Lamp(KeyedScreen[None]):
     """A new screen: this class, and the table of its keys."""
 
-    SCOPE = "lamp"
+    SCOPE_NAME = "lamp"
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)

@@ -8,9 +8,9 @@ from PIL import Image
 from run_support import run_python
 
 from mia_tui.dataset.listing.cache import save_listing
-from mia_tui.dataset.listing.incremental_scan import list_images
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.recent import remember_dataset
+from mia_tui.dataset.scan.incremental import list_images
 from mia_tui.tui.pictures.preload import Preload
 
 PANEL_PX = (800, 400)

@@ -23,10 +23,10 @@ from tui_support import (
     without_fingerprint,
 )
 
-from mia_tui.dataset.listing.incremental_scan import list_images
+from mia_tui.dataset.scan.incremental import list_images
 from mia_tui.dataset.session.filters import Filter
-from mia_tui.tui.labelling import dataset_sync
-from mia_tui.tui.labelling.controller import LabelController
+from mia_tui.tui.controller.label_controller import LabelController
+from mia_tui.tui.label import dataset_sync
 
 
 @pytest.fixture

@@ -23,8 +23,7 @@ from mia_tui.runs.record.events import ConfusionSaved, Failure, Phase, RunEnded
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.log import EventLog, encode_event
 from mia_tui.runs.worker import liveness
-from mia_tui.runs.worker.liveness import SILENT_S as REMOTE_SILENT_S
-from mia_tui.runs.worker.liveness import WorkerLock, WorkerRecord
+from mia_tui.runs.worker.liveness import REMOTE_SILENT_S, WorkerLock, WorkerRecord
 from mia_tui.tui.runs import follow as run_follow
 from mia_tui.tui.runs.follow import SILENT_S, RunFollower, RunSnapshot
 from mia_tui.tui.runs.words import doing, figures_line
@@ -175,17 +174,17 @@ def test_that_a_full_disk_keeps_a_worker_from_telling_is_said_while_it_is_so(
     with WorkerLock(run):
         write(run, started(), Phase(t=time.time(), name="training", message="on the CPU"), step(1, 1))
         watch = follow(run, clock)
-        assert "no step" not in doing(looked(watch, clock))
-        assert doing(looked(watch, clock, after_s=SILENT_S + 2)) == (
+        assert "no step" not in doing(looked(watch, clock), "R")
+        assert doing(looked(watch, clock, after_s=SILENT_S + 2), "R") == (
             "Training on the CPU; no step for 12 s. The disk that holds its folder is full: nothing can be written "
             "or saved until some space is free."
         )
-    assert doing(looked(watch, clock)) == (
+    assert doing(looked(watch, clock), "R") == (
         "Its worker died. The disk that holds its folder is full: "
         "free some space, then R resumes it from the beginning."
     )
     disk["full"] = False
-    assert doing(looked(watch, clock)) == "Its worker died; R resumes it from the beginning."
+    assert doing(looked(watch, clock), "R") == "Its worker died; R resumes it from the beginning."
 
 
 def test_of_a_run_that_failed_it_is_said_when_since_its_reason_may_be_gone(run: RunDir, clock: Clock) -> None:
@@ -193,7 +192,10 @@ def test_of_a_run_that_failed_it_is_said_when_since_its_reason_may_be_gone(run: 
     then = time.mktime((2020, 5, 4, 3, 2, 1, 0, 0, -1))
     write(run, started(), RunEnded(t=then, outcome="failed", error=failure))
     watch = follow(run, clock)
-    assert doing(looked(watch, clock)) == "Failed 2020-05-04: The disk that holds x is full. Free some space."
+    assert (
+        doing(looked(watch, clock), "R")
+        == "Failed 2020-05-04: The disk that holds x is full. Free some space."
+    )
 
 
 def test_clocks_that_jump_make_no_silence(run: RunDir, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:

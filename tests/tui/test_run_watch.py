@@ -5,7 +5,7 @@ from pathlib import Path
 
 from run_support import epoch_row, finished, make_run, started, wait_for
 
-from mia_tui.runs.list.index import remember_run
+from mia_tui.runs.list.find import remember_run
 from mia_tui.runs.record.events import Phase
 from mia_tui.runs.record.log import EventLog
 from mia_tui.runs.worker.liveness import WorkerLock

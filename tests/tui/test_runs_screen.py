@@ -31,17 +31,17 @@ from tui_support import (
 from mia_tui.config.user import UserConfig
 from mia_tui.errors import RunError
 from mia_tui.paths import StateFolder
-from mia_tui.runs.list.index import list_runs
+from mia_tui.runs.list.find import list_runs
 from mia_tui.runs.record.events import Phase
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.log import EventLog
 from mia_tui.runs.worker.control import StopResult
 from mia_tui.runs.worker.liveness import WorkerLock, WorkerRecord
 from mia_tui.tui.context import Context
-from mia_tui.tui.labelling.controller import LabelController
+from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.open_dataset import OpenDataset, OpenImages
 from mia_tui.tui.runs import run_actions
-from mia_tui.tui.runs.compare import _settings_text
+from mia_tui.tui.runs.compare_screen import _settings_text
 from mia_tui.tui.runs.run_screen import RunScreen
 from mia_tui.tui.runs.table_screen import RunsScreen
 

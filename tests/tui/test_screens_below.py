@@ -16,7 +16,7 @@ def test_what_changes_on_the_labelling_screen_below_does_not_paint_the_form_anew
             await press(pilot, "ctrl+t")
             form, below = pilot.app.screen, pilot.app.screen_stack[-2]
             assert isinstance(form, TrainScreen)
-            await wait_until(pilot, lambda: form.is_up_to_date and form.machine is not None)
+            await wait_until(pilot, lambda: form.idle and form.machine is not None)
             await pilot.pause(0.2)
             painted = record_paints(pilot.app)
             for word in ("one", "two", "three"):

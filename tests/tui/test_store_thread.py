@@ -11,9 +11,9 @@ from listing_support import listing_of
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import MiaError, StoreError, StoreReplaced
+from mia_tui.tui.controller.label_controller import LabelController
+from mia_tui.tui.controller.store_thread import StoreThread
 from mia_tui.tui.keys.command_queue import CommandQueue
-from mia_tui.tui.labelling.controller import LabelController
-from mia_tui.tui.labelling.store_thread import StoreThread
 
 
 def labelled(folder: Path) -> Path:

@@ -100,6 +100,35 @@ def test_the_driver_tells_how_far_it_has_taken_the_terminal(
     asyncio.run(test())
 
 
+class Typed(App[None]):
+    """Notes its keys."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.keys: list[str] = []
+
+    def on_key(self, event: events.Key) -> None:
+        self.keys.append(event.key)
+
+
+def test_what_a_thread_sends_comes_to_the_app_in_order(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "keys").touch()
+
+    async def test() -> None:
+        app = Typed()
+        async with running(app) as pilot:
+            with (tmp_path / "keys").open() as keys:
+                monkeypatch.setattr("sys.__stdin__", keys)
+                driver = Driver(app)
+            await asyncio.to_thread(lambda: [driver.process_message(events.Key(key, key)) for key in "abc"])
+            await pilot.pause()
+            assert app.keys == ["a", "b", "c"]
+
+    run(test())
+
+
 class Faulty(FaultKeepingApp[int]):
     """Ends by a fault in a worker."""
 
@@ -251,6 +280,40 @@ def test_what_is_to_be_painted_is_told_once_by_line_and_columns() -> None:
             await pilot.pause(0.1)
             assert compositor.noted == [(0, 0, screen.size.width)]
             assert list(compositor.take_spans()) == []
+
+    run(test())
+
+
+def test_what_is_due_is_painted_at_once_and_only_once() -> None:
+    async def test() -> None:
+        app, screen, compositor = App[None](), Below(), Noting()
+        private.use_compositor(screen, compositor)
+        async with running(app) as pilot:
+            await app.push_screen(screen)
+            await pilot.pause()
+            compositor.noted.clear()
+            screen.query_one("#said").refresh()
+            screen.paint_now()
+            assert compositor.noted == [(0, 0, screen.size.width)]
+            await pilot.pause(0.1)
+            assert len(compositor.noted) == 1
+
+    run(test())
+
+
+def test_a_change_of_the_layout_is_left_to_textual() -> None:
+    async def test() -> None:
+        app, screen, compositor = App[None](), Below(), Noting()
+        private.use_compositor(screen, compositor)
+        async with running(app) as pilot:
+            await app.push_screen(screen)
+            await pilot.pause()
+            compositor.noted.clear()
+            screen.query_one("#said", Static).update("two\nlines")
+            screen.paint_now()
+            assert compositor.noted == []
+            await pilot.pause(0.1)
+            assert screen.query_one("#said").size.height == 2
 
     run(test())
 

@@ -36,7 +36,7 @@ from mia_tui.runs.preflight.prepare import Prepared, keep_split, prepare_trainin
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.tui.context import Context
 from mia_tui.tui.open_dataset import OpenDataset
-from mia_tui.tui.training import check, machine, pickers, preview
+from mia_tui.tui.training import check_screen, machine, pickers, preview
 from mia_tui.tui.training.screen import TrainScreen
 
 WIDE = 120, 40
@@ -76,7 +76,7 @@ def no_helpers(monkeypatch: pytest.MonkeyPatch) -> None:
     """No GPU is looked for, no worker started."""
     monkeypatch.setattr(machine, "list_gpus", list)
     monkeypatch.setattr(machine, "nvidia_device_present", lambda: False)
-    monkeypatch.setattr(check, "start_run", create_only)
+    monkeypatch.setattr(check_screen, "start_run", create_only)
 
 
 def create_only(prepared: Prepared, *, annotator: str | None, after: RunDir | None) -> RunDir:
@@ -88,7 +88,7 @@ async def settle(pilot: Pilot[Any]) -> None:
     await settle_commands(pilot)
     screen = pilot.app.screen
     if isinstance(screen, TrainScreen):
-        await wait_until(pilot, lambda: screen.is_up_to_date)
+        await wait_until(pilot, lambda: screen.idle)
     await pilot.pause()
 
 
@@ -115,7 +115,7 @@ async def to_field(pilot: Pilot[Any], name: str) -> None:
     """Put the cursor on a field; that keys reach each is a test of its own."""
     screen = pilot.app.screen
     assert isinstance(screen, TrainScreen)
-    screen.view.go_to(name)
+    screen.cursor.go_to(name)
     screen.show()
     await pilot.pause()
 
@@ -124,12 +124,12 @@ def test_every_field_that_matters_is_reached_by_one_key_and_fits_80_columns(disc
     async def test() -> None:
         async with form(discs) as pilot:
             seen = set()
-            view = pilot.app.screen.view  # type: ignore[attr-defined]
+            cursor = pilot.app.screen.cursor  # type: ignore[attr-defined]
             for _ in range(60):
-                seen.add(view.name)
-                assert "▸" in text(pilot), view.name
+                seen.add(cursor.name)
+                assert "▸" in text(pilot), cursor.name
                 await press(pilot, "tab")
-            assert seen == {name for name in TrainConfig.__struct_fields__ if view.form.matters(name)}
+            assert seen == {name for name in TrainConfig.__struct_fields__ if cursor.form.matters(name)}
 
     run(test())
 
@@ -184,7 +184,7 @@ def test_starting_with_a_fault_goes_to_it_and_starts_nothing(discs: Path) -> Non
         async with form(discs) as pilot:
             await to_field(pilot, "epochs")
             await press(pilot, "0", "pageup", "pageup", "f5")
-            assert pilot.app.screen.view.name == "epochs"  # type: ignore[attr-defined]
+            assert pilot.app.screen.cursor.name == "epochs"  # type: ignore[attr-defined]
             assert "Correct this first; nothing was started." in text(pilot)
 
     run(test())
@@ -353,7 +353,7 @@ def test_what_would_hurt_is_listed_and_escape_goes_back_to_the_form(discs: Path)
 
 def test_a_live_run_lets_the_new_one_queue_behind_it(discs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = prepare_training(read_dataset(discs), TrainConfig(), given=()).create()
-    monkeypatch.setattr(check, "last_in_line", lambda runs: first)
+    monkeypatch.setattr(check_screen, "last_in_line", lambda runs: first)
 
     async def test() -> None:
         async with form(discs) as pilot:
@@ -379,7 +379,7 @@ def test_a_run_that_cannot_start_is_one_sentence_and_nothing_is_lost(
     def fail(prepared: Prepared, *, annotator: str | None, after: RunDir | None) -> RunDir:
         raise RunError("The worker ended at once: no memory.", "Its log says more.")
 
-    monkeypatch.setattr(check, "start_run", fail)
+    monkeypatch.setattr(check_screen, "start_run", fail)
 
     async def test() -> None:
         async with form(discs) as pilot:

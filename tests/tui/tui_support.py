@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
+from unittest.mock import patch
 
 import numpy as np
 from memory import an_app_has_ended
@@ -20,15 +21,16 @@ from textual.screen import ModalScreen, Screen
 
 import mia_tui.tui
 from mia_tui.config.user import UserConfig
-from mia_tui.dataset.listing.incremental_scan import list_images
 from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.scan.incremental import list_images
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.dataset.store.records import Label
 from mia_tui.terminal.model import Terminal
 from mia_tui.tui.app import MiaApp
 from mia_tui.tui.context import Context
+from mia_tui.tui.controller import garbage
+from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.keys.bindings import key_name
-from mia_tui.tui.labelling.controller import LabelController
 from mia_tui.tui.pictures.flow_control import ASK, FlowControl
 from mia_tui.tui.widgets.ink import Ink
 
@@ -115,7 +117,8 @@ async def running(
     asyncio.get_running_loop().set_exception_handler(lambda _, failure: note(failure))
     try:
         watching = app.watching_threads() if isinstance(app, MiaApp) else nullcontext()
-        with watching:
+        # Looking for garbage among all that the test process has imported takes half a second each time.
+        with watching, patch.object(garbage, "begin_afresh", garbage.begin):
             async with app.run_test(size=size, notifications=notifications) as pilot:
                 yield pilot
     finally:

@@ -7,7 +7,7 @@ from mia_tui.dataset.listing.arrays import UNKNOWN_SIZE, arrays_of
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageClass, ImageFile, ImageKey
 from mia_tui.dataset.session.session import Applied, LabelSession
-from mia_tui.dataset.store.records import Change, ChangeKind, Label, Mark, Source
+from mia_tui.dataset.store.records import Change, ChangeKind, Label, LabelOrigin, Mark
 
 ROUND = ImageClass(1, "round", "#e69f00", "1", 0)
 FLAT = ImageClass(2, "flat", "#56b4e9", "2", 1)
@@ -67,7 +67,7 @@ def session_of(*paths: str, annotator: str = "anna") -> LabelSession:
     return session
 
 
-def label(class_id: int, source: Source = "person") -> Label:
+def label(class_id: int, source: LabelOrigin = "person") -> Label:
     return Label(class_id, "anna", source, 1.0)
 
 

@@ -11,7 +11,7 @@ from mia_tui.config.recipes import RECIPES
 from mia_tui.config.train import TrainConfig
 from mia_tui.errors import ConfigError, WeightsError
 
-# What the predecessor starts with (issue 2, point 6).
+# What the predecessor starts with.
 PREDECESSOR = {
     "backbone": "resnet50",
     "weights": "imagenet",

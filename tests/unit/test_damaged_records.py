@@ -22,7 +22,7 @@ from mia_tui.config.weights_cache import hub_file
 from mia_tui.dataset.interchange.mia import _outlines, read_number
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.recent import last_position, recent_datasets, remember_dataset
-from mia_tui.dataset.scan import index
+from mia_tui.dataset.scan import file_cache
 from mia_tui.dataset.split.assignment import META_SPLIT, stored_rule
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import MiaError, StoreError
@@ -41,7 +41,7 @@ from mia_tui.runs.evaluation.epoch_predictions import (
     load_epoch_predictions,
     save_epoch_predictions,
 )
-from mia_tui.runs.list.index import list_runs, recent_runs, remember_run
+from mia_tui.runs.list.find import list_runs, recent_runs, remember_run
 from mia_tui.runs.list.lifecycle import delete_run
 from mia_tui.runs.list.summaries import RunSummaries
 from mia_tui.runs.prediction.predictions import PredictionHeader, PredictionRow, PredictionRows, convert
@@ -217,7 +217,7 @@ def test_what_a_user_did_last_is_remembered_as_far_as_it_can_be_read(tmp_path: P
 
 
 def test_a_changed_index_of_images_counts_as_none(tmp_path: Path) -> None:
-    entry = index._Entry(5, 10, 3, "abc")
+    entry = file_cache._Entry(5, 10, 3, "abc")
     content = msgspec.msgpack.encode({b"a.tif": entry, b"b.tif": entry})
     file = tmp_path / "index"
     for mutant in (
@@ -226,7 +226,7 @@ def test_a_changed_index_of_images_counts_as_none(tmp_path: Path) -> None:
         msgspec.msgpack.encode({b"a": [1, 1, 10**12, ""]}),
     ):
         file.write_bytes(mutant)
-        for found in index._read(file).values():
+        for found in file_cache._read(file).values():
             assert found.frames is None or 1 <= found.frames <= 10_000_000
 
 

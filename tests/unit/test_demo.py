@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from mia_tui.dataset.demo import SHARES, render_cell, render_demo
-from mia_tui.dataset.interchange.csv import read_labels
+from mia_tui.dataset.interchange.csv_labels import read_labels
 from mia_tui.dataset.scan.scan import scan
 from mia_tui.errors import DataError
 
@@ -88,5 +88,5 @@ def test_no_class_can_be_told_by_its_mean_colour_alone():
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match="file/demo cannot be written"):
+    with pytest.raises(DataError, match="file cannot be used: it is a file"):
         render_demo(tmp_path / "file" / "demo", count=1)

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from mia_tui.disk_errors import disk_error
 from mia_tui.errors import AwayError, RunError
 from mia_tui.runs import disk
-from mia_tui.runs.disk import disk_error, write_atomically
+from mia_tui.runs.disk import write_atomically
 
 
 @pytest.fixture(autouse=True)

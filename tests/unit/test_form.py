@@ -13,7 +13,7 @@ from mia_tui.config.train import TrainConfig
 from mia_tui.errors import ConfigError
 from mia_tui.tui.training import words as form_words
 from mia_tui.tui.training.form import Form, field_named_in, groups, in_words
-from mia_tui.tui.training.form_view import EditedLine
+from mia_tui.tui.training.form_cursor import EditedLine
 
 _VALUE_COLUMNS = 28  # of a field in a window of 80
 

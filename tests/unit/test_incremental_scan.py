@@ -10,11 +10,11 @@ import pytest
 from listing_support import keys_of
 from PIL import Image
 
-from mia_tui.dataset.listing import incremental_scan
 from mia_tui.dataset.listing.arrays import ListingArrays, paths_of
-from mia_tui.dataset.listing.incremental_scan import list_images
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.scan import incremental
+from mia_tui.dataset.scan.incremental import list_images
 from mia_tui.dataset.scan.scan import scan
 from mia_tui.dataset.scan.walk import ScanProblem
 from mia_tui.errors import DataError
@@ -48,7 +48,7 @@ def test_no_batch_is_larger_than_a_screen_takes_over_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(tmp_path, *(f"{number}.png" for number in range(100)))
-    monkeypatch.setattr(incremental_scan, "_BATCH", 10)
+    monkeypatch.setattr(incremental, "_BATCH", 10)
     sizes: list[int] = []
     list_images(tmp_path, on_batch=lambda part: sizes.append(part.images))
     assert sum(sizes) == 100
@@ -65,7 +65,7 @@ def test_what_waits_is_told_after_a_blink_however_little_it_is(
             yield f"{number}.png"
 
     put(tmp_path, *(f"{number}.png" for number in range(40)))
-    monkeypatch.setattr(incremental_scan, "scan_files", slowly)
+    monkeypatch.setattr(incremental, "scan_files", slowly)
     batches: list[list[str]] = []
     list_images(tmp_path, on_batch=lambda part: batches.append(paths_of(part)))
     assert any(batch[-1] == "35.png" for batch in batches)

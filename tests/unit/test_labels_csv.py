@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from labels_support import scan_of
 from run_support import on_small_disk
 
-from mia_tui.dataset.interchange.csv import read_labels, write_labels
+from mia_tui.dataset.interchange.csv_labels import read_labels, write_labels
 from mia_tui.dataset.model import ImageKey
 from mia_tui.errors import DataError, LabelFileError
 
@@ -182,7 +182,7 @@ def test_on_a_full_disk_the_file_that_was_there_stays_as_it_was(tmp_path):
     code = """
 import sys
 from pathlib import Path
-from mia_tui.dataset.interchange.csv import write_labels
+from mia_tui.dataset.interchange.csv_labels import write_labels
 from mia_tui.dataset.model import ImageKey
 from mia_tui.errors import DataError
 target = Path(sys.argv[1], "labels.csv")
@@ -195,5 +195,5 @@ except DataError as error:
 print(target.read_bytes() == before, [path.name for path in target.parent.iterdir()])
 """
     said = on_small_disk(tmp_path / "disk", code, tmp_path / "disk")
-    assert "labels.csv cannot be written: No space left on device." in said
+    assert "labels.csv is full. Free some space, or name another file or folder." in said
     assert "True ['labels.csv']" in said

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from labels_support import scan_of
 
 from mia_tui.dataset.interchange import csv_table
-from mia_tui.dataset.interchange.csv import HEADERS, read_labels, write_labels
+from mia_tui.dataset.interchange.csv_labels import HEADERS, read_labels, write_labels
 from mia_tui.dataset.interchange.csv_table import open_table
 from mia_tui.dataset.model import ImageKey
 from mia_tui.errors import LabelFileError

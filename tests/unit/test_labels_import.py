@@ -1,11 +1,11 @@
 import pytest
 from labels_support import scan_of
 
-from mia_tui.dataset.interchange.csv import read_labels
+from mia_tui.dataset.interchange.csv_labels import read_labels
 from mia_tui.dataset.interchange.folders import folder_labels
 from mia_tui.dataset.interchange.formats import LabelFile
 from mia_tui.dataset.interchange.importing import import_labels
-from mia_tui.dataset.labelled import META_SOURCE
+from mia_tui.dataset.labelled_images import META_SOURCE
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import DataError, LabelFileError, StoreError

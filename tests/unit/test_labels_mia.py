@@ -220,7 +220,7 @@ def test_frames_beyond_999_are_written_and_said(tmp_path):
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     draw(tmp_path, "a.png")
     (tmp_path / LABEL_FOLDER).write_text("a file")
-    with pytest.raises(DataError, match="Classification_labels cannot be written"):
+    with pytest.raises(DataError, match="Classification_labels cannot be used: it is a file"):
         write_mia(tmp_path, scan(tmp_path), {ImageKey("a.png"): 0}, ["x"])
 
 

@@ -8,8 +8,9 @@ import pytest
 from labels_support import draw
 
 from mia_tui.dataset.hashes import file_hash
-from mia_tui.dataset.images.decode import count_frames, decode, decode_fitted
+from mia_tui.dataset.images.decode import decode, decode_fitted
 from mia_tui.dataset.images.facts import read_facts
+from mia_tui.dataset.images.reading import count_frames
 from mia_tui.dataset.interchange.folders_export import write_class_folders
 from mia_tui.dataset.interchange.formats import Transfer
 from mia_tui.dataset.model import ImageKey

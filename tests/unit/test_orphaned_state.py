@@ -9,7 +9,7 @@ from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import ConfigError, DataError, StoreError
 from mia_tui.paths import StateFolder
-from mia_tui.runs.list.index import find_run
+from mia_tui.runs.list.find import find_run
 from mia_tui.runs.list.orphaned_state import adopt, find_orphaned_state
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.worker.liveness import WorkerLock

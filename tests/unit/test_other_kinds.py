@@ -5,10 +5,10 @@ import pytest
 from labels_support import draw
 from PIL import Image
 
-from mia_tui.dataset.images.decode import count_frames, decode
-from mia_tui.dataset.images.reading import IMAGE_SUFFIXES, is_image_name
-from mia_tui.dataset.listing.incremental_scan import list_images
+from mia_tui.dataset.images.decode import decode
+from mia_tui.dataset.images.reading import IMAGE_SUFFIXES, count_frames, is_image_name
 from mia_tui.dataset.scan import walk
+from mia_tui.dataset.scan.incremental import list_images
 from mia_tui.dataset.scan.other_kinds import OtherKinds, ending, is_system_folder
 from mia_tui.dataset.scan.scan import scan
 from mia_tui.dataset.scan.walk import scan_files

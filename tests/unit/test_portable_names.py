@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from labels_support import draw, scan_of
 
-from mia_tui.dataset.interchange.csv import read_labels, write_labels
+from mia_tui.dataset.interchange.csv_labels import read_labels, write_labels
 from mia_tui.dataset.interchange.folders_export import portable, unportable, write_class_folders
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.scan.scan import scan

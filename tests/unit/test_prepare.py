@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from mia_tui.config.check import make_config
 from mia_tui.dataset.interchange.folders import folder_labels
 from mia_tui.dataset.interchange.importing import import_labels
-from mia_tui.dataset.labelled import labelled_images
+from mia_tui.dataset.labelled_images import labelled_images
 from mia_tui.dataset.scan.scan import scan
 from mia_tui.dataset.split.assignment import SplitRule, new_split
 from mia_tui.dataset.store.label_store import LabelStore

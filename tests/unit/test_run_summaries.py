@@ -17,7 +17,7 @@ from mia_tui.runs.record.events import Failure, Phase, RunEnded, StepEnded
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.log import EventLog
 from mia_tui.runs.worker.liveness import WorkerLock, WorkerRecord
-from mia_tui.tui.runs.table_view import SORTS, ordered
+from mia_tui.tui.runs.run_rows import SORTS, ordered
 
 
 @pytest.fixture

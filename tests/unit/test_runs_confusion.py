@@ -1,11 +1,12 @@
+import importlib
 import math
 import os
 from pathlib import Path
+from types import ModuleType
 
 import msgspec
 import numpy as np
 import pytest
-from sklearn import metrics
 
 from mia_tui.catalog.metrics import METRICS
 from mia_tui.errors import RunError
@@ -18,7 +19,13 @@ from mia_tui.runs.evaluation.confusion import (
 )
 
 
-def reference(truth: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
+@pytest.fixture(scope="module")
+def metrics() -> ModuleType:
+    """Those of scikit-learn, which takes a second to import; here, and not whenever tests are collected."""
+    return importlib.import_module("sklearn.metrics")
+
+
+def reference(metrics: ModuleType, truth: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
     values = {
         "accuracy": metrics.accuracy_score(truth, predicted),
         "balanced_accuracy": metrics.balanced_accuracy_score(truth, predicted),
@@ -44,15 +51,15 @@ def draw(seed: int) -> tuple[np.ndarray, np.ndarray, int]:
 
 @pytest.mark.filterwarnings("ignore")  # scikit-learn's, about absent classes
 @pytest.mark.parametrize("seed", range(60))
-def test_figures_equal_scikit_learn_with_classes_absent(seed: int) -> None:
+def test_figures_equal_scikit_learn_with_classes_absent(metrics: ModuleType, seed: int) -> None:
     truth, predicted, classes = draw(seed)
     confusion = metrics.confusion_matrix(truth, predicted, labels=range(classes))
-    assert figures(confusion) == pytest.approx(reference(truth, predicted), abs=1e-12)
+    assert figures(confusion) == pytest.approx(reference(metrics, truth, predicted), abs=1e-12)
 
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("seed", range(20))
-def test_figures_of_each_class_equal_scikit_learn(seed: int) -> None:
+def test_figures_of_each_class_equal_scikit_learn(metrics: ModuleType, seed: int) -> None:
     truth, predicted, classes = draw(seed)
     confusion = metrics.confusion_matrix(truth, predicted, labels=range(classes))
     columns = metrics.precision_recall_fscore_support(
@@ -76,7 +83,7 @@ def test_labels_that_are_all_wrong_give_figures_of_zero() -> None:
     assert set(values.values()) == {0.0}
 
 
-def test_shuffled_labels_give_figures_of_chance() -> None:
+def test_shuffled_labels_give_figures_of_chance(metrics: ModuleType) -> None:
     random = np.random.default_rng(0)
     truth = random.integers(0, 4, 40_000)
     values = figures(metrics.confusion_matrix(truth, random.permutation(truth)))

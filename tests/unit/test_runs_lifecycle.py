@@ -234,13 +234,13 @@ def test_a_run_that_waits_for_another_counts_as_started(run: RunDir) -> None:
         log.append(Phase(t=1.0, name="waiting", message="waiting for the run A to end"))
     begun = time.monotonic()
     wait_until_started(run)
-    assert time.monotonic() - begun < lifecycle._STARTING_S / 2
+    assert time.monotonic() - begun < lifecycle.STARTING_S / 2
 
 
 def test_a_worker_on_its_way_is_awaited_before_its_run_is_deleted(
     run: RunDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lifecycle, "_STARTING_S", LONGEST_S)
+    monkeypatch.setattr(lifecycle, "STARTING_S", LONGEST_S)
     run.worker_log.touch()  # as `spawn` leaves it
     assert run_status(run) == "starting"
     process = subprocess.Popen(python(HOLD, run.path), stdout=subprocess.PIPE, text=True)

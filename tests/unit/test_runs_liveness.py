@@ -20,7 +20,7 @@ from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.log import EventLog
 from mia_tui.runs.worker import liveness
 from mia_tui.runs.worker.liveness import (
-    SILENT_S,
+    REMOTE_SILENT_S,
     STARTING_S,
     StatusTracker,
     WorkerLock,
@@ -147,8 +147,8 @@ def test_a_run_with_events_and_nobody_is_lost(run: RunDir) -> None:
 
 def test_a_silent_worker_of_another_host_is_unknown_and_never_lost(run: RunDir) -> None:
     leave(run, record(host="elsewhere", boot_id="x", heartbeat=1000.0))
-    assert run_status(run, now=1000.0 + SILENT_S - 1) == "running"
-    assert run_status(run, now=1000.0 + SILENT_S) == "unknown"
+    assert run_status(run, now=1000.0 + REMOTE_SILENT_S - 1) == "running"
+    assert run_status(run, now=1000.0 + REMOTE_SILENT_S) == "unknown"
     assert run_status(run, now=1000.0 + 1e9) == "unknown"
     assert run_status(run, now=900.0) == "running"
 
@@ -172,7 +172,7 @@ def test_a_run_that_lives_on_another_host_is_not_taken(run: RunDir) -> None:
     leave(run, record(host="elsewhere", boot_id="x", heartbeat=time.time()))
     with pytest.raises(RunError, match=r"process \d+ on elsewhere.*within 120 seconds"):
         WorkerLock(run).__enter__()
-    leave(run, record(host="elsewhere", boot_id="x", heartbeat=time.time() - SILENT_S))
+    leave(run, record(host="elsewhere", boot_id="x", heartbeat=time.time() - REMOTE_SILENT_S))
     with WorkerLock(run, heartbeat_s=0.02):
         assert run_status(run) == "running"
 
@@ -196,8 +196,8 @@ def test_a_watcher_believes_a_beating_heart_whatever_the_clock_of_its_host(
     assert pulse.status(run, tick=0.0) == ("running" if skew_s == 0.0 else "unknown")
     leave(run, record(host="elsewhere", boot_id="x", heartbeat=there + 5.0))
     assert pulse.status(run, tick=5.0) == "running"
-    assert pulse.status(run, tick=5.0 + SILENT_S - 1) == "running"
-    assert pulse.status(run, tick=5.0 + SILENT_S) == "unknown"
+    assert pulse.status(run, tick=5.0 + REMOTE_SILENT_S - 1) == "running"
+    assert pulse.status(run, tick=5.0 + REMOTE_SILENT_S) == "unknown"
     leave(run, record(host="elsewhere", boot_id="x", heartbeat=there + 200.0))
     assert pulse.status(run, tick=200.0) == "running"
 
@@ -299,8 +299,8 @@ def test_without_locks_another_process_of_the_same_number_counts_as_dead(run: Ru
 def test_an_unknown_start_fits_no_process_so_the_heartbeat_tells(run: RunDir) -> None:
     assert not process_runs(os.getpid(), None)
     leave(run, record(start_time=None, locked=False, heartbeat=1000.0))
-    assert run_status(run, now=1000.0 + SILENT_S - 1) == "running"
-    assert run_status(run, now=1000.0 + SILENT_S) == "lost"
+    assert run_status(run, now=1000.0 + REMOTE_SILENT_S - 1) == "running"
+    assert run_status(run, now=1000.0 + REMOTE_SILENT_S) == "lost"
 
 
 def test_a_process_named_like_a_riddle_is_read_right(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from run_support import make_job, wait_for
 
 from mia_tui.paths import StateFolder
-from mia_tui.runs.list.index import list_runs
+from mia_tui.runs.list.find import list_runs
 from mia_tui.runs.list.lifecycle import delete_run
 from mia_tui.runs.record.events import Event, Phase
 from mia_tui.runs.record.layout import RunDir

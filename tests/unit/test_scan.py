@@ -16,14 +16,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from run_support import as_nobody
 
 from mia_tui import paths
-from mia_tui.dataset import hashes, user_cache
+from mia_tui.dataset import hashes, threads, user_cache
 from mia_tui.dataset.hashes import duplicate_groups, file_hash
 from mia_tui.dataset.model import ImageKey
-from mia_tui.dataset.scan import index, walk
-from mia_tui.dataset.scan import index as scan_index
 from mia_tui.dataset.scan import scan as scan_module
+from mia_tui.dataset.scan import walk
 from mia_tui.dataset.scan.scan import scan
 from mia_tui.dataset.scan.walk import ScanProblem, natural_key, scan_files
 from mia_tui.errors import DataError
@@ -156,27 +156,11 @@ def test_pipes_and_folders_called_like_images_are_no_images(tmp_path: Path) -> N
     assert found(tmp_path) == ["folder.png/a.png"]
 
 
-@contextmanager
-def as_nobody() -> Iterator[None]:
-    """The rights of a user without rights, as far as this process may."""
-    if os.geteuid():
-        yield
-        return
-    os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-
-
 def test_a_folder_that_may_not_be_opened_is_told_and_the_rest_is_found(tmp_path: Path) -> None:
     root = put(tmp_path / "data", "a/1.png", "b/2.png", "c/3.png")
     (root / "b").chmod(0)
-    for folder in (root, *root.parents):  # pytest's folders are closed to others
-        if folder.owner() == Path("/").owner() and "pytest" in str(folder):
-            folder.chmod(0o755)
     problems: list[ScanProblem] = []
-    with as_nobody():
+    with as_nobody(root):
         files = list(scan_files(root, problems=problems))
     (root / "b").chmod(0o755)
     assert files == ["a/1.png", "c/3.png"]
@@ -428,8 +412,8 @@ def test_threads_are_used_only_where_calls_are_slow_and_keep_the_order(
     monkeypatch: pytest.MonkeyPatch, slow: bool
 ) -> None:
     clock = [0.0]
-    monkeypatch.setattr(scan_index, "_TRIAL_CALLS", 3)
-    monkeypatch.setattr(scan_index.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(threads, "_TRIAL_CALLS", 3)
+    monkeypatch.setattr(threads.time, "perf_counter", lambda: clock[0])
     used: set[str] = set()
 
     def work(item: int) -> int:
@@ -437,9 +421,9 @@ def test_threads_are_used_only_where_calls_are_slow_and_keep_the_order(
         clock[0] += 1e-3 if slow else 1e-5
         return item * 2
 
-    assert list(index.map_in_threads(work, range(40))) == [item * 2 for item in range(40)]
+    assert list(threads.map_in_threads(work, range(40))) == [item * 2 for item in range(40)]
     assert (len(used) > 1) == slow
-    assert list(index.map_in_threads(work, [])) == []
+    assert list(threads.map_in_threads(work, [])) == []
 
 
 def test_scanning_imports_no_torch() -> None:

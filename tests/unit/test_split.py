@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mia_tui.dataset.labelled import META_SOURCE, LabelledSet, NamedClass
+from mia_tui.dataset.labelled_images import META_SOURCE, LabelledSet, NamedClass
 from mia_tui.dataset.model import PARTS, ImageKey
 from mia_tui.dataset.split.assignment import (
     META_SPLIT,

@@ -17,7 +17,7 @@ from run_support import on_small_disk, python
 from mia_tui.dataset.class_rules import COLOURS, KEYS, class_name
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store import backups
-from mia_tui.dataset.store import connection as store_connection
+from mia_tui.dataset.store import errors as store_errors
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.dataset.store.migrations import MIGRATIONS, VERSION
 from mia_tui.dataset.store.records import Label
@@ -373,7 +373,7 @@ def test_a_text_file_called_labels_db_is_damaged(db: Path) -> None:
 def test_a_busy_labels_db_is_waited_for_and_then_said(
     store: LabelStore, db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mia_tui.dataset.store.connection.BUSY_TIMEOUT_S", 0.1)
+    monkeypatch.setattr("mia_tui.dataset.store.errors.BUSY_TIMEOUT_S", 0.1)
     with LabelStore(db) as other:
         other._writer.copied_on = store._writer.copied_on
         store._db.execute("BEGIN IMMEDIATE")
@@ -386,7 +386,7 @@ def test_a_busy_labels_db_is_waited_for_and_then_said(
 def test_a_disk_without_locks_is_said_with_the_way_out(db: Path) -> None:
     error = sqlite3.OperationalError("disk I/O error")
     error.sqlite_errorcode = sqlite3.SQLITE_IOERR_LOCK
-    sentence = str(store_connection.store_error(error, db))
+    sentence = str(store_errors.store_error(error, db))
     assert "does not support locks" in sentence
     assert "--state DIR" in sentence
 
@@ -475,7 +475,7 @@ def test_a_read_only_disk_can_be_read_and_refuses_in_a_sentence(
     assert (
         "cannot be written. Ask for write access, or store the labels elsewhere with --state DIR." in said[1]
     )
-    assert "cannot be created: Read-only file system. Store the labels elsewhere with --state DIR." in said[2]
+    assert "is on a read-only disk. Store the labels elsewhere with --state DIR." in said[2]
 
 
 def test_a_folder_where_a_file_is_in_the_way_is_said(tmp_path: Path) -> None:

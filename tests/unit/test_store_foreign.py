@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mia_tui.dataset.images.decode import count_frames
+from mia_tui.dataset.images.reading import count_frames
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import DecodeError, StoreError

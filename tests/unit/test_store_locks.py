@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from run_support import run_python
 
-from mia_tui.dataset.store import connection as store_file
+from mia_tui.dataset.store import errors
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import StoreError
 
@@ -16,7 +16,7 @@ from mia_tui.errors import StoreError
 WITHOUT_LOCKS = """
     import ctypes, struct
     from pathlib import Path
-    from mia_tui.dataset.store import connection as store_file
+    from mia_tui.dataset.store import errors
     from mia_tui.dataset.store.label_store import LabelStore
     from mia_tui.errors import StoreError
     FCNTL = {"x86_64": 72, "aarch64": 25}[sys.argv[2]]
@@ -32,7 +32,7 @@ WITHOUT_LOCKS = """
     libc = ctypes.CDLL(None, use_errno=True)
     assert libc.prctl(38, 1, 0, 0, 0) == 0
     assert libc.prctl(22, 2, program, 0, 0) == 0, ctypes.get_errno()
-    store_file.BUSY_TIMEOUT_S = 0.1
+    errors.BUSY_TIMEOUT_S = 0.1
     path = Path(sys.argv[1])
     for make in (LabelStore, LabelStore.open_existing):
         try:
@@ -52,7 +52,7 @@ def test_a_disk_without_locks_is_told_in_a_sentence_that_names_state(tmp_path: P
 
 
 def test_somebody_else_who_writes_is_told_as_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_file, "BUSY_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(errors, "BUSY_TIMEOUT_S", 0.1)
     path = tmp_path / "labels.db"
     with LabelStore(path) as store:
         other = sqlite3.connect(path, isolation_level=None)

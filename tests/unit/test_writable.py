@@ -4,14 +4,14 @@ import os
 from pathlib import Path
 
 import pytest
-from run_support import on_small_disk
+from run_support import as_nobody, on_small_disk
 
-from mia_tui.dataset.store.connection import why_unwritable
+from mia_tui.dataset.store.errors import why_unwritable
 from mia_tui.dataset.store.label_store import LabelStore
 
 ASK = """
     from pathlib import Path
-    from mia_tui.dataset.store.connection import why_unwritable
+    from mia_tui.dataset.store.errors import why_unwritable
     print(why_unwritable(Path(sys.argv[1])))
 """
 WAY_OUT = "you can look at everything here; to label, name a folder you may write to with --state DIR."
@@ -39,10 +39,10 @@ def test_a_disk_that_can_be_written_beside_a_read_only_one_is_no_fault(tmp_path:
     assert on_small_disk(tmp_path / "disk", ASK, tmp_path / "disk" / "mia" / "labels.db") == "None"
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_that_one_may_not_write_is_named(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir(mode=0o555)
-    said = why_unwritable(tmp_path / "data" / "mia" / "labels.db")
+    with as_nobody(tmp_path / "data"):  # root may write everywhere
+        said = why_unwritable(tmp_path / "data" / "mia" / "labels.db")
     assert said == f"Labels cannot be saved: you may not write to {tmp_path / 'data'}; {WAY_OUT}"
 
 

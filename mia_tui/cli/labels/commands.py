@@ -405,7 +405,7 @@ def _dataset(
     follow: bool = False,
 ) -> "Dataset":
     from mia_tui.dataset.dataset import Dataset, relink_labels
-    from mia_tui.dataset.labelled import labelled_images
+    from mia_tui.dataset.labelled_images import labelled_images
 
     found, place = _scan(report, dataset, state, frames, writes=follow)
     for note in relink_labels(found, dataset, place, annotator) if follow else []:

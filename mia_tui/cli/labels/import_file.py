@@ -72,7 +72,7 @@ def take_fingerprints_of(report: "Report", dataset: Path, labels_db: Path, annot
     Raises:
         StoreError: If they cannot be kept.
     """
-    from mia_tui.dataset.fingerprints import take_fingerprints
+    from mia_tui.dataset.fingerprints import take_all_fingerprints
     from mia_tui.dataset.store.label_store import LabelStore
     from mia_tui.text import counted
 
@@ -80,7 +80,7 @@ def take_fingerprints_of(report: "Report", dataset: Path, labels_db: Path, annot
         LabelStore(labels_db, annotator=annotator) as store,
         report.counting("Reading what is labelled") as bar,
     ):
-        left = take_fingerprints(
+        left = take_all_fingerprints(
             store, dataset, most_s=_FINGERPRINTS_S, progress=lambda done: bar.update(done)
         )
     if left:

@@ -5,7 +5,7 @@ viewers do. Exif orientation is applied, colour profiles are not. Images of more
 than 8 bits are scaled by an intensity window of their own, see
 `bit_depth.tonal_window`. Every fault of a file is a DecodeError with a message;
 nothing here keeps state, so any number of threads may decode at once. For the
-screen see `upright`.
+screen see `rendering`.
 """
 
 from pathlib import Path
@@ -18,14 +18,13 @@ from PIL.JpegImagePlugin import JpegImageFile
 from mia_tui.dataset.images import bit_depth
 from mia_tui.dataset.images.reading import (
     MAX_MEGAPIXELS,
-    open_image,
+    is_turned,
     open_upright,
     opened,
-    orientation_of,
 )
 
 if TYPE_CHECKING:
-    from mia_tui.config.train import Frames, Geometry, Resize
+    from mia_tui.config.train import Geometry, Resize
 
 # Pillow widens each of these filters by the scale when it makes an image smaller, which is anti-aliasing. Its own
 # NEAREST picks single pixels, so nearest is the box filter here, which is the same when an image is enlarged.
@@ -35,22 +34,6 @@ _FILTERS: dict["Resize", Image.Resampling] = {
     "cubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
-
-
-def count_frames(path: Path, *, animated: "Frames" = "first") -> int:
-    """Number of images in a file: the pages of a TIFF, the frames of a GIF or WebP if asked for.
-
-    Args:
-        path: Image file.
-        animated: Whether only the first frame of an animated GIF or WebP counts, or all of them.
-
-    Raises:
-        DecodeError: If the file is not an image or cannot be opened.
-    """
-    with open_image(path) as (image, _):
-        if image.format == "TIFF" or (image.format in ("GIF", "WEBP") and animated == "all"):
-            return int(getattr(image, "n_frames", 1))
-        return 1
 
 
 def decode(
@@ -163,9 +146,8 @@ def _load(
 
 
 def _draft(image: JpegImageFile, width: int, height: int, geometry: "Geometry") -> None:
-    turned = orientation_of(image) >= 5
-    size = (image.height, image.width) if turned else image.size
-    scaled = _scaled(size, width, height, geometry)
+    turned = is_turned(image)
+    scaled = _scaled(image.size[::-1] if turned else image.size, width, height, geometry)
     doubled = (2 * scaled[0], 2 * scaled[1])
     image.draft(None, doubled[::-1] if turned else doubled)
 

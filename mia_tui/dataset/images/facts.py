@@ -6,7 +6,7 @@ from pathlib import Path
 from PIL import ImageFile
 
 from mia_tui.dataset.images import bit_depth
-from mia_tui.dataset.images.reading import MAX_MEGAPIXELS, opened, orientation_of
+from mia_tui.dataset.images.reading import MAX_MEGAPIXELS, is_turned, opened
 
 _DEPTHS = {
     "1": "1 bit, black and white",
@@ -53,8 +53,7 @@ def read_facts(path: Path, frame: int = 0, *, max_megapixels: float = MAX_MEGAPI
         frames = int(getattr(image, "n_frames", 1))
         depth = _depth(image)
         # After the depth: this loads a PNG, which may have its orientation at the end.
-        turned = orientation_of(image) in range(5, 9)
-        width, height = image.size[::-1] if turned else image.size
+        width, height = image.size[::-1] if is_turned(image) else image.size
         return ImageFacts(width, height, depth, frames)
 
 

@@ -1,4 +1,9 @@
-"""Opening an image file: which formats are read, what is refused, and a message for every fault."""
+"""Opening an image file: which formats are read, what is refused, and a message for every fault.
+
+A format that Pillow reads needs its name in `FORMATS` and its endings in `_BY_SUFFIX`; one whose files hold several
+images also needs a place in `count_frames` and in `STACK_SUFFIXES` or `ANIMATED_SUFFIXES`. Pixels of more than 8 bits
+go through `bit_depth`.
+"""
 
 import struct
 import warnings
@@ -6,14 +11,18 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from mia_tui.dataset.images import bit_depth
-from mia_tui.errors import UNREACHABLE, DecodeError
+from mia_tui.disk_errors import UNREACHABLE
+from mia_tui.errors import DecodeError
 from mia_tui.files import OddFile, open_to_read
 from mia_tui.text import printable
+
+if TYPE_CHECKING:
+    from mia_tui.config.train import Frames
 
 MAX_MEGAPIXELS = 120.0
 
@@ -74,7 +83,7 @@ def open_upright(
             picture = bit_depth.show_deep_colour(image, again, outside)
     else:
         picture = _to_8_bit(image, outside)
-    orientation = orientation_of(image)  # last: PNG may have it after the pixels
+    orientation = _orientation(image)  # last: PNG may have it after the pixels
     return picture.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else picture
 
 
@@ -82,6 +91,22 @@ def is_image_name(name: str) -> bool:
     """Whether a file is an image by its ending, in upper or lower case; a name that is only an ending has none."""
     stem, dot, suffix = name.rpartition(".")
     return bool(stem) and f"{dot}{suffix.lower()}" in IMAGE_SUFFIXES
+
+
+def count_frames(path: Path, *, animated: "Frames" = "first") -> int:
+    """Number of images in a file: the pages of a TIFF, the frames of a GIF or WebP if asked for.
+
+    Args:
+        path: Image file.
+        animated: Whether only the first frame of an animated GIF or WebP counts, or all of them.
+
+    Raises:
+        DecodeError: If the file is not an image or cannot be opened.
+    """
+    with open_image(path) as (image, _):
+        if image.format == "TIFF" or (image.format in ("GIF", "WEBP") and animated == "all"):
+            return int(getattr(image, "n_frames", 1))
+        return 1
 
 
 @contextmanager
@@ -168,7 +193,12 @@ def _refuse_too_large(image: Image.Image, max_megapixels: float, path: Path) -> 
         )
 
 
-def orientation_of(image: Image.Image) -> int:
+def is_turned(image: Image.Image) -> bool:
+    """Whether width and height change places when the image is put upright."""
+    return 5 <= _orientation(image) <= 8
+
+
+def _orientation(image: Image.Image) -> int:
     """Exif orientation, 1 if there is none. Pillow rotates TIFF pages by itself."""
     if image.format == "TIFF":
         return 1

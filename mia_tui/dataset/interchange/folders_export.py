@@ -19,9 +19,9 @@ from typing import BinaryIO
 from PIL import Image
 
 from mia_tui.dataset.images.reading import open_image
+from mia_tui.dataset.interchange.export_file import FILE_MODE, FOLDER_MODE, cannot_write
 from mia_tui.dataset.interchange.folders import PART_FOLDERS
 from mia_tui.dataset.interchange.formats import Transfer
-from mia_tui.dataset.interchange.output import FILE_MODE, FOLDER_MODE, cannot_write
 from mia_tui.dataset.model import ImageKey, Part
 from mia_tui.dataset.scan.other_kinds import is_system_folder
 from mia_tui.errors import DataError, DecodeError

@@ -173,14 +173,14 @@ def formats_with(option: LabelOption) -> list[str]:
 
 
 def _read_csv(source: ImportSource) -> LabelFile:
-    from mia_tui.dataset.interchange.csv import read_labels
+    from mia_tui.dataset.interchange.csv_labels import read_labels
 
     assert source.file is not None
     return read_labels(source.file, source.scan, dataset=source.dataset)
 
 
 def _write_csv(content: ExportContent) -> ExportResult:
-    from mia_tui.dataset.interchange.csv import write_labels
+    from mia_tui.dataset.interchange.csv_labels import write_labels
 
     assert content.target is not None
     count = write_labels(content.target, content.labels, content.classes)

@@ -7,7 +7,7 @@ from typing import Literal
 
 from mia_tui.dataset.class_rules import class_name
 from mia_tui.dataset.interchange.formats import LabelFile
-from mia_tui.dataset.labelled import META_SOURCE
+from mia_tui.dataset.labelled_images import META_SOURCE
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.scan.walk import natural_key
 from mia_tui.dataset.store.label_store import LabelStore

@@ -27,8 +27,8 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from mia_tui.dataset.interchange.export_file import FOLDER_MODE, cannot_write, replace_file
 from mia_tui.dataset.interchange.formats import LabelFile
-from mia_tui.dataset.interchange.output import FOLDER_MODE, cannot_write, replace_file
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.scan.other_kinds import LABEL_FOLDER
 from mia_tui.dataset.scan.scan import Scan

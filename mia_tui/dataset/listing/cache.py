@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from mia_tui.dataset.listing.arrays import ListingArrays
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.user_cache import MOST_CACHE_BYTES, cache_file, write_cache
+from mia_tui.decoding import Count, decode_json
 from mia_tui.files import read
-from mia_tui.records import Count, decode_json
 
 _FIRST = b"mia-tui listing 1 %08x\n"  # the number is the checksum of everything after it
 _KINDS = {

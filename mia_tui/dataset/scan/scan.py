@@ -1,7 +1,7 @@
 """Finding the images of a dataset, with sizes, times and numbers of frames.
 
 `walk.scan_files` finds them one by one; `measure` finds out sizes, times and
-frames. `scan` does both at once, `incremental_scan.list_images` reports what is
+frames. `scan` does both at once, `incremental.list_images` reports what is
 found meanwhile.
 """
 
@@ -13,12 +13,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from mia_tui.dataset.images.decode import count_frames
-from mia_tui.dataset.images.reading import ANIMATED_SUFFIXES, IMAGE_SUFFIXES, STACK_SUFFIXES
+from mia_tui.dataset.images.reading import ANIMATED_SUFFIXES, IMAGE_SUFFIXES, STACK_SUFFIXES, count_frames
 from mia_tui.dataset.model import ImageFile, ImageKey
-from mia_tui.dataset.scan.index import ScanIndex, map_in_threads
+from mia_tui.dataset.scan.file_cache import FileCache
 from mia_tui.dataset.scan.other_kinds import OtherKinds
 from mia_tui.dataset.scan.walk import ScanProblem, scan_files
+from mia_tui.dataset.threads import map_in_threads
 from mia_tui.errors import DataError, DecodeError
 from mia_tui.text import counted, name_some, printable
 
@@ -137,7 +137,7 @@ def measure(
     Raises:
         DataError: If there is no file.
     """
-    index = ScanIndex(root)
+    index = FileCache(root)
     suffixes = STACK_SUFFIXES | ANIMATED_SUFFIXES if frames == "all" else STACK_SUFFIXES
     is_empty = True
     try:
@@ -194,7 +194,7 @@ def _no_images(root: Path, problems: list[ScanProblem], other_kinds: OtherKinds)
 
 
 def _look_at(
-    root: Path, folder: str, frames: "Frames", suffixes: frozenset[str], index: ScanIndex, path: str
+    root: Path, folder: str, frames: "Frames", suffixes: frozenset[str], index: FileCache, path: str
 ) -> tuple[ImageFile, int | OSError | None]:
     """Size and time of a file, and its number of images if it may contain several and they can be counted."""
     try:

@@ -10,7 +10,7 @@ import numpy as np
 from mia_tui.dataset.session.class_list import ClassList
 from mia_tui.dataset.session.image_states import ImageStates
 from mia_tui.dataset.session.row_table import FLAGGED, SKIPPED
-from mia_tui.dataset.store.records import Source
+from mia_tui.dataset.store.records import LabelOrigin
 
 
 class SessionCounts:
@@ -30,7 +30,7 @@ class SessionCounts:
         return self._states.table.labels_of(self._class_ids())
 
     @property
-    def by_source(self) -> dict[Source, int]:
+    def by_source(self) -> dict[LabelOrigin, int]:
         """Number of labels from each source."""
         return self._states.table.labels_by_source(self._class_ids())
 

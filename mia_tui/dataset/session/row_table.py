@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from mia_tui.dataset.listing.arrays import Column
 from mia_tui.dataset.model import ImageClass
 from mia_tui.dataset.session.class_list import ClassList
-from mia_tui.dataset.store.records import Source
+from mia_tui.dataset.store.records import LabelOrigin
 
-SOURCES: tuple[Source, ...] = ("person", "import", "accepted")
+SOURCES: tuple[LabelOrigin, ...] = ("person", "import", "accepted")
 FLAGGED, SKIPPED, NOTED, MISSING, UNREADABLE = 1, 2, 4, 8, 16
 BITS = (FLAGGED, SKIPPED, NOTED, MISSING, UNREADABLE)
 
@@ -22,7 +22,7 @@ _PER_CLASS = len(SOURCES) + 1  # labels of each source; 0 is no label
 Rows = NDArray[np.int32]
 
 
-def source_code(source: Source) -> int:
+def source_code(source: LabelOrigin) -> int:
     """A source as a number; 0 is no label."""
     return SOURCES.index(source) + 1
 
@@ -104,7 +104,7 @@ class RowTable:
         totals = self._labels.sum(axis=1).tolist()
         return {class_id: totals[class_id] if class_id < len(totals) else 0 for class_id in class_ids}
 
-    def labels_by_source(self, class_ids: Iterable[int]) -> dict[Source, int]:
+    def labels_by_source(self, class_ids: Iterable[int]) -> dict[LabelOrigin, int]:
         """Number of labels of these classes from each source."""
         known = [class_id for class_id in class_ids if class_id < len(self._labels)]
         totals = self._labels[known].sum(axis=0).tolist()
@@ -300,7 +300,7 @@ class RowState:
     """
 
     image_class: ImageClass | None
-    source: Source | None
+    source: LabelOrigin | None
     suggestion: ImageClass | None
     confidence: float | None
     flagged: bool

@@ -16,13 +16,13 @@ import msgspec
 from msgspec import Meta
 
 from mia_tui.config.split import check_split, compile_pattern
-from mia_tui.dataset.labelled import META_SOURCE, LabelledSet
+from mia_tui.dataset.labelled_images import META_SOURCE, LabelledSet
 from mia_tui.dataset.model import PARTS, ImageKey, Part
 from mia_tui.dataset.split.allocation import SplitGroup, allocate, count_parts
-from mia_tui.dataset.store.connection import as_store_errors
+from mia_tui.dataset.store.errors import as_store_errors
 from mia_tui.dataset.store.label_store import LabelStore
+from mia_tui.decoding import Count, decode_json
 from mia_tui.errors import ConfigError
-from mia_tui.records import Count, decode_json
 from mia_tui.text import counted, name_some, printable
 
 META_SPLIT = "split_rule"

@@ -19,10 +19,10 @@ from typing import Any
 from mia_tui.dataset.class_rules import check_class, class_name, free_colour, free_colours_and_keys, free_key
 from mia_tui.dataset.model import ImageClass, ImageKey, Part
 from mia_tui.dataset.store import rows
-from mia_tui.dataset.store.connection import StoreFile
 from mia_tui.dataset.store.history import ChangeRecorder, NewChange
-from mia_tui.dataset.store.reading import StoreReading
-from mia_tui.dataset.store.records import ChangeKind, Label, Source
+from mia_tui.dataset.store.queries import StoreQueries
+from mia_tui.dataset.store.records import ChangeKind, Label, LabelOrigin
+from mia_tui.dataset.store.store_file import StoreFile
 from mia_tui.dataset.store.transactions import StoreWriter
 from mia_tui.errors import DataError
 from mia_tui.text import printable
@@ -31,7 +31,7 @@ _AT_ONCE = 4096  # images, changes: so many objects are freed within a milliseco
 _KINDS: dict[rows.MarkColumn, ChangeKind] = {"flagged": "flag", "skipped": "skip", "note": "note"}
 
 
-class StoreEdits(StoreReading):
+class StoreEdits(StoreQueries):
     """The changes that a `LabelStore` can make.
 
     Args:
@@ -57,7 +57,7 @@ class StoreEdits(StoreReading):
         with self._writer.transaction():
             yield
 
-    def set_labels(self, items: Iterable[tuple[ImageKey, int | None]], *, source: Source) -> int:
+    def set_labels(self, items: Iterable[tuple[ImageKey, int | None]], *, source: LabelOrigin) -> int:
         """Label images, or remove labels: all of them together, or none.
 
         An image that already has this label from this source is left as it is.
@@ -299,7 +299,7 @@ def _set_some_labels(
     connection: sqlite3.Connection,
     recorder: ChangeRecorder,
     items: Sequence[tuple[ImageKey, int | None]],
-    source: Source,
+    source: LabelOrigin,
     now: float,
 ) -> int:
     seen: dict[ImageKey, rows.ImageRow] = {}  # as they are after the items so far

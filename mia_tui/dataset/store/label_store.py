@@ -7,7 +7,7 @@ classes can be rebuilt from it. One `LabelStore` belongs to one thread. File
 names are stored as bytes (`os.fsencode`), so any name is returned unchanged.
 
 `LabelStore` opens the file, undoes steps and moves labels with
-their files. It inherits its queries from `reading` and its edits from `edits`.
+their files. It inherits its queries from `queries` and its edits from `edits`.
 """
 
 import getpass
@@ -19,13 +19,14 @@ from types import TracebackType
 from typing import Self
 
 from mia_tui.dataset.model import ImageFile
-from mia_tui.dataset.store import history, reconcile
-from mia_tui.dataset.store.connection import StoreFile, as_store_errors, make_file
+from mia_tui.dataset.store import file_changes, history
 from mia_tui.dataset.store.edits import StoreEdits
+from mia_tui.dataset.store.errors import as_store_errors
+from mia_tui.dataset.store.file_changes import AppliedFileChanges, FileChanges, Hashing
 from mia_tui.dataset.store.migrations import schema_version
-from mia_tui.dataset.store.reading import META_ROOT
-from mia_tui.dataset.store.reconcile import FileChanges, Hashing, ReconcileReport
+from mia_tui.dataset.store.queries import META_ROOT
 from mia_tui.dataset.store.records import Step
+from mia_tui.dataset.store.store_file import StoreFile, make_file
 from mia_tui.dataset.store.undo import undo_or_redo
 from mia_tui.text import encode_name, printable
 
@@ -95,7 +96,7 @@ class LabelStore(StoreEdits):
         What `apply_file_changes` wrote is nobody's step, and is undone only if it is named.
 
         Args:
-            batch: `ReconcileReport.batch`: undo what that `apply_file_changes` wrote instead.
+            batch: `AppliedFileChanges.batch`: undo what that `apply_file_changes` wrote instead.
 
         Returns:
             What was undone; None if there is nothing to undo.
@@ -124,7 +125,7 @@ class LabelStore(StoreEdits):
         if self.meta(META_ROOT) != text:
             self.set_meta(META_ROOT, text)
 
-    def apply_file_changes(self, changes: FileChanges) -> ReconcileReport:
+    def apply_file_changes(self, changes: FileChanges) -> AppliedFileChanges:
         """Write what `find_file_changes` found; nothing is written if nothing happened.
 
         Missing files are marked, moved files (a new file with the same content) keep their labels, and images
@@ -133,14 +134,14 @@ class LabelStore(StoreEdits):
         Raises:
             StoreError: If there is something to write and that fails.
         """
-        if not reconcile.has_work(changes):
-            return reconcile.report(changes)
+        if not file_changes.has_work(changes):
+            return file_changes.report(changes)
         with self._writer.transaction("auto") as recorder:
-            return reconcile.write_changes(self._db, changes, recorder)
+            return file_changes.write_changes(self._db, changes, recorder)
 
     def reconcile(
         self, files: Sequence[ImageFile], root: Path, *, hashing: Hashing = "all"
-    ) -> ReconcileReport:
+    ) -> AppliedFileChanges:
         """Find out what happened to the files, and write it.
 
         Args:
@@ -151,7 +152,7 @@ class LabelStore(StoreEdits):
         Raises:
             StoreError: If there is something to write and that fails.
         """
-        changes = reconcile.find_file_changes(self.stored_files(), files, root, hashing=hashing)
+        changes = file_changes.find_file_changes(self.stored_files(), files, root, hashing=hashing)
         return self.apply_file_changes(changes)
 
     def save_fingerprints(self, fingerprints: Iterable[tuple[ImageFile, str]]) -> int:
@@ -164,7 +165,7 @@ class LabelStore(StoreEdits):
             How many images got them.
         """
         with self.transaction():
-            return reconcile.write_fingerprints(self._db, fingerprints)
+            return file_changes.write_fingerprints(self._db, fingerprints)
 
 
 def login_name() -> str:

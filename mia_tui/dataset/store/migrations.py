@@ -10,7 +10,7 @@ from contextlib import closing
 from functools import cache
 from itertools import chain
 
-from mia_tui.records import BadRecord
+from mia_tui.decoding import BadRecord
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (

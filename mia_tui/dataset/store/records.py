@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from mia_tui.dataset.model import ImageKey
 
-Source = Literal["person", "import", "accepted"]
+LabelOrigin = Literal["person", "import", "accepted"]
 ChangeKind = Literal["label", "class", "flag", "skip", "note", "path"]
 
 
@@ -15,7 +15,7 @@ class Label:
 
     class_id: int
     annotator: str
-    source: Source
+    source: LabelOrigin
     updated_at: float
 
 

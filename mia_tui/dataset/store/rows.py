@@ -12,8 +12,8 @@ from msgspec import Meta
 
 from mia_tui.dataset.class_rules import LONGEST_NAME
 from mia_tui.dataset.model import ImageClass, ImageKey
-from mia_tui.dataset.store.records import Change, ChangeKind, Label, Mark, Source
-from mia_tui.records import BadRecord, Count, Frame, JsonReader, Text, Time, check
+from mia_tui.dataset.store.records import Change, ChangeKind, Label, LabelOrigin, Mark
+from mia_tui.decoding import BadRecord, Count, Frame, JsonReader, Text, Time, check
 
 # Bits of image.flagged
 CONTENT_CHANGED = 1
@@ -37,7 +37,7 @@ _Colour = Annotated[str, Meta(pattern=r"^#[0-9a-fA-F]{6}\Z")]
 _Key = Annotated[str, Meta(min_length=1, max_length=1)]
 _Name = Annotated[str, Meta(min_length=1, max_length=LONGEST_NAME)]
 ClassFields = tuple[Count, _Name, _Colour, _Key | None, int, bool | Annotated[int, Meta(ge=0, le=1)]]
-LabelFields = tuple[Count, str, Source, Time]
+LabelFields = tuple[Count, str, LabelOrigin, Time]
 MarkFields = tuple[bytes, Frame, Count, Count, str | None]  # path, frame, flagged, skipped, note
 _ChangeFields = tuple[
     Count,  # id
@@ -57,7 +57,7 @@ _ChangeFields = tuple[
 class _LabelValue(TypedDict):
     class_id: Count
     annotator: str
-    source: Source
+    source: LabelOrigin
     updated_at: Time
 
 

@@ -7,9 +7,10 @@ from contextlib import contextmanager, suppress
 from typing import Literal
 
 from mia_tui.dataset.store.backups import make_daily_backup
-from mia_tui.dataset.store.connection import StoreFile, as_store_errors
+from mia_tui.dataset.store.errors import as_store_errors
 from mia_tui.dataset.store.history import ChangeRecorder, StepKind
 from mia_tui.dataset.store.migrations import VERSION, check_schema, migrate, schema_version
+from mia_tui.dataset.store.store_file import StoreFile
 from mia_tui.errors import StoreError
 from mia_tui.text import printable
 

@@ -2,8 +2,11 @@
 
 Each happens with its own probability, in the order of the functions below. The kinds, their ranges and their
 order are those of the predecessor, which takes them from imgaug; where it fills an uncovered border with black,
-the image is reflected here. A new one is a function marked with `@augmentation`, and its probability and ranges
-as fields of TrainConfig.
+the image is reflected here.
+
+A new one is a function marked with `@augmentation` (with the next free stream number, 9), its probability and ranges
+as fields of TrainConfig (a range is two fields, NAME_min and NAME_max), and the same fields in the recipe `mia` of
+config/recipes.py, its probability 0.
 
 What happens to a sample is drawn from (seed, epoch, sample) and nothing else, and no image is computed
 together with its neighbours: a sample gets the same pixels in any batch, before and after a resume.
@@ -32,7 +35,7 @@ from mia_tui.engine.data.image_ops import (
 )
 from mia_tui.engine.data.random import ORDER_STREAM, uniforms, uniforms_at
 
-_DROPOUT_PIXELS_STREAM = 7
+_DROPOUT_PIXELS_STREAM = 7  # of the mask; `_dropout` itself has 6
 _MIN_PATCHES = 3  # a side (imgaug 0.4); fewer could black out the whole image
 
 
@@ -127,7 +130,7 @@ def augmentation(chance: str, *, stream: int, numbers: int = 0) -> Callable[[Cha
     Args:
         chance: The field of TrainConfig that is its probability.
         stream: A number of its own, so that it does not shift the random numbers of another. It is part of what a
-            seed means: never changed, never used again.
+            seed means: never changed, never used again. 0 to 8 are taken.
         numbers: Random numbers in [0, 1) that an image needs.
 
     Raises:

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mia_tui.decoding import BadRecord
 from mia_tui.files import open_to_read
-from mia_tui.records import BadRecord
 
 # Errors of torch.load for bytes that are no pickle, or of another program: they depend on where the bytes are wrong.
 _FAULTS = (

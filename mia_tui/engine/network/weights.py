@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from mia_tui.catalog.backbones import HUB, find_backbone
 from mia_tui.config import weights_cache
+from mia_tui.decoding import BadRecord
 from mia_tui.engine.network import download
 from mia_tui.engine.network.backbones import head_modules, head_names, timm_name
 from mia_tui.engine.network.torch_file import (
@@ -28,7 +29,6 @@ from mia_tui.engine.network.torch_file import (
     load_torch_file,
 )
 from mia_tui.errors import WeightsError
-from mia_tui.records import BadRecord
 from mia_tui.runs.record.model_card import is_safetensors
 from mia_tui.text import printable
 

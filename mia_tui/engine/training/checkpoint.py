@@ -24,13 +24,14 @@ import torch
 from msgspec import Meta
 from torch import Tensor, nn
 
+from mia_tui.decoding import BadRecord, Count, Elapsed, Frame, check
+from mia_tui.disk_errors import disk_error
 from mia_tui.engine.device import Arithmetic
 from mia_tui.engine.network.backbones import build_model
 from mia_tui.engine.network.torch_file import check_weights, load_torch_file
 from mia_tui.errors import CheckpointError
 from mia_tui.files import read, remove, rename
-from mia_tui.records import BadRecord, Count, Elapsed, Frame, check
-from mia_tui.runs.disk import disk_error, make_folder, replacing, write_atomically
+from mia_tui.runs.disk import make_folder, replacing, write_atomically
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.model_card import CARD_KEY, Deviation, Mean, ModelCard, card_of, read_card
 from mia_tui.text import printable
@@ -60,9 +61,9 @@ class _SavedProgress(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class _SavedState(msgspec.Struct):
-    """The content of last.pt; `learner` is checked by `Learner.load_state_dict`."""
+    """The content of last.pt; `progress` is a `_SavedProgress`, `learner` is checked by `Learner.load_state_dict`."""
 
-    progress: _SavedProgress
+    progress: dict[str, Any]
     best_epoch: Count
     arithmetic: Arithmetic
     scaling: tuple[list[Mean], list[Deviation]]
@@ -117,10 +118,12 @@ def load_state(run: RunDir) -> dict[str, Any] | None:
         CheckpointError: If it is damaged, or a later version of mia-tui wrote it.
     """
     try:
-        state = load_torch_file(run.last_checkpoint, root=run.root)
+        # As dicts first: msgspec would ask a tensor for the fields of a record, and torch warn of it.
+        state: dict[str, Any] = check(load_torch_file(run.last_checkpoint, root=run.root), dict[str, Any])
         version = check(state, _Version).format
         if version == STATE_FORMAT:
             check(state, _SavedState)
+            check(state["progress"], _SavedProgress)
     except FileNotFoundError:
         return None
     except (OSError, BadRecord) as error:
@@ -129,7 +132,7 @@ def load_state(run: RunDir) -> dict[str, Any] | None:
         raise CheckpointError(
             f"{printable(run.last_checkpoint)} was saved by a later version.", "Update mia-tui."
         )
-    return dict(state)
+    return state
 
 
 def check_fits(run: RunDir, state: dict[str, Any], *, classes: int, images: int, channels: int) -> None:

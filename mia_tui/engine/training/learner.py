@@ -13,13 +13,13 @@ from torch.optim import Optimizer
 
 from mia_tui.catalog.backbones import TIMM_PREFIX
 from mia_tui.config.train import TrainConfig
+from mia_tui.decoding import Count, check
 from mia_tui.engine.device import Arithmetic, autocast, is_out_of_memory, release_memory
 from mia_tui.engine.network.backbones import build_model, check_input
 from mia_tui.engine.network.weights import find_weights, load_weights
 from mia_tui.engine.training.losses import loss_terms
 from mia_tui.engine.training.optim import Schedule, make_optimizer
 from mia_tui.errors import RunError
-from mia_tui.records import Count, check
 from mia_tui.text import counted
 
 Warn = Callable[[str, str | None], None]

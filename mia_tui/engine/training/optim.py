@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 
 from mia_tui.catalog.optimizers import OPTIMIZERS
 from mia_tui.config.train import TrainConfig
-from mia_tui.records import Count, check
+from mia_tui.decoding import Count, check
 
 PLATEAU_MIN_DELTA = 1e-4
 """A smaller change is no improvement. Source: Keras, ReduceLROnPlateau, which the predecessor uses."""

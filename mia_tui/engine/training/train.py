@@ -149,7 +149,7 @@ class _Training:
         """Check that the network and its weights are available, before time is spent on reading images."""
         timm_name(self.config.backbone)
         if self._state is None and self.config.weights != "none":
-            find_weights(self.config.backbone, self.config.weights, on_download=self._emit_loading)
+            find_weights(self.config.backbone, self.config.weights, on_download=self._say_loading)
 
     def warn_of_other_threads(self, threads: int) -> None:
         """Warn if the run is resumed with another number of threads than before."""
@@ -183,14 +183,14 @@ class _Training:
             self.left_out.check_classes()
         except LoadingStopped:
             return False
-        self._emit_loading(f"building {self.config.backbone}")
+        self._say_loading(f"building {self.config.backbone}")
         self.learner = self._build_learner()
         if self._state is not None:
             self._restore(self._state)
             self._state = None
         return True
 
-    def _emit_loading(self, message: str) -> None:
+    def _say_loading(self, message: str) -> None:
         self.attempt.phase("loading", message)
 
     def _build_learner(self) -> Learner:
@@ -202,7 +202,7 @@ class _Training:
             arithmetic=self.arithmetic,
             steps_per_epoch=self.steps_per_epoch,
             warn=self.attempt.warn,
-            say=self._emit_loading,
+            say=self._say_loading,
             resumed=self._state is not None,
         )
 

@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Meta
 
+from mia_tui.catalog.metrics import METRICS
+from mia_tui.decoding import Count, Frame, Text, decode_json
 from mia_tui.errors import RunError
 from mia_tui.files import read
-from mia_tui.records import Count, Frame, Text, decode_json
 from mia_tui.runs.disk import make_folder, write_atomically
 from mia_tui.runs.record.layout import RunDir, unreadable
 from mia_tui.text import decode_name, encode_name, printable
@@ -115,17 +116,21 @@ def figures(confusion: Matrix) -> dict[str, float]:
     right, truth, predicted = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
     total = counts.sum()
     if total == 0:
-        return dict.fromkeys(_NAMES, float("nan"))
+        return dict.fromkeys((name for name in METRICS if name != "loss"), float("nan"))
     precision, recall, f1 = _by_class(right, truth, predicted)
     seen = (truth > 0) | (predicted > 0)
-    values = (
-        right.sum() / total,
-        recall[truth > 0].mean(),
-        *(column[seen].mean() for column in (precision, recall, f1)),
-        *(column @ truth / total for column in (precision, recall, f1)),
-        _mcc(right, truth, predicted, total),
-    )
-    return {name: float(value) for name, value in zip(_NAMES, values, strict=True)}
+    values = {
+        "accuracy": right.sum() / total,
+        "balanced_accuracy": recall[truth > 0].mean(),
+        "macro_precision": precision[seen].mean(),
+        "macro_recall": recall[seen].mean(),
+        "macro_f1": f1[seen].mean(),
+        "weighted_precision": precision @ truth / total,
+        "weighted_recall": recall @ truth / total,
+        "weighted_f1": f1 @ truth / total,
+        "mcc": _mcc(right, truth, predicted, total),
+    }
+    return {name: float(value) for name, value in values.items()}
 
 
 def per_class(confusion: Matrix, classes: tuple[str, ...] | list[str]) -> list[ClassFigures]:
@@ -203,19 +208,6 @@ def load_confusion_report(run: RunDir, which: Which) -> ConfusionReport:
         _largest(wrong),
         int(wrong.sum()),
     )
-
-
-_NAMES = (
-    "accuracy",
-    "balanced_accuracy",
-    "macro_precision",
-    "macro_recall",
-    "macro_f1",
-    "weighted_precision",
-    "weighted_recall",
-    "weighted_f1",
-    "mcc",
-)
 
 
 def _checked(confusion: Matrix) -> _Numbers:

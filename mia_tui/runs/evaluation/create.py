@@ -9,7 +9,7 @@ from mia_tui import __version__
 from mia_tui.config.evaluate import EvaluateConfig
 from mia_tui.paths import real_path
 from mia_tui.runs.evaluation.evaluation_set import EvaluationSet
-from mia_tui.runs.list.index import remember_run
+from mia_tui.runs.list.find import remember_run
 from mia_tui.runs.record.job import EvaluateJob, JobClass, Sample
 from mia_tui.runs.record.job_place import create_in, job_places
 from mia_tui.runs.record.layout import RunDir

@@ -15,9 +15,9 @@ import numpy.typing as npt
 from msgspec import Meta
 
 from mia_tui.dataset.model import ImageKey
+from mia_tui.decoding import BadRecord, Count, Text, decode_json
 from mia_tui.errors import RunError
 from mia_tui.files import read
-from mia_tui.records import BadRecord, Count, Text, decode_json
 from mia_tui.runs.disk import make_folder, write_atomically
 from mia_tui.runs.evaluation.confusion import Which
 from mia_tui.runs.record.job import Sample

@@ -9,10 +9,10 @@ import msgspec
 
 from mia_tui import errors
 from mia_tui.config.train import TrainConfig
+from mia_tui.disk_errors import disk_error
 from mia_tui.errors import MiaError, RunError
 from mia_tui.files import remove, remove_leftovers
-from mia_tui.runs.disk import disk_error
-from mia_tui.runs.list.index import remember_run
+from mia_tui.runs.list.find import remember_run
 from mia_tui.runs.list.moved_dataset import current_train_job, update_dataset_path
 from mia_tui.runs.machine.gpus import computes_on_cpu
 from mia_tui.runs.preflight.prepare import Prepared, keep_split
@@ -20,10 +20,9 @@ from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.state import read_state
 from mia_tui.runs.worker.control import kill_worker, request_stop
 from mia_tui.runs.worker.launch import spawn, wait_until_taken
-from mia_tui.runs.worker.liveness import LIVE, run_status
+from mia_tui.runs.worker.liveness import LIVE, STARTING_S, run_status
 from mia_tui.text import name_some, printable
 
-_STARTING_S = 30.0
 _SAVING_S = 10.0
 _DYING_S = 5.0
 _LOOK_EVERY_S = 0.1
@@ -134,7 +133,7 @@ def wait_until_started(run: RunDir) -> None:
     Raises:
         MiaError: What made the worker fail; the run is then removed if settings or data were at fault.
     """
-    deadline = time.monotonic() + _STARTING_S
+    deadline = time.monotonic() + STARTING_S
     while time.monotonic() < deadline:
         state = read_state(run)
         if state.error is not None:
@@ -154,7 +153,7 @@ def _kind(name: str) -> type[MiaError]:
 
 def _end_worker(run: RunDir) -> None:
     name = printable(run.name)
-    if _wait_for(lambda: run_status(run) != "starting", _STARTING_S) and run_status(run) not in LIVE:
+    if _wait_for(lambda: run_status(run) != "starting", STARTING_S) and run_status(run) not in LIVE:
         return
     asked = request_stop(run)
     if _wait_for(lambda: run_status(run) not in LIVE, _SAVING_S):

@@ -18,7 +18,7 @@ from mia_tui.paths import (
     orphaned_states,
     state_places,
 )
-from mia_tui.runs.list.index import list_runs
+from mia_tui.runs.list.find import list_runs
 from mia_tui.runs.worker.liveness import lives
 from mia_tui.text import printable, typed
 

@@ -17,7 +17,7 @@ from mia_tui.catalog.metrics import MetricName, shown_metric
 from mia_tui.config.train import TrainConfig
 from mia_tui.errors import RunError
 from mia_tui.paths import StateFolder, is_folder
-from mia_tui.runs.list.index import run_places
+from mia_tui.runs.list.find import run_places
 from mia_tui.runs.list.words import STATUS_WORDS, shown_status
 from mia_tui.runs.record.events import KnownEvent, StepEnded, UnknownEvent
 from mia_tui.runs.record.job import AnyJob, RunNotes
@@ -166,7 +166,7 @@ class SummaryReader:
     def __post_init__(self) -> None:
         run = self.run
         # Whatever happens to a run changes one of these files.
-        self._watched_files = tuple(map(str, (*run.records(), run.events, run.worker_json, run.worker_log)))
+        self._watched_files = tuple(map(str, (*run.decoding(), run.events, run.worker_json, run.worker_log)))
 
     def refresh(self) -> RunSummary | None:
         """The run as it is now; None if the folder holds no run, or was deleted."""

@@ -11,7 +11,7 @@ from mia_tui.config.predict import PredictConfig
 from mia_tui.dataset.model import ImageKey
 from mia_tui.errors import RunError
 from mia_tui.paths import StateFolder, real_path
-from mia_tui.runs.list.index import list_runs, remember_run
+from mia_tui.runs.list.find import list_runs, remember_run
 from mia_tui.runs.prediction.predictions import partial_path
 from mia_tui.runs.record.job import JobClass, PredictJob
 from mia_tui.runs.record.job_place import create_in, job_places

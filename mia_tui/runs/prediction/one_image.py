@@ -10,10 +10,10 @@ from msgspec import Meta
 
 from mia_tui.config.predict import PredictConfig
 from mia_tui.dataset.model import ImageKey
+from mia_tui.decoding import Frame, Text
 from mia_tui.errors import MiaError
 from mia_tui.paths import StateFolder
-from mia_tui.records import Frame, Text
-from mia_tui.runs.list.index import kind_of, runs_of
+from mia_tui.runs.list.find import kind_of, runs_of
 from mia_tui.runs.prediction.suggestions import newest_suggestions
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.state import read_state

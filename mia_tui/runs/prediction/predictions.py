@@ -19,10 +19,11 @@ from msgspec import Meta
 
 from mia_tui.config.predict import PredictConfig
 from mia_tui.dataset.model import ImageKey
+from mia_tui.decoding import BadRecord, Frame, JsonReader, Text, decode_json
+from mia_tui.disk_errors import disk_error
 from mia_tui.errors import ConfigError, DataError
 from mia_tui.files import open_in_place, open_to_read, remove, remove_leftovers
-from mia_tui.records import BadRecord, Frame, JsonReader, Text, decode_json
-from mia_tui.runs.disk import disk_error, make_folder, replacing
+from mia_tui.runs.disk import make_folder, replacing
 from mia_tui.runs.prediction.formats import PREDICTION_FORMATS, Writer, best_class
 from mia_tui.runs.record.events import MOST_NAMED
 from mia_tui.runs.record.model_card import ModelCard

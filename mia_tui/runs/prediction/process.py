@@ -7,9 +7,10 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from mia_tui.disk_errors import disk_error
 from mia_tui.errors import RunError
 from mia_tui.files import open_in_place, open_to_read
-from mia_tui.runs.disk import disk_error, make_folder
+from mia_tui.runs.disk import make_folder
 from mia_tui.runs.prediction.predictions import partial_path
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.worker.launch import end_of_log, give_way, start_program

@@ -20,9 +20,9 @@ from typing import BinaryIO, TypeVar
 
 import msgspec
 
+from mia_tui.decoding import BadRecord, Count, JsonReader
 from mia_tui.errors import ConfigError, DataError
 from mia_tui.files import open_to_read, remove
-from mia_tui.records import BadRecord, Count, JsonReader
 from mia_tui.runs.disk import replacing
 from mia_tui.runs.prediction.formats import PREDICTION_FORMATS
 from mia_tui.runs.prediction.predictions import (

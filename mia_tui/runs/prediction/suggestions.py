@@ -19,9 +19,9 @@ import numpy as np
 from msgspec import Meta
 
 from mia_tui.dataset.model import ImageKey
+from mia_tui.decoding import BadRecord, Count, Frame, JsonReader, Text, Time
 from mia_tui.files import open_to_read
 from mia_tui.paths import StateFolder, is_same_folder, state_places
-from mia_tui.records import BadRecord, Count, Frame, JsonReader, Text, Time
 from mia_tui.runs.prediction.formats import best_class
 from mia_tui.runs.prediction.predictions import PredictionHeader, PredictionRow
 from mia_tui.runs.record.layout import RunDir

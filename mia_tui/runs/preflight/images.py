@@ -24,9 +24,9 @@ from mia_tui.dataset.images.decode import decode, decode_fitted
 from mia_tui.dataset.images.reading import opened
 from mia_tui.dataset.model import ImageFile
 from mia_tui.dataset.user_cache import MOST_CACHE_BYTES, cache_file, write_cache
+from mia_tui.decoding import BadRecord, decode_msgpack
 from mia_tui.errors import DecodeError
 from mia_tui.files import read
-from mia_tui.records import BadRecord, decode_msgpack
 from mia_tui.runs.machine.cores import usable_cores
 from mia_tui.runs.preflight.finding import CheckFinding
 from mia_tui.runs.record.job import Sample

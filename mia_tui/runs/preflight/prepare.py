@@ -17,7 +17,7 @@ from mia_tui.config.train import Frames, LabelSource, TrainConfig
 from mia_tui.config.weights_cache import IMAGENET_WEIGHTS, given_weights
 from mia_tui.dataset.dataset import Dataset, relink_labels, split_in
 from mia_tui.dataset.interchange.folders import read_class_folders
-from mia_tui.dataset.labelled import labelled_images
+from mia_tui.dataset.labelled_images import labelled_images
 from mia_tui.dataset.model import PARTS, ImageKey, Part
 from mia_tui.dataset.scan.scan import Scan, scan
 from mia_tui.dataset.split.assignment import (

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from mia_tui.records import Count, Elapsed, Text, Time
+from mia_tui.decoding import Count, Elapsed, Text, Time
 
 PROTOCOL = 1
 MOST_NAMED = 20

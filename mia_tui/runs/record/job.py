@@ -10,7 +10,7 @@ from mia_tui.config.jobs import JOB_CONFIGS, JobConfig
 from mia_tui.config.predict import PredictConfig
 from mia_tui.config.train import MOST_THREADS, TrainConfig
 from mia_tui.dataset.model import Part
-from mia_tui.records import BadRecord, Count, Frame, Text, Time
+from mia_tui.decoding import BadRecord, Count, Frame, Text, Time
 from mia_tui.text import printable
 
 

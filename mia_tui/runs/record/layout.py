@@ -35,11 +35,12 @@ from mia_tui.config.jobs import JobConfig
 from mia_tui.config.predict import PredictConfig
 from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.model import ImageKey
+from mia_tui.decoding import BadRecord, Frame, JsonReader, Text, check, decode_json
+from mia_tui.disk_errors import disk_error
 from mia_tui.errors import ConfigError, RunError
 from mia_tui.files import add_new_folder, open_to_read, read, remove
 from mia_tui.paths import RUNS_FOLDER, StateFolder
-from mia_tui.records import BadRecord, Frame, JsonReader, Text, check, decode_json
-from mia_tui.runs.disk import disk_error, make_folder, write_atomically
+from mia_tui.runs.disk import make_folder, write_atomically
 from mia_tui.runs.record.job import (
     AnyJob,
     EvaluateJob,
@@ -196,7 +197,7 @@ class RunDir:
         """File of the confusion matrix of the last or the best epoch, or of an evaluation."""
         return self.path / "confusion" / f"{which}.json"
 
-    def records(self) -> tuple[Path, Path, Path]:
+    def decoding(self) -> tuple[Path, Path, Path]:
         """Files that say what the run is: its job, how it starts, its notes."""
         return self.path / _JOB, self.path / _START, self.path / _NOTES
 

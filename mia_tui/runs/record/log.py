@@ -19,10 +19,9 @@ from typing import Any, Self, get_args
 
 import msgspec
 
-from mia_tui.errors import UNREACHABLE
+from mia_tui.decoding import BadRecord, JsonReader
+from mia_tui.disk_errors import FULL_DISK, UNREACHABLE, disk_error
 from mia_tui.files import open_in_place, open_to_read
-from mia_tui.records import BadRecord, JsonReader
-from mia_tui.runs.disk import FULL_DISK, disk_error
 from mia_tui.runs.record.events import Event, KnownEvent, PhaseName, ProgressMade, StepEnded, UnknownEvent
 from mia_tui.text import printable
 

@@ -13,10 +13,10 @@ import safetensors
 from msgspec import Meta
 
 from mia_tui.config.train import Frames, Geometry, Resize
+from mia_tui.decoding import BadRecord, Count, Text, decode_json
 from mia_tui.errors import CheckpointError
 from mia_tui.files import open_to_read
 from mia_tui.paths import real_path
-from mia_tui.records import BadRecord, Count, Text, decode_json
 from mia_tui.runs.record.job import Classes, check_classes
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.text import printable

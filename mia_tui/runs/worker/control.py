@@ -18,10 +18,11 @@ from typing import Any, Self
 
 import msgspec
 
+from mia_tui.decoding import BadRecord, Time, decode_json
+from mia_tui.disk_errors import disk_error
 from mia_tui.errors import RunError
 from mia_tui.files import create, read, remove
-from mia_tui.records import BadRecord, Time, decode_json
-from mia_tui.runs.disk import DELETED_S, OUTAGE_S, disk_error, was_deleted
+from mia_tui.runs.disk import DELETED_S, OUTAGE_S, was_deleted
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.worker.liveness import Status, run_status
 from mia_tui.runs.worker.signals import signal_worker

@@ -8,9 +8,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import mia_tui
+from mia_tui.disk_errors import disk_error
 from mia_tui.errors import MiaError, RunError
 from mia_tui.files import open_in_place, open_to_read, remove
-from mia_tui.runs.disk import disk_error, replacing
+from mia_tui.runs.disk import replacing
 from mia_tui.runs.machine.system import FULL_BYTES
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.worker.control import clear_stop

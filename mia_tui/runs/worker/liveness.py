@@ -24,6 +24,8 @@ from typing import Annotated, Literal, Self
 import msgspec
 from msgspec import Meta
 
+from mia_tui.decoding import BadRecord, Count, Text, Time, decode_json
+from mia_tui.disk_errors import disk_error
 from mia_tui.errors import RunError
 from mia_tui.files import (
     FORGOTTEN_S,
@@ -37,8 +39,7 @@ from mia_tui.files import (
     read,
     remove_leftovers,
 )
-from mia_tui.records import BadRecord, Count, Text, Time, decode_json
-from mia_tui.runs.disk import disk_error, write_atomically
+from mia_tui.runs.disk import write_atomically
 from mia_tui.runs.machine.system import boot_id, host_name, lock_holder, process_runs, start_time
 from mia_tui.runs.record.events import KnownEvent, RunEnded
 from mia_tui.runs.record.layout import RunDir
@@ -53,8 +54,12 @@ LIVE: frozenset[ShownStatus] = frozenset({"starting", "waiting", "running", "unk
 """A worker has such a run, or is being started, or may have it."""
 
 HEARTBEAT_S = 5.0
-SILENT_S = 120.0
+REMOTE_SILENT_S = 120.0
+"""After so long without a heartbeat, nobody can tell whether a worker of another host is alive."""
+
 STARTING_S = 30.0
+"""How long a worker may take until it has locked its run."""
+
 _LOOK_EVERY_S = 0.2
 _MOST_BYTES = 1 << 16  # of worker.json, which has some hundreds
 
@@ -247,7 +252,7 @@ class StatusTracker:
         if record.heartbeat != self._heartbeat:
             self._has_beaten = self._heartbeat is not None
             self._heartbeat, self._since = record.heartbeat, tick
-        silent = tick - self._since >= SILENT_S
+        silent = tick - self._since >= REMOTE_SILENT_S
         if self._has_beaten:
             return "unknown" if silent else "running"
         return "unknown" if silent else status
@@ -321,7 +326,7 @@ def _by_record(record: WorkerRecord, now: float) -> Status:
     """The status of a run whose lock is free and whose log has no run_ended."""
     if record.released:
         return "lost"
-    is_fresh = abs(now - record.heartbeat) < SILENT_S
+    is_fresh = abs(now - record.heartbeat) < REMOTE_SILENT_S
     if is_on_this_host(record):
         lives = is_fresh if record.start_time is None else process_lives(record)
         return "running" if not record.locked and lives else "lost"
@@ -355,5 +360,5 @@ def _taken(run: RunDir, record: WorkerRecord | None) -> RunError:
     return RunError(
         f"The run {printable(run.name)} is already being worked on by {who}.",
         "Watch it with `mia-tui runs follow`, or end it with `mia-tui runs stop`; after a crash of that host "
-        f"it is free again within {SILENT_S:.0f} seconds.",
+        f"it is free again within {REMOTE_SILENT_S:.0f} seconds.",
     )

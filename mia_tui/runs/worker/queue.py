@@ -15,7 +15,7 @@ from pathlib import Path
 from mia_tui.errors import RunError
 from mia_tui.paths import StateFolder, real_path
 from mia_tui.runs.disk import stopped_within
-from mia_tui.runs.list.index import list_runs
+from mia_tui.runs.list.find import list_runs
 from mia_tui.runs.record.events import Event, Phase
 from mia_tui.runs.record.job import AnyJob
 from mia_tui.runs.record.layout import RunDir

@@ -21,7 +21,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from mia_tui.records import BadRecord, decode_json
+from mia_tui.decoding import BadRecord, decode_json
 from mia_tui.runs.machine.system import boot_id, lock_holder, process_runs
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.worker.liveness import WorkerRecord, holds_here, is_on_this_host

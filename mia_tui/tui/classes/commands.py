@@ -8,7 +8,7 @@ asked again with the reason and the text that was typed.
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from textual.screen import ModalScreen
 
@@ -16,16 +16,18 @@ from mia_tui.dataset.model import ImageClass
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import DataError, StoreError
 from mia_tui.text import counted, name_some, printable
-from mia_tui.tui.classes import choosing
+from mia_tui.tui.classes import pickers
+from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.dialogs import TextDialog
 from mia_tui.tui.keys.command_queue import Command
 from mia_tui.tui.label.commands import step_back
-from mia_tui.tui.labelling.controller import LabelController
 from mia_tui.tui.screen import KeyedScreen
 from mia_tui.tui.widgets.ink import Ink
 
 if TYPE_CHECKING:
     from mia_tui.tui.classes.screen import ClassesScreen
+
+Value = TypeVar("Value")
 
 
 async def add_classes(
@@ -45,19 +47,41 @@ async def add_classes(
     Raises:
         StoreError: If they cannot be written.
     """
-    text = error = ""
-    while True:
-        answer = await screen.ask(TextDialog(title, value=text, hint=hint, error=error, several=True))
-        names = _names_in(answer or "")
-        if answer is None or not names:
-            return []
+
+    def dialog(text: str, error: str) -> TextDialog:
+        return TextDialog(title, value=text, hint=hint, error=error, several=True)
+
+    async def add(text: str) -> list[ImageClass]:
+        names = _names_in(text)
+        return await controller.write(lambda store: store.add_classes(names), _of(names)) if names else []
+
+    return await _ask_until_accepted(screen, "", dialog, add) or []
+
+
+async def _ask_until_accepted(
+    screen: KeyedScreen[Any],
+    text: str,
+    dialog: Callable[[str, str], ModalScreen[str | None]],
+    write: Callable[[str], Awaitable[Value]],
+) -> Value | None:
+    """Ask for a value until it can be written; returns what was written, None if the person cancels.
+
+    Args:
+        screen: The screen.
+        text: The text at first.
+        dialog: Makes the dialog from the text, and why that was refused, a sentence.
+        write: Writes an answer, or refuses it with a `DataError`.
+    """
+    error = ""
+    while (answer := await screen.ask(dialog(text, error))) is not None:
         text = answer
         try:
-            return await controller.write(partial(_add_all, names), _of(names))
+            return await write(answer)
         except StoreError:
             raise
         except DataError as refusal:
             error = str(refusal)
+    return None
 
 
 class ClassCommands:
@@ -134,7 +158,7 @@ class ClassCommands:
 
     async def _recolour(self, chosen: ImageClass) -> None:
         def dialog(_: str, error: str) -> ModalScreen[str | None]:
-            return choosing.colours(f"New colour for {chosen.name}", self._screen.known, self._ink, error)
+            return pickers.colours(f"New colour for {chosen.name}", self._screen.known, self._ink, error)
 
         def write(colour: str) -> Callable[[LabelStore], ImageClass]:
             return lambda store: store.recolour_class(chosen.id, colour)
@@ -177,18 +201,11 @@ class ClassCommands:
         write: Callable[[str], Callable[[LabelStore], ImageClass]],
     ) -> ImageClass | None:
         """Ask for a value until it is accepted or the person cancels; the changed class, None if cancelled."""
-        error = ""
-        while True:
-            answer = await self._screen.ask(dialog(text, error))
-            if answer is None:
-                return None
-            text = answer
-            try:
-                return await self._controller.write(write(answer.strip()), f"class {chosen.name}")
-            except StoreError:
-                raise
-            except DataError as refusal:
-                error = str(refusal)
+
+        async def change(answer: str) -> ImageClass:
+            return await self._controller.write(write(answer.strip()), f"class {chosen.name}")
+
+        return await _ask_until_accepted(self._screen, text, dialog, change)
 
     async def _move(self, by: int, chosen: ImageClass) -> None:
         if chosen.archived:
@@ -204,7 +221,7 @@ class ClassCommands:
 
     async def _merge(self, chosen: ImageClass) -> None:
         title = f"Move the labels of {chosen.name} to which class?"
-        dialog = choosing.classes(self._controller.session, self._ink, title=title, leave_out=chosen.id)
+        dialog = pickers.classes(self._controller.session, self._ink, title=title, leave_out=chosen.id)
         wanted: int | None = await self._screen.ask(dialog)
         into = None if wanted is None else self._controller.session.class_of(wanted)
         if into is None:
@@ -272,10 +289,6 @@ def _labels_move(count: int) -> str:
 def _names_in(text: str) -> list[str]:
     """Names with commas between them, each once."""
     return list(dict.fromkeys(name for part in text.split(",") if (name := part.strip())))
-
-
-def _add_all(names: Sequence[str], store: LabelStore) -> list[ImageClass]:
-    return store.add_classes(names)
 
 
 def _of(names: Sequence[str]) -> str:

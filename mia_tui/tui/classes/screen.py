@@ -13,10 +13,10 @@ from textual.screen import ModalScreen
 from mia_tui.dataset.model import ImageClass
 from mia_tui.tui.classes.commands import ClassCommands
 from mia_tui.tui.context import Context
+from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.keys.bindings import said_key
 from mia_tui.tui.keys.tables import SCOPES
 from mia_tui.tui.label.session_screen import DatasetScreen
-from mia_tui.tui.labelling.controller import LabelController
 from mia_tui.tui.widgets.ink import Ink
 from mia_tui.tui.widgets.line_list import LineList
 from mia_tui.tui.widgets.text_block import TextBlock
@@ -81,7 +81,7 @@ class ClassesScreen(DatasetScreen[int | None], ModalScreen[int | None]):
         counts: Labels of each class, by id.
     """
 
-    SCOPE = "classes"
+    SCOPE_NAME = "classes"
     commands: ClassCommands
 
     def __init__(self, controller: LabelController, context: Context) -> None:
@@ -139,7 +139,7 @@ class ClassesScreen(DatasetScreen[int | None], ModalScreen[int | None]):
         return self._table.page
 
     @on(ClassTable.LineClicked)
-    def _pick(self, event: ClassTable.LineClicked) -> None:
+    def _line_clicked(self, event: ClassTable.LineClicked) -> None:
         self._put(event.line)
 
     def _put(self, line: int) -> None:
@@ -188,7 +188,7 @@ class ClassesScreen(DatasetScreen[int | None], ModalScreen[int | None]):
         """The last message stays until the next one: reading the classes is a command, too."""
 
     def command_is_slow(self, waiting: int) -> None:
-        if self.controller.store_thread.busy_since is not None:
+        if self.is_saving:
             self.say("Saving")
 
 

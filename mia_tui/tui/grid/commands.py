@@ -16,9 +16,9 @@ from mia_tui.dataset.session.row_table import FLAGGED, SKIPPED, Rows
 from mia_tui.dataset.session.session import Applied, LabelSession
 from mia_tui.dataset.store.edits import free_in_steps
 from mia_tui.text import counted, printable
+from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.dialogs import TextDialog
 from mia_tui.tui.label.commands import SessionCommands
-from mia_tui.tui.labelling.controller import LabelController
 from mia_tui.tui.widgets.ink import Ink
 
 if TYPE_CHECKING:
@@ -141,7 +141,8 @@ class GridCommands(SessionCommands):
 
     async def _move(self, where: str, *, marking: bool) -> None:
         before = self._session.current_row
-        session, line, page = self._session, self._screen.per_line, self._screen.per_page
+        session, tiles = self._session, self._screen.tiles
+        line, page = tiles.tile_layout.per_line, tiles.per_page
         moves: dict[str, Callable[[], bool]] = {
             "left": lambda: session.move(-1),
             "right": lambda: session.move(1),
@@ -164,7 +165,8 @@ class GridCommands(SessionCommands):
 
     def _move_by_line(self, by: int) -> bool:
         """Move a line up or down; from above the end of a shorter last line, move to the last image."""
-        position, count, line = self._session.position, len(self._session.view), self._screen.per_line
+        position, count = self._session.position, len(self._session.view)
+        line = self._screen.tiles.tile_layout.per_line
         if position is None or position + by < 0:
             return False
         if position + by >= count and position // line == (count - 1) // line:
@@ -202,7 +204,7 @@ class GridCommands(SessionCommands):
             self._screen.leave(opened=True)
 
     async def _resize(self, by: int) -> None:
-        if not self._screen.resize_tiles(by):
+        if not self._screen.tiles.resize_tiles(by):
             self._screen.say("These are the largest tiles." if by > 0 else "These are the smallest tiles.")
 
     # Changing the marked images

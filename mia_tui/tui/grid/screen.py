@@ -20,11 +20,11 @@ from mia_tui.runs.machine.cores import usable_cores
 from mia_tui.terminal.model import Terminal
 from mia_tui.text import counted
 from mia_tui.tui.context import Context
+from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.grid.commands import GridCommands
 from mia_tui.tui.grid.view import GridView
-from mia_tui.tui.label.session_screen import SessionScreen
+from mia_tui.tui.label.session_screen import SessionScreen, saving_words
 from mia_tui.tui.label.words import filter_words, framing
-from mia_tui.tui.labelling.controller import LabelController
 from mia_tui.tui.pictures.cache import PictureCache, PictureRequest, PictureResult
 from mia_tui.tui.widgets.text_line import Piece
 
@@ -42,9 +42,12 @@ class GridScreen(SessionScreen[bool]):
     Args:
         controller: The dataset.
         context: What screens share.
+
+    Attributes:
+        tiles: Shows the images.
     """
 
-    SCOPE = "grid"
+    SCOPE_NAME = "grid"
     commands: GridCommands
 
     class PictureMade(Message):
@@ -63,7 +66,7 @@ class GridScreen(SessionScreen[bool]):
         self._painting = False  # whether a timer is set to paint them
         self._max_bytes: int | None = None
         terminal = _for_tiles(context.terminal)
-        self._grid = GridView(
+        self.tiles = GridView(
             self.session, self._picture, terminal, context.flow_control, context.ink, id="grid"
         )
         self._picture_cache = PictureCache(
@@ -75,11 +78,11 @@ class GridScreen(SessionScreen[bool]):
         )
 
     def compose(self) -> ComposeResult:
-        yield self._grid
+        yield self.tiles
         yield self._facts
         yield self._class_bar
         yield self._status
-        yield self._key_line
+        yield self.key_line
 
     def on_mount(self) -> None:
         self.set_interval(_NEWS_S, self.show)
@@ -90,7 +93,7 @@ class GridScreen(SessionScreen[bool]):
         self.call_after_refresh(self.show)
 
     def on_resize(self) -> None:
-        self._grid.window_changed()
+        self.tiles.window_changed()
 
     def on_unmount(self) -> None:
         self._picture_cache.close()
@@ -99,17 +102,6 @@ class GridScreen(SessionScreen[bool]):
 
     def say(self, message: str) -> None:
         self._message = message
-
-    @property
-    def per_line(self) -> int:
-        return self._grid.tile_layout.per_line
-
-    @property
-    def per_page(self) -> int:
-        return self._grid.per_page
-
-    def resize_tiles(self, by: int) -> bool:
-        return self._grid.resize_tiles(by)
 
     def leave(self, *, opened: bool) -> None:
         row = None if opened or self._came_from is None else self.session.listing.row(self._came_from)
@@ -120,20 +112,19 @@ class GridScreen(SessionScreen[bool]):
     # Messages
 
     @on(GridView.TileClicked)
-    def _pick(self, event: GridView.TileClicked) -> None:
+    def _tile_clicked(self, event: GridView.TileClicked) -> None:
         if event.position >= len(self.session.view):
             return
-        key = self.session.listing.key(
-            int(self.session.view[event.position])
-        )  # until the command runs, positions may change
-        self.do(partial(self.commands.go_to, key, mark=event.mark, through=event.through))
+        # Until the command runs, positions may change.
+        key = self.session.listing.key(int(self.session.view[event.position]))
+        self.queue.do(partial(self.commands.go_to, key, mark=event.mark, through=event.through))
         if event.opened:
             self.run_command("open")
 
     @on(GridView.Moved)
     def _see_others(self) -> None:
         self._order()
-        self._grid.update()
+        self.tiles.update()
 
     @on(PictureMade)
     def _take_picture(self, event: PictureMade) -> None:
@@ -142,7 +133,7 @@ class GridScreen(SessionScreen[bool]):
         row = self.session.listing.row(ready.request.key)
         if row is not None and self.session.state_of(row).problem != ready.problem:
             self.session.set_problem(row, ready.problem, missing=ready.missing)
-        places = [place for place in self._grid.seen if int(self.session.view[place]) == row]
+        places = [place for place in self.tiles.seen if int(self.session.view[place]) == row]
         if not places:
             return
         self._late.update(places)
@@ -155,17 +146,17 @@ class GridScreen(SessionScreen[bool]):
     # Painting
 
     def command_is_slow(self, waiting: int) -> None:
-        if self.controller.store_thread.busy_since is not None:
-            self._message = "Saving" + (f", {counted(waiting, 'key')} waiting" if waiting else "")
+        if self.is_saving:
+            self.say(saving_words(waiting))
             self._show_lines()
 
     def show(self) -> None:
         """Paint what has changed, by a key or by other people."""
-        if not self.is_current or not self._grid.size.width:
+        if not self.is_current or not self.tiles.size.width:
             return
         for warning in self.controller.warnings():
             self.show_message(warning, warning=True)
-        self._grid.update()
+        self.tiles.update()
         self._class_bar.show(
             self.session.classes, self.session.counts.by_class, self.session.current_class, auto=False
         )
@@ -202,11 +193,11 @@ class GridScreen(SessionScreen[bool]):
         return self._picture_cache.get(self._request(key))
 
     def _request(self, key: ImageKey) -> PictureRequest:
-        return PictureRequest(key, DisplaySettings(), self._grid.tile_layout.panel, self._max_bytes)
+        return PictureRequest(key, DisplaySettings(), self.tiles.tile_layout.panel, self._max_bytes)
 
     def _order(self) -> None:
         """Request the pictures in view, then those of the next page, then of the page before."""
-        seen, view = self._grid.seen, self.session.view
+        seen, view = self.tiles.seen, self.session.view
         budget = self.context.flow_control.budget(_PAGE_S)
         self._max_bytes = (
             None
@@ -225,13 +216,13 @@ class GridScreen(SessionScreen[bool]):
         """Paint complete lines of tiles, after `late_at` all of them; none while pictures are being sent."""
         self._painting = False
         if not self.context.flow_control.busy:
-            per_line, is_late = self._grid.tile_layout.per_line, time.monotonic() >= late_at
+            per_line, is_late = self.tiles.tile_layout.per_line, time.monotonic() >= late_at
             for line in {place // per_line for place in self._late}:
-                places = [place for place in self._grid.seen if place // per_line == line]
+                places = [place for place in self.tiles.seen if place // per_line == line]
                 if is_late or all(self._has_picture(place) for place in places):
                     self._late.difference_update(range(line * per_line, (line + 1) * per_line))
-                    self._grid.paint_line_of(line * per_line)
-            self._grid.update()
+                    self.tiles.paint_line_of(line * per_line)
+            self.tiles.update()
         if self._late:
             self._painting = True
             self.set_timer(_BUSY_S, partial(self._paint_lines, late_at))

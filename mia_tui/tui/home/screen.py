@@ -6,7 +6,7 @@ said about a folder and never a key.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from textual import on
@@ -16,13 +16,11 @@ from textual.widgets import Input
 
 from mia_tui.dataset.recent import Recent, recent_datasets
 from mia_tui.tui.context import Context
+from mia_tui.tui.controller import garbage
 from mia_tui.tui.home.folders import FolderReader, PathTyping, common_beginning, matching
 from mia_tui.tui.home.words import HomeLine, content_words, lines_for, recent_words, run_words
-from mia_tui.tui.keys.bindings import key_hints
-from mia_tui.tui.labelling import garbage
 from mia_tui.tui.runs.watch import LiveRun, RunWatch
 from mia_tui.tui.screen import KeyedScreen
-from mia_tui.tui.widgets.key_line import KeyLine
 from mia_tui.tui.widgets.line_list import Entry, EntryList
 from mia_tui.tui.widgets.text_block import TextBlock
 from mia_tui.tui.widgets.text_field import TextField
@@ -39,7 +37,7 @@ class HomeScreen(KeyedScreen[None]):
         context: What screens share.
     """
 
-    SCOPE = "home"
+    SCOPE_NAME = "home"
 
     class Opened(Message):
         """A dataset was chosen; `state` is the folder named with --state the last time it was open."""
@@ -64,8 +62,7 @@ class HomeScreen(KeyedScreen[None]):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self._key_line = KeyLine(context.ink, key_hints(self.SCOPE, context.user.keys))
-        self._at_once: dict[str, Callable[[], None]] = {
+        self.at_once = {
             "open": self._open,
             "up": lambda: self._move(-1),
             "down": lambda: self._move(1),
@@ -105,7 +102,7 @@ class HomeScreen(KeyedScreen[None]):
         yield self._message
         yield self._list
         yield self._runs
-        yield self._key_line
+        yield self.key_line
 
     def on_mount(self) -> None:
         self._input.focus()
@@ -123,7 +120,7 @@ class HomeScreen(KeyedScreen[None]):
         self._watch.start()
         self._build(keep=None)
         self._cursor = next((n for n, line in enumerate(self._lines) if line.recent is not None), None)
-        self._show()
+        self.show()
 
     def on_screen_suspend(self) -> None:
         if self._watch is not None:
@@ -147,12 +144,12 @@ class HomeScreen(KeyedScreen[None]):
         self._put = self._input.value
         self._cursor = None
         self._refused = False
-        self._say(self._welcome)
+        self.say(self._welcome)
         self._build(keep=None)
 
     def do_command(self, command: str) -> None:
         self._take_typed()  # if text and key came together, the text may not have been handled yet
-        self._at_once[command]()
+        super().do_command(command)
 
     def _open(self) -> None:
         line = self._lines[self._cursor] if self._cursor is not None else None
@@ -161,16 +158,16 @@ class HomeScreen(KeyedScreen[None]):
         elif self._input.value.strip():
             self._read_and_open(self._typing.folder_of(self._input.value.strip()), None)
         else:
-            self._say(self._welcome)
+            self.say(self._welcome)
 
     @on(EntryList.LineClicked)
-    def _picked(self, event: EntryList.LineClicked) -> None:
+    def _line_clicked(self, event: EntryList.LineClicked) -> None:
         """The first click on a line chooses it, the second opens it."""
         if event.line == self._cursor:
             self._open()
         else:
             self._cursor = event.line
-            self._show()
+            self.show()
 
     def _move(self, by: int) -> None:
         places = [number for number, line in enumerate(self._lines) if line.folder is not None]
@@ -181,7 +178,7 @@ class HomeScreen(KeyedScreen[None]):
         else:
             at = places.index(self._cursor) + by
             self._cursor = None if at < 0 else places[min(at, len(places) - 1)]
-        self._show()
+        self.show()
 
     def _go_in(self) -> None:
         """Go into the folder under the cursor; without one, move the caret in the line."""
@@ -191,7 +188,7 @@ class HomeScreen(KeyedScreen[None]):
         else:
             self._fill(self._typing.text_of(folder))
             self._cursor = 1 if len(self._lines) > 1 else None
-            self._show()
+            self.show()
 
     def _go_out(self) -> None:
         if self._cursor is None:
@@ -216,7 +213,10 @@ class HomeScreen(KeyedScreen[None]):
 
     def _start_anew(self) -> None:
         self._fill("")
-        self._say(self._welcome)
+        self.say(self._welcome)
+
+    def command_begins(self) -> None:
+        """The message stays: it is about the folder in the line."""
 
     # Opening
 
@@ -228,7 +228,7 @@ class HomeScreen(KeyedScreen[None]):
 
     def _say_opening(self) -> None:
         if self._wanted is not None:
-            self._say(f"Opening {self._wanted[0]}")
+            self.say(f"Opening {self._wanted[0]}")
 
     @on(FolderRead)
     def _take_folder(self, event: FolderRead) -> None:
@@ -238,7 +238,7 @@ class HomeScreen(KeyedScreen[None]):
             if content is not None and content.problem is None:
                 self.post_message(self.Opened(folder, state))
             elif content is not None:
-                self._say(content.problem or "")
+                self.say(content.problem or "")
                 self._refused = True
         line = self._lines[self._cursor] if self._cursor is not None else None
         self._build(keep=line.folder if line else None)
@@ -278,11 +278,11 @@ class HomeScreen(KeyedScreen[None]):
             self._cursor = next((n for n, line in enumerate(lines) if line.folder == keep), None)
         if self._cursor is not None and self._cursor >= len(lines):
             self._cursor = None
-        self._show()
+        self.show()
         wanted = [base, *self._folders_in_view()]
         self._reader.want([self._wanted[0], *wanted] if self._wanted else wanted)
 
-    def _show(self) -> None:
+    def show(self) -> None:
         entries = [
             Entry(line.text, "", is_heading=True)
             if line.folder is None
@@ -304,5 +304,5 @@ class HomeScreen(KeyedScreen[None]):
         seen: Sequence[int] = self._list.seen or range(min(len(self._lines), self.size.height))
         return [folder for line in seen if line < len(self._lines) and (folder := self._lines[line].folder)]
 
-    def _say(self, text: str) -> None:
-        self._message.update(self._ink.shown(text))
+    def say(self, message: str) -> None:
+        self._message.update(self._ink.shown(message))

@@ -22,6 +22,7 @@ class _Asked(NamedTuple):
     at: float
     command: Command
     opens: bool
+    keep: bool
 
 
 class CommandQueue:
@@ -44,7 +45,6 @@ class CommandQueue:
     ) -> None:
         self._begin, self._done, self._failed, self._slow = begin, done, failed, slow
         self._waiting: asyncio.Queue[_Asked] = asyncio.Queue()
-        self._kept: list[Command] = []
         self._at_work = False
         self._opening = 0
 
@@ -52,6 +52,11 @@ class CommandQueue:
     def opens(self) -> bool:
         """Whether a command that opens another screen waits or runs: what is typed now is meant for that screen."""
         return self._opening > 0
+
+    @property
+    def waiting(self) -> int:
+        """How many commands wait."""
+        return self._waiting.qsize()
 
     @property
     def idle(self) -> bool:
@@ -63,19 +68,19 @@ class CommandQueue:
 
         Args:
             command: What to do.
-            keep: Whether to run it even if one before it fails, as for the end of the app.
+            keep: Whether to run it even if one before it fails or asks something, as for what no key asked for.
             opens: Whether it opens another screen.
         """
-        if keep:
-            self._kept.append(command)
         self._opening += opens
-        self._waiting.put_nowait(_Asked(time.monotonic(), command, opens))
+        self._waiting.put_nowait(_Asked(time.monotonic(), command, opens, keep))
 
-    async def run(self) -> None:
-        """Run commands for as long as the screen exists."""
+    async def run(self, first: Command | None = None) -> None:
+        """Run commands for as long as the screen exists; before them, do something else if it is given."""
+        if first is not None:
+            await first()
         loop = asyncio.get_running_loop()
         while True:
-            asked_at, command, opens = await self._waiting.get()
+            asked_at, command, opens, _ = await self._waiting.get()
             self._at_work = True
             self._begin()
             left_s = asked_at + SLOW_S - time.monotonic()
@@ -95,9 +100,10 @@ class CommandQueue:
 
     def drop_waiting(self) -> int:
         """Drop the commands that wait, because another screen opens or one failed; returns how many."""
-        dropped = self._waiting.qsize()
-        while not self._waiting.empty():
-            self._opening -= self._waiting.get_nowait().opens
-        for command in self._kept:
-            self._waiting.put_nowait(_Asked(time.monotonic(), command, False))
-        return dropped - len(self._kept)
+        waiting = [self._waiting.get_nowait() for _ in range(self._waiting.qsize())]
+        dropped = [asked for asked in waiting if not asked.keep]
+        self._opening -= sum(asked.opens for asked in dropped)
+        for asked in waiting:
+            if asked.keep:
+                self._waiting.put_nowait(asked)
+        return len(dropped)

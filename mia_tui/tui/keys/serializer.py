@@ -4,6 +4,8 @@ Over a slow connection keys come in bursts. Textual passes each at once to the w
 that a key opens exists only some turns of the event loop later: what was typed into it would go to the screen below,
 and the digits of a note would become labels. So a callback follows each key from the widget with the focus up to the
 app, and the next key waits for it, and for the screen that the last key opens.
+
+Most keys open nothing: a screen without fields runs their commands at once, and they need not be waited for.
 """
 
 import asyncio
@@ -16,7 +18,7 @@ from textual.app import App
 from textual.dom import DOMNode
 from textual.screen import Screen
 
-from mia_tui.tui.keys.command_queue import CommandQueue
+from mia_tui.tui.screen import KeyedScreen
 
 _ROUNDS = 2  # the message a widget makes of a key, such as Submitted, travels behind it
 _POLL_S = 0.005
@@ -43,7 +45,10 @@ class KeySerializer:
 
     async def take(self, event: events.Event) -> None:
         """A key was pressed, or text was pasted."""
-        if len(self._waiting) >= MOST_WAITING:
+        screen = self._app.screen
+        keyed = screen if isinstance(screen, KeyedScreen) else None
+        waiting = len(self._waiting) + (keyed.queue.waiting if keyed is not None else 0)
+        if waiting >= MOST_WAITING:
             if not self._full:
                 self._full = True
                 self._app.notify(
@@ -51,7 +56,10 @@ class KeySerializer:
                     severity="warning",
                 )
             return
-        self._full = self._full and bool(self._waiting)
+        self._full = self._full and waiting > 0
+        free = not self._waiting and not self._busy and self._app.focused is None
+        if free and keyed is not None and isinstance(event, events.Key) and keyed.run_at_once(event):
+            return
         self._waiting.append(event)
         await self._give()
 
@@ -105,5 +113,4 @@ class KeySerializer:
 
 def _opens(screen: Screen[Any]) -> bool:
     """Whether a command that opens another screen waits or runs."""
-    queue = getattr(screen, "queue", None)
-    return isinstance(queue, CommandQueue) and queue.opens
+    return isinstance(screen, KeyedScreen) and screen.queue.opens

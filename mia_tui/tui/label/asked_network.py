@@ -16,7 +16,7 @@ from mia_tui.dataset.class_rules import class_name
 from mia_tui.dataset.model import ImageClass, ImageKey
 from mia_tui.dataset.session.session import RowState
 from mia_tui.text import printable
-from mia_tui.tui.labelling.controller import LabelController
+from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.later import later
 from mia_tui.tui.widgets.ink import Ink
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mia_tui.dataset.listing.arrays import ListingArrays
-from mia_tui.dataset.listing.incremental_scan import ListedImages
 from mia_tui.dataset.listing.listing import Listing
+from mia_tui.dataset.scan.incremental import ListedImages
 from mia_tui.errors import DataError
-from mia_tui.tui.labelling.controller import LabelController
-from mia_tui.tui.labelling.dataset_sync import DatasetSync, ScanThread, take_suggestions
-from mia_tui.tui.labelling.idle_tasks import follow_news
+from mia_tui.tui.controller.label_controller import LabelController
+from mia_tui.tui.controller.news import follow_news
+from mia_tui.tui.label.dataset_sync import DatasetSync, ScanThread, take_suggestions
 from mia_tui.tui.later import later
 
 if TYPE_CHECKING:
@@ -45,12 +45,8 @@ class BackgroundTasks:
         dataset_sync: DatasetSync,
         screen: "LabelScreen",
     ) -> None:
-        self._controller, self._state, self._dataset_sync, self._screen = (
-            controller,
-            state,
-            dataset_sync,
-            screen,
-        )
+        self._controller, self._state = controller, state
+        self._dataset_sync, self._screen = dataset_sync, screen
         self.runs: RunNewsWatch | None = None
         self._stopped = False
         listing = controller.session.listing
@@ -120,7 +116,7 @@ class BackgroundTasks:
         for sentence in news.ended:
             self._screen.show_message(f"{sentence} {self._screen.key('runs')} shows it.")
         if news.suggested and self._dataset_sync.opened:
-            self._screen.do(self._take_suggestions)
+            self._screen.queue.do(self._take_suggestions, keep=True)
 
     async def _take_suggestions(self) -> None:
         suggested = await take_suggestions(self._controller)

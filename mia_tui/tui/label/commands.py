@@ -18,9 +18,9 @@ from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.session.filters import Filter
 from mia_tui.dataset.session.session import Applied
 from mia_tui.text import counted
+from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.keys.command_queue import Command
 from mia_tui.tui.label.view_settings import ViewSettings
-from mia_tui.tui.labelling.controller import LabelController
 from mia_tui.tui.open_dataset import OpenDataset, OpenImages
 from mia_tui.tui.widgets.ink import Ink
 
@@ -100,9 +100,9 @@ class SessionCommands(ABC):
         """Go where something changed; returns what to say about that."""
 
     async def _pick(self) -> None:
-        from mia_tui.tui.classes import choosing
+        from mia_tui.tui.classes import pickers
 
-        chosen = await self._screen.ask(choosing.classes(self._session, self._ink))
+        chosen = await self._screen.ask(pickers.classes(self._session, self._ink))
         if chosen is not None:
             await self.use_class(chosen)
 
@@ -132,20 +132,20 @@ class SessionCommands(ABC):
             self._show_only(replace(present, text=text.strip()))
 
     async def _choose_filter(self) -> None:
-        from mia_tui.tui.classes import choosing
+        from mia_tui.tui.label import pickers
 
-        self._show_only(await self._screen.ask(choosing.filters(self._session, self._ink)))
+        self._show_only(await self._screen.ask(pickers.filters(self._session, self._ink)))
 
     async def _choose_folder(self) -> None:
-        from mia_tui.tui.classes import choosing
+        from mia_tui.tui.label import pickers
 
         found = await asyncio.to_thread(self._session.listing.folders_later())
-        self._show_only(await self._screen.ask(choosing.folders(self._session, found, self._ink)))
+        self._show_only(await self._screen.ask(pickers.folders(self._session, found, self._ink)))
 
     async def _choose_order(self) -> None:
-        from mia_tui.tui.classes import choosing
+        from mia_tui.tui.label import pickers
 
-        wanted = await self._screen.ask(choosing.orders(self._ink))
+        wanted = await self._screen.ask(pickers.orders(self._ink))
         if wanted is not None:
             self._session.set_order(wanted[0], reverse=wanted[1])
 
@@ -265,8 +265,8 @@ class LabelCommands(SessionCommands):
         chosen = self._session.current_class
         assert chosen is not None
         await self._controller.assign([key], chosen)
-        if advance:
-            self._advance()
+        if advance and not self._session.move(1):
+            self._say_last()
 
     async def _add_first_class(self) -> bool:
         from mia_tui.tui.classes.commands import add_classes
@@ -278,9 +278,7 @@ class LabelCommands(SessionCommands):
             self._session.choose_class(added[0].id)
         return bool(added)
 
-    def _advance(self) -> None:
-        if self._session.move(1):
-            return
+    def _say_last(self) -> None:
         left, skipped = self._session.counts.left, self._session.counts.skipped
         key = self._screen.key("next_unlabelled")
         todo = f"{left:,} have no label: {key} goes there." if left else "All have a label."
@@ -302,7 +300,8 @@ class LabelCommands(SessionCommands):
             self._screen.say(f"This dataset has no class {state.suggestion.name}; {adds} adds classes.")
             return
         await self._controller.assign([key], state.suggestion.id, source="accepted")
-        self._advance()
+        if not self._session.move(1):
+            self._say_last()
         if state.image_class is not None and state.differs:
             names = f"{state.suggestion.name} replaced {state.image_class.name}"
             self._screen.say(f"{names} of {key.path}; {self._screen.key('undo')} undoes that.")
@@ -370,8 +369,8 @@ class LabelCommands(SessionCommands):
             return
         skipped = self._session.state_of(row).skipped
         await self._controller.skip([key], not skipped)
-        if not skipped:
-            self._advance()
+        if not skipped and not self._session.move(1):
+            self._say_last()
 
     async def _flag(self) -> None:
         row, key = self._session.current_row, self._session.current

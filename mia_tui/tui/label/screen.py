@@ -16,20 +16,20 @@ from textual.message import Message
 
 from mia_tui.dataset.recent import recent_datasets
 from mia_tui.errors import MiaError
-from mia_tui.text import counted
 from mia_tui.tui.classes.class_frame import ClassFrame
 from mia_tui.tui.context import Context
+from mia_tui.tui.controller.bookmark import Bookmark
+from mia_tui.tui.controller.idle_tasks import IDLE_S, finish_fingerprints, use_idle_time
+from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.label.asked_network import AskedNetwork
 from mia_tui.tui.label.background_tasks import BackgroundTasks
 from mia_tui.tui.label.commands import LabelCommands
+from mia_tui.tui.label.current_picture import CurrentPicture
+from mia_tui.tui.label.dataset_sync import DatasetSync
 from mia_tui.tui.label.image_list import ImageList
-from mia_tui.tui.label.pictures import Pictures
-from mia_tui.tui.label.session_screen import SessionScreen
+from mia_tui.tui.label.session_screen import SessionScreen, saving_words
 from mia_tui.tui.label.view_settings import ViewSettings
 from mia_tui.tui.label.words import facts, first_hint, framing, status, why_empty
-from mia_tui.tui.labelling.controller import LabelController
-from mia_tui.tui.labelling.dataset_sync import DatasetSync
-from mia_tui.tui.labelling.idle_tasks import IDLE_S, Bookmark, finish_fingerprints, use_idle_time
 from mia_tui.tui.later import later
 from mia_tui.tui.pictures.cache import PictureResult
 from mia_tui.tui.pictures.image_view import ImageView
@@ -62,7 +62,7 @@ class LabelScreen(SessionScreen[None]):
         preload: What was read of the dataset already.
     """
 
-    SCOPE = "label"
+    SCOPE_NAME = "label"
     BLANK = True
     commands: LabelCommands
 
@@ -104,7 +104,7 @@ class LabelScreen(SessionScreen[None]):
         self._lines_are_due = True
         self._scan_is_due = True
         self._accept_key = self.key("accept")
-        self._pictures = Pictures(
+        self._picture = CurrentPicture(
             controller,
             context,
             self._view_settings,
@@ -121,20 +121,24 @@ class LabelScreen(SessionScreen[None]):
         yield self._facts
         yield self._class_bar
         yield self._status
-        yield self._key_line
+        yield self.key_line
 
     def on_mount(self) -> None:
         self._list.styles.width = self.context.user.list_width
         self._background_tasks.start()
-        self.app.app_resume_signal.subscribe(self, lambda _: self._pictures.terminal_forgot())
+        self.app.app_resume_signal.subscribe(self, lambda _: self._picture.terminal_forgot())
         idle_work = use_idle_time(self.controller, is_idle=self._is_idle, remember=self.remember)
         self.run_worker(idle_work, name="idle tasks")
 
     def on_unmount(self) -> None:
         self._background_tasks.stop()
         self.asked_network.close()
-        self._pictures.close()
+        self._picture.close()
         self.controller.store_thread.end()
+
+    def opens(self, command: str) -> bool:
+        """As every screen says; without a class, the first one is asked for."""
+        return super().opens(command) or (command in ("assign", "assign_next") and not self.session.classes)
 
     # For the commands and the background tasks
 
@@ -168,11 +172,11 @@ class LabelScreen(SessionScreen[None]):
         self.show()
 
     @on(ImageList.ImageClicked)
-    def _pick_image(self, event: ImageList.ImageClicked) -> None:
+    def _image_clicked(self, event: ImageList.ImageClicked) -> None:
         if event.position < len(self.session.view):
             row = int(self.session.view[event.position])
             key = self.session.listing.key(row)  # rows may change until the command runs
-            self.do(partial(self.commands.go_to, key))
+            self.queue.do(partial(self.commands.go_to, key))
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         self._wheel(event, 1)
@@ -182,11 +186,11 @@ class LabelScreen(SessionScreen[None]):
 
     def _wheel(self, event: events.MouseEvent, by: int) -> None:
         if self._image.region.contains(int(event.screen_x), int(event.screen_y)):
-            self.do(partial(self.commands.move, by))
+            self.queue.do(partial(self.commands.move, by))
 
     def on_screen_suspend(self) -> None:
         self._covered = True
-        self._pictures.withdraw()
+        self._picture.withdraw()
 
     def on_screen_resume(self) -> None:
         self._covered = False
@@ -197,11 +201,6 @@ class LabelScreen(SessionScreen[None]):
         cast("MiaApp", self.app).write_terminal(data)
 
     # Workers
-
-    async def run_queue(self) -> None:
-        """Load the dataset, then run commands for as long as the screen exists."""
-        await self._load()
-        await super().run_queue()
 
     @property
     def idle(self) -> bool:
@@ -221,11 +220,12 @@ class LabelScreen(SessionScreen[None]):
         for warning in self.controller.warnings():
             self.show_message(warning, warning=True)
         self.show()
+        if self.queue.idle:  # the keys of a burst are painted together
+            self.paint_now()
 
     def command_is_slow(self, waiting: int) -> None:
-        """A command takes long; `waiting` others are behind it."""
-        if not self._covered and (waiting or self.controller.store_thread.busy_since is not None):
-            self._saving = "Saving" + (f", {counted(waiting, 'key')} waiting" if waiting else "")
+        if not self._covered and (waiting or self.is_saving):
+            self._saving = saving_words(waiting)
             self._show_lines()
 
     def _stop_saying(self) -> None:
@@ -233,7 +233,7 @@ class LabelScreen(SessionScreen[None]):
             self._saving = ""
             self._show_lines()
 
-    async def _load(self) -> None:
+    async def load(self) -> None:
         try:
             await self.controller.load()
         except MiaError as error:
@@ -251,7 +251,7 @@ class LabelScreen(SessionScreen[None]):
     def leave(self) -> None:
         """Before it is closed: save where the person is, and leave no picture in the terminal."""
         self.remember()
-        self._pictures.put_away()
+        self._picture.put_away()
 
     def remember(self) -> None:
         """Save where the person is, for the next time."""
@@ -292,9 +292,9 @@ class LabelScreen(SessionScreen[None]):
         self._lines_are_due = True
         if row is None:
             growing = self._dataset_sync.growing
-            self._pictures.show_card(why_empty(session, self.key("filter"), growing=growing))
+            self._picture.show_card(why_empty(session, self.key("filter"), growing=growing))
         else:
-            self._pictures.show(row)
+            self._picture.show(row)
         if self._lines_are_due:  # they were not shown with the picture
             self._show_lines()
 
@@ -327,7 +327,8 @@ class LabelScreen(SessionScreen[None]):
         if self._scan_is_due:
             self._scan_is_due = False
             self.call_after_refresh(self._background_tasks.scan)
-        row = self.session.listing.row(result.request.key)
+        key, session = result.request.key, self.session
+        row = session.current_row if key == session.current else session.listing.row(key)
         if row is not None and self.session.state_of(row).problem != result.problem:
             self.session.set_problem(row, result.problem, missing=result.missing)
             self._list.update([row])

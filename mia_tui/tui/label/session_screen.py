@@ -6,18 +6,21 @@ from typing import TypeVar
 from textual import events, on
 from textual.screen import Screen
 
+from mia_tui.text import counted
 from mia_tui.tui.classes.class_bar import ClassBar
 from mia_tui.tui.context import Context
-from mia_tui.tui.keys.bindings import key_hints
-from mia_tui.tui.keys.command_queue import Command
+from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.label.commands import SessionCommands
-from mia_tui.tui.labelling.controller import LabelController
 from mia_tui.tui.screen import KeyedScreen
-from mia_tui.tui.widgets.key_line import KeyLine
 from mia_tui.tui.widgets.text_line import TextLine
 
 Answer = TypeVar("Answer")
 Result = TypeVar("Result")
+
+
+def saving_words(waiting: int) -> str:
+    """That something is being saved, and how many keys wait for that."""
+    return "Saving" + (f", {counted(waiting, 'key')} waiting" if waiting else "")
 
 
 class DatasetScreen(KeyedScreen[Result]):
@@ -31,6 +34,11 @@ class DatasetScreen(KeyedScreen[Result]):
     def __init__(self, controller: LabelController, context: Context) -> None:
         super().__init__(context)
         self.controller, self.session = controller, controller.session
+
+    @property
+    def is_saving(self) -> bool:
+        """Whether labels.db is being read or written."""
+        return self.controller.store_thread.busy_since is not None
 
     async def ask(self, screen: Screen[Answer]) -> Answer | None:
         """As every screen does; an answer to a dialog is about the labels.db that the person saw."""
@@ -51,28 +59,25 @@ class SessionScreen(DatasetScreen[Result]):
         commands: What its keys do; made by the screen itself.
     """
 
+    BARE = True
     commands: SessionCommands
 
     def __init__(self, controller: LabelController, context: Context) -> None:
         super().__init__(controller, context)
         ink = context.ink
-        self._key_line = KeyLine(ink, key_hints(self.SCOPE, context.user.keys), bare=True)
         self._class_bar = ClassBar(ink, adds=self.key("classes"), finds=self.key("pick"), id="classes")
         self._facts, self._status = (TextLine(ink, id=name, bare=True) for name in ("facts", "status"))
 
     # Keys and the mouse
 
-    def do(self, command: Command) -> None:
-        """Run a command when those before it are done."""
-        self.queue.do(command)
-
-    def other_key_pressed(self, event: events.Key) -> None:
+    def other_key_at_once(self, event: events.Key) -> bool:
         """Letters and digits belong to classes."""
         character = event.character
-        if character is not None and len(character) == 1 and character.isalnum():
-            event.stop()
-            self.do(partial(self.commands.use_key, character))
+        if character is None or len(character) != 1 or not character.isalnum():
+            return False
+        self.queue.do(partial(self.commands.use_key, character))
+        return True
 
     @on(ClassBar.ClassClicked)
-    def _pick_class(self, event: ClassBar.ClassClicked) -> None:
-        self.do(partial(self.commands.use_class, event.class_id))
+    def _class_clicked(self, event: ClassBar.ClassClicked) -> None:
+        self.queue.do(partial(self.commands.use_class, event.class_id))

@@ -10,8 +10,8 @@ from mia_tui.dataset.session.filters import Filter
 from mia_tui.dataset.session.session import LabelSession, RowState
 from mia_tui.text import printable
 from mia_tui.tui.classes.class_frame import Framing
+from mia_tui.tui.controller.label_controller import LastSave
 from mia_tui.tui.keys.bindings import shown_key
-from mia_tui.tui.labelling.controller import LastSave
 from mia_tui.tui.widgets.ink import Ink
 from mia_tui.tui.widgets.text_line import Piece
 

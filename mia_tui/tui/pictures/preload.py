@@ -8,8 +8,7 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from mia_tui.dataset.images.rendering import LoadedImage
-from mia_tui.dataset.images.upright import decode_upright
+from mia_tui.dataset.images.rendering import LoadedImage, decode_upright
 from mia_tui.dataset.listing.cache import load_listing
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageKey

@@ -96,7 +96,7 @@ class ConfusionMatrix(Widget, can_focus=False):
         ink: Characters and styles.
     """
 
-    class CellPicked(Message):
+    class CellClicked(Message):
         """A cell was clicked."""
 
     def __init__(self, ink: Ink, *, id: str | None = None) -> None:
@@ -155,7 +155,7 @@ class ConfusionMatrix(Widget, can_focus=False):
         row, column = self._top + event.y - 2, self._left + (event.x - _NAME - 2) // self._cell
         if row < size and column < size:
             self.move(row - self.row, column - self.column)
-            self.post_message(self.CellPicked())
+            self.post_message(self.CellClicked())
 
     def render_lines(self, crop: Region) -> list[Strip]:
         width = self.size.width

@@ -127,9 +127,7 @@ class RunPages(Vertical):
         state = self._snapshot.state
         saved = state.confusions.get("confusion/best.json")
         is_best = saved is not None and state.best is not None and saved.epoch == state.best.epoch
-        return (
-            "best" if is_best else "last"
-        )  # that of the best is written with its weights, at most once a minute
+        return "best" if is_best else "last"  # the best is saved with its weights, at most once a minute
 
     # Keys
 

@@ -15,7 +15,6 @@ from textual.message import Message
 
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.tui.context import Context
-from mia_tui.tui.keys.bindings import key_hints
 from mia_tui.tui.keys.command_queue import Command
 from mia_tui.tui.open_dataset import OpenDataset, OpenImages
 from mia_tui.tui.runs.confusion import ConfusionMatrix
@@ -25,7 +24,6 @@ from mia_tui.tui.runs.run_actions import RunActions
 from mia_tui.tui.runs.words import bars, doing, figures_line, is_bad, status_words
 from mia_tui.tui.screen import KeyedScreen
 from mia_tui.tui.widgets.ink import style
-from mia_tui.tui.widgets.key_line import KeyLine
 from mia_tui.tui.widgets.line_list import LineList
 from mia_tui.tui.widgets.text_block import TextBlock
 from mia_tui.tui.widgets.text_line import TextLine
@@ -40,9 +38,14 @@ class RunScreen(KeyedScreen[OpenImages | None]):
         run: Its folder.
         opened: The dataset.
         context: What screens share.
+
+    Attributes:
+        run: Its folder.
+        snapshot: The run as it was read last; None before that.
+        pages: What is shown of it.
     """
 
-    SCOPE = "run"
+    SCOPE_NAME = "run"
     commands: "RunCommands"
 
     class RunChanged(Message):
@@ -54,7 +57,6 @@ class RunScreen(KeyedScreen[OpenImages | None]):
 
     def __init__(self, run: RunDir, opened: OpenDataset, context: Context) -> None:
         super().__init__(context)
-        self._key_line = KeyLine(context.ink, key_hints(self.SCOPE, context.user.keys))
         ink = context.ink
         self.run = run
         self.pages = RunPages(ink, self.keys, id="run-pages")
@@ -63,7 +65,7 @@ class RunScreen(KeyedScreen[OpenImages | None]):
         self._epoch_bar, self._run_bar = TextLine(ink, id="run-epoch-bar"), TextLine(ink, id="run-bar")
         self._figures, self._tabs = TextLine(ink, id="run-figures"), TextLine(ink, id="run-tabs")
         self._said = TextBlock(id="run-message")
-        self._snapshot: RunSnapshot | None = None
+        self.snapshot: RunSnapshot | None = None
         self._message = self._message_shown = ""
         self._doing_text = ""
         self._follow = RunFollower(run, partial(self._post_snapshot, run))
@@ -77,7 +79,7 @@ class RunScreen(KeyedScreen[OpenImages | None]):
         yield self._tabs
         yield self.pages
         yield self._said
-        yield self._key_line
+        yield self.key_line
 
     def on_mount(self) -> None:
         self._follow.start()
@@ -88,13 +90,9 @@ class RunScreen(KeyedScreen[OpenImages | None]):
     # For the commands
 
     @property
-    def snapshot(self) -> RunSnapshot | None:
-        return self._snapshot
-
-    @property
     def idle(self) -> bool:
         """Whether the run has been read once."""
-        return self._snapshot is not None
+        return self.snapshot is not None
 
     def say(self, message: str) -> None:
         if not self.is_running:  # the screen was left while a prediction or a deletion was still running
@@ -107,7 +105,7 @@ class RunScreen(KeyedScreen[OpenImages | None]):
 
     def follow(self, run: RunDir) -> None:
         self._follow.stop()
-        self.run, self._snapshot = run, None
+        self.run, self.snapshot = run, None
         self._follow = RunFollower(run, partial(self._post_snapshot, run))
         self._follow.start()
 
@@ -120,14 +118,14 @@ class RunScreen(KeyedScreen[OpenImages | None]):
     @on(RunChanged)
     def _take(self, event: RunChanged) -> None:
         if event.run == self.run:
-            if self._snapshot is not None and event.snapshot.status != self._snapshot.status:
+            if self.snapshot is not None and event.snapshot.status != self.snapshot.status:
                 self._message = ""  # it was about the state before
-            self._snapshot = event.snapshot
+            self.snapshot = event.snapshot
             self.show()
 
     @on(LineList.LineClicked)
-    @on(ConfusionMatrix.CellPicked)
-    def _pick(self) -> None:
+    @on(ConfusionMatrix.CellClicked)
+    def _cursor_moved(self) -> None:
         self.show()
 
     def on_resize(self) -> None:
@@ -156,7 +154,7 @@ class RunScreen(KeyedScreen[OpenImages | None]):
         """Paint what is different now."""
         if not self.is_current or not self.size.width:
             return
-        snapshot, ink = self._snapshot, self.context.ink
+        snapshot, ink = self.snapshot, self.context.ink
         self._show_message()
         self._tabs.show(self.pages.tabs())
         if snapshot is None:

@@ -13,15 +13,13 @@ from mia_tui.runs.list.words import RESUMABLE
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.worker.queue import last_in_line
 from mia_tui.tui.context import Context
-from mia_tui.tui.keys.bindings import key_hints
 from mia_tui.tui.keys.command_queue import Command
 from mia_tui.tui.open_dataset import OpenDataset, OpenImages
 from mia_tui.tui.runs.run_actions import RunActions
+from mia_tui.tui.runs.run_rows import FILTERS, SORTS, RunRows, detail
 from mia_tui.tui.runs.run_table import RunLine, RunTable
-from mia_tui.tui.runs.table_view import FILTERS, SORTS, RunTableView, detail
 from mia_tui.tui.runs.watch import RunTableWatch
 from mia_tui.tui.screen import KeyedScreen
-from mia_tui.tui.widgets.key_line import KeyLine
 from mia_tui.tui.widgets.text_block import TextBlock
 
 _LEAST_NAME = 8  # of the dataset
@@ -36,7 +34,7 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
         started: A run that was just started; the cursor is on it as soon as it is read.
     """
 
-    SCOPE = "runs"
+    SCOPE_NAME = "runs"
     commands: "RunTableCommands"
 
     class RunsRead(Message):
@@ -55,12 +53,19 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
 
     def __init__(self, opened: OpenDataset, context: Context, *, started: RunDir | None = None) -> None:
         super().__init__(context)
-        self._key_line = KeyLine(context.ink, key_hints(self.SCOPE, context.user.keys))
         self._opened, self._ink = opened, context.ink
-        self.view = RunTableView()
+        self.rows = RunRows()
         if started is not None:
-            self.view.want(started.path)
+            self.rows.want(started.path)
         self.commands = RunTableCommands(self, opened, context)
+        self.at_once = {
+            "up": lambda: self._move(-1),
+            "down": lambda: self._move(1),
+            "page_previous": lambda: self._move(-self._table.page),
+            "page_next": lambda: self._move(self._table.page),
+            "first": lambda: self._go_to(0),
+            "last": lambda: self._go_to(len(self.rows.shown)),
+        }
         self._has_read = False
         self._title = TextBlock(id="runs-title")
         self._heading = TextBlock(id="runs-heading")
@@ -79,7 +84,7 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
         yield self._table
         yield self._detail
         yield self._message
-        yield self._key_line
+        yield self.key_line
 
     def on_mount(self) -> None:
         self._watch.start()
@@ -113,35 +118,29 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
     def poll_now(self) -> None:
         self._watch.poll_now()
 
-    @property
-    def page(self) -> int:
-        return self._table.page
-
     # Messages
 
-    def do_command(self, command: str) -> None:
-        moves = self.commands.moves()
-        if command in moves:
-            self.view.put(self.view.line + moves[command])
-            self.show()
-        else:
-            super().do_command(command)
-
     @on(RunTable.LineClicked)
-    def _pick(self, event: RunTable.LineClicked) -> None:
-        self.view.put(event.line)
+    def _line_clicked(self, event: RunTable.LineClicked) -> None:
+        self._go_to(event.line)
+
+    def _move(self, lines: int) -> None:
+        self._go_to(self.rows.line + lines)
+
+    def _go_to(self, line: int) -> None:
+        self.rows.put(line)
         self.show()
 
     @on(RunsRead)
     def _take(self, event: RunsRead) -> None:
         self._has_read = True
-        self.view.take(event.rows)
+        self.rows.take(event.rows)
         self.show()
 
     @on(RunsUnreadable)
     def _take_trouble(self, event: RunsUnreadable) -> None:
         self._has_read = True
-        self.view.take(())
+        self.rows.take(())
         self.say(str(event.error))
         self.show()
 
@@ -150,30 +149,30 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
     def show(self) -> None:
         if not (self.is_attached and self._table.size.width):
             return
-        columns, view, ink = self.size.width, self.view, self._ink
+        columns, rows, ink = self.size.width, self.rows, self._ink
         name = ink.shown(self._opened.dataset.name or str(self._opened.dataset))
-        too_much = ink.width(view.title(name)) - columns  # the name is cut, not what is said of the runs
+        too_much = ink.width(rows.title(name)) - columns  # the name is cut, not what is said of the runs
         name = ink.fit(name, max(_LEAST_NAME, ink.width(name) - max(0, too_much)))
-        self._title.update(ink.fit(view.title(name), columns))
+        self._title.update(ink.fit(rows.title(name), columns))
         self._heading.update(self._table.heading(self._table.size.width))
-        lines = [RunLine(row, row.run.path in view.marked) for row in view.shown]
-        self._table.show(lines, view.line if lines else None)
+        lines = [RunLine(row, row.run.path in rows.marked) for row in rows.shown]
+        self._table.show(lines, rows.line if lines else None)
         self._detail.update(self._words())
 
     def _words(self) -> str:
         """The lines about the run under the cursor."""
-        row = self.view.current
+        row = self.rows.current
         if row is not None:
             return "\n".join(self._ink.shown(line) for line in detail(row))
         if not self._has_read:
             return "Reading the runs"
-        if self.view.known:
+        if self.rows.known:
             return "No run is in this state."
         return f"There are no runs yet. {self.key('new')} trains one."
 
 
 class RunTableCommands:
-    """What the keys of the table do, by the id of the action; all of it but the moves off the event loop.
+    """What the keys of the table do but move, by the id of the action.
 
     Args:
         screen: The screen.
@@ -182,7 +181,7 @@ class RunTableCommands:
     """
 
     def __init__(self, screen: RunsScreen, opened: OpenDataset, context: Context) -> None:
-        self._screen, self._view, self._opened, self._context = screen, screen.view, opened, context
+        self._screen, self._rows, self._opened, self._context = screen, screen.rows, opened, context
         self.actions = RunActions(screen, opened, context)
         self.by_name: dict[str, Command] = {
             "open": self._open,
@@ -202,17 +201,10 @@ class RunTableCommands:
             "help": screen.show_help,
         }
 
-    def moves(self) -> dict[str, int]:
-        """How many lines each of the moving commands moves the cursor, by its id."""
-        far, page = len(self._view.shown), self._screen.page
-        return {
-            "up": -1, "down": 1, "page_previous": -page, "page_next": page, "first": -far, "last": far,
-        }  # fmt: skip
-
     # Looking
 
     async def _open(self) -> None:
-        row = self._view.current
+        row = self._rows.current
         if row is not None and row.status == "damaged":
             self._screen.say(f"{row.run.name} is damaged. {row.note}")
         elif row is not None:
@@ -226,24 +218,24 @@ class RunTableCommands:
             self._screen.dismiss(wanted)
 
     async def _compare(self) -> None:
-        from mia_tui.tui.runs.compare import CompareScreen
+        from mia_tui.tui.runs.compare_screen import CompareScreen
 
-        rows = [row for row in self._view.chosen if row.job is not None]
+        rows = [row for row in self._rows.chosen if row.job is not None]
         if len(rows) < 2:
             self._screen.say(f"Mark two runs or more with {self._screen.key('mark')}, then compare them.")
             return
         await self._screen.ask(CompareScreen(rows, self._context))
 
     async def _mark(self) -> None:
-        self._view.mark()
+        self._rows.mark()
 
     async def _order(self) -> None:
         order = await self._pick("Sort by", [(name, name) for name in SORTS])
-        self._view.arrange_by(order=order)
+        self._rows.arrange_by(order=order)
 
     async def _filter(self) -> None:
-        choices = [(f"{name} ({self._view.count(name):,})", name) for name in FILTERS]
-        self._view.arrange_by(filter=await self._pick("Show", choices))
+        choices = [(f"{name} ({self._rows.count(name):,})", name) for name in FILTERS]
+        self._rows.arrange_by(filter=await self._pick("Show", choices))
 
     async def _pick(self, title: str, choices: Sequence[tuple[str, str]]) -> str | None:
         from mia_tui.tui.dialogs import Choice, PickDialog
@@ -252,7 +244,7 @@ class RunTableCommands:
         return await self._screen.ask(PickDialog(title, listed, self._context.ink, searchable=False))
 
     async def _leave(self) -> None:
-        if not self._view.unmark():
+        if not self._rows.unmark():
             self._screen.dismiss(None)
 
     # Starting
@@ -261,27 +253,27 @@ class RunTableCommands:
         await self._take_started(await self.actions.train())
 
     async def _again(self) -> None:
-        if (row := self._view.current) is not None:
+        if (row := self._rows.current) is not None:
             await self._take_started(await self.actions.train_again(row.run))
 
     async def _change(self) -> None:
-        if (row := self._view.current) is not None:
+        if (row := self._rows.current) is not None:
             await self._take_started(await self.actions.train_on(row.run))
 
     async def _take_started(self, run: RunDir | None) -> None:
         """Put the cursor on a run that was just started, and show it, unless it waits for another one."""
         if run is None:
             return
-        self._view.want(run.path)
+        self._rows.want(run.path)
         self._screen.poll_now()
         if (await asyncio.to_thread(run.job)).after is None:
             await self._watch(run)
 
     async def _queue(self) -> None:
-        row = self._view.current
+        row = self._rows.current
         if row is None:
             return
-        oldest_first = [other.run for other in reversed(self._view.known) if other.run != row.run]
+        oldest_first = [other.run for other in reversed(self._rows.known) if other.run != row.run]
         ahead = await asyncio.to_thread(last_in_line, oldest_first)
         if row.lives:
             self._screen.say(f"{row.run.name} is {row.status} already.")
@@ -293,19 +285,19 @@ class RunTableCommands:
             await self.actions.resume(row.run, after=ahead)
 
     async def _resume(self) -> None:
-        if (row := self._view.current) is not None:
+        if (row := self._rows.current) is not None:
             await self.actions.resume(row.run)
 
     async def _predict(self) -> None:
-        if (row := self._view.current) is not None:
+        if (row := self._rows.current) is not None:
             await self.actions.predict(row.run)
 
     # Ending
 
     async def _stop(self) -> None:
-        if (row := self._view.current) is not None:
+        if (row := self._rows.current) is not None:
             await self.actions.stop(row.run)
 
     async def _delete(self) -> None:
-        if self._view.chosen:
-            await self.actions.delete([row.run for row in self._view.chosen])
+        if self._rows.chosen:
+            await self.actions.delete([row.run for row in self._rows.chosen])

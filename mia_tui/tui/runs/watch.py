@@ -10,7 +10,7 @@ from pathlib import Path
 from mia_tui.catalog.metrics import MetricName
 from mia_tui.errors import RunError
 from mia_tui.paths import StateFolder, state_places
-from mia_tui.runs.list.index import list_runs, recent_runs
+from mia_tui.runs.list.find import list_runs, recent_runs
 from mia_tui.runs.list.moved_dataset import current_job
 from mia_tui.runs.list.summaries import RowStatus, RunSummaries, RunSummary, SummaryReader
 from mia_tui.runs.record.layout import RunDir

@@ -36,8 +36,8 @@ def is_bad(snapshot: RunSnapshot) -> bool:
     return snapshot.is_gone or snapshot.status in ("lost", "failed", "unknown")
 
 
-def doing(snapshot: RunSnapshot, resume_key: str = "R") -> str:
-    """What the run is doing, in a sentence or two."""
+def doing(snapshot: RunSnapshot, resume_key: str) -> str:
+    """What the run is doing, in a sentence or two; `resume_key` is the key that resumes it."""
     if snapshot.is_gone:
         return "The folder of this run has been deleted; what is shown here was read before that."
     if snapshot.trouble:

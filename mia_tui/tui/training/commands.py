@@ -9,7 +9,7 @@ from mia_tui.errors import ConfigError
 from mia_tui.text import printable
 from mia_tui.tui.keys.command_queue import Command
 from mia_tui.tui.training.form import field_of, in_words
-from mia_tui.tui.training.form_view import LISTED
+from mia_tui.tui.training.form_cursor import LISTED
 from mia_tui.tui.training.machine import Machine
 
 if TYPE_CHECKING:
@@ -31,18 +31,18 @@ class TrainCommands:
     """
 
     def __init__(self, screen: "TrainScreen") -> None:
-        self._screen, self._view = screen, screen.view
+        self._screen, self._cursor = screen, screen.cursor
         self.begun = ""
         self._here: frozenset[str] | None = None
-        view = self._view
+        cursor = self._cursor
         self.at_once: dict[str, Callable[[], object]] = {
-            "down": lambda: view.move(1),
-            "up": lambda: view.move(-1),
-            "right": lambda: view.press("right"),
-            "left": lambda: view.press("left"),
-            "section_next": lambda: view.turn(1),
-            "section_previous": lambda: view.turn(-1),
-            "reset": view.reset,
+            "down": lambda: cursor.move(1),
+            "up": lambda: cursor.move(-1),
+            "right": lambda: cursor.press("right"),
+            "left": lambda: cursor.press("left"),
+            "section_next": lambda: cursor.turn(1),
+            "section_previous": lambda: cursor.turn(-1),
+            "reset": cursor.reset,
             "copy": self._copy,
             "other_images": screen.preview.other_images,
         }
@@ -67,26 +67,26 @@ class TrainCommands:
         self._here = await asyncio.to_thread(backbones_here)
 
     async def _open(self) -> None:
-        view = self._view
-        field = field_of(view.name)
+        cursor = self._cursor
+        field = field_of(cursor.name)
         if field.kind == "switch":
-            view.change(1)
-        elif field.kind == "choice" or view.name in LISTED:
+            cursor.change(1)
+        elif field.kind == "choice" or cursor.name in LISTED:
             try:
                 chosen = await self._choose(self.begun)
             finally:
                 self.begun = ""
             if chosen is not None:
-                view.set(chosen)
+                cursor.set(chosen)
         else:
-            view.move(1)
+            cursor.move(1)
 
     async def _choose(self, begun: str) -> str | None:
         from mia_tui.tui.training import pickers
 
-        screen, view = self._screen, self._view
-        ink, config = screen.context.ink, view.form.values
-        match view.name:
+        screen, cursor = self._screen, self._cursor
+        ink, config = screen.context.ink, cursor.form.values
+        match cursor.name:
             case "backbone":
                 await self.look_for_weights()
                 here_all, columns = self._here or frozenset(), screen.size.width
@@ -98,16 +98,16 @@ class TrainCommands:
                 return await screen.ask(pickers.weights(config, here, ours, ink))
             case "device":
                 return await screen.ask(pickers.devices(screen.machine or Machine(), ink))
-        field, current = field_of(view.name), view.form.text(view.name)
+        field, current = field_of(cursor.name), cursor.form.text(cursor.name)
         return await screen.ask(pickers.words_of(field, ink, begun, current=current))
 
     async def _start(self) -> None:
-        from mia_tui.tui.training.check import CheckScreen
+        from mia_tui.tui.training.check_screen import CheckScreen
 
-        screen, form = self._screen, self._view.form
+        screen, form = self._screen, self._cursor.form
         config = form.config
         if config is None:
-            self._view.go_to_fault()
+            self._cursor.go_to_fault()
             screen.say("Correct this first; nothing was started.")
             return
         run = await screen.ask(
@@ -133,8 +133,8 @@ class TrainCommands:
 
         chosen = await self._screen.ask(recipes(self._screen.context.ink))
         if chosen is not None:
-            self._view.form.take_recipe(chosen)
-            self._view.refresh()
+            self._cursor.form.take_recipe(chosen)
+            self._cursor.refresh()
             self._screen.say(f"All settings are those of the recipe {chosen}.")
 
     async def _load(self) -> None:
@@ -143,16 +143,16 @@ class TrainCommands:
         if path is None:
             return
         try:
-            await asyncio.to_thread(self._view.form.load, path)
+            await asyncio.to_thread(self._cursor.form.load, path)
         except ConfigError as error:
             self._screen.say(in_words(error))
             return
-        self._view.refresh()
+        self._cursor.refresh()
         self._screen.say(f"Loaded {printable(path)}; settings that it does not name have their defaults.")
 
     async def _save(self) -> None:
-        if self._view.form.config is None:
-            self._view.go_to_fault()
+        if self._cursor.form.config is None:
+            self._cursor.go_to_fault()
             self._screen.say("Correct this first; nothing was saved.")
             return
         path = await self._ask_file(
@@ -160,7 +160,7 @@ class TrainCommands:
         )
         if path is None or (path.exists() and not await self._may_replace(path)):
             return
-        await asyncio.to_thread(self._view.form.save, path)
+        await asyncio.to_thread(self._cursor.form.save, path)
         self._screen.say(f"Saved {printable(path)}; mia-tui train --config takes it.")
 
     async def _ask_file(self, title: str, hint: str) -> Path | None:

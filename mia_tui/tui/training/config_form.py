@@ -9,7 +9,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from mia_tui.tui.training.form_view import EditedLine, FormLine
+from mia_tui.tui.training.form_cursor import EditedLine, FormLine
 from mia_tui.tui.widgets.ink import Ink
 from mia_tui.tui.widgets.line_list import LineList
 

@@ -15,8 +15,8 @@ import msgspec
 from mia_tui.config.check import find_faults, make_config
 from mia_tui.config.command import value_text
 from mia_tui.config.fields import Field, Value, fields, parse_value
+from mia_tui.config.settings_file import load_config, save_config
 from mia_tui.config.split import SPLIT_FIELDS
-from mia_tui.config.toml import load_config, save_config
 from mia_tui.config.train import TrainConfig
 from mia_tui.errors import ConfigError, MiaError
 from mia_tui.files import new_content

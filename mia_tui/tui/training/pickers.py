@@ -11,7 +11,7 @@ from mia_tui.config.recipes import RECIPES
 from mia_tui.config.train import TrainConfig
 from mia_tui.config.weights_cache import IMAGENET_WEIGHTS, weights_here
 from mia_tui.errors import MiaError
-from mia_tui.runs.list.index import runs_of
+from mia_tui.runs.list.find import runs_of
 from mia_tui.text import printable
 from mia_tui.tui.dialogs import Choice, PickDialog
 from mia_tui.tui.open_dataset import OpenDataset

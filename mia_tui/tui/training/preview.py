@@ -20,7 +20,7 @@ from textual.message import Message
 from mia_tui.config.train import TrainConfig
 from mia_tui.runs.record.job import Sample
 from mia_tui.runs.worker.helper import Helper
-from mia_tui.runs.worker.preview import (
+from mia_tui.runs.worker.preview_messages import (
     PREVIEWER_MODULE,
     PreviewAnswer,
     PreviewImage,
@@ -36,6 +36,9 @@ from mia_tui.tui.open_dataset import OpenDataset
 from mia_tui.tui.pictures.image_view import NO_IMAGES, ImageView
 from mia_tui.tui.training.estimate import StartEstimate
 from mia_tui.tui.widgets.text_block import TextBlock
+
+COLUMNS = 3
+"""Images of a line: as it is, and as the first two epochs see it."""
 
 _MOST_LINES = 6
 _MOST_TILE_PX = 160
@@ -203,10 +206,6 @@ class PreviewPane(Vertical):
 def _for_sheets(terminal: Terminal) -> Terminal:
     """Half blocks instead of kitty's pictures, whose numbers the labelling screen manages."""
     return replace(terminal, graphics="half") if terminal.graphics == "kitty" else terminal
-
-
-COLUMNS = 3
-"""Images of a line: as it is, and as the first two epochs see it."""
 
 
 class Previewer:

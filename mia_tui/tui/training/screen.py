@@ -12,19 +12,17 @@ from mia_tui.runs.preflight.prepare import TrainingPreparer
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.text import printable
 from mia_tui.tui.context import Context
-from mia_tui.tui.keys.bindings import key_hints
 from mia_tui.tui.open_dataset import OpenDataset
 from mia_tui.tui.screen import KeyedScreen
 from mia_tui.tui.training.commands import TrainCommands
 from mia_tui.tui.training.config_form import ConfigForm, SectionTabs
 from mia_tui.tui.training.estimate import EstimateThread, StartEstimate
 from mia_tui.tui.training.form import Form
-from mia_tui.tui.training.form_view import FormView
+from mia_tui.tui.training.form_cursor import FormCursor
 from mia_tui.tui.training.machine import Machine, probe_machine
 from mia_tui.tui.training.panel import FormFacts, panel
 from mia_tui.tui.training.preview import PreviewPane
 from mia_tui.tui.training.words import help_text, shown_command, state_words
-from mia_tui.tui.widgets.key_line import KeyLine
 from mia_tui.tui.widgets.line_list import Entry, EntryList
 from mia_tui.tui.widgets.text_block import TextBlock
 from mia_tui.tui.widgets.text_line import TextLine
@@ -49,7 +47,7 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         title: The heading; it names the dataset if left out.
     """
 
-    SCOPE = "train"
+    SCOPE_NAME = "train"
     commands: TrainCommands
 
     class Estimated(Message):
@@ -70,16 +68,16 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         self, opened: OpenDataset, context: Context, *, base: TrainConfig | None = None, title: str = ""
     ) -> None:
         super().__init__(context)
-        self._key_line = KeyLine(context.ink, key_hints(self.SCOPE, context.user.keys))
         self.opened, self._ink = opened, context.ink
         self._title = title or f"Train on {printable(opened.dataset.resolve().name)}"
         self._draft_of = (opened.dataset.resolve(), opened.state) if base is None else None
         draft = None if self._draft_of is None else context.drafts.get(self._draft_of)
-        self.view = FormView(draft or Form(base))
+        self.cursor = FormCursor(draft or Form(base))
         self.machine: Machine | None = None
         self.estimate: StartEstimate | None = None
         self.preview = PreviewPane(opened, context, id="train-preview")
         self.commands = TrainCommands(self)
+        self.at_once = self.commands.at_once
         ink = context.ink
         self._heading = TextLine(ink, id="train-heading")
         self._tabs = SectionTabs(ink, id="train-tabs")
@@ -89,6 +87,7 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         self._help = TextBlock(id="train-help")
         self._command = TextBlock(id="train-command")
         self._message = TextBlock(id="train-message")
+        self._is_waiting = False  # for the next estimate
         self.preparer = TrainingPreparer(opened.dataset, opened.state, opened.annotator)
         self._thread = EstimateThread(
             self.preparer, lambda estimate: self.post_from_thread(self.Estimated(estimate))
@@ -105,7 +104,7 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         yield self._help
         yield self._command
         yield self._message
-        yield self._key_line
+        yield self.key_line
 
     def on_mount(self) -> None:
         probe_machine(lambda machine: self.post_from_thread(self.MachineSeen(machine)))
@@ -121,7 +120,7 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         self.call_after_refresh(self.show)
 
     @property
-    def is_up_to_date(self) -> bool:
+    def idle(self) -> bool:
         """Whether the estimate belongs to what is typed."""
         return self._thread.idle and self.estimate is not None and not self._is_waiting
 
@@ -132,7 +131,7 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         """The command line that does the same."""
         state = self.opened.state
         return train_command(
-            self.view.form.values, self.opened.dataset, state=state, annotator=self.context.annotator
+            self.cursor.form.values, self.opened.dataset, state=state, annotator=self.context.annotator
         )
 
     def say(self, message: str) -> None:
@@ -146,19 +145,17 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         if self._draft_of is not None:
             self.context.drafts.pop(self._draft_of, None)
             if run is None:
-                self.context.drafts[self._draft_of] = self.view.form
+                self.context.drafts[self._draft_of] = self.cursor.form
         self.dismiss(run)
 
     # Keys
 
     def do_command(self, command: str) -> None:
-        at_once = self.commands.at_once.get(command)
-        if at_once is None:
-            super().do_command(command)
-            return
-        self.say("")
-        at_once()
-        self.show()
+        if command in self.at_once:
+            self.say("")
+        super().do_command(command)
+        if command in self.at_once:
+            self.show()
 
     def other_key_pressed(self, event: events.Key) -> None:
         """Letters go into the field, or open its list; other keys edit its text."""
@@ -166,7 +163,7 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         if character is not None:
             event.stop()
             self._type(character)
-        elif self.view.press(event.key):
+        elif self.cursor.press(event.key):
             event.stop()
             self.say("")
             self.show()
@@ -176,40 +173,40 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         self._type(event.text)
 
     def _type(self, text: str) -> None:
-        if self.view.type(text):
+        if self.cursor.type(text):
             self.say("")
             self.show()
         elif text == "?":
             self.run_command("help")
         elif text == " ":
             self.run_command("open")
-        elif self.view.kind(self.view.name) != "switch":
+        elif self.cursor.kind(self.cursor.name) != "switch":
             is_first = not self.commands.begun
             self.commands.begun += text  # several may come in one burst
             if is_first:
                 self.run_command("open")
 
     @on(ConfigForm.SettingClicked)
-    def _pressed(self, event: ConfigForm.SettingClicked) -> None:
+    def _setting_clicked(self, event: ConfigForm.SettingClicked) -> None:
         """A click moves the cursor to a field; on the value of the current field it opens or switches it."""
-        name = self.view.lines()[0][event.line].name
-        was_there = name == self.view.name
-        self.view.go_to(name)
-        if event.on_value and (was_there or self.view.kind(name) != "text"):
+        name = self.cursor.lines()[0][event.line].name
+        was_there = name == self.cursor.name
+        self.cursor.go_to(name)
+        if event.on_value and (was_there or self.cursor.kind(name) != "text"):
             self.run_command("open")
         self.show()
 
     @on(EntryList.LineClicked)
-    def _section_picked(self, event: EntryList.LineClicked) -> None:
+    def _section_clicked(self, event: EntryList.LineClicked) -> None:
         self._go_to_section(event.line)
 
     @on(SectionTabs.SectionClicked)
-    def _tab_picked(self, event: SectionTabs.SectionClicked) -> None:
+    def _tab_clicked(self, event: SectionTabs.SectionClicked) -> None:
         self._go_to_section(event.number)
 
     def _go_to_section(self, number: int) -> None:
-        self.view.section = self.view.sections()[number][0]
-        self.view.go_to(self.view.names()[0])
+        self.cursor.section = self.cursor.sections()[number][0]
+        self.cursor.go_to(self.cursor.names()[0])
         self.show()
 
     # What threads found out
@@ -217,18 +214,16 @@ class TrainScreen(KeyedScreen[RunDir | None]):
     @on(Estimated)
     def _take_estimate(self, event: Estimated) -> None:
         self.estimate = event.estimate
-        if self.view.form.decide(event.estimate.decided):
-            self.view.refresh()
+        if self.cursor.form.decide(event.estimate.decided):
+            self.cursor.refresh()
         named = event.estimate.problem_field
-        self.view.others = {} if named is None else {named: event.estimate.problem}
+        self.cursor.others = {} if named is None else {named: event.estimate.problem}
         self.show()
 
     @on(MachineSeen)
     def _take_machine(self, event: MachineSeen) -> None:
         self.machine = event.machine
         self.show()
-
-    _is_waiting = False
 
     def _estimate_soon(self) -> None:
         """Estimate when no key came for a while."""
@@ -238,9 +233,9 @@ class TrainScreen(KeyedScreen[RunDir | None]):
 
     def _start_estimate(self) -> None:
         self._is_waiting = False
-        config = self.view.form.values
-        self._thread.want(config, frozenset(self.view.form.given))
-        if self.preview.display and not self.view.faults:
+        config = self.cursor.form.values
+        self._thread.want(config, frozenset(self.cursor.form.given))
+        if self.preview.display and not self.cursor.faults:
             self.preview.want(config, self.estimate)
 
     # Painting
@@ -249,21 +244,21 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         """Paint what has changed."""
         if not self.is_mounted:
             return
-        view = self.view
-        sections = view.sections()
-        number = [name for name, _ in sections].index(view.section)
+        cursor = self.cursor
+        sections = cursor.sections()
+        number = [name for name, _ in sections].index(cursor.section)
         self._tabs.show([name if "error" not in words else f"{name}!" for name, words in sections], number)
         self._sections.show([Entry(name, words) for name, words in sections], number)
-        self._form.show(*view.lines())
-        state = state_words(view, self.estimate, self.key("start"))  # a long title is cut short for it
+        self._form.show(*cursor.lines())
+        state = state_words(cursor, self.estimate, self.key("start"))  # a long title is cut short for it
         title = self._ink.fit(self._title, self.size.width - self._ink.width(state) - 2)
         self._heading.show([(title, None)], [(state, None)])
-        self._help.update(help_text(view, self._ink))
+        self._help.update(help_text(cursor, self._ink))
         command = shown_command(self.command, self.opened.dataset, self.size.width - 2, self._ink)
         self._command.update(Text(command))
-        config = view.form.values
+        config = cursor.form.values
         known = FormFacts(self.commands.weights_here(config.backbone), self.machine, self.estimate)
-        self._side.update(panel(view.section, config, known, self._side.size, self._ink))
+        self._side.update(panel(cursor.section, config, known, self._side.size, self._ink))
         self._lay_out()
         self._estimate_soon()
 
@@ -273,5 +268,5 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         self._tabs.display, self._sections.display = not is_wide, is_wide
         side = _WIDE_SIDE_COLUMNS if is_wide else _SIDE_COLUMNS
         self._side.styles.width = self.preview.styles.width = side
-        has_side, is_preview = width - side >= _LEAST_FORM, self.view.section == "Augmentation"
+        has_side, is_preview = width - side >= _LEAST_FORM, self.cursor.section == "Augmentation"
         self._side.display, self.preview.display = has_side and not is_preview, has_side and is_preview

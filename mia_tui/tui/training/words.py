@@ -24,21 +24,21 @@ from mia_tui.tui.training.form import Form, field_of
 from mia_tui.tui.widgets.ink import Ink
 
 if TYPE_CHECKING:
-    from mia_tui.tui.training.form_view import FormView
+    from mia_tui.tui.training.form_cursor import FormCursor
 
 _COMMAND_LINES = 2
 _LEAST_COLUMNS = 10
 
 
-def state_words(view: "FormView", estimate: StartEstimate | None, key: str) -> str:
+def state_words(cursor: "FormCursor", estimate: StartEstimate | None, key: str) -> str:
     """Whether a training can start, in a few words.
 
     Args:
-        view: The form.
+        cursor: Where the person is in the form.
         estimate: What it would use; None before that is known.
         key: The one that starts it, or else shows a fault.
     """
-    faults = view.faults
+    faults = cursor.faults
     if faults:
         return f"{counted(len(faults), 'error')}: {key} shows the first"
     if estimate is None:
@@ -49,14 +49,14 @@ def state_words(view: "FormView", estimate: StartEstimate | None, key: str) -> s
     return f"{totals['train']:,} to train, {totals['val']:,} to validate"
 
 
-def help_text(view: "FormView", ink: Ink) -> Text:
+def help_text(cursor: "FormCursor", ink: Ink) -> Text:
     """What the field under the cursor means, below what is wrong with it."""
-    fault = view.faults.get(view.name)
+    fault = cursor.faults.get(cursor.name)
     text = Text()
     if fault is not None:
         text.append(f"{ink.broken} {ink.shown(fault)}\n", style=ink.fault())
-    text.append(ink.shown(help_of(field_of(view.name))))
-    note = note_of(view.name, view.form)
+    text.append(ink.shown(help_of(field_of(cursor.name))))
+    note = note_of(cursor.name, cursor.form)
     if note:
         text.append(f"\n{ink.shown(note)}", style="dim")
     return text

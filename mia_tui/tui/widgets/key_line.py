@@ -27,7 +27,7 @@ class KeyLine(TextLine):
         bare: Keep the terminal's own background, as beside images; else that of the app.
     """
 
-    class Pressed(Message):
+    class KeyClicked(Message):
         """A key was clicked; the screen does its command."""
 
         def __init__(self, command: str) -> None:
@@ -46,7 +46,7 @@ class KeyLine(TextLine):
     def on_click(self, event: events.Click) -> None:
         for end, command in self._ends:
             if event.x < end:
-                self.post_message(self.Pressed(command))
+                self.post_message(self.KeyClicked(command))
                 return
 
     def _line(self, width: int) -> Strip:

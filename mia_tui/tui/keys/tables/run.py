@@ -2,9 +2,10 @@
 
 from mia_tui.tui.keys.tables.label import shared
 from mia_tui.tui.keys.tables.model import Action, make_scope
+from mia_tui.tui.keys.tables.runs import run_actions
 
 _RUN = "On the screen of a run"
-_PANES = (
+_PAGES = (
     ("curves", "1", "Curves", "The curves of loss and metrics."),
     ("epochs", "2", "Epochs", "The table of epochs, the best one marked."),
     ("by_class", "3", "Classes", "Precision, recall and F1 of each class."),
@@ -14,22 +15,10 @@ _PANES = (
 )
 
 _ACTIONS: tuple[Action, ...] = (
-    Action("stop", ("s",), "Stop", "End it after the current step, with a checkpoint.", _RUN),
-    Action("resume", ("r",), "Resume", "Continue from its last checkpoint with its settings.", _RUN),
-    Action(
-        "change",
-        ("c",),
-        "Train on",
-        "Train on from its best weights with other settings, as a new run.",
-        _RUN,
-    ),
-    Action(
-        "again", ("a",), "Run again", "Train with its settings on the current labels, as a new run.", _RUN
-    ),
-    Action("predict", ("p",), "Predict", "Let its best weights suggest a class for every image.", _RUN),
+    *run_actions(_RUN),
     Action("delete", ("x", "delete"), "Delete", "Delete it with everything that it saved.", _RUN),
     Action("open", ("enter",), "Open images", "See the images of the class or cell under the cursor.", _RUN),
-    *(Action(f"pane_{name}", (key,), title, help, _RUN) for name, key, title, help in _PANES),
+    *(Action(f"pane_{name}", (key,), title, help, _RUN) for name, key, title, help in _PAGES),
     Action("pane_next", ("tab",), "Next page", "Go to the next of these six pages.", _RUN),
     Action("pane_previous", ("shift+tab",), "Previous page", "Go to the previous page.", _RUN),
     Action(

@@ -5,31 +5,45 @@ from mia_tui.tui.keys.tables.model import Action, make_scope
 
 _RUNS = "In the list of runs"
 
+
+def run_actions(section: str) -> tuple[Action, ...]:
+    """What can be done with a run, from the list and from the screen of a run alike."""
+    return (
+        Action(
+            "stop",
+            ("s",),
+            "Stop",
+            "End it after the current step, with a checkpoint; a waiting run ends at once.",
+            section,
+        ),
+        Action("resume", ("r",), "Resume", "Continue from its last checkpoint with its settings.", section),
+        Action(
+            "change",
+            ("c",),
+            "Train on",
+            "Train on from its best weights with other settings, as a new run.",
+            section,
+        ),
+        Action(
+            "again",
+            ("a",),
+            "Run again",
+            "Train with its settings on the current labels, as a new run.",
+            section,
+        ),
+        Action(
+            "predict", ("p",), "Predict", "Let its best weights suggest a class for every image.", section
+        ),
+    )
+
+
 _ACTIONS: tuple[Action, ...] = (
     Action(
         "open", ("enter",), "Open", "Open the run under the cursor: curves, metrics, confusion matrix.", _RUNS
     ),
     Action("new", ("n",), "New", "Choose settings and train.", _RUNS),
-    Action(
-        "stop",
-        ("s",),
-        "Stop",
-        "End it after the current step, with a checkpoint; a waiting run ends at once.",
-        _RUNS,
-    ),
-    Action("resume", ("r",), "Resume", "Continue from its last checkpoint with its settings.", _RUNS),
-    Action(
-        "change",
-        ("c",),
-        "Train on",
-        "Train on from its best weights with other settings, as a new run.",
-        _RUNS,
-    ),
-    Action(
-        "again", ("a",), "Run again", "Train with its settings on the current labels, as a new run.", _RUNS
-    ),
+    *run_actions(_RUNS),
     Action("queue", ("u",), "Queue", "Resume it, or run it again, when those in progress have ended.", _RUNS),
-    Action("predict", ("p",), "Predict", "Let its best weights suggest a class for every image.", _RUNS),
     Action(
         "delete",
         ("x", "delete"),

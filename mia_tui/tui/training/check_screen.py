@@ -10,7 +10,7 @@ from textual.containers import Vertical, VerticalScroll
 
 from mia_tui.config.train import TrainConfig
 from mia_tui.errors import MiaError
-from mia_tui.runs.list.index import list_runs
+from mia_tui.runs.list.find import list_runs
 from mia_tui.runs.list.lifecycle import start_run
 from mia_tui.runs.preflight.checks import CheckResult, check_start, without_label
 from mia_tui.runs.preflight.images import CheckStopped
@@ -96,7 +96,7 @@ class CheckScreen(KeyedModal[RunDir | None]):
         if self._prepared is None or self._is_starting or self._has_failed:
             return
         self._is_starting = True
-        self.run_worker(self._start(), name="start")
+        self.run_worker(self._start(self._prepared), name="start")
 
     async def _check(self) -> None:
         try:
@@ -110,9 +110,10 @@ class CheckScreen(KeyedModal[RunDir | None]):
         self._is_checked = True
         self._show(prepared, checked)
 
-    async def _start(self) -> None:
-        assert self._prepared is not None
-        after, ahead = None, await asyncio.to_thread(self._last_at_work)
+    async def _start(self, prepared: Prepared) -> None:
+        # Asked now, since the check may have been minutes ago.
+        ahead = await asyncio.to_thread(lambda: last_in_line(list_runs(prepared.state)))
+        after = None
         if ahead is not None:
             answers = [(f"After {printable(ahead.name)}", "after"), ("Start now", "now")]
             text = "Another run of this dataset is in progress. Two at once slow each other down."
@@ -126,7 +127,7 @@ class CheckScreen(KeyedModal[RunDir | None]):
         self._hint.update(f"Starting the worker {self._ink.more}")
         try:
             run = await asyncio.to_thread(
-                start_run, self._prepared, annotator=self._preparer.annotator, after=after
+                start_run, prepared, annotator=self._preparer.annotator, after=after
             )
         except MiaError as error:
             self._is_starting = False
@@ -144,11 +145,6 @@ class CheckScreen(KeyedModal[RunDir | None]):
     def _find_problems(self, prepared: Prepared) -> CheckResult:
         others = without_label(prepared.dataset)
         return check_start(prepared, others, on_progress=self._set_progress, should_stop=self._stop.is_set)
-
-    def _last_at_work(self) -> RunDir | None:
-        """Asked when the person starts: that may be minutes after the check."""
-        assert self._prepared is not None
-        return last_in_line(list_runs(self._prepared.state))
 
     def _set_progress(self, done: int, total: int) -> None:
         self._done = (done, total)

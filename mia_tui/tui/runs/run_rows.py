@@ -35,7 +35,7 @@ _STATES: tuple[RowStatus, ...] = (
 _UPWARDS = frozenset({"state", "network"})
 
 
-class RunTableView:
+class RunRows:
     """All runs that are known, and which of them are shown; the cursor stays on its run."""
 
     def __init__(self) -> None:

@@ -11,10 +11,10 @@ import msgspec
 from mia_tui.catalog.metrics import MetricName, shown_metric
 from mia_tui.config.jobs import JOB_CONFIGS
 from mia_tui.dataset.recent import recent_datasets
+from mia_tui.decoding import BadRecord, Text, Time, decode_json
 from mia_tui.errors import ConfigError, RunError
 from mia_tui.files import open_in_place, read
 from mia_tui.paths import StateFolder, orphaned_states, state_places, user_jobs, user_state
-from mia_tui.records import BadRecord, Text, Time, decode_json
 from mia_tui.runs.disk import write_atomically
 from mia_tui.runs.record.events import EpochEnded
 from mia_tui.runs.record.layout import RunDir

@@ -10,8 +10,8 @@ from mia_tui.dataset.images.reading import MAX_MEGAPIXELS
 from mia_tui.dataset.model import ImageKey
 from mia_tui.runs.machine.cores import usable_cores
 from mia_tui.tui.context import Context
+from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.label.view_settings import ViewSettings
-from mia_tui.tui.labelling.controller import LabelController
 from mia_tui.tui.later import later
 from mia_tui.tui.pictures.cache import PictureCache, PictureResult
 from mia_tui.tui.pictures.image_view import NO_IMAGES, ImageView
@@ -25,7 +25,7 @@ _AHEAD, _BEHIND = 3, 1
 _REFUSED = "This terminal did not keep the picture", "--graphics half shows images in another way"
 
 
-class Pictures:
+class CurrentPicture:
     """Shows one image after the other.
 
     Args:

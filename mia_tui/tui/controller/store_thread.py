@@ -14,11 +14,11 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
 from mia_tui.dataset.model import ImageClass, ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
@@ -86,7 +86,9 @@ class StoreThread:
         self._generation = 0  # of the file that is there now
         self.loaded_generation = 0
         self._replaced: StoreReplaced | None = None  # what happened to the file before; not raised yet
-        self._jobs: queue.Queue[tuple[Callable[[], object], Future[object]] | None] = queue.Queue()
+        self._jobs: queue.SimpleQueue[tuple[Callable[[], Any], asyncio.Future[Any]] | None] = (
+            queue.SimpleQueue()
+        )
         self._thread = threading.Thread(target=self._work, name="labels", daemon=True)
         self._thread.start()
 
@@ -149,38 +151,36 @@ class StoreThread:
         self._thread.join(timeout_s)
 
     async def _ask(self, job: Callable[[], Value]) -> Value:
-        future: Future[Value] = Future()
-        self._jobs.put((job, cast("Future[object]", future)))
-        return await asyncio.wrap_future(future)
+        future: asyncio.Future[Value] = asyncio.get_running_loop().create_future()
+        self._jobs.put((job, future))
+        return await future
 
     def _work(self) -> None:
         while (item := self._jobs.get()) is not None:
             job, future = item
-            if not future.set_running_or_notify_cancel():
+            if future.cancelled():
                 continue
             self.busy_since = time.monotonic()
+            value, error = None, None
             try:
                 value = job()
-            except BaseException as error:  # noqa: BLE001  # raised again in the thread that asked
-                self.busy_since = None
-                future.set_exception(error)
-            else:
-                self.busy_since = None
-                future.set_result(value)
+            except BaseException as raised:  # noqa: BLE001  # raised again in the thread that asked
+                error = raised
+            self.busy_since = None
+            with suppress(RuntimeError):  # the app has ended: nobody waits any more
+                future.get_loop().call_soon_threadsafe(_answer, future, value, error)
         if self._store is not None:
             self._store.close()
 
     def _load(self) -> StoreSnapshot:
-        from mia_tui.dataset.labelled import META_SOURCE
+        from mia_tui.dataset.labelled_images import META_SOURCE
 
         store = self._existing()
         generation, self._replaced = self._generation, None
         if store is None:
             return StoreSnapshot(generation=generation)
-        seen, version = (
-            store.last_change_with_time(),
-            store.data_version(),
-        )  # read first: a change may then be returned twice, but is never missed
+        # Read first: a change may then be returned twice, but is never missed.
+        seen, version = store.last_change_with_time(), store.data_version()
         classes, source = tuple(store.classes(archived=True)), store.meta(META_SOURCE)
         snapshot = StoreSnapshot(classes, store.labels(), store.marks(), generation, source)
         self._seen, self._version, self._loaded = seen, version, True
@@ -250,6 +250,16 @@ class StoreThread:
         if changes:
             self._seen = changes[-1].id, changes[-1].at
         return changes
+
+
+def _answer(future: asyncio.Future[Any], value: object, error: BaseException | None) -> None:
+    """Give an answer to whoever asked, unless they have stopped waiting."""
+    if future.cancelled():
+        return
+    if error is not None:
+        future.set_exception(error)
+    else:
+        future.set_result(value)
 
 
 def find_overwritten(changes: Sequence[Change], annotator: str) -> list[Change]:

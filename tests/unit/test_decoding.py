@@ -2,7 +2,7 @@
 
 import pytest
 
-from mia_tui.records import BadRecord, Text, decode_json
+from mia_tui.decoding import BadRecord, Text, decode_json
 
 
 @pytest.mark.parametrize(

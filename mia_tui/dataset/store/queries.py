@@ -5,11 +5,11 @@ import sqlite3
 from pathlib import Path
 
 from mia_tui.dataset.model import ImageClass, ImageKey, Part
-from mia_tui.dataset.store import history, reconcile, rows
-from mia_tui.dataset.store.connection import as_store_errors
-from mia_tui.dataset.store.reconcile import StoredFile
+from mia_tui.dataset.store import file_changes, history, rows
+from mia_tui.dataset.store.errors import as_store_errors
+from mia_tui.dataset.store.file_changes import StoredFile
 from mia_tui.dataset.store.records import Change, Label, Mark
-from mia_tui.records import BadRecord, Count, Frame, Time, check
+from mia_tui.decoding import BadRecord, Count, Frame, Time, check
 from mia_tui.text import decode_name
 
 _AT_ONCE = 4096  # rows: a few milliseconds, since a key press may wait for it
@@ -19,7 +19,7 @@ META_ROOT = "root"
 _BEFORE_FIRST = ImageKey("", -1)
 
 
-class StoreReading:
+class StoreQueries:
     """The queries of a `LabelStore`.
 
     Args:
@@ -134,7 +134,7 @@ class StoreReading:
     def stored_files(self) -> dict[str, StoredFile]:
         """The files that the store knows, by path: what `find_file_changes` compares with."""
         with as_store_errors(self.path):
-            return reconcile.read_stored(self._db)
+            return file_changes.read_stored(self._db)
 
     def files_without_hash(self, after: ImageKey | None = None) -> tuple[list[str], ImageKey | None]:
         """Labelled files that would not be recognised after a move: the next ones, some thousands at a time.

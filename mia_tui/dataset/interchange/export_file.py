@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from mia_tui.errors import DataError
+from mia_tui.disk_errors import disk_error
+from mia_tui.errors import DataError, MiaError
 from mia_tui.files import new_content
-from mia_tui.text import printable
 
 # Minus the umask: exported files are like any other file of the user.
 FILE_MODE, FOLDER_MODE = 0o666, 0o777
@@ -29,9 +29,6 @@ def replace_file(path: Path, content: bytes, *, root: Path | None = None, sync: 
         raise cannot_write(path, error) from error
 
 
-def cannot_write(path: Path, error: OSError) -> DataError:
-    """The error for a path that cannot be written to."""
-    return DataError(
-        f"{printable(path)} cannot be written: {error.strerror or error}.",
-        "Name a file or folder that you may write to.",
-    )
+def cannot_write(path: Path, error: OSError) -> MiaError:
+    """The error for an exported file or folder that cannot be written."""
+    return disk_error(error, path, DataError, elsewhere="name another file or folder.")

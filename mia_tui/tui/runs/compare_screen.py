@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from rich.text import Text
@@ -18,12 +19,10 @@ from mia_tui.runs.record.events import EpochEnded
 from mia_tui.runs.record.state import RunState, read_state
 from mia_tui.text import counted
 from mia_tui.tui.context import Context
-from mia_tui.tui.keys.bindings import key_hints
 from mia_tui.tui.runs.curves import Curves
 from mia_tui.tui.runs.text_plots import Curve, Plot
 from mia_tui.tui.screen import KeyedScreen
 from mia_tui.tui.widgets.ink import Ink
-from mia_tui.tui.widgets.key_line import KeyLine
 from mia_tui.tui.widgets.text_block import TextBlock
 
 MOST = 8
@@ -46,11 +45,16 @@ class CompareScreen(KeyedScreen[None]):
         context: What screens share.
     """
 
-    SCOPE = "compare"
+    SCOPE_NAME = "compare"
 
     def __init__(self, rows: Sequence[RunSummary], context: Context) -> None:
         super().__init__(context)
-        self._key_line = KeyLine(context.ink, key_hints(self.SCOPE, context.user.keys))
+        self.at_once = {
+            **{name: partial(self._scroll, lines) for name, lines in _SCROLL.items()},
+            "figure": self._turn,
+            "leave": self.dismiss,
+            "help": lambda: self.queue.do(self.show_help, opens=True),
+        }
         self._rows, self._more = tuple(rows[:MOST]), len(rows) - MOST
         self._ink = context.ink
         # Without colours, the dots of all runs look alike; letters do not.
@@ -66,7 +70,7 @@ class CompareScreen(KeyedScreen[None]):
         with VerticalScroll(id="compare-tables", can_focus=False):
             yield self._best
             yield self._settings
-        yield self._key_line
+        yield self.key_line
 
     def on_mount(self) -> None:
         self.run_worker(self._load(), name="compare")
@@ -76,15 +80,8 @@ class CompareScreen(KeyedScreen[None]):
         """Whether everything is shown."""
         return self._ready
 
-    def do_command(self, command: str) -> None:
-        if command in _SCROLL:
-            self.query_one("#compare-tables").scroll_relative(y=_SCROLL[command], animate=False)
-        elif command == "figure":
-            self._turn()
-        elif command == "help":
-            self.queue.do(self.show_help, opens=True)
-        else:
-            self.dismiss()
+    def _scroll(self, lines: int) -> None:
+        self.query_one("#compare-tables").scroll_relative(y=lines, animate=False)
 
     async def _load(self) -> None:
         self._states = await asyncio.to_thread(lambda: [_state(row) for row in self._rows])

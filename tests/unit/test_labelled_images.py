@@ -4,7 +4,7 @@ from labels_support import scan_of
 from mia_tui.dataset.interchange.folders import folder_labels
 from mia_tui.dataset.interchange.formats import LabelFile
 from mia_tui.dataset.interchange.importing import import_labels
-from mia_tui.dataset.labelled import META_SOURCE, labelled_images
+from mia_tui.dataset.labelled_images import META_SOURCE, labelled_images
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import DataError

@@ -16,21 +16,21 @@ import numpy as np
 
 from mia_tui.dataset.listing.arrays import ListingArrays
 from mia_tui.dataset.listing.cache import save_listing
-from mia_tui.dataset.listing.incremental_scan import ListedImages, list_images
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageKey
-from mia_tui.dataset.store.reconcile import (
+from mia_tui.dataset.scan.incremental import ListedImages, list_images
+from mia_tui.dataset.store.file_changes import (
+    AppliedFileChanges,
     FileChanges,
-    ReconcileReport,
     StoredFile,
     find_file_changes,
     has_work,
 )
 from mia_tui.errors import DataError, MiaError, StoreError
 from mia_tui.text import counted, name_some, printable
-from mia_tui.tui.labelling import garbage
-from mia_tui.tui.labelling.controller import LabelController
-from mia_tui.tui.labelling.idle_tasks import Bookmark
+from mia_tui.tui.controller import garbage
+from mia_tui.tui.controller.bookmark import Bookmark
+from mia_tui.tui.controller.label_controller import LabelController
 
 if TYPE_CHECKING:
     from mia_tui.config.train import Frames
@@ -165,9 +165,11 @@ class DatasetSync:
         self.idle = self.opened = True
         if (is_first or came) and not self._unwritable:
             if await self._controller.left_behind() is not None:
-                self._screen.do(self._ask_about_left_behind)
+                self._screen.queue.do(self._ask_about_left_behind)
             elif await self._folders() is not None:
-                self._screen.do(self._ask_about_folders)  # a command, so it never opens over another dialog
+                self._screen.queue.do(
+                    self._ask_about_folders
+                )  # a command, so it never opens over another dialog
         self._screen.show()
 
     async def _take_found(self, found: ListedImages) -> int:
@@ -185,7 +187,7 @@ class DatasetSync:
         moved = 0
         try:
             if not self._unwritable:
-                notes, moved = await follow_files(self._controller, found, self._screen.key("unlink"))
+                notes, moved = await apply_file_changes(self._controller, found, self._screen.key("unlink"))
         except MiaError as error:  # labels and suggestions can be shown even if nothing can be written
             self._screen.show_error(error)
         if self.opened and (not moved or max(came, gone) > moved):  # what was moved is neither new nor gone
@@ -229,7 +231,7 @@ class DatasetSync:
             self._screen.show(all_rows=True)
             self._screen.say(f"The labels and runs in {printable(left.name)} are used again.")
         if await self._folders() is not None:
-            self._screen.do(self._ask_about_folders)
+            self._screen.queue.do(self._ask_about_folders)
 
     async def _ask_about_folders(self) -> None:
         """Make folders that look like classes the classes, only if the person agrees."""
@@ -294,7 +296,7 @@ async def _label_by_folder(controller: LabelController, keys: Sequence[ImageKey]
     )
 
 
-async def follow_files(
+async def apply_file_changes(
     controller: LabelController, found: ListedImages, unlink: str
 ) -> tuple[list[str], int]:
     """Let labels follow files that were moved, and notice those that are gone or changed.
@@ -317,7 +319,7 @@ async def follow_files(
         return [], 0
     plan = await asyncio.to_thread(_plan, controller, found.listing, stored)
     if not has_work(plan):
-        return _what_happened(ReconcileReport(tuple(plan.missing), (), (), ()), unlink), 0
+        return _what_happened(AppliedFileChanges(tuple(plan.missing), (), (), ()), unlink), 0
     done = await controller.write(lambda store: store.apply_file_changes(plan), "changes of files")
     rows = found.listing.rows([ImageKey(new) for _, new in done.relinked])
     return _what_happened(done, unlink), sum(found.listing.frames_of(row) for row in rows[rows >= 0].tolist())
@@ -355,7 +357,7 @@ def _difference(came: int, gone: int) -> str:
     return f"{words}, {counted(gone, 'is gone', 'are gone')}." if gone else f"{words}."
 
 
-def _what_happened(done: ReconcileReport, unlink: str) -> list[str]:
+def _what_happened(done: AppliedFileChanges, unlink: str) -> list[str]:
     """Sentences about files that were moved, changed or are missing."""
     words = []
     if done.relinked:

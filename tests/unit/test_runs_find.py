@@ -8,7 +8,7 @@ from run_support import epoch_row, make_predict_job, make_run, started
 from mia_tui.dataset.recent import remember_dataset
 from mia_tui.errors import ConfigError, RunError
 from mia_tui.paths import StateFolder, user_jobs, user_state
-from mia_tui.runs.list.index import find_run, list_runs, recent_runs, remember_run, runs_of
+from mia_tui.runs.list.find import find_run, list_runs, recent_runs, remember_run, runs_of
 from mia_tui.runs.list.moved_dataset import current_job
 from mia_tui.runs.record.job import RunNotes
 from mia_tui.runs.record.layout import RunDir

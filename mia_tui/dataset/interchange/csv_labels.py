@@ -17,9 +17,9 @@ from typing import Literal, TextIO
 
 from mia_tui.dataset.class_rules import class_name
 from mia_tui.dataset.interchange.csv_table import CsvRow, CsvTable, open_table
+from mia_tui.dataset.interchange.export_file import replace_file
 from mia_tui.dataset.interchange.formats import LabelFile
 from mia_tui.dataset.interchange.image_names import ImageNames, Miss, NameMatch
-from mia_tui.dataset.interchange.output import replace_file
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.scan.scan import Scan
 from mia_tui.errors import LabelFileError

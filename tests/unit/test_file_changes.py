@@ -11,12 +11,12 @@ from PIL import Image
 from mia_tui.dataset import hashes
 from mia_tui.dataset.model import ImageFile, ImageKey
 from mia_tui.dataset.scan.scan import scan
+from mia_tui.dataset.store.file_changes import AppliedFileChanges, find_file_changes
 from mia_tui.dataset.store.label_store import LabelStore
-from mia_tui.dataset.store.reconcile import ReconcileReport, find_file_changes
 from mia_tui.dataset.store.records import Step
 from mia_tui.errors import DataError, StoreConflict
 
-NOTHING = ReconcileReport((), (), (), ())
+NOTHING = AppliedFileChanges((), (), (), ())
 
 
 def put(root: Path, **contents: str) -> None:
@@ -44,7 +44,7 @@ def store(root: Path) -> Iterator[LabelStore]:
         yield store
 
 
-def look(store: LabelStore, root: Path) -> ReconcileReport:
+def look(store: LabelStore, root: Path) -> AppliedFileChanges:
     try:
         files = scan(root).files
     except DataError:
@@ -79,12 +79,12 @@ def test_a_labelled_file_is_read_once(store: LabelStore, root: Path, monkeypatch
 
 def test_a_missing_file_is_marked_and_its_label_waits(store: LabelStore, root: Path) -> None:
     (root / "a.png").rename(root.parent / "a.png")
-    assert look(store, root) == ReconcileReport(("a.png",), (), (), ())
+    assert look(store, root) == AppliedFileChanges(("a.png",), (), (), ())
     assert missing(store) == {"a.png"}
     assert look(store, root).missing == ("a.png",)
     assert classes_of(store) == {"a.png": 1, "b.png": 2}
     (root.parent / "a.png").rename(root / "a.png")
-    assert look(store, root) == ReconcileReport((), (), (), ("a.png",))
+    assert look(store, root) == AppliedFileChanges((), (), (), ("a.png",))
     assert missing(store) == set()
 
 
@@ -92,7 +92,7 @@ def test_a_moved_file_takes_its_label_along(store: LabelStore, root: Path) -> No
     store.set_parts({ImageKey("a.png"): "test"})
     (root / "sub").mkdir()
     (root / "a.png").rename(root / "sub" / "new.png")
-    assert look(store, root) == ReconcileReport((), (("a.png", "sub/new.png"),), (), ())
+    assert look(store, root) == AppliedFileChanges((), (("a.png", "sub/new.png"),), (), ())
     assert classes_of(store) == {"sub/new.png": 1, "b.png": 2}
     assert store.parts() == {ImageKey("sub/new.png"): "test"}
     assert look(store, root) == NOTHING
@@ -121,7 +121,7 @@ def test_all_frames_of_a_stack_move_together(store: LabelStore, root: Path) -> N
 def test_a_file_of_another_content_is_no_move(store: LabelStore, root: Path) -> None:
     (root / "a.png").unlink()
     put(root, new="content of z")
-    assert look(store, root) == ReconcileReport(("a.png",), (), (), ())
+    assert look(store, root) == AppliedFileChanges(("a.png",), (), (), ())
 
 
 def test_a_copy_is_no_move(store: LabelStore, root: Path) -> None:
@@ -151,7 +151,7 @@ def test_content_changed_under_a_label_is_flagged_until_it_is_labelled_again(
     store: LabelStore, root: Path, content: str
 ) -> None:
     put(root, a=content)
-    assert look(store, root) == ReconcileReport((), (), ("a.png",), ())
+    assert look(store, root) == AppliedFileChanges((), (), ("a.png",), ())
     assert store.flagged() == {ImageKey("a.png")}
     assert look(store, root) == NOTHING
     assert classes_of(store)["a.png"] == 1
@@ -184,7 +184,7 @@ def test_a_file_that_comes_back_changed_is_both(store: LabelStore, root: Path) -
     (root / "a.png").unlink()
     look(store, root)
     put(root, a="something else")
-    assert look(store, root) == ReconcileReport((), (), ("a.png",), ("a.png",))
+    assert look(store, root) == AppliedFileChanges((), (), ("a.png",), ("a.png",))
 
 
 def test_labels_imported_before_the_files_were_there_are_missing_and_found_later(
@@ -230,7 +230,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
-def glance(store: LabelStore, root: Path) -> ReconcileReport:
+def glance(store: LabelStore, root: Path) -> AppliedFileChanges:
     """As the app does at opening."""
     return store.apply_file_changes(
         find_file_changes(store.stored_files(), scan(root).files, root, hashing="doubtful")
@@ -257,7 +257,7 @@ def test_opening_reads_what_was_touched_and_where_a_missing_file_may_be(
     (root / "a.png").rename(root / "moved.png")
     put(root, other="a content of another size")
     done = glance(store, root)
-    assert done == ReconcileReport((), (("a.png", "moved.png"),), (), ())
+    assert done == AppliedFileChanges((), (("a.png", "moved.png"),), (), ())
     assert sorted(read) == ["b.png", "moved.png"]
     assert glance(store, root) == NOTHING
     assert len(read) == 2
@@ -319,7 +319,7 @@ def test_a_move_is_undone_by_naming_it_and_not_made_again(store: LabelStore, roo
     assert concerned(store, step) == [ImageKey("a.png")]
     assert classes_of(store) == {"a.png": 1, "b.png": 2}
     assert missing(store) == {"a.png"}
-    assert look(store, root) == ReconcileReport(("a.png",), (), (), ())
+    assert look(store, root) == AppliedFileChanges(("a.png",), (), (), ())
     assert store.undo(done.batch) is None
     step = store.redo()
     assert step is not None

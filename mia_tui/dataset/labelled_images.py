@@ -14,8 +14,8 @@ from mia_tui.dataset.interchange.folders import (
 )
 from mia_tui.dataset.model import ImageClass, ImageKey, Part
 from mia_tui.dataset.scan.scan import Scan
+from mia_tui.dataset.store.file_changes import find_moves
 from mia_tui.dataset.store.label_store import LabelStore
-from mia_tui.dataset.store.reconcile import find_moves
 from mia_tui.dataset.store.records import Label
 from mia_tui.errors import DataError
 from mia_tui.paths import StateFolder, typed_dataset
@@ -23,8 +23,6 @@ from mia_tui.text import counted, name_some, printable
 
 META_SOURCE = "source"
 """Key in the store's meta table: "folders" or "store", the source of the labels last time."""
-
-Source = Literal["folders", "store"]
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ class LabelledSet:
         moved: Present path of files that labels.db knows by another one, old to new.
     """
 
-    source: Source
+    source: Literal["folders", "store"]
     classes: tuple[NamedClass, ...]
     labels: dict[ImageKey, int]
     parts: dict[ImageKey, Part]

@@ -9,25 +9,26 @@ Many changes are applied in steps, and between two steps keys are handled.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 from mia_tui.dataset.listing.listing import Listing, Rows
 from mia_tui.dataset.model import ImageClass, ImageFile, ImageKey
 from mia_tui.dataset.session.session import Applied, LabelSession
-from mia_tui.dataset.store.connection import why_unwritable
+from mia_tui.dataset.store.errors import why_unwritable
 from mia_tui.dataset.store.label_store import LabelStore, login_name
-from mia_tui.dataset.store.records import Change, Source, Step
+from mia_tui.dataset.store.records import Change, LabelOrigin, Step
 from mia_tui.errors import StoreReplaced
 from mia_tui.paths import find_state
 from mia_tui.text import counted, name_some, printable
-from mia_tui.tui.labelling.store_thread import StoreThread, WriteResult
+from mia_tui.tui.controller.store_thread import StoreThread, WriteResult
 
 Value = TypeVar("Value")
 
@@ -129,18 +130,18 @@ class LabelController:
         generation = self.store_thread.loaded_generation
         if self._asked_state is None and not self.store_thread.is_open:
             await self._choose_place()
-        async with self._updating:
-            written = await self._write(job, generation)
+        async with self._in_turn():
+            written = await self.store_thread.write(job, generation=generation)
             is_mine = any(change.annotator == self.annotator for change in written.changes)
-            await self._apply(written.changes)
+            await self._take(written)
         if is_mine:
             self.saved = LastSave(what, time.time())
         return written.value
 
-    async def assign(self, keys: Sequence[ImageKey], class_id: int, *, source: Source = "person") -> int:
+    async def assign(self, keys: Sequence[ImageKey], class_id: int, *, source: LabelOrigin = "person") -> int:
         """Put images into a class, as one step. Returns how many changed."""
         changed = await self.write(
-            lambda store: store.set_labels(((key, class_id) for key in keys), source=source),
+            partial(LabelStore.set_labels, items=[(key, class_id) for key in keys], source=source),
             f"{_of(keys)} = {self._class_name(class_id)}",
         )
         if len(keys) == 1:
@@ -233,11 +234,11 @@ class LabelController:
         generation = self.store_thread.loaded_generation
         if await self.store_thread.read(lambda store: True) is None:
             return None  # nothing was ever written, and undo does not create a labels.db
-        async with self._updating:
-            written = await self._write(job, generation)
+        async with self._in_turn():
+            written = await self.store_thread.write(job, generation=generation)
             step = written.value
             images = None if step is None else _images_of_step(written.changes, step.batch)
-            applied = await self._apply(written.changes)
+            applied = await self._take(written)
         if step is None:
             return None
         if images is not None:
@@ -290,25 +291,30 @@ class LabelController:
 
         return await asyncio.to_thread(find_in_thread)
 
-    async def _write(self, job: Callable[[LabelStore], Value], generation: int) -> WriteResult[Value]:
-        """Write what was meant for one labels.db; if another file took its place, load that instead."""
-        try:
-            written = await self.store_thread.write(job, generation=generation)
-        except StoreReplaced:
-            await self._load()
-            raise
+    @asynccontextmanager
+    async def _in_turn(self) -> AsyncIterator[None]:
+        """Nothing else is written or applied meanwhile; if another file took the place of labels.db, it is loaded."""
+        async with self._updating:
+            try:
+                yield
+            except StoreReplaced:
+                await self._load()
+                raise
+
+    async def _take(self, written: WriteResult[Any]) -> Applied:
+        """Apply what was written, and what others wrote before it."""
         self._labelled |= written.labelled
         self._is_written |= bool(written.changes)
         if written.overwritten:
             self._warnings.append(overwritten_words(written.overwritten, self._class_name))
-        return written
+        return await self._apply(written.changes)
 
     async def _apply(self, changes: list[Change], *, by_other_program: bool = False) -> Applied:
         """Apply what is new in the history to the session; of a long list not much is left afterwards.
 
         Args:
             changes: Oldest first.
-            from_outside: Whether another program wrote all of it, whoever used it.
+            by_other_program: Whether another program wrote all of it, whoever used it.
         """
         steps = self.session.apply_in_steps(changes)
         while True:

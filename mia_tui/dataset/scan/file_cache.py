@@ -7,33 +7,22 @@ written, or the cache is damaged, the only cost is time.
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
 from mia_tui.dataset.model import ImageFile
 from mia_tui.dataset.user_cache import MOST_CACHE_BYTES, cache_file, write_cache
+from mia_tui.decoding import BadRecord, Count, decode_msgpack
 from mia_tui.files import read
-from mia_tui.records import BadRecord, Count, decode_msgpack
 
 # A file that was changed twice within one tick of the file system's clock looks unchanged, so files younger than
 # this are not cached. FAT has ticks of two seconds.
 _SETTLED_NS = 2_000_000_000
 
 _MOST_FRAMES = 10_000_000
-
-_TRIAL_CALLS = 64  # calls made one by one to find out whether threads are worth it
-_SLOW_S = 2e-4  # a local stat takes 2 us, one over a network 200 us and more
-_THREADS = 16
-_IN_THREADS = 4096  # calls that wait at a time: a million would take a gigabyte
-
-_In = TypeVar("_In")
-_Out = TypeVar("_Out")
 
 
 class _Entry(msgspec.Struct, array_like=True):
@@ -43,7 +32,7 @@ class _Entry(msgspec.Struct, array_like=True):
     hash: Annotated[str, Meta(max_length=128)] | None = None
 
 
-class ScanIndex:
+class FileCache:
     """Frame counts and hashes of one dataset, as far as they are known and still valid.
 
     Args:
@@ -85,24 +74,6 @@ class ScanIndex:
         if entry is None or (entry.size, entry.mtime_ns) != (file.size, file.mtime_ns):
             return None
         return entry
-
-
-def map_in_threads(function: Callable[[_In], _Out], items: Iterable[_In]) -> Iterator[_Out]:
-    """`map`, in threads if the first calls were slow (a network disk). Keeps the order."""
-    source = iter(items)
-    started = time.perf_counter()
-    first = [function(item) for item in islice(source, _TRIAL_CALLS)]
-    slow = time.perf_counter() - started > _SLOW_S * len(first)
-    yield from first
-    if not slow:
-        yield from map(function, source)
-        return
-    pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="scan")
-    try:
-        while some := list(islice(source, _IN_THREADS)):
-            yield from pool.map(function, some)
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _read(file: Path | None) -> dict[bytes, _Entry]:

@@ -1,25 +1,15 @@
-"""Dialogs with a list: which images to show and in which order, which class, which colour, which folder."""
+"""The lists to choose from which images to show, and in which order."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from rich.text import Text
-
-from mia_tui.dataset.class_rules import COLOURS
 from mia_tui.dataset.listing.folders import Folder
-from mia_tui.dataset.model import ImageClass
 from mia_tui.dataset.session.filters import ORDERS, STATES, Filter, Order
 from mia_tui.dataset.session.session import LabelSession
-from mia_tui.text import name_some
+from mia_tui.tui.classes.pickers import class_chip
 from mia_tui.tui.dialogs import Choice, PickDialog
 from mia_tui.tui.label.words import STATE_WORDS, shown_filter
 from mia_tui.tui.widgets.ink import Ink
-
-# Names of the colours of `class_rules.COLOURS`, in its order.
-_COLOUR_NAMES = (
-    "orange", "sky blue", "green", "yellow", "blue", "vermilion", "pink", "rose", "indigo", "sand",
-    "dark green", "cyan", "wine", "teal", "olive", "purple",
-)  # fmt: skip
 
 _ORDER_WORDS = {
     "name": ("by name, from A to Z", "by name, from Z to A"),
@@ -44,7 +34,7 @@ def filters(session: LabelSession, ink: Ink) -> PickDialog[Filter]:
     for image_class in session.classes:
         name = f"class {image_class.name} ({counts.get(image_class.id, 0):,})"
         filter = replace(present, state="class", class_id=image_class.id)
-        choices.append(Choice(name, filter, _chip(image_class, ink)))
+        choices.append(Choice(name, filter, class_chip(image_class, ink)))
     if narrowed:
         choices.insert(1, Choice("all images, without text and folder", Filter()))
     return PickDialog("Show which images?", choices, ink)
@@ -60,39 +50,6 @@ def orders(ink: Ink) -> PickDialog[tuple[Order, bool]]:
     return PickDialog("In which order?", choices, ink)
 
 
-def classes(
-    session: LabelSession, ink: Ink, *, title: str = "Which class?", leave_out: int | None = None
-) -> PickDialog[int]:
-    """One of the classes."""
-    choices = [
-        Choice(image_class.name, image_class.id, _chip(image_class, ink))
-        for image_class in session.classes
-        if image_class.id != leave_out
-    ]
-    return PickDialog(title, choices, ink)
-
-
-def colours(title: str, known: Sequence[ImageClass], ink: Ink, error: str = "") -> PickDialog[str]:
-    """A colour that colour-blind people can tell from the others, or any other as #rrggbb.
-
-    Args:
-        title: The question.
-        known: All classes, to name those that have a colour already.
-        ink: Characters and styles.
-        error: Why the last answer was refused.
-    """
-    owners: dict[str, list[str]] = {}
-    for image_class in known:
-        owners.setdefault(image_class.colour, []).append(image_class.name)
-    choices = []
-    for colour, name in zip(COLOURS, _COLOUR_NAMES, strict=True):
-        used = f", of {name_some(owners[colour], 2)}" if colour in owners else ""
-        mark = Text("   ", style=ink.chip(colour)) if ink.colours else None
-        choices.append(Choice(f"{name} {colour}{used}", colour, mark))
-    hint = "{ok} chooses it, {cancel} changes nothing; you can also type #rrggbb."
-    return PickDialog(title, choices, ink, hint=hint, typed=_typed_colour, error=error)
-
-
 def folders(session: LabelSession, found: Sequence[Folder], ink: Ink) -> PickDialog[Filter]:
     """The tree of folders, with how many images lie in and below each."""
     present = session.filter
@@ -103,11 +60,3 @@ def folders(session: LabelSession, found: Sequence[Folder], ink: Ink) -> PickDia
         name = f"{'  ' * (folder.depth - 1)}{folder.path} ({folder.images_below:,})"
         choices.append(Choice(name, replace(present, text="", folder=folder.path)))
     return PickDialog("Show the images of which folder?", choices, ink)
-
-
-def _chip(image_class: ImageClass, ink: Ink) -> Text:
-    return Text(f" {image_class.key or ' '} ", style=ink.chip(image_class.colour))
-
-
-def _typed_colour(text: str) -> str | None:
-    return text.strip() if text.strip().startswith("#") else None

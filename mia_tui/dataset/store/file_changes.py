@@ -19,7 +19,7 @@ from mia_tui.dataset.hashes import file_hashes
 from mia_tui.dataset.model import ImageFile
 from mia_tui.dataset.store import rows
 from mia_tui.dataset.store.history import ChangeRecorder, rejected_moves
-from mia_tui.records import Count
+from mia_tui.decoding import Count
 from mia_tui.text import decode_name, encode_name
 
 Hashing = Literal["all", "doubtful"]
@@ -27,7 +27,7 @@ _StoredFileFields = tuple[bytes, Count | None, int | None, str | None, Count, Co
 
 
 @dataclass(frozen=True)
-class ReconcileReport:
+class AppliedFileChanges:
     """What `LabelStore.apply_file_changes` wrote; paths are relative to the dataset.
 
     Attributes:
@@ -140,16 +140,16 @@ def has_work(changes: FileChanges) -> bool:
 
 def report(
     changes: FileChanges, relinked: Iterable[tuple[str, str]] = (), batch: int | None = None
-) -> ReconcileReport:
+) -> AppliedFileChanges:
     """The report on changes."""
-    return ReconcileReport(
+    return AppliedFileChanges(
         tuple(changes.missing), tuple(relinked), tuple(changes.changed), tuple(changes.returned), batch
     )
 
 
 def write_changes(
     connection: sqlite3.Connection, changes: FileChanges, recorder: ChangeRecorder
-) -> ReconcileReport:
+) -> AppliedFileChanges:
     """Write changes, within a transaction of the caller; they may have been found some time ago.
 
     Moves that somebody else has written since, or whose new file has a label of its own by now, are left out.

@@ -6,7 +6,7 @@ import pytest
 
 from mia_tui.config.check import make_config
 from mia_tui.config.fields import fields
-from mia_tui.config.toml import load_config, save_config
+from mia_tui.config.settings_file import load_config, save_config
 from mia_tui.config.train import TrainConfig
 from mia_tui.errors import ConfigError
 

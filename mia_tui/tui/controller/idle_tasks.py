@@ -1,4 +1,4 @@
-"""What runs beside the keys while a dataset is open: changes of others, and work for idle time.
+"""Work for idle time while a dataset is open: fingerprints, garbage, the place that a person returns to.
 
 In idle time fingerprints of labelled files are taken. A file that is renamed
 later is recognised by its content, so its label follows it. Reading every file
@@ -14,13 +14,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from mia_tui.dataset.fingerprints import Fingerprint, read_fingerprint
-from mia_tui.dataset.recent import last_position, remember_dataset
-from mia_tui.dataset.session.session import LabelSession
 from mia_tui.errors import MiaError
-from mia_tui.tui.labelling import garbage
-from mia_tui.tui.labelling.controller import LabelController
+from mia_tui.tui.controller import garbage
+from mia_tui.tui.controller.label_controller import LabelController
 
-NEWS_S = 1.0
 IDLE_S = 2.0
 """So long without a key is idle time."""
 
@@ -31,31 +28,6 @@ LEAVING_S = 2.0
 """Nobody waits longer than this when they leave."""
 
 _COMMIT_S = 0.5
-
-
-async def follow_news(
-    controller: LabelController, *, came: Callable[[], None], failed: Callable[[MiaError], None]
-) -> None:
-    """Show what others label within a second or two. Never ends.
-
-    Args:
-        controller: The dataset.
-        came: Called when something new was applied to the session.
-        failed: Called once if labels.db cannot be read, and again only after it could be read in between.
-    """
-    failing = False
-    while True:
-        await asyncio.sleep(NEWS_S)
-        try:
-            news = await controller.news()
-        except MiaError as error:
-            if not failing:
-                failed(error)
-            failing = True
-            continue
-        failing = False
-        if news is not None:
-            came()
 
 
 async def use_idle_time(
@@ -138,34 +110,3 @@ def _facts(
         elif should_stop():
             return facts, paths[place:]
     return facts, ()
-
-
-class Bookmark:
-    """Where a person was in a dataset: they return to it the next time.
-
-    Args:
-        dataset: Its folder.
-        session: Its images, and which of them is the current one.
-        state: What the user named with --state.
-    """
-
-    def __init__(self, dataset: Path, session: LabelSession, state: Path | None) -> None:
-        self._dataset, self._session, self._state = dataset, session, state
-        self._return_to = last_position(dataset)
-        self._saved: object = None
-
-    def go_back(self) -> None:
-        """Go where the person was the last time, unless they have moved already. Only the first call does."""
-        row = None if self._return_to is None else self._session.listing.row(self._return_to)
-        if row is not None and self._session.position == 0:
-            self._session.go_to(row)
-        self._return_to = None
-
-    def remember(self) -> None:
-        """Save where the person is, for the next time; nothing is written if that is saved already."""
-        session = self._session
-        images, labels = len(session.listing), session.counts.labelled
-        place = (session.current, images, labels)
-        if place != self._saved:
-            self._saved = place
-            remember_dataset(self._dataset, self._state, session.current, images=images, labels=labels)

@@ -100,7 +100,7 @@ class FormLine:
     title_width: int = 20
 
 
-class FormView:
+class FormCursor:
     """A cursor in a form.
 
     Args:
