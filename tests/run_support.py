@@ -5,7 +5,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,9 +15,12 @@ import mia_tui
 from mia_tui.config.predict import PredictConfig
 from mia_tui.config.train import TrainConfig
 from mia_tui.paths import StateFolder
+from mia_tui.runs.disk import replacing
+from mia_tui.runs.prediction.suggestions import SuggestionLine, write_lines
 from mia_tui.runs.record.events import EpochEnded, EpochPlace, RunEnded, RunStarted, StepEnded
 from mia_tui.runs.record.job import JobClass, PredictJob, Sample, TrainJob
 from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.record.log import EventLog
 
 SOURCES = Path(mia_tui.__file__).resolve().parent.parent
 
@@ -61,6 +64,29 @@ def make_predict_job(state: Path, **config: object) -> PredictJob:
         created_at=time.time(),
         version="0.1.0",
     )
+
+
+def make_suggestions(
+    state: Path,
+    what: Mapping[str, tuple[str, float | None]],
+    *,
+    network: str = "resnet18",
+    classes: Sequence[str] = ("round", "flat"),
+    dataset: Path | None = None,
+) -> RunDir:
+    """A finished prediction: a class and its probability for each of some images; `dataset` if not around `state`."""
+    run = RunDir.create(
+        StateFolder(state), make_predict_job(state, network=network), name=f"predict-{network}"
+    )
+    run.predictions.mkdir()
+    names = list(classes)
+    lines = [SuggestionLine(path, 0, names.index(name), sure) for path, (name, sure) in what.items()]
+    with replacing(run.suggestions) as file:
+        write_lines(file, str(dataset or state.parent), names, lines)
+    with EventLog(run.events) as log:
+        log.append(started())
+        log.append(RunEnded(t=time.time(), outcome="finished"))
+    return run
 
 
 def started(

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.benchmark
 
 PRESSES = 30
 PROMISED_MS = 150.0
-_NAME = "-resnet18: "  # of the run, before what the network says
+_NAME = "resnet18: "  # of the run, before what the network says
 
 # Saves an untrained network with its model card.
 MAKE = """

@@ -19,6 +19,7 @@ from mia_tui.dataset.model import ImageClass, ImageFile, ImageKey
 from mia_tui.dataset.scan.incremental import list_images
 from mia_tui.dataset.session.filters import Filter
 from mia_tui.dataset.session.session import LabelSession
+from mia_tui.dataset.session.suggested import ModelSuggestions
 from mia_tui.dataset.store.records import Change, Label
 
 pytestmark = pytest.mark.benchmark
@@ -85,7 +86,8 @@ def test_a_list_of_images(count: int, tmp_path: Path, capsys: pytest.CaptureFixt
     compare("load all labels", lambda: load(session, CLASSES, labels, {}))
     lines.append(f"  {'slowest step of it':<44}{_slowest_step(session, labels) * 1e3:10.2f} ms")
     sure = np.random.default_rng(0).random(count, np.float32)
-    session.set_suggestions(plain.keys, np.ones(count, np.int32), sure)
+    suggested = ModelSuggestions("resnet18", ("class 1",), plain.keys, np.zeros(count, np.int32), sure)
+    session.set_suggestions(suggested)
 
     def go_on() -> None:
         session.first()

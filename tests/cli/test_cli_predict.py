@@ -20,7 +20,7 @@ from mia_tui.errors import ConfigError
 from mia_tui.paths import StateFolder, user_jobs
 from mia_tui.runs.list.find import list_runs as runs_in
 from mia_tui.runs.prediction.predictions import PredictionRow, PredictionRows, make_header, partial_path
-from mia_tui.runs.prediction.suggestions import newest_suggestions
+from mia_tui.runs.prediction.suggestions import read_newest, suggestion_sets
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.model_card import read_card
 
@@ -346,11 +346,12 @@ def test_without_out_the_predictions_are_suggestions_for_the_app(
     assert answer.out.endswith(f"`mia-tui {discs}` shows them.\n")
     assert [path.name for path in made.predictions.iterdir()] == ["suggestions.jsonl"]
     predict(mia, discs, run, tmp_path / "p.csv")
-    found = newest_suggestions(StateFolder(run.path.parent.parent), discs)
-    assert found is not None
-    assert (found.run, found.classes) == (made.name, ("blue", "red"))
+    newest = read_newest(suggestion_sets((StateFolder(run.path.parent.parent),), discs))
+    assert newest is not None
+    found = newest[1]
+    assert (found.model, found.classes) == (run.name, ("blue", "red"))
     for key, best, confidence, row in zip(
-        found.keys, found.best, found.confidence, read_csv(tmp_path / "p.csv"), strict=True
+        found.keys, found.best, found.confidences, read_csv(tmp_path / "p.csv"), strict=True
     ):
         assert (key.path, found.classes[best]) == (row["file"], row["class"])
         assert confidence == pytest.approx(float(row["probability"]), abs=1e-4)

@@ -56,9 +56,12 @@ def cells(tmp_path: Path) -> Path:
 
 
 def test_help_names_a_new_format_and_what_it_reads_and_writes(mia: Mia) -> None:
-    for command, says in (("import", "FILE (one line an image)"), ("export", "one line an image, to FILE")):
+    for command, names, says in (
+        ("import", "csv|jsonl|folders|mia|lines", "FILE (one line an image)"),
+        ("export", "csv|folders|mia|lines", "one line an image, to FILE"),
+    ):
         text = " ".join(mia("labels", command, "--help").out.split())
-        assert "[csv|folders|mia|lines]" in text and f"lines: {says}." in text
+        assert f"[{names}]" in text and f"lines: {says}." in text
 
 
 @pytest.mark.parametrize("words", [[], ["--format", "lines"], ["--format", "LINES"]])

@@ -24,7 +24,7 @@ from mia_tui.runs.list import lifecycle
 from mia_tui.runs.list.find import list_runs
 from mia_tui.runs.list.lifecycle import delete_run
 from mia_tui.runs.prediction.predictions import PredictionHeader, PredictionRow, PredictionRows, convert
-from mia_tui.runs.prediction.suggestions import newest_suggestions, write_suggestions
+from mia_tui.runs.prediction.suggestions import read_newest, suggestion_sets, write_suggestions
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.state import read_state
 from mia_tui.runs.worker.control import clear_stop, request_stop
@@ -113,7 +113,7 @@ def live(state: StateFolder, run: RunDir) -> None:
         lambda: end_of_log(run.worker_log),
         lambda: work(run, foreground=False),
         lambda: suggest(run),
-        lambda: newest_suggestions(state, state.root),
+        lambda: read_newest(suggestion_sets((state,), state.root)),
         lambda: run_status(run),
         lambda: read_state(run),
         lambda: list_runs(state),

@@ -19,6 +19,8 @@ from tui_support import (
     wait_until,
 )
 
+from mia_tui.dataset.session.session import LabelSession
+from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.runs.machine.system import process_runs, start_time
 from mia_tui.runs.prediction import one_image
 from mia_tui.runs.record.layout import RunDir
@@ -122,24 +124,44 @@ def test_a_label_stays_and_the_frame_tells_that_the_network_says_otherwise(cells
     async def test() -> None:
         async with opened(cells, size=WIDE) as pilot:
             await press(pilot, "1", "f1", ASK)
-            await asked(pilot, "model: round? 87%")
+            await asked(pilot, "resnet18: round? 87%")
             await press(pilot, "2", "f1")
             await asked(pilot, "resnet18: round 87%")
-            assert "model:" not in frame(pilot)
+            assert "resnet18" not in frame(pilot)
 
     run(test())
 
 
 @pytest.mark.usefixtures("training")
-def test_a_class_that_the_dataset_does_not_have_is_shown_and_not_accepted(cells: Path) -> None:
+def test_a_class_that_the_dataset_does_not_have_is_added_if_the_person_agrees(cells: Path) -> None:
     async def test() -> None:
         async with opened(cells) as pilot:
             await press(pilot, "right", "right", ASK)
-            await asked(pilot, "spiny? 87%")
-            assert "accepts" not in screen_text(pilot.app)
+            await asked(pilot, "spiny? 87%  Enter adds this class")
             await press(pilot, "enter")
-            assert "This dataset has no class spiny; F8 adds classes." in screen_text(pilot.app)
-        assert not labels_in(cells)
+            assert "Add the class spiny?" in screen_text(pilot.app)
+            assert "resnet18 suggests it" in screen_text(pilot.app)
+            await press(pilot, "y")
+            await asked(pilot, "4/8")
+            session: LabelSession = pilot.app.screen.session  # type: ignore[attr-defined]
+            assert [each.name for each in session.classes] == ["flat", "round", "spiny"]
+        [(path, label)] = labels_in(cells).items()
+        assert (path, label.source) == ("image-002.png", "accepted")
+
+    run(test())
+
+
+@pytest.mark.usefixtures("training")
+def test_a_class_that_was_archived_is_not_suggested(cells: Path) -> None:
+    with LabelStore(cells / "mia" / "labels.db") as store:
+        [archived] = [each for each in store.classes() if each.name == "round"]
+        store.archive_class(archived.id)
+
+    async def test() -> None:
+        async with opened(cells) as pilot:
+            await press(pilot, ASK)
+            await asked(pilot, "resnet18: round 87%")
+            assert "no label" in frame(pilot)
 
     run(test())
 

@@ -27,6 +27,7 @@ from tui_support import (
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageFile, ImageKey
 from mia_tui.dataset.session.filters import Filter
+from mia_tui.dataset.session.suggested import ModelSuggestions
 from mia_tui.terminal.cells import CellSize
 from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.grid.screen import GridScreen
@@ -64,7 +65,15 @@ def test_tiles_say_their_class_in_words_and_in_a_pattern(dataset: Path) -> None:
         async with shown(dataset, GridScreen) as pilot:
             session = pilot.app.controller.session
             rows = np.array([session.listing.key(2)])
-            session.set_suggestions(list(rows), np.array([2], np.int32), np.array([0.9], np.float32))
+            session.set_suggestions(
+                ModelSuggestions(
+                    "resnet18",
+                    ("round", "long"),
+                    list(rows),
+                    np.array([1], np.int32),
+                    np.array([0.9], np.float32),
+                )
+            )
             await press(pilot, "right", "left")
             first = captions(pilot)[0]
             assert first.startswith("▸  · ···")

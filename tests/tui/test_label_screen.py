@@ -27,6 +27,7 @@ from tui_support import (
 from mia_tui.config.user import UserConfig
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.session.session import LabelSession
+from mia_tui.dataset.session.suggested import ModelSuggestions
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.tui.home.screen import HomeScreen
 from mia_tui.tui.keys.tables import SCOPES
@@ -529,7 +530,11 @@ def test_a_suggestion_that_replaces_a_label_says_so_and_undo_brings_the_label_ba
             key = session.listing.key(0)
             await press(pilot, "1", "f1")
             before = names_in(cells)
-            session.set_suggestions([key], np.array([2], np.int32), np.array([0.9], np.float32))
+            session.set_suggestions(
+                ModelSuggestions(
+                    "resnet18", ("round", "flat"), [key], np.array([1], np.int32), np.array([0.9], np.float32)
+                )
+            )
             await press(pilot, "enter")
             assert names_in(cells) != before
             assert f"replaced {before[key.path]} of" in screen_text(pilot.app)

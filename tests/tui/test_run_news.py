@@ -1,6 +1,7 @@
 """What becomes of runs while somebody labels, and predicting the rest of a dataset from the screens of runs."""
 
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -71,6 +72,22 @@ def test_a_run_whose_worker_dies_is_told_to_be_lost(cells: Path, trained: RunDir
     assert [each.ended for each in news] == [(f"The run {trained.name} was lost: its worker died.",)]
 
 
+def test_suggestions_are_news_when_they_come_and_at_the_first_look_if_there_are_any(
+    cells: Path, trained: RunDir
+) -> None:
+    """They may have come between the opening of the dataset and the first look."""
+    news: list[RunNews] = []
+    suggest(trained, cells)
+    watch = RunNewsWatch(cells, None, news.append)
+    for _ in range(8):
+        watch.poll()
+    assert news == [RunNews((), True)]
+    shutil.rmtree(trained.path)
+    for _ in range(8):
+        watch.poll()
+    assert news == [RunNews((), True)] * 2
+
+
 def test_new_suggestions_appear_on_the_open_labelling_screen(
     cells: Path, trained: RunDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -81,7 +98,7 @@ def test_new_suggestions_appear_on_the_open_labelling_screen(
             tasks = pilot.app.screen._background_tasks  # type: ignore[attr-defined]
             await wait_until(pilot, lambda: tasks.runs is not None and tasks.runs._stamp is not None)
             suggest(trained, cells)
-            await wait_until(pilot, lambda: "3 suggestions of the run" in told(pilot.app))
+            await wait_until(pilot, lambda: f"3 suggestions of {trained.name}." in told(pilot.app))
             assert "round" in screen_text(pilot.app).splitlines()[0]
             await press(pilot, "enter")
             assert "2/3" in screen_text(pilot.app)

@@ -3,10 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from mia_tui.dataset.listing.arrays import UNKNOWN_SIZE, arrays_of
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageClass, ImageFile, ImageKey
 from mia_tui.dataset.session.session import Applied, LabelSession
+from mia_tui.dataset.session.suggested import ModelSuggestions
 from mia_tui.dataset.store.records import Change, ChangeKind, Label, LabelOrigin, Mark
 
 ROUND = ImageClass(1, "round", "#e69f00", "1", 0)
@@ -109,3 +112,15 @@ def _fields(class_id: int | None) -> dict[str, Any] | None:
     if class_id is None:
         return None
     return {"class_id": class_id, "annotator": "anna", "source": "person", "updated_at": 1.0}
+
+
+def suggestions(
+    what: Mapping[ImageKey, tuple[str, float]],
+    *,
+    model: str = "resnet18",
+    classes: Sequence[str] = ("round", "flat", "Flower"),
+) -> ModelSuggestions:
+    """What a model with these classes suggests: a class and a confidence for each image."""
+    best = np.array([classes.index(name) for name, _ in what.values()], np.int32)
+    sure = np.array([sure for _, sure in what.values()], np.float32)
+    return ModelSuggestions(model, tuple(classes), list(what), best, sure)

@@ -45,7 +45,7 @@ from mia_tui.runs.list.find import list_runs, recent_runs, remember_run
 from mia_tui.runs.list.lifecycle import delete_run
 from mia_tui.runs.list.summaries import RunSummaries
 from mia_tui.runs.prediction.predictions import PredictionHeader, PredictionRow, PredictionRows, convert
-from mia_tui.runs.prediction.suggestions import newest_suggestions, write_suggestions
+from mia_tui.runs.prediction.suggestions import read_newest, suggestion_sets, write_suggestions
 from mia_tui.runs.record.job import Sample
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.log import EventReader, encode_event, last_event
@@ -127,7 +127,8 @@ def read_all(run: RunDir) -> None:
     )
     read_record(run)
     list_runs(StateFolder(run.path.parent.parent))
-    newest_suggestions(StateFolder(run.path.parent.parent), run.path.parent.parent.parent)
+    place = StateFolder(run.path.parent.parent)
+    read_newest(suggestion_sets((place,), place.root.parent))
     assert len(RunSummaries([run.path.parent.parent]).refresh()) == 1
 
 

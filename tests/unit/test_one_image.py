@@ -1,6 +1,5 @@
 """Which network is asked about the image on screen."""
 
-import io
 from pathlib import Path
 
 import pytest
@@ -8,8 +7,6 @@ from run_support import finished, make_predict_job, make_run
 
 from mia_tui.paths import StateFolder
 from mia_tui.runs.prediction.one_image import ImageAnswer, network_to_ask
-from mia_tui.runs.prediction.predictions import PredictionHeader, PredictionRow
-from mia_tui.runs.prediction.suggestions import write_suggestions
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.log import EventLog
 
@@ -27,19 +24,8 @@ def training(
     return run
 
 
-def suggest(run: RunDir, dataset: Path) -> None:
-    """Put suggestions into a run's folder."""
-    run.predictions.mkdir(exist_ok=True)
-    file = io.BytesIO()
-    header = PredictionHeader(
-        images=str(dataset), weights="00", classes=["cat", "dog"], run="r", tta=False, max_megapixels=120.0
-    )
-    write_suggestions(file, header, [PredictionRow("a.png", 0, [0.2, 0.8], None)])
-    run.suggestions.write_bytes(file.getvalue())
-
-
-def chosen(dataset: Path) -> Path | None:
-    return network_to_ask(dataset, None, StateFolder(dataset / "mia"))
+def chosen(dataset: Path, shown: RunDir | None = None) -> Path | None:
+    return network_to_ask(dataset, None, shown)
 
 
 @pytest.fixture
@@ -68,23 +54,20 @@ def test_an_unfinished_training_is_better_than_none(dataset: Path) -> None:
 
 
 def test_the_network_whose_suggestions_are_shown_comes_first(dataset: Path, tmp_path: Path) -> None:
-    training(dataset, "new", created_at=2000.0)
+    newest = training(dataset, "new", created_at=2000.0)
     weights = tmp_path / "elsewhere.safetensors"
     job = make_predict_job(dataset / "mia", weights=str(weights))
     run = RunDir.create(StateFolder(dataset / "mia"), job, name="predict")
-    suggest(run, dataset)
     weights.write_bytes(b"weights")
-    assert chosen(dataset) == weights
+    assert chosen(dataset, run) == weights
     weights.unlink()
-    found = chosen(dataset)
-    assert found is not None and found.parent.parent.name.endswith("new")
+    assert chosen(dataset, run) == newest.best_weights
 
 
 def test_suggestions_of_earlier_versions_lie_beside_their_network(dataset: Path) -> None:
     old = training(dataset, "old", created_at=1000.0)
     training(dataset, "new", created_at=2000.0)
-    suggest(old, dataset)
-    assert chosen(dataset) == old.best_weights
+    assert chosen(dataset, old) == old.best_weights
 
 
 def test_the_most_probable_classes_come_first() -> None:

@@ -1,6 +1,5 @@
 """Position, filter and order: what a person looks at stays, goes on and ends where it should."""
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,6 +14,7 @@ from listing_support import (
     listing_of_files,
     load,
     session_of,
+    suggestions,
 )
 
 from mia_tui.dataset.listing.listing import Listing
@@ -31,9 +31,10 @@ def shown(session: LabelSession) -> list[str]:
 
 
 def suggest(session: LabelSession, **what: tuple[int, float]) -> None:
-    keys = [ImageKey(f"{name}.png") for name in what]
-    ids = np.array([class_id for class_id, _ in what.values()], np.int32)
-    session.set_suggestions(keys, ids, np.array([sure for _, sure in what.values()], np.float32))
+    names = {image_class.id: image_class.name for image_class in CLASSES}
+    session.set_suggestions(
+        suggestions({ImageKey(f"{each}.png"): (names[of], sure) for each, (of, sure) in what.items()})
+    )
 
 
 def test_a_session_begins_at_the_first_image() -> None:
@@ -99,7 +100,7 @@ def test_other_suggestions_take_images_out_of_the_filter_but_not_the_current_one
     session.set_filter(Filter("suggested"))
     session.move(1)
     session.select(session.view)
-    suggest(session, a=(0, 0.0), b=(0, 0.0), d=(2, 0.5))
+    suggest(session, d=(2, 0.5))
     assert shown(session) == ["b.png", "d.png"]
     assert session.current == ImageKey("b.png")
     assert session.selected.tolist() == [1]
@@ -151,11 +152,13 @@ def test_each_state_shows_what_its_name_says() -> None:
     marks = {ImageKey("c.png"): Mark(True, False, None), ImageKey("d.png"): Mark(False, True, "blurred")}
     load(session, CLASSES, {ImageKey("a.png"): label(1), ImageKey("b.png"): label(2, "import")}, marks)
     suggest(session, a=(2, 0.5), b=(2, 0.9), c=(5, 0.7))
+    other = {ImageKey("a.png"): ("flat", 0.5), ImageKey("b.png"): ("round", 0.5)}
+    session.compare_with(suggestions(other, model="vgg16"))
     session.set_problem(4, "It is cut short.")
     session.set_problem(5, "It is gone.", missing=True)
     expected = {
         "all": "abcdef", "unlabelled": "cdef", "labelled": "ab", "class": "ab", "flagged": "c", "skipped": "d",
-        "noted": "d", "suggested": "c", "differs": "a", "unreadable": "ef",
+        "noted": "d", "suggested": "c", "differs": "a", "models_differ": "b", "unreadable": "ef",
     }  # fmt: skip
     assert set(expected) == set(STATES)
     for state in STATES:

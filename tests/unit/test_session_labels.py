@@ -24,6 +24,7 @@ from listing_support import (
     load,
     moved_label,
     session_of,
+    suggestions,
 )
 
 from mia_tui.dataset.model import ImageKey
@@ -239,8 +240,7 @@ def test_a_class_is_found_by_its_key_in_either_case() -> None:
 def test_suggestions_stay_beside_labels_and_are_replaced_as_a_whole() -> None:
     session = session_of("a.png", "b.png", "c.png")
     apply(session, [labelled("a.png", 1)])
-    ids = np.array([2, 5, 0], np.int32)
-    session.set_suggestions([A, B, C], ids, np.array([0.5, 0.25, 0.9], np.float32))
+    session.set_suggestions(suggestions({A: ("flat", 0.5), B: ("Flower", 0.25)}))
     first, second, third = (session.state_of(row) for row in range(3))
     assert (first.image_class, first.suggestion, first.confidence, first.differs) == (ROUND, FLAT, 0.5, True)
     assert (second.image_class, second.suggestion, second.differs) == (None, FLOWER, False)
@@ -249,19 +249,19 @@ def test_suggestions_stay_beside_labels_and_are_replaced_as_a_whole() -> None:
     assert session.state_of(1).suggestion is None
     session.set_filter(Filter("suggested"))
     assert len(session.view) == 0
-    session.set_suggestions([C], np.array([2], np.int32), np.array([1], np.float32))
+    session.set_suggestions(suggestions({C: ("flat", 1.0)}))
     assert session.state_of(0).suggestion is None
     assert session.state_of(2).suggestion == FLAT
 
 
 def test_suggestions_wait_for_images_and_survive_a_reload() -> None:
     session = session_of("a.png")
-    session.set_suggestions([A, B, C], np.array([2, 5, 1], np.int32), np.full(3, 0.5, np.float32))
+    session.set_suggestions(suggestions({A: ("flat", 0.5), B: ("Flower", 0.5), C: ("round", 0.5)}))
     load(session, CLASSES, {B: label(1)}, {})
     assert session.state_of(0).suggestion == FLAT
     extend(session, ["b.png"])
     assert (session.state_of(1).suggestion, session.state_of(1).image_class) == (FLOWER, ROUND)
-    session.set_suggestions([], np.empty(0, np.int32), np.empty(0, np.float32))
+    session.set_suggestions(suggestions({}))
     extend(session, ["c.png"])
     assert [session.state_of(row).suggestion for row in range(3)] == [None] * 3
 
@@ -455,7 +455,9 @@ def test_all_that_is_known_of_images_comes_back_with_them() -> None:
         keys[3]: Mark(flagged=False, skipped=True, note="odd"),
     }
     load(session, CLASSES, labels, marks)
-    session.set_suggestions(keys[:4], np.array([2, 5, 0, 1], np.int32), np.full(4, 0.5, np.float32))
+    of = {keys[0]: ("flat", 0.5), keys[1]: ("Flower", 0.5), keys[3]: ("round", 0.5)}
+    session.set_suggestions(suggestions(of))
+    session.compare_with(suggestions({keys[2]: ("round", 0.5), keys[35]: ("flat", 0.5)}, model="vgg16"))
     before = [session.state_of(row) for row in range(40)]
     counts = session.counts.labelled, session.counts.flagged, session.counts.skipped
     session.replace_listing(listing_of(*names[30:]))
@@ -465,3 +467,93 @@ def test_all_that_is_known_of_images_comes_back_with_them() -> None:
     assert [session.state_of(row) for row in range(40)] == before
     assert (session.counts.labelled, session.counts.flagged, session.counts.skipped) == counts
     assert session.counts.missing == 0
+
+
+MIXED = ("round", "debris", "flat")
+
+
+def test_a_class_that_the_dataset_does_not_have_is_suggested_as_new_by_its_name() -> None:
+    session = session_of("a.png", "b.png", "c.png")
+    session.set_suggestions(suggestions({A: ("debris", 0.9), B: ("round", 0.8)}, classes=MIXED))
+    first, second, third = (session.state_of(row) for row in range(3))
+    assert first.suggestion is not None and first.suggestion.name == "debris"
+    assert (first.suggests_new, second.suggests_new, third.suggests_new) == (True, False, False)
+    assert session.new_classes == ("debris",)
+    session.set_filter(Filter("suggested"))
+    assert session.view.tolist() == [0, 1]
+    apply(session, [labelled("a.png", 1)])
+    assert session.state_of(0).differs
+    session.set_filter(Filter("differs"))
+    assert session.view.tolist() == [0]
+
+
+def test_a_new_class_is_matched_once_it_is_added_and_new_again_when_that_is_undone() -> None:
+    session = session_of("a.png")
+    session.set_suggestions(suggestions({A: ("debris", 0.9)}, classes=MIXED))
+    debris = replace(ROUND, id=9, name="debris", key="d", position=8)
+    apply(session, [class_row(debris)])
+    assert session.state_of(0).suggestion == debris
+    assert session.new_classes == ()
+    apply(session, [class_row(None, id=debris.id)])
+    assert session.state_of(0).suggests_new
+
+
+def test_suggestions_follow_a_class_that_is_renamed_unless_another_takes_its_name() -> None:
+    session = session_of("a.png")
+    session.set_suggestions(suggestions({A: ("flat", 0.9)}))
+    renamed = replace(FLAT, name="squashed")
+    apply(session, [class_row(renamed)])
+    assert session.state_of(0).suggestion == renamed
+    another = replace(FLAT, id=9, key="x", position=8)
+    apply(session, [class_row(another)])
+    assert session.state_of(0).suggestion == another
+
+
+def test_names_of_classes_are_compared_as_the_dataset_writes_them() -> None:
+    session = session_of("a.png")
+    session.set_suggestions(suggestions({A: (" round ", 0.9)}, classes=(" round ",)))
+    assert session.state_of(0).suggestion == ROUND
+
+
+def test_other_labels_that_are_loaded_have_their_classes_matched_anew() -> None:
+    session = session_of("a.png")
+    session.set_suggestions(suggestions({A: ("flat", 0.9)}))
+    swapped = replace(FLAT, id=1), replace(ROUND, id=2)
+    load(session, swapped, {}, {})
+    assert session.state_of(0).suggestion == swapped[0]
+
+
+def test_the_filter_shows_where_two_models_differ_by_the_names_of_their_classes() -> None:
+    session = session_of("a.png", "b.png", "c.png", "d.png", "e.png")
+    d, e = ImageKey("d.png"), ImageKey("e.png")
+    session.set_filter(Filter("models_differ"))
+    assert len(session.view) == 0
+    one = {A: ("round", 0.9), B: ("debris", 0.9), C: ("flat", 0.9), d: ("round", 0.9)}
+    session.set_suggestions(suggestions(one, classes=MIXED, model="one"))
+    other = {A: ("flat", 0.9), B: ("debris", 0.2), C: ("dust", 0.9), e: ("flat", 0.9)}
+    session.compare_with(suggestions(other, classes=("flat", "dust", "debris"), model="other"))
+    assert (session.model, session.compared_model) == ("one", "other")
+    assert session.view.tolist() == [0, 2]  # d and e have only one suggestion
+    assert session.state_of(0).compared == FLAT
+    apply(session, [labelled("a.png", 1)])
+    session.set_filter(Filter("models_differ", text="a"))
+    assert session.view.tolist() == [0]  # with a label, too
+
+
+def test_what_is_compared_comes_with_images_that_are_listed_later_and_goes_with_another_model() -> None:
+    session = session_of("a.png")
+    session.set_suggestions(suggestions({A: ("round", 0.5), B: ("round", 0.5)}))
+    session.compare_with(suggestions({B: ("flat", 0.5)}, model="other"))
+    session.set_filter(Filter("models_differ"))
+    extend(session, ["b.png"])
+    assert session.view.tolist() == [1]
+    session.compare_with(suggestions({}, model="none"))
+    assert session.state_of(1).compared is None
+
+
+def test_a_confidence_that_is_not_known_is_none() -> None:
+    session = session_of("a.png", "b.png")
+    session.set_suggestions(suggestions({A: ("round", float("nan")), B: ("round", 0.5)}))
+    assert [session.state_of(row).confidence for row in range(2)] == [None, 0.5]
+    session.set_order("confidence")
+    assert session.view.tolist() == [1, 0]

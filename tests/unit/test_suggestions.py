@@ -8,12 +8,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from run_support import make_predict_job
 
 from mia_tui.dataset.model import ImageKey
-from mia_tui.paths import StateFolder
+from mia_tui.dataset.session.suggested import ModelSuggestions
+from mia_tui.errors import RunError
+from mia_tui.paths import StateFolder, user_jobs
+from mia_tui.runs.list.find import places_of_runs, run_places
 from mia_tui.runs.prediction import suggestions as suggestions_module
 from mia_tui.runs.prediction.predictions import PredictionHeader, PredictionRow, PredictionRows, convert
-from mia_tui.runs.prediction.suggestions import newest_suggestions, write_suggestions
+from mia_tui.runs.prediction.suggestions import (
+    SuggestionLine,
+    read_newest,
+    read_suggestions,
+    suggestion_sets,
+    write_lines,
+    write_suggestions,
+)
+from mia_tui.runs.record.job import RunNotes
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.text import encode_name
 
@@ -59,6 +71,11 @@ def suggest(
     return out
 
 
+def newest_suggestions(state: StateFolder, root: Path) -> ModelSuggestions | None:
+    found = read_newest(suggestion_sets((state,), root))
+    return None if found is None else found[1]
+
+
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every call is a second later."""
@@ -71,11 +88,13 @@ def test_suggestions_come_back_as_they_were_predicted(state: StateFolder, root: 
     suggest(state, root)
     found = newest_suggestions(state, root)
     assert found is not None
-    assert (found.run, found.classes) == ("20260101-1200-a", ("round", "l\udcffng"))
+    assert (found.model, found.classes) == ("20260101-1200-a", ("round", "l\udcffng"))
     assert found.keys == KEYS
     assert (found.best.dtype, found.best.tolist()) == (np.int32, [1, 0, 0])
-    assert (found.confidence.dtype, found.confidence.tolist()) == (np.float32, [0.75, 0.5, 0.875])
-    assert before - 1 <= found.predicted_at <= time.time()
+    assert (found.confidences.dtype, found.confidences.tolist()) == (np.float32, [0.75, 0.5, 0.875])
+    [known] = suggestion_sets((state,), root)
+    assert before - 1 <= known.predicted_at <= time.time()
+    assert known.images == 3
 
 
 def test_images_that_could_not_be_read_have_none(state: StateFolder, root: Path) -> None:
@@ -97,7 +116,7 @@ def test_the_newest_prediction_counts_not_the_newest_run(state: StateFolder, roo
     suggest(state, root, run="20260301-1200-c")
     suggest(state, root, run="20260101-1200-a")
     found = newest_suggestions(state, root)
-    assert found is not None and found.run == "20260101-1200-a"
+    assert found is not None and found.model == "20260101-1200-a"
 
 
 @pytest.mark.usefixtures("clock")
@@ -109,7 +128,7 @@ def test_a_file_that_was_cut_is_passed_over_for_an_older_one(
     newer = suggest(state, root, run="newer")
     newer.write_bytes(newer.read_bytes()[:keep])
     found = newest_suggestions(state, root)
-    assert found is not None and found.run == "older"
+    assert found is not None and found.model == "older"
 
 
 @pytest.mark.parametrize("line", range(5))
@@ -173,3 +192,58 @@ def test_suggestions_for_a_folder_that_cannot_be_looked_at_are_no_fault(root: Pa
     found = newest_suggestions(elsewhere, root)
     assert found is not None
     assert found.keys == []
+
+
+@pytest.mark.usefixtures("clock")
+def test_the_sets_of_several_runs_are_kept_apart_each_with_its_model_and_its_images(
+    state: StateFolder, root: Path
+) -> None:
+    run = RunDir.create(state, make_predict_job(state.root, network="vgg16"), name="predict")
+    suggest(state, root, run=run.name, keys=KEYS[:1], rows=ROWS[:1])
+    suggest(state, root, run="20260101-1200-training")
+    named = RunDir.create(state, make_predict_job(state.root, network="vgg16"), name="predict")
+    named.put_notes(RunNotes(title="the good one"))
+    suggest(state, root, run=named.name)
+    known = suggestion_sets((state,), root)
+    assert [(each.model, each.images) for each in known] == [
+        ("the good one", 3), ("20260101-1200-training", 3), ("vgg16", 1),
+    ]  # fmt: skip
+    assert [read_suggestions(each).keys for each in known] == [KEYS, KEYS, KEYS[:1]]
+
+
+@pytest.mark.usefixtures("clock")
+def test_the_sets_of_all_places_of_runs_are_found(
+    state: StateFolder, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "own"))
+    suggest(state, root, run="inside")
+    suggest(StateFolder(root.with_name("cells.mia")), root, run="beside")
+    suggest(user_jobs(root), root, run="own")
+    suggest(user_jobs(tmp_path), tmp_path, run="of another folder")
+    assert [each.model for each in suggestion_sets(run_places(root), root)] == ["own", "beside", "inside"]
+    assert suggestion_sets(places_of_runs(root, tmp_path / "elsewhere"), root) == []
+
+
+def test_suggestions_that_are_damaged_or_gone_are_refused_in_a_sentence(
+    state: StateFolder, root: Path
+) -> None:
+    file = suggest(state, root)
+    [known] = suggestion_sets((state,), root)
+    lines = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes(lines[0] + lines[1].replace(b"0.75", b"75.0") + b"".join(lines[2:]))
+    assert suggestion_sets((state,), root) == [known]
+    with pytest.raises(RunError, match="The suggestions of 20260101-1200-a are damaged"):
+        read_suggestions(known)
+    assert read_newest([known]) is None
+    file.unlink()
+    with pytest.raises(RunError, match="do not exist any more"):
+        read_suggestions(known)
+
+
+def test_a_suggestion_may_have_no_probability(state: StateFolder, root: Path) -> None:
+    run = RunDir(state.runs / "a")
+    run.predictions.mkdir(parents=True)
+    with run.suggestions.open("wb") as file:
+        write_lines(file, str(root), ["round"], [SuggestionLine("a.png", 0, 0, None)])
+    found = newest_suggestions(state, root)
+    assert found is not None and np.isnan(found.confidences).tolist() == [True]

@@ -12,7 +12,9 @@ from mia_tui.cli.labels.export import (
     export_labels,
 )
 from mia_tui.cli.labels.import_file import (
+    check_suggestions,
     choose_format,
+    import_as_suggestions,
     read_labels_of,
     take_fingerprints_of,
 )
@@ -131,6 +133,14 @@ def command(ctx: click.Context) -> None:
     default="skip",
     help="Rows that name no image. [default skip]",
 )
+@click.option(
+    "--as",
+    "wanted",
+    cls=Option,
+    type=_choice("labels", "suggestions"),
+    default="labels",
+    help="suggestions: predictions of a model, which the app shows and only a person makes labels. [default labels]",
+)
 @field_option("frames")
 @state_options
 @json_option
@@ -141,15 +151,20 @@ def import_command(
     classes: str | None,
     unknown_classes: Literal["create", "refuse"],
     unmatched: Literal["skip", "refuse"],
+    wanted: Literal["labels", "suggestions"],
     frames: "Frames | None",
     state: Path | None,
     annotator: str | None,
     as_json: bool,
 ) -> None:
-    """Import labels of another program into DATASET.
+    """Import labels of another program, or predictions of a model, into DATASET.
 
     A CSV file has a first line that names its columns: file and class, and optionally frame, counted from 0.
-    An empty frame means every frame. Either the whole file is imported, or nothing.
+    An empty frame means every frame. Either the whole file is imported, or nothing. A file that ends in .jsonl has
+    an object with the same names on each line.
+
+    With --as suggestions a column probability is read, too, and classes that DATASET does not have are offered as new
+    in the app; the file is listed as a prediction that has finished.
 
     \b
     The columns may also be called, in any case, with or without spaces, _ and -:
@@ -171,7 +186,24 @@ def import_command(
 
     report = Report(as_json=as_json)
     chosen = choose_format(file, file_format, classes)
+    if wanted == "suggestions":
+        check_suggestions(chosen, annotator)
     found, place = _scan(report, dataset, state, frames, writes=True, label_file=file)
+    if wanted == "suggestions":
+        assert file is not None
+        read = read_labels_of(dataset, found, chosen, file, None, probabilities=True)
+        import_as_suggestions(
+            report,
+            dataset,
+            found,
+            place,
+            read,
+            file,
+            state=state,
+            unknown_classes=unknown_classes,
+            unmatched=unmatched,
+        )
+        return
     read = read_labels_of(dataset, found, chosen, file, classes)
     done = import_into(
         place.labels_db,

@@ -17,7 +17,9 @@ from mia_tui.text import printable
 
 if TYPE_CHECKING:
     from mia_tui.cli.report import Report
+    from mia_tui.dataset.interchange.importing import UnknownClasses, Unmatched
     from mia_tui.dataset.scan.scan import Scan
+    from mia_tui.paths import StateFolder
 
 _FINGERPRINTS_S = 60.0
 
@@ -53,17 +55,99 @@ def choose_format(file: Path | None, file_format: str | None, classes: str | Non
     return chosen
 
 
+def check_suggestions(chosen: LabelFormat, annotator: str | None) -> None:
+    """Refuse what does not go with suggestions.
+
+    Raises:
+        ConfigError: If the format is none of files, or an annotator is named.
+    """
+    if chosen.reads != "file":
+        raise ConfigError(
+            f"--as suggestions imports a file, and --format {chosen.name} reads what is in the dataset.",
+            "Name a file of predictions.",
+        )
+    if annotator is not None:
+        raise ConfigError("--annotator names who labels, and suggestions are no labels.", "Leave it out.")
+
+
 def read_labels_of(
-    dataset: Path, found: "Scan", chosen: LabelFormat, file: Path | None, classes: str | None
+    dataset: Path,
+    found: "Scan",
+    chosen: LabelFormat,
+    file: Path | None,
+    classes: str | None,
+    *,
+    probabilities: bool = False,
 ) -> LabelFile:
-    """The labels in a format; nothing is written yet.
+    """The labels in a format, with their probabilities if those are wanted; nothing is written yet.
 
     Raises:
         DataError: If there are none, or they cannot be read.
     """
     assert chosen.read is not None
     names = None if classes is None else _names_of(classes)
-    return chosen.read(ImportSource(dataset, found, file, names))
+    return chosen.read(ImportSource(dataset, found, file, names, probabilities))
+
+
+def import_as_suggestions(
+    report: "Report",
+    dataset: Path,
+    found: "Scan",
+    place: "StateFolder",
+    read: LabelFile,
+    file: Path,
+    *,
+    state: Path | None,
+    unknown_classes: "UnknownClasses",
+    unmatched: "Unmatched",
+) -> None:
+    """Keep what was read as a finished prediction, and say what became of it.
+
+    Raises:
+        LabelFileError: If the file is refused; nothing is written.
+        ConfigError: If nothing can be written.
+    """
+    import shlex
+    import sys
+
+    from mia_tui.dataset.class_rules import class_name
+    from mia_tui.dataset.interchange.importing import check_file
+    from mia_tui.paths import typed_dataset
+    from mia_tui.runs.prediction.import_file import import_suggestions
+    from mia_tui.text import counted, name_some
+
+    known = _known_classes(found, place)
+    notes = [
+        *check_file(read, known=known, unknown_classes=unknown_classes, unmatched=unmatched),
+        *read.notes,
+    ]
+    command = shlex.join(["mia-tui", *sys.argv[1:]])
+    run = import_suggestions(dataset, read, file, state=state, command=command)
+    report.say(
+        f"{counted(len(read.labels), 'suggestion')} imported from {read.name} as {printable(run.name)}."
+    )
+    new = sorted({class_name(name) for name in read.labels.values()} - known)
+    if new:
+        report.say(
+            f"Classes that the dataset does not have: {name_some(new, limit=20)}. The app offers them as new."
+        )
+    for note in notes:
+        report.warn(note)
+    report.say(f"`mia-tui {typed_dataset(dataset, state)}` shows them.")
+    report.record({"run": str(run.path), "suggestions": len(read.labels), "new_classes": new, "notes": notes})
+
+
+def _known_classes(found: "Scan", place: "StateFolder") -> set[str]:
+    """Names of the classes of the dataset: those in labels.db, else its folders if they are classes."""
+    from mia_tui.dataset.interchange.folders import read_class_folders
+    from mia_tui.dataset.store.label_store import LabelStore
+
+    store = LabelStore.open_existing(place.labels_db)
+    if store is None:
+        folders = read_class_folders(found.keys)
+        return set() if folders is None else set(folders.names)
+    with store:
+        return {image_class.name for image_class in store.classes(archived=True)}
 
 
 def take_fingerprints_of(report: "Report", dataset: Path, labels_db: Path, annotator: str | None) -> None:

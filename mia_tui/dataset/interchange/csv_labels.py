@@ -9,25 +9,25 @@ written by hand need not do this: a name that is an image's is found as it is.
 import csv
 import io
 import re
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TextIO
 
-from mia_tui.dataset.class_rules import class_name
 from mia_tui.dataset.interchange.csv_table import CsvRow, CsvTable, open_table
 from mia_tui.dataset.interchange.export_file import replace_file
 from mia_tui.dataset.interchange.formats import LabelFile
-from mia_tui.dataset.interchange.image_names import ImageNames, Miss, NameMatch
+from mia_tui.dataset.interchange.image_names import ImageNames
+from mia_tui.dataset.interchange.label_rows import MOST_PROBABLE, LabelRow, LabelRows
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.scan.scan import Scan
 from mia_tui.errors import LabelFileError
 from mia_tui.text import counted, decode_name, encode_cell, encode_class, encode_name, name_some, printable
 
-Column = Literal["file", "class", "frame"]
+Column = Literal["file", "class", "frame", "probability"]
+ColumnNames = tuple[tuple[str, ...], tuple[str, ...]]
+Headers = dict[Column, ColumnNames]
 
-HEADERS: dict[Column, tuple[tuple[str, ...], tuple[str, ...]]] = {
+HEADERS: Headers = {
     "file": (
         ("file", "filename", "filepath", "path", "image", "imagename", "imagefile", "imagepath", "imagefilename",
          "img", "imgname", "imgfile", "imgpath", "fname", "files", "filenames", "filepaths", "paths", "images",
@@ -45,6 +45,11 @@ HEADERS: dict[Column, tuple[tuple[str, ...], tuple[str, ...]]] = {
 have such a name, the first name of the list has priority; names of the second list are used if there is none of the
 first."""
 
+PREDICTION_HEADERS: Headers = HEADERS | {
+    "probability": (("probability", "prob", "confidence", "score"), ()),
+}
+"""The same of a file of predictions."""
+
 _HEADER_HINT = (
     "Write a first line with the columns file and class (frame is optional): file,class. "
     "`mia-tui labels import --help` lists the other names they may have."
@@ -56,17 +61,9 @@ _FRAME = re.compile(r"([0-9]{1,9}(?:\.[0-9]*)?(?:e\+?[0-9]{1,2})?)(,0)?", re.IGN
 _MOST_FRAMES = 10**9
 
 
-@dataclass(frozen=True, slots=True)
-class _CsvLabel:
-    """The content of a row."""
-
-    line: int
-    name: str
-    frame: int | None
-    class_name: str
-
-
-def read_labels(path: Path, scan: Scan, *, dataset: Path | None = None) -> LabelFile:
+def read_labels(
+    path: Path, scan: Scan, *, dataset: Path | None = None, probabilities: bool = False
+) -> LabelFile:
     """Read a CSV file of labels.
 
     The first line names the columns (`HEADERS`), in any order; other columns are ignored. Cells are separated by
@@ -78,6 +75,7 @@ def read_labels(path: Path, scan: Scan, *, dataset: Path | None = None) -> Label
         path: The CSV file.
         scan: The dataset's images.
         dataset: The dataset's folder; if given, absolute paths below it are understood.
+        probabilities: Whether to read the probability of each class, too, if there is such a column.
 
     Raises:
         LabelFileError: If the file cannot be read, has no such header, a row is malformed, or two rows give the
@@ -85,8 +83,8 @@ def read_labels(path: Path, scan: Scan, *, dataset: Path | None = None) -> Label
     """
     images = ImageNames(scan, dataset, path)
     with open_table(path) as table:
-        delimiter, columns, notes = _columns(table)
-        reading = _CsvReading(table.name, images)
+        delimiter, columns, notes = _columns(table, PREDICTION_HEADERS if probabilities else HEADERS)
+        reading = LabelRows(table.name, images)
         long_cells: list[int] = []
         for row in table.rows(delimiter):
             long_cells += [line for place, line in row.opened.items() if delimiter in row.cells[place]]
@@ -99,23 +97,13 @@ def read_labels(path: Path, scan: Scan, *, dataset: Path | None = None) -> Label
                     "Is it closed where it should be?",
                 )
             reading.add(label, found)
-    notes += reading.add_by_ending()
     if long_cells:
         what = "A cell spans" if len(long_cells) == 1 else f"{len(long_cells):,} cells span"
         notes.append(
             f"{what} several lines with separators in them, starting in line {name_some(long_cells)}: rows inside "
             "it were not read. Is the quote closed where it should be?"
         )
-    labels = reading.labels
-    return LabelFile(
-        name=table.name,
-        labels={key: labels[key] for key in scan.keys if key in labels},
-        unmatched=reading.misses["unmatched"],
-        outside=reading.misses["outside"],
-        ambiguous=reading.misses["ambiguous"],
-        blank=reading.blank,
-        notes=tuple(notes),
-    )
+    return reading.label_file(scan, notes)
 
 
 def write_labels(target: Path | TextIO, labels: Mapping[ImageKey, int], classes: Sequence[str]) -> int:
@@ -149,83 +137,7 @@ def write_labels(target: Path | TextIO, labels: Mapping[ImageKey, int], classes:
     return len(rows)
 
 
-@dataclass
-class _CsvReading:
-    """Collects the labels of a file, row by row."""
-
-    file: str
-    images: ImageNames
-    every_frame: dict[ImageKey, _CsvLabel] = field(default_factory=dict)
-    one_frame: dict[ImageKey, _CsvLabel] = field(default_factory=dict)
-    named: set[str] = field(default_factory=set)
-    by_ending: list[tuple[_CsvLabel, NameMatch]] = field(default_factory=list)
-    misses: dict[Miss, list[str]] = field(
-        default_factory=lambda: {"unmatched": [], "outside": [], "ambiguous": []}
-    )
-    blank: int = 0
-
-    @property
-    def labels(self) -> dict[ImageKey, str]:
-        """The class of each image: a row for one frame overrides one for every frame."""
-        return {key: label.class_name for key, label in (*self.every_frame.items(), *self.one_frame.items())}
-
-    def add(self, label: _CsvLabel, found: NameMatch) -> None:
-        """Add a row, or record why it cannot be used."""
-        if not label.class_name:
-            self.blank += 1
-        elif found.path is None:
-            self.misses[found.miss].append(
-                label.name if label.name.strip() else f"line {label.line} (no name)"
-            )
-        elif found.ending:
-            self.by_ending.append((label, found))
-        else:
-            self.named.add(found.path)
-            self._put(label, found.path)
-
-    def add_by_ending(self) -> list[str]:
-        """Add the rows of which only the end of the path matches, and say which ones.
-
-        If several such paths match one image, the longest match is used, and none if the image is also named in
-        full: /old/s2/a.png does not mean s1/a.png just because there is no s2.
-        """
-        best: dict[str, dict[str, int]] = defaultdict(dict)
-        for label, found in self.by_ending:
-            best[str(found.path)][_spelling(label.name)] = found.ending
-        added = []
-        for label, found in self.by_ending:
-            path = str(found.path)
-            longest = max(best[path].values())
-            rivals = [name for name, ending in best[path].items() if ending == longest]
-            if path in self.named or found.ending < longest:
-                self.misses[found.miss].append(label.name)
-            elif len(rivals) > 1:
-                self.misses["ambiguous"].append(label.name)
-            else:
-                added.append(f"{label.name} is {path}")
-                self._put(label, path)
-        if not added:
-            return []
-        examples = name_some(dict.fromkeys(added), limit=2)
-        return [f"{counted(len(added), 'row')} matched by the end of the path: {examples}."]
-
-    def _put(self, label: _CsvLabel, path: str) -> None:
-        keys = [key for key in self.images.frames[path] if label.frame in (None, key.frame)]
-        if not keys:
-            self.misses["unmatched"].append(f"{label.name} (frame {label.frame})")
-        target = self.every_frame if label.frame is None else self.one_frame
-        for key in keys:
-            known = target.setdefault(key, label)
-            if class_name(known.class_name) != class_name(label.class_name):
-                first, second = sorted((known, label), key=lambda each: each.line)
-                raise LabelFileError(
-                    f"{self.file} gives {printable(key.path)} two classes: {printable(first.class_name)} in line "
-                    f"{first.line}, {printable(second.class_name)} in line {second.line}.",
-                    "Keep one of the two rows.",
-                )
-
-
-def _columns(table: CsvTable) -> tuple[str, dict[Column, int], list[str]]:
+def _columns(table: CsvTable, headers: Headers) -> tuple[str, dict[Column, int], list[str]]:
     """The delimiter, the position of each column, and sentences about columns that might have been meant.
 
     Raises:
@@ -236,10 +148,12 @@ def _columns(table: CsvTable) -> tuple[str, dict[Column, int], list[str]]:
         names = [_plain(cell) for cell in row.cells]
         places: dict[Column, int] = {}
         notes = []
-        for column in HEADERS:
-            candidates = [place for place, name in enumerate(names) if _rank(column, name) is not None]
+        for column in headers:
+            candidates = [
+                place for place, name in enumerate(names) if _rank(headers[column], name) is not None
+            ]
             if candidates:
-                places[column] = _chosen(column, candidates, row, table.name)
+                places[column] = _chosen(column, headers[column], candidates, row, table.name)
                 notes += _not_read(column, places[column], candidates, row)
         if "file" in places and "class" in places:
             return delimiter, places, notes
@@ -255,21 +169,23 @@ def _plain(cell: str) -> str:
     return re.sub(r"[\s_.-]+", "", cell).casefold()
 
 
-def _rank(column: Column, name: str) -> int | None:
+def _rank(column_names: ColumnNames, name: str) -> int | None:
     """0 for the column's own name, 1 for its usual other names, 2 for unlikely ones, None for any other name."""
-    usual, seldom = HEADERS[column]
+    usual, seldom = column_names
     if name == usual[0]:
         return 0
     return 1 if name in usual else 2 if name in seldom else None
 
 
-def _chosen(column: Column, candidates: Sequence[int], row: CsvRow, file: str) -> int:
+def _chosen(
+    column: Column, column_names: ColumnNames, candidates: Sequence[int], row: CsvRow, file: str
+) -> int:
     """The position of a column among those with a matching name.
 
     Raises:
         LabelFileError: If several match equally well.
     """
-    ranks = {place: _rank(column, _plain(row.cells[place])) or 0 for place in candidates}
+    ranks = {place: _rank(column_names, _plain(row.cells[place])) or 0 for place in candidates}
     best = [place for place in candidates if ranks[place] == min(ranks.values())]
     if len(best) > 1:
         names = [row.cells[place].strip() for place in best]
@@ -292,7 +208,7 @@ def _not_read(column: Column, chosen: int, candidates: Sequence[int], row: CsvRo
     return [f"The {column} is taken from the column {printable(row.cells[chosen].strip())}; {others}."]
 
 
-def _label(row: CsvRow, columns: Mapping[Column, int], width: int, table: CsvTable) -> _CsvLabel:
+def _label(row: CsvRow, columns: Mapping[Column, int], width: int, table: CsvTable) -> LabelRow:
     """The content of a row; refuses one with fewer or more cells than the first line."""
     too_short = len(row.cells) <= max(columns["file"], columns["class"])
     if too_short or any(cell.strip() for cell in row.cells[width:]):
@@ -301,11 +217,12 @@ def _label(row: CsvRow, columns: Mapping[Column, int], width: int, table: CsvTab
             f"has {counted(len(row.cells), 'column')}, the first line has {width}",
             "Correct that line." if too_short else "A name that contains the separator must be in quotes.",
         )
-    return _CsvLabel(
+    return LabelRow(
         row.line,
         row.cells[columns["file"]],
         _frame(row, columns, table),
         _class(row, columns["class"], table),
+        _probability(row, columns, table),
     )
 
 
@@ -323,6 +240,22 @@ def _frame(row: CsvRow, columns: Mapping[Column, int], table: CsvTable) -> int |
             "Frames count from 0.",
         )
     return int(value)
+
+
+def _probability(row: CsvRow, columns: Mapping[Column, int], table: CsvTable) -> float | None:
+    place = columns.get("probability")
+    text = row.cells[place].strip() if place is not None and place < len(row.cells) else ""
+    if text.casefold() in _NO_VALUE | {""}:
+        return None
+    try:
+        value = float(text.replace(",", "."))  # as a spreadsheet writes it in half of Europe
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= MOST_PROBABLE:
+        raise table.lines.refusal(
+            row.line, f"has the probability {printable(text)[:60]}, which is not a number from 0 to 1"
+        )
+    return value
 
 
 def _class(row: CsvRow, place: int, table: CsvTable) -> str:
@@ -346,8 +279,3 @@ def _class_cell(name: str) -> str:
     """A class name as it must be written to be read correctly: a class called nan is not an empty cell."""
     text = encode_cell(encode_class(name))
     return f"%{ord(text[0]):02X}{text[1:]}" if text.casefold() in _NO_VALUE else text
-
-
-def _spelling(name: str) -> str:
-    """The same text for all ways to write one path."""
-    return name.strip().replace("\\", "/")

@@ -28,6 +28,7 @@ class LabelFile:
     Attributes:
         name: What was read, for messages: the file's name.
         labels: Class name of each image.
+        probabilities: Of the class of each image, as far as they were asked for and known.
         classes: The file's classes if their order means something, as for MIA's numbers; unused ones too.
         unmatched: Rows that name no image of the dataset.
         outside: Rows that name a path outside the dataset.
@@ -50,6 +51,7 @@ class LabelFile:
     classes: tuple[str, ...] = ()
     source: Literal["folders", "store"] = "store"
     notes: tuple[str, ...] = ()
+    probabilities: dict[ImageKey, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -61,12 +63,14 @@ class ImportSource:
         scan: Its images.
         file: The file to read; None for formats that read the dataset's own folders.
         class_names: Names of the numbers from 0 (--classes), for formats that store numbers only.
+        probabilities: Whether to read how probable each class is, too, if the file says so.
     """
 
     dataset: Path
     scan: "Scan"
     file: Path | None = None
     class_names: Sequence[str] | None = None
+    probabilities: bool = False
 
 
 @dataclass(frozen=True)
@@ -176,7 +180,14 @@ def _read_csv(source: ImportSource) -> LabelFile:
     from mia_tui.dataset.interchange.csv_labels import read_labels
 
     assert source.file is not None
-    return read_labels(source.file, source.scan, dataset=source.dataset)
+    return read_labels(source.file, source.scan, dataset=source.dataset, probabilities=source.probabilities)
+
+
+def _read_jsonl(source: ImportSource) -> LabelFile:
+    from mia_tui.dataset.interchange.jsonl_labels import read_jsonl
+
+    assert source.file is not None
+    return read_jsonl(source.file, source.scan, dataset=source.dataset, probabilities=source.probabilities)
 
 
 def _write_csv(content: ExportContent) -> ExportResult:
@@ -239,6 +250,11 @@ register(
         export_help="to FILE (with tabs if it ends in .tsv), or to stdout",
         suffixes=(".csv", ".tsv", ".txt"),
         options=frozenset({"--overwrite", "--include-missing"}),
+    )
+)
+register(
+    LabelFormat(
+        "jsonl", _read_jsonl, import_help="FILE (an object with file and class a line)", suffixes=(".jsonl",)
     )
 )
 register(

@@ -17,12 +17,15 @@ class ClassList:
     Attributes:
         active: Those that are not archived, in order.
         current: Id of the class that F1 assigns; None while there is no class.
+        version: Another number after each change.
     """
 
     def __init__(self) -> None:
         self._classes: dict[int, ImageClass] = {}
         self.active: tuple[ImageClass, ...] = ()
         self.current: int | None = None
+        self.version = 0
+        self._by_name: dict[str, ImageClass] = {}
 
     def replace(self, classes: Iterable[ImageClass]) -> None:
         """Replace all classes."""
@@ -51,6 +54,10 @@ class ClassList:
     def of(self, class_id: int) -> ImageClass | None:
         """A class, archived or not."""
         return self._classes.get(class_id)
+
+    def named(self, name: str) -> ImageClass | None:
+        """The class with this name, archived or not."""
+        return self._by_name.get(name)
 
     def active_of(self, class_id: int) -> ImageClass | None:
         image_class = self._classes.get(class_id)
@@ -82,6 +89,8 @@ class ClassList:
     def _update(self, merged: dict[int, int]) -> None:
         """Sort again. If the current class is gone, the one it was merged into is current, else its neighbour."""
         place = next((n for n, image_class in enumerate(self.active) if image_class.id == self.current), 0)
+        self.version += 1
+        self._by_name = {found.name: found for found in self._classes.values()}
         by_position = sorted(self._classes.values(), key=lambda found: (found.position, found.id))
         self.active = tuple(found for found in by_position if not found.archived)
         if self.current is not None and self.is_active(self.current):

@@ -21,11 +21,12 @@ State = Literal[
     "noted",
     "suggested",
     "differs",
+    "models_differ",
     "unreadable",
 ]
 STATES: tuple[State, ...] = (
     "all", "unlabelled", "labelled", "class", "flagged", "skipped", "noted", "suggested", "differs",
-    "unreadable",
+    "models_differ", "unreadable",
 )  # fmt: skip
 
 Order = Literal["name", "time", "class", "confidence"]
@@ -40,7 +41,8 @@ class Filter:
 
     Attributes:
         state: suggested: without a label but with a suggestion of a model; differs: with a label that differs from
-            the suggestion; unreadable: missing or damaged, as far as that is known.
+            the suggestion; models_differ: where the two models of the session suggest different classes; unreadable:
+            missing or damaged, as far as that is known.
         class_id: Images of this class; if `state` is suggested, those for which a model suggests it.
         text: Part of the path, in upper or lower case.
         folder: Images in this folder or below it; empty for all.
@@ -65,7 +67,7 @@ def matching(filter: Filter, states: ImageStates, classes: ClassList, start: int
         classes: Labels of archived ones do not count.
         start: First row to check; it has to be the first one of its file.
     """
-    shown = _in_state(filter, states.table, classes, start)
+    shown = _in_state(filter, states, classes, start)
     if filter.text:
         shown &= states.listing.contains_text(filter.text, start)
     if filter.folder:
@@ -124,10 +126,11 @@ def in_order(
     return np.concatenate((ordered, last)).astype(np.int32)
 
 
-def _in_state(filter: Filter, table: RowTable, classes: ClassList, start: int) -> NDArray[np.bool_]:
+def _in_state(filter: Filter, states: ImageStates, classes: ClassList, start: int) -> NDArray[np.bool_]:
+    table = states.table
     labelled = is_labelled(table, classes, start)
     class_ids, suggestions = table.class_ids[start:], table.suggestions[start:]
-    suggested = classes.are_active(len(table.labels))[suggestions]
+    suggested, model_ids = states.shown_model.are_shown(classes)[suggestions], states.shown_model.ids(classes)
     shown: NDArray[np.bool_]
     if filter.state in _BITS:
         shown = (table.bits[start:] & _BITS[filter.state]) != 0
@@ -138,12 +141,23 @@ def _in_state(filter: Filter, table: RowTable, classes: ClassList, start: int) -
     elif filter.state == "suggested":
         shown = ~labelled & suggested
     elif filter.state == "differs":
-        shown = labelled & suggested & (suggestions != class_ids)
+        shown = labelled & suggested & (model_ids[suggestions] != class_ids)
+    elif filter.state == "models_differ":
+        shown = suggested & _models_differ(states, classes, start)
     else:
         shown = labelled
     if filter.class_id is not None:
-        shown &= (suggestions if filter.state == "suggested" else class_ids) == filter.class_id
+        shown &= (model_ids[suggestions] if filter.state == "suggested" else class_ids) == filter.class_id
     return shown
+
+
+def _models_differ(states: ImageStates, classes: ClassList, start: int) -> NDArray[np.bool_]:
+    """For each row, whether the models suggest different classes; not where one of them suggests nothing."""
+    one, other = states.table.suggestions[start:], states.table.compared[start:]
+    meaning, others_meaning = states.shown_model.meanings(states.compared_model, classes)
+    compared = states.compared_model.are_shown(classes)[other]
+    differs: NDArray[np.bool_] = compared & (meaning[one] != others_meaning[other])
+    return differs
 
 
 def _by_confidence(shown: NDArray[np.bool_], table: RowTable) -> NDArray[np.intp]:

@@ -20,6 +20,7 @@ from mia_tui.dataset.session.row_table import (
     RowTable,
     source_code,
 )
+from mia_tui.dataset.session.suggested import ModelSuggestions, SuggestedClasses
 from mia_tui.dataset.store.records import Label, Mark
 
 _LOADED = 8192  # labels or marks at a time, within a frame or two
@@ -32,6 +33,8 @@ class ImageStates:
 
     Attributes:
         table: By row of the listing.
+        shown_model: Whose suggestions are shown.
+        compared_model: Which model it is compared with.
         missing: How many labels belong to images that are not listed.
     """
 
@@ -39,6 +42,8 @@ class ImageStates:
         self.listing = listing
         self.table = RowTable(len(listing))
         self.missing = 0
+        self.shown_model = SuggestedClasses()
+        self.compared_model = SuggestedClasses()
         self._absent: dict[ImageKey, ImageRecord] = {}
 
     def load_in_steps(
@@ -103,19 +108,31 @@ class ImageStates:
             self.table.put(to_row, known)
         return [row for row in (from_row, to_row) if row is not None]
 
-    def set_suggestions(
-        self, keys: Sequence[ImageKey], class_ids: NDArray[np.int32], confidences: NDArray[np.float32]
-    ) -> None:
-        """Replace the suggestions of a model; class 0 is none."""
-        self.table.clear_suggestions()
+    def set_suggestions(self, found: ModelSuggestions, rows: Rows) -> None:
+        """Replace what the model shown suggests.
+
+        Args:
+            found: What another model suggests.
+            rows: The row of each of its images; -1 if it is not listed.
+        """
+        self.shown_model = SuggestedClasses(found.model, found.classes)
         for key in [key for key, known in self._absent.items() if known.suggestion]:
             self._change_absent(key, _forget_suggestion)
-        rows = self.listing.rows(keys)
-        here = rows >= 0
-        self.table.set_suggestions(rows[here], class_ids[here], confidences[here])
-        for at in np.flatnonzero(~here & (class_ids != 0)).tolist():
-            known = self._absent.setdefault(keys[at], ImageRecord())
-            known.suggestion, known.confidence = int(class_ids[at]), float(confidences[at])
+        here, suggestions = rows >= 0, found.best + np.int32(1)
+        self.table.set_suggestions(rows[here], suggestions[here], found.confidences[here])
+        for at in np.flatnonzero(~here).tolist():
+            known = self._absent.setdefault(found.keys[at], ImageRecord())
+            known.suggestion, known.confidence = int(suggestions[at]), float(found.confidences[at])
+
+    def set_compared(self, found: ModelSuggestions, rows: Rows) -> None:
+        """The same of the model that it is compared with."""
+        self.compared_model = SuggestedClasses(found.model, found.classes)
+        for key in [key for key, known in self._absent.items() if known.compared]:
+            self._change_absent(key, _forget_compared)
+        here, suggestions = rows >= 0, found.best + np.int32(1)
+        self.table.set_compared(rows[here], suggestions[here])
+        for at in np.flatnonzero(~here).tolist():
+            self._absent.setdefault(found.keys[at], ImageRecord()).compared = int(suggestions[at])
 
     def append(self, part: ListingArrays) -> None:
         """Add files with one image each to the listing."""
@@ -140,13 +157,16 @@ class ImageStates:
         self.table.clear_decisions()
         absent, self._absent, self.missing = self._absent, {}, 0
         for key, known in absent.items():
-            if known.suggestion:
-                self._absent[key] = ImageRecord(suggestion=known.suggestion, confidence=known.confidence)
+            if known.suggestion or known.compared:
+                self._absent[key] = ImageRecord(
+                    suggestion=known.suggestion, confidence=known.confidence, compared=known.compared
+                )
 
     def _has_anything(self) -> NDArray[np.bool_]:
         table = self.table
         marked = (table.bits & (FLAGGED | SKIPPED | NOTED)) != 0
-        has: NDArray[np.bool_] = (table.class_ids != 0) | (table.suggestions != 0) | marked
+        suggested = (table.suggestions != 0) | (table.compared != 0)
+        has: NDArray[np.bool_] = (table.class_ids != 0) | suggested | marked
         return has
 
     def _list_absent(self, places: Iterable[tuple[int, ImageKey]]) -> None:
@@ -213,6 +233,10 @@ class ImageStates:
 
 def _forget_suggestion(known: ImageRecord) -> None:
     known.suggestion, known.confidence = 0, nan
+
+
+def _forget_compared(known: ImageRecord) -> None:
+    known.compared = 0
 
 
 def _set_bit(known: ImageRecord, *, bit: int, on: bool) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mia_tui.dataset.listing.arrays import Column
 from mia_tui.dataset.model import ImageClass
 from mia_tui.dataset.session.class_list import ClassList
+from mia_tui.dataset.session.suggested import SuggestedClasses
 from mia_tui.dataset.store.records import LabelOrigin
 
 SOURCES: tuple[LabelOrigin, ...] = ("person", "import", "accepted")
@@ -36,8 +37,9 @@ class ImageRecord:
         source: As `source_code` gives it; 0 without a label.
         bits: FLAGGED, SKIPPED, NOTED.
         note: None if there is none.
-        suggestion: Id of the class a model suggests; 0 if none.
-        confidence: Of the suggestion, 0 to 1; NaN if none.
+        suggestion: What the model shown suggests, as `SuggestedClasses` counts; 0 for nothing.
+        confidence: Of the suggestion, 0 to 1; NaN if unknown.
+        compared: As `suggestion`, of the model that it is compared with.
     """
 
     class_id: int = 0
@@ -46,10 +48,11 @@ class ImageRecord:
     note: str | None = None
     suggestion: int = 0
     confidence: float = nan
+    compared: int = 0
 
     @property
     def is_empty(self) -> bool:
-        return not (self.class_id or self.bits or self.suggestion)
+        return not (self.class_id or self.bits or self.suggestion or self.compared)
 
 
 class RowTable:
@@ -66,6 +69,7 @@ class RowTable:
         self._bits = Column(np.zeros(rows, np.uint8))
         self._suggestions = Column(np.zeros(rows, np.int32))
         self._confidences = Column(np.full(rows, nan, np.float32))
+        self._compared = Column(np.zeros(rows, np.int32))
         self.notes: dict[int, str] = {}
         self.problems: dict[int, str] = {}
         self._labels = np.zeros((1, _PER_CLASS), np.int64)  # by class and source
@@ -93,6 +97,10 @@ class RowTable:
     @property
     def confidences(self) -> NDArray[np.float32]:
         return self._confidences.values
+
+    @property
+    def compared(self) -> NDArray[np.int32]:
+        return self._compared.values
 
     @property
     def labels(self) -> NDArray[np.int64]:
@@ -173,16 +181,16 @@ class RowTable:
             self.problems[row] = problem
 
     def set_suggestions(
-        self, rows: Rows, class_ids: NDArray[np.int32], confidences: NDArray[np.float32]
+        self, rows: Rows, suggestions: NDArray[np.int32], confidences: NDArray[np.float32]
     ) -> None:
-        """Set what a model suggests for these images."""
-        self._grow(int(class_ids.max(initial=0)))
-        self.suggestions[rows] = class_ids
-        self.confidences[rows] = confidences
+        """Replace what the model shown suggests: this for these images, nothing for all others."""
+        self.suggestions[:], self.confidences[:] = 0, nan
+        self.suggestions[rows], self.confidences[rows] = suggestions, confidences
 
-    def clear_suggestions(self) -> None:
-        self.suggestions[:] = 0
-        self.confidences[:] = nan
+    def set_compared(self, rows: Rows, suggestions: NDArray[np.int32]) -> None:
+        """The same of the model that it is compared with."""
+        self.compared[:] = 0
+        self.compared[rows] = suggestions
 
     def clear_decisions(self) -> None:
         """Remove labels and marks; suggestions and problems stay."""
@@ -197,18 +205,19 @@ class RowTable:
         """Remove and return the label and marks of an image."""
         known = self.known(row)
         self.put(row, ImageRecord())
-        known.suggestion, known.confidence = 0, nan
+        known.suggestion, known.confidence, known.compared = 0, nan, 0
         return known
 
     def put(self, row: int, known: ImageRecord) -> None:
-        """Replace label and marks of an image, and its suggestion if there is one."""
+        """Replace label and marks of an image, and suggestions for it if there are any."""
         self.set_label(row, known.class_id, known.source)
         self.set_bit(row, FLAGGED, bool(known.bits & FLAGGED))
         self.set_bit(row, SKIPPED, bool(known.bits & SKIPPED))
         self.set_note(row, known.note)
         if known.suggestion:
-            self._grow(known.suggestion)
             self.suggestions[row], self.confidences[row] = known.suggestion, known.confidence
+        if known.compared:
+            self.compared[row] = known.compared
 
     def put_all(self, rows: Rows, known: Sequence[ImageRecord]) -> None:
         """The same for several images, each once."""
@@ -221,18 +230,18 @@ class RowTable:
         for bit in (FLAGGED, SKIPPED):
             self.set_bits(rows, bit, (bits & bit) != 0)
         self.set_notes(rows, [one.note for one in known])
-        suggested = np.array([one.suggestion for one in known], np.int32)
-        has = suggested != 0
-        confidences = np.array([one.confidence for one in known], np.float32)
-        self.set_suggestions(rows[has], suggested[has], confidences[has])
+        self.suggestions[rows] = np.array([one.suggestion for one in known], np.int32)
+        self.confidences[rows] = np.array([one.confidence for one in known], np.float32)
+        self.compared[rows] = np.array([one.compared for one in known], np.int32)
 
     def known_of(self, rows: Rows) -> list[ImageRecord]:
         """The same for several images."""
         bits = self.bits[rows] & (FLAGGED | SKIPPED | NOTED)
         columns = (self.class_ids[rows], self.sources[rows], bits)
         notes = map(self.notes.get, rows.tolist())
-        model = (self.suggestions[rows].tolist(), self.confidences[rows].tolist())
-        return list(map(ImageRecord, *(column.tolist() for column in columns), notes, *model))
+        models = (self.suggestions[rows], self.confidences[rows], self.compared[rows])
+        decided, suggested = ([column.tolist() for column in part] for part in (columns, models))
+        return list(map(ImageRecord, *decided, notes, *suggested))
 
     def known(self, row: int) -> ImageRecord:
         """The state of an image."""
@@ -243,6 +252,7 @@ class RowTable:
             self.notes.get(row),
             int(self.suggestions[row]),
             float(self.confidences[row]),
+            int(self.compared[row]),
         )
 
     def moved(self, placed: Rows, rows: int) -> "RowTable":
@@ -271,6 +281,7 @@ class RowTable:
             (self._bits, 0),
             (self._suggestions, 0),
             (self._confidences, nan),
+            (self._compared, 0),
         ]
 
     def _count_labels(self, rows: Rows, sign: int) -> None:
@@ -293,8 +304,10 @@ class RowState:
     Attributes:
         image_class: Its class; None without a label, or if the class is archived.
         source: Where the label comes from; None without one.
-        suggestion: What a model suggests; None if nothing. It is kept beside a label, which takes precedence.
-        confidence: Of the suggestion, 0 to 1; None without one.
+        suggestion: What a model suggests; None if nothing. It is kept beside a label, which takes precedence. Its id
+            is 0 if the dataset does not have this class.
+        confidence: Of the suggestion, 0 to 1; None without one, or if it is not known.
+        compared: What the model suggests that this one is compared with; None if nothing.
         problem: A sentence that says why the image cannot be shown; None if it can.
         missing: Whether the problem is that the file does not exist.
     """
@@ -303,6 +316,7 @@ class RowState:
     source: LabelOrigin | None
     suggestion: ImageClass | None
     confidence: float | None
+    compared: ImageClass | None
     flagged: bool
     skipped: bool
     note: str | None
@@ -314,17 +328,33 @@ class RowState:
         """Whether label and suggestion are different classes."""
         return None not in (self.image_class, self.suggestion) and self.image_class != self.suggestion
 
+    @property
+    def suggests_new(self) -> bool:
+        """Whether the suggestion is a class that the dataset does not have."""
+        return self.suggestion is not None and not self.suggestion.id
 
-def row_state(table: RowTable, classes: ClassList, row: int) -> RowState:
-    """The state of the image in a row."""
+
+def row_state(
+    table: RowTable, classes: ClassList, shown: SuggestedClasses, compared: SuggestedClasses, row: int
+) -> RowState:
+    """The state of the image in a row.
+
+    Args:
+        table: All rows.
+        classes: Those of the dataset.
+        shown: Those of the model whose suggestions are shown.
+        compared: Those of the model that it is compared with.
+        row: The row.
+    """
     bits, confidence = int(table.bits[row]), float(table.confidences[row])
     image_class = classes.active_of(int(table.class_ids[row]))
-    suggestion = classes.active_of(int(table.suggestions[row]))
+    suggestion = shown.shown(int(table.suggestions[row]), classes)
     return RowState(
         image_class=image_class,
         source=None if image_class is None else SOURCES[int(table.sources[row]) - 1],
         suggestion=suggestion,
         confidence=None if suggestion is None or isnan(confidence) else confidence,
+        compared=compared.shown(int(table.compared[row]), classes),
         flagged=bool(bits & FLAGGED),
         skipped=bool(bits & SKIPPED),
         note=table.notes.get(row) if bits & NOTED else None,

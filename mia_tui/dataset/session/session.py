@@ -20,9 +20,12 @@ from mia_tui.dataset.session.filters import Filter, Order, in_order, is_labelled
 from mia_tui.dataset.session.image_states import ImageStates
 from mia_tui.dataset.session.row_table import SKIPPED, Rows, RowState, row_state
 from mia_tui.dataset.session.shown_rows import Selection, ShownRows
+from mia_tui.dataset.session.suggested import ModelSuggestions
 from mia_tui.dataset.store.records import Change, Label, Mark
 
 __all__ = ["Applied", "LabelSession", "RowState"]
+
+_OF_MODELS = ("suggested", "differs", "models_differ")  # filters
 
 
 class LabelSession:
@@ -97,6 +100,8 @@ class LabelSession:
             marks: Flags, skips and notes.
         """
         self._classes.replace(classes)
+        for model in (self._states.shown_model, self._states.compared_model):
+            model.match_anew(self._classes)
         yield from self._states.load_in_steps(labels, marks)
         self.refresh_view()
 
@@ -107,23 +112,45 @@ class LabelSession:
         """
         return apply_in_steps(changes, self._states, self._classes, self.annotator)
 
-    def set_suggestions(
-        self, keys: Sequence[ImageKey], class_ids: NDArray[np.int32], confidences: NDArray[np.float32]
-    ) -> None:
-        """Replace the suggestions of a model; a filter or order that depends on them is applied again.
+    def set_suggestions(self, found: ModelSuggestions, rows: Rows | None = None) -> None:
+        """Replace the suggestions that are shown by those of a model, and of this model only.
 
-        The current image stays even if it does not match the filter: the next key is meant for it.
+        A filter or order that depends on them is applied again. The current image stays even if it does not match
+        the filter: the next key is meant for it.
 
         Args:
-            keys: Images; those that are not listed get their suggestion once they are.
-            class_ids: Id of the most likely class of each, shape (N,); 0 for none.
-            confidences: Its probability, shape (N,).
+            found: What the model suggests; images that are not listed get their suggestion once they are.
+            rows: `listing.rows(found.keys)`, if that was computed in a thread before.
         """
-        confidences = np.where(class_ids == 0, np.float32(np.nan), confidences)
-        self._states.set_suggestions(keys, class_ids, confidences)
-        if self.filter.state in ("suggested", "differs") or self.order == "confidence":
+        self._states.set_suggestions(found, self.listing.rows(found.keys) if rows is None else rows)
+        self._states.shown_model.match_anew(self._classes)
+        self._suggestions_changed()
+
+    def compare_with(self, found: ModelSuggestions, rows: Rows | None = None) -> None:
+        """Compare the model shown with another one, for the filter where they differ; as `set_suggestions`."""
+        self._states.set_compared(found, self.listing.rows(found.keys) if rows is None else rows)
+        self._states.compared_model.match_anew(self._classes)
+        self._suggestions_changed()
+
+    def _suggestions_changed(self) -> None:
+        if self.filter.state in _OF_MODELS or self.order == "confidence":
             self.refresh_view(keeps_current=True)
             self._selection.keep(self.view)
+
+    @property
+    def model(self) -> str:
+        """Whose suggestions are shown; empty if there are none."""
+        return self._states.shown_model.model
+
+    @property
+    def compared_model(self) -> str:
+        """Which model that one is compared with; empty for none."""
+        return self._states.compared_model.model
+
+    @property
+    def new_classes(self) -> tuple[str, ...]:
+        """Classes of the model shown that the dataset does not have."""
+        return self._states.shown_model.new(self._classes)
 
     def join(self, rows: Rows) -> None:
         """Show images that others changed and that match the filter now; images that are shown stay shown."""
@@ -246,12 +273,16 @@ class LabelSession:
     def class_of(self, class_id: int) -> ImageClass | None:  # archived or not
         return self._classes.of(class_id)
 
+    def class_named(self, name: str) -> ImageClass | None:  # archived or not
+        return self._classes.named(name)
+
     def class_of_key(self, char: str) -> ImageClass | None:
         return self._classes.of_key(char)
 
     def state_of(self, row: int) -> RowState:
         """The state of an image."""
-        return row_state(self._states.table, self._classes, row)
+        states = self._states
+        return row_state(states.table, self._classes, states.shown_model, states.compared_model, row)
 
     def all_have(self, rows: Rows, bit: int) -> bool:
         """Whether each of these images is FLAGGED, or SKIPPED (of `row_table`)."""

@@ -159,6 +159,11 @@ def run_places(dataset: Path) -> tuple[StateFolder, ...]:
     return (*map(StateFolder, state_places(dataset)), user_jobs(dataset))
 
 
+def places_of_runs(dataset: Path, state: Path | None) -> tuple[StateFolder, ...]:
+    """As `run_places`; the folder given with --state, if there is one, alone."""
+    return run_places(dataset) if state is None else (StateFolder(state),)
+
+
 def _remembered() -> list[Path]:
     """Where the runs of this user were, the newest first."""
     try:

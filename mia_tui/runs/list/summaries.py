@@ -17,7 +17,7 @@ from mia_tui.catalog.metrics import MetricName, shown_metric
 from mia_tui.config.train import TrainConfig
 from mia_tui.errors import RunError
 from mia_tui.paths import StateFolder, is_folder
-from mia_tui.runs.list.find import run_places
+from mia_tui.runs.list.find import places_of_runs
 from mia_tui.runs.list.words import STATUS_WORDS, shown_status
 from mia_tui.runs.record.events import KnownEvent, StepEnded, UnknownEvent
 from mia_tui.runs.record.job import AnyJob, RunNotes
@@ -116,8 +116,7 @@ class RunSummaries:
     @classmethod
     def of_dataset(cls, dataset: Path, state: Path | None) -> "RunSummaries":
         """The runs of a dataset; `state` is the folder given with --state."""
-        places = run_places(dataset) if state is None else (StateFolder(state),)
-        return cls(place.root for place in places)
+        return cls(place.root for place in places_of_runs(dataset, state))
 
     def refresh(
         self, on_partial: Callable[[tuple[RunSummary, ...]], None] | None = None, *, live_only: bool = False

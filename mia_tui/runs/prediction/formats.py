@@ -13,7 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 from mia_tui.errors import ConfigError
-from mia_tui.text import encode_cell, encode_class, encode_controls
+from mia_tui.text import decode_name, encode_cell, encode_class, encode_controls
 
 if TYPE_CHECKING:
     from mia_tui.runs.prediction.predictions import PredictionHeader, PredictionRow
@@ -43,8 +43,13 @@ def best_class(row: "PredictionRow") -> int:
 
 
 def _columns(header: "PredictionHeader") -> list[str]:
-    classes = (f"p_{encode_controls(encode_class(name))}" for name in header.classes)
+    classes = (f"p_{_class_name(name)}" for name in header.classes)
     return ["file", "frame", "class", "probability", *classes, "run"]
+
+
+def _class_name(name: str) -> str:
+    """A class of a header, where all names are in another form."""
+    return encode_controls(encode_class(decode_name(name)))
 
 
 def _values(row: "PredictionRow", header: "PredictionHeader") -> list[Any]:
@@ -53,7 +58,7 @@ def _values(row: "PredictionRow", header: "PredictionHeader") -> list[Any]:
     return [
         encode_controls(row.file),
         row.frame,
-        encode_controls(encode_class(header.classes[best])),
+        _class_name(header.classes[best]),
         row.probabilities[best],
         *row.probabilities,
         encode_controls(header.run),

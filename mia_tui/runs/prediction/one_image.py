@@ -12,9 +12,7 @@ from mia_tui.config.predict import PredictConfig
 from mia_tui.dataset.model import ImageKey
 from mia_tui.decoding import Frame, Text
 from mia_tui.errors import MiaError
-from mia_tui.paths import StateFolder
 from mia_tui.runs.list.find import kind_of, runs_of
-from mia_tui.runs.prediction.suggestions import newest_suggestions
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.state import read_state
 from mia_tui.runs.worker.helper import encode_line
@@ -85,7 +83,7 @@ def decode_answer(line: bytes) -> ImageAnswer:
     return msgspec.structs.replace(answer, classes=tuple(map(decode_name, answer.classes)))
 
 
-def network_to_ask(dataset: Path, state: Path | None, place: StateFolder) -> Path | None:
+def network_to_ask(dataset: Path, state: Path | None, shown: RunDir | None) -> Path | None:
     """The weights of the network that suggested what the app shows, else of the newest training; None without one.
 
     Of trainings, those that have finished come first: the others may still get better.
@@ -93,13 +91,12 @@ def network_to_ask(dataset: Path, state: Path | None, place: StateFolder) -> Pat
     Args:
         dataset: Folder of images.
         state: The folder given with --state.
-        place: Where the suggestions are that the app shows.
+        shown: Where the suggestions are that the app shows; None if it shows none.
 
     Raises:
         MiaError: If the folder of runs cannot be read.
     """
-    shown = newest_suggestions(place, dataset)
-    weights = None if shown is None else _weights_of(RunDir(place.runs / shown.run))
+    weights = None if shown is None else _weights_of(shown)
     if weights is not None:
         return weights
     trainings = [

@@ -1,7 +1,9 @@
-"""Suggestions in a run's folder for the app: the most probable class of each image of a dataset, and how probable.
+"""Suggestions in a run's folder for the app: the most probable class of images of a dataset, and how probable.
+
+The suggestions of each run are kept apart; they may be for some images of the dataset only.
 
     {"protocol":1,"images":"/data/cells","classes":["round","long"],"predicted_at":1764000000.0}
-    ["a/cell-1.png",0,1,0.9731]         file, frame, place in `classes`, probability
+    ["a/cell-1.png",0,1,0.9731]         file, frame, position in `classes`, probability or null
     {"rows":1}
 
 The last line tells a complete file from one that was cut off. Suggestions are never labels: only a person makes one.
@@ -10,7 +12,8 @@ The last line tells a complete file from one that was cut off. Suggestions are n
 import os
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
@@ -18,19 +21,23 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
+from mia_tui.config.predict import PredictConfig
 from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.session.suggested import ModelSuggestions
 from mia_tui.decoding import BadRecord, Count, Frame, JsonReader, Text, Time
+from mia_tui.errors import RunError
 from mia_tui.files import open_to_read
 from mia_tui.paths import StateFolder, is_same_folder, state_places
 from mia_tui.runs.prediction.formats import best_class
 from mia_tui.runs.prediction.predictions import PredictionHeader, PredictionRow
 from mia_tui.runs.record.layout import RunDir
-from mia_tui.text import decode_name
+from mia_tui.text import decode_name, printable
 
 _PROTOCOL = 1
-_BYTES_AT_ONCE = 1 << 20  # of lines that are records at the same time
+_BYTES_AT_ONCE = 1 << 17  # of lines that are records at the same time: more would hold up keys
 _LONGEST_LINE_BYTES = 1 << 21
 _LONGEST_HEAD_BYTES = 1 << 24  # 100,000 classes
+_LONGEST_END_BYTES = 64
 
 
 class _SuggestionsHead(msgspec.Struct, frozen=True):
@@ -40,84 +47,128 @@ class _SuggestionsHead(msgspec.Struct, frozen=True):
     predicted_at: Time
 
 
-class _Suggestion(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class SuggestionLine(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The most probable class of an image: its position among the classes, and its probability, None if unknown."""
+
     file: Text
     frame: Frame
     best: Frame
-    confidence: Annotated[float, Meta(ge=0.0, le=1.001)]
+    confidence: Annotated[float, Meta(ge=0.0, le=1.001)] | None
 
 
 class _SuggestionsEnd(msgspec.Struct, frozen=True):
     rows: Count
 
 
-_HEAD, _LINE, _END = JsonReader(_SuggestionsHead), JsonReader(_Suggestion), JsonReader(_SuggestionsEnd)
+_HEAD, _LINE, _END = JsonReader(_SuggestionsHead), JsonReader(SuggestionLine), JsonReader(_SuggestionsEnd)
 
 
 class _DamagedSuggestions(Exception):
     """A file of suggestions that is ignored because it is damaged."""
 
 
-@dataclass(frozen=True, eq=False)
-class Suggestions:
-    """The suggestions of one run's network.
+@dataclass(frozen=True)
+class SuggestionSet:
+    """The suggestions of one run, as far as they are known without reading them.
 
     Attributes:
-        run: Name of the run's folder.
+        run: Its folder.
+        model: What people call its network.
         predicted_at: Unix seconds.
-        classes: Names, in the order of the network; the dataset may have other classes by now.
-        keys: The images that could be read, in the order of the dataset at that time.
-        best: Place in `classes` for each image, int32, shape (N,).
-        confidence: Probability of that class, float32, shape (N,).
+        images: How many images there are suggestions for.
     """
 
-    run: str
+    run: RunDir
+    model: str = field(compare=False)
     predicted_at: float
-    classes: tuple[str, ...]
-    keys: list[ImageKey]
-    best: np.ndarray
-    confidence: np.ndarray
+    images: int
 
 
 def write_suggestions(file: BinaryIO, header: PredictionHeader, rows: Iterable[PredictionRow]) -> None:
     """Write the rows that have probabilities as suggestions; a `Writer` for `predictions.convert`."""
+    write_lines(file, header.images, header.classes, map(_best_of, rows))
+
+
+def _best_of(row: PredictionRow) -> SuggestionLine:
+    best = best_class(row)
+    assert row.probabilities is not None
+    return SuggestionLine(row.file, row.frame, best, round(row.probabilities[best], 5))
+
+
+def write_lines(file: BinaryIO, images: str, classes: list[str], lines: Iterable[SuggestionLine]) -> None:
+    """Write suggestions, all of them or nothing that would be read.
+
+    Args:
+        file: A new file.
+        images: Folder of the images; this and all names are in the form of `text.encode_name`.
+        classes: Names, in the order of the network.
+        lines: One for each image.
+    """
     encoder = msgspec.json.Encoder()
-    head = _SuggestionsHead(_PROTOCOL, header.images, header.classes, round(time.time(), 3))
+    head = _SuggestionsHead(_PROTOCOL, images, classes, round(time.time(), 3))
     file.write(encoder.encode(head) + b"\n")
     count = 0
-    for row in rows:
-        best = best_class(row)
-        assert row.probabilities is not None
-        line = _Suggestion(row.file, row.frame, best, round(row.probabilities[best], 5))
+    for line in lines:
         file.write(encoder.encode(line) + b"\n")
         count += 1
     file.write(encoder.encode(_SuggestionsEnd(count)) + b"\n")
 
 
-def newest_suggestions(state: StateFolder, root: Path) -> Suggestions | None:
-    """The newest suggestions for the images of a dataset; None if there are none.
+def suggestion_sets(places: Iterable[StateFolder], root: Path) -> list[SuggestionSet]:
+    """The suggestions of each run for the images of a dataset, those that were predicted last first.
 
-    Files that are damaged, cut off or of another version are ignored; and where the state is not in or beside
-    the dataset, so are those for another folder that still exists (this one may have been moved).
+    Files that are cut off or of another version are left out; and where the state is not in or beside the dataset,
+    so are those for another folder that still exists (this one may have been moved).
 
     Args:
-        state: Where the dataset's runs are.
+        places: Where the dataset's runs are.
         root: The dataset.
     """
-    dated: list[tuple[float, RunDir]] = []
-    for run in _runs(state):
-        try:
-            head = _read_head(run.suggestions)
-        except (OSError, _DamagedSuggestions):
-            continue
-        if _is_of(head, root, state):
-            dated.append((head.predicted_at, run))
-    for _, run in sorted(dated, key=lambda pair: pair[0], reverse=True):
-        try:
-            return _read(run)
-        except (OSError, _DamagedSuggestions):
-            continue
+    found = []
+    for place in places:
+        for run in _runs(place):
+            with suppress(OSError, _DamagedSuggestions):
+                head, images = _read_ends(run.suggestions)
+                if _is_of(head, root, place):
+                    found.append(SuggestionSet(run, _model_of(run), head.predicted_at, images))
+    return sorted(found, key=lambda known: known.predicted_at, reverse=True)
+
+
+def read_newest(known: Iterable[SuggestionSet]) -> tuple[SuggestionSet, ModelSuggestions] | None:
+    """The first of some suggestions that can be read; None if none can."""
+    for each in known:
+        with suppress(RunError):
+            return each, read_suggestions(each)
     return None
+
+
+def read_suggestions(known: SuggestionSet) -> ModelSuggestions:
+    """Read suggestions.
+
+    Raises:
+        RunError: If they are damaged, or not there any more.
+    """
+    try:
+        return _read(known)
+    except FileNotFoundError as error:
+        raise RunError(f"The suggestions of {printable(known.model)} do not exist any more.") from error
+    except (OSError, _DamagedSuggestions) as error:
+        file = printable(known.run.suggestions)
+        raise RunError(
+            f"The suggestions of {printable(known.model)} are damaged: {file}.", "Predict again."
+        ) from error
+
+
+def _model_of(run: RunDir) -> str:
+    """The title that a person gave the run, else the name of its network, else that of the run."""
+    title = run.notes().title
+    if title:
+        return title
+    with suppress(RunError):
+        config = run.job().config
+        if isinstance(config, PredictConfig):
+            return config.network
+    return run.name
 
 
 def _runs(state: StateFolder) -> list[RunDir]:
@@ -136,9 +187,18 @@ def _is_of(head: _SuggestionsHead, root: Path, state: StateFolder) -> bool:
     return is_same_folder(images, root) or not os.path.isdir(images)  # noqa: PTH112  # Path's raises
 
 
-def _read_head(path: Path) -> _SuggestionsHead:
+def _read_ends(path: Path) -> tuple[_SuggestionsHead, int]:
+    """The first line of a file, and the number of images in its last."""
     with open_to_read(path) as file:
-        return _decode_head(file.readline(_LONGEST_HEAD_BYTES))
+        head = _decode_head(file.readline(_LONGEST_HEAD_BYTES))
+        file.seek(max(file.tell(), file.seek(0, os.SEEK_END) - _LONGEST_END_BYTES))
+        last = file.read(_LONGEST_END_BYTES)
+    if not last.endswith(b"\n"):
+        raise _DamagedSuggestions
+    try:
+        return head, _END.decode(last[:-1].rpartition(b"\n")[2]).rows
+    except BadRecord as error:
+        raise _DamagedSuggestions from error
 
 
 def _decode_head(line: bytes) -> _SuggestionsHead:
@@ -151,30 +211,29 @@ def _decode_head(line: bytes) -> _SuggestionsHead:
     return head
 
 
-def _read(run: RunDir) -> Suggestions:
+def _read(known: SuggestionSet) -> ModelSuggestions:
     keys: list[ImageKey] = []
     best: list[np.ndarray] = []
-    confidence: list[np.ndarray] = []
-    with open_to_read(run.suggestions) as file:
+    sure: list[np.ndarray] = []
+    with open_to_read(known.run.suggestions) as file:
         head = _decode_head(file.readline(_LONGEST_HEAD_BYTES))
         for lines in _chunks(file):
             keys += [ImageKey(decode_name(line.file), line.frame) for line in lines]
             best.append(np.array([line.best for line in lines], np.int32))
-            confidence.append(np.array([line.confidence for line in lines], np.float32))
-    suggestions = Suggestions(
-        run=run.name,
-        predicted_at=head.predicted_at,
-        classes=tuple(map(decode_name, head.classes)),
-        keys=keys,
-        best=np.concatenate([np.empty(0, np.int32), *best]),
-        confidence=np.concatenate([np.empty(0, np.float32), *confidence]),
+            sure.append(np.array([line.confidence for line in lines], np.float32))  # None is NaN
+    found = ModelSuggestions(
+        known.model,
+        tuple(map(decode_name, head.classes)),
+        keys,
+        np.concatenate([np.empty(0, np.int32), *best]),
+        np.concatenate([np.empty(0, np.float32), *sure]),
     )
-    if np.any((suggestions.best < 0) | (suggestions.best >= len(head.classes))):
+    if np.any(found.best >= len(head.classes)):
         raise _DamagedSuggestions
-    return suggestions
+    return found
 
 
-def _chunks(file: BinaryIO) -> Iterator[list[_Suggestion]]:
+def _chunks(file: BinaryIO) -> Iterator[list[SuggestionLine]]:
     """The lines between the first and the last; the last one must say how many there are."""
     count, end = 0, b""
     try:

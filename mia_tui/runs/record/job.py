@@ -21,7 +21,9 @@ class JobClass(msgspec.Struct, frozen=True):
     name: Text
 
 
-Classes = Annotated[list[JobClass], Meta(min_length=1, max_length=100_000)]
+MOST_CLASSES = 100_000
+
+Classes = Annotated[list[JobClass], Meta(min_length=1, max_length=MOST_CLASSES)]
 """In the order of the logits."""
 
 

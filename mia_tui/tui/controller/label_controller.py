@@ -22,6 +22,7 @@ import numpy as np
 from mia_tui.dataset.listing.listing import Listing, Rows
 from mia_tui.dataset.model import ImageClass, ImageFile, ImageKey
 from mia_tui.dataset.session.session import Applied, LabelSession
+from mia_tui.dataset.session.suggested import ModelSuggestions
 from mia_tui.dataset.store.errors import why_unwritable
 from mia_tui.dataset.store.label_store import LabelStore, login_name
 from mia_tui.dataset.store.records import Change, LabelOrigin, Step
@@ -29,6 +30,7 @@ from mia_tui.errors import StoreReplaced
 from mia_tui.paths import find_state
 from mia_tui.text import counted, name_some, printable
 from mia_tui.tui.controller.store_thread import StoreThread, WriteResult
+from mia_tui.tui.controller.suggestions import ShownSuggestions
 
 Value = TypeVar("Value")
 
@@ -55,6 +57,7 @@ class LabelController:
 
     Attributes:
         session: What is known; belongs to the event loop's thread.
+        suggestions: Whose suggestions are shown.
         saved: What was written last, None before the first.
         source: Where labels came from last: folders, store, or None.
     """
@@ -76,6 +79,7 @@ class LabelController:
         self._updating = asyncio.Lock()  # changes are applied to the session in order
         self._asked_state = state
         self.state = find_state(dataset, state)
+        self.suggestions = ShownSuggestions(self, state)
         self.store_thread = StoreThread(lambda: find_state(dataset, state).labels_db, self.annotator)
 
     async def load(self) -> None:
@@ -147,6 +151,26 @@ class LabelController:
         if len(keys) == 1:
             self.session.speed.add_label(time.monotonic())
         return changed
+
+    async def add_and_assign(self, key: ImageKey, name: str, names: Sequence[str]) -> None:
+        """Add classes and accept one of them for an image, as one step.
+
+        Raises:
+            DataError: If there is a class of such a name by now; nothing changed.
+        """
+
+        def job(store: LabelStore) -> None:
+            with store.transaction():
+                added = dict(zip(names, store.add_classes(names), strict=True))
+                store.set_labels([(key, added[name].id)], source="accepted")
+
+        await self.write(job, f"{_of([key])} = {printable(name)}")
+        self.session.speed.add_label(time.monotonic())
+
+    def suggest(self, found: ModelSuggestions, rows: Rows | None) -> None:
+        """Replace the suggestions that are shown; as `LabelSession.set_suggestions`."""
+        self.session.set_suggestions(found, rows)
+        self._changed_rows = list(range(min(len(self.session.listing), _MOST_ROWS)))
 
     async def keep_facts(self, facts: Sequence[tuple[ImageFile, str]]) -> None:
         """Keep fingerprints of files. This is no step that undo knows, and the status line does not mention it.

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 from mia_tui.dataset.class_rules import class_name
 from mia_tui.dataset.model import ImageClass, ImageKey
 from mia_tui.dataset.session.session import RowState
+from mia_tui.dataset.session.suggested import NEW_COLOUR
 from mia_tui.text import printable
 from mia_tui.tui.controller.label_controller import LabelController
+from mia_tui.tui.label.words import short_model
 from mia_tui.tui.later import later
 from mia_tui.tui.widgets.ink import Ink
 
@@ -31,7 +33,6 @@ _PAUSE_S = 0.03  # images that are passed sooner, with a key held down, are not 
 _MOST_CLASSES = 3
 _LEAST_SHOWN = 0.005  # rounds to 1 %
 _CLASS_COLUMNS = 20
-_NEW_COLOUR = "#808080"  # of classes that the dataset does not have
 
 
 class AskedNetwork:
@@ -78,7 +79,9 @@ class AskedNetwork:
             return ""
         if self._answer is None:
             is_ready = self._helper is not None and self._helper.is_ready and not self._is_loading
-            return "" if is_ready else f"Loading torch and {self._name}, which takes some seconds"
+            return (
+                "" if is_ready else f"Loading torch and {short_model(self._name)}, which takes some seconds"
+            )
         if self._answer.problem:
             return self._answer.problem
         best = self._answer.best(_MOST_CLASSES)
@@ -87,7 +90,7 @@ class AskedNetwork:
             for number, (name, probability) in enumerate(best)
             if not number or probability >= _LEAST_SHOWN
         ]
-        return f"{self._name}: {', '.join(shown)}"
+        return f"{short_model(self._name)}: {', '.join(shown)}"
 
     async def turn_on(self) -> bool:
         """Choose a network and ask it from now on; False if there is none.
@@ -123,7 +126,21 @@ class AskedNetwork:
         if self._answer is None or not self._answer.classes:
             return state
         [(name, probability)] = self._answer.best(1)
-        return replace(state, suggestion=self._class_named(name), confidence=probability)
+        known = self._controller.session.class_named(class_name(name))
+        if known is None:
+            known = ImageClass(0, class_name(name), NEW_COLOUR, None, 0)
+        return replace(state, suggestion=None if known.archived else known, confidence=probability)
+
+    @property
+    def model(self) -> str:
+        """What people call the network, if `seen` shows its answer; empty otherwise."""
+        return self._name if self._answer is not None and self._answer.classes else ""
+
+    @property
+    def new_classes(self) -> tuple[str, ...]:
+        """The classes in its answer that the dataset does not have."""
+        names = map(class_name, self._answer.classes if self._answer is not None else ())
+        return tuple(name for name in names if self._controller.session.class_named(name) is None)
 
     def _choose(self) -> tuple[Path, str] | None:
         """For a thread: the weights of the network to ask, and its name."""
@@ -131,14 +148,9 @@ class AskedNetwork:
         from mia_tui.runs.prediction.one_image import network_to_ask
         from mia_tui.runs.record.model_card import network_name
 
-        weights = network_to_ask(self._controller.dataset, self._state, self._controller.state)
-        return None if weights is None else (weights, printable(network_name(weights)))
-
-    def _class_named(self, name: str) -> ImageClass:
-        """The class of this name; one with the id 0 if the dataset does not have it."""
-        wanted = class_name(name)
-        known = (each for each in self._controller.session.classes if each.name == wanted)
-        return next(known, ImageClass(0, wanted, _NEW_COLOUR, None, 0))
+        shown = self._controller.suggestions.shown
+        weights = network_to_ask(self._controller.dataset, self._state, shown.run if shown else None)
+        return None if weights is None else (weights, network_name(weights))
 
     def _ask(self) -> None:
         from mia_tui.runs.prediction.one_image import ImageQuestion
@@ -178,7 +190,9 @@ class AskedNetwork:
 
     def _take_end(self, was_ready: bool) -> None:
         if was_ready:
-            self._fail(f"The process that asks {self._name} has ended; the next image starts it again.")
+            self._fail(
+                f"The process that asks {printable(self._name)} has ended; the next image starts it again."
+            )
         else:
             self._give_up("No network can be asked: torch cannot be used, or memory is short.")
 

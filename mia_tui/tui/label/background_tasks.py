@@ -14,7 +14,7 @@ from mia_tui.dataset.scan.incremental import ListedImages
 from mia_tui.errors import DataError
 from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.controller.news import follow_news
-from mia_tui.tui.label.dataset_sync import DatasetSync, ScanThread, take_suggestions
+from mia_tui.tui.label.dataset_sync import DatasetSync, ScanThread
 from mia_tui.tui.later import later
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ class BackgroundTasks:
             self._screen.queue.do(self._take_suggestions, keep=True)
 
     async def _take_suggestions(self) -> None:
-        suggested = await take_suggestions(self._controller)
+        suggested = await self._controller.suggestions.refresh()
         if suggested:
-            self._screen.show(all_rows=True)
+            self._screen.show()
             self._screen.show_message(suggested)

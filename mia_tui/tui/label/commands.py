@@ -20,6 +20,7 @@ from mia_tui.dataset.session.session import Applied
 from mia_tui.text import counted
 from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.keys.command_queue import Command
+from mia_tui.tui.label.suggestion_commands import SuggestionCommands
 from mia_tui.tui.label.view_settings import ViewSettings
 from mia_tui.tui.open_dataset import OpenDataset, OpenImages
 from mia_tui.tui.widgets.ink import Ink
@@ -67,9 +68,11 @@ class SessionCommands(ABC):
 
     def __init__(self, controller: LabelController, screen: "SessionScreen[Any]", ink: Ink) -> None:
         self._controller, self._session, self._screen, self._ink = controller, controller.session, screen, ink
+        self._suggestions = SuggestionCommands(controller, screen, ink)
         self.by_name: dict[str, Command] = {
             "undo": partial(step_back, controller, screen, self.reveal, redo=False),
             "redo": partial(step_back, controller, screen, self.reveal, redo=True),
+            **self._suggestions.by_name,
             "pick": self._pick,
             "next_unlabelled": partial(self._unlabelled, backwards=False),
             "previous_unlabelled": partial(self._unlabelled, backwards=True),
@@ -134,7 +137,9 @@ class SessionCommands(ABC):
     async def _choose_filter(self) -> None:
         from mia_tui.tui.label import pickers
 
-        self._show_only(await self._screen.ask(pickers.filters(self._session, self._ink)))
+        wanted = await self._screen.ask(pickers.filters(self._session, self._ink))
+        if wanted is None or wanted.state != "models_differ" or await self._suggestions.compare():
+            self._show_only(wanted)
 
     async def _choose_folder(self) -> None:
         from mia_tui.tui.label import pickers
@@ -295,16 +300,21 @@ class LabelCommands(SessionCommands):
         if state.suggestion is None:
             self._screen.say("There is no suggestion of a model for this image.")
             return
-        if not state.suggestion.id:
-            adds = self._screen.key("classes")
-            self._screen.say(f"This dataset has no class {state.suggestion.name}; {adds} adds classes.")
+        if not state.suggests_new:
+            await self._controller.assign([key], state.suggestion.id, source="accepted")
+        elif not await self._accept_new(key, state.suggestion.name):
             return
-        await self._controller.assign([key], state.suggestion.id, source="accepted")
         if not self._session.move(1):
             self._say_last()
         if state.image_class is not None and state.differs:
             names = f"{state.suggestion.name} replaced {state.image_class.name}"
             self._screen.say(f"{names} of {key.path}; {self._screen.key('undo')} undoes that.")
+
+    async def _accept_new(self, key: ImageKey, name: str) -> bool:
+        network = self._screen.asked_network
+        if network.model:
+            return await self._suggestions.accept_new(key, name, network.model, network.new_classes)
+        return await self._suggestions.accept_new(key, name, self._session.model, self._session.new_classes)
 
     async def _toggle_asking(self) -> None:
         network = self._screen.asked_network

@@ -200,9 +200,9 @@ class DatasetSync:
             self._screen.show_message(
                 f"{counted(new, 'new image')} got the class of {'its' if new == 1 else 'their'} folder."
             )
-        suggested = None if self.opened else await take_suggestions(self._controller)
+        suggested = None if self.opened else await self._controller.suggestions.refresh()
         if suggested:
-            self._screen.show(all_rows=True)
+            self._screen.show()
             self._screen.show_message(suggested)
         return came
 
@@ -331,24 +331,6 @@ def _plan(controller: LabelController, listing: Listing, stored: Mapping[str, St
     sizes = {known.size for path, known in stored.items() if path not in here and known.size is not None}
     here |= {file.path: file for file in listing.files_of_sizes(sizes)}
     return find_file_changes(stored, list(here.values()), controller.dataset, hashing="doubtful")
-
-
-async def take_suggestions(controller: LabelController) -> str | None:
-    """Show the newest prediction for the dataset's images as suggestions; returns a sentence about it."""
-    from mia_tui.runs.prediction.suggestions import newest_suggestions
-
-    found = await asyncio.to_thread(newest_suggestions, controller.state, controller.dataset)
-    if found is None:
-        return None
-    ids = {image_class.name: image_class.id for image_class in controller.session.classes}
-    known = np.array([ids.get(name, 0) for name in found.classes], np.int32)
-    class_ids = known[found.best] if len(found.best) else np.empty(0, np.int32)
-    kept = np.flatnonzero(class_ids)
-    keys = [found.keys[place] for place in kept.tolist()]
-    controller.session.set_suggestions(keys, class_ids[kept], found.confidence[kept])
-    unknown = [name for name in found.classes if name not in ids]
-    left_out = f" Classes you do not have are left out: {name_some(unknown)}." if unknown else ""
-    return f"{counted(len(keys), 'suggestion')} of the run {found.run}.{left_out}"
 
 
 def _difference(came: int, gone: int) -> str:

@@ -1,15 +1,24 @@
-"""The lists to choose from which images to show, and in which order."""
+"""The lists to choose from which images to show, in which order, and whose suggestions."""
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from rich.text import Text
 
 from mia_tui.dataset.listing.folders import Folder
 from mia_tui.dataset.session.filters import ORDERS, STATES, Filter, Order
 from mia_tui.dataset.session.session import LabelSession
+from mia_tui.text import counted, when
 from mia_tui.tui.classes.pickers import class_chip
 from mia_tui.tui.dialogs import Choice, PickDialog
 from mia_tui.tui.label.words import STATE_WORDS, shown_filter
 from mia_tui.tui.widgets.ink import Ink
+
+if TYPE_CHECKING:
+    from mia_tui.runs.prediction.suggestions import SuggestionSet
+
+_MODEL_COLUMNS = 26
 
 _ORDER_WORDS = {
     "name": ("by name, from A to Z", "by name, from Z to A"),
@@ -23,7 +32,7 @@ def filters(session: LabelSession, ink: Ink) -> PickDialog[Filter]:
     """Which images to show. Text and folder of the present filter stay; images of a run are narrowed down."""
     present = session.filter
     unbound = Filter(text=present.text, folder=present.folder)
-    narrowed = shown_filter(unbound, session)
+    narrowed = shown_filter(unbound, session, ink)
     choices = [Choice(f"all images, {narrowed}" if narrowed else "all images", unbound)]
     choices += [
         Choice(f"images {STATE_WORDS[state]}", replace(present, state=state, class_id=None))
@@ -48,6 +57,34 @@ def orders(ink: Ink) -> PickDialog[tuple[Order, bool]]:
         for words, reverse in zip(_ORDER_WORDS[order], (False, True), strict=True)
     ]
     return PickDialog("In which order?", choices, ink)
+
+
+def suggestions(
+    known: "Sequence[SuggestionSet]",
+    shown: "SuggestionSet | None",
+    images: int,
+    ink: Ink,
+    *,
+    title: str,
+    hint: str,
+) -> "PickDialog[SuggestionSet]":
+    """A set of suggestions: its model, when it was predicted, and how many of the images it covers.
+
+    Args:
+        known: The sets to choose from.
+        shown: The one that is shown.
+        images: How many images the dataset has.
+        ink: Characters and styles.
+        title: The question.
+        hint: What the answer does.
+    """
+    names = [ink.fit_left(each.model, _MODEL_COLUMNS) for each in known]
+    columns = max(map(ink.width, names), default=0)
+    choices: list[Choice[SuggestionSet]] = []
+    for name, each in zip(names, known, strict=True):
+        text = f"{ink.pad(name, columns)}  {when(each.predicted_at):12}  {counted(each.images, 'image')}"
+        choices.append(Choice(text, each, Text(ink.pointer if each == shown else " ")))
+    return PickDialog(f"{title} ({images:,} images in all)", choices, ink, hint=hint)
 
 
 def folders(session: LabelSession, found: Sequence[Folder], ink: Ink) -> PickDialog[Filter]:

@@ -285,10 +285,13 @@ class LabelScreen(SessionScreen[None]):
         else:
             self._show_classes()
         self._list.update(self.controller.changed_rows())
-        if self.asked_network.is_on:
-            self.asked_network.look_at(session.current)
-        state = None if row is None else self.asked_network.seen(session.state_of(row))
-        self._frame.show(framing(state, self.context.ink, self._accept_key))
+        network = self.asked_network
+        if network.is_on:
+            network.look_at(session.current)
+        state = None if row is None else network.seen(session.state_of(row))
+        compared = session.compared_model if session.filter.state == "models_differ" else ""
+        model = network.model or session.model
+        self._frame.show(framing(state, self.context.ink, self._accept_key, model, compared))
         self._lines_are_due = True
         if row is None:
             growing = self._dataset_sync.growing

@@ -1,7 +1,9 @@
 """The texts of the labelling screen about an image, the filter and the work: plain functions, no widgets."""
 
+import re
 import time
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from rich.style import Style
 
@@ -17,6 +19,8 @@ from mia_tui.tui.widgets.text_line import Piece
 
 _BOLD = Style(bold=True)
 _NAME_COLUMNS = 70
+_MODEL_COLUMNS = 24
+_RUN_DATE = re.compile(r"^\d{8}-\d{4}-")  # at the beginning of a run's name
 
 STATE_WORDS = {
     "all": "all images",
@@ -28,26 +32,40 @@ STATE_WORDS = {
     "noted": "with a note",
     "suggested": "with a model's suggestion only",
     "differs": "where label and suggestion differ",
+    "models_differ": "where two models differ",
     "unreadable": "that are missing or cannot be read",
 }
 
 
-def framing(state: RowState | None, ink: Ink, accept: str) -> Framing:
-    """The frame around an image; `accept` is the key that accepts a suggestion, empty if none does."""
+def framing(state: RowState | None, ink: Ink, accept: str, model: str = "", compared: str = "") -> Framing:
+    """The frame around an image.
+
+    Args:
+        state: Of the image.
+        ink: Characters and styles.
+        accept: The key that accepts a suggestion, empty if none does.
+        model: Whose suggestions are shown.
+        compared: The model that it is compared with, empty for none.
+    """
     if state is None:
         return Framing("", "none")
     notes = [
         sign for sign, shown in ((f"{ink.flag} flagged", state.flagged), ("skipped", state.skipped)) if shown
     ]
+    model, compared = _short_models(model, compared, ink)
+    if compared and state.compared is not None and state.compared != state.suggestion:
+        notes.insert(0, f"{compared}: {state.compared.name}?")
     if state.image_class is not None:
         origin = {"import": " (imported)", "accepted": " (accepted)"}.get(state.source or "", "")
         if state.differs and state.suggestion is not None:
-            notes.insert(0, f"model: {_suggested(state)}")
+            notes.insert(0, f"{model}: {_suggested(state)}")
         return Framing(
             f"{state.image_class.name}{origin}", "label", state.image_class.colour, ink.separator.join(notes)
         )
     if state.suggestion is not None:
-        text = _suggested(state) + (f"  {accept} accepts" if accept and state.suggestion.id else "")
+        does = "adds this class" if state.suggests_new else "accepts"
+        text = _suggested(state) + (f"  {accept} {does}" if accept else "")
+        notes.insert(0, model)
         return Framing(text, "suggestion", state.suggestion.colour, ink.separator.join(notes))
     return Framing("no label", "none", None, ink.separator.join(notes))
 
@@ -66,7 +84,7 @@ def facts(
     """
     row = session.current_row
     if row is None or session.position is None:
-        return [(shown_filter(session.filter, session) or "No images", None)], []
+        return [(shown_filter(session.filter, session, ink) or "No images", None)], []
     key = session.listing.key(row)
     place = f"{session.position + 1:,}/{len(session.view):,}  "
     more: list[Piece] = []
@@ -97,7 +115,7 @@ def facts(
 
 def filter_words(session: LabelSession, columns: int, ink: Ink) -> str:
     """The filter in words, in brackets, at most half a line; empty if all images are shown."""
-    shown = shown_filter(session.filter, session)
+    shown = shown_filter(session.filter, session, ink)
     return f"[{ink.fit(shown, columns // 2 - 2)}]" if shown else ""
 
 
@@ -142,12 +160,15 @@ def why_empty(session: LabelSession, other: str, *, growing: bool) -> str:
     return f"No image matches: {other} shows others"
 
 
-def shown_filter(filter: Filter, session: LabelSession) -> str:
+def shown_filter(filter: Filter, session: LabelSession, ink: Ink) -> str:
     """The filter in words; empty if all images are shown."""
     words = []
     if filter.class_id is not None:
         image_class = session.class_of(filter.class_id)
         words.append(f"class {image_class.name}" if image_class else "a class")
+    elif filter.state == "models_differ" and session.compared_model:
+        model, compared = _short_models(session.model, session.compared_model, ink)
+        words.append(f"where {model} and {compared} differ")
     elif filter.state != "all":
         words.append(STATE_WORDS[filter.state])
     if filter.text:
@@ -157,6 +178,19 @@ def shown_filter(filter: Filter, session: LabelSession) -> str:
     if filter.among is not None:
         words.append(filter.among_words)
     return ", ".join(words)
+
+
+@lru_cache(maxsize=8)  # asked for at each key
+def _short_models(model: str, compared: str, ink: Ink) -> tuple[str, str]:
+    """The names of two models without the date of their runs, unless only that tells them apart."""
+    short, other = short_model(model), short_model(compared)
+    names = (model, compared) if short == other else (short, other)
+    return ink.fit_left(names[0], _MODEL_COLUMNS), ink.fit_left(names[1], _MODEL_COLUMNS)
+
+
+def short_model(name: str) -> str:
+    """The name of a model without the date of its run."""
+    return _RUN_DATE.sub("", name, count=1) or name
 
 
 def _suggested(state: RowState) -> str:

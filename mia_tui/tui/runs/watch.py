@@ -9,8 +9,7 @@ from pathlib import Path
 
 from mia_tui.catalog.metrics import MetricName
 from mia_tui.errors import RunError
-from mia_tui.paths import StateFolder, state_places
-from mia_tui.runs.list.find import list_runs, recent_runs
+from mia_tui.runs.list.find import list_runs, places_of_runs, recent_runs
 from mia_tui.runs.list.moved_dataset import current_job
 from mia_tui.runs.list.summaries import RowStatus, RunSummaries, RunSummary, SummaryReader
 from mia_tui.runs.record.layout import RunDir
@@ -22,6 +21,7 @@ _SEARCH_EVERY = 10  # polls; after this many, runs that were started elsewhere a
 _IDLE_EVERY = 2  # polls; the hundreds of runs that have ended are read less often than those in progress
 _MOST = 20  # newest runs of this user, and of each dataset, that are read
 _NEWS_SEARCH_EVERY = 4  # polls
+_NO_SUGGESTIONS = 0, 0
 _MOST_NEWS = 50  # newest runs of a dataset whose end is reported
 
 
@@ -132,9 +132,9 @@ class RunWatch(PollingThread):
         """Find the runs that are in progress now, the newest first."""
         found = recent_runs()[-_MOST:]
         for dataset, state in self._datasets:
-            for place in state_places(dataset) if state is None else (state,):
+            for place in places_of_runs(dataset, state):
                 with suppress(RunError):
-                    found += list_runs(StateFolder(place))[-_MOST:]
+                    found += list_runs(place)[-_MOST:]
         live = {run.path.resolve(): run for run in found if lives(run)}
         newest = sorted(live, key=lambda path: path.name, reverse=True)
         self._followed = {path: self._followed.get(path) or SummaryReader(live[path]) for path in newest}
@@ -192,7 +192,7 @@ class RunNewsWatch(PollingThread):
 
     def __init__(self, dataset: Path, state: Path | None, on_news: Callable[[RunNews], None]) -> None:
         super().__init__("run-news")
-        self._places = tuple(state_places(dataset)) if state is None else (state,)
+        self._places = places_of_runs(dataset, state)
         self._on_news = on_news
         self._followed: dict[Path, RunDir] = {}
         self._stamp: tuple[int, int] | None = None
@@ -208,16 +208,19 @@ class RunNewsWatch(PollingThread):
             self._on_news(RunNews(ended, suggested))
 
     def _search(self) -> bool:
-        """Follow the runs in progress; whether there are other suggestions than at the last search."""
+        """Follow the runs in progress; whether there are other suggestions than at the last search.
+
+        At the first one, whether there are any: they may have come since the dataset was opened.
+        """
         runs: list[RunDir] = []
         for place in self._places:
             with suppress(RunError):
-                runs += list_runs(StateFolder(place))[-_MOST_NEWS:]
+                runs += list_runs(place)[-_MOST_NEWS:]
         for run in runs:
             if run.path not in self._followed and lives(run):
                 self._followed[run.path] = run
         before, self._stamp = self._stamp, _suggestions_stamp(runs)
-        return before is not None and before != self._stamp
+        return (before or _NO_SUGGESTIONS) != self._stamp
 
     def _ended(self) -> Iterable[str]:
         for path, run in list(self._followed.items()):

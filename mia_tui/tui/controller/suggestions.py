@@ -1,0 +1,121 @@
+"""Whose suggestions an open dataset shows: those predicted last, or those that the person chose.
+
+The suggestions of each run are a set of their own, and one set is shown at a time: they are never mixed. Sets are
+read in a thread. Only the one that is shown is kept, and the one it is compared with.
+"""
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mia_tui.dataset.listing.listing import Rows
+from mia_tui.dataset.session.suggested import ModelSuggestions
+from mia_tui.dataset.store.edits import free_in_steps
+from mia_tui.text import counted, name_some, printable
+
+if TYPE_CHECKING:
+    from mia_tui.runs.prediction.suggestions import SuggestionSet
+    from mia_tui.tui.controller.label_controller import LabelController
+
+
+class ShownSuggestions:
+    """Which sets of suggestions an open dataset shows and compares.
+
+    Args:
+        controller: The dataset.
+        state: What was named with --state.
+
+    Attributes:
+        shown: The set that is shown; None if there is none.
+        compared: The set that it is compared with; None if it never was.
+    """
+
+    def __init__(self, controller: "LabelController", state: Path | None) -> None:
+        self._controller, self._state = controller, state
+        self.shown: SuggestionSet | None = None
+        self.compared: SuggestionSet | None = None
+        self._newest: SuggestionSet | None = None
+
+    async def known(self) -> "list[SuggestionSet]":
+        """All sets for this dataset, those that were predicted last first."""
+        from mia_tui.runs.list.find import places_of_runs
+        from mia_tui.runs.prediction.suggestions import suggestion_sets
+
+        dataset = self._controller.dataset
+        return await asyncio.to_thread(lambda: suggestion_sets(places_of_runs(dataset, self._state), dataset))
+
+    async def refresh(self) -> str | None:
+        """Show the newest set if it is new, or if the one that is shown is gone; returns a sentence about it."""
+        from mia_tui.runs.prediction.suggestions import read_newest
+
+        known = await self.known()
+        newest = known[0] if known else None
+        if newest == self._newest and (self.shown is None or self.shown in known):
+            return None
+        self._newest = newest
+        found = await asyncio.to_thread(read_newest, known)
+        if found is not None:
+            return None if found[0] == self.shown else await self._show(*found, known)
+        if self.shown is None:
+            return None
+        gone, self.shown = self.shown, None
+        self._controller.suggest(_nothing(), np.empty(0, np.int32))
+        return f"The suggestions of {printable(gone.model)} do not exist any more."
+
+    async def show(self, chosen: "SuggestionSet") -> str:
+        """Show another set; returns a sentence about it.
+
+        Raises:
+            RunError: If it cannot be read.
+        """
+        from mia_tui.runs.prediction.suggestions import read_suggestions
+
+        return await self._show(chosen, await asyncio.to_thread(read_suggestions, chosen), await self.known())
+
+    async def compare(self, other: "SuggestionSet") -> None:
+        """Compare the set that is shown with another one.
+
+        Raises:
+            RunError: If it cannot be read.
+        """
+        from mia_tui.runs.prediction.suggestions import read_suggestions
+
+        found = await asyncio.to_thread(read_suggestions, other)
+        rows = await self._rows(found)
+        self._controller.session.compare_with(found, rows)
+        self.compared = other
+        await _free(found)
+
+    async def _show(
+        self, chosen: "SuggestionSet", found: ModelSuggestions, known: "list[SuggestionSet]"
+    ) -> str:
+        rows = await self._rows(found)
+        self._controller.suggest(found, rows)
+        self.shown = chosen
+        await _free(found)
+        session = self._controller.session
+        images = len(session.listing)
+        words = f"{counted(chosen.images, 'suggestion')} of {printable(chosen.model)}."
+        if chosen.images < images:
+            words = f"{words[:-1]}, which predicted {chosen.images:,} of {images:,} images."
+            if len(known) > 1:
+                words += " Those of other predictions are not shown with it."
+        new = session.new_classes
+        return f"{words} Classes you do not have yet: {name_some(new)}." if new else words
+
+    async def _rows(self, found: ModelSuggestions) -> Rows | None:
+        """The rows of its images; None if the list of images was replaced meanwhile."""
+        listing = self._controller.session.listing
+        rows = await asyncio.to_thread(listing.rows, found.keys)
+        return rows if self._controller.session.listing is listing else None
+
+
+def _nothing() -> ModelSuggestions:
+    return ModelSuggestions("", (), [], np.empty(0, np.int32), np.empty(0, np.float32))
+
+
+async def _free(found: ModelSuggestions) -> None:
+    """Free the keys in a thread: a million at once would hold up the screen."""
+    await asyncio.to_thread(free_in_steps, found.keys)
