@@ -272,6 +272,26 @@ def test_where_torch_cannot_be_used_a_sentence_says_so_once(
 
 
 @pytest.mark.usefixtures("training")
+def test_the_process_ends_when_nothing_was_asked_for_long_and_comes_back(
+    cells: Path, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asked_network, "IDLE_S", 0.2)
+
+    async def test() -> None:
+        async with opened(cells) as pilot:
+            await press(pilot, ASK)
+            await asked(pilot, "round? 87%")
+            pid = int(log.read_text().split()[0])
+            began = start_time(pid)
+            await wait_until(pilot, lambda: not process_runs(pid, began))
+            await press(pilot, "right")
+            await asked(pilot, "flat? 87%")
+            assert not told(pilot.app)
+
+    run(test())
+
+
+@pytest.mark.usefixtures("training")
 def test_the_process_ends_with_the_screen(cells: Path, log: Path) -> None:
     pids: list[tuple[int, float | None]] = []
 
