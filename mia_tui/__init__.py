@@ -24,17 +24,21 @@ Where things go
     optimizer           a row in catalog/optimizers.py
     schedule            a line in catalog/schedules.py, its rate in engine/training/optim.py, its fields in
                         config/train.py and config/recipes.py
-    augmentation        a function in engine/data/augment.py, its fields in config/train.py and config/recipes.py
+    augmentation        a function in engine/data/augment.py with a number of its own for random values, its fields in
+                        config/train.py and config/recipes.py
     training setting    a field in config/train.py; form, option, file and help follow from it
-    image format        `FORMATS`, `_BY_SUFFIX` and `count_frames` in dataset/images/reading.py
+    image format        one that Pillow reads: `FORMATS`, `_BY_SUFFIX`, `count_frames` and the sets of suffixes in
+                        dataset/images/reading.py; another: a module in dataset/images/readers/ with an `OpenedImage`,
+                        chosen in `open_image` of dataset/images/reading.py; its ending leaves those in
+                        dataset/scan/other_kinds.py
     label format        a record in dataset/interchange/formats.py, and its reader or writer in a module beside it
     prediction format   a record in runs/prediction/formats.py
     command             a line in cli/main.py, and its module in cli/
     key                 a line in the table of its screen in tui/keys/tables/, and what it does in `by_name` of the
                         screen's commands (tui/label/commands.py and its like)
     screen              a folder in tui/, a table of its keys, and its name in tui/keys/tables/__init__.py
-    kind of job         its settings in config/, its record in runs/record/job.py, its work in engine/, which gets a
-                        runs/worker/attempt.py, and a branch in worker.py
+    kind of job         its settings in a module of config/, listed in config/jobs.py; its work in a module of
+                        engine/jobs/ with the name of the kind, which gets a runs/worker/attempt.py
     helping process     a module beside previewer.py, its messages in runs/; runs/worker/helper.py has the rest
     event               a record in runs/record/events.py, and its effect in runs/record/state.py
     error               a class in errors.py

@@ -1,7 +1,9 @@
 """What is said about a disk that cannot be written: full, over a quota, read-only, not permitted.
 
 Whoever writes labels, runs or exported files takes the sentences from here. What SQLite reports about labels.db comes
-by way of `dataset.store.errors`. A disk that is away for a while is waited for: `runs.disk`.
+by way of `dataset.store.errors`. A disk that is away for a while is waited for: `runs.disk`. Two warnings about a
+disk that will be or is full have words of their own: before a training in `runs.preflight.machine`, and on the screen
+of a run in `tui.runs.words`.
 """
 
 import errno

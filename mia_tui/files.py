@@ -6,11 +6,9 @@ of our files. So
 - no symbolic link is followed in the last step of a path, nor anywhere below `root`, the folder that the user named
   (which may be a link): from there on every folder is opened by its descriptor,
 - a file is replaced by writing a new one with a random name, opened exclusively, then fsync and rename, so that
-others
-  read the whole old or the whole new content,
+  others read the whole old or the whole new content,
 - group and mode are set on the descriptor, from the folder: files in a folder shared by a group are shared, files in
-a
-  private one are private,
+  a private one are private,
 - only regular files are opened; a named pipe, socket or device is refused without waiting for it,
 - a file that is changed in place (a log, a lock) has no second name by a hard link.
 

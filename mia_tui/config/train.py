@@ -176,7 +176,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     plateau_factor: Annotated[
         float,
         _optimizer(
-            "plateau: factor of the rate.",
+            "plateau: what the learning rate is multiplied by.",
             gt=0.0,
             lt=1.0,
             only_if=_is("schedule", "plateau"),
@@ -224,7 +224,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ] = 1.0
 
     epochs: Annotated[int, _run("Passes over the training part.", "epochs", ge=1, le=_MOST)] = 20
-    batch_size: Annotated[int, _run("Images a step.", "images", ge=1, le=_MOST)] = 32
+    batch_size: Annotated[int, _run("Images per training step.", "images", ge=1, le=_MOST)] = 32
     early_stop: Annotated[
         int, _run("Stop after so many epochs without improvement; 0 is never.", "epochs", ge=0, le=_MOST)
     ] = 0
@@ -320,7 +320,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     dropout_patch_size_min: Annotated[
         float,
         _augment(
-            "Patch dropout: the grid of patches has at least this share of the image's pixels a side.",
+            "Patch dropout: fewest patches along a side, as a share of the pixels along it.",
             gt=0.0,
             le=1.0,
             only_if=_on("dropout"),
@@ -329,7 +329,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     dropout_patch_size_max: Annotated[
         float,
         _augment(
-            "Patch dropout: the grid of patches has at most this share of the image's pixels a side.",
+            "Patch dropout: most patches along a side, as a share of the pixels along it.",
             gt=0.0,
             le=1.0,
             only_if=_on("dropout"),

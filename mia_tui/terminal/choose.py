@@ -120,7 +120,10 @@ def _graphics(
     if answers.sixel and multiplexer != "screen":
         if cell_known:
             return "sixel", None
-        return without_pixels, f"The terminal does not tell the size of its cells. {_instead(without_pixels)}"
+        return (
+            without_pixels,
+            f"The terminal does not report the size of its characters. {_instead(without_pixels)}",
+        )
     return without_pixels, None
 
 

@@ -189,7 +189,7 @@ def test_an_image_is_shown_upright_and_16_bits_through_their_window(mia: Mia, tm
         ("RGBA", "png", "8 bits, colour, with transparency"),
         ("CMYK", "jpg", "8 bits, print colours (CMYK)"),
         ("I;16", "tif", "16 bits, grey"),
-        ("I", "tif", "32 bits, grey"),
+        ("I", "tif", "32 bits, grey, with sign"),
         ("F", "tif", "32 bits, grey, with decimals"),
     ],
 )

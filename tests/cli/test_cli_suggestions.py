@@ -131,6 +131,14 @@ def test_labels_of_the_dataset_itself_are_no_suggestions(mia: Mia, cells: Path) 
     assert "--as suggestions imports a file, and --format mia reads what is in the dataset." in answer.err
 
 
+def test_parquet_is_refused_with_the_way_out(mia: Mia, cells: Path, tmp_path: Path) -> None:
+    file = tmp_path / "p.parquet"
+    file.write_bytes(b"PAR1\x15\x04\x15\x20")
+    answer = mia("labels", "import", cells, file, "--as", "suggestions")
+    assert answer.code == 3
+    assert answer.err == "p.parquet is a Parquet file. Write the same as .csv or .jsonl.\n"
+
+
 def test_a_disk_that_fills_up_meanwhile_leaves_no_half_of_a_run(
     mia: Mia, cells: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

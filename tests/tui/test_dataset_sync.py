@@ -29,7 +29,7 @@ class RecordingScreen:
     asked: list[str] = field(default_factory=list)
     commands: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
 
-    def show(self, *, all_rows: bool = False) -> None:
+    def show(self) -> None:
         pass
 
     def say(self, message: str) -> None:

@@ -148,7 +148,7 @@ def test_the_filter_compares_with_the_only_other_prediction_and_names_both(cells
     run(test())
 
 
-def test_the_filter_asks_which_of_several_predictions_and_says_if_there_is_none(cells: Path) -> None:
+def test_the_filter_says_if_there_is_no_other_prediction(cells: Path) -> None:
     predict_all(cells, "one", "round")
 
     async def test() -> None:
@@ -157,21 +157,44 @@ def test_the_filter_asks_which_of_several_predictions_and_says_if_there_is_none(
             await type_text(pilot, "two models")
             await press(pilot, "enter")
             assert "There is nothing to compare: no other prediction" in screen_text(pilot.app)
-            predict_all(cells, "two", "flat")
-            predict_all(cells, "three", "round", "flat")
+            assert "1/4" in screen_text(pilot.app)
+
+    run(test())
+
+
+def test_the_filter_asks_which_of_several_predictions(cells: Path) -> None:
+    predict_all(cells, "one", "round", "flat")
+    predict_all(cells, "two", "flat")
+    predict_all(cells, "three", "round")
+
+    async def test() -> None:
+        async with opened(cells) as pilot:
+            for answer in ("escape", "down"):
+                await press(pilot, "f5")
+                await type_text(pilot, "two models")
+                await press(pilot, "enter")
+                text = screen_text(pilot.app)
+                assert "Where three differs from which?" in text
+                assert "one " in text and "two " in text
+                await press(pilot, answer)
+                assert "1/4" in screen_text(pilot.app)
+            await press(pilot, "enter")
+            assert "[where three and one differ]" in screen_text(pilot.app)
+            assert "1/2" in screen_text(pilot.app)
+
+    run(test())
+
+
+def test_two_predictions_of_one_network_are_told_apart_by_their_time(cells: Path) -> None:
+    predict_all(cells, "vgg16", "round")
+    predict_all(cells, "vgg16", "flat")
+
+    async def test() -> None:
+        async with opened(cells, size=(120, 40)) as pilot:
             await press(pilot, "f5")
             await type_text(pilot, "two models")
             await press(pilot, "enter")
-            text = screen_text(pilot.app)
-            assert "Where one differs from which?" in text
-            assert "three " in text and "two " in text
-            await press(pilot, "escape")
-            assert "1/4" in screen_text(pilot.app)
-            await press(pilot, "f5")
-            await type_text(pilot, "two models")
-            await press(pilot, "enter", "enter")
-            assert "[where one and three differ]" in screen_text(pilot.app)
-            assert "1/2" in screen_text(pilot.app)
+            assert "[where vgg16 and vgg16 of " in screen_text(pilot.app)
 
     run(test())
 

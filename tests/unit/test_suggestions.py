@@ -224,6 +224,15 @@ def test_the_sets_of_all_places_of_runs_are_found(
     assert suggestion_sets(places_of_runs(root, tmp_path / "elsewhere"), root) == []
 
 
+def test_a_home_that_cannot_be_written_hides_no_suggestions(
+    state: StateFolder, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    suggest(state, root)
+    assert len(suggestion_sets(run_places(root), root)) == 1
+
+
 def test_suggestions_that_are_damaged_or_gone_are_refused_in_a_sentence(
     state: StateFolder, root: Path
 ) -> None:

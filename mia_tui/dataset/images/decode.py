@@ -13,15 +13,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from PIL import Image
-from PIL.JpegImagePlugin import JpegImageFile
 
 from mia_tui.dataset.images import bit_depth
-from mia_tui.dataset.images.reading import (
-    MAX_MEGAPIXELS,
-    is_turned,
-    open_upright,
-    opened,
-)
+from mia_tui.dataset.images.reading import MAX_MEGAPIXELS, opened
 
 if TYPE_CHECKING:
     from mia_tui.config.train import Geometry, Resize
@@ -140,16 +134,13 @@ def _load(
 ) -> Image.Image:
     """One upright image in mode RGB or L."""
     with opened(path, frame, max_megapixels) as image:
-        if wanted is not None and isinstance(image, JpegImageFile):
-            _draft(image, *wanted)
-        return open_upright(image, path, frame, bit_depth.OUTSIDE).convert("RGB" if color else "L")
+        if wanted is not None:
+            image.reduce(lambda size: _doubled(_scaled(size, *wanted)))
+        return image.pixels(bit_depth.OUTSIDE).convert("RGB" if color else "L")
 
 
-def _draft(image: JpegImageFile, width: int, height: int, geometry: "Geometry") -> None:
-    turned = is_turned(image)
-    scaled = _scaled(image.size[::-1] if turned else image.size, width, height, geometry)
-    doubled = (2 * scaled[0], 2 * scaled[1])
-    image.draft(None, doubled[::-1] if turned else doubled)
+def _doubled(size: tuple[int, int]) -> tuple[int, int]:
+    return 2 * size[0], 2 * size[1]
 
 
 def _scaled(size: tuple[int, int], width: int, height: int, geometry: "Geometry") -> tuple[int, int]:

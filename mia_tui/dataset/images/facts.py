@@ -3,22 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import ImageFile
-
-from mia_tui.dataset.images import bit_depth
-from mia_tui.dataset.images.reading import MAX_MEGAPIXELS, is_turned, opened
-
-_DEPTHS = {
-    "1": "1 bit, black and white",
-    "L": "8 bits, grey",
-    "LA": "8 bits, grey, with transparency",
-    "P": "8 bits, palette",
-    "RGB": "8 bits, colour",
-    "RGBA": "8 bits, colour, with transparency",
-    "CMYK": "8 bits, print colours (CMYK)",
-    "I": "32 bits, grey",
-    "F": "32 bits, grey, with decimals",
-}
+from mia_tui.dataset.images.reading import MAX_MEGAPIXELS, opened
 
 
 @dataclass(frozen=True)
@@ -50,16 +35,6 @@ def read_facts(path: Path, frame: int = 0, *, max_megapixels: float = MAX_MEGAPI
         DecodeError: If the file is missing, damaged, not an image, too large, or has no such frame.
     """
     with opened(path, frame, max_megapixels) as image:
-        frames = int(getattr(image, "n_frames", 1))
-        depth = _depth(image)
-        # After the depth: this loads a PNG, which may have its orientation at the end.
-        width, height = image.size[::-1] if is_turned(image) else image.size
+        frames, depth = image.frames, image.depth
+        width, height = image.size  # last: this loads a PNG, which may have its orientation at the end
         return ImageFacts(width, height, depth, frames)
-
-
-def _depth(image: ImageFile.ImageFile) -> str:
-    if bit_depth.has_deep_colour(image):
-        return "16 bits, colour"
-    if image.mode.startswith("I;16"):
-        return "16 bits, grey"
-    return _DEPTHS.get(image.mode, "8 bits, colour")

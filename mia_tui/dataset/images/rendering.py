@@ -10,15 +10,15 @@ so that single pixels can be seen.
 
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from PIL import Image
-from PIL.JpegImagePlugin import JpegImageFile
 
 from mia_tui.dataset.images import bit_depth, contrast
-from mia_tui.dataset.images.reading import MAX_MEGAPIXELS, is_turned, open_upright, opened
+from mia_tui.dataset.images.reading import MAX_MEGAPIXELS, opened
 
 Channel = Literal["all", "red", "green", "blue"]
 
@@ -153,13 +153,10 @@ def decode_upright(
         DecodeError: As for `decode.decode`.
     """
     with opened(path, frame, max_megapixels) as image:
-        full_size = None
-        if box_px is not None and isinstance(image, JpegImageFile):
-            full_size = _draft(image, box_px)
-        is_deep = bit_depth.has_deep_colour(image)
-        picture = open_upright(image, path, frame, outside)
-        width, height = full_size or picture.size
-        return UprightImage(picture, width, height, is_deep or image.mode in bit_depth.GREY_MODES)
+        if box_px is not None:
+            image.reduce(partial(_least, box_px))
+        is_deep = image.is_deep
+        return UprightImage(image.pixels(outside), *image.size, is_deep)
 
 
 def load_image(
@@ -234,13 +231,10 @@ class _VisiblePart:
     blocks: bool
 
 
-def _draft(image: JpegImageFile, box_px: tuple[float, float]) -> tuple[int, int]:
-    """Have a file read at a reduced size. Returns its upright size at full resolution."""
-    width, height = image.size
-    upright = (height, width) if is_turned(image) else (width, height)
-    scale = _SHORTFALL * min(1.0, box_px[0] / upright[0], box_px[1] / upright[1])
-    image.draft(None, (max(1, int(width * scale)), max(1, int(height * scale))))
-    return upright
+def _least(box_px: tuple[float, float], size: tuple[int, int]) -> tuple[int, int]:
+    """The smallest size at which an image may be read for a box."""
+    scale = _SHORTFALL * min(1.0, box_px[0] / size[0], box_px[1] / size[1])
+    return max(1, int(size[0] * scale)), max(1, int(size[1] * scale))
 
 
 def _upright(

@@ -31,6 +31,7 @@ _WORKBOOKS = (
     b"PK\x03\x04",
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
 )  # .xlsx and .ods, .xls
+_PARQUET = b"PAR1"
 _LOOKED_AT = 8  # bytes: of the column names, where every second byte is zero in UTF-16 without a mark
 
 _DELIMITERS = (",", ";", "\t", "|")
@@ -94,6 +95,10 @@ def open_table(path: Path) -> Iterator[CsvTable]:
             head = raw.peek(_LOOKED_AT)[:_LOOKED_AT]
             if head.startswith(_WORKBOOKS):
                 raise LabelFileError(f"{printable(path.name)} is a workbook.", "Save its table as CSV UTF-8.")
+            if head.startswith(_PARQUET):
+                raise LabelFileError(
+                    f"{printable(path.name)} is a Parquet file.", "Write the same as .csv or .jsonl."
+                )
             text = io.TextIOWrapper(raw, _encoding(head), newline="")
             lines = _Lines(text, path)
             yield CsvTable(lines.name, _headers(lines), lines)

@@ -4,6 +4,7 @@ The folders may be copied to Windows and macOS, so names must be valid there, to
 and Namespaces", learn.microsoft.com/windows/win32/fileio.
 """
 
+import io
 import os
 import re
 import shutil
@@ -16,9 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from PIL import Image
-
-from mia_tui.dataset.images.reading import open_image
+from mia_tui.dataset.images.reading import OpenedImage, open_image
 from mia_tui.dataset.interchange.export_file import FILE_MODE, FOLDER_MODE, cannot_write
 from mia_tui.dataset.interchange.folders import PART_FOLDERS
 from mia_tui.dataset.interchange.formats import Transfer
@@ -221,15 +220,15 @@ def _transfer(source: Path, target: Path, frame: int | None, transfer: Transfer,
         OSError: If the target cannot be written.
     """
     try:
-        with open_image(source) as (image, file):
-            single = None if frame is None else _frame_of(image, frame)
+        with open_image(source) as image:
+            single = None if frame is None else _frame_of(image, frame, source)
             if single is None and transfer == "copy":
-                _copy(file, target, root)
+                _copy(image.file, target, root)
     except DecodeError as error:
         return error.message.replace(printable(source.name), "it", 1).removesuffix(".")
     if single is not None:
         with os.fdopen(create(target, root=root, mode=FILE_MODE), "wb") as new:
-            single.save(new, format="TIFF")
+            new.write(single)
     elif transfer == "symlink":
         target.symlink_to(source.resolve())
     elif transfer == "hardlink" and not _hard_linked(source, target):
@@ -256,14 +255,19 @@ def _hard_linked(source: Path, target: Path) -> bool:
     return True
 
 
-def _frame_of(image: Image.Image, frame: int) -> Image.Image:
-    """A frame with its original pixels.
+def _frame_of(image: OpenedImage, frame: int, source: Path) -> bytes:
+    """A frame as a TIFF file with the original values.
 
     Raises:
         DecodeError: If there is no such frame, or it is damaged.
     """
-    image.seek(frame)
-    return image.copy()
+    single = io.BytesIO()
+    try:
+        image.seek(frame)
+    except EOFError as error:
+        raise DecodeError(f"{printable(source.name)} has no frame {frame} (frames count from 0).") from error
+    image.save_frame(single)
+    return single.getvalue()
 
 
 def _unique_names(items: Sequence[_Item]) -> list[str]:

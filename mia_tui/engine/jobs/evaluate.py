@@ -72,7 +72,7 @@ def work(attempt: Attempt, job: EvaluateJob) -> Outcome:
     attempt.write_when_back(save)
     values = figures(counts)
     sentence = (
-        f"{counted(int(counts.sum()), 'image')} of the part {config.split}: macro F1 {values['macro_f1']:.4f}"
+        f"{counted(int(counts.sum()), 'image')} {_of_part(config.split)}: macro F1 {values['macro_f1']:.4f}"
     )
     attempt.emit(
         ResultSaved(
@@ -85,3 +85,7 @@ def work(attempt: Attempt, job: EvaluateJob) -> Outcome:
         )
     )
     return "finished"
+
+
+def _of_part(split: str) -> str:
+    return "in all" if split == "all" else f"of the part {split}"

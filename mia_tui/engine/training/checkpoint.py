@@ -157,7 +157,10 @@ def check_fits(run: RunDir, state: dict[str, Any], *, classes: int, images: int,
         and all(row < images for row in state["skipped"])
     )
     if not fits:
-        raise _damaged_state(run)
+        raise CheckpointError(
+            f"{printable(run.last_checkpoint)} is of other images or classes than the run {printable(run.name)}.",
+            "Start a new run; the best weights of this one may still be valid.",
+        )
 
 
 def _damaged_state(run: RunDir) -> CheckpointError:

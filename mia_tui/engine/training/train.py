@@ -1,8 +1,7 @@
 """The training loop.
 
 `train` goes from epoch to epoch: steps, validation, checkpoint. All state that is needed to resume exactly where a
-run was stopped is in `Learner.state_dict` and `TrainingProgress`; everything that is reported goes through an
-`Attempt`.
+run was stopped is in the dict of `_Training._save`; everything that is reported goes through an `Attempt`.
 
 Images that cannot be read are left out of an epoch, see `left_out`. While the disk with the images or with the run's
 folder is away, the loop waits between two steps; after `runs.disk.OUTAGE_S` it saves a checkpoint and gives up.

@@ -156,7 +156,11 @@ def runs_of(dataset: Path | None, state: Path | None) -> list[RunDir]:
 
 def run_places(dataset: Path) -> tuple[StateFolder, ...]:
     """Where runs of a dataset may be; with a labels.db or without: a moved state must not hide runs."""
-    return (*map(StateFolder, state_places(dataset)), user_jobs(dataset))
+    places = tuple(map(StateFolder, state_places(dataset)))
+    try:
+        return (*places, user_jobs(dataset))
+    except OSError:  # this user's home cannot be written
+        return places
 
 
 def places_of_runs(dataset: Path, state: Path | None) -> tuple[StateFolder, ...]:

@@ -165,7 +165,9 @@ class SummaryReader:
     def __post_init__(self) -> None:
         run = self.run
         # Whatever happens to a run changes one of these files.
-        self._watched_files = tuple(map(str, (*run.decoding(), run.events, run.worker_json, run.worker_log)))
+        self._watched_files = tuple(
+            map(str, (*run.description_files(), run.events, run.worker_json, run.worker_log))
+        )
 
     def refresh(self) -> RunSummary | None:
         """The run as it is now; None if the folder holds no run, or was deleted."""

@@ -154,7 +154,8 @@ def fault_in(root: Path, sample: Sample, max_megapixels: float) -> str:
 def _holds_numbers(path: Path, frame: int, max_megapixels: float) -> bool:
     """Whether a value of an image is finite: images of floating point numbers may hold none."""
     with opened(path, frame, max_megapixels) as image:
-        return image.mode != "F" or bool(np.isfinite(np.asarray(image)).any())
+        values = image.numbers()
+        return values.dtype.kind != "f" or bool(np.isfinite(values).any())
 
 
 def bad_images(samples: Sequence[Sample], faults: dict[int, str]) -> Iterator[CheckFinding]:

@@ -197,7 +197,7 @@ class RunDir:
         """File of the confusion matrix of the last or the best epoch, or of an evaluation."""
         return self.path / "confusion" / f"{which}.json"
 
-    def decoding(self) -> tuple[Path, Path, Path]:
+    def description_files(self) -> tuple[Path, Path, Path]:
         """Files that say what the run is: its job, how it starts, its notes."""
         return self.path / _JOB, self.path / _START, self.path / _NOTES
 

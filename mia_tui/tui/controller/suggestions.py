@@ -5,6 +5,7 @@ read in a thread. Only the one that is shown is kept, and the one it is compared
 """
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ import numpy as np
 from mia_tui.dataset.listing.listing import Rows
 from mia_tui.dataset.session.suggested import ModelSuggestions
 from mia_tui.dataset.store.edits import free_in_steps
-from mia_tui.text import counted, name_some, printable
+from mia_tui.text import counted, name_some, printable, when
 
 if TYPE_CHECKING:
     from mia_tui.runs.prediction.suggestions import SuggestionSet
@@ -83,6 +84,8 @@ class ShownSuggestions:
         from mia_tui.runs.prediction.suggestions import read_suggestions
 
         found = await asyncio.to_thread(read_suggestions, other)
+        if self.shown is not None and other.model == self.shown.model:
+            found = replace(found, model=f"{other.model} of {when(other.predicted_at)}")
         rows = await self._rows(found)
         self._controller.session.compare_with(found, rows)
         self.compared = other

@@ -228,7 +228,7 @@ class DatasetSync:
         ):
             await asyncio.to_thread(adopt, self._controller.dataset, left)
             await self._controller.news()
-            self._screen.show(all_rows=True)
+            self._screen.show()
             self._screen.say(f"The labels and runs in {printable(left.name)} are used again.")
         if await self._folders() is not None:
             self._screen.queue.do(self._ask_about_folders)

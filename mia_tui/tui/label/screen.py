@@ -271,10 +271,8 @@ class LabelScreen(SessionScreen[None]):
         most = 1 if self.size.height < LOW_ROWS else _CLASS_LINES
         self._class_bar.styles.height = self._class_bar.wanted_lines(self.size.width, most)
 
-    def show(self, *, all_rows: bool = False) -> None:
-        """Paint what is different now; every row of the list if `all_rows`."""
-        if all_rows:
-            self._list.forget()
+    def show(self) -> None:
+        """Paint what is different now."""
         if self._covered:
             return
         session, row = self.session, self.session.current_row

@@ -21,7 +21,7 @@ _ACTIONS: tuple[Action, ...] = (
         "accept",
         ("enter",),
         "Accept",
-        "Accept the model's suggestion as the label and go to the next image.",
+        "Accept the model's suggestion as the label and go to the next image; a class that is new is asked for.",
         _LABEL,
     ),
     Action(
