@@ -273,6 +273,9 @@ class LabelSession:
     def class_of(self, class_id: int) -> ImageClass | None:  # archived or not
         return self._classes.of(class_id)
 
+    def class_named(self, name: str) -> ImageClass | None:  # archived or not
+        return self._classes.named(name)
+
     def class_of_key(self, char: str) -> ImageClass | None:
         return self._classes.of_key(char)
 

@@ -25,6 +25,13 @@ _ACTIONS: tuple[Action, ...] = (
         _LABEL,
     ),
     Action(
+        "ask",
+        ("ctrl+k",),
+        "Ask the network",
+        "Let a trained network say at once what it sees in this image and in each you go to; again: stop that.",
+        _LABEL,
+    ),
+    Action(
         "suggestions",
         ("ctrl+s",),
         "Suggestions",
