@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from run_support import epoch_row, finished, make_predict_job, make_run, started
 from textual.app import App
 from textual.pilot import Pilot
 from tui_support import OneScreen, make_context, press, run, running, screen_text, settle, wait_until
