@@ -57,7 +57,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[Asked]:
     asked.helper.close()
 
 
-def make(monkeypatch: pytest.MonkeyPatch, *, idle_s: float | None = None, **environment: float) -> Asked:
+def make(monkeypatch: pytest.MonkeyPatch, *, idle_s: float | None = None, **environment: object) -> Asked:
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[1]))
     for name, value in environment.items():
         monkeypatch.setenv(name, str(value))
@@ -84,26 +84,31 @@ def test_one_process_answers_all_requests_in_another_thread(asked: Asked) -> Non
 
 
 def test_of_requests_that_come_while_it_starts_or_answers_only_the_newest_is_answered(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    asked = make(monkeypatch, ECHO_START_S=0.5, ECHO_DELAY_S=0.3)
-    for number in range(5):
-        asked.helper.ask(str(number))
-    wait_for(lambda: bool(asked.ready))
-    time.sleep(0.1)  # now it is answering
-    for number in range(5, 10):
-        asked.helper.ask(str(number))
-    wait_for(lambda: asked.helper.idle and bool(asked.answers))
+    asked, log, go = (
+        make(monkeypatch, ECHO_START_S=0.5, ECHO_LOG=tmp_path / "log"),
+        tmp_path / "log",
+        tmp_path / "go",
+    )
+    for wish in ("1", "2", f"wait {go}"):
+        asked.helper.ask(wish)
+    wait_for(lambda: go.with_suffix(".begun").exists())
+    for wish in ("3", "4", "5"):
+        asked.helper.ask(wish)
+    go.touch()
+    wait_for(lambda: asked.helper.idle)
     asked.helper.close()
-    assert [wish for wish, _ in asked.answers] == ["9"]
+    assert log.read_text().splitlines() == [f"wait {go}", "5"]
+    assert [wish for wish, _ in asked.answers] == ["5"]
 
 
 def test_asking_waits_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = make(monkeypatch, ECHO_START_S=1.0)
+    asked = make(monkeypatch, ECHO_START_S=600.0)
     begun = time.perf_counter()
     asked.helper.ask("one")
     asked.helper.close()
-    assert time.perf_counter() - begun < 0.5
+    assert time.perf_counter() - begun < 60.0
     assert not asked.answers
 
 
@@ -116,7 +121,8 @@ def test_a_process_that_ends_by_itself_is_told_once_and_started_again_by_the_nex
         asked.helper.ask(wish)
         wait_for(lambda: len(asked.ends) > count)  # noqa: B023
     assert asked.ends == [True, True]
-    assert asked.helper.idle and not asked.helper.is_ready
+    wait_for(lambda: asked.helper.idle)
+    assert not asked.helper.is_ready
     after, said = asked.ask("two")
     assert said == "two" and after != before
 
@@ -125,8 +131,9 @@ def test_a_process_that_was_killed_while_it_had_nothing_to_do_is_replaced_withou
     asked: Asked,
 ) -> None:
     before, _ = asked.ask("one")
+    began = start_time(before)
     os.kill(before, signal.SIGKILL)
-    time.sleep(0.2)
+    wait_for(lambda: not process_runs(before, began))
     after, said = asked.ask("two")
     assert said == "two" and after != before
     assert not asked.ends
@@ -157,24 +164,24 @@ def test_the_process_ends_when_nothing_was_asked_for_a_while(monkeypatch: pytest
 
 
 @pytest.mark.parametrize("when", ["while it starts", "while it answers", "while it is idle"])
-def test_closing_ends_the_process_whatever_it_does(monkeypatch: pytest.MonkeyPatch, when: str) -> None:
-    delays = {"while it starts": {"ECHO_START_S": 60.0}, "while it answers": {"ECHO_DELAY_S": 60.0}}
-    asked = make(monkeypatch, **delays.get(when, {}))
-    asked.helper.ask("one")
-    wait_for(
-        lambda: bool(
-            {"while it starts": asked.helper.pid, "while it answers": asked.ready}.get(when, asked.answers)
-        )
-    )
-    pid = asked.helper.pid
+def test_closing_ends_the_process_whatever_it_does(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, when: str
+) -> None:
+    asked = make(monkeypatch, ECHO_START_S=600.0 if when == "while it starts" else 0.0)
+    go = tmp_path / "go"
+    if when == "while it is idle":
+        asked.ask("one")
+    else:
+        asked.helper.ask(f"wait {go}")
+    is_so = (lambda: asked.helper.pid) if when == "while it starts" else go.with_suffix(".begun").exists
+    wait_for(lambda: when == "while it is idle" or bool(is_so()))
+    pid, count = asked.helper.pid, len(asked.answers)
     assert pid is not None
-    count = len(asked.answers)
     asked.helper.close()
     wait_until_gone(pid)
     asked.helper.ask("two")
-    time.sleep(0.1)
+    wait_for(lambda: asked.helper.pid is None)
     assert len(asked.answers) == count and not asked.ends
-    assert asked.helper.pid is None
 
 
 def test_the_process_gives_way_to_what_people_use(asked: Asked) -> None:

@@ -102,14 +102,13 @@ class Helper(Generic[Request, Answer]):
             if request is None:
                 continue
             answer = self._exchange(request) if was_ready else None
-            with self._changed:
-                self._is_asking, is_late = False, self._request is not None
             if answer is None:
                 self._end(self._process)
                 if not self._is_closed:
                     self._on_end(was_ready)
-            elif not is_late and not self._is_closed:
+            elif self._request is None and not self._is_closed:  # else it is late
                 self._on_answer(request, answer)
+            self._is_asking = False
 
     def _wait(self) -> bool:
         """Wait for a request; False if there is no more to do for this thread, whose process has ended then."""
