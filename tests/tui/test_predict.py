@@ -11,7 +11,7 @@ from tui_support import label, make_images, opened, press, run, screen_text, tol
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.recent import remember_dataset
-from mia_tui.paths import StateFolder
+from mia_tui.paths import StateFolder, user_jobs
 from mia_tui.runs.list.find import list_runs
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.log import EventLog
@@ -19,6 +19,7 @@ from mia_tui.runs.record.state import read_state
 from mia_tui.runs.worker.control import request_stop
 from mia_tui.runs.worker.liveness import WorkerLock, lives
 from mia_tui.tui.label import background_tasks
+from mia_tui.tui.predict import flow
 
 WIDE = 120, 40
 
@@ -232,6 +233,21 @@ def test_cancelling_starts_nothing(cells: Path, trained: RunDir, escapes_at: int
 
     run(test())
     assert list_runs(StateFolder(cells / "mia")) == [trained]
+
+
+def test_where_the_dataset_cannot_be_written_the_users_own_folder_is_named(
+    cells: Path, trained: RunDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flow, "why_unwritable", lambda path: "no" if cells in path.parents else None)
+
+    async def test() -> None:
+        async with opened(cells, size=WIDE) as pilot:
+            await press(pilot, "ctrl+e")
+            await confirm(pilot, WHICH_NETWORK, WHICH_IMAGES)
+            await see(pilot, BEFORE)
+            assert str(user_jobs(cells).runs) in said(pilot).replace(" ", "")
+
+    run(test())
 
 
 def test_a_run_without_weights_says_so(cells: Path, trained: RunDir) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mia_tui.dataset.session.image_choice import ImageChoice, image_choices
+from mia_tui.dataset.store.errors import why_unwritable
 from mia_tui.errors import CheckpointError, MiaError
 from mia_tui.paths import typed_dataset
 from mia_tui.runs.list.find import runs_of
@@ -179,8 +180,9 @@ async def _ask_whether(
 
 def _ahead_and_place(opened: OpenDataset) -> tuple[RunDir | None, Path]:
     """The run to queue behind, and the folder that the prediction will be in."""
-    runs = runs_of(opened.dataset, opened.state)
-    return last_in_line(runs), job_places(opened.dataset, opened.state)[0].runs
+    runs, places = runs_of(opened.dataset, opened.state), job_places(opened.dataset, opened.state)
+    writable = (place for place in places if why_unwritable(place.runs / "run") is None)
+    return last_in_line(runs), next(writable, places[-1]).runs
 
 
 def _begin(opened: OpenDataset, network: KnownNetwork, images: ImageChoice, after: RunDir | None) -> RunDir:
