@@ -17,7 +17,7 @@ from run_support import SOURCES
 _SERVER = f"""
 import json, os, sys, traceback
 sys.path[:0] = [{str(SOURCES)!r}, {str(SOURCES / "tests")!r}, {str(SOURCES / "tests" / "engine")!r}]
-import mia_tui.engine.training.train, mia_tui.worker, mia_tui.cli.main
+import mia_tui.engine.jobs.predict, mia_tui.engine.training.train, mia_tui.worker, mia_tui.cli.main
 
 def live(request):
     null, out, err = (os.open(path, os.O_RDWR | os.O_CREAT) for path in (os.devnull, *request["output"]))

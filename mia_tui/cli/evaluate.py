@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mia_tui.cli.images import read_labelled
-from mia_tui.cli.jobs import exit_code, start_detached, work_in_front
+from mia_tui.cli.jobs import after_option, exit_code, last_in_queue, start_detached, work_in_front
 from mia_tui.cli.network import find_network, network_options, warn_of_unreadable
 from mia_tui.cli.options import Command, Option, dataset_argument, json_option, state_options
 from mia_tui.cli.output import tables
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Dataset in which RUN is looked up; by default DATASET, then your newest runs.",
 )
+@after_option
 @json_option
 @state_options
 def command(
@@ -54,6 +55,7 @@ def command(
     run_text: str | None,
     threads: int | None,
     detach: bool,
+    after: str | None,
     split: str | None,
     labels: str,
     as_json: bool,
@@ -79,7 +81,14 @@ def command(
         report.warn(note)
     command_line = shlex.join(["mia-tui", *sys.argv[1:]])
     made = create_evaluation(
-        dataset, weights, evaluated, state=state, threads=threads, command=command_line, **settings
+        dataset,
+        weights,
+        evaluated,
+        state=state,
+        threads=threads,
+        after=last_in_queue(report, after, trained or dataset, state, anywhere=True),
+        command=command_line,
+        **settings,
     )
     return start_detached(report, made) if detach else _evaluate(report, made)
 

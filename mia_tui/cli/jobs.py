@@ -1,12 +1,19 @@
-"""Doing a run's job in this terminal, or starting it in the background."""
+"""Doing a run's job in this terminal, in the background, or after another."""
 
 import os
 import shlex
 import signal
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
+from mia_tui.cli.options import Option
 from mia_tui.cli.report import INTERRUPTED, Report
+from mia_tui.errors import ConfigError
+from mia_tui.paths import StateFolder
+from mia_tui.text import printable
 
 if TYPE_CHECKING:
     from mia_tui.cli.output.progress import EpochProgress
@@ -16,6 +23,49 @@ if TYPE_CHECKING:
     from mia_tui.worker import AttemptResult
 
 TERMINATED = 143
+
+after_option = click.option(
+    "--after",
+    cls=Option,
+    metavar="RUN",
+    help="Start when another run has ended (finished, stopped or failed), and those that already wait for it. With "
+    "--detach it waits in the background, otherwise in this terminal.",
+)
+
+
+def last_in_queue(
+    report: Report, after: str | None, dataset: Path | None, state: Path | None, *, anywhere: bool = False
+) -> "RunDir | None":
+    """The run to wait for: the last of those that wait for the named one; None if there is none at work.
+
+    Args:
+        report: Prints what is waited for.
+        after: The run that --after names; None waits for none.
+        dataset: The dataset in which it is looked up.
+        state: The folder given with --state.
+        anywhere: Whether it is looked up among this user's newest runs as well.
+
+    Raises:
+        ConfigError: If there is no such run.
+    """
+    from mia_tui.runs.list.find import find_run, list_runs, runs_of
+    from mia_tui.runs.worker.queue import last_behind
+
+    if after is None:
+        return None
+    kind = "train" if after in ("last", "best") else None
+    try:
+        named = find_run(after, dataset=dataset, state=state, kind=kind)
+    except ConfigError:
+        if not anywhere or after == "best":
+            raise
+        named = find_run(after, kind=kind)
+    ahead = last_behind(named, [*runs_of(dataset, state), *list_runs(StateFolder(named.path.parent.parent))])
+    if ahead is None:
+        report.note(f"The run {printable(named.name)} has ended, so this one starts at once.")
+    else:
+        report.say(f"This run starts when the run {printable(ahead.name)} has ended.")
+    return ahead
 
 
 def work_in_front(

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
-from mia_tui.cli.jobs import exit_code, start_detached, work_in_front
+from mia_tui.cli.jobs import after_option, exit_code, last_in_queue, start_detached, work_in_front
 from mia_tui.cli.network import find_network, network_options, warn_of_unreadable
 from mia_tui.cli.options import (
     Command,
@@ -22,7 +23,7 @@ from mia_tui.cli.options import (
 )
 from mia_tui.cli.report import Report
 from mia_tui.errors import AwayError, ConfigError, DataError
-from mia_tui.paths import typed_dataset
+from mia_tui.paths import real_path, typed_dataset
 from mia_tui.runs.prediction.formats import PREDICTION_FORMATS
 from mia_tui.text import counted, decode_name, join_names, printable
 
@@ -68,6 +69,7 @@ def _parse_shard(ctx: click.Context, param: click.Parameter, value: str | None) 
     help="Frames of animated files; by default as in training.",
 )
 @dataset_option
+@after_option
 @json_option
 @state_option
 def command(
@@ -78,6 +80,7 @@ def command(
     join: Path | None,
     threads: int | None,
     detach: bool,
+    after: str | None,
     dataset: Path | None,
     as_json: bool,
     state: Path | None,
@@ -94,6 +97,7 @@ def command(
 
     report = Report(as_json=as_json)
     if join is not None:
+        _refuse_others()
         return _join(report, join)
     if images is None:
         raise ConfigError("Predict which images?", "Name them: `mia-tui predict IMAGES --run RUN`.")
@@ -106,16 +110,19 @@ def command(
         raise ConfigError(
             f"Suggestions are for a folder, and {printable(images)} is a file.", "Name a file with --out."
         )
-    _, weights = find_network(run_text, dataset or (images if images.is_dir() else None), state)
+    place = dataset or (images if images.is_dir() else None)
+    _, weights = find_network(run_text, place, state)
     folder, keys = _listed(images, weights, settings["frames"])
     if shard is not None and out is not None and _is_there(report, folder, weights, out, shard, settings):
         return 0
+    ahead = last_in_queue(report, after, place, state, anywhere=True)
     run = create_prediction(
         folder,
         weights,
         state=state,
         keys=keys,
         threads=threads,
+        after=ahead,
         command=shlex.join(["mia-tui", *sys.argv[1:]]),
         out=None if out is None else str(out.absolute()),
         shard=shard,
@@ -123,6 +130,17 @@ def command(
         **settings,
     )
     return start_detached(report, run) if detach else _predict(report, run, images, state)
+
+
+def _refuse_others() -> None:
+    """Refuse options that --join would ignore."""
+    ctx = click.get_current_context()
+    given = (name for name in ctx.params if ctx.get_parameter_source(name) == ParameterSource.COMMANDLINE)
+    others = [name for name in given if name not in ("join", "as_json")]
+    if others:
+        raise ConfigError(
+            "--join takes nothing but the name of a file.", "Leave IMAGES and the other options out."
+        )
 
 
 def _join(report: Report, out: Path) -> int:
@@ -145,12 +163,12 @@ def _is_there(
     """Whether a part has been made by the same command already; says so."""
     from mia_tui.runs.prediction.create import prediction_config
     from mia_tui.runs.prediction.predictions import make_header
-    from mia_tui.runs.prediction.shards import is_complete, shard_file
+    from mia_tui.runs.prediction.shards import is_complete, shard_file, shard_settings
     from mia_tui.runs.record.model_card import read_card
 
-    config = prediction_config(weights, shard=shard, **settings)
-    header = make_header(str(folder.resolve()), config, read_card(weights))
-    if not is_complete(out, shard, header, config.batch_size):
+    config, card = prediction_config(weights, shard=shard, **settings), read_card(weights)
+    header = make_header(str(real_path(folder)), config, card)
+    if not is_complete(out, shard, shard_settings(header, config, card)):
         return False
     report.say(f"Part {shard[0]} of {shard[1]} is complete: {printable(shard_file(out, shard))}.")
     return True

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mia_tui.cli.images import read_labelled
-from mia_tui.cli.jobs import exit_code, start_detached, work_in_front
+from mia_tui.cli.jobs import after_option, exit_code, last_in_queue, start_detached, work_in_front
 from mia_tui.cli.options import (
     Command,
     Option,
@@ -40,13 +40,7 @@ if TYPE_CHECKING:
 @click.option(
     "--detach", cls=Option, is_flag=True, help="Train in the background; the terminal may be closed."
 )
-@click.option(
-    "--after",
-    cls=Option,
-    metavar="RUN",
-    help="Start when another run has ended (finished, stopped or failed), and those that already wait for it. With "
-    "--detach it waits in the background, otherwise in this terminal.",
-)
+@after_option
 @click.option(
     "--show-config",
     cls=Option,
@@ -81,7 +75,7 @@ def command(
             warning = _change_threads(run, threads)
             if warning is not None and detach:  # in the foreground the run warns itself
                 report.warn(*warning)
-        run.put_behind(None if after is None else _last_in_queue(report, after, dataset, state))
+        run.put_behind(last_in_queue(report, after, dataset, state))
     elif dataset is None:
         raise ConfigError("Train on which images?", "Name a folder: `mia-tui train DATASET`.")
     else:
@@ -158,7 +152,7 @@ def _create(
         config,
         given=given_fields(settings),
         command_line=shlex.join(["mia-tui", *sys.argv[1:]]),
-        after=None if after is None else _last_in_queue(report, after, dataset, state),
+        after=last_in_queue(report, after, dataset, state),
     )
 
 
@@ -203,20 +197,6 @@ def create_run(
     run = prepared.create(after=after)
     remember_run(run)
     return run
-
-
-def _last_in_queue(report: Report, after: str, dataset: Path | None, state: Path | None) -> "RunDir | None":
-    """The run to wait for: the last of those that wait for the named one; None if none of them is running."""
-    from mia_tui.runs.list.find import find_run, runs_of
-    from mia_tui.runs.worker.queue import last_behind
-
-    named = find_run(after, dataset=dataset, state=state)
-    ahead = last_behind(named, runs_of(dataset, state))
-    if ahead is None:
-        report.note(f"The run {printable(named.name)} has ended, so this one starts at once.")
-    else:
-        report.say(f"This run starts when the run {printable(ahead.name)} has ended.")
-    return ahead
 
 
 def show_prepared(report: Report, prepared: "Prepared", source: str) -> None:

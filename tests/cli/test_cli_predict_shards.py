@@ -1,12 +1,17 @@
 """`mia-tui predict --shard` and `--join`: the joined file is that of one process."""
 
+import os
+import re
+import resource
+import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from cli_support import Answer, Mia
 from training_commands import assert_refused, predictions_of, runs_of, train
 
-from mia_tui.runs.prediction.shards import of_shard, shard_file
+from mia_tui.runs.prediction.shards import is_in_shard, shard_file, shard_size
 from mia_tui.runs.record.layout import RunDir
 
 pytestmark = pytest.mark.usefixtures("threads_stay_as_they_were")
@@ -30,11 +35,14 @@ def predict(mia: Mia, images: Path, run: RunDir, out: Path, *more: object) -> An
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 9])
-def test_every_item_is_in_one_part_in_whole_batches(count: int) -> None:
-    parts = [list(of_shard(range(37), 5, (number, count))) for number in range(1, count + 1)]
-    assert sorted(item for part in parts for item in part) == list(range(37))
-    assert parts[0][:5] == list(range(5))
-    assert all(len(part) % 5 in (0, 2) for part in parts)
+@pytest.mark.parametrize("total", [0, 1, 5, 37, 40])
+def test_every_image_is_in_one_part_in_whole_batches(total: int, count: int) -> None:
+    shards = [(number, count) for number in range(1, count + 1)]
+    parts = [[place for place in range(total) if is_in_shard(place, 5, shard)] for shard in shards]
+    assert sorted(place for part in parts for place in part) == list(range(total))
+    assert parts[0][:5] == list(range(min(5, total)))
+    assert sum(len(part) % 5 > 0 for part in parts) == (total % 5 > 0)
+    assert [len(part) for part in parts] == [shard_size(total, 5, shard) for shard in shards]
 
 
 @pytest.mark.parametrize("count", [1, 3, 10])
@@ -102,6 +110,103 @@ def test_what_cannot_be_joined_is_one_sentence_and_stays(
     predict(mia, discs, run, out, "--shard", "1/2")
     assert_refused(mia("predict", "--join", out), 2, "divisions into 2 and 3", "Delete the wrong ones")
     assert len(list(tmp_path.glob("*shard*"))) == 4 and not out.exists()
+
+
+# What somebody may have written into the first line of the second part.
+ODD_HEADINGS = {
+    "no part": ('"shard":2', '"shard":0'),
+    "another part": ('"shard":2', '"shard":1'),
+    "other parts": ('"of":2', '"of":3'),
+    "far too many parts": ('"of":2', f'"of":{10**18}'),
+    "batches of nothing": ('"batch_size":5', '"batch_size":0'),
+    "other batches": ('"batch_size":5', '"batch_size":6'),
+    "more images": ('"total":36', '"total":41'),
+    "far too many images": ('"total":36', f'"total":{10**15}'),
+    "no images": ('"total":36', '"total":0'),
+    "another folder": ('"images":"', '"images":"0'),
+    "another precision": ('"precision":"fp32"', '"precision":"bf16"'),
+    "other frames": ('"frames":"first"', '"frames":"all"'),
+    "a class too few": ('"classes":["blue","red"]', '"classes":["blue"]'),
+}
+
+
+@pytest.mark.parametrize("what", ODD_HEADINGS)
+def test_a_part_with_an_odd_heading_is_refused_and_everything_stays(
+    mia: Mia, discs: Path, run: RunDir, out: Path, what: str
+) -> None:
+    for number in (1, 2):
+        predict(mia, discs, run, out, "--shard", f"{number}/2")
+    part = shard_file(out, (2, 2))
+    heading, _, rows = part.read_text().partition("\n")
+    assert ODD_HEADINGS[what][0] in heading
+    part.write_text(heading.replace(*ODD_HEADINGS[what]) + "\n" + rows)
+    answer = mia("predict", "--join", out)
+    assert answer.code == 3 and "Traceback" not in answer.err, answer.err
+    assert re.search("damaged|different predictions|folder of images was changed", answer.err)
+    assert shard_file(out, (1, 2)).exists() and part.exists() and not out.exists()
+
+
+def test_a_part_of_images_that_were_changed_since_is_refused(
+    mia: Mia, discs: Path, run: RunDir, out: Path
+) -> None:
+    predict(mia, discs, run, out, "--shard", "1/2")
+    (discs / "red" / "cell-3.png").rename(discs / "red" / "cell-300.png")
+    predict(mia, discs, run, out, "--shard", "2/2")
+    assert_refused(mia("predict", "--join", out), 3, "The folder of images was changed between")
+
+
+def test_one_part_under_the_names_of_two_is_refused(mia: Mia, discs: Path, run: RunDir, out: Path) -> None:
+    predict(mia, discs, run, out, "--shard", "1/2")
+    shutil.copy(shard_file(out, (1, 2)), shard_file(out, (2, 2)))
+    assert_refused(mia("predict", "--join", out), 3, "is cut off or damaged")
+
+
+@pytest.mark.parametrize("kind", ["a folder", "a pipe", "a link"])
+def test_something_else_in_the_place_of_a_part_is_neither_read_nor_waited_for(
+    mia: Mia, discs: Path, run: RunDir, out: Path, tmp_path: Path, kind: str
+) -> None:
+    predict(mia, discs, run, out, "--shard", "1/2")
+    part, private = shard_file(out, (2, 2)), tmp_path / "private"
+    private.write_bytes(b"mine")
+    if kind == "a folder":
+        part.mkdir()
+    elif kind == "a pipe":
+        os.mkfifo(part)
+    else:
+        part.symlink_to(private)
+    assert_refused(mia("predict", "--join", out), 3, str(part), "cannot be read")
+    assert private.read_bytes() == b"mine" and not out.exists()
+
+
+def test_names_of_parts_that_are_no_numbers_of_parts_are_ignored(mia: Mia, out: Path) -> None:
+    for number in ("0", "01", "9" * 7, "9" * 5000):
+        with suppress(OSError):  # a name that is too long for the disk
+            out.with_name(f"{out.name}.shard-1-of-{number}.jsonl").touch()
+    assert_refused(mia("predict", "--join", out), 2, "There are no parts of")
+    out.with_name(f"{out.name}.shard-1-of-999999.jsonl").touch()
+    assert_refused(mia("predict", "--join", out), 2, "these are missing: 2, 3, 4", "and 999,978 more")
+
+
+def test_more_parts_than_files_can_be_open_are_joined(
+    mia: Mia, discs: Path, run: RunDir, out: Path, tmp_path: Path
+) -> None:
+    whole = tmp_path / "whole.csv"
+    predict(mia, discs, run, whole)
+    predict(mia, discs, run, out, "--shard", "1/1")
+    heading, *rows, _ = shard_file(out, (1, 1)).read_text().splitlines(keepends=True)
+    shard_file(out, (1, 1)).unlink()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    count = len(list(Path("/proc/self/fd").iterdir())) + 20
+    for number in range(1, count + 1):
+        own = rows[5 * (number - 1) : 5 * number]
+        names = heading.replace('"of":1', f'"of":{count}').replace('"shard":1', f'"shard":{number}')
+        shard_file(out, (number, count)).write_text(names + "".join(own) + f'{{"rows":{len(own)}}}\n')
+    resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))
+    try:
+        assert mia("predict", "--join", out).code == 0
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert out.read_bytes() == whole.read_bytes()
 
 
 @pytest.mark.parametrize("shard", ["0/2", "3/2", "1", "a/b", "1/2/3", "-1/2", "1/0"])

@@ -1,4 +1,4 @@
-"""The app on a pty, ended after the test, and a dataset for it."""
+"""The app on a pty, ended after the test, a dataset for it, and processes that have imported torch."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from screen_support import Open, make_dataset
 from terminal_driver import TerminalApp, python_app
+from worker_nursery import Nursery
 
 
 @pytest.fixture
@@ -28,3 +29,9 @@ def start(tmp_path: Path) -> Iterator[Open]:
 def images(tmp_path: Path) -> Path:
     """A dataset of 30 small images and two classes, without a label."""
     return make_dataset(tmp_path / "images", 30)
+
+
+@pytest.fixture(scope="module")
+def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
+    with Nursery(tmp_path_factory.mktemp("nursery")) as nursery:
+        yield nursery

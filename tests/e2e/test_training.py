@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +14,8 @@ import pytest
 import torch
 from disc_support import draw_disc
 from patience import LONGEST_S
-from run_support import on_small_disk, python, wait_for
+from program_support import mia, program
+from run_support import on_small_disk, wait_for
 from safetensors.torch import load_file
 from training_support import assert_same_weights, make_run, train
 from worker_nursery import Ended, Nursery
@@ -71,12 +71,6 @@ class Whole(NamedTuple):
 
     dataset: Path
     run: RunDir
-
-
-@pytest.fixture(scope="module")
-def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
-    with Nursery(tmp_path_factory.mktemp("nursery")) as nursery:
-        yield nursery
 
 
 def whole_run(folder: Path, **settings: object) -> Whole:
@@ -318,22 +312,6 @@ def test_a_run_killed_in_its_very_first_save_goes_on(nursery: Nursery, steady: W
 
 
 # Hung up, followed, stopped
-
-
-def mia(*words: object) -> subprocess.CompletedProcess[str]:
-    """`mia-tui` in a process of its own."""
-    return subprocess.run(
-        program(*words),
-        capture_output=True,
-        text=True,
-        timeout=LONGEST_S,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
-
-
-def program(*words: object, before: str = "") -> list[str]:
-    return python(f"{before}\nimport runpy; runpy.run_module('mia_tui', run_name='__main__')", *words)
 
 
 def small(dataset: Path, *more: object) -> list[object]:

@@ -12,6 +12,7 @@ from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.scan.scan import scan
 from mia_tui.errors import DataError
 from mia_tui.runs.prediction.predictions import PredictionHeader, PredictionRow, PredictionRows, convert
+from mia_tui.text import encode_name
 
 DEVICES = ("CON", "con", "aux", "NUL.txt", "nul .tar.gz", "COM1", "lpt9.png", "COM¹", "CONIN$")
 SIGNS = ("C:", "a<b", "a>b", 'a"b', "a|b", "a?", "a*", "a\\b", "a\x1fb", "a\x7fb", "a.", "a ", "..", "\udcff")
@@ -102,7 +103,7 @@ def test_predictions_are_read_as_labels_with_the_classes_they_were_written_with(
     tmp_path: Path, name: str
 ) -> None:
     out = tmp_path / "p.csv"
-    header = PredictionHeader("/data", "w", [name, "other"], "run", False, 120.0)
+    header = PredictionHeader("/data", "w", [encode_name(name), "other"], "run", False, 120.0)
     growing = PredictionRows(out.with_suffix(".rows"), header, [ImageKey("a.png")])
     growing.append([PredictionRow("a.png", 0, [0.75, 0.25])])
     convert(out.with_suffix(".rows"), out, header)

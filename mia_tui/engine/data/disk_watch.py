@@ -80,7 +80,7 @@ class DiskWatch:
             f"waiting for the images in {printable(self._root)} to come back; {missing} and others cannot be read"
         )
         if not disk.wait_until_back(lambda: not self.is_away(rows), self._should_stop):
-            raise self._end_of_wait()
+            raise _end_of_wait(self._root, self._should_stop)
         self._on_wait(None)
 
     def read_again(self, rows: Sequence[int], submit: Callable[[int], Future[Problem]]) -> dict[int, str]:
@@ -124,7 +124,7 @@ class DiskWatch:
         while not future.done():
             polls += 1
             if polls - slow > disk.poll_count(disk.OUTAGE_S) or disk.stopped_within(0, self._should_stop):
-                raise self._end_of_wait()
+                raise _end_of_wait(self._root, self._should_stop)
             wait([future], timeout=disk.LOOK_EVERY_S)
         self._on_wait(None)
         return future.result()
@@ -154,13 +154,41 @@ class DiskWatch:
         places = np.linspace(0, len(rows) - 1, min(len(rows), _SAMPLED)).astype(np.int64)
         return float(np.mean([not _can_open(self._root / self._paths[row]) for row in rows[places]]))
 
-    def _end_of_wait(self) -> Exception:
-        if self._should_stop():
-            return LoadingStopped()
-        return AwayError(
-            f"The images in {printable(self._root)} have been away for {disk.OUTAGE_S / 60:.0f} minutes.",
-            "Continue when they are back.",
-        )
+
+def wait_for_folder(root: Path, should_stop: Callable[[], bool], on_wait: disk.OnWait) -> None:
+    """Return as soon as a folder of images, which was there before, can be listed.
+
+    Raises:
+        LoadingStopped: If a stop is requested meanwhile.
+        AwayError: If the disk stays away.
+    """
+    if not is_folder_away(root):
+        return
+    on_wait(f"waiting for the images in {printable(root)} to come back")
+    if not disk.wait_until_back(lambda: not is_folder_away(root), should_stop):
+        raise _end_of_wait(root, should_stop)
+    on_wait(None)
+
+
+def is_folder_away(root: Path) -> bool:
+    """Whether a folder cannot be listed, not even to be told that this user may not list it."""
+    try:
+        with os.scandir(root) as entries:
+            next(entries, None)
+    except (PermissionError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return False
+
+
+def _end_of_wait(root: Path, should_stop: Callable[[], bool]) -> Exception:
+    if should_stop():
+        return LoadingStopped()
+    return AwayError(
+        f"The images in {printable(root)} have been away for {disk.OUTAGE_S / 60:.0f} minutes.",
+        "Continue when they are back.",
+    )
 
 
 def _can_list(folder: Path) -> bool:

@@ -92,7 +92,7 @@ class Predictor:
             keys: The images.
             batch_size: Images per batch; computed in pieces when memory runs out.
             tta: Average over flips and quarter turns (half turns if the input is not square).
-            should_stop: Polled while images are read or waited for.
+            should_stop: Polled before each batch, and while images are waited for.
             on_wait: Called with the reason when waiting for the disk begins, and with None when it is over.
 
         Raises:
@@ -106,9 +106,8 @@ class Predictor:
         )
         with closing(StreamedImages(reader, self.device)) as images:
             images.prefetch(order)
-            for rows in order:
-                pixels, _ = images.fetch(rows)
-                probabilities = iter(self._probabilities(pixels, tta))
+            for rows, computed in self._one_ahead(reader, images, order, tta):
+                probabilities = iter(computed.result())
                 for row in rows.tolist():
                     problem = images.left_out.get(row)
                     yield Prediction(keys[row], None if problem else next(probabilities), problem)
@@ -125,20 +124,51 @@ class Predictor:
         except DecodeError as error:
             return Prediction(key, None, error.message)
         batch = torch.from_numpy(pixels)[None].permute(0, 3, 1, 2).to(self.device)  # (1, C, H, W)
-        return Prediction(key, self._probabilities(batch, tta=False)[0])
+        return Prediction(key, _Computed(self._probabilities(batch, tta=False)).result()[0])
 
-    def _probabilities(self, pixels: Tensor, tta: bool) -> np.ndarray:
-        """Shape (N, C), float32, of images (N, channels, H, W), uint8."""
+    def _one_ahead(
+        self, reader: ImageReader, images: StreamedImages, order: Iterable[Tensor], tta: bool
+    ) -> "Iterator[tuple[Tensor, _Computed]]":
+        """Each batch, when the device has got the next one: so a GPU works while rows are given out."""
+        before: tuple[Tensor, _Computed] | None = None
+        for rows in order:
+            reader.check_stop()
+            pixels, _ = images.fetch(rows)
+            begun = rows, _Computed(self._probabilities(pixels, tta))
+            if before is not None:
+                yield before
+            before = begun
+        if before is not None:
+            yield before
+
+    def _probabilities(self, pixels: Tensor, tta: bool) -> Tensor:
+        """Shape (N, C), float32, on the device, of images (N, channels, H, W), uint8."""
         if not len(pixels):
-            return np.empty((0, len(self.card.classes)), np.float32)
+            return torch.empty(0, len(self.card.classes))
         inputs = standardise(to_unit(pixels), tuple(self.card.mean), tuple(self.card.std))
         total = torch.zeros(len(pixels), len(self.card.classes), device=self.device)
         count = 0
         for view in views(inputs) if tta else (inputs,):  # one at a time: eight need the memory of eight
             total += torch.softmax(infer(self._model, view, self.device, self._arithmetic), dim=1)
             count += 1
-        probabilities: np.ndarray = (total / count).cpu().numpy()
-        return probabilities
+        return total / count
+
+
+class _Computed:
+    """What a device computes, on its way to the CPU without waiting for it."""
+
+    def __init__(self, values: Tensor) -> None:
+        self._values, self._copied = values, None
+        if values.is_cuda:
+            self._values = values.to("cpu", non_blocking=True)
+            self._copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
+            self._copied.record(torch.cuda.current_stream(values.device))
+
+    def result(self) -> np.ndarray:
+        if self._copied is not None:
+            self._copied.synchronize()
+        values: np.ndarray = self._values.cpu().numpy()
+        return values
 
 
 def views(images: Tensor) -> Iterator[Tensor]:

@@ -28,7 +28,7 @@ def load_network(attempt: Attempt, config: NetworkConfig, threads: int | None) -
         threads=threads or usable_cores(),
         max_megapixels=config.max_megapixels,
     )
-    if weights_digest(weights) != config.digest:
+    if config.digest and weights_digest(weights) != config.digest:
         raise CheckpointError(
             f"{printable(weights)} holds other weights than when this job was started.",
             "Start it again with the weights of now.",

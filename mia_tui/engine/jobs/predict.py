@@ -4,47 +4,39 @@ What is there after a stop or a kill is continued. At the end the rows become th
 suggestions for the app.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import islice
 from pathlib import Path
+
+import msgspec
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.scan.other_kinds import OtherKinds
 from mia_tui.dataset.scan.scan import iter_images, problem_notes
 from mia_tui.dataset.scan.walk import ScanProblem
-from mia_tui.engine.data.disk_watch import LoadingStopped
+from mia_tui.engine.data.disk_watch import LoadingStopped, is_folder_away, wait_for_folder
 from mia_tui.engine.inference.predict import Predictor
 from mia_tui.engine.jobs.network import load_network
+from mia_tui.errors import DataError
+from mia_tui.files import remove
 from mia_tui.runs.prediction.create import earlier_rows
+from mia_tui.runs.prediction.listing import Listing, list_images
 from mia_tui.runs.prediction.predictions import PredictionHeader, PredictionRow, PredictionRows, make_header
 from mia_tui.runs.prediction.result import write_result
-from mia_tui.runs.prediction.shards import of_shard
+from mia_tui.runs.prediction.shards import shard_settings
 from mia_tui.runs.record.events import Outcome
 from mia_tui.runs.record.job import PredictJob
+from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.record.model_card import weights_digest
+from mia_tui.runs.record.state import read_state
 from mia_tui.runs.worker.attempt import Attempt
-from mia_tui.text import counted, encode_name
+from mia_tui.text import counted, encode_name, printable
 
 _LEAST_ROWS = 64  # written at once
 _BATCHES_TOGETHER = 256  # their images are known by name at a time, and decoded ahead
-
-
-@dataclass(frozen=True)
-class _Images:
-    """What is predicted.
-
-    Attributes:
-        keys: The images in order, anew at each call; there may be millions.
-        count: How many those are.
-        total: How many there are with those of other parts.
-        other_kinds: Files of other kinds, by ending.
-    """
-
-    keys: Callable[[], Iterable[ImageKey]]
-    count: int
-    total: int
-    other_kinds: dict[str, int]
 
 
 def work(attempt: Attempt, job: PredictJob) -> Outcome:
@@ -54,78 +46,140 @@ def work(attempt: Attempt, job: PredictJob) -> Outcome:
         AwayError: If a disk was away for too long; what was predicted stays.
         MiaError: If the prediction cannot be made.
     """
-    network = load_network(attempt, job.config, job.threads)
-    header = make_header(attempt.run.predict_job().dataset, job.config, network.card)
+    run, config = attempt.run, job.config
+    if (
+        read_state(run).result is not None
+    ):  # the attempt that saved it was killed before it could say that it ended
+        _clear(run)
+        return "finished"
+    network = load_network(attempt, config, job.threads)
+    digest = config.digest or weights_digest(Path(config.weights))
+    header = make_header(
+        run.predict_job().dataset, msgspec.structs.replace(config, digest=digest), network.card
+    )
     try:
-        images = _find_images(attempt, job, network)
-        _predict(attempt, job, network, header, images)
+        listing, other_kinds = _find_images(attempt, job, network)
+        _predict(attempt, job, network, header, listing)
     except LoadingStopped:
         return "stopped"
     attempt.phase("working", "writing the result")
-    result = write_result(attempt.run, header, total=images.total, other_kinds=images.other_kinds)
-    attempt.emit(result)
+    shard = None if config.shard is None else shard_settings(header, config, network.card)
+    attempt.emit(write_result(run, header, listing, shard=shard, other_kinds=other_kinds))
+    _clear(run)
     return "finished"
 
 
-def _find_images(attempt: Attempt, job: PredictJob, network: Predictor) -> _Images:
-    config, listed = job.config, attempt.run.images()
-    problems: list[ScanProblem] = []
-    other_kinds = OtherKinds()
-    root, frames = Path(job.dataset), config.frames or network.card.frames
+def _clear(run: RunDir) -> None:
+    """Remove what a prediction needs only while it grows."""
+    for path in (run.rows, run.listing):
+        with suppress(OSError):
+            remove(path, root=run.root)
 
-    def every(**found: object) -> Iterable[ImageKey]:
-        return iter_images(root, frames=frames, **found) if listed is None else listed  # type: ignore[arg-type]
 
-    def own() -> Iterable[ImageKey]:
-        return every() if config.shard is None else of_shard(every(), config.batch_size, config.shard)
-
+def _find_images(attempt: Attempt, job: PredictJob, network: Predictor) -> tuple[Listing, dict[str, int]]:
+    """List the images, again if their disk went away meanwhile; also counts files of other kinds, by ending."""
+    root = Path(job.dataset)
     attempt.phase("loading", "looking for images")
-    total = 0
-    for total, _ in enumerate(every(problems=problems, other_kinds=other_kinds), start=1):
-        attempt.progress(total, 0)
-        if total % _LEAST_ROWS == 0 and attempt.should_stop():
-            raise LoadingStopped
+    while True:
+        wait_for_folder(root, attempt.should_stop, attempt.waiting_for_disk)
+        problems: list[ScanProblem] = []
+        other_kinds = OtherKinds()
+        try:
+            listing = attempt.write_when_back(
+                partial(_list_once, attempt, job, network, problems, other_kinds)
+            )
+        except DataError:
+            if not is_folder_away(root):
+                raise
+            continue
+        if not is_folder_away(root):
+            break
     for note in (*problem_notes(problems), *other_kinds.notes):
         attempt.warn(note)
-    count = total
-    if config.shard is not None:
-        count = sum(1 for _ in of_shard(range(total), config.batch_size, config.shard))
-    return _Images(own, count, total, dict(other_kinds.kinds))
+    return listing, dict(other_kinds.kinds)
+
+
+def _list_once(
+    attempt: Attempt,
+    job: PredictJob,
+    network: Predictor,
+    problems: list[ScanProblem],
+    other_kinds: OtherKinds,
+) -> Listing:
+    run, config = attempt.run, job.config
+    images: Iterable[ImageKey] | None = run.images()
+    if images is None:
+        frames = config.frames or network.card.frames
+        images = iter_images(Path(job.dataset), frames=frames, problems=problems, other_kinds=other_kinds)
+    return list_images(
+        run.listing,
+        _counted(attempt, images),
+        batch_size=config.batch_size,
+        shard=config.shard,
+        root=run.root,
+    )
+
+
+def _counted(attempt: Attempt, images: Iterable[ImageKey]) -> Iterator[ImageKey]:
+    """Report how many images were found so far."""
+    for count, image in enumerate(images, start=1):
+        attempt.progress(count, 0)
+        if count % _LEAST_ROWS == 0 and attempt.should_stop():
+            raise LoadingStopped
+        yield image
 
 
 def _predict(
-    attempt: Attempt, job: PredictJob, network: Predictor, header: PredictionHeader, images: _Images
+    attempt: Attempt, job: PredictJob, network: Predictor, header: PredictionHeader, listing: Listing
 ) -> None:
     """Add the rows that are missing; images that could not be read are tried again."""
-    run, size = attempt.run, job.config.batch_size
-    rows = PredictionRows(
-        run.rows, header, images.keys(), batch_size=size, root=run.root, before=earlier_rows(job)
+    run, size, before = attempt.run, job.config.batch_size, earlier_rows(job)
+    open_rows = partial(
+        PredictionRows, run.rows, header, listing, batch_size=size, root=run.root, before=before
     )
-    before = f"; {counted(rows.done, 'image is', 'images are')} already predicted" if rows.done else ""
-    attempt.phase("working", f"predicting {job.config.scope}{before}")
-    attempt.progress(rows.done, images.count)
+    rows = attempt.write_when_back(open_rows)
+    if before is not None and not rows.done and os.path.isfile(before):  # noqa: PTH113  # Path's raises
+        attempt.warn(
+            f"{printable(before)} holds other predictions, which an earlier version began; it is not continued.",
+            "Delete it if they are not needed.",
+        )
+    already = f"; {counted(rows.done, 'image is', 'images are')} already predicted" if rows.done else ""
+    attempt.phase("working", f"predicting {job.config.scope}{already}")
+    attempt.progress(rows.done, listing.count)
     if rows.faults:
-        again = _rows(attempt, job, network, rows.faults)
-        rows.mend(row for row in again if row.probabilities is not None)
-    new = _rows(attempt, job, network, islice(images.keys(), rows.done, None))
+        again = _rows(attempt, job, network, _cut(rows.faults, _BATCHES_TOGETHER * size))
+        better = [row for row in again if row.probabilities is not None]
+        attempt.write_when_back(partial(rows.mend, better))
+    new = _rows(attempt, job, network, _blocks(attempt, listing, rows.done, _BATCHES_TOGETHER * size))
     done = rows.done
     while chunk := list(islice(new, size * -(-_LEAST_ROWS // size))):
         attempt.write_when_back(partial(rows.append, chunk))
         done += len(chunk)
-        attempt.progress(done, images.count)
-        if attempt.should_stop():
-            raise LoadingStopped
+        attempt.progress(done, listing.count)
+
+
+def _cut(keys: Sequence[ImageKey], size: int) -> Iterator[Sequence[ImageKey]]:
+    return (keys[start : start + size] for start in range(0, len(keys), size))
+
+
+def _blocks(attempt: Attempt, listing: Listing, done: int, size: int) -> Iterator[Sequence[ImageKey]]:
+    """The images behind those that are done, some at a time."""
+    place = attempt.write_when_back(partial(listing.skip, done))
+    while True:
+        keys, place = attempt.write_when_back(partial(listing.read, place, size))
+        if not keys:
+            return
+        yield keys
 
 
 def _rows(
-    attempt: Attempt, job: PredictJob, network: Predictor, keys: Iterable[ImageKey]
+    attempt: Attempt, job: PredictJob, network: Predictor, blocks: Iterable[Sequence[ImageKey]]
 ) -> Iterator[PredictionRow]:
-    source, size = iter(keys), job.config.batch_size
-    while some := list(islice(source, _BATCHES_TOGETHER * size)):
+    for keys in blocks:
         for prediction in network.predict(
             Path(job.dataset),
-            some,
-            batch_size=size,
+            keys,
+            batch_size=job.config.batch_size,
             tta=job.config.tta,
             should_stop=attempt.should_stop,
             on_wait=attempt.waiting_for_disk,

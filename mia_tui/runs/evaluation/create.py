@@ -11,9 +11,9 @@ from mia_tui.paths import real_path
 from mia_tui.runs.evaluation.evaluation_set import EvaluationSet
 from mia_tui.runs.list.find import remember_run
 from mia_tui.runs.record.job import EvaluateJob, JobClass, Sample
-from mia_tui.runs.record.job_place import create_in, job_places
+from mia_tui.runs.record.job_place import create_in, job_places, network_settings
 from mia_tui.runs.record.layout import RunDir
-from mia_tui.runs.record.model_card import network_name, read_card, weights_digest
+from mia_tui.runs.record.model_card import read_card
 
 
 def create_evaluation(
@@ -23,6 +23,7 @@ def create_evaluation(
     *,
     state: Path | None = None,
     threads: int | None = None,
+    after: RunDir | None = None,
     command: str = "",
     **settings: object,
 ) -> RunDir:
@@ -34,6 +35,7 @@ def create_evaluation(
         evaluated: The images and their true classes.
         state: The folder given with --state.
         threads: CPU threads; None takes the cores that are free.
+        after: The run whose end it waits for; None starts at once.
         command: The command line that does the same again.
         settings: Fields of `config.predict.NetworkConfig`.
 
@@ -44,9 +46,7 @@ def create_evaluation(
     card = read_card(weights)
     config = msgspec.convert(
         {
-            "weights": str(real_path(weights)),
-            "digest": weights_digest(weights),
-            "network": network_name(weights),
+            **network_settings(weights, after),
             "split": evaluated.split,
             "trained_on": evaluated.trained_on,
             **settings,
@@ -62,6 +62,7 @@ def create_evaluation(
         command=command,
         created_at=time.time(),
         version=__version__,
+        after=None if after is None else str(after.path.resolve()),
     )
     part = "test" if evaluated.split == "all" else evaluated.split
     samples = [

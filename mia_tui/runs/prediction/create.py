@@ -7,16 +7,18 @@ from pathlib import Path
 import msgspec
 
 from mia_tui import __version__
+from mia_tui.config.jobs import JobConfig
 from mia_tui.config.predict import PredictConfig
 from mia_tui.dataset.model import ImageKey
 from mia_tui.errors import RunError
 from mia_tui.paths import StateFolder, real_path
 from mia_tui.runs.list.find import list_runs, remember_run
+from mia_tui.runs.list.moved_dataset import current_job
 from mia_tui.runs.prediction.predictions import partial_path
 from mia_tui.runs.record.job import JobClass, PredictJob
-from mia_tui.runs.record.job_place import create_in, job_places
+from mia_tui.runs.record.job_place import create_in, job_places, network_settings
 from mia_tui.runs.record.layout import RunDir
-from mia_tui.runs.record.model_card import network_name, read_card, weights_digest
+from mia_tui.runs.record.model_card import read_card
 from mia_tui.runs.worker.liveness import LIVE, run_status
 from mia_tui.text import printable, typed
 
@@ -50,7 +52,7 @@ def create_prediction(
         RunError: If the same prediction is being made now.
     """
     card = read_card(weights)
-    config = prediction_config(weights, images="all" if keys is None else "listed", **settings)
+    config = prediction_config(weights, after, images="all" if keys is None else "listed", **settings)
     job = PredictJob(
         config=config,
         dataset=str(real_path(images)),
@@ -67,18 +69,15 @@ def create_prediction(
         places, job, name=f"predict-{card.backbone}", images=keys
     )
     run.put_behind(after)
+    if threads is not None:  # perhaps another number than before it was interrupted
+        run.put_threads(threads)
     remember_run(run)
     return run
 
 
-def prediction_config(weights: Path, **settings: object) -> PredictConfig:
-    """The settings of a prediction with the network in a weights file."""
-    network = {
-        "weights": str(real_path(weights)),
-        "digest": weights_digest(weights),
-        "network": network_name(weights),
-    }
-    return msgspec.convert({**network, **settings}, PredictConfig)
+def prediction_config(weights: Path, after: RunDir | None = None, **settings: object) -> PredictConfig:
+    """The settings of a prediction with the network in a weights file; `after` is the run that it waits for."""
+    return msgspec.convert({**network_settings(weights, after), **settings}, PredictConfig)
 
 
 def earlier_rows(job: PredictJob) -> Path | None:
@@ -103,7 +102,9 @@ def _unfinished(
             if not _is_same(run, job, keys):
                 continue
             status = run_status(run)
-            if status in LIVE:
+            if status in LIVE - {
+                "unknown"
+            }:  # its lock tells whether one that is silent on another host is alive
                 raise RunError(
                     f"The run {printable(run.name)} is making the same prediction.",
                     f"Watch it with `mia-tui runs follow {typed(run.path)}`.",
@@ -114,9 +115,16 @@ def _unfinished(
 
 def _is_same(run: RunDir, job: PredictJob, keys: Sequence[ImageKey] | None) -> bool:
     try:
-        other = run.predict_job()
-        if (other.config, other.dataset) != (job.config, job.dataset):
+        run.predict_job()
+        here = current_job(run)
+        if here.dataset != job.dataset or _unnamed(here.config) != _unnamed(job.config):
             return False
         return keys is None or run.images() == list(keys)
     except RunError:  # of another kind, or damaged
         return False
+
+
+def _unnamed(config: JobConfig) -> JobConfig:
+    """Settings without what people call the network, which they may have changed since."""
+    assert isinstance(config, PredictConfig)
+    return msgspec.structs.replace(config, network="")

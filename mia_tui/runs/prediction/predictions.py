@@ -9,6 +9,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -88,7 +89,8 @@ def check_format(out: Path) -> None:
     """Refuse an unknown file extension before anything is predicted.
 
     Raises:
-        ConfigError: If the ending is unknown, the folder is missing, or the format needs a missing package.
+        ConfigError: If the ending is unknown, the folder is missing or cannot be written, or the format needs a
+            package that is missing.
     """
     wanted = PREDICTION_FORMATS.get(out.suffix.lower())
     if wanted is None:
@@ -99,6 +101,10 @@ def check_format(out: Path) -> None:
         raise ConfigError(f"The folder of --out {printable(out)} does not exist.", "Make it first.")
     if out.is_dir():
         raise ConfigError(f"--out {printable(out)} is a folder.", "Name a file.")
+    if not os.access(out.absolute().parent, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
+        raise ConfigError(
+            f"You may not write into the folder of --out {printable(out)}.", "Name another place."
+        )
     wanted.check()
 
 
@@ -113,7 +119,7 @@ class PredictionRows:
     Args:
         path: The file.
         header: What is predicted.
-        keys: The images, in order; read as far as there are rows.
+        keys: The images, in order; read as far as there are rows, and again for `before`.
         batch_size: Images per batch: rows of a batch that is incomplete are predicted again, so that the result does
             not depend on where an attempt was interrupted.
         root: As for `files.open_in_place`.
@@ -168,7 +174,8 @@ class PredictionRows:
     def _take_over(self, before: Path) -> None:
         with replacing(self.path, root=self._root) as new, open_to_read(before) as old:
             shutil.copyfileobj(old, new)
-        remove(before)
+        with suppress(OSError):  # in a folder that this user may not change
+            remove(before)
 
     def _write(self, data: bytes) -> None:
         """Write behind what is known to be complete."""
@@ -213,7 +220,13 @@ class PredictionSummary:
 
 
 def convert(
-    rows: Path, out: Path, header: PredictionHeader, write: Writer | None = None, *, root: Path | None = None
+    rows: Path,
+    out: Path,
+    header: PredictionHeader,
+    write: Writer | None = None,
+    *,
+    count: int | None = None,
+    root: Path | None = None,
 ) -> PredictionSummary:
     """Turn a complete file of rows into the file wanted.
 
@@ -222,16 +235,17 @@ def convert(
         out: The file wanted; it appears complete or not at all.
         header: That of the rows.
         write: Writes the rows that have probabilities; None chooses by the extension of `out`.
+        count: How many rows there must be; None if that is not known.
         root: As for `files.new_content`.
 
     Raises:
-        DataError: If no image could be read; nothing is written.
+        DataError: If no image could be read, or the rows are damaged; nothing is written.
         RunError: If the disk does not take it.
     """
     summary = PredictionSummary()
     write = write or PREDICTION_FORMATS[out.suffix.lower()].write
     with replacing(out, root=root) as file:
-        write(file, header, count_rows(read_rows(rows), header, summary))
+        write(file, header, count_rows(read_rows(rows, header, count), header, summary))
         if not summary.by_class:
             raise DataError(f"None of the images can be read: {summary.sentence}.", "Check the files.")
     return summary
@@ -247,22 +261,43 @@ def count_rows(
             yield row
 
 
-def read_rows(partial: Path) -> Iterator[PredictionRow]:
-    """The rows of a partial file; an incomplete last line is ignored.
+def read_rows(path: Path, header: PredictionHeader, count: int | None = None) -> Iterator[PredictionRow]:
+    """The rows of a file of rows; an incomplete last line is ignored.
+
+    Args:
+        path: The file.
+        header: What its rows are predictions of.
+        count: How many there must be; None if that is not known.
 
     Raises:
-        DataError: If a line is damaged.
+        DataError: If a line is damaged, or there are more or fewer.
     """
-    with open_to_read(partial) as file:
+    found = 0
+    with open_to_read(path) as file:
         file.readline(LONGEST_LINE_BYTES)  # the header
         while line := file.readline(LONGEST_LINE_BYTES):
             if line.endswith(b"\n"):
                 try:
-                    yield _ROW.decode(line)
+                    row = _ROW.decode(line)
                 except BadRecord as error:
-                    raise DataError(
-                        f"{printable(partial)} is damaged.", "Delete it and predict again."
-                    ) from error
+                    raise _damaged(path) from error
+                if not fits(row, header):
+                    raise _damaged(path)
+                found += 1
+                yield row
+    if count is not None and found != count:
+        raise _damaged(path)
+
+
+def fits(row: PredictionRow, header: PredictionHeader) -> bool:
+    """Whether a row has a probability for each class, or else says why not."""
+    if row.probabilities is None:
+        return row.problem is not None
+    return len(row.probabilities) == len(header.classes)
+
+
+def _damaged(path: Path) -> DataError:
+    return DataError(f"{printable(path)} is damaged.", "Resume the run: what is damaged is predicted again.")
 
 
 def _usable(
@@ -281,7 +316,9 @@ def _usable(
             whole = (0, size, [])
             for key in keys:
                 line = file.readline(LONGEST_LINE_BYTES)
-                if not line.endswith(b"\n") or not _is_of(row := _ROW.decode(line), key, header):
+                if not line.endswith(b"\n") or (row := _ROW.decode(line)).key != key:
+                    return whole
+                if not fits(row, header):
                     return whole
                 rows, size = rows + 1, size + len(line)
                 if row.probabilities is None:
@@ -291,14 +328,3 @@ def _usable(
     except (OSError, BadRecord):  # no file; or something else, which is refused when it is to be written
         return whole
     return rows, size, faults
-
-
-def _is_of(row: PredictionRow, key: ImageKey, header: PredictionHeader) -> bool:
-    """Whether a row is the prediction of an image by this network."""
-    if row.key != key:
-        return False
-    return (
-        row.problem is not None
-        if row.probabilities is None
-        else len(row.probabilities) == len(header.classes)
-    )

@@ -3,9 +3,13 @@
 import time
 from pathlib import Path
 
-from mia_tui.files import remove
+import msgspec
+
+from mia_tui.config.predict import PredictConfig
+from mia_tui.files import remove_leftovers
+from mia_tui.runs.prediction.listing import Listing
 from mia_tui.runs.prediction.predictions import PredictionHeader, PredictionSummary, convert
-from mia_tui.runs.prediction.shards import ShardHeader, shard_file, write_shard
+from mia_tui.runs.prediction.shards import ShardHeader, ShardSettings, shard_file, write_shard
 from mia_tui.runs.prediction.suggestions import write_suggestions
 from mia_tui.runs.record.events import ResultSaved
 from mia_tui.runs.record.layout import RunDir
@@ -13,37 +17,46 @@ from mia_tui.text import counted, encode_name, printable, typed
 
 
 def write_result(
-    run: RunDir, header: PredictionHeader, *, total: int, other_kinds: dict[str, int]
+    run: RunDir,
+    header: PredictionHeader,
+    listing: Listing,
+    *,
+    shard: ShardSettings | None,
+    other_kinds: dict[str, int],
 ) -> ResultSaved:
-    """Write the result of a prediction whose rows are complete, and remove the rows.
+    """Write the result of a prediction whose rows are complete.
 
     Args:
         run: The prediction.
         header: Of its rows.
-        total: Images of the prediction, in all of its parts.
+        listing: Its images.
+        shard: Of a part, what it has in common with the others.
         other_kinds: Files of other kinds that lay among the images, by ending.
 
     Raises:
-        DataError: If no image could be read; nothing is written.
-        RunError: If the disk does not take it; the rows stay.
+        DataError: If no image could be read, or the rows are damaged; nothing is written.
+        RunError: If the disk does not take it.
     """
-    config = run.predict_job().config
+    config, count = run.predict_job().config, listing.count
+    place = _place(run, config)
+    remove_leftovers(place.parent, of=place.name.__eq__)  # of an attempt that was killed here
     if config.out is None:
         file = str(run.suggestions.relative_to(run.path))
-        summary = convert(run.rows, run.suggestions, header, write_suggestions, root=run.root)
+        summary = convert(run.rows, run.suggestions, header, write_suggestions, count=count, root=run.root)
         sentence = f"{_count(summary, 'suggestion')}."
-    elif config.shard is None:
+    elif config.shard is None or shard is None:
         file = encode_name(config.out)
-        summary = convert(run.rows, Path(config.out), header)
+        summary = convert(run.rows, Path(config.out), header, count=count)
         sentence = f"{_count(summary, 'prediction')} in {printable(config.out)}."
     else:
         number, of = config.shard
-        part = ShardHeader(header, number, of, config.batch_size, total)
+        part = ShardHeader(
+            **msgspec.structs.asdict(shard), shard=number, total=listing.total, images=listing.digest
+        )
         summary = write_shard(run.rows, Path(config.out), part)
-        file = encode_name(str(shard_file(Path(config.out), config.shard)))
+        file = encode_name(str(place))
         join = f"when all {of} are there, `mia-tui predict --join {typed(config.out)}` joins them"
         sentence = f"{_count(summary, 'prediction')}, part {number} of {of}; {join}."
-    remove(run.rows, root=run.root)
     return ResultSaved(
         t=time.time(),
         sentence=sentence,
@@ -53,6 +66,14 @@ def write_result(
         problems=summary.problems,
         other_kinds=other_kinds,
     )
+
+
+def _place(run: RunDir, config: PredictConfig) -> Path:
+    """The file with the result."""
+    if config.out is None:
+        return run.suggestions
+    out = Path(config.out)
+    return out if config.shard is None else shard_file(out, config.shard)
 
 
 def _count(summary: PredictionSummary, what: str) -> str:

@@ -1,4 +1,4 @@
-"""Where the run of a job other than a training is."""
+"""Where the run of a job other than a training is, and what it says of its network."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +10,8 @@ from mia_tui.errors import ConfigError
 from mia_tui.paths import StateFolder, find_state, is_state_folder, real_path, user_jobs
 from mia_tui.runs.record.job import AnyJob, Sample
 from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.record.model_card import network_name, weights_digest
+from mia_tui.runs.worker.liveness import lives
 
 
 def job_places(images: Path, state: Path | None) -> list[StateFolder]:
@@ -45,3 +47,20 @@ def create_in(
             if number == len(places):
                 raise
     raise AssertionError("there is no place")
+
+
+def network_settings(weights: Path, after: RunDir | None = None) -> dict[str, str]:
+    """The fields of `NetworkConfig` that say which network it is.
+
+    Args:
+        weights: Its weights file.
+        after: The run that the job waits for. A training that is still at work may save better weights until then:
+            the job takes those that are there when it begins.
+    """
+    path = real_path(weights)
+    is_open = after is not None and lives(RunDir(path.parent.parent))
+    return {
+        "weights": str(path),
+        "digest": "" if is_open else weights_digest(weights),
+        "network": network_name(weights),
+    }

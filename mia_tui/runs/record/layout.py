@@ -12,7 +12,7 @@
         events.jsonl        what happened
         worker.log          output and tracebacks of a detached worker
         confusion/          last.json, best.json; of an evaluation evaluation.json
-        predictions/        rows.jsonl, while a prediction grows; suggestions.jsonl
+        predictions/        listing.jsonl and rows.jsonl, while a prediction grows; suggestions.jsonl
         checkpoints/        last.pt, best.safetensors, model.json
 
 Every string in these files is in the form of `text.encode_name`: JSON
@@ -192,6 +192,11 @@ class RunDir:
     def rows(self) -> Path:
         """The rows of a prediction while it grows, see `runs.prediction.predictions`."""
         return self.predictions / "rows.jsonl"
+
+    @property
+    def listing(self) -> Path:
+        """The images of a prediction while it grows, see `runs.prediction.listing`."""
+        return self.predictions / "listing.jsonl"
 
     def confusion(self, which: Literal["last", "best", "evaluation"]) -> Path:
         """File of the confusion matrix of the last or the best epoch, or of an evaluation."""

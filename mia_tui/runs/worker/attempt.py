@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 
-from mia_tui.runs.disk import write_when_back
+from mia_tui.runs.disk import Result, write_when_back
 from mia_tui.runs.machine.system import boot_id, host_name
 from mia_tui.runs.record.events import (
     PROTOCOL,
@@ -103,9 +103,11 @@ class Attempt:
         self.warn(f"A disk was away or did not answer for {waited_s:.0f} s; the run waited and continued.")
         self.emit(Phase(t=time.time(), name=self._phase.name, message=self._phase.message))
 
-    def write_when_back(self, action: Callable[[], None]) -> None:
-        """Do something that writes into the run's folder, and wait while that is away; see `runs.disk`."""
-        write_when_back(action, self.run.path, should_stop=self.should_stop, on_wait=self.waiting_for_disk)
+    def write_when_back(self, action: Callable[[], Result]) -> Result:
+        """Do something that needs the run's folder, and wait while that is away; see `runs.disk`."""
+        return write_when_back(
+            action, self.run.path, should_stop=self.should_stop, on_wait=self.waiting_for_disk
+        )
 
 
 def _versions() -> dict[str, str]:
