@@ -3,7 +3,9 @@
 The packages, from the top down; each imports only from those below it:
 
     cli/                        the commands, and all output of the command line
-    tui/  worker.py  previewer.py    the app; the process of a run; the process of the form's augmented images
+    tui/  worker.py             the app; the process of a run; and beside them two processes that help the app:
+    previewer.py                augmented images for the form
+    image_predictor.py          what a network says of the image on screen
     engine/                     everything that imports torch: network/ data/ training/ inference/
     runs/                       runs on disk and their processes: record/ worker/ list/ preflight/ prediction/ …
     terminal/                   what a terminal can do, and pictures for it
@@ -35,8 +37,10 @@ Where things go
     key                 a line in the table of its screen in tui/keys/tables/, and what it does in `by_name` of the
                         screen's commands (tui/label/commands.py and its like)
     screen              a folder in tui/, a table of its keys, and its name in tui/keys/tables/__init__.py
+    action on runs      a class in runs/actions/, a key in tui/keys/tables/runs.py, and a command in cli/runs/
     kind of job         its settings in a module of config/, listed in config/jobs.py; its work in a module of
                         engine/jobs/ with the name of the kind, which gets a runs/worker/attempt.py
+    helping process     a module beside previewer.py, its messages in runs/; runs/worker/helper.py has the rest
     event               a record in runs/record/events.py, and its effect in runs/record/state.py
     error               a class in errors.py
     full disk           and any other disk that cannot be written: the sentences are in disk_errors.py; what SQLite

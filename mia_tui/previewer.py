@@ -1,16 +1,10 @@
 """`python -m mia_tui.previewer`: augmented images for the form, made by the same code as in training.
 
-A process of its own, since importing torch blocks the interpreter for seconds. It reads requests from its input and
-writes answers to its output (their form: `runs.worker.preview_messages`), and ends when its input ends: with the app,
-even if that crashes.
+A process of its own (`runs.worker.helper`); its messages are in `runs.worker.preview_messages`.
 """
 
-import os
-import sys
 from pathlib import Path
-from typing import IO
 
-import msgspec
 import numpy as np
 import torch
 
@@ -18,29 +12,20 @@ from mia_tui.dataset.images.decode import decode_input, fit
 from mia_tui.engine.data.augment import augment
 from mia_tui.engine.data.scaling import to_unit
 from mia_tui.errors import MiaError
-from mia_tui.runs.worker.preview_messages import (
-    PreviewAnswer,
-    PreviewRequest,
-    decode_request,
-    encode_line,
-)
+from mia_tui.runs.worker.helper import answer_requests, encode_line
+from mia_tui.runs.worker.preview_messages import PreviewAnswer, PreviewRequest, decode_request
 
-_NICE = 10  # the app and a training have priority
 _GAP_PX = 1
 
 
-def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
-    """Answer requests until there are no more."""
-    _send(answers, PreviewAnswer(0))
-    for line in requests:
-        request = decode_request(line)
-        try:
-            sheet = make_sheet(request)
-        except (MiaError, RuntimeError, ValueError) as error:
-            _send(answers, PreviewAnswer(request.number, error=str(error).splitlines()[0]))
-            continue
-        height, width, _ = sheet.shape
-        _send(answers, PreviewAnswer(request.number, sheet.tobytes(), width, height))
+def answer(line: bytes) -> bytes:
+    """Answer one request."""
+    try:
+        sheet = make_sheet(decode_request(line))
+    except (MiaError, RuntimeError, ValueError) as error:
+        return encode_line(PreviewAnswer(error=str(error).splitlines()[0]))
+    height, width, _ = sheet.shape
+    return encode_line(PreviewAnswer(sheet.tobytes(), width, height))
 
 
 def make_sheet(request: PreviewRequest) -> np.ndarray:
@@ -84,21 +69,10 @@ def _tile(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.pad(small, ((0, _GAP_PX), (0, _GAP_PX), (0, 0)))
 
 
-def _send(answers: IO[bytes], answer: PreviewAnswer) -> None:
-    answers.write(encode_line(answer))
-    answers.flush()
-
-
 def main() -> None:
     """Answer the process that started this one."""
-    os.nice(_NICE)
     torch.set_num_threads(1)
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # output of libraries must not get between the answers
-    try:
-        serve(sys.stdin.buffer, answers)
-    except (BrokenPipeError, KeyboardInterrupt, msgspec.DecodeError):
-        sys.exit(1)
+    answer_requests(answer)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
     printable typed                       a name in a sentence, a path in a command
     counted name_some join_names          `3 images`, `a.png, b.png and 3 more`, `a, b and c`
     did_you_mean                          `Did you mean a or b?`
-    when duration shorten scientific      a time, 1:02:03, a short figure, 1e-5
+    when duration size_words shorten scientific      a time, 1:02:03, `3 MB`, a short figure, 1e-5
     fault_of name_faults                  `a.png is cut short; b.png is empty`
     encode_name encode_class encode_cell encode_controls decode_name      names in JSON, CSV and tables
 
@@ -153,6 +153,14 @@ def when(t: float) -> str:
         return ""
     is_this_year = then.tm_year == time.localtime().tm_year
     return time.strftime("%d %b %H:%M" if is_this_year else "%Y-%m-%d", then)
+
+
+def size_words(count: int) -> str:
+    """A number of bytes with its unit."""
+    for unit, bytes_each in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= bytes_each:
+            return f"{count / bytes_each:.3g} {unit}"
+    return f"{count} B"
 
 
 def shorten(value: float) -> str:

@@ -12,13 +12,14 @@ from pathlib import Path
 from patience import LONGEST_S, Patience
 
 import mia_tui
+from mia_tui.config.evaluate import EvaluateConfig
 from mia_tui.config.predict import PredictConfig
 from mia_tui.config.train import TrainConfig
 from mia_tui.paths import StateFolder
 from mia_tui.runs.disk import replacing
 from mia_tui.runs.prediction.suggestions import SuggestionLine, write_lines
 from mia_tui.runs.record.events import EpochEnded, EpochPlace, RunEnded, RunStarted, StepEnded
-from mia_tui.runs.record.job import JobClass, PredictJob, Sample, TrainJob
+from mia_tui.runs.record.job import EvaluateJob, JobClass, PredictJob, Sample, TrainJob
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.log import EventLog
 
@@ -61,6 +62,26 @@ def make_predict_job(state: Path, **config: object) -> PredictJob:
         classes=[JobClass(0, "cat"), JobClass(1, "dog")],
         threads=1,
         command="mia-tui predict x",
+        created_at=time.time(),
+        version="0.1.0",
+    )
+
+
+def make_evaluate_job(state: Path, **config: object) -> EvaluateJob:
+    settings = {
+        "weights": "/w/best.safetensors",
+        "digest": "00",
+        "network": "resnet18",
+        "split": "val",
+        **config,
+    }
+    return EvaluateJob(
+        config=EvaluateConfig(**settings),
+        dataset=str(state.parent),
+        state=str(state),
+        classes=[JobClass(0, "cat"), JobClass(1, "dog")],
+        threads=1,
+        command="mia-tui evaluate x",
         created_at=time.time(),
         version="0.1.0",
     )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mia_tui.cli.output.progress import EpochProgress
     from mia_tui.runs.record.events import Event
     from mia_tui.runs.record.layout import RunDir
+    from mia_tui.runs.record.state import RunState
     from mia_tui.worker import AttemptResult
 
 TERMINATED = 143
@@ -109,22 +110,42 @@ def exit_code(result: "AttemptResult") -> int:
 
 def start_detached(report: Report, run: "RunDir") -> int:
     """Start the run in a worker process, and print how to watch and stop it."""
-    from mia_tui.runs.list.lifecycle import wait_until_started
+    from mia_tui.runs.record.state import read_state
     from mia_tui.runs.worker.detach_risk import detach_risk
     from mia_tui.runs.worker.launch import spawn, wait_until_taken
 
     risk = detach_risk()
     if risk is not None:
         report.warn(risk.message, risk.hint)
-    pid = spawn(run)
-    wait_until_taken(run, pid)
-    wait_until_started(run)
+    before = read_state(run)
+    wait_until_taken(run, spawn(run))
+    report_started(report, run, before)
+    return 0
+
+
+def report_started(report: Report, run: "RunDir", before: "RunState | None" = None) -> None:
+    """Wait until the worker of a run has begun, and print how to watch and stop it.
+
+    Args:
+        report: Prints.
+        run: The run.
+        before: Its state before the worker was started; None for a new run.
+
+    Raises:
+        MiaError: What made the worker fail.
+    """
+    from mia_tui.runs.actions.action import named
+    from mia_tui.runs.list.lifecycle import wait_until_started
+    from mia_tui.runs.worker.liveness import read_record
+
+    wait_until_started(run, before)
+    record = read_record(run)
+    pid = None if record is None else record.pid
     doing = "is running" if run.job().after is None else "waits for its turn"
-    report.say(f"The run {run.name} {doing} in the background (process {pid}).")
+    report.say(f"The {named(run)} {doing} in the background (process {pid}).")
     report.say(f"Watch it: mia-tui runs follow {shlex.quote(str(run.path))}")
     report.say(f"Stop it:  mia-tui runs stop {shlex.quote(str(run.path))}")
     report.record({"type": "run", "name": run.name, "path": str(run.path), "pid": pid})
-    return 0
 
 
 def _acknowledge_stop() -> None:

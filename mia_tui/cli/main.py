@@ -28,7 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "predict": ("mia_tui.cli.predict:command", "Predict the classes of images with a trained network."),
     "evaluate": ("mia_tui.cli.evaluate:command", "Evaluate a trained network on labelled images."),
     "labels": ("mia_tui.cli.labels.commands:command", "Import, export, count and split labels."),
-    "runs": ("mia_tui.cli.runs:command", "List, show, follow and stop training runs."),
+    "runs": ("mia_tui.cli.runs.commands:command", "List and follow runs; stop, resume, repeat, delete them."),
     "show": ("mia_tui.cli.show:command", "Print an image in the terminal."),
     "backbones": ("mia_tui.cli.backbones:command", "List the networks to choose from."),
     "doctor": ("mia_tui.cli.doctor:command", "Check this machine: Python, torch, GPU, disks, terminal."),

@@ -9,8 +9,8 @@ import click
 
 from mia_tui.cli.options import Option
 from mia_tui.cli.report import Report
-from mia_tui.errors import ConfigError, RunError
-from mia_tui.text import NAMED, counted, decode_name, fault_of, name_faults, printable
+from mia_tui.errors import ConfigError
+from mia_tui.text import NAMED, counted, decode_name, fault_of, name_faults
 
 if TYPE_CHECKING:
     from mia_tui.runs.record.events import ResultSaved
@@ -93,6 +93,7 @@ def find_network(text: str | None, dataset: Path | None, state: Path | None) -> 
     if text is None:
         raise ConfigError("Which network?", "Name its run with --run.")
     from mia_tui.dataset.scan.scan import check_root
+    from mia_tui.runs.actions.using import without_weights
     from mia_tui.runs.list.find import find_run
     from mia_tui.runs.record.layout import RunDir
 
@@ -113,22 +114,8 @@ def find_network(text: str | None, dataset: Path | None, state: Path | None) -> 
             raise
         run = find_run(text)  # evaluating on a dataset that has no runs of its own
     if not run.best_weights.exists():
-        raise _without_weights(run)
+        raise without_weights(run)
     return run, run.best_weights
-
-
-def _without_weights(run: "RunDir") -> RunError:
-    from mia_tui.paths import StateFolder
-    from mia_tui.runs.list.find import list_runs
-    from mia_tui.runs.worker.liveness import run_status
-
-    status = run_status(run)
-    beside = list_runs(StateFolder(run.path.parent.parent))
-    others = [other for other in beside if other.best_weights.exists()]
-    hint = "A run has weights as soon as its first epoch is saved."
-    if others:
-        hint = f"The newest run beside it that has some: --run {printable(others[-1].path)}."
-    return RunError(f"The run {printable(run.name)} has no weights; it is {status}.", hint)
 
 
 def warn_of_unreadable(report: Report, result: "ResultSaved") -> None:

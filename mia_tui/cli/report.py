@@ -96,6 +96,23 @@ class Report:
         """Print a line on stderr that is not part of the answer."""
         self._prose(STDERR, text)
 
+    def confirm(self, title: str, text: str) -> bool:
+        """Ask a question on the terminal; the answer is no unless it is y or yes.
+
+        Args:
+            title: The question.
+            text: What to know before answering.
+
+        Raises:
+            ConfigError: If there is no terminal to ask at.
+        """
+        if sys.stdin is None or not (sys.stdin.isatty() and STDERR.isatty()):
+            raise ConfigError(f"{text} {title}", "There is no terminal to ask at: --yes means yes.")
+        self.note(text)
+        STDERR.write(f"{printable(title)} [y/N] ")
+        STDERR.flush()
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+
     def record(self, record: object) -> None:
         """Print a mapping or a msgspec Struct as one line of JSON on stdout; does nothing without --json.
 

@@ -3,6 +3,7 @@
 import shlex
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ from mia_tui.errors import ConfigError
 from mia_tui.text import printable
 
 if TYPE_CHECKING:
+    from mia_tui.config.train import TrainConfig
     from mia_tui.runs.preflight.prepare import Prepared
     from mia_tui.runs.record.layout import RunDir
     from mia_tui.runs.record.state import RunState
@@ -99,6 +101,7 @@ def _show_config(report: Report, resume: str | None, settings: dict[str, Any]) -
 
 
 def _find(text: str, dataset: Path | None, state: Path | None, given: list[str]) -> "RunDir":
+    from mia_tui.runs.actions.starting import nothing_to_resume
     from mia_tui.runs.list.find import find_run, remember_run
     from mia_tui.runs.list.moved_dataset import update_dataset_path
     from mia_tui.runs.worker.liveness import run_status
@@ -111,10 +114,7 @@ def _find(text: str, dataset: Path | None, state: Path | None, given: list[str])
         )
     run = find_run(text, dataset=dataset, state=state)
     if run_status(run) == "finished":
-        raise ConfigError(
-            f"The run {printable(run.name)} is finished, so there is nothing to resume.",
-            f"To train on from its weights: --weights {shlex.quote(str(run.best_weights))}.",
-        )
+        raise nothing_to_resume(run)
     update_dataset_path(run, dataset)
     remember_run(run)
     return run
@@ -141,24 +141,60 @@ def _create(
     *,
     after: str | None,
 ) -> "RunDir":
-    from mia_tui.runs.list.find import remember_run
-    from mia_tui.runs.preflight.content import without_content
-    from mia_tui.runs.preflight.prepare import prepare_training, with_absolute_paths
+    from mia_tui.runs.preflight.prepare import with_absolute_paths
 
     config = with_absolute_paths(read_settings(settings))
-    ahead = last_in_queue(report, after, dataset, state)
+    return create_run(
+        report,
+        dataset,
+        state,
+        annotator,
+        config,
+        given=given_fields(settings),
+        command_line=shlex.join(["mia-tui", *sys.argv[1:]]),
+        after=last_in_queue(report, after, dataset, state),
+    )
+
+
+def create_run(
+    report: Report,
+    dataset: Path,
+    state: Path | None,
+    annotator: str | None,
+    config: "TrainConfig",
+    *,
+    given: Sequence[str],
+    command_line: str,
+    after: "RunDir | None",
+) -> "RunDir":
+    """Prepare a training on the labels of today, print what it is trained on, and make its run.
+
+    Args:
+        report: Prints.
+        dataset: Folder of images.
+        state: The folder given with --state.
+        annotator: Who trains.
+        config: Settings, with whole paths.
+        given: Fields that the user named.
+        command_line: Does the same again.
+        after: The run whose end it waits for.
+
+    Raises:
+        MiaError: As `read_dataset` and `prepare_training`.
+    """
+    from mia_tui.runs.list.find import remember_run
+    from mia_tui.runs.preflight.content import without_content
+    from mia_tui.runs.preflight.prepare import prepare_training
+
     found = read_labelled(
         report, dataset, state, frames=config.frames, source=config.labels, annotator=annotator, follow=True
     )
-    command_line = shlex.join(["mia-tui", *sys.argv[1:]])
-    prepared = prepare_training(
-        found, config, given=given_fields(settings), command=command_line, annotator=annotator
-    )
+    prepared = prepare_training(found, config, given=given, command=command_line, annotator=annotator)
     show_prepared(report, prepared, found.labelled.source)
     names = [item.name for item in prepared.job.classes]
     for finding in without_content(Path(prepared.job.dataset), prepared.samples, names, prepared.job.config):
         _warn_before_start(report, finding.message, finding.hint)
-    run = prepared.create(after=ahead)
+    run = prepared.create(after=after)
     remember_run(run)
     return run
 

@@ -1,9 +1,10 @@
 """The dataset that is open, and images of it that a screen wants to be shown."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.session.session import LabelSession
 
 
 @dataclass(frozen=True)
@@ -14,11 +15,13 @@ class OpenDataset:
         dataset: Folder of images.
         state: What was named with --state.
         annotator: Who trains and labels.
+        session: Its images and labels; None where only its runs are of interest.
     """
 
     dataset: Path
     state: Path | None
     annotator: str
+    session: LabelSession | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,13 @@ class _NamedCommands(Protocol):
     by_name: dict[str, Command]
 
 
+class _NoCommands:
+    """Of a screen all of whose commands are in `at_once`."""
+
+    def __init__(self) -> None:
+        self.by_name: dict[str, Command] = {}
+
+
 class KeyedScreen(CoveredScreen[Result]):
     """A screen whose keys, palette and last line run commands.
 
@@ -53,7 +60,7 @@ class KeyedScreen(CoveredScreen[Result]):
     SCOPE_NAME: ClassVar[str]
     BARE: ClassVar[bool] = False
     AUTO_FOCUS = ""
-    commands: _NamedCommands
+    commands: _NamedCommands = _NoCommands()
 
     def __init__(self, context: Context) -> None:
         super().__init__()

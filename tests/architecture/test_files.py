@@ -38,7 +38,6 @@ EXCEPTIONS = {
     "runs/worker/launch.py: os.utime": "of a descriptor",
     "runs/list/orphaned_state.py: left.rename": "names a folder anew, or a link, and follows neither",
     "runs/worker/signals.py: os.open": "only to see whose lock it is; it follows no link",
-    "runs/prediction/process.py: os.truncate": "of a descriptor",
     "runs/prediction/predictions.py: file.truncate": "of a file that `files` opened",
     "tui/pictures/image_view.py: shown.truncate": "of a line of text",
 }

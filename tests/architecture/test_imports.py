@@ -11,7 +11,7 @@ from mia_tui.cli.main import COMMANDS
 
 SCREEN = ("textual", "textual_image")
 HEAVY = ("torch", "torchvision", "timm", "torchmetrics", "rich", *SCREEN, "numpy", "PIL", "msgspec", "pynvml")
-HEADLESS = ("mia_tui.worker", "mia_tui.previewer")  # processes of their own
+HEADLESS = ("mia_tui.worker", "mia_tui.previewer", "mia_tui.image_predictor")  # processes of their own
 TORCH = ("torch", "torchvision", "timm", "torchmetrics")
 
 MODULES = sorted(

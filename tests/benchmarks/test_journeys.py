@@ -43,7 +43,8 @@ F2_ENDS = (
 )
 EPOCH_ENDS = ("RunDir.create", "spawn", "train", "EventLog.append", "RunState.apply")
 FRAME_ENDS = (
-    "PredictionProcess.__init__",
+    "create_prediction",
+    "spawn",
     "write_suggestions",
     "LabelSession.set_suggestions",
     "ClassFrame.show",
@@ -176,9 +177,12 @@ def test_a_form_to_its_first_epoch_and_a_prediction_to_the_dashed_frame(
         app.wait_for("Finished", timeout_s=SLOW_S)
         app.quiet(1.0)
         predict_at = time.perf_counter()
-        app.press("p")
-        app.wait_for("All images are predicted", timeout_s=SLOW_S)
-        for _ in range(2):
+        for words in ("Predict with which network?", "Predict which images?", "They are kept in"):
+            app.press("p" if "network" in words else "enter")
+            app.wait_for(words, timeout_s=SLOW_S)
+        app.press("enter")
+        app.wait_for("suggestions.", timeout_s=SLOW_S)
+        for _ in range(3):
             app.press("escape")
             app.quiet(0.5)
         app.wait_for("accepts", timeout_s=SLOW_S)

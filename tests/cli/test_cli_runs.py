@@ -18,7 +18,7 @@ from patience import LONGEST_S
 from run_support import epoch_row, finished, make_run, python, started, wait_for
 
 from mia_tui.cli.output.tables import FIGURES
-from mia_tui.cli.runs import settings_sentence
+from mia_tui.cli.runs.view import settings_sentence
 from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.model import Part
 from mia_tui.runs.evaluation.confusion import SavedConfusion, save_confusion
@@ -285,7 +285,7 @@ def test_following_a_failed_or_lost_run_leaves_with_1(mia: Mia, tmp_path: Path) 
     tell(lost, started())
     answer = mia("runs", "follow", lost.path)
     assert answer.code == 1
-    assert "--resume" in answer.out
+    assert f"`mia-tui runs resume {lost.path}` continues it" in answer.out
 
 
 def test_following_as_json_repeats_every_event(mia: Mia, run: RunDir) -> None:
@@ -308,16 +308,16 @@ def test_a_run_can_be_followed_and_stopped_while_it_works(mia: Mia, tmp_path: Pa
         assert watcher.stdout is not None
         head = [watcher.stdout.readline() for _ in range(2)]
         answer = mia("runs", "stop", made.path)
-        assert (
-            answer.out
-            == f"{made.name} is asked to stop; it ends after the current step, with a checkpoint.\n"
+        assert answer.out == (
+            f"{made.name} is asked to stop; it ends after the current step, with a checkpoint. If it has not after "
+            f"10 s, `mia-tui runs stop {made.path} --kill` can end it at once.\n"
         )
         assert child.wait(LONGEST_S) == 0
         rest = watcher.stdout.read()
         watcher.stdout.close()
         assert watcher.wait(LONGEST_S) == 0
     assert head[1].split()[0] == "1/5"
-    assert f"{made.name} is stopped; `mia-tui train --resume {made.path}` continues it." in rest
+    assert f"{made.name} is stopped; `mia-tui runs resume {made.path}` continues it." in rest
     assert run_status(made) == "stopped"
 
 
@@ -368,7 +368,7 @@ def test_a_worker_that_does_not_hear_can_be_killed_after_a_while(mia: Mia, tmp_p
         assert first.code == 1
         assert "is asked to stop" in first.out
         made.stop.write_text(json.dumps({"asked_at": time.time() - 60}))
-        assert "--kill` ends it at once" in mia("runs", "stop", made.path).out
+        assert "--kill` can end it at once" in mia("runs", "stop", made.path).out
         assert "was ended" in mia("runs", "stop", made.path, "--kill").out
         assert child.wait(LONGEST_S) < 0
     finally:

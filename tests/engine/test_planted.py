@@ -62,7 +62,7 @@ def left_by_a_life() -> set[str]:
     run = f"runs/{RUN}"
     confusion = {f"{run}/confusion/{which}.predicted.json" for which in ("last", "best")}
     partial = f"{run}/predictions/suggestions.jsonl.partial.jsonl"
-    return confusion | {partial, f"{run}/predictions/predict.log", f"{run}/checkpoints/best.next.safetensors"}
+    return confusion | {partial, f"{run}/checkpoints/best.next.safetensors"}
 
 
 NAMES = sorted(named_in_code() | left_by_a_life() | {BACKUPS_FOLDER})

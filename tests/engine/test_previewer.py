@@ -1,13 +1,12 @@
 """The helper that augments images for the form: it runs what training runs, and ends with its parent."""
 
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from run_support import SOURCES, python, wait_for
+from run_support import wait_for
 
 from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.images.decode import decode_fitted
@@ -17,12 +16,7 @@ from mia_tui.errors import DecodeError
 from mia_tui.previewer import make_sheet
 from mia_tui.runs.machine.system import process_runs, start_time
 from mia_tui.runs.record.job import Sample
-from mia_tui.runs.worker.preview_messages import (
-    PreviewImage,
-    PreviewRequest,
-    decode_request,
-    encode_line,
-)
+from mia_tui.runs.worker.preview_messages import PreviewImage, PreviewRequest, decode_request, encode_request
 from mia_tui.tui.training.preview import Previewer
 
 CONFIG = TrainConfig(width=32, height=32, rotate90=1.0, seed=7)
@@ -30,7 +24,7 @@ CONFIG = TrainConfig(width=32, height=32, rotate90=1.0, seed=7)
 
 def request(root: Path, *names: str, config: TrainConfig = CONFIG, tile_px: int = 32) -> PreviewRequest:
     rows = tuple(PreviewImage(number + 5, name, 0) for number, name in enumerate(names))
-    return PreviewRequest(1, config, str(root), rows, 3, tile_px)
+    return PreviewRequest(config, str(root), rows, 3, tile_px)
 
 
 def test_the_sheet_shows_each_image_as_it_is_and_as_the_first_epochs_train_on_it(discs: Path) -> None:
@@ -64,7 +58,7 @@ def test_an_image_that_cannot_be_read_is_a_sentence(discs: Path) -> None:
 
 def test_names_that_are_not_utf_8_come_through() -> None:
     odd = request(Path("/data/\udcff"), "a\udcfe%.png")
-    assert decode_request(encode_line(odd)) == odd
+    assert decode_request(encode_request(odd)) == odd
 
 
 def test_the_helper_answers_the_last_wish_and_ends_when_it_is_closed(discs: Path) -> None:
@@ -81,31 +75,12 @@ def test_the_helper_answers_the_last_wish_and_ends_when_it_is_closed(discs: Path
     sheet = sheets[-1]
     assert not isinstance(sheet, str)
     assert (sheet[:, 33:65] == sheet[:, :32][:, ::-1]).all()  # the last wish: always flipped
-    process = previewer._process
-    assert process is not None
-    began = start_time(process.pid)
+    pid = previewer.helper.pid
+    assert pid is not None
+    began = start_time(pid)
     previewer.close()
-    wait_for(lambda: not process_runs(process.pid, began))
+    wait_for(lambda: not process_runs(pid, began))
     assert len(sheets) == 1
-
-
-def test_the_helper_ends_with_a_parent_that_is_killed() -> None:
-    code = """
-        import subprocess, time
-        child = subprocess.Popen([sys.executable, "-m", "mia_tui.previewer"], stdin=subprocess.PIPE, stdout=2)
-        print(child.pid, flush=True)
-        time.sleep(600)
-    """
-    with subprocess.Popen(
-        python(code), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=SOURCES
-    ) as parent:
-        assert parent.stdout is not None
-        pid = int(parent.stdout.readline())
-        began = start_time(pid)
-        assert process_runs(pid, began)
-        parent.kill()
-        parent.wait()
-        wait_for(lambda: not process_runs(pid, began), timeout_s=60.0)
 
 
 def test_a_helper_that_cannot_start_says_so_and_takes_nothing_with_it(

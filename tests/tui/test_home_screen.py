@@ -213,6 +213,13 @@ def test_runs_at_work_are_told(place: Path) -> None:
     run(test())
 
 
+def test_a_prediction_in_progress_says_images_and_the_time_left() -> None:
+    live = LiveRun(
+        "predict", Path("/data"), "running", "predicting", 0, None, "macro_f1", None, (1200, 5000), 65.0
+    )
+    assert run_words(live) == "predict, 1,200 of 5,000 images, about 1:05 left"
+
+
 def test_a_run_that_has_said_nothing_yet_is_told_in_one_line() -> None:
     live = LiveRun("run", Path("/data"), "starting", "", 0, None, "accuracy", None)
     assert run_words(live) == "run, starting"

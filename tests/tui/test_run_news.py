@@ -1,4 +1,4 @@
-"""What becomes of runs while somebody labels, and predicting the rest of a dataset from the screens of runs."""
+"""What becomes of runs while somebody labels: those that end, and new suggestions."""
 
 import os
 import shutil
@@ -6,19 +6,18 @@ import time
 from pathlib import Path
 
 import pytest
-from run_support import epoch_row, make_run, started, wait_for
+from run_support import epoch_row, finished, make_predict_job, make_run, started
 from tui_support import make_images, opened, press, run, screen_text, told, type_text, wait_until
 
-from mia_tui.errors import RunError
-from mia_tui.runs.prediction import process
+from mia_tui.paths import StateFolder
 from mia_tui.runs.prediction.predictions import PredictionHeader, PredictionRow
-from mia_tui.runs.prediction.process import PredictionProcess
 from mia_tui.runs.prediction.suggestions import write_suggestions
-from mia_tui.runs.record.events import RunEnded
+from mia_tui.runs.record.events import Failure, ResultSaved, RunEnded
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.log import EventLog
 from mia_tui.runs.worker.liveness import WorkerLock
 from mia_tui.tui.label import background_tasks
+from mia_tui.tui.runs import watch as watch_module
 from mia_tui.tui.runs.watch import RunNews, RunNewsWatch
 
 
@@ -70,6 +69,38 @@ def test_a_run_whose_worker_dies_is_told_to_be_lost(cells: Path, trained: RunDir
         watch.poll()
     watch.poll()
     assert [each.ended for each in news] == [(f"The run {trained.name} was lost: its worker died.",)]
+
+
+def a_prediction(cells: Path) -> RunDir:
+    return RunDir.create(StateFolder(cells / "mia"), make_predict_job(cells / "mia"), name="predict")
+
+
+def test_a_prediction_that_ends_is_told_with_what_it_made(cells: Path) -> None:
+    news: list[RunNews] = []
+    watch = RunNewsWatch(cells, None, news.append)
+    made = a_prediction(cells)
+    with WorkerLock(made), EventLog(made.events) as log:
+        log.append(started())
+        watch.poll()
+        log.append(ResultSaved(t=time.time(), sentence="3 suggestions.", file="x"))
+        log.append(finished())
+    watch.poll()
+    assert news == [RunNews(("The prediction by resnet18 has finished: 3 suggestions.",), False)]
+
+
+def test_a_prediction_that_began_and_failed_between_two_searches_is_told(cells: Path) -> None:
+    news: list[RunNews] = []
+    watch = RunNewsWatch(cells, None, news.append)
+    watch.poll()
+    made = a_prediction(cells)
+    error = Failure("DataError", "None of the images can be read.", "Check the files.")
+    with WorkerLock(made), EventLog(made.events) as log:
+        log.append(started())
+        log.append(RunEnded(t=time.time(), outcome="failed", error=error))
+    for _ in range(2 * watch_module._NEWS_SEARCH_EVERY):
+        watch.poll()
+    failed = "The prediction by resnet18 failed. None of the images can be read. Check the files."
+    assert news == [RunNews((failed,), False)]
 
 
 def test_suggestions_are_news_when_they_come_and_at_the_first_look_if_there_are_any(
@@ -125,78 +156,5 @@ def test_a_filter_for_suggestions_shows_those_that_come_after_it_was_chosen(
             await wait_until(pilot, lambda: "1/3  image-000.png" in screen_text(pilot.app))
             assert "No image matches" not in screen_text(pilot.app)
             assert "round" in screen_text(pilot.app).splitlines()[0]
-
-    run(test())
-
-
-PREDICTS = """
-import sys, time
-from pathlib import Path
-print(sys.argv[1:])
-folder = Path(sys.argv[sys.argv.index("--run") + 1]) / "predictions"
-(folder / "suggestions.jsonl.partial.jsonl").write_text("heading\\none\\ntwo\\n")
-while not (folder / "go").exists() or not (folder / "go").read_text():
-    time.sleep(0.02)
-sys.exit(int((folder / "go").read_text()))
-"""
-
-
-@pytest.fixture
-def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Instead of `mia-tui predict`: waits for a file that tells its exit code."""
-    program = tmp_path / "predicts.py"
-    program.write_text(PREDICTS)
-    start = process.start_program
-    monkeypatch.setattr(
-        process, "start_program", lambda words, log: start([words[0], str(program), *words[4:]], log)
-    )
-
-
-def test_a_prediction_counts_what_is_done_and_is_never_started_twice(
-    cells: Path, trained: RunDir, stand_in: None
-) -> None:
-    work = PredictionProcess(trained, cells, cells / "mia")
-    wait_for(lambda: work.done() == 2)
-    assert not work.has_ended()
-    with pytest.raises(RunError, match="is already predicting"):
-        PredictionProcess(trained, cells, None)
-    (trained.predictions / "go").write_text("0")
-    wait_for(work.has_ended)
-    words = work.log.read_text()
-    assert str(trained.path) in words and "'predict'" in words and str(cells / "mia") in words
-    again = PredictionProcess(trained, cells, None)
-    wait_for(again.has_ended)
-
-
-def test_a_prediction_that_fails_says_why(cells: Path, trained: RunDir, stand_in: None) -> None:
-    trained.predictions.mkdir()
-    (trained.predictions / "go").write_text("3")
-    work = PredictionProcess(trained, cells, None)
-    with pytest.raises(RunError, match=r"The prediction failed: .*--json"):
-        wait_for(work.has_ended)
-
-
-@pytest.mark.parametrize("keys", [("ctrl+u", "p"), ("ctrl+u", "enter", "p")], ids=["room", "run"])
-def test_p_predicts_from_the_room_and_from_the_run(
-    cells: Path, trained: RunDir, stand_in: None, keys: tuple[str, ...]
-) -> None:
-    async def test() -> None:
-        async with opened(cells, size=(120, 40)) as pilot:
-            await press(pilot, *keys)
-            await wait_until(pilot, lambda: "2 are done" in screen_text(pilot.app))
-            (trained.predictions / "go").write_text("0")
-            await wait_until(pilot, lambda: "All images are predicted" in screen_text(pilot.app))
-
-    run(test())
-
-
-def test_without_weights_p_says_so(cells: Path, trained: RunDir) -> None:
-    trained.best_weights.unlink()
-    (trained.checkpoints / "other").touch()
-
-    async def test() -> None:
-        async with opened(cells, size=(120, 40)) as pilot:
-            await press(pilot, "ctrl+u", "p")
-            assert "has saved no weights yet" in screen_text(pilot.app)
 
     run(test())

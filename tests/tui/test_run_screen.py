@@ -510,7 +510,7 @@ def test_stopping_asks_the_worker_and_says_so(tmp_path: Path) -> None:
                 await press(pilot, "s")
                 assert run.stop.exists()
                 await see(pilot, "running, asked to stop")
-                assert "offers to kill it." in " ".join(screen_text(pilot.app).split())  # more than a line
+                assert "S can end it at once." in " ".join(screen_text(pilot.app).split())  # more than a line
 
     run_test(test())
 
@@ -579,7 +579,9 @@ def test_there_is_nothing_to_stop_or_resume_in_a_finished_run(tmp_path: Path) ->
             await press(pilot, "s")
             assert "There is nothing to stop" in screen_text(pilot.app)
             await press(pilot, "r")
-            assert "is finished; C trains on from its weights." in " ".join(screen_text(pilot.app).split())
+            assert "is finished, so there is nothing to resume. C trains on from its weights." in " ".join(
+                screen_text(pilot.app).split()
+            )
 
     run_test(test())
 
@@ -589,7 +591,7 @@ def test_resuming_starts_a_worker_once(tmp_path: Path, monkeypatch: pytest.Monke
     write(run, started(), RunEnded(t=1e10, outcome="stopped"))
     asked: list[RunDir] = []
     monkeypatch.setattr(
-        "mia_tui.tui.runs.run_actions.resume_run", lambda run, after, dataset: asked.append(run)
+        "mia_tui.runs.actions.starting.resume_run", lambda run, after, dataset: asked.append(run)
     )
 
     async def test() -> None:
@@ -667,7 +669,7 @@ def test_changed_settings_need_weights_that_were_saved(tmp_path: Path) -> None:
     async def test() -> None:
         async with watched(a_run(tmp_path)) as pilot:
             await press(pilot, "c")
-            assert "has saved no weights yet" in told(pilot.app)
+            assert "has no weights; it is finished." in told(pilot.app)
 
     run_test(test())
 

@@ -9,7 +9,15 @@ from typing import Any
 
 import msgspec
 import pytest
-from run_support import epoch_row, finished, make_run, started, step
+from run_support import (
+    epoch_row,
+    finished,
+    make_evaluate_job,
+    make_predict_job,
+    make_run,
+    started,
+    step,
+)
 from textual.app import App
 from textual.events import Key
 from textual.pilot import Pilot
@@ -31,8 +39,9 @@ from tui_support import (
 from mia_tui.config.user import UserConfig
 from mia_tui.errors import RunError
 from mia_tui.paths import StateFolder
+from mia_tui.runs.actions import ending, starting
 from mia_tui.runs.list.find import list_runs
-from mia_tui.runs.record.events import Phase
+from mia_tui.runs.record.events import Phase, ProgressMade, ResultSaved
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.log import EventLog
 from mia_tui.runs.worker.control import StopResult
@@ -40,7 +49,6 @@ from mia_tui.runs.worker.liveness import WorkerLock, WorkerRecord
 from mia_tui.tui.context import Context
 from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.open_dataset import OpenDataset, OpenImages
-from mia_tui.tui.runs import run_actions
 from mia_tui.tui.runs.compare_screen import _settings_text
 from mia_tui.tui.runs.run_screen import RunScreen
 from mia_tui.tui.runs.table_screen import RunsScreen
@@ -109,7 +117,7 @@ def test_it_shows_state_network_epochs_figure_time_and_start_of_each_run(dataset
     async def test() -> None:
         async with table(dataset) as pilot:
             words = line_of(pilot.app, "vgg19")
-            assert words[:6] == ["finished", "vgg19", "2/20", "0.9000", "macro_f1", "0:20"]
+            assert words[:6] == ["finished", "training", "vgg19", "2/20", "0.9000", "0:20"]
             assert words[6:] == [time.strftime("%Y-%m-%d", time.localtime(1.71e9))]
             assert order_of(pilot.app) == ["densenet121", "vgg19", "vgg16"]
             assert "Runs of cells: 3" in screen_text(pilot.app)
@@ -198,10 +206,113 @@ def test_rows_are_sorted_by_what_is_chosen_and_the_cursor_stays_on_its_run(datas
 
     async def test() -> None:
         async with table(dataset) as pilot:
-            await press(pilot, "down", "down", "o", "down", "down", "down", "down", "enter")
+            await press(pilot, "down", "down", "o", *["down"] * 6, "enter")
             assert order_of(pilot.app) == ["vgg19", "vgg16", "densenet121"]
             assert "sorted by best" in screen_text(pilot.app)
             assert line_of(pilot.app, "vgg16")[0] == "▸"
+
+    run(test())
+
+
+def predicting(dataset: Path, done: int, total: int, *, ends: bool, **config: Any) -> RunDir:
+    """A prediction with so many images done, one a second."""
+    job = msgspec.structs.replace(make_predict_job(dataset / "mia", **config), created_at=1.73e9)
+    run = RunDir.create(StateFolder(dataset / "mia"), job, name="predict")
+    with EventLog(run.events) as log:
+        log.append(started(t=1.0))
+        log.append(Phase(t=2.0, name="working"))
+        for number in range(6):
+            log.append(ProgressMade(t=10.0 + number, done=done - 5 + number, total=total))
+        if ends:
+            log.append(ResultSaved(t=16.0, sentence="1,234 suggestions, 2 classes.", file="x"))
+            log.append(finished(t=17.0))
+    return run
+
+
+def evaluated(dataset: Path) -> RunDir:
+    job = msgspec.structs.replace(make_evaluate_job(dataset / "mia"), created_at=1.74e9)
+    run = RunDir.create(StateFolder(dataset / "mia"), job, [], name="evaluate")
+    with EventLog(run.events) as log:
+        log.append(started(t=1.0))
+        log.append(Phase(t=2.0, name="working"))
+        log.append(ProgressMade(t=3.0, done=50, total=50))
+        log.append(
+            ResultSaved(t=4.0, sentence="Macro F1 0.625 on val.", file="x", figures={"macro_f1": 0.625})
+        )
+        log.append(finished(t=5.0))
+    return run
+
+
+def test_predictions_and_evaluations_are_rows_beside_trainings(dataset: Path) -> None:
+    three(dataset)
+    predicting(dataset, 1234, 2000, ends=True)
+    evaluated(dataset)
+
+    async def test() -> None:
+        async with table(dataset) as pilot:
+            assert line_of(pilot.app, "prediction")[:5] == [
+                "finished",
+                "prediction",
+                "resnet18",
+                "61%",
+                "0:16",
+            ]
+            evaluation = line_of(pilot.app, "evaluation")
+            assert evaluation[:6] == ["▸", "finished", "evaluation", "resnet18", "50/50", "0.6250"]
+            assert "Macro F1 0.625 on val." in screen_text(pilot.app)
+            await press(pilot, "down")
+            detail = screen_text(pilot.app).splitlines()[-6:]
+            assert any("1,234 of 2,000 images, 61%" in line for line in detail)
+            assert any("1,234 suggestions, 2 classes." in line for line in detail)
+        async with table(dataset, size=(120, 40)) as pilot:
+            words = line_of(pilot.app, "prediction")
+            assert words[:6] == ["finished", "prediction", "resnet18", "1,234/2,000", "61%", "0:16"]
+            assert line_of(pilot.app, "vgg19")[3:6] == ["2/20", "0.9000", "macro_f1"]
+
+    run(test())
+
+
+def test_a_prediction_at_work_says_how_long_it_takes(dataset: Path) -> None:
+    live = predicting(dataset, 40, 100, ends=False)
+
+    async def test() -> None:
+        with WorkerLock(live), EventLog(live.events) as log:
+            async with table(dataset) as pilot:
+                for number in range(41, 46):
+                    log.append(ProgressMade(t=number - 25.0, done=number, total=100))
+                    await wait_until(pilot, lambda: f"{number} of 100 images" in screen_text(pilot.app))  # noqa: B023
+                assert "45 of 100 images, 45%, about 0:55 left" in screen_text(pilot.app).replace("\n", " ")
+
+    run(test())
+
+
+def test_the_table_is_narrowed_down_to_a_kind(dataset: Path) -> None:
+    three(dataset)
+    predicting(dataset, 50, 50, ends=True)
+
+    async def test() -> None:
+        async with table(dataset) as pilot:
+            await press(pilot, "f")
+            text = screen_text(pilot.app)
+            for words in ("trainings (3)", "predictions (1)", "evaluations (0)"):
+                assert words in text, words
+            await press(pilot, *["down"] * 6, "enter")
+            assert order_of(pilot.app) == [] and "50/50" in screen_text(pilot.app)
+            await press(pilot, "o", "down", "down", "enter")
+            await press(pilot, "f", "up", "enter")
+            assert line_of(pilot.app, "prediction")
+
+    run(test())
+
+
+def test_only_trainings_are_compared(dataset: Path) -> None:
+    three(dataset)
+    predicting(dataset, 50, 50, ends=True)
+
+    async def test() -> None:
+        async with table(dataset) as pilot:
+            await press(pilot, "space", "down", "space", "v")
+            assert "Only trainings can be compared." in screen_text(pilot.app)
 
     run(test())
 
@@ -219,7 +330,7 @@ def test_a_filter_shows_the_runs_in_some_state(dataset: Path) -> None:
             await press(pilot, "down", "down", "down", "enter")
             assert order_of(pilot.app) == [] and "resnet18" in screen_text(pilot.app)
             await press(pilot, "f", "down", "enter")
-            assert "No run is in this state." in screen_text(pilot.app)
+            assert "There are no runs to show: F shows others." in screen_text(pilot.app)
 
     run(test())
 
@@ -264,8 +375,8 @@ def test_marked_runs_are_deleted_together_and_a_failure_is_said(
             raise RunError("It may be being worked on.")
         real(run)
 
-    real = run_actions.delete_run
-    monkeypatch.setattr(run_actions, "delete_run", delete)
+    real = ending.delete_run
+    monkeypatch.setattr(ending, "delete_run", delete)
 
     async def test() -> None:
         async with table(dataset) as pilot:
@@ -370,7 +481,7 @@ def test_two_marked_runs_are_compared_by_figures_and_differing_settings(dataset:
     async def test() -> None:
         async with table(dataset, size=(80, 30)) as pilot:
             await press(pilot, "v")
-            assert "Mark two runs or more with Space" in screen_text(pilot.app)
+            assert "Mark two of them or more with Space" in screen_text(pilot.app)
             await press(pilot, "down", "space", "down", "space", "v")
             text = screen_text(pilot.app)
             assert "macro f1" in text
@@ -395,23 +506,21 @@ def test_stop_says_what_it_comes_to(dataset: Path, monkeypatch: pytest.MonkeyPat
         async with table(dataset) as pilot:
             await press(pilot, "s")
             assert "There is nothing to stop" in screen_text(pilot.app)
-            monkeypatch.setattr(run_actions, "request_stop", lambda run: StopResult("running", 1.0))
+            monkeypatch.setattr(ending, "request_stop", lambda run: StopResult("running", 1.0))
             await press(pilot, "s")
             assert "is asked to stop; it ends after the current step" in " ".join(
                 screen_text(pilot.app).split()
             )
             killed: list[RunDir] = []
-            monkeypatch.setattr(run_actions, "kill_worker", killed.append)
+            monkeypatch.setattr(ending, "kill_worker", killed.append)
             doubt = "process 7 belongs to another user"
             monkeypatch.setattr(
-                run_actions, "request_stop", lambda run: StopResult("running", 1.0, doubt, is_late=True)
+                ending, "request_stop", lambda run: StopResult("running", 1.0, doubt, is_late=True)
             )
             await press(pilot, "s", "k")
             assert f"it gets no signal, since {doubt}." in " ".join(screen_text(pilot.app).split())
             assert not killed
-            monkeypatch.setattr(
-                run_actions, "request_stop", lambda run: StopResult("running", 1.0, is_late=True)
-            )
+            monkeypatch.setattr(ending, "request_stop", lambda run: StopResult("running", 1.0, is_late=True))
             await press(pilot, "s", "escape")
             assert not killed
             await press(pilot, "s", "k")
@@ -429,7 +538,7 @@ def test_resume_and_queue_start_workers_and_errors_are_sentences(
         log.append(started())
     live = make_run(dataset / "mia", name="live", created_at=1.72e9)
     calls: list[tuple[RunDir, RunDir | None]] = []
-    monkeypatch.setattr(run_actions, "resume_run", lambda run, after, dataset: calls.append((run, after)))
+    monkeypatch.setattr(starting, "resume_run", lambda run, after, dataset: calls.append((run, after)))
 
     async def test() -> None:
         with WorkerLock(live):
@@ -503,7 +612,7 @@ def test_back_from_a_run_that_the_form_started_is_the_table_with_its_cursor_ther
             await press(pilot, "escape")
             await wait_until(pilot, lambda: "Runs of cells: 4" in screen_text(pilot.app))
             await press(pilot, "space")
-            assert line_of(pilot.app, "resnet34")[:3] == ["▸*", "finished", "resnet34"]
+            assert line_of(pilot.app, "resnet34")[:3] == ["▸*", "finished", "training"]
             await press(pilot, "escape", "escape")
             assert "0 labelled" in screen_text(pilot.app)
         assert labels_in(dataset) == {}

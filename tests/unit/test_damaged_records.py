@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from mutations import DEEP, byte_mutants, json_mutants
 from run_support import epoch_row, finished, make_run, started, step
 
-from mia_tui.cli.runs import view_run
+from mia_tui.cli.runs.view import view_run
 from mia_tui.config.toml_file import read_toml
 from mia_tui.config.weights_cache import hub_file
 from mia_tui.dataset.interchange.mia import _outlines, read_number

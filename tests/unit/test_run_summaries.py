@@ -9,11 +9,12 @@ from typing import Any
 
 import msgspec
 import pytest
-from run_support import epoch_row, finished, make_run, started, step
+from run_support import epoch_row, finished, make_predict_job, make_run, started, step
 
+from mia_tui.paths import StateFolder
 from mia_tui.runs.list import summaries as summaries_module
 from mia_tui.runs.list.summaries import RunSummaries, RunSummary
-from mia_tui.runs.record.events import Failure, Phase, RunEnded, StepEnded
+from mia_tui.runs.record.events import Failure, Phase, ProgressMade, ResultSaved, RunEnded, StepEnded
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.log import EventLog
 from mia_tui.runs.worker.liveness import WorkerLock, WorkerRecord
@@ -53,6 +54,46 @@ def test_a_row_says_state_network_epochs_best_figure_and_time(state: Path, summa
     assert (row.epochs, row.total_epochs) == (3, 9)
     assert (row.metric, row.best, row.best_epoch) == ("macro_f1", 0.75, 2)
     assert (row.elapsed_s, row.created_at, row.note, row.lives) == (30.0, 1e9, "", False)
+
+
+def test_a_prediction_says_how_many_images_are_done_how_long_it_takes_and_what_it_made(
+    state: Path, summaries: RunSummaries
+) -> None:
+    run = RunDir.create(StateFolder(state), make_predict_job(state), name="predict")
+    with WorkerLock(run), EventLog(run.events) as log:
+        log.append(started(t=1.0))
+        log.append(Phase(t=2.0, name="loading", message="finding images"))
+        log.append(ProgressMade(t=2.0, done=7, total=0))
+        assert only(summaries).progress is None
+        log.append(Phase(t=3.0, name="working"))
+        for number in range(1, 7):
+            log.append(ProgressMade(t=3.0 + number, done=10 * number, total=100))
+            row = only(summaries)
+            assert row.progress == (10 * number, 100)
+        assert row.left_s == pytest.approx(4.0)
+        log.append(
+            ResultSaved(t=9.5, sentence="60 suggestions of resnet18.", file="predictions/suggestions.jsonl")
+        )
+        log.append(finished(t=10.0))
+    row = only(summaries)
+    assert (row.kind, row.progress, row.left_s) == ("predict", (60, 100), None)
+    assert (row.result, row.elapsed_s) == ("60 suggestions of resnet18.", 9.0)
+
+
+def test_of_many_reports_of_progress_only_the_last_is_read(state: Path, summaries: RunSummaries) -> None:
+    run = RunDir.create(StateFolder(state), make_predict_job(state), name="predict")
+    with EventLog(run.events) as log:
+        log.append(Phase(t=3.0, name="working"))
+        for number in range(1, 50):
+            log.append(ProgressMade(t=3.0 + number, done=number, total=100))
+        log.append(Phase(t=99.0, name="working", message="writing the result"))
+        log.append(finished(t=100.0))
+        log.append(Phase(t=101.0, name="importing"))
+        log.append(RunEnded(t=102.0, outcome="stopped"))
+    assert only(summaries).progress is None
+    run.events.write_bytes(b"".join(run.events.read_bytes().splitlines(keepends=True)[:-2]))
+    row = only(summaries)
+    assert (row.status, row.progress) == ("finished", (49, 100))
 
 
 def test_both_places_of_a_dataset_are_looked_at_and_the_newest_comes_first(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from patience import LONGEST_S
 from run_support import make_run
 
-from mia_tui.runs.list.words import stop_sentence
+from mia_tui.runs.actions.ending import StopRun
 from mia_tui.runs.machine.system import boot_id, host_name, start_time
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.worker import signals
@@ -83,9 +83,9 @@ def assert_only_asked(run: RunDir, victim: "subprocess.Popen[str]", why: str) ->
     assert (result.signalled, result.may_kill) == (False, False)
     assert run.stop.exists()
     assert result.doubt is not None and why in result.doubt
-    assert f"is asked to stop by its file `stop` only, since {result.doubt};" in stop_sentence(run, result)
+    assert f"is asked to stop by its file `stop` only, since {result.doubt};" in StopRun(run).sentence(result)
     late = request_stop(run, now=time.time() + KILL_AFTER_S)
-    assert not late.may_kill and "it gets no signal, since" in stop_sentence(run, late)
+    assert not late.may_kill and "it gets no signal, since" in StopRun(run).sentence(late)
     assert signal_worker(run, signal.SIGKILL) == result.doubt
     time.sleep(0.05)
     assert victim.poll() is None
@@ -95,7 +95,7 @@ def test_where_all_agrees_the_worker_gets_the_signal(run: RunDir, victim: "subpr
     assert signal_worker(run, 0) is None
     result = request_stop(run)
     assert result.signalled and run.stop.exists()
-    assert "it ends after the current step, with a checkpoint" in stop_sentence(run, result)
+    assert "it ends after the current step, with a checkpoint" in StopRun(run).sentence(result)
     assert victim.wait(LONGEST_S) == -signal.SIGTERM
     assert signal_worker(run, 0) == f"process {victim.pid} has ended"
 

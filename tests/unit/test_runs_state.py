@@ -234,6 +234,15 @@ def test_progress_belongs_to_its_phase() -> None:
     assert state.progress is None
 
 
+def test_waiting_for_a_disk_and_writing_the_result_are_parts_of_the_same_work() -> None:
+    state = state_of(Phase(t=1.0, name="working"), ProgressMade(t=1.0, done=3, total=9))
+    for name in ("waiting", "working", "working"):
+        state.apply(Phase(t=2.0, name=name))
+        assert state.progress == (3, 9)
+    state.apply(Phase(t=3.0, name="importing"))
+    assert state.progress is None
+
+
 def test_a_state_is_read_from_the_log_past_its_bad_lines(tmp_path: Path) -> None:
     run = make_run(tmp_path / "mia", metric="accuracy")
     assert read_state(run).attempt == 0

@@ -5,9 +5,9 @@ import math
 import pytest
 from run_support import epoch_row, started, step
 
-from mia_tui.runs.record.events import EpochEnded, EpochPlace, KnownEvent, StepEnded
+from mia_tui.runs.record.events import EpochEnded, EpochPlace, KnownEvent, Phase, ProgressMade, StepEnded
 from mia_tui.runs.record.state import RunState
-from mia_tui.runs.record.time_left import run_progress
+from mia_tui.runs.record.time_left import image_progress, run_progress
 from mia_tui.text import duration
 
 
@@ -144,3 +144,72 @@ def test_a_finished_run_is_whole_and_has_no_time_left() -> None:
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (75.4, "1:15"), (3723, "1:02:03"), (-5, "0:00")])
 def test_seconds_read_as_a_clock(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+def counting(*reports: tuple[float, int], total: int = 10_000) -> RunState:
+    """A job that told at these times how many images were done."""
+    return state_of(
+        started(),
+        Phase(t=0.0, name="working"),
+        *(ProgressMade(t=t, done=done, total=total) for t, done in reports),
+    )
+
+
+def left(state: RunState) -> float | None:
+    progress = image_progress(state)
+    assert progress is not None
+    return progress.left_s
+
+
+def test_a_job_that_has_counted_nothing_has_no_progress() -> None:
+    assert image_progress(state_of(started(), Phase(t=0.0, name="working"))) is None
+
+
+def test_the_time_left_of_images_is_known_some_seconds_after_the_warm_up() -> None:
+    reports = [(20.0, 64), (21.0, 164), (22.0, 264), (23.0, 364), (24.0, 464)]
+    assert [left(counting(*reports[:count])) for count in (1, 2, 3, 4)] == [None] * 4
+    assert left(counting(*reports)) == pytest.approx((10_000 - 464) / 100.0)
+    progress = image_progress(counting(*reports))
+    assert progress is not None and (progress.share, progress.images_per_s) == (0.0464, pytest.approx(100.0))
+
+
+def test_a_resumed_job_counts_only_what_it_does_itself() -> None:
+    state = counting((0.0, 9000), *((5.0 + t, 9000 + 10 * t) for t in range(1, 11)))
+    assert left(state) == pytest.approx(900 / 10)
+
+
+def test_reports_in_a_burst_do_not_make_the_time_left_jump() -> None:
+    """64 images every two seconds, told within a few hundredths of a second."""
+    said = []
+    reports = [
+        (2.0 * batch + 0.01 * part, 64 * batch + 16 * part) for batch in range(1, 40) for part in range(4)
+    ]
+    for count in range(60, len(reports)):
+        seconds, state = left(counting(*reports[:count])), counting(*reports[:count])
+        assert seconds is not None and state.progress is not None
+        said.append(seconds + state.progress[0] / 32)
+    assert max(said) - min(said) < 0.1 * min(said)
+
+
+@pytest.mark.parametrize("jump", [3600.0, -3600.0])
+def test_a_clock_that_is_set_does_not_change_the_time_left(jump: float) -> None:
+    reports = [(float(t) + (jump if t > 20 else 0.0), 10 * t) for t in range(40)]
+    for count in range(10, 40):
+        assert left(counting(*reports[:count])) in (None, pytest.approx(1000.0, abs=100)), count
+    assert left(counting(*reports)) is not None
+
+
+def test_a_job_that_became_slower_soon_says_so() -> None:
+    fast = [(float(t), 100 * t) for t in range(30)]
+    slow = [(30.0 + t, 3000 + 10 * t) for t in range(60)]
+    assert left(counting(*fast, *slow)) == pytest.approx((10_000 - 3590) / 10, rel=0.05)
+
+
+def test_a_million_reports_take_little_memory() -> None:
+    state = counting(*((0.2 * number, number) for number in range(100_000)))
+    assert len(state.recent_progress) < 50
+
+
+def test_batches_that_take_a_minute_have_a_time_left_too() -> None:
+    state = counting(*((60.0 * number, 64 * number) for number in range(6)))
+    assert left(state) == pytest.approx((10_000 - 5 * 64) / 64 * 60)

@@ -273,6 +273,9 @@ class LabelSession:
     def class_of(self, class_id: int) -> ImageClass | None:  # archived or not
         return self._classes.of(class_id)
 
+    def class_named(self, name: str) -> ImageClass | None:  # archived or not
+        return self._classes.named(name)
+
     def class_of_key(self, char: str) -> ImageClass | None:
         return self._classes.of_key(char)
 
@@ -308,13 +311,21 @@ class LabelSession:
         """Select everything shown from one row to another, in either direction; nothing if one is not shown."""
         self._selection.add(self._view.between(a, b))
 
+    def rows_of(self, filter: Filter) -> Rows:
+        """The rows that match a filter, whatever is shown; ascending."""
+        return np.flatnonzero(matching(filter, self._states, self._classes)).astype(np.int32)
+
     def clear_selection(self) -> None:
         self._selection.clear()
 
     def selected_keys(self) -> Callable[[], list[ImageKey]]:
         """A function that returns the keys of the selected images; it may be called in a thread."""
-        listing, rows = self.listing, self.selected.tolist()
-        return lambda: [listing.key(row) for row in rows]
+        return self.keys_later(self.selected)
+
+    def keys_later(self, rows: Rows) -> Callable[[], list[ImageKey]]:
+        """A function that returns the keys of some images; it may be called in a thread."""
+        listing = self.listing
+        return lambda: listing.keys(rows)
 
     def _in_order(self, shown: NDArray[np.bool_]) -> Rows:
         return in_order(shown, self.order, self.reverse, self._states, self._classes)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from mia_tui.config.train import Precision
+from mia_tui.dataset.images.decode import decode_input
 from mia_tui.dataset.model import ImageKey
 from mia_tui.engine.data.feed import batches
 from mia_tui.engine.data.images import StreamedImages
@@ -22,6 +23,7 @@ from mia_tui.engine.data.scaling import standardise, to_unit
 from mia_tui.engine.device import pick_device, resolve_precision, set_up
 from mia_tui.engine.inference.evaluate import infer
 from mia_tui.engine.training.checkpoint import load_model
+from mia_tui.errors import DecodeError
 from mia_tui.runs.disk import OnWait
 
 
@@ -109,6 +111,20 @@ class Predictor:
                 for row in rows.tolist():
                     problem = images.left_out.get(row)
                     yield Prediction(keys[row], None if problem else next(probabilities), problem)
+
+    def predict_one(self, root: Path, key: ImageKey) -> Prediction:
+        """Predict one image at once: where it cannot be read now, its disk is not waited for.
+
+        Args:
+            root: Folder that the key's path is relative to.
+            key: The image.
+        """
+        try:
+            pixels = decode_input(root / key.path, key.frame, self.card)  # (H, W, C)
+        except DecodeError as error:
+            return Prediction(key, None, error.message)
+        batch = torch.from_numpy(pixels)[None].permute(0, 3, 1, 2).to(self.device)  # (1, C, H, W)
+        return Prediction(key, _Computed(self._probabilities(batch, tta=False)).result()[0])
 
     def _one_ahead(
         self, reader: ImageReader, images: StreamedImages, order: Iterable[Tensor], tta: bool

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -15,13 +16,15 @@ from mia_tui.files import remove, remove_leftovers
 from mia_tui.runs.list.find import remember_run
 from mia_tui.runs.list.moved_dataset import current_train_job, update_dataset_path
 from mia_tui.runs.machine.gpus import computes_on_cpu
-from mia_tui.runs.preflight.prepare import Prepared, keep_split
 from mia_tui.runs.record.layout import RunDir
-from mia_tui.runs.record.state import read_state
+from mia_tui.runs.record.state import RunState, read_state
 from mia_tui.runs.worker.control import kill_worker, request_stop
 from mia_tui.runs.worker.launch import spawn, wait_until_taken
 from mia_tui.runs.worker.liveness import LIVE, STARTING_S, run_status
 from mia_tui.text import name_some, printable
+
+if TYPE_CHECKING:
+    from mia_tui.runs.preflight.prepare import Prepared
 
 _SAVING_S = 10.0
 _DYING_S = 5.0
@@ -29,7 +32,7 @@ _LOOK_EVERY_S = 0.1
 _NAMED = 3
 
 
-def start_run(prepared: Prepared, *, annotator: str | None = None, after: RunDir | None = None) -> RunDir:
+def start_run(prepared: "Prepared", *, annotator: str | None = None, after: RunDir | None = None) -> RunDir:
     """Store the split, write a run's folder and start its worker; returns when that has locked it, before it trains.
 
     Args:
@@ -40,6 +43,8 @@ def start_run(prepared: Prepared, *, annotator: str | None = None, after: RunDir
     Raises:
         MiaError: If the split cannot be stored, the folder not be written, or no worker comes up.
     """
+    from mia_tui.runs.preflight.prepare import keep_split  # imports numpy, which `runs list` does without
+
     prepared = keep_split(prepared, annotator)
     run = prepared.create(after=after)
     remember_run(run)
@@ -61,14 +66,9 @@ def resume_run(run: RunDir, *, after: RunDir | None = None, dataset: Path | None
 
     Raises:
         DataError: If its images are gone.
-        RunError: If the run is finished or being worked on, or the worker cannot be started.
+        RunError: If the run is being worked on, or the worker cannot be started.
     """
     config = run.job().config
-    if run_status(run) == "finished":
-        raise RunError(
-            f"The run {printable(run.name)} is finished, so there is nothing to resume.",
-            "Start a new one from its weights.",
-        )
     if run_status(run) != "running":
         update_dataset_path(run, dataset)
         run.put_behind(after)
@@ -89,13 +89,9 @@ def changed_config(run: RunDir) -> TrainConfig:
     """The settings of a new run that starts from the best weights of another; to be changed before it starts.
 
     Raises:
-        RunError: If the run cannot be read, or has saved no weights yet.
+        RunError: If the run cannot be read.
     """
     config = current_train_job(run).config
-    if not run.best_weights.is_file():
-        raise RunError(
-            f"The run {printable(run.name)} has saved no weights yet.", "Run it again from the start instead."
-        )
     return msgspec.structs.replace(config, weights=str(run.best_weights.resolve()))
 
 
@@ -122,26 +118,33 @@ def delete_run(run: RunDir) -> None:
 def drop_untrained_run(run: RunDir, error: MiaError) -> None:
     """Remove a run that a mistake in settings or data ended before it trained, so that `last` never means it."""
     state = read_state(run)
-    untouched = state.attempt <= 1 and not state.epochs and not run.last_checkpoint.exists()
+    has_done_nothing = not (state.epochs or run.last_checkpoint.exists() or run.rows.exists())
+    untouched = state.attempt <= 1 and has_done_nothing
     if untouched and isinstance(error, errors.ConfigError | errors.DataError):
         run.drop()
 
 
-def wait_until_started(run: RunDir) -> None:
-    """Wait until the worker has begun, waits for another run or has failed; importing torch takes it seconds.
+def wait_until_started(run: RunDir, before: RunState | None = None) -> None:
+    """Wait until the worker has begun, waits for another run or has ended; importing torch takes it seconds.
+
+    Args:
+        run: The run.
+        before: Its state before the worker was started, whose end is not that of this worker; None for a new run.
 
     Raises:
         MiaError: What made the worker fail; the run is then removed if settings or data were at fault.
     """
+    before = before or RunState()
     deadline = time.monotonic() + STARTING_S
     while time.monotonic() < deadline:
         state = read_state(run)
-        if state.error is not None:
-            error = _kind(state.error.kind)(state.error.message, state.error.hint)
-            drop_untrained_run(run, error)
-            raise error
-        if state.started is not None or state.phase == "waiting":
-            return
+        if state.updated_at != before.updated_at:
+            if state.error is not None:
+                error = _kind(state.error.kind)(state.error.message, state.error.hint)
+                drop_untrained_run(run, error)
+                raise error
+            if state.attempt > before.attempt or state.phase == "waiting" or state.outcome is not None:
+                return
         time.sleep(_LOOK_EVERY_S)
 
 

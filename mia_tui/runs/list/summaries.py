@@ -24,6 +24,7 @@ from mia_tui.runs.record.job import AnyJob, RunNotes
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.log import EventReader, decode_event
 from mia_tui.runs.record.state import RunState
+from mia_tui.runs.record.time_left import image_progress
 from mia_tui.runs.worker.liveness import (
     LIVE,
     ShownStatus,
@@ -58,12 +59,13 @@ class RunSummary:
         epochs: Epochs that are done.
         total_epochs: As the job asks for.
         metric: The metric in `best`.
-        best: Its value in the best epoch; None before there is one.
+        best: Its value in the best epoch, or of an evaluation; None before there is one.
         best_epoch: Its number.
         elapsed_s: Seconds of work.
         host: Where its worker is, if that is not here.
         note: What else the user should know, a sentence or empty.
         progress: Images (done, total) of a job other than a training; None before that is known.
+        left_s: About how many seconds such a job still takes; None while that is not known.
         result: What such a job has made, a sentence; empty before its end.
         notes: What a person said of it.
     """
@@ -83,8 +85,14 @@ class RunSummary:
     host: str = ""
     note: str = ""
     progress: tuple[int, int] | None = None
+    left_s: float | None = None
     result: str = ""
     notes: RunNotes = field(default_factory=RunNotes)
+
+    @property
+    def title(self) -> str:
+        """What people call it."""
+        return self.notes.title or self.run.name
 
     @property
     def kind(self) -> str:
@@ -157,7 +165,6 @@ class SummaryReader:
     _reader: "_BriefReader | None" = None
     _state: RunState = field(default_factory=RunState)
     _tracker: StatusTracker = field(default_factory=StatusTracker)
-    _notes: RunNotes = field(default_factory=RunNotes)
     _taken_up_at: float = 0.0  # when the first event came after an end
     _signature: _Signature = ()
     row: RunSummary | None = None
@@ -188,7 +195,6 @@ class SummaryReader:
         if self._job is None or self._reader is None:
             self._job = self.run.job()
             self._state, self._reader = RunState.of(self._job), _BriefReader(self.run.events)
-            self._notes = self.run.notes()
         status = self._tracker.status(
             self.run
         )  # before the events, so that what a worker wrote last is read as well
@@ -206,6 +212,9 @@ class SummaryReader:
         training = job.config if isinstance(job.config, TrainConfig) else None
         record = read_record(self.run) if status in LIVE else None
         at_work = status in ("running", "waiting") and state.outcome is None
+        images = image_progress(state)
+        result = state.result
+        metric: MetricName = shown_metric(state.metric)
         return RunSummary(
             self.run,
             status,
@@ -215,15 +224,16 @@ class SummaryReader:
             has_begun=state.started is not None,
             epochs=state.epochs[-1].epoch if state.epochs else 0,
             total_epochs=training.epochs if training is not None else 0,
-            metric=shown_metric(training.metric) if training is not None else "macro_f1",
-            best=state.best_value,
+            metric=metric,
+            best=state.best_value if result is None else result.figures.get(metric),
             best_epoch=state.best.epoch if state.best else None,
             elapsed_s=self._elapsed_s(),
             host=record.host if record is not None and not is_on_this_host(record) else "",
             note=self._note(status),
-            progress=state.progress if training is None else None,
-            result=state.result.sentence if state.result is not None else "",
-            notes=self._notes,
+            progress=(images.done, images.total) if images is not None else None,
+            left_s=images.left_s if images is not None and at_work else None,
+            result=result.sentence if result is not None else "",
+            notes=self.run.notes(),
         )
 
     def _elapsed_s(self) -> float:

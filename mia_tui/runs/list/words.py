@@ -1,11 +1,8 @@
 """The states of runs in words, the same on the command line and in the app."""
 
-import time
-
 from mia_tui.runs.record.events import EpochEnded
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.state import LeftOutEpochs, RunState
-from mia_tui.runs.worker.control import StopResult
 from mia_tui.runs.worker.liveness import ShownStatus, Status
 from mia_tui.text import NAMED, counted, decode_name, fault_of, name_some, printable, typed
 
@@ -25,16 +22,9 @@ RESUMABLE: frozenset[ShownStatus] = frozenset({"created", "lost", "stopped", "fa
 
 _MOST_SENTENCES = 5
 
-# Why there is nothing to stop, after the name of the run.
-_IDLE: dict[Status, str] = {
-    "lost": "lost its worker",
-    "finished": "is finished",
-    "stopped": "is stopped already",
-    "failed": "has failed",
-}
 _RESUMING: dict[ShownStatus, str] = {
     "created": "starts it",
-    "lost": "continues from its last checkpoint",
+    "lost": "continues it",
     "stopped": "continues it",
 }
 
@@ -50,12 +40,7 @@ def status_sentence(run: RunDir, status: ShownStatus) -> str:
     resuming = _RESUMING.get(status)
     if resuming is None:
         return STATUS_WORDS[status]
-    return f"{STATUS_WORDS[status]}; `mia-tui train --resume {typed(run.path)}` {resuming}"
-
-
-def nothing_to_stop(run: RunDir, status: Status) -> str:
-    """The sentence why a run is not asked to stop."""
-    return f"There is nothing to stop: the run {printable(run.name)} {_IDLE.get(status, f'is {status}')}."
+    return f"{STATUS_WORDS[status]}; `mia-tui runs resume {typed(run.path)}` {resuming}"
 
 
 def left_out_sentences(state: RunState) -> list[str]:
@@ -113,22 +98,3 @@ def _left_out_sentence(left_out: LeftOutEpochs) -> str:
         which = f"{named}; {printable(reason)}"
     were = counted(images.count, "image was", "images were")
     return f"{were} left out of {epochs} ({', '.join(parts)}): {which}."
-
-
-def stop_sentence(run: RunDir, result: StopResult) -> str:
-    """The sentence after asking a run to stop; says so if its worker got no signal."""
-    if result.asked_at is None:
-        return nothing_to_stop(run, result.status)
-    name = printable(run.name)
-    if result.signalled:
-        return f"{name} is asked to stop; it ends after the current step, with a checkpoint."
-    if result.is_late:
-        ago = time.time() - result.asked_at
-        return (
-            f"{name} was asked to stop {ago:.0f} s ago by its file `stop` and has not yet; it gets no signal, since "
-            f"{result.doubt}."
-        )
-    return (
-        f"{name} is asked to stop by its file `stop` only, since {result.doubt}; a worker that reads it ends after "
-        "the current step, with a checkpoint."
-    )

@@ -294,18 +294,26 @@ class RunDir:
         Raises:
             RunError: If the folder holds no run, or one that this version cannot read.
         """
+        job, start = self.written_job(), self._read_optional(_START, StartSettings)
+        return job if start is None else msgspec.structs.replace(job, **msgspec.structs.asdict(start))
+
+    def written_job(self) -> AnyJob:
+        """The job of the run as it was made.
+
+        Raises:
+            RunError: As for `job`.
+        """
         raw = self.job_bytes()
         try:
             values = _map_strings(decode_json(raw, dict[str, Any]), decode_name)
             kind = values.pop("kind", TrainConfig.kind)
             job: AnyJob = check(values, job_type(str(kind)))
+            return job
         except BadRecord as error:
             raise RunError(
                 f"This version of mia-tui cannot read {_JOB} of the run {printable(self.name)}: {error}.",
                 "It was written by another version or is damaged; start a new run.",
             ) from error
-        start = self._read_optional(_START, StartSettings)
-        return job if start is None else msgspec.structs.replace(job, **msgspec.structs.asdict(start))
 
     def train_job(self) -> TrainJob:
         """The job of a training.
@@ -356,6 +364,10 @@ class RunDir:
             RunError: If there is none, or it cannot be read.
         """
         return self._read(_JOB)
+
+    def has_samples(self) -> bool:
+        """Whether it is about labelled images, as trainings and evaluations are."""
+        return (self.path / _SAMPLES).is_file()
 
     def samples(self) -> list[Sample]:
         """The images of the run, in their order.

@@ -38,6 +38,14 @@ from mia_tui.runs.record.layout import RunDir, unreadable
 from mia_tui.runs.record.log import EventReader
 
 MOST_POINTS = 2000
+PROGRESS_S = 40.0
+"""The time left of a job that counts images is computed from its progress in so many seconds."""
+
+WORK: frozenset[PhaseName | None] = frozenset({"working", "waiting"})
+"""Phases whose progress is that of a job other than a training."""
+
+_PROGRESS_EVERY_S = 1.0
+_LEAST_REPORTS = 6  # of progress, which stay however old they are
 MOST_WARNINGS = 200
 
 
@@ -104,7 +112,9 @@ class RunState:
         first_started_at: Start of the first attempt.
         updated_at: Time of the last event.
         phase: What the worker did last.
-        progress: (done, total) images of that phase.
+        progress: (done, total) images of that phase; waiting for a disk is part of the work.
+        recent_progress: Of that phase the first report, then about one a second of the last `PROGRESS_S`, and the
+            newest.
         epochs: One row an epoch, in order, also after resuming.
         steps: A thinned curve of the steps.
         last_step: The newest step.
@@ -126,6 +136,7 @@ class RunState:
     phase: PhaseName | None = None
     phase_message: str = ""
     progress: tuple[int, int] | None = None
+    recent_progress: list[ProgressMade] = field(default_factory=list)
     epochs: list[EpochEnded] = field(default_factory=list)
     steps: StepCurve = field(default_factory=StepCurve)
     last_step: StepEnded | None = None
@@ -167,9 +178,12 @@ class RunState:
             case RunStarted():
                 self._start(event)
             case Phase():
-                self.phase, self.phase_message, self.progress = event.name, event.message, None
+                if not {event.name, self.phase} <= WORK:
+                    self.progress, self.recent_progress = None, []
+                self.phase, self.phase_message = event.name, event.message
             case ProgressMade():
                 self.progress = (event.done, event.total)
+                _keep_recent(self.recent_progress, event)
             case StepEnded():
                 self._take_steps([event])
             case EpochEnded():
@@ -231,6 +245,7 @@ class RunState:
         """A copy for another thread, while this one takes in more events."""
         return replace(
             self,
+            recent_progress=list(self.recent_progress),
             epochs=list(self.epochs),
             steps=self.steps.copy(),
             confusions=dict(self.confusions),
@@ -248,6 +263,7 @@ class RunState:
         self.started = event
         self.first_started_at = event.t if self.first_started_at is None else self.first_started_at
         self.phase, self.phase_message, self.progress, self.result = None, "", None, None
+        self.recent_progress = []
         self._cut(event.resumed_at or EpochPlace(epoch=0, step=0), event.steps_per_epoch)
 
     def _cut(self, place: EpochPlace, steps_per_epoch: int) -> None:
@@ -293,6 +309,18 @@ def _append_in_order(rows: list[EpochEnded], row: EpochEnded) -> None:
     while rows and rows[-1].epoch >= row.epoch:
         rows.pop()
     rows.append(row)
+
+
+def _keep_recent(reports: list[ProgressMade], report: ProgressMade) -> None:
+    """Add a report in place of one that came less than a second before it, and drop those that are old.
+
+    The first one stays: what comes after it is not representative, see `time_left`.
+    """
+    if len(reports) > 2 and 0 <= reports[-1].t - reports[-2].t < _PROGRESS_EVERY_S:
+        reports.pop()
+    reports.append(report)
+    while len(reports) > _LEAST_REPORTS and not 0 <= report.t - reports[1].t <= PROGRESS_S:
+        del reports[1]
 
 
 def read_state(run: RunDir) -> RunState:

@@ -6,6 +6,9 @@ epochs have seconds of work, steps have images per second.
 The beginning of an attempt is not representative: its first epoch includes reading the images and building the
 network, its first steps the warm-up (on recorded runs the time left came out 2 to 22 times too long). These are left
 out, and until there is more no time is shown.
+
+Jobs that count images have no measured speed, only the times of their reports. Theirs is the speed of the last tens
+of seconds, without spans in which the clock was set or the machine slept.
 """
 
 import math
@@ -13,11 +16,15 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
-from mia_tui.runs.record.state import RunState
+from mia_tui.runs.record.events import ProgressMade
+from mia_tui.runs.record.state import WORK, RunState
 
 _STEPS, _EPOCHS = 7, 5  # the newest ones, whose median is used
 _WARMING_STEPS = 2  # reported ones at the beginning of an attempt
 _LEAST_STEPS = 4  # reported ones after them that are needed for an estimate
+_LEAST_SPANS = 3  # between reports of images done, after the first one
+_LEAST_SPANS_S = 3.0
+_LONGEST_SPAN = 10.0  # times the median one; the clock of a longer one was set, or the machine slept
 
 
 @dataclass(frozen=True)
@@ -77,6 +84,52 @@ def run_progress(state: RunState, batch_size: int) -> RunProgress | None:
         epoch_left_s=None if step_s is None else step_s * max(0, steps - step),
         run_left_s=None if per_epoch is None else per_epoch * to_do,
     )
+
+
+@dataclass(frozen=True)
+class ImageProgress:
+    """How far a job is that counts images.
+
+    Attributes:
+        done: Images that are done.
+        total: All of them.
+        images_per_s: In the last tens of seconds; None while that is not known, and while it does not work.
+    """
+
+    done: int
+    total: int
+    images_per_s: float | None
+
+    @property
+    def share(self) -> float:
+        """How much is done, 0 to 1."""
+        return _share(self.done, self.total)
+
+    @property
+    def left_s(self) -> float | None:
+        """About how many seconds to the last image; None while that cannot be estimated."""
+        return None if not self.images_per_s else max(0, self.total - self.done) / self.images_per_s
+
+
+def image_progress(state: RunState) -> ImageProgress | None:
+    """How far the work of a job is that counts images, and how fast it is; None before its first report."""
+    if state.progress is None or state.phase not in WORK:
+        return None
+    done, total = state.progress
+    at_work = state.phase == "working" and state.outcome is None
+    return ImageProgress(done, total, _images_per_s(state.recent_progress) if at_work else None)
+
+
+def _images_per_s(reports: list[ProgressMade]) -> float | None:
+    """Images a second between reports, without the span after the first one, in which the network warms up."""
+    spans = [(later.t - earlier.t, later.done - earlier.done) for earlier, later in pairwise(reports[1:])]
+    spans = [(seconds, images) for seconds, images in spans if seconds > 0 and images >= 0]
+    if len(spans) < _LEAST_SPANS:
+        return None
+    longest = _LONGEST_SPAN * median(seconds for seconds, _ in spans)
+    kept = [(seconds, images) for seconds, images in spans if seconds <= longest]
+    seconds, images = (sum(each) for each in zip(*kept, strict=True))
+    return images / seconds if seconds >= _LEAST_SPANS_S and images > 0 else None
 
 
 def _place(state: RunState) -> tuple[int, int]:

@@ -139,7 +139,7 @@ def start_program(command: list[str], log: int) -> int:
     return os.posix_spawn(
         "/bin/sh",
         ["sh", "-c", _SHELL_LINE, *command],
-        _environment(),
+        program_environment(),
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
             (os.POSIX_SPAWN_DUP2, log, 1),
@@ -151,7 +151,8 @@ def start_program(command: list[str], log: int) -> int:
     )
 
 
-def _environment() -> dict[str, str]:
+def program_environment() -> dict[str, str]:
+    """The environment of a program of this package."""
     environment = dict(os.environ)
     environment.setdefault(
         "PYTHONFAULTHANDLER", "1"

@@ -1,15 +1,14 @@
-"""Messages between the form and its helper process about augmented images: one JSON object a line."""
+"""Messages between the form and its helper about augmented images: one JSON object a line."""
 
 from typing import Annotated
 
 import msgspec
 
 from mia_tui.config.train import TrainConfig
+from mia_tui.runs.worker.helper import encode_line
 from mia_tui.text import decode_name, encode_name
 
 PREVIEWER_MODULE = "mia_tui.previewer"
-
-_encoder = msgspec.json.Encoder()
 
 Positive = Annotated[int, msgspec.Meta(gt=0)]
 
@@ -26,7 +25,6 @@ class PreviewRequest(msgspec.Struct, frozen=True):
     """Images wanted: of each row the image as it is, then as the first epochs would see it.
 
     Attributes:
-        number: Repeated in the answer.
         config: Its augmentation, input and seed are used.
         root: Folder that the paths are relative to.
         rows: One line of the sheet each.
@@ -34,7 +32,6 @@ class PreviewRequest(msgspec.Struct, frozen=True):
         tile_px: Side of the square that each may take.
     """
 
-    number: int
     config: TrainConfig
     root: str
     rows: tuple[PreviewImage, ...]
@@ -46,26 +43,22 @@ class PreviewAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     """A sheet of images, or why there is none.
 
     Attributes:
-        number: That of the request; 0 means that the helper is ready.
         pixels: uint8, red, green, blue, row by row.
         width: Of the sheet.
         height: Of the sheet.
         error: A sentence; "" if there is no error.
     """
 
-    number: int
     pixels: bytes = b""
     width: int = 0
     height: int = 0
     error: str = ""
 
 
-def encode_line(message: PreviewRequest | PreviewAnswer) -> bytes:
-    """A message as a line; names of files keep their bytes."""
-    if isinstance(message, PreviewRequest):
-        rows = tuple(msgspec.structs.replace(row, path=encode_name(row.path)) for row in message.rows)
-        message = msgspec.structs.replace(message, rows=rows, root=encode_name(message.root))
-    return _encoder.encode(message) + b"\n"
+def encode_request(request: PreviewRequest) -> bytes:
+    """A request as a line; names of files keep their bytes."""
+    rows = tuple(msgspec.structs.replace(row, path=encode_name(row.path)) for row in request.rows)
+    return encode_line(msgspec.structs.replace(request, rows=rows, root=encode_name(request.root)))
 
 
 def decode_request(line: bytes) -> PreviewRequest:

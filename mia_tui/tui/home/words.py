@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mia_tui.dataset.recent import Recent
-from mia_tui.text import counted
+from mia_tui.text import counted, duration
 from mia_tui.tui.home.folders import FolderContent, matching
 from mia_tui.tui.runs.watch import LiveRun
 
@@ -85,10 +85,15 @@ def run_words(run: LiveRun) -> str:
     words = [run.name]
     if run.status == "unknown":
         words.append("no news; its worker is on another host")
-    elif run.total_epochs is None:
+    elif run.total_epochs is None and run.images is None:
         words.append(run.phase or run.status)
     if run.total_epochs is not None:
         words.append(f"epoch {min(run.epoch + 1, run.total_epochs)} of {run.total_epochs}")
+    if run.images is not None:
+        done, total = run.images
+        words.append(f"{done:,} of {counted(total, 'image')}")
+    if run.left_s is not None:
+        words.append(f"about {duration(run.left_s)} left")
     if run.best is not None:
         words.append(f"best {run.metric.replace('_', ' ')} {run.best:.3f}")
     return ", ".join(words)

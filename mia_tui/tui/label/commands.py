@@ -82,6 +82,7 @@ class SessionCommands(ABC):
             "folders": self._choose_folder,
             "train": self._train,
             "runs": self._open_runs,
+            "predict": self._predict,
             "classes": self._open_classes,
             "help": screen.show_help,
         }
@@ -175,6 +176,13 @@ class SessionCommands(ABC):
 
         self._show_images(await self._screen.ask(RunsScreen(self._opened, self._screen.context)))
 
+    async def _predict(self) -> None:
+        from mia_tui.tui.predict.flow import predict_images, watch_prediction
+
+        run = await predict_images(self._screen, self._opened)
+        if run is not None:
+            self._show_images(await watch_prediction(self._screen, run, self._opened))
+
     def _show_images(self, wanted: OpenImages | None) -> None:
         if wanted is None:
             return
@@ -187,7 +195,8 @@ class SessionCommands(ABC):
 
     @property
     def _opened(self) -> OpenDataset:
-        return OpenDataset(self._controller.dataset, self._screen.context.state, self._controller.annotator)
+        controller, state = self._controller, self._screen.context.state
+        return OpenDataset(controller.dataset, state, controller.annotator, controller.session)
 
 
 class LabelCommands(SessionCommands):
@@ -221,6 +230,7 @@ class LabelCommands(SessionCommands):
             "assign": partial(self._assign, advance=False),
             "assign_next": partial(self._assign, advance=True),
             "accept": self._accept,
+            "ask": self._toggle_asking,
             "clear": self._clear,
             "unlink": self._unlink,
             "auto": self._toggle_auto,
@@ -292,7 +302,7 @@ class LabelCommands(SessionCommands):
 
     async def _accept(self) -> None:
         row, key = self._session.current_row, self._session.current
-        state = None if row is None else self._session.state_of(row)
+        state = None if row is None else self._screen.asked_network.seen(self._session.state_of(row))
         if state is None or key is None:
             self._screen.say("There is no image to accept a suggestion for.")
             return
@@ -301,13 +311,30 @@ class LabelCommands(SessionCommands):
             return
         if not state.suggests_new:
             await self._controller.assign([key], state.suggestion.id, source="accepted")
-        elif not await self._suggestions.accept_new(key, state.suggestion.name):
+        elif not await self._accept_new(key, state.suggestion.name):
             return
         if not self._session.move(1):
             self._say_last()
         if state.image_class is not None and state.differs:
             names = f"{state.suggestion.name} replaced {state.image_class.name}"
             self._screen.say(f"{names} of {key.path}; {self._screen.key('undo')} undoes that.")
+
+    async def _accept_new(self, key: ImageKey, name: str) -> bool:
+        network = self._screen.asked_network
+        if network.model:
+            return await self._suggestions.accept_new(key, name, network.model, network.new_classes)
+        return await self._suggestions.accept_new(key, name, self._session.model, self._session.new_classes)
+
+    async def _toggle_asking(self) -> None:
+        network = self._screen.asked_network
+        if network.is_on:
+            network.turn_off()
+            self._screen.say("The network is not asked any more.")
+        elif not await network.turn_on():
+            train, runs = self._screen.key("train"), self._screen.key("runs")
+            self._screen.say(
+                f"There is no trained network yet: {train} trains one on the labels, {runs} shows how far it is."
+            )
 
     async def _clear(self) -> None:
         key = self._session.current

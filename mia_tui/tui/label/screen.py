@@ -21,6 +21,7 @@ from mia_tui.tui.context import Context
 from mia_tui.tui.controller.bookmark import Bookmark
 from mia_tui.tui.controller.idle_tasks import IDLE_S, finish_fingerprints, use_idle_time
 from mia_tui.tui.controller.label_controller import LabelController
+from mia_tui.tui.label.asked_network import AskedNetwork
 from mia_tui.tui.label.background_tasks import BackgroundTasks
 from mia_tui.tui.label.commands import LabelCommands
 from mia_tui.tui.label.current_picture import CurrentPicture
@@ -77,6 +78,9 @@ class LabelScreen(SessionScreen[None]):
         paint_quickly(self)
         self._view_settings = ViewSettings(keep=context.user.keep_look)
         ink = context.ink
+        self.asked_network = AskedNetwork(
+            controller, context.state, ink, hand_over=self.hand_over, show=self.show, fail=self.show_error
+        )
         self.commands = LabelCommands(
             controller, self._view_settings, self, ink, auto=context.user.auto_advance
         )
@@ -128,6 +132,7 @@ class LabelScreen(SessionScreen[None]):
 
     def on_unmount(self) -> None:
         self._background_tasks.stop()
+        self.asked_network.close()
         self._picture.close()
         self.controller.store_thread.end()
 
@@ -278,9 +283,13 @@ class LabelScreen(SessionScreen[None]):
         else:
             self._show_classes()
         self._list.update(self.controller.changed_rows())
-        state = None if row is None else session.state_of(row)
+        network = self.asked_network
+        if network.is_on:
+            network.look_at(session.current)
+        state = None if row is None else network.seen(session.state_of(row))
         compared = session.compared_model if session.filter.state == "models_differ" else ""
-        self._frame.show(framing(state, self.context.ink, self._accept_key, session.model, compared))
+        model = network.model or session.model
+        self._frame.show(framing(state, self.context.ink, self._accept_key, model, compared))
         self._lines_are_due = True
         if row is None:
             growing = self._dataset_sync.growing
@@ -306,7 +315,7 @@ class LabelScreen(SessionScreen[None]):
             self.session,
             controller.saved,
             controller.annotator,
-            self._message or self._saving,
+            self._message or self._saving or self.asked_network.words,
             time.monotonic(),
             ink,
             scanned=self._dataset_sync.scanned,

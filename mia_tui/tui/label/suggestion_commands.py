@@ -49,14 +49,20 @@ class SuggestionCommands:
             await suggestions.compare(chosen)
         return chosen is not None
 
-    async def accept_new(self, key: ImageKey, name: str) -> bool:
-        """Ask whether to add a class that the dataset does not have, and label the image with it if so."""
+    async def accept_new(self, key: ImageKey, name: str, model: str, new: tuple[str, ...]) -> bool:
+        """Ask whether to add a class that the dataset does not have, and label the image with it if so.
+
+        Args:
+            key: The image.
+            name: Of the class.
+            model: What suggests it.
+            new: All classes of that model that the dataset does not have.
+        """
         from mia_tui.tui.dialogs import Question
 
-        new = self._session.new_classes
         answers: list[tuple[str, tuple[str, ...]]] = [("No", ()), ("Yes, add it", (name,))]
         text = (
-            f"{self._session.model} suggests it, and this dataset has no class of that name. The image gets it as "
+            f"{model} suggests it, and this dataset has no class of that name. The image gets it as "
             f"its label; {self._screen.key('undo')} undoes both."
         )
         if len(new) > 1:

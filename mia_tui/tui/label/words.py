@@ -183,9 +183,14 @@ def shown_filter(filter: Filter, session: LabelSession, ink: Ink) -> str:
 @lru_cache(maxsize=8)  # asked for at each key
 def _short_models(model: str, compared: str, ink: Ink) -> tuple[str, str]:
     """The names of two models without the date of their runs, unless only that tells them apart."""
-    short, other = (_RUN_DATE.sub("", name, count=1) or name for name in (model, compared))
+    short, other = short_model(model), short_model(compared)
     names = (model, compared) if short == other else (short, other)
     return ink.fit_left(names[0], _MODEL_COLUMNS), ink.fit_left(names[1], _MODEL_COLUMNS)
+
+
+def short_model(name: str) -> str:
+    """The name of a model without the date of its run."""
+    return _RUN_DATE.sub("", name, count=1) or name
 
 
 def _suggested(state: RowState) -> str:

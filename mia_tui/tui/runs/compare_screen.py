@@ -152,7 +152,7 @@ def _best_table(
     for letter, row, state, values in zip(_LETTERS, rows, states, best, strict=False):
         shown = [f"{values[name]:.4f}" if name in values else "" for name in names]
         epoch = f"{state.best.epoch}" if state.best is not None else ""
-        lines.append([letter, row.run.name, f"{row.epochs}/{row.total_epochs}", epoch, *shown])
+        lines.append([letter, row.title, f"{row.epochs}/{row.total_epochs}", epoch, *shown])
     return lines
 
 

@@ -17,7 +17,7 @@ from mia_tui.runs.list.moved_dataset import current_job
 from mia_tui.runs.list.words import shown_status
 from mia_tui.runs.machine.gpus import Gpu, gpus_of_process, list_gpus, nvidia_device_present
 from mia_tui.runs.machine.system import host_name, is_full
-from mia_tui.runs.record.job import AnyJob
+from mia_tui.runs.record.job import AnyJob, RunNotes
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.log import EventReader
 from mia_tui.runs.record.state import RunState
@@ -50,6 +50,8 @@ class RunSnapshot:
         is_disk_full: Whether the run is in progress, or lost, and the disk that holds its folder is full.
         report: The confusion report that was asked for; None before there is one.
         trouble: Why something cannot be read, a sentence; empty if all can.
+        notes: What a person said of it.
+        folder: The name of its folder.
     """
 
     job: AnyJob | None
@@ -62,6 +64,8 @@ class RunSnapshot:
     is_disk_full: bool = False
     report: ConfusionReport | None = None
     trouble: str = ""
+    notes: RunNotes = field(default_factory=RunNotes)
+    folder: str = ""
 
 
 class RunFollower(PollingThread):
@@ -85,6 +89,7 @@ class RunFollower(PollingThread):
         self._on_change, self._clock = on_change, clock
         self._log, self._pulse = _FollowedLog(run), StatusTracker()
         self._job: AnyJob | None = None
+        self._notes = RunNotes()
         self._status: ShownStatus = "created"
         self._is_gone = self._is_stopping = self._is_disk_full = False
         self._heard_at = clock()
@@ -130,6 +135,8 @@ class RunFollower(PollingThread):
             self._is_disk_full,
             self._report,
             self._log.trouble or self._trouble or self._report_trouble,
+            self._notes,
+            self.run.name,
         )
         if not self.stopped and (changed or snapshot != self._last):
             self._last = snapshot
@@ -143,6 +150,7 @@ class RunFollower(PollingThread):
                 return
             if self._job is None:
                 self._read_job()
+            self._notes = self.run.notes()
             status = self._pulse.status(self.run, tick=self._clock())
             was, self._status = self._status, shown_status(status, self._log.state)
             self._is_stopping = self._status in LIVE and self.run.stop.exists()
@@ -177,18 +185,27 @@ class RunFollower(PollingThread):
     def _read_report(self) -> None:
         """Read the confusion report that is wanted, if it is not the one that was read last."""
         which = self._wanted_report
-        event = None if which is None else self._log.state.confusions.get(f"confusion/{which}.json")
-        wanted = None if event is None else (which, event.epoch, event.t)
+        saved = None if which is None else _when_saved(self._log.state, which)
+        wanted = None if saved is None else (which, saved)
         if wanted == self._report_of or self._is_gone:
             return
         self._report_of, self._report_trouble = wanted, ""
-        if which is None or event is None:
+        if which is None or saved is None:
             self._report = None
             return
         try:
             self._report = load_confusion_report(self.run, which)
         except RunError as error:
             self._report, self._report_trouble = None, str(error)
+
+
+def _when_saved(state: RunState, which: Which) -> tuple[int, float] | None:
+    """Epoch and time at which a confusion matrix was saved; None if there is none."""
+    file = f"confusion/{which}.json"
+    if state.result is not None and state.result.file == file:
+        return 0, state.result.t
+    event = state.confusions.get(file)
+    return None if event is None else (event.epoch, event.t)
 
 
 @dataclass

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+import numpy as np
+
 from mia_tui.dataset.model import ImageKey
 from mia_tui.errors import RunError
 from mia_tui.paths import is_same_folder
@@ -13,6 +15,7 @@ from mia_tui.runs.evaluation.epoch_predictions import (
     load_epoch_predictions,
 )
 from mia_tui.runs.list.moved_dataset import current_job, current_samples
+from mia_tui.runs.prediction.suggestions import SuggestionSet, read_suggestions
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.text import printable
 from mia_tui.tui.open_dataset import OpenDataset, OpenImages
@@ -55,6 +58,36 @@ def images_behind(
     if not keys:
         raise RunError(f"The images with {title} lie outside this dataset.")
     return OpenImages(title, keys)
+
+
+def images_predicted_as(run: RunDir, opened: OpenDataset, name: str) -> OpenImages:
+    """The images for which a prediction suggests a class. Reads files, so call it in a thread.
+
+    Args:
+        run: The prediction.
+        opened: The dataset that is open.
+        name: Of the class.
+
+    Raises:
+        RunError: If there are none, or the prediction was written to a file.
+    """
+    job = run.predict_job()
+    if job.config.out is not None:
+        raise RunError(
+            f"These predictions are in {printable(job.config.out)}, not in the app.",
+            "Predict from the app, or without --out, to see them here.",
+        )
+    if not is_same_folder(opened.dataset, Path(current_job(run, opened.dataset).dataset)):
+        raise RunError(
+            "These images lie outside this dataset.", f"Open {printable(job.dataset)} to see them."
+        )
+    network = job.config.network
+    found = read_suggestions(SuggestionSet(run, network, 0.0, 0))
+    wanted = np.flatnonzero(found.best == found.classes.index(name)) if name in found.classes else ()
+    keys = tuple(found.keys[place] for place in wanted)
+    if not keys:
+        raise RunError(f"There is no image that is predicted as {printable(name)}.")
+    return OpenImages(f"predicted as {printable(name)} by {printable(network)}", keys)
 
 
 def _in_dataset(image: ImageKey, home: Path, root: Path) -> ImageKey | None:

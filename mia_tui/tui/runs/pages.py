@@ -1,4 +1,4 @@
-"""The six pages of the screen of a run, and the curves they draw. Only the page in view is kept up to date."""
+"""The pages of the screen of a run, and the curves they draw. Only the page in view is kept up to date."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +11,8 @@ from textual.containers import Vertical, VerticalScroll
 from textual.widget import Widget
 
 from mia_tui.catalog.metrics import shown_metric
+from mia_tui.config.evaluate import EvaluateConfig
+from mia_tui.config.train import TrainConfig
 from mia_tui.runs.evaluation.confusion import ConfusionReport, Which
 from mia_tui.runs.list.words import evaluated_in_epoch
 from mia_tui.runs.record.events import EpochEnded, StepEnded
@@ -22,14 +24,30 @@ from mia_tui.tui.runs.curves import Curves
 from mia_tui.tui.runs.epoch_table import EpochTable
 from mia_tui.tui.runs.follow import RunSnapshot
 from mia_tui.tui.runs.text_plots import Curve, Numbers, Plot, Stroke
-from mia_tui.tui.runs.words import message_count, messages_text, settings_text
+from mia_tui.tui.runs.words import (
+    kind_of_job,
+    message_count,
+    messages_text,
+    notes_text,
+    result_lines,
+    settings_text,
+)
+from mia_tui.tui.widgets.bars import BarList
 from mia_tui.tui.widgets.ink import Ink
 from mia_tui.tui.widgets.text_block import TextBlock
 from mia_tui.tui.widgets.text_line import Piece, TextLine
 
-PageName = Literal["curves", "epochs", "by_class", "confusion", "settings", "messages"]
+PageName = Literal["result", "curves", "epochs", "by_class", "confusion", "settings", "messages"]
 PAGES: tuple[PageName, ...] = get_args(PageName)
-TITLES = ("Curves", "Epochs", "Classes", "Confusion", "Settings", "Messages")
+TITLES = dict(
+    zip(PAGES, ("Result", "Curves", "Epochs", "Classes", "Confusion", "Settings", "Messages"), strict=True)
+)
+
+_PAGES_OF_KIND: dict[str, tuple[PageName, ...]] = {
+    TrainConfig.kind: PAGES[1:],
+    EvaluateConfig.kind: ("result", "by_class", "confusion", "settings", "messages"),
+}
+_OTHER_PAGES: tuple[PageName, ...] = ("result", "settings", "messages")
 
 MOST_IN_MATRIX = 50
 """Above so many classes the largest confusions are listed first."""
@@ -64,13 +82,14 @@ class RunPages(Vertical):
         self._as_list: bool | None = None  # None: by the number of classes
         self._which: Which | None = None  # None: the best epoch as soon as it has a matrix
         self._snapshot: RunSnapshot | None = None
-        self.curves, self.epochs = Curves(ink), EpochTable(ink)
+        self.curves, self.epochs, self._result = Curves(ink), EpochTable(ink), BarList(ink)
         self._class_words, self._class_table = TextLine(ink), ClassFigureTable(ink)
         self._matrix_words, self._cell_words = TextLine(ink), TextLine(ink)
         self._matrix, self._list = ConfusionMatrix(ink), ConfusionList(ink)
         self._settings, self._messages = TextBlock(), TextBlock()
         self._texts: dict[TextBlock, str] = {}
         self._widgets: dict[PageName, Widget] = {
+            "result": self._result,
             "curves": self.curves,
             "epochs": self.epochs,
             "by_class": Vertical(self._class_words, self._class_table),
@@ -90,7 +109,11 @@ class RunPages(Vertical):
         """Bring the page in view up to date."""
         self._snapshot = snapshot
         state, report = snapshot.state, snapshot.report
-        if self.page == "curves":
+        if self.page not in self.names:
+            self._put_in_view(self.names[0])
+        if self.page == "result":
+            self._result.show_bars(result_lines(snapshot))
+        elif self.page == "curves":
             self.curves.show(plots_of(state, log=self._is_log))
         elif self.page == "epochs":
             self.epochs.show_epochs(state.epochs, state.metric, state.best)
@@ -101,15 +124,24 @@ class RunPages(Vertical):
         elif self.page == "confusion":
             self._show_confusion(snapshot)
         elif self.page == "settings":
-            self._say(self._settings, settings_text(snapshot.job))
+            self._say(self._settings, f"{notes_text(snapshot)}{settings_text(snapshot.job)}")
         else:
             self._say(self._messages, messages_text(snapshot))
 
+    @property
+    def names(self) -> tuple[PageName, ...]:
+        """The pages of a run of this kind."""
+        kind = TrainConfig.kind if self._snapshot is None else kind_of_job(self._snapshot)
+        return _PAGES_OF_KIND.get(kind, _OTHER_PAGES)
+
     def tabs(self) -> list[Piece]:
-        """The names of the pages, the one in view marked."""
+        """The names of the pages, the one in view marked; none before it is known what kind of run it is."""
+        if self._snapshot is None:
+            return []
         pieces: list[Piece] = []
-        messages = 0 if self._snapshot is None else message_count(self._snapshot)
-        for name, title in zip(PAGES, TITLES, strict=True):
+        messages = message_count(self._snapshot)
+        for name in self.names:
+            title = TITLES[name]
             key = "".join(f"{shown_key(key)} " for key in self._keys[f"pane_{name}"][:1])
             count = f" ({messages})" if name == "messages" and messages else ""
             is_shown = name == self.page
@@ -122,6 +154,8 @@ class RunPages(Vertical):
         """The confusion matrix that the page in view needs."""
         if self.page not in ("by_class", "confusion"):
             return None
+        if "epochs" not in self.names:
+            return "evaluation"
         if self._which is not None or self._snapshot is None:
             return self._which or "best"
         state = self._snapshot.state
@@ -133,14 +167,13 @@ class RunPages(Vertical):
 
     def turn_to(self, page: PageName) -> None:
         """Show another page."""
-        self.page = page
-        for name, widget in self._widgets.items():
-            widget.display = name == page
+        self._put_in_view(page)
         self._again()
 
     def turn(self, by: int) -> None:
         """Show the next page, or the one before."""
-        self.turn_to(PAGES[(PAGES.index(self.page) + by) % len(PAGES)])
+        names = self.names
+        self.turn_to(names[(names.index(self.page) + by) % len(names)])
 
     def toggle_log(self) -> str:
         """Switch between a logarithmic scale of losses and a linear one; returns what to say."""
@@ -185,6 +218,11 @@ class RunPages(Vertical):
         self.move(way * _FAR, 0)
 
     @property
+    def chosen_class(self) -> str | None:
+        """The predicted class under the cursor; None if there is none."""
+        return self._result.chosen if self.page == "result" else None
+
+    @property
     def chosen(self) -> ChosenImages | None:
         """The images under the cursor; None if there are none."""
         report = None if self._snapshot is None else self._snapshot.report
@@ -200,6 +238,11 @@ class RunPages(Vertical):
             return None
         cell = report.confusions[self._list.cursor or 0]
         return ChosenImages(report, cell.truth, cell.predicted)
+
+    def _put_in_view(self, page: PageName) -> None:
+        self.page = page
+        for name, widget in self._widgets.items():
+            widget.display = name == page
 
     # Confusions
 
@@ -237,6 +280,8 @@ class RunPages(Vertical):
 
     def _report_words(self, snapshot: RunSnapshot) -> str:
         report = snapshot.report
+        if "epochs" not in self.names:
+            return self._evaluation_words(snapshot)
         if report is None:
             if f"confusion/{self.wants}.json" in snapshot.state.confusions:
                 return "Reading the confusion matrix."
@@ -257,6 +302,16 @@ class RunPages(Vertical):
             f"{counted(total, 'image')}, {report.mistakes:,} wrong, macro F1 {report.figures['macro_f1']:.3f}"
         )
 
+    def _evaluation_words(self, snapshot: RunSnapshot) -> str:
+        report, result = snapshot.report, snapshot.state.result
+        if report is None:
+            return (
+                "Reading the confusion matrix." if result is not None else "There is no confusion matrix yet."
+            )
+        total = counted(int(report.matrix.counts.sum()), "image")
+        figure = f"macro F1 {report.figures['macro_f1']:.3f}"
+        return f"On {self._ink.shown(report.matrix.split)}: {total}, {report.mistakes:,} wrong, {figure}"
+
     @property
     def _lists(self) -> bool:
         if self._as_list is not None:
@@ -264,7 +319,9 @@ class RunPages(Vertical):
         job = None if self._snapshot is None else self._snapshot.job
         return job is not None and len(job.classes) > MOST_IN_MATRIX
 
-    def _rows(self) -> EpochTable | ClassFigureTable | ConfusionList:
+    def _rows(self) -> BarList | EpochTable | ClassFigureTable | ConfusionList:
+        if self.page == "result":
+            return self._result
         if self.page == "epochs" or self.page == "curves":
             return self.epochs
         return self._class_table if self.page == "by_class" else self._list

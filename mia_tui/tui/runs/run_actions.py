@@ -1,165 +1,265 @@
-"""What can be done with a run, from the table of runs and from the screen of a run alike."""
+"""What can be done with a run in the app: asks and shows what the actions of `runs.actions` say."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mia_tui.config.train import TrainConfig
 from mia_tui.errors import MiaError
-from mia_tui.runs.list.lifecycle import changed_config, delete_run, rerun_config, resume_run
-from mia_tui.runs.list.words import stop_sentence
-from mia_tui.runs.machine.gpus import computes_on_cpu
+from mia_tui.runs.actions.action import Question, RunAction, called
+from mia_tui.runs.actions.ending import DeleteRun, KillWorker, StopRun, delete_question
+from mia_tui.runs.actions.noting import NoteRun, RenameRun, TagRuns, common_tags, one_line, read_tags
+from mia_tui.runs.actions.starting import QueueRun, ResumeRun, RunAgain
+from mia_tui.runs.actions.using import no_network
+from mia_tui.runs.list.find import kind_of
+from mia_tui.runs.list.lifecycle import changed_config, rerun_config
 from mia_tui.runs.record.layout import RunDir
-from mia_tui.runs.worker.control import KILL_AFTER_S, kill_worker, request_stop
-from mia_tui.runs.worker.detach_risk import detach_risk
-from mia_tui.runs.worker.liveness import LIVE, lives, run_status
-from mia_tui.text import counted, name_some, printable
+from mia_tui.text import printable
 from mia_tui.tui.context import Context
+from mia_tui.tui.keys.command_queue import Command
 from mia_tui.tui.open_dataset import OpenDataset, OpenImages
-from mia_tui.tui.runs.words import size_words
 from mia_tui.tui.screen import KeyedScreen
 
 if TYPE_CHECKING:
-    from mia_tui.runs.prediction.process import PredictionProcess
     from mia_tui.tui.runs.run_screen import RunScreen
     from mia_tui.tui.runs.table_screen import RunsScreen
 
-_CHECK_EVERY_S = 0.5  # whether a prediction has ended
-
 
 class RunActions:
-    """Stops, resumes, repeats, deletes runs and lets them predict; asks before what cannot be undone.
+    """The commands on runs of a screen.
 
     Args:
         screen: Asks, and shows what is said.
         opened: The dataset.
         context: What screens share.
+        chosen: The runs that are meant: one, or several that are marked; none if there is no run.
+        current: The one run that is meant where several cannot be.
+        started: Called with a run that was started by one of the commands.
+        deleted: Called when all runs that were to be deleted are.
     """
 
-    def __init__(self, screen: "RunScreen | RunsScreen", opened: OpenDataset, context: Context) -> None:
+    def __init__(
+        self,
+        screen: "RunScreen | RunsScreen",
+        opened: OpenDataset,
+        context: Context,
+        *,
+        chosen: Callable[[], Sequence[RunDir]],
+        current: Callable[[], RunDir | None],
+        started: Callable[[RunDir], Awaitable[None]],
+        deleted: Callable[[Sequence[RunDir]], None] = lambda _: None,
+    ) -> None:
         self._screen, self._opened, self._context = screen, opened, context
+        self._chosen, self._current = chosen, current
+        self._started, self._deleted = started, deleted
+        self.by_name: dict[str, Command] = {
+            **{
+                name: self._on_current(do)
+                for name, do in (
+                    ("stop", self.stop),
+                    ("resume", self.resume),
+                    ("change", self.train_on),
+                    ("again", self.again),
+                    ("queue", self.queue),
+                    ("predict", self.predict),
+                    ("rename", self.rename),
+                    ("note", self.note),
+                )
+            },
+            "delete": self._on_chosen(self.delete),
+            "tag": self._on_chosen(self.tag),
+        }
+
+    def _on_current(self, do: Callable[[RunDir], Awaitable[None]]) -> Command:
+        async def command() -> None:
+            run = self._current()
+            if run is not None:
+                await do(run)
+
+        return command
+
+    def _on_chosen(self, do: Callable[[Sequence[RunDir]], Awaitable[None]]) -> Command:
+        async def command() -> None:
+            runs = self._chosen()
+            if runs:
+                await do(runs)
+
+        return command
+
+    def _how_to(self, action: str, run: RunDir) -> str:
+        """The key of another action, for a sentence."""
+        return self._screen.key("stop" if action == "kill" else action)
+
+    # Doing one
+
+    async def _perform(self, action: RunAction) -> bool:
+        """Do an action if it is possible and wanted, and say what happened; whether it was done."""
+        refusal = await asyncio.to_thread(action.refusal)
+        if refusal is not None:
+            self._screen.say(str(refusal))
+            return False
+        question = await asyncio.to_thread(action.question)
+        if question is not None and not await self._confirm(question):
+            return False
+        risk = await asyncio.to_thread(action.risk)
+        if risk is not None:
+            self._screen.show_message(f"{risk.message} {risk.hint}", warning=True, long=True)
+        self._screen.say(await asyncio.to_thread(action.doing))
+        self._screen.say(await asyncio.to_thread(action.do))
+        self._screen.poll_now()
+        return True
+
+    async def _confirm(self, question: Question) -> bool:
+        return await self._screen.confirm(question.title, question.text, yes=question.yes, no=question.no)
 
     # Stopping and resuming
 
-    async def stop(self, run: RunDir, *, saved: str = "its last checkpoint") -> None:
-        """Ask the worker to stop; if it was asked long ago, offer to kill it.
-
-        Args:
-            run: The run.
-            saved: Since when its work would be lost by a kill, in words.
-        """
-        result = await asyncio.to_thread(request_stop, run)
+    async def stop(self, run: RunDir) -> None:
+        """Ask the worker to stop; if it was asked long ago, offer to kill it."""
+        stop = StopRun(run, self._how_to)
+        sentence = await asyncio.to_thread(stop.do)
         self._screen.poll_now()
-        if not result.may_kill:
-            later = f" If it does not, {self._screen.key('stop')} again after {KILL_AFTER_S:.0f} s offers to kill it."
-            self._screen.say(stop_sentence(run, result) + (later if result.signalled else ""))
-            return
-        kill = await self._screen.confirm(
-            f"Kill the worker of {printable(run.name)}?",
-            f"It was asked to stop and has not ended. What it did since {saved} is then lost.",
-            yes="Kill it",
-            no="Wait for it",
-        )
-        if kill:
-            await asyncio.to_thread(kill_worker, run)
-            self._screen.say(f"Killed. {self._screen.key('resume')} resumes it from its last checkpoint.")
-        else:
+        if not stop.may_kill:
+            self._screen.say(sentence)
+        elif not await self._perform(KillWorker(run, self._how_to)):
             self._screen.say("It is still saving and stopping.")
-        self._screen.poll_now()
 
-    async def resume(self, run: RunDir, *, after: RunDir | None = None) -> None:
-        """Start a worker that continues a run, now or when another run has ended."""
-        status = await asyncio.to_thread(run_status, run)
-        if status == "finished":
-            self._screen.say(
-                f"The run {run.name} is finished; {self._screen.key('change')} trains on from its weights."
-            )
-            return
-        if status in LIVE:
-            self._screen.say(f"The run {run.name} is {status} already.")
-            return
-        risk = await asyncio.to_thread(detach_risk)
-        if risk is not None:
-            self._screen.show_message(f"{risk.message} {risk.hint}", warning=True, long=True)
-        self._screen.say(f"Starting {run.name}")
-        await asyncio.to_thread(resume_run, run, after=after, dataset=self._opened.dataset)
-        when = "" if after is None else f" when {after.name} has ended"
-        self._screen.say(f"{run.name} continues with its settings{when}.")
-        self._screen.poll_now()
+    async def resume(self, run: RunDir) -> None:
+        """Start a worker that continues a run."""
+        await self._perform(ResumeRun(run, self._how_to, dataset=self._opened.dataset))
 
-    # Training with a run's settings
+    async def queue(self, run: RunDir) -> None:
+        """Resume a run, or do it again, when those in progress have ended."""
+        action = QueueRun(run, self._how_to, dataset=self._opened.dataset, state=self._opened.state)
+        if await asyncio.to_thread(lambda: action.trains_again):
+            await self.again(run)  # the form asks whether it is to wait
+        elif await self._perform(action) and action.started is not None:
+            await self._started(action.started)
 
-    async def train(self, base: TrainConfig | None = None, title: str = "") -> RunDir | None:
-        """Show the form; the run that was started, if any."""
+    # Running again
+
+    async def train(self, base: TrainConfig | None = None, title: str = "") -> None:
+        """Show the form, and the run that was started, if any."""
         from mia_tui.tui.training.screen import TrainScreen
 
-        return await self._screen.ask(TrainScreen(self._opened, self._context, base=base, title=title))
+        run = await self._screen.ask(TrainScreen(self._opened, self._context, base=base, title=title))
+        if run is not None:
+            await self._started(run)
 
-    async def train_again(self, run: RunDir) -> RunDir | None:
-        """Train with the settings of a run on the labels of today."""
-        config = await asyncio.to_thread(rerun_config, run)
-        return await self.train(config, f"Run {printable(run.name)} again")
+    async def again(self, run: RunDir) -> None:
+        """Train with the settings of a run on the labels of today; do another job with its settings once more."""
+        if await asyncio.to_thread(kind_of, run) == TrainConfig.kind:
+            config = await asyncio.to_thread(rerun_config, run)
+            await self.train(config, f"Run {await asyncio.to_thread(called, run)} again")
+            return
+        action = RunAgain(run, self._how_to, dataset=self._opened.dataset)
+        if await self._perform(action) and action.started is not None:
+            await self._started(action.started)
 
-    async def train_on(self, run: RunDir) -> RunDir | None:
+    async def train_on(self, run: RunDir) -> None:
         """Train on from the best weights of a run, with other settings."""
+        refusal = await asyncio.to_thread(no_network, run)
+        if refusal is not None:
+            raise refusal
         config = await asyncio.to_thread(changed_config, run)
-        return await self.train(config, f"Train on from {printable(run.name)}")
+        await self.train(config, f"Train on from {await asyncio.to_thread(called, run)}")
 
     # Predicting
 
     async def predict(self, run: RunDir) -> None:
-        """Let the best weights of a run suggest a class for every image."""
-        process = await asyncio.to_thread(_start_predicting, run, self._opened)
-        self._screen.run_in_background(lambda: self._report_prediction(process))
+        """Let the network of a run suggest classes for images, and show that while it works."""
+        from mia_tui.tui.predict.flow import predict_images, watch_prediction
 
-    async def _report_prediction(self, process: "PredictionProcess") -> None:
-        """Say how far it is until it ends; the labelling screen says when the suggestions are there."""
-        self._screen.say("Predicting all images; this continues when you leave. Loading torch first.")
-        try:
-            while not await asyncio.to_thread(process.has_ended):
-                await asyncio.sleep(_CHECK_EVERY_S)
-                done = await asyncio.to_thread(process.done)
-                if done:
-                    self._screen.say(
-                        f"Predicting all images; this continues when you leave. {done:,} are done."
-                    )
-        except MiaError as error:
-            self._screen.show_error(error)
+        refusal = await asyncio.to_thread(no_network, run)
+        if refusal is not None:
+            raise refusal
+        started = await predict_images(self._screen, self._opened, run)
+        if started is not None:
+            images = await watch_prediction(self._screen, started, self._opened)
+            if images is not None:
+                self._screen.dismiss(images)
+
+    # Title, tags and note
+
+    async def rename(self, run: RunDir) -> None:
+        """Give a run a title."""
+        notes = await asyncio.to_thread(run.notes)
+        hint = (
+            f"Empty: its folder's name, {printable(run.name)}. {{ok}} saves it, {{cancel}} changes nothing."
+        )
+        title = "Which title has this run?"
+        await self._edit(title, notes.title, lambda text: RenameRun(run, text, self._how_to), hint=hint)
+
+    async def note(self, run: RunDir) -> None:
+        """Write a note on a run."""
+        notes = await asyncio.to_thread(run.notes)
+        title = f"Note on {await asyncio.to_thread(called, run)}"
+        await self._edit(title, notes.note, lambda text: NoteRun(run, text, self._how_to))
+
+    async def tag(self, runs: Sequence[RunDir]) -> None:
+        """Change the tags of some runs: those that all of them have, and new ones."""
+        before = await asyncio.to_thread(common_tags, runs)
+        if len(runs) == 1:
+            title = f"Tags of {await asyncio.to_thread(called, runs[0])}"
         else:
-            self._screen.say("All images are predicted; the labelling screen shows the suggestions.")
+            title = f"Tags that all {len(runs):,} marked runs have"
+        hint = "With commas between them. {ok} saves them, {cancel} changes nothing."
+
+        def change(text: str) -> RunAction:
+            tags = read_tags(text)
+            kept = {tag.casefold() for tag in tags}
+            removed = [tag for tag in before if tag.casefold() not in kept]
+            return TagRuns(runs, add=tags, remove=removed, how_to=self._how_to)
+
+        await self._edit(title, ", ".join(before), change, hint=hint, several=True)
+
+    async def _edit(
+        self,
+        title: str,
+        text: str,
+        change: Callable[[str], RunAction],
+        *,
+        hint: str = "{ok} saves it, {cancel} changes nothing.",
+        several: bool = False,
+    ) -> None:
+        """Ask for a text until it is possible or given up, and do what it means."""
+        from mia_tui.tui.dialogs import TextDialog
+
+        shown, error = self._context.ink.shown, ""
+        before = text = one_line(text)
+        while True:
+            dialog = TextDialog(
+                shown(title), value=text, hint=shown(hint), error=shown(error), several=several
+            )
+            answer = await self._screen.ask(dialog)
+            if answer is None or (answer == before and not error):
+                return
+            action = change(answer)
+            refusal = await asyncio.to_thread(action.refusal)
+            if refusal is None:
+                await self._perform(action)
+                return
+            text, error = answer, str(refusal)
 
     # Deleting
 
-    async def delete(self, runs: Sequence[RunDir], then: Callable[[], None] = lambda: None) -> None:
-        """Ask, then delete runs in the background.
+    async def delete(self, runs: Sequence[RunDir]) -> None:
+        """Ask, then delete runs in the background."""
+        if await self._confirm(await asyncio.to_thread(delete_question, runs)):
+            self._screen.run_in_background(lambda: self._delete_all(runs))
 
-        Args:
-            runs: One run or more.
-            then: Called at the end if all of them were deleted.
-        """
-        size, live = await asyncio.to_thread(_size_and_live, runs)
-        if await self._screen.confirm(
-            _delete_title(runs), _delete_text(runs, size, live), yes="Delete", no="Keep"
-        ):
-            self._screen.run_in_background(lambda: self._delete_all(runs, live, then))
-
-    async def _delete_all(
-        self, runs: Sequence[RunDir], live: Sequence[RunDir], then: Callable[[], None]
-    ) -> None:
+    async def _delete_all(self, runs: Sequence[RunDir]) -> None:
         failed = False
-        for run in runs:
-            self._screen.say(f"Stopping and deleting {run.name}" if run in live else f"Deleting {run.name}")
+        for action in [DeleteRun(run, self._how_to) for run in runs]:
+            self._screen.say(await asyncio.to_thread(action.doing))
             try:
-                await asyncio.to_thread(delete_run, run)
+                self._screen.say(await asyncio.to_thread(action.do))
             except MiaError as error:
                 failed = True
                 self._screen.show_error(error)
-            else:
-                self._screen.say(f"{run.name} is deleted.")
             self._screen.poll_now()
         if not failed:
-            then()
+            self._deleted(runs)
 
 
 async def watch_started(screen: KeyedScreen[Any], run: RunDir, opened: OpenDataset) -> OpenImages | None:
@@ -182,46 +282,3 @@ async def watch_started(screen: KeyedScreen[Any], run: RunDir, opened: OpenDatas
     from mia_tui.tui.runs.table_screen import RunsScreen
 
     return await screen.ask(RunsScreen(opened, screen.context, started=run))
-
-
-def _start_predicting(run: RunDir, opened: OpenDataset) -> "PredictionProcess":
-    """Start a process that predicts all images of a dataset; blocking, so for a thread.
-
-    Raises:
-        RunError: If it cannot be started.
-    """
-    from mia_tui.runs.prediction.process import PredictionProcess
-
-    return PredictionProcess(run, opened.dataset, opened.state, gives_way=computes_on_cpu("auto"))
-
-
-def _delete_title(runs: Sequence[RunDir]) -> str:
-    return f"Delete {printable(runs[0].name)}?" if len(runs) == 1 else f"Delete {len(runs):,} runs?"
-
-
-def _delete_text(runs: Sequence[RunDir], size: int, live: Sequence[RunDir]) -> str:
-    whose = "Its" if len(runs) == 1 else "Their"
-    much = f" {size_words(size)} of" if size else ""
-    text = f"{whose}{much} checkpoints, metrics and logs cannot be brought back; labels and images stay."
-    if live:
-        names = name_some(run.name for run in live)
-        at_work = "It is" if len(runs) == 1 else f"{names} {'is' if len(live) == 1 else 'are'}"
-        text = f"{at_work} in progress and will be stopped first. {text}"
-    if len(runs) > 1:
-        text = f"{counted(len(runs), 'run')}: {name_some(run.name for run in runs)}. {text}"
-    return text
-
-
-def _size_and_live(runs: Sequence[RunDir]) -> tuple[int, list[RunDir]]:
-    """Bytes in the folders of runs, and which of the runs have a worker, or may have one."""
-    return sum(_bytes_in(run.path) for run in runs), [run for run in runs if lives(run)]
-
-
-def _bytes_in(folder: Path) -> int:
-    total = 0
-    for path in folder.rglob("*"):
-        try:
-            total += path.stat().st_size
-        except OSError:  # it was deleted meanwhile
-            continue
-    return total

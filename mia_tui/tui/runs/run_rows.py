@@ -4,35 +4,53 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from mia_tui.config.jobs import JOB_CONFIGS
+from mia_tui.config.train import TrainConfig
 from mia_tui.runs.list.summaries import RowStatus, RunSummary
 from mia_tui.runs.list.words import RESUMABLE, STATUS_WORDS
 from mia_tui.runs.worker.liveness import LIVE
-from mia_tui.text import printable
+from mia_tui.text import counted, duration, printable
+from mia_tui.tui.runs.run_table import kind_word, percent
 
-FILTERS: dict[str, frozenset[str] | None] = {
-    "all": None,
-    "in progress": frozenset(LIVE),
-    "finished": frozenset({"finished"}),
-    "to resume": frozenset(RESUMABLE),
-    "lost or failed": frozenset({"lost", "failed", "damaged", "unknown"}),
+
+def _in_state(*states: str) -> Callable[[RunSummary], bool]:
+    return lambda row: row.status in states
+
+
+def _of_kind(kind: str) -> Callable[[RunSummary], bool]:
+    return lambda row: row.kind == kind
+
+
+FILTERS: dict[str, Callable[[RunSummary], bool]] = {
+    "all": lambda row: True,
+    "in progress": _in_state(*LIVE),
+    "finished": _in_state("finished"),
+    "to resume": _in_state(*RESUMABLE),
+    "lost or failed": _in_state("lost", "failed", "damaged", "unknown"),
+    **{f"{config.noun}s": _of_kind(kind) for kind, config in JOB_CONFIGS.items()},
 }
-"""The states of each filter; None is every one."""
+"""What the table may be narrowed down to, in words."""
 
 SORTS: dict[str, Callable[[RunSummary], float | str | None]] = {
     "started": lambda row: row.created_at or None,
     "state": lambda row: _STATES.index(row.status),
+    "kind": lambda row: kind_word(row) or None,
     "network": lambda row: row.network or None,
-    "epochs": lambda row: row.epochs,
+    "epochs": lambda row: row.epochs if row.kind == TrainConfig.kind else None,
+    "images": lambda row: row.progress[0] if row.progress is not None else None,
     "best": lambda row: row.best,
     "time": lambda row: row.elapsed_s,
 }
 """What rows can be sorted by; None means that a row has no value."""
 
+TAGGED = "tagged "
+"""Before the name of a tag, in the name of a filter."""
+
 _STATES: tuple[RowStatus, ...] = (
     *("running", "starting", "waiting", "unknown", "lost"),
     *("failed", "damaged", "created", "stopped", "finished"),
 )
-_UPWARDS = frozenset({"state", "network"})
+_UPWARDS = frozenset({"state", "kind", "network"})
 
 
 class RunRows:
@@ -46,6 +64,12 @@ class RunRows:
         self.order = "started"
         self.filter = "all"
         self._wanted: Path | None = None
+
+    @property
+    def filters(self) -> tuple[str, ...]:
+        """What the runs can be filtered by: their states, and the tags that any of them has."""
+        tags = {tag.casefold(): tag for row in reversed(self.known) for tag in row.notes.tags}
+        return (*FILTERS, *(f"{TAGGED}{printable(tags[tag])}" for tag in sorted(tags)))
 
     @property
     def current(self) -> RunSummary | None:
@@ -123,17 +147,29 @@ def ordered(rows: Iterable[RunSummary], column: str) -> tuple[RunSummary, ...]:
 
 
 def detail(row: RunSummary) -> tuple[str, str]:
-    """Two lines about a run: what it is doing, and what the user should know."""
-    words = [row.run.name, "damaged" if row.status == "damaged" else STATUS_WORDS[row.status]]
+    """Two lines about a run: what it is doing, and what the user should know or what it has made."""
+    words = [row.title, "damaged" if row.status == "damaged" else STATUS_WORDS[row.status]]
     if row.host:
         words.append(f"on {row.host}")
     if row.phase and row.status == "running":
         words.append(row.phase)
+    if row.progress is not None:
+        done, total = row.progress
+        words.append(f"{done:,} of {counted(total, 'image')}, {percent(done, total)}".removesuffix(", "))
+    if row.left_s is not None:
+        words.append(f"about {duration(row.left_s)} left")
     if row.best_epoch is not None:
         words.append(f"best {row.metric} in epoch {row.best_epoch}")
-    return ", ".join(map(printable, words)), printable(row.note)
+    elif row.best is not None:
+        words.append(f"{row.metric} {row.best:.4f}")
+    if row.notes.title:
+        words.append(f"in {row.run.name}")
+    said = [row.note or row.result, *(f"#{tag}" for tag in row.notes.tags), row.notes.note]
+    return ", ".join(map(printable, words)), printable(" ".join(filter(None, said)))
 
 
 def _passing(rows: Iterable[RunSummary], filter: str) -> Iterable[RunSummary]:
-    states = FILTERS[filter]
-    return (row for row in rows if states is None or row.status in states)
+    if filter.startswith(TAGGED):
+        wanted = filter.removeprefix(TAGGED).casefold()
+        return (row for row in rows if wanted in {printable(tag).casefold() for tag in row.notes.tags})
+    return (row for row in rows if FILTERS[filter](row))

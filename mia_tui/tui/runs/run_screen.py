@@ -5,7 +5,7 @@ done with a run from here and from the table of runs is in `run_actions`.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from rich.style import Style
@@ -13,13 +13,14 @@ from textual import on
 from textual.app import ComposeResult
 from textual.message import Message
 
+from mia_tui.config.train import TrainConfig
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.tui.context import Context
 from mia_tui.tui.keys.command_queue import Command
 from mia_tui.tui.open_dataset import OpenDataset, OpenImages
 from mia_tui.tui.runs.confusion import ConfusionMatrix
 from mia_tui.tui.runs.follow import RunFollower, RunSnapshot
-from mia_tui.tui.runs.pages import PAGES, RunPages
+from mia_tui.tui.runs.pages import PAGES, TITLES, PageName, RunPages
 from mia_tui.tui.runs.run_actions import RunActions
 from mia_tui.tui.runs.words import bars, doing, figures_line, is_bad, status_words
 from mia_tui.tui.screen import KeyedScreen
@@ -174,14 +175,19 @@ class RunScreen(KeyedScreen[OpenImages | None]):
         self._figures.show([(figures_line(snapshot, self.size.width, ink), ink.dim())])
 
     def _show_head(self, snapshot: RunSnapshot) -> None:
-        """Name, network and state; if too wide, without the network (the name holds it), then with the name cut."""
-        ink, state = self.context.ink, status_words(snapshot)
+        """Title, network, tags and state; if too wide, without tags, then the network, then with the title cut."""
+        ink, state, notes = self.context.ink, status_words(snapshot), snapshot.notes
         room = self.size.width - ink.width(state) - 2
-        network = "" if snapshot.job is None else f"  {snapshot.job.config.network}"
-        if ink.width(self.run.name + network) > room:
-            network = ""
+        title = ink.shown(notes.title or self.run.name)
+        network = ""
+        if snapshot.job is not None:
+            config = snapshot.job.config
+            whose = "" if config.kind == TrainConfig.kind else f"{config.noun} by "
+            network = f"  {whose}{config.network}"
+        tags = "".join(f"  #{ink.shown(tag)}" for tag in notes.tags)
+        more = next((words for words in (network + tags, network) if ink.width(title + words) <= room), "")
         self._head.show(
-            [(ink.fit(self.run.name, room), Style(bold=True)), (network, ink.dim())],
+            [(ink.fit(title, room), Style(bold=True)), (more, ink.dim())],
             [(state, self._status_style(snapshot))],
         )
 
@@ -212,23 +218,26 @@ class RunCommands:
 
     def __init__(self, screen: RunScreen, opened: OpenDataset, context: Context) -> None:
         self._screen, self._opened = screen, opened
-        self.actions = RunActions(screen, opened, context)
+        self.actions = RunActions(
+            screen,
+            opened,
+            context,
+            chosen=lambda: [screen.run],
+            current=lambda: screen.run,
+            started=self._show_started,
+            deleted=self._leave_deleted,
+        )
         pages = screen.pages
         self.by_name: dict[str, Command] = {
-            "stop": self._stop,
-            "resume": self._resume,
-            "change": self._change,
-            "again": self._again,
-            "predict": self._predict,
-            "delete": self._delete,
+            **self.actions.by_name,
             "open": self._open,
             "log_scale": self._log_scale,
             "other_curves": self._other_curves,
-            "which_epoch": self._soon(pages.toggle_which),
-            "matrix": self._soon(pages.toggle_list),
+            "which_epoch": self._which_epoch,
+            "matrix": self._matrix,
             "leave": self._leave,
             "help": screen.show_help,
-            **{f"pane_{name}": self._soon(partial(pages.turn_to, name)) for name in PAGES},
+            **{f"pane_{name}": partial(self._turn_to, name) for name in PAGES},
             "pane_next": self._soon(partial(pages.turn, 1)),
             "pane_previous": self._soon(partial(pages.turn, -1)),
             "left": self._soon(partial(pages.move, 0, -1)),
@@ -250,42 +259,27 @@ class RunCommands:
 
     # The run
 
-    async def _stop(self) -> None:
-        snapshot = self._screen.snapshot
-        saved = None if snapshot is None else snapshot.state.checkpoint
-        since = "the beginning" if saved is None else f"its last checkpoint, of epoch {saved.epoch},"
-        await self.actions.stop(self._screen.run, saved=since)
+    async def _show_started(self, run: RunDir) -> None:
+        self._screen.follow(run)
 
-    async def _resume(self) -> None:
-        await self.actions.resume(self._screen.run)
-
-    async def _change(self) -> None:
-        self._follow(await self.actions.train_on(self._screen.run))
-
-    async def _again(self) -> None:
-        self._follow(await self.actions.train_again(self._screen.run))
-
-    def _follow(self, started: RunDir | None) -> None:
-        if started is not None:
-            self._screen.follow(started)
-
-    async def _predict(self) -> None:
-        await self.actions.predict(self._screen.run)
-
-    async def _delete(self) -> None:
-        run = self._screen.run
-        await self.actions.delete([run], then=partial(self._leave_deleted, run))
-
-    def _leave_deleted(self, run: RunDir) -> None:
-        if self._screen.is_current and self._screen.run == run:
+    def _leave_deleted(self, runs: Sequence[RunDir]) -> None:
+        if self._screen.is_current and self._screen.run in runs:
             self._screen.leave(None)
 
     # What is seen
 
     async def _open(self) -> None:
-        from mia_tui.tui.runs.images import images_behind
+        from mia_tui.tui.runs.images import images_behind, images_predicted_as
 
-        chosen = self._screen.pages.chosen
+        run, opened, pages = self._screen.run, self._opened, self._screen.pages
+        if pages.chosen_class is not None:
+            images = await asyncio.to_thread(images_predicted_as, run, opened, pages.chosen_class)
+            self._screen.leave(images)
+            return
+        if "confusion" not in pages.names:
+            self._screen.say(f"{self._screen.key('open')} opens the images of a class under the cursor.")
+            return
+        chosen = pages.chosen
         if chosen is None:
             classes, confusion = map(self._screen.key, ("pane_by_class", "pane_confusion"))
             self._screen.say(
@@ -295,21 +289,44 @@ class RunCommands:
             return
         images = await asyncio.to_thread(
             images_behind,
-            self._screen.run,
-            self._opened,
+            run,
+            opened,
             chosen.report,
             truth=chosen.truth,
             predicted=chosen.predicted,
         )
         self._screen.leave(images)
 
+    async def _turn_to(self, page: PageName) -> None:
+        if self._has(page):
+            self._screen.pages.turn_to(page)
+
     async def _log_scale(self) -> None:
-        self._screen.say(self._screen.pages.toggle_log())
+        if self._has("curves"):
+            self._screen.say(self._screen.pages.toggle_log())
 
     async def _other_curves(self) -> None:
-        self._screen.pages.turn_to("curves")
-        if not self._screen.pages.curves.turn():
-            self._screen.say("All curves are shown.")
+        if self._has("curves"):
+            self._screen.pages.turn_to("curves")
+            if not self._screen.pages.curves.turn():
+                self._screen.say("All curves are shown.")
+
+    async def _which_epoch(self) -> None:
+        if self._has("epochs"):
+            self._screen.pages.toggle_which()
+
+    async def _matrix(self) -> None:
+        if self._has("confusion"):
+            self._screen.pages.toggle_list()
+
+    def _has(self, page: PageName) -> bool:
+        """Whether runs of this kind have a page; says so where they have not."""
+        snapshot, has = self._screen.snapshot, page in self._screen.pages.names
+        if not has and snapshot is not None and snapshot.job is not None:
+            noun = snapshot.job.config.noun
+            article = "An" if noun[:1] in "aeiou" else "A"
+            self._screen.say(f"{article} {noun} has no page {TITLES[page]}.")
+        return has
 
     async def _leave(self) -> None:
         self._screen.leave(None)

@@ -7,16 +7,15 @@ from textual import on
 from textual.app import ComposeResult
 from textual.message import Message
 
+from mia_tui.config.train import TrainConfig
 from mia_tui.errors import RunError
 from mia_tui.runs.list.summaries import RunSummaries, RunSummary
-from mia_tui.runs.list.words import RESUMABLE
 from mia_tui.runs.record.layout import RunDir
-from mia_tui.runs.worker.queue import last_in_line
 from mia_tui.tui.context import Context
 from mia_tui.tui.keys.command_queue import Command
 from mia_tui.tui.open_dataset import OpenDataset, OpenImages
 from mia_tui.tui.runs.run_actions import RunActions
-from mia_tui.tui.runs.run_rows import FILTERS, SORTS, RunRows, detail
+from mia_tui.tui.runs.run_rows import SORTS, RunRows, detail
 from mia_tui.tui.runs.run_table import RunLine, RunTable
 from mia_tui.tui.runs.watch import RunTableWatch
 from mia_tui.tui.screen import KeyedScreen
@@ -167,7 +166,7 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
         if not self._has_read:
             return "Reading the runs"
         if self.rows.known:
-            return "No run is in this state."
+            return f"There are no runs to show: {self.key('filter')} shows others."
         return f"There are no runs yet. {self.key('new')} trains one."
 
 
@@ -182,17 +181,18 @@ class RunTableCommands:
 
     def __init__(self, screen: RunsScreen, opened: OpenDataset, context: Context) -> None:
         self._screen, self._rows, self._opened, self._context = screen, screen.rows, opened, context
-        self.actions = RunActions(screen, opened, context)
+        self.actions = RunActions(
+            screen,
+            opened,
+            context,
+            chosen=lambda: [row.run for row in self._rows.chosen],
+            current=lambda: None if self._rows.current is None else self._rows.current.run,
+            started=self._show_started,
+        )
         self.by_name: dict[str, Command] = {
+            **self.actions.by_name,
             "open": self._open,
-            "new": self._new,
-            "stop": self._stop,
-            "resume": self._resume,
-            "change": self._change,
-            "again": self._again,
-            "queue": self._queue,
-            "predict": self._predict,
-            "delete": self._delete,
+            "new": self.actions.train,
             "mark": self._mark,
             "compare": self._compare,
             "order": self._order,
@@ -206,7 +206,7 @@ class RunTableCommands:
     async def _open(self) -> None:
         row = self._rows.current
         if row is not None and row.status == "damaged":
-            self._screen.say(f"{row.run.name} is damaged. {row.note}")
+            self._screen.say(f"{row.title} is damaged. {row.note}")
         elif row is not None:
             await self._watch(row.run)
 
@@ -220,9 +220,12 @@ class RunTableCommands:
     async def _compare(self) -> None:
         from mia_tui.tui.runs.compare_screen import CompareScreen
 
-        rows = [row for row in self._rows.chosen if row.job is not None]
+        chosen = self._rows.chosen
+        rows = [row for row in chosen if row.kind == TrainConfig.kind]
         if len(rows) < 2:
-            self._screen.say(f"Mark two runs or more with {self._screen.key('mark')}, then compare them.")
+            others = "Only trainings can be compared. " if len(rows) < len(chosen) else ""
+            key = self._screen.key("mark")
+            self._screen.say(f"{others}Mark two of them or more with {key}, then compare them.")
             return
         await self._screen.ask(CompareScreen(rows, self._context))
 
@@ -234,7 +237,7 @@ class RunTableCommands:
         self._rows.arrange_by(order=order)
 
     async def _filter(self) -> None:
-        choices = [(f"{name} ({self._rows.count(name):,})", name) for name in FILTERS]
+        choices = [(f"{name} ({self._rows.count(name):,})", name) for name in self._rows.filters]
         self._rows.arrange_by(filter=await self._pick("Show", choices))
 
     async def _pick(self, title: str, choices: Sequence[tuple[str, str]]) -> str | None:
@@ -247,57 +250,9 @@ class RunTableCommands:
         if not self._rows.unmark():
             self._screen.dismiss(None)
 
-    # Starting
-
-    async def _new(self) -> None:
-        await self._take_started(await self.actions.train())
-
-    async def _again(self) -> None:
-        if (row := self._rows.current) is not None:
-            await self._take_started(await self.actions.train_again(row.run))
-
-    async def _change(self) -> None:
-        if (row := self._rows.current) is not None:
-            await self._take_started(await self.actions.train_on(row.run))
-
-    async def _take_started(self, run: RunDir | None) -> None:
+    async def _show_started(self, run: RunDir) -> None:
         """Put the cursor on a run that was just started, and show it, unless it waits for another one."""
-        if run is None:
-            return
         self._rows.want(run.path)
         self._screen.poll_now()
         if (await asyncio.to_thread(run.job)).after is None:
             await self._watch(run)
-
-    async def _queue(self) -> None:
-        row = self._rows.current
-        if row is None:
-            return
-        oldest_first = [other.run for other in reversed(self._rows.known) if other.run != row.run]
-        ahead = await asyncio.to_thread(last_in_line, oldest_first)
-        if row.lives:
-            self._screen.say(f"{row.run.name} is {row.status} already.")
-        elif row.status not in RESUMABLE:
-            await self._again()  # the form asks whether it is to wait
-        elif ahead is None:
-            self._screen.say(f"No other run is in progress; {self._screen.key('resume')} resumes this one.")
-        else:
-            await self.actions.resume(row.run, after=ahead)
-
-    async def _resume(self) -> None:
-        if (row := self._rows.current) is not None:
-            await self.actions.resume(row.run)
-
-    async def _predict(self) -> None:
-        if (row := self._rows.current) is not None:
-            await self.actions.predict(row.run)
-
-    # Ending
-
-    async def _stop(self) -> None:
-        if (row := self._rows.current) is not None:
-            await self.actions.stop(row.run)
-
-    async def _delete(self) -> None:
-        if self._rows.chosen:
-            await self.actions.delete([row.run for row in self._rows.chosen])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mia_tui.catalog.metrics import MetricName
+from mia_tui.config.train import TrainConfig
 from mia_tui.errors import RunError
 from mia_tui.runs.list.find import list_runs, places_of_runs, recent_runs
 from mia_tui.runs.list.moved_dataset import current_job
@@ -38,6 +39,8 @@ class LiveRun:
         total_epochs: None before it has begun.
         metric: The metric whose value `best` is.
         best: The best value so far; None before there is one.
+        images: (done, total) of a run that is no training; None before that is known.
+        left_s: About how many seconds such a run still takes; None while that is not known.
     """
 
     name: str
@@ -48,6 +51,8 @@ class LiveRun:
     total_epochs: int | None
     metric: MetricName
     best: float | None
+    images: tuple[int, int] | None = None
+    left_s: float | None = None
 
 
 class PollingThread(ABC):
@@ -195,6 +200,7 @@ class RunNewsWatch(PollingThread):
         self._places = places_of_runs(dataset, state)
         self._on_news = on_news
         self._followed: dict[Path, RunDir] = {}
+        self._seen: frozenset[Path] | None = None  # at the last search
         self._stamp: tuple[int, int] | None = None
         self._polls = 0
 
@@ -208,17 +214,21 @@ class RunNewsWatch(PollingThread):
             self._on_news(RunNews(ended, suggested))
 
     def _search(self) -> bool:
-        """Follow the runs in progress; whether there are other suggestions than at the last search.
+        """Follow runs in progress, and those that came and may have ended since the last search.
 
-        At the first one, whether there are any: they may have come since the dataset was opened.
+        Returns:
+            Whether there are other suggestions than at that search; at the first one, whether there are any: they may
+            have come since the dataset was opened.
         """
         runs: list[RunDir] = []
         for place in self._places:
             with suppress(RunError):
                 runs += list_runs(place)[-_MOST_NEWS:]
         for run in runs:
-            if run.path not in self._followed and lives(run):
+            is_new = self._seen is not None and run.path not in self._seen
+            if run.path not in self._followed and (is_new or lives(run)):
                 self._followed[run.path] = run
+        self._seen = frozenset(run.path for run in runs)
         before, self._stamp = self._stamp, _suggestions_stamp(runs)
         return (before or _NO_SUGGESTIONS) != self._stamp
 
@@ -227,7 +237,7 @@ class RunNewsWatch(PollingThread):
             if not lives(run):
                 del self._followed[path]
                 row = SummaryReader(run).refresh()
-                if row is not None and not row.lives:
+                if row is not None and not row.lives and row.status != "created":
                     yield _ended_sentence(row)
 
 
@@ -242,24 +252,32 @@ def _dataset_of(row: RunSummary) -> Path:
 
 def _live(row: RunSummary) -> LiveRun:
     return LiveRun(
-        row.run.name,
+        row.title,
         _dataset_of(row),
         row.status,
         row.phase,
         row.epochs,
-        row.total_epochs if row.has_begun else None,
+        row.total_epochs if row.has_begun and row.kind == TrainConfig.kind else None,
         row.metric,
         row.best,
+        row.progress,
+        row.left_s,
     )
 
 
 def _ended_sentence(row: RunSummary) -> str:
     """How a run ended, a sentence."""
+    subject = f"run {printable(row.title)}"
     best = "" if row.best is None else f", best {row.metric.replace('_', ' ')} {row.best:.2f}"
+    if row.job is not None and row.kind != TrainConfig.kind:
+        name = row.notes.title or f"by {row.network}"
+        subject, best = f"{row.job.config.noun} {printable(name)}", ""
     words = {"lost": "was lost: its worker died", "failed": "failed", "damaged": "is damaged"}
     what = words.get(row.status, f"has {row.status}" if row.status == "finished" else f"is {row.status}")
     note = f" {printable(row.note)}" if row.note and row.status != "lost" else ""
-    return f"The run {printable(row.run.name)} {what}{best}.{note}"
+    if row.result and row.status == "finished":
+        return f"The {subject} {what}: {printable(row.result)}"
+    return f"The {subject} {what}{best}.{note}"
 
 
 def _suggestions_stamp(runs: Iterable[RunDir]) -> tuple[int, int]:

@@ -1,24 +1,26 @@
 """The sentences of the screen of a run: its first lines, and the pages of settings and messages; no widgets."""
 
+import math
 from collections.abc import Iterable
 
 import msgspec
 
 from mia_tui.catalog.metrics import shown_metric
 from mia_tui.config.fields import show_value
+from mia_tui.config.predict import PredictConfig
 from mia_tui.config.train import TrainConfig
 from mia_tui.runs.list.words import STATUS_WORDS, left_out_sentences
 from mia_tui.runs.record.job import AnyJob
 from mia_tui.runs.record.state import RunState
-from mia_tui.runs.record.time_left import RunProgress, run_progress
+from mia_tui.runs.record.time_left import ImageProgress, RunProgress, image_progress, run_progress
 from mia_tui.runs.worker.liveness import LIVE
-from mia_tui.text import counted, duration, printable, shorten, when
+from mia_tui.text import counted, decode_name, duration, fault_of, printable, shorten, size_words, when
 from mia_tui.tui.runs.follow import RunSnapshot
+from mia_tui.tui.widgets.bars import BAR_COLOUR, BarLine, bar
 from mia_tui.tui.widgets.ink import Ink, style
 from mia_tui.tui.widgets.text_line import Piece
 
-_BAR_COLOUR = "#56b4e9"
-_EIGHTHS = " ▏▎▍▌▋▊▉█"
+_TRAINS, _PREDICTS = TrainConfig.kind, PredictConfig.kind
 _FULL_DISK = "The disk that holds its folder is full"
 
 
@@ -52,6 +54,11 @@ def doing(snapshot: RunSnapshot, resume_key: str) -> str:
     return words
 
 
+def kind_of_job(snapshot: RunSnapshot) -> str:
+    """The kind of its job; a training as long as that cannot be read."""
+    return _TRAINS if snapshot.job is None else snapshot.job.kind
+
+
 def _awaited(state: RunState) -> str:
     return "step" if state.phase == "training" else "news"
 
@@ -71,10 +78,14 @@ def _at_work(snapshot: RunSnapshot) -> str:
         return "Loading the libraries, a few seconds."
     if state.phase == "training":
         return f"Training {printable(state.phase_message)}.".replace(" .", ".")
-    counting = state.progress
-    done = f" ({counting[0]:,} of {counting[1]:,})" if counting is not None else ""
+    done = "" if state.progress is None else f" ({_of(*state.progress)})"
     words = printable(state.phase_message).rstrip(".") or state.phase
     return f"{words[:1].upper()}{words[1:]}{done}."
+
+
+def _of(done: int, total: int) -> str:
+    """`30 of 120`; the total may not be known yet."""
+    return f"{done:,} of {total:,}" if total else f"{done:,}"
 
 
 def _at_rest(snapshot: RunSnapshot, resume_key: str) -> str:
@@ -87,12 +98,9 @@ def _at_rest(snapshot: RunSnapshot, resume_key: str) -> str:
         at = f"{snapshot.status.capitalize()} {then}: " if then else ""
         return f"{at}{printable(state.error.message)}{hint}"
     if snapshot.status == "finished":
-        return f"Finished{_worked(state)}{_best(state)}."
-    saved = (
-        "from the beginning"
-        if state.checkpoint is None
-        else f"from its checkpoint of epoch {state.checkpoint.epoch}"
-    )
+        made = "." if state.result is None else f": {printable(state.result.sentence)}"
+        return f"Finished{_worked(state)}{_best(state)}{made}"
+    saved = _saved(snapshot)
     if snapshot.status == "lost" and snapshot.is_disk_full:
         free = f"{_FULL_DISK}: free some space, then {resume_key} resumes it {saved}."
         return f"Its worker died{_worked(state)}. {free}"
@@ -101,7 +109,20 @@ def _at_rest(snapshot: RunSnapshot, resume_key: str) -> str:
     return f"Stopped{_worked(state)}{_best(state)}; {resume_key} resumes it {saved}."
 
 
+def _saved(snapshot: RunSnapshot) -> str:
+    """Where a run continues, in words."""
+    state = snapshot.state
+    if kind_of_job(snapshot) == _PREDICTS and state.progress is not None and state.progress[0]:
+        return "where it stopped"
+    if state.checkpoint is None:
+        return "from the beginning"
+    return f"from its checkpoint of epoch {state.checkpoint.epoch}"
+
+
 def _worked(state: RunState) -> str:
+    images = image_progress(state)
+    if images is not None and state.result is None:
+        return f" after {_of(images.done, images.total)} images"
     return (
         f" after {counted(len(state.epochs), 'epoch')} and {duration(state.elapsed_s)}"
         if state.epochs
@@ -120,6 +141,9 @@ def _best(state: RunState) -> str:
 
 def bars(snapshot: RunSnapshot, columns: int, ink: Ink) -> tuple[list[Piece], list[Piece]]:
     """The progress bars of the current epoch and of the whole run; empty if there is nothing to show."""
+    images = image_progress(snapshot.state)
+    if images is not None:
+        return [], _image_bar(images, columns, ink)
     config = None if snapshot.job is None else snapshot.job.config
     progress = run_progress(snapshot.state, config.batch_size) if isinstance(config, TrainConfig) else None
     counting = snapshot.state.progress
@@ -139,6 +163,12 @@ def bars(snapshot: RunSnapshot, columns: int, ink: Ink) -> tuple[list[Piece], li
     return first, _progress(
         f"{'run':<{len(_epoch_title(progress))}}", progress.run_share, words, columns, ink
     )
+
+
+def _image_bar(images: ImageProgress, columns: int, ink: Ink) -> list[Piece]:
+    left = "" if images.left_s is None else f"  {_left(images.left_s)}"
+    words = f"{int(100 * images.share)}%  {images.done:,}/{images.total:,}{left}"
+    return _progress("images", images.share, words, columns, ink)
 
 
 def _epoch_title(progress: RunProgress) -> str:
@@ -166,19 +196,28 @@ def figures_line(snapshot: RunSnapshot, columns: int, ink: Ink) -> str:
         if ink.width(line) <= columns:
             return line
     # The memory in use on the GPU includes that of the run.
-    return ink.separator.join([*(step[:-1] if gpus else step), *_gpu_parts(snapshot, short=True)])
+    return ink.separator.join(
+        [*(step[:-1] if gpus and state.last_step else step), *_gpu_parts(snapshot, short=True)]
+    )
 
 
 def _step_parts(snapshot: RunSnapshot) -> list[str]:
     """The memory last."""
     state, step = snapshot.state, snapshot.state.last_step
     parts = []
+    images = image_progress(state)
+    if images is not None and images.images_per_s is not None and snapshot.status == "running":
+        parts.append(_speed(images.images_per_s))
     if step is not None:
         parts += [f"loss {shorten(step.loss)}", f"lr {shorten(step.lr)}"]
         if snapshot.status == "running" and state.phase == "training" and snapshot.silent_s is None:
-            parts.append(f"{step.images_per_s:,.0f} images/s")
+            parts.append(_speed(step.images_per_s))
         parts.append(f"memory {size_words(step.memory_bytes)}")
     return parts
+
+
+def _speed(images_per_s: float) -> str:
+    return f"{images_per_s:,.0f} images/s" if images_per_s >= 10 else f"{images_per_s:.1f} images/s"
 
 
 def _gpu_parts(snapshot: RunSnapshot, *, short: bool = False) -> list[str]:
@@ -194,15 +233,51 @@ def _gpu_parts(snapshot: RunSnapshot, *, short: bool = False) -> list[str]:
     return [f"GPU load {loads or 'unknown'}, {used} in use"]
 
 
-def size_words(count: int) -> str:
-    """A number of bytes with its unit."""
-    for unit, bytes_each in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= bytes_each:
-            return f"{count / bytes_each:.3g} {unit}"
-    return f"{count} B"
-
-
 # Pages of words
+
+
+def notes_text(snapshot: RunSnapshot) -> str:
+    """What a person said of the run, with the name of its folder; empty if nobody said anything."""
+    notes = snapshot.notes
+    said = {"title": notes.title, "tags": ", ".join(notes.tags), "note": notes.note}
+    if not any(said.values()):
+        return ""
+    facts = {"folder": snapshot.folder, **said}
+    lines = [f"  {name:<7} {printable(text)}" for name, text in facts.items() if text]
+    return "\n".join([*lines, "", ""])
+
+
+def result_lines(snapshot: RunSnapshot) -> tuple[BarLine, ...]:
+    """What a run has made: its sentence, images of each class, metrics, and images that could not be read."""
+    result = snapshot.state.result
+    if result is None:
+        is_over = snapshot.status not in LIVE
+        return (BarLine("It has not made anything." if is_over else "The result comes at the end."),)
+    lines = [BarLine(printable(result.sentence)), BarLine("")]
+    total = sum(result.counts.values())
+    lines += [
+        BarLine(decode_name(name), f"{count:,} {count / total:>6.1%}", count / total, can_open=True)
+        for name, count in result.counts.items()
+        if total
+    ]
+    lines += [
+        BarLine(name.replace("_", " "), f"{value:.4f}", value)
+        for name, value in result.figures.items()
+        if math.isfinite(value)
+    ]
+    if result.problem_count:
+        read = counted(result.problem_count, "image")
+        lines += [
+            BarLine(""),
+            BarLine(f"{read} could not be read and {_are(result.problem_count)} left out:"),
+        ]
+        lines += [
+            BarLine(fault_of(decode_name(name), printable(reason)))
+            for name, reason in result.problems.items()
+        ]
+        more = result.problem_count - len(result.problems)
+        lines += [BarLine(f"and {more:,} more.")] if more > 0 else []
+    return tuple(lines)
 
 
 def settings_text(job: AnyJob | None) -> str:
@@ -220,8 +295,7 @@ def settings_text(job: AnyJob | None) -> str:
     classes = ", ".join(printable(item.name) for item in job.classes[:20])
     more = f" and {len(job.classes) - 20:,} more" if len(job.classes) > 20 else ""
     head = [
-        printable(job.command),
-        "",
+        *([printable(job.command), ""] if job.command else []),
         f"  {'dataset':<{room}} {printable(job.dataset)}",
         f"  {'classes':<{room}} {len(job.classes)}: {classes}{more}",
     ]
@@ -285,17 +359,7 @@ def _progress(title: str, share: float, words: str, columns: int, ink: Ink) -> l
         ink: Characters and styles.
     """
     room = max(4, min(40, columns - len(title) - len(words) - 4))
-    bar = _bar(share, room, unicode=ink.unicode)
-    bar_style = style(fg=_BAR_COLOUR) if ink.colours else None
+    bar_style = style(fg=BAR_COLOUR) if ink.colours else None
     left, right = ("▕", "▏") if ink.unicode else ("[", "]")
-    return [(f"{title} {left}", None), (bar, bar_style), (f"{right} {words}", None)]
-
-
-def _bar(share: float, columns: int, *, unicode: bool) -> str:
-    """A bar that is filled up to a share of its width."""
-    share = max(0.0, min(1.0, share))
-    if not unicode:
-        return ("#" * int(share * columns)).ljust(columns, ".")
-    eighths = int(share * columns * 8)
-    whole, rest = divmod(eighths, 8)
-    return ("█" * whole + (_EIGHTHS[rest] if rest else "")).ljust(columns)
+    filled = bar(share, room, unicode=ink.unicode)
+    return [(f"{title} {left}", None), (filled, bar_style), (f"{right} {words}", None)]

@@ -96,29 +96,27 @@ def backbones_here() -> frozenset[str]:
     return frozenset(name for name in BACKBONES if weights_here(name))
 
 
-def weights(config: TrainConfig, here: bool, ours: Sequence[Path], ink: Ink) -> FieldPicker:
-    """What the network can start from, what is on this disk first."""
+def weights(config: TrainConfig, here: bool, ours: Sequence[tuple[str, Path]], ink: Ink) -> FieldPicker:
+    """What the network can start from, what is on this disk first; `ours` are titles and weights of runs."""
     row = BACKBONES.get(config.backbone)
     choices = [Choice("none: start from random weights", "none")]
     if row is None or row.tag is not None:
         words = "on this disk" if here else "to be downloaded"
         choices.insert(0 if here else 1, Choice(f"imagenet: learnt on ImageNet, {words}", IMAGENET_WEIGHTS))
-    choices += [
-        Choice(f"the run {printable(path.parent.parent.name)} of this dataset", str(path)) for path in ours
-    ]
+    choices += [Choice(f"the run {printable(title)} of this dataset", str(path)) for title, path in ours]
     hint = "{ok} chooses it, {cancel} changes nothing; a file or folder can be typed."
     return FieldPicker(
         "Which weights to start from?", choices, ink, current=config.weights, hint=hint, typed=_typed
     )
 
 
-def weights_of_runs(opened: OpenDataset, backbone: str) -> list[Path]:
-    """The best weights of the dataset's runs with a network, the newest first; for a thread."""
-    found = []
+def weights_of_runs(opened: OpenDataset, backbone: str) -> list[tuple[str, Path]]:
+    """The titles and best weights of the dataset's runs with a network, the newest first; for a thread."""
+    found: list[tuple[str, Path]] = []
     try:
         for run in runs_of(opened.dataset, opened.state):
             if run.best_weights.exists() and run.train_job().config.backbone == backbone:
-                found.append(run.best_weights)
+                found.append((run.notes().title or run.name, run.best_weights))
     except MiaError:  # a list to choose from: a run that cannot be read is left out
         return found[::-1]
     return found[::-1]

@@ -25,6 +25,13 @@ _ACTIONS: tuple[Action, ...] = (
         _LABEL,
     ),
     Action(
+        "ask",
+        ("ctrl+k",),
+        "Ask the network",
+        "Let a trained network say at once what it sees in this image and in each you go to; again: stop that.",
+        _LABEL,
+    ),
+    Action(
         "suggestions",
         ("ctrl+s",),
         "Suggestions",
@@ -139,10 +146,18 @@ _ACTIONS: tuple[Action, ...] = (
     ),
     Action("train", ("ctrl+t",), "Train", "Train a network on the labels.", _APP, opens=True),
     Action(
+        "predict",
+        ("ctrl+e",),
+        "Predict",
+        "Let a trained network, also of another dataset, suggest classes for images.",
+        _APP,
+        opens=True,
+    ),
+    Action(
         "runs",
         ("ctrl+u",),
         "Runs",
-        "See the training runs: curves, confusion matrices; start, stop, resume.",
+        "See trainings, predictions and evaluations: progress, results; start, stop, resume.",
         _APP,
         opens=True,
     ),

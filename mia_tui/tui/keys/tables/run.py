@@ -6,6 +6,7 @@ from mia_tui.tui.keys.tables.runs import run_actions
 
 _RUN = "On the screen of a run"
 _PAGES = (
+    ("result", "0", "Result", "What a prediction or an evaluation has made."),
     ("curves", "1", "Curves", "The curves of loss and metrics."),
     ("epochs", "2", "Epochs", "The table of epochs, the best one marked."),
     ("by_class", "3", "Classes", "Precision, recall and F1 of each class."),
@@ -16,10 +17,9 @@ _PAGES = (
 
 _ACTIONS: tuple[Action, ...] = (
     *run_actions(_RUN),
-    Action("delete", ("x", "delete"), "Delete", "Delete it with everything that it saved.", _RUN),
     Action("open", ("enter",), "Open images", "See the images of the class or cell under the cursor.", _RUN),
     *(Action(f"pane_{name}", (key,), title, help, _RUN) for name, key, title, help in _PAGES),
-    Action("pane_next", ("tab",), "Next page", "Go to the next of these six pages.", _RUN),
+    Action("pane_next", ("tab",), "Next page", "Go to the next of these pages.", _RUN),
     Action("pane_previous", ("shift+tab",), "Previous page", "Go to the previous page.", _RUN),
     Action(
         "log_scale", ("l",), "Log scale", "Show losses on a logarithmic scale; again: a linear one.", _RUN
@@ -49,6 +49,7 @@ SCOPE = make_scope(
         *_ACTIONS,
         *shared("page_next", "page_previous", "first", "last", "help", "command_palette", "quit"),
     ),
-    "leave stop resume open pane_next help predict which_epoch matrix again change delete log_scale quit",
+    "leave stop resume open pane_next help predict which_epoch matrix again change delete rename tag note queue "
+    "log_scale quit",
     all_open=True,
 )

@@ -16,7 +16,7 @@ def run_actions(section: str) -> tuple[Action, ...]:
             "End it after the current step, with a checkpoint; a waiting run ends at once.",
             section,
         ),
-        Action("resume", ("r",), "Resume", "Continue from its last checkpoint with its settings.", section),
+        Action("resume", ("r",), "Resume", "Continue where it ended, with its settings.", section),
         Action(
             "change",
             ("c",),
@@ -28,37 +28,66 @@ def run_actions(section: str) -> tuple[Action, ...]:
             "again",
             ("a",),
             "Run again",
-            "Train with its settings on the current labels, as a new run.",
+            "Do it again with its settings, as a new run; a training takes the current labels.",
             section,
         ),
         Action(
-            "predict", ("p",), "Predict", "Let its best weights suggest a class for every image.", section
+            "queue",
+            ("u",),
+            "Queue",
+            "Resume it, or run it again, when those in progress have ended.",
+            section,
         ),
+        Action(
+            "predict",
+            ("p",),
+            "Predict",
+            "Let its network suggest classes for images of this dataset.",
+            section,
+        ),
+        Action(
+            "delete",
+            ("x", "delete"),
+            "Delete",
+            "Delete it, or the marked ones, with everything that was saved.",
+            section,
+        ),
+        Action(
+            "rename",
+            ("e", "f2"),
+            "Title",
+            "Give it a title, which is shown in place of the name of its folder.",
+            section,
+        ),
+        Action(
+            "tag", ("t",), "Tags", "Change its tags, or those of the marked ones, to find it by.", section
+        ),
+        Action("note", ("w", "ctrl+n"), "Note", "Write a note on it.", section),
     )
 
 
 _ACTIONS: tuple[Action, ...] = (
     Action(
-        "open", ("enter",), "Open", "Open the run under the cursor: curves, metrics, confusion matrix.", _RUNS
+        "open", ("enter",), "Open", "Open the run under the cursor: progress, curves, metrics, result.", _RUNS
     ),
     Action("new", ("n",), "New", "Choose settings and train.", _RUNS),
     *run_actions(_RUNS),
-    Action("queue", ("u",), "Queue", "Resume it, or run it again, when those in progress have ended.", _RUNS),
     Action(
-        "delete",
-        ("x", "delete"),
-        "Delete",
-        "Delete it, or the marked ones, with everything that was saved.",
-        _RUNS,
+        "mark", ("space",), "Mark", "Mark this run to compare, tag or delete it; again: unmark it.", _RUNS
     ),
-    Action("mark", ("space",), "Mark", "Mark this run to compare or delete it; again: unmark it.", _RUNS),
     Action(
         "compare", ("v", "="), "Compare", "Compare curves, metrics and settings of the marked runs.", _RUNS
     ),
     Action(
-        "order", ("o", "f6"), "Sort", "Sort by start, state, network, epochs, best metric or time.", _RUNS
+        "order",
+        ("o", "f6"),
+        "Sort",
+        "Sort by start, state, kind, network, epochs, images, best metric or time.",
+        _RUNS,
     ),
-    Action("filter", ("f", "f5"), "Filter", "Show only the runs in one state.", _RUNS),
+    Action(
+        "filter", ("f", "f5"), "Filter", "Show only the runs in one state, of one kind or with a tag.", _RUNS
+    ),
     Action("leave", ("escape",), "Back", "Remove all marks; without marks, go back.", _RUNS),
     Action("up", ("up",), "Up", "Go to the run above.", _RUNS),
     Action("down", ("down",), "Down", "Go to the run below.", _RUNS),
@@ -71,6 +100,7 @@ SCOPE = make_scope(
         *_ACTIONS,
         *shared("page_next", "page_previous", "first", "last", "help", "command_palette", "quit"),
     ),
-    "open new stop resume leave help predict delete compare again queue change mark order filter quit",
+    "open new stop resume leave help predict delete compare again queue change mark order filter rename tag "
+    "note quit",
     all_open=True,
 )

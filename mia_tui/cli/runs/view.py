@@ -1,0 +1,307 @@
+"""What `mia-tui runs show` prints."""
+
+from collections import Counter
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from mia_tui.catalog.metrics import shown_metric
+from mia_tui.cli.report import Report
+from mia_tui.cli.runs.listing import as_record
+from mia_tui.config.evaluate import EvaluateConfig
+from mia_tui.config.fields import fields, show_value
+from mia_tui.config.jobs import JobConfig
+from mia_tui.config.predict import NetworkConfig, PredictConfig
+from mia_tui.config.train import TrainConfig
+from mia_tui.dataset.model import PARTS
+from mia_tui.errors import RunError
+from mia_tui.runs.list.moved_dataset import current_job
+from mia_tui.runs.list.summaries import RunSummary, SummaryReader
+from mia_tui.runs.list.words import evaluated_in_epoch, left_out_sentences, status_sentence
+from mia_tui.runs.record.job import AnyJob
+from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.record.state import RunState, read_state
+from mia_tui.text import (
+    NAMED,
+    counted,
+    decode_name,
+    duration,
+    fault_of,
+    name_faults,
+    name_some,
+    printable,
+)
+
+if TYPE_CHECKING:
+    from mia_tui.runs.evaluation.confusion import SavedConfusion
+
+_WARNINGS_SHOWN = 5
+_HANG = 12  # where the text of a fact begins
+_SHOWN_APART = frozenset({"images", "scope", "out", "trained_on"})
+"""Settings that have a line of their own."""
+
+
+@dataclass(frozen=True)
+class RunView:
+    """What `runs show` shows of a run.
+
+    Attributes:
+        row: The run as a line of the list.
+        job: What it is asked to do, with folders as they are now.
+        state: Its state by its events.
+        matrix: The confusion matrix of the best epoch of a training, or that of an evaluation; None if there is none.
+        images: Number of images of each part that has any.
+        troubles: What could not be read, a sentence each.
+    """
+
+    row: RunSummary
+    job: AnyJob
+    state: RunState
+    matrix: "SavedConfusion | None"
+    images: dict[str, int]
+    troubles: tuple[str, ...]
+
+
+def view_run(run: RunDir) -> RunView:
+    """Read everything that is shown of a run.
+
+    Raises:
+        RunError: If the run cannot be read.
+    """
+    from mia_tui.runs.evaluation.confusion import load_confusion
+
+    job, state, troubles = current_job(run), read_state(run), []
+    row = SummaryReader(run).refresh()
+    if row is None:
+        raise RunError(f"The run {printable(run.name)} was deleted.")
+    matrix, images = None, Counter[str]()
+    try:
+        if run.has_samples() or isinstance(job.config, TrainConfig):
+            images.update(sample.split for sample in run.samples())
+    except RunError as error:
+        troubles.append(str(error))
+    file = run.confusion("best" if isinstance(job.config, TrainConfig) else "evaluation")
+    try:
+        matrix = load_confusion(file) if file.exists() else None
+    except RunError as error:
+        troubles.append(str(error))
+    counts: dict[str, int] = {part: images[part] for part in PARTS if images[part]}
+    return RunView(row, job, state, matrix, counts, tuple(troubles))
+
+
+def print_run(report: Report, view: RunView) -> None:
+    """Print the output of `runs show`."""
+    for trouble in view.troubles:
+        report.warn(trouble)
+    if report.as_json:
+        report.record(_record(view))
+        return
+    for title, text in _facts(view):
+        report.say(f"{title:<11} {text}", hang=_HANG)
+    _print_trouble(report, view.state)
+    if view.state.epochs:
+        report.say()
+        report.epochs(view.state)
+    if view.state.result is not None and view.state.result.counts:
+        _print_counts(report, view.state.result.counts)
+    if view.matrix is not None:
+        _print_matrix(report, view, view.matrix)
+
+
+def settings_sentence(config: JobConfig) -> str:
+    """The settings that differ from the defaults, named as in a settings file."""
+    changed = _changed_settings(config)
+    if not changed:
+        return "the defaults"
+    shown = [f"{name} {_shown(value)}" for name, value in changed.items()]
+    return f"{', '.join(shown)}; otherwise the defaults"
+
+
+def _changed_settings(config: JobConfig) -> dict[str, Any]:
+    if isinstance(config, TrainConfig):
+        usual, names = TrainConfig(), [field.name for field in fields()]
+        return {
+            name: getattr(config, name) for name in names if getattr(config, name) != getattr(usual, name)
+        }
+    settings = msgspec.structs.fields(config)  # type: ignore[arg-type]  # any kind's settings are a Struct
+    return {
+        field.name: value
+        for field in settings
+        if not field.required and field.name not in _SHOWN_APART
+        if (value := getattr(config, field.name)) != field.default
+    }
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, tuple):  # a shard
+        return "/".join(map(str, value))
+    return printable(show_value(value))
+
+
+def _facts(view: RunView) -> list[tuple[str, str]]:
+    job, notes = view.job, view.row.notes
+    classes = name_some((item.name for item in job.classes), limit=12)
+    said = [
+        ("Title", printable(notes.title)),
+        ("Tags", ", ".join(map(printable, notes.tags))),
+        ("Note", printable(notes.note)),
+    ]
+    return [
+        ("Run", printable(view.row.run.path)),
+        *((name, text) for name, text in said if text),
+        *([] if isinstance(job.config, TrainConfig) else [("Kind", job.config.noun)]),
+        ("Status", _status(view)),
+        ("Dataset", printable(job.dataset)),
+        ("Images", _images(view)),
+        ("Classes", f"{len(job.classes)}: {classes}"),
+        ("Network", _network(job.config)),
+        ("Settings", settings_sentence(job.config)),
+        ("Command", printable(job.command)),
+        *_outcome(view),
+    ]
+
+
+def _images(view: RunView) -> str:
+    config = view.job.config
+    parts = ", ".join(f"{counted(count, 'image')} in {part}" for part, count in view.images.items())
+    if isinstance(config, EvaluateConfig):
+        trained = f", {config.trained_on:,} of which the network was trained on" if config.trained_on else ""
+        return f"{counted(sum(view.images.values()), 'image')}, split {printable(config.split)}{trained}"
+    return printable(config.scope) if isinstance(config, PredictConfig) else parts
+
+
+def _network(config: JobConfig) -> str:
+    if isinstance(config, TrainConfig):
+        weights = printable(config.weights)
+        return f"{config.backbone}, {config.width}x{config.height} pixels, weights {weights}"
+    weights = f", weights {printable(config.weights)}" if isinstance(config, NetworkConfig) else ""
+    return f"{printable(config.network)}{weights}"
+
+
+def _status(view: RunView) -> str:
+    shown = view.row.status
+    if shown == "damaged":
+        return f"damaged. {view.row.note}"
+    if shown == "waiting" and view.state.phase_message:
+        return printable(view.state.phase_message)
+    words = status_sentence(view.row.run, shown)
+    if view.row.progress is None or shown == "finished":
+        return words
+    done, total = view.row.progress
+    return f"{words}, {done:,} of {counted(total, 'image')}" if total else words
+
+
+def _outcome(view: RunView) -> list[tuple[str, str]]:
+    state, config = view.state, view.job.config
+    facts = []
+    if state.started is not None:
+        attempts = f", {counted(state.attempt, 'attempt')}" if state.attempt > 1 else ""
+        facts.append(("Time", f"{duration(_elapsed_s(view))} on {state.started.device}{attempts}"))
+    if isinstance(config, TrainConfig) and state.best is not None and state.best_value is not None:
+        facts.append(
+            ("Best", f"epoch {state.best.epoch}, {shown_metric(config.metric)} {state.best_value:.4f}")
+        )
+    if isinstance(config, PredictConfig) and config.out is not None:
+        facts.append(("Out", printable(config.out)))
+    if state.result is not None:
+        facts.append(("Result", printable(state.result.sentence)))
+        if state.result.problem_count:
+            facts.append(("Left out", _problems(state.result.problems, state.result.problem_count)))
+    return facts
+
+
+def _elapsed_s(view: RunView) -> float:
+    is_training = isinstance(view.job.config, TrainConfig)
+    return view.state.elapsed_s if is_training else view.row.elapsed_s
+
+
+def _problems(problems: dict[str, str], count: int) -> str:
+    faults = (fault_of(decode_name(name), reason) for name, reason in problems.items())
+    return f"{counted(count, 'image')} could not be read: {name_faults(islice(faults, NAMED), count)}."
+
+
+def _print_trouble(report: Report, state: RunState) -> None:
+    for warning in state.warnings[:_WARNINGS_SHOWN]:
+        report.say(f"{'Warning':<11} {warning.message}", hang=_HANG)
+    hidden = state.warning_count - _WARNINGS_SHOWN
+    if hidden > 0:
+        report.say(f"{'':<11} and {counted(hidden, 'warning')} more; --json has them", hang=_HANG)
+    for sentence in left_out_sentences(state):
+        report.say(f"{'Left out':<11} {sentence}", hang=_HANG)
+    if state.error is not None:
+        report.say(f"{'Error':<11} {state.error.message} {state.error.hint or ''}".rstrip(), hang=_HANG)
+
+
+def _print_counts(report: Report, counts: dict[str, int]) -> None:
+    total = sum(counts.values())
+    rows = [
+        (printable(decode_name(name)), count, f"{count / total:.1%}" if total else "")
+        for name, count in counts.items()
+    ]
+    report.say()
+    report.table(("class", "images", "share"), rows)
+
+
+def _print_matrix(report: Report, view: RunView, matrix: "SavedConfusion") -> None:
+    from mia_tui.runs.evaluation.confusion import figures, per_class
+
+    report.say()
+    if isinstance(view.job.config, TrainConfig):
+        in_epoch = evaluated_in_epoch(view.state, matrix.epoch)
+        report.say(f"Epoch {matrix.epoch} on {matrix.split}{in_epoch}:")
+    report.confusion(matrix.counts.tolist(), matrix.classes)
+    report.say()
+    report.per_class(msgspec.to_builtins(per_class(matrix.counts, matrix.classes)))
+    report.say()
+    report.figures(figures(matrix.counts))
+
+
+def _record(view: RunView) -> dict[str, Any]:
+    """One run as the object of `runs show --json`."""
+    state = view.state
+    is_training = isinstance(view.job.config, TrainConfig)
+    figures = None if view.matrix is None else _figures(view.matrix)
+    return {
+        **as_record(view.row),
+        "attempts": state.attempt,
+        "elapsed_s": _elapsed_s(view),
+        "classes": [item.name for item in view.job.classes],
+        "images": view.images,
+        "config": view.job.config,
+        "command": view.job.command,
+        "warnings": [warning.message for warning in state.warnings],
+        "error": state.error,
+        **(_training_record(state, figures) if is_training else {"made": state.result, "figures": figures}),
+    }
+
+
+def _training_record(state: RunState, figures: dict[str, Any] | None) -> dict[str, Any]:
+    return {
+        "history": [{"epoch": row.epoch, "train": row.train, "val": row.val} for row in state.epochs],
+        "left_out": [
+            {
+                "first_epoch": spell.first,
+                "last_epoch": spell.last,
+                **msgspec.to_builtins(spell.images),
+            }
+            for spell in state.left_out
+        ],
+        "best_figures": figures,
+    }
+
+
+def _figures(best: "SavedConfusion") -> dict[str, Any]:
+    from mia_tui.runs.evaluation.confusion import figures, per_class
+
+    return {
+        "epoch": best.epoch,
+        "split": best.split,
+        **figures(best.counts),
+        "classes": list(best.classes),
+        "per_class": per_class(best.counts, best.classes),
+        "confusion": best.counts.tolist(),
+    }

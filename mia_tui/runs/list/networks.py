@@ -1,0 +1,118 @@
+"""The trained networks that a person can choose from: of a dataset's trainings, of other datasets, of a file."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from mia_tui.config.train import TrainConfig
+from mia_tui.dataset.class_rules import class_name
+from mia_tui.dataset.recent import recent_datasets
+from mia_tui.errors import MiaError
+from mia_tui.paths import is_same_folder, real_path
+from mia_tui.runs.list.find import kind_of, runs_of
+from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.record.model_card import ModelCard, network_name, read_card
+from mia_tui.runs.worker.liveness import lives
+from mia_tui.text import counted, name_some
+
+_MOST_OF_DATASET, _MOST = 30, 200  # the newest ones
+
+
+@dataclass(frozen=True)
+class KnownNetwork:
+    """A trained network.
+
+    Attributes:
+        name: What people call it.
+        weights: Its weights file.
+        card: What the file says of it.
+        dataset: The dataset of its training; None for a file by itself.
+    """
+
+    name: str
+    weights: Path
+    card: ModelCard
+    dataset: Path | None = None
+
+
+def network_of(run: RunDir, dataset: Path | None = None) -> KnownNetwork:
+    """The network of a training, with its best weights so far.
+
+    Raises:
+        CheckpointError: If it has saved none yet, or they are damaged.
+    """
+    return _network(run.best_weights, dataset)
+
+
+def network_in(path: Path) -> KnownNetwork:
+    """The network in a file of weights, or in the folder of a training, that a user named.
+
+    Raises:
+        CheckpointError: If there is none.
+    """
+    run = RunDir(path)
+    return network_of(run) if run.exists() else _network(path, None)
+
+
+def known_networks(dataset: Path, state: Path | None) -> list[KnownNetwork]:
+    """The networks of a dataset, then those of the datasets that this user opened lately, each newest first.
+
+    Trainings in progress are left out, since their weights may be others in a minute; so is what cannot be read.
+
+    Args:
+        dataset: The dataset that is open.
+        state: The folder given with --state.
+    """
+    found: dict[Path, KnownNetwork] = {}
+    for folder, where in _datasets(dataset, state):
+        for network in _networks_of(folder, where):
+            found.setdefault(real_path(network.weights), network)
+        if len(found) >= _MOST:
+            break
+    return list(found.values())[:_MOST]
+
+
+def class_sentence(network: Sequence[str], dataset: Iterable[str]) -> str:
+    """Which classes of a network a dataset has, by name, and which would be new.
+
+    Args:
+        network: Names of the network's classes.
+        dataset: Names of the dataset's classes.
+    """
+    here = set(map(class_name, dataset))
+    known = [name for name in network if class_name(name) in here]
+    new = [name for name in network if class_name(name) not in here]
+    has = f"It has {counted(len(network), 'class', 'classes')}"
+    if not new:
+        return f"{has}, and this dataset has all of them: {name_some(known)}."
+    if not known:
+        return f"{has}, none of them in this dataset: {name_some(new)}."
+    return f"{has}: {name_some(known)} {'are' if len(known) > 1 else 'is'} here, new: {name_some(new)}."
+
+
+def _datasets(dataset: Path, state: Path | None) -> Iterator[tuple[Path, Path | None]]:
+    yield dataset, state
+    for known in recent_datasets():
+        if not is_same_folder(known.path, dataset):
+            yield known.path, known.state
+
+
+def _networks_of(dataset: Path, state: Path | None) -> Iterator[KnownNetwork]:
+    try:
+        runs = runs_of(dataset, state)
+    except (MiaError, OSError):  # it is gone, or its drive is away
+        return
+    with_weights = (run for run in reversed(runs) if run.best_weights.is_file())
+    count = 0
+    for run in with_weights:
+        if count == _MOST_OF_DATASET:
+            return
+        with suppress(MiaError, OSError):
+            if kind_of(run) == TrainConfig.kind and not lives(run):
+                yield network_of(run, dataset)
+                count += 1
+
+
+def _network(weights: Path, dataset: Path | None) -> KnownNetwork:
+    return KnownNetwork(network_name(weights), weights, read_card(weights), dataset)

@@ -1,0 +1,128 @@
+"""What a network says of one image: messages between the app and its helper, and which network is asked."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from mia_tui.config.predict import PredictConfig
+from mia_tui.dataset.model import ImageKey
+from mia_tui.decoding import Frame, Text
+from mia_tui.errors import MiaError
+from mia_tui.runs.list.find import kind_of, runs_of
+from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.record.state import read_state
+from mia_tui.runs.worker.helper import encode_line
+from mia_tui.text import decode_name, encode_name
+
+IMAGE_PREDICTOR_MODULE = "mia_tui.image_predictor"
+
+
+class ImageQuestion(msgspec.Struct, frozen=True):
+    """An image, and the network that is asked about it.
+
+    Attributes:
+        weights: The network's file.
+        root: Folder of the images.
+        path: Of the image, relative to `root`.
+        frame: In a stack, from 0.
+    """
+
+    weights: Text
+    root: Text
+    path: Text
+    frame: Frame
+
+    @property
+    def key(self) -> ImageKey:
+        return ImageKey(self.path, self.frame)
+
+
+class ImageAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The probabilities of the network's classes, or why there are none.
+
+    Attributes:
+        classes: Names, in the order of the network.
+        probabilities: Of each class, 0 to 1.
+        problem: Why this image has no answer, a sentence; empty if it has one.
+        failure: Why the network can be asked about no image, a sentence; empty if it can.
+    """
+
+    classes: tuple[Text, ...] = ()
+    probabilities: tuple[Annotated[float, Meta(ge=0.0, le=1.001)], ...] = ()
+    problem: Text = ""
+    failure: Text = ""
+
+    def best(self, most: int) -> list[tuple[str, float]]:
+        """The most probable classes, at most so many, with their probabilities."""
+        pairs = zip(self.classes, self.probabilities, strict=True)
+        return sorted(pairs, key=lambda pair: pair[1], reverse=True)[:most]
+
+
+def encode_question(question: ImageQuestion) -> bytes:
+    """A question as a line; names of files keep their bytes."""
+    return encode_line(_with_names(question, encode_name))
+
+
+def decode_question(line: bytes) -> ImageQuestion:
+    """The question in a line."""
+    return _with_names(msgspec.json.decode(line, type=ImageQuestion), decode_name)
+
+
+def encode_answer(answer: ImageAnswer) -> bytes:
+    """An answer as a line; names of classes keep their bytes."""
+    return encode_line(msgspec.structs.replace(answer, classes=tuple(map(encode_name, answer.classes))))
+
+
+def decode_answer(line: bytes) -> ImageAnswer:
+    """The answer in a line."""
+    answer = msgspec.json.decode(line, type=ImageAnswer)
+    return msgspec.structs.replace(answer, classes=tuple(map(decode_name, answer.classes)))
+
+
+def network_to_ask(dataset: Path, state: Path | None, shown: RunDir | None) -> Path | None:
+    """The weights of the network that suggested what the app shows, else of the newest training; None without one.
+
+    Of trainings, those that have finished come first: the others may still get better.
+
+    Args:
+        dataset: Folder of images.
+        state: The folder given with --state.
+        shown: Where the suggestions are that the app shows; None if it shows none.
+
+    Raises:
+        MiaError: If the folder of runs cannot be read.
+    """
+    weights = None if shown is None else _weights_of(shown)
+    if weights is not None:
+        return weights
+    trainings = [
+        run
+        for run in reversed(runs_of(dataset, state))
+        if run.best_weights.is_file() and kind_of(run) == "train"
+    ]
+    return next((run.best_weights for run in sorted(trainings, key=_is_unfinished)), None)
+
+
+def _weights_of(run: RunDir) -> Path | None:
+    """The weights of the network whose suggestions are in a run's folder, if they are still there."""
+    with suppress(MiaError):
+        config = run.job().config
+        weights = Path(config.weights) if isinstance(config, PredictConfig) else run.best_weights
+        return weights if weights.is_file() else None
+    return None
+
+
+def _is_unfinished(run: RunDir) -> bool:
+    with suppress(MiaError):
+        return read_state(run).outcome != "finished"
+    return True
+
+
+def _with_names(question: ImageQuestion, change: Callable[[str], str]) -> ImageQuestion:
+    return ImageQuestion(
+        change(question.weights), change(question.root), change(question.path), question.frame
+    )
