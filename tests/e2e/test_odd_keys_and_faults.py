@@ -66,7 +66,7 @@ PLACES = {
 }
 
 
-PRESSED = {"a command": "f2", "an end that nobody asked for": "f2", "closing": "ctrl+q"}
+PRESSED = {"a command": "f8", "an end that nobody asked for": "f8", "closing": "ctrl+q"}
 WHY = {"an end that nobody asked for": "nobody had closed it"}
 
 
