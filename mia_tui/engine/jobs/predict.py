@@ -64,7 +64,9 @@ def work(attempt: Attempt, job: PredictJob) -> Outcome:
         return "stopped"
     attempt.phase("working", "writing the result")
     shard = None if config.shard is None else shard_settings(header, config, network.card)
-    attempt.emit(write_result(run, header, listing, shard=shard, other_kinds=other_kinds))
+    write = partial(write_result, run, header, listing, shard=shard, other_kinds=other_kinds)
+    # A file outside of the run is not waited for: its folder may have been removed for good, and the rows stay.
+    attempt.emit(attempt.write_when_back(write) if config.out is None else write())
     _clear(run)
     return "finished"
 
@@ -82,11 +84,9 @@ def _find_images(attempt: Attempt, job: PredictJob, network: Predictor) -> tuple
     attempt.phase("loading", "looking for images")
     while True:
         wait_for_folder(root, attempt.should_stop, attempt.waiting_for_disk)
-        problems: list[ScanProblem] = []
-        other_kinds = OtherKinds()
         try:
-            listing = attempt.write_when_back(
-                partial(_list_once, attempt, job, network, problems, other_kinds)
+            listing, problems, other_kinds = attempt.write_when_back(
+                partial(_list_once, attempt, job, network)
             )
         except DataError:
             if not is_folder_away(root):
@@ -100,24 +100,24 @@ def _find_images(attempt: Attempt, job: PredictJob, network: Predictor) -> tuple
 
 
 def _list_once(
-    attempt: Attempt,
-    job: PredictJob,
-    network: Predictor,
-    problems: list[ScanProblem],
-    other_kinds: OtherKinds,
-) -> Listing:
+    attempt: Attempt, job: PredictJob, network: Predictor
+) -> tuple[Listing, list[ScanProblem], OtherKinds]:
+    """The images, the folders that cannot be read, and the files of other kinds."""
     run, config = attempt.run, job.config
+    problems: list[ScanProblem] = []
+    other_kinds = OtherKinds()
     images: Iterable[ImageKey] | None = run.images()
     if images is None:
         frames = config.frames or network.card.frames
         images = iter_images(Path(job.dataset), frames=frames, problems=problems, other_kinds=other_kinds)
-    return list_images(
+    listing = list_images(
         run.listing,
         _counted(attempt, images),
         batch_size=config.batch_size,
         shard=config.shard,
         root=run.root,
     )
+    return listing, problems, other_kinds
 
 
 def _counted(attempt: Attempt, images: Iterable[ImageKey]) -> Iterator[ImageKey]:
