@@ -103,7 +103,7 @@ def exit_code(result: "AttemptResult") -> int:
     """
     if result.error is not None:
         raise result.error
-    if result.signal is None:
+    if result.outcome == "finished":
         return 0
     return INTERRUPTED if result.signal == signal.SIGINT else TERMINATED
 

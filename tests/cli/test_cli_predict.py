@@ -28,6 +28,7 @@ from mia_tui.runs.prediction.suggestions import read_newest, suggestion_sets
 from mia_tui.runs.record.events import ResultSaved
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.model_card import read_card
+from mia_tui.runs.worker.control import StopRequest
 
 pytestmark = pytest.mark.usefixtures("threads_stay_as_they_were")
 
@@ -137,6 +138,14 @@ def test_interrupted_predictions_are_continued(
     assert len(asked) == 16
     assert broken.read_bytes() == whole.read_bytes()
     assert len(predictions_of(discs)) == 2 and not rows.exists()
+
+
+def test_a_prediction_that_is_stopped_from_another_computer_is_not_done(
+    mia: Mia, discs: Path, run: RunDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(StopRequest, "requested", lambda self: True)  # by its file, so without a signal
+    answer = predict(mia, discs, run, tmp_path / "p.csv")
+    assert answer.code == 143 and "Stopped" in answer.err and not (tmp_path / "p.csv").exists()
 
 
 def test_the_partial_file_of_an_earlier_version_is_taken_over(

@@ -31,6 +31,7 @@ from mia_tui.runs.actions.noting import (
 from mia_tui.runs.actions.starting import QueueRun, ResumeRun, RunAgain
 from mia_tui.runs.actions.using import no_network
 from mia_tui.runs.list.lifecycle import wait_until_started
+from mia_tui.runs.prediction.shards import shard_file
 from mia_tui.runs.record.events import CheckpointSaved, Event, Failure, RunEnded
 from mia_tui.runs.record.job import EvaluateJob, JobClass, RunNotes, Sample
 from mia_tui.runs.record.layout import RunDir
@@ -239,6 +240,11 @@ def test_a_file_that_would_be_replaced_is_asked_about(state: Path, tmp_path: Pat
     question = RunAgain(made).question()
     assert question is not None and question.title == "Replace out.csv?"
     assert str(out) in question.text
+    part = prediction(state, weights=str(card), out=str(out), shard=(1, 2))
+    assert RunAgain(part).question() is None
+    shard_file(out, (1, 2)).touch()
+    question = RunAgain(part).question()
+    assert question is not None and question.title == "Replace out.csv.shard-1-of-2.jsonl?"
 
 
 def test_a_new_run_whose_worker_does_not_come_up_because_of_a_mistake_is_not_left_behind(
@@ -310,10 +316,11 @@ def test_a_resumed_run_that_failed_before_is_not_taken_for_failed_again(run: Run
     [
         ("run", "after the current step, with a checkpoint."),
         ("prediction", "after the current batch, and what is done is kept."),
+        ("evaluation", "after the current batch, and evaluates all images again if it is resumed."),
     ],
 )
 def test_stopping_says_what_is_kept_by_the_kind_of_run(run: RunDir, state: Path, kind: str, end: str) -> None:
-    stopped = run if kind == "run" else prediction(state)
+    stopped = {"run": run, "prediction": prediction(state), "evaluation": evaluation(state)}[kind]
     said = StopRun(stopped, by_key).sentence(StopResult("running", time.time()))
     assert said == (
         f"{stopped.name} is asked to stop; it ends {end} If it has not after 10 s, <kill> can end it at once."
@@ -330,6 +337,8 @@ def test_killing_says_what_is_lost(run: RunDir, state: Path) -> None:
     assert question is not None and "its last checkpoint, of epoch 4, is then lost" in question.text
     question = KillWorker(prediction(state)).question()
     assert question is not None and "is kept, but for the last images" in question.text
+    question = KillWorker(evaluation(state)).question()
+    assert question is not None and "all images again if it is resumed" in question.text
 
 
 # Deleting

@@ -16,6 +16,7 @@ from mia_tui.runs.list.find import kind_of, list_runs, runs_of
 from mia_tui.runs.list.lifecycle import drop_untrained_run, resume_run
 from mia_tui.runs.list.moved_dataset import current_job, current_samples
 from mia_tui.runs.list.words import RESUMABLE
+from mia_tui.runs.prediction.shards import result_file
 from mia_tui.runs.record.job import AnyJob
 from mia_tui.runs.record.job_place import create_in
 from mia_tui.runs.record.layout import RunDir
@@ -120,11 +121,11 @@ class RunAgain(RunAction):
 
     def question(self) -> Question | None:
         config = self.run.job().config
-        out = config.out if isinstance(config, PredictConfig) else None
-        if out is None or not Path(out).exists():
+        out = result_file(config) if isinstance(config, PredictConfig) else None
+        if out is None or not out.exists():
             return None
         text = f"The {named(self.run)} writes this file, which exists: {printable(out)}"
-        return Question(f"Replace {printable(Path(out).name)}?", text, yes="Replace it", no="Keep it")
+        return Question(f"Replace {printable(out.name)}?", text, yes="Replace it", no="Keep it")
 
     def doing(self) -> str:
         return f"Starting {called(self.run)} again"

@@ -89,6 +89,14 @@ def shard_file(out: Path, shard: Shard) -> Path:
     return out.with_name(f"{out.name}.shard-{shard[0]}-of-{shard[1]}.jsonl")
 
 
+def result_file(config: PredictConfig) -> Path | None:
+    """The file that a prediction makes: that of --out or a part of it; None if it makes suggestions in its run."""
+    if config.out is None:
+        return None
+    out = Path(config.out)
+    return out if config.shard is None else shard_file(out, config.shard)
+
+
 def is_in_shard(place: int, batch_size: int, shard: Shard) -> bool:
     """Whether the image at a place in the order of all of them belongs to a part."""
     return place // batch_size % shard[1] == shard[0] - 1

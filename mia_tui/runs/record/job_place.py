@@ -1,5 +1,6 @@
 """Where the run of a job other than a training is, and what it says of its network."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,7 +23,7 @@ def job_places(images: Path, state: Path | None) -> list[StateFolder]:
     place = find_state(images, state)
     if state is not None:
         return [place]
-    is_dataset = is_state_folder(place.root) or place.runs.is_dir()
+    is_dataset = is_state_folder(place.root) or os.path.isdir(place.runs)  # noqa: PTH112  # Path's raises
     return [place, user_jobs(images)] if is_dataset else [user_jobs(images)]
 
 

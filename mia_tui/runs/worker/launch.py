@@ -117,9 +117,7 @@ def _ended_at_once(run: RunDir, begin: int) -> MiaError:
         _check_disk_space(run)
     except MiaError as error:
         return error
-    return RunError(
-        f"{what}: {words}", f"`mia-tui train --resume {typed(run.path)}` tries again in this terminal."
-    )
+    return RunError(f"{what}: {words}", f"`mia-tui runs resume {typed(run.path)}` tries again.")
 
 
 def _check_disk_space(run: RunDir) -> None:
