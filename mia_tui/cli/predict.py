@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from mia_tui.cli.jobs import after_option, exit_code, last_in_queue, start_detached, work_in_front
+from mia_tui.cli.jobs import after_option, exit_code, run_to_wait_for, start_detached, work_in_front
 from mia_tui.cli.network import find_network, network_options, warn_of_unreadable
 from mia_tui.cli.options import (
     Command,
@@ -115,7 +115,7 @@ def command(
     folder, keys = _listed(images, weights, settings["frames"])
     if shard is not None and out is not None and _is_there(report, folder, weights, out, shard, settings):
         return 0
-    ahead = last_in_queue(report, after, place, state, anywhere=True)
+    ahead = run_to_wait_for(report, after, place, state, anywhere=True)
     run = create_prediction(
         folder,
         weights,

@@ -291,7 +291,7 @@ def workers(monkeypatch: pytest.MonkeyPatch) -> list[tuple[RunDir, RunDir | None
 
     def resume(run: RunDir, after: RunDir | None, dataset: Path | None) -> None:
         begun.append((run, after))
-        run.put_behind(after)
+        run.put_after(after)
         tell(run, started(2 if len(begun) == 1 else 1, t=time.time()))
 
     monkeypatch.setattr(starting, "resume_run", resume)
@@ -362,7 +362,7 @@ def test_a_finished_training_is_queued_as_a_new_run(
     with WorkerLock(live):
         assert mia("runs", "queue", first.path).code == 0
     (second,) = begun
-    assert second.comes_after(second.job()) == live
+    assert second.run_ahead(second.job()) == live
     assert second != first
 
 

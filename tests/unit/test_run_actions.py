@@ -175,7 +175,7 @@ def test_a_prediction_is_made_again_with_its_settings_its_images_and_the_network
     keys = [ImageKey("a.png"), ImageKey("b.png", 3)]
     made = aged(RunDir.create(StateFolder(state), job, name="predict-resnet18", images=keys))
     made.put_threads(5)  # what its first worker chose
-    made.put_behind(make_run(state, name="other"))
+    made.put_after(make_run(state, name="other"))
     tell(made, started(), finished())
     action = RunAgain(made)
     said = action.do()

@@ -207,7 +207,7 @@ def test_links_that_lead_in_a_circle_are_no_fault(cells: Path, tmp_path: Path) -
     circle = tmp_path / "circle"
     circle.symlink_to(circle)
     run = train(cells, tmp_path / "circle.mia")
-    run.put_behind(None)
+    run.put_after(None)
     run.put_dataset(circle)
     content = run.job_bytes().replace(b'"after": null', f'"after": "{circle}"'.encode())
     (run.path / "job.json").write_bytes(content)

@@ -17,7 +17,7 @@ from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.scan.other_kinds import OtherKinds
 from mia_tui.dataset.scan.scan import iter_images, problem_notes
 from mia_tui.dataset.scan.walk import ScanProblem
-from mia_tui.engine.data.disk_watch import LoadingStopped, is_folder_away, wait_for_folder
+from mia_tui.engine.data.disk_watch import WorkStopped, is_folder_away, wait_for_folder
 from mia_tui.engine.inference.predict import Predictor
 from mia_tui.engine.jobs.network import load_network
 from mia_tui.errors import DataError
@@ -60,7 +60,7 @@ def work(attempt: Attempt, job: PredictJob) -> Outcome:
     try:
         listing, other_kinds = _find_images(attempt, job, network)
         _predict(attempt, job, network, header, listing)
-    except LoadingStopped:
+    except WorkStopped:
         return "stopped"
     attempt.phase("working", "writing the result")
     shard = None if config.shard is None else shard_settings(header, config, network.card)
@@ -125,7 +125,7 @@ def _counted(attempt: Attempt, images: Iterable[ImageKey]) -> Iterator[ImageKey]
     for count, image in enumerate(images, start=1):
         attempt.progress(count, 0)
         if count % _LEAST_ROWS == 0 and attempt.should_stop():
-            raise LoadingStopped
+            raise WorkStopped
         yield image
 
 

@@ -21,7 +21,7 @@ from mia_tui.runs.record.job import AnyJob
 from mia_tui.runs.record.job_place import create_in
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.model_card import network_name, read_card, weights_digest
-from mia_tui.runs.worker.liveness import LIVE, run_status
+from mia_tui.runs.worker.liveness import IN_PROGRESS, run_status
 from mia_tui.runs.worker.queue import last_in_line
 from mia_tui.text import printable
 
@@ -55,7 +55,7 @@ class ResumeRun(RunAction):
     def refusal(self) -> ConfigError | None:
         self.run.job()
         status = run_status(self.run)
-        if status in LIVE:
+        if status in IN_PROGRESS:
             return ConfigError(f"The {named(self.run)} is {status} already.")
         return nothing_to_resume(self.run, self.how_to) if status == "finished" else None
 
@@ -100,7 +100,7 @@ class RunAgain(RunAction):
     def refusal(self) -> ConfigError | None:
         job = current_job(self.run, self._dataset)
         status = run_status(self.run)
-        if status in LIVE:
+        if status in IN_PROGRESS:
             way_out = f"{self.how_to('stop', self.run)} stops it."
             return ConfigError(f"The {named(self.run)} is {status}, so it is not done again yet.", way_out)
         return None if not isinstance(job.config, NetworkConfig) else self._other_network(job)
@@ -199,7 +199,7 @@ class QueueRun(RunAction):
     @property
     def trains_again(self) -> bool:
         """Whether it is a training that is not to be resumed, but done again on the labels of today."""
-        is_over = run_status(self.run) not in (*RESUMABLE, *LIVE)
+        is_over = run_status(self.run) not in (*RESUMABLE, *IN_PROGRESS)
         return is_over and kind_of(self.run) == TrainConfig.kind
 
     @property
@@ -209,7 +209,7 @@ class QueueRun(RunAction):
 
     def refusal(self) -> ConfigError | None:
         status = run_status(self.run)
-        resumes = status in RESUMABLE or status in LIVE
+        resumes = status in RESUMABLE or status in IN_PROGRESS
         self.ahead = self._last_in_line()
         if not self.trains_again:
             kind = ResumeRun if resumes else RunAgain

@@ -50,7 +50,7 @@ Status = Literal["created", "starting", "running", "lost", "unknown", "finished"
 ShownStatus = Literal[Status, "waiting"]
 """As people see it: a worker that waits, for another run or for a disk, does not train."""
 
-LIVE: frozenset[ShownStatus] = frozenset({"starting", "waiting", "running", "unknown"})
+IN_PROGRESS: frozenset[ShownStatus] = frozenset({"starting", "waiting", "running", "unknown"})
 """A worker has such a run, or is being started, or may have it."""
 
 HEARTBEAT_S = 5.0
@@ -219,7 +219,7 @@ def run_status(run: RunDir, *, now: float | None = None) -> Status:
 def lives(run: RunDir) -> bool:
     """Whether a run is being worked on, about to be, or may be on another host."""
     try:
-        return run_status(run) in LIVE
+        return run_status(run) in IN_PROGRESS
     except OSError:  # its folder may not be read: as good as deleted
         return False
 
