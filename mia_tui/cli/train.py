@@ -75,7 +75,7 @@ def command(
             warning = _change_threads(run, threads)
             if warning is not None and detach:  # in the foreground the run warns itself
                 report.warn(*warning)
-        run.put_after(run_to_wait_for(report, after, dataset, state))
+        _queue_again(run, run_to_wait_for(report, after, dataset, state))
     elif dataset is None:
         raise ConfigError("Train on which images?", "Name a folder: `mia-tui train DATASET`.")
     else:
@@ -118,6 +118,14 @@ def _find(text: str, dataset: Path | None, state: Path | None, given: list[str])
     update_dataset_path(run, dataset)
     remember_run(run)
     return run
+
+
+def _queue_again(run: "RunDir", after: "RunDir | None") -> None:
+    """Make a resumed run wait for another one, or for none; one that a worker has keeps its place in the queue."""
+    from mia_tui.runs.worker.liveness import run_status
+
+    if run_status(run) != "running":
+        run.put_after(after)
 
 
 def _change_threads(run: "RunDir", threads: int) -> tuple[str, str] | None:
