@@ -164,10 +164,10 @@ def _is_there(
     from mia_tui.runs.prediction.create import prediction_config
     from mia_tui.runs.prediction.predictions import make_header
     from mia_tui.runs.prediction.shards import is_complete, shard_file, shard_settings
-    from mia_tui.runs.record.model_card import read_card
+    from mia_tui.runs.record.model_card import read_card, weights_digest
 
     config, card = prediction_config(weights, shard=shard, **settings), read_card(weights)
-    header = make_header(str(real_path(folder)), config, card)
+    header = make_header(str(real_path(folder)), config, card, weights_digest(weights))
     if not is_complete(out, shard, shard_settings(header, config, card)):
         return False
     report.say(f"Part {shard[0]} of {shard[1]} is complete: {printable(shard_file(out, shard))}.")

@@ -154,7 +154,8 @@ def test_the_partial_file_of_an_earlier_version_is_taken_over(
     whole, out = tmp_path / "whole.csv", tmp_path / "p.csv"
     predict(mia, discs, run, whole, "--batch-size", 1)
     [made] = predictions_of(discs)
-    header = make_header(str(discs), made.predict_job().config, read_card(run.best_weights))
+    config = made.predict_job().config
+    header = make_header(str(discs), config, read_card(run.best_weights), config.digest)
     rows = PredictionRows(partial_path(out), header, scan(discs).keys)
     first = read_csv(whole)[0]
     rows.append([PredictionRow(first["file"], 0, [float(first["p_blue"]), float(first["p_red"])])])

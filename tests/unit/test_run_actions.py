@@ -32,6 +32,7 @@ from mia_tui.runs.actions.starting import QueueRun, ResumeRun, RunAgain
 from mia_tui.runs.actions.using import no_network
 from mia_tui.runs.list.lifecycle import wait_until_started
 from mia_tui.runs.prediction.shards import shard_file
+from mia_tui.runs.record import job_place
 from mia_tui.runs.record.events import CheckpointSaved, Event, Failure, RunEnded
 from mia_tui.runs.record.job import EvaluateJob, JobClass, RunNotes, Sample
 from mia_tui.runs.record.layout import RunDir
@@ -101,6 +102,20 @@ def card(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         starting, "read_card", lambda path: SimpleNamespace(classes=[JobClass(0, "cat"), JobClass(1, "dog")])
     )
     return weights
+
+
+def test_what_is_queued_behind_the_training_of_its_network_takes_the_weights_that_are_there_then(
+    state: Path, run: RunDir, card: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(starting, "resume_run", lambda run, after, dataset: None)
+    run.checkpoints.mkdir()
+    run.best_weights.write_bytes(b"weights")
+    made = tell(prediction(state, weights=str(run.best_weights)), started(), finished())
+    with WorkerLock(run):
+        action = QueueRun(made)
+        action.do()
+    assert action.ahead == run and action.started is not None
+    assert action.started.predict_job().config.digest == ""
 
 
 # Resuming
@@ -198,7 +213,7 @@ def test_an_evaluation_is_made_again_on_the_same_labels(
 ) -> None:
     monkeypatch.setattr(starting, "resume_run", lambda run, after, dataset: None)
     made = evaluation(state)
-    monkeypatch.setattr(starting, "weights_digest", lambda path: "11")
+    monkeypatch.setattr(job_place, "weights_digest", lambda path: "11")
     action = RunAgain(made)
     action.do()
     assert action.started is not None

@@ -33,7 +33,7 @@ def work(attempt: Attempt, job: EvaluateJob) -> Outcome:
         MiaError: If the evaluation cannot be made.
     """
     run, config = attempt.run, job.config
-    network = load_network(attempt, config, job.threads)
+    network, _ = load_network(attempt, config, job.threads)
     samples = current_samples(run, job)
     attempt.phase("working", f"evaluating {counted(len(samples), 'image')}")
     try:

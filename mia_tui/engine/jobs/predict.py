@@ -11,8 +11,6 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-import msgspec
-
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.scan.other_kinds import OtherKinds
 from mia_tui.dataset.scan.scan import iter_images, problem_notes
@@ -30,7 +28,6 @@ from mia_tui.runs.prediction.shards import shard_settings
 from mia_tui.runs.record.events import Outcome
 from mia_tui.runs.record.job import PredictJob
 from mia_tui.runs.record.layout import RunDir
-from mia_tui.runs.record.model_card import weights_digest
 from mia_tui.runs.record.state import read_state
 from mia_tui.runs.worker.attempt import Attempt
 from mia_tui.text import counted, encode_name, printable
@@ -52,11 +49,8 @@ def work(attempt: Attempt, job: PredictJob) -> Outcome:
     ):  # the attempt that saved it was killed before it could say that it ended
         _clear(run)
         return "finished"
-    network = load_network(attempt, config, job.threads)
-    digest = config.digest or weights_digest(Path(config.weights))
-    header = make_header(
-        run.predict_job().dataset, msgspec.structs.replace(config, digest=digest), network.card
-    )
+    network, digest = load_network(attempt, config, job.threads)
+    header = make_header(run.predict_job().dataset, config, network.card, digest)
     try:
         listing, other_kinds = _find_images(attempt, job, network)
         _predict(attempt, job, network, header, listing)

@@ -18,9 +18,9 @@ from mia_tui.runs.list.moved_dataset import current_job, current_samples
 from mia_tui.runs.list.words import RESUMABLE
 from mia_tui.runs.prediction.shards import result_file
 from mia_tui.runs.record.job import AnyJob
-from mia_tui.runs.record.job_place import create_in
+from mia_tui.runs.record.job_place import create_in, network_settings
 from mia_tui.runs.record.layout import RunDir
-from mia_tui.runs.record.model_card import network_name, read_card, weights_digest
+from mia_tui.runs.record.model_card import read_card
 from mia_tui.runs.worker.liveness import IN_PROGRESS, run_status
 from mia_tui.runs.worker.queue import last_in_line
 from mia_tui.text import printable
@@ -146,10 +146,7 @@ class RunAgain(RunAction):
         written, job = self.run.written_job(), current_job(self.run, self._dataset)
         config = job.config
         if isinstance(config, NetworkConfig):
-            weights = Path(config.weights)
-            config = msgspec.structs.replace(
-                config, digest=weights_digest(weights), network=network_name(weights)
-            )
+            config = msgspec.structs.replace(config, **network_settings(Path(config.weights)))
         new = msgspec.structs.replace(
             job,
             config=config,

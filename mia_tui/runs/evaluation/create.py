@@ -43,7 +43,7 @@ def create_evaluation(
     card = read_card(weights)
     config = msgspec.convert(
         {
-            **network_settings(weights, after),
+            **network_settings(weights),
             "split": evaluated.split,
             "trained_on": evaluated.trained_on,
             **settings,

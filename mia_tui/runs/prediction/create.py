@@ -50,7 +50,7 @@ def create_prediction(
         RunError: If the same prediction is being made now.
     """
     card = read_card(weights)
-    config = prediction_config(weights, after, images="all" if keys is None else "listed", **settings)
+    config = prediction_config(weights, images="all" if keys is None else "listed", **settings)
     places, classes = job_places(images, state), [item.name for item in card.classes]
     job = new_job(config, classes, images, places, threads=threads, command=command, after=after)
     run = _unfinished(places, job, keys) or create_in(
@@ -63,9 +63,9 @@ def create_prediction(
     return run
 
 
-def prediction_config(weights: Path, after: RunDir | None = None, **settings: object) -> PredictConfig:
-    """The settings of a prediction with the network in a weights file; `after` is the run that it waits for."""
-    return msgspec.convert({**network_settings(weights, after), **settings}, PredictConfig)
+def prediction_config(weights: Path, **settings: object) -> PredictConfig:
+    """The settings of a prediction with the network in a weights file."""
+    return msgspec.convert({**network_settings(weights), **settings}, PredictConfig)
 
 
 def earlier_rows(job: PredictJob) -> Path | None:

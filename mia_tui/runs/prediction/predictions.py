@@ -57,7 +57,7 @@ _ROW = JsonReader(PredictionRow)
 
 
 class PredictionHeader(msgspec.Struct, frozen=True):
-    """What a file of rows holds; with equal headers the predictions are the same."""
+    """What a file of rows holds; with equal headers predictions are the same, up to rounding on another device."""
 
     images: str
     weights: str
@@ -67,17 +67,18 @@ class PredictionHeader(msgspec.Struct, frozen=True):
     max_megapixels: float
 
 
-def make_header(images: str, config: PredictConfig, card: ModelCard) -> PredictionHeader:
+def make_header(images: str, config: PredictConfig, card: ModelCard, digest: str) -> PredictionHeader:
     """The header of predictions.
 
     Args:
         images: The folder of the images, as the job names it.
         config: The settings.
         card: Of the network.
+        digest: Of its weights, as in `NetworkConfig`.
     """
     return PredictionHeader(
         images=encode_name(images),
-        weights=config.digest,
+        weights=digest,
         classes=[encode_name(item.name) for item in card.classes],
         run=encode_name(card.run),
         tta=config.tta,

@@ -90,18 +90,14 @@ def create_in(
     raise AssertionError("there is no place")
 
 
-def network_settings(weights: Path, after: RunDir | None = None) -> dict[str, str]:
+def network_settings(weights: Path) -> dict[str, str]:
     """The fields of `NetworkConfig` that say which network it is.
 
-    Args:
-        weights: Its weights file.
-        after: The run that the job waits for. A training that is still at work may save better weights until then:
-            the job takes those that are there when it begins.
+    A training in progress may save better weights until the job begins, which takes those that are there then.
     """
     path = real_path(weights)
-    is_open = after is not None and lives(RunDir(path.parent.parent))
     return {
         "weights": str(path),
-        "digest": "" if is_open else weights_digest(weights),
+        "digest": "" if lives(RunDir(path.parent.parent)) else weights_digest(weights),
         "network": network_name(weights),
     }
