@@ -41,6 +41,7 @@ Shard = tuple[int, int]
 """(i, n): the i-th of n parts, from 1."""
 
 MOST_SHARDS = 999_999
+_ROWS_AT_ONCE = 1024
 
 _Number = Annotated[int, Meta(ge=1, le=MOST_SHARDS)]
 
@@ -148,13 +149,19 @@ def write_shard(rows: Path, out: Path, header: ShardHeader) -> PredictionSummary
     return summary
 
 
-def is_complete(out: Path, shard: Shard, settings: ShardSettings) -> bool:
-    """Whether a part of the same prediction is there already."""
+def finished_shard(out: Path, shard: Shard, settings: ShardSettings) -> PredictionSummary | None:
+    """What is in a part of the same prediction; None if it is not there, or not complete."""
+    summary = PredictionSummary()
     try:
-        header = _ShardRows(shard_file(out, shard), shard).header
+        part = _ShardRows(shard_file(out, shard), shard)
+        if _settings_of(part.header) != settings:
+            return None
+        while rows := part.take(_ROWS_AT_ONCE):
+            for row in rows:
+                summary.add(row, settings.prediction)
     except (FileNotFoundError, DataError):
-        return False
-    return _settings_of(header) == settings
+        return None
+    return summary
 
 
 def join_shards(out: Path) -> PredictionSummary:
