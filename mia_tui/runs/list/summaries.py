@@ -195,9 +195,7 @@ class SummaryReader:
         if self._job is None or self._reader is None:
             self._job = self.run.job()
             self._state, self._reader = RunState.of(self._job), _BriefReader(self.run.events)
-        status = self._tracker.status(
-            self.run
-        )  # before the events, so that what a worker wrote last is read as well
+        status = self._tracker.status(self.run)  # first: then what a worker wrote last is read as well
         if self._reader.was_replaced():
             self._forget()
             return self._read()

@@ -310,9 +310,8 @@ def _identity(file: os.stat_result) -> Identity:
 
 def _before_the_worker(run: RunDir, now: float) -> Status:
     times = [path.stat().st_mtime for path in (run.path / "job.json", run.worker_log) if path.exists()]
-    if (
-        times and abs(now - max(times)) < STARTING_S
-    ):  # abs: after a clock was set back, it must not count as starting forever
+    # abs: after a clock was set back, it must not count as starting forever.
+    if times and abs(now - max(times)) < STARTING_S:
         return "starting"
     return "lost" if run.worker_lock.exists() or run.events.exists() else "created"
 
