@@ -17,7 +17,10 @@ Count = Annotated[int, Meta(ge=0, le=2**53)]
 """A number of things or bytes; larger ones are not exact as a float."""
 
 Frame = Annotated[int, Meta(ge=0, le=2**31 - 1)]
-"""Number of a frame, or a position in a list of images or classes."""
+"""Number of a frame of an image, from 0."""
+
+Index = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+"""A position in a list, such as that of images or classes."""
 
 Time = Annotated[float, Meta(ge=0.0, le=253_402_300_799.0)]
 """Unix seconds, up to the year 9999, the last that Python's calendar has."""

@@ -20,7 +20,7 @@ The message names what is wrong, the hint says what to do about it; `str(error)`
 
 Errors that never reach a user by themselves, but are turned into one of these, are `files.OddFile` (something else is
 at the path of a file), `decoding.BadRecord` (a record on disk is not valid) and
-`engine.data.disk_watch.LoadingStopped` (a stop was requested while images were read).
+`engine.data.disk_watch.WorkStopped` (a stop was requested while images were read or listed).
 """
 
 from typing import ClassVar

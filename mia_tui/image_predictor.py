@@ -34,7 +34,8 @@ class ImagePredictor:
         try:
             answer = self.answer(decode_question(line))
         except (MiaError, OSError, RuntimeError) as error:
-            answer = ImageAnswer(failure=printable(str(error).splitlines()[0]))
+            first_line = next(iter(str(error).splitlines()), type(error).__name__)
+            answer = ImageAnswer(failure=printable(first_line))
         return encode_answer(answer)
 
     def answer(self, question: ImageQuestion) -> ImageAnswer:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mia_tui.cli.images import read_labelled
-from mia_tui.cli.jobs import after_option, exit_code, last_in_queue, start_detached, work_in_front
+from mia_tui.cli.jobs import after_option, exit_code, run_to_wait_for, start_detached, work_in_front
 from mia_tui.cli.network import find_network, network_options, warn_of_unreadable
 from mia_tui.cli.options import Command, Option, dataset_argument, json_option, state_options
 from mia_tui.cli.output import tables
@@ -86,7 +86,7 @@ def command(
         evaluated,
         state=state,
         threads=threads,
-        after=last_in_queue(report, after, trained or dataset, state, anywhere=True),
+        after=run_to_wait_for(report, after, trained or dataset, state, anywhere=True),
         command=command_line,
         **settings,
     )

@@ -33,7 +33,7 @@ after_option = click.option(
 )
 
 
-def last_in_queue(
+def run_to_wait_for(
     report: Report, after: str | None, dataset: Path | None, state: Path | None, *, anywhere: bool = False
 ) -> "RunDir | None":
     """The run to wait for: the last of those that wait for the named one; None if there is none at work.
@@ -103,7 +103,7 @@ def exit_code(result: "AttemptResult") -> int:
     """
     if result.error is not None:
         raise result.error
-    if result.signal is None:
+    if result.outcome == "finished":
         return 0
     return INTERRUPTED if result.signal == signal.SIGINT else TERMINATED
 

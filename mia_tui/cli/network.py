@@ -98,9 +98,7 @@ def find_network(text: str | None, dataset: Path | None, state: Path | None) -> 
     from mia_tui.runs.record.layout import RunDir
 
     if dataset is not None:
-        check_root(
-            dataset
-        )  # first: a wrong folder must not lead to another dataset's run, nor wait for torch
+        check_root(dataset)  # first: a wrong folder must not lead to another dataset's run
     path = Path(text)
     if path.suffix == ".safetensors":
         if not path.is_file():

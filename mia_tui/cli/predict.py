@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from mia_tui.cli.jobs import after_option, exit_code, last_in_queue, start_detached, work_in_front
+from mia_tui.cli.jobs import after_option, exit_code, run_to_wait_for, start_detached, work_in_front
 from mia_tui.cli.network import find_network, network_options, warn_of_unreadable
 from mia_tui.cli.options import (
     Command,
@@ -29,6 +29,7 @@ from mia_tui.text import counted, decode_name, join_names, printable
 
 if TYPE_CHECKING:
     from mia_tui.dataset.model import ImageKey
+    from mia_tui.runs.prediction.predictions import PredictionSummary
     from mia_tui.runs.record.events import ResultSaved
     from mia_tui.runs.record.layout import RunDir
     from mia_tui.runs.record.state import RunState
@@ -115,7 +116,7 @@ def command(
     folder, keys = _listed(images, weights, settings["frames"])
     if shard is not None and out is not None and _is_there(report, folder, weights, out, shard, settings):
         return 0
-    ahead = last_in_queue(report, after, place, state, anywhere=True)
+    ahead = run_to_wait_for(report, after, place, state, anywhere=True)
     run = create_prediction(
         folder,
         weights,
@@ -152,8 +153,7 @@ def _join(report: Report, out: Path) -> int:
     _print_counts(report, "prediction", out, dict(summary.by_class.most_common()))
     if summary.problem_count:
         report.warn(f"{counted(summary.problem_count, 'image')} could not be read: {summary.sentence}.")
-    record = {"out": str(out), "predicted": summary.by_class.total(), "skipped": summary.problem_count}
-    report.record({**record, "classes": dict(summary.by_class)})
+    _record_file(report, out, summary)
     return 0
 
 
@@ -163,15 +163,25 @@ def _is_there(
     """Whether a part has been made by the same command already; says so."""
     from mia_tui.runs.prediction.create import prediction_config
     from mia_tui.runs.prediction.predictions import make_header
-    from mia_tui.runs.prediction.shards import is_complete, shard_file, shard_settings
-    from mia_tui.runs.record.model_card import read_card
+    from mia_tui.runs.prediction.shards import finished_shard, shard_file, shard_settings
+    from mia_tui.runs.record.model_card import read_card, weights_digest
 
     config, card = prediction_config(weights, shard=shard, **settings), read_card(weights)
-    header = make_header(str(real_path(folder)), config, card)
-    if not is_complete(out, shard, shard_settings(header, config, card)):
+    header = make_header(str(real_path(folder)), config, card, weights_digest(weights))
+    summary, part = finished_shard(out, shard, shard_settings(header, config, card)), shard_file(out, shard)
+    if summary is None:
         return False
-    report.say(f"Part {shard[0]} of {shard[1]} is complete: {printable(shard_file(out, shard))}.")
+    report.say(f"Part {shard[0]} of {shard[1]} is complete: {printable(part)}.")
+    _record_file(report, part, summary)
     return True
+
+
+def _record_file(report: Report, file: Path, summary: "PredictionSummary") -> None:
+    """With --json, say what is in a file of predictions that no run has just made."""
+    predicted, classes = summary.by_class.total(), dict(summary.by_class.most_common())
+    report.record(
+        {"out": str(file), "predicted": predicted, "skipped": summary.problem_count, "classes": classes}
+    )
 
 
 def _check_images(images: Path) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mia_tui.cli.images import read_labelled
-from mia_tui.cli.jobs import after_option, exit_code, last_in_queue, start_detached, work_in_front
+from mia_tui.cli.jobs import after_option, exit_code, run_to_wait_for, start_detached, work_in_front
 from mia_tui.cli.options import (
     Command,
     Option,
@@ -75,7 +75,7 @@ def command(
             warning = _change_threads(run, threads)
             if warning is not None and detach:  # in the foreground the run warns itself
                 report.warn(*warning)
-        run.put_behind(last_in_queue(report, after, dataset, state))
+        _queue_again(run, run_to_wait_for(report, after, dataset, state))
     elif dataset is None:
         raise ConfigError("Train on which images?", "Name a folder: `mia-tui train DATASET`.")
     else:
@@ -120,6 +120,14 @@ def _find(text: str, dataset: Path | None, state: Path | None, given: list[str])
     return run
 
 
+def _queue_again(run: "RunDir", after: "RunDir | None") -> None:
+    """Make a resumed run wait for another one, or for none; one that a worker has keeps its place in the queue."""
+    from mia_tui.runs.worker.liveness import run_status
+
+    if run_status(run) != "running":
+        run.put_after(after)
+
+
 def _change_threads(run: "RunDir", threads: int) -> tuple[str, str] | None:
     """Change the number of threads of a run that is not running; returns a warning and a hint, or None."""
     from mia_tui.runs.machine.cores import other_threads
@@ -152,7 +160,7 @@ def _create(
         config,
         given=given_fields(settings),
         command_line=shlex.join(["mia-tui", *sys.argv[1:]]),
-        after=last_in_queue(report, after, dataset, state),
+        after=run_to_wait_for(report, after, dataset, state),
     )
 
 

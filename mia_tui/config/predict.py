@@ -17,7 +17,7 @@ class NetworkConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     Attributes:
         weights: Its weights file, best.safetensors of a run or a copy.
         digest: BLAKE2b of that file, 16 bytes as hexadecimal digits: the same path may hold other weights later.
-            Empty for the weights that are there when it begins, after the training that it waits for.
+            Empty for the weights that are there when it begins, of a training that is in progress.
         network: What people call it: the name of its run.
         device: auto, cpu, cuda, cuda:N or mps.
         batch_size: Images per batch.

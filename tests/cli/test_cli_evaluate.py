@@ -5,8 +5,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+import tifffile
 from cli_support import Mia
 from disc_support import draw_disc
+from PIL import Image
 from training_commands import assert_refused, runs_of, train
 
 from mia_tui.runs.record.layout import RunDir
@@ -154,6 +156,26 @@ def test_a_class_that_is_predicted_without_having_images_is_reported(
     assert ("No image is of class blue" in record["said"]) == (predicted_blue > 0)
 
 
+def test_each_frame_that_cannot_be_read_is_counted(
+    mia: Mia, discs: Path, run: RunDir, tmp_path: Path
+) -> None:
+    stack, red = tmp_path / "other" / "red" / "stack.tif", discs / "red" / "cell-1.png"
+    (tmp_path / "other" / "blue").mkdir(parents=True)
+    shutil.copy(discs / "blue" / "cell-1.png", tmp_path / "other" / "blue")
+    stack.parent.mkdir()
+    pages = [Image.open(red).convert("RGB") for _ in range(3)]
+    pages[0].save(stack, save_all=True, append_images=pages[1:], compression="tiff_adobe_deflate")
+    with tifffile.TiffFile(stack) as file:
+        damaged = [page.dataoffsets[0] for page in file.pages[1:]]
+    with stack.open("r+b") as file:
+        for place in damaged:
+            file.seek(place)
+            file.write(bytes(64))
+    record = evaluate(mia, tmp_path / "other", run, "--labels", "folders")
+    assert record["samples"] == 2
+    assert "2 images could not be read" in record["said"] and "stack.tif frame 2" in record["said"]
+
+
 def test_a_run_without_weights_is_reported_with_the_one_that_has_some(
     mia: Mia, discs: Path, run: RunDir
 ) -> None:
@@ -165,7 +187,7 @@ def test_a_run_without_weights_is_reported_with_the_one_that_has_some(
     shutil.copy(run.path / "samples.jsonl", newer)
     assert Folder(newer).exists()
     answer = mia("evaluate", discs, "--run", newer)
-    assert_refused(answer, 1, "has no weights", f"--run {run.path}")
+    assert_refused(answer, 2, "has no weights", f"some is {run.name}.")
 
 
 def test_one_folder_of_images_is_refused_before_the_network_is_loaded_and_evaluated_with_the_option_named(

@@ -1,13 +1,14 @@
 """`mia-tui predict`: rows in the order of the dataset, every probability, continued after an interruption."""
 
 import csv
+import errno
 import json
 import os
 import shutil
 import threading
 from collections.abc import Iterable
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pytest
 from cli_support import Answer, Mia
@@ -15,14 +16,19 @@ from disc_support import draw_disc
 from PIL import Image
 from training_commands import assert_refused, predictions_of, runs_of, train
 
+from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.scan.scan import scan
 from mia_tui.errors import ConfigError
 from mia_tui.paths import StateFolder, user_jobs
+from mia_tui.runs import disk
 from mia_tui.runs.list.find import list_runs as runs_in
+from mia_tui.runs.prediction.listing import Listing
 from mia_tui.runs.prediction.predictions import PredictionRow, PredictionRows, make_header, partial_path
 from mia_tui.runs.prediction.suggestions import read_newest, suggestion_sets
+from mia_tui.runs.record.events import ResultSaved
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.model_card import read_card
+from mia_tui.runs.worker.control import StopRequest
 
 pytestmark = pytest.mark.usefixtures("threads_stay_as_they_were")
 
@@ -134,13 +140,22 @@ def test_interrupted_predictions_are_continued(
     assert len(predictions_of(discs)) == 2 and not rows.exists()
 
 
+def test_a_prediction_that_is_stopped_from_another_computer_is_not_done(
+    mia: Mia, discs: Path, run: RunDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(StopRequest, "requested", lambda self: True)  # by its file, so without a signal
+    answer = predict(mia, discs, run, tmp_path / "p.csv")
+    assert answer.code == 143 and "Stopped" in answer.err and not (tmp_path / "p.csv").exists()
+
+
 def test_the_partial_file_of_an_earlier_version_is_taken_over(
     mia: Mia, discs: Path, run: RunDir, tmp_path: Path
 ) -> None:
     whole, out = tmp_path / "whole.csv", tmp_path / "p.csv"
     predict(mia, discs, run, whole, "--batch-size", 1)
     [made] = predictions_of(discs)
-    header = make_header(str(discs), made.predict_job().config, read_card(run.best_weights))
+    config = made.predict_job().config
+    header = make_header(str(discs), config, read_card(run.best_weights), config.digest)
     rows = PredictionRows(partial_path(out), header, scan(discs).keys)
     first = read_csv(whole)[0]
     rows.append([PredictionRow(first["file"], 0, [float(first["p_blue"]), float(first["p_red"])])])
@@ -237,6 +252,37 @@ def test_images_that_could_not_be_read_are_tried_again_when_predicting_continues
     answer = predict(mia, discs, run, out, "--batch-size", 4)
     assert answer.code == 0 and "left out" not in answer.err
     assert out.read_bytes() == (tmp_path / "whole.csv").read_bytes()
+
+
+def test_a_folder_of_the_run_that_is_away_while_images_are_listed_and_at_the_end_is_waited_for(
+    mia: Mia, discs: Path, run: RunDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mia_tui.engine.jobs import predict as job
+
+    (discs / "notes.xyz").write_text("of another kind")
+    list_images, write_result = job.list_images, job.write_result
+    away = {"list_images", "write_result"}
+
+    def fail_once(name: str) -> None:
+        if name in away:
+            away.remove(name)
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+
+    def list_at_second_try(path: Path, images: Iterable[ImageKey], **more: Any) -> Listing:
+        found = list(images)
+        fail_once("list_images")
+        return list_images(path, found, **more)
+
+    def write_at_second_try(*args: Any, **more: Any) -> ResultSaved:
+        fail_once("write_result")
+        return write_result(*args, **more)
+
+    monkeypatch.setattr(disk, "LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr(job, "list_images", list_at_second_try)
+    monkeypatch.setattr(job, "write_result", write_at_second_try)
+    answer = mia("predict", discs, "--run", run.path, "--precision", "fp32", "--json")
+    assert answer.code == 0 and not away, answer.err
+    assert json.loads(answer.out)["other_kinds"] == {".xyz": 1}
 
 
 @pytest.mark.parametrize("other", [("--tta",), ("--max-megapixels", 5)])

@@ -5,6 +5,7 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cli_support import Answer, Mia
@@ -12,6 +13,7 @@ from disc_support import draw_disc
 from run_support import as_nobody
 from training_commands import assert_refused, predictions_of, runs_of, train
 
+from mia_tui.engine.jobs import network
 from mia_tui.engine.jobs import predict as job
 from mia_tui.runs.prediction.predictions import PredictionRows, check_format, partial_path
 from mia_tui.runs.record.job import RunNotes
@@ -155,6 +157,27 @@ def test_weights_that_were_replaced_begin_another_prediction_and_the_first_says_
     answer = predict(mia, discs, run, out)
     assert answer.code == 0 and "already" not in answer.out
     assert len(predictions_of(discs)) == 2
+
+
+def test_the_network_of_a_training_in_progress_is_the_one_that_was_loaded(
+    mia: Mia, discs: Path, run: RunDir, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert train(mia, discs, "--seed", 9).code == 0
+    better = runs_of(discs)[-1].best_weights
+    loaded: list[str] = []
+
+    class ReplacedWhileItIsLoaded(network.Predictor):
+        def __init__(self, weights: Path, **settings: Any) -> None:
+            super().__init__(weights, **settings)
+            loaded.append(self.card.run)
+            shutil.copy(better, weights)
+
+    monkeypatch.setattr(network, "Predictor", ReplacedWhileItIsLoaded)
+    with WorkerLock(run):
+        answer = predict(mia, discs, run, out)
+    assert answer.code == 0, answer.err
+    assert loaded == [run.name, better.parent.parent.name]
+    assert {line.rpartition(",")[2] for line in out.read_text().splitlines()[1:]} == {loaded[1]}
 
 
 def test_two_of_the_same_command_at_once_are_one_prediction(

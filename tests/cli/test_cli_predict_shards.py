@@ -1,5 +1,6 @@
 """`mia-tui predict --shard` and `--join`: the joined file is that of one process."""
 
+import json
 import os
 import re
 import resource
@@ -69,9 +70,10 @@ def test_a_part_that_is_there_is_not_predicted_again_and_a_killed_one_is_continu
     from mia_tui.engine.jobs import predict as job
 
     predict(mia, discs, run, tmp_path / "whole.csv")
-    predict(mia, discs, run, out, "--shard", "1/2")
-    answer = predict(mia, discs, run, out, "--shard", "1/2")
-    assert answer.code == 0 and "Part 1 of 2 is complete" in answer.out
+    made = json.loads(predict(mia, discs, run, out, "--shard", "1/2", "--json").out)
+    answer = predict(mia, discs, run, out, "--shard", "1/2", "--json")
+    assert answer.code == 0 and "Part 1 of 2 is complete" in answer.err
+    assert made.items() >= json.loads(answer.out).items()
     monkeypatch.setattr(job, "_LEAST_ROWS", 1)
     real = Predictor.predict
 

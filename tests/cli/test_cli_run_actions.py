@@ -15,6 +15,7 @@ from run_support import epoch_row, finished, make_predict_job, make_run, started
 from training_commands import assert_refused, predictions_of, runs_of, train
 
 from mia_tui.cli.output.safe_stream import SafeStream
+from mia_tui.cli.runs import actions
 from mia_tui.config.evaluate import EvaluateConfig
 from mia_tui.paths import StateFolder
 from mia_tui.runs.actions import starting
@@ -291,7 +292,7 @@ def workers(monkeypatch: pytest.MonkeyPatch) -> list[tuple[RunDir, RunDir | None
 
     def resume(run: RunDir, after: RunDir | None, dataset: Path | None) -> None:
         begun.append((run, after))
-        run.put_behind(after)
+        run.put_after(after)
         tell(run, started(2 if len(begun) == 1 else 1, t=time.time()))
 
     monkeypatch.setattr(starting, "resume_run", resume)
@@ -340,7 +341,7 @@ def test_a_training_is_done_again_on_the_labels_of_today(
     for number in range(3):
         (discs / "red" / f"new-{number}.png").write_bytes(new.read_bytes())
     begun: list[RunDir] = []
-    monkeypatch.setattr("mia_tui.cli.jobs.start_detached", lambda report, run: begun.append(run) or 0)
+    monkeypatch.setattr(actions, "start_detached", lambda report, run: begun.append(run) or 0)
     answer = mia("runs", "rerun", first.path)
     assert answer.code == 0, answer.err
     _, second = runs_of(discs)
@@ -357,12 +358,12 @@ def test_a_finished_training_is_queued_as_a_new_run(
     assert train(mia, discs).code == 0
     (first,) = runs_of(discs)
     begun: list[RunDir] = []
-    monkeypatch.setattr("mia_tui.cli.jobs.start_detached", lambda report, run: begun.append(run) or 0)
+    monkeypatch.setattr(actions, "start_detached", lambda report, run: begun.append(run) or 0)
     live = make_run(first.path.parent.parent, name="live")
     with WorkerLock(live):
         assert mia("runs", "queue", first.path).code == 0
     (second,) = begun
-    assert second.comes_after(second.job()) == live
+    assert second.run_ahead(second.job()) == live
     assert second != first
 
 

@@ -14,6 +14,7 @@ from training_commands import assert_refused, runs_of, train
 
 from mia_tui.runs.list import lifecycle
 from mia_tui.runs.record.state import read_state
+from mia_tui.runs.worker.liveness import WorkerLock
 
 pytestmark = pytest.mark.usefixtures("threads_stay_as_they_were")
 
@@ -153,6 +154,14 @@ def test_a_run_behind_one_that_is_not_there_is_refused_before_anything_is_writte
 ) -> None:
     assert_refused(train(mia, discs, "--after", "nothing"), 2, "nothing")
     assert runs_of(discs) == []
+
+
+def test_a_run_in_the_queue_that_is_to_be_resumed_keeps_its_place(mia: Mia, tmp_path: Path) -> None:
+    ahead, run = (make_run(tmp_path / "mia", name=name) for name in ("ahead", "waiting"))
+    run.put_after(ahead)
+    with WorkerLock(run):
+        assert_refused(mia("train", "--resume", run.path), 1, "already being worked on")
+    assert run.run_ahead(run.job()) == ahead
 
 
 @pytest.mark.usefixtures("workers_take_their_time")

@@ -16,7 +16,7 @@ import mia_tui.engine.data.images as images_module
 import mia_tui.engine.data.reader as reader_module
 from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.images.decode import decode_fitted
-from mia_tui.engine.data.disk_watch import LoadingStopped
+from mia_tui.engine.data.disk_watch import WorkStopped
 from mia_tui.engine.data.images import ImageStore, choose_cache, open_images
 from mia_tui.errors import ConfigError
 from mia_tui.runs.record.job import Sample
@@ -244,7 +244,7 @@ def test_loading_can_be_stopped_at_any_image(monkeypatch: pytest.MonkeyPatch, tm
         return len(asked) >= 5
 
     with (
-        pytest.raises(LoadingStopped),
+        pytest.raises(WorkStopped),
         opened(many(10_000), tmp_path, make_config(), CPU, should_stop=should_stop),
     ):
         pass

@@ -107,8 +107,8 @@ def live(state: StateFolder, run: RunDir) -> None:
     """All that is done with labels and a run; each may be refused in a sentence, and none in another way."""
     for act in (
         lambda: label(state),
-        lambda: run.put_behind(run),
-        lambda: run.put_behind(None),
+        lambda: run.put_after(run),
+        lambda: run.put_after(None),
         lambda: request_stop(run),
         lambda: clear_stop(run),
         lambda: _log_traceback(run),

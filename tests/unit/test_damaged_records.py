@@ -1,6 +1,8 @@
 """Every record from disk is read as a valid value or refused in a sentence, whatever became of its bytes."""
 
+import errno
 import io
+import os
 import sqlite3
 import zipfile
 from collections.abc import Callable, Iterator
@@ -25,7 +27,7 @@ from mia_tui.dataset.recent import last_position, recent_datasets, remember_data
 from mia_tui.dataset.scan import file_cache
 from mia_tui.dataset.split.assignment import META_SPLIT, stored_rule
 from mia_tui.dataset.store.label_store import LabelStore
-from mia_tui.errors import MiaError, StoreError
+from mia_tui.errors import MiaError, RunError, StoreError
 from mia_tui.paths import StateFolder, user_state
 from mia_tui.runs.evaluation.confusion import (
     SavedConfusion,
@@ -44,6 +46,7 @@ from mia_tui.runs.evaluation.epoch_predictions import (
 from mia_tui.runs.list.find import list_runs, recent_runs, remember_run
 from mia_tui.runs.list.lifecycle import delete_run
 from mia_tui.runs.list.summaries import RunSummaries
+from mia_tui.runs.prediction import predictions
 from mia_tui.runs.prediction.predictions import PredictionHeader, PredictionRow, PredictionRows, convert
 from mia_tui.runs.prediction.suggestions import read_newest, suggestion_sets, write_suggestions
 from mia_tui.runs.record.job import Sample
@@ -262,6 +265,23 @@ def test_predictions_go_on_from_the_rows_that_are_right_and_from_no_others(tmp_p
         again.append(rows[again.done :])
         convert(out.with_suffix(".rows"), out, header)
         assert len(out.read_text().splitlines()) == 3
+
+
+def test_rows_on_a_disk_that_does_not_answer_for_a_moment_are_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, keys = tmp_path / "rows.jsonl", [ImageKey("a.png"), ImageKey("b.png")]
+    header = PredictionHeader("/data", "w", ["cat", "dog"], "run", False, 120.0)
+    PredictionRows(rows, header, keys).append([PredictionRow("a.png", 0, [0.25, 0.75])])
+
+    def no_answer(*args: object, **kwargs: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as away:
+        away.setattr(predictions, "open_to_read", no_answer)
+        with pytest.raises(RunError, match=r"rows\.jsonl cannot be written: Input/output error"):
+            PredictionRows(rows, header, keys)
+    assert PredictionRows(rows, header, keys).done == 1
 
 
 def npz(*arrays: bytes) -> bytes:

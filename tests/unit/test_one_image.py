@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from network_support import put_network
 from run_support import finished, make_predict_job, make_run
 
 from mia_tui.paths import StateFolder
@@ -58,14 +59,17 @@ def test_the_network_whose_suggestions_are_shown_comes_first(dataset: Path, tmp_
     weights = tmp_path / "elsewhere.safetensors"
     job = make_predict_job(dataset / "mia", weights=str(weights))
     run = RunDir.create(StateFolder(dataset / "mia"), job, name="predict")
-    weights.write_bytes(b"weights")
+    put_network(weights, ("a", "b"))
     assert chosen(dataset, run) == weights
+    weights.write_bytes(b"file,class")  # the suggestions were imported from it
+    assert chosen(dataset, run) == newest.best_weights
     weights.unlink()
     assert chosen(dataset, run) == newest.best_weights
 
 
 def test_suggestions_of_earlier_versions_lie_beside_their_network(dataset: Path) -> None:
     old = training(dataset, "old", created_at=1000.0)
+    put_network(old.best_weights, ("a", "b"))
     training(dataset, "new", created_at=2000.0)
     assert chosen(dataset, old) == old.best_weights
 

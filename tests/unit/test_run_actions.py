@@ -31,6 +31,8 @@ from mia_tui.runs.actions.noting import (
 from mia_tui.runs.actions.starting import QueueRun, ResumeRun, RunAgain
 from mia_tui.runs.actions.using import no_network
 from mia_tui.runs.list.lifecycle import wait_until_started
+from mia_tui.runs.prediction.shards import shard_file
+from mia_tui.runs.record import job_place
 from mia_tui.runs.record.events import CheckpointSaved, Event, Failure, RunEnded
 from mia_tui.runs.record.job import EvaluateJob, JobClass, RunNotes, Sample
 from mia_tui.runs.record.layout import RunDir
@@ -100,6 +102,20 @@ def card(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         starting, "read_card", lambda path: SimpleNamespace(classes=[JobClass(0, "cat"), JobClass(1, "dog")])
     )
     return weights
+
+
+def test_what_is_queued_behind_the_training_of_its_network_takes_the_weights_that_are_there_then(
+    state: Path, run: RunDir, card: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(starting, "resume_run", lambda run, after, dataset: None)
+    run.checkpoints.mkdir()
+    run.best_weights.write_bytes(b"weights")
+    made = tell(prediction(state, weights=str(run.best_weights)), started(), finished())
+    with WorkerLock(run):
+        action = QueueRun(made)
+        action.do()
+    assert action.ahead == run and action.started is not None
+    assert action.started.predict_job().config.digest == ""
 
 
 # Resuming
@@ -174,7 +190,7 @@ def test_a_prediction_is_made_again_with_its_settings_its_images_and_the_network
     keys = [ImageKey("a.png"), ImageKey("b.png", 3)]
     made = aged(RunDir.create(StateFolder(state), job, name="predict-resnet18", images=keys))
     made.put_threads(5)  # what its first worker chose
-    made.put_behind(make_run(state, name="other"))
+    made.put_after(make_run(state, name="other"))
     tell(made, started(), finished())
     action = RunAgain(made)
     said = action.do()
@@ -197,7 +213,7 @@ def test_an_evaluation_is_made_again_on_the_same_labels(
 ) -> None:
     monkeypatch.setattr(starting, "resume_run", lambda run, after, dataset: None)
     made = evaluation(state)
-    monkeypatch.setattr(starting, "weights_digest", lambda path: "11")
+    monkeypatch.setattr(job_place, "weights_digest", lambda path: "11")
     action = RunAgain(made)
     action.do()
     assert action.started is not None
@@ -239,6 +255,11 @@ def test_a_file_that_would_be_replaced_is_asked_about(state: Path, tmp_path: Pat
     question = RunAgain(made).question()
     assert question is not None and question.title == "Replace out.csv?"
     assert str(out) in question.text
+    part = prediction(state, weights=str(card), out=str(out), shard=(1, 2))
+    assert RunAgain(part).question() is None
+    shard_file(out, (1, 2)).touch()
+    question = RunAgain(part).question()
+    assert question is not None and question.title == "Replace out.csv.shard-1-of-2.jsonl?"
 
 
 def test_a_new_run_whose_worker_does_not_come_up_because_of_a_mistake_is_not_left_behind(
@@ -310,10 +331,11 @@ def test_a_resumed_run_that_failed_before_is_not_taken_for_failed_again(run: Run
     [
         ("run", "after the current step, with a checkpoint."),
         ("prediction", "after the current batch, and what is done is kept."),
+        ("evaluation", "after the current batch, and evaluates all images again if it is resumed."),
     ],
 )
 def test_stopping_says_what_is_kept_by_the_kind_of_run(run: RunDir, state: Path, kind: str, end: str) -> None:
-    stopped = run if kind == "run" else prediction(state)
+    stopped = {"run": run, "prediction": prediction(state), "evaluation": evaluation(state)}[kind]
     said = StopRun(stopped, by_key).sentence(StopResult("running", time.time()))
     assert said == (
         f"{stopped.name} is asked to stop; it ends {end} If it has not after 10 s, <kill> can end it at once."
@@ -330,6 +352,8 @@ def test_killing_says_what_is_lost(run: RunDir, state: Path) -> None:
     assert question is not None and "its last checkpoint, of epoch 4, is then lost" in question.text
     question = KillWorker(prediction(state)).question()
     assert question is not None and "is kept, but for the last images" in question.text
+    question = KillWorker(evaluation(state)).question()
+    assert question is not None and "all images again if it is resumed" in question.text
 
 
 # Deleting

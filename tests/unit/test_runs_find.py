@@ -55,6 +55,12 @@ def test_a_run_is_found_by_name_beginning_and_folder(dataset: Path) -> None:
     assert find_run(run.name, dataset=dataset, state=dataset / "mia") == run
 
 
+def test_an_empty_name_means_no_run_not_the_only_one(dataset: Path) -> None:
+    a_run(dataset, "vgg16")
+    with pytest.raises(ConfigError, match=r"Which run\? Its name is empty\."):
+        find_run("", dataset=dataset)
+
+
 def test_the_whole_name_wins_over_the_beginning_of_another(dataset: Path) -> None:
     run, second = a_run(dataset, "vgg16"), a_run(dataset, "vgg16")
     assert second.name == run.name + "-2"

@@ -104,12 +104,12 @@ def test_a_run_of_another_kind_is_one_sentence(tmp_path: Path) -> None:
 def test_the_job_never_changes_and_what_changes_later_comes_with_it(tmp_path: Path) -> None:
     run, other = make_run(tmp_path / "mia"), make_run(tmp_path / "mia")
     before = run.job_bytes()
-    run.put_behind(other)
+    run.put_after(other)
     run.put_threads(3)
     run.put_dataset(tmp_path / "moved")
     job = run.job()
     assert (job.after, job.threads, job.moved_to) == (str(other.path), 3, str(tmp_path / "moved"))
-    run.put_behind(None)
+    run.put_after(None)
     assert run.job().after is None
     assert run.job_bytes() == before
 
@@ -119,7 +119,7 @@ def test_a_wait_written_into_the_job_by_an_earlier_version_counts_and_can_be_end
     raw = json.loads((run.path / "job.json").read_text()) | {"after": "/somewhere/runs/x", "threads": 2}
     (run.path / "job.json").write_text(json.dumps(raw))
     assert run.job().after == "/somewhere/runs/x"
-    run.put_behind(None)
+    run.put_after(None)
     assert (run.job().after, run.job().threads) == (None, 2)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from run_support import make_job
+from run_support import make_job, make_predict_job
 
 from mia_tui.dataset.model import ImageFile, ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
@@ -99,6 +99,10 @@ def test_a_state_elsewhere_has_its_dataset_from_the_user_then_from_labels_db(
     moved = cells.rename(tmp_path / "moved")
     with pytest.raises(DataError, match=r"images of the run \S+ are gone: there is no folder \S+cells\."):
         update_dataset_path(run)
+    gone = msgspec.structs.replace(make_predict_job(state), dataset=str(cells))
+    prediction = RunDir.create(StateFolder(state), gone, name="p")
+    with pytest.raises(DataError, match=r"mia-tui runs resume \S+ --dataset DATASET --state \S+elsewhere\."):
+        update_dataset_path(prediction)
     assert images_of(run, moved) == at(moved)
     update_dataset_path(run, moved)
     assert images_of(run) == at(moved)  # a worker is told the run only
@@ -203,7 +207,7 @@ def test_links_that_lead_in_a_circle_are_no_fault(cells: Path, tmp_path: Path) -
     circle = tmp_path / "circle"
     circle.symlink_to(circle)
     run = train(cells, tmp_path / "circle.mia")
-    run.put_behind(None)
+    run.put_after(None)
     run.put_dataset(circle)
     content = run.job_bytes().replace(b'"after": null', f'"after": "{circle}"'.encode())
     (run.path / "job.json").write_bytes(content)

@@ -140,7 +140,7 @@ def test_a_run_that_is_stopped_and_queued_at_the_end_lets_those_go_that_waited_f
             at_third.enter_context(WorkerLock(third))
             earlier = Waiting(third)
             assert earlier.still_waits()
-        second.put_behind(third)
+        second.put_after(third)
         locks.enter_context(WorkerLock(second))
         later = Waiting(second)
         assert later.still_waits() and earlier.still_waits()

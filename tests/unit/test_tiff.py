@@ -234,6 +234,22 @@ def test_numbers_that_cannot_be_shown_are_named(tmp_path: Path) -> None:
         decode(tmp_path / "a.tif")
 
 
+def test_what_older_versions_of_tifffile_raise_is_a_damaged_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class TiffFileError(Exception):
+        pass
+
+    def refuse(*args: object, **more: object) -> None:
+        raise TiffFileError("corrupted strip")
+
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((4, 4), np.uint8))
+    monkeypatch.setattr(tifffile, "TiffFileError", TiffFileError)
+    monkeypatch.setattr(tifffile, "TiffFile", refuse)
+    with pytest.raises(DecodeError, match=r"a\.tif is cut short or damaged"):
+        decode(tmp_path / "a.tif")
+
+
 def test_tiff_compressed_like_a_photo_is_read(tmp_path: Path) -> None:
     values = np.zeros((64, 64, 3), np.uint8)
     values[:, :32, 0] = 255

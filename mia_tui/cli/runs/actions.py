@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
-from mia_tui.cli.jobs import report_started
+from mia_tui.cli.jobs import report_started, start_detached
 from mia_tui.cli.options import (
     Command,
     Option,
@@ -226,7 +226,6 @@ def _train_again(
     report: Report, run: RunDir, dataset: Path | None, annotator: str | None, *, after: RunDir | None
 ) -> int:
     """Train with the settings of a run on the labels of today, in the background."""
-    from mia_tui.cli.jobs import start_detached
     from mia_tui.cli.train import create_run
     from mia_tui.config.command import train_command
     from mia_tui.paths import is_of_this_dataset

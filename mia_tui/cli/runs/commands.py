@@ -36,11 +36,10 @@ from mia_tui.runs.record.events import UnknownEvent
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.log import EventReader
 from mia_tui.runs.record.state import RunState
-from mia_tui.runs.worker.liveness import Status, run_status
+from mia_tui.runs.worker.liveness import IN_PROGRESS, Status, run_status
 from mia_tui.text import name_some
 
 _LOOK_EVERY_S = 0.5
-_AT_WORK: frozenset[Status] = frozenset({"starting", "running", "unknown"})
 
 
 @click.group("runs", cls=Group, invoke_without_command=True)
@@ -131,12 +130,10 @@ def _follow(report: Report, run: RunDir) -> Status:
         state.apply(event)
     with EpochProgress(report, metric=state.metric, state=state) as show:
         while True:
-            status = run_status(
-                run
-            )  # before reading, so that the last events of a worker are read after its end
+            status = run_status(run)  # before reading: the last events of a worker are read after its end
             for event in reader.read_new():
                 show(event)
-            if status not in _AT_WORK or report.is_unread:
+            if status not in IN_PROGRESS or report.is_unread:
                 break
             time.sleep(_LOOK_EVERY_S)
     report.say(f"{called(run)} is {status_sentence(run, status)}.")
@@ -156,6 +153,6 @@ def _follow_events(report: Report, run: RunDir) -> Status:
         status = run_status(run)
         for event in reader.read_new():
             report.record(event.raw if isinstance(event, UnknownEvent) else event)
-        if status not in _AT_WORK or report.is_unread:
+        if status not in IN_PROGRESS or report.is_unread:
             return status
         time.sleep(_LOOK_EVERY_S)

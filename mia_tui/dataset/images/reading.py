@@ -146,13 +146,15 @@ def open_image(path: Path) -> "Iterator[OpenedImage]":
         if start.startswith(b"GIF"):
             _check_gif(file, 1, path)
         if start in _TIFF_STARTS:
-            from mia_tui.dataset.images.readers.tiff import NotForThisReader, TiffImage
+            from mia_tui.dataset.images.readers import tiff
 
             try:
-                yield TiffImage(file, path)
+                yield tiff.TiffImage(file, path)
                 return
-            except NotForThisReader:
+            except tiff.NotForThisReader:
                 file.seek(0)
+            except tiff.damage() as error:
+                raise ValueError(str(error)) from error
         with Image.open(file, formats=formats_of(path)) as image:
             yield PillowImage(image, file, path)
 

@@ -28,8 +28,8 @@ _SLOW_S = 10.0
 """How long one image may take before the user is told; 120 megapixels take 3 s on a busy machine."""
 
 
-class LoadingStopped(Exception):
-    """A stop was requested while images were being read or waited for."""
+class WorkStopped(Exception):
+    """A stop was requested: work that reads images, or waits for them, ends where it can be resumed from."""
 
 
 class DiskWatch:
@@ -70,7 +70,7 @@ class DiskWatch:
             rows: Rows that could not be read.
 
         Raises:
-            LoadingStopped: If a stop is requested meanwhile.
+            WorkStopped: If a stop is requested meanwhile.
             AwayError: If the disk stays away.
         """
         if not self.is_away(rows):
@@ -94,7 +94,7 @@ class DiskWatch:
             Why rows still cannot be read, each with a sentence.
 
         Raises:
-            LoadingStopped: If a stop is requested meanwhile.
+            WorkStopped: If a stop is requested meanwhile.
             AwayError: If the disk stays away.
         """
         problems: dict[int, str] = {}
@@ -112,7 +112,7 @@ class DiskWatch:
         """The result of a thread that reads an image; a disk that does not answer counts as away.
 
         Raises:
-            LoadingStopped: If a stop is requested after some seconds without an answer.
+            WorkStopped: If a stop is requested after some seconds without an answer.
             AwayError: If there is no answer for too long.
         """
         if future.done():
@@ -159,7 +159,7 @@ def wait_for_folder(root: Path, should_stop: Callable[[], bool], on_wait: disk.O
     """Return as soon as a folder of images, which was there before, can be listed.
 
     Raises:
-        LoadingStopped: If a stop is requested meanwhile.
+        WorkStopped: If a stop is requested meanwhile.
         AwayError: If the disk stays away.
     """
     if not is_folder_away(root):
@@ -184,7 +184,7 @@ def is_folder_away(root: Path) -> bool:
 
 def _end_of_wait(root: Path, should_stop: Callable[[], bool]) -> Exception:
     if should_stop():
-        return LoadingStopped()
+        return WorkStopped()
     return AwayError(
         f"The images in {printable(root)} have been away for {disk.OUTAGE_S / 60:.0f} minutes.",
         "Continue when they are back.",

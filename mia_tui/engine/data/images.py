@@ -65,7 +65,7 @@ class ImageStore(ABC):
         """Decode what is to be cached; gives the number of images that are done, after each.
 
         Raises:
-            LoadingStopped: If a stop was requested.
+            WorkStopped: If a stop was requested.
             AwayError: If the disk stayed away.
         """
 
@@ -81,7 +81,7 @@ class ImageStore(ABC):
             positions in `rows`, ascending, shape (M,), int64, on the CPU. M may be 0.
 
         Raises:
-            LoadingStopped: If a stop was requested while it waited for a disk.
+            WorkStopped: If a stop was requested while it waited for a disk.
             AwayError: If the disk stayed away.
         """
 
@@ -96,7 +96,7 @@ class ImageStore(ABC):
             rows: Some of those that are left out; None for all of them.
 
         Raises:
-            LoadingStopped: If a stop was requested.
+            WorkStopped: If a stop was requested.
             AwayError: If the disk they are on stayed away.
         """
         wanted = sorted(self.left_out) if rows is None else list(rows)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from mia_tui.dataset.images.decode import NetworkInput, decode_input
 from mia_tui.dataset.model import ImageKey
-from mia_tui.engine.data.disk_watch import DiskWatch, LoadingStopped
+from mia_tui.engine.data.disk_watch import DiskWatch, WorkStopped
 from mia_tui.errors import DecodeError
 from mia_tui.runs.disk import OnWait
 from mia_tui.runs.machine.cores import usable_cores
@@ -94,7 +94,7 @@ class ImageReader:
         """Decode rows, left out or not: each with its pixels (H, W, C), or with why it cannot be read.
 
         Raises:
-            LoadingStopped: If a stop was requested.
+            WorkStopped: If a stop was requested.
             AwayError: If the disk does not answer.
         """
         for start in range(0, len(rows), _TOGETHER):
@@ -107,9 +107,9 @@ class ImageReader:
                 yield row, into if problem is None else None, problem
 
     def check_stop(self) -> None:
-        """Raise LoadingStopped if a stop was requested."""
+        """Raise WorkStopped if a stop was requested."""
         if self._should_stop is not None and self._should_stop():
-            raise LoadingStopped
+            raise WorkStopped
 
     def close(self) -> None:
         """Drop what has not begun, and stop the threads."""
@@ -145,7 +145,7 @@ class PendingBatch:
         """Wait for one image after the other; then `result` need not wait for any.
 
         Raises:
-            LoadingStopped: If a stop was requested.
+            WorkStopped: If a stop was requested.
             AwayError: If the disk does not answer.
         """
         for future in self._futures:
@@ -162,7 +162,7 @@ class PendingBatch:
             ascending, shape (M,), int64. Both on the CPU.
 
         Raises:
-            LoadingStopped: If a stop was requested while it waited.
+            WorkStopped: If a stop was requested while it waited.
             AwayError: If the disk stayed away.
         """
         faults: dict[int, str] = {}

@@ -97,7 +97,7 @@ class Predictor:
 
         Raises:
             AwayError: If the disk with the images stays away.
-            LoadingStopped: If `should_stop` returned True.
+            WorkStopped: If `should_stop` returned True.
         """
         keys = list(keys)
         order = batches(torch.arange(len(keys)), batch_size, keep_single=True)

@@ -1,12 +1,14 @@
 """An evaluation: the confusion matrix of a network on labelled images."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from mia_tui.dataset.model import ImageKey
-from mia_tui.engine.data.disk_watch import LoadingStopped
+from mia_tui.engine.data.disk_watch import WorkStopped
+from mia_tui.engine.inference.predict import Predictor
 from mia_tui.engine.jobs.network import load_network
 from mia_tui.errors import DataError
 from mia_tui.runs.evaluation.confusion import SavedConfusion, figures, save_confusion
@@ -18,7 +20,7 @@ from mia_tui.runs.evaluation.epoch_predictions import (
 )
 from mia_tui.runs.list.moved_dataset import current_samples
 from mia_tui.runs.record.events import MOST_NAMED, Outcome, ResultSaved
-from mia_tui.runs.record.job import EvaluateJob
+from mia_tui.runs.record.job import EvaluateJob, Sample, image_name
 from mia_tui.runs.worker.attempt import Attempt
 from mia_tui.text import counted, encode_name, printable
 
@@ -31,38 +33,17 @@ def work(attempt: Attempt, job: EvaluateJob) -> Outcome:
         MiaError: If the evaluation cannot be made.
     """
     run, config = attempt.run, job.config
-    network = load_network(attempt, config, job.threads)
+    network, _ = load_network(attempt, config, job.threads)
     samples = current_samples(run, job)
     attempt.phase("working", f"evaluating {counted(len(samples), 'image')}")
-    predicted = np.full(len(samples), NOT_EVALUATED, np.int64)
-    problems: dict[str, str] = {}
     try:
-        predictions = network.predict(
-            Path(job.dataset),
-            [ImageKey(sample.path, sample.frame) for sample in samples],
-            batch_size=config.batch_size,
-            tta=config.tta,
-            should_stop=attempt.should_stop,
-            on_wait=attempt.waiting_for_disk,
-        )
-        for row, prediction in enumerate(predictions):
-            if prediction.probabilities is None:
-                problems[encode_name(prediction.key.path)] = prediction.problem or ""
-            else:
-                predicted[row] = prediction.probabilities.argmax()
-            attempt.progress(row + 1, len(samples))
-    except LoadingStopped:
+        predicted, problems = _predict(attempt, job, network, samples)
+    except WorkStopped:
         return "stopped"
-    read = predicted != NOT_EVALUATED
-    if not read.any():
-        raise DataError(
-            f"None of the labelled images of {printable(job.dataset)} can be read.", "Check the files."
-        )
-    truth = np.fromiter((sample.class_index for sample in samples), np.int64, len(samples))
-    counts = np.zeros((len(job.classes), len(job.classes)), np.int64)
-    np.add.at(counts, (truth[read], predicted[read]), 1)
-    names = tuple(item.name for item in job.classes)
-    matrix = SavedConfusion(network.card.epoch, config.split, names, counts)
+    counts = _confusion(job, samples, predicted)
+    matrix = SavedConfusion(
+        network.card.epoch, config.split, tuple(item.name for item in job.classes), counts
+    )
 
     def save() -> None:
         file = epoch_predictions_file(run, "evaluation")
@@ -71,13 +52,11 @@ def work(attempt: Attempt, job: EvaluateJob) -> Outcome:
 
     attempt.write_when_back(save)
     values = figures(counts)
-    sentence = (
-        f"{counted(int(counts.sum()), 'image')} {_of_part(config.split)}: macro F1 {values['macro_f1']:.4f}"
-    )
+    images = f"{counted(int(counts.sum()), 'image')} {_of_part(config.split)}"
     attempt.emit(
         ResultSaved(
             t=time.time(),
-            sentence=f"{sentence}, accuracy {values['accuracy']:.4f}.",
+            sentence=f"{images}: macro F1 {values['macro_f1']:.4f}, accuracy {values['accuracy']:.4f}.",
             file=str(run.confusion("evaluation").relative_to(run.path)),
             problem_count=len(problems),
             problems=dict(list(problems.items())[:MOST_NAMED]),
@@ -85,6 +64,50 @@ def work(attempt: Attempt, job: EvaluateJob) -> Outcome:
         )
     )
     return "finished"
+
+
+def _predict(
+    attempt: Attempt, job: EvaluateJob, network: Predictor, samples: Sequence[Sample]
+) -> tuple[np.ndarray, dict[str, str]]:
+    """The predicted class of each sample, shape (samples,), int64, and why some cannot be read, by name.
+
+    Raises:
+        WorkStopped: If a stop is requested.
+    """
+    predicted = np.full(len(samples), NOT_EVALUATED, np.int64)
+    problems: dict[str, str] = {}
+    predictions = network.predict(
+        Path(job.dataset),
+        [ImageKey(sample.path, sample.frame) for sample in samples],
+        batch_size=job.config.batch_size,
+        tta=job.config.tta,
+        should_stop=attempt.should_stop,
+        on_wait=attempt.waiting_for_disk,
+    )
+    for row, prediction in enumerate(predictions):
+        if prediction.probabilities is None:
+            problems[encode_name(image_name(samples[row]))] = prediction.problem or ""
+        else:
+            predicted[row] = prediction.probabilities.argmax()
+        attempt.progress(row + 1, len(samples))
+    return predicted, problems
+
+
+def _confusion(job: EvaluateJob, samples: Sequence[Sample], predicted: np.ndarray) -> np.ndarray:
+    """The confusion matrix of the samples that could be read, shape (classes, classes), int64.
+
+    Raises:
+        DataError: If none could be read.
+    """
+    read = predicted != NOT_EVALUATED
+    if not read.any():
+        raise DataError(
+            f"None of the labelled images of {printable(job.dataset)} can be read.", "Check the files."
+        )
+    truth = np.fromiter((sample.class_index for sample in samples), np.int64, len(samples))
+    counts = np.zeros((len(job.classes), len(job.classes)), np.int64)
+    np.add.at(counts, (truth[read], predicted[read]), 1)
+    return counts
 
 
 def _of_part(split: str) -> str:

@@ -7,13 +7,16 @@ from mia_tui.engine.device import describe
 from mia_tui.engine.inference.predict import Predictor
 from mia_tui.errors import CheckpointError
 from mia_tui.runs.machine.cores import usable_cores
-from mia_tui.runs.record.model_card import weights_digest
+from mia_tui.runs.record.model_card import read_card, weights_digest
 from mia_tui.runs.worker.attempt import Attempt
 from mia_tui.text import printable
 
 
-def load_network(attempt: Attempt, config: NetworkConfig, threads: int | None) -> Predictor:
+def load_network(attempt: Attempt, config: NetworkConfig, threads: int | None) -> tuple[Predictor, str]:
     """Load the network of a job onto its device, and report the start of the attempt.
+
+    Returns:
+        The network, and the digest of its weights.
 
     Raises:
         CheckpointError: If its file is missing, damaged, or another than when the job was made.
@@ -21,14 +24,19 @@ def load_network(attempt: Attempt, config: NetworkConfig, threads: int | None) -
     """
     weights = Path(config.weights)
     attempt.phase("loading", f"the network {config.network}")
-    network = Predictor(
-        weights,
-        device=config.device,
-        precision=config.precision,
-        threads=threads or usable_cores(),
-        max_megapixels=config.max_megapixels,
-    )
-    if config.digest and weights_digest(weights) != config.digest:
+    read_card(weights)  # first: says what is wrong with the file
+    while True:
+        digest = weights_digest(weights)
+        network = Predictor(
+            weights,
+            device=config.device,
+            precision=config.precision,
+            threads=threads or usable_cores(),
+            max_megapixels=config.max_megapixels,
+        )
+        if weights_digest(weights) == digest:  # else a training has replaced the file meanwhile
+            break
+    if config.digest and digest != config.digest:
         raise CheckpointError(
             f"{printable(weights)} holds other weights than when this job was started.",
             "Start it again with the weights of now.",
@@ -36,4 +44,4 @@ def load_network(attempt: Attempt, config: NetworkConfig, threads: int | None) -
     attempt.started(device=describe(network.device))
     if network.warning:
         attempt.warn(f"Computing on the CPU: {network.warning}")
-    return network
+    return network, digest

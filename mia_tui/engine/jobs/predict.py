@@ -11,13 +11,11 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-import msgspec
-
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.scan.other_kinds import OtherKinds
 from mia_tui.dataset.scan.scan import iter_images, problem_notes
 from mia_tui.dataset.scan.walk import ScanProblem
-from mia_tui.engine.data.disk_watch import LoadingStopped, is_folder_away, wait_for_folder
+from mia_tui.engine.data.disk_watch import WorkStopped, is_folder_away, wait_for_folder
 from mia_tui.engine.inference.predict import Predictor
 from mia_tui.engine.jobs.network import load_network
 from mia_tui.errors import DataError
@@ -30,7 +28,6 @@ from mia_tui.runs.prediction.shards import shard_settings
 from mia_tui.runs.record.events import Outcome
 from mia_tui.runs.record.job import PredictJob
 from mia_tui.runs.record.layout import RunDir
-from mia_tui.runs.record.model_card import weights_digest
 from mia_tui.runs.record.state import read_state
 from mia_tui.runs.worker.attempt import Attempt
 from mia_tui.text import counted, encode_name, printable
@@ -52,19 +49,18 @@ def work(attempt: Attempt, job: PredictJob) -> Outcome:
     ):  # the attempt that saved it was killed before it could say that it ended
         _clear(run)
         return "finished"
-    network = load_network(attempt, config, job.threads)
-    digest = config.digest or weights_digest(Path(config.weights))
-    header = make_header(
-        run.predict_job().dataset, msgspec.structs.replace(config, digest=digest), network.card
-    )
+    network, digest = load_network(attempt, config, job.threads)
+    header = make_header(run.predict_job().dataset, config, network.card, digest)
     try:
         listing, other_kinds = _find_images(attempt, job, network)
         _predict(attempt, job, network, header, listing)
-    except LoadingStopped:
+    except WorkStopped:
         return "stopped"
     attempt.phase("working", "writing the result")
     shard = None if config.shard is None else shard_settings(header, config, network.card)
-    attempt.emit(write_result(run, header, listing, shard=shard, other_kinds=other_kinds))
+    write = partial(write_result, run, header, listing, shard=shard, other_kinds=other_kinds)
+    # A file outside of the run is not waited for: its folder may have been removed for good, and the rows stay.
+    attempt.emit(attempt.write_when_back(write) if config.out is None else write())
     _clear(run)
     return "finished"
 
@@ -82,11 +78,9 @@ def _find_images(attempt: Attempt, job: PredictJob, network: Predictor) -> tuple
     attempt.phase("loading", "looking for images")
     while True:
         wait_for_folder(root, attempt.should_stop, attempt.waiting_for_disk)
-        problems: list[ScanProblem] = []
-        other_kinds = OtherKinds()
         try:
-            listing = attempt.write_when_back(
-                partial(_list_once, attempt, job, network, problems, other_kinds)
+            listing, problems, other_kinds = attempt.write_when_back(
+                partial(_list_once, attempt, job, network)
             )
         except DataError:
             if not is_folder_away(root):
@@ -100,24 +94,24 @@ def _find_images(attempt: Attempt, job: PredictJob, network: Predictor) -> tuple
 
 
 def _list_once(
-    attempt: Attempt,
-    job: PredictJob,
-    network: Predictor,
-    problems: list[ScanProblem],
-    other_kinds: OtherKinds,
-) -> Listing:
+    attempt: Attempt, job: PredictJob, network: Predictor
+) -> tuple[Listing, list[ScanProblem], OtherKinds]:
+    """The images, the folders that cannot be read, and the files of other kinds."""
     run, config = attempt.run, job.config
+    problems: list[ScanProblem] = []
+    other_kinds = OtherKinds()
     images: Iterable[ImageKey] | None = run.images()
     if images is None:
         frames = config.frames or network.card.frames
         images = iter_images(Path(job.dataset), frames=frames, problems=problems, other_kinds=other_kinds)
-    return list_images(
+    listing = list_images(
         run.listing,
         _counted(attempt, images),
         batch_size=config.batch_size,
         shard=config.shard,
         root=run.root,
     )
+    return listing, problems, other_kinds
 
 
 def _counted(attempt: Attempt, images: Iterable[ImageKey]) -> Iterator[ImageKey]:
@@ -125,7 +119,7 @@ def _counted(attempt: Attempt, images: Iterable[ImageKey]) -> Iterator[ImageKey]
     for count, image in enumerate(images, start=1):
         attempt.progress(count, 0)
         if count % _LEAST_ROWS == 0 and attempt.should_stop():
-            raise LoadingStopped
+            raise WorkStopped
         yield image
 
 

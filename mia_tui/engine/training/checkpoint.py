@@ -24,7 +24,7 @@ import torch
 from msgspec import Meta
 from torch import Tensor, nn
 
-from mia_tui.decoding import BadRecord, Count, Elapsed, Frame, check
+from mia_tui.decoding import BadRecord, Count, Elapsed, Index, check
 from mia_tui.disk_errors import disk_error
 from mia_tui.engine.device import Arithmetic
 from mia_tui.engine.network.backbones import build_model
@@ -68,7 +68,7 @@ class _SavedState(msgspec.Struct):
     arithmetic: Arithmetic
     scaling: tuple[list[Mean], list[Deviation]]
     learner: dict[str, Any]
-    skipped: dict[Frame, str]
+    skipped: dict[Index, str]
     threads: Count = 1  # missing in those of earlier versions
 
 

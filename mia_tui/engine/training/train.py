@@ -22,7 +22,7 @@ from torch import Tensor
 
 from mia_tui.catalog.metrics import higher_is_better
 from mia_tui.config.class_weights import class_weight_values
-from mia_tui.engine.data.disk_watch import LoadingStopped
+from mia_tui.engine.data.disk_watch import WorkStopped
 from mia_tui.engine.data.feed import Feed, batches
 from mia_tui.engine.device import describe, is_out_of_memory, pick_device, resolve_precision, set_up
 from mia_tui.engine.inference.evaluate import Scores, evaluate
@@ -180,7 +180,7 @@ class _Training:
                 self.attempt.progress(done, len(self.samples))
             self.left_out.report(self.progress.epoch)
             self.left_out.check_classes()
-        except LoadingStopped:
+        except WorkStopped:
             return False
         self._say_loading(f"building {self.config.backbone}")
         self.learner = self._build_learner()
@@ -225,8 +225,8 @@ class _Training:
                 if not self.progress.step:  # an epoch resumed in its middle leaves out the same images
                     self.left_out.try_again(self.progress.epoch)
                 if not (self._train_epoch() and self._end_epoch()):
-                    raise LoadingStopped
-        except LoadingStopped:
+                    raise WorkStopped
+        except WorkStopped:
             self._save()
             return "stopped"
         except AwayError as error:
@@ -267,7 +267,7 @@ class _Training:
                         predictions.update(batch.rows, result.logits)
                 if self.attempt.should_stop():
                     break
-        except (LoadingStopped, AwayError) as error:  # while waiting for a batch: the steps before it count
+        except (WorkStopped, AwayError) as error:  # while waiting for a batch: the steps before it count
             interrupted = error
         progress.sums = sums.tolist()
         progress.confusion += torch.from_numpy(counter.counts())

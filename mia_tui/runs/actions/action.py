@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from mia_tui.config.jobs import JOB_CONFIGS
@@ -103,33 +103,49 @@ class KindWords:
     Attributes:
         noun: What they are called.
         stops: When one ends that is asked to stop, and what is kept.
+        killed: What is lost when one is killed, a sentence.
         continues: From where one is resumed.
         saved: What is lost with its folder, besides its log.
     """
 
     noun: str
     stops: str
+    killed: str
     continues: str
     saved: tuple[str, ...]
+
+
+_TRAINING = KindWords(
+    "run",
+    "after the current step, with a checkpoint",
+    "What it did since its last checkpoint is then lost.",
+    "from its last checkpoint",
+    ("checkpoints", "metrics"),
+)
+_OTHERS = {
+    "predict": KindWords(
+        "prediction",
+        "after the current batch, and what is done is kept",
+        "What it has done is kept, but for the last images.",
+        "where it ended",
+        ("predictions",),
+    ),
+    "evaluate": KindWords(
+        "evaluation",
+        "after the current batch, and evaluates all images again if it is resumed",
+        "It evaluates all images again if it is resumed.",
+        "from the first image",
+        ("metrics",),
+    ),
+}
 
 
 def kind_words(run: RunDir) -> KindWords:
     """The words for a run; those of a training where its kind cannot be read."""
     kind = kind_of(run)
     if kind == TrainConfig.kind or kind not in JOB_CONFIGS:
-        return KindWords(
-            "run",
-            "after the current step, with a checkpoint",
-            "from its last checkpoint",
-            ("checkpoints", "metrics"),
-        )
-    saved = {"predict": "predictions", "evaluate": "metrics"}.get(kind, "results")
-    return KindWords(
-        JOB_CONFIGS[kind].noun,
-        "after the current batch, and what is done is kept",
-        "where it ended",
-        (saved,),
-    )
+        return _TRAINING
+    return _OTHERS.get(kind) or replace(_OTHERS["predict"], noun=JOB_CONFIGS[kind].noun, saved=("results",))
 
 
 def called(run: RunDir) -> str:

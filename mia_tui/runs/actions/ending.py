@@ -10,6 +10,7 @@ from mia_tui.errors import RunError
 from mia_tui.runs.actions.action import Question, RunAction, called, kind_words
 from mia_tui.runs.list.find import kind_of
 from mia_tui.runs.list.lifecycle import delete_run
+from mia_tui.runs.prediction.shards import result_file
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.state import read_state
 from mia_tui.runs.worker.control import KILL_AFTER_S, StopResult, kill_worker, request_stop
@@ -79,7 +80,7 @@ class KillWorker(RunAction):
 
     def _lost(self) -> str:
         if kind_of(self.run) != TrainConfig.kind:
-            return "What it has done is kept, but for the last images."
+            return kind_words(self.run).killed
         saved = None
         with suppress(RunError):
             saved = read_state(self.run).checkpoint
@@ -134,9 +135,9 @@ def _files_outside(runs: Sequence[RunDir]) -> str:
     outs = []
     for run in runs:
         with suppress(RunError):  # it is damaged, or of another kind
-            out = run.predict_job().config.out
-            if out is not None and Path(out).exists():
-                outs.append(out)
+            out = result_file(run.predict_job().config)
+            if out is not None and out.exists():
+                outs.append(str(out))
     return f", and so {'does' if len(outs) == 1 else 'do'} {name_some(outs)}" if outs else ""
 
 

@@ -16,11 +16,12 @@ from mia_tui.runs.list.find import kind_of, list_runs, runs_of
 from mia_tui.runs.list.lifecycle import drop_untrained_run, resume_run
 from mia_tui.runs.list.moved_dataset import current_job, current_samples
 from mia_tui.runs.list.words import RESUMABLE
+from mia_tui.runs.prediction.shards import result_file
 from mia_tui.runs.record.job import AnyJob
-from mia_tui.runs.record.job_place import create_in
+from mia_tui.runs.record.job_place import create_in, network_settings
 from mia_tui.runs.record.layout import RunDir
-from mia_tui.runs.record.model_card import network_name, read_card, weights_digest
-from mia_tui.runs.worker.liveness import LIVE, run_status
+from mia_tui.runs.record.model_card import read_card
+from mia_tui.runs.worker.liveness import IN_PROGRESS, run_status
 from mia_tui.runs.worker.queue import last_in_line
 from mia_tui.text import printable
 
@@ -54,7 +55,7 @@ class ResumeRun(RunAction):
     def refusal(self) -> ConfigError | None:
         self.run.job()
         status = run_status(self.run)
-        if status in LIVE:
+        if status in IN_PROGRESS:
             return ConfigError(f"The {named(self.run)} is {status} already.")
         return nothing_to_resume(self.run, self.how_to) if status == "finished" else None
 
@@ -99,7 +100,7 @@ class RunAgain(RunAction):
     def refusal(self) -> ConfigError | None:
         job = current_job(self.run, self._dataset)
         status = run_status(self.run)
-        if status in LIVE:
+        if status in IN_PROGRESS:
             way_out = f"{self.how_to('stop', self.run)} stops it."
             return ConfigError(f"The {named(self.run)} is {status}, so it is not done again yet.", way_out)
         return None if not isinstance(job.config, NetworkConfig) else self._other_network(job)
@@ -120,11 +121,11 @@ class RunAgain(RunAction):
 
     def question(self) -> Question | None:
         config = self.run.job().config
-        out = config.out if isinstance(config, PredictConfig) else None
-        if out is None or not Path(out).exists():
+        out = result_file(config) if isinstance(config, PredictConfig) else None
+        if out is None or not out.exists():
             return None
         text = f"The {named(self.run)} writes this file, which exists: {printable(out)}"
-        return Question(f"Replace {printable(Path(out).name)}?", text, yes="Replace it", no="Keep it")
+        return Question(f"Replace {printable(out.name)}?", text, yes="Replace it", no="Keep it")
 
     def doing(self) -> str:
         return f"Starting {called(self.run)} again"
@@ -145,10 +146,7 @@ class RunAgain(RunAction):
         written, job = self.run.written_job(), current_job(self.run, self._dataset)
         config = job.config
         if isinstance(config, NetworkConfig):
-            weights = Path(config.weights)
-            config = msgspec.structs.replace(
-                config, digest=weights_digest(weights), network=network_name(weights)
-            )
+            config = msgspec.structs.replace(config, **network_settings(Path(config.weights)))
         new = msgspec.structs.replace(
             job,
             config=config,
@@ -198,7 +196,7 @@ class QueueRun(RunAction):
     @property
     def trains_again(self) -> bool:
         """Whether it is a training that is not to be resumed, but done again on the labels of today."""
-        is_over = run_status(self.run) not in (*RESUMABLE, *LIVE)
+        is_over = run_status(self.run) not in (*RESUMABLE, *IN_PROGRESS)
         return is_over and kind_of(self.run) == TrainConfig.kind
 
     @property
@@ -208,7 +206,7 @@ class QueueRun(RunAction):
 
     def refusal(self) -> ConfigError | None:
         status = run_status(self.run)
-        resumes = status in RESUMABLE or status in LIVE
+        resumes = status in RESUMABLE or status in IN_PROGRESS
         self.ahead = self._last_in_line()
         if not self.trains_again:
             kind = ResumeRun if resumes else RunAgain

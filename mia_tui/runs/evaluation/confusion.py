@@ -15,7 +15,7 @@ import numpy.typing as npt
 from msgspec import Meta
 
 from mia_tui.catalog.metrics import METRICS
-from mia_tui.decoding import Count, Frame, Text, decode_json
+from mia_tui.decoding import Count, Index, Text, decode_json
 from mia_tui.errors import RunError
 from mia_tui.files import read
 from mia_tui.runs.disk import make_folder, write_atomically
@@ -97,7 +97,7 @@ class _ConfusionFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     split: Text
     classes: Annotated[list[Text], Meta(min_length=1, max_length=_MOST_CLASSES)]
     rows: list[list[Count]] | None = None
-    cells: list[tuple[Frame, Frame, Count]] | None = None
+    cells: list[tuple[Index, Index, Count]] | None = None
 
 
 def figures(confusion: Matrix) -> dict[str, float]:

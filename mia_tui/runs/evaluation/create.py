@@ -1,17 +1,14 @@
 """Making the run of an evaluation."""
 
-import time
 from pathlib import Path
 
 import msgspec
 
-from mia_tui import __version__
 from mia_tui.config.evaluate import EvaluateConfig
-from mia_tui.paths import real_path
 from mia_tui.runs.evaluation.evaluation_set import EvaluationSet
 from mia_tui.runs.list.find import remember_run
-from mia_tui.runs.record.job import EvaluateJob, JobClass, Sample
-from mia_tui.runs.record.job_place import create_in, job_places, network_settings
+from mia_tui.runs.record.job import Sample
+from mia_tui.runs.record.job_place import create_in, job_places, network_settings, new_job
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.model_card import read_card
 
@@ -46,29 +43,20 @@ def create_evaluation(
     card = read_card(weights)
     config = msgspec.convert(
         {
-            **network_settings(weights, after),
+            **network_settings(weights),
             "split": evaluated.split,
             "trained_on": evaluated.trained_on,
             **settings,
         },
         EvaluateConfig,
     )
-    job = EvaluateJob(
-        config=config,
-        dataset=str(real_path(dataset)),
-        state="/",
-        classes=[JobClass(place, item.name) for place, item in enumerate(card.classes)],
-        threads=threads,
-        command=command,
-        created_at=time.time(),
-        version=__version__,
-        after=None if after is None else str(after.path.resolve()),
-    )
+    places, classes = job_places(dataset, state), [item.name for item in card.classes]
+    job = new_job(config, classes, dataset, places, threads=threads, command=command, after=after)
     part = "test" if evaluated.split == "all" else evaluated.split
     samples = [
         Sample(path=key.path, frame=key.frame, class_index=index, split=part)
         for key, index in evaluated.truth.items()
     ]
-    run = create_in(job_places(dataset, state), job, name=f"evaluate-{card.backbone}", samples=samples)
+    run = create_in(places, job, name=f"evaluate-{card.backbone}", samples=samples)
     remember_run(run)
     return run

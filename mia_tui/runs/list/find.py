@@ -65,6 +65,8 @@ def find_run(
         ConfigError: If no run, or more than one, fits.
         RunError: If `text` is a folder that holds no run.
     """
+    if not text:  # every name begins with it, and the only run may be what is deleted then
+        raise ConfigError("Which run?", f"Its name is empty. {_LIST_HINT}")
     runs = [run for run in runs_of(dataset, state) if kind is None or kind_of(run) == kind]
     where = _where(dataset, state)
     if text == "best" and dataset is None and state is None:

@@ -20,7 +20,7 @@ from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.state import RunState, read_state
 from mia_tui.runs.worker.control import kill_worker, request_stop
 from mia_tui.runs.worker.launch import spawn, wait_until_taken
-from mia_tui.runs.worker.liveness import LIVE, STARTING_S, run_status
+from mia_tui.runs.worker.liveness import IN_PROGRESS, STARTING_S, run_status
 from mia_tui.text import name_some, printable
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def resume_run(run: RunDir, *, after: RunDir | None = None, dataset: Path | None
     config = run.job().config
     if run_status(run) != "running":
         update_dataset_path(run, dataset)
-        run.put_behind(after)
+        run.put_after(after)
     remember_run(run)
     wait_until_taken(run, spawn(run, gives_way=computes_on_cpu(config.device)))
 
@@ -110,7 +110,7 @@ def delete_run(run: RunDir) -> None:
             f"The run {printable(run.name)} is a link to another folder, so it is not deleted.",
             f"Remove the link {printable(run.path)} or the folder that it leads to by hand.",
         )
-    if run_status(run) in LIVE:
+    if run_status(run) in IN_PROGRESS:
         _end_worker(run)
     _remove(run)
 
@@ -156,10 +156,10 @@ def _kind(name: str) -> type[MiaError]:
 
 def _end_worker(run: RunDir) -> None:
     name = printable(run.name)
-    if _wait_for(lambda: run_status(run) != "starting", STARTING_S) and run_status(run) not in LIVE:
+    if _wait_for(lambda: run_status(run) != "starting", STARTING_S) and run_status(run) not in IN_PROGRESS:
         return
     asked = request_stop(run)
-    if _wait_for(lambda: run_status(run) not in LIVE, _SAVING_S):
+    if _wait_for(lambda: run_status(run) not in IN_PROGRESS, _SAVING_S):
         return
     if asked.doubt is not None:
         raise RunError(
@@ -169,7 +169,7 @@ def _end_worker(run: RunDir) -> None:
         )
     with suppress(RunError):  # it ended at the last moment
         kill_worker(run)
-    if not _wait_for(lambda: run_status(run) not in LIVE, _DYING_S):
+    if not _wait_for(lambda: run_status(run) not in IN_PROGRESS, _DYING_S):
         raise RunError(f"The worker of the run {name} does not end, so the run is not deleted.")
 
 

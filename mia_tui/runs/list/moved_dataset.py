@@ -121,7 +121,7 @@ def check_folders_exist(run: RunDir, job: AnyJob) -> None:
     if not os.path.isdir(folder):  # noqa: PTH112
         raise DataError(
             f"The images of the run {name} are gone: there is no folder {printable(folder)}.",
-            f"If it was moved, name it: mia-tui train DATASET --state {typed(job.state)} --resume {typed(run.name)}.",
+            f"If it was moved, name it: mia-tui {_resuming(run, job)}.",
         )
     val = _val_of(job)
     if val is not None and not os.path.isdir(val):  # noqa: PTH112
@@ -129,6 +129,14 @@ def check_folders_exist(run: RunDir, job: AnyJob) -> None:
             f"The folder of --val, {printable(val)}, is gone, and the run {name} is validated on it.",
             "Put it back, or a link to it, or start a new run.",
         )
+
+
+def _resuming(run: RunDir, job: AnyJob) -> str:
+    """How a run is resumed in a dataset that was moved, by the kind of its job."""
+    state, name = typed(job.state), typed(run.name)
+    if isinstance(job.config, TrainConfig):
+        return f"train DATASET --state {state} --resume {name}"
+    return f"runs resume {name} --dataset DATASET --state {state}"
 
 
 def _dataset_folder(run: RunDir, job: AnyJob, dataset: Path | None) -> Path:

@@ -1,5 +1,6 @@
 """The trained networks that a person can choose from: of a dataset's trainings, of other datasets, of a file."""
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -55,6 +56,21 @@ def network_in(path: Path) -> KnownNetwork:
     return network_of(run) if run.exists() else _network(path, None)
 
 
+def trainings_with_weights(dataset: Path, state: Path | None) -> Iterator[RunDir]:
+    """The trainings of a dataset that have saved weights, newest first, also those in progress.
+
+    Args:
+        dataset: Folder of images.
+        state: The folder given with --state.
+
+    Raises:
+        MiaError: If the folder of runs cannot be read.
+    """
+    for run in reversed(runs_of(dataset, state)):
+        if os.path.isfile(run.best_weights) and kind_of(run) == TrainConfig.kind:  # noqa: PTH113  # Path's raises
+            yield run
+
+
 def known_networks(dataset: Path, state: Path | None) -> list[KnownNetwork]:
     """The networks of a dataset, then those of the datasets that this user opened lately, each newest first.
 
@@ -99,17 +115,14 @@ def _datasets(dataset: Path, state: Path | None) -> Iterator[tuple[Path, Path | 
 
 
 def _networks_of(dataset: Path, state: Path | None) -> Iterator[KnownNetwork]:
-    try:
-        runs = runs_of(dataset, state)
-    except (MiaError, OSError):  # it is gone, or its drive is away
-        return
-    with_weights = (run for run in reversed(runs) if run.best_weights.is_file())
     count = 0
-    for run in with_weights:
-        if count == _MOST_OF_DATASET:
-            return
-        with suppress(MiaError, OSError):
-            if kind_of(run) == TrainConfig.kind and not lives(run):
+    with suppress(MiaError, OSError):  # the dataset is gone, or its drive is away
+        for run in trainings_with_weights(dataset, state):
+            if count == _MOST_OF_DATASET:
+                return
+            if lives(run):
+                continue
+            with suppress(MiaError, OSError):
                 yield network_of(run, dataset)
                 count += 1
 

@@ -26,7 +26,7 @@ from mia_tui.runs.record.log import EventReader, decode_event
 from mia_tui.runs.record.state import RunState
 from mia_tui.runs.record.time_left import image_progress
 from mia_tui.runs.worker.liveness import (
-    LIVE,
+    IN_PROGRESS,
     ShownStatus,
     StatusTracker,
     is_on_this_host,
@@ -107,7 +107,7 @@ class RunSummary:
     @property
     def lives(self) -> bool:
         """Whether a worker has it, or is being started, or may have it."""
-        return self.status in LIVE
+        return self.status in IN_PROGRESS
 
 
 class RunSummaries:
@@ -195,9 +195,7 @@ class SummaryReader:
         if self._job is None or self._reader is None:
             self._job = self.run.job()
             self._state, self._reader = RunState.of(self._job), _BriefReader(self.run.events)
-        status = self._tracker.status(
-            self.run
-        )  # before the events, so that what a worker wrote last is read as well
+        status = self._tracker.status(self.run)  # first: then what a worker wrote last is read as well
         if self._reader.was_replaced():
             self._forget()
             return self._read()
@@ -210,7 +208,7 @@ class SummaryReader:
     def _as_row(self, job: AnyJob, status: ShownStatus) -> RunSummary:
         state = self._state
         training = job.config if isinstance(job.config, TrainConfig) else None
-        record = read_record(self.run) if status in LIVE else None
+        record = read_record(self.run) if status in IN_PROGRESS else None
         at_work = status in ("running", "waiting") and state.outcome is None
         images = image_progress(state)
         result = state.result
@@ -262,7 +260,7 @@ class SummaryReader:
         words = str(error) if isinstance(error, RunError) else f"It cannot be read: {error.strerror}."
         status: RowStatus = "damaged"
         try:
-            lives = run_status(self.run) in LIVE
+            lives = run_status(self.run) in IN_PROGRESS
         except OSError:
             lives = False
         note = f"{words} A worker is still working on it." if lives else words

@@ -1,25 +1,23 @@
 """Making the run of a prediction, or finding the one that the same prediction was begun with."""
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
-from mia_tui import __version__
 from mia_tui.config.jobs import JobConfig
 from mia_tui.config.predict import PredictConfig
 from mia_tui.dataset.model import ImageKey
 from mia_tui.errors import RunError
-from mia_tui.paths import StateFolder, real_path
+from mia_tui.paths import StateFolder
 from mia_tui.runs.list.find import list_runs, remember_run
 from mia_tui.runs.list.moved_dataset import current_job
 from mia_tui.runs.prediction.predictions import partial_path
-from mia_tui.runs.record.job import JobClass, PredictJob
-from mia_tui.runs.record.job_place import create_in, job_places, network_settings
+from mia_tui.runs.record.job import PredictJob
+from mia_tui.runs.record.job_place import create_in, job_places, network_settings, new_job
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.model_card import read_card
-from mia_tui.runs.worker.liveness import LIVE, run_status
+from mia_tui.runs.worker.liveness import IN_PROGRESS, run_status
 from mia_tui.text import printable, typed
 
 
@@ -52,32 +50,22 @@ def create_prediction(
         RunError: If the same prediction is being made now.
     """
     card = read_card(weights)
-    config = prediction_config(weights, after, images="all" if keys is None else "listed", **settings)
-    job = PredictJob(
-        config=config,
-        dataset=str(real_path(images)),
-        state="/",
-        classes=[JobClass(place, item.name) for place, item in enumerate(card.classes)],
-        threads=threads,
-        command=command,
-        created_at=time.time(),
-        version=__version__,
-        after=None if after is None else str(after.path.resolve()),
-    )
-    places = job_places(images, state)
+    config = prediction_config(weights, images="all" if keys is None else "listed", **settings)
+    places, classes = job_places(images, state), [item.name for item in card.classes]
+    job = new_job(config, classes, images, places, threads=threads, command=command, after=after)
     run = _unfinished(places, job, keys) or create_in(
         places, job, name=f"predict-{card.backbone}", images=keys
     )
-    run.put_behind(after)
+    run.put_after(after)
     if threads is not None:  # perhaps another number than before it was interrupted
         run.put_threads(threads)
     remember_run(run)
     return run
 
 
-def prediction_config(weights: Path, after: RunDir | None = None, **settings: object) -> PredictConfig:
-    """The settings of a prediction with the network in a weights file; `after` is the run that it waits for."""
-    return msgspec.convert({**network_settings(weights, after), **settings}, PredictConfig)
+def prediction_config(weights: Path, **settings: object) -> PredictConfig:
+    """The settings of a prediction with the network in a weights file."""
+    return msgspec.convert({**network_settings(weights), **settings}, PredictConfig)
 
 
 def earlier_rows(job: PredictJob) -> Path | None:
@@ -102,9 +90,8 @@ def _unfinished(
             if not _is_same(run, job, keys):
                 continue
             status = run_status(run)
-            if status in LIVE - {
-                "unknown"
-            }:  # its lock tells whether one that is silent on another host is alive
+            # Whether one that is silent on another host is alive, its lock tells the worker.
+            if status in IN_PROGRESS and status != "unknown":
                 raise RunError(
                     f"The run {printable(run.name)} is making the same prediction.",
                     f"Watch it with `mia-tui runs follow {typed(run.path)}`.",

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from mia_tui import __version__
 from mia_tui.config.predict import PredictConfig
 from mia_tui.dataset.class_rules import class_name
 from mia_tui.dataset.interchange.formats import LabelFile
@@ -16,8 +15,8 @@ from mia_tui.runs.disk import make_folder, replacing, write_atomically
 from mia_tui.runs.list.find import remember_run
 from mia_tui.runs.prediction.suggestions import SuggestionLine, write_lines
 from mia_tui.runs.record.events import Event, ResultSaved, RunEnded
-from mia_tui.runs.record.job import MOST_CLASSES, JobClass, PredictJob
-from mia_tui.runs.record.job_place import create_in, job_places
+from mia_tui.runs.record.job import MOST_CLASSES, PredictJob
+from mia_tui.runs.record.job_place import create_in, job_places, new_job
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.log import encode_event
 from mia_tui.runs.record.model_card import weights_digest
@@ -49,23 +48,16 @@ def import_suggestions(
             f"{read.name} names {len(classes):,} classes, more than the {MOST_CLASSES:,} that a network can have.",
             "Is the column class the one that is meant?",
         )
-    job = PredictJob(
-        config=PredictConfig(
-            weights=str(real_path(source)),
-            digest=weights_digest(source),
-            network=source.name,
-            images="listed",
-            scope=f"images in {printable(source.name)}",
-        ),
-        dataset=str(real_path(dataset)),
-        state="/",
-        classes=[JobClass(place, name) for place, name in enumerate(classes)],
-        threads=None,
-        command=command,
-        created_at=time.time(),
-        version=__version__,
+    config = PredictConfig(
+        weights=str(real_path(source)),
+        digest=weights_digest(source),
+        network=source.name,
+        images="listed",
+        scope=f"images in {printable(source.name)}",
     )
-    run = create_in(job_places(dataset, state), job, name=f"import-{source.stem}", images=list(read.labels))
+    places = job_places(dataset, state)
+    job = new_job(config, classes, dataset, places, command=command)
+    run = create_in(places, job, name=f"import-{source.stem}", images=list(read.labels))
     try:
         _write(run, job, read, names)
     except BaseException:

@@ -12,10 +12,11 @@ from mia_tui.config.predict import PredictConfig
 from mia_tui.dataset.model import ImageKey
 from mia_tui.decoding import Frame, Text
 from mia_tui.errors import MiaError
-from mia_tui.runs.list.find import kind_of, runs_of
+from mia_tui.runs.list.networks import trainings_with_weights
 from mia_tui.runs.record.layout import RunDir
-from mia_tui.runs.record.state import read_state
+from mia_tui.runs.record.model_card import read_card
 from mia_tui.runs.worker.helper import encode_line
+from mia_tui.runs.worker.liveness import run_status
 from mia_tui.text import decode_name, encode_name
 
 IMAGE_PREDICTOR_MODULE = "mia_tui.image_predictor"
@@ -99,27 +100,29 @@ def network_to_ask(dataset: Path, state: Path | None, shown: RunDir | None) -> P
     weights = None if shown is None else _weights_of(shown)
     if weights is not None:
         return weights
-    trainings = [
-        run
-        for run in reversed(runs_of(dataset, state))
-        if run.best_weights.is_file() and kind_of(run) == "train"
-    ]
-    return next((run.best_weights for run in sorted(trainings, key=_is_unfinished)), None)
+    newest = None
+    for run in trainings_with_weights(dataset, state):
+        if _has_finished(run):
+            return run.best_weights
+        newest = newest or run
+    return None if newest is None else newest.best_weights
 
 
 def _weights_of(run: RunDir) -> Path | None:
-    """The weights of the network whose suggestions are in a run's folder, if they are still there."""
+    """The weights of the network whose suggestions are in a run's folder; None if they are gone or were imported."""
     with suppress(MiaError):
         config = run.job().config
         weights = Path(config.weights) if isinstance(config, PredictConfig) else run.best_weights
-        return weights if weights.is_file() else None
+        read_card(weights)
+        return weights
     return None
 
 
-def _is_unfinished(run: RunDir) -> bool:
-    with suppress(MiaError):
-        return read_state(run).outcome != "finished"
-    return True
+def _has_finished(run: RunDir) -> bool:
+    try:
+        return run_status(run) == "finished"
+    except OSError:  # its folder may not be read
+        return False
 
 
 def _with_names(question: ImageQuestion, change: Callable[[str], str]) -> ImageQuestion:

@@ -21,7 +21,7 @@ from msgspec import Meta
 from mia_tui.config.predict import PredictConfig
 from mia_tui.dataset.model import ImageKey
 from mia_tui.decoding import BadRecord, Frame, JsonReader, Text, decode_json
-from mia_tui.disk_errors import disk_error
+from mia_tui.disk_errors import UNREACHABLE, disk_error
 from mia_tui.errors import ConfigError, DataError
 from mia_tui.files import open_in_place, open_to_read, remove, remove_leftovers
 from mia_tui.runs.disk import make_folder, replacing
@@ -57,7 +57,7 @@ _ROW = JsonReader(PredictionRow)
 
 
 class PredictionHeader(msgspec.Struct, frozen=True):
-    """What a file of rows holds; with equal headers the predictions are the same."""
+    """What a file of rows holds; with equal headers predictions are the same, up to rounding on another device."""
 
     images: str
     weights: str
@@ -67,17 +67,18 @@ class PredictionHeader(msgspec.Struct, frozen=True):
     max_megapixels: float
 
 
-def make_header(images: str, config: PredictConfig, card: ModelCard) -> PredictionHeader:
+def make_header(images: str, config: PredictConfig, card: ModelCard, digest: str) -> PredictionHeader:
     """The header of predictions.
 
     Args:
         images: The folder of the images, as the job names it.
         config: The settings.
         card: Of the network.
+        digest: Of its weights, as in `NetworkConfig`.
     """
     return PredictionHeader(
         images=encode_name(images),
-        weights=config.digest,
+        weights=digest,
         classes=[encode_name(item.name) for item in card.classes],
         run=encode_name(card.run),
         tta=config.tta,
@@ -130,7 +131,7 @@ class PredictionRows:
         faults: Images among them that could not be read then.
 
     Raises:
-        RunError: If the disk does not take it.
+        RunError: If the disk does not take it, or does not answer: rows that cannot be read now are not lost.
     """
 
     def __init__(
@@ -303,7 +304,11 @@ def _damaged(path: Path) -> DataError:
 def _usable(
     path: Path, header: PredictionHeader, keys: Iterable[ImageKey], batch_size: int
 ) -> tuple[int, int, list[ImageKey]]:
-    """Rows of an earlier attempt that are still right, the bytes they take with their header, and the faults."""
+    """Rows of an earlier attempt that are still right, the bytes they take with their header, and the faults.
+
+    Raises:
+        RunError: If the disk does not answer, as `disk_error` says it.
+    """
     rows = size = 0
     faults: list[ImageKey] = []
     whole: tuple[int, int, list[ImageKey]] = (0, 0, [])
@@ -325,6 +330,10 @@ def _usable(
                     faults.append(key)
                 if rows % batch_size == 0:
                     whole = (rows, size, list(faults))
-    except (OSError, BadRecord):  # no file; or something else, which is refused when it is to be written
+    except OSError as error:
+        if error.errno in UNREACHABLE:
+            raise disk_error(error, path) from error
+        return whole  # no file; or something else, which is refused when it is to be written
+    except BadRecord:
         return whole
     return rows, size, faults

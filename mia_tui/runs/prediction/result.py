@@ -5,11 +5,10 @@ from pathlib import Path
 
 import msgspec
 
-from mia_tui.config.predict import PredictConfig
 from mia_tui.files import remove_leftovers
 from mia_tui.runs.prediction.listing import Listing
 from mia_tui.runs.prediction.predictions import PredictionHeader, PredictionSummary, convert
-from mia_tui.runs.prediction.shards import ShardHeader, ShardSettings, shard_file, write_shard
+from mia_tui.runs.prediction.shards import ShardHeader, ShardSettings, result_file, write_shard
 from mia_tui.runs.prediction.suggestions import write_suggestions
 from mia_tui.runs.record.events import ResultSaved
 from mia_tui.runs.record.layout import RunDir
@@ -38,7 +37,7 @@ def write_result(
         RunError: If the disk does not take it.
     """
     config, count = run.predict_job().config, listing.count
-    place = _place(run, config)
+    place = result_file(config) or run.suggestions
     remove_leftovers(place.parent, of=place.name.__eq__)  # of an attempt that was killed here
     if config.out is None:
         file = str(run.suggestions.relative_to(run.path))
@@ -66,14 +65,6 @@ def write_result(
         problems=summary.problems,
         other_kinds=other_kinds,
     )
-
-
-def _place(run: RunDir, config: PredictConfig) -> Path:
-    """The file with the result."""
-    if config.out is None:
-        return run.suggestions
-    out = Path(config.out)
-    return out if config.shard is None else shard_file(out, config.shard)
 
 
 def _count(summary: PredictionSummary, what: str) -> str:

@@ -41,6 +41,7 @@ Shard = tuple[int, int]
 """(i, n): the i-th of n parts, from 1."""
 
 MOST_SHARDS = 999_999
+_ROWS_AT_ONCE = 1024
 
 _Number = Annotated[int, Meta(ge=1, le=MOST_SHARDS)]
 
@@ -87,6 +88,14 @@ _HEADER, _ROW, _END = JsonReader(ShardHeader), JsonReader(PredictionRow), JsonRe
 def shard_file(out: Path, shard: Shard) -> Path:
     """Where a part of a file of predictions is."""
     return out.with_name(f"{out.name}.shard-{shard[0]}-of-{shard[1]}.jsonl")
+
+
+def result_file(config: PredictConfig) -> Path | None:
+    """The file that a prediction makes: that of --out or a part of it; None if it makes suggestions in its run."""
+    if config.out is None:
+        return None
+    out = Path(config.out)
+    return out if config.shard is None else shard_file(out, config.shard)
 
 
 def is_in_shard(place: int, batch_size: int, shard: Shard) -> bool:
@@ -140,13 +149,19 @@ def write_shard(rows: Path, out: Path, header: ShardHeader) -> PredictionSummary
     return summary
 
 
-def is_complete(out: Path, shard: Shard, settings: ShardSettings) -> bool:
-    """Whether a part of the same prediction is there already."""
+def finished_shard(out: Path, shard: Shard, settings: ShardSettings) -> PredictionSummary | None:
+    """What is in a part of the same prediction; None if it is not there, or not complete."""
+    summary = PredictionSummary()
     try:
-        header = _ShardRows(shard_file(out, shard), shard).header
+        part = _ShardRows(shard_file(out, shard), shard)
+        if _settings_of(part.header) != settings:
+            return None
+        while rows := part.take(_ROWS_AT_ONCE):
+            for row in rows:
+                summary.add(row, settings.prediction)
     except (FileNotFoundError, DataError):
-        return False
-    return _settings_of(header) == settings
+        return None
+    return summary
 
 
 def join_shards(out: Path) -> PredictionSummary:

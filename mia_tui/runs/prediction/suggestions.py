@@ -24,7 +24,7 @@ from msgspec import Meta
 from mia_tui.config.predict import PredictConfig
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.session.suggested import ModelSuggestions
-from mia_tui.decoding import BadRecord, Count, Frame, JsonReader, Text, Time
+from mia_tui.decoding import BadRecord, Count, Frame, Index, JsonReader, Text, Time
 from mia_tui.errors import RunError
 from mia_tui.files import open_to_read
 from mia_tui.paths import StateFolder, is_same_folder, state_places
@@ -52,7 +52,7 @@ class SuggestionLine(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     file: Text
     frame: Frame
-    best: Frame
+    best: Index
     confidence: Annotated[float, Meta(ge=0.0, le=1.001)] | None
 
 

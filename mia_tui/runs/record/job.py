@@ -10,7 +10,7 @@ from mia_tui.config.jobs import JOB_CONFIGS, JobConfig
 from mia_tui.config.predict import PredictConfig
 from mia_tui.config.train import MOST_THREADS, TrainConfig
 from mia_tui.dataset.model import Part
-from mia_tui.decoding import BadRecord, Count, Frame, Text, Time
+from mia_tui.decoding import BadRecord, Count, Frame, Index, Text, Time
 from mia_tui.text import printable
 
 
@@ -130,7 +130,7 @@ class Sample(msgspec.Struct, frozen=True, rename={"class_index": "class"}, omit_
     """
 
     path: Text
-    class_index: Frame
+    class_index: Index
     split: Part
     frame: Frame = 0
 

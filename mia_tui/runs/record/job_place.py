@@ -1,17 +1,24 @@
-"""Where the run of a job other than a training is, and what it says of its network."""
+"""Making the run of a job other than a training: where it is, and what it says of its network."""
 
-from collections.abc import Sequence
+import os
+import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
+from mia_tui import __version__
+from mia_tui.config.jobs import JobConfig
 from mia_tui.dataset.model import ImageKey
 from mia_tui.errors import ConfigError
 from mia_tui.paths import StateFolder, find_state, is_state_folder, real_path, user_jobs
-from mia_tui.runs.record.job import AnyJob, Sample
+from mia_tui.runs.record.job import AnyJob, Job, JobClass, Sample
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.model_card import network_name, weights_digest
 from mia_tui.runs.worker.liveness import lives
+
+OfKind = TypeVar("OfKind", bound=JobConfig)
 
 
 def job_places(images: Path, state: Path | None) -> list[StateFolder]:
@@ -22,8 +29,42 @@ def job_places(images: Path, state: Path | None) -> list[StateFolder]:
     place = find_state(images, state)
     if state is not None:
         return [place]
-    is_dataset = is_state_folder(place.root) or place.runs.is_dir()
+    is_dataset = is_state_folder(place.root) or os.path.isdir(place.runs)  # noqa: PTH112  # Path's raises
     return [place, user_jobs(images)] if is_dataset else [user_jobs(images)]
+
+
+def new_job(
+    config: OfKind,
+    classes: Iterable[str],
+    dataset: Path,
+    places: Sequence[StateFolder],
+    *,
+    threads: int | None = None,
+    command: str = "",
+    after: RunDir | None = None,
+) -> Job[OfKind]:
+    """The job of a new run, to be created in one of some places.
+
+    Args:
+        config: The settings.
+        classes: Their names, in the order of the logits.
+        dataset: The folder of images.
+        places: Where the run may be, from `job_places`.
+        threads: CPU threads; None takes the cores that are free.
+        command: The command line that does the same again.
+        after: The run whose end it waits for; None starts at once.
+    """
+    return Job(
+        config=config,
+        dataset=str(real_path(dataset)),
+        state=str(real_path(places[0].root)),
+        classes=[JobClass(place, name) for place, name in enumerate(classes)],
+        threads=threads,
+        command=command,
+        created_at=time.time(),
+        version=__version__,
+        after=None if after is None else str(after.path.resolve()),
+    )
 
 
 def create_in(
@@ -34,7 +75,7 @@ def create_in(
     samples: Sequence[Sample] | None = None,
     images: Sequence[ImageKey] | None = None,
 ) -> RunDir:
-    """Create a run in the first place that takes it; the arguments are those of `RunDir.create`.
+    """Create a run in the first place that takes it, which its job then names; the rest is as for `RunDir.create`.
 
     Raises:
         ConfigError: If none takes it.
@@ -49,18 +90,14 @@ def create_in(
     raise AssertionError("there is no place")
 
 
-def network_settings(weights: Path, after: RunDir | None = None) -> dict[str, str]:
+def network_settings(weights: Path) -> dict[str, str]:
     """The fields of `NetworkConfig` that say which network it is.
 
-    Args:
-        weights: Its weights file.
-        after: The run that the job waits for. A training that is still at work may save better weights until then:
-            the job takes those that are there when it begins.
+    A training in progress may save better weights until the job begins, which takes those that are there then.
     """
     path = real_path(weights)
-    is_open = after is not None and lives(RunDir(path.parent.parent))
     return {
         "weights": str(path),
-        "digest": "" if is_open else weights_digest(weights),
+        "digest": "" if lives(RunDir(path.parent.parent)) else weights_digest(weights),
         "network": network_name(weights),
     }

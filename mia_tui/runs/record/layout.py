@@ -236,7 +236,7 @@ class RunDir:
         """Whether the folder holds a run."""
         return (self.path / _JOB).is_file()
 
-    def put_behind(self, other: "RunDir | None") -> None:
+    def put_after(self, other: "RunDir | None") -> None:
         """Make the run's next worker wait for another run to end; None makes it begin at once.
 
         Raises:
@@ -280,7 +280,7 @@ class RunDir:
         """
         write_atomically(self.path / _NOTES, _encode(notes), root=self.root)
 
-    def comes_after(self, job: AnyJob) -> "RunDir | None":
+    def run_ahead(self, job: AnyJob) -> "RunDir | None":
         """The run that this one waits for; one of the same dataset is found beside it, even if both were moved."""
         if job.after is None:
             return None

@@ -117,9 +117,7 @@ def _ended_at_once(run: RunDir, begin: int) -> MiaError:
         _check_disk_space(run)
     except MiaError as error:
         return error
-    return RunError(
-        f"{what}: {words}", f"`mia-tui train --resume {typed(run.path)}` tries again in this terminal."
-    )
+    return RunError(f"{what}: {words}", f"`mia-tui runs resume {typed(run.path)}` tries again.")
 
 
 def _check_disk_space(run: RunDir) -> None:
@@ -154,9 +152,7 @@ def start_program(command: list[str], log: int) -> int:
 def program_environment() -> dict[str, str]:
     """The environment of a program of this package."""
     environment = dict(os.environ)
-    environment.setdefault(
-        "PYTHONFAULTHANDLER", "1"
-    )  # a crash in a driver leaves its traceback in worker.log
+    environment.setdefault("PYTHONFAULTHANDLER", "1")  # worker.log gets the traceback of a crash in a driver
     source = Path(mia_tui.__file__).resolve().parent.parent
     if source.name not in _INSTALLED:  # run from its sources: nothing else tells the worker where they are
         above = environment.get("PYTHONPATH")

@@ -50,7 +50,7 @@ Status = Literal["created", "starting", "running", "lost", "unknown", "finished"
 ShownStatus = Literal[Status, "waiting"]
 """As people see it: a worker that waits, for another run or for a disk, does not train."""
 
-LIVE: frozenset[ShownStatus] = frozenset({"starting", "waiting", "running", "unknown"})
+IN_PROGRESS: frozenset[ShownStatus] = frozenset({"starting", "waiting", "running", "unknown"})
 """A worker has such a run, or is being started, or may have it."""
 
 HEARTBEAT_S = 5.0
@@ -219,7 +219,7 @@ def run_status(run: RunDir, *, now: float | None = None) -> Status:
 def lives(run: RunDir) -> bool:
     """Whether a run is being worked on, about to be, or may be on another host."""
     try:
-        return run_status(run) in LIVE
+        return run_status(run) in IN_PROGRESS
     except OSError:  # its folder may not be read: as good as deleted
         return False
 
@@ -310,9 +310,8 @@ def _identity(file: os.stat_result) -> Identity:
 
 def _before_the_worker(run: RunDir, now: float) -> Status:
     times = [path.stat().st_mtime for path in (run.path / "job.json", run.worker_log) if path.exists()]
-    if (
-        times and abs(now - max(times)) < STARTING_S
-    ):  # abs: after a clock was set back, it must not count as starting forever
+    # abs: after a clock was set back, it must not count as starting forever.
+    if times and abs(now - max(times)) < STARTING_S:
         return "starting"
     return "lost" if run.worker_lock.exists() or run.events.exists() else "created"
 

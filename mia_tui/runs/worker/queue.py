@@ -74,7 +74,7 @@ def last_behind(run: RunDir, runs: Iterable[RunDir]) -> RunDir | None:
 def _ahead(run: RunDir, job: AnyJob) -> list[RunDir]:
     """All runs that must have ended first; found when the wait begins, since a deleted run has no job any more."""
     ahead: dict[str, RunDir] = {}
-    after = run.comes_after(job)
+    after = run.run_ahead(job)
     here = None if after is None else str(real_path(after.path))
     while here is not None and here not in ahead and here != str(run.path.resolve()):
         ahead[here] = RunDir(Path(here))
@@ -100,7 +100,7 @@ def _queued_earlier(run: RunDir, ahead: set[str]) -> list[RunDir]:
 
 def _after(run: RunDir) -> str | None:
     try:
-        after = run.comes_after(run.job())
+        after = run.run_ahead(run.job())
     except RunError:  # deleted, or damaged
         return None
     return None if after is None else str(real_path(after.path))

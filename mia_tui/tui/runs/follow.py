@@ -21,7 +21,7 @@ from mia_tui.runs.record.job import AnyJob, RunNotes
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.log import EventReader
 from mia_tui.runs.record.state import RunState
-from mia_tui.runs.worker.liveness import LIVE, ShownStatus, StatusTracker
+from mia_tui.runs.worker.liveness import IN_PROGRESS, ShownStatus, StatusTracker
 from mia_tui.text import printable
 from mia_tui.tui.runs.watch import PollingThread
 
@@ -32,7 +32,7 @@ SILENT_S = 10.0
 """After this time without an event, silence is shown."""
 
 _HEAD_BYTES = 512
-_HINDERED = LIVE | {"lost"}  # by a full disk; the worker of a failed run could report why
+_HINDERED = IN_PROGRESS | {"lost"}  # by a full disk; the worker of a failed run could report why
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class RunFollower(PollingThread):
         if now - self._asked_at >= ASK_EVERY_S:
             self._asked_at = now
             self._ask()
-            if self._status not in LIVE:  # the worker wrote its last events before it released the run
+            if self._status not in IN_PROGRESS:  # the worker wrote its last events before it released the run
                 changed = (not self._is_gone and self._log.read(self)) or changed
         if changed:
             self._heard_at = now
@@ -153,12 +153,12 @@ class RunFollower(PollingThread):
             self._notes = self.run.notes()
             status = self._pulse.status(self.run, tick=self._clock())
             was, self._status = self._status, shown_status(status, self._log.state)
-            self._is_stopping = self._status in LIVE and self.run.stop.exists()
+            self._is_stopping = self._status in IN_PROGRESS and self.run.stop.exists()
             self._is_disk_full = self._status in _HINDERED and is_full(self.run.path)
         except OSError as error:  # deleted meanwhile, or on a network drive that cannot be reached
             self._trouble = f"The folder of the run cannot be read: {error.strerror}."
             return
-        if was not in LIVE and self._status in LIVE:
+        if was not in IN_PROGRESS and self._status in IN_PROGRESS:
             self._heard_at = self._clock()  # the silence of a new worker begins now
 
     def _read_job(self) -> None:

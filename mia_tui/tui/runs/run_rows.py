@@ -8,7 +8,7 @@ from mia_tui.config.jobs import JOB_CONFIGS
 from mia_tui.config.train import TrainConfig
 from mia_tui.runs.list.summaries import RowStatus, RunSummary
 from mia_tui.runs.list.words import RESUMABLE, STATUS_WORDS
-from mia_tui.runs.worker.liveness import LIVE
+from mia_tui.runs.worker.liveness import IN_PROGRESS
 from mia_tui.text import counted, duration, printable
 from mia_tui.tui.runs.run_table import kind_word, percent
 
@@ -23,7 +23,7 @@ def _of_kind(kind: str) -> Callable[[RunSummary], bool]:
 
 FILTERS: dict[str, Callable[[RunSummary], bool]] = {
     "all": lambda row: True,
-    "in progress": _in_state(*LIVE),
+    "in progress": _in_state(*IN_PROGRESS),
     "finished": _in_state("finished"),
     "to resume": _in_state(*RESUMABLE),
     "lost or failed": _in_state("lost", "failed", "damaged", "unknown"),

@@ -13,7 +13,7 @@ from mia_tui.runs.list.words import STATUS_WORDS, left_out_sentences
 from mia_tui.runs.record.job import AnyJob
 from mia_tui.runs.record.state import RunState
 from mia_tui.runs.record.time_left import ImageProgress, RunProgress, image_progress, run_progress
-from mia_tui.runs.worker.liveness import LIVE
+from mia_tui.runs.worker.liveness import IN_PROGRESS
 from mia_tui.text import counted, decode_name, duration, fault_of, printable, shorten, size_words, when
 from mia_tui.tui.runs.follow import RunSnapshot
 from mia_tui.tui.widgets.bars import BAR_COLOUR, BarLine, bar
@@ -44,10 +44,10 @@ def doing(snapshot: RunSnapshot, resume_key: str) -> str:
         return "The folder of this run has been deleted; what is shown here was read before that."
     if snapshot.trouble:
         return snapshot.trouble
-    words = _at_work(snapshot) if snapshot.status in LIVE else _at_rest(snapshot, resume_key)
+    words = _at_work(snapshot) if snapshot.status in IN_PROGRESS else _at_rest(snapshot, resume_key)
     if snapshot.silent_s is not None:
         words = f"{words.rstrip('.')}; no {_awaited(snapshot.state)} for {_duration(snapshot.silent_s)}."
-    if snapshot.is_disk_full and snapshot.status in LIVE:
+    if snapshot.is_disk_full and snapshot.status in IN_PROGRESS:
         words += f" {_FULL_DISK}: nothing can be written or saved until some space is free."
     if snapshot.is_stopping:
         words += " It was asked to stop and saves first."
@@ -147,7 +147,7 @@ def bars(snapshot: RunSnapshot, columns: int, ink: Ink) -> tuple[list[Piece], li
     config = None if snapshot.job is None else snapshot.job.config
     progress = run_progress(snapshot.state, config.batch_size) if isinstance(config, TrainConfig) else None
     counting = snapshot.state.progress
-    working = snapshot.status in LIVE and not snapshot.is_gone
+    working = snapshot.status in IN_PROGRESS and not snapshot.is_gone
     training = working and snapshot.state.phase == "training"
     if working and not training and counting is not None and counting[1] > 0:
         share = counting[0] / counting[1]
@@ -251,7 +251,7 @@ def result_lines(snapshot: RunSnapshot) -> tuple[BarLine, ...]:
     """What a run has made: its sentence, images of each class, metrics, and images that could not be read."""
     result = snapshot.state.result
     if result is None:
-        is_over = snapshot.status not in LIVE
+        is_over = snapshot.status not in IN_PROGRESS
         return (BarLine("It has not made anything." if is_over else "The result comes at the end."),)
     lines = [BarLine(printable(result.sentence)), BarLine("")]
     total = sum(result.counts.values())

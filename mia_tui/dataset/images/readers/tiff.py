@@ -39,6 +39,11 @@ class NotForThisReader(Exception):
     """A TIFF of a kind that Pillow reads and tifffile does not."""
 
 
+def damage() -> type[Exception]:
+    """What tifffile raises about a damaged file; in its older versions this is no ValueError."""
+    return tifffile.TiffFileError
+
+
 class TiffImage:
     """An open TIFF file, see `reading.OpenedImage`.
 
