@@ -120,6 +120,21 @@ def test_what_it_says_is_accepted_like_a_suggestion_and_undone_like_a_label(cell
 
 
 @pytest.mark.usefixtures("training")
+def test_an_answer_is_never_taken_for_another_image(cells: Path) -> None:
+    async def test() -> None:
+        async with opened(cells) as pilot:
+            await press(pilot, ASK)
+            await asked(pilot, "round? 87%")
+            screen = pilot.app.screen
+            session: LabelSession = screen.session  # type: ignore[attr-defined]
+            session.move(1)  # and the screen was not painted yet, as behind a dialog
+            await screen.commands.by_name["accept"]()  # type: ignore[attr-defined]
+        assert labels_in(cells) == {}
+
+    run(test())
+
+
+@pytest.mark.usefixtures("training")
 def test_a_label_stays_and_the_frame_tells_that_the_network_says_otherwise(cells: Path) -> None:
     async def test() -> None:
         async with opened(cells, size=WIDE) as pilot:
@@ -234,6 +249,7 @@ def test_a_process_that_dies_is_said_and_the_next_image_starts_another(cells: Pa
         async with opened(cells) as pilot:
             await press(pilot, *["right"] * 5, ASK)
             await wait_until(pilot, lambda: "the next image starts it again" in told(pilot.app))
+            await wait_until(pilot, lambda: "Loading torch" not in screen_text(pilot.app))
             await press(pilot, "right")
             await asked(pilot, "round? 87%")
         assert len({line.split()[0] for line in log.read_text().splitlines()}) == 2

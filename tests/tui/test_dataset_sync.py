@@ -28,6 +28,7 @@ class RecordingScreen:
     errors: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     commands: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+    is_kept: list[bool] = field(default_factory=list)
 
     def show(self) -> None:
         pass
@@ -48,8 +49,9 @@ class RecordingScreen:
     def queue(self) -> "RecordingScreen":
         return self
 
-    def do(self, command: Callable[[], Awaitable[None]]) -> None:
+    def do(self, command: Callable[[], Awaitable[None]], *, keep: bool = False) -> None:
         self.commands.append(command)
+        self.is_kept.append(keep)
 
     async def confirm(self, title: str, text: str, *, no: str, yes: str, letters: bool = True) -> bool:
         self.asked.append(text)
@@ -110,6 +112,7 @@ def test_folders_become_classes_only_where_the_person_agrees(folders: Path, yes:
     controller, _ = sync(folders, screen)
     assert "flat (2), round (2)" in screen.asked[0] or "round (2), flat (2)" in screen.asked[0]
     assert controller.session.counts.labelled == labelled
+    assert screen.is_kept == [True], "no other dialog or error drops the question"
 
 
 def test_folders_that_a_training_took_are_asked_about_before_new_images_take_their_class(

@@ -71,6 +71,25 @@ def test_a_run_whose_worker_dies_is_told_to_be_lost(cells: Path, trained: RunDir
     assert [each.ended for each in news] == [(f"The run {trained.name} was lost: its worker died.",)]
 
 
+def test_no_key_is_named_for_what_is_shown_already(
+    cells: Path, trained: RunDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(background_tasks, "_RUNS_AFTER_S", 0.0)
+
+    async def test() -> None:
+        async with opened(cells) as pilot:
+            with WorkerLock(trained), EventLog(trained.events) as log:
+                log.append(started())
+                tasks = pilot.app.screen._background_tasks  # type: ignore[attr-defined]
+                await wait_until(pilot, lambda: tasks.runs is not None and bool(tasks.runs._followed))
+                await press(pilot, "ctrl+u", "e")
+                log.append(RunEnded(t=time.time(), outcome="finished"))
+            await wait_until(pilot, lambda: "has finished." in told(pilot.app))
+            assert "shows it" not in told(pilot.app)
+
+    run(test())
+
+
 def a_prediction(cells: Path) -> RunDir:
     return RunDir.create(StateFolder(cells / "mia"), make_predict_job(cells / "mia"), name="predict")
 

@@ -1,5 +1,6 @@
 """The screen of a run: what it says, what its keys do, on every kind of terminal."""
 
+import asyncio
 import shutil
 import signal
 import subprocess
@@ -59,6 +60,7 @@ from mia_tui.runs.record.state import RunState
 from mia_tui.runs.worker.control import StopFile
 from mia_tui.runs.worker.liveness import WorkerLock
 from mia_tui.tui.context import Context
+from mia_tui.tui.keys.command_queue import SLOW_S
 from mia_tui.tui.open_dataset import OpenDataset, OpenImages
 from mia_tui.tui.runs.follow import RunSnapshot
 from mia_tui.tui.runs.run_screen import RunScreen
@@ -619,6 +621,35 @@ def test_deleting_asks_first_and_then_goes_back(tmp_path: Path) -> None:
             await pilot.press("d")
             await wait_until(pilot, lambda: pilot.app.ended)
             assert not run.path.exists() and pilot.app.result is None
+
+    run_test(test())
+
+
+def test_a_command_that_asks_something_is_not_said_to_be_slow(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with watched(an_idle_run(tmp_path)) as pilot:
+            await press(pilot, "e")
+            await see(pilot, "Which title has this run?")
+            await pilot.pause(2 * SLOW_S)
+            await press(pilot, "escape")
+            await see(pilot, "Esc Back")
+            assert "One moment." not in screen_text(pilot.app)
+
+    run_test(test())
+
+
+def test_a_slow_command_says_so_until_it_is_done(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with watched(an_idle_run(tmp_path)) as pilot:
+            done = asyncio.Event()
+
+            async def command() -> None:
+                await done.wait()
+
+            pilot.app.screen.queue.do(command)
+            await see(pilot, "One moment.")
+            done.set()
+            await wait_until(pilot, lambda: "One moment." not in screen_text(pilot.app))
 
     run_test(test())
 

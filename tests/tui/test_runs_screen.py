@@ -41,6 +41,7 @@ from mia_tui.errors import RunError
 from mia_tui.paths import StateFolder
 from mia_tui.runs.actions import ending, starting
 from mia_tui.runs.list.find import list_runs
+from mia_tui.runs.list.summaries import RunSummaries, RunSummary
 from mia_tui.runs.record.events import Phase, ProgressMade, ResultSaved
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.log import EventLog
@@ -348,6 +349,45 @@ def test_a_run_is_deleted_after_a_question_and_only_then(dataset: Path) -> None:
             await wait_until(pilot, lambda: not runs[2].path.exists())
             await wait_until(pilot, lambda: order_of(pilot.app) == ["vgg19", "vgg16"])
             assert f"{runs[2].name} is deleted." in screen_text(pilot.app)
+
+    run(test())
+
+
+def test_what_was_said_of_a_run_is_gone_on_the_next_one(dataset: Path) -> None:
+    runs = three(dataset)
+
+    async def test() -> None:
+        async with table(dataset) as pilot:
+            await press(pilot, "s")
+            assert f"the run {runs[2].name} is finished" in " ".join(screen_text(pilot.app).split())
+            await press(pilot, "down")
+            assert "nothing to stop" not in screen_text(pilot.app)
+
+    run(test())
+
+
+def test_runs_that_cannot_be_read_for_a_while_come_back(
+    dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    three(dataset)
+    is_away = [False]
+    refresh = RunSummaries.refresh
+
+    def refresh_or_fail(self: RunSummaries, *args: Any, **options: Any) -> tuple[RunSummary, ...]:
+        if is_away[0]:
+            raise RunError("The folder of runs cannot be read.")
+        return refresh(self, *args, **options)
+
+    monkeypatch.setattr(RunSummaries, "refresh", refresh_or_fail)
+
+    async def test() -> None:
+        async with table(dataset) as pilot:
+            is_away[0] = True
+            await wait_until(pilot, lambda: "The folder of runs cannot be read." in screen_text(pilot.app))
+            assert "There are no runs" not in screen_text(pilot.app)
+            is_away[0] = False
+            await wait_until(pilot, lambda: len(order_of(pilot.app)) == 3)
+            assert "cannot be read" not in screen_text(pilot.app)
 
     run(test())
 

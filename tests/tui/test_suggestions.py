@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 from run_support import make_suggestions
+from textual.pilot import Pilot
 from tui_support import labels_in, make_images, opened, press, run, screen_text, told, type_text, wait_until
 
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.paths import user_jobs
 from mia_tui.runs.prediction import suggestions as suggestions_module
 from mia_tui.runs.record.layout import RunDir
+from mia_tui.tui.grid.screen import GridScreen
 from mia_tui.tui.label import background_tasks
 
 NAMES = [f"image-{number:03}.png" for number in range(4)]
@@ -40,6 +42,10 @@ def predict_all(cells: Path, network: str, *classes: str) -> RunDir:
 
 def frame(text: str) -> str:
     return text.splitlines()[0]
+
+
+async def see(pilot: Pilot[int], words: str) -> None:
+    await wait_until(pilot, lambda: words in screen_text(pilot.app))
 
 
 def test_the_newest_prediction_is_shown_and_a_key_chooses_another(cells: Path) -> None:
@@ -73,7 +79,7 @@ def test_without_a_prediction_the_key_says_where_models_are(cells: Path) -> None
     async def test() -> None:
         async with opened(cells) as pilot:
             await press(pilot, "ctrl+s")
-            assert "No prediction of this dataset was made yet; Ctrl+U has" in screen_text(pilot.app)
+            assert "No prediction of this dataset was made yet; Ctrl+E makes" in screen_text(pilot.app)
 
     run(test())
 
@@ -171,15 +177,16 @@ def test_the_filter_asks_which_of_several_predictions(cells: Path) -> None:
         async with opened(cells) as pilot:
             for answer in ("escape", "down"):
                 await press(pilot, "f5")
+                await see(pilot, "Show which images?")
                 await type_text(pilot, "two models")
                 await press(pilot, "enter")
+                await see(pilot, "Where three differs from which?")
                 text = screen_text(pilot.app)
-                assert "Where three differs from which?" in text
                 assert "one " in text and "two " in text
                 await press(pilot, answer)
-                assert "1/4" in screen_text(pilot.app)
+                await see(pilot, "1/4")
             await press(pilot, "enter")
-            assert "[where three and one differ]" in screen_text(pilot.app)
+            await see(pilot, "[where three and one differ]")
             assert "1/2" in screen_text(pilot.app)
 
     run(test())
@@ -194,7 +201,7 @@ def test_two_predictions_of_one_network_are_told_apart_by_their_time(cells: Path
             await press(pilot, "f5")
             await type_text(pilot, "two models")
             await press(pilot, "enter")
-            assert "[where vgg16 and vgg16 of " in screen_text(pilot.app)
+            await see(pilot, "[where vgg16 and vgg16 of ")
 
     run(test())
 
@@ -223,6 +230,21 @@ def test_predictions_that_come_and_go_while_the_app_is_open_are_followed(
             assert "flat? 90%" in frame(screen_text(pilot.app))  # the person chose it
             shutil.rmtree(chosen.path)
             await wait_until(pilot, lambda: "round? 90%" in frame(screen_text(pilot.app)))
+
+    run(test())
+
+
+def test_a_prediction_that_ends_while_the_grid_is_open_is_seen_there(
+    cells: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(background_tasks, "_RUNS_AFTER_S", 0.0)
+
+    async def test() -> None:
+        async with opened(cells, size=(120, 40)) as pilot:
+            await press(pilot, "f7")
+            predict_all(cells, "vgg16", "flat")
+            await see(pilot, "flat? 90%")
+            assert isinstance(pilot.app.screen, GridScreen)
 
     run(test())
 

@@ -410,7 +410,7 @@ def test_predicting_takes_a_training_with_weights(run: RunDir, state: Path) -> N
     assert no_network(other) is None
     made = prediction(state)
     assert str(no_network(made)) == (
-        f"The prediction {made.name} has no network of its own. It is about that of resnet18: choose that run."
+        f"The prediction {made.name} has no network of its own. It used that of resnet18: choose that run."
     )
 
 

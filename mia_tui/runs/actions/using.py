@@ -18,7 +18,7 @@ def no_network(run: RunDir) -> ConfigError | None:
     if kind_of(run) != TrainConfig.kind:
         network = run.job().config.network
         return ConfigError(
-            f"The {named(run)} has no network of its own.", f"It is about that of {network}: choose that run."
+            f"The {named(run)} has no network of its own.", f"It used that of {network}: choose that run."
         )
     return None if run.best_weights.is_file() else without_weights(run)
 

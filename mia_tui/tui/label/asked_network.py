@@ -63,6 +63,7 @@ class AskedNetwork:
         self._weights: Path | None = None
         self._name = ""
         self._is_loading = True  # the process has not answered yet
+        self._has_ended = False  # by itself, before it answered
         self._key: ImageKey | None = None  # of the image that is asked about
         self._answer: ImageAnswer | None = None
         self._dont_ask: Callable[[], None] = lambda: None
@@ -79,9 +80,9 @@ class AskedNetwork:
             return ""
         if self._answer is None:
             is_ready = self._helper is not None and self._helper.is_ready and not self._is_loading
-            return (
-                "" if is_ready else f"Loading torch and {short_model(self._name)}, which takes some seconds"
-            )
+            if is_ready or self._has_ended:
+                return ""
+            return f"Loading torch and {short_model(self._name)}, which takes some seconds"
         if self._answer.problem:
             return self._answer.problem
         best = self._answer.best(_MOST_CLASSES)
@@ -118,12 +119,12 @@ class AskedNetwork:
         """While it is on: this is the current image now; if it is another one, the network is asked about it."""
         if key != self._key:
             self._dont_ask()
-            self._key, self._answer = key, None
+            self._key, self._answer, self._has_ended = key, None, False
             self._dont_ask = later(_PAUSE_S, self._ask)
 
-    def seen(self, state: RowState) -> RowState:
-        """The state of the current image, with the network's answer as the suggestion if there is one."""
-        if self._answer is None or not self._answer.classes:
+    def seen(self, key: ImageKey | None, state: RowState) -> RowState:
+        """The state of an image, with the network's answer as the suggestion if there is one for it."""
+        if key != self._key or self._answer is None or not self._answer.classes:
             return state
         [(name, probability)] = self._answer.best(1)
         known = self._controller.session.class_named(class_name(name))
@@ -189,10 +190,14 @@ class AskedNetwork:
             self._show()
 
     def _take_end(self, was_ready: bool) -> None:
+        if not self.is_on:
+            return
         if was_ready:
+            self._has_ended = True
             self._fail(
                 f"The process that asks {printable(self._name)} has ended; the next image starts it again."
             )
+            self._show()
         else:
             self._give_up("No network can be asked: torch cannot be used, or memory is short.")
 

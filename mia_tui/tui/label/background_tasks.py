@@ -15,7 +15,9 @@ from mia_tui.errors import DataError
 from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.controller.news import follow_news
 from mia_tui.tui.label.dataset_sync import DatasetSync, ScanThread
+from mia_tui.tui.label.session_screen import SessionScreen
 from mia_tui.tui.later import later
+from mia_tui.tui.screen import KeyedScreen
 
 if TYPE_CHECKING:
     from mia_tui.tui.label.screen import LabelScreen
@@ -113,10 +115,15 @@ class BackgroundTasks:
             self.runs.start()
 
     def _take_run_news(self, news: "RunNews") -> None:
+        stack = self._screen.app.screen_stack[::-1]
+        shown = next((each for each in stack if isinstance(each, KeyedScreen)), self._screen)  # below dialogs
+        how = f" {self._screen.key('runs')} shows it." if "runs" in shown.keys else ""
         for sentence in news.ended:
-            self._screen.show_message(f"{sentence} {self._screen.key('runs')} shows it.")
+            self._screen.show_message(f"{sentence}{how}")
         if news.suggested and self._dataset_sync.opened:
-            self._screen.queue.do(self._take_suggestions, keep=True)
+            # The grid is opened by a command of the labelling screen, whose queue waits until the grid is left.
+            images = next((each for each in stack if isinstance(each, SessionScreen)), self._screen)
+            images.queue.do(self._take_suggestions, keep=True)
 
     async def _take_suggestions(self) -> None:
         suggested = await self._controller.suggestions.refresh()

@@ -302,7 +302,7 @@ class LabelCommands(SessionCommands):
 
     async def _accept(self) -> None:
         row, key = self._session.current_row, self._session.current
-        state = None if row is None else self._screen.asked_network.seen(self._session.state_of(row))
+        state = None if row is None else self._screen.asked_network.seen(key, self._session.state_of(row))
         if state is None or key is None:
             self._screen.say("There is no image to accept a suggestion for.")
             return

@@ -31,6 +31,7 @@ from mia_tui.text import counted, name_some, printable
 from mia_tui.tui.controller import garbage
 from mia_tui.tui.controller.bookmark import Bookmark
 from mia_tui.tui.controller.label_controller import LabelController
+from mia_tui.tui.keys.command_queue import Command
 
 if TYPE_CHECKING:
     from mia_tui.config.train import Frames
@@ -165,11 +166,9 @@ class DatasetSync:
         self.idle = self.opened = True
         if (is_first or came) and not self._unwritable:
             if await self._controller.left_behind() is not None:
-                self._screen.queue.do(self._ask_about_left_behind)
+                self._ask_later(self._ask_about_left_behind)
             elif await self._folders() is not None:
-                self._screen.queue.do(
-                    self._ask_about_folders
-                )  # a command, so it never opens over another dialog
+                self._ask_later(self._ask_about_folders)
         self._screen.show()
 
     async def _take_found(self, found: ListedImages) -> int:
@@ -211,6 +210,10 @@ class DatasetSync:
         is_open = not self._session.classes and self._controller.source in (None, "folders")
         return await self._controller.class_folders() if is_open else None
 
+    def _ask_later(self, ask: Command) -> None:
+        """Ask something as a command, so that it never opens over another dialog; no other command drops it."""
+        self._screen.queue.do(ask, keep=True)
+
     async def _ask_about_left_behind(self) -> None:
         """Take over the labels that a renaming left beside the old name, only if the person agrees."""
         left = await self._controller.left_behind()
@@ -231,7 +234,7 @@ class DatasetSync:
             self._screen.show()
             self._screen.say(f"The labels and runs in {printable(left.name)} are used again.")
         if await self._folders() is not None:
-            self._screen.queue.do(self._ask_about_folders)
+            self._ask_later(self._ask_about_folders)
 
     async def _ask_about_folders(self) -> None:
         """Make folders that look like classes the classes, only if the person agrees."""

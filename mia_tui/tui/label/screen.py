@@ -286,7 +286,7 @@ class LabelScreen(SessionScreen[None]):
         network = self.asked_network
         if network.is_on:
             network.look_at(session.current)
-        state = None if row is None else network.seen(session.state_of(row))
+        state = None if row is None else network.seen(session.current, session.state_of(row))
         compared = session.compared_model if session.filter.state == "models_differ" else ""
         model = network.model or session.model
         self._frame.show(framing(state, self.context.ink, self._accept_key, model, compared))

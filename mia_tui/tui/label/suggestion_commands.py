@@ -77,8 +77,8 @@ class SuggestionCommands:
     async def _choose(self) -> None:
         known = await self._controller.suggestions.known()
         if not known:
-            key = self._screen.key("runs")
-            self._screen.say(f"No prediction of this dataset was made yet; {key} has the trained networks.")
+            key = self._screen.key("predict")
+            self._screen.say(f"No prediction of this dataset was made yet; {key} makes one.")
             return
         hint = "{ok} shows these and no others, {cancel} changes nothing."
         chosen = await self._pick(known, "Whose suggestions?", hint)

@@ -30,6 +30,7 @@ from mia_tui.tui.widgets.text_block import TextBlock
 from mia_tui.tui.widgets.text_line import TextLine
 
 _BAD = "#d55e00"
+_SLOW = "One moment."
 
 
 class RunScreen(KeyedScreen[OpenImages | None]):
@@ -148,8 +149,13 @@ class RunScreen(KeyedScreen[OpenImages | None]):
         super().say_failed(message)
 
     def command_is_slow(self, waiting: int) -> None:
-        if not self._message:
-            self.say("One moment.")
+        if self.is_current and not self._message:  # a command that asks something is not slow
+            self.say(_SLOW)
+
+    def command_ended(self) -> None:
+        if self._message == _SLOW:
+            self._message = ""
+        self.show()
 
     def show(self) -> None:
         """Paint what is different now."""

@@ -66,6 +66,7 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
             "last": lambda: self._go_to(len(self.rows.shown)),
         }
         self._has_read = False
+        self._trouble = ""
         self._title = TextBlock(id="runs-title")
         self._heading = TextBlock(id="runs-heading")
         self._table = RunTable(context.ink, id="runs-table")
@@ -127,20 +128,21 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
         self._go_to(self.rows.line + lines)
 
     def _go_to(self, line: int) -> None:
+        if self.queue.idle:
+            self.say("")  # it was about the run above or below
         self.rows.put(line)
         self.show()
 
     @on(RunsRead)
     def _take(self, event: RunsRead) -> None:
-        self._has_read = True
+        self._has_read, self._trouble = True, ""
         self.rows.take(event.rows)
         self.show()
 
     @on(RunsUnreadable)
     def _take_trouble(self, event: RunsUnreadable) -> None:
-        self._has_read = True
+        self._has_read, self._trouble = True, str(event.error)
         self.rows.take(())
-        self.say(str(event.error))
         self.show()
 
     # What is shown
@@ -163,6 +165,8 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
         row = self.rows.current
         if row is not None:
             return "\n".join(self._ink.shown(line) for line in detail(row))
+        if self._trouble:
+            return self._ink.shown(self._trouble)
         if not self._has_read:
             return "Reading the runs"
         if self.rows.known:

@@ -151,7 +151,7 @@ class RunTableWatch(PollingThread):
     Args:
         summaries: The runs.
         on_rows: Called, in the thread, with all of them when anything is different from before.
-        on_trouble: Called, in the thread, with why they cannot be read.
+        on_trouble: Called, in the thread, with why they cannot be read, once for each reason.
     """
 
     def __init__(
@@ -163,6 +163,7 @@ class RunTableWatch(PollingThread):
         super().__init__("run-table")
         self._summaries, self._on_rows, self._on_trouble = summaries, on_rows, on_trouble
         self._reported: tuple[RunSummary, ...] | None = None
+        self._trouble = ""
         self._polls = 0
 
     def poll(self) -> None:
@@ -171,8 +172,11 @@ class RunTableWatch(PollingThread):
             first = self._on_rows if self._reported is None else None
             rows = self._summaries.refresh(first, live_only=self._polls % _IDLE_EVERY != 0)
         except RunError as error:
-            self._on_trouble(error)
+            if str(error) != self._trouble and not self.stopped:
+                self._reported, self._trouble = None, str(error)
+                self._on_trouble(error)
             return
+        self._trouble = ""
         if rows != self._reported and not self.stopped:
             self._reported = rows
             self._on_rows(rows)
