@@ -131,12 +131,14 @@ def _show_figures(report: Report, matrix: "SavedConfusion", trained_on: int) -> 
     import msgspec
 
     from mia_tui.runs.evaluation.confusion import figures, per_class
+    from mia_tui.text import counted
 
     confusion, classes = matrix.counts, list(matrix.classes)
     values = figures(confusion)
     rows = [msgspec.to_builtins(row) for row in per_class(confusion, classes)]
     samples = int(confusion.sum())
-    report.say(f"{samples:,} images of the part {matrix.split}:")
+    of_part = "" if matrix.split == "all" else f" of the part {matrix.split}"
+    report.say(f"{counted(samples, 'image')}{of_part}:")
     report.confusion(confusion.tolist(), classes)
     report.say()
     report.per_class(rows)

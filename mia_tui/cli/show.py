@@ -149,4 +149,4 @@ def _screen_rows() -> int:
 
 def _facts_sentence(image: Path, facts: "ImageFacts", frame: int) -> str:
     text = f"{printable(image.name)}: {facts.width:,} × {facts.height:,} pixels, {facts.depth}"
-    return f"{text}; frame {frame} of {facts.frames:,}, from 0" if facts.frames > 1 else text
+    return f"{text}; frame {frame} of {facts.frames:,}, counted from 0" if facts.frames > 1 else text

@@ -232,7 +232,7 @@ def test_broken_files_are_skipped_counted_and_the_first_five_named(mia: Mia, dis
     answer = mia("evaluate", discs, "--run", runs_of(discs)[0].path, "--split", "all")
     assert answer.code == 0
     assert "6 images could not be read and are left out" in answer.err
-    assert "30 images of the part all" in answer.out
+    assert "\n30 images:\n" in answer.out
 
 
 def test_the_limit_of_megapixels_is_reported_and_can_be_changed(mia: Mia, discs: Path) -> None:

@@ -99,6 +99,21 @@ def test_after_resuming_it_says_where_it_resumes_and_the_earlier_epochs_are_ther
     assert [row.epoch for row in show.state.epochs] == [1, 2, 3]
 
 
+def test_on_80_columns_a_prediction_that_goes_on_says_how_long_it_will_take(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(report.STDERR, "isatty", lambda: True)
+    words = "predicting all images; 2,304 images are already predicted"
+    with EpochProgress(Report(), metric="macro_f1") as show:
+        show(Phase(t=1.0, name="working", message=words))
+        show(ProgressMade(t=2.0, done=3008, total=4596))
+    err = capsys.readouterr().err
+    assert "2,304 images are already predicted." in err
+    assert "3,008/4,596 images" in err and "-:--:--" in err
+
+
 def test_a_run_that_is_under_way_can_be_joined_on_a_terminal(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

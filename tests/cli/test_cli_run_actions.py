@@ -220,8 +220,8 @@ def test_runs_are_tagged_together_and_listed_by_their_tags(
 ) -> None:
     answer = mia("runs", "tag", run.name, prediction.name, "--add", "good, plate 3", "--dataset", dataset)
     assert (answer.code, answer.out) == (0, "2 runs: good and plate 3 added.\n")
-    assert mia("runs", "tag", run.path, "--remove", "GOOD").out == f"{run.name} has the tags plate 3.\n"
-    assert mia("runs", "tag", run.path).out == f"{run.name} has the tags plate 3.\n"
+    assert mia("runs", "tag", run.path, "--remove", "GOOD").out == f"{run.name} has the tag plate 3.\n"
+    assert mia("runs", "tag", run.path).out == f"{run.name} has the tag plate 3.\n"
     listed = mia("runs", "list", dataset, "--tag", "plate 3", "--tag", "good").out
     assert prediction.name in listed and run.name not in listed
     assert run.name in mia("runs", "list", dataset, "--tag", "Plate 3").out

@@ -206,7 +206,7 @@ def test_a_frame_of_a_stack_is_shown(mia: Mia, tmp_path: Path) -> None:
     black.save(tmp_path / "s.tif", save_all=True, append_images=[white])
     assert (
         mia("show", tmp_path / "s.tif", "--width", 1).out
-        == " \ns.tif: 8 × 16 pixels, 8 bits, grey; frame 0 of 2, from 0\n"
+        == " \ns.tif: 8 × 16 pixels, 8 bits, grey; frame 0 of 2, counted from 0\n"
     )
     assert mia("show", tmp_path / "s.tif", "--width", 1, "--frame", 1).out.startswith("█\n")
 

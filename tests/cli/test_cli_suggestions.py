@@ -90,6 +90,19 @@ def test_it_is_listed_as_a_prediction_that_has_finished(mia: Mia, cells: Path, t
     assert [item.name for item in run.job().classes] == ["debris", "round"]
 
 
+def test_what_was_imported_is_not_done_again_by_a_network(mia: Mia, cells: Path, tmp_path: Path) -> None:
+    table = write_table(tmp_path / "theirs.csv", "a.png,round,0.9")
+    assert mia("labels", "import", cells, table, "--as", "suggestions").code == 0
+    run = find_run("last", dataset=cells, kind="predict")
+    for action in ("rerun", "queue"):
+        said = mia("runs", action, run.path).err
+        assert f"The prediction {run.name} was imported, so no network can do it again." in said
+        assert "` imports its file again." in said
+    assert "` imports its file again." in mia("runs", "resume", run.path).err
+    shown = mia("runs", "show", run.path).out.splitlines()
+    assert [line for line in shown if line.startswith("Time")] == ["Time        0:00"]
+
+
 def test_classes_that_are_new_and_rows_without_an_image_are_named_and_counted(
     mia: Mia, cells: Path, tmp_path: Path
 ) -> None:

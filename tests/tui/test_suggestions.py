@@ -154,6 +154,22 @@ def test_the_filter_compares_with_the_only_other_prediction_and_names_both(cells
     run(test())
 
 
+def test_two_runs_of_one_network_on_one_day_are_told_apart_by_their_time(cells: Path) -> None:
+    predict_all(cells, "20261101-0900-resnet18", "round")
+    predict_all(cells, "20261101-1030-resnet18", "flat")
+
+    async def test() -> None:
+        async with opened(cells) as pilot:
+            await press(pilot, "f5")
+            await type_text(pilot, "two models")
+            await press(pilot, "enter")
+            text = screen_text(pilot.app)
+            assert "[where 1030-resnet18 and 0900-" in text
+            assert "flat? 90%" in frame(text) and "0900-resnet18: round?" in frame(text)
+
+    run(test())
+
+
 def test_the_filter_says_if_there_is_no_other_prediction(cells: Path) -> None:
     predict_all(cells, "one", "round")
 

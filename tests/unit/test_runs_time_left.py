@@ -5,7 +5,15 @@ import math
 import pytest
 from run_support import epoch_row, started, step
 
-from mia_tui.runs.record.events import EpochEnded, EpochPlace, KnownEvent, Phase, ProgressMade, StepEnded
+from mia_tui.runs.record.events import (
+    EpochEnded,
+    EpochPlace,
+    KnownEvent,
+    Phase,
+    ProgressMade,
+    RunEnded,
+    StepEnded,
+)
 from mia_tui.runs.record.state import RunState
 from mia_tui.runs.record.time_left import image_progress, run_progress
 from mia_tui.text import duration
@@ -163,6 +171,24 @@ def left(state: RunState) -> float | None:
 
 def test_a_job_that_has_counted_nothing_has_no_progress() -> None:
     assert image_progress(state_of(started(), Phase(t=0.0, name="working"))) is None
+
+
+def test_a_job_that_ends_again_before_it_is_at_work_is_as_far_as_it_was() -> None:
+    state = counting((1.0, 64), (2.0, 128))
+    for event in (
+        RunEnded(t=3.0, outcome="stopped"),
+        Phase(t=4.0, name="importing"),
+        started(attempt=2),
+        Phase(t=5.0, name="loading"),
+        ProgressMade(t=5.0, done=1, total=0),
+        RunEnded(t=6.0, outcome="stopped"),
+    ):
+        state.apply(event)
+        progress = image_progress(state)
+        assert progress is not None
+        assert (progress.done, progress.total, progress.left_s) == (128, 10_000, None)
+    state.apply(Phase(t=7.0, name="working"))
+    assert image_progress(state) is None
 
 
 def test_the_time_left_of_images_is_known_some_seconds_after_the_warm_up() -> None:

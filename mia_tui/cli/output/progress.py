@@ -142,6 +142,9 @@ class EpochProgress(AbstractContextManager["EpochProgress"]):
     def _enter_phase(self, event: Phase) -> None:
         title = phase_title(event.name, event.message)
         if self._bars is not None:
+            title, _, more = title.partition("; ")
+            if more:  # beside the bar and the time left there is no room for it
+                self._report.note(f"{more[:1].upper()}{more[1:]}.")
             self._counting = self._bars.enter_phase(title)
         elif event.name != "training":  # its epochs are shown instead
             self._report.say(f"{title}.")

@@ -55,7 +55,7 @@ def as_record(row: RunSummary) -> dict[str, Any]:
         "backbone": training.backbone if training is not None else "",
         "epoch": row.epochs,
         "epochs": row.total_epochs,
-        "metric": row.metric if training is not None else "",
+        "metric": row.metric if training is not None or row.best is not None else "",
         "best": row.best,
         "best_epoch": row.best_epoch,
         "images_done": done,

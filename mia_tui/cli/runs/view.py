@@ -200,7 +200,8 @@ def _outcome(view: RunView) -> list[tuple[str, str]]:
     facts = []
     if state.started is not None:
         attempts = f", {counted(state.attempt, 'attempt')}" if state.attempt > 1 else ""
-        facts.append(("Time", f"{duration(_elapsed_s(view))} on {state.started.device}{attempts}"))
+        device = f" on {state.started.device}" if state.started.device else ""  # an import has none
+        facts.append(("Time", f"{duration(_elapsed_s(view))}{device}{attempts}"))
     if isinstance(config, TrainConfig) and state.best is not None and state.best_value is not None:
         facts.append(
             ("Best", f"epoch {state.best.epoch}, {shown_metric(config.metric)} {state.best_value:.4f}")

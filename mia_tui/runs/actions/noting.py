@@ -163,8 +163,11 @@ class NoteRun(RunAction):
 def tags_sentence(run: RunDir) -> str:
     """Which tags a run has."""
     tags = run.notes().tags
+    word = "tag" if len(tags) == 1 else "tags"
     return (
-        f"{called(run)} has the tags {name_some(tags, MOST_TAGS)}." if tags else f"{called(run)} has no tags."
+        f"{called(run)} has the {word} {name_some(tags, MOST_TAGS)}."
+        if tags
+        else f"{called(run)} has no tags."
     )
 
 

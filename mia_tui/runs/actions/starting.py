@@ -103,6 +103,10 @@ class RunAgain(RunAction):
         if status in IN_PROGRESS:
             way_out = f"{self.how_to('stop', self.run)} stops it."
             return ConfigError(f"The {named(self.run)} is {status}, so it is not done again yet.", way_out)
+        if _was_imported(job):
+            return ConfigError(
+                f"The {named(self.run)} was imported, so no network can do it again.", _import_again(job)
+            )
         return None if not isinstance(job.config, NetworkConfig) else self._other_network(job)
 
     def _other_network(self, job: AnyJob) -> ConfigError | None:
@@ -241,13 +245,26 @@ class QueueRun(RunAction):
 
 def nothing_to_resume(run: RunDir, how_to: HowTo = typed_command) -> ConfigError:
     """The refusal to resume a run that is finished."""
-    is_training = kind_of(run) == TrainConfig.kind
-    way_out = (
-        f"{how_to('change', run)} trains on from its weights."
-        if is_training
-        else f"{how_to('again', run)} does the same again."
-    )
+    job = run.job()
+    if isinstance(job.config, TrainConfig):
+        way_out = f"{how_to('change', run)} trains on from its weights."
+    elif _was_imported(job):
+        way_out = _import_again(job)
+    else:
+        way_out = f"{how_to('again', run)} does the same again."
     return ConfigError(f"The {named(run)} is finished, so there is nothing to resume.", way_out)
+
+
+def _was_imported(job: AnyJob) -> bool:
+    """Whether it is a prediction that was read from a file, whose name stands in place of a network's."""
+    config = job.config
+    if not isinstance(config, PredictConfig) or config.images != "listed":
+        return False
+    return config.network == Path(config.weights).name and not config.network.endswith(".safetensors")
+
+
+def _import_again(job: AnyJob) -> str:
+    return f"`{printable(job.command)}` imports its file again."
 
 
 def _when(after: RunDir | None) -> str:

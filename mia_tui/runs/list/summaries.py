@@ -39,8 +39,9 @@ RowStatus = Literal[ShownStatus, "damaged"]
 
 _Signature = tuple[tuple[int, int, int] | None, ...]
 _STEP = b'{"type":"step_ended"'
-_PROGRESS = b'{"type":"progress"'
-_MANY = re.compile(rb'^\{"type":"(?:step_ended|progress)".*\n?', re.MULTILINE)
+_MANY = re.compile(
+    rb'^\{"type":"(?:step_ended".*\n?|progress".*\n(?=\{"type":"progress"))', re.MULTILINE
+)  # of many reports of progress in a row the last is enough
 _TRACES = ("events.jsonl", "checkpoints", "worker.json")  # only a run leaves these
 _REPORT_EVERY_S = 0.3
 
@@ -302,12 +303,7 @@ class _BriefReader(EventReader):
         last = lines.rfind(_STEP)
         if last >= 0:
             self._last_step = lines[last:].partition(b"\n")[0]
-        newest = lines.rfind(_PROGRESS)  # of many reports of progress one is enough
-        if newest < 0:
-            return super()._decode_lines(_MANY.sub(b"", lines))
-        line, end, after = lines[newest:].partition(b"\n")
-        before, after = _MANY.sub(b"", lines[:newest]), _MANY.sub(b"", after)
-        return super()._decode_lines(before + line + end + after)
+        return super()._decode_lines(_MANY.sub(b"", lines))
 
 
 def _newest_first(rows: Sequence[RunSummary]) -> tuple[RunSummary, ...]:

@@ -279,7 +279,7 @@ def _all_shards(out: Path) -> list[Shard]:
     if missing:
         raise ConfigError(
             f"Of the {sizes[0]} parts of {printable(out)} these are missing: {name_some(missing, 20)}.",
-            f"The same command with `--shard {missing[0]}/{sizes[0]}` makes one.",
+            f"The command that made the others makes part {missing[0]} with `--shard {missing[0]}/{sizes[0]}`.",
         )
     return wanted
 

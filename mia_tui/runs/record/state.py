@@ -113,6 +113,7 @@ class RunState:
         updated_at: Time of the last event.
         phase: What the worker did last.
         progress: (done, total) images of that phase; waiting for a disk is part of the work.
+        reached: (done, total) images of the work, also after the attempt that did it; None before.
         recent_progress: Of that phase the first report, then about one a second of the last `PROGRESS_S`, and the
             newest.
         epochs: One row an epoch, in order, also after resuming.
@@ -136,6 +137,7 @@ class RunState:
     phase: PhaseName | None = None
     phase_message: str = ""
     progress: tuple[int, int] | None = None
+    reached: tuple[int, int] | None = None
     recent_progress: list[ProgressMade] = field(default_factory=list)
     epochs: list[EpochEnded] = field(default_factory=list)
     steps: StepCurve = field(default_factory=StepCurve)
@@ -183,6 +185,8 @@ class RunState:
                 self.phase, self.phase_message = event.name, event.message
             case ProgressMade():
                 self.progress = (event.done, event.total)
+                if self.phase in WORK:
+                    self.reached = self.progress
                 _keep_recent(self.recent_progress, event)
             case StepEnded():
                 self._take_steps([event])

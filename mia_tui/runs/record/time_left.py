@@ -112,10 +112,13 @@ class ImageProgress:
 
 
 def image_progress(state: RunState) -> ImageProgress | None:
-    """How far the work of a job is that counts images, and how fast it is; None before its first report."""
-    if state.progress is None or state.phase not in WORK:
+    """How far the work of a job is that counts images, and how fast it is; None before its first report.
+
+    Until a resumed job is at work again, it is as far as it was.
+    """
+    if state.reached is None or (state.phase in WORK and state.progress is None):
         return None
-    done, total = state.progress
+    done, total = state.reached
     at_work = state.phase == "working" and state.outcome is None
     return ImageProgress(done, total, _images_per_s(state.recent_progress) if at_work else None)
 

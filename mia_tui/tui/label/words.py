@@ -21,6 +21,7 @@ _BOLD = Style(bold=True)
 _NAME_COLUMNS = 70
 _MODEL_COLUMNS = 24
 _RUN_DATE = re.compile(r"^\d{8}-\d{4}-")  # at the beginning of a run's name
+_DAY = len("20261129-")
 
 STATE_WORDS = {
     "all": "all images",
@@ -182,9 +183,12 @@ def shown_filter(filter: Filter, session: LabelSession, ink: Ink) -> str:
 
 @lru_cache(maxsize=8)  # asked for at each key
 def _short_models(model: str, compared: str, ink: Ink) -> tuple[str, str]:
-    """The names of two models without the date of their runs, unless only that tells them apart."""
-    short, other = short_model(model), short_model(compared)
-    names = (model, compared) if short == other else (short, other)
+    """The names of two models without the date of their runs; the time stays where only that tells them apart."""
+    names = short_model(model), short_model(compared)
+    if names[0] == names[1]:
+        names = model, compared
+        if model[:_DAY] == compared[:_DAY] and all(map(_RUN_DATE.match, names)):
+            names = model[_DAY:], compared[_DAY:]
     return ink.fit_left(names[0], _MODEL_COLUMNS), ink.fit_left(names[1], _MODEL_COLUMNS)
 
 

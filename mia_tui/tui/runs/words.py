@@ -112,7 +112,7 @@ def _at_rest(snapshot: RunSnapshot, resume_key: str) -> str:
 def _saved(snapshot: RunSnapshot) -> str:
     """Where a run continues, in words."""
     state = snapshot.state
-    if kind_of_job(snapshot) == _PREDICTS and state.progress is not None and state.progress[0]:
+    if kind_of_job(snapshot) == _PREDICTS and state.reached is not None and state.reached[0]:
         return "where it stopped"
     if state.checkpoint is None:
         return "from the beginning"
@@ -252,7 +252,7 @@ def result_lines(snapshot: RunSnapshot) -> tuple[BarLine, ...]:
     result = snapshot.state.result
     if result is None:
         is_over = snapshot.status not in IN_PROGRESS
-        return (BarLine("It has not made anything." if is_over else "The result comes at the end."),)
+        return (BarLine("It ended before it had a result." if is_over else "The result comes at the end."),)
     lines = [BarLine(printable(result.sentence)), BarLine("")]
     total = sum(result.counts.values())
     lines += [

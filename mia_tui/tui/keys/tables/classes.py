@@ -1,6 +1,6 @@
 """The keys of the list of classes."""
 
-from mia_tui.tui.keys.tables.label import shared
+from mia_tui.tui.keys.tables.label import moves_in_lines, shared
 from mia_tui.tui.keys.tables.model import Action, make_scope
 
 _CLASSES = "In the list of classes"
@@ -25,7 +25,8 @@ SCOPE = make_scope(
     "in the list of classes",
     (
         *_ACTIONS,
-        *shared("page_next", "page_previous", "first", "last", "undo", "redo", "help"),
+        *moves_in_lines(),
+        *shared("undo", "redo", "help"),
         *shared("command_palette", "quit"),
     ),
     all_open=True,

@@ -1,6 +1,6 @@
 """The keys of the screen that compares runs."""
 
-from mia_tui.tui.keys.tables.label import shared
+from mia_tui.tui.keys.tables.label import moves_in_lines, shared
 from mia_tui.tui.keys.tables.model import Action, make_scope
 
 _COMPARE = "Where runs are compared"
@@ -17,7 +17,8 @@ SCOPE = make_scope(
     "where runs are compared",
     (
         *_ACTIONS,
-        *shared("page_next", "page_previous", "first", "last", "help", "command_palette", "quit"),
+        *moves_in_lines(),
+        *shared("help", "command_palette", "quit"),
     ),
     "figure leave help quit",
 )

@@ -4,6 +4,8 @@ Letters and digits belong to classes where images are shown, so commands there
 are function keys, ctrl and punctuation.
 """
 
+from dataclasses import replace
+
 from mia_tui.tui.keys.tables.model import Action, make_scope
 
 _LABEL, _MOVE, _MARK, _VIEW, _APP = "Labelling", "Moving", "Marks and lists", "View", "The app"
@@ -177,6 +179,13 @@ SCOPE = make_scope(
     "assign assign_next help quit undo classes train list next_unlabelled skip filter grid runs",
     typed="classes",
 )
+
+
+def moves_in_lines() -> tuple[Action, ...]:
+    """The commands that move in a list of anything but images, with the same keys."""
+    ends = {"first": "Go to the first line.", "last": "Go to the last line."}
+    moves = shared("page_next", "page_previous", *ends)
+    return tuple(replace(action, help=ends.get(action.id, action.help)) for action in moves)
 
 
 def shared(*ids: str) -> tuple[Action, ...]:

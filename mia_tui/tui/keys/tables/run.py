@@ -1,6 +1,6 @@
 """The keys of the screen of a run."""
 
-from mia_tui.tui.keys.tables.label import shared
+from mia_tui.tui.keys.tables.label import moves_in_lines, shared
 from mia_tui.tui.keys.tables.model import Action, make_scope
 from mia_tui.tui.keys.tables.runs import run_actions
 
@@ -47,7 +47,8 @@ SCOPE = make_scope(
     "on the screen of a run",
     (
         *_ACTIONS,
-        *shared("page_next", "page_previous", "first", "last", "help", "command_palette", "quit"),
+        *moves_in_lines(),
+        *shared("help", "command_palette", "quit"),
     ),
     "leave stop resume open pane_next help predict which_epoch matrix again change delete rename tag note queue "
     "log_scale quit",

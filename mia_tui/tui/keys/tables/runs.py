@@ -1,6 +1,6 @@
 """The keys of the list of runs."""
 
-from mia_tui.tui.keys.tables.label import shared
+from mia_tui.tui.keys.tables.label import moves_in_lines, shared
 from mia_tui.tui.keys.tables.model import Action, make_scope
 
 _RUNS = "In the list of runs"
@@ -98,7 +98,8 @@ SCOPE = make_scope(
     "in the list of runs",
     (
         *_ACTIONS,
-        *shared("page_next", "page_previous", "first", "last", "help", "command_palette", "quit"),
+        *moves_in_lines(),
+        *shared("help", "command_palette", "quit"),
     ),
     "open new stop resume leave help predict delete compare again queue change mark order filter rename tag "
     "note quit",
