@@ -1,5 +1,8 @@
 """TIFF files of every kind against tifffile's own reading, or the values that were written."""
 
+import struct
+import warnings
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -286,4 +289,97 @@ def test_a_gif_whose_frame_lies_far_outside_is_refused_before_it_is_read(tmp_pat
     data[place + 1 : place + 5] = b"\xff\xff\xff\xff"
     path.write_bytes(data)
     with pytest.raises(DecodeError, match="65,543 × 65,543 pixels"):
+        decode(path)
+
+
+def write_pages(path: Path, pages: list[dict[int, int]], *, leads_to: int = 0, data: bytes = b"") -> None:
+    """A TIFF whose pages have these tags with one number each; the last page leads to one of this position."""
+    start = 8 + len(data) + len(data) % 2
+    sizes = [2 + 12 * len(page) + 4 for page in pages]
+    places = [start + sum(sizes[:number]) for number in range(len(pages))]
+    file = bytearray(b"II*\0" + struct.pack("<I", start) + data.ljust(start - 8, b"\0"))
+    for page, following in zip(pages, [*places[1:], places[leads_to] if leads_to else 0], strict=True):
+        file += struct.pack("<H", len(page))
+        for tag, value in sorted(page.items()):
+            file += struct.pack("<HHII", tag, 4, 1, value)
+        file += struct.pack("<I", following)
+    path.write_bytes(file)
+
+
+def page_tags(**others: int) -> dict[int, int]:
+    tags = {256: 10, 257: 10, 258: 8, 259: 1, 262: 1, 273: 8, 277: 1, 278: 10, 279: 100}
+    return tags | {int(name[1:]): value for name, value in others.items()}
+
+
+def test_pages_that_lead_back_to_an_earlier_one_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    write_pages(path, [page_tags()] * 300, leads_to=150, data=bytes(100))
+    with pytest.raises(DecodeError, match="lead back"):
+        count_frames(path)
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        page_tags(_257=100_000_000, _256=1, _278=1),
+        {256: 10_000, 257: 10_000, 258: 8, 259: 1, 262: 1, 277: 1, 322: 1, 323: 1, 324: 8, 325: 1},
+    ],
+)
+def test_an_image_in_millions_of_pieces_is_refused_before_they_are_listed(
+    tmp_path: Path, tags: dict[int, int]
+) -> None:
+    path = tmp_path / "a.tif"
+    write_pages(path, [tags], data=bytes(100))
+    with pytest.raises(DecodeError, match="100,000,000 pieces"):
+        decode(path)
+
+
+def test_channels_count_towards_the_limit_of_the_size(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    write_pages(path, [page_tags(_256=10_000, _257=10_000, _259=8, _277=60, _278=10_000, _273=0, _279=0)])
+    with pytest.raises(DecodeError, match="60 channels"):
+        decode(path)
+
+
+def test_a_hundred_thousand_smaller_copies_are_not_all_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    write_pages(path, [page_tags(), *[page_tags(_254=1)] * 20_000], data=bytes(100))
+    assert count_frames(path) == 20_001 - 64
+
+
+def test_a_photo_inside_that_claims_to_be_larger_than_its_page_is_refused(tmp_path: Path) -> None:
+    photo = BytesIO()
+    Image.new("L", (64, 64)).save(photo, "JPEG")
+    data = bytearray(photo.getvalue())
+    place = data.index(b"\xff\xc0") + 5
+    data[place : place + 4] = struct.pack(">HH", 65500, 65500)
+    path = tmp_path / "a.tif"
+    tags = page_tags(_256=64, _257=64, _259=7, _278=64, _279=len(data))
+    write_pages(path, [tags], data=bytes(data))
+    with pytest.raises(DecodeError, match="damaged"):
+        decode(path)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.array([[np.finfo(float).max, -np.finfo(float).max, 0.0, np.nan]]),
+        np.array([[5e-324, 0.0, 1e-323, np.inf]]),
+        np.array([[0x7F800001, 0, 0x3F800000]], np.uint32).view(np.float32),
+    ],
+    ids=["largest", "smallest", "signalling NaN"],
+)
+def test_odd_numbers_are_shown_without_a_warning(tmp_path: Path, values: np.ndarray) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, values)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        shown = decode(path, color=False)[0, :, 0]
+    assert (shown.min(), shown.max()) == (0, 255)
+
+
+def test_a_gif_of_stray_bytes_is_refused_before_all_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.gif"
+    path.write_bytes(b"GIF89a\x01\0\x01\0\0\0\0" + b"\x01" * 10_000 + b";")
+    with pytest.raises(DecodeError, match="damaged"):
         decode(path)

@@ -83,13 +83,24 @@ def tonal_window(values: np.ndarray, outside: tuple[float, float] = OUTSIDE) -> 
     low, high = _window(values, outside)
     if low == high:
         low, high = 0.0, 1.0 if values.dtype.kind == "f" else 65535.0
+    scale = _within_floats(low, high)
+    start_value, factor = low * scale, 255 / (high * scale - low * scale)
     shown = np.empty(values.shape, np.uint8)
     flat, out = values.reshape(-1), shown.reshape(-1)
     for start in range(0, flat.size, _BLOCK):
-        block = flat[start : start + _BLOCK].astype(np.float64)
+        with np.errstate(invalid="ignore"):  # signalling NaN
+            block = flat[start : start + _BLOCK].astype(np.float64)
         block = np.nan_to_num(block, copy=False, nan=low, posinf=high, neginf=low)
-        out[start : start + _BLOCK] = np.clip((block - low) * (255 / (high - low)) + 0.5, 0, 255)
+        block = np.clip(block, low, high) * scale - start_value
+        out[start : start + _BLOCK] = block * factor + 0.5
     return shown
+
+
+def _within_floats(low: float, high: float) -> float:
+    """A factor that makes the distance of two values, and 255 divided by it, numbers that float64 has."""
+    if not np.isfinite(high - low):
+        return 0.25
+    return 1.0 if high - low > 1e-300 else 2.0**600
 
 
 def _window(values: np.ndarray, outside: tuple[float, float]) -> tuple[float, float]:

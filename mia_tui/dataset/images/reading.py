@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mia_tui.config.train import Frames
 
 MAX_MEGAPIXELS = 120.0
+_RAISE_LIMIT = "Raise it with --max-megapixels (max_megapixels in a settings file)."
 
 # A wrong suffix for one of these is no problem. Formats that start other programs (EPS) are excluded.
 FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "WEBP", "TIFF", "PPM", "JPEG2000")
@@ -130,6 +131,11 @@ def opened(path: Path, frame: int, max_megapixels: float) -> "Iterator[OpenedIma
             ) from error
         if image.megapixels > max_megapixels:
             _check_megapixels(*image.size, max_megapixels, path)
+            raise DecodeError(
+                f"{printable(path.name)} takes as much memory, with its {image.depth}, as "
+                f"{image.megapixels:,.1f} megapixels in colour, the limit is {max_megapixels:g}.",
+                _RAISE_LIMIT,
+            )
         yield image
 
 
@@ -198,7 +204,7 @@ class OpenedImage(Protocol):
 
     @property
     def megapixels(self) -> float:
-        """Of what would be read."""
+        """Of what would be read; more where a pixel takes more memory than in colour."""
 
     def reduce(self, least: Callable[[Size], Size]) -> None:
         """Allow that the image is read smaller, if that is quicker.
@@ -342,7 +348,7 @@ def _check_megapixels(width: int, height: int, most: float, path: Path) -> None:
         raise DecodeError(
             f"{printable(path.name)} has {width:,} × {height:,} pixels "
             f"({megapixels:,.1f} megapixels), the limit is {most:g}.",
-            "Raise it with --max-megapixels (max_megapixels in a settings file).",
+            _RAISE_LIMIT,
         )
 
 

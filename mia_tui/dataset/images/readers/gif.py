@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 _HEADER_BYTES, _SCREEN_BYTES, _DESCRIPTOR_BYTES = 6, 7, 9
+_MOST_STRAY_BYTES = 4096
 _IMAGE, _EXTENSION, _END = b",", b"!", b";"
 
 
@@ -15,7 +16,11 @@ def frame_extents(file: BinaryIO) -> Iterator[tuple[int, int]]:
 
     Args:
         file: The file; is read from its beginning.
+
+    Raises:
+        ValueError: If so many bytes lie between the frames that Pillow would look through them for minutes.
     """
+    stray = 0
     file.seek(_HEADER_BYTES)
     screen = file.read(_SCREEN_BYTES)
     if len(screen) < _SCREEN_BYTES:
@@ -37,6 +42,9 @@ def frame_extents(file: BinaryIO) -> Iterator[tuple[int, int]]:
         elif kind == _END:
             return
         else:  # a stray byte, which Pillow skips, too
+            stray += 1
+            if stray > _MOST_STRAY_BYTES:
+                raise ValueError("there is something else between the frames")
             continue
         while size := file.read(1):
             if size == b"\0":

@@ -19,6 +19,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mia_tui.dataset.images.channels import Planes, show
+from mia_tui.dataset.images.readers.tiff_limits import (
+    MOST_COPIES,
+    check_pages,
+    check_pieces,
+    distrust_pieces,
+    weight,
+)
 from mia_tui.dataset.images.reading import Size
 from mia_tui.errors import DecodeError
 from mia_tui.text import counted, printable
@@ -63,6 +70,7 @@ class TiffImage:
         self._frame = self._level = 0
         self._tiff = tifffile.TiffFile(file, name=path.name)
         first = self._page(0)
+        check_pages(self._tiff, self._name)
         if int(first.photometric or 1) == _YCBCR and int(first.compression) not in _JPEG:
             raise NotForThisReader
         self._stack = _one_page_stack(self._tiff)
@@ -88,15 +96,14 @@ class TiffImage:
     @property
     def megapixels(self) -> float:
         page = self._levels[self._level]
-        return float(page.imagewidth * page.imagelength / 1e6)
+        return float(page.imagewidth * page.imagelength / 1e6 * weight(page, self._channels))
 
     @property
     def depth(self) -> str:
         page = self._levels[0]
         kind = self._meaning.get("colour")
-        channels = page.samplesperpixel if self._stack is None else self._stack.channels
         words = {"rgb": "colour", "cmyk": "print colours (CMYK)", "lab": "colour (L*a*b*)"}.get(
-            str(kind), "grey" if channels == 1 else f"{channels} channels"
+            str(kind), "grey" if self._channels == 1 else f"{self._channels} channels"
         )
         if "palette" in self._meaning:
             words = "palette"
@@ -144,8 +151,14 @@ class TiffImage:
         if self._stack is not None:
             values = self._stack.read(self._frame)
         else:
+            check_pieces(page, self._name)
+            distrust_pieces(page, self._name)
             values = _as_channels_last(np.asarray(page.asarray()), page.axes)
         return Planes(_upright(values, _orientation(page)), **self._meaning)  # type: ignore[arg-type]
+
+    @property
+    def _channels(self) -> int:
+        return self._levels[0].samplesperpixel if self._stack is None else self._stack.channels
 
     @property
     def _meaning(self) -> dict[str, object]:
@@ -164,17 +177,20 @@ class TiffImage:
     def _full_pages(self) -> int:
         """Pages up to the last one that is not a smaller copy of another; so pages keep their numbers."""
         pages = len(self._tiff.pages)
-        while pages > 1 and self._page(pages - 1).is_reduced:
-            pages -= 1
-        return pages
+        for last in range(pages - 1, max(0, pages - 1 - MOST_COPIES), -1):
+            if not self._page(last).is_reduced:
+                return last + 1
+        return max(1, pages - MOST_COPIES)
 
     def _levels_of(self, page: tifffile.TiffPage) -> list[tifffile.TiffPage]:
         """A page and its smaller copies, largest first."""
         if self._stack is not None:
             return [page]
-        copies = [copy for copy in page.pages or () if isinstance(copy, tifffile.TiffPage)]  # SubIFDs
+        copies = []
+        if page.pages is not None and 0 < len(page.subifds or ()) <= MOST_COPIES:
+            copies = [copy for copy in page.pages if isinstance(copy, tifffile.TiffPage)]
         if self.frames == 1 and not copies:
-            copies = [self._page(number) for number in range(1, len(self._tiff.pages))]
+            copies = [self._page(number) for number in range(1, min(len(self._tiff.pages), 1 + MOST_COPIES))]
         fitting = [
             copy
             for copy in copies
