@@ -28,8 +28,8 @@ after_option = click.option(
     "--after",
     cls=Option,
     metavar="RUN",
-    help="Start when another run has ended (finished, stopped or failed), and those that already wait for it. With "
-    "--detach it waits in the background, otherwise in this terminal.",
+    help="Start when another run has ended (finished, stopped or failed), and those that already wait for it; "
+    "last is the newest training. With --detach it waits in the background, otherwise in this terminal.",
 )
 
 

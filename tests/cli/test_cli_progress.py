@@ -112,6 +112,13 @@ def test_on_80_columns_a_prediction_that_goes_on_says_how_long_it_will_take(
     err = capsys.readouterr().err
     assert "2,304 images are already predicted." in err
     assert "3,008/4,596 images" in err and "-:--:--" in err
+    state = RunState()
+    state.apply(started())
+    state.apply(Phase(t=1.0, name="working", message=words))
+    with EpochProgress(Report(), metric="macro_f1", state=state) as show:
+        show(ProgressMade(t=2.0, done=3008, total=4596))
+    err = capsys.readouterr().err
+    assert "3,008/4,596 images" in err and "-:--:--" in err
 
 
 def test_a_run_that_is_under_way_can_be_joined_on_a_terminal(

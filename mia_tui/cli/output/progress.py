@@ -142,8 +142,8 @@ class EpochProgress(AbstractContextManager["EpochProgress"]):
     def _enter_phase(self, event: Phase) -> None:
         title = phase_title(event.name, event.message)
         if self._bars is not None:
-            title, _, more = title.partition("; ")
-            if more:  # beside the bar and the time left there is no room for it
+            more = title.partition("; ")[2]
+            if more:
                 self._report.note(f"{more[:1].upper()}{more[1:]}.")
             self._counting = self._bars.enter_phase(title)
         elif event.name != "training":  # its epochs are shown instead
@@ -183,7 +183,8 @@ class _Bars:
     def enter_phase(self, title: str) -> "MovingBar":
         """Begin another phase; returns the bar that counts in it."""
         self._epoch = 0
-        return MovingBar(self._bars, title, task=self._now)
+        short = title.partition("; ")[0]  # there is no room for more beside the bar and the time left
+        return MovingBar(self._bars, short, task=self._now)
 
     def show_step(self, event: StepEnded) -> None:
         """A step ended."""
