@@ -138,6 +138,17 @@ def test_a_refused_file_is_refused_in_a_sentence_and_leaves_nothing(
     assert runs_in(cells) == []
 
 
+def test_a_file_that_can_be_read_only_once_is_imported(mia: Mia, cells: Path) -> None:
+    reading, writing = os.pipe()
+    os.write(writing, b"file,class,probability\na.png,round,0.5\n")
+    os.close(writing)
+    source = f"/dev/fd/{reading}"
+    answer = mia("labels", "import", cells, source, "--format", "csv", "--as", "suggestions")
+    os.close(reading)
+    assert answer.code == 0
+    assert suggested(cells).keys == [ImageKey("a.png")]
+
+
 def test_labels_of_the_dataset_itself_are_no_suggestions(mia: Mia, cells: Path) -> None:
     answer = mia("labels", "import", cells, "--format", "mia", "--as", "suggestions")
     assert answer.code == 2

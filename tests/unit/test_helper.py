@@ -116,11 +116,11 @@ def test_a_process_that_ends_by_itself_is_told_once_and_started_again_by_the_nex
     asked: Asked,
 ) -> None:
     before, _ = asked.ask("one")
-    for wish in ("die", "babble"):
+    for wish in ("die", "babble", "nest"):
         count = len(asked.ends)
         asked.helper.ask(wish)
         wait_for(lambda: len(asked.ends) > count)  # noqa: B023
-    assert asked.ends == [True, True]
+    assert asked.ends == [True, True, True]
     wait_for(lambda: asked.helper.idle)
     assert not asked.helper.is_ready
     after, said = asked.ask("two")

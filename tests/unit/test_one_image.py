@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from network_support import put_network
 from run_support import finished, make_predict_job, make_run
 
 from mia_tui.paths import StateFolder
-from mia_tui.runs.prediction.one_image import ImageAnswer, network_to_ask
+from mia_tui.runs.prediction.one_image import ImageAnswer, decode_answer, network_to_ask
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.log import EventLog
 
@@ -77,3 +78,8 @@ def test_suggestions_of_earlier_versions_lie_beside_their_network(dataset: Path)
 def test_the_most_probable_classes_come_first() -> None:
     answer = ImageAnswer(("a", "b", "c"), (0.2, 0.7, 0.1))
     assert answer.best(2) == [("b", 0.7), ("a", 0.2)]
+
+
+def test_an_answer_without_a_probability_for_each_class_is_none() -> None:
+    with pytest.raises(msgspec.DecodeError):
+        decode_answer(b'{"classes":["a","b"],"probabilities":[0.5]}')

@@ -101,7 +101,14 @@ def _of_kind(run: RunDir, kind: str | None) -> RunDir:
         return run
     meant = JOB_CONFIGS[kind].noun
     is_what = JOB_CONFIGS[found].noun if found in JOB_CONFIGS else f"run of the kind {printable(found)}"
-    raise ConfigError(f"The run {printable(run.name)} is a {is_what}, and a {meant} is needed.", _LIST_HINT)
+    raise ConfigError(
+        f"The run {printable(run.name)} is {_with_article(is_what)}, and {_with_article(meant)} is needed.",
+        _LIST_HINT,
+    )
+
+
+def _with_article(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def no_runs_hint(dataset: Path | None, state: Path | None) -> str:

@@ -50,7 +50,7 @@ def import_suggestions(
         )
     config = PredictConfig(
         weights=str(real_path(source)),
-        digest=weights_digest(source),
+        digest=_digest(source),
         network=source.name,
         images="listed",
         scope=f"images in {printable(source.name)}",
@@ -65,6 +65,14 @@ def import_suggestions(
         raise
     remember_run(run)
     return run
+
+
+def _digest(source: Path) -> str:
+    """Digest of the file; empty if it can be read only once, as a pipe."""
+    try:
+        return weights_digest(source)
+    except OSError:
+        return ""
 
 
 def _write(run: RunDir, job: PredictJob, read: LabelFile, names: Sequence[str]) -> None:

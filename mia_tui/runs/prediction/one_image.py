@@ -57,6 +57,10 @@ class ImageAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     problem: Text = ""
     failure: Text = ""
 
+    def __post_init__(self) -> None:
+        if len(self.classes) != len(self.probabilities):
+            raise ValueError("each class needs a probability")
+
     def best(self, most: int) -> list[tuple[str, float]]:
         """The most probable classes, at most so many, with their probabilities."""
         pairs = zip(self.classes, self.probabilities, strict=True)

@@ -21,6 +21,7 @@ Request = TypeVar("Request")
 Answer = TypeVar("Answer")
 
 _READY = b"ready\n"
+_LONGEST_ANSWER_BYTES = 1 << 26
 
 
 class Helper(Generic[Request, Answer]):
@@ -147,7 +148,7 @@ class Helper(Generic[Request, Answer]):
                 process.kill()
         give_way(process.pid)
         assert process.stdout is not None
-        self._is_ready = process.stdout.readline() == _READY
+        self._is_ready = process.stdout.readline(len(_READY)) == _READY
         if self._is_ready and not self._is_closed:
             self._on_ready()
 
@@ -158,8 +159,8 @@ class Helper(Generic[Request, Answer]):
         try:
             process.stdin.write(self._encode(request))
             process.stdin.flush()
-            return self._decode(process.stdout.readline())
-        except (OSError, msgspec.DecodeError):
+            return self._decode(process.stdout.readline(_LONGEST_ANSWER_BYTES))
+        except (OSError, ValueError, RecursionError):  # also what no helper says, as lists nested very deep
             return None
 
     def _end(self, process: subprocess.Popen[bytes] | None) -> None:
