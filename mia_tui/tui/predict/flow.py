@@ -148,6 +148,8 @@ async def _choose_images(screen: KeyedScreen[Any], opened: OpenDataset) -> Image
     if session is None:
         return ImageChoice("all images", 0)
     found = image_choices(session, shown_filter(session.filter, session, screen.context.ink))
+    if len(found) == 1:
+        return found[0]
     choices = [Choice(f"{choice.words} ({choice.count:,})", choice) for choice in found]
     return await screen.ask(
         PickDialog("Predict which images?", choices, screen.context.ink, searchable=False)
