@@ -79,8 +79,6 @@ def test_train_on_one_folder_predict_another_leave_come_back_and_accept(demo: Pa
         app.press("C-e")
         app.wait_for("Predict with which network?", "resnet18", "of demo")
         app.press("Enter")
-        app.wait_for("Predict which images?", f"all images ({COUNT})")
-        app.press("Enter")
         app.wait_for(f"Predict {COUNT} images?", "none of them in this dataset", "only you make labels")
         app.press("Enter")
         app.wait_for("prediction by", "Loading the libraries")

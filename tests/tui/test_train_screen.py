@@ -365,7 +365,7 @@ def test_a_live_run_lets_the_new_one_queue_behind_it(discs: Path, monkeypatch: p
             assert "Checked all" in text(pilot)
             await press(pilot, "enter")
             await wait_until(pilot, lambda: "When should it start?" in text(pilot))
-            assert f"After {first.name}" in text(pilot)
+            assert first.name in text(pilot) and "After that run" in text(pilot)
             await pilot.press("enter")
             await wait_until(pilot, lambda: pilot.app.ended)  # type: ignore[attr-defined]
             assert pilot.app.result.job().after == str(first.path.resolve())  # type: ignore[attr-defined]

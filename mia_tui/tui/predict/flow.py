@@ -13,6 +13,7 @@ from mia_tui.dataset.session.image_choice import ImageChoice, image_choices
 from mia_tui.dataset.store.errors import why_unwritable
 from mia_tui.errors import CheckpointError, MiaError
 from mia_tui.paths import typed_dataset
+from mia_tui.runs.actions.action import called
 from mia_tui.runs.list.find import runs_of
 from mia_tui.runs.list.lifecycle import drop_untrained_run
 from mia_tui.runs.list.networks import KnownNetwork, class_sentence, known_networks, network_in, network_of
@@ -24,7 +25,7 @@ from mia_tui.runs.worker.detach_risk import detach_risk
 from mia_tui.runs.worker.launch import spawn, wait_until_taken
 from mia_tui.runs.worker.liveness import lives
 from mia_tui.runs.worker.queue import last_in_line
-from mia_tui.text import counted, printable, typed
+from mia_tui.text import counted, typed
 from mia_tui.tui.dialogs import Choice, PickDialog, Question
 from mia_tui.tui.label.words import shown_filter
 from mia_tui.tui.open_dataset import OpenDataset, OpenImages
@@ -147,6 +148,8 @@ async def _choose_images(screen: KeyedScreen[Any], opened: OpenDataset) -> Image
     if session is None:
         return ImageChoice("all images", 0)
     found = image_choices(session, shown_filter(session.filter, session, screen.context.ink))
+    if len(found) == 1:
+        return found[0]
     choices = [Choice(f"{choice.words} ({choice.count:,})", choice) for choice in found]
     return await screen.ask(
         PickDialog("Predict which images?", choices, screen.context.ink, searchable=False)
@@ -171,8 +174,9 @@ async def _ask_whether(
     ]
     answers: list[tuple[str, _Start | None]] = [("Predict", _Start(None))]
     if ahead is not None:
-        sentences.append(f"The run {ahead.name} is in progress; two at once slow each other down.")
-        answers = [("Predict now", _Start(None)), (f"After {printable(ahead.name)}", _Start(ahead))]
+        name = await asyncio.to_thread(called, ahead)
+        sentences.append(f"The run {name} is in progress; two at once slow each other down.")
+        answers = [("Predict now", _Start(None)), ("After that run", _Start(ahead))]
     text = "\n".join(map(screen.context.ink.shown, sentences))
     question: Question[_Start | None] = Question(f"Predict {many}?", text, [*answers, ("Cancel", None)])
     return await screen.ask(question)

@@ -10,6 +10,7 @@ from textual.containers import Vertical, VerticalScroll
 
 from mia_tui.config.train import TrainConfig
 from mia_tui.errors import MiaError
+from mia_tui.runs.actions.action import called
 from mia_tui.runs.list.find import list_runs
 from mia_tui.runs.list.lifecycle import start_run
 from mia_tui.runs.preflight.checks import CheckResult, check_start, without_label
@@ -17,7 +18,6 @@ from mia_tui.runs.preflight.images import CheckStopped
 from mia_tui.runs.preflight.prepare import Prepared, TrainingPreparer
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.worker.queue import last_in_line
-from mia_tui.text import printable
 from mia_tui.tui.context import Context
 from mia_tui.tui.dialogs import Question
 from mia_tui.tui.screen import KeyedModal
@@ -115,8 +115,9 @@ class CheckScreen(KeyedModal[RunDir | None]):
         ahead = await asyncio.to_thread(lambda: last_in_line(list_runs(prepared.state)))
         after = None
         if ahead is not None:
-            answers = [(f"After {printable(ahead.name)}", "after"), ("Start now", "now")]
-            text = "Another run of this dataset is in progress. Two at once slow each other down."
+            name = self._ink.shown(await asyncio.to_thread(called, ahead))
+            answers = [("After that run", "after"), ("Start now", "now")]
+            text = f"The run {name} is in progress; two at once slow each other down."
             answer = await self.app.push_screen_wait(Question("When should it start?", text, answers))
             if answer is None:
                 self._is_starting = False

@@ -71,8 +71,8 @@ _ACTIONS: tuple[Action, ...] = (
     Action("previous", ("left", "up"), "Previous", "Go to the previous image.", _MOVE),
     Action("page_next", ("pagedown",), "Page down", "Go one page down the list.", _MOVE),
     Action("page_previous", ("pageup",), "Page up", "Go one page up the list.", _MOVE),
-    Action("first", ("home",), "First", "Go to the first image.", _MOVE),
-    Action("last", ("end",), "Last", "Go to the last image.", _MOVE),
+    Action("first", ("home",), "First", "Go to the beginning.", _MOVE),
+    Action("last", ("end",), "Last", "Go to the end.", _MOVE),
     Action("next_unlabelled", ("f3",), "Unlabelled", "Go to the next image without a label.", _MOVE),
     Action(
         "previous_unlabelled",
