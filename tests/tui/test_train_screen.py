@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from run_support import make_predict_job
 from textual.app import App
 from textual.events import Paste
 from textual.pilot import Pilot
@@ -30,6 +31,7 @@ from mia_tui.config.fields import fields
 from mia_tui.config.train import TrainConfig
 from mia_tui.config.user import UserConfig
 from mia_tui.errors import RunError
+from mia_tui.paths import StateFolder, user_jobs
 from mia_tui.runs.machine.gpus import Gpu
 from mia_tui.runs.machine.torch_probe import TorchFacts
 from mia_tui.runs.preflight.prepare import Prepared, keep_split, prepare_training, read_dataset
@@ -349,6 +351,20 @@ def test_what_would_hurt_is_listed_and_escape_goes_back_to_the_form(discs: Path)
             assert "--epochs 7" in command(pilot)
 
     run(test())
+
+
+def test_a_prediction_kept_in_the_users_folder_counts_as_a_run_ahead(
+    discs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared = prepare_training(read_dataset(discs), TrainConfig(), given=())
+    training, place = prepared.create(), user_jobs(discs)
+    prediction = RunDir.create(place, make_predict_job(place.root), name="predict")
+    monkeypatch.setattr(check_screen, "last_in_line", lambda runs: list(runs))
+    assert check_screen._run_ahead(prepared) == [training, prediction]
+    elsewhere = replace(
+        prepared, dataset=replace(prepared.dataset, state=StateFolder(discs.parent / "state"))
+    )
+    assert check_screen._run_ahead(elsewhere) == []
 
 
 def test_a_live_run_lets_the_new_one_queue_behind_it(discs: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,9 +44,7 @@ def work(attempt: Attempt, job: PredictJob) -> Outcome:
         MiaError: If the prediction cannot be made.
     """
     run, config = attempt.run, job.config
-    if (
-        read_state(run).result is not None
-    ):  # the attempt that saved it was killed before it could say that it ended
+    if read_state(run).result is not None:  # the attempt that saved it was killed before it could say so
         _clear(run)
         return "finished"
     network, digest = load_network(attempt, config, job.threads)

@@ -12,7 +12,7 @@ from mia_tui.config.train import TrainConfig
 from mia_tui.errors import ConfigError, MiaError, RunError
 from mia_tui.paths import StateFolder, user_jobs
 from mia_tui.runs.actions.action import HowTo, Question, RunAction, called, kind_words, named, typed_command
-from mia_tui.runs.list.find import kind_of, list_runs, runs_of
+from mia_tui.runs.list.find import kind_of, list_runs, oldest_first, runs_of
 from mia_tui.runs.list.lifecycle import drop_untrained_run, resume_run
 from mia_tui.runs.list.moved_dataset import current_job, current_samples
 from mia_tui.runs.list.words import RESUMABLE
@@ -228,7 +228,7 @@ class QueueRun(RunAction):
         others = [] if self._dataset is None else runs_of(self._dataset, self._state)
         here = self.run.path.resolve()
         known = {run.path.resolve(): run for run in (*others, *beside)}
-        return last_in_line([run for path, run in known.items() if path != here])
+        return last_in_line(oldest_first(run for path, run in known.items() if path != here))
 
     def question(self) -> Question | None:
         return self._chosen.question() if self._chosen is not None else None

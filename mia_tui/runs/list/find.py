@@ -46,7 +46,7 @@ def list_runs(state: StateFolder) -> list[RunDir]:
         return []
     except OSError as error:
         raise RunError(f"{printable(state.runs)} cannot be read: {error.strerror}.") from error
-    return _oldest_first([run for run in map(RunDir, folders) if _is_there(run)])
+    return oldest_first([run for run in map(RunDir, folders) if _is_there(run)])
 
 
 def find_run(
@@ -160,7 +160,7 @@ def runs_of(dataset: Path | None, state: Path | None) -> list[RunDir]:
         return recent_runs()
     if not dataset.is_dir():
         raise ConfigError(f"The dataset {printable(dataset)} is not a folder.", "Check its path.")
-    return _oldest_first([run for place in run_places(dataset) for run in list_runs(place)])
+    return oldest_first([run for place in run_places(dataset) for run in list_runs(place)])
 
 
 def run_places(dataset: Path) -> tuple[StateFolder, ...]:
@@ -253,7 +253,8 @@ def _where(dataset: Path | None, state: Path | None) -> str:
     return f"in {printable(dataset if dataset is not None else state)}"
 
 
-def _oldest_first(runs: list[RunDir]) -> list[RunDir]:
+def oldest_first(runs: Iterable[RunDir]) -> list[RunDir]:
+    """Runs by the time at which they were made."""
     return sorted(runs, key=lambda run: (_created_at(run), run.name))
 
 

@@ -10,8 +10,9 @@ from textual.containers import Vertical, VerticalScroll
 
 from mia_tui.config.train import TrainConfig
 from mia_tui.errors import MiaError
+from mia_tui.paths import is_same_folder
 from mia_tui.runs.actions.action import called
-from mia_tui.runs.list.find import list_runs
+from mia_tui.runs.list.find import list_runs, oldest_first, run_places
 from mia_tui.runs.list.lifecycle import start_run
 from mia_tui.runs.preflight.checks import CheckResult, check_start, without_label
 from mia_tui.runs.preflight.images import CheckStopped
@@ -112,7 +113,7 @@ class CheckScreen(KeyedModal[RunDir | None]):
 
     async def _start(self, prepared: Prepared) -> None:
         # Asked now, since the check may have been minutes ago.
-        ahead = await asyncio.to_thread(lambda: last_in_line(list_runs(prepared.state)))
+        ahead = await asyncio.to_thread(_run_ahead, prepared)
         after = None
         if ahead is not None:
             name = self._ink.shown(await asyncio.to_thread(called, ahead))
@@ -189,3 +190,11 @@ class CheckScreen(KeyedModal[RunDir | None]):
         self._has_failed = True
         self._body.update(Text(self._ink.shown(in_words(error)), style=self._ink.fault()))
         self._hint.update(self.with_keys("{cancel} goes back to the form; nothing there is lost."))
+
+
+def _run_ahead(prepared: Prepared) -> RunDir | None:
+    """The run to wait for: also a prediction of these images that is kept in the user's own folder."""
+    places = run_places(prepared.dataset.root)
+    if not any(is_same_folder(prepared.state.root, place.root) for place in places):
+        places = (prepared.state,)  # given with --state: only that folder counts
+    return last_in_line(oldest_first(run for place in places for run in list_runs(place)))
