@@ -23,7 +23,7 @@ import time, types
 from pathlib import Path
 from mia_tui import worker
 from mia_tui.dataset.scan.scan import scan
-from mia_tui.runs.prediction.listing import Listing
+from mia_tui.runs.prediction.listing import PredictionListing
 from mia_tui.runs.prediction.predictions import PredictionRow, PredictionRows, make_header
 from mia_tui.runs.prediction.result import write_result
 from mia_tui.runs.record.model_card import read_card
@@ -45,7 +45,7 @@ def predict(attempt, job):
         spread = [0.9] + [0.1] * (len(card.classes) - 1)
         rows.append([PredictionRow(encode_name(key.path), key.frame, spread)])
         attempt.progress(number, len(keys))
-    listing = Listing(run.path / "listing", run.root, len(keys), len(keys), "")
+    listing = PredictionListing(run.path / "listing", run.root, len(keys), len(keys), "")
     attempt.emit(write_result(run, header, listing, shard=None, other_kinds=dict()))
     return "finished"
 

@@ -22,7 +22,7 @@ from mia_tui.errors import ConfigError
 from mia_tui.paths import StateFolder, user_jobs
 from mia_tui.runs import disk
 from mia_tui.runs.list.find import list_runs as runs_in
-from mia_tui.runs.prediction.listing import Listing
+from mia_tui.runs.prediction.listing import PredictionListing
 from mia_tui.runs.prediction.predictions import PredictionRow, PredictionRows, make_header, partial_path
 from mia_tui.runs.prediction.suggestions import read_newest, suggestion_sets
 from mia_tui.runs.record.events import ResultSaved
@@ -260,25 +260,25 @@ def test_a_folder_of_the_run_that_is_away_while_images_are_listed_and_at_the_end
     from mia_tui.engine.jobs import predict as job
 
     (discs / "notes.xyz").write_text("of another kind")
-    list_images, write_result = job.list_images, job.write_result
-    away = {"list_images", "write_result"}
+    write_listing, write_result = job.write_listing, job.write_result
+    away = {"write_listing", "write_result"}
 
     def fail_once(name: str) -> None:
         if name in away:
             away.remove(name)
             raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
 
-    def list_at_second_try(path: Path, images: Iterable[ImageKey], **more: Any) -> Listing:
+    def list_at_second_try(path: Path, images: Iterable[ImageKey], **more: Any) -> PredictionListing:
         found = list(images)
-        fail_once("list_images")
-        return list_images(path, found, **more)
+        fail_once("write_listing")
+        return write_listing(path, found, **more)
 
     def write_at_second_try(*args: Any, **more: Any) -> ResultSaved:
         fail_once("write_result")
         return write_result(*args, **more)
 
     monkeypatch.setattr(disk, "LOOK_EVERY_S", 0.01)
-    monkeypatch.setattr(job, "list_images", list_at_second_try)
+    monkeypatch.setattr(job, "write_listing", list_at_second_try)
     monkeypatch.setattr(job, "write_result", write_at_second_try)
     answer = mia("predict", discs, "--run", run.path, "--precision", "fp32", "--json")
     assert answer.code == 0 and not away, answer.err

@@ -23,7 +23,7 @@ from mia_tui.runs.disk import make_folder
 from mia_tui.runs.list import lifecycle
 from mia_tui.runs.list.find import list_runs
 from mia_tui.runs.list.lifecycle import delete_run
-from mia_tui.runs.prediction.listing import list_images
+from mia_tui.runs.prediction.listing import write_listing
 from mia_tui.runs.prediction.predictions import PredictionHeader, PredictionRow, PredictionRows, convert
 from mia_tui.runs.prediction.suggestions import read_newest, suggestion_sets, write_suggestions
 from mia_tui.runs.record.layout import RunDir
@@ -97,7 +97,7 @@ def label(state: StateFolder) -> None:
 def suggest(run: RunDir) -> None:
     make_folder(run.predictions, root=run.root)
     header = PredictionHeader("/data", "w", ["red", "blue"], run.name, False, 120.0)
-    list_images(run.listing, [ImageKey("a.png")], batch_size=1, shard=None, root=run.root)
+    write_listing(run.listing, [ImageKey("a.png")], batch_size=1, shard=None, root=run.root)
     growing = PredictionRows(run.rows, header, [ImageKey("a.png")], root=run.root)
     growing.append([PredictionRow("a.png", 0, [0.75, 0.25])])
     convert(run.rows, run.suggestions, header, write_suggestions, root=run.root)

@@ -8,16 +8,16 @@ import pytest
 from mia_tui.dataset.model import ImageKey
 from mia_tui.errors import RunError
 from mia_tui.runs.prediction import listing
-from mia_tui.runs.prediction.listing import Listing, list_images
+from mia_tui.runs.prediction.listing import PredictionListing, write_listing
 
 IMAGES = [ImageKey(f"plate {index // 10}/c\n{index}.png", index % 2) for index in range(37)]
 ODD = ImageKey(os.fsdecode(b"\xff%41.png"))
 
 
-def written(folder: Path, images: list[ImageKey], shard: tuple[int, int] | None = None) -> Listing:
+def written(folder: Path, images: list[ImageKey], shard: tuple[int, int] | None = None) -> PredictionListing:
     folder.mkdir(exist_ok=True)
     path = folder / "predictions" / "listing.jsonl"
-    return list_images(path, iter(images), batch_size=5, shard=shard, root=folder)
+    return write_listing(path, iter(images), batch_size=5, shard=shard, root=folder)
 
 
 def test_what_is_listed_is_read_in_pieces_and_from_any_place(

@@ -19,7 +19,7 @@ from mia_tui.cli.options import (
 from mia_tui.cli.report import Report
 from mia_tui.config.train import TrainConfig
 from mia_tui.errors import MiaError
-from mia_tui.runs.actions.action import Question, RunAction, called
+from mia_tui.runs.actions.action import RunAction, RunQuestion, called
 from mia_tui.runs.actions.ending import DeleteRun, KillWorker, StopRun, delete_question
 from mia_tui.runs.actions.noting import NoteRun, RenameRun, TagRuns, tags_sentence
 from mia_tui.runs.actions.starting import QueueRun, ResumeRun, RunAgain
@@ -195,7 +195,7 @@ def _find_all(texts: Sequence[str], dataset: Path | None, state: Path | None) ->
     return list({run.path.resolve(): run for run in found}.values())
 
 
-def _confirm(report: Report, question: Question) -> bool:
+def _confirm(report: Report, question: RunQuestion) -> bool:
     return report.confirm(question.title, question.text)
 
 

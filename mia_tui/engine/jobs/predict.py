@@ -21,7 +21,7 @@ from mia_tui.engine.jobs.network import load_network
 from mia_tui.errors import DataError
 from mia_tui.files import remove
 from mia_tui.runs.prediction.create import earlier_rows
-from mia_tui.runs.prediction.listing import Listing, list_images
+from mia_tui.runs.prediction.listing import PredictionListing, write_listing
 from mia_tui.runs.prediction.predictions import PredictionHeader, PredictionRow, PredictionRows, make_header
 from mia_tui.runs.prediction.result import write_result
 from mia_tui.runs.prediction.shards import shard_settings
@@ -70,7 +70,9 @@ def _clear(run: RunDir) -> None:
             remove(path, root=run.root)
 
 
-def _find_images(attempt: Attempt, job: PredictJob, network: Predictor) -> tuple[Listing, dict[str, int]]:
+def _find_images(
+    attempt: Attempt, job: PredictJob, network: Predictor
+) -> tuple[PredictionListing, dict[str, int]]:
     """List the images, again if their disk went away meanwhile; also counts files of other kinds, by ending."""
     root = Path(job.dataset)
     attempt.phase("loading", "looking for images")
@@ -93,7 +95,7 @@ def _find_images(attempt: Attempt, job: PredictJob, network: Predictor) -> tuple
 
 def _list_once(
     attempt: Attempt, job: PredictJob, network: Predictor
-) -> tuple[Listing, list[ScanProblem], OtherKinds]:
+) -> tuple[PredictionListing, list[ScanProblem], OtherKinds]:
     """The images, the folders that cannot be read, and the files of other kinds."""
     run, config = attempt.run, job.config
     problems: list[ScanProblem] = []
@@ -102,7 +104,7 @@ def _list_once(
     if images is None:
         frames = config.frames or network.card.frames
         images = iter_images(Path(job.dataset), frames=frames, problems=problems, other_kinds=other_kinds)
-    listing = list_images(
+    listing = write_listing(
         run.listing,
         _counted(attempt, images),
         batch_size=config.batch_size,
@@ -122,7 +124,11 @@ def _counted(attempt: Attempt, images: Iterable[ImageKey]) -> Iterator[ImageKey]
 
 
 def _predict(
-    attempt: Attempt, job: PredictJob, network: Predictor, header: PredictionHeader, listing: Listing
+    attempt: Attempt,
+    job: PredictJob,
+    network: Predictor,
+    header: PredictionHeader,
+    listing: PredictionListing,
 ) -> None:
     """Add the rows that are missing; images that could not be read are tried again."""
     run, size, before = attempt.run, job.config.batch_size, earlier_rows(job)
@@ -154,7 +160,9 @@ def _cut(keys: Sequence[ImageKey], size: int) -> Iterator[Sequence[ImageKey]]:
     return (keys[start : start + size] for start in range(0, len(keys), size))
 
 
-def _blocks(attempt: Attempt, listing: Listing, done: int, size: int) -> Iterator[Sequence[ImageKey]]:
+def _blocks(
+    attempt: Attempt, listing: PredictionListing, done: int, size: int
+) -> Iterator[Sequence[ImageKey]]:
     """The images behind those that are done, some at a time."""
     place = attempt.write_when_back(partial(listing.skip, done))
     while True:

@@ -32,7 +32,7 @@ def typed_command(action: str, run: RunDir) -> str:
 
 
 @dataclass(frozen=True)
-class Question:
+class RunQuestion:
     """What to ask before something is done.
 
     Attributes:
@@ -69,7 +69,7 @@ class RunAction(ABC):
         """
         return None
 
-    def question(self) -> Question | None:
+    def question(self) -> RunQuestion | None:
         """What to ask before; None if it needs no question."""
         return None
 

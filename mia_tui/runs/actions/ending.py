@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mia_tui.config.train import TrainConfig
 from mia_tui.errors import RunError
-from mia_tui.runs.actions.action import Question, RunAction, called, kind_words
+from mia_tui.runs.actions.action import RunAction, RunQuestion, called, kind_words
 from mia_tui.runs.list.find import kind_of
 from mia_tui.runs.list.lifecycle import delete_run
 from mia_tui.runs.prediction.shards import result_file
@@ -70,8 +70,8 @@ class StopRun(RunAction):
 class KillWorker(RunAction):
     """Kill the worker of a run that was asked to stop long ago."""
 
-    def question(self) -> Question | None:
-        return Question(
+    def question(self) -> RunQuestion | None:
+        return RunQuestion(
             f"Kill the worker of {called(self.run)}?",
             f"It was asked to stop and has not ended. {self._lost()}",
             yes="Kill it",
@@ -98,7 +98,7 @@ class KillWorker(RunAction):
 class DeleteRun(RunAction):
     """Remove a run with all that it saved; its worker is stopped first. `delete_question` asks before."""
 
-    def question(self) -> Question | None:
+    def question(self) -> RunQuestion | None:
         return delete_question([self.run])
 
     def doing(self) -> str:
@@ -110,7 +110,7 @@ class DeleteRun(RunAction):
         return f"{name} is deleted."
 
 
-def delete_question(runs: Sequence[RunDir]) -> Question:
+def delete_question(runs: Sequence[RunDir]) -> RunQuestion:
     """What to ask before some runs are deleted."""
     size, live = sum(_bytes_in(run.path) for run in runs), [run for run in runs if lives(run)]
     saved = dict.fromkeys(word for run in runs for word in kind_words(run).saved)
@@ -125,9 +125,9 @@ def delete_question(runs: Sequence[RunDir]) -> Question:
         at_work = "It is" if len(runs) == 1 else f"{names} {'is' if len(live) == 1 else 'are'}"
         text = f"{at_work} in progress and will be stopped first. {text}"
     if len(runs) == 1:
-        return Question(f"Delete {called(runs[0])}?", text, yes="Delete", no="Keep")
+        return RunQuestion(f"Delete {called(runs[0])}?", text, yes="Delete", no="Keep")
     text = f"{counted(len(runs), 'run')}: {name_some(called(run) for run in runs)}. {text}"
-    return Question(f"Delete {len(runs):,} runs?", text, yes="Delete", no="Keep")
+    return RunQuestion(f"Delete {len(runs):,} runs?", text, yes="Delete", no="Keep")
 
 
 def _files_outside(runs: Sequence[RunDir]) -> str:

@@ -11,7 +11,15 @@ from mia_tui.config.predict import NetworkConfig, PredictConfig
 from mia_tui.config.train import TrainConfig
 from mia_tui.errors import ConfigError, MiaError, RunError
 from mia_tui.paths import StateFolder, user_jobs
-from mia_tui.runs.actions.action import HowTo, Question, RunAction, called, kind_words, named, typed_command
+from mia_tui.runs.actions.action import (
+    HowTo,
+    RunAction,
+    RunQuestion,
+    called,
+    kind_words,
+    named,
+    typed_command,
+)
 from mia_tui.runs.list.find import kind_of, list_runs, oldest_first, runs_of
 from mia_tui.runs.list.lifecycle import drop_untrained_run, resume_run
 from mia_tui.runs.list.moved_dataset import current_job, current_samples
@@ -123,13 +131,13 @@ class RunAgain(RunAction):
             "Start a new one with that network.",
         )
 
-    def question(self) -> Question | None:
+    def question(self) -> RunQuestion | None:
         config = self.run.job().config
         out = result_file(config) if isinstance(config, PredictConfig) else None
         if out is None or not out.exists():
             return None
         text = f"The {named(self.run)} writes this file, which exists: {printable(out)}"
-        return Question(f"Replace {printable(out.name)}?", text, yes="Replace it", no="Keep it")
+        return RunQuestion(f"Replace {printable(out.name)}?", text, yes="Replace it", no="Keep it")
 
     def doing(self) -> str:
         return f"Starting {called(self.run)} again"
@@ -230,7 +238,7 @@ class QueueRun(RunAction):
         known = {run.path.resolve(): run for run in (*others, *beside)}
         return last_in_line(oldest_first(run for path, run in known.items() if path != here))
 
-    def question(self) -> Question | None:
+    def question(self) -> RunQuestion | None:
         return self._chosen.question() if self._chosen is not None else None
 
     def doing(self) -> str:

@@ -28,7 +28,7 @@ _IMAGE: JsonReader[tuple[Text, Frame]] = JsonReader(tuple[Text, Frame])
 
 
 @dataclass(frozen=True)
-class Listing:
+class PredictionListing:
     """The images of a prediction, or of a part of it.
 
     Attributes:
@@ -103,9 +103,9 @@ def _lines(file: BinaryIO, count: int) -> Iterator[bytes]:
         yield line
 
 
-def list_images(
+def write_listing(
     path: Path, images: Iterable[ImageKey], *, batch_size: int, shard: Shard | None, root: Path
-) -> Listing:
+) -> PredictionListing:
     """Write down the images of a prediction, or of a part of it.
 
     Args:
@@ -129,4 +129,4 @@ def list_images(
                 file.write(line)
                 count += 1
             total += 1
-    return Listing(path, root, count, total, digest.hexdigest())
+    return PredictionListing(path, root, count, total, digest.hexdigest())

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from mia_tui.files import remove_leftovers
-from mia_tui.runs.prediction.listing import Listing
+from mia_tui.runs.prediction.listing import PredictionListing
 from mia_tui.runs.prediction.predictions import PredictionHeader, PredictionSummary, convert
 from mia_tui.runs.prediction.shards import ShardHeader, ShardSettings, result_file, write_shard
 from mia_tui.runs.prediction.suggestions import write_suggestions
@@ -18,7 +18,7 @@ from mia_tui.text import counted, encode_name, printable, typed
 def write_result(
     run: RunDir,
     header: PredictionHeader,
-    listing: Listing,
+    listing: PredictionListing,
     *,
     shard: ShardSettings | None,
     other_kinds: dict[str, int],

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mia_tui.config.train import TrainConfig
 from mia_tui.errors import MiaError
-from mia_tui.runs.actions.action import Question, RunAction, called
+from mia_tui.runs.actions.action import RunAction, RunQuestion, called
 from mia_tui.runs.actions.ending import DeleteRun, KillWorker, StopRun, delete_question
 from mia_tui.runs.actions.noting import NoteRun, RenameRun, TagRuns, common_tags, one_line, read_tags
 from mia_tui.runs.actions.starting import QueueRun, ResumeRun, RunAgain
@@ -109,7 +109,7 @@ class RunActions:
         self._screen.poll_now()
         return True
 
-    async def _confirm(self, question: Question) -> bool:
+    async def _confirm(self, question: RunQuestion) -> bool:
         return await self._screen.confirm(question.title, question.text, yes=question.yes, no=question.no)
 
     # Stopping and resuming
