@@ -118,7 +118,7 @@ def _one_folder(folder: str, more: str, ctx: click.Context) -> Exception:
 
 
 def _file_instead(path: Path) -> ConfigError:
-    from mia_tui.dataset.images.reading import is_image_name
+    from mia_tui.dataset.images.formats import is_image_name
 
     name = printable(path)
     if is_image_name(path.name):

@@ -6,7 +6,8 @@ from labels_support import draw
 from PIL import Image
 
 from mia_tui.dataset.images.decode import decode
-from mia_tui.dataset.images.reading import IMAGE_SUFFIXES, count_frames, is_image_name
+from mia_tui.dataset.images.formats import IMAGE_SUFFIXES, is_image_name
+from mia_tui.dataset.images.reading import count_frames
 from mia_tui.dataset.scan import walk
 from mia_tui.dataset.scan.incremental import list_images
 from mia_tui.dataset.scan.other_kinds import OtherKinds, ending, is_system_folder

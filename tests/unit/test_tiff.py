@@ -14,6 +14,7 @@ from mia_tui.dataset.images.decode import decode, decode_fitted
 from mia_tui.dataset.images.facts import read_facts
 from mia_tui.dataset.images.reading import count_frames, opened
 from mia_tui.dataset.images.rendering import decode_upright
+from mia_tui.dataset.images.tiff_file import tiff_file
 from mia_tui.errors import DecodeError
 
 DTYPES = [
@@ -44,7 +45,7 @@ def ramp(dtype: str, shape: tuple[int, ...] = (48, 80)) -> np.ndarray:
 
 def numbers(path: Path, frame: int = 0) -> np.ndarray:
     with opened(path, frame, 100.0) as image:
-        return image.numbers()
+        return image.planes().values
 
 
 @pytest.mark.parametrize("byteorder", ["<", ">"])
@@ -266,8 +267,8 @@ def test_tiff_compressed_like_a_photo_is_read(tmp_path: Path) -> None:
 def test_a_frame_is_exported_with_its_own_values(tmp_path: Path) -> None:
     stack = np.stack([ramp("int16"), ramp("int16")[::-1]])
     tifffile.imwrite(tmp_path / "a.tif", stack, byteorder=">", compression="lzw")
-    with opened(tmp_path / "a.tif", 1, 100.0) as image, (tmp_path / "b.tif").open("wb") as file:
-        image.save_frame(file)
+    with opened(tmp_path / "a.tif", 1, 100.0) as image:
+        (tmp_path / "b.tif").write_bytes(tiff_file(image.planes()))
     assert np.array_equal(tifffile.imread(tmp_path / "b.tif"), stack[1])
 
 

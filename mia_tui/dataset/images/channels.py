@@ -5,12 +5,12 @@ white. An image of other than one or three channels is a composite: each channel
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mia_tui.dataset.images.bit_depth import OUTSIDE, tonal_window
+from mia_tui.dataset.images.source import Scene
 
 _ABOVE_8_BITS = 256
 # Of channels without names, as ImageJ has them for more than two; two are told apart by red-green blind people, too.
@@ -24,22 +24,11 @@ class Planes:
 
     Attributes:
         values: Shape (H, W, C), upright, in the file's own dtype.
-        colour: What the first channels are together; None if each is a measurement of its own.
-        opacity: Number of the channel that says how opaque a pixel is; None if there is none.
-        palette: Colour of each value of the only channel, shape (N, 3), uint16; None without a palette.
-        is_inverted: Whether 0 is white.
+        scene: What they are.
     """
 
     values: NDArray[np.generic]
-    colour: Literal["rgb", "cmyk", "lab"] | None = None
-    opacity: int | None = None
-    palette: NDArray[np.uint16] | None = None
-    is_inverted: bool = False
-
-    @property
-    def is_deep(self) -> bool:
-        """Whether values have more than 8 bits, or a sign."""
-        return self.palette is None and self.values.dtype not in (np.uint8, np.bool_)
+    scene: Scene
 
 
 def show(planes: Planes, outside: tuple[float, float] = OUTSIDE) -> NDArray[np.uint8]:
@@ -49,20 +38,19 @@ def show(planes: Planes, outside: tuple[float, float] = OUTSIDE) -> NDArray[np.u
         planes: The pixels.
         outside: See `bit_depth.tonal_window`.
     """
-    values = planes.values
-    if planes.palette is not None:
-        return _by_palette(values[:, :, 0], planes.palette)
-    if planes.colour is not None:
-        count = 4 if planes.colour == "cmyk" else 3
-        shown = _colour(values[:, :, :count], planes.colour, outside)
-        return shown if planes.opacity is None else _on_white(shown, values[:, :, planes.opacity])
-    measured = [number for number in range(values.shape[2]) if number != planes.opacity]
-    ends = outside[::-1] if planes.is_inverted else outside
-    channels = [_in_8_bits(values[:, :, number], ends) for number in measured]
-    if planes.is_inverted:
+    values, scene = planes.values, planes.scene
+    if scene.palette is not None:
+        return _by_palette(values[:, :, 0], scene.palette)
+    if scene.colour is not None:
+        count = 4 if scene.colour == "cmyk" else 3
+        shown = _colour(values[:, :, :count], scene.colour, outside)
+        return shown if scene.opacity is None else _on_white(shown, values[:, :, scene.opacity])
+    ends = outside[::-1] if scene.is_inverted else outside
+    channels = [_in_8_bits(values[:, :, number], ends) for number in scene.measured]
+    if scene.is_inverted:
         channels = [255 - channel for channel in channels]
     shown = channels[0] if len(channels) == 1 else _composite(channels)
-    return shown if planes.opacity is None else _on_white(shown, values[:, :, planes.opacity])
+    return shown if scene.opacity is None else _on_white(shown, values[:, :, scene.opacity])
 
 
 def _in_8_bits(values: NDArray[np.generic], outside: tuple[float, float]) -> NDArray[np.uint8]:

@@ -15,7 +15,8 @@ import numpy as np
 from PIL import Image
 
 from mia_tui.dataset.images import bit_depth
-from mia_tui.dataset.images.reading import MAX_MEGAPIXELS, opened
+from mia_tui.dataset.images.limits import MAX_MEGAPIXELS
+from mia_tui.dataset.images.reading import opened
 
 if TYPE_CHECKING:
     from mia_tui.config.train import Geometry, Resize
@@ -134,9 +135,10 @@ def _load(
 ) -> Image.Image:
     """One upright image in mode RGB or L."""
     with opened(path, frame, max_megapixels) as image:
+        level = 0
         if wanted is not None:
-            image.reduce(lambda size: _doubled(_scaled(size, *wanted)))
-        return image.pixels(bit_depth.OUTSIDE).convert("RGB" if color else "L")
+            level = image.level_for(lambda size: _doubled(_scaled(size, *wanted)))
+        return image.picture(bit_depth.OUTSIDE, level).convert("RGB" if color else "L")
 
 
 def _doubled(size: tuple[int, int]) -> tuple[int, int]:

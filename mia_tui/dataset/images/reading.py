@@ -1,25 +1,27 @@
-"""Opening an image file: which formats are read, what is refused, and a message for every fault.
+"""Opening an image file: the reader for it, what is refused, and one sentence for every fault.
 
-A format that Pillow reads needs its name in `FORMATS` and its endings in `_BY_SUFFIX`; one whose files hold several
-images also needs a place in `count_frames` and in `STACK_SUFFIXES` or `ANIMATED_SUFFIXES`. TIFF files are read by
-`readers.tiff`, which Pillow would scramble. Pixels of more than 8 bits go through `bit_depth`.
+Which formats there are stands in `formats`; how a file becomes pixels in `source` and `readers`.
 """
 
 import struct
-import warnings
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from itertools import islice
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from io import BufferedReader
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image, ImageFile, UnidentifiedImageError
-from PIL.JpegImagePlugin import JpegImageFile
+from PIL import Image, UnidentifiedImageError
 
-from mia_tui.dataset.images import bit_depth
-from mia_tui.dataset.images.readers.gif import frame_extents
+from mia_tui.dataset.images.channels import Planes, show
+from mia_tui.dataset.images.formats import EXTRA, START_BYTES, Format, format_of_name, format_of_start
+from mia_tui.dataset.images.limits import MAX_MEGAPIXELS, check_megapixels, check_memory
+from mia_tui.dataset.images.readers.gif import check_gif
+from mia_tui.dataset.images.readers.pillow import PillowSource
+from mia_tui.dataset.images.source import Place, Region, Scene, Size, Source
 from mia_tui.disk_errors import UNREACHABLE
 from mia_tui.errors import DecodeError
 from mia_tui.files import OddFile, open_to_read
@@ -28,25 +30,7 @@ from mia_tui.text import printable
 if TYPE_CHECKING:
     from mia_tui.config.train import Frames
 
-MAX_MEGAPIXELS = 120.0
-_RAISE_LIMIT = "Raise it with --max-megapixels (max_megapixels in a settings file)."
-
-# A wrong suffix for one of these is no problem. Formats that start other programs (EPS) are excluded.
-FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "WEBP", "TIFF", "PPM", "JPEG2000")
-# The endings of image files, each with the likely format.
-_BY_SUFFIX = {
-    ".png": "PNG", ".apng": "PNG",
-    ".jpg": "JPEG", ".jpeg": "JPEG", ".jpe": "JPEG", ".jfif": "JPEG", ".jif": "JPEG", ".jfi": "JPEG",
-    ".pjpeg": "JPEG", ".pjp": "JPEG",  # what browsers save JPEG files as
-    ".bmp": "BMP", ".dib": "BMP",
-    ".gif": "GIF", ".webp": "WEBP",
-    ".tif": "TIFF", ".tiff": "TIFF",
-}  # fmt: skip
-IMAGE_SUFFIXES = frozenset(_BY_SUFFIX)
-STACK_SUFFIXES = frozenset(suffix for suffix, kind in _BY_SUFFIX.items() if kind == "TIFF")
-ANIMATED_SUFFIXES = frozenset(suffix for suffix, kind in _BY_SUFFIX.items() if kind in ("GIF", "WEBP"))
-
-# What Pillow's readers raise on damaged bytes; 55,000 randomly changed files of ten formats raised no other.
+# What readers raise on damaged bytes; 55,000 randomly changed files of ten formats raised no other.
 _DAMAGED = (
     OSError,
     SyntaxError,
@@ -61,45 +45,6 @@ _DAMAGED = (
     zlib.error,
 )
 
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-_EXIF_ORIENTATION = 0x0112
-_START_BYTES = 4
-_TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # little and big end first, TIFF and BigTIFF
-
-Size = tuple[int, int]
-"""Width and height in pixels."""
-
-_DEPTHS = {
-    "1": "1 bit, black and white",
-    "L": "8 bits, grey",
-    "LA": "8 bits, grey, with transparency",
-    "P": "8 bits, palette",
-    "RGB": "8 bits, colour",
-    "RGBA": "8 bits, colour, with transparency",
-    "CMYK": "8 bits, print colours (CMYK)",
-    "I": "32 bits, grey",
-    "F": "32 bits, grey, with decimals",
-}
-
-# Pillow's own limit is one number for the whole process; ours is a setting with a message.
-Image.MAX_IMAGE_PIXELS = None
-# Pillow's warnings (odd tags, odd palettes) do not help the user; what it cannot read is raised anyway.
-warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
-
-
-def is_image_name(name: str) -> bool:
-    """Whether a file is an image by its ending, in upper or lower case; a name that is only an ending has none."""
-    stem, dot, suffix = name.rpartition(".")
-    return bool(stem) and f"{dot}{suffix.lower()}" in IMAGE_SUFFIXES
-
 
 def count_frames(path: Path, *, animated: "Frames" = "first") -> int:
     """Number of images in a file: the pages of a TIFF, the frames of a GIF or WebP if asked for.
@@ -111,209 +56,143 @@ def count_frames(path: Path, *, animated: "Frames" = "first") -> int:
     Raises:
         DecodeError: If the file is not an image or cannot be opened.
     """
-    with open_image(path) as image:
-        return image.frames if image.format == "TIFF" or animated == "all" else 1
+    with open_source(path) as source:
+        return source.frames if not source.is_animation or animated == "all" else 1
+
+
+@dataclass(frozen=True)
+class OpenedFrame:
+    """One frame of an open file, not decoded yet.
+
+    Attributes:
+        source: The file.
+        place: Where the frame is in it.
+        path: Of the file.
+        max_megapixels: More is not read at once.
+    """
+
+    source: Source
+    place: Place
+    path: Path
+    max_megapixels: float
+
+    @property
+    def scene(self) -> Scene:
+        return self.source.scenes[self.place.scene]
+
+    def level_for(self, least: Callable[[Size], Size]) -> int:
+        """The number of the smallest level that is enough.
+
+        Args:
+            least: The smallest size that is enough, from the size of the whole image; both upright.
+        """
+        size = self.scene.size
+        width, height = least(size)
+        by = min(size[0] // max(1, width), size[1] // max(1, height))
+        fitting = [
+            number for number, level in enumerate(self.scene.levels) if round(size[0] / level[0]) <= by
+        ]
+        return max(fitting, default=0)
+
+    def planes(self, level: int = 0, region: Region | None = None) -> Planes:
+        """The pixels in the file's own numbers."""
+        self._check(level, region)
+        return Planes(self.source.plane(self.place, level=level, region=region), self.scene)
+
+    def picture(self, outside: tuple[float, float], level: int = 0) -> Image.Image:
+        """The pixels in 8 bits, mode RGB or L; see `bit_depth.tonal_window` for `outside`."""
+        self._check(level, None)
+        ready = self.source.picture(self.place, level)
+        if ready is not None:
+            return ready
+        return Image.fromarray(np.ascontiguousarray(show(self.planes(level), outside)))
+
+    def _check(self, level: int, region: Region | None) -> None:
+        if self.scene.problem is not None:
+            raise DecodeError(self.scene.problem)
+        size = (region.width, region.height) if region else self.scene.levels[level]
+        cost = self.source.cost_bytes(self.place, level, region)
+        check_memory(size, cost, self.max_megapixels, self.path.name)
 
 
 @contextmanager
-def opened(path: Path, frame: int, max_megapixels: float) -> "Iterator[OpenedImage]":
+def opened(path: Path, frame: int, max_megapixels: float) -> Iterator[OpenedFrame]:
     """One frame of an image file, opened and not decoded yet.
 
     Raises:
         DecodeError: For every fault of the file, found here or while the image is used.
     """
-    with open_image(path) as image:
-        try:
-            image.seek(frame)
-        except EOFError as error:
-            raise DecodeError(
-                f"{printable(path.name)} has no frame {frame} (frames count from 0)."
-            ) from error
-        if image.megapixels > max_megapixels:
-            _check_megapixels(*image.size, max_megapixels, path)
-            raise DecodeError(
-                f"{printable(path.name)} takes as much memory, with its {image.depth}, as "
-                f"{image.megapixels:,.1f} megapixels in colour, the limit is {max_megapixels:g}.",
-                _RAISE_LIMIT,
-            )
-        yield image
+    with open_source(path) as source:
+        if isinstance(source, PillowSource):
+            check_megapixels(source.raw_size, max_megapixels, path.name)
+        yield frame_of(source, frame, path, max_megapixels)
+
+
+def frame_of(source: Source, frame: int, path: Path, max_megapixels: float = MAX_MEGAPIXELS) -> OpenedFrame:
+    """One frame of an open file.
+
+    Raises:
+        DecodeError: If there is none of that number.
+    """
+    try:
+        place = source.place(frame)
+    except IndexError as error:
+        raise DecodeError(f"{printable(path.name)} has no frame {frame} (frames count from 0).") from error
+    return OpenedFrame(source, place, path, max_megapixels)
 
 
 @contextmanager
-def open_image(path: Path) -> "Iterator[OpenedImage]":
-    """An image file, opened and not decoded yet.
+def open_source(path: Path) -> Iterator[Source]:
+    """An image file, opened by the reader for it.
 
     Raises:
-        DecodeError: As `opened`; also for a named pipe or a device, without waiting for it.
+        DecodeError: For every fault of the file, found here or while it is used; also for a named pipe or a device,
+            without waiting for it.
     """
-    with reading(path), open_to_read(path, follow=True) as file:
-        start = file.read(_START_BYTES)
-        file.seek(0)
-        if start.startswith(b"GIF"):
-            _check_gif(file, 1, path)
-        if start in _TIFF_STARTS:
-            from mia_tui.dataset.images.readers import tiff
-
-            try:
-                yield tiff.TiffImage(file, path)
-                return
-            except tiff.NotForThisReader:
-                file.seek(0)
-            except tiff.damage() as error:
-                raise ValueError(str(error)) from error
-        with Image.open(file, formats=formats_of(path)) as image:
-            yield PillowImage(image, file, path)
-
-
-def _check_gif(file: BinaryIO, frames: int, path: Path) -> None:
-    """Refuse a GIF whose canvas is too large for its first frames, before Pillow allocates it."""
-    for width, height in islice(frame_extents(file), frames):
-        _check_megapixels(width, height, MAX_MEGAPIXELS, path)
-    file.seek(0)
-
-
-class OpenedImage(Protocol):
-    """A frame of an image file that is not decoded yet; the first one until `seek`.
-
-    Attributes:
-        format: As Pillow calls it.
-        file: The open file.
-    """
-
-    format: str
-    file: BinaryIO
-
-    @property
-    def frames(self) -> int:
-        """Images in the file, at least 1; counting those of an animation takes long."""
-
-    @property
-    def size(self) -> Size:
-        """Width and height, upright, of the whole image at full resolution; of a PNG this reads the pixels."""
-
-    @property
-    def depth(self) -> str:
-        """Bits and kind of colour, in words."""
-
-    @property
-    def is_deep(self) -> bool:
-        """Whether values have more than 8 bits, or a sign."""
-
-    def seek(self, frame: int) -> None:
-        """Turn to a frame; EOFError if there is none."""
-
-    @property
-    def megapixels(self) -> float:
-        """Of what would be read; more where a pixel takes more memory than in colour."""
-
-    def reduce(self, least: Callable[[Size], Size]) -> None:
-        """Allow that the image is read smaller, if that is quicker.
-
-        Args:
-            least: The smallest size that is enough, from the size of the whole image; both upright.
-        """
-
-    def pixels(self, outside: tuple[float, float]) -> Image.Image:
-        """The image, upright, mode RGB or L; see `bit_depth.tonal_window` for `outside`."""
-
-    def numbers(self) -> np.ndarray:
-        """The values as the file has them, any shape."""
-
-    def save_frame(self, file: BinaryIO) -> None:
-        """Write the frame with its original values as a TIFF file."""
-
-
-class PillowImage:
-    """An image that Pillow reads; see `OpenedImage`."""
-
-    def __init__(self, image: ImageFile.ImageFile, file: BinaryIO, path: Path) -> None:
-        self._image, self._path, self.file = image, path, file
-        self.format = image.format or ""
-        self._frame = 0
-        self._full_size: Size | None = None
-
-    @property
-    def frames(self) -> int:
-        if self.format == "GIF":
-            place = self.file.tell()
-            count = sum(1 for _ in frame_extents(self.file))
-            self.file.seek(place)
-            return max(1, count)
-        return int(getattr(self._image, "n_frames", 1))
-
-    @property
-    def size(self) -> Size:
-        return self._full_size or self._upright_size()
-
-    @property
-    def depth(self) -> str:
-        if bit_depth.has_deep_colour(self._image):
-            return "16 bits, colour"
-        if self._image.mode.startswith("I;16"):
-            return "16 bits, grey"
-        return _DEPTHS.get(self._image.mode, "8 bits, colour")
-
-    @property
-    def is_deep(self) -> bool:
-        return self._image.mode in bit_depth.GREY_MODES or bit_depth.has_deep_colour(self._image)
-
-    def seek(self, frame: int) -> None:
-        if frame:
-            if self.format == "GIF":
-                place = self.file.tell()
-                _check_gif(self.file, frame + 1, self._path)
-                self.file.seek(place)
-            self._image.seek(frame)
-            self._frame = frame
-
-    @property
-    def megapixels(self) -> float:
-        return self._image.width * self._image.height / 1e6
-
-    def reduce(self, least: Callable[[Size], Size]) -> None:
-        """A JPEG can be read at 1/2, 1/4 or 1/8 of its size, a mean over blocks: 100 megapixels in 0.1 s, not 1 s."""
-        if isinstance(self._image, JpegImageFile):
-            self._full_size = self._upright_size()
-            width, height = least(self._full_size)
-            self._image.draft(None, (height, width) if self._is_turned() else (width, height))
-
-    def pixels(self, outside: tuple[float, float]) -> Image.Image:
-        if bit_depth.has_deep_colour(self._image):
-            with (
-                open_to_read(self._path, follow=True) as file,
-                Image.open(file, formats=formats_of(self._path)) as again,
-            ):
-                if self._frame:
-                    again.seek(self._frame)
-                picture = bit_depth.show_deep_colour(self._image, again, outside)
+    likely = format_of_name(path.name)
+    with reading(path), ExitStack() as stack:
+        if likely is not None and likely.is_folder:
+            source = _reader(likely, path)(path)
         else:
-            picture = _to_8_bit(self._image, outside)
-        orientation = _orientation(self._image)  # last: PNG may have it after the pixels
-        return picture.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else picture
-
-    def numbers(self) -> np.ndarray:
-        return np.asarray(self._image)
-
-    def save_frame(self, file: BinaryIO) -> None:
-        self._image.copy().save(file, format="TIFF")
-
-    def _upright_size(self) -> Size:
-        width, height = self._image.size
-        return (height, width) if self._is_turned() else (width, height)
-
-    def _is_turned(self) -> bool:
-        return 5 <= _orientation(self._image) <= 8
+            file = stack.enter_context(open_to_read(path, follow=True))
+            source = _source_of(path, file, likely)
+            source.file = file
+        with closing(source):
+            yield source
 
 
-def formats_of(path: Path) -> tuple[str, ...]:
-    """Possible formats, the likeliest first: before Pillow tries another, it imports all its readers, 50 ms."""
-    likely = _BY_SUFFIX.get(path.suffix.lower())
-    return FORMATS if likely is None else (likely, *FORMATS)
+def _source_of(path: Path, file: BufferedReader, likely: Format | None) -> Source:
+    start = file.read(START_BYTES)
+    file.seek(0)
+    if start.startswith(b"GIF"):
+        check_gif(file, 1, path)
+    chosen = format_of_start(start) or likely
+    if chosen is not None and chosen.module:
+        source: Source | None = _reader(chosen, path)(path, file)
+        if source is not None:
+            return source
+        file.seek(0)
+    return PillowSource(path, file)
+
+
+def _reader(chosen: Format, path: Path) -> Callable[..., Any]:
+    """The function of a reader that opens a file; it gives None where Pillow is to read it."""
+    try:
+        reader = import_module(f"mia_tui.dataset.images.readers.{chosen.module}")
+    except ImportError as error:
+        if not chosen.package:
+            raise
+        raise DecodeError(
+            f"{printable(path.name)} is {chosen.name}, which needs a reader of its own.",
+            f"Install it: pip install 'mia-tui[{EXTRA}]'",
+        ) from error
+    opens: Callable[..., Any] = reader.open_file
+    return opens
 
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Turns what Pillow raises about a file into a DecodeError."""
+    """Turns what a reader raises about a file into a DecodeError."""
     name = printable(path.name)
     try:
         yield
@@ -340,36 +219,3 @@ def _is_empty(path: Path) -> bool:
         return path.stat().st_size == 0
     except OSError:
         return False
-
-
-def _check_megapixels(width: int, height: int, most: float, path: Path) -> None:
-    megapixels = width * height / 1e6
-    if megapixels > most:
-        raise DecodeError(
-            f"{printable(path.name)} has {width:,} × {height:,} pixels "
-            f"({megapixels:,.1f} megapixels), the limit is {most:g}.",
-            _RAISE_LIMIT,
-        )
-
-
-def _orientation(image: Image.Image) -> int:
-    """Exif orientation, 1 if there is none. Pillow turns TIFF pages by itself."""
-    if image.format == "TIFF":
-        return 1
-    try:
-        return int(image.getexif().get(_EXIF_ORIENTATION, 1))
-    except _DAMAGED:  # the pixels may be intact even if the Exif block is not
-        return 1
-
-
-def _to_8_bit(image: ImageFile.ImageFile, outside: tuple[float, float]) -> Image.Image:
-    image.load()
-    if image.mode in bit_depth.GREY_MODES:
-        return bit_depth.show_deep_grey(image, outside)
-    if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, "white")
-        return Image.alpha_composite(white, rgba).convert("RGB")
-    if image.mode in ("L", "RGB"):
-        return image
-    return image.convert("L" if image.mode == "1" else "RGB")

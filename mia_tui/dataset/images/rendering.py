@@ -18,7 +18,8 @@ import numpy as np
 from PIL import Image
 
 from mia_tui.dataset.images import bit_depth, contrast
-from mia_tui.dataset.images.reading import MAX_MEGAPIXELS, opened
+from mia_tui.dataset.images.limits import MAX_MEGAPIXELS
+from mia_tui.dataset.images.reading import opened
 
 Channel = Literal["all", "red", "green", "blue"]
 
@@ -153,10 +154,8 @@ def decode_upright(
         DecodeError: As for `decode.decode`.
     """
     with opened(path, frame, max_megapixels) as image:
-        if box_px is not None:
-            image.reduce(partial(_least, box_px))
-        is_deep = image.is_deep
-        return UprightImage(image.pixels(outside), *image.size, is_deep)
+        level = 0 if box_px is None else image.level_for(partial(_least, box_px))
+        return UprightImage(image.picture(outside, level), *image.scene.size, image.scene.is_deep)
 
 
 def load_image(

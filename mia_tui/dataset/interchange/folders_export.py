@@ -4,7 +4,6 @@ The folders may be copied to Windows and macOS, so names must be valid there, to
 and Namespaces", learn.microsoft.com/windows/win32/fileio.
 """
 
-import io
 import os
 import re
 import shutil
@@ -17,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from mia_tui.dataset.images.reading import OpenedImage, open_image
+from mia_tui.dataset.images.reading import frame_of, open_source
+from mia_tui.dataset.images.tiff_file import tiff_file
 from mia_tui.dataset.interchange.export_file import FILE_MODE, FOLDER_MODE, cannot_write
 from mia_tui.dataset.interchange.folders import PART_FOLDERS
 from mia_tui.dataset.interchange.formats import Transfer
@@ -220,9 +220,9 @@ def _transfer(source: Path, target: Path, frame: int | None, transfer: Transfer,
         OSError: If the target cannot be written.
     """
     try:
-        with open_image(source) as image:
-            single = None if frame is None else _frame_of(image, frame, source)
-            if single is None and transfer == "copy":
+        with open_source(source) as image:
+            single = None if frame is None else tiff_file(frame_of(image, frame, source).planes())
+            if single is None and transfer == "copy" and image.file is not None:
                 _copy(image.file, target, root)
     except DecodeError as error:
         return error.message.replace(printable(source.name), "it", 1).removesuffix(".")
@@ -253,21 +253,6 @@ def _hard_linked(source: Path, target: Path) -> bool:
     except OSError:  # another disk, or one without hard links
         return False
     return True
-
-
-def _frame_of(image: OpenedImage, frame: int, source: Path) -> bytes:
-    """A frame as a TIFF file with the original values.
-
-    Raises:
-        DecodeError: If there is no such frame, or it is damaged.
-    """
-    single = io.BytesIO()
-    try:
-        image.seek(frame)
-    except EOFError as error:
-        raise DecodeError(f"{printable(source.name)} has no frame {frame} (frames count from 0).") from error
-    image.save_frame(single)
-    return single.getvalue()
 
 
 def _unique_names(items: Sequence[_Item]) -> list[str]:

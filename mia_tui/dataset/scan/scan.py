@@ -13,7 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from mia_tui.dataset.images.reading import ANIMATED_SUFFIXES, IMAGE_SUFFIXES, STACK_SUFFIXES, count_frames
+from mia_tui.dataset.images.formats import ANIMATED_SUFFIXES, IMAGE_SUFFIXES, STACK_SUFFIXES
+from mia_tui.dataset.images.reading import count_frames
 from mia_tui.dataset.model import ImageFile, ImageKey
 from mia_tui.dataset.scan.file_cache import FileCache
 from mia_tui.dataset.scan.other_kinds import OtherKinds

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mia_tui.dataset.images.reading import is_image_name
+from mia_tui.dataset.images.formats import is_image_name
 from mia_tui.dataset.scan.other_kinds import OtherKinds, is_system_folder
 from mia_tui.paths import LABELS_DB, is_file, is_folder
 

@@ -154,7 +154,7 @@ def fault_in(root: Path, sample: Sample, max_megapixels: float) -> str:
 def _holds_numbers(path: Path, frame: int, max_megapixels: float) -> bool:
     """Whether a value of an image is finite: images of floating point numbers may hold none."""
     with opened(path, frame, max_megapixels) as image:
-        values = image.numbers()
+        values = image.planes().values
         return values.dtype.kind != "f" or bool(np.isfinite(values).any())
 
 

@@ -13,7 +13,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.message import Message
 
-from mia_tui.dataset.images.reading import MAX_MEGAPIXELS
+from mia_tui.dataset.images.limits import MAX_MEGAPIXELS
 from mia_tui.dataset.images.rendering import DisplaySettings
 from mia_tui.dataset.model import ImageKey
 from mia_tui.runs.machine.cores import usable_cores

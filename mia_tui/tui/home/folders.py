@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mia_tui.dataset.images.reading import is_image_name
+from mia_tui.dataset.images.formats import is_image_name
 from mia_tui.dataset.scan.scan import check_root
 from mia_tui.dataset.scan.walk import natural_key
 from mia_tui.errors import DataError

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from mia_tui.dataset.images.reading import MAX_MEGAPIXELS
+from mia_tui.dataset.images.limits import MAX_MEGAPIXELS
 from mia_tui.dataset.model import ImageKey
 from mia_tui.runs.machine.cores import usable_cores
 from mia_tui.tui.context import Context

@@ -4,11 +4,31 @@ A frame may lie outside of the canvas, which Pillow then enlarges: a file of 3 k
 """
 
 from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
 from typing import BinaryIO
+
+from mia_tui.dataset.images.limits import MAX_MEGAPIXELS, check_megapixels
 
 _HEADER_BYTES, _SCREEN_BYTES, _DESCRIPTOR_BYTES = 6, 7, 9
 _MOST_STRAY_BYTES = 4096
 _IMAGE, _EXTENSION, _END = b",", b"!", b";"
+
+
+def check_gif(file: BinaryIO, frames: int, path: Path) -> None:
+    """Refuse a GIF whose canvas is too large for its first frames, before Pillow allocates it.
+
+    Args:
+        file: The file; is read from its beginning.
+        frames: So many of them.
+        path: For the message.
+
+    Raises:
+        DecodeError: If it is too large.
+    """
+    for width, height in islice(frame_extents(file), frames):
+        check_megapixels((width, height), MAX_MEGAPIXELS, path.name)
+    file.seek(0)
 
 
 def frame_extents(file: BinaryIO) -> Iterator[tuple[int, int]]:

@@ -7,28 +7,20 @@ copies are used where a small image is enough.
 """
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
-from PIL import Image
 
-from mia_tui.dataset.images.channels import Planes, show
-from mia_tui.dataset.images.readers.tiff_limits import (
-    MOST_COPIES,
-    check_pages,
-    check_pieces,
-    distrust_pieces,
-    weight,
-)
-from mia_tui.dataset.images.reading import Size
-from mia_tui.errors import DecodeError
-from mia_tui.text import counted, printable
+from mia_tui.dataset.images.readers.pillow import turned
+from mia_tui.dataset.images.readers.tiff_limits import MOST_COPIES, check_pages, check_pieces, distrust_pieces
+from mia_tui.dataset.images.source import Channel, LazyScenes, Place, Region, Scene, Size, Source
+from mia_tui.text import printable
 
 # What tifffile says of odd tags would be printed over the app; what it cannot read it raises.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
@@ -42,132 +34,83 @@ _JPEG = frozenset({6, 7, 34892, 33007})
 _NUMBERS = frozenset("buif")
 
 
-class NotForThisReader(Exception):
-    """A TIFF of a kind that Pillow reads and tifffile does not."""
-
-
-def damage() -> type[Exception]:
-    """What tifffile raises about a damaged file; in its older versions this is no ValueError."""
-    return tifffile.TiffFileError
-
-
-class TiffImage:
-    """An open TIFF file, see `reading.OpenedImage`.
+def open_file(path: Path, file: BinaryIO) -> "TiffSource | None":
+    """Open a TIFF file; None if Pillow is to read it.
 
     Args:
-        file: At its beginning; stays open.
         path: For messages.
+        file: At its beginning; stays open.
 
     Raises:
-        NotForThisReader: If Pillow is to read it.
-        DecodeError: If its values are of a kind that cannot be shown.
+        DecodeError: If its pages lead back to an earlier one, or are too many.
+    """
+    try:
+        tiff = tifffile.TiffFile(file, name=path.name)
+        first = tiff.pages[0]
+    except tifffile.TiffFileError as error:  # no ValueError in its older versions
+        raise ValueError(str(error)) from error
+    assert isinstance(first, tifffile.TiffPage)
+    check_pages(tiff, printable(path.name))
+    if int(first.photometric or 1) == _YCBCR and int(first.compression) not in _JPEG:
+        return None
+    return TiffSource(tiff, path)
+
+
+class TiffSource(Source):
+    """An open TIFF file; see `Source`.
+
+    Args:
+        tiff: The file.
+        path: For messages.
     """
 
-    format = "TIFF"
+    def __init__(self, tiff: tifffile.TiffFile, path: Path) -> None:
+        self.format = "TIFF"
+        self._tiff, self._name = tiff, printable(path.name)
+        self._stack = _one_page_stack(tiff)
+        if self._stack is None:
+            self._count = 1 if tiff.is_svs else self._full_pages()
+            self.scenes = LazyScenes(lambda: self._count, self._page_scene)
+        else:
+            axes = {axis: self._stack.shape[axis] for axis in self._stack.frame_axes}
+            self.scenes = [replace(_scene(self._page(0), self._name, self._stack.channels), axes=axes)]
+        self._copies: tuple[int, list[tifffile.TiffPage]] | None = None
 
-    def __init__(self, file: BinaryIO, path: Path) -> None:
-        self.file, self._name = file, printable(path.name)
-        self._frame = self._level = 0
-        self._tiff = tifffile.TiffFile(file, name=path.name)
-        first = self._page(0)
-        check_pages(self._tiff, self._name)
-        if int(first.photometric or 1) == _YCBCR and int(first.compression) not in _JPEG:
-            raise NotForThisReader
-        self._stack = _one_page_stack(self._tiff)
-        self.frames = 1 if self._tiff.is_svs else self._full_pages()
+    def plane(
+        self,
+        place: Place,
+        *,
+        channels: Sequence[int] | None = None,
+        level: int = 0,
+        region: Region | None = None,
+    ) -> NDArray[np.generic]:
+        page = self._levels(place.scene)[level]
         if self._stack is not None:
-            self.frames = prod(self._stack.shape[axis] for axis in self._stack.frame_axes)
-        self.seek(0)
-
-    def seek(self, frame: int) -> None:
-        if not 0 <= frame < self.frames:
-            raise EOFError
-        page = self._page(0 if self._stack is not None else frame)
-        if page.dtype is None or page.dtype.kind not in _NUMBERS:
-            what = "an unknown kind of number" if page.dtype is None else f"the kind {page.dtype.name}"
-            raise DecodeError(f"{self._name} is a TIFF with values of {what}, which cannot be shown.")
-        self._frame, self._level = frame, 0
-        self._levels = self._levels_of(page)
-
-    @property
-    def size(self) -> Size:
-        return self._upright_size(self._levels[0])
-
-    @property
-    def megapixels(self) -> float:
-        page = self._levels[self._level]
-        return float(page.imagewidth * page.imagelength / 1e6 * weight(page, self._channels))
-
-    @property
-    def depth(self) -> str:
-        page = self._levels[0]
-        kind = self._meaning.get("colour")
-        words = {"rgb": "colour", "cmyk": "print colours (CMYK)", "lab": "colour (L*a*b*)"}.get(
-            str(kind), "grey" if self._channels == 1 else f"{self._channels} channels"
-        )
-        if "palette" in self._meaning:
-            words = "palette"
-        elif self._meaning["opacity"] is not None:
-            words = f"{'colour' if kind == 'rgb' else 'grey'}, with transparency"
-        bits = page.bitspersample if isinstance(page.bitspersample, int) else max(page.bitspersample)
-        sign = {"f": ", with decimals", "i": ", with sign"}.get(np.dtype(page.dtype).kind, "")
-        return f"{counted(bits, 'bit')}, {words}{sign}"
-
-    @property
-    def is_deep(self) -> bool:
-        page = self._levels[0]
-        return "palette" not in self._meaning and page.dtype not in (np.uint8, np.bool_)
-
-    def reduce(self, least: Callable[[Size], Size]) -> None:
-        """Choose the smallest copy that is large enough."""
-        width, height = least(self.size)
-        sizes = [self._upright_size(level) for level in self._levels]
-        fitting = [number for number, (w, h) in enumerate(sizes) if w >= width and h >= height]
-        self._level = max(fitting, default=0)
-
-    def pixels(self, outside: tuple[float, float]) -> Image.Image:
-        return Image.fromarray(np.ascontiguousarray(show(self._planes(), outside)))
-
-    def numbers(self) -> NDArray[np.generic]:
-        return self._planes().values
-
-    def save_frame(self, file: BinaryIO) -> None:
-        planes = self._planes()
-        kinds = {"rgb": "rgb", "cmyk": "separated", "lab": "cielab", None: "minisblack"}
-        kind = "miniswhite" if planes.is_inverted else kinds[planes.colour]
-        options: dict[str, Any] = {"photometric": kind}
-        if planes.palette is not None:
-            options = {"photometric": "palette", "colormap": planes.palette.T}
-        if planes.opacity is not None:
-            options["extrasamples"] = ["unassalpha"]
-        values = planes.values[:, :, 0] if planes.values.shape[2] == 1 else planes.values
-        if values.ndim == 3:
-            options["planarconfig"] = "contig"
-        tifffile.imwrite(file, np.ascontiguousarray(values), metadata=None, **options)
-
-    def _planes(self) -> Planes:
-        """The pixels of the frame, upright, at full size or of a smaller copy."""
-        page = self._levels[self._level]
-        if self._stack is not None:
-            values = self._stack.read(self._frame)
+            values = self._stack.read(place.index)
         else:
             check_pieces(page, self._name)
             distrust_pieces(page, self._name)
             values = _as_channels_last(np.asarray(page.asarray()), page.axes)
-        return Planes(_upright(values, _orientation(page)), **self._meaning)  # type: ignore[arg-type]
+        values = turned(values, _orientation(page))
+        if region is not None:
+            values = values[region.top : region.top + region.height, region.left : region.left + region.width]
+        return values if channels is None else values[:, :, list(channels)]
 
-    @property
-    def _channels(self) -> int:
-        return self._levels[0].samplesperpixel if self._stack is None else self._stack.channels
+    def cost_bytes(self, place: Place, level: int, region: Region | None) -> int:
+        scene = self.scenes[place.scene]
+        page = self._levels(place.scene)[level]
+        of_pixel = len(scene.channels) * page.imagedepth * scene.dtype.itemsize
+        return page.imagewidth * page.imagelength * of_pixel
 
-    @property
-    def _meaning(self) -> dict[str, object]:
-        return _meaning(self._levels[0])
+    def close(self) -> None:
+        self._tiff.close()
 
-    @staticmethod
-    def _upright_size(page: tifffile.TiffPage) -> Size:
-        size = (page.imagewidth, page.imagelength)
-        return size[::-1] if 5 <= _orientation(page) <= 8 else size
+    def _page_scene(self, number: int) -> Scene:
+        if not 0 <= number < self._count:
+            raise IndexError(f"no page {number}")
+        page = self._page(number)
+        levels = tuple(_upright_size(level) for level in self._levels(number))
+        return replace(_scene(page, self._name, page.samplesperpixel), levels=levels)
 
     def _page(self, number: int) -> tifffile.TiffPage:
         page = self._tiff.pages[number]
@@ -182,14 +125,19 @@ class TiffImage:
                 return last + 1
         return max(1, pages - MOST_COPIES)
 
-    def _levels_of(self, page: tifffile.TiffPage) -> list[tifffile.TiffPage]:
+    def _levels(self, number: int) -> list[tifffile.TiffPage]:
         """A page and its smaller copies, largest first."""
+        if self._copies is None or self._copies[0] != number:
+            self._copies = number, self._find_levels(self._page(number))
+        return self._copies[1]
+
+    def _find_levels(self, page: tifffile.TiffPage) -> list[tifffile.TiffPage]:
         if self._stack is not None:
             return [page]
         copies = []
         if page.pages is not None and 0 < len(page.subifds or ()) <= MOST_COPIES:
             copies = [copy for copy in page.pages if isinstance(copy, tifffile.TiffPage)]
-        if self.frames == 1 and not copies:
+        if self._count == 1 and not copies:
             copies = [self._page(number) for number in range(1, min(len(self._tiff.pages), 1 + MOST_COPIES))]
         fitting = [
             copy
@@ -199,6 +147,29 @@ class TiffImage:
             and _is_copy(copy, page)
         ]
         return [page, *sorted(fitting, key=lambda copy: copy.imagewidth, reverse=True)]
+
+
+def _scene(page: tifffile.TiffPage, name: str, channels: int) -> Scene:
+    """A page as a scene of a single plane."""
+    dtype = page.dtype
+    if dtype is None or dtype.kind not in _NUMBERS:
+        what = "an unknown kind of number" if dtype is None else f"the kind {dtype.name}"
+        problem = f"{name} is a TIFF with values of {what}, which cannot be shown."
+        return Scene(_upright_size(page), np.dtype(np.uint8), problem=problem)
+    meaning = _meaning(page)
+    bits = page.bitspersample if isinstance(page.bitspersample, int) else max(page.bitspersample)
+    return Scene(
+        _upright_size(page),
+        dtype.newbyteorder("="),
+        (Channel(),) * channels,
+        bits=bits if bits < 8 * dtype.itemsize else None,
+        **meaning,  # type: ignore[arg-type]
+    )
+
+
+def _upright_size(page: tifffile.TiffPage) -> Size:
+    size = (page.imagewidth, page.imagelength)
+    return size[::-1] if 5 <= _orientation(page) <= 8 else size
 
 
 @dataclass(frozen=True)
@@ -221,15 +192,14 @@ class _Stack:
     def channels(self) -> int:
         return self.shape.get("C", 1) * self.shape.get("S", 1)
 
-    def read(self, frame: int) -> NDArray[np.generic]:
+    def read(self, place: Mapping[str, int]) -> NDArray[np.generic]:
         """One frame, shape (H, W, C)."""
-        place = dict(zip(self.frame_axes, np.unravel_index(frame, self._sizes(self.frame_axes)), strict=True))
         inner = [axis for axis in self.axes if axis in "SYX"]  # one plane in the file
         plane_size = prod(self._sizes("".join(inner)))
         outer = [axis for axis in self.axes if axis not in inner]
         planes = []
         for channel in range(self.shape.get("C", 1)):
-            index = [channel if axis == "C" else int(place[axis]) for axis in outer]
+            index = [channel if axis == "C" else place[axis] for axis in outer]
             number = int(np.ravel_multi_index(index, self._sizes("".join(outer)))) if outer else 0
             self.file.seek(self.offset + number * plane_size * self.dtype.itemsize)
             data = self.file.read(plane_size * self.dtype.itemsize)
@@ -277,19 +247,8 @@ def _orientation(page: tifffile.TiffPage) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def _upright(values: NDArray[np.generic], orientation: int) -> NDArray[np.generic]:
-    """Values (H, W, C) turned and mirrored as Exif's orientation says."""
-    if orientation >= 5:
-        values = values.swapaxes(0, 1)
-    if orientation in (3, 4, 7, 8):
-        values = values[::-1]
-    if orientation in (2, 3, 6, 7):
-        values = values[:, ::-1]
-    return values
-
-
 def _meaning(page: tifffile.TiffPage) -> dict[str, object]:
-    """What the channels of a page are, as arguments of `Planes`."""
+    """What the channels of a page are, as arguments of `Scene`."""
     kind = int(page.photometric if page.photometric is not None else 1)
     opacity = [number for number, extra in enumerate(page.extrasamples) if int(extra) in _OPACITY]
     first_extra = page.samplesperpixel - len(page.extrasamples)

@@ -18,7 +18,6 @@ MOST_COPIES = 64
 
 _MOST_PAGES = 1_000_000
 _MOST_PIECES = 1 << 18  # 120 megapixels in tiles of 22 × 22
-_COLOUR_BYTES = 16  # of a pixel, as four channels of 32 bits
 _JPEG = frozenset({6, 7, 34892, 33007})
 _JPEG_SIZES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # markers with the size of the image
 _JPEG_ALONE = frozenset({0x01, *range(0xD0, 0xDA)})  # markers without a length
@@ -60,17 +59,6 @@ def check_pieces(page: tifffile.TiffPage, name: str) -> None:
     pieces = prod(page.chunked)
     if pieces > _MOST_PIECES:
         raise DecodeError(f"{name} is stored in {pieces:,} pieces, the limit is {_MOST_PIECES:,}.")
-
-
-def weight(page: tifffile.TiffPage, channels: int) -> float:
-    """How much more memory a pixel takes than one in colour, at least 1.
-
-    Args:
-        page: The page; its numbers are known.
-        channels: Of an image.
-    """
-    assert page.dtype is not None
-    return max(1.0, channels * page.imagedepth * page.dtype.itemsize / _COLOUR_BYTES)
 
 
 def distrust_pieces(page: tifffile.TiffPage, name: str) -> None:

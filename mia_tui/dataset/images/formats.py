@@ -1,0 +1,84 @@
+"""The formats of image files: by which endings and first bytes they are known, and which reader reads them.
+
+A new format is a module in `readers` with a function `open_file(path, file) -> Source`, and a record here.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Frames = Literal["one", "pages", "animation"]
+EXTRA = "microscopy"
+"""Of the packages that readers of microscopes' own formats need."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format, or a family of formats that one reader reads.
+
+    Attributes:
+        name: What people call it.
+        suffixes: Endings of its files, in lower case.
+        module: Its reader in `readers`; empty where Pillow reads it, under `name`.
+        starts: Bytes that its files begin with, each with the place where they are.
+        holds: How many images a file may have.
+        package: What its reader imports and is only there with `mia-tui[microscopy]`; empty where nothing is missing.
+        is_folder: Whether an image is a folder with such a name.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    module: str = ""
+    starts: tuple[tuple[int, bytes], ...] = ()
+    holds: Frames = "one"
+    package: str = ""
+    is_folder: bool = False
+
+
+FORMATS = (
+    Format("PNG", (".png", ".apng")),
+    # The last two are what browsers save JPEG files as.
+    Format("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".jfi", ".pjpeg", ".pjp")),
+    Format("BMP", (".bmp",)),
+    Format("DIB", (".dib",)),
+    Format("GIF", (".gif",), holds="animation"),
+    Format("WEBP", (".webp",), holds="animation"),
+    Format("PPM", ()),
+    Format("JPEG2000", ()),
+    Format(
+        "TIFF",
+        (".tif", ".tiff"),
+        "tiff",
+        ((0, b"II*\0"), (0, b"MM\0*"), (0, b"II+\0"), (0, b"MM\0+")),  # each byte order, TIFF and BigTIFF
+        "pages",
+    ),
+)
+
+PILLOW_FORMATS = (*(one.name for one in FORMATS if not one.module), "TIFF")
+"""A wrong ending for one of these is no problem. Formats that start other programs (EPS) are excluded."""
+
+_BY_SUFFIX = {suffix: one for one in FORMATS for suffix in one.suffixes}
+IMAGE_SUFFIXES = frozenset(_BY_SUFFIX)
+STACK_SUFFIXES = frozenset(suffix for suffix, one in _BY_SUFFIX.items() if one.holds == "pages")
+ANIMATED_SUFFIXES = frozenset(suffix for suffix, one in _BY_SUFFIX.items() if one.holds == "animation")
+FOLDER_SUFFIXES = frozenset(suffix for suffix, one in _BY_SUFFIX.items() if one.is_folder)
+START_BYTES = max(place + len(start) for one in FORMATS for place, start in one.starts)
+
+
+def is_image_name(name: str) -> bool:
+    """Whether a file is an image by its ending, in upper or lower case; a name that is only an ending has none."""
+    stem, dot, suffix = name.rpartition(".")
+    return bool(stem) and f"{dot}{suffix.lower()}" in IMAGE_SUFFIXES
+
+
+def format_of_name(name: str) -> Format | None:
+    """The likely format of a file, by its ending."""
+    _, dot, suffix = name.rpartition(".")
+    return _BY_SUFFIX.get(f"{dot}{suffix.lower()}")
+
+
+def format_of_start(start: bytes) -> Format | None:
+    """The format whose files begin like this, of those with a reader of their own."""
+    for one in FORMATS:
+        if any(start[place : place + len(begin)] == begin for place, begin in one.starts):
+            return one
+    return None

@@ -1,0 +1,54 @@
+"""From the numbers of image files to the numbers that a network is given: the same map for all images of a run.
+
+Stretching each image by its own percentiles would take away how bright it is, which may be all that tells two classes
+apart. So the limits of each channel are measured once, on a sample of the training part, and stand in the model file.
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from mia_tui.dataset.images.source import FRAME_NUMBERING
+
+IntensityMode = Literal["dataset", "type", "image"]
+
+
+class ValueLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """The values of files of one dtype that become black and white.
+
+    Attributes:
+        dtype: As numpy calls it: uint8, int16, float32.
+        low: One value for each channel of the network's input.
+        high: As `low`, larger.
+    """
+
+    dtype: str
+    low: list[float]
+    high: list[float]
+
+
+class InputMap(msgspec.Struct, frozen=True, kw_only=True):
+    """How image files become the input of a network; measured at the start of a run and stored in its model file.
+
+    Attributes:
+        mode: dataset (limits measured on the training part), type (the whole range of the dtype), or image (each image
+            by its own percentiles, in 8 bits: all that older versions had).
+        channels: What the network's input channels are in the files: names, or numbers from 0 where they have none.
+            Empty for grey and coloured pictures.
+        limits: One record for each dtype of the sample.
+        bits: 8 or 16 for each value in the cache; 8 where all files of the sample have no more.
+        numbering: Which frames of a stack the numbers name, see `source.FRAME_NUMBERING`.
+        readers: Versions of the packages that read the files of the sample.
+    """
+
+    mode: IntensityMode
+    channels: list[str] = []
+    limits: list[ValueLimits] = []
+    bits: Annotated[int, Meta(ge=8, le=16)] = 8
+    numbering: int = FRAME_NUMBERING
+    readers: dict[str, str] = {}
+
+
+AS_BEFORE = InputMap(mode="image", numbering=1)
+"""Of runs and model files that were made before there was a map."""
