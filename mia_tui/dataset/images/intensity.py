@@ -32,8 +32,8 @@ class InputMap(msgspec.Struct, frozen=True, kw_only=True):
     """How image files become the input of a network; measured at the start of a run and stored in its model file.
 
     Attributes:
-        mode: dataset (limits measured on the training part), type (the whole range of the dtype), or image (each image
-            by its own percentiles, in 8 bits: all that older versions had).
+        mode: dataset (limits measured on the training part), type (the whole range of the dtype), or image (each
+            image by its own percentiles, in 8 bits: all that older versions had).
         channels: What the network's input channels are in the files: names, or numbers from 0 where they have none.
             Empty for grey and coloured pictures.
         limits: One record for each dtype of the sample.
