@@ -7,7 +7,7 @@ import struct
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from io import BufferedReader
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from mia_tui.dataset.images.bytes_in_flight import IN_FLIGHT, ByteShare
 from mia_tui.dataset.images.channels import Planes, show
 from mia_tui.dataset.images.formats import EXTRA, START_BYTES, Format, format_of_name, format_of_start
 from mia_tui.dataset.images.limits import MAX_MEGAPIXELS, check_megapixels, check_memory
@@ -69,12 +70,14 @@ class OpenedFrame:
         place: Where the frame is in it.
         path: Of the file.
         max_megapixels: More is not read at once.
+        share: Of the memory for decoding; None to take it without asking.
     """
 
     source: Source
     place: Place
     path: Path
     max_megapixels: float
+    share: ByteShare | None = None
 
     @property
     def scene(self) -> Scene:
@@ -101,18 +104,28 @@ class OpenedFrame:
 
     def picture(self, outside: tuple[float, float], level: int = 0) -> Image.Image:
         """The pixels in 8 bits, mode RGB or L; see `bit_depth.tonal_window` for `outside`."""
-        self._check(level, None)
-        ready = self.source.picture(self.place, level)
+        ready = self.ready_picture(level)
         if ready is not None:
             return ready
         return Image.fromarray(np.ascontiguousarray(show(self.planes(level), outside)))
+
+    def ready_picture(self, level: int = 0) -> Image.Image | None:
+        """The pixels as Pillow has them, see `Source.picture`."""
+        self._check(level, None)
+        return self.source.picture(self.place, level)
+
+    def cost_bytes(self, level: int = 0, region: Region | None = None) -> int:
+        """Memory that reading takes; more than its size where whole tiles or strips are decoded."""
+        return self.source.cost_bytes(self.place, level, region)
 
     def _check(self, level: int, region: Region | None) -> None:
         if self.scene.problem is not None:
             raise DecodeError(self.scene.problem)
         size = (region.width, region.height) if region else self.scene.levels[level]
-        cost = self.source.cost_bytes(self.place, level, region)
+        cost = self.cost_bytes(level, region)
         check_memory(size, cost, self.max_megapixels, self.path.name)
+        if self.share is not None:
+            self.share.need(cost)
 
 
 @contextmanager
@@ -125,7 +138,12 @@ def opened(path: Path, frame: int, max_megapixels: float) -> Iterator[OpenedFram
     with open_source(path) as source:
         if isinstance(source, PillowSource):
             check_megapixels(source.raw_size, max_megapixels, path.name)
-        yield frame_of(source, frame, path, max_megapixels)
+        found = frame_of(source, frame, path, max_megapixels)
+        share = ByteShare(IN_FLIGHT)
+        try:
+            yield replace(found, share=share)
+        finally:
+            share.give_back()
 
 
 def frame_of(source: Source, frame: int, path: Path, max_megapixels: float = MAX_MEGAPIXELS) -> OpenedFrame:

@@ -1,0 +1,137 @@
+"""Means over boxes of pixels, for images that are too large to be read at once and have no smaller copy.
+
+They are read block by block, so that a plane of any size takes little memory.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mia_tui.dataset.images.channels import Planes, show
+from mia_tui.dataset.images.reading import OpenedFrame
+from mia_tui.dataset.images.source import Channel, Region
+
+AT_ONCE_BYTES = 48 << 20
+"""What costs more is read in blocks, where that helps."""
+
+_BLOCK_PX = 1024  # a multiple of the usual tiles, and of all powers of two that are averaged over
+_ROWS = 1024  # averaged at once
+
+
+def comes_in_parts(image: OpenedFrame, level: int = 0) -> bool:
+    """Whether a level is large, and reading a part of it takes much less memory than reading it all."""
+    whole = image.cost_bytes(level)
+    return whole > AT_ONCE_BYTES and 4 * image.cost_bytes(level, _probe(image, level)) < whole
+
+
+def averaged(values: NDArray[np.generic], by: int) -> NDArray[np.generic]:
+    """The means of boxes of `by` x `by` pixels; those at the right and lower edge may be smaller.
+
+    Args:
+        values: Shape (H, W, C), any dtype.
+        by: Pixels on a side of a box.
+
+    Returns:
+        Shape (ceil(H / by), ceil(W / by), C), same dtype; integers are rounded.
+    """
+    if by == 1:
+        return values
+    step = max(1, _ROWS // by) * by
+    exact = np.float32 if values.dtype.itemsize <= 2 else np.float64
+    found = []
+    for start in range(0, len(values), step):
+        means = _means(_means(values[start : start + step], 0, by, exact), 1, by, exact)
+        if values.dtype.kind in "iu":
+            means = np.rint(means)
+        found.append(means.astype(values.dtype))
+    return np.concatenate(found)
+
+
+def read_averaged(
+    image: OpenedFrame, level: int, region: Region, by: int, see: Callable[[Planes], None] = lambda _: None
+) -> Planes:
+    """A part of a level, averaged over boxes of `by` x `by` pixels.
+
+    Args:
+        image: An open file.
+        level: One of its levels.
+        region: Begins at a multiple of `by`, and ends at one or at the edge.
+        by: A power of two.
+        see: Is shown every block as it is in the file.
+    """
+    found: NDArray[np.generic] | None = None
+    for block in _blocks(image, level, region):
+        raw = image.planes(level, block)
+        see(raw)
+        planes = raw if by == 1 else _without_palette(raw)
+        part = averaged(planes.values, by)
+        if found is None:
+            shape = (-(-region.height // by), -(-region.width // by), part.shape[2])
+            if part.shape == shape:
+                return Planes(part, planes.scene)
+            found = np.empty(shape, part.dtype)
+        top, left = (block.top - region.top) // by, (block.left - region.left) // by
+        found[top : top + part.shape[0], left : left + part.shape[1]] = part
+    assert found is not None
+    return Planes(found, planes.scene)
+
+
+def _means(values: NDArray[np.generic], axis: int, by: int, exact: type) -> NDArray[np.generic]:
+    """Means of `by` values along an axis; the last of fewer where it does not divide."""
+    whole = values.shape[axis] // by * by
+    head, tail = np.split(values, [whole], axis)
+    shape = (*head.shape[:axis], whole // by, by, *head.shape[axis + 1 :])
+    with np.errstate(invalid="ignore", over="ignore"):  # infinities of both signs
+        means = [head.reshape(shape).mean(axis=axis + 1, dtype=exact)]
+        if tail.shape[axis]:
+            means.append(tail.mean(axis=axis, dtype=exact, keepdims=True))
+    return np.concatenate(means, axis)
+
+
+def _blocks(image: OpenedFrame, level: int, region: Region) -> Iterator[Region]:
+    """A region in blocks whose borders are those of tiles, each as wide as memory allows."""
+    if image.cost_bytes(level, region) <= AT_ONCE_BYTES or not comes_in_parts(image, level):
+        yield region
+        return
+    width = max(1, AT_ONCE_BYTES // max(1, image.cost_bytes(level, _probe(image, level)))) * _BLOCK_PX
+    bottom, right = region.top + region.height, region.left + region.width
+    for top in _starts(region.top, bottom, _BLOCK_PX):
+        for left in _starts(region.left, right, width):
+            lower = min(bottom, top - top % _BLOCK_PX + _BLOCK_PX)
+            yield Region(left, top, min(right, left - left % width + width) - left, lower - top)
+
+
+def _probe(image: OpenedFrame, level: int) -> Region:
+    width, height = image.scene.levels[level]
+    return Region(0, 0, min(width, _BLOCK_PX), min(height, _BLOCK_PX))
+
+
+def _starts(first: int, end: int, step: int) -> Iterator[int]:
+    yield first
+    yield from range(first - first % step + step, end, step)
+
+
+def _without_palette(planes: Planes) -> Planes:
+    """Values whose means are colours between theirs; those of a palette, or of ink, are numbers of colours."""
+    scene = planes.scene
+    if scene.palette is None and scene.dtype == np.bool_:
+        return Planes(
+            planes.values.astype(np.uint8) * np.uint8(255), replace(scene, dtype=np.dtype(np.uint8))
+        )
+    is_opaque_rgb = scene.colour == "rgb" and scene.opacity is None
+    is_intensity = scene.colour is None or is_opaque_rgb or (scene.is_deep and scene.colour != "lab")
+    if scene.palette is None and is_intensity:
+        return planes
+    shown = show(planes)
+    plain = replace(
+        scene,
+        dtype=np.dtype(np.uint8),
+        channels=(Channel(),) * 3,
+        colour="rgb",
+        opacity=None,
+        palette=None,
+        bits=None,
+    )
+    return Planes(shown, plain)
