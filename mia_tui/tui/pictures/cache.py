@@ -21,12 +21,12 @@ from pathlib import Path
 
 from mia_tui.dataset.images.rendering import (
     DisplaySettings,
-    KeptOverviews,
     LoadedImage,
     RenderedImage,
     load_image,
     render_image,
 )
+from mia_tui.dataset.images.screen.pixels import KeptOverviews
 from mia_tui.dataset.model import ImageKey
 from mia_tui.errors import DecodeError
 from mia_tui.terminal.model import Panel, Picture, Terminal
