@@ -15,7 +15,7 @@ from mia_tui.tui.widgets.text_block import TextBlock
 
 _SCROLL = {"up": -1, "down": 1, "first": -100_000, "last": 100_000}
 _FOUND_SIGNS = 24  # of a line, enough to find it on its page
-_BESIDE = 6  # columns beside the text
+_BESIDE = 8  # columns beside the text
 
 
 class ManualScreen(KeyedScreen[None]):
