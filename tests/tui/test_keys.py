@@ -151,10 +151,10 @@ def test_the_users_keys_count_on_the_first_screen(
 
 def test_the_palette_has_the_key_that_the_user_gave_it_and_no_other(dataset: Path) -> None:
     async def test() -> None:
-        async with opened(dataset, context=with_keys(command_palette=("f10",))) as pilot:
+        async with opened(dataset, context=with_keys(command_palette=("f11",))) as pilot:
             await press(pilot, "ctrl+p")
             assert "Assign, next  F2" not in screen_text(pilot.app)
-            await open_palette(pilot, "f10")
+            await open_palette(pilot, "f11")
 
     run(test())
 
