@@ -16,38 +16,10 @@ from mia_tui.errors import DecodeError
 MOST_COPIES = 64
 """Smaller copies of an image that are looked at; each halves the size."""
 
-_MOST_PAGES = 1_000_000
 _MOST_PIECES = 1 << 18  # 120 megapixels in tiles of 22 × 22
 _JPEG = frozenset({6, 7, 34892, 33007})
 _JPEG_SIZES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # markers with the size of the image
 _JPEG_ALONE = frozenset({0x01, *range(0xD0, 0xDA)})  # markers without a length
-
-
-def check_pages(tiff: tifffile.TiffFile, name: str) -> None:
-    """Follow the chain of pages once, by itself: tifffile notices only some of those that lead back.
-
-    Raises:
-        DecodeError: If it leads back to an earlier page, or is too long.
-    """
-    layout, file = tiff.tiff, tiff.filehandle
-    place = tortoise = tiff.pages[0].offset
-    steps = until = 1
-    for _ in range(_MOST_PAGES):  # Brent: the tortoise jumps to the place after 1, 2, 4, … steps
-        file.seek(place)
-        try:
-            tags = struct.unpack(layout.tagnoformat, file.read(layout.tagnosize))[0]
-            file.seek(place + layout.tagnosize + tags * layout.tagsize)
-            place = struct.unpack(layout.offsetformat, file.read(layout.offsetsize))[0]
-        except struct.error:  # cut off
-            return
-        if not place or place >= file.size:
-            return
-        if place == tortoise:
-            raise DecodeError(f"{name} is damaged: its pages lead back to an earlier one.")
-        if steps == until:
-            tortoise, steps, until = place, 0, until * 2
-        steps += 1
-    raise DecodeError(f"{name} has more than {_MOST_PAGES:,} pages.")
 
 
 def check_pieces(page: tifffile.TiffPage, name: str) -> None:
