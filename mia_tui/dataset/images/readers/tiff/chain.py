@@ -7,7 +7,7 @@ import tifffile
 
 from mia_tui.errors import DecodeError
 
-_MOST_PAGES = 1_000_000
+MOST_PAGES = 1_000_000
 _MOST_TAGS = 4096
 _USUAL_TAGS = 24
 _NEW_SUBFILE_TYPE, _SUBFILE_TYPE = 254, 255
@@ -114,8 +114,8 @@ class PageChain:
         """Brent: the tortoise jumps to the page after 1, 2, 4, … steps."""
         if offset == self._tortoise:
             raise DecodeError(f"{self._name} is damaged: its pages lead back to an earlier one.")
-        if len(self._offsets) >= _MOST_PAGES:
-            raise DecodeError(f"{self._name} has more than {_MOST_PAGES:,} pages.")
+        if len(self._offsets) >= MOST_PAGES:
+            raise DecodeError(f"{self._name} has more than {MOST_PAGES:,} pages.")
         self._steps += 1
         if self._steps == self._until:
             self._tortoise, self._steps, self._until = offset, 0, self._until * 2

@@ -9,12 +9,12 @@ import tifffile
 from mia_tui.dataset.images.readers.tiff.chain import PageChain
 from mia_tui.dataset.images.readers.tiff.pixels import contiguous_start
 from mia_tui.dataset.images.readers.tiff.series import Series, series_of
+from mia_tui.dataset.images.readers.tiff.units import resolution_um
 from mia_tui.dataset.images.source import Channel, Colour
 
 # Fastest first, as ImageJ names them; where it names none, channels come first, then depth.
 _ORDERS = {"".join(order) for order in ("czt", "ctz", "zct", "ztc", "tcz", "tzc")}
 _SIZES = {"t": "frames", "z": "slices", "c": "channels"}
-_SUBPIXEL = 1e-12
 
 
 def imagej_series(tiff: tifffile.TiffFile, chain: PageChain) -> Series | None:
@@ -46,6 +46,7 @@ def imagej_series(tiff: tifffile.TiffFile, chain: PageChain) -> Series | None:
         axes,
         is_contiguous=is_contiguous,
         channels=_channels(said, sizes["c"]),
+        pixel_um=_pixel_um(page, said),
     )
 
 
@@ -62,6 +63,11 @@ def planes_are_contiguous(page: tifffile.TiffPage, chain: PageChain, planes: int
 
 def _count(value: object) -> int:
     return int(value) if isinstance(value, (int, float)) and 0 < value < 1 << 31 else 0
+
+
+def _pixel_um(page: tifffile.TiffPage, said: dict[str, Any]) -> tuple[float, float] | None:
+    unit = said.get("unit")
+    return resolution_um(page, unit if isinstance(unit, str) and unit != "pixel" else None)
 
 
 def _channels(said: dict[str, Any], count: int) -> tuple[Channel, ...]:

@@ -8,6 +8,7 @@ import tifffile
 
 from mia_tui.dataset.images.readers.tiff.chain import PageChain
 from mia_tui.dataset.images.readers.tiff.imagej import imagej_series
+from mia_tui.dataset.images.readers.tiff.ome import ome_series
 from mia_tui.dataset.images.readers.tiff.series import PlainPages, Series
 from mia_tui.dataset.images.readers.tiff.shaped import shaped_series
 
@@ -15,6 +16,7 @@ Finder = Callable[[tifffile.TiffFile, PageChain], "list[Series] | Series | None"
 _LOG = logging.getLogger(__name__)
 _FINDERS: tuple[tuple[str, Finder], ...] = (
     ("is_shaped", shaped_series),
+    ("is_ome", ome_series),
     ("is_imagej", imagej_series),
 )
 

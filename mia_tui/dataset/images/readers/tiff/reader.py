@@ -20,8 +20,7 @@ from mia_tui.dataset.images.readers.tiff.chain import PageChain
 from mia_tui.dataset.images.readers.tiff.layout import find_series, new_numbers, pages_as_frames
 from mia_tui.dataset.images.readers.tiff.limits import MOST_COPIES, check_pieces, distrust_pieces
 from mia_tui.dataset.images.readers.tiff.pixels import contiguous_start, read_contiguous, read_page
-from mia_tui.dataset.images.readers.tiff.series import PlainPages, Series
-from mia_tui.dataset.images.readers.tiff.shaped import page_at
+from mia_tui.dataset.images.readers.tiff.series import PlainPages, Series, page_at
 from mia_tui.dataset.images.source import Channel, LazyScenes, Place, Region, Scene, Size, Source
 from mia_tui.errors import DecodeError
 from mia_tui.text import printable

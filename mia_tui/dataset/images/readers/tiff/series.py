@@ -6,6 +6,7 @@ from itertools import count
 from typing import overload
 
 import numpy as np
+import tifffile
 from numpy.typing import NDArray
 
 from mia_tui.dataset.images.readers.tiff.chain import PageChain
@@ -174,3 +175,12 @@ class PlainPages(Sequence[Series]):
             if not self.chain.is_reduced(last):
                 return last
         return max(1, pages - MOST_COPIES) - 1
+
+
+def page_at(tiff: tifffile.TiffFile, chain: PageChain, number: int) -> tifffile.TiffPage:
+    """A page of the chain, read anew unless it is the first."""
+    first = tiff.pages[0]
+    if not number and isinstance(first, tifffile.TiffPage):
+        return first
+    tiff.filehandle.seek(chain.offset(number))
+    return tifffile.TiffPage(tiff, number)

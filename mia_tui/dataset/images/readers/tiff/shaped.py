@@ -10,7 +10,7 @@ import tifffile
 
 from mia_tui.dataset.images.readers.tiff.chain import PageChain
 from mia_tui.dataset.images.readers.tiff.imagej import planes_are_contiguous
-from mia_tui.dataset.images.readers.tiff.series import Series, series_of
+from mia_tui.dataset.images.readers.tiff.series import Series, page_at, series_of
 
 _MOST_ARRAYS = 64
 """More are pages of a single array each, as a rule, and reading what each says takes long."""
@@ -35,15 +35,6 @@ def shaped_series(tiff: tifffile.TiffFile, chain: PageChain) -> list[Series] | N
             found.append(series)
         number += series.pages.size
     return found
-
-
-def page_at(tiff: tifffile.TiffFile, chain: PageChain, number: int) -> tifffile.TiffPage:
-    """A page, read anew."""
-    first = tiff.pages[0]
-    if not number and isinstance(first, tifffile.TiffPage):
-        return first
-    tiff.filehandle.seek(chain.offset(number))
-    return tifffile.TiffPage(tiff, number)
 
 
 def _said(page: tifffile.TiffPage) -> dict[str, Any] | None:
