@@ -338,7 +338,7 @@ def test_an_image_in_millions_of_pieces_is_refused_before_they_are_listed(
 def test_channels_count_towards_the_limit_of_the_size(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
     write_pages(path, [page_tags(_256=10_000, _257=10_000, _259=8, _277=60, _278=10_000, _273=0, _279=0)])
-    with pytest.raises(DecodeError, match="with its depth and channels, as 375"):
+    with pytest.raises(DecodeError, match="with its depth and channels"):
         decode(path)
 
 

@@ -15,13 +15,12 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from mia_tui.dataset.images.readers.pillow import turned
 from mia_tui.dataset.images.readers.tiff.chain import PageChain
 from mia_tui.dataset.images.readers.tiff.layout import find_series, new_numbers, pages_as_frames
-from mia_tui.dataset.images.readers.tiff.limits import MOST_COPIES, check_pieces, distrust_pieces
-from mia_tui.dataset.images.readers.tiff.pixels import contiguous_start, read_contiguous, read_page
+from mia_tui.dataset.images.readers.tiff.limits import MOST_COPIES
+from mia_tui.dataset.images.readers.tiff.pixels import cost_of_part, read_part, upright_size
 from mia_tui.dataset.images.readers.tiff.series import PlainPages, Series, page_at
-from mia_tui.dataset.images.source import Channel, LazyScenes, Place, Region, Scene, Size, Source
+from mia_tui.dataset.images.source import Channel, LazyScenes, Place, Region, Scene, Source
 from mia_tui.errors import DecodeError
 from mia_tui.text import printable
 
@@ -126,47 +125,45 @@ class TiffSource(Source):
         level: int = 0,
         region: Region | None = None,
     ) -> NDArray[np.generic]:
-        series, chosen = self._series[place.scene], self._levels(place.scene)[level]
-        position = tuple(place.index[axis] for axis in series.axes)
-        numbers = [int(number) for number in chosen.numbers[position]]
-        samples = len(self.scenes[place.scene].channels) // len(numbers)
-        wanted = range(len(numbers) * samples) if channels is None else channels
-        planes: dict[int, NDArray[np.generic]] = {}
-        for channel in wanted:
-            number = numbers[channel // samples]
-            if number not in planes:
-                planes[number] = self._plane(series, chosen, number, region)
-        if len(planes) == 1 and channels is None:
-            return next(iter(planes.values()))
-        parts = [planes[numbers[one // samples]][:, :, one % samples] for one in wanted]
-        return np.stack(parts, axis=2)
-
-    def _plane(
-        self, series: Series, level: "_Level", number: int, region: Region | None
-    ) -> NDArray[np.generic]:
-        """One page of a plane, upright."""
-        if number < 0:
-            raise DecodeError(f"{self._name} says it has this image, but lacks it.")
-        page = level.key
-        start = contiguous_start(page) if series.is_contiguous else None
-        if start is not None:
-            values = read_contiguous(page, number - series.key, start)
-        else:
-            if number != level.number:
-                page = self._page_like(level, number)
-            check_pieces(page, self._name)
-            distrust_pieces(page, self._name)
-            values = read_page(page)
-        values = turned(values, _orientation(level.key))
-        if region is not None:
-            values = values[region.top : region.top + region.height, region.left : region.left + region.width]
+        chosen = self._levels(place.scene)[level]
+        numbers = self._numbers(place, chosen)
+        samples = chosen.key.samplesperpixel
+        if channels is None and len(numbers) == 1:
+            return self._part(place, chosen, numbers[0], region)
+        wanted = list(range(len(numbers) * samples) if channels is None else channels)
+        values: NDArray[np.generic] | None = None
+        for number in dict.fromkeys(channel // samples for channel in wanted):
+            part = self._part(place, chosen, numbers[number], region)
+            if values is None:
+                values = np.empty((*part.shape[:2], len(wanted)), part.dtype)
+            for at, channel in enumerate(wanted):
+                if channel // samples == number:
+                    values[:, :, at] = part[:, :, channel % samples]
+        assert values is not None
         return values
 
+    def _numbers(self, place: Place, level: "_Level") -> list[int]:
+        """The pages that hold the channels of a plane."""
+        axes = self._series[place.scene].axes
+        return [int(number) for number in level.numbers[tuple(place.index[axis] for axis in axes)]]
+
+    def _part(self, place: Place, level: "_Level", number: int, region: Region | None) -> NDArray[np.generic]:
+        """One page of a plane, or a part of it, upright."""
+        if number < 0:
+            raise DecodeError(
+                f"{self._name} lacks this image, of which it tells: its recording may have ended early."
+            )
+        series = self._series[place.scene]
+        if series.is_contiguous:
+            return read_part(level.key, region, self._name, plane=number - series.key)
+        page = level.key if number == level.number else self._page_like(level, number)
+        return read_part(page, region, self._name)
+
     def cost_bytes(self, place: Place, level: int, region: Region | None) -> int:
-        scene = self.scenes[place.scene]
-        page = self._levels(place.scene)[level].key
-        of_pixel = len(scene.channels) * page.imagedepth * scene.dtype.itemsize
-        return page.imagewidth * page.imagelength * of_pixel
+        chosen = self._levels(place.scene)[level]
+        part = cost_of_part(chosen.key, region)
+        pages = len(self._numbers(place, chosen))
+        return part if pages == 1 else super().cost_bytes(place, level, region) + part
 
     def close(self) -> None:
         self._tiff.close()
@@ -186,7 +183,7 @@ class TiffSource(Source):
             scene,
             axes=series.sizes,
             channels=channels or (Channel(),) * (pages * page.samplesperpixel),
-            levels=tuple(_upright_size(level.key) for level in levels),
+            levels=tuple(upright_size(level.key) for level in levels),
             pixel_um=series.pixel_um,
             name=series.name,
         )
@@ -265,21 +262,16 @@ def _scene(page: tifffile.TiffPage, name: str, channels: int) -> Scene:
     if dtype is None or dtype.kind not in _NUMBERS:
         what = "an unknown kind of number" if dtype is None else f"the kind {dtype.name}"
         problem = f"{name} is a TIFF with values of {what}, which cannot be shown."
-        return Scene(_upright_size(page), np.dtype(np.uint8), problem=problem)
+        return Scene(upright_size(page), np.dtype(np.uint8), problem=problem)
     meaning = _meaning(page)
     bits = page.bitspersample if isinstance(page.bitspersample, int) else max(page.bitspersample)
     return Scene(
-        _upright_size(page),
+        upright_size(page),
         dtype.newbyteorder("="),
         (Channel(),) * channels,
         bits=bits if bits < 8 * dtype.itemsize else None,
         **meaning,  # type: ignore[arg-type]
     )
-
-
-def _upright_size(page: tifffile.TiffPage) -> Size:
-    size = (page.imagewidth, page.imagelength)
-    return size[::-1] if 5 <= _orientation(page) <= 8 else size
 
 
 def _is_copy(copy: tifffile.TiffPage, page: tifffile.TiffPage) -> bool:
@@ -288,12 +280,6 @@ def _is_copy(copy: tifffile.TiffPage, page: tifffile.TiffPage) -> bool:
         return False
     across, down = page.imagewidth / copy.imagewidth, page.imagelength / copy.imagelength
     return abs(across - down) <= 0.02 * across + across / copy.imagelength
-
-
-def _orientation(page: tifffile.TiffPage) -> int:
-    tag = page.tags.get(274)
-    value = tag.value if tag is not None else 1
-    return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
 def _meaning(page: tifffile.TiffPage) -> dict[str, object]:
