@@ -23,6 +23,8 @@ class Format:
         holds: How many images a file may have.
         package: What its reader imports and is only there with `mia-tui[microscopy]`; empty where nothing is missing.
         is_folder: Whether an image is a folder with such a name.
+        had_pages: Whether its frames were pages by the first frame numbering; its reader has `open_pages` and
+            `new_frame_numbers` for them.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Format:
     holds: Frames = "one"
     package: str = ""
     is_folder: bool = False
+    had_pages: bool = False
 
 
 FORMATS = (
@@ -47,9 +50,10 @@ FORMATS = (
     Format(
         "TIFF",
         (".tif", ".tiff"),
-        "tiff",
+        "tiff.reader",
         ((0, b"II*\0"), (0, b"MM\0*"), (0, b"II+\0"), (0, b"MM\0+")),  # each byte order, TIFF and BigTIFF
         "pages",
+        had_pages=True,
     ),
 )
 
