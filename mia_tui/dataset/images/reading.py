@@ -166,7 +166,7 @@ def _source_of(path: Path, file: BufferedReader, likely: Format | None) -> Sourc
     file.seek(0)
     if start.startswith(b"GIF"):
         check_gif(file, 1, path)
-    chosen = format_of_start(start) or likely
+    chosen = format_of_start(start, likely) or likely
     if chosen is not None and chosen.module:
         source: Source | None = _reader(chosen, path)(path, file)
         if source is not None:
