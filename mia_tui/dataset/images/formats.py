@@ -45,8 +45,19 @@ FORMATS = (
     Format("DIB", (".dib",)),
     Format("GIF", (".gif",), holds="animation"),
     Format("WEBP", (".webp",), holds="animation"),
-    Format("PPM", ()),
-    Format("JPEG2000", ()),
+    Format(
+        "PPM",
+        (".pbm", ".pgm", ".ppm", ".pnm", ".pam", ".pfm"),
+        "netpbm",
+        tuple((0, b"P" + kind) for kind in (b"2", b"3", b"5", b"6", b"7", b"f", b"F")),
+    ),
+    Format(
+        "JPEG2000",
+        (".jp2", ".j2k", ".jpx", ".jpf", ".jpc", ".j2c"),
+        "deep_codecs",
+        ((0, b"\0\0\0\x0cjP  \r\n\x87\n"), (0, b"\xffO\xffQ")),
+    ),
+    Format("AVIF", (".avif",), "deep_codecs", ((4, b"ftypavif"), (4, b"ftypavis")), "animation"),
     Format(
         "TIFF",
         (".tif", ".tiff"),
@@ -55,9 +66,13 @@ FORMATS = (
         "pages",
         had_pages=True,
     ),
+    Format("DICOM", (".dcm", ".dicom"), "dicom", ((128, b"DICM"),), "pages", "pydicom"),
+    Format("OME-Zarr", (".zarr",), "ome_zarr", holds="pages", is_folder=True),
+    Format("a slide", (".mrxs", ".vms", ".vmu", ".svslide"), "slide", package="openslide"),
 )
 
-PILLOW_FORMATS = (*(one.name for one in FORMATS if not one.module), "TIFF")
+_LEFT_TO_PILLOW = ("PPM", "JPEG2000", "AVIF", "TIFF")  # where their own reader does not read them better
+PILLOW_FORMATS = (*(one.name for one in FORMATS if not one.module), *_LEFT_TO_PILLOW)
 """A wrong ending for one of these is no problem. Formats that start other programs (EPS) are excluded."""
 
 _BY_SUFFIX = {suffix: one for one in FORMATS for suffix in one.suffixes}
@@ -80,9 +95,14 @@ def format_of_name(name: str) -> Format | None:
     return _BY_SUFFIX.get(f"{dot}{suffix.lower()}")
 
 
-def format_of_start(start: bytes) -> Format | None:
-    """The format whose files begin like this, of those with a reader of their own."""
-    for one in FORMATS:
+def format_of_start(start: bytes, likely: Format | None = None) -> Format | None:
+    """The format whose files begin like this, of those with a reader of their own.
+
+    Args:
+        start: The first bytes, `START_BYTES` of them.
+        likely: The format by the file's ending, which decides where several fit: a DICOM file may be a TIFF as well.
+    """
+    for one in (likely, *FORMATS) if likely is not None else FORMATS:
         if any(start[place : place + len(begin)] == begin for place, begin in one.starts):
             return one
     return None
