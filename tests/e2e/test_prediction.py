@@ -335,9 +335,8 @@ def test_a_detached_prediction_outlives_a_hangup_is_watched_by_two_stopped_and_r
             for _ in range(2)
         ]
         wait_for(lambda: rows_in(run) >= 64, LONG_S)
-        os.kill(
-            pid, signal.SIGSTOP
-        )  # or it would be done before a busy machine has started the next commands
+        # Or it would be done before a busy machine has started the next commands.
+        os.kill(pid, signal.SIGSTOP)
         again = nursery.run(COMMAND.format(setup=""), *slow)
         assert again.code == 1 and "is making the same prediction" in again.err
         stopping = subprocess.Popen(program("runs", "stop", run.path), stderr=subprocess.PIPE, text=True)
@@ -437,9 +436,8 @@ def test_a_prediction_whose_folder_is_deleted_ends_and_leaves_nothing(
 ) -> None:
     out = tmp_path / "p.csv"
     run = begin(whole, out)
-    ended = work(
-        nursery, run, DELETE + SIGNALLED.format(action="os.path.exists(sys.argv[1]) and delete(sys.argv[1])")
-    )
+    action = "os.path.exists(sys.argv[1]) and delete(sys.argv[1])"
+    ended = work(nursery, run, DELETE + SIGNALLED.format(action=action))
     assert ended.code != 0
     assert "Traceback" not in ended.err
     assert not run.path.exists() and not out.exists()
