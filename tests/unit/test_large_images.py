@@ -64,7 +64,7 @@ def tiled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[Tile
     sources: list[Tiled] = []
 
     @contextmanager
-    def open_source(path: Path) -> Iterator[Source]:
+    def open_source(path: Path, **_: object) -> Iterator[Source]:
         yield sources[0]
 
     monkeypatch.chdir(tmp_path)

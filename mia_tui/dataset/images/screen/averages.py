@@ -18,6 +18,7 @@ AT_ONCE_BYTES = 48 << 20
 
 _BLOCK_PX = 1024  # a multiple of the usual tiles, and of all powers of two that are averaged over
 _ROWS = 1024  # averaged at once
+_MOST_IN_32_BITS = 128  # x 128 values of 16 bits
 
 
 def comes_in_parts(image: OpenedFrame, level: int = 0) -> bool:
@@ -39,10 +40,12 @@ def averaged(values: NDArray[np.generic], by: int) -> NDArray[np.generic]:
     if by == 1:
         return values
     step = max(1, _ROWS // by) * by
-    exact = np.float32 if values.dtype.itemsize <= 2 else np.float64
+    exact: np.dtype = np.dtype(np.float64)
+    if values.dtype.kind in "iu" and values.dtype.itemsize <= 2 and by <= _MOST_IN_32_BITS:
+        exact = np.dtype(np.int32 if values.dtype.kind == "i" else np.uint32)
     found = []
     for start in range(0, len(values), step):
-        means = _means(_means(values[start : start + step], 0, by, exact), 1, by, exact)
+        means = _averaged(values[start : start + step], by, exact)
         if values.dtype.kind in "iu":
             means = np.rint(means)
         found.append(means.astype(values.dtype))
@@ -78,16 +81,24 @@ def read_averaged(
     return Planes(found, planes.scene)
 
 
-def _means(values: NDArray[np.generic], axis: int, by: int, exact: type) -> NDArray[np.generic]:
-    """Means of `by` values along an axis; the last of fewer where it does not divide."""
-    whole = values.shape[axis] // by * by
-    head, tail = np.split(values, [whole], axis)
-    shape = (*head.shape[:axis], whole // by, by, *head.shape[axis + 1 :])
+def _averaged(values: NDArray[np.generic], by: int, exact: np.dtype) -> NDArray[np.float64]:
+    """Sums of slices, which takes half the time of numpy's means."""
+    height, width = values.shape[:2]
     with np.errstate(invalid="ignore", over="ignore"):  # infinities of both signs
-        means = [head.reshape(shape).mean(axis=axis + 1, dtype=exact)]
-        if tail.shape[axis]:
-            means.append(tail.mean(axis=axis, dtype=exact, keepdims=True))
-    return np.concatenate(means, axis)
+        sums = _summed(_summed(values, by, exact).swapaxes(0, 1), by, exact).swapaxes(0, 1)
+        rows = np.diff(np.append(np.arange(0, height, by), height))
+        columns = np.diff(np.append(np.arange(0, width, by), width))
+        means: NDArray[np.float64] = sums / (rows[:, None] * columns)[:, :, None]
+    return means
+
+
+def _summed(values: NDArray[np.generic], by: int, exact: np.dtype) -> NDArray[np.generic]:
+    """The sums of `by` values each along the first axis; the last may be of fewer."""
+    sums = values[::by].astype(exact)
+    for place in range(1, min(by, len(values))):
+        slice_of = values[place::by]
+        sums[: len(slice_of)] += slice_of
+    return sums
 
 
 def _blocks(image: OpenedFrame, level: int, region: Region) -> Iterator[Region]:

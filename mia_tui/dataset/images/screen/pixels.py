@@ -107,15 +107,18 @@ class KeptOverviews:
         self._lock = Lock()
         self._kept: OrderedDict[object, Overview] = OrderedDict()
 
+    def known(self, image: OpenedFrame) -> Overview | None:
+        """Of an open image, if it was made."""
+        with self._lock:
+            return self._kept.get(_version(image))
+
     def of(self, image: OpenedFrame) -> Overview:
         """Of an open image; made if it is not there."""
-        key = _version(image)
-        with self._lock:
-            found = self._kept.get(key)
+        found = self.known(image)
         if found is None:
             found = _overview(image)
             with self._lock:
-                self._kept[key] = found
+                self._kept[_version(image)] = found
                 while len(self._kept) > _KEPT:
                     self._kept.popitem(last=False)
         return found
@@ -123,11 +126,11 @@ class KeptOverviews:
 
 def whole_grid(image: OpenedFrame) -> tuple[PixelGrid, Callable[[], Measured]] | None:
     """A whole image at full resolution; None if it is large and its parts are read faster."""
+    if comes_in_parts(image):
+        return None
     ready = image.ready_picture()
     if ready is not None:
         return PixelGrid(ready, 1.0, 1.0), _of_picture
-    if comes_in_parts(image):
-        return None
     planes = image.planes()
     return PixelGrid(planes, 1.0, 1.0), _measuring(image, planes, 0)
 
@@ -149,23 +152,22 @@ def grid_of(
     """
     wanted = (box[0] * max(1.0, zoom), box[1] * max(1.0, zoom))
     level = image.level_for(lambda size: _least(wanted, size))
-    ready = image.ready_picture(level)
-    if ready is not None:
-        return _grid(ready, image.scene), _of_picture
-    if not comes_in_parts(image):
+    in_parts = comes_in_parts(image)
+    if not in_parts or (zoom <= 1 and not comes_in_parts(image, level)):
+        ready = image.ready_picture(level)
+        if ready is not None:
+            return _grid(ready, image.scene), _of_picture
+    if not in_parts:
         planes = image.planes(level)
         return _grid(planes, image.scene), _measuring(image, planes, level)
 
     def measured() -> Measured:
         return kept.of(image).measured
 
-    if (
-        has_ranges(image.scene)
-        or image.cost_bytes(level, _region(image.scene, part, level, 1)) > AT_ONCE_BYTES
-    ):
-        overview = kept.of(image).grid
-        if overview.across >= _SHORTFALL * min(1.0, part.scale):
-            return overview, measured
+    costly = image.cost_bytes(level, _region(image.scene, part, level, 1)) > AT_ONCE_BYTES
+    overview = kept.of(image) if costly or has_ranges(image.scene) else kept.known(image)
+    if overview is not None and overview.grid.across >= _SHORTFALL * min(1.0, part.scale):
+        return overview.grid, measured
     return _read_part(image, part, level), measured
 
 
