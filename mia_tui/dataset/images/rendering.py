@@ -33,7 +33,7 @@ from mia_tui.dataset.images.reading import OpenedFrame, opened
 from mia_tui.dataset.images.screen.averages import averaged
 from mia_tui.dataset.images.screen.part import MAX_SCALE, VisiblePart, visible_part
 from mia_tui.dataset.images.screen.pixels import KeptOverviews, Measured, PixelGrid, grid_of, whole_grid
-from mia_tui.dataset.images.screen.windows import FixedWindow, Window, WindowKind, fits, ranges_for
+from mia_tui.dataset.images.screen.windows import Window, WindowKind, fixed_ranges, ranges_for
 from mia_tui.dataset.images.source import Place, Scene
 
 _MAX_ZOOM = 1000.0  # beyond MAX_SCALE in any image of up to 12,000 pixels on a side
@@ -297,8 +297,9 @@ def _drawn_values(
 def _ends(loaded: LoadedImage, settings: DisplaySettings) -> tuple[int, int]:
     """The values that become black and white of an image of 8 bits."""
     window, pixels = settings.window, loaded.grid.pixels
-    if isinstance(window, FixedWindow) and fits(window, loaded.scene):
-        low, high = window.ranges[0]
+    fixed = fixed_ranges(window, loaded.scene)
+    if fixed is not None:
+        low, high = fixed[0]
         return int(low), max(int(low) + 1, int(high))
     if not isinstance(window, tuple):
         return contrast.FULL_RANGE
