@@ -19,7 +19,8 @@ from mia_tui.dataset.images.readers.tiff.chain import PageChain
 from mia_tui.dataset.images.readers.tiff.layout import find_series, new_numbers, pages_as_frames
 from mia_tui.dataset.images.readers.tiff.limits import MOST_COPIES
 from mia_tui.dataset.images.readers.tiff.pixels import cost_of_part, read_part, upright_size
-from mia_tui.dataset.images.readers.tiff.series import PlainPages, Series, page_at
+from mia_tui.dataset.images.readers.tiff.series import PlainPages, Series, page_at, page_below
+from mia_tui.dataset.images.readers.tiff.slides import is_copy
 from mia_tui.dataset.images.source import Channel, LazyScenes, Place, Region, Scene, Source
 from mia_tui.errors import DecodeError
 from mia_tui.text import printable
@@ -196,7 +197,7 @@ class TiffSource(Source):
         """
         page = page_at(self._tiff, self._chain, number)
         if level.below is not None:
-            page = _sub_page(page, level.below)
+            page = page_below(page, level.below)
         if page.shaped != level.key.shaped or page.dtype != level.key.dtype:
             raise DecodeError(f"{self._name} is damaged: this image has another size than the first one.")
         return page
@@ -212,7 +213,7 @@ class TiffSource(Source):
         copies = []
         if series.has_sub_pages and not series.is_contiguous and len(page.subifds or ()) <= MOST_COPIES:
             for below in range(len(page.subifds or ())):
-                copies.append(_Level(series.pages, series.key, _sub_page(page, below), below))
+                copies.append(_Level(series.pages, series.key, page_below(page, below), below))
         if not copies:
             for numbers in series.levels:
                 first = int(numbers.flat[0])
@@ -221,13 +222,7 @@ class TiffSource(Source):
                         numbers.reshape(series.pages.shape), first, page_at(self._tiff, self._chain, first)
                     )
                 )
-        fitting = [
-            copy
-            for copy in copies
-            if copy.key.dtype == page.dtype
-            and copy.key.samplesperpixel == page.samplesperpixel
-            and _is_copy(copy.key, page)
-        ]
+        fitting = [copy for copy in copies if copy.key.dtype == page.dtype and is_copy(copy.key, page)]
         fitting.sort(key=lambda copy: copy.key.imagewidth, reverse=True)
         return [_Level(series.pages, series.key, page), *fitting]
 
@@ -249,13 +244,6 @@ class _Level:
     below: int | None = None
 
 
-def _sub_page(page: tifffile.TiffPage, below: int) -> tifffile.TiffPage:
-    if page.subifds is None or below >= len(page.subifds):
-        raise ValueError("a page lacks its smaller copies")
-    page.parent.filehandle.seek(page.subifds[below])
-    return tifffile.TiffPage(page.parent, (page.index, below))
-
-
 def _scene(page: tifffile.TiffPage, name: str, channels: int) -> Scene:
     """A page as a scene of a single plane."""
     dtype = page.dtype
@@ -272,14 +260,6 @@ def _scene(page: tifffile.TiffPage, name: str, channels: int) -> Scene:
         bits=bits if bits < 8 * dtype.itemsize else None,
         **meaning,  # type: ignore[arg-type]
     )
-
-
-def _is_copy(copy: tifffile.TiffPage, page: tifffile.TiffPage) -> bool:
-    """Whether a page shows the same as another one, smaller: thumbnails and labels have other proportions."""
-    if not 0 < copy.imagewidth < page.imagewidth or not copy.imagelength:
-        return False
-    across, down = page.imagewidth / copy.imagewidth, page.imagelength / copy.imagelength
-    return abs(across - down) <= 0.02 * across + across / copy.imagelength
 
 
 def _meaning(page: tifffile.TiffPage) -> dict[str, object]:
