@@ -1,6 +1,6 @@
 """OME-TIFF: what the XML in the first page says of times, depths, channels, fields of view and colours."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from math import prod
 from xml.etree import ElementTree
 
@@ -91,23 +91,33 @@ def _table(
     shape = [sizes[axis] for axis in axes]
     if min(shape) < 1 or prod(shape) > MOST_PAGES:
         raise ValueError(f"sizes {shape}")
-    table = np.full(prod(shape), -1)
-    parts = list(_all(pixels, "TiffData")) or [ElementTree.Element("TiffData")]
-    for data in parts:
-        if not own.has(data):
-            continue
-        page = int(data.get("IFD", 0))
-        planes = int(data.get("PlaneCount", data.get("NumPlanes", 1 if "IFD" in data.attrib else 0)))
-        first = [int(data.get("First" + axis, 0)) for axis in axes]
-        if page < 0 or planes < 0 or any(not 0 <= at < size for at, size in zip(first, shape, strict=True)):
-            continue
-        at = int(np.ravel_multi_index(first, shape))
-        end = min(at + planes, table.size) if planes else table.size
-        table[at:end] = np.arange(page, page + end - at)
-    last = int(table.max())
-    if not chain.has(last):
+    numbers = [-1] * prod(shape)
+    firsts = [("First" + axis, size) for axis, size in zip(axes, shape, strict=True)]
+    for data in _all(pixels, "TiffData"):
+        if own.has(data):
+            _enter(data.attrib, firsts, numbers)
+    if pixels.find("{*}TiffData") is None:
+        numbers = list(range(len(numbers)))
+    table = np.array(numbers)
+    if not chain.has(int(table.max())):
         table[table >= len(chain)] = -1
     return axes, table.reshape(shape)
+
+
+def _enter(said: Mapping[str, str], firsts: list[tuple[str, int]], numbers: list[int]) -> None:
+    """Note the pages of which a TiffData element tells; what cannot be is passed over, since ImageJ writes such."""
+    page = int(said.get("IFD", 0))
+    planes = int(said.get("PlaneCount", said.get("NumPlanes", 1 if "IFD" in said else 0)))
+    at = 0
+    for name, size in firsts:
+        first = int(said.get(name, 0))
+        if not 0 <= first < size:
+            return
+        at = at * size + first
+    if page < 0 or planes < 0:
+        return
+    end = min(at + planes, len(numbers)) if planes else len(numbers)
+    numbers[at:end] = range(page, page + end - at)
 
 
 def _present(table: NDArray[np.int64], axes: str) -> NDArray[np.int64] | None:
