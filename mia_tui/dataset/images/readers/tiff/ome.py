@@ -1,6 +1,6 @@
 """OME-TIFF: what the XML in the first page says of times, depths, channels, fields of view and colours."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from math import prod
 from xml.etree import ElementTree
 
@@ -30,12 +30,14 @@ def ome_series(tiff: tifffile.TiffFile, chain: PageChain) -> list[Series] | None
     named = [one for one in images if one[0].get("Name", "").strip().lower() not in _NO_IMAGES]
     own = _OwnPlanes(root, tiff.filename)
     samples = page_at(tiff, chain, 0).samplesperpixel
-    found = []
+    found: list[Series] = []
     for image, pixels in named or images:
         axes, table = _table(pixels, own, chain, samples)
-        there = _present(table, axes)
+        there = _present(table)
         if there is None:
             continue
+        if not found and not _fits(there, pixels, tiff, chain):
+            return None
         found.append(
             series_of(
                 there,
@@ -45,11 +47,13 @@ def ome_series(tiff: tifffile.TiffFile, chain: PageChain) -> list[Series] | None
                 name=image.get("Name", ""),
             )
         )
-    return found if found and _fits(found[0], (named or images)[0][1], tiff, chain) else None
+    return found
 
 
-def _all(element: ElementTree.Element, tag: str) -> Iterator[ElementTree.Element]:
-    return (child for child in element if child.tag.rpartition("}")[2] == tag)
+def _all(element: ElementTree.Element, tag: str) -> list[ElementTree.Element]:
+    """Children of a tag, in the name space of their parent."""
+    space, end, _ = element.tag.rpartition("}")
+    return element.findall(f"{space}{end}{tag}")
 
 
 class _OwnPlanes:
@@ -67,12 +71,12 @@ class _OwnPlanes:
             for image in _all(root, "Image")
             for pixels in _all(image, "Pixels")
             for data in _all(pixels, "TiffData")
-            for uuid in _all(data, "UUID")
+            for uuid in data
         }
         self._is_alone = len(held) == 1  # under another name, as a rule
 
     def has(self, data: ElementTree.Element) -> bool:
-        for uuid in _all(data, "UUID"):
+        for uuid in data:
             named = uuid.get("FileName", "").lower() == self._name
             return self._is_alone or named or (self._id is not None and uuid.text == self._id)
         return True
@@ -86,6 +90,10 @@ def _table(
     if sorted(axes) != ["C", "T", "Z"]:
         raise ValueError(f"axes {axes}")
     sizes = {axis: int(pixels.attrib["Size" + axis]) for axis in axes}
+    told = [channel.get("SamplesPerPixel") for channel in _all(pixels, "Channel")]
+    samples = int(told[0]) if told and told[0] else samples
+    if len({one or "1" for one in told}) > 1:
+        raise ValueError("channels of different samples")
     if samples > 1:
         sizes["C"] = max(1, sizes["C"] // samples)
     shape = [sizes[axis] for axis in axes]
@@ -93,10 +101,11 @@ def _table(
         raise ValueError(f"sizes {shape}")
     numbers = [-1] * prod(shape)
     firsts = [("First" + axis, size) for axis, size in zip(axes, shape, strict=True)]
-    for data in _all(pixels, "TiffData"):
+    parts = _all(pixels, "TiffData")
+    for data in parts:
         if own.has(data):
             _enter(data.attrib, firsts, numbers)
-    if pixels.find("{*}TiffData") is None:
+    if not parts:
         numbers = list(range(len(numbers)))
     table = np.array(numbers)
     if not chain.has(int(table.max())):
@@ -120,7 +129,7 @@ def _enter(said: Mapping[str, str], firsts: list[tuple[str, int]], numbers: list
     numbers[at:end] = range(page, page + end - at)
 
 
-def _present(table: NDArray[np.int64], axes: str) -> NDArray[np.int64] | None:
+def _present(table: NDArray[np.int64]) -> NDArray[np.int64] | None:
     """The smallest part of the table that has all planes of this file; None if there are none.
 
     Raises:
@@ -138,8 +147,10 @@ def _present(table: NDArray[np.int64], axes: str) -> NDArray[np.int64] | None:
     return part
 
 
-def _fits(series: Series, pixels: ElementTree.Element, tiff: tifffile.TiffFile, chain: PageChain) -> bool:
-    page = page_at(tiff, chain, series.key)
+def _fits(
+    pages: NDArray[np.int64], pixels: ElementTree.Element, tiff: tifffile.TiffFile, chain: PageChain
+) -> bool:
+    page = page_at(tiff, chain, int(pages[pages >= 0][0]))
     said = int(pixels.attrib["SizeX"]), int(pixels.attrib["SizeY"])
     return page.imagedepth == 1 and said == (page.imagewidth, page.imagelength)
 
