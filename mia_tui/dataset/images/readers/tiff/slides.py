@@ -13,7 +13,7 @@ import tifffile
 from mia_tui.dataset.images.readers.tiff.chain import PageChain
 from mia_tui.dataset.images.readers.tiff.limits import MOST_COPIES
 from mia_tui.dataset.images.readers.tiff.series import Series, page_at
-from mia_tui.dataset.images.readers.tiff.units import micrometres, resolution_um
+from mia_tui.dataset.images.readers.tiff.units import micrometres
 from mia_tui.dataset.images.source import Channel, Colour
 
 _MOST_PAGES = 1024
@@ -28,19 +28,19 @@ def svs_series(tiff: tifffile.TiffFile, chain: PageChain) -> list[Series] | None
     tiled = [page for page in pages if page.is_tiled and not page.is_reduced]
     said = dict(part.partition("=")[::2] for part in pages[0].description.replace(" ", "").split("|"))
     side = micrometres(said.get("MPP"), "um")
-    return [_slide(tiled, "Z", None if side is None else (side, side))]
+    return [_slide(tiled, "Z", pixel_um=None if side is None else (side, side))]
 
 
 def ndpi_series(tiff: tifffile.TiffFile, chain: PageChain) -> list[Series] | None:
     """A Hamamatsu slide: pages of one size are planes of other depths."""
     pages = [page for page in _pages(tiff, chain) if float(page.tags.valueof(_MAGNIFICATION) or 1) > 0]
-    return [_slide(pages, "Z", resolution_um(pages[0]))] if pages else None
+    return [_slide(pages, "Z")] if pages else None
 
 
 def bif_series(tiff: tifffile.TiffFile, chain: PageChain) -> list[Series] | None:
     """A Ventana slide: its copies say their level, the label and the thumbnail do not."""
     pages = [page for page in _pages(tiff, chain) if "level" in page.description]
-    return [_slide(pages, "Z", None)] if pages else None
+    return [_slide(pages, "Z")] if pages else None
 
 
 def philips_series(tiff: tifffile.TiffFile, chain: PageChain) -> list[Series] | None:
@@ -50,7 +50,7 @@ def philips_series(tiff: tifffile.TiffFile, chain: PageChain) -> list[Series] | 
         for page in _pages(tiff, chain)
         if page.is_tiled and not page.description.startswith(("Macro", "Label"))
     ]
-    return [_slide(pages, "I", None)] if pages else None
+    return [_slide(pages, "I")] if pages else None
 
 
 def qpi_series(tiff: tifffile.TiffFile, chain: PageChain) -> list[Series] | None:
@@ -68,7 +68,7 @@ def qpi_series(tiff: tifffile.TiffFile, chain: PageChain) -> list[Series] | None
             channels.append(Channel(said.get("Name") or said.get("Biomarker"), _colour(said.get("Color"))))
     if not found:
         return None
-    return [_slide(found, "C", resolution_um(found[0]), channels=_known(channels))]
+    return [_slide(found, "C", channels=_known(channels))]
 
 
 def scn_series(tiff: tifffile.TiffFile, chain: PageChain) -> list[Series] | None:
@@ -140,7 +140,7 @@ def unnamed_series(tiff: tifffile.TiffFile, chain: PageChain) -> list[Series] | 
     tiled = [page for page in _pages(tiff, chain) if page.is_tiled]
     if not all(_follows(after, before) for before, after in pairwise(tiled)):
         return None
-    return [_slide(tiled, "I", resolution_um(tiled[0]))]
+    return [_slide(tiled, "I")]
 
 
 def _follows(page: tifffile.TiffPage, larger: tifffile.TiffPage) -> bool:
@@ -160,8 +160,8 @@ def is_copy(page: tifffile.TiffPage, larger: tifffile.TiffPage) -> bool:
 def _slide(
     pages: Iterable[tifffile.TiffPage],
     axis: str,
-    pixel_um: tuple[float, float] | None,
     *,
+    pixel_um: tuple[float, float] | None = None,
     channels: tuple[Channel, ...] = (),
 ) -> Series:
     """A series of pages in several sizes, the first one first; pages of one size lie along an axis."""
