@@ -373,3 +373,70 @@ def test_other_content_of_a_page_is_named(tmp_path: Path) -> None:
         file.pages[0].tags["Compression"].overwrite(34661)
     with pytest.raises(DecodeError, match=r"a\.tif is a TIFF with JBIG strips, which cannot be read"):
         frames(path)
+
+
+@pytest.mark.parametrize("compression", [None, "lzw"])
+def test_between_the_planes_of_an_lsm_lie_small_copies(tmp_path: Path, compression: str | None) -> None:
+    path, values = tmp_path / "a.lsm", numbered((2, 3, 3, 24, 32))
+    said = np.zeros(1, np.dtype(tifffile.TIFF.CZ_LSMINFO).newbyteorder("<"))
+    sizes = {"X": 32, "Y": 24, "Z": 3, "Channels": 3, "Time": 2}
+    for name, size in sizes.items():
+        said[f"Dimension{name}"] = size
+    said["MagicNumber"], said["StructureSize"], said["ScanType"] = 0x400494C, said.nbytes, 6
+    said["VoxelSizeX"], said["VoxelSizeY"] = 0.5e-6, 0.25e-6
+    with tifffile.TiffWriter(path) as file:
+        for number, plane in enumerate(values.reshape(6, 3, 24, 32)):
+            tag = (34412, 1, said.nbytes, said.tobytes(), True)
+            options = {"photometric": "minisblack", "planarconfig": "separate", "metadata": None}
+            file.write(
+                plane, compression=compression, extratags=[] if number else [tag], rowsperstrip=24, **options
+            )
+            file.write(np.zeros((3, 6, 8), np.uint8), subfiletype=1, **options)
+    with open_source(path) as source:
+        assert dict(source.scenes[0].axes) == {"T": 2, "Z": 3}
+        assert source.scenes[0].pixel_um == (0.5, 0.25)
+    assert np.array_equal(frames(path), values.reshape(6, 3, 24, 32))
+    assert count_frames(path, numbering=1) == 11  # so it was: copies between the planes counted
+    assert new_frame_numbers(path) == [0, -1, 1, -1, 2, -1, 3, -1, 4, -1, 5]
+
+
+def test_a_fluoview_file_names_its_axes(tmp_path: Path) -> None:
+    path, values = tmp_path / "a.tif", numbered((2, 3, 24, 32))
+    said = np.zeros(1, np.dtype(tifffile.TIFF.MM_HEADER).newbyteorder("<"))
+    for number, (name, size, step) in enumerate(
+        [("x", 32, 0.5), ("y", 24, 0.25), ("Ch", 3, 1.0), ("T", 2, 1.0)]
+    ):
+        said["Dimensions"][0][number] = (name.encode(), size, 0.0, step, b"um")
+    tags = [(34361, 1, said.nbytes, said.tobytes(), True), (34362, 12, 8, (0.0,) * 8, True)]
+    tifffile.imwrite(path, values.reshape(6, 24, 32), metadata=None, photometric="minisblack", extratags=tags)
+    with open_source(path) as source:
+        assert dict(source.scenes[0].axes) == {"T": 2}
+        assert source.scenes[0].pixel_um == (0.5, 0.25)
+    assert np.array_equal(frames(path), values)
+
+
+def test_micromanager_files_have_an_index_at_their_start(tmp_path: Path) -> None:
+    path, values = tmp_path / "a_MMStack.ome.tif", numbered((2, 2, 3, 20, 32))  # times, depths, channels
+    summary = json.dumps({"ChNames": ["a", "b", "c"], "ChColors": [255, 65280, -65536], "PixelSize_um": 0.5})
+    size = values[0, 0, 0].nbytes
+    tags = {256: (4, 1, 32), 257: (4, 1, 20), 258: (3, 1, 16), 259: (3, 1, 1), 262: (3, 1, 1), 277: (3, 1, 1)}
+    tags |= {278: (4, 1, 20), 279: (4, 1, size), 51123: (2, 8, 40 + len(summary))}
+    start, page = 48 + len(summary), 2 + 12 * (len(tags) + 1) + 4
+    blocks, rows = b"", b""
+    for number, plane in enumerate(values.reshape(12, 20, 32)):
+        place = start + number * (page + size)
+        entries = tags | {273: (4, 1, place + page)}
+        blocks += struct.pack("<H", len(entries))
+        blocks += b"".join(struct.pack("<HHII", tag, *value) for tag, value in sorted(entries.items()))
+        blocks += struct.pack("<I", place + page + size if number < 11 else 0) + plane.tobytes()
+        rows += struct.pack("<5I", number % 3, number // 3 % 2, number // 6, 0, place)
+    index = struct.pack("<4I", 54773648, start + len(blocks), 0, 0) + struct.pack("<2I", 0, 0)
+    head = b"II*\0" + struct.pack("<I", start) + index + struct.pack("<2I", 2355492, len(summary))
+    listed = struct.pack("<2I", 3453623, 12) + rows
+    path.write_bytes(head + summary.encode() + b'{"a":1}\0' + blocks + listed)
+    with open_source(path) as source:
+        assert dict(source.scenes[0].axes) == {"T": 2, "Z": 2}
+        assert [one.name for one in source.scenes[0].channels] == ["a", "b", "c"]
+        assert [one.colour for one in source.scenes[0].channels] == [(0, 0, 255), (0, 255, 0), (255, 0, 0)]
+        assert source.scenes[0].pixel_um == (0.5, 0.5)
+    assert np.array_equal(frames(path), values.reshape(4, 3, 20, 32))
