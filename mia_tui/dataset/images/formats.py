@@ -61,7 +61,11 @@ FORMATS = (
     Format("AVIF", (".avif",), "deep_codecs", ((4, b"ftypavif"), (4, b"ftypavis")), "animation"),
     Format(
         "TIFF",
-        (".tif", ".tiff"),
+        (
+            *(".tif", ".tiff", ".btf", ".tf2", ".tf8"),  # TIFF and BigTIFF, as OME-TIFF or not
+            *(".lsm", ".stk", ".flex", ".gel", ".pcoraw"),  # microscopes, gel scanners, cameras
+            *(".svs", ".ndpi", ".qptiff", ".qpi", ".scn", ".bif", ".ptif", ".ptiff", ".zif"),  # slides
+        ),
         "tiff.reader",
         ((0, b"II*\0"), (0, b"MM\0*"), (0, b"II+\0"), (0, b"MM\0+")),  # each byte order, TIFF and BigTIFF
         "pages",

@@ -209,7 +209,9 @@ def _source_of(path: Path, file: BufferedReader, likely: Format | None, numberin
     file.seek(0)
     if start.startswith(b"GIF"):
         check_gif(file, 1, path)
-    chosen = format_of_start(start, likely) or likely
+    chosen = format_of_start(start, likely)
+    if chosen is None and likely is not None and (likely.package or not likely.starts):
+        chosen = likely  # other content under the name of a common format is left to Pillow
     if chosen is not None and chosen.module:
         reader = _reader(chosen, path)
         opens = reader.open_pages if chosen.had_pages and numbering == 1 else reader.open_file
