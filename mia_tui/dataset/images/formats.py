@@ -63,7 +63,7 @@ FORMATS = (
         "pages",
     ),
     Format("DICOM", (".dcm", ".dicom"), "dicom", ((128, b"DICM"),), "pages", "pydicom"),
-    Format("OME-Zarr", (".zarr",), "ome_zarr", holds="pages", is_folder=True),
+    Format("OME-Zarr", (".zarr",), "zarr_folders.ome_zarr", holds="pages", is_folder=True),
     Format("a slide", (".mrxs", ".vms", ".vmu", ".svslide"), "slide", package="openslide"),
 )
 
@@ -83,6 +83,12 @@ def is_image_name(name: str) -> bool:
     """Whether a file is an image by its ending, in upper or lower case; a name that is only an ending has none."""
     stem, dot, suffix = name.rpartition(".")
     return bool(stem) and f"{dot}{suffix.lower()}" in IMAGE_SUFFIXES
+
+
+def is_folder_image_name(name: str) -> bool:
+    """Whether a folder of this name is an image, and not a folder with images."""
+    stem, dot, suffix = name.rpartition(".")
+    return bool(stem) and f"{dot}{suffix.lower()}" in FOLDER_SUFFIXES
 
 
 def format_of_name(name: str) -> Format | None:
