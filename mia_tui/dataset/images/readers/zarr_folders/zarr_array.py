@@ -319,9 +319,10 @@ def _zstd(data: bytes, most: int) -> bytes:
 def _blosc(data: bytes, most: int) -> bytes:
     import imagecodecs
 
-    if int.from_bytes(data[4:8], "little") > most:
+    length = int.from_bytes(data[4:8], "little")
+    if length > most:
         raise ValueError("a piece of more values than its shape")
-    return bytes(imagecodecs.blosc_decode(data))
+    return bytes(imagecodecs.blosc_decode(data, out=length))
 
 
 def _lz4(data: bytes, most: int) -> bytes:
