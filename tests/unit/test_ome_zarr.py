@@ -32,7 +32,12 @@ STORED: dict[str, tuple[int, dict[str, Any]]] = {
     "lz4": (2, {"chunks": (1, 1, 1, 60, 70), "compressors": {"id": "lz4"}}),
     "zstd": (3, {"chunks": (1, 1, 1, 32, 32), "compressors": "auto"}),
     "gzip in shards": (
-        3, {"chunks": (1, 1, 1, 16, 16), "shards": (1, 3, 2, 32, 32), "compressors": {"name": "gzip", "configuration": {"level": 1}}},
+        3,
+        {
+            "chunks": (1, 1, 1, 16, 16),
+            "shards": (1, 3, 2, 32, 32),
+            "compressors": {"name": "gzip", "configuration": {"level": 1}},
+        },
     ),
     "blosc in shards": (
         3,

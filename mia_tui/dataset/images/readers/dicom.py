@@ -94,12 +94,12 @@ class DicomSource(Source):
         self._content, self._name = file, name
         said = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(_WANTED))
         self._syntax = pydicom.uid.UID(said.file_meta.TransferSyntaxUID)
+        self._decoder = self._find_decoder()
         keyword, kind, self._start = self._pixel_data()
         self._options: dict[str, Any] = as_pixel_options(said, pixel_keyword=keyword, pixel_vr=kind)
         self._options["transfer_syntax_uid"] = self._syntax
         self._frames = max(1, int(self._options["number_of_frames"]))
         self._size = int(said.Columns), int(said.Rows)
-        self._decoder = self._find_decoder()
         scene = self._scene_of(said, keyword)
         self._tiles = _Tiles(said) if str(said.get("SOPClassUID")) == _SLIDE else None
         if self._tiles is not None:
