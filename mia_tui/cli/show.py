@@ -95,7 +95,9 @@ def command(
 
 
 def _check_file(image: Path) -> None:
-    if image.is_dir():
+    from mia_tui.dataset.images.formats import is_folder_image_name
+
+    if image.is_dir() and not is_folder_image_name(image.name):
         name = printable(image)
         raise DataError(
             f"{name} is a folder.", f"`mia-tui {shlex.quote(name)}` opens it; `mia-tui show` takes one image."

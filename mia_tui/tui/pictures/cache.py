@@ -28,6 +28,7 @@ from mia_tui.dataset.images.rendering import (
 )
 from mia_tui.dataset.images.screen.pixels import KeptOverviews
 from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.scan.folder_images import stat_image
 from mia_tui.errors import DecodeError
 from mia_tui.terminal.model import Panel, Picture, Terminal
 from mia_tui.terminal.pictures import draw_picture, useful_px
@@ -190,7 +191,7 @@ class PictureCache:
 
     def _stamp(self, key: ImageKey) -> Stamp:
         try:
-            status = (self._root / key.path).stat()
+            status = stat_image(self._root / key.path)
         except (OSError, ValueError):
             return None
         return status.st_mtime_ns, status.st_size
