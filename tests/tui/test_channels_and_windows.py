@@ -9,6 +9,10 @@ from PIL import Image
 from textual.pilot import Pilot
 from tui_support import opened, press, run, screen_text, settle, type_text, wait_until
 
+from mia_tui.dataset.images.channels import Planes
+from mia_tui.dataset.images.reading import OpenedFrame
+from mia_tui.dataset.images.screen import averages, pixels
+from mia_tui.dataset.images.source import Region
 from mia_tui.tui.pictures.image_view import ImageView
 
 WIDE = 150, 40
@@ -145,5 +149,38 @@ def test_in_a_narrow_window_the_window_of_the_image_is_said_before_its_size(stac
         async with opened(stack, size=(80, 24)) as pilot:
             await says(pilot, "windows of this image")
             assert "32x24 px" not in screen_text(pilot.app)
+
+    run(test())
+
+
+def test_a_large_tiled_image_is_enlarged_and_moved_over_without_reading_it_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cells").mkdir()
+    ramp = np.arange(1024 * 1024).reshape(1024, 1024) // 32
+    tifffile.imwrite(
+        tmp_path / "cells" / "a.tif", ramp.astype(np.uint16), tile=(128, 128), compression="zlib"
+    )
+    monkeypatch.setattr(averages, "AT_ONCE_BYTES", 300_000)
+    monkeypatch.setattr(pixels, "AT_ONCE_BYTES", 300_000)
+    monkeypatch.setattr(averages, "_BLOCK_PX", 128)
+    read: list[int] = []
+    planes = OpenedFrame.planes
+
+    def noted(frame: OpenedFrame, level: int = 0, region: Region | None = None) -> Planes:
+        found = planes(frame, level, region)
+        read.append(found.values.size)
+        return found
+
+    monkeypatch.setattr(OpenedFrame, "planes", noted)
+
+    async def test() -> None:
+        async with opened(tmp_path / "cells", size=WIDE) as pilot:
+            await says(pilot, "window 32–32,735 of this image")
+            for key in ("+", "+", "+", "+", "shift+right", "shift+up"):
+                await press(pilot, key)
+                await settle(pilot)
+                assert "window 32–32,735 of this image" in screen_text(pilot.app), key
+            assert max(read) < 1024 * 1024 // 4
 
     run(test())
