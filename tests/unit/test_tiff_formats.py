@@ -10,7 +10,7 @@ import pytest
 import tifffile
 
 from mia_tui.dataset.images.reading import count_frames, new_frame_numbers, open_source, opened
-from mia_tui.dataset.images.source import Channel
+from mia_tui.dataset.images.source import Channel, Region
 from mia_tui.errors import DecodeError
 
 
@@ -440,3 +440,71 @@ def test_micromanager_files_have_an_index_at_their_start(tmp_path: Path) -> None
         assert [one.colour for one in source.scenes[0].channels] == [(0, 0, 255), (0, 255, 0), (255, 0, 0)]
         assert source.scenes[0].pixel_um == (0.5, 0.5)
     assert np.array_equal(frames(path), values.reshape(4, 3, 20, 32))
+
+
+VOLUMES = [
+    {"compression": "zlib", "rowsperstrip": 10},
+    {"tile": (16, 16)},
+    {"tile": (2, 16, 16), "compression": "zlib"},
+    {},
+]
+
+
+@pytest.mark.parametrize("stored", VOLUMES, ids=["strips", "tiles", "deep tiles", "rows"])
+def test_each_plane_of_a_volume_in_one_page_is_an_image(tmp_path: Path, stored: dict[str, Any]) -> None:
+    path, values = tmp_path / "a.tif", numbered((5, 24, 32))
+    tifffile.imwrite(path, values, volumetric=True, photometric="minisblack", metadata=None, **stored)
+    assert count_frames(path, numbering=1) == 1
+    assert np.array_equal(frames(path)[:, 0], values)
+    assert new_frame_numbers(path) is None
+    with opened(path, 3, 100.0) as image:
+        part = image.planes(region=Region(5, 7, 20, 11)).values
+        assert np.array_equal(part[:, :, 0], values[3, 7:18, 5:25])
+
+
+def test_planes_that_were_written_as_if_they_were_colours_are_images(tmp_path: Path) -> None:
+    path, values = tmp_path / "a.tif", numbered((2, 3, 24, 32), "uint8")
+    tifffile.imwrite(path, values, photometric="rgb", planarconfig="separate", metadata={"axes": "TZYX"})
+    with open_source(path) as source:
+        assert dict(source.scenes[0].axes) == {"T": 2, "Z": 3}
+        assert (source.scenes[0].colour, len(source.scenes[0].channels)) == (None, 1)
+    assert np.array_equal(frames(path)[:, 0], values.reshape(6, 24, 32))
+    assert new_frame_numbers(path) == [0, 3]
+
+
+def test_channels_of_a_scanimage_file_take_turns(tmp_path: Path) -> None:
+    path, values = tmp_path / "a.tif", numbered((6, 24, 32), "int16")
+    head = b"SI.hChannels.channelSave = [1;2]\nSI.hStackManager.framesPerSlice = 1\0"
+    with tifffile.TiffWriter(path, bigtiff=True) as file:
+        for plane in values:
+            file.write(plane, contiguous=False, metadata=None, software="SI.LINE_FORMAT_VERSION = 1")
+    # ScanImage keeps its settings between the header of the file and the first page.
+    start = struct.pack("<IIII", 117637889, 3, len(head), 0)
+    data, place = path.read_bytes(), 16
+    path.write_bytes(moved(data, place, start + head))
+    with open_source(path) as source:
+        assert dict(source.scenes[0].axes) == {"Z": 3}
+    assert np.array_equal(frames(path), values.reshape(3, 2, 24, 32))
+
+
+def moved(data: bytes, place: int, between: bytes) -> bytes:
+    """A BigTIFF with something put between its header and its pages, of which all places are moved."""
+    shift = len(between)
+    out = bytearray(data[:place] + between + data[place:])
+
+    def shifted(at: int) -> int:
+        value = struct.unpack_from("<Q", out, at)[0]
+        struct.pack_into("<Q", out, at, value + shift)
+        return int(value) + shift
+
+    page = shifted(8)
+    while True:
+        tags = struct.unpack_from("<Q", out, page)[0]
+        for at in range(page + 8, page + 8 + 20 * tags, 20):
+            tag, kind, count = struct.unpack_from("<HHQ", out, at)
+            size = {2: 1, 3: 2, 4: 4, 5: 8, 16: 8}[kind] * count
+            if size > 8 or tag == 273:
+                shifted(at + 12)
+        if not struct.unpack_from("<Q", out, page + 8 + 20 * tags)[0]:
+            return bytes(out)
+        page = shifted(page + 8 + 20 * tags)

@@ -1,4 +1,4 @@
-"""TIFF files of the programs of microscopes, with tags of their own: LSM, STK, FluoView, Micro-Manager, cellSens."""
+"""TIFF files of the programs of microscopes, with tags of their own, such as LSM and STK."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -8,9 +8,10 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from mia_tui.dataset.images.readers.tiff.chain import PageChain
+from mia_tui.dataset.images.readers.tiff.chain import MOST_PAGES, PageChain
 from mia_tui.dataset.images.readers.tiff.imagej import planes_are_contiguous
-from mia_tui.dataset.images.readers.tiff.series import Series, declared_pages, page_at, series_of
+from mia_tui.dataset.images.readers.tiff.pixels import contiguous_start
+from mia_tui.dataset.images.readers.tiff.series import Series, declared_pages, page_at, series_of, split_pages
 from mia_tui.dataset.images.readers.tiff.units import micrometres
 from mia_tui.dataset.images.source import Channel, Colour
 
@@ -103,6 +104,30 @@ def sis_series(tiff: tifffile.TiffFile, chain: PageChain) -> list[Series] | None
     if said is None or "axes" not in said or "shape" not in said:
         return None
     return _by_scene(declared_pages(chain, [int(size) for size in said["shape"]]), str(said["axes"]))
+
+
+def scanimage_series(tiff: tifffile.TiffFile, chain: PageChain) -> Series | None:
+    """The planes of a ScanImage file: channels fastest, then times, then depths."""
+    said, _, _ = tifffile.read_scanimage_metadata(tiff.filehandle)
+    saved = said["SI.hChannels.channelSave"]
+    channels = len(saved) if isinstance(saved, list) else 1
+    planes = len(chain) // channels
+    times = said.get("SI.hStackManager.framesPerSlice", planes)
+    times = int(times) if isinstance(times, (int, float)) and 0 < times <= planes else planes
+    depths = max(1, planes // times)
+    table = declared_pages(chain, (depths, times, channels))
+    return None if table is None or len(chain) != table.size else series_of(table, "ZTC")
+
+
+def volume_series(tiff: tifffile.TiffFile, chain: PageChain) -> Series | None:
+    """The planes of pages that are volumes."""
+    page = page_at(tiff, chain, 0)
+    depth = page.imagedepth
+    pieces = len(page.dataoffsets) * (page.tiledepth if page.is_tiled else 1)
+    is_held = contiguous_start(page) is not None or pieces >= depth
+    if depth < 2 or not is_held or depth * len(chain) > MOST_PAGES:
+        return None
+    return series_of(split_pages(np.arange(len(chain)), depth), "IZ", split=depth)
 
 
 def micromanager_series(tiff: tifffile.TiffFile, chain: PageChain) -> list[Series] | None:

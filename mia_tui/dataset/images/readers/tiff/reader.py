@@ -55,7 +55,8 @@ def open_pages(path: Path, file: BinaryIO) -> "TiffSource | None":
 def new_frame_numbers(path: Path, file: BinaryIO) -> list[int] | None:
     """For each frame of `open_pages` its number in `open_file`; see `reading.new_frame_numbers`."""
     tiff = _tiff(path, file)
-    return new_numbers(tiff, PageChain(tiff, printable(path.name)))
+    chain = PageChain(tiff, printable(path.name))
+    return None if is_only_for_pillow(page_at(tiff, chain, 0)) else new_numbers(tiff, chain)
 
 
 def _tiff(path: Path, file: BinaryIO) -> tifffile.TiffFile:
@@ -100,7 +101,7 @@ class TiffSource(Source):
     def __init__(
         self, tiff: tifffile.TiffFile, chain: PageChain, series: Sequence[Series], path: Path
     ) -> None:
-        self.format = "TIFF"
+        self.format = "OME-TIFF" if tiff.is_ome else "LSM" if tiff.is_lsm else "TIFF"
         self._tiff, self._chain, self._series, self._name = tiff, chain, series, printable(path.name)
         self.scenes = LazyScenes(lambda: len(self._series), self._make_scene)
         self._levels_of: tuple[int, list[_Level]] | None = None
@@ -133,7 +134,7 @@ class TiffSource(Source):
     ) -> NDArray[np.generic]:
         chosen = self._levels(place.scene)[level]
         numbers = self._numbers(place, chosen)
-        samples = chosen.key.samplesperpixel
+        samples = chosen.samples
         if channels is None and len(numbers) == 1:
             return self._part(place, chosen, numbers[0], region)
         wanted = list(range(len(numbers) * samples) if channels is None else channels)
@@ -160,10 +161,14 @@ class TiffSource(Source):
                 f"{self._name} lacks this image, of which it tells: its recording may have ended early."
             )
         series = self._series[place.scene]
+        number, inner = divmod(number, series.split)
+        depth, plane, page = (inner if level.key.imagedepth > 1 else 0), 0, level.key
         if series.is_contiguous:
-            return read_part(level.key, region, self._name, plane=number - series.key)
-        page = level.key if number == level.number else self._page_like(level, number)
-        return read_part(page, region, self._name)
+            plane = number - series.key
+        elif number != level.number:
+            page = self._page_like(level, number)
+        values = read_part(page, region, self._name, plane=plane, depth=depth)
+        return values if level.samples == values.shape[2] else values[:, :, inner : inner + 1]
 
     def cost_bytes(self, place: Place, level: int, region: Region | None) -> int:
         chosen = self._levels(place.scene)[level]
@@ -185,14 +190,14 @@ class TiffSource(Source):
             return Scene((1, 1), np.dtype(np.uint8), problem=problem)
         page = levels[0].key
         scene = scene_of(page, self._name)
-        pages = series.pages.shape[-1]
-        channels = series.channels if len(series.channels) == pages * page.samplesperpixel else ()
-        if pages > 1:
+        count = series.pages.shape[-1] * levels[0].samples
+        channels = series.channels if len(series.channels) == count else ()
+        if count != page.samplesperpixel:
             scene = replace(scene, colour=None, palette=None, opacity=None)
         return replace(
             scene,
             axes=series.sizes,
-            channels=channels or (Channel(),) * (pages * page.samplesperpixel),
+            channels=channels or (Channel(),) * count,
             levels=tuple(upright_size(level.key) for level in levels),
             pixel_um=series.pixel_um or resolution_um(page),
             name=series.name,
@@ -222,18 +227,15 @@ class TiffSource(Source):
         copies = []
         if series.has_sub_pages and not series.is_contiguous and len(page.subifds or ()) <= MOST_COPIES:
             for below in range(len(page.subifds or ())):
-                copies.append(_Level(series.pages, series.key, page_below(page, below), below))
+                copies.append(_Level(series.pages, series.key, page_below(page, below), series.split, below))
         if not copies:
             for numbers in series.levels:
-                first = int(numbers.flat[0])
-                copies.append(
-                    _Level(
-                        numbers.reshape(series.pages.shape), first, page_at(self._tiff, self._chain, first)
-                    )
-                )
+                first = int(numbers.flat[0]) // series.split
+                copy = page_at(self._tiff, self._chain, first)
+                copies.append(_Level(numbers.reshape(series.pages.shape), first, copy, series.split))
         fitting = [copy for copy in copies if copy.key.dtype == page.dtype and is_copy(copy.key, page)]
         fitting.sort(key=lambda copy: copy.key.imagewidth, reverse=True)
-        return [_Level(series.pages, series.key, page), *fitting]
+        return [_Level(series.pages, series.key, page, series.split), *fitting]
 
 
 @dataclass(frozen=True, eq=False)
@@ -244,10 +246,17 @@ class _Level:
         numbers: Of their pages, as `Series.pages`.
         number: Of the first page.
         key: That page, or the smaller copy of it.
+        split: As `Series.split`.
         below: Which of the smaller copies that hang on a page; None for the page itself.
     """
 
     numbers: NDArray[np.int64]
     number: int
     key: tifffile.TiffPage
+    split: int
     below: int | None = None
+
+    @property
+    def samples(self) -> int:
+        """Of a page that are channels of one image."""
+        return 1 if self.split > 1 and self.key.imagedepth == 1 else self.key.samplesperpixel

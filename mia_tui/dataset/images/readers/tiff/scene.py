@@ -56,6 +56,8 @@ def is_only_for_pillow(page: tifffile.TiffPage) -> bool:
 def _fault(page: tifffile.TiffPage) -> str:
     """Why a page cannot be read, to complete "It is a TIFF with"; empty if it can."""
     dtype, pieces = page.dtype, "tiles" if page.is_tiled else "strips"
+    if not page.imagewidth or not page.imagelength:
+        return "no pixels"
     if dtype is None:
         return f"values of {page.bitspersample} bits of a kind that is not known, which cannot be shown"
     if dtype.kind not in _NUMBERS:

@@ -28,6 +28,7 @@ class Series:
         pages: Number of the page that holds each plane, its shape the sizes of `axes`, then that of the channels that
             lie in pages of their own; -1 where the file lacks it.
         axes: Names of the axes whose planes are frames, slowest first.
+        split: Planes in each page, along its depth or its samples; the numbers in `pages` count them then.
         is_contiguous: Whether the planes lie one after the other behind the first page, with or without pages.
         channels: Names and colours; none if the file does not tell.
         levels: Pages of smaller copies, each like `pages`, largest first.
@@ -38,6 +39,7 @@ class Series:
 
     pages: NDArray[np.int64]
     axes: str = ""
+    split: int = 1
     is_contiguous: bool = False
     channels: tuple[Channel, ...] = ()
     levels: tuple[NDArray[np.int64], ...] = ()
@@ -57,7 +59,7 @@ class Series:
     def key(self) -> int:
         """Number of the first page there is."""
         there = self.pages[self.pages >= 0]
-        return int(there[0]) if there.size else 0
+        return int(there[0]) // self.split if there.size else 0
 
 
 def series_of(pages: NDArray[np.int64], axes: str, **more: object) -> Series:
@@ -126,6 +128,13 @@ def declared_pages(
     return np.compress(there, table, axis=slowest) if shape else table
 
 
+def split_pages(pages: NDArray[np.int64], split: int) -> NDArray[np.int64]:
+    """Numbers of the planes in pages, with an axis more: that of the planes in a page."""
+    planes = pages[..., None] * split + np.arange(split)
+    planes[pages < 0] = -1
+    return planes
+
+
 @dataclass(frozen=True, eq=False)
 class PlainPages(Sequence[Series]):
     """Pages that are a frame each, whatever their kinds; found as far as somebody asks.
@@ -160,6 +169,11 @@ class PlainPages(Sequence[Series]):
         page = self.page(number)
         copies = tuple(np.array([copy]) for copy in self._copies(page))
         return Series(np.array([page]), levels=copies)
+
+    def pages(self) -> NDArray[np.int64]:
+        """Numbers of the pages that are frames."""
+        frames = len(self)
+        return np.array(self._found[:frames] if self._found else range(frames))
 
     def page(self, number: int) -> int:
         """Number of the page that is the frame of this number.
