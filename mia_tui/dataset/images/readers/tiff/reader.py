@@ -17,6 +17,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from mia_tui.dataset.images.readers.tiff.chain import PageChain
+from mia_tui.dataset.images.readers.tiff.known import Identity, recall, remember
 from mia_tui.dataset.images.readers.tiff.layout import find_series, new_numbers, pages_as_frames
 from mia_tui.dataset.images.readers.tiff.limits import MOST_COPIES
 from mia_tui.dataset.images.readers.tiff.pixels import cost_of_part, read_part, upright_size
@@ -44,12 +45,12 @@ def open_file(path: Path, file: BinaryIO) -> "TiffSource | None":
     Raises:
         DecodeError: If its pages lead back to an earlier one, or are too many.
     """
-    return _open(path, file, find_series)
+    return _open(path, file, find_series, 2)
 
 
 def open_pages(path: Path, file: BinaryIO) -> "TiffSource | None":
     """`open_file`, with the frames as they were numbered first: each page is one."""
-    return _open(path, file, pages_as_frames)
+    return _open(path, file, pages_as_frames, 1)
 
 
 def new_frame_numbers(path: Path, file: BinaryIO) -> list[int] | None:
@@ -79,13 +80,17 @@ def _tiff(path: Path, file: BinaryIO) -> tifffile.TiffFile:
     return tiff
 
 
-def _open(path: Path, file: BinaryIO, find: Callable[..., Sequence[Series]]) -> "TiffSource | None":
+def _open(
+    path: Path, file: BinaryIO, find: Callable[..., Sequence[Series]], numbering: int
+) -> "TiffSource | None":
+    identity = Identity.of(file, numbering)
+    walk, known = recall(identity)
     tiff = _tiff(path, file)
-    chain = PageChain(tiff, printable(path.name))
-    first = page_at(tiff, chain, 0)
-    if is_only_for_pillow(first):
+    chain = PageChain(tiff, printable(path.name), walk)
+    if is_only_for_pillow(page_at(tiff, chain, 0)):
         return None
-    return TiffSource(tiff, chain, find(tiff, chain), path)
+    series = known if known is not None else find(tiff, chain)
+    return TiffSource(tiff, chain, series, path, identity)
 
 
 class TiffSource(Source):
@@ -96,11 +101,18 @@ class TiffSource(Source):
         chain: Its pages.
         series: Its images.
         path: For messages.
+        identity: By which what was found out is kept.
     """
 
     def __init__(
-        self, tiff: tifffile.TiffFile, chain: PageChain, series: Sequence[Series], path: Path
+        self,
+        tiff: tifffile.TiffFile,
+        chain: PageChain,
+        series: Sequence[Series],
+        path: Path,
+        identity: Identity,
     ) -> None:
+        self._identity = identity
         self.format = "OME-TIFF" if tiff.is_ome else "LSM" if tiff.is_lsm else "TIFF"
         self._tiff, self._chain, self._series, self._name = tiff, chain, series, printable(path.name)
         self.scenes = LazyScenes(lambda: len(self._series), self._make_scene)
@@ -177,6 +189,7 @@ class TiffSource(Source):
         return part if pages == 1 else super().cost_bytes(place, level, region) + part
 
     def close(self) -> None:
+        remember(self._identity, self._chain, self._series)
         self._tiff.close()
 
     def _make_scene(self, number: int) -> Scene:
