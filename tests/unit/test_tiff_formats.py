@@ -5,6 +5,7 @@ import struct
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import pytest
 import tifffile
@@ -508,3 +509,51 @@ def moved(data: bytes, place: int, between: bytes) -> bytes:
         if not struct.unpack_from("<Q", out, page + 8 + 20 * tags)[0]:
             return bytes(out)
         page = shifted(page + 8 + 20 * tags)
+
+
+def test_an_unreadable_page_is_named_and_the_others_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    with tifffile.TiffWriter(path) as file:
+        file.write(numbered((21, 32)), metadata=None)
+        file.write(np.ones((21, 32), np.complex64), metadata=None)
+        file.write(numbered((30, 40), "uint8"), metadata=None)
+    with open_source(path) as source:
+        assert source.frames == 3
+        problems = [scene.problem for scene in source.scenes]
+        assert problems[0] is None and problems[2] is None
+        assert problems[1] == "a.tif is a TIFF with values of the kind complex64, which cannot be shown."
+    with opened(path, 2, 100.0) as image:
+        assert np.array_equal(image.planes().values[:, :, 0], numbered((30, 40), "uint8"))
+
+
+ENCODED = {
+    "jpeg": 7,
+    "jpeg2k": 34712,
+    "webp": 50001,
+    "png": 34933,
+    "jpegxl": 50002,
+    "jpegxr": 34934,
+    "lerc": 34887,
+}
+
+
+@pytest.mark.parametrize("codec", ENCODED)
+def test_a_picture_inside_that_is_larger_than_its_page_is_refused_before_it_is_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, codec: str
+) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (96, 80, 3), np.uint8)
+    data = getattr(imagecodecs, f"{codec}_encode")(pixels)
+    path = tmp_path / "a.tif"
+
+    def page_of(width: int, height: int) -> bytes:
+        bits = 8 + len(data) + len(data) % 2
+        tags = {256: (4, 1, width), 257: (4, 1, height), 258: (3, 3, bits), 259: (3, 1, ENCODED[codec])}
+        tags |= {262: (3, 1, 2), 273: (4, 1, 8), 277: (3, 1, 3), 278: (4, 1, height), 279: (4, 1, len(data))}
+        return raw_page(tags, data + b"\0" * (len(data) % 2) + struct.pack("<4H", 8, 8, 8, 0))
+
+    path.write_bytes(page_of(80, 96))
+    assert frames(path).shape == (1, 3, 96, 80)
+    path.write_bytes(page_of(20, 24))
+    monkeypatch.setattr(tifffile.TiffPage, "decode", property(lambda page: pytest.fail))
+    with pytest.raises(DecodeError, match="damaged"):
+        frames(path)

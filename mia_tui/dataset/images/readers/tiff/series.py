@@ -226,7 +226,8 @@ def page_at(tiff: tifffile.TiffFile, chain: PageChain, number: int) -> tifffile.
     if number or not isinstance(page, tifffile.TiffPage):
         page = _read_page(tiff, chain.offset(number), number)
     if tiff.is_lsm:
-        _mend_lsm(page, int(tiff.pages[0].dataoffsets[0]), number)
+        step = 2 if chain.has(1) and chain.is_reduced(1) else 1
+        _mend_lsm(page, int(tiff.pages[0].dataoffsets[0]) + number // step * page.nbytes)
     return page
 
 
@@ -249,12 +250,16 @@ def _read_page(tiff: tifffile.TiffFile, place: int, number: int | tuple[int, int
         raise ValueError(str(error)) from error
 
 
-def _mend_lsm(page: tifffile.TiffPage, first: int, number: int) -> None:
-    """Where the pixels of a page of an LSM file are: its places leave out what is above 4 GB, its sizes mislead."""
+def _mend_lsm(page: tifffile.TiffPage, least: int) -> None:
+    """Where the pixels of a page of an LSM file are: its places leave out what is above 4 GB, its sizes mislead.
+
+    Args:
+        page: The page.
+        least: The place of its pixels if there were nothing but pixels before.
+    """
     file_bytes = page.parent.filehandle.size
     places = page.dataoffsets
     if file_bytes > _FOUR_GB:
-        least = first + number // 2 * page.nbytes
         places = tuple(place + -(-max(0, least - place) // _FOUR_GB) * _FOUR_GB for place in places)
         page.dataoffsets = places
     if page.compression != 1:  # the sizes are those of the pixels; compressed ones may be larger
