@@ -175,6 +175,39 @@ def test_of_an_ome_image_spread_over_files_each_file_has_its_own_planes(tmp_path
     assert np.array_equal(frames(path), values.reshape(4, 2, 21, 32))
 
 
+def test_a_file_with_one_of_the_channels_has_its_name(tmp_path: Path) -> None:
+    path, values = tmp_path / "a.ome.tif", numbered((12, 21, 32))
+    listed = "".join(
+        f'<Channel ID="Channel:0:{c}" Name="{name}"/>' for c, name in enumerate(["DAPI", "GFP"])
+    ) + "".join(
+        f'<TiffData FirstC="{c}" PlaneCount="12"><UUID FileName="{name}">urn:uuid:{name}</UUID></TiffData>'
+        for c, name in enumerate(["b.ome.tif", "a.ome.tif"])
+    )
+    xml = ome_xml("XYZTC", inner=listed)
+    tifffile.imwrite(path, values, description=xml, metadata=None, photometric="minisblack")
+    with open_source(path) as source:
+        assert source.scenes[0].channels == (Channel("GFP"),)
+    assert np.array_equal(frames(path)[:, 0], values)
+
+
+def test_a_calibrated_picture_of_metamorph_tells_the_size_of_its_pixels(tmp_path: Path) -> None:
+    props = {
+        "spatial-calibration-x": "0.5",
+        "spatial-calibration-y": "0.25",
+        "spatial-calibration-units": "um",
+    }
+    said = "".join(f'<prop id="{name}" type="string" value="{value}"/>' for name, value in props.items())
+    tifffile.imwrite(
+        tmp_path / "a.tif",
+        numbered((21, 32)),
+        software="MetaSeries",
+        description=f"<MetaData><PlaneInfo>{said}</PlaneInfo></MetaData>",
+        metadata=None,
+    )
+    with open_source(tmp_path / "a.tif") as source:
+        assert source.scenes[0].pixel_um == (0.5, 0.25)
+
+
 def test_a_recording_that_ended_early_names_the_images_it_lacks(tmp_path: Path) -> None:
     path, values = tmp_path / "a.ome.tif", numbered((11, 21, 32))
     xml = ome_xml("XYCZT", inner="<TiffData/>")

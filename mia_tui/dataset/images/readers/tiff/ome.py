@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mia_tui.dataset.images.readers.tiff.chain import MOST_PAGES, PageChain
 from mia_tui.dataset.images.readers.tiff.series import Series, page_at, series_of
-from mia_tui.dataset.images.readers.tiff.units import micrometres
+from mia_tui.dataset.images.readers.tiff.units import both, micrometres
 from mia_tui.dataset.images.source import Channel, Colour
 
 _NO_IMAGES = frozenset(
@@ -33,16 +33,16 @@ def ome_series(tiff: tifffile.TiffFile, chain: PageChain) -> list[Series] | None
     found: list[Series] = []
     for image, pixels in named or images:
         axes, table = _table(pixels, own, chain, samples)
-        there = _present(table)
-        if there is None:
+        if not (table >= 0).any():
             continue
+        there, used = _present(table)
         if not found and not _fits(there, pixels, tiff, chain):
             return None
         found.append(
             series_of(
                 there,
                 axes,
-                channels=_channels(pixels),
+                channels=_channels(pixels, used[axes.index("C")]),
                 pixel_um=_pixel_um(pixels),
                 name=image.get("Name", ""),
             )
@@ -129,22 +129,20 @@ def _enter(said: Mapping[str, str], firsts: list[tuple[str, int]], numbers: list
     numbers[at:end] = range(page, page + end - at)
 
 
-def _present(table: NDArray[np.int64]) -> NDArray[np.int64] | None:
-    """The smallest part of the table that has all planes of this file; None if there are none.
+def _present(table: NDArray[np.int64]) -> tuple[NDArray[np.int64], list[NDArray[np.int64]]]:
+    """The smallest part of the table that has all planes of this file, and its positions along each axis.
 
     Raises:
         ValueError: If most planes in between are absent, so that the axes cannot be right.
     """
     there = table >= 0
-    if not there.any():
-        return None
     used = [
         np.flatnonzero(there.any(axis=tuple(other for other in range(3) if other != at))) for at in range(3)
     ]
     part = table[np.ix_(*used)]
     if (part < 0).mean() > _MOST_ABSENT:
         raise ValueError("most planes are absent")
-    return part
+    return part, used
 
 
 def _fits(
@@ -155,11 +153,15 @@ def _fits(
     return page.imagedepth == 1 and said == (page.imagewidth, page.imagelength)
 
 
-def _channels(pixels: ElementTree.Element) -> tuple[Channel, ...]:
+def _channels(pixels: ElementTree.Element, used: NDArray[np.int64]) -> tuple[Channel, ...]:
+    """Of those that are used; none if the XML does not tell of all."""
     found = [
         Channel(channel.get("Name") or channel.get("Fluor") or None, _colour(channel.get("Color")))
         for channel in _all(pixels, "Channel")
     ]
+    if len(found) <= used.max():
+        return ()
+    found = [found[number] for number in used]
     if len(found) > 1 and all(channel.colour in (None, _WHITE) for channel in found):
         return tuple(Channel(channel.name) for channel in found)  # white is what OME takes if none is said
     return tuple(found)
@@ -174,9 +176,7 @@ def _colour(said: str | None) -> Colour | None:
 
 
 def _pixel_um(pixels: ElementTree.Element) -> tuple[float, float] | None:
-    sides = [
+    return both(
         micrometres(pixels.get(f"PhysicalSize{axis}"), pixels.get(f"PhysicalSize{axis}Unit", "µm"))
         for axis in "XY"
-    ]
-    width, height = sides
-    return None if width is None or height is None else (width, height)
+    )

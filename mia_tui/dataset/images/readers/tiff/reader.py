@@ -24,7 +24,7 @@ from mia_tui.dataset.images.readers.tiff.pixels import cost_of_part, read_part, 
 from mia_tui.dataset.images.readers.tiff.scene import is_only_for_pillow, scene_of
 from mia_tui.dataset.images.readers.tiff.series import PlainPages, Series, page_at, page_below
 from mia_tui.dataset.images.readers.tiff.slides import is_copy
-from mia_tui.dataset.images.readers.tiff.units import resolution_um
+from mia_tui.dataset.images.readers.tiff.units import page_um
 from mia_tui.dataset.images.source import Channel, LazyScenes, Place, Region, Scene, Source
 from mia_tui.errors import DecodeError
 from mia_tui.text import printable
@@ -212,7 +212,7 @@ class TiffSource(Source):
             axes=series.sizes,
             channels=channels or (Channel(),) * count,
             levels=tuple(upright_size(level.key) for level in levels),
-            pixel_um=series.pixel_um or resolution_um(page),
+            pixel_um=series.pixel_um or page_um(page),
             name=series.name,
         )
 

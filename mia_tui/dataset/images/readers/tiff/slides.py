@@ -13,7 +13,7 @@ import tifffile
 from mia_tui.dataset.images.readers.tiff.chain import PageChain
 from mia_tui.dataset.images.readers.tiff.limits import MOST_COPIES
 from mia_tui.dataset.images.readers.tiff.series import Series, page_at
-from mia_tui.dataset.images.readers.tiff.units import micrometres
+from mia_tui.dataset.images.readers.tiff.units import both, micrometres
 from mia_tui.dataset.images.source import Channel, Colour
 
 _MOST_PAGES = 1024
@@ -28,7 +28,7 @@ def svs_series(tiff: tifffile.TiffFile, chain: PageChain) -> list[Series] | None
     tiled = [page for page in pages if page.is_tiled and not page.is_reduced]
     said = dict(part.partition("=")[::2] for part in pages[0].description.replace(" ", "").split("|"))
     side = micrometres(said.get("MPP"), "um")
-    return [_slide(tiled, "Z", pixel_um=None if side is None else (side, side))]
+    return [_slide(tiled, "Z", pixel_um=both([side, side]))]
 
 
 def ndpi_series(tiff: tifffile.TiffFile, chain: PageChain) -> list[Series] | None:
@@ -122,10 +122,10 @@ def _scn_image(image: ElementTree.Element, chain: PageChain) -> Series | None:
 
 
 def _divided(sides: list[float | None], counts: list[int]) -> tuple[float, float] | None:
-    width, height = sides
-    if width is None or height is None or len(counts) != 2 or min(counts) < 1:
+    size = both(sides)
+    if size is None or len(counts) != 2 or min(counts) < 1:
         return None
-    return width / counts[0], height / counts[1]
+    return size[0] / counts[0], size[1] / counts[1]
 
 
 def unnamed_series(tiff: tifffile.TiffFile, chain: PageChain) -> list[Series] | None:
