@@ -150,3 +150,20 @@ def test_the_pages_of_a_file_are_followed_once_and_anew_when_it_changes(
     assert not followed
     tifffile.imwrite(path, values[:90], **options)
     assert count_frames(path) == 90
+
+
+@pytest.mark.parametrize("stored", STORED.values(), ids=STORED.keys())
+def test_a_file_that_is_cut_short_is_damaged_and_what_it_still_holds_is_read(
+    tmp_path: Path, stored: dict[str, object]
+) -> None:
+    path, values = tmp_path / "a.tif", numbered((120, 90))
+    tifffile.imwrite(path, values, metadata=None, **stored)
+    with tifffile.TiffFile(path) as file:
+        page = file.pages[0]
+        start, end = page.dataoffsets[0], page.dataoffsets[-1] + page.databytecounts[-1]
+    path.write_bytes(path.read_bytes()[: (start + end) // 2])
+    with opened(path, 0, 100.0) as image:
+        part = image.planes(region=Region(0, 0, 20, 10)).values
+        assert np.array_equal(part[:, :, 0], values[:10, :20])
+    with pytest.raises(DecodeError, match="cut short"):
+        plane(path, 0)

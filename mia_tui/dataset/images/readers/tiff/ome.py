@@ -26,7 +26,7 @@ def ome_series(tiff: tifffile.TiffFile, chain: PageChain) -> list[Series] | None
     if not isinstance(text, str) or "<!DOCTYPE" in text or "<!ENTITY" in text:
         return None
     root = ElementTree.fromstring(text)
-    images = [(image, pixels) for image in _all(root, "Image") for pixels in _all(image, "Pixels")]
+    images = [(image, pixels) for image in children(root, "Image") for pixels in children(image, "Pixels")]
     named = [one for one in images if one[0].get("Name", "").strip().lower() not in _NO_IMAGES]
     own = _OwnPlanes(root, tiff.filename)
     samples = page_at(tiff, chain, 0).samplesperpixel
@@ -50,7 +50,7 @@ def ome_series(tiff: tifffile.TiffFile, chain: PageChain) -> list[Series] | None
     return found
 
 
-def _all(element: ElementTree.Element, tag: str) -> list[ElementTree.Element]:
+def children(element: ElementTree.Element, tag: str) -> list[ElementTree.Element]:
     """Children of a tag, in the name space of their parent."""
     space, end, _ = element.tag.rpartition("}")
     return element.findall(f"{space}{end}{tag}")
@@ -68,9 +68,9 @@ class _OwnPlanes:
         self._id, self._name = root.get("UUID"), name.lower()
         held = {
             (uuid.text, uuid.get("FileName"))
-            for image in _all(root, "Image")
-            for pixels in _all(image, "Pixels")
-            for data in _all(pixels, "TiffData")
+            for image in children(root, "Image")
+            for pixels in children(image, "Pixels")
+            for data in children(pixels, "TiffData")
             for uuid in data
         }
         self._is_alone = len(held) == 1  # under another name, as a rule
@@ -90,7 +90,7 @@ def _table(
     if sorted(axes) != ["C", "T", "Z"]:
         raise ValueError(f"axes {axes}")
     sizes = {axis: int(pixels.attrib["Size" + axis]) for axis in axes}
-    told = [channel.get("SamplesPerPixel") for channel in _all(pixels, "Channel")]
+    told = [channel.get("SamplesPerPixel") for channel in children(pixels, "Channel")]
     samples = int(told[0]) if told and told[0] else samples
     if len({one or "1" for one in told}) > 1:
         raise ValueError("channels of different samples")
@@ -101,7 +101,7 @@ def _table(
         raise ValueError(f"sizes {shape}")
     numbers = [-1] * prod(shape)
     firsts = [("First" + axis, size) for axis, size in zip(axes, shape, strict=True)]
-    parts = _all(pixels, "TiffData")
+    parts = children(pixels, "TiffData")
     for data in parts:
         if own.has(data):
             _enter(data.attrib, firsts, numbers)
@@ -157,7 +157,7 @@ def _channels(pixels: ElementTree.Element, used: NDArray[np.int64]) -> tuple[Cha
     """Of those that are used; none if the XML does not tell of all."""
     found = [
         Channel(channel.get("Name") or channel.get("Fluor") or None, _colour(channel.get("Color")))
-        for channel in _all(pixels, "Channel")
+        for channel in children(pixels, "Channel")
     ]
     if len(found) <= used.max():
         return ()

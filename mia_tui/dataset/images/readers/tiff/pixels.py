@@ -206,4 +206,4 @@ def _stored_pieces(page: tifffile.TiffPage, numbers: Iterable[int]) -> Iterator[
             yield None, number
             continue
         file.seek(start)
-        yield file.read(size), number
+        yield file.read(max(0, min(size, file.size - start))), number

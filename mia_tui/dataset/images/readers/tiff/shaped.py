@@ -33,7 +33,7 @@ def shaped_series(tiff: tifffile.TiffFile, chain: PageChain) -> list[Series] | N
                 found[-1] = replace(found[-1], levels=(*found[-1].levels, series.pages))
         else:
             found.append(series)
-        number += series.pages.size
+        number += series.pages.size // series.split
     return found
 
 

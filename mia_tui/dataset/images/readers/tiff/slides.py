@@ -12,12 +12,13 @@ import tifffile
 
 from mia_tui.dataset.images.readers.tiff.chain import PageChain
 from mia_tui.dataset.images.readers.tiff.limits import MOST_COPIES
+from mia_tui.dataset.images.readers.tiff.ome import children
 from mia_tui.dataset.images.readers.tiff.series import Series, page_at
 from mia_tui.dataset.images.readers.tiff.units import both, micrometres
 from mia_tui.dataset.images.source import Channel, Colour
 
 _MOST_PAGES = 1024
-_MAGNIFICATION, _DEPTH = 65421, 65424  # tags of NDPI; negative magnifications are those of other pictures
+_MAGNIFICATION = 65421  # tag of NDPI; it is negative for the pictures that are none
 
 
 def svs_series(tiff: tifffile.TiffFile, chain: PageChain) -> list[Series] | None:
@@ -76,11 +77,11 @@ def scn_series(tiff: tifffile.TiffFile, chain: PageChain) -> list[Series] | None
     root = ElementTree.fromstring(page_at(tiff, chain, 0).description)
     found: list[Series] = []
     glass: list[Series] = []
-    for collection in _all(root, "collection"):
+    for collection in children(root, "collection"):
         size = collection.get("sizeX"), collection.get("sizeY")
-        for image in _all(collection, "image"):
+        for image in children(collection, "image"):
             series = _scn_image(image, chain)
-            view = next(iter(_all(image, "view")), None)
+            view = next(iter(children(image, "view")), None)
             is_glass = view is not None and (view.get("sizeX"), view.get("sizeY")) == size
             if series is not None:
                 (glass if is_glass else found).append(series)
@@ -89,8 +90,8 @@ def scn_series(tiff: tifffile.TiffFile, chain: PageChain) -> list[Series] | None
 
 def _scn_image(image: ElementTree.Element, chain: PageChain) -> Series | None:
     levels: dict[int, dict[tuple[int, int], int]] = {}
-    for pixels in _all(image, "pixels"):
-        for one in _all(pixels, "dimension"):
+    for pixels in children(image, "pixels"):
+        for one in children(pixels, "dimension"):
             depth, channel, level = (int(one.get(name, 0)) for name in "zcr")
             page = int(one.attrib["ifd"])
             if chain.has(page):
@@ -108,9 +109,9 @@ def _scn_image(image: ElementTree.Element, chain: PageChain) -> Series | None:
         return None
     is_deep = tables[0].shape[0] > 1
     tables = [table if is_deep else table[0] for table in tables]
-    views = list(_all(image, "view"))
+    views = children(image, "view")
     sides = [micrometres(views[0].get(f"size{axis}"), "nm") if views else None for axis in "XY"]
-    counts = [int(pixels.get(f"size{axis}", 0)) for pixels in _all(image, "pixels") for axis in "XY"][:2]
+    counts = [int(pixels.get(f"size{axis}", 0)) for pixels in children(image, "pixels") for axis in "XY"][:2]
     return Series(
         tables[0],
         "Z" if is_deep else "",
@@ -207,7 +208,3 @@ def _colour(said: str | None) -> Colour | None:
 
 def _known(channels: list[Channel]) -> tuple[Channel, ...]:
     return tuple(channels) if any(channel != Channel() for channel in channels) else ()
-
-
-def _all(element: ElementTree.Element, tag: str) -> Iterable[ElementTree.Element]:
-    return (child for child in element if child.tag.rpartition("}")[2] == tag)
