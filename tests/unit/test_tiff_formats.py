@@ -351,6 +351,19 @@ def test_a_slide_is_one_image_without_its_label_and_macro(tmp_path: Path, name: 
         assert count_frames(path, numbering=1) == 1
 
 
+def test_what_fills_the_copies_of_a_philips_slide_up_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    first = {"software": "Philips DP v1.0", "description": "<DataObject>\n</DataObject>"}
+    write_slide(path, [{"size": (640, 448), **first}, {"size": (320, 256)}, {"size": (192, 128)}])
+    with opened(path, 0, 100.0) as image:
+        assert image.scene.levels == ((640, 448), (320, 224), (160, 112))
+        assert [image.planes(level).values.shape[:2] for level in range(3)] == [
+            (448, 640),
+            (224, 320),
+            (112, 160),
+        ]
+
+
 def test_channels_of_a_qptiff_are_pages(tmp_path: Path) -> None:
     def said(kind: str, name: str = "", colour: str = "") -> str:
         more = f"<Name>{name}</Name><Color>{colour}</Color>" if name else ""

@@ -9,6 +9,7 @@ import logging
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -25,7 +26,7 @@ from mia_tui.dataset.images.readers.tiff.scene import is_only_for_pillow, scene_
 from mia_tui.dataset.images.readers.tiff.series import PlainPages, Series, page_at, page_below
 from mia_tui.dataset.images.readers.tiff.slides import is_copy
 from mia_tui.dataset.images.readers.tiff.units import page_um
-from mia_tui.dataset.images.source import Channel, LazyScenes, Place, Region, Scene, Source
+from mia_tui.dataset.images.source import Channel, LazyScenes, Place, Region, Scene, Size, Source
 from mia_tui.errors import DecodeError
 from mia_tui.text import printable
 
@@ -172,6 +173,8 @@ class TiffSource(Source):
             raise DecodeError(
                 f"{self._name} lacks this image, of which it tells: its recording may have ended early."
             )
+        if region is None and level.size != upright_size(level.key):
+            region = Region(0, 0, *level.size)
         series = self._series[place.scene]
         number, inner = divmod(number, series.split)
         depth, plane, page = (inner if level.key.imagedepth > 1 else 0), 0, level.key
@@ -211,7 +214,7 @@ class TiffSource(Source):
             scene,
             axes=series.sizes,
             channels=channels or (Channel(),) * count,
-            levels=tuple(upright_size(level.key) for level in levels),
+            levels=tuple(level.size for level in levels),
             pixel_um=series.pixel_um or page_um(page),
             name=series.name,
         )
@@ -240,15 +243,17 @@ class TiffSource(Source):
         copies = []
         if series.has_sub_pages and not series.is_contiguous and len(page.subifds or ()) <= MOST_COPIES:
             for below in range(len(page.subifds or ())):
-                copies.append(_Level(series.pages, series.key, page_below(page, below), series.split, below))
+                copy = page_below(page, below)
+                copies.append(_Level(series.pages, series.key, copy, upright_size(copy), series.split, below))
         if not copies:
-            for numbers in series.levels:
+            for numbers, size in zip_longest(series.levels, series.level_sizes):
                 first = int(numbers.flat[0]) // series.split
                 copy = page_at(self._tiff, self._chain, first)
-                copies.append(_Level(numbers.reshape(series.pages.shape), first, copy, series.split))
-        fitting = [copy for copy in copies if copy.key.dtype == page.dtype and is_copy(copy.key, page)]
-        fitting.sort(key=lambda copy: copy.key.imagewidth, reverse=True)
-        return [_Level(series.pages, series.key, page, series.split), *fitting]
+                pages = numbers.reshape(series.pages.shape)
+                copies.append(_Level(pages, first, copy, size or upright_size(copy), series.split))
+        full = _Level(series.pages, series.key, page, upright_size(page), series.split)
+        fitting = [copy for copy in copies if copy.kind == full.kind and is_copy(copy.size, full.size)]
+        return [full, *sorted(fitting, key=lambda copy: copy.size[0], reverse=True)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -259,6 +264,7 @@ class _Level:
         numbers: Of their pages, as `Series.pages`.
         number: Of the first page.
         key: That page, or the smaller copy of it.
+        size: Width and height, upright; a page may be larger, filled up to whole tiles.
         split: As `Series.split`.
         below: Which of the smaller copies that hang on a page; None for the page itself.
     """
@@ -266,8 +272,14 @@ class _Level:
     numbers: NDArray[np.int64]
     number: int
     key: tifffile.TiffPage
+    size: Size
     split: int
     below: int | None = None
+
+    @property
+    def kind(self) -> tuple[object, int]:
+        """Of numbers, and how many there are for a pixel."""
+        return self.key.dtype, self.key.samplesperpixel
 
     @property
     def samples(self) -> int:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mia_tui.dataset.images.readers.tiff.chain import MOST_PAGES, PageChain
 from mia_tui.dataset.images.readers.tiff.limits import MOST_COPIES
-from mia_tui.dataset.images.source import Channel
+from mia_tui.dataset.images.source import Channel, Size
 
 FRAME_AXES = "TZ"
 """Of whose planes are frames, slowest first; others follow."""
@@ -32,6 +32,7 @@ class Series:
         is_contiguous: Whether the planes lie one after the other behind the first page, with or without pages.
         channels: Names and colours; none if the file does not tell.
         levels: Pages of smaller copies, each like `pages`, largest first.
+        level_sizes: Widths and heights of the smaller copies, where their pages are larger.
         has_sub_pages: Whether the smaller copies hang on each page.
         pixel_um: Width and height of a pixel in micrometres.
         name: What the file calls it.
@@ -43,6 +44,7 @@ class Series:
     is_contiguous: bool = False
     channels: tuple[Channel, ...] = ()
     levels: tuple[NDArray[np.int64], ...] = ()
+    level_sizes: tuple[Size, ...] = ()
     has_sub_pages: bool = True
     pixel_um: tuple[float, float] | None = None
     name: str = ""

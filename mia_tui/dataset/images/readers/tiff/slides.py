@@ -4,6 +4,7 @@ The pages of a slide are few, and each is looked at.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import pairwise
 from xml.etree import ElementTree
 
@@ -15,7 +16,7 @@ from mia_tui.dataset.images.readers.tiff.limits import MOST_COPIES
 from mia_tui.dataset.images.readers.tiff.ome import children
 from mia_tui.dataset.images.readers.tiff.series import Series, page_at
 from mia_tui.dataset.images.readers.tiff.units import both, micrometres
-from mia_tui.dataset.images.source import Channel, Colour
+from mia_tui.dataset.images.source import Channel, Colour, Size
 
 _MOST_PAGES = 1024
 _MAGNIFICATION = 65421  # tag of NDPI; it is negative for the pictures that are none
@@ -45,13 +46,21 @@ def bif_series(tiff: tifffile.TiffFile, chain: PageChain) -> list[Series] | None
 
 
 def philips_series(tiff: tifffile.TiffFile, chain: PageChain) -> list[Series] | None:
-    """A Philips slide: label and macro say so, or are not in tiles."""
+    """A Philips slide: label and macro say so, or are not in tiles; smaller copies are filled up to whole tiles."""
     pages = [
         page
         for page in _pages(tiff, chain)
         if page.is_tiled and not page.description.startswith(("Macro", "Label"))
     ]
-    return [_slide(pages, "I")] if pages else None
+    if not pages:
+        return None
+    sizes = []
+    for number, page in enumerate(pages[1:], 1):
+        width, height = pages[0].imagewidth >> number, pages[0].imagelength >> number
+        is_filled = 0 <= page.imagewidth - width < page.tilewidth
+        is_filled = is_filled and 0 <= page.imagelength - height < page.tilelength
+        sizes.append((width, height) if is_filled else (page.imagewidth, page.imagelength))
+    return [replace(_slide(pages, "I"), level_sizes=tuple(sizes))]
 
 
 def qpi_series(tiff: tifffile.TiffFile, chain: PageChain) -> list[Series] | None:
@@ -145,17 +154,17 @@ def unnamed_series(tiff: tifffile.TiffFile, chain: PageChain) -> list[Series] | 
 
 
 def _follows(page: tifffile.TiffPage, larger: tifffile.TiffPage) -> bool:
-    return page.is_tiled and page.dtype == larger.dtype and is_copy(page, larger)
+    is_same_kind = page.dtype == larger.dtype and page.samplesperpixel == larger.samplesperpixel
+    sizes = [(one.imagewidth, one.imagelength) for one in (page, larger)]
+    return page.is_tiled and is_same_kind and is_copy(*sizes)
 
 
-def is_copy(page: tifffile.TiffPage, larger: tifffile.TiffPage) -> bool:
-    """Whether a page shows the same as another one, smaller: thumbnails and labels have other proportions."""
-    if page.samplesperpixel != larger.samplesperpixel:
+def is_copy(size: Size, larger: Size) -> bool:
+    """Whether a page may show the same as another one, smaller: thumbnails and labels have other proportions."""
+    if not 0 < size[0] < larger[0] or not size[1]:
         return False
-    if not 0 < page.imagewidth < larger.imagewidth or not page.imagelength:
-        return False
-    across, down = larger.imagewidth / page.imagewidth, larger.imagelength / page.imagelength
-    return abs(across - down) <= 0.02 * across + across / page.imagelength
+    across, down = larger[0] / size[0], larger[1] / size[1]
+    return abs(across - down) <= 0.02 * across + across / size[1]
 
 
 def _slide(
