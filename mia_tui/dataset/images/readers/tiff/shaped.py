@@ -25,6 +25,8 @@ def shaped_series(tiff: tifffile.TiffFile, chain: PageChain) -> list[Series] | N
         said = _said(page)
         if said is None or page.imagedepth != 1 or len(found) == _MOST_ARRAYS:
             return None
+        if said["shape"] == list(page.shape) and len(page.shape) == 2 and not chain.has(1):
+            return None  # a single plane, as most files are
         series = _series(page, chain, number, said)
         if series is None:
             return None
