@@ -80,7 +80,7 @@ def new_frame_numbers(path: Path) -> list[int] | None:
         DecodeError: If the file cannot be opened.
     """
     with reading(path), open_to_read(path, follow=True) as file:
-        chosen = format_of_start(file.read(START_BYTES))
+        chosen = format_of_start(file.read(START_BYTES), format_of_name(path.name))
         if chosen is None or not chosen.had_pages:
             return None
         file.seek(0)

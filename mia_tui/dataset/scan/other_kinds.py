@@ -52,9 +52,9 @@ _PICTURES = frozenset(
         ".pdf", ".djvu",
         ".dng", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".raf", ".orf", ".rw2", ".pef", ".srw",
         ".raw", ".3fr", ".x3f",
-        ".czi", ".zvi", ".nd2", ".lif", ".lof", ".xlef", ".lsm", ".oib", ".oif", ".oir", ".vsi", ".ets",
-        ".svs", ".ndpi", ".ndpis", ".scn", ".mrxs", ".bif", ".vms", ".vmu", ".qptiff",
-        ".ims", ".stk", ".dv", ".btf", ".tf2", ".tf8", ".zarr", ".h5", ".hdf5", ".npy",
+        ".czi", ".zvi", ".nd2", ".lif", ".lof", ".xlef", ".oib", ".oif", ".oir", ".vsi", ".ets",
+        ".ndpis", ".mrxs", ".vms", ".vmu",
+        ".ims", ".dv", ".zarr", ".h5", ".hdf5", ".npy",
         ".dcm", ".dicom", ".ima", ".nii", ".nii.gz", ".nrrd", ".mha", ".mhd", ".fits", ".fit", ".fts",
         ".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v",
     }
