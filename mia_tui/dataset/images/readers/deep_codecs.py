@@ -138,7 +138,7 @@ def _avif(file: BinaryIO, bits: int) -> DeepSource:
     with Image.open(file, formats=["AVIF"]) as image:  # for its size, its colours and how it is turned
         orientation = exif_orientation(image)
         size = image.size[::-1] if orientation >= 5 else image.size
-        count = 4 if image.mode == "RGBA" else 3
+        count = len(image.getbands())
     return DeepSource(
         _Coded("AVIF", _scene(size, count, np.dtype(np.uint16), bits), orientation, imagecodecs.avif_decode),
         file,

@@ -144,14 +144,15 @@ class _Image:
         said = _attributes(folder, path)
         about = said["multiscales"][0]
         datasets = about["datasets"][:_MOST_LEVELS]
-        first = ZarrArray(folder, f"{path}/{datasets[0]['path']}")
+        first, *others = (
+            ZarrArray(folder, f"{path}/{one['path']}" if path else str(one["path"])) for one in datasets
+        )
         axes = about.get("axes") or _OLD_AXES[-len(first.shape) :]
         self.axes = _letters(axes)
         if len(self.axes) != len(first.shape) or not {"y", "x"} <= set(self.axes):
             raise ValueError("axes that do not fit its arrays")
-        levels = [first, *(ZarrArray(folder, f"{path}/{one['path']}") for one in datasets[1:])]
         self.levels = sorted(
-            (level for level in levels if self._is_copy(level, first)),
+            (level for level in (first, *others) if self._is_copy(level, first)),
             key=lambda level: -self._size(level)[0],
         )
         channels = _channels(said.get("omero"), self._lengths(first).get("c", 1))
