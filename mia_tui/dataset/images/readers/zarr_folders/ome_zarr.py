@@ -18,6 +18,7 @@ from mia_tui.errors import DecodeError
 from mia_tui.text import printable
 
 _MOST_SCENES = 100_000
+_MOST_FRAMES = 1_000_000
 _MOST_LEVELS = 64
 _IN_UM = {
     "angstrom": 1e-4, "nanometer": 1e-3, "micrometer": 1.0, "millimeter": 1e3, "centimeter": 1e4, "meter": 1e6,
@@ -60,7 +61,12 @@ class OmeZarrSource(Source):
 
     @property
     def frames(self) -> int:
-        return sum(self._frames_of_scenes)
+        frames = sum(self._frames_of_scenes)
+        if (
+            frames > _MOST_FRAMES
+        ):  # each becomes an image of a dataset, whether or not anything is stored for it
+            raise DecodeError(f"{self._folder.name} has {frames:,} frames, the limit is {_MOST_FRAMES:,}.")
+        return frames
 
     def place(self, frame: int) -> Place:
         counts = self._frames_of_scenes if len(self._paths) > 1 else (self.image(0).scene.frames,)
