@@ -90,6 +90,9 @@ class PillowSource(Source):
             values = values[region.top : region.top + region.height, region.left : region.left + region.width]
         return values if channels is None else values[:, :, list(channels)]
 
+    def cost_bytes(self, place: Place, level: int, region: Region | None) -> int:
+        return super().cost_bytes(place, level, None)  # all of it is decoded
+
     def picture(self, place: Place, level: int) -> Image.Image | None:
         scene = self.scenes[place.scene]
         if scene.is_deep:
