@@ -215,6 +215,8 @@ def test_white_of_a_pam_is_white_and_its_transparent_pixels_are_on_white(tmp_pat
     [
         (b"P5\n90000 90000\n65535\n12", "megapixels), the limit is"),
         (b"P5\n40 32\n65535\n12", "damaged"),
+        (b"P2\n10000 10000\n65535\n12", "takes as much memory"),
+        (b"P5" + b" " * 60_000, "damaged"),
         (b"P5\n40 32\n70000\n12", "damaged"),
         (b"P2\n2 1\n1000\n5 2000", "damaged"),
         (b"P7\nWIDTH 4\nHEIGHT 4\n", "damaged"),
