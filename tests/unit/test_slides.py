@@ -62,7 +62,11 @@ def test_a_small_picture_comes_from_a_small_level(slide: Path) -> None:
 
 
 def test_a_slide_is_one_image_of_its_folder(slide: Path) -> None:
-    assert [key.path for key in scan(slide.parent).keys] == ["a.mrxs"]
+    (slide.parent / "b").mkdir()
+    (slide.parent / "b" / "notes.txt").touch()
+    found = scan(slide.parent)
+    assert [key.path for key in found.keys] == ["a.mrxs"]
+    assert found.notes == ["1 file of another kind left out: 1 .txt."]  # none of those in its folder
     assert count_frames(slide) == 1
 
 
