@@ -6,7 +6,7 @@ from labels_support import draw
 from PIL import Image
 
 from mia_tui.dataset.images.decode import decode
-from mia_tui.dataset.images.formats import IMAGE_SUFFIXES, STACK_SUFFIXES, is_image_name
+from mia_tui.dataset.images.formats import FORMATS, STACK_SUFFIXES, is_image_name
 from mia_tui.dataset.images.reading import count_frames
 from mia_tui.dataset.scan import walk
 from mia_tui.dataset.scan.incremental import list_images
@@ -14,6 +14,11 @@ from mia_tui.dataset.scan.other_kinds import OtherKinds, ending, is_system_folde
 from mia_tui.dataset.scan.scan import scan
 from mia_tui.dataset.scan.walk import scan_files
 from mia_tui.paths import LABELS_DB
+
+ORDINARY = sorted(
+    suffix for one in FORMATS if not one.package and not one.is_folder for suffix in one.suffixes
+)
+"""Endings of files that need no package of their own."""
 
 
 def touch(root: Path, *paths: str) -> None:
@@ -23,7 +28,7 @@ def touch(root: Path, *paths: str) -> None:
         target.touch()
 
 
-@pytest.mark.parametrize("suffix", sorted(IMAGE_SUFFIXES))
+@pytest.mark.parametrize("suffix", ORDINARY)
 def test_every_ending_that_is_listed_is_found_and_read_in_any_case_of_letters(tmp_path, suffix):
     kinds = {".dib": "DIB", ".bmp": "BMP", ".gif": "GIF", ".webp": "WEBP"}
     kind = kinds.get(suffix, "PNG" if "png" in suffix else "TIFF" if suffix in STACK_SUFFIXES else "JPEG")
