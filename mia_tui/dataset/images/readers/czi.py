@@ -36,7 +36,14 @@ _PIXELS: Mapping[int, tuple[str, type, int]] = {  # number in the file: name, ty
     2: ("Gray32Float", np.float32, 1),
     3: ("Bgr24", np.uint8, 3),
     4: ("Bgr48", np.uint16, 3),
-    8: ("Bgr96Float", np.float32, 3),
+}
+_UNREADABLE = {  # the library does not put tiles of these together
+    8: "Bgr96Float",
+    9: "Bgra32",
+    10: "Gray64ComplexFloat",
+    11: "Bgr192ComplexFloat",
+    12: "Gray32",
+    13: "Gray64Float",
 }
 _FRAME_AXES = "TZRIHVB"  # time, depth, rotation, illumination, phase, view, block
 _PRIMARIES = (("red", (255, 0, 0)), ("green", (0, 255, 0)), ("blue", (0, 0, 255)))
@@ -277,7 +284,8 @@ class _Mosaic:
         unknown = sorted(set(self._pixels.values()) - set(_PIXELS))
         size = (self.area.width, self.area.height)
         if unknown:
-            problem = f"{file_name} is a CZI with pixels of the kind {unknown[0]}, which cannot be shown."
+            kind = _UNREADABLE.get(unknown[0], f"number {unknown[0]}")
+            problem = f"{file_name} is a CZI with pixels of the kind {kind}, which cannot be read."
             return Scene(size, np.dtype(np.uint8), problem=problem)
         is_picture = len(self.counts) == 1 and self.counts[0][1] == 3
         channels: list[Channel] = []
