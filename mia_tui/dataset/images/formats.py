@@ -10,6 +10,8 @@ from typing import Literal
 Frames = Literal["one", "pages", "animation"]
 EXTRA = "microscopy"
 """Of the packages that readers of microscopes' own formats need."""
+INSTALL = f"Install it: pip install 'mia-tui[{EXTRA}]'"
+"""Ends the sentence about a file whose reader is missing, which is no fault of the file."""
 
 
 @dataclass(frozen=True)

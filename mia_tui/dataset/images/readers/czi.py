@@ -152,8 +152,8 @@ class _Directory:
         if not 0 <= place <= self._size - _SEGMENT.size - size:
             raise ValueError("a segment is outside of the file")
         self._file.seek(place)
-        found, space, used = _SEGMENT.unpack(self._file.read(_SEGMENT.size))
-        if not found.startswith(kind) or not 0 <= used <= self._size or not 0 <= space <= self._size:
+        found, _space, used = _SEGMENT.unpack(self._file.read(_SEGMENT.size))
+        if not found.startswith(kind) or not 0 <= used <= self._size:
             raise ValueError("a segment is damaged")
         content = self._file.read(size)
         if len(content) < size:
@@ -226,7 +226,7 @@ class CziSource(Source):
             region.width * factor + factor // 2,  # the library rounds the size down
             region.height * factor + factor // 2,
         )
-        self._directory.check([tile for tile in mosaic.tiles if _meet(tile, position, area)])
+        self._directory.check(mosaic.tiles_for(position, area))
         pixels: NDArray[np.generic] = self._reader.read(
             roi=(area.left, area.top, area.width, area.height),
             plane=dict(position),
@@ -259,8 +259,11 @@ class _Mosaic:
         self.number = number
         self.tiles = [tile for tile in tiles if tile.index.get("S", -1) == number]
         self.area = _around([tile.area for tile in self.tiles if tile.factor == 1] or [self.tiles[0].area])
-        longest = max(self.area.width, self.area.height)
-        self.factors = sorted({1, *(tile.factor for tile in self.tiles if tile.factor <= longest)})
+        # At an edge, a copy may cover less than its size says: that of a narrow one tells nothing.
+        self.factors = sorted(
+            {1, *(one.factor for one in self.tiles if one.stored[0] > 2 * (one.factor - 1))}
+        )
+        self._edges = np.array([_edges(tile.area) for tile in self.tiles])
         along = {axis: sorted({tile.index.get(axis, 0) for tile in self.tiles}) for axis in _FRAME_AXES}
         self.axes = {axis: indices for axis, indices in along.items() if len(indices) > 1}
         self._fixed = {
@@ -276,6 +279,17 @@ class _Mosaic:
         """Where a plane is, in the file's own indices."""
         along = {axis: self.axes[axis][index] for axis, index in place.index.items()}
         return {**self._fixed, **along, "C": channel}
+
+    def tiles_for(self, position: Mapping[str, int], area: Region) -> list[_Tile]:
+        """The tiles of a plane, and their smaller copies, that an area needs."""
+        left, top, right, bottom = _edges(area)
+        edges = self._edges.T
+        near = (edges[0] < right) & (left < edges[2]) & (edges[1] < bottom) & (top < edges[3])
+        return [
+            self.tiles[number]
+            for number in np.flatnonzero(near)
+            if all(self.tiles[number].index.get(axis, index) == index for axis, index in position.items())
+        ]
 
     def pixel_name(self, position: Mapping[str, int]) -> str:
         return _PIXELS[self._pixels[position["C"]]][0]
@@ -365,22 +379,14 @@ def _shape(entry: bytes) -> tuple[object, ...]:
     return kind, compression, axes, tile.pixels, tile.area, tile.stored
 
 
-def _meet(tile: _Tile, position: Mapping[str, int], area: Region) -> bool:
-    """Whether a tile is needed for an area of a plane."""
-    return (
-        all(tile.index.get(axis, index) == index for axis, index in position.items())
-        and tile.area.left < area.left + area.width
-        and area.left < tile.area.left + tile.area.width
-        and tile.area.top < area.top + area.height
-        and area.top < tile.area.top + tile.area.height
-    )
+def _edges(area: Region) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom."""
+    return area.left, area.top, area.left + area.width, area.top + area.height
 
 
 def _around(areas: Sequence[Region]) -> Region:
-    left, top = min(area.left for area in areas), min(area.top for area in areas)
-    right = max(area.left + area.width for area in areas)
-    bottom = max(area.top + area.height for area in areas)
-    return Region(left, top, right - left, bottom - top)
+    left, top, right, bottom = zip(*map(_edges, areas), strict=True)
+    return Region(min(left), min(top), max(right) - min(left), max(bottom) - min(top))
 
 
 def _size_at(size: Size, factor: int) -> Size:
