@@ -439,3 +439,18 @@ def make_smaller_copy(path: Path, width: int, factor: int) -> None:
             if extent == width and stored in (0, width):
                 struct.pack_into("<iifi", content, at + 4, start, extent * factor, place, extent)
     path.write_bytes(content)
+
+
+def pack_as_jpeg_xr(path: Path, packed: bytes) -> None:
+    """Replace the pixels of the only tile of a CZI file by others, in JPEG XR."""
+    content = bytearray(path.read_bytes())
+    tile = content.index(b"ZISRAWSUBBLOCK") + 32
+    directory = content.index(b"ZISRAWDIRECTORY") + 32 + 128
+    (metadata,) = struct.unpack_from("<i", content, tile)
+    (axes,) = struct.unpack_from("<i", content, tile + 16 + 28)
+    start = tile + max(256, 16 + 32 + 20 * axes) + metadata
+    struct.pack_into("<q", content, tile + 8, len(packed))
+    content[start : start + len(packed)] = packed
+    for entry in (tile + 16, directory):
+        struct.pack_into("<i", content, entry + 18, 4)
+    path.write_bytes(content)

@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pytest
 import tifffile
 from microscope_files import (
     LeicaImage,
     make_smaller_copy,
+    pack_as_jpeg_xr,
     write_czi,
     write_lif,
     write_lof,
@@ -132,6 +134,15 @@ def test_a_smaller_copy_in_a_czi_is_a_level_and_no_image(tmp_path, libraries):
         assert np.array_equal(image.planes(1).values[:, :, 0], small)
         part = image.planes(1, Region(4, 5, 7, 3)).values
         assert np.array_equal(part[:, :, 0], small[5:8, 4:11])
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_tiles_of_a_czi_in_jpeg_xr_are_read(tmp_path, libraries, dtype):
+    rows, columns = np.mgrid[:32, :48]
+    pixels = (rows * 3 + columns * 2).astype(dtype)
+    path = write_czi(tmp_path / "scan.czi", [({"C": 0}, 0, (0, 0), pixels)])
+    pack_as_jpeg_xr(path, imagecodecs.jpegxr_encode(pixels))
+    assert np.array_equal(every_plane(path)[0][:, :, 0], pixels)
 
 
 def test_a_czi_is_read_from_a_folder_with_letters_of_any_language(tmp_path, libraries):

@@ -3,9 +3,18 @@
 import subprocess
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pytest
-from microscope_files import LeicaImage, write_czi, write_lif, write_nd2, write_oib, write_oif
+from microscope_files import (
+    LeicaImage,
+    pack_as_jpeg_xr,
+    write_czi,
+    write_lif,
+    write_nd2,
+    write_oib,
+    write_oif,
+)
 from run_support import LONGEST_S, python
 
 from mia_tui.dataset.images.reading import count_frames, open_source
@@ -99,6 +108,16 @@ def test_a_tile_of_a_czi_that_claims_what_the_library_would_trust_is_refused(fil
     tile = files[1].read_bytes().index(b"ZISRAWSUBBLOCK") + 32
     with pytest.raises(DecodeError, match="damaged"):
         read_first(changed(files[1], tile + 16 + 28, 1 << 28))  # number of its axes
+
+
+def test_a_tile_of_a_czi_in_jpeg_xr_of_another_depth_than_the_file_says_is_refused(files):
+    pixels = np.zeros((32, 48), np.uint8)
+    path = files[0].with_name("scan.czi")
+    pack_as_jpeg_xr(write_czi(path, [({"C": 0}, 0, (0, 0), pixels)]), imagecodecs.jpegxr_encode(pixels))
+    read_first(path)
+    depth = path.read_bytes().index(b"WMPHOTO") + 8
+    with pytest.raises(DecodeError, match="damaged"):
+        read_first(changed(path, depth, 0x09C00011))
 
 
 def read_first(path: Path) -> None:

@@ -28,6 +28,9 @@ _TILE_SIZES = struct.Struct("<iiq")  # bytes of a tile's metadata, attachment an
 _ENTRY = struct.Struct("<2s i q i i B 5x i")  # kind, pixel type, place, file part, compression, pyramid, axes
 _AXIS = struct.Struct("<4s i i f i")  # name, first index, extent, coordinate, stored extent
 _MOST_AXES, _MOST_TILES = 32, 1 << 20
+_LEAST_TILE_HEAD = 256  # bytes before a tile's metadata
+_JPEG_XR, _JPEG_XR_HEAD = 4, 1024
+_JPEG_XR_KINDS = {0: 0x01, 1: 0x02, 2: 0x07, 3: 0x71, 4: 0x72}  # by the kind of pixel: colours and depth
 _XML_BEHIND = 256  # the XML begins so many bytes behind its segment's header
 
 _PIXELS: Mapping[int, tuple[str, type, int]] = {  # number in the file: name, type and number of the values
@@ -76,6 +79,7 @@ class _Tile:
         place: Of its segment in the file.
         entry: What the directory has for it; the segment repeats it.
         pixels: Number of its kind of pixel.
+        compression: Number of its kind of compression.
         area: Where it is in the mosaic.
         stored: Its own width and height.
         index: Its position along each other axis.
@@ -84,6 +88,7 @@ class _Tile:
     place: int
     entry: bytes
     pixels: int
+    compression: int
     area: Region
     stored: Size
     index: Mapping[str, int]
@@ -130,7 +135,21 @@ class _Directory:
                 raise ValueError("a tile is larger than the file")
             if _shape(head[_TILE_SIZES.size :]) != _shape(tile.entry):
                 raise ValueError("a tile is not what the directory says")
+            if tile.compression == _JPEG_XR:
+                fixed = max(_LEAST_TILE_HEAD, _TILE_SIZES.size + len(tile.entry))
+                self._check_jpeg_xr(tile, tile.place + _SEGMENT.size + fixed + sizes[0])
             self._checked.add(tile.place)
+
+    def _check_jpeg_xr(self, tile: _Tile, place: int) -> None:
+        """Refuse pixels of another kind or size than the tile has: the decoder would write behind its memory."""
+        self._file.seek(place)
+        _, mark, header = self._file.read(_JPEG_XR_HEAD).partition(b"WMPHOTO\0")
+        is_short = len(header) > 8 and header[2] & 0x80  # sizes of 16 bits
+        width, height = (
+            struct.unpack_from(">HH" if is_short else ">II", header, 4) if len(header) > 12 else (0, 0)
+        )
+        if not mark or header[3] != _JPEG_XR_KINDS.get(tile.pixels) or (width + 1, height + 1) != tile.stored:
+            raise ValueError("a tile has pixels of another kind")
 
     def _read_tiles(self, place: int) -> Iterator[_Tile]:
         (count,) = struct.unpack("<i", self._segment(place, b"ZISRAWDIRECTORY", 4))
@@ -360,7 +379,7 @@ class _Facts:
 
 
 def _tile(entry: bytes) -> _Tile:
-    _kind, pixels, place, *_ = _ENTRY.unpack_from(entry)
+    _kind, pixels, place, _part, compression, _pyramid, _axes = _ENTRY.unpack_from(entry)
     starts, extents, stored = {}, {}, {}
     for name, start, extent, _coordinate, own in _AXIS.iter_unpack(entry[_ENTRY.size :]):
         axis = name.rstrip(b"\0").decode("ascii")
@@ -369,14 +388,14 @@ def _tile(entry: bytes) -> _Tile:
     if min(sizes) <= 0 or max(map(abs, (*sizes, starts["X"], starts["Y"]))) >= 1 << 30:
         raise ValueError("a tile has no size")
     area = Region(starts.pop("X"), starts.pop("Y"), extents["X"], extents["Y"])
-    return _Tile(place, entry, pixels, area, (stored["X"], stored["Y"]), starts)
+    return _Tile(place, entry, pixels, compression, area, (stored["X"], stored["Y"]), starts)
 
 
 def _shape(entry: bytes) -> tuple[object, ...]:
     """What decides how the library reads a tile."""
-    kind, _pixels, _place, _part, compression, _pyramid, axes = _ENTRY.unpack_from(entry)
     tile = _tile(entry)
-    return kind, compression, axes, tile.pixels, tile.area, tile.stored
+    kind, axes = entry[:2], entry[_ENTRY.size - 4 : _ENTRY.size]
+    return kind, axes, tile.pixels, tile.compression, tile.area, tile.stored
 
 
 def _edges(area: Region) -> tuple[int, int, int, int]:

@@ -16,7 +16,7 @@ import oiffile
 from numpy.typing import NDArray
 
 from mia_tui.dataset.images.formats import PARTS_ENDING
-from mia_tui.dataset.images.readers import tiff
+from mia_tui.dataset.images.readers.tiff import reader as tiff
 from mia_tui.dataset.images.source import Channel, Colour, Place, Region, Scene, Source
 from mia_tui.errors import DecodeError
 from mia_tui.text import printable
