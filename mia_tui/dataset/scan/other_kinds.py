@@ -72,7 +72,7 @@ def is_system_file(name: str) -> bool:
 
 
 def ending(name: str) -> str:
-    """The ending of a file name in lower case, `.czi` or `.nii.gz`; empty if it has none that names a kind."""
+    """The ending of a file name in lower case, `.heic` or `.nii.gz`; empty if it has none that names a kind."""
     stem, dot, suffix = name.lower().rpartition(".")
     found = dot + suffix
     if found in _PACKED and "." in stem:
@@ -109,7 +109,7 @@ class OtherKinds:
 
     @property
     def notes(self) -> list[str]:
-        """`4 files of other kinds left out: 2 .czi, 2 .heic.`, images and common ones first; empty if none."""
+        """`4 files of other kinds left out: 2 .cr2, 2 .heic.`, images and common ones first; empty if none."""
         if not self.kinds:
             return []
         kinds = sorted(self.kinds, key=lambda kind: (kind not in _PICTURES, -self.kinds[kind], kind))
