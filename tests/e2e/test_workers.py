@@ -135,6 +135,7 @@ def test_loader_processes_do_not_keep_the_lock_of_a_killed_worker(run: RunDir) -
         os.kill(loader, 0)
     finally:
         os.kill(loader, signal.SIGKILL)
+        process.kill()
         process.communicate()
 
 
