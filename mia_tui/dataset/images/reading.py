@@ -3,34 +3,41 @@
 Which formats there are stands in `formats`; how a file becomes pixels in `source` and `readers`.
 """
 
+import logging
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from mia_tui.dataset.images.bytes_in_flight import IN_FLIGHT, ByteShare
 from mia_tui.dataset.images.channels import Planes, show
 from mia_tui.dataset.images.formats import EXTRA, START_BYTES, Format, format_of_name, format_of_start
 from mia_tui.dataset.images.limits import MAX_MEGAPIXELS, check_megapixels, check_memory
 from mia_tui.dataset.images.readers.gif import check_gif
 from mia_tui.dataset.images.readers.pillow import PillowSource
-from mia_tui.dataset.images.source import Place, Region, Scene, Size, Source
+from mia_tui.dataset.images.source import FRAME_NUMBERING, Place, Region, Scene, Size, Source
 from mia_tui.disk_errors import UNREACHABLE
-from mia_tui.errors import DecodeError
+from mia_tui.errors import DataError, DecodeError
 from mia_tui.files import OddFile, open_to_read
 from mia_tui.text import printable
 
 if TYPE_CHECKING:
     from mia_tui.config.train import Frames
 
-# What readers raise on damaged bytes; 55,000 randomly changed files of ten formats raised no other.
+FAULTS = logging.getLogger("mia_tui.images")
+"""Gets the traceback of every damaged file, at level INFO: nobody sees it unless a handler is added."""
+
+# What readers raise on damaged bytes; 55,000 randomly changed files of ten formats raised no other. The last two are
+# from libraries that expect what a damaged file does not have.
 _DAMAGED = (
     OSError,
     SyntaxError,
@@ -43,21 +50,87 @@ _DAMAGED = (
     RuntimeError,
     struct.error,
     zlib.error,
+    AssertionError,
+    NameError,
 )
 
 
-def count_frames(path: Path, *, animated: "Frames" = "first") -> int:
-    """Number of images in a file: the pages of a TIFF, the frames of a GIF or WebP if asked for.
+def count_frames(path: Path, *, animated: "Frames" = "first", numbering: int = FRAME_NUMBERING) -> int:
+    """Number of images in a file: the planes of a TIFF, the frames of a GIF or WebP if asked for.
 
     Args:
         path: Image file.
         animated: Whether only the first frame of an animated GIF or WebP counts, or all of them.
+        numbering: See `source.FRAME_NUMBERING`.
 
     Raises:
         DecodeError: If the file is not an image or cannot be opened.
     """
-    with open_source(path) as source:
+    with open_source(path, numbering=numbering) as source:
         return source.frames if not source.is_animation or animated == "all" else 1
+
+
+def new_frame_numbers(path: Path) -> list[int] | None:
+    """For each frame of a file by numbering 1 its number by numbering 2; None where nothing changes.
+
+    Pages that hold channels of one image get the same number; a page that is no image any more, such as the label of
+    a slide, gets -1.
+
+    Raises:
+        DecodeError: If the file cannot be opened.
+    """
+    with reading(path), open_to_read(path, follow=True) as file:
+        chosen = format_of_start(file.read(START_BYTES))
+        if chosen is None or not chosen.had_pages:
+            return None
+        file.seek(0)
+        numbers: list[int] | None = _reader(chosen, path).new_frame_numbers(path, file)
+        return numbers
+
+
+def read_image(
+    path: str | Path,
+    frame: int = 0,
+    channels: Sequence[int | str] | int | str | None = None,
+    *,
+    max_megapixels: float = MAX_MEGAPIXELS,
+) -> NDArray[np.generic]:
+    """The pixels of one image as its file has them: every channel, upright, nothing scaled or cut off.
+
+    Args:
+        path: Image file of any format that mia-tui reads; an OME-Zarr image is a folder.
+        frame: Its number in a file of several: along T, then Z, then from one scene to the next.
+        channels: One or several, each by its number from 0 or by its name, in the order wanted; None for all.
+        max_megapixels: A larger image is refused before it is read.
+
+    Returns:
+        Shape (H, W, C), in the file's own dtype: uint8 of a photograph, mostly uint16 of a camera. Colours are red,
+        green, blue, in a fourth channel how opaque a pixel is; of a palette the numbers of its colours.
+
+    Raises:
+        DecodeError: If the file is missing, damaged, no image, too large, has no such frame, is of a kind that cannot
+            be read, or needs `pip install 'mia-tui[microscopy]'`; the message is a sentence that says which.
+        DataError: If it has no such channel; the message names those it has.
+    """
+    path = Path(path)
+    with opened(path, frame, max_megapixels) as image:
+        wanted = None if channels is None else _channel_numbers(image.scene, channels, path)
+        values = image.planes(channels=wanted).values
+        return np.require(values, image.scene.dtype, ["C", "W"])
+
+
+def _channel_numbers(scene: Scene, channels: Sequence[int | str] | int | str, path: Path) -> list[int]:
+    names = [channel.name for channel in scene.channels]
+    numbers = []
+    for wanted in [channels] if isinstance(channels, (int, str)) else channels:
+        number = names.index(wanted) if wanted in names else wanted
+        if not isinstance(number, int) or not 0 <= number < len(names):
+            there = ", ".join(printable(name) if name else str(at) for at, name in enumerate(names))
+            raise DataError(
+                f"{printable(path.name)} has no channel {printable(wanted)}.", f"It has: {there}."
+            )
+        numbers.append(number)
+    return numbers
 
 
 @dataclass(frozen=True)
@@ -69,12 +142,14 @@ class OpenedFrame:
         place: Where the frame is in it.
         path: Of the file.
         max_megapixels: More is not read at once.
+        share: Of the memory for decoding; None to take it without asking.
     """
 
     source: Source
     place: Place
     path: Path
     max_megapixels: float
+    share: ByteShare | None = None
 
     @property
     def scene(self) -> Scene:
@@ -94,38 +169,58 @@ class OpenedFrame:
         ]
         return max(fitting, default=0)
 
-    def planes(self, level: int = 0, region: Region | None = None) -> Planes:
-        """The pixels in the file's own numbers."""
+    def planes(
+        self, level: int = 0, region: Region | None = None, channels: Sequence[int] | None = None
+    ) -> Planes:
+        """The pixels in the file's own numbers, of all channels or those of these numbers."""
         self._check(level, region)
-        return Planes(self.source.plane(self.place, level=level, region=region), self.scene)
+        values = self.source.plane(self.place, channels=channels, level=level, region=region)
+        return Planes(values, self.scene)
 
     def picture(self, outside: tuple[float, float], level: int = 0) -> Image.Image:
         """The pixels in 8 bits, mode RGB or L; see `bit_depth.tonal_window` for `outside`."""
-        self._check(level, None)
-        ready = self.source.picture(self.place, level)
+        ready = self.ready_picture(level)
         if ready is not None:
             return ready
         return Image.fromarray(np.ascontiguousarray(show(self.planes(level), outside)))
+
+    def ready_picture(self, level: int = 0) -> Image.Image | None:
+        """The pixels as Pillow has them, see `Source.picture`."""
+        self._check(level, None)
+        return self.source.picture(self.place, level)
+
+    def cost_bytes(self, level: int = 0, region: Region | None = None) -> int:
+        """Memory that reading takes; more than its size where whole tiles or strips are decoded."""
+        return self.source.cost_bytes(self.place, level, region)
 
     def _check(self, level: int, region: Region | None) -> None:
         if self.scene.problem is not None:
             raise DecodeError(self.scene.problem)
         size = (region.width, region.height) if region else self.scene.levels[level]
-        cost = self.source.cost_bytes(self.place, level, region)
+        cost = self.cost_bytes(level, region)
         check_memory(size, cost, self.max_megapixels, self.path.name)
+        if self.share is not None:
+            self.share.need(cost)
 
 
 @contextmanager
-def opened(path: Path, frame: int, max_megapixels: float) -> Iterator[OpenedFrame]:
-    """One frame of an image file, opened and not decoded yet.
+def opened(
+    path: Path, frame: int, max_megapixels: float, *, numbering: int = FRAME_NUMBERING
+) -> Iterator[OpenedFrame]:
+    """One frame of an image file, opened and not decoded yet; see `source.FRAME_NUMBERING` for `numbering`.
 
     Raises:
         DecodeError: For every fault of the file, found here or while the image is used.
     """
-    with open_source(path) as source:
+    with open_source(path, numbering=numbering) as source:
         if isinstance(source, PillowSource):
             check_megapixels(source.raw_size, max_megapixels, path.name)
-        yield frame_of(source, frame, path, max_megapixels)
+        found = frame_of(source, frame, path, max_megapixels)
+        share = ByteShare(IN_FLIGHT)
+        try:
+            yield replace(found, share=share)
+        finally:
+            share.give_back()
 
 
 def frame_of(source: Source, frame: int, path: Path, max_megapixels: float = MAX_MEGAPIXELS) -> OpenedFrame:
@@ -142,8 +237,12 @@ def frame_of(source: Source, frame: int, path: Path, max_megapixels: float = MAX
 
 
 @contextmanager
-def open_source(path: Path) -> Iterator[Source]:
+def open_source(path: Path, *, numbering: int = FRAME_NUMBERING) -> Iterator[Source]:
     """An image file, opened by the reader for it.
+
+    Args:
+        path: The file, or the folder that is an image.
+        numbering: See `source.FRAME_NUMBERING`; 1 for frame numbers that were kept by an earlier version.
 
     Raises:
         DecodeError: For every fault of the file, found here or while it is used; also for a named pipe or a device,
@@ -152,33 +251,37 @@ def open_source(path: Path) -> Iterator[Source]:
     likely = format_of_name(path.name)
     with reading(path), ExitStack() as stack:
         if likely is not None and likely.is_folder:
-            source = _reader(likely, path)(path)
+            source = _reader(likely, path).open_file(path)
         else:
             file = stack.enter_context(open_to_read(path, follow=True))
-            source = _source_of(path, file, likely)
+            source = _source_of(path, file, likely, numbering)
             source.file = file
         with closing(source):
             yield source
 
 
-def _source_of(path: Path, file: BufferedReader, likely: Format | None) -> Source:
+def _source_of(path: Path, file: BufferedReader, likely: Format | None, numbering: int) -> Source:
     start = file.read(START_BYTES)
     file.seek(0)
     if start.startswith(b"GIF"):
         check_gif(file, 1, path)
-    chosen = format_of_start(start) or likely
+    chosen = format_of_start(start, likely)
+    if chosen is None and likely is not None and (likely.package or not likely.starts):
+        chosen = likely  # other content under the name of a common format is left to Pillow
     if chosen is not None and chosen.module:
-        source: Source | None = _reader(chosen, path)(path, file)
+        reader = _reader(chosen, path)
+        opens = reader.open_pages if chosen.had_pages and numbering == 1 else reader.open_file
+        source: Source | None = opens(path, file)
         if source is not None:
             return source
         file.seek(0)
     return PillowSource(path, file)
 
 
-def _reader(chosen: Format, path: Path) -> Callable[..., Any]:
-    """The function of a reader that opens a file; it gives None where Pillow is to read it."""
+def _reader(chosen: Format, path: Path) -> Any:
+    """The module that reads a format; its `open_file` gives None where Pillow is to read the file."""
     try:
-        reader = import_module(f"mia_tui.dataset.images.readers.{chosen.module}")
+        return import_module(f"mia_tui.dataset.images.readers.{chosen.module}")
     except ImportError as error:
         if not chosen.package:
             raise
@@ -186,8 +289,6 @@ def _reader(chosen: Format, path: Path) -> Callable[..., Any]:
             f"{printable(path.name)} is {chosen.name}, which needs a reader of its own.",
             f"Install it: pip install 'mia-tui[{EXTRA}]'",
         ) from error
-    opens: Callable[..., Any] = reader.open_file
-    return opens
 
 
 @contextmanager
@@ -211,6 +312,7 @@ def reading(path: Path) -> Iterator[None]:
     except _DAMAGED as error:
         if isinstance(error, OSError) and error.errno in UNREACHABLE:  # the file may be intact
             raise DecodeError(f"{name} cannot be read: {error.strerror}.") from error
+        FAULTS.info("%s", printable(path), exc_info=error)
         raise DecodeError(f"{name} is cut short or damaged.") from error
 
 

@@ -145,11 +145,13 @@ class Source(ABC):
         scenes: At least one; may be `LazyScenes`.
         file: The open file; None where the image is a folder.
         is_animation: Whether the frames are moments of a moving picture, of which mostly the first is wanted.
+        is_whole: Whether the file, or the folder, has all of the image; a slide may have further files beside it.
     """
 
     format: str
     scenes: Sequence[Scene]
     is_animation: bool = False
+    is_whole: bool = True
     file: BinaryIO | None = None
 
     @property
@@ -211,3 +213,12 @@ class Source(ABC):
     def close(self) -> None:
         """Let go of the file."""
         return
+
+
+def part_of(
+    values: NDArray[np.generic], channels: Sequence[int] | None, region: Region | None
+) -> NDArray[np.generic]:
+    """The wanted part of the values (H, W, C) of a whole plane."""
+    if region is not None:
+        values = values[region.top : region.top + region.height, region.left : region.left + region.width]
+    return values if channels is None else values[:, :, list(channels)]

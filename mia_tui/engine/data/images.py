@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from mia_tui.config.train import TrainConfig
-from mia_tui.engine.data.memory import free_device_bytes, free_ram_bytes
+from mia_tui.engine.data.memory import free_device_bytes
 from mia_tui.engine.data.reader import (
     ImageReader,
     PendingBatch,
@@ -33,6 +33,7 @@ from mia_tui.engine.data.reader import (
     row_groups,
 )
 from mia_tui.errors import ConfigError
+from mia_tui.memory import free_ram_bytes
 from mia_tui.runs.disk import OnWait
 from mia_tui.runs.record.job import Sample
 
