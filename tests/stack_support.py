@@ -115,5 +115,6 @@ def labelled_stacks(root: Path) -> Path:
         archive.extractall(root, filter="data")
     return root
 
+
 RESUMED_LOSSES = {2: (0.6684928894042969, 0.6779207502092633), 3: (2.1289410909016926, 0.6724984986441476)}
 """Losses of the training and validation part by epoch, when version 0.1.0 itself resumed the run."""

@@ -17,9 +17,10 @@ from PIL import Image
 from mia_tui.dataset.images import bit_depth
 from mia_tui.dataset.images.limits import MAX_MEGAPIXELS
 from mia_tui.dataset.images.reading import opened
+from mia_tui.dataset.model import FRAME_NUMBERING
 
 if TYPE_CHECKING:
-    from mia_tui.config.train import Geometry, Resize
+    from mia_tui.config.train import Geometry, Resize, StackPick
 
 # Pillow widens each of these filters by the scale when it makes an image smaller, which is anti-aliasing. Its own
 # NEAREST picks single pixels, so nearest is the box filter here, which is the same when an image is enlarged.
@@ -79,6 +80,8 @@ def decode_fitted(
     geometry: "Geometry" = "squash",
     resize: "Resize" = "cubic",
     max_megapixels: float = MAX_MEGAPIXELS,
+    stack: "StackPick" = "max",
+    numbering: int = FRAME_NUMBERING,
 ) -> np.ndarray:
     """`decode` and `fit` in one, faster for large JPEG files.
 
@@ -91,7 +94,7 @@ def decode_fitted(
     Raises:
         DecodeError: As for `decode`.
     """
-    picture = _load(path, frame, color, max_megapixels, (width, height, geometry))
+    picture = _load(path, frame, color, max_megapixels, (width, height, geometry), stack, numbering)
     return _pixels(_fit(picture, width, height, geometry, resize))
 
 
@@ -110,9 +113,13 @@ class NetworkInput(Protocol):
     def resize(self) -> "Resize": ...
     @property
     def max_megapixels(self) -> float: ...
+    @property
+    def stack(self) -> "StackPick": ...
 
 
-def decode_input(path: Path, frame: int, wanted: NetworkInput) -> np.ndarray:
+def decode_input(
+    path: Path, frame: int, wanted: NetworkInput, *, numbering: int = FRAME_NUMBERING
+) -> np.ndarray:
     """`decode_fitted` for a network: the same pixels in training, prediction and preview.
 
     Raises:
@@ -127,14 +134,22 @@ def decode_input(path: Path, frame: int, wanted: NetworkInput) -> np.ndarray:
         geometry=wanted.geometry,
         resize=wanted.resize,
         max_megapixels=wanted.max_megapixels,
+        stack=wanted.stack,
+        numbering=numbering,
     )
 
 
 def _load(
-    path: Path, frame: int, color: bool, max_megapixels: float, wanted: tuple[int, int, "Geometry"] | None
+    path: Path,
+    frame: int,
+    color: bool,
+    max_megapixels: float,
+    wanted: tuple[int, int, "Geometry"] | None,
+    stack: "StackPick" = "max",
+    numbering: int = FRAME_NUMBERING,
 ) -> Image.Image:
     """One upright image in mode RGB or L."""
-    with opened(path, frame, max_megapixels) as image:
+    with opened(path, frame, max_megapixels, numbering=numbering, stack=stack) as image:
         level = 0
         if wanted is not None:
             level = image.level_for(lambda size: _doubled(_scaled(size, *wanted)))

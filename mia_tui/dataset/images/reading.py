@@ -22,13 +22,15 @@ from mia_tui.dataset.images.limits import MAX_MEGAPIXELS, check_megapixels, chec
 from mia_tui.dataset.images.readers.gif import check_gif
 from mia_tui.dataset.images.readers.pillow import PillowSource
 from mia_tui.dataset.images.source import Place, Region, Scene, Size, Source
+from mia_tui.dataset.images.stack import StackSource
+from mia_tui.dataset.model import FRAME_NUMBERING, WHOLE_STACK
 from mia_tui.disk_errors import UNREACHABLE
 from mia_tui.errors import DecodeError
 from mia_tui.files import OddFile, open_to_read
 from mia_tui.text import printable
 
 if TYPE_CHECKING:
-    from mia_tui.config.train import Frames
+    from mia_tui.config.train import Frames, StackPick
 
 # What readers raise on damaged bytes; 55,000 randomly changed files of ten formats raised no other.
 _DAMAGED = (
@@ -46,17 +48,18 @@ _DAMAGED = (
 )
 
 
-def count_frames(path: Path, *, animated: "Frames" = "first") -> int:
+def count_frames(path: Path, *, animated: "Frames" = "first", numbering: int = FRAME_NUMBERING) -> int:
     """Number of images in a file: the pages of a TIFF, the frames of a GIF or WebP if asked for.
 
     Args:
         path: Image file.
         animated: Whether only the first frame of an animated GIF or WebP counts, or all of them.
+        numbering: What is a frame, see `model.FRAME_NUMBERING`.
 
     Raises:
         DecodeError: If the file is not an image or cannot be opened.
     """
-    with open_source(path) as source:
+    with open_source(path, numbering=numbering) as source:
         return source.frames if not source.is_animation or animated == "all" else 1
 
 
@@ -116,24 +119,47 @@ class OpenedFrame:
 
 
 @contextmanager
-def opened(path: Path, frame: int, max_megapixels: float) -> Iterator[OpenedFrame]:
+def opened(
+    path: Path,
+    frame: int,
+    max_megapixels: float,
+    *,
+    numbering: int = FRAME_NUMBERING,
+    stack: "StackPick" = "max",
+) -> Iterator[OpenedFrame]:
     """One frame of an image file, opened and not decoded yet.
+
+    Args:
+        path: The file.
+        frame: Its number, or `WHOLE_STACK`.
+        max_megapixels: More is not read at once.
+        numbering: What the number means, see `model.FRAME_NUMBERING`.
+        stack: What is shown of a whole stack.
 
     Raises:
         DecodeError: For every fault of the file, found here or while the image is used.
     """
-    with open_source(path) as source:
+    with open_source(path, numbering=numbering) as source:
         if isinstance(source, PillowSource):
             check_megapixels(source.raw_size, max_megapixels, path.name)
-        yield frame_of(source, frame, path, max_megapixels)
+        yield frame_of(source, frame, path, max_megapixels, stack=stack)
 
 
-def frame_of(source: Source, frame: int, path: Path, max_megapixels: float = MAX_MEGAPIXELS) -> OpenedFrame:
-    """One frame of an open file.
+def frame_of(
+    source: Source,
+    frame: int,
+    path: Path,
+    max_megapixels: float = MAX_MEGAPIXELS,
+    *,
+    stack: "StackPick" = "max",
+) -> OpenedFrame:
+    """One frame of an open file, or all of them as one.
 
     Raises:
         DecodeError: If there is none of that number.
     """
+    if frame == WHOLE_STACK:
+        source, frame = StackSource(source, stack, printable(path.name)), 0
     try:
         place = source.place(frame)
     except IndexError as error:
@@ -142,8 +168,12 @@ def frame_of(source: Source, frame: int, path: Path, max_megapixels: float = MAX
 
 
 @contextmanager
-def open_source(path: Path) -> Iterator[Source]:
+def open_source(path: Path, *, numbering: int = FRAME_NUMBERING) -> Iterator[Source]:
     """An image file, opened by the reader for it.
+
+    Args:
+        path: The file.
+        numbering: What its frames are, see `model.FRAME_NUMBERING`.
 
     Raises:
         DecodeError: For every fault of the file, found here or while it is used; also for a named pipe or a device,
@@ -188,6 +218,32 @@ def _reader(chosen: Format, path: Path) -> Callable[..., Any]:
         ) from error
     opens: Callable[..., Any] = reader.open_file
     return opens
+
+
+def new_frame_numbers(path: Path) -> list[int] | None:
+    """The frame of each page of the old numbering; None where nothing changes.
+
+    Raises:
+        DecodeError: If the file cannot be read.
+    """
+    import tifffile
+
+    with reading(path), tifffile.TiffFile(path) as tiff:
+        if not (tiff.is_imagej or tiff.is_ome):
+            return None
+        series = tiff.series[0]
+        axes = {a: n for a, n in zip(series.axes, series.shape, strict=True) if a not in "YXS"}
+        if len(tiff.pages) != np.prod(list(axes.values())):
+            return None
+        order = [a for a in ("T", "Z") if a in axes] + [a for a in axes if a not in "TZC"]
+        numbers = []
+        for page in range(len(tiff.pages)):
+            at = dict(zip(axes, np.unravel_index(page, tuple(axes.values())), strict=True))
+            number = 0
+            for axis in order:
+                number = number * axes[axis] + int(at[axis])
+            numbers.append(number)
+        return None if numbers == list(range(len(numbers))) else numbers
 
 
 @contextmanager
