@@ -1,6 +1,5 @@
 """Labels of stacks that version 0.1.0 made, when every page of a TIFF was an image."""
 
-import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -12,10 +11,10 @@ from stack_support import NEW_FRAMES, labelled_stacks
 from mia_tui.dataset.dataset import renumber_frames
 from mia_tui.dataset.images.reading import new_frame_numbers
 from mia_tui.dataset.labelled_images import LabelledSet, labelled_images
-from mia_tui.dataset.model import WHOLE_STACK, ImageKey
-from mia_tui.dataset.scan.scan import Scan, scan
+from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.scan.scan import scan
 from mia_tui.dataset.store.label_store import LabelStore
-from mia_tui.errors import StoreConflict, StoreError
+from mia_tui.errors import StoreConflict
 from mia_tui.paths import find_state
 from mia_tui.runs.preflight.prepare import read_dataset
 

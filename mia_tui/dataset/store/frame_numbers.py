@@ -13,6 +13,7 @@ import os
 import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -121,6 +122,36 @@ def find_frames(
             now.frames[path] = numbers
             now.stacks.add(path)
     return now
+
+
+def find_frames_of(keys: Iterable[ImageKey], root: Path) -> dict[ImageKey, ImageKey]:
+    """The keys now of images that were named by the old numbering, as `present_keys` of those kept in a store.
+
+    Those that cannot be told, or are no images any more, get a key that no image has. Reads the stacks among them.
+
+    Args:
+        keys: As they were named then.
+        root: Folder that their paths are relative to.
+    """
+    from mia_tui.dataset.images.reading import count_frames
+
+    pages: defaultdict[str, list[int]] = defaultdict(list)
+    for key in keys:
+        if key.path.lower().endswith(_SUFFIXES):
+            pages[key.path].append(key.frame)
+    old = {path: sorted(numbers) for path, numbers in pages.items() if max(numbers) > 0}
+    counts = {}
+    for path in old:
+        with suppress(DecodeError):
+            counts[path] = count_frames(root / path)
+    now = find_frames(old, counts.keys(), counts, root)
+    present = present_keys(old, now)
+    found = {}
+    for path, numbers in old.items():
+        for page in numbers:
+            stored = ImageKey(path, page if page == 0 else kept_as(page))
+            found[ImageKey(path, page)] = present.get(stored, stored)
+    return found
 
 
 def frame_now(page: int, numbers: Sequence[int] | None) -> int | None:

@@ -104,7 +104,9 @@ def _is_same(run: RunDir, job: PredictJob, keys: Sequence[ImageKey] | None) -> b
     try:
         run.predict_job()
         here = current_job(run)
-        if here.dataset != job.dataset or _unnamed(here.config) != _unnamed(job.config):
+        if (here.dataset, here.numbering) != (job.dataset, job.numbering) or _unnamed(
+            here.config
+        ) != _unnamed(job.config):
             return False
         return keys is None or run.images() == list(keys)
     except RunError:  # of another kind, or damaged
