@@ -367,6 +367,18 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ] = 45.0
 
     @property
+    def input_map(self) -> None:
+        return None
+
+    @property
+    def pixel_size(self) -> float | None:
+        return None
+
+    @property
+    def channel_count(self) -> int:
+        return 3 if self.color else 1
+
+    @property
     def network(self) -> str:
         """What people call the network."""
         return self.backbone

@@ -80,6 +80,18 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True, rename={"evaluated_on
         if not len(self.mean) == len(self.std) == channels:
             raise ValueError(f"mean and std must be {channels} values each")
 
+    @property
+    def input_map(self) -> None:
+        return None
+
+    @property
+    def pixel_size(self) -> float | None:
+        return None
+
+    @property
+    def channel_count(self) -> int:
+        return len(self.mean)
+
 
 def is_safetensors(path: Path) -> bool:
     """Whether a file is in the safetensors format, by its content, since suffixes vary.
