@@ -7,7 +7,6 @@ from pathlib import Path
 
 from mia_tui.dataset.hashes import duplicate_groups
 from mia_tui.dataset.labelled_images import LabelledSet
-from mia_tui.dataset.model import StackMode
 from mia_tui.dataset.scan.scan import Scan
 from mia_tui.dataset.split.assignment import StoredSplit, read_stored_split
 from mia_tui.dataset.store.frame_numbers import find_frames
@@ -70,19 +69,6 @@ def renumber_frames(store: LabelStore, found: Scan, root: Path) -> list[str]:
         return store.apply_frames(now).notes
     except StoreError:
         return []
-
-
-def stack_mode(state: StateFolder, annotator: str | None = None) -> StackMode:
-    """Whether stacks of a dataset are labelled as a whole.
-
-    Raises:
-        StoreError: If labels.db cannot be read.
-    """
-    store = LabelStore.open_existing(state.labels_db, annotator=annotator)
-    if store is None:
-        return "frames"
-    with store:
-        return store.stack_mode()
 
 
 def relink_labels(found: Scan, root: Path, state: StateFolder, annotator: str | None) -> list[str]:

@@ -225,8 +225,8 @@ def _missing(scan: Scan, known: _StoreContents) -> tuple[int, list[str]]:
         )
     if whole:
         notes.append(
-            f"{counted(whole, 'label of a whole stack is', 'labels of whole stacks are')} kept and not used: here each "
-            "frame is labelled."
+            f"{counted(whole, 'label of a whole stack is', 'labels of whole stacks are')} kept and not used: here "
+            "each frame is labelled."
         )
     if single:
         notes.append(

@@ -8,8 +8,8 @@ PARTS: tuple[Part, ...] = ("train", "val", "test")
 
 
 FRAME_NUMBERING = 2
-"""The meaning of frame numbers, kept with labels and runs. 1: each page of a TIFF is a frame. 2: the planes along T, Z
-and axes without a meaning, scene by scene, and pages without names; channels are part of one image."""
+"""The meaning of frame numbers, kept with labels and runs. 1: each page of a TIFF is a frame. 2: the planes along T,
+Z and axes without a meaning, scene by scene, and pages without names; channels are part of one image."""
 
 WHOLE_STACK = -1
 """The frame of an image that is all frames of a file."""

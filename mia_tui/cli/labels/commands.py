@@ -18,6 +18,7 @@ from mia_tui.cli.labels.import_file import (
     read_labels_of,
     take_fingerprints_of,
 )
+from mia_tui.cli.labels.stacks import stacks_command
 from mia_tui.cli.labels.stats import (
     parts_of,
     rule_of,
@@ -112,6 +113,9 @@ def _where_options(function: Function) -> Function:
 def command(ctx: click.Context) -> None:
     """Import, export, count and split labels."""
     require_command(ctx)
+
+
+command.add_command(stacks_command)
 
 
 @command.command("import", short_help="Import labels of another program.")
@@ -411,8 +415,8 @@ def _scan(
     writes: bool = False,
     label_file: Path | None = None,
 ) -> "tuple[Scan, StateFolder]":
-    from mia_tui.dataset.dataset import stack_mode
     from mia_tui.dataset.interchange.folders import read_class_folders
+    from mia_tui.dataset.store.label_store import stack_mode
     from mia_tui.runs.list.orphaned_state import find_orphaned_state, orphaned_state_error
 
     found = scan_images(report, dataset, frames or "first", label_file=label_file)
@@ -427,7 +431,7 @@ def _scan(
             raise error
         report.warn(error.message, error.hint)
     place = find_state(dataset, state, class_folders=read_class_folders(found.keys) is not None)
-    return found.labelled_as(stack_mode(place)), place
+    return found.labelled_as(stack_mode(place.labels_db)), place
 
 
 def _dataset(

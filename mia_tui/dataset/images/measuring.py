@@ -178,7 +178,7 @@ def _look(
 
 
 def _see(path: Path, frame: int, wanted: InputChoice) -> _SeenImage:
-    with opened(path, frame, wanted.max_megapixels) as image:
+    with opened(path, frame, wanted.max_megapixels, stack=wanted.stack) as image:
         scene = image.scene
         if scene.problem is not None:
             raise DecodeError(scene.problem)

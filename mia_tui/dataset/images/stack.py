@@ -1,4 +1,4 @@
-"""A whole stack as one image: the brightest value of each pixel over all frames, their mean, or the frame in the middle.
+"""A whole stack as one image: of each pixel the brightest value over all frames or their mean, or the middle frame.
 
 The frames are read one after the other, so that only two of them are in memory at a time.
 """

@@ -107,10 +107,10 @@ def read_labels(
 
 
 def write_labels(target: Path | TextIO, labels: Mapping[ImageKey, int], classes: Sequence[str]) -> int:
-    """Write labels as `file,frame,class`, in the given order; frames count from 0, and that of a whole stack is empty.
+    """Write labels as `file,frame,class`, in the given order; frames count from 0.
 
-    Columns are separated by tabs in a file that ends in .tsv, by commas in any other. The frame is always written:
-    without it a row would mean every frame of a stack.
+    Columns are separated by tabs in a file that ends in .tsv, by commas in any other. The frame is always written,
+    unless it is a whole stack: without it a row means every frame.
 
     Args:
         target: A path, replaced once everything is written, or an open text stream.

@@ -27,6 +27,7 @@ _KINDS = {
     "sizes": np.int64,
     "mtimes_ns": np.int64,
     "folder_starts": np.int32,
+    "stack_frames": np.int32,
 }
 _ALIGNED = 8  # bytes; arrays that are not aligned are slow
 

@@ -1,8 +1,8 @@
 """Labels of stacks whose frames had other numbers: which frame each of them belongs to now.
 
-Until numbering 2 (`images.source.FRAME_NUMBERING`) each page of a TIFF was an image of its own. Now channels are part
-of one image, so several old pages may be one frame. Only the file tells; as long as it was not read, page n is kept as
-frame -2 - n, where no image is, so its label is neither shown nor trained on.
+Until numbering 2 (`model.FRAME_NUMBERING`) each page of a TIFF was an image of its own. Now channels are part of one
+image, so several old pages may be one frame. Only the file tells; as long as it was not read, page n is kept as frame
+-2 - n, where no image is, so its label is neither shown nor trained on.
 
 The frames of a file are found first, in any thread and without writing (`find_frames`). Then either the labels are
 moved there, in one transaction with its changes in the history (`write_frames`), or they are only read so
@@ -80,8 +80,8 @@ class FramesNow:
         if not self.waiting:
             return None
         return (
-            f"Labels of {counted(len(self.waiting), 'stack')} that cannot be read now are left out: frames are counted "
-            f"in another way than by the version that made them ({name_some(self.waiting)})."
+            f"Labels of {counted(len(self.waiting), 'stack')} that cannot be read now are left out: frames are "
+            f"counted in another way than by the version that made them ({name_some(self.waiting)})."
         )
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from mia_tui.dataset.model import ImageFile
+from mia_tui.dataset.model import ImageFile, StackMode
 from mia_tui.dataset.store import file_changes, frame_numbers, history
 from mia_tui.dataset.store.edits import StoreEdits
 from mia_tui.dataset.store.errors import as_store_errors
@@ -178,6 +178,19 @@ class LabelStore(StoreEdits):
         """
         with self.transaction():
             return file_changes.write_fingerprints(self._db, fingerprints)
+
+
+def stack_mode(labels_db: Path) -> StackMode:
+    """Whether stacks of a dataset are labelled as a whole, where there may be no labels.db yet; only reads.
+
+    Raises:
+        StoreError: If labels.db cannot be read.
+    """
+    store = LabelStore.open_existing(labels_db)
+    if store is None:
+        return "frames"
+    with store:
+        return store.stack_mode()
 
 
 def login_name() -> str:

@@ -243,7 +243,7 @@ def _with_present_frames(run: RunDir, found: ModelSuggestions) -> ModelSuggestio
     try:
         job = current_job(run)
     except RunError:
-        return found  # without a job nobody knows; the files were then not of stacks, or are left out by their numbers
+        return found  # nobody knows which numbering they have
     if job.numbering == FRAME_NUMBERING:
         return found
     now = find_frames_of(found.keys, Path(job.dataset))

@@ -15,7 +15,7 @@ from mia_tui.config.class_weights import class_weight_values
 from mia_tui.config.split import SPLIT_FIELDS
 from mia_tui.config.train import Frames, LabelSource, TrainConfig
 from mia_tui.config.weights_cache import IMAGENET_WEIGHTS, given_weights
-from mia_tui.dataset.dataset import Dataset, relink_labels, split_in, stack_mode
+from mia_tui.dataset.dataset import Dataset, relink_labels, split_in
 from mia_tui.dataset.interchange.folders import read_class_folders
 from mia_tui.dataset.labelled_images import labelled_images
 from mia_tui.dataset.model import FRAME_NUMBERING, PARTS, ImageKey, Part
@@ -28,7 +28,7 @@ from mia_tui.dataset.split.assignment import (
     read_stored_split,
     store_split,
 )
-from mia_tui.dataset.store.label_store import LabelStore
+from mia_tui.dataset.store.label_store import LabelStore, stack_mode
 from mia_tui.errors import ConfigError, DataError
 from mia_tui.paths import StateFolder, find_state, real_path, typed_dataset
 from mia_tui.runs.list.orphaned_state import (
@@ -82,7 +82,7 @@ def read_dataset(
     if left is not None and follow:
         raise orphaned_state_error(root, left)
     followed = relink_labels(images, root, place, annotator) if follow else []
-    images = images.labelled_as(stack_mode(place, annotator))
+    images = images.labelled_as(stack_mode(place.labels_db))
     if left is not None:
         followed.append(f"{orphaned_state_message(root, left)} {orphaned_state_hint(root)}")
     labelled = labelled_images(images, root, place, source=source, annotator=annotator)

@@ -23,21 +23,34 @@ class ViewSettings:
 
     Attributes:
         view: What is seen now, to stop at the edges; None while that is not known.
+        frame: The frame that is shown of a stack that is one image; None shows all of them together.
     """
 
     def __init__(self, *, keep: bool) -> None:
         self.display = DisplaySettings()
         self.keep = keep
         self.view: RenderedImage | None = None
+        self.frame: int | None = None
         self._image: ImageKey | None = None
 
     def show_image(self, key: ImageKey) -> None:
         """This is the current image now; a new one gets its own settings, unless they are kept."""
         if key == self._image:
             return
-        self._image, self.view = key, None
+        self._image, self.view, self.frame = key, None, None
         if not self.keep:
             self.display = DisplaySettings()
+
+    def page(self, by: int, frames: int) -> None:
+        """Show another frame of a stack that is one image; before the first and after the last, all together."""
+        frame = (
+            by - 1
+            if self.frame is None and by > 0
+            else frames + by
+            if self.frame is None
+            else self.frame + by
+        )
+        self.frame = frame if 0 <= frame < frames else None
 
     def zoom(self, steps: int) -> None:
         """Zoom in by so many steps; below zero, zoom out."""
@@ -65,12 +78,12 @@ class ViewSettings:
         self.display = replace(self.display, channel=_after(CHANNELS, self.display.channel))  # type: ignore[arg-type]  # one of them
 
     def reset(self) -> None:
-        self.display = DisplaySettings()
+        self.display, self.frame = DisplaySettings(), None
 
     def words(self) -> list[str]:
         """What differs from the default, for the line about the image."""
         display = self.display
-        words = []
+        words = [] if self.frame is None else [f"frame {self.frame + 1}"]
         if display.brightness:
             words.append(f"brightness {display.brightness:+d}")
         if display.contrast:

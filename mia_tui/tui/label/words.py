@@ -8,6 +8,7 @@ from functools import lru_cache
 from rich.style import Style
 
 from mia_tui.dataset.images.rendering import RenderedImage
+from mia_tui.dataset.model import WHOLE_STACK
 from mia_tui.dataset.session.filters import Filter
 from mia_tui.dataset.session.session import LabelSession, RowState
 from mia_tui.text import printable
@@ -91,7 +92,10 @@ def facts(
     more: list[Piece] = []
     frames = session.listing.frames_of(row)
     if frames > 1:
-        more.append((f"  frame {key.frame + 1}/{frames}", None))
+        is_whole = key.frame == WHOLE_STACK
+        more.append(
+            (f"  stack of {frames} frames" if is_whole else f"  frame {key.frame + 1}/{frames}", None)
+        )
     note = session.state_of(row).note
     if note:
         more.append((f"  {ink.noted} {printable(note)}", Style(italic=True)))
