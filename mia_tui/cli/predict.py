@@ -107,11 +107,12 @@ def command(
     elif shard is not None:
         raise ConfigError("Parts are of a file.", "Name it with --out.")
     _check_images(images)
-    if out is None and images.is_file():
+    if out is None and not _is_dataset(images):
+        what = "a file" if images.is_file() else "one image"
         raise ConfigError(
-            f"Suggestions are for a folder, and {printable(images)} is a file.", "Name a file with --out."
+            f"Suggestions are for a folder, and {printable(images)} is {what}.", "Name a file with --out."
         )
-    place = dataset or (images if images.is_dir() else None)
+    place = dataset or (images if _is_dataset(images) else None)
     _, weights = find_network(run_text, place, state)
     folder, keys = _listed(images, weights, settings["frames"], state)
     if shard is not None and out is not None and _is_there(report, folder, weights, out, shard, settings):
@@ -194,6 +195,12 @@ def _check_images(images: Path) -> None:
         check_root(images)
 
 
+def _is_dataset(images: Path) -> bool:
+    from mia_tui.dataset.images.formats import is_folder_image_name
+
+    return images.is_dir() and not is_folder_image_name(images.name)
+
+
 def _listed(
     images: Path, weights: Path, frames: str | None, state: Path | None
 ) -> "tuple[Path, list[ImageKey] | None]":
@@ -203,7 +210,7 @@ def _listed(
     from mia_tui.runs.prediction.create import stacks_for
     from mia_tui.runs.record.model_card import read_card
 
-    if images.is_dir():
+    if _is_dataset(images):
         return images, None
     folder, card = images.absolute().parent, read_card(weights)
     count = count_frames(images, animated=frames or card.frames)  # type: ignore[arg-type]

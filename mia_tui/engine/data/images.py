@@ -26,7 +26,7 @@ from torch import Tensor
 
 from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.model import FRAME_NUMBERING
-from mia_tui.engine.data.memory import free_device_bytes, free_ram_bytes
+from mia_tui.engine.data.memory import free_device_bytes
 from mia_tui.engine.data.reader import (
     ImageReader,
     PendingBatch,
@@ -34,6 +34,7 @@ from mia_tui.engine.data.reader import (
     row_groups,
 )
 from mia_tui.errors import ConfigError
+from mia_tui.memory import free_ram_bytes
 from mia_tui.runs.disk import OnWait
 from mia_tui.runs.record.job import Sample
 

@@ -1,8 +1,8 @@
 """DICOM files, read by pydicom, with pylibjpeg for compressed ones.
 
-Values stay as the detector gave them: rescale slope and intercept, windows and look-up tables for grey are not applied,
-since they are for the eye, and files of one series may differ in them. Each frame is read when it is asked for. A
-whole slide whose frames are tiles is one image.
+Values stay as the detector gave them: rescale slope and intercept, windows and look-up tables for grey are not
+applied, since slices of one series may differ in them. Each frame is read when it is asked for. A whole slide whose
+frames are tiles is one image.
 """
 
 import io
@@ -58,7 +58,11 @@ _COLOUR = frozenset({"RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT"})
 _VOLUMES = frozenset({"CT", "MR", "PT", "NM", "OPT", "RTDOSE"})
 _SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
 _NO_IMAGES = {"LABEL": "the label", "OVERVIEW": "the macro picture", "THUMBNAIL": "a thumbnail"}
-_JPEG_SIZES = frozenset({*range(0xC0, 0xD0), 0xF7}) - {0xC4, 0xC8, 0xCC}  # markers with the size; the last: JPEG-LS
+_JPEG_SIZES = frozenset({*range(0xC0, 0xD0), 0xF7}) - {
+    0xC4,
+    0xC8,
+    0xCC,
+}  # markers with the size; the last: JPEG-LS
 
 
 def open_file(path: Path, file: BinaryIO) -> "DicomSource | None":
@@ -90,12 +94,12 @@ class DicomSource(Source):
         self._content, self._name = file, name
         said = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(_WANTED))
         self._syntax = pydicom.uid.UID(said.file_meta.TransferSyntaxUID)
+        self._decoder = self._find_decoder()
         keyword, kind, self._start = self._pixel_data()
         self._options: dict[str, Any] = as_pixel_options(said, pixel_keyword=keyword, pixel_vr=kind)
         self._options["transfer_syntax_uid"] = self._syntax
         self._frames = max(1, int(self._options["number_of_frames"]))
         self._size = int(said.Columns), int(said.Rows)
-        self._decoder = self._find_decoder()
         scene = self._scene_of(said, keyword)
         self._tiles = _Tiles(said) if str(said.get("SOPClassUID")) == _SLIDE else None
         if self._tiles is not None:
@@ -138,8 +142,8 @@ class DicomSource(Source):
                 raise ValueError("a frame of more pixels than said")
             self._content.seek(self._start)
         values, _ = self._decoder.as_array(self._content, index=number, **self._options)
-        values = values.reshape(*values.shape[:2], -1)
-        return values.astype(self.scenes[0].dtype, copy=False)
+        frame: NDArray[np.generic] = values.reshape(*values.shape[:2], -1)
+        return frame.astype(self.scenes[0].dtype, copy=False)
 
     def _from_tiles(self, tiles: "_Tiles", place: Place, region: Region) -> NDArray[np.generic]:
         scene, (width, height) = self.scenes[0], self._size
@@ -193,7 +197,9 @@ class DicomSource(Source):
         is_known = kind in _GREY or kind in _COLOUR or kind == "PALETTE COLOR"
         if not is_known or count != (3 if kind in _COLOUR else 1):
             what = f"colours of the kind {printable(kind)} in {count} samples"
-            return Scene(self._size, dtype, problem=f"{self._name} is DICOM with {what}, which cannot be shown.")
+            return Scene(
+                self._size, dtype, problem=f"{self._name} is DICOM with {what}, which cannot be shown."
+            )
         return Scene(
             self._size,
             dtype,
@@ -212,7 +218,10 @@ class _Tiles:
 
     def __init__(self, said: pydicom.Dataset) -> None:
         tile = int(said.Columns), int(said.Rows)
-        size = int(said.get("TotalPixelMatrixColumns", tile[0])), int(said.get("TotalPixelMatrixRows", tile[1]))
+        size = (
+            int(said.get("TotalPixelMatrixColumns", tile[0])),
+            int(said.get("TotalPixelMatrixRows", tile[1])),
+        )
         if min(*tile, *size) <= 0:
             raise ValueError("no pixels")
         self.size = size
@@ -234,7 +243,9 @@ class _Tiles:
         if self.what:
             problem = f"{name} is {self.what} of a slide, not an image of it."
         elif self.frames > 1 and not self.is_full:
-            problem = f"{name} is a slide whose tiles lie in no fixed order (TILED_SPARSE), which cannot be read."
+            problem = (
+                f"{name} is a slide whose tiles lie in no fixed order (TILED_SPARSE), which cannot be read."
+            )
         elif self.paths > 1:
             problem = f"{name} is a slide of {self.paths} optical paths, of which only one can be read."
         elif self.frames < self.columns * self.rows * self.depth:

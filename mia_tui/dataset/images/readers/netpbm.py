@@ -100,7 +100,7 @@ class NetpbmSource(Source):
         if channels is not None:
             values = values[:, :, list(channels)]
         if layout.most == 1:
-            return values != 0
+            return values.astype(np.bool_)
         if layout.dtype == "u1" and layout.most < 255:
             return (values.astype(np.uint16) * 255 // layout.most).astype(np.uint8)
         return values.astype(layout.scene.dtype, copy=False)
@@ -113,7 +113,9 @@ class NetpbmSource(Source):
         assert self.file is not None
         self.file.seek(layout.start)
         if layout.is_text:
-            numbers = np.array(self.file.read(7 * count).split()[:count], np.int64)  # 5 digits and a line's end
+            numbers = np.array(
+                self.file.read(7 * count).split()[:count], np.int64
+            )  # 5 digits and a line's end
             if numbers.size and not 0 <= numbers.min() <= numbers.max() <= layout.most:
                 raise ValueError("values that are too large")
             return numbers.astype(np.uint16).reshape(shape)

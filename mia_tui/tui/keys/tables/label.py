@@ -139,11 +139,29 @@ _ACTIONS: tuple[Action, ...] = (
         "window",
         ("%",),
         "Percentile window",
-        "Stretch the tones between two percentiles; again: wider.",
+        "Stretch the tones between two percentiles of the image; again: wider; of deep images also the whole range.",
         _VIEW,
     ),
+    Action(
+        "fix_window",
+        ("#",),
+        "Fixed window",
+        "Show this and the next images between the same values; those of this image are there to change.",
+        _VIEW,
+        opens=True,
+    ),
     Action("invert", ("~",), "Invert", "Show dark as bright.", _VIEW),
-    Action("channel", ("|",), "Channel", "Show red, green or blue alone, then all again.", _VIEW),
+    Action(
+        "channel", ("|",), "Channel", "Show the next channel alone in grey; after the last, all again.", _VIEW
+    ),
+    Action(
+        "channels",
+        (";",),
+        "Channels",
+        "Show or hide channels of a composite, or one alone.",
+        _VIEW,
+        opens=True,
+    ),
     Action("frame_next", ("]",), "Next frame", "Go to, or show, the next frame of a stack.", _VIEW),
     Action(
         "frame_previous", ("[",), "Previous frame", "Go to, or show, the previous frame of a stack.", _VIEW

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mia_tui.dataset.images.readers.zarr_array import Range, ZarrArray, ZarrFolder
+from mia_tui.dataset.images.readers.zarr_folders.zarr_array import Range, ZarrArray, ZarrFolder
 from mia_tui.dataset.images.source import Channel, Colour, Place, Region, Scene, Size, Source
 from mia_tui.errors import DecodeError
 from mia_tui.text import printable
@@ -37,7 +37,8 @@ def open_file(path: Path) -> "OmeZarrSource":
     name = printable(path.name)
     if path.is_file():
         raise DecodeError(
-            f"{name} is a file, and OME-Zarr is read from folders.", "If it is a zip file, unpack it to a folder."
+            f"{name} is a file, and OME-Zarr is read from folders.",
+            "If it is a zip file, unpack it to a folder.",
         )
     if not path.is_dir():
         raise FileNotFoundError(path)
@@ -150,7 +151,8 @@ class _Image:
             raise ValueError("axes that do not fit its arrays")
         levels = [first, *(ZarrArray(folder, f"{path}/{one['path']}") for one in datasets[1:])]
         self.levels = sorted(
-            (level for level in levels if self._is_copy(level, first)), key=lambda level: -self._size(level)[0]
+            (level for level in levels if self._is_copy(level, first)),
+            key=lambda level: -self._size(level)[0],
         )
         channels = _channels(said.get("omero"), self._lengths(first).get("c", 1))
         is_coloured = tuple(one.colour for one in channels) == _RED_GREEN_BLUE and first.dtype == np.uint8
@@ -207,10 +209,9 @@ class _Image:
 def _attributes(folder: ZarrFolder, path: str) -> dict[str, Any]:
     """What OME says of a group; empty if nothing."""
     new = folder.json(path, "zarr.json")
-    if new is not None:
-        said = new.get("attributes", {}).get("ome", {})
-    else:
-        said = folder.json(path, ".zattrs") or {}
+    if new is None:
+        return folder.json(path, ".zattrs") or {}
+    said = new.get("attributes", {}).get("ome", {})
     return said if isinstance(said, dict) else {}
 
 
@@ -220,10 +221,8 @@ def _images_in(folder: ZarrFolder) -> Iterator[str]:
     if said.get("multiscales"):
         yield ""
         return
-    count = 0
-    for path in _wells(folder, said) if "plate" in said else _series(folder, said):
-        count += 1
-        if count > _MOST_SCENES:
+    for number, path in enumerate(_wells(folder, said) if "plate" in said else _series(folder, said)):
+        if number >= _MOST_SCENES:
             raise DecodeError(f"{folder.name} has more than {_MOST_SCENES:,} images.")
         yield path
 
@@ -265,7 +264,8 @@ def _channels(omero: object, count: int) -> tuple[Channel, ...]:
     listed = omero.get("channels") if isinstance(omero, dict) else None
     said = listed if isinstance(listed, list) and len(listed) == count else [{}] * count
     return tuple(
-        Channel(printable(str(one["label"])) if one.get("label") else None, _colour(one.get("color"))) for one in said
+        Channel(printable(str(one["label"])) if one.get("label") else None, _colour(one.get("color")))
+        for one in said
     )
 
 
