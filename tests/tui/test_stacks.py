@@ -95,6 +95,7 @@ def test_a_stack_is_labelled_once_when_the_person_chooses_so(tmp_path: Path) -> 
             await settle(pilot)
             assert len(session.listing) == 13
             assert labels_shown(pilot) == {}
+            assert "1 unused" in screen_text(pilot.app) and "missing" not in screen_text(pilot.app)
             row = session.listing.row(HYPER)
             assert row is not None
             session.reveal(row)
