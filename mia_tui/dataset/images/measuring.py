@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from itertools import groupby, pairwise
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,9 @@ from mia_tui.dataset.images.network.selection import (
 from mia_tui.dataset.images.reading import OpenedFrame, opened
 from mia_tui.dataset.images.source import Region, Scene, Size, Source
 from mia_tui.errors import DecodeError
+
+if TYPE_CHECKING:
+    from mia_tui.config.train import StackPick
 
 _SAMPLE = 256  # images
 _PIXELS = 4096  # of an image
@@ -71,6 +74,8 @@ class InputChoice(Protocol):
     def channels(self) -> str | None: ...
     @property
     def max_megapixels(self) -> float: ...
+    @property
+    def stack(self) -> "StackPick": ...
 
 
 def measure_input(
@@ -87,7 +92,7 @@ def measure_input(
         root: Folder that paths are relative to.
         samples: The images of the training part; up to 256 of them, spread over all, are read.
         wanted: `intensity`, `channels` (names or numbers with commas between; None or "" for grey and coloured
-            pictures, and for all channels of others) and `max_megapixels`.
+            pictures, and for all channels of others) `max_megapixels` and `stack`.
         threads: How many read at a time; None for one a core.
         should_stop: Asked often; then what was read so far decides.
 
@@ -178,7 +183,7 @@ def _look(
 
 
 def _see(path: Path, frame: int, wanted: InputChoice) -> _SeenImage:
-    with opened(path, frame, wanted.max_megapixels) as image:
+    with opened(path, frame, wanted.max_megapixels, stack=wanted.stack) as image:
         scene = image.scene
         if scene.problem is not None:
             raise DecodeError(scene.problem)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from mia_tui.dataset.images.decode import NetworkInput, decode_input
-from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.model import FRAME_NUMBERING, ImageKey
 from mia_tui.engine.data.disk_watch import DiskWatch, WorkStopped
 from mia_tui.errors import DecodeError
 from mia_tui.runs.disk import OnWait
@@ -40,6 +40,7 @@ class ImageReader:
         left_out: Rows that were left out of the current epoch before, with the reasons.
         should_stop: Polled while images are loaded, and while waiting for a disk.
         on_wait: Called with the reason when waiting for a disk begins, and with None when it is over.
+        numbering: What the frames of the images are.
 
     Attributes:
         shape: Of one image: height, width, channels.
@@ -59,7 +60,9 @@ class ImageReader:
         left_out: Mapping[int, str] | None = None,
         should_stop: ShouldStop | None = None,
         on_wait: OnWait | None = None,
+        numbering: int = FRAME_NUMBERING,
     ) -> None:
+        self._numbering = numbering
         self.shape = (wanted.height, wanted.width, 3 if wanted.color else 1)
         self.left_out = dict(left_out or {})
         self.disk = DiskWatch(
@@ -118,7 +121,9 @@ class ImageReader:
     def _read(self, row: int, into: np.ndarray) -> str | None:
         image = self._images[row]
         try:
-            into[...] = decode_input(self._root / image.path, image.frame, self._wanted)
+            into[...] = decode_input(
+                self._root / image.path, image.frame, self._wanted, numbering=self._numbering
+            )
         except DecodeError as error:
             return error.message
         return None

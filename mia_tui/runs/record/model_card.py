@@ -12,7 +12,8 @@ import msgspec
 import safetensors
 from msgspec import Meta
 
-from mia_tui.config.train import Frames, Geometry, Resize
+from mia_tui.config.train import Frames, Geometry, Resize, StackPick
+from mia_tui.dataset.model import StackMode
 from mia_tui.decoding import BadRecord, Count, Text, decode_json
 from mia_tui.errors import CheckpointError
 from mia_tui.files import open_to_read
@@ -42,6 +43,8 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True, rename={"evaluated_on
         height: Input height, pixels.
         mean: One value for each channel, for pixels scaled to 0..1.
         std: As `mean`.
+        stack: What is taken of a stack that is one image.
+        stacks: Whether stacks were labelled as a whole.
         run: Name of the run's folder.
         epoch: Epoch the weights are of, from 1.
         metric: The metric that decided which epoch is best.
@@ -60,6 +63,8 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True, rename={"evaluated_on
     std: list[Deviation]
     max_megapixels: Annotated[float, Meta(gt=0.0, le=1e6)]
     frames: Frames
+    stack: StackPick = "max"
+    stacks: StackMode = "frames"
     drop_rate: Rate
     drop_path_rate: Rate
     run: Text

@@ -9,6 +9,7 @@ from rich.style import Style
 
 from mia_tui.dataset.images.facts import place_in_words
 from mia_tui.dataset.images.rendering import RenderedImage
+from mia_tui.dataset.model import WHOLE_STACK
 from mia_tui.dataset.session.filters import Filter
 from mia_tui.dataset.session.session import LabelSession, RowState
 from mia_tui.text import printable
@@ -95,7 +96,8 @@ def facts(
     frames = session.listing.frames_of(row)
     if frames > 1:
         place = "" if view is None else place_in_words(view.scene, view.place, frames)
-        more.append((f"  {place or f'frame {key.frame + 1}/{frames}'}", None))
+        of_stack = f"  {place or f'frame {key.frame + 1}/{frames}'}"
+        more.append((f"  stack of {frames} frames" if key.frame == WHOLE_STACK else of_stack, None))
     note = session.state_of(row).note
     if note:
         more.append((f"  {ink.noted} {printable(note)}", Style(italic=True)))
@@ -140,8 +142,13 @@ def status(
     """The line about the work: done, left and labels a minute; on the right the last save and the annotator."""
     counts = session.counts
     words = [f"{counts.labelled:,} labelled", f"{counts.left:,} left"]
-    missing = counts.missing if scanned else 0
-    for count, word in ((counts.skipped, "skipped"), (counts.flagged, "flagged"), (missing, "missing")):
+    missing, unused = (counts.missing, counts.unused) if scanned else (0, 0)
+    for count, word in (
+        (counts.skipped, "skipped"),
+        (counts.flagged, "flagged"),
+        (missing, "missing"),
+        (unused, "unused"),
+    ):
         if count:
             words.append(f"{count:,} {word}")
     if not scanned:
