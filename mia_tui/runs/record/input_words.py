@@ -1,0 +1,51 @@
+"""What a network is given, in words: the channels, and which values of the files become black and white."""
+
+import numpy as np
+
+from mia_tui.dataset.images.intensity import InputMap, ValueLimits
+from mia_tui.text import join_names, name_some, printable
+
+_COLOURS = ("red", "green", "blue")
+
+
+def input_sentence(input_map: InputMap, *, color: bool) -> str:
+    """The input in a line, such as `DAPI and GFP; 16-bit files: 180 to 3,900 become black and white`."""
+    named = input_map.channels
+    first = join_names([printable(name) for name in named], "and") if named else "colour" if color else "grey"
+    channels = [f"channel {first}" if len(named) == 1 else f"channels {first}"] if named else [first]
+    return "; ".join([*channels, *_brightness(input_map, color=color)])
+
+
+def _brightness(input_map: InputMap, *, color: bool) -> list[str]:
+    if input_map.mode == "image":
+        return ["files of more than 8 bits are stretched, each image by itself"]
+    deep = [limits for limits in input_map.limits if limits.dtype != "uint8"]
+    names = input_map.channels or (_COLOURS if color else ("grey",))
+    return [f"{dtype_words(limits.dtype)} files: {_range(limits, names)}" for limits in deep] or [
+        "8-bit files as they are"
+    ]
+
+
+def _range(limits: ValueLimits, names: "tuple[str, ...] | list[str]") -> str:
+    """`180 to 3,900 become black and white`, for each channel where they differ."""
+    ranges = [f"{_number(low)} to {_number(high)}" for low, high in zip(limits.low, limits.high, strict=True)]
+    if len(set(ranges)) == 1:
+        return f"{ranges[0]} become black and white"
+    each = (f"{printable(name)} {span}" for name, span in zip(names, ranges, strict=False))
+    return f"{name_some(each)} become black and white"
+
+
+def dtype_words(dtype: str) -> str:
+    """What people call files of a type: `16-bit`, `signed 16-bit`, `32-bit floating-point`."""
+    try:
+        kind = np.dtype(dtype)
+    except TypeError:
+        return printable(dtype)
+    words = {"i": "signed ", "f": ""}.get(kind.kind, "")
+    return f"{words}{8 * kind.itemsize}-bit" + (" floating-point" if kind.kind == "f" else "")
+
+
+def _number(value: float) -> str:
+    if value == int(value):
+        return f"{value:,.0f}"
+    return f"{value:,.4g}" if abs(value) < 1e6 else f"{value:,.0f}"
