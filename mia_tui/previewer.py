@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mia_tui.dataset.images.decode import decode_input, fit
+from mia_tui.dataset.images.decode import decode_input
+from mia_tui.dataset.images.geometry import fit
 from mia_tui.engine.data.augment import augment
 from mia_tui.engine.data.scaling import to_unit
 from mia_tui.errors import MiaError

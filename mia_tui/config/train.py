@@ -115,7 +115,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         Annotated[str, Meta(min_length=1)] | None,
         _input(
             "Channels of the files that the network is given, by name or by number from 0: DAPI,GFP or 0,2. Left "
-            "out, the picture in colour or mono."
+            "out, a picture in colour or mono, and of files that hold no picture all channels."
         ),
     ] = None
     intensity: Annotated[

@@ -10,7 +10,8 @@ from image_support import deep_png, huge_png
 from PIL import Image
 from terminal_support import a_photo, psnr
 
-from mia_tui.dataset.images.decode import decode, fit
+from mia_tui.dataset.images.decode import decode
+from mia_tui.dataset.images.geometry import fit
 from mia_tui.dataset.images.rendering import (
     MAX_SCALE,
     DisplaySettings,

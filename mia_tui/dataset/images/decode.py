@@ -8,6 +8,7 @@ nothing here keeps state, so any number of threads may decode at once. For the
 screen see `rendering`.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -15,20 +16,14 @@ import numpy as np
 from PIL import Image
 
 from mia_tui.dataset.images import bit_depth
+from mia_tui.dataset.images.geometry import FILTERS, Placement, place
+from mia_tui.dataset.images.intensity import InputMap
 from mia_tui.dataset.images.limits import MAX_MEGAPIXELS
 from mia_tui.dataset.images.reading import opened
+from mia_tui.dataset.images.source import Size
 
 if TYPE_CHECKING:
     from mia_tui.config.train import Geometry, Resize
-
-# Pillow widens each of these filters by the scale when it makes an image smaller, which is anti-aliasing. Its own
-# NEAREST picks single pixels, so nearest is the box filter here, which is the same when an image is enlarged.
-_FILTERS: dict["Resize", Image.Resampling] = {
-    "nearest": Image.Resampling.BOX,
-    "linear": Image.Resampling.BILINEAR,
-    "cubic": Image.Resampling.BICUBIC,
-    "lanczos": Image.Resampling.LANCZOS,
-}
 
 
 def decode(
@@ -51,24 +46,6 @@ def decode(
     return _pixels(_load(path, frame, color, max_megapixels, None))
 
 
-def fit(image: np.ndarray, width: int, height: int, *, geometry: "Geometry", resize: "Resize") -> np.ndarray:
-    """An image at a network's input size.
-
-    Args:
-        image: uint8, shape (H, W, C), C is 1 or 3.
-        width: Pixels.
-        height: Pixels.
-        geometry: squash ignores the proportions, letterbox keeps them and pads with black, crop keeps them and
-            cuts out the middle.
-        resize: Filter; always anti-aliased.
-
-    Returns:
-        uint8, shape (height, width, C), writable.
-    """
-    picture = Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
-    return _pixels(_fit(picture, width, height, geometry, resize))
-
-
 def decode_fitted(
     path: Path,
     frame: int = 0,
@@ -80,7 +57,7 @@ def decode_fitted(
     resize: "Resize" = "cubic",
     max_megapixels: float = MAX_MEGAPIXELS,
 ) -> np.ndarray:
-    """`decode` and `fit` in one, faster for large JPEG files.
+    """`decode` and `geometry.fit` in one, faster for large JPEG files.
 
     A JPEG is scaled by 1/2, 1/4 or 1/8 while it is decoded (a mean over blocks), as long as it stays at least twice
     as large as wanted, so 100 megapixels take 0.1 s instead of 1 s; then the filter is applied.
@@ -91,12 +68,19 @@ def decode_fitted(
     Raises:
         DecodeError: As for `decode`.
     """
-    picture = _load(path, frame, color, max_megapixels, (width, height, geometry))
-    return _pixels(_fit(picture, width, height, geometry, resize))
+    canvas = width, height
+    picture = _load(path, frame, color, max_megapixels, (canvas, geometry))
+    return _pixels(_put(picture, place(picture.size, canvas, geometry), resize))
 
 
 class NetworkInput(Protocol):
-    """How images are prepared for a network: part of the settings of a training, and of a model card."""
+    """How images are prepared for a network: part of the settings of a training, and of a model card.
+
+    Attributes:
+        input_map: From values to brightness; None is `AS_BEFORE`.
+        pixel_size: Micrometres of a pixel of the input; None if `geometry` decides.
+        channel_count: Channels of the input, as `intensity.count_channels` counts them.
+    """
 
     @property
     def width(self) -> int: ...
@@ -110,13 +94,32 @@ class NetworkInput(Protocol):
     def resize(self) -> "Resize": ...
     @property
     def max_megapixels(self) -> float: ...
+    @property
+    def input_map(self) -> InputMap | None: ...
+    @property
+    def pixel_size(self) -> float | None: ...
+    @property
+    def channel_count(self) -> int: ...
 
 
-def decode_input(path: Path, frame: int, wanted: NetworkInput) -> np.ndarray:
-    """`decode_fitted` for a network: the same pixels in training, prediction and preview.
+def decode_input(
+    path: Path, frame: int, wanted: NetworkInput, *, on_other_type: Callable[[str], None] = lambda dtype: None
+) -> np.ndarray:
+    """The pixels that a network is given: the same in training, prediction and preview.
+
+    Args:
+        path: Image file.
+        frame: From 0.
+        wanted: How the network wants them.
+        on_other_type: Called with the dtype of an image of whole numbers that the map does not know, so that the
+            range of that dtype was taken.
+
+    Returns:
+        Shape (height, width, channel_count), writable; uint16 if the map has 16 bits, else uint8.
 
     Raises:
-        DecodeError: As for `decode`.
+        DecodeError: As for `decode`; also if the image has other channels than wanted, no pixel size where one is
+            needed, or floating point numbers that the map does not know.
     """
     return decode_fitted(
         path,
@@ -131,46 +134,28 @@ def decode_input(path: Path, frame: int, wanted: NetworkInput) -> np.ndarray:
 
 
 def _load(
-    path: Path, frame: int, color: bool, max_megapixels: float, wanted: tuple[int, int, "Geometry"] | None
+    path: Path, frame: int, color: bool, max_megapixels: float, wanted: tuple[Size, "Geometry"] | None
 ) -> Image.Image:
     """One upright image in mode RGB or L."""
     with opened(path, frame, max_megapixels) as image:
         level = 0
         if wanted is not None:
-            level = image.level_for(lambda size: _doubled(_scaled(size, *wanted)))
+            level = image.level_for(lambda size: _doubled(place(size, *wanted).scaled))
         return image.picture(bit_depth.OUTSIDE, level).convert("RGB" if color else "L")
 
 
-def _doubled(size: tuple[int, int]) -> tuple[int, int]:
+def _doubled(size: Size) -> Size:
     return 2 * size[0], 2 * size[1]
 
 
-def _scaled(size: tuple[int, int], width: int, height: int, geometry: "Geometry") -> tuple[int, int]:
-    """Size to which the whole image is scaled, before a crop cuts out the middle."""
-    if geometry == "squash":
-        return width, height
-    across, down = width / size[0], height / size[1]
-    scale = min(across, down) if geometry == "letterbox" else max(across, down)
-    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
-
-
-def _fit(image: Image.Image, width: int, height: int, geometry: "Geometry", resize: "Resize") -> Image.Image:
-    if geometry == "crop":
-        return image.resize((width, height), _FILTERS[resize], _middle(image.size, width, height))
-    scaled = _scaled(image.size, width, height, geometry)
-    inner = image if image.size == scaled else image.resize(scaled, _FILTERS[resize])
-    if scaled == (width, height):
+def _put(picture: Image.Image, placement: Placement, resize: "Resize") -> Image.Image:
+    """`geometry.put` for what Pillow has read, which saves two copies of a large photograph."""
+    inner = picture.resize(placement.size, FILTERS[resize], placement.box)
+    if placement.size == placement.canvas:
         return inner
-    canvas = Image.new(image.mode, (width, height))
-    canvas.paste(inner, ((width - scaled[0]) // 2, (height - scaled[1]) // 2))
+    canvas = Image.new(picture.mode, placement.canvas)
+    canvas.paste(inner, placement.at)
     return canvas
-
-
-def _middle(size: tuple[int, int], width: int, height: int) -> tuple[float, float, float, float]:
-    """The largest box with the proportions width:height in the middle of an image."""
-    scale = min(size[0] / width, size[1] / height)
-    left, top = (size[0] - width * scale) / 2, (size[1] - height * scale) / 2
-    return left, top, size[0] - left, size[1] - top
 
 
 def _pixels(image: Image.Image) -> np.ndarray:
