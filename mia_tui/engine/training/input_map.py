@@ -37,7 +37,8 @@ def settle_input_map(
         attempt.phase("loading", "measuring how bright the images are")
         kept = _measure(attempt, job, training)
         attempt.write_when_back(partial(attempt.run.put_input_map, kept))
-    attempt.phase("loading", input_sentence(kept, color=job.config.color))
+    config = job.config
+    attempt.phase("loading", input_sentence(kept, color=config.color, pixel_size=config.pixel_size))
     return kept
 
 

@@ -147,7 +147,9 @@ class _Training:
         """What the images become: as the run began, or as it is measured now."""
         state = self._state
         training = [sample for sample in self.samples if sample.split == "train"]
-        self.input = input_of(self.config, settle_input_map(self.attempt, self.job, training, state is not None))
+        self.input = input_of(
+            self.config, settle_input_map(self.attempt, self.job, training, state is not None)
+        )
         if state is None:
             self.scaling = starting_scaling(self.config, self.input.input_map)
             return self.input
