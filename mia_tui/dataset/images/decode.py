@@ -1,11 +1,10 @@
-"""From an image file to 8-bit pixels: the same for training, prediction, export and screen.
+"""From an image file to pixels.
 
-Colour is always red, green, blue. Transparent pixels are put on white, as
-viewers do. Exif orientation is applied, colour profiles are not. Images of more
-than 8 bits are scaled by an intensity window of their own, see
-`bit_depth.tonal_window`. Every fault of a file is a DecodeError with a message;
-nothing here keeps state, so any number of threads may decode at once. For the
-screen see `rendering`.
+For a network see `decode_input`: 8 or 16 bits, any channels, the same for training, prediction and preview. For all
+others 8 bits, red, green, blue or grey; images of more bits are scaled by an intensity window of their own, see
+`bit_depth.tonal_window`. Transparent pixels are put on white, as viewers do. Exif orientation is applied, colour
+profiles are not. Every fault of a file is a DecodeError with a message; nothing here keeps state, so any number of
+threads may decode at once. For the screen see `rendering`.
 """
 
 from collections.abc import Callable
@@ -17,9 +16,11 @@ from PIL import Image
 
 from mia_tui.dataset.images import bit_depth
 from mia_tui.dataset.images.geometry import FILTERS, Placement, place
-from mia_tui.dataset.images.intensity import InputMap
+from mia_tui.dataset.images.intensity import AS_BEFORE, InputMap, limits_in
 from mia_tui.dataset.images.limits import MAX_MEGAPIXELS
-from mia_tui.dataset.images.reading import opened
+from mia_tui.dataset.images.network.mapping import is_mapped, mapped_pixels
+from mia_tui.dataset.images.network.selection import value_type
+from mia_tui.dataset.images.reading import OpenedFrame, opened
 from mia_tui.dataset.images.source import Size
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ def decode(
     Raises:
         DecodeError: If the file is missing, damaged, not an image, too large, or has no such frame.
     """
-    return _pixels(_load(path, frame, color, max_megapixels, None))
+    with opened(path, frame, max_megapixels) as image:
+        return _pixels(_picture(image, color))
 
 
 def decode_fitted(
@@ -68,9 +70,8 @@ def decode_fitted(
     Raises:
         DecodeError: As for `decode`.
     """
-    canvas = width, height
-    picture = _load(path, frame, color, max_megapixels, (canvas, geometry))
-    return _pixels(_put(picture, place(picture.size, canvas, geometry), resize))
+    with opened(path, frame, max_megapixels) as image:
+        return _fitted(image, color, (width, height), geometry, resize)
 
 
 class NetworkInput(Protocol):
@@ -121,27 +122,32 @@ def decode_input(
         DecodeError: As for `decode`; also if the image has other channels than wanted, no pixel size where one is
             needed, or floating point numbers that the map does not know.
     """
-    return decode_fitted(
-        path,
-        frame,
-        width=wanted.width,
-        height=wanted.height,
-        color=wanted.color,
-        geometry=wanted.geometry,
-        resize=wanted.resize,
-        max_megapixels=wanted.max_megapixels,
-    )
+    input_map = AS_BEFORE if wanted.input_map is None else wanted.input_map
+    with opened(path, frame, wanted.max_megapixels) as image:
+        if input_map.channels or wanted.pixel_size is not None or is_mapped(image.scene, input_map):
+            return mapped_pixels(image, wanted, input_map, on_other_type)
+        kind = value_type(image.scene)
+        if input_map.mode != "image" and limits_in(input_map, kind) is None:
+            on_other_type(kind.name)
+        pixels = _fitted(image, wanted.color, (wanted.width, wanted.height), wanted.geometry, wanted.resize)
+    return pixels if input_map.bits == 8 else pixels.astype(np.uint16) * np.uint16(257)
 
 
-def _load(
-    path: Path, frame: int, color: bool, max_megapixels: float, wanted: tuple[Size, "Geometry"] | None
+def _picture(
+    image: OpenedFrame, color: bool, fitted_to: tuple[Size, "Geometry"] | None = None
 ) -> Image.Image:
-    """One upright image in mode RGB or L."""
-    with opened(path, frame, max_megapixels) as image:
-        level = 0
-        if wanted is not None:
-            level = image.level_for(lambda size: _doubled(place(size, *wanted).scaled))
-        return image.picture(bit_depth.OUTSIDE, level).convert("RGB" if color else "L")
+    """An image in mode RGB or L, no smaller than twice what is wanted."""
+    level = 0
+    if fitted_to is not None:
+        level = image.level_for(lambda size: _doubled(place(size, *fitted_to).scaled))
+    return image.picture(bit_depth.OUTSIDE, level).convert("RGB" if color else "L")
+
+
+def _fitted(
+    image: OpenedFrame, color: bool, canvas: Size, geometry: "Geometry", resize: "Resize"
+) -> np.ndarray:
+    picture = _picture(image, color, (canvas, geometry))
+    return _pixels(_put(picture, place(picture.size, canvas, geometry), resize))
 
 
 def _doubled(size: Size) -> Size:

@@ -10,6 +10,7 @@ The image is resized in x, and the result stored as x * 255 or x * 65535, rounde
 never stretched; beside deeper ones they are stored as v * 257, which is the same x.
 """
 
+import math
 from typing import Annotated, Literal
 
 import msgspec
@@ -34,6 +35,17 @@ class ValueLimits(msgspec.Struct, frozen=True, kw_only=True):
     dtype: str
     low: list[float]
     high: list[float]
+
+    def __post_init__(self) -> None:
+        if not self.low or len(self.low) != len(self.high):
+            raise ValueError("the low and high limits of values must be as many, and at least one")
+        if not all(0 < high - low < math.inf for low, high in zip(self.low, self.high, strict=True)):
+            raise ValueError("each high limit of values must be above the low one")
+
+    def of(self, channel: int) -> tuple[float, float]:
+        """Low and high of a channel; grey and coloured pictures have the same for all."""
+        number = min(channel, len(self.low) - 1)
+        return self.low[number], self.high[number]
 
 
 class InputMap(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,8 +74,6 @@ AS_BEFORE = InputMap(mode="image", numbering=1)
 """Of runs and model files that were made before there was a map."""
 
 
-MapLimits = tuple[list[float], list[float]]
-"""Values that become black and white, one for each channel."""
 _BLOCK_ROWS = 256  # mapped at once, so that float64 needs little memory
 
 
