@@ -55,11 +55,14 @@ class ImageStore(ABC):
         place: Where they are cached.
         left_out: Rows that are left out of the current epoch, each with a sentence that says why. Always the same
             object; it grows while images are read.
+        other_types: Rows whose files hold numbers of a type that was not measured, with the name of that type; it
+            grows likewise.
     """
 
     def __init__(self, reader: ImageReader, device: torch.device, place: CacheKind) -> None:
         self.place: CacheKind = place
         self.left_out = reader.left_out
+        self.other_types = reader.other_types
         self._reader = reader
         self._device = device
 

@@ -49,6 +49,7 @@ from mia_tui.runs.evaluation.confusion import SavedConfusion, figures
 from mia_tui.runs.evaluation.epoch_predictions import NOT_EVALUATED, EpochPredictions
 from mia_tui.runs.machine.cores import other_threads, usable_cores
 from mia_tui.runs.record.events import EpochEnded, EpochPlace, Outcome
+from mia_tui.runs.record.input_words import other_types_sentence
 from mia_tui.runs.record.job import Sample, TrainJob
 from mia_tui.runs.record.model_card import ModelCard
 from mia_tui.runs.worker.attempt import Attempt
@@ -130,6 +131,7 @@ class _Training:
         train_count = sum(sample.split == "train" for sample in self.samples)
         self.steps_per_epoch = len(batches(torch.arange(train_count), self.config.batch_size))
         self.evaluated_part = "val" if any(sample.split == "val" for sample in self.samples) else "train"
+        self._has_warned_of_types = False
         self._pending_best: BestWeights | None = None
         self._pending_evaluation: EpochEvaluation | None = None
         self._started = time.monotonic()
@@ -200,12 +202,20 @@ class _Training:
             self.left_out.check_classes()
         except WorkStopped:
             return False
+        self._warn_of_other_types()
         self._say_loading(f"building {self.config.backbone}")
         self.learner = self._build_learner()
         if self._state is not None:
             self._restore(self._state)
             self._state = None
         return True
+
+    def _warn_of_other_types(self) -> None:
+        """Once, when the first images were read."""
+        other_types = Counter(self.feed.images.other_types.values())
+        if other_types and not self._has_warned_of_types:
+            self._has_warned_of_types = True
+            self.attempt.warn(other_types_sentence(other_types, self.input.input_map))
 
     def _say_loading(self, message: str) -> None:
         self.attempt.phase("loading", message)
@@ -313,6 +323,7 @@ class _Training:
         progress = self.progress
         self.left_out.report(progress.epoch)
         self.left_out.check_classes()
+        self._warn_of_other_types()
         scores = {"train": Scores(progress.confusion.numpy(), progress.loss, progress.predicted)}
         if self.evaluated_part == "val":
             validated = self._validate()
