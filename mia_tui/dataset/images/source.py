@@ -211,3 +211,12 @@ class Source(ABC):
     def close(self) -> None:
         """Let go of the file."""
         return
+
+
+def part_of(
+    values: NDArray[np.generic], channels: Sequence[int] | None, region: Region | None
+) -> NDArray[np.generic]:
+    """The wanted part of the values (H, W, C) of a whole plane."""
+    if region is not None:
+        values = values[region.top : region.top + region.height, region.left : region.left + region.width]
+    return values if channels is None else values[:, :, list(channels)]
