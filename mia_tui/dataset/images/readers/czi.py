@@ -41,7 +41,9 @@ _PIXELS: Mapping[int, tuple[str, type, int]] = {  # number in the file: name, ty
 _FRAME_AXES = "TZRIHVB"  # time, depth, rotation, illumination, phase, view, block
 _PRIMARIES = (("red", (255, 0, 0)), ("green", (0, 255, 0)), ("blue", (0, 0, 255)))
 _COLOUR = re.compile("#(?:[0-9A-Fa-f]{2})?([0-9A-Fa-f]{6})")
-_FEWEST_MICROMETRES = 1e-4  # a smaller pixel size is in metres, as Zeiss has it; pylibCZIrw writes micrometres
+_FEWEST_MICROMETRES = (
+    1e-4  # a smaller pixel size is in metres, as Zeiss has it; pylibCZIrw writes micrometres
+)
 
 
 def open_file(path: Path, file: BinaryIO) -> "CziSource | None":
@@ -187,7 +189,9 @@ class CziSource(Source):
         scene, mosaic = self.scenes[place.scene], self._mosaics[place.scene]
         width, height = scene.levels[level]
         region = region or Region(0, 0, width, height)
-        values: NDArray[np.generic] = np.empty((region.height, region.width, len(scene.channels)), scene.dtype)
+        values: NDArray[np.generic] = np.empty(
+            (region.height, region.width, len(scene.channels)), scene.dtype
+        )
         wanted = range(len(scene.channels)) if channels is None else channels
         first = 0
         for number, count in mosaic.counts:
@@ -252,7 +256,9 @@ class _Mosaic:
         self.factors = sorted({1, *(tile.factor for tile in self.tiles if tile.factor <= longest)})
         along = {axis: sorted({tile.index.get(axis, 0) for tile in self.tiles}) for axis in _FRAME_AXES}
         self.axes = {axis: indices for axis, indices in along.items() if len(indices) > 1}
-        self._fixed = {axis: indices[0] for axis, indices in along.items() if len(indices) == 1 and indices[0]}
+        self._fixed = {
+            axis: indices[0] for axis, indices in along.items() if len(indices) == 1 and indices[0]
+        }
         self._pixels = {tile.index.get("C", 0): tile.pixels for tile in self.tiles}
         self.counts = [
             (channel, _PIXELS[pixels][2] if pixels in _PIXELS else 1)

@@ -19,7 +19,9 @@ from mia_tui.dataset.images.source import Channel, Place, Region, Scene, Size, S
 
 _SEARCHED_BYTES = 1 << 16  # in which an AVIF says how deep it is
 _CODESTREAM = b"\xffO\xffQ"
-_SIZE_FIELDS = struct.Struct(">HH8IH")  # length, capabilities, sizes and offsets of canvas and tiles, components
+_SIZE_FIELDS = struct.Struct(
+    ">HH8IH"
+)  # length, capabilities, sizes and offsets of canvas and tiles, components
 _MOST_TILES = 65535
 
 
@@ -126,5 +128,6 @@ def _avif(file: BinaryIO, bits: int) -> DeepSource:
         size = image.size[::-1] if orientation >= 5 else image.size
         count = 4 if image.mode == "RGBA" else 3
     return DeepSource(
-        _Coded("AVIF", _scene(size, count, np.dtype(np.uint16), bits), orientation, imagecodecs.avif_decode), file
+        _Coded("AVIF", _scene(size, count, np.dtype(np.uint16), bits), orientation, imagecodecs.avif_decode),
+        file,
     )

@@ -58,7 +58,11 @@ _COLOUR = frozenset({"RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT"})
 _VOLUMES = frozenset({"CT", "MR", "PT", "NM", "OPT", "RTDOSE"})
 _SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
 _NO_IMAGES = {"LABEL": "the label", "OVERVIEW": "the macro picture", "THUMBNAIL": "a thumbnail"}
-_JPEG_SIZES = frozenset({*range(0xC0, 0xD0), 0xF7}) - {0xC4, 0xC8, 0xCC}  # markers with the size; the last: JPEG-LS
+_JPEG_SIZES = frozenset({*range(0xC0, 0xD0), 0xF7}) - {
+    0xC4,
+    0xC8,
+    0xCC,
+}  # markers with the size; the last: JPEG-LS
 
 
 def open_file(path: Path, file: BinaryIO) -> "DicomSource | None":
@@ -193,7 +197,9 @@ class DicomSource(Source):
         is_known = kind in _GREY or kind in _COLOUR or kind == "PALETTE COLOR"
         if not is_known or count != (3 if kind in _COLOUR else 1):
             what = f"colours of the kind {printable(kind)} in {count} samples"
-            return Scene(self._size, dtype, problem=f"{self._name} is DICOM with {what}, which cannot be shown.")
+            return Scene(
+                self._size, dtype, problem=f"{self._name} is DICOM with {what}, which cannot be shown."
+            )
         return Scene(
             self._size,
             dtype,
@@ -212,7 +218,10 @@ class _Tiles:
 
     def __init__(self, said: pydicom.Dataset) -> None:
         tile = int(said.Columns), int(said.Rows)
-        size = int(said.get("TotalPixelMatrixColumns", tile[0])), int(said.get("TotalPixelMatrixRows", tile[1]))
+        size = (
+            int(said.get("TotalPixelMatrixColumns", tile[0])),
+            int(said.get("TotalPixelMatrixRows", tile[1])),
+        )
         if min(*tile, *size) <= 0:
             raise ValueError("no pixels")
         self.size = size
@@ -234,7 +243,9 @@ class _Tiles:
         if self.what:
             problem = f"{name} is {self.what} of a slide, not an image of it."
         elif self.frames > 1 and not self.is_full:
-            problem = f"{name} is a slide whose tiles lie in no fixed order (TILED_SPARSE), which cannot be read."
+            problem = (
+                f"{name} is a slide whose tiles lie in no fixed order (TILED_SPARSE), which cannot be read."
+            )
         elif self.paths > 1:
             problem = f"{name} is a slide of {self.paths} optical paths, of which only one can be read."
         elif self.frames < self.columns * self.rows * self.depth:

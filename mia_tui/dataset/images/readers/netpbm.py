@@ -113,7 +113,9 @@ class NetpbmSource(Source):
         assert self.file is not None
         self.file.seek(layout.start)
         if layout.is_text:
-            numbers = np.array(self.file.read(7 * count).split()[:count], np.int64)  # 5 digits and a line's end
+            numbers = np.array(
+                self.file.read(7 * count).split()[:count], np.int64
+            )  # 5 digits and a line's end
             if numbers.size and not 0 <= numbers.min() <= numbers.max() <= layout.most:
                 raise ValueError("values that are too large")
             return numbers.astype(np.uint16).reshape(shape)

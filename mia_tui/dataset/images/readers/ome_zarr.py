@@ -37,7 +37,8 @@ def open_file(path: Path) -> "OmeZarrSource":
     name = printable(path.name)
     if path.is_file():
         raise DecodeError(
-            f"{name} is a file, and OME-Zarr is read from folders.", "If it is a zip file, unpack it to a folder."
+            f"{name} is a file, and OME-Zarr is read from folders.",
+            "If it is a zip file, unpack it to a folder.",
         )
     if not path.is_dir():
         raise FileNotFoundError(path)
@@ -150,7 +151,8 @@ class _Image:
             raise ValueError("axes that do not fit its arrays")
         levels = [first, *(ZarrArray(folder, f"{path}/{one['path']}") for one in datasets[1:])]
         self.levels = sorted(
-            (level for level in levels if self._is_copy(level, first)), key=lambda level: -self._size(level)[0]
+            (level for level in levels if self._is_copy(level, first)),
+            key=lambda level: -self._size(level)[0],
         )
         channels = _channels(said.get("omero"), self._lengths(first).get("c", 1))
         is_coloured = tuple(one.colour for one in channels) == _RED_GREEN_BLUE and first.dtype == np.uint8
@@ -265,7 +267,8 @@ def _channels(omero: object, count: int) -> tuple[Channel, ...]:
     listed = omero.get("channels") if isinstance(omero, dict) else None
     said = listed if isinstance(listed, list) and len(listed) == count else [{}] * count
     return tuple(
-        Channel(printable(str(one["label"])) if one.get("label") else None, _colour(one.get("color"))) for one in said
+        Channel(printable(str(one["label"])) if one.get("label") else None, _colour(one.get("color")))
+        for one in said
     )
 
 

@@ -37,7 +37,9 @@ def open_file(path: Path, file: BinaryIO) -> "SlideSource":
             f"{name} is not a slide that can be read.", "Are the files that belong to it in the same place?"
         ) from None
     except openslide.OpenSlideError as error:
-        raise DecodeError(f"{name} is damaged, or files that belong to it are missing: {printable(error)}.") from error
+        raise DecodeError(
+            f"{name} is damaged, or files that belong to it are missing: {printable(error)}."
+        ) from error
 
 
 class SlideSource(Source):
@@ -61,7 +63,9 @@ class SlideSource(Source):
                 (Channel(),) * 3,
                 colour="rgb",
                 levels=slide.level_dimensions[:_MOST_LEVELS],
-                pixel_um=_pixel_um(said.get(openslide.PROPERTY_NAME_MPP_X), said.get(openslide.PROPERTY_NAME_MPP_Y)),
+                pixel_um=_pixel_um(
+                    said.get(openslide.PROPERTY_NAME_MPP_X), said.get(openslide.PROPERTY_NAME_MPP_Y)
+                ),
             )
         ]
 

@@ -80,7 +80,9 @@ class _Pieces:
     shape: tuple[int, ...]
     dtype: np.dtype
     order: tuple[int, ...]  # of the axes in the bytes
-    unpack: tuple[Callable[[bytes, int], bytes], ...]  # in the order of reading, each with the most bytes it may give
+    unpack: tuple[
+        Callable[[bytes, int], bytes], ...
+    ]  # in the order of reading, each with the most bytes it may give
 
     @property
     def size_bytes(self) -> int:
@@ -237,7 +239,9 @@ class ZarrArray:
         self._pieces = self._pieces_of(size, np.dtype(_TYPES_3[said["data_type"]]), codecs)
         self._finish(said.get("fill_value"))
 
-    def _understand_shards(self, size: tuple[int, ...], codecs: list[Any]) -> tuple[tuple[int, ...], list[Any]]:
+    def _understand_shards(
+        self, size: tuple[int, ...], codecs: list[Any]
+    ) -> tuple[tuple[int, ...], list[Any]]:
         """Shape and codecs of the pieces in a shard."""
         configuration = codecs[0]["configuration"]
         index = [codec["name"] for codec in configuration.get("index_codecs", [])]
