@@ -24,6 +24,7 @@ from mia_tui.catalog.metrics import higher_is_better
 from mia_tui.config.class_weights import class_weight_values
 from mia_tui.engine.data.disk_watch import WorkStopped
 from mia_tui.engine.data.feed import Feed, batches
+from mia_tui.engine.data.network_input import InputOfRun, input_of
 from mia_tui.engine.device import describe, is_out_of_memory, pick_device, resolve_precision, set_up
 from mia_tui.engine.inference.evaluate import Scores, evaluate
 from mia_tui.engine.network.backbones import timm_name
@@ -37,6 +38,7 @@ from mia_tui.engine.training.checkpoint import (
     settle_best,
 )
 from mia_tui.engine.training.core_wait import CoreWait
+from mia_tui.engine.training.input_map import settle_input_map
 from mia_tui.engine.training.learner import Learner, StepResult
 from mia_tui.engine.training.left_out import LeftOutImages
 from mia_tui.engine.training.metrics import ConfusionCounter, PredictedClasses
@@ -124,16 +126,7 @@ class _Training:
         self.progress = TrainingProgress(**state["progress"]) if state else TrainingProgress(counts)
         self.resumed_at = EpochPlace(self.progress.epoch, self.progress.step) if state else None
         self.arithmetic = state["arithmetic"] if state else resolve_precision(self.config.precision, device)
-        self.scaling = channels(*state["scaling"]) if state else starting_scaling(self.config)
         self._state = state
-        if state:
-            check_fits(
-                self.run,
-                state,
-                classes=len(job.classes),
-                images=len(self.samples),
-                channels=3 if self.config.color else 1,
-            )
         train_count = sum(sample.split == "train" for sample in self.samples)
         self.steps_per_epoch = len(batches(torch.arange(train_count), self.config.batch_size))
         self.evaluated_part = "val" if any(sample.split == "val" for sample in self.samples) else "train"
@@ -150,6 +143,26 @@ class _Training:
         if self._state is None and self.config.weights != "none":
             find_weights(self.config.backbone, self.config.weights, on_download=self._say_loading)
 
+    def _settle_input(self) -> InputOfRun:
+        """What the images become: as the run began, or as it is measured now."""
+        state = self._state
+        training = [sample for sample in self.samples if sample.split == "train"]
+        self.input = input_of(
+            self.config, settle_input_map(self.attempt, self.job, training, state is not None)
+        )
+        if state is None:
+            self.scaling = starting_scaling(self.config, self.input.input_map)
+            return self.input
+        self.scaling = channels(*state["scaling"])
+        check_fits(
+            self.run,
+            state,
+            classes=len(self.job.classes),
+            images=len(self.samples),
+            channels=self.input.channel_count,
+        )
+        return self.input
+
     def warn_of_other_threads(self, threads: int) -> None:
         """Warn if the run is resumed with another number of threads than before."""
         before = threads if self._state is None else self._state.get("threads", threads)
@@ -162,11 +175,16 @@ class _Training:
 
     def load(self) -> bool:
         """Read the images and build the network; False if a stop was requested meanwhile."""
-        self.attempt.phase("loading", "reading images")
+        try:
+            wanted = self._settle_input()
+        except WorkStopped:
+            return False
+        self._say_loading("reading images")
         self.feed = Feed(
             self.samples,
             Path(self.job.dataset),
             self.config,
+            wanted,
             self.device,
             scaling=self.scaling,
             should_stop=self.attempt.should_stop,
@@ -195,6 +213,7 @@ class _Training:
     def _build_learner(self) -> Learner:
         return Learner(
             self.config,
+            self.input,
             num_classes=len(self.job.classes),
             class_weights=self._class_weights(),
             device=self.device,
@@ -393,6 +412,7 @@ class _Training:
             self.job,
             self.run.path.name,
             self.scaling,
+            self.input.input_map,
             epoch=self.progress.epoch,
             value=value,
             evaluated_on=self.evaluated_part,
