@@ -26,7 +26,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mia_tui.dataset.images.intensity import InputMap, IntensityMode, ValueLimits, type_range
+from mia_tui.dataset.images.intensity import InputMap, IntensityMode, ValueLimits
+from mia_tui.dataset.images.network.brightness import type_range
 from mia_tui.dataset.images.network.selection import (
     channel_names,
     channel_values,

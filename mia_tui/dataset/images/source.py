@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-FRAME_NUMBERING = 2
-"""The meaning of frame numbers, kept with labels and runs. 1: each page of a TIFF is a frame. 2: as said above."""
+from mia_tui.dataset.model import FRAME_NUMBERING as FRAME_NUMBERING  # of the frames as said above
 
 Size = tuple[int, int]
 """Width and height in pixels."""
