@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "runs": ("mia_tui.cli.runs.commands:command", "List and follow runs; stop, resume, repeat, delete them."),
     "show": ("mia_tui.cli.show:command", "Print an image in the terminal."),
     "backbones": ("mia_tui.cli.backbones:command", "List the networks to choose from."),
+    "help": ("mia_tui.cli.help:command", "Show the manual: labelling, formats, training, troubles, …"),
     "doctor": ("mia_tui.cli.doctor:command", "Check this machine: Python, torch, GPU, disks, terminal."),
 }
 

@@ -7,6 +7,11 @@ Part = Literal["train", "val", "test"]
 PARTS: tuple[Part, ...] = ("train", "val", "test")
 
 
+FRAME_NUMBERING = 2
+"""The meaning of frame numbers, kept with labels and runs. 1: each page of a TIFF is a frame. 2: the planes along T,
+Z and axes without a meaning, scene by scene, and pages without names; channels are part of one image."""
+
+
 @dataclass(frozen=True, order=True, slots=True)
 class ImageKey:
     """Identifies one image of a dataset: a label belongs to this, never to a position in a list.

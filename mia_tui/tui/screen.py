@@ -49,6 +49,7 @@ class KeyedScreen(CoveredScreen[Result]):
 
     Attributes:
         SCOPE_NAME: Its name in `SCOPES`.
+        MANUAL_PAGE: The page of the manual about it.
         BARE: Whether its lines keep the terminal's background, as beside images, instead of the app's.
         commands: What its keys do; `by_name` has them by the id of the action.
         at_once: Commands that do not wait for those before them, by the id of the action.
@@ -58,6 +59,7 @@ class KeyedScreen(CoveredScreen[Result]):
     """
 
     SCOPE_NAME: ClassVar[str]
+    MANUAL_PAGE: ClassVar[str] = "start"
     BARE: ClassVar[bool] = False
     AUTO_FOCUS = ""
     commands: _NamedCommands = _NoCommands()
@@ -133,6 +135,8 @@ class KeyedScreen(CoveredScreen[Result]):
             self.call_later(self.app.action_quit)
         elif command == "command_palette":
             self.call_later(self.app.action_command_palette)
+        elif command == "manual":
+            self.queue.do(self.show_manual, opens=True)
         else:
             self.do_command(command)
 
@@ -209,6 +213,12 @@ class KeyedScreen(CoveredScreen[Result]):
         from mia_tui.tui.help import HelpScreen
 
         await self.ask(HelpScreen(self.context, self.SCOPE_NAME))
+
+    async def show_manual(self) -> None:
+        """Show the page of the manual that is about this screen."""
+        from mia_tui.tui.manual.screen import ManualScreen
+
+        await self.ask(ManualScreen(self.context, self.MANUAL_PAGE))
 
     def show_message(self, message: str, *, warning: bool = False, long: bool = False) -> None:
         """Show a message over the screen for some seconds; `long` for twice as many."""

@@ -59,6 +59,26 @@ def test_only_engine_and_worker_import_torch() -> None:
     run_python(LOADED, ",".join(TORCH), *WITHOUT_TORCH)
 
 
+def test_a_process_that_imports_torch_takes_what_it_needs_and_looks_for_no_garbage_meanwhile() -> None:
+    """Each of these once made up a fifth of the start of a run, or more."""
+    run_python(
+        """
+        import gc
+        looks = lambda: sum(generation["collections"] for generation in gc.get_stats())
+        before = looks()
+        import mia_tui.engine
+        assert "torch" in sys.modules and looks() - before < 50, looks() - before
+        assert gc.isenabled() and gc.get_freeze_count() > 50_000, gc.get_freeze_count()
+        import mia_tui.previewer
+        assert not {"timm", "torchvision"} & set(sys.modules)
+        import mia_tui.engine.network
+        assert "timm" in sys.modules and gc.get_freeze_count() > 200_000, gc.get_freeze_count()
+        import mia_tui.image_predictor, mia_tui.engine.jobs.train
+        assert not {"torchmetrics", "scipy", "sklearn"} & set(sys.modules)
+        """
+    )
+
+
 def test_nothing_below_the_app_and_the_command_line_imports_what_draws_or_parses_it() -> None:
     names = [name for name in BELOW_CLI if not name.startswith("mia_tui.engine")]
     run_python(LOADED, ",".join(("rich", "click", *SCREEN)), *names)

@@ -335,10 +335,14 @@ def test_a_detached_prediction_outlives_a_hangup_is_watched_by_two_stopped_and_r
             for _ in range(2)
         ]
         wait_for(lambda: rows_in(run) >= 64, LONG_S)
+        # Or it would be done before a busy machine has started the next commands.
+        os.kill(pid, signal.SIGSTOP)
         again = nursery.run(COMMAND.format(setup=""), *slow)
         assert again.code == 1 and "is making the same prediction" in again.err
-        stopped = mia("runs", "stop", run.path)
-        assert stopped.returncode == 0, stopped.stderr
+        stopping = subprocess.Popen(program("runs", "stop", run.path), stderr=subprocess.PIPE, text=True)
+        wait_for(run.stop.exists, LONG_S)
+        os.kill(pid, signal.SIGCONT)
+        assert stopping.communicate(timeout=LONGEST_S)[1] == "" and stopping.returncode == 0
         said = [watcher.communicate(timeout=LONGEST_S) for watcher in watchers]
     except BaseException:
         os.kill(pid, signal.SIGKILL)
@@ -415,8 +419,12 @@ def test_a_disk_for_the_result_that_is_full_at_the_end_costs_no_prediction(
     assert kept.read_bytes() == whole.out
 
 
+# Renamed first: a file that the worker writes meanwhile would keep the folder in place.
 DELETE = """
 import shutil
+def delete(folder):
+    os.rename(folder, folder + ".gone")
+    shutil.rmtree(folder + ".gone")
 import mia_tui.runs.disk as disk, mia_tui.runs.worker.control as control
 disk.DELETED_S = control.DELETED_S = 0.2
 disk.LOOK_EVERY_S = control._LOOK_EVERY_S = 0.05
@@ -428,7 +436,8 @@ def test_a_prediction_whose_folder_is_deleted_ends_and_leaves_nothing(
 ) -> None:
     out = tmp_path / "p.csv"
     run = begin(whole, out)
-    ended = work(nursery, run, DELETE + SIGNALLED.format(action="shutil.rmtree(sys.argv[1], True)"))
+    action = "os.path.exists(sys.argv[1]) and delete(sys.argv[1])"
+    ended = work(nursery, run, DELETE + SIGNALLED.format(action=action))
     assert ended.code != 0
     assert "Traceback" not in ended.err
     assert not run.path.exists() and not out.exists()

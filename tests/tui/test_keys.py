@@ -76,11 +76,11 @@ def test_every_command_of_the_table_is_one_of_its_screen(dataset: Path) -> None:
             async with shown(dataset, make) as pilot:
                 known: Any = pilot.app.screen
                 ids = {action.id for action in SCOPES[name].actions}
-                assert ids - set(known.commands.by_name) == {"command_palette", "quit"}
+                assert ids - set(known.commands.by_name) == {"command_palette", "manual", "quit"}
         async with opened(None) as pilot:
             known = pilot.app.screen
             ids = {action.id for action in SCOPES["home"].actions}
-            assert ids - set(known.at_once) == {"command_palette", "quit"}
+            assert ids - set(known.at_once) == {"command_palette", "manual", "quit"}
 
     run(test())
 
@@ -151,10 +151,10 @@ def test_the_users_keys_count_on_the_first_screen(
 
 def test_the_palette_has_the_key_that_the_user_gave_it_and_no_other(dataset: Path) -> None:
     async def test() -> None:
-        async with opened(dataset, context=with_keys(command_palette=("f12",))) as pilot:
+        async with opened(dataset, context=with_keys(command_palette=("f11",))) as pilot:
             await press(pilot, "ctrl+p")
             assert "Assign, next  F2" not in screen_text(pilot.app)
-            await open_palette(pilot, "f12")
+            await open_palette(pilot, "f11")
 
     run(test())
 

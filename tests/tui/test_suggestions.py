@@ -178,7 +178,8 @@ def test_the_filter_says_if_there_is_no_other_prediction(cells: Path) -> None:
             await press(pilot, "f5")
             await type_text(pilot, "two models")
             await press(pilot, "enter")
-            assert "There is nothing to compare: no other prediction" in screen_text(pilot.app)
+            nothing = "There is nothing to compare: no other prediction"
+            await wait_until(pilot, lambda: nothing in screen_text(pilot.app))
             assert "1/4" in screen_text(pilot.app)
 
     run(test())

@@ -3,6 +3,7 @@
 A new format is a module in `readers` with a function `open_file(path, file) -> Source`, and a record here.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,6 +24,8 @@ class Format:
         holds: How many images a file may have.
         package: What its reader imports and is only there with `mia-tui[microscopy]`; empty where nothing is missing.
         is_folder: Whether an image is a folder with such a name.
+        had_pages: Whether its frames were pages by the first frame numbering; its reader has `open_pages` and
+            `new_frame_numbers` for them.
     """
 
     name: str
@@ -32,6 +35,7 @@ class Format:
     holds: Frames = "one"
     package: str = ""
     is_folder: bool = False
+    had_pages: bool = False
 
 
 FORMATS = (
@@ -42,18 +46,39 @@ FORMATS = (
     Format("DIB", (".dib",)),
     Format("GIF", (".gif",), holds="animation"),
     Format("WEBP", (".webp",), holds="animation"),
-    Format("PPM", ()),
-    Format("JPEG2000", ()),
+    Format(
+        "PPM",
+        (".pbm", ".pgm", ".ppm", ".pnm", ".pam", ".pfm"),
+        "netpbm",
+        tuple((0, b"P" + kind) for kind in (b"2", b"3", b"5", b"6", b"7", b"f", b"F")),
+    ),
+    Format(
+        "JPEG2000",
+        (".jp2", ".j2k", ".jpx", ".jpf", ".jpc", ".j2c"),
+        "deep_codecs",
+        ((0, b"\0\0\0\x0cjP  \r\n\x87\n"), (0, b"\xffO\xffQ")),
+    ),
+    Format("AVIF", (".avif",), "deep_codecs", ((4, b"ftypavif"), (4, b"ftypavis")), "animation"),
     Format(
         "TIFF",
         (".tif", ".tiff"),
-        "tiff",
+        "tiff.reader",
         ((0, b"II*\0"), (0, b"MM\0*"), (0, b"II+\0"), (0, b"MM\0+")),  # each byte order, TIFF and BigTIFF
         "pages",
+        had_pages=True,
     ),
+    Format("DICOM", (".dcm", ".dicom"), "dicom", ((128, b"DICM"),), "pages", "pydicom"),
+    Format("OME-Zarr", (".zarr",), "ome_zarr", holds="pages", is_folder=True),
+    Format("a slide", (".mrxs", ".vms", ".vmu", ".svslide"), "slide", package="openslide"),
+    Format("CZI (Zeiss)", (".czi",), "czi", ((0, b"ZISRAWFILE"),), "pages", "pylibCZIrw"),
+    Format("ND2 (Nikon)", (".nd2",), "nd2", ((0, b"\xda\xce\xbe\n"),), "pages", "nd2"),
+    Format("LIF (Leica)", (".lif", ".lof", ".xlif"), "lif", ((0, b"p\0\0\0"),), "pages", "liffile"),
+    Format("OIB (Olympus)", (".oib",), "oif", ((0, b"\xd0\xcf\x11\xe0"),), "pages", "oiffile"),
+    Format("OIF (Olympus)", (".oif",), "oif", holds="pages", package="oiffile"),
 )
 
-PILLOW_FORMATS = (*(one.name for one in FORMATS if not one.module), "TIFF")
+_LEFT_TO_PILLOW = ("PPM", "JPEG2000", "AVIF", "TIFF")  # where their own reader does not read them better
+PILLOW_FORMATS = (*(one.name for one in FORMATS if not one.module), *_LEFT_TO_PILLOW)
 """A wrong ending for one of these is no problem. Formats that start other programs (EPS) are excluded."""
 
 _BY_SUFFIX = {suffix: one for one in FORMATS for suffix in one.suffixes}
@@ -61,6 +86,8 @@ IMAGE_SUFFIXES = frozenset(_BY_SUFFIX)
 STACK_SUFFIXES = frozenset(suffix for suffix, one in _BY_SUFFIX.items() if one.holds == "pages")
 ANIMATED_SUFFIXES = frozenset(suffix for suffix, one in _BY_SUFFIX.items() if one.holds == "animation")
 FOLDER_SUFFIXES = frozenset(suffix for suffix, one in _BY_SUFFIX.items() if one.is_folder)
+PARTS_ENDING = ".files"
+"""An Olympus image `cell.oif` keeps its pages in a folder `cell.oif.files` beside it."""
 START_BYTES = max(place + len(start) for one in FORMATS for place, start in one.starts)
 
 
@@ -70,15 +97,25 @@ def is_image_name(name: str) -> bool:
     return bool(stem) and f"{dot}{suffix.lower()}" in IMAGE_SUFFIXES
 
 
+def is_folder_of_parts(name: str, images: Collection[str]) -> bool:
+    """Whether a folder holds the pages of one of the images beside it, and no images of its own."""
+    return name.lower().endswith(f".oif{PARTS_ENDING}") and name[: -len(PARTS_ENDING)] in images
+
+
 def format_of_name(name: str) -> Format | None:
     """The likely format of a file, by its ending."""
     _, dot, suffix = name.rpartition(".")
     return _BY_SUFFIX.get(f"{dot}{suffix.lower()}")
 
 
-def format_of_start(start: bytes) -> Format | None:
-    """The format whose files begin like this, of those with a reader of their own."""
-    for one in FORMATS:
+def format_of_start(start: bytes, likely: Format | None = None) -> Format | None:
+    """The format whose files begin like this, of those with a reader of their own.
+
+    Args:
+        start: The first bytes, `START_BYTES` of them.
+        likely: The format by the file's ending, which decides where several fit: a DICOM file may be a TIFF as well.
+    """
+    for one in (likely, *FORMATS) if likely is not None else FORMATS:
         if any(start[place : place + len(begin)] == begin for place, begin in one.starts):
             return one
     return None

@@ -21,7 +21,7 @@ from mia_tui.dataset.images.formats import EXTRA, START_BYTES, Format, format_of
 from mia_tui.dataset.images.limits import MAX_MEGAPIXELS, check_megapixels, check_memory
 from mia_tui.dataset.images.readers.gif import check_gif
 from mia_tui.dataset.images.readers.pillow import PillowSource
-from mia_tui.dataset.images.source import Place, Region, Scene, Size, Source
+from mia_tui.dataset.images.source import FRAME_NUMBERING, Place, Region, Scene, Size, Source
 from mia_tui.disk_errors import UNREACHABLE
 from mia_tui.errors import DecodeError
 from mia_tui.files import OddFile, open_to_read
@@ -46,18 +46,37 @@ _DAMAGED = (
 )
 
 
-def count_frames(path: Path, *, animated: "Frames" = "first") -> int:
-    """Number of images in a file: the pages of a TIFF, the frames of a GIF or WebP if asked for.
+def count_frames(path: Path, *, animated: "Frames" = "first", numbering: int = FRAME_NUMBERING) -> int:
+    """Number of images in a file: the planes of a TIFF, the frames of a GIF or WebP if asked for.
 
     Args:
         path: Image file.
         animated: Whether only the first frame of an animated GIF or WebP counts, or all of them.
+        numbering: See `source.FRAME_NUMBERING`.
 
     Raises:
         DecodeError: If the file is not an image or cannot be opened.
     """
-    with open_source(path) as source:
+    with open_source(path, numbering=numbering) as source:
         return source.frames if not source.is_animation or animated == "all" else 1
+
+
+def new_frame_numbers(path: Path) -> list[int] | None:
+    """For each frame of a file by numbering 1 its number by numbering 2; None where nothing changes.
+
+    Pages that hold channels of one image get the same number; a page that is no image any more, such as the label of
+    a slide, gets -1.
+
+    Raises:
+        DecodeError: If the file cannot be opened.
+    """
+    with reading(path), open_to_read(path, follow=True) as file:
+        chosen = format_of_start(file.read(START_BYTES))
+        if chosen is None or not chosen.had_pages:
+            return None
+        file.seek(0)
+        numbers: list[int] | None = _reader(chosen, path).new_frame_numbers(path, file)
+        return numbers
 
 
 @dataclass(frozen=True)
@@ -116,13 +135,15 @@ class OpenedFrame:
 
 
 @contextmanager
-def opened(path: Path, frame: int, max_megapixels: float) -> Iterator[OpenedFrame]:
-    """One frame of an image file, opened and not decoded yet.
+def opened(
+    path: Path, frame: int, max_megapixels: float, *, numbering: int = FRAME_NUMBERING
+) -> Iterator[OpenedFrame]:
+    """One frame of an image file, opened and not decoded yet; see `source.FRAME_NUMBERING` for `numbering`.
 
     Raises:
         DecodeError: For every fault of the file, found here or while the image is used.
     """
-    with open_source(path) as source:
+    with open_source(path, numbering=numbering) as source:
         if isinstance(source, PillowSource):
             check_megapixels(source.raw_size, max_megapixels, path.name)
         yield frame_of(source, frame, path, max_megapixels)
@@ -142,8 +163,12 @@ def frame_of(source: Source, frame: int, path: Path, max_megapixels: float = MAX
 
 
 @contextmanager
-def open_source(path: Path) -> Iterator[Source]:
+def open_source(path: Path, *, numbering: int = FRAME_NUMBERING) -> Iterator[Source]:
     """An image file, opened by the reader for it.
+
+    Args:
+        path: The file, or the folder that is an image.
+        numbering: See `source.FRAME_NUMBERING`; 1 for frame numbers that were kept by an earlier version.
 
     Raises:
         DecodeError: For every fault of the file, found here or while it is used; also for a named pipe or a device,
@@ -152,33 +177,35 @@ def open_source(path: Path) -> Iterator[Source]:
     likely = format_of_name(path.name)
     with reading(path), ExitStack() as stack:
         if likely is not None and likely.is_folder:
-            source = _reader(likely, path)(path)
+            source = _reader(likely, path).open_file(path)
         else:
             file = stack.enter_context(open_to_read(path, follow=True))
-            source = _source_of(path, file, likely)
+            source = _source_of(path, file, likely, numbering)
             source.file = file
         with closing(source):
             yield source
 
 
-def _source_of(path: Path, file: BufferedReader, likely: Format | None) -> Source:
+def _source_of(path: Path, file: BufferedReader, likely: Format | None, numbering: int) -> Source:
     start = file.read(START_BYTES)
     file.seek(0)
     if start.startswith(b"GIF"):
         check_gif(file, 1, path)
-    chosen = format_of_start(start) or likely
+    chosen = format_of_start(start, likely) or likely
     if chosen is not None and chosen.module:
-        source: Source | None = _reader(chosen, path)(path, file)
+        reader = _reader(chosen, path)
+        opens = reader.open_pages if chosen.had_pages and numbering == 1 else reader.open_file
+        source: Source | None = opens(path, file)
         if source is not None:
             return source
         file.seek(0)
     return PillowSource(path, file)
 
 
-def _reader(chosen: Format, path: Path) -> Callable[..., Any]:
-    """The function of a reader that opens a file; it gives None where Pillow is to read it."""
+def _reader(chosen: Format, path: Path) -> Any:
+    """The module that reads a format; its `open_file` gives None where Pillow is to read the file."""
     try:
-        reader = import_module(f"mia_tui.dataset.images.readers.{chosen.module}")
+        return import_module(f"mia_tui.dataset.images.readers.{chosen.module}")
     except ImportError as error:
         if not chosen.package:
             raise
@@ -186,8 +213,6 @@ def _reader(chosen: Format, path: Path) -> Callable[..., Any]:
             f"{printable(path.name)} is {chosen.name}, which needs a reader of its own.",
             f"Install it: pip install 'mia-tui[{EXTRA}]'",
         ) from error
-    opens: Callable[..., Any] = reader.open_file
-    return opens
 
 
 @contextmanager

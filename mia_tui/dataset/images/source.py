@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-FRAME_NUMBERING = 2
-"""The meaning of frame numbers, kept with labels and runs. 1: each page of a TIFF is a frame. 2: as said above."""
+from mia_tui.dataset.model import FRAME_NUMBERING as FRAME_NUMBERING  # of the frames as said above
 
 Size = tuple[int, int]
 """Width and height in pixels."""
@@ -211,3 +210,12 @@ class Source(ABC):
     def close(self) -> None:
         """Let go of the file."""
         return
+
+
+def part_of(
+    values: NDArray[np.generic], channels: Sequence[int] | None, region: Region | None
+) -> NDArray[np.generic]:
+    """The wanted part of the values (H, W, C) of a whole plane."""
+    if region is not None:
+        values = values[region.top : region.top + region.height, region.left : region.left + region.width]
+    return values if channels is None else values[:, :, list(channels)]

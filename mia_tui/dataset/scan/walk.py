@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mia_tui.dataset.images.formats import is_image_name
+from mia_tui.dataset.images.formats import PARTS_ENDING, is_folder_of_parts, is_image_name
 from mia_tui.dataset.scan.other_kinds import OtherKinds, is_system_folder
 from mia_tui.paths import LABELS_DB, is_file, is_folder
 
@@ -130,6 +130,8 @@ class _Walk:
                 else:
                     others.append(name)
         self.seen.add(identity)
+        if any(name.endswith(PARTS_ENDING) for name in folders):
+            folders = [name for name in folders if not is_folder_of_parts(name, images)]
         if others:
             self.other_kinds.add(folder, others, alone=not (images or folders or links))
         links.sort(key=natural_key)

@@ -16,7 +16,6 @@ from torch import Tensor
 from mia_tui.catalog.backbones import HALF, IMAGENET, Normalisation
 from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.images.intensity import AS_BEFORE, InputMap, count_channels
-from mia_tui.engine.network.backbones import expected_normalisation
 
 Channels = tuple[float, ...]
 
@@ -90,4 +89,7 @@ def _chosen(config: TrainConfig) -> Normalisation:
         case "imagenet":
             return IMAGENET
         case "auto":
+            # Imports timm, which the preview of augmented images does without.
+            from mia_tui.engine.network.backbones import expected_normalisation
+
             return IMAGENET if config.weights == "none" else expected_normalisation(config.backbone)

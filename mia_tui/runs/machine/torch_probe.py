@@ -10,7 +10,7 @@ from mia_tui.text import printable
 
 _PROBE = """
 import json, sys
-import timm, torch
+import mia_tui.engine.network, timm, torch
 from mia_tui.engine.device import describe, gpu_uuids, pick_device, resolve_precision
 choice = pick_device("auto")
 json.dump({

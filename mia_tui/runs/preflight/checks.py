@@ -1,7 +1,7 @@
 """What would hurt a training, found before it starts; each finding says what to do, and none forbids the start.
 
-Files are checked in `images` and `content`, the machine in `machine`. Labelled images, which the run uses, are
-decoded, as far as time allows. Of the others, which are predicted later, only the header is read: 30,000 of them
+Files are checked in `images`, `content` and `kinds`, the machine in `machine`. Labelled images, which the run uses,
+are decoded, as far as time allows. Of the others, which are predicted later, only the header is read: 30,000 of them
 take some seconds, and one whose end is missing is not found here.
 """
 
@@ -22,6 +22,7 @@ from mia_tui.runs.preflight.images import (
     open_each,
     unopened,
 )
+from mia_tui.runs.preflight.kinds import unequal_kinds
 from mia_tui.runs.preflight.machine import busy_gpus, detaching, full_disk, missing_weights
 from mia_tui.runs.preflight.prepare import Prepared
 from mia_tui.text import counted, name_some, printable
@@ -75,6 +76,7 @@ def check_start(
     on_progress: Callable[[int, int], None] = lambda done, total: None,
     should_stop: Callable[[], bool] = lambda: False,
     limit_s: float = _LOOKING_S,
+    kinds_limit_s: float = _OPENING_S,
     others_limit_s: float = _OPENING_S,
 ) -> CheckResult:
     """Look for what would hurt a training that is about to start.
@@ -85,6 +87,7 @@ def check_start(
         on_progress: Called with how many images were checked, and of how many.
         should_stop: Asked often.
         limit_s: After so long no more images are decoded.
+        kinds_limit_s: After so long no more images are opened to compare their kinds.
         others_limit_s: After so long no more of the others are opened.
 
     Raises:
@@ -96,12 +99,15 @@ def check_start(
     files = CheckedFiles(root, prepared.samples)
     image_faults, checked = check_images(files, prepared.samples, config, progress)
     same = list(copies(files, prepared.samples, progress))
+    progress = CheckProgress(time.monotonic() + kinds_limit_s, lambda done, total: None, should_stop)
+    kinds = list(unequal_kinds(root, prepared.samples, config, progress))
     progress = CheckProgress(time.monotonic() + others_limit_s, on_progress, should_stop)
     faults, opened = open_each(root, others, config.max_megapixels, progress)
     names = [item.name for item in prepared.job.classes]
     findings = [
         *without_content(root, prepared.samples, names, config, known=image_faults, should_stop=should_stop),
         *bad_images(prepared.samples, image_faults),
+        *kinds,
         *same,
         *_small_classes(prepared),
         *full_disk(prepared),

@@ -82,6 +82,7 @@ class ClassesScreen(DatasetScreen[int | None], ModalScreen[int | None]):
     """
 
     SCOPE_NAME = "classes"
+    MANUAL_PAGE = "labelling"
     commands: ClassCommands
 
     def __init__(self, controller: LabelController, context: Context) -> None:

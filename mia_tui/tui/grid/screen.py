@@ -48,6 +48,7 @@ class GridScreen(SessionScreen[bool]):
     """
 
     SCOPE_NAME = "grid"
+    MANUAL_PAGE = "labelling"
     commands: GridCommands
 
     class PictureMade(Message):

@@ -63,6 +63,7 @@ class LabelScreen(SessionScreen[None]):
     """
 
     SCOPE_NAME = "label"
+    MANUAL_PAGE = "labelling"
     BLANK = True
     commands: LabelCommands
 

@@ -46,6 +46,7 @@ class CompareScreen(KeyedScreen[None]):
     """
 
     SCOPE_NAME = "compare"
+    MANUAL_PAGE = "training"
 
     def __init__(self, rows: Sequence[RunSummary], context: Context) -> None:
         super().__init__(context)

@@ -48,6 +48,7 @@ class RunScreen(KeyedScreen[OpenImages | None]):
     """
 
     SCOPE_NAME = "run"
+    MANUAL_PAGE = "training"
     commands: "RunCommands"
 
     class RunChanged(Message):

@@ -34,6 +34,7 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
     """
 
     SCOPE_NAME = "runs"
+    MANUAL_PAGE = "training"
     commands: "RunTableCommands"
 
     class RunsRead(Message):

@@ -48,6 +48,7 @@ class TrainScreen(KeyedScreen[RunDir | None]):
     """
 
     SCOPE_NAME = "train"
+    MANUAL_PAGE = "training"
     commands: TrainCommands
 
     class Estimated(Message):

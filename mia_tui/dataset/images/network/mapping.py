@@ -1,6 +1,6 @@
 """The pixels that a network is given of images of more than 8 bits, of chosen channels, or at a physical scale.
 
-Values become 0 to 1 by the map of the run (`intensity`), transparent pixels are put on white, then the image is
+Values become 0 to 1 by the map of the run (`brightness`), transparent pixels are put on white, then the image is
 resized (`geometry`), and only the result is stored as whole numbers. One channel is worked on at a time, to save
 memory.
 """
@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from mia_tui.dataset.images.bit_depth import tonal_window
 from mia_tui.dataset.images.channels import Planes, show
 from mia_tui.dataset.images.geometry import Placement, place, put
-from mia_tui.dataset.images.intensity import InputMap, limits_in, quantise, to_unit, type_range
+from mia_tui.dataset.images.intensity import InputMap
+from mia_tui.dataset.images.network.brightness import limits_in, quantise, to_unit, type_range
 from mia_tui.dataset.images.network.selection import (
     ChannelValues,
     channel_names,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mia_tui.dataset.images.channels import Planes, show
-from mia_tui.dataset.images.intensity import quantise, to_unit, type_range
+from mia_tui.dataset.images.network.brightness import quantise, to_unit, type_range
 from mia_tui.dataset.images.source import Scene
 from mia_tui.errors import DecodeError
 from mia_tui.text import name_some, printable

@@ -80,7 +80,7 @@ class PillowSource(Source):
             self._image.load()
             values = _values(self._image)
         values = values.reshape(*values.shape[:2], -1)  # (H, W, C)
-        values = turned(values, _orientation(self._image))
+        values = turned(values, exif_orientation(self._image))
         if region is not None:
             values = values[region.top : region.top + region.height, region.left : region.left + region.width]
         return values if channels is None else values[:, :, list(channels)]
@@ -92,7 +92,7 @@ class PillowSource(Source):
         self._draft(level)
         self._image.load()
         picture = _in_8_bits(self._image)
-        orientation = _orientation(self._image)  # last: PNG may have it after the pixels
+        orientation = exif_orientation(self._image)  # last: PNG may have it after the pixels
         return picture.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else picture
 
     def _count(self) -> int:
@@ -109,7 +109,7 @@ class PillowSource(Source):
         self._deep = None
         if any(_raw_mode(tile) in _DEEP_COLOUR for tile in image.tile):
             self._deep = self._read_deep_colour(number)  # before anything loads the upper bytes alone
-        size = image.size[::-1] if 5 <= _orientation(image) <= 8 else image.size
+        size = image.size[::-1] if 5 <= exif_orientation(image) <= 8 else image.size
         levels: tuple[Size, ...] = (size,)
         if isinstance(image, JpegImageFile):  # a mean over blocks: 100 megapixels in 0.1 s, not 1 s
             levels = tuple(dict.fromkeys((-(-size[0] // by), -(-size[1] // by)) for by in _JPEG_SCALES))
@@ -204,7 +204,7 @@ def _in_8_bits(image: Image.Image) -> Image.Image:
     return image.convert("L" if image.mode == "1" else "RGB")
 
 
-def _orientation(image: Image.Image) -> int:
+def exif_orientation(image: Image.Image) -> int:
     """Exif orientation, 1 if there is none. Pillow turns TIFF pages by itself."""
     if image.format == "TIFF":
         return 1

@@ -26,7 +26,7 @@ SCOPE = make_scope(
     (
         *_ACTIONS,
         *moves_in_lines(),
-        *shared("undo", "redo", "help"),
+        *shared("undo", "redo", "help", "manual"),
         *shared("command_palette", "quit"),
     ),
     all_open=True,

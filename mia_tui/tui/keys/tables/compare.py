@@ -18,7 +18,7 @@ SCOPE = make_scope(
     (
         *_ACTIONS,
         *moves_in_lines(),
-        *shared("help", "command_palette", "quit"),
+        *shared("help", "manual", "command_palette", "quit"),
     ),
     "figure leave help quit",
 )

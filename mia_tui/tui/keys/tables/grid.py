@@ -51,7 +51,9 @@ SCOPE = make_scope(
             "grid",
             "classes",
         ),
-        *shared("zoom_in", "zoom_out", "train", "predict", "runs", "help", "command_palette", "quit"),
+        *shared(
+            "zoom_in", "zoom_out", "train", "predict", "runs", "help", "manual", "command_palette", "quit"
+        ),
     ),
     "mark assign open leave help undo skip train quit mark_all filter classes next_unlabelled grid runs",
     typed="classes",

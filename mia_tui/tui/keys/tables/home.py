@@ -23,7 +23,7 @@ _ACTIONS: tuple[Action, ...] = (
 SCOPE = make_scope(
     "home",
     "on the first screen",
-    (*_ACTIONS, *shared("command_palette", "quit")),
+    (*_ACTIONS, *shared("manual", "command_palette", "quit")),
     "open complete go_in go_out start_anew help quit",
     typed="text",
 )

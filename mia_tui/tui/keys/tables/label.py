@@ -166,6 +166,7 @@ _ACTIONS: tuple[Action, ...] = (
     Action("list", ("ctrl+l",), "List", "Show or hide the list of files.", _APP),
     Action("home", ("f10",), "Home", "Open another folder.", _APP, opens=True),
     Action("help", ("?",), "Keys", "Show all keys.", _APP, opens=True),
+    Action("manual", ("f12",), "Manual", "Read the manual.", _APP, opens=True),
     Action("command_palette", ("ctrl+p",), "Commands", "Find any command by typing.", _APP),
     Action("quit", ("ctrl+q",), "Quit", "Close the app; everything is saved already.", _APP),
 )

@@ -48,7 +48,7 @@ SCOPE = make_scope(
     (
         *_ACTIONS,
         *moves_in_lines(),
-        *shared("help", "command_palette", "quit"),
+        *shared("help", "manual", "command_palette", "quit"),
     ),
     "leave stop resume open pane_next help predict which_epoch matrix again change delete rename tag note queue "
     "log_scale quit",

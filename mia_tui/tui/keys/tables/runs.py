@@ -99,7 +99,7 @@ SCOPE = make_scope(
     (
         *_ACTIONS,
         *moves_in_lines(),
-        *shared("help", "command_palette", "quit"),
+        *shared("help", "manual", "command_palette", "quit"),
     ),
     "open new stop resume leave help predict delete compare again queue change mark order filter rename tag "
     "note quit",

@@ -39,7 +39,7 @@ _ACTIONS: tuple[Action, ...] = (
 SCOPE = make_scope(
     "train",
     "on the form of a training",
-    (*_ACTIONS, *shared("command_palette", "quit")),
+    (*_ACTIONS, *shared("manual", "command_palette", "quit")),
     "start open section_next leave help copy recipe load save reset other_images quit",
     typed="text",
     all_open=True,

@@ -1,0 +1,121 @@
+"""The chain of pages of a TIFF file, followed without reading the pages."""
+
+import struct
+from array import array
+
+import tifffile
+
+from mia_tui.errors import DecodeError
+
+MOST_PAGES = 1_000_000
+_MOST_TAGS = 4096
+_USUAL_TAGS = 24
+_NEW_SUBFILE_TYPE, _SUBFILE_TYPE = 254, 255
+_OLD_KINDS = {2: 1, 3: 2}  # of SubfileType, as NewSubfileType has them
+_REDUCED, _MASK = 1, 4
+
+
+class PageChain:
+    """Where the pages of a file begin. It is followed once, and only as far as somebody asks.
+
+    tifffile takes a hundred times as long, and notices only some chains that lead back.
+
+    Args:
+        tiff: The file.
+        name: Of the file, for messages.
+    """
+
+    def __init__(self, tiff: tifffile.TiffFile, name: str) -> None:
+        self._layout, self._file, self._name = tiff.tiff, tiff.filehandle, name
+        self._offsets, self._kinds = array("Q"), bytearray()
+        self._next = int(tiff.pages[0].offset)
+        self._tortoise, self._steps, self._until = 0, 0, 1
+
+    def __len__(self) -> int:
+        while self._follow():
+            pass
+        return len(self._offsets)
+
+    def offset(self, number: int) -> int:
+        """Where a page begins.
+
+        Raises:
+            IndexError: If there is none of that number.
+            DecodeError: If the chain leads back to an earlier page, or is too long.
+        """
+        if not self.has(number):
+            raise IndexError(f"no page {number}")
+        return self._offsets[number]
+
+    def has(self, number: int) -> bool:
+        """Whether there is a page of this number."""
+        while number >= len(self._offsets):
+            if not self._follow():
+                return False
+        return number >= 0
+
+    def is_reduced(self, number: int) -> bool:
+        """Whether a page says it is a smaller copy of another."""
+        self.offset(number)
+        return bool(self._kinds[number] & _REDUCED)
+
+    def is_image(self, number: int) -> bool:
+        """Whether a page is neither a smaller copy nor a mask of another."""
+        self.offset(number)
+        return not self._kinds[number] & (_REDUCED | _MASK)
+
+    def _follow(self) -> bool:
+        """Look at the next page; False behind the last one."""
+        offset, layout = self._next, self._layout
+        if not 0 < offset < self._file.size:
+            return False
+        self._next = 0
+        entries, following = self._entries(offset)
+        if entries is None:
+            return False
+        self._check_loop(offset)
+        self._offsets.append(offset)
+        self._kinds.append(self._kind(entries))
+        if len(following) == layout.offsetsize:
+            self._next = struct.unpack(layout.offsetformat, following)[0]
+        return True
+
+    def _entries(self, offset: int) -> tuple[bytes | None, bytes]:
+        """The tags of a page, and where the next one is; None and nothing if there is no page."""
+        layout, file = self._layout, self._file
+        size, tag, end = layout.tagnosize, layout.tagsize, layout.offsetsize
+        file.seek(offset)
+        data = file.read(size + _USUAL_TAGS * tag + end)
+        if len(data) < size:
+            return None, b""
+        tags = struct.unpack(layout.tagnoformat, data[:size])[0]
+        if tags > _MOST_TAGS:
+            return None, b""
+        more = size + tags * tag + end - len(data)
+        if more > 0:
+            data += file.read(more)
+        return data[size : size + tags * tag], data[size + tags * tag : size + tags * tag + end]
+
+    def _kind(self, entries: bytes) -> int:
+        order = self._layout.byteorder
+        for start in range(0, min(len(entries), 2 * self._layout.tagsize), self._layout.tagsize):
+            code, kind = struct.unpack_from(order + "HH", entries, start)
+            if code not in (_NEW_SUBFILE_TYPE, _SUBFILE_TYPE) or kind not in (3, 4):
+                continue
+            place = start + self._layout.tagsize - self._layout.offsetsize
+            place = start + 8 if self._layout.tagsize == 12 else place
+            value = struct.unpack_from(order + ("H" if kind == 3 else "I"), entries, place)[0]
+            value = value if code == _NEW_SUBFILE_TYPE else _OLD_KINDS.get(value, 0)
+            if value:
+                return int(value) & 0xFF
+        return 0
+
+    def _check_loop(self, offset: int) -> None:
+        """Brent: the tortoise jumps to the page after 1, 2, 4, … steps."""
+        if offset == self._tortoise:
+            raise DecodeError(f"{self._name} is damaged: its pages lead back to an earlier one.")
+        if len(self._offsets) >= MOST_PAGES:
+            raise DecodeError(f"{self._name} has more than {MOST_PAGES:,} pages.")
+        self._steps += 1
+        if self._steps == self._until:
+            self._tortoise, self._steps, self._until = offset, 0, self._until * 2

@@ -1,0 +1,61 @@
+"""What the pages of a TIFF file are: images, planes of one over time, depth and channels, or smaller copies."""
+
+import logging
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import tifffile
+
+from mia_tui.dataset.images.readers.tiff.chain import PageChain
+from mia_tui.dataset.images.readers.tiff.imagej import imagej_series
+from mia_tui.dataset.images.readers.tiff.ome import ome_series
+from mia_tui.dataset.images.readers.tiff.series import PlainPages, Series
+from mia_tui.dataset.images.readers.tiff.shaped import shaped_series
+
+Finder = Callable[[tifffile.TiffFile, PageChain], "list[Series] | Series | None"]
+_LOG = logging.getLogger(__name__)
+_FINDERS: tuple[tuple[str, Finder], ...] = (
+    ("is_shaped", shaped_series),
+    ("is_ome", ome_series),
+    ("is_imagej", imagej_series),
+)
+
+
+def find_series(tiff: tifffile.TiffFile, chain: PageChain) -> Sequence[Series]:
+    """The images of a file. What its metadata say is passed over where it cannot be: its pages are images then."""
+    for flag, finder in _FINDERS:
+        if not getattr(tiff, flag):
+            continue
+        try:
+            found = finder(tiff, chain)
+        except (ValueError, LookupError, TypeError, ArithmeticError, AttributeError, SyntaxError):
+            _LOG.info("%s: %s", tiff.filehandle.name, flag, exc_info=True)
+            found = None
+        if found:
+            return [found] if isinstance(found, Series) else found
+    return PlainPages(chain, single=tiff.is_svs)
+
+
+def pages_as_frames(tiff: tifffile.TiffFile, chain: PageChain) -> Sequence[Series]:
+    """The images of a file as they were numbered first: pages, or planes of an ImageJ stack of a single one."""
+    if tiff.is_imagej and not chain.has(1):
+        stack = imagej_series(tiff, chain)
+        if stack is not None and stack.is_contiguous:
+            return [stack]
+    return PlainPages(chain, every=True, single=tiff.is_svs)
+
+
+def new_numbers(tiff: tifffile.TiffFile, chain: PageChain) -> list[int] | None:
+    """For each frame as numbered first, its number now; see `reading.new_frame_numbers`."""
+    new, old = find_series(tiff, chain), pages_as_frames(tiff, chain)
+    if not isinstance(old, PlainPages):
+        return None
+    numbers = np.full(len(old), -1)
+    frame = 0
+    for series in new:
+        pages = series.pages.reshape(-1, series.pages.shape[-1])
+        for at, planes in enumerate(pages):
+            held = planes[(planes >= 0) & (planes < len(numbers))]
+            numbers[held] = frame + at
+        frame += len(pages)
+    return None if np.array_equal(numbers, np.arange(len(numbers))) else numbers.tolist()

@@ -1,0 +1,161 @@
+"""OME-TIFF: what the XML in the first page says of times, depths, channels, fields of view and colours."""
+
+from collections.abc import Iterator
+from math import prod
+from xml.etree import ElementTree
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from mia_tui.dataset.images.readers.tiff.chain import MOST_PAGES, PageChain
+from mia_tui.dataset.images.readers.tiff.series import Series, page_at, series_of
+from mia_tui.dataset.images.readers.tiff.units import micrometres
+from mia_tui.dataset.images.source import Channel, Colour
+
+_NO_IMAGES = frozenset(
+    {"label", "label image", "macro", "macro image", "thumbnail", "thumbnail image", "overview"}
+)
+_WHITE = (255, 255, 255)
+_MOST_ABSENT = 0.5
+
+
+def ome_series(tiff: tifffile.TiffFile, chain: PageChain) -> list[Series] | None:
+    """A series for each image that the XML describes; None if it is broken or does not fit the pages."""
+    text = tiff.ome_metadata
+    if not isinstance(text, str) or "<!DOCTYPE" in text or "<!ENTITY" in text:
+        return None
+    root = ElementTree.fromstring(text)
+    images = [(image, pixels) for image in _all(root, "Image") for pixels in _all(image, "Pixels")]
+    named = [one for one in images if one[0].get("Name", "").strip().lower() not in _NO_IMAGES]
+    own = _OwnPlanes(root, tiff.filename)
+    samples = page_at(tiff, chain, 0).samplesperpixel
+    found = []
+    for image, pixels in named or images:
+        axes, table = _table(pixels, own, chain, samples)
+        there = _present(table, axes)
+        if there is None:
+            continue
+        found.append(
+            series_of(
+                there,
+                axes,
+                channels=_channels(pixels),
+                pixel_um=_pixel_um(pixels),
+                name=image.get("Name", ""),
+            )
+        )
+    return found if found and _fits(found[0], (named or images)[0][1], tiff, chain) else None
+
+
+def _all(element: ElementTree.Element, tag: str) -> Iterator[ElementTree.Element]:
+    return (child for child in element if child.tag.rpartition("}")[2] == tag)
+
+
+class _OwnPlanes:
+    """Which planes of the XML are in this file: an image may be spread over several.
+
+    Args:
+        root: Of the XML.
+        name: Of this file.
+    """
+
+    def __init__(self, root: ElementTree.Element, name: str) -> None:
+        self._id, self._name = root.get("UUID"), name.lower()
+        held = {
+            (uuid.text, uuid.get("FileName"))
+            for image in _all(root, "Image")
+            for pixels in _all(image, "Pixels")
+            for data in _all(pixels, "TiffData")
+            for uuid in _all(data, "UUID")
+        }
+        self._is_alone = len(held) == 1  # under another name, as a rule
+
+    def has(self, data: ElementTree.Element) -> bool:
+        for uuid in _all(data, "UUID"):
+            named = uuid.get("FileName", "").lower() == self._name
+            return self._is_alone or named or (self._id is not None and uuid.text == self._id)
+        return True
+
+
+def _table(
+    pixels: ElementTree.Element, own: _OwnPlanes, chain: PageChain, samples: int
+) -> tuple[str, NDArray[np.int64]]:
+    """The page of each plane over axes such as TZC, slowest first; -1 where this file has none."""
+    axes = pixels.attrib["DimensionOrder"][:1:-1]
+    if sorted(axes) != ["C", "T", "Z"]:
+        raise ValueError(f"axes {axes}")
+    sizes = {axis: int(pixels.attrib["Size" + axis]) for axis in axes}
+    if samples > 1:
+        sizes["C"] = max(1, sizes["C"] // samples)
+    shape = [sizes[axis] for axis in axes]
+    if min(shape) < 1 or prod(shape) > MOST_PAGES:
+        raise ValueError(f"sizes {shape}")
+    table = np.full(prod(shape), -1)
+    parts = list(_all(pixels, "TiffData")) or [ElementTree.Element("TiffData")]
+    for data in parts:
+        if not own.has(data):
+            continue
+        page = int(data.get("IFD", 0))
+        planes = int(data.get("PlaneCount", data.get("NumPlanes", 1 if "IFD" in data.attrib else 0)))
+        first = [int(data.get("First" + axis, 0)) for axis in axes]
+        if page < 0 or planes < 0 or any(not 0 <= at < size for at, size in zip(first, shape, strict=True)):
+            continue
+        at = int(np.ravel_multi_index(first, shape))
+        end = min(at + planes, table.size) if planes else table.size
+        table[at:end] = np.arange(page, page + end - at)
+    last = int(table.max())
+    if not chain.has(last):
+        table[table >= len(chain)] = -1
+    return axes, table.reshape(shape)
+
+
+def _present(table: NDArray[np.int64], axes: str) -> NDArray[np.int64] | None:
+    """The smallest part of the table that has all planes of this file; None if there are none.
+
+    Raises:
+        ValueError: If most planes in between are absent, so that the axes cannot be right.
+    """
+    there = table >= 0
+    if not there.any():
+        return None
+    used = [
+        np.flatnonzero(there.any(axis=tuple(other for other in range(3) if other != at))) for at in range(3)
+    ]
+    part = table[np.ix_(*used)]
+    if (part < 0).mean() > _MOST_ABSENT:
+        raise ValueError("most planes are absent")
+    return part
+
+
+def _fits(series: Series, pixels: ElementTree.Element, tiff: tifffile.TiffFile, chain: PageChain) -> bool:
+    page = page_at(tiff, chain, series.key)
+    said = int(pixels.attrib["SizeX"]), int(pixels.attrib["SizeY"])
+    return page.imagedepth == 1 and said == (page.imagewidth, page.imagelength)
+
+
+def _channels(pixels: ElementTree.Element) -> tuple[Channel, ...]:
+    found = [
+        Channel(channel.get("Name") or channel.get("Fluor") or None, _colour(channel.get("Color")))
+        for channel in _all(pixels, "Channel")
+    ]
+    if len(found) > 1 and all(channel.colour in (None, _WHITE) for channel in found):
+        return tuple(Channel(channel.name) for channel in found)  # white is what OME takes if none is said
+    return tuple(found)
+
+
+def _colour(said: str | None) -> Colour | None:
+    """Red, green, blue and opacity in one number of 32 bits, which may be negative."""
+    if said is None or not said.lstrip("+-").isdigit():
+        return None
+    red, green, blue, _ = (int(said) & 0xFFFFFFFF).to_bytes(4, "big")
+    return red, green, blue
+
+
+def _pixel_um(pixels: ElementTree.Element) -> tuple[float, float] | None:
+    sides = [
+        micrometres(pixels.get(f"PhysicalSize{axis}"), pixels.get(f"PhysicalSize{axis}Unit", "µm"))
+        for axis in "XY"
+    ]
+    width, height = sides
+    return None if width is None or height is None else (width, height)

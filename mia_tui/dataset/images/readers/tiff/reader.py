@@ -1,0 +1,301 @@
+"""An open TIFF file as a `Source`.
+
+Pillow scrambles some of them without a word (compressed 16 and 32 bit values of the other byte order, images
+that are stored turned) and refuses others. Smaller copies of an image, its thumbnail and the label of a slide are no
+images of their own; the copies are used where a small image is enough.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from mia_tui.dataset.images.readers.tiff.chain import PageChain
+from mia_tui.dataset.images.readers.tiff.layout import find_series, new_numbers, pages_as_frames
+from mia_tui.dataset.images.readers.tiff.limits import MOST_COPIES
+from mia_tui.dataset.images.readers.tiff.pixels import cost_of_part, read_part, upright_size
+from mia_tui.dataset.images.readers.tiff.series import PlainPages, Series, page_at
+from mia_tui.dataset.images.source import Channel, LazyScenes, Place, Region, Scene, Source
+from mia_tui.errors import DecodeError
+from mia_tui.text import printable
+
+# What tifffile says of odd tags would be printed over the app; what it cannot read it raises.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
+logging.getLogger("tifffile").propagate = False
+
+_GREY_INVERTED, _PALETTE, _CMYK, _YCBCR = 0, 3, 5, 6
+_COLOUR = frozenset({2, _YCBCR})  # red, green, blue once it is decoded
+_LAB = frozenset({8, 9, 10})
+_OPACITY = frozenset({1, 2})  # associated and unassociated alpha
+_JPEG = frozenset({6, 7, 34892, 33007})
+_NUMBERS = frozenset("buif")
+
+
+def open_file(path: Path, file: BinaryIO) -> "TiffSource | None":
+    """Open a TIFF file; None if Pillow is to read it.
+
+    Args:
+        path: For messages.
+        file: At its beginning; stays open.
+
+    Raises:
+        DecodeError: If its pages lead back to an earlier one, or are too many.
+    """
+    return _open(path, file, find_series)
+
+
+def open_pages(path: Path, file: BinaryIO) -> "TiffSource | None":
+    """`open_file`, with the frames as they were numbered first: each page is one."""
+    return _open(path, file, pages_as_frames)
+
+
+def new_frame_numbers(path: Path, file: BinaryIO) -> list[int] | None:
+    """For each frame of `open_pages` its number in `open_file`; see `reading.new_frame_numbers`."""
+    tiff = _tiff(path, file)
+    return new_numbers(tiff, PageChain(tiff, printable(path.name)))
+
+
+def _tiff(path: Path, file: BinaryIO) -> tifffile.TiffFile:
+    try:
+        # tifffile would read all pages of these kinds at once.
+        tiff = tifffile.TiffFile(file, name=path.name, is_scanimage=False, is_lsm=False)
+        first = tiff.pages[0]
+    except tifffile.TiffFileError as error:  # no ValueError in its older versions
+        raise ValueError(str(error)) from error
+    assert isinstance(first, tifffile.TiffPage)
+    tiff.is_lsm = first.is_lsm  # type: ignore[attr-defined]  # found by its __getattr__
+    return tiff
+
+
+def _open(path: Path, file: BinaryIO, find: Callable[..., Sequence[Series]]) -> "TiffSource | None":
+    tiff = _tiff(path, file)
+    chain = PageChain(tiff, printable(path.name))
+    first = page_at(tiff, chain, 0)
+    if int(first.photometric or 1) == _YCBCR and int(first.compression) not in _JPEG:
+        return None
+    return TiffSource(tiff, chain, find(tiff, chain), path)
+
+
+class TiffSource(Source):
+    """An open TIFF file; see `Source`.
+
+    Args:
+        tiff: The file.
+        chain: Its pages.
+        series: Its images.
+        path: For messages.
+    """
+
+    def __init__(
+        self, tiff: tifffile.TiffFile, chain: PageChain, series: Sequence[Series], path: Path
+    ) -> None:
+        self.format = "TIFF"
+        self._tiff, self._chain, self._series, self._name = tiff, chain, series, printable(path.name)
+        self.scenes = LazyScenes(lambda: len(self._series), self._make_scene)
+        self._levels_of: tuple[int, list[_Level]] | None = None
+
+    @property
+    def frames(self) -> int:
+        if isinstance(self._series, PlainPages):
+            return len(self._series)
+        return sum(series.frames for series in self._series)
+
+    def place(self, frame: int) -> Place:
+        if isinstance(self._series, PlainPages):
+            self._series.page(frame)
+            return Place(frame)
+        left = frame
+        for number, series in enumerate(self._series):
+            if 0 <= left < series.frames:
+                position = np.unravel_index(left, series.pages.shape[:-1])
+                return Place(number, dict(zip(series.axes, map(int, position), strict=True)))
+            left -= series.frames
+        raise IndexError(f"no frame {frame}")
+
+    def plane(
+        self,
+        place: Place,
+        *,
+        channels: Sequence[int] | None = None,
+        level: int = 0,
+        region: Region | None = None,
+    ) -> NDArray[np.generic]:
+        chosen = self._levels(place.scene)[level]
+        numbers = self._numbers(place, chosen)
+        samples = chosen.key.samplesperpixel
+        if channels is None and len(numbers) == 1:
+            return self._part(place, chosen, numbers[0], region)
+        wanted = list(range(len(numbers) * samples) if channels is None else channels)
+        values: NDArray[np.generic] | None = None
+        for number in dict.fromkeys(channel // samples for channel in wanted):
+            part = self._part(place, chosen, numbers[number], region)
+            if values is None:
+                values = np.empty((*part.shape[:2], len(wanted)), part.dtype)
+            for at, channel in enumerate(wanted):
+                if channel // samples == number:
+                    values[:, :, at] = part[:, :, channel % samples]
+        assert values is not None
+        return values
+
+    def _numbers(self, place: Place, level: "_Level") -> list[int]:
+        """The pages that hold the channels of a plane."""
+        axes = self._series[place.scene].axes
+        return [int(number) for number in level.numbers[tuple(place.index[axis] for axis in axes)]]
+
+    def _part(self, place: Place, level: "_Level", number: int, region: Region | None) -> NDArray[np.generic]:
+        """One page of a plane, or a part of it, upright."""
+        if number < 0:
+            raise DecodeError(
+                f"{self._name} lacks this image, of which it tells: its recording may have ended early."
+            )
+        series = self._series[place.scene]
+        if series.is_contiguous:
+            return read_part(level.key, region, self._name, plane=number - series.key)
+        page = level.key if number == level.number else self._page_like(level, number)
+        return read_part(page, region, self._name)
+
+    def cost_bytes(self, place: Place, level: int, region: Region | None) -> int:
+        chosen = self._levels(place.scene)[level]
+        part = cost_of_part(chosen.key, region)
+        pages = len(self._numbers(place, chosen))
+        return part if pages == 1 else super().cost_bytes(place, level, region) + part
+
+    def close(self) -> None:
+        self._tiff.close()
+
+    def _make_scene(self, number: int) -> Scene:
+        if number < 0:
+            raise IndexError(f"no scene {number}")
+        series = self._series[number]
+        levels = self._levels(number)
+        page = levels[0].key
+        scene = _scene(page, self._name, page.samplesperpixel)
+        pages = series.pages.shape[-1]
+        channels = series.channels if len(series.channels) == pages * page.samplesperpixel else ()
+        if pages > 1:
+            scene = replace(scene, colour=None, palette=None, opacity=None)
+        return replace(
+            scene,
+            axes=series.sizes,
+            channels=channels or (Channel(),) * (pages * page.samplesperpixel),
+            levels=tuple(upright_size(level.key) for level in levels),
+            pixel_um=series.pixel_um,
+            name=series.name,
+        )
+
+    def _page_like(self, level: "_Level", number: int) -> tifffile.TiffPage:
+        """A page, or the smaller copy of it that a level is of.
+
+        Raises:
+            DecodeError: If it is of another size or kind than the first of its series.
+        """
+        page = page_at(self._tiff, self._chain, number)
+        if level.below is not None:
+            page = _sub_page(page, level.below)
+        if page.shaped != level.key.shaped or page.dtype != level.key.dtype:
+            raise DecodeError(f"{self._name} is damaged: this image has another size than the first one.")
+        return page
+
+    def _levels(self, number: int) -> "list[_Level]":
+        """A series and its smaller copies, largest first."""
+        if self._levels_of is None or self._levels_of[0] != number:
+            self._levels_of = number, self._find_levels(self._series[number])
+        return self._levels_of[1]
+
+    def _find_levels(self, series: Series) -> "list[_Level]":
+        page = page_at(self._tiff, self._chain, series.key)
+        copies = []
+        if series.has_sub_pages and not series.is_contiguous and len(page.subifds or ()) <= MOST_COPIES:
+            for below in range(len(page.subifds or ())):
+                copies.append(_Level(series.pages, series.key, _sub_page(page, below), below))
+        if not copies:
+            for numbers in series.levels:
+                first = int(numbers.flat[0])
+                copies.append(
+                    _Level(
+                        numbers.reshape(series.pages.shape), first, page_at(self._tiff, self._chain, first)
+                    )
+                )
+        fitting = [
+            copy
+            for copy in copies
+            if copy.key.dtype == page.dtype
+            and copy.key.samplesperpixel == page.samplesperpixel
+            and _is_copy(copy.key, page)
+        ]
+        fitting.sort(key=lambda copy: copy.key.imagewidth, reverse=True)
+        return [_Level(series.pages, series.key, page), *fitting]
+
+
+@dataclass(frozen=True, eq=False)
+class _Level:
+    """The planes of a series in one size.
+
+    Attributes:
+        numbers: Of their pages, as `Series.pages`.
+        number: Of the first page.
+        key: That page, or the smaller copy of it.
+        below: Which of the smaller copies that hang on a page; None for the page itself.
+    """
+
+    numbers: NDArray[np.int64]
+    number: int
+    key: tifffile.TiffPage
+    below: int | None = None
+
+
+def _sub_page(page: tifffile.TiffPage, below: int) -> tifffile.TiffPage:
+    if page.subifds is None or below >= len(page.subifds):
+        raise ValueError("a page lacks its smaller copies")
+    page.parent.filehandle.seek(page.subifds[below])
+    return tifffile.TiffPage(page.parent, (page.index, below))
+
+
+def _scene(page: tifffile.TiffPage, name: str, channels: int) -> Scene:
+    """A page as a scene of a single plane."""
+    dtype = page.dtype
+    if dtype is None or dtype.kind not in _NUMBERS:
+        what = "an unknown kind of number" if dtype is None else f"the kind {dtype.name}"
+        problem = f"{name} is a TIFF with values of {what}, which cannot be shown."
+        return Scene(upright_size(page), np.dtype(np.uint8), problem=problem)
+    meaning = _meaning(page)
+    bits = page.bitspersample if isinstance(page.bitspersample, int) else max(page.bitspersample)
+    return Scene(
+        upright_size(page),
+        dtype.newbyteorder("="),
+        (Channel(),) * channels,
+        bits=bits if bits < 8 * dtype.itemsize else None,
+        **meaning,  # type: ignore[arg-type]
+    )
+
+
+def _is_copy(copy: tifffile.TiffPage, page: tifffile.TiffPage) -> bool:
+    """Whether a page shows the same as another one, smaller: thumbnails and labels have other proportions."""
+    if not 0 < copy.imagewidth < page.imagewidth or not copy.imagelength:
+        return False
+    across, down = page.imagewidth / copy.imagewidth, page.imagelength / copy.imagelength
+    return abs(across - down) <= 0.02 * across + across / copy.imagelength
+
+
+def _meaning(page: tifffile.TiffPage) -> dict[str, object]:
+    """What the channels of a page are, as arguments of `Scene`."""
+    kind = int(page.photometric if page.photometric is not None else 1)
+    opacity = [number for number, extra in enumerate(page.extrasamples) if int(extra) in _OPACITY]
+    first_extra = page.samplesperpixel - len(page.extrasamples)
+    meaning: dict[str, object] = {"opacity": first_extra + opacity[0] if opacity else None}
+    if kind in _COLOUR and page.samplesperpixel >= 3:
+        meaning["colour"] = "rgb"
+    elif kind in _LAB and page.samplesperpixel >= 3:
+        meaning["colour"] = "lab"
+    elif kind == _CMYK and page.samplesperpixel >= 4:
+        meaning["colour"] = "cmyk"
+    elif kind == _PALETTE and page.colormap is not None:
+        meaning["palette"] = np.asarray(page.colormap).T
+    elif kind == _GREY_INVERTED:
+        meaning["is_inverted"] = True
+    return meaning

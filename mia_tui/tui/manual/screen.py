@@ -1,0 +1,114 @@
+"""The manual in the app: a page at a time, all of them searched by typing."""
+
+from functools import partial
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+
+from mia_tui.tui.context import Context
+from mia_tui.tui.dialogs import Choice, PickDialog
+from mia_tui.tui.manual.drawing import draw_page
+from mia_tui.tui.manual.text import TOPICS, FoundLine, find_lines, page
+from mia_tui.tui.screen import KeyedScreen
+from mia_tui.tui.widgets.text_block import TextBlock
+
+_SCROLL = {"up": -1, "down": 1, "first": -100_000, "last": 100_000}
+_FOUND_SIGNS = 24  # of a line, enough to find it on its page
+_BESIDE = 8  # columns beside the text
+
+
+class ManualScreen(KeyedScreen[None]):
+    """Shows the pages of the manual.
+
+    Args:
+        context: What screens share.
+        topic: The page at first.
+    """
+
+    SCOPE_NAME = "manual"
+
+    def __init__(self, context: Context, topic: str = "start") -> None:
+        super().__init__(context)
+        self.topic = topic
+        self._lines: list[Text] = []
+        self.at_once = {
+            **{name: partial(self._scroll, lines) for name, lines in _SCROLL.items()},
+            "page_next": partial(self._scroll_page, 1),
+            "page_previous": partial(self._scroll_page, -1),
+            "next": partial(self._turn, 1),
+            "previous": partial(self._turn, -1),
+            "contents": lambda: self.queue.do(self._choose, opens=True),
+            "find": lambda: self.queue.do(self._find, opens=True),
+            "help": lambda: self.queue.do(self.show_help, opens=True),
+            "leave": self.dismiss,
+        }
+        self._title, self._text = TextBlock(classes="title", id="manual-title"), TextBlock(id="manual-text")
+
+    def compose(self) -> ComposeResult:
+        yield self._title
+        with VerticalScroll(id="manual-scroll", can_focus=False):
+            yield self._text
+        yield self.key_line
+
+    def on_mount(self) -> None:
+        self.show_page(self.topic)
+
+    def show_page(self, topic: str, found: FoundLine | None = None) -> None:
+        """Turn to a page, at its beginning or at a line of it."""
+        self.topic = topic
+        names = list(TOPICS)
+        self._title.update(f"Manual · {TOPICS[topic]} · page {names.index(topic) + 1} of {len(names)}")
+        self._draw()
+        scroll = self.query_one("#manual-scroll")
+        scroll.scroll_to(y=0, animate=False, immediate=True)
+        line = 0 if found is None else self._line_of(found)
+        if line:
+            self.call_after_refresh(scroll.scroll_to, y=line, animate=False)
+
+    def on_resize(self) -> None:
+        self._draw()
+
+    def _draw(self) -> None:
+        text = page(self.topic, self.context.user.keys)
+        self._lines = draw_page(text, self.size.width - _BESIDE)
+        self._text.update(Text("\n").join(self._lines))
+
+    def _line_of(self, found: FoundLine) -> int:
+        """The line at which something stands on the page as it is drawn; 0 where it is not found."""
+        wanted = _letters(found.line)[:_FOUND_SIGNS]
+        before, ends = "", []
+        for line in self._lines:
+            before += _letters(line.plain)
+            ends.append(len(before))
+        place = before.find(wanted)
+        return 0 if place < 0 else sum(end <= place for end in ends)
+
+    def _turn(self, pages: int) -> None:
+        names = list(TOPICS)
+        self.show_page(names[(names.index(self.topic) + pages) % len(names)])
+
+    def _scroll(self, lines: int) -> None:
+        self.query_one("#manual-scroll").scroll_relative(y=lines, animate=False)
+
+    def _scroll_page(self, pages: int) -> None:
+        scroll = self.query_one("#manual-scroll")
+        scroll.scroll_relative(y=pages * max(1, scroll.size.height - 1), animate=False)
+
+    async def _choose(self) -> None:
+        choices = [Choice(title, name) for name, title in TOPICS.items()]
+        chosen = await self.ask(PickDialog("Pages of the manual", choices, self.context.ink))
+        if chosen is not None:
+            self.show_page(chosen)
+
+    async def _find(self) -> None:
+        lines = find_lines("", self.context.user.keys)
+        choices = [Choice(f"{TOPICS[line.topic]}: {line.line}", line) for line in lines]
+        chosen = await self.ask(PickDialog("Find in the manual", choices, self.context.ink))
+        if chosen is not None:
+            self.show_page(chosen.topic, chosen)
+
+
+def _letters(text: str) -> str:
+    """Letters and digits alone: lines are wrapped, and marks of Markdown are not drawn."""
+    return "".join(filter(str.isalnum, text))
