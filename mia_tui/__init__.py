@@ -12,8 +12,8 @@ The packages, from the top down; each imports only from those below it:
     dataset/                    images and labels on disk: scan/ listing/ images/ store/ session/ split/ interchange/
     config/                     what a user can set: fields with range, unit and help
     catalog/                    what a user can choose: backbones, losses, metrics, optimizers, schedules
-    disk_errors.py decoding.py files.py paths.py text.py errors.py    sentences about full and read-only disks, valid
-                                records, safe files, names of files, text, errors
+    disk_errors.py decoding.py files.py paths.py text.py errors.py memory.py    sentences about full and read-only
+                                disks, valid records, safe files, names of files, text, errors, free memory
 
 Where things go
 ---------------
@@ -27,10 +27,8 @@ Where things go
     augmentation        a function in engine/data/augment.py with a number of its own for random values, its fields in
                         config/train.py and config/recipes.py
     training setting    a field in config/train.py; form, option, file and help follow from it
-    image format        one that Pillow reads: `FORMATS`, `_BY_SUFFIX`, `count_frames` and the sets of suffixes in
-                        dataset/images/reading.py; another: a module in dataset/images/readers/ with an `OpenedImage`,
-                        chosen in `open_image` of dataset/images/reading.py; its ending leaves those in
-                        dataset/scan/other_kinds.py
+    image format        a record in dataset/images/formats.py; unless Pillow reads it, its reader, a module in
+                        dataset/images/readers/; its ending leaves those in dataset/scan/other_kinds.py
     label format        a record in dataset/interchange/formats.py, and its reader or writer in a module beside it
     prediction format   a record in runs/prediction/formats.py
     command             a line in cli/main.py, and its module in cli/
@@ -48,4 +46,18 @@ Where things go
     disk that is away   runs/disk.py waits for it; whether it is the disk or an image: engine/data/disk_watch.py
 """
 
+TYPE_CHECKING = False  # as in typing, whose import takes longer than all the rest
+if TYPE_CHECKING:
+    from mia_tui.dataset.images.reading import read_image as read_image
+
 __version__ = "0.1.0"
+__all__ = ["read_image"]
+
+
+def __getattr__(name: str) -> object:
+    """What is for Python is imported when it is asked for: every command imports this module."""
+    if name == "read_image":
+        from mia_tui.dataset.images.reading import read_image
+
+        return read_image
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

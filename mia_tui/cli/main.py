@@ -47,7 +47,7 @@ class Program(Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         word = self._first_word(args)
         is_command = word is None or word in COMMANDS
-        if word is not None and not is_command and not Path(word).is_dir():
+        if word is not None and not is_command and not _is_dataset(Path(word)):
             raise self.unknown_command(word)
         ctx.allow_interspersed_args = not is_command
         refuse_repeats(self.make_parser(ctx).parse_args(list(args))[2])
@@ -116,6 +116,12 @@ def _one_folder(folder: str, more: str, ctx: click.Context) -> Exception:
             f"Write the command first: `mia-tui {more} {typed(folder)}`.",
         )
     return click.UsageError(f"Got unexpected extra argument ({more})", ctx)
+
+
+def _is_dataset(path: Path) -> bool:
+    from mia_tui.dataset.images.formats import is_folder_image_name
+
+    return path.is_dir() and not is_folder_image_name(path.name)
 
 
 def _file_instead(path: Path) -> ConfigError:

@@ -107,11 +107,12 @@ def command(
     elif shard is not None:
         raise ConfigError("Parts are of a file.", "Name it with --out.")
     _check_images(images)
-    if out is None and images.is_file():
+    if out is None and not _is_dataset(images):
+        what = "a file" if images.is_file() else "one image"
         raise ConfigError(
-            f"Suggestions are for a folder, and {printable(images)} is a file.", "Name a file with --out."
+            f"Suggestions are for a folder, and {printable(images)} is {what}.", "Name a file with --out."
         )
-    place = dataset or (images if images.is_dir() else None)
+    place = dataset or (images if _is_dataset(images) else None)
     _, weights = find_network(run_text, place, state)
     folder, keys = _listed(images, weights, settings["frames"])
     if shard is not None and out is not None and _is_there(report, folder, weights, out, shard, settings):
@@ -194,13 +195,19 @@ def _check_images(images: Path) -> None:
         check_root(images)
 
 
+def _is_dataset(images: Path) -> bool:
+    from mia_tui.dataset.images.formats import is_folder_image_name
+
+    return images.is_dir() and not is_folder_image_name(images.name)
+
+
 def _listed(images: Path, weights: Path, frames: str | None) -> "tuple[Path, list[ImageKey] | None]":
     """The folder, and its images if not all of them are meant."""
     from mia_tui.dataset.images.reading import count_frames
     from mia_tui.dataset.model import ImageKey
     from mia_tui.runs.record.model_card import read_card
 
-    if images.is_dir():
+    if _is_dataset(images):
         return images, None
     pages = count_frames(images, animated=frames or read_card(weights).frames)  # type: ignore[arg-type]
     return images.absolute().parent, [ImageKey(images.name, page) for page in range(pages)]

@@ -14,7 +14,10 @@ from mia_tui.errors import DataError
 from mia_tui.text import printable
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from mia_tui.dataset.images.facts import ImageFacts
+    from mia_tui.dataset.images.source import Scene
     from mia_tui.terminal.model import Terminal
 
 _PIPE_COLUMNS = 80
@@ -34,6 +37,12 @@ _LINES_BELOW = 2  # the facts and the prompt
     help="Page or frame of a stack or animation, from 0.",
 )
 @click.option(
+    "--channel",
+    cls=Option,
+    metavar="NAME",
+    help="Show this channel alone, in grey: its name, or its number from 0; in a coloured picture red, green, blue.",
+)
+@click.option(
     "--width",
     "columns",
     cls=Option,
@@ -46,31 +55,49 @@ _LINES_BELOW = 2  # the facts and the prompt
     cls=Option,
     type=click.FloatRange(min=0.0, min_open=True),
     default=120.0,
-    help="Larger images are refused.",
+    help="More is not read at once; of a pyramid or a tiled file only what is needed is read.",
 )
 def command(
-    image: Path, graphics: str | None, frame: int, columns: int | None, max_megapixels: float
+    image: Path,
+    graphics: str | None,
+    frame: int,
+    channel: str | None,
+    columns: int | None,
+    max_megapixels: float,
 ) -> None:
-    """Print IMAGE in the terminal, and below it its size, bit depth and number of frames.
+    """Print IMAGE in the terminal, and below it its size, bit depth, axes, channels and number of frames.
 
-    It is drawn as the network gets it before resizing: upright, in 8 bits. In a pipe it is drawn with grey
-    characters; --graphics half writes coloured half blocks there, the others the sequences of their protocol.
+    It is drawn as the app shows it: upright, in 8 bits, several channels each in its colour. In a pipe it is drawn
+    with grey characters; --graphics half writes coloured half blocks there, the others the sequences of their
+    protocol.
     """
+    from mia_tui.dataset.images.channels import ALL_CHANNELS, ChannelChoice
     from mia_tui.dataset.images.facts import read_facts
+    from mia_tui.dataset.images.rendering import DisplaySettings, render_image
 
     report = Report()
     _check_file(image)
     facts = read_facts(image, frame, max_megapixels=max_megapixels)
+    wanted = ALL_CHANNELS
+    if channel is not None:
+        wanted = ChannelChoice(alone=_channel_number(channel, facts.scene, image))
     terminal = _ask(graphics)
     if terminal.note:
         report.note(terminal.note)
     if terminal.graphics != "none":
-        _draw(report, image, frame, facts, terminal, columns, max_megapixels)
+        size = _cells(facts, terminal, columns)
+        box = size[0] * terminal.cell_width_px, size[1] * terminal.cell_height_px
+        shown = render_image(
+            image, frame, box, DisplaySettings(channels=wanted), max_megapixels=max_megapixels
+        )
+        _draw(report, shown.pixels, size, terminal)
     report.say(_facts_sentence(image, facts, frame))
 
 
 def _check_file(image: Path) -> None:
-    if image.is_dir():
+    from mia_tui.dataset.images.formats import is_folder_image_name
+
+    if image.is_dir() and not is_folder_image_name(image.name):
         name = printable(image)
         raise DataError(
             f"{name} is a folder.", f"`mia-tui {shlex.quote(name)}` opens it; `mia-tui show` takes one image."
@@ -102,28 +129,30 @@ def _ask(graphics: str | None) -> "Terminal":
     )
 
 
-def _draw(
-    report: Report,
-    image: Path,
-    frame: int,
-    facts: "ImageFacts",
-    terminal: "Terminal",
-    columns: int | None,
-    max_megapixels: float,
-) -> None:
+def _draw(report: Report, pixels: "np.ndarray", size: tuple[int, int], terminal: "Terminal") -> None:
     from mia_tui.cli.output.pictures import draw
-    from mia_tui.dataset.images.decode import decode_fitted
 
-    size = _cells(facts, terminal, columns)
-    box = size[0] * terminal.cell_width_px, size[1] * terminal.cell_height_px
-    width, height = min(facts.width, box[0]), min(facts.height, box[1])  # the encoders enlarge
-    pixels = decode_fitted(image, frame, width=width, height=height, max_megapixels=max_megapixels)
     text = draw(pixels, size, terminal)
     if STDOUT.isatty():
         STDOUT.write(text)
         STDOUT.flush()
     else:
         report.data().write(text)
+
+
+def _channel_number(name: str, scene: "Scene", image: Path) -> int:
+    """The number of a channel that was asked for by name or number."""
+    from mia_tui.dataset.images.channels import channel_names
+
+    known = channel_names(scene)
+    for number, known_name in known.items():
+        if name == str(number) or name.casefold() == known_name.casefold():
+            return number
+    those = "a single channel" if not known else f"the channels {', '.join(map(printable, known.values()))}"
+    raise DataError(
+        f"{printable(image.name)} has no channel {printable(name)}: it has {those}.",
+        "Give a name, or a number from 0, or leave out --channel.",
+    )
 
 
 def _cells(facts: "ImageFacts", terminal: "Terminal", columns: int | None) -> tuple[int, int]:
@@ -148,5 +177,10 @@ def _screen_rows() -> int:
 
 
 def _facts_sentence(image: Path, facts: "ImageFacts", frame: int) -> str:
-    text = f"{printable(image.name)}: {facts.width:,} × {facts.height:,} pixels, {facts.depth}"
-    return f"{text}; frame {frame} of {facts.frames:,}, counted from 0" if facts.frames > 1 else text
+    from mia_tui.dataset.images.facts import place_in_words
+
+    text = f"{printable(image.name)}: {facts.in_words}"
+    if facts.frames == 1:
+        return text
+    place = place_in_words(facts.scene, facts.place)
+    return f"{text}; frame {frame} of {facts.frames:,}, counted from 0" + (f": {place}" if place else "")

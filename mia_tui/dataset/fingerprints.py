@@ -14,6 +14,7 @@ from pathlib import Path
 
 from mia_tui.dataset.hashes import file_hash
 from mia_tui.dataset.model import ImageFile
+from mia_tui.dataset.scan.folder_images import stat_image
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.dataset.threads import map_in_threads
 
@@ -28,7 +29,7 @@ def read_fingerprint(
 ) -> Fingerprint | None:
     """The fingerprint of a file; None if it cannot be read, is not a file, or `give_up` returned True."""
     try:
-        status = (root / path).stat()
+        status = stat_image(root / path)
         if not stat.S_ISREG(status.st_mode):
             return None
         hash = file_hash(root / path, give_up=give_up)

@@ -1,13 +1,16 @@
 """Hashes of files: to find copies of an image, and files that were moved or changed."""
 
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 from mia_tui.dataset.model import ImageFile
 from mia_tui.dataset.scan.file_cache import FileCache
+from mia_tui.dataset.scan.folder_images import files_in, is_image_folder
 from mia_tui.dataset.threads import map_in_threads
 from mia_tui.files import open_to_read
 
@@ -15,7 +18,7 @@ _CHUNK_BYTES = 1 << 20
 
 
 def file_hash(path: Path, *, give_up: Callable[[], bool] = lambda: False) -> str:
-    """BLAKE2b of a file's bytes, 40 hex digits.
+    """BLAKE2b of a file's bytes, 40 hex digits; of an image that is a folder, of all names and bytes in it.
 
     Args:
         path: The file.
@@ -26,12 +29,23 @@ def file_hash(path: Path, *, give_up: Callable[[], bool] = lambda: False) -> str
         TimeoutError: If it was cancelled.
     """
     digest = hashlib.blake2b(digest_size=20)
-    with open_to_read(path, follow=True) as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
-            if give_up():
-                raise TimeoutError(f"reading {path} was cancelled")
+    if is_image_folder(path):
+        for part in files_in(path):
+            name = os.fsencode(part.relative_to(path))
+            with open_to_read(part, root=path) as file:
+                digest.update(b"%d %d " % (len(name), os.fstat(file.fileno()).st_size) + name)
+                _add(digest.update, file, give_up)
+    else:
+        with open_to_read(path, follow=True) as file:
+            _add(digest.update, file, give_up)
     return digest.hexdigest()
+
+
+def _add(add: Callable[[bytes], object], file: BinaryIO, give_up: Callable[[], bool]) -> None:
+    while chunk := file.read(_CHUNK_BYTES):
+        add(chunk)
+        if give_up():
+            raise TimeoutError("reading was cancelled")
 
 
 def file_hashes(root: Path, files: Iterable[ImageFile]) -> dict[str, str]:

@@ -31,6 +31,7 @@ EXCEPTIONS = {
     "terminal/ask.py: os.open": "the terminal",
     "cli/output/safe_stream.py: os.open": "/dev/null",
     "dataset/images/readers/pillow.py: Image.open": "of a file that `files` opened",
+    "dataset/images/readers/deep_codecs.py: Image.open": "of a file that `files` opened",
     "dataset/interchange/csv_table.py: path.open": "what the user names, which may be a pipe",
     "dataset/interchange/folders_export.py: target.symlink_to": "makes a new name or fails",
     "dataset/interchange/folders_export.py: target.hardlink_to": "makes a new name or fails",

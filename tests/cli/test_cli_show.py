@@ -174,7 +174,7 @@ def test_an_image_is_shown_upright_and_16_bits_through_their_window(mia: Mia, tm
     (tmp_path / "deep.png").write_bytes(deep_png(values.repeat(3, axis=2)))
     answer = mia("show", tmp_path / "deep.png", "--width", 8)
     *picture, facts = answer.out.splitlines()
-    assert facts == "deep.png: 40 × 40 pixels, 16 bits, colour"
+    assert facts == "deep.png: 40 × 40 pixels, 16 bits, colour (uint16)"
     assert set(picture) == {"    ████"}
 
 
@@ -188,9 +188,9 @@ def test_an_image_is_shown_upright_and_16_bits_through_their_window(mia: Mia, tm
         ("RGB", "jpg", "8 bits, colour"),
         ("RGBA", "png", "8 bits, colour, with transparency"),
         ("CMYK", "jpg", "8 bits, print colours (CMYK)"),
-        ("I;16", "tif", "16 bits, grey"),
-        ("I", "tif", "32 bits, grey, with sign"),
-        ("F", "tif", "32 bits, grey, with decimals"),
+        ("I;16", "tif", "16 bits, grey (uint16)"),
+        ("I", "tif", "32 bits, grey, with sign (int32)"),
+        ("F", "tif", "32 bits, grey, with decimals (float32)"),
     ],
 )
 def test_the_depth_is_reported_in_words(mia: Mia, tmp_path: Path, mode: str, suffix: str, depth: str) -> None:

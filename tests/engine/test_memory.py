@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from mia_tui.engine.data.memory import free_device_bytes, free_ram_bytes
+from mia_tui.engine.data.memory import free_device_bytes
+from mia_tui.memory import free_ram_bytes
 
 GB = 1 << 30
 

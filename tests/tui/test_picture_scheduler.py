@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from mia_tui.dataset.images.rendering import DisplaySettings, RenderedImage
+from mia_tui.dataset.images.source import Place, Scene
 from mia_tui.dataset.model import ImageKey
 from mia_tui.terminal.model import Graphics, Multiplexer, Panel, Picture, Terminal
 from mia_tui.tui.pictures.cache import PictureRequest, PictureResult
@@ -63,7 +64,21 @@ class FakePictureCache:
             100,
             request.max_bytes is not None and request.max_bytes < self.whole_bytes,
         )
-        view = RenderedImage(np.zeros((1, 1, 3), np.uint8), 1, 1, 1.0, 0, 0, 1, 1)
+        view = RenderedImage(
+            np.zeros((1, 1, 3), np.uint8),
+            1,
+            1,
+            1.0,
+            0,
+            0,
+            1,
+            1,
+            Scene((1, 1), np.dtype(np.uint8)),
+            Place(),
+            {},
+            (),
+            "image",
+        )
         self.made[request] = PictureResult(request, picture, view)
         return self.made[request]
 

@@ -26,6 +26,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from mia_tui.dataset.images.rendering import DisplaySettings, RenderedImage
+from mia_tui.dataset.images.source import Place, Scene
 from mia_tui.dataset.model import ImageKey
 from mia_tui.terminal import kitty
 from mia_tui.terminal.model import Graphics, Panel, Picture, Terminal
@@ -40,7 +41,21 @@ PANELS = (Panel(10, 5, 10, 20), Panel(8, 4, 10, 20))
 LOOKS = (DisplaySettings(), DisplaySettings(zoom=2.0))
 SPEEDS = (3e3, 20e3, 190e3, 450e3, 2e6, 50e6)  # bytes a second
 WHOLE_BYTES = 120_000
-VIEW = RenderedImage(np.zeros((1, 1, 3), np.uint8), 1, 1, 1.0, 0, 0, 1, 1)
+VIEW = RenderedImage(
+    np.zeros((1, 1, 3), np.uint8),
+    1,
+    1,
+    1.0,
+    0,
+    0,
+    1,
+    1,
+    Scene((1, 1), np.dtype(np.uint8)),
+    Place(),
+    {},
+    (),
+    "image",
+)
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ def test_the_first_image_is_read_and_given_out_once(known: Path) -> None:
     preload = begun(known)
     listing, pixels = preload.listing(), preload.take(A, PANEL_PX)
     assert listing is not None and len(listing) == 2
-    assert pixels is not None and pixels.upright.image.size == (640, 480)
+    assert pixels is not None and pixels.grid.size == (640, 480)
     assert preload.take(A, PANEL_PX) is None
 
 
@@ -72,7 +72,7 @@ def test_a_file_that_is_gone_is_left_to_whoever_wants_it(known: Path) -> None:
 def test_a_reduced_image_is_not_used_where_it_would_be_too_coarse(known: Path) -> None:
     put(known, "a.jpg", (4000, 3000))
     reduced = begun(known).take(A, PANEL_PX)
-    assert reduced is not None and reduced.upright.image.width < reduced.upright.width == 4000
+    assert reduced is not None and reduced.grid.size[0] < reduced.scene.size[0] == 4000
     assert begun(known).take(A, (3000, 2000)) is None
 
 

@@ -6,7 +6,7 @@ from labels_support import draw
 from PIL import Image
 
 from mia_tui.dataset.images.decode import decode
-from mia_tui.dataset.images.formats import IMAGE_SUFFIXES, is_image_name
+from mia_tui.dataset.images.formats import IMAGE_SUFFIXES, STACK_SUFFIXES, is_image_name
 from mia_tui.dataset.images.reading import count_frames
 from mia_tui.dataset.scan import walk
 from mia_tui.dataset.scan.incremental import list_images
@@ -26,7 +26,7 @@ def touch(root: Path, *paths: str) -> None:
 @pytest.mark.parametrize("suffix", sorted(IMAGE_SUFFIXES))
 def test_every_ending_that_is_listed_is_found_and_read_in_any_case_of_letters(tmp_path, suffix):
     kinds = {".dib": "DIB", ".bmp": "BMP", ".gif": "GIF", ".webp": "WEBP"}
-    kind = kinds.get(suffix, "PNG" if "png" in suffix else "TIFF" if "tif" in suffix else "JPEG")
+    kind = kinds.get(suffix, "PNG" if "png" in suffix else "TIFF" if suffix in STACK_SUFFIXES else "JPEG")
     for name in (f"small{suffix}", f"LARGE{suffix.upper()}"):
         Image.new("RGB", (5, 4), "red").save(tmp_path / name, format=kind)
     assert [file.path for file in scan(tmp_path).files] == [f"LARGE{suffix.upper()}", f"small{suffix}"]

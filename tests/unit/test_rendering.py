@@ -10,16 +10,17 @@ from image_support import deep_png, huge_png
 from PIL import Image
 from terminal_support import a_photo, psnr
 
+from mia_tui.dataset.images.channels import ChannelChoice
 from mia_tui.dataset.images.decode import decode
 from mia_tui.dataset.images.geometry import fit
 from mia_tui.dataset.images.rendering import (
-    MAX_SCALE,
     DisplaySettings,
     LoadedImage,
     RenderedImage,
     load_image,
     render_image,
 )
+from mia_tui.dataset.images.screen.part import MAX_SCALE
 from mia_tui.errors import DecodeError
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's about odd tags; decode drops them
@@ -127,10 +128,15 @@ def test_between_whole_image_and_pixels_the_part_is_as_in_the_file(tmp_path: Pat
     assert psnr(half.pixels, shown) > 30
 
 
+def loaded(path: Path) -> LoadedImage:
+    found = load_image(path)
+    assert found is not None
+    return found
+
+
 def test_pixels_that_are_kept_show_the_same_as_the_file(tmp_path: Path) -> None:
     path = save(tmp_path / "photo.png", a_photo())
-    pixels = load_image(path)
-    assert isinstance(pixels, LoadedImage)
+    pixels = loaded(path)
     path.unlink()  # nothing is read again
     kept = render_image(pixels, 0, BOX, DisplaySettings(zoom=5.0, invert=True, window=(1, 99)))
     save(path, a_photo())
@@ -241,10 +247,12 @@ def test_a_few_bright_spots_on_black_are_seen_through_a_window(tmp_path: Path) -
 @pytest.mark.parametrize(("channel", "index"), [("red", 0), ("green", 1), ("blue", 2)])
 def test_one_channel_is_shown_in_grey(tmp_path: Path, channel: str, index: int) -> None:
     path = save(tmp_path / "cell.png", numbered())
-    view = render_image(path, 0, BOX, DisplaySettings(channel=channel))  # type: ignore[arg-type]
+    look = DisplaySettings(channels=ChannelChoice(alone=index))
+    view = render_image(path, 0, BOX, look)
+    assert view.channels[index] == channel
     assert np.array_equal(view.pixels, numbered()[..., index : index + 1].repeat(3, axis=2))
     grey = ramp(tmp_path / "ramp.png")
-    assert np.array_equal(tones(grey, DisplaySettings(channel=channel)), tones(grey, DisplaySettings()))  # type: ignore[arg-type]
+    assert np.array_equal(tones(grey, look), tones(grey, DisplaySettings()))
 
 
 def deep_path(tmp_path: Path, kind: str) -> Path:
@@ -275,8 +283,7 @@ def test_kept_pixels_of_a_deep_image_follow_the_window(tmp_path: Path) -> None:
     path = deep_path(tmp_path, "tif")
     look = DisplaySettings(window=(40, 60), zoom=4.0)
     from_file = render_image(path, 0, BOX, look).pixels
-    assert np.array_equal(render_image(load_image(path), 0, BOX, look).pixels, from_file)
-    assert np.array_equal(render_image(load_image(path, window=look.window), 0, BOX, look).pixels, from_file)
+    assert np.array_equal(render_image(loaded(path), 0, BOX, look).pixels, from_file)
 
 
 @pytest.mark.parametrize("window", [(50.0, 50.0), (-1.0, 50.0), (90.0, 101.0)])

@@ -13,7 +13,7 @@ from PIL import Image
 from mia_tui.dataset.images.decode import decode, decode_fitted
 from mia_tui.dataset.images.facts import read_facts
 from mia_tui.dataset.images.reading import count_frames, opened
-from mia_tui.dataset.images.rendering import decode_upright
+from mia_tui.dataset.images.rendering import load_image
 from mia_tui.dataset.images.tiff_file import tiff_file
 from mia_tui.errors import DecodeError
 
@@ -218,8 +218,9 @@ def test_smaller_copies_are_no_images_and_are_used_where_they_are_enough(tmp_pat
     assert count_frames(path) == 1
     assert decode(path).shape == (1024, 2048, 3)
     assert decode_fitted(path, width=100, height=50)[0, 0, 0] == 192  # the smallest copy
-    shown = decode_upright(path, box_px=(500.0, 250.0))
-    assert (shown.width, shown.height, shown.image.size) == (2048, 1024, (512, 256))
+    shown = load_image(path, box_px=(500, 250))
+    assert shown is not None
+    assert (shown.scene.size, shown.grid.size) == ((2048, 1024), (512, 256))
 
 
 def test_pages_of_unequal_kinds_are_a_frame_each(tmp_path: Path) -> None:

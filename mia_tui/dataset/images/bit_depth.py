@@ -26,9 +26,19 @@ def tonal_window(values: np.ndarray, outside: tuple[float, float] = OUTSIDE) -> 
         uint8, same shape. An image with a single value is scaled by the range of its type
         (0..65535 for integers, 0..1 for floats), so full white stays white.
     """
+    return between(values, *limits(values, outside))
+
+
+def limits(values: np.ndarray, outside: tuple[float, float] = OUTSIDE) -> tuple[float, float]:
+    """The values that `tonal_window` shows as black and white."""
     low, high = _window(values, outside)
     if low == high:
         low, high = 0.0, 1.0 if values.dtype.kind == "f" else 65535.0
+    return low, high
+
+
+def between(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Values of any depth converted to 8 bits, linearly from `low` to `high`."""
     scale = _within_floats(low, high)
     start_value, factor = low * scale, 255 / (high * scale - low * scale)
     shown = np.empty(values.shape, np.uint8)

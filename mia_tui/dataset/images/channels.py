@@ -4,13 +4,18 @@ Values of 8 bits stay as they are; deeper ones go through `bit_depth.tonal_windo
 white. An image of other than one or three channels is a composite: each channel has a colour of its own.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mia_tui.dataset.images.bit_depth import OUTSIDE, tonal_window
-from mia_tui.dataset.images.source import Scene
+from mia_tui.dataset.images.bit_depth import OUTSIDE, between, limits
+from mia_tui.dataset.images.source import Colour, Scene
+
+ValueRanges = tuple[tuple[float, float], ...]
+"""The values that are shown as black and white: one pair for a coloured picture, else one for each channel."""
+RGB_NAMES = ("red", "green", "blue")
 
 _ABOVE_8_BITS = 256
 # Of channels without names, as ImageJ has them for more than two; two are told apart by red-green blind people, too.
@@ -31,6 +36,31 @@ class Planes:
     scene: Scene
 
 
+@dataclass(frozen=True)
+class ChannelChoice:
+    """Which channels are seen.
+
+    Attributes:
+        alone: Number of the only one, which is shown in grey; None for all together, each in its colour.
+        hidden: Numbers of those that are left out; ignored if one is alone.
+    """
+
+    alone: int | None = None
+    hidden: frozenset[int] = frozenset()
+
+
+ALL_CHANNELS = ChannelChoice()
+
+
+def channel_names(scene: Scene) -> dict[int, str]:
+    """The channels that can be seen alone, by their numbers; none where there is only one."""
+    if scene.colour is not None or scene.palette is not None:
+        return dict(enumerate(RGB_NAMES))
+    if len(scene.measured) < 2:
+        return {}
+    return {number: scene.channels[number].name or f"channel {number}" for number in scene.measured}
+
+
 def show(planes: Planes, outside: tuple[float, float] = OUTSIDE) -> NDArray[np.uint8]:
     """The pixels in 8 bits: shape (H, W) for grey, (H, W, 3) for colour.
 
@@ -38,34 +68,106 @@ def show(planes: Planes, outside: tuple[float, float] = OUTSIDE) -> NDArray[np.u
         planes: The pixels.
         outside: See `bit_depth.tonal_window`.
     """
+    return show_between(planes, ranges_of(planes, outside))
+
+
+def has_ranges(scene: Scene) -> bool:
+    """Whether values have to be brought to 8 bits between two of them."""
+    return scene.is_deep and scene.colour != "lab"
+
+
+def ranges_of(planes: Planes, outside: tuple[float, float] = OUTSIDE) -> ValueRanges:
+    """The values that become black and white, measured on these pixels; none where they have 8 bits already."""
     values, scene = planes.values, planes.scene
-    if scene.palette is not None:
-        return _by_palette(values[:, :, 0], scene.palette)
+    if not has_ranges(scene):
+        return ()
     if scene.colour is not None:
-        count = 4 if scene.colour == "cmyk" else 3
-        shown = _colour(values[:, :, :count], scene.colour, outside)
-        return shown if scene.opacity is None else _on_white(shown, values[:, :, scene.opacity])
+        return (limits(values[:, :, : _colours(scene)], outside),)
     ends = outside[::-1] if scene.is_inverted else outside
-    channels = [_in_8_bits(values[:, :, number], ends) for number in scene.measured]
-    if scene.is_inverted:
-        channels = [255 - channel for channel in channels]
-    shown = channels[0] if len(channels) == 1 else _composite(channels)
+    return tuple(limits(values[:, :, number], ends) for number in scene.measured)
+
+
+def show_between(
+    planes: Planes,
+    ranges: ValueRanges,
+    choice: ChannelChoice = ALL_CHANNELS,
+    *,
+    own_colours: bool = False,
+) -> NDArray[np.uint8]:
+    """The pixels in 8 bits: shape (H, W) for grey, (H, W, 3) for colour.
+
+    Args:
+        planes: The pixels.
+        ranges: Of the scene, as from `ranges_of`.
+        choice: Which channels are seen; numbers of channels that do not exist count for nothing.
+        own_colours: Whether a composite is in the colours that the file names.
+    """
+    values, scene = planes.values, planes.scene
+    if not scene.measured:
+        shown = _coloured(values, scene, ranges)
+        if scene.opacity is not None and scene.palette is None:
+            shown = _on_white(shown, values[:, :, scene.opacity])
+        return of_rgb(shown, choice)
+    shown = _of_measured(values, scene, ranges, choice, own_colours=own_colours)
     return shown if scene.opacity is None else _on_white(shown, values[:, :, scene.opacity])
 
 
-def _in_8_bits(values: NDArray[np.generic], outside: tuple[float, float]) -> NDArray[np.uint8]:
+def of_rgb(shown: NDArray[np.uint8], choice: ChannelChoice) -> NDArray[np.uint8]:
+    """The chosen ones of red, green and blue."""
+    if choice.alone is not None and choice.alone < len(RGB_NAMES):
+        return shown[:, :, choice.alone]
+    hidden = [number for number in choice.hidden if number < len(RGB_NAMES)]
+    if hidden and choice.alone is None:
+        shown = shown.copy()
+        shown[:, :, hidden] = 0
+    return shown
+
+
+def _of_measured(
+    values: NDArray[np.generic],
+    scene: Scene,
+    ranges: ValueRanges,
+    choice: ChannelChoice,
+    *,
+    own_colours: bool,
+) -> NDArray[np.uint8]:
+    numbers = scene.measured
+    if len(numbers) == 1 or choice.alone in numbers:
+        wanted = [choice.alone if choice.alone in numbers else numbers[0]]
+    else:
+        wanted = [number for number in numbers if number not in choice.hidden]
+    channels = []
+    for number in wanted:
+        channel = _in_8_bits(values[:, :, number], ranges, numbers.index(number))
+        channels.append(255 - channel if scene.is_inverted else channel)
+    if len(numbers) == 1 or choice.alone in numbers:
+        return channels[0]
+    colours = _composite_colours(scene, own=own_colours)
+    chosen = [colours[numbers.index(number)] for number in wanted]
+    return _composite(channels, chosen, values.shape[:2])
+
+
+def _in_8_bits(values: NDArray[np.generic], ranges: ValueRanges, number: int) -> NDArray[np.uint8]:
     if values.dtype == np.uint8:
         return values.astype(np.uint8, copy=False)
     if values.dtype == np.bool_:
         return values.astype(np.uint8) * np.uint8(255)
-    return tonal_window(values, outside)
+    return between(values, *ranges[number])
 
 
-def _colour(values: NDArray[np.generic], kind: str, outside: tuple[float, float]) -> NDArray[np.uint8]:
-    if kind == "lab":
+def _colours(scene: Scene) -> int:
+    """Channels of a colour model, without opacity."""
+    return 4 if scene.colour == "cmyk" else 3
+
+
+def _coloured(values: NDArray[np.generic], scene: Scene, ranges: ValueRanges) -> NDArray[np.uint8]:
+    if scene.palette is not None:
+        return _by_palette(values[:, :, 0], scene.palette)
+    values = values[:, :, : _colours(scene)]
+    if scene.colour == "lab":
         return _from_lab(values)
-    shown = _in_8_bits(values, outside)
-    if kind == "rgb":
+    shown = _in_8_bits(values, ranges, 0)
+    if scene.colour == "rgb":
         return shown
     ink = 255 - shown.astype(np.uint16)
     return ((ink[:, :, :3] * ink[:, :, 3:] + 127) // 255).astype(np.uint8)
@@ -101,13 +203,27 @@ def _by_palette(values: NDArray[np.generic], palette: NDArray[np.uint16]) -> NDA
     return colours.astype(np.uint8)[chosen]
 
 
-def _composite(channels: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+def _composite_colours(scene: Scene, *, own: bool) -> list[Colour]:
+    """The colour of each measured channel; that of the file unless it has none, or black."""
+    count = len(scene.measured)
+    usual = _TWO if count == 2 else _MANY
+    found = [usual[place % len(usual)] for place in range(count)]
+    if own:
+        named = [scene.channels[number].colour for number in scene.measured]
+        found = [
+            colour if colour is not None and any(colour) else usual_one
+            for colour, usual_one in zip(named, found, strict=True)
+        ]
+    return found
+
+
+def _composite(
+    channels: Sequence[NDArray[np.uint8]], colours: Sequence[Colour], shape: tuple[int, ...]
+) -> NDArray[np.uint8]:
     """Each channel in its colour, added up."""
-    colours = _TWO if len(channels) == 2 else _MANY
-    total = np.zeros((*channels[0].shape, 3), np.uint16)
-    for number, channel in enumerate(channels):
-        colour = np.array(colours[number % len(colours)], np.uint16)
-        total += (channel[:, :, None].astype(np.uint16) * colour) // 255
+    total = np.zeros((*shape, 3), np.uint16)
+    for channel, colour in zip(channels, colours, strict=True):
+        total += (channel[:, :, None].astype(np.uint16) * np.array(colour, np.uint16)) // 255
     return np.minimum(total, 255).astype(np.uint8)
 
 

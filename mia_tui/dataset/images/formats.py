@@ -61,14 +61,18 @@ FORMATS = (
     Format("AVIF", (".avif",), "deep_codecs", ((4, b"ftypavif"), (4, b"ftypavis")), "animation"),
     Format(
         "TIFF",
-        (".tif", ".tiff"),
+        (
+            *(".tif", ".tiff", ".btf", ".tf2", ".tf8"),  # TIFF and BigTIFF, as OME-TIFF or not
+            *(".lsm", ".stk", ".flex", ".gel", ".pcoraw"),  # microscopes, gel scanners, cameras
+            *(".svs", ".ndpi", ".qptiff", ".qpi", ".scn", ".bif", ".ptif", ".ptiff", ".zif"),  # slides
+        ),
         "tiff.reader",
         ((0, b"II*\0"), (0, b"MM\0*"), (0, b"II+\0"), (0, b"MM\0+")),  # each byte order, TIFF and BigTIFF
         "pages",
         had_pages=True,
     ),
     Format("DICOM", (".dcm", ".dicom"), "dicom", ((128, b"DICM"),), "pages", "pydicom"),
-    Format("OME-Zarr", (".zarr",), "ome_zarr", holds="pages", is_folder=True),
+    Format("OME-Zarr", (".zarr",), "zarr_folders.ome_zarr", holds="pages", is_folder=True),
     Format("a slide", (".mrxs", ".vms", ".vmu", ".svslide"), "slide", package="openslide"),
     Format("CZI (Zeiss)", (".czi",), "czi", ((0, b"ZISRAWFILE"),), "pages", "pylibCZIrw"),
     Format("ND2 (Nikon)", (".nd2",), "nd2", ((0, b"\xda\xce\xbe\n"),), "pages", "nd2"),
@@ -100,6 +104,12 @@ def is_image_name(name: str) -> bool:
 def is_folder_of_parts(name: str, images: Collection[str]) -> bool:
     """Whether a folder holds the pages of one of the images beside it, and no images of its own."""
     return name.lower().endswith(f".oif{PARTS_ENDING}") and name[: -len(PARTS_ENDING)] in images
+
+
+def is_folder_image_name(name: str) -> bool:
+    """Whether a folder of this name is an image, and not a folder with images."""
+    stem, dot, suffix = name.rpartition(".")
+    return bool(stem) and f"{dot}{suffix.lower()}" in FOLDER_SUFFIXES
 
 
 def format_of_name(name: str) -> Format | None:

@@ -7,6 +7,8 @@ from mia_tui.text import printable
 MAX_MEGAPIXELS = 120.0
 RAISE_LIMIT = "Raise it with --max-megapixels (max_megapixels in a settings file)."
 _COLOUR_BYTES = 16  # of a pixel, as four channels of 32 bits
+_LARGE = 64_000_000  # pixels: smaller masks of a single value are real
+_MOST_PIXELS_OF_A_BYTE = 128
 
 
 def check_megapixels(size: Size, most: float, name: str) -> None:
@@ -22,6 +24,20 @@ def check_megapixels(size: Size, most: float, name: str) -> None:
             f"{printable(name)} has {width:,} × {height:,} pixels "
             f"({megapixels:,.1f} megapixels), the limit is {most:g}.",
             RAISE_LIMIT,
+        )
+
+
+def check_density(size: Size, file_bytes: int, name: str) -> None:
+    """Refuse a large image in so few bytes that it was made to fill the memory.
+
+    Raises:
+        DecodeError: If it is one.
+    """
+    pixels = size[0] * size[1]
+    if pixels > _LARGE and pixels > _MOST_PIXELS_OF_A_BYTE * file_bytes:
+        raise DecodeError(
+            f"{printable(name)} says that it has {pixels / 1e6:,.1f} megapixels in {file_bytes:,} bytes, "
+            "which no real image has."
         )
 
 

@@ -5,17 +5,19 @@ Which formats there are stands in `formats`; how a file becomes pixels in `sourc
 
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from mia_tui.dataset.images.bytes_in_flight import IN_FLIGHT, ByteShare
 from mia_tui.dataset.images.channels import Planes, show
 from mia_tui.dataset.images.formats import EXTRA, START_BYTES, Format, format_of_name, format_of_start
 from mia_tui.dataset.images.limits import MAX_MEGAPIXELS, check_megapixels, check_memory
@@ -23,14 +25,15 @@ from mia_tui.dataset.images.readers.gif import check_gif
 from mia_tui.dataset.images.readers.pillow import PillowSource
 from mia_tui.dataset.images.source import FRAME_NUMBERING, Place, Region, Scene, Size, Source
 from mia_tui.disk_errors import UNREACHABLE
-from mia_tui.errors import DecodeError
+from mia_tui.errors import DataError, DecodeError
 from mia_tui.files import OddFile, open_to_read
 from mia_tui.text import printable
 
 if TYPE_CHECKING:
     from mia_tui.config.train import Frames
 
-# What readers raise on damaged bytes; 55,000 randomly changed files of ten formats raised no other.
+# What readers raise on damaged bytes; 55,000 randomly changed files of ten formats raised no other. The last two are
+# from libraries that expect what a damaged file does not have.
 _DAMAGED = (
     OSError,
     SyntaxError,
@@ -43,6 +46,8 @@ _DAMAGED = (
     RuntimeError,
     struct.error,
     zlib.error,
+    AssertionError,
+    NameError,
 )
 
 
@@ -79,6 +84,51 @@ def new_frame_numbers(path: Path) -> list[int] | None:
         return numbers
 
 
+def read_image(
+    path: str | Path,
+    frame: int = 0,
+    channels: Sequence[int | str] | int | str | None = None,
+    *,
+    max_megapixels: float = MAX_MEGAPIXELS,
+) -> NDArray[np.generic]:
+    """The pixels of one image as its file has them: every channel, upright, nothing scaled or cut off.
+
+    Args:
+        path: Image file of any format that mia-tui reads; an OME-Zarr image is a folder.
+        frame: Its number in a file of several: along T, then Z, then from one scene to the next.
+        channels: One or several, each by its number from 0 or by its name, in the order wanted; None for all.
+        max_megapixels: A larger image is refused before it is read.
+
+    Returns:
+        Shape (H, W, C), in the file's own dtype: uint8 of a photograph, mostly uint16 of a camera. Colours are red,
+        green, blue, in a fourth channel how opaque a pixel is; of a palette the numbers of its colours.
+
+    Raises:
+        DecodeError: If the file is missing, damaged, no image, too large, has no such frame, is of a kind that cannot
+            be read, or needs `pip install 'mia-tui[microscopy]'`; the message is a sentence that says which.
+        DataError: If it has no such channel; the message names those it has.
+    """
+    path = Path(path)
+    with opened(path, frame, max_megapixels) as image:
+        wanted = None if channels is None else _channel_numbers(image.scene, channels, path)
+        values = image.planes(channels=wanted).values
+        return np.require(values, image.scene.dtype, ["C", "W"])
+
+
+def _channel_numbers(scene: Scene, channels: Sequence[int | str] | int | str, path: Path) -> list[int]:
+    names = [channel.name for channel in scene.channels]
+    numbers = []
+    for wanted in [channels] if isinstance(channels, (int, str)) else channels:
+        number = names.index(wanted) if wanted in names else wanted
+        if not isinstance(number, int) or not 0 <= number < len(names):
+            there = ", ".join(printable(name) if name else str(at) for at, name in enumerate(names))
+            raise DataError(
+                f"{printable(path.name)} has no channel {printable(wanted)}.", f"It has: {there}."
+            )
+        numbers.append(number)
+    return numbers
+
+
 @dataclass(frozen=True)
 class OpenedFrame:
     """One frame of an open file, not decoded yet.
@@ -88,12 +138,14 @@ class OpenedFrame:
         place: Where the frame is in it.
         path: Of the file.
         max_megapixels: More is not read at once.
+        share: Of the memory for decoding; None to take it without asking.
     """
 
     source: Source
     place: Place
     path: Path
     max_megapixels: float
+    share: ByteShare | None = None
 
     @property
     def scene(self) -> Scene:
@@ -113,25 +165,38 @@ class OpenedFrame:
         ]
         return max(fitting, default=0)
 
-    def planes(self, level: int = 0, region: Region | None = None) -> Planes:
-        """The pixels in the file's own numbers."""
+    def planes(
+        self, level: int = 0, region: Region | None = None, channels: Sequence[int] | None = None
+    ) -> Planes:
+        """The pixels in the file's own numbers, of all channels or those of these numbers."""
         self._check(level, region)
-        return Planes(self.source.plane(self.place, level=level, region=region), self.scene)
+        values = self.source.plane(self.place, channels=channels, level=level, region=region)
+        return Planes(values, self.scene)
 
     def picture(self, outside: tuple[float, float], level: int = 0) -> Image.Image:
         """The pixels in 8 bits, mode RGB or L; see `bit_depth.tonal_window` for `outside`."""
-        self._check(level, None)
-        ready = self.source.picture(self.place, level)
+        ready = self.ready_picture(level)
         if ready is not None:
             return ready
         return Image.fromarray(np.ascontiguousarray(show(self.planes(level), outside)))
+
+    def ready_picture(self, level: int = 0) -> Image.Image | None:
+        """The pixels as Pillow has them, see `Source.picture`."""
+        self._check(level, None)
+        return self.source.picture(self.place, level)
+
+    def cost_bytes(self, level: int = 0, region: Region | None = None) -> int:
+        """Memory that reading takes; more than its size where whole tiles or strips are decoded."""
+        return self.source.cost_bytes(self.place, level, region)
 
     def _check(self, level: int, region: Region | None) -> None:
         if self.scene.problem is not None:
             raise DecodeError(self.scene.problem)
         size = (region.width, region.height) if region else self.scene.levels[level]
-        cost = self.source.cost_bytes(self.place, level, region)
+        cost = self.cost_bytes(level, region)
         check_memory(size, cost, self.max_megapixels, self.path.name)
+        if self.share is not None:
+            self.share.need(cost)
 
 
 @contextmanager
@@ -146,7 +211,12 @@ def opened(
     with open_source(path, numbering=numbering) as source:
         if isinstance(source, PillowSource):
             check_megapixels(source.raw_size, max_megapixels, path.name)
-        yield frame_of(source, frame, path, max_megapixels)
+        found = frame_of(source, frame, path, max_megapixels)
+        share = ByteShare(IN_FLIGHT)
+        try:
+            yield replace(found, share=share)
+        finally:
+            share.give_back()
 
 
 def frame_of(source: Source, frame: int, path: Path, max_megapixels: float = MAX_MEGAPIXELS) -> OpenedFrame:
@@ -191,7 +261,9 @@ def _source_of(path: Path, file: BufferedReader, likely: Format | None, numberin
     file.seek(0)
     if start.startswith(b"GIF"):
         check_gif(file, 1, path)
-    chosen = format_of_start(start, likely) or likely
+    chosen = format_of_start(start, likely)
+    if chosen is None and likely is not None and (likely.package or not likely.starts):
+        chosen = likely  # other content under the name of a common format is left to Pillow
     if chosen is not None and chosen.module:
         reader = _reader(chosen, path)
         opens = reader.open_pages if chosen.had_pages and numbering == 1 else reader.open_file

@@ -1,6 +1,7 @@
-"""Rendering an image for the screen: zoom, position, brightness, contrast, channel. Never changes a file.
+"""Rendering an image for the screen: zoom, position, brightness, contrast, channels. Never changes a file.
 
-Files are read as by `decode`: upright, in 8 bits; but a large JPEG is reduced on reading.
+Files are read as by `decode`: upright; but of a large image only what is needed: a reduced JPEG, the smallest level
+of a pyramid that is large enough, or the part that is seen.
 
 The whole image is fitted into a box of pixels and only made smaller, never
 larger: a terminal enlarges by itself, with fewer bytes. From a zoom of two
@@ -9,27 +10,34 @@ so that single pixels can be seen.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from PIL import Image
 
-from mia_tui.dataset.images import bit_depth, contrast
+from mia_tui.dataset.images import contrast
+from mia_tui.dataset.images.channels import (
+    ALL_CHANNELS,
+    RGB_NAMES,
+    ChannelChoice,
+    Planes,
+    ValueRanges,
+    channel_names,
+    has_ranges,
+    show_between,
+)
 from mia_tui.dataset.images.limits import MAX_MEGAPIXELS
-from mia_tui.dataset.images.reading import opened
+from mia_tui.dataset.images.reading import OpenedFrame, opened
+from mia_tui.dataset.images.screen.averages import averaged
+from mia_tui.dataset.images.screen.part import MAX_SCALE, VisiblePart, visible_part
+from mia_tui.dataset.images.screen.pixels import KeptOverviews, Measured, PixelGrid, grid_of, whole_grid
+from mia_tui.dataset.images.screen.windows import FixedWindow, Window, WindowKind, fits, ranges_for
+from mia_tui.dataset.images.source import Place, Scene
 
-Channel = Literal["all", "red", "green", "blue"]
-
-MAX_SCALE = 64  # screen pixels for one image pixel; several of these fit into any panel
 _MAX_ZOOM = 1000.0  # beyond MAX_SCALE in any image of up to 12,000 pixels on a side
-_BLOCKS_FROM = 2  # screen pixels for one image pixel
-_CHANNELS = ("red", "green", "blue")
-# A JPEG may be decoded at this fraction of the size it is shown in: 4000 x 3000 on 1067 x 800 pixels takes half the
-# time, and is enlarged by 6 %.
-_SHORTFALL = 0.9
+_GAP = 1.5  # so many times larger than wanted, an image is enough for the filter
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,21 @@ class RenderedImage:
     top: float
     width: float
     height: float
+    scene: Scene
+    """What the image is."""
+    place: Place
+    """Where it is in its file."""
+    channels: dict[int, str]
+    """Names of the channels that can be seen alone, by their numbers; empty if there is only one."""
+    ranges: ValueRanges
+    """The values that became black and white: one pair for all channels together, or one for each."""
+    window: WindowKind
+    """Where these are from."""
+
+    @property
+    def is_deep(self) -> bool:
+        """Whether the file's values had to be brought to 8 bits."""
+        return has_ranges(self.scene)
 
     def scale_in(self, box_px: tuple[int, int]) -> float:
         """`scale` of this part in another box, for half blocks, which have fewer pixels than the panel."""
@@ -66,16 +89,15 @@ class DisplaySettings:
     """-100 to 100: shifts the intensities by this percentage of the range."""
     contrast: int = 0
     """-100 (all grey) to 100 (black and white)."""
-    window: tuple[float, float] | None = None
-    """Percentiles that become black and white, such as (0.5, 99.5). None is the whole range, or the usual window of
-    images of more than 8 bits."""
+    window: Window = None
+    """Which values become black and white; percentiles such as (0.5, 99.5)."""
     invert: bool = False
-    channel: Channel = "all"
-    """A single colour is shown in grey."""
+    channels: ChannelChoice = ALL_CHANNELS
 
     def __post_init__(self) -> None:
-        if self.window is not None and not 0 <= self.window[0] < self.window[1] <= 100:
-            raise ValueError(f"a window of percentiles from {self.window[0]} to {self.window[1]}")
+        window = self.window
+        if isinstance(window, tuple) and not 0 <= window[0] < window[1] <= 100:
+            raise ValueError(f"a window of percentiles from {window[0]} to {window[1]}")
 
     def zoomed(self, factor: float, view: RenderedImage | None = None) -> "DisplaySettings":
         """Enlarged by a factor, never smaller than the whole image.
@@ -107,77 +129,56 @@ class DisplaySettings:
         return replace(self, centre=(across, down))
 
 
-@dataclass(frozen=True)
-class UprightImage:
-    """An image after Exif orientation, at full resolution or reduced."""
-
-    image: Image.Image
-    """Mode RGB or L."""
-    width: int
-    """Of the whole image at full resolution, in pixels."""
-    height: int
-    is_deep: bool
-    """Whether the file has more than 8 bits per value."""
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LoadedImage:
-    """An image at full resolution, kept so that showing its parts does not decode it again."""
+    """The pixels of a whole image, kept so that showing its parts does not decode it again.
 
-    upright: UprightImage
-    path: Path
-    frame: int
-    window: tuple[float, float] | None
-    """The percentiles by which more than 8 bits were scaled."""
-
-
-def decode_upright(
-    path: Path,
-    frame: int = 0,
-    *,
-    box_px: tuple[float, float] | None = None,
-    outside: tuple[float, float] = bit_depth.OUTSIDE,
-    max_megapixels: float = MAX_MEGAPIXELS,
-) -> UprightImage:
-    """An image for the screen.
-
-    Args:
-        path: Image file.
-        frame: Page or frame, from 0.
-        box_px: Width and height in which the whole image will be shown. A large JPEG may be reduced by 2, 4 or 8,
-            to no less than 0.9 of that; all others have full resolution. None is full resolution.
-        outside: Fractions of the values that are clipped if they have more than 8 bits, see
-            `bit_depth.tonal_window`.
-        max_megapixels: Larger images are refused.
-
-    Raises:
-        DecodeError: As for `decode.decode`.
+    Attributes:
+        grid: At full resolution, or reduced for a box.
+        measured: Measures the image; only where its pixels are in the file's own values.
     """
-    with opened(path, frame, max_megapixels) as image:
-        level = 0 if box_px is None else image.level_for(partial(_least, box_px))
-        return UprightImage(image.picture(outside, level), *image.scene.size, image.scene.is_deep)
+
+    grid: PixelGrid
+    scene: Scene
+    place: Place
+    measured: Callable[[], Measured]
+
+    @property
+    def is_reduced(self) -> bool:
+        return self.grid.size != self.scene.size
 
 
 def load_image(
     path: Path,
     frame: int = 0,
     *,
-    window: tuple[float, float] | None = None,
+    box_px: tuple[int, int] | None = None,
     max_megapixels: float = MAX_MEGAPIXELS,
-) -> LoadedImage:
+) -> LoadedImage | None:
     """An image for several calls of `render_image`.
 
     Args:
         path: Image file.
         frame: Page or frame, from 0.
-        window: Of the settings to come, see `DisplaySettings`; only matters for images of more than 8 bits.
-        max_megapixels: Larger images are refused.
+        box_px: Width and height in which the whole image will be shown, for which it may be read reduced. None is
+            full resolution.
+        max_megapixels: More is not read at once.
+
+    Returns:
+        None for an image whose pixels at full resolution are many, and whose parts are read faster.
 
     Raises:
         DecodeError: As for `decode.decode`.
     """
-    upright = decode_upright(path, frame, outside=_outside(window), max_megapixels=max_megapixels)
-    return LoadedImage(upright, path, frame, window)
+    with opened(path, frame, max_megapixels) as image:
+        if box_px is None:
+            found = whole_grid(image)
+        else:
+            part = visible_part(image.scene.size, box_px, 1.0, (0.5, 0.5))
+            found = grid_of(image, part, box_px, 1.0, KeptOverviews())
+            if has_ranges(image.scene):
+                found[1]()  # now, since the file is open
+        return None if found is None else LoadedImage(found[0], image.scene, image.place, found[1])
 
 
 def render_image(
@@ -187,6 +188,7 @@ def render_image(
     settings: DisplaySettings,
     *,
     max_megapixels: float = MAX_MEGAPIXELS,
+    kept: KeptOverviews | None = None,
 ) -> RenderedImage:
     """What is shown of an image.
 
@@ -195,115 +197,73 @@ def render_image(
         frame: Page or frame, from 0; ignored for a loaded image.
         box_px: Available width and height.
         settings: How it is shown.
-        max_megapixels: Larger images are refused.
+        max_megapixels: More is not read at once.
+        kept: Overviews of large images from other calls.
 
     Raises:
         DecodeError: As for `decode.decode`.
     """
     box = (max(1, box_px[0]), max(1, box_px[1]))
-    upright = _upright(source, frame, box, settings, max_megapixels)
-    part = _part(upright, box, settings)
-    image = _shown(_cut(upright, part), upright, settings)
+    if isinstance(source, LoadedImage):
+        part = visible_part(source.scene.size, box, settings.zoom, settings.centre)
+        return _drawn(source, part, settings)
+    with opened(source, frame, max_megapixels) as image:
+        return _drawn(*_read(image, box, settings, kept or KeptOverviews()), settings)
+
+
+def _read(
+    image: OpenedFrame, box: tuple[int, int], settings: DisplaySettings, kept: KeptOverviews
+) -> tuple[LoadedImage, VisiblePart]:
+    part = visible_part(image.scene.size, box, settings.zoom, settings.centre)
+    grid, measured = grid_of(image, part, box, settings.zoom, kept)
+    return LoadedImage(grid, image.scene, image.place, measured), part
+
+
+def _drawn(loaded: LoadedImage, part: VisiblePart, settings: DisplaySettings) -> RenderedImage:
+    scene, grid = loaded.scene, loaded.grid
+    ranges, kind = ranges_for(scene, settings.window, loaded.measured)
+    if isinstance(grid.pixels, Image.Image):
+        image = _channels_of(_resized(grid.pixels, _box_in(grid, part), part), settings.channels)
+    else:
+        image = _drawn_values(grid, grid.pixels, part, ranges, settings.channels)
+    ends = contrast.FULL_RANGE
+    if not ranges:
+        ends = _ends(loaded, settings)
+        ranges = ((float(ends[0]), float(ends[1])),)
+    image = _toned(image, ends, settings)
     return RenderedImage(
         pixels=np.array(image if image.mode == "RGB" else image.convert("RGB")),
-        image_width=upright.width,
-        image_height=upright.height,
+        image_width=scene.size[0],
+        image_height=scene.size[1],
         scale=part.scale,
         left=part.left,
         top=part.top,
         width=part.width,
         height=part.height,
+        scene=scene,
+        place=loaded.place,
+        channels=channel_names(scene),
+        ranges=ranges,
+        window=kind,
     )
 
 
-@dataclass(frozen=True)
-class _VisiblePart:
-    """A part of an image, in pixels of the full resolution."""
-
-    left: float
-    top: float
-    width: float
-    height: float
-    scale: float
-    size_px: tuple[int, int]
-    """Width and height on the screen."""
-    blocks: bool
+Box = tuple[float, float, float, float]
+"""Left, top, right and lower edge."""
 
 
-def _least(box_px: tuple[float, float], size: tuple[int, int]) -> tuple[int, int]:
-    """The smallest size at which an image may be read for a box."""
-    scale = _SHORTFALL * min(1.0, box_px[0] / size[0], box_px[1] / size[1])
-    return max(1, int(size[0] * scale)), max(1, int(size[1] * scale))
-
-
-def _upright(
-    source: Path | LoadedImage,
-    frame: int,
-    box: tuple[int, int],
-    settings: DisplaySettings,
-    max_megapixels: float,
-) -> UprightImage:
-    if isinstance(source, LoadedImage):
-        if not source.upright.is_deep or source.window == settings.window:
-            return source.upright
-        return _upright(source.path, source.frame, box, settings, max_megapixels)
-    zoom = max(1.0, settings.zoom)
-    return decode_upright(
-        source,
-        frame,
-        box_px=(box[0] * zoom, box[1] * zoom),
-        outside=_outside(settings.window),
-        max_megapixels=max_megapixels,
+def _box_in(grid: PixelGrid, part: VisiblePart) -> Box:
+    """A part in the pixels of a grid."""
+    return (
+        (part.left - grid.left) * grid.across,
+        (part.top - grid.top) * grid.down,
+        (part.left + part.width - grid.left) * grid.across,
+        (part.top + part.height - grid.top) * grid.down,
     )
 
 
-def _outside(window: tuple[float, float] | None) -> tuple[float, float]:
-    return bit_depth.OUTSIDE if window is None else (window[0] / 100, 1 - window[1] / 100)
-
-
-def _part(upright: UprightImage, box: tuple[int, int], settings: DisplaySettings) -> _VisiblePart:
-    sides = (upright.width, upright.height)
-    fit = min(box[0] / sides[0], box[1] / sides[1])
-    scale = min(
-        fit * max(1.0, settings.zoom), max(fit, MAX_SCALE), max(fit, min(box))
-    )  # at least one pixel fits
-    if settings.zoom <= 1 or scale < 1:
-        parts = [min(side, available / scale) for side, available in zip(sides, box, strict=True)]
-        starts = [
-            _start(side, part, at) for side, part, at in zip(sides, parts, settings.centre, strict=True)
-        ]
-        size = [
-            max(1, min(available, round(part * min(1.0, scale))))
-            for part, available in zip(parts, box, strict=True)
-        ]
-        return _VisiblePart(starts[0], starts[1], parts[0], parts[1], scale, (size[0], size[1]), blocks=False)
-    block = int(scale) if scale >= _BLOCKS_FROM else 1
-    scale = block if block > 1 else scale
-    whole = [
-        max(1, min(side, math.ceil(available / scale), available // block))
-        for side, available in zip(sides, box, strict=True)
-    ]
-    starts = [
-        round(_start(side, part, at)) for side, part, at in zip(sides, whole, settings.centre, strict=True)
-    ]
-    size_px = (whole[0] * block, whole[1] * block)
-    return _VisiblePart(starts[0], starts[1], whole[0], whole[1], scale, size_px, blocks=block > 1)
-
-
-def _start(side: int, part: float, centre: float) -> float:
-    """Where a part of a side begins so that it is centred, as far as the side allows."""
-    return min(max(0.0, centre * side - part / 2), side - part)
-
-
-def _cut(upright: UprightImage, part: _VisiblePart) -> Image.Image:
-    image = upright.image
-    across, down = image.width / upright.width, image.height / upright.height  # below 1 if read reduced
-    box = (
-        part.left * across,
-        part.top * down,
-        (part.left + part.width) * across,
-        (part.top + part.height) * down,
-    )
+def _resized(image: Image.Image, box: Box, part: VisiblePart) -> Image.Image:
+    box = (box[0], box[1], min(box[2], image.width), min(box[3], image.height))
     if part.blocks:
         return image.resize(part.size_px, Image.Resampling.NEAREST, box)
     size = (
@@ -313,25 +273,57 @@ def _cut(upright: UprightImage, part: _VisiblePart) -> Image.Image:
     if size == image.size:
         return image
     # Blocks of whole pixels are averaged first, which takes a third of the time and looks the same.
-    return image.resize(size, Image.Resampling.BILINEAR, box, reducing_gap=1.5)
+    return image.resize(size, Image.Resampling.BILINEAR, box, reducing_gap=_GAP)
 
 
-def _shown(image: Image.Image, upright: UprightImage, settings: DisplaySettings) -> Image.Image:
-    """An image with channel, brightness and contrast applied."""
-    ends = contrast.FULL_RANGE
-    if settings.window is not None and not upright.is_deep:
-        ends = contrast.black_and_white(_channel(upright.image, settings), settings.window)
-    image = _channel(image, settings)
+def _drawn_values(
+    grid: PixelGrid, planes: Planes, part: VisiblePart, ranges: ValueRanges, channels: ChannelChoice
+) -> Image.Image:
+    """A part of values of any depth: no more of them is brought to 8 bits than is seen."""
+    box = _box_in(grid, part)
+    by = 1
+    if has_ranges(planes.scene):  # Pillow averages 8 bits faster
+        while min((box[2] - box[0]) / part.size_px[0], (box[3] - box[1]) / part.size_px[1]) >= 2 * by * _GAP:
+            by *= 2
+    margin = 2 * by
+    left, top = (max(0, math.floor(edge) - margin) // by * by for edge in box[:2])
+    values = planes.values[top : math.ceil(box[3]) + margin, left : math.ceil(box[2]) + margin]
+    seen = Planes(averaged(values, by), planes.scene)
+    shown = Image.fromarray(np.ascontiguousarray(show_between(seen, ranges, channels, own_colours=True)))
+    inner = ((box[0] - left) / by, (box[1] - top) / by, (box[2] - left) / by, (box[3] - top) / by)
+    return _resized(shown, inner, part)
+
+
+def _ends(loaded: LoadedImage, settings: DisplaySettings) -> tuple[int, int]:
+    """The values that become black and white of an image of 8 bits."""
+    window, pixels = settings.window, loaded.grid.pixels
+    if isinstance(window, FixedWindow) and fits(window, loaded.scene):
+        low, high = window.ranges[0]
+        return int(low), max(int(low) + 1, int(high))
+    if not isinstance(window, tuple):
+        return contrast.FULL_RANGE
+    if isinstance(pixels, Image.Image):
+        return contrast.black_and_white(_channels_of(pixels, settings.channels), window)
+    return loaded.measured().ends(settings.channels, window)
+
+
+def _toned(image: Image.Image, ends: tuple[int, int], settings: DisplaySettings) -> Image.Image:
+    """An image of 8 bits with brightness and contrast applied."""
     if ends == contrast.FULL_RANGE and not (settings.brightness or settings.contrast or settings.invert):
         return image
     table = contrast.lookup_table(ends, settings.brightness, settings.contrast, settings.invert)
     return image.point(table * len(image.getbands()))
 
 
-def _channel(image: Image.Image, settings: DisplaySettings) -> Image.Image:
-    if settings.channel == "all" or image.mode != "RGB":
+def _channels_of(image: Image.Image, channels: ChannelChoice) -> Image.Image:
+    """The chosen ones of red, green and blue."""
+    if channels == ALL_CHANNELS or image.mode != "RGB":
         return image
-    return image.getchannel(_CHANNELS.index(settings.channel))
+    if channels.alone is not None:
+        return image.getchannel(channels.alone) if channels.alone < len(RGB_NAMES) else image
+    black = Image.new("L", image.size)
+    bands = [black if number in channels.hidden else band for number, band in enumerate(image.split())]
+    return Image.merge("RGB", bands)
 
 
 def _seen(settings: DisplaySettings, view: RenderedImage | None, factor: float = 1.0) -> tuple[float, float]:

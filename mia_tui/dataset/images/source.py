@@ -144,11 +144,13 @@ class Source(ABC):
         scenes: At least one; may be `LazyScenes`.
         file: The open file; None where the image is a folder.
         is_animation: Whether the frames are moments of a moving picture, of which mostly the first is wanted.
+        is_whole: Whether the file, or the folder, has all of the image; a slide may have further files beside it.
     """
 
     format: str
     scenes: Sequence[Scene]
     is_animation: bool = False
+    is_whole: bool = True
     file: BinaryIO | None = None
 
     @property

@@ -22,12 +22,14 @@ from mia_tui.dataset.interchange.export_file import FILE_MODE, FOLDER_MODE, cann
 from mia_tui.dataset.interchange.folders import PART_FOLDERS
 from mia_tui.dataset.interchange.formats import Transfer
 from mia_tui.dataset.model import ImageKey, Part
+from mia_tui.dataset.scan.folder_images import files_in, is_image_folder
 from mia_tui.dataset.scan.other_kinds import is_system_folder
 from mia_tui.errors import DataError, DecodeError
 from mia_tui.files import (
     add_folder,
     add_new_folder,
     create,
+    open_to_read,
     remove,
     remove_leftovers,
     rename,
@@ -222,6 +224,8 @@ def _transfer(source: Path, target: Path, frame: int | None, transfer: Transfer,
     try:
         with open_source(source) as image:
             single = None if frame is None else tiff_file(frame_of(image, frame, source).planes())
+            if single is None and not image.is_whole:
+                return "it is one of several files of an image, which is not exported"
             if single is None and transfer == "copy" and image.file is not None:
                 _copy(image.file, target, root)
     except DecodeError as error:
@@ -231,6 +235,8 @@ def _transfer(source: Path, target: Path, frame: int | None, transfer: Transfer,
             new.write(single)
     elif transfer == "symlink":
         target.symlink_to(source.resolve())
+    elif is_image_folder(source):
+        _copy_folder(source, target, root)
     elif transfer == "hardlink" and not _hard_linked(source, target):
         return _transfer(source, target, frame, "copy", root)
     return None
@@ -245,6 +251,15 @@ def _copy(file: BinaryIO, target: Path, root: Path) -> None:
         new.flush()
         os.fchmod(new.fileno(), stat.S_IMODE(status.st_mode) & 0o777)
         os.utime(new.fileno(), ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def _copy_folder(source: Path, target: Path, root: Path) -> None:
+    """Copy an image that is a folder."""
+    for part in files_in(source):
+        copy = target / part.relative_to(source)
+        add_folder(copy.parent, root=root, parents=True, mode=FOLDER_MODE)
+        with open_to_read(part, root=source) as file:
+            _copy(file, copy, root)
 
 
 def _hard_linked(source: Path, target: Path) -> bool:

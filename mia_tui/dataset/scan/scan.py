@@ -17,6 +17,7 @@ from mia_tui.dataset.images.formats import ANIMATED_SUFFIXES, IMAGE_SUFFIXES, ST
 from mia_tui.dataset.images.reading import count_frames
 from mia_tui.dataset.model import ImageFile, ImageKey
 from mia_tui.dataset.scan.file_cache import FileCache
+from mia_tui.dataset.scan.folder_images import stat_image
 from mia_tui.dataset.scan.other_kinds import OtherKinds
 from mia_tui.dataset.scan.walk import ScanProblem, scan_files
 from mia_tui.dataset.threads import map_in_threads
@@ -199,7 +200,7 @@ def _look_at(
 ) -> tuple[ImageFile, int | OSError | None]:
     """Size and time of a file, and its number of images if it may contain several and they can be counted."""
     try:
-        status = os.stat(f"{folder}/{path}")  # noqa: PTH116  (100,000 of them)
+        status = stat_image(f"{folder}/{path}")
     except OSError as error:
         return ImageFile(path), error
     file = ImageFile(path, status.st_size, status.st_mtime_ns)

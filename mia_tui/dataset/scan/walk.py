@@ -18,7 +18,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mia_tui.dataset.images.formats import PARTS_ENDING, is_folder_of_parts, is_image_name
+from mia_tui.dataset.images.formats import (
+    PARTS_ENDING,
+    is_folder_image_name,
+    is_folder_of_parts,
+    is_image_name,
+)
 from mia_tui.dataset.scan.other_kinds import OtherKinds, is_system_folder
 from mia_tui.paths import LABELS_DB, is_file, is_folder
 
@@ -42,6 +47,7 @@ def scan_files(
 
     Hidden files and folders, folders that contain a labels.db, and those that a NAS device or a desktop made for
     itself are skipped. Each folder is visited once, whatever links lead to it.
+    A folder that is one image, as OME-Zarr, is listed and not looked into.
 
     Args:
         root: Folder of the dataset.
@@ -115,7 +121,9 @@ class _Walk:
                     images.append(name)
                     image_links.add(name)
                 elif entry.is_dir(follow_symlinks=False):
-                    if not is_system_folder(name):
+                    if is_image and is_folder_image_name(name):
+                        images.append(name)
+                    elif not is_system_folder(name):
                         folders.append(name)
                 elif entry.is_symlink() and is_folder(entry):
                     if not is_system_folder(name):
@@ -148,6 +156,8 @@ class _Walk:
             self._note(path, f"The link cannot be followed: {error.strerror}.")
             return False
         if stat.S_ISDIR(mode):
+            if is_folder_image_name(path):
+                return True
             self.links.append(path)
         elif not stat.S_ISREG(mode):
             self._note(path, "The link leads to no file." if mode else "The link leads nowhere.")

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from mia_tui.dataset.scan.folder_images import is_image_folder
 from mia_tui.errors import AwayError
 from mia_tui.files import open_to_read
 from mia_tui.runs import disk
@@ -202,6 +203,8 @@ def _can_list(folder: Path) -> bool:
 
 def _can_open(path: Path) -> bool:
     """Whether the first byte of a file can be read: its size alone may come from a cache."""
+    if is_image_folder(path):
+        return _can_list(path)
     try:
         with open_to_read(path, follow=True) as file:
             file.read(1)

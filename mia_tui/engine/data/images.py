@@ -26,7 +26,7 @@ from torch import Tensor
 
 from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.images.decode import NetworkInput
-from mia_tui.engine.data.memory import free_device_bytes, free_ram_bytes
+from mia_tui.engine.data.memory import free_device_bytes
 from mia_tui.engine.data.network_input import bytes_of_image
 from mia_tui.engine.data.reader import (
     ImageReader,
@@ -36,6 +36,7 @@ from mia_tui.engine.data.reader import (
 )
 from mia_tui.engine.data.scaling import to_tensor
 from mia_tui.errors import ConfigError
+from mia_tui.memory import free_ram_bytes
 from mia_tui.runs.disk import OnWait
 from mia_tui.runs.record.job import Sample
 

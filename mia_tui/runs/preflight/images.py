@@ -23,6 +23,7 @@ from mia_tui.dataset.hashes import file_hashes
 from mia_tui.dataset.images.decode import decode, decode_fitted
 from mia_tui.dataset.images.reading import opened
 from mia_tui.dataset.model import ImageFile
+from mia_tui.dataset.scan.folder_images import stat_image
 from mia_tui.dataset.user_cache import MOST_CACHE_BYTES, cache_file, write_cache
 from mia_tui.decoding import BadRecord, decode_msgpack
 from mia_tui.errors import DecodeError
@@ -80,7 +81,7 @@ class CheckedFiles:
         self.stats: dict[str, tuple[int, int]] = {}
         for path in dict.fromkeys(sample.path for sample in samples):
             try:
-                status = os.stat(root / path)  # noqa: PTH116  (30,000 of them)
+                status = stat_image(root / path)
             except OSError:
                 continue
             self.stats[path] = (status.st_size, status.st_mtime_ns)

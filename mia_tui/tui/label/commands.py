@@ -246,6 +246,8 @@ class LabelCommands(SessionCommands):
             "flag": self._flag,
             "note": self._note,
             "grid": self._open_grid,
+            "channels": self._choose_channels,
+            "fix_window": self._fix_window,
         }
         self.by_name |= {
             name: partial(self._change_view, change) for name, change in self._view_commands().items()
@@ -431,13 +433,40 @@ class LabelCommands(SessionCommands):
             "less_contrast": lambda: settings.contrast(-1),
             "window": settings.next_window,
             "invert": settings.invert,
-            "channel": settings.next_channel,
+            "channel": self._next_channel,
             "reset_look": settings.reset,
             "keep_look": self._toggle_keep,
         }
 
     async def _change_view(self, change: Callable[[], Any]) -> None:
         change()
+
+    def _next_channel(self) -> None:
+        if not self._view_settings.next_channel():
+            self._screen.say("This image has one channel.")
+
+    async def _choose_channels(self) -> None:
+        from mia_tui.tui.label import pickers
+
+        settings = self._view_settings
+        if not settings.channels:
+            self._screen.say("This image has one channel.")
+            return
+        dialog = pickers.channels(settings.channels, settings.display.channels, self._ink)
+        chosen = await self._screen.ask(dialog)
+        if chosen is not None:
+            settings.choose_channels(chosen)
+
+    async def _fix_window(self) -> None:
+        from mia_tui.tui.label import window_dialog
+
+        view = self._view_settings.view
+        if view is None:
+            self._screen.say("There is no image to take a window from.")
+            return
+        chosen = await window_dialog.ask_window(self._screen, view)
+        if chosen is not None:
+            self._view_settings.fix_window(chosen or None)
 
     def _toggle_keep(self) -> None:
         self._view_settings.keep = not self._view_settings.keep

@@ -1,15 +1,16 @@
 """The lists to choose from which images to show, in which order, and whose suggestions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from mia_tui.dataset.images.channels import ALL_CHANNELS, ChannelChoice
 from mia_tui.dataset.listing.folders import Folder
 from mia_tui.dataset.session.filters import ORDERS, STATES, Filter, Order
 from mia_tui.dataset.session.session import LabelSession
-from mia_tui.text import counted, when
+from mia_tui.text import counted, printable, when
 from mia_tui.tui.classes.pickers import class_chip
 from mia_tui.tui.dialogs import Choice, PickDialog
 from mia_tui.tui.label.words import STATE_WORDS, shown_filter
@@ -57,6 +58,22 @@ def orders(ink: Ink) -> PickDialog[tuple[Order, bool]]:
         for words, reverse in zip(_ORDER_WORDS[order], (False, True), strict=True)
     ]
     return PickDialog("In which order?", choices, ink)
+
+
+def channels(names: Mapping[int, str], present: ChannelChoice, ink: Ink) -> PickDialog[ChannelChoice]:
+    """Which channels are seen: each one shown or hidden, or one alone."""
+    choices = []
+    for number, name in names.items():
+        is_seen = present.alone is None and number not in present.hidden
+        hidden = present.hidden ^ {number} if present.alone is None else frozenset(names) - {number}
+        verb = "hide" if is_seen else "show"
+        choices.append(Choice(f"{verb} {printable(name)}", ChannelChoice(hidden=frozenset(hidden))))
+    choices += [
+        Choice(f"only {printable(name)}, in grey", ChannelChoice(alone=number))
+        for number, name in names.items()
+    ]
+    choices.append(Choice("all channels together", ALL_CHANNELS))
+    return PickDialog("Which channels?", choices, ink)
 
 
 def suggestions(

@@ -3,16 +3,18 @@
 from dataclasses import replace
 from typing import TypeVar
 
+from mia_tui.dataset.images.channels import RGB_NAMES, ChannelChoice
 from mia_tui.dataset.images.rendering import DisplaySettings, RenderedImage
+from mia_tui.dataset.images.screen.windows import FixedWindow, Window
 from mia_tui.dataset.model import ImageKey
+from mia_tui.tui.label.window_words import channel_words, window_words
 
 Option = TypeVar("Option")
 
 _ZOOM = 1.5
 _STEP = 10  # of brightness and contrast, in percent of the whole range
 _PAN = 0.25  # of what is seen
-WINDOWS: tuple[tuple[float, float] | None, ...] = (None, (0.5, 99.5), (2.0, 98.0), (5.0, 95.0))
-CHANNELS = ("all", "red", "green", "blue")
+WINDOWS: tuple[Window, ...] = (None, (0.5, 99.5), (2.0, 98.0), (5.0, 95.0))
 
 
 class ViewSettings:
@@ -30,14 +32,25 @@ class ViewSettings:
         self.keep = keep
         self.view: RenderedImage | None = None
         self._image: ImageKey | None = None
+        self._names: dict[int, str] = dict(enumerate(RGB_NAMES))  # of the channels of the last image seen
 
     def show_image(self, key: ImageKey) -> None:
-        """This is the current image now; a new one gets its own settings, unless they are kept."""
+        """This is the current image now; a new one gets its own settings, unless they are kept.
+
+        A fixed window stays: it is for comparing images.
+        """
         if key == self._image:
             return
+        self._names = self.channels
         self._image, self.view = key, None
         if not self.keep:
-            self.display = DisplaySettings()
+            window = self.display.window
+            self.display = DisplaySettings(window=window if isinstance(window, FixedWindow) else None)
+
+    @property
+    def channels(self) -> dict[int, str]:
+        """Names of the channels that can be seen alone, by number; of the last image until this one is seen."""
+        return self._names if self.view is None else self.view.channels
 
     def zoom(self, steps: int) -> None:
         """Zoom in by so many steps; below zero, zoom out."""
@@ -54,33 +67,42 @@ class ViewSettings:
         self.display = replace(self.display, contrast=_limited(self.display.contrast + _STEP * steps))
 
     def next_window(self) -> None:
-        """The next percentile window; after the last one, the whole range."""
-        self.display = replace(self.display, window=_after(WINDOWS, self.display.window))
+        """The next percentile window; after the last one, the whole range, and then what is usual."""
+        is_deep = self.view is not None and self.view.is_deep
+        windows = (*WINDOWS, "type") if is_deep else WINDOWS  # for 8 bits the whole range is what is usual
+        self.display = replace(self.display, window=_after(windows, self.display.window))
+
+    def fix_window(self, window: FixedWindow | None) -> None:
+        """Show this and other images between these values; None: each between its own."""
+        self.display = replace(self.display, window=window)
 
     def invert(self) -> None:
         self.display = replace(self.display, invert=not self.display.invert)
 
-    def next_channel(self) -> None:
-        """Red, green or blue alone; after blue, all of them."""
-        self.display = replace(self.display, channel=_after(CHANNELS, self.display.channel))  # type: ignore[arg-type]  # one of them
+    def next_channel(self) -> bool:
+        """The next channel alone; after the last, all of them. False if there is only one."""
+        names = self.channels
+        order = (None, *names)
+        self.choose_channels(ChannelChoice(alone=_after(order, self.display.channels.alone)))
+        return bool(names)
+
+    def choose_channels(self, choice: ChannelChoice) -> None:
+        self.display = replace(self.display, channels=choice)
 
     def reset(self) -> None:
         self.display = DisplaySettings()
 
     def words(self) -> list[str]:
         """What differs from the default, for the line about the image."""
-        display = self.display
-        words = []
+        display, view = self.display, self.view
+        words = [] if view is None else channel_words(view, display.channels)
         if display.brightness:
             words.append(f"brightness {display.brightness:+d}")
         if display.contrast:
             words.append(f"contrast {display.contrast:+d}")
-        if display.window is not None:
-            words.append(f"tones {display.window[0]:g}–{display.window[1]:g} %")
+        words += window_words(view, display.window)
         if display.invert:
             words.append("inverted")
-        if display.channel != "all":
-            words.append(f"{display.channel} only")
         if self.keep:
             words.append("view kept")
         return words

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from rich.style import Style
 
+from mia_tui.dataset.images.facts import place_in_words
 from mia_tui.dataset.images.rendering import RenderedImage
 from mia_tui.dataset.session.filters import Filter
 from mia_tui.dataset.session.session import LabelSession, RowState
@@ -87,11 +88,12 @@ def facts(
     if row is None or session.position is None:
         return [(shown_filter(session.filter, session, ink) or "No images", None)], []
     key = session.listing.key(row)
-    place = f"{session.position + 1:,}/{len(session.view):,}  "
+    position = f"{session.position + 1:,}/{len(session.view):,}  "
     more: list[Piece] = []
     frames = session.listing.frames_of(row)
     if frames > 1:
-        more.append((f"  frame {key.frame + 1}/{frames}", None))
+        place = "" if view is None else place_in_words(view.scene, view.place)
+        more.append((f"  frame {key.frame + 1}/{frames}" + (f": {place}" if place else ""), None))
     note = session.state_of(row).note
     if note:
         more.append((f"  {ink.noted} {printable(note)}", Style(italic=True)))
@@ -101,11 +103,11 @@ def facts(
         right.insert(1, f"{view.scale_in(box_px) * 100:.0f} %")
     shown = filter_words(session, columns, ink)
     if not shown:
-        left = [(place, _BOLD), (ink.fit_left(key.path, _NAME_COLUMNS), None), *more]
+        left = [(position, _BOLD), (ink.fit_left(key.path, _NAME_COLUMNS), None), *more]
         return left, [(ink.separator.join(right), ink.dim())]
-    room = columns - ink.width(f"{place}  {shown}")
+    room = columns - ink.width(f"{position}  {shown}")
     name = ink.fit_left(key.path, min(_NAME_COLUMNS, room))
-    left = [(place, _BOLD), (name, None)]
+    left = [(position, _BOLD), (name, None)]
     room -= ink.width(name)
     for text, style in more:
         left.append((ink.fit(text, room), style))

@@ -26,7 +26,9 @@ from mia_tui.dataset.images.rendering import (
     load_image,
     render_image,
 )
+from mia_tui.dataset.images.screen.pixels import KeptOverviews
 from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.scan.folder_images import stat_image
 from mia_tui.errors import DecodeError
 from mia_tui.terminal.model import Panel, Picture, Terminal
 from mia_tui.terminal.pictures import draw_picture, useful_px
@@ -110,7 +112,8 @@ class PictureCache:
         self._cache: OrderedDict[PictureRequest, PictureResult] = OrderedDict()
         self._bytes = 0
         self._views: OrderedDict[tuple[PictureRequest, Stamp], RenderedImage] = OrderedDict()
-        self._pixels: tuple[tuple[ImageKey, Stamp], LoadedImage] | None = None
+        self._pixels: tuple[tuple[ImageKey, Stamp], LoadedImage | None] | None = None
+        self._overviews = KeptOverviews()
         self._ended = False
         for number in range(threads):
             threading.Thread(target=self._work, name=f"pictures-{number}", daemon=True).start()
@@ -188,7 +191,7 @@ class PictureCache:
 
     def _stamp(self, key: ImageKey) -> Stamp:
         try:
-            status = (self._root / key.path).stat()
+            status = stat_image(self._root / key.path)
         except (OSError, ValueError):
             return None
         return status.st_mtime_ns, status.st_size
@@ -220,6 +223,7 @@ class PictureCache:
                 useful_px(request.panel, self._terminal),
                 request.display,
                 max_megapixels=self._max_megapixels,
+                kept=self._overviews,
             )
             with self._changed:
                 self._views[decoded] = view
@@ -229,7 +233,7 @@ class PictureCache:
 
     def _source(self, request: PictureRequest, stamp: Stamp) -> Path | LoadedImage:
         """The file; or pixels, if it is the first image, which was preloaded, or an enlarged one, whose pixels are
-        kept so that moving over it does not decode it again."""
+        kept so that moving over it does not decode it again, unless parts of it are read as fast."""
         path = self._root / request.key.path
         if request.display.zoom <= 1:
             return self._preloaded(request) or path
@@ -237,7 +241,7 @@ class PictureCache:
         if kept is None or kept[0] != (request.key, stamp):
             pixels = load_image(path, request.key.frame, max_megapixels=self._max_megapixels)
             kept = self._pixels = ((request.key, stamp), pixels)
-        return kept[1]
+        return kept[1] or path
 
     def _preloaded(self, request: PictureRequest) -> LoadedImage | None:
         preload, self._preload = self._preload, None

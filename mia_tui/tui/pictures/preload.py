@@ -8,7 +8,7 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from mia_tui.dataset.images.rendering import LoadedImage, decode_upright
+from mia_tui.dataset.images.rendering import LoadedImage, load_image
 from mia_tui.dataset.listing.cache import load_listing
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageKey
@@ -70,11 +70,11 @@ class Preload:
             return None
         path = self.dataset / key.path
         try:
-            return LoadedImage(decode_upright(path, key.frame, box_px=self._box_px), path, key.frame, None)
+            return load_image(path, key.frame, box_px=self._box_px)
         except DecodeError:  # decoding it again will fail as well, and that error is shown
             return None
 
     def _is_enough(self, pixels: LoadedImage, box_px: tuple[int, int]) -> bool:
         """Whether a reduced image has enough pixels for the box."""
-        is_whole = pixels.upright.image.width == pixels.upright.width
-        return is_whole or (box_px[0] <= self._box_px[0] and box_px[1] <= self._box_px[1])
+        fits = box_px[0] <= self._box_px[0] and box_px[1] <= self._box_px[1]
+        return fits or not pixels.is_reduced

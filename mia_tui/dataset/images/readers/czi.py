@@ -56,7 +56,7 @@ def open_file(path: Path, file: BinaryIO) -> "CziSource | None":
     Raises:
         ValueError: If the file is damaged.
     """
-    if not file.read(len(_START)) == _START:
+    if file.read(len(_START)) != _START:
         return None
     return CziSource(path, file, _Directory(file))
 

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mia_tui.dataset.images.readers.pillow import exif_orientation, turned
+from mia_tui.dataset.images.limits import check_density
+from mia_tui.dataset.images.readers.pillow import exif_orientation, length_of, turned
 from mia_tui.dataset.images.source import Channel, Place, Region, Scene, Size, Source
 
 _SEARCHED_BYTES = 1 << 16  # in which an AVIF says how deep it is
@@ -22,7 +23,8 @@ _CODESTREAM = b"\xffO\xffQ"
 _SIZE_FIELDS = struct.Struct(
     ">HH8IH"
 )  # length, capabilities, sizes and offsets of canvas and tiles, components
-_MOST_TILES = 65535
+_FEW_TILES, _MOST_TILES = 16, 65535
+_TILE_PART = b"\xff\x90\0\n"
 
 
 def open_file(path: Path, file: BinaryIO) -> "DeepSource | None":
@@ -31,8 +33,12 @@ def open_file(path: Path, file: BinaryIO) -> "DeepSource | None":
     file.seek(0)
     if head[4:8] == b"ftyp":
         bits = _avif_bits(head)
-        return None if bits is None else _avif(file, bits)
-    return _jpeg2000(head, file)
+        source = None if bits is None else _avif(file, bits)
+    else:
+        source = _jpeg2000(head, file)
+    if source is not None:
+        check_density(source.scenes[0].size, length_of(file), path.name)
+    return source
 
 
 @dataclass(frozen=True)
@@ -99,12 +105,18 @@ def _jpeg2000(head: bytes, file: BinaryIO) -> DeepSource | None:
     components = head[start + len(_CODESTREAM) + _SIZE_FIELDS.size :][: 3 * count]
     depths = set(components[::3])
     bits, is_signed = (max(depths, default=0) & 0x7F) + 1, max(depths, default=0) > 0x7F
+    if right <= left or bottom <= top:
+        raise ValueError("no pixels")
+    tiles = -(-(right - tile_left) // max(1, across)) * -(-(bottom - tile_top) // max(1, down))
+    if tiles > _FEW_TILES:  # all are allocated, even if most of them are missing
+        data = file.read()
+        file.seek(0)
+        if tiles > _MOST_TILES or tiles > data.count(_TILE_PART):
+            raise ValueError("fewer tiles than said")
     if bits <= 8 and not is_signed:
         return None
     if len(depths) != 1 or set(components[1::3]) | set(components[2::3]) != {1} or bits > 32:
         raise ValueError("channels of unequal depth or size")
-    if -(-(right - tile_left) // max(1, across)) * -(-(bottom - tile_top) // max(1, down)) > _MOST_TILES:
-        raise ValueError("too many tiles")
     width = 1 if bits <= 8 else 2 if bits <= 16 else 4
     dtype = np.dtype(f"{'i' if is_signed else 'u'}{width}")
     scene = _scene((right - left, bottom - top), count, dtype, bits)

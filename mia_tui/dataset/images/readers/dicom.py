@@ -1,8 +1,8 @@
 """DICOM files, read by pydicom, with pylibjpeg for compressed ones.
 
-Values stay as the detector gave them: rescale slope and intercept, windows and look-up tables for grey are not applied,
-since they are for the eye, and files of one series may differ in them. Each frame is read when it is asked for. A
-whole slide whose frames are tiles is one image.
+Values stay as the detector gave them: rescale slope and intercept, windows and look-up tables for grey are not
+applied, since slices of one series may differ in them. Each frame is read when it is asked for. A whole slide whose
+frames are tiles is one image.
 """
 
 import io
@@ -94,12 +94,12 @@ class DicomSource(Source):
         self._content, self._name = file, name
         said = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(_WANTED))
         self._syntax = pydicom.uid.UID(said.file_meta.TransferSyntaxUID)
+        self._decoder = self._find_decoder()
         keyword, kind, self._start = self._pixel_data()
         self._options: dict[str, Any] = as_pixel_options(said, pixel_keyword=keyword, pixel_vr=kind)
         self._options["transfer_syntax_uid"] = self._syntax
         self._frames = max(1, int(self._options["number_of_frames"]))
         self._size = int(said.Columns), int(said.Rows)
-        self._decoder = self._find_decoder()
         scene = self._scene_of(said, keyword)
         self._tiles = _Tiles(said) if str(said.get("SOPClassUID")) == _SLIDE else None
         if self._tiles is not None:
@@ -142,8 +142,8 @@ class DicomSource(Source):
                 raise ValueError("a frame of more pixels than said")
             self._content.seek(self._start)
         values, _ = self._decoder.as_array(self._content, index=number, **self._options)
-        values = values.reshape(*values.shape[:2], -1)
-        return values.astype(self.scenes[0].dtype, copy=False)
+        frame: NDArray[np.generic] = values.reshape(*values.shape[:2], -1)
+        return frame.astype(self.scenes[0].dtype, copy=False)
 
     def _from_tiles(self, tiles: "_Tiles", place: Place, region: Region) -> NDArray[np.generic]:
         scene, (width, height) = self.scenes[0], self._size

@@ -100,7 +100,7 @@ class NetpbmSource(Source):
         if channels is not None:
             values = values[:, :, list(channels)]
         if layout.most == 1:
-            return values != 0
+            return values.astype(np.bool_)
         if layout.dtype == "u1" and layout.most < 255:
             return (values.astype(np.uint16) * 255 // layout.most).astype(np.uint8)
         return values.astype(layout.scene.dtype, copy=False)

@@ -1,5 +1,6 @@
 """The formats that Pillow reads: PNG, JPEG, GIF, WebP, BMP, and TIFFs of the one kind that tifffile does not read."""
 
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from PIL import Image, ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
 from mia_tui.dataset.images.formats import PILLOW_FORMATS, format_of_name
+from mia_tui.dataset.images.limits import check_density
 from mia_tui.dataset.images.readers.gif import check_gif, frame_extents
 from mia_tui.dataset.images.source import Channel, LazyScenes, Place, Region, Scene, Size, Source
 from mia_tui.files import open_to_read
@@ -25,6 +27,7 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_DENSE = frozenset({"AVIF", "JPEG2000", "WEBP"})  # of which a few bytes may become any number of pixels
 _EXIF_ORIENTATION = 0x0112
 _JPEG_SCALES = (1, 2, 4, 8)
 _STORED_AS = {
@@ -61,6 +64,8 @@ class PillowSource(Source):
         self.raw_size: Size = self._image.size
         """Of the first frame, before it is turned upright: for a PNG that takes reading its pixels."""
         self.format = self._image.format or ""
+        if self.format in _DENSE:
+            check_density(self.raw_size, length_of(file), path.name)
         self.is_animation = self.format != "TIFF"
         self._deep: NDArray[np.uint16] | None = None
         self.scenes = LazyScenes(self._count, self._scene)
@@ -84,6 +89,9 @@ class PillowSource(Source):
         if region is not None:
             values = values[region.top : region.top + region.height, region.left : region.left + region.width]
         return values if channels is None else values[:, :, list(channels)]
+
+    def cost_bytes(self, place: Place, level: int, region: Region | None) -> int:
+        return super().cost_bytes(place, level, None)  # all of it is decoded
 
     def picture(self, place: Place, level: int) -> Image.Image | None:
         scene = self.scenes[place.scene]
@@ -154,6 +162,14 @@ class PillowSource(Source):
             upper, lower = _read_byte(self._image, upper=True), _read_byte(again, upper=False)
         values: NDArray[np.uint16] = upper.astype(np.uint16) << 8 | lower  # (H, W, 3 or 4)
         return values
+
+
+def length_of(file: BinaryIO) -> int:
+    """Bytes of an open file."""
+    place = file.tell()
+    length = file.seek(0, os.SEEK_END)
+    file.seek(place)
+    return length
 
 
 def turned(values: NDArray[np.generic], orientation: int) -> NDArray[np.generic]:

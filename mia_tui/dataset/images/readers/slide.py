@@ -50,6 +50,8 @@ class SlideSource(Source):
         name: For messages.
     """
 
+    is_whole = False
+
     def __init__(self, slide: openslide.OpenSlide, name: str) -> None:
         self._slide, self._name = slide, name
         said = slide.properties

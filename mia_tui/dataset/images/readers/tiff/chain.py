@@ -2,6 +2,7 @@
 
 import struct
 from array import array
+from collections.abc import Sequence
 
 import tifffile
 
@@ -10,6 +11,7 @@ from mia_tui.errors import DecodeError
 MOST_PAGES = 1_000_000
 _MOST_TAGS = 4096
 _USUAL_TAGS = 24
+_MOST_VALUE = 1 << 20
 _NEW_SUBFILE_TYPE, _SUBFILE_TYPE = 254, 255
 _OLD_KINDS = {2: 1, 3: 2}  # of SubfileType, as NewSubfileType has them
 _REDUCED, _MASK = 1, 4
@@ -47,6 +49,11 @@ class PageChain:
             raise IndexError(f"no page {number}")
         return self._offsets[number]
 
+    def offsets(self) -> Sequence[int]:
+        """Where all pages begin."""
+        len(self)
+        return self._offsets
+
     def has(self, number: int) -> bool:
         """Whether there is a page of this number."""
         while number >= len(self._offsets):
@@ -63,6 +70,22 @@ class PageChain:
         """Whether a page is neither a smaller copy nor a mask of another."""
         self.offset(number)
         return not self._kinds[number] & (_REDUCED | _MASK)
+
+    def value(self, number: int, tag: int) -> bytes:
+        """The value of a tag of a page, of which each item is a byte or character; nothing if there is none."""
+        layout = self._layout
+        entries, _ = self._entries(self.offset(number))
+        inline = layout.offsetsize if layout.tagsize == 20 else 4
+        for start in range(0, len(entries or b"") - layout.tagsize + 1, layout.tagsize):
+            code, kind = struct.unpack_from(layout.byteorder + "HH", entries or b"", start)
+            if code == tag and kind in (1, 2, 7):
+                form = layout.byteorder + ("QQ" if inline == 8 else "II")
+                size, place = struct.unpack_from(form, entries or b"", start + 4)
+                if size <= inline:
+                    return (entries or b"")[start + layout.tagsize - inline :][:size]
+                self._file.seek(place)
+                return self._file.read(min(size, _MOST_VALUE))
+        return b""
 
     def _follow(self) -> bool:
         """Look at the next page; False behind the last one."""
@@ -102,8 +125,7 @@ class PageChain:
             code, kind = struct.unpack_from(order + "HH", entries, start)
             if code not in (_NEW_SUBFILE_TYPE, _SUBFILE_TYPE) or kind not in (3, 4):
                 continue
-            place = start + self._layout.tagsize - self._layout.offsetsize
-            place = start + 8 if self._layout.tagsize == 12 else place
+            place = start + (8 if self._layout.tagsize == 12 else 12)
             value = struct.unpack_from(order + ("H" if kind == 3 else "I"), entries, place)[0]
             value = value if code == _NEW_SUBFILE_TYPE else _OLD_KINDS.get(value, 0)
             if value:

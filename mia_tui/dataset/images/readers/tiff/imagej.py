@@ -8,7 +8,7 @@ import tifffile
 
 from mia_tui.dataset.images.readers.tiff.chain import PageChain
 from mia_tui.dataset.images.readers.tiff.pixels import contiguous_start
-from mia_tui.dataset.images.readers.tiff.series import Series, series_of
+from mia_tui.dataset.images.readers.tiff.series import Series, declared_pages, series_of
 from mia_tui.dataset.images.readers.tiff.units import resolution_um
 from mia_tui.dataset.images.source import Channel, Colour
 
@@ -36,13 +36,13 @@ def imagej_series(tiff: tifffile.TiffFile, chain: PageChain) -> Series | None:
         planes = _count(said.get("images", 1)) or 1
         axes, shape = "I", [planes]
     is_contiguous = planes_are_contiguous(page, chain, planes)
-    if not is_contiguous:
-        if planes == 1 and chain.has(1):
-            axes, shape, planes = "I", [len(chain)], len(chain)
-        if not chain.has(planes - 1):
-            return None
+    if not is_contiguous and planes == 1 and chain.has(1):
+        axes, shape = "I", [len(chain)]
+    pages = np.arange(planes).reshape(shape) if is_contiguous else declared_pages(chain, shape)
+    if pages is None:
+        return None
     return series_of(
-        np.arange(planes).reshape(shape),
+        pages,
         axes,
         is_contiguous=is_contiguous,
         channels=_channels(said, sizes["c"]),

@@ -1,6 +1,7 @@
 """What the pages of a TIFF file are: images, planes of one over time, depth and channels, or smaller copies."""
 
 import logging
+import struct
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -8,32 +9,70 @@ import tifffile
 
 from mia_tui.dataset.images.readers.tiff.chain import PageChain
 from mia_tui.dataset.images.readers.tiff.imagej import imagej_series
+from mia_tui.dataset.images.readers.tiff.microscopes import (
+    fluoview_series,
+    lsm_series,
+    micromanager_series,
+    sis_series,
+    stk_series,
+)
 from mia_tui.dataset.images.readers.tiff.ome import ome_series
 from mia_tui.dataset.images.readers.tiff.series import PlainPages, Series
 from mia_tui.dataset.images.readers.tiff.shaped import shaped_series
+from mia_tui.dataset.images.readers.tiff.slides import (
+    bif_series,
+    ndpi_series,
+    philips_series,
+    qpi_series,
+    scn_series,
+    svs_series,
+    unnamed_series,
+)
 
 Finder = Callable[[tifffile.TiffFile, PageChain], "list[Series] | Series | None"]
+_CANNOT_BE = (
+    ValueError,
+    LookupError,
+    TypeError,
+    ArithmeticError,
+    AttributeError,
+    SyntaxError,
+    RuntimeError,
+    struct.error,
+)
 _LOG = logging.getLogger(__name__)
 _FINDERS: tuple[tuple[str, Finder], ...] = (
     ("is_shaped", shaped_series),
+    ("is_svs", svs_series),
+    ("is_scn", scn_series),
+    ("is_qpi", qpi_series),
+    ("is_ndpi", ndpi_series),
+    ("is_bif", bif_series),
+    ("is_philips", philips_series),
+    ("is_lsm", lsm_series),
+    ("is_micromanager", micromanager_series),
     ("is_ome", ome_series),
     ("is_imagej", imagej_series),
+    ("is_fluoview", fluoview_series),
+    ("is_stk", stk_series),
+    ("is_sis", sis_series),
+    ("", unnamed_series),
 )
 
 
 def find_series(tiff: tifffile.TiffFile, chain: PageChain) -> Sequence[Series]:
     """The images of a file. What its metadata say is passed over where it cannot be: its pages are images then."""
     for flag, finder in _FINDERS:
-        if not getattr(tiff, flag):
+        if flag and not getattr(tiff, flag):
             continue
         try:
             found = finder(tiff, chain)
-        except (ValueError, LookupError, TypeError, ArithmeticError, AttributeError, SyntaxError):
+        except _CANNOT_BE:
             _LOG.info("%s: %s", tiff.filehandle.name, flag, exc_info=True)
             found = None
         if found:
             return [found] if isinstance(found, Series) else found
-    return PlainPages(chain, single=tiff.is_svs)
+    return PlainPages(chain)
 
 
 def pages_as_frames(tiff: tifffile.TiffFile, chain: PageChain) -> Sequence[Series]:

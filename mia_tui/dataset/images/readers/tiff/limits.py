@@ -38,6 +38,9 @@ def checked_decode(page: tifffile.TiffPage, name: str) -> Callable[..., Any]:
     def checked(data: bytes | None, *args: Any, **options: Any) -> Any:
         if data is not None and claimed_pixels(compression, data) > 2 * allowed:  # a last strip may be longer
             raise DecodeError(f"{name} is cut short or damaged.")
-        return decode(data, *args, **options)
+        try:
+            return decode(data, *args, **options)
+        except tifffile.TiffFileError as error:  # no ValueError in its older versions
+            raise ValueError(str(error)) from error
 
     return checked

@@ -1,6 +1,6 @@
 """OME-TIFF: what the XML in the first page says of times, depths, channels, fields of view and colours."""
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from math import prod
 from xml.etree import ElementTree
 
@@ -30,12 +30,14 @@ def ome_series(tiff: tifffile.TiffFile, chain: PageChain) -> list[Series] | None
     named = [one for one in images if one[0].get("Name", "").strip().lower() not in _NO_IMAGES]
     own = _OwnPlanes(root, tiff.filename)
     samples = page_at(tiff, chain, 0).samplesperpixel
-    found = []
+    found: list[Series] = []
     for image, pixels in named or images:
         axes, table = _table(pixels, own, chain, samples)
-        there = _present(table, axes)
+        there = _present(table)
         if there is None:
             continue
+        if not found and not _fits(there, pixels, tiff, chain):
+            return None
         found.append(
             series_of(
                 there,
@@ -45,11 +47,13 @@ def ome_series(tiff: tifffile.TiffFile, chain: PageChain) -> list[Series] | None
                 name=image.get("Name", ""),
             )
         )
-    return found if found and _fits(found[0], (named or images)[0][1], tiff, chain) else None
+    return found
 
 
-def _all(element: ElementTree.Element, tag: str) -> Iterator[ElementTree.Element]:
-    return (child for child in element if child.tag.rpartition("}")[2] == tag)
+def _all(element: ElementTree.Element, tag: str) -> list[ElementTree.Element]:
+    """Children of a tag, in the name space of their parent."""
+    space, end, _ = element.tag.rpartition("}")
+    return element.findall(f"{space}{end}{tag}")
 
 
 class _OwnPlanes:
@@ -67,12 +71,12 @@ class _OwnPlanes:
             for image in _all(root, "Image")
             for pixels in _all(image, "Pixels")
             for data in _all(pixels, "TiffData")
-            for uuid in _all(data, "UUID")
+            for uuid in data
         }
         self._is_alone = len(held) == 1  # under another name, as a rule
 
     def has(self, data: ElementTree.Element) -> bool:
-        for uuid in _all(data, "UUID"):
+        for uuid in data:
             named = uuid.get("FileName", "").lower() == self._name
             return self._is_alone or named or (self._id is not None and uuid.text == self._id)
         return True
@@ -86,31 +90,46 @@ def _table(
     if sorted(axes) != ["C", "T", "Z"]:
         raise ValueError(f"axes {axes}")
     sizes = {axis: int(pixels.attrib["Size" + axis]) for axis in axes}
+    told = [channel.get("SamplesPerPixel") for channel in _all(pixels, "Channel")]
+    samples = int(told[0]) if told and told[0] else samples
+    if len({one or "1" for one in told}) > 1:
+        raise ValueError("channels of different samples")
     if samples > 1:
         sizes["C"] = max(1, sizes["C"] // samples)
     shape = [sizes[axis] for axis in axes]
     if min(shape) < 1 or prod(shape) > MOST_PAGES:
         raise ValueError(f"sizes {shape}")
-    table = np.full(prod(shape), -1)
-    parts = list(_all(pixels, "TiffData")) or [ElementTree.Element("TiffData")]
+    numbers = [-1] * prod(shape)
+    firsts = [("First" + axis, size) for axis, size in zip(axes, shape, strict=True)]
+    parts = _all(pixels, "TiffData")
     for data in parts:
-        if not own.has(data):
-            continue
-        page = int(data.get("IFD", 0))
-        planes = int(data.get("PlaneCount", data.get("NumPlanes", 1 if "IFD" in data.attrib else 0)))
-        first = [int(data.get("First" + axis, 0)) for axis in axes]
-        if page < 0 or planes < 0 or any(not 0 <= at < size for at, size in zip(first, shape, strict=True)):
-            continue
-        at = int(np.ravel_multi_index(first, shape))
-        end = min(at + planes, table.size) if planes else table.size
-        table[at:end] = np.arange(page, page + end - at)
-    last = int(table.max())
-    if not chain.has(last):
+        if own.has(data):
+            _enter(data.attrib, firsts, numbers)
+    if not parts:
+        numbers = list(range(len(numbers)))
+    table = np.array(numbers)
+    if not chain.has(int(table.max())):
         table[table >= len(chain)] = -1
     return axes, table.reshape(shape)
 
 
-def _present(table: NDArray[np.int64], axes: str) -> NDArray[np.int64] | None:
+def _enter(said: Mapping[str, str], firsts: list[tuple[str, int]], numbers: list[int]) -> None:
+    """Note the pages of which a TiffData element tells; what cannot be is passed over, since ImageJ writes such."""
+    page = int(said.get("IFD", 0))
+    planes = int(said.get("PlaneCount", said.get("NumPlanes", 1 if "IFD" in said else 0)))
+    at = 0
+    for name, size in firsts:
+        first = int(said.get(name, 0))
+        if not 0 <= first < size:
+            return
+        at = at * size + first
+    if page < 0 or planes < 0:
+        return
+    end = min(at + planes, len(numbers)) if planes else len(numbers)
+    numbers[at:end] = range(page, page + end - at)
+
+
+def _present(table: NDArray[np.int64]) -> NDArray[np.int64] | None:
     """The smallest part of the table that has all planes of this file; None if there are none.
 
     Raises:
@@ -128,8 +147,10 @@ def _present(table: NDArray[np.int64], axes: str) -> NDArray[np.int64] | None:
     return part
 
 
-def _fits(series: Series, pixels: ElementTree.Element, tiff: tifffile.TiffFile, chain: PageChain) -> bool:
-    page = page_at(tiff, chain, series.key)
+def _fits(
+    pages: NDArray[np.int64], pixels: ElementTree.Element, tiff: tifffile.TiffFile, chain: PageChain
+) -> bool:
+    page = page_at(tiff, chain, int(pages[pages >= 0][0]))
     said = int(pixels.attrib["SizeX"]), int(pixels.attrib["SizeY"])
     return page.imagedepth == 1 and said == (page.imagewidth, page.imagelength)
 

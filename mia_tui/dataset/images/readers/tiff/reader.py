@@ -6,10 +6,11 @@ images of their own; the copies are used where a small image is enough.
 """
 
 import logging
+import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import tifffile
@@ -19,7 +20,10 @@ from mia_tui.dataset.images.readers.tiff.chain import PageChain
 from mia_tui.dataset.images.readers.tiff.layout import find_series, new_numbers, pages_as_frames
 from mia_tui.dataset.images.readers.tiff.limits import MOST_COPIES
 from mia_tui.dataset.images.readers.tiff.pixels import cost_of_part, read_part, upright_size
-from mia_tui.dataset.images.readers.tiff.series import PlainPages, Series, page_at
+from mia_tui.dataset.images.readers.tiff.scene import is_only_for_pillow, scene_of
+from mia_tui.dataset.images.readers.tiff.series import PlainPages, Series, page_at, page_below
+from mia_tui.dataset.images.readers.tiff.slides import is_copy
+from mia_tui.dataset.images.readers.tiff.units import resolution_um
 from mia_tui.dataset.images.source import Channel, LazyScenes, Place, Region, Scene, Source
 from mia_tui.errors import DecodeError
 from mia_tui.text import printable
@@ -27,13 +31,7 @@ from mia_tui.text import printable
 # What tifffile says of odd tags would be printed over the app; what it cannot read it raises.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 logging.getLogger("tifffile").propagate = False
-
-_GREY_INVERTED, _PALETTE, _CMYK, _YCBCR = 0, 3, 5, 6
-_COLOUR = frozenset({2, _YCBCR})  # red, green, blue once it is decoded
-_LAB = frozenset({8, 9, 10})
-_OPACITY = frozenset({1, 2})  # associated and unassociated alpha
-_JPEG = frozenset({6, 7, 34892, 33007})
-_NUMBERS = frozenset("buif")
+_DAMAGED = (ValueError, LookupError, TypeError, AttributeError, struct.error)
 
 
 def open_file(path: Path, file: BinaryIO) -> "TiffSource | None":
@@ -61,14 +59,22 @@ def new_frame_numbers(path: Path, file: BinaryIO) -> list[int] | None:
 
 
 def _tiff(path: Path, file: BinaryIO) -> tifffile.TiffFile:
+    # tifffile would read all pages of these kinds at once.
+    options: dict[str, Any] = {"is_scanimage": False, "is_lsm": False}
     try:
-        # tifffile would read all pages of these kinds at once.
-        tiff = tifffile.TiffFile(file, name=path.name, is_scanimage=False, is_lsm=False)
-        first = tiff.pages[0]
+        try:
+            tiff = tifffile.TiffFile(file, name=path.name, **options)
+            first = tiff.pages[0]
+        except (tifffile.TiffFileError, IndexError):
+            if not path.name.lower().endswith(".ndpi"):
+                raise
+            file.seek(0)  # by its name alone tifffile took it for a slide with places of 64 bits
+            tiff = tifffile.TiffFile(file, name=path.name, is_ndpi=False, **options)
+            first = tiff.pages[0]
     except tifffile.TiffFileError as error:  # no ValueError in its older versions
         raise ValueError(str(error)) from error
     assert isinstance(first, tifffile.TiffPage)
-    tiff.is_lsm = first.is_lsm  # type: ignore[attr-defined]  # found by its __getattr__
+    tiff.is_lsm = first.is_lsm  # type: ignore[attr-defined]  # as tifffile itself does
     return tiff
 
 
@@ -76,7 +82,7 @@ def _open(path: Path, file: BinaryIO, find: Callable[..., Sequence[Series]]) -> 
     tiff = _tiff(path, file)
     chain = PageChain(tiff, printable(path.name))
     first = page_at(tiff, chain, 0)
-    if int(first.photometric or 1) == _YCBCR and int(first.compression) not in _JPEG:
+    if is_only_for_pillow(first):
         return None
     return TiffSource(tiff, chain, find(tiff, chain), path)
 
@@ -172,9 +178,13 @@ class TiffSource(Source):
         if number < 0:
             raise IndexError(f"no scene {number}")
         series = self._series[number]
-        levels = self._levels(number)
+        try:
+            levels = self._levels(number)
+        except _DAMAGED as error:
+            problem = f"{self._name} is damaged: page {series.key + 1} cannot be read ({error})."
+            return Scene((1, 1), np.dtype(np.uint8), problem=problem)
         page = levels[0].key
-        scene = _scene(page, self._name, page.samplesperpixel)
+        scene = scene_of(page, self._name)
         pages = series.pages.shape[-1]
         channels = series.channels if len(series.channels) == pages * page.samplesperpixel else ()
         if pages > 1:
@@ -184,7 +194,7 @@ class TiffSource(Source):
             axes=series.sizes,
             channels=channels or (Channel(),) * (pages * page.samplesperpixel),
             levels=tuple(upright_size(level.key) for level in levels),
-            pixel_um=series.pixel_um,
+            pixel_um=series.pixel_um or resolution_um(page),
             name=series.name,
         )
 
@@ -196,7 +206,7 @@ class TiffSource(Source):
         """
         page = page_at(self._tiff, self._chain, number)
         if level.below is not None:
-            page = _sub_page(page, level.below)
+            page = page_below(page, level.below)
         if page.shaped != level.key.shaped or page.dtype != level.key.dtype:
             raise DecodeError(f"{self._name} is damaged: this image has another size than the first one.")
         return page
@@ -212,7 +222,7 @@ class TiffSource(Source):
         copies = []
         if series.has_sub_pages and not series.is_contiguous and len(page.subifds or ()) <= MOST_COPIES:
             for below in range(len(page.subifds or ())):
-                copies.append(_Level(series.pages, series.key, _sub_page(page, below), below))
+                copies.append(_Level(series.pages, series.key, page_below(page, below), below))
         if not copies:
             for numbers in series.levels:
                 first = int(numbers.flat[0])
@@ -221,13 +231,7 @@ class TiffSource(Source):
                         numbers.reshape(series.pages.shape), first, page_at(self._tiff, self._chain, first)
                     )
                 )
-        fitting = [
-            copy
-            for copy in copies
-            if copy.key.dtype == page.dtype
-            and copy.key.samplesperpixel == page.samplesperpixel
-            and _is_copy(copy.key, page)
-        ]
+        fitting = [copy for copy in copies if copy.key.dtype == page.dtype and is_copy(copy.key, page)]
         fitting.sort(key=lambda copy: copy.key.imagewidth, reverse=True)
         return [_Level(series.pages, series.key, page), *fitting]
 
@@ -247,55 +251,3 @@ class _Level:
     number: int
     key: tifffile.TiffPage
     below: int | None = None
-
-
-def _sub_page(page: tifffile.TiffPage, below: int) -> tifffile.TiffPage:
-    if page.subifds is None or below >= len(page.subifds):
-        raise ValueError("a page lacks its smaller copies")
-    page.parent.filehandle.seek(page.subifds[below])
-    return tifffile.TiffPage(page.parent, (page.index, below))
-
-
-def _scene(page: tifffile.TiffPage, name: str, channels: int) -> Scene:
-    """A page as a scene of a single plane."""
-    dtype = page.dtype
-    if dtype is None or dtype.kind not in _NUMBERS:
-        what = "an unknown kind of number" if dtype is None else f"the kind {dtype.name}"
-        problem = f"{name} is a TIFF with values of {what}, which cannot be shown."
-        return Scene(upright_size(page), np.dtype(np.uint8), problem=problem)
-    meaning = _meaning(page)
-    bits = page.bitspersample if isinstance(page.bitspersample, int) else max(page.bitspersample)
-    return Scene(
-        upright_size(page),
-        dtype.newbyteorder("="),
-        (Channel(),) * channels,
-        bits=bits if bits < 8 * dtype.itemsize else None,
-        **meaning,  # type: ignore[arg-type]
-    )
-
-
-def _is_copy(copy: tifffile.TiffPage, page: tifffile.TiffPage) -> bool:
-    """Whether a page shows the same as another one, smaller: thumbnails and labels have other proportions."""
-    if not 0 < copy.imagewidth < page.imagewidth or not copy.imagelength:
-        return False
-    across, down = page.imagewidth / copy.imagewidth, page.imagelength / copy.imagelength
-    return abs(across - down) <= 0.02 * across + across / copy.imagelength
-
-
-def _meaning(page: tifffile.TiffPage) -> dict[str, object]:
-    """What the channels of a page are, as arguments of `Scene`."""
-    kind = int(page.photometric if page.photometric is not None else 1)
-    opacity = [number for number, extra in enumerate(page.extrasamples) if int(extra) in _OPACITY]
-    first_extra = page.samplesperpixel - len(page.extrasamples)
-    meaning: dict[str, object] = {"opacity": first_extra + opacity[0] if opacity else None}
-    if kind in _COLOUR and page.samplesperpixel >= 3:
-        meaning["colour"] = "rgb"
-    elif kind in _LAB and page.samplesperpixel >= 3:
-        meaning["colour"] = "lab"
-    elif kind == _CMYK and page.samplesperpixel >= 4:
-        meaning["colour"] = "cmyk"
-    elif kind == _PALETTE and page.colormap is not None:
-        meaning["palette"] = np.asarray(page.colormap).T
-    elif kind == _GREY_INVERTED:
-        meaning["is_inverted"] = True
-    return meaning

@@ -3,19 +3,21 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
+from math import prod
 from typing import overload
 
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from mia_tui.dataset.images.readers.tiff.chain import PageChain
+from mia_tui.dataset.images.readers.tiff.chain import MOST_PAGES, PageChain
 from mia_tui.dataset.images.readers.tiff.limits import MOST_COPIES
 from mia_tui.dataset.images.source import Channel
 
 FRAME_AXES = "TZ"
 """Of whose planes are frames, slowest first; others follow."""
 _CHANNEL_AXES = "CS"
+_FOUR_GB = 1 << 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +97,33 @@ def _distinct(letters: list[str]) -> Iterator[str]:
             taken.add(chosen)
         used.add(chosen)
         yield chosen
+
+
+def declared_pages(
+    chain: PageChain, shape: Sequence[int], *, first: int = 0, step: int = 1
+) -> NDArray[np.int64] | None:
+    """Numbers of the pages that planes of this shape should have; -1 for those that the file lacks at its end.
+
+    Args:
+        chain: All pages.
+        shape: Sizes of the axes, slowest first; where the file has fewer planes, the slowest one is shortened.
+        first: The first page.
+        step: Pages from one plane to the next.
+
+    Returns:
+        The numbers; None if the shape cannot be.
+    """
+    planes = prod(shape)
+    if planes < 1 or planes > MOST_PAGES or not chain.has(first):
+        return None
+    numbers = np.arange(first, first + planes * step, step)
+    if not chain.has(int(numbers[-1])):
+        numbers[numbers >= len(chain)] = -1
+    table = numbers.reshape(shape)
+    slowest = next((at for at, size in enumerate(shape) if size > 1), 0)
+    others = tuple(at for at in range(len(shape)) if at != slowest)
+    there = (table >= 0).any(axis=others) if shape else np.array([True])
+    return np.compress(there, table, axis=slowest) if shape else table
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,8 +208,44 @@ class PlainPages(Sequence[Series]):
 
 def page_at(tiff: tifffile.TiffFile, chain: PageChain, number: int) -> tifffile.TiffPage:
     """A page of the chain, read anew unless it is the first."""
-    first = tiff.pages[0]
-    if not number and isinstance(first, tifffile.TiffPage):
-        return first
-    tiff.filehandle.seek(chain.offset(number))
-    return tifffile.TiffPage(tiff, number)
+    page = tiff.pages[0]
+    if number or not isinstance(page, tifffile.TiffPage):
+        page = _read_page(tiff, chain.offset(number), number)
+    if tiff.is_lsm:
+        _mend_lsm(page, int(tiff.pages[0].dataoffsets[0]), number)
+    return page
+
+
+def page_below(page: tifffile.TiffPage, number: int) -> tifffile.TiffPage:
+    """One of the pages that hang on a page.
+
+    Raises:
+        ValueError: If it has no such page.
+    """
+    if page.subifds is None or not 0 <= number < len(page.subifds):
+        raise ValueError("a page lacks its smaller copies")
+    return _read_page(page.parent, page.subifds[number], (page.index, number))
+
+
+def _read_page(tiff: tifffile.TiffFile, place: int, number: int | tuple[int, int]) -> tifffile.TiffPage:
+    tiff.filehandle.seek(place)
+    try:
+        return tifffile.TiffPage(tiff, number)
+    except tifffile.TiffFileError as error:  # no ValueError in its older versions
+        raise ValueError(str(error)) from error
+
+
+def _mend_lsm(page: tifffile.TiffPage, first: int, number: int) -> None:
+    """Where the pixels of a page of an LSM file are: its places leave out what is above 4 GB, its sizes mislead."""
+    file_bytes = page.parent.filehandle.size
+    places = page.dataoffsets
+    if file_bytes > _FOUR_GB:
+        least = first + number // 2 * page.nbytes
+        places = tuple(place + -(-max(0, least - place) // _FOUR_GB) * _FOUR_GB for place in places)
+        page.dataoffsets = places
+    if page.compression != 1:  # the sizes are those of the pixels; compressed ones may be larger
+        sizes = page.tags.valueof(279) or ()
+        sizes = sizes if isinstance(sizes, tuple) else (sizes,)
+        page.databytecounts = tuple(
+            max(0, min(2 * size, file_bytes - place)) for size, place in zip(sizes, places, strict=False)
+        )

@@ -10,7 +10,7 @@ import tifffile
 
 from mia_tui.dataset.images.readers.tiff.chain import PageChain
 from mia_tui.dataset.images.readers.tiff.imagej import planes_are_contiguous
-from mia_tui.dataset.images.readers.tiff.series import Series, page_at, series_of
+from mia_tui.dataset.images.readers.tiff.series import Series, declared_pages, page_at, series_of
 
 _MOST_ARRAYS = 64
 """More are pages of a single array each, as a rule, and reading what each says takes long."""
@@ -54,7 +54,7 @@ def _series(page: tifffile.TiffPage, chain: PageChain, number: int, said: dict[s
     sizes = [shape[at] for at in outer]
     planes = prod(sizes)
     is_contiguous = number == 0 and planes_are_contiguous(page, chain, planes)
-    if planes < 1 or not (is_contiguous or chain.has(number + planes - 1)):
+    pages = np.arange(planes).reshape(sizes) if is_contiguous else declared_pages(chain, sizes, first=number)
+    if pages is None:
         return None
-    pages = np.arange(number, number + planes).reshape(sizes)
     return series_of(pages, "".join(axes[at] for at in outer), is_contiguous=is_contiguous)

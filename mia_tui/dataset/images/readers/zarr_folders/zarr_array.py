@@ -59,7 +59,7 @@ class ZarrFolder:
             raise ValueError("no object")
         return found
 
-    def open(self, *steps: str) -> BinaryIO | None:
+    def opened(self, *steps: str) -> BinaryIO | None:
         """A file; None if there is none."""
         try:
             return open_to_read(self._inside(*steps), root=self.path)
@@ -119,6 +119,7 @@ class ZarrArray:
     def __init__(self, folder: ZarrFolder, path: str) -> None:
         self._folder, self._path = folder, path
         self._shards: _Shards | None = None
+        self._name_of: Callable[[Sequence[int]], str]
         if (new := folder.json(path, "zarr.json")) is not None:
             self._understand_3(new)
         elif (old := folder.json(path, ".zarray")) is not None:
@@ -142,7 +143,7 @@ class ZarrArray:
         size: tuple[int, ...],
         piece: Callable[[tuple[int, ...], list[Range]], NDArray[np.generic] | None],
     ) -> NDArray[np.generic]:
-        """A part, from pieces of one size; `piece` has the number along each axis and the part of it that is wanted."""
+        """A part, from pieces of one size; `piece` gets its number along each axis, and what of it is wanted."""
         spans = [range(start // by, -(-stop // by)) for (start, stop), by in zip(ranges, size, strict=True)]
         if prod(map(len, spans)) > _MOST_PIECES:
             raise DecodeError(
@@ -167,7 +168,7 @@ class ZarrArray:
 
     def _stored(self, index: tuple[int, ...], wanted: list[Range]) -> NDArray[np.generic] | None:
         """Part of what one file has; None if there is no such file."""
-        file = self._folder.open(self._path, self._name_of(index))
+        file = self._folder.opened(self._path, self._name_of(index))
         if file is None:
             return None
         with file:
@@ -318,9 +319,10 @@ def _zstd(data: bytes, most: int) -> bytes:
 def _blosc(data: bytes, most: int) -> bytes:
     import imagecodecs
 
-    if int.from_bytes(data[4:8], "little") > most:
+    length = int.from_bytes(data[4:8], "little")
+    if length > most:
         raise ValueError("a piece of more values than its shape")
-    return bytes(imagecodecs.blosc_decode(data))
+    return bytes(imagecodecs.blosc_decode(data, out=length))
 
 
 def _lz4(data: bytes, most: int) -> bytes:

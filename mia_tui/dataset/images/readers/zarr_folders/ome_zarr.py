@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mia_tui.dataset.images.readers.zarr_array import Range, ZarrArray, ZarrFolder
+from mia_tui.dataset.images.readers.zarr_folders.zarr_array import Range, ZarrArray, ZarrFolder
 from mia_tui.dataset.images.source import Channel, Colour, Place, Region, Scene, Size, Source
 from mia_tui.errors import DecodeError
 from mia_tui.text import printable
@@ -209,10 +209,9 @@ class _Image:
 def _attributes(folder: ZarrFolder, path: str) -> dict[str, Any]:
     """What OME says of a group; empty if nothing."""
     new = folder.json(path, "zarr.json")
-    if new is not None:
-        said = new.get("attributes", {}).get("ome", {})
-    else:
-        said = folder.json(path, ".zattrs") or {}
+    if new is None:
+        return folder.json(path, ".zattrs") or {}
+    said = new.get("attributes", {}).get("ome", {})
     return said if isinstance(said, dict) else {}
 
 
@@ -222,10 +221,8 @@ def _images_in(folder: ZarrFolder) -> Iterator[str]:
     if said.get("multiscales"):
         yield ""
         return
-    count = 0
-    for path in _wells(folder, said) if "plate" in said else _series(folder, said):
-        count += 1
-        if count > _MOST_SCENES:
+    for number, path in enumerate(_wells(folder, said) if "plate" in said else _series(folder, said)):
+        if number >= _MOST_SCENES:
             raise DecodeError(f"{folder.name} has more than {_MOST_SCENES:,} images.")
         yield path
 

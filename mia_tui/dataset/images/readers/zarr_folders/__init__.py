@@ -1,0 +1,1 @@
+"""Folders that are images: Zarr arrays, and what OME says of them."""
