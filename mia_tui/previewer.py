@@ -71,7 +71,10 @@ def _measured(root: Path, rows: tuple[PreviewImage, ...], config: TrainConfig) -
 def _input_of(config: TrainConfig, root: Path, rows: tuple[PreviewImage, ...]) -> InputOfRun:
     """The input that a run of these images alone would have: measuring more of them takes too long here."""
     usual = TrainConfig(
-        intensity=config.intensity, channels=config.channels, max_megapixels=config.max_megapixels
+        intensity=config.intensity,
+        channels=config.channels,
+        max_megapixels=config.max_megapixels,
+        stack=config.stack,
     )
     return input_of(config, _measured(root, rows, usual))
 

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from mia_tui.config.train import Frames, Precision
+from mia_tui.dataset.model import StackMode
 from mia_tui.decoding import Text
 
 AbsolutePath = Annotated[str, Meta(max_length=65_536, pattern=r"^/[^\x00]*\Z")]
@@ -42,6 +43,7 @@ class PredictConfig(NetworkConfig, frozen=True, kw_only=True, forbid_unknown_fie
 
     Attributes:
         images: Which of the dataset's images: all of them, or those that the run lists.
+        stacks: Whether a stack is one image.
         scope: The same in words, such as "unlabelled images".
         out: The file for the predictions; None keeps them in the run, as suggestions for the app.
         shard: (i, n) for the i-th of n parts, from 1; None for all.
@@ -51,6 +53,7 @@ class PredictConfig(NetworkConfig, frozen=True, kw_only=True, forbid_unknown_fie
     noun: ClassVar[str] = "prediction"
 
     images: Literal["all", "listed"] = "all"
+    stacks: StackMode = "frames"
     scope: Text = "all images"
     out: AbsolutePath | None = None
     shard: tuple[Annotated[int, Meta(ge=1)], Annotated[int, Meta(ge=1)]] | None = None

@@ -28,6 +28,7 @@ Precision = Literal["auto", "fp32", "bf16", "fp16"]
 Cache = Literal["auto", "device", "ram", "none"]
 LabelSource = Literal["auto", "folders", "store"]
 Frames = Literal["first", "all"]
+StackPick = Literal["max", "mean", "middle"]
 RecipeName = Literal["default", "mia"]
 
 MOST_THREADS = 4096
@@ -155,6 +156,13 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         float, _input("Larger images are skipped, with a warning.", "megapixels", gt=0.0, le=_MOST)
     ] = 120.0
     frames: Annotated[Frames, _input("Frames taken of animated GIF and WebP files.")] = "first"
+    stack: Annotated[
+        StackPick,
+        _input(
+            "What is taken of a stack that is labelled as a whole: the brightest value of each pixel over all frames "
+            "(max), their mean, or the frame in the middle."
+        ),
+    ] = "max"
 
     loss: Annotated[LossName, _loss("Loss.")] = "cross_entropy"
     focal_gamma: Annotated[

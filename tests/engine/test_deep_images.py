@@ -245,16 +245,41 @@ def test_a_network_of_an_earlier_version_sees_images_as_it_was_trained(few: Path
     assert np.array_equal(first.probabilities, second.probabilities) and not first.remark
 
 
+def make_old(run: RunDir) -> None:
+    """As version 0.1.0 wrote it."""
+    job = msgspec.json.decode((run.path / "job.json").read_bytes())
+    del job["numbering"]
+    for name in ("intensity", "channels", "pixel_size", "stack"):
+        del job["config"][name]
+    (run.path / "job.json").write_bytes(msgspec.json.encode(job))
+    (run.path / "input.json").unlink(missing_ok=True)
+
+
 def test_a_run_of_an_earlier_version_is_resumed_with_the_images_it_began_with(few: Path) -> None:
-    whole, old = make_run(few, intensity="image"), make_run(few)
+    whole, old = make_run(few, intensity="image"), make_run(few, intensity="image")
     train(whole)
-    before = make_run(few, intensity="image")
-    train(before, stop_after=(2, 2))
-    (before.path / "input.json").unlink()
-    shutil.copytree(before.checkpoints, old.checkpoints)  # its settings have the default for `intensity`
+    train(old, stop_after=(2, 2))
+    make_old(old)
+    assert old.train_job().config.intensity == "dataset"  # by default
     assert train(old)[0].outcome == "finished"
     assert_same_weights(old, whole)
     assert old.input_map() is None and read_card(old.best_weights).input_map == AS_BEFORE
+
+
+def test_a_run_of_an_earlier_version_that_did_not_begin_yet_is_as_before(few: Path) -> None:
+    whole, old = make_run(few, intensity="image", epochs=1), make_run(few, epochs=1)
+    make_old(old)
+    for run in (whole, old):
+        train(run)
+    assert_same_weights(old, whole)
+
+
+def test_a_run_that_lost_its_map_says_so(few: Path) -> None:
+    run = make_run(few)
+    train(run, stop_after=(1, 1))
+    (run.path / "input.json").unlink()
+    result, _ = train(run)
+    assert result.outcome == "failed" and "has lost its input.json" in str(result.error)
 
 
 @pytest.mark.parametrize("text", ["{", '{"mode": "dataset", "bits": 300}', '{"mode": "bright"}'])

@@ -18,6 +18,7 @@ from mia_tui.cli.labels.import_file import (
     read_labels_of,
     take_fingerprints_of,
 )
+from mia_tui.cli.labels.stacks import stacks_command
 from mia_tui.cli.labels.stats import (
     parts_of,
     rule_of,
@@ -112,6 +113,9 @@ def _where_options(function: Function) -> Function:
 def command(ctx: click.Context) -> None:
     """Import, export, count and split labels."""
     require_command(ctx)
+
+
+command.add_command(stacks_command)
 
 
 @command.command("import", short_help="Import labels of another program.")
@@ -211,7 +215,7 @@ def import_command(
         annotator=annotator,
         unknown_classes=unknown_classes,
         unmatched=unmatched,
-        first=lambda store: _follow(store, found, dataset),
+        first=lambda store: _follow(report, store, found, dataset),
     )
     report.say(f"{counted(done.images, 'image')} labelled, {done.changed:,} of them new or changed.")
     if done.created:
@@ -392,10 +396,14 @@ def split_command(
     show_split(report, found, rule, old=old, given=given, new=new)
 
 
-def _follow(store: "LabelStore", found: "Scan", dataset: Path) -> None:
+def _follow(report: Report, store: "LabelStore", found: "Scan", dataset: Path) -> None:
     """Before an import: link labels to files that were moved, so that the import finds them."""
+    from mia_tui.dataset.dataset import renumber_frames
+
     store.save_root(dataset)
     store.reconcile(found.files, dataset, hashing="doubtful")
+    for note in renumber_frames(store, found, dataset):
+        report.warn(note)
 
 
 def _scan(
@@ -408,6 +416,7 @@ def _scan(
     label_file: Path | None = None,
 ) -> "tuple[Scan, StateFolder]":
     from mia_tui.dataset.interchange.folders import read_class_folders
+    from mia_tui.dataset.store.label_store import stack_mode
     from mia_tui.runs.list.orphaned_state import find_orphaned_state, orphaned_state_error
 
     found = scan_images(report, dataset, frames or "first", label_file=label_file)
@@ -421,7 +430,8 @@ def _scan(
         if writes:
             raise error
         report.warn(error.message, error.hint)
-    return found, find_state(dataset, state, class_folders=read_class_folders(found.keys) is not None)
+    place = find_state(dataset, state, class_folders=read_class_folders(found.keys) is not None)
+    return found.labelled_as(stack_mode(place.labels_db)), place
 
 
 def _dataset(

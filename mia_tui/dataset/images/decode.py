@@ -25,7 +25,7 @@ from mia_tui.dataset.images.reading import OpenedFrame, opened
 from mia_tui.dataset.images.source import FRAME_NUMBERING, Size
 
 if TYPE_CHECKING:
-    from mia_tui.config.train import Geometry, Resize
+    from mia_tui.config.train import Geometry, Resize, StackPick
 
 
 def decode(
@@ -97,6 +97,8 @@ class NetworkInput(Protocol):
     @property
     def max_megapixels(self) -> float: ...
     @property
+    def stack(self) -> "StackPick": ...
+    @property
     def input_map(self) -> InputMap | None: ...
     @property
     def pixel_size(self) -> float | None: ...
@@ -116,7 +118,7 @@ def decode_input(
 
     Args:
         path: Image file.
-        frame: From 0.
+        frame: From 0, or `WHOLE_STACK`.
         wanted: How the network wants them.
         numbering: What the frame is, see `source.FRAME_NUMBERING`.
         on_other_type: Called with the dtype of an image of whole numbers that the map does not know, so that the
@@ -130,7 +132,7 @@ def decode_input(
             needed, or floating point numbers that the map does not know.
     """
     input_map = AS_BEFORE if wanted.input_map is None else wanted.input_map
-    with opened(path, frame, wanted.max_megapixels, numbering=numbering) as image:
+    with opened(path, frame, wanted.max_megapixels, numbering=numbering, stack=wanted.stack) as image:
         if input_map.channels or wanted.pixel_size is not None or is_mapped(image.scene, input_map):
             return mapped_pixels(image, wanted, input_map, on_other_type)
         kind = value_type(image.scene)

@@ -80,6 +80,8 @@ class InputChoice(Protocol):
     def channels(self) -> str | None: ...
     @property
     def max_megapixels(self) -> float: ...
+    @property
+    def stack(self) -> StackPick: ...
 
 
 def measure_input(
@@ -191,7 +193,7 @@ def _look(
 
 def _see(root: Path, wanted: InputChoice, numbering: int, which: MeasuredImage) -> _SeenImage:
     path = root / which.path
-    with opened(path, which.frame, wanted.max_megapixels, numbering=numbering) as image:
+    with opened(path, which.frame, wanted.max_megapixels, numbering=numbering, stack=wanted.stack) as image:
         scene = image.scene
         if scene.problem is not None:
             raise DecodeError(scene.problem)

@@ -24,13 +24,15 @@ from mia_tui.dataset.images.limits import MAX_MEGAPIXELS, check_megapixels, chec
 from mia_tui.dataset.images.readers.gif import check_gif
 from mia_tui.dataset.images.readers.pillow import PillowSource
 from mia_tui.dataset.images.source import FRAME_NUMBERING, Place, Region, Scene, Size, Source
+from mia_tui.dataset.images.stack import StackSource
+from mia_tui.dataset.model import WHOLE_STACK
 from mia_tui.disk_errors import UNREACHABLE
 from mia_tui.errors import DataError, DecodeError
 from mia_tui.files import OddFile, open_to_read
 from mia_tui.text import printable
 
 if TYPE_CHECKING:
-    from mia_tui.config.train import Frames
+    from mia_tui.config.train import Frames, StackPick
 
 # What readers raise on damaged bytes; 55,000 randomly changed files of ten formats raised no other. The last two are
 # from libraries that expect what a damaged file does not have.
@@ -201,9 +203,21 @@ class OpenedFrame:
 
 @contextmanager
 def opened(
-    path: Path, frame: int, max_megapixels: float, *, numbering: int = FRAME_NUMBERING
+    path: Path,
+    frame: int,
+    max_megapixels: float,
+    *,
+    numbering: int = FRAME_NUMBERING,
+    stack: "StackPick" = "max",
 ) -> Iterator[OpenedFrame]:
-    """One frame of an image file, opened and not decoded yet; see `source.FRAME_NUMBERING` for `numbering`.
+    """One frame of an image file, opened and not decoded yet.
+
+    Args:
+        path: The file.
+        frame: Its number, or `WHOLE_STACK`.
+        max_megapixels: More is not read at once.
+        numbering: What the number means, see `source.FRAME_NUMBERING`.
+        stack: What is taken of a whole stack.
 
     Raises:
         DecodeError: For every fault of the file, found here or while the image is used.
@@ -211,7 +225,7 @@ def opened(
     with open_source(path, numbering=numbering) as source:
         if isinstance(source, PillowSource):
             check_megapixels(source.raw_size, max_megapixels, path.name)
-        found = frame_of(source, frame, path, max_megapixels)
+        found = frame_of(source, frame, path, max_megapixels, stack=stack)
         share = ByteShare(IN_FLIGHT)
         try:
             yield replace(found, share=share)
@@ -219,12 +233,21 @@ def opened(
             share.give_back()
 
 
-def frame_of(source: Source, frame: int, path: Path, max_megapixels: float = MAX_MEGAPIXELS) -> OpenedFrame:
-    """One frame of an open file.
+def frame_of(
+    source: Source,
+    frame: int,
+    path: Path,
+    max_megapixels: float = MAX_MEGAPIXELS,
+    *,
+    stack: "StackPick" = "max",
+) -> OpenedFrame:
+    """One frame of an open file, or all of them as one.
 
     Raises:
         DecodeError: If there is none of that number.
     """
+    if frame == WHOLE_STACK:
+        source, frame = StackSource(source, stack, printable(path.name)), 0
     try:
         place = source.place(frame)
     except IndexError as error:

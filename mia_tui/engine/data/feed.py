@@ -13,7 +13,7 @@ from torch import Tensor
 
 from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.images.decode import NetworkInput
-from mia_tui.dataset.model import Part
+from mia_tui.dataset.model import FRAME_NUMBERING, Part
 from mia_tui.engine.data.augment import augment
 from mia_tui.engine.data.images import ImageStore, open_images
 from mia_tui.engine.data.random import ORDER_STREAM, hashes
@@ -78,6 +78,7 @@ class Feed:
         should_stop: Polled while loading, and while waiting for a disk.
         left_out: Rows that are left out of the current epoch, with the reasons; see `images`.
         on_wait: Called with the reason when waiting for a disk begins, and with None when it is over.
+        numbering: What the frames of the samples are.
 
     Attributes:
         images: The images of the run; to be loaded before batches are asked for.
@@ -95,6 +96,7 @@ class Feed:
         should_stop: ShouldStop | None = None,
         left_out: Mapping[int, str] | None = None,
         on_wait: OnWait | None = None,
+        numbering: int = FRAME_NUMBERING,
     ) -> None:
         self.config = config
         self.samples = samples
@@ -107,6 +109,7 @@ class Feed:
             should_stop=should_stop,
             left_out=left_out,
             on_wait=on_wait,
+            numbering=numbering,
         )
         self._device = device
         self._scaling = scaling

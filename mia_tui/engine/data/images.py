@@ -26,6 +26,7 @@ from torch import Tensor
 
 from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.images.decode import NetworkInput
+from mia_tui.dataset.model import FRAME_NUMBERING
 from mia_tui.engine.data.memory import free_device_bytes
 from mia_tui.engine.data.network_input import bytes_of_image
 from mia_tui.engine.data.reader import (
@@ -149,6 +150,7 @@ def open_images(
     should_stop: ShouldStop | None = None,
     left_out: Mapping[int, str] | None = None,
     on_wait: OnWait | None = None,
+    numbering: int = FRAME_NUMBERING,
 ) -> ImageStore:
     """The images of a run. `load` decodes them, unless they are read anew each epoch.
 
@@ -162,6 +164,7 @@ def open_images(
         left_out: Rows that are left out of the current epoch, with the reasons, if it is resumed in its middle. They
             are read by `try_again` only: a resumed epoch must not see other images than before.
         on_wait: Called with the reason when waiting for a disk begins, and with None when it is over.
+        numbering: What the frames of the samples are.
 
     Raises:
         ConfigError: If the images do not fit into the requested cache.
@@ -176,6 +179,7 @@ def open_images(
         left_out=left_out,
         should_stop=should_stop,
         on_wait=on_wait,
+        numbering=numbering,
     )
     return StreamedImages(reader, device) if place == "none" else CachedImages(reader, device, place)
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from mia_tui.config.train import Geometry, Resize, TrainConfig
+from mia_tui.config.train import Geometry, Resize, StackPick, TrainConfig
 from mia_tui.dataset.images.decode import NetworkInput
 from mia_tui.dataset.images.intensity import AS_BEFORE, InputMap, count_channels
 
@@ -20,6 +20,7 @@ class InputOfRun:
         max_megapixels: Larger images are not read.
         pixel_size: Micrometres; None if the geometry decides the scale.
         input_map: From the values of the files to brightness.
+        stack: What is taken of a stack that is one image.
     """
 
     width: int
@@ -30,6 +31,7 @@ class InputOfRun:
     max_megapixels: float
     pixel_size: float | None
     input_map: InputMap
+    stack: StackPick
 
     @property
     def channel_count(self) -> int:
@@ -47,6 +49,7 @@ def input_of(config: TrainConfig, input_map: InputMap = AS_BEFORE) -> InputOfRun
         max_megapixels=config.max_megapixels,
         pixel_size=config.pixel_size,
         input_map=input_map,
+        stack=config.stack,
     )
 
 

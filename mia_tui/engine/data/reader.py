@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from mia_tui.dataset.images.decode import NetworkInput, decode_input
-from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.model import FRAME_NUMBERING, ImageKey
 from mia_tui.engine.data.disk_watch import DiskWatch, WorkStopped
 from mia_tui.engine.data.network_input import is_deep
 from mia_tui.engine.data.scaling import to_tensor
@@ -43,6 +43,7 @@ class ImageReader:
         left_out: Rows that were left out of the current epoch before, with the reasons.
         should_stop: Polled while images are loaded, and while waiting for a disk.
         on_wait: Called with the reason when waiting for a disk begins, and with None when it is over.
+        numbering: What the frames of the images are.
 
     Attributes:
         shape: Of one image: height, width, channels.
@@ -64,10 +65,12 @@ class ImageReader:
         left_out: Mapping[int, str] | None = None,
         should_stop: ShouldStop | None = None,
         on_wait: OnWait | None = None,
+        numbering: int = FRAME_NUMBERING,
     ) -> None:
         self.shape = (wanted.height, wanted.width, wanted.channel_count)
         self.dtype: type[np.generic] = np.uint16 if is_deep(wanted) else np.uint8
         self.other_types: dict[int, str] = {}
+        self._numbering = numbering
         self.left_out = dict(left_out or {})
         self.disk = DiskWatch(
             root,
@@ -125,8 +128,13 @@ class ImageReader:
     def _read(self, row: int, into: np.ndarray) -> str | None:
         image = self._images[row]
         try:
-            note = partial(self.other_types.__setitem__, row)
-            into[...] = decode_input(self._root / image.path, image.frame, self._wanted, on_other_type=note)
+            into[...] = decode_input(
+                self._root / image.path,
+                image.frame,
+                self._wanted,
+                numbering=self._numbering,
+                on_other_type=partial(self.other_types.__setitem__, row),
+            )
         except DecodeError as error:
             return error.message
         return None

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from mia_tui.config.train import Precision
 from mia_tui.dataset.images.decode import decode_input
-from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.model import FRAME_NUMBERING, ImageKey
 from mia_tui.engine.data.feed import batches
 from mia_tui.engine.data.images import StreamedImages
 from mia_tui.engine.data.reader import ImageReader, ShouldStop
@@ -96,6 +96,7 @@ class Predictor:
         tta: bool = False,
         should_stop: ShouldStop | None = None,
         on_wait: OnWait | None = None,
+        numbering: int = FRAME_NUMBERING,
     ) -> Iterator[Prediction]:
         """Predict images one after the other; those that cannot be read say why.
 
@@ -106,6 +107,7 @@ class Predictor:
             tta: Average over flips and quarter turns (half turns if the input is not square).
             should_stop: Polled before each batch, and while images are waited for.
             on_wait: Called with the reason when waiting for the disk begins, and with None when it is over.
+            numbering: What the frames of the images are.
 
         Raises:
             AwayError: If the disk with the images stays away.
@@ -114,7 +116,13 @@ class Predictor:
         keys = list(keys)
         order = batches(torch.arange(len(keys)), batch_size, keep_single=True)
         reader = ImageReader(
-            keys, root, self.card, threads=self._threads, should_stop=should_stop, on_wait=on_wait
+            keys,
+            root,
+            self.card,
+            threads=self._threads,
+            should_stop=should_stop,
+            on_wait=on_wait,
+            numbering=numbering,
         )
         with closing(StreamedImages(reader, self.device)) as images:
             images.prefetch(order)

@@ -85,6 +85,7 @@ def _predict(
         tta=job.config.tta,
         should_stop=attempt.should_stop,
         on_wait=attempt.waiting_for_disk,
+        numbering=job.numbering,
     )
     for row, prediction in enumerate(predictions):
         if prediction.probabilities is None:

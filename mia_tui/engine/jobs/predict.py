@@ -104,7 +104,14 @@ def _list_once(
     images: Iterable[ImageKey] | None = run.images()
     if images is None:
         frames = config.frames or network.card.frames
-        images = iter_images(Path(job.dataset), frames=frames, problems=problems, other_kinds=other_kinds)
+        images = iter_images(
+            Path(job.dataset),
+            frames=frames,
+            stacks=config.stacks,
+            numbering=job.numbering,
+            problems=problems,
+            other_kinds=other_kinds,
+        )
     listing = write_listing(
         run.listing,
         _counted(attempt, images),
@@ -184,6 +191,7 @@ def _rows(
             tta=job.config.tta,
             should_stop=attempt.should_stop,
             on_wait=attempt.waiting_for_disk,
+            numbering=job.numbering,
         ):
             probabilities = None if prediction.probabilities is None else prediction.probabilities.tolist()
             yield PredictionRow(

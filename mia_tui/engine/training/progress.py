@@ -11,6 +11,7 @@ from torch import Tensor
 from mia_tui.catalog.metrics import MetricName, higher_is_better
 from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.images.intensity import InputMap
+from mia_tui.dataset.model import StackMode
 from mia_tui.engine.data.scaling import Channels, channel_scaling
 from mia_tui.engine.network.weights import find_weights
 from mia_tui.runs.record.job import TrainJob
@@ -100,6 +101,7 @@ def make_card(
     epoch: int,
     value: float,
     evaluated_on: str,
+    stacks: StackMode,
 ) -> ModelCard:
     """The model card that lets the weights of an epoch be used without their run.
 
@@ -111,6 +113,7 @@ def make_card(
         epoch: Epoch of the weights.
         value: The watched metric in that epoch.
         evaluated_on: Part of the images that it was computed on.
+        stacks: Whether stacks were labelled as a whole.
     """
     config, (mean, std) = job.config, scaling
     return ModelCard(
@@ -125,6 +128,8 @@ def make_card(
         std=list(std),
         max_megapixels=config.max_megapixels,
         frames=config.frames,
+        stack=config.stack,
+        stacks=stacks,
         drop_rate=config.drop_rate,
         drop_path_rate=config.drop_path_rate,
         run=run,

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from mia_tui.catalog.metrics import higher_is_better
 from mia_tui.config.class_weights import class_weight_values
+from mia_tui.dataset.model import WHOLE_STACK
 from mia_tui.engine.data.disk_watch import WorkStopped
 from mia_tui.engine.data.feed import Feed, batches
 from mia_tui.engine.data.network_input import InputOfRun, input_of
@@ -192,6 +193,7 @@ class _Training:
             should_stop=self.attempt.should_stop,
             left_out=self._state["skipped"] if self._state else None,
             on_wait=self.attempt.waiting_for_disk,
+            numbering=self.job.numbering,
         )
         self._open.callback(self.feed.close)
         self.left_out = LeftOutImages(self.attempt, self.samples, self.job.classes, self.feed.images)
@@ -427,6 +429,7 @@ class _Training:
             epoch=self.progress.epoch,
             value=value,
             evaluated_on=self.evaluated_part,
+            stacks="whole" if any(sample.frame == WHOLE_STACK for sample in self.samples) else "frames",
         )
 
     # Checks and clocks

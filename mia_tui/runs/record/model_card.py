@@ -12,8 +12,9 @@ import msgspec
 import safetensors
 from msgspec import Meta
 
-from mia_tui.config.train import Frames, Geometry, Resize
+from mia_tui.config.train import Frames, Geometry, Resize, StackPick
 from mia_tui.dataset.images.intensity import AS_BEFORE, InputMap, count_channels
+from mia_tui.dataset.model import StackMode
 from mia_tui.decoding import BadRecord, Count, Text, decode_json
 from mia_tui.errors import CheckpointError
 from mia_tui.files import open_to_read
@@ -46,6 +47,8 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True, rename={"evaluated_on
         std: As `mean`.
         pixel_size: Micrometres of a pixel of the input; None if `geometry` decided the scale.
         input_map: From the values of the files to brightness; earlier versions had one for all.
+        stack: What is taken of a stack that is one image.
+        stacks: Whether stacks were labelled as a whole.
         run: Name of the run's folder.
         epoch: Epoch the weights are of, from 1.
         metric: The metric that decided which epoch is best.
@@ -64,6 +67,8 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True, rename={"evaluated_on
     std: list[Deviation]
     max_megapixels: Annotated[float, Meta(gt=0.0, le=1e6)]
     frames: Frames
+    stack: StackPick = "max"
+    stacks: StackMode = "frames"
     drop_rate: Rate
     drop_path_rate: Rate
     run: Text

@@ -9,6 +9,7 @@ from rich.style import Style
 
 from mia_tui.dataset.images.facts import place_in_words
 from mia_tui.dataset.images.rendering import RenderedImage
+from mia_tui.dataset.model import WHOLE_STACK
 from mia_tui.dataset.session.filters import Filter
 from mia_tui.dataset.session.session import LabelSession, RowState
 from mia_tui.text import printable
@@ -93,7 +94,8 @@ def facts(
     frames = session.listing.frames_of(row)
     if frames > 1:
         place = "" if view is None else place_in_words(view.scene, view.place)
-        more.append((f"  frame {key.frame + 1}/{frames}" + (f": {place}" if place else ""), None))
+        of_stack = f"  frame {key.frame + 1}/{frames}" + (f": {place}" if place else "")
+        more.append((f"  stack of {frames} frames" if key.frame == WHOLE_STACK else of_stack, None))
     note = session.state_of(row).note
     if note:
         more.append((f"  {ink.noted} {printable(note)}", Style(italic=True)))
