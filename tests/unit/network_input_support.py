@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tifffile
 
-from mia_tui.config.train import Geometry, Resize
+from mia_tui.config.train import Geometry, Resize, StackPick
 from mia_tui.dataset.images.decode import NetworkInput
 from mia_tui.dataset.images.intensity import AS_BEFORE, InputMap, IntensityMode, count_channels
 from mia_tui.dataset.images.network.mapping import mapped_pixels
@@ -28,6 +28,7 @@ class WantedInput:
     max_megapixels: float = 120.0
     input_map: InputMap | None = None
     pixel_size: float | None = None
+    stack: StackPick = "max"
 
     @property
     def channel_count(self) -> int:
@@ -40,6 +41,7 @@ class ChosenInput:
 
     intensity: IntensityMode = "dataset"
     channels: str | None = None
+    stack: StackPick = "max"
     max_megapixels: float = 120.0
 
 

@@ -36,10 +36,10 @@ def unequal_kinds(
     Args:
         root: Folder that the samples' paths are relative to.
         samples: The images of a run.
-        config: Its intensity, channels, pixel_size and max_megapixels are read.
+        config: Its intensity, channels, pixel_size, stack and max_megapixels are read.
         progress: Says whether there is time for more.
     """
-    seen = _look(root, samples, config.max_megapixels, progress)
+    seen = _look(root, samples, config, progress)
     if config.intensity != "image":
         yield from _depths(seen)
         if not config.channel_names:
@@ -50,14 +50,14 @@ def unequal_kinds(
         yield from _without_pixel_size(seen)
 
 
-def _look(root: Path, samples: Sequence[Sample], max_megapixels: float, progress: CheckProgress) -> _Seen:
+def _look(root: Path, samples: Sequence[Sample], config: TrainConfig, progress: CheckProgress) -> _Seen:
     chosen = random.Random(0).sample(range(len(samples)), min(_OPENED, len(samples)))
     source = iter([samples[row] for row in sorted(chosen)])
     seen: _Seen = []
     done = 0
     with ThreadPoolExecutor(usable_cores(), thread_name_prefix="check") as pool:
         while progress(done, len(chosen)) and (some := list(islice(source, _TOGETHER))):
-            found = pool.map(partial(_scene, root, max_megapixels), some)
+            found = pool.map(partial(_scene, root, config), some)
             seen += [
                 (sample.path, scene) for sample, scene in zip(some, found, strict=True) if scene is not None
             ]
@@ -65,10 +65,10 @@ def _look(root: Path, samples: Sequence[Sample], max_megapixels: float, progress
     return seen
 
 
-def _scene(root: Path, max_megapixels: float, sample: Sample) -> Scene | None:
+def _scene(root: Path, config: TrainConfig, sample: Sample) -> Scene | None:
     """None where the image cannot be read, which others report."""
     try:
-        with opened(root / sample.path, sample.frame, max_megapixels) as image:
+        with opened(root / sample.path, sample.frame, config.max_megapixels, stack=config.stack) as image:
             return image.scene if image.scene.problem is None else None
     except DecodeError:
         return None
