@@ -12,7 +12,12 @@ import msgspec
 from msgspec import Meta
 
 from mia_tui.dataset.model import FRAME_NUMBERING
+from mia_tui.decoding import Text
 
+MOST_CHANNELS = 4096
+"""Of a network's input: more than any detector has, and few enough for the first layer to fit into memory."""
+
+_MOST_TYPES = 64
 IntensityMode = Literal["dataset", "type", "image"]
 
 
@@ -25,9 +30,9 @@ class ValueLimits(msgspec.Struct, frozen=True, kw_only=True):
         high: As `low`, larger.
     """
 
-    dtype: str
-    low: list[float]
-    high: list[float]
+    dtype: Text
+    low: Annotated[list[float], Meta(max_length=MOST_CHANNELS)]
+    high: Annotated[list[float], Meta(max_length=MOST_CHANNELS)]
 
     def __post_init__(self) -> None:
         if not self.low or len(self.low) != len(self.high):
@@ -56,11 +61,16 @@ class InputMap(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     mode: IntensityMode
-    channels: list[str] = []
-    limits: list[ValueLimits] = []
-    bits: Annotated[int, Meta(ge=8, le=16)] = 8
-    numbering: int = FRAME_NUMBERING
-    readers: dict[str, str] = {}
+    channels: Annotated[list[Text], Meta(max_length=MOST_CHANNELS)] = []
+    limits: Annotated[list[ValueLimits], Meta(max_length=_MOST_TYPES)] = []
+    bits: Literal[8, 16] = 8
+    numbering: Annotated[int, Meta(ge=1, le=FRAME_NUMBERING)] = FRAME_NUMBERING
+    readers: Annotated[dict[Text, Text], Meta(max_length=_MOST_TYPES)] = {}
+
+    def __post_init__(self) -> None:
+        count = len(self.channels) or 1
+        if any(len(limits.low) not in (1, count) for limits in self.limits):
+            raise ValueError("the limits of values are of another number of channels")
 
 
 AS_BEFORE = InputMap(mode="image", numbering=1)

@@ -63,6 +63,7 @@ def _measure(attempt: Attempt, job: TrainJob, training: Sequence[Sample]) -> Inp
                 root,
                 training,
                 job.config,
+                numbering=job.numbering,
                 threads=job.config.threads,
                 should_stop=attempt.should_stop,
             )

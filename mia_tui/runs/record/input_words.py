@@ -52,9 +52,10 @@ def other_types_sentence(dtypes: Mapping[str, int], input_map: InputMap) -> str:
         return ""
     counts = join_names([f"{count:,} {type_words(dtype)}" for dtype, count in sorted(dtypes.items())])
     known = join_names(sorted({type_words(limits.dtype) for limits in input_map.limits}) or ["other"])
+    are = "image is" if sum(dtypes.values()) == 1 else "images are"
     return (
-        f"{counts} {'image is' if sum(dtypes.values()) == 1 else 'images are'} of another type than the {known} "
-        "files that brightness was measured on, so black and white are the ends of that type's range."
+        f"{counts} {are} of another type than the {known} files that brightness was measured on: the whole range of "
+        "that type is used, so they may look brighter or darker to the network than they are."
     )
 
 
