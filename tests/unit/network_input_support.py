@@ -77,6 +77,7 @@ class ArraySource(Source):
         self.values, self.shrunk_by = values, shrunk_by
         self.regions: list[Region | None] = []
         self.levels_read: list[int] = []
+        self.channels_read: list[list[int] | None] = []
         height, width, count = values.shape
         about = {"channels": (Channel(),) * count} | about
         levels = tuple((width // by, height // by) for by in shrunk_by)
@@ -92,6 +93,7 @@ class ArraySource(Source):
     ) -> np.ndarray:
         self.regions.append(region)
         self.levels_read.append(level)
+        self.channels_read.append(None if channels is None else list(channels))
         by = self.shrunk_by[level]
         height, width, count = self.values.shape
         parts = self.values.reshape(height // by, by, width // by, by, count)

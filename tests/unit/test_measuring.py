@@ -11,10 +11,10 @@ from image_support import deep_png
 from network_input_support import ChosenInput, ImageFolder, InFolder, WantedInput
 from PIL import Image
 
-from mia_tui.dataset.images import measuring
 from mia_tui.dataset.images.decode import decode_input
 from mia_tui.dataset.images.intensity import InputMap, ValueLimits
-from mia_tui.dataset.images.measuring import measure_input
+from mia_tui.dataset.images.network import measuring
+from mia_tui.dataset.images.network.measuring import measure_input
 from mia_tui.dataset.model import WHOLE_STACK
 from mia_tui.errors import DecodeError
 
