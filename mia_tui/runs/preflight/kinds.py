@@ -1,6 +1,7 @@
 """Images of unequal kinds in one set: depth, channels, pixel size. Only the heads of some files are read."""
 
 import random
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,13 +24,19 @@ from mia_tui.text import counted, join_names, name_faults, name_some, printable
 _OPENED = 500  # images of a set
 _TOGETHER = 100
 _NAMED = 3
+_LIMIT_S = 3.0
 
 _Seen = list[tuple[str, Scene]]
 """Images, each with its path in the dataset."""
 
 
 def unequal_kinds(
-    root: Path, samples: Sequence[Sample], config: TrainConfig, progress: CheckProgress
+    root: Path,
+    samples: Sequence[Sample],
+    config: TrainConfig,
+    *,
+    should_stop: Callable[[], bool] = lambda: False,
+    limit_s: float = _LIMIT_S,
 ) -> Iterator[CheckFinding]:
     """Find images that a network cannot be given alike, as far as a sample shows.
 
@@ -37,8 +44,13 @@ def unequal_kinds(
         root: Folder that the samples' paths are relative to.
         samples: The images of a run.
         config: Its intensity, channels, pixel_size, stack and max_megapixels are read.
-        progress: Says whether there is time for more.
+        should_stop: Asked often.
+        limit_s: After so long no more images are opened.
+
+    Raises:
+        CheckStopped: If `should_stop` answered True.
     """
+    progress = CheckProgress(time.monotonic() + limit_s, lambda done, total: None, should_stop)
     seen = _look(root, samples, config, progress)
     if config.intensity != "image":
         yield from _depths(seen)
