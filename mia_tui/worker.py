@@ -11,6 +11,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from mia_tui.runs.record.log import EventLog
 from mia_tui.runs.record.state import read_state
 from mia_tui.runs.worker.attempt import Attempt
 from mia_tui.runs.worker.control import STOP_SIGNALS, StopRequest
+from mia_tui.runs.worker.fault_log import faults_written
 from mia_tui.runs.worker.liveness import WorkerLock
 from mia_tui.runs.worker.queue import wait_for_turn
 from mia_tui.text import counted, printable, typed
@@ -66,6 +68,7 @@ def work(
         WorkerLock(run),
         StopRequest(run) as stop,
         EventLog(run.events, root=run.root, observe=observe) as log,
+        faults_written(partial(_log, run)),
     ):
         stop.install_signals(foreground=foreground, on_signal=on_signal)
         state = read_state(run)
@@ -99,7 +102,7 @@ def _failed(run: RunDir, error: Exception) -> AttemptResult:
     """The result of an attempt that an error ended; the traceback goes to worker.log."""
     if isinstance(error, AwayError):  # nothing is wrong with the run: it can be resumed when the disk is back
         return AttemptResult("stopped", error=error)
-    is_logged = _log_traceback(run)
+    is_logged = _log(run, traceback.format_exc())
     if isinstance(error, MiaError):
         return AttemptResult("failed", error=error)
     hint = f"{printable(run.worker_log)} holds the traceback." if is_logged else None
@@ -129,9 +132,9 @@ def _failure(error: MiaError | None) -> Failure | None:
     return None if error is None else Failure(type(error).__name__, error.message, error.hint)
 
 
-def _log_traceback(run: RunDir) -> bool:
-    """Write the traceback to worker.log; False if that fails, as on a full disk."""
-    text = f"{time.strftime('%Y-%m-%d %H:%M:%S')}\n{traceback.format_exc()}\n"
+def _log(run: RunDir, what: str) -> bool:
+    """Write a traceback to worker.log; False if that fails, as on a full disk."""
+    text = f"{time.strftime('%Y-%m-%d %H:%M:%S')}\n{what}\n"
     try:
         descriptor = open_in_place(run.worker_log, root=run.root, append=True)
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:

@@ -3,6 +3,7 @@
 Which formats there are stands in `formats`; how a file becomes pixels in `source` and `readers`.
 """
 
+import logging
 import struct
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -33,6 +34,9 @@ from mia_tui.text import printable
 
 if TYPE_CHECKING:
     from mia_tui.config.train import Frames, StackPick
+
+FAULTS = logging.getLogger("mia_tui.images")
+"""Gets the traceback of every damaged file, at level INFO: nobody sees it unless a handler is added."""
 
 # What readers raise on damaged bytes; 55,000 randomly changed files of ten formats raised no other. The last two are
 # from libraries that expect what a damaged file does not have.
@@ -342,6 +346,7 @@ def reading(path: Path) -> Iterator[None]:
     except _DAMAGED as error:
         if isinstance(error, OSError) and error.errno in UNREACHABLE:  # the file may be intact
             raise DecodeError(f"{name} cannot be read: {error.strerror}.") from error
+        FAULTS.info("%s", printable(path), exc_info=error)
         raise DecodeError(f"{name} is cut short or damaged.") from error
 
 
