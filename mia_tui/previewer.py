@@ -13,9 +13,9 @@ from torch import Tensor
 from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.images.channels import Planes, show
 from mia_tui.dataset.images.decode import decode_input
-from mia_tui.dataset.images.geometry import fit
 from mia_tui.dataset.images.intensity import InputMap
-from mia_tui.dataset.images.measuring import measure_input
+from mia_tui.dataset.images.network.geometry import fit
+from mia_tui.dataset.images.network.measuring import measure_input
 from mia_tui.dataset.images.source import Channel, Scene
 from mia_tui.engine.data.augment import augment
 from mia_tui.engine.data.network_input import InputOfRun, input_of

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tifffile
 
-from mia_tui.config.train import Geometry, Resize
+from mia_tui.config.train import Geometry, Resize, StackPick
 from mia_tui.dataset.images.decode import NetworkInput
 from mia_tui.dataset.images.intensity import AS_BEFORE, InputMap, IntensityMode, count_channels
 from mia_tui.dataset.images.network.mapping import mapped_pixels
@@ -28,6 +28,7 @@ class WantedInput:
     max_megapixels: float = 120.0
     input_map: InputMap | None = None
     pixel_size: float | None = None
+    stack: StackPick = "max"
 
     @property
     def channel_count(self) -> int:
@@ -40,6 +41,7 @@ class ChosenInput:
 
     intensity: IntensityMode = "dataset"
     channels: str | None = None
+    stack: StackPick = "max"
     max_megapixels: float = 120.0
 
 
@@ -75,6 +77,7 @@ class ArraySource(Source):
         self.values, self.shrunk_by = values, shrunk_by
         self.regions: list[Region | None] = []
         self.levels_read: list[int] = []
+        self.channels_read: list[list[int] | None] = []
         height, width, count = values.shape
         about = {"channels": (Channel(),) * count} | about
         levels = tuple((width // by, height // by) for by in shrunk_by)
@@ -90,6 +93,7 @@ class ArraySource(Source):
     ) -> np.ndarray:
         self.regions.append(region)
         self.levels_read.append(level)
+        self.channels_read.append(None if channels is None else list(channels))
         by = self.shrunk_by[level]
         height, width, count = self.values.shape
         parts = self.values.reshape(height // by, by, width // by, by, count)

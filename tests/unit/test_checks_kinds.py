@@ -1,6 +1,5 @@
 """Images that a network cannot be given alike are found before a training starts."""
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from PIL import Image
 
 from mia_tui.config.check import make_config
 from mia_tui.runs.preflight.finding import CheckFinding
-from mia_tui.runs.preflight.images import CheckProgress, CheckStopped
+from mia_tui.runs.preflight.images import CheckStopped
 from mia_tui.runs.preflight.kinds import unequal_kinds
 from mia_tui.runs.record.job import Sample
 
@@ -23,8 +22,7 @@ def found_in(tmp_path: Path) -> Findings:
     def find(**settings: object) -> list[CheckFinding]:
         paths = sorted(path.name for path in tmp_path.iterdir())
         samples = [Sample(path=path, frame=0, class_index=0, split="train") for path in paths]
-        progress = CheckProgress(time.monotonic() + 60, lambda done, total: None, lambda: False)
-        return list(unequal_kinds(tmp_path, samples, make_config(flags=settings), progress))
+        return list(unequal_kinds(tmp_path, samples, make_config(flags=settings), limit_s=60))
 
     return find
 
@@ -93,8 +91,7 @@ def test_looking_at_kinds_can_be_stopped_and_ends_in_time(tmp_path: Path) -> Non
     write(tmp_path, "a")
     samples = [Sample(path="a.ome.tif", frame=0, class_index=0, split="train")]
     config = make_config(flags={"pixel_size": 1.0})
-    late = CheckProgress(time.monotonic() - 1, lambda done, total: None, lambda: False)
-    assert list(unequal_kinds(tmp_path, samples, config, late)) == []
-    stopped = CheckProgress(time.monotonic() + 60, lambda done, total: None, lambda: True)
+    assert len(list(unequal_kinds(tmp_path, samples, config))) == 1
+    assert list(unequal_kinds(tmp_path, samples, config, limit_s=-1)) == []
     with pytest.raises(CheckStopped):
-        list(unequal_kinds(tmp_path, samples, config, stopped))
+        list(unequal_kinds(tmp_path, samples, config, should_stop=lambda: True))

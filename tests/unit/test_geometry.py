@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mia_tui.config.train import Geometry, Resize
-from mia_tui.dataset.images.geometry import fit, place, put
+from mia_tui.dataset.images.network.geometry import fit, place, put
 
 
 def ramp(width: int, height: int) -> np.ndarray:

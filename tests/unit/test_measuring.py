@@ -11,10 +11,11 @@ from image_support import deep_png
 from network_input_support import ChosenInput, ImageFolder, InFolder, WantedInput
 from PIL import Image
 
-from mia_tui.dataset.images import measuring
 from mia_tui.dataset.images.decode import decode_input
 from mia_tui.dataset.images.intensity import InputMap, ValueLimits
-from mia_tui.dataset.images.measuring import measure_input
+from mia_tui.dataset.images.network import measuring
+from mia_tui.dataset.images.network.measuring import measure_input
+from mia_tui.dataset.model import WHOLE_STACK
 from mia_tui.errors import DecodeError
 
 
@@ -238,6 +239,19 @@ def test_the_sample_is_spread_over_the_training_part_and_always_the_same(
     assert first == second
     assert first.limits[0].low == [0]
     assert first.limits[0].high[0] > 39_000
+
+
+def test_whole_stacks_are_measured_as_they_are_picked(folder: ImageFolder) -> None:
+    folder.add(np.stack([np.full((32, 32), 10_000 * number, np.uint16) for number in range(1, 6)]))
+    folder.images = [InFolder("000.tif", WHOLE_STACK)]
+    folder.add(noise(0, 10, "uint16"))
+    for pick, value in (("max", 50_000), ("mean", 30_000), ("middle", 30_000)):
+        found = measured(folder, stack=pick)
+        assert found.limits[0].high == [min(65_535, value * 1.25)]
+        wanted = WantedInput(input_map=found, stack=pick)
+        pixels = decode_input(folder.root / "000.tif", WHOLE_STACK, wanted)
+        assert abs(int(pixels[0, 0, 0]) / 65535 * found.limits[0].high[0] - value) < 2
+        assert set(found.readers) == {"tifffile"}
 
 
 def test_a_stop_ends_the_measuring(folder: ImageFolder) -> None:

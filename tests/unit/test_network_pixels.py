@@ -208,6 +208,17 @@ def test_channels_are_chosen_by_name_or_number(chosen: list[str], numbers: list[
     assert np.array_equal(pixels, values[:, :, numbers].astype(np.uint8))
 
 
+def test_only_the_channels_that_are_wanted_are_read() -> None:
+    values = five_channels()
+    values[:4, :, 4] = 0
+    values[4:, :, 4] = 65535
+    source = ArraySource(values, opacity=4)
+    pixels = network_pixels(source, wants(limits("uint16", 0, 200), channels=["3", "1"]))
+    assert source.channels_read == [[3, 1, 4]]
+    assert (pixels[:4] == 65535).all()
+    assert np.abs(pixels[4:] / 65535 * 200 - values[4:, :, [3, 1]]).max() < 0.01
+
+
 def test_each_channel_has_limits_of_its_own() -> None:
     known = ValueLimits(dtype="uint16", low=[0, 100], high=[200, 110])
     values = five_channels()

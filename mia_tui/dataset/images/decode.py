@@ -15,10 +15,10 @@ import numpy as np
 from PIL import Image
 
 from mia_tui.dataset.images import bit_depth
-from mia_tui.dataset.images.geometry import FILTERS, Placement, place
 from mia_tui.dataset.images.intensity import AS_BEFORE, InputMap
 from mia_tui.dataset.images.limits import MAX_MEGAPIXELS
 from mia_tui.dataset.images.network.brightness import limits_in
+from mia_tui.dataset.images.network.geometry import FILTERS, Placement, place
 from mia_tui.dataset.images.network.mapping import is_mapped, mapped_pixels
 from mia_tui.dataset.images.network.selection import value_type
 from mia_tui.dataset.images.reading import OpenedFrame, opened

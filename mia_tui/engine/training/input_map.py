@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from mia_tui.dataset.images.intensity import AS_BEFORE, InputMap
-from mia_tui.dataset.images.measuring import measure_input
+from mia_tui.dataset.images.network.measuring import measure_input
 from mia_tui.engine.data.disk_watch import DiskWatch, WorkStopped
 from mia_tui.errors import DataError, DecodeError, RunError
 from mia_tui.runs.record.input_words import input_sentence

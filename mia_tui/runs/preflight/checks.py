@@ -76,7 +76,6 @@ def check_start(
     on_progress: Callable[[int, int], None] = lambda done, total: None,
     should_stop: Callable[[], bool] = lambda: False,
     limit_s: float = _LOOKING_S,
-    kinds_limit_s: float = _OPENING_S,
     others_limit_s: float = _OPENING_S,
 ) -> CheckResult:
     """Look for what would hurt a training that is about to start.
@@ -87,7 +86,6 @@ def check_start(
         on_progress: Called with how many images were checked, and of how many.
         should_stop: Asked often.
         limit_s: After so long no more images are decoded.
-        kinds_limit_s: After so long no more images are opened to compare their kinds.
         others_limit_s: After so long no more of the others are opened.
 
     Raises:
@@ -99,15 +97,13 @@ def check_start(
     files = CheckedFiles(root, prepared.samples)
     image_faults, checked = check_images(files, prepared.samples, config, progress)
     same = list(copies(files, prepared.samples, progress))
-    progress = CheckProgress(time.monotonic() + kinds_limit_s, lambda done, total: None, should_stop)
-    kinds = list(unequal_kinds(root, prepared.samples, config, progress))
     progress = CheckProgress(time.monotonic() + others_limit_s, on_progress, should_stop)
     faults, opened = open_each(root, others, config.max_megapixels, progress)
     names = [item.name for item in prepared.job.classes]
     findings = [
         *without_content(root, prepared.samples, names, config, known=image_faults, should_stop=should_stop),
         *bad_images(prepared.samples, image_faults),
-        *kinds,
+        *unequal_kinds(root, prepared.samples, config, should_stop=should_stop),
         *same,
         *_small_classes(prepared),
         *full_disk(prepared),

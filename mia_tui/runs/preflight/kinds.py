@@ -1,6 +1,7 @@
 """Images of unequal kinds in one set: depth, channels, pixel size. Only the heads of some files are read."""
 
 import random
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,23 +24,34 @@ from mia_tui.text import counted, join_names, name_faults, name_some, printable
 _OPENED = 500  # images of a set
 _TOGETHER = 100
 _NAMED = 3
+_LIMIT_S = 3.0
 
 _Seen = list[tuple[str, Scene]]
 """Images, each with its path in the dataset."""
 
 
 def unequal_kinds(
-    root: Path, samples: Sequence[Sample], config: TrainConfig, progress: CheckProgress
+    root: Path,
+    samples: Sequence[Sample],
+    config: TrainConfig,
+    *,
+    should_stop: Callable[[], bool] = lambda: False,
+    limit_s: float = _LIMIT_S,
 ) -> Iterator[CheckFinding]:
     """Find images that a network cannot be given alike, as far as a sample shows.
 
     Args:
         root: Folder that the samples' paths are relative to.
         samples: The images of a run.
-        config: Its intensity, channels, pixel_size and max_megapixels are read.
-        progress: Says whether there is time for more.
+        config: Its intensity, channels, pixel_size, stack and max_megapixels are read.
+        should_stop: Asked often.
+        limit_s: After so long no more images are opened.
+
+    Raises:
+        CheckStopped: If `should_stop` answered True.
     """
-    seen = _look(root, samples, config.max_megapixels, progress)
+    progress = CheckProgress(time.monotonic() + limit_s, lambda done, total: None, should_stop)
+    seen = _look(root, samples, config, progress)
     if config.intensity != "image":
         yield from _depths(seen)
         if not config.channel_names:
@@ -50,14 +62,14 @@ def unequal_kinds(
         yield from _without_pixel_size(seen)
 
 
-def _look(root: Path, samples: Sequence[Sample], max_megapixels: float, progress: CheckProgress) -> _Seen:
+def _look(root: Path, samples: Sequence[Sample], config: TrainConfig, progress: CheckProgress) -> _Seen:
     chosen = random.Random(0).sample(range(len(samples)), min(_OPENED, len(samples)))
     source = iter([samples[row] for row in sorted(chosen)])
     seen: _Seen = []
     done = 0
     with ThreadPoolExecutor(usable_cores(), thread_name_prefix="check") as pool:
         while progress(done, len(chosen)) and (some := list(islice(source, _TOGETHER))):
-            found = pool.map(partial(_scene, root, max_megapixels), some)
+            found = pool.map(partial(_scene, root, config), some)
             seen += [
                 (sample.path, scene) for sample, scene in zip(some, found, strict=True) if scene is not None
             ]
@@ -65,10 +77,10 @@ def _look(root: Path, samples: Sequence[Sample], max_megapixels: float, progress
     return seen
 
 
-def _scene(root: Path, max_megapixels: float, sample: Sample) -> Scene | None:
+def _scene(root: Path, config: TrainConfig, sample: Sample) -> Scene | None:
     """None where the image cannot be read, which others report."""
     try:
-        with opened(root / sample.path, sample.frame, max_megapixels) as image:
+        with opened(root / sample.path, sample.frame, config.max_megapixels, stack=config.stack) as image:
             return image.scene if image.scene.problem is None else None
     except DecodeError:
         return None

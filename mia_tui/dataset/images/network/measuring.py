@@ -21,7 +21,7 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from itertools import groupby, pairwise
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +38,11 @@ from mia_tui.dataset.images.network.selection import (
 )
 from mia_tui.dataset.images.reading import OpenedFrame, opened
 from mia_tui.dataset.images.source import FRAME_NUMBERING, Region, Scene, Size, Source
+from mia_tui.dataset.images.stack import StackSource
 from mia_tui.errors import DecodeError
+
+if TYPE_CHECKING:
+    from mia_tui.config.train import StackPick
 
 _SAMPLE = 256  # images
 _PIXELS = 4096  # of an image
@@ -80,9 +84,9 @@ class InputChoice(Protocol):
     @property
     def channels(self) -> str | None: ...
     @property
-    def max_megapixels(self) -> float: ...
+    def stack(self) -> "StackPick": ...
     @property
-    def stack(self) -> StackPick: ...
+    def max_megapixels(self) -> float: ...
 
 
 def measure_input(
@@ -100,7 +104,7 @@ def measure_input(
         root: Folder that paths are relative to.
         samples: The images of the training part; up to 256 of them, spread over all, are read.
         wanted: `intensity`, `channels` (names or numbers with commas between; None or "" for grey and coloured
-            pictures, and for all channels of others) and `max_megapixels`.
+            pictures, and for all channels of others), `stack` and `max_megapixels`.
         numbering: What the frames are, see `source.FRAME_NUMBERING`.
         threads: How many read at a time; None for one a core.
         should_stop: Asked often; then what was read so far decides.
@@ -225,6 +229,7 @@ def _middle(size: Size) -> Region | None:
 
 
 def _reader(source: Source) -> tuple[str, str] | None:
+    source = source.source if isinstance(source, StackSource) else source
     module = type(source).__module__.partition(".readers.")[2]
     package = _PACKAGES.get(module.partition(".")[0])
     try:
