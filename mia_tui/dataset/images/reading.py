@@ -172,10 +172,21 @@ class OpenedFrame:
         return max(fitting, default=0)
 
     def planes(
-        self, level: int = 0, region: Region | None = None, channels: Sequence[int] | None = None
+        self,
+        level: int = 0,
+        region: Region | None = None,
+        channels: Sequence[int] | None = None,
+        beside_bytes: int = 0,
     ) -> Planes:
-        """The pixels in the file's own numbers, of all channels or those of these numbers."""
-        self._check(level, region)
+        """The pixels in the file's own numbers.
+
+        Args:
+            level: Number of one of the scene's levels.
+            region: A part of that level; None for all of it.
+            channels: Their numbers; None for all.
+            beside_bytes: Memory that is needed beside the pixels, to make something of them.
+        """
+        self._check(level, region, beside_bytes)
         values = self.source.plane(self.place, channels=channels, level=level, region=region)
         return Planes(values, self.scene)
 
@@ -195,14 +206,14 @@ class OpenedFrame:
         """Memory that reading takes; more than its size where whole tiles or strips are decoded."""
         return self.source.cost_bytes(self.place, level, region)
 
-    def _check(self, level: int, region: Region | None) -> None:
+    def _check(self, level: int, region: Region | None, beside_bytes: int = 0) -> None:
         if self.scene.problem is not None:
             raise DecodeError(self.scene.problem)
         size = (region.width, region.height) if region else self.scene.levels[level]
         cost = self.cost_bytes(level, region)
         check_memory(size, cost, self.max_megapixels, self.path.name)
         if self.share is not None:
-            self.share.need(cost)
+            self.share.need(cost + beside_bytes)
 
 
 @contextmanager
