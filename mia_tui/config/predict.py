@@ -6,7 +6,6 @@ import msgspec
 from msgspec import Meta
 
 from mia_tui.config.train import Frames, Precision
-from mia_tui.dataset.model import StackMode
 from mia_tui.decoding import Text
 
 AbsolutePath = Annotated[str, Meta(max_length=65_536, pattern=r"^/[^\x00]*\Z")]
@@ -53,7 +52,7 @@ class PredictConfig(NetworkConfig, frozen=True, kw_only=True, forbid_unknown_fie
     noun: ClassVar[str] = "prediction"
 
     images: Literal["all", "listed"] = "all"
-    stacks: StackMode = "frames"
+    stacks: Literal["frames", "whole"] = "frames"
     scope: Text = "all images"
     out: AbsolutePath | None = None
     shard: tuple[Annotated[int, Meta(ge=1)], Annotated[int, Meta(ge=1)]] | None = None

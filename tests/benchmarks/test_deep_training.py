@@ -98,14 +98,19 @@ def test_a_weak_texture_beside_bright_pixels_reaches_the_network(tmp_path: Path,
 def test_images_of_8_bits_are_trained_on_as_fast_as_by_an_earlier_version(
     tmp_path: Path, say: list[str], cache: str
 ) -> None:
-    for name in "ab":
-        make_photos(tmp_path / "photos" / name, 24)
     here = str(Path(__file__).parents[2])
     times: dict[str, list[tuple[float, float]]] = {here: [], str(EARLIER): []}
+    photos = {
+        here: tmp_path / "now",
+        str(EARLIER): tmp_path / "earlier",
+    }  # each version has a labels.db of its own
+    for folder in photos.values():
+        for name in "ab":
+            make_photos(folder / name, 24)
     for number in range(2 * ROUNDS):
         source = (here, str(EARLIER))[number % 2]
         done = subprocess.run(
-            [sys.executable, "-c", TRAIN, str(tmp_path / "photos"), cache],
+            [sys.executable, "-c", TRAIN, str(photos[source]), cache],
             capture_output=True,
             text=True,
             check=True,

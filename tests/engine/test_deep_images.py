@@ -318,9 +318,7 @@ def test_files_of_another_type_are_predicted_with_one_warning_and_a_count(
     result = read_state(run).result
     assert result is not None and result.remark == warning and not result.problem_count
     one = Predictor(deep_network.best_weights, device="cpu", threads=1)
-    assert one.predict_one(others, ImageKey("1.png", 0)).remark == (
-        "an 8-bit file, while training had 16-bit ones"
-    )
+    assert one.predict_one(others, ImageKey("1.png", 0)).remark == "8-bit file; trained on 16-bit"
     assert not one.predict_one(others, ImageKey("cell-0.tif", 0)).remark
 
 

@@ -95,7 +95,11 @@ def test_the_network_is_given_what_was_asked_for(root: Path) -> None:
     path = root / PAGES.path
     found = {
         pick: decode_input(
-            path, WHOLE_STACK, make_config(flags={"stack": pick, "width": 16, "height": 16, "color": False})
+            path,
+            WHOLE_STACK,
+            make_config(
+                flags={"stack": pick, "width": 16, "height": 16, "color": False, "backbone": "timm:test_vit"}
+            ),
         )
         for pick in ("max", "mean", "middle")
     }

@@ -28,21 +28,20 @@ def stacks_command(
     """
     from mia_tui.dataset.interchange.folders import read_class_folders
     from mia_tui.dataset.stacks import mode_words, unused_labels, unused_words
-    from mia_tui.dataset.store.label_store import LabelStore, stack_mode
+    from mia_tui.dataset.store.label_store import LabelStore
     from mia_tui.dataset.store.queries import META_STACKS
 
     report = Report(as_json=as_json)
     found = scan_images(report, dataset, "first")
     place = find_state(dataset, state, class_folders=read_class_folders(found.keys) is not None)
-    before = stack_mode(place.labels_db)
-    if mode is not None and mode != before:
+    if mode is not None:
         with LabelStore(place.labels_db, annotator=annotator) as store:
             store.set_meta(META_STACKS, mode)
-    mode = mode or before
     store_now = LabelStore.open_existing(place.labels_db)
-    unused = 0
+    mode, unused = mode or "frames", 0
     if store_now is not None:
         with store_now:
+            mode = store_now.stack_mode()
             unused = unused_labels(store_now.labels(), found.stacks, mode)
     report.say(mode_words(mode, found.stacks))
     if unused:

@@ -253,6 +253,10 @@ class Listing:
         numbers = self._paths.numbers(paths)
         return self._files(numbers[numbers >= 0])
 
+    def count_listed(self, paths: Sequence[str]) -> int:
+        """How many of these paths are those of listed files."""
+        return int(np.count_nonzero(self._paths.numbers(paths) >= 0))
+
     def files_of_sizes(self, sizes: Collection[int]) -> list[ImageFile]:
         """The files that have one of these sizes."""
         return self._files(np.flatnonzero(np.isin(self._sizes.values, list(sizes))))

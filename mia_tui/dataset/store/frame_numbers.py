@@ -15,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 
 from mia_tui.dataset.model import FRAME_NUMBERING, PARTS, ImageKey
@@ -28,6 +29,7 @@ from mia_tui.errors import DecodeError
 from mia_tui.text import counted, name_some, printable
 
 _FIRST = -2
+_AT_ONCE = 4096  # single images
 _SUFFIXES = (".tif", ".tiff")  # of the files whose pages were frames
 _ImageFields = tuple[Count, rows.StoredFrame, Count, Count, str | None, str | None]
 
@@ -73,6 +75,14 @@ class FramesNow:
     frames: dict[str, Sequence[int] | None] = field(default_factory=dict)
     stacks: set[str] = field(default_factory=set)
     waiting: list[str] = field(default_factory=list)
+
+    def in_parts(self) -> Iterator["FramesNow"]:
+        """All stacks together, and then the single images, some thousands at a time: a key may wait for each part."""
+        if self.stacks:
+            yield replace(self, frames={path: self.frames[path] for path in self.stacks})
+        single = iter([path for path in self.frames if path not in self.stacks])
+        while some := list(islice(single, _AT_ONCE)):
+            yield FramesNow(dict.fromkeys(some))
 
     @property
     def note(self) -> str | None:

@@ -40,10 +40,9 @@ def _range(limits: ValueLimits, names: "tuple[str, ...] | list[str]") -> str:
 
 
 def other_type_words(dtype: str, input_map: InputMap) -> str:
-    """`an 8-bit file, measured on 16-bit ones`: of a type that a network was not trained on."""
-    known = sorted({type_words(limits.dtype) for limits in input_map.limits}) or ["other"]
-    words = type_words(dtype)
-    return f"{'an' if words[0] == '8' else 'a'} {words} file, while training had {join_names(known)} ones"
+    """`8-bit file; trained on 16-bit`: for an image of a type that a network was not trained on."""
+    known = sorted({type_words(limits.dtype) for limits in input_map.limits}) or ["others"]
+    return f"{type_words(dtype)} file; trained on {join_names(known)}"
 
 
 def other_types_sentence(dtypes: Mapping[str, int], input_map: InputMap) -> str:

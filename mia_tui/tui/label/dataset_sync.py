@@ -9,6 +9,7 @@ handled meanwhile.
 import asyncio
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ from mia_tui.dataset.store.file_changes import (
     has_work,
 )
 from mia_tui.dataset.store.frame_numbers import find_frames
+from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import DataError, MiaError, StoreError
 from mia_tui.text import counted, name_some, printable
 from mia_tui.tui.controller import garbage
@@ -367,8 +369,10 @@ async def renumber_frames(controller: LabelController, listing: Listing, *, can_
                 "another way now, and nothing can be saved here. A training and an export read them right."
             )
         return notes
-    done = await controller.write(lambda store: store.apply_frames(now), "numbers of frames")
-    return [*done.notes, *notes]
+    for part in now.in_parts():
+        done = await controller.write(partial(LabelStore.apply_frames, now=part), "numbers of frames")
+        notes = [*done.notes, *notes]
+    return notes
 
 
 def _plan(controller: LabelController, listing: Listing, stored: Mapping[str, StoredFile]) -> FileChanges:

@@ -56,14 +56,8 @@ class ViewSettings:
 
     def page(self, by: int, frames: int) -> None:
         """Show another frame of a stack that is one image; before the first and after the last, all together."""
-        frame = (
-            by - 1
-            if self.frame is None and by > 0
-            else frames + by
-            if self.frame is None
-            else self.frame + by
-        )
-        self.frame = frame if 0 <= frame < frames else None
+        shown = (-1 if by > 0 else frames) if self.frame is None else self.frame
+        self.frame = shown + by if 0 <= shown + by < frames else None
 
     def zoom(self, steps: int) -> None:
         """Zoom in by so many steps; below zero, zoom out."""

@@ -137,8 +137,13 @@ def status(
     """The line about the work: done, left and labels a minute; on the right the last save and the annotator."""
     counts = session.counts
     words = [f"{counts.labelled:,} labelled", f"{counts.left:,} left"]
-    missing = counts.missing if scanned else 0
-    for count, word in ((counts.skipped, "skipped"), (counts.flagged, "flagged"), (missing, "missing")):
+    missing, unused = (counts.missing, counts.unused) if scanned else (0, 0)
+    for count, word in (
+        (counts.skipped, "skipped"),
+        (counts.flagged, "flagged"),
+        (missing, "missing"),
+        (unused, "unused"),
+    ):
         if count:
             words.append(f"{count:,} {word}")
     if not scanned:
