@@ -185,12 +185,12 @@ class Blink:
         monkeypatch.setattr(disk, "LOOK_EVERY_S", 0.02)
         monkeypatch.setattr(disk, "OUTAGE_S", 60.0 if comes_back else 0.1)
 
-    def __call__(self, *arguments: object) -> object:
+    def __call__(self, *arguments: object, **more: object) -> object:
         with self._lock:
             self.read += 1
             if self.read == 20:
                 self.images.rename(self.elsewhere)
-        return self._decode(*arguments)
+        return self._decode(*arguments, **more)
 
     def come_back(self) -> None:
         self.elsewhere.rename(self.images)

@@ -6,7 +6,7 @@ from labels_support import draw
 from PIL import Image
 
 from mia_tui.dataset.images.decode import decode
-from mia_tui.dataset.images.formats import IMAGE_SUFFIXES, format_of_name, is_image_name
+from mia_tui.dataset.images.formats import FORMATS, STACK_SUFFIXES, is_image_name
 from mia_tui.dataset.images.reading import count_frames
 from mia_tui.dataset.scan import walk
 from mia_tui.dataset.scan.incremental import list_images
@@ -14,6 +14,11 @@ from mia_tui.dataset.scan.other_kinds import OtherKinds, ending, is_system_folde
 from mia_tui.dataset.scan.scan import scan
 from mia_tui.dataset.scan.walk import scan_files
 from mia_tui.paths import LABELS_DB
+
+ORDINARY = sorted(
+    suffix for one in FORMATS if not one.package and not one.is_folder for suffix in one.suffixes
+)
+"""Endings of files that need no package of their own."""
 
 
 def touch(root: Path, *paths: str) -> None:
@@ -23,22 +28,10 @@ def touch(root: Path, *paths: str) -> None:
         target.touch()
 
 
-ONE_FILE = [  # slides are several files or a folder
-    suffix
-    for suffix in sorted(IMAGE_SUFFIXES)
-    if format_of_name(f"a{suffix}").name not in ("a slide", "OME-Zarr")
-]
-
-
-@pytest.mark.parametrize("suffix", ONE_FILE)
+@pytest.mark.parametrize("suffix", ORDINARY)
 def test_every_ending_that_is_listed_is_found_and_read_in_any_case_of_letters(tmp_path, suffix):
-    if package := format_of_name(f"a{suffix}").package:
-        pytest.importorskip(package, reason="needs mia-tui[microscopy]")
     kinds = {".dib": "DIB", ".bmp": "BMP", ".gif": "GIF", ".webp": "WEBP"}
-    kind = kinds.get(
-        suffix,
-        "PNG" if "png" in suffix else "TIFF" if format_of_name(f"a{suffix}").name == "TIFF" else "JPEG",
-    )
+    kind = kinds.get(suffix, "PNG" if "png" in suffix else "TIFF" if suffix in STACK_SUFFIXES else "JPEG")
     for name in (f"small{suffix}", f"LARGE{suffix.upper()}"):
         Image.new("RGB", (5, 4), "red").save(tmp_path / name, format=kind)
     assert [file.path for file in scan(tmp_path).files] == [f"LARGE{suffix.upper()}", f"small{suffix}"]

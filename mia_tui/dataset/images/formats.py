@@ -103,6 +103,9 @@ ANIMATED_SUFFIXES = frozenset(suffix for suffix, one in _BY_SUFFIX.items() if on
 FOLDER_SUFFIXES = frozenset(suffix for suffix, one in _BY_SUFFIX.items() if one.is_folder)
 PARTS_ENDING = ".files"
 """An Olympus image `cell.oif` keeps its pages in a folder `cell.oif.files` beside it."""
+_BESIDE_A_SLIDE = (".mrxs", ".MRXS")  # a MIRAX slide `cell.mrxs` in a folder `cell`
+WITH_PARTS = (".oif", ".OIF", *_BESIDE_A_SLIDE)
+"""Endings of images that may have such a folder."""
 START_BYTES = max(place + len(start) for one in FORMATS for place, start in one.starts)
 
 
@@ -114,7 +117,9 @@ def is_image_name(name: str) -> bool:
 
 def is_folder_of_parts(name: str, images: Collection[str]) -> bool:
     """Whether a folder holds the pages of one of the images beside it, and no images of its own."""
-    return name.lower().endswith(f".oif{PARTS_ENDING}") and name[: -len(PARTS_ENDING)] in images
+    if name.lower().endswith(f".oif{PARTS_ENDING}"):
+        return name[: -len(PARTS_ENDING)] in images
+    return any(f"{name}{ending}" in images for ending in _BESIDE_A_SLIDE)
 
 
 def is_folder_image_name(name: str) -> bool:
