@@ -16,7 +16,7 @@ T = TypeVar("T")
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 """A number of things or bytes; larger ones are not exact as a float."""
 
-Frame = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+Frame = Annotated[int, Meta(ge=-1, le=2**31 - 1)]  # -1: `model.WHOLE_STACK`
 """Number of a frame of an image, from 0."""
 
 Index = Annotated[int, Meta(ge=0, le=2**31 - 1)]

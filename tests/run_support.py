@@ -15,6 +15,7 @@ import mia_tui
 from mia_tui.config.evaluate import EvaluateConfig
 from mia_tui.config.predict import PredictConfig
 from mia_tui.config.train import TrainConfig
+from mia_tui.dataset.model import FRAME_NUMBERING
 from mia_tui.paths import StateFolder
 from mia_tui.runs.disk import replacing
 from mia_tui.runs.prediction.suggestions import SuggestionLine, write_lines
@@ -37,6 +38,7 @@ def make_job(
         threads=1,
         command=command,
         created_at=created_at,
+        numbering=FRAME_NUMBERING,
         version="0.1.0",
     )
 
@@ -63,6 +65,7 @@ def make_predict_job(state: Path, **config: object) -> PredictJob:
         threads=1,
         command="mia-tui predict x",
         created_at=time.time(),
+        numbering=FRAME_NUMBERING,
         version="0.1.0",
     )
 
@@ -83,6 +86,7 @@ def make_evaluate_job(state: Path, **config: object) -> EvaluateJob:
         threads=1,
         command="mia-tui evaluate x",
         created_at=time.time(),
+        numbering=FRAME_NUMBERING,
         version="0.1.0",
     )
 

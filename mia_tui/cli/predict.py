@@ -114,7 +114,7 @@ def command(
         )
     place = dataset or (images if _is_dataset(images) else None)
     _, weights = find_network(run_text, place, state)
-    folder, keys = _listed(images, weights, settings["frames"])
+    folder, keys = _listed(images, weights, settings["frames"], state)
     if shard is not None and out is not None and _is_there(report, folder, weights, out, shard, settings):
         return 0
     ahead = run_to_wait_for(report, after, place, state, anywhere=True)
@@ -201,16 +201,20 @@ def _is_dataset(images: Path) -> bool:
     return images.is_dir() and not is_folder_image_name(images.name)
 
 
-def _listed(images: Path, weights: Path, frames: str | None) -> "tuple[Path, list[ImageKey] | None]":
+def _listed(
+    images: Path, weights: Path, frames: str | None, state: Path | None
+) -> "tuple[Path, list[ImageKey] | None]":
     """The folder, and its images if not all of them are meant."""
     from mia_tui.dataset.images.reading import count_frames
-    from mia_tui.dataset.model import ImageKey
+    from mia_tui.dataset.scan.scan import keys_of
+    from mia_tui.runs.prediction.create import stacks_for
     from mia_tui.runs.record.model_card import read_card
 
     if _is_dataset(images):
         return images, None
-    pages = count_frames(images, animated=frames or read_card(weights).frames)  # type: ignore[arg-type]
-    return images.absolute().parent, [ImageKey(images.name, page) for page in range(pages)]
+    folder, card = images.absolute().parent, read_card(weights)
+    count = count_frames(images, animated=frames or card.frames)  # type: ignore[arg-type]
+    return folder, keys_of(images.name, count, stacks_for(folder, card, state))
 
 
 def _predict(report: Report, run: "RunDir", images: Path, state: Path | None) -> int:
@@ -255,6 +259,7 @@ def _summarise(
             "predicted": predicted,
             "skipped": result.problem_count,
             "other_kinds": result.other_kinds,
+            "remark": result.remark or None,
             "classes": result.counts,
         }
     )

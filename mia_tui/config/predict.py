@@ -42,6 +42,7 @@ class PredictConfig(NetworkConfig, frozen=True, kw_only=True, forbid_unknown_fie
 
     Attributes:
         images: Which of the dataset's images: all of them, or those that the run lists.
+        stacks: Whether a stack is one image.
         scope: The same in words, such as "unlabelled images".
         out: The file for the predictions; None keeps them in the run, as suggestions for the app.
         shard: (i, n) for the i-th of n parts, from 1; None for all.
@@ -51,6 +52,7 @@ class PredictConfig(NetworkConfig, frozen=True, kw_only=True, forbid_unknown_fie
     noun: ClassVar[str] = "prediction"
 
     images: Literal["all", "listed"] = "all"
+    stacks: Literal["frames", "whole"] = "frames"
     scope: Text = "all images"
     out: AbsolutePath | None = None
     shard: tuple[Annotated[int, Meta(ge=1)], Annotated[int, Meta(ge=1)]] | None = None

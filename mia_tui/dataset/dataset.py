@@ -9,7 +9,9 @@ from mia_tui.dataset.hashes import duplicate_groups
 from mia_tui.dataset.labelled_images import LabelledSet
 from mia_tui.dataset.scan.scan import Scan
 from mia_tui.dataset.split.assignment import StoredSplit, read_stored_split
+from mia_tui.dataset.store.frame_numbers import find_frames
 from mia_tui.dataset.store.label_store import LabelStore
+from mia_tui.errors import StoreError
 from mia_tui.paths import StateFolder
 from mia_tui.text import counted, name_some
 
@@ -54,6 +56,21 @@ def split_in(state: StateFolder, annotator: str | None) -> StoredSplit:
         return read_stored_split(store)
 
 
+def renumber_frames(store: LabelStore, found: Scan, root: Path) -> list[str]:
+    """Give labels of stacks the numbers that frames have now; sentences about what that changed.
+
+    Where nothing can be written, `labelled_images` reads them so.
+    """
+    old = store.old_pages()
+    if not old:
+        return []
+    now = find_frames(old, {file.path for file in found.files}, found.stacks, root)
+    try:
+        return store.apply_frames(now).notes
+    except StoreError:
+        return []
+
+
 def relink_labels(found: Scan, root: Path, state: StateFolder, annotator: str | None) -> list[str]:
     """Move labels with their files, and name images that are not what was labelled.
 
@@ -67,8 +84,8 @@ def relink_labels(found: Scan, root: Path, state: StateFolder, annotator: str | 
         return []
     with store:
         moved = [f"{old} (now {new})" for old, new in store.reconcile(found.files, root).relinked]
+        notes = renumber_frames(store, found, root)
         doubtful = [key.path for key in store.flagged()]
-    notes = []
     if moved:
         notes.append(f"{counted(len(moved), 'label')} followed files that were moved: {name_some(moved)}.")
     if doubtful:

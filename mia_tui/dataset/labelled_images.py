@@ -12,9 +12,10 @@ from mia_tui.dataset.interchange.folders import (
     not_class_folders,
     read_class_folders,
 )
-from mia_tui.dataset.model import ImageClass, ImageKey, Part
+from mia_tui.dataset.model import WHOLE_STACK, ImageClass, ImageKey, Part
 from mia_tui.dataset.scan.scan import Scan
 from mia_tui.dataset.store.file_changes import find_moves
+from mia_tui.dataset.store.frame_numbers import find_frames, present_keys, with_present_frames
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.dataset.store.records import Label
 from mia_tui.errors import DataError
@@ -46,6 +47,7 @@ class LabelledSet:
         notes: Sentences about what was noticed.
         missing_labels: The class of each of these labels, unless the class was deleted.
         moved: Present path of files that labels.db knows by another one, old to new.
+        frames: Present key of images of stacks whose frames had other numbers, see `store.frame_numbers`.
     """
 
     source: Literal["folders", "store"]
@@ -56,10 +58,12 @@ class LabelledSet:
     notes: tuple[str, ...]
     missing_labels: Mapping[ImageKey, str] = field(default_factory=dict)
     moved: Mapping[str, str] = field(default_factory=dict)
+    frames: Mapping[ImageKey, ImageKey] = field(default_factory=dict)
 
     def here(self, key: ImageKey) -> ImageKey:
-        """The key of an image of labels.db with its present path."""
-        return replace(key, path=self.moved[key.path]) if key.path in self.moved else key
+        """The key of an image of labels.db with its present path and frame."""
+        key = replace(key, path=self.moved[key.path]) if key.path in self.moved else key
+        return self.frames.get(key, key)
 
 
 def labelled_images(
@@ -113,6 +117,8 @@ class _StoreContents:
     labels: Mapping[ImageKey, Label] = field(default_factory=dict)
     source: str | None = None
     moved: Mapping[str, str] = field(default_factory=dict)
+    frames: Mapping[ImageKey, ImageKey] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def missing_labels(self, scan: Scan) -> dict[ImageKey, str]:
         """The class of each label whose file is missing, except for deleted classes."""
@@ -121,7 +127,7 @@ class _StoreContents:
         return {
             key: names[label.class_id]
             for key, label in self.labels.items()
-            if key.path not in files and label.class_id in names
+            if key.path not in files and key.frame >= WHOLE_STACK and label.class_id in names
         }
 
 
@@ -136,7 +142,12 @@ def _read_store(state: StateFolder, annotator: str | None, scan: Scan, dataset: 
             labels = {
                 replace(key, path=moved.get(key.path, key.path)): label for key, label in labels.items()
             }
-        return _StoreContents(classes, labels, store.meta(META_SOURCE), moved)
+        old = {moved.get(path, path): pages for path, pages in store.old_pages().items()}
+        now = find_frames(old, {file.path for file in scan.files} if old else (), scan.stacks, dataset)
+        frames = present_keys(old, now)
+        labels, doubtful = with_present_frames(labels, frames)
+        notes = tuple(note for note in (now.note, doubtful) if note)
+        return _StoreContents(classes, labels, store.meta(META_SOURCE), moved, frames, notes)
 
 
 def _moves(store: LabelStore, labels: Iterable[ImageKey], scan: Scan, dataset: Path) -> dict[str, str]:
@@ -173,7 +184,9 @@ def _from_store(
         notes.append("The folders look like classes, too; pass --labels folders to use them instead.")
     names = [NamedClass(image_class.id, image_class.name) for image_class in active.values()]
     classes, labels = _numbered(names, ids, keep_empty)
-    return LabelledSet("store", classes, labels, {}, missing, tuple(notes), missing_labels, known.moved)
+    return LabelledSet(
+        "store", classes, labels, {}, missing, tuple(notes), missing_labels, known.moved, known.frames
+    )
 
 
 def _store_notes(
@@ -194,8 +207,11 @@ def _missing(scan: Scan, known: _StoreContents) -> tuple[int, list[str]]:
     """How many labels belong to missing files, and sentences about labels without an image."""
     here, files = set(scan.keys), {file.path for file in scan.files}
     missing = sum(key.path not in files for key in known.labels)
-    frames = sum(key not in here for key in known.labels) - missing
-    notes = []
+    unused = [key for key in known.labels if key.path in files and key not in here]
+    whole = sum(key.frame == WHOLE_STACK for key in unused)
+    single = sum(key.frame >= 0 and ImageKey(key.path, WHOLE_STACK) in here for key in unused)
+    frames = sum(key.frame >= 0 for key in unused) - single
+    notes = list(known.notes)
     if known.moved:
         moves = name_some(f"{old} (now {new})" for old, new in known.moved.items())
         count = counted(len(known.moved), "file was", "files were")
@@ -206,6 +222,16 @@ def _missing(scan: Scan, known: _StoreContents) -> tuple[int, list[str]]:
         notes.append(
             f"{counted(frames, 'label is', 'labels are')} of frames that are left out; --frames all includes "
             "those of animated files."
+        )
+    if whole:
+        notes.append(
+            f"{counted(whole, 'label of a whole stack is', 'labels of whole stacks are')} kept and not used: here "
+            "each frame is labelled."
+        )
+    if single:
+        notes.append(
+            f"{counted(single, 'label of a single frame is', 'labels of single frames are')} kept and not used: here "
+            "stacks are labelled as a whole."
         )
     return missing, notes
 
@@ -243,7 +269,15 @@ def _from_folders(scan: Scan, folders: ClassFolders, known: _StoreContents, keep
     used, labels = _numbered(classes, {key: ids[key] for key in scan.keys if key in ids}, keep_empty)
     parts = dict(folders.parts)
     return LabelledSet(
-        "folders", used, labels, parts, missing, tuple(notes), known.missing_labels(scan), known.moved
+        "folders",
+        used,
+        labels,
+        parts,
+        missing,
+        tuple(notes),
+        known.missing_labels(scan),
+        known.moved,
+        known.frames,
     )
 
 

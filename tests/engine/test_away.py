@@ -186,10 +186,10 @@ def test_a_disk_that_does_not_answer_is_waited_for(
     monkeypatch.setattr(disk_watch, "_SLOW_S", 0.2)
     answers, decode, hangs = threading.Event(), reader_module.decode_input, threading.Event()
 
-    def slow(*arguments: object) -> np.ndarray:
+    def slow(*arguments: object, **more: object) -> np.ndarray:
         if hangs.is_set():
             answers.wait()
-        return decode(*arguments)  # type: ignore[arg-type]
+        return decode(*arguments, **more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(reader_module, "decode_input", slow)
     look = both(at(StepEnded, hangs.set, epoch=2, step=1), at(Phase, soon(answers.set), name="waiting"))

@@ -67,7 +67,7 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "longer": lambda content: content + b"x",
     "empty": lambda content: b"",
     "another program's": lambda content: b"PK\x03\x04" + content,
-    "of another version": lambda content: content.replace(b"listing 1", b"listing 9"),
+    "of another version": lambda content: content.replace(b"listing 2", b"listing 9"),
     "head is no JSON": lambda content: content.replace(b'{"images"', b'["images"'),
     "another count": lambda content: content.replace(b'"images":2', b'"images":3'),
     "arrays of other lengths": lambda content: content.replace(b'"ends":2', b'"ends":9'),
@@ -98,7 +98,7 @@ def test_any_changed_byte_is_noticed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("body", [b"{}\n", b"[1\n", b'{"images":1,"lengths":{"names":99}}\n', b"\n"])
 def test_a_whole_file_of_another_version_counts_as_none(tmp_path: Path, body: bytes) -> None:
     save_listing(tmp_path, listing_of("a.png"))
-    cached().write_bytes(b"mia-tui listing 1 %08x\n" % zlib.crc32(body) + body)
+    cached().write_bytes(b"mia-tui listing 2 %08x\n" % zlib.crc32(body) + body)
     assert load_listing(tmp_path) is None
 
 

@@ -52,16 +52,16 @@ def test_other_names_are_no_images(name):
 
 def test_files_of_other_kinds_are_counted_by_ending_by_both_ways_of_looking(tmp_path):
     draw(tmp_path, "a/1.png")
-    touch(tmp_path, "a/2.HEIC", "a/3.heic", "b/c/4.czi", "b/c/5.png", "README", "volume.nii.gz")
-    (tmp_path / "b" / "link.czi").symlink_to(tmp_path / "b" / "c" / "4.czi")
-    counts = {".heic": 2, ".czi": 2, "": 1, ".nii.gz": 1}
+    touch(tmp_path, "a/2.HEIC", "a/3.heic", "b/c/4.cr2", "b/c/5.png", "README", "volume.nii.gz")
+    (tmp_path / "b" / "link.cr2").symlink_to(tmp_path / "b" / "c" / "4.cr2")
+    counts = {".heic": 2, ".cr2": 2, "": 1, ".nii.gz": 1}
     assert scan(tmp_path).other_kinds.kinds == counts
     found = list_images(tmp_path)
     assert found is not None
     assert found.other_kinds.kinds == counts
     assert found.notes == scan(tmp_path).notes
     assert scan(tmp_path).notes == [
-        "6 files of other kinds left out: 2 .czi, 2 .heic, 1 .nii.gz, 1 without an ending."
+        "6 files of other kinds left out: 2 .cr2, 2 .heic, 1 .nii.gz, 1 without an ending."
     ]
 
 
@@ -104,7 +104,7 @@ def test_folders_that_may_be_classes_are_not_taken_for_those(name):
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("a.CZI", ".czi"),
+        ("a.CR2", ".cr2"),
         ("a.nii.gz", ".nii.gz"),
         ("a.gz", ".gz"),
         ("README", ""),
@@ -130,11 +130,11 @@ def test_the_sentence_names_pictures_first_and_ends():
     files = Counter({".txt": 9000, ".heic": 1, "": 2, **{f".k{number}": 1 for number in range(20)}})
     named = "1 .heic, 9,000 .txt, 2 without an ending, 1 .k0, 1 .k1 and 18 more kinds"
     assert OtherKinds(files).notes == [f"9,023 files of other kinds left out: {named}."]
-    assert OtherKinds(Counter({".czi": 1})).notes == ["1 file of another kind left out: 1 .czi."]
+    assert OtherKinds(Counter({".cr2": 1})).notes == ["1 file of another kind left out: 1 .cr2."]
 
 
 def test_files_of_other_kinds_cost_no_look_at_the_disk(tmp_path, monkeypatch):
-    touch(tmp_path, "a.png", *(f"{number}.czi" for number in range(50)))
+    touch(tmp_path, "a.png", *(f"{number}.cr2" for number in range(50)))
     other_kinds = OtherKinds()
     asked = []
     real = walk.os.stat
@@ -142,5 +142,5 @@ def test_files_of_other_kinds_cost_no_look_at_the_disk(tmp_path, monkeypatch):
         walk.os, "stat", lambda *args, **options: asked.append(args) or real(*args, **options)
     )
     assert list(scan_files(tmp_path, other_kinds=other_kinds)) == ["a.png"]
-    assert other_kinds.kinds == {".czi": 50}
-    assert not any(str(args[0]).endswith(".czi") for args in asked)
+    assert other_kinds.kinds == {".cr2": 50}
+    assert not any(str(args[0]).endswith(".cr2") for args in asked)

@@ -106,8 +106,9 @@ def test_labels_of_images_that_are_not_listed_wait_for_them() -> None:
 def test_frames_of_a_stack_have_labels_of_their_own() -> None:
     session = LabelSession(listing_of("s.tif"))
     load(session, CLASSES, {ImageKey("s.tif", 0): label(1), ImageKey("s.tif", 2): label(2)}, {})
-    assert (session.counts.labelled, session.counts.missing) == (1, 1)
+    assert (session.counts.labelled, session.counts.missing, session.counts.unused) == (1, 0, 1)
     session.replace_listing(listing_of("s.tif", frames={"s.tif": 3}))
+    assert (session.counts.labelled, session.counts.missing, session.counts.unused) == (2, 0, 0)
     found = [session.state_of(row).image_class for row in range(3)]
     assert found == [ROUND, None, FLAT]
 

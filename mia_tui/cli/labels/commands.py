@@ -18,6 +18,7 @@ from mia_tui.cli.labels.import_file import (
     read_labels_of,
     take_fingerprints_of,
 )
+from mia_tui.cli.labels.stacks import stacks_command
 from mia_tui.cli.labels.stats import (
     parts_of,
     rule_of,
@@ -114,6 +115,9 @@ def command(ctx: click.Context) -> None:
     require_command(ctx)
 
 
+command.add_command(stacks_command)
+
+
 @command.command("import", short_help="Import labels of another program.")
 @dataset_argument
 @path_argument("file", required=False)
@@ -141,6 +145,12 @@ def command(ctx: click.Context) -> None:
     default="labels",
     help="suggestions: predictions of a model, which the app shows and only a person makes labels. [default labels]",
 )
+@click.option(
+    "--pages",
+    cls=Option,
+    is_flag=True,
+    help="Frames in FILE are pages of a TIFF, channels too, as mia-tui 0.1.0 and MIA count them.",
+)
 @field_option("frames")
 @state_options
 @json_option
@@ -152,6 +162,7 @@ def import_command(
     unknown_classes: Literal["create", "refuse"],
     unmatched: Literal["skip", "refuse"],
     wanted: Literal["labels", "suggestions"],
+    pages: bool,
     frames: "Frames | None",
     state: Path | None,
     annotator: str | None,
@@ -160,8 +171,9 @@ def import_command(
     """Import labels of another program, or predictions of a model, into DATASET.
 
     A CSV file has a first line that names its columns: file and class, and optionally frame, counted from 0.
-    An empty frame means every frame. Either the whole file is imported, or nothing. A file that ends in .jsonl has
-    an object with the same names on each line.
+    An empty frame means every frame, or the whole stack where stacks are labelled so. Frames are numbered by time,
+    depth, field of view or page; channels are no frames, except with --pages. Either the whole file is imported, or
+    nothing. A file that ends in .jsonl has an object with the same names on each line.
 
     With --as suggestions a column probability is read, too, and classes that DATASET does not have are offered as new
     in the app; the file is listed as a prediction that has finished.
@@ -189,9 +201,10 @@ def import_command(
     if wanted == "suggestions":
         check_suggestions(chosen, annotator)
     found, place = _scan(report, dataset, state, frames, writes=True, label_file=file)
+    counted_as = (frames or "first") if pages else None
     if wanted == "suggestions":
         assert file is not None
-        read = read_labels_of(dataset, found, chosen, file, None, probabilities=True)
+        read = read_labels_of(dataset, found, chosen, file, None, probabilities=True, pages=counted_as)
         import_as_suggestions(
             report,
             dataset,
@@ -204,14 +217,14 @@ def import_command(
             unmatched=unmatched,
         )
         return
-    read = read_labels_of(dataset, found, chosen, file, classes)
+    read = read_labels_of(dataset, found, chosen, file, classes, pages=counted_as)
     done = import_into(
         place.labels_db,
         read,
         annotator=annotator,
         unknown_classes=unknown_classes,
         unmatched=unmatched,
-        first=lambda store: _follow(store, found, dataset),
+        first=lambda store: _follow(report, store, found, dataset),
     )
     report.say(f"{counted(done.images, 'image')} labelled, {done.changed:,} of them new or changed.")
     if done.created:
@@ -392,10 +405,14 @@ def split_command(
     show_split(report, found, rule, old=old, given=given, new=new)
 
 
-def _follow(store: "LabelStore", found: "Scan", dataset: Path) -> None:
+def _follow(report: Report, store: "LabelStore", found: "Scan", dataset: Path) -> None:
     """Before an import: link labels to files that were moved, so that the import finds them."""
+    from mia_tui.dataset.dataset import renumber_frames
+
     store.save_root(dataset)
     store.reconcile(found.files, dataset, hashing="doubtful")
+    for note in renumber_frames(store, found, dataset):
+        report.warn(note)
 
 
 def _scan(
@@ -408,6 +425,7 @@ def _scan(
     label_file: Path | None = None,
 ) -> "tuple[Scan, StateFolder]":
     from mia_tui.dataset.interchange.folders import read_class_folders
+    from mia_tui.dataset.store.label_store import stack_mode
     from mia_tui.runs.list.orphaned_state import find_orphaned_state, orphaned_state_error
 
     found = scan_images(report, dataset, frames or "first", label_file=label_file)
@@ -421,7 +439,8 @@ def _scan(
         if writes:
             raise error
         report.warn(error.message, error.hint)
-    return found, find_state(dataset, state, class_folders=read_class_folders(found.keys) is not None)
+    place = find_state(dataset, state, class_folders=read_class_folders(found.keys) is not None)
+    return found.labelled_as(stack_mode(place.labels_db)), place
 
 
 def _dataset(

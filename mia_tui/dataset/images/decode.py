@@ -15,16 +15,17 @@ import numpy as np
 from PIL import Image
 
 from mia_tui.dataset.images import bit_depth
-from mia_tui.dataset.images.geometry import FILTERS, Placement, place
-from mia_tui.dataset.images.intensity import AS_BEFORE, InputMap, limits_in
+from mia_tui.dataset.images.intensity import AS_BEFORE, InputMap
 from mia_tui.dataset.images.limits import MAX_MEGAPIXELS
+from mia_tui.dataset.images.network.brightness import limits_in
+from mia_tui.dataset.images.network.geometry import FILTERS, Placement, place
 from mia_tui.dataset.images.network.mapping import is_mapped, mapped_pixels
 from mia_tui.dataset.images.network.selection import value_type
 from mia_tui.dataset.images.reading import OpenedFrame, opened
-from mia_tui.dataset.images.source import Size
+from mia_tui.dataset.images.source import FRAME_NUMBERING, Size
 
 if TYPE_CHECKING:
-    from mia_tui.config.train import Geometry, Resize
+    from mia_tui.config.train import Geometry, Resize, StackPick
 
 
 def decode(
@@ -96,6 +97,8 @@ class NetworkInput(Protocol):
     @property
     def max_megapixels(self) -> float: ...
     @property
+    def stack(self) -> "StackPick": ...
+    @property
     def input_map(self) -> InputMap | None: ...
     @property
     def pixel_size(self) -> float | None: ...
@@ -104,14 +107,20 @@ class NetworkInput(Protocol):
 
 
 def decode_input(
-    path: Path, frame: int, wanted: NetworkInput, *, on_other_type: Callable[[str], None] = lambda dtype: None
+    path: Path,
+    frame: int,
+    wanted: NetworkInput,
+    *,
+    numbering: int = FRAME_NUMBERING,
+    on_other_type: Callable[[str], None] = lambda dtype: None,
 ) -> np.ndarray:
     """The pixels that a network is given: the same in training, prediction and preview.
 
     Args:
         path: Image file.
-        frame: From 0.
+        frame: From 0, or `WHOLE_STACK`.
         wanted: How the network wants them.
+        numbering: What the frame is, see `source.FRAME_NUMBERING`.
         on_other_type: Called with the dtype of an image of whole numbers that the map does not know, so that the
             range of that dtype was taken.
 
@@ -123,7 +132,7 @@ def decode_input(
             needed, or floating point numbers that the map does not know.
     """
     input_map = AS_BEFORE if wanted.input_map is None else wanted.input_map
-    with opened(path, frame, wanted.max_megapixels) as image:
+    with opened(path, frame, wanted.max_megapixels, numbering=numbering, stack=wanted.stack) as image:
         if input_map.channels or wanted.pixel_size is not None or is_mapped(image.scene, input_map):
             return mapped_pixels(image, wanted, input_map, on_other_type)
         kind = value_type(image.scene)

@@ -20,18 +20,20 @@ from PIL import Image, UnidentifiedImageError
 
 from mia_tui.dataset.images.bytes_in_flight import IN_FLIGHT, ByteShare
 from mia_tui.dataset.images.channels import Planes, show
-from mia_tui.dataset.images.formats import EXTRA, START_BYTES, Format, format_of_name, format_of_start
+from mia_tui.dataset.images.formats import INSTALL, START_BYTES, Format, format_of_name, format_of_start
 from mia_tui.dataset.images.limits import MAX_MEGAPIXELS, check_megapixels, check_memory
 from mia_tui.dataset.images.readers.gif import check_gif
 from mia_tui.dataset.images.readers.pillow import PillowSource
 from mia_tui.dataset.images.source import FRAME_NUMBERING, Place, Region, Scene, Size, Source
+from mia_tui.dataset.images.stack import StackSource
+from mia_tui.dataset.model import WHOLE_STACK
 from mia_tui.disk_errors import UNREACHABLE
 from mia_tui.errors import DataError, DecodeError
 from mia_tui.files import OddFile, open_to_read
 from mia_tui.text import printable
 
 if TYPE_CHECKING:
-    from mia_tui.config.train import Frames
+    from mia_tui.config.train import Frames, StackPick
 
 FAULTS = logging.getLogger("mia_tui.images")
 """Gets the traceback of every damaged file, at level INFO: nobody sees it unless a handler is added."""
@@ -80,7 +82,7 @@ def new_frame_numbers(path: Path) -> list[int] | None:
         DecodeError: If the file cannot be opened.
     """
     with reading(path), open_to_read(path, follow=True) as file:
-        chosen = format_of_start(file.read(START_BYTES))
+        chosen = format_of_start(file.read(START_BYTES), format_of_name(path.name))
         if chosen is None or not chosen.had_pages:
             return None
         file.seek(0)
@@ -170,10 +172,21 @@ class OpenedFrame:
         return max(fitting, default=0)
 
     def planes(
-        self, level: int = 0, region: Region | None = None, channels: Sequence[int] | None = None
+        self,
+        level: int = 0,
+        region: Region | None = None,
+        channels: Sequence[int] | None = None,
+        beside_bytes: int = 0,
     ) -> Planes:
-        """The pixels in the file's own numbers, of all channels or those of these numbers."""
-        self._check(level, region)
+        """The pixels in the file's own numbers.
+
+        Args:
+            level: Number of one of the scene's levels.
+            region: A part of that level; None for all of it.
+            channels: Their numbers; None for all.
+            beside_bytes: Memory that is needed beside the pixels, to make something of them.
+        """
+        self._check(level, region, beside_bytes)
         values = self.source.plane(self.place, channels=channels, level=level, region=region)
         return Planes(values, self.scene)
 
@@ -193,21 +206,33 @@ class OpenedFrame:
         """Memory that reading takes; more than its size where whole tiles or strips are decoded."""
         return self.source.cost_bytes(self.place, level, region)
 
-    def _check(self, level: int, region: Region | None) -> None:
+    def _check(self, level: int, region: Region | None, beside_bytes: int = 0) -> None:
         if self.scene.problem is not None:
             raise DecodeError(self.scene.problem)
         size = (region.width, region.height) if region else self.scene.levels[level]
         cost = self.cost_bytes(level, region)
         check_memory(size, cost, self.max_megapixels, self.path.name)
         if self.share is not None:
-            self.share.need(cost)
+            self.share.need(cost + beside_bytes)
 
 
 @contextmanager
 def opened(
-    path: Path, frame: int, max_megapixels: float, *, numbering: int = FRAME_NUMBERING
+    path: Path,
+    frame: int,
+    max_megapixels: float,
+    *,
+    numbering: int = FRAME_NUMBERING,
+    stack: "StackPick" = "max",
 ) -> Iterator[OpenedFrame]:
-    """One frame of an image file, opened and not decoded yet; see `source.FRAME_NUMBERING` for `numbering`.
+    """One frame of an image file, opened and not decoded yet.
+
+    Args:
+        path: The file.
+        frame: Its number, or `WHOLE_STACK`.
+        max_megapixels: More is not read at once.
+        numbering: What the number means, see `source.FRAME_NUMBERING`.
+        stack: What is taken of a whole stack.
 
     Raises:
         DecodeError: For every fault of the file, found here or while the image is used.
@@ -215,7 +240,7 @@ def opened(
     with open_source(path, numbering=numbering) as source:
         if isinstance(source, PillowSource):
             check_megapixels(source.raw_size, max_megapixels, path.name)
-        found = frame_of(source, frame, path, max_megapixels)
+        found = frame_of(source, frame, path, max_megapixels, stack=stack)
         share = ByteShare(IN_FLIGHT)
         try:
             yield replace(found, share=share)
@@ -223,12 +248,21 @@ def opened(
             share.give_back()
 
 
-def frame_of(source: Source, frame: int, path: Path, max_megapixels: float = MAX_MEGAPIXELS) -> OpenedFrame:
-    """One frame of an open file.
+def frame_of(
+    source: Source,
+    frame: int,
+    path: Path,
+    max_megapixels: float = MAX_MEGAPIXELS,
+    *,
+    stack: "StackPick" = "max",
+) -> OpenedFrame:
+    """One frame of an open file, or all of them as one.
 
     Raises:
         DecodeError: If there is none of that number.
     """
+    if frame == WHOLE_STACK:
+        source, frame = StackSource(source, stack, printable(path.name)), 0
     try:
         place = source.place(frame)
     except IndexError as error:
@@ -286,8 +320,7 @@ def _reader(chosen: Format, path: Path) -> Any:
         if not chosen.package:
             raise
         raise DecodeError(
-            f"{printable(path.name)} is {chosen.name}, which needs a reader of its own.",
-            f"Install it: pip install 'mia-tui[{EXTRA}]'",
+            f"{printable(path.name)} is {chosen.name}, which needs a reader of its own. {INSTALL}"
         ) from error
 
 

@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-FRAME_NUMBERING = 2
-"""The meaning of frame numbers, kept with labels and runs. 1: each page of a TIFF is a frame. 2: as said above."""
+from mia_tui.dataset.model import FRAME_NUMBERING as FRAME_NUMBERING  # of the frames as said above
 
 Size = tuple[int, int]
 """Width and height in pixels."""
@@ -100,7 +99,7 @@ class Scene:
 
 
 class LazyScenes(Sequence[Scene]):
-    """Scenes of one frame each that are read from the file when asked for.
+    """Scenes of one frame each, unless their source counts frames itself, that are read from the file when asked for.
 
     Args:
         count: Says how many there are.

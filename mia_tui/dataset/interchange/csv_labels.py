@@ -18,7 +18,7 @@ from mia_tui.dataset.interchange.export_file import replace_file
 from mia_tui.dataset.interchange.formats import LabelFile
 from mia_tui.dataset.interchange.image_names import ImageNames
 from mia_tui.dataset.interchange.label_rows import MOST_PROBABLE, LabelRow, LabelRows
-from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.model import WHOLE_STACK, ImageKey
 from mia_tui.dataset.scan.scan import Scan
 from mia_tui.errors import LabelFileError
 from mia_tui.text import counted, decode_name, encode_cell, encode_class, encode_name, name_some, printable
@@ -109,8 +109,8 @@ def read_labels(
 def write_labels(target: Path | TextIO, labels: Mapping[ImageKey, int], classes: Sequence[str]) -> int:
     """Write labels as `file,frame,class`, in the given order; frames count from 0.
 
-    Columns are separated by tabs in a file that ends in .tsv, by commas in any other. The frame is always written:
-    without it a row would mean every frame of a stack.
+    Columns are separated by tabs in a file that ends in .tsv, by commas in any other. The frame is always written,
+    unless it is a whole stack: without it a row means every frame.
 
     Args:
         target: A path, replaced once everything is written, or an open text stream.
@@ -125,7 +125,10 @@ def write_labels(target: Path | TextIO, labels: Mapping[ImageKey, int], classes:
     """
     text = io.StringIO()
     names = [_class_cell(name) for name in classes]
-    rows = [(encode_cell(encode_name(key.path)), key.frame, names[index]) for key, index in labels.items()]
+    rows = [
+        (encode_cell(encode_name(key.path)), "" if key.frame == WHOLE_STACK else key.frame, names[index])
+        for key, index in labels.items()
+    ]
     tabs = isinstance(target, Path) and target.suffix.lower() == ".tsv"
     writer = csv.writer(text, delimiter="\t" if tabs else ",", lineterminator="\n")
     writer.writerow(("file", "frame", "class"))

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from mia_tui.dataset.listing.folders import parent_of
+from mia_tui.dataset.model import StackMode
 
 UNKNOWN_SIZE = -1
 
@@ -25,6 +26,7 @@ class ListingArrays:
         mtimes_ns: Time of each file, int64; 0 if unknown.
         folder_starts: Files in another folder than the file before them, int32; the first file is one.
         images: Number of rows.
+        stack_frames: How many frames each file has that is a stack labelled as a whole, int32; 0 for all others.
     """
 
     names: NDArray[np.uint8]
@@ -34,12 +36,13 @@ class ListingArrays:
     mtimes_ns: NDArray[np.int64]
     folder_starts: NDArray[np.int32]
     images: int
+    stack_frames: NDArray[np.int32]
 
 
 def no_images() -> ListingArrays:
     """The arrays of an empty listing."""
     rows, counts = np.empty(0, np.int32), np.empty(0, np.int64)
-    return ListingArrays(np.empty(0, np.uint8), counts, rows, counts, counts, rows, 0)
+    return ListingArrays(np.empty(0, np.uint8), counts, rows, counts, counts, rows, 0, rows)
 
 
 def arrays_of(
@@ -48,6 +51,7 @@ def arrays_of(
     sizes: Sequence[int] | None = None,
     mtimes_ns: Sequence[int] | None = None,
     frames: Sequence[int] | None = None,
+    stacks: StackMode = "frames",
 ) -> ListingArrays:
     """The arrays of files in the dataset's order, each once. Too slow for a screen: it loops over Python objects.
 
@@ -55,7 +59,8 @@ def arrays_of(
         paths: Of the files.
         sizes: Bytes of each; unknown if left out.
         mtimes_ns: Time of each; unknown if left out.
-        frames: Number of images of each; one each if left out.
+        frames: Number of frames of each; one each if left out.
+        stacks: Whether a file with several frames is one image.
 
     Raises:
         ValueError: If a path contains a zero byte, which no file name can.
@@ -67,6 +72,9 @@ def arrays_of(
     if len(ends) != count:
         raise ValueError("a path contains a zero byte")
     images = np.ones(count, np.int32) if frames is None else np.array(frames, np.int32)
+    stack_frames = np.zeros(count, np.int32)
+    if stacks == "whole":
+        stack_frames, images = np.where(images > 1, images, np.int32(0)), np.ones(count, np.int32)
     folders = [parent_of(path) for path in paths]
     folder_starts = [number for number in range(1, count) if folders[number] != folders[number - 1]]
     return ListingArrays(
@@ -77,6 +85,7 @@ def arrays_of(
         np.zeros(count, np.int64) if mtimes_ns is None else np.array(mtimes_ns, np.int64),
         np.array([0, *folder_starts], np.int32),
         int(images.sum()),
+        stack_frames,
     )
 
 

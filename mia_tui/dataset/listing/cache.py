@@ -19,7 +19,7 @@ from mia_tui.dataset.user_cache import MOST_CACHE_BYTES, cache_file, write_cache
 from mia_tui.decoding import Count, decode_json
 from mia_tui.files import read
 
-_FIRST = b"mia-tui listing 1 %08x\n"  # the number is the checksum of everything after it
+_FIRST = b"mia-tui listing 2 %08x\n"  # the number is the checksum of everything after it
 _KINDS = {
     "names": np.uint8,
     "ends": np.int64,
@@ -27,6 +27,7 @@ _KINDS = {
     "sizes": np.int64,
     "mtimes_ns": np.int64,
     "folder_starts": np.int32,
+    "stack_frames": np.int32,
 }
 _ALIGNED = 8  # bytes; arrays that are not aligned are slow
 

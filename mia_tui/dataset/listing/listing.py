@@ -1,9 +1,9 @@
 """All images of a dataset in order: a million of them in 100 MB, each found by its row or by its key.
 
-A row is one image (frame) of a file; if no file has several, rows and files are
-the same. Paths are bytes in one array, each followed by a zero, which no file
-name can contain. Everything here is fast enough to be called by a screen,
-unless its docstring says otherwise.
+A row is one image of a file: a frame, or a stack that is labelled as a whole; if
+no file has several, rows and files are the same. Paths are bytes in one array,
+each followed by a zero, which no file name can contain. Everything here is fast
+enough to be called by a screen, unless its docstring says otherwise.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from mia_tui.dataset.listing.arrays import UNKNOWN_SIZE, Column, ListingArrays, no_images
 from mia_tui.dataset.listing.folders import Folder, folder_tree, is_below, parent_of
 from mia_tui.dataset.listing.path_table import PathTable, match_files
-from mia_tui.dataset.model import ImageFile, ImageKey
+from mia_tui.dataset.model import WHOLE_STACK, ImageFile, ImageKey, StackMode
 
 Rows = NDArray[np.int32]
 
@@ -34,6 +34,7 @@ class Listing:
         self._sizes = Column(arrays.sizes)
         self._mtimes_ns = Column(arrays.mtimes_ns)
         self._turns = Column(arrays.folder_starts)
+        self._stack_frames = Column(arrays.stack_frames)
         self._images = arrays.images
         self._folders: list[str] = []  # at each folder start, as far as they were needed
         self._by_time: Rows | None = None
@@ -51,6 +52,7 @@ class Listing:
         self._first_rows.append(part.first_rows + np.int32(self._images))
         self._sizes.append(part.sizes)
         self._mtimes_ns.append(part.mtimes_ns)
+        self._stack_frames.append(part.stack_frames)
         self._images += part.images
         self._by_time = None
 
@@ -65,6 +67,7 @@ class Listing:
             self._mtimes_ns.values,
             self._turns.values,
             self._images,
+            self._stack_frames.values,
         )
 
     def __len__(self) -> int:
@@ -82,38 +85,73 @@ class Listing:
             IndexError: If there is no such row; negative rows are not allowed.
         """
         file = self._file_of(row)
-        return ImageKey(self._paths.path(file), row - int(self._first_rows.values[file]))
+        return ImageKey(self._paths.path(file), self._frame(row, file))
 
     def keys(self, rows: Rows) -> list[ImageKey]:
         """The same for many existing rows; a hundred thousand take 100 ms."""
         files = self._first_rows.values.searchsorted(rows, side="right") - 1
-        frames = (rows - self._first_rows.values[files]).tolist()
-        return list(map(ImageKey, self._paths.some(files), frames))
+        frames = rows - self._first_rows.values[files]
+        frames[self._stack_frames.values[files] > 0] = WHOLE_STACK
+        return list(map(ImageKey, self._paths.some(files), frames.tolist()))
 
     def path(self, row: int) -> str:
         return self._paths.path(self._file_of(row))
 
     def frame(self, row: int) -> int:
-        return row - int(self._first_rows.values[self._file_of(row)])
+        """The number of the frame of a row; `WHOLE_STACK` where that is all of them."""
+        return self._frame(row, self._file_of(row))
+
+    @property
+    def stack_mode(self) -> StackMode | None:
+        """Whether stacks are listed as a whole; None if there is none."""
+        if np.any(self._stack_frames.values):
+            return "whole"
+        return None if self.has_one_image_per_file else "frames"
 
     @property
     def has_one_image_per_file(self) -> bool:
         return self._images == len(self._paths)
 
     def is_stack(self, row: int) -> bool:
-        """Whether the file of a row contains several images."""
+        """Whether the file of a row has several frames."""
         return self.frames_of(row) > 1
 
     def frames_of(self, row: int) -> int:
-        """Number of images in the file of a row."""
+        """Number of frames of the file of a row."""
+        file = self._file_of(row)
+        return int(self._stack_frames.values[file]) or self._end_row(file) - int(
+            self._first_rows.values[file]
+        )
+
+    def images_of(self, row: int) -> int:
+        """Number of images in the file of a row: its frames, or one."""
         file = self._file_of(row)
         return self._end_row(file) - int(self._first_rows.values[file])
+
+    def stacks_among(self, paths: Sequence[str]) -> dict[str, int]:
+        """How many frames those of some files have that are listed and have several."""
+        numbers = self._paths.numbers(paths)
+        counts = np.maximum(self._counts(), self._stack_frames.values)
+        return {
+            path: int(counts[number])
+            for path, number in zip(paths, numbers.tolist(), strict=True)
+            if number >= 0 and counts[number] > 1
+        }
+
+    def stacks(self) -> dict[str, int]:
+        """How many frames each file has that has several, by path."""
+        counts = np.maximum(self._counts(), self._stack_frames.values)
+        files = np.flatnonzero(counts > 1)
+        return dict(zip(self._paths.some(files), counts[files].tolist(), strict=True))
 
     def row(self, key: ImageKey) -> int | None:
         """The row of an image; None if it is not listed."""
         file = self._paths.number(key.path)
-        if file is None or key.frame < 0:
+        if file is None:
             return None
+        if key.frame < 0 or self._stack_frames.values[file]:
+            is_whole = key.frame == WHOLE_STACK and self._stack_frames.values[file]
+            return int(self._first_rows.values[file]) if is_whole else None
         row = int(self._first_rows.values[file]) + key.frame
         return row if row < self._end_row(file) else None
 
@@ -135,6 +173,7 @@ class Listing:
         files = match_files(other.arrays, self.arrays, look_up)
         counts = other._counts()
         frames = np.arange(len(other)) - np.repeat(other._first_rows.values, counts)
+        frames[np.repeat(other._stack_frames.values > 0, counts)] = WHOLE_STACK
         return self._rows_at(np.repeat(files, counts), frames)
 
     def same_images(self, other: "Listing") -> bool:
@@ -144,6 +183,7 @@ class Listing:
             one.images == two.images
             and np.array_equal(one.first_rows, two.first_rows)
             and np.array_equal(one.names, two.names)
+            and np.array_equal(one.stack_frames, two.stack_frames)
         )
 
     def same_files(self, other: "Listing") -> bool:
@@ -213,6 +253,10 @@ class Listing:
         numbers = self._paths.numbers(paths)
         return self._files(numbers[numbers >= 0])
 
+    def count_listed(self, paths: Sequence[str]) -> int:
+        """How many of these paths are those of listed files."""
+        return int(np.count_nonzero(self._paths.numbers(paths) >= 0))
+
     def files_of_sizes(self, sizes: Collection[int]) -> list[ImageFile]:
         """The files that have one of these sizes."""
         return self._files(np.flatnonzero(np.isin(self._sizes.values, list(sizes))))
@@ -224,9 +268,12 @@ class Listing:
         is_new[numbers[numbers >= 0]] = False
         counts = self._counts()
         files = np.flatnonzero(is_new)
+        is_whole = (self._stack_frames.values[files] > 0).tolist()
         return [
-            ImageKey(path, frame)
-            for path, count in zip(self._paths.some(files), counts[files].tolist(), strict=True)
+            ImageKey(path, WHOLE_STACK if whole else frame)
+            for path, count, whole in zip(
+                self._paths.some(files), counts[files].tolist(), is_whole, strict=True
+            )
             for frame in range(count)
         ]
 
@@ -245,6 +292,9 @@ class Listing:
             return row
         return int(self._first_rows.values.searchsorted(row, side="right")) - 1
 
+    def _frame(self, row: int, file: int) -> int:
+        return WHOLE_STACK if self._stack_frames.values[file] else row - int(self._first_rows.values[file])
+
     def _end_row(self, file: int) -> int:
         rows = self._first_rows.values
         return int(rows[file + 1]) if file + 1 < len(rows) else self._images
@@ -253,6 +303,10 @@ class Listing:
         if not len(self._paths):
             return np.full(len(files), -1, np.int32)
         first, end = self._first_rows.values, np.append(self._first_rows.values[1:], self._images)
+        is_whole = self._stack_frames.values[files] > 0
+        frames = np.where(
+            is_whole & (frames <= 0), -1 - frames, frames
+        )  # of a whole stack -1 is its only one, 0 none
         rows: NDArray[np.int64] = first[files] + frames
         rows[(files < 0) | (frames < 0) | (rows >= end[files])] = -1
         return rows.astype(np.int32)

@@ -13,7 +13,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from mia_tui.dataset.model import ImageFile
+from mia_tui.dataset.model import FRAME_NUMBERING, ImageFile
 from mia_tui.dataset.user_cache import MOST_CACHE_BYTES, cache_file, write_cache
 from mia_tui.decoding import BadRecord, Count, decode_msgpack
 from mia_tui.files import read
@@ -30,6 +30,7 @@ class _Entry(msgspec.Struct, array_like=True):
     mtime_ns: int
     frames: Annotated[int, Meta(ge=1, le=_MOST_FRAMES)] | None = None
     hash: Annotated[str, Meta(max_length=128)] | None = None
+    numbering: int = 1  # of the frames, see `model.FRAME_NUMBERING`
 
 
 class FileCache:
@@ -46,7 +47,7 @@ class FileCache:
 
     def frames(self, file: ImageFile) -> int | None:
         entry = self._entry(file)
-        return entry.frames if entry else None
+        return entry.frames if entry and entry.numbering == FRAME_NUMBERING else None
 
     def hash(self, file: ImageFile) -> str | None:
         entry = self._entry(file)
@@ -57,7 +58,8 @@ class FileCache:
         if file.size is None or file.mtime_ns is None or file.mtime_ns > time.time_ns() - _SETTLED_NS:
             return
         entry = self._entry(file) or _Entry(file.size, file.mtime_ns)
-        entry.frames = entry.frames if frames is None else frames
+        if frames is not None:
+            entry.frames, entry.numbering = frames, FRAME_NUMBERING
         entry.hash = entry.hash if hash is None else hash
         self._entries[os.fsencode(file.path)] = entry
         self._changed = True

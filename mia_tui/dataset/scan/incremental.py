@@ -1,5 +1,6 @@
 """Finding the images of a dataset, and reporting them in batches so that the first ones can be shown at once."""
 
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -8,8 +9,10 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mia_tui.dataset.images.formats import ANIMATED_SUFFIXES, STACK_SUFFIXES
 from mia_tui.dataset.listing.arrays import ListingArrays, arrays_of, paths_of
 from mia_tui.dataset.listing.listing import Listing
+from mia_tui.dataset.model import StackMode
 from mia_tui.dataset.scan.other_kinds import OtherKinds
 from mia_tui.dataset.scan.scan import MeasuredFile, check_root, measure, problem_notes
 from mia_tui.dataset.scan.walk import ScanProblem, scan_files
@@ -49,6 +52,7 @@ def list_images(
     root: Path,
     *,
     frames: "Frames" = "first",
+    stacks: StackMode = "frames",
     on_batch: Callable[[ListingArrays], None] | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> ListedImages | None:
@@ -57,8 +61,10 @@ def list_images(
     Args:
         root: Folder of the dataset.
         frames: As for `scan.scan`.
+        stacks: Whether a stack is one image.
         on_batch: Called with the files in order, for `Listing.append`: the first at once, then what is found within
-            50 ms, up to some thousands. Stacks count as one image until the end. Called in this thread.
+            50 ms, up to some thousands. Files that may be stacks count as one image until the end; where stacks are
+            images as a whole, they come at the end. Called in this thread.
         stop: Checked between files; True ends the scan.
 
     Returns:
@@ -82,9 +88,9 @@ def list_images(
         for paths in _batches(until_stopped(scan_files(root, problems=problems, other_kinds=other_kinds))):
             parts.append(arrays_of(paths))
             if on_batch is not None:
-                on_batch(parts[-1])
+                on_batch(parts[-1] if stacks == "frames" else arrays_of(_without_stacks(paths, frames)))
         files = measure(root, until_stopped(_drain(parts)), frames, problems, other_kinds)
-        listing = _listed(files)
+        listing = _listed(files, stacks)
     except _StoppedError:
         return None
     _ = listing.by_time  # computed now: sorting a million takes noticeable time, and nobody is waiting here
@@ -112,9 +118,15 @@ def _drain(parts: deque[ListingArrays]) -> Iterator[str]:
         yield from paths_of(parts.popleft())
 
 
-def _listed(files: Iterator[MeasuredFile]) -> Listing:
+def _without_stacks(paths: list[str], frames: "Frames") -> list[str]:
+    """Those that have one image, by their names."""
+    suffixes = STACK_SUFFIXES | ANIMATED_SUFFIXES if frames == "all" else STACK_SUFFIXES
+    return [path for path in paths if os.path.splitext(path)[1].lower() not in suffixes]  # noqa: PTH122
+
+
+def _listed(files: Iterator[MeasuredFile], stacks: StackMode) -> Listing:
     listing = Listing()
     for first in files:
         names, sizes, times, counts = zip(*chain([first], islice(files, _BATCH)), strict=True)
-        listing.append(arrays_of(names, sizes=sizes, mtimes_ns=times, frames=counts))
+        listing.append(arrays_of(names, sizes=sizes, mtimes_ns=times, frames=counts, stacks=stacks))
     return Listing(listing.arrays)  # lookups are faster if all paths are indexed at once

@@ -51,9 +51,8 @@ _PICTURES = frozenset(
         ".pdf", ".djvu",
         ".dng", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".raf", ".orf", ".rw2", ".pef", ".srw",
         ".raw", ".3fr", ".x3f",
-        ".czi", ".zvi", ".nd2", ".lif", ".lof", ".xlef", ".lsm", ".oib", ".oif", ".oir", ".vsi", ".ets",
-        ".svs", ".ndpi", ".ndpis", ".scn", ".bif", ".qptiff",
-        ".ims", ".stk", ".dv", ".btf", ".tf2", ".tf8", ".h5", ".hdf5", ".npy",
+        ".zvi", ".xlef", ".oir", ".vsi", ".ets", ".ndpis",
+        ".ims", ".dv", ".h5", ".hdf5", ".npy",
         ".ima", ".nii", ".nii.gz", ".nrrd", ".mha", ".mhd", ".fits", ".fit", ".fts",
         ".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v",
     }
@@ -73,7 +72,7 @@ def is_system_file(name: str) -> bool:
 
 
 def ending(name: str) -> str:
-    """The ending of a file name in lower case, `.czi` or `.nii.gz`; empty if it has none that names a kind."""
+    """The ending of a file name in lower case, `.heic` or `.nii.gz`; empty if it has none that names a kind."""
     stem, dot, suffix = name.lower().rpartition(".")
     found = dot + suffix
     if found in _PACKED and "." in stem:
@@ -110,7 +109,7 @@ class OtherKinds:
 
     @property
     def notes(self) -> list[str]:
-        """`4 files of other kinds left out: 2 .czi, 2 .heic.`, images and common ones first; empty if none."""
+        """`4 files of other kinds left out: 2 .cr2, 2 .heic.`, images and common ones first; empty if none."""
         if not self.kinds:
             return []
         kinds = sorted(self.kinds, key=lambda kind: (kind not in _PICTURES, -self.kinds[kind], kind))

@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -43,8 +43,8 @@ def apply_in_steps(
         classes: The classes.
         annotator: Not counted among the others.
     """
-    # Every change names its image by its present path, so files are moved before anything else is applied.
-    moves = [change for change in changes if change.kind == "path"]
+    # Every change names its image by its present key, so images are moved before anything else is applied.
+    moves = [change for change in changes if change.kind in ("path", "frame")]
     touched = [np.array([row for change in moves for row in _move(change, states)], np.int32)]
     edits, others = [], Counter[str]()
     for start in range(0, len(changes), _STEP):
@@ -73,6 +73,10 @@ def _unique(rows: Rows) -> Rows:
 def _move(change: Change, states: ImageStates) -> list[int]:
     if change.image is None:
         return []
+    if change.kind == "frame":
+        return states.move(
+            replace(change.image, frame=change.before), replace(change.image, frame=change.after)
+        )
     old, new = decode_name(change.before), decode_name(change.after)
     return states.move(ImageKey(old, change.image.frame), ImageKey(new, change.image.frame))
 

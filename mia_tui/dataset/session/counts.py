@@ -57,8 +57,13 @@ class SessionCounts:
 
     @property
     def missing(self) -> int:
-        """Labels of images that are not listed: missing, or not found yet."""
-        return self._states.missing
+        """Labels of images whose files are not listed: missing, or not found yet."""
+        return self._states.missing - self._states.unused
+
+    @property
+    def unused(self) -> int:
+        """Labels that do not count now: of single frames where stacks are labelled as a whole, and the like."""
+        return self._states.unused
 
     def _class_ids(self) -> list[int]:
         return [image_class.id for image_class in self._classes.active]

@@ -36,12 +36,14 @@ class ImageStates:
         shown_model: Whose suggestions are shown.
         compared_model: Which model it is compared with.
         missing: How many labels belong to images that are not listed.
+        unused: How many of these are of other frames of files that are listed, as of single frames where stacks are
+            labelled as a whole.
     """
 
     def __init__(self, listing: Listing) -> None:
         self.listing = listing
         self.table = RowTable(len(listing))
-        self.missing = 0
+        self.missing = self.unused = 0
         self.shown_model = SuggestedClasses()
         self.compared_model = SuggestedClasses()
         self._absent: dict[ImageKey, ImageRecord] = {}
@@ -151,11 +153,14 @@ class ImageStates:
         self._list_all_absent()
         self._absent.update(lost)
         self.missing += sum(known.class_id != 0 for known in lost.values())
+        labelled = [key.path for key, known in self._absent.items() if known.class_id]
+        self.unused = self.listing.count_listed(labelled)
 
     def _clear_labels_and_marks(self) -> None:
         """Remove labels and marks, before they are loaded again."""
         self.table.clear_decisions()
-        absent, self._absent, self.missing = self._absent, {}, 0
+        absent, self._absent = self._absent, {}
+        self.missing = self.unused = 0
         for key, known in absent.items():
             if known.suggestion or known.compared:
                 self._absent[key] = ImageRecord(
@@ -204,7 +209,10 @@ class ImageStates:
         known = self._absent.get(key) or ImageRecord()
         before = known.class_id != 0
         change(known)
-        self.missing += (known.class_id != 0) - before
+        difference = (known.class_id != 0) - before
+        self.missing += difference
+        if difference:
+            self.unused += difference * self.listing.count_listed([key.path])
         if known.is_empty:
             self._absent.pop(key, None)
         else:

@@ -24,6 +24,8 @@ class ModelSuggestions:
         keys: The images.
         best: Position in `classes` of the most likely class of each, int32, shape (N,).
         confidences: Its probability, float32, shape (N,); NaN where that is not known.
+        left_out: How many images of stacks had suggestions that cannot be shown: an earlier version made them for
+            pages, whose frames are not known, or which are one image now and were suggested to be different.
     """
 
     model: str
@@ -31,6 +33,7 @@ class ModelSuggestions:
     keys: list[ImageKey]
     best: NDArray[np.int32]
     confidences: NDArray[np.float32]
+    left_out: int = 0
 
 
 class SuggestedClasses:

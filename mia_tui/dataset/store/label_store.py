@@ -18,11 +18,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from mia_tui.dataset.model import ImageFile
-from mia_tui.dataset.store import file_changes, history
+from mia_tui.dataset.model import ImageFile, StackMode
+from mia_tui.dataset.store import file_changes, frame_numbers, history
 from mia_tui.dataset.store.edits import StoreEdits
 from mia_tui.dataset.store.errors import as_store_errors
 from mia_tui.dataset.store.file_changes import AppliedFileChanges, FileChanges, Hashing
+from mia_tui.dataset.store.frame_numbers import FramesNow, WrittenFrames
 from mia_tui.dataset.store.migrations import schema_version
 from mia_tui.dataset.store.queries import META_ROOT
 from mia_tui.dataset.store.records import Step
@@ -155,6 +156,17 @@ class LabelStore(StoreEdits):
         changes = file_changes.find_file_changes(self.stored_files(), files, root, hashing=hashing)
         return self.apply_file_changes(changes)
 
+    def apply_frames(self, now: FramesNow) -> WrittenFrames:
+        """Give images of stacks the numbers that their frames have now; nothing is written if nothing is old.
+
+        Raises:
+            StoreError: If there is something to write and that fails.
+        """
+        if not now.frames:
+            return WrittenFrames()
+        with self._writer.transaction("auto") as recorder:
+            return frame_numbers.write_frames(self._db, recorder, now)
+
     def save_fingerprints(self, fingerprints: Iterable[tuple[ImageFile, str]]) -> int:
         """Store size, time and hash of labelled files, so that they are recognised after a move.
 
@@ -166,6 +178,19 @@ class LabelStore(StoreEdits):
         """
         with self.transaction():
             return file_changes.write_fingerprints(self._db, fingerprints)
+
+
+def stack_mode(labels_db: Path) -> StackMode:
+    """Whether stacks of a dataset are labelled as a whole, where there may be no labels.db yet; only reads.
+
+    Raises:
+        StoreError: If labels.db cannot be read.
+    """
+    store = LabelStore.open_existing(labels_db)
+    if store is None:
+        return "frames"
+    with store:
+        return store.stack_mode()
 
 
 def login_name() -> str:

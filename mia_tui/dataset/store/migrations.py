@@ -69,7 +69,20 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX change_step ON change (annotator, id, step) WHERE id = batch AND step != 'auto'",
         "CREATE INDEX change_undoes ON change (undoes) WHERE undoes IS NOT NULL",
     ),
+    (
+        # The meaning of frame numbers, see images.source.FRAME_NUMBERING. Until now each page of a TIFF was a frame,
+        # channels too. Which frame it is now is not known before the file is read (store.frame_numbers); until then
+        # page n is frame -2 - n, where nothing is looked for. The first page is hardly ever another frame.
+        "ALTER TABLE image ADD COLUMN numbering INTEGER NOT NULL DEFAULT 1",
+        """UPDATE image SET numbering = 2
+        WHERE lower(substr(path, -4)) != '.tif' AND lower(substr(path, -5)) != '.tiff'""",
+        "UPDATE image SET frame = -2 - frame WHERE numbering = 1 AND frame > 0",
+        "CREATE INDEX image_numbering ON image (path) WHERE numbering = 1",
+    ),
 )
+
+NUMBERED_FROM = 3
+"""The version from which on a file says which numbering its frames have."""
 
 VERSION = len(MIGRATIONS)
 

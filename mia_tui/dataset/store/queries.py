@@ -2,19 +2,26 @@
 
 import os
 import sqlite3
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-from mia_tui.dataset.model import ImageClass, ImageKey, Part
-from mia_tui.dataset.store import file_changes, history, rows
+from mia_tui.dataset.model import ImageClass, ImageKey, Part, StackMode
+from mia_tui.dataset.store import file_changes, frame_numbers, history, rows
 from mia_tui.dataset.store.errors import as_store_errors
 from mia_tui.dataset.store.file_changes import StoredFile
+from mia_tui.dataset.store.frame_numbers import OldPages
+from mia_tui.dataset.store.migrations import NUMBERED_FROM, schema_version
 from mia_tui.dataset.store.records import Change, Label, Mark
-from mia_tui.decoding import BadRecord, Count, Frame, Time, check
+from mia_tui.decoding import BadRecord, Count, Time, check
 from mia_tui.text import decode_name
 
 _AT_ONCE = 4096  # rows: a few milliseconds, since a key press may wait for it
 META_ROOT = "root"
 """Key in the meta table: the dataset's folder, absolute, as `encode_name` writes it."""
+
+META_STACKS = "stacks"
+"""Key in the meta table: "frames" or "whole", how stacks are labelled; absent is by frames."""
 
 _BEFORE_FIRST = ImageKey("", -1)
 
@@ -43,9 +50,10 @@ class StoreQueries:
                 self._db.execute(
                     f"SELECT path, frame, {rows.LABEL_COLUMNS} FROM label JOIN image ON image.id = image_id"
                 ),
-                tuple[bytes, Frame, *rows.LabelFields.__args__],  # type: ignore[name-defined]
+                tuple[bytes, rows.StoredFrame, *rows.LabelFields.__args__],  # type: ignore[name-defined]
             )
-            labels = {ImageKey(os.fsdecode(row[0]), row[1]): Label(*row[2:]) for row in found}
+            key = self._key_maker()
+            labels = {key(os.fsdecode(row[0]), row[1]): Label(*row[2:]) for row in found}
             unknown = {label.class_id for label in labels.values()} - self._class_ids()
             if unknown:
                 raise BadRecord(f"it has labels of class {min(unknown)}, but there is no such class")
@@ -63,8 +71,9 @@ class StoreQueries:
                 """SELECT path, frame, flagged, skipped, note FROM image
                 WHERE flagged OR skipped OR note IS NOT NULL"""
             )
+            key = self._key_maker()
             return {
-                ImageKey(os.fsdecode(path), frame): rows.to_mark(*mark)
+                key(os.fsdecode(path), frame): rows.to_mark(*mark)
                 for path, frame, *mark in rows.checked(found, rows.MarkFields)
             }
 
@@ -75,15 +84,20 @@ class StoreQueries:
                 self._db.execute(
                     "SELECT path, frame, part FROM split JOIN image ON image.id = split.image_id"
                 ),
-                tuple[bytes, Frame, Part],
+                tuple[bytes, rows.StoredFrame, Part],
             )
-            return {ImageKey(os.fsdecode(path), frame): part for path, frame, part in found}
+            key = self._key_maker()
+            return {key(os.fsdecode(path), frame): part for path, frame, part in found}
 
     def meta(self, key: str) -> str | None:
         """A setting that belongs to the labels."""
         with as_store_errors(self.path):
             row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
             return None if row is None else str(row[0])
+
+    def stack_mode(self) -> StackMode:
+        """Whether a stack is labelled as a whole; by frames unless somebody chose."""
+        return "whole" if self.meta(META_STACKS) == "whole" else "frames"
 
     def root(self) -> Path | None:
         """The folder of the dataset, as last saved."""
@@ -115,7 +129,16 @@ class StoreQueries:
     def changes_since(self, change_id: int) -> list[Change]:
         """Changes newer than one, by anybody, oldest first."""
         with as_store_errors(self.path):
-            return list(history.changes_after(self._db, change_id))
+            changes = list(history.changes_after(self._db, change_id))
+            key = self._key_maker()
+            if key is ImageKey:
+                return changes
+            return [
+                change
+                if change.image is None
+                else replace(change, image=key(change.image.path, change.image.frame))
+                for change in changes
+            ]
 
     def data_version(self) -> int:
         """A number that differs from before if somebody else wrote; faster than `changes_since`."""
@@ -127,9 +150,10 @@ class StoreQueries:
         with as_store_errors(self.path):
             found = rows.checked(
                 self._db.execute(f"SELECT path, frame FROM image WHERE flagged & {rows.CONTENT_CHANGED}"),
-                tuple[bytes, Frame],
+                tuple[bytes, rows.StoredFrame],
             )
-            return {ImageKey(os.fsdecode(path), frame) for path, frame in found}
+            key = self._key_maker()
+            return {key(os.fsdecode(path), frame) for path, frame in found}
 
     def stored_files(self) -> dict[str, StoredFile]:
         """The files that the store knows, by path: what `find_file_changes` compares with."""
@@ -158,6 +182,15 @@ class StoreQueries:
         paths = dict.fromkeys(os.fsdecode(path) for path, _, wanted in found if wanted)
         last, frame, _ = found[-1]
         return list(paths), ImageKey(os.fsdecode(last), frame)
+
+    def old_pages(self) -> OldPages:
+        """Images whose frame now is not known, see `frame_numbers`."""
+        with as_store_errors(self.path):
+            return frame_numbers.read_old_pages(self._db)
+
+    def _key_maker(self) -> Callable[[str, int], ImageKey]:
+        """Makes keys of stored frames; a file of an earlier version does not say which numbering they have."""
+        return ImageKey if schema_version(self._db) >= NUMBERED_FROM else frame_numbers.old_key
 
     def _class_ids(self) -> set[int]:
         return {id for (id,) in self._db.execute("SELECT id FROM class")}

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from mia_tui.dataset.model import ImageKey
 
 LabelOrigin = Literal["person", "import", "accepted"]
-ChangeKind = Literal["label", "class", "flag", "skip", "note", "path"]
+ChangeKind = Literal["label", "class", "flag", "skip", "note", "path", "frame"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Change:
         target_id: Of a class if `kind` is class, else of the image.
         image: The image, if the change is about one.
         before: The value before; None is none. A label is {class_id, annotator, source, updated_at}, a class the
-            fields of `ImageClass`, a flag or skip a bool, a path as `encode_name` writes it.
+            fields of `ImageClass`, a flag or skip a bool, a path as `encode_name` writes it, a frame its number.
         after: The value after.
         undoes: The change that this one reversed.
     """

@@ -11,9 +11,9 @@ import msgspec
 from msgspec import Meta
 
 from mia_tui.dataset.class_rules import LONGEST_NAME
-from mia_tui.dataset.model import ImageClass, ImageKey
+from mia_tui.dataset.model import FRAME_NUMBERING, ImageClass, ImageKey
 from mia_tui.dataset.store.records import Change, ChangeKind, Label, LabelOrigin, Mark
-from mia_tui.decoding import BadRecord, Count, Frame, JsonReader, Text, Time, check
+from mia_tui.decoding import BadRecord, Count, JsonReader, Text, Time, check
 
 # Bits of image.flagged
 CONTENT_CHANGED = 1
@@ -26,6 +26,7 @@ _FIRST, _MOST = (
 )  # rows checked together: few at first for callers that stop soon, then many, which is faster per row
 
 MarkColumn = Literal["flagged", "skipped", "note"]
+_INSERT = f"INSERT INTO image (path, frame, numbering) VALUES (?, ?, {FRAME_NUMBERING})"
 CLASS_COLUMNS = "id, name, colour, key, position, archived"
 LABEL_COLUMNS = "class_id, annotator, source, updated_at"
 CHANGES = """SELECT change.id, batch, at, annotator, kind, target_id, path, frame, before, after, undoes
@@ -38,7 +39,8 @@ _Key = Annotated[str, Meta(min_length=1, max_length=1)]
 _Name = Annotated[str, Meta(min_length=1, max_length=LONGEST_NAME)]
 ClassFields = tuple[Count, _Name, _Colour, _Key | None, int, bool | Annotated[int, Meta(ge=0, le=1)]]
 LabelFields = tuple[Count, str, LabelOrigin, Time]
-MarkFields = tuple[bytes, Frame, Count, Count, str | None]  # path, frame, flagged, skipped, note
+StoredFrame = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]  # below -1: see `frame_numbers`
+MarkFields = tuple[bytes, StoredFrame, Count, Count, str | None]  # path, frame, flagged, skipped, note
 _ChangeFields = tuple[
     Count,  # id
     Count,  # batch
@@ -47,7 +49,7 @@ _ChangeFields = tuple[
     ChangeKind,  # kind
     Count,  # target_id
     bytes | None,  # path
-    Frame | None,  # frame
+    StoredFrame | None,  # frame
     str | None,  # before
     str | None,  # after
     Count | None,  # undoes
@@ -78,6 +80,7 @@ _VALUES: dict[ChangeKind, JsonReader[Any]] = {
     "skip": JsonReader(bool),
     "note": JsonReader(str),
     "path": JsonReader(Text),
+    "frame": JsonReader(StoredFrame),
 }
 
 
@@ -111,7 +114,7 @@ def image_id(connection: sqlite3.Connection, key: ImageKey) -> int:
     name = (os.fsencode(key.path), key.frame)
     row = connection.execute("SELECT id FROM image WHERE path = ? AND frame = ?", name).fetchone()
     if row is None:
-        row = (connection.execute("INSERT INTO image (path, frame) VALUES (?, ?)", name).lastrowid,)
+        row = (connection.execute(_INSERT, name).lastrowid,)
     found: int = row[0]
     return found
 
@@ -119,7 +122,7 @@ def image_id(connection: sqlite3.Connection, key: ImageKey) -> int:
 def make_images(connection: sqlite3.Connection, keys: Sequence[ImageKey]) -> None:
     """Insert the images that are not in the store yet."""
     connection.executemany(
-        "INSERT INTO image (path, frame) VALUES (?, ?) ON CONFLICT DO NOTHING",
+        f"{_INSERT} ON CONFLICT DO NOTHING",
         ((os.fsencode(key.path), key.frame) for key in keys),
     )
 
@@ -158,7 +161,7 @@ def image_row(connection: sqlite3.Connection, key: ImageKey, *, make: bool) -> I
         return ImageRow(id, flagged, label)
     if not make:
         return None
-    cursor = connection.execute("INSERT INTO image (path, frame) VALUES (?, ?)", name)
+    cursor = connection.execute(_INSERT, name)
     return ImageRow(int(cursor.lastrowid or 0), 0, None)
 
 

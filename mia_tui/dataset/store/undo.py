@@ -203,6 +203,11 @@ def _reverse_path(reversal: Reversal, change: Change) -> tuple[Any, Any]:
     return change.after, change.before
 
 
+def _reverse_frame(reversal: Reversal, change: Change) -> tuple[Any, Any]:
+    """What the frames of a stack are is not a person's choice: the next look at the file would say the same."""
+    raise reversal.refusal(f"would give {_name(change)} a number that its frame does not have any more")
+
+
 def _reverse_class(reversal: Reversal, change: Change) -> tuple[Any, Any]:
     """Reverse a change of a class: what the class was and is now, in the form of the history.
 
@@ -332,6 +337,7 @@ _REVERSE: dict[ChangeKind, Callable[[Reversal, Sequence[Change]], list[tuple[Any
     "skip": _reverse_marks("skipped", _reverse_mark("skip mark")),
     "note": _reverse_marks("note", _reverse_mark("note")),
     "path": _one_by_one(_reverse_path),
+    "frame": _one_by_one(_reverse_frame),
 }
 """Each takes changes of its kind, newest first, and returns what was and what is now, in the form of the history."""
 

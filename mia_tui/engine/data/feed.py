@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from mia_tui.config.train import TrainConfig
-from mia_tui.dataset.model import Part
+from mia_tui.dataset.images.decode import NetworkInput
+from mia_tui.dataset.model import FRAME_NUMBERING, Part
 from mia_tui.engine.data.augment import augment
 from mia_tui.engine.data.images import ImageStore, open_images
 from mia_tui.engine.data.random import ORDER_STREAM, hashes
@@ -71,11 +72,13 @@ class Feed:
         samples: The run's samples; a row is a position in them.
         root: Folder their paths are relative to.
         config: Settings.
+        wanted: How images become pixels.
         device: Device the batches are put on.
         scaling: Mean and deviation of each channel, for pixels in 0..1.
         should_stop: Polled while loading, and while waiting for a disk.
         left_out: Rows that are left out of the current epoch, with the reasons; see `images`.
         on_wait: Called with the reason when waiting for a disk begins, and with None when it is over.
+        numbering: What the frames of the samples are.
 
     Attributes:
         images: The images of the run; to be loaded before batches are asked for.
@@ -86,12 +89,14 @@ class Feed:
         samples: Sequence[Sample],
         root: Path,
         config: TrainConfig,
+        wanted: NetworkInput,
         device: torch.device,
         *,
         scaling: tuple[Channels, Channels],
         should_stop: ShouldStop | None = None,
         left_out: Mapping[int, str] | None = None,
         on_wait: OnWait | None = None,
+        numbering: int = FRAME_NUMBERING,
     ) -> None:
         self.config = config
         self.samples = samples
@@ -99,10 +104,12 @@ class Feed:
             samples,
             root,
             config,
+            wanted,
             device,
             should_stop=should_stop,
             left_out=left_out,
             on_wait=on_wait,
+            numbering=numbering,
         )
         self._device = device
         self._scaling = scaling

@@ -9,6 +9,7 @@ import msgspec
 from mia_tui import __version__
 from mia_tui.config.predict import NetworkConfig, PredictConfig
 from mia_tui.config.train import TrainConfig
+from mia_tui.dataset.model import FRAME_NUMBERING
 from mia_tui.errors import ConfigError, MiaError, RunError
 from mia_tui.paths import StateFolder, user_jobs
 from mia_tui.runs.actions.action import (
@@ -159,6 +160,7 @@ class RunAgain(RunAction):
         config = job.config
         if isinstance(config, NetworkConfig):
             config = msgspec.structs.replace(config, **network_settings(Path(config.weights)))
+        images = self.run.images() if isinstance(config, PredictConfig) else None
         new = msgspec.structs.replace(
             job,
             config=config,
@@ -167,13 +169,14 @@ class RunAgain(RunAction):
             version=__version__,
             after=None,
             moved_to=None,
+            numbering=FRAME_NUMBERING if images is None and not self.run.has_samples() else job.numbering,
         )
         return create_in(
             (StateFolder(Path(job.state)), user_jobs(Path(job.dataset))),
             new,
             name=_DATE_AND_NUMBER.sub("", self.run.name),
             samples=current_samples(self.run, job) if self.run.has_samples() else None,
-            images=self.run.images() if isinstance(config, PredictConfig) else None,
+            images=images,
         )
 
 

@@ -1,16 +1,16 @@
 """Which labelled images a trained network is evaluated on, and which of its classes each of them has."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from mia_tui.dataset.dataset import Dataset
-from mia_tui.dataset.model import ImageKey, Part
+from mia_tui.dataset.model import PARTS, WHOLE_STACK, ImageKey, Part
 from mia_tui.errors import DataError
 from mia_tui.paths import is_same_folder
-from mia_tui.runs.list.moved_dataset import current_job, current_samples
+from mia_tui.runs.list.moved_dataset import current_job, present_samples
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.model_card import ModelCard
 from mia_tui.text import counted, name_some, printable
@@ -81,15 +81,21 @@ def _parts_of_run(dataset: Dataset, run: RunDir | None) -> dict[ImageKey, Part]:
         root if is_same_folder(root, Path(job.dataset)) else Path(job.dataset)
     )  # one folder may be mounted at several paths
     moved = dataset.labelled.moved
-    known = {
-        (str(folder / moved.get(sample.path, sample.path)), sample.frame): sample.split
-        for sample in current_samples(run, job)
-    }
-    return {
-        key: known[place]
-        for key in dataset.labelled.labels
-        if (place := (str(root / key.path), key.frame)) in known
-    }
+    known: defaultdict[tuple[str, int], set[Part]] = defaultdict(set)
+    of_file: defaultdict[str, set[Part]] = defaultdict(set)
+    for sample in present_samples(run, job):
+        path = str(folder / moved.get(sample.path, sample.path))
+        known[path, sample.frame].add(sample.split)
+        of_file[path].add(sample.split)
+    parts: dict[ImageKey, Part] = {}
+    for key in dataset.labelled.labels:
+        path = str(root / key.path)
+        found = known.get((path, key.frame))
+        if found is None and (key.frame == WHOLE_STACK or (path, WHOLE_STACK) in known):
+            found = of_file.get(path)  # labelled by frames then and as a whole now, or the other way round
+        if found:
+            parts[key] = min(found, key=PARTS.index)  # what was trained on, if only with one channel or frame
+    return parts
 
 
 def _default_split(parts: Mapping[ImageKey, Part], of_run: Mapping[ImageKey, Part]) -> EvaluatedPart:

@@ -18,6 +18,8 @@ from mia_tui.config.jobs import JobConfig
 from mia_tui.config.predict import NetworkConfig
 from mia_tui.config.train import TrainConfig
 from mia_tui.config.weights_cache import IMAGENET_WEIGHTS
+from mia_tui.dataset.model import FRAME_NUMBERING, ImageKey
+from mia_tui.dataset.store.frame_numbers import find_frames_of
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import DataError, RunError, StoreError
 from mia_tui.paths import (
@@ -80,6 +82,22 @@ def current_samples(run: RunDir, job: AnyJob) -> list[Sample]:
     if written.dataset == job.dataset and _val_of(written) == _val_of(job) and not moved:
         return samples
     return [_sample_here(sample, written, job, moved) for sample in samples]
+
+
+def present_samples(run: RunDir, job: AnyJob) -> list[Sample]:
+    """As `current_samples`, with the frames that the images of an old run have now; an image may be there twice.
+
+    Those that cannot be told have a frame that no image has. Reads the stacks among them.
+    """
+    samples = current_samples(run, job)
+    if job.numbering == FRAME_NUMBERING:
+        return samples
+    keys = find_frames_of((ImageKey(sample.path, sample.frame) for sample in samples), Path(job.dataset))
+    return [
+        msgspec.structs.replace(sample, frame=keys.get(key, key).frame)
+        for sample in samples
+        for key in [ImageKey(sample.path, sample.frame)]
+    ]
 
 
 def update_dataset_path(run: RunDir, dataset: Path | None = None) -> None:

@@ -7,16 +7,18 @@ import msgspec
 
 from mia_tui.config.jobs import JobConfig
 from mia_tui.config.predict import PredictConfig
-from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.model import ImageKey, StackMode
+from mia_tui.dataset.store.label_store import LabelStore
+from mia_tui.dataset.store.queries import META_STACKS
 from mia_tui.errors import RunError
-from mia_tui.paths import StateFolder
+from mia_tui.paths import StateFolder, find_state
 from mia_tui.runs.list.find import list_runs, remember_run
 from mia_tui.runs.list.moved_dataset import current_job
 from mia_tui.runs.prediction.predictions import partial_path
 from mia_tui.runs.record.job import PredictJob
 from mia_tui.runs.record.job_place import create_in, job_places, network_settings, new_job
 from mia_tui.runs.record.layout import RunDir
-from mia_tui.runs.record.model_card import read_card
+from mia_tui.runs.record.model_card import ModelCard, read_card
 from mia_tui.runs.worker.liveness import IN_PROGRESS, run_status
 from mia_tui.text import printable, typed
 
@@ -50,6 +52,7 @@ def create_prediction(
         RunError: If the same prediction is being made now.
     """
     card = read_card(weights)
+    settings.setdefault("stacks", stacks_for(images, card, state))
     config = prediction_config(weights, images="all" if keys is None else "listed", **settings)
     places, classes = job_places(images, state), [item.name for item in card.classes]
     job = new_job(config, classes, images, places, threads=threads, command=command, after=after)
@@ -61,6 +64,24 @@ def create_prediction(
         run.put_threads(threads)
     remember_run(run)
     return run
+
+
+def stacks_for(images: Path, card: ModelCard, state: Path | None = None) -> StackMode:
+    """Whether a network is given a stack as a whole: as these images are labelled, else as those it was trained on.
+
+    Args:
+        images: The folder of images.
+        card: Of the network.
+        state: The folder given with --state.
+
+    Raises:
+        StoreError: If there is a labels.db that cannot be read.
+    """
+    store = LabelStore.open_existing(find_state(images, state).labels_db)
+    if store is None:
+        return card.stacks
+    with store:
+        return card.stacks if store.meta(META_STACKS) is None else store.stack_mode()
 
 
 def prediction_config(weights: Path, **settings: object) -> PredictConfig:
@@ -104,7 +125,9 @@ def _is_same(run: RunDir, job: PredictJob, keys: Sequence[ImageKey] | None) -> b
     try:
         run.predict_job()
         here = current_job(run)
-        if here.dataset != job.dataset or _unnamed(here.config) != _unnamed(job.config):
+        if (here.dataset, here.numbering) != (job.dataset, job.numbering) or _unnamed(
+            here.config
+        ) != _unnamed(job.config):
             return False
         return keys is None or run.images() == list(keys)
     except RunError:  # of another kind, or damaged

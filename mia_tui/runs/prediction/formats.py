@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
+from mia_tui.dataset.model import WHOLE_STACK
 from mia_tui.errors import ConfigError
 from mia_tui.text import decode_name, encode_cell, encode_class, encode_controls
 
@@ -57,7 +58,7 @@ def _values(row: "PredictionRow", header: "PredictionHeader") -> list[Any]:
     best = best_class(row)
     return [
         encode_controls(row.file),
-        row.frame,
+        None if row.frame == WHOLE_STACK else row.frame,  # as in a file of labels
         _class_name(header.classes[best]),
         row.probabilities[best],
         *row.probabilities,

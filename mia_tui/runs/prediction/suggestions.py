@@ -13,7 +13,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
@@ -22,12 +22,14 @@ import numpy as np
 from msgspec import Meta
 
 from mia_tui.config.predict import PredictConfig
-from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.model import FRAME_NUMBERING, WHOLE_STACK, ImageKey
 from mia_tui.dataset.session.suggested import ModelSuggestions
+from mia_tui.dataset.store.frame_numbers import find_frames_of
 from mia_tui.decoding import BadRecord, Count, Frame, Index, JsonReader, Text, Time
 from mia_tui.errors import RunError
 from mia_tui.files import open_to_read
 from mia_tui.paths import StateFolder, is_same_folder, state_places
+from mia_tui.runs.list.moved_dataset import current_job
 from mia_tui.runs.prediction.formats import best_class
 from mia_tui.runs.prediction.predictions import PredictionHeader, PredictionRow
 from mia_tui.runs.record.layout import RunDir
@@ -230,7 +232,38 @@ def _read(known: SuggestionSet) -> ModelSuggestions:
     )
     if np.any(found.best >= len(head.classes)):
         raise _DamagedSuggestions
-    return found
+    return _with_present_frames(known.run, found)
+
+
+def _with_present_frames(run: RunDir, found: ModelSuggestions) -> ModelSuggestions:
+    """Suggestions that an earlier version made for pages, for the frames these are now.
+
+    Several pages that are one image now keep a suggestion that all have, with the least probability.
+    """
+    try:
+        job = current_job(run)
+    except RunError:
+        return found  # nobody knows which numbering they have
+    if job.numbering == FRAME_NUMBERING:
+        return found
+    now = find_frames_of(found.keys, Path(job.dataset))
+    changed = {old: key for old, key in now.items() if old != key}
+    if not changed:
+        return found
+    kept: dict[ImageKey, int | None] = {}
+    for row, old in enumerate(found.keys):
+        key = now.get(old, old)
+        other = kept.setdefault(key, row if key.frame >= WHOLE_STACK else None)
+        if other is not None and found.best[other] != found.best[row]:
+            kept[key] = None
+        elif other is not None and found.confidences[row] < found.confidences[other]:
+            kept[key] = row
+    rows = np.array([row for row in kept.values() if row is not None], np.int64)
+    keys = [key for key, row in kept.items() if row is not None]
+    left_out = len(kept) - len(keys)
+    return replace(
+        found, keys=keys, best=found.best[rows], confidences=found.confidences[rows], left_out=left_out
+    )
 
 
 def _chunks(file: BinaryIO) -> Iterator[list[SuggestionLine]]:

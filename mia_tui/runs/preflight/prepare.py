@@ -18,7 +18,7 @@ from mia_tui.config.weights_cache import IMAGENET_WEIGHTS, given_weights
 from mia_tui.dataset.dataset import Dataset, relink_labels, split_in
 from mia_tui.dataset.interchange.folders import read_class_folders
 from mia_tui.dataset.labelled_images import labelled_images
-from mia_tui.dataset.model import PARTS, ImageKey, Part
+from mia_tui.dataset.model import FRAME_NUMBERING, PARTS, ImageKey, Part
 from mia_tui.dataset.scan.scan import Scan, scan
 from mia_tui.dataset.split.assignment import (
     SplitPlan,
@@ -28,7 +28,7 @@ from mia_tui.dataset.split.assignment import (
     read_stored_split,
     store_split,
 )
-from mia_tui.dataset.store.label_store import LabelStore
+from mia_tui.dataset.store.label_store import LabelStore, stack_mode
 from mia_tui.errors import ConfigError, DataError
 from mia_tui.paths import StateFolder, find_state, real_path, typed_dataset
 from mia_tui.runs.list.orphaned_state import (
@@ -74,18 +74,19 @@ def read_dataset(
         DataError: If there are no images or no labels; if labels are to follow and a renaming left them behind.
         StoreError: If labels.db cannot be read, or written where labels follow.
     """
-    found = scan(root, frames=frames, progress=progress) if found is None else found
-    place = find_state(root, state, class_folders=read_class_folders(found.keys) is not None)
+    images = scan(root, frames=frames, progress=progress) if found is None else found
+    place = find_state(root, state, class_folders=read_class_folders(images.keys) is not None)
     left = (
-        None if state is not None else find_orphaned_state(root, lambda: {file.path for file in found.files})
+        None if state is not None else find_orphaned_state(root, lambda: {file.path for file in images.files})
     )
     if left is not None and follow:
         raise orphaned_state_error(root, left)
-    followed = relink_labels(found, root, place, annotator) if follow else []
+    followed = relink_labels(images, root, place, annotator) if follow else []
+    images = images.labelled_as(stack_mode(place.labels_db))
     if left is not None:
         followed.append(f"{orphaned_state_message(root, left)} {orphaned_state_hint(root)}")
-    labelled = labelled_images(found, root, place, source=source, annotator=annotator)
-    return Dataset(root, found, place, labelled, split_in(place, annotator), followed)
+    labelled = labelled_images(images, root, place, source=source, annotator=annotator)
+    return Dataset(root, images, place, labelled, split_in(place, annotator), followed)
 
 
 @dataclass(frozen=True)
@@ -197,6 +198,7 @@ def _job(dataset: Dataset, config: TrainConfig, command: str) -> TrainJob:
         command=command,
         created_at=time.time(),
         version=__version__,
+        numbering=FRAME_NUMBERING,
     )
 
 

@@ -9,7 +9,7 @@ from mia_tui.config.evaluate import EvaluateConfig
 from mia_tui.config.jobs import JOB_CONFIGS, JobConfig
 from mia_tui.config.predict import PredictConfig
 from mia_tui.config.train import MOST_THREADS, TrainConfig
-from mia_tui.dataset.model import Part
+from mia_tui.dataset.model import FRAME_NUMBERING, WHOLE_STACK, Part
 from mia_tui.decoding import BadRecord, Count, Frame, Index, Text, Time
 from mia_tui.text import printable
 
@@ -61,6 +61,7 @@ class Job(msgspec.Struct, Generic[Config], frozen=True, kw_only=True):
         after: Absolute path of the run whose end it waits for; None starts at once.
         moved_to: Where the dataset was when the user named it last, if not at `dataset`; only for a state folder that
             is elsewhere.
+        numbering: What the frames of its images are, see `model.FRAME_NUMBERING`; old jobs do not say.
     """
 
     config: Config
@@ -73,6 +74,7 @@ class Job(msgspec.Struct, Generic[Config], frozen=True, kw_only=True):
     version: Text
     after: Folder | None = None
     moved_to: Folder | None = None
+    numbering: Annotated[int, Meta(ge=1, le=FRAME_NUMBERING)] = 1
 
     def __post_init__(self) -> None:
         check_classes(self.classes)
@@ -137,4 +139,4 @@ class Sample(msgspec.Struct, frozen=True, rename={"class_index": "class"}, omit_
 
 def image_name(sample: Sample) -> str:
     """The path of a sample, with its frame where that is not the first."""
-    return f"{sample.path} frame {sample.frame}" if sample.frame else sample.path
+    return f"{sample.path} frame {sample.frame}" if sample.frame not in (0, WHOLE_STACK) else sample.path

@@ -10,7 +10,7 @@ import msgspec
 
 from mia_tui import __version__
 from mia_tui.config.jobs import JobConfig
-from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.model import FRAME_NUMBERING, ImageKey
 from mia_tui.errors import ConfigError
 from mia_tui.paths import StateFolder, find_state, is_state_folder, real_path, user_jobs
 from mia_tui.runs.record.job import AnyJob, Job, JobClass, Sample
@@ -63,6 +63,7 @@ def new_job(
         command=command,
         created_at=time.time(),
         version=__version__,
+        numbering=FRAME_NUMBERING,
         after=None if after is None else str(after.path.resolve()),
     )
 

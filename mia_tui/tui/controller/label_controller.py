@@ -20,13 +20,13 @@ from typing import Any, TypeVar
 import numpy as np
 
 from mia_tui.dataset.listing.listing import Listing, Rows
-from mia_tui.dataset.model import ImageClass, ImageFile, ImageKey
+from mia_tui.dataset.model import ImageClass, ImageFile, ImageKey, StackMode
 from mia_tui.dataset.session.session import Applied, LabelSession
 from mia_tui.dataset.session.suggested import ModelSuggestions
 from mia_tui.dataset.store.errors import why_unwritable
-from mia_tui.dataset.store.label_store import LabelStore, login_name
+from mia_tui.dataset.store.label_store import LabelStore, login_name, stack_mode
 from mia_tui.dataset.store.records import Change, LabelOrigin, Step
-from mia_tui.errors import StoreReplaced
+from mia_tui.errors import StoreError, StoreReplaced
 from mia_tui.paths import find_state
 from mia_tui.text import counted, name_some, printable
 from mia_tui.tui.controller.store_thread import StoreThread, WriteResult
@@ -376,6 +376,13 @@ class LabelController:
             self.dataset, self._asked_state, class_folders=await self.class_folders() is not None
         )
         return await asyncio.to_thread(why_unwritable, place.labels_db)
+
+    def stack_mode(self) -> StackMode:
+        """Whether stacks are labelled as a whole. Reads labels.db, so it is for a thread."""
+        try:
+            return stack_mode(find_state(self.dataset, self._asked_state).labels_db)
+        except StoreError:  # which the person is told when the labels are read
+            return "frames"
 
     async def left_behind(self) -> Path | None:
         """The state folder that a renaming of the dataset left behind; None if there is none, or a new one."""

@@ -105,6 +105,8 @@ class ShownSuggestions:
             words = f"{words[:-1]}, which predicted {chosen.images:,} of {images:,} images."
             if len(known) > 1:
                 words += " Those of other predictions are not shown with it."
+        if found.left_out:
+            words += f" Those of {counted(found.left_out, 'image')} of stacks are left out; predict again for them."
         new = session.new_classes
         return f"{words} Classes you do not have yet: {name_some(new)}." if new else words
 

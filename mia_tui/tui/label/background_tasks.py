@@ -90,6 +90,7 @@ class BackgroundTasks:
             self._controller.dataset,
             known=known,
             frames="first",
+            stacks=self._controller.stack_mode,
             on_batch=lambda part: screen.hand_over(partial(self._take_part, part)),
             on_found=lambda found: screen.hand_over(partial(self._take_scan, found)),
             on_failed=lambda error: screen.hand_over(partial(self._take_scan, error)),

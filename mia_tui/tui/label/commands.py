@@ -14,7 +14,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.model import WHOLE_STACK, ImageKey
 from mia_tui.dataset.session.filters import Filter
 from mia_tui.dataset.session.session import Applied
 from mia_tui.text import counted
@@ -376,8 +376,12 @@ class LabelCommands(SessionCommands):
         row = self._session.current_row
         if row is None:
             return
-        frame = self._session.listing.frame(row) + by
-        if not 0 <= frame < self._session.listing.frames_of(row):
+        listing = self._session.listing
+        if listing.frame(row) == WHOLE_STACK:
+            self._view_settings.page(by, listing.frames_of(row))
+            return
+        frame = listing.frame(row) + by
+        if not 0 <= frame < listing.frames_of(row):
             self._screen.say("There is no other frame in this file in that direction.")
         elif self._session.reveal(row + by):
             self._screen.say("All images are shown again.")

@@ -4,6 +4,7 @@ why there is none."""
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mia_tui.dataset.images.limits import MAX_MEGAPIXELS
@@ -91,6 +92,8 @@ class CurrentPicture:
         session = self._session
         key = session.listing.key(row)
         self._view_settings.show_image(key)
+        if self._view_settings.frame is not None:
+            key = replace(key, frame=self._view_settings.frame)
         if not self._view.size:  # not laid out yet
             return
         ahead = tuple(session.listing.key(other) for other in session.neighbours(_AHEAD, _BEHIND))

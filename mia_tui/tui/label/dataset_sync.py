@@ -9,6 +9,7 @@ handled meanwhile.
 import asyncio
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ import numpy as np
 from mia_tui.dataset.listing.arrays import ListingArrays
 from mia_tui.dataset.listing.cache import save_listing
 from mia_tui.dataset.listing.listing import Listing
-from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.model import WHOLE_STACK, ImageKey, StackMode
 from mia_tui.dataset.scan.incremental import ListedImages, list_images
 from mia_tui.dataset.store.file_changes import (
     AppliedFileChanges,
@@ -26,12 +27,15 @@ from mia_tui.dataset.store.file_changes import (
     find_file_changes,
     has_work,
 )
+from mia_tui.dataset.store.frame_numbers import find_frames
+from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import DataError, MiaError, StoreError
 from mia_tui.text import counted, name_some, printable
 from mia_tui.tui.controller import garbage
 from mia_tui.tui.controller.bookmark import Bookmark
 from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.keys.command_queue import Command
+from mia_tui.tui.label.stacks import about_stacks
 
 if TYPE_CHECKING:
     from mia_tui.config.train import Frames
@@ -52,6 +56,7 @@ class ScanThread:
         known: What was found the last time; then `on_batch` is not called, and the result is saved only if
             something changed.
         frames: Whether animated files are one image or all of their frames.
+        stacks: Says whether a stack is one image; asked in that thread.
         on_batch: Called with the files found, in order, while they are found; for `LabelSession.append`. The scan
             waits until `take_next` was called.
         on_found: Called with everything at the end.
@@ -64,11 +69,12 @@ class ScanThread:
         *,
         known: Listing | None,
         frames: "Frames",
+        stacks: Callable[[], StackMode],
         on_batch: Callable[[ListingArrays], None],
         on_found: Callable[[ListedImages], None],
         on_failed: Callable[[DataError], None],
     ) -> None:
-        self._root, self._known, self._frames = root, known, frames
+        self._root, self._known, self._frames, self._stacks = root, known, frames, stacks
         self._on_batch, self._on_found, self._on_failed = on_batch, on_found, on_failed
         self._is_started = False
         self._stopped = threading.Event()
@@ -98,6 +104,7 @@ class ScanThread:
             found = list_images(
                 self._root,
                 frames=self._frames,
+                stacks=self._stacks(),
                 on_batch=self._hand_over if self._known is None else None,
                 stop=self._stopped.is_set,
             )
@@ -163,6 +170,8 @@ class DatasetSync:
             self._screen.show_error(error)
         if is_first:
             garbage.begin()
+            if about := about_stacks(self._controller):
+                self._screen.show_message(about)
         self.idle = self.opened = True
         if (is_first or came) and not self._unwritable:
             if await self._controller.left_behind() is not None:
@@ -187,6 +196,7 @@ class DatasetSync:
         try:
             if not self._unwritable:
                 notes, moved = await apply_file_changes(self._controller, found, self._screen.key("unlink"))
+            notes += await renumber_frames(self._controller, found.listing, can_write=not self._unwritable)
         except MiaError as error:  # labels and suggestions can be shown even if nothing can be written
             self._screen.show_error(error)
         if self.opened and (not moved or max(came, gone) > moved):  # what was moved is neither new nor gone
@@ -324,8 +334,45 @@ async def apply_file_changes(
     if not has_work(plan):
         return _what_happened(AppliedFileChanges(tuple(plan.missing), (), (), ()), unlink), 0
     done = await controller.write(lambda store: store.apply_file_changes(plan), "changes of files")
-    rows = found.listing.rows([ImageKey(new) for _, new in done.relinked])
-    return _what_happened(done, unlink), sum(found.listing.frames_of(row) for row in rows[rows >= 0].tolist())
+    moved = [ImageKey(new, frame) for _, new in done.relinked for frame in (0, WHOLE_STACK)]
+    rows = found.listing.rows(moved)  # a file has one of the two
+    return _what_happened(done, unlink), sum(found.listing.images_of(row) for row in rows[rows >= 0].tolist())
+
+
+async def renumber_frames(controller: LabelController, listing: Listing, *, can_write: bool) -> list[str]:
+    """Give labels of stacks the numbers that frames have now, once the stacks can be read.
+
+    Args:
+        controller: The dataset.
+        listing: What is there now.
+        can_write: Whether labels can be saved; if not, those of stacks that were numbered otherwise are left out.
+
+    Returns:
+        Sentences for the user.
+
+    Raises:
+        StoreError: If there is something to write and that cannot be.
+    """
+    old = await controller.store_thread.read(lambda store: store.old_pages())
+    if not old:
+        return []
+    here = [file.path for file in listing.files_at(list(old))]
+    now = await asyncio.to_thread(find_frames, old, here, listing.stacks_among(here), controller.dataset)
+    notes = [now.note] if now.note else []
+    if not now.frames:
+        return notes
+    if not can_write:
+        hidden = sum(page > 0 for path in now.stacks for page in old[path])
+        if hidden:
+            notes.append(
+                f"Labels and marks of {counted(hidden, 'frame')} of stacks are not shown: frames are counted in "
+                "another way now, and nothing can be saved here. A training and an export read them right."
+            )
+        return notes
+    for part in now.in_parts():
+        done = await controller.write(partial(LabelStore.apply_frames, now=part), "numbers of frames")
+        notes = [*done.notes, *notes]
+    return notes
 
 
 def _plan(controller: LabelController, listing: Listing, stored: Mapping[str, StoredFile]) -> FileChanges:

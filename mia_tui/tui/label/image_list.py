@@ -10,6 +10,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from mia_tui.dataset.model import WHOLE_STACK
 from mia_tui.dataset.session.session import LabelSession, RowState
 from mia_tui.tui.classes.class_mark import MARK_COLUMNS, class_mark
 from mia_tui.tui.widgets.ink import Ink
@@ -129,7 +130,8 @@ class ImageList(ScrollView, can_focus=False):
 
     def _shown_name(self, row: int) -> str:
         key = self._session.listing.key(row)
-        return f"{key.path} [{key.frame}]" if self._session.listing.is_stack(row) else key.path
+        is_frame = key.frame != WHOLE_STACK and self._session.listing.is_stack(row)
+        return f"{key.path} [{key.frame}]" if is_frame else key.path
 
     def _refresh_line(self, position: int | None) -> None:
         if position is None:

@@ -28,6 +28,7 @@ from mia_tui.tui.label.current_picture import CurrentPicture
 from mia_tui.tui.label.dataset_sync import DatasetSync
 from mia_tui.tui.label.image_list import ImageList
 from mia_tui.tui.label.session_screen import SessionScreen, saving_words
+from mia_tui.tui.label.stacks import choose_stacks
 from mia_tui.tui.label.view_settings import ViewSettings
 from mia_tui.tui.label.words import facts, first_hint, framing, status, why_empty
 from mia_tui.tui.later import later
@@ -99,7 +100,9 @@ class LabelScreen(SessionScreen[None]):
         self._bookmark = Bookmark(controller.dataset, self.session, context.state)
         self._dataset_sync = DatasetSync(controller, self._bookmark, self)
         self._background_tasks = BackgroundTasks(controller, context.state, self._dataset_sync, self)
-        self.commands.by_name["rescan"] = self._background_tasks.rescan
+        rescan = self._background_tasks.rescan
+        self.commands.by_name["rescan"] = rescan
+        self.commands.by_name["stacks"] = lambda: choose_stacks(self.controller, self, rescan)
         self._message = "" if recent_datasets() else first_hint(self.keys)
         self._saving = ""  # that a command takes long; shown while there is no message
         self._lines_are_due = True

@@ -25,12 +25,14 @@ class ViewSettings:
 
     Attributes:
         view: What is seen now, to stop at the edges; None while that is not known.
+        frame: The frame that is shown of a stack that is one image; None shows all of them together.
     """
 
     def __init__(self, *, keep: bool) -> None:
         self.display = DisplaySettings()
         self.keep = keep
         self.view: RenderedImage | None = None
+        self.frame: int | None = None
         self._image: ImageKey | None = None
         self._names: dict[int, str] = dict(enumerate(RGB_NAMES))  # of the channels of the last image seen
 
@@ -42,7 +44,7 @@ class ViewSettings:
         if key == self._image:
             return
         self._names = self.channels
-        self._image, self.view = key, None
+        self._image, self.view, self.frame = key, None, None
         if not self.keep:
             window = self.display.window
             self.display = DisplaySettings(window=window if isinstance(window, FixedWindow) else None)
@@ -51,6 +53,11 @@ class ViewSettings:
     def channels(self) -> dict[int, str]:
         """Names of the channels that can be seen alone, by number; of the last image until this one is seen."""
         return self._names if self.view is None else self.view.channels
+
+    def page(self, by: int, frames: int) -> None:
+        """Show another frame of a stack that is one image; before the first and after the last, all together."""
+        shown = (-1 if by > 0 else frames) if self.frame is None else self.frame
+        self.frame = shown + by if 0 <= shown + by < frames else None
 
     def zoom(self, steps: int) -> None:
         """Zoom in by so many steps; below zero, zoom out."""
@@ -90,17 +97,19 @@ class ViewSettings:
         self.display = replace(self.display, channels=choice)
 
     def reset(self) -> None:
-        self.display = DisplaySettings()
+        self.display, self.frame = DisplaySettings(), None
 
     def words(self) -> list[str]:
         """What differs from the default, for the line about the image."""
         display, view = self.display, self.view
-        words = [] if view is None else channel_words(view, display.channels)
+        words = [] if self.frame is None else [f"frame {self.frame + 1}"]
+        if view is not None:
+            words += channel_words(view, display.channels)
         if display.brightness:
             words.append(f"brightness {display.brightness:+d}")
         if display.contrast:
             words.append(f"contrast {display.contrast:+d}")
-        words += window_words(view, display.window)
+        words += window_words(view, display.window, display.channels)
         if display.invert:
             words.append("inverted")
         if self.keep:

@@ -14,7 +14,7 @@ from mia_tui.runs.evaluation.epoch_predictions import (
     images_of_cell,
     load_epoch_predictions,
 )
-from mia_tui.runs.list.moved_dataset import current_job, current_samples
+from mia_tui.runs.list.moved_dataset import current_job, present_samples
 from mia_tui.runs.prediction.suggestions import SuggestionSet, read_suggestions
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.text import printable
@@ -45,10 +45,10 @@ def images_behind(
     if predictions.epoch != report.matrix.epoch:
         raise RunError("Another epoch has ended meanwhile.", "Try again.")
     job = current_job(run, opened.dataset)
-    found = images_of_cell(current_samples(run, job), predictions, truth=truth, predicted=predicted)
+    found = images_of_cell(present_samples(run, job), predictions, truth=truth, predicted=predicted)
     root, trained_on = opened.dataset.resolve(), Path(job.dataset)
     home = root if is_same_folder(root, trained_on) else trained_on  # one folder may be mounted at two places
-    keys = tuple(key for image in found if (key := _in_dataset(image, home, root)) is not None)
+    keys = tuple(dict.fromkeys(key for image in found if (key := _in_dataset(image, home, root)) is not None))
     names = report.matrix.classes  # a foreign file of counts may have more of them than the job
     title = f"truth {printable(names[truth])}"
     if predicted is not None:

@@ -107,6 +107,14 @@ _ACTIONS: tuple[Action, ...] = (
         _MARK,
     ),
     Action(
+        "stacks",
+        (),  # chosen once for a dataset: the palette is enough
+        "Stacks",
+        "Choose whether each frame of a stack is labelled, or the stack as a whole.",
+        _MARK,
+        opens=True,
+    ),
+    Action(
         "grid", ("f7",), "Grid", "See many images at once, mark some and set their class.", _MARK, opens=True
     ),
     Action(
@@ -154,8 +162,10 @@ _ACTIONS: tuple[Action, ...] = (
         _VIEW,
         opens=True,
     ),
-    Action("frame_next", ("]",), "Next frame", "Go to the next frame of a stack.", _VIEW),
-    Action("frame_previous", ("[",), "Previous frame", "Go to the previous frame of a stack.", _VIEW),
+    Action("frame_next", ("]",), "Next frame", "Go to, or show, the next frame of a stack.", _VIEW),
+    Action(
+        "frame_previous", ("[",), "Previous frame", "Go to, or show, the previous frame of a stack.", _VIEW
+    ),
     Action("reset_look", ("*",), "Reset view", "Show the image as it is.", _VIEW),
     Action(
         "keep_look",
