@@ -51,7 +51,7 @@ class ImagePredictor:
         if not np.isfinite(prediction.probabilities).all():
             return ImageAnswer(problem="The network has no finite probabilities for this image.")
         names = tuple(item.name for item in network.card.classes)
-        return ImageAnswer(names, tuple(prediction.probabilities.tolist()))
+        return ImageAnswer(names, tuple(prediction.probabilities.tolist()), remark=prediction.remark)
 
     def _load(self, weights: Path) -> Predictor:
         stamp = _stamp_of(weights)

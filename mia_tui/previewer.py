@@ -3,18 +3,31 @@
 A process of its own (`runs.worker.helper`); its messages are in `runs.worker.preview_messages`.
 """
 
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from mia_tui.config.train import TrainConfig
+from mia_tui.dataset.images.channels import Planes, show
 from mia_tui.dataset.images.decode import decode_input
-from mia_tui.dataset.images.geometry import fit
+from mia_tui.dataset.images.intensity import InputMap
+from mia_tui.dataset.images.network.geometry import fit
+from mia_tui.dataset.images.network.measuring import measure_input
+from mia_tui.dataset.images.source import Channel, Scene
 from mia_tui.engine.data.augment import augment
-from mia_tui.engine.data.scaling import to_unit
+from mia_tui.engine.data.network_input import InputOfRun, input_of
+from mia_tui.engine.data.scaling import to_tensor, to_unit
 from mia_tui.errors import MiaError
 from mia_tui.runs.worker.helper import answer_requests, encode_line
-from mia_tui.runs.worker.preview_messages import PreviewAnswer, PreviewRequest, decode_request
+from mia_tui.runs.worker.preview_messages import (
+    PreviewAnswer,
+    PreviewImage,
+    PreviewRequest,
+    decode_request,
+)
 
 _GAP_PX = 1
 
@@ -35,19 +48,48 @@ def make_sheet(request: PreviewRequest) -> np.ndarray:
     Raises:
         DecodeError: If an image cannot be read.
     """
-    config = request.config
-    root = Path(request.root)
+    config, root = request.config, Path(request.root)
+    wanted = _input_of(config, root, request.rows)
     images = np.stack(
-        [decode_input(root / row.path, row.frame, config) for row in request.rows]
+        [decode_input(root / row.path, row.frame, wanted) for row in request.rows]
     )  # (N, H, W, C)
-    batch = to_unit(torch.from_numpy(images).permute(0, 3, 1, 2))
+    batch = to_unit(to_tensor(images).permute(0, 3, 1, 2))
     samples = torch.tensor([row.row for row in request.rows], dtype=torch.int64)
-    columns = [images]
-    for epoch in range(1, request.columns):
-        changed = augment(batch, config, seed=config.seed, epoch=epoch, samples=samples)
-        bytes_ = changed.clamp(0, 1).mul(255).round().to(torch.uint8)
-        columns.append(bytes_.permute(0, 2, 3, 1).contiguous().numpy())
-    return _sheet(columns, request.tile_px)
+    columns = [batch] + [
+        augment(batch, config, seed=config.seed, epoch=epoch, samples=samples)
+        for epoch in range(1, request.columns)
+    ]
+    is_picture = not wanted.input_map.channels
+    return _sheet([_seen(column, is_picture=is_picture) for column in columns], request.tile_px)
+
+
+@lru_cache(maxsize=1)  # a change of the augmentation measures nothing
+def _measured(root: Path, rows: tuple[PreviewImage, ...], config: TrainConfig) -> InputMap:
+    return measure_input(root, rows, config, threads=1)
+
+
+def _input_of(config: TrainConfig, root: Path, rows: tuple[PreviewImage, ...]) -> InputOfRun:
+    """The input that a run of these images alone would have: measuring more of them takes too long here."""
+    usual = TrainConfig(
+        intensity=config.intensity,
+        channels=config.channels,
+        max_megapixels=config.max_megapixels,
+        stack=config.stack,
+    )
+    return input_of(config, _measured(root, rows, usual))
+
+
+def _seen(images: Tensor, *, is_picture: bool) -> np.ndarray:
+    """Images in 0..1, shape (N, C, H, W), in 8 bits and three colours or grey: (N, H, W, 3 or 1).
+
+    Channels that are measurements of their own are laid over each other, as on the screen.
+    """
+    bytes_ = images.clamp(0, 1).mul(255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
+    height, width, channels = bytes_.shape[1:]
+    if is_picture or channels == 1:
+        return bytes_
+    scene = Scene((width, height), bytes_.dtype, (Channel(),) * channels)
+    return np.stack([show(Planes(image, scene)) for image in bytes_])
 
 
 def _sheet(columns: list[np.ndarray], tile_px: int) -> np.ndarray:

@@ -259,6 +259,7 @@ def _summarise(
             "predicted": predicted,
             "skipped": result.problem_count,
             "other_kinds": result.other_kinds,
+            "remark": result.remark or None,
             "classes": result.counts,
         }
     )

@@ -192,6 +192,7 @@ def create_run(
     """
     from mia_tui.runs.list.find import remember_run
     from mia_tui.runs.preflight.content import without_content
+    from mia_tui.runs.preflight.kinds import unequal_kinds
     from mia_tui.runs.preflight.prepare import prepare_training
 
     found = read_labelled(
@@ -200,7 +201,9 @@ def create_run(
     prepared = prepare_training(found, config, given=given, command=command_line, annotator=annotator)
     show_prepared(report, prepared, found.labelled.source)
     names = [item.name for item in prepared.job.classes]
-    for finding in without_content(Path(prepared.job.dataset), prepared.samples, names, prepared.job.config):
+    root, samples, config = Path(prepared.job.dataset), prepared.samples, prepared.job.config
+    findings = *without_content(root, samples, names, config), *unequal_kinds(root, samples, config)
+    for finding in findings:
         _warn_before_start(report, finding.message, finding.hint)
     run = prepared.create(after=after)
     remember_run(run)

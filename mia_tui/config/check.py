@@ -118,6 +118,18 @@ def _check_size(config: TrainConfig) -> None:
         )
 
 
+def _check_channels(config: TrainConfig) -> None:
+    names = config.channel_names
+    if not all(names):
+        raise ConfigError(
+            f"--channels is {printable(config.channels)!r}.",
+            "Name each channel, with commas between: DAPI,GFP.",
+        )
+    twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
+    if twice is not None:
+        raise ConfigError(f"--channels names {printable(twice)} twice.", "Leave one out.")
+
+
 def _known_backbone(config: TrainConfig) -> Backbone | None:
     """None for one that is not in the catalogue: of any other model of timm only building it tells."""
     return BACKBONES.get(config.backbone)
@@ -146,6 +158,7 @@ def _check_group_by(config: TrainConfig) -> None:
 _CHECKS: dict[str, Callable[[TrainConfig], object]] = {
     "backbone": _check_backbone,
     "width": _check_size,
+    "channels": _check_channels,
     "drop_path_rate": _check_drop_path,
     "weights": _check_weights,
     "class_weights": lambda config: parse_class_weights(config.class_weights),

@@ -27,11 +27,16 @@ Kind = Literal["text", "whole", "real", "switch", "choice"]
 Value = str | int | float | bool
 Condition = Callable[["TrainConfig"], bool]
 
+MICROMETRES = "µm"
+"""Unit of lengths; where people type one, it may be in another unit of `_LENGTHS`."""
+
 # Fields that the command line sets by an option of another name.
 _OPTIONS = {"width": "--size", "height": "--size", "color": "--color/--mono"}
 _LARGE = 1e6  # from here on, :g writes whole numbers with a power of ten
 _LARGEST = 2**63 - 1  # of the whole numbers a run's files can hold
 _SIZE = re.compile(r"([0-9]{1,6})(?:[xX×]([0-9]{1,6}))?")
+_LENGTH = re.compile(r"(.*[0-9.]) *(nm|um|µm|μm|mm)")  # both letters that look like micro are in use
+_LENGTHS = {"nm": 1e3, "um": 1.0, "µm": 1.0, "μm": 1.0, "mm": 1e-3}  # how many are a micrometre
 _WORDS: dict[Kind, str] = {
     "text": "a text",
     "whole": "a whole number",
@@ -265,8 +270,9 @@ def _read(field: Field, text: str) -> object:
     reader = {"whole": int, "real": float}.get(field.kind)
     if reader is None:
         return text
+    unit = _LENGTH.fullmatch(text.strip()) if field.unit == MICROMETRES else None
     try:
-        return reader(text)
+        return float(unit[1]) / _LENGTHS[unit[2]] if unit else reader(text)
     except ValueError:
         return text
 

@@ -16,6 +16,7 @@ RECIPES: dict[RecipeName, dict[str, str | int | float | bool]] = {
         "width": 224,
         "height": 224,
         "color": False,
+        "intensity": "image",
         "geometry": "squash",
         "resize": "cubic",
         "scaling": "zero_one",

@@ -18,11 +18,12 @@ from mia_tui.catalog.losses import LossName
 from mia_tui.catalog.metrics import MetricName
 from mia_tui.catalog.optimizers import OptimizerName
 from mia_tui.catalog.schedules import ScheduleName
-from mia_tui.config.fields import Condition
+from mia_tui.config.fields import MICROMETRES, Condition
 
 Scaling = Literal["auto", "zero_one", "minus_one_one", "imagenet"]
 Geometry = Literal["squash", "letterbox", "crop"]
 Resize = Literal["nearest", "linear", "cubic", "lanczos"]
+Intensity = Literal["dataset", "type", "image"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 Cache = Literal["auto", "device", "ram", "none"]
 LabelSource = Literal["auto", "folders", "store"]
@@ -103,13 +104,46 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     width: Annotated[int, _input("Input width.", "pixels", ge=8, le=4096)] = 224
     height: Annotated[int, _input("Input height.", "pixels", ge=8, le=4096)] = 224
-    color: Annotated[bool, _input("Colour (red, green, blue) or mono (one channel).", title="colour")] = True
+    color: Annotated[
+        bool,
+        _input(
+            "Colour (red, green, blue) or mono (one channel).",
+            title="colour",
+            only_if=lambda config: config.channels is None,
+        ),
+    ] = True
+    channels: Annotated[
+        Annotated[str, Meta(min_length=1)] | None,
+        _input(
+            "Channels of the files that the network is given, by name or by number from 0: DAPI,GFP or 0,2. Left "
+            "out, a picture in colour or mono, and of files that hold no picture all channels."
+        ),
+    ] = None
+    intensity: Annotated[
+        Intensity,
+        _input(
+            "How bright images of more than 8 bits are for the network: dataset (the same values are black and white "
+            "in all images, measured on some that are trained on), type (the whole range of the files' numbers is "
+            "used), image (each image is stretched by itself, so that bright and dark ones look alike). Images of 8 "
+            "bits stay as they are."
+        ),
+    ] = "dataset"
     geometry: Annotated[
         Geometry,
         _input(
-            "How an image is fitted to the input size: squash, letterbox (borders black) or crop (the middle)."
+            "How an image is fitted to the input size: squash, letterbox (borders black) or crop (the middle).",
+            only_if=lambda config: config.pixel_size is None,
         ),
     ] = "squash"
+    pixel_size: Annotated[
+        Annotated[float, Meta(gt=0.0, le=_LARGEST)] | None,
+        _input(
+            "Size of a pixel of the input, so that images of two microscopes have one scale: 0.5, 0.5um or 500nm. "
+            "What is larger than the input is cut off, what is smaller gets black borders; files that do not say "
+            "their pixel size cannot be used. Left out, every image fills the input.",
+            MICROMETRES,
+        ),
+    ] = None
     resize: Annotated[Resize, _input("How images are resized, always with anti-aliasing.")] = "cubic"
     scaling: Annotated[
         Scaling,
@@ -367,16 +401,9 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ] = 45.0
 
     @property
-    def input_map(self) -> None:
-        return None
-
-    @property
-    def pixel_size(self) -> float | None:
-        return None
-
-    @property
-    def channel_count(self) -> int:
-        return 3 if self.color else 1
+    def channel_names(self) -> tuple[str, ...]:
+        """The channels asked for, names or numbers; none for a picture in colour or mono."""
+        return tuple(name.strip() for name in (self.channels or "").split(",") if self.channels is not None)
 
     @property
     def network(self) -> str:

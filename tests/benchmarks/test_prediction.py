@@ -120,7 +120,7 @@ def test_a_prediction_beside_a_bare_loop(
     batch = torch.from_numpy(np.repeat(pixels[None], BATCH_SIZE, 0)).permute(0, 3, 1, 2)
     for what in ("with images in memory", "with images that are read and decoded"):
         if what == "with images in memory":
-            monkeypatch.setattr(reader, "decode_input", lambda *given: pixels)
+            monkeypatch.setattr(reader, "decode_input", lambda *given, **more: pixels)
         else:
             monkeypatch.undo()
             torch.set_num_threads(threads)

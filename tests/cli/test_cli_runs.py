@@ -20,6 +20,7 @@ from run_support import epoch_row, finished, make_run, python, started, wait_for
 from mia_tui.cli.output.tables import FIGURES
 from mia_tui.cli.runs.view import settings_sentence
 from mia_tui.config.train import TrainConfig
+from mia_tui.dataset.images.intensity import InputMap, ValueLimits
 from mia_tui.dataset.model import Part
 from mia_tui.runs.evaluation.confusion import SavedConfusion, save_confusion
 from mia_tui.runs.list.find import remember_run
@@ -175,6 +176,17 @@ def test_a_run_is_shown_however_it_is_named(mia: Mia, dataset: Path, run: RunDir
         "macro f1           0.8286",
     ):
         assert line in answer.out.splitlines()
+
+
+def test_the_input_of_a_run_is_shown_once_it_was_measured(mia: Mia, run: RunDir) -> None:
+    assert "\nInput" not in mia("runs", "show", run.path).out
+    limits = ValueLimits(dtype="uint16", low=[180.0], high=[3900.0])
+    run.put_input_map(InputMap(mode="dataset", channels=["DAPI"], limits=[limits], bits=16))
+    line = "\nInput       channel DAPI; 16-bit files: 180 to 3,900 become black and white\n"
+    assert line in mia("runs", "show", run.path).out
+    (run.path / "input.json").write_text("{")
+    answer = mia("runs", "show", run.path)
+    assert answer.code == 0 and "input.json of the run" in answer.err
 
 
 def test_the_figures_of_a_run_come_as_evaluate_tells_them(mia: Mia, run: RunDir) -> None:

@@ -16,8 +16,10 @@ import mia_tui.engine.data.images as images_module
 import mia_tui.engine.data.reader as reader_module
 from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.images.decode import decode_fitted
+from mia_tui.dataset.images.intensity import InputMap
 from mia_tui.engine.data.disk_watch import WorkStopped
 from mia_tui.engine.data.images import ImageStore, choose_cache, open_images
+from mia_tui.engine.data.network_input import bytes_of_image, input_of
 from mia_tui.errors import ConfigError
 from mia_tui.runs.record.job import Sample
 
@@ -75,8 +77,10 @@ def plain(item: Sample, root: Path, config: TrainConfig) -> np.ndarray:
 
 
 @contextmanager
-def opened(*arguments: Any, **options: Any) -> Iterator[ImageStore]:
-    store = open_images(*arguments, **options)
+def opened(
+    images: list[Sample], root: Path, config: TrainConfig, device: torch.device, **options: Any
+) -> Iterator[ImageStore]:
+    store = open_images(images, root, config, input_of(config), device, **options)
     try:
         for _ in store.load():
             pass
@@ -180,7 +184,7 @@ class Decodings:
         self.rows: list[int] = []
         self._work = work
 
-    def __call__(self, path: Path, frame: int, wanted: object) -> np.ndarray:
+    def __call__(self, path: Path, frame: int, wanted: object, **more: object) -> np.ndarray:
         self._work()
         self.rows.append(frame)
         return np.full((16, 20, 3), frame % 256, dtype=np.uint8)
@@ -229,7 +233,7 @@ def test_other_batches_than_planned_are_given_too(decodings: Decodings, tmp_path
 
 
 def test_loading_gives_the_number_of_images_that_are_done(decodings: Decodings, tmp_path: Path) -> None:
-    with closing(open_images(many(500), tmp_path, make_config(), CPU)) as store:
+    with closing(open_images(many(500), tmp_path, make_config(), input_of(make_config()), CPU)) as store:
         assert list(store.load()) == list(range(1, 501))
         assert reds(store, torch.arange(500)) == [row % 256 for row in range(500)]
 
@@ -300,7 +304,7 @@ def test_auto_takes_the_fastest_place_with_room(
 ) -> None:
     one = 16 * 20 * 3
     free_memory(free_on_device * one, free_ram * one)
-    assert choose_cache(1000, make_config("auto"), torch.device(device)) == expected
+    assert choose_cache(1000 * one, make_config("auto"), torch.device(device)) == expected
 
 
 @pytest.mark.parametrize("cache", ["device", "ram"])
@@ -309,10 +313,16 @@ def test_a_cache_that_cannot_hold_the_images_is_refused_in_a_sentence(
 ) -> None:
     free_memory(10**9, 10**9)
     with pytest.raises(ConfigError, match=r"images take 9\.6 GB, and 1\.0 GB are free .*--cache none"):
-        choose_cache(10_000_000, make_config(cache), CPU)
+        choose_cache(9_600_000_000, make_config(cache), CPU)
 
 
-def test_mono_images_need_a_third(free_memory: Callable[[int, int], None]) -> None:
-    free_memory(0, 2 * 1000 * 16 * 20)
-    assert choose_cache(1000, make_config("auto", color=False), CPU) == "ram"
-    assert choose_cache(1000, make_config("auto"), CPU) == "none"
+@pytest.mark.parametrize(
+    ("fields", "bits", "count"),
+    [({"color": False}, 8, 1), ({}, 8, 3), ({"color": False}, 16, 2), ({"channels": "1,2,3,4,5"}, 16, 10)],
+)
+def test_an_image_takes_as_many_bytes_as_it_has_channels_and_twice_that_in_16_bits(
+    fields: dict[str, Any], bits: int, count: int
+) -> None:
+    config = make_config(**fields)
+    measured = InputMap(mode="type", channels=list(config.channel_names), bits=bits)
+    assert bytes_of_image(input_of(config, measured)) == count * 16 * 20

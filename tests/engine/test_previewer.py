@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from deep_support import write_deep
 from run_support import wait_for
 
 from mia_tui.config.train import TrainConfig
@@ -48,6 +49,31 @@ def test_large_and_mono_images_fit_their_tiles(discs: Path) -> None:
     sheet = make_sheet(request(discs, "red/cell-0.png", config=config, tile_px=16))
     assert sheet.shape == (8, 3 * 16 + 2, 3)
     assert (sheet[..., 0] == sheet[..., 1]).all()
+
+
+def test_deep_images_are_shown_as_bright_as_the_network_sees_them(tmp_path: Path) -> None:
+    for gain in (1, 4):
+        write_deep(
+            tmp_path / f"{gain}.tif", np.full((40, 40), 1000 * gain, np.uint16) + np.eye(40, dtype=np.uint16)
+        )
+    config = TrainConfig(
+        width=32, height=32, color=False, flip_horizontal=0.0, flip_vertical=0.0, rotate90=0.0
+    )
+    sheet = make_sheet(request(tmp_path, "1.tif", "4.tif", config=config))
+    dark, bright = sheet[5, 20, 0], sheet[33 + 5, 20, 0]
+    assert bright > 150 and dark < 100
+    assert (sheet[:32, :32] == sheet[:32, 33:65]).all()
+
+
+def test_many_channels_are_laid_over_each_other_in_colours(tmp_path: Path) -> None:
+    pixels = np.zeros((5, 40, 40), np.uint16)
+    pixels[0, :20], pixels[1, 20:] = 4000, 4000
+    write_deep(tmp_path / "five.tif", pixels)
+    config = TrainConfig(width=32, height=32, flip_horizontal=0.0, flip_vertical=0.0, rotate90=0.0)
+    sheet = make_sheet(request(tmp_path, "five.tif", config=config))
+    assert sheet.shape == (32, 98, 3)
+    top, bottom = sheet[4, 4].tolist(), sheet[28, 4].tolist()
+    assert top[0] > 100 > top[1] and bottom[1] > 100 > bottom[0]
 
 
 def test_an_image_that_cannot_be_read_is_a_sentence(discs: Path) -> None:

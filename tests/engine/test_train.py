@@ -10,6 +10,7 @@ from PIL import Image
 from run_support import wait_for
 from training_support import assert_same_weights, last_weights, make_run, train
 
+from mia_tui.engine.data.network_input import input_of
 from mia_tui.engine.training import learner as learner_module
 from mia_tui.engine.training import train as train_module
 from mia_tui.engine.training.checkpoint import settle_best
@@ -206,8 +207,12 @@ def test_added_up_gradients_are_those_of_the_whole_batch() -> None:
     images, targets = torch.rand(8, 3, 32, 32), torch.arange(8) % 3
     grads = []
     for micro_batch in (8, 3):
+        config = TrainConfig(
+            backbone="vgg16", batch_size=8, loss="focal", label_smoothing=0.1
+        )  # no batch norm
         learner = Learner(
-            TrainConfig(backbone="vgg16", batch_size=8, loss="focal", label_smoothing=0.1),  # no batch norm
+            config,
+            input_of(config),
             num_classes=3,
             class_weights=torch.tensor([1.0, 2.0, 0.5]),
             device=torch.device("cpu"),
@@ -250,6 +255,7 @@ def test_a_pure_red_image_reaches_the_network_as_red(tmp_path: Path) -> None:
         [Sample(path="red.png", class_index=0, split="val")],
         tmp_path,
         config,
+        input_of(config),
         torch.device("cpu"),
         scaling=((0.0,) * 3, (1.0,) * 3),
     )
@@ -307,7 +313,7 @@ def test_a_stop_before_any_image_could_be_read_is_a_stop_and_no_loss_of_nan(
 ) -> None:
     run = make_run(discs, epochs=1, cache="none")
     broken = break_files(run, "train")
-    monkeypatch.setattr(StopRequest, "requested", lambda self: True)
+    monkeypatch.setattr(StopRequest, "requested", lambda self: run.input_map() is not None)
     result, _ = train(run)
     assert result.outcome == "stopped"
     assert torch.load(run.last_checkpoint, weights_only=True)["progress"]["step"] == 1
@@ -396,8 +402,10 @@ def test_three_images_are_not_halved_because_one_of_them_would_be_alone(
 
 def test_six_images_are_computed_in_pairs(discs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     limit = OutOfMemory(monkeypatch, most=2)
+    config = make_run(discs, batch_size=6).train_job().config
     learner = learner_module.Learner(
-        make_run(discs, batch_size=6).job().config,
+        config,
+        input_of(config),
         num_classes=2,
         class_weights=None,
         device=torch.device("cpu"),

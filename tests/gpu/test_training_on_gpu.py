@@ -15,6 +15,7 @@ from training_support import assert_same_weights, make_run, start_worker, train
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.engine.data.feed import Feed
+from mia_tui.engine.data.network_input import input_of
 from mia_tui.engine.data.scaling import channel_scaling
 from mia_tui.engine.device import describe, pick_device
 from mia_tui.engine.inference.predict import Predictor
@@ -167,10 +168,11 @@ def test_memory_that_cannot_be_halved_any_more_is_a_sentence(discs: Path) -> Non
 def test_a_step_never_waits_for_the_gpu(discs: Path, cache: str) -> None:
     run = make_run(discs, cache=cache, **ON_GPU)
     config, device = run.job().config, pick_device("cuda").device
-    feed = Feed(run.samples(), discs, config, device, scaling=channel_scaling(config))
+    feed = Feed(run.samples(), discs, config, input_of(config), device, scaling=channel_scaling(config))
     assert list(feed.images.load())[-1] == len(feed.samples)
     learner = Learner(
         config,
+        input_of(config),
         num_classes=2,
         class_weights=torch.tensor([1.0, 2.0]),
         device=device,
@@ -208,6 +210,7 @@ def test_batches_hold_the_same_pixels_as_on_a_cpu(discs: Path, cache: str) -> No
             run.samples(),
             discs,
             msgspec.structs.replace(config, cache=cache),
+            input_of(config),
             device,
             scaling=channel_scaling(config),
         )

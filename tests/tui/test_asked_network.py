@@ -80,6 +80,16 @@ def test_the_network_is_asked_about_the_image_on_screen_and_each_one_after_it(
 
 
 @pytest.mark.usefixtures("training")
+def test_an_image_of_another_type_than_trained_on_is_said_beside_the_answer(cells: Path) -> None:
+    async def test() -> None:
+        async with opened(cells, size=SMALL) as pilot:
+            await press(pilot, "end", ASK)
+            await asked(pilot, "resnet18: flat 87%, spiny 10%, round 3% (8-bit file; trained on 16-bit)")
+
+    run(test())
+
+
+@pytest.mark.usefixtures("training")
 def test_torch_is_said_to_be_loading_before_the_first_answer(
     cells: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -54,6 +54,14 @@ def test_unreadable_and_one_toned_images_are_named(discs: Path) -> None:
     assert "1 image of one single tone: red/cell-1.png." in said
 
 
+def test_images_of_another_depth_are_said(discs: Path) -> None:
+    deep = np.arange(400, dtype=np.uint16).reshape(20, 20) * 100
+    Image.fromarray(deep).save(discs / "red" / "deep.png")
+    said = words(check_start(prepared(discs)))
+    assert "different depth: 8-bit (36 images, such as" in said
+    assert "16-bit (1 image, red/deep.png)" in said
+
+
 def test_an_image_with_one_other_pixel_is_not_of_one_tone(discs: Path) -> None:
     pixels = np.full((300, 300, 3), 100, np.uint8)
     pixels[150, 150] = 101

@@ -147,6 +147,8 @@ def test_weights_that_nobody_published_are_said_so() -> None:
         ({"group_by": "("}, "--group-by '(' is not a regular expression"),
         ({"class_weights": "invers"}, "Did you mean inverse?"),
         ({"device": "cuda:x"}, "--device is 'cuda:x'."),
+        ({"channels": "DAPI,,GFP"}, "--channels is 'DAPI,,GFP'. Name each channel, with commas between"),
+        ({"channels": "DAPI, GFP,DAPI"}, "--channels names DAPI twice."),
     ],
 )
 def test_settings_that_contradict_each_other_are_named_by_their_flags(

@@ -43,6 +43,11 @@ def test_choices_stand_in_the_order_they_are_written_in() -> None:
         ("color", "no", False),
         ("loss", "kl", "kl"),
         ("optimizer", "AdamW", "adamw"),
+        ("pixel_size", "0.5", 0.5),
+        ("pixel_size", "0.5um", 0.5),
+        ("pixel_size", "500 nm", 0.5),
+        ("pixel_size", "0.65µm", 0.65),
+        ("pixel_size", "1e-3mm", 1.0),
     ],
 )
 def test_a_text_becomes_a_value_of_the_fields_kind(name: str, text: str, value: object) -> None:
@@ -67,6 +72,9 @@ def test_a_text_becomes_a_value_of_the_fields_kind(name: str, text: str, value: 
         ("loss", "x\x1b[2J", "--loss is 'x\\\\x1b[2J'. It takes cross_entropy, focal or kl."),
         ("device", "gpu", "--device is 'gpu'. It takes auto, cpu, cuda, cuda:N or mps."),
         ("weights", "", "--weights is empty."),
+        ("pixel_size", "0nm", "--pixel-size is 0 µm. It must be over 0."),
+        ("pixel_size", "two um", "--pixel-size is 'two um'. It takes a number."),
+        ("pixel_size", "5 pixels", "--pixel-size is '5 pixels'. It takes a number."),
     ],
 )
 def test_a_value_that_cannot_be_is_named_with_what_can(name: str, text: str, sentence: str) -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 from run_support import run_python
 
 from mia_tui.dataset.images.decode import decode, decode_fitted
-from mia_tui.dataset.images.geometry import fit
+from mia_tui.dataset.images.network.geometry import fit
 from mia_tui.dataset.images.reading import count_frames
 from mia_tui.errors import DecodeError
 

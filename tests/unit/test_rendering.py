@@ -12,7 +12,7 @@ from terminal_support import a_photo, psnr
 
 from mia_tui.dataset.images.channels import ChannelChoice
 from mia_tui.dataset.images.decode import decode
-from mia_tui.dataset.images.geometry import fit
+from mia_tui.dataset.images.network.geometry import fit
 from mia_tui.dataset.images.rendering import (
     DisplaySettings,
     LoadedImage,

@@ -15,11 +15,13 @@ from mia_tui.config.fields import fields, show_value
 from mia_tui.config.jobs import JobConfig
 from mia_tui.config.predict import NetworkConfig, PredictConfig
 from mia_tui.config.train import TrainConfig
+from mia_tui.dataset.images.intensity import InputMap
 from mia_tui.dataset.model import PARTS
 from mia_tui.errors import RunError
 from mia_tui.runs.list.moved_dataset import current_job
 from mia_tui.runs.list.summaries import RunSummary, SummaryReader
 from mia_tui.runs.list.words import evaluated_in_epoch, left_out_sentences, status_sentence
+from mia_tui.runs.record.input_words import input_sentence
 from mia_tui.runs.record.job import AnyJob
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.state import RunState, read_state
@@ -53,6 +55,7 @@ class RunView:
         state: Its state by its events.
         matrix: The confusion matrix of the best epoch of a training, or that of an evaluation; None if there is none.
         images: Number of images of each part that has any.
+        input_map: What was measured of a training's images; None if nothing was.
         troubles: What could not be read, a sentence each.
     """
 
@@ -62,6 +65,7 @@ class RunView:
     matrix: "SavedConfusion | None"
     images: dict[str, int]
     troubles: tuple[str, ...]
+    input_map: InputMap | None = None
 
 
 def view_run(run: RunDir) -> RunView:
@@ -87,8 +91,13 @@ def view_run(run: RunDir) -> RunView:
         matrix = load_confusion(file) if file.exists() else None
     except RunError as error:
         troubles.append(str(error))
+    try:
+        input_map = run.input_map()
+    except RunError as error:
+        input_map = None
+        troubles.append(str(error))
     counts: dict[str, int] = {part: images[part] for part in PARTS if images[part]}
-    return RunView(row, job, state, matrix, counts, tuple(troubles))
+    return RunView(row, job, state, matrix, counts, tuple(troubles), input_map)
 
 
 def print_run(report: Report, view: RunView) -> None:
@@ -159,6 +168,7 @@ def _facts(view: RunView) -> list[tuple[str, str]]:
         ("Images", _images(view)),
         ("Classes", f"{len(job.classes)}: {classes}"),
         ("Network", _network(job.config)),
+        *_input(view),
         ("Settings", settings_sentence(job.config)),
         ("Command", printable(job.command)),
         *_outcome(view),
@@ -180,6 +190,14 @@ def _network(config: JobConfig) -> str:
         return f"{config.backbone}, {config.width}x{config.height} pixels, weights {weights}"
     weights = f", weights {printable(config.weights)}" if isinstance(config, NetworkConfig) else ""
     return f"{printable(config.network)}{weights}"
+
+
+def _input(view: RunView) -> list[tuple[str, str]]:
+    """What a training gives its network; nothing before its brightness was measured."""
+    config = view.job.config
+    if view.input_map is None or not isinstance(config, TrainConfig):
+        return []
+    return [("Input", input_sentence(view.input_map, color=config.color, pixel_size=config.pixel_size))]
 
 
 def _status(view: RunView) -> str:
@@ -272,6 +290,7 @@ def _record(view: RunView) -> dict[str, Any]:
         "elapsed_s": _elapsed_s(view),
         "classes": [item.name for item in view.job.classes],
         "images": view.images,
+        "input": view.input_map,
         "config": view.job.config,
         "command": view.job.command,
         "warnings": [warning.message for warning in state.warnings],

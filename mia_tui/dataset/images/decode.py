@@ -15,9 +15,10 @@ import numpy as np
 from PIL import Image
 
 from mia_tui.dataset.images import bit_depth
-from mia_tui.dataset.images.geometry import FILTERS, Placement, place
-from mia_tui.dataset.images.intensity import AS_BEFORE, InputMap, limits_in
+from mia_tui.dataset.images.intensity import AS_BEFORE, InputMap
 from mia_tui.dataset.images.limits import MAX_MEGAPIXELS
+from mia_tui.dataset.images.network.brightness import limits_in
+from mia_tui.dataset.images.network.geometry import FILTERS, Placement, place
 from mia_tui.dataset.images.network.mapping import is_mapped, mapped_pixels
 from mia_tui.dataset.images.network.selection import value_type
 from mia_tui.dataset.images.reading import OpenedFrame, opened
@@ -110,8 +111,8 @@ def decode_input(
     frame: int,
     wanted: NetworkInput,
     *,
-    on_other_type: Callable[[str], None] = lambda dtype: None,
     numbering: int = FRAME_NUMBERING,
+    on_other_type: Callable[[str], None] = lambda dtype: None,
 ) -> np.ndarray:
     """The pixels that a network is given: the same in training, prediction and preview.
 
@@ -119,9 +120,9 @@ def decode_input(
         path: Image file.
         frame: From 0, or `WHOLE_STACK`.
         wanted: How the network wants them.
+        numbering: What the frame is, see `source.FRAME_NUMBERING`.
         on_other_type: Called with the dtype of an image of whole numbers that the map does not know, so that the
             range of that dtype was taken.
-        numbering: What the number of the frame means, see `source.FRAME_NUMBERING`.
 
     Returns:
         Shape (height, width, channel_count), writable; uint16 if the map has 16 bits, else uint8.

@@ -20,7 +20,7 @@ from PIL import Image, UnidentifiedImageError
 
 from mia_tui.dataset.images.bytes_in_flight import IN_FLIGHT, ByteShare
 from mia_tui.dataset.images.channels import Planes, show
-from mia_tui.dataset.images.formats import EXTRA, START_BYTES, Format, format_of_name, format_of_start
+from mia_tui.dataset.images.formats import INSTALL, START_BYTES, Format, format_of_name, format_of_start
 from mia_tui.dataset.images.limits import MAX_MEGAPIXELS, check_megapixels, check_memory
 from mia_tui.dataset.images.readers.gif import check_gif
 from mia_tui.dataset.images.readers.pillow import PillowSource
@@ -82,7 +82,7 @@ def new_frame_numbers(path: Path) -> list[int] | None:
         DecodeError: If the file cannot be opened.
     """
     with reading(path), open_to_read(path, follow=True) as file:
-        chosen = format_of_start(file.read(START_BYTES))
+        chosen = format_of_start(file.read(START_BYTES), format_of_name(path.name))
         if chosen is None or not chosen.had_pages:
             return None
         file.seek(0)
@@ -172,10 +172,21 @@ class OpenedFrame:
         return max(fitting, default=0)
 
     def planes(
-        self, level: int = 0, region: Region | None = None, channels: Sequence[int] | None = None
+        self,
+        level: int = 0,
+        region: Region | None = None,
+        channels: Sequence[int] | None = None,
+        beside_bytes: int = 0,
     ) -> Planes:
-        """The pixels in the file's own numbers, of all channels or those of these numbers."""
-        self._check(level, region)
+        """The pixels in the file's own numbers.
+
+        Args:
+            level: Number of one of the scene's levels.
+            region: A part of that level; None for all of it.
+            channels: Their numbers; None for all.
+            beside_bytes: Memory that is needed beside the pixels, to make something of them.
+        """
+        self._check(level, region, beside_bytes)
         values = self.source.plane(self.place, channels=channels, level=level, region=region)
         return Planes(values, self.scene)
 
@@ -195,14 +206,14 @@ class OpenedFrame:
         """Memory that reading takes; more than its size where whole tiles or strips are decoded."""
         return self.source.cost_bytes(self.place, level, region)
 
-    def _check(self, level: int, region: Region | None) -> None:
+    def _check(self, level: int, region: Region | None, beside_bytes: int = 0) -> None:
         if self.scene.problem is not None:
             raise DecodeError(self.scene.problem)
         size = (region.width, region.height) if region else self.scene.levels[level]
         cost = self.cost_bytes(level, region)
         check_memory(size, cost, self.max_megapixels, self.path.name)
         if self.share is not None:
-            self.share.need(cost)
+            self.share.need(cost + beside_bytes)
 
 
 @contextmanager
@@ -309,8 +320,7 @@ def _reader(chosen: Format, path: Path) -> Any:
         if not chosen.package:
             raise
         raise DecodeError(
-            f"{printable(path.name)} is {chosen.name}, which needs a reader of its own.",
-            f"Install it: pip install 'mia-tui[{EXTRA}]'",
+            f"{printable(path.name)} is {chosen.name}, which needs a reader of its own. {INSTALL}"
         ) from error
 
 

@@ -25,10 +25,13 @@ class StackSource(Source):
         source: The open file; whoever opened it closes it.
         pick: What is taken of the frames.
         name: Of the file, for messages.
+
+    Attributes:
+        source: As given.
     """
 
     def __init__(self, source: Source, pick: "StackPick", name: str) -> None:
-        self.format, self.file, self._source, self._pick, self._name = (
+        self.format, self.file, self.source, self._pick, self._name = (
             source.format,
             source.file,
             source,
@@ -53,9 +56,9 @@ class StackSource(Source):
     ) -> NDArray[np.generic]:
         def read(frame: Place) -> NDArray[np.generic]:
             if not self._is_shown:
-                return self._source.plane(frame, channels=channels, level=level, region=region)
-            values = self._source.plane(frame, level=level, region=region)
-            shown = show(Planes(values, self._source.scenes[frame.scene]))
+                return self.source.plane(frame, channels=channels, level=level, region=region)
+            values = self.source.plane(frame, level=level, region=region)
+            shown = show(Planes(values, self.source.scenes[frame.scene]))
             coloured = np.broadcast_to(shown[:, :, None], (*shown.shape, 3)) if shown.ndim == 2 else shown
             return coloured if channels is None else coloured[:, :, list(channels)]
 
@@ -76,7 +79,7 @@ class StackSource(Source):
         total = first.astype(np.float64)
         for frame in self._others():
             total += read(frame)
-        total /= self._source.frames
+        total /= self.source.frames
         if first.dtype.kind == "f":
             return total.astype(first.dtype)
         return np.rint(total, out=total).astype(first.dtype)
@@ -84,8 +87,8 @@ class StackSource(Source):
     def _others(self) -> Iterator[Place]:
         """The places of the other frames, which must be of the same kind."""
         kind = self._kind(self._first)
-        for number in range(1, self._source.frames):
-            place = self._source.place(number)
+        for number in range(1, self.source.frames):
+            place = self.source.place(number)
             if place.scene != self._first.scene and self._kind(place) != kind:
                 raise DecodeError(
                     f"Frame {number} of {self._name} differs from the first one in size or kind, so they are not one "
@@ -95,7 +98,7 @@ class StackSource(Source):
             yield place
 
     def _kind(self, place: Place) -> tuple[object, ...]:
-        scene = self._source.scenes[place.scene]
+        scene = self.source.scenes[place.scene]
         if scene.problem is not None:
             raise DecodeError(scene.problem)
         if self._is_shown:
@@ -103,7 +106,7 @@ class StackSource(Source):
         return scene.size, scene.dtype, len(scene.channels), scene.colour, scene.is_inverted
 
     def cost_bytes(self, place: Place, level: int, region: Region | None) -> int:
-        cost = self._source.cost_bytes(self._first, level, region)
+        cost = self.source.cost_bytes(self._first, level, region)
         if self._pick == "middle":
             return cost
         scene = self.scenes[0]

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from mia_tui.config.train import TrainConfig
+from mia_tui.dataset.images.decode import NetworkInput
 from mia_tui.dataset.model import FRAME_NUMBERING, Part
 from mia_tui.engine.data.augment import augment
 from mia_tui.engine.data.images import ImageStore, open_images
@@ -71,6 +72,7 @@ class Feed:
         samples: The run's samples; a row is a position in them.
         root: Folder their paths are relative to.
         config: Settings.
+        wanted: How images become pixels.
         device: Device the batches are put on.
         scaling: Mean and deviation of each channel, for pixels in 0..1.
         should_stop: Polled while loading, and while waiting for a disk.
@@ -87,6 +89,7 @@ class Feed:
         samples: Sequence[Sample],
         root: Path,
         config: TrainConfig,
+        wanted: NetworkInput,
         device: torch.device,
         *,
         scaling: tuple[Channels, Channels],
@@ -101,6 +104,7 @@ class Feed:
             samples,
             root,
             config,
+            wanted,
             device,
             should_stop=should_stop,
             left_out=left_out,

@@ -1,4 +1,4 @@
-"""The images of a run as uint8 on the device, wherever they are cached.
+"""The images of a run in 8 or 16 bits on the device, wherever they are cached.
 
     device   decoded once, kept on the device
     ram      decoded once, kept in memory, copied batch by batch
@@ -25,14 +25,17 @@ import torch
 from torch import Tensor
 
 from mia_tui.config.train import TrainConfig
+from mia_tui.dataset.images.decode import NetworkInput
 from mia_tui.dataset.model import FRAME_NUMBERING
 from mia_tui.engine.data.memory import free_device_bytes
+from mia_tui.engine.data.network_input import bytes_of_image
 from mia_tui.engine.data.reader import (
     ImageReader,
     PendingBatch,
     ShouldStop,
     row_groups,
 )
+from mia_tui.engine.data.scaling import to_tensor
 from mia_tui.errors import ConfigError
 from mia_tui.memory import free_ram_bytes
 from mia_tui.runs.disk import OnWait
@@ -54,11 +57,14 @@ class ImageStore(ABC):
         place: Where they are cached.
         left_out: Rows that are left out of the current epoch, each with a sentence that says why. Always the same
             object; it grows while images are read.
+        other_types: Rows whose files hold numbers of a type that was not measured, with the name of that type; it
+            grows likewise.
     """
 
     def __init__(self, reader: ImageReader, device: torch.device, place: CacheKind) -> None:
         self.place: CacheKind = place
         self.left_out = reader.left_out
+        self.other_types = reader.other_types
         self._reader = reader
         self._device = device
 
@@ -79,8 +85,8 @@ class ImageStore(ABC):
             rows: Rows of the samples, shape (N,), int64, on the CPU.
 
         Returns:
-            The images that can be read, shape (M, C, H, W), uint8, channels last, on the device; and their
-            positions in `rows`, ascending, shape (M,), int64, on the CPU. M may be 0.
+            The images that can be read, shape (M, C, H, W), as from `to_tensor`, channels last, on the device; and
+            their positions in `rows`, ascending, shape (M,), int64, on the CPU. M may be 0.
 
         Raises:
             WorkStopped: If a stop was requested while it waited for a disk.
@@ -138,6 +144,7 @@ def open_images(
     samples: Sequence[Sample],
     root: Path,
     config: TrainConfig,
+    wanted: NetworkInput,
     device: torch.device,
     *,
     should_stop: ShouldStop | None = None,
@@ -150,7 +157,8 @@ def open_images(
     Args:
         samples: The run's samples; rows are positions in it.
         root: Folder that relative paths start from.
-        config: Its cache, threads, size, colour, geometry, resize and max_megapixels are read.
+        config: Its cache and threads are read.
+        wanted: How images become pixels.
         device: Device the batches are put on.
         should_stop: Polled after each image while loading, and while waiting for a disk.
         left_out: Rows that are left out of the current epoch, with the reasons, if it is resumed in its middle. They
@@ -161,11 +169,11 @@ def open_images(
     Raises:
         ConfigError: If the images do not fit into the requested cache.
     """
-    place = choose_cache(len(samples), config, device)
+    place = choose_cache(len(samples) * bytes_of_image(wanted), config, device)
     reader = ImageReader(
         samples,
         root,
-        config,
+        wanted,
         threads=config.threads,
         groups=row_groups(samples),
         left_out=left_out,
@@ -176,13 +184,12 @@ def open_images(
     return StreamedImages(reader, device) if place == "none" else CachedImages(reader, device, place)
 
 
-def choose_cache(count: int, config: TrainConfig, device: torch.device) -> CacheKind:
-    """Where the images are cached: as the user asked, or by their size.
+def choose_cache(need: int, config: TrainConfig, device: torch.device) -> CacheKind:
+    """Where the images are cached: as the user asked, or by the bytes they need.
 
     Raises:
         ConfigError: If they do not fit there.
     """
-    need = count * config.width * config.height * (3 if config.color else 1)
     match config.cache:
         case "none":
             return "none"
@@ -212,7 +219,8 @@ class CachedImages(ImageStore):
     def __init__(self, reader: ImageReader, device: torch.device, place: CacheKind) -> None:
         super().__init__(reader, device, place)
         cached_on = device if place == "device" else torch.device("cpu")
-        self._pixels = torch.zeros((len(reader), *reader.shape), dtype=torch.uint8, device=cached_on)
+        kind = torch.int16 if reader.dtype == np.uint16 else torch.uint8
+        self._pixels = torch.zeros((len(reader), *reader.shape), dtype=kind, device=cached_on)
         self._readable = torch.zeros(len(reader), dtype=torch.bool)
 
     def load(self) -> Iterator[int]:
@@ -233,7 +241,7 @@ class CachedImages(ImageStore):
 
     def _take_back(self, row: int, pixels: np.ndarray | None) -> None:
         if pixels is not None:
-            self._pixels[row] = torch.from_numpy(pixels)
+            self._pixels[row] = to_tensor(pixels)
             self._readable[row] = True
 
     def fetch(self, rows: Tensor) -> tuple[Tensor, Tensor]:

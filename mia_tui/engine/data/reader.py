@@ -6,6 +6,7 @@ Only then is it left out, until the end of the epoch.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,8 @@ from torch import Tensor
 from mia_tui.dataset.images.decode import NetworkInput, decode_input
 from mia_tui.dataset.model import FRAME_NUMBERING, ImageKey
 from mia_tui.engine.data.disk_watch import DiskWatch, WorkStopped
+from mia_tui.engine.data.network_input import is_deep
+from mia_tui.engine.data.scaling import to_tensor
 from mia_tui.errors import DecodeError
 from mia_tui.runs.disk import OnWait
 from mia_tui.runs.machine.cores import usable_cores
@@ -44,6 +47,8 @@ class ImageReader:
 
     Attributes:
         shape: Of one image: height, width, channels.
+        dtype: Of its pixels: uint8 or uint16.
+        other_types: Rows whose files hold numbers of a type that was not measured, with the name of that type.
         left_out: Rows that are left out of the current epoch, with a sentence each. Only the thread that asks for
             results writes to it; always the same object.
         disk: Knows whether the images are reachable.
@@ -62,8 +67,10 @@ class ImageReader:
         on_wait: OnWait | None = None,
         numbering: int = FRAME_NUMBERING,
     ) -> None:
+        self.shape = (wanted.height, wanted.width, wanted.channel_count)
+        self.dtype: type[np.generic] = np.uint16 if is_deep(wanted) else np.uint8
+        self.other_types: dict[int, str] = {}
         self._numbering = numbering
-        self.shape = (wanted.height, wanted.width, 3 if wanted.color else 1)
         self.left_out = dict(left_out or {})
         self.disk = DiskWatch(
             root,
@@ -103,7 +110,7 @@ class ImageReader:
         for start in range(0, len(rows), _TOGETHER):
             self.check_stop()
             some = rows[start : start + _TOGETHER]
-            pixels = np.empty((len(some), *self.shape), dtype=np.uint8)
+            pixels = np.empty((len(some), *self.shape), self.dtype)
             futures = [self.submit(row, into) for row, into in zip(some, pixels, strict=True)]
             for row, into, future in zip(some, pixels, futures, strict=True):
                 problem = self.disk.result(future)
@@ -122,7 +129,11 @@ class ImageReader:
         image = self._images[row]
         try:
             into[...] = decode_input(
-                self._root / image.path, image.frame, self._wanted, numbering=self._numbering
+                self._root / image.path,
+                image.frame,
+                self._wanted,
+                numbering=self._numbering,
+                on_other_type=partial(self.other_types.__setitem__, row),
             )
         except DecodeError as error:
             return error.message
@@ -140,7 +151,7 @@ class PendingBatch:
         self.rows = rows
         self._reader = reader
         self._numbers: list[int] = rows.tolist()
-        self._pixels = np.empty((len(self._numbers), *reader.shape), dtype=np.uint8)
+        self._pixels = np.empty((len(self._numbers), *reader.shape), reader.dtype)
         self._futures = [
             None if row in reader.left_out else reader.submit(row, into)
             for row, into in zip(self._numbers, self._pixels, strict=True)
@@ -163,7 +174,7 @@ class PendingBatch:
         """Wait for the batch, and for its disk if that is away.
 
         Returns:
-            The images that could be read, shape (M, H, W, C), uint8; and their positions in `rows`,
+            The images that could be read, shape (M, H, W, C), as from `to_tensor`; and their positions in `rows`,
             ascending, shape (M,), int64. Both on the CPU.
 
         Raises:
@@ -184,7 +195,7 @@ class PendingBatch:
                 kept.append(position)
             self._reader.disk.record(row, is_read=row not in self._reader.left_out)
         positions = torch.tensor(kept, dtype=torch.int64)
-        pixels = torch.from_numpy(self._pixels)
+        pixels = to_tensor(self._pixels)
         return (pixels if len(kept) == len(pixels) else pixels[positions]), positions
 
     def cancel(self) -> None:

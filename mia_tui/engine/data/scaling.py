@@ -1,29 +1,43 @@
-"""From uint8 pixels to the input of a network.
+"""From pixels of 8 or 16 bits to the input of a network.
 
 Training augments between the two steps, in the range 0..1, so that black is 0 for every scaling:
 `to_unit`, `augment`, `standardise`. Everywhere else there is no augmentation.
+
+Pixels of 16 bits are int16 in tensors, 32,768 less than in arrays: torch knows uint16, but many operations on it are
+missing, not the same ones in each version and on each device.
 """
 
 from functools import lru_cache
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from mia_tui.catalog.backbones import HALF, IMAGENET, Normalisation
 from mia_tui.config.train import TrainConfig
+from mia_tui.dataset.images.intensity import AS_BEFORE, InputMap, count_channels
 
 Channels = tuple[float, ...]
 
+_SIGN = np.uint16(32768)
 _ZERO_ONE = Normalisation((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+
+
+def to_tensor(pixels: np.ndarray) -> Tensor:
+    """Decoded pixels, uint8 or uint16, as uint8 or int16 of the same shape."""
+    if pixels.dtype == np.uint8:
+        return torch.from_numpy(pixels)
+    return torch.from_numpy((pixels ^ _SIGN).view(np.int16))
 
 
 def to_unit(images: Tensor) -> Tensor:
     """Pixels as float32 in 0..1, same shape, device and memory format.
 
     Args:
-        images: Shape (N, C, H, W), uint8.
+        images: Shape (N, C, H, W), as from `to_tensor`.
     """
-    return images.to(torch.float32).div_(255.0)
+    unit = images.to(torch.float32)
+    return unit.div_(255.0) if images.dtype == torch.uint8 else unit.add_(float(_SIGN)).div_(65535.0)
 
 
 def standardise(images: Tensor, mean: Channels, std: Channels) -> Tensor:
@@ -43,18 +57,20 @@ def standardise(images: Tensor, mean: Channels, std: Channels) -> Tensor:
     return (images - mean_c).div_(std_c)
 
 
-def channel_scaling(config: TrainConfig) -> tuple[Channels, Channels]:
+def channel_scaling(config: TrainConfig, input_map: InputMap = AS_BEFORE) -> tuple[Channels, Channels]:
     """Mean and deviation of each channel, for pixels in 0..1; they are saved in a model's metadata.
 
-    Mono images have one channel, which uses the mean of the three colours' values.
+    The channel of mono images, and channels that are measurements of their own, use the mean of the three colours'
+    values.
 
     Raises:
         ConfigError: If there is no such backbone.
     """
     chosen = _chosen(config)
-    if config.color:
+    if config.color and not input_map.channels:
         return chosen.mean, chosen.std
-    return (sum(chosen.mean) / 3,), (sum(chosen.std) / 3,)
+    count = count_channels(input_map, color=config.color)
+    return (sum(chosen.mean) / 3,) * count, (sum(chosen.std) / 3,) * count
 
 
 @lru_cache(maxsize=8)

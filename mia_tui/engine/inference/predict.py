@@ -3,6 +3,7 @@
 The images come from the reader that training uses, decoded a few batches ahead.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -19,21 +20,30 @@ from mia_tui.dataset.model import FRAME_NUMBERING, ImageKey
 from mia_tui.engine.data.feed import batches
 from mia_tui.engine.data.images import StreamedImages
 from mia_tui.engine.data.reader import ImageReader, ShouldStop
-from mia_tui.engine.data.scaling import standardise, to_unit
+from mia_tui.engine.data.scaling import standardise, to_tensor, to_unit
 from mia_tui.engine.device import pick_device, resolve_precision, set_up
 from mia_tui.engine.inference.evaluate import infer
 from mia_tui.engine.training.checkpoint import load_model
 from mia_tui.errors import DecodeError
 from mia_tui.runs.disk import OnWait
+from mia_tui.runs.record.input_words import other_type_words
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """Probabilities of the classes for one image, shape (C,), float32, or why there are none."""
+    """What a network says of one image.
+
+    Attributes:
+        key: The image.
+        probabilities: Of the classes, shape (C,), float32; None if it cannot be read.
+        problem: Why it cannot be read, a sentence.
+        remark: Why they are less certain than usual; empty for nothing.
+    """
 
     key: ImageKey
     probabilities: np.ndarray | None
     problem: str | None = None
+    remark: str = ""
 
 
 class Predictor:
@@ -50,6 +60,7 @@ class Predictor:
         card: The network's model card.
         device: Where it computes.
         warning: Why an existing GPU is not used; None if nothing is wrong.
+        other_types: How many images were of a type that the network was not trained on, by dtype.
 
     Raises:
         CheckpointError: If the file is missing, damaged or not ours.
@@ -68,6 +79,7 @@ class Predictor:
         choice = pick_device(device)
         set_up(choice.device, threads=threads, deterministic=False)
         self.warning = choice.warning
+        self.other_types: Counter[str] = Counter()
         self.device, self._threads = choice.device, threads
         self._arithmetic = resolve_precision(precision, choice.device)
         model, self.card = load_model(weights)
@@ -119,6 +131,7 @@ class Predictor:
                 for row in rows.tolist():
                     problem = images.left_out.get(row)
                     yield Prediction(keys[row], None if problem else next(probabilities), problem)
+        self.other_types.update(reader.other_types.values())
 
     def predict_one(self, root: Path, key: ImageKey) -> Prediction:
         """Predict one image at once: where it cannot be read now, its disk is not waited for.
@@ -127,12 +140,16 @@ class Predictor:
             root: Folder that the key's path is relative to.
             key: The image.
         """
+        other: list[str] = []
         try:
-            pixels = decode_input(root / key.path, key.frame, self.card)  # (H, W, C)
+            pixels = decode_input(
+                root / key.path, key.frame, self.card, on_other_type=other.append
+            )  # (H, W, C)
         except DecodeError as error:
             return Prediction(key, None, error.message)
-        batch = torch.from_numpy(pixels)[None].permute(0, 3, 1, 2).to(self.device)  # (1, C, H, W)
-        return Prediction(key, _Computed(self._probabilities(batch, tta=False)).result()[0])
+        batch = to_tensor(pixels)[None].permute(0, 3, 1, 2).to(self.device)  # (1, C, H, W)
+        remark = other_type_words(other[0], self.card.input_map) if other else ""
+        return Prediction(key, _Computed(self._probabilities(batch, tta=False)).result()[0], remark=remark)
 
     def _one_ahead(
         self, reader: ImageReader, images: StreamedImages, order: Iterable[Tensor], tta: bool
@@ -150,7 +167,7 @@ class Predictor:
             yield before
 
     def _probabilities(self, pixels: Tensor, tta: bool) -> Tensor:
-        """Shape (N, C), float32, on the device, of images (N, channels, H, W), uint8."""
+        """Shape (N, C), float32, on the device, of images (N, channels, H, W) as from `to_tensor`."""
         if not len(pixels):
             return torch.empty(0, len(self.card.classes))
         inputs = standardise(to_unit(pixels), tuple(self.card.mean), tuple(self.card.std))

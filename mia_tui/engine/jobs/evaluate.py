@@ -9,7 +9,7 @@ import numpy as np
 from mia_tui.dataset.model import ImageKey
 from mia_tui.engine.data.disk_watch import WorkStopped
 from mia_tui.engine.inference.predict import Predictor
-from mia_tui.engine.jobs.network import load_network
+from mia_tui.engine.jobs.network import load_network, warn_of_other_types
 from mia_tui.errors import DataError
 from mia_tui.runs.evaluation.confusion import SavedConfusion, figures, save_confusion
 from mia_tui.runs.evaluation.epoch_predictions import (
@@ -51,6 +51,7 @@ def work(attempt: Attempt, job: EvaluateJob) -> Outcome:
         save_confusion(run.confusion("evaluation"), matrix, root=run.root)
 
     attempt.write_when_back(save)
+    remark = warn_of_other_types(attempt, network)
     values = figures(counts)
     images = f"{counted(int(counts.sum()), 'image')} {_of_part(config.split)}"
     attempt.emit(
@@ -61,6 +62,7 @@ def work(attempt: Attempt, job: EvaluateJob) -> Outcome:
             problem_count=len(problems),
             problems=dict(list(problems.items())[:MOST_NAMED]),
             figures=values,
+            remark=remark,
         )
     )
     return "finished"

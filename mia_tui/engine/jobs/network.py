@@ -7,6 +7,7 @@ from mia_tui.engine.device import describe
 from mia_tui.engine.inference.predict import Predictor
 from mia_tui.errors import CheckpointError
 from mia_tui.runs.machine.cores import usable_cores
+from mia_tui.runs.record.input_words import other_types_sentence
 from mia_tui.runs.record.model_card import read_card, weights_digest
 from mia_tui.runs.worker.attempt import Attempt
 from mia_tui.text import printable
@@ -45,3 +46,11 @@ def load_network(attempt: Attempt, config: NetworkConfig, threads: int | None) -
     if network.warning:
         attempt.warn(f"Computing on the CPU: {network.warning}")
     return network, digest
+
+
+def warn_of_other_types(attempt: Attempt, network: Predictor) -> str:
+    """Warn once of images of another type than the network was trained on; returns the sentence, empty for none."""
+    sentence = other_types_sentence(network.other_types, network.card.input_map)
+    if sentence:
+        attempt.warn(sentence, "Convert the files, or train a network on such files, too.")
+    return sentence

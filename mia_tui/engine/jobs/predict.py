@@ -17,7 +17,7 @@ from mia_tui.dataset.scan.scan import iter_images, problem_notes
 from mia_tui.dataset.scan.walk import ScanProblem
 from mia_tui.engine.data.disk_watch import WorkStopped, is_folder_away, wait_for_folder
 from mia_tui.engine.inference.predict import Predictor
-from mia_tui.engine.jobs.network import load_network
+from mia_tui.engine.jobs.network import load_network, warn_of_other_types
 from mia_tui.errors import DataError
 from mia_tui.files import remove
 from mia_tui.runs.prediction.create import earlier_rows
@@ -56,7 +56,8 @@ def work(attempt: Attempt, job: PredictJob) -> Outcome:
         return "stopped"
     attempt.phase("working", "writing the result")
     shard = None if config.shard is None else shard_settings(header, config, network.card)
-    write = partial(write_result, run, header, listing, shard=shard, other_kinds=other_kinds)
+    remark = warn_of_other_types(attempt, network)
+    write = partial(write_result, run, header, listing, shard=shard, other_kinds=other_kinds, remark=remark)
     # A file outside of the run is not waited for: its folder may have been removed for good, and the rows stay.
     attempt.emit(attempt.write_when_back(write) if config.out is None else write())
     _clear(run)

@@ -17,6 +17,7 @@ from torch import nn
 
 from mia_tui.catalog.backbones import IMAGENET, TIMM_PREFIX, Normalisation, find_backbone
 from mia_tui.engine.network import nasnet_mobile
+from mia_tui.engine.network.first_layers import compute_in_float32
 from mia_tui.errors import ConfigError
 from mia_tui.text import did_you_mean, printable
 
@@ -32,16 +33,18 @@ def build_model(
     drop_rate: float = 0.0,
     drop_path_rate: float = 0.0,
     input_size: tuple[int, int] | None = None,
+    is_deep: bool = False,
 ) -> nn.Module:
     """Build a network with random weights, drawn from torch's global generator.
 
     Args:
         backbone: A name of the catalogue, or `timm:NAME`, with timm's tag if one is wanted.
         num_classes: Outputs of the head.
-        in_channels: 3 for colour, 1 for mono; others work.
+        in_channels: 3 for colour, 1 for mono, or the number of channels named.
         drop_rate: Dropout in front of the head.
         drop_path_rate: Stochastic depth; refused where the network has none.
         input_size: Height and width, pixels; used only by networks of `timm:` that are built for one size.
+        is_deep: Whether its images have more than 8 bits, see `first_layers`.
 
     Returns:
         A module from images (N, in_channels, H, W) to logits (N, num_classes).
@@ -68,6 +71,8 @@ def build_model(
         _pool_features(model, drop_rate)
     if name.startswith("nasnet"):
         nasnet_mobile.exact_average_pools(model)
+    if is_deep:
+        compute_in_float32(model)
     return model
 
 

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from mia_tui.decoding import BadRecord, Count, Elapsed, Index, check
 from mia_tui.disk_errors import disk_error
+from mia_tui.engine.data.network_input import is_deep
 from mia_tui.engine.device import Arithmetic
 from mia_tui.engine.network.backbones import build_model
 from mia_tui.engine.network.torch_file import check_weights, load_torch_file
@@ -198,10 +199,11 @@ def load_model(path: Path) -> tuple[nn.Module, ModelCard]:
     model = build_model(
         card.backbone,
         num_classes=len(card.classes),
-        in_channels=3 if card.color else 1,
+        in_channels=card.channel_count,
         drop_rate=card.drop_rate,
         drop_path_rate=card.drop_path_rate,
         input_size=(card.height, card.width),
+        is_deep=is_deep(card),
     )
     try:
         weights = safetensors.torch.load_file(path)

@@ -13,7 +13,9 @@ from torch.optim import Optimizer
 
 from mia_tui.catalog.backbones import TIMM_PREFIX
 from mia_tui.config.train import TrainConfig
+from mia_tui.dataset.images.decode import NetworkInput
 from mia_tui.decoding import Count, check
+from mia_tui.engine.data.network_input import is_deep
 from mia_tui.engine.device import Arithmetic, autocast, is_out_of_memory, release_memory
 from mia_tui.engine.network.backbones import build_model, check_input
 from mia_tui.engine.network.weights import find_weights, load_weights
@@ -44,6 +46,7 @@ class Learner:
 
     Args:
         config: Settings.
+        wanted: What the network's images are.
         num_classes: C.
         class_weights: Shape (C,), float32; None for equal weights.
         device: Device of the network.
@@ -57,6 +60,7 @@ class Learner:
     def __init__(
         self,
         config: TrainConfig,
+        wanted: NetworkInput,
         *,
         num_classes: int,
         class_weights: Tensor | None,
@@ -68,6 +72,7 @@ class Learner:
         resumed: bool = False,
     ) -> None:
         self.config = config
+        self.wanted = wanted
         self.device = device
         self.arithmetic = arithmetic
         self.micro_batch = config.batch_size
@@ -84,7 +89,7 @@ class Learner:
         self._scaler = torch.amp.GradScaler(device.type, enabled=arithmetic == "fp16")
 
     def _build(self, say: Callable[[str], None] | None, resumed: bool) -> nn.Module:
-        config, in_channels = self.config, 3 if self.config.color else 1
+        config, in_channels = self.config, self.wanted.channel_count
         model = build_model(
             config.backbone,
             num_classes=self._num_classes,
@@ -92,6 +97,7 @@ class Learner:
             drop_rate=config.drop_rate,
             drop_path_rate=config.drop_path_rate,
             input_size=(config.height, config.width),
+            is_deep=is_deep(self.wanted),
         )
         if config.backbone.startswith(TIMM_PREFIX):  # no table knows its smallest size
             check_input(

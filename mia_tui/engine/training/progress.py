@@ -10,6 +10,7 @@ from torch import Tensor
 
 from mia_tui.catalog.metrics import MetricName, higher_is_better
 from mia_tui.config.train import TrainConfig
+from mia_tui.dataset.images.intensity import InputMap
 from mia_tui.dataset.model import StackMode
 from mia_tui.engine.data.scaling import Channels, channel_scaling
 from mia_tui.engine.network.weights import find_weights
@@ -71,13 +72,19 @@ class TrainingProgress:
         self.predicted = None
 
 
-def starting_scaling(config: TrainConfig) -> tuple[Channels, Channels]:
+def starting_scaling(config: TrainConfig, input_map: InputMap) -> tuple[Channels, Channels]:
     """Mean and deviation of each channel: from the settings, or from the model that training starts from."""
     if config.scaling == "auto" and config.weights not in ("none", "imagenet"):
         card = card_of(find_weights(config.backbone, config.weights))
-        if card is not None and card.color == config.color:
+        if card is not None and _has_channels(card, config, input_map):
             return channels(card.mean, card.std)
-    return channel_scaling(config)
+    return channel_scaling(config, input_map)
+
+
+def _has_channels(card: ModelCard, config: TrainConfig, input_map: InputMap) -> bool:
+    """Whether a model has the channels of a run."""
+    wanted = input_map.channels
+    return card.input_map.channels == wanted and (bool(wanted) or card.color == config.color)
 
 
 def channels(mean: Sequence[float], std: Sequence[float]) -> tuple[Channels, Channels]:
@@ -89,6 +96,7 @@ def make_card(
     job: TrainJob,
     run: str,
     scaling: tuple[Channels, Channels],
+    input_map: InputMap,
     *,
     epoch: int,
     value: float,
@@ -101,6 +109,7 @@ def make_card(
         job: What is trained.
         run: Name of the run.
         scaling: Mean and deviation of each channel.
+        input_map: From the values of the files to brightness.
         epoch: Epoch of the weights.
         value: The watched metric in that epoch.
         evaluated_on: Part of the images that it was computed on.
@@ -129,4 +138,6 @@ def make_card(
         value=value,
         evaluated_on=evaluated_on,
         version=job.version,
+        pixel_size=config.pixel_size,
+        input_map=input_map,
     )

@@ -25,6 +25,7 @@ from mia_tui.config.class_weights import class_weight_values
 from mia_tui.dataset.model import WHOLE_STACK
 from mia_tui.engine.data.disk_watch import WorkStopped
 from mia_tui.engine.data.feed import Feed, batches
+from mia_tui.engine.data.network_input import InputOfRun, input_of
 from mia_tui.engine.device import describe, is_out_of_memory, pick_device, resolve_precision, set_up
 from mia_tui.engine.inference.evaluate import Scores, evaluate
 from mia_tui.engine.network.backbones import timm_name
@@ -38,6 +39,7 @@ from mia_tui.engine.training.checkpoint import (
     settle_best,
 )
 from mia_tui.engine.training.core_wait import CoreWait
+from mia_tui.engine.training.input_map import settle_input_map
 from mia_tui.engine.training.learner import Learner, StepResult
 from mia_tui.engine.training.left_out import LeftOutImages
 from mia_tui.engine.training.metrics import ConfusionCounter, PredictedClasses
@@ -48,6 +50,7 @@ from mia_tui.runs.evaluation.confusion import SavedConfusion, figures
 from mia_tui.runs.evaluation.epoch_predictions import NOT_EVALUATED, EpochPredictions
 from mia_tui.runs.machine.cores import other_threads, usable_cores
 from mia_tui.runs.record.events import EpochEnded, EpochPlace, Outcome
+from mia_tui.runs.record.input_words import other_types_sentence
 from mia_tui.runs.record.job import Sample, TrainJob
 from mia_tui.runs.record.model_card import ModelCard
 from mia_tui.runs.worker.attempt import Attempt
@@ -125,19 +128,11 @@ class _Training:
         self.progress = TrainingProgress(**state["progress"]) if state else TrainingProgress(counts)
         self.resumed_at = EpochPlace(self.progress.epoch, self.progress.step) if state else None
         self.arithmetic = state["arithmetic"] if state else resolve_precision(self.config.precision, device)
-        self.scaling = channels(*state["scaling"]) if state else starting_scaling(self.config)
         self._state = state
-        if state:
-            check_fits(
-                self.run,
-                state,
-                classes=len(job.classes),
-                images=len(self.samples),
-                channels=3 if self.config.color else 1,
-            )
         train_count = sum(sample.split == "train" for sample in self.samples)
         self.steps_per_epoch = len(batches(torch.arange(train_count), self.config.batch_size))
         self.evaluated_part = "val" if any(sample.split == "val" for sample in self.samples) else "train"
+        self._has_warned_of_types = False
         self._pending_best: BestWeights | None = None
         self._pending_evaluation: EpochEvaluation | None = None
         self._started = time.monotonic()
@@ -151,6 +146,26 @@ class _Training:
         if self._state is None and self.config.weights != "none":
             find_weights(self.config.backbone, self.config.weights, on_download=self._say_loading)
 
+    def _settle_input(self) -> InputOfRun:
+        """What the images become: as the run began, or as it is measured now."""
+        state = self._state
+        training = [sample for sample in self.samples if sample.split == "train"]
+        self.input = input_of(
+            self.config, settle_input_map(self.attempt, self.job, training, state is not None)
+        )
+        if state is None:
+            self.scaling = starting_scaling(self.config, self.input.input_map)
+            return self.input
+        self.scaling = channels(*state["scaling"])
+        check_fits(
+            self.run,
+            state,
+            classes=len(self.job.classes),
+            images=len(self.samples),
+            channels=self.input.channel_count,
+        )
+        return self.input
+
     def warn_of_other_threads(self, threads: int) -> None:
         """Warn if the run is resumed with another number of threads than before."""
         before = threads if self._state is None else self._state.get("threads", threads)
@@ -163,11 +178,16 @@ class _Training:
 
     def load(self) -> bool:
         """Read the images and build the network; False if a stop was requested meanwhile."""
-        self.attempt.phase("loading", "reading images")
+        try:
+            wanted = self._settle_input()
+        except WorkStopped:
+            return False
+        self._say_loading("reading images")
         self.feed = Feed(
             self.samples,
             Path(self.job.dataset),
             self.config,
+            wanted,
             self.device,
             scaling=self.scaling,
             should_stop=self.attempt.should_stop,
@@ -184,6 +204,7 @@ class _Training:
             self.left_out.check_classes()
         except WorkStopped:
             return False
+        self._warn_of_other_types()
         self._say_loading(f"building {self.config.backbone}")
         self.learner = self._build_learner()
         if self._state is not None:
@@ -191,12 +212,20 @@ class _Training:
             self._state = None
         return True
 
+    def _warn_of_other_types(self) -> None:
+        """Once, when the first images were read."""
+        other_types = Counter(self.feed.images.other_types.values())
+        if other_types and not self._has_warned_of_types:
+            self._has_warned_of_types = True
+            self.attempt.warn(other_types_sentence(other_types, self.input.input_map))
+
     def _say_loading(self, message: str) -> None:
         self.attempt.phase("loading", message)
 
     def _build_learner(self) -> Learner:
         return Learner(
             self.config,
+            self.input,
             num_classes=len(self.job.classes),
             class_weights=self._class_weights(),
             device=self.device,
@@ -296,6 +325,7 @@ class _Training:
         progress = self.progress
         self.left_out.report(progress.epoch)
         self.left_out.check_classes()
+        self._warn_of_other_types()
         scores = {"train": Scores(progress.confusion.numpy(), progress.loss, progress.predicted)}
         if self.evaluated_part == "val":
             validated = self._validate()
@@ -395,6 +425,7 @@ class _Training:
             self.job,
             self.run.path.name,
             self.scaling,
+            self.input.input_map,
             epoch=self.progress.epoch,
             value=value,
             evaluated_on=self.evaluated_part,

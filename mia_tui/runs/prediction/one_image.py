@@ -50,12 +50,14 @@ class ImageAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
         probabilities: Of each class, 0 to 1.
         problem: Why this image has no answer, a sentence; empty if it has one.
         failure: Why the network can be asked about no image, a sentence; empty if it can.
+        remark: Why the answer is less certain than usual; empty for nothing.
     """
 
     classes: tuple[Text, ...] = ()
     probabilities: tuple[Annotated[float, Meta(ge=0.0, le=1.001)], ...] = ()
     problem: Text = ""
     failure: Text = ""
+    remark: Text = ""
 
     def __post_init__(self) -> None:
         if len(self.classes) != len(self.probabilities):

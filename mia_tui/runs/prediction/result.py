@@ -22,6 +22,7 @@ def write_result(
     *,
     shard: ShardSettings | None,
     other_kinds: dict[str, int],
+    remark: str = "",
 ) -> ResultSaved:
     """Write the result of a prediction whose rows are complete.
 
@@ -31,6 +32,7 @@ def write_result(
         listing: Its images.
         shard: Of a part, what it has in common with the others.
         other_kinds: Files of other kinds that lay among the images, by ending.
+        remark: What makes the predictions less certain, a sentence.
 
     Raises:
         DataError: If no image could be read, or the rows are damaged; nothing is written.
@@ -64,6 +66,7 @@ def write_result(
         problem_count=summary.problem_count,
         problems=summary.problems,
         other_kinds=other_kinds,
+        remark=remark,
     )
 
 

@@ -1,7 +1,7 @@
 """What would hurt a training, found before it starts; each finding says what to do, and none forbids the start.
 
-Files are checked in `images` and `content`, the machine in `machine`. Labelled images, which the run uses, are
-decoded, as far as time allows. Of the others, which are predicted later, only the header is read: 30,000 of them
+Files are checked in `images`, `content` and `kinds`, the machine in `machine`. Labelled images, which the run uses,
+are decoded, as far as time allows. Of the others, which are predicted later, only the header is read: 30,000 of them
 take some seconds, and one whose end is missing is not found here.
 """
 
@@ -22,6 +22,7 @@ from mia_tui.runs.preflight.images import (
     open_each,
     unopened,
 )
+from mia_tui.runs.preflight.kinds import unequal_kinds
 from mia_tui.runs.preflight.machine import busy_gpus, detaching, full_disk, missing_weights
 from mia_tui.runs.preflight.prepare import Prepared
 from mia_tui.text import counted, name_some, printable
@@ -102,6 +103,7 @@ def check_start(
     findings = [
         *without_content(root, prepared.samples, names, config, known=image_faults, should_stop=should_stop),
         *bad_images(prepared.samples, image_faults),
+        *unequal_kinds(root, prepared.samples, config, should_stop=should_stop),
         *same,
         *_small_classes(prepared),
         *full_disk(prepared),

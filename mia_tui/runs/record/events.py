@@ -130,6 +130,7 @@ class ResultSaved(Event, frozen=True, kw_only=True, tag="result"):
         problems: The first `MOST_NAMED` of them, each with the reason; names as `text.encode_name` gives them.
         other_kinds: Files of other kinds that lay among the images, by ending.
         figures: Metrics, by name.
+        remark: What makes it less certain, a sentence; empty for nothing.
     """
 
     sentence: Text
@@ -139,6 +140,7 @@ class ResultSaved(Event, frozen=True, kw_only=True, tag="result"):
     problems: dict[str, str] = {}
     other_kinds: dict[str, Count] = {}
     figures: dict[str, float] = {}
+    remark: Text = ""
 
 
 class Warned(Event, frozen=True, kw_only=True, tag="warning"):

@@ -6,6 +6,7 @@
         notes.json          the title, tags and note that a person gave it
         samples.jsonl       the labelled images of a training or evaluation, as they were at the start
         images.jsonl        the images of a prediction, if not all of the dataset
+        input.json          how the values of a training's files become brightness; none in runs of earlier versions
         worker.json         the process that works on it, with a heartbeat
         worker.lock         locked while the worker is alive
         stop                exists if somebody asked it to stop
@@ -34,6 +35,7 @@ from mia_tui.config.evaluate import EvaluateConfig
 from mia_tui.config.jobs import JobConfig
 from mia_tui.config.predict import PredictConfig
 from mia_tui.config.train import TrainConfig
+from mia_tui.dataset.images.intensity import InputMap
 from mia_tui.dataset.model import ImageKey
 from mia_tui.decoding import BadRecord, Frame, JsonReader, Text, check, decode_json
 from mia_tui.disk_errors import disk_error
@@ -55,13 +57,14 @@ from mia_tui.runs.record.job import (
 from mia_tui.text import decode_name, encode_name, printable
 
 _JOB, _SAMPLES, _IMAGES = "job.json", "samples.jsonl", "images.jsonl"
-_START, _NOTES = "start.json", "notes.json"
+_START, _NOTES, _INPUT = "start.json", "notes.json", "input.json"
 _MOST_BYTES = {
     _JOB: 1 << 25,  # 100,000 classes
     _SAMPLES: 1 << 31,  # 20 million images
     _IMAGES: 1 << 31,
     _START: 1 << 20,
     _NOTES: 1 << 20,
+    _INPUT: 1 << 20,
 }
 _LONGEST_LINE_BYTES = 1 << 20
 _SAMPLE = JsonReader(Sample)
@@ -218,6 +221,7 @@ class RunDir:
             self.path / _IMAGES,
             self.path / _START,
             self.path / _NOTES,
+            self.path / _INPUT,
             self.events,
             self.worker_log,
             self.worker_json,
@@ -279,6 +283,32 @@ class RunDir:
             RunError: If it cannot be written.
         """
         write_atomically(self.path / _NOTES, _encode(notes), root=self.root)
+
+    def input_map(self) -> InputMap | None:
+        """How the values of the files become brightness, as it was measured; None if it was not.
+
+        Raises:
+            RunError: If the file is damaged.
+        """
+        try:
+            raw = read(self.path / _INPUT, root=self.root, most_bytes=_MOST_BYTES[_INPUT])
+            measured: InputMap = check(_map_strings(decode_json(raw, dict[str, Any]), decode_name), InputMap)
+        except FileNotFoundError:
+            return None
+        except (OSError, BadRecord) as error:
+            raise RunError(
+                f"{_INPUT} of the run {printable(self.name)} cannot be read: {printable(error)}.",
+                "Start a new run; the best weights of this one may still be valid.",
+            ) from error
+        return measured
+
+    def put_input_map(self, measured: InputMap) -> None:
+        """Keep what was measured: a resumed run sees its images as before.
+
+        Raises:
+            RunError: If it cannot be written.
+        """
+        write_atomically(self.path / _INPUT, _encode(measured), root=self.root)
 
     def run_ahead(self, job: AnyJob) -> "RunDir | None":
         """The run that this one waits for; one of the same dataset is found beside it, even if both were moved."""

@@ -13,6 +13,7 @@ import safetensors
 from msgspec import Meta
 
 from mia_tui.config.train import Frames, Geometry, Resize, StackPick
+from mia_tui.dataset.images.intensity import AS_BEFORE, InputMap, count_channels
 from mia_tui.dataset.model import StackMode
 from mia_tui.decoding import BadRecord, Count, Text, decode_json
 from mia_tui.errors import CheckpointError
@@ -41,8 +42,11 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True, rename={"evaluated_on
         classes: In the order of the logits.
         width: Input width, pixels.
         height: Input height, pixels.
+        color: Red, green and blue, or one grey channel; without effect where the map names channels.
         mean: One value for each channel, for pixels scaled to 0..1.
         std: As `mean`.
+        pixel_size: Micrometres of a pixel of the input; None if `geometry` decided the scale.
+        input_map: From the values of the files to brightness; earlier versions had one for all.
         stack: What is taken of a stack that is one image.
         stacks: Whether stacks were labelled as a whole.
         run: Name of the run's folder.
@@ -73,24 +77,19 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True, rename={"evaluated_on
     value: float | None
     evaluated_on: Text
     version: Text
-
-    def __post_init__(self) -> None:
-        check_classes(self.classes)
-        channels = 3 if self.color else 1
-        if not len(self.mean) == len(self.std) == channels:
-            raise ValueError(f"mean and std must be {channels} values each")
-
-    @property
-    def input_map(self) -> None:
-        return None
-
-    @property
-    def pixel_size(self) -> float | None:
-        return None
+    pixel_size: Annotated[float, Meta(gt=0.0, le=1e6)] | None = None
+    input_map: InputMap = AS_BEFORE
 
     @property
     def channel_count(self) -> int:
-        return len(self.mean)
+        """Channels of the network's input."""
+        return count_channels(self.input_map, color=self.color)
+
+    def __post_init__(self) -> None:
+        check_classes(self.classes)
+        channels = self.channel_count
+        if not len(self.mean) == len(self.std) == channels:
+            raise ValueError(f"mean and std must be {channels} values each")
 
 
 def is_safetensors(path: Path) -> bool:

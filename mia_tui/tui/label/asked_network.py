@@ -91,7 +91,8 @@ class AskedNetwork:
             for number, (name, probability) in enumerate(best)
             if not number or probability >= _LEAST_SHOWN
         ]
-        return f"{short_model(self._name)}: {', '.join(shown)}"
+        remark = f" ({printable(self._answer.remark)})" if self._answer.remark else ""
+        return f"{short_model(self._name)}: {', '.join(shown)}{remark}"
 
     async def turn_on(self) -> bool:
         """Choose a network and ask it from now on; False if there is none.

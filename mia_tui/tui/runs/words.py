@@ -248,12 +248,13 @@ def notes_text(snapshot: RunSnapshot) -> str:
 
 
 def result_lines(snapshot: RunSnapshot) -> tuple[BarLine, ...]:
-    """What a run has made: its sentence, images of each class, metrics, and images that could not be read."""
+    """What a run has made: its sentences, images of each class, metrics, and images that could not be read."""
     result = snapshot.state.result
     if result is None:
         is_over = snapshot.status not in IN_PROGRESS
         return (BarLine("It ended before it had a result." if is_over else "The result comes at the end."),)
-    lines = [BarLine(printable(result.sentence)), BarLine("")]
+    said = (result.sentence, result.remark) if result.remark else (result.sentence,)
+    lines = [*(BarLine(printable(sentence)) for sentence in said), BarLine("")]
     total = sum(result.counts.values())
     lines += [
         BarLine(decode_name(name), f"{count:,} {count / total:>6.1%}", count / total, can_open=True)

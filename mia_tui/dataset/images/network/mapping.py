@@ -1,6 +1,6 @@
 """The pixels that a network is given of images of more than 8 bits, of chosen channels, or at a physical scale.
 
-Values become 0 to 1 by the map of the run (`intensity`), transparent pixels are put on white, then the image is
+Values become 0 to 1 by the map of the run (`brightness`), transparent pixels are put on white, then the image is
 resized (`geometry`), and only the result is stored as whole numbers. One channel is worked on at a time, to save
 memory.
 """
@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 
 from mia_tui.dataset.images.bit_depth import tonal_window
 from mia_tui.dataset.images.channels import Planes, show
-from mia_tui.dataset.images.geometry import Placement, place, put
-from mia_tui.dataset.images.intensity import InputMap, limits_in, quantise, to_unit, type_range
+from mia_tui.dataset.images.intensity import InputMap
+from mia_tui.dataset.images.network.brightness import limits_in, quantise, to_unit, type_range
+from mia_tui.dataset.images.network.geometry import Placement, place, put
 from mia_tui.dataset.images.network.selection import (
     ChannelValues,
     channel_names,
     channel_values,
+    file_channels,
     find_channels,
     is_picture,
     value_type,
@@ -69,7 +71,8 @@ def mapped_pixels(
     region = _region(placement, size)
     if region is not None:
         placement = _inside(placement, region)
-    chosen = _chosen(image.planes(level, region), input_map, numbers)
+    planes = image.planes(level, region, file_channels(scene, numbers), _bytes_beside(region, size))
+    chosen = _chosen(planes, input_map, numbers)
     units = [_placed(chosen, channel, limits(channel), placement, wanted) for channel in range(chosen.count)]
     unit = np.concatenate(units, axis=2)
     return quantise(unit if input_map.channels else _in_colours(unit, color=wanted.color), input_map.bits)
@@ -132,6 +135,12 @@ def _region(placement: Placement, size: Size) -> Region | None:
         ends.append(min(side, math.ceil(high + margin)))
     width, height = ends[0] - starts[0], ends[1] - starts[1]
     return None if (width, height) == size else Region(starts[0], starts[1], width, height)
+
+
+def _bytes_beside(region: Region | None, size: Size) -> int:
+    """Memory for a channel beside the image's own: its brightness, and a copy of that for Pillow."""
+    width, height = size if region is None else (region.width, region.height)
+    return width * height * 2 * np.dtype(np.float32).itemsize
 
 
 def _inside(placement: Placement, region: Region) -> Placement:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mia_tui.dataset.images.channels import Planes, show
-from mia_tui.dataset.images.intensity import quantise, to_unit, type_range
+from mia_tui.dataset.images.network.brightness import quantise, to_unit, type_range
 from mia_tui.dataset.images.source import Scene
 from mia_tui.errors import DecodeError
 from mia_tui.text import name_some, printable
@@ -83,19 +83,32 @@ def find_channels(scene: Scene, wanted: Sequence[str], file_name: str) -> list[i
     return found
 
 
+def file_channels(scene: Scene, numbers: Sequence[int] | None) -> list[int] | None:
+    """The numbers in the file of the channels that have to be read for `channel_values`; None for all."""
+    if numbers is None or scene.colour is not None or scene.palette is not None:
+        return None
+    opacity = [] if scene.opacity is None else [scene.opacity]
+    return [scene.measured[number] for number in numbers] + opacity
+
+
 def channel_values(planes: Planes, numbers: Sequence[int] | None = None) -> ChannelValues:
     """The values of some channels, or of all.
 
     Args:
-        planes: The image.
+        planes: The image, of which the `file_channels` were read.
         numbers: From `find_channels`; None for all: one of a grey image, three of a coloured one.
     """
     values, scene = planes.values, planes.scene
     if scene.palette is not None or scene.colour in ("cmyk", "lab"):
         return ChannelValues(_some(show(_in_8_bits(planes)), numbers))
-    opacity = None if scene.opacity is None else _share(values[:, :, scene.opacity])
-    chosen = [0, 1, 2] if scene.colour == "rgb" else list(scene.measured)
-    values = values[:, :, chosen if numbers is None else [chosen[number] for number in numbers]]
+    if numbers is None or file_channels(scene, numbers) is None:
+        every = [0, 1, 2] if scene.colour == "rgb" else list(scene.measured)
+        chosen = every if numbers is None else [every[number] for number in numbers]
+        opacity_at = scene.opacity
+    else:
+        chosen, opacity_at = list(range(len(numbers))), -1
+    opacity = None if scene.opacity is None else _share(values[:, :, opacity_at])
+    values = values[:, :, chosen]
     if scene.is_inverted:
         values = _inverted(values, scene.bits)
     if values.dtype == np.bool_:

@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from itertools import groupby, pairwise
 from pathlib import Path
@@ -25,8 +26,9 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mia_tui.dataset.images.formats import FORMATS
-from mia_tui.dataset.images.intensity import InputMap, IntensityMode, ValueLimits, type_range
+from mia_tui.config.train import StackPick
+from mia_tui.dataset.images.intensity import InputMap, IntensityMode, ValueLimits
+from mia_tui.dataset.images.network.brightness import type_range
 from mia_tui.dataset.images.network.selection import (
     channel_names,
     channel_values,
@@ -35,7 +37,8 @@ from mia_tui.dataset.images.network.selection import (
     value_type,
 )
 from mia_tui.dataset.images.reading import OpenedFrame, opened
-from mia_tui.dataset.images.source import Region, Scene, Size, Source
+from mia_tui.dataset.images.source import FRAME_NUMBERING, Region, Scene, Size, Source
+from mia_tui.dataset.images.stack import StackSource
 from mia_tui.errors import DecodeError
 
 if TYPE_CHECKING:
@@ -44,16 +47,24 @@ if TYPE_CHECKING:
 _SAMPLE = 256  # images
 _PIXELS = 4096  # of an image
 _SIDE = 1024  # a smaller copy of an image is enough if it is so large
-_LARGEST_SIDE = 4096  # of more only the middle is read, to save memory
+_LARGEST_SIDE = 2048  # of more only the middle is read, to save time and memory
 _MOST_THREADS = 8
-_LIMIT_S = 60.0
+_LIMIT_S = 30.0
 _OUTSIDE = 0.001
 _BEYOND = 0.25
 _FURTHEST = 3.0
-_PACKAGES = {"pillow": "pillow", "tiff": "tifffile"} | {
-    one.module: one.package for one in FORMATS if one.package
+_PACKAGES = {
+    "pillow": "pillow",
+    "tiff": "tifffile",
+    "deep_codecs": "imagecodecs",
+    "czi": "pylibCZIrw",
+    "nd2": "nd2",
+    "lif": "liffile",
+    "oif": "oiffile",
+    "dicom": "pydicom",
+    "slide": "openslide-python",
 }
-"""What reads a file, by the module of its reader."""
+"""What reads a file, by the module of its reader in `readers`; others are readers of our own."""
 
 
 class MeasuredImage(Protocol):
@@ -73,9 +84,9 @@ class InputChoice(Protocol):
     @property
     def channels(self) -> str | None: ...
     @property
-    def max_megapixels(self) -> float: ...
-    @property
     def stack(self) -> "StackPick": ...
+    @property
+    def max_megapixels(self) -> float: ...
 
 
 def measure_input(
@@ -83,6 +94,7 @@ def measure_input(
     samples: Sequence[MeasuredImage],
     wanted: InputChoice,
     *,
+    numbering: int = FRAME_NUMBERING,
     threads: int | None = None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> InputMap:
@@ -92,7 +104,8 @@ def measure_input(
         root: Folder that paths are relative to.
         samples: The images of the training part; up to 256 of them, spread over all, are read.
         wanted: `intensity`, `channels` (names or numbers with commas between; None or "" for grey and coloured
-            pictures, and for all channels of others) `max_megapixels` and `stack`.
+            pictures, and for all channels of others), `stack` and `max_megapixels`.
+        numbering: What the frames are, see `source.FRAME_NUMBERING`.
         threads: How many read at a time; None for one a core.
         should_stop: Asked often; then what was read so far decides.
 
@@ -104,8 +117,9 @@ def measure_input(
     """
     names = [name.strip() for name in (wanted.channels or "").split(",") if name.strip()]
     if wanted.intensity == "image" and not names:
-        return InputMap(mode="image")
-    seen = _look(root, _spread(samples), wanted, threads or _cores(), should_stop)
+        return InputMap(mode="image", numbering=numbering)
+    see = partial(_see, root, wanted, numbering)
+    seen = _look(_spread(samples), see, threads or _cores(), should_stop)
     names = _asked_for(seen, names) if names else _all_channels(seen)
     limits = [] if wanted.intensity == "image" else list(_limits(seen, names, wanted.intensity))
     is_wide = wanted.intensity != "image" and any(image.dtype.itemsize > 1 for image in seen)
@@ -114,6 +128,7 @@ def measure_input(
         channels=names,
         limits=limits,
         bits=16 if is_wide else 8,
+        numbering=numbering,
         readers=dict(sorted(image.reader for image in seen if image.reader is not None)),
     )
 
@@ -152,9 +167,8 @@ def _cores() -> int:
 
 
 def _look(
-    root: Path,
     images: Sequence[MeasuredImage],
-    wanted: InputChoice,
+    see: Callable[[MeasuredImage], _SeenImage],
     threads: int,
     should_stop: Callable[[], bool],
 ) -> list[_SeenImage]:
@@ -167,7 +181,7 @@ def _look(
         if should_stop() or time.monotonic() > end:
             return None
         try:
-            return _see(root / image.path, image.frame, wanted)
+            return see(image)
         except DecodeError as error:
             return error
 
@@ -182,8 +196,9 @@ def _look(
     return seen
 
 
-def _see(path: Path, frame: int, wanted: InputChoice) -> _SeenImage:
-    with opened(path, frame, wanted.max_megapixels, stack=wanted.stack) as image:
+def _see(root: Path, wanted: InputChoice, numbering: int, which: MeasuredImage) -> _SeenImage:
+    path = root / which.path
+    with opened(path, which.frame, wanted.max_megapixels, numbering=numbering, stack=wanted.stack) as image:
         scene = image.scene
         if scene.problem is not None:
             raise DecodeError(scene.problem)
@@ -214,7 +229,9 @@ def _middle(size: Size) -> Region | None:
 
 
 def _reader(source: Source) -> tuple[str, str] | None:
-    package = _PACKAGES.get(type(source).__module__.rpartition(".")[2])
+    source = source.source if isinstance(source, StackSource) else source
+    module = type(source).__module__.partition(".readers.")[2]
+    package = _PACKAGES.get(module.partition(".")[0])
     try:
         return None if package is None else (package, version(package))
     except PackageNotFoundError:

@@ -80,14 +80,16 @@ def _at_scale(size: Size, canvas: Size, scale: tuple[float, float]) -> Placement
     parts = [min(side, room / by) for side, room, by in zip(size, canvas, scale, strict=True)]
     starts = [(side - part) / 2 for side, part in zip(size, parts, strict=True)]
     shown = min(scaled[0], canvas[0]), min(scaled[1], canvas[1])
-    box = (starts[0], starts[1], starts[0] + parts[0], starts[1] + parts[1])
+    right, bottom = (min(side, start + part) for side, start, part in zip(size, starts, parts, strict=True))
+    box = starts[0], starts[1], right, bottom
     return Placement(canvas, (scaled[0], scaled[1]), box, shown, _centred(shown, canvas))
 
 
 def _middle(size: Size, canvas: Size) -> tuple[float, float, float, float]:
     """The largest box with the proportions of the canvas in the middle of an image."""
     by = min(size[0] / canvas[0], size[1] / canvas[1])
-    left, top = (size[0] - canvas[0] * by) / 2, (size[1] - canvas[1] * by) / 2
+    # Rounding may make a side that fits exactly longer by 1e-14, which Pillow refuses.
+    left, top = (max(0.0, (side - room * by) / 2) for side, room in zip(size, canvas, strict=True))
     return left, top, size[0] - left, size[1] - top
 
 

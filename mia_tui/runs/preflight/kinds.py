@@ -1,0 +1,151 @@
+"""Images of unequal kinds in one set: depth, channels, pixel size. Only the heads of some files are read."""
+
+import random
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+from mia_tui.config.train import TrainConfig
+from mia_tui.dataset.images.network.selection import channel_names, find_channels, is_picture, value_type
+from mia_tui.dataset.images.reading import opened
+from mia_tui.dataset.images.source import Scene
+from mia_tui.errors import DecodeError
+from mia_tui.runs.machine.cores import usable_cores
+from mia_tui.runs.preflight.finding import CheckFinding
+from mia_tui.runs.preflight.images import CheckProgress
+from mia_tui.runs.record.input_words import type_words
+from mia_tui.runs.record.job import Sample
+from mia_tui.text import counted, join_names, name_faults, name_some, printable
+
+_OPENED = 500  # images of a set
+_TOGETHER = 100
+_NAMED = 3
+_LIMIT_S = 3.0
+
+_Seen = list[tuple[str, Scene]]
+"""Images, each with its path in the dataset."""
+
+
+def unequal_kinds(
+    root: Path,
+    samples: Sequence[Sample],
+    config: TrainConfig,
+    *,
+    should_stop: Callable[[], bool] = lambda: False,
+    limit_s: float = _LIMIT_S,
+) -> Iterator[CheckFinding]:
+    """Find images that a network cannot be given alike, as far as a sample shows.
+
+    Args:
+        root: Folder that the samples' paths are relative to.
+        samples: The images of a run.
+        config: Its intensity, channels, pixel_size, stack and max_megapixels are read.
+        should_stop: Asked often.
+        limit_s: After so long no more images are opened.
+
+    Raises:
+        CheckStopped: If `should_stop` answered True.
+    """
+    progress = CheckProgress(time.monotonic() + limit_s, lambda done, total: None, should_stop)
+    seen = _look(root, samples, config, progress)
+    if config.intensity != "image":
+        yield from _depths(seen)
+        if not config.channel_names:
+            yield from _channel_counts(seen)
+    if config.channel_names:
+        yield from _without_channels(seen, config.channel_names)
+    if config.pixel_size is not None:
+        yield from _without_pixel_size(seen)
+
+
+def _look(root: Path, samples: Sequence[Sample], config: TrainConfig, progress: CheckProgress) -> _Seen:
+    chosen = random.Random(0).sample(range(len(samples)), min(_OPENED, len(samples)))
+    source = iter([samples[row] for row in sorted(chosen)])
+    seen: _Seen = []
+    done = 0
+    with ThreadPoolExecutor(usable_cores(), thread_name_prefix="check") as pool:
+        while progress(done, len(chosen)) and (some := list(islice(source, _TOGETHER))):
+            found = pool.map(partial(_scene, root, config), some)
+            seen += [
+                (sample.path, scene) for sample, scene in zip(some, found, strict=True) if scene is not None
+            ]
+            done += len(some)
+    return seen
+
+
+def _scene(root: Path, config: TrainConfig, sample: Sample) -> Scene | None:
+    """None where the image cannot be read, which others report."""
+    try:
+        with opened(root / sample.path, sample.frame, config.max_megapixels, stack=config.stack) as image:
+            return image.scene if image.scene.problem is None else None
+    except DecodeError:
+        return None
+
+
+def _depths(seen: _Seen) -> Iterator[CheckFinding]:
+    groups = _grouped(seen, lambda scene: type_words(value_type(scene).name))
+    if len(groups) > 1:
+        yield CheckFinding(
+            f"The images are of different depth: {_each(groups)}.",
+            "A network may tell classes apart by that alone, since each depth has a black and a white of its own; "
+            "convert the files to one.",
+        )
+
+
+def _channel_counts(seen: _Seen) -> Iterator[CheckFinding]:
+    groups = _grouped(
+        seen, lambda s: "grey or colour" if is_picture(s) else counted(len(channel_names(s)), "channel")
+    )
+    if len(groups) > 1:
+        yield CheckFinding(
+            f"The images have different channels: {_each(groups)}.",
+            "The run takes those of most images, and leaves out images that lack one; name channels that all have "
+            "with --channels.",
+        )
+
+
+def _without_channels(seen: _Seen, names: Sequence[str]) -> Iterator[CheckFinding]:
+    faults = []
+    for path, scene in seen:
+        try:
+            find_channels(scene, names, path)
+        except DecodeError as error:
+            faults.append(error.message.removesuffix("."))
+    if faults:
+        yield CheckFinding(
+            f"{counted(len(faults), 'image lacks', 'images lack')} a channel that is asked for: "
+            f"{name_faults(faults[:_NAMED], len(faults))}.",
+            "The run leaves out such images; name channels that all have.",
+        )
+
+
+def _without_pixel_size(seen: _Seen) -> Iterator[CheckFinding]:
+    without = [path for path, scene in seen if scene.pixel_um is None]
+    if without:
+        does = "does" if len(without) == 1 else "do"
+        yield CheckFinding(
+            f"{counted(len(without), 'image')} {does} not say how large a pixel is: {name_some(without)}.",
+            "The run leaves out such images, since --pixel-size is set.",
+        )
+
+
+def _grouped(seen: _Seen, kind: Callable[[Scene], str]) -> dict[str, list[str]]:
+    """The paths of each kind, the most frequent kind first."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for path, scene in seen:
+        groups[kind(scene)].append(path)
+    return dict(sorted(groups.items(), key=lambda group: len(group[1]), reverse=True))
+
+
+def _each(groups: dict[str, list[str]]) -> str:
+    """`16-bit (60 images, such as a.tif) and 8-bit (1 image, b.tif)`."""
+    return join_names(
+        [
+            f"{kind} ({counted(len(paths), 'image')}, {'such as ' if len(paths) > 1 else ''}{printable(paths[0])})"
+            for kind, paths in groups.items()
+        ]
+    )
